@@ -1,0 +1,1 @@
+"""Composition only: each program is rooms put together."""

@@ -1,0 +1,1 @@
+"""A real small mesh on one machine: namespaces, links, faults."""

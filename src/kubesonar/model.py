@@ -1,0 +1,397 @@
+"""The nouns of kubesonar: frozen values that every room shares. Imports nothing of ours.
+
+Times are Unix seconds of the wall clock (`float`), durations are seconds, sizes are bytes, rates are bits per second.
+Every enum has a member `OTHER`, to which a value decodes that a newer version may send
+(docs/decisions/0003-versions.md).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+import msgspec
+
+SCHEMA = 1
+"""Version of the JSON of everything in this file; raised when a reader of the version before could misread it."""
+
+DETAIL_LIMIT = 200
+"""Longest `Observation.detail`, in characters."""
+
+
+Seconds = Annotated[float, msgspec.Meta(extra={"unit": "seconds"})]
+"""A duration in an options Struct; in configuration also written "250ms", "5s", "2m" or "1h"."""
+
+
+class Open(StrEnum):
+    """An enum that a later version may extend: a value not known here decodes to `OTHER`."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        return cls.__members__.get("OTHER") if isinstance(value, str) else None
+
+
+class Kind(Open):
+    """How a check looks."""
+
+    HTTP = "http"
+    TCP = "tcp"
+    TLS = "tls"
+    UDP = "udp"
+    ICMP = "icmp"
+    DNS = "dns"
+    MTU = "mtu"
+    OTHER = "other"
+
+
+class Path(Open):
+    """Through what a check goes."""
+
+    POD = "pod"
+    HOST = "host"
+    SERVICE = "service"
+    INGRESS = "ingress"
+    API_DIRECT = "api_direct"
+    API_DNS = "api_dns"
+    DNS_SERVICE = "dns_service"
+    DNS_POD = "dns_pod"
+    DNS_NODE_LOCAL = "dns_node_local"
+    DNS_UPSTREAM = "dns_upstream"
+    DNS_EXPOSED = "dns_exposed"
+    EXTERNAL = "external"
+    COLLECTOR = "collector"
+    LOOPBACK = "loopback"
+    OTHER = "other"
+
+
+class Phase(Open):
+    """A stretch of one probe, in the order in which they happen."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    WRITE = "write"
+    FIRST_BYTE = "first_byte"
+    BODY = "body"
+    OTHER = "other"
+
+
+class Fault(Open):
+    """Why a probe failed. `LOCAL` is the prober's own trouble and `MISMATCH` a version or key that the two ends do not
+    share: neither accuses the target (`accuses`)."""
+
+    REFUSED = "refused"
+    RESET = "reset"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    UNRESOLVED = "unresolved"
+    TLS = "tls"
+    WRONG_ANSWER = "wrong_answer"
+    TOO_BIG = "too_big"
+    BLACK_HOLE = "black_hole"
+    NOT_PERMITTED = "not_permitted"
+    LOCAL = "local"
+    MISMATCH = "mismatch"
+    OTHER = "other"
+
+    @property
+    def accuses(self) -> bool:
+        """Whether this is evidence against the target or the way to it."""
+        return self not in _BLAMELESS
+
+
+_BLAMELESS = frozenset({Fault.LOCAL, Fault.NOT_PERMITTED, Fault.MISMATCH, Fault.OTHER})
+
+
+class Network(Open):
+    """The network a member lives in."""
+
+    POD = "pod"
+    HOST = "host"
+    OTHER = "other"
+
+
+class State(Open):
+    """What is expected of a member. Only a serving member that does not answer is a failure (design principle 5)."""
+
+    SERVING = "serving"
+    STARTING = "starting"
+    CORDONED = "cordoned"
+    DRAINING = "draining"
+    NOT_READY = "not_ready"
+    ROLLING = "rolling"
+    DELETED = "deleted"
+    OTHER = "other"
+
+
+class Side(Open):
+    """Whose counters an observation holds: the prober's or the responder's."""
+
+    SOURCE = "source"
+    RESPONDER = "responder"
+    OTHER = "other"
+
+
+class Clock(Open):
+    """Which clock stamped a round trip: the kernel's or our own, in user space."""
+
+    KERNEL = "kernel"
+    USER = "user"
+    OTHER = "other"
+
+
+class Health(Open):
+    """Nobody asked, or nobody can tell, is UNKNOWN: never good."""
+
+    GOOD = "good"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+    OTHER = "other"
+
+
+class Member(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A participant. `name` is unique in a roster; `addresses` are IP literals, at most one of each family is probed;
+    `port` is where its responder (UDP) and its probe listener (TCP) are; `epoch` tells a restarted member from the one
+    before (Unix milliseconds of its start, 0 unknown)."""
+
+    name: str
+    node: str
+    addresses: tuple[str, ...]
+    port: int
+    network: Network = Network.POD
+    zone: str = ""
+    epoch: int = 0
+    state: State = State.SERVING
+    reason: str = ""
+
+    @property
+    def expected(self) -> bool:
+        """Whether silence of this member is a failure."""
+        return self.state is State.SERVING
+
+
+class Roster(msgspec.Struct, frozen=True):
+    """All members, at one revision (an opaque word of the source; equal revisions mean equal members)."""
+
+    revision: str
+    members: tuple[Member, ...]
+    stale: str = ""
+    """Why this roster may be out of date; empty while its source answers."""
+
+    def named(self, name: str) -> Member | None:
+        """The member of that name."""
+        return next((member for member in self.members if member.name == name), None)
+
+
+class Check(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An intention: look at `address` (an IP literal, or a name where the kind resolves) this way, every `period`.
+
+    `target` is a member's name or that of a plain target. `request` is what is asked: a URL (http), a server name
+    (tls), "name TYPE" (dns); empty elsewhere. `expect` is what is well: a status or a range as "200-299" (http), an
+    rcode's mnemonic (dns); empty means the kind's default. `trust` is a file of CA certificates, empty: the system's.
+    """
+
+    id: str
+    kind: Kind
+    path: Path
+    target: str
+    address: str
+    port: int = 0
+    period: float = 5.0
+    timeout: float = 2.0
+    request: str = ""
+    expect: str = ""
+    trust: str = ""
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True):
+    """One phase of a probe: start and end as offsets from `Observation.at`."""
+
+    phase: Phase
+    start: float
+    end: float
+
+
+class Rtt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Round trips of one probe. `jitter` is the mean difference of successive ones, without the smoothing of RFC 3550
+    section 6.4.1 (a train is too short for it)."""
+
+    best: float
+    mean: float
+    worst: float
+    clock: Clock
+    jitter: float = 0.0
+
+
+class PortTally(msgspec.Struct, frozen=True, array_like=True):
+    """Datagrams sent from one source port and the answers that came back to it: one ECMP path, one conntrack entry."""
+
+    port: int
+    sent: int
+    received: int
+
+
+class Train(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Several datagrams sent back to back. `number` is the source's own count of trains towards this target, by which
+    its observation and the responder's are joined. `seen` is how many the responder said it had received
+    when it sent its last answer (0: it did not say). `rate` is the bottleneck's rate in the direction towards the
+    observing side, from the spacing of what arrived (packet-train dispersion; Dovrolis et al., INFOCOM 2001), None
+    where the train was too short or too fast to tell."""
+
+    number: int
+    duplicates: int = 0
+    reordered: int = 0
+    late: int = 0
+    seen: int = 0
+    size: int = 0
+    rate: float | None = None
+    ports: tuple[PortTally, ...] = ()
+
+
+class Kernel(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the kernel said of a connection (TCP_INFO, include/uapi/linux/tcp.h): smoothed round trip and its
+    deviation (s), segments sent again, path MTU and maximum segment size (bytes)."""
+
+    rtt: float = 0.0
+    rttvar: float = 0.0
+    retransmits: int = 0
+    path_mtu: int = 0
+    mss: int = 0
+
+
+class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that happened on the network; everything else is a function of these.
+
+    `sent` and `received` are what this `side` itself sent and received, so a datagram's loss each way is known once
+    both sides are joined: forward = source.sent against responder.received, back = responder.sent against
+    source.received. A probe of one question counts 1 sent and 0 or 1 received. On the responder's side `check.target`
+    is the peer that asked and `source` the member that counted. `code` is the HTTP status or the DNS rcode. `mtu` is
+    the largest IP packet known to pass (kind mtu).
+    """
+
+    check: Check
+    source: str
+    network: Network
+    at: float
+    side: Side = Side.SOURCE
+    address: str = ""
+    family: int = 4
+    source_port: int = 0
+    fault: Fault | None = None
+    phases: tuple[Span, ...] = ()
+    code: int | None = None
+    sent: int = 1
+    received: int = 0
+    rtt: Rtt | None = None
+    train: Train | None = None
+    kernel: Kernel | None = None
+    mtu: int = 0
+    detail: str = ""
+
+    @property
+    def health(self) -> Health:
+        """Good, bad or unknown; a fault that accuses nobody is unknown."""
+        if self.fault is not None:
+            return Health.BAD if self.fault.accuses else Health.UNKNOWN
+        return Health.GOOD if self.received else Health.UNKNOWN
+
+
+class Trial(msgspec.Struct, frozen=True, array_like=True):
+    """One observation, shrunk to what windows and diagnosis need. `number` is the train's (0 without one), `rtt` the
+    best round trip in seconds (0 unknown), `rate` bits/s (0 unknown)."""
+
+    at: float
+    number: int
+    sent: int
+    received: int
+    seen: int
+    rtt: float
+    rate: float
+    fault: Fault | None
+
+
+class Window(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An edge over the last `span` seconds: observations, those that failed, and what was sent and received."""
+
+    span: float
+    observations: int = 0
+    failed: int = 0
+    unknown: int = 0
+    sent: int = 0
+    received: int = 0
+    rtt_best: float = 0.0
+    rtt_mean: float = 0.0
+
+    @property
+    def loss(self) -> float | None:
+        """Share of what was sent that did not come back, None where nothing was sent."""
+        return 1 - self.received / self.sent if self.sent else None
+
+
+class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Everything kept of one check: its latest observation, a short and a long window, and the trials behind them,
+    oldest first."""
+
+    latest: Observation
+    short: Window
+    long: Window
+    trials: tuple[Trial, ...] = ()
+
+
+class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A stretch of time in which a member could not be trusted to measure or to answer: its loop was starved, it was
+    throttled or frozen. `until` is None while it lasts."""
+
+    since: float
+    until: float | None
+    cause: str
+
+
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A named part of the network is sick. `part` is a row of the parts' table (core/paths.py), `subject` which one
+    ("node-3", "node-1>node-2"), `fault` what is wrong with it in one word, `since` when it began as far as is known,
+    `confidence` 0 to 1, `sentence` all of it for a person, `evidence` and `against` what speaks for and against it."""
+
+    part: str
+    subject: str
+    fault: str
+    since: float | None
+    confidence: float
+    sentence: str
+    evidence: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
+
+
+class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one member knows at `at`: who it is, the roster in force, its edges (both sides), its own troubles and the
+    findings that are open with it. `coordinator` is the member that holds the office, empty while there is none."""
+
+    schema: int
+    member: Member
+    at: float
+    started: float
+    roster: Roster
+    edges: tuple[Edge, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    coordinator: str = ""
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer to "is the network healthy?": one sentence, then why. `unknown` are reasons why something could not be
+    told, `states` the members that are excused and why."""
+
+    verdict: Health
+    sentence: str
+    at: float
+    findings: tuple[Finding, ...] = ()
+    unknown: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    observers: int = 0
+    members: int = 0
+
+
+def clip(text: str, limit: int = DETAIL_LIMIT) -> str:
+    """`text` as a detail: printable, on one line, at most `limit` characters."""
+    line = "".join(char if char.isprintable() else " " for char in text[: 4 * limit]).strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"

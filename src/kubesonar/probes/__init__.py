@@ -1,0 +1,1 @@
+"""One file a kind: turns what net/ returns into Observations."""

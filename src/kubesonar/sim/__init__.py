@@ -1,0 +1,1 @@
+"""PURE: drives the machines of core/ in virtual time."""

@@ -1,0 +1,1 @@
+"""PURE: snapshots and folds to bytes and text."""
