@@ -1,4 +1,4 @@
-"""What interleaves timers with peers is a machine: a synchronous object that is told what happened and answers what to do.
+"""What interleaves timers with peers is a machine: it is told what happened and answers what to do.
 
 A machine reads no clock, rolls no dice of its own, logs nothing and awaits nothing, so the same object runs on asyncio
 (`runtime.py`) and, by the thousand, in virtual time (`sim/`).
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol, TypeVar
 
 Event = TypeVar("Event", contravariant=True)
-Action = TypeVar("Action", covariant=True)
+Action = TypeVar("Action")
 
 
 class Machine(Protocol[Event, Action]):
