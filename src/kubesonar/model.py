@@ -234,9 +234,9 @@ class PortTally(msgspec.Struct, frozen=True, array_like=True):
 class Train(msgspec.Struct, frozen=True, omit_defaults=True):
     """Several datagrams sent back to back. `number` is the source's own count of trains towards this target, by which
     its observation and the responder's are joined. `seen` is how many the responder said it had received
-    when it sent its last answer (0: it did not say). `rate` is the bottleneck's rate in the direction towards the
-    observing side, from the spacing of what arrived (packet-train dispersion; Dovrolis et al., INFOCOM 2001), None
-    where the train was too short or too fast to tell."""
+    when it sent its last answer (0: it did not say). `size` is the UDP payload of each. `rate` is the bottleneck's rate
+    on the way from the source to the responder, from the median spacing in which the train arrived (packet-train
+    dispersion; Dovrolis et al., INFOCOM 2001), None where the train was too short or the way too fast to tell."""
 
     number: int
     duplicates: int = 0
