@@ -1,0 +1,46 @@
+"""Which fault an operating system error is."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from kubesonar.model import Fault, clip
+
+FAULTS: dict[int, Fault] = {
+    errno.ECONNREFUSED: Fault.REFUSED,
+    errno.ECONNRESET: Fault.RESET,
+    errno.ECONNABORTED: Fault.RESET,
+    errno.EPIPE: Fault.RESET,
+    errno.ETIMEDOUT: Fault.TIMEOUT,
+    errno.ENETUNREACH: Fault.UNREACHABLE,
+    errno.EHOSTUNREACH: Fault.UNREACHABLE,
+    errno.ENETDOWN: Fault.UNREACHABLE,
+    errno.EHOSTDOWN: Fault.UNREACHABLE,
+    errno.EMFILE: Fault.LOCAL,
+    errno.ENFILE: Fault.LOCAL,
+    errno.ENOBUFS: Fault.LOCAL,
+    errno.ENOMEM: Fault.LOCAL,
+    errno.EADDRNOTAVAIL: Fault.LOCAL,
+    errno.EAGAIN: Fault.LOCAL,
+    errno.EPERM: Fault.NOT_PERMITTED,
+    errno.EACCES: Fault.NOT_PERMITTED,
+    errno.EMSGSIZE: Fault.TOO_BIG,
+}
+"""Errors of include/uapi/asm-generic/errno.h that a socket gives, and what each says of the probe.
+
+`EADDRNOTAVAIL` is local because a client meets it when its own source ports ran out (tcp(7), ip_local_port_range);
+`EAGAIN` is what connect gives on a Unix socket whose queue is full, or without memory for routing (connect(2))."""
+
+
+def fault_of(error: OSError) -> tuple[Fault, str]:
+    """The fault behind `error` and a word for its detail. An error not known here is `Fault.OTHER`, which accuses
+    nobody, with its number."""
+    if isinstance(error, TimeoutError) and error.errno is None:
+        return Fault.TIMEOUT, "timed out"
+    number = error.errno or 0
+    fault = FAULTS.get(number, Fault.OTHER)
+    if not number:
+        return fault, clip(str(error) or type(error).__name__)
+    name = errno.errorcode.get(number, str(number))
+    return fault, clip(f"{os.strerror(number)} ({name})")
