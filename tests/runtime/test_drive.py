@@ -1,0 +1,73 @@
+import asyncio
+
+import uvloop
+
+from kubesonar.core.schedule import Schedule, ScheduleOptions
+from kubesonar.model import Check, Kind, Path
+from kubesonar.net.clock import SystemClock
+from kubesonar.runtime.drive import Drive
+from kubesonar.runtime.supervise import Crew
+
+
+def test_a_schedule_is_driven_on_the_loop() -> None:
+    check = Check("a", Kind.TCP, Path.POD, "a", "127.0.0.1", period=0.05)
+
+    async def scenario() -> None:
+        launched: asyncio.Queue[Check] = asyncio.Queue()
+        lags: list[float] = []
+        drive = Drive(Schedule("me", ScheduleOptions()), SystemClock(), launched.put_nowait, lags.append)
+        drive.tell([check])
+        for _ in range(3):
+            assert await asyncio.wait_for(launched.get(), 10) == check
+        assert min(lags) >= 0
+        drive.stop()
+        await asyncio.sleep(0.15)
+        assert launched.empty()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())
+
+
+def test_a_bug_in_one_action_does_not_end_the_schedule() -> None:
+    check = Check("a", Kind.TCP, Path.POD, "a", "127.0.0.1", period=0.05)
+
+    async def scenario() -> None:
+        errors: list[BaseException] = []
+        done = asyncio.Event()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context["exception"]))
+
+        def act(_: Check) -> None:
+            if errors:
+                done.set()
+            else:
+                raise ValueError("bug")
+
+        drive = Drive(Schedule("me", ScheduleOptions()), SystemClock(), act, lambda _: None)
+        drive.tell([check])
+        await asyncio.wait_for(done.wait(), 10)
+        assert [str(error) for error in errors] == ["bug"]
+        drive.stop()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())
+
+
+def test_a_crashed_task_is_logged_counted_and_begun_again() -> None:
+    async def scenario() -> None:
+        crew, starts, running = Crew(), 0, asyncio.Event()
+
+        async def work() -> None:
+            nonlocal starts
+            starts += 1
+            if starts == 1:
+                raise RuntimeError("bug")
+            running.set()
+            await asyncio.Event().wait()
+
+        crew.keep("work", work)
+        await asyncio.wait_for(running.wait(), 10)
+        assert (crew.crashes, starts) == (1, 2)
+        await crew.stop()
+        assert len(crew) == 0
+
+    asyncio.run(scenario())
