@@ -1,0 +1,97 @@
+"""A schema read as a flat table of options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+ENV_PREFIX = "KUBESONAR_"
+CONFIG_ENV = "KUBESONAR_CONFIG"
+CONFIG_FLAG = "--config"
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One leaf of a schema. `type` still carries its `Annotated` constraints; `default` is `msgspec.NODEFAULT` where
+    a value must be given."""
+
+    path: tuple[str, ...]
+    type: Any
+    default: Any
+    description: str
+
+    @property
+    def key(self) -> str:
+        """The dotted path, as in messages and flags."""
+        return ".".join(self.path)
+
+    @property
+    def flag(self) -> str:
+        """The flag that sets it."""
+        return f"--{self.key}"
+
+    @property
+    def env(self) -> str:
+        """The environment variable that sets it."""
+        return ENV_PREFIX + "_".join(self.path).upper()
+
+
+class Schema:
+    """The options of a tree of Structs, by key and by environment variable."""
+
+    def __init__(self, root: type[msgspec.Struct]) -> None:
+        """Raises TypeError where two options would share an environment variable: a mistake of ours."""
+        self.root = root
+        self.options = {option.key: option for option in options(root)}
+        self.by_env = {option.env: option for option in self.options.values()}
+        if len(self.by_env) < len(self.options) or CONFIG_ENV in self.by_env:
+            raise TypeError(f"two options of {root.__name__} share an environment variable")
+
+
+def options(struct: type[msgspec.Struct], path: tuple[str, ...] = (), base: Any = None) -> Iterator[Option]:
+    """Every option below `struct`, in order. `base` is the instance a parent gives as default, if any."""
+    hints = get_type_hints(struct, include_extras=True)
+    for field in msgspec.structs.fields(struct):
+        default = getattr(base, field.name) if base is not None else _default(field)
+        section = section_of(hints[field.name])
+        if section is not None:
+            below = default if isinstance(default, msgspec.Struct) else None
+            yield from options(section, (*path, field.name), below)
+        else:
+            kind = hints[field.name]
+            yield Option((*path, field.name), kind, default, description_of(kind))
+
+
+def section_of(kind: Any) -> type[msgspec.Struct] | None:
+    """The Struct behind a type, None where the type is a leaf."""
+    bare = plain(kind)
+    return bare if isinstance(bare, type) and issubclass(bare, msgspec.Struct) else None
+
+
+def plain(kind: Any) -> Any:
+    """A type without its `Annotated` wrapping."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def metas(kind: Any) -> tuple[msgspec.Meta, ...]:
+    """The constraints and descriptions a type carries, inner ones first."""
+    if get_origin(kind) is not Annotated:
+        return ()
+    return tuple(extra for extra in get_args(kind)[1:] if isinstance(extra, msgspec.Meta))
+
+
+def description_of(kind: Any) -> str:
+    """The outermost description of a type, empty where it has none."""
+    return next((meta.description for meta in reversed(metas(kind)) if meta.description), "")
+
+
+def is_duration(kind: Any) -> bool:
+    """Whether a type is a duration in seconds (`kubesonar.model.Seconds`)."""
+    return any((meta.extra or {}).get("unit") == "seconds" for meta in metas(kind))
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default

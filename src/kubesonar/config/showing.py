@@ -1,0 +1,27 @@
+"""The effective configuration as YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+def show(tree: msgspec.Struct, origins: Mapping[str, str] | None = None) -> str:
+    """`tree` as YAML that `load` reads back to an equal tree; a value that a source gave is followed by a comment that
+    names the source (`Loaded.origins`). Durations are in seconds; secrets are paths of files, so none is shown."""
+    return "\n".join(_lines(tree, (), origins or {})) + "\n"
+
+
+def _lines(tree: msgspec.Struct, path: tuple[str, ...], origins: Mapping[str, str]) -> list[str]:
+    lines = []
+    for name in tree.__struct_fields__:
+        value = getattr(tree, name)
+        indent = "  " * len(path)
+        if isinstance(value, msgspec.Struct):
+            lines += [f"{indent}{name}:", *_lines(value, (*path, name), origins)]
+        else:
+            origin = origins.get(".".join((*path, name)))
+            comment = f"  # {origin}" if origin else ""
+            lines.append(f"{indent}{name}: {msgspec.json.encode(value).decode()}{comment}")
+    return lines

@@ -1,0 +1,173 @@
+"""What a value may be: read from text, checked against its type, and named for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from math import isfinite
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from kubesonar.config.schema import is_duration, metas, plain, section_of
+from kubesonar.config.yamltext import read_yaml
+from kubesonar.model import Open
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)", re.ASCII)
+_DURATION = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
+_NOT_FINITE = frozenset({"nan", "inf", "infinity"})
+_LISTS = (list, tuple, set, frozenset)
+
+
+def from_text(kind: Any, texts: list[str]) -> object:
+    """What an environment variable or a flag's occurrences say: a list gathers them, elsewhere the last one holds.
+
+    Raises ValueError for a list or mapping that is not well-formed YAML or JSON.
+    """
+    if not is_list(kind):
+        return _structured(kind, texts[-1])
+    found: list[object] = []
+    for text in texts:
+        if text.lstrip().startswith("["):
+            found.extend(_parsed(text))
+        elif text or len(texts) > 1:
+            found.append(_structured(_element(kind), text))
+    return found
+
+
+def convert(kind: Any, raw: object, *, text: bool) -> Any:
+    """`raw` as a value of `kind`; with `text`, numbers and truth may be written as text, as the environment has to.
+
+    Raises ValueError with what is wrong inside, empty where the type says it all.
+    """
+    try:
+        return msgspec.convert(_prepared(kind, raw), kind, strict=not text)
+    except msgspec.ValidationError as error:
+        raise ValueError(_inside(str(error))) from error
+
+
+def expected(kind: Any) -> str:
+    """What a value of this type looks like, to follow "expected" or to stand in a table."""
+    bare = plain(kind)
+    choices = _choices(bare)
+    if choices is not None:
+        return "one of " + ", ".join(choices)
+    if is_duration(kind):
+        return "a duration (seconds, or as 250ms, 5s, 2m, 1h)" + _bounds(kind, " s")
+    if is_list(kind):
+        return f"a list{_lengths(kind, 'entries')}, each {expected(_element(kind))}"
+    if get_origin(bare) in (Union, UnionType):
+        return " or ".join(expected(arm) for arm in get_args(bare))
+    if (section := section_of(kind)) is not None:
+        return "a mapping with the keys " + ", ".join(section.__struct_fields__)
+    return _SCALARS.get(get_origin(bare) or bare, str(bare)) + _bounds(kind) + _lengths(kind, "characters")
+
+
+_SCALARS: Mapping[object, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    dict: "a mapping",
+    NoneType: "null",
+}
+
+
+def is_list(kind: Any) -> bool:
+    """Whether a type holds several values."""
+    bare = plain(kind)
+    return bare in _LISTS or get_origin(bare) in _LISTS
+
+
+def _element(kind: Any) -> Any:
+    arguments = get_args(plain(kind))
+    return arguments[0] if arguments else Any
+
+
+def _structured(kind: Any, text: str) -> object:
+    mapping = section_of(kind) is not None or (get_origin(plain(kind)) or plain(kind)) is dict
+    return _parsed(text) if mapping else text
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return read_yaml(text)
+
+
+def _prepared(kind: Any, raw: object) -> object:
+    """`raw` with durations as numbers, and with enums that would swallow an unknown word refused."""
+    bare = plain(kind)
+    if isinstance(raw, str):
+        return _prepared_text(kind, raw)
+    if isinstance(raw, float) and not isfinite(raw):
+        raise ValueError("")
+    if isinstance(raw, list) and is_list(kind):
+        return [_prepared(_element(kind), item) for item in raw]
+    if isinstance(raw, dict) and (section := section_of(kind)) is not None:
+        hints = get_type_hints(section, include_extras=True)
+        return {name: _prepared(hints.get(name, Any), item) for name, item in raw.items()}
+    if isinstance(raw, dict) and get_origin(bare) is dict:
+        return {name: _prepared(get_args(bare)[1], item) for name, item in raw.items()}
+    return raw
+
+
+def _prepared_text(kind: Any, text: str) -> object:
+    for arm in _arms(kind):
+        if plain(arm) is float and text.strip("+-").lower() in _NOT_FINITE:
+            raise ValueError("")
+        if is_duration(arm) and _DURATION.fullmatch(text):
+            return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+        bare = plain(arm)
+        if isinstance(bare, type) and issubclass(bare, Open) and text not in (_choices(bare) or ()):
+            raise ValueError("")
+    return text
+
+
+def _arms(kind: Any) -> Iterator[Any]:
+    bare = plain(kind)
+    if get_origin(bare) in (Union, UnionType):
+        yield from get_args(bare)
+    else:
+        yield kind
+
+
+def _choices(bare: Any) -> list[str] | None:
+    if get_origin(bare) is Literal:
+        return [str(value) for value in get_args(bare)]
+    if isinstance(bare, type) and issubclass(bare, Enum):
+        return [str(member.value) for member in bare if not (issubclass(bare, Open) and member.name == "OTHER")]
+    return None
+
+
+def _bounds(kind: Any, unit: str = "") -> str:
+    above, over, below, under = (_limit(kind, name) for name in ("ge", "gt", "le", "lt"))
+    words = [(above, "at least"), (over, "more than"), (below, "at most"), (under, "less than")]
+    if above is not None and below is not None:
+        words = [(f"{above:g} to {below:g}", "from")]
+    return "".join(
+        f"{',' if place else ''} {word} {limit}{unit}"
+        for place, (limit, word) in enumerate([(limit, word) for limit, word in words if limit is not None])
+    )
+
+
+def _lengths(kind: Any, what: str) -> str:
+    least, most = _limit(kind, "min_length"), _limit(kind, "max_length")
+    pattern = _limit(kind, "pattern")
+    text = f" of at least {least} {what}" if least else ""
+    text += f"{' and' if text else ' of'} at most {most} {what}" if most is not None else ""
+    return text + (f" matching {pattern}" if pattern else "")
+
+
+def _limit(kind: Any, name: str) -> Any:
+    return next((limit for meta in reversed(metas(kind)) if (limit := getattr(meta, name)) is not None), None)
+
+
+def _inside(message: str) -> str:
+    """Where inside a list or mapping msgspec found the trouble, and what; empty for a plain value."""
+    text, _, place = message.partition(" - at `$")
+    return f"{place.rstrip('`').lstrip('.')}: {text[:1].lower()}{text[1:]}".replace("`", "") if place else ""
