@@ -1,0 +1,77 @@
+"""What must be cumulative: counters and histograms fed by observations, bounded in the number of their series."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import Protocol
+
+from kubesonar.model import Observation
+
+LABEL_SETS = 64
+"""Series of one family unless it says otherwise."""
+
+Labels = tuple[str, ...]
+"""Label values, in the order of the family's label names."""
+
+
+class Fold(Protocol):
+    """Sees every observation once, in the order in which the ledger took them in."""
+
+    def add(self, observation: Observation) -> None:
+        """Takes one observation in."""
+        ...
+
+
+class Counters:
+    """Counters by label set. An amount for a label set beyond `limit` is dropped, and the drop counted in
+    `overflow`."""
+
+    __slots__ = ("_limit", "overflow", "series")
+
+    def __init__(self, limit: int = LABEL_SETS) -> None:
+        self.series: dict[Labels, float] = {}
+        self.overflow = 0
+        self._limit = limit
+
+    def add(self, labels: Labels, amount: float = 1) -> None:
+        """Raises the counter of `labels` by `amount`, which is not negative."""
+        if labels in self.series:
+            self.series[labels] += amount
+        elif len(self.series) < self._limit:
+            self.series[labels] = amount
+        else:
+            self.overflow += 1
+
+
+class Tally:
+    """One histogram: `counts` has an entry for each bucket and one for all above; `total` is the sum of values."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self, buckets: int) -> None:
+        self.counts = [0] * (buckets + 1)
+        self.total = 0.0
+
+
+class Histograms:
+    """Histograms by label set; a value counts in the first bucket whose bound it does not exceed. `bounds` are
+    ascending and finite. Label sets beyond `limit` are dropped as in `Counters`."""
+
+    __slots__ = ("_limit", "bounds", "overflow", "series")
+
+    def __init__(self, bounds: tuple[float, ...], limit: int = LABEL_SETS) -> None:
+        self.bounds = bounds
+        self.series: dict[Labels, Tally] = {}
+        self.overflow = 0
+        self._limit = limit
+
+    def add(self, labels: Labels, value: float) -> None:
+        """Counts one value."""
+        tally = self.series.get(labels)
+        if tally is None:
+            if len(self.series) >= self._limit:
+                self.overflow += 1
+                return
+            tally = self.series[labels] = Tally(len(self.bounds))
+        tally.counts[bisect_left(self.bounds, value)] += 1
+        tally.total += value

@@ -1,0 +1,135 @@
+"""Metric families as text: Prometheus text format 0.0.4
+(https://prometheus.io/docs/instrumenting/exposition_formats/) and OpenMetrics 1.0
+(https://prometheus.io/docs/specs/om/open_metrics_spec/)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
+from math import inf, isfinite, isnan
+from typing import Literal
+
+import msgspec
+
+from kubesonar.core.fold import Histograms, Labels, Tally
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """One row of a metric table. `name` is that of the samples: a counter's ends in _total, an info's in _info; where
+    there is a `unit`, the name (before _total) ends in it."""
+
+    name: str
+    type: Literal["counter", "gauge", "histogram", "info"]
+    help: str
+    labels: tuple[str, ...] = ()
+    unit: str = ""
+
+    @property
+    def family(self) -> str:
+        """The name of the family in OpenMetrics, without the suffix of its type."""
+        return self.name.removesuffix("_total").removesuffix("_info")
+
+
+Series = Mapping[Labels, float] | Histograms
+"""A family's values: a number by label set, or histograms."""
+
+
+class Exposition:
+    """Renders families, and remembers what does not change of each line. The memory is bounded by twice the lines of
+    the last rendering."""
+
+    def __init__(self) -> None:
+        self._templates: dict[tuple[str, Labels], str] = {}
+
+    def render(self, families: Iterable[tuple[Metric, Series]], *, openmetrics: bool = False) -> bytes:
+        """The families that have values, in the order given; each metric may come once."""
+        parts: list[str] = []
+        used = 0
+        for metric, series in families:
+            lines = self._histograms(metric, series) if isinstance(series, Histograms) else self._plain(metric, series)
+            if lines:
+                parts.append(_head(metric, openmetrics))
+                parts += lines
+                used += len(lines)
+        if len(self._templates) > 2 * used + 64:
+            self._templates.clear()
+        if openmetrics:
+            parts.append("# EOF\n")
+        return "".join(parts).encode()
+
+    def _plain(self, metric: Metric, series: Mapping[Labels, float]) -> list[str]:
+        templates, name = self._templates, metric.name
+        lines = []
+        for labels, value in series.items():
+            template = templates.get((name, labels))
+            if template is None:
+                template = templates[name, labels] = f"{name}{_labels(metric.labels, labels)} "
+            lines.append(f"{template}{value if type(value) is int else number(value)}\n")
+        return lines
+
+    def _histograms(self, metric: Metric, histograms: Histograms) -> list[str]:
+        templates, name = self._templates, metric.name
+        lines = []
+        for labels, tally in histograms.series.items():
+            template = templates.get((name, labels))
+            if template is None:
+                template = templates[name, labels] = _histogram_template(metric, labels, histograms.bounds)
+            lines.append(template % _histogram_values(tally))
+        return lines
+
+
+def accepts_openmetrics(accept: str) -> bool:
+    """Whether an Accept header (RFC 9110, section 12.5.1) likes OpenMetrics at least as well as plain text."""
+    best = {"application/openmetrics-text": 0.0, "text/plain": 0.0}
+    for item in accept.lower().split(",")[:32]:
+        kind, *parameters = (word.strip() for word in item.split(";"))
+        if kind in best:
+            best[kind] = max(best[kind], _quality(parameters))
+    return best["application/openmetrics-text"] > 0 and best["application/openmetrics-text"] >= best["text/plain"]
+
+
+def number(value: float) -> str:
+    """A sample's value."""
+    if isfinite(value):
+        return repr(value)
+    return "NaN" if isnan(value) else "+Inf" if value == inf else "-Inf"
+
+
+def _quality(parameters: list[str]) -> float:
+    said = next((word[2:] for word in parameters if word.startswith("q=")), "1")
+    digits = said.replace(".", "", 1)
+    return float(said) if digits.isdecimal() and digits.isascii() else 0.0
+
+
+def _head(metric: Metric, openmetrics: bool) -> str:
+    name = metric.family if openmetrics else metric.name
+    kind = "gauge" if metric.type == "info" and not openmetrics else metric.type
+    text = metric.help.replace("\\", "\\\\").replace("\n", "\\n")
+    unit = f"# UNIT {name} {metric.unit}\n" if openmetrics and metric.unit else ""
+    return f"# HELP {name} {_escaped(metric.help) if openmetrics else text}\n# TYPE {name} {kind}\n{unit}"
+
+
+def _labels(names: tuple[str, ...], values: Labels, *more: str) -> str:
+    pairs = [f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True)]
+    inner = ",".join([*pairs, *more])
+    return f"{{{inner}}}" if inner else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+def _histogram_template(metric: Metric, labels: Labels, bounds: tuple[float, ...]) -> str:
+    buckets = [_labels(metric.labels, labels, f'le="{number(float(bound))}"') for bound in (*bounds, inf)]
+    plain = _labels(metric.labels, labels)
+    lines = [f"{metric.name}_bucket{bucket}" for bucket in buckets]
+    lines += [f"{metric.name}_count{plain}", f"{metric.name}_sum{plain}"]
+    return "".join(line.replace("%", "%%") + " %s\n" for line in lines)
+
+
+def _histogram_values(tally: Tally) -> tuple[object, ...]:
+    cumulative = list(accumulate(tally.counts))
+    return (*cumulative, cumulative[-1], number(tally.total))

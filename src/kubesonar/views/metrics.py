@@ -1,0 +1,155 @@
+"""The agent's metrics: one table of names, and a snapshot, counts and facts rendered by it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import msgspec
+
+from kubesonar.core.counts import ProbeCounts
+from kubesonar.core.edges import judged
+from kubesonar.core.fold import Labels
+from kubesonar.model import Edge, Health, Snapshot
+from kubesonar.views.exposition import Exposition, Metric, Series
+
+
+class MetricsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What /metrics exports beyond the totals."""
+
+    edges: Annotated[
+        Literal["bad", "all", "none"],
+        msgspec.Meta(description="Which edges have series of their own: only bad ones, all, or none."),
+    ] = "bad"
+    edge_limit: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=10_000, description="Most edges with series of their own; further ones are counted."),
+    ] = 20
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What the process knows of itself: CPU seconds used since its start, resident bytes, how late its loop woke at
+    worst since the last scrape (s), its troubles so far, and what it dropped, by what that was."""
+
+    version: str
+    resident: int
+    cpu: float
+    lag: float
+    troubles: int
+    dropped: dict[str, int]
+
+
+def _metric(name: str, kind: Literal["counter", "gauge", "histogram", "info"], text: str, *labels: str) -> Metric:
+    family = name.removesuffix("_total")
+    unit = next((unit for unit in ("seconds", "bytes", "ratio") if family.endswith(f"_{unit}")), "")
+    return Metric(name, kind, text, labels, unit)
+
+
+BUILD = _metric(
+    "kubesonar_build_info", "info", "Always 1; says which version runs in which network.", "version", "network"
+)
+PROBES = _metric(
+    "kubesonar_probes_total", "counter", "Probes made, by kind and result: good, or the fault.", "kind", "result"
+)
+UDP_SENT = _metric("kubesonar_udp_sent_total", "counter", "Probe datagrams sent to peers.")
+UDP_RECEIVED = _metric("kubesonar_udp_received_total", "counter", "Answers to probe datagrams received in time.")
+RTT = _metric("kubesonar_rtt_seconds", "histogram", "Best UDP round trip of each train, over all peers.")
+EDGES = _metric("kubesonar_edges", "gauge", "Edges probed, by health.", "health")
+MEMBERS = _metric("kubesonar_members", "gauge", "Members of the roster, by state.", "state")
+LAG = _metric("kubesonar_loop_lag_seconds", "gauge", "How late the event loop woke at worst since the last scrape.")
+TROUBLES = _metric(
+    "kubesonar_troubles_total", "counter", "Stretches in which this agent was starved, throttled or frozen."
+)
+DROPPED = _metric("kubesonar_dropped_total", "counter", "What was dropped because a bound was reached.", "what")
+RESIDENT = _metric("process_resident_memory_bytes", "gauge", "Resident memory of the agent.")
+CPU = _metric("process_cpu_seconds_total", "counter", "User and system CPU time of the agent.")
+STARTED = _metric("process_start_time_seconds", "gauge", "When the agent started, in Unix seconds.")
+EDGE_UP = _metric(
+    "kubesonar_edge_up",
+    "gauge",
+    "1 where the latest probe of the edge was well, 0 where not.",
+    "target",
+    "kind",
+    "path",
+)
+EDGE_LOSS = _metric(
+    "kubesonar_edge_loss_ratio", "gauge", "Share lost on the edge in the long window.", "target", "kind", "path"
+)
+EDGE_RTT = _metric(
+    "kubesonar_edge_rtt_seconds", "gauge", "Mean round trip on the edge in the short window.", "target", "kind", "path"
+)
+EDGES_HIDDEN = _metric(
+    "kubesonar_edges_hidden", "gauge", "Edges that would have series of their own, but for metrics.edge_limit."
+)
+
+TABLE = (
+    BUILD, PROBES, UDP_SENT, UDP_RECEIVED, RTT, EDGES, MEMBERS, LAG, TROUBLES, DROPPED, RESIDENT, CPU, STARTED,
+    EDGES_HIDDEN, EDGE_UP, EDGE_LOSS, EDGE_RTT,
+)  # fmt: skip
+"""Every metric, in the order of the exposition and of docs/metrics.md."""
+
+
+class AgentMetrics:
+    """Renders an agent's metrics."""
+
+    def __init__(self, options: MetricsOptions) -> None:
+        self._options = options
+        self._exposition = Exposition()
+
+    def render(self, snapshot: Snapshot, counts: ProbeCounts, facts: Facts, *, openmetrics: bool) -> bytes:
+        """The text; the snapshot may be one without trials."""
+        families = families_of(snapshot, counts, facts, self._options)
+        return self._exposition.render(families, openmetrics=openmetrics)
+
+
+def families_of(
+    snapshot: Snapshot, counts: ProbeCounts, facts: Facts, options: MetricsOptions
+) -> Iterator[tuple[Metric, Series]]:
+    """The families of one scrape, in the order of `TABLE`."""
+    edges = judged(snapshot)
+    healths = Counter(health.value for _, health in edges)
+    states = Counter(member.state.value for member in snapshot.roster.members)
+    own = [edge for edge, health in edges if options.edges == "all" or (options.edges, health) == ("bad", Health.BAD)]
+    yield BUILD, {(facts.version, snapshot.member.network.value): 1}
+    yield PROBES, counts.probes.series
+    yield UDP_SENT, {(): counts.udp_sent}
+    yield UDP_RECEIVED, {(): counts.udp_received}
+    yield RTT, counts.rtt
+    yield EDGES, {(health.value,): healths[health.value] for health in (Health.GOOD, Health.BAD, Health.UNKNOWN)}
+    yield MEMBERS, {(state,): count for state, count in states.items()}
+    yield LAG, {(): facts.lag}
+    yield TROUBLES, {(): facts.troubles}
+    yield DROPPED, {(what,): count for what, count in facts.dropped.items()} | {("label_sets",): counts.overflow}
+    yield RESIDENT, {(): facts.resident}
+    yield CPU, {(): facts.cpu}
+    yield STARTED, {(): snapshot.started}
+    yield EDGES_HIDDEN, {(): max(0, len(own) - options.edge_limit)}
+    yield from _edges(own[: options.edge_limit])
+
+
+def _edges(edges: list[Edge]) -> Iterator[tuple[Metric, Series]]:
+    """Where two checks differ in nothing that is a label (address families, say), the worse one shows."""
+    up: dict[Labels, float] = {}
+    loss: dict[Labels, float] = {}
+    rtt: dict[Labels, float] = {}
+    for edge in edges:
+        check = edge.latest.check
+        labels = (check.target, check.kind.value, check.path.value)
+        up[labels] = min(up.get(labels, 1), int(edge.latest.health is Health.GOOD))
+        if edge.long.loss is not None:
+            loss[labels] = max(loss.get(labels, 0.0), edge.long.loss)
+        if edge.short.rtt_mean:
+            rtt[labels] = max(rtt.get(labels, 0.0), edge.short.rtt_mean)
+    yield EDGE_UP, up
+    yield EDGE_LOSS, loss
+    yield EDGE_RTT, rtt
+
+
+def reference() -> str:
+    """The table as Markdown, for docs/metrics.md."""
+    lines = ["| metric | type | labels | unit | meaning |", "|---|---|---|---|---|"]
+    for metric in TABLE:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        lines.append(f"| `{metric.name}` | {metric.type} | {labels} | {metric.unit} | {metric.help} |")
+    return "\n".join(lines) + "\n"
