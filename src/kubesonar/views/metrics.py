@@ -116,11 +116,11 @@ def families_of(
     yield UDP_SENT, {(): counts.udp_sent}
     yield UDP_RECEIVED, {(): counts.udp_received}
     yield RTT, counts.rtt
-    yield EDGES, {(health.value,): healths[health.value] for health in (Health.GOOD, Health.BAD, Health.UNKNOWN)}
+    yield EDGES, {(health,): healths[health] for health in ("good", "bad", "unknown")}
     yield MEMBERS, {(state,): count for state, count in states.items()}
     yield LAG, {(): facts.lag}
     yield TROUBLES, {(): facts.troubles}
-    yield DROPPED, {(what,): count for what, count in facts.dropped.items()} | {("label_sets",): counts.overflow}
+    yield DROPPED, {(what,): count for what, count in {**facts.dropped, "label_sets": counts.overflow}.items()}
     yield RESIDENT, {(): facts.resident}
     yield CPU, {(): facts.cpu}
     yield STARTED, {(): snapshot.started}
@@ -136,7 +136,8 @@ def _edges(edges: list[Edge]) -> Iterator[tuple[Metric, Series]]:
     for edge in edges:
         check = edge.latest.check
         labels = (check.target, check.kind.value, check.path.value)
-        up[labels] = min(up.get(labels, 1), int(edge.latest.health is Health.GOOD))
+        if edge.latest.health is not Health.UNKNOWN:
+            up[labels] = min(up.get(labels, 1), int(edge.latest.health is Health.GOOD))
         if edge.long.loss is not None:
             loss[labels] = max(loss.get(labels, 0.0), edge.long.loss)
         if edge.short.rtt_mean:
