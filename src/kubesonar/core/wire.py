@@ -1,0 +1,253 @@
+"""The authenticated datagram: probes now, members' messages later. Bytes in, frozen values out; never raises on input.
+
+    0       2         3      4        5       6        14      22        30       34         36      38
+    magic 2 version 1 type 1 key id 1 flags 1 source 8 epoch 8 counter 8 number 4 sequence 2 count 2 body padding MAC 16
+
+Big endian. The 38 bytes of the header mean the same in every version (the idea of RFC 8999), so that a version not
+spoken here can still be told so. A type with its top bit set is an answer and is never answered. The MAC (keyed
+BLAKE2s, RFC 7693, 16 bytes) covers everything before it. A MISMATCH is a bare header without a MAC: the two ends share
+no key or no version, so nothing could sign it; it is believed only by a sender that has this counter outstanding, and
+then means "unknown", never loss.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from hashlib import blake2s
+from hmac import compare_digest
+from struct import Struct as Layout
+
+import msgspec
+
+CURRENT = 2
+"""The version spoken by default. Every version from `OLDEST` on is understood and answered in kind."""
+
+OLDEST = 1
+
+MAGIC = b"kS"
+MAC_SIZE = 16
+_HEADER = Layout("!2sBBBB8sQQIHH")
+HEADER_SIZE = _HEADER.size
+_ECHO = {1: Layout("!I"), 2: Layout("!IHI")}
+
+MIN_REQUEST = HEADER_SIZE + max(layout.size for layout in _ECHO.values()) + MAC_SIZE
+"""Shortest request (64 bytes): as long as the longest answer, so that no answer is longer than its request."""
+
+MAX_DATAGRAM = 9216
+"""Longest datagram that is looked at, in bytes: a jumbo frame's worth."""
+
+MAX_TRAIN = 256
+"""Most datagrams in one train."""
+
+HOLD_LIMIT = 0xFFFFFFFF
+"""Longest holding time that an answer can say (ns, 4.29 s): this value means "at least"."""
+
+UNRECORDED = 1
+"""Flag of a request: answer and count, but publish nothing (path MTU search)."""
+
+_ANSWER = 0x80
+_EVER = 0xFFFFFFFFFFFFFFFF
+
+
+class Type(IntEnum):
+    """What a datagram is for. 2 to 127 are left for members' messages, 130 to 254 for their answers."""
+
+    PROBE = 1
+    ECHO = 129
+    MISMATCH = 255
+
+
+class Reason(StrEnum):
+    """Why a datagram was refused."""
+
+    SHORT = "short"
+    LONG = "long"
+    MAGIC = "magic"
+    VERSION = "version"
+    KEY = "key"
+    MAC = "mac"
+    TYPE = "type"
+    FIELD = "field"
+
+
+class Datagram(msgspec.Struct, frozen=True, gc=False):
+    """One datagram that was checked. In an answer `epoch`, `counter`, `number`, `sequence` and `count` are the
+    request's. ECHO: `hold` (ns from the kernel's receive stamp to the answer) and, since version 2, `seen` (how many of
+    this train had arrived) and `gap` (median spacing of the arrivals so far, in units of 100 ns, 0 unknown).
+    `key` is the id of the key it was signed with, 0 for the mere checksum; `size` is the whole datagram's."""
+
+    type: Type
+    version: int
+    key: int
+    flags: int
+    source: bytes
+    epoch: int
+    counter: int
+    number: int = 0
+    sequence: int = 0
+    count: int = 1
+    size: int = 0
+    hold: int = 0
+    seen: int = 0
+    gap: int = 0
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """A datagram that was not accepted, and why."""
+
+    reason: Reason
+
+
+class Keyring:
+    """Up to `LIMIT` keys that are valid at once, by id (1 to 255); `signer` signs, all are accepted. Without keys
+    everything carries key id 0 and a checksum, and nothing else is accepted.
+
+    Raises ValueError for a ring that cannot be used."""
+
+    LIMIT = 4
+    KEY_SIZES = range(16, 33)
+    """Bytes of a key: not guessable at the lower end, BLAKE2s's most at the upper."""
+
+    def __init__(self, keys: dict[int, bytes] | None = None, signer: int = 0) -> None:
+        keys = keys or {}
+        if len(keys) > self.LIMIT:
+            raise ValueError(f"{len(keys)} keys were given, at most {self.LIMIT} can be valid at once")
+        for number, key in keys.items():
+            if not 1 <= number <= 255:
+                raise ValueError(f"key id {number} is not in 1 to 255")
+            if len(key) not in self.KEY_SIZES:
+                raise ValueError(f"key {number} has {len(key)} bytes, 16 to 32 are expected")
+        if keys and signer not in keys:
+            raise ValueError(f"signing key {signer} is not among the keys given")
+        self.signer = signer if keys else 0
+        self._keyed = {number: blake2s(key=key, digest_size=MAC_SIZE) for number, key in keys.items()} or {
+            0: blake2s(digest_size=MAC_SIZE)
+        }
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The ids accepted, 0 for "no keys"."""
+        return tuple(self._keyed)
+
+    def mac(self, key: int, data: bytes | memoryview) -> bytes | None:
+        """The MAC of `data` under that key, None for a key not held."""
+        keyed = self._keyed.get(key)
+        if keyed is None:
+            return None
+        digest = keyed.copy()
+        digest.update(data)
+        return digest.digest()
+
+
+class Sender:
+    """Who signs requests: identity, epoch (Unix ms of its start) and a counter that never repeats within the epoch."""
+
+    def __init__(self, source: bytes, epoch: int) -> None:
+        self.source = source
+        self.epoch = epoch & _EVER
+        self.counter = 0
+
+    def probe(
+        self,
+        ring: Keyring,
+        number: int,
+        sequence: int,
+        count: int,
+        size: int,
+        version: int = CURRENT,
+        flags: int = 0,
+    ) -> bytes:
+        """A signed PROBE, padded to `size` bytes (at least `MIN_REQUEST`); `counter` is then the one it carries."""
+        self.counter += 1
+        head = _HEADER.pack(
+            MAGIC,
+            version,
+            Type.PROBE,
+            ring.signer,
+            flags,
+            self.source,
+            self.epoch,
+            self.counter,
+            number,
+            sequence,
+            count,
+        )
+        return _sign(head.ljust(max(size, MIN_REQUEST) - MAC_SIZE, b"\0"), ring, ring.signer)
+
+
+def identity(name: str) -> bytes:
+    """A member's name as the 8 bytes that stand for it on the wire."""
+    return blake2s(name.encode(), digest_size=8, person=b"identity").digest()
+
+
+def echo(probe: Datagram, source: bytes, ring: Keyring, *, hold: int, seen: int, gap: int) -> bytes:
+    """The answer to `probe`, in the version and under the key that it was asked with; see `Datagram` for the figures,
+    which are cut to what their fields hold."""
+    head = _HEADER.pack(
+        MAGIC, probe.version, Type.ECHO, probe.key, 0, source, probe.epoch, probe.counter,
+        probe.number, probe.sequence, probe.count,
+    )  # fmt: skip
+    hold = min(max(hold, 0), HOLD_LIMIT)
+    body = (hold,) if probe.version == 1 else (hold, min(seen, 0xFFFF), min(max(gap, 0), 0xFFFFFFFF))
+    return _sign(head + _ECHO[probe.version].pack(*body), ring, probe.key)
+
+
+def mismatch(data: bytes | memoryview, newest: int = CURRENT) -> bytes | None:
+    """The answer to a request that was refused for its version or key: its own header with our version and the type
+    MISMATCH, 38 bytes and so shorter than any request. None when `data` is no request: answers are never answered."""
+    if len(data) < MIN_REQUEST or data[:2] != MAGIC or data[3] & _ANSWER:
+        return None
+    return MAGIC + bytes((newest, Type.MISMATCH)) + bytes(data[4:HEADER_SIZE])
+
+
+def decode(data: bytes | memoryview, ring: Keyring, newest: int = CURRENT) -> Datagram | Refusal:
+    """What `data` says, or why it is refused; `newest` is the newest version that this end understands."""
+    size = len(data)
+    if size < HEADER_SIZE:
+        return _SHORT
+    if size > MAX_DATAGRAM:
+        return _LONG
+    magic, version, kind, key, flags, source, epoch, counter, number, sequence, count = _HEADER.unpack_from(data)
+    if magic != MAGIC:
+        return _MAGIC
+    if kind == Type.MISMATCH:
+        return Datagram(Type.MISMATCH, version, key, flags, source, epoch, counter, number, sequence, count, size)
+    if not OLDEST <= version <= newest:
+        return _VERSION
+    mac = ring.mac(key, data[:-MAC_SIZE])
+    if mac is None:
+        return _KEY
+    if not compare_digest(mac, data[-MAC_SIZE:]):
+        return _MAC
+    if not 1 <= count <= MAX_TRAIN or sequence >= count:
+        return _FIELD
+    if kind == Type.PROBE:
+        if size < MIN_REQUEST:
+            return _SHORT
+        return Datagram(Type.PROBE, version, key, flags, source, epoch, counter, number, sequence, count, size)
+    if kind == Type.ECHO:
+        layout = _ECHO[version]
+        if size < HEADER_SIZE + layout.size + MAC_SIZE:
+            return _SHORT
+        body = layout.unpack_from(data, HEADER_SIZE)
+        return Datagram(Type.ECHO, version, key, flags, source, epoch, counter, number, sequence, count, size, *body)
+    return _TYPE
+
+
+def quoted(data: bytes) -> int | None:
+    """The counter of a datagram of which an ICMP error quotes the beginning; None when it quotes too little. It is not
+    authenticated, and the quote ends long before the MAC."""
+    if len(data) < HEADER_SIZE or data[:2] != MAGIC:
+        return None
+    counter: int = _HEADER.unpack_from(data)[7]
+    return counter
+
+
+def _sign(data: bytes, ring: Keyring, key: int) -> bytes:
+    mac = ring.mac(key, data)
+    assert mac is not None, "a datagram is signed with a key that is held"
+    return data + mac
+
+
+_SHORT, _LONG, _MAGIC, _VERSION = map(Refusal, (Reason.SHORT, Reason.LONG, Reason.MAGIC, Reason.VERSION))
+_KEY, _MAC, _FIELD, _TYPE = map(Refusal, (Reason.KEY, Reason.MAC, Reason.FIELD, Reason.TYPE))
