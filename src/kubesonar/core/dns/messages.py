@@ -1,0 +1,176 @@
+"""Whole messages: questions out, answers in, and the other way round for a server."""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kubesonar.core.dns.names import BadWire, Reader, encode_name
+from kubesonar.core.dns.records import IN, Record, Type, decode_record, encode_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EDNS_PAYLOAD = 1232
+"""UDP payload offered by default, in bytes: what passes every link with the smallest MTU of IPv6 in one piece (DNS flag
+day 2020)."""
+
+PLAIN_PAYLOAD = 512
+"""Largest answer by UDP where nothing was offered, in bytes (RFC 1035, section 4.2.1)."""
+
+_HEADER = struct.Struct(">HHHHHH")
+_TAIL = struct.Struct(">HH")
+_OPT = struct.Struct(">BHHIH")
+_RESPONSE, _AUTHORITATIVE, _TRUNCATED, _RECURSION, _AVAILABLE = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080
+
+
+class Rcode(IntEnum):
+    """How a server answered (RFC 1035, section 4.1.1; RFC 2136; RFC 6891); others are plain numbers."""
+
+    NOERROR = 0
+    FORMERR = 1
+    SERVFAIL = 2
+    NXDOMAIN = 3
+    NOTIMP = 4
+    REFUSED = 5
+    YXDOMAIN = 6
+    YXRRSET = 7
+    NXRRSET = 8
+    NOTAUTH = 9
+    NOTZONE = 10
+    BADVERS = 16
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What is asked. `payload` is the size of UDP answers that is offered by EDNS0, in bytes (0: no EDNS0)."""
+
+    name: str
+    type: int
+    id: int
+    recursion: bool = True
+    payload: int = EDNS_PAYLOAD
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A decoded message. `asked` are (name, type, class), `rcode` includes EDNS0's upper bits, `payload` is what the
+    sender offers for UDP in bytes (0: no EDNS0). The OPT record itself is left out of `additional`."""
+
+    id: int
+    response: bool
+    opcode: int
+    authoritative: bool
+    truncated: bool
+    recursion: bool
+    recursion_available: bool
+    rcode: int
+    asked: tuple[tuple[str, int, int], ...]
+    answers: tuple[Record, ...] = ()
+    authority: tuple[Record, ...] = ()
+    additional: tuple[Record, ...] = ()
+    payload: int = 0
+
+
+class Malformed(msgspec.Struct, frozen=True):
+    """These bytes are no DNS message, and why."""
+
+    reason: str
+
+
+def encode(question: Question) -> bytes:
+    """`question` on the wire. Raises ValueError where its name is no domain name."""
+    flags = _RECURSION if question.recursion else 0
+    header = _HEADER.pack(question.id, flags, 1, 0, 0, 1 if question.payload else 0)
+    return header + encode_name(question.name) + _TAIL.pack(question.type, IN) + _opt(question.payload)
+
+
+def _opt(payload: int, rcode: int = 0) -> bytes:
+    """The pseudo-record of EDNS0, version 0 (RFC 6891, section 6.1.2)."""
+    return _OPT.pack(0, Type.OPT, payload, (rcode >> 4) << 24, 0) if payload else b""
+
+
+def decode(wire: bytes) -> Message | Malformed:
+    """The message in `wire`, whatever the bytes are. What a truncated message holds behind its question is left out
+    (RFC 2181, section 9); bytes behind the last record are ignored."""
+    if len(wire) < _HEADER.size:
+        return Malformed(f"{len(wire)} bytes are less than a header")
+    try:
+        return _decode(wire)
+    except BadWire as error:
+        return Malformed(str(error))
+
+
+def _decode(wire: bytes) -> Message:
+    id_, flags, questions, *counts = _HEADER.unpack_from(wire)
+    reader, at = Reader(wire), _HEADER.size
+    asked = []
+    for _ in range(questions):
+        entry, at = _decode_asked(reader, at)
+        asked.append(entry)
+    sections: list[tuple[Record, ...]] = [(), (), ()]
+    if not flags & _TRUNCATED:
+        for index, count in enumerate(counts):
+            sections[index], at = _decode_section(reader, at, count)
+    answers, authority, additional = sections
+    opt = next((record for record in additional if record.type == Type.OPT), None)
+    return Message(
+        id=id_,
+        response=bool(flags & _RESPONSE),
+        opcode=flags >> 11 & 0xF,
+        authoritative=bool(flags & _AUTHORITATIVE),
+        truncated=bool(flags & _TRUNCATED),
+        recursion=bool(flags & _RECURSION),
+        recursion_available=bool(flags & _AVAILABLE),
+        rcode=flags & 0xF | (opt.ttl >> 24 << 4 if opt else 0),
+        asked=tuple(asked),
+        answers=answers,
+        authority=authority,
+        additional=tuple(record for record in additional if record.type != Type.OPT) if opt else additional,
+        payload=opt.klass if opt else 0,
+    )
+
+
+def _decode_asked(reader: Reader, at: int) -> tuple[tuple[str, int, int], int]:
+    name, at = reader.name(at)
+    if at + _TAIL.size > len(reader.wire):
+        raise BadWire("a question runs past the end")
+    type_, klass = _TAIL.unpack_from(reader.wire, at)
+    return (name, type_, klass), at + _TAIL.size
+
+
+def _decode_section(reader: Reader, at: int, count: int) -> tuple[tuple[Record, ...], int]:
+    records = []
+    for _ in range(count):
+        record, at = decode_record(reader, at)
+        records.append(record)
+    return tuple(records), at
+
+
+def question_of(message: Message) -> Question | None:
+    """The one question that a server is asked, None where the message is none that a small server answers."""
+    if message.response or message.opcode or len(message.asked) != 1 or message.asked[0][2] != IN:
+        return None
+    name, type_, _ = message.asked[0]
+    return Question(name, type_, message.id, message.recursion, message.payload)
+
+
+def encode_answer(
+    question: Question,
+    rcode: int,
+    answers: Iterable[Record] = (),
+    authority: Iterable[Record] = (),
+    *,
+    limit: int = 65535,
+) -> bytes:
+    """An authoritative answer to `question`. One that is longer than `limit` bytes is sent truncated, with the
+    question alone (RFC 2181, section 9). Raises ValueError for names or data that cannot be encoded."""
+    first, second = [*map(encode_record, answers)], [*map(encode_record, authority)]
+    opt = _opt(EDNS_PAYLOAD if question.payload else 0, rcode)
+    flags = _RESPONSE | _AUTHORITATIVE | (_RECURSION if question.recursion else 0) | rcode & 0xF
+    asked = encode_name(question.name) + _TAIL.pack(question.type, IN)
+    body = b"".join((asked, *first, *second, opt))
+    if _HEADER.size + len(body) > limit:
+        return _HEADER.pack(question.id, flags | _TRUNCATED, 1, 0, 0, bool(opt)) + asked + opt
+    return _HEADER.pack(question.id, flags, 1, len(first), len(second), bool(opt)) + body

@@ -1,0 +1,146 @@
+"""Domain names, as text and on the wire.
+
+As text a name has no final dot ("cluster.local", the root is "."); a dot or backslash inside a label is escaped with a
+backslash and every byte that is not printable ASCII as \\DDD (RFC 1035, section 5.1).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAME_LIMIT = 255
+"""Longest name on the wire, in bytes, length bytes and root included (RFC 1035, section 2.3.4)."""
+
+LABEL_LIMIT = 63
+"""Longest label, in bytes (RFC 1035, section 2.3.4)."""
+
+_POINTER = 0xC0
+_PLAIN = bytes(byte for byte in range(0x21, 0x7F) if byte not in b".\\")
+_DIGITS = frozenset("0123456789")
+
+
+class BadWire(ValueError):
+    """These bytes are no DNS message; stays inside this package (`decode` returns it as `Malformed`)."""
+
+
+class Reader:
+    """Reads names out of one message. A pointer must point before the name it stands in, so there are no loops, and the
+    labels followed in all are bounded by the message's length, so hostile compression costs no more than reading it."""
+
+    def __init__(self, wire: bytes) -> None:
+        self.wire = wire
+        self._known: dict[int, tuple[bytes, ...]] = {}  # what pointers point at
+        self._steps = len(wire)
+
+    def name(self, at: int) -> tuple[str, int]:
+        """The name at `at` as text, and where what follows it begins."""
+        labels, after = self._labels(at)
+        if sum(map(len, labels)) + len(labels) + 1 > NAME_LIMIT:
+            raise BadWire(f"a name longer than {NAME_LIMIT} bytes")
+        return text_of(labels), after
+
+    def _labels(self, at: int) -> tuple[list[bytes], int]:
+        wire, labels = self.wire, list[bytes]()
+        start, after, first, mark = at, 0, -1, 0
+        while length := self._length(at):
+            if length < _POINTER:
+                labels.append(wire[at + 1 : at + 1 + length])
+                at += 1 + length
+                continue
+            target = (length & 0x3F) << 8 | self._byte(at + 1)
+            if target >= start:
+                raise BadWire("a name points forward or at itself")
+            after = after or at + 2
+            if (known := self._known.get(target)) is not None:
+                labels.extend(known)
+                break
+            if first < 0:
+                first, mark = target, len(labels)
+            at = start = target
+        if first >= 0:
+            self._known[first] = tuple(labels[mark:])
+        return labels, after or at + 1
+
+    def _length(self, at: int) -> int:
+        length = self._byte(at)
+        self._steps -= 1
+        if self._steps < 0:
+            raise BadWire("more name compression than an honest message has")
+        if LABEL_LIMIT < length < _POINTER:
+            raise BadWire(f"label type {length >> 6} in a name")
+        return length
+
+    def _byte(self, at: int) -> int:
+        if at >= len(self.wire):
+            raise BadWire("a name runs past the end")
+        return self.wire[at]
+
+
+def text_of(labels: list[bytes]) -> str:
+    """The name of these labels as text."""
+    return ".".join(map(_label_text, labels)) or "."
+
+
+def _label_text(label: bytes) -> str:
+    if label.translate(None, _PLAIN):
+        return "".join(map(_escaped, label))
+    return label.decode("ascii")
+
+
+def _escaped(byte: int) -> str:
+    char = chr(byte)
+    if char in ".\\":
+        return "\\" + char
+    return char if 0x20 < byte < 0x7F else f"\\{byte:03d}"
+
+
+def encode_name(name: str) -> bytes:
+    """`name` on the wire, uncompressed. Raises ValueError where it is no domain name."""
+    if "\\" in name:
+        labels = _unescaped(name)
+    else:
+        try:
+            labels = name.encode("ascii").split(b".")
+        except UnicodeEncodeError:
+            raise ValueError(f"a domain name is ASCII (IDNA: write its xn-- form), not {name!r}") from None
+    if labels[-1] == b"":
+        labels.pop()
+    if name == ".":
+        labels = []
+    elif not labels or not all(0 < len(label) <= LABEL_LIMIT for label in labels):
+        raise ValueError(f"the labels of a domain name have 1 to {LABEL_LIMIT} bytes, which those of {name!r} have not")
+    wire = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
+    if len(wire) > NAME_LIMIT:
+        raise ValueError(f"a domain name has at most {NAME_LIMIT} bytes on the wire, {name!r} has {len(wire)}")
+    return wire
+
+
+def _unescaped(name: str) -> list[bytes]:
+    labels, label, rest = list[bytes](), bytearray(), iter(name)
+    for char in rest:
+        if char == ".":
+            labels.append(bytes(label))
+            label.clear()
+        elif char == "\\":
+            label.append(_escape_value(name, rest))
+        else:
+            label += char.encode("ascii", "strict")
+    return [*labels, bytes(label)]
+
+
+def _escape_value(name: str, rest: Iterator[str]) -> int:
+    """The byte that an escape stands for; `rest` is just behind the backslash."""
+    char = next(rest, "")
+    if char not in _DIGITS:
+        return ord(char) if char and ord(char) < 0x80 else _bad_escape(name)
+    digits = char + next(rest, "") + next(rest, "")
+    if len(digits) == 3 and set(digits) <= _DIGITS and int(digits) < 256:
+        return int(digits)
+    return _bad_escape(name)
+
+
+def _bad_escape(name: str) -> NoReturn:
+    raise ValueError(f"a backslash in a domain name is followed by a character or three digits up to 255: {name!r}")
