@@ -1,0 +1,290 @@
+"""Joins what both ends counted into cells: trials that cross the same parts of the network, sorted by age.
+
+A train of datagrams is one trial each way, lossy or not, because losses come in bursts. Where the responder's record
+of a train could be read, the two ways are told apart; where not, by what it said in its answers; else the trial is
+one round trip.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+import msgspec
+
+from kubesonar.core.paths import Question, Route, Way
+from kubesonar.core.standing import Span, Standing
+from kubesonar.model import Edge, Fault, Kind, Network, Path, Side, Trial
+
+SETTLE = 2.0
+"""Seconds until both ends have recorded a train (the responder publishes it about 1 s after its last datagram)."""
+
+STREAM = 0
+"""The `packets` of a trial whose kernel sends lost segments again (TCP)."""
+
+_SILENT = frozenset({Fault.TIMEOUT, Fault.UNREACHABLE})
+_STREAMS = frozenset({Kind.TCP, Kind.HTTP, Kind.TLS})
+_STEPS = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 2.0, 3.5)
+
+
+class Ages:
+    """The bins of age into which trials are sorted, fine where a fault may just have begun. `edges` are their upper
+    ends in seconds, derived from the two windows."""
+
+    def __init__(self, short: float, long: float) -> None:
+        self.short = 1.2 * short  # trials need up to a fifth of the short window to settle
+        self.long = max(long, self.short) + SETTLE
+        self.edges = [step * short for step in _STEPS if step * short < self.long] + [self.long]
+
+    @property
+    def recent(self) -> int:
+        """How many of the bins make up the short window."""
+        return bisect_right(self.edges, self.short)
+
+
+class Cell:
+    """Trials of one route: per bin how many there were, how many were bad, and packets sent and lost."""
+
+    __slots__ = ("bad", "bad_at", "lost", "packets", "route", "sent", "total")
+
+    def __init__(self, route: Route, packets: int, bins: int) -> None:
+        self.route = route
+        self.packets = packets
+        """Datagrams in one trial, each of which may be lost; `STREAM` for TCP."""
+        self.total = [0] * bins
+        self.bad = [0] * bins
+        self.sent = [0] * bins
+        self.lost = [0] * bins
+        self.bad_at: list[float] = []
+        """When trials were bad, by our clock; as many at most as a snapshot holds."""
+
+    def add(self, at: float, age_bin: int, bad: bool, sent: int = 1, lost: int = 0) -> None:
+        """Counts one trial."""
+        self.total[age_bin] += 1
+        self.sent[age_bin] += sent
+        if bad:
+            self.bad[age_bin] += 1
+            self.lost[age_bin] += lost
+            self.bad_at.append(at)
+
+
+class Speed(msgspec.Struct, frozen=True):
+    """The latest rate (bits/s, 0: too fast to tell) that packets of full size saw from one member to another."""
+
+    source: str
+    target: str
+    rate: float
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """All that the snapshots say together. `heard` are the members that answered something lately, `sizes` the
+    largest packet known to pass where bigger ones do not (by source and target) and whether a router said so."""
+
+    ages: Ages
+    cells: list[Cell]
+    heard: frozenset[str]
+    mismatches: frozenset[tuple[str, str]]
+    speeds: list[Speed]
+    sizes: dict[tuple[str, str], tuple[int, Fault]]
+    sent: int
+    lost: int
+
+
+class _Collector:
+    def __init__(self, who: Standing, ages: Ages) -> None:
+        self.who = who
+        self.ages = ages
+        self.cells: dict[tuple[str, str, Kind, bool, str, Way, Question], Cell] = {}
+        self.heard: set[str] = set()
+        self.mismatches: set[tuple[str, str]] = set()
+        self.speeds: list[Speed] = []
+        self.sizes: dict[tuple[str, str], tuple[int, Fault]] = {}
+        self.sent = 0
+        self.lost = 0
+
+    def edge(self, source: str, edge: Edge) -> None:
+        check = edge.latest.check
+        if check.kind is Kind.UDP:
+            self._trains(source, edge)
+        elif check.kind is Kind.MTU:
+            self._sizes(source, edge)
+        elif check.kind is not Kind.OTHER:
+            self._probes(source, edge)
+
+    def cell(self, source: str, edge: Edge, way: Way, question: Question, packets: int) -> Cell:
+        check = edge.latest.check
+        tcp = check.kind in _STREAMS or (check.kind is Kind.DNS and check.request.endswith(" tcp"))
+        kind, target = check.kind, check.target
+        key = (source, target, kind, tcp, check.path.value, way, question)
+        found = self.cells.get(key)
+        if found is None:
+            route = Route(
+                self.who.end(source),
+                self.who.end(target),
+                kind,
+                check.path,
+                way,
+                question,
+                port=check.port,
+                tcp=tcp,
+                silent=target not in self.who.read,
+            )
+            found = self.cells[key] = Cell(route, STREAM if tcp else packets, len(self.ages.edges))
+        return found
+
+    def _judged(self, source: str, edge: Edge, settle: float) -> Iterator[tuple[Trial, float, int]]:
+        """The trials that count, each with its time by our clock and its bin."""
+        target = edge.latest.check.target
+        offset = self.who.offset(source)
+        blind = self.who.blind[source] + self.who.blind.get(target, [])
+        newest, oldest = self.who.now - settle, self.who.now - self.ages.long
+        edges, now = self.ages.edges, self.who.now
+        for trial in edge.trials:
+            at = trial.at + offset
+            if not oldest < at <= newest or _within(at, blind):
+                continue
+            fault = trial.fault
+            if fault is not None and not fault.accuses:
+                if fault is Fault.MISMATCH:
+                    self.mismatches.add((source, target))
+                continue
+            if fault is None and not trial.received:
+                continue
+            yield trial, at, bisect_right(edges, now - at)
+
+    def _hear(self, edge: Edge, trial: Trial, age_bin: int) -> None:
+        if trial.received and age_bin < self.ages.recent:
+            self.heard.add(edge.latest.check.target)
+
+    def _probes(self, source: str, edge: Edge) -> None:
+        kind = edge.latest.check.kind
+        reach = self.cell(source, edge, Way.ROUND, Question.REACH, 1)
+        answer = self.cell(source, edge, Way.ROUND, Question.ANSWER, 1)
+        datagram = kind is Kind.DNS and not reach.route.tcp
+        for trial, at, age_bin in self._judged(source, edge, _settle(edge)):
+            silent = trial.fault in _SILENT
+            refused = trial.fault is Fault.REFUSED
+            if not (datagram and refused):
+                reach.add(at, age_bin, silent, 1, 1)
+            if not silent and kind is not Kind.ICMP:
+                answer.add(at, age_bin, trial.fault is not None)
+            if trial.fault is None:
+                self._hear(edge, trial, age_bin)
+
+    def _sizes(self, source: str, edge: Edge) -> None:
+        check = edge.latest.check
+        cell = self.cell(source, edge, Way.FORWARD, Question.SIZE, 1)
+        rate: float | None = None
+        for trial, at, age_bin in self._judged(source, edge, _settle(edge)):
+            if trial.fault in (None, Fault.BLACK_HOLE, Fault.TOO_BIG):
+                cell.add(at, age_bin, trial.fault is not None)
+                if age_bin <= self.ages.recent:
+                    rate = trial.rate
+        if rate is not None:
+            self.speeds.append(Speed(source, check.target, rate))
+        fault = edge.latest.fault
+        if fault in (Fault.BLACK_HOLE, Fault.TOO_BIG) and edge.latest.mtu:
+            self.sizes[source, check.target] = (edge.latest.mtu, fault)
+
+    def _trains(self, source: str, edge: Edge) -> None:
+        size = max((trial.sent for trial in edge.trials), default=1)
+        forward = self.cell(source, edge, Way.FORWARD, Question.REACH, size)
+        back = self.cell(source, edge, Way.BACK, Question.REACH, size)
+        both = self.cell(source, edge, Way.ROUND, Question.REACH, size)
+        answer = self.cell(source, edge, Way.ROUND, Question.ANSWER, 1)
+        records = self._records(source, edge)
+        for trial, at, age_bin in self._judged(source, edge, max(SETTLE, _settle(edge))):
+            self._hear(edge, trial, age_bin)
+            sent, received = trial.sent, trial.received
+            if age_bin < self.ages.recent:
+                self.sent += sent
+                self.lost += max(0, sent - received)
+            if trial.fault is Fault.REFUSED:
+                answer.add(at, age_bin, True)
+                continue
+            if received:
+                answer.add(at, age_bin, trial.fault not in (None, *_SILENT))
+            arrived, answered = _arrival(trial, records)
+            if arrived is None:
+                both.add(at, age_bin, received < sent, sent, sent - received)
+                continue
+            if arrived >= 0:
+                forward.add(at, age_bin, arrived < sent, sent, sent - arrived)
+            if answered:
+                back.add(at, age_bin, received < answered, answered, answered - received)
+
+    def _records(self, source: str, edge: Edge) -> dict[int, Trial] | None:
+        """What the responder recorded of this source's trains, None where that is not known."""
+        target = self.who.read.get(edge.latest.check.target)
+        if target is None:
+            return None
+        family = edge.latest.family
+        found: dict[int, Trial] = {}
+        records = False
+        for other in target.edges:
+            latest = other.latest
+            if latest.side is Side.RESPONDER and latest.check.kind is Kind.UDP:
+                records = True
+                if latest.check.target == source and latest.family == family:
+                    found.update((trial.number, trial) for trial in other.trials)
+        return found if records else None
+
+
+def _arrival(trial: Trial, records: dict[int, Trial] | None) -> tuple[int | None, int]:
+    """How many datagrams of a train arrived and how many were answered: (None, 0) where the ways cannot be told apart,
+    -1 arrived where only the way back is certain."""
+    if records is not None:
+        record = records.get(trial.number)
+        if record is not None:
+            return min(record.received, trial.sent), record.sent
+        if not trial.received:
+            return 0, 0
+    if trial.seen >= trial.sent:
+        return trial.sent, trial.sent
+    if trial.seen > trial.received:
+        return -1, trial.seen  # the last answers may be missing, and with them a higher count
+    return None, 0
+
+
+def _settle(edge: Edge) -> float:
+    """A failure is known only after its timeout; counting the successes that are known sooner would flatter."""
+    return min(edge.latest.check.timeout, 5.0) + 0.2
+
+
+def _within(at: float, spans: list[Span]) -> bool:
+    return any(since <= at <= until for since, until in spans)
+
+
+def collect(who: Standing) -> Evidence:
+    """The evidence of all members that are expected and read, about members that are expected and plain targets."""
+    edges = [edge for snapshot in who.read.values() for edge in snapshot.edges[:1]]
+    ages = Ages(
+        min(max((edge.short.span for edge in edges), default=10.0), 600.0),
+        min(max((edge.long.span for edge in edges), default=60.0), 3600.0),
+    )
+    collector = _Collector(who, ages)
+    for name, snapshot in who.read.items():
+        if name in who.expected:
+            for edge in snapshot.edges:
+                if _counts(who, name, edge):
+                    collector.edge(name, edge)
+    return Evidence(
+        ages,
+        [cell for cell in collector.cells.values() if any(cell.total)],
+        frozenset(collector.heard),
+        frozenset(collector.mismatches),
+        collector.speeds,
+        collector.sizes,
+        collector.sent,
+        collector.lost,
+    )
+
+
+def _counts(who: Standing, source: str, edge: Edge) -> bool:
+    check = edge.latest.check
+    if edge.latest.side is not Side.SOURCE or check.target in who.excused:
+        return False
+    target = who.members.get(check.target)
+    if target is None:
+        return check.path not in (Path.POD, Path.HOST, Path.LOOPBACK, Path.COLLECTOR, Path.OTHER)
+    return target.node != who.members[source].node and target.network is not Network.OTHER

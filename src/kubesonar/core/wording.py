@@ -1,0 +1,125 @@
+"""What diagnosis found, as sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from kubesonar.core.evidence import Ages, Cell, Evidence
+from kubesonar.core.likelihood import badness
+from kubesonar.core.paths import Way
+from kubesonar.core.search import Suspect
+from kubesonar.model import Fault
+
+WallClock = Callable[[float], str]
+"""Renders Unix seconds as a time of day."""
+
+TOTAL = 0.9
+"""A part that loses at least this share is said to let nothing through."""
+
+_PATIENCE = 5.0
+"""A run of badness has a gap where this many times the mean distance of bad trials is exceeded."""
+
+_SHORTEST_GAP = 3.0
+_AT_THE_EDGE = 3.0
+
+
+def since(bad_at: Sequence[float], now: float) -> float:
+    """When the present run of badness began: the first bad trial after the last long gap."""
+    patience = max(_SHORTEST_GAP, _PATIENCE * (now - bad_at[0]) / len(bad_at))
+    first = bad_at[-1]
+    for at in reversed(bad_at):
+        if first - at > patience:
+            break
+        first = at
+    return first
+
+
+def time_of(began: float, now: float, ages: Ages, clock: WallClock) -> str:
+    """That time for a sentence; where it lies at the far end of the window, the fault may be older."""
+    older = now - began > ages.long - _AT_THE_EDGE - 2.0
+    return ("before " if older else "") + clock(began)
+
+
+def percent(share: float) -> str:
+    """A share as "31 %", with one decimal below 10 % unless it is whole."""
+    number = 100 * share
+    return f"{number:.0f} %" if number >= 10 or round(number, 1) == round(number) else f"{number:.1f} %"
+
+
+def bits(rate: float) -> str:
+    """A rate as "512 kbit/s"."""
+    return f"{rate / 1e6:.3g} Mbit/s" if rate >= 1e6 else f"{rate / 1e3:.0f} kbit/s"
+
+
+def loss(suspect: Suspect) -> float:
+    """The share of packets lost through the part, counted one way where that is known; else as estimated."""
+    datagrams = [cell for cell in suspect.cells if cell.packets > 1]
+    counted = [cell for cell in datagrams if cell.route.way is not Way.ROUND] or datagrams
+    bins = suspect.fit.bins
+    sent = sum(sum(cell.sent[:bins]) for cell in counted)
+    return sum(sum(cell.lost[:bins]) for cell in counted) / sent if sent else suspect.fit.rate
+
+
+def agreement(suspect: Suspect) -> str:
+    """How many of the observers that looked from elsewhere see it: "8 of 8 observers agree"."""
+    bins = suspect.fit.bins
+    seen: dict[str, list[float]] = {}
+    outside = [cell for cell in suspect.cells if cell.route.source.node != suspect.subject] or suspect.cells
+    for cell in outside:
+        counts = seen.setdefault(cell.route.source.name, [0.0, 0.0])
+        total = sum(cell.total[:bins])
+        counts[0] += total * badness(cell.packets, suspect.fit.rate)
+        counts[1] += sum(cell.bad[:bins])
+    asked = [(expected, bad) for expected, bad in seen.values() if expected]
+    agree = sum(bad >= 0.5 * expected for expected, bad in asked)
+    if len(asked) == 1:
+        return "its only observer agrees" if agree else "its only observer does not agree"
+    return f"{agree} of {len(asked)} observers agree"
+
+
+def kinds(suspect: Suspect) -> tuple[list[str], list[str]]:
+    """For and against: by kind and way, how many trials through the part were bad."""
+    bins = suspect.fit.bins
+    counts: dict[str, list[float]] = {}
+    for cell in suspect.cells:
+        count = counts.setdefault(_label(cell), [0, 0, 0.0])
+        total = sum(cell.total[:bins])
+        count[0] += sum(cell.bad[:bins])
+        count[1] += total
+        count[2] += total * badness(cell.packets, suspect.fit.rate)
+    ordered = sorted((label, count) for label, count in counts.items() if count[1])
+    lines = [(bad >= 0.5 * expected, f"{label}: {bad} of {total} bad") for label, (bad, total, expected) in ordered]
+    return [line for speaks, line in lines if speaks], [line for speaks, line in lines if not speaks]
+
+
+def _label(cell: Cell) -> str:
+    route = cell.route
+    transport = " by tcp" if route.kind.value == "dns" and route.tcp else ""
+    network = f" in the {route.source.network.value} network" if route.source.network else ""
+    way = {Way.FORWARD: ", way there", Way.BACK: ", way back", Way.ROUND: ""}[route.way]
+    return f"{route.kind.value}{transport} {route.question.value}{network}{way}"
+
+
+def way_back(subject: str, cells: Iterable[Cell], bins: int) -> str:
+    """Whether the other direction of a pair is known to work."""
+    start, _, end = subject.partition(">")
+    total = bad = 0
+    for cell in cells:
+        legs = cell.route.legs
+        if len(legs) == 1 and cell.route.reach and (legs[0][0].place, legs[0][1].place) == (end, start):
+            total += sum(cell.total[:bins])
+            bad += sum(cell.bad[:bins])
+    return "; the way back works" if total and bad < 0.5 * total else ""
+
+
+def size(suspect: Suspect, evidence: Evidence) -> tuple[str, str]:
+    """Which packets do not pass, and how they fail."""
+    found = [
+        evidence.sizes[ends]
+        for cell in suspect.cells
+        if (ends := (cell.route.source.name, cell.route.target.name)) in evidence.sizes
+    ]
+    if not found:
+        return "of full size", "do not pass"
+    silent = all(fault is Fault.BLACK_HOLE for _, fault in found)
+    return f"above {max(found)[0]:,} bytes", "vanish silently" if silent else "are refused on the way"
