@@ -1,0 +1,135 @@
+"""What the lab is made of, before anything is made: nodes, their pod networks, and a few servers, all on one bridge.
+
+    bridge --- node-1 (eth0) --- node-1-pod        a pod network of its own behind each node, routed through it
+           |-- node-2 (eth0) --- node-2-pod
+           |-- dns-1, dns-2, api, ingress
+
+Where there are no namespaces, everything has a loopback address of its own instead (127.0.0.0/8 needs no set-up), in
+one network that no link fault can divide.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from kubesonar.model import Member, Network
+
+MIN_NODES, MAX_NODES = 2, 100
+PORT = 7473
+"""Where every member's responder and probe listener are."""
+
+HOSTS4, HOSTS6 = 16, 64
+"""Prefix lengths of the network on the bridge."""
+PODS4, PODS6 = 24, 64
+"""Prefix lengths of one node's pod network."""
+
+
+class Role(StrEnum):
+    """What a server is there for."""
+
+    DNS = "dns"
+    API = "api"
+    INGRESS = "ingress"
+
+
+class Server(msgspec.Struct, frozen=True):
+    """A plain target on the bridge: no agent runs there. `addresses` are v4 and, in namespaces, v6."""
+
+    name: str
+    role: Role
+    addresses: tuple[str, ...]
+    port: int
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A node: its agent in the host network, its agent in the pod network behind it, and that network's gateway and
+    subnet (v4 and v6; empty on loopback)."""
+
+    name: str
+    zone: str
+    host: Member
+    pod: Member
+    gateways: tuple[str, ...] = ()
+    subnets: tuple[str, ...] = ()
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The whole lab. A node's or a server's name is also that of its namespace and of its port on the bridge; a pod
+    network's namespace is named as the member in it."""
+
+    nodes: tuple[Node, ...]
+    servers: tuple[Server, ...]
+    namespaces: bool
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """All members, node by node, host network first."""
+        return tuple(member for node in self.nodes for member in (node.host, node.pod))
+
+    @property
+    def stations(self) -> tuple[str, ...]:
+        """What hangs on the bridge, by name."""
+        return (*(node.name for node in self.nodes), *(server.name for server in self.servers))
+
+    def home(self, member: Member) -> str:
+        """The name of the namespace in which a member lives."""
+        return member.node if member.network is Network.HOST else member.name
+
+    def of_role(self, role: Role) -> tuple[Server, ...]:
+        """The servers of that role."""
+        return tuple(server for server in self.servers if server.role is role)
+
+
+def plan(nodes: int = 5, *, namespaces: bool = True) -> Plan:
+    """A lab of that many nodes in two zones. Raises ValueError outside `MIN_NODES` to `MAX_NODES`."""
+    if not MIN_NODES <= nodes <= MAX_NODES:
+        raise ValueError(f"nodes: got {nodes}, expected {MIN_NODES} to {MAX_NODES}")
+    make = _node if namespaces else _loopback_node
+    half = (nodes + 1) // 2
+    return Plan(
+        nodes=tuple(make(number, "zone-a" if number <= half else "zone-b") for number in range(1, nodes + 1)),
+        servers=_SERVERS if namespaces else _LOOPBACK_SERVERS,
+        namespaces=namespaces,
+    )
+
+
+_SERVERS = (
+    Server("dns-1", Role.DNS, ("10.90.0.53", "fd90::53"), 53),
+    Server("dns-2", Role.DNS, ("10.90.0.54", "fd90::54"), 53),
+    Server("api", Role.API, ("10.90.0.64", "fd90::64"), 6443),
+    Server("ingress", Role.INGRESS, ("10.90.0.80", "fd90::80"), 80),
+)
+# Ports that need no privileges: on loopback the lab may be an ordinary user's process.
+_LOOPBACK_SERVERS = (
+    Server("dns-1", Role.DNS, ("127.73.0.53",), 7453),
+    Server("dns-2", Role.DNS, ("127.73.0.54",), 7453),
+    Server("api", Role.API, ("127.73.0.64",), 7464),
+    Server("ingress", Role.INGRESS, ("127.73.0.80",), 7480),
+)
+
+
+def _node(number: int, zone: str) -> Node:
+    """Numbers appear in v6 addresses as they are written in v4 ones, so that a person recognises them."""
+    return Node(
+        name=f"node-{number}",
+        zone=zone,
+        host=_member(number, zone, Network.HOST, f"10.90.1.{number}", f"fd90::1:{number}"),
+        pod=_member(number, zone, Network.POD, f"10.91.{number}.2", f"fd91:{number}::2"),
+        gateways=(f"10.91.{number}.1", f"fd91:{number}::1"),
+        subnets=(f"10.91.{number}.0/{PODS4}", f"fd91:{number}::/{PODS6}"),
+    )
+
+
+def _loopback_node(number: int, zone: str) -> Node:
+    return Node(
+        name=f"node-{number}",
+        zone=zone,
+        host=_member(number, zone, Network.HOST, f"127.73.{number}.1"),
+        pod=_member(number, zone, Network.POD, f"127.73.{number}.2"),
+    )
+
+
+def _member(number: int, zone: str, network: Network, *addresses: str) -> Member:
+    return Member(f"node-{number}-{network}", f"node-{number}", addresses, PORT, network, zone)
