@@ -68,6 +68,7 @@ class DatagramEngine:
         self._pending: dict[int, tuple[Train, int]] = {}
         self._waiting: dict[Train, asyncio.Future[None]] = {}
         self._touched: set[Train] = set()
+        self._sending: Train | None = None
         self._ended: deque[tuple[float, list[int]]] = deque()
         self._older: dict[Key, tuple[int, float]] = {}
 
@@ -129,8 +130,10 @@ class DatagramEngine:
             frames.append(self._sender.probe(ring, train.number, sequence, count, train.size, version, flags))
             counters.append(self._sender.counter)
             self._pending[self._sender.counter] = (train, sequence)
+        self._sending = train
         for sequence, (entry, frame) in enumerate(zip(entries, frames, strict=True)):
             self._send_one(entry, frame, train, sequence)
+        self._sending = None
         for entry in entries:
             if entry.awaiting:
                 self._read_error(entry)
@@ -264,7 +267,8 @@ class DatagramEngine:
         return True
 
     def _blame(self, error: NetError, quote: bytes, peer: tuple[str, int] | None) -> None:
-        """Finds whose datagram an error is about: by the counter it quotes, else by where that datagram was going."""
+        """Finds whose datagram an error is about: by the counter it quotes, else the one being sent or, from the
+        network, by where that datagram was going."""
         train, sequence = self._pending.get(wire.quoted(quote) or 0, (None, 0))
         if train is not None:
             if sequence not in train.answered:
@@ -272,8 +276,12 @@ class DatagramEngine:
             train.note_error(error)
             self._touched.add(train)
             return
+        if error.local:
+            if self._sending:
+                self._sending.note_error(error)
+            return
         for waiting in self._waiting:
-            if peer and waiting.peer == peer[:2]:
+            if peer and waiting.peer == peer[:2] and not waiting.fits(error):
                 waiting.note_error(error)
 
     def _version(self, peer: Key) -> int:

@@ -108,6 +108,10 @@ class Train:
         if len(self.errors) < _ERRORS and error not in self.errors:
             self.errors.append(error)
 
+    def fits(self, error: NetError) -> bool:
+        """Whether "too big" cannot be about this train, whose packets are no bigger than what passes."""
+        return 0 < self.size + HEADERS[self.family] <= error.mtu
+
     def note_answer(self, answer: Datagram, stamp: int | None, read_at: int) -> None:
         """Takes in an answer that belongs to this train; `stamp` is the kernel's for its arrival. One that the kernel
         had in time counts, however late we come to read it."""

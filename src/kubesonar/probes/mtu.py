@@ -1,0 +1,117 @@
+"""Path MTU: the largest IP packet that passes whole, and how bigger ones fail."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import msgspec
+
+from kubesonar.model import Check, Fault, Observation, Train, clip
+from kubesonar.net.datagram import DatagramEngine
+from kubesonar.net.path_mtu import Outcome, PathResult, PathSearch
+from kubesonar.net.train import HEADERS
+from kubesonar.probes.source import Source
+from kubesonar.probes.udp import round_trip
+
+_STRIDE = 64
+"""Numbers set aside for the trains of one search."""
+
+
+class MtuOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Search for the largest packet that passes to another member."""
+
+    ceiling: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1280, le=9000, description="Largest IP packet tried, in bytes; the own link's MTU is the other limit."
+        ),
+    ] = 9000
+    expect: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            le=9000,
+            description="IP packet in bytes that the own link must take; a smaller MTU of the link is then a fault. "
+            "0: any will do.",
+        ),
+    ] = 0
+    tries: Annotated[
+        int,
+        msgspec.Meta(ge=4, le=32, description="Datagrams of either size compared before big ones are said to vanish."),
+    ] = 8
+    train: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, le=32, description="Full-size datagrams sent back to back to find the bottleneck's rate; 0: none."
+        ),
+    ] = 8
+
+
+class MtuProbe:
+    """Checks one path. In the steady state that costs one small and one full-size datagram and a short train; a hole
+    that was found before is looked at first. `engine` must forbid fragments (`whole=True`)."""
+
+    def __init__(self, source: Source, engine: DatagramEngine, options: MtuOptions) -> None:
+        self._source = source
+        self._engine = engine
+        self._options = options
+        self._holes: dict[str, int] = {}
+        self._number = 0
+
+    async def __call__(self, check: Check) -> Observation:
+        at = time.time()
+        self._number += _STRIDE
+        options = self._options
+        search = PathSearch(
+            self._engine,
+            check.address,
+            check.port,
+            timeout=check.timeout,
+            ceiling=options.ceiling,
+            known=self._holes.pop(check.id, 0),
+            number=self._number,
+        )
+        result = await search.run(least=options.expect, tries=options.tries, train=options.train)
+        if result.outcome in (Outcome.TOLD, Outcome.VANISHED):
+            self._holes[check.id] = result.mtu
+        return self._observation(check, at, result)
+
+    def _observation(self, check: Check, at: float, result: PathResult) -> Observation:
+        fault, detail = _verdict(result, self._options.expect)
+        family = 6 if ":" in check.address else 4
+        return Observation(
+            check=check,
+            source=self._source.name,
+            network=self._source.network,
+            at=at,
+            address=check.address,
+            family=family,
+            source_port=result.small.ports[0].port if result.small.ports else 0,
+            fault=fault,
+            received=int(result.outcome is Outcome.PASSED),
+            rtt=round_trip(result.small),
+            train=Train(number=0, size=result.mtu - HEADERS[family], rate=result.rate) if result.mtu else None,
+            mtu=result.mtu,
+            detail=clip(detail),
+        )
+
+
+def _verdict(result: PathResult, expect: int) -> tuple[Fault | None, str]:
+    mtu, limit = result.mtu, result.limit
+    match result.outcome:
+        case Outcome.PASSED:
+            return None, f"{mtu} bytes pass; unproven: an overlay may clear the outer DF and fragment them"
+        case Outcome.LINK:
+            return Fault.TOO_BIG, f"local limit: the own link takes {limit} bytes, {expect} are expected"
+        case Outcome.TOLD:
+            return Fault.TOO_BIG, f"{result.by or 'a router'} refuses {limit} bytes as too big; {mtu} pass"
+        case Outcome.VANISHED:
+            return Fault.BLACK_HOLE, f"{limit} bytes vanish without a word; {mtu} pass"
+        case Outcome.UNCLEAR:
+            return None, "too many small datagrams are lost to tell whether big ones pass"
+        case Outcome.STARVED:
+            return Fault.LOCAL, "event loop was late while answers could have come"
+        case Outcome.SILENT:
+            fault, detail = result.small.fault()
+            return fault or Fault.TIMEOUT, f"small datagrams do not pass either: {detail}"

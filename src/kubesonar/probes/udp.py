@@ -1,0 +1,165 @@
+"""UDP: a train of datagrams to the responder that every member runs, and what our responder saw of others' trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated
+
+import msgspec
+
+from kubesonar.core import wire
+from kubesonar.model import Check, Kind, Network, Observation, Path, Rtt, Seconds, Side, Train, clip
+from kubesonar.net.arrivals import TrainRecord
+from kubesonar.net.datagram import DatagramEngine
+from kubesonar.net.train import TrainResult
+from kubesonar.probes.source import Source
+
+_TARGETS = 16_384
+_NUMBERS = 1 << 32
+
+
+class UdpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Trains of UDP datagrams to other members' responders."""
+
+    train: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=64, description="Datagrams sent back to back in one check; loss is counted in these."),
+    ] = 8
+    size: Annotated[
+        int, msgspec.Meta(ge=64, le=1400, description="UDP payload of each datagram in bytes; answers have at most 64.")
+    ] = 64
+    ports: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1,
+            le=64,
+            description="Source ports used in turn, so that each ECMP path is tried. Also the most conntrack entries "
+            "that this node holds towards one target.",
+        ),
+    ] = 8
+    rebind: Annotated[
+        Seconds,
+        msgspec.Meta(
+            ge=1,
+            le=86_400,
+            description="One source port is replaced this often, so that no dead conntrack entry sticks.",
+        ),
+    ] = 120.0
+    speak: Annotated[
+        int,
+        msgspec.Meta(
+            ge=wire.OLDEST,
+            le=wire.CURRENT,
+            description="Newest version of the datagrams to speak and to understand; set it back while rolling back.",
+        ),
+    ] = wire.CURRENT
+
+
+class UdpProbe:
+    """Sends one train and reports it. `base` is the number of the first train towards each target (32 bits): hand in
+    what grows from start to start, such as the Unix seconds of this one, so that trains of before are not taken for
+    ours."""
+
+    def __init__(self, source: Source, engine: DatagramEngine, options: UdpOptions, base: int) -> None:
+        self._source = source
+        self._engine = engine
+        self._options = options
+        self._base = base
+        self._numbers: dict[str, int] = {}
+
+    async def __call__(self, check: Check) -> Observation:
+        result = await self._engine.train(
+            check.address,
+            check.port,
+            number=self._next(check.target),
+            count=self._options.train,
+            size=self._options.size,
+            timeout=check.timeout,
+        )
+        fault, detail = result.fault()
+        return Observation(
+            check=check,
+            source=self._source.name,
+            network=self._source.network,
+            at=result.at,
+            address=check.address,
+            family=6 if ":" in check.address else 4,
+            source_port=result.ports[0].port if result.ports else 0,
+            fault=fault,
+            sent=result.sent,
+            received=result.received,
+            rtt=round_trip(result),
+            train=train_of(result),
+            detail=clip(detail),
+        )
+
+    def _next(self, target: str) -> int:
+        """Both families of a target count together, so that a number is one train's alone."""
+        number = self._numbers.pop(target, self._base) % _NUMBERS
+        self._numbers[target] = number + 1
+        if len(self._numbers) > _TARGETS:
+            del self._numbers[next(iter(self._numbers))]
+        return number
+
+
+def round_trip(result: TrainResult) -> Rtt | None:
+    """The round trips of a train, None when nothing could be measured."""
+    rtts = result.rtts
+    if not rtts:
+        return None
+    steps = [abs(after - before) for before, after in pairwise(rtts)]
+    return Rtt(
+        best=min(rtts),
+        mean=sum(rtts) / len(rtts),
+        worst=max(rtts),
+        clock=result.clock,
+        jitter=sum(steps) / len(steps) if steps else 0.0,
+    )
+
+
+def train_of(result: TrainResult) -> Train:
+    """What a train result says beside loss and round trips."""
+    return Train(
+        number=result.number,
+        duplicates=result.duplicates,
+        reordered=result.reordered,
+        late=result.late,
+        seen=result.seen,
+        size=result.size,
+        rate=result.rate,
+        ports=result.ports,
+    )
+
+
+def responder_observation(record: TrainRecord, source: Source, names: Mapping[bytes, str]) -> Observation:
+    """What our responder counted of a peer's train; `names` gives members by `wire.identity`, and who is not in it
+    appears by its identity in hex."""
+    peer = names.get(record.source) or record.source.hex()
+    return Observation(
+        check=Check(
+            id=f"udp/from/{peer}",
+            kind=Kind.UDP,
+            path=Path.HOST if source.network is Network.HOST else Path.POD,
+            target=peer,
+            address=record.peer,
+        ),
+        source=source.name,
+        network=source.network,
+        at=record.at,
+        side=Side.RESPONDER,
+        address=record.peer,
+        family=record.family,
+        source_port=record.ports[0].port if record.ports else 0,
+        sent=record.answered,
+        received=record.received,
+        train=Train(
+            number=record.number,
+            duplicates=record.duplicates,
+            reordered=record.reordered,
+            seen=record.received,
+            size=record.size,
+            ports=record.ports,
+        ),
+        detail=f"{record.received} of {record.announced} arrived",
+    )
