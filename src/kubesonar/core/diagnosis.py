@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kubesonar.core.evidence import Cell, Evidence
 from kubesonar.core.likelihood import confidence
-from kubesonar.core.paths import Part, part
+from kubesonar.core.paths import part
 from kubesonar.core.rate import SlowLink, dead_pairs, slow_links
 from kubesonar.core.search import Search, Suspect
 from kubesonar.core.standing import Standing
@@ -43,15 +43,15 @@ def diagnose(who: Standing, evidence: Evidence, clock: WallClock) -> list[Findin
 
 def _without(cells: list[Cell], links: Sequence[SlowLink]) -> list[Cell]:
     """What the slow links do not explain: other paths, and those through them on which nothing passes at all."""
-    hides = part("link_rate").hides
-    slow = {link.node for link in links}
-    if not slow or hides is None:
+    if not links:
         return cells
+    row = part("link_rate")
     dead = dead_pairs(cells, _DEAD_BINS)
     return [
         cell
         for cell in cells
-        if slow.isdisjoint(hides(cell.route)) or (cell.route.source.place, cell.route.target.place) in dead
+        if (cell.route.source.place, cell.route.target.place) in dead
+        or not any(row.hidden(cell.route, link.node) for link in links)
     ]
 
 
@@ -82,20 +82,21 @@ class _Writer:
         )
 
     def finding(self, suspect: Suspect) -> Finding:
-        began = since(suspect.bad_at, self._who.now)
+        began = since(suspect, self._who.now, self._evidence.ages)
         return self._write(suspect, suspect.subject, began, self._words(suspect, began))
 
     def agents(self, suspects: Sequence[Suspect]) -> list[Finding]:
         """One finding where all agents of a node are gone, or frozen."""
         groups: dict[tuple[str, str], list[Suspect]] = {}
         for suspect in suspects:
-            node = self._who.members[suspect.subject].node
-            groups.setdefault((suspect.part.name, node), []).append(suspect)
+            member = self._who.members.get(suspect.subject)
+            groups.setdefault((suspect.part.name, member.node if member else suspect.subject), []).append(suspect)
         return [finding for (_, node), group in groups.items() for finding in self._agents(node, group)]
 
     def _agents(self, node: str, group: Sequence[Suspect]) -> list[Finding]:
         there = {name for name in self._who.expected if self._who.members[name].node == node}
-        if there == {suspect.subject for suspect in group}:
+        named = {suspect.subject for suspect in group}
+        if node in named or there == named:
             words = {"noun": "agents", "be": "are"} if len(there) > 1 else {"noun": "agent", "be": "is"}
             return [self._agent(group, node, words | {"node": node})]
         return [
@@ -104,7 +105,7 @@ class _Writer:
         ]
 
     def _agent(self, group: Sequence[Suspect], subject: str, words: dict[str, str]) -> Finding:
-        began = min(since(suspect.bad_at, self._who.now) for suspect in group)
+        began = min(since(suspect, self._who.now, self._evidence.ages) for suspect in group)
         surest = max(group, key=lambda suspect: suspect.net)
         return self._write(surest, subject, began, words)
 
@@ -118,15 +119,19 @@ class _Writer:
             "b": end,
             "port": port,
             "since": time_of(began, self._who.now, self._evidence.ages, self._clock),
-            "loss": percent(loss(suspect)),
+            "loss": percent(self._loss(suspect)),
             "agree": agreement(suspect),
             "back": way_back(path, self._evidence.cells, suspect.fit.bins),
             "above": above,
             "vanish": vanish,
         }
 
+    def _loss(self, suspect: Suspect) -> float:
+        return loss(suspect, self._evidence.ages.recent)
+
     def _write(self, suspect: Suspect, subject: str, began: float, words: dict[str, str]) -> Finding:
         row = suspect.part
+        template = row.total if self._loss(suspect) >= TOTAL or not row.partial else row.partial
         evidence, against = kinds(suspect)
         if suspect.alike:
             evidence.append(clip(f"the present probes cannot tell this from: {', '.join(suspect.alike)}"))
@@ -136,12 +141,7 @@ class _Writer:
             fault=row.fault,
             since=began,
             confidence=confidence(suspect.net),
-            sentence=_template(row, suspect.fit.rate).format_map(words),
+            sentence=template.format_map(words),
             evidence=tuple(evidence),
             against=tuple(against),
         )
-
-
-def _template(row: Part, rate: float) -> str:
-    return row.partial if row.partial and rate < TOTAL else row.total
-

@@ -27,19 +27,20 @@ _STREAMS = frozenset({Kind.TCP, Kind.HTTP, Kind.TLS})
 _STEPS = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 2.0, 3.5)
 
 
+_WITH_SETTLING = 1.2
+"""The short window with what trials need to settle."""
+
+
 class Ages:
     """The bins of age into which trials are sorted, fine where a fault may just have begun. `edges` are their upper
     ends in seconds, derived from the two windows."""
 
     def __init__(self, short: float, long: float) -> None:
-        self.short = 1.2 * short  # trials need up to a fifth of the short window to settle
-        self.long = max(long, self.short) + SETTLE
+        self.short = short
+        self.long = max(long, _WITH_SETTLING * short) + SETTLE
         self.edges = [step * short for step in _STEPS if step * short < self.long] + [self.long]
-
-    @property
-    def recent(self) -> int:
+        self.recent = bisect_right(self.edges, _WITH_SETTLING * short)
         """How many of the bins make up the short window."""
-        return bisect_right(self.edges, self.short)
 
 
 class Cell:
@@ -78,7 +79,8 @@ class Speed(msgspec.Struct, frozen=True):
 
 class Evidence(msgspec.Struct, frozen=True):
     """All that the snapshots say together. `heard` are the members that answered something lately, `sizes` the
-    largest packet known to pass where bigger ones do not (by source and target) and whether a router said so."""
+    largest packet known to pass where bigger ones do not (by source and target) and whether a router said so, `sent`
+    and `lost` count the datagrams of all trains, by bin of age."""
 
     ages: Ages
     cells: list[Cell]
@@ -86,8 +88,14 @@ class Evidence(msgspec.Struct, frozen=True):
     mismatches: frozenset[tuple[str, str]]
     speeds: list[Speed]
     sizes: dict[tuple[str, str], tuple[int, Fault]]
-    sent: int
-    lost: int
+    sent: list[int]
+    lost: list[int]
+
+    def loss(self, age: float) -> float:
+        """The share of all datagrams sent in the last `age` seconds that nobody answered."""
+        bins = bisect_right(self.ages.edges, age)
+        sent = sum(self.sent[:bins])
+        return sum(self.lost[:bins]) / sent if sent else 0.0
 
 
 class _Collector:
@@ -99,8 +107,8 @@ class _Collector:
         self.mismatches: set[tuple[str, str]] = set()
         self.speeds: list[Speed] = []
         self.sizes: dict[tuple[str, str], tuple[int, Fault]] = {}
-        self.sent = 0
-        self.lost = 0
+        self.sent = [0] * len(ages.edges)
+        self.lost = [0] * len(ages.edges)
 
     def edge(self, source: str, edge: Edge) -> None:
         check = edge.latest.check
@@ -136,12 +144,13 @@ class _Collector:
         """The trials that count, each with its time by our clock and its bin."""
         target = edge.latest.check.target
         offset = self.who.offset(source)
-        blind = self.who.blind[source] + self.who.blind.get(target, [])
         newest, oldest = self.who.now - settle, self.who.now - self.ages.long
+        spans = self.who.blind[source] + self.who.blind.get(target, [])
+        blind = [(since, until) for since, until in spans if until >= oldest]
         edges, now = self.ages.edges, self.who.now
         for trial in edge.trials:
             at = trial.at + offset
-            if not oldest < at <= newest or _within(at, blind):
+            if not oldest < at <= newest or (blind and _within(at, blind)):
                 continue
             fault = trial.fault
             if fault is not None and not fault.accuses:
@@ -152,8 +161,9 @@ class _Collector:
                 continue
             yield trial, at, bisect_right(edges, now - at)
 
-    def _hear(self, edge: Edge, trial: Trial, age_bin: int) -> None:
-        if trial.received and age_bin < self.ages.recent:
+    def _hear(self, edge: Edge, heard: int | None) -> None:
+        """Notes that the target answered, in this bin of age."""
+        if heard is not None and heard < self.ages.recent:
             self.heard.add(edge.latest.check.target)
 
     def _probes(self, source: str, edge: Edge) -> None:
@@ -161,6 +171,7 @@ class _Collector:
         reach = self.cell(source, edge, Way.ROUND, Question.REACH, 1)
         answer = self.cell(source, edge, Way.ROUND, Question.ANSWER, 1)
         datagram = kind is Kind.DNS and not reach.route.tcp
+        heard: int | None = None
         for trial, at, age_bin in self._judged(source, edge, _settle(edge)):
             silent = trial.fault in _SILENT
             refused = trial.fault is Fault.REFUSED
@@ -169,7 +180,8 @@ class _Collector:
             if not silent and kind is not Kind.ICMP:
                 answer.add(at, age_bin, trial.fault is not None)
             if trial.fault is None:
-                self._hear(edge, trial, age_bin)
+                heard = age_bin
+        self._hear(edge, heard)
 
     def _sizes(self, source: str, edge: Edge) -> None:
         check = edge.latest.check
@@ -193,12 +205,13 @@ class _Collector:
         both = self.cell(source, edge, Way.ROUND, Question.REACH, size)
         answer = self.cell(source, edge, Way.ROUND, Question.ANSWER, 1)
         records = self._records(source, edge)
+        heard: int | None = None
         for trial, at, age_bin in self._judged(source, edge, max(SETTLE, _settle(edge))):
-            self._hear(edge, trial, age_bin)
             sent, received = trial.sent, trial.received
-            if age_bin < self.ages.recent:
-                self.sent += sent
-                self.lost += max(0, sent - received)
+            if received:
+                heard = age_bin
+            self.sent[age_bin] += sent
+            self.lost[age_bin] += max(0, sent - received)
             if trial.fault is Fault.REFUSED:
                 answer.add(at, age_bin, True)
                 continue
@@ -212,6 +225,7 @@ class _Collector:
                 forward.add(at, age_bin, arrived < sent, sent, sent - arrived)
             if answered:
                 back.add(at, age_bin, received < answered, answered, answered - received)
+        self._hear(edge, heard)
 
     def _records(self, source: str, edge: Edge) -> dict[int, Trial] | None:
         """What the responder recorded of this source's trains, None where that is not known."""

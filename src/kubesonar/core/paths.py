@@ -6,7 +6,7 @@ is beforehand, and the sentences that tell a person. Adding a part is adding a r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum
 
 import msgspec
@@ -70,6 +70,12 @@ class Route(msgspec.Struct, frozen=True):
         return (there,) if self.way is Way.FORWARD else (back,)
 
     @property
+    def shape(self) -> tuple[object, ...]:
+        """All but who its ends are."""
+        ends = (self.source.network, self.between_members)
+        return (self.kind, self.path, self.way, self.question, self.tcp, self.silent, *ends)
+
+    @property
     def reach(self) -> bool:
         """Whether silence is what counts as bad here."""
         return self.question is Question.REACH
@@ -85,19 +91,25 @@ Subjects = Iterable[str]
 
 class Part(msgspec.Struct, frozen=True):
     """A row. `penalty` is -log of the prior probability that one given subject is sick, in nats. `fault` is the fault
-    in one word. `total` is the sentence when nothing gets through, `partial` when something does; `variant` tells rows
+    in one word. `when` says which routes cross this kind of part (from their shape only), `subjects` which ones of it
+    they cross. `total` is the sentence when nothing gets through, `partial` when something does; `variant` tells rows
     of one name apart (the same part, seen in another way)."""
 
     name: str
     noun: str
     penalty: float
-    crosses: Callable[[Route], Subjects]
+    when: Callable[[Route], bool]
+    subjects: Callable[[Route], Subjects]
     total: str
     partial: str = ""
     variant: str = ""
     fault: str = "loss"
-    hides: Callable[[Route], Subjects] | None = None
-    """Whose trials say nothing of their own once this part is known to be sick."""
+    hides: Callable[[Route], bool] | None = None
+    """Which trials of these subjects say nothing of their own once this part is known to be sick."""
+
+    def hidden(self, route: Route, subject: str) -> bool:
+        """Whether this part being sick leaves trials on that route without meaning."""
+        return self.hides is not None and self.hides(route) and subject in self.subjects(route)
 
 
 def _pair(route: Route) -> Subjects:
@@ -106,13 +118,16 @@ def _pair(route: Route) -> Subjects:
     return [f"{start.place}>{end.place}" for start, end in route.legs]
 
 
-def _nodes(route: Route, network: Network | None = None) -> Subjects:
-    ends = (route.source, route.target)
-    return {end.node for end in ends if end.node and network in (None, end.network)}
+def _nodes(route: Route) -> Subjects:
+    return {end.node for end in (route.source, route.target) if end.node}
 
 
-def _leg_ends(route: Route, index: int, network: Network | None = None) -> Subjects:
-    return {leg[index].node for leg in route.legs if leg[index].node and network in (None, leg[index].network)}
+def _senders(route: Route) -> Subjects:
+    return {start.node for start, _ in route.legs if start.node}
+
+
+def _receivers(route: Route) -> Subjects:
+    return {end.node for _, end in route.legs if end.node}
 
 
 def _zones(route: Route) -> Subjects:
@@ -123,21 +138,24 @@ def _port(route: Route) -> Subjects:
     return (f"{route.source.place}>{route.target.place} tcp/{route.port}",)
 
 
-def _agent(route: Route) -> Subjects:
-    return (route.target.name,) if route.between_members and route.silent else ()
+def _target(route: Route) -> Subjects:
+    return (route.target.name,)
 
 
-def _process(route: Route) -> Subjects:
-    """Everything but what the kernel answers for a process."""
-    return _when(route.kind is not Kind.ICMP, _agent(route))
+def _target_node(route: Route) -> Subjects:
+    return (route.target.node,)
 
 
-def _when(condition: bool, subjects: Subjects) -> Subjects:
-    return subjects if condition else ()
+def _reach(route: Route) -> bool:
+    return route.question is Question.REACH
 
 
-def _plain(route: Route, *paths: Path) -> Subjects:
-    return _when(not route.between_members and route.path in paths, (route.target.name,))
+def _reach_pod(route: Route) -> bool:
+    return _reach(route) and route.source.network is Network.POD
+
+
+def _plain(route: Route, paths: Collection[Path]) -> bool:
+    return not route.between_members and route.path in paths
 
 
 _DNS = (
@@ -151,8 +169,8 @@ _API = (Path.API_DIRECT, Path.API_DNS)
 _EXTERNAL = (Path.EXTERNAL, Path.SERVICE)
 
 
-def _dns(route: Route) -> Subjects:
-    return _when(route.kind is Kind.DNS, _plain(route, *_DNS))
+def _dns(route: Route) -> bool:
+    return route.kind is Kind.DNS and _plain(route, _DNS)
 
 
 def _gone(route: Route) -> bool:
@@ -162,9 +180,28 @@ def _gone(route: Route) -> bool:
     return route.question is Question.ANSWER or (route.reach and datagram)
 
 
-def _frozen(route: Route) -> bool:
+def _silent_member(route: Route) -> bool:
+    return route.between_members and route.silent
+
+
+def _agent_gone(route: Route) -> bool:
+    return _silent_member(route) and _gone(route)
+
+
+def _agent_frozen(route: Route) -> bool:
     """What a frozen process cannot do; its kernel still completes TCP handshakes and answers ICMP."""
-    return route.reach and route.way is Way.ROUND and route.kind in (Kind.UDP, Kind.HTTP)
+    unanswered = route.reach and route.way is Way.ROUND and route.kind in (Kind.UDP, Kind.HTTP)
+    return _silent_member(route) and unanswered
+
+
+def _agent_frozen_long(route: Route) -> bool:
+    """After some minutes the queue of connections that nobody accepts is full, and handshakes fail as well."""
+    return _agent_frozen(route) or (_silent_member(route) and route.reach and route.tcp)
+
+
+def _process(route: Route) -> bool:
+    """All but what the kernel answers for a process."""
+    return _silent_member(route) and route.kind is not Kind.ICMP
 
 
 PARTS: tuple[Part, ...] = (
@@ -172,7 +209,8 @@ PARTS: tuple[Part, ...] = (
         "node",
         "a node's link, both ways",
         4.0,
-        lambda route: _when(route.reach, _nodes(route)),
+        _reach,
+        _nodes,
         "{subject} is cut off: nothing gets in or out since {since}; {agree}",
         "{subject} loses {loss} of the packets in and out since {since}; {agree}",
         fault="cut",
@@ -181,7 +219,8 @@ PARTS: tuple[Part, ...] = (
         "node_in",
         "the way into a node",
         5.0,
-        lambda route: _when(route.reach, _leg_ends(route, 1)),
+        _reach,
+        _receivers,
         "{subject} receives nothing from anyone since {since}; {agree}",
         "{subject} loses {loss} of the packets sent to it since {since}; {agree}",
     ),
@@ -189,7 +228,8 @@ PARTS: tuple[Part, ...] = (
         "node_out",
         "the way out of a node",
         5.0,
-        lambda route: _when(route.reach, _leg_ends(route, 0)),
+        _reach,
+        _senders,
         "nothing that {subject} sends arrives anywhere since {since}; {agree}",
         "{subject} loses {loss} of the packets it sends since {since}; {agree}",
     ),
@@ -197,7 +237,8 @@ PARTS: tuple[Part, ...] = (
         "pod_network",
         "a node's pod network",
         4.5,
-        lambda route: _when(route.reach, _nodes(route, Network.POD)),
+        _reach_pod,
+        _nodes,
         "the pod network of {subject} is cut off since {since}, its host answers; {agree}",
         "the pod network of {subject} loses {loss} of its packets since {since}; {agree}",
         fault="cut",
@@ -206,7 +247,8 @@ PARTS: tuple[Part, ...] = (
         "pod_network_in",
         "the way into a node's pod network",
         5.5,
-        lambda route: _when(route.reach, _leg_ends(route, 1, Network.POD)),
+        _reach_pod,
+        _receivers,
         "the pod network of {subject} receives nothing from anyone since {since}; {agree}",
         "the pod network of {subject} loses {loss} of the packets sent to it since {since}; {agree}",
     ),
@@ -214,7 +256,8 @@ PARTS: tuple[Part, ...] = (
         "pod_network_out",
         "the way out of a node's pod network",
         5.5,
-        lambda route: _when(route.reach, _leg_ends(route, 0, Network.POD)),
+        _reach_pod,
+        _senders,
         "nothing that the pod network of {subject} sends arrives anywhere since {since}; {agree}",
         "the pod network of {subject} loses {loss} of the packets it sends since {since}; {agree}",
     ),
@@ -222,7 +265,8 @@ PARTS: tuple[Part, ...] = (
         "zone_pair",
         "the way from one zone to another",
         5.5,
-        lambda route: _when(route.reach, _zones(route)),
+        _reach,
+        _zones,
         "nothing gets from zone {a} to zone {b} since {since}; {agree}",
         "zone {a} > zone {b} loses {loss} of packets since {since}; {agree}",
     ),
@@ -230,7 +274,8 @@ PARTS: tuple[Part, ...] = (
         "pair",
         "the way from one node to another",
         6.0,
-        lambda route: _when(route.reach, _pair(route)),
+        _reach,
+        _pair,
         "nothing gets from {a} to {b} since {since}{back}",
         "{a} > {b} loses {loss} of packets since {since}",
     ),
@@ -238,7 +283,8 @@ PARTS: tuple[Part, ...] = (
         "pair",
         "the way from one node to another",
         9.0,
-        lambda route: _when(route.reach and route.source.network is Network.POD, _pair(route)),
+        _reach_pod,
+        _pair,
         "nothing gets from {a} to {b} in the pod network since {since}; the host network is well",
         "{a} > {b} loses {loss} of packets in the pod network since {since}",
         variant="pod",
@@ -247,7 +293,8 @@ PARTS: tuple[Part, ...] = (
         "pair_udp",
         "UDP from one node to another",
         10.0,
-        lambda route: _when(route.reach and not route.tcp and route.kind is not Kind.ICMP, _pair(route)),
+        lambda route: route.reach and not route.tcp and route.kind is not Kind.ICMP,
+        _pair,
         "no UDP gets from {a} to {b} since {since}; TCP and ICMP are well",
         "{a} > {b} loses {loss} of UDP packets since {since}; TCP and ICMP are well",
     ),
@@ -255,7 +302,8 @@ PARTS: tuple[Part, ...] = (
         "pair_port",
         "one TCP port from one node to another",
         9.0,
-        lambda route: _when(route.reach and route.tcp, _port(route)),
+        lambda route: route.reach and route.tcp,
+        _port,
         "{a} gets no answer from {b} on {port} since {since}",
         "{a} often gets no answer from {b} on {port} since {since}",
     ),
@@ -263,7 +311,8 @@ PARTS: tuple[Part, ...] = (
         "pair_port",
         "one TCP port from one node to another",
         9.0,
-        lambda route: _when(route.question is Question.ANSWER and route.tcp, _port(route)),
+        lambda route: route.question is Question.ANSWER and route.tcp,
+        _port,
         "{a} is refused by {b} on {port} since {since}",
         "{a} is often refused by {b} on {port} since {since}",
         variant="refused",
@@ -273,7 +322,8 @@ PARTS: tuple[Part, ...] = (
         "pair_mtu",
         "big packets from one node to another",
         5.0,
-        lambda route: _when(route.question is Question.SIZE, _pair(route)),
+        lambda route: route.question is Question.SIZE,
+        _pair,
         "packets {above} {vanish} from {a} to {b} (smaller ones pass)",
         fault="mtu",
     ),
@@ -281,10 +331,8 @@ PARTS: tuple[Part, ...] = (
         "pair_mtu",
         "big packets from one node to another",
         8.0,
-        lambda route: _when(
-            route.question is Question.SIZE and route.source.network is Network.POD,
-            _pair(route),
-        ),
+        lambda route: route.question is Question.SIZE and route.source.network is Network.POD,
+        _pair,
         "packets {above} {vanish} from {a} to {b} in the pod network only (smaller ones pass)",
         variant="pod",
         fault="mtu",
@@ -293,44 +341,37 @@ PARTS: tuple[Part, ...] = (
         "link_rate",
         "the speed of a node's link",
         4.0,
-        lambda route: (),
+        lambda route: False,
+        _nodes,
         "the link of {subject} passes only about {rate}",
         fault="slow",
-        hides=lambda route: _nodes(route),
+        hides=lambda route: True,
     ),
-    Part(
-        "agent_gone",
-        "a node's agent process",
-        4.0,
-        lambda route: _when(_gone(route), _agent(route)),
-        "the {noun} on {node} {be} gone, its host answers",
-        fault="gone",
-        hides=_process,
-    ),
-    Part(
-        "agent_frozen",
-        "a node's agent process",
-        4.5,
-        lambda route: _when(_frozen(route), _agent(route)),
-        "the {noun} on {node} {be} frozen, its host answers",
-        fault="frozen",
-        hides=_process,
-    ),
-    Part(
-        "agent_frozen",
-        "a node's agent process",
-        5.5,
-        lambda route: _when(_frozen(route) or (route.reach and route.tcp), _agent(route)),
-        "the {noun} on {node} {be} frozen, its host answers",
-        variant="backlog",  # after some minutes the queue of connections nobody accepts is full
-        fault="frozen",
-        hides=_process,
+    *(
+        Part(
+            name,
+            "a node's agent process",
+            penalty + extra,
+            cannot,
+            subject,
+            f"the {{noun}} on {{node}} {{be}} {how}, its host answers",
+            variant=f"{variant}{scope}",
+            fault=how,
+            hides=_process,
+        )
+        for name, how, penalty, cannot, variant in (
+            ("agent_gone", "gone", 4.0, _agent_gone, ""),
+            ("agent_frozen", "frozen", 4.5, _agent_frozen, ""),
+            ("agent_frozen", "frozen", 5.5, _agent_frozen_long, "backlog"),
+        )
+        for scope, extra, subject in (("", 0.0, _target), ("node", 1.0, _target_node))
     ),
     Part(
         "dns_udp",
         "a DNS server by UDP",
         5.0,
-        lambda route: _when(route.reach and not route.tcp, _dns(route)),
+        lambda route: route.reach and not route.tcp and _dns(route),
+        _target,
         "{subject} is deaf by UDP and answers by TCP since {since}; {agree}",
         "{subject} answers only some questions by UDP since {since}, TCP is well; {agree}",
         fault="deaf",
@@ -339,7 +380,8 @@ PARTS: tuple[Part, ...] = (
         "dns_tcp",
         "a DNS server by TCP",
         5.0,
-        lambda route: _when(route.reach and route.tcp, _dns(route)),
+        lambda route: route.reach and route.tcp and _dns(route),
+        _target,
         "{subject} is deaf by TCP and answers by UDP since {since}; {agree}",
         "{subject} answers only some questions by TCP since {since}, UDP is well; {agree}",
         fault="deaf",
@@ -348,7 +390,8 @@ PARTS: tuple[Part, ...] = (
         "dns_tcp",
         "a DNS server by TCP",
         5.0,
-        lambda route: _when(route.question is Question.ANSWER and route.tcp, _dns(route)),
+        lambda route: route.question is Question.ANSWER and route.tcp and _dns(route),
+        _target,
         "{subject} refuses TCP and answers by UDP since {since}; {agree}",
         "{subject} often fails by TCP since {since}, UDP is well; {agree}",
         variant="refused",
@@ -358,7 +401,8 @@ PARTS: tuple[Part, ...] = (
         "dns_server",
         "a DNS server",
         4.0,
-        lambda route: _when(route.reach, _dns(route)),
+        lambda route: route.reach and _dns(route),
+        _target,
         "{subject} answers nobody since {since}, neither by UDP nor by TCP; {agree}",
         "{subject} answers only some questions since {since}; {agree}",
         fault="silent",
@@ -367,7 +411,8 @@ PARTS: tuple[Part, ...] = (
         "dns_server",
         "a DNS server",
         4.5,
-        lambda route: _when(_gone(route), _dns(route)),
+        lambda route: _gone(route) and _dns(route),
+        _target,
         "{subject} refuses or answers wrongly since {since}; {agree}",
         "{subject} refuses or answers wrongly at times since {since}; {agree}",
         variant="refused",
@@ -378,9 +423,10 @@ PARTS: tuple[Part, ...] = (
             name,
             noun,
             4.0,
-            lambda route, question=question, paths=paths: _when(  # type: ignore[misc]
-                route.question is question and route.kind is not Kind.DNS, _plain(route, *paths)
+            lambda route, question=question, paths=paths: (  # type: ignore[misc]
+                route.question is question and route.kind is not Kind.DNS and _plain(route, paths)
             ),
+            _target,
             f"{what} {{subject}} {verb} since {{since}}; {{agree}}",
             f"{what} {{subject}} {verb} at times since {{since}}; {{agree}}",
             variant=variant,
@@ -400,7 +446,8 @@ PARTS: tuple[Part, ...] = (
         "observer",
         "an agent that cannot measure",
         4.0,
-        lambda route: (),
+        lambda route: False,
+        _nodes,
         "{subject} could not measure {when}: {cause}",
         fault="starved",
     ),
@@ -420,4 +467,12 @@ _ROWS = {(row.name, row.variant): row for row in PARTS}
 
 def crossed(route: Route) -> list[tuple[int, str]]:
     """All that trials on this route cross, as (index of the row in `PARTS`, subject)."""
-    return [(index, subject) for index, row in enumerate(PARTS) for subject in row.crosses(route)]
+    shape = route.shape
+    rows = _BY_SHAPE.get(shape)
+    if rows is None:
+        rows = _BY_SHAPE[shape] = [(index, row.subjects) for index, row in enumerate(PARTS) if row.when(route)]
+    return [(index, subject) for index, subjects in rows for subject in subjects(route)]
+
+
+_BY_SHAPE: dict[tuple[object, ...], list[tuple[int, Callable[[Route], Subjects]]]] = {}
+"""Rows by shape: a cache, as large as there are shapes."""

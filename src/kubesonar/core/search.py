@@ -61,14 +61,6 @@ class Search:
         self._fits: dict[Key, Fit] = {}
         self._stale: set[Key] = set(self._members)
 
-    def hide(self, part: Part, subject: str) -> None:
-        """Leaves out the trials that say nothing of their own because this part is sick."""
-        if part.hides is not None:
-            for index, belief in enumerate(self._beliefs):
-                if subject in part.hides(belief.cell.route):
-                    self._touch(index)
-                    belief.forget(0, len(belief.total))
-
     def run(self) -> list[Suspect]:
         """The parts that are sick now, the one that explains most first."""
         suspects = []
@@ -79,8 +71,16 @@ class Search:
             suspect = self._take(key)
             if suspect is not None:
                 suspects.append(suspect)
-                self.hide(suspect.part, suspect.subject)
+                if suspect.part.hides is not None:
+                    self._hide(suspect.part, suspect.subject)
         return suspects
+
+    def _hide(self, part: Part, subject: str) -> None:
+        """Leaves out the trials that say nothing of their own because this part is sick."""
+        for index, belief in enumerate(self._beliefs):
+            if part.hidden(belief.cell.route, subject):
+                self._touch(index)
+                belief.forget(0, len(belief.total))
 
     def _best(self) -> Key | None:
         for key in self._stale:
@@ -103,9 +103,10 @@ class Search:
         """Explains by this part what it can; None where it is no present, lasting fault."""
         found, part = self._fits[key], PARTS[key[0]]
         indexes = self._members[key]
-        bad_at = self._bad_at(indexes, found)
+        bad_at = sorted(at for index in indexes for at in self._beliefs[index].cell.bad_at)
+        began = self._now - self._ages.edges[found.bins - 1]
         grey = found.bins > self._ages.recent
-        lasting = len({int(at) for at in bad_at}) >= (SECONDS_GREY if grey else SECONDS)
+        lasting = len({int(at) for at in bad_at if at > began}) >= (SECONDS_GREY if grey else SECONDS)
         alike = self._alike(key)
         cells = [self._beliefs[index].cell for index in indexes]
         for index in indexes:
@@ -123,17 +124,6 @@ class Search:
 
     def _touch(self, index: int) -> None:
         self._stale.update(self._routes[index])
-
-    def _bad_at(self, indexes: list[int], found: Fit) -> list[float]:
-        since = self._now - self._ages.edges[found.bins - 1]
-        times = [
-            at
-            for index in indexes
-            if any(self._beliefs[index].bad)
-            for at in self._beliefs[index].cell.bad_at
-            if at >= since
-        ]
-        return sorted(times)
 
     def _alike(self, key: Key) -> list[str]:
         """Other subjects or parts that exactly the same trials cross."""

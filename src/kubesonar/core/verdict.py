@@ -18,6 +18,12 @@ _LEAST_SHARE = 0.5
 _LEAST_SPAN = 0.4
 """Share of the short window over which there must be trials before the network may be called healthy."""
 
+_JUST_NOW = 0.4
+"""Share of the short window that is "just now"; trials need half of it to settle."""
+
+_LOSSY = 0.02
+"""Loss over all paths above which the network is not called healthy, though no part was named yet."""
+
 _MOST_LINES = 100
 
 
@@ -32,7 +38,14 @@ def judge(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float, 
     findings = diagnose(who, evidence, clock)
     gaps = _gaps(who, evidence, unread)
     health = Health.BAD if findings else Health.UNKNOWN if gaps else Health.GOOD
-    remarks = gaps + _remarks(who, evidence, unread, clock, findings)
+    blamed = {finding.subject for finding in findings}
+    remarks = [] if findings else list(gaps)
+    remarks += [
+        f"{name} could not be read: {why}"
+        for name, why in sorted(unread.items())
+        if name in who.expected and not blamed & {name, who.members[name].node}
+    ]
+    remarks += _remarks(who, evidence, clock)
     return Verdict(
         verdict=health,
         sentence=_sentence(who, evidence, findings, gaps),
@@ -53,11 +66,19 @@ def _sentence(who: Standing, evidence: Evidence, findings: Sequence[Finding], ga
         return f"cannot tell: {gaps[0]}" + (f" (and {len(gaps) - 1} more)" if len(gaps) > 1 else "")
     paths = {(cell.route.source.name, cell.route.target.name) for cell in evidence.cells}
     nodes = {who.members[name].node for name in who.expected}
-    share = evidence.lost / evidence.sent if evidence.sent else 0.0
     return (
         f"the network is healthy: {_count(len(nodes), 'node')}, {_count(len(who.expected), 'agent')}, "
-        f"{_count(len(paths), 'path')}, {percent(share)} loss in the last {evidence.ages.short / 1.2:.0f} s"
+        f"{_count(len(paths), 'path')}, {_loss(evidence)}"
     )
+
+
+def _loss(evidence: Evidence) -> str:
+    """The loss of the short window, or of the last seconds where something has just ended."""
+    short = evidence.ages.short
+    now, before = evidence.loss(_JUST_NOW * short), evidence.loss(short)
+    if before < _LOSSY:
+        return f"{percent(before)} loss in the last {short:.0f} s"
+    return f"{percent(now)} loss in the last {_JUST_NOW * short:.0f} s ({percent(before)} in the last {short:.0f} s)"
 
 
 def _count(number: int, noun: str) -> str:
@@ -76,7 +97,9 @@ def _gaps(who: Standing, evidence: Evidence, unread: Mapping[str, str]) -> list[
         return [f"only {read} of {len(who.expected)} serving agents could be read"]
     if not _enough(evidence):
         return ["not enough has been measured yet"]
-    return [_silent(name, who, unread) for name in sorted(who.expected - evidence.heard)]
+    share = evidence.loss(_JUST_NOW * evidence.ages.short)
+    gaps = [f"{percent(share)} of all packets were lost just now, too few yet to say where"] if share >= _LOSSY else []
+    return gaps + [_silent(name, who, unread) for name in sorted(who.expected - evidence.heard)]
 
 
 def _silent(name: str, who: Standing, unread: Mapping[str, str]) -> str:
@@ -97,17 +120,9 @@ def _enough(evidence: Evidence) -> bool:
     return any(any(cell.total[start:]) for cell in evidence.cells)
 
 
-def _remarks(
-    who: Standing, evidence: Evidence, unread: Mapping[str, str], clock: WallClock, findings: Sequence[Finding]
-) -> list[str]:
-    """What could not be told, beside the gaps."""
-    blamed = {finding.subject for finding in findings if finding.part.startswith("agent_")}
-    remarks = [
-        f"{name} could not be read: {why}"
-        for name, why in sorted(unread.items())
-        if name in who.expected and name not in blamed and who.members[name].node not in blamed
-    ]
-    remarks += [f"{name}: version/key mismatch" for name in _mismatched(evidence.mismatches)]
+def _remarks(who: Standing, evidence: Evidence, clock: WallClock) -> list[str]:
+    """What else could not be told: by whom, and why."""
+    remarks = [f"{name}: version/key mismatch" for name in _mismatched(evidence.mismatches)]
     remarks += [line for name in sorted(who.read) for line in _local(who, name, clock)]
     for name in sorted(who.read):
         if abs(who.offset(name)) > CLOCK_OFF:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from kubesonar.core.evidence import Ages, Cell, Evidence
 from kubesonar.core.likelihood import badness
@@ -19,15 +19,20 @@ TOTAL = 0.9
 _PATIENCE = 5.0
 """A run of badness has a gap where this many times the mean distance of bad trials is exceeded."""
 
-_SHORTEST_GAP = 3.0
+_SHORTEST_GAP = 1.5
 _AT_THE_EDGE = 3.0
 
+_TELLING = 20
+"""Lost packets from which on their share is stated as counted."""
 
-def since(bad_at: Sequence[float], now: float) -> float:
+
+def since(suspect: Suspect, now: float, ages: Ages) -> float:
     """When the present run of badness began: the first bad trial after the last long gap."""
-    patience = max(_SHORTEST_GAP, _PATIENCE * (now - bad_at[0]) / len(bad_at))
-    first = bad_at[-1]
-    for at in reversed(bad_at):
+    span = ages.edges[suspect.fit.bins - 1]
+    recent = sum(at >= now - span for at in suspect.bad_at)
+    patience = max(_SHORTEST_GAP, _PATIENCE * span / max(1, recent))
+    first = suspect.bad_at[-1]
+    for at in reversed(suspect.bad_at):
         if first - at > patience:
             break
         first = at
@@ -51,13 +56,17 @@ def bits(rate: float) -> str:
     return f"{rate / 1e6:.3g} Mbit/s" if rate >= 1e6 else f"{rate / 1e3:.0f} kbit/s"
 
 
-def loss(suspect: Suspect) -> float:
-    """The share of packets lost through the part, counted one way where that is known; else as estimated."""
+def loss(suspect: Suspect, recent: int) -> float:
+    """The share of packets lost through the part, counted one way where that is known, in the short window (its
+    `recent` bins) where that says enough; else as estimated."""
     datagrams = [cell for cell in suspect.cells if cell.packets > 1]
     counted = [cell for cell in datagrams if cell.route.way is not Way.ROUND] or datagrams
-    bins = suspect.fit.bins
-    sent = sum(sum(cell.sent[:bins]) for cell in counted)
-    return sum(sum(cell.lost[:bins]) for cell in counted) / sent if sent else suspect.fit.rate
+    for bins in (min(recent, suspect.fit.bins), suspect.fit.bins):
+        sent = sum(sum(cell.sent[:bins]) for cell in counted)
+        lost = sum(sum(cell.lost[:bins]) for cell in counted)
+        if lost >= _TELLING:
+            return lost / sent
+    return suspect.fit.rate
 
 
 def agreement(suspect: Suspect) -> str:
