@@ -1,0 +1,111 @@
+"""Sockets that listen: TCP over IPv4 and IPv6, and Unix sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+
+from kubesonar.config import ConfigError
+from kubesonar.web.options import ListenOptions
+
+_BACKLOG = 128
+_UNIX = "unix:"
+
+
+def open_socket(options: ListenOptions) -> socket.socket:
+    """A listening socket. Raises ConfigError, with one sentence, where the address is none or cannot be had."""
+    address = options.address
+    try:
+        if address.startswith(_UNIX):
+            return _unix(address.removeprefix(_UNIX), int(options.socket_mode, 8))
+        return _tcp(*parse(address))
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {address}: {error.strerror or error}") from error
+
+
+def parse(address: str) -> tuple[str, int]:
+    """Host (an IP address, empty for every one) and port of HOST:PORT. Raises ConfigError."""
+    host, colon, port = address.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    valid = colon and port.isdecimal() and port.isascii() and int(port) <= 65535 and _is_host(bare, host)
+    if not valid:
+        raise ConfigError(
+            f'cannot listen on "{address[:80]}", expected HOST:PORT, [V6]:PORT, :PORT or unix:PATH, HOST an IP address'
+        )
+    return bare, int(port)
+
+
+def remove_socket(path: str) -> None:
+    """Removes what a Unix socket leaves in its directory."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108 (pathlib costs an agent 0.5 MiB)
+
+
+def _is_host(bare: str, host: str) -> bool:
+    if not bare:
+        return True
+    family = socket.AF_INET6 if ":" in bare else socket.AF_INET
+    try:
+        socket.inet_pton(family, bare.partition("%")[0])
+    except (OSError, ValueError):
+        return False
+    return (family == socket.AF_INET6) == host.startswith("[")
+
+
+def _tcp(host: str, port: int) -> socket.socket:
+    if not host:
+        with contextlib.suppress(OSError):
+            return _bound(socket.AF_INET6, "::", port)
+        return _bound(socket.AF_INET, "0.0.0.0", port)
+    return _bound(socket.AF_INET6 if ":" in host else socket.AF_INET, host, port)
+
+
+def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::")
+        info = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+        listening.bind(info[0][4])
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _unix(path: str, mode: int) -> socket.socket:
+    _remove_stale(path)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o777 & ~mode)  # so that it never exists with wider permissions
+    try:
+        listening.bind(path)
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    finally:
+        os.umask(before)
+    return listening
+
+
+def _remove_stale(path: str) -> None:
+    """Removes the socket of a process that is gone; raises OSError where somebody still answers, or it is no socket."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):  # noqa: PTH116
+            raise FileExistsError(None, "the path exists and is not a socket")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+        trial.setblocking(False)
+        try:
+            trial.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)  # noqa: PTH108
+            return
+    raise FileExistsError(None, "another process listens there")

@@ -1,0 +1,70 @@
+"""Server certificates from files that may change at any time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+import time
+from typing import Any
+
+from kubesonar.config import ConfigError
+from kubesonar.web.options import ListenOptions
+
+_LOG = logging.getLogger("kubesonar.web")
+_PATIENCE = 1.0
+"""Seconds between two looks at the files."""
+
+
+class Certificate:
+    """A context whose handshakes use the files as they are now: each handshake looks, at most once a second, whether
+    they changed. Files that turn bad leave the certificate in force as it is, and are complained of once."""
+
+    def __init__(self, options: ListenOptions) -> None:
+        """Raises ConfigError where the files cannot be used."""
+        self._files = (options.certificate_file, options.key_file or options.certificate_file)
+        self._mark: Any = None
+        self._looked = time.monotonic()
+        try:
+            self._mark = self._marks()
+            self.context = self._loaded()
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"certificate {' with key '.join(self._files)} cannot be used: {error}") from error
+        self._current = self.context
+        self.context.sni_callback = self._hello
+
+    def _hello(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        """Called by OpenSSL in every handshake, with or without a server name in it."""
+        if time.monotonic() - self._looked >= _PATIENCE:
+            self._looked = time.monotonic()
+            self._refresh()
+        if self._current is not context:
+            connection.context = self._current
+
+    def _refresh(self) -> None:
+        try:
+            mark = self._marks()
+            if mark == self._mark:
+                return
+            self._mark = mark
+            self._current = self._loaded()
+        except (OSError, ssl.SSLError) as error:
+            _LOG.warning("certificate %s: %s; the one in force stays", self._files[0], error)
+        else:
+            _LOG.info("certificate %s was read again", self._files[0])
+
+    def _marks(self) -> tuple[tuple[int, int, int], ...]:
+        stats = (os.stat(path) for path in self._files)  # noqa: PTH116
+        return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
+
+    def _loaded(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(*self._files, password=_no_password)
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+
+
+def _no_password() -> str:
+    """Instead of a prompt on the terminal."""
+    raise ssl.SSLError("the key is encrypted, which is not supported")

@@ -1,0 +1,58 @@
+"""Who may ask."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from kubesonar.config import ConfigError
+from kubesonar.web import Anonymous, Authenticator, BearerToken
+
+
+def allows(authenticator: Authenticator, value: bytes | None) -> bool:
+    headers = [] if value is None else [(b"authorization", value)]
+    return asyncio.run(authenticator.authenticate({"headers": headers})) is not None
+
+
+def test_a_token_of_the_file_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("old\n\nnew\n")
+    bearer = BearerToken(str(path))
+    for good in (b"Bearer old", b"bearer new", b"Bearer  new "):
+        assert allows(bearer, good)
+    for bad in (None, b"", b"Bearer", b"Bearer ", b"Basic old", b"Bearer ol", b"Bearer old\nnew", b"old", b"\xff" * 99):
+        assert not allows(bearer, bad)
+
+
+def test_a_changed_file_is_taken_and_a_bad_one_is_not(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "token"
+    path.write_text("first")
+    bearer = BearerToken(str(path))
+    path.write_text("another one")
+    assert allows(bearer, b"Bearer another one")
+    assert not allows(bearer, b"Bearer first")
+    with caplog.at_level(logging.WARNING):
+        path.write_text("")
+        assert allows(bearer, b"Bearer another one")
+        path.unlink()
+        assert allows(bearer, b"Bearer another one")
+    assert caplog.text.count("the tokens in force stay") == 1
+    assert "another one" not in caplog.text
+    path.write_text("third")
+    assert allows(bearer, b"Bearer third")
+
+
+@pytest.mark.parametrize("content", [None, "", " \n"])
+def test_a_file_without_token_is_refused_at_the_start(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "token"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigError, match="cannot be used"):
+        BearerToken(str(path))
+
+
+def test_where_no_token_is_set_everybody_may() -> None:
+    assert allows(Anonymous(), None)
