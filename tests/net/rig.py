@@ -1,0 +1,57 @@
+"""Two ends on one event loop: an engine that asks and a responder that answers, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import uvloop
+
+from kubesonar.core.wire import CURRENT, Keyring, Sender, identity
+from kubesonar.net.arrivals import TrainRecord
+from kubesonar.net.datagram import DatagramEngine
+from kubesonar.net.responder import Limits, UdpResponder
+
+T = TypeVar("T")
+
+ASKER = identity("node-1")
+ANSWERER = identity("node-2")
+GENEROUS = Limits(rate=1e6, burst=1e6, total_rate=1e6, total_burst=1e6)
+
+
+def run(scenario: Coroutine[Any, Any, T]) -> T:
+    """Runs a scenario on the event loop that an agent runs on."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(scenario)
+
+
+@contextmanager
+def rig(
+    *addresses: str,
+    asks_with: Keyring | None = None,
+    answers_with: Keyring | None = None,
+    asks_in: int = CURRENT,
+    answers_in: int = CURRENT,
+    publish: Callable[[TrainRecord], None] = lambda record: None,
+    limits: Limits = GENEROUS,
+    **engine: Any,
+) -> Iterator[tuple[DatagramEngine, UdpResponder]]:
+    """An engine and a responder on `addresses` (127.0.0.1 unless named), with a key ring and a newest version each."""
+    asker, answerer = asks_with or Keyring(), answers_with or Keyring()
+    responder = UdpResponder(
+        addresses or ("127.0.0.1",),
+        0,
+        source=ANSWERER,
+        ring=lambda: answerer,
+        publish=publish,
+        speak=answers_in,
+        limits=limits,
+    )
+    asking = DatagramEngine(Sender(ASKER, 1), lambda: asker, speak=asks_in, **engine)
+    try:
+        yield asking, responder
+    finally:
+        asking.close()
+        responder.close()

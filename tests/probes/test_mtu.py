@@ -1,0 +1,140 @@
+"""The three ways in which big packets fail, on real links; and what the probe says where there is nothing to find."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from kubesonar.core.wire import Keyring, Sender, identity
+from kubesonar.model import Check, Fault, Health, Kind, Network, Observation
+from kubesonar.model import Path as Way
+from kubesonar.net.datagram import DatagramEngine
+from kubesonar.net.responder import UdpResponder
+from kubesonar.probes.mtu import MtuOptions, MtuProbe
+from kubesonar.probes.source import Source
+from tests.net.rig import rig, run
+
+LAB = Path(__file__).with_name("path_lab.py")
+TOOLS = {"ip": "iproute2", "tc": "iproute2", "nft": "nftables", "unshare": "util-linux", "sysctl": "procps"}
+INSIDE = ("unshare", "-Urnmp", "--fork", "--kill-child", "--mount-proc")
+Seen = dict[tuple[str, str], list[Observation]]
+
+
+@pytest.fixture(scope="module")
+def seen() -> Seen:
+    """Every case of the lab, observed once and again."""
+    for tool, package in TOOLS.items():
+        if not shutil.which(tool):
+            pytest.skip(f"needs `{tool}`: install the Debian package {package}")
+    if subprocess.run([*INSIDE, "ip", "link", "add", "type", "veth"], capture_output=True).returncode:
+        pytest.skip("no namespaces with links can be made here")
+    done = subprocess.run([*INSIDE, sys.executable, str(LAB)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    rows = (msgspec.json.decode(line, type=tuple[str, str, list[Observation]]) for line in done.stdout.splitlines())
+    return {(case, address): observations for case, address, observations in rows}
+
+
+both = pytest.mark.parametrize("address", ["10.9.1.2", "fd09:1::2"])
+
+
+@pytest.mark.lab
+@both
+def test_a_path_without_a_hole_passes_the_links_mtu_and_says_what_that_does_not_prove(seen: Seen, address: str) -> None:
+    for observation in seen["fine", address]:
+        assert (observation.fault, observation.mtu, observation.health) == (None, 1500, Health.GOOD)
+        assert "overlay" in observation.detail
+
+
+@pytest.mark.lab
+@both
+def test_big_packets_that_vanish_are_a_black_hole_of_known_size(seen: Seen, address: str) -> None:
+    for observation in seen["hole", address]:
+        assert (observation.fault, observation.mtu) == (Fault.BLACK_HOLE, 1400)
+
+
+@pytest.mark.lab
+@both
+def test_a_router_that_says_too_big_is_named(seen: Seen, address: str) -> None:
+    router = "fd09::1" if ":" in address else "10.9.0.1"
+    for observation in seen["told", address]:
+        assert (observation.fault, observation.mtu) == (Fault.TOO_BIG, 1400)
+        assert observation.detail.startswith(router)
+
+
+@pytest.mark.lab
+def test_loss_of_every_size_is_no_hole(seen: Seen) -> None:
+    assert all(observation.fault is None for observation in seen["lossy", "10.9.1.2"])
+
+
+@pytest.mark.lab
+def test_silence_to_small_ones_says_nothing_about_the_mtu(seen: Seen) -> None:
+    for observation in seen["dead", "10.9.1.2"]:
+        assert (observation.fault, observation.mtu) == (Fault.TIMEOUT, 0)
+
+
+@pytest.mark.lab
+def test_the_rate_of_a_slow_link_is_told_and_that_of_a_fast_one_is_not(seen: Seen) -> None:
+    slow = seen["slow", "10.9.1.2"][0].train
+    fast = seen["fine", "10.9.1.2"][0].train
+    assert slow is not None and slow.rate is not None and 0.8e6 < slow.rate < 1.2e6
+    assert fast is not None and fast.rate is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_the_ceiling_ends_the_search_where_the_link_takes_more(address: str) -> None:
+    async def scenario() -> Observation:
+        with rig(address, whole=True) as (engine, responder):
+            return await _probe(engine, MtuOptions(ceiling=4000))(_check(address, responder))
+
+    observation = run(scenario())
+    assert (observation.fault, observation.mtu, observation.received) == (None, 4000, 1)
+
+
+def test_a_link_that_takes_less_than_expected_is_a_local_limit() -> None:
+    async def scenario() -> Observation:
+        with rig(whole=True) as (engine, responder):
+            return await _probe(engine, MtuOptions(ceiling=1500, expect=9000))(_check("127.0.0.1", responder))
+
+    observation = run(scenario())
+    assert observation.fault is Fault.TOO_BIG
+    assert observation.detail.startswith("local limit")
+
+
+def test_a_refusal_is_no_statement_about_the_mtu() -> None:
+    async def scenario() -> Observation:
+        with rig(whole=True) as (engine, responder):
+            check = _check("127.0.0.1", responder)
+            responder.close()
+            return await _probe(engine, MtuOptions())(check)
+
+    observation = run(scenario())
+    assert (observation.fault, observation.mtu) == (Fault.REFUSED, 0)
+
+
+def test_its_trains_are_not_published_by_the_responder() -> None:
+    async def scenario() -> list[object]:
+        records: list[object] = []
+        ring = Keyring()
+        responder = UdpResponder(
+            ["127.0.0.1"], 0, source=identity("b"), ring=lambda: ring, publish=lambda record: records.append(record)
+        )
+        engine = DatagramEngine(Sender(identity("a"), 1), lambda: ring, whole=True)
+        await _probe(engine, MtuOptions())(_check("127.0.0.1", responder))
+        engine.close()
+        responder.close()
+        return records
+
+    assert run(scenario()) == []
+
+
+def _probe(engine: DatagramEngine, options: MtuOptions) -> MtuProbe:
+    return MtuProbe(Source("a", Network.POD), engine, options)
+
+
+def _check(address: str, responder: UdpResponder) -> Check:
+    return Check(f"mtu/pod/b/{address}", Kind.MTU, Way.POD, "b", address, responder.port, timeout=5.0)
