@@ -1,0 +1,167 @@
+"""How many megabytes an agent is, with 10, 100 and 1,000 targets after 10,000 probes, and whether it grows over a million.
+
+One real agent process probes members on 127.0.0.0/8 that one responder process answers. RSS counts pages shared with other
+processes in full, PSS by share (proc(5), smaps_rollup). Writes bench/results/memory.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+RESULTS = Path(__file__).parent / "results/memory.md"
+PORT, PEER_PORT = 17473, 17474
+
+
+def address(number: int) -> str:
+    return f"127.1.{number // 250}.{number % 250 + 1}"
+
+
+def write(folder: Path, targets: int, periods: dict[str, float]) -> None:
+    members = [{"name": "me", "node": "me", "addresses": ["127.0.0.1"], "port": PORT}]
+    members += [{"name": f"m{i}", "node": f"n{i}", "addresses": [address(i)], "port": PEER_PORT} for i in range(targets)]
+    (folder / "members.json").write_text(json.dumps({"version": 1, "members": members}))
+    off = {kind: {"period": periods.get(kind, 0), "timeout": 2} for kind in ("udp", "tcp", "http", "icmp", "mtu")}
+    common = {"log": {"level": "warning"}}
+    me = {
+        "member": {"name": "me", "port": PORT, "bind": ["127.0.0.1"]},
+        "roster": {"file": str(folder / "members.json")},
+        "schedule": {"members": max(1, targets)},
+        "plan": {"families": [4], **off},
+        **common,
+    }
+    peer = {"member": {"name": "peer", "port": PEER_PORT, "bind": ["0.0.0.0"]}, **common}
+    (folder / "me.json").write_text(json.dumps(me))
+    (folder / "peer.json").write_text(json.dumps(peer))
+
+
+def start(config: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "kubesonar", "agent", "--config", str(config)])
+
+
+def metric(name: str) -> float:
+    with urlopen(f"http://127.0.0.1:{PORT}/metrics", timeout=30) as answer:
+        text = answer.read().decode()
+    return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.M))
+
+
+def memory(pid: int) -> tuple[float, float]:
+    """RSS and PSS in MiB."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    rss, pss = (int(re.search(rf"^{key}:\s+(\d+) kB", rollup, re.M)[1]) for key in ("Rss", "Pss"))  # type: ignore[index]
+    return rss / 1024, pss / 1024
+
+
+def cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Run:
+    """An agent with so many targets, and who answers it."""
+
+    def __init__(self, targets: int, periods: dict[str, float]) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        folder = Path(self._folder.name)
+        write(folder, targets, periods)
+        self._peer = start(folder / "peer.json")
+        self.agent = start(folder / "me.json")
+        time.sleep(1.5)
+
+    def until(self, name: str, count: float) -> None:
+        """Waits until that counter has reached `count`."""
+        deadline = time.monotonic() + 600
+        while metric(name) < count:
+            if time.monotonic() > deadline or self.agent.poll() is not None:
+                raise RuntimeError(f"{name} did not reach {count}: {metric(name)}")
+            time.sleep(1)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in (self.agent, self._peer):
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        self._folder.cleanup()
+
+
+def sizes() -> list[str]:
+    rows = []
+    for targets in (10, 100, 1000):
+        # Ten thousand probes of all kinds in about a minute, whatever the number of targets.
+        period = targets * 4 / 200
+        with Run(targets, {kind: period for kind in ("udp", "tcp", "http", "icmp")}) as run:
+            run.until("kubesonar_probes_total", 10_000)
+            rss, pss = memory(run.agent.pid)
+            rows.append(f"| {targets:,} | {rss:.1f} | {pss:.1f} |")
+            print(rows[-1], flush=True)
+    return rows
+
+
+def growth() -> list[str]:
+    rows = []
+    with Run(100, {"udp": 0.1}) as run:
+        for million in (0.1, 0.25, 0.5, 0.75, 1.0):
+            run.until("kubesonar_udp_sent_total", million * 1e6)
+            rss, pss = memory(run.agent.pid)
+            rows.append(f"| {million * 1e6:,.0f} | {rss:.1f} | {pss:.1f} |")
+            print(rows[-1], flush=True)
+    return rows
+
+
+def imports() -> list[str]:
+    steps = [
+        ("python", ""),
+        ("asyncio, ssl", "import asyncio, ssl"),
+        ("uvloop, httptools, msgspec", "import asyncio, ssl, uvloop, httptools, msgspec"),
+        ("uvicorn", "import asyncio, ssl, uvloop, httptools, msgspec, uvicorn"),
+        ("kubesonar.apps.agent", "import kubesonar.apps.agent"),
+    ]
+    rows = []
+    for name, code in steps:
+        read = "\nprint(open('/proc/self/smaps_rollup').read())"
+        rollup = subprocess.run([sys.executable, "-c", code + read], capture_output=True, text=True, check=True).stdout
+        rows.append(f"| {name} | {int(re.search(r'Rss:\s+(\d+)', rollup)[1]) / 1024:.1f} |")  # type: ignore[index]
+    return rows
+
+
+def main() -> None:
+    parts = [
+        "# Memory of an agent",
+        "",
+        f"Python {sys.version.split()[0]}, one agent process, MiB. Written by `bench/memory.py`.",
+        "",
+        "After 10,000 probes (udp, tcp, http, icmp in turn):",
+        "",
+        "| targets | RSS | PSS |",
+        "|---|---|---|",
+        *sizes(),
+        "",
+        "Growth, 100 targets, UDP datagrams sent:",
+        "",
+        "| probes | RSS | PSS |",
+        "|---|---|---|",
+        *growth(),
+        "",
+        "Where the megabytes are (RSS of a fresh process that imports so much):",
+        "",
+        "| imported | RSS |",
+        "|---|---|",
+        *imports(),
+        "",
+    ]
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text("\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()
