@@ -1,5 +1,5 @@
-"""Runs in namespaces of its own (test_mtu.py says how): here, a router and a responder behind it, on veth pairs; prints one
-JSON line for each case of `CASES`."""
+"""Runs in namespaces of its own (test_mtu.py says how): here, a router, and a responder behind it, on veth pairs.
+Prints one JSON line for each case of `CASES`."""
 
 from __future__ import annotations
 
