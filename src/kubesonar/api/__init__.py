@@ -1,1 +1,5 @@
-"""HTTP routes over the ledger."""
+"""What an agent tells over HTTP."""
+
+from kubesonar.api.agent import Shown, agent_app
+
+__all__ = ["Shown", "agent_app"]

@@ -1,0 +1,82 @@
+"""Which observations a query asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Self, TypeVar
+
+import msgspec
+
+from kubesonar.model import Health, Kind, Observation, Open, Side
+from kubesonar.web import BadRequest
+
+DEFAULT_LIMIT = 1000
+GREATEST_LIMIT = 10_000
+
+E = TypeVar("E", bound=Open)
+
+
+def _names(enum: type[Open]) -> list[str]:
+    return [member.value for member in enum if member.name != "OTHER"]
+
+
+FIELDS: Mapping[str, str] = {
+    "kind": "one of " + ", ".join(_names(Kind)),
+    "target": "a member's or a target's name",
+    "side": "one of " + ", ".join(_names(Side)),
+    "health": "one of " + ", ".join(_names(Health)),
+    "limit": f"a whole number from 1 to {GREATEST_LIMIT}",
+}
+"""The fields of the query, and what each expects."""
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Empty fields select everything."""
+
+    kind: Kind | None = None
+    target: str = ""
+    side: Side | None = None
+    health: Health | None = None
+    limit: int = DEFAULT_LIMIT
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Self:
+        """Raises BadRequest for a value that is none of those expected."""
+        return cls(
+            kind=_chosen(Kind, "kind", query),
+            target=query.get("target", ""),
+            side=_chosen(Side, "side", query),
+            health=_chosen(Health, "health", query),
+            limit=_limit(query.get("limit", str(DEFAULT_LIMIT))),
+        )
+
+    def choose(self, observations: Iterable[Observation]) -> list[Observation]:
+        """Those that fit, at most `limit`, in their order."""
+        return list(islice(filter(self._fits, observations), self.limit))
+
+    def _fits(self, observation: Observation) -> bool:
+        return (
+            self.kind in (None, observation.check.kind)
+            and self.target in ("", observation.check.target)
+            and self.side in (None, observation.side)
+            and self.health in (None, observation.health)
+        )
+
+
+def _chosen(enum: type[E], field: str, query: Mapping[str, str]) -> E | None:
+    if field not in query:
+        return None
+    if query[field] not in _names(enum):
+        raise _bad(field, query[field])
+    return enum(query[field])
+
+
+def _limit(text: str) -> int:
+    if text.isdecimal() and text.isascii() and len(text) < 10 and 1 <= int(text) <= GREATEST_LIMIT:
+        return int(text)
+    raise _bad("limit", text)
+
+
+def _bad(field: str, given: str) -> BadRequest:
+    return BadRequest(f'query field {field} is "{given[:40]}", expected {FIELDS[field]}')

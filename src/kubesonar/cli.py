@@ -1,0 +1,108 @@
+"""The commands. Looks which one is meant before it imports it, so that an agent never loads what only people need."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from kubesonar import __version__
+from kubesonar.config import ConfigError
+
+
+class Command(NamedTuple):
+    """A row of the table: what it does in one line, and "module:function" to call with the arguments behind it; the
+    function returns an exit code."""
+
+    help: str
+    target: str
+
+
+COMMANDS: dict[str, Command] = {
+    "agent": Command("probe the other members and answer them; one runs on every node", "kubesonar.apps.agent:main"),
+    "lab": Command("a real mesh on this machine, with faults on demand and a verdict", "kubesonar.apps.lab:main"),
+    "check": Command(
+        "say in one sentence whether the network is healthy; exit 0 good, 1 bad, 2 unknown", "kubesonar.apps.check:main"
+    ),
+    "map": Command("show who reaches whom, live", "kubesonar.apps.map:main"),
+    "config": Command(
+        "config show: the configuration in force, and where each value comes from", "kubesonar.apps.config:main"
+    ),
+    "version": Command("print the version", "kubesonar.cli:version"),
+}
+
+_EXTRAS = {"rich": "cli", "typer": "cli", "pyroute2": "lab", "trustme": "lab"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command that `argv` (the process's arguments) names; returns the exit code: the command's own, 2 where
+    it cannot be run as asked, 130 after Ctrl-C, 141 where the reader of its output went away."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+    except ConfigError as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit complains
+        return 141
+    return code
+
+
+def version(arguments: Sequence[str]) -> int:
+    """Prints the version."""
+    sys.stdout.write(f"kubesonar {__version__} (Python {sys.version.split()[0]})\n")
+    return 0
+
+
+def usage() -> str:
+    """What --help prints."""
+    width = max(map(len, COMMANDS))
+    rows = (f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items())
+    return "\n".join(["usage: kubesonar COMMAND …", "", *rows, "", "kubesonar COMMAND --help says more.", ""])
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments:
+        sys.stderr.write(usage())
+        return 2
+    name, *rest = arguments
+    if name in ("--help", "-h", "help"):
+        sys.stdout.write(usage())
+        return 0
+    if name == "--version":
+        name = "version"
+    if name not in COMMANDS:
+        return _complain(_unknown(name))
+    function = _load(COMMANDS[name].target)
+    return _complain(function) if isinstance(function, str) else function(rest)
+
+
+def _load(target: str) -> Callable[[Sequence[str]], int] | str:
+    """The function, or one sentence that says what is not installed."""
+    module, _, function = target.partition(":")
+    try:
+        found: Callable[[Sequence[str]], int] = getattr(import_module(module), function)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        return f"this command needs {error.name}: pip install 'kubesonar[{extra}]'"
+    return found
+
+
+def _unknown(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(COMMANDS)}"
+    return f'unknown command "{name[:40]}"; {hint}'
+
+
+def _complain(sentence: str) -> int:
+    sys.stderr.write(f"kubesonar: {sentence}\n")
+    return 2
