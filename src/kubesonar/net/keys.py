@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import binascii
 from base64 import b64decode
+from contextlib import suppress
 from pathlib import Path
 
 from kubesonar.core.wire import Keyring
@@ -80,11 +80,9 @@ def _ring(text: str) -> Keyring:
 
 def _key(word: str, line: int) -> bytes:
     """Hex where all of it is hex digits, else base64."""
-    try:
+    with suppress(ValueError):
         return bytes.fromhex(word)
-    except ValueError:
-        pass
     try:
         return b64decode(word, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise ValueError(f"line {line} has a key that is neither hex nor base64") from None

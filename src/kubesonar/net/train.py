@@ -55,14 +55,17 @@ class TrainResult(msgspec.Struct, frozen=True):
 
     def fault(self) -> tuple[Fault | None, str]:
         """What is wrong, and a word for the detail. Loss of a part is no fault: it is `sent` and `received`."""
-        if self.starved and self.received < self.sent:
-            return Fault.LOCAL, f"event loop was {self.starved * 1000:.0f} ms late"
-        if self.received:
+        if self.received == self.sent > 0:
             return None, ""
-        if self.mismatch:
+        if self.mismatch and not self.received:
             return Fault.MISMATCH, "version/key mismatch"
-        if not self.errors:
-            return Fault.TIMEOUT, f"none of {self.sent} answered"
+        if self.errors and not self.received:
+            return self._error()
+        if self.starved:
+            return Fault.LOCAL, f"event loop was {self.starved * 1000:.0f} ms late"
+        return (None, "") if self.received else (Fault.TIMEOUT, f"none of {self.sent} answered")
+
+    def _error(self) -> tuple[Fault, str]:
         error = self.errors[0]
         fault, words = fault_of(OSError(error.errno, ""))
         return fault, f"{words}, said by {error.by or ('this machine' if error.local else 'the network')}"
