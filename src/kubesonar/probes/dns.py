@@ -1,0 +1,170 @@
+"""A question to a given DNS server, by UDP or by TCP: these fail apart, so they are separate checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from kubesonar.core.dns.judge import Judgement, Worth, classify, rcode_name
+from kubesonar.core.dns.messages import EDNS_PAYLOAD, Question, Rcode
+from kubesonar.core.dns.names import encode_name
+from kubesonar.core.dns.records import Type
+from kubesonar.model import Check, Fault, Observation, Phase, Rtt, Span, clip
+from kubesonar.net.questions import Reply, Server, Transport, ask, packed_address
+from kubesonar.net.questions_tcp import TcpTransport
+from kubesonar.net.questions_udp import UdpTransport, Unanswered
+
+if TYPE_CHECKING:
+    import random
+
+    from kubesonar.net.clock import Clock as Clocks
+    from kubesonar.probes.source import Source
+
+PORT = 53
+"""Where a DNS server listens, unless the check says otherwise (RFC 1035, section 4.2)."""
+
+_LABEL = "abcdefghijklmnopqrstuvwxyz234567"
+_LABEL_LENGTH = 13  # 65 bits: two are never the same in practice
+
+
+class DnsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How every question is asked."""
+
+    payload: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            le=4096,
+            description="Largest UDP answer to offer by EDNS0, in bytes; 0 asks without EDNS0, as old resolvers do.",
+        ),
+    ] = EDNS_PAYLOAD
+    recursion: Annotated[bool, msgspec.Meta(description="Ask for recursion, as a stub resolver does.")] = True
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What a check asks. A `name` that begins with "*." gets a new random label each time."""
+
+    name: str
+    type: int
+    tcp: bool
+
+
+def parse_request(text: str) -> Request:
+    """Reads "name TYPE" or "name TYPE udp|tcp", as "kubernetes.default.svc.cluster.local A" or "*.cluster.local A tcp".
+    Raises ValueError."""
+    words = text.split()
+    if len(words) not in (2, 3) or words[1].upper() not in _TYPES or words[2:] not in ([], ["udp"], ["tcp"]):
+        known = ", ".join(_TYPES)
+        raise ValueError(f'a DNS request is "name TYPE" or "name TYPE udp|tcp" with a TYPE of {known}, not {text!r}')
+    encode_name(_named(words[0], "x" * _LABEL_LENGTH))
+    return Request(words[0], Type[words[1].upper()], words[2:] == ["tcp"])
+
+
+def parse_expect(text: str) -> int:
+    """Reads an rcode's mnemonic; empty means NOERROR. Raises ValueError."""
+    if text.upper() not in ("", *Rcode.__members__):
+        raise ValueError(f"a DNS check expects one of {', '.join(Rcode.__members__)}, not {text!r}")
+    return Rcode[text.upper()] if text else Rcode.NOERROR
+
+
+def _named(name: str, label: str) -> str:
+    return label + name[1:] if name.startswith("*.") else name
+
+
+class DnsProbe:
+    """`Check.request` is read by `parse_request`, `Check.expect` by `parse_expect`; `Check.address` is the server's IP
+    literal and `Check.port` 53 unless given. The observation's code is the rcode. `random` gives ids and labels: hand
+    in a `random.SystemRandom`, so that they cannot be guessed."""
+
+    def __init__(self, source: Source, options: DnsOptions, clock: Clocks, random: random.Random) -> None:
+        self._source = source
+        self._options = options
+        self._clock = clock
+        self._random = random
+        self._unanswered = Unanswered()
+
+    async def __call__(self, check: Check) -> Observation:
+        """See `Probe`. A check that cannot be asked at all is `Fault.OTHER`, with the reason."""
+        try:
+            request, expect = parse_request(check.request), parse_expect(check.expect)
+        except ValueError as error:
+            return self._unasked(check, Fault.OTHER, str(error))
+        try:
+            packed_address(check.address)
+        except (OSError, ValueError):
+            return self._unasked(check, Fault.OTHER, f"a DNS server is an IP address, not {check.address!r}")
+        question = self._question(request)
+        reply = await ask(self._transport(check, request), question)
+        return self._observed(check, expect, reply, classify(question, reply.wire) if reply.wire is not None else None)
+
+    def close(self) -> None:
+        """Closes the sockets that wait for late answers."""
+        self._unanswered.close()
+
+    def _question(self, request: Request) -> Question:
+        label = "".join(self._random.choices(_LABEL, k=_LABEL_LENGTH))
+        id_ = self._random.getrandbits(16)
+        return Question(_named(request.name, label), request.type, id_, self._options.recursion, self._options.payload)
+
+    def _transport(self, check: Check, request: Request) -> Transport:
+        server = Server(check.address, check.port or PORT)
+        if request.tcp:
+            return TcpTransport(server, check.timeout, self._clock)
+        return UdpTransport(server, check.timeout, self._clock, self._unanswered)
+
+    def _observed(self, check: Check, expect: int, reply: Reply, judged: Judgement | None) -> Observation:
+        fault, detail = (reply.fault, reply.detail) if judged is None else _verdict(judged, expect)
+        took = reply.took
+        waited = took - reply.connected
+        return Observation(
+            check=check,
+            source=self._source.name,
+            network=self._source.network,
+            at=reply.at,
+            address=check.address,
+            family=6 if ":" in check.address else 4,
+            source_port=reply.source_port,
+            fault=fault,
+            phases=_phases(reply),
+            code=judged.rcode if judged else None,
+            received=int(judged is not None),
+            rtt=Rtt(waited, waited, waited, reply.clock) if judged else None,
+            detail=clip("; ".join(filter(None, (detail, *_remarks(reply))))),
+        )
+
+    def _unasked(self, check: Check, fault: Fault, detail: str) -> Observation:
+        return Observation(
+            check=check,
+            source=self._source.name,
+            network=self._source.network,
+            at=self._clock.wall(),
+            address=check.address,
+            fault=fault,
+            sent=0,
+            detail=clip(detail),
+        )
+
+
+def _verdict(judged: Judgement, expect: int) -> tuple[Fault | None, str]:
+    if judged.rcode is None:
+        return Fault.WRONG_ANSWER, f"{judged.worth.value.replace('_', ' ')}: {judged.reason}"
+    if judged.rcode != expect:
+        return Fault.WRONG_ANSWER, f"{rcode_name(judged.rcode)} instead of {rcode_name(expect)}"
+    return None, "" if judged.worth is Worth.RCODE else judged.reason
+
+
+def _phases(reply: Reply) -> tuple[Span, ...]:
+    if not reply.connected:
+        return (Span(Phase.FIRST_BYTE, 0.0, reply.took),)
+    return Span(Phase.CONNECT, 0.0, reply.connected), Span(Phase.FIRST_BYTE, reply.connected, reply.took)
+
+
+def _remarks(reply: Reply) -> tuple[str, ...]:
+    return (
+        f"{reply.strays} with a wrong id or from elsewhere passed over" if reply.strays else "",
+        f"{reply.late} late to earlier questions" if reply.late else "",
+    )
+
+
+_TYPES = tuple(name for name in Type.__members__ if name != "OPT")

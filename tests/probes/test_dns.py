@@ -1,0 +1,100 @@
+"""Questions to a server that behaves (unbound) and what a check may say."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from kubesonar.core.dns.messages import Rcode, encode_answer
+from kubesonar.model import Clock, Fault, Phase
+from kubesonar.probes.dns import DnsOptions, parse_expect, parse_request
+from tests.probes.dns_servers import (
+    CHECK,
+    NAME,
+    check,
+    good,
+    look,
+    none,
+    question,
+    running_unbound,
+    udp_server,
+)
+
+
+@pytest.fixture(scope="module")
+def unbound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with running_unbound(tmp_path_factory.mktemp("unbound")) as port:
+        yield port
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_unbound_is_asked_what_the_check_says(unbound: int, transport: str) -> None:
+    well, v6, missing, fresh, unlike = look(
+        check(unbound, f"{NAME} A {transport}"),
+        check(unbound, f"{NAME} AAAA {transport}"),
+        check(unbound, f"gone.cluster.local A {transport}"),
+        check(unbound, f"*.cluster.local A {transport}", "NXDOMAIN"),
+        check(unbound, f"{NAME} A {transport}", "NXDOMAIN"),
+    )
+    assert [one.code for one in (well, v6, missing, fresh, unlike)] == [0, 0, 3, 3, 0]
+    assert [one.fault for one in (well, v6, fresh)] == [None] * 3
+    assert (missing.fault, missing.detail) == (Fault.WRONG_ANSWER, "NXDOMAIN instead of NOERROR")
+    assert (unlike.fault, unlike.detail) == (Fault.WRONG_ANSWER, "NOERROR instead of NXDOMAIN")
+    assert well.received == 1
+    assert well.rtt
+    assert 0 < well.rtt.best < 2
+    assert well.rtt.clock is (Clock.KERNEL if transport == "udp" else Clock.USER)
+
+
+def test_a_truncated_answer_is_well_and_says_so_and_tcp_has_the_whole(unbound: int) -> None:
+    by_udp, by_tcp = look(check(unbound, "big.cluster.local TXT"), check(unbound, "big.cluster.local TXT tcp"))
+    assert (by_udp.fault, by_udp.detail, by_udp.code) == (None, "truncated", 0)
+    assert (by_tcp.fault, by_tcp.detail) == (None, "")
+    assert [span.phase for span in by_tcp.phases] == [Phase.CONNECT, Phase.FIRST_BYTE]
+
+
+def test_unbound_is_asked_without_edns_where_the_options_say_so(unbound: int) -> None:
+    (plain,) = look(check(unbound), options=DnsOptions(payload=0, recursion=False))
+    assert plain.fault is None
+
+
+def test_a_v6_server_is_asked() -> None:
+    with udp_server(lambda sock, wire, peer: none(sock.sendto(good(wire), peer)), "::1") as port:
+        (seen,) = look(msgspec.structs.replace(check(port), address="::1"))
+    assert (seen.fault, seen.family) == (None, 6)
+
+
+def test_ids_source_ports_and_made_up_names_change_with_every_question() -> None:
+    asked: list[tuple[int, str, int]] = []
+
+    def note(sock: socket.socket, wire: bytes, peer: tuple[str, int]) -> None:
+        asked.append((question(wire).id, question(wire).name, peer[1]))
+        sock.sendto(encode_answer(question(wire), Rcode.NXDOMAIN), peer)
+
+    with udp_server(note) as port:
+        seen = look(*[check(port, "*.cluster.local A", "nxdomain")] * 8)
+    assert all(one.fault is None for one in seen)
+    assert [one.source_port for one in seen] == [port for _, _, port in asked]
+    ids, names, ports = (set(column) for column in zip(*asked, strict=True))
+    assert len(ids) == len(names) == 8
+    assert len(ports) > 4  # the kernel may draw one twice
+    assert all(str(name).endswith(".cluster.local") for name in names)
+
+
+@pytest.mark.parametrize("text", ["", "a", "a NOPE", "a A sctp", "a A udp x", "a OPT", "a..b A", "x" * 64 + " A"])
+def test_a_bad_request_is_refused_in_one_sentence(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_request(text)
+    (seen,) = look(check(53, text))
+    assert (seen.fault, seen.sent) == (Fault.OTHER, 0)
+
+
+def test_a_bad_expectation_and_a_name_for_a_server_are_refused() -> None:
+    with pytest.raises(ValueError, match="NXDOMAIN"):
+        parse_expect("GOOD")
+    (seen,) = look(msgspec.structs.replace(CHECK, address="dns.example"))
+    assert (seen.fault, seen.sent) == (Fault.OTHER, 0)
+    assert "dns.example" in seen.detail
