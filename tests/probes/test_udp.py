@@ -1,0 +1,87 @@
+"""Observations of trains, from both ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubesonar.core.wire import Keyring, identity
+from kubesonar.model import Check, Clock, Fault, Health, Kind, Network, Observation, Path, Side
+from kubesonar.net.arrivals import TrainRecord
+from kubesonar.net.responder import Limits
+from kubesonar.probes.source import Source
+from kubesonar.probes.udp import UdpOptions, UdpProbe, responder_observation
+from tests.net.rig import rig, run
+
+ME, PEER = Source("node-1", Network.POD), Source("node-2", Network.HOST)
+BASE = 0xFFFFFFFE
+
+
+def check(port: int, address: str = "127.0.0.1", target: str = "node-2", timeout: float = 5.0) -> Check:
+    return Check(f"udp/pod/{target}/{address}", Kind.UDP, Path.POD, target, address, port, timeout=timeout)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_both_ends_report_the_same_train(address: str) -> None:
+    async def scenario() -> tuple[Observation, TrainRecord]:
+        records: list[TrainRecord] = []
+        with rig(address, publish=records.append) as (engine, responder):
+            observation = await UdpProbe(ME, engine, UdpOptions(), base=100)(check(responder.port, address))
+        return observation, records[0]
+
+    ours, record = run(scenario())
+    theirs = responder_observation(record, PEER, {identity("node-1"): "node-1"})
+    assert (ours.health, ours.sent, ours.received, ours.side) == (Health.GOOD, 8, 8, Side.SOURCE)
+    assert ours.rtt is not None and ours.rtt.clock is Clock.KERNEL
+    assert 0 < ours.rtt.best <= ours.rtt.mean <= ours.rtt.worst
+    assert ours.train is not None and theirs.train is not None
+    assert (ours.train.number, ours.train.seen, ours.train.size) == (100, 8, 64)
+    assert (theirs.train.number, theirs.train.seen, theirs.train.size) == (100, 8, 64)
+    assert (theirs.check.id, theirs.check.target, theirs.source) == ("udp/from/node-1", "node-1", "node-2")
+    assert (theirs.side, theirs.sent, theirs.received, theirs.health) == (Side.RESPONDER, 8, 8, Health.GOOD)
+    assert (theirs.check.path, theirs.network, theirs.address) == (Path.HOST, Network.HOST, address)
+    assert sorted(tally.port for tally in ours.train.ports) == sorted(tally.port for tally in theirs.train.ports)
+
+
+def test_who_the_roster_does_not_know_appears_by_identity() -> None:
+    record = TrainRecord(b"\0\1\2\3\4\5\6\7", 1, 5, 8, 3, 0, 0, 3, 64, 0.0, 1e9, "192.0.2.1", 4, ())
+    observation = responder_observation(record, PEER, {})
+    assert observation.check.id == "udp/from/0001020304050607"
+    assert (observation.sent, observation.received, observation.detail) == (3, 3, "3 of 8 arrived")
+
+
+def test_trains_count_up_by_target_in_32_bits_and_never_share_a_number() -> None:
+    async def scenario() -> list[int]:
+        with rig("127.0.0.1", "::1") as (engine, responder):
+            probe = UdpProbe(ME, engine, UdpOptions(train=1), BASE)
+            checks = [check(responder.port), check(responder.port, "::1"), check(responder.port)]
+            checks.append(check(responder.port, target="node-3"))
+            trains = [(await probe(each)).train for each in checks]
+        return [train.number for train in trains if train]
+
+    assert run(scenario()) == [BASE, BASE + 1, 0, BASE]
+
+
+def test_a_refusal_accuses_and_a_mismatch_does_not() -> None:
+    async def scenario() -> list[Observation]:
+        with rig(asks_with=Keyring({1: bytes(16)}, 1)) as (engine, responder):
+            probe = UdpProbe(ME, engine, UdpOptions(), 1)
+            stranger = await probe(check(responder.port, timeout=0.4))
+            responder.close()
+            return [stranger, await probe(check(responder.port, timeout=0.4))]
+
+    stranger, refusal = run(scenario())
+    assert (stranger.fault, stranger.health) == (Fault.MISMATCH, Health.UNKNOWN)
+    assert (refusal.fault, refusal.health) == (Fault.REFUSED, Health.BAD)
+    assert (refusal.sent, refusal.received, refusal.rtt) == (8, 0, None)
+
+
+def test_partial_loss_is_no_fault() -> None:
+    async def scenario() -> Observation:
+        with rig(limits=Limits(rate=0.001, burst=5)) as (engine, responder):
+            return await UdpProbe(ME, engine, UdpOptions(), 1)(check(responder.port, timeout=0.4))
+
+    observation = run(scenario())
+    assert observation.fault in (None, Fault.LOCAL)  # local: this machine was too busy to tell
+    assert (observation.sent, observation.received) == (8, 5)
+    assert observation.train is not None
+    assert [tally.received for tally in observation.train.ports] == [1] * 5 + [0] * 3
