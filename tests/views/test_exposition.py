@@ -32,7 +32,7 @@ def test_both_formats_say_the_same() -> None:
     exposition = Exposition()
     text = exposition.render(families).decode()
     openmetrics = exposition.render(families, openmetrics=True).decode()
-    for parsed in (list(parse_text(text)), list(parse_openmetrics(openmetrics))):
+    for parsed in (list(parse_text(text)), list(parse_openmetrics(openmetrics))):  # type: ignore[no-untyped-call]
         samples = {(s.name, s.labels.get("le")): s.value for family in parsed for s in family.samples}
         assert samples["requests_total", None] == 3
         assert samples["lag_seconds", None] == 0.25
@@ -59,7 +59,7 @@ def test_any_label_and_any_value_come_back(label: str, value: float) -> None:
     families: list[tuple[Metric, Series]] = [(gauge, {(label,): value})]
     text = exposition.render(families).decode()
     openmetrics = exposition.render(families, openmetrics=True).decode()
-    for (family,) in (list(parse_text(text)), list(parse_openmetrics(openmetrics))):
+    for (family,) in (list(parse_text(text)), list(parse_openmetrics(openmetrics))):  # type: ignore[no-untyped-call]
         (sample,) = family.samples
         assert sample.labels == {"l": label}
         assert sample.value == value or (math.isnan(value) and math.isnan(sample.value))

@@ -58,6 +58,14 @@ def test_both_families_are_served(address: str) -> None:
     assert run(work).endswith(b"GET / 0")
 
 
+def test_each_family_can_have_a_listener_on_one_port() -> None:
+    async def work() -> None:
+        async with serving(address="0.0.0.0:0") as first, serving(address=f"[::]:{port_of(first)}") as second:
+            assert port_of(first) == port_of(second)
+
+    run(work)
+
+
 def test_a_unix_socket_is_for_its_owner_and_a_stale_one_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as stale:

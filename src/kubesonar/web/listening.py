@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import stat
@@ -55,19 +56,22 @@ def _is_host(bare: str, host: str) -> bool:
 
 
 def _tcp(host: str, port: int) -> socket.socket:
-    if not host:
-        with contextlib.suppress(OSError):
-            return _bound(socket.AF_INET6, "::", port)
-        return _bound(socket.AF_INET, "0.0.0.0", port)
-    return _bound(socket.AF_INET6 if ":" in host else socket.AF_INET, host, port)
+    if host:
+        return _bound(socket.AF_INET6 if ":" in host else socket.AF_INET, host, port)
+    try:
+        return _bound(socket.AF_INET6, "::", port, both=True)
+    except OSError as error:
+        if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+            raise
+    return _bound(socket.AF_INET, "0.0.0.0", port)
 
 
-def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+def _bound(family: socket.AddressFamily, host: str, port: int, *, both: bool = False) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::")
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
         info = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
         listening.bind(info[0][4])
         listening.listen(_BACKLOG)

@@ -1,0 +1,51 @@
+"""The pages of docs/ that are made from the code: `python -m kubesonar.apps.docs docs` (scripts/docs)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.config import describe, markdown
+from kubesonar.views.metrics import reference
+
+_CONFIGURATION = """# Configuration of the agent
+
+Made from the code by `scripts/docs`; do not edit.
+
+Four sources, in rising priority: the defaults, a YAML file (`--config FILE` or `KUBESONAR_CONFIG`), environment
+variables, flags (`--section.field VALUE` or `--section.field=VALUE`; the flag of a key is the key behind two dashes).
+Durations are seconds or text such as `250ms`, `5s`, `2m`, `1h`. A list is repeated flags, or YAML or JSON text. An
+unknown key or a bad value ends the program with exit code 2 and one sentence. `kubesonar config show` prints what is in
+force and where each value comes from.
+
+"""
+
+_METRICS = """# Metrics of the agent
+
+Made from the code by `scripts/docs`; do not edit.
+
+`/metrics` speaks the Prometheus text format 0.0.4 and OpenMetrics 1.0, as the Accept header asks. A member with ten
+peers in a healthy mesh has at most 40 series; edges have series of their own while they are bad, or as `metrics.edges`
+says.
+
+"""
+
+
+def pages() -> dict[str, str]:
+    """Each page's name and text."""
+    return {
+        "configuration.md": _CONFIGURATION + markdown(describe(AgentOptions)),
+        "metrics.md": _METRICS + reference(),
+    }
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Writes the pages into the folder that is named."""
+    for name, text in pages().items():
+        (Path(arguments[0]) / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
