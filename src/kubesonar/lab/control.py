@@ -1,0 +1,101 @@
+"""Orders to a running lab from another terminal: one line of JSON each way on a Unix socket that only its owner may
+open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from kubesonar.lab.directory import LabError, control_socket
+from kubesonar.lab.faults import FaultError
+
+VERSION = 1
+_LINE_LIMIT = 64 * 1024
+_PATIENCE = 15.0
+"""Seconds that a question may take, on either side; nft alone may take ten."""
+
+
+class Order(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A fault to bring about, as a person writes it; empty asks only what is active."""
+
+    version: int = VERSION
+    fault: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is broken now, or in one sentence why the order was refused."""
+
+    version: int = VERSION
+    faults: tuple[str, ...] = ()
+    error: str = ""
+
+
+Obey = Callable[[str], tuple[str, ...]]
+"""Brings about the fault in the text (none where it is empty) and returns those active. Raises FaultError."""
+
+
+@contextlib.asynccontextmanager
+async def listen(path: Path, obey: Obey) -> AsyncIterator[None]:
+    """Takes orders on the socket at `path` while the context lasts. The directory's mode guards it, and its
+    release removes it."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, ValueError, TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                line = await reader.readline()
+                writer.write(msgspec.json.encode(_answer(line, obey)) + b"\n")
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, path, limit=_LINE_LIMIT)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+def ask(directory: Path, fault: str = "") -> tuple[str, ...]:
+    """Has the lab in `directory` bring about a fault; the faults active then. Raises LabError where no lab runs there
+    or it does not answer, FaultError where it refuses."""
+    request = msgspec.json.encode(Order(fault=fault)) + b"\n"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_PATIENCE)
+        try:
+            connection.connect(str(control_socket(directory)))
+            connection.sendall(request)
+            answer = _read_line(connection)
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise LabError(f"no lab runs in {directory}: start one with kubesonar lab") from None
+        except (OSError, msgspec.DecodeError) as error:
+            raise LabError(f"the lab in {directory} does not answer: {error or 'timed out'}") from None
+    if answer.error:
+        raise FaultError(answer.error)
+    return answer.faults
+
+
+def _read_line(connection: socket.socket) -> Answer:
+    line = b""
+    while not line.endswith(b"\n") and len(line) <= _LINE_LIMIT:
+        piece = connection.recv(_LINE_LIMIT)
+        if not piece:
+            break
+        line += piece
+    return msgspec.json.decode(line, type=Answer)
+
+
+def _answer(line: bytes, obey: Obey) -> Answer:
+    try:
+        order = msgspec.json.decode(line, type=Order)
+        if order.version != VERSION:
+            return Answer(error=f"version: got {order.version}, expected {VERSION}, that of the lab's kubesonar")
+        return Answer(faults=obey(order.fault))
+    except (msgspec.DecodeError, RecursionError) as error:
+        return Answer(error=f"this is no order to a lab: {error}")
+    except FaultError as error:
+        return Answer(error=str(error))

@@ -1,0 +1,199 @@
+"""The lab's world: namespaces and links as planned, the processes in them, and the faults that are active.
+
+Build it and start processes from the main thread of a process without other threads, before or inside an event loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from kubesonar.lab import firewall, links, shaper
+from kubesonar.lab.directory import Directory
+from kubesonar.lab.faults import Act, FaultError, LabFault
+from kubesonar.lab.namespaces import new_network
+from kubesonar.lab.processes import Main, Process
+from kubesonar.lab.topology import Node, Plan, Server
+from kubesonar.model import Member, State
+
+MAX_FAULTS = 64
+_REASON = "said by the lab"
+
+
+class World:
+    """A small mesh on this machine. Close it, or use it as a context manager: closing ends every process by its own id
+    and lets go of every namespace; what an abrupt end leaves, the kernel takes away (isolate.py)."""
+
+    def __init__(self, plan: Plan, directory: Directory) -> None:
+        self.plan = plan
+        self.directory = directory
+        self.processes: dict[str, Process] = {}
+        """By the name of the member or server."""
+        self._namespaces: dict[str, int] = {}
+        self._active: dict[tuple[str, str, str, float], LabFault] = {}
+        self._acts: dict[Act, Callable[[LabFault], None]] = {
+            Act.FIREWALL: self._filter,
+            Act.SHAPER: self._shape,
+            Act.PROCESS: self._handle,
+            Act.ROSTER: self._declare,
+            Act.CLEAR: lambda _fault: self.clear(),
+        }
+
+    @classmethod
+    def build(cls, plan: Plan, directory: Directory) -> Self:
+        """Makes what is planned and writes the roster. Raises OSError or pyroute2's NetlinkError where the kernel
+        refuses; nothing is left then."""
+        world = cls(plan, directory)
+        try:
+            if plan.namespaces:
+                for name in (*plan.stations, *(node.pod.name for node in plan.nodes)):
+                    world._namespaces[name] = new_network()
+                links.build(plan, world._namespaces)
+            world._write_roster()
+        except BaseException:
+            world.close()
+            raise
+        return world
+
+    @property
+    def faults(self) -> tuple[LabFault, ...]:
+        """What is broken now, oldest first."""
+        return tuple(self._active.values())
+
+    @property
+    def fallen(self) -> tuple[Process, ...]:
+        """Processes that ended although no fault ended them."""
+        killed = {member.name for fault in self.faults if fault.verb == "kill" for member in self._agents(fault)}
+        return tuple(each for name, each in self.processes.items() if name not in killed and not each.running)
+
+    def network(self, name: str) -> int | None:
+        """The open descriptor of the namespace of that station or pod network, None on loopback."""
+        return self._namespaces.get(name)
+
+    def start(self, member: Member, main: Main) -> Process:
+        """Starts a member's agent in its namespace."""
+        return self._start(member.name, self.plan.home(member), main)
+
+    def start_server(self, server: Server, main: Main) -> Process:
+        """Starts a plain target in its namespace."""
+        return self._start(server.name, server.name, main)
+
+    def apply(self, fault: LabFault) -> None:
+        """Brings a fault about, at once and whole. Raises FaultError, and then nothing has changed."""
+        if fault.act in (Act.FIREWALL, Act.SHAPER) and not self.plan.namespaces:
+            raise FaultError(f"{fault.text}: needs network namespaces, and this lab runs on loopback addresses")
+        if len(self._active) >= MAX_FAULTS and fault.act is not Act.CLEAR and fault.key not in self._active:
+            raise FaultError(f"{fault.text}: {MAX_FAULTS} faults are active, clear them first")
+        self._acts[fault.act](fault)
+
+    def clear(self) -> None:
+        """Undoes every fault: links are well, frozen agents go on, killed ones are started again, all members serve."""
+        active, self._active = self.faults, {}
+        acts = {fault.act for fault in active}
+        if Act.FIREWALL in acts:
+            self._load(active, ())
+        for fault in active:
+            if fault.act is Act.SHAPER:
+                shaper.shape(fault.target, self._namespaces[fault.target], None)
+            for process in self._processes_of(fault) if fault.act is Act.PROCESS else ():
+                process.resume()
+                self._restart(process)
+        if Act.ROSTER in acts:
+            self._write_roster()
+
+    def close(self) -> None:
+        """Ends all processes and gives up the namespaces and the directory. Does nothing the second time."""
+        for process in self.processes.values():
+            process.kill()
+        for descriptor in self._namespaces.values():
+            os.close(descriptor)
+        self.processes, self._namespaces = {}, {}
+        self.directory.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _start(self, name: str, home: str, main: Main) -> Process:
+        process = Process(name, main, self.network(home), self.directory.log(name))
+        self.processes[name] = process
+        process.start()
+        return process
+
+    def _restart(self, process: Process) -> None:
+        if not process.running:
+            self.directory.agent_socket(process.name).unlink(missing_ok=True)
+            process.start()
+
+    def _filter(self, fault: LabFault) -> None:
+        wanted = {**self._active, fault.key: fault}
+        self._load(self.faults, wanted.values())
+        self._active = wanted
+
+    def _load(self, before: Iterable[LabFault], after: Iterable[LabFault]) -> None:
+        """Makes the rules those of `after`, whole; those of `before` again where one is refused."""
+        try:
+            self._load_rules(before, after)
+        except FaultError:
+            with contextlib.suppress(FaultError):
+                self._load_rules(after, before)
+            raise
+
+    def _load_rules(self, before: Iterable[LabFault], after: Iterable[LabFault]) -> None:
+        firewall.load(firewall.bridge_script(after), None)
+        cut = {fault.target for fault in after if fault.verb == "podnet"}
+        was = {fault.target for fault in before if fault.verb == "podnet"}
+        for node in self.plan.nodes:
+            if node.name in cut ^ was:
+                self._cut_pods(node, node.name in cut)
+
+    def _cut_pods(self, node: Node, cut: bool) -> None:
+        firewall.load(firewall.inlet_script(links.POD_LINK, cut), self.network(node.name))
+        firewall.load(firewall.inlet_script(links.UPLINK, cut), self.network(node.pod.name))
+
+    def _shape(self, fault: LabFault) -> None:
+        shaper.shape(fault.target, self._namespaces[fault.target], fault.amount)
+        self._active[fault.key] = fault
+
+    def _handle(self, fault: LabFault) -> None:
+        processes = self._processes_of(fault)
+        if not processes:
+            raise FaultError(f"{fault.text}: no agent was started on {fault.target}")
+        frozen = ("pause", "", fault.target, 0.0)
+        if fault.verb == "pause" and ("kill", "", fault.target, 0.0) in self._active:
+            raise FaultError(f"{fault.text}: the agents on {fault.target} are killed, clear brings them back")
+        for process in processes:
+            {"kill": process.kill, "pause": process.pause, "resume": process.resume}[fault.verb]()
+        self._active.pop(frozen, None)
+        if fault.verb != "resume":
+            self._active[fault.key] = fault
+
+    def _declare(self, fault: LabFault) -> None:
+        self._active.pop(fault.key, None)
+        if fault.state is not State.SERVING:
+            self._active[fault.key] = fault
+        self._write_roster()
+
+    def _write_roster(self) -> None:
+        states = {fault.target: fault.state for fault in self.faults if fault.verb == "state"}
+        self.directory.write_roster(
+            msgspec.structs.replace(member, state=states[member.node], reason=_REASON)
+            if member.node in states
+            else member
+            for member in self.plan.members
+        )
+
+    def _agents(self, fault: LabFault) -> tuple[Member, ...]:
+        return tuple(member for member in self.plan.members if member.node == fault.target)
+
+    def _processes_of(self, fault: LabFault) -> tuple[Process, ...]:
+        return tuple(self.processes[each.name] for each in self._agents(fault) if each.name in self.processes)
