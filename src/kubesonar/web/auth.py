@@ -41,11 +41,12 @@ class Anonymous:
 class BearerToken:
     """`Authorization: Bearer TOKEN` (RFC 6750, section 2.1), the token being one of the lines of a file, which is read
     again when it changes; two lines let a token be exchanged without a gap. A file that turns unreadable or empty
-    leaves the tokens in force as they are, and is complained of once."""
+    leaves the tokens in force as they are, and each new reason is logged once."""
 
     def __init__(self, path: str) -> None:
         """Raises ConfigError where the file holds no token."""
         self._path = path
+        self._complaint = ""
         try:
             self._mark = self._marks()
             self._tokens = self._read()
@@ -65,14 +66,14 @@ class BearerToken:
             mark = self._marks()
             if mark == self._mark:
                 return
-            self._mark = mark
             self._tokens = self._read()
+            self._mark, self._complaint = mark, ""
         except (OSError, ValueError) as error:
-            if self._mark is not None:
-                _LOG.warning("token file %s: %s; the tokens in force stay", self._path, _reason(error))
-            self._mark = None
+            before, self._complaint = self._complaint, _reason(error)
+            if self._complaint != before:
+                _LOG.warning("token file %s: %s; the tokens in force stay", self._path, self._complaint)
 
-    def _marks(self) -> tuple[int, int, int] | None:
+    def _marks(self) -> tuple[int, int, int]:
         stat = os.stat(self._path)  # noqa: PTH116 (pathlib costs an agent 0.5 MiB)
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
 

@@ -6,7 +6,6 @@ import logging
 import os
 import ssl
 import time
-from typing import Any
 
 from kubesonar.config import ConfigError
 from kubesonar.web.options import ListenOptions
@@ -18,17 +17,18 @@ _PATIENCE = 1.0
 
 class Certificate:
     """A context whose handshakes use the files as they are now: each handshake looks, at most once a second, whether
-    they changed. Files that turn bad leave the certificate in force as it is, and are complained of once."""
+    they changed. Files that turn bad leave the certificate in force as it is, and each new reason is
+    logged once."""
 
     def __init__(self, options: ListenOptions) -> None:
         """Raises ConfigError where the files cannot be used."""
         self._files = (options.certificate_file, options.key_file or options.certificate_file)
-        self._mark: Any = None
+        self._complaint = ""
         self._looked = time.monotonic()
         try:
             self._mark = self._marks()
             self.context = self._loaded()
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, ssl.SSLError, ValueError) as error:
             raise ConfigError(f"certificate {' with key '.join(self._files)} cannot be used: {error}") from error
         self._current = self.context
         self.context.sni_callback = self._hello
@@ -46,11 +46,13 @@ class Certificate:
             mark = self._marks()
             if mark == self._mark:
                 return
-            self._mark = mark
             self._current = self._loaded()
-        except (OSError, ssl.SSLError) as error:
-            _LOG.warning("certificate %s: %s; the one in force stays", self._files[0], error)
+        except (OSError, ssl.SSLError, ValueError) as error:
+            before, self._complaint = self._complaint, str(error)
+            if self._complaint != before:
+                _LOG.warning("certificate %s: %s; the one in force stays", self._files[0], error)
         else:
+            self._mark, self._complaint = mark, ""
             _LOG.info("certificate %s was read again", self._files[0])
 
     def _marks(self) -> tuple[tuple[int, int, int], ...]:
@@ -67,4 +69,4 @@ class Certificate:
 
 def _no_password() -> str:
     """Instead of a prompt on the terminal."""
-    raise ssl.SSLError("the key is encrypted, which is not supported")
+    raise ValueError("the key is encrypted, which is not supported")
