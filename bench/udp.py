@@ -27,7 +27,8 @@ from kubesonar.core.wire import Keyring, Sender, identity
 from kubesonar.model import Check, Clock, Kind, Network
 from kubesonar.model import Path as Way
 from kubesonar.net.datagram import DatagramEngine
-from kubesonar.net.responder import Limits, UdpResponder
+from kubesonar.net.limits import Limits
+from kubesonar.net.responder import UdpResponder
 from kubesonar.probes.source import Source
 from kubesonar.probes.udp import UdpOptions, UdpProbe
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -12,7 +13,8 @@ import uvloop
 from kubesonar.core.wire import CURRENT, Keyring, Sender, identity
 from kubesonar.net.arrivals import TrainRecord
 from kubesonar.net.datagram import DatagramEngine
-from kubesonar.net.responder import Limits, UdpResponder
+from kubesonar.net.limits import Limits
+from kubesonar.net.responder import UdpResponder
 
 T = TypeVar("T")
 
@@ -25,6 +27,11 @@ def run(scenario: Coroutine[Any, Any, T]) -> T:
     """Runs a scenario on the event loop that an agent runs on."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(scenario)
+
+
+def starve(seconds: float) -> None:
+    """Keeps the event loop from running."""
+    time.sleep(seconds)
 
 
 @contextmanager

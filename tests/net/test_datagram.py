@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,8 +14,8 @@ from kubesonar.core import wire
 from kubesonar.core.wire import Keyring, Sender
 from kubesonar.model import Clock, Fault
 from kubesonar.net.datagram import DatagramEngine
-from kubesonar.net.train import TrainResult
-from tests.net.rig import ASKER, rig, run
+from kubesonar.net.result import TrainResult
+from tests.net.rig import ASKER, rig, run, starve
 
 KEY = Keyring({1: bytes(16)}, 1)
 OTHER_KEY = Keyring({2: bytes(range(16))}, 2)
@@ -264,11 +263,6 @@ def test_a_name_is_no_address() -> None:
             await ask(engine, 1, "localhost")
 
     run(scenario())
-
-
-def starve(seconds: float) -> None:
-    """Keeps the event loop from running."""
-    time.sleep(seconds)
 
 
 async def until(condition: Callable[[], bool]) -> None:

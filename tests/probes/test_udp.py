@@ -7,7 +7,7 @@ import pytest
 from kubesonar.core.wire import Keyring, identity
 from kubesonar.model import Check, Clock, Fault, Health, Kind, Network, Observation, Path, Side
 from kubesonar.net.arrivals import TrainRecord
-from kubesonar.net.responder import Limits
+from kubesonar.net.limits import Limits
 from kubesonar.probes.source import Source
 from kubesonar.probes.udp import UdpOptions, UdpProbe, responder_observation
 from tests.net.rig import rig, run

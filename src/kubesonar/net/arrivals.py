@@ -17,8 +17,9 @@ IDLE = 1.0
 
 class TrainRecord(msgspec.Struct, frozen=True):
     """What arrived of one train: `source` is the sender's `wire.identity`, `announced` how many it sent by its own
-    word, `received` how many different ones came, `answered` how many of those we answered, `gap` their median spacing
-    in seconds (0 unknown), `at` when the first came (wall clock), `ports` by the sender's source ports as seen here."""
+    word, `received` how many different ones came, `answered` how many of those we answered in time, `gap` their median
+    spacing in seconds (0 unknown), `at` when the first came (wall clock), `ports` by the sender's source ports as seen
+    here. Where datagrams trickle in over more than `IDLE`, a train has several records, which add up."""
 
     source: bytes
     epoch: int

@@ -7,40 +7,33 @@ import errno
 import select
 import socket
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 
 from kubesonar.core import wire
 from kubesonar.core.wire import Datagram, Keyring, Refusal, Sender, Type
 from kubesonar.net import kernel
 from kubesonar.net.kernel import NetError
+from kubesonar.net.outstanding import Outstanding, Versions
 from kubesonar.net.pool import Pool, PoolSocket
-from kubesonar.net.train import Train, TrainResult
-
-LINGER = 10.0
-"""For how long (s) after a train's end an answer to it is known to be late, and not a stranger's."""
+from kubesonar.net.result import TrainResult
+from kubesonar.net.train import Train
 
 STARVED = 0.1
 """A deadline that fires later than this (s), and than a quarter of the timeout, means that we were not running."""
 
-FALLBACK = 600.0
-"""For how long (s) a peer that speaks only an older version is asked in it."""
-
 _BATCH = 256
-_PEERS = 16_384
 _ANSWER_SIZE = 2048
 _QUOTE_SIZE = 64
 _PENDING = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMSGSIZE, errno.EPROTO})
 """What a send may report of an earlier datagram: the ICMP error goes to whichever call comes next (ip(7))."""
 
-Key = tuple[str, int]
-
 
 class DatagramEngine:
-    """Sends trains from a pool of source ports. `ports` a family is also the most conntrack entries that we hold
-    towards one target; every `rebind` seconds one port is replaced, so that no dead conntrack entry sticks. `speak` is
-    the newest wire version used; `whole` forbids fragments (path MTU search). Use it on one running event loop; `close`
-    it.
+    """Sends trains from a pool of source ports. All engines of a process share one `sender`: its counter must not
+    repeat. `ports` a family is also the most conntrack entries that we hold towards one target; every `rebind` seconds
+    one port is replaced, so that no dead conntrack entry sticks. `speak` is the newest wire version used; `whole`
+    forbids fragments (path MTU search). Use it on one running event loop; `close` it.
 
     `counters`: refused datagrams by `wire.Reason`, "late" and "duplicate" (after their train's end), "stranger"."""
 
@@ -65,12 +58,11 @@ class DatagramEngine:
         self._epoll: select.epoll | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rotation: asyncio.TimerHandle | None = None
-        self._pending: dict[int, tuple[Train, int]] = {}
+        self._outstanding = Outstanding()
+        self._versions = Versions(speak)
         self._waiting: dict[Train, asyncio.Future[None]] = {}
         self._touched: set[Train] = set()
         self._sending: Train | None = None
-        self._ended: deque[tuple[float, list[int]]] = deque()
-        self._older: dict[Key, tuple[int, float]] = {}
 
     async def train(
         self, address: str, port: int, *, number: int, count: int, size: int, timeout: float, flags: int = 0
@@ -97,7 +89,7 @@ class DatagramEngine:
             timer.cancel()
             train.closed = True
             self._waiting.pop(train, None)
-            self._forget(time.monotonic(), counters)
+            self._outstanding.end(counters, time.monotonic())
 
     @property
     def source_ports(self) -> tuple[int, ...]:
@@ -124,12 +116,12 @@ class DatagramEngine:
         except OSError as error:
             train.note_error(NetError(error.errno or 0, local=True))
             return
-        ring, count, version = self._ring(), len(entries), self._version(train.peer)
+        ring, count, version = self._ring(), len(entries), self._versions.of(train.peer, time.monotonic())
         frames = []
         for sequence in range(count):
             frames.append(self._sender.probe(ring, train.number, sequence, count, train.size, version, flags))
             counters.append(self._sender.counter)
-            self._pending[self._sender.counter] = (train, sequence)
+            self._outstanding.add(self._sender.counter, train, sequence)
         self._sending = train
         for sequence, (entry, frame) in enumerate(zip(entries, frames, strict=True)):
             self._send_one(entry, frame, train, sequence)
@@ -225,12 +217,12 @@ class DatagramEngine:
         if isinstance(answer, Refusal):
             self.counters[answer.reason] += 1
             return
-        train, sequence = self._pending.get(answer.counter, (None, 0))
+        train, sequence = self._outstanding.find(answer.counter)
         if train is None or not self._belongs(answer, train, sequence, peer):
             self.counters["stranger"] += 1
         elif answer.type is Type.MISMATCH:
             train.mismatch = True
-            self._fall_back(train.peer, answer.version)
+            self._versions.newest(train.peer, answer.version, read_at / 1e9)
         elif train.closed:
             self.counters["duplicate" if sequence in train.answered else "late"] += 1
         else:
@@ -269,7 +261,7 @@ class DatagramEngine:
     def _blame(self, error: NetError, quote: bytes, peer: tuple[str, int] | None) -> None:
         """Finds whose datagram an error is about: by the counter it quotes, else the one being sent or, from the
         network, by where that datagram was going."""
-        train, sequence = self._pending.get(wire.quoted(quote) or 0, (None, 0))
+        train, sequence = self._outstanding.find(wire.quoted(quote) or 0)
         if train is not None:
             if sequence not in train.answered:
                 train.refused.add(sequence)
@@ -283,23 +275,6 @@ class DatagramEngine:
         for waiting in self._waiting:
             if peer and waiting.peer == peer[:2] and not waiting.fits(error):
                 waiting.note_error(error)
-
-    def _version(self, peer: Key) -> int:
-        version, until = self._older.get(peer, (self._speak, 0.0))
-        return version if until > time.monotonic() else self._speak
-
-    def _fall_back(self, peer: Key, version: int) -> None:
-        """Speaks older to who cannot do newer. The word for it is not authenticated: at worst, who forges it makes us
-        measure less."""
-        if wire.OLDEST <= version < self._speak and len(self._older) < _PEERS:
-            self._older[peer] = (version, time.monotonic() + FALLBACK)
-
-    def _forget(self, now: float, counters: list[int]) -> None:
-        """Lets go of trains that ended long ago."""
-        self._ended.append((now, counters))
-        while self._ended and self._ended[0][0] < now - LINGER:
-            for counter in self._ended.popleft()[1]:
-                del self._pending[counter]
 
 
 def _canonical(address: str) -> tuple[int, str]:

@@ -12,7 +12,8 @@ import msgspec
 from kubesonar.core.wire import MIN_REQUEST, UNRECORDED
 from kubesonar.net.datagram import DatagramEngine
 from kubesonar.net.kernel import NetError
-from kubesonar.net.train import HEADERS, TrainResult
+from kubesonar.net.result import TrainResult
+from kubesonar.net.train import HEADERS
 
 FLOOR = {4: 576, 6: 1280}
 """What every path should pass (RFC 791 section 3.1: what every host takes; RFC 8200 section 5): the first step."""
@@ -46,8 +47,8 @@ class Outcome(Enum):
 
 class PathResult(msgspec.Struct, frozen=True):
     """`mtu` is the biggest IP packet that passed (0: none did), `limit` what the link or the ceiling allowed to try,
-    `by` who said "too big", `small` the train of small datagrams that tells whether the path is there at all, `rate` the
-    bottleneck's rate by a train of full size, in bits/s."""
+    `by` who said "too big", `small` the train of small datagrams that tells whether the path is there at all, `rate`
+    the bottleneck's rate by a train of full size, in bits/s."""
 
     outcome: Outcome
     mtu: int

@@ -8,14 +8,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-import msgspec
-
 from kubesonar.core import wire
 from kubesonar.core.replay import ReplayGuard
 from kubesonar.core.wire import Datagram, Keyring, Reason, Refusal, Type
 from kubesonar.net import kernel
 from kubesonar.net.arrivals import IDLE, Arrivals, TrainRecord
-from kubesonar.net.buckets import Buckets
+from kubesonar.net.limits import Buckets, Limits
+
+HELD = 500_000_000
+"""An answer held longer than this (ns) does not count as given: we were not running, and who asked may have given up,
+so that its absence there says nothing about the way back."""
 
 _BATCH = 64
 _ROOM = wire.MAX_DATAGRAM + 1
@@ -24,27 +26,14 @@ _BUFFER = 1 << 20
 """Receive buffer asked for (bytes, cut to net.core.rmem_max): what waits while the loop is busy is not lost."""
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a responder takes in: datagrams a second and at once, from one address and from all; and how many MISMATCH
-    answers a second and at once it gives one address. What is more is dropped and counted."""
-
-    rate: float = 2000.0
-    burst: float = 500.0
-    total_rate: float = 20_000.0
-    total_burst: float = 5000.0
-    mismatch_rate: float = 10.0
-    mismatch_burst: float = 8.0
-    addresses: int = 16_384
-
-
 class UdpResponder:
     """Answers probes on `port` of each of `addresses` (IP literals; "0.0.0.0" and "::" answer from the address asked).
     `source` is this member's `wire.identity`, `ring` gives the keys in force, `publish` gets the record of each train,
     `speak` is the newest wire version understood. A port of 0 takes a free one, the same for all addresses.
 
-    `counters`: "received", "answered", and drops by reason: `wire.Reason`, "rate", "total_rate", "replay", "answer"
-    (not a request), "send", "receive". Raises OSError when an address cannot be bound. Make it where the event loop
-    runs; `close` it."""
+    `counters`: "received", "answered", "held" (answers that came too late to count, `HELD`), and drops by reason:
+    `wire.Reason`, "rate", "total_rate", "replay", "answer" (not a request), "send", "receive". Raises OSError when an
+    address cannot be bound. Make it where the event loop runs; `close` it."""
 
     def __init__(
         self,
@@ -169,7 +158,9 @@ class UdpResponder:
         seen, gap = self._arrivals.add(probe, peer, family, stamp, now)
         hold = time.time_ns() - stamp
         answer = wire.echo(probe, self._source, ring, hold=hold, seen=seen, gap=gap // 100)
-        self._arrivals.done(probe, self._send(listener, answer, ancillary, peer))
+        given = self._send(listener, answer, ancillary, peer)
+        self.counters["held"] += hold > HELD
+        self._arrivals.done(probe, given and hold <= HELD)
         if self._sweeper is None and len(self._arrivals):
             self._sweeper = self._loop.call_later(_SWEEP, self._sweep)
 

@@ -1,15 +1,13 @@
-"""One train of datagrams: what was sent, what came back, and what that says."""
+"""One train of datagrams while it is on the way."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-import msgspec
-
 from kubesonar.core.wire import HOLD_LIMIT, Datagram
-from kubesonar.model import Clock, Fault, PortTally
-from kubesonar.net.faults import fault_of
+from kubesonar.model import Clock, PortTally
 from kubesonar.net.kernel import NetError
+from kubesonar.net.result import TrainResult
 
 HEADERS = {4: 28, 6: 48}
 """Bytes of the IP header without options and the UDP header, by family (RFC 791, 8200, 768)."""
@@ -27,48 +25,6 @@ _SLACK = 1_000_000
 """How far (ns) the wall clock, which stamps, and the monotonic clock may differ over one round trip."""
 
 _ERRORS = 8
-
-
-class TrainResult(msgspec.Struct, frozen=True):
-    """What became of one train. `at` is when it was sent (wall clock), `rtts` the round trips in seconds without the
-    responder's holding time, in the order sent, all by `clock`; `late` are answers that came after the deadline,
-    `starved` how late (s) our own deadline fired where that was so late that silence proves nothing, `errors` what
-    the kernel and the network reported. `reordered` counts answers overtaken by a later datagram's (RFC 4737), which
-    is normal where source ports take different paths. `seen` and `rate` as in `model.Train`."""
-
-    number: int
-    at: float
-    size: int
-    sent: int
-    received: int
-    rtts: tuple[float, ...] = ()
-    clock: Clock = Clock.KERNEL
-    duplicates: int = 0
-    reordered: int = 0
-    late: int = 0
-    seen: int = 0
-    rate: float | None = None
-    ports: tuple[PortTally, ...] = ()
-    starved: float = 0.0
-    mismatch: bool = False
-    errors: tuple[NetError, ...] = ()
-
-    def fault(self) -> tuple[Fault | None, str]:
-        """What is wrong, and a word for the detail. Loss of a part is no fault: it is `sent` and `received`."""
-        if self.received == self.sent > 0:
-            return None, ""
-        if self.mismatch and not self.received:
-            return Fault.MISMATCH, "version/key mismatch"
-        if self.errors and not self.received:
-            return self._error()
-        if self.starved:
-            return Fault.LOCAL, f"event loop was {self.starved * 1000:.0f} ms late"
-        return (None, "") if self.received else (Fault.TIMEOUT, f"none of {self.sent} answered")
-
-    def _error(self) -> tuple[Fault, str]:
-        error = self.errors[0]
-        fault, words = fault_of(OSError(error.errno, ""))
-        return fault, f"{words}, said by {error.by or ('this machine' if error.local else 'the network')}"
 
 
 class Train:

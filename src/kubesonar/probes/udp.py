@@ -12,7 +12,7 @@ from kubesonar.core import wire
 from kubesonar.model import Check, Kind, Network, Observation, Path, Rtt, Seconds, Side, Train, clip
 from kubesonar.net.arrivals import TrainRecord
 from kubesonar.net.datagram import DatagramEngine
-from kubesonar.net.train import TrainResult
+from kubesonar.net.result import TrainResult
 from kubesonar.probes.source import Source
 
 _TARGETS = 16_384
