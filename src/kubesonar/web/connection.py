@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from typing import Any, cast
 
 import httptools
 
+from kubesonar.web.deadline import Deadline
 from kubesonar.web.exchange import Exchange, canned
 from kubesonar.web.host import Host
 from kubesonar.web.request import Incoming, Refusal, too_much_head
@@ -31,7 +31,7 @@ class Connection(asyncio.Protocol):
         self._host = host
         self._scheme = scheme
         self._parser = httptools.HttpRequestParser(self)
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = Deadline(host.loop)
         self._taken = 0
         self._begun = False
         self._ended = False
@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._last = False
         self._deaf = False
+        self._paused = False
 
     @property
     def answering(self) -> bool:
@@ -52,13 +53,13 @@ class Connection(asyncio.Protocol):
         self._client = _address(transport.get_extra_info("peername"))
         self._server = _address(transport.get_extra_info("sockname"))
         if self._host.enter(self):
-            self._arm(self._host.limits.request, self.close)
+            self._deadline.set(self._host.limits.request, self.close)
         else:
             self._refuse(Refusal(503, "too many connections"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """As asyncio defines it."""
-        self._disarm()
+        self._deadline.cancel()
         self._host.leave(self)
         if self._exchange is not None:
             self._exchange.disconnected()
@@ -67,8 +68,7 @@ class Connection(asyncio.Protocol):
         """As asyncio defines it."""
         if self._deaf:
             return
-        if self._incoming is None and not self.answering:
-            self._arm(self._host.limits.request, self._too_slow)
+        fresh = self._incoming is None and not self.answering
         self._begun = self._ended = False
         try:
             self._parser.feed_data(data)
@@ -78,8 +78,12 @@ class Connection(asyncio.Protocol):
             self._refuse(Refusal(400, "the request is not HTTP/1.1"))
         self._count(len(data))
         self._check()
-        if self._queue and not self.answering and not self._deaf:
+        if self.answering:
+            self._pause()
+        elif self._queue and not self._deaf:
             self._next()
+        elif fresh and self._incoming is not None and not self._deaf:
+            self._deadline.set(self._host.limits.request, self._too_slow)
 
     def eof_received(self) -> bool:
         """A client that has sent all its requests may still wait for the answers."""
@@ -143,19 +147,22 @@ class Connection(asyncio.Protocol):
             self._next()
         elif self._last:
             self.close()
+        elif self._incoming is None:
+            self._deadline.set(self._host.limits.idle, self.close)
+            self._resume()
         else:
-            self._arm(self._host.limits.idle if self._incoming is None else self._host.limits.request, self.close)
-            self._transport.resume_reading()
+            self._deadline.set(self._host.limits.request, self._too_slow)
+            self._resume()
 
     def close(self) -> None:
         """Closes once what was written has been taken, at the latest after the time for a response."""
         self._deaf = True
         self._transport.close()
-        self._arm(self._host.limits.response, self.abort)
+        self._deadline.set(self._host.limits.response, self.abort)
 
     def abort(self) -> None:
         """Cuts the connection."""
-        self._disarm()
+        self._deadline.cancel()
         self._transport.abort()
 
     def _next(self) -> None:
@@ -164,8 +171,7 @@ class Connection(asyncio.Protocol):
         if scope is None:
             self._refuse(Refusal(400, "the request's target is not a path"))
             return
-        self._transport.pause_reading()
-        self._arm(self._host.limits.response, self.abort)
+        self._deadline.set(self._host.limits.response, self.abort)
         keep_alive = incoming.keep_alive and not self._host.stopping and not (self._last and not self._queue)
         self._exchange = Exchange(self._host, self._transport, scope, bytes(incoming.body), keep_alive, self.answered)
         self._exchange.begin()
@@ -205,18 +211,20 @@ class Connection(asyncio.Protocol):
         self._transport.write(canned(refusal.status, refusal.error, self._host.date()))
         if self._transport.can_write_eof():
             self._transport.write_eof()
-            self._arm(LINGER, self.abort)
+            self._deadline.set(LINGER, self.abort)
         else:
             self.close()
 
-    def _arm(self, seconds: float, action: Callable[[], None]) -> None:
-        self._disarm()
-        self._timer = self._host.loop.call_later(seconds, action)
+    def _pause(self) -> None:
+        """A client that sends on while it is answered has to wait; most do not, so most cost no system call."""
+        if not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
 
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
 
 
 def _address(info: Any) -> tuple[str, int | None] | None:
