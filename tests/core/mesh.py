@@ -1,11 +1,11 @@
-"""A mesh simulated packet by packet, for the tests of evidence and diagnosis: it knows links, kernels and processes, and
-nothing of parts, likelihoods or windows."""
+"""A mesh simulated packet by packet, for the tests of evidence and diagnosis: it knows links, kernels and processes,
+and nothing of parts, likelihoods or windows."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kubesonar.model import (
     SCHEMA,
@@ -106,7 +106,9 @@ class Mesh:
 
     # Faults
 
-    def drop(self, source: str, target: str, share: float = 1.0, since: float = 0, until: float = 1e9, **more: object):
+    def drop(
+        self, source: str, target: str, share: float = 1.0, since: float = 0, until: float = 1e9, **more: object
+    ) -> Mesh:
         """Drops what goes from one place to another ("*": any)."""
 
         def matches(packet: Packet) -> bool:
@@ -151,9 +153,9 @@ class Mesh:
         if self.background and self.random.random() < self.background:
             return False
         for rule in self.rules:
-            if rule.since <= packet.at < rule.until and rule.matches(packet):
-                if rule.share >= 1 or self.random.random() < rule.share:
-                    return False
+            hit = rule.since <= packet.at < rule.until and rule.matches(packet)
+            if hit and (rule.share >= 1 or self.random.random() < rule.share):
+                return False
         return True
 
     def _down(self, name: str, how: dict[str, tuple[float, float]], at: float) -> bool:
@@ -210,12 +212,13 @@ class Mesh:
         arrived = [i for i in range(8) if self.passes(there)]
         if dead:
             refused = bool(arrived) and self.random.random() < 0.5 and self.passes(back)
-            self._note(a, check, at, Fault.REFUSED if refused else Fault.TIMEOUT, Trial(at, number, 8, 0, 0, 0, 0, None))
+            fault = Fault.REFUSED if refused else Fault.TIMEOUT
+            self._note(a, check, at, fault, Trial(at, number, 8, 0, 0, 0, 0, None))
             return
         answered = [] if self._down(b.name, self.frozen, at) else arrived
         got = [count for count, _ in enumerate(answered, 1) if self.passes(back)]
-        fault = None if got else Fault.TIMEOUT
-        self._note(a, check, at, fault, Trial(at, number, 8, len(got), max(got, default=0), 0.001, 0, None))
+        silent = None if got else Fault.TIMEOUT
+        self._note(a, check, at, silent, Trial(at, number, 8, len(got), max(got, default=0), 0.001, 0, None))
         if answered and not self.unjoined:
             theirs = Check(f"udp/from/{a.name}/v4", Kind.UDP, check.path, a.name, a.addresses[0], timeout=1.0)
             count = len(arrived)
@@ -223,7 +226,8 @@ class Mesh:
 
     def _size(self, a: Member, b: Member, check: Check, there: Packet, back: Packet, dead: bool) -> None:
         def small() -> bool:
-            return not dead and not self._down(b.name, self.frozen, there.at) and self.passes(there) and self.passes(back)
+            alive = not dead and not self._down(b.name, self.frozen, there.at)
+            return alive and self.passes(there) and self.passes(back)
 
         if not any(small() for _ in range(3)):
             self._note(a, check, there.at, Fault.REFUSED if dead else Fault.TIMEOUT)
@@ -236,7 +240,7 @@ class Mesh:
 
     def _stream(self, a: Member, check: Check, there: Packet, back: Packet, dead: bool, name: str) -> None:
         """A handshake (SYN at 0 and 1 s), then for http a request and an answer, each sent up to three times."""
-        if not any(self.passes(there) and self.passes(back) for _ in range(2)):
+        if not any(self.passes(_later(there, wait)) and self.passes(_later(back, wait)) for wait in (0.0, 1.0)):
             self._note(a, check, there.at, Fault.TIMEOUT)
         elif dead:
             self._note(a, check, there.at, Fault.REFUSED)
@@ -244,14 +248,15 @@ class Mesh:
             self._note(a, check, there.at, None)
         else:
             answers = not self._down(name, self.frozen, there.at)
-            answers = answers and any(self.passes(there) for _ in range(3)) and any(self.passes(back) for _ in range(3))
+            for packet in (there, back):
+                answers = answers and any(self.passes(_later(packet, wait)) for wait in (0.0, 0.2, 0.6))
             self._note(a, check, there.at, None if answers else Fault.TIMEOUT)
 
     def _ask(self, a: Member, plain: Plain, at: float) -> None:
         tcp = plain.kind is not Kind.DNS or plain.request.endswith("tcp")
         suffix = f"/{'tcp' if tcp else 'udp'}" if plain.kind is Kind.DNS else ""
         name = f"{plain.kind}/{plain.path}/{plain.name}{suffix}"
-        check = Check(name, plain.kind, plain.path, plain.name, "10.9.9.9", plain.port, timeout=2.0, request=plain.request)
+        check = Check(name, plain.kind, plain.path, plain.name, "10.9.9.9", plain.port, request=plain.request)
         there = Packet(at, a.node, plain.name, a.network, "tcp" if tcp else "udp", plain.port)
         back = Packet(at, plain.name, a.node, a.network, there.proto)
         dead = self._down(plain.name, self.refusing, at)
@@ -276,9 +281,7 @@ class Mesh:
     ) -> None:
         base = trial or Trial(at, 0, 1, int(fault is None), 0, 0.001, 0.0, None)
         clock = self.clocks.get(member.name, 0.0)
-        shrunk = Trial(
-            base.at + clock, base.number, base.sent, base.received, base.seen, base.rtt, base.rate, fault
-        )
+        shrunk = Trial(base.at + clock, base.number, base.sent, base.received, base.seen, base.rtt, base.rate, fault)
         known = at + (check.timeout if fault in (Fault.TIMEOUT, Fault.BLACK_HOLE) else delay)
         edges = self.records.setdefault(member.name, {})
         observation = Observation(check, member.name, member.network, at, side=side, fault=fault, mtu=mtu)
@@ -326,4 +329,8 @@ class Mesh:
 
 
 def _as(packet: Packet, proto: str, port: int, size: int = 100) -> Packet:
-    return Packet(packet.at, packet.source, packet.target, packet.network, proto, port, size)
+    return replace(packet, proto=proto, port=port, size=size)
+
+
+def _later(packet: Packet, wait: float) -> Packet:
+    return replace(packet, at=packet.at + wait)

@@ -11,7 +11,6 @@ from kubesonar.core.rate import SlowLink, dead_pairs, slow_links
 from kubesonar.core.search import Search, Suspect
 from kubesonar.core.standing import Standing
 from kubesonar.core.wording import (
-    TOTAL,
     WallClock,
     agreement,
     bits,
@@ -21,6 +20,7 @@ from kubesonar.core.wording import (
     since,
     size,
     time_of,
+    total,
     way_back,
 )
 from kubesonar.model import Finding, clip
@@ -119,19 +119,16 @@ class _Writer:
             "b": end,
             "port": port,
             "since": time_of(began, self._who.now, self._evidence.ages, self._clock),
-            "loss": percent(self._loss(suspect)),
+            "loss": percent(loss(suspect, self._evidence.ages.recent)),
             "agree": agreement(suspect),
             "back": way_back(path, self._evidence.cells, suspect.fit.bins),
             "above": above,
             "vanish": vanish,
         }
 
-    def _loss(self, suspect: Suspect) -> float:
-        return loss(suspect, self._evidence.ages.recent)
-
     def _write(self, suspect: Suspect, subject: str, began: float, words: dict[str, str]) -> Finding:
         row = suspect.part
-        template = row.total if self._loss(suspect) >= TOTAL or not row.partial else row.partial
+        template = row.partial if row.partial and not total(suspect) else row.total
         evidence, against = kinds(suspect)
         if suspect.alike:
             evidence.append(clip(f"the present probes cannot tell this from: {', '.join(suspect.alike)}"))

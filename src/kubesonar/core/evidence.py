@@ -59,8 +59,8 @@ class Cell:
         self.bad_at: list[float] = []
         """When trials were bad, by our clock; as many at most as a snapshot holds."""
 
-    def add(self, at: float, age_bin: int, bad: bool, sent: int = 1, lost: int = 0) -> None:
-        """Counts one trial."""
+    def add(self, at: float, age_bin: int, bad: bool, sent: int = 1, lost: int = 1) -> None:
+        """Counts one trial of `sent` packets, of which `lost` did not arrive if it was bad."""
         self.total[age_bin] += 1
         self.sent[age_bin] += sent
         if bad:
@@ -176,7 +176,7 @@ class _Collector:
             silent = trial.fault in _SILENT
             refused = trial.fault is Fault.REFUSED
             if not (datagram and refused):
-                reach.add(at, age_bin, silent, 1, 1)
+                reach.add(at, age_bin, silent)
             if not silent and kind is not Kind.ICMP:
                 answer.add(at, age_bin, trial.fault is not None)
             if trial.fault is None:

@@ -14,14 +14,16 @@ from math import exp, log
 import msgspec
 
 from kubesonar.core.evidence import STREAM, Cell
+from kubesonar.core.paths import Part, Way
 
 RATES = (0.003, 0.006, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.92, 0.98, 0.999)
 """The rates of loss that are tried."""
 
 BACKGROUND = 1e-3
-"""Share of bad trials in a network that is well, at least; learned upwards to `BACKGROUND_LIMIT`."""
+"""Share of bad trials in a network that is well, at least; learned upwards to `BACKGROUND_LIMIT`, for each number of
+packets in a trial."""
 
-BACKGROUND_LIMIT = 0.02
+BACKGROUND_LIMIT = 0.05
 
 _ENDED = 6.0
 """A fault has ended when that explains its trials this much (nats) better than that it still lasts."""
@@ -30,9 +32,23 @@ CONFIDENT = 5.0
 """Scale of `confidence`, in nats."""
 
 
-def badness(packets: int, rate: float) -> float:
-    """Probability that a trial of so many datagrams (or `STREAM`) is bad where packets are lost at this rate."""
-    return rate * rate if packets == STREAM else 1 - (1 - rate) ** packets
+_CAUTION = 1.5
+"""What is learned of the background is taken this much higher, because losses come in bursts."""
+
+Load = tuple[int, int]
+"""Packets in a trial (or `STREAM`), and how often each crosses the part: twice if it is both ways of a round trip."""
+
+
+def badness(load: Load, rate: float) -> float:
+    """Probability that a trial is bad where packets are lost at this rate."""
+    packets, crossings = load
+    lost = 1 - (1 - rate) ** crossings
+    return lost * lost if packets == STREAM else 1 - (1 - lost) ** packets
+
+
+def load(part: Part, cell: Cell) -> Load:
+    """How the trials of that cell cross that part."""
+    return cell.packets, 2 if part.both and cell.route.way is Way.ROUND else 1
 
 
 def confidence(net: float) -> float:
@@ -52,12 +68,11 @@ class Belief:
         self.bad = list(cell.bad)
         self.expected = [background] * len(cell.total)
 
-    def explain(self, rate: float, bins: int) -> None:
-        """Expects what a part that lost `rate` through the newest `bins` does; what was before it is history."""
-        share = badness(self.cell.packets, rate)
+    def explain(self, part: Part, rate: float, bins: int) -> None:
+        """Expects what this part does, losing `rate` through the newest `bins`."""
+        share = badness(load(part, self.cell), rate)
         for index in range(bins):
             self.expected[index] = 1 - (1 - self.expected[index]) * (1 - share)
-        self.forget(bins, len(self.total))
 
     def forget(self, start: int, stop: int) -> None:
         """Leaves the bins from `start` to `stop` out of account."""
@@ -75,9 +90,9 @@ class Fit(msgspec.Struct, frozen=True):
     ended: int
 
 
-def fit(beliefs: Iterable[Belief]) -> Fit:
+def fit(part: Part, beliefs: Iterable[Belief]) -> Fit:
     """The best rate and onset of a part which all these trials cross."""
-    table = _table(beliefs)
+    table = _table(part, beliefs)
     best = Fit(0.0, 0.0, 0, 0)
     for index, rate in enumerate(RATES):
         gain = 0.0
@@ -88,39 +103,39 @@ def fit(beliefs: Iterable[Belief]) -> Fit:
     return msgspec.structs.replace(best, ended=_end(table, best.gain)) if best.bins else best
 
 
-def _table(beliefs: Iterable[Belief]) -> list[list[float]]:
+def _table(part: Part, beliefs: Iterable[Belief]) -> list[list[float]]:
     """Gain by bin and rate."""
-    counts: dict[tuple[int, int, float], list[int]] = {}
+    counts: dict[tuple[int, Load, float], list[int]] = {}
     bins = 0
     for belief in beliefs:
         bins = len(belief.total)
-        packets = belief.cell.packets
+        crossing = load(part, belief.cell)
         for index, total in enumerate(belief.total):
             if total:
-                key = (index, packets, belief.expected[index])
+                key = (index, crossing, belief.expected[index])
                 count = counts.get(key)
                 if count is None:
                     count = counts[key] = [0, 0]
                 count[0] += total
                 count[1] += belief.bad[index]
     table = [[0.0] * len(RATES) for _ in range(bins)]
-    for (index, packets, expected), (total, bad) in counts.items():
+    for (index, crossing, expected), (total, bad) in counts.items():
         row = table[index]
-        for column, (share, good_log) in enumerate(_shares(packets)):
+        for column, (share, good_log) in enumerate(_shares(crossing)):
             row[column] += (total - bad) * good_log
             if bad:
                 row[column] += bad * log((1 - (1 - expected) * (1 - share)) / expected)
     return table
 
 
-_SHARES: dict[int, list[tuple[float, float]]] = {}
+_SHARES: dict[Load, list[tuple[float, float]]] = {}
 
 
-def _shares(packets: int) -> list[tuple[float, float]]:
-    found = _SHARES.get(packets)
+def _shares(crossing: Load) -> list[tuple[float, float]]:
+    found = _SHARES.get(crossing)
     if found is None:
-        shares = [min(badness(packets, rate), 0.9995) for rate in RATES]
-        found = _SHARES[packets] = [(share, log(1 - share)) for share in shares]
+        shares = [min(badness(crossing, rate), 0.9995) for rate in RATES]
+        found = _SHARES[crossing] = [(share, log(1 - share)) for share in shares]
     return found
 
 
@@ -137,11 +152,18 @@ def _end(table: list[list[float]], lasting: float) -> int:
     return ended
 
 
-def learn_background(cells: list[Cell]) -> float:
-    """The share of bad trials where the network is best: over the better half of all routes, so that a fault does not
-    pass for the usual."""
-    shares = sorted((sum(cell.bad) / sum(cell.total), sum(cell.bad), sum(cell.total)) for cell in cells)
-    half = shares[: (len(shares) + 1) // 2]
-    total = sum(entry[2] for entry in half)
-    share = sum(entry[1] for entry in half) / total if total else 0.0
-    return min(max(share, BACKGROUND), BACKGROUND_LIMIT)
+def learn_background(cells: Iterable[Cell]) -> dict[int, float]:
+    """The share of bad trials by their number of packets: of the median pair of places, so that a fault, which few
+    pairs share, does not pass for the usual."""
+    counts: dict[int, dict[tuple[str, str], list[int]]] = {}
+    for cell in cells:
+        ends = sorted((cell.route.source.place, cell.route.target.place))
+        count = counts.setdefault(cell.packets, {}).setdefault((ends[0], ends[1]), [0, 0])
+        count[0] += sum(cell.total)
+        count[1] += sum(cell.bad)
+    return {packets: _usual(list(pairs.values())) for packets, pairs in counts.items()}
+
+
+def _usual(pairs: list[list[int]]) -> float:
+    shares = sorted(bad / total for total, bad in pairs)
+    return min(max(_CAUTION * shares[(len(shares) - 1) // 2], BACKGROUND), BACKGROUND_LIMIT)

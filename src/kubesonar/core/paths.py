@@ -104,6 +104,8 @@ class Part(msgspec.Struct, frozen=True):
     partial: str = ""
     variant: str = ""
     fault: str = "loss"
+    both: bool = False
+    """Whether it stands for both directions, so that a round trip crosses it twice."""
     hides: Callable[[Route], bool] | None = None
     """Which trials of these subjects say nothing of their own once this part is known to be sick."""
 
@@ -214,6 +216,7 @@ PARTS: tuple[Part, ...] = (
         "{subject} is cut off: nothing gets in or out since {since}; {agree}",
         "{subject} loses {loss} of the packets in and out since {since}; {agree}",
         fault="cut",
+        both=True,
     ),
     Part(
         "node_in",
@@ -242,6 +245,7 @@ PARTS: tuple[Part, ...] = (
         "the pod network of {subject} is cut off since {since}, its host answers; {agree}",
         "the pod network of {subject} loses {loss} of its packets since {since}; {agree}",
         fault="cut",
+        both=True,
     ),
     Part(
         "pod_network_in",

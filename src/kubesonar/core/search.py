@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kubesonar.core.evidence import Ages, Cell
+from kubesonar.core.evidence import SETTLE, Ages, Cell
 from kubesonar.core.likelihood import Belief, Fit, fit, learn_background
 from kubesonar.core.paths import PARTS, Part, crossed
 
@@ -22,6 +22,19 @@ SECONDS = 3
 SECONDS_GREY = 5
 """The same where only the long window shows it."""
 
+SLOT = 0.5
+"""Trials that are bad within the same so many seconds count as one event, because losses come in bursts that many
+trials share."""
+
+SPREAD = 0.35
+"""Share of the slots in which independent losses would have fallen that must have been bad; below, it was bursts."""
+
+YOUNG = 5
+"""A fault within so many of the newest bins is told only when it is clear which part it is ..."""
+
+CLEAR = 3.0
+"""... by so many nats before the next; a second later there is more to tell by."""
+
 MOST = 64
 """Most parts that one search chooses."""
 
@@ -30,7 +43,8 @@ Key = tuple[int, str]
 
 class Suspect(msgspec.Struct, frozen=True):
     """A part that explains the failures of `cells`; `alike` are parts that the same trials cross, so that the present
-    probes cannot tell them apart. `bad_at` is when trials through it were bad, in order."""
+    probes cannot tell them apart. `bad_at` is when trials through it were bad, in order; `net` the gain, counted by
+    events, after the penalty (nats)."""
 
     part: Part
     subject: str
@@ -38,11 +52,7 @@ class Suspect(msgspec.Struct, frozen=True):
     cells: list[Cell]
     bad_at: list[float]
     alike: list[str]
-
-    @property
-    def net(self) -> float:
-        """Gain after the penalty, in nats."""
-        return self.fit.gain - self.part.penalty
+    net: float
 
 
 class Search:
@@ -52,7 +62,7 @@ class Search:
         self._ages = ages
         self._now = now
         background = learn_background(cells)
-        self._beliefs = [Belief(cell, background) for cell in cells]
+        self._beliefs = [Belief(cell, background[cell.packets]) for cell in cells]
         self._routes = [crossed(cell.route) for cell in cells]
         self._members: dict[Key, list[int]] = {}
         for index, keys in enumerate(self._routes):
@@ -87,8 +97,8 @@ class Search:
             self._fits[key] = self._fit(key)
         self._stale = set()
         best, most = None, MARGIN
-        for key, found in self._fits.items():
-            net = found.gain - PARTS[key[0]].penalty
+        for key in self._fits:
+            net = self._net(key)
             if net > most or (net == most and best is not None and key < best):
                 best, most = key, net
         return best
@@ -97,30 +107,62 @@ class Search:
         beliefs = [self._beliefs[index] for index in self._members[key]]
         if not any(any(belief.bad) for belief in beliefs):
             return _NOTHING
-        return fit(beliefs)
+        return fit(PARTS[key[0]], beliefs)
 
     def _take(self, key: Key) -> Suspect | None:
-        """Explains by this part what it can; None where it is no present, lasting fault."""
+        """Explains by this part what it can; None where it is no present, lasting and clear fault."""
         found, part = self._fits[key], PARTS[key[0]]
         indexes = self._members[key]
         bad_at = sorted(at for index in indexes for at in self._beliefs[index].cell.bad_at)
-        began = self._now - self._ages.edges[found.bins - 1]
-        grey = found.bins > self._ages.recent
-        lasting = len({int(at) for at in bad_at if at > began}) >= (SECONDS_GREY if grey else SECONDS)
+        net = self._by_events(found, bad_at) - part.penalty
+        told = not found.ended and net >= MARGIN and self._lasts(found, bad_at)
+        told = told and (found.bins > YOUNG or self._clear(key))
         alike = self._alike(key)
-        cells = [self._beliefs[index].cell for index in indexes]
         for index in indexes:
             belief = self._beliefs[index]
             self._touch(index)
             if found.ended:
                 belief.forget(found.ended, len(belief.total))
-            elif lasting:
-                belief.explain(found.rate, found.bins)
             else:
-                belief.forget(0, found.bins)
-        if found.ended or not lasting:
+                belief.explain(part, found.rate, found.bins)
+                if told:
+                    belief.forget(found.bins, len(belief.total))
+        if not told:
             return None
-        return Suspect(part, key[1], found, cells, bad_at, alike)
+        return Suspect(part, key[1], found, [self._beliefs[index].cell for index in indexes], bad_at, alike, net)
+
+    def _times(self, found: Fit, bad_at: list[float]) -> list[float]:
+        began = self._now - self._ages.edges[found.bins - 1]
+        return [at for at in bad_at if at > began]
+
+    def _by_events(self, found: Fit, bad_at: list[float]) -> float:
+        """The gain, had all that was bad at the same moment been one event."""
+        times = self._times(found, bad_at)
+        events = len({int(at / SLOT) for at in times})
+        return found.gain * events / max(1, len(times))
+
+    def _lasts(self, found: Fit, bad_at: list[float]) -> bool:
+        """Whether it was bad in enough seconds, and spread over time as independent losses would be."""
+        times = self._times(found, bad_at)
+        seconds = len({int(at) for at in times})
+        slots = (self._ages.edges[found.bins - 1] - SETTLE) / SLOT
+        spread = slots * (1 - (1 - 1 / max(slots, 1.0)) ** len(times))
+        events = len({int(at / SLOT) for at in times})
+        enough = seconds >= (SECONDS_GREY if found.bins > self._ages.recent else SECONDS)
+        return enough and events >= SPREAD * spread
+
+    def _clear(self, key: Key) -> bool:
+        """Whether no other part that most of the same trials cross explains them nearly as well."""
+        name, mine, net = PARTS[key[0]].name, set(self._members[key]), self._net(key)
+        for other in {other for index in mine for other in self._routes[index]}:
+            if self._net(other) > net - CLEAR and (PARTS[other[0]].name, other[1]) != (name, key[1]):
+                theirs = set(self._members[other])
+                if theirs != mine and 2 * len(theirs & mine) >= min(len(theirs), len(mine)):
+                    return False
+        return True
+
+    def _net(self, key: Key) -> float:
+        return self._fits[key].gain - PARTS[key[0]].penalty
 
     def _touch(self, index: int) -> None:
         self._stale.update(self._routes[index])

@@ -21,7 +21,7 @@ _LEAST_SPAN = 0.4
 _JUST_NOW = 0.4
 """Share of the short window that is "just now"; trials need half of it to settle."""
 
-_LOSSY = 0.02
+_LOSSY = 0.05
 """Loss over all paths above which the network is not called healthy, though no part was named yet."""
 
 _MOST_LINES = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from kubesonar.core.evidence import Ages, Cell, Evidence
-from kubesonar.core.likelihood import badness
+from kubesonar.core.likelihood import badness, load
 from kubesonar.core.paths import Way
 from kubesonar.core.search import Suspect
 from kubesonar.model import Fault
@@ -13,10 +13,13 @@ from kubesonar.model import Fault
 WallClock = Callable[[float], str]
 """Renders Unix seconds as a time of day."""
 
-TOTAL = 0.9
-"""A part that loses at least this share is said to let nothing through."""
+_TOTAL = 0.9
+"""A part is said to let nothing through when at least this share of packets and of probes is lost ..."""
 
-_PATIENCE = 5.0
+_TOTAL_BINS = 4
+"""... in so many of the newest bins."""
+
+_PATIENCE = 10.0
 """A run of badness has a gap where this many times the mean distance of bad trials is exceeded."""
 
 _SHORTEST_GAP = 1.5
@@ -69,6 +72,17 @@ def loss(suspect: Suspect, recent: int) -> float:
     return suspect.fit.rate
 
 
+def total(suspect: Suspect) -> bool:
+    """Whether nothing gets through any more: neither datagrams nor other probes."""
+    bins = min(_TOTAL_BINS, suspect.fit.bins)
+    datagrams, others = [0, 0], [0, 0]
+    for cell in suspect.cells:
+        count = datagrams if cell.packets > 1 else others
+        count[0] += sum(cell.lost[:bins])
+        count[1] += sum(cell.sent[:bins])
+    return all(lost >= _TOTAL * sent for lost, sent in (datagrams, others))
+
+
 def agreement(suspect: Suspect) -> str:
     """How many of the observers that looked from elsewhere see it: "8 of 8 observers agree"."""
     bins = suspect.fit.bins
@@ -77,7 +91,7 @@ def agreement(suspect: Suspect) -> str:
     for cell in outside:
         counts = seen.setdefault(cell.route.source.name, [0.0, 0.0])
         total = sum(cell.total[:bins])
-        counts[0] += total * badness(cell.packets, suspect.fit.rate)
+        counts[0] += total * badness(load(suspect.part, cell), suspect.fit.rate)
         counts[1] += sum(cell.bad[:bins])
     asked = [(expected, bad) for expected, bad in seen.values() if expected]
     agree = sum(bad >= 0.5 * expected for expected, bad in asked)
@@ -95,7 +109,7 @@ def kinds(suspect: Suspect) -> tuple[list[str], list[str]]:
         total = sum(cell.total[:bins])
         count[0] += sum(cell.bad[:bins])
         count[1] += total
-        count[2] += total * badness(cell.packets, suspect.fit.rate)
+        count[2] += total * badness(load(suspect.part, cell), suspect.fit.rate)
     ordered = sorted((label, count) for label, count in counts.items() if count[1])
     lines = [(bad >= 0.5 * expected, f"{label}: {bad} of {total} bad") for label, (bad, total, expected) in ordered]
     return [line for speaks, line in lines if speaks], [line for speaks, line in lines if not speaks]
