@@ -1,0 +1,111 @@
+"""A verdict and a map as JSON for programs (docs/check.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from kubesonar.model import SCHEMA, Finding, Health, State, Verdict
+from kubesonar.views.cells import PathCell
+from kubesonar.views.matrix import Matrix
+
+Stamp = Callable[[float], str | None]
+"""Renders Unix seconds as a time stamp of RFC 3339, None where there is no such date."""
+
+
+class FindingAnswer(msgspec.Struct, frozen=True):
+    """As `model.Finding`, with `since` as a time stamp; null where the beginning is not known."""
+
+    part: str
+    fault: str
+    subject: str
+    since: str | None
+    confidence: float
+    sentence: str
+    evidence: tuple[str, ...]
+    against: tuple[str, ...]
+
+
+class VerdictAnswer(msgspec.Struct, frozen=True):
+    """As `model.Verdict`, with time stamps."""
+
+    schema: int
+    verdict: Health
+    sentence: str
+    at: str | None
+    findings: tuple[FindingAnswer, ...]
+    unknown: tuple[str, ...]
+    states: tuple[str, ...]
+    observers: int
+    members: int
+
+
+class MemberAnswer(msgspec.Struct, frozen=True):
+    """A member of the map; `unread` is why its own view is missing, empty where it is there."""
+
+    name: str
+    node: str
+    zone: str
+    state: State
+    reason: str
+    unread: str
+
+
+class NetworkAnswer(msgspec.Struct, frozen=True):
+    """One network of the map: its members, the plain targets they ask, and a cell for each pair that is probed."""
+
+    network: str
+    members: tuple[MemberAnswer, ...]
+    targets: tuple[str, ...]
+    cells: tuple[PathCell, ...]
+
+
+class MapAnswer(msgspec.Struct, frozen=True):
+    """Who reaches whom."""
+
+    schema: int
+    at: str | None
+    networks: tuple[NetworkAnswer, ...]
+
+
+def verdict_json(verdict: Verdict, stamp: Stamp) -> bytes:
+    """One document, indented, without a newline at its end."""
+    answer = VerdictAnswer(
+        schema=SCHEMA,
+        verdict=verdict.verdict,
+        sentence=verdict.sentence,
+        at=stamp(verdict.at),
+        findings=tuple(_finding(finding, stamp) for finding in verdict.findings),
+        unknown=verdict.unknown,
+        states=verdict.states,
+        observers=verdict.observers,
+        members=verdict.members,
+    )
+    return msgspec.json.format(msgspec.json.encode(answer))
+
+
+def map_json(matrices: Sequence[Matrix], at: float, stamp: Stamp) -> bytes:
+    """One document, indented, without a newline at its end."""
+    answer = MapAnswer(SCHEMA, stamp(at), tuple(_network(matrix) for matrix in matrices))
+    return msgspec.json.format(msgspec.json.encode(answer))
+
+
+def _finding(finding: Finding, stamp: Stamp) -> FindingAnswer:
+    return FindingAnswer(
+        part=finding.part,
+        fault=finding.fault,
+        subject=finding.subject,
+        since=None if finding.since is None else stamp(finding.since),
+        confidence=round(finding.confidence, 3),
+        sentence=finding.sentence,
+        evidence=finding.evidence,
+        against=finding.against,
+    )
+
+
+def _network(matrix: Matrix) -> NetworkAnswer:
+    members = tuple(
+        MemberAnswer(m.name, m.node, m.zone, m.state, m.reason, matrix.unread.get(m.name, "")) for m in matrix.members
+    )
+    return NetworkAnswer(matrix.network.value, members, matrix.targets, matrix.cells)

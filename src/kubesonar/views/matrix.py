@@ -1,0 +1,124 @@
+"""Who reaches whom, as data: one matrix for each network, of members by members and plain targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from kubesonar.core.evidence import Cell, Evidence, collect
+from kubesonar.core.paths import Question, Way
+from kubesonar.core.standing import Standing, standing
+from kubesonar.model import Edge, Kind, Member, Network, Side, Snapshot
+from kubesonar.views.cells import Mark, PathCell, Tally
+
+_BARELY = 0.9
+"""Loss from which on a way back is held to be why round trips fail."""
+
+
+class Matrix(msgspec.Struct, frozen=True):
+    """One network: its members in order, the plain targets they ask, and a cell for each pair that is probed.
+    `excused` are the members that need not answer and why, `unread` those whose own view is missing and why."""
+
+    network: Network
+    members: tuple[Member, ...]
+    targets: tuple[str, ...]
+    cells: tuple[PathCell, ...]
+    excused: dict[str, str]
+    unread: dict[str, str]
+
+
+def matrices(
+    snapshots: Sequence[Snapshot],
+    unread: Mapping[str, str],
+    now: float,
+    networks: Iterable[Network] = (Network.POD, Network.HOST),
+) -> tuple[Matrix, ...]:
+    """A matrix for each of `networks` that has members, at `now` (Unix seconds)."""
+    who = standing(snapshots, unread, now)
+    builder = _Builder(who, collect(who), unread)
+    found = (builder.matrix(network) for network in networks)
+    return tuple(matrix for matrix in found if matrix.members)
+
+
+class _Builder:
+    def __init__(self, who: Standing, evidence: Evidence, unread: Mapping[str, str]) -> None:
+        self._who = who
+        self._unread = unread
+        self._ages = evidence.ages
+        self._tallies: dict[tuple[str, str], Tally] = {}
+        for cell in evidence.cells:
+            self._sort_in(cell)
+        self._edges: dict[tuple[str, str], list[Edge]] = {}
+        for name, snapshot in who.read.items():
+            for edge in snapshot.edges:
+                if edge.latest.side is Side.SOURCE and edge.latest.check.target != name:
+                    self._edges.setdefault((name, edge.latest.check.target), []).append(edge)
+
+    def matrix(self, network: Network) -> Matrix:
+        members = sorted(
+            (member for member in self._who.members.values() if member.network is network),
+            key=lambda member: (member.zone, natural(member.name)),
+        )
+        names = {member.name for member in members}
+        pairs = [pair for pair in self._edges if pair[0] in names]
+        targets = {target for _, target in pairs} - self._who.members.keys()
+        return Matrix(
+            network=network,
+            members=tuple(members),
+            targets=tuple(sorted(targets, key=natural)),
+            cells=tuple(self._cell(*pair) for pair in pairs),
+            excused={name: why for name, why in self._who.excused.items() if name in names},
+            unread={name: self._unread.get(name, "not asked") for name in names - self._who.read.keys()},
+        )
+
+    def _sort_in(self, cell: Cell) -> None:
+        """Files evidence by where its packets went: what came back from a target went from there to here."""
+        route = cell.route
+        here, there = route.source.name, route.target.name
+        pair = (there, here) if route.way is Way.BACK else (here, there)
+        if route.kind is not Kind.UDP or route.question is Question.REACH:
+            self._tallies.setdefault(pair, Tally()).add(cell)
+
+    def _cell(self, source: str, target: str) -> PathCell:
+        edges = self._edges[source, target]
+        rtt = round_trip(edges)
+        if source in self._who.excused or target in self._who.excused:
+            return PathCell(source, target, Mark.EXCUSED, rtt=rtt)
+        tally, back = self._tallies.get((source, target)), self._tallies.get((target, source))
+        if tally is None:
+            return PathCell(source, target, Mark.UNKNOWN)
+        mark, loss, failing = tally.answer(self._ages, back_is_dead=self._passes(tally) and not self._passes(back))
+        return PathCell(source, target, mark, loss, None if mark is Mark.DEAD else rtt, failing)
+
+    def _passes(self, tally: Tally | None) -> bool:
+        """Whether datagrams get through; where none are sent, nothing speaks against it."""
+        return tally is None or (tally.loss(self._ages) or 0.0) < _BARELY
+
+
+def round_trip(edges: Iterable[Edge]) -> float | None:
+    """The mean round trip of these edges in seconds, of datagrams where there are any, in the freshest window."""
+    ranked = sorted(edges, key=lambda edge: _ORDER.get(edge.latest.check.kind, len(_ORDER)))
+    for edge in ranked:
+        for window in (edge.short, edge.long):
+            if window.rtt_mean > 0:
+                return window.rtt_mean
+    return None
+
+
+_ORDER = {kind: rank for rank, kind in enumerate((Kind.UDP, Kind.ICMP, Kind.TCP, Kind.TLS, Kind.HTTP, Kind.DNS))}
+
+
+def natural(name: str) -> tuple[tuple[int, str], ...]:
+    """A key that sorts node-10 behind node-9."""
+    pieces: list[tuple[int, str]] = []
+    digits = ""
+    for char in name + "\0":
+        if char.isascii() and char.isdigit() and len(digits) < 18:
+            digits += char
+            continue
+        if digits:
+            pieces.append((int(digits), ""))
+            digits = ""
+        pieces.append((-1, char))
+    return tuple(pieces)

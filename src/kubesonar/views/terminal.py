@@ -1,0 +1,90 @@
+"""A verdict for a person at a terminal. Colours say nothing that the words do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.text import Text
+
+from kubesonar.model import Finding, Health, Verdict, clip
+
+Clock = Callable[[float], str]
+"""Renders Unix seconds as a time of day."""
+
+STYLES = {Health.GOOD: "bold green", Health.BAD: "bold red", Health.UNKNOWN: "bold yellow"}
+
+_SENTENCE = 1000
+_LEAST_WIDTH = 20
+
+
+class Line:
+    """A paragraph behind a margin, which continues under itself where it wraps; one long line where nothing wraps."""
+
+    def __init__(self, margin: str, text: str, style: str = "") -> None:
+        self._margin = margin
+        self._text = Text(clip(text, _SENTENCE), style)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if options.no_wrap:
+            yield Text.assemble(self._margin, self._text)
+            return
+        margin = self._margin
+        for line in self._text.wrap(console, max(_LEAST_WIDTH, options.max_width - len(margin))):
+            yield Text.assemble(margin, line)
+            margin = " " * len(margin)
+
+
+def verdict_view(verdict: Verdict, clock: Clock) -> RenderableType:
+    """The sentence on the first line, then the findings with their evidence, what could not be told, who is excused."""
+    return Group(
+        Line("", verdict.sentence, STYLES.get(verdict.verdict, "bold")),
+        *_findings(verdict, clock),
+        *_section("unknown", verdict.unknown, "yellow"),
+        *_section("excused", verdict.states, "cyan"),
+        Text(""),
+        Line("", f"{verdict.observers} of {verdict.members} members read at {clock(verdict.at)}", "dim"),
+    )
+
+
+def headline(verdict: Verdict) -> RenderableType:
+    """The sentence, then those of the further findings, and one line on what could not be told: for a live view."""
+    rest = (Line("  also  ", finding.sentence, "red") for finding in verdict.findings[1:4])
+    said = [line for line in verdict.unknown if line not in verdict.sentence]
+    more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
+    unknown = [Line("  unknown  ", said[0] + more, "yellow")] if said else []
+    excused = [Line("  excused  ", "; ".join(verdict.states[:3]), "cyan")] if verdict.states else []
+    return Group(Line("", verdict.sentence, STYLES.get(verdict.verdict, "bold")), *rest, *unknown, *excused)
+
+
+def _findings(verdict: Verdict, clock: Clock) -> Iterator[RenderableType]:
+    for finding in verdict.findings:
+        yield Text("")
+        yield Line("", _title(finding, clock), "bold")
+        if len(verdict.findings) > 1:
+            yield Line("  ", finding.sentence)
+        yield from _points("for", finding.evidence, "red")
+        yield from _points("against", finding.against, "green")
+
+
+def _title(finding: Finding, clock: Clock) -> str:
+    began = "" if finding.since is None else f", since {clock(finding.since)}"
+    return f"{finding.part} {finding.subject}: {finding.fault}{began}, {confidence(finding.confidence)} sure"
+
+
+def confidence(value: float) -> str:
+    """As "97 %"; never more than was calculated."""
+    return f"{int(100 * min(1.0, max(0.0, value)) + 1e-9)} %"
+
+
+def _points(label: str, lines: Iterable[str], style: str) -> Iterator[RenderableType]:
+    margin = f"  {label:<9}"
+    for line in lines:
+        yield Line(margin, line, style)
+        margin = " " * len(margin)
+
+
+def _section(title: str, lines: tuple[str, ...], style: str) -> Iterator[RenderableType]:
+    if lines:
+        yield Text("")
+        yield from _points(title, lines, style)
