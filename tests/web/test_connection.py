@@ -115,13 +115,15 @@ def test_an_application_that_crashes_is_logged_and_the_next_request_is_answered(
         (b"nonsense\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 10, 400),
         (b"GET / HTTP/1.1\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n", 400),
         (b"CONNECT a:1 HTTP/1.1\r\nhost: x\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nx: " + b"a" * 20_000, 431),
         (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n", 431),
         (b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 100_000, 431),
-        (b"POST / HTTP/1.1\r\ncontent-length: 100000000\r\n\r\n" + b"a" * 300_000, 413),
-        (b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 100_000, 413),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000000\r\n\r\n" + b"a" * 300_000, 413),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 100_000, 413),
     ],
 )
 def test_a_bad_request_is_refused_in_the_shape_of_every_error(raw: bytes, status: int) -> None:

@@ -1,7 +1,7 @@
 """One client's connection: HTTP/1.1 parsed by httptools, one request answered at a time, everything timed.
 
 Ours rather than uvicorn's: that has no bound on headers nor on the time a request may take to arrive, wakes ten times
-a second, and costs an agent 4 MiB (docs/decisions/0002-lean-agent.md).
+a second, and costs an agent 4 MiB (docs/decisions/0005-own-listeners.md).
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Connection(asyncio.Protocol):
         """The head is there."""
         incoming = cast(Incoming, self._incoming)
         incoming.head(self._parser)
-        if incoming.expects_continue and not self.answering:
+        if incoming.expects_continue and incoming.refusal is None and not self.answering:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:

@@ -62,6 +62,9 @@ class Incoming:
         self.method = parser.get_method().decode("ascii", "replace")
         self.version = parser.get_http_version()
         self.keep_alive = parser.should_keep_alive()
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (not hosts and self.version == "1.1"):
+            self.refusal = self.refusal or Refusal(400, "a request must have one Host header (RFC 9112, section 3.2)")
 
     def data(self, piece: bytes) -> None:
         """A piece of the body."""
