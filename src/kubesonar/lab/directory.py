@@ -25,7 +25,7 @@ from kubesonar.model import Member
 _VERSION = 1  # of the members file (discovery/static.py)
 _FOLDERS = ("agents", "logs", "config")
 _FILES = ("members.json", "members.draft", "control.sock")
-_PATH_LIMIT = 60
+_PATH_LIMIT = 80
 """Longest path of the directory, in bytes: the sockets in it must fit the 108 of struct sockaddr_un."""
 
 

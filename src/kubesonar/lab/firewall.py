@@ -8,6 +8,7 @@ as a neighbour's entry grows old. A pod network is cut at both ends of its link 
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
@@ -45,19 +46,20 @@ def inlet_script(interface: str, cut: bool) -> str:
     return f"{_emptied('inet')}table inet {_TABLE} {{\n{inlet}}}\n"
 
 
-def require_nft() -> str:
-    """Where the program is. Raises FaultError where it is missing."""
-    program = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin")
-    if program is None:
-        raise FaultError("this fault needs the program nft: install the Debian package nftables")
-    return program
+def find_nft() -> str | None:
+    """Where the program nft is, if anywhere: often in a folder that is not in an ordinary user's PATH."""
+    return shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin")
 
 
 def load(script: str, network: int | None) -> None:
     """Loads a script inside that network namespace (None: the caller's own). Raises FaultError where nft is missing or
     refuses."""
-    command = [require_nft(), "-f", "-"]
-    run = partial(subprocess.run, command, input=script, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+    nft = find_nft()
+    if nft is None:
+        raise FaultError("this fault needs the program nft: install the Debian package nftables")
+    run = partial(
+        subprocess.run, [nft, "-f", "-"], input=script, capture_output=True, text=True, timeout=_TIMEOUT, check=False
+    )
     done = within(network, run)
     if done.returncode != 0:
         raise FaultError(f"nft refused the rules: {' '.join(done.stderr.split())[:300]}")
@@ -83,7 +85,8 @@ def _cut(fault: LabFault) -> list[str]:
 
 
 def _loss(fault: LabFault) -> list[str]:
-    return [f"{_way(fault)}numgen random mod 100000 < {round(fault.amount * 1000)} drop"]
+    dice = "" if fault.amount >= 100 else f"numgen random mod 100000 < {round(fault.amount * 1000)} "
+    return [f"{_way(fault)}{dice}drop"]
 
 
 def _mtu(fault: LabFault) -> list[str]:

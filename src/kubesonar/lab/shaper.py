@@ -36,4 +36,4 @@ def _limit(interface: str, kbit: float | None) -> None:
             # pyroute2 takes bytes a second
             route.tc("replace", "tbf", index, rate=round(kbit * 125), burst=_BURST, limit=_QUEUE, parent=_ROOT)
         elif any(queue.get_attr("TCA_KIND") == "tbf" for queue in route.get_qdiscs(index=index)):
-            route.tc("del", index=index, root=True)
+            route.tc("del", index=index, parent=_ROOT)

@@ -1,0 +1,30 @@
+"""A certificate authority of the lab's own, made anew for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+import trustme
+
+
+class Certificates(msgspec.Struct, frozen=True):
+    """Files in PEM: what clients trust, and the server's chain and key."""
+
+    authority: Path
+    chain: Path
+    key: Path
+
+
+def make_certificates(directory: Path, identities: Iterable[str]) -> Certificates:
+    """Writes an authority and a server certificate for these names and IP addresses into `directory`. The key can be
+    read by its owner only; the authority's own key is not kept. Raises OSError."""
+    made = Certificates(directory / "ca.pem", directory / "server.pem", directory / "server.key")
+    authority = trustme.CA(organization_name="kubesonar lab")
+    server = authority.issue_cert(*identities)
+    made.key.touch(mode=0o600)
+    server.private_key_pem.write_to_path(str(made.key))
+    made.chain.write_bytes(b"".join(blob.bytes() for blob in server.cert_chain_pems))
+    authority.cert_pem.write_to_path(str(made.authority))
+    return made

@@ -1,0 +1,135 @@
+"""The lab's DNS server: one zone, by UDP and TCP, on the codec that the probes use."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Sequence
+
+from kubesonar.core.dns.messages import (
+    EDNS_PAYLOAD,
+    PLAIN_PAYLOAD,
+    Malformed,
+    Question,
+    Rcode,
+    decode,
+    encode_answer,
+    question_of,
+)
+from kubesonar.core.dns.records import Record, Type
+
+PORT = 53
+TTL = 5
+"""Time to live of the lab's records, in seconds: CoreDNS's for cluster names."""
+
+_IDLE = 10.0  # seconds: a TCP client that says nothing so long is hung up on
+_CONNECTIONS = 256
+
+
+def cluster_records(domain: str = "cluster.local", v4: str = "10.96.0.1", v6: str = "") -> tuple[Record, ...]:
+    """What every cluster's DNS knows: the API server's Service."""
+    name = f"kubernetes.default.svc.{domain}"
+    first = Record(name, Type.A, TTL, v4)
+    return (first, Record(name, Type.AAAA, TTL, v6)) if v6 else (first,)
+
+
+class Zone:
+    """Authoritative for `domain`; what is outside of it is refused."""
+
+    def __init__(self, domain: str, records: Iterable[Record]) -> None:
+        self._domain = domain.lower()
+        self._records: dict[str, list[Record]] = {}
+        for record in records:
+            self._records.setdefault(record.name.lower(), []).append(record)
+
+    def answer(self, wire: bytes, limit: int) -> bytes | None:
+        """The answer to `wire` in at most `limit` bytes, None where it deserves none: what is no question is not
+        answered, so two servers never answer each other."""
+        message = decode(wire)
+        question = None if isinstance(message, Malformed) else question_of(message)
+        if question is None:
+            return None
+        return encode_answer(question, *self._found(question), limit=limit)
+
+    def answer_udp(self, wire: bytes) -> bytes | None:
+        """The same, in what the client offered to take by UDP."""
+        message = decode(wire)
+        offered = 0 if isinstance(message, Malformed) else message.payload
+        return self.answer(wire, max(PLAIN_PAYLOAD, min(offered, EDNS_PAYLOAD)))
+
+    def _found(self, question: Question) -> tuple[Rcode, list[Record]]:
+        name = question.name.lower()
+        if name != self._domain and not name.endswith(f".{self._domain}"):
+            return Rcode.REFUSED, []
+        records = self._records.get(name)
+        if records is None:
+            return (Rcode.NOERROR if name == self._domain else Rcode.NXDOMAIN), []
+        return Rcode.NOERROR, [record for record in records if record.type == question.type]
+
+
+async def dns_server(addresses: Sequence[str], port: int, zone: Zone, stop: asyncio.Event) -> None:
+    """Serves `zone` at these addresses by UDP and TCP until `stop` is set. Raises OSError where it cannot listen."""
+    loop = asyncio.get_running_loop()
+    async with contextlib.AsyncExitStack() as stack:
+        service = _TcpService(zone)
+        stack.push_async_callback(service.close)
+        for address in addresses:
+            server = await asyncio.start_server(service.serve, address, port)
+            stack.callback(server.close)
+            transport, _ = await loop.create_datagram_endpoint(lambda: _Udp(zone), (address, port))
+            stack.callback(transport.close)
+        await stop.wait()
+
+
+class _Udp(asyncio.DatagramProtocol):
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        answer = self._zone.answer_udp(data)
+        if answer is not None:
+            self._transport.sendto(answer, addr)
+
+
+class _TcpService:
+    """Connections of all addresses, a bounded number."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, many questions (RFC 7766)."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            if len(self._tasks) <= _CONNECTIONS:
+                await self._converse(reader, writer)
+        except (OSError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError):
+            pass  # the client left, is idle, or we stop: in each case nothing is left to say
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+    async def close(self) -> None:
+        """Hangs up on everybody."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            async with asyncio.timeout(_IDLE):
+                length = int.from_bytes(await reader.readexactly(2), "big")
+                wire = await reader.readexactly(length)
+                answer = self._zone.answer(wire, 0xFFFF)
+                if answer is None:
+                    return
+                writer.write(len(answer).to_bytes(2, "big") + answer)
+                await writer.drain()

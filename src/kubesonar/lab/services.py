@@ -1,0 +1,138 @@
+"""The lab's plain HTTP targets: an endpoint that looks like an API server, and a proxy that looks like an ingress."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from kubesonar.lab.certificates import Certificates
+from kubesonar.web import LimitOptions, Listener, ListenOptions, Server
+from kubesonar.web.asgi import App, Receive, Scope, Send
+
+API_PORT = 6443
+
+_GRACE = 0.5  # seconds that answers on their way get when a target stops
+_CONNECTIONS = 4096  # every agent of the largest lab keeps some
+_UPSTREAM_LIMIT = 1 << 20
+_HEAD_END = b"\r\n\r\n"
+_VERSION = b'{"major":"1","minor":"0","gitVersion":"v1.0.0-lab","platform":"linux/lab"}'
+_PAGES = {
+    "/version": (b"application/json", _VERSION),
+    "/healthz": (b"text/plain", b"ok"),
+    "/livez": (b"text/plain", b"ok"),
+    "/readyz": (b"text/plain", b"ok"),
+}
+
+Upstream = tuple[str, int]
+"""IP address and port."""
+
+
+async def api_server(addresses: Sequence[str], port: int, certificates: Certificates, stop: asyncio.Event) -> None:
+    """Serves what anybody may read of an API server, by HTTPS, until `stop` is set. Raises ConfigError where it cannot
+    listen."""
+    files = {"certificate_file": str(certificates.chain), "key_file": str(certificates.key)}
+    await _serve([ListenOptions(address=_joined(one, port), **files) for one in addresses], _api, stop)
+
+
+async def ingress(
+    addresses: Sequence[str], port: int, upstreams: Sequence[Upstream], stop: asyncio.Event, *, timeout: float = 1.0
+) -> None:
+    """Forwards GET to its upstreams in turn, until `stop` is set. One that cannot be reached is passed over; where no
+    one answers within `timeout` seconds the client gets 504, where none can be reached 502. Raises ConfigError where
+    it cannot listen."""
+    await _serve([ListenOptions(address=_joined(one, port)) for one in addresses], _Proxy(upstreams, timeout), stop)
+
+
+def _joined(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+async def _serve(listeners: Sequence[ListenOptions], app: App, stop: asyncio.Event) -> None:
+    limits = LimitOptions(connections=_CONNECTIONS)
+    server = Server([Listener(options, app, limits) for options in listeners])
+    await server.start()
+    try:
+        await stop.wait()
+    finally:
+        await server.stop(_GRACE)
+
+
+async def _api(scope: Scope, receive: Receive, send: Send) -> None:
+    page = _PAGES.get(scope["path"])
+    if page is None:
+        await _respond(send, 404, b"text/plain", b"404 page not found")
+    elif scope["method"] not in ("GET", "HEAD"):
+        await _respond(send, 405, b"text/plain", b"405 method not allowed")
+    else:
+        await _respond(send, 200, *page)
+
+
+async def _respond(send: Send, status: int, kind: bytes, body: bytes) -> None:
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class _Proxy:
+    def __init__(self, upstreams: Sequence[Upstream], timeout: float) -> None:
+        self._upstreams = tuple(upstreams)
+        self._timeout = timeout
+        self._turn = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "GET":
+            await _respond(send, 405, b"text/plain", b"405 method not allowed")
+            return
+        try:
+            async with asyncio.timeout(self._timeout):
+                status, body = await self._forward(_request(scope))
+        except TimeoutError:
+            status, body = 504, b"504 gateway timeout"
+        await _respond(send, status, b"text/plain", body)
+
+    async def _forward(self, request: bytes) -> tuple[int, bytes]:
+        """Status and body from the first upstream that answers."""
+        share = self._timeout / 3  # an upstream that swallows packets leaves time for others
+        for upstream in self._in_turn():
+            try:
+                async with asyncio.timeout(share):
+                    return _parsed(await _fetch(upstream, request))
+            except TimeoutError:
+                continue
+            except (OSError, ValueError):
+                continue
+        return 502, b"502 bad gateway"
+
+    def _in_turn(self) -> tuple[Upstream, ...]:
+        self._turn = (self._turn + 1) % max(len(self._upstreams), 1)
+        return self._upstreams[self._turn :] + self._upstreams[: self._turn]
+
+
+def _request(scope: Scope) -> bytes:
+    """HTTP/1.0, so that the answer ends with the connection and is not in chunks (RFC 9112, section 6.1). The target
+    goes on as it was received: decoded, it could hold a line break."""
+    query = b"?" + scope["query_string"] if scope["query_string"] else b""
+    return b"GET " + scope["raw_path"] + query + b" HTTP/1.0\r\nHost: upstream\r\n\r\n"
+
+
+async def _fetch(upstream: Upstream, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection(*upstream)
+    try:
+        writer.write(request)
+        got = bytearray()
+        while len(got) <= _UPSTREAM_LIMIT and (data := await reader.read(1 << 16)):
+            got += data
+        return bytes(got)
+    finally:
+        writer.close()
+
+
+def _parsed(answer: bytes) -> tuple[int, bytes]:
+    """Status and body. Raises ValueError for what is no answer, or is too long."""
+    head, end, body = answer.partition(_HEAD_END)
+    words = head.split(b" ", 2)
+    if not end or len(answer) > _UPSTREAM_LIMIT or not head.startswith(b"HTTP/1.") or len(words) < 2:
+        raise ValueError("not an HTTP answer")
+    if not words[1][:3].isdigit() or not 200 <= int(words[1][:3]) <= 599:
+        raise ValueError("not an HTTP status")
+    return int(words[1][:3]), body
