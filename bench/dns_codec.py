@@ -1,7 +1,7 @@
 """CPU of a DNS question, encoded and judged: our codec beside dnspython's, in one process, interleaved.
 
-`python bench/dns_codec.py` writes bench/results/dns.md. No network is involved: this is the cost of the bytes alone. (Not called dns.py, which
-would hide dnspython's package of that name from a script beside it.)
+`python bench/dns_codec.py` writes bench/results/dns.md. No network is involved: this is the cost of the bytes alone.
+(Not called dns.py, which would hide dnspython's package of that name from a script beside it.)
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from kubesonar.core.dns.messages import (
     EDNS_PAYLOAD,
@@ -24,6 +25,8 @@ TTL = 5
 
 _IDLE = 10.0  # seconds: a TCP client that says nothing so long is hung up on
 _CONNECTIONS = 256
+_HUNG_UP = (OSError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError)
+"""The client left, is idle, or we stop: in each case nothing is left to say."""
 
 
 def cluster_records(domain: str = "cluster.local", v4: str = "10.96.0.1", v6: str = "") -> tuple[Record, ...]:
@@ -86,8 +89,7 @@ class _Udp(asyncio.DatagramProtocol):
         self._zone = zone
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)  # uvloop's does not inherit from it
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         answer = self._zone.answer_udp(data)
@@ -109,9 +111,8 @@ class _TcpService:
         self._tasks.add(task)
         try:
             if len(self._tasks) <= _CONNECTIONS:
-                await self._converse(reader, writer)
-        except (OSError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError):
-            pass  # the client left, is idle, or we stop: in each case nothing is left to say
+                with contextlib.suppress(*_HUNG_UP):
+                    await self._converse(reader, writer)
         finally:
             self._tasks.discard(task)
             writer.close()

@@ -15,6 +15,7 @@ _GRACE = 0.5  # seconds that answers on their way get when a target stops
 _CONNECTIONS = 4096  # every agent of the largest lab keeps some
 _UPSTREAM_LIMIT = 1 << 20
 _HEAD_END = b"\r\n\r\n"
+_TOO_LATE = 504, b"504 gateway timeout"
 _VERSION = b'{"major":"1","minor":"0","gitVersion":"v1.0.0-lab","platform":"linux/lab"}'
 _PAGES = {
     "/version": (b"application/json", _VERSION),
@@ -37,9 +38,9 @@ async def api_server(addresses: Sequence[str], port: int, certificates: Certific
 async def ingress(
     addresses: Sequence[str], port: int, upstreams: Sequence[Upstream], stop: asyncio.Event, *, timeout: float = 1.0
 ) -> None:
-    """Forwards GET to its upstreams in turn, until `stop` is set. One that cannot be reached is passed over; where no
-    one answers within `timeout` seconds the client gets 504, where none can be reached 502. Raises ConfigError where
-    it cannot listen."""
+    """Forwards GET to its upstreams in turn, until `stop` is set. One that cannot be reached is passed over; where one
+    was too late for `timeout` (seconds, in all) the client gets 504, where none can be reached 502. Raises ConfigError
+    where it cannot listen."""
     await _serve([ListenOptions(address=_joined(one, port)) for one in addresses], _Proxy(upstreams, timeout), stop)
 
 
@@ -87,21 +88,22 @@ class _Proxy:
             async with asyncio.timeout(self._timeout):
                 status, body = await self._forward(_request(scope))
         except TimeoutError:
-            status, body = 504, b"504 gateway timeout"
+            status, body = _TOO_LATE
         await _respond(send, status, b"text/plain", body)
 
     async def _forward(self, request: bytes) -> tuple[int, bytes]:
         """Status and body from the first upstream that answers."""
+        failure = 502, b"502 bad gateway"
         share = self._timeout / 3  # an upstream that swallows packets leaves time for others
         for upstream in self._in_turn():
             try:
                 async with asyncio.timeout(share):
                     return _parsed(await _fetch(upstream, request))
             except TimeoutError:
-                continue
+                failure = _TOO_LATE
             except (OSError, ValueError):
                 continue
-        return 502, b"502 bad gateway"
+        return failure
 
     def _in_turn(self) -> tuple[Upstream, ...]:
         self._turn = (self._turn + 1) % max(len(self._upstreams), 1)
@@ -111,8 +113,10 @@ class _Proxy:
 def _request(scope: Scope) -> bytes:
     """HTTP/1.0, so that the answer ends with the connection and is not in chunks (RFC 9112, section 6.1). The target
     goes on as it was received: decoded, it could hold a line break."""
-    query = b"?" + scope["query_string"] if scope["query_string"] else b""
-    return b"GET " + scope["raw_path"] + query + b" HTTP/1.0\r\nHost: upstream\r\n\r\n"
+    path: bytes = scope["raw_path"]
+    query: bytes = scope["query_string"]
+    target = path + b"?" + query if query else path
+    return b"GET " + target + b" HTTP/1.0\r\nHost: upstream\r\n\r\n"
 
 
 async def _fetch(upstream: Upstream, request: bytes) -> bytes:
