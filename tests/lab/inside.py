@@ -80,7 +80,14 @@ def passes(
     world: World, source: str, target: str, *, packet: int = 100, family: socket.AddressFamily = socket.AF_INET
 ) -> bool:
     """Whether a UDP datagram that makes an IP packet of that size gets from one member or server to another."""
-    return count(world, source, target, 1, packet=packet, family=family) == 1
+    return count(world, source, target, 1, packet=packet, family=family, wait=PATIENCE) == 1
+
+
+def blocked(
+    world: World, source: str, target: str, *, packet: int = 100, family: socket.AddressFamily = socket.AF_INET
+) -> bool:
+    """The contrary of `passes`, with less patience."""
+    return count(world, source, target, 1, packet=packet, family=family) == 0
 
 
 def count(
@@ -92,8 +99,9 @@ def count(
     packet: int = 100,
     family: socket.AddressFamily = socket.AF_INET,
     port: int = 9999,
+    wait: float = SILENCE,
 ) -> int:
-    """How many of so many UDP datagrams arrive."""
+    """How many of so many UDP datagrams arrive, none later than `wait` after the one before."""
     payload = bytes(packet - (28 if family == socket.AF_INET else 48))  # IP and UDP headers
     make = partial(socket.socket, family, socket.SOCK_DGRAM)
     with within(home(world, target), make) as receiver, within(home(world, source), make) as sender:
@@ -102,7 +110,7 @@ def count(
         for _ in range(datagrams):
             sender.sendto(payload, receiver.getsockname())
         arrived = 0
-        receiver.settimeout(SILENCE)
+        receiver.settimeout(wait)
         while arrived < datagrams:
             try:
                 receiver.recv(2048)
@@ -112,17 +120,17 @@ def count(
         return arrived
 
 
-def connects(world: World, source: str, target: str, port: int = 7473) -> bool:
+def connects(world: World, source: str, target: str, port: int = 7473, wait: float = PATIENCE) -> bool:
     """Whether a TCP connection comes about."""
     make = partial(socket.socket, socket.AF_INET, socket.SOCK_STREAM)
     with within(home(world, target), make) as server, within(home(world, source), make) as client:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind((address(world, target), port))
         server.listen()
-        client.settimeout(SILENCE)
+        client.settimeout(wait)
         try:
             client.connect(server.getsockname())
-        except (TimeoutError, OSError):
+        except OSError:
             return False
         return True
 

@@ -14,10 +14,10 @@ import pytest
 import uvloop
 
 from kubesonar.lab.directory import Directory
-from kubesonar.lab.faults import FaultError
+from kubesonar.lab.faults import FaultError, parse
 from kubesonar.lab.topology import plan
 from kubesonar.lab.world import MAX_FAULTS, World
-from tests.lab.inside import PATIENCE, connects, count, in_world, needs_nft, order, passes
+from tests.lab.inside import PATIENCE, SILENCE, blocked, connects, count, in_world, needs_nft, order, passes
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 
@@ -66,8 +66,8 @@ def test_cut_stops_a_node_both_ways_and_nobody_else() -> None:
     def body(world: World) -> None:
         order(world, "cut node-2")
         for family in (V4, V6):
-            assert not passes(world, "node-1-pod", "node-2-pod", family=family)
-            assert not passes(world, "node-2-host", "node-1-host", family=family)
+            assert blocked(world, "node-1-pod", "node-2-pod", family=family)
+            assert blocked(world, "node-2-host", "node-1-host", family=family)
             assert passes(world, "node-1-pod", "node-3-pod", family=family)
         assert passes(world, "node-2-host", "node-2-pod")
         order(world, "clear")
@@ -82,8 +82,8 @@ def test_drop_is_one_way_even_when_neighbours_are_not_yet_known() -> None:
     def body(world: World) -> None:
         order(world, "drop node-1>node-2")
         for family in (V4, V6):
-            assert not passes(world, "node-1-pod", "node-2-pod", family=family)
-            assert not passes(world, "node-1-host", "node-2-host", family=family)
+            assert blocked(world, "node-1-pod", "node-2-pod", family=family)
+            assert blocked(world, "node-1-host", "node-2-host", family=family)
             assert passes(world, "node-2-pod", "node-1-pod", family=family)
             assert passes(world, "node-2-host", "node-1-host", family=family)
 
@@ -95,8 +95,8 @@ def test_drop_is_one_way_even_when_neighbours_are_not_yet_known() -> None:
 def test_a_star_stands_for_everybody() -> None:
     def body(world: World) -> None:
         order(world, "drop *>node-2")
-        assert not passes(world, "node-1-pod", "node-2-pod")
-        assert not passes(world, "api", "node-2-host")
+        assert blocked(world, "node-1-pod", "node-2-pod")
+        assert blocked(world, "api", "node-2-host")
         assert passes(world, "node-2-pod", "node-1-pod")
 
     in_world(body)
@@ -110,7 +110,7 @@ def test_loss_loses_about_its_share(family: socket.AddressFamily) -> None:
         order(world, "loss node-1>node-2 30")
         arrived = count(world, "node-1-pod", "node-2-pod", 1000, family=family)
         assert 600 <= arrived <= 800, arrived  # seven standard deviations either side of 700
-        assert count(world, "node-2-pod", "node-1-pod", 200, family=family) == 200
+        assert count(world, "node-2-pod", "node-1-pod", 200, family=family, wait=1) == 200
 
     in_world(body)
 
@@ -120,11 +120,11 @@ def test_loss_loses_about_its_share(family: socket.AddressFamily) -> None:
 def test_udp_and_port_leave_other_traffic_alone() -> None:
     def body(world: World) -> None:
         order(world, "udp node-1>node-2")
-        assert not passes(world, "node-1-pod", "node-2-pod")
+        assert blocked(world, "node-1-pod", "node-2-pod")
         assert connects(world, "node-1-pod", "node-2-pod")
         order(world, "clear")
         order(world, "port node-1>node-2 tcp/7473")
-        assert not connects(world, "node-1-pod", "node-2-pod")
+        assert not connects(world, "node-1-pod", "node-2-pod", wait=SILENCE)
         assert connects(world, "node-1-pod", "node-2-pod", port=7474)
         assert connects(world, "node-2-pod", "node-1-pod")
         assert passes(world, "node-1-pod", "node-2-pod")
@@ -139,7 +139,7 @@ def test_mtu_lets_packets_of_its_size_pass_and_not_one_byte_more(family: socket.
     def body(world: World) -> None:
         order(world, "mtu node-1>node-2 1400")
         assert passes(world, "node-1-pod", "node-2-pod", packet=1400, family=family)
-        assert not passes(world, "node-1-pod", "node-2-pod", packet=1401, family=family)
+        assert blocked(world, "node-1-pod", "node-2-pod", packet=1401, family=family)
         assert passes(world, "node-2-pod", "node-1-pod", packet=1500, family=family)
 
     in_world(body)
@@ -151,9 +151,9 @@ def test_podnet_cuts_the_pod_network_only() -> None:
     def body(world: World) -> None:
         order(world, "podnet node-2")
         for family in (V4, V6):
-            assert not passes(world, "node-1-pod", "node-2-pod", family=family)
-            assert not passes(world, "node-2-pod", "node-1-pod", family=family)
-            assert not passes(world, "node-2-host", "node-2-pod", family=family)
+            assert blocked(world, "node-1-pod", "node-2-pod", family=family)
+            assert blocked(world, "node-2-pod", "node-1-pod", family=family)
+            assert blocked(world, "node-2-host", "node-2-pod", family=family)
             assert passes(world, "node-1-pod", "node-2-host", family=family)
         order(world, "clear")
         assert passes(world, "node-1-pod", "node-2-pod")
@@ -168,7 +168,7 @@ def test_dns_is_deaf_by_udp_and_alive_by_tcp() -> None:
         order(world, "dns dns-1 udp")
         assert count(world, "node-1-pod", "dns-1", 1, port=53) == 0
         assert connects(world, "node-1-pod", "dns-1", port=53)
-        assert count(world, "node-1-pod", "dns-2", 1, port=53) == 1
+        assert count(world, "node-1-pod", "dns-2", 1, port=53, wait=PATIENCE) == 1
 
     in_world(body)
 
@@ -177,7 +177,7 @@ def test_dns_is_deaf_by_udp_and_alive_by_tcp() -> None:
 def test_rate_spreads_a_train_and_clearing_lifts_it() -> None:
     def duration(world: World, source: str, target: str) -> float:
         start = time.monotonic()
-        assert count(world, source, target, 20, packet=1500) == 20
+        assert count(world, source, target, 20, packet=1500, wait=PATIENCE) == 20
         return time.monotonic() - start
 
     def body(world: World) -> None:
@@ -200,8 +200,8 @@ def test_faults_add_up_and_a_new_amount_replaces_the_old_one() -> None:
         for text in ("loss node-1>node-2 20", "mtu node-2>node-1 1400", "loss node-1>node-2 100"):
             order(world, text)
         assert [fault.text for fault in world.faults] == ["loss node-1>node-2 100", "mtu node-2>node-1 1400"]
-        assert not passes(world, "node-1-pod", "node-2-pod")
-        assert not passes(world, "node-2-pod", "node-1-pod", packet=1500)
+        assert blocked(world, "node-1-pod", "node-2-pod")
+        assert blocked(world, "node-2-pod", "node-1-pod", packet=1500)
 
     in_world(body)
 
@@ -311,8 +311,6 @@ def test_the_number_of_faults_is_bounded() -> None:
             assert "clear them first" in str(error)
         else:
             raise AssertionError("one fault too many was taken")
-
-    from kubesonar.lab.faults import parse
 
     first = parse("port node-1>node-2 tcp/1", plan(2))
     in_world(body)

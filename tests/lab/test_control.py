@@ -1,0 +1,144 @@
+"""Orders from another terminal, over the real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import uvloop
+
+from kubesonar.lab.control import ask, listen
+from kubesonar.lab.directory import Directory, LabError, default_path
+from kubesonar.lab.faults import FaultError, parse
+from kubesonar.lab.topology import plan
+from kubesonar.model import Member
+
+T = TypeVar("T")
+
+
+def with_lab(path: Path, question: Callable[[], T]) -> T:
+    """What a question from another thread gives while a lab takes orders."""
+    active: list[str] = []
+
+    def obey(text: str) -> tuple[str, ...]:
+        if text:
+            active.append(parse(text, plan(2)).text)
+        return tuple(active)
+
+    async def run() -> T:
+        async with listen(directory.control, obey):
+            return await asyncio.to_thread(question)
+
+    directory = Directory(path)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(run())
+    finally:
+        directory.release()
+
+
+def raw(path: Path, request: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path / "control.sock"))
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        return connection.makefile("rb").read()
+
+
+def test_a_fault_is_ordered_and_the_active_ones_come_back(tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    assert with_lab(lab, lambda: (ask(lab, "cut node-1"), ask(lab))) == (("cut node-1",), ("cut node-1",))
+
+
+def test_a_refusal_reaches_the_person(tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    with pytest.raises(FaultError, match='node: got "node-7", expected one of node-1, node-2'):
+        with_lab(lab, lambda: ask(lab, "cut node-7"))
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (b"\n", b"this is no order to a lab"),
+        (b"nonsense\n", b"this is no order to a lab"),
+        (b'{"version":1,"fault":3}\n', b"this is no order to a lab"),
+        (b"[" * 20_000 + b"\n", b"this is no order to a lab"),
+        (b'{"version":9}\n', b"version: got 9, expected 1"),
+        (b'{"version":1,"fault":"' + b"x" * 2000 + b'"}\n', b"this is no order to a lab"),
+    ],
+)
+def test_what_is_no_order_is_answered_and_changes_nothing(tmp_path: Path, request_: bytes, error: bytes) -> None:
+    lab = tmp_path / "lab"
+    answer, active = with_lab(lab, lambda: (raw(lab, request_), ask(lab)))
+    assert error in answer
+    assert active == ()
+
+
+def test_an_endless_line_is_cut_off_and_the_lab_goes_on(tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+
+    def flood() -> tuple[str, ...]:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(lab / "control.sock"))
+            try:
+                for _ in range(64):
+                    connection.sendall(bytes(64 * 1024))
+            except (BrokenPipeError, ConnectionResetError):
+                return ask(lab)
+        raise AssertionError("four megabytes were taken")
+
+    assert with_lab(lab, flood) == ()
+
+
+def test_where_no_lab_runs_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="no lab runs in"):
+        ask(tmp_path)
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(tmp_path / "control.sock"))
+    with pytest.raises(LabError, match="no lab runs in"):
+        ask(tmp_path)
+
+
+def test_a_directory_holds_one_lab_and_a_stale_one_is_cleared_away(tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    first = Directory(lab)
+    first.control.touch()
+    with pytest.raises(LabError, match="a lab already runs in"):
+        Directory(lab)
+    os.close(first._lock)  # as the kernel does when a lab is killed
+    second = Directory(lab)
+    assert not second.control.exists()
+    second.release()
+    assert not lab.exists()
+
+
+def test_a_directory_that_others_may_enter_is_refused(tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    lab.mkdir(mode=0o755)
+    with pytest.raises(LabError, match="only its owner"):
+        Directory(lab)
+    link = tmp_path / "link"
+    link.symlink_to(lab)
+    with pytest.raises(LabError, match="only its owner"):
+        Directory(link)
+    with pytest.raises(LabError, match="too long a path"):
+        Directory(tmp_path / ("x" * 100))
+
+
+def test_files_that_are_not_the_labs_stay(tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    lab.mkdir(mode=0o700)
+    (lab / "notes").write_text("mine")
+    directory = Directory(lab)
+    directory.write_roster([Member("a", "b", ("127.0.0.1",), 1)])
+    directory.release()
+    assert [path.name for path in lab.iterdir()] == ["notes"]
+
+
+def test_the_default_directory_is_the_users_own() -> None:
+    assert default_path().name.startswith("kubesonar-lab")

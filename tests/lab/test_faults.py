@@ -1,0 +1,117 @@
+"""What a person may write, what it means, and what is answered to the rest."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubesonar.core.paths import PARTS
+from kubesonar.lab.faults import VERBS, FaultError, LabFault, parse
+from kubesonar.lab.firewall import bridge_script, inlet_script
+from kubesonar.lab.topology import plan
+
+LAB = plan(3)
+EXAMPLES = (
+    ("cut node-3", "node", "node-3"),
+    ("drop node-1>node-2", "pair", "node-1>node-2"),
+    ("drop *>node-2", "node_in", "node-2"),
+    ("drop node-2>*", "node_out", "node-2"),
+    ("drop *>dns-1", "dns_server", "dns-1"),
+    ("loss *>api 10", "api_server", "api"),
+    ("loss node-1>node-2 0.5", "pair", "node-1>node-2"),
+    ("udp node-1>node-2", "pair_udp", "node-1>node-2"),
+    ("port node-1>node-2 tcp/7473", "pair_port", "node-1>node-2 tcp/7473"),
+    ("mtu node-1>node-2 1400", "pair_mtu", "node-1>node-2"),
+    ("podnet node-1", "pod_network", "node-1"),
+    ("rate node-1 1000", "link_rate", "node-1"),
+    ("kill node-1", "agent_gone", "node-1"),
+    ("pause node-1", "agent_frozen", "node-1"),
+    ("resume node-1", "", "node-1"),
+    ("dns dns-2 udp", "dns_udp", "dns-2"),
+    ("state node-1 draining", "", "node-1"),
+    ("clear", "", ""),
+)
+
+
+@pytest.mark.parametrize(("text", "row", "subject"), EXAMPLES)
+def test_every_verb_is_read_written_and_names_its_part(text: str, row: str, subject: str) -> None:
+    fault = parse(text, LAB)
+    assert (fault.text, fault.row, fault.subject) == (text, row, subject)
+
+
+def test_the_examples_cover_the_table_and_every_row_is_a_part() -> None:
+    assert {text.split()[0] for text, _, _ in EXAMPLES} == {verb.name for verb in VERBS}
+    parts = {part.name for part in PARTS}
+    assert {row for _, row, _ in EXAMPLES if row} <= parts
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", 'fault: got "", expected one of: cut NODE; drop A>B; '),
+        ("brake node-1", 'fault: got "brake node-1", expected one of: cut NODE; '),
+        ("cut", 'fault: got "cut", expected: cut NODE (nothing passes its link, either way)'),
+        ("cut node-1 node-2", "expected: cut NODE"),
+        ("cut node-9", 'node: got "node-9", expected one of node-1, node-2, node-3'),
+        ("cut dns-1", "expected one of node-1, node-2, node-3"),
+        ("drop node-1", 'A>B: got "node-1", expected two different ends'),
+        ("drop node-1>node-1", "two different ends"),
+        ("drop *>*", "two different ends"),
+        (
+            "drop node-1>nobody",
+            'B: got "nobody", expected one of node-1, node-2, node-3, dns-1, dns-2, api, ingress, *',
+        ),
+        ("loss node-1>node-2 101", 'percent: got "101", expected a number from 0.1 to 100'),
+        ("loss node-1>node-2 nan", 'percent: got "nan"'),
+        ("port node-1>node-2 80", 'port: got "80", expected tcp/ and a number'),
+        ("port node-1>node-2 tcp/65536", "expected a number from 1 to 65535"),
+        ("mtu node-1>node-2 1500", "expected a number from 68 to 1499"),
+        ("rate node-1 1", 'kbit/s: got "1"'),
+        ("dns api udp", "DNS server: got"),
+        ("dns dns-1 tcp", 'protocol: got "tcp", expected one of udp'),
+        ("state node-1 other", 'state: got "other", expected one of serving, starting'),
+        ("cut " + "x" * 10_000, "fault: got "),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(FaultError) as refusal:
+        parse(text, LAB)
+    assert sentence in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 600
+
+
+_WORDS = [*(verb.name for verb in VERBS), *LAB.stations, "node-1>node-2", "*>api", "tcp/1", "udp", "1400", "draining"]
+
+
+@given(st.text() | st.lists(st.sampled_from(_WORDS) | st.text(max_size=8), max_size=4).map(" ".join))
+def test_any_text_is_a_fault_or_refused_and_never_reaches_nft_as_it_is(text: str) -> None:
+    try:
+        fault = parse(text, LAB)
+    except FaultError:
+        return
+    assert parse(fault.text, LAB) == fault
+    assert set(bridge_script([fault])) <= set(bridge_script(map(read, _FIREWALL)) + "0123456789")
+
+
+def read(text: str) -> LabFault:
+    return parse(text, LAB)
+
+
+_FIREWALL = [text for text, _, _ in EXAMPLES]
+
+
+def test_the_rules_are_replaced_whole() -> None:
+    script = bridge_script([read("mtu node-1>node-2 1400"), read("cut node-3")])
+    assert script.startswith("table bridge lab\ndelete table bridge lab\ntable bridge lab {\n")
+    assert 'iifname "node-1" oifname "node-2" ip length > 1400 drop' in script
+    assert 'iifname "node-1" oifname "node-2" ip6 length > 1360 drop' in script
+    assert "node-" not in bridge_script([])
+    assert inlet_script("eth0", cut=False) == "table inet lab\ndelete table inet lab\n"
+
+
+def test_neighbours_are_found_before_anything_but_a_cut_is_dropped() -> None:
+    packets, forward = bridge_script([read("drop node-1>node-2"), read("cut node-3")]).split("chain forward")
+    assert packets.index("nd-neighbor-solicit") < packets.index("drop")
+    assert forward.index('"node-3" drop') < forward.index("goto packets")
