@@ -87,7 +87,6 @@ class DatagramEngine:
             return train.result()
         finally:
             timer.cancel()
-            train.closed = True
             self._waiting.pop(train, None)
             self._outstanding.end(counters, time.monotonic())
 
@@ -218,13 +217,13 @@ class DatagramEngine:
             self.counters[answer.reason] += 1
             return
         train, sequence = self._outstanding.find(answer.counter)
-        if train is None or not self._belongs(answer, train, sequence, peer):
+        if train is None and answer.type is Type.ECHO and answer.epoch == self._sender.epoch:
+            self.counters["late" if self._outstanding.late(answer.counter) else "duplicate"] += 1
+        elif train is None or not self._belongs(answer, train, sequence, peer):
             self.counters["stranger"] += 1
         elif answer.type is Type.MISMATCH:
             train.mismatch = True
             self._versions.newest(train.peer, answer.version, read_at / 1e9)
-        elif train.closed:
-            self.counters["duplicate" if sequence in train.answered else "late"] += 1
         else:
             train.note_answer(answer, stamp, read_at)
             self._touched.add(train)
@@ -261,7 +260,8 @@ class DatagramEngine:
     def _blame(self, error: NetError, quote: bytes, peer: tuple[str, int] | None) -> None:
         """Finds whose datagram an error is about: by the counter it quotes, else the one being sent or, from the
         network, by where that datagram was going."""
-        train, sequence = self._outstanding.find(wire.quoted(quote) or 0)
+        counter = wire.quoted(quote)
+        train, sequence = self._outstanding.find(counter or 0)
         if train is not None:
             if sequence not in train.answered:
                 train.refused.add(sequence)
@@ -272,7 +272,7 @@ class DatagramEngine:
             if self._sending:
                 self._sending.note_error(error)
             return
-        for waiting in self._waiting:
+        for waiting in self._waiting if counter is None else ():
             if peer and waiting.peer == peer[:2] and not waiting.fits(error):
                 waiting.note_error(error)
 

@@ -2,41 +2,53 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from kubesonar.core import wire
 from kubesonar.net.train import Train
 
 LINGER = 10.0
-"""For how long (s) after a train's end an answer to it is known to be late, and not a stranger's."""
+"""For how long (s) after a train's end an answer to it is known to be late, and not a duplicate."""
 
 FALLBACK = 600.0
 """For how long (s) a peer that speaks only an older version is asked in it."""
 
+_MISSING = 65_536
 _PEERS = 16_384
 
 
 class Outstanding:
-    """The datagrams of trains under way, and of those that ended less than `LINGER` ago, by the counter they carry."""
+    """The datagrams of trains under way, by the counter they carry, and those that were missing when their train ended:
+    of trains that ended nothing else is kept, for an agent may send thousands of datagrams a second."""
 
     def __init__(self) -> None:
         self._pending: dict[int, tuple[Train, int]] = {}
-        self._ended: deque[tuple[float, list[int]]] = deque()
+        self._missing: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._pending) + len(self._missing)
 
     def add(self, counter: int, train: Train, sequence: int) -> None:
         """A datagram is about to be sent."""
         self._pending[counter] = (train, sequence)
 
     def find(self, counter: int) -> tuple[Train | None, int]:
-        """Train and sequence of the datagram with that counter."""
+        """Train and sequence of the datagram with that counter, if its train is under way."""
         return self._pending.get(counter, (None, 0))
 
+    def late(self, counter: int) -> bool:
+        """Whether this one was missing; once, for the next is a duplicate."""
+        return self._missing.pop(counter, None) is not None
+
     def end(self, counters: list[int], now: float) -> None:
-        """A train has ended; those that ended long ago are let go."""
-        self._ended.append((now, counters))
-        while self._ended and self._ended[0][0] < now - LINGER:
-            for counter in self._ended.popleft()[1]:
-                del self._pending[counter]
+        """A train has ended; what is missing for long is let go."""
+        for counter in counters:
+            train, sequence = self._pending.pop(counter)
+            if train.ports[sequence] and sequence not in train.answered:
+                self._missing[counter] = now
+        while self._missing:
+            oldest = next(iter(self._missing))
+            if len(self._missing) <= _MISSING and self._missing[oldest] >= now - LINGER:
+                break
+            del self._missing[oldest]
 
 
 class Versions:

@@ -116,7 +116,7 @@ class PathSearch:
         wait = max(_STEP, 4 * max(small.rtts, default=0.0))
         low, high = MIN_REQUEST + self._headers, self._limit
         trials = [guess, guess + 1, self._floor]
-        while high - low > 1 and time.monotonic() < self._deadline:
+        while high - low > 1 and self._deadline - time.monotonic() >= wait:
             size = next((trial for trial in trials if low < trial < high), (low + high) // 2)
             result = await self._train(size, _STEP_TRIES, wait)
             low, high = (size, high) if result.received else (low, size)

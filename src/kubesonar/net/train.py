@@ -55,7 +55,7 @@ class Train:
         self.errors: list[NetError] = []
         self.sent = self.duplicates = self.late = self.seen = self.gap = 0
         self.starved = 0.0
-        self.mismatch = self.closed = False
+        self.mismatch = False
 
     @property
     def settled(self) -> bool:
