@@ -74,7 +74,7 @@ class BearerToken:
                 _LOG.warning("token file %s: %s; the tokens in force stay", self._path, self._complaint)
 
     def _marks(self) -> tuple[int, int, int]:
-        stat = os.stat(self._path)  # noqa: PTH116 (pathlib costs an agent 0.5 MiB)
+        stat = os.stat(self._path)  # noqa: PTH116 (pathlib costs an agent 0.3 MiB)
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
     def _read(self) -> list[bytes]:
