@@ -70,8 +70,8 @@ def lay_out(matrix: Matrix, width: int, height: int | None) -> Layout:
     order = {name: rank for rank, name in enumerate([*members, *matrix.targets])}
     some = rows[:limit]
     for count in range(len(columns), -1, -1):
-        chosen = (sorted(names, key=order.__getitem__) for names in (some, columns[:count]))
-        found = _fitted(matrix, labels, *chosen, width, limit, whole=False)
+        chosen, across = (sorted(names, key=order.__getitem__) for names in (some, columns[:count]))
+        found = _fitted(matrix, labels, chosen, across, width, limit, whole=False)
         if found is not None:
             return msgspec.structs.replace(found, cut=len(some) < len(rows) or count < len(columns))
     raise AssertionError("no columns fit into any width")

@@ -1,0 +1,100 @@
+"""What `check` and `map` have in common: arguments that say whom to ask, and how a command is run."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+import uvloop
+
+from kubesonar.apps.gather import Access
+from kubesonar.config import ConfigError
+
+R = TypeVar("R")
+_TOKEN_LIMIT = 4096
+
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SOURCE",
+        help="Agents: http://HOST:PORT, https://HOST[:PORT], unix:PATH, or a directory of sockets. "
+        "Default: the lab that runs on this machine.",
+        show_default=False,
+    ),
+]
+Everybody = Annotated[
+    bool | None,
+    typer.Option(
+        "--all/--only",
+        help="Ask all members that the roster of those given names, or only those given. Default: all, where one "
+        "address is given.",
+        show_default=False,
+    ),
+]
+TokenFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Bearer token to show to agents: the first line of this file.")
+]
+CaFile = Annotated[Path | None, typer.Option(metavar="FILE", help="CA certificates (PEM) to trust with https://.")]
+Timeout = Annotated[float, typer.Option(min=0.1, max=60, metavar="SECONDS", help="How long one agent may take.")]
+Picture = Annotated[Path | None, typer.Option(metavar="FILE", hidden=True)]
+
+
+def access(token_file: Path | None, ca_file: Path | None, timeout: float, everybody: bool | None) -> Access:
+    """Raises ConfigError where a file cannot be used."""
+    return Access(
+        token=_token(token_file) if token_file else "",
+        trust=_readable("--ca-file", ca_file) if ca_file else "",
+        timeout=timeout,
+        everybody=everybody,
+    )
+
+
+def parsed(command: Callable[..., R], arguments: Sequence[str], name: str) -> R | int:
+    """What `command`, whose parameters Typer reads, returns; or the exit code where there is nothing to run (--help,
+    wrong usage). What it returns is run outside, as Typer has an exit code of its own for Ctrl-C."""
+    found: list[R] = []
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+    @app.command()
+    @functools.wraps(command)
+    def keep(*given: Any, **named: Any) -> None:
+        found.append(command(*given, **named))
+
+    try:
+        app(list(arguments), prog_name=f"kubesonar {name}")
+    except SystemExit as leaving:
+        if found:
+            return found[0]
+        return leaving.code if isinstance(leaving.code, int) else 2
+    return found[0]
+
+
+def run(work: Coroutine[Any, Any, R]) -> R:
+    """Runs a command's work on uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def _readable(flag: str, path: Path) -> str:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ConfigError(f"{flag}: {path} cannot be read: {error.strerror}") from None
+    return str(path)
+
+
+def _token(path: Path) -> str:
+    """The first line that is not empty."""
+    try:
+        with path.open("rb") as file:
+            lines = file.read(_TOKEN_LIMIT).split()
+    except OSError as error:
+        raise ConfigError(f"--token-file: {path} cannot be read: {error.strerror}") from None
+    token = lines[0] if lines else b""
+    if not token.isascii() or not token.decode("ascii").isprintable() or not token:
+        raise ConfigError(f"--token-file: {path} holds no token, expected a line of printable ASCII characters")
+    return token.decode("ascii")

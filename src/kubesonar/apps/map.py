@@ -1,0 +1,102 @@
+"""`kubesonar map`: who reaches whom, live (docs/check.md)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from kubesonar.apps import asking
+from kubesonar.apps.gather import Access
+from kubesonar.apps.live import live
+from kubesonar.apps.output import Color, console, show, write_json, write_svg
+from kubesonar.apps.scene import Scene, look
+from kubesonar.apps.sources import sources_of
+from kubesonar.apps.times import stamp
+from kubesonar.model import Network
+from kubesonar.views.answers import map_json
+from kubesonar.views.board import Board
+
+
+class Shown(StrEnum):
+    """Which networks are shown."""
+
+    POD = "pod"
+    HOST = "host"
+    BOTH = "both"
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks meant."""
+        return (Network.POD, Network.HOST) if self is Shown.BOTH else (Network(self.value),)
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for."""
+
+    sources: list[str]
+    access: Access
+    once: bool
+    as_json: bool
+    network: Shown
+    color: Color
+    svg: Path | None
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Shows the map until Ctrl-C, or once; returns 0, or 2 where no agent could be read or on wrong usage. Raises
+    ConfigError."""
+    request = asking.parsed(map_, arguments, "map")
+    if isinstance(request, int):
+        return request
+    sources = sources_of(request.sources)
+
+    async def looking() -> Scene:
+        return await look(sources, request.access)
+
+    if request.once or request.as_json or request.svg:
+        return _print(asking.run(looking()), request)
+    with contextlib.suppress(KeyboardInterrupt):
+        asking.run(live(looking, console(request.color), request.network.networks))
+    return 0
+
+
+def map_(
+    source: asking.Sources = None,
+    once: Annotated[bool, typer.Option("--once", help="Print the map once and leave.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the map once, as JSON.")] = False,
+    network: Annotated[Shown, typer.Option(help="Which network's members to show.")] = Shown.BOTH,
+    everybody: asking.Everybody = None,
+    token_file: asking.TokenFile = None,
+    ca_file: asking.CaFile = None,
+    timeout: asking.Timeout = 2.0,
+    color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
+    svg: asking.Picture = None,
+) -> Request:
+    """Show who reaches whom: sources by targets, until Ctrl-C."""
+    return Request(
+        sources=source or [],
+        access=asking.access(token_file, ca_file, timeout, everybody),
+        once=once,
+        as_json=as_json,
+        network=network,
+        color=color,
+        svg=svg,
+    )
+
+
+def _print(scene: Scene, request: Request) -> int:
+    matrices = scene.matrices(request.network.networks)
+    board = Board(scene.verdict, matrices)
+    if request.as_json:
+        write_json(map_json(matrices, scene.at, stamp))
+    else:
+        show(console(request.color), board)
+    if request.svg:
+        write_svg(board, request.svg, "kubesonar map")
+    return 0 if scene.snapshots else 2

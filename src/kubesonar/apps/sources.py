@@ -1,0 +1,136 @@
+"""Where agents are asked: what a person wrote, as addresses."""
+
+from __future__ import annotations
+
+import socket
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from kubesonar.config import ConfigError
+from kubesonar.lab.directory import control_socket, default_path
+from kubesonar.model import Member, Snapshot, clip
+
+_EXPECTED = "expected http://HOST:PORT, https://HOST[:PORT], unix:PATH or a directory of agents' sockets"
+_CONTROL = control_socket(Path()).name
+_SCHEMES = ("http", "https")
+
+
+class Source(msgspec.Struct, frozen=True):
+    """The API of one agent: `url` is "http://HOST:PORT", "https://HOST:PORT" or "unix:PATH"; `name` the member that
+    must answer there, empty where that is not known beforehand."""
+
+    url: str
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What a person knows it by."""
+        return self.name or self.url
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is asked over the network."""
+        return not self.url.startswith("unix:")
+
+
+def sources_of(given: Sequence[str]) -> list[Source]:
+    """The sources that were `given`; without any, the agents of the lab that runs here.
+
+    Raises ConfigError for what is no source, and where nothing was given and no lab runs.
+    """
+    if given:
+        return list(dict.fromkeys(source for text in given for source in _parse(text)))
+    try:
+        return _directory(default_path())
+    except ConfigError:
+        raise ConfigError(
+            "no agent was named and no lab runs here: give an agent's address, as http://HOST:PORT or unix:PATH, "
+            "or start one with kubesonar lab"
+        ) from None
+
+
+def others(snapshots: Iterable[Snapshot], known: Iterable[Source], asked: Source) -> list[Source]:
+    """The members of the rosters that were not asked yet, at their own addresses and ports, by `asked`'s scheme."""
+    snapshots = list(snapshots)
+    names = {source.name for source in known} | {snapshot.member.name for snapshot in snapshots}
+    scheme = urlsplit(asked.url).scheme
+    found: dict[str, Source] = {}
+    for member in (member for snapshot in snapshots for member in snapshot.roster.members):
+        host = next(filter(None, map(_literal, member.addresses)), "")
+        if member.name not in names and host and 0 < member.port < 65536:
+            found.setdefault(member.name, Source(f"{scheme}://{host}:{member.port}", member.name))
+    return list(found.values())
+
+
+def owner(url: str, members: Iterable[Member]) -> str:
+    """The name of the member whose address and port `url` has, empty where there is none."""
+    return next(
+        (m.name for m in members if any(url.endswith(f"://{_literal(a)}:{m.port}") for a in m.addresses)),
+        "",
+    )
+
+
+def _parse(text: str) -> list[Source]:
+    if text.startswith("unix:"):
+        name = text.removeprefix("unix:")
+        return [_socket(Path("/" + name.lstrip("/") if name.startswith("//") else name))]
+    if "://" in text:
+        return [Source(_url(text))]
+    path = Path(text)
+    if path.is_dir():
+        return _directory(path)
+    if path.is_socket():
+        return [_socket(path)]
+    raise _refused(text, _EXPECTED)
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise _refused(text, _EXPECTED) from None
+    extra = parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None
+    if parts.scheme not in _SCHEMES or not parts.hostname or extra or not text.isascii():
+        raise _refused(text, _EXPECTED)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def _socket(path: Path) -> Source:
+    return Source(f"unix:{path}", path.stem if path.suffix == ".sock" else "")
+
+
+def _directory(path: Path) -> list[Source]:
+    """The sockets in a directory, or in its folder `agents`, each named as the member that listens there."""
+    for folder in (path / "agents", path):
+        found = sorted(entry for entry in folder.glob("*.sock") if entry.name != _CONTROL and _is_socket(entry))
+        if found:
+            return [_socket(entry) for entry in found]
+    raise _refused(str(path), "expected a directory that holds agents' sockets (NAME.sock)")
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return stat.S_ISSOCK(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def _literal(address: str) -> str:
+    """An IP address as a URL writes it, empty for anything else: a roster may not make us resolve names."""
+    for family, form in ((socket.AF_INET, "{}"), (socket.AF_INET6, "[{}]")):
+        try:
+            socket.inet_pton(family, address)
+        except (OSError, ValueError):
+            continue
+        return form.format(address)
+    return ""
+
+
+def _refused(given: str, expected: str) -> ConfigError:
+    return ConfigError(f'source: got "{clip(given, 80)}", {expected}')

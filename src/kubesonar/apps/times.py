@@ -1,0 +1,22 @@
+"""Times for people and for programs."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+def clock(at: float) -> str:
+    """Unix seconds as the local time of day; "?" for what no calendar knows (a snapshot may say anything)."""
+    try:
+        return time.strftime("%H:%M:%S", time.localtime(at))
+    except (OverflowError, ValueError, OSError):
+        return "?"
+
+
+def stamp(at: float) -> str | None:
+    """Unix seconds as a time stamp of RFC 3339 in UTC, with milliseconds; None for what no calendar knows."""
+    try:
+        return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except (OverflowError, ValueError, OSError):
+        return None
