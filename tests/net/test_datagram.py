@@ -200,6 +200,22 @@ def test_late_duplicate_and_forged_answers_are_told_apart() -> None:
     }
 
 
+def test_a_flood_of_noise_is_read_to_its_end_and_costs_no_answer() -> None:
+    """150 is more than one reading takes and less than a socket's default buffer holds."""
+
+    async def scenario() -> tuple[TrainResult, int]:
+        with rig(ports=1) as (engine, responder), silent() as stranger:
+            await ask(engine, responder.port)
+            for _ in range(150):
+                stranger.sendto(b"x", ("127.0.0.1", engine.source_ports[0]))
+            result = await ask(engine, responder.port, count=1)
+            await until(lambda: engine.counters["short"] == 150)
+            return result, engine.counters["short"]
+
+    result, noise = run(scenario())
+    assert (result.received, noise) == (1, 150)
+
+
 @pytest.mark.parametrize(("asks", "answers"), [(KEY, OTHER_KEY), (KEY, Keyring()), (Keyring(), KEY)])
 def test_keys_that_differ_are_a_mismatch_and_no_loss(asks: Keyring, answers: Keyring) -> None:
     async def scenario() -> TrainResult:

@@ -22,7 +22,7 @@ from kubesonar.net.train import Train
 STARVED = 0.1
 """A deadline that fires later than this (s), and than a quarter of the timeout, means that we were not running."""
 
-_BATCH = 256
+_BATCH = 64
 _ANSWER_SIZE = 2048
 _QUOTE_SIZE = 64
 _PENDING = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMSGSIZE, errno.EPROTO})
