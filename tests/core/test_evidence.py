@@ -156,3 +156,16 @@ def test_a_member_is_expected_only_when_every_roster_has_it() -> None:
     who = standing([snapshot(A), snapshot(B, members=(B,), revision="2")], {}, NOW)
     assert who.expected == {"b-pod"}
     assert "not in every roster" in who.excused["a-pod"]
+
+
+def test_a_restarted_member_counts_anew() -> None:
+    """The record of a train of the same number from before the restart is not taken for this one's."""
+    mine = edge(Kind.UDP, "b-pod", [train(5, 1, received=0, fault=Fault.TIMEOUT)])
+    evidence = gather(snapshot(A, mine), snapshot(B, records(train(50, 1))))
+    assert counts(evidence, Way.FORWARD) == (1, 1)
+
+
+def test_the_time_that_reading_took_is_nobodys() -> None:
+    late = standing([snapshot(A, clock=-2.0), snapshot(B, clock=-1.5)], {}, NOW)
+    assert late.now == NOW - 1.5
+    assert late.offset("a-pod") == 0.5

@@ -31,31 +31,29 @@ def named(crossing: Route) -> set[str]:
 
 
 def test_the_names_the_lab_relies_on() -> None:
-    assert set(NAMES) == set(
-        [
-            "node",
-            "node_in",
-            "node_out",
-            "pod_network",
-            "pod_network_in",
-            "pod_network_out",
-            "zone_pair",
-            "pair",
-            "pair_udp",
-            "pair_port",
-            "pair_mtu",
-            "link_rate",
-            "agent_gone",
-            "agent_frozen",
-            "dns_udp",
-            "dns_tcp",
-            "dns_server",
-            "api_server",
-            "ingress",
-            "external",
-            "observer",
-        ]
-    )
+    assert set(NAMES) == {
+        "node",
+        "node_in",
+        "node_out",
+        "pod_network",
+        "pod_network_in",
+        "pod_network_out",
+        "zone_pair",
+        "pair",
+        "pair_udp",
+        "pair_port",
+        "pair_mtu",
+        "link_rate",
+        "agent_gone",
+        "agent_frozen",
+        "dns_udp",
+        "dns_tcp",
+        "dns_server",
+        "api_server",
+        "ingress",
+        "external",
+        "observer",
+    }
 
 
 def test_one_way_between_hosts() -> None:
@@ -119,26 +117,24 @@ def test_a_wide_part_is_likelier_than_a_narrow_one() -> None:
 
 
 def test_sentences_use_only_known_words() -> None:
-    known = set(
-        [
-            "subject",
-            "a",
-            "b",
-            "port",
-            "since",
-            "loss",
-            "agree",
-            "back",
-            "above",
-            "vanish",
-            "rate",
-            "noun",
-            "node",
-            "be",
-            "when",
-            "cause",
-        ]
-    )
+    known = {
+        "subject",
+        "a",
+        "b",
+        "port",
+        "since",
+        "loss",
+        "agree",
+        "back",
+        "above",
+        "vanish",
+        "rate",
+        "noun",
+        "node",
+        "be",
+        "when",
+        "cause",
+    }
     for row in PARTS:
         for template in (row.total, row.partial):
             assert {name for _, name, _, _ in Formatter().parse(template) if name} <= known, row.name

@@ -27,6 +27,7 @@ from kubesonar.model import Finding, clip
 
 _AGENTS = ("agent_gone", "agent_frozen")
 _DEAD_BINS = 4
+_SURE = 20.0
 
 
 def diagnose(who: Standing, evidence: Evidence, clock: WallClock) -> list[Finding]:
@@ -76,7 +77,7 @@ class _Writer:
             subject=link.node,
             fault=row.fault,
             since=None,
-            confidence=confidence(10.0 * len(link.peers) / link.asked),
+            confidence=confidence(_SURE * len(link.peers) / link.asked),
             sentence=row.total.format(subject=link.node, rate=bits(link.rate)),
             evidence=(clip(f"{len(link.peers)} of {link.asked} peers see this rate: {', '.join(link.peers)}"),),
         )

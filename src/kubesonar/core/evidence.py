@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from statistics import median
 
 import msgspec
 
@@ -18,6 +19,9 @@ from kubesonar.model import Edge, Fault, Kind, Network, Path, Side, Trial
 
 SETTLE = 2.0
 """Seconds until both ends have recorded a train (the responder publishes it about 1 s after its last datagram)."""
+
+_SAME_TRAIN = 5.0
+"""Seconds by which both ends' times of one train may differ; a member that restarts counts its trains anew."""
 
 STREAM = 0
 """The `packets` of a trial whose kernel sends lost segments again (TCP)."""
@@ -70,7 +74,7 @@ class Cell:
 
 
 class Speed(msgspec.Struct, frozen=True):
-    """The latest rate (bits/s, 0: too fast to tell) that packets of full size saw from one member to another."""
+    """The rate (bits/s, 0: too fast to tell) that packets of full size saw lately from one member to another."""
 
     source: str
     target: str
@@ -186,14 +190,14 @@ class _Collector:
     def _sizes(self, source: str, edge: Edge) -> None:
         check = edge.latest.check
         cell = self.cell(source, edge, Way.FORWARD, Question.SIZE, 1)
-        rate: float | None = None
+        rates: list[float] = []
         for trial, at, age_bin in self._judged(source, edge, _settle(edge)):
             if trial.fault in (None, Fault.BLACK_HOLE, Fault.TOO_BIG):
                 cell.add(at, age_bin, trial.fault is not None)
-                if age_bin <= self.ages.recent:
-                    rate = trial.rate
-        if rate is not None:
-            self.speeds.append(Speed(source, check.target, rate))
+                if age_bin < self.ages.recent and (trial.rate or trial.fault is None):
+                    rates.append(trial.rate)
+        if rates:
+            self.speeds.append(Speed(source, check.target, _usual_rate(rates)))
         fault = edge.latest.fault
         if fault in (Fault.BLACK_HOLE, Fault.TOO_BIG) and edge.latest.mtu:
             self.sizes[source, check.target] = (edge.latest.mtu, fault)
@@ -217,7 +221,7 @@ class _Collector:
                 continue
             if received:
                 answer.add(at, age_bin, trial.fault not in (None, *_SILENT))
-            arrived, answered = _arrival(trial, records)
+            arrived, answered = _arrival(trial, at, records)
             if arrived is None:
                 both.add(at, age_bin, received < sent, sent, sent - received)
                 continue
@@ -227,29 +231,38 @@ class _Collector:
                 back.add(at, age_bin, received < answered, answered, answered - received)
         self._hear(edge, heard)
 
-    def _records(self, source: str, edge: Edge) -> dict[int, Trial] | None:
-        """What the responder recorded of this source's trains, None where that is not known."""
-        target = self.who.read.get(edge.latest.check.target)
+    def _records(self, source: str, edge: Edge) -> dict[int, tuple[float, Trial]] | None:
+        """What the responder recorded of this source's trains, by number and with its time by our clock; None where
+        that is not known."""
+        name = edge.latest.check.target
+        target = self.who.read.get(name)
         if target is None:
             return None
+        offset = self.who.offset(name)
         family = edge.latest.family
-        found: dict[int, Trial] = {}
+        found: dict[int, tuple[float, Trial]] = {}
         records = False
         for other in target.edges:
             latest = other.latest
             if latest.side is Side.RESPONDER and latest.check.kind is Kind.UDP:
                 records = True
                 if latest.check.target == source and latest.family == family:
-                    found.update((trial.number, trial) for trial in other.trials)
+                    found.update((trial.number, (trial.at + offset, trial)) for trial in other.trials)
         return found if records else None
 
 
-def _arrival(trial: Trial, records: dict[int, Trial] | None) -> tuple[int | None, int]:
+def _usual_rate(rates: list[float]) -> float:
+    """The median of what was measured, 0 where most trains were too fast or too broken to tell."""
+    measured = [rate for rate in rates if rate]
+    return median(measured) if 2 * len(measured) >= len(rates) and measured else 0.0
+
+
+def _arrival(trial: Trial, at: float, records: dict[int, tuple[float, Trial]] | None) -> tuple[int | None, int]:
     """How many datagrams of a train arrived and how many were answered: (None, 0) where the ways cannot be told apart,
     -1 arrived where only the way back is certain."""
     if records is not None:
-        record = records.get(trial.number)
-        if record is not None:
+        recorded, record = records.get(trial.number, (0.0, None))
+        if record is not None and abs(recorded - at) < _SAME_TRAIN:
             return min(record.received, trial.sent), record.sent
         if not trial.received:
             return 0, 0

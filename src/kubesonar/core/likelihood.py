@@ -52,8 +52,8 @@ def load(part: Part, cell: Cell) -> Load:
 
 
 def confidence(net: float) -> float:
-    """1 - exp(-net / 5), below 1: `net` is the gain in nats after the prior's penalty. 10 nats, the least that makes a
-    finding, are 0.86; 25 are 0.99."""
+    """1 - exp(-net / 5), below 1: `net` is the gain in nats after the prior's penalty. 16 nats, the least that makes a
+    finding, are 0.96; 25 are 0.99."""
     return min(0.9999, 1 - exp(-max(0.0, net) / CONFIDENT))
 
 

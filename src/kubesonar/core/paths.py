@@ -104,6 +104,8 @@ class Part(msgspec.Struct, frozen=True):
     partial: str = ""
     variant: str = ""
     fault: str = "loss"
+    least: float = 0.0
+    """The least rate at which it is told: what depends on size alone hits all big packets, or it is mere loss."""
     both: bool = False
     """Whether it stands for both directions, so that a round trip crosses it twice."""
     hides: Callable[[Route], bool] | None = None
@@ -205,6 +207,8 @@ def _process(route: Route) -> bool:
     """All but what the kernel answers for a process."""
     return _silent_member(route) and route.kind is not Kind.ICMP
 
+
+_MOST_BIG_ONES = 0.8
 
 PARTS: tuple[Part, ...] = (
     Part(
@@ -330,16 +334,23 @@ PARTS: tuple[Part, ...] = (
         _pair,
         "packets {above} {vanish} from {a} to {b} (smaller ones pass)",
         fault="mtu",
+        least=_MOST_BIG_ONES,
     ),
-    Part(
-        "pair_mtu",
-        "big packets from one node to another",
-        8.0,
-        lambda route: route.question is Question.SIZE and route.source.network is Network.POD,
-        _pair,
-        "packets {above} {vanish} from {a} to {b} in the pod network only (smaller ones pass)",
-        variant="pod",
-        fault="mtu",
+    *(
+        Part(
+            "pair_mtu",
+            "big packets from one node to another",
+            8.0,
+            lambda route, network=network: (  # type: ignore[misc]
+                route.question is Question.SIZE and route.source.network is network
+            ),
+            _pair,
+            f"packets {{above}} {{vanish}} from {{a}} to {{b}} in the {network} network only (smaller ones pass)",
+            variant=network,
+            fault="mtu",
+            least=_MOST_BIG_ONES,
+        )
+        for network in (Network.POD, Network.HOST)
     ),
     Part(
         "link_rate",

@@ -70,4 +70,3 @@ def dead_pairs(cells: Sequence[Cell], bins: int) -> set[tuple[str, str]]:
             count[0] += sum(cell.total[:bins])
             count[1] += sum(cell.bad[:bins])
     return {pair for pair, (total, bad) in counts.items() if total == bad and total >= _LEAST_TRIALS}
-

@@ -13,8 +13,9 @@ from kubesonar.core.evidence import SETTLE, Ages, Cell
 from kubesonar.core.likelihood import Belief, Fit, fit, learn_background
 from kubesonar.core.paths import PARTS, Part, crossed
 
-MARGIN = 10.0
-"""Gain after the penalty (nats) below which a part is not named."""
+MARGIN = 16.0
+"""Gain after the penalty (nats) below which a part is not named. In 300 simulated healthy windows with bursts the most
+was 14; a loss of 2 % on one pair has 70 and more within 30 s at 16 packets a second."""
 
 SECONDS = 3
 """In how many distinct seconds a part must have been bad, so that one burst is no fault."""
@@ -115,7 +116,7 @@ class Search:
         indexes = self._members[key]
         bad_at = sorted(at for index in indexes for at in self._beliefs[index].cell.bad_at)
         net = self._by_events(found, bad_at) - part.penalty
-        told = not found.ended and net >= MARGIN and self._lasts(found, bad_at)
+        told = not found.ended and found.rate >= part.least and net >= MARGIN and self._lasts(found, bad_at)
         told = told and (found.bins > YOUNG or self._clear(key))
         alike = self._alike(key)
         for index in indexes:

@@ -42,8 +42,10 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 def standing(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float) -> Standing:
-    """Weighs the snapshots; one of a member that is also `unread` is from earlier and does not count."""
+    """Weighs the snapshots; one of a member that is also `unread` is from earlier and does not count. The time by which
+    all is judged is that of the newest snapshot, so that the time reading took counts as nobody's."""
     read = {snapshot.member.name: snapshot for snapshot in snapshots if snapshot.member.name not in unread}
+    now -= max(0.0, min((now - snapshot.at for snapshot in read.values()), default=0.0))
     rosters = [snapshot.roster for snapshot in read.values()]
     fresh = [roster for roster in rosters if not roster.stale] or rosters
     members: dict[str, Member] = {}

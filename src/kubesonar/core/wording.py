@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
 from kubesonar.core.evidence import Ages, Cell, Evidence
@@ -22,6 +23,9 @@ _TOTAL_BINS = 4
 _PATIENCE = 10.0
 """A run of badness has a gap where this many times the mean distance of bad trials is exceeded."""
 
+_DENSE = 0.6
+"""Share of the present density of bad trials that the beginning of the run must have."""
+
 _SHORTEST_GAP = 1.5
 _AT_THE_EDGE = 3.0
 
@@ -30,16 +34,19 @@ _TELLING = 20
 
 
 def since(suspect: Suspect, now: float, ages: Ages) -> float:
-    """When the present run of badness began: the first bad trial after the last long gap."""
+    """When the present run of badness began: after the last long gap, and as dense from the start as it is now, so that
+    a stray loss shortly before does not count."""
+    times = suspect.bad_at
     span = ages.edges[suspect.fit.bins - 1]
-    recent = sum(at >= now - span for at in suspect.bad_at)
-    patience = max(_SHORTEST_GAP, _PATIENCE * span / max(1, recent))
-    first = suspect.bad_at[-1]
-    for at in reversed(suspect.bad_at):
-        if first - at > patience:
-            break
-        first = at
-    return first
+    rate = max(1, len(times) - bisect_left(times, now - span)) / span
+    patience = max(_SHORTEST_GAP, _PATIENCE / rate)
+    start = len(times) - 1
+    while start and times[start] - times[start - 1] <= patience:
+        start -= 1
+    for index in range(start, len(times)):
+        if bisect_left(times, times[index] + patience) - index >= _DENSE * rate * patience:
+            return times[index]
+    return times[start]
 
 
 def time_of(began: float, now: float, ages: Ages, clock: WallClock) -> str:
