@@ -6,6 +6,7 @@ Python's `socket` (3.11) lacks these numbers; each is named with the header that
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from struct import Struct as Layout
 
 import msgspec
@@ -48,6 +49,12 @@ class NetError(msgspec.Struct, frozen=True):
     local: bool
     by: str = ""
     mtu: int = 0
+
+
+def stamps_on(endpoint: socket.socket, flags: int) -> None:
+    """Asks for the kernel's stamps. A kernel that has none (gVisor) leaves the round trips to our own clock."""
+    with suppress(OSError):
+        endpoint.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, flags)
 
 
 def received_at(ancillary: Ancillary) -> int | None:

@@ -46,8 +46,8 @@ class PoolSocket:
 
     def restamp(self) -> None:
         """Numbers what is sent from 0 again: after a failed send one cannot know whether the kernel counted it."""
-        self.socket.setsockopt(socket.SOL_SOCKET, kernel.SO_TIMESTAMPING, kernel.RX_STAMPS)
-        self.socket.setsockopt(socket.SOL_SOCKET, kernel.SO_TIMESTAMPING, kernel.BOTH_STAMPS)
+        kernel.stamps_on(self.socket, kernel.RX_STAMPS)
+        kernel.stamps_on(self.socket, kernel.BOTH_STAMPS)
         self.awaiting.clear()
         self._next = 0
 
@@ -106,7 +106,11 @@ class Pool:
 
     def _open(self) -> PoolSocket:
         entry = PoolSocket(self._family, whole=self._whole)
-        self._epoll.register(entry.socket.fileno(), self.EVENTS)
+        try:
+            self._epoll.register(entry.socket.fileno(), self.EVENTS)
+        except OSError:
+            entry.socket.close()
+            raise
         self.by_fd[entry.socket.fileno()] = entry
         return entry
 

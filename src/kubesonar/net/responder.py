@@ -85,7 +85,7 @@ class UdpResponder:
         self._sockets.append(listener)
         listener.setblocking(False)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        listener.setsockopt(socket.SOL_SOCKET, kernel.SO_TIMESTAMPING, kernel.RX_STAMPS)
+        kernel.stamps_on(listener, kernel.RX_STAMPS)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if address in ("0.0.0.0", "::"):
