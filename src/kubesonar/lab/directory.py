@@ -4,6 +4,7 @@
     control.sock        where `kubesonar lab fault …` asks
     agents/NAME.sock    each agent's API
     logs/NAME.log       what each process said
+    certificates/       of the API-like server
 
 A lock on the directory (flock(2)) says whether a lab runs, and ends with it however it ends; what an earlier one left
 is cleared away.
@@ -23,7 +24,7 @@ import msgspec
 from kubesonar.model import Member
 
 _VERSION = 1  # of the members file (discovery/static.py)
-_FOLDERS = ("agents", "logs", "config")
+_FOLDERS = ("agents", "logs", "certificates")
 _FILES = ("members.json", "members.draft", "control.sock")
 _PATH_LIMIT = 80
 """Longest path of the directory, in bytes: the sockets in it must fit the 108 of struct sockaddr_un."""
@@ -68,9 +69,10 @@ class Directory:
         """The Unix socket of that member's API."""
         return self.path / "agents" / f"{name}.sock"
 
-    def config(self, name: str) -> Path:
-        """A configuration file for that process."""
-        return self.path / "config" / f"{name}.yaml"
+    @property
+    def certificates(self) -> Path:
+        """The folder of the lab's own certificate authority."""
+        return self.path / "certificates"
 
     def log(self, name: str) -> Path:
         """What that process says."""

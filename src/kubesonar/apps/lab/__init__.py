@@ -1,0 +1,71 @@
+"""`kubesonar lab`: a real mesh on this machine, with faults on demand and a verdict (docs/lab.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kubesonar.apps import asking
+from kubesonar.apps.lab import orders
+from kubesonar.apps.lab.running import Request, run
+from kubesonar.apps.output import Color
+from kubesonar.config import ConfigError
+from kubesonar.lab.directory import LabError, default_path
+from kubesonar.lab.faults import FaultError, parse
+from kubesonar.lab.isolate import run_isolated
+from kubesonar.lab.topology import MAX_NODES, MIN_NODES, plan
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the lab, or `lab fault …`. Returns 0 good, 1 bad, 2 unknown or wrong usage. Raises ConfigError."""
+    if arguments[:1] == ["fault"]:
+        return orders.main(arguments[1:])
+    request = asking.parsed(lab, arguments, "lab")
+    if isinstance(request, int):
+        return request
+    try:
+        _check(request.faults, request.nodes)
+        return run_isolated(partial(run, request), user=request.user)
+    except (FaultError, LabError) as error:
+        raise ConfigError(str(error)) from None
+
+
+def lab(
+    nodes: Annotated[int, typer.Option(min=MIN_NODES, max=MAX_NODES, help="How many nodes, in two zones.")] = 5,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FAULT", help="Break this at the start; repeatable. `kubesonar lab fault --help` shows what can be."
+        ),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Wait for enough observations, at most 15 s, print the verdict and leave.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As --once, and print JSON.")] = False,
+    directory: Annotated[Path | None, typer.Option(metavar="PATH", help="Where its sockets and logs are.")] = None,
+    user: Annotated[
+        bool, typer.Option("--user-namespace", help="Use a user namespace even where privileges would do.")
+    ] = False,
+    color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
+) -> Request:
+    """Run a real mesh on this machine in network namespaces: live map and verdict until Ctrl-C. Touches nothing outside
+    and leaves nothing behind. Exit code: 0 good, 1 bad, 2 unknown."""
+    return Request(
+        nodes=nodes,
+        faults=tuple(fault or ()),
+        once=once or as_json,
+        as_json=as_json,
+        directory=(directory or default_path()).absolute(),
+        user=user,
+        color=color,
+    )
+
+
+def _check(faults: Sequence[str], nodes: int) -> None:
+    """Refuses a bad fault before anything starts. Raises FaultError."""
+    for text in faults:
+        parse(text, plan(nodes))

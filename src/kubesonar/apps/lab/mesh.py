@@ -1,0 +1,153 @@
+"""What runs in the lab: an agent for every member, and the servers that they check."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+import uvloop
+
+from kubesonar.apps import agent
+from kubesonar.apps.agent.options import AgentOptions, ApiOptions, MemberOptions
+from kubesonar.core.plan import PlanOptions, Rhythm, Target
+from kubesonar.core.schedule import ScheduleOptions
+from kubesonar.discovery.static import RosterOptions
+from kubesonar.lab.certificates import Certificates, make_certificates
+from kubesonar.lab.nameserver import Zone, cluster_records, dns_server
+from kubesonar.lab.services import api_server, ingress
+from kubesonar.lab.topology import Plan, Role, Server
+from kubesonar.lab.world import World
+from kubesonar.model import Kind, Member, Path
+from kubesonar.probes.udp import UdpOptions
+from kubesonar.web import ListenOptions
+
+_DOMAIN = "cluster.local"
+_QUESTION = f"kubernetes.default.svc.{_DOMAIN} A"
+
+_SMALL = 15
+"""Up to so many nodes each agent probes all it can and often; above, less, so that two cores carry a hundred."""
+_TRAIN, _PAYLOAD = 8, 400
+"""A train is longer than what a slow link lets pass at once (shaper.py), so that it shows the link's speed."""
+
+
+def start(world: World) -> None:
+    """Starts the servers and then the agents. Call from the main thread."""
+    addresses = [address for server in world.plan.servers for address in server.addresses]
+    certificates = make_certificates(world.directory.certificates, addresses)
+    for server in world.plan.servers:
+        world.start_server(server, partial(_serve, _server(server, world.plan, certificates)))
+    targets = _targets(world.plan, certificates)
+    for member in world.plan.members:
+        world.start(member, partial(agent.run, agent_options(world, member, targets)))
+
+
+def agent_options(world: World, member: Member, targets: tuple[Target, ...]) -> AgentOptions:
+    """The configuration of one agent: at least 10 UDP packets a second to each of its neighbours."""
+    few = len(world.plan.nodes) <= _SMALL
+    return AgentOptions(
+        member=MemberOptions(
+            name=member.name,
+            node=member.node,
+            zone=member.zone,
+            network=member.network,
+            bind=member.addresses,
+            port=member.port,
+        ),
+        roster=RosterOptions(file=str(world.directory.roster), poll=0.2),
+        schedule=ScheduleOptions(members=10 if few else 4),
+        plan=_rhythms(1.0 if few else 4.0, (4, 6) if world.plan.namespaces else (4,)),
+        targets=targets,
+        udp=UdpOptions(train=_TRAIN, size=_PAYLOAD),
+        api=ApiOptions(listen=(ListenOptions(address=f"unix:{world.directory.agent_socket(member.name)}"),)),
+    )
+
+
+def _rhythms(slower: float, families: tuple[int, ...]) -> PlanOptions:
+    return PlanOptions(
+        families=families,
+        udp=Rhythm(period=_TRAIN / 10, timeout=0.7),
+        tcp=Rhythm(period=1.0 * slower, timeout=1.0),
+        http=Rhythm(period=2.0 * slower, timeout=1.5),
+        icmp=Rhythm(period=1.0 * slower, timeout=0.8),
+        mtu=Rhythm(period=3.0 * slower, timeout=1.5),
+    )
+
+
+def _targets(plan: Plan, certificates: Certificates) -> tuple[Target, ...]:
+    return tuple(
+        target for server in plan.servers for target in _TARGETS[server.role](server, str(certificates.authority))
+    )
+
+
+def _dns_targets(server: Server, _trust: str) -> list[Target]:
+    return [
+        Target(
+            name=server.name,
+            kind=Kind.DNS,
+            path=Path.DNS_POD,
+            address=server.addresses[0],
+            port=server.port,
+            request=f"{_QUESTION} {transport}",
+            period=1.0,
+            timeout=0.8,
+        )
+        for transport in ("udp", "tcp")
+    ]
+
+
+def _api_targets(server: Server, trust: str) -> list[Target]:
+    url = f"https://{server.addresses[0]}:{server.port}/readyz"
+    return [_web_target(server, Path.API_DIRECT, url, trust)]
+
+
+def _ingress_targets(server: Server, _trust: str) -> list[Target]:
+    return [_web_target(server, Path.INGRESS, f"http://{server.addresses[0]}:{server.port}/healthz")]
+
+
+def _web_target(server: Server, path: Path, url: str, trust: str = "") -> Target:
+    return Target(
+        name=server.name,
+        kind=Kind.HTTP,
+        path=path,
+        address=server.addresses[0],
+        port=server.port,
+        request=url,
+        trust=trust,
+        period=2.0,
+        timeout=1.5,
+    )
+
+
+_TARGETS: dict[Role, Callable[[Server, str], list[Target]]] = {
+    Role.DNS: _dns_targets,
+    Role.API: _api_targets,
+    Role.INGRESS: _ingress_targets,
+}
+
+_Work = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
+def _server(server: Server, plan: Plan, certificates: Certificates) -> _Work:
+    """What a server does until the event is set."""
+    match server.role:
+        case Role.DNS:
+            zone = Zone(_DOMAIN, cluster_records(_DOMAIN))
+            return lambda stop: dns_server(server.addresses, server.port, zone, stop)
+        case Role.API:
+            return lambda stop: api_server(server.addresses, server.port, certificates, stop)
+        case Role.INGRESS:
+            upstreams = [(node.pod.addresses[0], node.pod.port) for node in plan.nodes]
+            return lambda stop: ingress(server.addresses, server.port, upstreams, stop)
+
+
+def _serve(work: _Work) -> None:
+    async def run() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        await work(stop)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())

@@ -1,0 +1,130 @@
+"""The lab's life inside its namespaces: built, broken as asked, watched, taken down."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from kubesonar.apps import asking
+from kubesonar.apps.check import EXIT_CODES
+from kubesonar.apps.lab import mesh
+from kubesonar.apps.lab.settling import Settling
+from kubesonar.apps.live import live
+from kubesonar.apps.output import Color, console, show, write_json
+from kubesonar.apps.scene import Scene, look
+from kubesonar.apps.sources import Source
+from kubesonar.apps.times import clock, stamp
+from kubesonar.lab.control import listen
+from kubesonar.lab.directory import Directory
+from kubesonar.lab.faults import parse
+from kubesonar.lab.isolate import Ground
+from kubesonar.lab.topology import plan
+from kubesonar.lab.world import World
+from kubesonar.model import Verdict
+from kubesonar.net.clock import SystemClock
+from kubesonar.views.answers import verdict_json
+from kubesonar.views.board import Board
+from kubesonar.views.terminal import verdict_view
+
+_PAUSE = 0.5
+"""Seconds between two looks while the verdict settles."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for."""
+
+    nodes: int
+    faults: tuple[str, ...]
+    once: bool
+    as_json: bool
+    directory: Path
+    user: bool
+    color: Color
+
+
+def run(request: Request, ground: Ground) -> int:
+    """The exit code of the lab: that of its last verdict. Raises LabError where its directory cannot be had and
+    FaultError where a fault cannot be brought about."""
+    if not ground.namespaces:
+        _complain(
+            f"no network namespaces: {ground.reason}. All agents share this machine's loopback, which has no links: "
+            "faults of links, of pod networks and of DNS by UDP cannot be shown"
+        )
+    with World.build(plan(request.nodes, namespaces=ground.namespaces), Directory(request.directory)) as world:
+        mesh.start(world)
+        for text in request.faults:
+            world.apply(parse(text, world.plan))
+        watch = Watch(world, request)
+        with contextlib.suppress(KeyboardInterrupt):  # the usual way to end the live map
+            asking.run(watch.run())
+        for process in world.fallen:
+            _complain(f"{process.name} ended by itself (exit code {process.exit_code}): {_last_words(process.log)}")
+        return EXIT_CODES.get(watch.verdict.verdict, 2) if watch.verdict else 2
+
+
+class Watch:
+    """Looks at the agents until the verdict has settled, or until it is cancelled."""
+
+    def __init__(self, world: World, request: Request) -> None:
+        self.verdict: Verdict | None = None
+        self._world = world
+        self._request = request
+        self._sources = [
+            Source(f"unix:{world.directory.agent_socket(member.name)}", member.name) for member in world.plan.members
+        ]
+
+    async def run(self) -> None:
+        """Takes orders meanwhile."""
+        async with listen(self._world.directory.control, self._obey):
+            if self._request.once:
+                self._print(await self._settled())
+            else:
+                await live(self._look, console(self._request.color), footer=self._footer)
+
+    async def _look(self) -> Scene:
+        scene = await look(self._sources)
+        self.verdict = scene.verdict
+        return scene
+
+    async def _settled(self) -> Scene:
+        now = SystemClock().mono
+        settling = Settling(now(), quick=not self._request.faults)
+        while True:
+            scene = await self._look()
+            if settling.settled(now(), scene.verdict):
+                return scene
+            await asyncio.sleep(_PAUSE)
+
+    def _print(self, scene: Scene) -> None:
+        if self._request.as_json:
+            write_json(verdict_json(scene.verdict, stamp))
+            return
+        out = console(self._request.color)
+        show(out, verdict_view(scene.verdict, clock))
+        show(out, Board(scene.verdict, scene.matrices()))
+
+    def _obey(self, text: str) -> tuple[str, ...]:
+        if text:
+            self._world.apply(parse(text, self._world.plan))
+        return tuple(fault.text for fault in self._world.faults)
+
+    def _footer(self) -> str:
+        broken = ", ".join(fault.text for fault in self._world.faults)
+        fallen = ", ".join(process.name for process in self._world.fallen)
+        parts = (f"broken: {broken}" if broken else "break something: kubesonar lab fault --help", "Ctrl-C ends")
+        return "  |  ".join((f"ended by themselves: {fallen}", *parts) if fallen else parts)
+
+
+def _last_words(log: Path) -> str:
+    """The last line of a log."""
+    lines: Sequence[str] = log.read_text(errors="replace").splitlines() if log.exists() else ()
+    return lines[-1] if lines else "it said nothing"
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"kubesonar lab: {text}\n")
