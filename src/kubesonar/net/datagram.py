@@ -170,7 +170,8 @@ class DatagramEngine:
                 self.counters["rebind"] += 1
 
     def _ready(self) -> None:
-        assert self._epoll is not None
+        if self._epoll is None:
+            return
         for number, events in self._epoll.poll(0):
             entry = next((pool.by_fd[number] for pool in self._pools.values() if number in pool.by_fd), None)
             if entry is None:
