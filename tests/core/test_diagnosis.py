@@ -112,7 +112,7 @@ HARD: list[tuple[Callable[[Mesh], None], str, str, str]] = [
     (half, "pair", "node-1>node-2", "node-1 > node-2 loses"),
     (udp, "pair_udp", "node-1>node-2", "no UDP gets from node-1 to node-2 since 11; TCP and ICMP are well"),
     (port, "pair_port", "node-1>node-2 tcp/7473", "node-1 gets no answer from node-2 on tcp/7473 since 11"),
-    (api_from_one, "pair", "node-1>api", "nothing gets from node-1 to api since 11"),
+    (api_from_one, "pair_port", "node-1>api tcp/6443", "node-1 gets no answer from api on tcp/6443 since 11"),
     (api_from_all, "api_server", "api", "the API server api does not answer since 11; 10 of 10 observers agree"),
     (ingress, "ingress", "ingress", "the ingress ingress does not answer since 11; 10 of 10 observers agree"),
     (podnet, "pod_network", "node-3", "the pod network of node-3 is cut off since 11, its host answers"),

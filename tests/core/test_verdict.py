@@ -108,5 +108,5 @@ def test_evidence_for_and_against_is_kept() -> None:
 
 def test_what_cannot_be_told_apart_is_named_together() -> None:
     found = verdict(Mesh(seed=1).drop("node-1", "api").run(20), 20).findings[0]
-    assert found.part == "pair"
-    assert found.evidence[-1] == "the present probes cannot tell this from: pair_port node-1>api tcp/6443"
+    assert (found.part, found.subject) == ("pair_port", "node-1>api tcp/6443")
+    assert found.evidence[-1] == "the present probes cannot tell this from: pair node-1>api"

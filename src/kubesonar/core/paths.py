@@ -318,6 +318,16 @@ PARTS: tuple[Part, ...] = (
     Part(
         "pair_port",
         "one TCP port from one node to another",
+        5.5,  # below the pair's: of a plain target that is asked on one port no more than that was seen
+        lambda route: route.reach and route.tcp and not route.between_members and route.kind is not Kind.DNS,
+        _port,
+        "{a} gets no answer from {b} on {port} since {since}",
+        "{a} often gets no answer from {b} on {port} since {since}",
+        variant="plain",
+    ),
+    Part(
+        "pair_port",
+        "one TCP port from one node to another",
         9.0,
         lambda route: route.question is Question.ANSWER and route.tcp,
         _port,
