@@ -110,6 +110,8 @@ def tcp_server(script: Callable[[socket.socket, bytes], None]) -> Iterator[int]:
         try:
             yield listener.getsockname()[1]
         finally:
+            with socket.create_connection(listener.getsockname()):
+                pass  # wakes it where nobody came
             thread.join()
 
 

@@ -119,9 +119,9 @@ def test_nobody_there_is_refused_by_udp_and_by_tcp() -> None:
 def test_a_starved_loop_accuses_nobody_and_believes_the_kernel_s_stamp() -> None:
     """An answer that lay in the buffer in time is one, however late we look; none at all is our own trouble."""
 
-    async def starve(port: int, timeout: float) -> Observation:
+    async def starve(port: int, timeout: float, request: str = f"{NAME} A") -> Observation:
         prober = probe()
-        asking = asyncio.ensure_future(prober(check(port, timeout=timeout)))
+        asking = asyncio.ensure_future(prober(check(port, request, timeout=timeout)))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         time.sleep(timeout + 0.4)  # noqa: ASYNC251 - the point of it
@@ -135,11 +135,14 @@ def test_a_starved_loop_accuses_nobody_and_believes_the_kernel_s_stamp() -> None
             answered = runner.run(starve(port, 0.3))
         with udp_server(lambda sock, wire, peer: None) as port:
             silent = runner.run(starve(port, 0.3))
+        with tcp_server(lambda link, wire: none(link.recv(1))) as port:
+            by_tcp = runner.run(starve(port, 0.3, f"{NAME} A tcp"))
     assert answered.fault is None
     assert answered.rtt
     assert answered.rtt.clock is Clock.KERNEL
-    assert silent.fault is Fault.LOCAL
-    assert "event loop was" in silent.detail
+    for one in (silent, by_tcp):
+        assert one.fault is Fault.LOCAL
+        assert "event loop was" in one.detail
 
 
 @pytest.mark.parametrize(
