@@ -9,9 +9,11 @@ from kubesonar.model import Fault, clip
 
 FAULTS: dict[int, Fault] = {
     errno.ECONNREFUSED: Fault.REFUSED,
+    errno.ENOENT: Fault.REFUSED,
     errno.ECONNRESET: Fault.RESET,
     errno.ECONNABORTED: Fault.RESET,
     errno.EPIPE: Fault.RESET,
+    errno.ENOTCONN: Fault.RESET,
     errno.ETIMEDOUT: Fault.TIMEOUT,
     errno.ENETUNREACH: Fault.UNREACHABLE,
     errno.EHOSTUNREACH: Fault.UNREACHABLE,
@@ -30,7 +32,8 @@ FAULTS: dict[int, Fault] = {
 """Errors of include/uapi/asm-generic/errno.h that a socket gives, and what each says of the probe.
 
 `EADDRNOTAVAIL` is local because a client meets it when its own source ports ran out (tcp(7), ip_local_port_range);
-`EAGAIN` is what connect gives on a Unix socket whose queue is full, or without memory for routing (connect(2))."""
+`EAGAIN` is what connect gives on a Unix socket whose queue is full, or without memory for routing (connect(2));
+`ENOENT` is a Unix socket that nobody has bound; `ENOTCONN` a connection reset between two calls."""
 
 
 def fault_of(error: OSError) -> tuple[Fault, str]:

@@ -1,0 +1,79 @@
+"""From a name to addresses, by the system's resolver."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from kubesonar.model import Fault
+from kubesonar.net.deadline import Deadline, Failed, wake
+
+LOOKUPS = 4
+"""Look-ups at one time; each holds a thread until the system's resolver gives up, however soon we do."""
+
+_FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
+
+Key = tuple[str, int]
+
+
+def is_literal(host: str) -> bool:
+    """Whether `host` is an IP address (with a zone or without) and needs no look-up."""
+    try:
+        socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host.partition("%")[0])
+    except (OSError, ValueError):  # ValueError: a NUL within
+        return False
+    return True
+
+
+class Resolver:
+    """Looks names up, at most `limit` at a time and each name once at a time; `close` it. Nothing is remembered: how
+    long a name is good is the affair of the system's resolver."""
+
+    def __init__(self, limit: int = LOOKUPS) -> None:
+        self._free = asyncio.Semaphore(limit)
+        self._running: dict[Key, asyncio.Task[list[str]]] = {}
+
+    async def resolve(self, host: str, family: int, deadline: Deadline) -> list[str]:
+        """The addresses of `host`, at least one, of family 4 or 6 (0: both, in the resolver's order). Raises `Failed`
+        with `Fault.UNRESOLVED`, at the deadline too; a look-up that still runs then is joined by the next call."""
+        if is_literal(host):
+            return [host]
+        task = self._lookup((host, family))
+        waiter = deadline.wait()
+        task.add_done_callback(lambda _: wake(waiter))
+        await waiter
+        if not task.done():
+            passed = deadline.passed(f"looking up {host}")
+            raise Failed(Fault.UNRESOLVED if passed.fault is Fault.TIMEOUT else passed.fault, passed.detail)
+        try:
+            return task.result()
+        except (OSError, UnicodeError, asyncio.CancelledError) as error:
+            reason = getattr(error, "strerror", None) or str(error) or "the resolver was closed"
+            raise Failed(Fault.UNRESOLVED, f"{host}: {reason}") from None
+
+    def close(self) -> None:
+        """Gives up what still runs."""
+        for task in self._running.values():
+            task.cancel()
+
+    def _lookup(self, key: Key) -> asyncio.Task[list[str]]:
+        task = self._running.get(key)
+        if task is None:
+            task = self._running[key] = asyncio.get_running_loop().create_task(self._ask(*key))
+            task.add_done_callback(lambda done: self._ended(key, done))
+        return task
+
+    def _ended(self, key: Key, task: asyncio.Task[list[str]]) -> None:
+        self._running.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # whoever still waits reads it; nobody may be left
+
+    async def _ask(self, host: str, family: int) -> list[str]:
+        async with self._free:
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host, None, family=_FAMILIES[family], type=socket.SOCK_STREAM
+            )
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        if not addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "no address")
+        return addresses

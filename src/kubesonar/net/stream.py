@@ -1,0 +1,230 @@
+"""A TCP or Unix stream on a non-blocking socket of our own.
+
+asyncio's transports hide the socket of a failed connect, just when its SYN retransmits matter, and cost more.
+
+How a stream ends is chosen for the other side. `close` sends FIN: a reset right after accept would show up as an error
+in the target's logs and counts, so the side that asked keeps the TIME_WAIT (60 s, some 250 bytes of kernel memory, no
+descriptor). `abort` sends RST: what failed is broken anyway, and neither side keeps state or sends again.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from struct import pack
+from typing import Final, Protocol, TypeVar
+
+from kubesonar.model import Fault, Kernel
+from kubesonar.net.deadline import Deadline, Failed, wake
+from kubesonar.net.faults import fault_of
+from kubesonar.net.tcpinfo import tcp_info
+
+UNIX = "unix:"
+"""Begins an address that is the path of a Unix socket."""
+
+Result = TypeVar("Result")
+
+_AT_ONCE = pack("ii", 1, 0)  # struct linger (socket(7)): on, 0 s, so that closing resets
+_HANDSHAKE = "in the TLS handshake"
+
+
+class Wire(Protocol):
+    """What an HTTP exchange needs of a connection; tests run it over a scripted one. Every verb raises `Failed`, by the
+    deadline at the latest. `kernel` and `source_port` are known after a connect, failed or not."""
+
+    kernel: Kernel | None
+    source_port: int
+
+    async def connect(self, address: str, port: int, deadline: Deadline) -> None: ...
+
+    async def start_tls(self, context: ssl.SSLContext, server_name: str, deadline: Deadline) -> None: ...
+
+    async def write(self, data: bytes, deadline: Deadline) -> None: ...
+
+    async def read(self, limit: int, deadline: Deadline) -> bytes: ...
+
+    def stale(self) -> bool: ...
+
+    def tcp_info(self) -> Kernel | None: ...
+
+    def close(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+class Stream:
+    """One connection, from `connect` to `close` or `abort`; see `Wire`. Not to be connected twice."""
+
+    def __init__(self) -> None:
+        self.kernel: Kernel | None = None
+        self.source_port = 0
+        self._sock: socket.socket | None = None
+        self._asked = False
+
+    async def connect(self, address: str, port: int, deadline: Deadline) -> None:
+        """Connects to an IP literal, or to "unix:/path" (then `port` is ignored). Raises `Failed`; ValueError for
+        an address that is neither, because looking up a name here would block the loop."""
+        family, where = _endpoint(address, port)
+        try:
+            sock = self._sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            number = sock.connect_ex(where)
+        except OSError as error:
+            raise Failed(*fault_of(error)) from None
+        try:
+            if number == errno.EINPROGRESS:
+                ready = await self._ready(sock, deadline, writing=True)
+                number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if not ready and not number and not _connected(sock):
+                    raise deadline.passed("connecting")
+            if number:
+                raise Failed(*fault_of(OSError(number, "")))
+        finally:
+            if family != socket.AF_UNIX:
+                self.kernel = tcp_info(sock)
+                self.source_port = sock.getsockname()[1]
+
+    async def start_tls(self, context: ssl.SSLContext, server_name: str, deadline: Deadline) -> None:
+        """Shakes hands. Raises `Failed` with `Fault.TLS` and what is wrong with the certificate or the protocol."""
+        try:
+            self._open.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            secure = context.wrap_socket(self._open, do_handshake_on_connect=False, server_hostname=server_name)
+        except (ssl.SSLError, ValueError) as error:  # ValueError: a server name that is none
+            raise Failed(Fault.TLS, str(error)) from None
+        except OSError as error:
+            raise Failed(*fault_of(error)) from None
+        self._sock = secure
+        await self._attempt(secure.do_handshake, deadline, _HANDSHAKE)
+        self._asked = False
+
+    async def write(self, data: bytes, deadline: Deadline) -> None:
+        """Sends all of `data`."""
+        send = self._open.send
+        sent = await self._attempt(lambda: send(data), deadline, "sending", writing=True)
+        while sent < len(data):
+            rest = memoryview(data)[sent:]
+            sent += await self._attempt(lambda rest=rest: send(rest), deadline, "sending", writing=True)  # type: ignore[misc]
+        self._asked = True
+
+    async def read(self, limit: int, deadline: Deadline) -> bytes:
+        """At most `limit` bytes, as soon as there are some; empty at the end of the stream."""
+        sock = self._open
+        if self._asked:  # what was just asked is not answered yet: save the call that would only say so
+            self._asked = False
+            await self._ready(sock, deadline, writing=False)
+        return await self._attempt(lambda: sock.recv(limit), deadline, "waiting for data")
+
+    def stale(self) -> bool:
+        """Whether an idle connection was closed by the other side, or has data that nobody asked for. Under TLS only
+        the former can be seen, and not always: session tickets are data too."""
+        try:
+            left = socket.socket.recv(self._open, 1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return not left or not isinstance(self._sock, ssl.SSLSocket)
+
+    def tcp_info(self) -> Kernel | None:
+        """What the kernel says of the connection now; see `tcpinfo.tcp_info`."""
+        return tcp_info(self._open)
+
+    @property
+    def secure(self) -> ssl.SSLSocket | None:
+        """The TLS socket, for what it says of the certificate and the protocol."""
+        return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
+
+    def close(self) -> None:
+        """Ends the connection with FIN."""
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+
+    def abort(self) -> None:
+        """Ends the connection with RST."""
+        if self._sock is not None:
+            with suppress(OSError):  # reset already, or never open
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            self.close()
+
+    @property
+    def _open(self) -> socket.socket:
+        if self._sock is None:
+            raise Failed(Fault.RESET, "the connection is closed")
+        return self._sock
+
+    async def _attempt(
+        self, operation: Callable[[], Result], deadline: Deadline, doing: str, writing: bool = False
+    ) -> Result:
+        """Tries until it works, and once more after the deadline, for what came while we were kept from running."""
+        alive = True
+        while True:
+            try:
+                return operation()
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+                blocked = writing if isinstance(error, BlockingIOError) else isinstance(error, ssl.SSLWantWriteError)
+            except ssl.SSLError as error:
+                raise Failed(Fault.TLS, _tls_words(error)) from None
+            except OSError as error:
+                raise Failed(*fault_of(error)) from None
+            if not alive:
+                raise deadline.passed(doing)
+            alive = await self._ready(self._open, deadline, blocked)
+
+    async def _ready(self, sock: socket.socket, deadline: Deadline, writing: bool) -> bool:
+        """Waits until the socket may be read or written; False where the deadline came first."""
+        waiter, number, loop = deadline.wait(), sock.fileno(), deadline.loop
+        if writing:
+            loop.add_writer(number, wake, waiter)
+        else:
+            loop.add_reader(number, wake, waiter)
+        try:
+            return await waiter
+        finally:
+            if writing:
+                loop.remove_writer(number)
+            else:
+                loop.remove_reader(number)
+
+
+def _endpoint(address: str, port: int) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
+    if address.startswith(UNIX):
+        return socket.AF_UNIX, address.removeprefix(UNIX)
+    family: Final = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        socket.inet_pton(family, address.partition("%")[0])
+    except OSError:
+        raise ValueError(f"an address is an IP literal or unix:/path, not {address!r}") from None
+    return family, (address, port)
+
+
+def _connected(sock: socket.socket) -> bool:
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+def _tls_words(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _CERTIFICATE.get(error.verify_code, f"the certificate cannot be verified: {error.verify_message}")
+    if isinstance(error, ssl.SSLEOFError):
+        return "the server ended the connection in the TLS handshake"
+    return f"TLS: {(error.reason or str(error)).replace('_', ' ').lower()}"
+
+
+_UNKNOWN_ISSUER = "the certificate's issuer is not known here"
+_CERTIFICATE = {
+    9: "the certificate is not valid yet",
+    10: "the certificate has expired",
+    18: "the certificate is signed by itself",
+    19: _UNKNOWN_ISSUER,
+    20: _UNKNOWN_ISSUER,
+    21: _UNKNOWN_ISSUER,
+    62: "the certificate is for another name",
+    64: "the certificate is for another IP address",
+}
+"""OpenSSL's X509_V_ERR_*, include/openssl/x509_vfy.h."""

@@ -1,0 +1,45 @@
+"""One TLS context for each file of CA certificates, shared by all who trust it."""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+from kubesonar.model import Fault
+from kubesonar.net.deadline import Failed
+
+_FILES = 64
+
+Stamp = tuple[int, int, int]
+
+
+class Trust:
+    """`context(path)` trusts the CAs in that file, and is made again when the file changes; an empty path trusts the
+    system's. A file that becomes unreadable while in use leaves the last good context in force."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Stamp, ssl.SSLContext]] = {}
+
+    def context(self, path: str) -> ssl.SSLContext:
+        """Raises `Failed` with `Fault.LOCAL` where the file cannot be used: that is no fault of a target's."""
+        known = self._known.get(path)
+        try:
+            stamp = _stamp(path)
+            if known and known[0] == stamp:
+                return known[1]
+            context = ssl.create_default_context(cafile=path or None)
+        except OSError as error:  # ssl.SSLError is one
+            if known:
+                return known[1]
+            raise Failed(Fault.LOCAL, f"the CA file {path} cannot be used: {error.strerror or error}") from None
+        if path not in self._known and len(self._known) >= _FILES:
+            self._known.pop(next(iter(self._known)))
+        self._known[path] = stamp, context
+        return context
+
+
+def _stamp(path: str) -> Stamp:
+    if not path:
+        return 0, 0, 0
+    found = os.stat(path)  # noqa: PTH116  # pathlib would be loaded for this alone
+    return found.st_mtime_ns, found.st_size, found.st_ino

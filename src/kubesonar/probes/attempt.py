@@ -1,0 +1,74 @@
+"""One attempt of a probe over a stream, from the start of its clock to its observation."""
+
+from __future__ import annotations
+
+import msgspec
+
+from kubesonar.model import Check, Clock, Fault, Kernel, Observation, Phase, Rtt, Span, clip
+from kubesonar.net.clock import Clock as Clocks
+from kubesonar.net.deadline import Deadline, Failed
+from kubesonar.net.resolve import Resolver, is_literal
+from kubesonar.probes.source import Source
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What an attempt came to, beside when and to where. `phases` do not include the look-up."""
+
+    fault: Fault | None = None
+    detail: str = ""
+    phases: tuple[Span, ...] = ()
+    kernel: Kernel | None = None
+    source_port: int = 0
+    code: int | None = None
+    sent: int = 1
+    received: int = 0
+
+
+class Attempt:
+    """When it began and where it goes. To be made right before the first step."""
+
+    def __init__(self, check: Check, source: Source, clock: Clocks) -> None:
+        self.at = clock.wall()
+        self.address = check.address
+        self._check = check
+        self._source = source
+        self._resolved: tuple[Span, ...] = ()
+
+    async def resolve(self, resolver: Resolver, deadline: Deadline) -> None:
+        """Turns a name into an address, the first one that the resolver gives. Raises `Failed`."""
+        if is_literal(self.address):
+            return
+        self.address = ""
+        found = await resolver.resolve(self._check.address, 0, deadline)
+        self._resolved = (Span(Phase.DNS, 0.0, deadline.mono() - deadline.start),)
+        self.address = found[0]
+
+    def failed(self, failed: Failed) -> Observation:
+        """The observation of an attempt that came to nothing before it had a connection."""
+        return self.observation(Outcome(failed.fault, failed.detail))
+
+    def observation(self, outcome: Outcome) -> Observation:
+        """The observation. The round trip is the kernel's at the connect; a connect that needed more than one SYN has
+        none, because the kernel times no segment that it sent twice (RFC 6298, section 3)."""
+        kernel = outcome.kernel
+        rtt = kernel.rtt if kernel else 0.0
+        detail = outcome.detail
+        if kernel and kernel.retransmits:
+            detail = f"{detail}; {kernel.retransmits} segments sent again".removeprefix("; ")
+        return Observation(
+            check=self._check,
+            source=self._source.name,
+            network=self._source.network,
+            at=self.at,
+            address=self.address,
+            family=6 if ":" in self.address else 4,
+            source_port=outcome.source_port,
+            fault=outcome.fault,
+            phases=self._resolved + outcome.phases,
+            code=outcome.code,
+            sent=outcome.sent,
+            received=outcome.received,
+            rtt=Rtt(rtt, rtt, rtt, Clock.KERNEL) if rtt else None,
+            kernel=kernel,
+            detail=clip(detail) if detail else "",
+        )
