@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kubesonar.core.evidence import Cell, Evidence
+from kubesonar.core.cells import Cell, Evidence
 from kubesonar.core.likelihood import confidence
 from kubesonar.core.paths import part
 from kubesonar.core.rate import SlowLink, dead_pairs, slow_links

@@ -13,8 +13,9 @@ from math import exp, log
 
 import msgspec
 
-from kubesonar.core.evidence import STREAM, Cell
-from kubesonar.core.paths import Part, Way
+from kubesonar.core.cells import STREAM, Cell
+from kubesonar.core.paths import Part
+from kubesonar.core.routes import Way
 
 RATES = (0.003, 0.006, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.92, 0.98, 0.999)
 """The rates of loss that are tried."""

@@ -6,87 +6,15 @@ is beforehand, and the sentences that tell a person. Adding a part is adding a r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from enum import Enum
+from collections.abc import Callable
 
 import msgspec
 
+from kubesonar.core import routes
+from kubesonar.core.routes import End, Question, Route, Subjects, Way
 from kubesonar.model import Kind, Network, Path
 
-
-class Way(Enum):
-    """Which way the packets of a trial went: towards the target, back from it, or both (a round trip)."""
-
-    FORWARD = "forward"
-    BACK = "back"
-    ROUND = "round"
-
-
-class Question(Enum):
-    """What a trial asks. A refused connection answers REACH with yes and ANSWER with no."""
-
-    REACH = "reach"
-    """Did anything come through?"""
-    ANSWER = "answer"
-    """Was what came back the right answer?"""
-    SIZE = "size"
-    """Do packets of the link's full size come through?"""
-
-
-class End(msgspec.Struct, frozen=True):
-    """One end of a path: a member, or a plain target, which has neither node, zone nor network."""
-
-    name: str
-    node: str = ""
-    zone: str = ""
-    network: Network | None = None
-
-    @property
-    def place(self) -> str:
-        """What a person would call it on a path: its node, or a plain target's name."""
-        return self.node or self.name
-
-
-class Route(msgspec.Struct, frozen=True):
-    """The features of a set of trials that cross the same parts. `tcp` is whether they go by TCP, `silent` whether the
-    target's own view could not be read (only then may its agent be gone or frozen)."""
-
-    source: End
-    target: End
-    kind: Kind
-    path: Path
-    way: Way
-    question: Question
-    port: int = 0
-    tcp: bool = False
-    silent: bool = False
-
-    @property
-    def legs(self) -> tuple[tuple[End, End], ...]:
-        """From where to where packets went."""
-        there, back = (self.source, self.target), (self.target, self.source)
-        if self.way is Way.ROUND:
-            return (there, back)
-        return (there,) if self.way is Way.FORWARD else (back,)
-
-    @property
-    def shape(self) -> tuple[object, ...]:
-        """All but who its ends are."""
-        ends = (self.source.network, self.between_members)
-        return (self.kind, self.path, self.way, self.question, self.tcp, self.silent, *ends)
-
-    @property
-    def reach(self) -> bool:
-        """Whether silence is what counts as bad here."""
-        return self.question is Question.REACH
-
-    @property
-    def between_members(self) -> bool:
-        """Whether both ends are members."""
-        return bool(self.target.node)
-
-
-Subjects = Iterable[str]
+__all__ = ["NAMES", "PARTS", "End", "Part", "Question", "Route", "Way", "crossed", "part"]
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -116,98 +44,6 @@ class Part(msgspec.Struct, frozen=True):
         return self.hides is not None and self.hides(route) and subject in self.subjects(route)
 
 
-def _pair(route: Route) -> Subjects:
-    if not route.between_members:
-        return (f"{route.source.place}>{route.target.place}",)
-    return [f"{start.place}>{end.place}" for start, end in route.legs]
-
-
-def _nodes(route: Route) -> Subjects:
-    return {end.node for end in (route.source, route.target) if end.node}
-
-
-def _senders(route: Route) -> Subjects:
-    return {start.node for start, _ in route.legs if start.node}
-
-
-def _receivers(route: Route) -> Subjects:
-    return {end.node for _, end in route.legs if end.node}
-
-
-def _zones(route: Route) -> Subjects:
-    return {f"{a.zone}>{b.zone}" for a, b in route.legs if a.zone and b.zone and a.zone != b.zone}
-
-
-def _port(route: Route) -> Subjects:
-    return (f"{route.source.place}>{route.target.place} tcp/{route.port}",)
-
-
-def _target(route: Route) -> Subjects:
-    return (route.target.name,)
-
-
-def _target_node(route: Route) -> Subjects:
-    return (route.target.node,)
-
-
-def _reach(route: Route) -> bool:
-    return route.question is Question.REACH
-
-
-def _reach_pod(route: Route) -> bool:
-    return _reach(route) and route.source.network is Network.POD
-
-
-def _plain(route: Route, paths: Collection[Path]) -> bool:
-    return not route.between_members and route.path in paths
-
-
-_DNS = (
-    Path.DNS_POD,
-    Path.DNS_SERVICE,
-    Path.DNS_NODE_LOCAL,
-    Path.DNS_UPSTREAM,
-    Path.DNS_EXPOSED,
-)
-_API = (Path.API_DIRECT, Path.API_DNS)
-_EXTERNAL = (Path.EXTERNAL, Path.SERVICE)
-
-
-def _dns(route: Route) -> bool:
-    return route.kind is Kind.DNS and _plain(route, _DNS)
-
-
-def _gone(route: Route) -> bool:
-    """What a process that is gone cannot do: accept, and answer datagrams. Datagrams may be refused or just vanish,
-    because kernels limit how many ICMP errors they send (net.ipv4.icmp_ratelimit)."""
-    datagram = not route.tcp and route.kind in (Kind.UDP, Kind.DNS) and route.way is Way.ROUND
-    return route.question is Question.ANSWER or (route.reach and datagram)
-
-
-def _silent_member(route: Route) -> bool:
-    return route.between_members and route.silent
-
-
-def _agent_gone(route: Route) -> bool:
-    return _silent_member(route) and _gone(route)
-
-
-def _agent_frozen(route: Route) -> bool:
-    """What a frozen process cannot do; its kernel still completes TCP handshakes and answers ICMP."""
-    unanswered = route.reach and route.way is Way.ROUND and route.kind in (Kind.UDP, Kind.HTTP)
-    return _silent_member(route) and unanswered
-
-
-def _agent_frozen_long(route: Route) -> bool:
-    """After some minutes the queue of connections that nobody accepts is full, and handshakes fail as well."""
-    return _agent_frozen(route) or (_silent_member(route) and route.reach and route.tcp)
-
-
-def _process(route: Route) -> bool:
-    """All but what the kernel answers for a process."""
-    return _silent_member(route) and route.kind is not Kind.ICMP
-
-
 _MOST_BIG_ONES = 0.8
 
 PARTS: tuple[Part, ...] = (
@@ -215,8 +51,8 @@ PARTS: tuple[Part, ...] = (
         "node",
         "a node's link, both ways",
         4.0,
-        _reach,
-        _nodes,
+        routes.reach,
+        routes.nodes,
         "{subject} is cut off: nothing gets in or out since {since}; {agree}",
         "{subject} loses {loss} of the packets in and out since {since}; {agree}",
         fault="cut",
@@ -226,8 +62,8 @@ PARTS: tuple[Part, ...] = (
         "node_in",
         "the way into a node",
         5.0,
-        _reach,
-        _receivers,
+        routes.reach,
+        routes.receivers,
         "{subject} receives nothing from anyone since {since}; {agree}",
         "{subject} loses {loss} of the packets sent to it since {since}; {agree}",
     ),
@@ -235,8 +71,8 @@ PARTS: tuple[Part, ...] = (
         "node_out",
         "the way out of a node",
         5.0,
-        _reach,
-        _senders,
+        routes.reach,
+        routes.senders,
         "nothing that {subject} sends arrives anywhere since {since}; {agree}",
         "{subject} loses {loss} of the packets it sends since {since}; {agree}",
     ),
@@ -244,8 +80,8 @@ PARTS: tuple[Part, ...] = (
         "pod_network",
         "a node's pod network",
         4.5,
-        _reach_pod,
-        _nodes,
+        routes.reach_pod,
+        routes.nodes,
         "the pod network of {subject} is cut off since {since}, its host answers; {agree}",
         "the pod network of {subject} loses {loss} of its packets since {since}; {agree}",
         fault="cut",
@@ -255,8 +91,8 @@ PARTS: tuple[Part, ...] = (
         "pod_network_in",
         "the way into a node's pod network",
         5.5,
-        _reach_pod,
-        _receivers,
+        routes.reach_pod,
+        routes.receivers,
         "the pod network of {subject} receives nothing from anyone since {since}; {agree}",
         "the pod network of {subject} loses {loss} of the packets sent to it since {since}; {agree}",
     ),
@@ -264,8 +100,8 @@ PARTS: tuple[Part, ...] = (
         "pod_network_out",
         "the way out of a node's pod network",
         5.5,
-        _reach_pod,
-        _senders,
+        routes.reach_pod,
+        routes.senders,
         "nothing that the pod network of {subject} sends arrives anywhere since {since}; {agree}",
         "the pod network of {subject} loses {loss} of the packets it sends since {since}; {agree}",
     ),
@@ -273,8 +109,8 @@ PARTS: tuple[Part, ...] = (
         "zone_pair",
         "the way from one zone to another",
         5.5,
-        _reach,
-        _zones,
+        routes.reach,
+        routes.zones,
         "nothing gets from zone {a} to zone {b} since {since}; {agree}",
         "zone {a} > zone {b} loses {loss} of packets since {since}; {agree}",
     ),
@@ -282,8 +118,8 @@ PARTS: tuple[Part, ...] = (
         "pair",
         "the way from one node to another",
         6.0,
-        _reach,
-        _pair,
+        routes.reach,
+        routes.pair,
         "nothing gets from {a} to {b} since {since}{back}",
         "{a} > {b} loses {loss} of packets since {since}",
     ),
@@ -291,8 +127,8 @@ PARTS: tuple[Part, ...] = (
         "pair",
         "the way from one node to another",
         9.0,
-        _reach_pod,
-        _pair,
+        routes.reach_pod,
+        routes.pair,
         "nothing gets from {a} to {b} in the pod network since {since}; the host network is well",
         "{a} > {b} loses {loss} of packets in the pod network since {since}",
         variant="pod",
@@ -302,7 +138,7 @@ PARTS: tuple[Part, ...] = (
         "UDP from one node to another",
         10.0,
         lambda route: route.reach and not route.tcp and route.kind is not Kind.ICMP,
-        _pair,
+        routes.pair,
         "no UDP gets from {a} to {b} since {since}; TCP and ICMP are well",
         "{a} > {b} loses {loss} of UDP packets since {since}; TCP and ICMP are well",
     ),
@@ -311,7 +147,7 @@ PARTS: tuple[Part, ...] = (
         "one TCP port from one node to another",
         9.0,
         lambda route: route.reach and route.tcp,
-        _port,
+        routes.port,
         "{a} gets no answer from {b} on {port} since {since}",
         "{a} often gets no answer from {b} on {port} since {since}",
     ),
@@ -320,7 +156,7 @@ PARTS: tuple[Part, ...] = (
         "one TCP port from one node to another",
         5.5,  # below the pair's: of a plain target that is asked on one port no more than that was seen
         lambda route: route.reach and route.tcp and not route.between_members and route.kind is not Kind.DNS,
-        _port,
+        routes.port,
         "{a} gets no answer from {b} on {port} since {since}",
         "{a} often gets no answer from {b} on {port} since {since}",
         variant="plain",
@@ -330,7 +166,7 @@ PARTS: tuple[Part, ...] = (
         "one TCP port from one node to another",
         9.0,
         lambda route: route.question is Question.ANSWER and route.tcp,
-        _port,
+        routes.port,
         "{a} is refused by {b} on {port} since {since}",
         "{a} is often refused by {b} on {port} since {since}",
         variant="refused",
@@ -341,7 +177,7 @@ PARTS: tuple[Part, ...] = (
         "big packets from one node to another",
         5.0,
         lambda route: route.question is Question.SIZE,
-        _pair,
+        routes.pair,
         "packets {above} {vanish} from {a} to {b} (smaller ones pass)",
         fault="mtu",
         least=_MOST_BIG_ONES,
@@ -354,7 +190,7 @@ PARTS: tuple[Part, ...] = (
             lambda route, network=network: (  # type: ignore[misc]
                 route.question is Question.SIZE and route.source.network is network
             ),
-            _pair,
+            routes.pair,
             f"packets {{above}} {{vanish}} from {{a}} to {{b}} in the {network} network only (smaller ones pass)",
             variant=network,
             fault="mtu",
@@ -367,7 +203,7 @@ PARTS: tuple[Part, ...] = (
         "the speed of a node's link",
         4.0,
         lambda route: False,
-        _nodes,
+        routes.nodes,
         "the link of {subject} passes only about {rate}",
         fault="slow",
         hides=lambda route: True,
@@ -382,21 +218,21 @@ PARTS: tuple[Part, ...] = (
             f"the {{noun}} on {{node}} {{be}} {how}, its host answers",
             variant=f"{variant}{scope}",
             fault=how,
-            hides=_process,
+            hides=routes.process,
         )
         for name, how, penalty, cannot, variant in (
-            ("agent_gone", "gone", 4.0, _agent_gone, ""),
-            ("agent_frozen", "frozen", 4.5, _agent_frozen, ""),
-            ("agent_frozen", "frozen", 5.5, _agent_frozen_long, "backlog"),
+            ("agent_gone", "gone", 4.0, routes.agent_gone, ""),
+            ("agent_frozen", "frozen", 4.5, routes.agent_frozen, ""),
+            ("agent_frozen", "frozen", 5.5, routes.agent_frozen_long, "backlog"),
         )
-        for scope, extra, subject in (("", 0.0, _target), ("node", 1.0, _target_node))
+        for scope, extra, subject in (("", 0.0, routes.target), ("node", 1.0, routes.target_node))
     ),
     Part(
         "dns_udp",
         "a DNS server by UDP",
         5.0,
-        lambda route: route.reach and not route.tcp and _dns(route),
-        _target,
+        lambda route: route.reach and not route.tcp and routes.dns(route),
+        routes.target,
         "{subject} is deaf by UDP and answers by TCP since {since}; {agree}",
         "{subject} answers only some questions by UDP since {since}, TCP is well; {agree}",
         fault="deaf",
@@ -405,8 +241,8 @@ PARTS: tuple[Part, ...] = (
         "dns_tcp",
         "a DNS server by TCP",
         5.0,
-        lambda route: route.reach and route.tcp and _dns(route),
-        _target,
+        lambda route: route.reach and route.tcp and routes.dns(route),
+        routes.target,
         "{subject} is deaf by TCP and answers by UDP since {since}; {agree}",
         "{subject} answers only some questions by TCP since {since}, UDP is well; {agree}",
         fault="deaf",
@@ -415,8 +251,8 @@ PARTS: tuple[Part, ...] = (
         "dns_tcp",
         "a DNS server by TCP",
         5.0,
-        lambda route: route.question is Question.ANSWER and route.tcp and _dns(route),
-        _target,
+        lambda route: route.question is Question.ANSWER and route.tcp and routes.dns(route),
+        routes.target,
         "{subject} refuses TCP and answers by UDP since {since}; {agree}",
         "{subject} often fails by TCP since {since}, UDP is well; {agree}",
         variant="refused",
@@ -426,8 +262,8 @@ PARTS: tuple[Part, ...] = (
         "dns_server",
         "a DNS server",
         4.0,
-        lambda route: route.reach and _dns(route),
-        _target,
+        lambda route: route.reach and routes.dns(route),
+        routes.target,
         "{subject} answers nobody since {since}, neither by UDP nor by TCP; {agree}",
         "{subject} answers only some questions since {since}; {agree}",
         fault="silent",
@@ -436,8 +272,8 @@ PARTS: tuple[Part, ...] = (
         "dns_server",
         "a DNS server",
         4.5,
-        lambda route: _gone(route) and _dns(route),
-        _target,
+        lambda route: routes.gone(route) and routes.dns(route),
+        routes.target,
         "{subject} refuses or answers wrongly since {since}; {agree}",
         "{subject} refuses or answers wrongly at times since {since}; {agree}",
         variant="refused",
@@ -449,18 +285,18 @@ PARTS: tuple[Part, ...] = (
             noun,
             4.0,
             lambda route, question=question, paths=paths: (  # type: ignore[misc]
-                route.question is question and route.kind is not Kind.DNS and _plain(route, paths)
+                route.question is question and route.kind is not Kind.DNS and routes.plain(route, paths)
             ),
-            _target,
+            routes.target,
             f"{what} {{subject}} {verb} since {{since}}; {{agree}}",
             f"{what} {{subject}} {verb} at times since {{since}}; {{agree}}",
             variant=variant,
             fault=fault,
         )
         for name, noun, what, paths in (
-            ("api_server", "the API server", "the API server", _API),
+            ("api_server", "the API server", "the API server", routes.API_PATHS),
             ("ingress", "the ingress", "the ingress", (Path.INGRESS,)),
-            ("external", "a target outside or a Service", "the target", _EXTERNAL),
+            ("external", "a target outside or a Service", "the target", routes.EXTERNAL_PATHS),
         )
         for question, verb, variant, fault in (
             (Question.REACH, "does not answer", "", "silent"),
@@ -472,7 +308,7 @@ PARTS: tuple[Part, ...] = (
         "an agent that cannot measure",
         4.0,
         lambda route: False,
-        _nodes,
+        routes.nodes,
         "{subject} could not measure {when}: {cause}",
         fault="starved",
     ),

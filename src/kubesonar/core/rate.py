@@ -8,7 +8,7 @@ from statistics import median
 
 import msgspec
 
-from kubesonar.core.evidence import Cell, Speed
+from kubesonar.core.cells import Cell, Speed
 from kubesonar.core.standing import Standing
 
 SLOW = 50e6

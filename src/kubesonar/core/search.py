@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kubesonar.core.evidence import SETTLE, Ages, Cell
+from kubesonar.core.cells import SETTLE, Ages, Cell
 from kubesonar.core.likelihood import Belief, Fit, fit, learn_background
 from kubesonar.core.paths import PARTS, Part, crossed
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from kubesonar.core.paths import End
+from kubesonar.core.routes import End
 from kubesonar.model import Member, Roster, Snapshot
 
 MARGIN = 1.0

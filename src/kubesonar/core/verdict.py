@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
+from kubesonar.core.cells import Evidence
 from kubesonar.core.diagnosis import diagnose
-from kubesonar.core.evidence import Evidence, collect
+from kubesonar.core.evidence import collect
 from kubesonar.core.paths import part
 from kubesonar.core.standing import CLOCK_OFF, Standing, standing
 from kubesonar.core.wording import WallClock, percent

@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
-from kubesonar.core.evidence import Ages, Cell, Evidence
+from kubesonar.core.cells import Ages, Cell, Evidence
 from kubesonar.core.likelihood import badness, load
-from kubesonar.core.paths import Way
+from kubesonar.core.routes import Way
 from kubesonar.core.search import Suspect
 from kubesonar.model import Fault
 
