@@ -36,6 +36,10 @@ class Http(msgspec.Struct, frozen=True, kw_only=True):
     token_file: Annotated[str | None, msgspec.Meta(description="Token.")] = None
 
 
+class Bare(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
 class Root(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[str, msgspec.Meta(min_length=1, description="Name.")] = "me"
     network: Network = Network.POD
@@ -44,6 +48,7 @@ class Root(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     udp: Probe = Probe(period=10)
     http: Http = Http()
+    bare: Bare = Bare()
 
 
 class Inner(msgspec.Struct, frozen=True):

@@ -44,6 +44,7 @@ class Schema:
         """Raises TypeError where two options would share an environment variable: a mistake of ours."""
         self.root = root
         self.options = {option.key: option for option in options(root)}
+        self.sections = set(sections(root))
         self.by_env = {option.env: option for option in self.options.values()}
         if len(self.by_env) < len(self.options) or CONFIG_ENV in self.by_env:
             raise TypeError(f"two options of {root.__name__} share an environment variable")
@@ -61,6 +62,15 @@ def options(struct: type[msgspec.Struct], path: tuple[str, ...] = (), base: Any 
         else:
             kind = hints[field.name]
             yield Option((*path, field.name), kind, default, description_of(kind))
+
+
+def sections(struct: type[msgspec.Struct], path: tuple[str, ...] = ()) -> Iterator[str]:
+    """The dotted path of every section below `struct`, those without options too."""
+    for name, kind in get_type_hints(struct, include_extras=True).items():
+        section = section_of(kind)
+        if section is not None and name in struct.__struct_fields__:
+            yield ".".join((*path, name))
+            yield from sections(section, (*path, name))
 
 
 def section_of(kind: Any) -> type[msgspec.Struct] | None:

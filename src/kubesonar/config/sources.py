@@ -98,15 +98,11 @@ def _walk(schema: Schema, tree: object, path: tuple[str, ...], origin: str) -> I
         key = ".".join((*path, name))
         if (option := schema.options.get(key)) is not None:
             yield key, Given(_checked(option, below, origin, text=False), origin)
-        elif any(known.startswith(f"{key}.") for known in schema.options):
+        elif key in schema.sections:
             if below is not None:
                 yield from _walk(schema, below, (*path, name), origin)
         else:
-            raise unknown("key", key, [*schema.options, *_sections(schema)], origin)
-
-
-def _sections(schema: Schema) -> set[str]:
-    return {".".join(option.path[:depth]) for option in schema.options.values() for depth in range(1, len(option.path))}
+            raise unknown("key", key, [*schema.options, *schema.sections], origin)
 
 
 def _from_text(option: Option, texts: list[str], origin: str) -> Given:
