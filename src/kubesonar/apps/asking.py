@@ -47,7 +47,7 @@ def access(token_file: Path | None, ca_file: Path | None, timeout: float, everyb
     """Raises ConfigError where a file cannot be used."""
     return Access(
         token=_token(token_file) if token_file else "",
-        trust=_readable("--ca-file", ca_file) if ca_file else "",
+        ca_file=_readable("--ca-file", ca_file) if ca_file else "",
         timeout=timeout,
         everybody=everybody,
     )

@@ -9,7 +9,7 @@ import msgspec
 
 from kubesonar.apps.sources import Source, others, owner
 from kubesonar.model import SCHEMA, Snapshot, clip
-from kubesonar.net.fetch import Fetched, fetch
+from kubesonar.net.fetch import Fetched, Fetcher
 
 PATH = "/api/v1/snapshot"
 MOST = 2000
@@ -25,7 +25,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     answer may take, and whether members that only a roster names are asked too (None: where one source is given)."""
 
     token: str = ""
-    trust: str = ""
+    ca_file: str = ""
     timeout: float = 2.0
     everybody: bool | None = None
 
@@ -56,13 +56,15 @@ async def gather(sources: Sequence[Source], access: Access | None = None) -> Gat
 
 async def _ask_all(sources: Sequence[Source], access: Access) -> Gathered:
     gate = asyncio.Semaphore(_AT_ONCE)
+    fetcher = Fetcher(token=access.token, ca_file=access.ca_file, timeout=access.timeout, limit=_BODY_LIMIT)
 
     async def ask(source: Source) -> Snapshot | str:
         async with gate:
-            return read(await fetch(source.url, PATH, access.token, access.trust, access.timeout, _BODY_LIMIT), source)
+            return read(await fetcher.get(source.url, PATH), source)
 
     chosen = sources[:MOST]
-    answers = await asyncio.gather(*map(ask, chosen))
+    with fetcher:
+        answers = await asyncio.gather(*map(ask, chosen))
     unread = {source.label: f"not asked: more than {MOST} agents" for source in sources[MOST:]}
     unread |= {s.label: answer for s, answer in zip(chosen, answers, strict=True) if isinstance(answer, str)}
     return Gathered([answer for answer in answers if isinstance(answer, Snapshot)], unread)

@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from kubesonar.core.evidence import Ages, Cell
-from kubesonar.core.paths import Question, Way
+from kubesonar.core.cells import Ages, Cell
+from kubesonar.core.routes import Question, Way
 from kubesonar.model import Kind
 
 _DEAD = 0.995
 """Loss from which on nothing is said to get through."""
+
+_EXPLAINS = 0.05
+"""Loss from which on single checks of other kinds fail by it."""
 
 _FAILS = 0.5
 """Share of its trials from which on a kind of check is said to fail."""
@@ -81,12 +84,10 @@ class Tally:
         else:
             self._kinds.setdefault(_label(cell), []).append(cell)
 
-    def answer(self, ages: Ages, *, back_is_dead: bool = False) -> tuple[Mark, float | None, tuple[str, ...]]:
-        """Mark, loss and failing kinds. `back_is_dead`: the way back lets nothing through, which alone would fail every
-        round trip, so that these say nothing about this way."""
-        found = {
-            kind: _worst(cells, ages) for kind, cells in self._kinds.items() if not (back_is_dead and _trip(cells))
-        }
+    def answer(self, ages: Ages, *, back_is_bad: bool = False) -> tuple[Mark, float | None, tuple[str, ...]]:
+        """Mark, loss and failing kinds. `back_is_bad`: the way back loses so much that failed round trips say nothing
+        about this way."""
+        found = {kind: _worst(cells, ages) for kind, cells in self._kinds.items() if not (back_is_bad and _trip(cells))}
         udp = self._datagrams(ages)
         if udp is not None:
             found[Kind.UDP.value] = Figure(udp.age, float(udp.share >= _DEAD))
@@ -96,6 +97,8 @@ class Tally:
         latest = min((judged[kind].age for kind in failing), default=_OLD)
         working = any(kind not in failing and figure.age <= max(latest, _SHORT) for kind, figure in judged.items())
         loss = None if udp is None else udp.share
+        if loss is not None and _EXPLAINS <= loss < _DEAD:
+            return Mark.LOSSY, loss, ()
         if not judged:
             return Mark.UNKNOWN, loss, ()
         if failing:

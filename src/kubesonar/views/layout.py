@@ -19,8 +19,8 @@ HEADING_ROWS = 12
 _FEW = 60
 """Rows up to which a whole matrix is shown where the height is not limited."""
 
-_AROUND = 5
-"""Lines that a matrix has besides its rows."""
+_AROUND = 3
+"""Lines that a matrix has besides its rows and headings: title, what is not shown, and an empty one."""
 
 
 class Axis(msgspec.Struct, frozen=True):
@@ -62,13 +62,15 @@ def lay_out(matrix: Matrix, width: int, height: int | None) -> Layout:
         name: f"({label})" for name, label in of_members(matrix.members).items() if name in matrix.excused
     }
     members = [member.name for member in matrix.members]
-    limit = _FEW if height is None else max(1, height - _AROUND)
+    tall = min(HEADING_ROWS, max(map(len, without_prefix(list(labels.values()))[1]), default=0))
+    limit = _FEW if height is None else max(1, height - _AROUND - tall)
     whole = _fitted(matrix, labels, members, [*members, *matrix.targets], width, limit, whole=True)
     if whole is not None:
         return whole
     rows, columns = _sick(matrix)
     order = {name: rank for rank, name in enumerate([*members, *matrix.targets])}
-    some = rows[:limit]
+    zones = len({member.zone for member in matrix.members})
+    some = rows[: limit if height is None else max(1, limit - zones - 1)]
     for count in range(len(columns), -1, -1):
         chosen, across = (sorted(names, key=order.__getitem__) for names in (some, columns[:count]))
         found = _fitted(matrix, labels, chosen, across, width, limit, whole=False)

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from kubesonar.core.evidence import Cell, Evidence, collect
-from kubesonar.core.paths import Question, Way
+from kubesonar.core.cells import Cell, Evidence
+from kubesonar.core.evidence import collect
+from kubesonar.core.routes import Question, Way
 from kubesonar.core.standing import Standing, standing
 from kubesonar.model import Edge, Kind, Member, Network, Side, Snapshot
 from kubesonar.views.cells import Mark, PathCell, Tally
 
-_BARELY = 0.9
+_FELT = 0.05
 """Loss from which on a way back is held to be why round trips fail."""
 
 
@@ -88,12 +89,12 @@ class _Builder:
         tally, back = self._tallies.get((source, target)), self._tallies.get((target, source))
         if tally is None:
             return PathCell(source, target, Mark.UNKNOWN)
-        mark, loss, failing = tally.answer(self._ages, back_is_dead=self._passes(tally) and not self._passes(back))
+        mark, loss, failing = tally.answer(self._ages, back_is_bad=self._passes(tally) and not self._passes(back))
         return PathCell(source, target, mark, loss, None if mark is Mark.DEAD else rtt, failing)
 
     def _passes(self, tally: Tally | None) -> bool:
-        """Whether datagrams get through; where none are sent, nothing speaks against it."""
-        return tally is None or (tally.loss(self._ages) or 0.0) < _BARELY
+        """Whether most datagrams get through; where none are sent, nothing speaks against it."""
+        return tally is None or (tally.loss(self._ages) or 0.0) < _FELT
 
 
 def round_trip(edges: Iterable[Edge]) -> float | None:

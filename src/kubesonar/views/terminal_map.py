@@ -41,6 +41,9 @@ _MEANINGS = {
     Mark.UNKNOWN: ("?", "not known"),
     Mark.EXCUSED: ("(name) -", "excused"),
 }
+_LEGEND = 2
+"""Lines that the legend may take."""
+
 _SHORTER = {
     Mark.WELL: "all well",
     Mark.LOSSY: "some is lost",
@@ -56,7 +59,7 @@ class MapView:
         self._height = height
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        height = None if self._height is None else (self._height - 1) // max(1, len(self._matrices))
+        height = None if self._height is None else (self._height - _LEGEND) // max(1, len(self._matrices))
         layouts = [lay_out(matrix, options.max_width, height) for matrix in self._matrices]
         for matrix, layout in zip(self._matrices, layouts, strict=True):
             yield from _section(matrix, layout, options.max_width)
@@ -86,7 +89,8 @@ def _section(matrix: Matrix, layout: Layout, width: int) -> Iterator[Text]:
 
 def _title(matrix: Matrix) -> Text:
     sick = sum(cell.sick for cell in matrix.cells)
-    title = Text.assemble((f"{matrix.network.value} network", "bold"), f"  {_count(len(matrix.members), 'member')}, ")
+    title = Text(no_wrap=True, overflow="ellipsis").append(f"{matrix.network.value} network", "bold")
+    title.append(f"  {_count(len(matrix.members), 'member')}, ")
     title.append(f"{_count(len(matrix.cells), 'path')}, ")
     title.append(f"{sick} not well" if sick else "none sick", "bold red" if sick else "green")
     if matrix.unread:

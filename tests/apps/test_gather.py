@@ -1,0 +1,172 @@
+"""Reading agents, with whatever they answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+import uvloop
+
+from kubesonar.apps.gather import Access, Gathered, gather
+from kubesonar.apps.sources import Source, sources_of
+from kubesonar.config import ConfigError
+from kubesonar.model import SCHEMA, Member, Roster, Snapshot
+from tests.apps.listening import Answering, answer, answers, bound, on_sockets, on_tcp
+from tests.core.mesh import Mesh
+
+
+def gathered(sources: Sequence[Source], access: Access | None = None) -> Gathered:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(gather(sources, access))
+
+
+def lone(name: str = "a", at: float = 100.0, roster: tuple[Member, ...] = ()) -> Snapshot:
+    return Snapshot(SCHEMA, Member(name, name, (), 0), at, 1.0, Roster("1", roster))
+
+
+def encoded(snapshot: Snapshot, **changes: object) -> bytes:
+    return msgspec.json.encode({**msgspec.to_builtins(snapshot), **changes})
+
+
+def why(answering: Answering, access: Access | None = None) -> str:
+    """Why the one agent that answers so could not be read."""
+    with on_tcp(answering) as url:
+        found = gathered(sources_of([url]), access)
+    assert not found.snapshots
+    assert list(found.unread) == [url]
+    return found.unread[url]
+
+
+def test_all_agents_of_a_directory_are_read(tmp_path: Path) -> None:
+    with on_sockets(tmp_path, answers(Mesh(nodes=3))):
+        found = gathered(sources_of([str(tmp_path)]))
+    assert sorted(s.member.name for s in found.snapshots) == sorted(
+        f"node-{n}-{w}" for n in "123" for w in ("pod", "host")
+    )
+    assert found.unread == {}
+
+
+@pytest.mark.parametrize(
+    ("answering", "expected"),
+    [
+        (answer(b"", 401), "token"),
+        (answer(b"", 403), "does not let us read"),
+        (answer(b"{}", 404), "no snapshot"),
+        (answer(b"{}", 503), "HTTP status 503"),
+        (answer(b"<html>"), "its answer is no snapshot"),
+        (answer(b"\xff" * 9), "its answer is no snapshot"),
+        (answer(b"[" * 200_000), "its answer is no snapshot"),
+        (answer(b'{"schema": 1, "member": 7}'), "its snapshot is malformed"),
+        (answer(b'{"schema": 2, "member": 7}'), "version mismatch: its snapshot has schema 2, expected 1"),
+        (answer(encoded(lone(), schema=9)), "version mismatch: its snapshot has schema 9, expected 1"),
+        (answer(b"x" * (9 << 20)), "larger than 8 MiB"),
+        (lambda request: b"220 smtp.example ESMTP\r\n\r\n", "not HTTP"),
+        (lambda request: b"", "without an answer"),
+        (lambda request: b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nhalf", "in the middle of the body"),
+        (lambda request: b"HTTP/1.1 200 OK\r\nx: " + b"y" * (10 << 20), "more than 32768 bytes of headers"),
+    ],
+)
+def test_what_is_no_snapshot_is_refused_with_a_reason(answering: Answering, expected: str) -> None:
+    reason = why(answering)
+    assert expected in reason and len(reason) < 200 and reason.isprintable()
+
+
+def test_who_never_answers_is_left_alone_after_the_time_out_and_holds_up_nobody(tmp_path: Path) -> None:
+    slow = {f"slow-{n}": (lambda request: None) for n in range(20)}
+    with on_sockets(tmp_path, {"a": answer(encoded(lone())), **slow}):
+        found = gathered(sources_of([str(tmp_path)]), Access(timeout=0.3))
+    assert [s.member.name for s in found.snapshots] == ["a"]
+    assert found.unread == dict.fromkeys(slow, "no answer within 0.3 s (waiting for data)")
+
+
+def test_nobody_there_is_said_by_name(tmp_path: Path) -> None:
+    with on_sockets(tmp_path, {"a": answer(b"")}):
+        pass
+    assert "refused" in gathered([Source(f"unix:{tmp_path}/a.sock", "a")]).unread["a"]
+    assert "No such file" in gathered([Source(f"unix:{tmp_path}/b.sock", "b")]).unread["b"]
+
+
+def test_an_answer_in_chunks_is_read() -> None:
+    body = encoded(lone())
+    chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    with on_tcp(lambda request: b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunked) as url:
+        assert gathered(sources_of([url])).snapshots == [lone()]
+
+
+def test_the_token_is_shown() -> None:
+    asked: list[bytes] = []
+
+    def guarded(request: bytes) -> bytes | None:
+        asked.append(request)
+        return answer(encoded(lone()))(request)
+
+    with on_tcp(guarded) as url:
+        gathered(sources_of([url]), Access(token="s3cret"))
+        gathered(sources_of([url]))
+    assert b"authorization: Bearer s3cret\r\n" in asked[0] and b"authorization" not in asked[1]
+
+
+def test_one_address_leads_to_the_others_through_the_roster() -> None:
+    sock, gone = bound(), bound()
+    port, dead = sock.getsockname()[1], gone.getsockname()[1]
+    gone.close()
+    members = (
+        Member("a", "a", ("127.0.0.1",), 1),
+        Member("b", "b", ("127.0.0.1",), port),
+        Member("c", "c", ("127.0.0.1",), dead),
+        Member("evil", "evil", ("metadata.example", "169.254.0.1/x"), 80),
+    )
+    with on_tcp(answer(encoded(lone("b"))), sock), on_tcp(answer(encoded(lone("a", roster=members)))) as url:
+        everybody = gathered(sources_of([url]))
+        only = gathered(sources_of([url]), Access(everybody=False))
+    assert [s.member.name for s in everybody.snapshots] == ["a", "b"]
+    assert list(everybody.unread) == ["c"]  # and a name that is no address is not resolved
+    assert [s.member.name for s in only.snapshots] == ["a"] and only.unread == {}
+
+
+def test_somebody_else_behind_a_name_does_not_count(tmp_path: Path) -> None:
+    with on_sockets(tmp_path, {"a": answer(encoded(lone("b")))}):
+        assert gathered(sources_of([str(tmp_path)])).unread == {"a": "somebody else answers: b"}
+
+
+def test_two_addresses_of_one_member_are_one_and_an_unread_address_gets_its_members_name() -> None:
+    gone = bound()
+    port = gone.getsockname()[1]
+    gone.close()
+    roster = (Member("c", "c", ("127.0.0.1",), port),)
+    new, old = answer(encoded(lone("a", at=200.0, roster=roster))), answer(encoded(lone("a", at=100.0)))
+    with on_tcp(new) as one, on_tcp(old) as two:
+        found = gathered(sources_of([one, two, f"http://127.0.0.1:{port}"]))
+    assert [s.at for s in found.snapshots] == [200.0]
+    assert list(found.unread) == ["c"]
+
+
+def test_a_silent_server_is_asked_no_longer_than_the_time_out() -> None:
+    began = time.monotonic()
+    assert why(lambda request: None, Access(timeout=0.2)).startswith("no answer within 0.2 s")
+    assert time.monotonic() - began < 30
+
+
+def test_sources_are_read_as_people_write_them(tmp_path: Path) -> None:
+    assert sources_of(["http://10.0.0.1:7473/", "https://agents.example"]) == [
+        Source("http://10.0.0.1:7473"),
+        Source("https://agents.example:443"),
+    ]
+    assert sources_of(["http://[fd00::1]:80"]) == [Source("http://[fd00::1]:80")]
+    assert sources_of(["unix:/run/a.sock", "unix:///run/a.sock"]) == [Source("unix:/run/a.sock", "a")]
+    (tmp_path / "agents").mkdir()
+    with on_sockets(tmp_path / "agents", {"n1": answer(b"")}), on_sockets(tmp_path, {"control": answer(b"")}):
+        assert sources_of([str(tmp_path)]) == [Source(f"unix:{tmp_path}/agents/n1.sock", "n1")]
+
+
+@pytest.mark.parametrize(
+    "text", ["node-1", "ftp://a", "http://", "http://a:99999", "http://u@a", "http://a/x", "http://a?b", "/nowhere", ""]
+)
+def test_what_is_no_source_is_refused_in_one_sentence(text: str) -> None:
+    with pytest.raises(ConfigError, match=r'^source: got ".*", expected ') as refused:
+        sources_of([text])
+    assert "\n" not in str(refused.value)
