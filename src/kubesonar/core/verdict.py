@@ -44,7 +44,7 @@ def judge(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float, 
     remarks += [
         f"{name} could not be read: {why}"
         for name, why in sorted(unread.items())
-        if name in who.expected and not blamed & {name, who.members[name].node}
+        if name not in who.members or (name in who.expected and not blamed & {name, who.members[name].node})
     ]
     remarks += _remarks(who, evidence, clock)
     return Verdict(
