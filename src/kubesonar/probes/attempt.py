@@ -12,12 +12,15 @@ from kubesonar.probes.source import Source
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What an attempt came to, beside when and to where. `phases` do not include the look-up."""
+    """What an attempt came to, beside when and to where. `phases` do not include the look-up; without
+    `rtt` (s, by `clock`) the round trip is `kernel`'s."""
 
     fault: Fault | None = None
     detail: str = ""
     phases: tuple[Span, ...] = ()
     kernel: Kernel | None = None
+    rtt: float = 0.0
+    clock: Clock = Clock.KERNEL
     source_port: int = 0
     code: int | None = None
     sent: int = 1
@@ -51,7 +54,7 @@ class Attempt:
         """The observation. The round trip is the kernel's at the connect; a connect that needed more than one SYN has
         none, because the kernel times no segment that it sent twice (RFC 6298, section 3)."""
         kernel = outcome.kernel
-        rtt = kernel.rtt if kernel else 0.0
+        rtt = outcome.rtt or (kernel.rtt if kernel else 0.0)
         detail = outcome.detail
         if kernel and kernel.retransmits:
             detail = f"{detail}; {kernel.retransmits} segments sent again".removeprefix("; ")
@@ -68,7 +71,7 @@ class Attempt:
             code=outcome.code,
             sent=outcome.sent,
             received=outcome.received,
-            rtt=Rtt(rtt, rtt, rtt, Clock.KERNEL) if rtt else None,
+            rtt=Rtt(rtt, rtt, rtt, outcome.clock) if rtt else None,
             kernel=kernel,
             detail=clip(detail) if detail else "",
         )

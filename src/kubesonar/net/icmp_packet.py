@@ -1,0 +1,136 @@
+"""ICMP echo on the wire, version 4 (RFC 792) and 6 (RFC 4443), and the socket filter for raw sockets."""
+
+from __future__ import annotations
+
+import socket
+from struct import Struct as Layout
+
+import msgspec
+
+ECHO = {4: 8, 6: 128}
+REPLY = {4: 0, 6: 129}
+ERRORS = {4: (3, 11, 12), 6: (1, 2, 3, 4)}
+"""Destination unreachable, (6: packet too big,) time exceeded, parameter problem."""
+
+_HEADER = Layout("!BBHHH")  # type, code, checksum, identifier, sequence number
+_IP_HEADER = {4: 20, 6: 40}  # of the packet that an error quotes; ours has no options
+_DESTINATION = {4: slice(16, 20), 6: slice(24, 40)}
+_FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
+_TOO_BIG = {4: (3, 4), 6: (2, 0)}
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An echo reply."""
+
+    sequence: int
+    payload: bytes
+
+
+class Error(msgspec.Struct, frozen=True):
+    """An error about an echo request of ours to `destination`."""
+
+    sequence: int
+    destination: str
+    too_big: bool
+    words: str
+
+
+def request(family: int, identifier: int, sequence: int, payload: bytes) -> bytes:
+    """An echo request. The kernel fills in the checksum of version 6, whose pseudo-header has the source address."""
+    kind = ECHO[family]
+    bare = _HEADER.pack(kind, 0, 0, identifier, sequence) + payload
+    if family == 6:
+        return bare
+    return _HEADER.pack(kind, 0, checksum(bare), identifier, sequence) + payload
+
+
+def checksum(data: bytes) -> int:
+    """The Internet checksum (RFC 1071)."""
+    if len(data) % 2:
+        data += b"\0"
+    # 2**16 is 1 modulo 2**16 - 1, so the ones' complement sum of the words is the whole number's remainder.
+    total = int.from_bytes(data, "big") % 0xFFFF
+    return ~total & 0xFFFF
+
+
+def without_ip_header(packet: bytes) -> bytes:
+    """What a raw socket of version 4 gives, from the ICMP header on."""
+    return packet[4 * (packet[0] & 15) :] if packet else b""
+
+
+def read(family: int, data: bytes, identifier: int) -> Reply | Error | None:
+    """What came in, from the ICMP header on; None for what is not for `identifier`."""
+    if len(data) < _HEADER.size:
+        return None
+    kind, code, _, number, sequence = _HEADER.unpack_from(data)
+    if kind == REPLY[family]:
+        return Reply(sequence, data[_HEADER.size :]) if number == identifier else None
+    if kind not in ERRORS[family]:
+        return None
+    return _quoted(family, kind, code, data[_HEADER.size :], identifier)
+
+
+def _quoted(family: int, kind: int, code: int, quote: bytes, identifier: int) -> Error | None:
+    size = _IP_HEADER[family]
+    if len(quote) < size + _HEADER.size:
+        return None
+    inner, _, _, number, sequence = _HEADER.unpack_from(quote, size)
+    if inner != ECHO[family] or number != identifier:
+        return None
+    words = _WORDS.get((family, kind), "") or _UNREACHABLE.get((family, code), "destination unreachable")
+    destination = socket.inet_ntop(_FAMILY[family], quote[_DESTINATION[family]])
+    return Error(sequence, destination, (kind, code) == _TOO_BIG[family], words)
+
+
+_WORDS = {
+    (4, 11): "time exceeded",
+    (4, 12): "parameter problem",
+    (6, 2): "packet too big",
+    (6, 3): "time exceeded",
+    (6, 4): "parameter problem",
+}
+_UNREACHABLE = {
+    (4, 0): "network unreachable",
+    (4, 1): "host unreachable",
+    (4, 4): "packet too big",
+    (4, 9): "network prohibited",
+    (4, 10): "host prohibited",
+    (4, 13): "communication prohibited",
+    (6, 0): "no route",
+    (6, 1): "communication prohibited",
+    (6, 3): "address unreachable",
+    (6, 5): "source address refused",
+    (6, 6): "route refused",
+}
+"""By code of "destination unreachable": RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1; RFC 4443."""
+
+Instruction = tuple[int, int, int, int]
+
+_LOAD_HEADER = (0xB1, 0, 0, 0)  # x = length of the IP header; codes of include/uapi/linux/bpf_common.h
+_LOAD_BYTE = {4: 0x50, 6: 0x30}  # at x + k (4), at k (6: a raw socket's data has no IP header)
+_LOAD_HALF = {4: 0x48, 6: 0x28}
+_EQUAL = 0x15
+_RETURN = 0x06
+_ALL = 0xFFFF
+_INSTRUCTION = Layout("=HBBI")  # struct sock_filter, include/uapi/linux/filter.h
+
+
+def socket_filter(family: int, identifier: int) -> bytes:
+    """A classic BPF program that lets through replies to `identifier` and errors about its requests: a raw socket gets
+    a copy of every ICMP packet of the machine, and others' would wake us for nothing."""
+    errors = ERRORS[family]
+    quoted = _HEADER.size + _IP_HEADER[family] + 4
+    program: list[Instruction] = [_LOAD_HEADER] if family == 4 else []
+    program.append((_LOAD_BYTE[family], 0, 0, 0))
+    program.append((_EQUAL, len(errors) + 1, 0, REPLY[family]))
+    program += [(_EQUAL, len(errors) - at + 2, 0, kind) for at, kind in enumerate(errors)]
+    program += [
+        (_RETURN, 0, 0, 0),
+        (_LOAD_HALF[family], 0, 0, 4),
+        (_EQUAL, 2, 3, identifier),
+        (_LOAD_HALF[family], 0, 0, quoted),
+        (_EQUAL, 0, 1, identifier),
+        (_RETURN, 0, 0, _ALL),
+        (_RETURN, 0, 0, 0),
+    ]
+    return b"".join(_INSTRUCTION.pack(*instruction) for instruction in program)
