@@ -44,7 +44,7 @@ def test_a_bad_value_is_one_sentence_and_exit_code_2() -> None:
     done = run("config", "show", "--metrics.edges", "some")
     assert done.returncode == 2
     assert done.stderr == (
-        'kubesonar: metrics.edges (flag --metrics.edges): got "some", expected one of bad, all, none\n'
+        'kubesonar config show: metrics.edges (flag --metrics.edges): got "some", expected one of bad, all, none\n'
     )
 
 
