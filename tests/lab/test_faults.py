@@ -67,7 +67,7 @@ def test_the_examples_cover_the_table_and_every_row_is_a_part() -> None:
         ("port node-1>node-2 80", 'port: got "80", expected tcp/ and a number'),
         ("port node-1>node-2 tcp/65536", "expected a number from 1 to 65535"),
         ("mtu node-1>node-2 1500", "expected a number from 68 to 1499"),
-        ("rate node-1 1", 'kbit/s: got "1"'),
+        ("rate node-1 999", 'kbit/s: got "999", expected a number from 1000 to 1000000'),
         ("dns api udp", "DNS server: got"),
         ("dns dns-1 tcp", 'protocol: got "tcp", expected one of udp'),
         ("state node-1 other", 'state: got "other", expected one of serving, starting'),

@@ -12,8 +12,8 @@ from kubesonar.lab.faults import FaultError
 from kubesonar.lab.links import UPLINK
 from kubesonar.lab.namespaces import within
 
-_BURST = 1600
-"""Bytes that may pass at once: one full frame, so that a train is spread by every packet."""
+_BURST = 1514
+"""Bytes that may pass at once: one full frame (1500 and the Ethernet header), so that trains are spread."""
 _QUEUE = 64 * 1024
 """Bytes that wait for their turn: a few trains, so that a slow link delays them before it loses any."""
 _ROOT = 0xFFFFFFFF  # TC_H_ROOT, include/uapi/linux/pkt_sched.h

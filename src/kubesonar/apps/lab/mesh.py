@@ -27,9 +27,12 @@ from kubesonar.web import ListenOptions
 _DOMAIN = "cluster.local"
 _QUESTION = f"kubernetes.default.svc.{_DOMAIN} A"
 
+_EVERYWHERE = MemberOptions().bind
+
 _SMALL = 15
 """Up to so many nodes each agent probes all it can and often; above, less, so that two cores carry a hundred."""
-_TRAIN, _PAYLOAD = 8, 400
+_PACKETS = 10
+_TRAIN, _PAYLOAD = 8, 320
 """A train is longer than what a slow link lets pass at once (shaper.py), so that it shows the link's speed."""
 
 
@@ -45,7 +48,7 @@ def start(world: World) -> None:
 
 
 def agent_options(world: World, member: Member, targets: tuple[Target, ...]) -> AgentOptions:
-    """The configuration of one agent: at least 10 UDP packets a second to each of its neighbours."""
+    """The configuration of one agent: `_PACKETS` UDP packets a second to each of its neighbours, over all families."""
     few = len(world.plan.nodes) <= _SMALL
     return AgentOptions(
         member=MemberOptions(
@@ -53,7 +56,7 @@ def agent_options(world: World, member: Member, targets: tuple[Target, ...]) -> 
             node=member.node,
             zone=member.zone,
             network=member.network,
-            bind=member.addresses,
+            bind=_EVERYWHERE if world.plan.namespaces else member.addresses,
             port=member.port,
         ),
         roster=RosterOptions(file=str(world.directory.roster), poll=0.2),
@@ -68,11 +71,11 @@ def agent_options(world: World, member: Member, targets: tuple[Target, ...]) -> 
 def _rhythms(slower: float, families: tuple[int, ...]) -> PlanOptions:
     return PlanOptions(
         families=families,
-        udp=Rhythm(period=_TRAIN / 10, timeout=0.7),
+        udp=Rhythm(period=len(families) * _TRAIN / _PACKETS, timeout=1.0),
         tcp=Rhythm(period=1.0 * slower, timeout=1.0),
         http=Rhythm(period=2.0 * slower, timeout=1.5),
         icmp=Rhythm(period=1.0 * slower, timeout=0.8),
-        mtu=Rhythm(period=3.0 * slower, timeout=1.5),
+        mtu=Rhythm(period=5.0 * slower, timeout=1.5),
     )
 
 
