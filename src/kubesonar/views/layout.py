@@ -19,8 +19,10 @@ HEADING_ROWS = 12
 _FEW = 60
 """Rows up to which a whole matrix is shown where the height is not limited."""
 
-_AROUND = 3
-"""Lines that a matrix has besides its rows and headings: title, what is not shown, and an empty one."""
+_MANY = 20
+
+_AROUND = 2
+"""Lines that a matrix has besides rows and headings: its title, and an empty one."""
 
 
 class Axis(msgspec.Struct, frozen=True):
@@ -55,54 +57,64 @@ class Layout(msgspec.Struct, frozen=True):
         return tuple(max(FIGURE, len(label)) + 1 for label in self.columns.labels)
 
 
+def summed_up(matrix: Matrix) -> bool:
+    """Whether a sum by zones is worth its lines where the matrix is not shown whole."""
+    return len(matrix.members) > _MANY
+
+
 def lay_out(matrix: Matrix, width: int, height: int | None) -> Layout:
     """The richest that fits: all with figures, all with a character a cell, or only what is not well, with figures,
     with characters, and at last only the worst of it. `height` None: as many rows as a person reads."""
-    labels = of_members(matrix.members) | {
-        name: f"({label})" for name, label in of_members(matrix.members).items() if name in matrix.excused
-    }
+    fitter = _Fitter(matrix, width, height)
     members = [member.name for member in matrix.members]
-    tall = min(HEADING_ROWS, max(map(len, without_prefix(list(labels.values()))[1]), default=0))
-    limit = _FEW if height is None else max(1, height - _AROUND - tall)
-    whole = _fitted(matrix, labels, members, [*members, *matrix.targets], width, limit, whole=True)
-    if whole is not None:
+    whole = fitter.fit(members, [*members, *matrix.targets], whole=True)
+    if whole is not None and len(whole.rows.names) == len(members):
         return whole
     rows, columns = _sick(matrix)
-    order = {name: rank for rank, name in enumerate([*members, *matrix.targets])}
-    zones = len({member.zone for member in matrix.members})
-    some = rows[: limit if height is None else max(1, limit - zones - 1)]
     for count in range(len(columns), -1, -1):
-        chosen, across = (sorted(names, key=order.__getitem__) for names in (some, columns[:count]))
-        found = _fitted(matrix, labels, chosen, across, width, limit, whole=False)
+        found = fitter.fit(rows, columns[:count], whole=False)
         if found is not None:
-            return msgspec.structs.replace(found, cut=len(some) < len(rows) or count < len(columns))
+            return msgspec.structs.replace(found, cut=len(found.rows.names) < len(rows) or count < len(columns))
     raise AssertionError("no columns fit into any width")
 
 
-def _fitted(
-    matrix: Matrix,
-    labels: dict[str, str],
-    rows: Sequence[str],
-    columns: Sequence[str],
-    width: int,
-    limit: int,
-    *,
-    whole: bool,
-) -> Layout | None:
-    """A layout of exactly these, None where they do not fit."""
-    if len(rows) > limit:
+class _Fitter:
+    def __init__(self, matrix: Matrix, width: int, height: int | None) -> None:
+        self._matrix = matrix
+        self._width = width
+        self._height = height
+        self._zones = len({member.zone for member in matrix.members}) + 1 if summed_up(matrix) else 0
+        names = of_members(matrix.members)
+        self._labels = {name: f"({label})" if name in matrix.excused else label for name, label in names.items()}
+        self._order = {name: rank for rank, name in enumerate([*names, *matrix.targets])}
+
+    def fit(self, rows: Sequence[str], columns: Sequence[str], *, whole: bool) -> Layout | None:
+        """A layout of these columns and as many of these rows as the height allows; None where the width does not."""
+        full = [self._labels.get(name, name) for name in sorted(columns, key=self._order.__getitem__)]
+        prefix, short = without_prefix(full)
+        tall = min(HEADING_ROWS, max(map(len, short), default=0))
+        for labels, shared, figures in ((full, "", True), (short, prefix, True), (short, prefix, False)):
+            kept = rows[: self._room(1 if figures else tall, whole)]
+            layout = Layout(self._rows(kept), self._columns(columns, labels, shared), figures, whole)
+            margin = layout.rows.width + (0 if figures else 1)
+            if margin + sum(layout.widths) <= self._width or not columns:
+                return layout
         return None
-    hidden = len(matrix.members) - len(rows), len(matrix.members) + len(matrix.targets) - len(columns)
-    full = [labels.get(name, name) for name in columns]
-    prefix, short = without_prefix(full)
-    side = Axis(tuple(rows), tuple(labels[name] for name in rows), "", hidden[0])
-    for headings, shared in ((full, ""), (short, prefix)):
-        layout = Layout(side, Axis(tuple(columns), tuple(headings), shared, hidden[1]), figures=True, whole=whole)
-        if side.width + sum(layout.widths) <= width:
-            return layout
-    narrow = Layout(side, Axis(tuple(columns), tuple(short), prefix, hidden[1]), figures=False, whole=whole)
-    fits = side.width + 1 + len(columns) <= width or not columns
-    return narrow if fits else None
+
+    def _room(self, headings: int, whole: bool) -> int:
+        """How many rows there is room for."""
+        if self._height is None:
+            return _FEW
+        summary = 0 if whole else self._zones + 1
+        return max(1, self._height - _AROUND - headings - summary)
+
+    def _rows(self, names: Sequence[str]) -> Axis:
+        names = sorted(names, key=self._order.__getitem__)
+        return Axis(tuple(names), tuple(self._labels[n] for n in names), "", len(self._matrix.members) - len(names))
+
+    def _columns(self, names: Sequence[str], labels: Sequence[str], prefix: str) -> Axis:
+        names = sorted(names, key=self._order.__getitem__)
+        return Axis(tuple(names), tuple(labels), prefix, len(self._order) - len(names))
 
 
 def _sick(matrix: Matrix) -> tuple[list[str], list[str]]:

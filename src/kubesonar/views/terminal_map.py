@@ -10,7 +10,7 @@ from rich.text import Text
 from kubesonar.model import clip
 from kubesonar.views.cells import Mark, PathCell
 from kubesonar.views.labels import duration, share
-from kubesonar.views.layout import HEADING_ROWS, Layout, lay_out
+from kubesonar.views.layout import HEADING_ROWS, Layout, lay_out, summed_up
 from kubesonar.views.matrix import Matrix
 from kubesonar.views.zones import zone_lines
 
@@ -70,7 +70,8 @@ class MapView:
 def _section(matrix: Matrix, layout: Layout, width: int) -> Iterator[Text]:
     yield _title(matrix)
     if not layout.whole:
-        yield from zone_lines(matrix, width)
+        if summed_up(matrix):
+            yield from zone_lines(matrix, width)
         if not layout.rows.names:
             return
     yield from _headings(layout)
