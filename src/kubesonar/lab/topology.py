@@ -18,7 +18,7 @@ from kubesonar.model import Member, Network
 
 MIN_NODES, MAX_NODES = 2, 100
 PORT = 7473
-"""Where every member's responder and probe listener are."""
+"""Where every member's responder and probe listener are; on loopback the first of their ports."""
 
 HOSTS4, HOSTS6 = 16, 64
 """Prefix lengths of the network on the bridge."""
@@ -103,10 +103,10 @@ _SERVERS = (
 )
 # Ports that need no privileges: on loopback the lab may be an ordinary user's process.
 _LOOPBACK_SERVERS = (
-    Server("dns-1", Role.DNS, ("127.73.0.53",), 7453),
-    Server("dns-2", Role.DNS, ("127.73.0.54",), 7453),
-    Server("api", Role.API, ("127.73.0.64",), 7464),
-    Server("ingress", Role.INGRESS, ("127.73.0.80",), 7480),
+    Server("dns-1", Role.DNS, ("127.73.0.53",), 7353),
+    Server("dns-2", Role.DNS, ("127.73.0.54",), 7353),
+    Server("api", Role.API, ("127.73.0.64",), 7364),
+    Server("ingress", Role.INGRESS, ("127.73.0.80",), 7380),
 )
 
 
@@ -123,11 +123,14 @@ def _node(number: int, zone: str) -> Node:
 
 
 def _loopback_node(number: int, zone: str) -> Node:
+    """Ports differ as well, because each agent also looks at itself through 127.0.0.1."""
+    host = _member(number, zone, Network.HOST, f"127.73.{number}.1")
+    pod = _member(number, zone, Network.POD, f"127.73.{number}.2")
     return Node(
         name=f"node-{number}",
         zone=zone,
-        host=_member(number, zone, Network.HOST, f"127.73.{number}.1"),
-        pod=_member(number, zone, Network.POD, f"127.73.{number}.2"),
+        host=msgspec.structs.replace(host, port=PORT + 2 * number - 2),
+        pod=msgspec.structs.replace(pod, port=PORT + 2 * number - 1),
     )
 
 

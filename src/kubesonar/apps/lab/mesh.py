@@ -28,6 +28,7 @@ _DOMAIN = "cluster.local"
 _QUESTION = f"kubernetes.default.svc.{_DOMAIN} A"
 
 _EVERYWHERE = MemberOptions().bind
+_LOOPBACK = "127.0.0.1"  # where an agent looks at itself
 
 _SMALL = 15
 """Up to so many nodes each agent probes all it can and often; above, less, so that two cores carry a hundred."""
@@ -56,7 +57,7 @@ def agent_options(world: World, member: Member, targets: tuple[Target, ...]) -> 
             node=member.node,
             zone=member.zone,
             network=member.network,
-            bind=_EVERYWHERE if world.plan.namespaces else member.addresses,
+            bind=_EVERYWHERE if world.plan.namespaces else (*member.addresses, _LOOPBACK),
             port=member.port,
         ),
         roster=RosterOptions(file=str(world.directory.roster), poll=0.2),

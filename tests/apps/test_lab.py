@@ -1,0 +1,79 @@
+"""The lab as a person meets it: a verdict, an exit code, and sentences for what cannot be."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kubesonar.apps.lab.settling import AT_MOST, Settling
+from kubesonar.model import Finding, Health, Verdict
+from tests.lab.inside import needs_nft
+
+
+def kubesonar(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kubesonar", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def verdict(health: Health, *parts: str) -> Verdict:
+    findings = tuple(Finding(part, "node-1", "loss", None, 1.0, part) for part in parts)
+    return Verdict(health, "so", 0.0, findings)
+
+
+@pytest.mark.lab
+@needs_nft
+def test_a_fault_from_the_start_is_named_and_gives_exit_code_1(tmp_path: Path) -> None:
+    done = kubesonar("lab", "--nodes", "3", "--fault", "cut node-2", "--json", "--directory", str(tmp_path / "lab"))
+    assert done.returncode == 1, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["verdict"] == "bad"
+    assert [(finding["part"], finding["subject"]) for finding in answer["findings"]] == [("node", "node-2")]
+    assert not (tmp_path / "lab").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("lab", "--fault", "cut node-9"), 'node: got "node-9", expected one of node-1, node-2'),
+        (("lab", "--nodes", "1"), "2<=x<=100"),
+        (("lab", "fault", "--directory", "/nonexistent", "clear"), "no lab runs in /nonexistent"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_starts(arguments: tuple[str, ...], sentence: str) -> None:
+    done = kubesonar(*arguments)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+
+
+def test_the_help_shows_every_fault() -> None:
+    from kubesonar.lab.faults import VERBS
+
+    said = kubesonar("lab", "fault", "--help").stdout
+    assert all(verb.syntax in said for verb in VERBS)
+
+
+def test_a_verdict_stands_once_it_has_not_changed_for_a_while() -> None:
+    settling = Settling(0.0, quick=False)
+    assert not settling.settled(5.0, verdict(Health.BAD, "pair"))
+    assert not settling.settled(7.0, verdict(Health.BAD, "node"))
+    assert not settling.settled(9.0, verdict(Health.BAD, "node"))
+    assert settling.settled(10.0, verdict(Health.BAD, "node"))
+
+
+def test_good_is_believed_early_only_where_nothing_was_broken() -> None:
+    for quick in (True, False):
+        settling = Settling(0.0, quick=quick)
+        settling.settled(1.0, verdict(Health.GOOD))
+        assert settling.settled(8.0, verdict(Health.GOOD)) is quick
+        assert settling.settled(AT_MOST, verdict(Health.GOOD))
+
+
+def test_unknown_is_waited_out() -> None:
+    settling = Settling(0.0, quick=True)
+    settling.settled(0.5, verdict(Health.UNKNOWN))
+    assert not settling.settled(14.0, verdict(Health.UNKNOWN))
+    assert settling.settled(15.0, verdict(Health.UNKNOWN))
