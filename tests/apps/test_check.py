@@ -64,7 +64,7 @@ def test_json_has_the_documented_fields(tmp_path: Path, capsys: pytest.CaptureFi
     (finding,) = found["findings"]
     assert list(finding) == [*("part", "fault", "subject", "since", "confidence", "sentence", "evidence", "against")]
     assert (finding["part"], finding["fault"], finding["subject"]) == ("node", "cut", "node-3")
-    assert RFC3339.fullmatch(finding["since"]) and 0.9 < finding["confidence"] <= 1 and finding["evidence"]
+    assert RFC3339.fullmatch(finding["since"]) and 0.9 < finding["confidence"] < 1 and finding["evidence"]
     assert msgspec.json.decode(out, type=VerdictAnswer, strict=True).sentence == found["sentence"]
 
 

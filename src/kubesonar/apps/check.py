@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     else:
         show(console(request.color), verdict_view(verdict, clock))
     if request.svg:
-        write_svg(verdict_view(verdict, clock), request.svg, "kubesonar check")
+        write_svg(verdict_view(verdict, clock), request.svg)
     return EXIT_CODES.get(verdict.verdict, 2)
 
 

@@ -98,5 +98,5 @@ def _print(scene: Scene, request: Request) -> int:
     else:
         show(console(request.color), board)
     if request.svg:
-        write_svg(board, request.svg, "kubesonar map")
+        write_svg(board, request.svg)
     return 0 if scene.snapshots else 2

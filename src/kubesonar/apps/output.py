@@ -43,8 +43,8 @@ def write_json(document: bytes) -> None:
     sys.stdout.write(document.decode() + "\n")
 
 
-def write_svg(what: RenderableType, path: Path, title: str, width: int = _SVG_WIDTH) -> None:
+def write_svg(what: RenderableType, path: Path) -> None:
     """A picture of `what` as a terminal shows it, with whatever fonts the viewer has: it fetches nothing."""
-    paper = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    paper = Console(record=True, width=_SVG_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     paper.print(what)
-    path.write_text(_FONTS.sub("", paper.export_svg(title=title)), encoding="utf-8")
+    path.write_text(_FONTS.sub("", paper.export_svg(title="kubesonar")), encoding="utf-8")

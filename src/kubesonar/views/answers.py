@@ -15,7 +15,8 @@ Stamp = Callable[[float], str | None]
 
 
 class FindingAnswer(msgspec.Struct, frozen=True):
-    """As `model.Finding`, with `since` as a time stamp; null where the beginning is not known."""
+    """As `model.Finding`, with `since` as a time stamp; null where the beginning is not known. `confidence` is cut off
+    after three decimals, so that nothing becomes certain by rounding."""
 
     part: str
     fault: str
@@ -97,7 +98,7 @@ def _finding(finding: Finding, stamp: Stamp) -> FindingAnswer:
         fault=finding.fault,
         subject=finding.subject,
         since=None if finding.since is None else stamp(finding.since),
-        confidence=round(finding.confidence, 3),
+        confidence=int(1000 * finding.confidence) / 1000,
         sentence=finding.sentence,
         evidence=finding.evidence,
         against=finding.against,

@@ -23,7 +23,7 @@ class Board:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         above = headline(self._verdict)
-        taken = len(console.render_lines(above, options, pad=False)) + (4 if self._footer else 2)
+        taken = len(console.render_lines(above, options, pad=False)) + (3 if self._footer else 1)
         yield above
         if not self._matrices:
             return
