@@ -59,9 +59,9 @@ def test_the_help_shows_every_fault() -> None:
 def test_a_verdict_stands_once_it_has_not_changed_for_a_while() -> None:
     settling = Settling(0.0, quick=False)
     assert not settling.settled(5.0, verdict(Health.BAD, "pair"))
-    assert not settling.settled(7.0, verdict(Health.BAD, "node"))
-    assert not settling.settled(9.0, verdict(Health.BAD, "node"))
-    assert settling.settled(10.0, verdict(Health.BAD, "node"))
+    assert not settling.settled(10.0, verdict(Health.BAD, "node"))
+    assert not settling.settled(12.0, verdict(Health.BAD, "node"))
+    assert settling.settled(13.0, verdict(Health.BAD, "node"))
 
 
 def test_good_is_believed_early_only_where_nothing_was_broken() -> None:

@@ -10,6 +10,8 @@ _CALM = 3.0
 """Seconds for which it must not have changed."""
 _LEAST = 6.0
 """Seconds before which nothing is believed."""
+_LEAST_BROKEN = 11.0
+"""The same where something was broken: two rounds of the slowest probes (mesh.py), lest one fault hide another."""
 
 
 class Settling:
@@ -19,6 +21,7 @@ class Settling:
     def __init__(self, began: float, *, quick: bool) -> None:
         self._began = began
         self._quick = quick
+        self._least = _LEAST if quick else _LEAST_BROKEN
         self._said: tuple[str, ...] = ()
         self._since = began
 
@@ -30,4 +33,4 @@ class Settling:
         if now - self._began >= AT_MOST:
             return True
         believed = verdict.verdict is Health.BAD or (verdict.verdict is Health.GOOD and self._quick)
-        return believed and now - self._began >= _LEAST and now - self._since >= _CALM
+        return believed and now - self._began >= self._least and now - self._since >= _CALM
