@@ -37,6 +37,7 @@ class Answer:
         self._limits = limits
         self._streaming = streaming
         self._framed = False
+        self._keep_alive = False
         self._parser = httptools.HttpResponseParser(self)
 
     @property
@@ -52,7 +53,7 @@ class Answer:
     @property
     def reusable(self) -> bool:
         """Whether the connection may be asked again."""
-        return self.complete and bool(self._parser.should_keep_alive())
+        return self.complete and self._keep_alive
 
     def feed(self, data: bytes) -> None:
         """Takes what was read; empty at the end of the stream. Raises `Failed`."""
@@ -80,8 +81,9 @@ class Answer:
         self._framed = self._framed or name.lower() in (b"content-length", b"transfer-encoding")
 
     def on_headers_complete(self) -> None:
-        """Called by the parser."""
+        """Called by the parser, which knows of keeping alive only until the message is complete."""
         self.head = True
+        self._keep_alive = bool(self._parser.should_keep_alive())
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body, called by the parser."""

@@ -16,7 +16,6 @@ _HEADER = Layout("!BBHHH")  # type, code, checksum, identifier, sequence number
 _IP_HEADER = {4: 20, 6: 40}  # of the packet that an error quotes; ours has no options
 _DESTINATION = {4: slice(16, 20), 6: slice(24, 40)}
 _FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
-_TOO_BIG = {4: (3, 4), 6: (2, 0)}
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -79,7 +78,8 @@ def _quoted(family: int, kind: int, code: int, quote: bytes, identifier: int) ->
         return None
     words = _WORDS.get((family, kind), "") or _UNREACHABLE.get((family, code), "destination unreachable")
     destination = socket.inet_ntop(_FAMILY[family], quote[_DESTINATION[family]])
-    return Error(sequence, destination, (kind, code) == _TOO_BIG[family], words)
+    too_big = kind == 2 if family == 6 else (kind, code) == (3, 4)
+    return Error(sequence, destination, too_big, words)
 
 
 _WORDS = {

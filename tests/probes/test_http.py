@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kubesonar.model import Check, Fault, Kind, Network, Observation, Phase
+from kubesonar.model import Path as Way
+from kubesonar.probes.http import HttpOptions, HttpProbe
+from kubesonar.probes.source import Source
+from tests.net.certificates import Authority
+from tests.net.rig import run
+from tests.net.servers import OK, Script, asked, endless, saying, serving, silent
+
+SOURCE = Source("node-1", Network.POD)
+
+
+def _check(port: int, **fields: Any) -> Check:
+    base: dict[str, Any] = {"request": "http://service.test/x", "timeout": 5.0}
+    return Check("http", Kind.HTTP, Way.SERVICE, "t", "127.0.0.1", port, **base | fields)
+
+
+def _look(script: Script, times: int = 1, options: HttpOptions | None = None, **fields: Any) -> list[Observation]:
+    async def scenario() -> list[Observation]:
+        context = fields.pop("context", None)
+        async with serving(script, context=context) as port:
+            probe = HttpProbe(SOURCE, options or HttpOptions())
+            seen = [await probe(_check(port, **fields)) for _ in range(times)]
+            probe.close()
+            return seen
+
+    return run(scenario())
+
+
+def test_a_good_answer_phase_by_phase() -> None:
+    (seen,) = _look(saying(OK))
+    assert (seen.fault, seen.code, seen.received) == (None, 200, 1)
+    assert [span.phase for span in seen.phases] == [Phase.CONNECT, Phase.WRITE, Phase.FIRST_BYTE, Phase.BODY]
+    assert seen.kernel is not None
+    assert seen.rtt is not None
+
+
+def test_the_url_is_asked_of_the_address() -> None:
+    heard: list[bytes] = []
+
+    async def listen(reader: Any, writer: Any) -> None:
+        heard.append(await asked(reader))
+        writer.write(OK)
+
+    _look(listen)
+    assert heard[0].startswith(b"GET /x HTTP/1.1\r\nHost: service.test\r\n")
+
+
+@pytest.mark.parametrize(
+    ("status", "expect", "fault"),
+    [
+        (200, "", None),
+        (204, "", Fault.WRONG_ANSWER),
+        (204, "200-299", None),
+        (302, "200-299", Fault.WRONG_ANSWER),
+        (404, "404", None),
+        (503, "", Fault.WRONG_ANSWER),
+    ],
+)
+def test_the_status_is_judged(status: int, expect: str, fault: Fault | None) -> None:
+    answer = b"HTTP/1.1 %d X\r\nContent-Length: 0\r\nLocation: http://elsewhere/\r\n\r\n" % status
+    (seen,) = _look(saying(answer), expect=expect)
+    assert (seen.fault, seen.code, seen.received) == (fault, status, 1)
+    assert (str(status) in seen.detail) == (fault is not None)
+
+
+def test_over_tls_with_the_urls_host_as_name(tmp_path: Any) -> None:
+    authority = Authority(tmp_path)
+    fields: dict[str, Any] = {"context": authority.server("service.test"), "trust": str(authority.file)}
+    (seen,) = _look(saying(OK), request="https://service.test/", **fields)
+    assert (seen.fault, seen.code) == (None, 200)
+    assert [span.phase for span in seen.phases][:2] == [Phase.CONNECT, Phase.TLS]
+    (other,) = _look(saying(OK), request="https://other.test/", **fields)
+    assert (other.fault, other.code) == (Fault.TLS, None)
+    assert "for another name" in other.detail
+
+
+def test_kept_connections_over_tls_and_plain(tmp_path: Any) -> None:
+    authority = Authority(tmp_path)
+    options = HttpOptions(keep_alive=True)
+    secure: dict[str, Any] = {"context": authority.server("service.test"), "trust": str(authority.file)}
+    kinds: list[dict[str, Any]] = [{}, {"request": "https://service.test/", **secure}]
+    for fields in kinds:
+        first, second = _look(saying(OK, stay=True), 2, options, **fields)
+        assert (first.fault, second.fault) == (None, None)
+        assert first.source_port == second.source_port
+        assert [span.phase for span in second.phases] == [Phase.WRITE, Phase.FIRST_BYTE, Phase.BODY]
+        assert second.rtt is not None
+
+
+@pytest.mark.parametrize(
+    ("script", "fault"),
+    [
+        (silent, Fault.TIMEOUT),
+        (saying(b""), Fault.RESET),
+        (saying(b"\0" * 100), Fault.WRONG_ANSWER),
+        (endless(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n" * 1000), Fault.WRONG_ANSWER),
+        (endless(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", b"", 1), Fault.TIMEOUT),
+    ],
+)
+def test_a_hostile_server_is_data(script: Script, fault: Fault) -> None:
+    (seen,) = _look(script, timeout=0.3)
+    assert seen.fault is fault
+    assert seen.detail
+
+
+def test_a_gigabyte_is_not_read() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n"
+    (seen,) = _look(endless(answer, bytes(65_536)))
+    assert (seen.fault, seen.code) == (None, 200)
+
+
+@pytest.mark.parametrize("fields", [{"request": "gopher://x/"}, {"expect": "good"}, {"request": "http://a/\r\nX: y"}])
+def test_what_cannot_be_asked_says_why(fields: dict[str, Any]) -> None:
+    (seen,) = _look(silent, **fields)
+    assert (seen.fault, seen.sent) == (Fault.OTHER, 0)
+    assert "not" in seen.detail

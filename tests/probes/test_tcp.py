@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from kubesonar.model import Check, Clock, Fault, Health, Kind, Network, Observation, Phase
+from kubesonar.model import Path as Way
+from kubesonar.probes.source import Source
+from kubesonar.probes.tcp import TcpOptions, TcpProbe
+from tests.net.rig import run
+from tests.net.servers import serving, silent
+
+SOURCE = Source("node-1", Network.POD)
+
+
+def _check(address: str, port: int) -> Check:
+    return Check("tcp", Kind.TCP, Way.POD, "node-2", address, port)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("reset", [False, True])
+def test_an_accepted_connection(host: str, reset: bool) -> None:
+    async def scenario() -> Observation:
+        async with serving(silent, host) as port:
+            return await TcpProbe(SOURCE, TcpOptions(reset=reset))(_check(host, port))
+
+    seen = run(scenario())
+    assert seen.health is Health.GOOD
+    assert (seen.address, seen.family, seen.sent, seen.received) == (host, 4 if host == "127.0.0.1" else 6, 1, 1)
+    assert seen.rtt is not None
+    assert seen.kernel is not None
+    assert seen.rtt.clock is Clock.KERNEL
+    assert seen.rtt.best == seen.kernel.rtt > 0
+    assert [span.phase for span in seen.phases] == [Phase.CONNECT]
+    assert seen.source_port
+
+
+def test_a_refused_one() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        seen = run(TcpProbe(SOURCE, TcpOptions())(_check(*closed.getsockname())))
+    assert (seen.fault, seen.received, seen.rtt, seen.phases) == (Fault.REFUSED, 0, None, ())
+    assert seen.source_port
+
+
+def test_a_name_is_looked_up_first() -> None:
+    async def scenario() -> Observation:
+        async with serving(silent) as port:
+            return await TcpProbe(SOURCE, TcpOptions())(_check("localhost", port))
+
+    seen = run(scenario())
+    assert seen.address in ("127.0.0.1", "::1")
+    assert seen.phases[0].phase is Phase.DNS
+
+
+def test_a_name_that_is_none() -> None:
+    seen = run(TcpProbe(SOURCE, TcpOptions())(_check("no such host", 80)))
+    assert (seen.fault, seen.address) == (Fault.UNRESOLVED, "")
