@@ -15,7 +15,7 @@ from kubesonar.apps.gather import Access, Gathered, gather
 from kubesonar.apps.sources import Source, sources_of
 from kubesonar.config import ConfigError
 from kubesonar.model import SCHEMA, Member, Roster, Snapshot
-from tests.apps.listening import Answering, answer, answers, bound, on_sockets, on_tcp
+from tests.apps.listening import Answering, answer, answers, bound, on_sockets, on_tcp, snapshots
 from tests.core.mesh import Mesh
 
 
@@ -170,3 +170,31 @@ def test_what_is_no_source_is_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(ConfigError, match=r'^source: got ".*", expected ') as refused:
         sources_of([text])
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"at": 1e300}, "a time"),
+        ({"started": -1.0}, "a time"),
+        ({"troubles": [{"since": 1.0, "until": 1e308, "cause": "x"}]}, "a time"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(changes: dict[str, object], expected: str) -> None:
+    reason = why(answer(encoded(lone(), **changes)))
+    assert reason == f"its snapshot is malformed: {expected} is out of range"
+
+
+@pytest.mark.parametrize(
+    "trial", [{"sent": -5}, {"received": -9}, {"at": -1e308}, {"rate": 1e308}, {"rtt": -1.0}, {"number": 10**18}]
+)
+def test_one_trial_that_cannot_be_is_enough_to_refuse_a_snapshot(trial: dict[str, float]) -> None:
+    told = snapshots(Mesh(nodes=2))["node-1-pod"]
+    assert isinstance(told, Snapshot)
+    first, *rest = told.edges
+    worse = msgspec.structs.replace(first.trials[0], **trial)
+    sick = msgspec.structs.replace(first, trials=(worse, *first.trials[1:]))
+    found = why(
+        answer(msgspec.json.encode(msgspec.structs.replace(told, edges=(sick, *rest)))), Access(everybody=False)
+    )
+    assert found == "its snapshot is malformed: a trial is out of range"

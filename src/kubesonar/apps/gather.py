@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from kubesonar.apps.plausible import absurd
 from kubesonar.apps.sources import Source, others, owner
 from kubesonar.model import SCHEMA, Snapshot, clip
 from kubesonar.net.fetch import Fetched, Fetcher
@@ -82,6 +83,8 @@ def read(fetched: Fetched, source: Source) -> Snapshot | str:
         return _unreadable(fetched.body, error)
     if snapshot.schema != SCHEMA:
         return _other_schema(snapshot.schema)
+    if number := absurd(snapshot):
+        return f"its snapshot is malformed: {number} is out of range"
     if source.name and snapshot.member.name != source.name:
         return f"somebody else answers: {clip(snapshot.member.name, _REASON_LIMIT // 2)}"
     return snapshot
