@@ -22,6 +22,10 @@ from kubesonar.net.icmp import Pinger
 
 async def main():
     pinger = Pinger()
+    for address in ("127.0.0.1", "::1"):  # the kernel begins to stamp some time after it was asked to
+        with Deadline(5) as deadline:
+            await pinger.ping(address, deadline)
+    await asyncio.sleep(0.05)
     for address in ("127.0.0.1", "::1", "198.51.100.1", "{SILENT}"):
         with Deadline(0.3) as deadline:
             echo = await pinger.ping(address, deadline)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from array import array
 from struct import Struct as Layout
@@ -48,7 +49,7 @@ class IcmpSocket:
             self._sequence = self._sequence + 1 & 0xFFFF
             if self._sequence not in self.pending:
                 return self._sequence
-        raise BlockingIOError(11, "every sequence number waits for an answer")
+        raise BlockingIOError(errno.EAGAIN, "every sequence number waits for an answer")
 
     def restamp(self) -> None:
         """Numbers what is sent from 0 again: after a failed send one cannot know whether the kernel counted it."""

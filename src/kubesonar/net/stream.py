@@ -18,9 +18,10 @@ from struct import pack
 from typing import Final, Protocol, TypeVar
 
 from kubesonar.model import Fault, Kernel
-from kubesonar.net.deadline import Deadline, Failed, wake
+from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.faults import fault_of
 from kubesonar.net.tcpinfo import tcp_info
+from kubesonar.net.watch import Watch, Watched
 
 UNIX = "unix:"
 """Begins an address that is the path of a Unix socket."""
@@ -62,6 +63,8 @@ class Stream:
         self.kernel: Kernel | None = None
         self.source_port = 0
         self._sock: socket.socket | None = None
+        self._watch: Watch | None = None
+        self._watched = Watched()
         self._asked = False
 
     async def connect(self, address: str, port: int, deadline: Deadline) -> None:
@@ -69,13 +72,15 @@ class Stream:
         an address that is neither, because looking up a name here would block the loop."""
         family, where = _endpoint(address, port)
         try:
+            self._watch = Watch.of(deadline.loop)
             sock = self._sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             number = sock.connect_ex(where)
+            self._watched = self._watch.add(sock.fileno())
         except OSError as error:
             raise Failed(*fault_of(error)) from None
         try:
             if number == errno.EINPROGRESS:
-                ready = await self._ready(sock, deadline, writing=True)
+                ready = await self._watched.turn(deadline)
                 number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if not ready and not number and not _connected(sock):
                     raise deadline.passed("connecting")
@@ -102,10 +107,10 @@ class Stream:
     async def write(self, data: bytes, deadline: Deadline) -> None:
         """Sends all of `data`."""
         send = self._open.send
-        sent = await self._attempt(lambda: send(data), deadline, "sending", writing=True)
+        sent = await self._attempt(lambda: send(data), deadline, "sending")
         while sent < len(data):
             rest = memoryview(data)[sent:]
-            sent += await self._attempt(lambda rest=rest: send(rest), deadline, "sending", writing=True)  # type: ignore[misc]
+            sent += await self._attempt(lambda rest=rest: send(rest), deadline, "sending")  # type: ignore[misc]
         self._asked = True
 
     async def read(self, limit: int, deadline: Deadline) -> bytes:
@@ -113,7 +118,7 @@ class Stream:
         sock = self._open
         if self._asked:  # what was just asked is not answered yet: save the call that would only say so
             self._asked = False
-            await self._ready(sock, deadline, writing=False)
+            await self._watched.turn(deadline)
         return await self._attempt(lambda: sock.recv(limit), deadline, "waiting for data")
 
     def stale(self) -> bool:
@@ -139,6 +144,8 @@ class Stream:
     def close(self) -> None:
         """Ends the connection with FIN."""
         if self._sock is not None:
+            if self._watch is not None:
+                self._watch.drop(self._sock.fileno())
             self._sock.close()
             self._sock = None
 
@@ -155,38 +162,21 @@ class Stream:
             raise Failed(Fault.RESET, "the connection is closed")
         return self._sock
 
-    async def _attempt(
-        self, operation: Callable[[], Result], deadline: Deadline, doing: str, writing: bool = False
-    ) -> Result:
+    async def _attempt(self, operation: Callable[[], Result], deadline: Deadline, doing: str) -> Result:
         """Tries until it works, and once more after the deadline, for what came while we were kept from running."""
         alive = True
         while True:
             try:
                 return operation()
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
-                blocked = writing if isinstance(error, BlockingIOError) else isinstance(error, ssl.SSLWantWriteError)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                pass  # the watch tells of either
             except ssl.SSLError as error:
                 raise Failed(Fault.TLS, _tls_words(error)) from None
             except OSError as error:
                 raise Failed(*fault_of(error)) from None
             if not alive:
                 raise deadline.passed(doing)
-            alive = await self._ready(self._open, deadline, blocked)
-
-    async def _ready(self, sock: socket.socket, deadline: Deadline, writing: bool) -> bool:
-        """Waits until the socket may be read or written; False where the deadline came first."""
-        waiter, number, loop = deadline.wait(), sock.fileno(), deadline.loop
-        if writing:
-            loop.add_writer(number, wake, waiter)
-        else:
-            loop.add_reader(number, wake, waiter)
-        try:
-            return await waiter
-        finally:
-            if writing:
-                loop.remove_writer(number)
-            else:
-                loop.remove_reader(number)
+            alive = await self._watched.turn(deadline)
 
 
 def _endpoint(address: str, port: int) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
