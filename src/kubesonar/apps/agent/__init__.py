@@ -1,0 +1,35 @@
+"""`kubesonar agent`: one on every node, probing the others and everything that a workload depends on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+
+import uvloop
+
+from kubesonar.apps.agent.agent import Agent
+from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.config import ConfigError, from_command_line
+from kubesonar.runtime import logs
+
+SUMMARY = "Probes the other members of the mesh and everything a workload depends on, and tells what it saw."
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs until SIGTERM or SIGINT; 0 after an orderly end, 2 when the configuration cannot be used."""
+    loaded = from_command_line(AgentOptions, argv, os.environ, program="kubesonar agent", summary=SUMMARY)
+    return run(loaded.tree)
+
+
+def run(options: AgentOptions) -> int:
+    """As `main`, with options already read."""
+    logs.set_up(options.log)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(Agent(options).run())
+    except ConfigError as error:
+        sys.stderr.write(f"kubesonar agent: {error}\n")
+        return 2
+    return 0

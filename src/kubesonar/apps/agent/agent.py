@@ -1,0 +1,175 @@
+"""An agent: the rooms put together, begun in order and left in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Iterable
+
+from kubesonar import __version__
+from kubesonar.api.agent import agent_app
+from kubesonar.apps.agent.mesh import Mesh
+from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.apps.agent.tools import Tools
+from kubesonar.config import ConfigError
+from kubesonar.core.counts import ProbeCounts
+from kubesonar.core.ledger import Ledger
+from kubesonar.core.selfhealth import SelfHealth
+from kubesonar.discovery.static import StaticRoster
+from kubesonar.model import Member, Observation, Roster, Snapshot
+from kubesonar.net.clock import SystemClock
+from kubesonar.runtime import selfwatch
+from kubesonar.runtime.supervise import Crew
+from kubesonar.views.metrics import AgentMetrics, Facts
+from kubesonar.web import Anonymous, BearerToken, Listener, ListenOptions, Server
+
+_LOG = logging.getLogger("kubesonar.agent")
+_HOUSEKEEPING = 1.0
+_RETAIN = 30
+"""Beats of housekeeping between two looks for edges to forget."""
+
+
+class Agent:
+    """Everything of one agent; `run` is its life. Also what its API shows (`api.agent.Shown`)."""
+
+    def __init__(self, options: AgentOptions) -> None:
+        self._options = options
+        self._clock = SystemClock()
+        self._ledger = Ledger(_myself(options, self._clock.wall()), self._clock.wall(), options.ledger)
+        self._counts = ProbeCounts()
+        self._ledger.register(self._counts)
+        self._metrics = AgentMetrics(options.metrics)
+        self._crew = Crew()
+        self._state = "starting"
+        self._worst_lag = 0.0
+
+    async def run(self) -> None:
+        """Serves and probes until SIGTERM or SIGINT, then leaves in order. Raises ConfigError before it has begun when
+        an address, a key or a token cannot be used."""
+        leave = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, leave.set)
+        options = self._options
+        self._tools = Tools(options, self._ledger.member, self._clock, self._ledger.add)
+        try:
+            self._mesh = Mesh(
+                self._ledger,
+                self._tools.probes,
+                SelfHealth(options.health),
+                self._crew,
+                self._clock,
+                options.schedule,
+                options.plan,
+                options.targets,
+            )
+            server = Server(self._listeners())
+            await server.start()
+            try:
+                await self._live(leave)
+            finally:
+                await server.stop(1.0)
+        finally:
+            await self._crew.stop()
+            self._tools.close()
+        _LOG.info("left")
+
+    def snapshot(self) -> Snapshot:
+        """All that is known now, with trials."""
+        return self._ledger.snapshot(self._clock.wall())
+
+    def latest(self) -> Iterable[Observation]:
+        """The latest observation of every edge."""
+        return self._ledger.latest()
+
+    def metrics(self, *, openmetrics: bool) -> bytes:
+        """The metrics, in one of the two text formats."""
+        facts = selfwatch.process()
+        dropped = {"edges": self._ledger.dropped, "probes": self._mesh.skipped, "crashes": self._crew.crashes}
+        lag, self._worst_lag = self._worst_lag, 0.0
+        return self._metrics.render(
+            self._ledger.snapshot(self._clock.wall(), trials=False),
+            self._counts,
+            Facts(__version__, facts.resident, facts.cpu, lag, self._mesh.troubles, dropped | self._tools.dropped()),
+            openmetrics=openmetrics,
+        )
+
+    def ready(self) -> str:
+        """Why not: it starts, or it leaves."""
+        return self._state
+
+    async def _live(self, leave: asyncio.Event) -> None:
+        options = self._options
+        self._crew.keep("housekeeping", self._keep_house)
+        self._crew.keep("selfwatch", lambda: selfwatch.watch(self._clock, self._lag, self._mesh.throttled))
+        if options.roster.file:
+            self._crew.keep("roster", StaticRoster(options.roster, self._roster_changed).watch)
+        else:
+            self._roster_changed(Roster("none", ()))
+        _LOG.info("serving", extra={"member": self._ledger.member.name, "port": options.member.port})
+        await leave.wait()
+        self._state = "leaving"
+        self._mesh.stop()
+        _LOG.info("leaving: probing has stopped, others are still answered", extra={"grace": options.shutdown.grace})
+        await asyncio.sleep(options.shutdown.grace)
+
+    def _roster_changed(self, roster: Roster) -> None:
+        self._tools.roster_changed(roster)
+        self._mesh.roster_changed(roster)
+        if self._state == "starting" and not roster.stale:
+            self._state = ""
+
+    def _lag(self, late: float) -> None:
+        self._worst_lag = max(self._worst_lag, late)
+        self._mesh.lag(late)
+
+    async def _keep_house(self) -> None:
+        beats = 0
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING)
+            beats += 1
+            self._mesh.calm()
+            self._tools.refresh_keys()
+            if beats % _RETAIN == 0:
+                self._mesh.forget()
+
+    def _listeners(self) -> list[Listener]:
+        options = self._options
+        authenticator = BearerToken(options.api.token_file) if options.api.token_file else Anonymous()
+        app = agent_app(self, authenticator)
+        own = [
+            ListenOptions(address=f"{_bracketed(host)}:{options.member.port}") for host in _usable(options.member.bind)
+        ]
+        return [Listener(listen, app, options.api.limits) for listen in (*own, *options.api.listen)]
+
+
+def _myself(options: AgentOptions, now: float) -> Member:
+    me = options.member
+    name = me.name or socket.gethostname()
+    return Member(
+        name=name,
+        node=me.node or name,
+        addresses=(),
+        port=me.port,
+        network=me.network,
+        zone=me.zone,
+        epoch=int(now * 1000),
+    )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _usable(addresses: Iterable[str]) -> list[str]:
+    """Leaves out "::" where the kernel has no IPv6: a default must not keep an agent from starting."""
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
+    except OSError:
+        addresses = [address for address in addresses if address != "::"]
+    usable = list(addresses)
+    if not usable:
+        raise ConfigError("member.bind: this machine has no IPv6, expected an IPv4 address")
+    return usable

@@ -1,0 +1,107 @@
+"""Everything an agent can be told: the rooms' options, assembled into one tree."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from kubesonar.core.ledger import LedgerOptions
+from kubesonar.core.plan import PlanOptions, Target
+from kubesonar.core.schedule import ScheduleOptions
+from kubesonar.core.selfhealth import SelfHealthOptions
+from kubesonar.discovery.static import RosterOptions
+from kubesonar.model import Network, Seconds
+from kubesonar.probes.dns import DnsOptions
+from kubesonar.probes.http import HttpOptions
+from kubesonar.probes.icmp import IcmpOptions
+from kubesonar.probes.mtu import MtuOptions
+from kubesonar.probes.tcp import TcpOptions
+from kubesonar.probes.tls import TlsOptions
+from kubesonar.probes.udp import UdpOptions
+from kubesonar.runtime.logs import LogOptions
+from kubesonar.views.metrics import MetricsOptions
+from kubesonar.web import LimitOptions, ListenOptions
+
+PORT = 7473
+"""Where an agent's responder (UDP) and its HTTP listener (TCP) are, unless it is told otherwise."""
+
+
+class MemberOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who this agent is. What the roster says of a member of this name goes before."""
+
+    name: Annotated[
+        str, msgspec.Meta(max_length=253, description="This member's name in the roster; empty: the host name.")
+    ] = ""
+    node: Annotated[str, msgspec.Meta(max_length=253, description="The node it runs on; empty: its name.")] = ""
+    zone: Annotated[str, msgspec.Meta(max_length=253, description="The zone of that node.")] = ""
+    network: Annotated[Network, msgspec.Meta(description="The network it lives in: pod or host.")] = Network.POD
+    bind: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(min_length=1, max_length=16, description="Addresses on which it answers others, UDP and TCP."),
+    ] = ("0.0.0.0", "::")
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535, description="Port on which it answers others.")] = PORT
+
+
+class KeyOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The keys that sign datagrams between members."""
+
+    file: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=4096,
+            description="File of lines `ID KEY`; the first signs, all are accepted; read again when it changes. "
+            "Empty: datagrams carry a checksum only.",
+        ),
+    ] = ""
+
+
+class ApiOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The HTTP API: always on the member's own port, and on these addresses too."""
+
+    listen: Annotated[
+        tuple[ListenOptions, ...], msgspec.Meta(max_length=16, description="Further listeners, as Unix sockets.")
+    ] = ()
+    token_file: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=4096,
+            description="File of bearer tokens, one a line, that reads need; read again when it changes. Empty: none.",
+        ),
+    ] = ""
+    limits: LimitOptions = LimitOptions()
+
+
+class ShutdownOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How an agent leaves."""
+
+    grace: Annotated[
+        Seconds,
+        msgspec.Meta(ge=0, le=300, description="After SIGTERM it stops probing and answers others for this long."),
+    ] = 5.0
+
+
+class AgentOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The configuration of `kubesonar agent`."""
+
+    member: MemberOptions = MemberOptions()
+    roster: RosterOptions = RosterOptions()
+    schedule: ScheduleOptions = ScheduleOptions()
+    plan: PlanOptions = PlanOptions()
+    targets: Annotated[
+        tuple[Target, ...], msgspec.Meta(max_length=1000, description="Plain targets that this agent checks too.")
+    ] = ()
+    udp: UdpOptions = UdpOptions()
+    mtu: MtuOptions = MtuOptions()
+    tcp: TcpOptions = TcpOptions()
+    tls: TlsOptions = TlsOptions()
+    http: HttpOptions = HttpOptions()
+    icmp: IcmpOptions = IcmpOptions()
+    dns: DnsOptions = DnsOptions()
+    keys: KeyOptions = KeyOptions()
+    ledger: LedgerOptions = LedgerOptions()
+    health: SelfHealthOptions = SelfHealthOptions()
+    api: ApiOptions = ApiOptions()
+    metrics: MetricsOptions = MetricsOptions()
+    log: LogOptions = LogOptions()
+    shutdown: ShutdownOptions = ShutdownOptions()

@@ -1,0 +1,114 @@
+"""What an agent probes and answers with: keys, engines, the responder, and the table of probes."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+
+from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.config import ConfigError
+from kubesonar.core import wire
+from kubesonar.core.wire import Keyring, Sender
+from kubesonar.model import Kind, Member, Observation, Roster
+from kubesonar.net.arrivals import TrainRecord
+from kubesonar.net.clock import Clock
+from kubesonar.net.datagram import DatagramEngine
+from kubesonar.net.icmp import Pinger
+from kubesonar.net.keys import KeyFile
+from kubesonar.net.responder import UdpResponder
+from kubesonar.probes.dns import DnsProbe
+from kubesonar.probes.http import HttpProbe
+from kubesonar.probes.icmp import IcmpProbe
+from kubesonar.probes.mtu import MtuProbe
+from kubesonar.probes.source import Probe, Source
+from kubesonar.probes.tcp import TcpProbe
+from kubesonar.probes.tls import TlsProbe
+from kubesonar.probes.udp import UdpProbe, responder_observation
+
+_LOG = logging.getLogger("kubesonar.agent")
+
+
+class Tools:
+    """Opens everything that probes; `probes` is the table by kind. Raises ConfigError when a key file or an address
+    cannot be used. To be made on the running loop; `close` it."""
+
+    def __init__(self, options: AgentOptions, me: Member, clock: Clock, observe: Callable[[Observation], None]) -> None:
+        self._source = Source(me.name, me.network)
+        self._observe = observe
+        self._names: dict[bytes, str] = {}
+        self._keys = _keys(options.keys.file)
+        identity = wire.identity(me.name)
+        sender = Sender(identity, me.epoch)
+        udp = options.udp
+        self._trains = DatagramEngine(sender, self._ring, ports=udp.ports, rebind=udp.rebind, speak=udp.speak)
+        self._whole = DatagramEngine(sender, self._ring, ports=2, speak=udp.speak, whole=True)
+        self._pinger = Pinger()
+        self._responder = _responder(options, identity, self._ring, self._train_arrived)
+        source = self._source
+        self._http = HttpProbe(source, options.http)
+        self._dns = DnsProbe(source, options.dns, clock, random.SystemRandom())
+        self.probes: Mapping[Kind, Probe] = {
+            Kind.UDP: UdpProbe(source, self._trains, udp, base=int(clock.wall())),
+            Kind.MTU: MtuProbe(source, self._whole, options.mtu),
+            Kind.TCP: TcpProbe(source, options.tcp),
+            Kind.TLS: TlsProbe(source, options.tls),
+            Kind.HTTP: self._http,
+            Kind.ICMP: IcmpProbe(source, self._pinger, options.icmp),
+            Kind.DNS: self._dns,
+        }
+
+    def roster_changed(self, roster: Roster) -> None:
+        """Learns the names of those who may ask our responder."""
+        self._names = {wire.identity(member.name): member.name for member in roster.members}
+
+    def refresh_keys(self) -> None:
+        """Takes over a changed key file."""
+        complaint = self._keys.refresh() if self._keys else None
+        if complaint:
+            _LOG.warning(complaint)
+
+    def dropped(self) -> dict[str, int]:
+        """Datagrams that the responder did not answer and answers that the engines did not take, in few words."""
+        asked, answers = self._responder.counters, self._trains.counters + self._whole.counters
+        return {
+            "requests": sum(count for what, count in asked.items() if what not in ("received", "answered", "held")),
+            "answers": sum(answers.values()),
+        }
+
+    def close(self) -> None:
+        """Closes every socket."""
+        self._responder.close()
+        for engine in (self._trains, self._whole):
+            engine.close()
+        for closable in (self._pinger, self._http, self._dns):
+            closable.close()
+
+    def _ring(self) -> Keyring:
+        return self._keys.ring if self._keys else _UNKEYED
+
+    def _train_arrived(self, record: TrainRecord) -> None:
+        observation = responder_observation(record, self._source, self._names)
+        if observation.check.target != self._source.name:  # the train to our own loopback is the source's affair
+            self._observe(observation)
+
+
+_UNKEYED = Keyring()
+
+
+def _keys(path: str) -> KeyFile | None:
+    try:
+        return KeyFile(path) if path else None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"keys.file: {path} cannot be used: {error}") from error
+
+
+def _responder(
+    options: AgentOptions, identity: bytes, ring: Callable[[], Keyring], publish: Callable[[TrainRecord], None]
+) -> UdpResponder:
+    me = options.member
+    try:
+        return UdpResponder(me.bind, me.port, source=identity, ring=ring, publish=publish, speak=options.udp.speak)
+    except OSError as error:
+        where = f"member.bind, member.port: cannot answer on UDP port {me.port} of {', '.join(me.bind)}"
+        raise ConfigError(f"{where}: {error.strerror}") from error

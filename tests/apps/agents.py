@@ -1,0 +1,124 @@
+"""Real agents as processes on loopback, for tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from kubesonar.model import Snapshot
+
+Value = TypeVar("Value")
+
+FAST = {kind: {"period": 0.2, "timeout": 2.0} for kind in ("udp", "tcp", "http", "icmp", "mtu")}
+
+
+def until(look: Callable[[], Value | None], seconds: float = 30.0) -> Value:
+    """The first value that is something, looked for again and again."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = look()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not seen within {seconds} s: {look}")
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    """A port that is free by TCP and UDP just now."""
+    while True:
+        with socket.socket() as stream, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
+            stream.bind(("127.0.0.1", 0))
+            port: int = stream.getsockname()[1]
+            try:
+                datagram.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+class RunningAgent:
+    """One agent process with a configuration of its own in `folder`."""
+
+    def __init__(self, folder: Path, name: str, **tree: Any) -> None:
+        self.name = name
+        self.port = tree["member"]["port"]
+        config = folder / f"{name}.json"
+        config.write_text(json.dumps(tree))
+        self.log = folder / f"{name}.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "kubesonar", "agent", "--config", str(config)],
+                stderr=log,
+                env={key: value for key, value in os.environ.items() if not key.startswith("KUBESONAR_")},
+            )
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+        """Status and body."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path, headers=dict(headers or {}))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def status(self, path: str) -> int:
+        """The status alone; 0 while nobody listens."""
+        try:
+            return self.get(path)[0]
+        except OSError:
+            return 0
+
+    def snapshot(self) -> Snapshot:
+        """What it knows."""
+        return msgspec.json.decode(self.get("/api/v1/snapshot")[1], type=Snapshot)
+
+    def stop(self) -> int:
+        """Ends it by SIGTERM; its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def __enter__(self) -> RunningAgent:
+        until(lambda: self.status("/readyz") == 200 or self.process.poll() is not None)
+        assert self.process.poll() is None, self.log.read_text()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def members(folder: Path, ports: Mapping[str, int], **states: str) -> Path:
+    """A members file on loopback: a node, and a port, for each."""
+    file = folder / "members.json"
+    entries = [
+        {"name": name, "node": name, "addresses": ["127.0.0.1"], "port": port, "state": states.get(name, "serving")}
+        for name, port in ports.items()
+    ]
+    part = folder / "members.part"
+    part.write_text(json.dumps({"version": 1, "members": entries}))
+    part.rename(file)
+    return file
+
+
+def tree(name: str, port: int, roster: Path, **more: Any) -> dict[str, Any]:
+    """The configuration of a fast agent on loopback."""
+    return {
+        "member": {"name": name, "port": port, "bind": ["127.0.0.1"]},
+        "roster": {"file": str(roster), "poll": 0.1},
+        "plan": {"families": [4], **FAST},
+        "shutdown": {"grace": 0.2},
+        **more,
+    }
