@@ -1,7 +1,7 @@
-"""How many megabytes an agent is, with 10, 100 and 1,000 targets after 10,000 probes, and whether it grows over a million.
+"""How many megabytes an agent is: 10, 100 and 1,000 targets after 10,000 probes, and whether a million make it grow.
 
-One real agent process probes members on 127.0.0.0/8 that one responder process answers. RSS counts pages shared with other
-processes in full, PSS by share (proc(5), smaps_rollup). Writes bench/results/memory.md.
+One real agent process probes members on 127.0.0.0/8 that one responder process answers. RSS counts pages shared with
+other processes in full, PSS by share (proc(5), smaps_rollup). Writes bench/results/memory.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ def address(number: int) -> str:
 
 def write(folder: Path, targets: int, periods: dict[str, float]) -> None:
     members = [{"name": "me", "node": "me", "addresses": ["127.0.0.1"], "port": PORT}]
-    members += [{"name": f"m{i}", "node": f"n{i}", "addresses": [address(i)], "port": PEER_PORT} for i in range(targets)]
+    members += [
+        {"name": f"m{i}", "node": f"n{i}", "addresses": [address(i)], "port": PEER_PORT} for i in range(targets)
+    ]
     (folder / "members.json").write_text(json.dumps({"version": 1, "members": members}))
     off = {kind: {"period": periods.get(kind, 0), "timeout": 2} for kind in ("udp", "tcp", "http", "icmp", "mtu")}
     common = {"log": {"level": "warning"}}
@@ -99,7 +101,7 @@ def sizes() -> list[str]:
     for targets in (10, 100, 1000):
         # Ten thousand probes of all kinds in about a minute, whatever the number of targets.
         period = targets * 4 / 200
-        with Run(targets, {kind: period for kind in ("udp", "tcp", "http", "icmp")}) as run:
+        with Run(targets, dict.fromkeys(("udp", "tcp", "http", "icmp"), period)) as run:
             run.until("kubesonar_probes_total", 10_000)
             rss, pss = memory(run.agent.pid)
             rows.append(f"| {targets:,} | {rss:.1f} | {pss:.1f} |")
@@ -123,14 +125,16 @@ def imports() -> list[str]:
         ("python", ""),
         ("asyncio, ssl", "import asyncio, ssl"),
         ("uvloop, httptools, msgspec", "import asyncio, ssl, uvloop, httptools, msgspec"),
-        ("uvicorn", "import asyncio, ssl, uvloop, httptools, msgspec, uvicorn"),
+        ("kubesonar.web, kubesonar.config", "import kubesonar.web, kubesonar.config, uvloop"),
         ("kubesonar.apps.agent", "import kubesonar.apps.agent"),
     ]
     rows = []
     for name, code in steps:
         read = "\nprint(open('/proc/self/smaps_rollup').read())"
         rollup = subprocess.run([sys.executable, "-c", code + read], capture_output=True, text=True, check=True).stdout
-        rows.append(f"| {name} | {int(re.search(r'Rss:\s+(\d+)', rollup)[1]) / 1024:.1f} |")  # type: ignore[index]
+        resident = re.search(r"Rss:\s+(\d+)", rollup)
+        assert resident is not None
+        rows.append(f"| {name} | {int(resident[1]) / 1024:.1f} |")
     return rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubesonar.core.fold import Counters, Histograms
 from kubesonar.model import Kind, Observation, Side
 
-RTT_BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25)
+RTT_BOUNDS = (0.0001, 0.0005, 0.001, 0.005, 0.025, 0.25)
 """Upper bounds of the round trip histogram in seconds: within a rack, a zone, a region, between regions, and ill."""
 
 

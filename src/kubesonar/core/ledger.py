@@ -146,7 +146,10 @@ class Ledger:
             surplus -= 1
 
     def _edge(self, kept: _Kept, now: float, with_trials: bool) -> Edge:
-        trials = [Trial(*fields, _FAULTS[code]) for *fields, code in _TRIAL.iter_unpack(kept.trials)]
+        trials = [
+            Trial(at, number, sent, received, seen, rtt, rate, _FAULTS[code])
+            for at, number, sent, received, seen, rtt, rate, code in _TRIAL.iter_unpack(kept.trials)
+        ]
         return Edge(
             latest=kept.latest,
             short=window(trials, now, self._options.short),
