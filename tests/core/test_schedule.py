@@ -1,5 +1,6 @@
 from collections import Counter
 
+from kubesonar.core.ring import place
 from kubesonar.core.schedule import Schedule, ScheduleOptions
 from kubesonar.model import Check, Kind, Path
 
@@ -62,3 +63,12 @@ def test_without_checks_nothing_is_due() -> None:
     schedule = Schedule("me", ScheduleOptions())
     assert schedule.step(0.0, []) == []
     assert schedule.due is None
+
+
+def test_a_check_that_is_due_exactly_now_is_launched_once() -> None:
+    for number in range(200):
+        schedule, one = Schedule("me", ScheduleOptions()), check(f"c{number}", period=0.1)
+        exactly = place(f"me {one.id}") / 2**64 * 0.1 + 0.1 * 10_000_000
+        schedule.step(exactly - 0.05, [one])
+        launched = [c.id for now in (exactly, exactly + 0.01) for c in schedule.step(now)]
+        assert launched == [one.id]

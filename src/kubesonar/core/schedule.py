@@ -75,6 +75,7 @@ class Schedule:
 
     def _next(self, check: Check, now: float) -> float:
         """The first time after `now` that has this check's phase."""
-        phase = place(f"{self._source} {check.id}") / 2**64 * check.period
-        turns = (now - phase) // check.period + 1
-        return float(phase + turns * check.period)
+        period = max(check.period, self._tick)
+        phase = place(f"{self._source} {check.id}") / 2**64 * period
+        due = float(phase + ((now - phase) // period + 1) * period)
+        return due if due > now else due + period  # rounded down onto now, it would be due again for ever
