@@ -139,3 +139,36 @@ def test_a_snapshot_survives_json() -> None:
 def test_unknown_words_of_a_later_version_decode_to_other() -> None:
     text = msgspec.json.encode(train(1000.0, fault=Fault.TIMEOUT)).replace(b'"timeout"', b'"gremlins"')
     assert msgspec.json.decode(text, type=Observation).fault is Fault.OTHER
+
+
+def test_others_who_ask_never_take_the_room_of_what_is_probed() -> None:
+    kept = ledger()
+    for number in range(100):
+        kept.add(train(1000.0, target=f"asker-{number}", side=Side.RESPONDER))
+    assert len(kept.snapshot(1001.0).edges) == 4
+    for number in range(16):
+        kept.add(train(1000.0, target=f"peer-{number}"))
+    assert {edge.latest.side for edge in kept.snapshot(1001.0).edges} == {Side.SOURCE}
+    assert len(kept.snapshot(1001.0).edges) == 16
+    kept.add(train(1000.0, target="asker", side=Side.RESPONDER))
+    assert len(kept.snapshot(1001.0).edges) == 16
+
+
+def test_a_wall_clock_set_back_leaves_nothing_from_the_future() -> None:
+    kept = ledger()
+    for second in range(10):
+        kept.add(train(5000.0 + second))
+        kept.add(train(5000.0 + second, side=Side.RESPONDER))
+    kept.add(train(1400.0))
+    (edge, _) = kept.snapshot(1401.0).edges
+    assert [trial.at for trial in edge.trials] == [1400.0]
+    kept.retain([check()], now=1401.0)
+    assert [edge.latest.side for edge in kept.snapshot(1401.0).edges] == [Side.SOURCE]
+
+
+def test_a_probe_that_took_long_is_remembered_beside_later_ones() -> None:
+    kept = ledger()
+    kept.add(train(1000.0))
+    kept.add(train(1010.0))
+    kept.add(train(1001.0, received=0, fault=Fault.TIMEOUT))
+    assert kept.snapshot(1011.0).edges[0].long.observations == 3

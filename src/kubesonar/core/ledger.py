@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator
+from itertools import chain
 from struct import Struct as Packed
 from typing import Annotated
 
@@ -35,6 +36,8 @@ _TRIAL = Packed("<dIHHHffB")
 _FAULTS = (None, *Fault)
 _CODES = {fault: code for code, fault in enumerate(_FAULTS)}
 _TROUBLES = 32
+_ASKERS = 4
+"""The edges of those who probe us take at most this fraction (1/n) of the room: strangers could forge any number."""
 
 
 class LedgerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -67,7 +70,8 @@ class Ledger:
         self.dropped = 0
         self._started = started
         self._options = options
-        self._edges: dict[tuple[Side, str], _Kept] = {}
+        self._probed: dict[str, _Kept] = {}
+        self._asked: dict[str, _Kept] = {}
         self._folds: list[Fold] = []
         self._troubles: deque[Trouble] = deque(maxlen=_TROUBLES)
 
@@ -79,25 +83,23 @@ class Ledger:
         """Takes one observation in; one of an edge beyond the bound is counted in `dropped` (folds still see it)."""
         for fold in self._folds:
             fold.add(observation)
-        key = (observation.side, observation.check.id)
-        kept = self._edges.get(key)
+        edges = self._asked if observation.side is Side.RESPONDER else self._probed
+        kept = edges.get(observation.check.id)
         if kept is None:
-            if len(self._edges) >= self._options.edges:
+            if not self._room(observation.side):
                 self.dropped += 1
                 return
-            kept = self._edges[key] = _Kept(observation)
+            kept = edges[observation.check.id] = _Kept(observation)
         kept.latest = observation
         self._append(kept.trials, observation)
 
     def retain(self, checks: Collection[Check], now: float) -> None:
-        """Forgets the edges of checks that are no longer made, and responders' edges not heard of for a long window."""
+        """Forgets the edges of checks that are no longer made, and responders' edges not heard of for a long window
+        (or heard of so far in the future: the wall clock was set back)."""
         ids = {check.id for check in checks}
-        horizon = now - self._options.long
-        self._edges = {
-            (side, name): kept
-            for (side, name), kept in self._edges.items()
-            if (kept.latest.at >= horizon if side is Side.RESPONDER else name in ids)
-        }
+        long = self._options.long
+        self._probed = {name: kept for name, kept in self._probed.items() if name in ids}
+        self._asked = {name: kept for name, kept in self._asked.items() if abs(now - kept.latest.at) <= long}
 
     def trouble(self, trouble: Trouble) -> None:
         """Notes a stretch in which this member could not be trusted; the same one (equal `since`) is replaced."""
@@ -119,16 +121,32 @@ class Ledger:
             at=now,
             started=self._started,
             roster=self.roster,
-            edges=tuple(self._edge(kept, now, trials) for kept in self._edges.values()),
+            edges=tuple(self._edge(kept, now, trials) for kept in self._edges()),
             troubles=tuple(t for t in self._troubles if t.until is None or t.until >= horizon),
         )
 
     def latest(self) -> Iterator[Observation]:
         """The latest observation of every edge."""
-        return (kept.latest for kept in self._edges.values())
+        return (kept.latest for kept in self._edges())
+
+    def _edges(self) -> Iterator[_Kept]:
+        return chain(self._probed.values(), self._asked.values())
+
+    def _room(self, side: Side) -> bool:
+        """Whether one more edge fits; what this member probes itself goes before."""
+        full = len(self._probed) + len(self._asked) >= self._options.edges
+        if side is Side.RESPONDER:
+            return not full and len(self._asked) < self._options.edges // _ASKERS
+        if full and self._asked:
+            del self._asked[next(iter(self._asked))]
+            self.dropped += 1
+            return True
+        return not full
 
     def _append(self, packed: bytearray, observation: Observation) -> None:
         train = observation.train
+        if packed and _TRIAL.unpack_from(packed, len(packed) - _TRIAL.size)[0] > observation.at + self._options.long:
+            packed.clear()  # the wall clock was set back: what is "later" than now would never leave a window
         packed += _TRIAL.pack(
             observation.at,
             train.number if train else 0,

@@ -36,7 +36,8 @@ class Tools:
     def __init__(self, options: AgentOptions, me: Member, clock: Clock, observe: Callable[[Observation], None]) -> None:
         self._source = Source(me.name, me.network)
         self._observe = observe
-        self._names: dict[bytes, str] = {}
+        self._names = {wire.identity(me.name): me.name}
+        self._strangers = 0
         self._keys = _keys(options.keys.file)
         identity = wire.identity(me.name)
         sender = Sender(identity, me.epoch)
@@ -60,7 +61,8 @@ class Tools:
 
     def roster_changed(self, roster: Roster) -> None:
         """Learns the names of those who may ask our responder."""
-        self._names = {wire.identity(member.name): member.name for member in roster.members}
+        names = (self._source.name, *(member.name for member in roster.members))
+        self._names = {wire.identity(name): name for name in names}
 
     def refresh_keys(self) -> None:
         """Takes over a changed key file."""
@@ -69,11 +71,13 @@ class Tools:
             _LOG.warning(complaint)
 
     def dropped(self) -> dict[str, int]:
-        """Datagrams that the responder did not answer and answers that the engines did not take, in few words."""
+        """Datagrams that the responder did not answer, answers that the engines did not take and trains of senders that
+        the roster does not name, in few words."""
         asked, answers = self._responder.counters, self._trains.counters + self._whole.counters
         return {
             "requests": sum(count for what, count in asked.items() if what not in ("received", "answered", "held")),
             "answers": sum(answers.values()),
+            "strangers": self._strangers,
         }
 
     def close(self) -> None:
@@ -88,9 +92,11 @@ class Tools:
         return self._keys.ring if self._keys else _UNKEYED
 
     def _train_arrived(self, record: TrainRecord) -> None:
-        observation = responder_observation(record, self._source, self._names)
-        if observation.check.target != self._source.name:  # the train to our own loopback is the source's affair
-            self._observe(observation)
+        peer = self._names.get(record.source)
+        if peer is None:
+            self._strangers += 1  # nobody could join what they sent; and anybody can make up any number of them
+        elif peer != self._source.name:  # the train to our own loopback is the source's affair
+            self._observe(responder_observation(record, self._source, self._names))
 
 
 _UNKEYED = Keyring()

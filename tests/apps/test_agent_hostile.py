@@ -1,0 +1,101 @@
+"""A real agent, and a network that means it ill."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from pathlib import Path
+
+from kubesonar.core import wire
+from kubesonar.core.wire import Keyring, Sender
+from kubesonar.model import Fault, Side
+from tests.apps.agents import RunningAgent, free_port, members, tree, until
+
+RING = Keyring()
+
+
+def resident(agent: RunningAgent) -> int:
+    """Bytes of RAM it takes."""
+    pages = int(Path(f"/proc/{agent.process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def flood(port: int, seconds: float, address: str = "127.0.0.9") -> int:
+    """Trains of ever new senders, replays and garbage, as fast as they go; how many datagrams that were."""
+    sent = 0
+    end = time.monotonic() + seconds
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind((address, 0))
+        peer.connect(("127.0.0.1", port))
+        while time.monotonic() < end:
+            probe = Sender(os.urandom(8), 1).probe(RING, 1, 0, 1, 64)
+            for data in (probe, probe, os.urandom(64), b"", probe[:20], bytes(9300)):
+                with contextlib.suppress(ConnectionRefusedError, BlockingIOError):
+                    peer.send(data)
+                    sent += 1
+    return sent
+
+
+def test_a_flood_of_strangers_costs_no_edge_and_no_memory_and_others_are_answered(tmp_path: Path) -> None:
+    port, peer = free_port(), free_port()
+    roster = members(tmp_path, {"a": port, "peer": peer})
+    small = {"ledger": {"edges": 64}}
+    with (
+        RunningAgent(tmp_path, "a", **tree("a", port, roster, **small)) as agent,
+        RunningAgent(tmp_path, "peer", **tree("peer", peer, roster)) as other,
+    ):
+        until(lambda: any(e.latest.received for e in other.snapshot().edges if e.latest.check.target == "a"))
+        flood(port, 1.0)
+        before = resident(agent)
+        begun = time.time()
+        assert flood(port, 3.0) > 1000
+        edges = agent.snapshot().edges
+        assert {e.latest.check.target for e in edges} == {"a", "peer"}
+        assert {e.latest.side for e in edges} == {Side.SOURCE, Side.RESPONDER}
+        assert resident(agent) - before < 8 << 20
+        assert b'kubesonar_dropped_total{what="strangers"}' in agent.get("/metrics")[1]
+        trials = next(e for e in other.snapshot().edges if e.latest.check.id == "udp/pod/a/v4").trials
+        during = [t for t in trials if t.at > begun]
+        assert sum(t.received for t in during if t.fault is not Fault.LOCAL) > 0
+        assert agent.stop() == 0
+        assert "Traceback" not in agent.log.read_text()
+
+
+def test_clients_that_only_hold_connections_keep_no_probe_away(tmp_path: Path) -> None:
+    port, peer = free_port(), free_port()
+    roster = members(tmp_path, {"a": port, "peer": peer})
+    with (
+        RunningAgent(tmp_path, "a", **tree("a", port, roster)) as agent,
+        RunningAgent(tmp_path, "peer", **tree("peer", peer, roster)) as other,
+        contextlib.ExitStack() as held,
+    ):
+        begun = time.time()
+        for _ in range(300):
+            slow = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            slow.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: ")
+        assert agent.status("/healthz") == 200
+        seen = until(
+            lambda: [
+                e
+                for e in other.snapshot().edges
+                if e.latest.check.id in ("http/pod/a/v4", "tcp/pod/a/v4") and e.latest.at > begun
+            ][:2]
+        )
+        assert all(e.latest.fault in (None, Fault.LOCAL) for e in seen)
+
+
+def test_a_replayed_train_is_counted_as_nobodys(tmp_path: Path) -> None:
+    port = free_port()
+    roster = members(tmp_path, {"a": port, "peer": free_port()})
+    with (
+        RunningAgent(tmp_path, "a", **tree("a", port, roster)) as agent,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer,
+    ):
+        recorded = Sender(wire.identity("peer"), 1).probe(RING, 7, 0, 1, 64)
+        for _ in range(20):
+            peer.sendto(recorded, ("127.0.0.1", port))
+        edge = until(lambda: next((e for e in agent.snapshot().edges if e.latest.side is Side.RESPONDER), None))
+        time.sleep(0.3)
+        assert (edge.latest.check.target, sum(trial.received for trial in edge.trials)) == ("peer", 1)
