@@ -19,6 +19,8 @@ from urllib.request import urlopen
 
 RESULTS = Path(__file__).parent / "results/memory.md"
 PORT, PEER_PORT = 17473, 17474
+PEERS = 6
+"""Responders, because one answers at most 2,000 datagrams a second of one address."""
 
 
 def address(number: int) -> str:
@@ -28,11 +30,12 @@ def address(number: int) -> str:
 def write(folder: Path, targets: int, periods: dict[str, float]) -> None:
     members = [{"name": "me", "node": "me", "addresses": ["127.0.0.1"], "port": PORT}]
     members += [
-        {"name": f"m{i}", "node": f"n{i}", "addresses": [address(i)], "port": PEER_PORT} for i in range(targets)
+        {"name": f"m{i}", "node": f"n{i}", "addresses": [address(i)], "port": PEER_PORT + i % PEERS}
+        for i in range(targets)
     ]
     (folder / "members.json").write_text(json.dumps({"version": 1, "members": members}))
     off = {kind: {"period": periods.get(kind, 0), "timeout": 2} for kind in ("udp", "tcp", "http", "icmp", "mtu")}
-    common = {"log": {"level": "warning"}}
+    common = {"log": {"level": "error"}}
     me = {
         "member": {"name": "me", "port": PORT, "bind": ["127.0.0.1"]},
         "roster": {"file": str(folder / "members.json")},
@@ -40,9 +43,10 @@ def write(folder: Path, targets: int, periods: dict[str, float]) -> None:
         "plan": {"families": [4], **off},
         **common,
     }
-    peer = {"member": {"name": "peer", "port": PEER_PORT, "bind": ["0.0.0.0"]}, **common}
     (folder / "me.json").write_text(json.dumps(me))
-    (folder / "peer.json").write_text(json.dumps(peer))
+    for number in range(PEERS):
+        peer = {"member": {"name": f"peer-{number}", "port": PEER_PORT + number, "bind": ["0.0.0.0"]}, **common}
+        (folder / f"peer-{number}.json").write_text(json.dumps(peer))
 
 
 def start(config: Path) -> subprocess.Popen[bytes]:
@@ -74,7 +78,8 @@ class Run:
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         write(folder, targets, periods)
-        self._peer = start(folder / "peer.json")
+        self._peers = [start(folder / f"peer-{number}.json") for number in range(PEERS)]
+        time.sleep(3)
         self.agent = start(folder / "me.json")
         time.sleep(1.5)
 
@@ -90,7 +95,7 @@ class Run:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in (self.agent, self._peer):
+        for process in (self.agent, *self._peers):
             process.send_signal(signal.SIGKILL)
             process.wait()
         self._folder.cleanup()
@@ -152,7 +157,7 @@ def main() -> None:
         "",
         "Growth, 100 targets, UDP datagrams sent:",
         "",
-        "| probes | RSS | PSS |",
+        "| datagrams | RSS | PSS |",
         "|---|---|---|",
         *growth(),
         "",
