@@ -1,0 +1,83 @@
+"""A lab as a person runs it, judged over its agents' sockets: for scenarios in the tests and for soaks here."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from kubesonar.apps import asking
+from kubesonar.apps.scene import judge
+from kubesonar.apps.sources import sources_of
+from kubesonar.config import ConfigError
+from kubesonar.lab.control import ask
+from kubesonar.lab.directory import LabError
+from kubesonar.model import Health, Verdict
+
+_START = 30.0
+_AGENTS_A_NODE = 2
+
+
+class RunningLab:
+    """`kubesonar lab` as a process of its own, taken down at the end of the context."""
+
+    def __init__(self, folder: Path, nodes: int = 5) -> None:
+        self._directory = folder / "lab"
+        self._nodes = nodes
+        self._said = (folder / "lab.log").open("w+")
+        command = [sys.executable, "-m", "kubesonar", "lab", "--nodes", str(nodes), "--directory", str(self._directory)]
+        self._process = subprocess.Popen(command, stdout=self._said, stderr=self._said)
+
+    def __enter__(self) -> RunningLab:
+        deadline = time.monotonic() + _START
+        while not self._complete():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                said = self.said
+                self.__exit__()
+                raise AssertionError(f"the lab did not start: {said}")
+            time.sleep(0.1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        finally:
+            self._said.close()
+
+    @property
+    def said(self) -> str:
+        """What it printed so far."""
+        self._said.flush()
+        return Path(self._said.name).read_text()
+
+    def order(self, text: str = "") -> tuple[str, ...]:
+        """Breaks something, as `kubesonar lab fault …`; what is broken then."""
+        return ask(self._directory, text)
+
+    def verdict(self) -> Verdict:
+        """One look at all agents, as `kubesonar check`."""
+        return asking.run(judge(sources_of([str(self._directory)])))
+
+    def _complete(self) -> bool:
+        """Whether it takes orders and all its agents answer."""
+        try:
+            self.order()
+            return self.verdict().observers == _AGENTS_A_NODE * self._nodes
+        except (LabError, ConfigError):
+            return False
+
+
+def await_good(lab: RunningLab, seconds: float = 30.0) -> float:
+    """Waits for a healthy mesh; how long (s) that took. Raises AssertionError with the last sentence."""
+    start = time.monotonic()
+    while (verdict := lab.verdict()).verdict is not Health.GOOD:
+        if time.monotonic() > start + seconds:
+            raise AssertionError(f"not good after {seconds:.0f} s: {verdict.sentence}; {verdict.unknown}")
+        time.sleep(0.25)
+    return time.monotonic() - start
