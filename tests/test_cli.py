@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,20 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_bug_of_ours_does_not_read_as_a_verdict(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "from kubesonar import cli\ncli.COMMANDS['version'] = cli.Command('broken', 'kubesonar.cli:no_such_function')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "kubesonar", "version"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 70
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1] == "kubesonar: this is a bug of kubesonar; the lines above say where"

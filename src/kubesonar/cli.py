@@ -38,7 +38,8 @@ _EXTRAS = {"rich": "cli", "typer": "cli", "pyroute2": "lab", "trustme": "lab"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command that `argv` (the process's arguments) names; returns the exit code: the command's own, 2 where
-    it cannot be run as asked, 130 after Ctrl-C, 141 where the reader of its output went away."""
+    it cannot be run as asked, 70 after a bug of ours, 130 after Ctrl-C, 141 where the reader of its output went away.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _dispatch(arguments)
@@ -50,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit complains
         return 141
+    except Exception:  # noqa: BLE001 (the interpreter would leave with 1, which says "bad" of the network)
+        return _confess()
     return code
 
 
@@ -101,6 +104,15 @@ def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name, COMMANDS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(COMMANDS)}"
     return f'unknown command "{name[:40]}"; {hint}'
+
+
+def _confess() -> int:
+    """Prints the traceback of the exception that is being handled; EX_SOFTWARE of sysexits.h."""
+    import traceback
+
+    traceback.print_exc()
+    sys.stderr.write("kubesonar: this is a bug of kubesonar; the lines above say where\n")
+    return 70
 
 
 def _complain(sentence: str) -> int:

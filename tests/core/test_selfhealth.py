@@ -48,3 +48,12 @@ def test_loss_on_the_own_loopback_is_ones_own_trouble() -> None:
 
 def test_a_little_throttling_is_normal() -> None:
     assert SelfHealth(HEALTH).throttled(100.0, 5.0, 0.2) is None
+
+
+def test_a_wall_clock_set_back_does_not_keep_a_trouble_open() -> None:
+    health = SelfHealth(HEALTH)
+    health.lag(5000.0, 1.0)
+    assert health.calm(1400.0) is None
+    ended = health.calm(1402.5)
+    assert ended is not None
+    assert (ended.since, ended.until) == (4999.0, 4999.0)

@@ -224,6 +224,22 @@ def test_more_than_the_limit_is_dropped_and_counted(limits: Limits, reason: str)
     assert 5 <= len(answers) <= 10
 
 
+def test_one_address_that_floods_does_not_use_up_what_is_there_for_all() -> None:
+    async def scenario() -> int:
+        limits = Limits(rate=1, burst=5, total_rate=1, total_burst=10)
+        with client(limits=limits, listen="0.0.0.0") as (asking, responder):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flooder:
+                flooder.bind(("127.0.0.9", 0))
+                for _ in range(50):
+                    flooder.sendto(bytes(64), asking.to)
+                await asking.answers()
+                assert responder.counters["rate"] == 45
+            asking.send(asking.probe())
+            return len(await asking.answers())
+
+    assert run(scenario()) == 1
+
+
 @pytest.mark.parametrize(("listen", "address"), [("0.0.0.0", "127.0.0.5"), ("::", "::1")])
 def test_a_wildcard_answers_from_the_address_that_was_asked(listen: str, address: str) -> None:
     async def scenario() -> int:

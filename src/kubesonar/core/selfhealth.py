@@ -12,6 +12,9 @@ import msgspec
 
 from kubesonar.model import Observation, Seconds, Trouble
 
+_AHEAD = 60.0
+"""A trouble ends no further in the future than this (s): the longest timeout of a probe."""
+
 
 class SelfHealthOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """When a member stops trusting itself."""
@@ -57,9 +60,11 @@ class SelfHealth:
 
     def calm(self, now: float) -> Trouble | None:
         """The trouble that has just ended, if one has; to be asked now and then."""
+        if now < self._last - _AHEAD:
+            self._last = now  # the wall clock was set back
         if self._open is None or now - self._last < self._options.calm:
             return None
-        ended = msgspec.structs.replace(self._open, until=self._last)
+        ended = msgspec.structs.replace(self._open, until=max(self._last, self._open.since))
         self._open = None
         return ended
 

@@ -113,10 +113,10 @@ class UdpResponder:
         self.counters["received"] += 1
         if flags & socket.MSG_TRUNC:
             self.counters[Reason.LONG] += 1
+        elif not self._buckets.take(peer[0], now):  # first, so that one who floods does not use up what all share
+            self.counters["rate"] += 1
         elif not self._total.take("", now):
             self.counters["total_rate"] += 1
-        elif not self._buckets.take(peer[0], now):
-            self.counters["rate"] += 1
         else:
             self._judge(listener, memoryview(self._room)[:size], ancillary, peer, now)
 
