@@ -16,8 +16,10 @@ members:
 
 
 def many(count: int) -> bytes:
-    entry = {"node": "n", "addresses": ["10.0.0.1"], "port": 1}
-    return json.dumps({"version": 1, "members": [{"name": f"m{i}", **entry} for i in range(count)]}).encode()
+    entries = [
+        {"name": f"m{i}", "node": "n", "addresses": [f"10.0.{i >> 8}.{i & 255}"], "port": 1} for i in range(count)
+    ]
+    return json.dumps({"version": 1, "members": entries}).encode()
 
 
 def test_members_with_networks_states_and_both_families() -> None:
@@ -48,6 +50,14 @@ def test_ten_thousand_members_are_read_from_json() -> None:
         (b"- 1", "has version None"),
         (GOOD.replace(b"b-host", b"a-pod"), "the name a-pod is there 2 times"),
         (GOOD.replace(b"10.0.0.2", b"10.0.0.256"), "10.0.0.256"),
+        (GOOD.replace(b"10.0.0.2", b"224.0.0.1"), "224.0.0.1' is no IP address of one machine"),
+        (GOOD.replace(b"10.0.0.2", b"0.0.0.0"), "0.0.0.0"),
+        (GOOD.replace(b"10.0.0.2", b'"ff02::1"'), "ff02::1"),
+        (GOOD.replace(b"10.0.0.2", b'"::"'), "'::'"),
+        (GOOD.replace(b"10.0.0.2", b'"fd00:0::2"'), "a-pod and b-host at the same address, fd00:0::2 port 7473"),
+        (GOOD.replace(b"a-pod", b'"a\\e[31m"'), "name"),
+        (GOOD.replace(b"upgrade", b'"a\\nb"'), "reason"),
+        (GOOD.replace(b"port: 7473}", b"port: 7473, epoch: 99999999999999999999}"), "epoch"),
         (GOOD.replace(b"network: host", b"network: moon"), "network: expected pod or host"),
         (GOOD.replace(b"port: 7473}", b"port: 0}"), "port"),
         (GOOD.replace(b"zone: z1", b"zoon: z1"), "zoon"),

@@ -43,7 +43,8 @@ class RosterError(Exception):
     """A members file that cannot be used; the text says why, as a clause that follows the file's name."""
 
 
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
+_PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"  # names reach terminals and logs: no control characters
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=_PLAIN)]
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,10 +53,10 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     addresses: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=16)]
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
     network: Network = Network.POD
-    zone: Annotated[str, msgspec.Meta(max_length=253)] = ""
-    epoch: Annotated[int, msgspec.Meta(ge=0)] = 0
+    zone: Annotated[str, msgspec.Meta(max_length=253, pattern=_PLAIN)] = ""
+    epoch: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 0
     state: State = State.SERVING
-    reason: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    reason: Annotated[str, msgspec.Meta(max_length=1000, pattern=_PLAIN)] = ""
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,7 +95,8 @@ def _tree(text: bytes) -> Any:
 def _member(entry: _Entry) -> Member:
     for address in entry.addresses:
         if not _is_address(address):
-            raise RosterError(f"has a bad members[{entry.name}].addresses: {clip(repr(address), 60)} is no IP address")
+            given = clip(repr(address), 60)
+            raise RosterError(f"has a bad members[{entry.name}].addresses: {given} is no IP address of one machine")
     if entry.network is Network.OTHER:
         raise RosterError(f"has a bad members[{entry.name}].network: expected pod or host")
     return Member(**{field: getattr(entry, field) for field in entry.__struct_fields__})
@@ -104,14 +106,27 @@ def _refuse_doubles(members: tuple[Member, ...]) -> None:
     name, count = max(Counter(member.name for member in members).items(), key=lambda item: item[1], default=("", 0))
     if count > 1:
         raise RosterError(f"names two members alike: the name {clip(name, 60)} is there {count} times")
+    at: dict[tuple[bytes, int], str] = {}
+    for member in members:
+        for address in member.addresses:
+            other = at.setdefault((_packed(address), member.port), member.name)
+            if other != member.name:
+                where = f"{address} port {member.port}"
+                raise RosterError(f"has {clip(other, 60)} and {clip(member.name, 60)} at the same address, {where}")
+
+
+def _packed(address: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
 
 
 def _is_address(text: str) -> bool:
+    """Whether this is an IP address that can be one member's: not "any", multicast or broadcast."""
     try:
-        socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+        packed = _packed(text)
     except (OSError, ValueError):
         return False
-    return True
+    reserved = packed[0] == 0xFF if len(packed) == 16 else packed[0] >= 224 or packed[0] == 0
+    return any(packed) and not reserved
 
 
 def read(path: Path) -> Roster:
