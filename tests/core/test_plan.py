@@ -57,6 +57,7 @@ def test_plain_targets() -> None:
         ({"name": "x", "kind": "udp", "path": "pod", "address": "10.0.0.1"}, "kind is one of"),
         ({"name": "x", "kind": "tcp", "path": "nowhere", "address": "10.0.0.1"}, "path is one of"),
         ({"name": "x", "kind": "tcp", "path": "pod"}, "needs an address"),
+        ({"name": "x", "kind": "tls", "path": "pod", "address": "10.0.0.1"}, "needs a port"),
         ({"name": "bad name", "kind": "tcp", "path": "pod", "address": "10.0.0.1"}, "name"),
     ],
 )

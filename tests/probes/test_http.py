@@ -16,8 +16,8 @@ SOURCE = Source("node-1", Network.POD)
 
 
 def _check(port: int, **fields: Any) -> Check:
-    base: dict[str, Any] = {"request": "http://service.test/x", "timeout": 5.0}
-    return Check("http", Kind.HTTP, Way.SERVICE, "t", "127.0.0.1", port, **base | fields)
+    base: dict[str, Any] = {"request": "http://service.test/x", "timeout": 5.0, "address": "127.0.0.1", "port": port}
+    return Check("http", Kind.HTTP, Way.SERVICE, "t", **base | fields)
 
 
 def _look(script: Script, times: int = 1, options: HttpOptions | None = None, **fields: Any) -> list[Observation]:
@@ -49,6 +49,11 @@ def test_the_url_is_asked_of_the_address() -> None:
 
     _look(listen)
     assert heard[0].startswith(b"GET /x HTTP/1.1\r\nHost: service.test\r\n")
+
+
+def test_without_an_address_the_urls_host_is_asked() -> None:
+    (seen,) = _look(saying(OK), address="", request="http://127.0.0.1/x")
+    assert (seen.fault, seen.address) == (None, "127.0.0.1")
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,8 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError(f"a target's path is one of {', '.join(path for path in Path if path is not Path.OTHER)}")
         if not self.address and self.kind is not Kind.HTTP:
             raise ValueError(f"a target of kind {self.kind} needs an address")
+        if not self.port and self.kind in (Kind.TCP, Kind.TLS):
+            raise ValueError(f"a target of kind {self.kind} needs a port")
 
 
 _TARGET_KINDS = (Kind.HTTP, Kind.TCP, Kind.TLS, Kind.ICMP, Kind.DNS)

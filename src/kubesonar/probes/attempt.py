@@ -41,8 +41,8 @@ class Attempt:
         """Turns a name into an address, the first one that the resolver gives. Raises `Failed`."""
         if is_literal(self.address):
             return
-        self.address = ""
-        found = await resolver.resolve(self._check.address, 0, deadline)
+        name, self.address = self.address, ""
+        found = await resolver.resolve(name, 0, deadline)
         self._resolved = (Span(Phase.DNS, 0.0, deadline.mono() - deadline.start),)
         self.address = found[0]
 

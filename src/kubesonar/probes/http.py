@@ -68,17 +68,23 @@ def plan(request: str, expect: str) -> Plan:
     """Reads `Check.request`, a URL, and `Check.expect`, a status or a range as "200-299" (empty: 200). Raises
     ValueError."""
     url = parse_url(request)
-    first, _, last = (expect or _OK).partition("-")
-    last = last or first
-    if not all(len(word) == 3 and word.isascii() and word.isdigit() for word in (first, last)):
-        raise ValueError(f'an HTTP check expects a status as "200" or a range as "200-299", not {expect!r}')
+    lowest, highest = parse_expect(expect)
     headers = (("User-Agent", f"kubesonar/{__version__}"), ("Accept", "*/*"))
-    return Plan(url, Request.make("GET", url, headers), int(first), int(last))
+    return Plan(url, Request.make("GET", url, headers), lowest, highest)
+
+
+def parse_expect(text: str) -> tuple[int, int]:
+    """The lowest and the highest status of "200" or "200-299"; empty means 200. Raises ValueError."""
+    first, _, last = (text or _OK).partition("-")
+    last = last or first
+    if not all(len(word) == 3 and word.isascii() and word.isdigit() for word in (first, last)) or first > last:
+        raise ValueError(f'an HTTP check expects a status as "200" or a range as "200-299", not {text!r}')
+    return int(first), int(last)
 
 
 class HttpProbe:
-    """Asks `Check.request` (a URL) of `Check.address`, which need not be the URL's host: that one is the Host header
-    and the name in the certificate. `Check.port` is the URL's unless given. `close` it on the loop that it ran on."""
+    """Asks `Check.request` (a URL) of `Check.address`, which need not be the URL's host (but is, where it is empty): that
+    one is the Host header and the name in the certificate. `Check.port` is the URL's unless given. `close` it on the loop that it ran on."""
 
     def __init__(
         self,
@@ -103,6 +109,7 @@ class HttpProbe:
         try:
             asked = plan(check.request, check.expect)
             context = self._trust.context(check.trust or self._options.trust) if asked.url.secure else None
+            attempt.address = check.address or asked.url.host
             with Deadline(check.timeout, self._clock) as deadline:
                 await attempt.resolve(self._resolver, deadline)
                 response = await self._ask(attempt.address, check.port or asked.url.port, asked, context, deadline)

@@ -12,6 +12,7 @@ from kubesonar import __version__
 from kubesonar.api.agent import agent_app
 from kubesonar.apps.agent.mesh import Mesh
 from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.apps.agent.targets import refuse_bad
 from kubesonar.apps.agent.tools import Tools
 from kubesonar.config import ConfigError
 from kubesonar.core.counts import ProbeCounts
@@ -32,9 +33,11 @@ _RETAIN = 30
 
 
 class Agent:
-    """Everything of one agent; `run` is its life. Also what its API shows (`api.agent.Shown`)."""
+    """Everything of one agent; `run` is its life. Also what its API shows (`api.agent.Shown`). Raises ConfigError for
+    targets that cannot be asked."""
 
     def __init__(self, options: AgentOptions) -> None:
+        refuse_bad(options.targets)
         self._options = options
         self._clock = SystemClock()
         self._ledger = Ledger(_myself(options, self._clock.wall()), self._clock.wall(), options.ledger)

@@ -1,0 +1,68 @@
+"""Targets that cannot be asked are refused at the start."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kubesonar.apps.agent.targets import refuse_bad
+from kubesonar.config import ConfigError
+from kubesonar.core.plan import Target
+from kubesonar.model import Kind
+from kubesonar.model import Path as Way
+
+
+def dns(name: str = "dns-1", address: str = "10.0.0.53", request: str = "a.b A", expect: str = "") -> Target:
+    return Target(name=name, kind=Kind.DNS, path=Way.DNS_POD, address=address, request=request, expect=expect)
+
+
+def http(request: str = "http://10.0.0.1/", expect: str = "") -> Target:
+    return Target(name="web", kind=Kind.HTTP, path=Way.INGRESS, request=request, expect=expect)
+
+
+GOOD = (dns(), dns(request="a.b A tcp"), http(expect="200-399"))
+
+
+def test_good_ones_pass() -> None:
+    refuse_bad(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        (dns("x", request="a.b"), r"targets\[3\]\.request: a DNS request is"),
+        (dns("x", request="a.b ANYTHING"), r"targets\[3\]\.request"),
+        (dns("x", request=f"{'a' * 64}.b A"), r"targets\[3\]\.request"),
+        (dns("x", expect="FINE"), r"targets\[3\]\.expect: a DNS check expects"),
+        (dns("x", address="dns.example"), r"targets\[3\]\.address: a DNS server is an IP address"),
+        (http("ftp://10.0.0.1/"), r"targets\[3\]\.request: a URL is"),
+        (http(""), r"targets\[3\]\.request: a URL is"),
+        (http(expect="2xx"), r"targets\[3\]\.expect: an HTTP check expects"),
+        (http(expect="299-200"), r"targets\[3\]\.expect"),
+        (dns(), r'targets\[3\]\.name: got "dns-1", which targets\[0\] of the same kind and path has'),
+    ],
+)
+def test_bad_ones_are_refused_by_field(target: Target, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        refuse_bad((*GOOD, target))
+
+
+def test_the_agent_ends_with_code_2_and_one_sentence(tmp_path: Path) -> None:
+    tree = {"targets": [{"name": "d", "kind": "dns", "path": "dns_pod", "address": "10.0.0.53", "request": "a.b"}]}
+    (tmp_path / "config.json").write_text(json.dumps(tree))
+    done = subprocess.run(
+        [sys.executable, "-m", "kubesonar", "agent", "--config", str(tmp_path / "config.json")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env={key: value for key, value in os.environ.items() if not key.startswith("KUBESONAR_")},
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("kubesonar agent: targets[0].request: ")
+    assert len(done.stderr.splitlines()) == 1
