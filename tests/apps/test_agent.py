@@ -130,6 +130,19 @@ def test_a_frozen_agent_says_so_afterwards_and_accuses_nobody(tmp_path: Path) ->
         assert accused == []
 
 
+@pytest.mark.parametrize("bind", ["127.0.0.3", "::1", "::"])
+def test_an_agent_that_answers_on_one_address_only_trusts_itself(tmp_path: Path, bind: str) -> None:
+    port = free_port()
+    options = tree("a", port, members(tmp_path, {"a": port})) | {
+        "member": {"name": "a", "port": port, "bind": [bind]},
+        "api": {"listen": [{"address": f"127.0.0.1:{port}"}]},
+    }
+    with RunningAgent(tmp_path, "a", **options) as agent:
+        (own,) = until(lambda: agent.snapshot().edges)
+        assert (own.latest.fault, own.latest.received) == (None, own.latest.sent)
+        assert not agent.snapshot().troubles
+
+
 @pytest.mark.parametrize(
     ("flags", "says"),
     [

@@ -83,8 +83,9 @@ def parse_expect(text: str) -> tuple[int, int]:
 
 
 class HttpProbe:
-    """Asks `Check.request` (a URL) of `Check.address`, which need not be the URL's host (but is, where it is empty): that
-    one is the Host header and the name in the certificate. `Check.port` is the URL's unless given. `close` it on the loop that it ran on."""
+    """Asks `Check.request` (a URL) of `Check.address`, which need not be the URL's host (but is where it is empty):
+    that host is the Host header and the name in the certificate. `Check.port` is the URL's unless given. `close` it on
+    the loop that it ran on."""
 
     def __init__(
         self,

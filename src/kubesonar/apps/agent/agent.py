@@ -56,7 +56,8 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, leave.set)
         options = self._options
-        self._tools = Tools(options, self._ledger.member, self._clock, self._ledger.add)
+        bind = _usable(options.member.bind)
+        self._tools = Tools(options, self._ledger.member, bind, self._clock, self._ledger.add)
         try:
             self._mesh = Mesh(
                 self._ledger,
@@ -67,8 +68,9 @@ class Agent:
                 options.schedule,
                 options.plan,
                 options.targets,
+                _own_address(bind[0]),
             )
-            server = Server(self._listeners())
+            server = Server(self._listeners(bind))
             await server.start()
             try:
                 await self._live(leave)
@@ -138,13 +140,11 @@ class Agent:
             if beats % _RETAIN == 0:
                 self._mesh.forget()
 
-    def _listeners(self) -> list[Listener]:
+    def _listeners(self, bind: Iterable[str]) -> list[Listener]:
         options = self._options
         authenticator = BearerToken(options.api.token_file) if options.api.token_file else Anonymous()
         app = agent_app(self, authenticator)
-        own = [
-            ListenOptions(address=f"{_bracketed(host)}:{options.member.port}") for host in _usable(options.member.bind)
-        ]
+        own = [ListenOptions(address=f"{_bracketed(host)}:{options.member.port}") for host in bind]
         return [Listener(listen, app, options.api.limits) for listen in (*own, *options.api.listen)]
 
 
@@ -164,6 +164,11 @@ def _myself(options: AgentOptions, now: float) -> Member:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def _own_address(host: str) -> str:
+    """Where an agent that listens on `host` reaches itself, without leaving the machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 def _usable(addresses: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from kubesonar.core.ledger import Ledger
 from kubesonar.core.plan import PlanOptions, Target, plan
 from kubesonar.core.schedule import Schedule, ScheduleOptions
 from kubesonar.core.selfhealth import SelfHealth
-from kubesonar.model import Check, Kind, Member, Path, Roster, Trouble
+from kubesonar.model import Check, Fault, Kind, Member, Path, Roster, Trouble
 from kubesonar.net.clock import Clock
 from kubesonar.probes.source import Probe
 from kubesonar.runtime.drive import Drive
@@ -35,6 +35,7 @@ class Mesh:
         schedule: ScheduleOptions,
         plan_options: PlanOptions,
         targets: Iterable[Target],
+        own_address: str,
     ) -> None:
         self.skipped = 0
         """Probes not made because too many were under way."""
@@ -48,6 +49,7 @@ class Mesh:
         self._k = schedule.members
         self._plan = plan_options
         self._targets = tuple(targets)
+        self._own_address = own_address
         self._checks: list[Check] = []
         self._changes = Changes(_LOG)
         self._drive: Drive[Iterable[Check], Check] = Drive(
@@ -110,6 +112,8 @@ class Mesh:
 
     async def _probe(self, check: Check) -> None:
         observation = await self._probes[check.kind](check)
+        if check.path is Path.LOOPBACK and observation.fault is Fault.TIMEOUT:
+            observation = msgspec.structs.replace(observation, fault=Fault.LOCAL)  # who should have answered is us
         self._ledger.add(observation)
         accused = observation.fault is not None and observation.fault.accuses
         self._changes.note(check.id, str(observation.fault) if accused else "", detail=observation.detail)
@@ -125,7 +129,7 @@ class Mesh:
             kind=Kind.UDP,
             path=Path.LOOPBACK,
             target=me.name,
-            address="127.0.0.1",
+            address=self._own_address,
             port=me.port,
             period=rhythm.period or 10.0,
             timeout=rhythm.timeout,

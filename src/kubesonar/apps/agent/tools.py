@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.config import ConfigError
@@ -33,7 +33,14 @@ class Tools:
     """Opens everything that probes; `probes` is the table by kind. Raises ConfigError when a key file or an address
     cannot be used. To be made on the running loop; `close` it."""
 
-    def __init__(self, options: AgentOptions, me: Member, clock: Clock, observe: Callable[[Observation], None]) -> None:
+    def __init__(
+        self,
+        options: AgentOptions,
+        me: Member,
+        bind: Sequence[str],
+        clock: Clock,
+        observe: Callable[[Observation], None],
+    ) -> None:
         self._source = Source(me.name, me.network)
         self._observe = observe
         self._names = {wire.identity(me.name): me.name}
@@ -45,7 +52,7 @@ class Tools:
         self._trains = DatagramEngine(sender, self._ring, ports=udp.ports, rebind=udp.rebind, speak=udp.speak)
         self._whole = DatagramEngine(sender, self._ring, ports=2, speak=udp.speak, whole=True)
         self._pinger = Pinger()
-        self._responder = _responder(options, identity, self._ring, self._train_arrived)
+        self._responder = _responder(options, bind, identity, self._ring, self._train_arrived)
         source = self._source
         self._http = HttpProbe(source, options.http)
         self._dns = DnsProbe(source, options.dns, clock, random.SystemRandom())
@@ -110,11 +117,15 @@ def _keys(path: str) -> KeyFile | None:
 
 
 def _responder(
-    options: AgentOptions, identity: bytes, ring: Callable[[], Keyring], publish: Callable[[TrainRecord], None]
+    options: AgentOptions,
+    bind: Sequence[str],
+    identity: bytes,
+    ring: Callable[[], Keyring],
+    publish: Callable[[TrainRecord], None],
 ) -> UdpResponder:
-    me = options.member
+    port = options.member.port
     try:
-        return UdpResponder(me.bind, me.port, source=identity, ring=ring, publish=publish, speak=options.udp.speak)
+        return UdpResponder(bind, port, source=identity, ring=ring, publish=publish, speak=options.udp.speak)
     except OSError as error:
-        where = f"member.bind, member.port: cannot answer on UDP port {me.port} of {', '.join(me.bind)}"
+        where = f"member.bind, member.port: cannot answer on UDP port {port} of {', '.join(bind)}"
         raise ConfigError(f"{where}: {error.strerror}") from error
