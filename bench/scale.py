@@ -6,6 +6,7 @@ its CPU is read from /proc, less that of an agent that probes nothing. Writes be
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -41,6 +42,7 @@ def per_probe(targets: int, kind: str, period: float, resting: float) -> tuple[f
 
 
 def main() -> None:
+    load = os.getloadavg()[0]
     resting = idle()
     rows = [f"| idle | | | {resting / SECONDS * 100:.2f} % of a core |"]
     for kind in KINDS:
@@ -54,7 +56,8 @@ def main() -> None:
     parts = [
         "# CPU of a probe in a whole agent",
         "",
-        f"Python {sys.version.split()[0]}; schedule, probe, ledger, folds and metrics included; a UDP probe is one",
+        f"Python {sys.version.split()[0]}, load average {load:.1f} before; schedule, probe, ledger, folds and",
+        "metrics included; a UDP probe is one",
         "datagram of a train of 8. The first rows have 100 targets at a period of 0.4 s, the last ones grow at 5 s:",
         "with few targets a tick holds few probes, and what is paid is the wake-up. Written by `bench/scale.py`.",
         "",

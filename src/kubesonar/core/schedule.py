@@ -26,7 +26,7 @@ class ScheduleOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     tick: Annotated[
         Seconds,
         msgspec.Meta(ge=0.005, le=1, description="Probes due within one tick are launched together, to wake up less."),
-    ] = 0.025
+    ] = 0.05
 
 
 class Schedule:
