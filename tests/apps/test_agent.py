@@ -175,3 +175,15 @@ def test_logs_are_json_where_asked_for(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in agent.log.read_text().splitlines()]
     assert [line["message"] for line in lines][-1] == "left"
     assert any(line["message"] == "the roster changed" and line["members"] == 1 for line in lines)
+
+
+def test_a_roster_that_does_not_fit_is_told_of(tmp_path: Path) -> None:
+    port = free_port()
+    roster = members(tmp_path, {"somebody": free_port()})
+    with RunningAgent(tmp_path, "a", **tree("a", port, roster)) as agent:
+        assert "the roster does not name me" in agent.log.read_text()
+        members(tmp_path, {"a": free_port()})
+        until(lambda: "the roster contradicts member.port" in agent.log.read_text())
+        (own,) = until(lambda: [e for e in agent.snapshot().edges if len(e.trials) > 3])
+        assert own.short.failed == own.short.unknown == 0
+        assert agent.status("/readyz") == 200

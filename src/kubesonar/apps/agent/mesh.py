@@ -49,7 +49,7 @@ class Mesh:
         self._k = schedule.members
         self._plan = plan_options
         self._targets = tuple(targets)
-        self._own_address = own_address
+        self._own_address, self._own_port = own_address, ledger.member.port
         self._checks: list[Check] = []
         self._changes = Changes(_LOG)
         self._drive: Drive[Iterable[Check], Check] = Drive(
@@ -64,7 +64,9 @@ class Mesh:
             _LOG.info("the roster changed", extra={"revision": roster.revision, "members": len(roster.members)})
         ledger = self._ledger
         ledger.roster = roster
-        ledger.member = self._named(roster) or ledger.member
+        named = self._named(roster)
+        self._warn_of_contradictions(roster, named)
+        ledger.member = named or ledger.member
         self._checks = plan(roster, ledger.member, self._k, self._plan, self._targets)
         self._checks.append(self._own_loopback())
         self.forget()
@@ -94,6 +96,20 @@ class Mesh:
         """This member as the roster has it, with the epoch that only it knows."""
         named = roster.named(self._ledger.member.name)
         return msgspec.structs.replace(named, epoch=self._ledger.member.epoch) if named else None
+
+    def _warn_of_contradictions(self, roster: Roster, named: Member | None) -> None:
+        """What others hold of this member goes by the roster: who wrote it should hear where it is not so."""
+        me = self._ledger.member
+        if named is None:
+            if roster.members:
+                _LOG.warning(
+                    "the roster does not name me: nobody can tell whose trains mine are", extra={"me": me.name}
+                )
+            return
+        for field in ("network", "port"):
+            mine, theirs = getattr(me, field), getattr(named, field)
+            if mine != theirs:
+                _LOG.warning("the roster contradicts member.%s", field, extra={"mine": mine, "roster": theirs})
 
     def _note(self, trouble: Trouble | None) -> None:
         if trouble is None:
@@ -130,7 +146,7 @@ class Mesh:
             path=Path.LOOPBACK,
             target=me.name,
             address=self._own_address,
-            port=me.port,
+            port=self._own_port,
             period=rhythm.period or 10.0,
             timeout=rhythm.timeout,
         )
