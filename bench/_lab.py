@@ -43,7 +43,7 @@ class RunningLab:
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(30)
+            self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -73,11 +73,13 @@ class RunningLab:
             return False
 
 
-def await_good(lab: RunningLab, seconds: float = 30.0) -> float:
-    """Waits for a healthy mesh; how long (s) that took. Raises AssertionError with the last sentence."""
+def await_good(lab: RunningLab, seconds: float = 30.0, stays: float = 1.0) -> None:
+    """Waits until the mesh is healthy and stays so. Raises AssertionError with the last sentence."""
     start = time.monotonic()
-    while (verdict := lab.verdict()).verdict is not Health.GOOD:
-        if time.monotonic() > start + seconds:
+    since = None
+    while since is None or time.monotonic() < since + stays:
+        verdict, now = lab.verdict(), time.monotonic()
+        since = None if verdict.verdict is not Health.GOOD else since or now
+        if since is None and now > start + seconds:
             raise AssertionError(f"not good after {seconds:.0f} s: {verdict.sentence}; {verdict.unknown}")
         time.sleep(0.25)
-    return time.monotonic() - start

@@ -174,6 +174,14 @@ def test_a_sick_pod_network_and_a_small_mtu_together() -> None:
     assert parts(verdict(mesh, 25)) == {("pod_network", "node-3"), ("pair_mtu", "node-1>node-2")}
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_over_is_not_taken_for_what_lasts(seed: int) -> None:
+    mesh = Mesh(seed=seed).drop("node-1", "node-4", 1, 20, 26).drop("node-4", "node-1", 1, 30, proto="udp").run(39)
+    for after in (35, 37):
+        assert parts(verdict(mesh, after)) <= {("pair_udp", "node-4>node-1")}, after
+    assert parts(verdict(mesh, 39)) == {("pair_udp", "node-4>node-1")}
+
+
 @pytest.mark.parametrize(
     ("network", "where"), [(None, ""), (Network.POD, " in the pod network only")], ids=["both", "pod"]
 )

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from kubesonar.core.evidence import Cell, Evidence, collect
 from kubesonar.core.paths import Question, Way
 from kubesonar.core.standing import standing
@@ -87,6 +89,17 @@ def test_a_train_that_left_no_record_did_not_arrive() -> None:
     evidence = gather(snapshot(A, mine), snapshot(B, records(train(5, 1))))
     assert counts(evidence, Way.FORWARD) == (2, 1)
     assert counts(evidence, Way.BACK) == (1, 0)
+
+
+def test_one_record_of_a_peer_holds_its_trains_over_all_address_families() -> None:
+    trains = [train(5, 1, received=0, fault=Fault.TIMEOUT), train(4, 3, received=0, fault=Fault.TIMEOUT)]
+    mine = edge(Kind.UDP, "b-pod", trains)
+    older = msgspec.structs.replace(mine, latest=msgspec.structs.replace(mine.latest, family=6))
+    theirs = records(train(5, 1), train(4, 3))
+    for asked in (mine, older):
+        evidence = gather(snapshot(A, asked), snapshot(B, theirs))
+        assert counts(evidence, Way.FORWARD) == (2, 0)
+        assert counts(evidence, Way.BACK) == (2, 2)
 
 
 def test_the_newest_trains_wait_for_their_records() -> None:

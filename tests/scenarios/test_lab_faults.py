@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -28,12 +27,12 @@ Named = frozenset[tuple[str, str]]
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     in_namespaces(lambda: None)  # skips where there are none
     with RunningLab(tmp_path_factory.mktemp("l")) as running:
+        await_good(running)
         yield running
 
 
 @pytest.fixture(autouse=True)
-def good_around(lab: RunningLab) -> Iterator[None]:
-    await_good(lab)
+def good_again(lab: RunningLab) -> Iterator[None]:
     yield
     lab.order("clear")
     await_good(lab)
@@ -47,10 +46,11 @@ def settle(lab: RunningLab, expected: Named) -> Verdict:
     """The first verdict that names just these and then stays so. On the way fewer may be named, but nobody innocent."""
     start = time.monotonic()
     since: float | None = None
+    story: list[str] = []
     while True:
         verdict, now = lab.verdict(), time.monotonic()
-        print(f"{now - start:5.1f} s: {verdict.sentence}")  # shown where the test fails
-        assert named(verdict) <= expected, f"blames the innocent: {verdict.sentence}; {sorted(named(verdict))}"
+        story.append(f"{now - start:.1f} s: {verdict.sentence} {sorted(named(verdict))}")
+        assert named(verdict) <= expected, "\n".join(story)
         if named(verdict) != expected:
             since = None
         elif since is None:
@@ -58,7 +58,7 @@ def settle(lab: RunningLab, expected: Named) -> Verdict:
         elif now - since >= STAYS:
             return verdict
         if since is None and now - start > PROMISED:
-            raise AssertionError(f"not named within {PROMISED:.0f} s: {verdict.sentence}; {sorted(named(verdict))}")
+            raise AssertionError("\n".join((f"not named within {PROMISED:.0f} s", *story)))
         time.sleep(PAUSE)
 
 

@@ -156,20 +156,19 @@ class _Collector:
 
     def _records(self, source: str, edge: Edge) -> dict[int, tuple[float, Trial]] | None:
         """What the responder recorded of this source's trains, by number and with its time by our clock; None where
-        that is not known."""
+        that is not known. One count of trains runs over all address families, so a number is one train's alone."""
         name = edge.latest.check.target
         target = self.who.read.get(name)
         if target is None:
             return None
         offset = self.who.offset(name)
-        family = edge.latest.family
         found: dict[int, tuple[float, Trial]] = {}
         records = False
         for other in target.edges:
             latest = other.latest
             if latest.side is Side.RESPONDER and latest.check.kind is Kind.UDP:
                 records = True
-                if latest.check.target == source and latest.family == family:
+                if latest.check.target == source:
                     found.update((trial.number, (trial.at + offset, trial)) for trial in other.trials)
         return found if records else None
 

@@ -83,25 +83,27 @@ class Belief:
 
 class Fit(msgspec.Struct, frozen=True):
     """The best account of one part: `gain` in nats with loss at `rate` through the newest `bins`. `ended` is the bin in
-    which it ended, 0 while it lasts."""
+    which it ended, 0 while it lasts; `past` is the gain of that account, never less than `gain`."""
 
     gain: float
     rate: float
     bins: int
     ended: int
+    past: float
 
 
-def fit(part: Part, beliefs: Iterable[Belief]) -> Fit:
-    """The best rate and onset of a part which all these trials cross."""
-    table = _table(part, beliefs)
-    best = Fit(0.0, 0.0, 0, 0)
+def fit(part: Part, beliefs: Iterable[Belief], newest: int) -> Fit:
+    """The best rate and onset of a part which all these trials cross, by so many of the newest bins."""
+    table = _table(part, beliefs)[:newest]
+    best = Fit(0.0, 0.0, 0, 0, 0.0)
     for index, rate in enumerate(RATES):
         gain = 0.0
         for stop, row in enumerate(table):
             gain += row[index]
             if gain > best.gain:
-                best = Fit(gain, rate, stop + 1, 0)
-    return msgspec.structs.replace(best, ended=_end(table, best.gain)) if best.bins else best
+                best = Fit(gain, rate, stop + 1, 0, gain)
+    past, ended = _end(table, best.gain)
+    return msgspec.structs.replace(best, ended=ended, past=past) if ended else best
 
 
 def _table(part: Part, beliefs: Iterable[Belief]) -> list[list[float]]:
@@ -140,8 +142,8 @@ def _shares(crossing: Load) -> list[tuple[float, float]]:
     return found
 
 
-def _end(table: list[list[float]], lasting: float) -> int:
-    """The bin in which the fault ended, where an end explains much more; else 0."""
+def _end(table: list[list[float]], lasting: float) -> tuple[float, int]:
+    """The gain with an end and the bin in which the fault ended, 0 where an end does not explain much more."""
     best, ended = lasting + _ENDED, 0
     for index in range(len(RATES)):
         for start in range(1, len(table)):
@@ -150,7 +152,7 @@ def _end(table: list[list[float]], lasting: float) -> int:
                 gain += row[index]
                 if gain > best:
                     best, ended = gain, start
-    return ended
+    return best, ended
 
 
 def learn_background(cells: Iterable[Cell]) -> dict[int, float]:

@@ -3,6 +3,9 @@
 Again and again the part is taken that explains most beyond what is explained already, less the penalty of its prior,
 until none explains enough. A narrow part costs more than a wide one, so that one sick node is not told as eight sick
 pairs; but a wide part has to answer for all the trials that went well through it.
+
+So that the traces of what is over are not taken for what lasts, a fault that has ended competes with those that last,
+and what is loud now is told by the newest trials alone, before older ones are asked for what is faint.
 """
 
 from __future__ import annotations
@@ -16,6 +19,9 @@ from kubesonar.core.paths import PARTS, Part, crossed
 MARGIN = 16.0
 """Gain after the penalty (nats) below which a part is not named. In 300 simulated healthy windows with bursts the most
 was 14; a loss of 2 % on one pair has 70 and more within 30 s at 16 packets a second."""
+
+LOUD = 3 * MARGIN
+"""Gain after the penalty (nats) in the newest bins alone that needs no longer memory."""
 
 SECONDS = 3
 """In how many distinct seconds a part must have been bad, so that one burst is no fault."""
@@ -70,14 +76,22 @@ class Search:
             for key in keys:
                 self._members.setdefault(key, []).append(index)
         self._fits: dict[Key, Fit] = {}
-        self._stale: set[Key] = set(self._members)
+        self._stale: set[Key] = set()
+        self._newest = 0
 
     def run(self) -> list[Suspect]:
         """The parts that are sick now, the one that explains most first."""
+        passes = ((YOUNG, LOUD), (self._ages.recent, LOUD), (len(self._ages.edges), MARGIN))
+        return [suspect for newest, margin in passes for suspect in self._pass(newest, margin)]
+
+    def _pass(self, newest: int, margin: float) -> list[Suspect]:
+        """What so many of the newest bins show."""
+        self._newest = newest
+        self._stale = set(self._members)
         suspects = []
         for _ in range(MOST):
-            key = self._best()
-            if key is None:
+            key = self._best(margin)
+            if key is None or (self._newest < len(self._ages.edges) and self._doubtful(key)):
                 break
             suspect = self._take(key)
             if suspect is not None:
@@ -93,13 +107,13 @@ class Search:
                 self._touch(index)
                 belief.forget(0, len(belief.total))
 
-    def _best(self) -> Key | None:
+    def _best(self, margin: float) -> Key | None:
         for key in self._stale:
             self._fits[key] = self._fit(key)
         self._stale = set()
-        best, most = None, MARGIN
+        best, most = None, margin
         for key in self._fits:
-            net = self._net(key)
+            net = self._fits[key].past - PARTS[key[0]].penalty
             if net > most or (net == most and best is not None and key < best):
                 best, most = key, net
         return best
@@ -108,7 +122,7 @@ class Search:
         beliefs = [self._beliefs[index] for index in self._members[key]]
         if not any(any(belief.bad) for belief in beliefs):
             return _NOTHING
-        return fit(PARTS[key[0]], beliefs)
+        return fit(PARTS[key[0]], beliefs, self._newest)
 
     def _take(self, key: Key) -> Suspect | None:
         """Explains by this part what it can; None where it is no present, lasting and clear fault."""
@@ -116,8 +130,7 @@ class Search:
         indexes = self._members[key]
         bad_at = sorted(at for index in indexes for at in self._beliefs[index].cell.bad_at)
         net = self._by_events(found, bad_at) - part.penalty
-        told = not found.ended and found.rate >= part.least and net >= MARGIN and self._lasts(found, bad_at)
-        told = told and (found.bins > YOUNG or self._clear(key))
+        told = self._told(key, net, bad_at)
         alike = self._alike(key)
         for index in indexes:
             belief = self._beliefs[index]
@@ -131,6 +144,19 @@ class Search:
         if not told:
             return None
         return Suspect(part, key[1], found, [self._beliefs[index].cell for index in indexes], bad_at, alike, net)
+
+    def _told(self, key: Key, net: float, bad_at: list[float]) -> bool:
+        """Whether it is a present, lasting and clear fault."""
+        found = self._fits[key]
+        told = not found.ended and found.rate >= PARTS[key[0]].least and net >= MARGIN and self._lasts(found, bad_at)
+        return told and (found.bins > YOUNG or self._clear(key))
+
+    def _doubtful(self, key: Key) -> bool:
+        """Whether it takes older trials to tell what this is."""
+        found = self._fits[key]
+        bad_at = sorted(at for index in self._members[key] for at in self._beliefs[index].cell.bad_at)
+        net = self._by_events(found, bad_at) - PARTS[key[0]].penalty
+        return not found.ended and not self._told(key, net, bad_at)
 
     def _times(self, found: Fit, bad_at: list[float]) -> list[float]:
         began = self._now - self._ages.edges[found.bins - 1]
@@ -179,4 +205,4 @@ class Search:
         )
 
 
-_NOTHING = Fit(0.0, 0.0, 0, 0)
+_NOTHING = Fit(0.0, 0.0, 0, 0, 0.0)

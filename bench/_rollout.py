@@ -1,0 +1,120 @@
+"""A mesh of agent processes on loopback, rolled to another wire version and key one by one, judged all the while."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from kubesonar.apps import asking
+from kubesonar.apps.scene import Scene, look
+from kubesonar.apps.sources import Source
+from kubesonar.model import Finding, Health
+from tests.apps.agents import RunningAgent, free_port, members, tree
+
+KEYS = {1: "1 " + "ab" * 16 + "\n", 2: "2 " + "cd" * 16 + "\n"}
+"""For each wire version the key that goes with it here."""
+
+_PATIENCE = 30.0
+_PERIODS = {"udp": 1.0, "tcp": 3.0, "http": 3.0, "icmp": 3.0, "mtu": 10.0}
+_PAUSE = 0.2
+
+
+class RollingMesh:
+    """So many agents, each with a key file of its own as a mounted Secret has. `findings` are all that any look found,
+    `looks` how many there were."""
+
+    def __init__(self, folder: Path, count: int, version: int) -> None:
+        self.findings: list[Finding] = []
+        self.looks = 0
+        self._folder = folder
+        self._ports = {f"m{number}": free_port() for number in range(1, count + 1)}
+        self._roster = members(folder, self._ports)
+        self._sources = [Source(f"http://127.0.0.1:{port}", name) for name, port in self._ports.items()]
+        self._agents: dict[str, RunningAgent] = {}
+        self._version = version
+
+    def __enter__(self) -> RollingMesh:
+        self._exits = ExitStack()
+        self._exits.callback(self._stop)
+        with ExitStack() as failed:
+            failed.push(self._exits)
+            for name in self._ports:
+                self._write_keys(name, self._version)
+                self._start(name, self._version)
+            self.until(lambda scene: scene.verdict.verdict is Health.GOOD)
+            self.findings.clear()
+            failed.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exits.close()
+
+    def roll(self, version: int) -> None:
+        """Appends the version's key everywhere, restarts one agent after the other with that version and with that key
+        on top, and removes the old key everywhere."""
+        old = self._version
+        for name in self._ports:
+            self._write_keys(name, old, version)
+        self.watch(1.0)
+        for name in self._ports:
+            self._restart(name, version, old)
+        for name in self._ports:
+            self._write_keys(name, version)
+        self._version = version
+
+    def watch(self, seconds: float) -> Scene:
+        """Looks on for a while; the last look."""
+        end = time.monotonic() + seconds
+        return self.until(lambda _: time.monotonic() > end)
+
+    def until(self, condition: Callable[[Scene], bool]) -> Scene:
+        """Looks until something is so."""
+        deadline = time.monotonic() + _PATIENCE
+        while not condition(scene := self._look()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {_PATIENCE:.0f} s: {scene.verdict.sentence} {scene.verdict.unknown}")
+            time.sleep(_PAUSE)
+        return scene
+
+    def _restart(self, name: str, version: int, old: int) -> None:
+        members(self._folder, self._ports, **{name: "rolling"})
+        self.until(lambda scene: _all_see(scene, name, "rolling"))
+        self._agents[name].stop()
+        self._write_keys(name, version, old)
+        agent = self._start(name, version)
+        self.until(lambda _: agent.status("/readyz") == 200)
+        members(self._folder, self._ports)
+        self.until(lambda scene: _all_see(scene, name, "serving"))
+
+    def _look(self) -> Scene:
+        scene = asking.run(look(self._sources))
+        self.looks += 1
+        self.findings += scene.verdict.findings
+        return scene
+
+    def _start(self, name: str, version: int) -> RunningAgent:
+        more: dict[str, Any] = {
+            "udp": {"speak": version},
+            "keys": {"file": str(self._folder / f"{name}.keys")},
+            "plan": {"families": [4], **{k: {"period": p, "timeout": 2.0} for k, p in _PERIODS.items()}},
+        }
+        port = self._ports[name]
+        self._agents[name] = RunningAgent(self._folder, name, **(tree(name, port, self._roster) | more))
+        return self._agents[name]
+
+    def _write_keys(self, name: str, *versions: int) -> None:
+        part = self._folder / f"{name}.keys.part"
+        part.write_text("".join(KEYS[version] for version in versions))
+        part.rename(self._folder / f"{name}.keys")
+
+    def _stop(self) -> None:
+        for agent in self._agents.values():
+            agent.__exit__()
+
+
+def _all_see(scene: Scene, name: str, state: str) -> bool:
+    rosters = [snapshot.roster for snapshot in scene.snapshots]
+    return all((member := roster.named(name)) and member.state.value == state for roster in rosters)

@@ -1,0 +1,19 @@
+"""Old and new speak: a rollout of another wire version and key is no outage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench._rollout import RollingMesh
+from kubesonar.model import Health
+
+AGENTS = 5
+
+
+def test_a_rollout_of_wire_version_and_key_and_back_yields_no_finding(tmp_path: Path) -> None:
+    with RollingMesh(tmp_path, AGENTS, version=1) as mesh:
+        for version in (2, 1):
+            mesh.roll(version)
+            mesh.watch(2.0)
+            mesh.until(lambda scene: scene.verdict.verdict is Health.GOOD and not scene.verdict.unknown)
+        assert not mesh.findings, [finding.sentence for finding in mesh.findings]
