@@ -1,6 +1,6 @@
 """A healthy lab with both cores kept busy: nobody may be blamed.
 
-`python bench/soak.py [MINUTES]` (default 10) writes bench/results/soak.md. The lab is the default one; a spinning
+`python -m bench.soak [MINUTES]` (default 10) writes bench/results/soak.md. The lab is the default one; a spinning
 process for each core runs beside it at the same priority, and the verdict is formed once a second.
 """
 
@@ -79,7 +79,7 @@ def report(tally: Tally, seconds: float) -> str:
         "# A healthy lab on busy cores",
         "",
         f"{datetime.now(UTC):%Y-%m-%d}, Linux {platform.release()}, {os.cpu_count()} cores, Python "
-        f"{platform.python_version()}. `python bench/soak.py`: the default lab (5 nodes, 10 agents) for "
+        f"{platform.python_version()}. `python -m bench.soak`: the default lab (5 nodes, 10 agents) for "
         f"{seconds:.0f} s, a process spinning for each core (nice 0), one look a second.",
         "",
         "| | |",
