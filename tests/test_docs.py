@@ -1,0 +1,29 @@
+"""Pages written by hand keep up with the tables they describe."""
+
+from pathlib import Path
+
+import pytest
+
+from kubesonar.core.paths import NAMES
+from kubesonar.lab.faults import VERBS
+from kubesonar.model import Fault, Kind
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_part_is_in_the_page_on_diagnosis(name: str) -> None:
+    assert f"`{name}`" in (DOCS / "diagnosis.md").read_text()
+
+
+def test_every_fault_of_the_lab_is_in_its_page_with_its_part() -> None:
+    text = (DOCS / "lab.md").read_text()
+    for verb in VERBS:
+        assert f"`{verb.name}" in text or f"{verb.name} NODE`" in text
+        assert not verb.row or f"`{verb.row}`" in text
+
+
+def test_every_kind_and_fault_is_in_the_page_on_probes() -> None:
+    text = (DOCS / "probes.md").read_text()
+    words = [word for word in (*Kind, *Fault) if word not in (Kind.OTHER, Fault.OTHER)]
+    assert [word for word in words if f"`{word}`" not in text] == []
