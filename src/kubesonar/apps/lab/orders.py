@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def fault(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[FAULT]", help="What to break; nothing: show what is broken.")
+        list[str] | None, typer.Argument(metavar="FAULT", help="What to break; nothing: show what is broken.")
     ] = None,
     directory: Annotated[Path | None, typer.Option(metavar="PATH", help="The lab's directory.")] = None,
 ) -> Order:

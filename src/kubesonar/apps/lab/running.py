@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,18 +22,20 @@ from kubesonar.apps.sources import Source
 from kubesonar.apps.times import clock, stamp
 from kubesonar.lab.control import listen
 from kubesonar.lab.directory import Directory
-from kubesonar.lab.faults import parse
+from kubesonar.lab.faults import Act, parse
 from kubesonar.lab.isolate import Ground
 from kubesonar.lab.topology import plan
 from kubesonar.lab.world import World
 from kubesonar.model import Verdict
 from kubesonar.net.clock import SystemClock
 from kubesonar.views.answers import verdict_json
-from kubesonar.views.board import Board
 from kubesonar.views.terminal import verdict_view
+from kubesonar.views.terminal_map import MapView
 
 _PAUSE = 0.5
 """Seconds between two looks while the verdict settles."""
+_START = 10.0
+"""Seconds for which the agents may take to begin before one of them is frozen or killed."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,8 +60,11 @@ def run(request: Request, ground: Ground) -> int:
         )
     with World.build(plan(request.nodes, namespaces=ground.namespaces), Directory(request.directory)) as world:
         mesh.start(world)
-        for text in request.faults:
-            world.apply(parse(text, world.plan))
+        faults = [parse(text, world.plan) for text in request.faults]
+        if any(fault.act is Act.PROCESS for fault in faults):
+            _await_agents(world)
+        for fault in faults:
+            world.apply(fault)
         watch = Watch(world, request)
         with contextlib.suppress(KeyboardInterrupt):  # the usual way to end the live map
             asking.run(watch.run())
@@ -106,7 +112,9 @@ class Watch:
             return
         out = console(self._request.color)
         show(out, verdict_view(scene.verdict, clock))
-        show(out, Board(scene.verdict, scene.matrices()))
+        if matrices := scene.matrices():
+            out.print()
+            show(out, MapView(matrices))
 
     def _obey(self, text: str) -> tuple[str, ...]:
         if text:
@@ -118,6 +126,16 @@ class Watch:
         fallen = ", ".join(process.name for process in self._world.fallen)
         parts = (f"broken: {broken}" if broken else "break something: kubesonar lab fault --help", "Ctrl-C ends")
         return "  |  ".join((f"ended by themselves: {fallen}", *parts) if fallen else parts)
+
+
+def _await_agents(world: World) -> None:
+    """An agent frozen before it has opened its ports would look gone: its kernel would complete no handshake for it.
+    Its API's socket is the last that it opens."""
+    clock = SystemClock()
+    until = clock.mono() + _START
+    sockets = [world.directory.agent_socket(member.name) for member in world.plan.members]
+    while clock.mono() < until and not all(socket.exists() for socket in sockets):
+        time.sleep(0.02)
 
 
 def _last_words(log: Path) -> str:
