@@ -19,6 +19,8 @@ PROMISED = 15.0
 STAYS = 3.0
 """Seconds for which a verdict must not change to count as settled."""
 PAUSE = 0.25
+FLEETING = 1.0
+"""Seconds in all for which somebody innocent may be named while a fault is new: trials of its first seconds are few."""
 
 Named = frozenset[tuple[str, str]]
 
@@ -43,14 +45,18 @@ def named(verdict: Verdict) -> Named:
 
 
 def settle(lab: RunningLab, expected: Named) -> Verdict:
-    """The first verdict that names just these and then stays so. On the way fewer may be named, but nobody innocent."""
+    """The first verdict that names just these and then stays so. On the way fewer may be named, or another part of the
+    same subject (a node's way out before its way in), but nobody innocent for longer than `FLEETING`."""
     start = time.monotonic()
     since: float | None = None
+    wrong = 0.0
+    subjects = {subject for _, subject in expected}
     story: list[str] = []
     while True:
         verdict, now = lab.verdict(), time.monotonic()
         story.append(f"{now - start:.1f} s: {verdict.sentence} {sorted(named(verdict))}")
-        assert named(verdict) <= expected, "\n".join(story)
+        wrong += PAUSE * any(subject not in subjects for _, subject in named(verdict))
+        assert wrong <= FLEETING, "\n".join(story)
         if named(verdict) != expected:
             since = None
         elif since is None:
@@ -109,7 +115,7 @@ def test_frozen_agents_are_told_from_a_dead_node_and_blame_nobody_once_they_go_o
     verdict = settle(lab, frozenset({("agent_frozen", "node-3")}))
     assert verdict.sentence.startswith("the agents on node-3 are frozen, its host answers")
     lab.order("resume node-3")
-    after = watch(lab, 6.0)
+    after = watch(lab, 8.0)
     blamed = [bool(verdict.findings) for verdict in after]
     assert blamed == sorted(blamed, reverse=True), "blamed again after it had been forgotten"
     assert after[-1].verdict is Health.GOOD, after[-1].sentence
