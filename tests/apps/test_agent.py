@@ -76,6 +76,14 @@ def test_a_dead_peer_is_seen_and_an_excused_one_still_probed(tmp_path: Path) -> 
         assert faults()[Kind.TCP] is Fault.REFUSED
 
 
+def test_the_silence_of_an_excused_member_is_logged_but_warns_nobody(tmp_path: Path) -> None:
+    a, dead = free_port(), free_port()
+    roster = members(tmp_path, {"a": a, "dead": dead}, dead="draining")
+    with RunningAgent(tmp_path, "a", **tree("a", a, roster)) as agent:
+        (line, *_) = until(lambda: [line for line in agent.log.read_text().splitlines() if "tcp/pod/dead" in line])
+        assert " INFO " in line
+
+
 def test_reads_need_the_token_where_one_is_set_and_the_token_is_read_again(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("first\n")

@@ -52,6 +52,7 @@ class Mesh:
         self._own_address, self._own_port = own_address, ledger.member.port
         self._checks: list[Check] = []
         self._changes = Changes(_LOG)
+        self._excused: frozenset[str] = frozenset()
         self._drive: Drive[Iterable[Check], Check] = Drive(
             Schedule(ledger.member.name, schedule), clock, self._launch, self.lag
         )
@@ -64,6 +65,7 @@ class Mesh:
             _LOG.info("the roster changed", extra={"revision": roster.revision, "members": len(roster.members)})
         ledger = self._ledger
         ledger.roster = roster
+        self._excused = frozenset(member.name for member in roster.members if not member.expected)
         named = self._named(roster)
         self._warn_of_contradictions(roster, named)
         ledger.member = named or ledger.member
@@ -132,7 +134,8 @@ class Mesh:
             observation = msgspec.structs.replace(observation, fault=Fault.LOCAL)  # who should have answered is us
         self._ledger.add(observation)
         accused = observation.fault is not None and observation.fault.accuses
-        self._changes.note(check.id, str(observation.fault) if accused else "", detail=observation.detail)
+        level = logging.INFO if check.target in self._excused else logging.WARNING
+        self._changes.note(check.id, str(observation.fault) if accused else "", level, detail=observation.detail)
         if check.path is Path.LOOPBACK:
             self._note(self._health.loopback(observation))
 
