@@ -291,9 +291,13 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def health(self) -> Health:
         """Good, bad or unknown; a fault that accuses nobody is unknown."""
-        if self.fault is not None:
-            return Health.BAD if self.fault.accuses else Health.UNKNOWN
-        return Health.GOOD if self.received else Health.UNKNOWN
+        return _health(self.fault, self.received)
+
+
+def _health(fault: Fault | None, received: int) -> Health:
+    if fault is not None:
+        return Health.BAD if fault.accuses else Health.UNKNOWN
+    return Health.GOOD if received else Health.UNKNOWN
 
 
 class Trial(msgspec.Struct, frozen=True, array_like=True):
@@ -308,6 +312,11 @@ class Trial(msgspec.Struct, frozen=True, array_like=True):
     rtt: float
     rate: float
     fault: Fault | None
+
+    @property
+    def health(self) -> Health:
+        """As `Observation.health`."""
+        return _health(self.fault, self.received)
 
 
 class Window(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -179,22 +179,15 @@ class Ledger:
 def window(trials: list[Trial], now: float, span: float) -> Window:
     """Sums up the trials that began within the last `span` seconds."""
     recent = [trial for trial in trials if now - span <= trial.at <= now]
-    counted = [trial for trial in recent if health(trial) is not Health.UNKNOWN]
+    counted = [trial for trial in recent if trial.health is not Health.UNKNOWN]
     rtts = [trial.rtt for trial in counted if trial.rtt]
     return Window(
         span=span,
         observations=len(recent),
-        failed=sum(health(trial) is Health.BAD for trial in counted),
+        failed=sum(trial.health is Health.BAD for trial in counted),
         unknown=len(recent) - len(counted),
         sent=sum(trial.sent for trial in counted),
         received=sum(trial.received for trial in counted),
         rtt_best=min(rtts, default=0.0),
         rtt_mean=sum(rtts) / len(rtts) if rtts else 0.0,
     )
-
-
-def health(trial: Trial) -> Health:
-    """As `Observation.health`."""
-    if trial.fault is not None:
-        return Health.BAD if trial.fault.accuses else Health.UNKNOWN
-    return Health.GOOD if trial.received else Health.UNKNOWN
