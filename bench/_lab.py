@@ -73,7 +73,7 @@ class RunningLab:
             return False
 
 
-def await_good(lab: RunningLab, seconds: float = 30.0, stays: float = 1.0) -> None:
+def await_good(lab: RunningLab, seconds: float = 30.0, stays: float = 2.0) -> None:
     """Waits until the mesh is healthy and stays so. Raises AssertionError with the last sentence."""
     start = time.monotonic()
     since = None

@@ -182,3 +182,18 @@ def test_the_time_that_reading_took_is_nobodys() -> None:
     late = standing([snapshot(A, clock=-2.0), snapshot(B, clock=-1.5)], {}, NOW)
     assert late.now == NOW - 1.5
     assert late.offset("a-pod") == 0.5
+
+
+def sized(age: float, rate: float) -> Trial:
+    return Trial(NOW - age, 0, 1, 1, 0, 0, rate, None)
+
+
+def test_a_link_that_is_fast_again_is_not_slow_for_as_long_as_the_window() -> None:
+    def rate(*rates: float) -> float:
+        trials = [sized(9.0 - 2.0 * index, rate) for index, rate in enumerate(rates)]
+        found = collect(standing([snapshot(A, edge(Kind.MTU, "b-pod", trials)), snapshot(B)], {}, NOW))
+        return found.speeds[0].rate
+
+    assert rate(2e6) == rate(2e6, 2e6, 0) == rate(2e6, 0, 2e6) == 2e6
+    assert rate(0, 2e6) == 2e6, "the newest of two says slow"
+    assert rate(2e6, 0) == rate(2e6, 0, 0) == 0

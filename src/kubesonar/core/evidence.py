@@ -174,9 +174,11 @@ class _Collector:
 
 
 def _usual_rate(rates: list[float]) -> float:
-    """The median of what was measured, 0 where most trains were too fast or too broken to tell."""
+    """The median of what was measured, oldest first, 0 where most trains were too fast or too broken to tell. As many
+    of each: the newest decides, so that a link that is fast again is not called slow for as long as the window."""
     measured = [rate for rate in rates if rate]
-    return median(measured) if 2 * len(measured) >= len(rates) and measured else 0.0
+    most = 2 * len(measured) - len(rates)
+    return median(measured) if measured and (most > 0 or (most == 0 and rates[-1])) else 0.0
 
 
 def _arrival(trial: Trial, at: float, records: dict[int, tuple[float, Trial]] | None) -> tuple[int | None, int]:
