@@ -76,6 +76,25 @@ def test_an_echo_is_in_the_askers_version_and_never_longer_than_the_request(
     assert (answer.seen, answer.gap) == ((min(seen, 0xFFFF), gap) if version == 2 else (0, 0))
 
 
+@given(ring=rings, payload=st.binary(max_size=wire.MAX_MESSAGE), epoch=st.integers(0, 2**64 - 1))
+def test_a_message_says_what_was_put_in_and_for_whom(ring: Keyring, payload: bytes, epoch: int) -> None:
+    sender = Sender(identity("node-1"), 99)
+    data = sender.message(ring, identity("node-2"), epoch, payload)
+    assert len(data) <= 1200
+    message = accepted(data, ring)
+    assert (message.type, message.source, message.epoch, message.counter) == (Type.MESSAGE, identity("node-1"), 99, 1)
+    assert (message.addressee, message.addressee_epoch, message.payload) == (identity("node-2"), epoch, payload)
+
+
+def test_a_message_too_long_or_without_an_addressee_is_refused() -> None:
+    ring = RINGS["old"]
+    assert reason(Sender(b"12345678", 1).message(ring, b"12345678", 0, bytes(wire.MAX_MESSAGE + 1))) is Reason.LONG
+    head = probe(size=64)[: wire.HEADER_SIZE]
+    short = head[:3] + bytes((Type.MESSAGE,)) + head[4:] + bytes(15)
+    mac = ring.mac(1, short)
+    assert mac is not None and reason(short + mac) is Reason.SHORT
+
+
 def test_the_counter_never_repeats() -> None:
     sender = Sender(identity("node-1"), 1)
     counters = [accepted(sender.probe(RINGS["old"], 1, 0, 1, 64)).counter for _ in range(5)]
@@ -108,7 +127,7 @@ def test_what_a_key_holder_signs_is_still_checked(header: bytes, body: bytes, ki
     assert mac is not None
     datagram = decode(data + mac, ring)
     if isinstance(datagram, Datagram):
-        assert datagram.type in (Type.PROBE, Type.ECHO)
+        assert datagram.type in (Type.PROBE, Type.ECHO, Type.MESSAGE)
         assert 0 <= datagram.sequence < datagram.count <= wire.MAX_TRAIN
 
 

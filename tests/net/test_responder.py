@@ -309,3 +309,55 @@ def _accepted(data: bytes) -> wire.Datagram:
     datagram = wire.decode(data, KEY)
     assert isinstance(datagram, wire.Datagram)
     return datagram
+
+
+@both
+def test_a_message_is_handed_over_once_and_only_if_it_is_for_us(address: str) -> None:
+    seen: list[tuple[bytes, str, int]] = []
+
+    async def play() -> None:
+        responder = UdpResponder(
+            [address],
+            0,
+            source=ANSWERER,
+            ring=lambda: KEY,
+            publish=lambda record: None,
+            messages=lambda message, host, port: seen.append((message.payload, host, port)),
+        )
+        asking = Client(address, responder.port)
+        asking.socket.bind((address, 0))
+        port = asking.socket.getsockname()[1]
+        message = asking.sender.message(KEY, ANSWERER, 0, b"hear me")
+        forged = asking.sender.message(Keyring({1: bytes(15) + b"x"}, 1), ANSWERER, 0, b"forged")
+        asking.send(message, message, asking.sender.message(KEY, ASKER, 0, b"for another"), forged)
+        try:
+            assert await asking.answers() == [], "a message is no request"
+            assert seen == [(b"hear me", address, port)]
+            counters = responder.counters
+            assert (counters["messages"], counters["replay"], counters["astray"], counters["mac"]) == (1, 1, 1, 1)
+        finally:
+            asking.socket.close()
+            responder.close()
+
+    run(play())
+
+
+@both
+def test_messages_are_sent_from_the_port_on_which_we_answer(address: str) -> None:
+    async def play() -> None:
+        responder = UdpResponder([address], 0, source=ANSWERER, ring=lambda: KEY, publish=lambda record: None)
+        asking = Client(address, responder.port)
+        asking.socket.bind((address, 0))
+        try:
+            other = "::1" if address == "127.0.0.1" else "127.0.0.1"
+            assert responder.send(b"hello", address, asking.socket.getsockname()[1])
+            assert not responder.send(b"hello", other, 9), "it has no socket of that family"
+            await asyncio.sleep(0.01)
+            data, peer = asking.socket.recvfrom(100)
+            assert (data, peer[:2]) == (b"hello", (address, responder.port))
+            assert (responder.counters["sent"], responder.counters["send"]) == (1, 1)
+        finally:
+            asking.socket.close()
+            responder.close()
+
+    run(play())

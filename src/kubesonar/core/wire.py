@@ -1,7 +1,10 @@
-"""The authenticated datagram: probes now, members' messages later. Bytes in, frozen values out; never raises on input.
+"""The authenticated datagram: probes, their answers and members' messages. Bytes in, frozen values out; never raises on input.
 
     0       2         3      4        5       6        14      22        30       34         36      38
     magic 2 version 1 type 1 key id 1 flags 1 source 8 epoch 8 counter 8 number 4 sequence 2 count 2 body padding MAC 16
+
+The body of a MESSAGE begins with whom it is for, identity 8 and epoch 8 (0: not known yet), so that one that was
+recorded is of no use elsewhere, nor here after a restart; what follows is not looked at in this file.
 
 Big endian. The 38 bytes of the header mean the same in every version (the idea of RFC 8999), so that a version not
 spoken here can still be told so. A type with its top bit set is an answer and is never answered. The MAC (keyed
@@ -33,6 +36,12 @@ _ECHO = {1: Layout("!I"), 2: Layout("!IHI")}
 MIN_REQUEST = HEADER_SIZE + max(layout.size for layout in _ECHO.values()) + MAC_SIZE
 """Shortest request (64 bytes): as long as the longest answer, so that no answer is longer than its request."""
 
+_ADDRESSEE = Layout("!8sQ")
+
+MAX_MESSAGE = 1200 - HEADER_SIZE - _ADDRESSEE.size - MAC_SIZE
+"""Longest payload of a message: its datagram then fits into the smallest packet that IPv6 always passes (1,280 bytes,
+RFC 8200 section 5)."""
+
 MAX_DATAGRAM = 9216
 """Longest datagram that is looked at, in bytes: a jumbo frame's worth."""
 
@@ -50,9 +59,10 @@ _EVER = 0xFFFFFFFFFFFFFFFF
 
 
 class Type(IntEnum):
-    """What a datagram is for. 2 to 127 are left for members' messages, 130 to 254 for their answers."""
+    """What a datagram is for. 3 to 127 are left for what else is asked, 130 to 254 for answers."""
 
     PROBE = 1
+    MESSAGE = 2
     ECHO = 129
     MISMATCH = 255
 
@@ -74,7 +84,8 @@ class Datagram(msgspec.Struct, frozen=True, gc=False):
     """One datagram that was checked. In an answer `epoch`, `counter`, `number`, `sequence` and `count` are the
     request's. ECHO: `hold` (ns from the kernel's receive stamp to the answer) and, since version 2, `seen` (how many of
     this train had arrived) and `gap` (median spacing of the arrivals so far, in units of 100 ns, 0 unknown).
-    `key` is the id of the key it was signed with, 0 for the mere checksum; `size` is the whole datagram's."""
+    MESSAGE: `addressee` and `addressee_epoch`, whom it is for, and its `payload`. `key` is the id of the key it was
+    signed with, 0 for the mere checksum; `size` is the whole datagram's."""
 
     type: Type
     version: int
@@ -90,6 +101,9 @@ class Datagram(msgspec.Struct, frozen=True, gc=False):
     hold: int = 0
     seen: int = 0
     gap: int = 0
+    addressee: bytes = b""
+    addressee_epoch: int = 0
+    payload: bytes = b""
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
@@ -158,21 +172,23 @@ class Sender:
         flags: int = 0,
     ) -> bytes:
         """A signed PROBE, padded to `size` bytes (at least `MIN_REQUEST`); `counter` is then the one it carries."""
-        self.counter += 1
-        head = _HEADER.pack(
-            MAGIC,
-            version,
-            Type.PROBE,
-            ring.signer,
-            flags,
-            self.source,
-            self.epoch,
-            self.counter,
-            number,
-            sequence,
-            count,
-        )
+        head = self._head(Type.PROBE, ring, version, flags, number, sequence, count)
         return _sign(head.ljust(max(size, MIN_REQUEST) - MAC_SIZE, b"\0"), ring, ring.signer)
+
+    def message(
+        self, ring: Keyring, addressee: bytes, addressee_epoch: int, payload: bytes, version: int = CURRENT
+    ) -> bytes:
+        """A signed MESSAGE for the member of that identity and epoch; `payload` has `MAX_MESSAGE` bytes at most."""
+        head = self._head(Type.MESSAGE, ring, version, 0, 0, 0, 1)
+        return _sign(head + _ADDRESSEE.pack(addressee, addressee_epoch & _EVER) + payload, ring, ring.signer)
+
+    def _head(
+        self, kind: Type, ring: Keyring, version: int, flags: int, number: int, sequence: int, count: int
+    ) -> bytes:
+        self.counter += 1
+        return _HEADER.pack(
+            MAGIC, version, kind, ring.signer, flags, self.source, self.epoch, self.counter, number, sequence, count
+        )
 
 
 def identity(name: str) -> bytes:
@@ -231,7 +247,25 @@ def decode(data: bytes | memoryview, ring: Keyring, newest: int = CURRENT) -> Da
             return _SHORT
         body = layout.unpack_from(data, HEADER_SIZE)
         return Datagram(Type.ECHO, version, key, flags, source, epoch, counter, number, sequence, count, size, *body)
+    if kind == Type.MESSAGE:
+        return _message(data, version, key, source, epoch, counter)
     return _TYPE
+
+
+def _message(
+    data: bytes | memoryview, version: int, key: int, source: bytes, epoch: int, counter: int
+) -> Datagram | Refusal:
+    size, body = len(data), HEADER_SIZE + _ADDRESSEE.size
+    if size < body + MAC_SIZE:
+        return _SHORT
+    if size > body + MAX_MESSAGE + MAC_SIZE:
+        return _LONG
+    addressee, theirs = _ADDRESSEE.unpack_from(data, HEADER_SIZE)
+    payload = bytes(data[body:-MAC_SIZE])
+    return Datagram(
+        Type.MESSAGE, version, key, 0, source, epoch, counter,
+        size=size, addressee=addressee, addressee_epoch=theirs, payload=payload,
+    )  # fmt: skip
 
 
 def quoted(data: bytes) -> int | None:

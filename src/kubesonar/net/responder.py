@@ -31,9 +31,12 @@ class UdpResponder:
     `source` is this member's `wire.identity`, `ring` gives the keys in force, `publish` gets the record of each train,
     `speak` is the newest wire version understood. A port of 0 takes a free one, the same for all addresses.
 
-    `counters`: "received", "answered", "held" (answers that came too late to count, `HELD`), and drops by reason:
-    `wire.Reason`, "rate", "total_rate", "replay", "answer" (not a request), "send", "receive". Raises OSError when an
-    address cannot be bound. Make it where the event loop runs; `close` it."""
+    `messages`, if given, gets each members' message that is for us and new, with the address and port it came from.
+
+    `counters`: "received", "answered", "held" (answers that came too late to count, `HELD`), "messages", "sent"
+    (messages), and drops by reason: `wire.Reason`, "rate", "total_rate", "replay", "answer" (not a request), "astray"
+    (a message for somebody else), "send", "receive". Raises OSError when an address cannot be bound. Make it where the
+    event loop runs; `close` it."""
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class UdpResponder:
         source: bytes,
         ring: Callable[[], Keyring],
         publish: Callable[[TrainRecord], None],
+        messages: Callable[[Datagram, str, int], None] | None = None,
         speak: int = wire.CURRENT,
         limits: Limits | None = None,
     ) -> None:
@@ -52,6 +56,7 @@ class UdpResponder:
         self._source = source
         self._ring = ring
         self._speak = speak
+        self._messages = messages
         self._arrivals = Arrivals(publish)
         self._guard = ReplayGuard(limits.addresses)
         self._buckets = Buckets(limits.rate, limits.burst, limits.addresses)
@@ -67,6 +72,21 @@ class UdpResponder:
         except OSError:
             self.close()
             raise
+
+    def send(self, data: bytes, address: str, port: int) -> bool:
+        """Sends a message from the port on which we answer; whether the kernel took it. A full buffer or an
+        unreachable network is counted, not raised: messages may be lost anyway."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        sender = next((sender for sender in self._sockets if sender.family == family), None)
+        try:
+            if sender is None:
+                raise OSError(f"no socket of the family of {address}")
+            sender.sendto(data, (address, port))
+        except OSError:
+            self.counters["send"] += 1
+            return False
+        self.counters["sent"] += 1
+        return True
 
     def close(self) -> None:
         """Publishes what is open and closes the sockets."""
@@ -136,6 +156,8 @@ class UdpResponder:
                 notice = wire.mismatch(data, self._speak)
                 if notice:
                     self._send(listener, notice, ancillary, peer)
+        elif probe.type is Type.MESSAGE:
+            self._hand_over(probe, peer, now)
         elif probe.type is not Type.PROBE:
             self.counters["answer"] += 1
         elif not self._guard.fresh(probe.source, probe.epoch, probe.counter, now):
@@ -143,6 +165,15 @@ class UdpResponder:
             self._arrivals.duplicate(probe)
         else:
             self._echo(listener, probe, ring, ancillary, peer, now)
+
+    def _hand_over(self, message: Datagram, peer: tuple[str, int], now: float) -> None:
+        if message.addressee != self._source:
+            self.counters["astray"] += 1
+        elif not self._guard.fresh(message.source, message.epoch, message.counter, now):
+            self.counters["replay"] += 1
+        elif self._messages is not None:
+            self.counters["messages"] += 1
+            self._messages(message, peer[0], peer[1])
 
     def _echo(
         self,

@@ -82,7 +82,7 @@ class Tools:
         the roster does not name, in few words."""
         asked, answers = self._responder.counters, self._trains.counters + self._whole.counters
         return {
-            "requests": sum(count for what, count in asked.items() if what not in ("received", "answered", "held")),
+            "requests": sum(count for what, count in asked.items() if what not in _NO_DROP),
             "answers": sum(answers.values()),
             "strangers": self._strangers,
         }
@@ -106,6 +106,7 @@ class Tools:
             self._observe(responder_observation(record, self._source, self._names))
 
 
+_NO_DROP = frozenset({"received", "answered", "held", "messages", "sent"})
 _UNKEYED = Keyring()
 
 
