@@ -1,4 +1,4 @@
-"""The authenticated datagram: probes, their answers and members' messages. Bytes in, frozen values out; never raises on input.
+"""The signed datagram: probes, answers and members' messages. Bytes in, frozen values out; never raises on input.
 
     0       2         3      4        5       6        14      22        30       34         36      38
     magic 2 version 1 type 1 key id 1 flags 1 source 8 epoch 8 counter 8 number 4 sequence 2 count 2 body padding MAC 16
