@@ -140,6 +140,21 @@ class Clock(Open):
     OTHER = "other"
 
 
+class Condition(Open):
+    """What a notice says of its subject. Each replaces the one before it: BACK ends all others. SUSPECT is an observer
+    that doubts itself and so announces nothing else, MINORITY one that hears no majority; CLUSTER is no condition of a
+    member but the status after an election."""
+
+    DEAD = "dead"
+    GONE = "gone"
+    FROZEN = "frozen"
+    SUSPECT = "suspect"
+    MINORITY = "minority"
+    BACK = "back"
+    CLUSTER = "cluster"
+    OTHER = "other"
+
+
 class Health(Open):
     """Nobody asked, or nobody can tell, is UNKNOWN: never good."""
 
@@ -369,6 +384,23 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     sentence: str
     evidence: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
+
+
+class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is told to the outside: `what` became of the member `subject`. `id` is the same whoever tells it
+    (`core.notices.notice_id`), so that a receiver drops doubles. `since` is when it began as far as is known, `at` when
+    it was decided, `sentence` all of it for a person, `coordinator` the member that tells."""
+
+    id: str
+    what: Condition
+    subject: str
+    at: float
+    sentence: str
+    node: str = ""
+    epoch: int = 0
+    since: float | None = None
+    evidence: tuple[str, ...] = ()
+    coordinator: str = ""
 
 
 class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
