@@ -11,7 +11,6 @@ The format is YAML, or JSON for big ones (it is read many times faster):
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
@@ -21,6 +20,7 @@ from typing import Annotated, Any
 import msgspec
 
 from kubesonar.config.yamltext import read_yaml
+from kubesonar.discovery.addresses import is_members, packed
 from kubesonar.model import Member, Network, Roster, Seconds, State, clip
 
 VERSION = 1
@@ -94,7 +94,7 @@ def _tree(text: bytes) -> Any:
 
 def _member(entry: _Entry) -> Member:
     for address in entry.addresses:
-        if not _is_address(address):
+        if not is_members(address):
             given = clip(repr(address), 60)
             raise RosterError(f"has a bad members[{entry.name}].addresses: {given} is no IP address of one machine")
     if entry.network is Network.OTHER:
@@ -109,24 +109,10 @@ def _refuse_doubles(members: tuple[Member, ...]) -> None:
     at: dict[tuple[bytes, int], str] = {}
     for member in members:
         for address in member.addresses:
-            other = at.setdefault((_packed(address), member.port), member.name)
+            other = at.setdefault((packed(address), member.port), member.name)
             if other != member.name:
                 where = f"{address} port {member.port}"
                 raise RosterError(f"has {clip(other, 60)} and {clip(member.name, 60)} at the same address, {where}")
-
-
-def _packed(address: str) -> bytes:
-    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
-
-
-def _is_address(text: str) -> bool:
-    """Whether this is an IP address that can be one member's: not "any", multicast or broadcast."""
-    try:
-        packed = _packed(text)
-    except (OSError, ValueError):
-        return False
-    reserved = packed[0] == 0xFF if len(packed) == 16 else packed[0] >= 224 or packed[0] == 0
-    return any(packed) and not reserved
 
 
 def read(path: Path) -> Roster:

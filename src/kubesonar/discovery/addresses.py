@@ -1,0 +1,26 @@
+"""Addresses that may be a member's."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+
+
+def packed(address: str) -> bytes:
+    """An IP address in network order, so that two spellings of one compare equal. Raises OSError or ValueError."""
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
+def is_members(address: str) -> bool:
+    """Whether this is an IP address that can be one member's: not "any", multicast or broadcast."""
+    try:
+        octets = packed(address)
+    except (OSError, ValueError):
+        return False
+    reserved = octets[0] == 0xFF if len(octets) == 16 else octets[0] >= 224 or octets[0] == 0
+    return any(octets) and not reserved
+
+
+def usable(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Those that can be a member's, each once, in their order."""
+    return tuple(dict.fromkeys(address for address in addresses if is_members(address)))
