@@ -43,7 +43,7 @@ def test_two_agents_probe_each_other_by_every_kind(tmp_path: Path) -> None:
         assert any(e.latest.check.path is Way.LOOPBACK for e in one.snapshot().edges)
 
         metrics = one.get("/metrics")[1].decode()
-        assert 'kubesonar_probes_total{kind="udp",result="good"}' in metrics
+        assert 'kubesonar_probes_total{kind="udp",path="pod",result="good"}' in metrics
         # Edges have series of their own while they are bad, as these were until both agents had started.
         usual = [line for line in metrics.splitlines() if line and not line.startswith(("#", "kubesonar_edge_"))]
         assert len(usual) <= 40

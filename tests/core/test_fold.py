@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubesonar.core.counts import ProbeCounts
 from kubesonar.core.fold import Counters, Histograms
-from kubesonar.model import Check, Clock, Fault, Kind, Network, Observation, Path, Rtt, Side
+from kubesonar.model import Check, Clock, Fault, Kind, Network, Observation, Path, Phase, Rtt, Side, Span
 
 UDP = Check(id="u", kind=Kind.UDP, path=Path.POD, target="b", address="::1")
 
@@ -36,7 +36,26 @@ def test_probes_count_by_kind_and_result() -> None:
     counts.add(seen(sent=8, received=7, rtt=Rtt(best=0.0002, mean=0.1, worst=0.2, clock=Clock.KERNEL)))
     counts.add(seen(sent=8, received=0, fault=Fault.TIMEOUT))
     counts.add(seen(side=Side.RESPONDER, sent=8, received=8))
-    assert counts.probes.series == {("udp", "good"): 1, ("udp", "timeout"): 1}
+    assert counts.probes.series == {("udp", "pod", "good"): 1, ("udp", "pod", "timeout"): 1}
     assert (counts.udp_sent, counts.udp_received) == (16, 7)
-    assert counts.rtt.series[()].counts[1] == 1
+    assert counts.rtt.series["pod",].counts[1] == 1
     assert counts.overflow == 0
+
+
+def test_the_train_to_the_own_loopback_is_no_probe_of_the_network() -> None:
+    counts = ProbeCounts()
+    check = Check(id="l", kind=Kind.UDP, path=Path.LOOPBACK, target="a", address="::1")
+    counts.add(seen(check=check, sent=8, received=8, rtt=Rtt(best=0.0002, mean=0.1, worst=0.2, clock=Clock.KERNEL)))
+    assert (counts.probes.series, counts.udp_sent, counts.rtt.series) == ({}, 0, {})
+
+
+def test_a_plain_target_counts_for_as_long_as_its_probe_took_unless_it_failed() -> None:
+    counts = ProbeCounts()
+    check = Check(id="h", kind=Kind.HTTP, path=Path.API_DIRECT, target="api", address="::1")
+    phases = (Span(Phase.CONNECT, 0.0, 0.01), Span(Phase.FIRST_BYTE, 0.01, 0.03))
+    counts.add(seen(check=check, phases=phases, received=1))
+    counts.add(seen(check=check, phases=phases, fault=Fault.WRONG_ANSWER))
+    counts.add(seen(check=UDP, phases=phases, received=1))
+    tally = counts.answers.series["http", "api_direct"]
+    assert (tally.counts, tally.total) == ([0, 0, 1, 0, 0, 0], 0.03)
+    assert len(counts.answers.series) == 1

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from typing import Literal
 
+import msgspec
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -26,6 +27,7 @@ from kubesonar.model import (
     Rtt,
     Snapshot,
     State,
+    Trouble,
     Window,
 )
 from kubesonar.views.metrics import TABLE, AgentMetrics, Facts, MetricsOptions, reference
@@ -34,8 +36,10 @@ FACTS = Facts(version="1.0", resident=30_000_000, cpu=1.5, lag=0.001, troubles=0
 KINDS = (Kind.UDP, Kind.TCP, Kind.ICMP, Kind.MTU, Kind.HTTP, Kind.DNS)
 
 
-def edge(target: str, kind: Kind, fault: Fault | None = None, lost: int = 0, family: int = 4) -> Edge:
-    check = Check(id=f"{kind}{target}{family}", kind=kind, path=Path.POD, target=target, address="::1")
+def edge(
+    target: str, kind: Kind, fault: Fault | None = None, lost: int = 0, family: int = 4, path: Path = Path.POD
+) -> Edge:
+    check = Check(id=f"{kind}{target}{family}", kind=kind, path=path, target=target, address="::1")
     rtt = Rtt(best=0.0002, mean=0.0003, worst=0.0004, clock=Clock.KERNEL)
     latest = Observation(check, "me", Network.POD, 1.0, fault=fault, sent=8, received=0 if fault else 8, rtt=rtt)
     window = Window(span=60, observations=1, sent=100, received=100 - lost, rtt_best=0.0002, rtt_mean=0.0003)
@@ -73,6 +77,7 @@ def test_a_healthy_member_with_ten_peers_has_at_most_40_series(openmetrics: bool
 def test_every_family_is_documented() -> None:
     bad = snapshot(edge("n0", Kind.UDP, lost=10), edge("n1", Kind.TCP, Fault.TIMEOUT))
     counts = healthy()[1]
+    counts.add(edge("api", Kind.HTTP, path=Path.API_DIRECT).latest)
     families = {family.name for family in parse_text(rendered(bad, counts))}
     documented = {metric.name if metric.type == "info" else metric.family for metric in TABLE}
     assert families == documented
@@ -82,10 +87,10 @@ def test_every_family_is_documented() -> None:
 def test_bad_edges_show_and_good_ones_do_not() -> None:
     text = rendered(snapshot(edge("n0", Kind.UDP, lost=10), edge("n1", Kind.UDP)), ProbeCounts())
     assert lines_of(text, "kubesonar_edge_loss_ratio") == [
-        'kubesonar_edge_loss_ratio{target="n0",kind="udp",path="pod"} 0.09999999999999998'
+        'kubesonar_edge_loss_ratio{target="n0",node="n0",kind="udp",path="pod"} 0.09999999999999998'
     ]
-    assert 'kubesonar_edges{health="bad"} 1' in text
-    assert 'kubesonar_edges{health="good"} 1' in text
+    assert 'kubesonar_edges{path="pod",health="bad"} 1' in text
+    assert 'kubesonar_edges{path="pod",health="good"} 1' in text
 
 
 @pytest.mark.parametrize(("edges", "series"), [("bad", 3), ("all", 20), ("none", 0)])
@@ -99,19 +104,36 @@ def test_edges_are_exported_as_asked_up_to_the_limit(edges: Literal["bad", "all"
 def test_two_checks_with_equal_labels_are_one_series_and_the_worse_shows() -> None:
     view = snapshot(edge("n0", Kind.TCP, family=6), edge("n0", Kind.TCP, Fault.TIMEOUT))
     text = rendered(view, ProbeCounts(), edges="all")
-    assert lines_of(text, "kubesonar_edge_up") == ['kubesonar_edge_up{target="n0",kind="tcp",path="pod"} 0']
+    assert lines_of(text, "kubesonar_edge_up") == ['kubesonar_edge_up{target="n0",node="n0",kind="tcp",path="pod"} 0']
 
 
 def test_a_draining_member_that_is_silent_is_not_bad() -> None:
     text = rendered(snapshot(edge("n0", Kind.UDP, Fault.TIMEOUT), state=State.DRAINING), ProbeCounts())
-    assert 'kubesonar_edges{health="bad"} 0' in text
-    assert 'kubesonar_edges{health="unknown"} 1' in text
+    assert 'kubesonar_edges{path="pod",health="bad"} 0' in text
+    assert 'kubesonar_edges{path="pod",health="unknown"} 1' in text
     assert 'kubesonar_members{state="draining"} 10' in text
+
+
+def test_edges_count_by_path_and_the_own_loopback_is_none_of_them() -> None:
+    edges = (edge("n0", Kind.UDP), edge("api", Kind.HTTP, Fault.TIMEOUT, path=Path.API_DIRECT))
+    text = rendered(snapshot(*edges, edge("me", Kind.UDP, path=Path.LOOPBACK)), ProbeCounts())
+    assert 'kubesonar_edges{path="pod",health="good"} 1' in text
+    assert 'kubesonar_edges{path="api_direct",health="bad"} 1' in text
+    assert "loopback" not in text
+    assert 'kubesonar_edge_up{target="api",node="",kind="http",path="api_direct"} 0' in text
+
+
+def test_an_agent_says_who_it_is_and_whether_it_can_be_trusted() -> None:
+    view = snapshot()
+    assert 'kubesonar_member_info{member="me",node="me",zone="",network="pod"} 1' in rendered(view, ProbeCounts())
+    assert "kubesonar_troubled 0" in rendered(view, ProbeCounts())
+    troubled = msgspec.structs.replace(view, troubles=(Trouble(1.0, 1.5, "starved"),))
+    assert "kubesonar_troubled 1" in rendered(troubled, ProbeCounts())
 
 
 def test_our_own_trouble_accuses_no_edge() -> None:
     text = rendered(snapshot(edge("n0", Kind.UDP, Fault.LOCAL)), ProbeCounts(), edges="all")
-    assert 'kubesonar_edges{health="unknown"} 1' in text
+    assert 'kubesonar_edges{path="pod",health="unknown"} 1' in text
     assert not lines_of(text, "kubesonar_edge_up")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from kubesonar.core.counts import ProbeCounts
 from kubesonar.core.edges import judged
 from kubesonar.core.fold import Labels
-from kubesonar.model import Edge, Health, Snapshot
+from kubesonar.model import Edge, Health, Path, Snapshot
 from kubesonar.views.exposition import Exposition, Metric, Series
 
 
@@ -49,15 +49,36 @@ def _metric(name: str, kind: Literal["counter", "gauge", "histogram", "info"], t
 BUILD = _metric(
     "kubesonar_build_info", "info", "Always 1; says which version runs in which network.", "version", "network"
 )
+MEMBER = _metric(
+    "kubesonar_member_info", "info", "Always 1; says which member this agent is.", "member", "node", "zone", "network"
+)
 PROBES = _metric(
-    "kubesonar_probes_total", "counter", "Probes made, by kind and result: good, or the fault.", "kind", "result"
+    "kubesonar_probes_total",
+    "counter",
+    "Probes made, by kind, path and result: good, or the fault. Those of excused members are counted too.",
+    "kind",
+    "path",
+    "result",
 )
 UDP_SENT = _metric("kubesonar_udp_sent_total", "counter", "Probe datagrams sent to peers.")
 UDP_RECEIVED = _metric("kubesonar_udp_received_total", "counter", "Answers to probe datagrams received in time.")
-RTT = _metric("kubesonar_rtt_seconds", "histogram", "Best UDP round trip of each train, over all peers.")
-EDGES = _metric("kubesonar_edges", "gauge", "Edges probed, by health.", "health")
+RTT = _metric("kubesonar_rtt_seconds", "histogram", "Best UDP round trip of each train, over all peers.", "path")
+ANSWERS = _metric(
+    "kubesonar_answer_seconds", "histogram", "How long good probes of plain targets took.", "kind", "path"
+)
+EDGES = _metric(
+    "kubesonar_edges",
+    "gauge",
+    "Edges probed, by path and health: bad where the latest probe failed or the long window lost 5 %; unknown where "
+    "nothing can be told or silence is excused.",
+    "path",
+    "health",
+)
 MEMBERS = _metric("kubesonar_members", "gauge", "Members of the roster, by state.", "state")
 LAG = _metric("kubesonar_loop_lag_seconds", "gauge", "How late the event loop woke at worst since the last scrape.")
+TROUBLED = _metric(
+    "kubesonar_troubled", "gauge", "1 where this agent could not trust itself at some time in the long window, else 0."
+)
 TROUBLES = _metric(
     "kubesonar_troubles_total", "counter", "Stretches in which this agent was starved, throttled or frozen."
 )
@@ -65,27 +86,19 @@ DROPPED = _metric("kubesonar_dropped_total", "counter", "What was dropped becaus
 RESIDENT = _metric("process_resident_memory_bytes", "gauge", "Resident memory of the agent.")
 CPU = _metric("process_cpu_seconds_total", "counter", "User and system CPU time of the agent.")
 STARTED = _metric("process_start_time_seconds", "gauge", "When the agent started, in Unix seconds.")
+_OF_EDGE = ("target", "node", "kind", "path")
 EDGE_UP = _metric(
-    "kubesonar_edge_up",
-    "gauge",
-    "1 where the latest probe of the edge was well, 0 where not.",
-    "target",
-    "kind",
-    "path",
+    "kubesonar_edge_up", "gauge", "1 where the latest probe of the edge was well, 0 where not.", *_OF_EDGE
 )
-EDGE_LOSS = _metric(
-    "kubesonar_edge_loss_ratio", "gauge", "Share lost on the edge in the long window.", "target", "kind", "path"
-)
-EDGE_RTT = _metric(
-    "kubesonar_edge_rtt_seconds", "gauge", "Mean round trip on the edge in the short window.", "target", "kind", "path"
-)
+EDGE_LOSS = _metric("kubesonar_edge_loss_ratio", "gauge", "Share lost on the edge in the long window.", *_OF_EDGE)
+EDGE_RTT = _metric("kubesonar_edge_rtt_seconds", "gauge", "Mean round trip on the edge in the short window.", *_OF_EDGE)
 EDGES_HIDDEN = _metric(
     "kubesonar_edges_hidden", "gauge", "Edges that would have series of their own, but for metrics.edge_limit."
 )
 
 TABLE = (
-    BUILD, PROBES, UDP_SENT, UDP_RECEIVED, RTT, EDGES, MEMBERS, LAG, TROUBLES, DROPPED, RESIDENT, CPU, STARTED,
-    EDGES_HIDDEN, EDGE_UP, EDGE_LOSS, EDGE_RTT,
+    BUILD, MEMBER, PROBES, UDP_SENT, UDP_RECEIVED, RTT, ANSWERS, EDGES, MEMBERS, LAG, TROUBLED, TROUBLES, DROPPED,
+    RESIDENT, CPU, STARTED, EDGES_HIDDEN, EDGE_UP, EDGE_LOSS, EDGE_RTT,
 )  # fmt: skip
 """Every metric, in the order of the exposition and of docs/metrics.md."""
 
@@ -108,34 +121,49 @@ def families_of(
 ) -> Iterator[tuple[Metric, Series]]:
     """The families of one scrape, in the order of `TABLE`."""
     edges = judged(snapshot)
-    healths = Counter(health.value for _, health in edges)
+    me = snapshot.member
     states = Counter(member.state.value for member in snapshot.roster.members)
     own = [edge for edge, health in edges if options.edges == "all" or (options.edges, health) == ("bad", Health.BAD)]
-    yield BUILD, {(facts.version, snapshot.member.network.value): 1}
+    yield BUILD, {(facts.version, me.network.value): 1}
+    yield MEMBER, {(me.name, me.node, me.zone, me.network.value): 1}
     yield PROBES, counts.probes.series
     yield UDP_SENT, {(): counts.udp_sent}
     yield UDP_RECEIVED, {(): counts.udp_received}
     yield RTT, counts.rtt
-    yield EDGES, {(health,): healths[health] for health in ("good", "bad", "unknown")}
+    yield ANSWERS, counts.answers
+    yield EDGES, _healths(edges)
     yield MEMBERS, {(state,): count for state, count in states.items()}
     yield LAG, {(): facts.lag}
+    yield TROUBLED, {(): int(bool(snapshot.troubles))}
     yield TROUBLES, {(): facts.troubles}
     yield DROPPED, {(what,): count for what, count in {**facts.dropped, "label_sets": counts.overflow}.items()}
     yield RESIDENT, {(): facts.resident}
     yield CPU, {(): facts.cpu}
     yield STARTED, {(): snapshot.started}
     yield EDGES_HIDDEN, {(): max(0, len(own) - options.edge_limit)}
-    yield from _edges(own[: options.edge_limit])
+    nodes = {member.name: member.node for member in snapshot.roster.members}
+    yield from _edges(own[: options.edge_limit], nodes)
 
 
-def _edges(edges: list[Edge]) -> Iterator[tuple[Metric, Series]]:
-    """Where two checks differ in nothing that is a label (address families, say), the worse one shows."""
+def _healths(edges: list[tuple[Edge, Health]]) -> Series:
+    """Without the edge to the own loopback, which tells of this agent alone."""
+    counted = Counter((edge.latest.check.path, health) for edge, health in edges)
+    paths = dict.fromkeys(path for path, _ in counted if path is not Path.LOOPBACK)
+    return {(path.value, health.value): counted[path, health] for path in paths for health in _HEALTHS}
+
+
+_HEALTHS = (Health.GOOD, Health.BAD, Health.UNKNOWN)
+
+
+def _edges(edges: list[Edge], nodes: Mapping[str, str]) -> Iterator[tuple[Metric, Series]]:
+    """`nodes` are those of the members by their names; a plain target has none. Where two checks differ in nothing
+    that is a label (address families, say), the worse one shows."""
     up: dict[Labels, float] = {}
     loss: dict[Labels, float] = {}
     rtt: dict[Labels, float] = {}
     for edge in edges:
         check = edge.latest.check
-        labels = (check.target, check.kind.value, check.path.value)
+        labels = (check.target, nodes.get(check.target, ""), check.kind.value, check.path.value)
         if edge.latest.health is not Health.UNKNOWN:
             up[labels] = min(up.get(labels, 1), int(edge.latest.health is Health.GOOD))
         if edge.long.loss is not None:
