@@ -1,0 +1,151 @@
+"""What the room is told, read from the environment: the older tool's variables, and a few of ours for this room."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from kubesonar.compat.kubenurse import values
+from kubesonar.compat.kubenurse.values import Extra
+from kubesonar.config import ConfigError
+
+PREFIX = "KUBENURSE_"
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+"""https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/#directly-accessing-the-rest-api"""
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+_LINK = re.compile(r"KUBENURSE\w*?_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
+"""What Kubernetes puts into every container beside a Service named kubenurse
+(https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables): nobody's setting."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """See `VARIABLES`; durations are in seconds."""
+
+    ingress_url: str = ""
+    service_url: str = ""
+    insecure: bool = False
+    extra_ca: str = ""
+    extra_checks: tuple[Extra, ...] = ()
+    namespace: str = ""
+    neighbour_filter: str = ""
+    neighbour_limit: int = 10
+    allow_unschedulable: bool = False
+    check_api_server_direct: bool = True
+    check_api_server_dns: bool = True
+    check_me_ingress: bool = True
+    check_me_service: bool = True
+    check_neighbourhood: bool = True
+    check_interval: float = 5.0
+    reuse_connections: bool = False
+    shutdown_duration: float = 5.0
+    histogram_buckets: tuple[float, ...] = BUCKETS
+    victoriametrics_histogram: bool = False
+    expose_metadata: bool = False
+    use_tls: bool = False
+    cert_file: str = ""
+    cert_key: str = ""
+    api_host: str = ""
+    api_port: str = ""
+    api_dns: str = "kubernetes.default.svc.cluster.local"
+    listen: str = ":8080"
+    listen_tls: str = ":8443"
+    alive: str = "last"
+    alive_always_200: bool = False
+    allow_forwarded: bool = False
+    metrics: str = "both"
+    pod_name: str = ""
+    node_name: str = ""
+    service_account: str = SERVICE_ACCOUNT
+
+
+class Variable(msgspec.Struct, frozen=True):
+    """One environment variable: the field of `Settings` that it sets, how its text is read (raises ValueError with
+    what is expected), and what it means. Unset and empty are the same."""
+
+    name: str
+    field: str
+    read: Callable[[str], Any]
+    help: str
+
+
+def _documented() -> Iterator[Variable]:
+    for field, read, meaning in (
+        ("ingress_url", values.text, "URL of the ingress to this service; /alwayshappy is appended"),
+        ("service_url", values.text, "URL of this service; /alwayshappy is appended"),
+        ("insecure", values.exactly_true, "true: do not verify TLS certificates"),
+        ("extra_ca", values.text, "file of CA certificates to trust beside the system's and the cluster's"),
+        ("extra_checks", values.extra_checks, "further checks: NAME:URL, several joined with |"),
+        ("namespace", values.text, "namespace of the neighbours; empty: all"),
+        ("neighbour_filter", values.text, "label selector of the neighbours"),
+        ("neighbour_limit", values.integer, "how many neighbours are asked; 0 or less: all"),
+        ("allow_unschedulable", values.exactly_true, "true: ask neighbours on cordoned nodes too, look at no node"),
+        ("check_api_server_direct", values.not_false, "false: do not check the API server by its address"),
+        ("check_api_server_dns", values.not_false, "false: do not check the API server by its name"),
+        ("check_me_ingress", values.not_false, "false: do not check the ingress"),
+        ("check_me_service", values.not_false, "false: do not check the service"),
+        ("check_neighbourhood", values.not_false, "false: do not ask neighbours"),
+        ("check_interval", values.period, "time between two rounds of checks"),
+        ("reuse_connections", values.exactly_true, "true: keep connections between checks"),
+        ("shutdown_duration", values.span, "after SIGTERM, go on answering for this long"),
+        ("histogram_buckets", values.buckets, "upper bounds in seconds, rising, joined with commas"),
+        ("victoriametrics_histogram", values.exactly_true, "true: buckets labelled vmrange instead of le"),
+        ("expose_metadata", values.exactly_true, "true: # HELP and # TYPE lines in the metrics"),
+        ("use_tls", values.exactly_true, "true: listen with TLS too, and ask neighbours by it"),
+        ("cert_file", values.text, "certificate for the TLS listener, read again when it changes"),
+        ("cert_key", values.text, "key of that certificate"),
+    ):
+        yield Variable(PREFIX + field.upper(), field, read, meaning)
+
+
+_OF_THE_CLUSTER = (
+    Variable("KUBERNETES_SERVICE_HOST", "api_host", values.text, "address of the API server, set by the kubelet"),
+    Variable("KUBERNETES_SERVICE_PORT", "api_port", values.text, "port of the API server, set by the kubelet"),
+    Variable("KUBERNETES_SERVICE_DNS", "api_dns", values.text, "name of the API server"),
+)
+
+_OURS = (
+    Variable("KUBENURSE_LISTEN", "listen", values.listen_address, "where HTTP is served; neighbours use its port too"),
+    Variable("KUBENURSE_LISTEN_TLS", "listen_tls", values.listen_address, "where HTTPS is served, likewise"),
+    Variable("KUBENURSE_ALIVE", "alive", values.one_of("last", "access"), "/alive shows the last round, or runs one"),
+    Variable("KUBENURSE_ALIVE_ALWAYS_200", "alive_always_200", values.exactly_true, "true: /alive fails never"),
+    Variable("KUBENURSE_ALLOW_FORWARDED", "allow_forwarded", values.exactly_true, "true: serve proxied requests all"),
+    Variable("KUBENURSE_METRICS", "metrics", values.one_of("both", "current"), "both: with the names up to 1.12"),
+    Variable("KUBENURSE_POD_NAME", "pod_name", values.text, "this pod's name; empty: the host name"),
+    Variable("KUBENURSE_NODE_NAME", "node_name", values.text, "this pod's node; empty: as the API server says"),
+    Variable(
+        "KUBENURSE_SERVICE_ACCOUNT", "service_account", values.text, "directory of the token and the cluster's CA"
+    ),
+)
+
+VARIABLES: tuple[Variable, ...] = (*_documented(), *_OF_THE_CLUSTER, *_OURS)
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """The settings that `environ` says. Raises ConfigError for the first value that does not fit."""
+    given = {
+        variable.field: _value(variable, environ[variable.name]) for variable in VARIABLES if environ.get(variable.name)
+    }
+    settings = Settings(**given)
+    if settings.use_tls and not (settings.cert_file and settings.cert_key):
+        raise ConfigError("KUBENURSE_USE_TLS: KUBENURSE_CERT_FILE and KUBENURSE_CERT_KEY must name files")
+    return settings
+
+
+def strangers(environ: Mapping[str, str]) -> list[str]:
+    """Variables named like settings that set nothing: misspelt, most likely."""
+    known = {variable.name for variable in VARIABLES}
+    return sorted(
+        name for name in environ if name.startswith(PREFIX) and name not in known and not _LINK.fullmatch(name)
+    )
+
+
+def _value(variable: Variable, given: str) -> Any:
+    try:
+        return variable.read(given)
+    except (ValueError, ConfigError) as error:
+        raise ConfigError(f'{variable.name}: got "{given[:80]}", expected {error}') from None

@@ -1,0 +1,102 @@
+"""From the text of an environment variable to a value, by the older tool's rules."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from kubesonar.compat.kubenurse.goduration import parse_duration
+from kubesonar.web.listening import parse as parse_address
+
+_INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_CHECKS_LIMIT, _NAME_LIMIT = 200, 200
+_BUCKETS_LIMIT = 100
+
+
+class Extra(msgspec.Struct, frozen=True):
+    """A check of the operator's own: `name` is the label `type` of its metrics."""
+
+    name: str
+    url: str
+
+
+def text(given: str) -> str:
+    """As it is."""
+    return given
+
+
+def exactly_true(given: str) -> bool:
+    """On only for the word "true": "True", "1" and "yes" leave it off."""
+    return given == "true"
+
+
+def not_false(given: str) -> bool:
+    """Off only for the word "false"."""
+    return given != "false"
+
+
+def integer(given: str) -> int:
+    """Raises ValueError."""
+    if not _INTEGER.fullmatch(given):
+        raise ValueError("a whole number")
+    return int(given)
+
+
+def span(given: str) -> float:
+    """A duration in seconds, 0 or more. Raises ValueError."""
+    try:
+        seconds = parse_duration(given)
+    except ValueError:
+        seconds = -1.0
+    if seconds < 0:
+        raise ValueError('a duration as "5s", "500ms" or "1h30m", not negative')
+    return seconds
+
+
+def period(given: str) -> float:
+    """As `span`, and at least 10 ms: more often, rounds would be all that this process does."""
+    seconds = span(given)
+    if seconds < 0.01:
+        raise ValueError('a duration of at least "10ms"')
+    return seconds
+
+
+def buckets(given: str) -> tuple[float, ...]:
+    """Raises ValueError."""
+    words = given.split(",")
+    bounds = tuple(float(word) if _NUMBER.fullmatch(word) else float("nan") for word in words)
+    rising = all(low < high for low, high in zip(bounds, bounds[1:], strict=False))
+    if len(words) > _BUCKETS_LIMIT or not rising or not all(abs(bound) < float("inf") for bound in bounds):
+        raise ValueError(f'at most {_BUCKETS_LIMIT} rising numbers as "0.1,0.5,1", without spaces')
+    return bounds
+
+
+def extra_checks(given: str) -> tuple[Extra, ...]:
+    """NAME:URL, several joined with a vertical bar; each is cut at its first colon. Raises ValueError."""
+    pairs = [entry.partition(":") for entry in given.split("|")]
+    checks = tuple(Extra(name, url) for name, _, url in pairs)
+    if not all(colon for _, colon, _ in pairs) or any(len(check.name) > _NAME_LIMIT for check in checks):
+        raise ValueError(f"NAME:URL, several joined with |, a name of at most {_NAME_LIMIT} characters")
+    if len(checks) > _CHECKS_LIMIT:
+        raise ValueError(f"at most {_CHECKS_LIMIT} checks")
+    return checks
+
+
+def listen_address(given: str) -> str:
+    """Raises ValueError."""
+    if not given.startswith("unix:"):
+        parse_address(given)
+    return given
+
+
+def one_of(*words: str) -> object:
+    """A reader that takes one of `words`, and raises ValueError for any other."""
+
+    def read(given: str) -> str:
+        if given not in words:
+            raise ValueError(" or ".join(words))
+        return given
+
+    return read
