@@ -1,0 +1,127 @@
+"""From pods, and the nodes they run on, to members. A computation: it asks nobody and reads no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from kubesonar.discovery.addresses import packed, usable
+from kubesonar.discovery.expectation import Expectation, expectation
+from kubesonar.kube.objects import Node, Pod
+from kubesonar.model import Member, Network, State
+
+PORT_LABEL = "kubesonar.io/port"
+"""The label by which pods of agents are known; its value is the port of their responder."""
+
+ZONE_LABEL = "topology.kubernetes.io/zone"
+"""https://kubernetes.io/docs/reference/labels-annotations-taints/#topologykubernetesiozone"""
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """Members by name. `due` is when time alone changes the state of one (Unix seconds), `over` says of pods that have
+    run to their end why, `odd` of pods that cannot be members what is wrong with them."""
+
+    members: tuple[Member, ...]
+    due: float | None
+    over: dict[str, str]
+    odd: dict[str, str]
+
+
+def place(
+    pods: Iterable[Pod], nodes: Mapping[str, Node] | None, now: float, *, starting: float, port: int = 0
+) -> Placed:
+    """The members that these pods are at `now` (Unix seconds).
+
+    `nodes` is None where they may not be read: zones and the states of nodes are then unknown. `starting` is how long
+    a pod may take to become ready (s). `port` is taken where the port's label is missing (0: then it is no member).
+    A pod that no node was found for yet is left out.
+    """
+    found: list[tuple[Pod, Member, Expectation]] = []
+    over: dict[str, str] = {}
+    odd: dict[str, str] = {}
+    for pod in pods:
+        name, node = pod.metadata.name, pod.spec.node_name
+        if pod.status.phase in _OVER:
+            over[name] = _end(pod)
+        elif fault := _fault(pod, port):
+            odd[name] = fault
+        elif node:
+            expected = expectation(pod, nodes, now, starting)
+            found.append((pod, _member(pod, nodes, expected, port), expected))
+    dues = [expected.due for _, _, expected in found if expected.due is not None]
+    return Placed(tuple(_apart(found)), min(dues, default=None), over, odd)
+
+
+_OVER = frozenset({"Succeeded", "Failed"})
+
+
+def _end(pod: Pod) -> str:
+    how = "has failed" if pod.status.phase == "Failed" else "has ended"
+    return f"its pod {how}" + (f": {pod.status.reason}" if _is_plain(pod.status.reason) else "")
+
+
+def _fault(pod: Pod, port: int) -> str:
+    """Why this pod cannot be a member, empty where it can."""
+    if not _is_plain(pod.metadata.name) or (pod.spec.node_name and not _is_plain(pod.spec.node_name)):
+        return "its name or its node's is empty, too long or not printable"
+    if not _port(pod, port):
+        given = pod.metadata.labels.get(PORT_LABEL, "")
+        return f"its label {PORT_LABEL} is {given[:20]!r}, expected a port from 1 to 65535"
+    return ""
+
+
+def _port(pod: Pod, port: int) -> int:
+    """The port of the pod's responder, 0 where what its label says is none."""
+    text = pod.metadata.labels.get(PORT_LABEL)
+    if text is None:
+        return port
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
+    return number if number < 65_536 else 0
+
+
+def _member(pod: Pod, nodes: Mapping[str, Node] | None, expected: Expectation, port: int) -> Member:
+    node = nodes.get(pod.spec.node_name) if nodes else None
+    zone = node.metadata.labels.get(ZONE_LABEL, "") if node else ""
+    return Member(
+        name=pod.metadata.name,
+        node=pod.spec.node_name,
+        addresses=_addresses(pod),
+        port=_port(pod, port),
+        network=Network.HOST if pod.spec.host_network else Network.POD,
+        zone=zone if _is_plain(zone) else "",
+        state=expected.state,
+        reason=expected.reason,
+    )
+
+
+def _addresses(pod: Pod) -> tuple[str, ...]:
+    """Both families of a pod; of one in the host network those of its host that its own status does not name yet."""
+    status = pod.status
+    texts = [status.pod_ip, *(one.ip for one in status.pod_ips)]
+    if pod.spec.host_network:
+        texts += [status.host_ip, *(one.ip for one in status.host_ips)]
+    return usable(texts)
+
+
+def _apart(found: list[tuple[Pod, Member, Expectation]]) -> Iterator[Member]:
+    """By name, with each address and port left to one member: a pod that is going and its successor may claim the
+    same (in the host network they do). It is the successor's."""
+    taken: dict[tuple[bytes, int], str] = {}
+    for pod, member, _ in sorted(found, key=_claim, reverse=True):
+        for address in member.addresses:
+            taken.setdefault((packed(address), member.port), pod.metadata.name)
+    for _, member, _ in sorted(found, key=lambda one: one[1].name):
+        own = tuple(a for a in member.addresses if taken[packed(a), member.port] == member.name)
+        yield member if own == member.addresses else msgspec.structs.replace(member, addresses=own)
+
+
+def _claim(one: tuple[Pod, Member, Expectation]) -> tuple[bool, bool, str, str]:
+    pod, member, _ = one
+    staying = pod.metadata.deletion_timestamp is None
+    return staying, member.state is State.SERVING, pod.metadata.creation_timestamp or "", member.name
+
+
+def _is_plain(text: str) -> bool:
+    """Whether this may stand in logs, metrics and terminals as it is."""
+    return 0 < len(text) <= 253 and text.isprintable()
