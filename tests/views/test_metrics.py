@@ -87,7 +87,7 @@ def test_every_family_is_documented() -> None:
 def test_bad_edges_show_and_good_ones_do_not() -> None:
     text = rendered(snapshot(edge("n0", Kind.UDP, lost=10), edge("n1", Kind.UDP)), ProbeCounts())
     assert lines_of(text, "kubesonar_edge_loss_ratio") == [
-        'kubesonar_edge_loss_ratio{target="n0",node="n0",kind="udp",path="pod"} 0.09999999999999998'
+        'kubesonar_edge_loss_ratio{target="n0",target_node="n0",kind="udp",path="pod"} 0.09999999999999998'
     ]
     assert 'kubesonar_edges{path="pod",health="bad"} 1' in text
     assert 'kubesonar_edges{path="pod",health="good"} 1' in text
@@ -104,7 +104,9 @@ def test_edges_are_exported_as_asked_up_to_the_limit(edges: Literal["bad", "all"
 def test_two_checks_with_equal_labels_are_one_series_and_the_worse_shows() -> None:
     view = snapshot(edge("n0", Kind.TCP, family=6), edge("n0", Kind.TCP, Fault.TIMEOUT))
     text = rendered(view, ProbeCounts(), edges="all")
-    assert lines_of(text, "kubesonar_edge_up") == ['kubesonar_edge_up{target="n0",node="n0",kind="tcp",path="pod"} 0']
+    assert lines_of(text, "kubesonar_edge_up") == [
+        'kubesonar_edge_up{target="n0",target_node="n0",kind="tcp",path="pod"} 0'
+    ]
 
 
 def test_a_draining_member_that_is_silent_is_not_bad() -> None:
@@ -120,7 +122,7 @@ def test_edges_count_by_path_and_the_own_loopback_is_none_of_them() -> None:
     assert 'kubesonar_edges{path="pod",health="good"} 1' in text
     assert 'kubesonar_edges{path="api_direct",health="bad"} 1' in text
     assert "loopback" not in text
-    assert 'kubesonar_edge_up{target="api",node="",kind="http",path="api_direct"} 0' in text
+    assert 'kubesonar_edge_up{target="api",target_node="",kind="http",path="api_direct"} 0' in text
 
 
 def test_an_agent_says_who_it_is_and_whether_it_can_be_trusted() -> None:
@@ -129,6 +131,13 @@ def test_an_agent_says_who_it_is_and_whether_it_can_be_trusted() -> None:
     assert "kubesonar_troubled 0" in rendered(view, ProbeCounts())
     troubled = msgspec.structs.replace(view, troubles=(Trouble(1.0, 1.5, "starved"),))
     assert "kubesonar_troubled 1" in rendered(troubled, ProbeCounts())
+
+
+def test_a_stale_roster_shows() -> None:
+    view = snapshot()
+    assert "kubesonar_roster_stale 0" in rendered(view, ProbeCounts())
+    stale = msgspec.structs.replace(view, roster=Roster("1", (), stale="the file is gone"))
+    assert "kubesonar_roster_stale 1" in rendered(stale, ProbeCounts())
 
 
 def test_our_own_trouble_accuses_no_edge() -> None:

@@ -75,6 +75,9 @@ EDGES = _metric(
     "health",
 )
 MEMBERS = _metric("kubesonar_members", "gauge", "Members of the roster, by state.", "state")
+STALE = _metric(
+    "kubesonar_roster_stale", "gauge", "1 while the roster may be out of date, as its source fails; else 0."
+)
 LAG = _metric("kubesonar_loop_lag_seconds", "gauge", "How late the event loop woke at worst since the last scrape.")
 TROUBLED = _metric(
     "kubesonar_troubled", "gauge", "1 where this agent could not trust itself at some time in the long window, else 0."
@@ -86,7 +89,7 @@ DROPPED = _metric("kubesonar_dropped_total", "counter", "What was dropped becaus
 RESIDENT = _metric("process_resident_memory_bytes", "gauge", "Resident memory of the agent.")
 CPU = _metric("process_cpu_seconds_total", "counter", "User and system CPU time of the agent.")
 STARTED = _metric("process_start_time_seconds", "gauge", "When the agent started, in Unix seconds.")
-_OF_EDGE = ("target", "node", "kind", "path")
+_OF_EDGE = ("target", "target_node", "kind", "path")
 EDGE_UP = _metric(
     "kubesonar_edge_up", "gauge", "1 where the latest probe of the edge was well, 0 where not.", *_OF_EDGE
 )
@@ -97,8 +100,8 @@ EDGES_HIDDEN = _metric(
 )
 
 TABLE = (
-    BUILD, MEMBER, PROBES, UDP_SENT, UDP_RECEIVED, RTT, ANSWERS, EDGES, MEMBERS, LAG, TROUBLED, TROUBLES, DROPPED,
-    RESIDENT, CPU, STARTED, EDGES_HIDDEN, EDGE_UP, EDGE_LOSS, EDGE_RTT,
+    BUILD, MEMBER, PROBES, UDP_SENT, UDP_RECEIVED, RTT, ANSWERS, EDGES, MEMBERS, STALE, LAG, TROUBLED, TROUBLES,
+    DROPPED, RESIDENT, CPU, STARTED, EDGES_HIDDEN, EDGE_UP, EDGE_LOSS, EDGE_RTT,
 )  # fmt: skip
 """Every metric, in the order of the exposition and of docs/metrics.md."""
 
@@ -133,6 +136,7 @@ def families_of(
     yield ANSWERS, counts.answers
     yield EDGES, _healths(edges)
     yield MEMBERS, {(state,): count for state, count in states.items()}
+    yield STALE, {(): int(bool(snapshot.roster.stale))}
     yield LAG, {(): facts.lag}
     yield TROUBLED, {(): int(bool(snapshot.troubles))}
     yield TROUBLES, {(): facts.troubles}
