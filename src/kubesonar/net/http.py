@@ -111,6 +111,11 @@ class HttpConnection:
         if rest:
             yield rest
 
+    @property
+    def idle(self) -> bool:
+        """Whether a connection is open and waits for the next request."""
+        return self._wire is not None and self._running is None
+
     def close(self) -> None:
         """Closes an idle connection."""
         if self._wire is not None:
