@@ -1,0 +1,46 @@
+"""What a resolver's configuration tells of where we are (resolv.conf(5)); in a pod the kubelet wrote it."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+_NAMESERVERS = 3
+"""MAXNS: further ones are ignored (resolv.conf(5))."""
+
+_SEARCH = 32
+"""The kubelet refuses more (Kubernetes, "DNS for Services and Pods", limits)."""
+
+_NAME = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9_])?")
+
+
+class ResolvConf(msgspec.Struct, frozen=True):
+    """Name servers and the search list, in their order, names in small letters without a final dot."""
+
+    nameservers: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+
+    @property
+    def domain(self) -> str:
+        """The cluster's domain: what follows "svc." in the search list. Empty outside a cluster."""
+        for name in self.search:
+            before, found, domain = f".{name}".partition(".svc.")
+            if found and domain and before.count(".") <= 1:
+                return domain
+        return ""
+
+
+def parse(text: str) -> ResolvConf:
+    """Reads what can be read; the last `search` or `domain` line counts."""
+    nameservers: list[str] = []
+    search: tuple[str, ...] = ()
+    for line in text.splitlines():
+        words = line.split()
+        match words[:1]:
+            case ["nameserver"] if len(words) > 1:
+                nameservers.append(words[1])
+            case ["search" | "domain"]:
+                names = (word.rstrip(".").lower() for word in words[1:])
+                search = tuple(name for name in names if _NAME.fullmatch(name))[:_SEARCH]
+    return ResolvConf(tuple(dict.fromkeys(nameservers))[:_NAMESERVERS], search)
