@@ -1,0 +1,133 @@
+"""What is asked of the API server: one object, a list, a watch, a change."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TypeVar
+
+import msgspec
+
+from kubesonar.kube.credentials import Credentials
+from kubesonar.kube.errors import ApiError
+from kubesonar.kube.events import Event, read_event
+from kubesonar.kube.listing import Listing, read_page
+from kubesonar.kube.objects import Object
+from kubesonar.kube.pages import Objects
+from kubesonar.kube.resource import Resource
+from kubesonar.kube.target import Query, narrowed, target
+from kubesonar.kube.transport import Call, Transport
+from kubesonar.net.clock import Clock, SystemClock
+
+__all__ = ["ApiError", "Client", "Event", "Listing"]
+
+PAGE = 500
+"""Objects asked for in one page, as client-go does. The API server's cache answers with all at once in spite of it."""
+
+BODY_LIMIT = 4 << 20
+"""Largest single object read and longest line of a watch, in bytes (etcd holds at most 1.5 MiB)."""
+
+ITEM_LIMIT = 50_000
+"""Most objects taken from a list; the rest is counted as skipped."""
+
+TIMEOUT = 10.0
+"""Seconds for a whole answer, and for the beginning of a list or a watch."""
+
+LIST_TIMEOUT = 60.0
+"""Seconds for one page of a list."""
+
+SILENCE = 150.0
+"""Seconds without a byte after which a watch is given up: bookmarks come about once a minute."""
+
+_RESTARTS = 3
+
+T = TypeVar("T", bound=Object)
+Any = TypeVar("Any")
+
+
+class Client:
+    """Asks one API server. Everything raises ApiError and nothing else. `skipped` counts objects that did not fit, and
+    those above `ITEM_LIMIT`."""
+
+    def __init__(self, credentials: Credentials, *, clock: Clock | None = None) -> None:
+        self.credentials = credentials
+        self.skipped = 0
+        self._clock = clock or SystemClock()
+        self._transport = Transport(credentials, self._clock)
+
+    async def get(self, path: str, type: type[Any], query: Query = (), *, timeout: float = TIMEOUT) -> Any:
+        """One object, as `type`."""
+        return await self._asked(Call("GET", target(path, query)), type, timeout)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        type: type[Any],
+        content_type: str = "application/json",
+        *,
+        query: Query = (),
+        timeout: float = TIMEOUT,
+    ) -> Any:
+        """POST, PUT, PATCH or DELETE; what comes back, as `type`."""
+        return await self._asked(Call(method, target(path, query), body, content_type), type, timeout)
+
+    async def list(self, resource: Resource[T], version: str = "0") -> Listing[T]:
+        """All objects, from the API server's cache, which may lag; with `version` "" as they are (which costs it more).
+        A list that expires between two pages is begun again."""
+        for _ in range(_RESTARTS):
+            try:
+                return await self._listed(resource, version)
+            except ApiError as error:
+                if error.status != 410:
+                    raise
+        return await self._listed(resource, version)
+
+    async def watch(
+        self, resource: Resource[T], version: str, *, seconds: float = 300.0, silence: float = SILENCE
+    ) -> AsyncGenerator[Event[T], None]:
+        """What changes after `version`, until the server ends it, after about `seconds`. The first event, a bookmark of
+        `version`, says that the watch has begun. Close it (`contextlib.aclosing`) to leave it early."""
+        query = (
+            ("watch", "true"),
+            ("allowWatchBookmarks", "true"),
+            ("resourceVersion", version),
+            ("timeoutSeconds", str(max(1, round(seconds)))),
+        )
+        objects = Objects(resource.type)
+        async with self._transport.stream(Call("GET", narrowed(resource, query)), TIMEOUT) as connection:
+            yield Event("BOOKMARK", None, version)
+            async with aclosing(connection.lines(silence, BODY_LIMIT)) as lines:
+                async for line in lines:
+                    event = read_event(line, objects)
+                    self.skipped += event is None or event.unfit
+                    if event is not None:
+                        yield event
+
+    def close(self) -> None:
+        """Closes idle connections."""
+        self._transport.close()
+
+    async def _asked(self, call: Call, kind: builtins.type[Any], timeout: float) -> Any:
+        body = await self._transport.ask(call, timeout, BODY_LIMIT)
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ApiError(0, "wrong_answer", f"an answer that does not fit: {error}") from None
+
+    async def _listed(self, resource: Resource[T], version: str) -> Listing[T]:
+        items: builtins.list[T] = []
+        objects = Objects(resource.type)
+        query = [("resourceVersion", version)] if version else []
+        while True:
+            call = Call("GET", narrowed(resource, (("limit", str(PAGE)), *query)))
+            async with self._transport.stream(call, TIMEOUT) as connection:
+                meta = await read_page(connection, objects, items, timeout=LIST_TIMEOUT, clock=self._clock)
+            if not meta.continue_ or len(items) > ITEM_LIMIT:
+                break
+            query = [("continue", meta.continue_)]
+        skipped = objects.skipped + max(0, len(items) - ITEM_LIMIT)
+        self.skipped += skipped
+        return Listing(items[:ITEM_LIMIT], meta.resource_version, skipped)

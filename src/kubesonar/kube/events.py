@@ -1,0 +1,48 @@
+"""One line of a watch (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes)."""
+
+from __future__ import annotations
+
+from typing import Generic
+
+import msgspec
+
+from kubesonar.kube.errors import refused_within
+from kubesonar.kube.objects import T
+from kubesonar.kube.pages import Objects, meta_of
+
+_CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
+
+
+class Event(msgspec.Struct, Generic[T], frozen=True):
+    """ADDED, MODIFIED, DELETED or BOOKMARK (only the version is new). `object` is None in a bookmark and where it does
+    not fit; `key` names it all the same."""
+
+    type: str
+    object: T | None
+    version: str
+    key: str = ""
+
+    @property
+    def unfit(self) -> bool:
+        """Whether there was an object that does not fit."""
+        return self.object is None and bool(self.key)
+
+
+class _Line(msgspec.Struct, frozen=True):
+    type: str
+    object: msgspec.Raw
+
+
+def read_event(data: bytes, objects: Objects[T]) -> Event[T] | None:
+    """What a line tells; None where it tells nothing. Raises ApiError for an ERROR event."""
+    try:
+        line = msgspec.json.decode(data, type=_Line)
+        found = objects.decode(line.object) if line.type in _CHANGES else None
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if line.type == "ERROR":
+        raise refused_within(bytes(line.object))
+    meta = found.metadata if found is not None else meta_of(line.object)
+    if meta is None or not meta.resource_version:
+        return None
+    return Event(line.type if meta.name else "BOOKMARK", found, meta.resource_version, meta.key)

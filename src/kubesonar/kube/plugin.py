@@ -1,0 +1,153 @@
+"""Credential plug-ins: programs named in a kubeconfig that print an ExecCredential
+(https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import suppress
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from kubesonar.kube.credentials import Identity, checked_token
+from kubesonar.kube.material import CredentialsError
+from kubesonar.model import clip
+from kubesonar.net.url import Url
+
+TIMEOUT = 30.0
+"""Seconds that a plug-in may take: some ask a cloud's metadata, none may ask a person."""
+
+EARLY = 10.0
+"""Seconds before its expiry at which an identity is no longer shown."""
+
+_OUTPUT = 1 << 20
+_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
+
+
+class _Variable(msgspec.Struct, frozen=True):
+    name: str
+    value: str
+
+
+class ExecSpec(msgspec.Struct, frozen=True, rename="camel"):
+    """`user.exec` of a kubeconfig."""
+
+    command: str
+    api_version: str = ""
+    args: tuple[str, ...] | None = ()
+    env: tuple[_Variable, ...] | None = ()
+    install_hint: str = ""
+    provide_cluster_info: bool = False
+    interactive_mode: Literal["Never", "IfAvailable", "Always"] = "IfAvailable"
+
+
+class _CredentialStatus(msgspec.Struct, frozen=True, rename="camel"):
+    token: str = ""
+    client_certificate_data: str = ""
+    client_key_data: str = ""
+    expiration_timestamp: datetime | None = None
+
+
+class _Credential(msgspec.Struct, frozen=True, rename="camel"):
+    api_version: str
+    kind: Literal["ExecCredential"]
+    status: _CredentialStatus
+
+
+class Plugin:
+    """Runs the program when its last credential expires or was refused."""
+
+    def __init__(self, spec: ExecSpec, folder: str, server: Url, server_name: str) -> None:
+        if spec.api_version not in _VERSIONS:
+            raise CredentialsError(f'exec: apiVersion is "{clip(spec.api_version, 80)}", expected {_VERSIONS[0]}')
+        if spec.interactive_mode == "Always":
+            raise CredentialsError("exec: a plug-in that must ask a person (interactiveMode Always) is not supported")
+        if not spec.command:
+            raise CredentialsError("exec: command is empty")
+        self._spec = spec
+        self._command = os.path.join(folder, spec.command) if "/" in spec.command else spec.command  # noqa: PTH118
+        self._info = _info(spec, server, server_name)
+        self._identity: Identity | None = None
+        self._expires = 0.0
+        self._running = asyncio.Lock()
+
+    async def identity(self, again: bool = False) -> Identity:
+        """The last credential while it lasts; `again` runs the program at any rate. Raises CredentialsError."""
+        before = self._identity
+        async with self._running:
+            renewed = self._identity is not before
+            if self._identity is None or time.time() >= self._expires or (again and not renewed):
+                self._take(await self._output())
+            assert self._identity is not None
+            return self._identity
+
+    def _take(self, output: bytes) -> None:
+        try:
+            credential = msgspec.json.decode(output, type=_Credential)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise CredentialsError(f"{self._name} printed no ExecCredential: {clip(str(error))}") from None
+        if credential.api_version != self._spec.api_version:
+            raise CredentialsError(f"{self._name} printed another apiVersion than {self._spec.api_version}")
+        status = credential.status
+        pair = f"{status.client_certificate_data}\n{status.client_key_data}".strip().encode()
+        if not status.token and not pair:
+            raise CredentialsError(f"{self._name} gave neither a token nor a certificate")
+        self._identity = Identity(checked_token(status.token.encode()) if status.token else "", pair)
+        expires = status.expiration_timestamp
+        self._expires = expires.timestamp() - EARLY if expires else float("inf")
+
+    async def _output(self) -> bytes:
+        environment = {**os.environ, **{entry.name: entry.value for entry in self._spec.env or ()}, **self._info}
+        try:
+            process = await asyncio.create_subprocess_exec(
+                self._command,
+                *(self._spec.args or ()),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env=environment,
+                limit=_OUTPUT,
+            )
+        except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
+            hint = f"; {clip(self._spec.install_hint)}" if self._spec.install_hint else ""
+            raise CredentialsError(f"{self._name} cannot be run: {error}{hint}") from None
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                output = await _bounded(process)
+                code = await process.wait()
+        except TimeoutError:
+            raise CredentialsError(f"{self._name} took more than {TIMEOUT:g} s") from None
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+        if code:
+            raise CredentialsError(f"{self._name} ended with exit code {code}")
+        return output
+
+    @property
+    def _name(self) -> str:
+        return f"the credential plug-in {clip(self._command, 120)}"
+
+
+async def _bounded(process: asyncio.subprocess.Process) -> bytes:
+    """All it prints; a program that prints more than a credential can be is cut off."""
+    assert process.stdout is not None
+    output = b""
+    while data := await process.stdout.read(65_536):
+        output += data
+        if len(output) > _OUTPUT:
+            break
+    return output
+
+
+def _info(spec: ExecSpec, server: Url, server_name: str) -> dict[str, str]:
+    """What the program is told; of the cluster, where it wants to know, only where it is."""
+    told: dict[str, object] = {"interactive": False}
+    if spec.provide_cluster_info:
+        cluster = {"server": f"{server.scheme}://{server.authority}{server.target}"}
+        told["cluster"] = {**cluster, "tls-server-name": server_name} if server_name else cluster
+    info = {"apiVersion": spec.api_version, "kind": "ExecCredential", "spec": told}
+    return {"KUBERNETES_EXEC_INFO": msgspec.json.encode(info).decode()}

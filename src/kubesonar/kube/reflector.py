@@ -1,0 +1,162 @@
+"""Keeps a copy of a resource: lists it, watches what changes, and keeps what it has through every outage."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from typing import Generic
+
+import msgspec
+
+from kubesonar.kube.client import Client, Event
+from kubesonar.kube.errors import ApiError
+from kubesonar.kube.objects import T
+from kubesonar.kube.pace import Pace, ReflectorOptions, Step, Turn
+from kubesonar.kube.resource import Resource
+from kubesonar.net.clock import Clock, SystemClock
+
+__all__ = ["Reflector", "ReflectorOptions"]
+
+_LOG = logging.getLogger("kubesonar.kube")
+
+
+class Reflector(Generic[T]):
+    """`items` are the objects by "namespace/name" ("name" of what lives in no namespace), `synced` whether they were
+    listed once, `trouble` why they are out of date (empty while they are not), `forbidden` the right that is missing.
+    `changed` is called after each change of any of these; an object of which only the version is new is none."""
+
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource[T],
+        changed: Callable[[], None],
+        *,
+        dice: random.Random,
+        clock: Clock | None = None,
+        options: ReflectorOptions | None = None,
+    ) -> None:
+        self.synced = False
+        self.trouble = ""
+        self.forbidden = ""
+        self._client = client
+        self._resource = resource
+        self._changed = changed
+        self._clock = clock or SystemClock()
+        self._options = options or ReflectorOptions()
+        self._pace = Pace(dice, self._options)
+        self._items: dict[str, T] = {}
+        self._version = ""
+        self._since = 0.0
+
+    @property
+    def items(self) -> Mapping[str, T]:
+        """The objects as last known."""
+        return self._items
+
+    async def run(self) -> None:
+        """For ever."""
+        step = self._pace.first()
+        while True:
+            await asyncio.sleep(step.wait)
+            step = await self._take(step.turn)
+
+    async def _take(self, turn: Turn) -> Step:
+        if turn is Turn.WATCH:
+            return await self._watch()
+        try:
+            listing = await self._client.list(self._resource, turn.value)
+        except ApiError as error:
+            self._blame(turn, error)
+            return self._pace.failed(self._clock.mono(), turn, error)
+        self._replace({item.metadata.key: item for item in listing.items}, listing.version)
+        return self._pace.listed(self._clock.mono())
+
+    async def _watch(self) -> Step:
+        began: float | None = None
+        seconds = self._pace.watch_seconds()
+        try:
+            events = self._client.watch(self._resource, self._version, seconds=seconds, silence=self._options.silence)
+            async with aclosing(events):
+                async for event in events:
+                    if began is None:
+                        began = self._begin()
+                    self._apply(event)
+        except ApiError as error:
+            return self._broken(error, began)
+        return self._pace.ended(self._clock.mono(), self._lasted(began))
+
+    def _broken(self, error: ApiError, began: float | None) -> Step:
+        """A watch was refused or torn. Torn once, it is asked again before anybody is told of trouble."""
+        now, lasted = self._clock.mono(), self._lasted(began)
+        if began is not None and not error.status:
+            if self._pace.failures:
+                self._blame(Turn.WATCH, error)
+            return self._pace.ended(now, lasted)
+        if error.status != 410:
+            self._blame(Turn.WATCH, error)
+        return self._pace.failed(now, Turn.WATCH, error, lasted)
+
+    def _begin(self) -> float:
+        self._pace.began()
+        self._well(may_watch=True)
+        return self._clock.mono()
+
+    def _lasted(self, began: float | None) -> float:
+        return 0.0 if began is None else self._clock.mono() - began
+
+    def _replace(self, items: dict[str, T], version: str) -> None:
+        news = not self.synced or len(items) != len(self._items)
+        news = news or any(_differs(self._items.get(key), item) for key, item in items.items())
+        self._items, self._version, self.synced = items, version, True
+        self._well(news=news)
+
+    def _apply(self, event: Event[T]) -> None:
+        self._version = event.version
+        if event.type == "DELETED":
+            if self._items.pop(event.key, None) is not None:
+                self._changed()
+        elif event.object is not None:
+            before, self._items[event.key] = self._items.get(event.key), event.object
+            if _differs(before, event.object):
+                self._changed()
+
+    def _well(self, *, news: bool = False, may_watch: bool = False) -> None:
+        """The items are current."""
+        if self.trouble:
+            _LOG.info("%s: current again", self._resource.words)
+        allowed = bool(self.forbidden) and (may_watch or self.forbidden.startswith("list"))
+        news = news or bool(self.trouble) or allowed
+        self.trouble = ""
+        self.forbidden = "" if allowed else self.forbidden
+        if news:
+            self._changed()
+
+    def _blame(self, turn: Turn, error: ApiError) -> None:
+        """The items are out of date from now on, if they were not already; without the right to watch they are not."""
+        before = self.trouble, self.forbidden
+        if error.status == 403:
+            verb = "watch" if turn is Turn.WATCH else "list"
+            self.forbidden = f"{verb} {self._resource.words}"
+        if error.status != 403 or turn is not Turn.WATCH:
+            self._since = self._since if self.trouble else self._clock.wall()
+            self.trouble = f"{self._resource.words}: {error} (since {_utc(self._since)})"
+        if (self.trouble, self.forbidden) != before:
+            if bool(self.trouble) != bool(before[0]) or self.forbidden != before[1]:
+                _LOG.warning("%s", self.trouble or f"not permitted: {self.forbidden}; listed now and then instead")
+            self._changed()
+
+
+def _differs(old: T | None, new: T) -> bool:
+    """Whether more than the version is new."""
+    if old is None:
+        return True
+    meta = msgspec.structs.replace(old.metadata, resource_version=new.metadata.resource_version)
+    return msgspec.structs.replace(old, metadata=meta) != new
+
+
+def _utc(wall: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(wall))

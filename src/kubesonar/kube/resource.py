@@ -1,0 +1,61 @@
+"""What to list and watch."""
+
+from __future__ import annotations
+
+import builtins
+import re
+from typing import Generic
+
+import msgspec
+
+from kubesonar.kube.objects import T
+
+_NAMESPACED = re.compile(r"/namespaces/([^/]+)/([^/]+)$")
+
+
+class Resource(msgspec.Struct, Generic[T], frozen=True):
+    """A collection of the API, such as "/api/v1/namespaces/x/pods", decoded as `type`, narrowed by selectors in the
+    API's own words: `labels` ("app=x,tier!=y"), `fields` ("spec.nodeName=n")."""
+
+    path: str
+    type: builtins.type[T]
+    labels: str = ""
+    fields: str = ""
+
+    @property
+    def words(self) -> str:
+        """As a person says it: "pods in namespace x"."""
+        found = _NAMESPACED.search(self.path)
+        return f"{found[2]} in namespace {found[1]}" if found else self.path.rpartition("/")[2]
+
+
+def pods(namespace: str = "") -> str:
+    """The path of a namespace's pods; without one, of all."""
+    return _path("/api/v1", namespace, "pods")
+
+
+def services(namespace: str = "") -> str:
+    """The path of a namespace's services; without one, of all."""
+    return _path("/api/v1", namespace, "services")
+
+
+def endpoints(namespace: str = "") -> str:
+    """The path of a namespace's v1 Endpoints; without one, of all."""
+    return _path("/api/v1", namespace, "endpoints")
+
+
+def endpoint_slices(namespace: str = "") -> str:
+    """The path of a namespace's EndpointSlices; without one, of all."""
+    return _path("/apis/discovery.k8s.io/v1", namespace, "endpointslices")
+
+
+def leases(namespace: str) -> str:
+    """The path of a namespace's leases."""
+    return _path("/apis/coordination.k8s.io/v1", namespace, "leases")
+
+
+NODES = "/api/v1/nodes"
+
+
+def _path(group: str, namespace: str, plural: str) -> str:
+    return f"{group}/namespaces/{namespace}/{plural}" if namespace else f"{group}/{plural}"

@@ -1,0 +1,70 @@
+"""The TLS context towards the API server, made again when its CA or our certificate changes."""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+from kubesonar.kube.material import CredentialsError, Material
+from kubesonar.net.trust import trusting
+
+
+class Tls:
+    """Trusts the CAs in `authority` (None: the system's), or with `insecure` anybody."""
+
+    def __init__(self, authority: Material | None = None, *, insecure: bool = False) -> None:
+        self.insecure = insecure
+        self._authority = authority
+        self._made_of: tuple[bytes, bytes] | None = None
+        self._context: ssl.SSLContext | None = None
+
+    def context(self, pair: bytes = b"") -> ssl.SSLContext:
+        """The context that shows the certificate and key in `pair` (PEM), if any. What turns bad while in use leaves
+        the last good context in force. Raises CredentialsError."""
+        parts = (self._authority.read() if self._authority else b"", pair)
+        if self._context is not None and parts == self._made_of:
+            return self._context
+        try:
+            context = self._make(*parts)
+        except CredentialsError:
+            if self._context is None:
+                raise
+        else:
+            self._context = context
+        self._made_of = parts
+        return self._context
+
+    def _make(self, authority: bytes, pair: bytes) -> ssl.SSLContext:
+        context = self._trusting(authority)
+        if self.insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if pair:
+            _show(context, pair)
+        return context
+
+    def _trusting(self, authority: bytes) -> ssl.SSLContext:
+        if self._authority is None:
+            return trusting()
+        try:
+            return trusting(data=authority.decode("ascii", "replace"))
+        except (ssl.SSLError, ValueError) as error:
+            raise CredentialsError(f"the API server's CA certificates cannot be used: {error}") from None
+
+
+def _show(context: ssl.SSLContext, pair: bytes) -> None:
+    """OpenSSL reads keys from files only: this one lives in memory, so that no key comes to lie on a disk."""
+    number = os.memfd_create("pair", os.MFD_CLOEXEC)
+    try:
+        with open(number, "wb", closefd=False) as file:
+            file.write(pair)
+        context.load_cert_chain(f"/proc/self/fd/{number}", password=_no_password)
+    except (ssl.SSLError, OSError, ValueError) as error:
+        raise CredentialsError(f"the client certificate and its key cannot be used: {error}") from None
+    finally:
+        os.close(number)
+
+
+def _no_password() -> str:
+    """Instead of a prompt on the terminal."""
+    raise ValueError("the key is encrypted, which is not supported")
