@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from itertools import pairwise
 
 import msgspec
 
@@ -67,7 +69,7 @@ def buckets(given: str) -> tuple[float, ...]:
     """Raises ValueError."""
     words = given.split(",")
     bounds = tuple(float(word) if _NUMBER.fullmatch(word) else float("nan") for word in words)
-    rising = all(low < high for low, high in zip(bounds, bounds[1:], strict=False))
+    rising = all(low < high for low, high in pairwise(bounds))
     if len(words) > _BUCKETS_LIMIT or not rising or not all(abs(bound) < float("inf") for bound in bounds):
         raise ValueError(f'at most {_BUCKETS_LIMIT} rising numbers as "0.1,0.5,1", without spaces')
     return bounds
@@ -91,7 +93,7 @@ def listen_address(given: str) -> str:
     return given
 
 
-def one_of(*words: str) -> object:
+def one_of(*words: str) -> Callable[[str], str]:
     """A reader that takes one of `words`, and raises ValueError for any other."""
 
     def read(given: str) -> str:

@@ -1,0 +1,25 @@
+"""Where an HTTP redirect leads."""
+
+from __future__ import annotations
+
+from kubesonar.net.url import Url, parse_url
+
+LIMIT = 10
+"""Most redirects that one check follows."""
+
+STATUSES = frozenset({301, 302, 303, 307, 308})
+
+
+def follow(url: Url, location: str) -> Url:
+    """The URL behind `location`, which may be relative to `url` (RFC 3986, section 4.2). Raises ValueError."""
+    if location.startswith(("http://", "https://")):
+        return parse_url(location)
+    if location.startswith("//"):
+        return parse_url(f"{url.scheme}:{location}")
+    base = f"{url.scheme}://{url.authority}"
+    path = url.target.partition("?")[0]
+    if location.startswith("/"):
+        return parse_url(base + location)
+    if location.startswith(("?", "#")):
+        return parse_url(base + path + location)
+    return parse_url(f"{base}{path[: path.rfind('/') + 1]}{location}")

@@ -1,0 +1,58 @@
+"""One TLS context for all checks: the system's CAs, the cluster's, and the operator's own."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+
+from kubesonar.kube.material import CredentialsError, Material
+from kubesonar.net.trust import trusting
+from kubesonar.runtime.logs import Changes
+
+_LOG = logging.getLogger("kubesonar.kubenurse")
+
+
+class Contexts:
+    """`context()` is shared by all checks and made anew only when a file of CAs changes. A file that cannot be used is
+    logged and left out; the others stay in force. With `insecure` nothing is verified, so nothing is loaded."""
+
+    def __init__(self, files: tuple[str, ...], *, insecure: bool) -> None:
+        self._files = {path: Material(path) for path in files}
+        self._insecure = insecure
+        self._changes = Changes(_LOG)
+        self._parts: tuple[bytes, ...] | None = None
+        self._context: ssl.SSLContext | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """As the files are now."""
+        parts = () if self._insecure else tuple(self._read(path) for path in self._files)
+        if self._context is None or parts != self._parts:
+            self._parts = parts
+            self._context = _blind() if self._insecure else self._trusting(parts)
+        return self._context
+
+    def _read(self, path: str) -> bytes:
+        try:
+            return self._files[path].read()
+        except CredentialsError as error:
+            self._changes.note(f"CA file {path}", f"not trusted: {error}")
+            return b""
+
+    def _trusting(self, parts: tuple[bytes, ...]) -> ssl.SSLContext:
+        context = trusting()
+        for path, part in zip(self._files, parts, strict=True):
+            if part:
+                try:
+                    context.load_verify_locations(cadata=part.decode("ascii", "replace"))
+                except (ssl.SSLError, ValueError) as error:
+                    self._changes.note(f"CA file {path}", f"not trusted: {error}")
+                else:
+                    self._changes.note(f"CA file {path}", "")
+        return context
+
+
+def _blind() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

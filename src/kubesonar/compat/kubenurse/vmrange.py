@@ -1,0 +1,64 @@
+"""VictoriaMetrics' histograms: 18 ranges a decade from 1e-9 to 1e18, of which only those that hold something are shown
+(https://pkg.go.dev/github.com/VictoriaMetrics/metrics#Histogram)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil, isnan, log10
+
+from kubesonar.core.fold import Labels
+
+_LOWEST, _HIGHEST = -9, 18
+_A_DECADE = 18
+_RANGES = (_HIGHEST - _LOWEST) * _A_DECADE
+
+
+class RangeTally:
+    """One histogram: `counts` by the place of the range, 0 below all and `_RANGES` + 1 above all."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts: dict[int, int] = {}
+        self.total = 0.0
+
+    def ranges(self) -> Iterator[tuple[str, int]]:
+        """The label and the count of each range that holds something, ascending."""
+        return ((_label(place), self.counts[place]) for place in sorted(self.counts))
+
+
+class Ranges:
+    """As `core.fold.Histograms`, without bounds of its own."""
+
+    def __init__(self, limit: int) -> None:
+        self.series: dict[Labels, RangeTally] = {}
+        self._limit = limit
+
+    def add(self, labels: Labels, value: float) -> None:
+        """Counts one value; a negative one and NaN are passed over. A power of ten counts below its bound."""
+        if isnan(value) or value < 0:
+            return
+        tally = self.series.get(labels)
+        if tally is None:
+            if len(self.series) >= self._limit:
+                return
+            tally = self.series[labels] = RangeTally()
+        place = _place(value)
+        tally.counts[place] = tally.counts.get(place, 0) + 1
+        tally.total += value
+
+
+def _place(value: float) -> int:
+    if value <= 10.0**_LOWEST:
+        return 0 if value < 10.0**_LOWEST else 1
+    return min(_RANGES + 1, max(1, ceil((log10(value) - _LOWEST) * _A_DECADE)))
+
+
+def _label(place: int) -> str:
+    if place == 0:
+        return f"0...{_bound(0)}"
+    return f"{_bound(place - 1)}...{_bound(place)}" if place <= _RANGES else f"{_bound(_RANGES)}...+Inf"
+
+
+def _bound(place: int) -> str:
+    return f"{10 ** (_LOWEST + place / _A_DECADE):.3e}"
