@@ -192,6 +192,8 @@ class Roster(msgspec.Struct, frozen=True):
     members: tuple[Member, ...]
     stale: str = ""
     """Why this roster may be out of date; empty while its source answers."""
+    lacks: str = ""
+    """What its source cannot tell, and why; empty where it tells everything."""
 
     def named(self, name: str) -> Member | None:
         """The member of that name."""

@@ -42,6 +42,15 @@ def test_only_k_neighbours_in_a_big_cluster() -> None:
     assert len({check.target for check in checks}) == 7
 
 
+def test_members_without_an_address_take_nobodys_place() -> None:
+    members = roster(20)
+    gone = [msgspec.structs.replace(member, addresses=()) for member in members.members[1::3]]
+    rest = [member for member in members.members if member.name not in {member.name for member in gone}]
+    checks = plan(Roster("2", (*rest, *gone)), members.members[0], 5, PlanOptions(), ())
+    assert len({check.target for check in checks}) == 5
+    assert not {check.target for check in checks} & {member.name for member in gone}
+
+
 def test_plain_targets() -> None:
     dns = Target(name="dns-1", kind=Kind.DNS, path=Path.DNS_POD, address="10.0.0.53", request="a.b A tcp")
     api = Target(name="api", kind=Kind.HTTP, path=Path.API_DIRECT, request="https://10.0.0.1:6443/version")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 
 from kubesonar.core.verdict import judge
-from kubesonar.model import Fault, Health, Trial, Verdict
+from kubesonar.model import Fault, Health, Snapshot, Trial, Verdict
 from tests.core.mesh import START, Mesh
 
 
@@ -110,3 +110,17 @@ def test_what_cannot_be_told_apart_is_named_together() -> None:
     found = verdict(Mesh(seed=1).drop("node-1", "api").run(20), 20).findings[0]
     assert (found.part, found.subject) == ("pair_port", "node-1>api tcp/6443")
     assert found.evidence[-1] == "the present probes cannot tell this from: pair node-1>api"
+
+
+def test_a_stale_roster_and_one_that_cannot_tell_everything_are_remarked_on_and_no_more() -> None:
+    snapshots, unread, now = Mesh(seed=1).run(20).snapshots(20)
+
+    def having(number: int, **more: str) -> Snapshot:
+        roster = msgspec.structs.replace(snapshots[number].roster, **more)
+        return msgspec.structs.replace(snapshots[number], roster=roster)
+
+    lacks = "zones are unknown: may not list nodes"
+    told = [having(n, lacks=lacks, stale=f"pods: no answer, {n}" if n else "") for n in range(3)] + snapshots[3:]
+    found = judge(told, unread, now, clock)
+    assert found.verdict is Health.GOOD
+    assert found.unknown == ("the roster of 2 of 10 agents is stale: pods: no answer, 1", lacks)

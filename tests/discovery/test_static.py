@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.discovery.static import RosterError, RosterOptions, StaticRoster, parse, read
+from kubesonar.discovery.options import RosterOptions
+from kubesonar.discovery.static import RosterError, StaticRoster, parse, read
 from kubesonar.model import Network, Roster, State
 
 GOOD = b"""

@@ -79,8 +79,9 @@ _MEMBER_KINDS = (Kind.UDP, Kind.TCP, Kind.HTTP, Kind.ICMP, Kind.MTU)
 
 def plan(roster: Roster, me: Member, k: int, options: PlanOptions, targets: Iterable[Target]) -> list[Check]:
     """All checks of the member `me`. Members that are not serving are probed too: their answers show when they are
-    back, and whoever judges excuses their silence."""
-    neighbours = Ring(same_network(roster.members, me.network)).neighbours(me, k)
+    back, and whoever judges excuses their silence. Those without an address take nobody's place on the ring."""
+    reachable = [member for member in roster.members if member.addresses]
+    neighbours = Ring(same_network(reachable, me.network)).neighbours(me, k)
     checks = [
         check
         for member in neighbours

@@ -124,11 +124,20 @@ def _enough(evidence: Evidence) -> bool:
 def _remarks(who: Standing, evidence: Evidence, clock: WallClock) -> list[str]:
     """What else could not be told: by whom, and why."""
     remarks = [f"{name}: version/key mismatch" for name in _mismatched(evidence.mismatches)]
+    remarks += _of_rosters(who)
     remarks += [line for name in sorted(who.read) for line in _local(who, name, clock)]
     for name in sorted(who.read):
         if abs(who.offset(name)) > CLOCK_OFF:
             remarks.append(f"the clock of {name} is {-who.offset(name):+.0f} s off")
     return remarks
+
+
+def _of_rosters(who: Standing) -> list[str]:
+    """Whether rosters are out of date, by one of the reasons, and what they cannot tell."""
+    rosters = [snapshot.roster for _, snapshot in sorted(who.read.items())]
+    stale = [roster.stale for roster in rosters if roster.stale]
+    lines = [f"the roster of {len(stale)} of {len(rosters)} agents is stale: {stale[0]}"] if stale else []
+    return lines + sorted({roster.lacks for roster in rosters if roster.lacks})
 
 
 def _local(who: Standing, name: str, clock: WallClock) -> list[str]:

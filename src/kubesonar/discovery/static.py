@@ -21,22 +21,12 @@ import msgspec
 
 from kubesonar.config.yamltext import read_yaml
 from kubesonar.discovery.addresses import is_members, packed
-from kubesonar.model import Member, Network, Roster, Seconds, State, clip
+from kubesonar.discovery.options import RosterOptions
+from kubesonar.model import Member, Network, Roster, State, clip
 
 VERSION = 1
 _SIZE_LIMIT = 16 * 2**20
 _MEMBER_LIMIT = 50_000
-
-
-class RosterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where members come from."""
-
-    file: Annotated[
-        str, msgspec.Meta(max_length=4096, description="File with the members (YAML or JSON); empty: no members.")
-    ] = ""
-    poll: Annotated[
-        Seconds, msgspec.Meta(ge=0.05, le=600, description="How often the file is looked at for a change.")
-    ] = 0.5
 
 
 class RosterError(Exception):

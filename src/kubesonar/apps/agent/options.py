@@ -10,7 +10,7 @@ from kubesonar.core.ledger import LedgerOptions
 from kubesonar.core.plan import PlanOptions, Target
 from kubesonar.core.schedule import ScheduleOptions
 from kubesonar.core.selfhealth import SelfHealthOptions
-from kubesonar.discovery.static import RosterOptions
+from kubesonar.discovery.options import RosterOptions
 from kubesonar.model import Network, Seconds
 from kubesonar.probes.dns import DnsOptions
 from kubesonar.probes.http import HttpOptions

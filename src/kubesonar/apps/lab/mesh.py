@@ -14,7 +14,7 @@ from kubesonar.apps import agent
 from kubesonar.apps.agent.options import AgentOptions, ApiOptions, MemberOptions
 from kubesonar.core.plan import PlanOptions, Rhythm, Target
 from kubesonar.core.schedule import ScheduleOptions
-from kubesonar.discovery.static import RosterOptions
+from kubesonar.discovery.options import RosterOptions
 from kubesonar.lab.certificates import Certificates, make_certificates
 from kubesonar.lab.nameserver import Zone, cluster_records, dns_server
 from kubesonar.lab.services import api_server, ingress
