@@ -1,0 +1,81 @@
+"""Notices as the bodies of webhooks. A format is a function; those of other tools are handed in by programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from kubesonar.model import Condition, Notice
+from kubesonar.runtime.logs import timestamp
+
+SCHEMA = 1
+"""Version of the native body (docs/schemas/notice.json); raised when a reader of the one before could misread it."""
+
+ALERTS_PATH = "/api/v2/alerts"
+"""Where Alertmanager takes alerts (its API v2)."""
+
+Format = Callable[[Notice], bytes | None]
+"""Makes the JSON of a notice; None where this receiver is not told of it."""
+
+
+def native(notice: Notice) -> bytes:
+    """The notice itself, in the envelope that the Standard Webhooks recommend (type, timestamp, data)."""
+    subject = "cluster.status" if notice.what is Condition.CLUSTER else f"member.{notice.what.value}"
+    data = {
+        "schema": SCHEMA,
+        "id": notice.id,
+        "what": notice.what.value,
+        "member": notice.subject,
+        "node": notice.node,
+        "epoch": notice.epoch,
+        "since": notice.since,
+        "at": notice.at,
+        "sentence": notice.sentence,
+        "evidence": notice.evidence,
+        "coordinator": notice.coordinator,
+    }
+    return msgspec.json.encode({"type": subject, "timestamp": timestamp(notice.at), "data": data})
+
+
+_ALERTS = {
+    Condition.DEAD: ("KubesonarMemberDead", "critical"),
+    Condition.GONE: ("KubesonarMemberGone", "warning"),
+    Condition.FROZEN: ("KubesonarMemberFrozen", "warning"),
+    Condition.SUSPECT: ("KubesonarObserverSuspect", "warning"),
+    Condition.MINORITY: ("KubesonarMinority", "critical"),
+}
+"""The alert of each condition, and its severity."""
+
+
+def alertmanager(link: str, alert_for: float) -> Format:
+    """The format of Alertmanager's API v2. A notice fires the alert of its condition, for `alert_for` seconds at most,
+    and resolves the others of the same member, because a successor does not know which its predecessor fired; to
+    Alertmanager the end of an alert that never fired is nothing. `link` becomes the generatorURL."""
+
+    def bodies(notice: Notice) -> bytes | None:
+        if notice.what not in _ALERTS and notice.what is not Condition.BACK:
+            return None
+        alerts = [_alert(notice, condition, link, alert_for) for condition in _ALERTS]
+        return msgspec.json.encode(alerts)
+
+    return bodies
+
+
+def _alert(notice: Notice, condition: Condition, link: str, alert_for: float) -> dict[str, object]:
+    name, severity = _ALERTS[condition]
+    labels = {"alertname": name, "severity": severity, "member": notice.subject, "node": notice.node}
+    fires = notice.what is condition
+    started = notice.at if notice.since is None else min(notice.since, notice.at)
+    alert: dict[str, object] = {
+        "labels": {label: value for label, value in labels.items() if value},
+        "annotations": {
+            "summary": notice.sentence,
+            "description": "; ".join(notice.evidence),
+            "coordinator": notice.coordinator,
+            "notice": notice.id,
+        },
+        "startsAt": timestamp(started),
+        "endsAt": timestamp(notice.at + alert_for if fires else notice.at),
+    }
+    return alert | ({"generatorURL": link} if link else {})

@@ -1,0 +1,138 @@
+"""The outbox on disk: one SQLite file, written by one thread. Nothing here awaits; see outbox.py."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+import msgspec
+
+from kubesonar.notify.entry import BODY_LIMIT, Entry
+
+VERSION = 1
+"""Version of the file's tables (PRAGMA user_version). A file of another version is set aside."""
+
+NAME = "outbox.sqlite"
+_ASIDE = ".unreadable"
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS outbox (
+    seq INTEGER PRIMARY KEY,
+    receiver TEXT NOT NULL,
+    id TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    told REAL NOT NULL,
+    body BLOB NOT NULL
+)
+"""
+
+
+_TRANSIENT = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+"""Primary result codes (https://www.sqlite.org/rescode.html) that are the machine's trouble; all others are the
+file's."""
+
+_COLUMNS = Entry.__struct_fields__
+
+
+class Unreadable(Exception):
+    """The file is no outbox of this version; the text says why, as a clause."""
+
+
+class Unavailable(Exception):
+    """The file cannot be used now, as on a full disk; the text says why, as a clause."""
+
+
+class OutboxFile:
+    """An open outbox; nobody else can open it meanwhile. Everything raises `Unreadable` or `Unavailable`."""
+
+    def __init__(self, directory: str, wait: float = 1.0) -> None:
+        path = os.path.join(directory, NAME)  # noqa: PTH118 (pathlib costs an agent 0.3 MiB)
+        with _told_apart():
+            self._base = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+        try:
+            with _told_apart():
+                self._prepare()
+        except (Unreadable, Unavailable):
+            self._base.close()
+            raise
+
+    def load(self, limit: int) -> tuple[list[Entry], int]:
+        """What it holds, in order, and how many entries it lost: those beyond `limit`, oldest first."""
+        with _told_apart():
+            lost = self._base.execute(
+                "DELETE FROM outbox WHERE length(body) > ? OR seq NOT IN"
+                " (SELECT seq FROM outbox ORDER BY seq DESC LIMIT ?)",
+                (BODY_LIMIT, limit),
+            ).rowcount
+            rows = self._base.execute(f"SELECT {', '.join(_COLUMNS)} FROM outbox ORDER BY seq").fetchall()
+        try:
+            return [msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), Entry) for row in rows], lost
+        except msgspec.ValidationError as error:
+            raise Unreadable(f"a row is not what it should be: {error}") from None
+
+    def write(self, new: Iterable[Entry], gone: Iterable[int]) -> None:
+        """Takes entries in and out, all or nothing, and returns when that is on the disk."""
+        with _told_apart():
+            self._base.execute("BEGIN IMMEDIATE")
+            try:
+                self._base.executemany("DELETE FROM outbox WHERE seq = ?", [(seq,) for seq in gone])
+                self._base.executemany(
+                    "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?)", map(msgspec.structs.astuple, new)
+                )
+                self._base.execute("COMMIT")
+            except sqlite3.Error:
+                with suppress(sqlite3.Error):  # a full disk has rolled it back already
+                    self._base.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Folds the file's log into it and lets others open it."""
+        self._base.close()
+
+    def _prepare(self) -> None:
+        self._base.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._base.execute("PRAGMA journal_mode = WAL")
+        self._base.execute("PRAGMA synchronous = FULL")  # a notice that was taken over survives a power cut
+        self._base.execute("BEGIN EXCLUSIVE")
+        version = self._base.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, VERSION):
+            raise Unreadable(f"it has version {version}, expected {VERSION}")
+        self._base.execute(_TABLE)
+        self._base.execute(f"PRAGMA user_version = {VERSION}")
+        self._base.execute("COMMIT")
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary one
+        raise (Unavailable if code in _TRANSIENT else Unreadable)(str(error)) from error
+
+
+def set_aside(directory: str) -> str:
+    """Renames a file that cannot be read, over the one set aside before; returns its new path. Raises `Unavailable`."""
+    path = os.path.join(directory, NAME)  # noqa: PTH118
+    try:
+        for end in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.remove(path + end)  # noqa: PTH107
+        os.replace(path, path + _ASIDE)  # noqa: PTH105
+    except OSError as error:
+        raise Unavailable(f"it cannot be set aside: {error.strerror}") from error
+    return path + _ASIDE

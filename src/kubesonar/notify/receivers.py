@@ -1,0 +1,83 @@
+"""Receivers as they are configured, checked before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from kubesonar.config import ConfigError
+from kubesonar.net.url import Url, parse_url
+from kubesonar.notify.allowed import host_allowed, network
+from kubesonar.notify.formats import ALERTS_PATH, Format, alertmanager, native
+from kubesonar.notify.options import NotifyOptions, ReceiverOptions
+from kubesonar.notify.secret_file import SecretFile
+from kubesonar.notify.signing import Signer
+from kubesonar.notify.webhook import Receiver
+
+_ALERTMANAGER = "alertmanager"
+_PRINTABLE_ASCII = range(0x21, 0x7F)
+
+
+class Configured(msgspec.Struct, frozen=True):
+    """A receiver, and what it is told in which form."""
+
+    receiver: Receiver
+    format: Format
+    options: ReceiverOptions
+
+
+def configured(options: NotifyOptions, formats: Mapping[str, Format]) -> list[Configured]:
+    """The receivers of `options`; `formats` are those that the program knows besides its own. Raises ConfigError."""
+    if options.link:
+        _url("notify.link", options.link)
+    known = {"native": native, _ALERTMANAGER: alertmanager(options.link, options.alert_for), **formats}
+    found = [_configured(options, receiver, known) for receiver in options.receivers]
+    names = [receiver.name for receiver in options.receivers]
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        raise ConfigError(f"notify.receivers: two of them have the name {double}, expected different ones")
+    return found
+
+
+def _configured(options: NotifyOptions, own: ReceiverOptions, formats: Mapping[str, Format]) -> Configured:
+    key = f"notify.receivers[{own.name}]"
+    if own.format not in formats:
+        raise ConfigError(f'{key}.format: got "{own.format}", expected one of {", ".join(formats)}')
+    receiver = Receiver(
+        name=own.name,
+        url=_target(key, options, own),
+        connect=options.connect,
+        timeout=options.timeout,
+        networks=tuple(network("notify.networks", text) for text in options.networks),
+        ca_file=own.ca_file,
+        signer=Signer(f"{key}.secret_file", own.secret_file) if own.secret_file else None,
+        token=SecretFile(f"{key}.token_file", own.token_file, _token) if own.token_file else None,
+    )
+    return Configured(receiver, formats[own.format], own)
+
+
+def _target(key: str, options: NotifyOptions, own: ReceiverOptions) -> Url:
+    if bool(own.url) == bool(own.url_file):
+        raise ConfigError(f"{key}: expected either url or url_file")
+    secret = own.url_file and SecretFile(f"{key}.url_file", own.url_file, str).values[0]
+    url = _url(f"{key}.url_file", secret, secret=True) if secret else _url(f"{key}.url", own.url)
+    if options.hosts and not host_allowed(url.host, options.hosts):
+        raise ConfigError(f"{key}: the host {url.host} is not one of notify.hosts ({', '.join(options.hosts)})")
+    if own.format == _ALERTMANAGER and not url.target.endswith(ALERTS_PATH):
+        raise ConfigError(f"{key}: the URL of an Alertmanager ends in {ALERTS_PATH}")
+    return url
+
+
+def _url(key: str, text: str, secret: bool = False) -> Url:
+    try:
+        return parse_url(text)
+    except ValueError:
+        given = "" if secret else f'got "{text[:80]}", '
+        raise ConfigError(f"{key}: {given}expected http://host:port/path or https://host:port/path") from None
+
+
+def _token(line: str) -> str:
+    if any(ord(char) not in _PRINTABLE_ASCII for char in line):
+        raise ValueError("a token has no spaces and nothing but printable ASCII")
+    return line

@@ -1,0 +1,57 @@
+"""Signatures of the Standard Webhooks scheme, made by its library, which is loaded only where there is a secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubesonar.config import ConfigError
+from kubesonar.notify.secret_file import SecretFile
+
+if TYPE_CHECKING:
+    from standardwebhooks import Webhook
+
+_PREFIX = "whsec_"
+_SIZES = range(24, 65)
+"""Bytes of a secret (Standard Webhooks 1.0.0, signature scheme)."""
+
+
+class Signer:
+    """Signs with every secret of a file (lines as "whsec_" and base64): a receiver that knows one of them is content,
+    so that a secret is exchanged without a gap by having both in the file for a while."""
+
+    def __init__(self, key: str, path: str) -> None:
+        """Raises ConfigError where the file cannot be used or the library is missing."""
+        try:
+            import standardwebhooks  # noqa: F401
+        except ModuleNotFoundError:
+            raise ConfigError(f"{key} needs standardwebhooks: pip install 'kubesonar[webhooks]'") from None
+        self._secrets = SecretFile(key, path, _signer)
+
+    def headers(self, id: str, now: float, body: bytes) -> tuple[tuple[str, str], ...]:
+        """The headers for one try at `now` (Unix seconds)."""
+        from datetime import UTC, datetime
+
+        at = datetime.fromtimestamp(int(now), UTC)
+        text = body.decode()
+        signatures = " ".join(secret.sign(id, at, text) for secret in self._secrets.values)
+        return (*unsigned(id, now), ("webhook-signature", signatures))
+
+
+def unsigned(id: str, now: float) -> tuple[tuple[str, str], ...]:
+    """The headers that say which message this is and when this try was made."""
+    return ("webhook-id", id), ("webhook-timestamp", str(int(now)))
+
+
+def _signer(line: str) -> Webhook:
+    from base64 import b64decode
+
+    from standardwebhooks import Webhook
+
+    wrong = f'a line that is not "{_PREFIX}" and base64 of {_SIZES[0]} to {_SIZES[-1]} bytes'
+    try:
+        size = len(b64decode(line.removeprefix(_PREFIX), validate=True))
+    except ValueError:
+        raise ValueError(wrong) from None
+    if not line.startswith(_PREFIX) or size not in _SIZES:
+        raise ValueError(wrong)
+    return Webhook(line)

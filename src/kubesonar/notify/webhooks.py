@@ -1,0 +1,85 @@
+"""All receivers of webhooks as one notifier."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from kubesonar.core.delivery import Figures
+from kubesonar.model import Notice
+from kubesonar.net.clock import Clock
+from kubesonar.notify.courier import Courier
+from kubesonar.notify.entry import Entry
+from kubesonar.notify.formats import Format
+from kubesonar.notify.options import NotifyOptions
+from kubesonar.notify.outbox import Outbox
+from kubesonar.notify.receivers import configured
+from kubesonar.runtime.supervise import Crew
+
+if TYPE_CHECKING:
+    from random import Random
+
+_LOG = logging.getLogger("kubesonar.notify")
+
+
+class Webhooks:
+    """Delivers each notice to each receiver at least once, notices of one subject in order. Raises ConfigError.
+
+    `formats` are those that a receiver's option may name besides native and alertmanager."""
+
+    def __init__(
+        self, options: NotifyOptions, formats: Mapping[str, Format], crew: Crew, clock: Clock, dice: Random
+    ) -> None:
+        self._options = options
+        self._configured = configured(options, formats)
+        self._crew = crew
+        self._clock = clock
+        self._dice = dice
+        self._couriers: dict[str, Courier] = {}
+        limit = options.delivery.pending * max(1, len(self._configured))
+        self._outbox = Outbox(options.directory, limit, clock, self._found)
+
+    async def start(self) -> None:
+        """Takes up what a process before left in the outbox."""
+        for own in self._configured:
+            self._couriers[own.receiver.name] = Courier(
+                own, self._outbox, self._options.delivery, self._crew, self._clock, self._dice
+            )
+        await self._outbox.open()
+        self._crew.keep("outbox", self._outbox.run)
+
+    async def tell(self, notice: Notice) -> None:
+        """As `Notifier`: from its return on the notice survives the death of this process, where the outbox is on a
+        disk that works. The first try does not wait for that."""
+        for courier in self._couriers.values():
+            courier.offer(notice)
+        await self._outbox.settled()
+
+    @property
+    def trouble(self) -> str:
+        """Why the outbox is not on disk though it should be; empty while it is."""
+        return self._outbox.trouble
+
+    def figures(self) -> list[Figures]:
+        """How it goes with each receiver."""
+        return [courier.figures() for courier in self._couriers.values()]
+
+    async def stop(self) -> None:
+        """Begins no further try and closes the outbox. To be called before the crew is stopped, which breaks off the
+        tries that are under way: they are made again after the next start."""
+        for courier in self._couriers.values():
+            courier.stop()
+        await self._outbox.close()
+
+    def _found(self, entries: list[Entry]) -> None:
+        strangers = 0
+        for entry in entries:
+            courier = self._couriers.get(entry.receiver)
+            if courier is None:
+                self._outbox.remove(entry.seq)
+                strangers += 1
+            else:
+                courier.deliver(entry)
+        if strangers:
+            _LOG.warning("the outbox held %d notices for receivers that are no longer there; dropped", strangers)
