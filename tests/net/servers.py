@@ -87,6 +87,7 @@ class Twin:
     def __init__(self, *entries: bytes | Failed, stale: bool = False) -> None:
         self.kernel: Kernel | None = Kernel(rtt=0.001)
         self.source_port = 40_000
+        self.session: ssl.SSLSession | None = None
         self.log: list[str] = []
         self.written = b""
         self._entries = list(entries)
@@ -95,7 +96,9 @@ class Twin:
     async def connect(self, address: str, port: int, deadline: Deadline) -> None:
         self.log.append(f"connect {address} {port}")
 
-    async def start_tls(self, context: ssl.SSLContext, server_name: str, deadline: Deadline) -> None:
+    async def start_tls(
+        self, context: ssl.SSLContext, server_name: str, deadline: Deadline, session: ssl.SSLSession | None = None
+    ) -> None:
         self.log.append(f"tls {server_name}")
 
     async def write(self, data: bytes, deadline: Deadline) -> None:

@@ -23,7 +23,8 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 class HttpConnection:
     """Asks one server, given by an IP literal and a port (or "unix:/path"); with a `context` over TLS, as
     `server_name`. With `keep` the connection stays open between requests; one that the server closed meanwhile is
-    replaced, and a safe request asked again, within the same deadline. One request at a time; `close` it."""
+    replaced, and a safe request asked again, within the same deadline. `session` is resumed where the server likes. One
+    request at a time; `close` it."""
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class HttpConnection:
         context: ssl.SSLContext | None = None,
         server_name: str = "",
         keep: bool = False,
+        session: ssl.SSLSession | None = None,
         wire: Callable[[], Wire] = Stream,
     ) -> None:
         self._address = address
@@ -40,6 +42,7 @@ class HttpConnection:
         self._context = context
         self._server_name = server_name
         self._keep = keep
+        self._session = session
         self._make = wire
         self._wire: Wire | None = None
         self._running: Exchange | None = None
@@ -116,6 +119,11 @@ class HttpConnection:
         """Whether a connection is open and waits for the next request."""
         return self._wire is not None and self._running is None
 
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """The TLS session of the connection that is kept open, for another to resume."""
+        return self._wire.session if self._wire else None
+
     def close(self) -> None:
         """Closes an idle connection."""
         if self._wire is not None:
@@ -147,7 +155,7 @@ class HttpConnection:
         await wire.connect(self._address, self._port, exchange.deadline)
         exchange.done(Phase.CONNECT)
         if self._context is not None:
-            await wire.start_tls(self._context, self._server_name, exchange.deadline)
+            await wire.start_tls(self._context, self._server_name, exchange.deadline, self._session)
             exchange.done(Phase.TLS)
 
     async def _send(self, exchange: Exchange) -> None:

@@ -41,7 +41,12 @@ class Wire(Protocol):
 
     async def connect(self, address: str, port: int, deadline: Deadline) -> None: ...
 
-    async def start_tls(self, context: ssl.SSLContext, server_name: str, deadline: Deadline) -> None: ...
+    @property
+    def session(self) -> ssl.SSLSession | None: ...
+
+    async def start_tls(
+        self, context: ssl.SSLContext, server_name: str, deadline: Deadline, session: ssl.SSLSession | None = None
+    ) -> None: ...
 
     async def write(self, data: bytes, deadline: Deadline) -> None: ...
 
@@ -91,11 +96,17 @@ class Stream:
                 self.kernel = tcp_info(sock)
                 self.source_port = sock.getsockname()[1]
 
-    async def start_tls(self, context: ssl.SSLContext, server_name: str, deadline: Deadline) -> None:
-        """Shakes hands. Raises `Failed` with `Fault.TLS` and what is wrong with the certificate or the protocol."""
+    async def start_tls(
+        self, context: ssl.SSLContext, server_name: str, deadline: Deadline, session: ssl.SSLSession | None = None
+    ) -> None:
+        """Shakes hands; with a `session` of the same context and name it is resumed if the server likes, and then no
+        certificate is looked at. Raises `Failed` with `Fault.TLS` and what is wrong with the certificate or the
+        protocol."""
         try:
             self._open.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            secure = context.wrap_socket(self._open, do_handshake_on_connect=False, server_hostname=server_name)
+            secure = context.wrap_socket(
+                self._open, do_handshake_on_connect=False, server_hostname=server_name, session=session
+            )
         except (ssl.SSLError, ValueError) as error:  # ValueError: a server name that is none
             raise Failed(Fault.TLS, str(error)) from None
         except OSError as error:
@@ -140,6 +151,12 @@ class Stream:
     def secure(self) -> ssl.SSLSocket | None:
         """The TLS socket, for what it says of the certificate and the protocol."""
         return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """What a later connection can resume: complete once something was read, for TLS 1.3 hands tickets out after the
+        handshake (RFC 8446, section 4.6.1)."""
+        return self.secure.session if self.secure else None
 
     def close(self) -> None:
         """Ends the connection with FIN."""

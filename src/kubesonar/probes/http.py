@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import ssl
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 
-from kubesonar import __version__
-from kubesonar.model import Check, Fault, Observation
+from kubesonar.model import Check, Fault, Observation, Phase
 from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http import HttpConnection
 from kubesonar.net.http_answer import Limits
-from kubesonar.net.http_exchange import Request, Response
+from kubesonar.net.http_exchange import Response
 from kubesonar.net.resolve import Resolver
 from kubesonar.net.trust import Trust
-from kubesonar.net.url import Url, parse_url
 from kubesonar.probes.attempt import Attempt, Outcome
+from kubesonar.probes.connections import Connections, Peer
+from kubesonar.probes.http_plan import Plan, get, plan
 from kubesonar.probes.source import Source
+from kubesonar.probes.terms import NONE, REFUSED, Bearer, Terms, withheld
 
 _SYSTEM = SystemClock()
-_PLANS = 1024
-_OK = "200"
+_CONNECTING = frozenset({Phase.CONNECT, Phase.TLS})
 
 
 class HttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -54,44 +53,17 @@ class HttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     ] = ""
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """What a check asks and expects, read once."""
-
-    url: Url
-    request: Request
-    lowest: int
-    highest: int
-
-
-@lru_cache(maxsize=_PLANS)
-def plan(request: str, expect: str) -> Plan:
-    """Reads `Check.request`, a URL, and `Check.expect`, a status or a range as "200-299" (empty: 200). Raises
-    ValueError."""
-    url = parse_url(request)
-    lowest, highest = parse_expect(expect)
-    headers = (("User-Agent", f"kubesonar/{__version__}"), ("Accept", "*/*"))
-    return Plan(url, Request.make("GET", url, headers), lowest, highest)
-
-
-def parse_expect(text: str) -> tuple[int, int]:
-    """The lowest and the highest status of "200" or "200-299"; empty means 200. Raises ValueError."""
-    first, _, last = (text or _OK).partition("-")
-    last = last or first
-    if not all(len(word) == 3 and word.isascii() and word.isdigit() for word in (first, last)) or first > last:
-        raise ValueError(f'an HTTP check expects a status as "200" or a range as "200-299", not {text!r}')
-    return int(first), int(last)
-
-
 class HttpProbe:
     """Asks `Check.request` (a URL) of `Check.address`, which need not be the URL's host (but is where it is empty):
-    that host is the Host header and the name in the certificate. `Check.port` is the URL's unless given. `close` it on
-    the loop that it ran on."""
+    that host is the Host header and the name in the certificate. `Check.port` is the URL's unless given. `terms` are
+    those of single checks, by id. `close` it on the loop that it ran on."""
 
     def __init__(
         self,
         source: Source,
         options: HttpOptions,
         *,
+        terms: Mapping[str, Terms] | None = None,
         resolver: Resolver | None = None,
         trust: Trust | None = None,
         clock: Clock = _SYSTEM,
@@ -99,10 +71,11 @@ class HttpProbe:
         self._source = source
         self._options = options
         self._limits = Limits(options.header_bytes, options.headers, options.body)
+        self._terms = terms or {}
         self._resolver = resolver or Resolver()
         self._trust = trust or Trust()
         self._clock = clock
-        self._idle: dict[tuple[str, int, str, int], HttpConnection] = {}
+        self._connections = Connections(options.keep_alive, options.connections, clock)
 
     async def __call__(self, check: Check) -> Observation:
         """See `Probe`. A check that cannot be asked at all is `Fault.OTHER`, with the reason."""
@@ -113,38 +86,57 @@ class HttpProbe:
             attempt.address = check.address or asked.url.host
             with Deadline(check.timeout, self._clock) as deadline:
                 await attempt.resolve(self._resolver, deadline)
-                response = await self._ask(attempt.address, check.port or asked.url.port, asked, context, deadline)
+                peer = Peer(attempt.address, check.port or asked.url.port, asked.url.host, context)
+                outcome = await self._ask(check, peer, asked, deadline)
         except ValueError as error:
             return attempt.observation(Outcome(Fault.OTHER, str(error), sent=0))
         except Failed as failed:
             return attempt.failed(failed)
-        return attempt.observation(_judged(asked, response))
+        return attempt.observation(outcome)
 
     def close(self) -> None:
         """Closes the connections that are kept."""
-        while self._idle:
-            self._idle.popitem()[1].close()
+        self._connections.close()
 
-    async def _ask(
-        self, address: str, port: int, asked: Plan, context: ssl.SSLContext | None, deadline: Deadline
-    ) -> Response:
-        keep = self._options.keep_alive
-        key = (address, port, asked.url.host, id(context))
-        connection = self._idle.pop(key, None) or HttpConnection(
-            address, port, context=context, server_name=asked.url.host, keep=keep
-        )
-        response = await connection.request(asked.request, deadline, self._limits)
-        if keep:
-            self._keep(key, connection)
-        return response
+    async def _ask(self, check: Check, peer: Peer, asked: Plan, deadline: Deadline) -> Outcome:
+        terms = self._terms.get(check.id, NONE)
+        connection = self._connections.take(peer)
+        answered = False
+        try:
+            response = await connection.request(asked.request, deadline, self._limits)
+            outcome = _judged(asked, response)
+            if response.status in REFUSED and terms.bearer is not None and outcome.fault is not None:
+                outcome = await self._as_bearer(terms.bearer, check, peer, connection, outcome, deadline)
+            answered = outcome.code is not None
+        finally:
+            if answered:
+                self._connections.give(peer, connection, terms.full)
+            else:
+                self._connections.drop(peer, connection)
+        return outcome
 
-    def _keep(self, key: tuple[str, int, str, int], connection: HttpConnection) -> None:
-        if key in self._idle:  # two checks asked the same server at once
-            connection.close()
-            return
-        if len(self._idle) >= self._options.connections:
-            self._idle.pop(next(iter(self._idle))).close()
-        self._idle[key] = connection
+    async def _as_bearer(
+        self,
+        bearer: Bearer,
+        check: Check,
+        peer: Peer,
+        connection: HttpConnection,
+        refused: Outcome,
+        deadline: Deadline,
+    ) -> Outcome:
+        """Asks again with the token, over the very connection that was refused without."""
+        asked = plan(check.request, check.expect)
+        reason = withheld(bearer, check, peer.address, peer.port, asked.url, peer.context)
+        if reason:
+            return msgspec.structs.replace(refused, detail=f"{refused.detail}; no token is shown: {reason}")
+        try:
+            token = bearer.token()
+        except Failed as failed:
+            return msgspec.structs.replace(refused, fault=failed.fault, detail=f"{refused.detail}; {failed.detail}")
+        response = await connection.request(get(asked.url, token), deadline, self._limits)
+        outcome = _judged(asked, response)
+        phases = tuple(span for span in refused.phases if span.phase in _CONNECTING) + response.phases
+        return msgspec.structs.replace(outcome, phases=phases, kernel=outcome.kernel or refused.kernel)
 
 
 def _judged(asked: Plan, response: Response) -> Outcome:

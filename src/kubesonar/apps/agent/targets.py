@@ -9,7 +9,7 @@ from kubesonar.core.plan import Target, of_target
 from kubesonar.model import Kind
 from kubesonar.net.resolve import is_literal
 from kubesonar.net.url import parse_url
-from kubesonar.probes import dns, http
+from kubesonar.probes import dns, http_plan
 
 
 def refuse_bad(targets: Iterable[Target]) -> None:
@@ -35,6 +35,6 @@ def _literal(address: str) -> None:
 
 
 _READERS: dict[Kind, dict[str, Callable[[str], object]]] = {
-    Kind.HTTP: {"request": parse_url, "expect": http.parse_expect},
+    Kind.HTTP: {"request": parse_url, "expect": http_plan.parse_expect},
     Kind.DNS: {"address": _literal, "request": dns.parse_request, "expect": dns.parse_expect},
 }

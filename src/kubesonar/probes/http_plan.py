@@ -1,0 +1,47 @@
+"""What an HTTP check asks and expects, read once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+from kubesonar import __version__
+from kubesonar.net.http_exchange import Request
+from kubesonar.net.url import Url, parse_url
+
+_PLANS = 1024
+_OK = "200"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a check asks and expects, read once."""
+
+    url: Url
+    request: Request
+    lowest: int
+    highest: int
+
+
+@lru_cache(maxsize=_PLANS)
+def plan(request: str, expect: str) -> Plan:
+    """Reads `Check.request`, a URL, and `Check.expect`, a status or a range as "200-299" (empty: 200). Raises
+    ValueError."""
+    url = parse_url(request)
+    lowest, highest = parse_expect(expect)
+    return Plan(url, get(url), lowest, highest)
+
+
+def get(url: Url, token: str = "") -> Request:
+    """A request for this URL, with a bearer token where one is given. Raises ValueError for one that breaks lines."""
+    shown = (("Authorization", f"Bearer {token}"),) if token else ()
+    return Request.make("GET", url, (("User-Agent", f"kubesonar/{__version__}"), ("Accept", "*/*"), *shown))
+
+
+def parse_expect(text: str) -> tuple[int, int]:
+    """The lowest and the highest status of "200" or "200-299"; empty means 200. Raises ValueError."""
+    first, _, last = (text or _OK).partition("-")
+    last = last or first
+    if not all(len(word) == 3 and word.isascii() and word.isdigit() for word in (first, last)) or first > last:
+        raise ValueError(f'an HTTP check expects a status as "200" or a range as "200-299", not {text!r}')
+    return int(first), int(last)

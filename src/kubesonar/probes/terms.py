@@ -1,0 +1,58 @@
+"""What holds for single HTTP checks only: a token that a server may see, and how long a TLS session may be resumed."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+
+import msgspec
+
+from kubesonar.model import Check
+from kubesonar.net.resolve import is_literal
+from kubesonar.net.url import Url
+
+REFUSED = frozenset({401, 403})
+"""Statuses after which a token is shown: who asks is not known, or may not (RFC 9110, sections 15.5.2 and 15.5.4)."""
+
+
+class Bearer(msgspec.Struct, frozen=True):
+    """A token for one server: at `address` (an IP literal, or a name that is looked up) and `port`, whose certificate
+    the CAs in the file `trust` vouch for. `token` reads it, each time anew as it rotates; raises `Failed`."""
+
+    address: str
+    port: int
+    trust: str
+    token: Callable[[], str]
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """`bearer` is shown after a refusal only; `full` is how long (s) a TLS session is resumed before the next full
+    handshake, 0: not at all."""
+
+    bearer: Bearer | None = None
+    full: float = 0.0
+
+
+NONE = Terms()
+
+
+def withheld(bearer: Bearer, check: Check, address: str, port: int, url: Url, context: ssl.SSLContext | None) -> str:
+    """Why the token must not be shown to the server at `address` (where a look-up led); empty where it may be."""
+    if not url.secure or context is None:
+        return "the connection is not TLS"
+    if context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname:
+        return "the server's certificate is not verified"
+    if not check.trust or check.trust != bearer.trust:
+        return "the certificate is not verified by the cluster's CA"
+    if port != bearer.port or not (_same(address, bearer.address) or check.address == bearer.address):
+        return f"{address} port {port} is not the API server's own address"
+    return ""
+
+
+def _same(one: str, other: str) -> bool:
+    return is_literal(one) and is_literal(other) and _packed(one) == _packed(other)
+
+
+def _packed(address: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address.partition("%")[0])
