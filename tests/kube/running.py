@@ -1,0 +1,58 @@
+"""Clients of the API double, on the event loop that an agent runs on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvloop
+
+from kubesonar.kube.client import Client
+from kubesonar.kube.credentials import in_cluster
+from kubesonar.kube.objects import Pod
+from kubesonar.kube.reflector import Reflector, ReflectorOptions
+from kubesonar.kube.resource import Resource, pods
+from tests.kube.apiserver import PATIENCE, ApiServer
+
+T = TypeVar("T")
+
+PODS = Resource(pods("default"), Pod)
+QUICK = ReflectorOptions(start=0, backoff=0.01, ceiling=0.05, poll=0.1, retry=0.1, watch=60, silence=5)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a scenario."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def client_of(api: ApiServer, folder: Path) -> Client:
+    """A client with a pod's credentials."""
+    return Client(in_cluster(api.in_cluster(folder), str(folder)))
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits until something is so."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110  # what is waited for knows nothing of the test
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def reflecting(
+    api: ApiServer, folder: Path, resource: Resource[Any] = PODS, options: ReflectorOptions = QUICK
+) -> AsyncIterator[Reflector[Any]]:
+    """A reflector at work."""
+    client = client_of(api, folder)
+    reflector: Reflector[Any] = Reflector(client, resource, lambda: None, dice=random.Random(1), options=options)
+    task = asyncio.create_task(reflector.run())
+    try:
+        yield reflector
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        client.close()
