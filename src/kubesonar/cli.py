@@ -30,6 +30,9 @@ COMMANDS: dict[str, Command] = {
     "config": Command(
         "config show: the configuration in force, and where each value comes from", "kubesonar.apps.config:main"
     ),
+    "kubenurse": Command(
+        "serve what kubenurse served, told by its environment variables", "kubesonar.compat.kubenurse.program:main"
+    ),
     "version": Command("print the version", "kubesonar.cli:version"),
 }
 

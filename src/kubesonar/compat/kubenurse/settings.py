@@ -50,7 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cert_file: str = ""
     cert_key: str = ""
     api_host: str = ""
-    api_port: str = ""
+    api_port: str = "443"
     api_dns: str = "kubernetes.default.svc.cluster.local"
     listen: str = ":8080"
     listen_tls: str = ":8443"

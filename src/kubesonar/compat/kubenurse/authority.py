@@ -1,0 +1,58 @@
+"""The API server's own checks, and when it gets to see the service account's token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kubesonar.compat.kubenurse.getting import Answer, Getter, Target
+from kubesonar.compat.kubenurse.trust import Contexts
+from kubesonar.kube.credentials import Access, Credentials
+from kubesonar.kube.material import CredentialsError
+
+REFUSED = frozenset({401, 403})
+"""How an API server says that it does not tell everybody its version."""
+
+_REMEMBER = 600.0
+"""Seconds after which it is asked without a token again: rights change."""
+
+
+class Authority:
+    """Asks without a token, and shows it only where that is refused, over a connection that the cluster's own CA has
+    verified, whatever the settings say of verifying. Redirects never see it (`getting.Target`)."""
+
+    def __init__(
+        self, getter: Getter, contexts: Contexts, credentials: Credentials | None, mono: Callable[[], float]
+    ) -> None:
+        self._getter = getter
+        self._contexts = contexts
+        self._credentials = credentials
+        self._mono = mono
+        self._until: dict[str, float] = {}
+
+    async def ask(self, target: Target) -> Answer:
+        """One check of the API server at one of its addresses."""
+        access = await self._access()
+        if access is not None and self._mono() < self._until.get(target.type, 0.0):
+            return await self._shown(target, access)
+        tolerated = REFUSED if access else frozenset[int]()
+        answer = await self._getter.get(target, self._contexts.context(), tolerated)
+        if access is None or answer.status not in REFUSED:
+            return answer
+        self._until[target.type] = self._mono() + _REMEMBER
+        return await self._shown(target, access)
+
+    async def _shown(self, target: Target, access: Access) -> Answer:
+        headers = (("Authorization", f"Bearer {access.token}"),)
+        known = Target(target.type, target.path, target.url, headers)
+        assert access.context is not None
+        return await self._getter.get(known, access.context)
+
+    async def _access(self) -> Access | None:
+        """None without a token, or without a verified way to show it."""
+        if self._credentials is None or not self._credentials.verified:
+            return None
+        try:
+            access = await self._credentials.access()
+        except CredentialsError:
+            return None
+        return access if access.token and access.context else None

@@ -1,0 +1,97 @@
+"""From pods and nodes to neighbours: who is one, and which of them this pod asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from kubesonar.core.ring import place
+from kubesonar.kube.objects import Node, Pod
+
+CORDON = ("node.kubernetes.io/unschedulable", "NoSchedule")
+"""https://kubernetes.io/docs/reference/labels-annotations-taints/#node-kubernetes-io-unschedulable"""
+
+_RING = 2**64
+
+
+class Neighbour(msgspec.Struct, frozen=True):
+    """A pod that can be asked. `schedulable` is "Schedulable", "Unschedulable" or, where nodes are not looked at,
+    "Unknown"; `addresses` are all it has, the first one first."""
+
+    pod: str
+    address: str
+    host: str
+    node: str
+    schedulable: str
+    phase: str
+    addresses: tuple[str, ...]
+
+
+class Myself(msgspec.Struct, frozen=True):
+    """This pod: its object where it is known, and the name of its node."""
+
+    pod: Pod | None
+    node: str
+
+    @property
+    def families(self) -> frozenset[bool]:
+        """Whether it has IPv6 (True) and IPv4 (False) addresses; empty where that is not known."""
+        return frozenset(":" in address for address in addresses_of(self.pod)) if self.pod else frozenset()
+
+
+def addresses_of(pod: Pod) -> tuple[str, ...]:
+    """All its addresses, the first one first."""
+    return tuple(dict.fromkeys(ip for ip in (pod.status.pod_ip, *(entry.ip for entry in pod.status.pod_ips)) if ip))
+
+
+def recognised(pods: Iterable[Pod], name: str, is_own: Callable[[str], bool]) -> Pod | None:
+    """This pod among `pods`: by its name; in the host network, where the host name is the node's, by its address."""
+    everybody = list(pods)
+    named = next((pod for pod in everybody if pod.metadata.name == name), None)
+    return named or next((pod for pod in everybody if _running(pod) and any(map(is_own, addresses_of(pod)))), None)
+
+
+def neighbours(pods: Iterable[Pod], nodes: Mapping[str, Node] | None, me: Pod | None) -> list[Neighbour]:
+    """Everybody who can be asked, by node and name, without `me` and whoever has my address. With `nodes`, only pods on
+    nodes that are there and not cordoned; None: whatever their nodes are like."""
+    mine = frozenset(addresses_of(me)) if me else frozenset()
+    found = []
+    for pod in pods:
+        addresses = addresses_of(pod)
+        if not _running(pod) or not addresses or (me and pod.metadata.key == me.metadata.key):
+            continue
+        if not mine.isdisjoint(addresses) or (nodes is not None and cordoned(nodes.get(pod.spec.node_name))):
+            continue
+        found.append(
+            Neighbour(
+                pod.metadata.name,
+                addresses[0],
+                pod.status.host_ip,
+                pod.spec.node_name,
+                "Unknown" if nodes is None else "Schedulable",
+                pod.status.phase,
+                addresses,
+            )
+        )
+    return sorted(found, key=lambda neighbour: (neighbour.node, neighbour.pod))
+
+
+def cordoned(node: Node | None) -> bool:
+    """Whether nothing new may be put on a node; one that is not there counts as cordoned."""
+    if node is None or node.spec.unschedulable:
+        return True
+    return any((taint.key, taint.effect) == CORDON for taint in node.spec.taints)
+
+
+def nearest(everybody: list[Neighbour], own_node: str, limit: int) -> list[Neighbour]:
+    """The `limit` neighbours next on the ring of hashed node names, clockwise from our own node; all where there are no
+    more, or the limit is 0 or less. So each is asked by exactly `limit` others."""
+    if limit <= 0 or len(everybody) <= limit:
+        return everybody
+    start = place(own_node)
+    return sorted(everybody, key=lambda neighbour: (place(neighbour.node) - start) % _RING)[:limit]
+
+
+def _running(pod: Pod) -> bool:
+    return pod.status.phase == "Running" and pod.metadata.deletion_timestamp is None

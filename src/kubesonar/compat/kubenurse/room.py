@@ -1,0 +1,129 @@
+"""The room put together, begun in order and left in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Mapping
+
+from kubesonar.compat.kubenurse.authority import Authority
+from kubesonar.compat.kubenurse.checks import Checks
+from kubesonar.compat.kubenurse.discovery import Discovery, View
+from kubesonar.compat.kubenurse.getting import Getter
+from kubesonar.compat.kubenurse.incoming import Incoming
+from kubesonar.compat.kubenurse.metrics import Metrics
+from kubesonar.compat.kubenurse.neighbours import Myself
+from kubesonar.compat.kubenurse.rounds import Rounds
+from kubesonar.compat.kubenurse.server import Endpoints
+from kubesonar.compat.kubenurse.settings import Settings, read, strangers
+from kubesonar.compat.kubenurse.tallies import Tallies
+from kubesonar.compat.kubenurse.trust import Contexts
+from kubesonar.kube.credentials import Credentials, CredentialsError, find, in_cluster
+from kubesonar.model import Network
+from kubesonar.net.clock import SystemClock
+from kubesonar.probes.source import Source
+from kubesonar.runtime.supervise import Crew
+from kubesonar.web import LimitOptions, Listener, ListenOptions, Server
+
+_LOG = logging.getLogger("kubesonar.kubenurse")
+_LIMITS = LimitOptions(connections=512, head=65_536, body=65_536, request=5.0, idle=120.0, response=10.0)
+_LEAVE = 5.0
+"""Seconds for which answers that are on their way may still go out at the end."""
+_PORT, _TLS_PORT = 8080, 8443
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+
+
+def open_room(environ: Mapping[str, str]) -> Room:
+    """The room that the variables describe. Raises ConfigError."""
+    settings = read(environ)
+    for name in strangers(environ):
+        _LOG.warning("the variable %s sets nothing: it is misspelt, or of another version", name)
+    if any(environ.get(name) for name in _PROXIES):
+        _LOG.warning("HTTP_PROXY and HTTPS_PROXY are not used: checks go straight to their targets")
+    return Room(settings, _credentials(settings, environ))
+
+
+class Room:
+    """The listeners, the rounds and the discovery; `run` is their life. Without `credentials` (then `complaint` says
+    why) there are no neighbours."""
+
+    def __init__(self, settings: Settings, credentials: Credentials | CredentialsError) -> None:
+        self._settings = settings
+        self._credentials = credentials
+        self._name = settings.pod_name or socket.gethostname()
+        self._discovery: Discovery | None = None
+        self._leaving = False
+
+    async def run(self, leave: asyncio.Event) -> None:
+        """Serves and checks until `leave` is set; then checks end at once, /ready says so, and everything else is
+        answered for the time of grace. Raises ConfigError where an address or a certificate cannot be used."""
+        settings, clock, crew = self._settings, SystemClock(), Crew()
+        usable = None if isinstance(self._credentials, CredentialsError) else self._credentials
+        tallies = Tallies(settings.histogram_buckets, ranges=settings.victoriametrics_histogram)
+        source = Source(self._name, Network.POD)
+        getter = Getter(source, tallies.add, keep=settings.reuse_connections, period=settings.check_interval)
+        contexts = Contexts(_authorities(settings), insecure=settings.insecure)
+        authority = Authority(getter, contexts, usable, clock.mono)
+        checks = Checks(settings, getter, contexts, authority, self._name, _neighbour_port(settings))
+        rounds = Rounds(settings, checks, self._look, tallies, clock)
+        metrics = Metrics(tallies, metadata=settings.expose_metadata, older=settings.metrics == "both")
+        app = Endpoints(settings, self._name, rounds, metrics, Incoming(clock.mono), self._ready)
+        server = Server([Listener(options, app, _LIMITS) for options in _listeners(settings)])
+        await server.start()
+        try:
+            if usable is not None:
+                self._discovery = Discovery(settings, usable, self._name)
+                self._discovery.start(crew)
+            crew.keep("rounds", rounds.run)
+            _LOG.info("serving", extra={"pod": self._name, "listen": settings.listen})
+            await leave.wait()
+            self._leaving = True
+            await crew.stop()
+            await rounds.stop()
+            _LOG.info("leaving: no more checks", extra={"grace": settings.shutdown_duration})
+            await asyncio.sleep(settings.shutdown_duration)
+        finally:
+            await crew.stop()
+            await rounds.stop()
+            await server.stop(_LEAVE)
+            getter.close()
+            if self._discovery is not None:
+                self._discovery.close()
+
+    def _look(self) -> View:
+        if self._discovery is not None:
+            return self._discovery.look()
+        trouble = str(self._credentials) if isinstance(self._credentials, CredentialsError) else "not begun"
+        return View(trouble, Myself(None, self._settings.node_name))
+
+    def _ready(self) -> bool:
+        return not self._leaving and not (self._discovery is not None and self._discovery.cordoned)
+
+
+def _credentials(settings: Settings, environ: Mapping[str, str]) -> Credentials | CredentialsError:
+    try:
+        return in_cluster(environ, settings.service_account) if settings.api_host else find(environ)
+    except CredentialsError as error:
+        _LOG.warning("no neighbours: %s", error)
+        return error
+
+
+def _authorities(settings: Settings) -> tuple[str, ...]:
+    cluster = (f"{settings.service_account}/ca.crt",) if settings.api_host else ()
+    return cluster + ((settings.extra_ca,) if settings.extra_ca else ())
+
+
+def _listeners(settings: Settings) -> list[ListenOptions]:
+    plain = ListenOptions(address=settings.listen)
+    if not settings.use_tls:
+        return [plain]
+    pair = {"certificate_file": settings.cert_file, "key_file": settings.cert_key}
+    return [plain, ListenOptions(address=settings.listen_tls, **pair)]
+
+
+def _neighbour_port(settings: Settings) -> int:
+    """Neighbours listen where we do."""
+    address, usual = (settings.listen_tls, _TLS_PORT) if settings.use_tls else (settings.listen, _PORT)
+    port = address.rpartition(":")[2]
+    return int(port) if port.isdigit() and not address.startswith("unix:") else usual

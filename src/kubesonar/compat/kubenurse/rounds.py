@@ -1,0 +1,115 @@
+"""Rounds of checks: all at once, one round at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from kubesonar.compat.kubenurse.checks import SKIPPED, Checks, Work
+from kubesonar.compat.kubenurse.discovery import View
+from kubesonar.compat.kubenurse.neighbours import Neighbour, nearest
+from kubesonar.compat.kubenurse.settings import Settings
+from kubesonar.compat.kubenurse.tallies import Tallies
+from kubesonar.net.clock import Clock
+
+OK = "ok"
+_AT_ONCE = 256
+"""Checks under way at one time."""
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What a round found: `checks` by type, "ok", "skipped" or what was wrong; `state` likewise of the neighbours as a
+    whole, and all of them, asked or not. `at` is when it ended, by the clock that never goes back."""
+
+    at: float
+    checks: dict[str, str]
+    state: str
+    neighbours: tuple[Neighbour, ...]
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing failed."""
+        return all(text in (OK, SKIPPED) for text in (self.state, *self.checks.values()))
+
+
+class Rounds:
+    """Runs a round every interval; `last` is what the latest found."""
+
+    def __init__(
+        self, settings: Settings, checks: Checks, look: Callable[[], View], tallies: Tallies, clock: Clock
+    ) -> None:
+        self.last: Result | None = None
+        self._settings = settings
+        self._checks = checks
+        self._look = look
+        self._tallies = tallies
+        self._clock = clock
+        self._running: asyncio.Task[Result] | None = None
+        self._stopped = False
+
+    async def run(self) -> None:
+        """For ever. The first round comes after one interval; a round that takes longer than that delays the next one,
+        and those that were missed are not made up for."""
+        interval, mono = self._settings.check_interval, self._clock.mono
+        due = mono() + interval
+        while True:
+            await asyncio.sleep(max(0.0, due - mono()))
+            await self.now()
+            due += interval * max(1, -(-(mono() - due) // interval))
+
+    async def fresh(self, age: float) -> Result | None:
+        """The last result where it is not older than `age` seconds, else that of a round made now. What was last known
+        once rounds have stopped."""
+        if self._stopped or (self.last is not None and self._clock.mono() - self.last.at <= age):
+            return self.last
+        return await self.now()
+
+    async def now(self) -> Result:
+        """The result of the round that is under way, or of one begun now."""
+        if self._running is None:
+            self._running = asyncio.create_task(self._round())
+            self._running.add_done_callback(self._ended)
+        return await asyncio.shield(self._running)
+
+    async def stop(self) -> None:
+        """Ends the round that is under way, and makes no more."""
+        self._stopped = True
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+
+    def _ended(self, task: asyncio.Task[Result]) -> None:
+        self._running = None
+
+    async def _round(self) -> Result:
+        settings, view = self._settings, self._look()
+        planned = list(self._checks.fixed())
+        for neighbour in nearest(list(view.neighbours), view.me.node, settings.neighbour_limit):
+            planned += self._checks.of(neighbour, view.me)
+        checks: dict[str, str] = {}
+        for kind, text in await self._all(planned):
+            if checks.get(kind, OK) == OK:  # of several addresses, the one that failed is told
+                checks[kind] = text
+        state = (view.trouble or OK) if settings.check_neighbourhood else SKIPPED
+        self.last = Result(self._clock.mono(), checks, state, view.neighbours)
+        self._tallies.forget(self._clock.wall())
+        return self.last
+
+    async def _all(self, planned: Sequence[tuple[str, Work | None]]) -> list[tuple[str, str]]:
+        free = asyncio.Semaphore(_AT_ONCE)
+
+        async def checked(kind: str, work: Work | None) -> tuple[str, str]:
+            if work is None:
+                return kind, SKIPPED
+            async with free:
+                start = self._clock.mono()
+                answer = await work()
+            if not answer.local:
+                self._tallies.finished(kind, self._clock.mono() - start)
+            return kind, answer.text
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(checked(kind, work)) for kind, work in planned]
+        return [task.result() for task in tasks]
