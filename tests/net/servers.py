@@ -16,7 +16,9 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 @asynccontextmanager
-async def serving(script: Script, host: str = "127.0.0.1", context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+async def serving(
+    script: Script, host: str = "127.0.0.1", context: ssl.SSLContext | None = None, port: int = 0
+) -> AsyncIterator[int]:
     """A server that runs `script` for each connection; gives its port. Whatever the client did is no concern of it."""
     running: set[asyncio.Task[None]] = set()
 
@@ -31,7 +33,7 @@ async def serving(script: Script, host: str = "127.0.0.1", context: ssl.SSLConte
             running.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(handle, host, 0, ssl=context)
+    server = await asyncio.start_server(handle, host, port, ssl=context)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -71,3 +71,13 @@ def test_a_crashed_task_is_logged_counted_and_begun_again() -> None:
         assert len(crew) == 0
 
     asyncio.run(scenario())
+
+
+def test_work_that_is_stopped_before_it_began_is_no_trouble() -> None:
+    async def scenario() -> None:
+        crew = Crew()
+        crew.once("work", asyncio.sleep(60))
+        await crew.stop()
+        assert (len(crew), crew.crashes) == (0, 0)
+
+    asyncio.run(scenario())

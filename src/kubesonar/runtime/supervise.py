@@ -25,7 +25,7 @@ class Crew:
 
     def once(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Runs `work` to its end; a crash is logged and counted."""
-        self._begin(name, self._guarded(name, work))
+        self._begin(name, self._guarded(name, work)).add_done_callback(lambda _: work.close())  # cancelled unbegun
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -37,10 +37,11 @@ class Crew:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _kept(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         pause = _PAUSE

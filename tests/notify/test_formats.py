@@ -1,0 +1,160 @@
+"""The bodies: against our own JSON schema, and against the shape that Alertmanager publishes."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from kubesonar.core.outcome import Outcome
+from kubesonar.model import Condition, Notice
+from kubesonar.net.clock import SystemClock
+from kubesonar.notify.formats import SCHEMA, alertmanager, native
+from kubesonar.notify.options import NotifyOptions
+from kubesonar.notify.receivers import configured
+from kubesonar.notify.webhook import Webhook
+from tests.notify.receivers import notice, options, run
+
+ROOT = Path(__file__).parents[2]
+NOTICE = json.loads((ROOT / "docs/schemas/notice.json").read_text())
+CONDITIONS = [condition for condition in Condition if condition is not Condition.OTHER]
+BARE = Notice(id="0" * 32, what=Condition.BACK, subject="a", at=0.0, sentence="a is back")
+
+LABELS = {"type": "object", "additionalProperties": {"type": "string"}}
+TIME = {"type": "string", "format": "date-time"}
+POSTABLE_ALERTS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["labels"],
+        "properties": {
+            "labels": LABELS,
+            "annotations": LABELS,
+            "startsAt": TIME,
+            "endsAt": TIME,
+            "generatorURL": {"type": "string", "format": "uri"},
+        },
+        "additionalProperties": False,
+    },
+}
+"""`postableAlerts` of Alertmanager's api/v2/openapi.yaml, which allows further properties and ignores them."""
+
+
+def valid(document: bytes, schema: dict[str, Any]) -> Any:
+    Draft202012Validator.check_schema(schema)
+    parsed = json.loads(document)
+    Draft202012Validator(schema, format_checker=FormatChecker()).validate(parsed)
+    return parsed
+
+
+@pytest.mark.parametrize("what", CONDITIONS)
+def test_native_bodies_are_valid_and_say_everything(what: Condition) -> None:
+    parsed = valid(native(notice(1, what=what)), NOTICE)
+    assert parsed["type"] == ("cluster.status" if what is Condition.CLUSTER else f"member.{what}")
+    assert parsed["timestamp"] == "2026-11-21T12:00:01.000Z"
+    data = parsed["data"]
+    told = json.loads(msgspec.json.encode(notice(1, what=what))) | {"schema": SCHEMA, "member": "node-1-pod"}
+    del told["subject"]
+    assert data == told
+    assert list(data) == NOTICE["properties"]["data"]["required"]
+
+
+def test_a_notice_of_which_little_is_known_is_valid_too() -> None:
+    assert valid(native(BARE), NOTICE)["data"]["since"] is None
+
+
+def test_every_condition_is_in_the_schema() -> None:
+    said = NOTICE["properties"]["data"]["properties"]["what"]["description"]
+    assert [condition for condition in CONDITIONS if condition not in said] == []
+
+
+@pytest.mark.parametrize("what", [what for what in CONDITIONS if what is not Condition.CLUSTER])
+def test_alerts_are_valid_and_just_the_present_condition_fires(what: Condition) -> None:
+    body = alertmanager("https://sonar.example.org/", 3600)(notice(1, what=what))
+    assert body is not None
+    alerts = valid(body, POSTABLE_ALERTS)
+    firing = [alert["labels"]["alertname"] for alert in alerts if alert["endsAt"] == "2026-11-21T13:00:01.000Z"]
+    ended = [alert for alert in alerts if alert["endsAt"] == "2026-11-21T12:00:01.000Z"]
+    assert len(firing) == (what is not Condition.BACK)
+    assert len(firing) + len(ended) == 5
+    assert {alert["startsAt"] for alert in alerts} == {"2026-11-21T11:59:57.500Z"}
+    assert alerts[0]["generatorURL"] == "https://sonar.example.org/"
+
+
+def test_alerts_of_little_and_none_of_the_cluster() -> None:
+    assert alertmanager("", 60)(notice(1, what=Condition.CLUSTER)) is None
+    body = alertmanager("", 60)(BARE)
+    assert body is not None
+    for alert in valid(body, POSTABLE_ALERTS):
+        assert alert["startsAt"] == alert["endsAt"]
+        assert "node" not in alert["labels"]
+        assert "generatorURL" not in alert
+
+
+@pytest.fixture(scope="module")
+def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of a real Alertmanager."""
+    program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    if program is None:
+        pytest.skip("needs Debian's package prometheus-alertmanager")
+    folder = tmp_path_factory.mktemp("alertmanager")
+    (folder / "config.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [program, f"--config.file={folder}/config.yml", f"--storage.path={folder}", "--cluster.listen-address="]
+    with subprocess.Popen([*command, f"--web.listen-address={address}"], stderr=subprocess.DEVNULL) as process:
+        try:
+            yield _ready(f"http://{address}")
+        finally:
+            process.terminate()
+
+
+def _ready(base: str) -> str:
+    for _ in range(200):
+        try:
+            with urllib.request.urlopen(f"{base}/-/ready"):
+                return base
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError("Alertmanager did not become ready")
+
+
+async def _post(own: NotifyOptions, notices: list[Notice]) -> list[Outcome]:
+    (receiver,) = configured(own, {})
+    webhook = Webhook(receiver.receiver, SystemClock())
+    bodies = [body for body in map(receiver.format, notices) if body is not None]
+    try:
+        return [await webhook.post("0", body) for body in bodies]
+    finally:
+        webhook.close()
+
+
+def active(base: str) -> list[tuple[str, str]]:
+    with urllib.request.urlopen(f"{base}/api/v2/alerts") as response:
+        return [(alert["labels"]["alertname"], alert["annotations"]["summary"]) for alert in json.load(response)]
+
+
+def test_a_real_alertmanager_fires_replaces_and_resolves(manager: str) -> None:
+    own = options(f"{manager}/api/v2/alerts", format="alertmanager", link="http://sonar.example.org/")
+    now = time.time()
+    story = [
+        msgspec.structs.replace(notice(1, "node-1-pod", what), at=now + number, since=now - 5)
+        for number, what in enumerate([Condition.FROZEN, Condition.DEAD, Condition.BACK], -3)
+    ]
+    expected = [
+        [("KubesonarMemberFrozen", "node-1-pod is frozen (1)")],
+        [("KubesonarMemberDead", "node-1-pod is dead (1)")],
+        [],
+    ]
+    for told, alerts in zip(story, expected, strict=True):
+        assert [outcome.status for outcome in run(_post(own, [told]))] == [200]
+        assert active(manager) == alerts

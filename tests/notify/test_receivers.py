@@ -1,0 +1,148 @@
+"""Configuration of receivers: what cannot be used is refused in one sentence before anything starts."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubesonar.config import ConfigError, load
+from kubesonar.notify.allowed import address_allowed, host_allowed, network
+from kubesonar.notify.options import NotifyOptions, ReceiverOptions
+from kubesonar.notify.receivers import configured
+from tests.notify.receivers import options
+
+URL = "http://hooks.example.org/x"
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"url": ""}, "notify.receivers[pager]: expected either url or url_file"),
+        ({"url_file": "/x"}, "notify.receivers[pager]: expected either url or url_file"),
+        (
+            {"url": "ftp://a/"},
+            'notify.receivers[pager].url: got "ftp://a/", expected http://host:port/path or https://host:port/path',
+        ),
+        (
+            {"url": "https://user:word@a/"},
+            'notify.receivers[pager].url: got "https://user:word@a/", expected http://host:port/path or '
+            "https://host:port/path",
+        ),
+        (
+            {"format": "xml"},
+            'notify.receivers[pager].format: got "xml", expected one of native, alertmanager, other',
+        ),
+        (
+            {"format": "alertmanager"},
+            "notify.receivers[pager]: the URL of an Alertmanager ends in /api/v2/alerts",
+        ),
+        (
+            {"hosts": ("*.example.com", "10.0.0.1")},
+            "notify.receivers[pager]: the host hooks.example.org is not one of notify.hosts (*.example.com, 10.0.0.1)",
+        ),
+        (
+            {"networks": ("10.0.0.0/33",)},
+            'notify.networks: got "10.0.0.0/33", expected a network as 10.0.0.0/8 or fd00::/8',
+        ),
+        (
+            {"link": "sonar"},
+            'notify.link: got "sonar", expected http://host:port/path or https://host:port/path',
+        ),
+        (
+            {"secret_file": "/nowhere"},
+            "notify.receivers[pager].secret_file: /nowhere cannot be used: No such file or directory",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_sentence(more: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        configured(options(**{"url": URL, **more}), {"other": lambda notice: None})
+    assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize(
+    "line", ["", "# nothing", "whsec_", "whsec_c2hvcnQ=", "b2xk" * 8, "whsec_" + "b2xk" * 22, "whsec_*"]
+)
+def test_what_is_no_secret(tmp_path: Path, line: str) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.write_text(line)
+    with pytest.raises(ConfigError, match=r"secret_file: .* cannot be used: (a line that is not|it holds no secret)"):
+        configured(options(URL, secret_file=str(secrets)), {})
+
+
+def test_a_url_that_is_a_secret_is_not_repeated(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("https://hooks.example.org/T0P/SECRET\n")
+    (own,) = configured(options("", url_file=str(file)), {})
+    assert own.receiver.url.target == "/T0P/SECRET"
+    file.write_text("hooks.example.org/T0P/SECRET")
+    with pytest.raises(ConfigError) as refused:
+        configured(options("", url_file=str(file)), {})
+    assert "SECRET" not in str(refused.value)
+
+
+def test_a_token_cannot_break_out_of_its_header(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("let me in")
+    with pytest.raises(ConfigError, match="a token has no spaces"):
+        configured(options(URL, token_file=str(file)), {})
+
+
+def test_two_receivers_have_two_names() -> None:
+    own = ReceiverOptions(name="a", url=URL)
+    with pytest.raises(ConfigError, match="two of them have the name a"):
+        configured(NotifyOptions(receivers=(own, own)), {})
+
+
+def test_options_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "receivers:\n- {name: pager, url: 'http://a/', only: [dead, back]}\ndelivery: {longest: 2m, keep: 48h}\n"
+    )
+    loaded = load(NotifyOptions, ["--config", str(file)], {})
+    assert loaded.receivers[0].only == ("dead", "back")
+    assert (loaded.delivery.longest, loaded.delivery.keep) == (120, 172_800)
+    with pytest.raises(ConfigError, match="receivers"):
+        load(NotifyOptions, ["--receivers", '{"name": "../x", "url": "http://a/"}'], {})
+
+
+@pytest.mark.parametrize(
+    ("host", "patterns", "allowed"),
+    [
+        ("hooks.example.org", ["hooks.example.org"], True),
+        ("HOOKS.example.org.", ["hooks.Example.org"], True),
+        ("hooks.example.org", ["*.example.org"], True),
+        ("example.org", ["*.example.org"], False),
+        ("evilexample.org", ["*.example.org"], False),
+        ("hooks.example.org", [], False),
+        ("10.0.0.1", ["*.0.0.1"], False),
+        ("fd00::1", ["fd00::1"], True),
+    ],
+)
+def test_hosts(host: str, patterns: list[str], allowed: bool) -> None:
+    assert host_allowed(host, patterns) is allowed
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("10.1.2.3", True),
+        ("11.0.0.0", False),
+        ("169.254.169.254", False),
+        ("fd00:1::5", True),
+        ("fe80::1%eth0", False),
+        ("::ffff:10.0.0.1", True),
+        ("::ffff:11.0.0.1", False),
+        ("192.0.2.7", True),
+        ("192.0.2.8", False),
+    ],
+)
+def test_networks(address: str, allowed: bool) -> None:
+    networks = [network("x", text) for text in ("10.0.0.0/8", "fd00::/8", "192.0.2.7")]
+    assert address_allowed(address, networks) is allowed
+
+
+@pytest.mark.parametrize("text", ["", "10.0.0.0/", "10.0.0.0/-1", "10/8", "fd00::/129", "a.b/8", "10.0.0.0/x"])
+def test_what_is_no_network(text: str) -> None:
+    with pytest.raises(ConfigError, match="expected a network as"):
+        network("x", text)
