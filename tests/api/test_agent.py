@@ -29,8 +29,9 @@ def observation(target: str, kind: Kind, fault: Fault | None = None, side: Side 
 class Agent:
     """A ledger with a few edges, shown."""
 
-    def __init__(self, reason: str = "") -> None:
+    def __init__(self, reason: str = "", amiss: Iterable[str] = ()) -> None:
         self.reason = reason
+        self.amiss = list(amiss)
         self.ledger = Ledger(Member("me", "me", ("::1",), 1), 1.0, LedgerOptions())
         self.counts = ProbeCounts()
         self.ledger.register(self.counts)
@@ -55,6 +56,9 @@ class Agent:
     def ready(self) -> str:
         return self.reason
 
+    def remarks(self) -> list[str]:
+        return self.amiss
+
 
 def fetch(
     target: str,
@@ -78,6 +82,13 @@ def observed(target: str) -> list[tuple[str, str]]:
 
 def test_healthz_is_well_while_it_answers() -> None:
     assert fetch("/healthz")[::2] == (200, b"ok\n")
+
+
+def test_readyz_tells_what_is_amiss_with_the_roster_and_stays_ready() -> None:
+    status, _, body = fetch("/readyz", agent=Agent(amiss=["the roster is stale for 7 s: pods: no answer"]))
+    assert (status, body) == (200, b"ok\nthe roster is stale for 7 s: pods: no answer\n")
+    status, _, body = fetch("/readyz", agent=Agent("starting", amiss=["may not list pods"]))
+    assert (status, msgspec.json.decode(body)) == (503, {"error": "starting; may not list pods"})
 
 
 def test_readyz_says_why_not() -> None:

@@ -36,6 +36,10 @@ class Shown(Protocol):
         network: an agent taken out of service for that would make an outage of a symptom."""
         ...
 
+    def remarks(self) -> list[str]:
+        """What is amiss, though it is ready: a line each."""
+        ...
+
 
 def agent_app(shown: Shown, authenticator: Authenticator) -> Router:
     """The ASGI application of an agent. /healthz and /readyz are open to everybody, as the kubelet has no token."""
@@ -66,7 +70,10 @@ class _Paths:
 
     async def readyz(self, request: Request) -> Reply:
         reason = self._shown.ready()
-        return error(503, reason) if reason else Reply(b"ok\n", "text/plain")
+        if reason:
+            return error(503, "; ".join([reason, *self._shown.remarks()]))
+        lines = ("ok", *self._shown.remarks())
+        return Reply("".join(f"{line}\n" for line in lines).encode(), "text/plain; charset=utf-8")
 
     async def metrics(self, request: Request) -> Reply:
         openmetrics = accepts_openmetrics(request.header(b"accept"))

@@ -69,7 +69,7 @@ class DnsRoster:
         self._count = 0
 
     async def watch(self, why: str = "") -> None:
-        """For ever. `why` says why members come from here and not from where more is known."""
+        """For ever. `why` says what speaks against a source that knows more."""
         lacks = f"{_LACKS} ({why})" if why else _LACKS
         while True:
             self._tell(await self._look(lacks))

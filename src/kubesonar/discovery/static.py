@@ -121,6 +121,8 @@ class StaticRoster:
     """Watches a members file. `changed` is called with the first roster and with each that differs from the one before:
     also with the last good one, marked stale, when the file stops being readable."""
 
+    source = "file"
+
     def __init__(self, options: RosterOptions, changed: Callable[[Roster], None]) -> None:
         self._path = Path(options.file)
         self._poll = options.poll

@@ -30,7 +30,8 @@ class MetricsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 class Facts(msgspec.Struct, frozen=True):
     """What the process knows of itself: CPU seconds used since its start, resident bytes, how late its loop woke at
-    worst since the last scrape (s), its troubles so far, and what it dropped, by what that was."""
+    worst since the last scrape (s), its troubles so far, what it dropped, by what that was, where its roster comes from
+    and for how long that source has not answered (s)."""
 
     version: str
     resident: int
@@ -38,6 +39,8 @@ class Facts(msgspec.Struct, frozen=True):
     lag: float
     troubles: int
     dropped: dict[str, int]
+    roster_source: str = "none"
+    roster_age: float = 0.0
 
 
 def _metric(name: str, kind: Literal["counter", "gauge", "histogram", "info"], text: str, *labels: str) -> Metric:
@@ -78,6 +81,12 @@ MEMBERS = _metric("kubesonar_members", "gauge", "Members of the roster, by state
 STALE = _metric(
     "kubesonar_roster_stale", "gauge", "1 while the roster may be out of date, as its source fails; else 0."
 )
+AGE = _metric(
+    "kubesonar_roster_age_seconds",
+    "gauge",
+    "For how long the source of members (file, kubernetes, dns or none) has not answered; 0 while it does.",
+    "source",
+)
 LAG = _metric("kubesonar_loop_lag_seconds", "gauge", "How late the event loop woke at worst since the last scrape.")
 TROUBLED = _metric(
     "kubesonar_troubled", "gauge", "1 where this agent could not trust itself at some time in the long window, else 0."
@@ -100,8 +109,8 @@ EDGES_HIDDEN = _metric(
 )
 
 TABLE = (
-    BUILD, MEMBER, PROBES, UDP_SENT, UDP_RECEIVED, RTT, ANSWERS, EDGES, MEMBERS, STALE, LAG, TROUBLED, TROUBLES,
-    DROPPED, RESIDENT, CPU, STARTED, EDGES_HIDDEN, EDGE_UP, EDGE_LOSS, EDGE_RTT,
+    BUILD, MEMBER, PROBES, UDP_SENT, UDP_RECEIVED, RTT, ANSWERS, EDGES, MEMBERS, STALE, AGE, LAG, TROUBLED,
+    TROUBLES, DROPPED, RESIDENT, CPU, STARTED, EDGES_HIDDEN, EDGE_UP, EDGE_LOSS, EDGE_RTT,
 )  # fmt: skip
 """Every metric, in the order of the exposition and of docs/metrics.md."""
 
@@ -137,6 +146,7 @@ def families_of(
     yield EDGES, _healths(edges)
     yield MEMBERS, {(state,): count for state, count in states.items()}
     yield STALE, {(): int(bool(snapshot.roster.stale))}
+    yield AGE, {(facts.roster_source,): facts.roster_age}
     yield LAG, {(): facts.lag}
     yield TROUBLED, {(): int(bool(snapshot.troubles))}
     yield TROUBLES, {(): facts.troubles}

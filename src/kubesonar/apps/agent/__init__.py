@@ -28,7 +28,9 @@ def run(options: AgentOptions) -> int:
     logs.set_up(options.log)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Agent(options).run())
+            life: AgentOptions | None = options
+            while life is not None:
+                life = runner.run(Agent(life).run())
     except ConfigError as error:
         sys.stderr.write(f"kubesonar agent: {error}\n")
         return 2

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Iterable
 
+import msgspec
+
 from kubesonar import __version__
 from kubesonar.api.agent import agent_app
+from kubesonar.apps.agent.members import Members
 from kubesonar.apps.agent.mesh import Mesh
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.targets import refuse_bad
@@ -18,7 +22,7 @@ from kubesonar.config import ConfigError
 from kubesonar.core.counts import ProbeCounts
 from kubesonar.core.ledger import Ledger
 from kubesonar.core.selfhealth import SelfHealth
-from kubesonar.discovery.static import StaticRoster
+from kubesonar.discovery.identity import recognise
 from kubesonar.model import Member, Observation, Roster, Snapshot
 from kubesonar.net.clock import SystemClock
 from kubesonar.runtime import selfwatch
@@ -47,16 +51,19 @@ class Agent:
         self._crew = Crew()
         self._state = "starting"
         self._worst_lag = 0.0
+        self._leave = asyncio.Event()
+        self._again: AgentOptions | None = None
 
-    async def run(self) -> None:
+    async def run(self) -> AgentOptions | None:
         """Serves and probes until SIGTERM or SIGINT, then leaves in order. Raises ConfigError before it has begun when
-        an address, a key or a token cannot be used."""
-        leave = asyncio.Event()
+        an address, a key or a token cannot be used. Where the roster knows this member by another name, everything
+        that carries the name has to be made anew: then it ends at once with the options to begin again with."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, leave.set)
+            loop.add_signal_handler(number, self._leave.set)
         options = self._options
         bind = _usable(options.member.bind)
+        self._members = Members(options, os.environ, self._clock, self._roster_changed)
         self._tools = Tools(options, self._ledger.member, bind, self._clock, self._ledger.add)
         try:
             self._mesh = Mesh(
@@ -73,13 +80,16 @@ class Agent:
             server = Server(self._listeners(bind))
             await server.start()
             try:
-                await self._live(leave)
+                await self._live()
             finally:
                 await server.stop(1.0)
         finally:
             await self._crew.stop()
             self._tools.close()
-        _LOG.info("left")
+            self._members.close()
+        if self._again is None:
+            _LOG.info("left")
+        return self._again
 
     def snapshot(self) -> Snapshot:
         """All that is known now, with trials."""
@@ -97,7 +107,16 @@ class Agent:
         return self._metrics.render(
             self._ledger.snapshot(self._clock.wall(), trials=False),
             self._counts,
-            Facts(__version__, facts.resident, facts.cpu, lag, self._mesh.troubles, dropped | self._tools.dropped()),
+            Facts(
+                __version__,
+                facts.resident,
+                facts.cpu,
+                lag,
+                self._mesh.troubles,
+                dropped | self._tools.dropped(),
+                self._members.source,
+                self._members.stale_for,
+            ),
             openmetrics=openmetrics,
         )
 
@@ -105,26 +124,46 @@ class Agent:
         """Why not: it starts, or it leaves."""
         return self._state
 
-    async def _live(self, leave: asyncio.Event) -> None:
+    def remarks(self) -> list[str]:
+        """What is amiss with the roster."""
+        return self._members.remarks
+
+    async def _live(self) -> None:
         options = self._options
         self._crew.keep("housekeeping", self._keep_house)
         self._crew.keep("selfwatch", lambda: selfwatch.watch(self._clock, self._lag, self._mesh.throttled))
-        if options.roster.file:
-            self._crew.keep("roster", StaticRoster(options.roster, self._roster_changed).watch)
-        else:
-            self._roster_changed(Roster("none", ()))
+        self._crew.keep("roster", self._members.watch)
         _LOG.info("serving", extra={"member": self._ledger.member.name, "port": options.member.port})
-        await leave.wait()
+        await self._leave.wait()
         self._state = "leaving"
         self._mesh.stop()
+        if self._again is not None:
+            return
         _LOG.info("leaving: probing has stopped, others are still answered", extra={"grace": options.shutdown.grace})
         await asyncio.sleep(options.shutdown.grace)
 
     def _roster_changed(self, roster: Roster) -> None:
+        if self._is_renamed(roster):
+            return
         self._tools.roster_changed(roster)
         self._mesh.roster_changed(roster)
         if self._state == "starting" and not roster.stale:
             self._state = ""
+
+    def _is_renamed(self, roster: Roster) -> bool:
+        """Whether a roster that nobody wrote by hand has another name for us: others will know us by that."""
+        me = self._options.member
+        if self._members.source not in ("kubernetes", "dns"):
+            return False
+        found = recognise(roster, self._ledger.member.name, me.own_addresses, me.port)
+        if found is None or found.name == self._ledger.member.name:
+            return False
+        _LOG.warning("the roster has another name for me: beginning again with it", extra={"member": found.name})
+        self._again = msgspec.structs.replace(
+            self._options, member=msgspec.structs.replace(me, name=found.name, node=me.node or found.node)
+        )
+        self._leave.set()
+        return True
 
     def _lag(self, late: float) -> None:
         self._worst_lag = max(self._worst_lag, late)

@@ -10,8 +10,9 @@ from kubesonar.core.ledger import LedgerOptions
 from kubesonar.core.plan import PlanOptions, Target
 from kubesonar.core.schedule import ScheduleOptions
 from kubesonar.core.selfhealth import SelfHealthOptions
+from kubesonar.discovery.addresses import is_members
 from kubesonar.discovery.options import RosterOptions
-from kubesonar.model import Network, Seconds
+from kubesonar.model import Network, Seconds, clip
 from kubesonar.probes.dns import DnsOptions
 from kubesonar.probes.http import HttpOptions
 from kubesonar.probes.icmp import IcmpOptions
@@ -35,12 +36,29 @@ class MemberOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     ] = ""
     node: Annotated[str, msgspec.Meta(max_length=253, description="The node it runs on; empty: its name.")] = ""
     zone: Annotated[str, msgspec.Meta(max_length=253, description="The zone of that node.")] = ""
+    addresses: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=1000,
+            description="Its own addresses, with commas between, as the downward API gives status.podIPs; by them it "
+            "finds itself in a roster that does not name it. Empty: found out.",
+        ),
+    ] = ""
     network: Annotated[Network, msgspec.Meta(description="The network it lives in: pod or host.")] = Network.POD
     bind: Annotated[
         tuple[str, ...],
         msgspec.Meta(min_length=1, max_length=16, description="Addresses on which it answers others, UDP and TCP."),
     ] = ("0.0.0.0", "::")
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535, description="Port on which it answers others.")] = PORT
+
+    def __post_init__(self) -> None:
+        if bad := [address for address in self.own_addresses if not is_members(address)]:
+            raise ValueError(f'addresses holds "{clip(bad[0], 60)}", expected IP addresses with commas between')
+
+    @property
+    def own_addresses(self) -> tuple[str, ...]:
+        """`addresses`, one by one."""
+        return tuple(text.strip() for text in self.addresses.split(",") if text.strip())
 
 
 class KeyOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
