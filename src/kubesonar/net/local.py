@@ -12,9 +12,9 @@ def is_own(address: str) -> bool:
     address as its source. Nothing is sent. (Trying to bind tells less: net.ipv4.ip_nonlocal_bind lets any be bound.)"""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
+        wanted = socket.inet_pton(family, address)
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            socket.inet_pton(family, address)
             probe.connect((address, _DISCARD))
-            return bool(probe.getsockname()[0] == address)
-    except OSError:
+            return wanted == socket.inet_pton(family, probe.getsockname()[0])
+    except (OSError, ValueError):  # ValueError: a NUL within
         return False

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from kubesonar.net.url import Url, parse_url
 
 LIMIT = 10
 """Most redirects that one check follows."""
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
 
 STATUSES = frozenset({301, 302, 303, 307, 308})
 
 
 def follow(url: Url, location: str) -> Url:
     """The URL behind `location`, which may be relative to `url` (RFC 3986, section 4.2). Raises ValueError."""
-    if location.startswith(("http://", "https://")):
-        return parse_url(location)
+    if scheme := _SCHEME.match(location):
+        return parse_url(scheme[0].lower() + location[scheme.end() :])
     if location.startswith("//"):
         return parse_url(f"{url.scheme}:{location}")
     base = f"{url.scheme}://{url.authority}"
