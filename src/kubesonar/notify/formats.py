@@ -38,7 +38,7 @@ def native(notice: Notice) -> bytes:
     return msgspec.json.encode({"type": subject, "timestamp": timestamp(notice.at), "data": data})
 
 
-_ALERTS = {
+ALERTS = {
     Condition.DEAD: ("KubesonarMemberDead", "critical"),
     Condition.GONE: ("KubesonarMemberGone", "warning"),
     Condition.FROZEN: ("KubesonarMemberFrozen", "warning"),
@@ -54,16 +54,16 @@ def alertmanager(link: str, alert_for: float) -> Format:
     Alertmanager the end of an alert that never fired is nothing. `link` becomes the generatorURL."""
 
     def bodies(notice: Notice) -> bytes | None:
-        if notice.what not in _ALERTS and notice.what is not Condition.BACK:
+        if notice.what not in ALERTS and notice.what is not Condition.BACK:
             return None
-        alerts = [_alert(notice, condition, link, alert_for) for condition in _ALERTS]
+        alerts = [_alert(notice, condition, link, alert_for) for condition in ALERTS]
         return msgspec.json.encode(alerts)
 
     return bodies
 
 
 def _alert(notice: Notice, condition: Condition, link: str, alert_for: float) -> dict[str, object]:
-    name, severity = _ALERTS[condition]
+    name, severity = ALERTS[condition]
     labels = {"alertname": name, "severity": severity, "member": notice.subject, "node": notice.node}
     fires = notice.what is condition
     started = notice.at if notice.since is None else min(notice.since, notice.at)
