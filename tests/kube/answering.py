@@ -43,6 +43,7 @@ class Switches:
         self.gone_at_once = False
         self.watches_end_at_once = False
         self.cut_lists = 0
+        self.expired_pages = 0
         self.tears = 0
         self.expiries = 0
         self.raw_events: list[bytes] = []
@@ -147,7 +148,9 @@ class Api:
     def _list(self, request: Asked) -> Tree:
         query, cached = request.query, request.query.get("resourceVersion") == "0"
         if token := query.get("continue"):
-            if token not in self._continued:
+            expired = self._switches.expired_pages > 0
+            self._switches.expired_pages -= expired
+            if token not in self._continued or expired:
                 raise Refused(410, "Expired", "The provided continue parameter is too old")
             items, version = self._continued.pop(token)
         else:

@@ -44,11 +44,15 @@ async def until(condition: Callable[[], object]) -> None:
 
 @asynccontextmanager
 async def reflecting(
-    api: ApiServer, folder: Path, resource: Resource[Any] = PODS, options: ReflectorOptions = QUICK
+    api: ApiServer,
+    folder: Path,
+    resource: Resource[Any] = PODS,
+    options: ReflectorOptions = QUICK,
+    changed: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Reflector[Any]]:
     """A reflector at work."""
     client = client_of(api, folder)
-    reflector: Reflector[Any] = Reflector(client, resource, lambda: None, dice=random.Random(1), options=options)
+    reflector: Reflector[Any] = Reflector(client, resource, changed, dice=random.Random(1), options=options)
     task = asyncio.create_task(reflector.run())
     try:
         yield reflector

@@ -156,10 +156,13 @@ def _named(what: str, name: str, known: dict[str, tuple[str, Entry]]) -> tuple[s
 
 def _server(name: str, cluster: _Cluster) -> Url:
     try:
-        return parse_url(cluster.server)
+        url = parse_url(cluster.server)
+        if "?" in url.target:
+            raise ValueError("a query")
     except ValueError:
         given = clip(cluster.server, 80)
         raise CredentialsError(f'cluster "{clip(name, 80)}": server is "{given}", expected https://HOST:PORT') from None
+    return url
 
 
 def _refuse(cluster_name: str, cluster: _Cluster, user_name: str, user: _User) -> None:

@@ -12,7 +12,7 @@ from typing import Generic
 
 import msgspec
 
-from kubesonar.kube.client import Client, Event
+from kubesonar.kube.client import ITEM_LIMIT, Client, Event
 from kubesonar.kube.errors import ApiError
 from kubesonar.kube.objects import T
 from kubesonar.kube.pace import Pace, ReflectorOptions, Step, Turn
@@ -93,12 +93,12 @@ class Reflector(Generic[T]):
         """A watch was refused or torn. Torn once, it is asked again before anybody is told of trouble."""
         now, lasted = self._clock.mono(), self._lasted(began)
         if began is not None and not error.status:
-            if self._pace.failures:
-                self._blame(Turn.WATCH, error)
-            return self._pace.ended(now, lasted)
-        if error.status != 410:
+            step = self._pace.ended(now, lasted)
+        else:
+            step = self._pace.failed(now, Turn.WATCH, error, lasted)
+        if began is None or self._pace.failures > 1:
             self._blame(Turn.WATCH, error)
-        return self._pace.failed(now, Turn.WATCH, error, lasted)
+        return step
 
     def _begin(self) -> float:
         self._pace.began()
@@ -119,7 +119,7 @@ class Reflector(Generic[T]):
         if event.type == "DELETED":
             if self._items.pop(event.key, None) is not None:
                 self._changed()
-        elif event.object is not None:
+        elif event.object is not None and (event.key in self._items or len(self._items) < ITEM_LIMIT):
             before, self._items[event.key] = self._items.get(event.key), event.object
             if _differs(before, event.object):
                 self._changed()
