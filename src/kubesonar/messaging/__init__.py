@@ -1,0 +1,1 @@
+"""Members' authenticated datagrams: the shell of election and suspicion."""
