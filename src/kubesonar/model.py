@@ -407,7 +407,8 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one member knows at `at`: who it is, the roster in force, its edges (both sides), its own troubles and the
-    findings that are open with it. `coordinator` is the member that holds the office, empty while there is none."""
+    findings that are open with it. `coordinator` is the member that holds the office, empty while there is none.
+    `lacks` says what this member cannot check, and why."""
 
     schema: int
     member: Member
@@ -418,6 +419,7 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     troubles: tuple[Trouble, ...] = ()
     findings: tuple[Finding, ...] = ()
     coordinator: str = ""
+    lacks: tuple[str, ...] = ()
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):

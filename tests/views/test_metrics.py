@@ -32,7 +32,15 @@ from kubesonar.model import (
 )
 from kubesonar.views.metrics import TABLE, AgentMetrics, Facts, MetricsOptions, reference
 
-FACTS = Facts(version="1.0", resident=30_000_000, cpu=1.5, lag=0.001, troubles=0, dropped={"edges": 0, "datagrams": 0})
+FACTS = Facts(
+    version="1.0",
+    resident=30_000_000,
+    cpu=1.5,
+    lag=0.001,
+    troubles=0,
+    dropped={"edges": 0, "datagrams": 0},
+    periods={("http", "ingress"): 10.0},
+)
 KINDS = (Kind.UDP, Kind.TCP, Kind.ICMP, Kind.MTU, Kind.HTTP, Kind.DNS)
 
 

@@ -82,6 +82,16 @@ def domain(options: ClusterOptions, found: Surroundings) -> str:
     return options.domain.rstrip(".") or found.domain
 
 
+def knows_dns(found: Surroundings) -> bool:
+    """Whether the resolver's configuration alone tells the DNS Service's addresses."""
+    return bool(_resolvers(found))
+
+
+def _resolvers(found: Surroundings) -> set[str]:
+    """The name servers, where they are the cluster's and no cache on the node."""
+    return {address for address in found.nameservers if found.domain and not address.startswith(_NO_VIP)}
+
+
 def _api_server(options: ClusterOptions, found: Surroundings, lost: list[str]) -> Iterator[Check]:
     api, at = options.api, found.api
     if at is None:
@@ -118,7 +128,7 @@ def _dns_service(options: ClusterOptions, found: Surroundings, lost: list[str]) 
     dns = options.dns
     inside = found.nameservers if found.domain else ()
     local = {address for address in inside if address.startswith(_LINK_LOCAL)}
-    vips = set(dns.address) or {address for address in inside if not address.startswith(_NO_VIP)} | set(found.vips)
+    vips = set(dns.address) or _resolvers(found) | set(found.vips)
     question = _question(options, found)
     if not dns.service or (found.api is None and not vips):
         return

@@ -68,6 +68,7 @@ class Ledger:
         self.member = member
         self.roster = Roster("", ())
         self.dropped = 0
+        self.lacks: tuple[str, ...] = ()
         self._started = started
         self._options = options
         self._probed: dict[str, _Kept] = {}
@@ -123,6 +124,7 @@ class Ledger:
             roster=self.roster,
             edges=tuple(self._edge(kept, now, trials) for kept in self._edges()),
             troubles=tuple(t for t in self._troubles if t.until is None or t.until >= horizon),
+            lacks=self.lacks,
         )
 
     def latest(self) -> Iterator[Observation]:

@@ -137,7 +137,8 @@ def _of_rosters(who: Standing) -> list[str]:
     rosters = [snapshot.roster for _, snapshot in sorted(who.read.items())]
     stale = [roster.stale for roster in rosters if roster.stale]
     lines = [f"the roster of {len(stale)} of {len(rosters)} agents is stale: {stale[0]}"] if stale else []
-    return lines + sorted({roster.lacks for roster in rosters if roster.lacks})
+    lacks = {roster.lacks for roster in rosters if roster.lacks}
+    return lines + sorted(lacks.union(*(snapshot.lacks for snapshot in who.read.values())))
 
 
 def _local(who: Standing, name: str, clock: WallClock) -> list[str]:

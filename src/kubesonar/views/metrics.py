@@ -31,7 +31,8 @@ class MetricsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 class Facts(msgspec.Struct, frozen=True):
     """What the process knows of itself: CPU seconds used since its start, resident bytes, how late its loop woke at
     worst since the last scrape (s), its troubles so far, what it dropped, by what that was, where its roster comes from
-    and for how long that source has not answered (s)."""
+    and for how long that source has not answered (s); by how many agents the budgets are divided, the conntrack entries
+    that its checks keep, and the periods (s) of plain targets by kind and path."""
 
     version: str
     resident: int
@@ -41,6 +42,9 @@ class Facts(msgspec.Struct, frozen=True):
     dropped: dict[str, int]
     roster_source: str = "none"
     roster_age: float = 0.0
+    agents: int = 1
+    conntrack: float = 0.0
+    periods: Mapping[Labels, float] = msgspec.field(default_factory=dict)
 
 
 def _metric(name: str, kind: Literal["counter", "gauge", "histogram", "info"], text: str, *labels: str) -> Metric:
@@ -87,6 +91,19 @@ AGE = _metric(
     "For how long the source of members (file, kubernetes, dns or none) has not answered; 0 while it does.",
     "source",
 )
+AGENTS = _metric(
+    "kubesonar_budget_agents", "gauge", "By how many agents the budgets are divided: rounded up to two digits."
+)
+PERIOD = _metric(
+    "kubesonar_period_seconds",
+    "gauge",
+    "Period in force of the checks of plain targets, by kind and path: as long as the budgets need.",
+    "kind",
+    "path",
+)
+CONNTRACK = _metric(
+    "kubesonar_conntrack_entries", "gauge", "Conntrack entries that this agent's checks keep on its node, as reckoned."
+)
 LAG = _metric("kubesonar_loop_lag_seconds", "gauge", "How late the event loop woke at worst since the last scrape.")
 TROUBLED = _metric(
     "kubesonar_troubled", "gauge", "1 where this agent could not trust itself at some time in the long window, else 0."
@@ -109,8 +126,8 @@ EDGES_HIDDEN = _metric(
 )
 
 TABLE = (
-    BUILD, MEMBER, PROBES, UDP_SENT, UDP_RECEIVED, RTT, ANSWERS, EDGES, MEMBERS, STALE, AGE, LAG, TROUBLED,
-    TROUBLES, DROPPED, RESIDENT, CPU, STARTED, EDGES_HIDDEN, EDGE_UP, EDGE_LOSS, EDGE_RTT,
+    BUILD, MEMBER, PROBES, UDP_SENT, UDP_RECEIVED, RTT, ANSWERS, EDGES, MEMBERS, STALE, AGE, AGENTS, PERIOD,
+    CONNTRACK, LAG, TROUBLED, TROUBLES, DROPPED, RESIDENT, CPU, STARTED, EDGES_HIDDEN, EDGE_UP, EDGE_LOSS, EDGE_RTT,
 )  # fmt: skip
 """Every metric, in the order of the exposition and of docs/metrics.md."""
 
@@ -147,6 +164,9 @@ def families_of(
     yield MEMBERS, {(state,): count for state, count in states.items()}
     yield STALE, {(): int(bool(snapshot.roster.stale))}
     yield AGE, {(facts.roster_source,): facts.roster_age}
+    yield AGENTS, {(): facts.agents}
+    yield PERIOD, facts.periods
+    yield CONNTRACK, {(): facts.conntrack}
     yield LAG, {(): facts.lag}
     yield TROUBLED, {(): int(bool(snapshot.troubles))}
     yield TROUBLES, {(): facts.troubles}

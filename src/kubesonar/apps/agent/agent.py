@@ -13,12 +13,15 @@ import msgspec
 
 from kubesonar import __version__
 from kubesonar.api.agent import agent_app
+from kubesonar.apps.agent.cluster import Cluster
 from kubesonar.apps.agent.members import Members
 from kubesonar.apps.agent.mesh import Mesh
 from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.apps.agent.planning import Planning
 from kubesonar.apps.agent.targets import refuse_bad
 from kubesonar.apps.agent.tools import Tools
 from kubesonar.config import ConfigError
+from kubesonar.core.cluster import Dependencies
 from kubesonar.core.counts import ProbeCounts
 from kubesonar.core.ledger import Ledger
 from kubesonar.core.selfhealth import SelfHealth
@@ -51,6 +54,7 @@ class Agent:
         self._crew = Crew()
         self._state = "starting"
         self._worst_lag = 0.0
+        self._following = False
         self._leave = asyncio.Event()
         self._again: AgentOptions | None = None
 
@@ -64,7 +68,11 @@ class Agent:
         options = self._options
         bind = _usable(options.member.bind)
         self._members = Members(options, os.environ, self._clock, self._roster_changed)
-        self._tools = Tools(options, self._ledger.member, bind, self._clock, self._ledger.add)
+        self._cluster = Cluster(options, os.environ, self._dependencies_changed)
+        self._ledger.register(self._cluster)
+        self._planning = Planning(options, self._cluster.names)
+        self._planning.dependencies = self._cluster.dependencies.checks
+        self._tools = Tools(options, self._ledger.member, bind, self._clock, self._ledger.add, self._cluster.terms)
         try:
             self._mesh = Mesh(
                 self._ledger,
@@ -73,8 +81,8 @@ class Agent:
                 self._crew,
                 self._clock,
                 options.schedule,
-                options.plan,
-                options.targets,
+                self._planning,
+                options.plan.udp,
                 _own_address(bind[0]),
             )
             server = Server(self._listeners(bind))
@@ -87,6 +95,7 @@ class Agent:
             await self._crew.stop()
             self._tools.close()
             self._members.close()
+            self._cluster.close()
         if self._again is None:
             _LOG.info("left")
         return self._again
@@ -116,6 +125,9 @@ class Agent:
                 dropped | self._tools.dropped(),
                 self._members.source,
                 self._members.stale_for,
+                self._planning.in_force.agents,
+                self._planning.in_force.conntrack,
+                self._planning.in_force.periods,
             ),
             openmetrics=openmetrics,
         )
@@ -125,8 +137,8 @@ class Agent:
         return self._state
 
     def remarks(self) -> list[str]:
-        """What is amiss with the roster."""
-        return self._members.remarks
+        """What is amiss with the roster, and what of the cluster cannot be checked."""
+        return [*self._members.remarks, *self._ledger.lacks]
 
     async def _live(self) -> None:
         options = self._options
@@ -147,8 +159,20 @@ class Agent:
             return
         self._tools.roster_changed(roster)
         self._mesh.roster_changed(roster)
+        self._cluster.agents(self._planning.in_force.agents)
+        if not self._following:  # how many agents there are decides whether this one may watch
+            self._following = True
+            self._crew.keep("cluster", self._cluster.watch)
         if self._state == "starting" and not roster.stale:
             self._state = ""
+
+    def _dependencies_changed(self, found: Dependencies) -> None:
+        for sentence in set(found.lost) - set(self._ledger.lacks):
+            _LOG.warning("%s", sentence)
+        self._ledger.lacks = found.lost
+        if found.checks != self._planning.dependencies:
+            self._planning.dependencies = found.checks
+            self._mesh.replan()
 
     def _is_renamed(self, roster: Roster) -> bool:
         """Whether a roster that nobody wrote by hand has another name for us: others will know us by that."""

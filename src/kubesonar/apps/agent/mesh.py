@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from kubesonar.apps.agent.planning import Planning
 from kubesonar.core.ledger import Ledger
-from kubesonar.core.plan import PlanOptions, Target, plan
+from kubesonar.core.plan import Rhythm
 from kubesonar.core.schedule import Schedule, ScheduleOptions
 from kubesonar.core.selfhealth import SelfHealth
 from kubesonar.model import Check, Fault, Kind, Member, Path, Roster, Trouble
@@ -33,8 +34,8 @@ class Mesh:
         crew: Crew,
         clock: Clock,
         schedule: ScheduleOptions,
-        plan_options: PlanOptions,
-        targets: Iterable[Target],
+        planning: Planning,
+        loopback: Rhythm,
         own_address: str,
     ) -> None:
         self.skipped = 0
@@ -46,9 +47,8 @@ class Mesh:
         self._health = health
         self._crew = crew
         self._clock = clock
-        self._k = schedule.members
-        self._plan = plan_options
-        self._targets = tuple(targets)
+        self._planning = planning
+        self._loopback = loopback
         self._own_address, self._own_port = own_address, ledger.member.port
         self._checks: list[Check] = []
         self._changes = Changes(_LOG)
@@ -69,7 +69,12 @@ class Mesh:
         named = self._named(roster)
         self._warn_of_contradictions(roster, named)
         ledger.member = named or ledger.member
-        self._checks = plan(roster, ledger.member, self._k, self._plan, self._targets)
+        self.replan()
+
+    def replan(self) -> None:
+        """Plans anew, for the roster in force and what the cluster depends on."""
+        ledger = self._ledger
+        self._checks = self._planning.checks(ledger.roster, ledger.member)
         self._checks.append(self._own_loopback())
         self.forget()
         self._drive.tell(self._checks)
@@ -141,7 +146,7 @@ class Mesh:
 
     def _own_loopback(self) -> Check:
         """A train to the own responder: what is lost there was lost by this process, not by the network."""
-        rhythm = self._plan.udp
+        rhythm = self._loopback
         me: Member = self._ledger.member
         return Check(
             id="udp/loopback/self",

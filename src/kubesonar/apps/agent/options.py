@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 
+from kubesonar.core.budget import BudgetOptions
+from kubesonar.core.cluster_options import ClusterOptions
 from kubesonar.core.ledger import LedgerOptions
 from kubesonar.core.plan import PlanOptions, Target
 from kubesonar.core.schedule import ScheduleOptions
@@ -109,6 +111,8 @@ class AgentOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     targets: Annotated[
         tuple[Target, ...], msgspec.Meta(max_length=1000, description="Plain targets that this agent checks too.")
     ] = ()
+    cluster: ClusterOptions = ClusterOptions()
+    budget: BudgetOptions = BudgetOptions()
     udp: UdpOptions = UdpOptions()
     mtu: MtuOptions = MtuOptions()
     tcp: TcpOptions = TcpOptions()

@@ -23,6 +23,7 @@ from kubesonar.probes.icmp import IcmpProbe
 from kubesonar.probes.mtu import MtuProbe
 from kubesonar.probes.source import Probe, Source
 from kubesonar.probes.tcp import TcpProbe
+from kubesonar.probes.terms import Terms
 from kubesonar.probes.tls import TlsProbe
 from kubesonar.probes.udp import UdpProbe, responder_observation
 
@@ -40,6 +41,7 @@ class Tools:
         bind: Sequence[str],
         clock: Clock,
         observe: Callable[[Observation], None],
+        terms: Mapping[str, Terms],
     ) -> None:
         self._source = Source(me.name, me.network)
         self._observe = observe
@@ -54,7 +56,7 @@ class Tools:
         self._pinger = Pinger()
         self._responder = _responder(options, bind, identity, self._ring, self._train_arrived)
         source = self._source
-        self._http = HttpProbe(source, options.http)
+        self._http = HttpProbe(source, options.http, terms=terms)
         self._dns = DnsProbe(source, options.dns, clock, random.SystemRandom())
         self.probes: Mapping[Kind, Probe] = {
             Kind.UDP: UdpProbe(source, self._trains, udp, base=int(clock.wall())),
