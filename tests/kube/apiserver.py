@@ -16,7 +16,7 @@ resourceVersion), patch (merge), delete; /version, /healthz, /livez, /readyz wit
     api.fail(429, times=2, retry_after=1, verb="list")  the next requests that fit
     api.tear()                                          cuts every open watch;  api.expire() ends them with 410
     api.forget()                                        compacts: older versions and pages are 410 from now on
-    api.rotate_token("new")                             writes it where in_cluster and kubeconfig put the old one: 401
+    api.rotate_token("new") / api.rotate_authority()    writes it where in_cluster put the old one; the old one is 401
     api.expire_certificate() / api.renew_certificate()  for new connections
     api.switches.slow = 0.5                             seconds before each answer
     api.freeze() / api.thaw()                           holds every answer and every watch, connections stay open
@@ -56,7 +56,7 @@ class ApiServer:
         self.certificates = Certificates()
         self._api = Api(self.store, self.switches)
         self._serving = Serving(self._api, self.certificates, address)
-        self._token_files: list[Path] = []
+        self._mounts: list[Path] = []
         self.store.wake = self._wake
 
     def __enter__(self) -> Self:
@@ -176,43 +176,54 @@ class ApiServer:
     def rotate_token(self, token: str) -> None:
         """The old token is refused from now on; the new one is in the files."""
         self.switches.tokens, self.token = {token}, token
-        for path in self._token_files:
-            part = path.with_name("token.part")
-            part.write_text(token)
-            part.replace(path)
+        self._mount("token", token.encode())
 
     def expire_certificate(self) -> None:
         """New connections are shown a certificate that has expired."""
-        self._serving.call(self.certificates.expire)
+        self._serving.call(self.certificates.expire, wait=True)
 
     def renew_certificate(self) -> None:
         """New connections are shown a good one."""
-        self._serving.call(self.certificates.renew)
+        self._serving.call(self.certificates.renew, wait=True)
+
+    def rotate_authority(self) -> None:
+        """New connections are shown a certificate of a new CA, which is in the files."""
+        self._serving.call(self.certificates.rotate, wait=True)
+        self._mount("ca.crt", self.certificates.authority)
 
     def in_cluster(self, directory: Path, namespace: str = "default") -> dict[str, str]:
         """Writes what the kubelet mounts; what it puts into the environment."""
         (directory / "ca.crt").write_bytes(self.certificates.authority)
         (directory / "token").write_text(self.token)
         (directory / "namespace").write_text(namespace)
-        self._token_files.append(directory / "token")
+        self._mounts.append(directory)
         return {"KUBERNETES_SERVICE_HOST": self._serving.address, "KUBERNETES_SERVICE_PORT": str(self.port)}
 
     def kubeconfig(self, path: Path, *, user: dict[str, Any] | None = None, **cluster: Any) -> str:
-        """Writes a kubeconfig with the token, or as another `user`; more keys of the cluster by name."""
+        """Writes a kubeconfig with the token, or as another `user`; keys of the cluster by name (None: without)."""
         (path.parent / f"{path.name}.ca").write_bytes(self.certificates.authority)
-        where = {"server": self.url, "certificate-authority": f"{path.name}.ca", **cluster}
+        where = {"server": self.url, "certificate_authority": f"{path.name}.ca", **cluster}
         tree = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "test",
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", "namespace": "default"}}],
             "clusters": [
-                {"name": "test", "cluster": {key: value for key, value in where.items() if value is not None}}
+                {
+                    "name": "test",
+                    "cluster": {key.replace("_", "-"): value for key, value in where.items() if value is not None},
+                }
             ],
             "users": [{"name": "test", "user": {"token": self.token} if user is None else user}],
         }
         path.write_text(json.dumps(tree))
         return str(path)
+
+    def _mount(self, name: str, data: bytes) -> None:
+        for directory in self._mounts:
+            part = directory / f"{name}.part"
+            part.write_bytes(data)
+            part.replace(directory / name)
 
     def _wake(self) -> None:
         self._serving.call(self._api.wake)

@@ -24,10 +24,14 @@ class Certificates:
     """A CA, the server's certificate, and one for a client."""
 
     def __init__(self) -> None:
-        self._ca = trustme.CA()
-        self.authority: bytes = self._ca.cert_pem.bytes()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.verify_mode = ssl.CERT_OPTIONAL
+        self.rotate()
+
+    def rotate(self) -> None:
+        """A new CA, and a certificate of it."""
+        self._ca = trustme.CA()
+        self.authority: bytes = self._ca.cert_pem.bytes()
         self._ca.configure_trust(self.context)
         self.renew()
 
@@ -77,13 +81,17 @@ class Serving:
             self._thread.join(10)
             self._thread = None
 
-    def call(self, what: Callable[[], None]) -> None:
+    def call(self, what: Callable[[], None], wait: bool = False) -> None:
         """Has something done on the loop; at once where there is none."""
         loop = self._loop
         if loop is None:
-            what()
-        else:
-            loop.call_soon_threadsafe(what)
+            return what()
+        done = threading.Event()
+        loop.call_soon_threadsafe(what)
+        loop.call_soon_threadsafe(done.set)
+        if wait and not done.wait(10):
+            raise RuntimeError("the API double does not react")
+        return None
 
     def _run(self, ready: threading.Event) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

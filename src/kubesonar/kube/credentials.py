@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from kubesonar.kube.material import CredentialsError, Material
+from kubesonar.kube.resource import is_namespace
 from kubesonar.kube.tls import Tls
 from kubesonar.net.url import Url, parse_url
 
@@ -81,7 +82,11 @@ class Files:
         self._pair = [part for part in (certificate, key) if part is not None]
 
     async def identity(self, again: bool = False) -> Identity:
-        """As the files are now."""
+        """See `Identities`."""
+        return self.read(again)
+
+    def read(self, again: bool = False) -> Identity:
+        """As the files are now. Raises CredentialsError."""
         token = checked_token(self._token.read(again)) if self._token else ""
         return Identity(token, b"\n".join(part.read(again) for part in self._pair))
 
@@ -108,11 +113,9 @@ def in_cluster(environ: Mapping[str, str], directory: str = DIRECTORY) -> Creden
         raise CredentialsError(
             f'KUBERNETES_SERVICE_HOST and _PORT: got "{host[:80]}" and "{port[:80]}", expected a host and a port'
         ) from None
-    token, authority = Material(f"{directory}/token"), Material(f"{directory}/ca.crt")
-    checked_token(token.read())
-    tls = Tls(authority)
-    tls.context()
-    return Credentials(server, Files(token), tls, namespace=_namespace(directory))
+    identities, tls = Files(Material(f"{directory}/token")), Tls(Material(f"{directory}/ca.crt"))
+    tls.context(identities.read().pair)
+    return Credentials(server, identities, tls, namespace=_namespace(directory))
 
 
 def from_kubeconfig(path: str, context: str = "") -> Credentials:
@@ -139,6 +142,7 @@ def find(environ: Mapping[str, str], kubeconfig: str = "") -> Credentials:
 
 def _namespace(directory: str) -> str:
     try:
-        return Material(f"{directory}/namespace").read().decode("ascii", "replace").strip()[:253] or "default"
+        name = Material(f"{directory}/namespace").read().decode("ascii", "replace").strip()
     except CredentialsError:
         return "default"
+    return name if is_namespace(name) else "default"

@@ -14,9 +14,10 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from kubesonar.config.yamltext import read_yaml
-from kubesonar.kube.credentials import Credentials, Files, checked_token
+from kubesonar.kube.credentials import Credentials, Files, Identity
 from kubesonar.kube.material import CredentialsError, Given, Material
 from kubesonar.kube.plugin import ExecSpec, Plugin
+from kubesonar.kube.resource import is_namespace
 from kubesonar.kube.tls import Tls
 from kubesonar.model import clip
 from kubesonar.net.url import Url, parse_url
@@ -131,19 +132,19 @@ def _credentials(merged: _Merged, name: str) -> Credentials:
     server = _server(context.cluster, cluster)
     _refuse(context.cluster, cluster, context.user, user)
     tls = _tls(cluster_folder, cluster)
-    if server.secure:
-        tls.context()
+    identities: Files | Plugin
     if user.exec and not user.token and not user.token_file:
-        plugin = Plugin(user.exec, user_folder, server, cluster.tls_server_name)
-        return _made(server, plugin, tls, cluster, context)
-    files = _files(user_folder, user)
-    if (user.token or user.token_file) and (not server.secure or cluster.insecure_skip_tls_verify):
+        identities, now = Plugin(user.exec, user_folder, server, cluster.tls_server_name), Identity()
+    else:
+        identities = _files(user_folder, user)
+        now = identities.read()
+    if now.token and (not server.secure or cluster.insecure_skip_tls_verify):
         raise CredentialsError(f'user "{clip(context.user, 80)}": a token is shown over verified TLS only')
-    return _made(server, files, tls, cluster, context)
-
-
-def _made(server: Url, identities: Files | Plugin, tls: Tls, cluster: _Cluster, context: _Context) -> Credentials:
+    if server.secure:
+        tls.context(now.pair)
     namespace = context.namespace or "default"
+    if not is_namespace(namespace):
+        raise CredentialsError(f'context "{clip(name, 80)}": namespace "{clip(namespace, 80)}" is no name of one')
     return Credentials(server, identities, tls, server_name=cluster.tls_server_name, namespace=namespace)
 
 
@@ -192,8 +193,6 @@ def _files(folder: str, user: _User) -> Files:
     token = Material(_joined(folder, user.token_file)) if user.token_file else None
     if token is None and user.token:
         token = Given(user.token.encode())
-    if token is not None:
-        checked_token(token.read())
     return Files(token, certificate, key)
 
 

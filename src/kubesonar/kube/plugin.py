@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from contextlib import suppress
 from datetime import datetime
 from typing import Literal
 
@@ -14,6 +13,7 @@ import msgspec
 
 from kubesonar.kube.credentials import Identity, checked_token
 from kubesonar.kube.material import CredentialsError
+from kubesonar.kube.running import RunError, run
 from kubesonar.model import clip
 from kubesonar.net.url import Url
 
@@ -23,11 +23,12 @@ TIMEOUT = 30.0
 EARLY = 10.0
 """Seconds before its expiry at which an identity is no longer shown."""
 
-_OUTPUT = 1 << 20
 _VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
-class _Variable(msgspec.Struct, frozen=True):
+class Variable(msgspec.Struct, frozen=True):
+    """An environment variable."""
+
     name: str
     value: str
 
@@ -38,7 +39,7 @@ class ExecSpec(msgspec.Struct, frozen=True, rename="camel"):
     command: str
     api_version: str = ""
     args: tuple[str, ...] | None = ()
-    env: tuple[_Variable, ...] | None = ()
+    env: tuple[Variable, ...] | None = ()
     install_hint: str = ""
     provide_cluster_info: bool = False
     interactive_mode: Literal["Never", "IfAvailable", "Always"] = "IfAvailable"
@@ -58,9 +59,10 @@ class _Credential(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Plugin:
-    """Runs the program when its last credential expires or was refused."""
+    """Runs the program, for `timeout` seconds at most, when its last credential expires or was refused. Its path counts
+    from `folder`."""
 
-    def __init__(self, spec: ExecSpec, folder: str, server: Url, server_name: str) -> None:
+    def __init__(self, spec: ExecSpec, folder: str, server: Url, server_name: str, timeout: float = TIMEOUT) -> None:
         if spec.api_version not in _VERSIONS:
             raise CredentialsError(f'exec: apiVersion is "{clip(spec.api_version, 80)}", expected {_VERSIONS[0]}')
         if spec.interactive_mode == "Always":
@@ -73,6 +75,7 @@ class Plugin:
         self._identity: Identity | None = None
         self._expires = 0.0
         self._running = asyncio.Lock()
+        self._timeout = timeout
 
     async def identity(self, again: bool = False) -> Identity:
         """The last credential while it lasts; `again` runs the program at any rate. Raises CredentialsError."""
@@ -100,54 +103,26 @@ class Plugin:
         self._expires = expires.timestamp() - EARLY if expires else float("inf")
 
     async def _output(self) -> bytes:
-        environment = {**os.environ, **{entry.name: entry.value for entry in self._spec.env or ()}, **self._info}
+        given = {entry.name: entry.value for entry in self._spec.env or ()}
+        command = [self._command, *(self._spec.args or ())]
         try:
-            process = await asyncio.create_subprocess_exec(
-                self._command,
-                *(self._spec.args or ()),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=environment,
-                limit=_OUTPUT,
-            )
+            return await asyncio.to_thread(run, command, {**os.environ, **given, **self._info}, self._timeout)
+        except RunError as error:
+            raise CredentialsError(f"{self._name} {error}") from None
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
             hint = f"; {clip(self._spec.install_hint)}" if self._spec.install_hint else ""
-            raise CredentialsError(f"{self._name} cannot be run: {error}{hint}") from None
-        try:
-            async with asyncio.timeout(TIMEOUT):
-                output = await _bounded(process)
-                code = await process.wait()
-        except TimeoutError:
-            raise CredentialsError(f"{self._name} took more than {TIMEOUT:g} s") from None
-        finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-        if code:
-            raise CredentialsError(f"{self._name} ended with exit code {code}")
-        return output
+            raise CredentialsError(f"{self._name} cannot be run: {clip(str(error))}{hint}") from None
 
     @property
     def _name(self) -> str:
         return f"the credential plug-in {clip(self._command, 120)}"
 
 
-async def _bounded(process: asyncio.subprocess.Process) -> bytes:
-    """All it prints; a program that prints more than a credential can be is cut off."""
-    assert process.stdout is not None
-    output = b""
-    while data := await process.stdout.read(65_536):
-        output += data
-        if len(output) > _OUTPUT:
-            break
-    return output
-
-
 def _info(spec: ExecSpec, server: Url, server_name: str) -> dict[str, str]:
     """What the program is told; of the cluster, where it wants to know, only where it is."""
     told: dict[str, object] = {"interactive": False}
     if spec.provide_cluster_info:
-        cluster = {"server": f"{server.scheme}://{server.authority}{server.target}"}
+        cluster = {"server": f"{server.scheme}://{server.authority}{server.target}".rstrip("/")}
         told["cluster"] = {**cluster, "tls-server-name": server_name} if server_name else cluster
     info = {"apiVersion": spec.api_version, "kind": "ExecCredential", "spec": told}
     return {"KUBERNETES_EXEC_INFO": msgspec.json.encode(info).decode()}

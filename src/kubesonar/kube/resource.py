@@ -11,6 +11,7 @@ import msgspec
 from kubesonar.kube.objects import T
 
 _NAMESPACED = re.compile(r"/namespaces/([^/]+)/([^/]+)$")
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
 class Resource(msgspec.Struct, Generic[T], frozen=True):
@@ -30,7 +31,7 @@ class Resource(msgspec.Struct, Generic[T], frozen=True):
 
 
 def pods(namespace: str = "") -> str:
-    """The path of a namespace's pods; without one, of all."""
+    """The path of a namespace's pods; without one, of all. Raises ValueError, as the ones below, for a bad name."""
     return _path("/api/v1", namespace, "pods")
 
 
@@ -57,5 +58,12 @@ def leases(namespace: str) -> str:
 NODES = "/api/v1/nodes"
 
 
+def is_namespace(name: str) -> bool:
+    """Whether this can be a namespace's name (RFC 1123 label)."""
+    return _NAMESPACE.fullmatch(name) is not None
+
+
 def _path(group: str, namespace: str, plural: str) -> str:
+    if namespace and not is_namespace(namespace):
+        raise ValueError(f"a namespace is lower case letters, digits and hyphens, 63 at most, not {namespace[:80]!r}")
     return f"{group}/namespaces/{namespace}/{plural}" if namespace else f"{group}/{plural}"

@@ -46,8 +46,10 @@ class Tls:
     def _trusting(self, authority: bytes) -> ssl.SSLContext:
         if self._authority is None:
             return trusting()
+        if not authority:
+            raise CredentialsError("the API server's CA certificates cannot be used: there are none")
         try:
-            return trusting(data=authority.decode("ascii", "replace"))
+            return trusting(data=authority.decode("ascii", "ignore"))
         except (ssl.SSLError, ValueError) as error:
             raise CredentialsError(f"the API server's CA certificates cannot be used: {error}") from None
 
