@@ -57,7 +57,11 @@ class Electorate:
 
     def before(self, name: str) -> tuple[str, ...]:
         """Those standing that rank before `name`; all of them where it does not stand itself."""
-        return self.ranked[: self._place.get(name, len(self.ranked))]
+        return self.ranked[: self.place(name)]
+
+    def place(self, name: str) -> int:
+        """The rank of `name`, 0 for the first; those that do not stand share the last one."""
+        return self._place.get(name, len(self.ranked))
 
     def stands(self, name: str) -> bool:
         """Whether `name` may be elected."""
@@ -65,8 +69,7 @@ class Electorate:
 
     def outranks(self, one: str, other: str) -> bool:
         """Whether `one` ranks before `other`; who does not stand ranks last."""
-        last = len(self.ranked)
-        return self._place.get(one, last) < self._place.get(other, last)
+        return self.place(one) < self.place(other)
 
 
 def _natural(name: str) -> tuple[tuple[int, int, str], ...]:

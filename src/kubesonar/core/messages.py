@@ -1,10 +1,10 @@
 """What members say to each other: frozen values that fit one signed datagram. Bytes in, frozen values out; never raises
 on input.
 
-A message is a MessagePack array, its kind first. Fields are only ever appended, so that a version before ignores what it
-does not know and a version after fills in the default; a kind not known here decodes to `Other`. Who speaks, in which
-epoch, and that it was not said before, is the datagram's business (`core/wire.py`): messages carry neither names nor
-keys of their sender.
+A message is a MessagePack array, its kind first. Fields are only ever appended, so that a version before ignores what
+it does not know and a version after fills in the default; a kind not known here decodes to `Other`. Who speaks, in
+which epoch, and that it was not said before, is the datagram's business (`core/wire.py`): messages carry neither names
+nor keys of their sender.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Sight(Open):
 
 
 class Ping(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
-    """Are you there? `doubt` tells a suspected member so: SUSPECT while others are asked, then what is held of it in its
-    incarnation `turn`; BACK means no doubt."""
+    """Are you there? `doubt` tells a suspected member so: SUSPECT while others are asked, then what is held of it in
+    its incarnation `turn`; BACK means no doubt."""
 
     number: Counted
     doubt: Condition = Condition.BACK

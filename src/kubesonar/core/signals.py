@@ -1,9 +1,9 @@
 """What the machines of membership are told, and what they answer. `core/membership.py` is the one that a shell drives;
 it hands these on to `election`, `suspicion` and `announcing`.
 
-In: an `Electorate` (the members have changed), `Received`, `Looked`, `Refused`, `Strained`, `Leaving`, `Leased`, `Told`.
-Out: `Send`, `Look`, `Elected`, `Assembled`, `Announce`, `Doubted`, `WantLease`. What stands under "between the machines"
-never reaches a shell.
+In: an `Electorate` (the members have changed), `Received`, `Looked`, `Refused`, `Strained`, `Leaving`, `Leased`,
+`Told`. Out: `Send`, `Look`, `Elected`, `Assembled`, `Announce`, `Doubted`, `WantLease`. What stands under "between the
+machines" never reaches a shell.
 """
 
 from __future__ import annotations
@@ -148,8 +148,8 @@ class Vacant(msgspec.Struct, frozen=True, gc=False):
     epoch: int
 
 
-class Office(msgspec.Struct, frozen=True, gc=False):
-    """To suspicion: claims go to this coordinator (empty: to nobody yet)."""
+class Holder(msgspec.Struct, frozen=True, gc=False):
+    """To suspicion: the coordinator is this member; claims go to it (empty: to nobody yet)."""
 
     coordinator: str
     epoch: int

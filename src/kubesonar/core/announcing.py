@@ -1,0 +1,239 @@
+"""What the coordinator tells the world: claims become announcements, once each, unless it has reason to doubt itself.
+
+Announced is only what others have confirmed, of a member that is expected to serve, that the coordinator itself has
+not heard since, while a majority follows it and the guard's Lease, where there is one, is not somebody else's. When
+too many look dead at once, the observer is the likelier suspect, and that is all it says.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from kubesonar.core.agenda import Agenda
+from kubesonar.core.electorate import Electorate
+from kubesonar.core.messages import Claim, Leave, Noted
+from kubesonar.core.notices import notice_id
+from kubesonar.core.office import Office
+from kubesonar.core.signals import Announce, Doubted, Leased, Received, Send, Told
+from kubesonar.model import Condition, Seconds
+
+AGAIN = 0.5
+"""What may not be told yet is considered again after this long (s)."""
+
+MANY = 3
+"""So many at once look like something bigger: the coordinator waits longer to see how big it is."""
+
+PATIENCE = 4.0
+"""How many times longer."""
+
+OLD = 60.0
+"""A member that was announced so long ago (s) no longer counts among those that look dead at once."""
+
+EXCUSED = 60.0
+"""How long the silence of a member that took its leave is no death (s)."""
+
+SOURCES = 8
+"""Most members that are told that their claim was told."""
+
+
+class AnnouncingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is told, and when rather not."""
+
+    settle: Annotated[
+        Seconds, msgspec.Meta(ge=0, le=60, description="How long a claim waits, to see whether it is the only one.")
+    ] = 0.5
+    share: Annotated[
+        float,
+        msgspec.Meta(gt=0, le=1, description="If more than this share looks dead at once, the observer is suspected."),
+    ] = 0.3
+
+
+class _Pending:
+    __slots__ = ("claim", "first", "sources")
+
+    def __init__(self, claim: Claim, first: float) -> None:
+        self.claim = claim
+        self.first = first
+        self.sources: list[str] = []
+
+
+class _Done:
+    __slots__ = ("at", "claim", "id", "sources", "told")
+
+    def __init__(self, claim: Claim, at: float, sources: list[str]) -> None:
+        self.claim = claim
+        self.at = at
+        self.sources = sources
+        self.told = claim.told
+        self.id = notice_id(claim.member, claim.epoch, claim.what, claim.turn)
+
+
+class Announcing:
+    """A machine. In: `Electorate`, `Office` or None (taken and left), `Received` (Claim, Leave), `Leased`, `Told`.
+    Out: `Announce`, `Send` (Noted), `Doubted` (SUSPECT, BACK)."""
+
+    def __init__(self, options: AnnouncingOptions) -> None:
+        self._options = options
+        self._agenda = Agenda()
+        self._out: list[Any] = []
+        self._electorate: Electorate | None = None
+        self._office: Office | None = None
+        self._lease: bool | None = None
+        self._pending: dict[str, _Pending] = {}
+        self._done: dict[str, _Done] = {}
+        self._excused: dict[str, float] = {}
+        self._doubted = False
+
+    @property
+    def due(self) -> float | None:
+        """When it wants to be stepped again."""
+        return self._agenda.due
+
+    def step(self, now: float, event: object = None) -> list[Any]:
+        """What to do now; see the class for `event`."""
+        if isinstance(event, Received):
+            self._received(now, event)
+        elif isinstance(event, Electorate):
+            self._change(event)
+        elif isinstance(event, Leased):
+            self._lease = event.mine
+        elif isinstance(event, Told):
+            self._was_told(event.id)
+        self._agenda.run(now)
+        out = self._out[:]
+        self._out.clear()
+        return out
+
+    def hold(self, office: Office | None) -> None:
+        """The office that this member holds, None when it holds it no more."""
+        self._office = office
+        if office is None:
+            self._pending.clear()
+            self._doubted = False
+
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """What was announced last of each member, BACK left out."""
+        return {name: done.claim.what for name, done in self._done.items() if done.claim.what is not Condition.BACK}
+
+    def _change(self, electorate: Electorate) -> None:
+        self._electorate = electorate
+        for table in (self._pending, self._done, self._excused):
+            for name in [name for name in table if name not in electorate.members]:
+                del table[name]
+
+    # Claims
+
+    def _received(self, now: float, event: Received) -> None:
+        if self._office is None or self._electorate is None:
+            return
+        if isinstance(event.message, Leave):
+            self._excused[event.source] = now + EXCUSED
+        elif isinstance(event.message, Claim) and event.message.member in self._electorate.members:
+            self._claim(now, event.source, event.message)
+
+    def _claim(self, now: float, source: str, claim: Claim) -> None:
+        done = self._done.get(claim.member)
+        if done is not None and _same(done.claim, claim):
+            done.told = done.told or claim.told
+            self._note(source, claim, done.told)
+            return
+        if claim.what is not Condition.BACK and self._unlikely(now, claim):
+            return
+        if claim.told or (claim.what is Condition.BACK and (done is None or done.claim.what is Condition.BACK)):
+            self._pending.pop(claim.member, None)
+            self._done[claim.member] = _Done(claim, now, [])
+            self._note(source, claim, True)
+            return
+        self._note(source, claim, False)
+        pending = self._pending.get(claim.member)
+        if pending is None or not _same(pending.claim, claim):
+            if pending is not None and _earlier(claim, pending.claim):
+                return
+            pending = self._pending[claim.member] = _Pending(claim, now)
+            self._agenda.at(now + self._options.settle, self._consider)
+        if source not in pending.sources and len(pending.sources) < SOURCES:
+            pending.sources.append(source)
+
+    def _note(self, source: str, claim: Claim, told: bool) -> None:
+        self._out.append(Send(source, Noted(claim.member, claim.epoch, claim.turn, claim.what, told)))
+
+    def _unlikely(self, now: float, claim: Claim) -> bool:
+        """Whether the member was heard here after the silence began, or took its leave."""
+        assert self._office is not None
+        follower = self._office.followers.get(claim.member)
+        if follower is not None and (follower.acked > now - claim.silent or follower.epoch > claim.epoch):
+            return True
+        return self._excused.get(claim.member, now) > now
+
+    def _was_told(self, id: str) -> None:
+        for done in self._done.values():
+            if done.id == id:
+                done.told = True
+                for source in done.sources:
+                    self._note(source, done.claim, True)
+
+    # Telling
+
+    def _consider(self, now: float) -> None:
+        if self._office is None or not self._pending:
+            self._recover(now)
+            return
+        if self._lease is False or not self._office.majority(now) or self._too_many(now):
+            self._agenda.at(now + AGAIN, self._consider)
+            return
+        settle = self._options.settle * (PATIENCE if len(self._pending) >= MANY else 1.0)
+        for name, pending in list(self._pending.items()):
+            if now - pending.first < settle - 1e-6:
+                self._agenda.at(pending.first + settle, self._consider)
+                continue
+            del self._pending[name]
+            if self._stands_up(now, pending.claim):
+                self._announce(now, pending)
+
+    def _stands_up(self, now: float, claim: Claim) -> bool:
+        assert self._electorate is not None
+        if claim.what is Condition.BACK:
+            return True
+        return self._electorate.members[claim.member].expected and not self._unlikely(now, claim)
+
+    def _announce(self, now: float, pending: _Pending) -> None:
+        claim = pending.claim
+        done = self._done[claim.member] = _Done(claim, now, pending.sources)
+        silent = claim.silent + now - pending.first
+        self._out.append(Announce(done.id, claim.member, claim.epoch, claim.turn, claim.what, silent, claim.witnesses))
+
+    def _too_many(self, now: float) -> bool:
+        assert self._office is not None and self._electorate is not None
+        members = self._electorate.members
+        old = {
+            name
+            for name, done in self._done.items()
+            if done.claim.what is not Condition.BACK and now - done.at > OLD and members[name].expected
+        }
+        looks = {name for name in self._office.unheard(now) if members[name].expected}
+        looks |= {name for name, pending in self._pending.items() if pending.claim.what is not Condition.BACK}
+        looks -= old
+        of = self._electorate.serving - len(old)
+        if len(looks) <= max(1.0, self._options.share * of):
+            self._recover(now)
+            return False
+        if not self._doubted:
+            self._doubted = True
+            self._out.append(Doubted(Condition.SUSPECT, len(looks), of))
+        return True
+
+    def _recover(self, now: float) -> None:
+        if self._doubted:
+            self._doubted = False
+            self._out.append(Doubted(Condition.BACK, 0, 0))
+
+
+def _same(one: Claim, other: Claim) -> bool:
+    return (one.epoch, one.turn, one.what) == (other.epoch, other.turn, other.what)
+
+
+def _earlier(one: Claim, other: Claim) -> bool:
+    return (one.epoch, one.turn) < (other.epoch, other.turn)

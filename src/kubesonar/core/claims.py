@@ -1,0 +1,83 @@
+"""What this member holds of others, on its way to the coordinator: said again until it is noted, and again to every new
+coordinator, so that a successor may tell what its predecessor could not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kubesonar.core.agenda import Agenda
+from kubesonar.core.messages import Claim, Noted
+from kubesonar.core.signals import Send
+from kubesonar.model import Condition
+
+REPEAT = 1.0
+"""Seconds between two sayings of a claim that is not noted."""
+
+KEPT = 60.0
+"""How long a claim that a member is back is kept for a coordinator that is still to be elected (s)."""
+
+
+class _Standing:
+    __slots__ = ("claim", "noted", "since", "until")
+
+    def __init__(self, claim: Claim, since: float, until: float) -> None:
+        self.claim = claim
+        self.since = since
+        self.until = until
+        self.noted = False
+
+
+class Claims:
+    """At most one claim about a member. `noted` is forgotten when the coordinator changes."""
+
+    def __init__(self, agenda: Agenda, out: list[Any]) -> None:
+        self._agenda = agenda
+        self._out = out
+        self._coordinator = ""
+        self._standing: dict[str, _Standing] = {}
+
+    def put(self, now: float, claim: Claim) -> None:
+        """Holds `claim` from now on, in the place of what was held of that member."""
+        until = now + KEPT if claim.what is Condition.BACK else float("inf")
+        standing = self._standing[claim.member] = _Standing(claim, now - claim.silent, until)
+        self._say(now, standing)
+
+    def drop(self, name: str) -> None:
+        """Nothing is held of that member any more."""
+        self._standing.pop(name, None)
+
+    def held(self, name: str) -> Claim | None:
+        """What is held of that member."""
+        standing = self._standing.get(name)
+        return standing.claim if standing else None
+
+    def noted(self, source: str, receipt: Noted) -> None:
+        """A coordinator has noted it, or told it to the world."""
+        standing = self._standing.get(receipt.member)
+        if standing is None or source != self._coordinator:
+            return
+        claim = standing.claim
+        if (claim.epoch, claim.turn, claim.what) == (receipt.epoch, receipt.turn, receipt.what):
+            standing.noted = True
+            if receipt.told and not claim.told:
+                standing.claim = msgspec.structs.replace(claim, told=True)
+
+    def office(self, now: float, coordinator: str) -> None:
+        """The coordinator is another."""
+        self._coordinator = coordinator
+        for standing in list(self._standing.values()):
+            standing.noted = False
+            self._say(now, standing)
+
+    def _say(self, now: float, standing: _Standing) -> None:
+        member = standing.claim.member
+        if standing.noted or self._standing.get(member) is not standing:
+            return
+        if now > standing.until:
+            del self._standing[member]
+        elif self._coordinator:
+            silent = min(86_400.0, now - standing.since)
+            self._out.append(Send(self._coordinator, msgspec.structs.replace(standing.claim, silent=silent)))
+            self._agenda.at(now + REPEAT, self._say, standing)

@@ -1,0 +1,180 @@
+"""Election, suspicion and announcing as one machine: what a shell (`messaging/`, `sim/`) drives.
+
+A shell hands in the events of `core/signals.py` and does the actions, and needs to know no more. What the three
+machines say to each other, and what a member says to itself, stays in here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kubesonar.core.announcing import Announcing, AnnouncingOptions
+from kubesonar.core.election import Election, ElectionOptions
+from kubesonar.core.electorate import Electorate
+from kubesonar.core.localhealth import LocalHealth
+from kubesonar.core.messages import Ack, Ask, Beacon, Call, Claim, Heard, Leave, Noted, Ping, Present, Resign, Witness
+from kubesonar.core.signals import (
+    Action,
+    Elected,
+    Event,
+    Holder,
+    Leaving,
+    Looked,
+    Missing,
+    Received,
+    Refused,
+    Send,
+    Strained,
+    Vacant,
+)
+from kubesonar.core.suspicion import Suspicion, SuspicionOptions
+from kubesonar.model import Condition
+
+LATE = 0.25
+"""A machine that is stepped so much (s) after it was due was starved or frozen."""
+
+_FOR_SUSPICION = frozenset({Ping, Ack, Ask, Witness, Noted})
+_FOR_ELECTION = frozenset({Beacon, Heard, Call, Present, Resign})
+_FOR_ANNOUNCING = frozenset({Claim, Leave})
+
+
+class MembershipOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How members watch each other, elect a coordinator, and what it tells."""
+
+    election: ElectionOptions = ElectionOptions()
+    suspicion: SuspicionOptions = SuspicionOptions()
+    announcing: AnnouncingOptions = AnnouncingOptions()
+
+
+class Membership:
+    """A machine of the member `name`, started at `epoch` (Unix ms). In: `signals.Event`, first of all an `Electorate`
+    made with `options.election.order`. Out: `signals.Action`. Messages of members that are not in the electorate, and
+    messages of itself, are ignored."""
+
+    def __init__(self, name: str, epoch: int, options: MembershipOptions | None = None) -> None:
+        options = options or MembershipOptions()
+        self._name = name
+        self._epoch = epoch
+        self._health = LocalHealth(options.suspicion.stretch)
+        self._election = Election(name, epoch, options.election, self._health)
+        self._suspicion = Suspicion(name, options.suspicion, self._health)
+        self._announcing = Announcing(options.announcing)
+        self._machines = (self._election, self._suspicion, self._announcing)
+        self._out: list[Action] = []
+
+    @property
+    def due(self) -> float | None:
+        """When it wants to be stepped again."""
+        first = None
+        for machine in self._machines:
+            due = machine.due
+            if due is not None and (first is None or due < first):
+                first = due
+        return first
+
+    @property
+    def coordinator(self) -> str:
+        """Who holds the office, as far as this member knows; empty for nobody."""
+        return self._election.allegiance.coordinator
+
+    @property
+    def strain(self) -> int:
+        """How much this member doubts itself, 0 (not at all) to `suspicion.stretch`."""
+        return self._health.score
+
+    @property
+    def suspected(self) -> dict[str, Condition | None]:
+        """Those that do not answer this member, and what is held of them (None: not judged yet)."""
+        return self._suspicion.held
+
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """As coordinator: the members last announced as dead, gone or frozen."""
+        return self._announcing.conditions
+
+    def following(self, now: float) -> tuple[int, int]:
+        """As coordinator: how many members follow it now, itself included, and how many are a majority; else (0, 0)."""
+        office, electorate = self._election.office, self._election.electorate
+        return (office.heard(now), electorate.majority) if office and electorate else (0, 0)
+
+    def announces(self, now: float) -> bool:
+        """Whether it may announce deaths now: a majority follows it."""
+        heard, majority = self.following(now)
+        return 0 < majority <= heard
+
+    def step(self, now: float, event: Event | None = None) -> list[Action]:
+        """What to do now, in order."""
+        due = self.due
+        if due is not None and now - due > LATE:
+            strained = Strained(now - due)
+            self._suspect(now, strained)
+            self._elect(now, strained)
+        if event is not None:
+            self._hand(now, event)
+        for machine, route in (
+            (self._suspicion, self._suspect),
+            (self._election, self._elect),
+            (self._announcing, self._announce),
+        ):
+            due = machine.due
+            if due is not None and due <= now:
+                route(now, None)
+        out = self._out
+        self._out = []
+        return out
+
+    def _hand(self, now: float, event: Event) -> None:
+        kind = type(event)
+        if kind is Received:
+            self._receive(now, event)
+        elif kind is Looked or kind is Refused:
+            self._suspect(now, event)
+        elif kind is Electorate or kind is Strained:
+            self._suspect(now, event)
+            self._elect(now, event)
+            self._announce(now, event)
+        elif kind is Leaving:
+            self._elect(now, event)
+        else:
+            self._announce(now, event)
+
+    def _receive(self, now: float, event: Any) -> None:
+        source, kind = event.source, type(event.message)
+        if source == self._name:
+            return
+        allegiance = self._election.allegiance
+        if kind in _FOR_ELECTION or (source == allegiance.coordinator and event.epoch > allegiance.epoch):
+            self._elect(now, event)
+        if kind in _FOR_ANNOUNCING:
+            self._announce(now, event)
+        if kind in _FOR_SUSPICION or source in self._suspicion.suspects:
+            self._suspect(now, event)
+
+    def _suspect(self, now: float, event: Any) -> None:
+        for action in self._suspicion.step(now, event):
+            if type(action) is Vacant:
+                self._elect(now, action)
+            elif type(action) is Send and action.to == self._name:
+                self._announce(now, Received(self._name, self._epoch, action.message))
+            else:
+                self._out.append(action)
+        self._election.turn = self._suspicion.turn
+
+    def _elect(self, now: float, event: Any) -> None:
+        for action in self._election.step(now, event):
+            if type(action) is Missing:
+                self._suspect(now, action)
+                continue
+            self._out.append(action)
+            if type(action) is Elected:
+                self._announcing.hold(self._election.office)
+                self._suspect(now, Holder(action.coordinator, action.epoch))
+
+    def _announce(self, now: float, event: Any) -> None:
+        for action in self._announcing.step(now, event):
+            if type(action) is Send and action.to == self._name:
+                self._suspect(now, Received(self._name, self._epoch, action.message))
+            else:
+                self._out.append(action)

@@ -1,0 +1,54 @@
+"""A simulated member: its host's kernel, its process and its clock, each of which may fail by itself."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from kubesonar.core.membership import Membership
+from kubesonar.model import Member
+
+INBOX = 4096
+"""Most messages that wait for a process that is not running; more are dropped, as from a socket's buffer."""
+
+
+class Process(StrEnum):
+    """RUNNING; STOPPED (frozen or starved: the kernel goes on); DEAD: its port is closed."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DEAD = "dead"
+
+
+class Node:
+    """`offset` is what the node's clock shows less the world's (s). `well_since` is when its process last began to run
+    on a host that is up, infinity while it does not."""
+
+    __slots__ = (
+        "epoch",
+        "host_up",
+        "inbox",
+        "machine",
+        "member",
+        "name",
+        "offset",
+        "process",
+        "received",
+        "sent",
+        "wake",
+        "well_since",
+    )
+
+    def __init__(self, member: Member, offset: float) -> None:
+        self.member = member
+        self.name = member.name
+        self.offset = offset
+        self.machine: Membership | None = None
+        self.epoch = 0
+        self.host_up = True
+        self.process = Process.DEAD
+        self.inbox: list[Any] = []
+        self.wake = float("inf")
+        self.well_since = float("inf")
+        self.sent = 0
+        self.received = 0
