@@ -95,6 +95,14 @@ class Running(NamedTuple):
                     return said.tree
                 await asyncio.sleep(0.02)
 
+    async def ready(self, status: int) -> None:
+        """Waits until /ready says that."""
+
+        async def said() -> bool:
+            return (await self.get("/ready")).status == status
+
+        await until(said)
+
     async def metrics(self) -> str:
         """What /metrics says."""
         return (await self.get("/metrics")).text

@@ -13,12 +13,15 @@ from kubesonar.compat.kubenurse.settings import Settings
 from kubesonar.kube.client import Client
 from kubesonar.kube.credentials import Credentials
 from kubesonar.kube.objects import Node, Pod
-from kubesonar.kube.reflector import Reflector
+from kubesonar.kube.reflector import Reflector, ReflectorOptions
 from kubesonar.kube.resource import NODES, Resource, pods
 from kubesonar.net.local import is_own
 from kubesonar.runtime.supervise import Crew
 
 _LOG = logging.getLogger("kubesonar.kubenurse")
+
+_START = 0.2
+"""The first list waits at most this share of an interval, so that the first round has neighbours."""
 
 
 class View(msgspec.Struct, frozen=True):
@@ -47,7 +50,8 @@ class Discovery:
             labels=settings.neighbour_filter if everybody else "",
             fields="" if everybody else f"metadata.name={name}",
         )
-        self._pods = Reflector(self._client, selected, self._forget, dice=self._dice)
+        self._options = ReflectorOptions(start=min(1.0, settings.check_interval * _START))
+        self._pods = Reflector(self._client, selected, self._forget, dice=self._dice, options=self._options)
         self._nodes = self._reflected(Resource(NODES, Node)) if everybody and not settings.allow_unschedulable else None
 
     def start(self, crew: Crew) -> None:
@@ -75,7 +79,7 @@ class Discovery:
         return bool(node) and nodes is not None and nodes.synced and cordoned(nodes.items.get(node))
 
     def _reflected(self, resource: Resource[Node]) -> Reflector[Node]:
-        return Reflector(self._client, resource, self._forget, dice=self._dice)
+        return Reflector(self._client, resource, self._forget, dice=self._dice, options=self._options)
 
     def _forget(self) -> None:
         self._view = None
