@@ -60,6 +60,7 @@ class Serving:
     def __init__(self, api: Api, certificates: Certificates, address: str) -> None:
         self.address = address
         self.port = 0
+        self.begun = 0
         self.handshakes = 0
         self._api = api
         self._certificates = certificates
@@ -111,6 +112,10 @@ class Serving:
         self._loop = None
         server.close()
         host.stop()
+        for _ in range(20):  # a handshake under way is no connection yet, and the loop cannot be closed on it
+            if self.begun == self.handshakes:
+                break
+            await asyncio.sleep(0.005)
         host.abort()
         await host.emptied()
 
@@ -128,6 +133,7 @@ class _Certified(Connection):
     def __init__(self, host: Host, serving: Serving) -> None:
         super().__init__(host, "https")
         self._serving = serving
+        serving.begun += 1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As asyncio defines it."""
