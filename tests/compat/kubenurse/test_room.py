@@ -259,12 +259,12 @@ def test_kn24_in_the_host_network_a_pod_does_not_ask_itself(tmp_path: Path) -> N
 def test_kn29_both_families_of_a_neighbour_are_asked(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with cluster(tmp_path) as around:
-            around.api.put("pods", shapes.pod("me", node="node-1", ips=(HERE, "::1")))
-            around.api.put("pods", shapes.pod("left", node="node-2", ips=(LEFT, "::2")))
+            around.api.put("pods", shapes.pod("me", node="node-1", ips=(HERE, "fd00::1")))
+            around.api.put("pods", shapes.pod("left", node="node-2", ips=(LEFT, "::1")))
             async with working({**around.environ, **ONLY_NEIGHBOURS}, port=around.port) as room:
                 said = await room.alive(lambda tree: "path_node-2" in tree["last_check_result"])
                 assert around.left.asked
-                assert f'Get "http://[::2]:{around.port}' in said["last_check_result"]["path_node-2"]
+                assert f'Get "http://[::1]:{around.port}' in said["last_check_result"]["path_node-2"]
                 assert said["last_check_result"]["path_node-3"] == "ok"
 
     run(scenario())

@@ -115,6 +115,29 @@ def test_kn01_always_200_where_that_is_wanted() -> None:
     run(scenario())
 
 
+def test_kn33_an_extra_checks_name_is_its_type() -> None:
+    async def scenario() -> None:
+        async with serving(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as port:
+            environ = {**ALONE, "KUBENURSE_EXTRA_CHECKS": f"shop front:http://127.0.0.1:{port}/"}
+            async with working(environ) as room:
+                said = await room.alive()
+                assert said["last_check_result"]["shop front"] == "ok"
+                assert 'kubenurse_httpclient_requests_total{type="shop front",code="200"' in await room.metrics()
+
+    run(scenario())
+
+
+def test_kn05_without_neighbours_the_array_is_empty() -> None:
+    async def scenario() -> None:
+        async with working({**ALONE, "KUBENURSE_CHECK_NEIGHBOURHOOD": "true", "KUBECONFIG": "/nowhere"}) as room:
+            said = await room.alive()
+            assert said["neighbourhood"] == said["last_check_result"]["neighbourhood"] == []
+            assert said["neighbourhood_state"].startswith("kubeconfig /nowhere")
+            assert (await room.get("/alive")).status == 500
+
+    run(scenario())
+
+
 def test_kn37_a_check_without_a_url_fails() -> None:
     async def scenario() -> None:
         async with working({**ALONE, "KUBENURSE_CHECK_ME_SERVICE": "true"}) as room:

@@ -1,0 +1,44 @@
+"""The bodies of both webhooks, keys in the documented order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from kubesonar.compat.knh.identity import Peer
+
+
+class _Status(msgspec.Struct, frozen=True):
+    id: str
+    address: str
+    alive: bool
+    node_name: str
+
+
+class _PeerStatus(msgspec.Struct, frozen=True):
+    peer: _Status
+    coordinator: str
+    coordinator_address: str
+
+
+class _ClusterStatus(msgspec.Struct, frozen=True):
+    peer_map: list[_Status]
+    coordinator: str
+    coordinator_address: str
+
+
+def peer_status(peer: Peer, alive: bool, coordinator: Peer) -> bytes:
+    """What PEER_STATUS_URL is posted of one peer."""
+    return msgspec.json.encode(_PeerStatus(_status(peer, alive), coordinator.id, coordinator.address))
+
+
+def cluster_status(peers: Iterable[tuple[Peer, bool]], coordinator: Peer) -> bytes:
+    """What CLUSTER_STATUS_URL is posted: every peer but the coordinator, and whether it is alive, in order of ids."""
+    ordered = sorted(peers, key=lambda pair: (pair[0].id.encode("utf-8", "surrogatepass"), pair[0].address))
+    states = [_status(peer, alive) for peer, alive in ordered]
+    return msgspec.json.encode(_ClusterStatus(states, coordinator.id, coordinator.address))
+
+
+def _status(peer: Peer, alive: bool) -> _Status:
+    return _Status(peer.id, peer.address, alive, peer.node_name)

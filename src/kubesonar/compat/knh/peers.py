@@ -1,0 +1,81 @@
+"""Follows the addresses behind the Service."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from kubesonar.compat.knh.roster import Listed, cut_off, in_endpoints, in_slices
+from kubesonar.compat.knh.settings import Settings
+from kubesonar.kube.client import Client
+from kubesonar.kube.objects import Endpoints, EndpointSlice
+from kubesonar.kube.reflector import Reflector, ReflectorOptions
+from kubesonar.kube.resource import Resource, endpoint_slices, endpoints
+from kubesonar.runtime.logs import Changes
+
+_LOG = logging.getLogger("kubesonar.knh")
+_CUT_OFF = "Endpoints end at 1000 addresses: permit EndpointSlices to be listed and watched"
+
+
+class Peers:
+    """Lists and watches EndpointSlices of the Service; where that is not permitted, its Endpoints. `changed` is called
+    with everything that is listed; through an outage of the API server what was listed last stays in force."""
+
+    def __init__(
+        self,
+        client: Client,
+        settings: Settings,
+        changed: Callable[[list[Listed]], None],
+        dice: random.Random,
+        options: ReflectorOptions | None = None,
+    ) -> None:
+        self._family = 6 if ":" in settings.pod_ip else 4
+        self._port = settings.port
+        self._changed = changed
+        self._news = asyncio.Event()
+        self._changes = Changes(_LOG)
+        namespace, service = settings.namespace, settings.service_name
+        self._slices: Reflector[EndpointSlice] = Reflector(
+            client,
+            Resource(endpoint_slices(namespace), EndpointSlice, labels=f"kubernetes.io/service-name={service}"),
+            self._news.set,
+            dice=dice,
+            options=options,
+        )
+        self._endpoints: Reflector[Endpoints] = Reflector(
+            client,
+            Resource(endpoints(namespace), Endpoints, fields=f"metadata.name={service}"),
+            self._news.set,
+            dice=dice,
+            options=options,
+        )
+
+    async def run(self) -> None:
+        """For ever. EndpointSlices are asked for again at times, in case that becomes permitted."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._slices.run())
+            older: asyncio.Task[None] | None = None
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                if self._slices.forbidden and not self._slices.synced and older is None:
+                    older = group.create_task(self._endpoints.run())
+                elif self._slices.synced and older is not None:
+                    older.cancel()
+                    older = None
+                self._look()
+
+    def _look(self) -> None:
+        if self._slices.synced:
+            self._changes.note("peers", self._slices.trouble)
+            self._changed(in_slices(self._slices.items.values(), self._family, self._port))
+        elif self._endpoints.synced:
+            found = self._endpoints.items.values()
+            self._changes.note("peers", self._endpoints.trouble or (_CUT_OFF if cut_off(found) else ""))
+            self._changed(in_endpoints(found, self._family, self._port))
+        else:
+            wants = [reflector.forbidden for reflector in (self._slices, self._endpoints) if reflector.forbidden]
+            missing = f"not permitted: {' nor '.join(wants)}" if wants else ""
+            self._changes.note("peers", missing or self._slices.trouble)

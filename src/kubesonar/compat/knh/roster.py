@@ -1,0 +1,93 @@
+"""Who the peers are: the addresses behind the Service, from EndpointSlices, or Endpoints where only those are allowed.
+
+A pod becomes a peer once it is ready. One that is no longer ready stays a peer, because that is how the API shows a
+node that died; one that terminates or is gone from the list leaves without a word: that was wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from kubesonar.compat.knh.identity import Peer, peer
+from kubesonar.kube.objects import Endpoints, EndpointSlice
+from kubesonar.net.resolve import is_literal
+
+OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
+"""Annotation of Endpoints that were cut off at 1,000 addresses
+(https://kubernetes.io/docs/concepts/services-networking/service/#over-capacity-endpoints)."""
+
+LIMIT = 10_000
+"""Most peers."""
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """One address behind the Service."""
+
+    peer: Peer
+    ready: bool
+
+
+def in_slices(slices: Iterable[EndpointSlice], family: int, port: int) -> list[Listed]:
+    """The pods in EndpointSlices of one family (4 or 6)."""
+    kind = "IPv6" if family == 6 else "IPv4"
+
+    def listed() -> Iterator[Listed]:
+        for piece in slices:
+            if piece.address_type == kind:
+                for endpoint in piece.endpoints or ():
+                    state = endpoint.conditions
+                    if not state.terminating and endpoint.addresses:
+                        address = endpoint.addresses[0]  # the others stand for the same pod, and are never set
+                        yield Listed(peer(endpoint.node_name or "", address, port), state.ready is not False)
+
+    return _unique(listed())
+
+
+def in_endpoints(objects: Iterable[Endpoints], family: int, port: int) -> list[Listed]:
+    """The pods in v1 Endpoints of one family (4 or 6)."""
+
+    def listed() -> Iterator[Listed]:
+        for item in objects:
+            for subset in item.subsets or ():
+                for addresses, ready in ((subset.addresses, True), (subset.not_ready_addresses, False)):
+                    for found in addresses or ():
+                        if (":" in found.ip) == (family == 6):
+                            yield Listed(peer(found.node_name or "", found.ip, port), ready)
+
+    return _unique(listed())
+
+
+def cut_off(objects: Iterable[Endpoints]) -> bool:
+    """Whether Endpoints do not hold all addresses."""
+    return any(item.metadata.annotations.get(OVER_CAPACITY) == "truncated" for item in objects)
+
+
+class Roster:
+    """The peers in force, but for ourselves, by address."""
+
+    def __init__(self, own_ip: str) -> None:
+        self._own_ip = own_ip
+        self.peers: dict[str, Peer] = {}
+        self.found_myself = False
+
+    def update(self, listed: list[Listed]) -> None:
+        """Takes over what the API says now."""
+        self.found_myself = any(found.peer.ip == self._own_ip and found.ready for found in listed)
+        others = [found for found in listed if found.peer.ip != self._own_ip]
+        self.peers = {
+            found.peer.address: found.peer for found in others if found.ready or found.peer.address in self.peers
+        }
+
+
+def _unique(listed: Iterable[Listed]) -> list[Listed]:
+    """One entry for each address, ready where any says so; addresses that are none are left out."""
+    found: dict[str, Listed] = {}
+    for item in listed:
+        before = found.get(item.peer.address)
+        if before is None and (len(found) >= LIMIT or not is_literal(item.peer.ip)):
+            continue
+        if before is None or item.ready:
+            found[item.peer.address] = item
+    return list(found.values())

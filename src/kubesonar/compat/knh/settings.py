@@ -1,0 +1,175 @@
+"""What the room is told, read from the environment: the older tool's variables, and a few of ours for this room."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from kubesonar.config import ConfigError
+from kubesonar.net.resolve import is_literal
+from kubesonar.net.url import Url, parse_url
+from kubesonar.web.listening import parse as parse_address
+
+SILENT = 60
+"""A level above all that is logged."""
+
+_LEVELS = {"trace": 10, "debug": 10, "info": 20, "warn": 30, "error": 40, "fatal": 50, "panic": 50, "disabled": SILENT}
+_NUMBERED = {-1: "trace", 0: "debug", 1: "info", 2: "warn", 3: "error", 4: "fatal", 5: "panic", 7: "disabled"}
+"""The numbers that zerolog gives its levels (https://pkg.go.dev/github.com/rs/zerolog#Level)."""
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """See `VARIABLES`; times are in seconds."""
+
+    pod_ip: str
+    node_name: str
+    service_name: str
+    namespace: str
+    port: int = 8080
+    connect_tries: int = 5
+    connect_pause: int = 2
+    send_tries: int = 5
+    send_pause: int = 1
+    election_pause: int = 15
+    sanity_url: Url | None = None
+    peer_url: str = ""
+    cluster_url: str = ""
+    log_level: int = _LEVELS["info"]
+    tell_return: bool = False
+    outbox: str = ""
+    secret_file: str = ""
+    listen: str = ""
+
+
+class Variable(msgspec.Struct, frozen=True):
+    """One environment variable: the field of `Settings` that it sets, how its text is read (raises ValueError with
+    what is expected), and what it means. Unset and empty are the same."""
+
+    name: str
+    field: str
+    read: Callable[[str], Any]
+    help: str
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """The settings that `environ` says. Raises ConfigError for the first that is missing or does not fit."""
+    given: dict[str, Any] = {}
+    for variable in VARIABLES:
+        if variable.field not in given and environ.get(variable.name):
+            given[variable.field] = _value(variable, environ[variable.name])
+    for field, names in _REQUIRED.items():
+        if field not in given:
+            raise ConfigError(f"{names} is not set, expected {_help(field)}")
+    return Settings(**given)
+
+
+def strangers(environ: Mapping[str, str]) -> list[str]:
+    """Variables of which one may believe that they set something, and that do not."""
+    return [name for name in _MISTAKEN if environ.get(name)]
+
+
+def _integer(least: int, most: int) -> Callable[[str], int]:
+    def read(given: str) -> int:
+        if not _INTEGER.fullmatch(given) or not least <= int(given) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(given)
+
+    return read
+
+
+def _address(given: str) -> str:
+    if not is_literal(given):
+        raise ValueError("an IP address, as 10.32.0.5")
+    return given
+
+
+def _name(given: str) -> str:
+    if not _NAME.fullmatch(given):
+        raise ValueError("a name in Kubernetes' sense: lower-case letters, digits, '-' and '.'")
+    return given
+
+
+def _url(given: str) -> Url:
+    try:
+        return parse_url(given)
+    except ValueError:
+        raise ValueError("http://host:port/path or https://host:port/path") from None
+
+
+def _url_text(given: str) -> str:
+    _url(given)
+    return given
+
+
+def _level(given: str) -> int:
+    """An unknown word stands for info, as with the older tool."""
+    word = _NUMBERED.get(int(given), "info") if _INTEGER.fullmatch(given) else given.lower()
+    return _LEVELS.get(word, _LEVELS["info"])
+
+
+def _true(given: str) -> bool:
+    if given not in ("true", "false"):
+        raise ValueError("true or false")
+    return given == "true"
+
+
+def _text(given: str) -> str:
+    return given
+
+
+def _listen(given: str) -> str:
+    parse_address(given)
+    return given
+
+
+_TRIES = _integer(1, 1000)
+_PAUSE = _integer(0, 86_400)
+
+VARIABLES: tuple[Variable, ...] = (
+    Variable("POD_IP", "pod_ip", _address, "the pod's own IP address"),
+    Variable("MY_NODE_NAME", "node_name", _name, "the name of the node it runs on"),
+    Variable("NODE_NAME", "node_name", _name, "the same, where MY_NODE_NAME is not set"),
+    Variable("SERVICE_NAME", "service_name", _name, "the Service in front of all pods"),
+    Variable("NAMESPACE", "namespace", _name, "the namespace of that Service"),
+    Variable("CONTAINER_PORT", "port", _integer(1, 65_535), "the port of every pod (8080)"),
+    Variable("CONNECT_MAX_RETRIES", "connect_tries", _TRIES, "tries to reach a new peer (5)"),
+    Variable("CONNECT_COOLDOWN_PERIOD", "connect_pause", _PAUSE, "seconds between them (2)"),
+    Variable("SEND_MAX_RETRIES", "send_tries", _TRIES, "tries of a peer before it is called dead (5)"),
+    Variable("SEND_COOLDOWN_PERIOD", "send_pause", _PAUSE, "seconds between them (1)"),
+    Variable("ELECTION_COOLDOWN_PERIOD", "election_pause", _integer(1, 86_400), "seconds between two elections (15)"),
+    Variable("SANITY_CHECK_URL", "sanity_url", _url, "asked before a peer is called dead; unreachable: nobody is told"),
+    Variable("PEER_STATUS_URL", "peer_url", _url_text, "is posted every peer that dies"),
+    Variable("CLUSTER_STATUS_URL", "cluster_url", _url_text, "is posted all peers after each election"),
+    Variable("LOG_LEVEL", "log_level", _level, "trace, debug, info, warn, error, fatal, panic or disabled (info)"),
+    Variable("KNH_TELL_RETURN", "tell_return", _true, "true: PEER_STATUS_URL is posted peers that come back, too"),
+    Variable("KNH_OUTBOX", "outbox", _text, "directory in which posts that are not delivered survive a restart"),
+    Variable("KNH_SECRET_FILE", "secret_file", _text, "secrets (whsec_…) that sign posts by the Standard Webhooks"),
+    Variable("KNH_LISTEN", "listen", _listen, "address to listen on instead of POD_IP:CONTAINER_PORT"),
+)
+
+_REQUIRED = {
+    "pod_ip": "POD_IP",
+    "node_name": "MY_NODE_NAME",
+    "service_name": "SERVICE_NAME",
+    "namespace": "NAMESPACE",
+}
+
+_MISTAKEN = ("SANITY_CHECK_URLS",)
+"""In the older tool's sample manifest, for SANITY_CHECK_URL."""
+
+
+def _value(variable: Variable, given: str) -> Any:
+    try:
+        return variable.read(given)
+    except (ValueError, ConfigError) as error:
+        raise ConfigError(f'{variable.name}: got "{given[:80]}", expected {error}') from None
+
+
+def _help(field: str) -> str:
+    return next(variable.help for variable in VARIABLES if variable.field == field)
