@@ -30,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "config": Command(
         "config show: the configuration in force, and where each value comes from", "kubesonar.apps.config:main"
     ),
+    "keys": Command("keys make: fresh keys for members, printed or in a Secret", "kubesonar.apps.keys:main"),
     "kubenurse": Command(
         "serve what kubenurse served, told by its environment variables", "kubesonar.compat.kubenurse.program:main"
     ),

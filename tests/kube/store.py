@@ -21,6 +21,7 @@ GROUPS = {
     "namespaces": ("", "v1", "Namespace"),
     "events": ("", "v1", "Event"),
     "configmaps": ("", "v1", "ConfigMap"),
+    "secrets": ("", "v1", "Secret"),
     "endpointslices": ("discovery.k8s.io", "v1", "EndpointSlice"),
     "leases": ("coordination.k8s.io", "v1", "Lease"),
     "daemonsets": ("apps", "v1", "DaemonSet"),

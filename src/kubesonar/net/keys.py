@@ -48,6 +48,11 @@ class KeyFile:
         return None
 
 
+def read_keys(data: bytes) -> Keyring:
+    """The keys of a key file's contents. Raises ValueError, which names the line and never repeats a key."""
+    return _ring(data.decode("ascii", "replace"))
+
+
 def _mark(path: str) -> tuple[int, int, int, int]:
     """What changes when the file does. A Secret's mount swaps a symlink, so the resolved file's inode tells."""
     stat = Path(path).stat()
