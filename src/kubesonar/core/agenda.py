@@ -10,20 +10,15 @@ from typing import Any
 class Timer:
     """One thing to do at one time; `cancel` it when it is not to be done after all."""
 
-    __slots__ = ("_order", "act", "arguments", "when")
+    __slots__ = ("act", "arguments")
 
-    def __init__(self, when: float, order: int, act: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-        self.when = when
-        self._order = order
+    def __init__(self, act: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         self.act: Callable[..., None] | None = act
         self.arguments = arguments
 
     def cancel(self) -> None:
         """It will not be done."""
         self.act = None
-
-    def __lt__(self, other: Timer) -> bool:
-        return self.when < other.when or (self.when == other.when and self._order < other._order)
 
 
 class Agenda:
@@ -32,7 +27,7 @@ class Agenda:
     __slots__ = ("_heap", "_order")
 
     def __init__(self) -> None:
-        self._heap: list[Timer] = []
+        self._heap: list[tuple[float, int, Timer]] = []
         self._order = 0
 
     def __len__(self) -> int:
@@ -42,26 +37,51 @@ class Agenda:
     def due(self) -> float | None:
         """When the next timer is due, None where there is none."""
         heap = self._heap
-        while heap and heap[0].act is None:
+        while heap:
+            first = heap[0]
+            if first[2].act is not None:
+                return first[0]
             heapq.heappop(heap)
-        return heap[0].when if heap else None
+        return None
 
     def at(self, when: float, act: Callable[..., None], *arguments: Any) -> Timer:
         """Has `act(now, *arguments)` called at the first `run` from `when` on."""
         self._order += 1
-        timer = Timer(when, self._order, act, arguments)
-        heapq.heappush(self._heap, timer)
+        timer = Timer(act, arguments)
+        heapq.heappush(self._heap, (when, self._order, timer))
         return timer
 
     def run(self, now: float) -> None:
         """Does what is due; what that sets for `now` or before waits for the next run."""
         heap, last = self._heap, self._order
-        waiting = []
-        while heap and heap[0].when <= now:
-            timer = heapq.heappop(heap)
-            if timer._order > last:
-                waiting.append(timer)
-            elif timer.act is not None:
+        while heap and heap[0][0] <= now and heap[0][1] <= last:
+            timer = heapq.heappop(heap)[2]
+            if timer.act is not None:
                 timer.act(now, *timer.arguments)
-        for timer in waiting:
-            heapq.heappush(heap, timer)
+
+
+class Timed:
+    """A machine with an agenda and a list `out` of what is to be done, both of which several machines may share; then
+    whoever shares them runs the one and empties the other."""
+
+    def __init__(self, agenda: Agenda, out: list[Any]) -> None:
+        self._agenda = agenda
+        self._out = out
+
+    @property
+    def due(self) -> float | None:
+        """When it wants to be stepped again."""
+        return self._agenda.due
+
+    def step(self, now: float, event: object = None) -> list[Any]:
+        """What to do now, in order; see the class for what it may be told."""
+        if event is not None:
+            self.take(now, event)
+        self._agenda.run(now)
+        out = self._out[:]
+        self._out.clear()
+        return out
+
+    def take(self, now: float, event: object) -> None:
+        """Takes an event; what is to be done is then in `out`."""
+        raise NotImplementedError

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from kubesonar.core.agenda import Agenda
+from kubesonar.core.agenda import Agenda, Timed
 from kubesonar.core.electorate import Electorate
 from kubesonar.core.messages import Claim, Leave, Noted
 from kubesonar.core.notices import notice_id
@@ -70,14 +70,13 @@ class _Done:
         self.id = notice_id(claim.member, claim.epoch, claim.what, claim.turn)
 
 
-class Announcing:
+class Announcing(Timed):
     """A machine. In: `Electorate`, `Office` or None (taken and left), `Received` (Claim, Leave), `Leased`, `Told`.
     Out: `Announce`, `Send` (Noted), `Doubted` (SUSPECT, BACK)."""
 
-    def __init__(self, options: AnnouncingOptions) -> None:
+    def __init__(self, options: AnnouncingOptions, agenda: Agenda, out: list[Any]) -> None:
+        super().__init__(agenda, out)
         self._options = options
-        self._agenda = Agenda()
-        self._out: list[Any] = []
         self._electorate: Electorate | None = None
         self._office: Office | None = None
         self._lease: bool | None = None
@@ -86,13 +85,8 @@ class Announcing:
         self._excused: dict[str, float] = {}
         self._doubted = False
 
-    @property
-    def due(self) -> float | None:
-        """When it wants to be stepped again."""
-        return self._agenda.due
-
-    def step(self, now: float, event: object = None) -> list[Any]:
-        """What to do now; see the class for `event`."""
+    def take(self, now: float, event: object) -> None:
+        """Takes an event; see the class."""
         if isinstance(event, Received):
             self._received(now, event)
         elif isinstance(event, Electorate):
@@ -101,10 +95,6 @@ class Announcing:
             self._lease = event.mine
         elif isinstance(event, Told):
             self._was_told(event.id)
-        self._agenda.run(now)
-        out = self._out[:]
-        self._out.clear()
-        return out
 
     def hold(self, office: Office | None) -> None:
         """The office that this member holds, None when it holds it no more."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from kubesonar.core.agenda import Agenda
+from kubesonar.core.agenda import Agenda, Timed
 from kubesonar.core.allegiance import RECENT, Allegiance
 from kubesonar.core.electorate import Electorate, Order
 from kubesonar.core.localhealth import LocalHealth
@@ -73,13 +73,16 @@ class ElectionOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ] = 30.0
 
 
-class Election:
+class Election(Timed):
     """A machine. In: `Electorate`, `Received` (Call, Present, Beacon, Heard, Resign), `Vacant`, `Strained`, `Leaving`.
     Out: `Send`, `Elected`, `Assembled`, `Missing`, `Doubted` (MINORITY, BACK), `WantLease`.
 
     `turn` is the member's own incarnation, which its answers to beacons carry."""
 
-    def __init__(self, name: str, epoch: int, options: ElectionOptions, health: LocalHealth) -> None:
+    def __init__(
+        self, name: str, epoch: int, options: ElectionOptions, health: LocalHealth, agenda: Agenda, out: list[Any]
+    ) -> None:
+        super().__init__(agenda, out)
         self.turn = 0
         self.office: Office | None = None
         self.allegiance = Allegiance(options.beacon)
@@ -87,8 +90,6 @@ class Election:
         self._epoch = epoch
         self._options = options
         self._health = health
-        self._agenda = Agenda()
-        self._out: list[Any] = []
         self.electorate: Electorate | None = None
         self._votes_from = float("inf")
         self._left = False
@@ -108,22 +109,14 @@ class Election:
             Resign: self._resigned,
         }
 
-    @property
-    def due(self) -> float | None:
-        """When it wants to be stepped again."""
-        return self._agenda.due
-
-    def step(self, now: float, event: object = None) -> list[Any]:
-        """What to do now; see the class for `event`."""
-        if not self._left:
-            if isinstance(event, Received):
-                self._received(now, event)
-            elif event is not None:
-                self._told(now, event)
-            self._agenda.run(now)
-        out = self._out[:]
-        self._out.clear()
-        return out
+    def take(self, now: float, event: object) -> None:
+        """Takes an event; see the class."""
+        if self._left:
+            return
+        if isinstance(event, Received):
+            self._received(now, event)
+        else:
+            self._told(now, event)
 
     def _received(self, now: float, event: Received) -> None:
         electorate, allegiance = self.electorate, self.allegiance

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from kubesonar.core.agenda import Agenda
 from kubesonar.core.announcing import Announcing, AnnouncingOptions
 from kubesonar.core.election import Election, ElectionOptions
 from kubesonar.core.electorate import Electorate
@@ -37,6 +38,7 @@ LATE = 0.25
 
 _FOR_SUSPICION = frozenset({Ping, Ack, Ask, Witness, Noted})
 _FOR_ELECTION = frozenset({Beacon, Heard, Call, Present, Resign})
+_INSIDE = frozenset({Vacant, Missing})
 _FOR_ANNOUNCING = frozenset({Claim, Leave})
 
 
@@ -57,22 +59,13 @@ class Membership:
         options = options or MembershipOptions()
         self._name = name
         self._epoch = epoch
-        self._health = LocalHealth(options.suspicion.stretch)
-        self._election = Election(name, epoch, options.election, self._health)
-        self._suspicion = Suspicion(name, options.suspicion, self._health)
-        self._announcing = Announcing(options.announcing)
-        self._machines = (self._election, self._suspicion, self._announcing)
-        self._out: list[Action] = []
-
-    @property
-    def due(self) -> float | None:
-        """When it wants to be stepped again."""
-        first = None
-        for machine in self._machines:
-            due = machine.due
-            if due is not None and (first is None or due < first):
-                first = due
-        return first
+        self._agenda = agenda = Agenda()
+        self._out: list[Any] = []
+        self.due: float | None = None
+        self._health = health = LocalHealth(options.suspicion.stretch)
+        self._election = Election(name, epoch, options.election, health, agenda, self._out)
+        self._suspicion = Suspicion(name, options.suspicion, health, agenda, self._out)
+        self._announcing = Announcing(options.announcing, agenda, self._out)
 
     @property
     def coordinator(self) -> str:
@@ -105,76 +98,67 @@ class Membership:
         return 0 < majority <= heard
 
     def step(self, now: float, event: Event | None = None) -> list[Action]:
-        """What to do now, in order."""
-        due = self.due
-        if due is not None and now - due > LATE:
-            strained = Strained(now - due)
-            self._suspect(now, strained)
-            self._elect(now, strained)
+        """What to do now, in order; `due` is then when it wants to be stepped again."""
+        if self.due is not None and now - self.due > LATE:
+            strained = Strained(now - self.due)
+            self._suspicion.take(now, strained)
+            self._election.take(now, strained)
         if event is not None:
             self._hand(now, event)
-        for machine, route in (
-            (self._suspicion, self._suspect),
-            (self._election, self._elect),
-            (self._announcing, self._announce),
-        ):
-            due = machine.due
-            if due is not None and due <= now:
-                route(now, None)
-        out = self._out
-        self._out = []
-        return out
+        if self.due is not None and self.due <= now:
+            self._agenda.run(now)
+        actions = self._actions(now)
+        self.due = self._agenda.due
+        return actions
+
+    def _actions(self, now: float) -> list[Action]:
+        """Hands on what the machines say to each other, until there is nothing left but actions."""
+        out, actions = self._out, []
+        while out:
+            batch = out[:]
+            out.clear()
+            for action in batch:
+                kind = type(action)
+                if kind in _INSIDE or (kind is Send and action.to == self._name):
+                    self._inside(now, action)
+                else:
+                    actions.append(action)
+                    if kind is Elected:
+                        self._announcing.hold(self._election.office)
+                        self._suspicion.take(now, Holder(action.coordinator, action.epoch))
+        return actions
+
+    def _inside(self, now: float, action: Any) -> None:
+        if type(action) is Vacant:
+            self._election.take(now, action)
+        elif type(action) is Missing:
+            self._suspicion.take(now, action)
+        else:
+            to_self = Received(self._name, self._epoch, action.message)
+            (self._announcing if type(action.message) is Claim else self._suspicion).take(now, to_self)
 
     def _hand(self, now: float, event: Event) -> None:
         kind = type(event)
         if kind is Received:
             self._receive(now, event)
         elif kind is Looked or kind is Refused:
-            self._suspect(now, event)
+            self._suspicion.take(now, event)
         elif kind is Electorate or kind is Strained:
-            self._suspect(now, event)
-            self._elect(now, event)
-            self._announce(now, event)
+            for machine in (self._suspicion, self._election, self._announcing):
+                machine.take(now, event)
         elif kind is Leaving:
-            self._elect(now, event)
+            self._election.take(now, event)
         else:
-            self._announce(now, event)
+            self._announcing.take(now, event)
 
     def _receive(self, now: float, event: Any) -> None:
-        source, kind = event.source, type(event.message)
+        source, kind, allegiance = event.source, type(event.message), self._election.allegiance
         if source == self._name:
             return
-        allegiance = self._election.allegiance
         if kind in _FOR_ELECTION or (source == allegiance.coordinator and event.epoch > allegiance.epoch):
-            self._elect(now, event)
+            self._election.take(now, event)
         if kind in _FOR_ANNOUNCING:
-            self._announce(now, event)
+            self._announcing.take(now, event)
         if kind in _FOR_SUSPICION or source in self._suspicion.suspects:
-            self._suspect(now, event)
-
-    def _suspect(self, now: float, event: Any) -> None:
-        for action in self._suspicion.step(now, event):
-            if type(action) is Vacant:
-                self._elect(now, action)
-            elif type(action) is Send and action.to == self._name:
-                self._announce(now, Received(self._name, self._epoch, action.message))
-            else:
-                self._out.append(action)
-        self._election.turn = self._suspicion.turn
-
-    def _elect(self, now: float, event: Any) -> None:
-        for action in self._election.step(now, event):
-            if type(action) is Missing:
-                self._suspect(now, action)
-                continue
-            self._out.append(action)
-            if type(action) is Elected:
-                self._announcing.hold(self._election.office)
-                self._suspect(now, Holder(action.coordinator, action.epoch))
-
-    def _announce(self, now: float, event: Any) -> None:
-        for action in self._announcing.step(now, event):
-            if type(action) is Send and action.to == self._name:
-                self._suspect(now, Received(self._name, self._epoch, action.message))
-            else:
-                self._out.append(action)
+            self._suspicion.take(now, event)
+            self._election.turn = self._suspicion.turn

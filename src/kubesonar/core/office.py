@@ -124,9 +124,10 @@ class Office:
         self.number += 1
         names = list(self.followers)
         slices = ceil(len(names) / SLICE) or 1
+        heard = self.heard(now)
         for piece in range(slices):
             at = now + self.interval * piece / slices
-            self._agenda.at(at, self._speak, names[piece::slices], self.number, self.heard(now))
+            self._agenda.at(at, self._speak, names[piece::slices], self.number, heard)
         if not self._assembled:
             last = now + self.interval * (slices - 1) / slices
             self._agenda.at(last + PATIENCE * self._health.stretch, self._assemble)

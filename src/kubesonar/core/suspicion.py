@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from kubesonar.core.agenda import Agenda
+from kubesonar.core.agenda import Agenda, Timed
 from kubesonar.core.claims import Claims
 from kubesonar.core.electorate import Electorate
 from kubesonar.core.localhealth import LocalHealth
@@ -85,19 +85,20 @@ class Case:
         self.condition: Condition | None = None
 
 
-class Suspicion:
+class Suspicion(Timed):
     """A machine. In: `Electorate`, `Holder`, `Received` (Ping, Ack, Ask, Witness, Noted; any other message shows
     that its sender is alive), `Looked`, `Refused`, `Missing`, `Strained`. Out: `Send`, `Look`, `Vacant`.
 
     `turn` is this member's own incarnation: it rises when the member learns that it was held for dead or frozen."""
 
-    def __init__(self, name: str, options: SuspicionOptions, health: LocalHealth) -> None:
+    def __init__(
+        self, name: str, options: SuspicionOptions, health: LocalHealth, agenda: Agenda, out: list[Any]
+    ) -> None:
+        super().__init__(agenda, out)
         self.turn = 0
         self._name = name
         self._options = options
         self._health = health
-        self._agenda = Agenda()
-        self._out: list[Any] = []
         self._electorate: Electorate | None = None
         self._office = Holder("", 0)
         self._targets: list[str] = []
@@ -107,9 +108,9 @@ class Suspicion:
         self._hearsay: dict[str, float] = {}
         self.suspects: dict[str, Case] = {}
         self._number = 0
-        self._pinging = Pinging(self._agenda, health, self._out, options.answer)
-        self._witnessing = Witnessing(self._agenda, health, self._out, self._pinging, options.answer)
-        self._claims = Claims(self._agenda, self._out)
+        self._pinging = Pinging(agenda, health, out, options.answer)
+        self._witnessing = Witnessing(agenda, health, out, self._pinging, options.answer)
+        self._claims = Claims(agenda, out)
         self._handlers: dict[type, Any] = {
             Ping: self._ping,
             Ack: self._ack,
@@ -119,25 +120,16 @@ class Suspicion:
         }
 
     @property
-    def due(self) -> float | None:
-        """When it wants to be stepped again."""
-        return self._agenda.due
-
-    def step(self, now: float, event: object = None) -> list[Any]:
-        """What to do now; see the class for `event`."""
-        if isinstance(event, Received):
-            self._received(now, event)
-        elif event is not None:
-            self._told(now, event)
-        self._agenda.run(now)
-        out = self._out[:]
-        self._out.clear()
-        return out
-
-    @property
     def held(self) -> dict[str, Condition | None]:
         """The members suspected now, and what is held of them (None: not judged yet)."""
         return {name: case.condition for name, case in self.suspects.items()}
+
+    def take(self, now: float, event: object) -> None:
+        """Takes an event; see the class."""
+        if isinstance(event, Received):
+            self._received(now, event)
+        else:
+            self._told(now, event)
 
     def _received(self, now: float, event: Received) -> None:
         electorate = self._electorate

@@ -189,9 +189,8 @@ class World:
         machine = node.machine
         assert machine is not None
         local = self.now + node.offset
-        due = machine.due
-        if due is not None and local < due <= local + 1e-9:
-            local = due  # rounded down, it would never be due
+        if event is None:
+            local += 1e-9  # rounded down, a timer would never be due
         for action in machine.step(local, event):
             kind = type(action)
             if kind is Send:
@@ -242,7 +241,7 @@ class World:
         if delay is not None:
             self.after(delay, self._take, self.nodes[to], event)
 
-    def _look(self, node: Node, look: Look) -> None:
+    def _look(self, node: Node, look: Any) -> None:
         """A handshake and an ICMP echo, side by side; each is lost on its own. What only the echo answered is known
         when the handshake has had its time."""
         target = self.nodes.get(look.target)
