@@ -288,6 +288,21 @@ _ROSTER = (
         ),
         width=12,
     ),
+    Panel(
+        "timeseries",
+        "Period of plain targets' checks",
+        (Query(f"max by (path, kind) ({_of('kubesonar_period_seconds')})", "{{path}} {{kind}}"),),
+        "As long as the budgets need that all agents share.",
+        unit="s",
+        width=12,
+    ),
+    Panel(
+        "timeseries",
+        "Conntrack entries that an agent keeps on its node",
+        (Query(f"max({_of('kubesonar_conntrack_entries')})", "highest"),),
+        "As reckoned; budget.conntrack is their ceiling.",
+        width=12,
+    ),
 )
 
 DASHBOARD = Dashboard(
