@@ -11,6 +11,7 @@ import uvloop
 
 from kubesonar.apps.agent.agent import Agent
 from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.compat import Room, open_room
 from kubesonar.config import ConfigError, from_command_line
 from kubesonar.runtime import logs
 
@@ -26,12 +27,24 @@ def main(argv: Sequence[str]) -> int:
 def run(options: AgentOptions) -> int:
     """As `main`, with options already read."""
     logs.set_up(options.log)
+    code = 0
     try:
+        rooms = [open_room(name, os.environ) for name in dict.fromkeys(options.rooms)]
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            life: AgentOptions | None = options
-            while life is not None:
-                life = runner.run(Agent(life).run())
-    except ConfigError as error:
-        sys.stderr.write(f"kubesonar agent: {error}\n")
-        return 2
-    return 0
+            runner.run(_live(options, rooms))
+    except* ConfigError as errors:
+        for error in errors.exceptions:
+            sys.stderr.write(f"kubesonar agent: {error}\n")
+        code = 2
+    return code
+
+
+async def _live(options: AgentOptions, rooms: Sequence[Room]) -> None:
+    """The agent, and beside it the rooms of older tools, which leave when it does and with which it falls."""
+    leaving = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for room in rooms:
+            group.create_task(room.run(leaving))
+        life: AgentOptions | None = options
+        while life is not None:
+            life = await Agent(life, leaving).run()

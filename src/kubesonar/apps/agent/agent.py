@@ -40,10 +40,10 @@ _RETAIN = 30
 
 
 class Agent:
-    """Everything of one agent; `run` is its life. Also what its API shows (`api.agent.Shown`). Raises ConfigError for
-    targets that cannot be asked."""
+    """Everything of one agent; `run` is its life. Also what its API shows (`api.agent.Shown`). `leaving` is set once it
+    leaves for good. Raises ConfigError for targets that cannot be asked."""
 
-    def __init__(self, options: AgentOptions) -> None:
+    def __init__(self, options: AgentOptions, leaving: asyncio.Event | None = None) -> None:
         refuse_bad(options.targets)
         self._options = options
         self._clock = SystemClock()
@@ -56,6 +56,7 @@ class Agent:
         self._worst_lag = 0.0
         self._following = False
         self._leave = asyncio.Event()
+        self._leaving = leaving or asyncio.Event()
         self._again: AgentOptions | None = None
 
     async def run(self) -> AgentOptions | None:
@@ -151,6 +152,7 @@ class Agent:
         self._mesh.stop()
         if self._again is not None:
             return
+        self._leaving.set()
         _LOG.info("leaving: probing has stopped, others are still answered", extra={"grace": options.shutdown.grace})
         await asyncio.sleep(options.shutdown.grace)
 

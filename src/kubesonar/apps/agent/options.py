@@ -127,3 +127,11 @@ class AgentOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     metrics: MetricsOptions = MetricsOptions()
     log: LogOptions = LogOptions()
     shutdown: ShutdownOptions = ShutdownOptions()
+    rooms: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            max_length=8,
+            description="Older tools' listeners to open beside our own, by the tool's name; each is told by that "
+            "tool's own environment variables.",
+        ),
+    ] = ()
