@@ -1,0 +1,50 @@
+{{/* What the chart sets in the configuration of both agents, under what the values say. */}}
+{{- define "kubesonar.config" -}}
+{{- range $key, $instead := dict "name" "" "node" "" "addresses" "" "network" "" "port" "agent.port or hostNetwork.port" "bind" "hostNetwork.bind" -}}
+{{- range $given := list $.Values.config $.Values.hostNetwork.config -}}
+{{- if and (hasKey $given "member") (hasKey $given.member $key) -}}
+{{- fail (printf "config.member.%s is the chart's to set%s" $key (ternary (printf "; the value for it is %s" $instead) "" (ne $instead ""))) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $config := dict
+  "roster" (dict "source" "kubernetes")
+  "cluster" (dict "service" (dict "name" (include "kubesonar.vip" .)))
+  "log" (dict "format" "json") -}}
+{{- if include "kubesonar.hasKeys" . -}}
+{{- $_ := set $config "keys" (dict "file" "/etc/kubesonar/keys/keys") -}}
+{{- end -}}
+{{- if and .Values.ingress.enabled (ne (include "kubesonar.dropin" .) "true") -}}
+{{- $scheme := ternary "https" "http" (include "kubesonar.ingressTls" . | eq "true") -}}
+{{- $_ := set $config.cluster "ingress" (dict "url" (printf "%s://%s/healthz" $scheme (required "ingress.host: the ingress needs a host name" .Values.ingress.host))) -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{- define "kubesonar.podConfig" -}}
+{{- $set := dict "member" (dict "network" "pod" "port" (int .Values.agent.port)) "roster" (dict "dns" (dict "name" (include "kubesonar.headless" (list . "members")))) -}}
+{{- if eq (include "kubesonar.dropin" .) "true" -}}
+{{- $_ := set $set "rooms" (list "kubenurse") -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite (include "kubesonar.config" . | fromYaml) $set (deepCopy .Values.config)) -}}
+{{- end -}}
+
+{{- define "kubesonar.hostConfig" -}}
+{{- $host := .Values.hostNetwork -}}
+{{- $set := dict
+  "member" (dict "network" "host" "port" (int $host.port) "bind" $host.bind)
+  "roster" (dict "dns" (dict "name" (include "kubesonar.headless" (list . "host-members")))) -}}
+{{- if not $host.openReads -}}
+{{- if not (include "kubesonar.hasKeys" .) -}}
+{{- fail "hostNetwork.enabled: what the agents in the host network know is read with a token from the Secret with the keys; set keys.create, keys.existingSecret or hostNetwork.openReads" -}}
+{{- end -}}
+{{- $_ := set $set "api" (dict "token_file" "/etc/kubesonar/keys/token") -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite (include "kubesonar.config" . | fromYaml) $set (deepCopy .Values.config) (deepCopy $host.config)) -}}
+{{- end -}}
+
+{{/* The DNS name of a headless Service: (list . "members"). The final dot spares the search list. */}}
+{{- define "kubesonar.headless" -}}
+{{- $root := index . 0 -}}
+{{- printf "%s.%s.svc.%s." (include "kubesonar.named" .) $root.Release.Namespace $root.Values.clusterDomain -}}
+{{- end -}}
