@@ -69,7 +69,14 @@ def _pod_status(ips: tuple[str, ...], ready: bool, phase: str) -> Tree:
         "hostIPs": [{"ip": "192.0.2.1"}],
         "startTime": "2026-11-21T07:00:00Z",
         "containerStatuses": [
-            {"name": "agent", "ready": ready, "restartCount": 0, "started": ready, "imageID": "x" * 90}
+            {
+                "name": "agent",
+                "ready": ready,
+                "restartCount": 0,
+                "started": ready,
+                "image": "x" * 40,
+                "imageID": "y" * 90,
+            }
         ],
         "qosClass": "Burstable",
     }

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import pytest
 
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Failed
-from kubesonar.net.trust import Trust
+from kubesonar.net.trust import Trust, trusting
 from tests.net.certificates import Authority
 
 
@@ -43,3 +44,7 @@ def test_a_file_that_cannot_be_used_is_our_own_trouble(tmp_path: Path, content: 
     with pytest.raises(Failed, match=str(path)) as failed:
         Trust().context(str(path))
     assert failed.value.fault is Fault.LOCAL
+
+
+def test_cas_without_an_authority_key_identifier_are_trusted() -> None:
+    assert not trusting().verify_flags & ssl.VerifyFlags.VERIFY_X509_STRICT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -12,7 +13,7 @@ import msgspec
 from kubesonar.kube.credentials import Credentials
 from kubesonar.kube.errors import ApiError
 from kubesonar.kube.events import Event, read_event
-from kubesonar.kube.listing import Listing, read_page
+from kubesonar.kube.listing import Listing, Reading, read_page
 from kubesonar.kube.objects import Object
 from kubesonar.kube.pages import Objects
 from kubesonar.kube.resource import Resource
@@ -105,6 +106,7 @@ class Client:
                     self.skipped += event is None or event.unfit
                     if event is not None:
                         yield event
+                        await asyncio.sleep(0)  # others run, however fast events come in
 
     def close(self) -> None:
         """Closes idle connections."""
@@ -118,16 +120,15 @@ class Client:
             raise ApiError(0, "wrong_answer", f"an answer that does not fit: {error}") from None
 
     async def _listed(self, resource: Resource[T], version: str) -> Listing[T]:
-        items: builtins.list[T] = []
-        objects = Objects(resource.type)
+        reading = Reading(resource.type, ITEM_LIMIT)
         query = [("resourceVersion", version)] if version else []
         while True:
             call = Call("GET", narrowed(resource, (("limit", str(PAGE)), *query)))
             async with self._transport.stream(call, TIMEOUT) as connection:
-                meta = await read_page(connection, objects, items, timeout=LIST_TIMEOUT, clock=self._clock)
-            if not meta.continue_ or len(items) > ITEM_LIMIT:
+                meta = await read_page(connection, reading, timeout=LIST_TIMEOUT, clock=self._clock)
+            if not meta.continue_:
                 break
             query = [("continue", meta.continue_)]
-        skipped = objects.skipped + max(0, len(items) - ITEM_LIMIT)
-        self.skipped += skipped
-        return Listing(items[:ITEM_LIMIT], meta.resource_version, skipped)
+        listing = reading.listing(meta.resource_version)
+        self.skipped += listing.skipped
+        return listing

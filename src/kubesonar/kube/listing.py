@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from contextlib import aclosing
 from typing import Generic
 
@@ -26,16 +28,37 @@ class Listing(msgspec.Struct, Generic[T], frozen=True):
     skipped: int = 0
 
 
-async def read_page(
-    connection: HttpConnection, objects: Objects[T], items: list[T], *, timeout: float, clock: Clock
-) -> ListMeta:
-    """Appends one page's objects to `items`. Raises ApiError."""
-    page = Page(objects)
+class Reading(Generic[T]):
+    """A list that is being read: at most `limit` of its objects are kept, the rest counts as skipped."""
+
+    def __init__(self, kind: type[T], limit: int) -> None:
+        self.items: list[T] = []
+        self.skipped = 0
+        self.objects = Objects(kind)
+        self._limit = limit
+
+    def take(self, items: Iterable[T]) -> None:
+        """More objects."""
+        for item in items:
+            if len(self.items) < self._limit:
+                self.items.append(item)
+            else:
+                self.skipped += 1
+
+    def listing(self, version: str) -> Listing[T]:
+        """What came of it."""
+        return Listing(self.items, version, self.skipped + self.objects.skipped)
+
+
+async def read_page(connection: HttpConnection, reading: Reading[T], *, timeout: float, clock: Clock) -> ListMeta:
+    """Reads one page. Others run in between, however fast it comes in. Raises ApiError."""
+    page = Page(reading.objects)
     try:
         with Deadline(timeout, clock) as deadline:
             async with aclosing(connection.chunks(SILENCE)) as chunks:
                 async for data in chunks:
-                    items.extend(page.feed(data))
+                    reading.take(page.feed(data))
+                    await asyncio.sleep(0)
                     if deadline.over:
                         raise deadline.passed("reading a list")
         last, meta = page.end()
@@ -43,5 +66,5 @@ async def read_page(
         raise ApiError(0, "wrong_answer", str(error)) from None
     except Failed as failed:
         raise unanswered(failed) from None
-    items.extend(last)
+    reading.take(last)
     return meta

@@ -39,12 +39,12 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Transport:
-    """Asks one API server. Every failure is an ApiError."""
+    """Asks one API server, whose name, if it has one, a `resolver` looks up. Every failure is an ApiError."""
 
-    def __init__(self, credentials: Credentials, clock: Clock) -> None:
+    def __init__(self, credentials: Credentials, clock: Clock, resolver: Resolver | None = None) -> None:
         self._credentials = credentials
         self._clock = clock
-        self._resolver = Resolver()
+        self._resolver = resolver or Resolver()
         self._idle: list[tuple[float, HttpConnection]] = []
         self._context: ssl.SSLContext | None = None
         self._turn = 0
@@ -73,9 +73,9 @@ class Transport:
         async def begin(access: Access) -> Response:
             for connection in opened:
                 connection.close()
-            opened[:] = [await self._connection(access, deadline)]
-            response = await opened[0].open(self._request(call, access), deadline)
-            self._judge(response)
+            request = self._request(call, access)
+            connection, response = await self._connect(access, deadline, lambda it: it.open(request, deadline))
+            opened[:] = [connection]
             return response
 
         try:
@@ -126,9 +126,14 @@ class Transport:
         return True
 
     async def _exchange(self, call: Call, access: Access, deadline: Deadline, limit: int) -> Response:
-        connection = self._take(access.context) or await self._connection(access, deadline, keep=True)
-        response = await connection.request(self._request(call, access), deadline, Limits(body=limit))
-        self._judge(response)
+        request, limits = self._request(call, access), Limits(body=limit)
+        connection = self._take(access.context)
+        if connection is not None:
+            response = await connection.request(request, deadline, limits)
+        else:
+            connection, response = await self._connect(
+                access, deadline, lambda it: it.request(request, deadline, limits)
+            )
         if response.complete and len(self._idle) < _IDLE_CONNECTIONS and access.context is self._context:
             self._idle.append((self._clock.mono(), connection))
         else:
@@ -147,17 +152,23 @@ class Transport:
         self._idle = kept
         return self._idle.pop()[1] if self._idle else None
 
-    async def _connection(self, access: Access, deadline: Deadline, keep: bool = False) -> HttpConnection:
-        server = self._credentials.server
+    async def _connect(
+        self, access: Access, deadline: Deadline, ask: Callable[[HttpConnection], Awaitable[Response]]
+    ) -> tuple[HttpConnection, Response]:
+        """Asks on a new connection: at each of the server's addresses in turn until one lets us in, and from then on
+        there first."""
+        server, name = self._credentials.server, self._credentials.server_name
         addresses = await self._resolver.resolve(server.host, 0, deadline)
-        address = addresses[self._turn % len(addresses)]
-        name = self._credentials.server_name
-        return HttpConnection(address, server.port, context=access.context, server_name=name, keep=keep)
-
-    def _judge(self, response: Response) -> None:
-        """A server that does not answer at one of its addresses is asked at the next one from then on."""
-        if response.fault is not None:
+        for left in range(len(addresses) - 1, -1, -1):
+            address = addresses[self._turn % len(addresses)]
+            connection = HttpConnection(address, server.port, context=access.context, server_name=name, keep=True)
+            response = await ask(connection)
+            if response.fault is None:
+                break
             self._turn += 1
+            if response.phases or deadline.over or not left:
+                break
+        return connection, response
 
     def _request(self, call: Call, access: Access) -> Request:
         server = self._credentials.server
