@@ -171,6 +171,25 @@ def test_an_api_server_that_is_away_at_the_start_gives_an_empty_stale_roster_and
         run(scenario(api))
 
 
+def test_a_list_of_nodes_that_is_out_of_date_takes_no_node_for_gone_that_it_never_knew(tmp_path: Path) -> None:
+    async def scenario(api: ApiServer) -> None:
+        async with following(api, tmp_path) as rosters:
+            await rosters.become(agents(3))
+            api.delete("nodes", "node-0")
+            await rosters.become(agents(3, agent_0=State.DELETED))
+            api.fail(500, times=10_000, resource="nodes")
+            api.tear()
+            await until(lambda: rosters.last.stale)
+            api.put("pods", shapes.pod("agent-new", node="node-new", ips=("10.0.7.7",)))
+            await until(lambda: "agent-new" in rosters.states)
+            assert rosters.states == agents(3, agent_0=State.DELETED, agent_new=SERVING)
+            assert rosters.last.stale.startswith("nodes: 500")
+
+    with ApiServer() as api:
+        cluster(api)
+        run(scenario(api))
+
+
 def test_a_history_that_was_compacted_loses_nothing(tmp_path: Path) -> None:
     async def scenario(api: ApiServer) -> None:
         async with following(api, tmp_path) as rosters:

@@ -7,7 +7,7 @@ not ready by its own fault is not excused for longer than starting takes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import msgspec
@@ -42,14 +42,17 @@ class Expectation(msgspec.Struct, frozen=True):
     due: float | None = None
 
 
-def expectation(pod: Pod, nodes: Mapping[str, Node] | None, now: float, starting: float) -> Expectation:
+def expectation(
+    pod: Pod, nodes: Mapping[str, Node] | None, now: float, starting: float, doubtful: Collection[str] = ()
+) -> Expectation:
     """What is expected at `now` (Unix seconds) of the member that this pod is. `nodes` is None where they may not be
-    read; `starting` is how long a pod may take to become ready, after its creation or its node's return (s)."""
+    read, `doubtful` are names of nodes whose absence from them proves nothing; `starting` is how long a pod may take to
+    become ready, after its creation or its node's return (s)."""
     name = pod.spec.node_name
     node = nodes.get(name) if nodes is not None else None
     ready_by = max(_since(pod.metadata.creation_timestamp), _returned(node)) + starting
     young = now < ready_by and not _is_ready(pod)
-    if nodes is not None and node is None and not young:
+    if nodes is not None and node is None and not young and name not in doubtful:
         return Expectation(State.DELETED, f"node {name} is gone")
     if pod.metadata.deletion_timestamp is not None:
         return _going(pod, node)

@@ -46,6 +46,7 @@ class Picture:
         self._clock = clock
         self._departed = Departed(options.linger)
         self._members: tuple[Member, ...] = ()
+        self._known_nodes: set[str] = set()
         self._odd: frozenset[str] = frozenset()
         self._changes = Changes(_LOG)
 
@@ -66,12 +67,25 @@ class Picture:
     def _look(self, pods: Copy, nodes: Copy) -> float | None:
         wall, mono = self._clock.wall(), self._clock.mono()
         known = nodes.items if nodes.synced else None
-        placed = place(pods.items.values(), known, wall, starting=self._starting, port=self._port)
+        placed = place(
+            pods.items.values(),
+            known,
+            wall,
+            starting=self._starting,
+            port=self._port,
+            doubtful=self._doubtful(pods, nodes),
+        )
         self._note(placed)
         self._members = self._departed.step(mono, placed.members, placed.over)
         waits = [placed.due - wall] if placed.due is not None else []
         waits += [self._departed.due - mono] if self._departed.due is not None else []
         return max(0.0, min(waits)) if waits else None
+
+    def _doubtful(self, pods: Copy, nodes: Copy) -> frozenset[str]:
+        """Nodes of pods that a list of nodes which is out of date cannot know yet: those it has never known."""
+        used = {pod.spec.node_name for pod in pods.items.values()}
+        self._known_nodes = (self._known_nodes | nodes.items.keys()) & used
+        return frozenset(used - self._known_nodes) if nodes.trouble else frozenset()
 
     def _note(self, placed: Placed) -> None:
         """Logs, once, which pods cannot be members and why."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -29,13 +29,19 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 def place(
-    pods: Iterable[Pod], nodes: Mapping[str, Node] | None, now: float, *, starting: float, port: int = 0
+    pods: Iterable[Pod],
+    nodes: Mapping[str, Node] | None,
+    now: float,
+    *,
+    starting: float,
+    port: int = 0,
+    doubtful: Collection[str] = (),
 ) -> Placed:
     """The members that these pods are at `now` (Unix seconds).
 
-    `nodes` is None where they may not be read: zones and the states of nodes are then unknown. `starting` is how long
-    a pod may take to become ready (s). `port` is taken where the port's label is missing (0: then it is no member).
-    A pod that no node was found for yet is left out.
+    `nodes` is None where they may not be read: zones and the states of nodes are then unknown; `doubtful` are names of
+    nodes whose absence from them proves nothing. `starting` is how long a pod may take to become ready (s). `port` is
+    taken where the port's label is missing (0: then it is no member). A pod that no node was found for yet is left out.
     """
     found: list[tuple[Pod, Member, Expectation]] = []
     over: dict[str, str] = {}
@@ -47,7 +53,7 @@ def place(
         elif fault := _fault(pod, port):
             odd[name] = fault
         elif node:
-            expected = expectation(pod, nodes, now, starting)
+            expected = expectation(pod, nodes, now, starting, doubtful)
             found.append((pod, _member(pod, nodes, expected, port), expected))
     dues = [expected.due for _, _, expected in found if expected.due is not None]
     return Placed(tuple(_apart(found)), min(dues, default=None), over, odd)

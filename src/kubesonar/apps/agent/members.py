@@ -81,6 +81,8 @@ class Members:
             self._stale_since = None
         elif self._stale_since is None:
             self._stale_since = self._clock.mono()
+        if roster.lacks and roster.lacks != self._roster.lacks:
+            _LOG.warning("the roster does not tell everything", extra={"reason": roster.lacks})
         self._roster = roster
         self._changed(roster)
 
