@@ -1,0 +1,46 @@
+"""Agents that know each other by addresses only, from a real DNS server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.apps.agents import FAST, RunningAgent, free_port, until
+from tests.discovery.nameserver import NAME, needs_unbound, resolving, serving
+
+
+def agent(folder: Path, address: str, port: int) -> RunningAgent:
+    """As on a node: every agent on the same port of its own address; the test asks it on one of its own."""
+    asked = free_port()
+    tree: dict[str, Any] = {
+        "member": {"name": f"agent-at-{address}", "addresses": address, "port": port, "bind": [address]},
+        "roster": {"source": "dns", "dns": {"name": NAME, "poll": 0.2}},
+        "plan": {"families": [4], **FAST},
+        "api": {"listen": [{"address": f"127.0.0.1:{asked}"}]},
+        "shutdown": {"grace": 0.2},
+    }
+    running = RunningAgent(folder, address, **tree)
+    running.port = asked
+    return running
+
+
+@needs_unbound
+def test_an_agent_goes_by_its_address_and_both_ends_of_a_train_are_joined() -> None:
+    def body(folder: Path) -> None:
+        port = free_port()
+        one, two = "127.0.0.11", "127.0.0.12"
+        with serving(folder, [one, two]), agent(folder, one, port) as first, agent(folder, two, port) as second:
+            until(lambda: first.snapshot().member.name == one and second.snapshot().member.name == two)
+            until(lambda: {edge.latest.check.target for edge in first.snapshot().edges} >= {two})
+            recorded = until(
+                lambda: [
+                    edge
+                    for edge in second.snapshot().edges
+                    if edge.latest.side == "responder" and edge.latest.check.target == one
+                ]
+            )
+            assert recorded[0].latest.source == two
+            assert b'kubesonar_roster_age_seconds{source="dns"} 0' in first.get("/metrics")[1]
+            assert b"members come from DNS" in first.get("/readyz")[1]
+
+    resolving(body)
