@@ -23,7 +23,7 @@ def checks(neighbours: int) -> list[Check]:
         (Kind.HTTP, "http://10.0.0.1/", 300.0, 0.4),
         (Kind.DNS, "a.b A udp", 10.0, 3.0),
         (Kind.DNS, "a.b A tcp", 10.0, 12.0),
-        (Kind.ICMP, "", 5.0, 7.0),
+        (Kind.ICMP, "", 5.0, 1.5),
     ],
 )
 def test_what_one_check_keeps(kind: Kind, request_: str, period: float, kept: float) -> None:

@@ -48,7 +48,9 @@ class Hour:
         return self.now
 
 
-def look(folder: Path, hands: Hands, full: float, moments: tuple[float, ...]) -> list[Observation]:
+def look(
+    folder: Path, hands: Hands, full: float, moments: tuple[float, ...], ids: tuple[str, ...] = ("api",)
+) -> list[Observation]:
     authority = Authority(folder)
     clock = Hour()
 
@@ -63,7 +65,7 @@ def look(folder: Path, hands: Hands, full: float, moments: tuple[float, ...]) ->
             seen = []
             for moment in moments:
                 clock.now = 100.0 + moment
-                seen.append(await probe(check))
+                seen += [await probe(msgspec.structs.replace(check, id=name)) for name in ids]
             probe.close()
             return seen
 
@@ -88,3 +90,9 @@ def test_after_an_answer_that_is_none_the_next_handshake_is_full(tmp_path: Path)
     seen = look(tmp_path, hands, 60.0, (0, 1, 2))
     assert [one.fault for one in seen] == [None, Fault.WRONG_ANSWER, None]
     assert hands.resumed == [False, True, False]
+
+
+def test_another_check_of_the_same_server_resumes_nothing(tmp_path: Path) -> None:
+    hands = Hands()
+    look(tmp_path, hands, 60.0, (0, 1), ids=("api", "other"))
+    assert hands.resumed == [False, False, True, False]

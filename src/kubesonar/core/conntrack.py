@@ -20,6 +20,9 @@ SINGLE = 30.0
 _MTU = 3.0
 """The two source ports of MTU checks, and the one that was replaced last."""
 
+_IDENTIFIER = 60.0
+"""An identifier of echoes is used for so long (s): one entry towards each address (net/icmp.py)."""
+
 _MEMBERS = frozenset({Path.POD, Path.HOST})
 
 
@@ -33,7 +36,7 @@ def entries(check: Check, ports: int, rebind: float, names: int = 1) -> float:
         case Kind.MTU:
             return _MTU
         case Kind.ICMP:
-            return 1 + SINGLE / check.period
+            return 1 + SINGLE / _IDENTIFIER
         case Kind.DNS if not check.request.endswith(" tcp"):
             return SINGLE / check.period
         case _:

@@ -32,15 +32,15 @@ class Connections:
         self._idle: dict[Peer, HttpConnection] = {}
         self._sessions: dict[Peer, tuple[ssl.SSLSession, float]] = {}
 
-    def take(self, peer: Peer) -> HttpConnection:
-        """One to this peer, which stays open until it is given back."""
+    def take(self, peer: Peer, resume: bool) -> HttpConnection:
+        """One to this peer, which stays open until it is given back; a new one may `resume` a TLS session."""
         return self._idle.pop(peer, None) or HttpConnection(
             peer.address,
             peer.port,
             context=peer.context,
             server_name=peer.name,
             keep=True,
-            session=self._session(peer),
+            session=self._session(peer) if resume else None,
         )
 
     def give(self, peer: Peer, connection: HttpConnection, resumable: float) -> None:

@@ -100,7 +100,7 @@ class HttpProbe:
 
     async def _ask(self, check: Check, peer: Peer, asked: Plan, deadline: Deadline) -> Outcome:
         terms = self._terms.get(check.id, NONE)
-        connection = self._connections.take(peer)
+        connection = self._connections.take(peer, terms.full > 0)
         answered = False
         try:
             response = await connection.request(asked.request, deadline, self._limits)
