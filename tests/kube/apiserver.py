@@ -9,8 +9,8 @@
         client = Client(in_cluster(environ, str(tmp_path)))
 
 It serves pods, nodes, services, endpoints, endpointslices, leases, namespaces, events, configmaps, secrets, daemonsets:
-get, list (limit and continue, label and field selectors), watch (bookmarks, timeoutSeconds), create, update (409 on a stale
-resourceVersion), patch (merge), delete; /version, /healthz, /livez, /readyz without a token. What to break:
+get, list (limit and continue, label and field selectors), watch (bookmarks, timeoutSeconds), create, update (409 on a
+stale resourceVersion), patch (merge), delete; /version, /healthz, /livez, /readyz without a token. What to break:
 
     api.refuse("watch", "nodes") / api.allow(…)         403; "*" for every verb
     api.fail(429, times=2, retry_after=1, verb="list")  the next requests that fit

@@ -327,6 +327,29 @@ def test_an_expired_version_is_410(tmp_path: Path, at_once: bool) -> None:
         assert (error.status, error.reason) == (410, "Expired")
 
 
+def test_a_list_and_its_watch_share_a_connection(tmp_path: Path) -> None:
+    with ApiServer() as api:
+        _with_client(api, tmp_path, lambda client: _events(client, 1))
+        assert api.handshakes == 1
+
+
+def test_a_line_without_an_end_ends_a_watch(tmp_path: Path) -> None:
+    async def work(client: Client) -> None:
+        async for _ in client.watch(PODS, "100"):
+            api.say(b"x" * (5 << 20))
+
+    with ApiServer() as api:
+        error = _error(api, tmp_path, work)
+        assert (error.status, error.reason, error.message) == (0, "wrong_answer", "a line of more than 4194304 bytes")
+
+
+def test_an_object_without_an_end_is_not_read(tmp_path: Path) -> None:
+    with ApiServer() as api:
+        api.put("pods", shapes.pod("a", bulk=5 << 20))
+        error = _error(api, tmp_path, lambda client: client.get(f"{PATH}/a", Pod))
+        assert (error.reason, error.message) == ("TooLarge", "an answer of more than 4194304 bytes")
+
+
 def test_silence_ends_a_watch(tmp_path: Path) -> None:
     async def work(client: Client) -> None:
         async for _ in client.watch(PODS, "100", silence=0.2):
