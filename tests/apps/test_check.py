@@ -51,6 +51,23 @@ def test_who_cannot_be_read_makes_it_exit_code_2(capsys: pytest.CaptureFixture[s
     assert "cannot tell: no agent could be read" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", ["check", "map --once", "check --json", "check --help"])
+def test_a_reader_that_goes_away_is_no_verdict(tmp_path: Path, command: str) -> None:
+    """`kubesonar check | head -1` under pipefail: exit code 1 would say "bad" of a healthy network."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with on_sockets(tmp_path, answers(Mesh())):
+        done = subprocess.run(
+            [sys.executable, "-m", "kubesonar", *command.split(), str(tmp_path)],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=30,
+        )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_json_has_the_documented_fields(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with on_sockets(tmp_path, answers(Mesh().cut("node-3"))):
         assert check.main([str(tmp_path), "--json"]) == 1

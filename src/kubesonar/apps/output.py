@@ -22,15 +22,22 @@ class Color(StrEnum):
     NEVER = "never"
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leaves it to `cli.main` that the reader went away: Rich would end with 1, which says "bad" of the network.
+        Called while the BrokenPipeError is being handled."""
+        raise
+
+
 def console(color: Color = Color.AUTO) -> Console:
     """Standard output. What its encoding does not know becomes "?", where the locale is none of today."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     if color is Color.NEVER:
-        return Console(color_system=None, highlight=False)
+        return _Console(color_system=None, highlight=False)
     if color is Color.ALWAYS:
-        return Console(color_system="standard" if not sys.stdout.isatty() else "auto", no_color=False, highlight=False)
-    return Console(highlight=False)
+        return _Console(color_system="standard" if not sys.stdout.isatty() else "auto", no_color=False, highlight=False)
+    return _Console(highlight=False)
 
 
 def show(to: Console, what: RenderableType) -> None:
