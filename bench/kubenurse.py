@@ -189,9 +189,9 @@ is asked by as many neighbours, by a kubelet and by Prometheus.
 FOOT = """
 The Go original: 33 MiB RSS and 0.38 % of a core for 6 checks per 5 s.
 
-Start-up, medians of {starts}: the first connection is taken after {serves:.2f} s and {cpu:.2f} s of CPU ({limited:.0f} s
-under a CPU limit of 30m); the first probe leaves after {probes:.2f} s, one interval of 5 s included, and {later:.2f} s of
-CPU.
+Start-up, medians of {starts}: the first connection is taken after {serves:.2f} s and {cpu:.2f} s of CPU
+({limited:.0f} s under a CPU limit of 30m); the first probe leaves after {probes:.2f} s, one interval of 5 s included,
+and {later:.2f} s of CPU.
 """
 
 
