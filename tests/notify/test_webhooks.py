@@ -3,14 +3,18 @@
 import asyncio
 import json
 import logging
+from random import Random
 
 import pytest
 
 from kubesonar.core.delivery import DeliveryOptions, Figures
 from kubesonar.model import Condition, Notice
+from kubesonar.net.clock import SystemClock
 from kubesonar.notify import Everybody, Notifier
 from kubesonar.notify.log import LogNotifier
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
+from kubesonar.notify.webhooks import Webhooks
+from kubesonar.runtime.supervise import Crew
 from tests.net.servers import serving, silent
 from tests.notify.receivers import FAST, Receiver, notice, options, run, sentences, status, telling, until
 
@@ -158,3 +162,55 @@ def test_everybody_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
     assert (dead.levelname, dead.getMessage()) == ("WARNING", "node-1-pod is dead (1)")
     assert dead.__dict__["evidence"] == "silent to 3 members in 3 zones"
     assert back.levelname == "INFO"
+
+
+def test_what_is_not_yet_delivered_may_have_some_time_at_the_end() -> None:
+    async def scenario() -> int:
+        receiver = Receiver()
+        receiver.delay = 0.1
+        async with receiver.serve(), telling(options(receiver.url)) as webhooks:
+            for number in range(3):
+                await webhooks.tell(notice(number))
+            await webhooks.stop(grace=20)
+            assert webhooks.figures()[0].delivered == 3
+        return len(receiver.requests)
+
+    assert run(scenario()) == 3
+
+
+def test_when_no_receiver_waits_any_more_is_said() -> None:
+    async def scenario() -> list[str]:
+        done: list[str] = []
+        receiver = Receiver(lambda request: status(422) if request.id == notice(2).id else status(200))
+        async with receiver.serve():
+            own = options(receiver.url, only=(Condition.DEAD,))
+            crew = Crew()
+            webhooks = Webhooks(own, {}, crew, SystemClock(), Random(0), done.append)
+            await webhooks.start()
+            for told in (notice(1), notice(2), notice(3, what=Condition.BACK)):
+                await webhooks.tell(told)
+            await until(lambda: len(done) == 3)
+            await webhooks.stop()
+            await crew.stop()
+        return done
+
+    assert sorted(run(scenario())) == sorted([notice(1).id, notice(2).id, notice(3, what=Condition.BACK).id])
+
+
+def test_it_is_said_when_no_receiver_waits_for_a_notice_any_more() -> None:
+    async def scenario() -> list[str]:
+        done: list[str] = []
+        receiver = Receiver()
+        async with receiver.serve():
+            crew = Crew()
+            webhooks = Webhooks(options(receiver.url), {}, crew, SystemClock(), Random(0), done.append)
+            await webhooks.start()
+            try:
+                await webhooks.tell(notice(1))
+                await until(lambda: done == [notice(1).id])
+            finally:
+                await webhooks.stop()
+                await crew.stop()
+        return done
+
+    assert run(scenario()) == [notice(1).id]

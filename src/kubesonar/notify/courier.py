@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kubesonar.core.delivery import Action, Delivery, DeliveryOptions, Event, Figures, Send, Told, Tried
@@ -25,18 +27,29 @@ _LOG = logging.getLogger("kubesonar.notify")
 
 
 class Courier:
-    """Drives the deliveries of one receiver, from its creation (on the running loop) to `stop`."""
+    """Drives the deliveries of one receiver, from its creation (on the running loop) to `stop`. `done` is called with
+    the id of each notice that this receiver has taken or will never take."""
 
     def __init__(
-        self, own: Configured, outbox: Outbox, options: DeliveryOptions, crew: Crew, clock: Clock, dice: Random
+        self,
+        own: Configured,
+        outbox: Outbox,
+        options: DeliveryOptions,
+        crew: Crew,
+        clock: Clock,
+        dice: Random,
+        done: Callable[[str], None],
     ) -> None:
         self.name = own.receiver.name
         self._own = own
         self._outbox = outbox
         self._crew = crew
         self._clock = clock
+        self._done = done
         self._webhook = Webhook(own.receiver, clock)
         self._entries: dict[int, Entry] = {}
+        self.idle = asyncio.Event()
+        self.idle.set()
         self._delivered = 0
         self._failed = 0
         self._dropped: Counter[str] = Counter()
@@ -45,10 +58,14 @@ class Courier:
         machine = Delivery(options, dice)
         self._drive: Drive[Event, Action] = Drive(machine, clock, self._act, lambda _: None)
 
+    def waits(self, id: str) -> bool:
+        """Whether the notice of that id is still to be delivered."""
+        return any(entry.id == id for entry in self._entries.values())
+
     def offer(self, notice: Notice) -> None:
         """Takes a notice over, where this receiver is told of such and does not wait for this one already."""
         only = self._own.options.only
-        if (only and notice.what not in only) or any(entry.id == notice.id for entry in self._entries.values()):
+        if (only and notice.what not in only) or self.waits(notice.id):
             return
         body = self._own.format(notice)
         if body is not None:
@@ -57,6 +74,7 @@ class Courier:
     def deliver(self, entry: Entry) -> None:
         """Begins to deliver an entry of the outbox."""
         self._entries[entry.seq] = entry
+        self.idle.clear()
         age = max(0.0, self._clock.wall() - entry.told)
         self._drive.tell(Told(entry.seq, entry.subject, self._clock.mono() - age))
 
@@ -80,11 +98,14 @@ class Courier:
             return
         entry = self._entries.pop(action.seq)
         self._outbox.remove(action.seq)
-        if not action.dropped:
+        if action.dropped:
+            self._dropped[action.dropped] += 1
+            _LOG.error("webhook %s: notice %s was dropped: %s", self.name, entry.id, action.dropped)
+        else:
             self._delivered += 1
-            return
-        self._dropped[action.dropped] += 1
-        _LOG.error("webhook %s: notice %s was dropped: %s", self.name, entry.id, action.dropped)
+        self._done(entry.id)
+        if not self._entries:
+            self.idle.set()
 
     async def _try(self, entry: Entry) -> None:
         outcome = Outcome(detail="the try was broken off")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kubesonar.core.delivery import Figures
@@ -26,16 +30,24 @@ _LOG = logging.getLogger("kubesonar.notify")
 class Webhooks:
     """Delivers each notice to each receiver at least once, notices of one subject in order. Raises ConfigError.
 
-    `formats` are those that a receiver's option may name besides native and alertmanager."""
+    `formats` are those that a receiver's option may name besides native and alertmanager; `done` is called with the id
+    of each notice once no receiver waits for it any more."""
 
     def __init__(
-        self, options: NotifyOptions, formats: Mapping[str, Format], crew: Crew, clock: Clock, dice: Random
+        self,
+        options: NotifyOptions,
+        formats: Mapping[str, Format],
+        crew: Crew,
+        clock: Clock,
+        dice: Random,
+        done: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._options = options
         self._configured = configured(options, formats)
         self._crew = crew
         self._clock = clock
         self._dice = dice
+        self._done = done
         self._couriers: dict[str, Courier] = {}
         limit = options.delivery.pending * max(1, len(self._configured))
         self._outbox = Outbox(options.directory, limit, clock, self._found)
@@ -44,7 +56,7 @@ class Webhooks:
         """Takes up what a process before left in the outbox."""
         for own in self._configured:
             self._couriers[own.receiver.name] = Courier(
-                own, self._outbox, self._options.delivery, self._crew, self._clock, self._dice
+                own, self._outbox, self._options.delivery, self._crew, self._clock, self._dice, self._settled
             )
         await self._outbox.open()
         self._crew.keep("outbox", self._outbox.run)
@@ -54,6 +66,7 @@ class Webhooks:
         disk that works. The first try does not wait for that."""
         for courier in self._couriers.values():
             courier.offer(notice)
+        self._settled(notice.id)
         await self._outbox.settled()
 
     @property
@@ -65,12 +78,25 @@ class Webhooks:
         """How it goes with each receiver."""
         return [courier.figures() for courier in self._couriers.values()]
 
-    async def stop(self) -> None:
-        """Begins no further try and closes the outbox. To be called before the crew is stopped, which breaks off the
-        tries that are under way: they are made again after the next start."""
+    async def stop(self, grace: float = 0.0) -> None:
+        """Waits at most `grace` seconds for what is not yet delivered, begins no further try and closes the outbox. To
+        be called before the crew is stopped, which breaks off the tries under way: they are made again after the next
+        start."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                for courier in self._couriers.values():
+                    await courier.idle.wait()
         for courier in self._couriers.values():
             courier.stop()
         await self._outbox.close()
+
+    def _settled(self, id: str) -> None:
+        if not any(courier.waits(id) for courier in self._couriers.values()):
+            self._done(id)
+
+    def _settled(self, id: str) -> None:
+        if not any(entry.id == id for entry in self._outbox.entries.values()):
+            self._done(id)
 
     def _found(self, entries: list[Entry]) -> None:
         strangers = 0
