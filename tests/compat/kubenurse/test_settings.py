@@ -62,6 +62,7 @@ def test_kn11_extra_checks_are_cut_at_the_first_colon() -> None:
         ("KUBENURSE_HISTOGRAM_BUCKETS", "1,1", "rising numbers"),
         ("KUBENURSE_HISTOGRAM_BUCKETS", "a", "rising numbers"),
         ("KUBENURSE_LISTEN", "8080", "HOST:PORT"),
+        ("KUBENURSE_LISTEN", ":8080,", "HOST:PORT"),
         ("KUBENURSE_ALIVE", "always", "last or access"),
     ],
 )

@@ -76,7 +76,7 @@ class Room:
                 self._discovery = Discovery(settings, usable, self._name)
                 self._discovery.start(crew)
             crew.keep("rounds", rounds.run)
-            _LOG.info("serving", extra={"pod": self._name, "listen": settings.listen})
+            _LOG.info("serving", extra={"pod": self._name, "listen": ",".join(settings.listen)})
             await leave.wait()
             self._leaving = True
             await crew.stop()
@@ -115,15 +115,15 @@ def _authorities(settings: Settings) -> tuple[str, ...]:
 
 
 def _listeners(settings: Settings) -> list[ListenOptions]:
-    plain = ListenOptions(address=settings.listen)
+    plain = [ListenOptions(address=address) for address in settings.listen]
     if not settings.use_tls:
-        return [plain]
+        return plain
     pair = {"certificate_file": settings.cert_file, "key_file": settings.cert_key}
-    return [plain, ListenOptions(address=settings.listen_tls, **pair)]
+    return [*plain, *(ListenOptions(address=address, **pair) for address in settings.listen_tls)]
 
 
 def _neighbour_port(settings: Settings) -> int:
     """Neighbours listen where we do."""
-    address, usual = (settings.listen_tls, _TLS_PORT) if settings.use_tls else (settings.listen, _PORT)
-    port = address.rpartition(":")[2]
-    return int(port) if port.isdigit() and not address.startswith("unix:") else usual
+    addresses, usual = (settings.listen_tls, _TLS_PORT) if settings.use_tls else (settings.listen, _PORT)
+    ports = (address.rpartition(":")[2] for address in addresses if not address.startswith("unix:"))
+    return int(next(ports, usual))

@@ -52,8 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_host: str = ""
     api_port: str = "443"
     api_dns: str = "kubernetes.default.svc.cluster.local"
-    listen: str = ":8080"
-    listen_tls: str = ":8443"
+    listen: tuple[str, ...] = (":8080",)
+    listen_tls: tuple[str, ...] = (":8443",)
     alive: str = "last"
     alive_always_200: bool = False
     allow_forwarded: bool = False
@@ -109,8 +109,8 @@ _OF_THE_CLUSTER = (
 )
 
 _OURS = (
-    Variable("KUBENURSE_LISTEN", "listen", values.listen_address, "where HTTP is served; neighbours use its port too"),
-    Variable("KUBENURSE_LISTEN_TLS", "listen_tls", values.listen_address, "where HTTPS is served, likewise"),
+    Variable("KUBENURSE_LISTEN", "listen", values.listen_addresses, "where HTTP is served: HOST:PORT, unix:PATH"),
+    Variable("KUBENURSE_LISTEN_TLS", "listen_tls", values.listen_addresses, "where HTTPS is served, likewise"),
     Variable("KUBENURSE_ALIVE", "alive", values.one_of("last", "access"), "/alive shows the last round, or runs one"),
     Variable("KUBENURSE_ALIVE_ALWAYS_200", "alive_always_200", values.exactly_true, "true: /alive fails never"),
     Variable("KUBENURSE_ALLOW_FORWARDED", "allow_forwarded", values.exactly_true, "true: serve proxied requests all"),

@@ -86,11 +86,13 @@ def extra_checks(given: str) -> tuple[Extra, ...]:
     return checks
 
 
-def listen_address(given: str) -> str:
-    """Raises ValueError."""
-    if not given.startswith("unix:"):
-        parse_address(given)
-    return given
+def listen_addresses(given: str) -> tuple[str, ...]:
+    """HOST:PORT or unix:PATH, several joined with commas. Raises ConfigError."""
+    addresses = tuple(given.split(","))
+    for address in addresses:
+        if not address.startswith("unix:"):
+            parse_address(address)
+    return addresses
 
 
 def one_of(*words: str) -> Callable[[str], str]:
