@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
