@@ -62,9 +62,11 @@ class Wire(Protocol):
 
 
 class Stream:
-    """One connection, from `connect` to `close` or `abort`; see `Wire`. Not to be connected twice."""
+    """One connection, from `connect` to `close` or `abort`; see `Wire`. Not to be connected twice. `source` is the
+    address that it comes from, where that is not the kernel's to choose."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: str = "") -> None:
+        self._source = source
         self.kernel: Kernel | None = None
         self.source_port = 0
         self._sock: socket.socket | None = None
@@ -79,6 +81,8 @@ class Stream:
         try:
             self._watch = Watch.of(deadline.loop)
             sock = self._sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            if self._source:
+                sock.bind((self._source, 0))
             number = sock.connect_ex(where)
             self._watched = self._watch.add(sock.fileno())
         except OSError as error:

@@ -48,6 +48,7 @@ class Courier:
         self._done = done
         self._webhook = Webhook(own.receiver, clock)
         self._entries: dict[int, Entry] = {}
+        self._ids: set[str] = set()
         self.idle = asyncio.Event()
         self.idle.set()
         self._delivered = 0
@@ -60,7 +61,7 @@ class Courier:
 
     def waits(self, id: str) -> bool:
         """Whether the notice of that id is still to be delivered."""
-        return any(entry.id == id for entry in self._entries.values())
+        return id in self._ids
 
     def offer(self, notice: Notice) -> None:
         """Takes a notice over, where this receiver is told of such and does not wait for this one already."""
@@ -74,6 +75,7 @@ class Courier:
     def deliver(self, entry: Entry) -> None:
         """Begins to deliver an entry of the outbox."""
         self._entries[entry.seq] = entry
+        self._ids.add(entry.id)
         self.idle.clear()
         age = max(0.0, self._clock.wall() - entry.told)
         self._drive.tell(Told(entry.seq, entry.subject, self._clock.mono() - age))
@@ -97,6 +99,7 @@ class Courier:
             self._crew.once(f"webhook {self.name}", self._try(self._entries[action.seq]))
             return
         entry = self._entries.pop(action.seq)
+        self._ids.discard(entry.id)
         self._outbox.remove(action.seq)
         if action.dropped:
             self._dropped[action.dropped] += 1
