@@ -31,6 +31,10 @@ PATIENCE = 4.0
 OLD = 60.0
 """A member that was announced so long ago (s) no longer counts among those that look dead at once."""
 
+FRESH = 6.0
+"""A claim that nobody has repeated for so long (s) is no longer made: its receipt comes when it is announced, and until
+then it is repeated."""
+
 EXCUSED = 60.0
 """How long the silence of a member that took its leave is no death (s)."""
 
@@ -51,11 +55,11 @@ class AnnouncingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
 
 class _Pending:
-    __slots__ = ("claim", "first", "sources")
+    __slots__ = ("claim", "first", "last", "sources")
 
     def __init__(self, claim: Claim, first: float) -> None:
         self.claim = claim
-        self.first = first
+        self.first = self.last = first
         self.sources: list[str] = []
 
 
@@ -99,9 +103,9 @@ class Announcing(Timed):
     def hold(self, office: Office | None) -> None:
         """The office that this member holds, None when it holds it no more."""
         self._office = office
-        if office is None:
-            self._pending.clear()
-            self._doubted = False
+        self._pending.clear()
+        self._done.clear()
+        self._doubted = False
 
     @property
     def conditions(self) -> dict[str, Condition]:
@@ -126,24 +130,24 @@ class Announcing(Timed):
 
     def _claim(self, now: float, source: str, claim: Claim) -> None:
         done = self._done.get(claim.member)
-        if done is not None and _same(done.claim, claim):
+        if done is not None and _known(done.claim, claim):
             done.told = done.told or claim.told
             self._note(source, claim, done.told)
             return
         if claim.what is not Condition.BACK and self._unlikely(now, claim):
             return
-        if claim.told or (claim.what is Condition.BACK and (done is None or done.claim.what is Condition.BACK)):
+        if claim.told or (claim.what is Condition.BACK and not _ends(claim, done)):
             self._pending.pop(claim.member, None)
             self._done[claim.member] = _Done(claim, now, [])
             self._note(source, claim, True)
             return
-        self._note(source, claim, False)
         pending = self._pending.get(claim.member)
         if pending is None or not _same(pending.claim, claim):
             if pending is not None and _earlier(claim, pending.claim):
                 return
             pending = self._pending[claim.member] = _Pending(claim, now)
             self._agenda.at(now + self._options.settle, self._consider)
+        pending.last = now
         if source not in pending.sources and len(pending.sources) < SOURCES:
             pending.sources.append(source)
 
@@ -176,6 +180,9 @@ class Announcing(Timed):
             return
         settle = self._options.settle * (PATIENCE if len(self._pending) >= MANY else 1.0)
         for name, pending in list(self._pending.items()):
+            if now - pending.last > FRESH:
+                del self._pending[name]
+                continue
             if now - pending.first < settle - 1e-6:
                 self._agenda.at(pending.first + settle, self._consider)
                 continue
@@ -192,6 +199,8 @@ class Announcing(Timed):
     def _announce(self, now: float, pending: _Pending) -> None:
         claim = pending.claim
         done = self._done[claim.member] = _Done(claim, now, pending.sources)
+        for source in pending.sources:
+            self._note(source, claim, False)
         silent = claim.silent + now - pending.first
         self._out.append(Announce(done.id, claim.member, claim.epoch, claim.turn, claim.what, silent, claim.witnesses))
 
@@ -223,6 +232,21 @@ class Announcing(Timed):
 
 def _same(one: Claim, other: Claim) -> bool:
     return (one.epoch, one.turn, one.what) == (other.epoch, other.turn, other.what)
+
+
+def _known(done: Claim, claim: Claim) -> bool:
+    """Whether `claim` says no more than what was announced: the same, or something of an earlier life. A member that
+    has never heard the dead one does not know in which epoch it died."""
+    if done.what is claim.what and 0 in (done.epoch, claim.epoch):
+        return True
+    return _same(done, claim) or _earlier(claim, done)
+
+
+def _ends(claim: Claim, done: _Done | None) -> bool:
+    """Whether something was announced that this return ends."""
+    if done is None:
+        return claim.ends is not Condition.BACK
+    return done.claim.what is not Condition.BACK
 
 
 def _earlier(one: Claim, other: Claim) -> bool:

@@ -7,30 +7,34 @@ from typing import Any
 
 import msgspec
 
-from kubesonar.core.agenda import Agenda
+from kubesonar.core.agenda import Agenda, Timer
 from kubesonar.core.messages import Claim, Noted
 from kubesonar.core.signals import Send
 from kubesonar.model import Condition
 
 REPEAT = 1.0
-"""Seconds between two sayings of a claim that is not noted."""
+"""A claim that is not noted is said again after this long (s), then after twice as long, up to `REPEAT_MOST`."""
+
+REPEAT_MOST = 4.0
 
 KEPT = 60.0
 """How long a claim that a member is back is kept for a coordinator that is still to be elected (s)."""
 
 
 class _Standing:
-    __slots__ = ("claim", "noted", "since", "until")
+    __slots__ = ("announced", "claim", "noted", "pause", "since", "timer", "until")
 
     def __init__(self, claim: Claim, since: float, until: float) -> None:
         self.claim = claim
         self.since = since
         self.until = until
-        self.noted = False
+        self.noted = self.announced = False
+        self.pause = REPEAT
+        self.timer: Timer | None = None
 
 
 class Claims:
-    """At most one claim about a member. `noted` is forgotten when the coordinator changes."""
+    """At most one claim about a member. That it was noted is forgotten when the coordinator changes."""
 
     def __init__(self, agenda: Agenda, out: list[Any]) -> None:
         self._agenda = agenda
@@ -40,6 +44,10 @@ class Claims:
 
     def put(self, now: float, claim: Claim) -> None:
         """Holds `claim` from now on, in the place of what was held of that member."""
+        before = self._standing.get(claim.member)
+        if before is not None and claim.what is Condition.BACK:
+            ends = before.claim.what if before.announced else before.claim.ends
+            claim = msgspec.structs.replace(claim, ends=ends)
         until = now + KEPT if claim.what is Condition.BACK else float("inf")
         standing = self._standing[claim.member] = _Standing(claim, now - claim.silent, until)
         self._say(now, standing)
@@ -60,7 +68,7 @@ class Claims:
             return
         claim = standing.claim
         if (claim.epoch, claim.turn, claim.what) == (receipt.epoch, receipt.turn, receipt.what):
-            standing.noted = True
+            standing.noted = standing.announced = True
             if receipt.told and not claim.told:
                 standing.claim = msgspec.structs.replace(claim, told=True)
 
@@ -68,7 +76,7 @@ class Claims:
         """The coordinator is another."""
         self._coordinator = coordinator
         for standing in list(self._standing.values()):
-            standing.noted = False
+            standing.noted, standing.pause = False, REPEAT
             self._say(now, standing)
 
     def _say(self, now: float, standing: _Standing) -> None:
@@ -80,4 +88,7 @@ class Claims:
         elif self._coordinator:
             silent = min(86_400.0, now - standing.since)
             self._out.append(Send(self._coordinator, msgspec.structs.replace(standing.claim, silent=silent)))
-            self._agenda.at(now + REPEAT, self._say, standing)
+            if standing.timer is not None:
+                standing.timer.cancel()
+            standing.timer = self._agenda.at(now + standing.pause, self._say, standing)
+            standing.pause = min(2 * standing.pause, REPEAT_MOST)

@@ -99,6 +99,7 @@ class Election(Timed):
         self._calling = False
         self._place = 0
         self._called: list[str] = []
+        self._last_call = False
         self._shunned: dict[str, float] = {}
         self._vacated: dict[str, tuple[int, float]] = {}
         self._handlers: dict[type, Any] = {
@@ -133,6 +134,7 @@ class Election(Timed):
             self._change(now, event)
         elif isinstance(event, Vacant):
             self._vacated[event.name] = (event.epoch, now)
+            self._shunned[event.name] = now + SHUNNED
             if (event.name, event.epoch) == (self.allegiance.coordinator, self.allegiance.epoch):
                 self._vacate(now)
         elif isinstance(event, Strained):
@@ -236,7 +238,14 @@ class Election(Timed):
         if self.electorate is None or self.office is not None or self._calling or now < self._votes_from:
             return
         self._calling = True
+        silent = self.allegiance.coordinator
+        if silent and not self.allegiance.fresh(now):
+            self._shunned[silent] = now + SHUNNED
+        self._begin_calling(now)
+
+    def _begin_calling(self, now: float) -> None:
         self._place = 0
+        self._last_call = False
         self._next_call(now)
 
     def _elect_if_vacant(self, now: float) -> None:
@@ -259,6 +268,9 @@ class Election(Timed):
             self._place += 1
             if name != self._name and self._shunned.get(name, now) <= now:
                 self._called.append(name)
+        if not self._called and not self._last_call:
+            self._last_call = True
+            self._called = self._some_behind(now, last)
         if not self._called:
             self._calling = False
             if self._stands(now):
@@ -267,6 +279,12 @@ class Election(Timed):
         self._ballot += 1
         self._out += [Send(name, Call(self._ballot)) for name in self._called]
         self._agenda.at(now + self._options.answer * self._health.stretch, self._unanswered, self._ballot)
+
+    def _some_behind(self, now: float, last: int) -> list[str]:
+        """Some that rank behind us: they may hear a coordinator whose way to us alone is broken."""
+        assert self.electorate is not None
+        behind = (name for name in self.electorate.ranked[last + 1 : last + 1 + 4 * CALLED])
+        return [name for name in behind if self._shunned.get(name, now) <= now][:CALLED]
 
     def _unanswered(self, now: float, ballot: int) -> None:
         if self._calling and ballot == self._ballot:
@@ -306,13 +324,16 @@ class Election(Timed):
             self._ballot += 1  # what the others answer does not matter any more
             self._agenda.at(now + self._options.takeover * self._health.stretch, self._not_taken, self._ballot, source)
         else:
-            self._shunned[source] = now + SHUNNED
+            self._called.remove(source)
+            if not self._last_call:
+                self._shunned[source] = now + SHUNNED
+            if not self._called:
+                self._next_call(now)
 
     def _not_taken(self, now: float, ballot: int, source: str) -> None:
         if self._calling and ballot == self._ballot:
             self._shunned[source] = now + SHUNNED
-            self._place = 0
-            self._next_call(now)
+            self._begin_calling(now)
 
     def _heard_elsewhere(self, now: float, told: Present) -> bool:
         """Whether what another member hears is a coordinator for us too."""

@@ -6,7 +6,7 @@ machines say to each other, and what a member says to itself, stays in here.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -45,6 +45,9 @@ _FOR_ANNOUNCING = frozenset({Claim, Leave})
 class MembershipOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How members watch each other, elect a coordinator, and what it tells."""
 
+    enabled: Annotated[
+        bool, msgspec.Meta(description="Whether members watch each other and elect a coordinator that tells of deaths.")
+    ] = True
     election: ElectionOptions = ElectionOptions()
     suspicion: SuspicionOptions = SuspicionOptions()
     announcing: AnnouncingOptions = AnnouncingOptions()

@@ -16,11 +16,7 @@ import msgspec
 from kubesonar.core import wire
 from kubesonar.model import Condition, Open
 
-DATAGRAM = 1200
-"""Longest datagram of a message, in bytes: what passes every path that IPv6 permits (RFC 8200 section 5: 1,280) with
-room for tunnels, so that a message is never fragmented."""
-
-ROOM = DATAGRAM - wire.HEADER_SIZE - wire.MAC_SIZE
+ROOM = wire.MAX_MESSAGE
 """Bytes that a message may have."""
 
 WITNESSES = 3
@@ -87,7 +83,8 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 class Claim(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False):
     """To the coordinator: `member`, of this epoch and incarnation, is now `what` (dead, gone, frozen, or back), silent
-    for so many seconds, and these saw it. `told`: an earlier coordinator said that the world knows."""
+    for so many seconds, and these saw it. `told`: an earlier coordinator said that the world knows. `ends`: what the
+    member was announced as, where it is back from that."""
 
     member: Name
     epoch: Counted
@@ -96,10 +93,12 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False):
     silent: Lasting = 0.0
     told: bool = False
     witnesses: Annotated[tuple[Seen, ...], msgspec.Meta(max_length=WITNESSES)] = ()
+    ends: Condition = Condition.BACK
 
 
 class Noted(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=False):
-    """The coordinator's receipt for a claim, and again with `told` once the world has been told."""
+    """The coordinator's receipt for a claim that it has announced, and again with `told` once the world has been
+    told."""
 
     member: Name
     epoch: Counted

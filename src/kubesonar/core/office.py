@@ -63,6 +63,7 @@ class Office:
         self.since = since
         self._assembled = False
         self._open = True
+        self._heard_last = 1
         self._trusted_from = float("-inf")
         self.followers: dict[str, Follower] = {}
         self.interval = interval
@@ -124,7 +125,7 @@ class Office:
         self.number += 1
         names = list(self.followers)
         slices = ceil(len(names) / SLICE) or 1
-        heard = self.heard(now)
+        heard = self._heard_last = self.heard(now)
         for piece in range(slices):
             at = now + self.interval * piece / slices
             self._agenda.at(at, self._speak, names[piece::slices], self.number, heard)
@@ -158,6 +159,7 @@ class Office:
         for name in names:
             follower = self.followers.get(name)
             if follower is not None and follower.acked < sent:
+                self._out.append(Send(name, self._beacon(follower.number, self._heard_last)))
                 self._out.append(Missing(name, follower.epoch, follower.turn))
 
     def _assemble(self, now: float) -> None:

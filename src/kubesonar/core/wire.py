@@ -38,7 +38,10 @@ MIN_REQUEST = HEADER_SIZE + max(layout.size for layout in _ECHO.values()) + MAC_
 
 _ADDRESSEE = Layout("!8sQ")
 
-MAX_MESSAGE = 1200 - HEADER_SIZE - _ADDRESSEE.size - MAC_SIZE
+MESSAGE_OVERHEAD = HEADER_SIZE + _ADDRESSEE.size + MAC_SIZE
+"""Bytes of a message's datagram besides its payload."""
+
+MAX_MESSAGE = 1200 - MESSAGE_OVERHEAD
 """Longest payload of a message: its datagram then fits into the smallest packet that IPv6 always passes (1,280 bytes,
 RFC 8200 section 5)."""
 

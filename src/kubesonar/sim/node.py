@@ -21,10 +21,11 @@ class Process(StrEnum):
 
 
 class Node:
-    """`offset` is what the node's clock shows less the world's (s). `well_since` is when its process last began to run
-    on a host that is up, infinity while it does not."""
+    """`offset` is what the node's clock shows less the world's (s). `alive_since` is when its process was started,
+    `well_since` when it last began to run, infinity while it is not or does not."""
 
     __slots__ = (
+        "alive_since",
         "epoch",
         "host_up",
         "inbox",
@@ -45,6 +46,7 @@ class Node:
         self.offset = offset
         self.machine: Membership | None = None
         self.epoch = 0
+        self.alive_since = float("inf")
         self.host_up = True
         self.process = Process.DEAD
         self.inbox: list[Any] = []

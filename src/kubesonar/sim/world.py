@@ -10,8 +10,9 @@ from typing import Any
 
 from kubesonar.core.electorate import Electorate
 from kubesonar.core.membership import Membership, MembershipOptions
-from kubesonar.core.messages import DATAGRAM, ROOM, Sight, encode
+from kubesonar.core.messages import Sight, encode
 from kubesonar.core.signals import Action, Announce, Event, Leaving, Look, Looked, Received, Refused, Send, Told
+from kubesonar.core.wire import MESSAGE_OVERHEAD
 from kubesonar.model import Member, Roster, State
 from kubesonar.model import Network as Kind
 from kubesonar.sim.network import Network
@@ -25,7 +26,7 @@ Act = Callable[[float, Node, Action], None]
 
 
 class World:
-    """`act` is told (time, node, action) of every action but messages and looks. What is announced counts as told to
+    """`watch` are told (time, node, action) of every action but messages and looks. What is announced counts as told to
     the world at once. With `weigh`, the bytes of all datagrams are counted, which takes its time."""
 
     def __init__(
@@ -39,7 +40,7 @@ class World:
         self.messages = 0
         self.bytes = 0
         self.electorate = Electorate(Roster("0", ()), Kind.POD)
-        self._act = act
+        self.watch: list[Act] = [act] if act is not None else []
         self._weigh = weigh
         self._agenda: list[tuple[float, int, Callable[[Any, Any], None], Any, Any]] = []
         self._order = 0
@@ -83,7 +84,7 @@ class World:
         """kill -9."""
         node = self.nodes[name]
         node.process, node.machine, node.wake = Process.DEAD, None, NEVER
-        node.well_since = NEVER
+        node.well_since = node.alive_since = NEVER
         node.inbox.clear()
 
     def leave(self, name: str) -> None:
@@ -152,7 +153,8 @@ class World:
     def _begin(self, node: Node, _: None) -> None:
         if node.process is not Process.DEAD or not node.host_up:
             return
-        node.process, node.well_since, node.wake = Process.RUNNING, self.now, NEVER
+        node.process, node.wake = Process.RUNNING, NEVER
+        node.well_since = node.alive_since = self.now
         node.epoch = int(self.now * 1000) + 1
         node.machine = Membership(node.name, node.epoch, self.options)
         self._step(node, self.electorate)
@@ -202,8 +204,8 @@ class World:
         self._arm(node)
 
     def _tell(self, node: Node, action: Any) -> None:
-        if self._act is not None:
-            self._act(self.now, node, action)
+        for act in self.watch:
+            act(self.now, node, action)
         if type(action) is Announce:
             self.after(0.0, self._take, node, Told(action.id))
 
@@ -211,7 +213,7 @@ class World:
         node.sent += 1
         self.messages += 1
         if self._weigh:
-            self.bytes += DATAGRAM - ROOM + len(encode(action.message))
+            self.bytes += MESSAGE_OVERHEAD + len(encode(action.message))
         delay = self.network.way(node.name, action.to)
         target = self.nodes.get(action.to)
         if delay is not None and target is not None:

@@ -1,0 +1,94 @@
+"""What must hold of every run, whatever happens in it."""
+
+from __future__ import annotations
+
+from kubesonar.core.signals import Action, Announce, Elected
+from kubesonar.model import Condition
+from kubesonar.sim.node import Node, Process
+from kubesonar.sim.world import World
+
+HINDSIGHT = 5.0
+"""What is announced was seen a while ago: it is false only of a member that has been well for so long (s)."""
+
+DEATHS = frozenset({Condition.DEAD, Condition.GONE})
+
+
+class Oracles:
+    """Hand `act` to a world's `watch`. `complaints` are sentences; `announced` counts what was announced."""
+
+    def __init__(self, world: World) -> None:
+        self.complaints: list[str] = []
+        self.announced: dict[Condition, int] = {}
+        self.false_deaths = 0
+        self.false_freezes = 0
+        self._world = world
+        self._in_office: set[str] = set()
+        self._still_since = 0.0
+
+    def moved(self) -> None:
+        """The network was changed: what is heard from now on is not what was heard before."""
+        self._still_since = self._world.now
+
+    def act(self, now: float, node: Node, action: Action) -> None:
+        """Judges one action."""
+        if isinstance(action, Elected):
+            (self._in_office.add if action.mine else self._in_office.discard)(node.name)
+        elif isinstance(action, Announce):
+            self.announced[action.what] = self.announced.get(action.what, 0) + 1
+            self._one_announces(now)
+            self._true(now, action)
+
+    def settled(self, *, expected: int = 1) -> None:
+        """In a cluster that has been left alone for a while: exactly so many announce, each knows who is dead and of
+        nobody who is well that it is."""
+        world = self._world
+        heads = self._announcing()
+        if len(heads) != expected:
+            self._complain(f"{len(heads)} members announce ({', '.join(heads) or 'nobody'}), expected {expected}")
+        for head in heads:
+            machine = world.nodes[head].machine
+            held = machine.conditions if machine is not None else {}
+            for node in world.nodes.values():
+                lost = not node.host_up or node.process is not Process.RUNNING or not self._heard(node)
+                if node.member.expected and lost and node.name not in held:
+                    self._complain(f"{head} did not announce {node.name}")
+                if not lost and node.name in held:
+                    self._complain(f"{head} holds {node.name} for {held[node.name]}")
+
+    def _true(self, now: float, told: Announce) -> None:
+        node = self._world.nodes[told.member]
+        if now - self._still_since < HINDSIGHT or not self._heard(node):
+            return
+        if told.what in DEATHS and node.host_up and now - node.alive_since > HINDSIGHT:
+            self.false_deaths += 1
+            self._complain(f"{told.member} was announced {told.what}, and a majority hears it")
+        if told.what is Condition.FROZEN and now - node.well_since > HINDSIGHT:
+            self.false_freezes += 1
+            self._complain(f"{told.member} was announced frozen, and runs")
+
+    def _heard(self, node: Node) -> bool:
+        """Whether more than half of the members would hear this one if it spoke."""
+        network, nodes = self._world.network, self._world.nodes
+        if not (network.cut or network.parts or network.blocked):
+            return True
+        ways = (network.open(node.name, name) and network.open(name, node.name) for name in nodes)
+        return sum(ways) > len(nodes) // 2
+
+    def _one_announces(self, now: float) -> None:
+        heads = self._announcing()
+        if len(heads) > 1:
+            self._complain(f"{' and '.join(heads)} could announce at the same time")
+
+    def _announcing(self) -> list[str]:
+        nodes, now = self._world.nodes, self._world.now
+        held = (nodes[name] for name in sorted(self._in_office))
+        return [
+            node.name
+            for node in held
+            if node.process is Process.RUNNING
+            and node.machine is not None
+            and node.machine.announces(now + node.offset)
+        ]
+
+    def _complain(self, sentence: str) -> None:
+        self.complaints.append(f"{self._world.now:.3f} {sentence}")
