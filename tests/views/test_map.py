@@ -6,6 +6,8 @@ import functools
 
 import pytest
 
+from kubesonar.core.evidence import basis
+from kubesonar.core.verdict import verdict_on
 from kubesonar.model import Kind, Network, State
 from kubesonar.views.board import Board
 from kubesonar.views.cells import Mark, PathCell
@@ -20,7 +22,7 @@ SLOW = {Kind.UDP: 1.5, Kind.TCP: 3.0, Kind.HTTP: 3.0, Kind.ICMP: 3.0, Kind.MTU: 
 
 
 def seen(mesh: Mesh, after: float = AFTER) -> tuple[Matrix, ...]:
-    return matrices(*mesh.run(after).snapshots(after))
+    return matrices(basis(*mesh.run(after).snapshots(after)))
 
 
 def marks(matrix: Matrix) -> dict[tuple[str, str], PathCell]:
@@ -138,11 +140,11 @@ def test_more_trouble_than_room_shows_the_worst() -> None:
 
 
 def test_the_board_has_the_verdict_above_and_a_footer_below() -> None:
-    from kubesonar.core.verdict import judge
-
-    snapshots, unread, now = Mesh().cut("node-3").run(AFTER).snapshots(AFTER)
-    verdict = judge(snapshots, unread, now, str)
-    lines = drawn(Board(verdict, matrices(snapshots, unread, now), "Ctrl-C ends"))
+    found = basis(*Mesh().cut("node-3").run(AFTER).snapshots(AFTER))
+    before = matrices(found)
+    verdict = verdict_on(found, str)
+    assert matrices(found) == before  # the search for the verdict leaves the evidence as it was
+    lines = drawn(Board(verdict, before, "Ctrl-C ends"))
     assert lines[0].startswith("node-3 is cut off") and lines[-1] == "Ctrl-C ends"
     assert drawn(Board(verdict, ())) == drawn(Board(verdict, (), ""))
 

@@ -8,21 +8,38 @@ one round trip.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
+
+import msgspec
 
 from kubesonar.core.cells import SETTLE, STREAM, Ages, Cell, Evidence, Speed
 from kubesonar.core.routes import Question, Route, Way
-from kubesonar.core.standing import Span, Standing
-from kubesonar.model import Edge, Fault, Kind, Network, Path, Side, Trial
+from kubesonar.core.standing import Span, Standing, standing
+from kubesonar.model import Edge, Fault, Kind, Network, Path, Side, Snapshot, Trial
 
-__all__ = ["Ages", "Cell", "Evidence", "collect"]
+__all__ = ["Ages", "Basis", "Cell", "Evidence", "basis", "collect"]
 
 _SAME_TRAIN = 5.0
 """Seconds by which both ends' times of one train may differ; a member that restarts counts its trains anew."""
 
 _SILENT = frozenset({Fault.TIMEOUT, Fault.UNREACHABLE})
 _STREAMS = frozenset({Kind.TCP, Kind.HTTP, Kind.TLS})
+
+
+class Basis(msgspec.Struct, frozen=True):
+    """What a verdict and a map are made from, gathered once for both: how the members stand, the evidence that their
+    snapshots give together, and who could not be read and why."""
+
+    who: Standing
+    evidence: Evidence
+    unread: Mapping[str, str]
+
+
+def basis(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float) -> Basis:
+    """Of the members that could be read just now, at `now` (Unix seconds); `unread` says of the others why not."""
+    who = standing(snapshots, unread, now)
+    return Basis(who, collect(who), unread)
 
 
 class _Collector:

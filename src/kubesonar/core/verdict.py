@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from kubesonar.core.cells import Evidence
 from kubesonar.core.diagnosis import diagnose
-from kubesonar.core.evidence import collect
+from kubesonar.core.evidence import Basis, basis
 from kubesonar.core.paths import part
-from kubesonar.core.standing import CLOCK_OFF, Standing, standing
+from kubesonar.core.standing import CLOCK_OFF, Standing
 from kubesonar.core.wording import WallClock, percent
 from kubesonar.model import Finding, Health, Snapshot, Verdict, clip
 
@@ -29,13 +29,13 @@ _MOST_LINES = 100
 
 
 def judge(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float, clock: WallClock) -> Verdict:
-    """The verdict at `now` (Unix seconds).
+    """`verdict_on` what these say."""
+    return verdict_on(basis(snapshots, unread, now), clock)
 
-    `snapshots` are those of the members that could be read just now, `unread` says of the others why they could not.
-    `clock` renders Unix seconds as a time of day.
-    """
-    who = standing(snapshots, unread, now)
-    evidence = collect(who)
+
+def verdict_on(found: Basis, clock: WallClock) -> Verdict:
+    """The verdict. `clock` renders Unix seconds as a time of day."""
+    who, evidence, unread = found.who, found.evidence, found.unread
     findings = diagnose(who, evidence, clock)
     gaps = _gaps(who, evidence, unread)
     health = Health.BAD if findings else Health.UNKNOWN if gaps else Health.GOOD
@@ -50,7 +50,7 @@ def judge(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float, 
     return Verdict(
         verdict=health,
         sentence=_sentence(who, evidence, findings, gaps),
-        at=now,
+        at=who.now,
         findings=tuple(findings),
         unknown=tuple(clip(remark) for remark in dict.fromkeys(remarks))[:_MOST_LINES],
         states=tuple(clip(why) for _, why in sorted(who.excused.items()))[:_MOST_LINES],

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
-from kubesonar.core.cells import Cell, Evidence
-from kubesonar.core.evidence import collect
+from kubesonar.core.cells import Cell
+from kubesonar.core.evidence import Basis
 from kubesonar.core.routes import Question, Way
-from kubesonar.core.standing import Standing, standing
-from kubesonar.model import Edge, Kind, Member, Network, Side, Snapshot
+from kubesonar.model import Edge, Kind, Member, Network, Side
 from kubesonar.views.cells import Mark, PathCell, Tally
 
 _FELT = 0.05
@@ -29,29 +28,23 @@ class Matrix(msgspec.Struct, frozen=True):
     unread: dict[str, str]
 
 
-def matrices(
-    snapshots: Sequence[Snapshot],
-    unread: Mapping[str, str],
-    now: float,
-    networks: Iterable[Network] = (Network.POD, Network.HOST),
-) -> tuple[Matrix, ...]:
-    """A matrix for each of `networks` that has members, at `now` (Unix seconds)."""
-    who = standing(snapshots, unread, now)
-    builder = _Builder(who, collect(who), unread)
-    found = (builder.matrix(network) for network in networks)
-    return tuple(matrix for matrix in found if matrix.members)
+def matrices(found: Basis, networks: Iterable[Network] = (Network.POD, Network.HOST)) -> tuple[Matrix, ...]:
+    """A matrix for each of `networks` that has members."""
+    builder = _Builder(found)
+    drawn = (builder.matrix(network) for network in networks)
+    return tuple(matrix for matrix in drawn if matrix.members)
 
 
 class _Builder:
-    def __init__(self, who: Standing, evidence: Evidence, unread: Mapping[str, str]) -> None:
-        self._who = who
-        self._unread = unread
-        self._ages = evidence.ages
+    def __init__(self, found: Basis) -> None:
+        self._who = found.who
+        self._unread = found.unread
+        self._ages = found.evidence.ages
         self._tallies: dict[tuple[str, str], Tally] = {}
-        for cell in evidence.cells:
+        for cell in found.evidence.cells:
             self._sort_in(cell)
         self._edges: dict[tuple[str, str], list[Edge]] = {}
-        for name, snapshot in who.read.items():
+        for name, snapshot in found.who.read.items():
             for edge in snapshot.edges:
                 if edge.latest.side is Side.SOURCE and edge.latest.check.target != name:
                     self._edges.setdefault((name, edge.latest.check.target), []).append(edge)
