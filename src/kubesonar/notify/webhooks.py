@@ -92,10 +92,6 @@ class Webhooks:
         if not any(courier.waits(id) for courier in self._couriers.values()):
             self._done(id)
 
-    def _settled(self, id: str) -> None:
-        if not any(entry.id == id for entry in self._outbox.entries.values()):
-            self._done(id)
-
     def _found(self, entries: list[Entry]) -> None:
         strangers = 0
         for entry in entries:
