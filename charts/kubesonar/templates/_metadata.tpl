@@ -11,7 +11,7 @@
 
 {{/* Annotations of an agent's pod. A changed configuration or Secret name makes new pods; the values go before. */}}
 {{- define "kubesonar.podAnnotations" -}}
-{{- $config := ternary (include "kubesonar.hostConfig" .root) (include "kubesonar.podConfig" .root) .host -}}
+{{- $config := include (ternary "kubesonar.hostConfig" "kubesonar.podConfig" .host) .root -}}
 {{- $ours := merge (dict "kubesonar.io/config" (sha256sum $config | trunc 16)) (include "kubesonar.meshAnnotations" .root | fromYaml) -}}
 {{- $monitored := or .root.Values.serviceMonitor.enabled .root.Values.podMonitor.enabled -}}
 {{- $dropin := eq (include "kubesonar.dropin" .root) "true" -}}
