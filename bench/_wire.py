@@ -37,8 +37,11 @@ from tests.apps.agents import RunningAgent, free_port
 from tests.kube.apiserver import ApiServer
 from tests.probes.dns_servers import NAME, running_unbound
 
-TIMES = 20
+TIMES = 100
 _QUIET = 0.3
+_PAUSE = 0.01
+"""Between two probes (s): a responder answers at most 2,000 datagrams a second of one address."""
+
 
 _SOURCE = Source("bench", Network.POD)
 
@@ -133,6 +136,7 @@ async def _measured(ask: Ask, check: Check) -> OnWire:
     for _ in range(TIMES):
         seen = await ask(check)
         assert seen.fault is None, f"{check.kind}: {seen.fault} {seen.detail}"
+        await asyncio.sleep(_PAUSE)
     await asyncio.sleep(_QUIET)
     sent, more = (now - then for now, then in zip(_device(), (packets, octets), strict=True))
     fresh = [timeout for entry, timeout in _tracked().items() if entry not in before]
