@@ -13,7 +13,7 @@ import msgspec
 
 from kubesonar.core.agenda import Agenda, Timed
 from kubesonar.core.electorate import Electorate
-from kubesonar.core.messages import Claim, Leave, Noted
+from kubesonar.core.messages import Claim, Leave, Noted, Ping
 from kubesonar.core.notices import notice_id
 from kubesonar.core.office import Office
 from kubesonar.core.signals import Announce, Doubted, Leased, Received, Send, Told
@@ -37,6 +37,9 @@ then it is repeated."""
 
 EXCUSED = 60.0
 """How long the silence of a member that took its leave is no death (s)."""
+
+REVIEW = 2.0
+"""How often the coordinator looks whether those that it holds for dead follow it (s)."""
 
 SOURCES = 8
 """Most members that are told that their claim was told."""
@@ -100,8 +103,10 @@ class Announcing(Timed):
         elif isinstance(event, Told):
             self._was_told(event.id)
 
-    def hold(self, office: Office | None) -> None:
+    def hold(self, now: float, office: Office | None) -> None:
         """The office that this member holds, None when it holds it no more."""
+        if office is not None:
+            self._agenda.at(now + REVIEW, self._review, office)
         self._office = office
         self._pending.clear()
         self._done.clear()
@@ -148,11 +153,12 @@ class Announcing(Timed):
             pending = self._pending[claim.member] = _Pending(claim, now)
             self._agenda.at(now + self._options.settle, self._consider)
         pending.last = now
-        if source not in pending.sources and len(pending.sources) < SOURCES:
+        if source and source not in pending.sources and len(pending.sources) < SOURCES:
             pending.sources.append(source)
 
     def _note(self, source: str, claim: Claim, told: bool) -> None:
-        self._out.append(Send(source, Noted(claim.member, claim.epoch, claim.turn, claim.what, told)))
+        if source:
+            self._out.append(Send(source, Noted(claim.member, claim.epoch, claim.turn, claim.what, told)))
 
     def _unlikely(self, now: float, claim: Claim) -> bool:
         """Whether the member was heard here after the silence began, or took its leave."""
@@ -168,6 +174,21 @@ class Announcing(Timed):
                 done.told = True
                 for source in done.sources:
                     self._note(source, done.claim, True)
+
+    def _review(self, now: float, office: Office) -> None:
+        """Who follows again is back, also when all that could claim it are gone. One that has not yet heard what was
+        held of it is told, so that it answers in a later incarnation."""
+        if self._office is not office:
+            return
+        self._agenda.at(now + REVIEW, self._review, office)
+        for name, done in list(self._done.items()):
+            follower = office.followers.get(name)
+            if done.claim.what is Condition.BACK or follower is None or follower.acked <= done.at:
+                continue
+            if (follower.epoch, follower.turn) > (done.claim.epoch, done.claim.turn):
+                self._claim(now, "", Claim(name, follower.epoch, follower.turn, Condition.BACK))
+            else:
+                self._out.append(Send(name, Ping(0, done.claim.what, done.claim.turn)))
 
     # Telling
 

@@ -127,7 +127,7 @@ class Membership:
                 else:
                     actions.append(action)
                     if kind is Elected:
-                        self._announcing.hold(self._election.office)
+                        self._announcing.hold(now, self._election.office)
                         self._suspicion.take(now, Holder(action.coordinator, action.epoch))
         return actions
 
