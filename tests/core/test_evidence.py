@@ -171,6 +171,16 @@ def test_a_member_is_expected_only_when_every_roster_has_it() -> None:
     assert "not in every roster" in who.excused["a-pod"]
 
 
+def test_a_roster_that_names_nobody_of_a_network_does_not_speak_of_it() -> None:
+    host = Member("a-host", "a", ("192.0.2.1",), 7474, Network.HOST)
+    pods, hosts, never = (
+        snapshot(A),
+        snapshot(host, members=(host,), revision="2"),
+        snapshot(B, members=(), revision=""),
+    )
+    assert standing([pods, hosts, never], {}, NOW).expected == {"a-pod", "b-pod", "a-host"}
+
+
 def test_a_restarted_member_counts_anew() -> None:
     """The record of a train of the same number from before the restart is not taken for this one's."""
     mine = edge(Kind.UDP, "b-pod", [train(5, 1, received=0, fault=Fault.TIMEOUT)])

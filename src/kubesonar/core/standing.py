@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from kubesonar.core.routes import End
-from kubesonar.model import Member, Roster, Snapshot
+from kubesonar.model import Member, Network, Roster, Snapshot
 
 MARGIN = 1.0
 """Seconds before and after a member's own trouble, or after its start, in which it is not trusted either."""
@@ -74,13 +74,14 @@ def _why(member: Member) -> str:
 
 def _not_everywhere(rosters: list[Roster]) -> set[str]:
     """Rosters lag behind each other while members come and go; who is not in all of them is not yet, or no longer,
-    expected."""
-    counts: dict[str, int] = {}
+    expected. A roster that names nobody of a network does not speak of it: it is one of the other network's members
+    only (from DNS), or was never there (an agent that began while its source was away)."""
     distinct = {roster.revision: roster for roster in rosters}.values()
-    for roster in distinct:
-        for member in roster.members:
-            counts[member.name] = counts.get(member.name, 0) + 1
-    return {name for name, count in counts.items() if count < len(distinct)}
+    missing: set[str] = set()
+    for network in Network:
+        named = [names for roster in distinct if (names := {m.name for m in roster.members if m.network is network})]
+        missing |= set().union(*named) - (named[0].intersection(*named) if named else set())
+    return missing
 
 
 def _blind(snapshot: Snapshot, offset: float) -> list[Span]:
