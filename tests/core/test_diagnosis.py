@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -263,6 +264,31 @@ def test_bigger_older_and_unsynchronised_meshes(fault: Callable[[Mesh], None], o
         assert {part for part, _ in found} == {"pair_udp"}
     else:
         assert found == {(row[1], row[2])}
+
+
+@pytest.mark.parametrize("fault", [cut, podnet, receives_nothing, sends_nothing])
+def test_a_fault_older_than_every_record_is_told_apart_as_a_new_one_is(fault: Callable[[Mesh], None]) -> None:
+    """A node that received nothing for the whole long window has no records left: that is no ignorance of the ways."""
+    mesh = Mesh()
+    fault(mesh)
+    mesh.rules = [replace(rule, until=float("inf")) for rule in mesh.rules]
+    mesh.run(95)
+    row = next(row for row in HARD if row[0] is fault)
+    findings = verdict(mesh, 90).findings
+    assert {(finding.part, finding.subject) for finding in findings} == {(row[1], row[2])}
+    assert [line for line in findings[0].evidence if "cannot tell" in line] == []
+    assert any("way there" in line for line in findings[0].evidence)
+
+
+def test_parts_that_cannot_be_told_apart_are_named_once() -> None:
+    mesh = Mesh(nodes=3)
+    receives_nothing(mesh)
+    read, unread, now = mesh.run(21).snapshots(20)
+    unread |= {snapshot.member.name: "no answer" for snapshot in read[1:]}
+    lines = [line for finding in judge(read[:1], unread, now, clock).findings for line in finding.evidence]
+    alike = next(line.split(": ")[1].split(", ") for line in lines if "cannot tell" in line)
+    assert len(alike) > 1
+    assert len(alike) == len(set(alike))
 
 
 def test_at_the_rates_of_production() -> None:

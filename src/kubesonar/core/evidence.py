@@ -46,6 +46,7 @@ class _Collector:
     def __init__(self, who: Standing, ages: Ages) -> None:
         self.who = who
         self.ages = ages
+        self.recording = any(_recorded(edge) for snapshot in who.read.values() for edge in snapshot.edges)
         self.cells: dict[tuple[str, str, Kind, bool, str, Way, Question], Cell] = {}
         self.heard: set[str] = set()
         self.mismatches: set[tuple[str, str]] = set()
@@ -173,21 +174,23 @@ class _Collector:
 
     def _records(self, source: str, edge: Edge) -> dict[int, tuple[float, Trial]] | None:
         """What the responder recorded of this source's trains, by number and with its time by our clock; None where
-        that is not known. One count of trains runs over all address families, so a number is one train's alone."""
+        that is not known. One count of trains runs over all address families, so a number is one train's alone. A
+        responder that was read and has no records at all received nothing, if records are kept in this mesh."""
         name = edge.latest.check.target
         target = self.who.read.get(name)
-        if target is None:
+        if target is None or not self.recording:
             return None
         offset = self.who.offset(name)
         found: dict[int, tuple[float, Trial]] = {}
-        records = False
         for other in target.edges:
-            latest = other.latest
-            if latest.side is Side.RESPONDER and latest.check.kind is Kind.UDP:
-                records = True
-                if latest.check.target == source:
-                    found.update((trial.number, (trial.at + offset, trial)) for trial in other.trials)
-        return found if records else None
+            if _recorded(other) and other.latest.check.target == source:
+                found.update((trial.number, (trial.at + offset, trial)) for trial in other.trials)
+        return found
+
+
+def _recorded(edge: Edge) -> bool:
+    """Whether this is what a responder recorded of a peer's trains."""
+    return edge.latest.side is Side.RESPONDER and edge.latest.check.kind is Kind.UDP
 
 
 def _usual_rate(rates: list[float]) -> float:

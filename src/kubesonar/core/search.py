@@ -198,11 +198,8 @@ class Search:
         """Other subjects or parts that exactly the same trials cross."""
         mine = self._members[key]
         others = {other for index in mine for other in self._routes[index]}
-        return sorted(
-            f"{PARTS[other[0]].name} {other[1]}"
-            for other in others
-            if self._members[other] == mine and (PARTS[other[0]].name, other[1]) != (PARTS[key[0]].name, key[1])
-        )
+        alike = {(PARTS[other[0]].name, other[1]) for other in others if self._members[other] == mine}
+        return sorted(f"{name} {subject}" for name, subject in alike - {(PARTS[key[0]].name, key[1])})
 
 
 _NOTHING = Fit(0.0, 0.0, 0, 0, 0.0)
