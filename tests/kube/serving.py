@@ -88,8 +88,12 @@ class Serving:
         if loop is None:
             return what()
         done = threading.Event()
-        loop.call_soon_threadsafe(what)
-        loop.call_soon_threadsafe(done.set)
+
+        def act() -> None:
+            what()
+            done.set()
+
+        loop.call_soon_threadsafe(act)
         if wait and not done.wait(10):
             raise RuntimeError("the API double does not react")
         return None
