@@ -81,7 +81,7 @@ def cost(agents: int, dns_pods: int, wire: dict[str, OnWire]) -> Cost:
     roster = Roster("1", members)
     checks = planning.checks(roster, members[0])
     of_members = [check for check in checks if check.path in _MEMBERS]
-    own = _sum(checks, lambda check: _wire(check, wire).packets / check.period)
+    own = _sum(checks, lambda check: _packets(check, wire) / check.period)
     others = _sum(of_members, lambda check: _wire(check, wire).packets / check.period)
     return Cost(
         agents=agents,
@@ -109,6 +109,11 @@ def _wire(check: Check, wire: dict[str, OnWire]) -> OnWire:
     if check.request.startswith("https"):
         return wire["https, full handshake"]
     return wire[check.kind.value]
+
+
+def _packets(check: Check, wire: dict[str, OnWire]) -> float:
+    """With the questions of its look-up."""
+    return _wire(check, wire).packets + questions(check, NAMES) * wire["dns by udp"].packets
 
 
 def _octets(check: Check, wire: dict[str, OnWire]) -> float:
