@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.core.paths import NAMES
+from kubesonar.core import rate, search
+from kubesonar.core.paths import NAMES, PARTS
 from kubesonar.lab.faults import VERBS
 from kubesonar.model import Fault, Kind
 
@@ -27,3 +28,20 @@ def test_every_kind_and_fault_is_in_the_page_on_probes() -> None:
     text = (DOCS / "probes.md").read_text()
     words = [word for word in (*Kind, *Fault) if word not in (Kind.OTHER, Fault.OTHER)]
     assert [word for word in words if f"`{word}`" not in text] == []
+
+
+def test_the_thresholds_of_the_search_are_in_the_page_on_diagnosis() -> None:
+    text = (DOCS / "diagnosis.md").read_text()
+    penalties = [row.penalty for row in PARTS]
+    for row in (
+        f"| {search.MARGIN:.0f} nats (`MARGIN`) |",
+        f"| {search.LOUD:.0f} nats (`LOUD`) |",
+        f"| {search.SECONDS} seconds (`SECONDS`) |",
+        f"a part must have been bad; {search.SECONDS_GREY} where",
+        f"| {search.SLOT} s (`SLOT`) |",
+        f"| {search.SPREAD:.0%} (`SPREAD`) |".replace("%", " %"),
+        f"| {search.CLEAR:.0f} nats (`CLEAR`) |",
+        f"| {rate.SLOW / 1e6:.0f} Mbit/s (`SLOW`) |",
+        f"| {min(penalties):.0f} to {max(penalties):.0f} nats (`penalty`) |",
+    ):
+        assert row in text

@@ -124,3 +124,9 @@ def test_a_stale_roster_and_one_that_cannot_tell_everything_are_remarked_on_and_
     found = judge(told, unread, now, clock)
     assert found.verdict is Health.GOOD
     assert found.unknown == ("the roster of 2 of 10 agents is stale: pods: no answer, 1", lacks)
+
+
+def test_a_verdict_is_of_the_time_at_which_it_was_asked_for() -> None:
+    """Not of the newest snapshot, by which trials are judged: reading may have taken a while."""
+    snapshots, unread, now = Mesh().run(12).snapshots(12)
+    assert judge(snapshots, unread, now + 1.5, clock).at == now + 1.5

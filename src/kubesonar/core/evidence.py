@@ -28,9 +28,10 @@ _STREAMS = frozenset({Kind.TCP, Kind.HTTP, Kind.TLS})
 
 
 class Basis(msgspec.Struct, frozen=True):
-    """What a verdict and a map are made from, gathered once for both: how the members stand, the evidence that their
-    snapshots give together, and who could not be read and why."""
+    """What a verdict and a map are made from `at` that time (Unix seconds), gathered once for both: how the members
+    stand, the evidence that their snapshots give together, and who could not be read and why."""
 
+    at: float
     who: Standing
     evidence: Evidence
     unread: Mapping[str, str]
@@ -39,7 +40,7 @@ class Basis(msgspec.Struct, frozen=True):
 def basis(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float) -> Basis:
     """Of the members that could be read just now, at `now` (Unix seconds); `unread` says of the others why not."""
     who = standing(snapshots, unread, now)
-    return Basis(who, collect(who), unread)
+    return Basis(now, who, collect(who), unread)
 
 
 class _Collector:

@@ -50,7 +50,7 @@ def verdict_on(found: Basis, clock: WallClock) -> Verdict:
     return Verdict(
         verdict=health,
         sentence=_sentence(who, evidence, findings, gaps),
-        at=who.now,
+        at=found.at,
         findings=tuple(findings),
         unknown=tuple(clip(remark) for remark in dict.fromkeys(remarks))[:_MOST_LINES],
         states=tuple(clip(why) for _, why in sorted(who.excused.items()))[:_MOST_LINES],
