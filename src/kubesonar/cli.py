@@ -34,6 +34,7 @@ COMMANDS: dict[str, Command] = {
     "kubenurse": Command(
         "serve what kubenurse served, told by its environment variables", "kubesonar.compat.kubenurse.program:main"
     ),
+    "knh": Command("do what KNH did, told by its environment variables", "kubesonar.compat.knh.program:main"),
     "version": Command("print the version", "kubesonar.cli:version"),
 }
 

@@ -4,16 +4,27 @@ programs, and they do not know each other."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
 
 from kubesonar.config import ConfigError
 
-ROOMS: dict[str, str] = {
-    "kubenurse": "kubesonar.compat.kubenurse.room:open_room",
+
+class Row(NamedTuple):
+    """A row of the table, each field "module:function": `open` is called with the environment, returns a `Room` and
+    raises ConfigError; `rehearse` returns a `Rehearsal`, empty where the room has none."""
+
+    open: str
+    rehearse: str = ""
+
+
+ROOMS: dict[str, Row] = {
+    "kubenurse": Row("kubesonar.compat.kubenurse.room:open_room", "kubesonar.compat.kubenurse.rehearsal:Rehearsed"),
+    "knh": Row("kubesonar.compat.knh.room:open_room"),
 }
-"""By name, "module:function" to call with the environment; it returns a `Room` and raises ConfigError."""
 
 
 class Room(Protocol):
@@ -25,11 +36,58 @@ class Room(Protocol):
         ...
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where the lab puts a room: the pod it runs in, the port it is to listen on at each of the pod's addresses, and a
+    Unix socket beside; an API server's address, port and the directory of a service account for it; and the URL of an
+    entrance that leads to all the rooms in turn."""
+
+    pod: str
+    node: str
+    addresses: tuple[str, ...]
+    port: int
+    socket: str
+    api_addresses: tuple[str, ...]
+    api_port: int
+    account: str
+    entrance: str
+
+
+Ask = Callable[[str], Awaitable[tuple[int, bytes]]]
+"""Gets a path of a room; status (0: no answer) and body."""
+
+
+class Rehearsal(Protocol):
+    """How the lab puts a room to the test."""
+
+    def environ(self, place: Place) -> dict[str, str]:
+        """What the room is told there, in the older tool's variables."""
+        ...
+
+    async def complaint(self, ask: Ask) -> str:
+        """What keeps the room from the older tool's own acceptance, in one clause; empty once it is accepted."""
+        ...
+
+
 def open_room(name: str, environ: Mapping[str, str]) -> Room:
     """The room of that name, told by the older tool's own environment variables. Raises ConfigError."""
-    if name not in ROOMS:
-        raise ConfigError(f'rooms: there is no room "{name[:40]}", expected {" or ".join(ROOMS)}')
-    module, _, function = ROOMS[name].partition(":")
-    opened: Any = getattr(import_module(module), function)(environ)
-    room: Room = opened
+    room: Room = _load(_row("rooms", name, ROOMS).open)(environ)
     return room
+
+
+def rehearsal(name: str) -> Rehearsal:
+    """How the lab tries that room. Raises ConfigError."""
+    ready = {known: row for known, row in ROOMS.items() if row.rehearse}
+    found: Rehearsal = _load(_row("--compat", name, ready).rehearse)()
+    return found
+
+
+def _row(key: str, name: str, rows: Mapping[str, Row]) -> Row:
+    if name not in rows:
+        raise ConfigError(f'{key}: there is no room "{name[:40]}", expected {" or ".join(rows)}')
+    return rows[name]
+
+
+def _load(target: str) -> Callable[..., Any]:
+    module, _, function = target.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found

@@ -33,10 +33,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str
     port: int = 8080
     connect_tries: int = 5
-    connect_pause: int = 2
+    connect_pause: float = 2.0
     send_tries: int = 5
-    send_pause: int = 1
-    election_pause: int = 15
+    send_pause: float = 1.0
+    election_pause: float = 15.0
     sanity_url: Url | None = None
     peer_url: str = ""
     cluster_url: str = ""
@@ -81,6 +81,11 @@ def _integer(least: int, most: int) -> Callable[[str], int]:
         return int(given)
 
     return read
+
+
+def _seconds(least: int) -> Callable[[str], float]:
+    whole = _integer(least, 86_400)
+    return lambda given: float(whole(given))
 
 
 def _address(given: str) -> str:
@@ -129,7 +134,7 @@ def _listen(given: str) -> str:
 
 
 _TRIES = _integer(1, 1000)
-_PAUSE = _integer(0, 86_400)
+_PAUSE = _seconds(0)
 
 VARIABLES: tuple[Variable, ...] = (
     Variable("POD_IP", "pod_ip", _address, "the pod's own IP address"),
@@ -142,7 +147,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("CONNECT_COOLDOWN_PERIOD", "connect_pause", _PAUSE, "seconds between them (2)"),
     Variable("SEND_MAX_RETRIES", "send_tries", _TRIES, "tries of a peer before it is called dead (5)"),
     Variable("SEND_COOLDOWN_PERIOD", "send_pause", _PAUSE, "seconds between them (1)"),
-    Variable("ELECTION_COOLDOWN_PERIOD", "election_pause", _integer(1, 86_400), "seconds between two elections (15)"),
+    Variable("ELECTION_COOLDOWN_PERIOD", "election_pause", _seconds(1), "seconds between two elections (15)"),
     Variable("SANITY_CHECK_URL", "sanity_url", _url, "asked before a peer is called dead; unreachable: nobody is told"),
     Variable("PEER_STATUS_URL", "peer_url", _url_text, "is posted every peer that dies"),
     Variable("CLUSTER_STATUS_URL", "cluster_url", _url_text, "is posted all peers after each election"),

@@ -1,0 +1,155 @@
+"""The room put together, begun in order and left in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from random import SystemRandom
+
+from kubesonar.compat.knh.bully import Bully
+from kubesonar.compat.knh.calls import Caller
+from kubesonar.compat.knh.identity import peer
+from kubesonar.compat.knh.peers import Peers
+from kubesonar.compat.knh.roster import Listed as Found
+from kubesonar.compat.knh.roster import Roster
+from kubesonar.compat.knh.sanity import Sanity
+from kubesonar.compat.knh.server import Endpoints
+from kubesonar.compat.knh.settings import Settings, read, strangers
+from kubesonar.compat.knh.signals import (
+    Action,
+    Answered,
+    AskSanity,
+    Call,
+    Elected,
+    Event,
+    Heard,
+    Listed,
+    Sane,
+    TellCluster,
+    TellPeer,
+)
+from kubesonar.compat.knh.telling import Telling
+from kubesonar.compat.knh.watched import Timing
+from kubesonar.config import ConfigError
+from kubesonar.kube.client import Client
+from kubesonar.kube.credentials import Credentials, CredentialsError, find
+from kubesonar.net.clock import SystemClock
+from kubesonar.runtime.drive import Drive
+from kubesonar.runtime.supervise import Crew
+from kubesonar.web import LimitOptions, Listener, ListenOptions, Server
+
+_LOG = logging.getLogger("kubesonar.knh")
+_LIMITS = LimitOptions(connections=1024, head=65_536, body=65_536, request=5.0, idle=75.0, response=5.0)
+_GRACE = 5.0
+"""Seconds at the end for what is not yet delivered."""
+
+
+def open_room(environ: Mapping[str, str]) -> Room:
+    """The room that the variables describe. Raises ConfigError."""
+    settings = read(environ)
+    for name in strangers(environ):
+        _LOG.warning("the variable %s sets nothing: SANITY_CHECK_URL is meant, most likely", name)
+    try:
+        credentials = find(environ)
+    except CredentialsError as error:
+        raise ConfigError(f"the API server cannot be asked for peers: {error}") from None
+    return Room(settings, credentials)
+
+
+class Room:
+    """One pod: it answers others, calls them, and tells the outside while it is the coordinator."""
+
+    def __init__(self, settings: Settings, credentials: Credentials) -> None:
+        self._settings = settings
+        self._credentials = credentials
+        self._own = peer(settings.node_name, settings.pod_ip, settings.port)
+        self._roster = Roster(settings.pod_ip)
+        self._bully = Bully(self._own, _timing(settings), checks=settings.sanity_url is not None)
+        self._crew = Crew()
+        self._leaving = False
+
+    async def run(self, leave: asyncio.Event) -> None:
+        """Takes part until `leave` is set. Raises ConfigError where an address or a file cannot be used."""
+        settings, clock, dice = self._settings, SystemClock(), SystemRandom()
+        self._telling = Telling(settings, self._own, self._crew, clock, dice)
+        self._caller = Caller(self._own.id, settings.pod_ip, settings.port)
+        self._sanity = Sanity(settings.sanity_url) if settings.sanity_url else None
+        self._drive: Drive[Event, Action] = Drive(self._bully, clock, self._act, lambda _: None)
+        client = Client(self._credentials, clock=clock)
+        listen = ListenOptions(address=settings.listen or self._own.address)
+        server = Server([Listener(listen, Endpoints(self._heard), _LIMITS)])
+        await server.start()
+        try:
+            await self._telling.start()
+            self._crew.keep("peers", Peers(client, settings, self._found, dice).run)
+            _LOG.info("serving", extra={"id": self._own.id, "listen": listen.address})
+            await leave.wait()
+            _LOG.info("leaving")
+        finally:
+            self._leaving = True
+            self._drive.stop()
+            await self._telling.stop(_GRACE)
+            await self._crew.stop()
+            await server.stop(1.0)
+            client.close()
+            if self._sanity is not None:
+                self._sanity.close()
+
+    def _take(self, event: Event) -> None:
+        if not self._leaving:
+            self._drive.tell(event)
+
+    def _found(self, found: list[Found]) -> None:
+        before = self._roster.peers
+        self._roster.update(found)
+        if self._roster.peers != before:
+            _LOG.info("peers: %d", len(self._roster.peers))
+        self._take(Listed(tuple(self._roster.peers.values()), self._roster.found_myself))
+
+    def _heard(self, id: str, ip: str, dead: list[str]) -> bool:
+        if not self._bully.believes(id, ip):
+            return False
+        self._take(Heard(id, frozenset(dead)))
+        return True
+
+    def _act(self, action: Action) -> None:
+        if isinstance(action, Call):
+            self._crew.once("call", self._call(action))
+        elif isinstance(action, AskSanity):
+            self._crew.once("sanity check", self._ask_sanity())
+        elif isinstance(action, TellPeer):
+            word = "is back" if action.alive else "is dead"
+            level = logging.INFO if action.alive else logging.WARNING
+            _LOG.log(level, "%s %s", action.peer.id, word, extra={"address": action.peer.address})
+            self._crew.once("tell of a peer", self._telling.peer(action))
+        elif isinstance(action, TellCluster):
+            self._crew.once("tell of the cluster", self._telling.cluster(action))
+        elif isinstance(action, Elected):
+            _LOG.info("coordinator: %s", action.id or "unknown")
+
+    async def _call(self, call: Call) -> None:
+        well = False
+        try:
+            well = await self._caller.answers(call)
+        finally:
+            self._take(Answered(call.number, well))
+
+    async def _ask_sanity(self) -> None:
+        complaint = "the check was broken off"
+        try:
+            complaint = await self._sanity.complaint() if self._sanity else ""
+        finally:
+            if complaint:
+                _LOG.error("SANITY_CHECK_URL cannot be reached: %s; nobody is told anything", complaint)
+            self._take(Sane(not complaint))
+
+
+def _timing(settings: Settings) -> Timing:
+    return Timing(
+        connect_tries=settings.connect_tries,
+        connect_pause=settings.connect_pause,
+        send_tries=settings.send_tries,
+        send_pause=settings.send_pause,
+        election_pause=settings.election_pause,
+    )

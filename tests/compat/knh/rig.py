@@ -1,0 +1,150 @@
+"""Rooms on loopback addresses of their own, behind a Service of an API server that is a double, and an older pod."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kubesonar.compat.knh.identity import Peer, peer
+from kubesonar.compat.knh.room import Room
+from kubesonar.compat.knh.settings import read
+from kubesonar.kube.credentials import in_cluster
+from tests.kube import shapes
+from tests.kube.apiserver import ApiServer
+from tests.net.servers import serving
+
+HURRY = 0.2
+"""Seconds between two elections."""
+
+SERVICE, NAMESPACE, PORT = "service-knh", "monitoring", 18_080
+
+
+def environ(number: int, **more: str) -> dict[str, str]:
+    """What a pod of the older tool is told, in a hurry."""
+    return {
+        "POD_IP": ip(number),
+        "MY_NODE_NAME": f"node-{number}",
+        "SERVICE_NAME": SERVICE,
+        "NAMESPACE": NAMESPACE,
+        "CONTAINER_PORT": str(PORT),
+        "SEND_MAX_RETRIES": "2",
+        "SEND_COOLDOWN_PERIOD": "0",
+        "CONNECT_COOLDOWN_PERIOD": "0",
+        **more,
+    }
+
+
+def ip(number: int) -> str:
+    """An address of this machine that nobody else uses."""
+    return f"127.77.7.{number}"
+
+
+def pod(number: int) -> Peer:
+    """The pod of that number."""
+    return peer(f"node-{number}", ip(number), PORT)
+
+
+def behind_service(api: ApiServer, *numbers: int) -> None:
+    """The API lists these pods, in EndpointSlices and in Endpoints."""
+    pods = [(f"knh-{number}", f"node-{number}", ip(number)) for number in numbers]
+    api.put("endpointslices", shapes.endpoint_slice("service-knh-x1", SERVICE, *pods, namespace=NAMESPACE))
+    addresses = [{"ip": address, "nodeName": node} for _, node, address in pods]
+    api.put(
+        "endpoints",
+        {"metadata": {"name": SERVICE, "namespace": NAMESPACE}, "subsets": [{"addresses": addresses, "ports": []}]},
+    )
+
+
+class Pods:
+    """Rooms that run in this process; `start` and `stop` them by number."""
+
+    def __init__(self, api: ApiServer, folder: Path) -> None:
+        self._api = api
+        self._folder = folder
+        self._running: dict[int, tuple[Room, asyncio.Event, asyncio.Task[None]]] = {}
+
+    def start(self, number: int, **more: str) -> None:
+        """Starts a pod."""
+        mounted = in_cluster(self._api.in_cluster(self._folder), str(self._folder))
+        hurried = msgspec.structs.replace(read(environ(number, **more)), election_pause=HURRY)
+        room, leave = Room(hurried, mounted), asyncio.Event()
+        self._running[number] = room, leave, asyncio.create_task(room.run(leave))
+
+    async def stop(self, number: int) -> None:
+        """Ends a pod in order."""
+        _, leave, task = self._running.pop(number)
+        leave.set()
+        await task
+
+    def coordinators(self) -> dict[int, str]:
+        """Whom each pod takes for the coordinator."""
+        return {number: room._bully.coordinator for number, (room, _, _) in self._running.items()}
+
+    async def settle(self, coordinator: int) -> None:
+        """Waits until all agree on that coordinator."""
+        await until(lambda: set(self.coordinators().values()) == {pod(coordinator).id})
+
+    async def close(self) -> None:
+        """Ends all."""
+        for number in list(self._running):
+            await self.stop(number)
+
+
+@asynccontextmanager
+async def pods(folder: Path, *listed: int) -> AsyncIterator[tuple[ApiServer, Pods]]:
+    """An API server that lists the pods of those numbers, and nobody running yet."""
+    with ApiServer() as api:
+        behind_service(api, *listed)
+        running = Pods(api, folder)
+        try:
+            yield api, running
+        finally:
+            await running.close()
+
+
+class Older:
+    """A pod of the older tool: it answers, and calls others when it is told to."""
+
+    def __init__(self, number: int) -> None:
+        self.own = pod(number)
+        self.asked: list[str] = []
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator["Older"]:
+        """Listens as the older tool does."""
+        async with serving(self._answer, self.own.ip, port=PORT):
+            yield self
+
+    async def announce(self, number: int, claimed: str = "") -> bytes:
+        """Tells another pod that it is the coordinator; the answer."""
+        return await call(pod(number), f"/coordinator?id={claimed or self.own.id}", self.own.ip)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.asked.append(head.split()[1])
+        body = b"pong" if self.asked[-1] == "/ping" else b""
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        await writer.drain()
+
+
+async def call(to: Peer, target: str, source: str = "", method: str = "GET") -> bytes:
+    """Everything that a pod answers."""
+    own: Any = (source, 0) if source else None
+    reader, writer = await asyncio.open_connection(to.ip, PORT, local_addr=own)
+    writer.write(f"{method} {target} HTTP/1.1\r\nHost: {to.address}\r\nConnection: close\r\n\r\n".encode())
+    try:
+        return await reader.read()
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits until it holds."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 (what it waits for has no event)
+            await asyncio.sleep(0.01)
