@@ -61,7 +61,9 @@ class RunningAgent:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "kubesonar", "agent", "--config", str(config)],
                 stderr=log,
-                env={key: value for key, value in os.environ.items() if not key.startswith("KUBESONAR_")},
+                env={
+                    key: value for key, value in os.environ.items() if not key.startswith(("KUBESONAR_", "KUBERNETES_"))
+                },
             )
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:

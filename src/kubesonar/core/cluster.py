@@ -47,7 +47,6 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     what it did not tell, and why."""
 
     node: str = ""
-    namespace: str = ""
     api: Endpoint | None = None
     domain: str = ""
     nameservers: tuple[str, ...] = ()

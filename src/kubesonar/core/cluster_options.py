@@ -126,6 +126,12 @@ class IngressOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 class ClusterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a workload in the cluster depends on. Further URLs are plain targets."""
 
+    detect: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Find the API server by this process's environment, and what else is checked by asking it."
+        ),
+    ] = True
     domain: Annotated[
         str,
         msgspec.Meta(

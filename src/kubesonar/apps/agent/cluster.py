@@ -34,7 +34,7 @@ class Cluster:
         self, options: AgentOptions, environ: Mapping[str, str], changed: Callable[[Dependencies], None]
     ) -> None:
         self._options = options
-        self._environ = environ
+        self._environ = environ if options.cluster.detect else {}
         self._changed = changed
         self._client: Client | None = None
         self._watch: ServiceWatch | None = None
@@ -44,7 +44,7 @@ class Cluster:
         """How many names a look-up may try."""
         self._found = Surroundings(
             node=options.member.node or options.member.name,
-            api=_api_server(options, environ),
+            api=_api_server(options, self._environ),
             domain=resolver.domain,
             nameservers=resolver.nameservers,
         )
@@ -83,7 +83,7 @@ class Cluster:
     def _watcher(self) -> ServiceWatch | None:
         """Imports what only agents in a cluster pay for."""
         kubernetes, cluster = self._options.roster.kubernetes, self._options.cluster
-        if not (self._environ.get("KUBERNETES_SERVICE_HOST") or kubernetes.kubeconfig):
+        if not (cluster.detect and (self._environ.get("KUBERNETES_SERVICE_HOST") or kubernetes.kubeconfig)):
             return None
         from kubesonar.discovery.services import ServiceWatch
         from kubesonar.kube.client import Client
@@ -144,5 +144,5 @@ def _resolver(path: str) -> resolvconf.ResolvConf:
         with open(path, "rb") as file:  # noqa: PTH123  # pathlib would be loaded for this alone
             return resolvconf.parse(file.read(_SIZE).decode("utf-8", "replace"))
     except OSError as error:
-        _LOG.warning("the resolver's configuration cannot be read", extra={"path": path, "reason": error.strerror})
+        _LOG.info("the resolver's configuration cannot be read", extra={"path": path, "reason": error.strerror})
         return resolvconf.ResolvConf()

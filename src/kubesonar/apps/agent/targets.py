@@ -1,10 +1,11 @@
-"""Whether the plain targets can be asked at all: told at the start, not as a fault of every probe."""
+"""Whether targets can be asked at all: told at the start, not as a fault of every probe."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
 from kubesonar.config import ConfigError
+from kubesonar.core.cluster_options import ClusterOptions
 from kubesonar.core.plan import Target, of_target
 from kubesonar.model import Kind
 from kubesonar.net.resolve import is_literal
@@ -27,6 +28,33 @@ def refuse_bad(targets: Iterable[Target]) -> None:
                 f'targets[{number}].name: got "{target.name}", which targets[{before}] of the same kind and path has; '
                 "expected a name of its own"
             )
+
+
+def refuse_bad_cluster(options: ClusterOptions) -> None:
+    """Raises ConfigError, naming the field, for what no probe of the cluster's own checks could ask."""
+    _refuse("cluster.service.url", parse_url, options.service.url)
+    _refuse("cluster.service.expect", http_plan.parse_expect, options.service.expect)
+    _refuse("cluster.ingress.url", parse_url, options.ingress.url)
+    _refuse("cluster.ingress.expect", http_plan.parse_expect, options.ingress.expect)
+    _refuse("cluster.dns.question", _question, options.dns.question)
+    _refuse("cluster.dns.expect", dns.parse_expect, options.dns.expect)
+    for number, address in enumerate(options.dns.address):
+        _refuse(f"cluster.dns.address[{number}]", _literal, address)
+
+
+def _refuse(field: str, read: Callable[[str], object], given: str) -> None:
+    if given:
+        try:
+            read(given)
+        except ValueError as error:
+            raise ConfigError(f"{field}: {error}") from None
+
+
+def _question(text: str) -> None:
+    """Without a transport: both are used."""
+    if len(text.split()) != 2:
+        raise ValueError(f'a question is "NAME TYPE", not {text!r}')
+    dns.parse_request(text)
 
 
 def _literal(address: str) -> None:

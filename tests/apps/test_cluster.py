@@ -1,0 +1,130 @@
+"""What an agent finds in its environment: the API server, the resolver, the token."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from kubesonar.apps.agent.cluster import Cluster
+from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.apps.agent.targets import refuse_bad_cluster
+from kubesonar.config import ConfigError
+from kubesonar.core.cluster import API_DIRECT, API_DNS, Dependencies
+from kubesonar.core.cluster_options import ClusterOptions
+from kubesonar.model import Check, Fault
+from kubesonar.net.deadline import Failed
+from tests.kube.running import run
+
+POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+SEARCH = "search shop.svc.cluster.local svc.cluster.local cluster.local example.com\nnameserver 10.96.0.10\n"
+
+
+def cluster(folder: Path, environ: dict[str, str], resolv: str = SEARCH, **api: Any) -> Cluster:
+    (folder / "resolv.conf").write_text(resolv)
+    options = {"cluster": {"resolv_conf": str(folder / "resolv.conf"), "api": {"trust": "/ca.crt", **api}}}
+    return Cluster(msgspec.convert(options, AgentOptions), environ, lambda found: None)
+
+
+def checks(found: Cluster) -> dict[str, Check]:
+    return {check.id: check for check in found.dependencies.checks}
+
+
+def test_in_a_pod(tmp_path: Path) -> None:
+    found = cluster(tmp_path, POD)
+    assert list(checks(found)) == [
+        API_DIRECT,
+        API_DNS,
+        "dns/dns_service/dns-service/udp/10.96.0.10",
+        "dns/dns_service/dns-service/tcp/10.96.0.10",
+    ]
+    assert found.names == 5
+    assert set(found.terms) == {API_DIRECT, API_DNS}
+
+
+def test_outside_a_cluster(tmp_path: Path) -> None:
+    found = cluster(tmp_path, {}, "nameserver 192.0.2.53\n")
+    assert found.dependencies == Dependencies()
+    assert not found.terms
+
+
+def test_nothing_is_found_where_it_may_not_be_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\n")
+    options = AgentOptions(cluster=ClusterOptions(detect=False, resolv_conf=str(tmp_path / "resolv.conf")))
+    assert Cluster(options, POD, lambda found: None).dependencies == Dependencies()
+
+
+def test_an_ipv6_api_server_and_the_default_port(tmp_path: Path) -> None:
+    found = cluster(tmp_path, {"KUBERNETES_SERVICE_HOST": "fd00:96::1"})
+    assert checks(found)[API_DIRECT].request == "https://[fd00:96::1]:443/version"
+    bearer = found.terms[API_DNS].bearer
+    assert bearer is not None
+    assert (bearer.address, bearer.port, bearer.trust) == ("fd00:96::1", 443, "/ca.crt")
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "tcp://10.96.0.1:443", "-1", "٤٤٣"])
+def test_a_port_that_is_none(port: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="environment variable KUBERNETES_SERVICE_PORT: got"):
+        cluster(tmp_path, POD | {"KUBERNETES_SERVICE_PORT": port})
+
+
+def test_a_resolver_whose_file_is_missing_is_none(tmp_path: Path) -> None:
+    options = AgentOptions(cluster=ClusterOptions(resolv_conf=str(tmp_path / "missing")))
+    found = Cluster(options, POD, lambda found: None)
+    assert list(checks(found)) == [API_DIRECT]
+    assert found.names == 1
+
+
+def test_the_token_is_read_each_time_and_can_be_left_out(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    bearer = cluster(tmp_path, POD, token_file=str(token)).terms[API_DIRECT].bearer
+    assert bearer is not None
+    assert bearer.token() == "first"
+    (tmp_path / "next").write_text("second")
+    (tmp_path / "next").replace(token)
+    assert bearer.token() == "second"
+    token.unlink()
+    with pytest.raises(Failed, match="cannot be read") as caught:
+        bearer.token()
+    assert caught.value.fault is Fault.LOCAL
+    assert cluster(tmp_path, POD, token_file="").terms[API_DIRECT].bearer is None
+
+
+@pytest.mark.skipif(
+    os.path.exists("/var/run/secrets/kubernetes.io/serviceaccount/token"),  # noqa: PTH110
+    reason="runs in a pod, which has credentials",
+)
+def test_credentials_that_are_missing_are_said_and_cost_the_rest_nothing(tmp_path: Path) -> None:
+    told: list[Dependencies] = []
+    cluster(tmp_path, POD)
+    options = AgentOptions(cluster=ClusterOptions(resolv_conf=str(tmp_path / "resolv.conf")))
+    run(Cluster(options, POD, told.append).watch())
+    assert told[-1].lost[0].startswith("DNS pods and Services are not found: the file ")
+    assert len(told[-1].checks) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"service": {"url": "ftp://x/"}}, "cluster.service.url: a URL is"),
+        ({"service": {"expect": "ok"}}, "cluster.service.expect: an HTTP check expects"),
+        ({"ingress": {"url": "sonar.example.com"}}, "cluster.ingress.url: a URL is"),
+        ({"ingress": {"expect": "2xx"}}, "cluster.ingress.expect"),
+        ({"dns": {"question": "a.b"}}, 'cluster.dns.question: a question is "NAME TYPE"'),
+        ({"dns": {"question": "a.b A udp"}}, "cluster.dns.question: a question is"),
+        ({"dns": {"question": "a.b ANYTHING"}}, "cluster.dns.question: a DNS request is"),
+        ({"dns": {"expect": "FINE"}}, "cluster.dns.expect: a DNS check expects"),
+        ({"dns": {"address": ["10.96.0.10", "dns"]}}, r"cluster.dns.address\[1\]: a DNS server is an IP address"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_by_field(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        refuse_bad_cluster(msgspec.convert(options, ClusterOptions))
+
+
+def test_defaults_can_be_asked() -> None:
+    refuse_bad_cluster(ClusterOptions())
