@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kubesonar.kube.connections import IDLE
 from kubesonar.kube.credentials import in_cluster
 from kubesonar.kube.errors import ApiError
 from kubesonar.kube.transport import Call, Transport
@@ -77,3 +78,29 @@ def test_an_idle_connection_that_the_server_closed_is_replaced(tmp_path: Path) -
 
     with ApiServer() as api:
         assert _statuses(api, tmp_path, "127.0.0.1", act=act) == [200, 200, 200]
+
+
+class Leaping(SystemClock):
+    """A clock that was `ahead` seconds further in the meantime."""
+
+    ahead = 0.0
+
+    def mono(self) -> float:
+        """See `Clock`."""
+        return SystemClock.mono() + self.ahead
+
+
+def test_a_connection_that_rested_too_long_is_not_trusted_with_another_request(tmp_path: Path) -> None:
+    async def scenario() -> list[int]:
+        clock = Leaping()
+        transport = Transport(in_cluster(api.in_cluster(tmp_path), str(tmp_path)), clock)
+        handshakes = []
+        for leap in (0.0, IDLE - 5, IDLE + 5):
+            clock.ahead += leap
+            await transport.ask(VERSION, 5, 1000)
+            handshakes.append(api.handshakes)
+        transport.close()
+        return handshakes
+
+    with ApiServer() as api:
+        assert run(scenario()) == [1, 1, 2]
