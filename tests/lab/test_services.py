@@ -122,15 +122,18 @@ def test_the_name_server_stops_in_spite_of_an_open_connection() -> None:
 def test_the_api_server_shows_its_certificate_and_its_pages(tmp_path: Path) -> None:
     made = make_certificates(tmp_path, ["kubernetes.default.svc", HOST])
     assert made.key.stat().st_mode & 0o077 == 0
+    roster = tmp_path / "members.json"
+    roster.write_text('{"version": 1, "members": []}')
 
     async def work() -> None:
         trust = ssl.create_default_context(cafile=str(made.authority))
-        async with running(lambda port, stop: api_server([HOST], port, made, stop)) as port:
+        async with running(lambda port, stop: api_server([HOST], port, made, roster, stop)) as port:
             status, body = await get(port, "/version", trust)
             assert (status, b"gitVersion" in body) == (200, True)
             assert await get(port, "/readyz", trust) == (200, b"ok")
             assert await get(port, "/healthz", trust) == (200, b"ok")
-            assert (await get(port, "/api/v1/pods", trust))[0] == 404
+            assert (await get(port, "/api/v1/pods", trust))[0] == 200
+            assert (await get(port, "/api/v1/secrets", trust))[0] == 404
             assert (await get(port, "/version", trust, "POST"))[0] == 405
 
     run(work)

@@ -3,8 +3,10 @@
     members.json        the roster that the agents watch
     control.sock        where `kubesonar lab fault …` asks
     agents/NAME.sock    each agent's API
+    rooms/NAME.sock     an older tool's room beside an agent
     logs/NAME.log       what each process said
     certificates/       of the API-like server
+    account/            what shows its clients to it
 
 A lock on the directory (flock(2)) says whether a lab runs, and ends with it however it ends; what an earlier one left
 is cleared away.
@@ -24,7 +26,7 @@ import msgspec
 from kubesonar.model import Member
 
 _VERSION = 1  # of the members file (discovery/static.py)
-_FOLDERS = ("agents", "logs", "certificates")
+_FOLDERS = ("agents", "rooms", "logs", "certificates", "account")
 _FILES = ("members.json", "members.draft", "control.sock")
 _PATH_LIMIT = 80
 """Longest path of the directory, in bytes: the sockets in it must fit the 108 of struct sockaddr_un."""
@@ -68,6 +70,15 @@ class Directory:
     def agent_socket(self, name: str) -> Path:
         """The Unix socket of that member's API."""
         return self.path / "agents" / f"{name}.sock"
+
+    def room_socket(self, name: str) -> Path:
+        """The Unix socket of the room beside that member's agent."""
+        return self.path / "rooms" / f"{name}.sock"
+
+    @property
+    def account(self) -> Path:
+        """A service account as the kubelet mounts it."""
+        return self.path / "account"
 
     @property
     def certificates(self) -> Path:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from kubesonar.lab.certificates import Certificates
+from kubesonar.lab.cluster import Cluster
 from kubesonar.web import LimitOptions, Listener, ListenOptions, Server
 from kubesonar.web.asgi import App, Receive, Scope, Send
 
 API_PORT = 6443
 
 _GRACE = 0.5  # seconds that answers on their way get when a target stops
+_WATCH = 600.0  # seconds for an answer: longer than a watch
 _CONNECTIONS = 4096  # every agent of the largest lab keeps some
 _UPSTREAM_LIMIT = 1 << 20
 _HEAD_END = b"\r\n\r\n"
@@ -28,11 +31,19 @@ Upstream = tuple[str, int]
 """IP address and port."""
 
 
-async def api_server(addresses: Sequence[str], port: int, certificates: Certificates, stop: asyncio.Event) -> None:
-    """Serves what anybody may read of an API server, by HTTPS, until `stop` is set. Raises ConfigError where it cannot
-    listen."""
+async def api_server(
+    addresses: Sequence[str], port: int, certificates: Certificates, roster: Path, stop: asyncio.Event
+) -> None:
+    """Serves what anybody may read of an API server, and the pods and nodes of the members file `roster`, by HTTPS,
+    until `stop` is set. Raises ConfigError where it cannot listen."""
     files = {"certificate_file": str(certificates.chain), "key_file": str(certificates.key)}
-    await _serve([ListenOptions(address=_joined(one, port), **files) for one in addresses], _api, stop)
+    cluster = Cluster(roster)
+    following = asyncio.create_task(cluster.follow())
+    try:
+        listeners = [ListenOptions(address=_joined(one, port), **files) for one in addresses]
+        await _serve(listeners, _Api(cluster), stop, _WATCH)
+    finally:
+        following.cancel()
 
 
 async def ingress(
@@ -48,8 +59,8 @@ def _joined(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-async def _serve(listeners: Sequence[ListenOptions], app: App, stop: asyncio.Event) -> None:
-    limits = LimitOptions(connections=_CONNECTIONS)
+async def _serve(listeners: Sequence[ListenOptions], app: App, stop: asyncio.Event, response: float = 30.0) -> None:
+    limits = LimitOptions(connections=_CONNECTIONS, response=response)
     server = Server([Listener(options, app, limits) for options in listeners])
     await server.start()
     try:
@@ -58,14 +69,20 @@ async def _serve(listeners: Sequence[ListenOptions], app: App, stop: asyncio.Eve
         await server.stop(_GRACE)
 
 
-async def _api(scope: Scope, receive: Receive, send: Send) -> None:
-    page = _PAGES.get(scope["path"])
-    if page is None:
-        await _respond(send, 404, b"text/plain", b"404 page not found")
-    elif scope["method"] not in ("GET", "HEAD"):
-        await _respond(send, 405, b"text/plain", b"405 method not allowed")
-    else:
-        await _respond(send, 200, *page)
+class _Api:
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        page = _PAGES.get(scope["path"])
+        if page is None and not self._cluster.has(scope["path"]):
+            await _respond(send, 404, b"text/plain", b"404 page not found")
+        elif scope["method"] not in ("GET", "HEAD"):
+            await _respond(send, 405, b"text/plain", b"405 method not allowed")
+        elif page is None:
+            await self._cluster(scope, receive, send)
+        else:
+            await _respond(send, 200, *page)
 
 
 async def _respond(send: Send, status: int, kind: bytes, body: bytes) -> None:
@@ -116,7 +133,12 @@ def _request(scope: Scope) -> bytes:
     path: bytes = scope["raw_path"]
     query: bytes = scope["query_string"]
     target = path + b"?" + query if query else path
-    return b"GET " + target + b" HTTP/1.0\r\nHost: upstream\r\n\r\n"
+    return b"GET " + target + b" HTTP/1.0\r\nHost: upstream\r\nX-Forwarded-For: " + _client(scope) + b"\r\n\r\n"
+
+
+def _client(scope: Scope) -> bytes:
+    """Whom an upstream is asked for, as every ingress says it."""
+    return str(scope["client"][0]).encode() if scope["client"] else b"unknown"
 
 
 async def _fetch(upstream: Upstream, request: bytes) -> bytes:

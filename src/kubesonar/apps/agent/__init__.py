@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import uvloop
 
@@ -24,12 +24,12 @@ def main(argv: Sequence[str]) -> int:
     return run(loaded.tree)
 
 
-def run(options: AgentOptions) -> int:
-    """As `main`, with options already read."""
+def run(options: AgentOptions, told: Mapping[str, str] = os.environ) -> int:
+    """As `main`, with options already read; `told` are the variables for older tools' rooms."""
     logs.set_up(options.log)
     code = 0
     try:
-        rooms = [open_room(name, os.environ) for name in dict.fromkeys(options.rooms)]
+        rooms = [open_room(name, told) for name in dict.fromkeys(options.rooms)]
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_live(options, rooms))
     except* ConfigError as errors:

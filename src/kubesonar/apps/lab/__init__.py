@@ -13,11 +13,14 @@ from kubesonar.apps import asking
 from kubesonar.apps.lab import orders
 from kubesonar.apps.lab.running import Request, run
 from kubesonar.apps.output import Color
+from kubesonar.compat import ROOMS, rehearsal
 from kubesonar.config import ConfigError
 from kubesonar.lab.directory import LabError, default_path
 from kubesonar.lab.faults import FaultError, parse
 from kubesonar.lab.isolate import run_isolated
 from kubesonar.lab.topology import MAX_NODES, MIN_NODES, plan
+
+_ROOMS = ", ".join(name for name, row in ROOMS.items() if row.rehearse)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,6 +32,8 @@ def main(arguments: Sequence[str]) -> int:
         return request
     try:
         _check(request.faults, request.nodes)
+        if request.compat:
+            rehearsal(request.compat)
         return run_isolated(partial(run, request), user=request.user)
     except (FaultError, LabError) as error:
         raise ConfigError(str(error)) from None
@@ -50,6 +55,13 @@ def lab(
     user: Annotated[
         bool, typer.Option("--user-namespace", help="Use a user namespace even where privileges would do.")
     ] = False,
+    compat: Annotated[
+        str,
+        typer.Option(
+            metavar="ROOM",
+            help=f"Open an older tool's room on every node too ({_ROOMS}); --once puts it to that tool's acceptance.",
+        ),
+    ] = "",
     color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
 ) -> Request:
     """Run a real mesh on this machine in network namespaces: live map and verdict until Ctrl-C. Touches nothing outside
@@ -61,6 +73,7 @@ def lab(
         as_json=as_json,
         directory=(directory or default_path()).absolute(),
         user=user,
+        compat=compat,
         color=color,
     )
 

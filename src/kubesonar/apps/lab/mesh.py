@@ -8,10 +8,13 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
+import msgspec
 import uvloop
 
 from kubesonar.apps import agent
 from kubesonar.apps.agent.options import AgentOptions, ApiOptions, MemberOptions
+from kubesonar.apps.lab.rooms import entrance_port, room_port, rooms_of
+from kubesonar.core.cluster_options import ClusterOptions
 from kubesonar.core.plan import PlanOptions, Rhythm, Target
 from kubesonar.core.schedule import ScheduleOptions
 from kubesonar.discovery.options import RosterOptions
@@ -37,15 +40,20 @@ _TRAIN, _PAYLOAD = 8, 320
 """A train is longer than what a slow link lets pass at once (shaper.py), so that it shows the link's speed."""
 
 
-def start(world: World) -> None:
-    """Starts the servers and then the agents. Call from the main thread."""
+def start(world: World, compat: str = "") -> None:
+    """Starts the servers and then the agents, those in pod networks with the room `compat` beside them, if any. Call
+    from the main thread."""
     addresses = [address for server in world.plan.servers for address in server.addresses]
     certificates = make_certificates(world.directory.certificates, addresses)
     for server in world.plan.servers:
-        world.start_server(server, partial(_serve, _server(server, world.plan, certificates)))
+        world.start_server(server, partial(_serve, _server(server, world, certificates)))
     targets = _targets(world.plan, certificates)
+    rooms = rooms_of(world, compat, certificates) if compat else {}
     for member in world.plan.members:
-        world.start(member, partial(agent.run, agent_options(world, member, targets)))
+        options = agent_options(world, member, targets)
+        if member.name in rooms:
+            options = msgspec.structs.replace(options, rooms=(compat,))
+        world.start(member, partial(agent.run, options, rooms.get(member.name, {})))
 
 
 def agent_options(world: World, member: Member, targets: tuple[Target, ...]) -> AgentOptions:
@@ -64,6 +72,7 @@ def agent_options(world: World, member: Member, targets: tuple[Target, ...]) -> 
         schedule=ScheduleOptions(members=10 if few else 4),
         plan=_rhythms(1.0 if few else 4.0, (4, 6) if world.plan.namespaces else (4,)),
         targets=targets,
+        cluster=ClusterOptions(detect=False),
         udp=UdpOptions(train=_TRAIN, size=_PAYLOAD),
         api=ApiOptions(listen=(ListenOptions(address=f"unix:{world.directory.agent_socket(member.name)}"),)),
     )
@@ -134,17 +143,26 @@ _TARGETS: dict[Role, Callable[[Server, str], list[Target]]] = {
 _Work = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
-def _server(server: Server, plan: Plan, certificates: Certificates) -> _Work:
+def _server(server: Server, world: World, certificates: Certificates) -> _Work:
     """What a server does until the event is set."""
+    plan, roster = world.plan, world.directory.roster
     match server.role:
         case Role.DNS:
             zone = Zone(_DOMAIN, cluster_records(_DOMAIN))
             return lambda stop: dns_server(server.addresses, server.port, zone, stop)
         case Role.API:
-            return lambda stop: api_server(server.addresses, server.port, certificates, stop)
+            return lambda stop: api_server(server.addresses, server.port, certificates, roster, stop)
         case Role.INGRESS:
-            upstreams = [(node.pod.addresses[0], node.pod.port) for node in plan.nodes]
-            return lambda stop: ingress(server.addresses, server.port, upstreams, stop)
+            agents = [(node.pod.addresses[0], node.pod.port) for node in plan.nodes]
+            others = [(address, room_port(plan)) for address, _ in agents]
+            return lambda stop: _both(
+                ingress(server.addresses, server.port, agents, stop),
+                ingress(server.addresses, entrance_port(plan), others, stop),
+            )
+
+
+async def _both(first: Coroutine[Any, Any, None], second: Coroutine[Any, Any, None]) -> None:
+    await asyncio.gather(first, second)
 
 
 def _serve(work: _Work) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from kubesonar.apps import asking
 from kubesonar.apps.check import EXIT_CODES
 from kubesonar.apps.lab import mesh
+from kubesonar.apps.lab.rooms import complaints
 from kubesonar.apps.lab.settling import Settling
 from kubesonar.apps.live import live
 from kubesonar.apps.output import Color, console, show, write_json
@@ -47,6 +48,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     as_json: bool
     directory: Path
     user: bool
+    compat: str
     color: Color
 
 
@@ -59,7 +61,7 @@ def run(request: Request, ground: Ground) -> int:
             "faults of links, of pod networks and of DNS by UDP cannot be shown"
         )
     with World.build(plan(request.nodes, namespaces=ground.namespaces), Directory(request.directory)) as world:
-        mesh.start(world)
+        mesh.start(world, request.compat)
         faults = [parse(text, world.plan) for text in request.faults]
         if any(fault.act is Act.PROCESS for fault in faults):
             _await_agents(world)
@@ -70,7 +72,8 @@ def run(request: Request, ground: Ground) -> int:
             asking.run(watch.run())
         for process in world.fallen:
             _complain(f"{process.name} ended by itself (exit code {process.exit_code}): {_last_words(process.log)}")
-        return EXIT_CODES.get(watch.verdict.verdict, 2) if watch.verdict else 2
+        verdict = EXIT_CODES.get(watch.verdict.verdict, 2) if watch.verdict else 2
+        return verdict or int(watch.refused)
 
 
 class Watch:
@@ -78,6 +81,7 @@ class Watch:
 
     def __init__(self, world: World, request: Request) -> None:
         self.verdict: Verdict | None = None
+        self.refused = False
         self._world = world
         self._request = request
         self._sources = [
@@ -89,6 +93,7 @@ class Watch:
         async with listen(self._world.directory.control, self._obey):
             if self._request.once:
                 self._print(await self._settled())
+                await self._try_rooms()
             else:
                 await live(self._look, console(self._request.color), footer=self._footer)
 
@@ -105,6 +110,15 @@ class Watch:
             if settling.settled(now(), scene.verdict):
                 return scene
             await asyncio.sleep(_PAUSE)
+
+    async def _try_rooms(self) -> None:
+        """Puts the rooms to their acceptance, if there are any; `refused` says whether one failed."""
+        name = self._request.compat
+        found = await complaints(self._world, name) if name else {}
+        for member, complaint in found.items():
+            self.refused = self.refused or bool(complaint)
+            if complaint or not self._request.as_json:
+                _complain(f"{member}: {name}: {complaint or 'accepted'}")
 
     def _print(self, scene: Scene) -> None:
         if self._request.as_json:

@@ -1,0 +1,79 @@
+"""An older tool's room on every node of the lab, beside the agent in its pod network."""
+
+from __future__ import annotations
+
+import asyncio
+
+from kubesonar.compat import Ask, Place, rehearsal
+from kubesonar.lab.certificates import Certificates
+from kubesonar.lab.topology import Plan, Role
+from kubesonar.lab.world import World
+from kubesonar.net.clock import SystemClock
+from kubesonar.net.fetch import Fetcher
+
+_PORT, _ENTRANCE = 8080, 8080
+_LOOPBACK_PORT, _LOOPBACK_ENTRANCE = 7380, 7381
+"""Without namespaces everything shares one machine's ports."""
+
+_PATIENCE = 20.0
+"""Seconds in which every room must be accepted."""
+_PAUSE = 0.5
+_ANSWER = 8.0
+_SIZE = 8 << 20
+
+
+def room_port(plan: Plan) -> int:
+    """Where each room listens."""
+    return _PORT if plan.namespaces else _LOOPBACK_PORT
+
+
+def entrance_port(plan: Plan) -> int:
+    """Where the ingress forwards to the rooms."""
+    return _ENTRANCE if plan.namespaces else _LOOPBACK_ENTRANCE
+
+
+def rooms_of(world: World, name: str, certificates: Certificates) -> dict[str, dict[str, str]]:
+    """What the room beside each member in a pod network is told, by the member's name. Writes the service account."""
+    account = world.directory.account
+    (account / "ca.crt").write_bytes(certificates.authority.read_bytes())
+    (account / "token").write_text("of-the-lab")
+    plan, told = world.plan, rehearsal(name)
+    (api, *_), (entrance, *_) = plan.of_role(Role.API), plan.of_role(Role.INGRESS)
+    return {
+        node.pod.name: told.environ(
+            Place(
+                pod=node.pod.name,
+                node=node.name,
+                addresses=node.pod.addresses,
+                port=room_port(plan),
+                socket=str(world.directory.room_socket(node.pod.name)),
+                api_addresses=api.addresses,
+                api_port=api.port,
+                account=str(account),
+                entrance=f"http://{entrance.addresses[0]}:{entrance_port(plan)}",
+            )
+        )
+        for node in plan.nodes
+    }
+
+
+async def complaints(world: World, name: str) -> dict[str, str]:
+    """What keeps each room from its tool's own acceptance, by the member's name, once all are accepted or `_PATIENCE`
+    is over; empty clauses are good."""
+    trial, mono = rehearsal(name), SystemClock().mono
+    end = mono() + _PATIENCE
+    with Fetcher(token="", ca_file="", timeout=_ANSWER, limit=_SIZE) as fetcher:
+        while True:
+            names = [node.pod.name for node in world.plan.nodes]
+            clauses = await asyncio.gather(*(trial.complaint(_asking(world, fetcher, pod)) for pod in names))
+            if not any(clauses) or mono() > end:
+                return dict(zip(names, clauses, strict=True))
+            await asyncio.sleep(_PAUSE)
+
+
+def _asking(world: World, fetcher: Fetcher, pod: str) -> Ask:
+    async def ask(path: str) -> tuple[int, bytes]:
+        answer = await fetcher.get(f"unix:{world.directory.room_socket(pod)}", path)
+        return answer.status, answer.body
+
+    return ask

@@ -1,0 +1,51 @@
+"""The room in the lab: what it is told there, and the acceptance that the older tool's own releases had to pass."""
+
+from __future__ import annotations
+
+from kubesonar.compat import Ask, Place
+
+_EXPECTED = (
+    ("/alive", b'"neighbourhood_state": "ok"'),
+    ("/alive", b'"neighbourhood": ['),
+    ("/metrics", b"kubenurse_httpclient_request_"),
+    ("/metrics", b'type="path_'),
+)
+_ERRORS = b"kubenurse_errors_total"
+
+
+class Rehearsed:
+    """See `compat.Rehearsal`."""
+
+    def environ(self, place: Place) -> dict[str, str]:
+        """The API server's second address stands in for its name, because the lab's nodes have no resolver."""
+        listen = [f"{_bracketed(address)}:{place.port}" for address in place.addresses]
+        return {
+            "KUBENURSE_LISTEN": ",".join([*listen, f"unix:{place.socket}"]),
+            "KUBENURSE_INGRESS_URL": place.entrance,
+            "KUBENURSE_SERVICE_URL": place.entrance,
+            "KUBENURSE_CHECK_INTERVAL": "3s",
+            "KUBENURSE_SHUTDOWN_DURATION": "0s",
+            "KUBENURSE_POD_NAME": place.pod,
+            "KUBENURSE_NODE_NAME": place.node,
+            "KUBENURSE_SERVICE_ACCOUNT": place.account,
+            "KUBERNETES_SERVICE_HOST": place.api_addresses[0],
+            "KUBERNETES_SERVICE_PORT": str(place.api_port),
+            "KUBERNETES_SERVICE_DNS": place.api_addresses[-1],
+        }
+
+    async def complaint(self, ask: Ask) -> str:
+        """See `compat.Rehearsal`."""
+        bodies: dict[str, bytes] = {}
+        for path in ("/alive", "/metrics"):
+            status, bodies[path] = await ask(path)
+            if status != 200:
+                return f"{path} says {status or 'nothing'}"
+        for path, text in _EXPECTED:
+            if text not in bodies[path]:
+                return f"{path} does not say {text.decode()}"
+        errors = [line for line in bodies["/metrics"].splitlines() if line.startswith(_ERRORS)]
+        return f"/metrics says {errors[0].decode()}" if errors else ""
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
