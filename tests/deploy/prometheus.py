@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +14,18 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.apps.agents import free_port, until
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "monitoring"
+
+_CHOSEN = {"$__rate_interval": "10s", "$cluster": ".*", "$namespace": ".*", "$job": ".*", "$type": ".*"}
+
+
+def expressions(name: str) -> list[tuple[str, str]]:
+    """Every panel's title and expression in a dashboard, with the variables chosen as when it is opened first."""
+    panels = json.loads((FOLDER / name).read_text())["panels"]
+    found = [(panel["title"], target["expr"]) for panel in panels for target in panel.get("targets", ())]
+    variables = "|".join(map(re.escape, _CHOSEN))
+    return [(title, re.sub(variables, lambda name: _CHOSEN[name[0]], text)) for title, text in found]
 
 
 class RunningPrometheus:
