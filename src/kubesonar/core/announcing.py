@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from kubesonar.core.agenda import Agenda, Timed
+from kubesonar.core.agenda import Agenda, Timed, Timer
 from kubesonar.core.electorate import Electorate
 from kubesonar.core.messages import Claim, Leave, Noted, Ping
 from kubesonar.core.notices import notice_id
@@ -37,6 +37,10 @@ then it is repeated."""
 
 EXCUSED = 60.0
 """How long the silence of a member that took its leave is no death (s)."""
+
+SOBER = 6.0
+"""After it had reason to doubt itself, the coordinator says nothing for so long (s): as long as it takes until every
+open case has been looked into once more."""
 
 REVIEW = 2.0
 """How often the coordinator looks whether those that it holds for dead follow it (s)."""
@@ -90,7 +94,11 @@ class Announcing(Timed):
         self._pending: dict[str, _Pending] = {}
         self._done: dict[str, _Done] = {}
         self._excused: dict[str, float] = {}
+        self._answered: dict[str, float] = {}
+        self._timer: Timer | None = None
+        self._timer_at = 0.0
         self._doubted = False
+        self._sober_from = float("-inf")
 
     def take(self, now: float, event: object) -> None:
         """Takes an event; see the class."""
@@ -111,6 +119,7 @@ class Announcing(Timed):
         self._pending.clear()
         self._done.clear()
         self._doubted = False
+        self._sober_from = float("-inf")
 
     @property
     def conditions(self) -> dict[str, Condition]:
@@ -119,7 +128,7 @@ class Announcing(Timed):
 
     def _change(self, electorate: Electorate) -> None:
         self._electorate = electorate
-        for table in (self._pending, self._done, self._excused):
+        for table in (self._pending, self._done, self._excused, self._answered):
             for name in [name for name in table if name not in electorate.members]:
                 del table[name]
 
@@ -137,8 +146,11 @@ class Announcing(Timed):
         done = self._done.get(claim.member)
         if done is not None and _known(done.claim, claim):
             done.told = done.told or claim.told
-            self._note(source, claim, done.told)
+            returned = done.claim.what is Condition.BACK
+            self._note(source, done.claim if returned else claim, done.told)
             return
+        if claim.what in (Condition.FROZEN, Condition.GONE):
+            self._answered[claim.member] = now
         if claim.what is not Condition.BACK and self._unlikely(now, claim):
             return
         if claim.told or (claim.what is Condition.BACK and not _ends(claim, done)):
@@ -151,7 +163,7 @@ class Announcing(Timed):
             if pending is not None and _earlier(claim, pending.claim):
                 return
             pending = self._pending[claim.member] = _Pending(claim, now)
-            self._agenda.at(now + self._options.settle, self._consider)
+            self._consider_at(now + self._options.settle)
         pending.last = now
         if source and source not in pending.sources and len(pending.sources) < SOURCES:
             pending.sources.append(source)
@@ -161,12 +173,13 @@ class Announcing(Timed):
             self._out.append(Send(source, Noted(claim.member, claim.epoch, claim.turn, claim.what, told)))
 
     def _unlikely(self, now: float, claim: Claim) -> bool:
-        """Whether the member was heard here after the silence began, or took its leave."""
+        """Whether the member was heard here after the silence began, its host answers others, or it took its leave."""
         assert self._office is not None
         follower = self._office.followers.get(claim.member)
-        if follower is not None and (follower.acked > now - claim.silent or follower.epoch > claim.epoch):
+        if follower is not None and (follower.acked > now - claim.silent or 0 < claim.epoch < follower.epoch):
             return True
-        return self._excused.get(claim.member, now) > now
+        kernel = now - self._answered.get(claim.member, float("-inf")) <= FRESH
+        return (kernel and claim.what is Condition.DEAD) or self._excused.get(claim.member, now) > now
 
     def _was_told(self, id: str) -> None:
         for done in self._done.values():
@@ -192,30 +205,47 @@ class Announcing(Timed):
 
     # Telling
 
+    def _consider_at(self, when: float) -> None:
+        """One timer serves all that is pending."""
+        if self._timer is not None and self._timer.act is not None:
+            if self._timer_at <= when:
+                return
+            self._timer.cancel()
+        self._timer, self._timer_at = self._agenda.at(when, self._consider), when
+
     def _consider(self, now: float) -> None:
+        self._timer = None
+        for name in [name for name, pending in self._pending.items() if now - pending.last > FRESH]:
+            del self._pending[name]
         if self._office is None or not self._pending:
             self._recover(now)
             return
-        if self._lease is False or not self._office.majority(now) or self._too_many(now):
-            self._agenda.at(now + AGAIN, self._consider)
+        if self._lease is False or self._doubtful(now, self._office) or now < self._sober_from:
+            self._consider_at(now + AGAIN)
             return
         settle = self._options.settle * (PATIENCE if len(self._pending) >= MANY else 1.0)
         for name, pending in list(self._pending.items()):
-            if now - pending.last > FRESH:
-                del self._pending[name]
-                continue
             if now - pending.first < settle - 1e-6:
-                self._agenda.at(pending.first + settle, self._consider)
+                self._consider_at(pending.first + settle)
                 continue
             del self._pending[name]
-            if self._stands_up(now, pending.claim):
+            if self._stands_up(pending):
                 self._announce(now, pending)
 
-    def _stands_up(self, now: float, claim: Claim) -> bool:
+    def _doubtful(self, now: float, office: Office) -> bool:
+        """Whether there is reason to doubt ourselves. That a coordinator just elected has no majority yet is none."""
+        powerless = not office.majority(now)
+        too_many = not powerless and self._too_many(now)
+        if too_many or (powerless and now - office.since > SOBER):
+            self._sober_from = now + SOBER
+        return powerless or too_many
+
+    def _stands_up(self, pending: _Pending) -> bool:
+        claim = pending.claim
         assert self._electorate is not None
         if claim.what is Condition.BACK:
             return True
-        return self._electorate.members[claim.member].expected and not self._unlikely(now, claim)
+        return self._electorate.members[claim.member].expected and not self._unlikely(pending.first, claim)
 
     def _announce(self, now: float, pending: _Pending) -> None:
         claim = pending.claim
@@ -235,8 +265,11 @@ class Announcing(Timed):
         }
         looks = {name for name in self._office.unheard(now) if members[name].expected}
         looks |= {name for name, pending in self._pending.items() if pending.claim.what is not Condition.BACK}
-        looks -= old
-        of = self._electorate.serving - len(old)
+        excused = {
+            name for name, until in self._excused.items() if until > now and name in members and members[name].expected
+        }
+        looks -= old | excused
+        of = self._electorate.serving - len(old | excused)
         if len(looks) <= max(1.0, self._options.share * of):
             self._recover(now)
             return False

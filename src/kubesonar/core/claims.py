@@ -17,16 +17,20 @@ REPEAT = 1.0
 
 REPEAT_MOST = 4.0
 
+VALID = 6.0
+"""A claim that was not confirmed for so long (s) is not said, until it is: a case is looked into about every 4 s."""
+
 KEPT = 60.0
 """How long a claim that a member is back is kept for a coordinator that is still to be elected (s)."""
 
 
 class _Standing:
-    __slots__ = ("announced", "claim", "noted", "pause", "since", "timer", "until")
+    __slots__ = ("announced", "claim", "confirmed", "noted", "pause", "since", "timer", "until")
 
     def __init__(self, claim: Claim, since: float, until: float) -> None:
         self.claim = claim
         self.since = since
+        self.confirmed = 0.0
         self.until = until
         self.noted = self.announced = False
         self.pause = REPEAT
@@ -50,7 +54,14 @@ class Claims:
             claim = msgspec.structs.replace(claim, ends=ends)
         until = now + KEPT if claim.what is Condition.BACK else float("inf")
         standing = self._standing[claim.member] = _Standing(claim, now - claim.silent, until)
+        standing.confirmed = now
         self._say(now, standing)
+
+    def confirm(self, now: float, name: str) -> None:
+        """What is held of that member was found again."""
+        standing = self._standing.get(name)
+        if standing is not None:
+            standing.confirmed = now
 
     def drop(self, name: str) -> None:
         """Nothing is held of that member any more."""
@@ -86,8 +97,9 @@ class Claims:
         if now > standing.until:
             del self._standing[member]
         elif self._coordinator:
-            silent = min(86_400.0, now - standing.since)
-            self._out.append(Send(self._coordinator, msgspec.structs.replace(standing.claim, silent=silent)))
+            if standing.claim.what is Condition.BACK or now - standing.confirmed <= VALID:
+                silent = min(86_400.0, now - standing.since)
+                self._out.append(Send(self._coordinator, msgspec.structs.replace(standing.claim, silent=silent)))
             if standing.timer is not None:
                 standing.timer.cancel()
             standing.timer = self._agenda.at(now + standing.pause, self._say, standing)

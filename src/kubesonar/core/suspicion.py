@@ -304,6 +304,8 @@ class Suspicion(Timed):
             silent = min(86_400.0, now - case.since)
             witnesses = seen(case.said.values(), WITNESSES)
             self._claims.put(now, Claim(name, case.epoch, case.turn, found, silent, False, witnesses))
+        else:
+            self._claims.confirm(now, name)
         if name == self._office.coordinator and case.epoch >= self._office.epoch:
             self._out.append(Vacant(name, self._office.epoch))
 
@@ -381,6 +383,12 @@ class Suspicion(Timed):
 
     def _noted(self, now: float, source: str, epoch: int, receipt: Noted) -> None:
         self._claims.noted(source, receipt)
+        case = self.suspects.get(receipt.member)
+        later = case is not None and (receipt.epoch, receipt.turn) > (case.epoch, case.turn)
+        if case is not None and later and receipt.what is Condition.BACK and source == self._office.coordinator:
+            case.epoch, case.turn, case.condition = receipt.epoch, receipt.turn, None  # another death than we thought
+            self._claims.drop(receipt.member)
+            self._next_round(now, receipt.member, case)
 
 
 _MOST = 2**62
