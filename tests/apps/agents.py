@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -36,12 +37,13 @@ def until(look: Callable[[], Value | None], seconds: float = 30.0) -> Value:
 
 
 def free_port() -> int:
-    """A port that is free by TCP and UDP just now."""
+    """A port that is free by TCP and UDP just now, and that no agent takes for its probes: below those that the kernel
+    hands out (net.ipv4.ip_local_port_range)."""
     while True:
+        port = random.randrange(15_000, 32_000)
         with socket.socket() as stream, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
-            stream.bind(("127.0.0.1", 0))
-            port: int = stream.getsockname()[1]
             try:
+                stream.bind(("127.0.0.1", port))
                 datagram.bind(("127.0.0.1", port))
             except OSError:
                 continue

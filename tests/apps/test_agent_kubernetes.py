@@ -13,11 +13,17 @@ from typing import Any
 import pytest
 
 from kubesonar.model import Network
-from tests.apps.agents import FAST, RunningAgent, free_port, until
+from tests.apps.agents import RunningAgent, free_port, until
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 
 NAMES = ("a", "b", "c", "d")
+PATIENCE = 90.0
+"""Seconds: four agents and a busy machine."""
+
+SPARING = {kind: {"period": period, "timeout": 2.0} for kind, period in {"udp": 0.5, "mtu": 30.0}.items()} | {
+    kind: {"period": 1.0, "timeout": 2.0} for kind in ("tcp", "http", "icmp")
+}
 
 
 def ip_of(name: str) -> str:
@@ -40,8 +46,9 @@ def tree(api: ApiServer, folder: Path, letter: str, port: int, **member: Any) ->
             "linger": 1.0,
             "kubernetes": {"kubeconfig": api.kubeconfig(folder / f"kubeconfig-{letter}"), "settle": 0.1},
         },
-        "plan": {"families": [4], **FAST},
-        "ledger": {"short": 3, "long": 15},
+        "plan": {"families": [4], **SPARING},
+        "health": {"lag": 5},
+        "ledger": {"short": 4, "long": 15},
         "shutdown": {"grace": 0.2},
     }
 
@@ -82,7 +89,7 @@ def verdict(*agents: RunningAgent) -> dict[str, Any]:
 def test_agents_find_each_other_and_only_what_should_be_there_and_is_not_is_a_failure(tmp_path: Path) -> None:
     with ApiServer() as api, mesh(api, tmp_path) as agents:
         everybody = tuple(agents.values())
-        until(lambda: verdict(*everybody)["code"] == 0)
+        until(lambda: verdict(*everybody)["code"] == 0, PATIENCE)
         me = agents["a"].snapshot().member
         assert (me.name, me.node, me.zone, me.addresses) == ("agent-a", "node-a", "zone-a", (ip_of("a"),))
         assert me.epoch > 0
@@ -95,7 +102,7 @@ def test_agents_find_each_other_and_only_what_should_be_there_and_is_not_is_a_fa
         until(lambda: _states(agents["a"]).get("agent-b") == "cordoned")
         agents.pop("b").process.kill()
         rest = tuple(agents.values())
-        found = until(lambda: well if (well := verdict(*rest))["states"] and well["code"] == 0 else None)
+        found = until(lambda: well if (well := verdict(*rest))["states"] and well["code"] == 0 else None, PATIENCE)
         assert found["states"] == ["agent-b cordoned: node node-b is cordoned"]
 
         # The API server goes: the roster is stale, probing goes on, and what fails now is found all the same.
@@ -105,18 +112,18 @@ def test_agents_find_each_other_and_only_what_should_be_there_and_is_not_is_a_fa
         assert status == 200
         assert body.startswith(b"ok\nthe roster is stale for ")
         assert b"kubesonar_roster_stale 1" in agents["a"].get("/metrics")[1]
-        found = until(lambda: well if (well := verdict(*rest))["code"] == 0 else None)
+        found = until(lambda: well if (well := verdict(*rest))["code"] == 0 else None, PATIENCE)
         assert any(line.startswith("the roster of ") and "is stale: " in line for line in found["unknown"])
         agents.pop("c").process.kill()
         rest = tuple(agents.values())
-        found = until(lambda: bad if (bad := verdict(*rest))["code"] == 1 else None)
+        found = until(lambda: bad if (bad := verdict(*rest))["code"] == 1 else None, PATIENCE)
         assert "-c" in found["sentence"]
 
         # It comes back; the pod that died is deleted, stands a while as deleted, and all is well.
         api.start()
         api.delete("pods", "agent-c")
         until(lambda: _states(agents["a"]).get("agent-c") in ("deleted", None))
-        found = until(lambda: well if (well := verdict(*rest))["code"] == 0 else None)
+        found = until(lambda: well if (well := verdict(*rest))["code"] == 0 else None, PATIENCE)
         until(lambda: set(_states(agents["a"])) == {"agent-a", "agent-b", "agent-d"})
 
 

@@ -69,6 +69,7 @@ class Ledger:
         self.roster = Roster("", ())
         self.dropped = 0
         self.lacks: tuple[str, ...] = ()
+        self.coordinator = ""
         self._started = started
         self._options = options
         self._probed: dict[str, _Kept] = {}
@@ -124,6 +125,7 @@ class Ledger:
             roster=self.roster,
             edges=tuple(self._edge(kept, now, trials) for kept in self._edges()),
             troubles=tuple(t for t in self._troubles if t.until is None or t.until >= horizon),
+            coordinator=self.coordinator,
             lacks=self.lacks,
         )
 

@@ -1,10 +1,13 @@
-"""What every coordinator has to derive alike of a notice, so that its receivers can drop doubles."""
+"""What becomes of members, as notices for the outside: the id that every coordinator derives alike, so that receivers
+can drop doubles, and the sentence."""
 
 from __future__ import annotations
 
 from hashlib import sha256
 
-from kubesonar.model import Condition
+from kubesonar.core.messages import Seen, Sight
+from kubesonar.core.signals import Announce, Assembled, Doubted
+from kubesonar.model import Condition, Member, Notice
 
 ID_DIGITS = 32
 """Length of a notice's id, in hex digits: 128 bits."""
@@ -16,3 +19,85 @@ def notice_id(subject: str, epoch: int, what: Condition, turn: int = 0) -> str:
     a member refutes a suspicion. For the status after an election the epoch is the election's."""
     text = f"{len(subject)}:{subject} {epoch} {what.value} {turn}"
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:ID_DIGITS]
+
+
+def announced(action: Announce, member: Member, coordinator: str, at: float) -> Notice:
+    """The notice of what became of a member; `at` is now (Unix seconds)."""
+    who = f"{member.name} on {member.node}" if member.node != member.name else member.name
+    since = None if action.what is Condition.BACK else at - action.silent
+    witnesses = ", ".join(seen.name for seen in action.witnesses)
+    by = f"; confirmed by {witnesses}" if witnesses else ""
+    silent = f", silent for {action.silent:.1f} s" if since is not None else ""
+    return Notice(
+        id=action.id,
+        what=action.what,
+        subject=member.name,
+        at=at,
+        sentence=f"{_BECAME[action.what].format(who=who)}{silent}{by}",
+        node=member.node,
+        epoch=action.epoch,
+        since=since,
+        evidence=tuple(_saw(seen) for seen in action.witnesses),
+        coordinator=coordinator,
+    )
+
+
+def doubted(action: Doubted, me: Member, at: float) -> Notice:
+    """The notice of a coordinator that doubts itself, or no longer does."""
+    return Notice(
+        id=notice_id(me.name, me.epoch, action.what, int(at)),
+        what=action.what,
+        subject=me.name,
+        at=at,
+        sentence=_DOUBTS[action.what].format(me=me.name, count=action.count, of=action.of),
+        node=me.node,
+        epoch=me.epoch,
+        since=None if action.what is Condition.BACK else at,
+        coordinator=me.name,
+    )
+
+
+def assembled(action: Assembled, me: Member, members: frozenset[str], at: float) -> Notice:
+    """The notice after an election: who coordinates, and whom it hears."""
+    missing = sorted(members - {*action.heard, me.name})
+    heard = len(action.heard) + 1
+    sentence = f"{me.name} coordinates and hears {heard} of {action.of} members, itself included"
+    return Notice(
+        id=notice_id(me.name, me.epoch, Condition.CLUSTER, int(at)),
+        what=Condition.CLUSTER,
+        subject=me.name,
+        at=at,
+        sentence=sentence + (f"; not {', '.join(missing[:_NAMED])}" if missing else ""),
+        node=me.node,
+        epoch=me.epoch,
+        coordinator=me.name,
+    )
+
+
+_NAMED = 10
+"""Most members that the sentence after an election names."""
+
+_BECAME = {
+    Condition.DEAD: "{who} is dead: neither it nor its host answers anybody",
+    Condition.GONE: "the agent {who} is gone: its host refuses its port",
+    Condition.FROZEN: "the agent {who} is frozen: its host answers, it does not",
+    Condition.BACK: "{who} is back",
+}
+
+_DOUBTS = {
+    Condition.MINORITY: "{me} hears only {count} of {of} members, no majority: it tells of nobody's death",
+    Condition.SUSPECT: "{count} of {of} members look dead to {me} at once: it suspects itself or the network and tells "
+    "of nobody's death",
+    Condition.BACK: "{me} trusts what it sees again",
+}
+
+_SAW = {
+    Sight.SILENT: "{name} got no answer from its host",
+    Sight.REFUSED: "{name} was refused by its host",
+    Sight.KERNEL: "{name} was answered by its host, not by the agent",
+    Sight.AGENT: "{name} was answered",
+}
+
+
+def _saw(seen: Seen) -> str:
+    return _SAW.get(seen.sight, "{name} could not tell").format(name=seen.name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Annotated, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from kubesonar.core.counts import ProbeCounts
 from kubesonar.core.edges import judged
 from kubesonar.core.fold import Labels
 from kubesonar.model import Edge, Health, Path, Snapshot
+from kubesonar.views import membership_metrics, webhook_metrics
 from kubesonar.views.exposition import Exposition, Metric, Series
 
 
@@ -139,9 +141,17 @@ class AgentMetrics:
         self._options = options
         self._exposition = Exposition()
 
-    def render(self, snapshot: Snapshot, counts: ProbeCounts, facts: Facts, *, openmetrics: bool) -> bytes:
-        """The text; the snapshot may be one without trials."""
-        families = families_of(snapshot, counts, facts, self._options)
+    def render(
+        self,
+        snapshot: Snapshot,
+        counts: ProbeCounts,
+        facts: Facts,
+        more: Iterable[tuple[Metric, Series]] = (),
+        *,
+        openmetrics: bool,
+    ) -> bytes:
+        """The text; the snapshot may be one without trials. `more` are families of other tables, which come last."""
+        families = chain(families_of(snapshot, counts, facts, self._options), more)
         return self._exposition.render(families, openmetrics=openmetrics)
 
 
@@ -212,7 +222,7 @@ def _edges(edges: list[Edge], nodes: Mapping[str, str]) -> Iterator[tuple[Metric
 def reference() -> str:
     """The table as Markdown, for docs/metrics.md."""
     lines = ["| metric | type | labels | unit | meaning |", "|---|---|---|---|---|"]
-    for metric in TABLE:
+    for metric in (*TABLE, *membership_metrics.TABLE, *webhook_metrics.TABLE):
         labels = ", ".join(f"`{label}`" for label in metric.labels)
         lines.append(f"| `{metric.name}` | {metric.type} | {labels} | {metric.unit} | {metric.help} |")
     return "\n".join(lines) + "\n"

@@ -15,10 +15,11 @@ from kubesonar import __version__
 from kubesonar.api.agent import agent_app
 from kubesonar.apps.agent.cluster import Cluster
 from kubesonar.apps.agent.members import Members
+from kubesonar.apps.agent.membership import Membership
 from kubesonar.apps.agent.mesh import Mesh
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.planning import Planning
-from kubesonar.apps.agent.targets import refuse_bad
+from kubesonar.apps.agent.targets import refuse_bad, refuse_bad_cluster
 from kubesonar.apps.agent.tools import Tools
 from kubesonar.config import ConfigError
 from kubesonar.core.cluster import Dependencies
@@ -45,6 +46,7 @@ class Agent:
 
     def __init__(self, options: AgentOptions, leaving: asyncio.Event | None = None) -> None:
         refuse_bad(options.targets)
+        refuse_bad_cluster(options.cluster)
         self._options = options
         self._clock = SystemClock()
         self._ledger = Ledger(_myself(options, self._clock.wall()), self._clock.wall(), options.ledger)
@@ -55,6 +57,7 @@ class Agent:
         self._state = "starting"
         self._worst_lag = 0.0
         self._following = False
+        self._membership: Membership | None = None
         self._leave = asyncio.Event()
         self._leaving = leaving or asyncio.Event()
         self._again: AgentOptions | None = None
@@ -86,6 +89,9 @@ class Agent:
                 options.plan.udp,
                 _own_address(bind[0]),
             )
+            if options.membership.enabled:
+                self._membership = Membership(options, self._ledger, self._tools, self._crew, self._clock, self._lag)
+                await self._membership.start()
             server = Server(self._listeners(bind))
             await server.start()
             try:
@@ -93,6 +99,8 @@ class Agent:
             finally:
                 await server.stop(1.0)
         finally:
+            if self._membership is not None:
+                await self._membership.stop()
             await self._crew.stop()
             self._tools.close()
             self._members.close()
@@ -130,6 +138,7 @@ class Agent:
                 self._planning.in_force.conntrack,
                 self._planning.in_force.periods,
             ),
+            self._membership.families() if self._membership is not None else (),
             openmetrics=openmetrics,
         )
 
@@ -150,6 +159,8 @@ class Agent:
         await self._leave.wait()
         self._state = "leaving"
         self._mesh.stop()
+        if self._membership is not None:
+            self._membership.leave()
         if self._again is not None:
             return
         self._leaving.set()
@@ -161,6 +172,8 @@ class Agent:
             return
         self._tools.roster_changed(roster)
         self._mesh.roster_changed(roster)
+        if self._membership is not None:
+            self._membership.roster_changed(roster)
         self._cluster.agents(self._planning.in_force.agents)
         if not self._following:  # how many agents there are decides whether this one may watch
             self._following = True

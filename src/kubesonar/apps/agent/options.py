@@ -9,12 +9,14 @@ import msgspec
 from kubesonar.core.budget import BudgetOptions
 from kubesonar.core.cluster_options import ClusterOptions
 from kubesonar.core.ledger import LedgerOptions
+from kubesonar.core.membership import MembershipOptions
 from kubesonar.core.plan import PlanOptions, Target
 from kubesonar.core.schedule import ScheduleOptions
 from kubesonar.core.selfhealth import SelfHealthOptions
 from kubesonar.discovery.addresses import is_members
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.model import Network, Seconds, clip
+from kubesonar.notify.options import NotifyOptions
 from kubesonar.probes.dns import DnsOptions
 from kubesonar.probes.http import HttpOptions
 from kubesonar.probes.icmp import IcmpOptions
@@ -123,6 +125,8 @@ class AgentOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     keys: KeyOptions = KeyOptions()
     ledger: LedgerOptions = LedgerOptions()
     health: SelfHealthOptions = SelfHealthOptions()
+    membership: MembershipOptions = MembershipOptions()
+    notify: NotifyOptions = NotifyOptions()
     api: ApiOptions = ApiOptions()
     metrics: MetricsOptions = MetricsOptions()
     log: LogOptions = LogOptions()

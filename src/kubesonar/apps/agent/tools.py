@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.config import ConfigError
 from kubesonar.core import wire
-from kubesonar.core.wire import Keyring, Sender
+from kubesonar.core.wire import Datagram, Keyring, Sender
 from kubesonar.model import Kind, Member, Observation, Roster
 from kubesonar.net.arrivals import TrainRecord
 from kubesonar.net.clock import Clock
@@ -48,13 +48,15 @@ class Tools:
         self._names = {wire.identity(me.name): me.name}
         self._strangers = 0
         self._keys = _keys(options.keys.file)
+        self.messages: Callable[[Datagram, str, int], None] | None = None
+        """Gets members' messages, once somebody wants them."""
         identity = wire.identity(me.name)
-        sender = Sender(identity, me.epoch)
+        self.sender = sender = Sender(identity, me.epoch)
         udp = options.udp
-        self._trains = DatagramEngine(sender, self._ring, ports=udp.ports, rebind=udp.rebind, speak=udp.speak)
-        self._whole = DatagramEngine(sender, self._ring, ports=2, speak=udp.speak, whole=True)
-        self._pinger = Pinger()
-        self._responder = _responder(options, bind, identity, self._ring, self._train_arrived)
+        self._trains = DatagramEngine(sender, self.ring, ports=udp.ports, rebind=udp.rebind, speak=udp.speak)
+        self._whole = DatagramEngine(sender, self.ring, ports=2, speak=udp.speak, whole=True)
+        self.pinger = Pinger()
+        self._responder = _responder(options, bind, identity, self.ring, self._train_arrived, self._message_arrived)
         source = self._source
         self._http = HttpProbe(source, options.http, terms=terms)
         self._dns = DnsProbe(source, options.dns, clock, random.SystemRandom())
@@ -64,7 +66,7 @@ class Tools:
             Kind.TCP: TcpProbe(source, options.tcp),
             Kind.TLS: TlsProbe(source, options.tls),
             Kind.HTTP: self._http,
-            Kind.ICMP: IcmpProbe(source, self._pinger, options.icmp),
+            Kind.ICMP: IcmpProbe(source, self.pinger, options.icmp),
             Kind.DNS: self._dns,
         }
 
@@ -94,11 +96,20 @@ class Tools:
         self._responder.close()
         for engine in (self._trains, self._whole):
             engine.close()
-        for closable in (self._pinger, self._http, self._dns):
+        for closable in (self.pinger, self._http, self._dns):
             closable.close()
 
-    def _ring(self) -> Keyring:
+    def ring(self) -> Keyring:
+        """The keys in force."""
         return self._keys.ring if self._keys else _UNKEYED
+
+    def send(self, data: bytes, address: str, port: int) -> bool:
+        """Sends a member's message from the port on which we answer."""
+        return self._responder.send(data, address, port)
+
+    def _message_arrived(self, message: Datagram, address: str, port: int) -> None:
+        if self.messages is not None:
+            self.messages(message, address, port)
 
     def _train_arrived(self, record: TrainRecord) -> None:
         peer = self._names.get(record.source)
@@ -125,10 +136,13 @@ def _responder(
     identity: bytes,
     ring: Callable[[], Keyring],
     publish: Callable[[TrainRecord], None],
+    messages: Callable[[Datagram, str, int], None],
 ) -> UdpResponder:
     port = options.member.port
     try:
-        return UdpResponder(bind, port, source=identity, ring=ring, publish=publish, speak=options.udp.speak)
+        return UdpResponder(
+            bind, port, source=identity, ring=ring, publish=publish, messages=messages, speak=options.udp.speak
+        )
     except OSError as error:
         where = f"member.bind, member.port: cannot answer on UDP port {port} of {', '.join(bind)}"
         raise ConfigError(f"{where}: {error.strerror}") from error

@@ -1,0 +1,93 @@
+"""Agents that elect a coordinator among themselves, which tells by webhook when one of them dies."""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.apps.agents import RunningAgent, free_port, members, tree, until
+from tests.apps.hooks import Hooks, receiving
+
+KEY = "1 " + "ab" * 16 + "\n"
+DEATHS = ("gone", "dead", "frozen")
+
+
+class Mesh:
+    """Agents that know each other and one receiver."""
+
+    def __init__(self, folder: Path, stack: ExitStack, names: str, hooks: Hooks) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._hooks = hooks
+        (folder / "keys").write_text(KEY)
+        self.ports = {name: free_port() for name in names}
+        self._roster = members(folder, self.ports)
+        self.agents: dict[str, RunningAgent] = {}
+        for name in names:
+            self.start(name)
+        for agent in self.agents.values():
+            stack.enter_context(agent)
+
+    def start(self, name: str) -> RunningAgent:
+        more = {
+            "keys": {"file": str(self._folder / "keys")},
+            "notify": {"receivers": [{"name": "pager", "url": self._hooks.url}]},
+        }
+        agent = RunningAgent(self._folder, name, **tree(name, self.ports[name], self._roster, **more))
+        self.agents[name] = agent
+        return agent
+
+    def restart(self, name: str) -> None:
+        self._stack.enter_context(self.start(name))
+
+    def kill(self, name: str) -> None:
+        """kill -9."""
+        self.agents[name].process.kill()
+        self.agents[name].process.wait()
+
+    def coordinator(self) -> str:
+        """The one that all agents that run agree on; empty while they do not."""
+        running = [agent for agent in self.agents.values() if agent.process.poll() is None]
+        known = {agent.snapshot().coordinator for agent in running}
+        return known.pop() if len(known) == 1 else ""
+
+
+def test_a_killed_agent_is_told_once_and_its_return_too_and_the_coordinator_is_no_exception(tmp_path: Path) -> None:
+    with receiving() as hooks, ExitStack() as stack:
+        mesh = Mesh(tmp_path, stack, "abcd", hooks)
+        first = until(mesh.coordinator)
+        metrics = mesh.agents[first].get("/metrics")[1].decode()
+        assert "\nkubesonar_coordinator 1\n" in metrics
+        assert 'kubesonar_webhook_pending{receiver="pager"}' in metrics
+
+        victim = min(set(mesh.ports) - {first})
+        mesh.kill(victim)
+        notice = until(lambda: hooks.told("gone", victim))
+        assert re.fullmatch(
+            rf"the agent {victim} is gone: its host refuses its port, silent for \d+\.\d s; confirmed by .+",
+            notice["sentence"],
+        )
+        assert notice["coordinator"] == first
+        mesh.restart(victim)
+        until(lambda: hooks.told("back", victim))
+
+        mesh.kill(first)
+        second = until(lambda: (now := mesh.coordinator()) != first and now)
+        notice = until(lambda: hooks.told("gone", first))
+        assert notice["coordinator"] == second
+        deaths = [body["data"]["member"] for body in hooks.bodies if body["data"]["what"] in ("gone", "dead", "frozen")]
+        assert sorted(deaths) == sorted([victim, first]), "nobody else was called dead, and nobody twice"
+
+
+def test_who_leaves_in_order_is_not_called_dead(tmp_path: Path) -> None:
+    with receiving() as hooks, ExitStack() as stack:
+        mesh = Mesh(tmp_path, stack, "abcde", hooks)
+        first = until(mesh.coordinator)
+        left, victim = sorted(set(mesh.ports) - {first})[:2]
+        assert mesh.agents[left].stop() == 0
+        mesh.kill(victim)
+        until(lambda: hooks.told("gone", victim))
+        assert mesh.agents[first].stop() == 0
+        assert until(mesh.coordinator) not in (first, left, victim)
+        assert {body["data"]["member"] for body in hooks.bodies if body["data"]["what"] in DEATHS} == {victim}
