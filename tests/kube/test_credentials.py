@@ -78,6 +78,10 @@ def test_a_ca_file_that_is_none(tmp_path: Path, authority: bytes) -> None:
         in_cluster(ENVIRON, _mounted(tmp_path, authority=authority))
 
 
+def test_a_comment_in_another_script_spoils_no_ca_file(tmp_path: Path) -> None:
+    in_cluster(ENVIRON, _mounted(tmp_path, authority="# für alle\n".encode() + AUTHORITY))
+
+
 def test_the_kubelet_swaps_the_token_by_a_link(tmp_path: Path) -> None:
     for name in ("old", "new"):
         (tmp_path / name).mkdir()

@@ -43,7 +43,7 @@ class Contexts:
         for path, part in zip(self._files, parts, strict=True):
             if part:
                 try:
-                    context.load_verify_locations(cadata=part.decode("ascii", "replace"))
+                    context.load_verify_locations(cadata=part.decode("ascii", "ignore"))
                 except (ssl.SSLError, ValueError) as error:
                     self._changes.note(f"CA file {path}", f"not trusted: {error}")
                 else:
