@@ -1,0 +1,90 @@
+"""Which source of members is taken, and what is remembered of it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubesonar.apps.agent.members import Members
+from kubesonar.apps.agent.options import AgentOptions, MemberOptions
+from kubesonar.discovery.options import DnsRosterOptions, KubernetesOptions, RosterOptions
+from kubesonar.model import Roster
+from kubesonar.net.clock import SystemClock
+from tests.kube.apiserver import ApiServer
+from tests.kube.running import until
+
+IN_A_POD = {"KUBERNETES_SERVICE_HOST": "127.0.0.1"}
+"""As the kubelet sets it; but nothing is mounted where a service account would be."""
+
+DNS = DnsRosterOptions(name="agents")
+
+
+def members(environ: Mapping[str, str] = {}, **roster: Any) -> Members:
+    options = AgentOptions(member=MemberOptions(name="a"), roster=RosterOptions(**roster))
+    return Members(options, environ, SystemClock(), lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("environ", "roster", "source"),
+    [
+        ({}, {}, "none"),
+        ({}, {"file": "/members.yaml"}, "file"),
+        (IN_A_POD, {"file": "/members.yaml"}, "file"),
+        ({}, {"dns": DNS}, "dns"),
+        ({}, {"dns": DNS, "source": "none"}, "none"),
+        ({}, {"dns": DNS, "file": "/members.yaml", "source": "dns"}, "dns"),
+        (IN_A_POD, {}, "none"),
+        (IN_A_POD, {"dns": DNS}, "dns"),
+    ],
+)
+def test_the_source(environ: Mapping[str, str], roster: dict[str, Any], source: str) -> None:
+    chosen = members(environ, **roster)
+    assert chosen.source == source
+    chosen.close()
+
+
+@pytest.mark.parametrize("dns", [DnsRosterOptions(), DNS])
+def test_a_pod_takes_kubernetes_where_it_has_credentials(tmp_path: Path, dns: DnsRosterOptions) -> None:
+    with ApiServer() as api:
+        kubernetes = KubernetesOptions(kubeconfig=api.kubeconfig(tmp_path / "config"))
+        chosen = members(IN_A_POD, kubernetes=kubernetes, dns=dns)
+        assert chosen.source == "kubernetes"
+        chosen.close()
+
+
+def test_a_pod_without_a_service_account_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    members(IN_A_POD).close()
+    (said,) = caplog.records
+    assert said.getMessage() == "members do not come from Kubernetes"
+
+
+def test_without_a_source_there_is_an_empty_roster_at_once() -> None:
+    found: list[Roster] = []
+    chosen = Members(AgentOptions(), {}, SystemClock(), found.append)
+    asyncio.run(chosen.watch())
+    assert found == [Roster("none", ())]
+    assert (chosen.remarks, chosen.stale_for) == ([], 0.0)
+
+
+def test_a_source_that_fails_is_remarked_on_with_since_when(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        found: list[Roster] = []
+        options = AgentOptions(roster=RosterOptions(file=str(tmp_path / "none.yaml"), poll=0.05))
+        chosen = Members(options, {}, SystemClock(), found.append)
+        task = asyncio.create_task(chosen.watch())
+        await until(lambda: found)
+        assert chosen.stale_for > 0
+        (remark,) = chosen.remarks
+        assert re.match(r"the roster is stale for \d+ s: members file ", remark)
+        (tmp_path / "none.yaml").write_text("version: 1\nmembers: []\n")
+        await until(lambda: len(found) == 2)
+        assert (chosen.remarks, chosen.stale_for) == ([], 0.0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(scenario())
