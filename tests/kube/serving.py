@@ -49,7 +49,7 @@ class Certificates:
         return b"".join(blob.bytes() for blob in made.cert_chain_pems), made.private_key_pem.bytes()
 
     def _show(self, days: int) -> None:
-        names = ("127.0.0.1", "::1", "localhost", "kubernetes.default.svc")
+        names = ("127.0.0.1", "::1", "localhost", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
         made = self._ca.issue_cert(*names, not_after=datetime.now(UTC) + timedelta(days=days))
         made.configure_cert(self.context)
 
