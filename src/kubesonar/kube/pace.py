@@ -27,7 +27,7 @@ class ReflectorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     ] = 1.0
     ceiling: Annotated[
         Seconds, msgspec.Meta(ge=0.01, le=3600, description="The longest limit of the wait after failures.")
-    ] = 60.0
+    ] = 30.0
     poll: Annotated[
         Seconds, msgspec.Meta(ge=0.1, le=3600, description="Between two lists where watching is not permitted.")
     ] = 30.0
@@ -89,12 +89,11 @@ class Pace:
         return Step(Turn.LIST, self._dice.uniform(0, self._options.start))
 
     def listed(self, now: float) -> Step:
-        """A list came in; where watching is not permitted, another follows, and from time to time an attempt."""
+        """A list came in, and what happened since then is to be seen at once (whatever went wrong before it was waited
+        for). Where watching is not permitted, another list follows, and from time to time an attempt."""
         self._listed = now
-        if self._watch_refused is None:
-            return Step(Turn.WATCH, self._backoff())
-        if now - self._watch_refused >= self._options.retry:
-            return Step(Turn.WATCH, 0)
+        if self._watch_refused is None or now - self._watch_refused >= self._options.retry:
+            return Step(Turn.WATCH, 0.0)
         self._failures = 0
         return Step(Turn.LIST, self._spread(self._options.poll))
 
@@ -138,9 +137,7 @@ class Pace:
             self._failures = self._expiries = 0
 
     def _backoff(self) -> float:
-        """Nothing before the first failure, then a random share of a limit that doubles, but never next to nothing."""
-        if not self._failures:
-            return 0.0
+        """A random share of a limit that doubles with each failure, but never next to nothing."""
         limit = min(self._options.ceiling, self._options.backoff * 2.0 ** min(self._failures - 1, 30))
         return max(self._options.backoff / 10, self._dice.uniform(0, limit))
 

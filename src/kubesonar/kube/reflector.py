@@ -90,13 +90,13 @@ class Reflector(Generic[T]):
         return self._pace.ended(self._clock.mono(), self._lasted(began))
 
     def _broken(self, error: ApiError, began: float | None) -> Step:
-        """A watch was refused or torn. Torn once, it is asked again before anybody is told of trouble."""
+        """A watch was refused or torn. Torn or expired once, it is asked again before anybody is told of trouble."""
         now, lasted = self._clock.mono(), self._lasted(began)
         if began is not None and not error.status:
             step = self._pace.ended(now, lasted)
         else:
             step = self._pace.failed(now, Turn.WATCH, error, lasted)
-        if began is None or self._pace.failures > 1:
+        if (began is None and error.status != 410) or self._pace.failures > 1:
             self._blame(Turn.WATCH, error)
         return step
 
