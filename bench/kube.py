@@ -45,8 +45,8 @@ RSS is in MiB. {peers}
 """
 TAIL = """
 
-Ours cuts a list into objects as it comes in and keeps only the fields that it reads, so its peak hardly depends on the
-length of the answer.
+Ours cuts a list into objects as it comes in and keeps only the fields that it reads, so the answer itself (18 MB for
+3,000 pods) never lies in memory: its peak is what it keeps.
 """
 
 
