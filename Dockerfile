@@ -2,6 +2,7 @@
 #
 #   docker build --target kubesonar -t kubesonar/kubesonar:VERSION .
 #   docker build --target kubenurse -t kubesonar/kubenurse:VERSION .
+#   docker build --target knh -t kubesonar/knh:VERSION .
 #
 # For linux/amd64 and linux/arm64 alike. Runs as any user, on a read-only root, without a shell.
 
@@ -51,6 +52,12 @@ LABEL org.opencontainers.image.title="kubesonar for those who come from kubenurs
       org.opencontainers.image.description="kubenurse's environment variables, endpoints and metrics, served by kubesonar."
 EXPOSE 8080/tcp 8443/tcp
 ENTRYPOINT ["/usr/local/bin/python3", "-I", "-B", "-m", "kubesonar", "kubenurse"]
+
+FROM runtime AS knh
+LABEL org.opencontainers.image.title="kubesonar for those who come from KNH" \
+      org.opencontainers.image.description="KNH's environment variables, endpoints, elections and webhooks, done by kubesonar."
+EXPOSE 8080/tcp
+ENTRYPOINT ["/usr/local/bin/python3", "-I", "-B", "-m", "kubesonar", "knh"]
 
 FROM runtime AS kubesonar
 EXPOSE 7473/tcp 7473/udp

@@ -55,15 +55,16 @@ def test_the_base_is_debian_13_with_a_named_python() -> None:
 
 
 def test_the_last_stage_is_the_agent() -> None:
-    assert list(stages()) == ["build", "runtime", "kubenurse", "kubesonar"]
+    assert list(stages()) == ["build", "runtime", "kubenurse", "knh", "kubesonar"]
 
 
 def test_every_stage_starts_a_command_of_ours_without_a_shell() -> None:
     words = json.loads(last("runtime", "ENTRYPOINT"))
     assert words == ["/usr/local/bin/python3", "-I", "-B", "-m", "kubesonar"]
     assert json.loads(last("kubesonar", "CMD")) == ["agent"]
-    assert json.loads(last("kubenurse", "ENTRYPOINT")) == [*words, "kubenurse"]
-    assert {"agent", "kubenurse"} <= COMMANDS.keys()
+    for tool in ("kubenurse", "knh"):
+        assert json.loads(last(tool, "ENTRYPOINT")) == [*words, tool]
+    assert {"agent", "kubenurse", "knh"} <= COMMANDS.keys()
 
 
 def test_the_chart_asks_for_commands_that_the_image_has() -> None:
@@ -73,7 +74,7 @@ def test_the_chart_asks_for_commands_that_the_image_has() -> None:
 
 def test_the_user_is_a_number_that_is_not_root() -> None:
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", last("runtime", "USER"))
-    assert not [i for name in ("kubenurse", "kubesonar") for i in stages()[name] if i["instruction"] == "USER"]
+    assert not [i for name in ("kubenurse", "knh", "kubesonar") for i in stages()[name] if i["instruction"] == "USER"]
 
 
 def test_what_is_copied_is_there_and_reaches_the_build() -> None:

@@ -108,8 +108,9 @@ async def pods(folder: Path, *listed: int) -> AsyncIterator[tuple[ApiServer, Pod
 class Older:
     """A pod of the older tool: it answers, and calls others when it is told to."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, status: int = 200) -> None:
         self.own = pod(number)
+        self.status = status
         self.asked: list[str] = []
 
     @asynccontextmanager
@@ -126,7 +127,8 @@ class Older:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         self.asked.append(head.split()[1])
         body = b"pong" if self.asked[-1] == "/ping" else b""
-        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        head = f"HTTP/1.1 {self.status} OK\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
         await writer.drain()
 
 

@@ -73,7 +73,7 @@ def test_three_pods_elect_the_greatest_and_tell_a_death_once(tmp_path: Path) -> 
     run(scenario())
 
 
-def test_a_coordinator_that_dies_is_told_by_the_next_and_nobody_else_again(tmp_path: Path) -> None:
+def test_knh15_a_coordinator_that_dies_is_told_by_the_next_and_nobody_else_again(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with Receiver().serve() as peers, pods(tmp_path, 1, 2, 3) as (_, running):
             for number in (1, 2, 3):
@@ -91,7 +91,7 @@ def test_a_coordinator_that_dies_is_told_by_the_next_and_nobody_else_again(tmp_p
     run(scenario())
 
 
-def test_a_return_is_told_where_asked_for(tmp_path: Path) -> None:
+def test_knh21_a_return_is_told_where_asked_for(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with Receiver().serve() as peers, pods(tmp_path, 1, 2) as (_, running):
             running.start(2, PEER_STATUS_URL=peers.url, KNH_TELL_RETURN="true")
@@ -106,9 +106,7 @@ def test_a_return_is_told_where_asked_for(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_a_webhook_that_fails_is_told_again(tmp_path: Path) -> None:
-    """KNH-09."""
-
+def test_knh09_a_webhook_that_fails_is_told_again(tmp_path: Path) -> None:
     async def scenario() -> None:
         answers = iter([status(500), b""])
         receiver = Receiver(lambda request: next(answers, status(201)))
@@ -124,9 +122,7 @@ def test_a_webhook_that_fails_is_told_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reachable", [True, False])
-def test_only_who_passes_the_sanity_check_tells(tmp_path: Path, reachable: bool) -> None:
-    """KNH-03."""
-
+def test_knh03_only_who_passes_the_sanity_check_tells(tmp_path: Path, reachable: bool) -> None:
     async def scenario() -> None:
         async with Receiver().serve() as peers, Receiver().serve() as cluster, pods(tmp_path, 1, 2) as (_, running):
             async with Older(9).serve() as well:
@@ -175,9 +171,7 @@ def test_a_lesser_older_pod_is_told_who_is_the_coordinator(tmp_path: Path) -> No
     run(scenario())
 
 
-def test_a_stranger_becomes_no_coordinator(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """KNH-16."""
-
+def test_knh16_a_stranger_becomes_no_coordinator(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         async with pods(tmp_path, 1, 2) as (_, running):
             running.start(1)
@@ -192,9 +186,7 @@ def test_a_stranger_becomes_no_coordinator(tmp_path: Path, caplog: pytest.LogCap
     assert "claims to be the coordinator zzz" in caplog.text
 
 
-def test_pods_that_the_api_lists_no_longer_leave_without_a_word(tmp_path: Path) -> None:
-    """KNH-08."""
-
+def test_knh08_pods_that_the_api_lists_no_longer_leave_without_a_word(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with (
             Receiver().serve() as peers,
@@ -215,9 +207,7 @@ def test_pods_that_the_api_lists_no_longer_leave_without_a_word(tmp_path: Path) 
     run(scenario())
 
 
-def test_a_peer_that_the_api_calls_unready_while_it_is_tried_is_told_dead(tmp_path: Path) -> None:
-    """KNH-07."""
-
+def test_knh07_a_peer_that_the_api_calls_unready_while_it_is_tried_is_told_dead(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with Receiver().serve() as peers, pods(tmp_path, 1, 2) as (api, running):
             running.start(2, PEER_STATUS_URL=peers.url, SEND_COOLDOWN_PERIOD="1")
@@ -233,9 +223,7 @@ def test_a_peer_that_the_api_calls_unready_while_it_is_tried_is_told_dead(tmp_pa
     run(scenario())
 
 
-def test_endpoints_will_do_where_slices_are_not_permitted(tmp_path: Path) -> None:
-    """KNH-14."""
-
+def test_knh14_endpoints_will_do_where_slices_are_not_permitted(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with pods(tmp_path, 1, 2) as (api, running):
             api.refuse("*", "endpointslices")
@@ -263,7 +251,7 @@ def test_elections_go_on_without_the_api_server(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_the_endpoints_answer_as_they_did(tmp_path: Path) -> None:
+def test_knh20_the_endpoints_answer_as_they_did(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with pods(tmp_path, 1) as (_, running):
             running.start(1)
@@ -280,6 +268,26 @@ def test_the_endpoints_answer_as_they_did(tmp_path: Path) -> None:
                 other = await call(pod(1), path)
                 assert other.startswith(b"HTTP/1.1 404 Not Found\r\n")
                 assert other.endswith(b"\r\n\r\n404 page not found\n")
+
+    run(scenario())
+
+
+def test_knh22_a_pod_answers_before_it_is_ready(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with pods(tmp_path, 2) as (_, running):
+            running.start(1)
+            await asyncio.sleep(0.05)
+            assert (await call(pod(1), "/ping")).endswith(b"pong")
+
+    run(scenario())
+
+
+def test_knh24_any_answer_is_a_sign_of_life(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with Receiver().serve() as cluster, Older(1, status=500).serve(), pods(tmp_path, 1, 2) as (_, running):
+            running.start(2, CLUSTER_STATUS_URL=cluster.url)
+            await until(lambda: any(body["peer_map"] for body in told(cluster, CLUSTER_STATUS)))
+            assert told(cluster, CLUSTER_STATUS)[-1]["peer_map"][0]["alive"]
 
     run(scenario())
 
