@@ -20,10 +20,11 @@ from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.planning import Planning
 from kubesonar.core import conntrack
 from kubesonar.core.budget import questions
-from kubesonar.core.cluster import DnsPod, Endpoint, Surroundings, dependencies
+from kubesonar.core.cluster import dependencies
 from kubesonar.core.cluster_options import ClusterOptions, IngressOptions, OwnServiceOptions
 from kubesonar.core.counts import ProbeCounts
 from kubesonar.core.ledger import Ledger
+from kubesonar.core.surroundings import DnsPod, Endpoint, Surroundings
 from kubesonar.lab.isolate import Ground, run_isolated
 from kubesonar.model import Check, Clock, Kind, Member, Network, Observation, Path, Roster, Rtt
 from kubesonar.views.metrics import AgentMetrics, Facts

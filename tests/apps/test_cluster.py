@@ -13,8 +13,9 @@ from kubesonar.apps.agent.cluster import Cluster
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.targets import refuse_bad_cluster
 from kubesonar.config import ConfigError
-from kubesonar.core.cluster import API_DIRECT, API_DNS, Dependencies
+from kubesonar.core.cluster import API_DIRECT, API_DNS
 from kubesonar.core.cluster_options import ClusterOptions
+from kubesonar.core.surroundings import Dependencies
 from kubesonar.model import Check, Fault
 from kubesonar.net.deadline import Failed
 from tests.kube.running import run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubesonar.core.cluster import DnsPod, Endpoint, Surroundings, dependencies
+from kubesonar.core.cluster import dependencies
 from kubesonar.core.cluster_options import (
     ApiServerOptions,
     ClusterDnsOptions,
@@ -13,6 +13,7 @@ from kubesonar.core.cluster_options import (
     IngressOptions,
     OwnServiceOptions,
 )
+from kubesonar.core.surroundings import DnsPod, Endpoint, Surroundings
 from kubesonar.model import Check, Kind, Path
 
 POD = Surroundings(
@@ -128,6 +129,13 @@ def test_a_service_whose_address_nobody_tells_is_lost() -> None:
     assert result.lost == (
         "the Service kubesonar is not checked: the API server does not tell its address (cluster.service.url)",
     )
+
+
+def test_nothing_is_called_lost_before_the_api_server_has_answered() -> None:
+    found = Surroundings(api=Endpoint("10.96.0.1", 443), complete=False)
+    options = ClusterOptions(domain="cluster.local", service=OwnServiceOptions(name="kubesonar"))
+    assert not dependencies(options, found).lost
+    assert len(dependencies(options, msgspec.structs.replace(found, complete=True)).lost) == 2
 
 
 def test_no_more_dns_pods_than_the_limit_and_not_the_same_from_every_node() -> None:

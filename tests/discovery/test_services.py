@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubesonar.core.cluster import DnsPod, Endpoint
 from kubesonar.core.cluster_options import ClusterOptions, OwnServiceOptions
+from kubesonar.core.surroundings import DnsPod, Endpoint
 from kubesonar.discovery.service_objects import dns_pods, endpoints, vips
 from kubesonar.discovery.services import ServiceWatch, Told
 from kubesonar.kube.objects import EndpointSlice, Service
@@ -125,7 +125,9 @@ def populated(api: ApiServer) -> None:
     api.put("services", service("kubesonar", "10.96.0.77", namespace="default", port=7473))
 
 
-ALL = Told((DnsPod("coredns-2", "10.0.0.2", 1053, 1053),), ("10.96.0.10",), (Endpoint("10.96.0.77", 7473),))
+ALL = Told(
+    (DnsPod("coredns-2", "10.0.0.2", 1053, 1053),), ("10.96.0.10",), (Endpoint("10.96.0.77", 7473),), complete=True
+)
 
 
 def test_pods_come_and_go(tmp_path: Path) -> None:

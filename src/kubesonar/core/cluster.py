@@ -13,54 +13,12 @@ import msgspec
 from kubesonar.core.cluster_options import ClusterOptions
 from kubesonar.core.plan import PROBE_PATH
 from kubesonar.core.ring import place
+from kubesonar.core.surroundings import Dependencies, DnsPod, Surroundings
 from kubesonar.model import Check, Kind, Path
 
 API_DIRECT = "http/api_direct/api-server"
 API_DNS = "http/api_dns/api-server"
 """Ids of the API server's checks: the only ones that may show a token."""
-
-_LINK_LOCAL = ("169.254.", "fe80:")
-"""Where caches on the node are usually bound (NodeLocal DNSCache, 169.254.20.10)."""
-
-_NO_VIP = (*_LINK_LOCAL, "127.", "::1")
-
-
-class Endpoint(msgspec.Struct, frozen=True):
-    """An address and a port: a Service's VIP, say."""
-
-    address: str
-    port: int
-
-
-class DnsPod(msgspec.Struct, frozen=True, order=True):
-    """One address of one DNS pod, and its ports by transport; 0: it has none."""
-
-    name: str
-    address: str
-    udp: int = 53
-    tcp: int = 53
-
-
-class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found. `api` is empty outside a cluster; `domain` where the search list has none; `nameservers` are the
-    resolver's, `vips` the DNS Service's own addresses, `dns_pods` and `service` what the API server told. `lost` says
-    what it did not tell, and why."""
-
-    node: str = ""
-    api: Endpoint | None = None
-    domain: str = ""
-    nameservers: tuple[str, ...] = ()
-    vips: tuple[str, ...] = ()
-    dns_pods: tuple[DnsPod, ...] = ()
-    service: tuple[Endpoint, ...] = ()
-    lost: tuple[str, ...] = ()
-
-
-class Dependencies(msgspec.Struct, frozen=True):
-    """The checks, with unique ids, and what is not checked: one sentence each."""
-
-    checks: tuple[Check, ...] = ()
-    lost: tuple[str, ...] = ()
 
 
 def dependencies(options: ClusterOptions, found: Surroundings) -> Dependencies:
@@ -79,16 +37,6 @@ def dependencies(options: ClusterOptions, found: Surroundings) -> Dependencies:
 def domain(options: ClusterOptions, found: Surroundings) -> str:
     """The cluster's domain, without a final dot; empty where it is not known."""
     return options.domain.rstrip(".") or found.domain
-
-
-def knows_dns(found: Surroundings) -> bool:
-    """Whether the resolver's configuration alone tells the DNS Service's addresses."""
-    return bool(_resolvers(found))
-
-
-def _resolvers(found: Surroundings) -> set[str]:
-    """The name servers, where they are the cluster's and no cache on the node."""
-    return {address for address in found.nameservers if found.domain and not address.startswith(_NO_VIP)}
 
 
 def _api_server(options: ClusterOptions, found: Surroundings, lost: list[str]) -> Iterator[Check]:
@@ -125,23 +73,21 @@ def _api_server(options: ClusterOptions, found: Surroundings, lost: list[str]) -
 def _dns_service(options: ClusterOptions, found: Surroundings, lost: list[str]) -> Iterator[Check]:
     """Through the addresses that the resolver has, when it is the cluster's, and those that the Service has."""
     dns = options.dns
-    inside = found.nameservers if found.domain else ()
-    local = {address for address in inside if address.startswith(_LINK_LOCAL)}
-    vips = set(dns.address) or _resolvers(found) | set(found.vips)
+    vips = set(dns.address) or {*found.resolvers, *found.vips}
     question = _question(options, found)
     if not dns.service or (found.api is None and not vips):
         return
     if not question:
         lost.append("DNS is not checked: no cluster domain in the search list (cluster.domain, cluster.dns.question)")
         return
-    if not vips:
+    if not vips and found.complete:
         lost.append(
             "the DNS service is not checked: neither resolv.conf nor the API server tells its address "
             "(cluster.dns.address)"
         )
     for address in sorted(vips):
         yield from _questions(options, DnsPod("dns-service", address), Path.DNS_SERVICE, question)
-    for address in sorted(local):
+    for address in sorted(set(found.caches)):
         name = f"dns-node-local-{found.node}".rstrip("-")
         yield from _questions(options, DnsPod(name, address), Path.DNS_NODE_LOCAL, question)
 
@@ -163,7 +109,7 @@ def _dns_pods(options: ClusterOptions, found: Surroundings, lost: list[str]) -> 
 def _service(options: ClusterOptions, found: Surroundings, lost: list[str]) -> Iterator[Check]:
     service = options.service
     urls = [service.url] if service.url else [_url("http", vip.address, vip.port, PROBE_PATH) for vip in found.service]
-    if not urls and service.name:
+    if not urls and service.name and found.complete:
         lost.append(
             f"the Service {service.name} is not checked: the API server does not tell its address (cluster.service.url)"
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from kubesonar.core.cluster import DnsPod
-from kubesonar.core.cluster import Endpoint as At
+from kubesonar.core.surroundings import DnsPod
+from kubesonar.core.surroundings import Endpoint as At
 from kubesonar.discovery.addresses import is_members
 from kubesonar.kube.objects import Endpoint, EndpointPort, EndpointSlice, Service
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from kubesonar.core.cluster import DnsPod, Endpoint
 from kubesonar.core.cluster_options import ClusterOptions
+from kubesonar.core.surroundings import DnsPod, Endpoint
 from kubesonar.discovery.picture import Copy
 from kubesonar.discovery.service_objects import dns_pods, endpoints, vips
 from kubesonar.discovery.sometimes import Sometimes
@@ -28,12 +28,14 @@ _FEW_AGAIN = 0.8
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What the API server told, and which of it is out of date or missing, and why: one sentence each."""
+    """What the API server told, and which of it is out of date or missing, and why: one sentence each.
+    `complete`: it has answered to everything, if only by a refusal."""
 
     dns_pods: tuple[DnsPod, ...] = ()
     vips: tuple[str, ...] = ()
     service: tuple[Endpoint, ...] = ()
     lost: tuple[str, ...] = ()
+    complete: bool = False
 
 
 class _Subject(msgspec.Struct, frozen=True):
@@ -117,7 +119,8 @@ class ServiceWatch:
                 fields[subject.field] = subject.read(copy.items.values())
             if reason := _reason(copy):
                 lost.append(f"{subject.late if copy.synced else subject.lost}: {reason}")
-        told = msgspec.structs.replace(self._told, **fields, lost=tuple(lost))
+        complete = all(copy.synced or _reason(copy) for copy in self._copies.values())
+        told = msgspec.structs.replace(self._told, **fields, lost=tuple(lost), complete=complete)
         if told != self._told:
             self._told = told
             self._changed(told)

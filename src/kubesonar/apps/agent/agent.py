@@ -22,10 +22,10 @@ from kubesonar.apps.agent.planning import Planning
 from kubesonar.apps.agent.targets import refuse_bad, refuse_bad_cluster
 from kubesonar.apps.agent.tools import Tools
 from kubesonar.config import ConfigError
-from kubesonar.core.cluster import Dependencies
 from kubesonar.core.counts import ProbeCounts
 from kubesonar.core.ledger import Ledger
 from kubesonar.core.selfhealth import SelfHealth
+from kubesonar.core.surroundings import Dependencies
 from kubesonar.discovery.identity import recognise
 from kubesonar.model import Member, Observation, Roster, Snapshot
 from kubesonar.net.clock import SystemClock

@@ -12,7 +12,8 @@ import msgspec
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.config import ConfigError
 from kubesonar.core import resolvconf
-from kubesonar.core.cluster import API_DIRECT, API_DNS, Dependencies, Endpoint, Surroundings, dependencies, knows_dns
+from kubesonar.core.cluster import API_DIRECT, API_DNS, dependencies
+from kubesonar.core.surroundings import Dependencies, Endpoint, Surroundings
 from kubesonar.model import Fault, Observation, Path
 from kubesonar.net.deadline import Failed
 from kubesonar.probes.terms import Bearer, Terms
@@ -95,10 +96,11 @@ class Cluster:
             reason = f"DNS pods and Services are not found: {error}"
             self._found = msgspec.structs.replace(self._found, lost=(reason,))
             return None
+        self._found = msgspec.structs.replace(self._found, complete=False)
         return ServiceWatch(
             self._client,
             cluster,
-            not knows_dns(self._found),
+            not self._found.resolvers,
             kubernetes.direct_limit,
             self._told,
             dice=random.Random(),
@@ -106,7 +108,12 @@ class Cluster:
 
     def _told(self, told: Told) -> None:
         self._found = msgspec.structs.replace(
-            self._found, dns_pods=told.dns_pods, vips=told.vips, service=told.service, lost=told.lost
+            self._found,
+            dns_pods=told.dns_pods,
+            vips=told.vips,
+            service=told.service,
+            lost=told.lost,
+            complete=told.complete,
         )
         self._changed(self.dependencies)
 
