@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 from collections.abc import Iterator
 from typing import Any
@@ -98,3 +99,25 @@ def test_plain_manifests_are_up_to_date(name: str, flags: tuple[str, ...]) -> No
         kubernetes_validate.validate(tree, "1.36", strict=True)
         if tree["kind"] in ("DaemonSet", "Job"):
             assert violations(tree["spec"]["template"]["spec"]) == []
+
+
+PAGES = ("docs/install.md", "docs/values.md", "charts/kubesonar/README.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_the_pages_lead_somewhere(page: str) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", (ROOT / page).read_text()):
+        path = (ROOT / page).parent / target if target else ROOT / page
+        assert path.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+            slugs = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+            assert anchor in slugs, (target, anchor)
+
+
+def test_values_in_the_page_on_installing_exist() -> None:
+    known = {path.lstrip(".") for path, _ in described(SCHEMA)}
+    said = set(re.findall(r"`([a-z][A-Za-z]+(?:\.[A-Za-z]+)+)(?::[^`]*)?`", (ROOT / "docs" / "install.md").read_text()))
+    assert {value for value in said if value.partition(".")[0] in SCHEMA["properties"]} <= known | {
+        value for value in said if value.startswith("config.")
+    }
