@@ -35,10 +35,13 @@ FRESH = 6.0
 """A claim that nobody has repeated for so long (s) is no longer made: its receipt comes when it is announced, and until
 then it is repeated."""
 
+MARGIN = 0.5
+"""A member that was heard less than this after its silence is said to have begun (s) may have died just then."""
+
 EXCUSED = 60.0
 """How long the silence of a member that took its leave is no death (s)."""
 
-SOBER = 6.0
+SOBER = 7.0
 """After it had reason to doubt itself, the coordinator says nothing for so long (s): as long as it takes until every
 open case has been looked into once more."""
 
@@ -146,6 +149,9 @@ class Announcing(Timed):
         done = self._done.get(claim.member)
         if done is not None and _known(done.claim, claim):
             done.told = done.told or claim.told
+            pending = self._pending.get(claim.member)
+            if pending is not None and pending.claim.what is Condition.DEAD and claim.what is not Condition.DEAD:
+                del self._pending[claim.member]  # its host answers after all
             returned = done.claim.what is Condition.BACK
             self._note(source, done.claim if returned else claim, done.told)
             return
@@ -176,7 +182,7 @@ class Announcing(Timed):
         """Whether the member was heard here after the silence began, its host answers others, or it took its leave."""
         assert self._office is not None
         follower = self._office.followers.get(claim.member)
-        if follower is not None and (follower.acked > now - claim.silent or 0 < claim.epoch < follower.epoch):
+        if follower is not None and (follower.acked > now - claim.silent + MARGIN or 0 < claim.epoch < follower.epoch):
             return True
         kernel = now - self._answered.get(claim.member, float("-inf")) <= FRESH
         return (kernel and claim.what is Condition.DEAD) or self._excused.get(claim.member, now) > now

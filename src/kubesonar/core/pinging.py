@@ -12,13 +12,14 @@ from kubesonar.core.messages import Ping
 from kubesonar.core.signals import Send
 from kubesonar.model import Condition
 
-Missed = Callable[[float, str], None]
+Missed = Callable[[float, str, float], None]
 
 
 class _Underway:
-    __slots__ = ("missed", "name", "ping", "timer")
+    __slots__ = ("missed", "name", "ping", "sent", "timer")
 
-    def __init__(self, name: str, ping: Ping, missed: Missed, timer: Timer) -> None:
+    def __init__(self, now: float, name: str, ping: Ping, missed: Missed, timer: Timer) -> None:
+        self.sent = now
         self.name = name
         self.ping = ping
         self.missed = missed
@@ -26,7 +27,7 @@ class _Underway:
 
 
 class Pinging:
-    """`missed(now, name)` of a ping is called when nothing came within `answer` seconds, stretched by the own
+    """`missed(now, name, sent)` of a ping is called when nothing came within `answer` seconds, stretched by the own
     health."""
 
     def __init__(self, agenda: Agenda, health: LocalHealth, out: list[Any], answer: float) -> None:
@@ -43,7 +44,7 @@ class Pinging:
         ping = Ping(number, doubt, turn)
         self._out.append(Send(name, ping))
         timer = self._agenda.at(now + self._half, self._again, number)
-        self._underway[number] = _Underway(name, ping, missed, timer)
+        self._underway[number] = _Underway(now, name, ping, missed, timer)
 
     def answered(self, source: str, number: int) -> bool:
         """Whether this answers a ping that is still waited for, which is then over."""
@@ -77,4 +78,4 @@ class Pinging:
 
     def _miss(self, now: float, number: int) -> None:
         underway = self._underway.pop(number)
-        underway.missed(now, underway.name)
+        underway.missed(now, underway.name, underway.sent)

@@ -191,7 +191,7 @@ class Suspicion(Timed):
             self._known[event.name] = max(self._known.get(event.name, (0, 0)), (event.epoch, event.turn))
             self._pinging.ping(now, event.name, self._missed)
 
-    def _missed(self, now: float, name: str) -> None:
+    def _missed(self, now: float, name: str, sent: float) -> None:
         member = self._electorate.members.get(name) if self._electorate else None
         if member is None or not member.expected or name in self.suspects or len(self.suspects) >= CASES:
             return
@@ -200,10 +200,10 @@ class Suspicion(Timed):
         epoch, turn = self._known.get(name, (0, 0))
         if not epoch and now - self._since.get(name, now) < self._options.welcome:
             return
-        case = self.suspects[name] = Case(now - self._options.answer, epoch or member.epoch, turn)
+        case = self.suspects[name] = Case(sent, epoch or member.epoch, turn)
         self._round(now, name, case)
 
-    def _still_missed(self, now: float, name: str) -> None:
+    def _still_missed(self, now: float, name: str, sent: float) -> None:
         """It is dead already, as far as we know."""
 
     def _strained(self, now: float, late: float) -> None:

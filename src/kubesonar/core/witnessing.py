@@ -72,7 +72,7 @@ class Witnessing:
                 self._out.append(Send(source, Witness(number, target, Sight.UNABLE, 0.0)))
         self._jobs.clear()
 
-    def _silent(self, now: float, name: str) -> None:
+    def _silent(self, now: float, name: str, sent: float) -> None:
         """The ping was missed; the look is still to speak."""
 
     def _testify(self, now: float, target: str, job: _Job) -> None:
