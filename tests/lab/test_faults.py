@@ -60,7 +60,7 @@ def test_the_examples_cover_the_table_and_every_row_is_a_part() -> None:
         ("drop *>*", "two different ends"),
         (
             "drop node-1>nobody",
-            'B: got "nobody", expected one of node-1, node-2, node-3, dns-1, dns-2, api, ingress, *',
+            'B: got "nobody", expected one of node-1, node-2, node-3, dns-1, dns-2, api, ingress, pager, *',
         ),
         ("loss node-1>node-2 101", 'percent: got "101", expected a number from 0.1 to 100'),
         ("loss node-1>node-2 nan", 'percent: got "nan"'),

@@ -5,6 +5,7 @@
     agents/NAME.sock    each agent's API
     rooms/NAME.sock     an older tool's room beside an agent
     logs/NAME.log       what each process said
+    notices.jsonl       what the coordinators told the pager
     certificates/       of the API-like server
     account/            what shows its clients to it
 
@@ -27,7 +28,7 @@ from kubesonar.model import Member
 
 _VERSION = 1  # of the members file (discovery/static.py)
 _FOLDERS = ("agents", "rooms", "logs", "certificates", "account")
-_FILES = ("members.json", "members.draft", "control.sock")
+_FILES = ("members.json", "members.draft", "control.sock", "notices.jsonl")
 _PATH_LIMIT = 80
 """Longest path of the directory, in bytes: the sockets in it must fit the 108 of struct sockaddr_un."""
 
@@ -66,6 +67,11 @@ class Directory:
     def control(self) -> Path:
         """The Unix socket on which the lab takes orders."""
         return control_socket(self.path)
+
+    @property
+    def notices(self) -> Path:
+        """What the pager was told (lab/pager.py)."""
+        return self.path / "notices.jsonl"
 
     def agent_socket(self, name: str) -> Path:
         """The Unix socket of that member's API."""

@@ -103,7 +103,7 @@ class LabFault(msgspec.Struct, frozen=True):
         if not self._one_sided:
             return _BY_NAME[self.verb].row
         if self.role is not None:
-            return _SERVER_ROWS[self.role]
+            return _SERVER_ROWS.get(self.role, "")
         return "node_in" if self.source == ANY else "node_out"
 
     @property

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from kubesonar.lab.certificates import Certificates
 from kubesonar.lab.cluster import Cluster
-from kubesonar.web import LimitOptions, Listener, ListenOptions, Server
-from kubesonar.web.asgi import App, Receive, Scope, Send
+from kubesonar.lab.serving import joined, serve
+from kubesonar.web import ListenOptions
+from kubesonar.web.asgi import Receive, Scope, Send
 
 API_PORT = 6443
 
-_GRACE = 0.5  # seconds that answers on their way get when a target stops
 _WATCH = 600.0  # seconds for an answer: longer than a watch
-_CONNECTIONS = 4096  # every agent of the largest lab keeps some
 _UPSTREAM_LIMIT = 1 << 20
 _HEAD_END = b"\r\n\r\n"
 _TOO_LATE = 504, b"504 gateway timeout"
@@ -40,8 +39,8 @@ async def api_server(
     cluster = Cluster(roster)
     following = asyncio.create_task(cluster.follow())
     try:
-        listeners = [ListenOptions(address=_joined(one, port), **files) for one in addresses]
-        await _serve(listeners, _Api(cluster), stop, _WATCH)
+        listeners = [ListenOptions(address=joined(one, port), **files) for one in addresses]
+        await serve(listeners, _Api(cluster), stop, _WATCH)
     finally:
         following.cancel()
 
@@ -52,21 +51,7 @@ async def ingress(
     """Forwards GET to its upstreams in turn, until `stop` is set. One that cannot be reached is passed over; where one
     was too late for `timeout` (seconds, in all) the client gets 504, where none can be reached 502. Raises ConfigError
     where it cannot listen."""
-    await _serve([ListenOptions(address=_joined(one, port)) for one in addresses], _Proxy(upstreams, timeout), stop)
-
-
-def _joined(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
-async def _serve(listeners: Sequence[ListenOptions], app: App, stop: asyncio.Event, response: float = 30.0) -> None:
-    limits = LimitOptions(connections=_CONNECTIONS, response=response)
-    server = Server([Listener(options, app, limits) for options in listeners])
-    await server.start()
-    try:
-        await stop.wait()
-    finally:
-        await server.stop(_GRACE)
+    await serve([ListenOptions(address=joined(one, port)) for one in addresses], _Proxy(upstreams, timeout), stop)
 
 
 class _Api:

@@ -2,7 +2,7 @@
 
     bridge --- node-1 (eth0) --- node-1-pod        a pod network of its own behind each node, routed through it
            |-- node-2 (eth0) --- node-2-pod
-           |-- dns-1, dns-2, api, ingress
+           |-- dns-1, dns-2, api, ingress, pager
 
 Where there are no namespaces, everything has a loopback address of its own instead (127.0.0.0/8 needs no set-up), in
 one network that no link fault can divide.
@@ -32,6 +32,7 @@ class Role(StrEnum):
     DNS = "dns"
     API = "api"
     INGRESS = "ingress"
+    PAGER = "pager"
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -100,6 +101,7 @@ _SERVERS = (
     Server("dns-2", Role.DNS, ("10.90.0.54", "fd90::54"), 53),
     Server("api", Role.API, ("10.90.0.64", "fd90::64"), 6443),
     Server("ingress", Role.INGRESS, ("10.90.0.80", "fd90::80"), 80),
+    Server("pager", Role.PAGER, ("10.90.0.99", "fd90::99"), 80),
 )
 # Ports that need no privileges: on loopback the lab may be an ordinary user's process.
 _LOOPBACK_SERVERS = (
@@ -107,6 +109,7 @@ _LOOPBACK_SERVERS = (
     Server("dns-2", Role.DNS, ("127.73.0.54",), 7353),
     Server("api", Role.API, ("127.73.0.64",), 7364),
     Server("ingress", Role.INGRESS, ("127.73.0.80",), 7380),
+    Server("pager", Role.PAGER, ("127.73.0.99",), 7399),
 )
 
 

@@ -20,10 +20,12 @@ from kubesonar.core.schedule import ScheduleOptions
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.lab.certificates import Certificates, make_certificates
 from kubesonar.lab.nameserver import Zone, cluster_records, dns_server
+from kubesonar.lab.pager import pager
 from kubesonar.lab.services import api_server, ingress
 from kubesonar.lab.topology import Plan, Role, Server
 from kubesonar.lab.world import World
 from kubesonar.model import Kind, Member, Path
+from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.probes.udp import UdpOptions
 from kubesonar.web import ListenOptions
 
@@ -74,7 +76,15 @@ def agent_options(world: World, member: Member, targets: tuple[Target, ...]) -> 
         targets=targets,
         cluster=ClusterOptions(detect=False),
         udp=UdpOptions(train=_TRAIN, size=_PAYLOAD),
+        notify=NotifyOptions(receivers=_receivers(world.plan)),
         api=ApiOptions(listen=(ListenOptions(address=f"unix:{world.directory.agent_socket(member.name)}"),)),
+    )
+
+
+def _receivers(plan: Plan) -> tuple[ReceiverOptions, ...]:
+    return tuple(
+        ReceiverOptions(name=server.name, url=f"http://{server.addresses[0]}:{server.port}/")
+        for server in plan.of_role(Role.PAGER)
     )
 
 
@@ -138,6 +148,7 @@ _TARGETS: dict[Role, Callable[[Server, str], list[Target]]] = {
     Role.DNS: _dns_targets,
     Role.API: _api_targets,
     Role.INGRESS: _ingress_targets,
+    Role.PAGER: lambda server, trust: [],
 }
 
 _Work = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -152,6 +163,9 @@ def _server(server: Server, world: World, certificates: Certificates) -> _Work:
             return lambda stop: dns_server(server.addresses, server.port, zone, stop)
         case Role.API:
             return lambda stop: api_server(server.addresses, server.port, certificates, roster, stop)
+        case Role.PAGER:
+            notices = world.directory.notices
+            return lambda stop: pager(server.addresses, server.port, notices, stop)
         case Role.INGRESS:
             agents = [(node.pod.addresses[0], node.pod.port) for node in plan.nodes]
             others = [(address, room_port(plan)) for address, _ in agents]

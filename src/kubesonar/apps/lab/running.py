@@ -25,6 +25,7 @@ from kubesonar.lab.control import listen
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import Act, parse
 from kubesonar.lab.isolate import Ground
+from kubesonar.lab.pager import read
 from kubesonar.lab.topology import plan
 from kubesonar.lab.world import World
 from kubesonar.model import Verdict
@@ -139,7 +140,8 @@ class Watch:
         broken = ", ".join(fault.text for fault in self._world.faults)
         fallen = ", ".join(process.name for process in self._world.fallen)
         parts = (f"broken: {broken}" if broken else "break something: kubesonar lab fault --help", "Ctrl-C ends")
-        return "  |  ".join((f"ended by themselves: {fallen}", *parts) if fallen else parts)
+        told = [f"told: {notice.sentence}" for notice in read(self._world.directory.notices)[-1:]]
+        return "  |  ".join((*told, *((f"ended by themselves: {fallen}",) if fallen else ()), *parts))
 
 
 def _await_agents(world: World) -> None:
