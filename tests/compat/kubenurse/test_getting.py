@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kubesonar.compat.kubenurse.events import failure, timeline
 from kubesonar.compat.kubenurse.getting import Answer, Getter, Target
+from kubesonar.compat.kubenurse.proxies import Proxies
 from kubesonar.compat.kubenurse.redirect import follow
 from kubesonar.compat.kubenurse.trust import Contexts
 from kubesonar.model import Fault, Network, Observation
@@ -32,10 +33,15 @@ def ask(url: str, *, keep: bool = False, context: ssl.SSLContext | None = None) 
 
 
 async def asking(
-    url: str, *, times: int = 1, keep: bool = False, context: ssl.SSLContext | None = None
+    url: str,
+    *,
+    times: int = 1,
+    keep: bool = False,
+    context: ssl.SSLContext | None = None,
+    environ: dict[str, str] | None = None,
 ) -> tuple[Answer, list[Observation]]:
     seen: list[Observation] = []
-    getter = Getter(Source("me", Network.POD), seen.append, keep=keep, period=5.0)
+    getter = Getter(Source("me", Network.POD), seen.append, Proxies(environ or {}), keep=keep, period=5.0)
     try:
         for _ in range(times):
             answer = await getter.get(Target("x", Way.EXTERNAL, url, (("X-Mine", "1"),)), context or blind())

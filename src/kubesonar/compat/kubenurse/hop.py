@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import msgspec
 
+from kubesonar.compat.kubenurse.proxies import Proxy
 from kubesonar.compat.kubenurse.redirect import LIMIT, STATUSES, follow
 from kubesonar.model import Check, Fault, Observation, Phase, Span
 from kubesonar.net.clock import SystemClock
@@ -29,6 +30,7 @@ class Hop:
     def __init__(self, check: Check, source: Source, deadline: Deadline) -> None:
         self.deadline = deadline
         self.url: Url | None = None
+        self.proxy: Proxy | None = None
         self.address = ""
         self._check = check
         self._source = source
@@ -41,6 +43,12 @@ class Hop:
         """Seconds that are left for a name and a connection."""
         now = self.deadline.mono()
         return max(0.0, min(self._start + DIAL, self.deadline.start + TOTAL) - now)
+
+    @property
+    def _server(self) -> str:
+        """Who is looked up and connected to."""
+        url = self.proxy.url if self.proxy else self.url
+        return url.host if url else ""
 
     async def resolve(self, resolver: Resolver, host: str) -> list[str]:
         """At most `_ADDRESSES` addresses. Raises `Failed`."""
@@ -72,7 +80,7 @@ class Hop:
         offset = self._start - self.deadline.start
         spans = tuple(Span(span.phase, span.start - offset, span.end - offset) for span in response.phases)
         return Observation(
-            check=msgspec.structs.replace(self._check, address=self.url.host if self.url else ""),
+            check=msgspec.structs.replace(self._check, address=self._server),
             source=self._source.name,
             network=self._source.network,
             at=self._at,

@@ -14,6 +14,7 @@ from kubesonar.compat.kubenurse.getting import Getter
 from kubesonar.compat.kubenurse.incoming import Incoming
 from kubesonar.compat.kubenurse.metrics import Metrics
 from kubesonar.compat.kubenurse.neighbours import Myself
+from kubesonar.compat.kubenurse.proxies import Proxies
 from kubesonar.compat.kubenurse.rounds import Rounds
 from kubesonar.compat.kubenurse.server import Endpoints
 from kubesonar.compat.kubenurse.settings import Settings, read, strangers
@@ -31,7 +32,6 @@ _LIMITS = LimitOptions(connections=512, head=65_536, body=65_536, request=5.0, i
 _LEAVE = 5.0
 """Seconds for which answers that are on their way may still go out at the end."""
 _PORT, _TLS_PORT = 8080, 8443
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 
 def open_room(environ: Mapping[str, str]) -> Room:
@@ -39,17 +39,19 @@ def open_room(environ: Mapping[str, str]) -> Room:
     settings = read(environ)
     for name in strangers(environ):
         _LOG.warning("the variable %s sets nothing: it is misspelt, or of another version", name)
-    if any(environ.get(name) for name in _PROXIES):
-        _LOG.warning("HTTP_PROXY and HTTPS_PROXY are not used: checks go straight to their targets")
-    return Room(settings, _credentials(settings, environ))
+    proxies = Proxies(environ)
+    if proxies.trouble:
+        _LOG.warning("%s; checks go straight to their targets", proxies.trouble)
+    return Room(settings, _credentials(settings, environ), proxies)
 
 
 class Room:
-    """The listeners, the rounds and the discovery; `run` is their life. Without `credentials` (then `complaint` says
-    why) there are no neighbours."""
+    """The listeners, the rounds and the discovery; `run` is their life. Where `credentials` is the reason why there are
+    none, there are no neighbours either."""
 
-    def __init__(self, settings: Settings, credentials: Credentials | CredentialsError) -> None:
+    def __init__(self, settings: Settings, credentials: Credentials | CredentialsError, proxies: Proxies) -> None:
         self._settings = settings
+        self._proxies = proxies
         self._credentials = credentials
         self._name = settings.pod_name or socket.gethostname()
         self._discovery: Discovery | None = None
@@ -62,7 +64,8 @@ class Room:
         usable = None if isinstance(self._credentials, CredentialsError) else self._credentials
         tallies = Tallies(settings.histogram_buckets, ranges=settings.victoriametrics_histogram)
         source = Source(self._name, Network.POD)
-        getter = Getter(source, tallies.add, keep=settings.reuse_connections, period=settings.check_interval)
+        keep, period = settings.reuse_connections, settings.check_interval
+        getter = Getter(source, tallies.add, self._proxies, keep=keep, period=period)
         contexts = Contexts(_authorities(settings), insecure=settings.insecure)
         authority = Authority(getter, contexts, usable, clock.mono)
         checks = Checks(settings, getter, contexts, authority, self._name, _neighbour_port(settings))
