@@ -141,6 +141,7 @@ def test_a_process_killed_in_the_middle_of_deliveries_loses_nothing_that_it_took
         "version",
         "table",
         "row",
+        "text",
     ],
 )
 def test_a_file_that_is_no_good_is_set_aside_and_said(
@@ -158,6 +159,9 @@ def test_a_file_that_is_no_good_is_set_aside_and_said(
             base.execute("PRAGMA user_version = 2")
         elif harm == "table":
             base.executescript("DROP TABLE outbox; CREATE TABLE outbox (x)")
+        elif harm == "text":
+            base.execute("UPDATE outbox SET body = x'ff00'")
+            base.commit()
         else:
             base.execute("UPDATE outbox SET body = 7, told = 'noon' WHERE seq = (SELECT min(seq) FROM outbox)")
             base.commit()

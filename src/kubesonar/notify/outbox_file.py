@@ -80,9 +80,12 @@ class OutboxFile:
             ).rowcount
             rows = self._base.execute(f"SELECT {', '.join(_COLUMNS)} FROM outbox ORDER BY seq").fetchall()
         try:
-            return [msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), Entry) for row in rows], lost
-        except msgspec.ValidationError as error:
+            entries = [msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), Entry) for row in rows]
+            for entry in entries:
+                entry.body.decode()  # what is signed is text
+        except ValueError as error:  # msgspec.ValidationError is one
             raise Unreadable(f"a row is not what it should be: {error}") from None
+        return entries, lost
 
     def write(self, new: Iterable[Entry], gone: Iterable[int]) -> None:
         """Takes entries in and out, all or nothing, and returns when that is on the disk."""

@@ -6,9 +6,10 @@ import asyncio
 import string
 
 from kubesonar.compat.knh.signals import Call
+from kubesonar.model import Fault
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.http import HttpConnection
-from kubesonar.net.http_exchange import Request
+from kubesonar.net.http_exchange import Request, Response
 from kubesonar.net.stream import Stream
 from kubesonar.net.url import Url
 
@@ -18,6 +19,7 @@ TIMEOUT = 2.0
 AT_ONCE = 64
 """Most calls under way at once; further ones wait."""
 
+_AGAIN = 3
 _PLAIN = frozenset((string.ascii_letters + string.digits + "-._~").encode())
 """Bytes that need no escape in a query (RFC 3986, section 2.3)."""
 
@@ -32,15 +34,22 @@ class Caller:
         self._free = asyncio.Semaphore(AT_ONCE)
 
     async def answers(self, call: Call) -> bool:
-        """Whether the peer answered, whatever it said."""
+        """Whether the peer answered, whatever it said. What failed because our own process stood still is tried again:
+        it says nothing of the peer."""
         async with self._free:
-            with Deadline(TIMEOUT) as deadline:
-                connection = HttpConnection(call.peer.ip, self._port, wire=lambda: Stream(self._ip))
-                try:
-                    response = await connection.open(self._request(call), deadline)
-                finally:
-                    connection.close()
+            for _ in range(_AGAIN):
+                response = await self._ask(call)
+                if response.fault is not Fault.LOCAL:
+                    break
         return response.status > 0
+
+    async def _ask(self, call: Call) -> Response:
+        with Deadline(TIMEOUT) as deadline:
+            connection = HttpConnection(call.peer.ip, self._port, wire=lambda: Stream(self._ip))
+            try:
+                return await connection.open(self._request(call), deadline)
+            finally:
+                connection.close()
 
     def _request(self, call: Call) -> Request:
         target = "/ping"
