@@ -115,6 +115,25 @@ def test_kn01_always_200_where_that_is_wanted() -> None:
     run(scenario())
 
 
+def test_kn33_a_user_name_in_an_extra_checks_url_is_shown_to_its_server_alone() -> None:
+    async def scenario() -> None:
+        heads: list[bytes] = []
+
+        async def counting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heads.append(await asked(reader))
+            writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+
+        async with (
+            serving(counting) as port,
+            working({**ALONE, "KUBENURSE_EXTRA_CHECKS": f"x:http://me:p%3Aw@127.0.0.1:{port}/"}) as room,
+        ):
+            assert (await room.alive())["last_check_result"]["x"] == "401 Unauthorized"
+            assert b"Authorization: Basic bWU6cDp3\r\n" in heads[0]
+            assert b"me:p" not in (await room.get("/alive")).body
+
+    run(scenario())
+
+
 def test_kn33_an_extra_checks_name_is_its_type() -> None:
     async def scenario() -> None:
         async with serving(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as port:

@@ -11,6 +11,7 @@ from kubesonar.compat.kubenurse.neighbours import Myself, Neighbour
 from kubesonar.compat.kubenurse.settings import Settings
 from kubesonar.compat.kubenurse.tallies import PATH
 from kubesonar.compat.kubenurse.trust import Contexts
+from kubesonar.compat.kubenurse.userinfo import split_user
 from kubesonar.model import Path
 
 ALWAYS_HAPPY = "/alwayshappy"
@@ -52,7 +53,9 @@ class Checks:
         ):
             yield kind, self._get(Target(kind, path, url + ALWAYS_HAPPY)) if wanted else None
         for extra in settings.extra_checks:
-            yield extra.name, self._get(Target(extra.name, Path.EXTERNAL, extra.url))
+            url, user = split_user(extra.url)
+            headers = (("Authorization", user),) if user else ()
+            yield extra.name, self._get(Target(extra.name, Path.EXTERNAL, url, headers))
 
     def of(self, neighbour: Neighbour, me: Myself) -> Iterator[tuple[str, Work]]:
         """One check for each of its addresses that we have a way to: the first, and others of our families."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import socket
-from binascii import b2a_base64
 from collections.abc import Mapping
 
 import msgspec
 
+from kubesonar.compat.kubenurse.userinfo import split_user
 from kubesonar.net.resolve import is_literal
 from kubesonar.net.url import Url, parse_url
-
-_USER = re.compile(r"(https?://)([^@/]+)@", re.ASCII)
 
 
 class Proxy(msgspec.Struct, frozen=True):
@@ -92,15 +89,11 @@ def _in_network(host: str, network: str) -> bool:
 
 def _proxy(text: str) -> Proxy:
     """Raises ValueError."""
-    user = _USER.match(text)
-    url = parse_url(_USER.sub(r"\1", text))
+    bare, authorization = split_user(text)
+    url = parse_url(bare)
     if url.secure:
         raise ValueError("a proxy that is asked by TLS")
-    return Proxy(url, f"Basic {b2a_base64(_unescaped(user[2]), newline=False).decode()}" if user else "")
-
-
-def _unescaped(text: str) -> bytes:
-    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda found: bytes.fromhex(found[1].decode()), text.encode())
+    return Proxy(url, authorization)
 
 
 def _value(environ: Mapping[str, str], name: str) -> str:
