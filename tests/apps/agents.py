@@ -21,6 +21,7 @@ from kubesonar.model import Snapshot
 
 Value = TypeVar("Value")
 
+_SET_APART = ("KUBESONAR_", "KUBERNETES_")
 FAST = {kind: {"period": 0.2, "timeout": 2.0} for kind in ("udp", "tcp", "http", "icmp", "mtu")}
 
 
@@ -51,9 +52,9 @@ def free_port() -> int:
 
 
 class RunningAgent:
-    """One agent process with a configuration of its own in `folder`."""
+    """One agent process with a configuration of its own in `folder`, and these variables more."""
 
-    def __init__(self, folder: Path, name: str, **tree: Any) -> None:
+    def __init__(self, folder: Path, name: str, environ: Mapping[str, str] | None = None, **tree: Any) -> None:
         self.name = name
         self.port = tree["member"]["port"]
         config = folder / f"{name}.json"
@@ -64,7 +65,8 @@ class RunningAgent:
                 [sys.executable, "-m", "kubesonar", "agent", "--config", str(config)],
                 stderr=log,
                 env={
-                    key: value for key, value in os.environ.items() if not key.startswith(("KUBESONAR_", "KUBERNETES_"))
+                    **{key: value for key, value in os.environ.items() if not key.startswith(_SET_APART)},
+                    **(environ or {}),
                 },
             )
 

@@ -1,4 +1,4 @@
-"""An agent whose machine has a cluster's resolver: every path that needs a name, and what the look-ups cost."""
+"""An agent in what looks like a pod: the resolver, the environment and the service account of a cluster."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pyroute2 import IPRoute
 
+from kubesonar.core.cluster_options import ACCOUNT
 from kubesonar.lab.syscalls import mount
 from kubesonar.model import Health
 from tests.apps.agents import RunningAgent, free_port, members, tree, until
+from tests.apps.test_agent_cluster import dns_slice
+from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.lab.inside import in_namespaces
 from tests.probes.dns_servers import wait_for
@@ -23,17 +27,26 @@ MS_BIND = 0x1000  # include/uapi/linux/mount.h
 API = "kubernetes.default.svc.cluster.local."
 SHOP = "shop.example.com."
 SEARCH = ("default.svc.cluster.local.", "svc.cluster.local.", "cluster.local.", "example.org.")
+VIP = "10.96.0.10"
+FOUND = {
+    "http/api_direct/api-server",
+    "http/api_dns/api-server",
+    *(f"dns/dns_service/dns-service/{transport}/{VIP}" for transport in ("udp", "tcp")),
+    *(f"dns/dns_pod/coredns-a/{transport}" for transport in ("udp", "tcp")),
+}
 PATHS = {"api_direct", "api_dns", "dns_service", "service", "ingress"}
 
 
 @contextmanager
-def resolver(folder: Path) -> Iterator[Path]:
+def resolver(folder: Path, address: str = "127.0.0.1") -> Iterator[Path]:
     """The machine's name server, at its usual port; gives the file of the questions that it was asked."""
     assert UNBOUND is not None
     log = folder / "questions"
     (folder / "unbound.conf").write_text(
         f"""server:
   interface: 127.0.0.1
+  interface: {address}
+  access-control: 0.0.0.0/0 allow
   port: 53
   do-daemonize: no
   chroot: ""
@@ -50,7 +63,7 @@ remote-control:
   control-enable: no
 """
     )
-    (folder / "resolv.conf").write_text(f"search {' '.join(SEARCH)}\nnameserver 127.0.0.1\noptions ndots:5\n")
+    (folder / "resolv.conf").write_text(f"search {' '.join(SEARCH)}\nnameserver {address}\noptions ndots:5\n")
     mount(str(folder / "resolv.conf"), "/etc/resolv.conf", "none", MS_BIND)
     with log.open("wb") as output:
         server = subprocess.Popen([UNBOUND, "-d", "-c", str(folder / "unbound.conf")], stderr=output, stdout=output)
@@ -94,6 +107,36 @@ def every_path_is_well() -> None:
         assert of_api == {(API, "A"), (API, "AAAA")}
         of_shop = {question for question in asked(log) if question[0].startswith(SHOP)}
         assert of_shop == {(SHOP + rest, kind) for rest in (*SEARCH, "") for kind in ("A", "AAAA")}
+
+
+def defaults_find_everything() -> None:
+    """No configuration of what is checked, but for how often."""
+    with IPRoute() as route:
+        route.addr("add", index=1, address=VIP, prefixlen=32)
+    mount("none", "/run", "tmpfs", 0)
+    account = Path(ACCOUNT)
+    account.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as name, ApiServer() as api, resolver(Path(name), VIP):
+        environ = api.in_cluster(account)
+        api.put("nodes", shapes.node("node-0"))
+        api.put("pods", shapes.pod("agent-0", node="node-0", ips=("127.0.0.1",)))
+        api.put("endpointslices", dns_slice(("coredns-a", 53)))
+        often = {"api": {"period": 0.2}, "dns": {"period": 0.2}}
+        member = {"name": "agent-0", "node": "node-0", "port": 7473}
+        with RunningAgent(Path(name), "agent", environ, member=member, cluster=often) as agent:
+            until(
+                lambda: {e.latest.check.id for e in agent.snapshot().edges if e.latest.health is Health.GOOD} >= FOUND
+            )
+            snapshot = agent.snapshot()
+            assert {e.latest.check.id for e in snapshot.edges} == FOUND | {"udp/loopback/self"}
+            assert [member.name for member in snapshot.roster.members] == ["agent-0"]
+            assert not snapshot.lacks
+
+
+@pytest.mark.skipif(UNBOUND is None, reason="needs the Debian package unbound")
+@pytest.mark.lab
+def test_in_a_pod_everything_is_found_without_being_told() -> None:
+    in_namespaces(defaults_find_everything)
 
 
 @pytest.mark.skipif(UNBOUND is None, reason="needs the Debian package unbound")
