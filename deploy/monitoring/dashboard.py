@@ -289,6 +289,28 @@ _ROSTER = (
         width=12,
     ),
     Panel(
+        "table",
+        "Coordinators",
+        (
+            Query(
+                f"({_of('kubesonar_coordinator')} == 1) * on (cluster, job, instance) "
+                f"group_left (member, node, network) {_of('kubesonar_member_info')}"
+            ),
+        ),
+        "One in each network; it tells receivers of webhooks.",
+    ),
+    Panel(
+        "timeseries",
+        "Members suspected",
+        (Query(f"max by (condition) ({_of('kubesonar_members_suspected')})", "{{condition}}"),),
+        "As the agent holds that suspects most.",
+    ),
+    Panel(
+        "timeseries",
+        "Notices that wait for receivers of webhooks",
+        (Query(f"sum by (receiver) ({_of('kubesonar_webhook_pending')})", "{{receiver}}"),),
+    ),
+    Panel(
         "timeseries",
         "Period of plain targets' checks",
         (Query(f"max by (path, kind) ({_of('kubesonar_period_seconds')})", "{{path}} {{kind}}"),),

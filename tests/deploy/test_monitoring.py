@@ -14,7 +14,7 @@ import yaml
 
 from deploy.monitoring.make import RUNBOOKS, files
 from kubesonar.model import Fault
-from kubesonar.views.metrics import TABLE
+from kubesonar.views import membership_metrics, metrics, webhook_metrics
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "monitoring"
@@ -75,9 +75,10 @@ def test_every_page_is_of_an_alert_and_listed() -> None:
 
 
 def test_only_metrics_that_exist_are_asked_for() -> None:
-    exported = {metric.name for metric in TABLE} | {
+    table = (*metrics.TABLE, *membership_metrics.TABLE, *webhook_metrics.TABLE)
+    exported = {metric.name for metric in table} | {
         f"{metric.name}_{suffix}"
-        for metric in TABLE
+        for metric in table
         if metric.type == "histogram"
         for suffix in ("bucket", "sum", "count")
     }
