@@ -24,13 +24,13 @@ COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels .; \
     pip install --no-deps --no-compile --prefix /image wheels/*.whl; \
-    python -m compileall -q --invalidation-mode unchecked-hash -s /image -p /usr/local /image
+    python -m compileall -q --invalidation-mode unchecked-hash /image
 
 FROM ${PYTHON} AS runtime
 # The base comes without compiled modules, as every byte of it is everybody's. Compiled here, once, and never compared
 # with their sources again: on a read-only root under a CPU limit of 30m an agent would spend a minute on it at every
 # start. Nothing is installed into the image again, and nothing draws windows.
-RUN ["/bin/sh", "-euxc", "cd /usr/local/lib/python3.*; rm -r site-packages/pip* ensurepip idlelib tkinter turtledemo turtle.py pydoc_data /usr/local/bin/pip* /usr/local/bin/idle*; python -m compileall -q --invalidation-mode unchecked-hash -x site-packages ."]
+RUN ["/bin/sh", "-euxc", "cd /usr/local/lib/python3.*; rm -rf site-packages/pip* ensurepip idlelib tkinter turtledemo turtle.py pydoc_data /usr/local/bin/pip* /usr/local/bin/idle*; python -m compileall -q --invalidation-mode unchecked-hash -x site-packages ."]
 COPY --from=build /image /usr/local
 ARG VERSION=unknown
 ARG REVISION=unknown

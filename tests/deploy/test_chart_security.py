@@ -39,6 +39,12 @@ def test_every_root_file_system_is_read_only(flags: tuple[str, ...]) -> None:
         assert container(tree)["securityContext"]["readOnlyRootFilesystem"] is True
 
 
+def test_nobody_is_restarted_for_want_of_an_api_server() -> None:
+    agent = container(one(render(), "DaemonSet"))
+    assert {agent[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe")} == {"/healthz"}
+    assert agent["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
 def test_no_cpu_limit() -> None:
     resources = container(one(render(), "DaemonSet"))["resources"]
     assert resources == {"requests": {"cpu": "30m", "memory": "48Mi"}, "limits": {"memory": "96Mi"}}

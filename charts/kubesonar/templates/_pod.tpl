@@ -115,10 +115,11 @@ volumes:
 {{- end }}
 {{- end -}}
 
-{{/* /readyz answers 200 once started, /healthz while the event loop turns; neither fails because of the network. */}}
+{{/* /healthz answers while the event loop turns. /readyz waits for members, which an API server that is away does not
+tell: no reason to start a container again. */}}
 {{- define "kubesonar.probes" -}}
 startupProbe:
-  httpGet: {path: /readyz, port: agent}
+  httpGet: {path: /healthz, port: agent}
   periodSeconds: 2
   timeoutSeconds: 2
   failureThreshold: 60
