@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from math import inf
 
 import pytest
@@ -19,6 +19,7 @@ from kubesonar.core.budget import (
     rounded,
     stretch,
 )
+from kubesonar.core.schedule import Schedule, ScheduleOptions
 from kubesonar.model import Check, Kind, Member, Network, Path, Roster
 
 OPTIONS = BudgetOptions()
@@ -45,6 +46,19 @@ def periods(checks: tuple[Check, ...], agents: int, options: BudgetOptions = OPT
 
 def test_3000_agents_ask_the_api_server_by_two_checks_each_every_300_s() -> None:
     assert periods(API, 3000) == [300.0, 300.0]
+
+
+def test_what_3000_agents_ask_is_spread_evenly() -> None:
+    """By their schedules, which know nothing of each other: 20 a second, and in no second twice that."""
+    checks = stretch(API, Crowd(3000), OPTIONS)
+    asked: Counter[int] = Counter()
+    for number in range(3000):
+        schedule = Schedule(f"kubesonar-{number:05x}", ScheduleOptions())
+        schedule.step(1000.0, checks)
+        while (due := schedule.due) is not None and due < 1600:
+            asked[int(due)] += len(schedule.step(due))
+    assert asked.total() / 600 == pytest.approx(20, rel=0.01)
+    assert max(asked.values()) < 40
 
 
 def test_a_small_cluster_keeps_the_periods_that_were_configured() -> None:
