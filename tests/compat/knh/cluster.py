@@ -36,6 +36,7 @@ class Cluster:
         self.insane: set[str] = set()
         self.older: set[str] = set()
         self.calls = 0
+        self.changes: list[Elected] = []
         self._checks = checks
         for number in range(size):
             self.start(f"node-{number}")
@@ -76,7 +77,9 @@ class Cluster:
             self._call(id, action)
         elif isinstance(action, AskSanity):
             self.sim.send(id, Sane(id not in self.insane), delay=0.1)
-        elif not isinstance(action, Elected):
+        elif isinstance(action, Elected):
+            self.changes.append(action)
+        else:
             self.told.append((self.sim.now, id, action))
 
     def _call(self, id: str, call: Call) -> None:

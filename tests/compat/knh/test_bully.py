@@ -23,6 +23,13 @@ def test_the_greatest_id_is_elected_as_a_string() -> None:
     assert {bully.coordinator for bully in cluster.pods.values()} == {pod("node-9").id}
 
 
+def test_elections_that_change_nothing_change_nothing() -> None:
+    cluster = settled(9)
+    cluster.changes.clear()
+    cluster.run(120)
+    assert cluster.changes == []
+
+
 def test_a_death_is_told_once_and_the_return_is_there_to_be_told() -> None:
     cluster = settled(5)
     cluster.kill("node-2")

@@ -75,7 +75,15 @@ def test_knh06_the_port_is_8080_for_all() -> None:
 
 def test_knh26_a_variable_that_sets_nothing_is_pointed_out() -> None:
     assert strangers(NEEDED) == []
-    assert strangers({**NEEDED, "SANITY_CHECK_URLS": "https://example.org"}) == ["SANITY_CHECK_URLS"]
+    assert strangers({**NEEDED, "SANITY_CHECK_URLS": "https://example.org"}) == [
+        "SANITY_CHECK_URLS sets nothing: SANITY_CHECK_URL is meant, most likely"
+    ]
+
+
+def test_knh28_so_is_a_proxy() -> None:
+    assert strangers({**NEEDED, "HTTP_PROXY": "http://proxy:3128"}) == [
+        "HTTP_PROXY sets nothing: calls, posts and the sanity check go straight to their targets"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,12 @@ class Bully:
         if joined and self.leads:
             self._list.begin(watched, Errand.ANNOUNCE, now)
         if asked and self._asking:
-            self._follow(now, watched.peer.id)
+            self._follow(now, self.coordinator if self._may_stay() else watched.peer.id)
+
+    def _may_stay(self) -> bool:
+        """Whether the coordinator we know outranks us and has not just fallen silent."""
+        known = next((watched for watched in self._peers if watched.peer.id == self.coordinator), None)
+        return known is not None and not known.doubtful and outranks(self.coordinator, self.own.id)
 
     def _failed(self, now: float, watched: Watched) -> None:
         if watched.errand is Errand.NONE:

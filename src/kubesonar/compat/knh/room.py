@@ -48,8 +48,8 @@ _GRACE = 5.0
 def open_room(environ: Mapping[str, str]) -> Room:
     """The room that the variables describe. Raises ConfigError."""
     settings = read(environ)
-    for name in strangers(environ):
-        _LOG.warning("the variable %s sets nothing: SANITY_CHECK_URL is meant, most likely", name)
+    for sentence in strangers(environ):
+        _LOG.warning("%s", sentence)
     try:
         credentials = find(environ)
     except CredentialsError as error:

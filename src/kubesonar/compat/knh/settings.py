@@ -70,8 +70,8 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 
 def strangers(environ: Mapping[str, str]) -> list[str]:
-    """Variables of which one may believe that they set something, and that do not."""
-    return [name for name in _MISTAKEN if environ.get(name)]
+    """Sentences about variables of which one may believe that they set something, and that do not."""
+    return [f"{name} sets nothing: {why}" for name, why in _MISTAKEN.items() if environ.get(name)]
 
 
 def _integer(least: int, most: int) -> Callable[[str], int]:
@@ -165,8 +165,14 @@ _REQUIRED = {
     "namespace": "NAMESPACE",
 }
 
-_MISTAKEN = ("SANITY_CHECK_URLS",)
-"""In the older tool's sample manifest, for SANITY_CHECK_URL."""
+_NO_PROXY = "calls, posts and the sanity check go straight to their targets"
+_MISTAKEN = {
+    "SANITY_CHECK_URLS": "SANITY_CHECK_URL is meant, most likely",  # in the older tool's sample manifest
+    "HTTP_PROXY": _NO_PROXY,
+    "HTTPS_PROXY": _NO_PROXY,
+    "http_proxy": _NO_PROXY,
+    "https_proxy": _NO_PROXY,
+}
 
 
 def _value(variable: Variable, given: str) -> Any:
