@@ -20,8 +20,8 @@ AT_ONCE = 64
 """Most calls under way at once; further ones wait."""
 
 _AGAIN = 3
-_PLAIN = frozenset((string.ascii_letters + string.digits + "-._~").encode())
-"""Bytes that need no escape in a query (RFC 3986, section 2.3)."""
+_PLAIN = frozenset((string.ascii_letters + string.digits + "-._~@:").encode())
+"""Bytes that stand for themselves in a query's value (RFC 3986, section 3.4)."""
 
 
 class Caller:
