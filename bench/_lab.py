@@ -9,12 +9,14 @@ import time
 from pathlib import Path
 
 from kubesonar.apps import asking
+from kubesonar.apps.gather import gather
 from kubesonar.apps.scene import judge
 from kubesonar.apps.sources import sources_of
 from kubesonar.config import ConfigError
 from kubesonar.lab.control import ask
 from kubesonar.lab.directory import LabError
-from kubesonar.model import Health, Verdict
+from kubesonar.lab.pager import Told, read
+from kubesonar.model import Health, Network, Verdict
 
 _START = 30.0
 _AGENTS_A_NODE = 2
@@ -59,6 +61,18 @@ class RunningLab:
     def order(self, text: str = "") -> tuple[str, ...]:
         """Breaks something, as `kubesonar lab fault …`; what is broken then."""
         return ask(self._directory, text)
+
+    def told(self) -> list[Told]:
+        """What the coordinators told the lab's pager so far."""
+        return read(self._directory / "notices.jsonl")
+
+    def coordinators(self) -> dict[Network, str]:
+        """Whom the agents of each network that answer take for its coordinator; empty while they do not agree."""
+        sources = sources_of([str(self._directory)])
+        known: dict[Network, set[str]] = {}
+        for snapshot in asking.run(gather(sources)).snapshots:
+            known.setdefault(snapshot.member.network, set()).add(snapshot.coordinator)
+        return {network: min(names) if len(names) == 1 else "" for network, names in known.items()}
 
     def verdict(self) -> Verdict:
         """One look at all agents, as `kubesonar check`."""
