@@ -7,6 +7,7 @@ import yaml
 
 from tests.deploy.pod_security import violations
 from tests.deploy.rendering import Tree, container, named, one, refusal, render
+from tests.deploy.rights import rights
 
 
 def pod(tree: Tree) -> Tree:
@@ -57,20 +58,6 @@ def test_no_mesh_puts_a_proxy_into_any_pod() -> None:
         assert metadata["annotations"]["linkerd.io/inject"] == "disabled"
     allowed = one(render("--set", "meshSidecars=true"), "DaemonSet")["spec"]["template"]["metadata"]
     assert not [key for key in [*allowed["labels"], *allowed["annotations"]] if "inject" in key]
-
-
-def rights(trees: tuple[Tree, ...], account: str) -> set[tuple[str, str, str, str]]:
-    """(namespace, resource, name or "*", verbs) that an account is bound to."""
-    found = set()
-    roles = {(t["kind"], t["metadata"].get("namespace", ""), t["metadata"]["name"]): t for t in trees}
-    for binding in (t for t in trees if t["kind"] in ("RoleBinding", "ClusterRoleBinding")):
-        if account in {subject["name"] for subject in binding["subjects"]}:
-            namespace = binding["metadata"].get("namespace", "")
-            for rule in roles[binding["roleRef"]["kind"], namespace, binding["roleRef"]["name"]]["rules"]:
-                for resource in rule["resources"]:
-                    for name in rule.get("resourceNames", ["*"]):
-                        found.add((namespace, resource, name, " ".join(rule["verbs"])))
-    return found
 
 
 def test_agents_have_these_rights_and_no_others() -> None:

@@ -1,0 +1,77 @@
+"""The rights that the chart asks for are those that its agents use: no less, no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kubesonar.apps.keys import key_file
+from tests.apps.agents import RunningAgent, free_port, until
+from tests.deploy.rendering import one, render
+from tests.deploy.rights import Right, rights, used
+from tests.deploy.test_chart_config import environ
+from tests.kube import shapes
+from tests.kube.apiserver import ApiServer
+
+
+def service(name: str, namespace: str) -> dict[str, Any]:
+    spec = {"clusterIP": "127.0.0.1", "clusterIPs": ["127.0.0.1"], "ports": [{"port": 53, "protocol": "UDP"}]}
+    return {"metadata": {"name": name, "namespace": namespace}, "spec": spec}
+
+
+def populate(api: ApiServer, prefix: str, port: int) -> None:
+    labels = {**shapes.AGENT, "kubesonar.io/port": str(port), "app.kubernetes.io/name": prefix.removeprefix("ks-")}
+    api.put("nodes", shapes.node("node-1"))
+    api.put("pods", shapes.pod("ks-kubesonar-x2x4z", ips=("127.0.0.1",), namespace="mon", labels=labels))
+    api.put("services", service("kube-dns", "kube-system"))
+    api.put("endpointslices", shapes.endpoint_slice("kube-dns-1", "kube-dns", namespace="kube-system"))
+
+
+def configuration(folder: Path, api: ApiServer, flags: tuple[str, ...], prefix: str, port: int) -> dict[str, Any]:
+    """What the chart says, but for where the files and the ports of this machine are."""
+    tree: dict[str, Any] = yaml.safe_load(one(render(*flags), "ConfigMap", f"{prefix}-config")["data"]["pod.yaml"])
+    kubeconfig = folder / "kubeconfig"
+    api.kubeconfig(kubeconfig)
+    kubeconfig.write_text(kubeconfig.read_text().replace('"namespace": "default"', '"namespace": "mon"'))
+    (folder / "keys").write_text(key_file())
+    # The address of a cache on the node: the DNS Service's is then asked of the API server.
+    (folder / "resolv.conf").write_text("search mon.svc.cluster.local\nnameserver 169.254.20.10\n")
+    tree["keys"] = {"file": str(folder / "keys")}
+    tree["member"] |= {"port": port, "bind": ["127.0.0.1"]}
+    tree["roster"]["kubernetes"] = {"kubeconfig": str(kubeconfig)}
+    tree["cluster"] |= {"resolv_conf": str(folder / "resolv.conf"), "api": {"dns": False, "direct": False}}
+    tree["plan"] = {"families": [4]}
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("flags", "prefix"),
+    [((), "ks-kubesonar"), (("--set", "kubenurse.enabled=true,check_me_ingress=false"), "ks-kubenurse")],
+)
+def test_agents_use_every_right_and_miss_none(flags: tuple[str, ...], prefix: str, tmp_path: Path) -> None:
+    granted = rights(render(*flags), prefix)
+    with ApiServer() as api:
+        port = free_port()
+        populate(api, prefix, port)
+        tree = configuration(tmp_path, api, flags, prefix, port)
+        variables = environ(flags, prefix)
+        del variables["KUBESONAR_CONFIG"]
+        variables |= {
+            "KUBECONFIG": str(tmp_path / "kubeconfig"),
+            "KUBENURSE_LISTEN": f"127.0.0.1:{free_port()}",
+            "KUBENURSE_CHECK_API_SERVER_DIRECT": "false",
+            "KUBENURSE_CHECK_API_SERVER_DNS": "false",
+        }
+
+        def taken() -> set[Right | None]:
+            return {used(asked, granted) for asked, _ in api.log if asked.resource}
+
+        with RunningAgent(tmp_path, "agent", variables, **tree):
+            until(lambda: taken() - {None} == granted)
+        missing = [
+            (a.verb, a.namespace, a.resource, a.query) for a, _ in api.log if a.resource and not used(a, granted)
+        ]
+        assert missing == []
