@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from kubesonar.core.surroundings import DnsPod, Endpoint
 from kubesonar.discovery.service_objects import dns_pods, endpoints, vips
 from kubesonar.discovery.services import ServiceWatch, Told
 from kubesonar.kube.objects import EndpointSlice, Service
+from kubesonar.net.clock import SystemClock
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import QUICK, client_of, run, until
 
@@ -106,7 +109,9 @@ def test_addresses_of_services() -> None:
 async def watching(api: ApiServer, folder: Path, limit: int = 100) -> AsyncIterator[tuple[ServiceWatch, list[Told]]]:
     told: list[Told] = [Told()]
     client = client_of(api, folder)
-    watch = ServiceWatch(client, OPTIONS, True, limit, told.append, dice=random.Random(7), reflector=QUICK)
+    watch = ServiceWatch(
+        client, OPTIONS, True, limit, told.append, dice=random.Random(7), clock=SystemClock(), reflector=QUICK
+    )
     task = asyncio.create_task(watch.run())
     try:
         yield watch, told
@@ -132,8 +137,9 @@ ALL = Told(
 
 def test_pods_come_and_go(tmp_path: Path) -> None:
     async def scenario(api: ApiServer) -> None:
-        async with watching(api, tmp_path) as (_, told):
+        async with watching(api, tmp_path) as (watch, told):
             await until(lambda: told[-1] == ALL)
+            assert watch.listed == inf
             api.put("endpointslices", slice_("kube-dns-a", "10.0.0.2", "10.0.0.3"))
             await until(lambda: len(told[-1].dns_pods) == 2)
             api.delete("endpointslices", "kube-dns-a", "kube-system")
@@ -179,9 +185,11 @@ def test_many_agents_do_not_watch_and_look_again_when_a_pod_does_not_answer(tmp_
         async with watching(api, tmp_path, limit=0) as (watch, told):
             await until(lambda: told[-1] == ALL)
             assert not api.asked("watch")
+            before = watch.listed
             api.put("endpointslices", slice_("kube-dns-a", "10.0.0.3"))
             watch.doubt()
             await until(lambda: told[-1].dns_pods[0].address == "10.0.0.3")
+            assert before < watch.listed <= time.time()
 
     with ApiServer() as api:
         populated(api)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from kubesonar.kube.client import Client
 from kubesonar.kube.objects import EndpointSlice, Service
 from kubesonar.kube.reflector import Reflector, ReflectorOptions
 from kubesonar.kube.resource import Resource, endpoint_slices, services
+from kubesonar.net.clock import Clock
 
 _SETTLE = 0.2
 _LOOK = 10.0
@@ -64,6 +66,7 @@ class ServiceWatch:
         told: Callable[[Told], None],
         *,
         dice: random.Random,
+        clock: Clock,
         reflector: ReflectorOptions | None = None,
     ) -> None:
         self.agents = 1
@@ -72,6 +75,7 @@ class ServiceWatch:
         self._limit = limit
         self._changed = told
         self._dice = dice
+        self._clock = clock
         self._reflector = reflector
         self._told = Told()
         self._copies: dict[str, Copy] = {}
@@ -79,9 +83,18 @@ class ServiceWatch:
 
     def doubt(self) -> None:
         """A DNS pod does not answer: it may be gone."""
-        pods = self._copies.get("dns_pods")
-        if isinstance(pods, Sometimes):
+        if (pods := self._listed_pods) is not None:
             pods.doubt()
+
+    @property
+    def listed(self) -> float:
+        """When DNS pods were listed last (Unix seconds); infinite while they are watched."""
+        return inf if self._listed_pods is None else self._listed_pods.listed
+
+    @property
+    def _listed_pods(self) -> Sometimes[EndpointSlice] | None:
+        pods = self._copies.get("dns_pods")
+        return pods if isinstance(pods, Sometimes) else None
 
     async def run(self) -> None:
         """For ever."""
@@ -104,7 +117,9 @@ class ServiceWatch:
 
     def _copy(self, subject: _Subject, many: bool) -> Copy:
         if many:
-            return Sometimes(self._client, subject.resource, self._news.set, self._count, dice=self._dice)
+            return Sometimes(
+                self._client, subject.resource, self._news.set, self._count, dice=self._dice, clock=self._clock
+            )
         return Reflector(self._client, subject.resource, self._news.set, dice=self._dice, options=self._reflector)
 
     def _count(self) -> int:

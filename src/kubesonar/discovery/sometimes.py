@@ -12,6 +12,7 @@ from typing import Generic
 from kubesonar.kube.client import ApiError, Client
 from kubesonar.kube.objects import T
 from kubesonar.kube.resource import Resource
+from kubesonar.net.clock import Clock
 
 LISTS = 2.0
 """Lists a second that all agents together make, each with a TLS handshake."""
@@ -34,7 +35,10 @@ class Sometimes(Generic[T]):
         agents: Callable[[], int],
         *,
         dice: random.Random,
+        clock: Clock,
     ) -> None:
+        self.listed = 0.0
+        """When the last good list was asked for (Unix seconds)."""
         self.items: Mapping[str, T] = {}
         self.synced, self.trouble, self.forbidden = False, "", ""
         self._client = client
@@ -42,6 +46,7 @@ class Sometimes(Generic[T]):
         self._changed = changed
         self._agents = agents
         self._dice = dice
+        self._clock = clock
         self._doubt = asyncio.Event()
 
     def doubt(self) -> None:
@@ -62,6 +67,7 @@ class Sometimes(Generic[T]):
 
     async def _list(self) -> float:
         """Lists once; how long the API server wants to be left alone (s)."""
+        now = self._clock.wall()
         try:
             listing = await self._client.list(self._resource)
         except ApiError as error:
@@ -69,5 +75,5 @@ class Sometimes(Generic[T]):
             self.forbidden = f"list {self._resource.words}" if error.status == 403 else ""
             return error.retry_after
         self.items = {item.metadata.key: item for item in listing.items}
-        self.synced, self.trouble, self.forbidden = True, "", ""
+        self.synced, self.trouble, self.forbidden, self.listed = True, "", "", now
         return 0.0

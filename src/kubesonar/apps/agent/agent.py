@@ -27,7 +27,7 @@ from kubesonar.core.ledger import Ledger
 from kubesonar.core.selfhealth import SelfHealth
 from kubesonar.core.surroundings import Dependencies
 from kubesonar.discovery.identity import recognise
-from kubesonar.model import Member, Observation, Roster, Snapshot
+from kubesonar.model import Kind, Member, Observation, Roster, Snapshot
 from kubesonar.net.clock import SystemClock
 from kubesonar.runtime import selfwatch
 from kubesonar.runtime.supervise import Crew
@@ -73,14 +73,13 @@ class Agent:
         bind = _usable(options.member.bind)
         self._members = Members(options, os.environ, self._clock, self._roster_changed)
         self._cluster = Cluster(options, os.environ, self._dependencies_changed)
-        self._ledger.register(self._cluster)
         self._planning = Planning(options, self._cluster.names)
         self._planning.dependencies = self._cluster.dependencies.checks
         self._tools = Tools(options, self._ledger.member, bind, self._clock, self._ledger.add, self._cluster.terms)
         try:
             self._mesh = Mesh(
                 self._ledger,
-                self._tools.probes,
+                {**self._tools.probes, Kind.DNS: self._cluster.careful(self._tools.probes[Kind.DNS])},
                 SelfHealth(options.health),
                 self._crew,
                 self._clock,

@@ -13,9 +13,12 @@ from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.config import ConfigError
 from kubesonar.core import resolvconf
 from kubesonar.core.cluster import API_DIRECT, API_DNS, dependencies
+from kubesonar.core.doubts import Doubts
 from kubesonar.core.surroundings import Dependencies, Endpoint, Surroundings
-from kubesonar.model import Fault, Observation, Path
+from kubesonar.model import Check, Fault, Observation, Path
+from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Failed
+from kubesonar.probes.source import Probe
 from kubesonar.probes.terms import Bearer, Terms
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ class Cluster:
         self._client: Client | None = None
         self._watch: ServiceWatch | None = None
         self._agents = 1
+        self._doubts = Doubts()
         resolver = _resolver(options.cluster.resolv_conf)
         self.names = 1 + len(resolver.search)
         """How many names a look-up may try."""
@@ -62,11 +66,20 @@ class Cluster:
         if self._watch is not None:
             self._watch.agents = count
 
-    def add(self, observation: Observation) -> None:
-        """A fold: a DNS pod that does not answer may be gone."""
-        fault = observation.fault
-        if observation.check.path is Path.DNS_POD and fault is not None and fault.accuses and self._watch is not None:
+    def careful(self, probe: Probe) -> Probe:
+        """The probe, that accuses no DNS pod that may be gone."""
+
+        async def ask(check: Check) -> Observation:
+            return self._judged(await probe(check))
+
+        return ask
+
+    def _judged(self, observation: Observation) -> Observation:
+        if observation.check.path is not Path.DNS_POD or self._watch is None:
+            return observation
+        if observation.fault is not None and observation.fault.accuses:
             self._watch.doubt()
+        return self._doubts.judged(observation, self._watch.listed)
 
     async def watch(self) -> None:
         """For ever; where there is no API server to ask it is done at once."""
@@ -104,6 +117,7 @@ class Cluster:
             kubernetes.direct_limit,
             self._told,
             dice=random.Random(),
+            clock=SystemClock(),
         )
 
     def _told(self, told: Told) -> None:
