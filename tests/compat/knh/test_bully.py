@@ -1,6 +1,7 @@
 """Elections and deaths, in virtual time."""
 
 from itertools import pairwise
+from random import Random
 
 import pytest
 
@@ -203,3 +204,36 @@ def test_a_claim_is_believed_only_from_the_address_of_its_id() -> None:
     assert not bully.believes(pod("node-1").id, pod("node-2").ip)
     assert not bully.believes("zzz", pod("node-2").ip)
     assert not bully.believes("", "")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_happened_all_agree_in_the_end_and_know_who_is_there(seed: int) -> None:
+    dice = Random(seed)
+    size = dice.randint(2, 9)
+    cluster = Cluster(size, checks=dice.random() < 0.3)
+    nodes = [f"node-{number}" for number in range(size)]
+    up = set(nodes)
+    for _ in range(12):
+        cluster.run(dice.choice([0, 0.001, 0.5, 3, 10, 40]) * dice.random())
+        node, what = dice.choice(nodes), dice.randrange(6)
+        if what <= 1 and node in up and len(up) > 1:
+            cluster.kill(node)
+            up.remove(node)
+        elif what <= 2 and node not in up:
+            cluster.start(node, nodes)
+            up.add(node)
+        elif what == 3:
+            cluster.cut.add((pod(dice.choice(nodes)).id, pod(node).id))
+        elif what == 4:
+            cluster.frozen ^= {pod(node).id}
+        else:
+            cluster.enlist(dice.choice([nodes, sorted(up)]))
+    cluster.cut.clear()
+    cluster.frozen.clear()
+    cluster.enlist(nodes)
+    cluster.run(120)
+    greatest = max(up)
+    assert cluster.coordinators() == [greatest]
+    assert {bully.coordinator for bully in cluster.pods.values()} == {pod(greatest).id}
+    last = statuses(cluster)[-1]
+    assert {node for node, alive in last.items() if alive} == up - {greatest}
