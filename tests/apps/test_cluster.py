@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,14 @@ from kubesonar.config import ConfigError
 from kubesonar.core.cluster import API_DIRECT, API_DNS
 from kubesonar.core.cluster_options import ClusterOptions
 from kubesonar.core.surroundings import Dependencies
-from kubesonar.model import Check, Fault
+from kubesonar.model import Check, Fault, Network, Observation
 from kubesonar.net.deadline import Failed
-from tests.kube.running import run
+from tests.apps.test_agent_cluster import dns_slice
+from tests.kube.apiserver import ApiServer
+from tests.kube.running import run, until
 
 POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+IN_CLUSTER = {"domain": "cluster.local", "api": {"direct": False, "dns": False}, "dns": {"service": False}}
 SEARCH = "search shop.svc.cluster.local svc.cluster.local cluster.local example.com\nnameserver 10.96.0.10\n"
 
 
@@ -106,6 +111,34 @@ def test_credentials_that_are_missing_are_said_and_cost_the_rest_nothing(tmp_pat
     run(Cluster(options, POD, told.append).watch())
     assert told[-1].lost[0].startswith("DNS pods and Services are not found: the file ")
     assert len(told[-1].checks) == 4
+
+
+def test_many_agents_accuse_a_silent_dns_pod_once_it_is_known_to_be_there_still(tmp_path: Path) -> None:
+    async def silent(check: Check) -> Observation:
+        return Observation(check, "node-1", Network.POD, time.time(), fault=Fault.TIMEOUT, detail="no answer")
+
+    async def scenario(api: ApiServer) -> None:
+        tree = {"roster": {"kubernetes": {"kubeconfig": api.kubeconfig(tmp_path / "config"), "direct_limit": 1}}}
+        told: list[Dependencies] = []
+        found = Cluster(msgspec.convert({**tree, "cluster": IN_CLUSTER}, AgentOptions), POD, told.append)
+        found.agents(2)
+        task = asyncio.create_task(found.watch())
+        try:
+            await until(lambda: told and told[-1].checks)
+            probe, (check, *_) = found.careful(silent), told[-1].checks
+            assert (await probe(check)).fault is Fault.OTHER
+            lists = len(api.asked("list", "endpointslices"))
+            await until(lambda: len(api.asked("list", "endpointslices")) > lists)
+            await asyncio.sleep(0.1)  # the answer to that is read
+            assert (await probe(check)).fault is Fault.TIMEOUT
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            found.close()
+
+    with ApiServer() as api:
+        api.put("endpointslices", dns_slice(("coredns-a", 53)))
+        run(scenario(api))
 
 
 @pytest.mark.parametrize(
