@@ -21,7 +21,7 @@ from kubesonar.core.surroundings import Dependencies
 from kubesonar.model import Check, Fault, Network, Observation
 from kubesonar.net.deadline import Failed
 from tests.apps.test_agent_cluster import dns_slice
-from tests.kube.apiserver import ApiServer
+from tests.kube.apiserver import PATIENCE, ApiServer
 from tests.kube.running import run, until
 
 POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
@@ -127,10 +127,10 @@ def test_many_agents_accuse_a_silent_dns_pod_once_it_is_known_to_be_there_still(
             await until(lambda: told and told[-1].checks)
             probe, (check, *_) = found.careful(silent), told[-1].checks
             assert (await probe(check)).fault is Fault.OTHER
-            lists = len(api.asked("list", "endpointslices"))
-            await until(lambda: len(api.asked("list", "endpointslices")) > lists)
-            await asyncio.sleep(0.1)  # the answer to that is read
-            assert (await probe(check)).fault is Fault.TIMEOUT
+            async with asyncio.timeout(PATIENCE):  # until it was listed again
+                while (await probe(check)).fault is not Fault.TIMEOUT:
+                    await asyncio.sleep(0.01)
+            assert len(api.asked("list", "endpointslices")) > 1
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
