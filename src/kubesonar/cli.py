@@ -27,6 +27,9 @@ COMMANDS: dict[str, Command] = {
         "say in one sentence whether the network is healthy; exit 0 good, 1 bad, 2 unknown", "kubesonar.apps.check:main"
     ),
     "map": Command("show who reaches whom, live", "kubesonar.apps.map:main"),
+    "simulate": Command(
+        "a virtual cluster: elections, deaths and what is told of them", "kubesonar.apps.simulate:main"
+    ),
     "config": Command(
         "config show: the configuration in force, and where each value comes from", "kubesonar.apps.config:main"
     ),

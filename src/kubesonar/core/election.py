@@ -159,7 +159,7 @@ class Election(Timed):
         if self.office is not None:
             self.office.change(electorate, self._interval)
             if not electorate.stands(self._name):
-                self._resign(now, self._successor(now))
+                self._resign(now, self.office.youngest(now))
         elif self.allegiance.coordinator and self.allegiance.coordinator not in electorate.members:
             self._vacate(now)
 
@@ -181,7 +181,7 @@ class Election(Timed):
     def _beacon(self, now: float, source: str, epoch: int, beacon: Beacon) -> None:
         if self.office is not None:
             self._rival(now, source, beacon.heard)
-        elif self.allegiance.bound_elsewhere(now, source):
+        elif self.allegiance.coordinator not in ("", source) and self.allegiance.bound_elsewhere(now, source):
             self._out.append(Send(source, self._view(now, beacon.number)))
         elif not self.allegiance.stale(source, epoch, beacon):
             self._follow(now, source, epoch, beacon)
@@ -191,7 +191,7 @@ class Election(Timed):
         if (source, epoch) != (allegiance.coordinator, allegiance.epoch):
             self._out.append(Elected(source, epoch, False))
         allegiance.follow(now, source, epoch, beacon)
-        if now >= self._votes_from:
+        if now >= self._votes_from and not allegiance.bound_elsewhere(now, source):
             allegiance.promise(now)
             self._out.append(Send(source, Heard(beacon.number, self.turn)))
         if beacon.announces and self._minority.recovered():
@@ -203,16 +203,11 @@ class Election(Timed):
 
     def _silence(self, now: float) -> None:
         """Looks whether the coordinator has fallen silent; comes back when it may have."""
-        if self.office is None:
-            limit = SILENCE * self.allegiance.beacon.interval * self._health.stretch
-            if now - self.allegiance.last >= limit:
-                self._elect(now)
-                self._agenda.at(now + limit, self._silence)
-                return
-            self._agenda.at(self.allegiance.last + limit + 1e-6, self._silence)
-            return
-        self._agenda.at(now + self._interval, self._silence)
-        self._count(now)
+        limit = SILENCE * self.allegiance.beacon.interval * self._health.stretch
+        silent = now - self.allegiance.last >= limit
+        if silent and self.office is None:
+            self._elect(now)
+        self._agenda.at(now + limit if silent else self.allegiance.last + limit + 1e-6, self._silence)
 
     def _vacate(self, now: float) -> None:
         """The coordinator is gone, as far as we know; what we promised it still holds."""
@@ -223,6 +218,8 @@ class Election(Timed):
     def _resigned(self, now: float, source: str, epoch: int, resign: Resign) -> None:
         if source != self.allegiance.coordinator or epoch != self.allegiance.epoch:
             return
+        if not resign.successor and not self.allegiance.beacon.announces:
+            self._minority.spoken_for = True  # it has reported what would be our report too
         self.allegiance.leave(released=True)
         self._out.append(Elected("", 0, False))
         if resign.successor == self._name and self._stands(now):
@@ -366,6 +363,7 @@ class Election(Timed):
         self.allegiance.leave(released=True)
         self.allegiance.coordinator, self.allegiance.epoch = self._name, self._epoch
         self._out += [Elected(self._name, self._epoch, True), WantLease(True)]
+        self._agenda.at(now + self._interval, self._count, self.office)
         self.office.round(now)
 
     def _heard(self, now: float, source: str, epoch: int, heard: Heard) -> None:
@@ -385,11 +383,13 @@ class Election(Timed):
         else:
             self._resign(now, name)
 
-    def _count(self, now: float) -> None:
+    def _count(self, now: float, office: Office) -> None:
         """Whether a majority is heard; at each interval in office."""
-        assert self.office is not None and self.electorate is not None
-        verdict = self._minority.judge(now, self.office.majority(now))
-        heard, of = self.office.heard(now), len(self.electorate)
+        if self.office is not office or self.electorate is None:
+            return
+        self._agenda.at(now + self._interval, self._count, office)
+        verdict = self._minority.judge(now, office.majority(now))
+        heard, of = office.heard(now), len(self.electorate)
         if verdict == "report":
             self._out.append(Doubted(Condition.MINORITY, heard, of))
         elif verdict == "recovered":
@@ -397,12 +397,6 @@ class Election(Timed):
         elif verdict == "resign":
             self._minority.abstain(now)
             self._resign(now, "")
-
-    def _successor(self, now: float) -> str:
-        """The first in rank of those that follow and stand."""
-        assert self.office is not None and self.electorate is not None
-        present = self.office.present(now)
-        return present[0] if present and self.electorate.stands(present[0]) else ""
 
     def _resign(self, now: float, successor: str) -> None:
         assert self.office is not None
@@ -418,7 +412,7 @@ class Election(Timed):
 
     def _leave(self, now: float) -> None:
         if self.office is not None:
-            self._resign(now, self._successor(now))
+            self._resign(now, self.office.youngest(now))
         elif self.allegiance.coordinator:
             self._out.append(Send(self.allegiance.coordinator, Leave()))
         self._left = True

@@ -16,9 +16,10 @@ RESIGN = 5.0
 
 
 class Minority:
-    """`reported` from the report until a majority is heard again, by ourselves or by the coordinator we follow."""
+    """`reported` from the report until a majority is heard again, by ourselves or by the coordinator we follow;
+    `spoken_for` when a coordinator on our side has reported it before us."""
 
-    __slots__ = ("_abstention", "_patience", "_powerless", "_welcome", "abstains_until", "reported")
+    __slots__ = ("_abstention", "_patience", "_powerless", "_welcome", "abstains_until", "reported", "spoken_for")
 
     def __init__(self, patience: float, welcome: float) -> None:
         self._patience = patience
@@ -26,7 +27,7 @@ class Minority:
         self._powerless: float | None = None
         self._abstention = ABSTAIN
         self.abstains_until = float("-inf")
-        self.reported = False
+        self.reported = self.spoken_for = False
 
     def judge(self, now: float, majority: bool) -> str:
         """What a coordinator should do: "", "report", "resign" or "recovered". Until it has once
@@ -39,7 +40,7 @@ class Minority:
         wait = now - self._powerless - max(self._patience, self._welcome)
         if wait >= RESIGN:
             return "resign"
-        if wait >= 0 and not self.reported:
+        if wait >= 0 and not self.reported and not self.spoken_for:
             self.reported = True
             return "report"
         return ""
@@ -49,7 +50,7 @@ class Minority:
         self._welcome = 0.0
         self._abstention = ABSTAIN
         self.abstains_until = float("-inf")
-        was, self.reported = self.reported, False
+        was, self.reported, self.spoken_for = self.reported, False, False
         return "recovered" if was else ""
 
     def abstain(self, now: float) -> None:

@@ -23,6 +23,9 @@ PROMISE = 1.5
 SLICE = 64
 """Beacons sent at one moment; more members than that are spoken to in several slices of the interval."""
 
+ROUNDS = 4
+"""Without a majority, who answered is said after so many rounds: at a start, some are not up or may not vote yet."""
+
 PATIENCE = 0.3
 """An answer to a beacon that takes longer (s) makes the coordinator look closer."""
 
@@ -62,6 +65,7 @@ class Office:
         self.number = number
         self.since = since
         self._assembled = False
+        self._rounds = 0
         self._open = True
         self._heard_last = 1
         self._trusted_from = float("-inf")
@@ -87,7 +91,7 @@ class Office:
 
     def assemble(self) -> None:
         """Says once more who answered, after the next round."""
-        self._assembled = False
+        self._assembled, self._rounds = False, 0
 
     def heard(self, now: float) -> int:
         """How many members follow, this one included."""
@@ -109,6 +113,12 @@ class Office:
         since = now - PROMISE * self.interval
         names = [name for name, follower in self.followers.items() if follower.acked >= since]
         return sorted(names, key=self._electorate.place)
+
+    def youngest(self, now: float) -> str:
+        """Of those that follow and stand, the one that was started last: in a rollout it has had its turn, so that the
+        office does not change hands at every restart. Empty where there is none."""
+        names = [name for name in self.present(now) if self._electorate.stands(name)]
+        return max(names, key=lambda name: self.followers[name].epoch, default="")
 
     def answered(self, name: str, number: int, epoch: int, turn: int) -> None:
         """A member answered the beacon of that number."""
@@ -163,6 +173,7 @@ class Office:
                 self._out.append(Missing(name, follower.epoch, follower.turn))
 
     def _assemble(self, now: float) -> None:
-        if self._open and not self._assembled:
+        self._rounds += 1
+        if self._open and not self._assembled and (self.majority(now) or self._rounds >= ROUNDS):
             self._assembled = True
             self._out.append(Assembled(tuple(self.present(now)), len(self._electorate)))

@@ -42,7 +42,7 @@ class Oracles:
         """In a cluster that has been left alone for a while: exactly so many announce, each knows who is dead and of
         nobody who is well that it is."""
         world = self._world
-        heads = self._announcing()
+        heads = self.announcing()
         if len(heads) != expected:
             self._complain(f"{len(heads)} members announce ({', '.join(heads) or 'nobody'}), expected {expected}")
         for head in heads:
@@ -75,13 +75,14 @@ class Oracles:
         return sum(ways) > len(nodes) // 2
 
     def _one_announces(self, now: float) -> None:
-        heads = self._announcing()
+        heads = self.announcing()
         if len(heads) > 1:
             self._complain(f"{' and '.join(heads)} could announce at the same time")
 
-    def _announcing(self) -> list[str]:
+    def announcing(self) -> list[str]:
+        """Who may announce now, in the order of names."""
         nodes, now = self._world.nodes, self._world.now
-        held = (nodes[name] for name in sorted(self._in_office))
+        held = (nodes[name] for name in sorted(self._in_office) if name in nodes)
         return [
             node.name
             for node in held

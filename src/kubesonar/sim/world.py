@@ -13,7 +13,7 @@ from kubesonar.core.membership import Membership, MembershipOptions
 from kubesonar.core.messages import Sight, encode
 from kubesonar.core.signals import Action, Announce, Event, Leaving, Look, Looked, Received, Refused, Send, Told
 from kubesonar.core.wire import MESSAGE_OVERHEAD
-from kubesonar.model import Member, Roster, State
+from kubesonar.model import Member, Roster
 from kubesonar.model import Network as Kind
 from kubesonar.sim.network import Network
 from kubesonar.sim.node import INBOX, Node, Process
@@ -67,10 +67,18 @@ class World:
             if node.machine is not None:
                 self._take(node, self.electorate)
 
+    def remove(self, names: Iterable[str]) -> None:
+        """These are members no more."""
+        gone = set(names)
+        rest = [member for member in self.members if member.name not in gone]
+        for name in gone:
+            del self.nodes[name]
+        self.populate(rest)
+
     @property
     def members(self) -> list[Member]:
-        """All members on the roster, the deleted ones too."""
-        return [node.member for node in self.nodes.values() if node.member.state is not State.DELETED]
+        """All members on the roster."""
+        return [node.member for node in self.nodes.values()]
 
     # Processes, hosts and clocks
 
@@ -239,9 +247,9 @@ class World:
 
     def _answer(self, name: str, to: str, event: Event) -> None:
         """What a kernel sends back."""
-        delay = self.network.way(name, to)
-        if delay is not None:
-            self.after(delay, self._take, self.nodes[to], event)
+        delay, target = self.network.way(name, to), self.nodes.get(to)
+        if delay is not None and target is not None:
+            self.after(delay, self._take, target, event)
 
     def _look(self, node: Node, look: Any) -> None:
         """A handshake and an ICMP echo, side by side; each is lost on its own. What only the echo answered is known

@@ -1,0 +1,233 @@
+"""Plays a scenario: commands in, a transcript out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import msgspec
+
+from kubesonar.core.membership import MembershipOptions
+from kubesonar.core.signals import Action, Leased
+from kubesonar.model import Member
+from kubesonar.sim.node import Node
+from kubesonar.sim.oracles import Oracles
+from kubesonar.sim.scenario import (
+    MOST_MEMBERS,
+    Command,
+    Scenario,
+    ScenarioError,
+    seconds,
+    share,
+    state,
+    whole,
+)
+from kubesonar.sim.telling import sentence
+from kubesonar.sim.world import World
+
+_LEASES = {"mine": True, "other": False, "unknown": None}
+COORDINATOR = "coordinator"
+"""In the place of a member's name: whoever may announce at that moment."""
+
+
+class Player:
+    """Plays one scenario. `seed` and `members` replace what it says itself; `dice` makes the generator for a seed (a
+    pure room makes none); `tell` gets each line of the transcript as it comes: "" and a command's line, or a time, a
+    name and a sentence. `complaints` are what must never happen and did."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        dice: Callable[[int], Random],
+        tell: Callable[[str], None],
+        *,
+        seed: int | None = None,
+        members: int | None = None,
+    ) -> None:
+        self._scenario = scenario
+        self._dice = dice
+        self._tell = tell
+        self._seed = seed
+        self._members = members
+        self._settings: dict[str, dict[str, Any]] = {}
+        self._network: list[Command] = []
+        self.world: World | None = None
+        self.oracles: Oracles | None = None
+
+    @property
+    def complaints(self) -> list[str]:
+        """What the oracles say."""
+        return self.oracles.complaints if self.oracles is not None else []
+
+    def play(self, longer: float = 0.0) -> None:
+        """Does all commands, and lets so many seconds pass after them. Raises ScenarioError."""
+        commands = {command.number: command for command in self._scenario.commands}
+        numbers = iter(sorted(commands))
+        for line in self._scenario.lines:
+            self._tell(line)
+            if line.partition("#")[0].split():
+                self._do(commands[next(numbers)])
+        if self.world is not None and longer:
+            self.world.run(self.world.now + longer)
+
+    def _do(self, command: Command) -> None:
+        if command.verb == "seed":
+            self._seed = whole(command, command.words[0], 0, 2**53) if self._seed is None else self._seed
+        elif command.verb == "set":
+            self._set(command)
+        elif command.verb == "members":
+            self._populate(command)
+        else:
+            getattr(self, f"_do_{command.verb}")(self._made(command), command)
+
+    def _made(self, command: Command) -> World:
+        if self.world is None:
+            raise ScenarioError(f'line {command.number}: "members" has to come before "{command.verb}"')
+        return self.world
+
+    # Before the world is made
+
+    def _set(self, command: Command) -> None:
+        part, _, name = command.words[0].partition(".")
+        try:
+            value = msgspec.json.decode(command.words[1])
+        except msgspec.DecodeError:
+            value = command.words[1]
+        self._settings.setdefault(part, {})[name] = value
+        try:
+            msgspec.convert(self._settings, MembershipOptions)
+        except msgspec.ValidationError as error:
+            raise ScenarioError(f"line {command.number}: {command.text.strip()[:60]}: {error}") from None
+
+    def _populate(self, command: Command) -> None:
+        if self.world is not None:
+            raise ScenarioError(f'line {command.number}: "members" can be said only once')
+        count = self._members or whole(command, command.words[0], 1, MOST_MEMBERS)
+        zones = whole(command, command.words[2], 1, 100) if len(command.words) == 3 else min(3, count)
+        options = msgspec.convert(self._settings, MembershipOptions)
+        self.world = world = World(self._dice(self._seed or 0), options, self._note)
+        self.oracles = Oracles(world)
+        world.watch.append(self.oracles.act)
+        world.populate(member(f"m{number}", f"z{number % zones}") for number in range(1, count + 1))
+        for name in world.nodes:
+            world.after(world.dice.random() / 2, lambda name, _: world.start(name), name, None)
+
+    def _note(self, now: float, node: Node, action: Action) -> None:
+        said = sentence(action)
+        if said:
+            self._tell(f"> {now:9.3f}  {node.name}  {said}")
+
+    # Commands, by their verbs
+
+    def _names(self, world: World, command: Command, words: tuple[str, ...]) -> list[str]:
+        return [self._name(world, command, word) for word in words]
+
+    def _name(self, world: World, command: Command, word: str) -> str:
+        if word == COORDINATOR:
+            heads = self.oracles.announcing() if self.oracles is not None else []
+            if not heads:
+                raise ScenarioError(f"line {command.number}: there is no coordinator with a majority at this moment")
+            return heads[0]
+        if word not in world.nodes:
+            raise ScenarioError(f'line {command.number}: there is no member "{word[:40]}"')
+        return word
+
+    def _way(self, world: World, command: Command, word: str) -> tuple[str, str]:
+        source, _, target = word.partition(">")
+        return self._name(world, command, source), self._name(world, command, target)
+
+    def _do_run(self, world: World, command: Command) -> None:
+        world.run(world.now + seconds(command, command.words[0]))
+
+    def _do_loss(self, world: World, command: Command) -> None:
+        world.network.loss = share(command, command.words[0])
+
+    def _do_delay(self, world: World, command: Command) -> None:
+        times = [seconds(command, word) for word in command.words]
+        world.network.delay, world.network.jitter = times[0], times[1] if len(times) == 2 else 0.0
+
+    def _each(self, act: Callable[[str], None], world: World, command: Command) -> None:
+        for name in self._names(world, command, command.words):
+            act(name)
+
+    def _do_start(self, world: World, command: Command) -> None:
+        self._each(world.start, world, command)
+
+    def _do_kill(self, world: World, command: Command) -> None:
+        self._each(world.kill, world, command)
+
+    def _do_leave(self, world: World, command: Command) -> None:
+        self._each(world.leave, world, command)
+
+    def _do_pause(self, world: World, command: Command) -> None:
+        self._each(world.pause, world, command)
+
+    def _do_resume(self, world: World, command: Command) -> None:
+        self._each(world.resume, world, command)
+
+    def _do_off(self, world: World, command: Command) -> None:
+        self._each(world.power_off, world, command)
+
+    def _do_on(self, world: World, command: Command) -> None:
+        self._each(world.power_on, world, command)
+
+    def _do_starve(self, world: World, command: Command) -> None:
+        world.starve(self._name(world, command, command.words[0]), seconds(command, command.words[1]))
+
+    def _do_jump(self, world: World, command: Command) -> None:
+        world.jump(self._name(world, command, command.words[0]), seconds(command, command.words[1]))
+
+    def _do_cut(self, world: World, command: Command) -> None:
+        self._moved()
+        for word in command.words:
+            if ">" in word:
+                world.network.blocked.add(self._way(world, command, word))
+            else:
+                world.network.cut.add(self._name(world, command, word))
+
+    def _do_slow(self, world: World, command: Command) -> None:
+        world.network.slow[self._way(world, command, command.words[0])] = seconds(command, command.words[1])
+
+    def _do_split(self, world: World, command: Command) -> None:
+        self._moved()
+        world.network.parts = dict.fromkeys(self._names(world, command, command.words), 1)
+
+    def _do_heal(self, world: World, command: Command) -> None:
+        self._moved()
+        world.network.heal()
+
+    def _moved(self) -> None:
+        if self.oracles is not None:
+            self.oracles.moved()
+
+    def _do_state(self, world: World, command: Command) -> None:
+        name, word, *reason = command.words
+        name, new = self._name(world, command, name), state(command, word)
+        changed = [
+            msgspec.structs.replace(one, state=new, reason=" ".join(reason)) if one.name == name else one
+            for one in world.members
+        ]
+        world.populate(changed)
+
+    def _do_add(self, world: World, command: Command) -> None:
+        name, *zone = command.words
+        world.populate([*world.members, member(name, *zone)])
+        world.start(name)
+
+    def _do_remove(self, world: World, command: Command) -> None:
+        names = self._names(world, command, command.words)
+        for name in names:
+            world.kill(name)
+        world.remove(names)
+
+    def _do_lease(self, world: World, command: Command) -> None:
+        name, word = command.words
+        if word not in _LEASES:
+            raise ScenarioError(f'line {command.number}: "{word[:40]}" is not one of mine, other, unknown')
+        world.tell(self._name(world, command, name), Leased(_LEASES[word]))
+
+
+def member(name: str, zone: str = "z1") -> Member:
+    """A member of a simulated cluster, on a node of its own."""
+    return Member(name, f"node-{name}", ("192.0.2.1",), 7473, zone=zone)
