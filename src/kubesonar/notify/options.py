@@ -26,7 +26,9 @@ class ReceiverOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         ""
     )
     url_file: Annotated[_File, msgspec.Meta(description="File with the URL, where it is a secret itself.")] = ""
-    format: Annotated[str, msgspec.Meta(max_length=64, description="native or alertmanager.")] = "native"
+    format: Annotated[
+        str, msgspec.Meta(max_length=64, description="native, alertmanager, or the body of an older tool.")
+    ] = "native"
     only: Annotated[
         tuple[Condition, ...], msgspec.Meta(max_length=16, description="The conditions it is told of; empty: all.")
     ] = ()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.tools import Tools
+from kubesonar.compat.formats import formats
 from kubesonar.core import notices
 from kubesonar.core.electorate import Electorate
 from kubesonar.core.ledger import Ledger
@@ -62,7 +63,7 @@ class Membership:
             tell=self._tell,
         )
         tools.messages = self._shell.arrived
-        self._webhooks = Webhooks(options.notify, {}, crew, clock, random.SystemRandom(), self._told)
+        self._webhooks = Webhooks(options.notify, formats(self._view), crew, clock, random.SystemRandom(), self._told)
         self._notifier = Everybody([LogNotifier(), self._webhooks])
 
     async def start(self) -> None:
@@ -96,6 +97,9 @@ class Membership:
         )
         yield from membership_metrics.families_of(facts)
         yield from webhook_metrics.families_of(self._webhooks.figures(), self._webhooks.trouble)
+
+    def _view(self) -> tuple[Roster, Mapping[str, Condition]]:
+        return self._ledger.roster, self._machine.conditions
 
     def _tell(self, action: Action) -> None:
         me, now = self._ledger.member, self._clock.wall()
