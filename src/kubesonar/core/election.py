@@ -232,7 +232,7 @@ class Election(Timed):
     # Calling
 
     def _elect(self, now: float) -> None:
-        if self.electorate is None or self.office is not None or self._calling or now < self._votes_from:
+        if self.electorate is None or self._left or self.office is not None or self._calling or now < self._votes_from:
             return
         self._calling = True
         silent = self.allegiance.coordinator

@@ -78,4 +78,4 @@ def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def _bytes(name: str) -> bytes:
-    return name.encode("utf-8", "surrogatepass")
+    return name.encode()
