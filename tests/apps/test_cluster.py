@@ -128,7 +128,7 @@ def test_many_agents_accuse_a_silent_dns_pod_once_it_is_known_to_be_there_still(
             probe, (check, *_) = found.careful(silent), told[-1].checks
             assert (await probe(check)).fault is Fault.OTHER
             async with asyncio.timeout(PATIENCE):  # until it was listed again
-                while (await probe(check)).fault is not Fault.TIMEOUT:
+                while (await probe(check)).fault is not Fault.TIMEOUT:  # noqa: ASYNC110  # as in tests.kube.running.until
                     await asyncio.sleep(0.01)
             assert len(api.asked("list", "endpointslices")) > 1
         finally:
