@@ -1,6 +1,7 @@
 """Rooms on loopback addresses of their own, behind a Service of an API server that is a double, and an older pod."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,8 @@ from kubesonar.kube.credentials import in_cluster
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.net.servers import serving
+
+_PROCESS = os.getpid()
 
 HURRY = 0.2
 """Seconds between two elections."""
@@ -38,8 +41,8 @@ def environ(number: int, **more: str) -> dict[str, str]:
 
 
 def ip(number: int) -> str:
-    """An address of this machine that nobody else uses."""
-    return f"127.77.7.{number}"
+    """An address of this machine that no other process uses."""
+    return f"127.{64 + (_PROCESS >> 8) % 64}.{_PROCESS % 256}.{number}"
 
 
 def pod(number: int) -> Peer:

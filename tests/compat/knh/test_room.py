@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft4Validator
 
 from kubesonar.config import ConfigError
-from tests.compat.knh.rig import HURRY, NAMESPACE, SERVICE, Older, behind_service, call, environ, pod, pods, until
+from tests.compat.knh.rig import HURRY, NAMESPACE, SERVICE, Older, behind_service, call, environ, ip, pod, pods, until
 from tests.notify.receivers import Receiver, run, status
 
 
@@ -46,11 +46,11 @@ def test_three_pods_elect_the_greatest_and_tell_a_death_once(tmp_path: Path) -> 
             await until(lambda: any(len(body["peer_map"]) == 2 for body in told(cluster, CLUSTER_STATUS)))
             assert told(cluster, CLUSTER_STATUS)[-1] == {
                 "peer_map": [
-                    {"id": "node-1@1277771", "address": "127.77.7.1:18080", "alive": True, "node_name": "node-1"},
-                    {"id": "node-2@1277772", "address": "127.77.7.2:18080", "alive": True, "node_name": "node-2"},
+                    {"id": pod(1).id, "address": pod(1).address, "alive": True, "node_name": "node-1"},
+                    {"id": pod(2).id, "address": pod(2).address, "alive": True, "node_name": "node-2"},
                 ],
-                "coordinator": "node-3@1277773",
-                "coordinator_address": "127.77.7.3:18080",
+                "coordinator": pod(3).id,
+                "coordinator_address": pod(3).address,
             }
             await running.stop(1)
             await peers.heard(1)
@@ -59,13 +59,13 @@ def test_three_pods_elect_the_greatest_and_tell_a_death_once(tmp_path: Path) -> 
             assert told(peers, PEER_STATUS) == [
                 {
                     "peer": {
-                        "id": "node-1@1277771",
-                        "address": "127.77.7.1:18080",
+                        "id": pod(1).id,
+                        "address": pod(1).address,
                         "alive": False,
                         "node_name": "node-1",
                     },
-                    "coordinator": "node-3@1277773",
-                    "coordinator_address": "127.77.7.3:18080",
+                    "coordinator": pod(3).id,
+                    "coordinator_address": pod(3).address,
                 }
             ]
             assert [state["alive"] for state in told(cluster, CLUSTER_STATUS)[-1]["peer_map"]] == [False, True]
@@ -126,7 +126,7 @@ def test_knh03_only_who_passes_the_sanity_check_tells(tmp_path: Path, reachable:
     async def scenario() -> None:
         async with Receiver().serve() as peers, Receiver().serve() as cluster, pods(tmp_path, 1, 2) as (_, running):
             async with Older(9).serve() as well:
-                url = f"http://{well.own.address if reachable else '127.77.7.200:1'}/"
+                url = f"http://{well.own.address if reachable else f'{ip(200)}:1'}/"
                 running.start(2, PEER_STATUS_URL=peers.url, CLUSTER_STATUS_URL=cluster.url, SANITY_CHECK_URL=url)
                 running.start(1)
                 await running.settle(2)
