@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from deploy.monitoring.dashboard_agents import AGENTS, ROSTER
 from deploy.monitoring.grafana import Dashboard, Panel, Query, Variable
+from deploy.monitoring.selectors import SOURCE, TRUSTED, of, on_path, rate
 
-_ALL = 'cluster=~"$cluster", namespace=~"$namespace", job=~"$job"'
-_TRUSTED = f"unless on (cluster, job, instance) (kubesonar_troubled{{{_ALL}}} == 1)"
-_SOURCE = (
-    "* on (cluster, job, instance) group_left (source_node) "
-    f'label_replace(kubesonar_member_info{{{_ALL}}}, "source_node", "$1", "node", "(.*)")'
-)
 _FAILED = 'result!~"good|local|not_permitted|mismatch|other"'
 _GREEN_TO_RED = ((None, "green"), (0.001, "yellow"), (0.05, "red"))
 _ANY_IS_RED = ((None, "green"), (1, "red"))
@@ -21,24 +17,12 @@ _NOT_GOOD = 'result!="good"'
 _JUDGED = 'health=~"good|bad"'
 
 
-def _of(metric: str, labels: str = "") -> str:
-    return f"{metric}{{{_ALL}{', ' if labels else ''}{labels}}}"
-
-
-def _path(regex: str) -> str:
-    return f'path=~"{regex}"'
-
-
-def _rate(metric: str, labels: str = "") -> str:
-    return f"rate({_of(metric, labels)}[$__rate_interval])"
-
-
 def _matrix(path: str) -> Panel:
-    loss = f"{_of('kubesonar_edge_loss_ratio', _path(path))} {_TRUSTED}"
+    loss = f"{of('kubesonar_edge_loss_ratio', on_path(path))} {TRUSTED}"
     return Panel(
         "table",
         f"Loss in the {path} network: rows lose packets to and from columns",
-        (Query(f"max by (source_node, target_node) (({loss}) {_SOURCE})"),),
+        (Query(f"max by (source_node, target_node) (({loss}) {SOURCE})"),),
         "Bad edges only, unless metrics.edges is all; the last minute. `kubesonar map` knows the direction too.",
         width=12,
         unit="percentunit",
@@ -48,16 +32,16 @@ def _matrix(path: str) -> Panel:
 
 
 def _quantiles(metric: str, by: str, legend: str, share: float) -> Query:
-    rate = _rate(f"{metric}_bucket")
-    return Query(f"histogram_quantile({share}, sum by ({by}, le) ({rate}))", f"p{share * 100:g} {legend}")
+    buckets = rate(f"{metric}_bucket")
+    return Query(f"histogram_quantile({share}, sum by ({by}, le) ({buckets}))", f"p{share * 100:g} {legend}")
 
 
 def _failing(path: str, title: str) -> Panel:
     one = "path, cluster, job, instance"
-    judging = f"sum by ({one}) ({_of('kubesonar_edges', f'{_path(path)}, {_JUDGED}')}) > 0"
-    failing = f"sum by ({one}) ({_of('kubesonar_edges', f'{_path(path)}, {_BAD}')}) > 0"
-    judging = f"count by (path) (({judging}) {_TRUSTED})"
-    failing = f"count by (path) (({failing}) {_TRUSTED})"
+    judging = f"sum by ({one}) ({of('kubesonar_edges', f'{on_path(path)}, {_JUDGED}')}) > 0"
+    failing = f"sum by ({one}) ({of('kubesonar_edges', f'{on_path(path)}, {_BAD}')}) > 0"
+    judging = f"count by (path) (({judging}) {TRUSTED})"
+    failing = f"count by (path) (({failing}) {TRUSTED})"
     return Panel(
         "timeseries",
         title,
@@ -73,18 +57,18 @@ _OVERVIEW = (
     Panel(
         "stat",
         "Bad edges",
-        (Query(f"sum({_of('kubesonar_edges', _BAD)} {_TRUSTED})"),),
+        (Query(f"sum({of('kubesonar_edges', _BAD)} {TRUSTED})"),),
         "Edges that trusted agents find bad now. `kubesonar check` names the part that is sick.",
         width=4,
         height=5,
         steps=_ANY_IS_RED,
         words=((0, "good"),),
     ),
-    Panel("stat", "Agents scraped", (Query(f"count({_of('kubesonar_build_info')})"),), width=4, height=5),
+    Panel("stat", "Agents scraped", (Query(f"count({of('kubesonar_build_info')})"),), width=4, height=5),
     Panel(
         "stat",
         "Members serving",
-        (Query(f"max(sum by (job, instance) ({_of('kubesonar_members', _SERVING)}))"),),
+        (Query(f"max(sum by (job, instance) ({of('kubesonar_members', _SERVING)}))"),),
         "As the roster of an agent has them, in both networks.",
         width=4,
         height=5,
@@ -92,7 +76,7 @@ _OVERVIEW = (
     Panel(
         "stat",
         "Agents that cannot trust themselves",
-        (Query(f"sum({_of('kubesonar_troubled')})"),),
+        (Query(f"sum({of('kubesonar_troubled')})"),),
         "Starved of CPU, throttled or frozen within the last minute: what they see counts for nothing.",
         width=4,
         height=5,
@@ -101,7 +85,7 @@ _OVERVIEW = (
     Panel(
         "stat",
         "UDP loss",
-        (Query(f"1 - sum({_rate('kubesonar_udp_received_total')}) / sum({_rate('kubesonar_udp_sent_total')})"),),
+        (Query(f"1 - sum({rate('kubesonar_udp_received_total')}) / sum({rate('kubesonar_udp_sent_total')})"),),
         "Of all probe datagrams, there and back, those to excused members included.",
         width=4,
         height=5,
@@ -111,7 +95,7 @@ _OVERVIEW = (
     Panel(
         "stat",
         "Stale rosters",
-        (Query(f"sum({_of('kubesonar_roster_stale')})"),),
+        (Query(f"sum({of('kubesonar_roster_stale')})"),),
         "Agents whose source of members does not answer.",
         width=4,
         height=5,
@@ -120,7 +104,7 @@ _OVERVIEW = (
     Panel(
         "timeseries",
         "Bad edges by path",
-        (Query(f"sum by (path) ({_of('kubesonar_edges', _BAD)} {_TRUSTED})", "{{path}}"),),
+        (Query(f"sum by (path) ({of('kubesonar_edges', _BAD)} {TRUSTED})", "{{path}}"),),
         width=12,
         stacked=True,
     ),
@@ -137,7 +121,7 @@ _NODES = (
         (
             Query(
                 "count by (path, target_node) ((min by (path, target_node, cluster, job, instance) "
-                f"({_of('kubesonar_edge_up', _OF_MEMBERS)}) == 0) {_TRUSTED})",
+                f"({of('kubesonar_edge_up', _OF_MEMBERS)}) == 0) {TRUSTED})",
                 "{{target_node}} {{path}}",
             ),
         ),
@@ -160,7 +144,7 @@ _LATENCY = (
     Panel(
         "heatmap",
         "UDP between agents",
-        (Query(f"sum by (le) (increase({_of('kubesonar_rtt_seconds_bucket')}[$__rate_interval]))", "{{le}}"),),
+        (Query(f"sum by (le) (increase({of('kubesonar_rtt_seconds_bucket')}[$__rate_interval]))", "{{le}}"),),
         unit="s",
     ),
     Panel(
@@ -180,7 +164,7 @@ _FAILURES = (
     Panel(
         "timeseries",
         "Failed probes by fault",
-        (Query(f"sum by (result) ({_rate('kubesonar_probes_total', _NOT_GOOD)})", "{{result}}"),),
+        (Query(f"sum by (result) ({rate('kubesonar_probes_total', _NOT_GOOD)})", "{{result}}"),),
         "local, not_permitted and mismatch accuse nobody. Probes of excused members count here.",
         unit="reqps",
         stacked=True,
@@ -190,8 +174,8 @@ _FAILURES = (
         "Share of failed probes by path and kind",
         (
             Query(
-                f"sum by (path, kind) ({_rate('kubesonar_probes_total', _FAILED)}) "
-                f"/ sum by (path, kind) ({_rate('kubesonar_probes_total')})",
+                f"sum by (path, kind) ({rate('kubesonar_probes_total', _FAILED)}) "
+                f"/ sum by (path, kind) ({rate('kubesonar_probes_total')})",
                 "{{path}} {{kind}}",
             ),
         ),
@@ -200,11 +184,7 @@ _FAILURES = (
     Panel(
         "table",
         "Targets down, and how many agents say so",
-        (
-            Query(
-                f"sort_desc(count by (target, target_node, path, kind) (({_of('kubesonar_edge_up')} == 0) {_TRUSTED}))"
-            ),
-        ),
+        (Query(f"sort_desc(count by (target, target_node, path, kind) (({of('kubesonar_edge_up')} == 0) {TRUSTED}))"),),
     ),
 )
 
@@ -216,121 +196,10 @@ _SERVICES = (
     _failing("ingress|external", "Ingress and outside"),
 )
 
-_AGENTS = (
-    Panel("row", "Agents"),
-    Panel(
-        "timeseries",
-        "CPU of an agent",
-        (
-            Query(f"max({_rate('process_cpu_seconds_total')} and on (job, instance) kubesonar_build_info)", "highest"),
-            Query(f"avg({_rate('process_cpu_seconds_total')} and on (job, instance) kubesonar_build_info)", "mean"),
-        ),
-        unit="percentunit",
-        width=6,
-    ),
-    Panel(
-        "timeseries",
-        "Memory of an agent",
-        (
-            Query(
-                f"max({_of('process_resident_memory_bytes')} and on (job, instance) kubesonar_build_info)", "highest"
-            ),
-            Query(f"avg({_of('process_resident_memory_bytes')} and on (job, instance) kubesonar_build_info)", "mean"),
-        ),
-        unit="bytes",
-        width=6,
-    ),
-    Panel(
-        "timeseries",
-        "How late event loops wake",
-        (Query(f"topk(5, {_of('kubesonar_loop_lag_seconds')})", "{{instance}}"),),
-        "The worst since the scrape before. From 0.5 s on an agent does not trust itself.",
-        unit="s",
-        width=6,
-    ),
-    Panel(
-        "timeseries",
-        "Dropped because a bound was reached",
-        (Query(f"sum by (what) (increase({_of('kubesonar_dropped_total')}[$__rate_interval])) > 0", "{{what}}"),),
-        width=6,
-    ),
-    Panel(
-        "timeseries",
-        "Stretches of trouble",
-        (Query(f"topk(5, increase({_of('kubesonar_troubles_total')}[1h]) > 0)", "{{instance}}"),),
-        "Beginnings within an hour.",
-        width=6,
-    ),
-    Panel(
-        "table",
-        "Versions",
-        (Query(f"count by (version, network) ({_of('kubesonar_build_info')})"),),
-        width=6,
-    ),
-)
-
-_ROSTER = (
-    Panel("row", "Roster"),
-    Panel(
-        "timeseries",
-        "Members by state",
-        (Query(f"max by (state) ({_of('kubesonar_members')})", "{{state}}"),),
-        "A member that is not serving is probed and excused.",
-        stacked=True,
-        width=12,
-    ),
-    Panel(
-        "timeseries",
-        "Agents with a stale roster, and edges hidden by metrics.edge_limit",
-        (
-            Query(f"sum({_of('kubesonar_roster_stale')})", "stale"),
-            Query(f"sum({_of('kubesonar_edges_hidden')})", "hidden"),
-        ),
-        width=12,
-    ),
-    Panel(
-        "table",
-        "Coordinators",
-        (
-            Query(
-                f"({_of('kubesonar_coordinator')} == 1) * on (cluster, job, instance) "
-                f"group_left (member, node, network) {_of('kubesonar_member_info')}"
-            ),
-        ),
-        "One in each network; it tells receivers of webhooks.",
-    ),
-    Panel(
-        "timeseries",
-        "Members suspected",
-        (Query(f"max by (condition) ({_of('kubesonar_members_suspected')})", "{{condition}}"),),
-        "As the agent holds that suspects most.",
-    ),
-    Panel(
-        "timeseries",
-        "Notices that wait for receivers of webhooks",
-        (Query(f"sum by (receiver) ({_of('kubesonar_webhook_pending')})", "{{receiver}}"),),
-    ),
-    Panel(
-        "timeseries",
-        "Period of plain targets' checks",
-        (Query(f"max by (path, kind) ({_of('kubesonar_period_seconds')})", "{{path}} {{kind}}"),),
-        "As long as the budgets need that all agents share.",
-        unit="s",
-        width=12,
-    ),
-    Panel(
-        "timeseries",
-        "Conntrack entries that an agent keeps on its node",
-        (Query(f"max({_of('kubesonar_conntrack_entries')})", "highest"),),
-        "As reckoned; budget.conntrack is their ceiling.",
-        width=12,
-    ),
-)
-
 DASHBOARD = Dashboard(
     uid="kubesonar",
     title="kubesonar",
     help="What the agents of kubesonar see of the network, and how they are themselves.",
     variables=tuple(Variable(name, "kubesonar_build_info") for name in ("cluster", "namespace", "job")),
-    panels=_OVERVIEW + _NODES + _LATENCY + _FAILURES + _SERVICES + _AGENTS + _ROSTER,
+    panels=_OVERVIEW + _NODES + _LATENCY + _FAILURES + _SERVICES + AGENTS + ROSTER,
 )
