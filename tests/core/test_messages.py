@@ -44,7 +44,7 @@ ALL: list[Message] = [
     Present(MOST, LONGEST, MOST, 0.5, MOST, False),
     Beacon(MOST, 1.5, MOST, MOST, True),
     Heard(MOST, MOST),
-    Resign(MOST, LONGEST),
+    Resign(MOST, LONGEST, True),
 ]
 
 

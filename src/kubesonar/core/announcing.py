@@ -13,7 +13,7 @@ import msgspec
 
 from kubesonar.core.agenda import Agenda, Timed, Timer
 from kubesonar.core.electorate import Electorate
-from kubesonar.core.messages import Claim, Leave, Noted, Ping
+from kubesonar.core.messages import Claim, Leave, Noted, Ping, Resign
 from kubesonar.core.notices import notice_id
 from kubesonar.core.office import Office
 from kubesonar.core.signals import Announce, Doubted, Leased, Received, Send, Told
@@ -85,8 +85,8 @@ class _Done:
 
 
 class Announcing(Timed):
-    """A machine. In: `Electorate`, `Office` or None (taken and left), `Received` (Claim, Leave), `Leased`, `Told`.
-    Out: `Announce`, `Send` (Noted), `Doubted` (SUSPECT, BACK)."""
+    """A machine. In: `Electorate`, `Received` (Claim, Leave, Resign), `Leased`, `Told`; `hold` gives and takes the
+    office. Out: `Announce`, `Send` (Noted), `Doubted` (SUSPECT, BACK)."""
 
     def __init__(self, options: AnnouncingOptions, agenda: Agenda, out: list[Any]) -> None:
         super().__init__(agenda, out)
@@ -138,12 +138,13 @@ class Announcing(Timed):
     # Claims
 
     def _received(self, now: float, event: Received) -> None:
-        if self._office is None or self._electorate is None:
+        message, members = event.message, self._electorate.members if self._electorate is not None else {}
+        if event.source not in members:
             return
-        if isinstance(event.message, Leave):
+        if isinstance(message, Leave) or (isinstance(message, Resign) and message.leaves):
             self._excused[event.source] = now + EXCUSED
-        elif isinstance(event.message, Claim) and event.message.member in self._electorate.members:
-            self._claim(now, event.source, event.message)
+        elif self._office is not None and isinstance(message, Claim) and message.member in members:
+            self._claim(now, event.source, message)
 
     def _claim(self, now: float, source: str, claim: Claim) -> None:
         done = self._done.get(claim.member)

@@ -398,10 +398,10 @@ class Election(Timed):
             self._minority.abstain(now)
             self._resign(now, "")
 
-    def _resign(self, now: float, successor: str) -> None:
+    def _resign(self, now: float, successor: str, *, leaves: bool = False) -> None:
         assert self.office is not None
         self._ballot += 1
-        resign = Resign(self._ballot, successor)
+        resign = Resign(self._ballot, successor, leaves)
         self._out += [Send(name, resign) for name in self.office.followers]
         self.office.close()
         self._beacons = self.office.number
@@ -412,7 +412,7 @@ class Election(Timed):
 
     def _leave(self, now: float) -> None:
         if self.office is not None:
-            self._resign(now, self.office.youngest(now))
+            self._resign(now, self.office.youngest(now), leaves=True)
         elif self.allegiance.coordinator:
             self._out.append(Send(self.allegiance.coordinator, Leave()))
         self._left = True

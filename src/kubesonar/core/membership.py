@@ -39,7 +39,7 @@ LATE = 0.25
 _FOR_SUSPICION = frozenset({Ping, Ack, Ask, Witness, Noted})
 _FOR_ELECTION = frozenset({Beacon, Heard, Call, Present, Resign})
 _INSIDE = frozenset({Vacant, Missing})
-_FOR_ANNOUNCING = frozenset({Claim, Leave})
+_FOR_ANNOUNCING = frozenset({Claim, Leave, Resign})
 
 
 class MembershipOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

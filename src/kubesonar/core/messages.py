@@ -149,10 +149,12 @@ class Heard(msgspec.Struct, frozen=True, array_like=True, tag=11, gc=False):
 
 
 class Resign(msgspec.Struct, frozen=True, array_like=True, tag=12, gc=False):
-    """From a coordinator: I am it no longer; `successor` (empty: whoever is elected) should be."""
+    """From a coordinator: I am it no longer; `successor` (empty: whoever is elected) should be. `leaves`: I am about to
+    stop, on purpose, as in Leave."""
 
     number: Counted
     successor: Annotated[str, msgspec.Meta(max_length=253)] = ""
+    leaves: bool = False
 
 
 class Other(msgspec.Struct, frozen=True, gc=False):

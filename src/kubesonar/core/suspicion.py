@@ -21,7 +21,7 @@ from kubesonar.core.messages import WITNESSES, Ack, Ask, Claim, Noted, Ping, Sig
 from kubesonar.core.pinging import Pinging
 from kubesonar.core.ring import place
 from kubesonar.core.signals import Holder, Look, Looked, Missing, Received, Refused, Send, Strained, Vacant
-from kubesonar.core.testimony import Testimony, seen, verdict
+from kubesonar.core.testimony import Statement, seen, verdict
 from kubesonar.core.witnessing import Witnessing
 from kubesonar.model import Condition, Seconds
 
@@ -81,7 +81,7 @@ class Case:
         self.round = 0
         self.number = 0
         self.asked: set[str] = set()
-        self.said: dict[str, Testimony] = {}
+        self.said: dict[str, Statement] = {}
         self.condition: Condition | None = None
 
 
@@ -287,7 +287,7 @@ class Suspicion(Timed):
     def _hear(self, now: float, witness: str, name: str, case: Case, sight: Sight, weight: float) -> None:
         assert self._electorate is not None
         zone = self._electorate.members[witness].zone
-        case.said[witness] = Testimony(witness, zone, sight, weight)
+        case.said[witness] = Statement(witness, zone, sight, weight)
 
     def _judge(self, now: float, name: str, case: Case, number: int, last: bool) -> None:
         if not self._current(name, case, number):

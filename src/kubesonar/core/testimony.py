@@ -16,7 +16,7 @@ for an agent that does not is frozen."""
 _HAIR = 1e-9
 
 
-class Testimony(msgspec.Struct, frozen=True, gc=False):
+class Statement(msgspec.Struct, frozen=True, gc=False):
     """One member's word: who, of which zone, saw what, and what its word weighs (0 to 1)."""
 
     name: str
@@ -25,7 +25,7 @@ class Testimony(msgspec.Struct, frozen=True, gc=False):
     weight: float
 
 
-def verdict(given: Iterable[Testimony], witnesses: int, zones: int) -> Condition | None:
+def verdict(given: Iterable[Statement], witnesses: int, zones: int) -> Condition | None:
     """What at least `witnesses` (by weight) from at least so many zones agree on: BACK as soon as one saw the agent,
     DEAD only if nobody saw the kernel either; None if they do not agree, or too few could tell."""
     spoken = list(given)
@@ -42,7 +42,7 @@ def verdict(given: Iterable[Testimony], witnesses: int, zones: int) -> Condition
     return None
 
 
-def seen(given: Iterable[Testimony], limit: int) -> tuple[Seen, ...]:
+def seen(given: Iterable[Statement], limit: int) -> tuple[Seen, ...]:
     """The first `limit` that could tell, as a claim names them."""
     told = [Seen(one.name, one.sight) for one in given if one.sight in CONDITIONS]
     return tuple(told[:limit])
