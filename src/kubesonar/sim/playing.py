@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -25,6 +24,9 @@ from kubesonar.sim.scenario import (
 )
 from kubesonar.sim.telling import sentence
 from kubesonar.sim.world import World
+
+if TYPE_CHECKING:
+    from random import Random
 
 _LEASES = {"mine": True, "other": False, "unknown": None}
 COORDINATOR = "coordinator"

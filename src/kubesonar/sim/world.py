@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable
-from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubesonar.core.electorate import Electorate
 from kubesonar.core.membership import Membership, MembershipOptions
@@ -17,6 +16,9 @@ from kubesonar.model import Member, Roster
 from kubesonar.model import Network as Kind
 from kubesonar.sim.network import Network
 from kubesonar.sim.node import INBOX, Node, Process
+
+if TYPE_CHECKING:
+    from random import Random
 
 NEVER = float("inf")
 START = 0.3
@@ -180,7 +182,9 @@ class World:
     def _arm(self, node: Node) -> None:
         due = node.machine.due if node.machine is not None else None
         if due is not None:
-            at = max(due - node.offset, self.now)
+            at = due - node.offset
+            if at < self.now:
+                at = self.now
             if at < node.wake:
                 node.wake = at
                 self._order += 1
