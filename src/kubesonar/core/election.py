@@ -15,6 +15,7 @@ import msgspec
 
 from kubesonar.core.agenda import Agenda, Timed
 from kubesonar.core.allegiance import RECENT, Allegiance
+from kubesonar.core.ballot import Ballot
 from kubesonar.core.electorate import Electorate, Order
 from kubesonar.core.localhealth import LocalHealth
 from kubesonar.core.messages import Beacon, Call, Heard, Leave, Present, Resign
@@ -29,12 +30,6 @@ SILENCE = 2.25
 JOIN = 1.5
 """A member that has just started listens for so many intervals before it votes or stands: as long as a promise binds
 that it may have given before it was restarted."""
-
-CALLED = 3
-"""Members called at one time."""
-
-SHUNNED = 5.0
-"""Who did not answer a call is not called again for so long (s)."""
 
 
 class ElectionOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -95,12 +90,7 @@ class Election(Timed):
         self._left = False
         self._minority = Minority(options.minority, options.welcome)
         self._beacons = 0
-        self._ballot = 0
-        self._calling = False
-        self._place = 0
-        self._called: list[str] = []
-        self._last_call = False
-        self._shunned: dict[str, float] = {}
+        self._ballot = Ballot()
         self._vacated: dict[str, tuple[int, float]] = {}
         self._handlers: dict[type, Any] = {
             Beacon: self._beacon,
@@ -134,7 +124,7 @@ class Election(Timed):
             self._change(now, event)
         elif isinstance(event, Vacant):
             self._vacated[event.name] = (event.epoch, now)
-            self._shunned[event.name] = now + SHUNNED
+            self._ballot.shun(now, event.name)
             if (event.name, event.epoch) == (self.allegiance.coordinator, self.allegiance.epoch):
                 self._vacate(now)
         elif isinstance(event, Strained):
@@ -148,9 +138,8 @@ class Election(Timed):
 
     def _change(self, now: float, electorate: Electorate) -> None:
         first, self.electorate = self.electorate is None, electorate
-        for table in (self._shunned, self._vacated):
-            for name in [name for name in table if name not in electorate.members]:
-                del table[name]
+        self._ballot.forget(electorate.members)
+        self._vacated = {name: when for name, when in self._vacated.items() if name in electorate.members}
         if first:
             self._votes_from = now + JOIN * self._interval
             self._agenda.at(self._votes_from, self._silence)
@@ -199,7 +188,7 @@ class Election(Timed):
         if self._options.highest and self._stands(now) and self._outranks(source):
             self._elect(now)
         else:
-            self._calling = False
+            self._ballot.close()
 
     def _silence(self, now: float) -> None:
         """Looks whether the coordinator has fallen silent; comes back when it may have."""
@@ -232,17 +221,12 @@ class Election(Timed):
     # Calling
 
     def _elect(self, now: float) -> None:
-        if self.electorate is None or self._left or self.office is not None or self._calling or now < self._votes_from:
+        if self._left or self.office is not None or self._ballot.open or now < self._votes_from:
             return
-        self._calling = True
         silent = self.allegiance.coordinator
         if silent and not self.allegiance.fresh(now):
-            self._shunned[silent] = now + SHUNNED
-        self._begin_calling(now)
-
-    def _begin_calling(self, now: float) -> None:
-        self._place = 0
-        self._last_call = False
+            self._ballot.shun(now, silent)
+        self._ballot.begin()
         self._next_call(now)
 
     def _elect_if_vacant(self, now: float) -> None:
@@ -258,34 +242,19 @@ class Election(Timed):
 
     def _next_call(self, now: float) -> None:
         assert self.electorate is not None
-        ranked, last = self.electorate.ranked, self.electorate.place(self._name)
-        self._called = []
-        while self._place < last and len(self._called) < CALLED:
-            name = ranked[self._place]
-            self._place += 1
-            if name != self._name and self._shunned.get(name, now) <= now:
-                self._called.append(name)
-        if not self._called and not self._last_call:
-            self._last_call = True
-            self._called = self._some_behind(now, last)
-        if not self._called:
-            self._calling = False
-            if self._stands(now):
-                self._preside(now)
+        called = self._ballot.next_call(now, self.electorate, self._name)
+        if called:
+            self._out += [Send(name, Call(self._ballot.number)) for name in called]
+            wait = self._options.answer * self._health.stretch
+            self._agenda.at(now + wait, self._unanswered, self._ballot.number)
             return
-        self._ballot += 1
-        self._out += [Send(name, Call(self._ballot)) for name in self._called]
-        self._agenda.at(now + self._options.answer * self._health.stretch, self._unanswered, self._ballot)
+        self._ballot.close()
+        if self._stands(now):
+            self._preside(now)
 
-    def _some_behind(self, now: float, last: int) -> list[str]:
-        """Some that rank behind us: they may hear a coordinator whose way to us alone is broken."""
-        assert self.electorate is not None
-        behind = (name for name in self.electorate.ranked[last + 1 : last + 1 + 4 * CALLED])
-        return [name for name in behind if self._shunned.get(name, now) <= now][:CALLED]
-
-    def _unanswered(self, now: float, ballot: int) -> None:
-        if self._calling and ballot == self._ballot:
-            self._shunned.update(dict.fromkeys(self._called, now + SHUNNED))
+    def _unanswered(self, now: float, number: int) -> None:
+        if self._ballot.current(number):
+            self._ballot.shun(now, *self._ballot.called)
             self._next_call(now)
 
     def _call(self, now: float, source: str, epoch: int, call: Call) -> None:
@@ -310,27 +279,26 @@ class Election(Timed):
             if told.coordinator not in ("", self._name) and now - told.age > self.office.since:
                 self._rival(now, told.coordinator, told.heard)
             return
-        if not self._calling or told.number != self._ballot or source not in self._called:
+        if not self._ballot.concerns(source, told.number):
             return
         if self._heard_elsewhere(now, told):
-            self._calling = False
+            self._ballot.close()
             if told.coordinator != self.allegiance.coordinator:
                 self._out.append(Elected(told.coordinator, told.epoch, False))
             self.allegiance.hearsay(now, told)
-        elif told.stands and self.electorate is not None and self.electorate.outranks(source, self._name):
-            self._ballot += 1  # what the others answer does not matter any more
-            self._agenda.at(now + self._options.takeover * self._health.stretch, self._not_taken, self._ballot, source)
+        elif told.stands and self._outranked_by(source):
+            wait = self._options.takeover * self._health.stretch
+            self._agenda.at(now + wait, self._not_taken, self._ballot.awaits(), source)
         else:
-            self._called.remove(source)
-            if not self._last_call:
-                self._shunned[source] = now + SHUNNED
-            if not self._called:
+            self._ballot.answered(now, source)
+            if not self._ballot.called:
                 self._next_call(now)
 
-    def _not_taken(self, now: float, ballot: int, source: str) -> None:
-        if self._calling and ballot == self._ballot:
-            self._shunned[source] = now + SHUNNED
-            self._begin_calling(now)
+    def _not_taken(self, now: float, number: int, source: str) -> None:
+        if self._ballot.current(number):
+            self._ballot.shun(now, source)
+            self._ballot.begin()
+            self._next_call(now)
 
     def _heard_elsewhere(self, now: float, told: Present) -> bool:
         """Whether what another member hears is a coordinator for us too."""
@@ -346,6 +314,9 @@ class Election(Timed):
 
     def _recent(self, now: float, told: Present) -> bool:
         return told.age <= RECENT * self.allegiance.beacon.interval
+
+    def _outranked_by(self, other: str) -> bool:
+        return self.electorate is not None and self.electorate.outranks(other, self._name)
 
     def _outranks(self, other: str) -> bool:
         return self.electorate is not None and self.electorate.outranks(self._name, other)
@@ -400,8 +371,7 @@ class Election(Timed):
 
     def _resign(self, now: float, successor: str, *, leaves: bool = False) -> None:
         assert self.office is not None
-        self._ballot += 1
-        resign = Resign(self._ballot, successor, leaves)
+        resign = Resign(self.office.number, successor, leaves)
         self._out += [Send(name, resign) for name in self.office.followers]
         self.office.close()
         self._beacons = self.office.number
