@@ -43,9 +43,10 @@ class Allegiance:
         """Until when the promise holds."""
         return self._promise
 
-    def stale(self, source: str, epoch: int, beacon: Beacon) -> bool:
-        """Whether this beacon was sent before one that was heard already."""
-        return source == self.coordinator and self.direct and (epoch, beacon.number) < (self.epoch, self.beacon.number)
+    def stale(self, now: float, source: str, epoch: int, beacon: Beacon) -> bool:
+        """Whether this beacon was sent before one that was heard lately."""
+        known = source == self.coordinator and self.direct and self.fresh(now)
+        return known and (epoch, beacon.number) < (self.epoch, self.beacon.number)
 
     def follow(self, now: float, source: str, epoch: int, beacon: Beacon) -> None:
         """A beacon was heard from whom we follow from now on."""

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import msgspec
 
 from kubesonar.core.agenda import Agenda, Timed, Timer
+from kubesonar.core.announced import Done, Pending, earlier, ends, known, same
 from kubesonar.core.electorate import Electorate
 from kubesonar.core.messages import Claim, Leave, Noted, Ping, Resign
-from kubesonar.core.notices import notice_id
 from kubesonar.core.office import Office
 from kubesonar.core.signals import Announce, Doubted, Leased, Received, Send, Told
 from kubesonar.model import Condition, Seconds
@@ -64,26 +64,6 @@ class AnnouncingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     ] = 0.3
 
 
-class _Pending:
-    __slots__ = ("claim", "first", "last", "sources")
-
-    def __init__(self, claim: Claim, first: float) -> None:
-        self.claim = claim
-        self.first = self.last = first
-        self.sources: list[str] = []
-
-
-class _Done:
-    __slots__ = ("at", "claim", "id", "sources", "told")
-
-    def __init__(self, claim: Claim, at: float, sources: list[str]) -> None:
-        self.claim = claim
-        self.at = at
-        self.sources = sources
-        self.told = claim.told
-        self.id = notice_id(claim.member, claim.epoch, claim.what, claim.turn)
-
-
 class Announcing(Timed):
     """A machine. In: `Electorate`, `Received` (Claim, Leave, Resign), `Leased`, `Told`; `hold` gives and takes the
     office. Out: `Announce`, `Send` (Noted), `Doubted` (SUSPECT, BACK)."""
@@ -94,8 +74,8 @@ class Announcing(Timed):
         self._electorate: Electorate | None = None
         self._office: Office | None = None
         self._lease: bool | None = None
-        self._pending: dict[str, _Pending] = {}
-        self._done: dict[str, _Done] = {}
+        self._pending: dict[str, Pending] = {}
+        self._done: dict[str, Done] = {}
         self._excused: dict[str, float] = {}
         self._answered: dict[str, float] = {}
         self._timer: Timer | None = None
@@ -148,7 +128,7 @@ class Announcing(Timed):
 
     def _claim(self, now: float, source: str, claim: Claim) -> None:
         done = self._done.get(claim.member)
-        if done is not None and _known(done.claim, claim):
+        if done is not None and known(done.claim, claim):
             done.told = done.told or claim.told
             pending = self._pending.get(claim.member)
             if pending is not None and pending.claim.what is Condition.DEAD and claim.what is not Condition.DEAD:
@@ -160,16 +140,16 @@ class Announcing(Timed):
             self._answered[claim.member] = now
         if claim.what is not Condition.BACK and self._unlikely(now, claim):
             return
-        if claim.told or (claim.what is Condition.BACK and not _ends(claim, done)):
+        if claim.told or (claim.what is Condition.BACK and not ends(claim, done)):
             self._pending.pop(claim.member, None)
-            self._done[claim.member] = _Done(claim, now, [])
+            self._done[claim.member] = Done(claim, now, [])
             self._note(source, claim, True)
             return
         pending = self._pending.get(claim.member)
-        if pending is None or not _same(pending.claim, claim):
-            if pending is not None and _earlier(claim, pending.claim):
+        if pending is None or not same(pending.claim, claim):
+            if pending is not None and earlier(claim, pending.claim):
                 return
-            pending = self._pending[claim.member] = _Pending(claim, now)
+            pending = self._pending[claim.member] = Pending(claim, now)
             self._consider_at(now + self._options.settle)
         pending.last = now
         if source and source not in pending.sources and len(pending.sources) < SOURCES:
@@ -205,7 +185,7 @@ class Announcing(Timed):
             follower = office.followers.get(name)
             if done.claim.what is Condition.BACK or follower is None or follower.acked <= done.at:
                 continue
-            if (follower.epoch, follower.turn) > (done.claim.epoch, done.claim.turn):
+            if follower.epoch != done.claim.epoch or follower.turn > done.claim.turn:
                 self._claim(now, "", Claim(name, follower.epoch, follower.turn, Condition.BACK))
             else:
                 self._out.append(Send(name, Ping(0, done.claim.what, done.claim.turn)))
@@ -247,16 +227,16 @@ class Announcing(Timed):
             self._sober_from = now + SOBER
         return powerless or too_many
 
-    def _stands_up(self, pending: _Pending) -> bool:
+    def _stands_up(self, pending: Pending) -> bool:
         claim = pending.claim
         assert self._electorate is not None
         if claim.what is Condition.BACK:
             return True
         return self._electorate.members[claim.member].expected and not self._unlikely(pending.first, claim)
 
-    def _announce(self, now: float, pending: _Pending) -> None:
+    def _announce(self, now: float, pending: Pending) -> None:
         claim = pending.claim
-        done = self._done[claim.member] = _Done(claim, now, pending.sources)
+        done = self._done[claim.member] = Done(claim, now, pending.sources)
         for source in pending.sources:
             self._note(source, claim, False)
         silent = claim.silent + now - pending.first
@@ -289,26 +269,3 @@ class Announcing(Timed):
         if self._doubted:
             self._doubted = False
             self._out.append(Doubted(Condition.BACK, 0, 0))
-
-
-def _same(one: Claim, other: Claim) -> bool:
-    return (one.epoch, one.turn, one.what) == (other.epoch, other.turn, other.what)
-
-
-def _known(done: Claim, claim: Claim) -> bool:
-    """Whether `claim` says no more than what was announced: the same, or something of an earlier life. A member that
-    has never heard the dead one does not know in which epoch it died."""
-    if done.what is claim.what and 0 in (done.epoch, claim.epoch):
-        return True
-    return _same(done, claim) or _earlier(claim, done)
-
-
-def _ends(claim: Claim, done: _Done | None) -> bool:
-    """Whether something was announced that this return ends."""
-    if done is None:
-        return claim.ends is not Condition.BACK
-    return done.claim.what is not Condition.BACK
-
-
-def _earlier(one: Claim, other: Claim) -> bool:
-    return (one.epoch, one.turn) < (other.epoch, other.turn)

@@ -172,7 +172,7 @@ class Election(Timed):
             self._rival(now, source, beacon.heard)
         elif self.allegiance.coordinator not in ("", source) and self.allegiance.bound_elsewhere(now, source):
             self._out.append(Send(source, self._view(now, beacon.number)))
-        elif not self.allegiance.stale(source, epoch, beacon):
+        elif not self.allegiance.stale(now, source, epoch, beacon):
             self._follow(now, source, epoch, beacon)
 
     def _follow(self, now: float, source: str, epoch: int, beacon: Beacon) -> None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import msgspec
 
 from kubesonar.core.agenda import Agenda, Timed
+from kubesonar.core.case import Case
 from kubesonar.core.claims import Claims
 from kubesonar.core.electorate import Electorate
 from kubesonar.core.localhealth import LocalHealth
@@ -62,27 +63,12 @@ RECHECK = 4.0
 CASES = 256
 """Most cases open at one time."""
 
-CANDIDATES = 12
-"""Out of how many members that follow a suspected one on the ring its witnesses are chosen."""
+OVERTAKEN = 10.0
+"""What comes of an earlier epoch within this time (s) was overtaken on its way; later, the member was restarted after
+its clock was set back (as `core/replay.py` has it)."""
 
 HEARSAY = 4.0
 """A member that answers others but not us is not suspected again for so long (s)."""
-
-
-class Case:
-    """One member that did not answer: since when, in which epoch and incarnation, who was asked and what they saw."""
-
-    __slots__ = ("asked", "condition", "epoch", "number", "round", "said", "since", "turn")
-
-    def __init__(self, now: float, epoch: int, turn: int) -> None:
-        self.since = now
-        self.epoch = epoch
-        self.turn = turn
-        self.round = 0
-        self.number = 0
-        self.asked: set[str] = set()
-        self.said: dict[str, Statement] = {}
-        self.condition: Condition | None = None
 
 
 class Suspicion(Timed):
@@ -219,9 +205,8 @@ class Suspicion(Timed):
     # A case
 
     def _round(self, now: float, name: str, case: Case) -> None:
-        case.round += 1
-        case.number = self._number = self._number + 1
-        case.said.clear()
+        self._number += 1
+        case.begin(self._number)
         doubt = case.condition or Condition.SUSPECT
         self._pinging.ping(now, name, self._still_missed, doubt, case.turn)
         self._out.append(Look(case.number, name, self._options.answer))
@@ -239,31 +224,8 @@ class Suspicion(Timed):
 
     def _ask_others(self, now: float, name: str, case: Case, number: int) -> None:
         assert self._electorate is not None
-        chosen = self._choose(name, case.asked)
-        if not chosen:
-            case.asked.clear()
-            chosen = self._choose(name, case.asked)
-        case.asked.update(chosen)
-        self._out += [Send(witness, Ask(number, name)) for witness in chosen]
-
-    def _choose(self, name: str, asked: set[str]) -> list[str]:
-        """Up to three that were not asked: one of the suspect's own zone, the others of as many zones as there are."""
-        assert self._electorate is not None
-        zone = self._electorate.members[name].zone
-        free = [
-            member
-            for member in self._electorate.beyond(name, CANDIDATES)
-            if member.expected and member.name != self._name and member.name not in asked
-            and (member.name not in self.suspects)
-        ]  # fmt: skip
-        near = [member for member in free if member.zone == zone][:1]
-        chosen, zones = near, {zone}
-        for fresh in (True, False):
-            for member in free:
-                if len(chosen) < WITNESSES and member not in chosen and (member.zone not in zones) is fresh:
-                    chosen.append(member)
-                    zones.add(member.zone)
-        return [member.name for member in chosen]
+        asked = case.witnesses(self._electorate, name, self._name, self.suspects)
+        self._out += [Send(witness, Ask(number, name)) for witness in asked]
 
     def _current(self, name: str, case: Case, number: int) -> bool:
         return self.suspects.get(name) is case and case.number == number
@@ -292,12 +254,14 @@ class Suspicion(Timed):
     def _judge(self, now: float, name: str, case: Case, number: int, last: bool) -> None:
         if not self._current(name, case, number):
             return
-        found = verdict(case.said.values(), *self._needed(name, case))
+        assert self._electorate is not None
+        wanted = (self._options.witnesses, self._options.zones)
+        found = verdict(case.said.values(), *case.needed(self._electorate, name, self._name, *wanted))
         if found is None:
             if last:
                 self._undecided(now, name, case)
             return
-        case.number = 0
+        case.end()
         self._agenda.at(now + RECHECK, self._next_round, name, case)
         if found is not case.condition:
             case.condition = found
@@ -309,19 +273,10 @@ class Suspicion(Timed):
         if name == self._office.coordinator and case.epoch >= self._office.epoch:
             self._out.append(Vacant(name, self._office.epoch))
 
-    def _needed(self, name: str, case: Case) -> tuple[int, int]:
-        """How many must agree, ourselves included, and of how many zones: two where there are two, unless a round has
-        shown that they cannot be had, as when the rest of a zone is dead too."""
-        assert self._electorate is not None
-        members = self._electorate.members
-        others = self._electorate.serving - members[name].expected - members[self._name].expected
-        zones = min(self._options.zones, len(self._electorate.zones)) if case.round == 1 else 1
-        return 1 + min(self._options.witnesses, others), zones
-
     def _undecided(self, now: float, name: str, case: Case) -> None:
         if not any(witness != self._name for witness in case.said):
             self._health.worse()  # nobody answers us: that says more about us
-        case.number = 0
+        case.end()
         pause = min(RECHECK, case.round - 1) * self._health.stretch
         self._agenda.at(now + pause, self._next_round, name, case)
 
@@ -331,8 +286,6 @@ class Suspicion(Timed):
 
     def _sign_of_life(self, now: float, name: str, epoch: int) -> None:
         case = self.suspects[name]
-        if epoch < case.epoch:
-            return
         if case.condition is None:
             self._alive(now, name, case, epoch, case.turn)
         else:
@@ -341,10 +294,10 @@ class Suspicion(Timed):
     def _alive(self, now: float, name: str, case: Case, epoch: int, turn: int) -> None:
         """It answered us or a witness. One that was held for dead is back once it answers in a later incarnation, so
         that its next death is another one."""
-        if epoch < case.epoch:
+        if epoch < case.epoch and now - case.since < OVERTAKEN:
             return
         if case.condition is not None:
-            if (epoch, turn) <= (case.epoch, case.turn):
+            if epoch == case.epoch and turn <= case.turn:
                 self._look_at(now, name)
                 return
             self._claims.put(now, Claim(name, epoch, turn, Condition.BACK))
