@@ -173,7 +173,9 @@ def section(name: str) -> None:
 
 def _run(name: str) -> str:
     done = subprocess.run([sys.executable, "-m", "bench.membership", name], capture_output=True, text=True, check=True)
-    return done.stdout.rstrip("\n")
+    rows = done.stdout.rstrip("\n")
+    print(rows, file=sys.stderr, flush=True)
+    return rows
 
 
 def main() -> None:
@@ -205,11 +207,12 @@ def page(rows: dict[str, list[str]]) -> str:
             "## False deaths",
             "",
             f"{LOSS:.0%} of all packets are lost each way, and at any time {STARVED:.0%} of the agents are not run,",
-            f"each for up to {LONGEST:.0f} s. Nobody dies, so every member announced as dead or gone is a false death. An agent",
-            "that is not run for longer than detection takes is frozen, and told so: that is no error, and counted",
-            "apart; false is one that had been running for five seconds. *Without Lifeguard*: `suspicion.stretch: 0`, a",
-            "starved member neither waits longer nor weighs less. *Without a look at the kernel*: no handshake and no",
-            "ICMP, only agents' answers.",
+            f"each for up to {LONGEST:.0f} s. Nobody dies, so every member announced as dead or gone is a false death.",
+            "An agent that is not run for longer than detection takes is frozen, and told so: that is no error, and",
+            "counted apart; false is one that had been running for five seconds.",
+            "",
+            "*Without Lifeguard*: `suspicion.stretch: 0`, a starved member neither waits longer nor weighs less.",
+            "*Without a look at the kernel*: no handshake and no ICMP, only agents' answers.",
             "",
             "| | members | time | false deaths | false freezes | freezes told | CPU |",
             "|---|---|---|---|---|---|---|",
