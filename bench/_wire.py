@@ -12,6 +12,7 @@ import re
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import uvloop
@@ -66,7 +67,7 @@ def measure() -> dict[str, OnWire]:
         (folder / "dns").mkdir()
         api.in_cluster(folder)
         quiet = {kind: {"period": 0, "timeout": 1} for kind in ("tcp", "http", "icmp", "mtu")}
-        tree = {
+        tree: dict[str, Any] = {
             "member": {"name": "peer", "port": port, "bind": ["127.0.0.1"]},
             "plan": {"udp": {"period": 86_400, "timeout": 1}, **quiet},
             "log": {"level": "error"},

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from tests.apps.agents import RunningAgent, free_port, members, tree, until
 from tests.apps.hooks import Hooks, receiving
+from tests.kube import shapes
+from tests.kube.apiserver import ApiServer
 
 KEY = "1 " + "ab" * 16 + "\n"
 DEATHS = ("gone", "dead", "frozen")
@@ -16,7 +19,8 @@ DEATHS = ("gone", "dead", "frozen")
 class Mesh:
     """Agents that know each other and one receiver."""
 
-    def __init__(self, folder: Path, stack: ExitStack, names: str, hooks: Hooks) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, names: str, hooks: Hooks, **more: Any) -> None:
+        self._more = more
         self._folder = folder
         self._stack = stack
         self._hooks = hooks
@@ -33,6 +37,7 @@ class Mesh:
         more = {
             "keys": {"file": str(self._folder / "keys")},
             "notify": {"receivers": [{"name": "pager", "url": self._hooks.url}]},
+            **self._more,
         }
         agent = RunningAgent(self._folder, name, **tree(name, self.ports[name], self._roster, **more))
         self.agents[name] = agent
@@ -91,3 +96,23 @@ def test_who_leaves_in_order_is_not_called_dead(tmp_path: Path) -> None:
         assert mesh.agents[first].stop() == 0
         assert until(mesh.coordinator) not in (first, left, victim)
         assert {body["data"]["member"] for body in hooks.bodies if body["data"]["what"] in DEATHS} == {victim}
+
+
+def test_while_the_lease_is_anothers_nothing_is_told_and_without_the_api_server_it_is(tmp_path: Path) -> None:
+    with ApiServer() as api, receiving() as hooks, ExitStack() as stack:
+        api.put("leases", shapes.lease("told", "somebody-else", seconds=3600))
+        config = api.kubeconfig(tmp_path / "kubeconfig")
+        mesh = Mesh(tmp_path, stack, "abcd", hooks, environ={"KUBECONFIG": config}, lease={"name": "told"})
+        first = until(mesh.coordinator)
+        until(lambda: api.asked("get", "leases"))
+        victim = min(set(mesh.ports) - {first})
+        mesh.kill(victim)
+        suspected = 'kubesonar_members_suspected{condition="gone"} 1'
+        until(lambda: any(suspected in metrics(mesh, name) for name in mesh.ports if name != victim))
+        assert hooks.told("gone", victim) is None
+        api.stop()
+        assert until(lambda: hooks.told("gone", victim))["coordinator"] == first
+
+
+def metrics(mesh: Mesh, name: str) -> str:
+    return mesh.agents[name].get("/metrics")[1].decode()

@@ -76,6 +76,15 @@ def test_rights_follow_where_the_configuration_looks_for_dns() -> None:
     )
 
 
+def test_a_lease_brings_the_rights_that_it_needs() -> None:
+    with_lease = rights(render("--set", "config.lease.name=told"), "ks-kubesonar") - rights(render(), "ks-kubesonar")
+    assert with_lease == {
+        ("mon", "leases", "*", "create"),
+        ("mon", "leases", "told", "get patch"),
+        ("mon", "leases", "told-host", "get patch"),
+    }
+
+
 def test_the_job_may_make_a_secret_and_look_at_its_own() -> None:
     assert rights(render(), "ks-kubesonar-keys") == {
         ("mon", "secrets", "*", "create"),

@@ -112,9 +112,9 @@ def node(
     }
 
 
-def lease(name: str, holder: str, namespace: str = "default") -> Tree:
+def lease(name: str, holder: str, namespace: str = "default", seconds: int = 15) -> Tree:
     """A lease somebody holds."""
-    spec = {"holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": "2026-11-21T07:00:00.000000Z"}
+    spec = {"holderIdentity": holder, "leaseDurationSeconds": seconds, "renewTime": "2026-11-21T07:00:00.000000Z"}
     return {"metadata": {"name": name, "namespace": namespace}, "spec": {**spec, "leaseTransitions": 0}}
 
 

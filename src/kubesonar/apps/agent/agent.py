@@ -89,7 +89,9 @@ class Agent:
                 _own_address(bind[0]),
             )
             if options.membership.enabled:
-                self._membership = Membership(options, self._ledger, self._tools, self._crew, self._clock, self._lag)
+                self._membership = Membership(
+                    options, self._ledger, self._tools, self._crew, self._clock, self._lag, os.environ
+                )
                 await self._membership.start()
             server = Server(self._listeners(bind))
             await server.start()

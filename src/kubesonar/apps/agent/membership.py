@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
+from kubesonar.apps.agent.guard import Guard
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.tools import Tools
 from kubesonar.compat.formats import formats
@@ -14,7 +15,7 @@ from kubesonar.core import notices
 from kubesonar.core.electorate import Electorate
 from kubesonar.core.ledger import Ledger
 from kubesonar.core.membership import Membership as Machine
-from kubesonar.core.signals import Action, Announce, Assembled, Doubted, Elected, Leaving, Told
+from kubesonar.core.signals import Action, Announce, Assembled, Doubted, Elected, Leased, Leaving, Told, WantLease
 from kubesonar.messaging.members import Members
 from kubesonar.model import Condition, Notice, Roster
 from kubesonar.net.clock import Clock
@@ -40,6 +41,7 @@ class Membership:
         crew: Crew,
         clock: Clock,
         lag: Callable[[float], None],
+        environ: Mapping[str, str],
     ) -> None:
         self._ledger = ledger
         self._crew = crew
@@ -65,6 +67,7 @@ class Membership:
         tools.messages = self._shell.arrived
         self._webhooks = Webhooks(options.notify, formats(self._view), crew, clock, random.SystemRandom(), self._told)
         self._notifier = Everybody([LogNotifier(), self._webhooks])
+        self._guard = Guard(options, environ, me, crew, clock, self._leased)
 
     async def start(self) -> None:
         """Takes up what the outbox holds from before."""
@@ -82,6 +85,7 @@ class Membership:
     async def stop(self) -> None:
         """Watches nobody any more and closes the outbox."""
         self._shell.stop()
+        await self._guard.close()
         await self._webhooks.stop()
 
     def families(self) -> Iterator[tuple[Metric, Series]]:
@@ -109,6 +113,8 @@ class Membership:
             member = self._ledger.roster.named(action.member)
             if member is not None:
                 self._notice(notices.announced(action, member, me.name, now))
+        elif isinstance(action, WantLease):
+            self._guard.want(action.want)
         elif isinstance(action, Doubted):
             self._notice(notices.doubted(action, me, now))
         elif isinstance(action, Assembled):
@@ -124,6 +130,9 @@ class Membership:
     def _notice(self, notice: Notice) -> None:
         self._announced[notice.what] += 1
         self._crew.once(f"notice {notice.id}", self._notifier.tell(notice))
+
+    def _leased(self, mine: bool | None) -> None:
+        self._shell.event(Leased(mine))
 
     def _told(self, id: str) -> None:
         self._shell.event(Told(id))

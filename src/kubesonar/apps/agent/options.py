@@ -15,6 +15,7 @@ from kubesonar.core.schedule import ScheduleOptions
 from kubesonar.core.selfhealth import SelfHealthOptions
 from kubesonar.discovery.addresses import is_members
 from kubesonar.discovery.options import RosterOptions
+from kubesonar.kube.lease_options import LeaseOptions
 from kubesonar.model import Network, Seconds, clip
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.probes.dns import DnsOptions
@@ -126,6 +127,7 @@ class AgentOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     ledger: LedgerOptions = LedgerOptions()
     health: SelfHealthOptions = SelfHealthOptions()
     membership: MembershipOptions = MembershipOptions()
+    lease: LeaseOptions = LeaseOptions()
     notify: NotifyOptions = NotifyOptions()
     api: ApiOptions = ApiOptions()
     metrics: MetricsOptions = MetricsOptions()

@@ -1,0 +1,163 @@
+"""Holding a Lease (coordination.k8s.io/v1), so that of several who think that they may act only one does.
+
+As client-go's leader election (https://pkg.go.dev/k8s.io/client-go/tools/leaderelection): whether another's Lease has
+run out is told by our own clock, from when we saw it renewed last, so that clocks need not agree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kubesonar.kube.client import ApiError, Client
+from kubesonar.kube.objects import Lease
+from kubesonar.net.clock import Clock
+
+if TYPE_CHECKING:
+    from random import Random
+
+_LOG = logging.getLogger("kubesonar.kube")
+_SHARE = 3
+"""A Lease is renewed so many times within its duration: one try may fail."""
+_JITTER = 0.2
+_PATCH = "application/merge-patch+json"
+_TRIES = 3
+_PARTING = 2.0
+"""How long the API server may take to let go of it (s)."""
+
+
+class LeaseKeeper:
+    """Tries to hold one Lease as `holder` while that is wanted. `told` is called with True (it is ours), False (it is
+    another's) or None (the API server does not say, or does not let us ask) whenever that changes. `path` is that of
+    the namespace's leases (`resource.leases`), `duration` in whole seconds."""
+
+    def __init__(
+        self,
+        client: Client,
+        path: str,
+        name: str,
+        holder: str,
+        told: Callable[[bool | None], None],
+        *,
+        duration: int,
+        clock: Clock,
+        dice: Random,
+    ) -> None:
+        self._client = client
+        self._path = path
+        self._name = name
+        self._holder = holder
+        self._told = told
+        self._duration = duration
+        self._clock = clock
+        self._dice = dice
+        self._wanted = asyncio.Event()
+        self._state: bool | None = None
+        self._seen: tuple[str, str] = ("", "")
+        self._since = 0.0
+
+    def want(self, want: bool) -> None:
+        """From now on tries to hold it, or lets go of it."""
+        if want:
+            self._wanted.set()
+        else:
+            self._wanted.clear()
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            await self._wanted.wait()
+            while self._wanted.is_set():
+                self._say(await self._tried())
+                pause = self._duration / _SHARE * (1 - _JITTER * self._dice.random())
+                await asyncio.sleep(pause)
+            await self.release()
+
+    async def release(self) -> None:
+        """Lets another take it at once, as far as the API server answers."""
+        held, self._state = self._state, None
+        if not held:
+            return
+        try:
+            lease = await self._client.get(f"{self._path}/{self._name}", Lease, timeout=_PARTING)
+            if lease.spec.holder_identity == self._holder:
+                tree = self._tree(lease)
+                tree["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
+                await self._written("PATCH", f"{self._path}/{self._name}", tree)
+        except ApiError as error:
+            _LOG.info("the lease %s could not be released: %s", self._name, error)
+
+    def _say(self, state: bool | None) -> None:
+        if state != self._state:
+            self._state = state
+            self._told(state)
+
+    async def _tried(self) -> bool | None:
+        try:
+            for _ in range(_TRIES):
+                held = await self._once()
+                if held is not None:
+                    return held
+        except ApiError as error:
+            _LOG.warning("the lease %s cannot be held: %s", self._name, error)
+        return None
+
+    async def _once(self) -> bool | None:
+        """Whether it is ours; None where another changed it at the same moment."""
+        try:
+            lease = await self._client.get(f"{self._path}/{self._name}", Lease)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return await self._written("POST", self._path, self._tree(None))
+        if not self._may_take(lease):
+            return False
+        return await self._written("PATCH", f"{self._path}/{self._name}", self._tree(lease))
+
+    def _may_take(self, lease: Lease) -> bool:
+        spec = lease.spec
+        holder = spec.holder_identity or ""
+        seen = holder, spec.renew_time or ""
+        if seen != self._seen:
+            self._seen, self._since = seen, self._clock.mono()
+        expires = self._since + max(spec.lease_duration_seconds or 0, self._duration)
+        return holder in ("", self._holder) or self._clock.mono() >= expires
+
+    async def _written(self, method: str, path: str, tree: dict[str, Any]) -> bool | None:
+        kind = _PATCH if method == "PATCH" else "application/json"
+        try:
+            await self._client.send(method, path, msgspec.json.encode(tree), Lease, kind)
+        except ApiError as error:
+            if error.status == 409:
+                return None
+            raise
+        return True
+
+    def _tree(self, lease: Lease | None) -> dict[str, Any]:
+        now = _micro_time(self._clock.wall())
+        spec: dict[str, Any] = {
+            "holderIdentity": self._holder,
+            "leaseDurationSeconds": self._duration,
+            "renewTime": now,
+        }
+        if lease is None or lease.spec.holder_identity != self._holder:
+            spec["acquireTime"] = now
+            spec["leaseTransitions"] = (lease.spec.lease_transitions or 0) + 1 if lease else 0
+        if lease is None:
+            return {
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": {"name": self._name},
+                "spec": spec,
+            }
+        return {"metadata": {"resourceVersion": lease.metadata.resource_version}, "spec": spec}
+
+
+def _micro_time(wall: float) -> str:
+    """MicroTime of the API (RFC 3339 with microseconds)."""
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
