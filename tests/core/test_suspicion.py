@@ -290,6 +290,21 @@ def _populate(cluster: Cluster, name: str, state: State) -> None:
     cluster.world.populate([now(one) for one in cluster.world.members])
 
 
+def test_a_member_that_the_roster_dropped_judges_nobody() -> None:
+    cluster = Cluster(7, seed=21).started()
+    name, other = [name for name in cluster.world.nodes if name != cluster.coordinator][:2]
+    cluster.world.power_off(other)
+    cluster.run(1)
+    machine = cluster.world.nodes[name].machine
+    assert machine is not None
+    rest = [one for one in cluster.world.members if one.name != name]
+    machine.step(
+        cluster.world.now + cluster.world.nodes[name].offset, Electorate(Roster("9", tuple(rest)), Network.POD)
+    )
+    cluster.run(10)
+    assert machine.suspected == {}
+
+
 def test_one_that_took_its_leave_is_not_called_dead() -> None:
     cluster = Cluster(7, seed=8).started()
     name = next(name for name in cluster.world.nodes if name != cluster.coordinator)

@@ -147,8 +147,10 @@ class Suspicion(Timed):
     def _change(self, now: float, electorate: Electorate) -> None:
         first, self._electorate = self._electorate is None, electorate
         members = electorate.members
-        self._targets = electorate.watched(self._name, self._options.watched) if self._name in members else []
-        for name in [name for name in self.suspects if name not in members or not members[name].expected]:
+        member = self._name in members  # a roster may lack us, before it knows us or when it has dropped us
+        self._targets = electorate.watched(self._name, self._options.watched) if member else []
+        excused = [name for name in self.suspects if name not in members or not members[name].expected]
+        for name in excused if member else list(self.suspects):
             self.suspects.pop(name)
             self._claims.drop(name)
         concerned = {*self._targets, *self.suspects}
@@ -180,6 +182,8 @@ class Suspicion(Timed):
     def _missed(self, now: float, name: str, sent: float) -> None:
         member = self._electorate.members.get(name) if self._electorate else None
         if member is None or not member.expected or name in self.suspects or len(self.suspects) >= CASES:
+            return
+        if self._electorate is None or self._name not in self._electorate.members:
             return
         if self._hearsay.get(name, now) > now:
             return
