@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubesonar.core.replay import SILENCE, WINDOW, ReplayGuard
+from kubesonar.core.replay import EPOCHS, SILENCE, WINDOW, ReplayGuard
 
 A, B = b"aaaaaaaa", b"bbbbbbbb"
 
@@ -49,6 +49,30 @@ def test_a_member_whose_clock_was_set_back_is_heard_again_after_a_silence() -> N
     assert not guard.fresh(A, 1000, 1, SILENCE - 0.1)
     assert guard.fresh(A, 1000, 2, SILENCE)
     assert guard.fresh(A, 1000, 3, SILENCE)
+
+
+def test_two_epochs_recorded_cannot_be_played_in_turn() -> None:
+    guard = ReplayGuard()
+    recorded = [(epoch, counter) for epoch in (1, 2) for counter in range(1, 5)]
+    assert all(guard.fresh(A, epoch, counter, 0.0) for epoch, counter in recorded)
+    for turn in range(1, 4):
+        played = [guard.fresh(A, epoch, counter, turn * SILENCE) for epoch, counter in recorded]
+        assert not any(played)
+
+
+def test_a_process_outlives_another_of_its_name() -> None:
+    guard = ReplayGuard()
+    assert guard.fresh(A, 1, 7, 0.0)
+    assert guard.fresh(A, 2, 1, 1.0)
+    assert guard.fresh(A, 1, 8, 1.0 + SILENCE)
+
+
+def test_epochs_remembered_of_a_sender_are_bounded() -> None:
+    guard = ReplayGuard()
+    for epoch in range(1, EPOCHS + 2):
+        assert guard.fresh(A, epoch, 1, 0.0)
+    assert not guard.fresh(A, 2, 1, SILENCE)
+    assert guard.fresh(A, 1, 1, SILENCE)
 
 
 def test_replays_do_not_keep_an_epoch_alive() -> None:

@@ -9,32 +9,54 @@ is about a hundred trains of reordering."""
 SILENCE = 10.0
 """An epoch older than the one in force is accepted once that one has been silent for so long (s). An epoch is the wall
 clock at the sender's start: a member that restarts after its clock was set back comes with an older one and must not
-be locked out for ever. The price: who recorded a member's datagrams may replay them once, ten seconds after it fell
-silent, and so feign for a while that it still asks. Nothing but counters of that one source depends on it."""
+be locked out for ever. The price: what never reached us of an older epoch, somebody who kept it may still deliver."""
+
+EPOCHS = 8
+"""Epochs remembered of one sender. What was heard in one of them is not heard again, whichever is in force: somebody
+who recorded two of them could else play them in turn, and so feign for ever that a dead member speaks."""
+
+_MASK = (1 << WINDOW) - 1
 
 
-class _Sender:
-    __slots__ = ("epoch", "heard", "highest", "window")
+class _Window:
+    __slots__ = ("highest", "seen")
 
-    def __init__(self, epoch: int, counter: int, now: float) -> None:
-        self.epoch = epoch
+    def __init__(self, counter: int) -> None:
         self.highest = counter
-        self.window = 1  # bit n: highest - n was seen
-        self.heard = now
+        self.seen = 1  # bit n: highest - n was seen
 
     def fresh(self, counter: int) -> bool:
         ahead = counter - self.highest
         if ahead > 0:
-            self.window = (self.window << ahead | 1) & _MASK if ahead < WINDOW else 1
+            self.seen = (self.seen << ahead | 1) & _MASK if ahead < WINDOW else 1
             self.highest = counter
             return True
-        if -ahead >= WINDOW or self.window >> -ahead & 1:
+        if -ahead >= WINDOW or self.seen >> -ahead & 1:
             return False
-        self.window |= 1 << -ahead
+        self.seen |= 1 << -ahead
         return True
 
 
-_MASK = (1 << WINDOW) - 1
+class _Sender:
+    __slots__ = ("epoch", "heard", "windows")
+
+    def __init__(self, epoch: int, now: float) -> None:
+        self.epoch = epoch
+        self.heard = now
+        self.windows: dict[int, _Window] = {}
+
+    def fresh(self, epoch: int, counter: int, now: float) -> bool:
+        if epoch < self.epoch and now - self.heard < SILENCE:
+            return False
+        window = self.windows.get(epoch)
+        if window is None:
+            self.windows[epoch] = _Window(counter)
+            if len(self.windows) > EPOCHS:
+                del self.windows[next(iter(self.windows))]
+        elif not window.fresh(counter):
+            return False
+        self.epoch, self.heard = epoch, now
+        return True
 
 
 class ReplayGuard:
@@ -50,14 +72,8 @@ class ReplayGuard:
     def fresh(self, source: bytes, epoch: int, counter: int, now: float) -> bool:
         """Whether this datagram is new; `now` is seconds of a clock that never goes back. Call it only for what is
         authentic: it remembers."""
-        sender = self._senders.pop(source, None)
-        if sender is None or epoch > sender.epoch or (epoch < sender.epoch and now - sender.heard >= SILENCE):
-            self._senders[source] = _Sender(epoch, counter, now)
-            if len(self._senders) > self._sources:
-                del self._senders[next(iter(self._senders))]
-            return True
+        sender = self._senders.pop(source, None) or _Sender(epoch, now)
         self._senders[source] = sender
-        if epoch < sender.epoch or not sender.fresh(counter):
-            return False
-        sender.heard = now
-        return True
+        if len(self._senders) > self._sources:
+            del self._senders[next(iter(self._senders))]
+        return sender.fresh(epoch, counter, now)
