@@ -19,7 +19,7 @@ from kubesonar.core.ballot import Ballot
 from kubesonar.core.electorate import Electorate, Order
 from kubesonar.core.localhealth import LocalHealth
 from kubesonar.core.messages import Beacon, Call, Heard, Leave, Present, Resign
-from kubesonar.core.minority import Minority
+from kubesonar.core.minority import Duty, Minority
 from kubesonar.core.office import Office
 from kubesonar.core.signals import Doubted, Elected, Leaving, Received, Send, Strained, Vacant, WantLease
 from kubesonar.model import Condition, Seconds
@@ -183,7 +183,7 @@ class Election(Timed):
         if now >= self._votes_from and not allegiance.bound_elsewhere(now, source):
             allegiance.promise(now)
             self._out.append(Send(source, Heard(beacon.number, self.turn)))
-        if beacon.announces and self._minority.recovered():
+        if beacon.announces and self._minority.recovered() is Duty.RECOVERED:
             self._out.append(Doubted(Condition.BACK, beacon.heard, beacon.of))
         if self._options.highest and self._stands(now) and self._outranks(source):
             self._elect(now)
@@ -331,7 +331,7 @@ class Election(Timed):
         )  # fmt: skip
         if self.allegiance.bound_elsewhere(now, self._name):
             self.office.own_vote_from = self.allegiance.promised_until()
-        self.allegiance.leave(released=True)
+        self.allegiance.leave(released=False)
         self.allegiance.coordinator, self.allegiance.epoch = self._name, self._epoch
         self._out += [Elected(self._name, self._epoch, True), WantLease(True)]
         self._agenda.at(now + self._interval, self._count, self.office)
@@ -359,13 +359,13 @@ class Election(Timed):
         if self.office is not office or self.electorate is None:
             return
         self._agenda.at(now + self._interval, self._count, office)
-        verdict = self._minority.judge(now, office.majority(now))
+        duty = self._minority.judge(now, office.majority(now))
         heard, of = office.heard(now), len(self.electorate)
-        if verdict == "report":
+        if duty is Duty.REPORT:
             self._out.append(Doubted(Condition.MINORITY, heard, of))
-        elif verdict == "recovered":
+        elif duty is Duty.RECOVERED:
             self._out.append(Doubted(Condition.BACK, heard, of))
-        elif verdict == "resign":
+        elif duty is Duty.RESIGN:
             self._minority.abstain(now)
             self._resign(now, "")
 
@@ -376,7 +376,7 @@ class Election(Timed):
         self.office.close()
         self._beacons = self.office.number
         self.office = None
-        self.allegiance.leave(released=True)
+        self.allegiance.leave(released=False)
         self._out += [Elected("", 0, False), WantLease(False)]
         self._agenda.at(now + self._options.takeover * self._health.stretch, self._elect_if_vacant)
 

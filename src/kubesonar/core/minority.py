@@ -6,6 +6,8 @@ whole, then somebody else can. It cannot tell these apart, so it resigns and abs
 
 from __future__ import annotations
 
+from enum import Enum
+
 ABSTAIN = 30.0
 """First abstention (s); each is twice as long as the one before."""
 
@@ -13,6 +15,15 @@ ABSTAIN_MOST = 600.0
 
 RESIGN = 5.0
 """How long after its report a coordinator without a majority resigns (s)."""
+
+
+class Duty(Enum):
+    """What is to be done: say that no majority is heard, that one is heard again, or give up the office."""
+
+    NONE = "none"
+    REPORT = "report"
+    RECOVERED = "recovered"
+    RESIGN = "resign"
 
 
 class Minority:
@@ -29,9 +40,9 @@ class Minority:
         self.abstains_until = float("-inf")
         self.reported = self.spoken_for = False
 
-    def judge(self, now: float, majority: bool) -> str:
-        """What a coordinator should do: "", "report", "resign" or "recovered". Until it has once
-        heard a majority, others may still be on their way up, and it waits for longer."""
+    def judge(self, now: float, majority: bool) -> Duty:
+        """What a coordinator should do. Until it has once heard a majority, others may still be on their way up, and it
+        waits for longer."""
         if majority:
             self._powerless = None
             return self.recovered()
@@ -39,19 +50,19 @@ class Minority:
             self._powerless = now
         wait = now - self._powerless - max(self._patience, self._welcome)
         if wait >= RESIGN:
-            return "resign"
+            return Duty.RESIGN
         if wait >= 0 and not self.reported and not self.spoken_for:
             self.reported = True
-            return "report"
-        return ""
+            return Duty.REPORT
+        return Duty.NONE
 
-    def recovered(self) -> str:
-        """A majority is heard, here or by the coordinator that we follow: "recovered" if that is news."""
+    def recovered(self) -> Duty:
+        """A majority is heard, here or by the coordinator that we follow: RECOVERED if that is news."""
         self._welcome = 0.0
         self._abstention = ABSTAIN
         self.abstains_until = float("-inf")
         was, self.reported, self.spoken_for = self.reported, False, False
-        return "recovered" if was else ""
+        return Duty.RECOVERED if was else Duty.NONE
 
     def abstain(self, now: float) -> None:
         """Stands no more for a while."""

@@ -68,6 +68,7 @@ class Office:
         self._rounds = 0
         self._open = True
         self._heard_last = 1
+        self._spoken = (interval, interval)
         self._trusted_from = float("-inf")
         self.followers: dict[str, Follower] = {}
         self.interval = interval
@@ -80,6 +81,11 @@ class Office:
         self._electorate = electorate
         known = self.followers
         self.followers = {name: known.get(name) or Follower() for name in electorate.members if name != self._name}
+
+    @property
+    def _window(self) -> float:
+        """How long an answer counts: no longer than it binds, also when the interval has just grown."""
+        return PROMISE * min(*self._spoken, self.interval)
 
     def close(self) -> None:
         """Speaks no more."""
@@ -95,7 +101,7 @@ class Office:
 
     def heard(self, now: float) -> int:
         """How many members follow, this one included."""
-        since = now - PROMISE * self.interval
+        since = now - self._window
         followers = sum(follower.acked >= since for follower in self.followers.values())
         return followers + (now >= self.own_vote_from)
 
@@ -105,12 +111,12 @@ class Office:
 
     def unheard(self, now: float) -> list[str]:
         """Who does not follow."""
-        since = now - PROMISE * self.interval
+        since = now - self._window
         return [name for name, follower in self.followers.items() if follower.acked < since]
 
     def present(self, now: float) -> list[str]:
         """Who follows, first in rank first, then those that do not stand."""
-        since = now - PROMISE * self.interval
+        since = now - self._window
         names = [name for name, follower in self.followers.items() if follower.acked >= since]
         return sorted(names, key=self._electorate.place)
 
@@ -133,6 +139,7 @@ class Office:
         if not self._open:
             return
         self.number += 1
+        self._spoken = (self._spoken[1], self.interval)
         names = list(self.followers)
         slices = ceil(len(names) / SLICE) or 1
         heard = self._heard_last = self.heard(now)
