@@ -41,6 +41,9 @@ MARGIN = 0.5
 EXCUSED = 60.0
 """How long the silence of a member that took its leave is no death (s)."""
 
+YOUNG = 3.0
+"""For so many intervals after an election it is no wonder that some do not follow yet: a promise may bind them."""
+
 SOBER = 7.0
 """After it had reason to doubt itself, the coordinator says nothing for so long (s): as long as it takes until every
 open case has been looked into once more."""
@@ -101,7 +104,7 @@ class Announcing(Timed):
         self._office = office
         self._pending.clear()
         self._done.clear()
-        self._doubted = False
+        self._recover()
         self._sober_from = float("-inf")
 
     @property
@@ -205,7 +208,7 @@ class Announcing(Timed):
         for name in [name for name, pending in self._pending.items() if now - pending.last > FRESH]:
             del self._pending[name]
         if self._office is None or not self._pending:
-            self._recover(now)
+            self._recover()
             return
         if self._lease is False or self._doubtful(now, self._office) or now < self._sober_from:
             self._consider_at(now + AGAIN)
@@ -220,12 +223,21 @@ class Announcing(Timed):
                 self._announce(now, pending)
 
     def _doubtful(self, now: float, office: Office) -> bool:
-        """Whether there is reason to doubt ourselves. That a coordinator just elected has no majority yet is none."""
-        powerless = not office.majority(now)
-        too_many = not powerless and self._too_many(now)
-        if too_many or (powerless and now - office.since > SOBER):
+        """Whether there is reason to doubt ourselves, or to wait: that not all follow yet who was just elected."""
+        if not office.majority(now):
+            if now - office.since > SOBER:
+                self._sober_from = now + SOBER
+            return True
+        looks, of = self._look_dead(now, office)
+        if looks <= max(1.0, self._options.share * of):
+            self._recover()
+            return False
+        if now - office.since > YOUNG * office.interval:
             self._sober_from = now + SOBER
-        return powerless or too_many
+            if not self._doubted:
+                self._doubted = True
+                self._out.append(Doubted(Condition.SUSPECT, looks, of))
+        return True
 
     def _stands_up(self, pending: Pending) -> bool:
         claim = pending.claim
@@ -242,30 +254,25 @@ class Announcing(Timed):
         silent = claim.silent + now - pending.first
         self._out.append(Announce(done.id, claim.member, claim.epoch, claim.turn, claim.what, silent, claim.witnesses))
 
-    def _too_many(self, now: float) -> bool:
-        assert self._office is not None and self._electorate is not None
+    def _look_dead(self, now: float, office: Office) -> tuple[int, int]:
+        """How many of how many members look dead at once."""
+        assert self._electorate is not None
         members = self._electorate.members
         old = {
             name
             for name, done in self._done.items()
             if done.claim.what is not Condition.BACK and now - done.at > OLD and members[name].expected
         }
-        looks = {name for name in self._office.unheard(now) if members[name].expected}
+        looks = {name for name in office.unheard(now) if members[name].expected}
         looks |= {name for name, pending in self._pending.items() if pending.claim.what is not Condition.BACK}
         excused = {
             name for name, until in self._excused.items() if until > now and name in members and members[name].expected
         }
         looks -= old | excused
         of = self._electorate.serving - len(old | excused)
-        if len(looks) <= max(1.0, self._options.share * of):
-            self._recover(now)
-            return False
-        if not self._doubted:
-            self._doubted = True
-            self._out.append(Doubted(Condition.SUSPECT, len(looks), of))
-        return True
+        return len(looks), of
 
-    def _recover(self, now: float) -> None:
+    def _recover(self) -> None:
         if self._doubted:
             self._doubted = False
             self._out.append(Doubted(Condition.BACK, 0, 0))
