@@ -21,6 +21,17 @@ def is_members(address: str) -> bool:
     return any(octets) and not reserved
 
 
+def of_one(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Those of one pod or host that can be a member's: the first one of each family, which is all that Kubernetes gives
+    (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodStatus, podIPs). A status that
+    lists thousands must not have every member ask thousands."""
+    found: dict[bool, str] = {}
+    for address in addresses:
+        if is_members(address):
+            found.setdefault(":" in address, address)
+    return tuple(found.values())
+
+
 def usable(addresses: Iterable[str]) -> tuple[str, ...]:
     """Those that can be a member's, each once, in their order."""
     return tuple(dict.fromkeys(address for address in addresses if is_members(address)))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
-from kubesonar.discovery.addresses import packed, usable
+from kubesonar.discovery.addresses import of_one, packed
 from kubesonar.discovery.expectation import Expectation, expectation
 from kubesonar.kube.objects import Node, Pod
 from kubesonar.model import Member, Network, State
@@ -107,7 +107,7 @@ def _addresses(pod: Pod) -> tuple[str, ...]:
     texts = [status.pod_ip, *(one.ip for one in status.pod_ips)]
     if pod.spec.host_network:
         texts += [status.host_ip, *(one.ip for one in status.host_ips)]
-    return usable(texts)
+    return of_one(texts)
 
 
 def _apart(found: list[tuple[Pod, Member, Expectation]]) -> Iterator[Member]:

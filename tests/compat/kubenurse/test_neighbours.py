@@ -134,3 +134,14 @@ def test_kn29_all_addresses_are_known_and_the_first_comes_first() -> None:
     assert addresses_of(both) == ("fd00::1", "10.0.0.1")
     assert Myself(both, "node-1").families == {True, False}
     assert Myself(None, "").families == frozenset()
+
+
+def test_a_pod_has_one_address_of_each_family_and_no_names() -> None:
+    many = [f"10.0.{n // 256}.{n % 256}" for n in range(1, 4000)] + ["fd00::1", "fd00::2"]
+    assert addresses_of(_with_status("10.0.0.1", many)) == ("10.0.0.1", "fd00::1")
+    assert addresses_of(_with_status("evil.example:80/x", [])) == ()
+
+
+def _with_status(first: str, all_of_them: list[str]) -> Pod:
+    status = {"podIP": first, "podIPs": [{"ip": ip} for ip in all_of_them]}
+    return msgspec.convert({"metadata": {"name": "a"}, "status": status}, Pod)

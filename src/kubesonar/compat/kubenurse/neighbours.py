@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from kubesonar.core.ring import place
+from kubesonar.discovery.addresses import of_one
 from kubesonar.kube.objects import Node, Pod
 
 CORDON = ("node.kubernetes.io/unschedulable", "NoSchedule")
@@ -41,8 +42,8 @@ class Myself(msgspec.Struct, frozen=True):
 
 
 def addresses_of(pod: Pod) -> tuple[str, ...]:
-    """All its addresses, the first one first."""
-    return tuple(dict.fromkeys(ip for ip in (pod.status.pod_ip, *(entry.ip for entry in pod.status.pod_ips)) if ip))
+    """Its address, and that of the other family where it has one."""
+    return of_one([pod.status.pod_ip, *(entry.ip for entry in pod.status.pod_ips)])
 
 
 def recognised(pods: Iterable[Pod], name: str, is_own: Callable[[str], bool]) -> Pod | None:
