@@ -11,7 +11,7 @@ import pytest
 
 from kubesonar import __version__
 from kubesonar.kube.client import ApiError, Client, Event
-from kubesonar.kube.credentials import in_cluster
+from kubesonar.kube.credentials import from_kubeconfig, in_cluster
 from kubesonar.kube.objects import Lease, Node, Pod, Version
 from kubesonar.kube.resource import NODES, Resource, leases, pods
 from tests.kube import shapes
@@ -199,6 +199,31 @@ def test_a_list_that_expires_again_and_again_is_an_error(tmp_path: Path) -> None
         api.switches.expired_pages = 100
         assert _error(api, tmp_path, lambda client: client.list(PODS)).status == 410
         assert len(api.log) == 8
+
+
+def test_a_list_that_never_ends_is_an_error(tmp_path: Path) -> None:
+    page = b'{"kind":"PodList","metadata":{"resourceVersion":"1","continue":"again"},"items":[]}'
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(page), page)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(answer)
+
+    async def scenario() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1")
+        file = tmp_path / "kubeconfig"
+        where = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        file.write_text(
+            "{current-context: c, contexts: [{name: c, context: {cluster: c}}], "
+            f"clusters: [{{name: c, cluster: {{server: '{where}'}}}}]}}"
+        )
+        client = Client(from_kubeconfig(str(file)))
+        with pytest.raises(ApiError, match="more than 1000 pages"):
+            await client.list(PODS)
+        client.close()
+        server.close()
+
+    run(scenario())
 
 
 def test_a_list_cut_off_is_an_error(tmp_path: Path) -> None:

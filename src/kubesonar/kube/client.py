@@ -26,6 +26,10 @@ __all__ = ["ApiError", "Client", "Event", "Listing"]
 PAGE = 500
 """Objects asked for in one page, as client-go does. The API server's cache answers with all at once in spite of it."""
 
+_PAGES = 1000
+"""Most pages of one list: ten times what `ITEM_LIMIT` fills, since some may come half empty; a list that never ends is
+none."""
+
 BODY_LIMIT = 4 << 20
 """Largest single object read and longest line of a watch, in bytes (etcd holds at most 1.5 MiB)."""
 
@@ -122,13 +126,13 @@ class Client:
     async def _listed(self, resource: Resource[T], version: str) -> Listing[T]:
         reading = Reading(resource.type, ITEM_LIMIT)
         query = [("resourceVersion", version)] if version else []
-        while True:
+        for _ in range(_PAGES):
             call = Call("GET", narrowed(resource, (("limit", str(PAGE)), *query)))
             async with self._transport.stream(call, TIMEOUT) as connection:
                 meta = await read_page(connection, reading, timeout=LIST_TIMEOUT, clock=self._clock)
             if not meta.continue_:
-                break
+                listing = reading.listing(meta.resource_version)
+                self.skipped += listing.skipped
+                return listing
             query = [("continue", meta.continue_)]
-        listing = reading.listing(meta.resource_version)
-        self.skipped += listing.skipped
-        return listing
+        raise ApiError(0, "wrong_answer", f"a list of more than {_PAGES} pages")
