@@ -21,6 +21,8 @@ def forwarded(*headers: tuple[bytes, bytes], guard: Guard = GUARD) -> bool:
         (b"via", b"1.1 google"),
         (b"host", b"kubenurse.example.com"),
         (b"host", b"KubeNurse.Example.com:443"),
+        (b"host", b"kubenurse.example.com."),
+        (b"host", b"kubenurse.example.com.:443"),
     ],
 )
 def test_kn07_what_a_proxy_handed_on_is_told(header: tuple[bytes, bytes]) -> None:

@@ -212,7 +212,8 @@ def test_kn21_who_asks_is_counted() -> None:
     async def scenario() -> None:
         async with working(ALONE) as room:
             for origin in ("a", "b", "a"):
-                said = await room.get("/alwayshappy", f"KUBENURSE-NEIGHBOUR-ORIGIN: {origin}")
+                made_up = "KUBENURSE-NEIGHBOUR-ORIGIN: another"
+                said = await room.get("/alwayshappy", f"KUBENURSE-NEIGHBOUR-ORIGIN: {origin}", made_up)
                 assert (said.status, said.body) == (200, b"")
             await room.get("/alwayshappy")
             assert "kubenurse_neighbourhood_incoming_checks 2\n" in await room.metrics()

@@ -46,14 +46,14 @@ def _hosts(urls: Iterable[str]) -> frozenset[str]:
     found = set()
     for url in urls:
         try:
-            found.add(parse_url(url).host.lower())
+            found.add(parse_url(url).host.lower().rstrip("."))
         except ValueError:
             continue
     return frozenset(found)
 
 
 def _bare(host: bytes) -> str:
-    """The name of a Host header, without the port."""
+    """The name of a Host header, without the port and the dot of the root, which a proxy may let pass."""
     text = host.decode("latin-1").strip().lower()
     name, _, rest = text.rpartition(":")
-    return (name if name and rest.isdigit() else text).strip("[]")
+    return (name if name and rest.isdigit() else text).strip("[]").rstrip(".")

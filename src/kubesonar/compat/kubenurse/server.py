@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -33,7 +34,7 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 class Endpoints:
-    """The ASGI application. Any method is taken, and any other path leads to /alive."""
+    """The ASGI application. Any method is taken, and every other path leads to one of its own."""
 
     def __init__(
         self,
@@ -79,9 +80,9 @@ class Endpoints:
         return guarded
 
     async def _always_happy(self, scope: Scope) -> Answered:
-        for name, value in scope["headers"]:
-            if name == _ORIGIN and value:
-                self._incoming.note(value.decode("latin-1"))
+        origin = next((value for name, value in scope["headers"] if name == _ORIGIN), b"")
+        if origin:  # the first only, as the older tool: one request is one neighbour
+            self._incoming.note(origin.decode("latin-1"))
         return Answered(200)
 
     async def _readiness(self, scope: Scope) -> Answered:
@@ -91,7 +92,10 @@ class Endpoints:
         return Answered(200, self._metrics.render(self._incoming.count()), KIND)
 
     async def _elsewhere(self, scope: Scope) -> Answered:
-        return Answered(301, location=b"/alive")
+        """Doubled slashes and dots lead to the clean path, as Go's router has it: so a URL that was configured with a
+        slash at its end, before "/alwayshappy", arrives."""
+        clean = posixpath.normpath("/" + scope["path"].lstrip("/"))
+        return Answered(301, location=clean.encode() if clean in self._paths else b"/alive")
 
     async def _alive(self, scope: Scope) -> Answered:
         on_access = self._settings.alive == "access"
