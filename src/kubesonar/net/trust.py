@@ -40,8 +40,8 @@ class Trust:
 
 def trusting(path: str = "", data: str = "") -> ssl.SSLContext:
     """A client's context that trusts the CAs in the file at `path` or in the PEM text `data`; with neither, those of
-    the system. RFC 5280's finer rules are not insisted on, as Python does from 3.13 on and Go never did: the CAs that cluster
-    installers make often lack an authority key identifier. Raises OSError and ValueError."""
+    the system. RFC 5280's finer rules are not insisted on, as Python does from 3.13 on and Go never did: the CAs that
+    cluster installers make often lack an authority key identifier. Raises OSError and ValueError."""
     context = ssl.create_default_context(cafile=path or None, cadata=data or None)
     context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
     return context
