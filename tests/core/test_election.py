@@ -125,6 +125,17 @@ def test_a_member_that_was_frozen_gives_the_coordinator_time_to_be_heard() -> No
     assert sent(machine.step(60.1, Received("m3", 1, Beacon(63, 1.0))), Heard) == ["m3"]
 
 
+def test_an_office_that_is_handed_over_in_the_middle_of_a_ballot_is_taken_once() -> None:
+    machine = alone("m2", 4)
+    machine.step(2.0, Received("m3", 1, Beacon(5, 1.0)))
+    assert sent(machine.step(4.3), Call) == ["m4"]
+    taken = machine.step(4.4, Received("m3", 1, Resign(5, "m2")))
+    assert Elected("m2", 100, True) in taken
+    later = [action for step in range(45, 80) for action in machine.step(step / 10)]
+    assert not any(isinstance(action, Elected) for action in later)
+    assert len(sent(later, Beacon)) == len(set(said(later, Beacon))) * 3 * 2  # each once more, as nobody answers
+
+
 def test_who_leaves_hands_the_office_over_and_says_nothing_more() -> None:
     machine = alone("m3", 3)
     machine.step(2.0)

@@ -211,7 +211,7 @@ class Election(Timed):
             self._minority.spoken_for = True  # it has reported what would be our report too
         self.allegiance.leave(released=True)
         self._out.append(Elected("", 0, False))
-        if resign.successor == self._name and self._stands(now):
+        if resign.successor == self._name and self._stands(now) and self.office is None:
             self._preside(now)
         elif resign.successor:
             self._agenda.at(now + self._options.answer * self._health.stretch, self._elect_if_vacant)
@@ -324,7 +324,8 @@ class Election(Timed):
     # Presiding
 
     def _preside(self, now: float) -> None:
-        assert self.electorate is not None
+        assert self.electorate is not None and self.office is None
+        self._ballot.close()  # one may be open still, where the office was handed to us meanwhile
         self.office = Office(
             self._name, self.electorate, self._interval, self._agenda, self._health, self._out,
             since=now, number=self._beacons,
