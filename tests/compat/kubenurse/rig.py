@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ import uvloop
 from kubesonar.compat.kubenurse.room import Room, open_room
 from kubesonar.web import Listener, ListenOptions, Server
 from kubesonar.web.asgi import Receive, Scope, Send
+from tests.ports import free_port
 from tests.web.support import parsed
 
 T = TypeVar("T")
@@ -57,21 +57,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs a scenario on the event loop that the room runs on."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
-
-
-def free_port(*addresses: str) -> int:
-    """A port that nobody uses on any of these addresses (127.0.0.1 unless named)."""
-    while True:
-        with socket.socket() as first:
-            first.bind(((addresses or ("127.0.0.1",))[0], 0))
-            port = int(first.getsockname()[1])
-        try:
-            for address in addresses:
-                with socket.socket() as other:
-                    other.bind((address, port))
-        except OSError:
-            continue
-        return port
 
 
 class Running(NamedTuple):

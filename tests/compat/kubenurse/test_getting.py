@@ -15,9 +15,10 @@ from kubesonar.model import Fault, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.url import parse_url
 from kubesonar.probes.source import Source
-from tests.compat.kubenurse.rig import free_port, run
+from tests.compat.kubenurse.rig import run
 from tests.net.certificates import Authority
 from tests.net.servers import OK, Script, asked, saying, serving, silent
+from tests.ports import free_port
 
 PLAIN = ["connect_start", "connect_done", "got_conn", "wrote_request", "got_first_resp_byte"]
 SECURE = [*PLAIN[:2], "tls_handshake_start", "tls_handshake_done", *PLAIN[2:]]

@@ -16,7 +16,8 @@ import pytest
 from kubesonar.compat import ROOMS, open_room
 from kubesonar.compat.kubenurse.settings import VARIABLES
 from kubesonar.config import ConfigError
-from tests.compat.kubenurse.rig import ALONE, free_port
+from tests.compat.kubenurse.rig import ALONE
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).parents[3]
 ROOM = REPOSITORY / "src/kubesonar/compat/kubenurse"
@@ -71,6 +72,9 @@ def test_help_names_every_variable() -> None:
         said, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     assert all(variable.name in said for variable in VARIABLES)
+    assert "rounds of checks [5s]" in said
+    assert "[:8080]" in said
+    assert said.count("[") == 11  # the defaults that are neither empty nor switches
 
 
 def test_rooms_are_opened_by_name() -> None:

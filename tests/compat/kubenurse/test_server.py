@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from kubesonar.compat.kubenurse.gojson import encode
 from kubesonar.config import ConfigError
-from tests.compat.kubenurse.rig import ALONE, free_port, get, run, until, working
+from tests.compat.kubenurse.rig import ALONE, get, run, until, working
 from tests.net.servers import asked, saying, serving
+from tests.ports import free_port
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(0, 2**64 - 1) | st.text(),
@@ -173,6 +174,27 @@ def test_kn06_every_other_path_leads_to_alive(path: str) -> None:
         async with working(ALONE) as room:
             said = await room.get(path)
             assert (said.status, said.headers["location"]) == (301, "/alive")
+
+    run(scenario())
+
+
+def test_kn43_urls_may_end_with_a_slash() -> None:
+    async def scenario() -> None:
+        port = free_port()
+        url = {"KUBENURSE_SERVICE_URL": f"http://127.0.0.1:{port}/", "KUBENURSE_CHECK_ME_SERVICE": "true"}
+        async with working({**ALONE, **url}, port=port) as room:
+            assert (await room.alive())["me_service"] == "ok"
+            assert "kubenurse_errors_total" not in await room.metrics()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("path", ["//alwayshappy", "/./alwayshappy", "/x/../alwayshappy"])
+def test_kn43_an_unclean_path_leads_to_the_clean_one(path: str) -> None:
+    async def scenario() -> None:
+        async with working(ALONE) as room:
+            said = await room.get(path)
+            assert (said.status, said.headers["location"]) == (301, "/alwayshappy")
 
     run(scenario())
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import uvloop
 
 from kubesonar.compat.kubenurse.room import Room, open_room
-from kubesonar.compat.kubenurse.settings import VARIABLES
+from kubesonar.compat.kubenurse.settings import VARIABLES, Settings, Variable
 from kubesonar.runtime import logs
 
 
@@ -31,10 +31,20 @@ def main(argv: Sequence[str]) -> int:
 def usage() -> str:
     """What --help prints."""
     width = max(len(variable.name) for variable in VARIABLES)
-    rows = [f"  {variable.name:<{width}}  {variable.help}" for variable in VARIABLES]
+    rows = [f"  {variable.name:<{width}}  {variable.help}{_default(variable)}" for variable in VARIABLES]
     return "\n".join(
         ["usage: kubesonar kubenurse", "", "It takes no arguments; these environment variables:", "", *rows, ""]
     )
+
+
+def _default(variable: Variable) -> str:
+    """In brackets, as the variable would say it; nothing for switches and where it is empty."""
+    default = getattr(Settings(), variable.field)
+    if isinstance(default, bool) or default in ("", ()):
+        return ""
+    words = default if isinstance(default, tuple) else (default,)
+    text = ",".join(word if isinstance(word, str) else f"{word:g}" for word in words)
+    return f" [{text}s]" if isinstance(default, float) else f" [{text}]"
 
 
 async def _live(room: Room) -> None:

@@ -94,7 +94,8 @@ class Endpoints:
     async def _elsewhere(self, scope: Scope) -> Answered:
         """Doubled slashes and dots lead to the clean path, as Go's router has it: so a URL that was configured with a
         slash at its end, before "/alwayshappy", arrives."""
-        clean = posixpath.normpath("/" + scope["path"].lstrip("/"))
+        path: str = scope["path"]
+        clean = "" if path.endswith("/") else posixpath.normpath("/" + path.lstrip("/"))
         return Answered(301, location=clean.encode() if clean in self._paths else b"/alive")
 
     async def _alive(self, scope: Scope) -> Answered:

@@ -80,8 +80,8 @@ def _documented() -> Iterator[Variable]:
         ("insecure", values.exactly_true, "true: do not verify TLS certificates"),
         ("extra_ca", values.text, "file of CA certificates to trust beside the system's and the cluster's"),
         ("extra_checks", values.extra_checks, "further checks: NAME:URL, several joined with |"),
-        ("namespace", values.text, "namespace of the neighbours; empty: all"),
-        ("neighbour_filter", values.text, "label selector of the neighbours"),
+        ("namespace", values.namespace, "namespace of the neighbours; empty: all"),
+        ("neighbour_filter", values.text, "label selector of the neighbours; empty: every pod"),
         ("neighbour_limit", values.integer, "how many neighbours are asked; 0 or less: all"),
         ("allow_unschedulable", values.exactly_true, "true: ask neighbours on cordoned nodes too, look at no node"),
         ("check_api_server_direct", values.not_false, "false: do not check the API server by its address"),
@@ -111,10 +111,27 @@ _OF_THE_CLUSTER = (
 _OURS = (
     Variable("KUBENURSE_LISTEN", "listen", values.listen_addresses, "where HTTP is served: HOST:PORT, unix:PATH"),
     Variable("KUBENURSE_LISTEN_TLS", "listen_tls", values.listen_addresses, "where HTTPS is served, likewise"),
-    Variable("KUBENURSE_ALIVE", "alive", values.one_of("last", "access"), "/alive shows the last round, or runs one"),
-    Variable("KUBENURSE_ALIVE_ALWAYS_200", "alive_always_200", values.exactly_true, "true: /alive fails never"),
-    Variable("KUBENURSE_ALLOW_FORWARDED", "allow_forwarded", values.exactly_true, "true: serve proxied requests all"),
-    Variable("KUBENURSE_METRICS", "metrics", values.one_of("both", "current"), "both: with the names up to 1.12"),
+    Variable(
+        "KUBENURSE_ALIVE",
+        "alive",
+        values.one_of("last", "access"),
+        "last: /alive shows the latest round; access: runs one",
+    ),
+    Variable(
+        "KUBENURSE_ALIVE_ALWAYS_200",
+        "alive_always_200",
+        values.exactly_true,
+        "true: /alive is 200 even when checks fail",
+    ),
+    Variable(
+        "KUBENURSE_ALLOW_FORWARDED", "allow_forwarded", values.exactly_true, "true: show /metrics and /alive to proxies"
+    ),
+    Variable(
+        "KUBENURSE_METRICS",
+        "metrics",
+        values.one_of("both", "current"),
+        "both: also the names up to 1.12; current: not these",
+    ),
     Variable("KUBENURSE_POD_NAME", "pod_name", values.text, "this pod's name; empty: the host name"),
     Variable("KUBENURSE_NODE_NAME", "node_name", values.text, "this pod's node; empty: as the API server says"),
     Variable(
@@ -147,5 +164,5 @@ def strangers(environ: Mapping[str, str]) -> list[str]:
 def _value(variable: Variable, given: str) -> Any:
     try:
         return variable.read(given)
-    except (ValueError, ConfigError) as error:
+    except ValueError as error:
         raise ConfigError(f'{variable.name}: got "{given[:80]}", expected {error}') from None

@@ -9,6 +9,8 @@ from itertools import pairwise
 import msgspec
 
 from kubesonar.compat.kubenurse.goduration import parse_duration
+from kubesonar.config import ConfigError
+from kubesonar.kube.resource import is_namespace
 from kubesonar.web.listening import parse as parse_address
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
@@ -26,6 +28,13 @@ class Extra(msgspec.Struct, frozen=True):
 
 def text(given: str) -> str:
     """As it is."""
+    return given
+
+
+def namespace(given: str) -> str:
+    """Raises ValueError."""
+    if not is_namespace(given):
+        raise ValueError("the name of a namespace: lower case letters, digits and hyphens, 63 at most")
     return given
 
 
@@ -87,12 +96,20 @@ def extra_checks(given: str) -> tuple[Extra, ...]:
 
 
 def listen_addresses(given: str) -> tuple[str, ...]:
-    """HOST:PORT or unix:PATH, several joined with commas. Raises ConfigError."""
+    """HOST:PORT or unix:PATH, several joined with commas. Raises ValueError."""
     addresses = tuple(given.split(","))
     for address in addresses:
         if not address.startswith("unix:"):
-            parse_address(address)
+            _check_address(address)
     return addresses
+
+
+def _check_address(address: str) -> None:
+    try:
+        parse_address(address)
+    except ConfigError:
+        expected = "HOST:PORT, [V6]:PORT, :PORT or unix:PATH, HOST an IP address; several joined with commas"
+        raise ValueError(expected) from None
 
 
 def one_of(*words: str) -> Callable[[str], str]:
