@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.apps.agents import FAST, RunningAgent, free_port, until
+from tests.apps.agents import FAST, RunningAgent, until
 from tests.discovery.nameserver import NAME, needs_unbound, resolving, serving
+from tests.kube import shapes
+from tests.kube.apiserver import ApiServer
+from tests.ports import free_port
 
 
-def agent(folder: Path, address: str, port: int) -> RunningAgent:
+def agent(folder: Path, address: str, port: int, **roster: Any) -> RunningAgent:
     """As on a node: every agent on the same port of its own address; the test asks it on one of its own."""
     asked = free_port()
     tree: dict[str, Any] = {
         "member": {"name": f"agent-at-{address}", "addresses": address, "port": port, "bind": [address]},
-        "roster": {"source": "dns", "dns": {"name": NAME, "poll": 0.2}},
+        "roster": {"source": "dns", "dns": {"name": NAME, "poll": 0.2}, **roster},
         "plan": {"families": [4], **FAST},
         "api": {"listen": [{"address": f"127.0.0.1:{asked}"}]},
         "shutdown": {"grace": 0.2},
@@ -42,5 +45,32 @@ def test_an_agent_goes_by_its_address_and_both_ends_of_a_train_are_joined() -> N
             assert recorded[0].latest.source == two
             assert b'kubesonar_roster_age_seconds{source="dns"} 0' in first.get("/metrics")[1]
             assert b"members come from DNS" in first.get("/readyz")[1]
+
+    resolving(body)
+
+
+@needs_unbound
+def test_a_newcomer_that_kubernetes_would_name_goes_by_its_address_among_those_that_do() -> None:
+    def body(folder: Path) -> None:
+        port = free_port()
+        one, two, newcomer = addresses = ("127.0.0.11", "127.0.0.12", "127.0.0.13")
+        with serving(folder, addresses), ApiServer() as api:
+            for number, address in enumerate(addresses):
+                api.put("nodes", shapes.node(f"node-{number}"))
+                labels = {"kubesonar.io/port": str(port)}
+                api.put("pods", shapes.pod(f"pod-{number}", node=f"node-{number}", ips=(address,), labels=labels))
+            known = {"source": "kubernetes", "kubernetes": {"kubeconfig": api.kubeconfig(folder / "kubeconfig")}}
+            with (
+                agent(folder, one, port) as first,
+                agent(folder, two, port),
+                agent(folder, newcomer, port, **known) as third,
+            ):
+                until(lambda: third.snapshot().member.name == newcomer)
+                until(
+                    lambda: (
+                        third.snapshot().coordinator and third.snapshot().coordinator == first.snapshot().coordinator
+                    )
+                )
+            assert "others know this member by its address" in third.log.read_text()
 
     resolving(body)

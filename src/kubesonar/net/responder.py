@@ -31,7 +31,8 @@ class UdpResponder:
     `source` is this member's `wire.identity`, `ring` gives the keys in force, `publish` gets the record of each train,
     `speak` is the newest wire version understood. A port of 0 takes a free one, the same for all addresses.
 
-    `messages`, if given, gets each members' message that is for us and new, with the address and port it came from.
+    `messages`, if given, gets each members' message that is for us and new, with the address and port it came from;
+    `astray` the identity of whom one is for that is for somebody else.
 
     `counters`: "received", "answered", "held" (answers that came too late to count, `HELD`), "messages", "sent"
     (messages), and drops by reason: `wire.Reason`, "rate", "total_rate", "replay", "answer" (not a request), "astray"
@@ -47,6 +48,7 @@ class UdpResponder:
         ring: Callable[[], Keyring],
         publish: Callable[[TrainRecord], None],
         messages: Callable[[Datagram, str, int], None] | None = None,
+        astray: Callable[[bytes], None] | None = None,
         speak: int = wire.CURRENT,
         limits: Limits | None = None,
     ) -> None:
@@ -57,6 +59,7 @@ class UdpResponder:
         self._ring = ring
         self._speak = speak
         self._messages = messages
+        self._astray = astray
         self._arrivals = Arrivals(publish)
         self._guard = ReplayGuard(limits.addresses)
         self._buckets = Buckets(limits.rate, limits.burst, limits.addresses)
@@ -167,10 +170,12 @@ class UdpResponder:
             self._echo(listener, probe, ring, ancillary, peer, now)
 
     def _hand_over(self, message: Datagram, peer: tuple[str, int], now: float) -> None:
-        if message.addressee != self._source:
-            self.counters["astray"] += 1
-        elif not self._guard.fresh(message.source, message.epoch, message.counter, now):
+        if not self._guard.fresh(message.source, message.epoch, message.counter, now):
             self.counters["replay"] += 1
+        elif message.addressee != self._source:
+            self.counters["astray"] += 1
+            if self._astray is not None:
+                self._astray(message.addressee)
         elif self._messages is not None:
             self.counters["messages"] += 1
             self._messages(message, peer[0], peer[1])

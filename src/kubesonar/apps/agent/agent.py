@@ -22,6 +22,7 @@ from kubesonar.apps.agent.planning import Planning
 from kubesonar.apps.agent.targets import refuse_bad, refuse_bad_cluster
 from kubesonar.apps.agent.tools import Tools
 from kubesonar.config import ConfigError
+from kubesonar.core import wire
 from kubesonar.core.counts import ProbeCounts
 from kubesonar.core.ledger import Ledger
 from kubesonar.core.selfhealth import SelfHealth
@@ -88,6 +89,7 @@ class Agent:
                 options.plan.udp,
                 _own_address(bind[0]),
             )
+            self._tools.astray = self._called_otherwise
             if options.membership.enabled:
                 self._membership = Membership(
                     options, self._ledger, self._tools, self._crew, self._clock, self._lag, os.environ
@@ -199,11 +201,22 @@ class Agent:
         if found is None or found.name == self._ledger.member.name:
             return False
         _LOG.warning("the roster has another name for me: beginning again with it", extra={"member": found.name})
+        roster_options = self._options.roster
+        if self._members.source == "dns":  # and stays it: Kubernetes knows us by the name before
+            roster_options = msgspec.structs.replace(roster_options, source="dns")
         self._again = msgspec.structs.replace(
-            self._options, member=msgspec.structs.replace(me, name=found.name, node=me.node or found.node)
+            self._options,
+            member=msgspec.structs.replace(me, name=found.name, node=me.node or found.node),
+            roster=roster_options,
         )
         self._leave.set()
         return True
+
+    def _called_otherwise(self, identity: bytes) -> None:
+        """Somebody has a message for another than us, at our address."""
+        own = self._options.member.own_addresses or self._ledger.member.addresses
+        if identity in map(wire.identity, own):
+            self._members.known_by_address()
 
     def _lag(self, late: float) -> None:
         self._worst_lag = max(self._worst_lag, late)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
@@ -44,7 +45,8 @@ class Members:
         self._roster = Roster("", ())
         self._stale_since: float | None = None
         self._closing = ExitStack()
-        self._source = _chosen(options, environ, self._take, self._closing)
+        self._overheard = asyncio.Event()
+        self._source = _chosen(options, environ, self._take, self._closing, self._overheard)
 
     @property
     def source(self) -> str:
@@ -72,6 +74,10 @@ class Members:
         else:
             await self._source.watch()
 
+    def known_by_address(self) -> None:
+        """Others know this member by its address, so they go by DNS."""
+        self._overheard.set()
+
     def close(self) -> None:
         """Closes what the source holds open."""
         self._closing.close()
@@ -87,14 +93,16 @@ class Members:
         self._changed(roster)
 
 
-def _chosen(options: AgentOptions, environ: Mapping[str, str], changed: Changed, closing: ExitStack) -> Source | None:
+def _chosen(
+    options: AgentOptions, environ: Mapping[str, str], changed: Changed, closing: ExitStack, overheard: asyncio.Event
+) -> Source | None:
     roster = options.roster
     kind = roster.source if roster.source != "auto" else _automatic(roster, environ)
     if kind == "file":
         return StaticRoster(roster, changed)
     if kind == "dns":
         return _dns(options, changed, closing)
-    return _kubernetes(options, environ, changed, closing) if kind == "kubernetes" else None
+    return _kubernetes(options, environ, changed, closing, overheard) if kind == "kubernetes" else None
 
 
 def _automatic(roster: RosterOptions, environ: Mapping[str, str]) -> str:
@@ -106,7 +114,7 @@ def _automatic(roster: RosterOptions, environ: Mapping[str, str]) -> str:
 
 
 def _kubernetes(
-    options: AgentOptions, environ: Mapping[str, str], changed: Changed, closing: ExitStack
+    options: AgentOptions, environ: Mapping[str, str], changed: Changed, closing: ExitStack, overheard: asyncio.Event
 ) -> Source | None:
     """Imports what only agents in a cluster pay for."""
     from kubesonar.discovery.kubernetes import KubernetesRoster
@@ -126,7 +134,7 @@ def _kubernetes(
     kubernetes = KubernetesRoster(client, roster, options.member.port, changed, dice=random.Random())
     if not roster.dns.name:
         return kubernetes
-    return ReservedRoster(kubernetes, _dns(options, changed, closing), roster.kubernetes.direct_limit)
+    return ReservedRoster(kubernetes, _dns(options, changed, closing), roster.kubernetes.direct_limit, overheard)
 
 
 def _dns(options: AgentOptions, changed: Changed, closing: ExitStack) -> DnsRoster:

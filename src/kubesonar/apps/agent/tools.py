@@ -50,13 +50,17 @@ class Tools:
         self._keys = _keys(options.keys.file)
         self.messages: Callable[[Datagram, str, int], None] | None = None
         """Gets members' messages, once somebody wants them."""
+        self.astray: Callable[[bytes], None] | None = None
+        """Gets the identities of others for whom messages come here."""
         identity = wire.identity(me.name)
         self.sender = sender = Sender(identity, me.epoch)
         udp = options.udp
         self._trains = DatagramEngine(sender, self.ring, ports=udp.ports, rebind=udp.rebind, speak=udp.speak)
         self._whole = DatagramEngine(sender, self.ring, ports=2, speak=udp.speak, whole=True)
         self.pinger = Pinger()
-        self._responder = _responder(options, bind, identity, self.ring, self._train_arrived, self._message_arrived)
+        self._responder = _responder(
+            options, bind, identity, self.ring, self._train_arrived, self._message_arrived, self._message_astray
+        )
         source = self._source
         self._http = HttpProbe(source, options.http, terms=terms)
         self._dns = DnsProbe(source, options.dns, clock, random.SystemRandom())
@@ -111,6 +115,10 @@ class Tools:
         if self.messages is not None:
             self.messages(message, address, port)
 
+    def _message_astray(self, addressee: bytes) -> None:
+        if self.astray is not None:
+            self.astray(addressee)
+
     def _train_arrived(self, record: TrainRecord) -> None:
         peer = self._names.get(record.source)
         if peer is None:
@@ -137,11 +145,19 @@ def _responder(
     ring: Callable[[], Keyring],
     publish: Callable[[TrainRecord], None],
     messages: Callable[[Datagram, str, int], None],
+    astray: Callable[[bytes], None],
 ) -> UdpResponder:
     port = options.member.port
     try:
         return UdpResponder(
-            bind, port, source=identity, ring=ring, publish=publish, messages=messages, speak=options.udp.speak
+            bind,
+            port,
+            source=identity,
+            ring=ring,
+            publish=publish,
+            messages=messages,
+            astray=astray,
+            speak=options.udp.speak,
         )
     except OSError as error:
         where = f"member.bind, member.port: cannot answer on UDP port {port} of {', '.join(bind)}"
