@@ -12,7 +12,8 @@ from kubesonar.apps import asking
 from kubesonar.apps.scene import Scene, look
 from kubesonar.apps.sources import Source
 from kubesonar.model import Finding, Health
-from tests.apps.agents import RunningAgent, free_port, members, tree
+from tests.apps.agents import RunningAgent, members, tree
+from tests.ports import free_port
 
 KEYS = {1: "1 " + "ab" * 16 + "\n", 2: "2 " + "cd" * 16 + "\n"}
 """For each wire version the key that goes with it here."""

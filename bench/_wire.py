@@ -34,8 +34,9 @@ from kubesonar.probes.source import Source
 from kubesonar.probes.tcp import TcpOptions, TcpProbe
 from kubesonar.probes.terms import Bearer, Terms
 from kubesonar.probes.udp import UdpOptions, UdpProbe
-from tests.apps.agents import RunningAgent, free_port
+from tests.apps.agents import RunningAgent
 from tests.kube.apiserver import ApiServer
+from tests.ports import free_port
 from tests.probes.dns_servers import NAME, running_unbound
 
 TIMES = 100

@@ -29,6 +29,7 @@ import uvloop
 from tests.compat.kubenurse.rig import neighbour
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
+from tests.ports import free_port
 
 RESULT = Path(__file__).with_name("results") / "kubenurse.md"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -117,12 +118,6 @@ def resident(pid: int) -> tuple[float, float]:
 def room(environ: dict[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "kubesonar", "kubenurse"]
     return subprocess.Popen(command, env={"PATH": os.environ["PATH"], **environ}, stderr=subprocess.DEVNULL)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind((ROOM, 0))
-        return int(taken.getsockname()[1])
 
 
 def lasting(neighbours: int, seconds: float, **more: str) -> tuple[float, float, float]:

@@ -14,7 +14,6 @@ import os
 import platform
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -38,6 +37,7 @@ from kubesonar.probes.http import HttpOptions, HttpProbe
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe
 from kubesonar.probes.source import Source
 from kubesonar.probes.tcp import TcpOptions, TcpProbe
+from tests.ports import free_port
 
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "probes.md"
@@ -293,11 +293,6 @@ def sides(stack: ExitStack, port: int) -> tuple[dict[str, Side], list[str]]:
 def asked_of(port: int) -> tuple[str, str, str]:
     """The exporter's targets, in the order of `KINDS`."""
     return f"127.0.0.1:{port}", f"http://127.0.0.1:{port}/", "127.0.0.1"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -35,20 +33,6 @@ def until(look: Callable[[], Value | None], seconds: float = 30.0) -> Value:
         if time.monotonic() > deadline:
             raise AssertionError(f"not seen within {seconds} s: {look}")
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    """A port that is free by TCP and UDP just now, and that no agent takes for its probes: below those that the kernel
-    hands out (net.ipv4.ip_local_port_range)."""
-    while True:
-        port = random.randrange(15_000, 32_000)
-        with socket.socket() as stream, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
-            try:
-                stream.bind(("127.0.0.1", port))
-                datagram.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 class RunningAgent:

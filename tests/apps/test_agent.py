@@ -10,7 +10,8 @@ import pytest
 
 from kubesonar.model import Fault, Health, Kind, Side, Snapshot
 from kubesonar.model import Path as Way
-from tests.apps.agents import RunningAgent, free_port, members, tree, until
+from tests.apps.agents import RunningAgent, members, tree, until
+from tests.ports import free_port
 
 KEY = "1 " + "ab" * 16 + "\n"
 OTHER_KEY = "2 " + "cd" * 16 + "\n"

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from kubesonar.model import Edge, Fault, Health
-from tests.apps.agents import RunningAgent, free_port, members, tree, until
+from tests.apps.agents import RunningAgent, members, tree, until
 from tests.kube.apiserver import ApiServer
+from tests.ports import free_port
 from tests.probes.dns_servers import running_unbound
 
 VERSION = "http/api_direct/api-server"

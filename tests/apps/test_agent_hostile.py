@@ -11,7 +11,8 @@ from pathlib import Path
 from kubesonar.core import wire
 from kubesonar.core.wire import Keyring, Sender
 from kubesonar.model import Fault, Side
-from tests.apps.agents import RunningAgent, free_port, members, tree, until
+from tests.apps.agents import RunningAgent, members, tree, until
+from tests.ports import free_port
 
 RING = Keyring()
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from kubesonar.model import Network
-from tests.apps.agents import RunningAgent, free_port, until
+from tests.apps.agents import RunningAgent, until
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
+from tests.ports import free_port
 
 NAMES = ("a", "b", "c", "d")
 PATIENCE = 90.0

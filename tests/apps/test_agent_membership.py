@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.apps.agents import RunningAgent, free_port, members, tree, until
+from tests.apps.agents import RunningAgent, members, tree, until
 from tests.apps.hooks import Hooks, receiving
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
+from tests.ports import free_port
 
 KEY = "1 " + "ab" * 16 + "\n"
 DEATHS = ("gone", "dead", "frozen")

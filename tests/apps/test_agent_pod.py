@@ -15,11 +15,12 @@ from pyroute2 import IPRoute
 from kubesonar.core.cluster_options import ACCOUNT
 from kubesonar.lab.syscalls import mount
 from kubesonar.model import Health
-from tests.apps.agents import RunningAgent, free_port, members, tree, until
+from tests.apps.agents import RunningAgent, members, tree, until
 from tests.apps.test_agent_cluster import dns_slice
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.lab.inside import in_namespaces
+from tests.ports import free_port
 from tests.probes.dns_servers import wait_for
 
 UNBOUND = shutil.which("unbound", path="/usr/sbin:/usr/bin:/sbin:/bin")

@@ -10,7 +10,8 @@ import sys
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tests.apps.agents import free_port, until
+from tests.apps.agents import until
+from tests.ports import free_port
 
 
 def status(port: int, path: str) -> int:

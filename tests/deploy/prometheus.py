@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.apps.agents import free_port, until
+from tests.apps.agents import until
+from tests.ports import free_port
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "monitoring"
 

@@ -9,12 +9,13 @@ import pytest
 import yaml
 
 from kubesonar.apps.keys import key_file
-from tests.apps.agents import RunningAgent, free_port, until
+from tests.apps.agents import RunningAgent, until
 from tests.deploy.rendering import one, render
 from tests.deploy.rights import Right, rights, used
 from tests.deploy.test_chart_config import environ
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
+from tests.ports import free_port
 
 
 def service(name: str, namespace: str) -> dict[str, Any]:

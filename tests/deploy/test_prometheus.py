@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.apps.agents import RunningAgent, free_port, members, tree, until
+from tests.apps.agents import RunningAgent, members, tree, until
 from tests.deploy.prometheus import FOLDER, PlainText, RunningPrometheus, expressions
+from tests.ports import free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("prometheus"), reason="needs prometheus: apt-get install prometheus")
 

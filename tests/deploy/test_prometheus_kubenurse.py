@@ -13,9 +13,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.apps.agents import free_port, until
+from tests.apps.agents import until
 from tests.compat.kubenurse.rig import ALONE
 from tests.deploy.prometheus import FOLDER, RunningPrometheus, expressions
+from tests.ports import free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("prometheus"), reason="needs prometheus: apt-get install prometheus")
 

@@ -17,7 +17,7 @@ from kubesonar.lab.services import api_server
 from kubesonar.lab.topology import plan
 from kubesonar.model import Member, State
 from tests.kube.running import QUICK, run, until
-from tests.lab.test_services import free_port
+from tests.ports import free_port
 
 
 def changed(members: tuple[Member, ...], node: str, state: State) -> list[Member]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -22,6 +21,7 @@ from kubesonar.core.dns.records import Record, Type
 from kubesonar.lab.certificates import make_certificates
 from kubesonar.lab.nameserver import Zone, cluster_records, dns_server
 from kubesonar.lab.services import api_server, ingress
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
 NAME = "kubernetes.default.svc.cluster.local"
@@ -31,13 +31,6 @@ ZONE = Zone("cluster.local", cluster_records(v6="fd00::1"))
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work())
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @contextlib.asynccontextmanager
