@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
 import uvloop
 
-from kubesonar.compat.knh.room import Room, open_room
+from kubesonar.compat import alone
+from kubesonar.compat.knh.room import open_room
 from kubesonar.compat.knh.settings import VARIABLES, read
 from kubesonar.runtime import logs
 
@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
     logging.getLogger().setLevel(read(os.environ).log_level)
     room = open_room(os.environ)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_live(room))
+        runner.run(alone(room))
     return 0
 
 
@@ -35,11 +35,3 @@ def usage() -> str:
     width = max(len(variable.name) for variable in VARIABLES)
     rows = [f"  {variable.name:<{width}}  {variable.help}" for variable in VARIABLES]
     return "\n".join(["usage: kubesonar knh", "", "It takes no arguments; these environment variables:", "", *rows, ""])
-
-
-async def _live(room: Room) -> None:
-    leave = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, leave.set)
-    await room.run(leave)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
 import uvloop
 
-from kubesonar.compat.kubenurse.room import Room, open_room
+from kubesonar.compat import alone
+from kubesonar.compat.kubenurse.room import open_room
 from kubesonar.compat.kubenurse.settings import VARIABLES, Settings, Variable
 from kubesonar.runtime import logs
 
@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
     logs.set_up(logs.LogOptions())
     room = open_room(os.environ)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_live(room))
+        runner.run(alone(room))
     return 0
 
 
@@ -45,11 +45,3 @@ def _default(variable: Variable) -> str:
     words = default if isinstance(default, tuple) else (default,)
     text = ",".join(word if isinstance(word, str) else f"{word:g}" for word in words)
     return f" [{text}s]" if isinstance(default, float) else f" [{text}]"
-
-
-async def _live(room: Room) -> None:
-    leave = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, leave.set)
-    await room.run(leave)
