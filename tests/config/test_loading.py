@@ -28,6 +28,7 @@ class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Listener(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: str
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+    network: Network = Network.POD
 
 
 class Http(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +151,19 @@ def test_a_bad_flag_is_one_sentence(flags: list[str], sentence: str | None) -> N
     text = refusal(flags)
     assert text == sentence or (sentence is None and flags[0].removeprefix("--") in text)
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("listeners", "place"),
+    [
+        ("[{address: a}, {address: b, network: pdo}]", "([1].network: expected one of pod, host)"),
+        ("[{address: a, port: 70000}]", "([0].port: expected int <= 65535)"),
+        ("[{adress: a}]", "([0]: object contains unknown field adress)"),
+        ("[a: {network: pdo}]", "([0]: object contains unknown field a)"),
+    ],
+)
+def test_trouble_inside_a_list_is_told_with_its_place(listeners: str, place: str) -> None:
+    assert refusal(["--http.listen", listeners]).endswith(place)
 
 
 def test_unknown_variables_are_refused_without_their_value() -> None:

@@ -14,7 +14,7 @@ def test_every_option_is_a_row() -> None:
     assert (period.default, period.env, period.flag) == ("10s", "KUBESONAR_UDP_PERIOD", "--udp.period")
     assert period.type == "a duration (seconds, or as 250ms, 5s, 2m, 1h) from 0.1 to 3600 s"
     assert rows["udp.time_out"].type.endswith("more than 0 s")
-    assert rows["http.listen"].type == "a list, each a mapping with the keys address, port"
+    assert rows["http.listen"].type == "a list, each a mapping with the keys address, port, network"
     assert rows["http.token_file"].type == "text or null"
 
 

@@ -47,6 +47,8 @@ def convert(kind: Any, raw: object, *, text: bool) -> Any:
         return msgspec.convert(_prepared(kind, raw), kind, strict=not text)
     except msgspec.ValidationError as error:
         raise ValueError(_inside(str(error))) from error
+    except ValueError as error:
+        raise ValueError(str(error).lstrip(".")) from None
 
 
 def expected(kind: Any) -> str:
@@ -107,13 +109,21 @@ def _prepared(kind: Any, raw: object) -> object:
     if isinstance(raw, float) and not isfinite(raw):
         raise ValueError("")
     if isinstance(raw, list) and is_list(kind):
-        return [_prepared(_element(kind), item) for item in raw]
+        return [_prepared_at(f"[{place}]", _element(kind), item) for place, item in enumerate(raw)]
     if isinstance(raw, dict) and (section := section_of(kind)) is not None:
         hints = get_type_hints(section, include_extras=True)
-        return {name: _prepared(hints.get(name, Any), item) for name, item in raw.items()}
+        return {name: _prepared_at(f".{name}", hints.get(name, Any), item) for name, item in raw.items()}
     if isinstance(raw, dict) and get_origin(bare) is dict:
-        return {name: _prepared(get_args(bare)[1], item) for name, item in raw.items()}
+        return {name: _prepared_at(f".{name}", get_args(bare)[1], item) for name, item in raw.items()}
     return raw
+
+
+def _prepared_at(place: str, kind: Any, raw: object) -> object:
+    """`_prepared`, whose error says where inside the whole value it is, and what is expected there."""
+    try:
+        return _prepared(kind, raw)
+    except ValueError as error:
+        raise ValueError(place + (str(error) or f": expected {expected(kind)}")) from None
 
 
 def _prepared_text(kind: Any, text: str) -> object:
