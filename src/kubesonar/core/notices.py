@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from kubesonar.core.messages import Seen, Sight
 from kubesonar.core.signals import Announce, Assembled, Doubted
-from kubesonar.model import Condition, Member, Notice
+from kubesonar.model import Condition, Member, Notice, Roster, State
 
 ID_DIGITS = 32
 """Length of a notice's id, in hex digits: 128 bits."""
@@ -21,11 +21,18 @@ def notice_id(subject: str, epoch: int, what: Condition, turn: int = 0) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:ID_DIGITS]
 
 
-def announced(action: Announce, member: Member, coordinator: str, at: float) -> Notice:
-    """The notice of what became of a member; `at` is now (Unix seconds)."""
+def announced(action: Announce, roster: Roster, coordinator: str, at: float) -> Notice | None:
+    """The notice of what became of a member, None of one that the roster does not name any more; `at` is now (Unix
+    seconds). Witnesses are named only where the roster does: the words of a member are not to reach people as they
+    come."""
+    names = {member.name: member for member in roster.members}
+    member = names.get(action.member)
+    if member is None:
+        return None
+    seen_by = [seen for seen in action.witnesses if seen.name in names]
     who = f"{member.name} on {member.node}" if member.node != member.name else member.name
     since = None if action.what is Condition.BACK else at - action.silent
-    witnesses = ", ".join(seen.name for seen in action.witnesses)
+    witnesses = ", ".join(seen.name for seen in seen_by)
     by = f"; confirmed by {witnesses}" if witnesses else ""
     silent = f", silent for {action.silent:.1f} s" if since is not None else ""
     return Notice(
@@ -37,7 +44,7 @@ def announced(action: Announce, member: Member, coordinator: str, at: float) -> 
         node=member.node,
         epoch=action.epoch,
         since=since,
-        evidence=tuple(_saw(seen) for seen in action.witnesses),
+        evidence=tuple(_saw(seen) for seen in seen_by),
         coordinator=coordinator,
     )
 
@@ -57,9 +64,10 @@ def doubted(action: Doubted, me: Member, at: float) -> Notice:
     )
 
 
-def assembled(action: Assembled, me: Member, members: frozenset[str], at: float) -> Notice:
-    """The notice after an election: who coordinates, and whom it hears."""
-    missing = sorted(members - {*action.heard, me.name})
+def assembled(action: Assembled, me: Member, roster: Roster, at: float) -> Notice:
+    """The notice after an election: who coordinates, and whom of its network it hears."""
+    electors = {m.name for m in roster.members if m.network is me.network and m.state is not State.DELETED}
+    missing = sorted(electors - {*action.heard, me.name})
     heard = len(action.heard) + 1
     sentence = f"{me.name} coordinates and hears {heard} of {action.of} members, itself included"
     return Notice(

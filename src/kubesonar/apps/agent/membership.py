@@ -12,7 +12,6 @@ from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.tools import Tools
 from kubesonar.compat.formats import formats
 from kubesonar.core import notices
-from kubesonar.core.electorate import Electorate
 from kubesonar.core.ledger import Ledger
 from kubesonar.core.membership import Membership as Machine
 from kubesonar.core.signals import Action, Announce, Assembled, Doubted, Elected, Leased, Leaving, Told, WantLease
@@ -49,12 +48,11 @@ class Membership:
         self._announced: Counter[Condition] = Counter()
         self._mine = False
         me = ledger.member
-        self._order = options.membership.election.order
         self._machine = Machine(me.name, me.epoch, options.membership)
         self._shell = Members(
             me,
             self._machine,
-            self._order,
+            options.membership.election.order,
             sender=tools.sender,
             ring=tools.ring,
             send=tools.send,
@@ -110,16 +108,15 @@ class Membership:
         if isinstance(action, Elected):
             self._elected(action)
         elif isinstance(action, Announce):
-            member = self._ledger.roster.named(action.member)
-            if member is not None:
-                self._notice(notices.announced(action, member, me.name, now))
+            notice = notices.announced(action, self._ledger.roster, me.name, now)
+            if notice is not None:
+                self._notice(notice)
         elif isinstance(action, WantLease):
             self._guard.want(action.want)
         elif isinstance(action, Doubted):
             self._notice(notices.doubted(action, me, now))
         elif isinstance(action, Assembled):
-            members = frozenset(Electorate(self._ledger.roster, me.network, self._order).members)
-            self._notice(notices.assembled(action, me, members, now))
+            self._notice(notices.assembled(action, me, self._ledger.roster, now))
 
     def _elected(self, action: Elected) -> None:
         self._mine = action.mine
