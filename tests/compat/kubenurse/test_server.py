@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kubesonar.compat.kubenurse.gojson import encode
 from kubesonar.config import ConfigError
-from tests.compat.kubenurse.rig import ALONE, get, run, until, working
+from tests.compat.kubenurse.rig import ALONE, Running, get, neighbour, run, until, working
 from tests.net.servers import asked, saying, serving
 from tests.ports import free_port
 
@@ -145,6 +145,36 @@ def test_kn33_an_extra_checks_name_is_its_type() -> None:
                 assert 'kubenurse_httpclient_requests_total{type="shop front",code="200"' in await room.metrics()
 
     run(scenario())
+
+
+async def _says(room: Running, check: str, text: str) -> bool:
+    said = await room.get("/alive")
+    return bool(said.body) and said.tree["last_check_result"][check] == text
+
+
+def test_the_log_tells_what_began_to_fail_and_what_is_well_again_and_nothing_twice(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario() -> None:
+        port = free_port()
+        async with neighbour("127.0.0.1", port) as older:
+            environ = {**ALONE, "KUBENURSE_EXTRA_CHECKS": f"shop:http://127.0.0.1:{port}/"}
+            async with working(environ) as room:
+                for status, text in ((500, "500 Internal Server Error"), (404, "404 Not Found"), (200, "ok")):
+                    older.status = status
+                    await until(lambda: _says(room, "shop", text))  # noqa: B023
+                    seen = len(older.asked)
+                    await until(lambda: len(older.asked) > seen + 2)  # noqa: B023
+
+    with caplog.at_level("INFO", "kubesonar.kubenurse"):
+        run(scenario())
+    said = [(record.levelname, record.getMessage()) for record in caplog.records if "shop" in record.getMessage()]
+    assert said[-3:] == [
+        ("WARNING", "shop: 500 Internal Server Error"),
+        ("WARNING", "shop: 404 Not Found"),
+        ("INFO", "shop: well again"),
+    ]
+    assert len(said) == 3
 
 
 def test_kn05_without_neighbours_the_array_is_empty() -> None:

@@ -1,9 +1,10 @@
-"""Rounds of checks: all at once, one round at a time."""
+"""Rounds of checks: all at once, one round at a time; what changed from one to the next is logged."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -13,10 +14,15 @@ from kubesonar.compat.kubenurse.neighbours import Neighbour, nearest
 from kubesonar.compat.kubenurse.settings import Settings
 from kubesonar.compat.kubenurse.tallies import Tallies
 from kubesonar.net.clock import Clock
+from kubesonar.runtime.logs import Changes
+
+_LOG = logging.getLogger("kubesonar.kubenurse")
 
 OK = "ok"
 _AT_ONCE = 256
 """Checks under way at one time."""
+_TOLD = 100
+"""Failing checks of one round that the log names; /alive and the metrics have all of them."""
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -46,6 +52,7 @@ class Rounds:
         self._look = look
         self._tallies = tallies
         self._clock = clock
+        self._changes = Changes(_LOG)
         self._running: asyncio.Task[Result] | None = None
         self._stopped = False
 
@@ -95,7 +102,16 @@ class Rounds:
         state = (view.trouble or OK) if settings.check_neighbourhood else SKIPPED
         self.last = Result(self._clock.mono(), checks, state, view.neighbours)
         self._tallies.forget(self._clock.wall())
+        self._tell(checks)
         return self.last
+
+    def _tell(self, checks: Mapping[str, str]) -> None:
+        """Logs what began to fail, fails otherwise than before, or is well again."""
+        failing = {kind: text for kind, text in checks.items() if text not in (OK, SKIPPED)}
+        for kind in checks.keys() - failing.keys():
+            self._changes.note(kind, "")
+        for kind in list(failing)[:_TOLD]:
+            self._changes.note(kind, failing[kind])
 
     async def _all(self, planned: Sequence[tuple[str, Work | None]]) -> list[tuple[str, str]]:
         free = asyncio.Semaphore(_AT_ONCE)
