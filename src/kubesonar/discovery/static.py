@@ -23,6 +23,7 @@ from kubesonar.config.yamltext import read_yaml
 from kubesonar.discovery.addresses import is_members, packed
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.model import Member, Network, Roster, State, clip
+from kubesonar.net.stamp import Stamp, stamp
 
 VERSION = 1
 _SIZE_LIMIT = 16 * 2**20
@@ -128,8 +129,8 @@ class StaticRoster:
         self._poll = options.poll
         self._changed = changed
         self._roster = Roster("", ())
-        self._seen: tuple[int, ...] | None = None
-        self._candidate: tuple[int, ...] | None = None
+        self._seen: Stamp | None = None
+        self._candidate: Stamp | None = None
 
     async def watch(self) -> None:
         """For ever. A changed file is read once it has kept still for one look, so that it is not caught half written
@@ -142,14 +143,13 @@ class StaticRoster:
                 await self._read(stat)
             self._candidate = stat
 
-    def _stat(self) -> tuple[int, ...] | None:
+    def _stat(self) -> Stamp | None:
         try:
-            facts = self._path.stat()
+            return stamp(str(self._path))
         except OSError:
             return None
-        return facts.st_ino, facts.st_mtime_ns, facts.st_size
 
-    async def _read(self, stat: tuple[int, ...] | None) -> None:
+    async def _read(self, stat: Stamp | None) -> None:
         try:
             roster = await asyncio.to_thread(read, self._path)
         except RosterError as error:

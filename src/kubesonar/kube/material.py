@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
+from kubesonar.net.stamp import Stamp, stamp
 
 SIZE_LIMIT = 1 << 20
 """Largest file read, in bytes: bundles of CA certificates are the largest."""
-
-Stamp = tuple[int, int, int]
 
 
 class CredentialsError(Exception):
@@ -26,10 +24,10 @@ class Material:
     def read(self, again: bool = False) -> bytes:
         """The bytes as they are now; `again` reads whatever `stat` says. Raises CredentialsError at the first time."""
         try:
-            stamp = _stamp(self._path)
-            if again or stamp != self._stamp:
+            mark = stamp(self._path)
+            if again or mark != self._stamp:
                 self._data = _read(self._path)
-                self._stamp = stamp
+                self._stamp = mark
         except OSError as error:
             if self._stamp is None:
                 raise CredentialsError(f"the file {self._path} cannot be read: {error.strerror or error}") from None
@@ -46,11 +44,6 @@ class Given(Material):
     def read(self, again: bool = False) -> bytes:
         """The bytes."""
         return self._data
-
-
-def _stamp(path: str) -> Stamp:
-    found = os.stat(path)  # noqa: PTH116  # pathlib would be loaded for this alone
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _read(path: str) -> bytes:

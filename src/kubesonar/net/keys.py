@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kubesonar.core.wire import Keyring
 from kubesonar.model import clip
+from kubesonar.net.stamp import stamp
 
 LIMIT = 4096
 """Largest key file that is read, in bytes."""
@@ -25,7 +26,7 @@ class KeyFile:
     def __init__(self, path: str) -> None:
         self._path = path
         self._complaint: str | None = None
-        self._mark = _mark(path)
+        self._mark = stamp(path)
         self.ring = _ring(_read(path))
 
     def refresh(self) -> str | None:
@@ -36,7 +37,7 @@ class KeyFile:
 
     def _reload(self) -> str | None:
         try:
-            mark = _mark(self._path)
+            mark = stamp(self._path)
             if mark == self._mark:
                 return self._complaint
             ring = _ring(_read(self._path))
@@ -51,12 +52,6 @@ class KeyFile:
 def read_keys(data: bytes) -> Keyring:
     """The keys of a key file's contents. Raises ValueError, which names the line and never repeats a key."""
     return _ring(data.decode("ascii", "replace"))
-
-
-def _mark(path: str) -> tuple[int, int, int, int]:
-    """What changes when the file does. A Secret's mount swaps a symlink, so the resolved file's inode tells."""
-    stat = Path(path).stat()
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _read(path: str) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Failed
+from kubesonar.net.stamp import Stamp, stamp
 
 _FILES = 64
-
-Stamp = tuple[int, int, int]
 
 
 class Trust:
@@ -18,14 +16,14 @@ class Trust:
     system's. A file that becomes unreadable while in use leaves the last good context in force."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Stamp, ssl.SSLContext]] = {}
+        self._known: dict[str, tuple[Stamp | None, ssl.SSLContext]] = {}
 
     def context(self, path: str) -> ssl.SSLContext:
         """Raises `Failed` with `Fault.LOCAL` where the file cannot be used: that is no fault of a target's."""
         known = self._known.get(path)
         try:
-            stamp = _stamp(path)
-            if known and known[0] == stamp:
+            mark = stamp(path) if path else None
+            if known and known[0] == mark:
                 return known[1]
             context = trusting(path)
         except OSError as error:  # ssl.SSLError is one
@@ -34,7 +32,7 @@ class Trust:
             raise Failed(Fault.LOCAL, f"the CA file {path} cannot be used: {error.strerror or error}") from None
         if path not in self._known and len(self._known) >= _FILES:
             self._known.pop(next(iter(self._known)))
-        self._known[path] = stamp, context
+        self._known[path] = mark, context
         return context
 
 
@@ -45,10 +43,3 @@ def trusting(path: str = "", data: str = "") -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=path or None, cadata=data or None)
     context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
     return context
-
-
-def _stamp(path: str) -> Stamp:
-    if not path:
-        return 0, 0, 0
-    found = os.stat(path)  # noqa: PTH116  # pathlib would be loaded for this alone
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from kubesonar.config import ConfigError
+from kubesonar.net.stamp import stamp
 
 _LOG = logging.getLogger("kubesonar.notify")
 _LIMIT = 16_384
@@ -25,7 +25,7 @@ class SecretFile(Generic[Value]):
         self._understand = read
         self._complaint = ""
         try:
-            self._mark = self._marks()
+            self._mark = stamp(self._path)
             self._values = self._read()
         except (OSError, ValueError) as error:
             raise ConfigError(f"{key}: {path} cannot be used: {_reason(error)}") from error
@@ -34,7 +34,7 @@ class SecretFile(Generic[Value]):
     def values(self) -> tuple[Value, ...]:
         """Those in force, at least one."""
         try:
-            mark = self._marks()
+            mark = stamp(self._path)
             if mark != self._mark:
                 self._values = self._read()
                 self._mark, self._complaint = mark, ""
@@ -43,10 +43,6 @@ class SecretFile(Generic[Value]):
             if self._complaint != before:
                 _LOG.warning("%s: %s; what was read before stays in force", self._path, self._complaint)
         return self._values
-
-    def _marks(self) -> tuple[int, int, int]:
-        stat = os.stat(self._path)  # noqa: PTH116 (pathlib costs an agent 0.3 MiB)
-        return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
     def _read(self) -> tuple[Value, ...]:
         with open(self._path, "rb") as file:  # noqa: PTH123

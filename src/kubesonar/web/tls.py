@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import ssl
 import time
 
 from kubesonar.config import ConfigError
+from kubesonar.net.stamp import Stamp, stamp
 from kubesonar.web.options import ListenOptions
 
 _LOG = logging.getLogger("kubesonar.web")
@@ -55,9 +55,8 @@ class Certificate:
             self._mark, self._complaint = mark, ""
             _LOG.info("certificate %s was read again", self._files[0])
 
-    def _marks(self) -> tuple[tuple[int, int, int], ...]:
-        stats = (os.stat(path) for path in self._files)  # noqa: PTH116
-        return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
+    def _marks(self) -> tuple[Stamp, ...]:
+        return tuple(map(stamp, self._files))
 
     def _loaded(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
