@@ -254,7 +254,7 @@ def page(rows: dict[str, list[str]]) -> str:
             "",
             "With the look at the kernel and two witnesses nobody is called dead in vain, with Lifeguard or without;",
             "without the look, whoever is not run for long enough is. Lifeguard's part is small here: most suspicions",
-            "are of members that really were not run. Looks at a host, by watchers and witnesses, for each member in an",
+            "are of members that really were not run. Looks at a host, by watchers and witnesses, a member in one",
             "hour:",
             "",
             "| | members | starved for up to | looks |",
