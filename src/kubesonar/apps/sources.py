@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from kubesonar.config import ConfigError
+from kubesonar.core.address import bracketed
 from kubesonar.lab.directory import control_socket, default_path
 from kubesonar.model import Member, Snapshot, clip
 
@@ -97,8 +98,7 @@ def _url(text: str) -> str:
     extra = parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None
     if parts.scheme not in _SCHEMES or not parts.hostname or extra or not text.isascii():
         raise _refused(text, _EXPECTED)
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}"
+    return f"{parts.scheme}://{bracketed(parts.hostname)}:{port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def _socket(path: Path) -> Source:

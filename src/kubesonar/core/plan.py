@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from kubesonar.core.address import bracketed
 from kubesonar.core.ring import Ring, same_network
 from kubesonar.model import Check, Kind, Member, Network, Path, Roster, Seconds
 
@@ -139,5 +140,4 @@ def of_target(target: Target) -> Check:
 
 
 def _url(address: str, port: int) -> str:
-    host = f"[{address}]" if ":" in address else address
-    return f"http://{host}:{port}{PROBE_PATH}"
+    return f"http://{bracketed(address)}:{port}{PROBE_PATH}"

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from kubesonar.core.address import bracketed
 from kubesonar.kube.material import CredentialsError, Material
 from kubesonar.kube.resource import is_namespace
 from kubesonar.kube.tls import Tls
@@ -106,9 +107,8 @@ def in_cluster(environ: Mapping[str, str], directory: str = DIRECTORY) -> Creden
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
     if not host:
         raise CredentialsError("not in a cluster: KUBERNETES_SERVICE_HOST is not set")
-    name = f"[{host}]" if ":" in host else host
     try:
-        server = parse_url(f"https://{name}:{port}")
+        server = parse_url(f"https://{bracketed(host)}:{port}")
     except ValueError:
         raise CredentialsError(
             f'KUBERNETES_SERVICE_HOST and _PORT: got "{host[:80]}" and "{port[:80]}", expected a host and a port'

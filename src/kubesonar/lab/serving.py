@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from kubesonar.core.address import bracketed
 from kubesonar.web import LimitOptions, Listener, ListenOptions, Server
 from kubesonar.web.asgi import App
 
@@ -14,7 +15,7 @@ _CONNECTIONS = 4096  # every agent of the largest lab keeps some
 
 def joined(address: str, port: int) -> str:
     """An address of a listener."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return f"{bracketed(address)}:{port}"
 
 
 async def serve(listeners: Sequence[ListenOptions], app: App, stop: asyncio.Event, response: float = 30.0) -> None:

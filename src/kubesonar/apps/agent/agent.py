@@ -23,6 +23,7 @@ from kubesonar.apps.agent.targets import refuse_bad, refuse_bad_cluster
 from kubesonar.apps.agent.tools import Tools
 from kubesonar.config import ConfigError
 from kubesonar.core import wire
+from kubesonar.core.address import bracketed
 from kubesonar.core.counts import ProbeCounts
 from kubesonar.core.ledger import Ledger
 from kubesonar.core.selfhealth import SelfHealth
@@ -236,7 +237,7 @@ class Agent:
         options = self._options
         authenticator = BearerToken(options.api.token_file) if options.api.token_file else Anonymous()
         app = agent_app(self, authenticator)
-        own = [ListenOptions(address=f"{_bracketed(host)}:{options.member.port}") for host in bind]
+        own = [ListenOptions(address=f"{bracketed(host)}:{options.member.port}") for host in bind]
         return [Listener(listen, app, options.api.limits) for listen in (*own, *options.api.listen)]
 
 
@@ -252,10 +253,6 @@ def _myself(options: AgentOptions, now: float) -> Member:
         zone=me.zone,
         epoch=int(now * 1000),
     )
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _own_address(host: str) -> str:

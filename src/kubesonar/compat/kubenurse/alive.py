@@ -7,6 +7,7 @@ from typing import Any
 from kubesonar.compat.kubenurse.gojson import encode
 from kubesonar.compat.kubenurse.neighbours import Neighbour
 from kubesonar.compat.kubenurse.rounds import Result
+from kubesonar.core.address import bracketed
 from kubesonar.core.ring import place
 from kubesonar.web.asgi import Scope
 
@@ -60,7 +61,7 @@ def remote_address(scope: Scope) -> str:
     if not client or client[1] is None:
         return ""
     host, port = client[0].removeprefix("::ffff:"), client[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{bracketed(host)}:{port}"
 
 
 def _documented(neighbour: Neighbour) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from kubesonar.compat.kubenurse.settings import Settings
 from kubesonar.compat.kubenurse.tallies import PATH
 from kubesonar.compat.kubenurse.trust import Contexts
 from kubesonar.compat.kubenurse.userinfo import split_user
+from kubesonar.core.address import bracketed
 from kubesonar.model import Path
 
 ALWAYS_HAPPY = "/alwayshappy"
@@ -40,8 +41,8 @@ class Checks:
     def fixed(self) -> Iterator[tuple[str, Work | None]]:
         """The checks that do not depend on neighbours, by type; None: switched off."""
         settings = self._settings
-        direct = f"https://{_bracketed(settings.api_host)}:{settings.api_port}/version"
-        named = f"https://{_bracketed(settings.api_dns)}:{settings.api_port}/version"
+        direct = f"https://{bracketed(settings.api_host)}:{settings.api_port}/version"
+        named = f"https://{bracketed(settings.api_dns)}:{settings.api_port}/version"
         for kind, wanted, path, url in (
             ("api_server_direct", settings.check_api_server_direct, Path.API_DIRECT, direct),
             ("api_server_dns", settings.check_api_server_dns, Path.API_DNS, named),
@@ -62,12 +63,8 @@ class Checks:
         kind = PATH + neighbour.node
         first, *others = neighbour.addresses
         for address in (first, *(other for other in others if (":" in other) in me.families)):
-            url = f"{self._scheme}://{_bracketed(address)}:{self._port}{ALWAYS_HAPPY}"
+            url = f"{self._scheme}://{bracketed(address)}:{self._port}{ALWAYS_HAPPY}"
             yield kind, self._get(Target(kind, Path.POD, url, self._headers))
 
     def _get(self, target: Target) -> Work:
         return partial(self._getter.get, target, self._contexts.context())
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kubesonar.core.address import bracketed
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http_exchange import Request
@@ -57,7 +58,7 @@ def straight(seconds: float) -> Callable[[], Stream]:
 
 def tunnelling(seconds: float, url: Url, headers: tuple[tuple[str, str], ...]) -> Callable[[], Stream]:
     """Makes streams through a proxy to the server of `url`; `headers` are for the proxy."""
-    name = f"[{url.host}]" if ":" in url.host else url.host
-    target = Url("http", url.host, url.port, f"{name}:{url.port}", f"{name}:{url.port}")
+    name = f"{bracketed(url.host)}:{url.port}"
+    target = Url("http", url.host, url.port, name, name)
     request = Request.make("CONNECT", target, headers)
     return lambda: Tunnelled(seconds, request)

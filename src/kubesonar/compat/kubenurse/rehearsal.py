@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubesonar.compat import Ask, Place
+from kubesonar.core.address import bracketed
 
 _EXPECTED = (
     ("/alive", b'"neighbourhood_state": "ok"'),
@@ -18,7 +19,7 @@ class Rehearsed:
 
     def environ(self, place: Place) -> dict[str, str]:
         """The API server's second address stands in for its name, because the lab's nodes have no resolver."""
-        listen = [f"{_bracketed(address)}:{place.port}" for address in place.addresses]
+        listen = [f"{bracketed(address)}:{place.port}" for address in place.addresses]
         return {
             "KUBENURSE_LISTEN": ",".join([*listen, f"unix:{place.socket}"]),
             "KUBENURSE_INGRESS_URL": place.entrance,
@@ -45,7 +46,3 @@ class Rehearsed:
                 return f"{path} does not say {text.decode()}"
         errors = [line for line in bodies["/metrics"].splitlines() if line.startswith(_ERRORS)]
         return f"/metrics says {errors[0].decode()}" if errors else ""
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
