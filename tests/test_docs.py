@@ -1,5 +1,6 @@
 """Pages written by hand keep up with the tables they describe."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,13 @@ from kubesonar.core.paths import NAMES, PARTS
 from kubesonar.lab.faults import VERBS
 from kubesonar.model import Fault, Kind
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    page.relative_to(ROOT)
+    for folder in ("docs", "bench", "charts", "deploy", "src", "tests")
+    for page in (ROOT / folder).rglob("*.md")
+) + [page.relative_to(ROOT) for page in sorted(ROOT.glob("*.md"))]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -45,3 +52,23 @@ def test_the_thresholds_of_the_search_are_in_the_page_on_diagnosis() -> None:
         f"| {min(penalties):.0f} to {max(penalties):.0f} nats (`penalty`) |",
     ):
         assert row in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"(?<!\\)\]\(([^)#\s]*)(?:#([^)\s]+))?\)", _prose(ROOT / page)):
+        if target.startswith("https://"):
+            continue
+        there = (ROOT / page).parent / target if target else ROOT / page
+        assert there.exists(), target
+        assert not anchor or anchor in _anchors(there), (target, anchor)
+
+
+def _prose(page: Path) -> str:
+    """Without code, which has brackets of its own."""
+    return re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL)
+
+
+def _anchors(page: Path) -> list[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]

@@ -101,20 +101,6 @@ def test_plain_manifests_are_up_to_date(name: str, flags: tuple[str, ...]) -> No
             assert violations(tree["spec"]["template"]["spec"]) == []
 
 
-PAGES = ("docs/install.md", "docs/values.md", "charts/kubesonar/README.md")
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_links_of_the_pages_lead_somewhere(page: str) -> None:
-    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", (ROOT / page).read_text()):
-        path = (ROOT / page).parent / target if target else ROOT / page
-        assert path.exists(), target
-        if anchor:
-            headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
-            slugs = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
-            assert anchor in slugs, (target, anchor)
-
-
 def test_values_in_the_page_on_installing_exist() -> None:
     known = {path.lstrip(".") for path, _ in described(SCHEMA)}
     said = set(re.findall(r"`([a-z][A-Za-z]+(?:\.[A-Za-z]+)+)(?::[^`]*)?`", (ROOT / "docs" / "install.md").read_text()))

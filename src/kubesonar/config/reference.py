@@ -49,9 +49,16 @@ def markdown(rows: Iterable[Row]) -> str:
     lines = ["| key | default | meaning | expected | environment variable |", "|---|---|---|---|---|"]
     for row in rows:
         default = f"`{row.default}`" if row.default else "must be given"
-        cells = [f"`{row.key}`", default, row.description, row.type, f"`{row.env}`"]
+        cells = [f"`{row.key}`", default, row.description, _literal(row.type), f"`{row.env}`"]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _literal(text: str) -> str:
+    """For Markdown: a pattern's brackets and stars are no links and no stress."""
+    for mark in "[]*":
+        text = text.replace(mark, f"\\{mark}")
+    return text
 
 
 def _default(option: Option) -> str:
