@@ -84,9 +84,10 @@ def test_killing_the_outer_process_leaves_no_process_and_so_no_namespace(user: b
 @pytest.mark.lab
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_to_the_outer_process_ends_the_lab_in_order(number: signal.Signals) -> None:
-    then = "try:\n        time.sleep(60)\n    finally:\n        print('tidied', flush=True)"
+    then = "try:\n        print('busy', flush=True); time.sleep(60)\n    finally:\n        print('tidied', flush=True)"
     with lab(then) as process:
         _, _, network = first_line(process)
+        assert process.stdout and process.stdout.readline() == "busy\n"
         process.send_signal(number)
         output, _ = process.communicate(timeout=PATIENCE)
     assert output == "tidied\n"
