@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.compat.kubenurse import settings
 from kubesonar.config import from_command_line
-from tests.deploy.rendering import environment, one, refusal, render
+from tests.deploy.rendering import ROOT, environment, one, refusal, render
 
 FIELDS = {
     "metadata.name": "ks-kubesonar-x2x4z",
@@ -53,6 +54,17 @@ def test_everything_that_can_be_switched_on(tmp_path: Path) -> None:
     assert tree.cluster.ingress.url == "https://sonar.example.org/healthz"
     assert tree.cluster.dns.name == "coredns"
     assert tree.log.level == "debug"
+
+
+def test_values_in_the_page_on_webhooks_are_taken(tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "webhooks.md").read_text(), re.DOTALL)
+    values = tmp_path / "values.yaml"
+    values.write_text(next(block for block in blocks if block.startswith("config:")))
+    tree = options(tmp_path, "-f", str(values))
+    pod = one(render("-f", str(values)), "DaemonSet", "ks-kubesonar")["spec"]["template"]["spec"]
+    mounts = [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]]
+    assert tree.notify.directory in mounts
+    assert tree.notify.receivers[0].secret_file.rpartition("/")[0] in mounts
 
 
 def test_agents_in_the_host_network_differ_by_port_headless_service_and_what_the_values_say(tmp_path: Path) -> None:
