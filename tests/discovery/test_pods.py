@@ -69,7 +69,13 @@ def test_names_that_cannot_be_shown_are_left_out(name: str) -> None:
     assert list(placed(pod(name)).odd) == [name]
 
 
-@pytest.mark.parametrize("address", ["", "0.0.0.0", "224.0.0.1", "::", "ff02::1", "10.0.0.256", "localhost"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("", "0.0.0.0", "224.0.0.1", "::", "ff02::1", "10.0.0.256", "localhost"),
+        *("169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "::ffff:0.0.0.0"),
+    ],
+)
 def test_addresses_that_are_no_machines_are_left_out(address: str) -> None:
     assert only(pod(ips=(address, "10.0.0.9"))).addresses == ("10.0.0.9",)
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable
 
+_MAPPED = bytes(10) + b"\xff\xff"
+"""How IPv4 addresses begin in IPv6 clothes (RFC 4291, section 2.5.5.2)."""
+
+_LINK_LOCAL = bytes((169, 254))
+"""RFC 3927; in IPv6 fe80::/10 (RFC 4291, section 2.4)."""
+
 
 def packed(address: str) -> bytes:
     """An IP address in network order, so that two spellings of one compare equal. Raises OSError or ValueError."""
@@ -12,12 +18,17 @@ def packed(address: str) -> bytes:
 
 
 def is_members(address: str) -> bool:
-    """Whether this is an IP address that can be one member's: not "any", multicast or broadcast."""
+    """Whether this is an IP address that can be one member's: not "any", multicast, broadcast or link-local, at
+    which clouds serve a machine's credentials."""
     try:
         octets = packed(address)
     except (OSError, ValueError):
         return False
-    reserved = octets[0] == 0xFF if len(octets) == 16 else octets[0] >= 224 or octets[0] == 0
+    octets = octets.removeprefix(_MAPPED)
+    if len(octets) == 16:
+        reserved = octets[0] == 0xFF or (octets[0] == 0xFE and octets[1] & 0xC0 == 0x80)
+    else:
+        reserved = octets[0] >= 224 or octets[0] == 0 or octets[:2] == _LINK_LOCAL
     return any(octets) and not reserved
 
 
