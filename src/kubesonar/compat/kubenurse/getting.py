@@ -98,7 +98,7 @@ class Getter:
             request = _request(url, (_AGENT, ("Accept", "*/*"), *headers, *end), proxy)
         except ValueError as error:
             return Response(fault=Fault.OTHER, detail=str(error))
-        key = (url.scheme, url.host, url.port, id(context))
+        key = (url.scheme, url.host, url.port, context)
         kept = self._kept.take(key) if self._kept is not None else None
         if kept is not None:
             response, connection = await kept.open(request, hop.deadline), kept

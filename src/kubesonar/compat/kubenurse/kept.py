@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from contextlib import aclosing
 
 from kubesonar.net.deadline import Failed
@@ -11,8 +12,9 @@ _MOST = 100
 _SILENCE, _BODY = 0.5, 65_536
 """A body that is longer in coming, or longer, is not worth its connection."""
 
-Key = tuple[str, str, int, int]
-"""Scheme, host, port and TLS context."""
+Key = tuple[str, str, int, ssl.SSLContext]
+"""Scheme, host, port and TLS context: the context itself, since what is shown to a server depends on who verified it, and
+the id of one that is gone may be another's."""
 
 
 class Kept:
