@@ -39,13 +39,19 @@ async def asking(
     times: int = 1,
     keep: bool = False,
     context: ssl.SSLContext | None = None,
+    anew: bool = False,
     environ: dict[str, str] | None = None,
 ) -> tuple[Answer, list[Observation]]:
+    """With `anew`, under another TLS context each time, as after a rotation of CAs."""
+    context = context or blind()
     seen: list[Observation] = []
     getter = Getter(Source("me", Network.POD), seen.append, Proxies(environ or {}), keep=keep, period=5.0)
     try:
         for _ in range(times):
-            answer = await getter.get(Target("x", Way.EXTERNAL, url, (("X-Mine", "1"),)), context or blind())
+            answer = await getter.get(Target("x", Way.EXTERNAL, url, (("X-Mine", "1"),)), context)
+            if anew:
+                del context  # its id is free again
+                context = blind()
     finally:
         getter.close()
     return answer, seen
@@ -228,7 +234,7 @@ def test_a_url_that_is_none_is_a_failure_of_its_check() -> None:
 
 
 def test_kn36_connections_are_kept_only_where_asked_for() -> None:
-    async def scenario(keep: bool) -> tuple[int, list[Observation]]:
+    async def scenario(keep: bool, anew: bool = False) -> tuple[int, list[Observation]]:
         connections = 0
 
         async def counting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -237,7 +243,7 @@ def test_kn36_connections_are_kept_only_where_asked_for() -> None:
             await saying(OK, stay=True)(reader, writer)
 
         async with serving(counting) as port:
-            answer, seen = await asking(f"http://127.0.0.1:{port}/a", times=3, keep=keep)
+            answer, seen = await asking(f"http://127.0.0.1:{port}/a", times=3, keep=keep, anew=anew)
             assert answer.text == "ok"
             return connections, seen
 
@@ -245,6 +251,8 @@ def test_kn36_connections_are_kept_only_where_asked_for() -> None:
     assert (connections, names(seen[2])) == (3, PLAIN)
     connections, seen = run(scenario(True))
     assert (connections, names(seen[2])) == (1, PLAIN[2:])
+    connections, seen = run(scenario(True, anew=True))
+    assert (connections, names(seen[2])) == (3, PLAIN)
 
 
 def test_follows_relative_places() -> None:

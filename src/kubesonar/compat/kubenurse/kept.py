@@ -13,7 +13,7 @@ _SILENCE, _BODY = 0.5, 65_536
 """A body that is longer in coming, or longer, is not worth its connection."""
 
 Key = tuple[str, str, int, ssl.SSLContext]
-"""Scheme, host, port and TLS context: the context itself, since what is shown to a server depends on who verified it, and
+"""Scheme, host, port and TLS context: the context itself, since what a server is shown depends on who verified it, and
 the id of one that is gone may be another's."""
 
 
