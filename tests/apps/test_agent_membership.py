@@ -86,6 +86,13 @@ def test_a_killed_agent_is_told_once_and_its_return_too_and_the_coordinator_is_n
         assert sorted(deaths) == sorted([victim, first]), "nobody else was called dead, and nobody twice"
 
 
+def test_who_tells_what_anybody_may_have_made_up_is_warned(tmp_path: Path) -> None:
+    with receiving() as hooks, ExitStack() as stack:
+        mesh = Mesh(tmp_path, stack, "a", hooks, keys={})
+        until(lambda: mesh.agents["a"].status("/healthz") == 200)
+        assert "members' messages are not signed" in mesh.agents["a"].log.read_text()
+
+
 def test_who_leaves_in_order_is_not_called_dead(tmp_path: Path) -> None:
     with receiving() as hooks, ExitStack() as stack:
         mesh = Mesh(tmp_path, stack, "abcde", hooks)

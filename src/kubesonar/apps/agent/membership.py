@@ -65,6 +65,11 @@ class Membership:
         tools.messages = self._shell.arrived
         self._webhooks = Webhooks(options.notify, formats(self._view), crew, clock, random.SystemRandom(), self._told)
         self._notifier = Everybody([LogNotifier(), self._webhooks])
+        if options.notify.receivers and not options.keys.file:
+            _LOG.warning(
+                "members' messages are not signed, as keys.file is empty: whoever reaches member.port can have members "
+                "called dead, or deaths kept quiet"
+            )
         self._guard = Guard(options, environ, me, crew, clock, self._leased)
 
     async def start(self) -> None:
