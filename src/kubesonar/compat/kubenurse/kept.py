@@ -18,7 +18,7 @@ the id of one that is gone may be another's."""
 
 
 class Kept:
-    """At most `_MOST` idle connections, one for each server."""
+    """At most `_MOST` idle connections, one for each server; beyond, the oldest is closed."""
 
     def __init__(self) -> None:
         self._idle: dict[Key, HttpConnection] = {}
@@ -39,10 +39,12 @@ class Kept:
                         break
         except Failed:
             return
-        if connection.idle and len(self._idle) < _MOST and key not in self._idle:
-            self._idle[key] = connection
-        else:
+        if not connection.idle or key in self._idle:
             connection.close()
+            return
+        if len(self._idle) >= _MOST:  # the oldest may be of a context that is gone
+            self._idle.pop(next(iter(self._idle))).close()
+        self._idle[key] = connection
 
     def close(self) -> None:
         """Closes all."""
