@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.kubernetes import KubernetesRoster
 from kubesonar.discovery.options import KubernetesOptions, RosterOptions
 from kubesonar.model import Member, Roster, State
@@ -61,12 +62,14 @@ def options(linger: float = 0.3, **of_kubernetes: float) -> RosterOptions:
 
 @asynccontextmanager
 async def following(
-    api: ApiServer, folder: Path, chosen: RosterOptions | None = None, port: int = 0
+    api: ApiServer, folder: Path, chosen: RosterOptions | None = None, port: int = 0, haste: Haste | None = None
 ) -> AsyncIterator[Rosters]:
     """Kubernetes as a source of rosters, at work."""
     client = client_of(api, folder)
     rosters = Rosters()
-    source = KubernetesRoster(client, chosen or options(), port, rosters.append, dice=random.Random(1), reflector=QUICK)
+    source = KubernetesRoster(
+        client, chosen or options(), port, rosters.append, dice=random.Random(1), reflector=QUICK, haste=haste
+    )
     task = asyncio.create_task(source.watch())
     try:
         yield rosters

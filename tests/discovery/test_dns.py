@@ -7,10 +7,12 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kubesonar.discovery.dns import DnsRoster, period
+from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.options import DnsRosterOptions, RosterOptions
 from kubesonar.model import Member, Network, State
 from tests.discovery.following import Rosters
@@ -20,15 +22,24 @@ from tests.kube.running import run, until
 SERVING = State.SERVING
 
 
-def source_of(rosters: Rosters, own: Sequence[str] = (), name: str = NAME, linger: float = 60) -> DnsRoster:
-    options = RosterOptions(linger=linger, dns=DnsRosterOptions(name=name, poll=0.05, timeout=5))
-    return DnsRoster(options, own, Network.POD, 7473, rosters.append, dice=random.Random(1))
+def source_of(
+    rosters: Rosters,
+    own: Sequence[str] = (),
+    name: str = NAME,
+    linger: float = 60,
+    poll: float = 0.05,
+    haste: Haste | None = None,
+) -> DnsRoster:
+    options = RosterOptions(linger=linger, dns=DnsRosterOptions(name=name, poll=poll, timeout=5))
+    return DnsRoster(options, own, Network.POD, 7473, rosters.append, dice=random.Random(1), haste=haste)
 
 
 @asynccontextmanager
-async def following(own: Sequence[str] = (), name: str = NAME, linger: float = 60) -> AsyncIterator[Rosters]:
+async def following(
+    own: Sequence[str] = (), name: str = NAME, linger: float = 60, **how: Any
+) -> AsyncIterator[Rosters]:
     rosters = Rosters()
-    source = source_of(rosters, own, name, linger)
+    source = source_of(rosters, own, name, linger, **how)
     task = asyncio.create_task(source.watch("may not list pods"))
     try:
         yield rosters
@@ -68,6 +79,20 @@ def test_changes_are_followed_and_an_outage_leaves_the_last_answer_in_force() ->
             with serving(folder, ["fd00::1", "fd00::3"]):
                 await rosters.become({"fd00::1": SERVING, "fd00::2": State.DELETED, "fd00::3": SERVING})
                 await rosters.become({"fd00::1": SERVING, "fd00::3": SERVING})
+
+    resolving(lambda folder: run(scenario(folder)))
+
+
+@needs_unbound
+def test_a_coordinator_looks_at_once_however_rarely_others_do() -> None:
+    async def scenario(folder: Path) -> None:
+        haste = Haste()
+        async with following(poll=600, haste=haste) as rosters:
+            with serving(folder, ["10.0.0.1", "10.0.0.2"]):
+                await rosters.become({"10.0.0.1": SERVING, "10.0.0.2": SERVING})
+            with serving(folder, ["10.0.0.1", "10.0.0.3"]):
+                haste.set(True)
+                await rosters.become({"10.0.0.1": SERVING, "10.0.0.2": State.DELETED, "10.0.0.3": SERVING})
 
     resolving(lambda folder: run(scenario(folder)))
 

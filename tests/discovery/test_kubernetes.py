@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.rarely import period
 from kubesonar.model import Network, State
 from tests.discovery.following import following, options
@@ -281,6 +282,21 @@ def test_above_the_limit_members_are_listed_and_not_watched_and_it_is_said_what_
             api.tear()
             await asyncio.sleep(0.2)
             assert len(api.asked("watch")) == watches
+
+    with ApiServer() as api:
+        cluster(api)
+        run(scenario(api))
+
+
+def test_above_the_limit_the_coordinator_lists_at_once(tmp_path: Path) -> None:
+    async def scenario(api: ApiServer) -> None:
+        haste = Haste()
+        async with following(api, tmp_path, options(direct_limit=2), haste=haste) as rosters:
+            await rosters.become(agents(3))
+            await until(lambda: "too many members" in rosters.last.lacks)
+            api.put("pods", shapes.pod("agent-3", node="node-0", ips=("10.0.9.9",)))
+            haste.set(True)
+            await rosters.become(agents(4))
 
     with ApiServer() as api:
         cluster(api)

@@ -9,7 +9,6 @@ section 4.2.2), a little over 4,000 IPv4 addresses.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable, Sequence
 
@@ -17,6 +16,7 @@ import msgspec
 
 from kubesonar.discovery.addresses import packed, usable
 from kubesonar.discovery.departed import Departed
+from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.discovery.picture import revision
 from kubesonar.model import Fault, Member, Network, Roster, clip
@@ -26,6 +26,9 @@ from kubesonar.net.resolve import Resolver
 
 QUESTIONS_PER_SECOND = 20.0
 """What all agents together may ask the DNS servers (both families count)."""
+
+HURRIED = 10.0
+"""Longest pause between two look-ups of an agent in haste (s)."""
 
 NEARLY_FULL = {4: 4000, 6: 2300}
 """So many addresses of one family fill a DNS message: 16 or 28 bytes each, behind a compressed name."""
@@ -55,7 +58,9 @@ class DnsRoster:
         *,
         dice: random.Random,
         clock: Clock | None = None,
+        haste: Haste | None = None,
     ) -> None:
+        self._haste = haste or Haste()
         self._options = options.dns
         self._family = _family(own[0]) if own else 0
         self._network = network
@@ -75,7 +80,7 @@ class DnsRoster:
             self._tell(await self._look(lacks))
             wait = period(self._options.poll, self._count) * self._dice.uniform(0.8, 1.2)
             due = self._departed.due
-            await asyncio.sleep(min(wait, max(0.0, due - self._clock.mono())) if due is not None else wait)
+            await self._haste.pause(min(wait, max(0.0, due - self._clock.mono())) if due is not None else wait, HURRIED)
 
     async def count(self) -> int:
         """How many members there are; 0 where that cannot be found out."""

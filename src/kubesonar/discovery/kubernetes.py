@@ -14,6 +14,7 @@ import random
 from collections.abc import Callable
 from functools import partial
 
+from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.discovery.picture import Copy, Picture
 from kubesonar.discovery.rarely import Rarely, period
@@ -45,7 +46,9 @@ class KubernetesRoster:
         dice: random.Random,
         clock: Clock | None = None,
         reflector: ReflectorOptions | None = None,
+        haste: Haste | None = None,
     ) -> None:
+        self._haste = haste or Haste()
         self._client = client
         self._limit = options.kubernetes.direct_limit
         self._settle = options.kubernetes.settle
@@ -76,8 +79,8 @@ class KubernetesRoster:
     async def _list_rarely(self, listed: Reflector[Pod], places: Reflector[Node]) -> None:
         """Until members are few again."""
         dice, news = self._dice, self._news.set
-        rare = Rarely(self._client, self._pods, news, listed, dice=dice)
-        places_rare = Rarely(self._client, self._nodes, news, places, dice=dice)
+        rare = Rarely(self._client, self._pods, news, listed, dice=dice, haste=self._haste)
+        places_rare = Rarely(self._client, self._nodes, news, places, dice=dice, haste=self._haste)
         few = self._limit * _FEW_AGAIN
         await self._follow(rare, places_rare, lambda: "few again" if len(rare.items) <= few else "", rarely=True)
 

@@ -93,7 +93,14 @@ class Agent:
             self._tools.astray = self._called_otherwise
             if options.membership.enabled:
                 self._membership = Membership(
-                    options, self._ledger, self._tools, self._crew, self._clock, self._lag, os.environ
+                    options,
+                    self._ledger,
+                    self._tools,
+                    self._crew,
+                    self._clock,
+                    self._lag,
+                    os.environ,
+                    self._members.coordinates,
                 )
                 await self._membership.start()
             server = Server(self._listeners(bind))

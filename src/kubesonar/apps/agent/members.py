@@ -9,8 +9,11 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.config import ConfigError
+from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.discovery.static import StaticRoster
 from kubesonar.model import Roster
@@ -46,7 +49,9 @@ class Members:
         self._stale_since: float | None = None
         self._closing = ExitStack()
         self._overheard = asyncio.Event()
-        self._source = _chosen(options, environ, self._take, self._closing, self._overheard)
+        self._haste = Haste()
+        sources = _Sources(options, environ, self._take, self._closing, self._overheard, self._haste)
+        self._source = sources.chosen()
 
     @property
     def source(self) -> str:
@@ -74,6 +79,10 @@ class Members:
         else:
             await self._source.watch()
 
+    def coordinates(self, mine: bool) -> None:
+        """Whether this agent coordinates, and so has to know of members sooner than others."""
+        self._haste.set(mine)
+
     def known_by_address(self) -> None:
         """Others know this member by its address, so they go by DNS."""
         self._overheard.set()
@@ -93,16 +102,64 @@ class Members:
         self._changed(roster)
 
 
-def _chosen(
-    options: AgentOptions, environ: Mapping[str, str], changed: Changed, closing: ExitStack, overheard: asyncio.Event
-) -> Source | None:
-    roster = options.roster
-    kind = roster.source if roster.source != "auto" else _automatic(roster, environ)
-    if kind == "file":
-        return StaticRoster(roster, changed)
-    if kind == "dns":
-        return _dns(options, changed, closing)
-    return _kubernetes(options, environ, changed, closing, overheard) if kind == "kubernetes" else None
+class _Sources(msgspec.Struct, frozen=True):
+    """What sources are made of."""
+
+    options: AgentOptions
+    environ: Mapping[str, str]
+    changed: Changed
+    closing: ExitStack
+    overheard: asyncio.Event
+    haste: Haste
+
+    def chosen(self) -> Source | None:
+        """The one that the options ask for."""
+        roster = self.options.roster
+        kind = roster.source if roster.source != "auto" else _automatic(roster, self.environ)
+        if kind == "file":
+            return StaticRoster(roster, self.changed)
+        if kind == "dns":
+            return self._dns()
+        return self._kubernetes() if kind == "kubernetes" else None
+
+    def _kubernetes(self) -> Source | None:
+        """Imports what only agents in a cluster pay for."""
+        from kubesonar.discovery.kubernetes import KubernetesRoster
+        from kubesonar.discovery.reserve import ReservedRoster
+        from kubesonar.kube.client import Client
+        from kubesonar.kube.credentials import CredentialsError, find
+
+        roster = self.options.roster
+        try:
+            client = Client(find(self.environ, roster.kubernetes.kubeconfig))
+        except CredentialsError as error:
+            if roster.source != "auto":
+                raise ConfigError(f"roster.source: kubernetes cannot be used: {error}") from error
+            _LOG.warning("members do not come from Kubernetes", extra={"reason": str(error)})
+            return self._dns() if roster.dns.name else None
+        self.closing.callback(client.close)
+        kubernetes = KubernetesRoster(
+            client, roster, self.options.member.port, self.changed, dice=random.Random(), haste=self.haste
+        )
+        if not roster.dns.name:
+            return kubernetes
+        return ReservedRoster(kubernetes, self._dns(), roster.kubernetes.direct_limit, self.overheard)
+
+    def _dns(self) -> DnsRoster:
+        from kubesonar.discovery.dns import DnsRoster
+
+        me = self.options.member
+        source = DnsRoster(
+            self.options.roster,
+            me.own_addresses,
+            me.network,
+            me.port,
+            self.changed,
+            dice=random.Random(),
+            haste=self.haste,
+        )
+        self.closing.callback(source.close)
+        return source
 
 
 def _automatic(roster: RosterOptions, environ: Mapping[str, str]) -> str:
@@ -111,36 +168,3 @@ def _automatic(roster: RosterOptions, environ: Mapping[str, str]) -> str:
     if environ.get("KUBERNETES_SERVICE_HOST"):
         return "kubernetes"
     return "dns" if roster.dns.name else "none"
-
-
-def _kubernetes(
-    options: AgentOptions, environ: Mapping[str, str], changed: Changed, closing: ExitStack, overheard: asyncio.Event
-) -> Source | None:
-    """Imports what only agents in a cluster pay for."""
-    from kubesonar.discovery.kubernetes import KubernetesRoster
-    from kubesonar.discovery.reserve import ReservedRoster
-    from kubesonar.kube.client import Client
-    from kubesonar.kube.credentials import CredentialsError, find
-
-    roster = options.roster
-    try:
-        client = Client(find(environ, roster.kubernetes.kubeconfig))
-    except CredentialsError as error:
-        if roster.source != "auto":
-            raise ConfigError(f"roster.source: kubernetes cannot be used: {error}") from error
-        _LOG.warning("members do not come from Kubernetes", extra={"reason": str(error)})
-        return _dns(options, changed, closing) if roster.dns.name else None
-    closing.callback(client.close)
-    kubernetes = KubernetesRoster(client, roster, options.member.port, changed, dice=random.Random())
-    if not roster.dns.name:
-        return kubernetes
-    return ReservedRoster(kubernetes, _dns(options, changed, closing), roster.kubernetes.direct_limit, overheard)
-
-
-def _dns(options: AgentOptions, changed: Changed, closing: ExitStack) -> DnsRoster:
-    from kubesonar.discovery.dns import DnsRoster
-
-    me = options.member
-    source = DnsRoster(options.roster, me.own_addresses, me.network, me.port, changed, dice=random.Random())
-    closing.callback(source.close)
-    return source

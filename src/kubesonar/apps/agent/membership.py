@@ -29,8 +29,9 @@ _LOG = logging.getLogger("kubesonar.membership")
 
 
 class Membership:
-    """Begins when the first roster comes. Raises ConfigError for receivers that cannot be told. To be made on the
-    running loop; `start` it, and `stop` it before the crew."""
+    """Begins when the first roster comes. `coordinates` hears, at each election, whether this is the coordinator.
+    Raises ConfigError for receivers that cannot be told. To be made on the running loop; `start` it, and `stop` it
+    before the crew."""
 
     def __init__(
         self,
@@ -41,7 +42,9 @@ class Membership:
         clock: Clock,
         lag: Callable[[float], None],
         environ: Mapping[str, str],
+        coordinates: Callable[[bool], None],
     ) -> None:
+        self._coordinates = coordinates
         self._ledger = ledger
         self._crew = crew
         self._clock = clock
@@ -125,6 +128,7 @@ class Membership:
 
     def _elected(self, action: Elected) -> None:
         self._mine = action.mine
+        self._coordinates(action.mine)
         self._ledger.coordinator = action.coordinator
         what = "I coordinate" if action.mine else "another member coordinates" if action.coordinator else "nobody leads"
         _LOG.info(what, extra={"coordinator": action.coordinator})
