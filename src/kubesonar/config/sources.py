@@ -91,7 +91,7 @@ def _read(path: str, origin: str) -> object:
 
 def _walk(schema: Schema, tree: object, path: tuple[str, ...], origin: str) -> Iterator[tuple[str, Given]]:
     if not isinstance(tree, dict):
-        raise bad_value(".".join(path) or "the whole", origin, tree, "a mapping of keys to values")
+        raise bad_value(".".join(path) or "the configuration", origin, tree, "a mapping of keys to values")
     for name, below in tree.items():
         if not isinstance(name, str):
             raise unknown("key", ".".join((*path, repr(name))), (), origin)
