@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -219,7 +220,7 @@ def test_kn38_an_outage_of_the_api_server_leaves_the_neighbours_in_force(tmp_pat
     async def scenario() -> None:
         async with at_work(tmp_path) as (around, room):
             await room.alive(good)
-            around.api.stop()
+            await asyncio.to_thread(around.api.stop)  # handshakes under way go on meanwhile
             said = await room.alive(lambda tree: tree["api_server_direct"] != "ok")
             assert len(said["neighbourhood"]) == 2
             count = len(around.left.asked)
