@@ -108,7 +108,7 @@ def test_who_leaves_in_order_is_not_called_dead(tmp_path: Path) -> None:
 
 def test_while_the_lease_is_anothers_nothing_is_told_and_without_the_api_server_it_is(tmp_path: Path) -> None:
     with ApiServer() as api, receiving() as hooks, ExitStack() as stack:
-        api.put("leases", shapes.lease("told", "somebody-else", seconds=3600))
+        api.put("leases", shapes.lease("told", "somebody-else", seconds=60))
         config = api.kubeconfig(tmp_path / "kubeconfig")
         mesh = Mesh(tmp_path, stack, "abcd", hooks, environ={"KUBECONFIG": config}, lease={"name": "told"})
         first = until(mesh.coordinator)

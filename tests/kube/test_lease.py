@@ -12,6 +12,7 @@ from kubesonar.kube.client import Client
 from kubesonar.kube.lease import LeaseKeeper
 from kubesonar.kube.resource import leases
 from kubesonar.net.clock import SystemClock
+from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import client_of, run, until
 
@@ -117,4 +118,20 @@ def test_without_an_answer_or_the_right_nobody_can_say_whose_it_is(tmp_path: Pat
         assert a.said == [True, None, True]
 
     with ApiServer() as api:
+        run(scenario(api))
+
+
+def test_nobody_can_take_it_for_an_hour_by_saying_so(tmp_path: Path) -> None:
+    async def scenario(api: ApiServer) -> None:
+        async with holders(api, tmp_path, "a") as (a,):
+            a.keeper.want(True)
+            await until(lambda: a.said)
+            a.clock.ahead = 9.0
+            await asyncio.sleep(0.5)
+            assert a.said == [False]
+            a.clock.ahead = 10.1
+            await until(lambda: a.last)
+
+    with ApiServer() as api:
+        api.put("leases", shapes.lease("told", "somebody", seconds=3600))
         run(scenario(api))

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from random import Random
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kubesonar.sim.node import Process
@@ -58,6 +58,9 @@ def chaos(members: int, seed: int, seconds: float) -> Cluster:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(members=st.sampled_from([3, 5, 9, 15]), seed=st.integers(0, 10_000))
+@example(members=15, seed=8438)  # doubted itself for ever, because those that were back no longer counted
+@example(members=15, seed=7845)  # a return that was claimed late seemed to follow the death that came after it
+@example(members=15, seed=521)
 def test_whatever_happens_nobody_is_called_dead_in_vain_and_in_the_end_all_is_known(members: int, seed: int) -> None:
     cluster = chaos(members, seed, 120.0)
     if len(cluster.running()) > members // 2:

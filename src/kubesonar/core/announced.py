@@ -19,14 +19,15 @@ class Pending:
 
 
 class Done:
-    """A claim that was announced here or by an earlier coordinator: when it was, under which `id`, who is to hear that
-    it was `told`."""
+    """A claim that was announced here or by an earlier coordinator: when it was, when it was `first` claimed here, by
+    which `id`, and who is to hear that it was `told`."""
 
-    __slots__ = ("at", "claim", "id", "sources", "told")
+    __slots__ = ("at", "claim", "first", "id", "sources", "told")
 
-    def __init__(self, claim: Claim, at: float, sources: list[str]) -> None:
+    def __init__(self, claim: Claim, at: float, sources: list[str], first: float) -> None:
         self.claim = claim
         self.at = at
+        self.first = first
         self.sources = sources
         self.told = claim.told
         self.id = notice_id(claim.member, claim.epoch, claim.what, claim.turn)

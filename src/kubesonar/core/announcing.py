@@ -38,8 +38,9 @@ then it is repeated."""
 MARGIN = 0.5
 """A member that was heard less than this after its silence is said to have begun (s) may have died just then."""
 
-EXCUSED = 60.0
-"""How long the silence of a member that took its leave is no death (s)."""
+EXCUSED = 600.0
+"""How long the silence of a member that took its leave is no death (s), unless it began anew since: longer than a
+roster needs to leave it out, which in big clusters takes minutes (docs/kubernetes.md)."""
 
 YOUNG = 3.0
 """For so many intervals after an election it is no wonder that some do not follow yet: a promise may bind them."""
@@ -79,7 +80,7 @@ class Announcing(Timed):
         self._lease: bool | None = None
         self._pending: dict[str, Pending] = {}
         self._done: dict[str, Done] = {}
-        self._excused: dict[str, float] = {}
+        self._excused: dict[str, tuple[float, int]] = {}
         self._answered: dict[str, float] = {}
         self._timer: Timer | None = None
         self._timer_at = 0.0
@@ -125,7 +126,7 @@ class Announcing(Timed):
         if event.source not in members:
             return
         if isinstance(message, Leave) or (isinstance(message, Resign) and message.leaves):
-            self._excused[event.source] = now + EXCUSED
+            self._excused[event.source] = now + EXCUSED, event.epoch
         elif self._office is not None and isinstance(message, Claim) and message.member in members:
             self._claim(now, event.source, message)
 
@@ -139,13 +140,16 @@ class Announcing(Timed):
             returned = done.claim.what is Condition.BACK
             self._note(source, done.claim if returned else claim, done.told)
             return
+        if done is not None and claim.what is Condition.BACK and now - claim.silent < done.first - FRESH:
+            self._note(source, done.claim, done.told)  # it was seen before it died: the claim waited for a coordinator
+            return
         if claim.what in (Condition.FROZEN, Condition.GONE):
             self._answered[claim.member] = now
         if claim.what is not Condition.BACK and self._unlikely(now, claim):
             return
         if claim.told or (claim.what is Condition.BACK and not ends(claim, done)):
             self._pending.pop(claim.member, None)
-            self._done[claim.member] = Done(claim, now, [])
+            self._done[claim.member] = Done(claim, now, [], now)
             self._note(source, claim, True)
             return
         pending = self._pending.get(claim.member)
@@ -169,7 +173,11 @@ class Announcing(Timed):
         if follower is not None and (follower.acked > now - claim.silent + MARGIN or 0 < claim.epoch < follower.epoch):
             return True
         kernel = now - self._answered.get(claim.member, float("-inf")) <= FRESH
-        return (kernel and claim.what is Condition.DEAD) or self._excused.get(claim.member, now) > now
+        return (kernel and claim.what is Condition.DEAD) or self._has_left(now, claim.member, claim.epoch)
+
+    def _has_left(self, now: float, name: str, epoch: int) -> bool:
+        until, last = self._excused.get(name, (now, 0))
+        return until > now and epoch <= last
 
     def _was_told(self, id: str) -> None:
         for done in self._done.values():
@@ -248,7 +256,7 @@ class Announcing(Timed):
 
     def _announce(self, now: float, pending: Pending) -> None:
         claim = pending.claim
-        done = self._done[claim.member] = Done(claim, now, pending.sources)
+        done = self._done[claim.member] = Done(claim, now, pending.sources, pending.first)
         for source in pending.sources:
             self._note(source, claim, False)
         silent = claim.silent + now - pending.first
@@ -258,15 +266,17 @@ class Announcing(Timed):
         """How many of how many members look dead at once."""
         assert self._electorate is not None
         members = self._electorate.members
+        looks = {name for name in office.unheard(now) if members[name].expected}
         old = {
             name
             for name, done in self._done.items()
-            if done.claim.what is not Condition.BACK and now - done.at > OLD and members[name].expected
+            if done.claim.what is not Condition.BACK and now - done.at > OLD and name in looks
         }
-        looks = {name for name in office.unheard(now) if members[name].expected}
         looks |= {name for name, pending in self._pending.items() if pending.claim.what is not Condition.BACK}
         excused = {
-            name for name, until in self._excused.items() if until > now and name in members and members[name].expected
+            name
+            for name, follower in office.followers.items()
+            if name in self._excused and members[name].expected and self._has_left(now, name, follower.epoch)
         }
         looks -= old | excused
         of = self._electorate.serving - len(old | excused)

@@ -40,7 +40,7 @@ class DeliveryOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         int, msgspec.Meta(ge=1, le=100, description="Tries of a notice that is refused for its content (400, 422 …).")
     ] = 3
     pending: Annotated[
-        int, msgspec.Meta(ge=1, le=10_000, description="Most notices that wait; beyond, the oldest is dropped.")
+        int, msgspec.Meta(ge=1, le=2000, description="Most notices that wait; beyond, the oldest is dropped.")
     ] = 1000
     parallel: Annotated[int, msgspec.Meta(ge=1, le=64, description="Most tries under way at once.")] = 4
 

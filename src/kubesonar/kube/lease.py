@@ -27,6 +27,8 @@ _SHARE = 3
 _JITTER = 0.2
 _PATCH = "application/merge-patch+json"
 _TRIES = 3
+_LONGEST = 10
+"""Another's Lease that is not renewed is believed for so many of our durations at most."""
 _PARTING = 2.0
 """How long the API server may take to let go of it (s)."""
 
@@ -125,7 +127,8 @@ class LeaseKeeper:
         seen = holder, spec.renew_time or ""
         if seen != self._seen:
             self._seen, self._since = seen, self._clock.mono()
-        expires = self._since + max(spec.lease_duration_seconds or 0, self._duration)
+        theirs = min(spec.lease_duration_seconds or 0, _LONGEST * self._duration)
+        expires = self._since + max(theirs, self._duration)
         return holder in ("", self._holder) or self._clock.mono() >= expires
 
     async def _written(self, method: str, path: str, tree: dict[str, Any]) -> bool | None:
