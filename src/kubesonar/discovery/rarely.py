@@ -6,10 +6,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Generic
 
 from kubesonar.discovery.haste import Haste
-from kubesonar.kube.client import ApiError, Client
+from kubesonar.discovery.listed import Listed
+from kubesonar.kube.client import Client
 from kubesonar.kube.objects import T
 from kubesonar.kube.reflector import Reflector
 from kubesonar.kube.resource import Resource
@@ -29,9 +29,9 @@ def period(count: int) -> float:
     return max(SHORTEST, count * count / OBJECTS_PER_SECOND)
 
 
-class Rarely(Generic[T]):
-    """A copy of a resource, with the attributes of `kube.reflector.Reflector`, always somewhat behind. It begins with
-    what a reflector has listed, and where that is nothing yet, with a list."""
+class Rarely(Listed[T]):
+    """A copy that is always somewhat behind. It begins with what a reflector has listed, and where that is nothing yet,
+    with a list."""
 
     def __init__(
         self,
@@ -43,32 +43,23 @@ class Rarely(Generic[T]):
         dice: random.Random,
         haste: Haste,
     ) -> None:
+        super().__init__(client, resource)
         self.items = before.items
         self.synced, self.trouble, self.forbidden = before.synced, before.trouble, before.forbidden
-        self._client = client
-        self._resource = resource
         self._changed = changed
         self._dice = dice
         self._haste = haste
 
     async def run(self) -> None:
         """For ever."""
-        wanted = 0.0 if self.synced else await self._list()
+        wanted = 0.0 if self.synced else await self._again()
         while True:
             await asyncio.sleep(wanted)
             await self._haste.pause(period(len(self.items)) * self._dice.uniform(0.8, 1.2), HURRIED)
-            wanted = await self._list()
+            wanted = await self._again()
 
-    async def _list(self) -> float:
-        """Lists once; how long the API server wants to be left alone (s)."""
-        try:
-            listing = await self._client.list(self._resource)
-        except ApiError as error:
-            self.trouble = f"{self._resource.words}: {error}"
-            self.forbidden = f"list {self._resource.words}" if error.status == 403 else ""
-            self._changed()
-            return error.retry_after
-        self.items = {item.metadata.key: item for item in listing.items}
-        self.synced, self.trouble, self.forbidden = True, "", ""
+    async def _again(self) -> float:
+        """Lists once, and says so; how long the API server wants to be left alone (s)."""
+        wanted = await self._list()
         self._changed()
-        return 0.0
+        return wanted
