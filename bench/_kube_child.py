@@ -32,9 +32,9 @@ async def ours(mount: str, events: int) -> None:
 
     from kubesonar.kube.client import Client
     from kubesonar.kube.credentials import in_cluster
-    from kubesonar.kube.objects import Pod
     from kubesonar.kube.reflector import Reflector, ReflectorOptions
     from kubesonar.kube.resource import Resource, pods
+    from kubesonar.kube.types import Pod
 
     client, seen, done = Client(in_cluster(os.environ, mount)), 0, asyncio.Event()
 

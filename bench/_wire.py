@@ -18,14 +18,14 @@ import msgspec
 import uvloop
 from pyroute2 import IPRoute
 
-from kubesonar.core.wire import Keyring, Sender, identity
+from kubesonar.core.wire.codec import Keyring, Sender, identity
 from kubesonar.lab.firewall import load
 from kubesonar.lab.offload import segment_in_software
 from kubesonar.model import Check, Kind, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.clock import SystemClock
-from kubesonar.net.datagram import DatagramEngine
-from kubesonar.net.icmp import Pinger
+from kubesonar.net.icmp.pinger import Pinger
+from kubesonar.net.udp.train_sender import DatagramEngine
 from kubesonar.probes.dns import DnsOptions, DnsProbe
 from kubesonar.probes.http import HttpOptions, HttpProbe
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe

@@ -16,15 +16,15 @@ import msgspec
 
 from bench._sessions import table as sessions_table
 from bench._wire import OnWire, measure
+from kubesonar.apps.agent.check_planner import Planning
 from kubesonar.apps.agent.options import AgentOptions
-from kubesonar.apps.agent.planning import Planning
-from kubesonar.core import conntrack
-from kubesonar.core.budget import questions
-from kubesonar.core.cluster import dependencies
-from kubesonar.core.cluster_options import ClusterOptions, IngressOptions, OwnServiceOptions
-from kubesonar.core.counts import ProbeCounts
-from kubesonar.core.ledger import Ledger
-from kubesonar.core.surroundings import DnsPod, Endpoint, Surroundings
+from kubesonar.core.probing import conntrack
+from kubesonar.core.probing.budget import questions
+from kubesonar.core.probing.cluster_checks import dependencies
+from kubesonar.core.probing.cluster_facts import DnsPod, Endpoint, Surroundings
+from kubesonar.core.probing.cluster_options import ClusterOptions, IngressOptions, OwnServiceOptions
+from kubesonar.core.telemetry.ledger import Ledger
+from kubesonar.core.telemetry.probe_counters import ProbeCounts
 from kubesonar.lab.isolate import Ground, run_isolated
 from kubesonar.model import Check, Clock, Kind, Member, Network, Observation, Path, Roster, Rtt
 from kubesonar.views.membership_metrics import MembershipFacts, families_of

@@ -16,8 +16,8 @@ import dns.message
 import dns.rcode
 import dns.version
 
-from kubesonar.core.dns.judge import Worth, classify
-from kubesonar.core.dns.messages import Question, Rcode, encode, encode_answer
+from kubesonar.core.dns.classify import Worth, classify
+from kubesonar.core.dns.message import Question, Rcode, encode, encode_answer
 from kubesonar.core.dns.records import Record, Type
 
 NAME = "kubernetes.default.svc.cluster.local"

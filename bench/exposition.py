@@ -18,7 +18,7 @@ import prometheus_client
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics import exposition as their_openmetrics
 
-from kubesonar.core.fold import Histograms
+from kubesonar.core.telemetry.instruments import Histograms
 from kubesonar.views.exposition import Exposition, Metric, Series
 
 RESULTS = Path(__file__).parent / "results/exposition.md"

@@ -16,10 +16,10 @@ from pathlib import Path
 from random import Random
 from time import process_time
 
-from kubesonar.core.membership import MembershipOptions
-from kubesonar.core.messages import Sight
-from kubesonar.core.signals import Action, Announce, Looked
-from kubesonar.core.suspicion import SuspicionOptions
+from kubesonar.core.membership.events import Action, Announce, Looked
+from kubesonar.core.membership.instance import MembershipOptions
+from kubesonar.core.membership.messages import Sight
+from kubesonar.core.membership.swim.failure_detector import SuspicionOptions
 from kubesonar.model import Condition, Member
 from kubesonar.sim.node import Node
 from kubesonar.sim.oracles import Oracles

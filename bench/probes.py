@@ -29,10 +29,10 @@ import uvloop
 from kubesonar.model import Check, Kind, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.deadline import Deadline
-from kubesonar.net.http import HttpConnection
-from kubesonar.net.http_exchange import Request
-from kubesonar.net.icmp import Pinger
-from kubesonar.net.url import parse_url
+from kubesonar.net.http.connection import HttpConnection
+from kubesonar.net.http.exchange import Request
+from kubesonar.net.http.url import parse_url
+from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.probes.http import HttpOptions, HttpProbe
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe
 from kubesonar.probes.source import Source

@@ -22,13 +22,13 @@ from statistics import median
 
 import uvloop
 
-from kubesonar.core import wire
-from kubesonar.core.wire import Keyring, Sender, identity
+from kubesonar.core.wire import codec
+from kubesonar.core.wire.codec import Keyring, Sender, identity
 from kubesonar.model import Check, Clock, Kind, Network
 from kubesonar.model import Path as Way
-from kubesonar.net.datagram import DatagramEngine
-from kubesonar.net.limits import Limits
-from kubesonar.net.responder import UdpResponder
+from kubesonar.net.udp.responder import UdpResponder
+from kubesonar.net.udp.token_bucket import Limits
+from kubesonar.net.udp.train_sender import DatagramEngine
 from kubesonar.probes.source import Source
 from kubesonar.probes.udp import UdpOptions, UdpProbe
 
@@ -67,8 +67,8 @@ class Plain(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         now = time.monotonic_ns()
-        answer = wire.decode(data, RING)
-        if isinstance(answer, wire.Datagram):
+        answer = codec.decode(data, RING)
+        if isinstance(answer, codec.Datagram):
             self.rtts.append((now - self.sent[answer.counter] - answer.hold) / 1e9)
             if len(self.rtts) == TRAIN:
                 self.done.set_result(None)

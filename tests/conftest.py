@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from kubesonar.net import kernel
+from kubesonar.net import cmsg
 
 settings.register_profile("kubesonar", deadline=None)
 settings.load_profile("kubesonar")
@@ -20,6 +20,6 @@ def stamping() -> Iterator[None]:
     """Holds a socket open that asks for kernel stamps: the kernel begins to stamp what it receives only a moment after
     the machine's first socket asks for it (net_enable_timestamp in net/core/dev.c defers its static key)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as held:
-        held.setsockopt(socket.SOL_SOCKET, kernel.SO_TIMESTAMPING, kernel.RX_STAMPS)
+        held.setsockopt(socket.SOL_SOCKET, cmsg.SO_TIMESTAMPING, cmsg.RX_STAMPS)
         time.sleep(0.1)
         yield

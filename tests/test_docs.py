@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.core import rate, search
-from kubesonar.core.paths import NAMES, PARTS
+from kubesonar.core.diagnosis import localization, slow_links
+from kubesonar.core.diagnosis.components import NAMES, PARTS
 from kubesonar.lab.faults import VERBS
 from kubesonar.model import Fault, Kind
 
@@ -41,14 +41,14 @@ def test_the_thresholds_of_the_search_are_in_the_page_on_diagnosis() -> None:
     text = (DOCS / "diagnosis.md").read_text()
     penalties = [row.penalty for row in PARTS]
     for row in (
-        f"| {search.MARGIN:.0f} nats (`MARGIN`) |",
-        f"| {search.LOUD:.0f} nats (`LOUD`) |",
-        f"| {search.SECONDS} seconds (`SECONDS`) |",
-        f"a part must have been bad; {search.SECONDS_GREY} where",
-        f"| {search.SLOT} s (`SLOT`) |",
-        f"| {search.SPREAD:.0%} (`SPREAD`) |".replace("%", " %"),
-        f"| {search.CLEAR:.0f} nats (`CLEAR`) |",
-        f"| {rate.SLOW / 1e6:.0f} Mbit/s (`SLOW`) |",
+        f"| {localization.MARGIN:.0f} nats (`MARGIN`) |",
+        f"| {localization.LOUD:.0f} nats (`LOUD`) |",
+        f"| {localization.SECONDS} seconds (`SECONDS`) |",
+        f"a part must have been bad; {localization.SECONDS_GREY} where",
+        f"| {localization.SLOT} s (`SLOT`) |",
+        f"| {localization.SPREAD:.0%} (`SPREAD`) |".replace("%", " %"),
+        f"| {localization.CLEAR:.0f} nats (`CLEAR`) |",
+        f"| {slow_links.SLOW / 1e6:.0f} Mbit/s (`SLOW`) |",
         f"| {min(penalties):.0f} to {max(penalties):.0f} nats (`penalty`) |",
     ):
         assert row in text

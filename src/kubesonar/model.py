@@ -374,8 +374,8 @@ class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A named part of the network is sick. `part` is a row of the parts' table (core/paths.py), `subject` which one
-    ("node-3", "node-1>node-2"), `fault` what is wrong with it in one word, `since` when it began as far as is known,
+    """A named part of the network is sick. `part` is a row of the parts' table
+    (core/diagnosis/components.py), `subject` which one ("node-3", "node-1>node-2"), `fault` what is wrong with it in one word, `since` when it began as far as is known,
     `confidence` 0 to 1, `sentence` all of it for a person, `evidence` and `against` what speaks for and against it."""
 
     part: str

@@ -10,8 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from kubesonar.api import agent_app
-from kubesonar.core.counts import ProbeCounts
-from kubesonar.core.ledger import Ledger, LedgerOptions
+from kubesonar.core.telemetry.ledger import Ledger, LedgerOptions
+from kubesonar.core.telemetry.probe_counters import ProbeCounts
 from kubesonar.model import Check, Fault, Kind, Member, Network, Observation, Side, Snapshot
 from kubesonar.model import Path as Way
 from kubesonar.views.metrics import AgentMetrics, Facts, MetricsOptions

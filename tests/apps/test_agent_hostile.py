@@ -8,8 +8,8 @@ import socket
 import time
 from pathlib import Path
 
-from kubesonar.core import wire
-from kubesonar.core.wire import Keyring, Sender
+from kubesonar.core.wire import codec
+from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.model import Fault, Side
 from tests.apps.agents import RunningAgent, members, tree, until
 from tests.ports import free_port
@@ -94,7 +94,7 @@ def test_a_replayed_train_is_counted_as_nobodys(tmp_path: Path) -> None:
         RunningAgent(tmp_path, "a", **tree("a", port, roster)) as agent,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer,
     ):
-        recorded = Sender(wire.identity("peer"), 1).probe(RING, 7, 0, 1, 64)
+        recorded = Sender(codec.identity("peer"), 1).probe(RING, 7, 0, 1, 64)
         for _ in range(20):
             peer.sendto(recorded, ("127.0.0.1", port))
         edge = until(lambda: next((e for e in agent.snapshot().edges if e.latest.side is Side.RESPONDER), None))

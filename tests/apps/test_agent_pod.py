@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pyroute2 import IPRoute
 
-from kubesonar.core.cluster_options import ACCOUNT
+from kubesonar.core.probing.cluster_options import ACCOUNT
 from kubesonar.lab.syscalls import mount
 from kubesonar.model import Health
 from tests.apps.agents import RunningAgent, members, tree, until

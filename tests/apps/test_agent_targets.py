@@ -12,7 +12,7 @@ import pytest
 
 from kubesonar.apps.agent.targets import refuse_bad
 from kubesonar.config import ConfigError
-from kubesonar.core.plan import Target
+from kubesonar.core.probing.plan import Target
 from kubesonar.model import Kind
 from kubesonar.model import Path as Way
 

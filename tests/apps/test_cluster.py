@@ -15,9 +15,9 @@ from kubesonar.apps.agent.cluster import Cluster
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.targets import refuse_bad_cluster
 from kubesonar.config import ConfigError
-from kubesonar.core.cluster import API_DIRECT, API_DNS
-from kubesonar.core.cluster_options import ClusterOptions
-from kubesonar.core.surroundings import Dependencies
+from kubesonar.core.probing.cluster_checks import API_DIRECT, API_DNS
+from kubesonar.core.probing.cluster_facts import Dependencies
+from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.model import Check, Fault, Network, Observation
 from kubesonar.net.deadline import Failed
 from tests.apps.test_agent_cluster import dns_slice

@@ -9,7 +9,7 @@ import pytest
 
 from kubesonar.apps.keys import main
 from kubesonar.cli import main as command
-from kubesonar.net.keys import KeyFile, read_keys
+from kubesonar.net.udp.key_file import KeyFile, read_keys
 from kubesonar.web import BearerToken
 from tests.kube.apiserver import ApiServer
 

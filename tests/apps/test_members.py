@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from kubesonar.apps.agent.members import Members
 from kubesonar.apps.agent.options import AgentOptions, MemberOptions
+from kubesonar.apps.agent.roster_source import Members
 from kubesonar.discovery.options import DnsRosterOptions, KubernetesOptions, RosterOptions
 from kubesonar.model import Roster
 from kubesonar.net.clock import SystemClock

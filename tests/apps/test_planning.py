@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from kubesonar.apps.agent.check_planner import Planning
 from kubesonar.apps.agent.options import AgentOptions
-from kubesonar.apps.agent.planning import Planning
-from kubesonar.core.budget import BudgetOptions
-from kubesonar.core.plan import PlanOptions, Target
-from kubesonar.core.schedule import ScheduleOptions
+from kubesonar.core.probing.budget import BudgetOptions
+from kubesonar.core.probing.plan import PlanOptions, Target
+from kubesonar.core.probing.schedule import ScheduleOptions
 from kubesonar.model import Check, Kind, Member, Path, Roster
 
 MEMBERS = tuple(Member(f"node-{i}", f"node-{i}", (f"10.0.0.{i}",), 7473) for i in range(1, 101))

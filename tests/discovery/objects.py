@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from kubesonar.kube.objects import Node, Pod
+from kubesonar.kube.types import Node, Pod
 
 CREATED = "2026-11-21T08:00:00Z"
 START = 1795248000.0

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kubesonar.discovery.expectation import LEAVING
+from kubesonar.discovery.member_state import LEAVING
 from kubesonar.discovery.pods import Placed, place
-from kubesonar.kube.objects import Node, Pod
+from kubesonar.kube.types import Node, Pod
 from kubesonar.model import Member, Network, State
 from tests.discovery.objects import LATER, START, node, pod
 

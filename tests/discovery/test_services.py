@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubesonar.core.cluster_options import ClusterOptions, OwnServiceOptions
-from kubesonar.core.surroundings import DnsPod, Endpoint
-from kubesonar.discovery.service_objects import dns_pods, endpoints, vips
+from kubesonar.core.probing.cluster_facts import DnsPod, Endpoint
+from kubesonar.core.probing.cluster_options import ClusterOptions, OwnServiceOptions
+from kubesonar.discovery.service_parsing import dns_pods, endpoints, vips
 from kubesonar.discovery.services import ServiceWatch, Told
-from kubesonar.kube.objects import EndpointSlice, Service
+from kubesonar.kube.types import EndpointSlice, Service
 from kubesonar.net.clock import SystemClock
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import QUICK, client_of, run, until

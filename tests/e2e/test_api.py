@@ -14,9 +14,9 @@ import pytest
 
 from kubesonar.kube.client import ApiError, Client
 from kubesonar.kube.credentials import from_kubeconfig
-from kubesonar.kube.objects import Lease, Node, Pod, Version
 from kubesonar.kube.reflector import Reflector
 from kubesonar.kube.resource import NODES, Resource, leases, pods
+from kubesonar.kube.types import Lease, Node, Pod, Version
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import QUICK, run, until

@@ -13,9 +13,9 @@ import uvloop
 
 from kubesonar.kube.client import Client
 from kubesonar.kube.credentials import in_cluster
-from kubesonar.kube.objects import Pod
 from kubesonar.kube.reflector import Reflector, ReflectorOptions
 from kubesonar.kube.resource import Resource, pods
+from kubesonar.kube.types import Pod
 from tests.kube.apiserver import PATIENCE, ApiServer
 
 T = TypeVar("T")

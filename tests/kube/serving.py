@@ -13,7 +13,7 @@ import trustme
 import uvloop
 
 from kubesonar.web.connection import Connection
-from kubesonar.web.host import Host
+from kubesonar.web.connection_set import Host
 from kubesonar.web.options import LimitOptions
 from tests.kube.answering import Api
 

@@ -12,8 +12,8 @@ import pytest
 from kubesonar import __version__
 from kubesonar.kube.client import ApiError, Client, Event
 from kubesonar.kube.credentials import from_kubeconfig, in_cluster
-from kubesonar.kube.objects import Lease, Node, Pod, Version
 from kubesonar.kube.resource import NODES, Resource, leases, pods
+from kubesonar.kube.types import Lease, Node, Pod, Version
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import PODS, client_of, run

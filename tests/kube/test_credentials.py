@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kubesonar.kube.credentials import Access, Credentials, CredentialsError, find, in_cluster
-from kubesonar.kube.objects import Version
+from kubesonar.kube.types import Version
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import client_of, run
 from tests.kube.serving import Certificates

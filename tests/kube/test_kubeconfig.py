@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from kubesonar.kube.client import ApiError, Client
 from kubesonar.kube.credentials import Credentials, CredentialsError, from_kubeconfig
-from kubesonar.kube.objects import Pod
 from kubesonar.kube.resource import pods
+from kubesonar.kube.types import Pod
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import run

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubesonar.kube.objects import Pod
 from kubesonar.kube.pages import ListMeta, Objects, Page, PageError
+from kubesonar.kube.types import Pod
 from tests.kube import shapes
 
 META = {"resourceVersion": "7", "continue": "more"}

@@ -10,10 +10,10 @@ import pytest
 
 from kubesonar.kube.client import Client
 from kubesonar.kube.credentials import CredentialsError, from_kubeconfig
-from kubesonar.kube.objects import Pod
 from kubesonar.kube.plugin import ExecSpec, Plugin, Variable
 from kubesonar.kube.resource import pods
-from kubesonar.net.url import parse_url
+from kubesonar.kube.types import Pod
+from kubesonar.net.http.url import parse_url
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import run

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from kubesonar.kube.objects import Node, Pod
 from kubesonar.kube.reflector import Reflector
 from kubesonar.kube.resource import NODES, Resource
+from kubesonar.kube.types import Node, Pod
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import QUICK, reflecting, run, until

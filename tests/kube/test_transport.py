@@ -11,7 +11,7 @@ from kubesonar.kube.errors import ApiError
 from kubesonar.kube.transport import Call, Transport
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Deadline
-from kubesonar.net.resolve import Resolver
+from kubesonar.net.dns.system_resolver import Resolver
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import run
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from kubesonar.kube.client import Client
 from kubesonar.kube.credentials import in_cluster
-from kubesonar.kube.objects import Node, Pod
 from kubesonar.kube.reflector import Reflector
 from kubesonar.kube.resource import NODES, Resource, pods
+from kubesonar.kube.types import Node, Pod
 from kubesonar.lab.certificates import make_certificates
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.services import api_server

@@ -16,7 +16,7 @@ import dns.rcode
 import pytest
 import uvloop
 
-from kubesonar.core.dns.messages import Question, encode, encode_answer
+from kubesonar.core.dns.message import Question, encode, encode_answer
 from kubesonar.core.dns.records import Record, Type
 from kubesonar.lab.certificates import make_certificates
 from kubesonar.lab.nameserver import Zone, cluster_records, dns_server

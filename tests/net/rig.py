@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from kubesonar.core.wire import CURRENT, Keyring, Sender, identity
-from kubesonar.net.arrivals import TrainRecord
-from kubesonar.net.datagram import DatagramEngine
-from kubesonar.net.limits import Limits
-from kubesonar.net.responder import UdpResponder
+from kubesonar.core.wire.codec import CURRENT, Keyring, Sender, identity
+from kubesonar.net.udp.responder import UdpResponder
+from kubesonar.net.udp.token_bucket import Limits
+from kubesonar.net.udp.train_records import TrainRecord
+from kubesonar.net.udp.train_sender import DatagramEngine
 
 T = TypeVar("T")
 

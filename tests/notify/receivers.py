@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import uvloop
 
-from kubesonar.core.delivery import DeliveryOptions
-from kubesonar.core.notices import notice_id
+from kubesonar.core.delivery.retry_queue import DeliveryOptions
+from kubesonar.core.membership.notices import notice_id
 from kubesonar.model import Condition, Notice
 from kubesonar.net.clock import SystemClock
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from kubesonar.core.outcome import Outcome
+from kubesonar.core.delivery.http_outcome import Outcome
 from kubesonar.model import Condition, Notice
 from kubesonar.net.clock import SystemClock
 from kubesonar.notify.formats import SCHEMA, alertmanager, native

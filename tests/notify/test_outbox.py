@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.core.delivery import DeliveryOptions
-from kubesonar.notify.entry import Entry
+from kubesonar.core.delivery.retry_queue import DeliveryOptions
+from kubesonar.notify.outbox_entry import Entry
 from kubesonar.notify.outbox_file import NAME, OutboxFile, Unavailable
 from tests.notify.receivers import Receiver, notice, options, run, sentences, telling, until
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kubesonar.config import ConfigError, load
-from kubesonar.notify.allowed import address_allowed, host_allowed, network
+from kubesonar.notify.allow_list import address_allowed, host_allowed, network
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.notify.receivers import configured
 from tests.notify.receivers import options

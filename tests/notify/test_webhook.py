@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from kubesonar.core.outcome import Outcome
+from kubesonar.core.delivery.http_outcome import Outcome
 from kubesonar.net.clock import SystemClock
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.notify.receivers import configured

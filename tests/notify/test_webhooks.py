@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from kubesonar.core.delivery import DeliveryOptions, Figures
+from kubesonar.core.delivery.retry_queue import DeliveryOptions, Figures
 from kubesonar.model import Condition, Notice
 from kubesonar.net.clock import SystemClock
 from kubesonar.notify import Everybody, Notifier

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 import uvloop
 
-from kubesonar.core.dns.messages import Malformed, Question, Rcode, decode, encode_answer, question_of
+from kubesonar.core.dns.message import Malformed, Question, Rcode, decode, encode_answer, question_of
 from kubesonar.core.dns.records import Record, Type
 from kubesonar.model import Check, Kind, Network, Observation
 from kubesonar.model import Path as Way

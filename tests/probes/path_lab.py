@@ -15,11 +15,11 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from kubesonar.core.wire import Keyring, Sender, identity
+from kubesonar.core.wire.codec import Keyring, Sender, identity
 from kubesonar.model import Check, Fault, Kind, Network, Observation
 from kubesonar.model import Path as Way
-from kubesonar.net.datagram import DatagramEngine
-from kubesonar.net.responder import UdpResponder
+from kubesonar.net.udp.responder import UdpResponder
+from kubesonar.net.udp.train_sender import DatagramEngine
 from kubesonar.probes.mtu import MtuOptions, MtuProbe
 from kubesonar.probes.source import Source
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from kubesonar.core.dns.messages import Rcode, encode_answer
+from kubesonar.core.dns.message import Rcode, encode_answer
 from kubesonar.model import Clock, Fault, Phase
 from kubesonar.probes.dns import DnsOptions, parse_expect, parse_request
 from tests.probes.dns_servers import (

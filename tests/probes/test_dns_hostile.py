@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pytest
 import uvloop
 
-from kubesonar.core.dns.messages import Question, encode_answer
+from kubesonar.core.dns.message import Question, encode_answer
 from kubesonar.core.dns.records import Type
 from kubesonar.model import Clock, Fault, Observation
 from tests.probes.dns_servers import (

@@ -14,8 +14,8 @@ import pytest
 from kubesonar.model import Check, Fault, Kind, Network, Observation, Phase
 from kubesonar.model import Path as Way
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.resolve import Resolver
-from kubesonar.net.trust import Trust
+from kubesonar.net.dns.system_resolver import Resolver
+from kubesonar.net.http.ca_contexts import Trust
 from kubesonar.probes.http import HttpOptions, HttpProbe
 from kubesonar.probes.source import Source
 from kubesonar.probes.terms import Bearer, Terms

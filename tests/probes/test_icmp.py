@@ -4,7 +4,7 @@ import pytest
 
 from kubesonar.model import Check, Fault, Kind, Network, Observation
 from kubesonar.model import Path as Way
-from kubesonar.net.icmp import Pinger
+from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe
 from kubesonar.probes.source import Source
 from tests.net.rig import run

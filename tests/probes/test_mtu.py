@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kubesonar.core.wire import Keyring, Sender, identity
+from kubesonar.core.wire.codec import Keyring, Sender, identity
 from kubesonar.model import Check, Fault, Health, Kind, Network, Observation
 from kubesonar.model import Path as Way
-from kubesonar.net.datagram import DatagramEngine
-from kubesonar.net.responder import UdpResponder
+from kubesonar.net.udp.responder import UdpResponder
+from kubesonar.net.udp.train_sender import DatagramEngine
 from kubesonar.probes.mtu import MtuOptions, MtuProbe
 from kubesonar.probes.source import Source
 from tests.net.rig import rig, run

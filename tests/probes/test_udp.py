@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kubesonar.core.wire import Keyring, identity
+from kubesonar.core.wire.codec import Keyring, identity
 from kubesonar.model import Check, Clock, Fault, Health, Kind, Network, Observation, Path, Side
-from kubesonar.net.arrivals import TrainRecord
-from kubesonar.net.limits import Limits
+from kubesonar.net.udp.token_bucket import Limits
+from kubesonar.net.udp.train_records import TrainRecord
 from kubesonar.probes.source import Source
 from kubesonar.probes.udp import UdpOptions, UdpProbe, responder_observation
 from tests.net.rig import rig, run

@@ -2,7 +2,7 @@ import asyncio
 
 import uvloop
 
-from kubesonar.core.schedule import Schedule, ScheduleOptions
+from kubesonar.core.probing.schedule import Schedule, ScheduleOptions
 from kubesonar.model import Check, Kind, Path
 from kubesonar.net.clock import SystemClock
 from kubesonar.runtime.drive import Drive

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from kubesonar.core.membership import MembershipOptions
-from kubesonar.core.signals import Action, Announce, Doubted, Elected
+from kubesonar.core.membership.events import Action, Announce, Doubted, Elected
+from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.model import Condition
 from kubesonar.sim.node import Node, Process
 from kubesonar.sim.oracles import Oracles

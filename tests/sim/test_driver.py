@@ -4,7 +4,7 @@ import subprocess
 import sys
 from itertools import pairwise
 
-from kubesonar.core.schedule import Schedule, ScheduleOptions
+from kubesonar.core.probing.schedule import Schedule, ScheduleOptions
 from kubesonar.model import Check, Kind, Path
 from kubesonar.sim.driver import Simulation
 

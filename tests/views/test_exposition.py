@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from kubesonar.core.fold import Histograms
+from kubesonar.core.telemetry.instruments import Histograms
 from kubesonar.views.exposition import Exposition, Metric, Series, accepts_openmetrics
 
 REQUESTS = Metric("requests_total", "counter", 'Requests, "all" of\nthem \\ here.', ("path",))

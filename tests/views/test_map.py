@@ -6,8 +6,8 @@ import functools
 
 import pytest
 
-from kubesonar.core.evidence import basis
-from kubesonar.core.verdict import verdict_on
+from kubesonar.core.diagnosis.join import basis
+from kubesonar.core.diagnosis.verdict import verdict_on
 from kubesonar.model import Kind, Network, State
 from kubesonar.views.board import Board
 from kubesonar.views.cells import Mark, PathCell

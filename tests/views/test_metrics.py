@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from kubesonar.core.counts import ProbeCounts
+from kubesonar.core.telemetry.probe_counters import ProbeCounts
 from kubesonar.model import (
     SCHEMA,
     Check,

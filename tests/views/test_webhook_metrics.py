@@ -1,4 +1,4 @@
-from kubesonar.core.delivery import Figures
+from kubesonar.core.delivery.retry_queue import Figures
 from kubesonar.views.exposition import Exposition
 from kubesonar.views.webhook_metrics import families_of
 

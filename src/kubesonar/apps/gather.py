@@ -10,7 +10,7 @@ import msgspec
 from kubesonar.apps.plausible import absurd
 from kubesonar.apps.sources import Source, others, owner
 from kubesonar.model import SCHEMA, Snapshot, clip
-from kubesonar.net.fetch import Fetched, Fetcher
+from kubesonar.net.http.client import Fetched, Fetcher
 
 PATH = "/api/v1/snapshot"
 MOST = 2000

@@ -20,8 +20,8 @@ import uvloop
 from kubesonar.config import ConfigError
 from kubesonar.kube.client import ApiError, Client
 from kubesonar.kube.credentials import CredentialsError, find
-from kubesonar.kube.objects import Object
-from kubesonar.net.keys import read_keys
+from kubesonar.kube.types import Object
+from kubesonar.net.udp.key_file import read_keys
 
 KEYS, TOKEN = "keys", "token"
 """Names in the Secret: a file for `keys.file`, and one for `api.token_file`."""

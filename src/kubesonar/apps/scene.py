@@ -9,8 +9,8 @@ import msgspec
 from kubesonar.apps.gather import Access, gather
 from kubesonar.apps.sources import Source
 from kubesonar.apps.times import clock
-from kubesonar.core.evidence import Basis, basis
-from kubesonar.core.verdict import verdict_on
+from kubesonar.core.diagnosis.join import Basis, basis
+from kubesonar.core.diagnosis.verdict import verdict_on
 from kubesonar.model import Network, Snapshot, Verdict
 from kubesonar.net.clock import SystemClock
 from kubesonar.views.matrix import Matrix, matrices

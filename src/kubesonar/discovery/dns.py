@@ -15,14 +15,14 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from kubesonar.discovery.addresses import packed, usable
-from kubesonar.discovery.departed import Departed
 from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.options import RosterOptions
-from kubesonar.discovery.picture import revision
+from kubesonar.discovery.roster_builder import revision
+from kubesonar.discovery.tombstones import Departed
 from kubesonar.model import Fault, Member, Network, Roster, clip
 from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.resolve import Resolver
+from kubesonar.net.dns.system_resolver import Resolver
 
 QUESTIONS_PER_SECOND = 20.0
 """What all agents together may ask the DNS servers (both families count)."""

@@ -9,7 +9,7 @@ import contextlib
 class Haste:
     """In big clusters members are looked up rarely, since everybody looks; one of them may look often without anybody
     noticing: the coordinator. Its roster decides who is called dead and what a majority is, so it has to know of
-    members that left, and of new ones, before their silence counts (`core/announcing.py`, EXCUSED)."""
+    members that left, and of new ones, before their silence counts (`core/membership/announcer.py`, EXCUSED)."""
 
     def __init__(self) -> None:
         self._on = asyncio.Event()

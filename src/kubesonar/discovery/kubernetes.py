@@ -16,12 +16,12 @@ from functools import partial
 
 from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.options import RosterOptions
-from kubesonar.discovery.picture import Copy, Picture
 from kubesonar.discovery.rarely import Rarely, period
+from kubesonar.discovery.roster_builder import Copy, Picture
 from kubesonar.kube.client import Client
-from kubesonar.kube.objects import Node, Pod
 from kubesonar.kube.reflector import Reflector, ReflectorOptions
 from kubesonar.kube.resource import NODES, Resource, pods
+from kubesonar.kube.types import Node, Pod
 from kubesonar.model import Roster
 from kubesonar.net.clock import Clock, SystemClock
 

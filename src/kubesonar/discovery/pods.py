@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import msgspec
 
 from kubesonar.discovery.addresses import of_one, packed
-from kubesonar.discovery.expectation import Expectation, expectation
-from kubesonar.kube.objects import Node, Pod
+from kubesonar.discovery.member_state import Expectation, expectation
+from kubesonar.kube.types import Node, Pod
 from kubesonar.model import Member, Network, State
 
 PORT_LABEL = "kubesonar.io/port"

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.listed import Listed
 from kubesonar.kube.client import Client
-from kubesonar.kube.objects import T
 from kubesonar.kube.reflector import Reflector
 from kubesonar.kube.resource import Resource
+from kubesonar.kube.types import T
 
 SHORTEST = 300.0
 """Shortest period (s)."""

@@ -12,15 +12,15 @@ from typing import Any
 
 import msgspec
 
-from kubesonar.core.cluster_options import ClusterOptions
-from kubesonar.core.surroundings import DnsPod, Endpoint
-from kubesonar.discovery.picture import Copy
-from kubesonar.discovery.service_objects import dns_pods, endpoints, vips
+from kubesonar.core.probing.cluster_facts import DnsPod, Endpoint
+from kubesonar.core.probing.cluster_options import ClusterOptions
+from kubesonar.discovery.roster_builder import Copy
+from kubesonar.discovery.service_parsing import dns_pods, endpoints, vips
 from kubesonar.discovery.sometimes import Sometimes
 from kubesonar.kube.client import Client
-from kubesonar.kube.objects import EndpointSlice, Service
 from kubesonar.kube.reflector import Reflector, ReflectorOptions
 from kubesonar.kube.resource import Resource, endpoint_slices, services
+from kubesonar.kube.types import EndpointSlice, Service
 from kubesonar.net.clock import Clock
 
 _SETTLE = 0.2

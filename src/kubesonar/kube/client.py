@@ -14,11 +14,11 @@ from kubesonar.kube.credentials import Credentials
 from kubesonar.kube.errors import ApiError
 from kubesonar.kube.events import Event, read_event
 from kubesonar.kube.listing import Listing, Reading, read_page
-from kubesonar.kube.objects import Object
 from kubesonar.kube.pages import Objects
+from kubesonar.kube.query import Query, narrowed, target
 from kubesonar.kube.resource import Resource
-from kubesonar.kube.target import Query, narrowed, target
 from kubesonar.kube.transport import Call, Transport
+from kubesonar.kube.types import Object
 from kubesonar.net.clock import Clock, SystemClock
 
 __all__ = ["ApiError", "Client", "Event", "Listing"]

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from kubesonar.kube.credentials import Access, Credentials
 from kubesonar.net.clock import Clock
 from kubesonar.net.deadline import Deadline
-from kubesonar.net.http import HttpConnection
-from kubesonar.net.http_exchange import Response
-from kubesonar.net.resolve import Resolver
+from kubesonar.net.dns.system_resolver import Resolver
+from kubesonar.net.http.connection import HttpConnection
+from kubesonar.net.http.exchange import Response
 
 IDLE = 30.0
 """Seconds for which an idle connection is used again: firewalls forget one, and a POST is not asked twice."""

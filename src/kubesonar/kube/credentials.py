@@ -10,10 +10,10 @@ from typing import Protocol
 import msgspec
 
 from kubesonar.core.address import bracketed
-from kubesonar.kube.material import CredentialsError, Material
+from kubesonar.kube.credential_file import CredentialsError, Material
 from kubesonar.kube.resource import is_namespace
 from kubesonar.kube.tls import Tls
-from kubesonar.net.url import Url, parse_url
+from kubesonar.net.http.url import Url, parse_url
 
 __all__ = ["Access", "Credentials", "CredentialsError", "Identity", "find", "from_kubeconfig", "in_cluster"]
 

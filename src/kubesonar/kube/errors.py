@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from kubesonar.kube.objects import Status
+from kubesonar.kube.types import Status
 from kubesonar.model import clip
 from kubesonar.net.deadline import Failed
-from kubesonar.net.http_exchange import Response
+from kubesonar.net.http.exchange import Response
 
 _LONGEST_WAIT = 600.0
 """Longest Retry-After believed, in seconds."""

@@ -7,8 +7,8 @@ from typing import Generic
 import msgspec
 
 from kubesonar.kube.errors import refused_within
-from kubesonar.kube.objects import T
 from kubesonar.kube.pages import Objects, meta_of
+from kubesonar.kube.types import T
 
 _CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
 

@@ -10,14 +10,14 @@ import base64
 import binascii
 import os
 
+from kubesonar.kube.credential_file import CredentialsError, Given, Material
 from kubesonar.kube.credentials import Credentials, Files, Identity
 from kubesonar.kube.kubeconfig_file import Cluster, Entry, Merged, User
-from kubesonar.kube.material import CredentialsError, Given, Material
 from kubesonar.kube.plugin import Plugin
 from kubesonar.kube.resource import is_namespace
 from kubesonar.kube.tls import Tls
 from kubesonar.model import clip
-from kubesonar.net.url import Url, parse_url
+from kubesonar.net.http.url import Url, parse_url
 
 
 def load(path: str, context: str = "") -> Credentials:

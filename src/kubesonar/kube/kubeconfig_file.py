@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from kubesonar.config.yamltext import read_yaml
-from kubesonar.kube.material import CredentialsError, Material
+from kubesonar.kube.credential_file import CredentialsError, Material
 from kubesonar.kube.plugin import ExecSpec
 from kubesonar.model import clip
 

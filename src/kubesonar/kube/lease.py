@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kubesonar.kube.client import ApiError, Client
-from kubesonar.kube.objects import Lease
+from kubesonar.kube.types import Lease
 from kubesonar.net.clock import Clock
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import Generic
 import msgspec
 
 from kubesonar.kube.errors import ApiError, unanswered
-from kubesonar.kube.objects import T
 from kubesonar.kube.pages import ListMeta, Objects, Page, PageError
+from kubesonar.kube.types import T
 from kubesonar.net.clock import Clock
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.http import HttpConnection
+from kubesonar.net.http.connection import HttpConnection
 
 SILENCE = 10.0
 """Seconds without a byte after which a page is given up."""

@@ -13,7 +13,7 @@ from typing import Generic
 
 import msgspec
 
-from kubesonar.kube.objects import Meta, Part, T
+from kubesonar.kube.types import Meta, Part, T
 
 REST_LIMIT = 32 << 20
 """Most bytes kept of a list that cannot be cut (an object is at most 1.5 MiB in etcd, --max-request-bytes)."""

@@ -11,11 +11,11 @@ from typing import Literal
 
 import msgspec
 
+from kubesonar.kube.credential_file import CredentialsError
 from kubesonar.kube.credentials import Identity, checked_token
-from kubesonar.kube.material import CredentialsError
-from kubesonar.kube.running import RunError, run
+from kubesonar.kube.subprocess_output import RunError, run
 from kubesonar.model import clip
-from kubesonar.net.url import Url
+from kubesonar.net.http.url import Url
 
 TIMEOUT = 30.0
 """Seconds that a plug-in may take: some ask a cloud's metadata, none may ask a person."""

@@ -14,10 +14,10 @@ from kubesonar.kube.credentials import Access, Credentials, CredentialsError
 from kubesonar.kube.errors import ApiError, refusal, unanswered, wait_wanted
 from kubesonar.net.clock import Clock
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.http import HttpConnection
-from kubesonar.net.http_answer import Limits
-from kubesonar.net.http_exchange import Request, Response
-from kubesonar.net.resolve import Resolver
+from kubesonar.net.dns.system_resolver import Resolver
+from kubesonar.net.http.connection import HttpConnection
+from kubesonar.net.http.exchange import Request, Response
+from kubesonar.net.http.response_reader import Limits
 
 _ERROR_BODY = 65_536
 _AGENT = ("User-Agent", f"kubesonar/{__version__}")

@@ -26,7 +26,7 @@ import msgspec
 
 from kubesonar.model import Member
 
-_VERSION = 1  # of the members file (discovery/static.py)
+_VERSION = 1  # of the members file (discovery/file.py)
 _FOLDERS = ("agents", "rooms", "logs", "certificates", "account")
 _FILES = ("members.json", "members.draft", "control.sock", "notices.jsonl")
 _PATH_LIMIT = 80

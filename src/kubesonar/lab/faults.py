@@ -40,7 +40,7 @@ class FaultError(ValueError):
 
 class Verb(msgspec.Struct, frozen=True):
     """One row: `takes` are the words that follow the verb, `help` what it does, `act` by what means, `row` the part
-    (core/paths.py) that must be found sick; empty where nothing may be."""
+    (core/diagnosis/components.py) that must be found sick; empty where nothing may be."""
 
     name: str
     takes: tuple[str, ...]

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from typing import cast
 
-from kubesonar.core.dns.messages import (
+from kubesonar.core.dns.message import (
     EDNS_PAYLOAD,
     PLAIN_PAYLOAD,
     Malformed,

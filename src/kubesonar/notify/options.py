@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.core.delivery import DeliveryOptions
+from kubesonar.core.delivery.retry_queue import DeliveryOptions
 from kubesonar.model import Condition, Seconds
 
 _File = Annotated[str, msgspec.Meta(max_length=4096)]

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from kubesonar.net.clock import Clock
-from kubesonar.notify.entry import Entry
+from kubesonar.notify.outbox_entry import Entry
 from kubesonar.runtime.logs import Changes
 
 if TYPE_CHECKING:

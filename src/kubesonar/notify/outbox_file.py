@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
-from kubesonar.notify.entry import BODY_LIMIT, Entry
+from kubesonar.notify.outbox_entry import BODY_LIMIT, Entry
 
 VERSION = 1
 """Version of the file's tables (PRAGMA user_version). A file of another version is set aside."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import msgspec
 
 from kubesonar.config import ConfigError
-from kubesonar.net.url import Url, parse_url
-from kubesonar.notify.allowed import host_allowed, network
+from kubesonar.net.http.url import Url, parse_url
+from kubesonar.notify.allow_list import host_allowed, network
 from kubesonar.notify.formats import ALERTS_PATH, Format, alertmanager, native
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.notify.secret_file import SecretFile

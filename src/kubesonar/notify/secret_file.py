@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from kubesonar.config import ConfigError
-from kubesonar.net.stamp import stamp
+from kubesonar.net.watched_file import stamp
 
 _LOG = logging.getLogger("kubesonar.notify")
 _LIMIT = 16_384

@@ -7,18 +7,18 @@ import ssl
 import msgspec
 
 from kubesonar import __version__
-from kubesonar.core.outcome import Outcome
+from kubesonar.core.delivery.http_outcome import Outcome
 from kubesonar.model import Fault, Phase
 from kubesonar.net.clock import Clock
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.http import HttpConnection
-from kubesonar.net.http_exchange import Request, Response
-from kubesonar.net.resolve import Resolver
-from kubesonar.net.retry_after import retry_after
-from kubesonar.net.stream import Stream
-from kubesonar.net.trust import Trust
-from kubesonar.net.url import Url
-from kubesonar.notify.allowed import Network, address_allowed
+from kubesonar.net.dns.system_resolver import Resolver
+from kubesonar.net.http.ca_contexts import Trust
+from kubesonar.net.http.connection import HttpConnection
+from kubesonar.net.http.exchange import Request, Response
+from kubesonar.net.http.retry_after import retry_after
+from kubesonar.net.http.url import Url
+from kubesonar.net.tcp.stream import Stream
+from kubesonar.notify.allow_list import Network, address_allowed
 from kubesonar.notify.secret_file import SecretFile
 from kubesonar.notify.signing import Signer, unsigned
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kubesonar.core.delivery import Figures
+from kubesonar.core.delivery.retry_queue import Figures
 from kubesonar.model import Notice
 from kubesonar.net.clock import Clock
-from kubesonar.notify.courier import Courier
-from kubesonar.notify.entry import Entry
+from kubesonar.notify.delivery_worker import Courier
 from kubesonar.notify.formats import Format
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.notify.outbox import Outbox
+from kubesonar.notify.outbox_entry import Entry
 from kubesonar.notify.receivers import configured
 from kubesonar.runtime.supervise import Crew
 

@@ -7,7 +7,7 @@ import msgspec
 from kubesonar.model import Check, Clock, Fault, Kernel, Observation, Phase, Rtt, Span, clip
 from kubesonar.net.clock import Clock as Clocks
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.resolve import Resolver, is_literal
+from kubesonar.net.dns.system_resolver import Resolver, is_literal
 from kubesonar.probes.source import Source
 
 

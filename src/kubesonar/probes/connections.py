@@ -7,7 +7,7 @@ import ssl
 import msgspec
 
 from kubesonar.net.clock import Clock
-from kubesonar.net.http import HttpConnection
+from kubesonar.net.http.connection import HttpConnection
 
 _SESSIONS = 64
 

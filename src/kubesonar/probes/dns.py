@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from kubesonar.core.dns.judge import Judgement, Worth, classify, rcode_name
-from kubesonar.core.dns.messages import EDNS_PAYLOAD, Question, Rcode
+from kubesonar.core.dns.classify import Judgement, Worth, classify, rcode_name
+from kubesonar.core.dns.message import EDNS_PAYLOAD, Question, Rcode
 from kubesonar.core.dns.names import encode_name
 from kubesonar.core.dns.records import Type
 from kubesonar.model import Check, Fault, Observation, Phase, Rtt, Span, clip
-from kubesonar.net.questions import Reply, Server, Transport, ask, packed_address
-from kubesonar.net.questions_tcp import TcpTransport
-from kubesonar.net.questions_udp import UdpTransport, Unanswered
+from kubesonar.net.dns.tcp import TcpTransport
+from kubesonar.net.dns.transport import Reply, Server, Transport, ask, packed_address
+from kubesonar.net.dns.udp import UdpTransport, Unanswered
 
 if TYPE_CHECKING:
     import random

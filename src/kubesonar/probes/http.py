@@ -10,11 +10,11 @@ import msgspec
 from kubesonar.model import Check, Fault, Observation, Phase
 from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.http import HttpConnection
-from kubesonar.net.http_answer import Limits
-from kubesonar.net.http_exchange import Response
-from kubesonar.net.resolve import Resolver
-from kubesonar.net.trust import Trust
+from kubesonar.net.dns.system_resolver import Resolver
+from kubesonar.net.http.ca_contexts import Trust
+from kubesonar.net.http.connection import HttpConnection
+from kubesonar.net.http.exchange import Response
+from kubesonar.net.http.response_reader import Limits
 from kubesonar.probes.attempt import Attempt, Outcome
 from kubesonar.probes.connections import Connections, Peer
 from kubesonar.probes.http_plan import Plan, get, plan

@@ -7,8 +7,8 @@ from functools import lru_cache
 import msgspec
 
 from kubesonar import __version__
-from kubesonar.net.http_exchange import Request
-from kubesonar.net.url import Url, parse_url
+from kubesonar.net.http.exchange import Request
+from kubesonar.net.http.url import Url, parse_url
 
 _PLANS = 1024
 _OK = "200"

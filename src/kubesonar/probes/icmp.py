@@ -9,8 +9,8 @@ import msgspec
 from kubesonar.model import Check, Observation
 from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.icmp import Pinger
-from kubesonar.net.resolve import Resolver
+from kubesonar.net.dns.system_resolver import Resolver
+from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.probes.attempt import Attempt, Outcome
 from kubesonar.probes.source import Source
 

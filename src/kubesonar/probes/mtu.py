@@ -8,9 +8,9 @@ from typing import Annotated
 import msgspec
 
 from kubesonar.model import Check, Fault, Observation, Train, clip
-from kubesonar.net.datagram import DatagramEngine
-from kubesonar.net.path_mtu import Outcome, PathResult, PathSearch
-from kubesonar.net.train import HEADERS
+from kubesonar.net.udp.path_mtu import Outcome, PathResult, PathSearch
+from kubesonar.net.udp.train import HEADERS
+from kubesonar.net.udp.train_sender import DatagramEngine
 from kubesonar.probes.source import Source
 from kubesonar.probes.udp import round_trip
 

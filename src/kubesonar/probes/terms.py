@@ -9,8 +9,8 @@ from collections.abc import Callable
 import msgspec
 
 from kubesonar.model import Check
-from kubesonar.net.resolve import is_literal
-from kubesonar.net.url import Url
+from kubesonar.net.dns.system_resolver import is_literal
+from kubesonar.net.http.url import Url
 
 REFUSED = frozenset({401, 403})
 """Statuses after which a token is shown: who asks is not known, or may not (RFC 9110, sections 15.5.2 and 15.5.4)."""

@@ -11,9 +11,9 @@ import msgspec
 from kubesonar.model import Check, Observation, Phase, Span
 from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.resolve import Resolver
-from kubesonar.net.stream import Stream
-from kubesonar.net.trust import Trust
+from kubesonar.net.dns.system_resolver import Resolver
+from kubesonar.net.http.ca_contexts import Trust
+from kubesonar.net.tcp.stream import Stream
 from kubesonar.probes.attempt import Attempt, Outcome
 from kubesonar.probes.source import Source
 

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.core import wire
+from kubesonar.core.wire import codec
 from kubesonar.model import Check, Kind, Network, Observation, Path, Rtt, Seconds, Side, Train, clip
-from kubesonar.net.arrivals import TrainRecord
-from kubesonar.net.datagram import DatagramEngine
-from kubesonar.net.result import TrainResult
+from kubesonar.net.udp.train_records import TrainRecord
+from kubesonar.net.udp.train_result import TrainResult
+from kubesonar.net.udp.train_sender import DatagramEngine
 from kubesonar.probes.source import Source
 
 _TARGETS = 16_384
@@ -49,11 +49,11 @@ class UdpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     speak: Annotated[
         int,
         msgspec.Meta(
-            ge=wire.OLDEST,
-            le=wire.CURRENT,
+            ge=codec.OLDEST,
+            le=codec.CURRENT,
             description="Newest version of the datagrams to speak and to understand; set it back while rolling back.",
         ),
-    ] = wire.CURRENT
+    ] = codec.CURRENT
 
 
 class UdpProbe:

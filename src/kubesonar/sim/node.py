@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from kubesonar.core.membership import Membership
+from kubesonar.core.membership.instance import Membership
 from kubesonar.model import Member
 
 INBOX = 4096

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubesonar.core.signals import Action, Announce, Elected
+from kubesonar.core.membership.events import Action, Announce, Elected
 from kubesonar.model import Condition
 from kubesonar.sim.node import Node, Process
 from kubesonar.sim.world import World

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kubesonar.core.membership import MembershipOptions
-from kubesonar.core.signals import Action, Leased
+from kubesonar.core.membership.events import Action, Leased
+from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.model import Member
 from kubesonar.sim.node import Node
 from kubesonar.sim.oracles import Oracles

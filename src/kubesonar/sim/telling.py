@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubesonar.core.signals import Action, Announce, Assembled, Doubted, Elected, WantLease
+from kubesonar.core.membership.events import Action, Announce, Assembled, Doubted, Elected, WantLease
 from kubesonar.model import Condition
 
 

@@ -7,11 +7,22 @@ import heapq
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from kubesonar.core.electorate import Electorate
-from kubesonar.core.membership import Membership, MembershipOptions
-from kubesonar.core.messages import Sight, encode
-from kubesonar.core.signals import Action, Announce, Event, Leaving, Look, Looked, Received, Refused, Send, Told
-from kubesonar.core.wire import MESSAGE_OVERHEAD
+from kubesonar.core.membership.events import (
+    Action,
+    Announce,
+    Event,
+    Leaving,
+    Look,
+    Looked,
+    Received,
+    Refused,
+    Send,
+    Told,
+)
+from kubesonar.core.membership.instance import Membership, MembershipOptions
+from kubesonar.core.membership.member_view import Electorate
+from kubesonar.core.membership.messages import Sight, encode
+from kubesonar.core.wire.codec import MESSAGE_OVERHEAD
 from kubesonar.model import Member, Roster
 from kubesonar.model import Network as Kind
 from kubesonar.sim.network import Network

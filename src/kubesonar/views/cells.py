@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from kubesonar.core.cells import Ages, Cell
-from kubesonar.core.routes import Question, Way
+from kubesonar.core.diagnosis.evidence import Ages, Cell
+from kubesonar.core.diagnosis.path_features import Question, Way
 from kubesonar.model import Kind
 
 _DEAD = 0.995

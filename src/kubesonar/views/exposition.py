@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from kubesonar.core.fold import Histograms, Labels, Tally
+from kubesonar.core.telemetry.instruments import Histograms, Labels, Tally
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"

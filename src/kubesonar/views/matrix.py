@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from kubesonar.core.cells import Cell
-from kubesonar.core.evidence import Basis
-from kubesonar.core.routes import Question, Way
+from kubesonar.core.diagnosis.evidence import Cell
+from kubesonar.core.diagnosis.join import Basis
+from kubesonar.core.diagnosis.path_features import Question, Way
 from kubesonar.model import Edge, Kind, Member, Network, Side
 from kubesonar.views.cells import Mark, PathCell, Tally
 

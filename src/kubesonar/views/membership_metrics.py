@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from kubesonar.core.fold import Labels
+from kubesonar.core.telemetry.instruments import Labels
 from kubesonar.model import Condition
 from kubesonar.views.exposition import Metric, Series
 

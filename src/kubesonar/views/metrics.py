@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from kubesonar.core.counts import ProbeCounts
-from kubesonar.core.edges import judged
-from kubesonar.core.fold import Labels
+from kubesonar.core.telemetry.edge_health import judged
+from kubesonar.core.telemetry.instruments import Labels
+from kubesonar.core.telemetry.probe_counters import ProbeCounts
 from kubesonar.model import Edge, Health, Path, Snapshot
 from kubesonar.views import membership_metrics, webhook_metrics
 from kubesonar.views.exposition import Exposition, Metric, Series

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kubesonar.core.delivery import Figures
-from kubesonar.core.fold import Labels
+from kubesonar.core.delivery.retry_queue import Figures
+from kubesonar.core.telemetry.instruments import Labels
 from kubesonar.views.exposition import Metric, Series
 
 DELIVERED = Metric("kubesonar_webhook_delivered_total", "counter", "Notices that a receiver has taken.", ("receiver",))

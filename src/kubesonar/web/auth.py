@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from kubesonar.config import ConfigError
-from kubesonar.net.stamp import stamp
+from kubesonar.net.watched_file import stamp
 from kubesonar.web.asgi import Scope
 
 _LOG = logging.getLogger("kubesonar.web")

@@ -12,9 +12,9 @@ from typing import Any, cast
 
 import httptools
 
+from kubesonar.web.connection_set import Host
 from kubesonar.web.deadline import Deadline
 from kubesonar.web.exchange import Exchange, canned
-from kubesonar.web.host import Host
 from kubesonar.web.request import Incoming, Refusal, too_much_head
 
 PIPELINE_LIMIT = 16

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from kubesonar.web.asgi import Message, Scope
-from kubesonar.web.host import Host
+from kubesonar.web.connection_set import Host
 
 _LOG = logging.getLogger("kubesonar.web")
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}

@@ -11,9 +11,9 @@ import msgspec
 
 from kubesonar.web.asgi import App
 from kubesonar.web.connection import Connection
-from kubesonar.web.host import Host
-from kubesonar.web.listening import open_socket, remove_socket
+from kubesonar.web.connection_set import Host
 from kubesonar.web.options import LimitOptions, ListenOptions
+from kubesonar.web.sockets import open_socket, remove_socket
 from kubesonar.web.tls import Certificate
 
 

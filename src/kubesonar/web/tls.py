@@ -7,7 +7,7 @@ import ssl
 import time
 
 from kubesonar.config import ConfigError
-from kubesonar.net.stamp import Stamp, stamp
+from kubesonar.net.watched_file import Stamp, stamp
 from kubesonar.web.options import ListenOptions
 
 _LOG = logging.getLogger("kubesonar.web")

@@ -6,6 +6,7 @@ from typing import Any
 
 from kubesonar.compat.knh.bully import Bully
 from kubesonar.compat.knh.identity import Peer, peer
+from kubesonar.compat.knh.peer_state import Timing
 from kubesonar.compat.knh.signals import (
     Answered,
     AskSanity,
@@ -17,7 +18,6 @@ from kubesonar.compat.knh.signals import (
     TellCluster,
     TellPeer,
 )
-from kubesonar.compat.knh.watched import Timing
 from kubesonar.sim.driver import Simulation
 
 TRIP = 0.002

@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from kubesonar.compat.knh.bully import Bully
+from kubesonar.compat.knh.peer_state import Timing
 from kubesonar.compat.knh.signals import Listed, TellCluster, TellPeer
-from kubesonar.compat.knh.watched import Timing
 from tests.compat.knh.cluster import Cluster, pod, statuses
 
 

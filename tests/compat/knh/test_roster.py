@@ -10,8 +10,8 @@ import msgspec
 from kubesonar.compat.knh.peers import Peers
 from kubesonar.compat.knh.roster import Listed, Roster, cut_off, in_endpoints, in_slices
 from kubesonar.compat.knh.settings import read
-from kubesonar.kube.objects import Endpoints, EndpointSlice
 from kubesonar.kube.reflector import ReflectorOptions
+from kubesonar.kube.types import Endpoints, EndpointSlice
 from tests.compat.knh.rig import NAMESPACE, SERVICE, behind_service, environ, ip, pod, until
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from kubesonar.compat.kubenurse.exposition import Exposition, number
 from kubesonar.compat.kubenurse.incoming import ORIGINS, WINDOW, Incoming
+from kubesonar.compat.kubenurse.instruments import Tallies
 from kubesonar.compat.kubenurse.metrics import Metrics
 from kubesonar.compat.kubenurse.settings import BUCKETS
-from kubesonar.compat.kubenurse.tallies import Tallies
 from kubesonar.compat.kubenurse.vmrange import Ranges
 from kubesonar.model import Check, Fault, Kind, Network, Observation, Path, Phase, Span
 

@@ -12,8 +12,8 @@ from kubesonar.compat.kubenurse.neighbours import (
     neighbours,
     recognised,
 )
-from kubesonar.core.ring import place
-from kubesonar.kube.objects import Node, Pod
+from kubesonar.core.hash_ring import place
+from kubesonar.kube.types import Node, Pod
 from tests.kube import shapes
 
 SIX = [f"node-{number}" for number in range(1, 7)]

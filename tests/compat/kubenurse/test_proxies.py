@@ -11,9 +11,9 @@ import pytest
 from kubesonar.compat.kubenurse.events import failure, timeline
 from kubesonar.compat.kubenurse.proxies import Proxies
 from kubesonar.compat.kubenurse.trust import Contexts
-from kubesonar.net.url import parse_url
+from kubesonar.net.http.url import parse_url
 from tests.compat.kubenurse.rig import run
-from tests.compat.kubenurse.test_getting import PLAIN, SECURE, asking
+from tests.compat.kubenurse.test_client import PLAIN, SECURE, asking
 from tests.net.certificates import Authority
 from tests.net.servers import OK, asked, saying, serving
 

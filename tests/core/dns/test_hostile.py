@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubesonar.core.dns.judge import Worth, classify
-from kubesonar.core.dns.messages import Malformed, Question, decode, encode, encode_answer
+from kubesonar.core.dns.classify import Worth, classify
+from kubesonar.core.dns.message import Malformed, Question, decode, encode, encode_answer
 from kubesonar.core.dns.names import BadWire, Reader, encode_name
 from kubesonar.core.dns.records import Record, Type
 

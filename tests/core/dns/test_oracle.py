@@ -14,8 +14,8 @@ import dns.rrset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubesonar.core.dns.judge import Worth, classify
-from kubesonar.core.dns.messages import Malformed, Question, decode, encode, encode_answer, question_of
+from kubesonar.core.dns.classify import Worth, classify
+from kubesonar.core.dns.message import Malformed, Question, decode, encode, encode_answer, question_of
 from kubesonar.core.dns.names import Reader, encode_name
 from kubesonar.core.dns.records import Data, Record, Srv, Type, bytes_of_v6, text_of_v6
 

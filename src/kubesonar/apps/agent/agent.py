@@ -13,22 +13,22 @@ import msgspec
 
 from kubesonar import __version__
 from kubesonar.api.agent import agent_app
+from kubesonar.apps.agent.check_planner import Planning
 from kubesonar.apps.agent.cluster import Cluster
-from kubesonar.apps.agent.members import Members
-from kubesonar.apps.agent.membership import Membership
-from kubesonar.apps.agent.mesh import Mesh
+from kubesonar.apps.agent.membership_service import Membership
 from kubesonar.apps.agent.options import AgentOptions
-from kubesonar.apps.agent.planning import Planning
+from kubesonar.apps.agent.probe_loop import Mesh
+from kubesonar.apps.agent.probers import Tools
+from kubesonar.apps.agent.roster_source import Members
 from kubesonar.apps.agent.targets import refuse_bad, refuse_bad_cluster
-from kubesonar.apps.agent.tools import Tools
 from kubesonar.config import ConfigError
-from kubesonar.core import wire
 from kubesonar.core.address import bracketed
-from kubesonar.core.counts import ProbeCounts
-from kubesonar.core.ledger import Ledger
-from kubesonar.core.selfhealth import SelfHealth
-from kubesonar.core.surroundings import Dependencies
-from kubesonar.discovery.identity import recognise
+from kubesonar.core.probing.cluster_facts import Dependencies
+from kubesonar.core.telemetry.ledger import Ledger
+from kubesonar.core.telemetry.probe_counters import ProbeCounts
+from kubesonar.core.telemetry.self_health import SelfHealth
+from kubesonar.core.wire import codec
+from kubesonar.discovery.self_lookup import recognise
 from kubesonar.model import Kind, Member, Observation, Roster, Snapshot
 from kubesonar.net.clock import SystemClock
 from kubesonar.runtime import selfwatch
@@ -223,7 +223,7 @@ class Agent:
     def _called_otherwise(self, identity: bytes) -> None:
         """Somebody has a message for another than us, at our address."""
         own = self._options.member.own_addresses or self._ledger.member.addresses
-        if identity in map(wire.identity, own):
+        if identity in map(codec.identity, own):
             self._members.known_by_address()
 
     def _lag(self, late: float) -> None:

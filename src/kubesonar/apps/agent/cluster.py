@@ -11,10 +11,10 @@ import msgspec
 
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.config import ConfigError
-from kubesonar.core import resolvconf
-from kubesonar.core.cluster import API_DIRECT, API_DNS, dependencies
-from kubesonar.core.doubts import Doubts
-from kubesonar.core.surroundings import Dependencies, Endpoint, Surroundings
+from kubesonar.core.probing import resolv_conf
+from kubesonar.core.probing.cluster_checks import API_DIRECT, API_DNS, dependencies
+from kubesonar.core.probing.cluster_facts import Dependencies, Endpoint, Surroundings
+from kubesonar.core.probing.stale_targets import Doubts
 from kubesonar.model import Check, Fault, Observation, Path
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Failed
@@ -140,8 +140,8 @@ class Cluster:
 
     def _token(self) -> str:
         """The service account's token as it is now."""
+        from kubesonar.kube.credential_file import Material
         from kubesonar.kube.credentials import CredentialsError, checked_token
-        from kubesonar.kube.material import Material
 
         try:
             return checked_token(Material(self._options.cluster.api.token_file).read())
@@ -160,10 +160,10 @@ def _api_server(options: AgentOptions, environ: Mapping[str, str]) -> Endpoint |
     return Endpoint(host, int(port or _HTTPS))
 
 
-def _resolver(path: str) -> resolvconf.ResolvConf:
+def _resolver(path: str) -> resolv_conf.ResolvConf:
     try:
         with open(path, "rb") as file:  # noqa: PTH123  # pathlib would be loaded for this alone
-            return resolvconf.parse(file.read(_SIZE).decode("utf-8", "replace"))
+            return resolv_conf.parse(file.read(_SIZE).decode("utf-8", "replace"))
     except OSError as error:
         _LOG.info("the resolver's configuration cannot be read", extra={"path": path, "reason": error.strerror})
-        return resolvconf.ResolvConf()
+        return resolv_conf.ResolvConf()

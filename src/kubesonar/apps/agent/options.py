@@ -6,13 +6,13 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.core.budget import BudgetOptions
-from kubesonar.core.cluster_options import ClusterOptions
-from kubesonar.core.ledger import LedgerOptions
-from kubesonar.core.membership import MembershipOptions
-from kubesonar.core.plan import PlanOptions, Target
-from kubesonar.core.schedule import ScheduleOptions
-from kubesonar.core.selfhealth import SelfHealthOptions
+from kubesonar.core.membership.instance import MembershipOptions
+from kubesonar.core.probing.budget import BudgetOptions
+from kubesonar.core.probing.cluster_options import ClusterOptions
+from kubesonar.core.probing.plan import PlanOptions, Target
+from kubesonar.core.probing.schedule import ScheduleOptions
+from kubesonar.core.telemetry.ledger import LedgerOptions
+from kubesonar.core.telemetry.self_health import SelfHealthOptions
 from kubesonar.discovery.addresses import is_members
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.kube.lease_options import LeaseOptions

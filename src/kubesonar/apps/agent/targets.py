@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from kubesonar.config import ConfigError
-from kubesonar.core.cluster_options import ClusterOptions
-from kubesonar.core.plan import Target, of_target
+from kubesonar.core.probing.cluster_options import ClusterOptions
+from kubesonar.core.probing.plan import Target, of_target
 from kubesonar.model import Kind
-from kubesonar.net.resolve import is_literal
-from kubesonar.net.url import parse_url
+from kubesonar.net.dns.system_resolver import is_literal
+from kubesonar.net.http.url import parse_url
 from kubesonar.probes import dns, http_plan
 
 

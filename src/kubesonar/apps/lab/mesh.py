@@ -14,9 +14,9 @@ import uvloop
 from kubesonar.apps import agent
 from kubesonar.apps.agent.options import AgentOptions, ApiOptions, MemberOptions
 from kubesonar.apps.lab.rooms import entrance_port, room_port, rooms_of
-from kubesonar.core.cluster_options import ClusterOptions
-from kubesonar.core.plan import PlanOptions, Rhythm, Target
-from kubesonar.core.schedule import ScheduleOptions
+from kubesonar.core.probing.cluster_options import ClusterOptions
+from kubesonar.core.probing.plan import PlanOptions, Rhythm, Target
+from kubesonar.core.probing.schedule import ScheduleOptions
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.lab.certificates import Certificates, make_certificates
 from kubesonar.lab.nameserver import Zone, cluster_records, dns_server

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 
 from kubesonar.compat.knh.identity import Peer, outranks
+from kubesonar.compat.knh.peer_state import Errand, Timing, Watched, Watchlist
 from kubesonar.compat.knh.signals import (
     Action,
     Answered,
@@ -23,7 +24,6 @@ from kubesonar.compat.knh.signals import (
     TellCluster,
     TellPeer,
 )
-from kubesonar.compat.knh.watched import Errand, Timing, Watched, Watchlist
 
 WATCH = 2.0
 """Seconds between two calls to a peer that answers, while the coordinator has less than `WATCH * RATE` of them."""

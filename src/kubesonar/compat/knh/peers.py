@@ -10,9 +10,9 @@ from collections.abc import Callable
 from kubesonar.compat.knh.roster import Listed, cut_off, in_endpoints, in_slices
 from kubesonar.compat.knh.settings import Settings
 from kubesonar.kube.client import Client
-from kubesonar.kube.objects import Endpoints, EndpointSlice
 from kubesonar.kube.reflector import Reflector, ReflectorOptions
 from kubesonar.kube.resource import Resource, endpoint_slices, endpoints
+from kubesonar.kube.types import Endpoints, EndpointSlice
 from kubesonar.runtime.logs import Changes
 
 _LOG = logging.getLogger("kubesonar.knh")

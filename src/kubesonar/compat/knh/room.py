@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from random import SystemRandom
 
 from kubesonar.compat.knh.bully import Bully
-from kubesonar.compat.knh.calls import Caller
+from kubesonar.compat.knh.client import Caller
 from kubesonar.compat.knh.identity import peer
+from kubesonar.compat.knh.peer_state import Timing
 from kubesonar.compat.knh.peers import Peers
 from kubesonar.compat.knh.roster import Listed as Found
 from kubesonar.compat.knh.roster import Roster
@@ -29,8 +30,7 @@ from kubesonar.compat.knh.signals import (
     TellCluster,
     TellPeer,
 )
-from kubesonar.compat.knh.telling import Telling
-from kubesonar.compat.knh.watched import Timing
+from kubesonar.compat.knh.webhooks import Telling
 from kubesonar.config import ConfigError
 from kubesonar.kube.client import Client
 from kubesonar.kube.credentials import Credentials, CredentialsError, find

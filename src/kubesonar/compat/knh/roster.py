@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from kubesonar.compat.knh.identity import Peer, peer
-from kubesonar.kube.objects import Endpoints, EndpointSlice
-from kubesonar.net.resolve import is_literal
+from kubesonar.kube.types import Endpoints, EndpointSlice
+from kubesonar.net.dns.system_resolver import is_literal
 
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
 """Annotation of Endpoints that were cut off at 1,000 addresses

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.http import HttpConnection
-from kubesonar.net.http_exchange import Request
-from kubesonar.net.resolve import Resolver
-from kubesonar.net.trust import Trust
-from kubesonar.net.url import Url
+from kubesonar.net.dns.system_resolver import Resolver
+from kubesonar.net.http.ca_contexts import Trust
+from kubesonar.net.http.connection import HttpConnection
+from kubesonar.net.http.exchange import Request
+from kubesonar.net.http.url import Url
 
 TIMEOUT = 5.0
 """Seconds for one answer; the older tool would have waited for ever."""

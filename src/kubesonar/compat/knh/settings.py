@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from kubesonar.config import ConfigError
-from kubesonar.net.resolve import is_literal
-from kubesonar.net.url import Url, parse_url
-from kubesonar.web.listening import parse as parse_address
+from kubesonar.net.dns.system_resolver import is_literal
+from kubesonar.net.http.url import Url, parse_url
+from kubesonar.web.sockets import parse as parse_address
 
 SILENT = 60
 """A level above all that is logged."""

@@ -8,7 +8,7 @@ from kubesonar.compat.kubenurse.gojson import encode
 from kubesonar.compat.kubenurse.neighbours import Neighbour
 from kubesonar.compat.kubenurse.rounds import Result
 from kubesonar.core.address import bracketed
-from kubesonar.core.ring import place
+from kubesonar.core.hash_ring import place
 from kubesonar.web.asgi import Scope
 
 _FLAT = ("api_server_direct", "api_server_dns", "me_ingress", "me_service")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kubesonar.compat.kubenurse.getting import Answer, Getter, Target
+from kubesonar.compat.kubenurse.client import Answer, Getter, Target
 from kubesonar.compat.kubenurse.trust import Contexts
+from kubesonar.kube.credential_file import CredentialsError
 from kubesonar.kube.credentials import Access, Credentials
-from kubesonar.kube.material import CredentialsError
 
 REFUSED = frozenset({401, 403})
 """How an API server says that it does not tell everybody its version."""

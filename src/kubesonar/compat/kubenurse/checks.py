@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
 from kubesonar.compat.kubenurse.authority import Authority
-from kubesonar.compat.kubenurse.getting import Answer, Getter, Target
+from kubesonar.compat.kubenurse.client import Answer, Getter, Target
+from kubesonar.compat.kubenurse.instruments import PATH
 from kubesonar.compat.kubenurse.neighbours import Myself, Neighbour
 from kubesonar.compat.kubenurse.settings import Settings
-from kubesonar.compat.kubenurse.tallies import PATH
 from kubesonar.compat.kubenurse.trust import Contexts
 from kubesonar.compat.kubenurse.userinfo import split_user
 from kubesonar.core.address import bracketed

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from kubesonar.core.address import bracketed
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.http_exchange import Request
-from kubesonar.net.stream import Stream
-from kubesonar.net.url import Url
+from kubesonar.net.http.exchange import Request
+from kubesonar.net.http.url import Url
+from kubesonar.net.tcp.stream import Stream
 
 _ANSWER = 16_384
 """Most bytes of a proxy's answer."""

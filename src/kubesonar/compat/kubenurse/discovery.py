@@ -12,10 +12,10 @@ from kubesonar.compat.kubenurse.neighbours import Myself, Neighbour, cordoned, n
 from kubesonar.compat.kubenurse.settings import Settings
 from kubesonar.kube.client import Client
 from kubesonar.kube.credentials import Credentials
-from kubesonar.kube.objects import Node, Pod
 from kubesonar.kube.reflector import Reflector, ReflectorOptions
 from kubesonar.kube.resource import NODES, Resource, pods
-from kubesonar.net.local import is_own
+from kubesonar.kube.types import Node, Pod
+from kubesonar.net.own_addresses import is_own
 from kubesonar.runtime.supervise import Crew
 
 _LOG = logging.getLogger("kubesonar.kubenurse")

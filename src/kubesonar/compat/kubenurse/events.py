@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from kubesonar.model import Observation, Phase
-from kubesonar.net.resolve import is_literal
+from kubesonar.net.dns.system_resolver import is_literal
 
 ROUND_TRIP = "round_trip_error"
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import accumulate
 
 from kubesonar.compat.kubenurse.vmrange import Ranges
-from kubesonar.core.fold import Histograms, Labels
+from kubesonar.core.telemetry.instruments import Histograms, Labels
 
 KIND = b"text/plain; version=0.0.4; charset=utf-8"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kubesonar.net.url import parse_url
+from kubesonar.net.http.url import parse_url
 from kubesonar.web.asgi import Scope
 
 _MARKS = frozenset(

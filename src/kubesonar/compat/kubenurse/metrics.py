@@ -6,7 +6,7 @@ import os
 import time
 
 from kubesonar.compat.kubenurse.exposition import Exposition
-from kubesonar.compat.kubenurse.tallies import Tallies
+from kubesonar.compat.kubenurse.instruments import Tallies
 
 _METHOD = 'method="get"'
 """Documented to this day, and there up to 1.13."""

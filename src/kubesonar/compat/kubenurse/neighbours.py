@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from kubesonar.core.ring import place
+from kubesonar.core.hash_ring import place
 from kubesonar.discovery.addresses import of_one
-from kubesonar.kube.objects import Node, Pod
+from kubesonar.kube.types import Node, Pod
 
 CORDON = ("node.kubernetes.io/unschedulable", "NoSchedule")
 """https://kubernetes.io/docs/reference/labels-annotations-taints/#node-kubernetes-io-unschedulable"""

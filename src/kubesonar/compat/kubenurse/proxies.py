@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import msgspec
 
 from kubesonar.compat.kubenurse.userinfo import split_user
-from kubesonar.net.resolve import is_literal
-from kubesonar.net.url import Url, parse_url
+from kubesonar.net.dns.system_resolver import is_literal
+from kubesonar.net.http.url import Url, parse_url
 
 
 class Proxy(msgspec.Struct, frozen=True):

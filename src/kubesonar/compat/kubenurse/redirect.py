@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kubesonar.net.url import Url, parse_url
+from kubesonar.net.http.url import Url, parse_url
 
 LIMIT = 10
 """Most redirects that one check follows."""

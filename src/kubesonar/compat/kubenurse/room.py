@@ -9,16 +9,16 @@ from collections.abc import Mapping
 
 from kubesonar.compat.kubenurse.authority import Authority
 from kubesonar.compat.kubenurse.checks import Checks
+from kubesonar.compat.kubenurse.client import Getter
 from kubesonar.compat.kubenurse.discovery import Discovery, View
-from kubesonar.compat.kubenurse.getting import Getter
 from kubesonar.compat.kubenurse.incoming import Incoming
+from kubesonar.compat.kubenurse.instruments import Tallies
 from kubesonar.compat.kubenurse.metrics import Metrics
 from kubesonar.compat.kubenurse.neighbours import Myself
 from kubesonar.compat.kubenurse.proxies import Proxies
 from kubesonar.compat.kubenurse.rounds import Rounds
 from kubesonar.compat.kubenurse.server import Endpoints
 from kubesonar.compat.kubenurse.settings import Settings, read, strangers
-from kubesonar.compat.kubenurse.tallies import Tallies
 from kubesonar.compat.kubenurse.trust import Contexts
 from kubesonar.kube.credentials import Credentials, CredentialsError, find, in_cluster
 from kubesonar.model import Network

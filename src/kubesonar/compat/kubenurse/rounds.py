@@ -10,9 +10,9 @@ import msgspec
 
 from kubesonar.compat.kubenurse.checks import SKIPPED, Checks, Work
 from kubesonar.compat.kubenurse.discovery import View
+from kubesonar.compat.kubenurse.instruments import Tallies
 from kubesonar.compat.kubenurse.neighbours import Neighbour, nearest
 from kubesonar.compat.kubenurse.settings import Settings
-from kubesonar.compat.kubenurse.tallies import Tallies
 from kubesonar.net.clock import Clock
 from kubesonar.runtime.logs import Changes
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import ssl
 
-from kubesonar.kube.material import CredentialsError, Material
-from kubesonar.net.trust import trusting
+from kubesonar.kube.credential_file import CredentialsError, Material
+from kubesonar.net.http.ca_contexts import trusting
 from kubesonar.runtime.logs import Changes
 
 _LOG = logging.getLogger("kubesonar.kubenurse")

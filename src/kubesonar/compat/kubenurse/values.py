@@ -11,7 +11,7 @@ import msgspec
 from kubesonar.compat.kubenurse.goduration import parse_duration
 from kubesonar.config import ConfigError
 from kubesonar.kube.resource import is_namespace
-from kubesonar.web.listening import parse as parse_address
+from kubesonar.web.sockets import parse as parse_address
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil, isnan, log10
 
-from kubesonar.core.fold import Labels
+from kubesonar.core.telemetry.instruments import Labels
 
 _LOWEST, _HIGHEST = -9, 18
 _A_DECADE = 18

@@ -1,0 +1,154 @@
+"""An agent as a member among members: it watches some, follows or is the coordinator, and as such tells the outside."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+
+from kubesonar.apps.agent.lease_guard import Guard
+from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.apps.agent.probers import Tools
+from kubesonar.compat.formats import formats
+from kubesonar.core.membership import notices
+from kubesonar.core.membership.events import (
+    Action,
+    Announce,
+    Assembled,
+    Doubted,
+    Elected,
+    Leased,
+    Leaving,
+    Told,
+    WantLease,
+)
+from kubesonar.core.membership.instance import Membership as Machine
+from kubesonar.core.telemetry.ledger import Ledger
+from kubesonar.messaging.shell import Members
+from kubesonar.model import Condition, Notice, Roster
+from kubesonar.net.clock import Clock
+from kubesonar.notify import Everybody
+from kubesonar.notify.log import LogNotifier
+from kubesonar.notify.webhooks import Webhooks
+from kubesonar.runtime.supervise import Crew
+from kubesonar.views import membership_metrics, webhook_metrics
+from kubesonar.views.exposition import Metric, Series
+
+_LOG = logging.getLogger("kubesonar.membership")
+
+
+class Membership:
+    """Begins when the first roster comes. `coordinates` hears, at each election, whether this is the coordinator.
+    Raises ConfigError for receivers that cannot be told. To be made on the running loop; `start` it, and `stop` it
+    before the crew."""
+
+    def __init__(
+        self,
+        options: AgentOptions,
+        ledger: Ledger,
+        tools: Tools,
+        crew: Crew,
+        clock: Clock,
+        lag: Callable[[float], None],
+        environ: Mapping[str, str],
+        coordinates: Callable[[bool], None],
+    ) -> None:
+        self._coordinates = coordinates
+        self._ledger = ledger
+        self._crew = crew
+        self._clock = clock
+        self._announced: Counter[Condition] = Counter()
+        self._mine = False
+        me = ledger.member
+        self._machine = Machine(me.name, me.epoch, options.membership)
+        self._shell = Members(
+            me,
+            self._machine,
+            options.membership.election.order,
+            sender=tools.sender,
+            ring=tools.ring,
+            send=tools.send,
+            pinger=tools.pinger,
+            crew=crew,
+            clock=clock,
+            lag=lag,
+            tell=self._tell,
+        )
+        tools.messages = self._shell.arrived
+        self._webhooks = Webhooks(options.notify, formats(self._view), crew, clock, random.SystemRandom(), self._told)
+        self._notifier = Everybody([LogNotifier(), self._webhooks])
+        if options.notify.receivers and not options.keys.file:
+            _LOG.warning(
+                "members' messages are not signed, as keys.file is empty: whoever reaches member.port can have members "
+                "called dead, or deaths kept quiet"
+            )
+        self._guard = Guard(options, environ, me, crew, clock, self._leased)
+
+    async def start(self) -> None:
+        """Takes up what the outbox holds from before."""
+        await self._webhooks.start()
+
+    def roster_changed(self, roster: Roster) -> None:
+        """Learns the members."""
+        self._shell.roster_changed(roster)
+
+    def leave(self) -> None:
+        """Takes leave of the others: what follows is no death."""
+        self._shell.event(Leaving())
+        self._ledger.coordinator = ""
+
+    async def stop(self) -> None:
+        """Watches nobody any more and closes the outbox."""
+        self._shell.stop()
+        await self._guard.close()
+        await self._webhooks.stop()
+
+    def families(self) -> Iterator[tuple[Metric, Series]]:
+        """What /metrics shows of all this."""
+        machine, now = self._machine, self._clock.mono()
+        facts = membership_metrics.MembershipFacts(
+            machine.coordinator,
+            self._mine,
+            machine.following(now)[0],
+            machine.suspected,
+            self._announced,
+            self._shell.courier.counters,
+        )
+        yield from membership_metrics.families_of(facts)
+        yield from webhook_metrics.families_of(self._webhooks.figures(), self._webhooks.trouble)
+
+    def _view(self) -> tuple[Roster, Mapping[str, Condition]]:
+        return self._ledger.roster, self._machine.conditions
+
+    def _tell(self, action: Action) -> None:
+        me, now = self._ledger.member, self._clock.wall()
+        if isinstance(action, Elected):
+            self._elected(action)
+        elif isinstance(action, Announce):
+            notice = notices.announced(action, self._ledger.roster, me.name, now)
+            if notice is not None:
+                self._notice(notice)
+        elif isinstance(action, WantLease):
+            self._guard.want(action.want)
+        elif isinstance(action, Doubted):
+            self._notice(notices.doubted(action, me, now))
+        elif isinstance(action, Assembled):
+            self._notice(notices.assembled(action, me, self._ledger.roster, now))
+
+    def _elected(self, action: Elected) -> None:
+        self._mine = action.mine
+        self._coordinates(action.mine)
+        self._ledger.coordinator = action.coordinator
+        what = "I coordinate" if action.mine else "another member coordinates" if action.coordinator else "nobody leads"
+        _LOG.info(what, extra={"coordinator": action.coordinator})
+
+    def _notice(self, notice: Notice) -> None:
+        self._announced[notice.what] += 1
+        self._crew.once(f"notice {notice.id}", self._notifier.tell(notice))
+
+    def _leased(self, mine: bool | None) -> None:
+        self._shell.event(Leased(mine))
+
+    def _told(self, id: str) -> None:
+        self._shell.event(Told(id))

@@ -1,0 +1,170 @@
+"""Where this agent's members come from, and how that stands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.config import ConfigError
+from kubesonar.discovery.file import StaticRoster
+from kubesonar.discovery.haste import Haste
+from kubesonar.discovery.options import RosterOptions
+from kubesonar.model import Roster
+from kubesonar.net.clock import Clock
+
+if TYPE_CHECKING:
+    from kubesonar.discovery.dns import DnsRoster
+
+_LOG = logging.getLogger("kubesonar.agent")
+
+Changed = Callable[[Roster], None]
+
+
+class Source(Protocol):
+    """A source of rosters. `source` is its name, another one when it falls back."""
+
+    @property
+    def source(self) -> str: ...
+
+    async def watch(self) -> None:
+        """For ever."""
+        ...
+
+
+class Members:
+    """Chooses the source, and remembers how what it said stands. `changed` is called with every new roster. Raises
+    ConfigError where the source that was asked for cannot be used. `close` it."""
+
+    def __init__(self, options: AgentOptions, environ: Mapping[str, str], clock: Clock, changed: Changed) -> None:
+        self._clock = clock
+        self._changed = changed
+        self._roster = Roster("", ())
+        self._stale_since: float | None = None
+        self._closing = ExitStack()
+        self._overheard = asyncio.Event()
+        self._haste = Haste()
+        sources = _Sources(options, environ, self._take, self._closing, self._overheard, self._haste)
+        self._source = sources.chosen()
+
+    @property
+    def source(self) -> str:
+        """file, kubernetes, dns or none."""
+        return self._source.source if self._source else "none"
+
+    @property
+    def stale_for(self) -> float:
+        """Seconds since the roster was current, 0 while it is."""
+        return self._clock.mono() - self._stale_since if self._stale_since is not None else 0.0
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is amiss with the roster."""
+        stale = self._roster.stale
+        return [
+            *([f"the roster is stale for {self.stale_for:.0f} s: {stale}"] if stale else []),
+            *([self._roster.lacks] if self._roster.lacks else []),
+        ]
+
+    async def watch(self) -> None:
+        """For ever; without a source it is done at once."""
+        if self._source is None:
+            self._take(Roster("none", ()))
+        else:
+            await self._source.watch()
+
+    def coordinates(self, mine: bool) -> None:
+        """Whether this agent coordinates, and so has to know of members sooner than others."""
+        self._haste.set(mine)
+
+    def known_by_address(self) -> None:
+        """Others know this member by its address, so they go by DNS."""
+        self._overheard.set()
+
+    def close(self) -> None:
+        """Closes what the source holds open."""
+        self._closing.close()
+
+    def _take(self, roster: Roster) -> None:
+        if not roster.stale:
+            self._stale_since = None
+        elif self._stale_since is None:
+            self._stale_since = self._clock.mono()
+        if roster.lacks and roster.lacks != self._roster.lacks:
+            _LOG.warning("the roster does not tell everything", extra={"reason": roster.lacks})
+        self._roster = roster
+        self._changed(roster)
+
+
+class _Sources(msgspec.Struct, frozen=True):
+    """What sources are made of."""
+
+    options: AgentOptions
+    environ: Mapping[str, str]
+    changed: Changed
+    closing: ExitStack
+    overheard: asyncio.Event
+    haste: Haste
+
+    def chosen(self) -> Source | None:
+        """The one that the options ask for."""
+        roster = self.options.roster
+        kind = roster.source if roster.source != "auto" else _automatic(roster, self.environ)
+        if kind == "file":
+            return StaticRoster(roster, self.changed)
+        if kind == "dns":
+            return self._dns()
+        return self._kubernetes() if kind == "kubernetes" else None
+
+    def _kubernetes(self) -> Source | None:
+        """Imports what only agents in a cluster pay for."""
+        from kubesonar.discovery.fallback import ReservedRoster
+        from kubesonar.discovery.kubernetes import KubernetesRoster
+        from kubesonar.kube.client import Client
+        from kubesonar.kube.credentials import CredentialsError, find
+
+        roster = self.options.roster
+        try:
+            client = Client(find(self.environ, roster.kubernetes.kubeconfig))
+        except CredentialsError as error:
+            if roster.source != "auto":
+                raise ConfigError(f"roster.source: kubernetes cannot be used: {error}") from error
+            _LOG.warning("members do not come from Kubernetes", extra={"reason": str(error)})
+            return self._dns() if roster.dns.name else None
+        self.closing.callback(client.close)
+        kubernetes = KubernetesRoster(
+            client, roster, self.options.member.port, self.changed, dice=random.Random(), haste=self.haste
+        )
+        if not roster.dns.name:
+            return kubernetes
+        return ReservedRoster(kubernetes, self._dns(), roster.kubernetes.direct_limit, self.overheard)
+
+    def _dns(self) -> DnsRoster:
+        from kubesonar.discovery.dns import DnsRoster
+
+        me = self.options.member
+        source = DnsRoster(
+            self.options.roster,
+            me.own_addresses,
+            me.network,
+            me.port,
+            self.changed,
+            dice=random.Random(),
+            haste=self.haste,
+        )
+        self.closing.callback(source.close)
+        return source
+
+
+def _automatic(roster: RosterOptions, environ: Mapping[str, str]) -> str:
+    if roster.file:
+        return "file"
+    if environ.get("KUBERNETES_SERVICE_HOST"):
+        return "kubernetes"
+    return "dns" if roster.dns.name else "none"

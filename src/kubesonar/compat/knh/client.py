@@ -1,0 +1,65 @@
+"""Calls to other pods, in plain HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import string
+
+from kubesonar.compat.knh.signals import Call
+from kubesonar.model import Fault
+from kubesonar.net.deadline import Deadline
+from kubesonar.net.http.connection import HttpConnection
+from kubesonar.net.http.exchange import Request, Response
+from kubesonar.net.http.url import Url
+from kubesonar.net.tcp.stream import Stream
+
+TIMEOUT = 2.0
+"""Seconds for one call."""
+
+AT_ONCE = 64
+"""Most calls under way at once; further ones wait."""
+
+_AGAIN = 3
+_PLAIN = frozenset((string.ascii_letters + string.digits + "-._~@:").encode())
+"""Bytes that stand for themselves in a query's value (RFC 3986, section 3.4)."""
+
+
+class Caller:
+    """Calls peers from the pod's own address, by which they know who calls."""
+
+    def __init__(self, own_id: str, own_ip: str, port: int) -> None:
+        self._id = own_id
+        self._ip = own_ip
+        self._port = port
+        self._free = asyncio.Semaphore(AT_ONCE)
+
+    async def answers(self, call: Call) -> bool:
+        """Whether the peer answered, whatever it said. What failed because our own process stood still is tried again:
+        it says nothing of the peer."""
+        async with self._free:
+            for _ in range(_AGAIN):
+                response = await self._ask(call)
+                if response.fault is not Fault.LOCAL:
+                    break
+        return response.status > 0
+
+    async def _ask(self, call: Call) -> Response:
+        with Deadline(TIMEOUT) as deadline:
+            connection = HttpConnection(call.peer.ip, self._port, wire=lambda: Stream(self._ip))
+            try:
+                return await connection.open(self._request(call), deadline)
+            finally:
+                connection.close()
+
+    def _request(self, call: Call) -> Request:
+        target = "/ping"
+        if call.announces:
+            dead = f"&dead={','.join(map(escaped, call.dead))}" if call.dead else ""
+            target = f"/coordinator?id={escaped(self._id)}{dead}"
+        url = Url("http", call.peer.ip, self._port, call.peer.address, target)
+        return Request.make("GET", url, (("user-agent", "kubesonar"), ("connection", "close")))
+
+
+def escaped(text: str) -> str:
+    """Percent-encoded for a query's value."""
+    return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in text.encode("utf-8", "surrogatepass"))

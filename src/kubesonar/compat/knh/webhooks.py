@@ -1,0 +1,74 @@
+"""Both webhooks, through the outbox."""
+
+from __future__ import annotations
+
+from random import Random
+
+from kubesonar.compat.knh.identity import Peer
+from kubesonar.compat.knh.payloads import cluster_status, peer_status
+from kubesonar.compat.knh.settings import Settings
+from kubesonar.compat.knh.signals import TellCluster, TellPeer
+from kubesonar.core.delivery.retry_queue import DeliveryOptions
+from kubesonar.core.membership.notices import notice_id
+from kubesonar.model import Condition, Notice
+from kubesonar.net.clock import Clock
+from kubesonar.notify.options import NotifyOptions, ReceiverOptions
+from kubesonar.notify.webhooks import Webhooks
+from kubesonar.runtime.supervise import Crew
+
+_FORMAT = "knh"
+_LATEST = DeliveryOptions(pending=2, parallel=1, keep=60.0)
+"""A status that is overtaken by the next need not be told: one may be under way, and one may wait."""
+
+
+class Telling:
+    """Posts what becomes of peers, at least once and in order per peer, and the cluster's status, the latest only.
+    Raises ConfigError. `start` it, and `stop` it before the crew."""
+
+    def __init__(self, settings: Settings, own: Peer, crew: Crew, clock: Clock, dice: Random) -> None:
+        self._own = own
+        self._clock = clock
+        self._back = settings.tell_return
+        self._bodies: dict[str, bytes] = {}
+        formats = {_FORMAT: lambda notice: self._bodies[notice.id]}
+        peers = _options(settings, "peer-status", settings.peer_url, settings.outbox, DeliveryOptions())
+        cluster = _options(settings, "cluster-status", settings.cluster_url, "", _LATEST)
+        self._peers = Webhooks(peers, formats, crew, clock, dice)
+        self._cluster = Webhooks(cluster, formats, crew, clock, dice)
+
+    async def start(self) -> None:
+        """Takes up what the outbox holds from before."""
+        await self._peers.start()
+        await self._cluster.start()
+
+    async def peer(self, told: TellPeer) -> None:
+        """A peer died, or came back, which is told where that is asked for."""
+        if told.alive and not self._back:
+            return
+        what, word = (Condition.BACK, "back") if told.alive else (Condition.DEAD, "dead")
+        sentence = f"{told.peer.id} at {told.peer.address} is {word}"
+        await self._tell(self._peers, what, told.peer, sentence, peer_status(told.peer, told.alive, self._own))
+
+    async def cluster(self, told: TellCluster) -> None:
+        """An election of ours is over."""
+        body = cluster_status(told.peers, self._own)
+        await self._tell(self._cluster, Condition.CLUSTER, self._own, "the status after an election", body)
+
+    async def stop(self, grace: float) -> None:
+        """Gives what is not yet delivered that many seconds."""
+        await self._peers.stop(grace)
+        await self._cluster.stop()
+
+    async def _tell(self, webhooks: Webhooks, what: Condition, subject: Peer, sentence: str, body: bytes) -> None:
+        now = self._clock.wall()
+        id = notice_id(subject.id, 0, what, int(now * 1000))
+        self._bodies[id] = body
+        try:
+            await webhooks.tell(Notice(id, what, subject.id, now, sentence, node=subject.node_name))
+        finally:
+            self._bodies.pop(id, None)
+
+
+def _options(settings: Settings, name: str, url: str, directory: str, delivery: DeliveryOptions) -> NotifyOptions:
+    receiver = ReceiverOptions(name=name, url=url, format=_FORMAT, secret_file=settings.secret_file)
+    return NotifyOptions(receivers=(receiver,) if url else (), directory=directory if url else "", delivery=delivery)

@@ -1,0 +1,206 @@
+"""When to try what of one receiver's outbox: at least once, in order per subject.
+
+What fails is told apart by whose trouble it is, because each asks for another patience:
+
+- the receiver's (no answer, 408, 425, 429, 502, 503, 504): everything waits, then one is tried at a time until one
+  succeeds;
+- this delivery's (any other status, a redirect or a refused signature too): it is tried again later, and what was not
+  yet tried goes first;
+- its content's (400, 409, 413, 415, 422): no later try can mend it, so after a few it is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from kubesonar.core.delivery.http_outcome import Blame, Outcome
+from kubesonar.model import Seconds
+
+if TYPE_CHECKING:
+    from random import Random
+
+
+class DeliveryOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How patiently one receiver is tried."""
+
+    first: Annotated[
+        Seconds, msgspec.Meta(gt=0, le=60, description="Longest pause after a first failure; it doubles with each.")
+    ] = 1.0
+    longest: Annotated[Seconds, msgspec.Meta(gt=0, le=3600, description="Longest pause between two tries.")] = 60.0
+    longest_asked: Annotated[
+        Seconds, msgspec.Meta(ge=0, le=86_400, description="Longest pause that a receiver may ask for (Retry-After).")
+    ] = 600.0
+    keep: Annotated[
+        Seconds, msgspec.Meta(gt=0, le=604_800, description="A notice that was not delivered for so long is dropped.")
+    ] = 86_400.0
+    content_tries: Annotated[
+        int, msgspec.Meta(ge=1, le=100, description="Tries of a notice that is refused for its content (400, 422 …).")
+    ] = 3
+    pending: Annotated[
+        int, msgspec.Meta(ge=1, le=2000, description="Most notices that wait; beyond, the oldest is dropped.")
+    ] = 1000
+    parallel: Annotated[int, msgspec.Meta(ge=1, le=64, description="Most tries under way at once.")] = 4
+
+
+class Told(msgspec.Struct, frozen=True):
+    """Event: deliver number `seq` (ever growing), which is about `subject` and was told at `at`."""
+
+    seq: int
+    subject: str
+    at: float
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """Event: the try that was sent came to this."""
+
+    seq: int
+    outcome: Outcome
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Action: try to deliver it."""
+
+    seq: int
+
+
+class Forget(msgspec.Struct, frozen=True):
+    """Action: it is done with; `dropped` says why it was not delivered, empty where it was."""
+
+    seq: int
+    dropped: str = ""
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """How it goes with a receiver, since the start: notices delivered, tries that failed, notices dropped by reason;
+    and now: notices that wait and the age of the oldest (s)."""
+
+    receiver: str
+    delivered: int
+    failed: int
+    dropped: dict[str, int]
+    pending: int
+    oldest: float
+
+
+class _Item(msgspec.Struct):
+    told: Told
+    not_before: float = 0.0
+    tries: int = 0
+    content: int = 0
+    under_way: bool = False
+
+
+Event = Told | Tried
+Action = Send | Forget
+
+
+class Delivery:
+    """A machine (core/machine.py) for one receiver. Beyond the limit the oldest delivery is dropped first."""
+
+    def __init__(self, options: DeliveryOptions, dice: Random) -> None:
+        self._options = options
+        self._dice = dice
+        self._items: dict[int, _Item] = {}
+        self._under_way = 0
+        self._failures = 0
+        self._not_before = 0.0
+        self._refusals = 0
+        self._again_not_before = 0.0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def due(self) -> float | None:
+        """When the next try may begin, or the next delivery is given up."""
+        idle = [item.told.at + self._options.keep for item in self._items.values() if not item.under_way]
+        if self._under_way < self._room:
+            idle += [self._ready_at(item) for item in self._heads()]
+        return min(idle, default=None)
+
+    def step(self, now: float, event: Event | None = None) -> list[Action]:
+        """What to try now and what to forget."""
+        actions: list[Action] = []
+        if isinstance(event, Told):
+            actions += self._told(event)
+        elif isinstance(event, Tried):
+            actions += self._tried(now, event)
+        actions += self._expire(now)
+        actions += self._launch(now)
+        return actions
+
+    def _told(self, event: Told) -> Iterator[Action]:
+        self._items[event.seq] = _Item(event)
+        if len(self._items) > self._options.pending:
+            oldest = min((seq for seq, item in self._items.items() if not item.under_way), default=event.seq)
+            yield self._forget(oldest, "overflow")
+
+    def _tried(self, now: float, event: Tried) -> Iterator[Action]:
+        item = self._items[event.seq]
+        item.under_way = False
+        self._under_way -= 1
+        if event.outcome.delivered:
+            self._failures = self._refusals = 0
+            self._not_before = self._again_not_before = now
+            yield self._forget(event.seq)
+        else:
+            yield from self._failed(now, item, event.outcome)
+
+    def _failed(self, now: float, item: _Item, outcome: Outcome) -> Iterator[Action]:
+        asked = min(outcome.retry_after or 0.0, self._options.longest_asked)
+        item.tries += 1
+        if outcome.blame is Blame.RECEIVER:
+            self._failures += 1
+            self._not_before = now + max(asked, self._pause(self._failures))
+            return
+        self._failures = 0
+        self._refusals += 1
+        self._again_not_before = now + self._pause(self._refusals)
+        item.not_before = now + max(asked, self._pause(item.tries))
+        item.content += outcome.blame is Blame.CONTENT
+        if item.content >= self._options.content_tries:
+            yield self._forget(item.told.seq, f"status_{outcome.status}")
+
+    def _pause(self, failures: int) -> float:
+        """Exponential back-off with full jitter: anything up to the bound, so that many senders do not line up."""
+        bound = min(self._options.longest, self._options.first * 2.0 ** min(failures - 1, 32))
+        return self._dice.uniform(0.0, bound)
+
+    def _expire(self, now: float) -> Iterator[Action]:
+        late = [
+            seq for seq, item in self._items.items() if not item.under_way and now >= item.told.at + self._options.keep
+        ]
+        for seq in late:
+            yield self._forget(seq, "expired")
+
+    def _launch(self, now: float) -> Iterator[Action]:
+        ready = [item for item in self._heads() if self._ready_at(item) <= now]
+        ready.sort(key=lambda item: (item.tries, item.told.seq))
+        for item in ready[: max(0, self._room - self._under_way)]:
+            item.under_way = True
+            self._under_way += 1
+            yield Send(item.told.seq)
+
+    def _ready_at(self, item: _Item) -> float:
+        """What was not yet tried waits for a receiver in trouble only, not behind what it refuses."""
+        return max(item.not_before, self._not_before, self._again_not_before if item.tries else 0.0)
+
+    @property
+    def _room(self) -> int:
+        return 1 if self._failures else self._options.parallel
+
+    def _heads(self) -> Iterator[_Item]:
+        """The oldest delivery of each subject, where it is not under way."""
+        seen: set[str] = set()
+        for _, item in sorted(self._items.items()):
+            if item.told.subject not in seen:
+                seen.add(item.told.subject)
+                if not item.under_way:
+                    yield item
+
+    def _forget(self, seq: int, dropped: str = "") -> Forget:
+        del self._items[seq]
+        return Forget(seq, dropped)

@@ -1,0 +1,88 @@
+"""What diagnosis counts: trials that cross the same parts of the network, sorted by age."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+import msgspec
+
+from kubesonar.core.diagnosis.path_features import Route
+from kubesonar.model import Fault
+
+SETTLE = 2.0
+"""Seconds until both ends have recorded a train (the responder publishes it about 1 s after its last datagram)."""
+
+STREAM = 0
+"""The `packets` of a trial whose kernel sends lost segments again (TCP)."""
+
+_STEPS = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 2.0, 3.5)
+
+_WITH_SETTLING = 1.2
+"""The short window with what trials need to settle."""
+
+
+class Ages:
+    """The bins of age into which trials are sorted, fine where a fault may just have begun. `edges` are their upper
+    ends in seconds, derived from the two windows."""
+
+    def __init__(self, short: float, long: float) -> None:
+        self.short = short
+        self.long = max(long, _WITH_SETTLING * short) + SETTLE
+        self.edges = [step * short for step in _STEPS if step * short < self.long] + [self.long]
+        self.recent = bisect_right(self.edges, _WITH_SETTLING * short)
+        """How many of the bins make up the short window."""
+
+
+class Cell:
+    """Trials of one route: per bin how many there were, how many were bad, and packets sent and lost."""
+
+    __slots__ = ("bad", "bad_at", "lost", "packets", "route", "sent", "total")
+
+    def __init__(self, route: Route, packets: int, bins: int) -> None:
+        self.route = route
+        self.packets = packets
+        """Datagrams in one trial, each of which may be lost; `STREAM` for TCP."""
+        self.total = [0] * bins
+        self.bad = [0] * bins
+        self.sent = [0] * bins
+        self.lost = [0] * bins
+        self.bad_at: list[float] = []
+        """When trials were bad, by our clock; as many at most as a snapshot holds."""
+
+    def add(self, at: float, age_bin: int, bad: bool, sent: int = 1, lost: int = 1) -> None:
+        """Counts one trial of `sent` packets, of which `lost` did not arrive if it was bad."""
+        self.total[age_bin] += 1
+        self.sent[age_bin] += sent
+        if bad:
+            self.bad[age_bin] += 1
+            self.lost[age_bin] += lost
+            self.bad_at.append(at)
+
+
+class Speed(msgspec.Struct, frozen=True):
+    """The rate (bits/s, 0: too fast to tell) that packets of full size saw lately from one member to another."""
+
+    source: str
+    target: str
+    rate: float
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """All that the snapshots say together. `heard` are the members that answered something lately, `sizes` the
+    largest packet known to pass where bigger ones do not (by source and target) and whether a router said so, `sent`
+    and `lost` count the datagrams of all trains, by bin of age."""
+
+    ages: Ages
+    cells: list[Cell]
+    heard: frozenset[str]
+    mismatches: frozenset[tuple[str, str]]
+    speeds: list[Speed]
+    sizes: dict[tuple[str, str], tuple[int, Fault]]
+    sent: list[int]
+    lost: list[int]
+
+    def loss(self, age: float) -> float:
+        """The share of all datagrams sent in the last `age` seconds that nobody answered."""
+        bins = bisect_right(self.ages.edges, age)
+        sent = sum(self.sent[:bins])
+        return sum(self.lost[:bins]) / sent if sent else 0.0

@@ -1,0 +1,145 @@
+"""Names the sick parts: from the evidence of all members to findings, one for each cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kubesonar.core.diagnosis.components import part
+from kubesonar.core.diagnosis.evidence import Cell, Evidence
+from kubesonar.core.diagnosis.likelihood import confidence
+from kubesonar.core.diagnosis.localization import Search, Suspect
+from kubesonar.core.diagnosis.population import Standing
+from kubesonar.core.diagnosis.sentences import (
+    WallClock,
+    agreement,
+    bits,
+    kinds,
+    loss,
+    percent,
+    since,
+    size,
+    time_of,
+    total,
+    way_back,
+)
+from kubesonar.core.diagnosis.slow_links import SlowLink, dead_pairs, slow_links
+from kubesonar.model import Finding, clip
+
+_AGENTS = ("agent_gone", "agent_frozen")
+_DEAD_BINS = 4
+_SURE = 20.0
+
+
+def diagnose(who: Standing, evidence: Evidence, clock: WallClock) -> list[Finding]:
+    """The parts that are sick now, the surest first. `clock` renders Unix seconds for sentences."""
+    links = slow_links(who, evidence.speeds)
+    cells = _without(evidence.cells, links)
+    suspects = Search(cells, evidence.ages, who.now).run()
+    writer = _Writer(who, evidence, clock)
+    findings = [writer.slow(link) for link in links]
+    findings += [writer.finding(suspect) for suspect in suspects if suspect.part.name not in _AGENTS]
+    findings += writer.agents([suspect for suspect in suspects if suspect.part.name in _AGENTS])
+    return _distinct(findings)
+
+
+def _without(cells: list[Cell], links: Sequence[SlowLink]) -> list[Cell]:
+    """What the slow links do not explain: other paths, and those through them on which nothing passes at all."""
+    if not links:
+        return cells
+    row = part("link_rate")
+    dead = dead_pairs(cells, _DEAD_BINS)
+    return [
+        cell
+        for cell in cells
+        if (cell.route.source.place, cell.route.target.place) in dead
+        or not any(row.hidden(cell.route, link.node) for link in links)
+    ]
+
+
+def _distinct(findings: Sequence[Finding]) -> list[Finding]:
+    """One finding for each part and subject: rows of one name are ways to see the same part."""
+    first: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        first.setdefault((finding.part, finding.subject), finding)
+    return list(first.values())
+
+
+class _Writer:
+    def __init__(self, who: Standing, evidence: Evidence, clock: WallClock) -> None:
+        self._who = who
+        self._evidence = evidence
+        self._clock = clock
+
+    def slow(self, link: SlowLink) -> Finding:
+        row = part("link_rate")
+        return Finding(
+            part=row.name,
+            subject=link.node,
+            fault=row.fault,
+            since=None,
+            confidence=confidence(_SURE * len(link.peers) / link.asked),
+            sentence=row.total.format(subject=link.node, rate=bits(link.rate)),
+            evidence=(clip(f"{len(link.peers)} of {link.asked} peers see this rate: {', '.join(link.peers)}"),),
+        )
+
+    def finding(self, suspect: Suspect) -> Finding:
+        began = since(suspect, self._who.now, self._evidence.ages)
+        return self._write(suspect, suspect.subject, began, self._words(suspect, began))
+
+    def agents(self, suspects: Sequence[Suspect]) -> list[Finding]:
+        """One finding where all agents of a node are gone, or frozen."""
+        groups: dict[tuple[str, str], list[Suspect]] = {}
+        for suspect in suspects:
+            member = self._who.members.get(suspect.subject)
+            groups.setdefault((suspect.part.name, member.node if member else suspect.subject), []).append(suspect)
+        return [finding for (_, node), group in groups.items() for finding in self._agents(node, group)]
+
+    def _agents(self, node: str, group: Sequence[Suspect]) -> list[Finding]:
+        there = {name for name in self._who.expected if self._who.members[name].node == node}
+        named = {suspect.subject for suspect in group}
+        if node in named or there == named:
+            words = {"noun": "agents", "be": "are"} if len(there) > 1 else {"noun": "agent", "be": "is"}
+            return [self._agent(group, node, words | {"node": node})]
+        return [
+            self._agent([suspect], suspect.subject, {"noun": f"agent {suspect.subject}", "be": "is", "node": node})
+            for suspect in group
+        ]
+
+    def _agent(self, group: Sequence[Suspect], subject: str, words: dict[str, str]) -> Finding:
+        began = min(since(suspect, self._who.now, self._evidence.ages) for suspect in group)
+        surest = max(group, key=lambda suspect: suspect.net)
+        return self._write(surest, subject, began, words)
+
+    def _words(self, suspect: Suspect, began: float) -> dict[str, str]:
+        path, _, port = suspect.subject.partition(" ")
+        start, _, end = path.partition(">")
+        above, vanish = size(suspect, self._evidence)
+        return {
+            "subject": suspect.subject,
+            "a": start,
+            "b": end,
+            "port": port,
+            "since": time_of(began, self._who.now, self._evidence.ages, self._clock),
+            "loss": percent(loss(suspect, self._evidence.ages.recent)),
+            "agree": agreement(suspect),
+            "back": way_back(path, self._evidence.cells, suspect.fit.bins),
+            "above": above,
+            "vanish": vanish,
+        }
+
+    def _write(self, suspect: Suspect, subject: str, began: float, words: dict[str, str]) -> Finding:
+        row = suspect.part
+        template = row.partial if row.partial and not total(suspect) else row.total
+        evidence, against = kinds(suspect)
+        if suspect.alike:
+            evidence.append(clip(f"the present probes cannot tell this from: {', '.join(suspect.alike)}"))
+        return Finding(
+            part=row.name,
+            subject=subject,
+            fault=row.fault,
+            since=began,
+            confidence=confidence(suspect.net),
+            sentence=template.format_map(words),
+            evidence=tuple(evidence),
+            against=tuple(against),
+        )

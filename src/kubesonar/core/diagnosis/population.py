@@ -1,0 +1,92 @@
+"""Who counts, when a verdict is formed: which members are expected to answer, whose view could be read, when a member
+could not be trusted, and how its clock stands to ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from kubesonar.core.diagnosis.path_features import End
+from kubesonar.model import Member, Network, Roster, Snapshot
+
+MARGIN = 1.0
+"""Seconds before and after a member's own trouble, or after its start, in which it is not trusted either."""
+
+CLOCK_OFF = 5.0
+"""A member whose clock differs by more than this (s) is mentioned; its trials are shifted to our clock all the same."""
+
+Span = tuple[float, float]
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """`members` are all that any roster names, `expected` those that must answer, `excused` why the others need not.
+    `read` are the usable snapshots by member, `blind` the stretches (our clock) in which a member is not trusted."""
+
+    now: float
+    members: dict[str, Member]
+    expected: frozenset[str]
+    excused: dict[str, str]
+    read: dict[str, Snapshot]
+    blind: dict[str, list[Span]]
+
+    def offset(self, name: str) -> float:
+        """What to add to that member's times to have ours. A snapshot is read just before it is judged, so a
+        difference is that of the clocks."""
+        return self.now - self.read[name].at
+
+    def end(self, name: str) -> End:
+        """That member, or else a plain target, as an end of a path."""
+        member = self.members.get(name)
+        return End(name) if member is None else End(name, member.node, member.zone, member.network)
+
+
+def standing(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float) -> Standing:
+    """Weighs the snapshots; one of a member that is also `unread` is from earlier and does not count. The time by which
+    all is judged is that of the newest snapshot, so that the time reading took counts as nobody's."""
+    read = {snapshot.member.name: snapshot for snapshot in snapshots if snapshot.member.name not in unread}
+    now -= max(0.0, min((now - snapshot.at for snapshot in read.values()), default=0.0))
+    rosters = [snapshot.roster for snapshot in read.values()]
+    fresh = [roster for roster in rosters if not roster.stale] or rosters
+    members: dict[str, Member] = {}
+    excused: dict[str, str] = {}
+    for member in (member for roster in fresh for member in roster.members):
+        known = members.get(member.name)
+        if known is None or member.epoch >= known.epoch:
+            members[member.name] = member
+        if not member.expected:
+            excused[member.name] = _why(member)
+    for name in _not_everywhere(fresh):
+        excused.setdefault(name, f"{name} is joining or leaving: not in every roster")
+    return Standing(
+        now=now,
+        members=members,
+        expected=frozenset(members) - frozenset(excused),
+        excused=excused,
+        read=read,
+        blind={name: _blind(snapshot, now - snapshot.at) for name, snapshot in read.items()},
+    )
+
+
+def _why(member: Member) -> str:
+    return f"{member.name} {member.state.value.replace('_', ' ')}" + (f": {member.reason}" if member.reason else "")
+
+
+def _not_everywhere(rosters: list[Roster]) -> set[str]:
+    """Rosters lag behind each other while members come and go; who is not in all of them is not yet, or no longer,
+    expected. A roster that names nobody of a network does not speak of it: it is one of the other network's members
+    only (from DNS), or was never there (an agent that began while its source was away)."""
+    distinct = {roster.revision: roster for roster in rosters}.values()
+    missing: set[str] = set()
+    for network in Network:
+        named = [names for roster in distinct if (names := {m.name for m in roster.members if m.network is network})]
+        missing |= set().union(*named) - (named[0].intersection(*named) if named else set())
+    return missing
+
+
+def _blind(snapshot: Snapshot, offset: float) -> list[Span]:
+    spans = [(0.0, snapshot.started + offset + MARGIN)]
+    for trouble in snapshot.troubles:
+        until = float("inf") if trouble.until is None else trouble.until + offset + MARGIN
+        spans.append((trouble.since + offset - MARGIN, until))
+    return spans

@@ -1,0 +1,155 @@
+"""What diagnosis found, as sentences for people."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+
+from kubesonar.core.diagnosis.evidence import Ages, Cell, Evidence
+from kubesonar.core.diagnosis.likelihood import badness, load
+from kubesonar.core.diagnosis.localization import Suspect
+from kubesonar.core.diagnosis.path_features import Way
+from kubesonar.model import Fault
+
+WallClock = Callable[[float], str]
+"""Renders Unix seconds as a time of day."""
+
+_TOTAL = 0.9
+"""A part is said to let nothing through when at least this share of packets and of probes is lost ..."""
+
+_TOTAL_BINS = 4
+"""... in so many of the newest bins."""
+
+_PATIENCE = 10.0
+"""A run of badness has a gap where this many times the mean distance of bad trials is exceeded."""
+
+_DENSE = 0.6
+"""Share of the present density of bad trials that the beginning of the run must have."""
+
+_SHORTEST_GAP = 1.5
+_AT_THE_EDGE = 3.0
+
+_TELLING = 20
+"""Lost packets from which on their share is stated as counted."""
+
+
+def since(suspect: Suspect, now: float, ages: Ages) -> float:
+    """When the present run of badness began: after the last long gap, and as dense from the start as it is now, so that
+    a stray loss shortly before does not count."""
+    times = suspect.bad_at
+    span = ages.edges[suspect.fit.bins - 1]
+    rate = max(1, len(times) - bisect_left(times, now - span)) / span
+    patience = max(_SHORTEST_GAP, _PATIENCE / rate)
+    start = len(times) - 1
+    while start and times[start] - times[start - 1] <= patience:
+        start -= 1
+    for index in range(start, len(times)):
+        if bisect_left(times, times[index] + patience) - index >= _DENSE * rate * patience:
+            return times[index]
+    return times[start]
+
+
+def time_of(began: float, now: float, ages: Ages, clock: WallClock) -> str:
+    """That time for a sentence; where it lies at the far end of the window, the fault may be older."""
+    older = now - began > ages.long - _AT_THE_EDGE - 2.0
+    return ("before " if older else "") + clock(began)
+
+
+def percent(share: float) -> str:
+    """A share as "31 %", with one decimal below 10 % unless it is whole."""
+    number = 100 * share
+    return f"{number:.0f} %" if number >= 10 or round(number, 1) == round(number) else f"{number:.1f} %"
+
+
+def bits(rate: float) -> str:
+    """A rate as "512 kbit/s"."""
+    return f"{rate / 1e6:.3g} Mbit/s" if rate >= 1e6 else f"{rate / 1e3:.0f} kbit/s"
+
+
+def loss(suspect: Suspect, recent: int) -> float:
+    """The share of packets lost through the part, counted one way where that is known, in the short window (its
+    `recent` bins) where that says enough; else as estimated."""
+    datagrams = [cell for cell in suspect.cells if cell.packets > 1]
+    counted = [cell for cell in datagrams if cell.route.way is not Way.ROUND] or datagrams
+    for bins in (min(recent, suspect.fit.bins), suspect.fit.bins):
+        sent = sum(sum(cell.sent[:bins]) for cell in counted)
+        lost = sum(sum(cell.lost[:bins]) for cell in counted)
+        if lost >= _TELLING:
+            return lost / sent
+    return suspect.fit.rate
+
+
+def total(suspect: Suspect) -> bool:
+    """Whether nothing gets through any more: neither datagrams nor other probes."""
+    bins = min(_TOTAL_BINS, suspect.fit.bins)
+    datagrams, others = [0, 0], [0, 0]
+    for cell in suspect.cells:
+        count = datagrams if cell.packets > 1 else others
+        count[0] += sum(cell.lost[:bins])
+        count[1] += sum(cell.sent[:bins])
+    return all(lost >= _TOTAL * sent for lost, sent in (datagrams, others))
+
+
+def agreement(suspect: Suspect) -> str:
+    """How many of the observers that looked from elsewhere see it: "8 of 8 observers agree"."""
+    bins = suspect.fit.bins
+    seen: dict[str, list[float]] = {}
+    outside = [cell for cell in suspect.cells if cell.route.source.node != suspect.subject] or suspect.cells
+    for cell in outside:
+        counts = seen.setdefault(cell.route.source.name, [0.0, 0.0])
+        total = sum(cell.total[:bins])
+        counts[0] += total * badness(load(suspect.part, cell), suspect.fit.rate)
+        counts[1] += sum(cell.bad[:bins])
+    asked = [(expected, bad) for expected, bad in seen.values() if expected]
+    agree = sum(bad >= 0.5 * expected for expected, bad in asked)
+    if len(asked) == 1:
+        return "its only observer agrees" if agree else "its only observer does not agree"
+    return f"{agree} of {len(asked)} observers agree"
+
+
+def kinds(suspect: Suspect) -> tuple[list[str], list[str]]:
+    """For and against: by kind and way, how many trials through the part were bad."""
+    bins = suspect.fit.bins
+    counts: dict[str, list[float]] = {}
+    for cell in suspect.cells:
+        count = counts.setdefault(_label(cell), [0, 0, 0.0])
+        total = sum(cell.total[:bins])
+        count[0] += sum(cell.bad[:bins])
+        count[1] += total
+        count[2] += total * badness(load(suspect.part, cell), suspect.fit.rate)
+    ordered = sorted((label, count) for label, count in counts.items() if count[1])
+    lines = [(bad >= 0.5 * expected, f"{label}: {bad} of {total} bad") for label, (bad, total, expected) in ordered]
+    return [line for speaks, line in lines if speaks], [line for speaks, line in lines if not speaks]
+
+
+def _label(cell: Cell) -> str:
+    route = cell.route
+    transport = " by tcp" if route.kind.value == "dns" and route.tcp else ""
+    network = f" in the {route.source.network.value} network" if route.source.network else ""
+    way = {Way.FORWARD: ", way there", Way.BACK: ", way back", Way.ROUND: ""}[route.way]
+    return f"{route.kind.value}{transport} {route.question.value}{network}{way}"
+
+
+def way_back(subject: str, cells: Iterable[Cell], bins: int) -> str:
+    """Whether the other direction of a pair is known to work."""
+    start, _, end = subject.partition(">")
+    total = bad = 0
+    for cell in cells:
+        legs = cell.route.legs
+        if len(legs) == 1 and cell.route.reach and (legs[0][0].place, legs[0][1].place) == (end, start):
+            total += sum(cell.total[:bins])
+            bad += sum(cell.bad[:bins])
+    return "; the way back works" if total and bad < 0.5 * total else ""
+
+
+def size(suspect: Suspect, evidence: Evidence) -> tuple[str, str]:
+    """Which packets do not pass, and how they fail."""
+    found = [
+        evidence.sizes[ends]
+        for cell in suspect.cells
+        if (ends := (cell.route.source.name, cell.route.target.name)) in evidence.sizes
+    ]
+    if not found:
+        return "of full size", "do not pass"
+    silent = all(fault is Fault.BLACK_HOLE for _, fault in found)
+    return f"above {max(found)[0]:,} bytes", "vanish silently" if silent else "are refused on the way"

@@ -1,0 +1,164 @@
+"""The answer to "is the network healthy?": good, bad or unknown, in one sentence."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+
+from kubesonar.core.diagnosis.components import part
+from kubesonar.core.diagnosis.evidence import Evidence
+from kubesonar.core.diagnosis.findings import diagnose
+from kubesonar.core.diagnosis.join import Basis, basis
+from kubesonar.core.diagnosis.population import CLOCK_OFF, Standing
+from kubesonar.core.diagnosis.sentences import WallClock, percent
+from kubesonar.model import Finding, Health, Snapshot, Verdict, clip
+
+_LEAST_SHARE = 0.5
+"""Share of the expected members that must have been read before the network may be called healthy."""
+
+_LEAST_SPAN = 0.4
+"""Share of the short window over which there must be trials before the network may be called healthy."""
+
+_JUST_NOW = 0.4
+"""Share of the short window that is "just now"; trials need half of it to settle."""
+
+_LOSSY = 0.05
+"""Loss over all paths above which the network is not called healthy, though no part was named yet."""
+
+_MOST_LINES = 100
+
+
+def judge(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float, clock: WallClock) -> Verdict:
+    """`verdict_on` what these say."""
+    return verdict_on(basis(snapshots, unread, now), clock)
+
+
+def verdict_on(found: Basis, clock: WallClock) -> Verdict:
+    """The verdict. `clock` renders Unix seconds as a time of day."""
+    who, evidence, unread = found.who, found.evidence, found.unread
+    findings = diagnose(who, evidence, clock)
+    gaps = _gaps(who, evidence, unread)
+    health = Health.BAD if findings else Health.UNKNOWN if gaps else Health.GOOD
+    blamed = {finding.subject for finding in findings}
+    remarks = [] if findings else list(gaps)
+    remarks += [
+        f"{name} could not be read: {why}"
+        for name, why in sorted(unread.items())
+        if name not in who.members or (name in who.expected and not blamed & {name, who.members[name].node})
+    ]
+    remarks += _remarks(who, evidence, clock)
+    return Verdict(
+        verdict=health,
+        sentence=_sentence(who, evidence, findings, gaps),
+        at=found.at,
+        findings=tuple(findings),
+        unknown=tuple(clip(remark) for remark in dict.fromkeys(remarks))[:_MOST_LINES],
+        states=tuple(clip(why) for _, why in sorted(who.excused.items()))[:_MOST_LINES],
+        observers=len(who.read),
+        members=len(who.members),
+    )
+
+
+def _sentence(who: Standing, evidence: Evidence, findings: Sequence[Finding], gaps: Sequence[str]) -> str:
+    if findings:
+        more = len(findings) - 1
+        return findings[0].sentence + (f" (and {more} more)" if more else "")
+    if gaps:
+        return f"cannot tell: {gaps[0]}" + (f" (and {len(gaps) - 1} more)" if len(gaps) > 1 else "")
+    paths = {(cell.route.source.name, cell.route.target.name) for cell in evidence.cells}
+    nodes = {who.members[name].node for name in who.expected}
+    return (
+        f"the network is healthy: {_count(len(nodes), 'node')}, {_count(len(who.expected), 'agent')}, "
+        f"{_count(len(paths), 'path')}, {_loss(evidence)}"
+    )
+
+
+def _loss(evidence: Evidence) -> str:
+    """The loss of the short window, or of the last seconds where something has just ended."""
+    short = evidence.ages.short
+    now, before = evidence.loss(_JUST_NOW * short), evidence.loss(short)
+    if before < _LOSSY:
+        return f"{percent(before)} loss in the last {short:.0f} s"
+    return f"{percent(now)} loss in the last {_JUST_NOW * short:.0f} s ({percent(before)} in the last {short:.0f} s)"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _gaps(who: Standing, evidence: Evidence, unread: Mapping[str, str]) -> list[str]:
+    """Why the network may not be called healthy, though nothing sick was found."""
+    if not who.read:
+        why = f" ({next(iter(unread.items()))[0]}: {next(iter(unread.values()))})" if unread else ""
+        return [f"no agent could be read{why}"]
+    if not who.expected:
+        return ["no member is expected to answer"]
+    read = len(who.expected & who.read.keys())
+    if read < _LEAST_SHARE * len(who.expected):
+        return [f"only {read} of {len(who.expected)} serving agents could be read"]
+    if not _enough(evidence):
+        return ["not enough has been measured yet"]
+    share = evidence.loss(_JUST_NOW * evidence.ages.short)
+    gaps = [f"{percent(share)} of all packets were lost just now, too few yet to say where"] if share >= _LOSSY else []
+    return gaps + [_silent(name, who, unread) for name in sorted(who.expected - evidence.heard)]
+
+
+def _silent(name: str, who: Standing, unread: Mapping[str, str]) -> str:
+    if name in who.read and who.blind[name] and _troubled(who, name):
+        return f"{name} could not be trusted in the last seconds"
+    if name in unread:
+        return f"{name} was neither read ({unread[name]}) nor heard"
+    return f"nobody has heard {name} in the last seconds"
+
+
+def _troubled(who: Standing, name: str) -> bool:
+    return bool(who.read[name].troubles) or who.read[name].started > who.read[name].at - CLOCK_OFF
+
+
+def _enough(evidence: Evidence) -> bool:
+    """Whether trials reach back far enough."""
+    start = bisect_right(evidence.ages.edges, _LEAST_SPAN * evidence.ages.short)
+    return any(any(cell.total[start:]) for cell in evidence.cells)
+
+
+def _remarks(who: Standing, evidence: Evidence, clock: WallClock) -> list[str]:
+    """What else could not be told: by whom, and why."""
+    remarks = [f"{name}: version/key mismatch" for name in _mismatched(evidence.mismatches)]
+    remarks += _of_rosters(who)
+    remarks += [line for name in sorted(who.read) for line in _local(who, name, clock)]
+    for name in sorted(who.read):
+        if abs(who.offset(name)) > CLOCK_OFF:
+            remarks.append(f"the clock of {name} is {-who.offset(name):+.0f} s off")
+    return remarks
+
+
+def _of_rosters(who: Standing) -> list[str]:
+    """Whether rosters are out of date, by one of the reasons, and what they cannot tell."""
+    rosters = [snapshot.roster for _, snapshot in sorted(who.read.items())]
+    stale = [roster.stale for roster in rosters if roster.stale]
+    lines = [f"the roster of {len(stale)} of {len(rosters)} agents is stale: {stale[0]}"] if stale else []
+    lacks = {roster.lacks for roster in rosters if roster.lacks}
+    return lines + sorted(lacks.union(*(snapshot.lacks for snapshot in who.read.values())))
+
+
+def _local(who: Standing, name: str, clock: WallClock) -> list[str]:
+    lines = []
+    row = part("observer")
+    offset = who.offset(name)
+    for trouble in who.read[name].troubles[-1:]:
+        when = f"since {clock(trouble.since + offset)}"
+        if trouble.until is not None:
+            when = f"from {clock(trouble.since + offset)} to {clock(trouble.until + offset)}"
+        lines.append("local: " + row.total.format(subject=name, when=when, cause=trouble.cause))
+    return lines
+
+
+def _mismatched(pairs: frozenset[tuple[str, str]]) -> list[str]:
+    """The fewest members that account for all mismatches."""
+    left, found = set(pairs), []
+    while left:
+        names = sorted({name for pair in left for name in pair})
+        worst = max(names, key=lambda name: sum(name in pair for pair in left))
+        found.append(worst)
+        left = {pair for pair in left if worst not in pair}
+    return found

@@ -1,0 +1,83 @@
+"""What an answer is worth, whatever carried it: `classify(question, wire)`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from kubesonar.core.dns.message import Malformed, Message, Question, Rcode, decode
+from kubesonar.core.dns.names import encode_name
+from kubesonar.core.dns.records import IN, Type
+
+
+class Worth(StrEnum):
+    """`ANSWERED` is NOERROR to this question (perhaps without records), `RCODE` every other code. A truncated message
+    is an answer: the server is there, and would say more by TCP."""
+
+    ANSWERED = "answered"
+    RCODE = "rcode"
+    TRUNCATED = "truncated"
+    WRONG_ID = "wrong_id"
+    WRONG_QUESTION = "wrong_question"
+    NOT_A_RESPONSE = "not_a_response"
+    MALFORMED = "malformed"
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """`rcode` and `message` are there where the answer is one to this question, `reason` says the rest to a person."""
+
+    worth: Worth
+    rcode: int | None = None
+    message: Message | None = None
+    reason: str = ""
+
+
+def classify(question: Question, wire: bytes) -> Judgement:
+    """What `wire` is worth as an answer to `question`. Never raises, whatever the bytes are."""
+    if len(wire) >= 2 and int.from_bytes(wire[:2], "big") != question.id:
+        return Judgement(Worth.WRONG_ID, reason=f"id {int.from_bytes(wire[:2], 'big')} instead of {question.id}")
+    message = decode(wire)
+    if isinstance(message, Malformed):
+        return Judgement(Worth.MALFORMED, reason=message.reason)
+    if not message.response or message.opcode:
+        return Judgement(Worth.NOT_A_RESPONSE, reason=f"not a response to a query (opcode {message.opcode})")
+    if not _same_question(question, message):
+        return Judgement(Worth.WRONG_QUESTION, reason=f"answers {_asked(message)} instead of {question.name}")
+    if message.truncated:
+        return Judgement(Worth.TRUNCATED, message.rcode, message, "truncated")
+    if message.rcode != Rcode.NOERROR:
+        return Judgement(Worth.RCODE, message.rcode, message, rcode_name(message.rcode))
+    return Judgement(Worth.ANSWERED, message.rcode, message, "" if message.answers else "no records")
+
+
+def _same_question(question: Question, message: Message) -> bool:
+    """Case does not matter (RFC 4343). A server that failed before it read the question may leave it out."""
+    if not message.asked:
+        return message.rcode not in (Rcode.NOERROR, Rcode.NXDOMAIN)
+    if len(message.asked) != 1:
+        return False
+    name, type_, klass = message.asked[0]
+    return type_ == question.type and klass == IN and _same_name(name, question.name)
+
+
+def _same_name(left: str, right: str) -> bool:
+    return left.lower() == right.lower().removesuffix(".") or encode_name(left).lower() == encode_name(right).lower()
+
+
+def _asked(message: Message) -> str:
+    return " and ".join(f"{name} {type_name(type_)}" for name, type_, _ in message.asked[:3]) or "nothing"
+
+
+def rcode_name(rcode: int) -> str:
+    """The mnemonic of `rcode`, "RCODE17" where it has none here."""
+    return Rcode(rcode).name if rcode in _RCODES else f"RCODE{rcode}"
+
+
+def type_name(number: int) -> str:
+    """The mnemonic of a record type, "TYPE65" where it has none here (RFC 3597, section 5)."""
+    return Type(number).name if number in _TYPES else f"TYPE{number}"
+
+
+_RCODES = frozenset(Rcode)
+_TYPES = frozenset(Type)

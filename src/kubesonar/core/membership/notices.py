@@ -1,0 +1,111 @@
+"""What becomes of members, as notices for the outside: the id that every coordinator derives alike, so that receivers
+can drop doubles, and the sentence."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from kubesonar.core.membership.events import Announce, Assembled, Doubted
+from kubesonar.core.membership.messages import Seen, Sight
+from kubesonar.model import Condition, Member, Notice, Roster, State
+
+ID_DIGITS = 32
+"""Length of a notice's id, in hex digits: 128 bits."""
+
+
+def notice_id(subject: str, epoch: int, what: Condition, turn: int = 0) -> str:
+    """The id of a transition of the member `subject` (of that `epoch`) to `what`. `turn` tells two transitions of one
+    epoch to the same condition apart; it has to be a number that all members hear alike, as the incarnation with which
+    a member refutes a suspicion. For the status after an election the epoch is the election's."""
+    text = f"{len(subject)}:{subject} {epoch} {what.value} {turn}"
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:ID_DIGITS]
+
+
+def announced(action: Announce, roster: Roster, coordinator: str, at: float) -> Notice | None:
+    """The notice of what became of a member, None of one that the roster does not name any more; `at` is now (Unix
+    seconds). Witnesses are named only where the roster does: the words of a member are not to reach people as they
+    come."""
+    names = {member.name: member for member in roster.members}
+    member = names.get(action.member)
+    if member is None:
+        return None
+    seen_by = [seen for seen in action.witnesses if seen.name in names]
+    who = f"{member.name} on {member.node}" if member.node != member.name else member.name
+    since = None if action.what is Condition.BACK else at - action.silent
+    witnesses = ", ".join(seen.name for seen in seen_by)
+    by = f"; confirmed by {witnesses}" if witnesses else ""
+    silent = f", silent for {action.silent:.1f} s" if since is not None else ""
+    return Notice(
+        id=action.id,
+        what=action.what,
+        subject=member.name,
+        at=at,
+        sentence=f"{_BECAME[action.what].format(who=who)}{silent}{by}",
+        node=member.node,
+        epoch=action.epoch,
+        since=since,
+        evidence=tuple(_saw(seen) for seen in seen_by),
+        coordinator=coordinator,
+    )
+
+
+def doubted(action: Doubted, me: Member, at: float) -> Notice:
+    """The notice of a coordinator that doubts itself, or no longer does."""
+    return Notice(
+        id=notice_id(me.name, me.epoch, action.what, int(at)),
+        what=action.what,
+        subject=me.name,
+        at=at,
+        sentence=_DOUBTS[action.what].format(me=me.name, count=action.count, of=action.of),
+        node=me.node,
+        epoch=me.epoch,
+        since=None if action.what is Condition.BACK else at,
+        coordinator=me.name,
+    )
+
+
+def assembled(action: Assembled, me: Member, roster: Roster, at: float) -> Notice:
+    """The notice after an election: who coordinates, and whom of its network it hears."""
+    electors = {m.name for m in roster.members if m.network is me.network and m.state is not State.DELETED}
+    missing = sorted(electors - {*action.heard, me.name})
+    heard = len(action.heard) + 1
+    sentence = f"{me.name} coordinates and hears {heard} of {action.of} members, itself included"
+    return Notice(
+        id=notice_id(me.name, me.epoch, Condition.CLUSTER, int(at)),
+        what=Condition.CLUSTER,
+        subject=me.name,
+        at=at,
+        sentence=sentence + (f"; not {', '.join(missing[:_NAMED])}" if missing else ""),
+        node=me.node,
+        epoch=me.epoch,
+        coordinator=me.name,
+    )
+
+
+_NAMED = 10
+"""Most members that the sentence after an election names."""
+
+_BECAME = {
+    Condition.DEAD: "{who} is dead: neither it nor its host answers anybody",
+    Condition.GONE: "the agent {who} is gone: its host refuses its port",
+    Condition.FROZEN: "the agent {who} is frozen: its host answers, it does not",
+    Condition.BACK: "{who} is back",
+}
+
+_DOUBTS = {
+    Condition.MINORITY: "{me} hears only {count} of {of} members, no majority: it tells of nobody's death",
+    Condition.SUSPECT: "{count} of {of} members look dead to {me} at once: it suspects itself or the network and tells "
+    "of nobody's death",
+    Condition.BACK: "{me} trusts what it sees again",
+}
+
+_SAW = {
+    Sight.SILENT: "{name} got no answer from its host",
+    Sight.REFUSED: "{name} was refused by its host",
+    Sight.KERNEL: "{name} was answered by its host, not by the agent",
+    Sight.AGENT: "{name} was answered",
+}
+
+
+def _saw(seen: Seen) -> str:
+    return _SAW.get(seen.sight, "{name} could not tell").format(name=seen.name)

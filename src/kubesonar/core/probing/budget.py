@@ -1,0 +1,180 @@
+"""What all agents together may cost what the cluster shares, and how each keeps to it without asking the others: by the
+number of agents, which the roster tells, each makes its own periods longer until all of them fit.
+
+A period is never shorter than configured. Every member of the roster counts, of the pod and of the host network and in
+whatever state: each is an agent with the same checks. Since phases are spread by a hash of who asks and what
+(core/probing/schedule.py), the load of n agents is even over the period.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from math import inf
+from typing import Annotated
+
+import msgspec
+
+from kubesonar.model import Check, Kind, Path, Roster
+
+UNKNOWN_AGENTS = 1000
+"""So many agents are assumed while a roster has never been read: an outage of its source must not make all of them ask
+as if each were alone."""
+
+QUESTIONS = 2
+"""A look-up asks for A and AAAA."""
+
+
+class BudgetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What all agents together may cost the cluster. Periods grow with the number of agents to keep to it."""
+
+    agents: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            le=100_000,
+            description="Agents that share the budgets; those that the roster names, if these are more.",
+        ),
+    ] = 0
+    api: Annotated[
+        float, msgspec.Meta(ge=0.01, le=1_000_000, description="Connections a second to the API server, by all checks.")
+    ] = 20.0
+    service: Annotated[
+        float, msgspec.Meta(ge=0.01, le=1_000_000, description="Requests a second through Services.")
+    ] = 20.0
+    ingress: Annotated[
+        float, msgspec.Meta(ge=0.01, le=1_000_000, description="Requests a second through the ingress.")
+    ] = 20.0
+    external: Annotated[
+        float, msgspec.Meta(ge=0.01, le=1_000_000, description="Requests a second to each external target.")
+    ] = 20.0
+    dns: Annotated[
+        float,
+        msgspec.Meta(
+            ge=0.01, le=1_000_000, description="Questions a second to each DNS server, look-ups of names included."
+        ),
+    ] = 20.0
+    dns_pods: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=10_000, description="DNS pods behind the Service, as long as they cannot be counted."),
+    ] = 2
+    conntrack: Annotated[
+        int,
+        msgspec.Meta(
+            ge=100,
+            le=1_000_000,
+            description="Most conntrack entries that this agent keeps on its node; fewer neighbours are probed where "
+            "they would be more.",
+        ),
+    ] = 4000
+
+
+class Crowd(msgspec.Struct, frozen=True):
+    """How many agents share the budgets, and how many names a look-up of a name without a final dot may try."""
+
+    agents: int
+    names: int = 1
+
+
+def crowd(roster: Roster, options: BudgetOptions, names: int = 1) -> Crowd:
+    """How many agents there are, rounded up to two digits, so that one more or less changes no period."""
+    known = len(roster.members) or (UNKNOWN_AGENTS if roster.stale else 1)
+    return Crowd(rounded(max(known, options.agents)), names)
+
+
+def rounded(count: int) -> int:
+    """`count`, rounded up to its two first digits: 3 -> 3, 99 -> 99, 101 -> 110, 2950 -> 3000."""
+    unit = int(10 ** max(len(str(count)) - 2, 0))
+    return -(-count // unit) * unit
+
+
+def stretch(checks: Iterable[Check], among: Crowd, options: BudgetOptions) -> list[Check]:
+    """The same checks, in the same order, with periods as long as the budgets need. Those of members are not touched:
+    the ring bounds them."""
+    paced = _within(list(checks), among.agents, options)
+    pods = len({check.target for check in paced if check.path is Path.DNS_POD}) or options.dns_pods
+    lookups = [among.agents / pods * questions(check, among.names) / check.period for check in paced]
+    most = fair_share(lookups, options.dns / 2)
+    paced = [_slower(check, load / most) for check, load in zip(paced, lookups, strict=True)]
+    left = options.dns - sum(min(load, most) for load in lookups)
+    factor = _dns_load(paced, among.agents, pods) / left
+    return [_slower(check, factor) if check.path in _SHARED_DNS else check for check in paced]
+
+
+def fair_share(loads: Iterable[float], capacity: float) -> float:
+    """The most that each load may be so that together they fit: who needs less leaves the rest to the others (max-min
+    fairness, Bertsekas and Gallager, Data Networks, section 6.5.2). Infinite where all fit."""
+    rising = sorted(load for load in loads if load)
+    for index, load in enumerate(rising):
+        share = capacity / (len(rising) - index)
+        if load > share:
+            return share
+        capacity -= load
+    return inf
+
+
+def questions(check: Check, names: int) -> int:
+    """What one check asks the cluster's DNS for, because it looks a name up: `names` as in `Crowd`."""
+    host = check.address or _host(check.request)
+    if check.kind is Kind.DNS or check.path in _OF_MEMBERS or not host or _is_literal(host):
+        return 0
+    return QUESTIONS * (1 if host.endswith(".") else names)
+
+
+def _request_budget(check: Check, options: BudgetOptions) -> tuple[str, float]:
+    """Which budget a check draws on by asking, by name, and how much that is a second."""
+    match check.path:
+        case Path.API_DIRECT | Path.API_DNS:
+            return "api", options.api
+        case Path.SERVICE:
+            return "service", options.service
+        case Path.INGRESS:
+            return "ingress", options.ingress
+        case Path.EXTERNAL:
+            return f"external {check.target}", options.external
+        case Path.DNS_UPSTREAM | Path.DNS_EXPOSED:
+            return f"dns {check.target}", options.dns
+        case _:
+            return "", inf
+
+
+def _within(checks: Sequence[Check], agents: int, options: BudgetOptions) -> list[Check]:
+    """What asks for more than its budget, slower; DNS through the Service and of its pods comes after."""
+    drawn = [_request_budget(check, options) for check in checks]
+    loads: dict[str, float] = defaultdict(float)
+    for check, (name, _) in zip(checks, drawn, strict=True):
+        loads[name] += agents / check.period
+    return [_slower(check, loads[name] / rate) for check, (name, rate) in zip(checks, drawn, strict=True)]
+
+
+def _dns_load(checks: Iterable[Check], agents: int, pods: int) -> float:
+    """Questions a second to the DNS pod that is asked most: its own, and its share of those to the Service."""
+    own: dict[str, float] = defaultdict(float)
+    shared = 0.0
+    for check in checks:
+        if check.path is Path.DNS_POD:
+            own[check.target] += agents / check.period
+        elif check.path in _SHARED_DNS:
+            shared += agents / check.period
+    return shared / pods + max(own.values(), default=0.0)
+
+
+def _slower(check: Check, factor: float) -> Check:
+    return msgspec.structs.replace(check, period=check.period * factor) if factor > 1 else check
+
+
+def _host(url: str) -> str:
+    authority = url.partition("://")[2].partition("/")[0]
+    if authority.startswith("["):
+        return authority.partition("]")[0].removeprefix("[")
+    return authority.partition(":")[0]
+
+
+def _is_literal(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
+
+
+_OF_MEMBERS = frozenset({Path.POD, Path.HOST, Path.LOOPBACK})
+_SHARED_DNS = frozenset({Path.DNS_POD, Path.DNS_SERVICE, Path.DNS_NODE_LOCAL})
+"""What a DNS pod gets: what it is asked itself, and what comes through the Service, or through a cache on the node for
+answers that the cache does not hold."""

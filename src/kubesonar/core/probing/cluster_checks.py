@@ -1,0 +1,176 @@
+"""What a workload in a Kubernetes cluster depends on, as checks: the API server, DNS, the own Service, the ingress.
+
+A function of options and of what was found around; what cannot be checked is said in a sentence that names the option
+or the right that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from kubesonar.core.hash_ring import place
+from kubesonar.core.probing.cluster_facts import Dependencies, DnsPod, Surroundings
+from kubesonar.core.probing.cluster_options import ClusterOptions
+from kubesonar.core.probing.plan import PROBE_PATH
+from kubesonar.model import Check, Kind, Path
+
+API_DIRECT = "http/api_direct/api-server"
+API_DNS = "http/api_dns/api-server"
+"""Ids of the API server's checks: the only ones that may show a token."""
+
+
+def dependencies(options: ClusterOptions, found: Surroundings) -> Dependencies:
+    """Everything that is switched on and that is known well enough to be asked."""
+    lost = list(found.lost)
+    checks = [
+        *_api_server(options, found, lost),
+        *_dns_service(options, found, lost),
+        *_dns_pods(options, found, lost),
+        *_service(options, found, lost),
+        *_ingress(options),
+    ]
+    return Dependencies(tuple(checks), tuple(lost))
+
+
+def domain(options: ClusterOptions, found: Surroundings) -> str:
+    """The cluster's domain, without a final dot; empty where it is not known."""
+    return options.domain.rstrip(".") or found.domain
+
+
+def _api_server(options: ClusterOptions, found: Surroundings, lost: list[str]) -> Iterator[Check]:
+    api, at = options.api, found.api
+    if at is None:
+        return
+    direct = Check(
+        id=API_DIRECT,
+        kind=Kind.HTTP,
+        path=Path.API_DIRECT,
+        target="api-server",
+        address=at.address,
+        request=_url("https", at.address, at.port, api.path),
+        trust=api.trust,
+        period=api.period,
+        timeout=api.timeout,
+    )
+    if api.direct:
+        yield direct
+    known = domain(options, found)
+    if api.dns and not known:
+        lost.append("the API server is not checked by its name: no cluster domain in the search list (cluster.domain)")
+    elif api.dns:
+        name = f"kubernetes.default.svc.{known}"
+        yield msgspec.structs.replace(
+            direct,
+            id=API_DNS,
+            path=Path.API_DNS,
+            address=f"{name}.",  # absolute: the search list would make five look-ups of one
+            request=_url("https", name, at.port, api.path),
+        )
+
+
+def _dns_service(options: ClusterOptions, found: Surroundings, lost: list[str]) -> Iterator[Check]:
+    """Through the addresses that the resolver has, when it is the cluster's, and those that the Service has."""
+    dns = options.dns
+    vips = set(dns.address) or {*found.resolvers, *found.vips}
+    question = _question(options, found)
+    if not dns.service or (found.api is None and not vips):
+        return
+    if not question:
+        lost.append("DNS is not checked: no cluster domain in the search list (cluster.domain, cluster.dns.question)")
+        return
+    if not vips and found.complete:
+        lost.append(
+            "the DNS service is not checked: neither resolv.conf nor the API server tells its address "
+            "(cluster.dns.address)"
+        )
+    for address in sorted(vips):
+        yield from _questions(options, DnsPod("dns-service", address), Path.DNS_SERVICE, question)
+    for address in sorted(set(found.caches)):
+        name = f"dns-node-local-{found.node}".rstrip("-")
+        yield from _questions(options, DnsPod(name, address), Path.DNS_NODE_LOCAL, question)
+
+
+def _dns_pods(options: ClusterOptions, found: Surroundings, lost: list[str]) -> Iterator[Check]:
+    dns = options.dns
+    question = _question(options, found)
+    if not (dns.pods and question):
+        return
+    names = sorted({pod.name for pod in found.dns_pods}, key=lambda name: place(f"{found.node} {name}"))
+    if len(names) > dns.limit:
+        lost.append(f"{len(names) - dns.limit} of {len(names)} DNS pods are not asked from here (cluster.dns.limit)")
+    chosen = set(names[: dns.limit])
+    for pod in found.dns_pods:
+        if pod.name in chosen:
+            yield from _questions(options, pod, Path.DNS_POD, question)
+
+
+def _service(options: ClusterOptions, found: Surroundings, lost: list[str]) -> Iterator[Check]:
+    service = options.service
+    urls = [service.url] if service.url else [_url("http", vip.address, vip.port, PROBE_PATH) for vip in found.service]
+    if not urls and service.name and found.complete:
+        lost.append(
+            f"the Service {service.name} is not checked: the API server does not tell its address (cluster.service.url)"
+        )
+    for url in urls:
+        suffix = "/v6" if "[" in url else ""
+        yield Check(
+            id=f"http/service/service{suffix}",
+            kind=Kind.HTTP,
+            path=Path.SERVICE,
+            target="service",
+            address="",
+            request=url,
+            expect=service.expect,
+            trust=service.trust,
+            period=service.period,
+            timeout=service.timeout,
+        )
+
+
+def _ingress(options: ClusterOptions) -> Iterator[Check]:
+    ingress = options.ingress
+    if ingress.url:
+        yield Check(
+            id="http/ingress/ingress",
+            kind=Kind.HTTP,
+            path=Path.INGRESS,
+            target="ingress",
+            address="",
+            request=ingress.url,
+            expect=ingress.expect,
+            trust=ingress.trust,
+            period=ingress.period,
+            timeout=ingress.timeout,
+        )
+
+
+def _question(options: ClusterOptions, found: Surroundings) -> str:
+    if options.dns.question:
+        return options.dns.question
+    known = domain(options, found)
+    return f"kubernetes.default.svc.{known} A" if known else ""
+
+
+def _questions(options: ClusterOptions, server: DnsPod, path: Path, question: str) -> Iterator[Check]:
+    dns = options.dns
+    which = f"/{server.address}" if path is not Path.DNS_POD or ":" in server.address else ""
+    for transport, port in (("udp", server.udp), ("tcp", server.tcp if dns.tcp else 0)):
+        if port:
+            yield Check(
+                id=f"dns/{path}/{server.name}/{transport}{which}",
+                kind=Kind.DNS,
+                path=path,
+                target=server.name,
+                address=server.address,
+                port=port,
+                request=f"{question} {transport}",
+                expect=dns.expect,
+                period=dns.period,
+                timeout=dns.timeout,
+            )
+
+
+def _url(scheme: str, host: str, port: int, path: str) -> str:
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{path}"

@@ -1,0 +1,143 @@
+"""What a member checks: its neighbours on the ring, by every kind that is switched on, and the plain targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import msgspec
+
+from kubesonar.core.address import bracketed
+from kubesonar.core.hash_ring import Ring, same_network
+from kubesonar.model import Check, Kind, Member, Network, Path, Roster, Seconds
+
+PROBE_PATH = "/healthz"
+"""What the http check of a member asks for: answered by the agent itself, without a look at anything else."""
+
+
+class Rhythm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How often one kind of check is made of each neighbour."""
+
+    period: Annotated[
+        Seconds, msgspec.Meta(ge=0, le=86_400, description="Time between two checks of one neighbour; 0: never.")
+    ]
+    timeout: Annotated[Seconds, msgspec.Meta(gt=0, le=60, description="How long an answer is waited for.")]
+
+
+class PlanOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which checks are made of other members, and how often. What the defaults cost a node is in docs/cost.md."""
+
+    families: Annotated[
+        tuple[int, ...],
+        msgspec.Meta(min_length=1, max_length=2, description="Address families to probe: 4, 6 or both."),
+    ] = (4, 6)
+    udp: Rhythm = Rhythm(period=2.5, timeout=1.0)
+    tcp: Rhythm = Rhythm(period=10.0, timeout=2.0)
+    http: Rhythm = Rhythm(period=10.0, timeout=3.0)
+    icmp: Rhythm = Rhythm(period=5.0, timeout=1.0)
+    mtu: Rhythm = Rhythm(period=60.0, timeout=3.0)
+
+    def __post_init__(self) -> None:
+        if set(self.families) - {4, 6}:
+            raise ValueError("families holds 4, 6 or both")
+
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A plain target: something that workloads depend on and that is no member."""
+
+    name: Annotated[Name, msgspec.Meta(description="Its name in verdicts and metrics.")]
+    kind: Annotated[Kind, msgspec.Meta(description="How to look: http, tcp, tls, icmp or dns.")]
+    path: Annotated[Path, msgspec.Meta(description="Through what: service, ingress, api_direct, dns_pod, external …")]
+    address: Annotated[str, msgspec.Meta(max_length=253, description="IP address or host name.")] = ""
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535, description="Port; 0: that of the URL, or 53 for dns.")] = 0
+    request: Annotated[
+        str, msgspec.Meta(max_length=2048, description='URL (http), server name (tls) or "name TYPE [udp|tcp]" (dns).')
+    ] = ""
+    expect: Annotated[
+        str, msgspec.Meta(max_length=64, description='What is well: "200", "200-299" (http), an rcode (dns).')
+    ] = ""
+    trust: Annotated[str, msgspec.Meta(max_length=4096, description="File of CA certificates for TLS.")] = ""
+    period: Annotated[Seconds, msgspec.Meta(ge=0.1, le=86_400, description="Time between two checks.")] = 10.0
+    timeout: Annotated[Seconds, msgspec.Meta(gt=0, le=60, description="How long an answer is waited for.")] = 3.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in _TARGET_KINDS:
+            raise ValueError(f"a target's kind is one of {', '.join(_TARGET_KINDS)}")
+        if self.path is Path.OTHER:
+            raise ValueError(f"a target's path is one of {', '.join(path for path in Path if path is not Path.OTHER)}")
+        if not self.address and self.kind is not Kind.HTTP:
+            raise ValueError(f"a target of kind {self.kind} needs an address")
+        if not self.port and self.kind in (Kind.TCP, Kind.TLS):
+            raise ValueError(f"a target of kind {self.kind} needs a port")
+
+
+_TARGET_KINDS = (Kind.HTTP, Kind.TCP, Kind.TLS, Kind.ICMP, Kind.DNS)
+_MEMBER_KINDS = (Kind.UDP, Kind.TCP, Kind.HTTP, Kind.ICMP, Kind.MTU)
+
+
+def plan(roster: Roster, me: Member, k: int, options: PlanOptions, targets: Iterable[Target]) -> list[Check]:
+    """All checks of the member `me`. Members that are not serving are probed too: their answers show when they are
+    back, and whoever judges excuses their silence. Those without an address take nobody's place on the ring."""
+    reachable = [member for member in roster.members if member.addresses]
+    neighbours = Ring(same_network(reachable, me.network)).neighbours(me, k)
+    checks = [
+        check
+        for member in neighbours
+        for family in options.families
+        if (address := address_of(member, family)) is not None
+        for check in _of_member(member, address, family, options)
+    ]
+    return checks + [of_target(target) for target in targets]
+
+
+def address_of(member: Member, family: int) -> str | None:
+    """The member's first address of that family (4 or 6)."""
+    return next((address for address in member.addresses if (":" in address) == (family == 6)), None)
+
+
+def _of_member(member: Member, address: str, family: int, options: PlanOptions) -> list[Check]:
+    path = Path.HOST if member.network is Network.HOST else Path.POD
+    checks = []
+    for kind in _MEMBER_KINDS:
+        rhythm: Rhythm = getattr(options, kind)
+        if rhythm.period:
+            checks.append(
+                Check(
+                    id=f"{kind}/{path}/{member.name}/v{family}",
+                    kind=kind,
+                    path=path,
+                    target=member.name,
+                    address=address,
+                    port=0 if kind is Kind.ICMP else member.port,
+                    period=rhythm.period,
+                    timeout=rhythm.timeout,
+                    request=_url(address, member.port) if kind is Kind.HTTP else "",
+                )
+            )
+    return checks
+
+
+def of_target(target: Target) -> Check:
+    """The check that a plain target asks for."""
+    transport = target.request.rsplit(" ", 1)[-1] if target.kind is Kind.DNS else target.kind
+    suffix = transport if target.kind is not Kind.DNS or transport in ("udp", "tcp") else "udp"
+    return Check(
+        id=f"{target.kind}/{target.path}/{target.name}" + (f"/{suffix}" if target.kind is Kind.DNS else ""),
+        kind=target.kind,
+        path=target.path,
+        target=target.name,
+        address=target.address,
+        port=target.port or (53 if target.kind is Kind.DNS else 0),
+        period=target.period,
+        timeout=target.timeout,
+        request=target.request,
+        expect=target.expect,
+        trust=target.trust,
+    )
+
+
+def _url(address: str, port: int) -> str:
+    return f"http://{bracketed(address)}:{port}{PROBE_PATH}"

@@ -1,0 +1,197 @@
+"""What a member remembers: per edge the latest observation and the trials of a long window, bounded in memory.
+
+An edge's trials are packed into bytes (27 a trial), because an agent with 1,000 targets would otherwise spend more on
+remembering than on everything else (bench/results/memory.md).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator
+from itertools import chain
+from struct import Struct as Packed
+from typing import Annotated
+
+import msgspec
+
+from kubesonar.core.telemetry.instruments import Fold
+from kubesonar.model import (
+    SCHEMA,
+    Check,
+    Edge,
+    Fault,
+    Health,
+    Member,
+    Observation,
+    Roster,
+    Seconds,
+    Side,
+    Snapshot,
+    Trial,
+    Trouble,
+    Window,
+)
+
+_TRIAL = Packed("<dIHHHffB")
+_FAULTS = (None, *Fault)
+_CODES = {fault: code for code, fault in enumerate(_FAULTS)}
+_TROUBLES = 32
+_ASKERS = 4
+"""The edges of those who probe us take at most this fraction (1/n) of the room: strangers could forge any number."""
+
+
+class LedgerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How long a member remembers, and how much."""
+
+    short: Annotated[Seconds, msgspec.Meta(ge=1, le=600, description="The short window, for hard faults.")] = 10.0
+    long: Annotated[Seconds, msgspec.Meta(ge=5, le=3600, description="The long window, for grey loss.")] = 60.0
+    edges: Annotated[
+        int, msgspec.Meta(ge=16, le=100_000, description="Most edges kept; observations of further ones are dropped.")
+    ] = 8192
+    trials: Annotated[
+        int, msgspec.Meta(ge=16, le=4096, description="Most trials kept of one edge; the oldest are dropped first.")
+    ] = 256
+
+
+class _Kept:
+    __slots__ = ("latest", "trials")
+
+    def __init__(self, latest: Observation) -> None:
+        self.latest = latest
+        self.trials = bytearray()
+
+
+class Ledger:
+    """Takes every observation in, hands snapshots out. Not thread-safe; reads no clock."""
+
+    def __init__(self, member: Member, started: float, options: LedgerOptions) -> None:
+        self.member = member
+        self.roster = Roster("", ())
+        self.dropped = 0
+        self.lacks: tuple[str, ...] = ()
+        self.coordinator = ""
+        self._started = started
+        self._options = options
+        self._probed: dict[str, _Kept] = {}
+        self._asked: dict[str, _Kept] = {}
+        self._folds: list[Fold] = []
+        self._troubles: deque[Trouble] = deque(maxlen=_TROUBLES)
+
+    def register(self, fold: Fold) -> None:
+        """Has `fold` see every observation from now on."""
+        self._folds.append(fold)
+
+    def add(self, observation: Observation) -> None:
+        """Takes one observation in; one of an edge beyond the bound is counted in `dropped` (folds still see it)."""
+        for fold in self._folds:
+            fold.add(observation)
+        edges = self._asked if observation.side is Side.RESPONDER else self._probed
+        kept = edges.get(observation.check.id)
+        if kept is None:
+            if not self._room(observation.side):
+                self.dropped += 1
+                return
+            kept = edges[observation.check.id] = _Kept(observation)
+        kept.latest = observation
+        self._append(kept.trials, observation)
+
+    def retain(self, checks: Collection[Check], now: float) -> None:
+        """Forgets the edges of checks that are no longer made, and responders' edges not heard of for a long window
+        (or heard of so far in the future: the wall clock was set back)."""
+        ids = {check.id for check in checks}
+        long = self._options.long
+        self._probed = {name: kept for name, kept in self._probed.items() if name in ids}
+        self._asked = {name: kept for name, kept in self._asked.items() if abs(now - kept.latest.at) <= long}
+
+    def trouble(self, trouble: Trouble) -> None:
+        """Notes a stretch in which this member could not be trusted; the same one (equal `since`) is replaced."""
+        if self._troubles and self._troubles[-1].since == trouble.since:
+            self._troubles.pop()
+        self._troubles.append(trouble)
+
+    @property
+    def troubles(self) -> Collection[Trouble]:
+        """This member's own troubles, oldest first; the last may still be open."""
+        return self._troubles
+
+    def snapshot(self, now: float, *, trials: bool = True) -> Snapshot:
+        """All that is known at `now` (Unix seconds). Without `trials` it is small and cheap, as metrics want it."""
+        horizon = now - self._options.long
+        return Snapshot(
+            schema=SCHEMA,
+            member=self.member,
+            at=now,
+            started=self._started,
+            roster=self.roster,
+            edges=tuple(self._edge(kept, now, trials) for kept in self._edges()),
+            troubles=tuple(t for t in self._troubles if t.until is None or t.until >= horizon),
+            coordinator=self.coordinator,
+            lacks=self.lacks,
+        )
+
+    def latest(self) -> Iterator[Observation]:
+        """The latest observation of every edge."""
+        return (kept.latest for kept in self._edges())
+
+    def _edges(self) -> Iterator[_Kept]:
+        return chain(self._probed.values(), self._asked.values())
+
+    def _room(self, side: Side) -> bool:
+        """Whether one more edge fits; what this member probes itself goes before."""
+        full = len(self._probed) + len(self._asked) >= self._options.edges
+        if side is Side.RESPONDER:
+            return not full and len(self._asked) < self._options.edges // _ASKERS
+        if full and self._asked:
+            del self._asked[next(iter(self._asked))]
+            self.dropped += 1
+            return True
+        return not full
+
+    def _append(self, packed: bytearray, observation: Observation) -> None:
+        train = observation.train
+        if packed and _TRIAL.unpack_from(packed, len(packed) - _TRIAL.size)[0] > observation.at + self._options.long:
+            packed.clear()  # the wall clock was set back: what is "later" than now would never leave a window
+        packed += _TRIAL.pack(
+            observation.at,
+            train.number if train else 0,
+            min(observation.sent, 65535),
+            min(observation.received, 65535),
+            min(train.seen, 65535) if train else 0,
+            observation.rtt.best if observation.rtt else 0.0,
+            (train.rate or 0.0) if train else 0.0,
+            _CODES[observation.fault],
+        )
+        surplus = len(packed) // _TRIAL.size - self._options.trials
+        horizon = observation.at - self._options.long
+        while surplus > 0 or _TRIAL.unpack_from(packed)[0] < horizon:
+            del packed[: _TRIAL.size]
+            surplus -= 1
+
+    def _edge(self, kept: _Kept, now: float, with_trials: bool) -> Edge:
+        trials = [
+            Trial(at, number, sent, received, seen, rtt, rate, _FAULTS[code])
+            for at, number, sent, received, seen, rtt, rate, code in _TRIAL.iter_unpack(kept.trials)
+        ]
+        return Edge(
+            latest=kept.latest,
+            short=window(trials, now, self._options.short),
+            long=window(trials, now, self._options.long),
+            trials=tuple(trials) if with_trials else (),
+        )
+
+
+def window(trials: list[Trial], now: float, span: float) -> Window:
+    """Sums up the trials that began within the last `span` seconds."""
+    recent = [trial for trial in trials if now - span <= trial.at <= now]
+    counted = [trial for trial in recent if trial.health is not Health.UNKNOWN]
+    rtts = [trial.rtt for trial in counted if trial.rtt]
+    return Window(
+        span=span,
+        observations=len(recent),
+        failed=sum(trial.health is Health.BAD for trial in counted),
+        unknown=len(recent) - len(counted),
+        sent=sum(trial.sent for trial in counted),
+        received=sum(trial.received for trial in counted),
+        rtt_best=min(rtts, default=0.0),
+        rtt_mean=sum(rtts) / len(rtts) if rtts else 0.0,
+    )

@@ -1,0 +1,160 @@
+"""Members from a file, read again when it changes. What cannot be read leaves the last roster in force, marked stale.
+
+The format is YAML, or JSON for big ones (it is read many times faster):
+
+    version: 1
+    members:
+      - {name: node-1-pod, node: node-1, network: pod, zone: a, addresses: [10.0.1.2, "fd00:1::2"], port: 7473}
+      - {name: node-2-pod, node: node-2, network: pod, addresses: [10.0.2.2], state: draining, reason: kernel upgrade}
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from kubesonar.config.yamltext import read_yaml
+from kubesonar.discovery.addresses import is_members, packed
+from kubesonar.discovery.options import RosterOptions
+from kubesonar.model import Member, Network, Roster, State, clip
+from kubesonar.net.watched_file import Stamp, stamp
+
+VERSION = 1
+_SIZE_LIMIT = 16 * 2**20
+_MEMBER_LIMIT = 50_000
+
+
+class RosterError(Exception):
+    """A members file that cannot be used; the text says why, as a clause that follows the file's name."""
+
+
+_PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"  # names reach terminals and logs: no control characters
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=_PLAIN)]
+
+
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Word
+    node: Word
+    addresses: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=16)]
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+    network: Network = Network.POD
+    zone: Annotated[str, msgspec.Meta(max_length=253, pattern=_PLAIN)] = ""
+    epoch: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 0
+    state: State = State.SERVING
+    reason: Annotated[str, msgspec.Meta(max_length=1000, pattern=_PLAIN)] = ""
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: int
+    members: Annotated[tuple[_Entry, ...], msgspec.Meta(max_length=_MEMBER_LIMIT)]
+
+
+def parse(text: bytes) -> Roster:
+    """The roster in a members file. Raises RosterError."""
+    if not text.strip():
+        raise RosterError("is empty: expected 'version: 1' and 'members: […]'")
+    tree = _tree(text)
+    version = tree.get("version") if isinstance(tree, dict) else None
+    if version != VERSION:
+        raise RosterError(f"has version {clip(repr(version), 40)}, expected {VERSION}")
+    try:
+        file = msgspec.convert(tree, _File)
+    except msgspec.ValidationError as error:
+        raise RosterError(f"is not a list of members: {clip(str(error))}") from None
+    members = tuple(_member(entry) for entry in file.members)
+    _refuse_doubles(members)
+    return Roster(revision=sha256(text).hexdigest()[:16], members=members)
+
+
+def _tree(text: bytes) -> Any:
+    try:
+        if text.lstrip()[:1] == b"{":
+            return msgspec.json.decode(text)
+        return read_yaml(text.decode(), limit=_SIZE_LIMIT)
+    except RecursionError:
+        raise RosterError("is nested too deeply") from None
+    except ValueError as error:
+        raise RosterError(clip(str(error))) from None
+
+
+def _member(entry: _Entry) -> Member:
+    for address in entry.addresses:
+        if not is_members(address):
+            given = clip(repr(address), 60)
+            raise RosterError(f"has a bad members[{entry.name}].addresses: {given} is no IP address of one machine")
+    if entry.network is Network.OTHER:
+        raise RosterError(f"has a bad members[{entry.name}].network: expected pod or host")
+    return Member(**{field: getattr(entry, field) for field in entry.__struct_fields__})
+
+
+def _refuse_doubles(members: tuple[Member, ...]) -> None:
+    name, count = max(Counter(member.name for member in members).items(), key=lambda item: item[1], default=("", 0))
+    if count > 1:
+        raise RosterError(f"names two members alike: the name {clip(name, 60)} is there {count} times")
+    at: dict[tuple[bytes, int], str] = {}
+    for member in members:
+        for address in member.addresses:
+            other = at.setdefault((packed(address), member.port), member.name)
+            if other != member.name:
+                where = f"{address} port {member.port}"
+                raise RosterError(f"has {clip(other, 60)} and {clip(member.name, 60)} at the same address, {where}")
+
+
+def read(path: Path) -> Roster:
+    """The roster in the file at `path`. Raises RosterError."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_SIZE_LIMIT + 1)
+    except OSError as error:
+        raise RosterError(f"cannot be read: {error.strerror}") from None
+    if len(text) > _SIZE_LIMIT:
+        raise RosterError(f"is larger than {_SIZE_LIMIT >> 20} MiB")
+    return parse(text)
+
+
+class StaticRoster:
+    """Watches a members file. `changed` is called with the first roster and with each that differs from the one before:
+    also with the last good one, marked stale, when the file stops being readable."""
+
+    source = "file"
+
+    def __init__(self, options: RosterOptions, changed: Callable[[Roster], None]) -> None:
+        self._path = Path(options.file)
+        self._poll = options.poll
+        self._changed = changed
+        self._roster = Roster("", ())
+        self._seen: Stamp | None = None
+        self._candidate: Stamp | None = None
+
+    async def watch(self) -> None:
+        """For ever. A changed file is read once it has kept still for one look, so that it is not caught half written
+        (a list cut in half can be valid YAML); and in a thread, because a big one takes long."""
+        await self._read(self._stat())
+        while True:
+            await asyncio.sleep(self._poll)
+            stat = self._stat()
+            if stat != self._seen and stat == self._candidate:
+                await self._read(stat)
+            self._candidate = stat
+
+    def _stat(self) -> Stamp | None:
+        try:
+            return stamp(str(self._path))
+        except OSError:
+            return None
+
+    async def _read(self, stat: Stamp | None) -> None:
+        try:
+            roster = await asyncio.to_thread(read, self._path)
+        except RosterError as error:
+            roster = msgspec.structs.replace(self._roster, stale=f"members file {self._path} {error}")
+        self._seen = stat
+        if roster != self._roster:
+            self._roster = roster
+            self._changed(roster)

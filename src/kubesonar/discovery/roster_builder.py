@@ -1,0 +1,106 @@
+"""What copies of pods and nodes add up to: a roster, with what is out of date and what is lost said in it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any, Protocol
+
+import msgspec
+
+from kubesonar.discovery.options import RosterOptions
+from kubesonar.discovery.pods import Placed, place
+from kubesonar.discovery.tombstones import Departed
+from kubesonar.model import Member, Roster, clip
+from kubesonar.net.clock import Clock
+from kubesonar.runtime.logs import Changes
+
+_LOG = logging.getLogger("kubesonar.discovery")
+
+
+class Copy(Protocol):
+    """A copy of a resource, as `kube.reflector.Reflector` keeps it; see there."""
+
+    synced: bool
+    trouble: str
+    forbidden: str
+
+    @property
+    def items(self) -> Any: ...
+
+    async def run(self) -> None: ...
+
+
+def revision(members: Iterable[Member]) -> str:
+    """The same for equal members, whoever lists them."""
+    return sha256(msgspec.json.encode(list(members))).hexdigest()[:16]
+
+
+class Picture:
+    """Makes rosters of pods and nodes. `port` is that of pods without the label for it."""
+
+    def __init__(self, options: RosterOptions, port: int, clock: Clock) -> None:
+        self._starting = options.kubernetes.starting
+        self._port = port
+        self._clock = clock
+        self._departed = Departed(options.linger)
+        self._members: tuple[Member, ...] = ()
+        self._known_nodes: set[str] = set()
+        self._odd: frozenset[str] = frozenset()
+        self._changes = Changes(_LOG)
+
+    def roster(self, pods: Copy, nodes: Copy, slow: str) -> tuple[Roster | None, float | None]:
+        """The roster, None while it is too early for one; and the seconds until time alone may change it. `slow` says
+        why changes are seen late by nature, empty where they are not."""
+        if not (pods.synced or pods.trouble) or (pods.synced and not (nodes.synced or nodes.trouble)):
+            return None, None
+        wait = self._look(pods, nodes) if pods.synced else None
+        may_list_nodes = not nodes.forbidden.startswith("list")
+        return Roster(
+            revision=revision(self._members) if pods.synced else "",
+            members=self._members,
+            stale=clip(pods.trouble or (nodes.trouble if may_list_nodes else "")),
+            lacks=clip(_lacks(pods, nodes, slow)),
+        ), wait
+
+    def _look(self, pods: Copy, nodes: Copy) -> float | None:
+        wall, mono = self._clock.wall(), self._clock.mono()
+        known = nodes.items if nodes.synced else None
+        placed = place(
+            pods.items.values(),
+            known,
+            wall,
+            starting=self._starting,
+            port=self._port,
+            doubtful=self._doubtful(pods, nodes),
+        )
+        self._note(placed)
+        self._members = self._departed.step(mono, placed.members, placed.over)
+        waits = [placed.due - wall] if placed.due is not None else []
+        waits += [self._departed.due - mono] if self._departed.due is not None else []
+        return max(0.0, min(waits)) if waits else None
+
+    def _doubtful(self, pods: Copy, nodes: Copy) -> frozenset[str]:
+        """Nodes of pods that a list of nodes which is out of date cannot know yet: those it has never known."""
+        used = {pod.spec.node_name for pod in pods.items.values()}
+        self._known_nodes = (self._known_nodes | nodes.items.keys()) & used
+        return frozenset(used - self._known_nodes) if nodes.trouble else frozenset()
+
+    def _note(self, placed: Placed) -> None:
+        """Logs, once, which pods cannot be members and why."""
+        for name in self._odd - placed.odd.keys():
+            self._changes.note(f"pod {name}", "")
+        for name, fault in placed.odd.items():
+            self._changes.note(f"pod {name}", f"left out of the roster: {fault}")
+        self._odd = frozenset(placed.odd)
+
+
+def _lacks(pods: Copy, nodes: Copy, slow: str) -> str:
+    losses = []
+    if nodes.forbidden.startswith("list"):
+        losses.append(f"zones and states of nodes are unknown: may not {nodes.forbidden}")
+    for copy in (pods, nodes):
+        if copy.forbidden.startswith("watch"):
+            losses.append(f"changes are seen late: may not {copy.forbidden}")
+    return "; ".join([*losses, slow] if slow else losses)

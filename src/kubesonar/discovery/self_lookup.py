@@ -1,0 +1,25 @@
+"""Which member of a roster an agent is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from kubesonar.discovery.addresses import packed, usable
+from kubesonar.model import Member, Roster
+from kubesonar.net.own_addresses import is_own
+
+
+def recognise(roster: Roster, name: str, addresses: Collection[str], port: int) -> Member | None:
+    """The member of this `name`, else the one at one of these `addresses` and this `port`: a roster from DNS knows
+    addresses only, and in the host network the host's name may be all that an agent was told. Without addresses the
+    routing table is asked which are ours. None where there is no such member, or more than one."""
+    named = roster.named(name)
+    if named is not None:
+        return named
+    mine = {packed(address) for address in usable(addresses)}
+    there = [
+        member
+        for member in roster.members
+        if member.port == port and any(packed(a) in mine if mine else is_own(a) for a in member.addresses)
+    ]
+    return there[0] if len(there) == 1 else None

@@ -1,0 +1,33 @@
+"""Paths and queries as they stand in a request, without urllib (an agent's megabytes count)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from kubesonar.kube.resource import Resource
+from kubesonar.kube.types import T
+
+Query = Iterable[tuple[str, str]]
+
+_PATH = re.compile(r"/[!-~]*", re.ASCII)
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+"""What needs no escape (RFC 3986, section 2.3)."""
+
+
+def target(path: str, query: Query = ()) -> str:
+    """Path and query. Raises ValueError for a path that is none."""
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"a path begins with / and has no white space, not {path[:80]!r}")
+    words = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in query)
+    return f"{path}?{words}" if words else path
+
+
+def narrowed(resource: Resource[T], query: Query) -> str:
+    """A resource's path with a query and its selectors."""
+    selectors = (("labelSelector", resource.labels), ("fieldSelector", resource.fields))
+    return target(resource.path, (*query, *(pair for pair in selectors if pair[1])))
+
+
+def _quoted(text: str) -> str:
+    return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in text.encode())

@@ -1,0 +1,49 @@
+"""A look at a member's host when its agent does not answer: a TCP handshake on the agent's port and an ICMP echo."""
+
+from __future__ import annotations
+
+import asyncio
+
+from kubesonar.core.membership.messages import Sight
+from kubesonar.model import Fault, Member
+from kubesonar.net.deadline import Deadline, Failed
+from kubesonar.net.icmp.pinger import Pinger
+from kubesonar.net.tcp.stream import Stream
+
+_ACCEPTED, _REFUSED, _ECHOED, _SILENT, _UNABLE = range(5)
+_SIGHTS = (Sight.KERNEL, Sight.REFUSED, Sight.KERNEL, Sight.SILENT, Sight.UNABLE)
+"""What each outcome shows; the first one that any address gives decides. A kernel accepts connections for an agent that
+is frozen; where the agent is gone, it refuses them."""
+
+_OWN_TROUBLE = frozenset({Fault.LOCAL, Fault.NOT_PERMITTED})
+
+
+async def look(member: Member, timeout: float, pinger: Pinger) -> Sight:
+    """What the host of `member` says within `timeout` seconds, by all its addresses at once."""
+    looks = [_handshake(address, member.port, timeout) for address in member.addresses]
+    echoes = [_echo(address, timeout, pinger) for address in member.addresses]
+    outcomes = await asyncio.gather(*looks, *echoes)
+    return _SIGHTS[min(outcomes, default=_UNABLE)]
+
+
+async def _handshake(address: str, port: int, timeout: float) -> int:
+    stream = Stream()
+    try:
+        with Deadline(timeout) as deadline:
+            await stream.connect(address, port, deadline)
+    except Failed as failed:
+        if failed.fault in (Fault.REFUSED, Fault.RESET):
+            return _REFUSED
+        return _UNABLE if failed.fault in _OWN_TROUBLE else _SILENT
+    else:
+        return _ACCEPTED
+    finally:
+        stream.abort()
+
+
+async def _echo(address: str, timeout: float, pinger: Pinger) -> int:
+    with Deadline(timeout) as deadline:
+        echo = await pinger.ping(address, deadline)
+    if echo.fault is None:
+        return _ECHOED
+    return _UNABLE if echo.fault in _OWN_TROUBLE else _SILENT

@@ -1,0 +1,106 @@
+"""One HTTP request and what became of it, as values."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import msgspec
+
+from kubesonar.model import Fault, Kernel, Phase, Span, clip
+from kubesonar.net.deadline import Deadline, Failed
+from kubesonar.net.http.response_reader import Answer, Header, Limits
+from kubesonar.net.http.url import Url
+from kubesonar.net.tcp.stream import Wire
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A request in the bytes of the wire."""
+
+    method: str
+    data: bytes
+
+    @classmethod
+    def make(cls, method: str, url: Url, headers: tuple[tuple[str, str], ...] = (), body: bytes = b"") -> Self:
+        """Raises ValueError for a header that would break out of its line."""
+        lines = [f"{method} {url.target} HTTP/1.1", f"Host: {url.authority}"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        if any(char in line for line in lines for char in "\r\n\0"):
+            raise ValueError("a header's name and value have no line ends")
+        return cls(method, "\r\n".join([*lines, "\r\n"]).encode("latin-1") + body)
+
+
+class Response(msgspec.Struct, frozen=True):
+    """What came of a request: a status (0: none), or a `fault` and its detail; then `phases` are those that were
+    completed. `complete` is False where more body would have come. `reused`: an idle connection was asked.
+    `kernel` counts the segments sent again in this exchange, connecting included."""
+
+    status: int = 0
+    headers: tuple[Header, ...] = ()
+    body: bytes = b""
+    complete: bool = False
+    fault: Fault | None = None
+    detail: str = ""
+    phases: tuple[Span, ...] = ()
+    reused: bool = False
+    kernel: Kernel | None = None
+    source_port: int = 0
+
+    def header(self, name: str) -> str:
+        """The first header of that name, empty without one."""
+        wanted = name.lower().encode("latin-1")
+        return next((value.decode("latin-1") for key, value in self.headers if key.lower() == wanted), "")
+
+
+class Exchange:
+    """One request on its way: what is known of it so far."""
+
+    def __init__(self, request: Request, limits: Limits, deadline: Deadline, streaming: bool = False) -> None:
+        self.request = request
+        self.deadline = deadline
+        self._limits = limits
+        self._streaming = streaming
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets an attempt that a stale connection ate."""
+        self.answer = Answer(self._limits, self._streaming)
+        self.phases: list[Span] = []
+        self.reused = False
+        self.retransmits = 0
+        self._mark = self.deadline.mono() - self.deadline.start
+
+    def done(self, phase: Phase) -> None:
+        """The phase that began with the end of the one before is complete."""
+        now = self.deadline.mono() - self.deadline.start
+        self.phases.append(Span(phase, self._mark, now))
+        self._mark = now
+
+    def response(self, wire: Wire | None, fault: Fault | None = None, detail: str = "") -> Response:
+        """What it came to."""
+        answer = self.answer
+        return Response(
+            status=answer.status,
+            headers=tuple(answer.headers) if answer.head else (),
+            body=answer.take(),
+            complete=answer.complete,
+            fault=fault,
+            detail=clip(detail) if detail else "",
+            phases=tuple(self.phases),
+            reused=self.reused,
+            kernel=self._kernel(wire) if wire else None,
+            source_port=wire.source_port if wire else 0,
+        )
+
+    def _kernel(self, wire: Wire) -> Kernel | None:
+        """As at the connect, whose round trip is one clean sample; on a connection asked again as it is now."""
+        try:
+            now = wire.tcp_info()
+        except Failed:
+            return wire.kernel
+        if now is None:
+            return wire.kernel
+        base = now if self.reused or wire.kernel is None else wire.kernel
+        again = now.retransmits - self.retransmits
+        return base if base.retransmits == again else msgspec.structs.replace(base, retransmits=again)

@@ -1,0 +1,287 @@
+"""The UDP engine: asks a responder by trains of signed datagrams and measures with the kernel's stamps."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import select
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from kubesonar.core.wire import codec
+from kubesonar.core.wire.codec import Datagram, Keyring, Refusal, Sender, Type
+from kubesonar.net import cmsg
+from kubesonar.net.cmsg import NetError
+from kubesonar.net.udp.in_flight import Outstanding, Versions
+from kubesonar.net.udp.port_pool import Pool, PoolSocket
+from kubesonar.net.udp.train import Train
+from kubesonar.net.udp.train_result import TrainResult
+
+STARVED = 0.1
+"""A deadline that fires later than this (s), and than a quarter of the timeout, means that we were not running."""
+
+_BATCH = 64
+_ANSWER_SIZE = 2048
+_QUOTE_SIZE = 64
+_PENDING = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMSGSIZE, errno.EPROTO})
+"""What a send may report of an earlier datagram: the ICMP error goes to whichever call comes next (ip(7))."""
+
+
+class DatagramEngine:
+    """Sends trains from a pool of source ports. All engines of a process share one `sender`: its counter must not
+    repeat. `ports` a family is also the most conntrack entries that we hold towards one target; every `rebind` seconds
+    one port is replaced, so that no dead conntrack entry sticks. `speak` is the newest wire version used; `whole`
+    forbids fragments (path MTU search). Use it on one running event loop; `close` it.
+
+    `counters`: refused datagrams by `wire.Reason`, "late" and "duplicate" (after their train's end), "stranger"."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        ring: Callable[[], Keyring],
+        *,
+        ports: int = 8,
+        rebind: float = 120.0,
+        speak: int = codec.CURRENT,
+        whole: bool = False,
+    ) -> None:
+        self.counters: Counter[str] = Counter()
+        self._sender = sender
+        self._ring = ring
+        self._ports = ports
+        self._rebind = rebind
+        self._speak = speak
+        self._whole = whole
+        self._pools: dict[int, Pool] = {}
+        self._epoll: select.epoll | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._rotation: asyncio.TimerHandle | None = None
+        self._outstanding = Outstanding()
+        self._versions = Versions(speak)
+        self._waiting: dict[Train, asyncio.Future[None]] = {}
+        self._touched: set[Train] = set()
+        self._sending: Train | None = None
+
+    async def train(
+        self, address: str, port: int, *, number: int, count: int, size: int, timeout: float, flags: int = 0
+    ) -> TrainResult:
+        """Sends `count` (at most `wire.MAX_TRAIN`) datagrams of `size` bytes (UDP payload, at least `wire.MIN_REQUEST`)
+        back to back to an IP literal and waits for the answers, at most `timeout` seconds. What goes wrong is in the
+        result; ValueError is raised only for an address that is none."""
+        loop = asyncio.get_running_loop()
+        family, canonical = _canonical(address)
+        train = Train((canonical, port), family, number, count, max(size, codec.MIN_REQUEST))
+        started = time.monotonic_ns()
+        train.began = time.time_ns()
+        train.deadline = started + round(timeout * 1e9)
+        train.wall_deadline = train.began + round(timeout * 1e9)
+        counters: list[int] = []
+        done = self._waiting[train] = loop.create_future()
+        timer = loop.call_later(timeout, self._expire, train, timeout)
+        try:
+            self._send(loop, train, flags, counters)
+            if not train.settled:
+                await done
+            return train.result()
+        finally:
+            timer.cancel()
+            self._waiting.pop(train, None)
+            self._outstanding.end(counters, time.monotonic())
+
+    @property
+    def source_ports(self) -> tuple[int, ...]:
+        """The source ports in use, those just replaced included."""
+        return tuple(entry.port for pool in self._pools.values() for entry in pool)
+
+    def close(self) -> None:
+        """Closes every socket; whoever still waits for a train is cancelled."""
+        for done in self._waiting.values():
+            done.cancel()
+        if self._rotation:
+            self._rotation.cancel()
+        for pool in self._pools.values():
+            pool.close()
+        self._pools.clear()
+        if self._epoll and self._loop:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+            self._epoll = None
+
+    def _send(self, loop: asyncio.AbstractEventLoop, train: Train, flags: int, counters: list[int]) -> None:
+        try:
+            entries = self._pool(loop, train.family).take(len(train.ports))
+        except OSError as error:
+            train.note_error(NetError(error.errno or 0, local=True))
+            return
+        ring, count, version = self._ring(), len(entries), self._versions.of(train.peer, time.monotonic())
+        frames = []
+        for sequence in range(count):
+            frames.append(self._sender.probe(ring, train.number, sequence, count, train.size, version, flags))
+            counters.append(self._sender.counter)
+            self._outstanding.add(self._sender.counter, train, sequence)
+        self._sending = train
+        for sequence, (entry, frame) in enumerate(zip(entries, frames, strict=True)):
+            self._send_one(entry, frame, train, sequence)
+        self._sending = None
+        for entry in entries:
+            if entry.awaiting:
+                self._read_error(entry)
+
+    def _send_one(self, entry: PoolSocket, frame: bytes, train: Train, sequence: int) -> None:
+        train.sent_at[sequence] = time.monotonic_ns()
+        try:
+            try:
+                entry.socket.sendto(frame, train.peer)
+            except OSError as error:
+                self._read_errors(entry)
+                if error.errno not in _PENDING:
+                    raise
+                entry.restamp()
+                train.sent_at[sequence] = time.monotonic_ns()
+                entry.socket.sendto(frame, train.peer)
+        except OSError as error:
+            self._read_errors(entry)
+            entry.restamp()
+            if not any(known.errno == error.errno for known in train.errors):
+                train.note_error(NetError(error.errno or 0, local=True))
+            return
+        train.ports[sequence] = entry.port
+        train.sent += 1
+        entry.sent(train, sequence)
+
+    def _pool(self, loop: asyncio.AbstractEventLoop, family: int) -> Pool:
+        if self._epoll is None:
+            self._loop, self._epoll = loop, select.epoll()
+            loop.add_reader(self._epoll.fileno(), self._ready)
+            self._rotation = loop.call_later(self._rebind, self._rotate, loop)
+        pool = self._pools.get(family)
+        if pool is None:
+            pool = self._pools[family] = Pool(family, self._ports, self._epoll, whole=self._whole)
+        return pool
+
+    def _rotate(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._rotation = loop.call_later(self._rebind, self._rotate, loop)
+        for pool in self._pools.values():
+            try:
+                pool.rotate()
+            except OSError:
+                self.counters["rebind"] += 1
+
+    def _ready(self) -> None:
+        if self._epoll is None:
+            return
+        for number, events in self._epoll.poll(0):
+            entry = next((pool.by_fd[number] for pool in self._pools.values() if number in pool.by_fd), None)
+            if entry is None:
+                continue
+            if events & select.EPOLLERR:
+                self._read_errors(entry)
+            if events & ~select.EPOLLERR and not self._read_answers(entry):
+                self._epoll.modify(number, Pool.EVENTS)  # more to read, after the others had their turn
+        for train in self._touched:
+            if train.settled:
+                self._finish(train)
+        self._touched.clear()
+
+    def _expire(self, train: Train, timeout: float) -> None:
+        """The deadline fired: what lies in the sockets' buffers by now still counts, by the kernel's stamps."""
+        late = (time.monotonic_ns() - train.deadline) / 1e9
+        if late > max(STARVED, timeout / 4):
+            train.starved = late
+        self._ready()
+        self._finish(train)
+
+    def _finish(self, train: Train) -> None:
+        done = self._waiting.get(train)
+        if done and not done.done():
+            done.set_result(None)
+
+    def _read_answers(self, entry: PoolSocket) -> bool:
+        """Reads until there is nothing more (True), or a batch is full."""
+        for _ in range(_BATCH):
+            try:
+                data, ancillary, _, peer = entry.socket.recvmsg(_ANSWER_SIZE, cmsg.ANCILLARY)
+            except BlockingIOError:
+                return True
+            except OSError:
+                self._read_errors(entry)  # an ICMP error, reported once; the answers behind it are still there
+                continue
+            self._take(data, cmsg.received_at(ancillary), peer)
+        return False
+
+    def _take(self, data: bytes, stamp: int | None, peer: tuple[str, int]) -> None:
+        read_at = time.monotonic_ns()
+        answer = codec.decode(data, self._ring(), self._speak)
+        if isinstance(answer, Refusal):
+            self.counters[answer.reason] += 1
+            return
+        train, sequence = self._outstanding.find(answer.counter)
+        if train is None and answer.type is Type.ECHO and answer.epoch == self._sender.epoch:
+            self.counters["late" if self._outstanding.late(answer.counter) else "duplicate"] += 1
+        elif train is None or not self._belongs(answer, train, sequence, peer):
+            self.counters["stranger"] += 1
+        elif answer.type is Type.MISMATCH:
+            train.mismatch = True
+            self._versions.newest(train.peer, answer.version, read_at / 1e9)
+        else:
+            train.note_answer(answer, stamp, read_at)
+            self._touched.add(train)
+
+    def _belongs(self, answer: Datagram, train: Train, sequence: int, peer: tuple[str, int]) -> bool:
+        return (
+            answer.type is not Type.PROBE
+            and answer.epoch == self._sender.epoch
+            and answer.sequence == sequence
+            and peer[:2] == train.peer
+        )
+
+    def _read_errors(self, entry: PoolSocket) -> None:
+        while self._read_error(entry):
+            pass
+
+    def _read_error(self, entry: PoolSocket) -> bool:
+        try:
+            quote, ancillary, _, peer = entry.socket.recvmsg(_QUOTE_SIZE, cmsg.ANCILLARY, socket.MSG_ERRQUEUE)
+        except OSError:
+            return False
+        stamp = cmsg.sent_stamp(ancillary)
+        if stamp is not None:
+            number, at = stamp
+            train, sequence = entry.awaiting.pop(number, (None, 0))
+            if train is not None and at >= train.began:
+                train.left[sequence] = at
+            return True
+        error = cmsg.error_in(ancillary)
+        if error is not None:
+            self._blame(error, quote, peer)
+        return True
+
+    def _blame(self, error: NetError, quote: bytes, peer: tuple[str, int] | None) -> None:
+        """Finds whose datagram an error is about: by the counter it quotes, else the one being sent or, from the
+        network, by where that datagram was going."""
+        counter = codec.quoted(quote)
+        train, sequence = self._outstanding.find(counter or 0)
+        if train is not None:
+            if sequence not in train.answered:
+                train.refused.add(sequence)
+            train.note_error(error)
+            self._touched.add(train)
+            return
+        if error.local:
+            if self._sending:
+                self._sending.note_error(error)
+            return
+        for waiting in self._waiting if counter is None else ():
+            if peer and waiting.peer == peer[:2] and not waiting.fits(error):
+                waiting.note_error(error)
+
+
+def _canonical(address: str) -> tuple[int, str]:
+    """Family and address, as the kernel will write it in what comes back."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        return (6 if ":" in address else 4), socket.inet_ntop(family, socket.inet_pton(family, address))
+    except OSError:
+        raise ValueError(f"address {address!r} is not an IP address") from None

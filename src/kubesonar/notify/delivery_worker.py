@@ -1,0 +1,125 @@
+"""Brings one receiver what the outbox holds for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from kubesonar.core.delivery.http_outcome import Outcome
+from kubesonar.core.delivery.retry_queue import Action, Delivery, DeliveryOptions, Event, Figures, Send, Told, Tried
+from kubesonar.model import Notice
+from kubesonar.net.clock import Clock
+from kubesonar.notify.outbox import Outbox
+from kubesonar.notify.outbox_entry import Entry
+from kubesonar.notify.receivers import Configured
+from kubesonar.notify.webhook import Webhook
+from kubesonar.runtime.drive import Drive
+from kubesonar.runtime.logs import Changes
+from kubesonar.runtime.supervise import Crew
+
+if TYPE_CHECKING:
+    from random import Random
+
+_LOG = logging.getLogger("kubesonar.notify")
+
+
+class Courier:
+    """Drives the deliveries of one receiver, from its creation (on the running loop) to `stop`. `done` is called with
+    the id of each notice that this receiver has taken or will never take."""
+
+    def __init__(
+        self,
+        own: Configured,
+        outbox: Outbox,
+        options: DeliveryOptions,
+        crew: Crew,
+        clock: Clock,
+        dice: Random,
+        done: Callable[[str], None],
+    ) -> None:
+        self.name = own.receiver.name
+        self._own = own
+        self._outbox = outbox
+        self._crew = crew
+        self._clock = clock
+        self._done = done
+        self._webhook = Webhook(own.receiver, clock)
+        self._entries: dict[int, Entry] = {}
+        self._ids: set[str] = set()
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._delivered = 0
+        self._failed = 0
+        self._dropped: Counter[str] = Counter()
+        self._changes = Changes(_LOG)
+        self._stopped = False
+        machine = Delivery(options, dice)
+        self._drive: Drive[Event, Action] = Drive(machine, clock, self._act, lambda _: None)
+
+    def waits(self, id: str) -> bool:
+        """Whether the notice of that id is still to be delivered."""
+        return id in self._ids
+
+    def offer(self, notice: Notice) -> None:
+        """Takes a notice over, where this receiver is told of such and does not wait for this one already."""
+        only = self._own.options.only
+        if (only and notice.what not in only) or self.waits(notice.id):
+            return
+        body = self._own.format(notice)
+        if body is not None:
+            self.deliver(self._outbox.add(self.name, notice.id, notice.subject, body))
+
+    def deliver(self, entry: Entry) -> None:
+        """Begins to deliver an entry of the outbox."""
+        self._entries[entry.seq] = entry
+        self._ids.add(entry.id)
+        self.idle.clear()
+        age = max(0.0, self._clock.wall() - entry.told)
+        self._drive.tell(Told(entry.seq, entry.subject, self._clock.mono() - age))
+
+    def figures(self) -> Figures:
+        """How it goes."""
+        now = self._clock.wall()
+        oldest = max((now - entry.told for entry in self._entries.values()), default=0.0)
+        return Figures(
+            self.name, self._delivered, self._failed, dict(self._dropped), len(self._entries), max(0.0, oldest)
+        )
+
+    def stop(self) -> None:
+        """Begins no further try."""
+        self._stopped = True
+        self._drive.stop()
+        self._webhook.close()
+
+    def _act(self, action: Action) -> None:
+        if isinstance(action, Send):
+            self._crew.once(f"webhook {self.name}", self._try(self._entries[action.seq]))
+            return
+        entry = self._entries.pop(action.seq)
+        self._ids.discard(entry.id)
+        self._outbox.remove(action.seq)
+        if action.dropped:
+            self._dropped[action.dropped] += 1
+            _LOG.error("webhook %s: notice %s was dropped: %s", self.name, entry.id, action.dropped)
+        else:
+            self._delivered += 1
+        self._done(entry.id)
+        if not self._entries:
+            self.idle.set()
+
+    async def _try(self, entry: Entry) -> None:
+        outcome = Outcome(detail="the try was broken off")
+        try:
+            outcome = await self._webhook.post(entry.id, entry.body)
+        finally:
+            self._settle(entry, outcome)
+
+    def _settle(self, entry: Entry, outcome: Outcome) -> None:
+        if not outcome.delivered:
+            self._failed += 1
+        if not self._stopped:
+            self._changes.note(f"webhook {self.name}", "" if outcome.delivered else outcome.sentence)
+            self._drive.tell(Tried(entry.seq, outcome))

@@ -1,0 +1,316 @@
+"""Each fault of the lab, simulated packet by packet: the right part is named, soon, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from kubesonar.core.diagnosis.verdict import judge
+from kubesonar.model import Health, Kind, Network, State, Trouble, Verdict
+from tests.core.mesh import PLAIN, START, Mesh
+
+ON, OFF, END = 11.0, 25.0, 35.5
+Parts = set[tuple[str, str]]
+
+
+def clock(at: float) -> str:
+    """Seconds since the mesh started, as tests read them."""
+    return f"{at - START:.0f}"
+
+
+def verdict(mesh: Mesh, after: float) -> Verdict:
+    """The verdict after so many seconds."""
+    return judge(*mesh.snapshots(after), clock)
+
+
+def parts(found: Verdict) -> Parts:
+    """Part and subject of each finding."""
+    return {(finding.part, finding.subject) for finding in found.findings}
+
+
+def cut(mesh: Mesh) -> None:
+    mesh.cut("node-3", ON, OFF)
+
+
+def drop(mesh: Mesh) -> None:
+    mesh.drop("node-1", "node-2", 1, ON, OFF)
+
+
+def receives_nothing(mesh: Mesh) -> None:
+    mesh.drop("*", "node-3", 1, ON, OFF)
+
+
+def sends_nothing(mesh: Mesh) -> None:
+    mesh.drop("node-3", "*", 1, ON, OFF)
+
+
+def half(mesh: Mesh) -> None:
+    mesh.drop("node-1", "node-2", 0.5, ON, OFF)
+
+
+def udp(mesh: Mesh) -> None:
+    mesh.drop("node-1", "node-2", 1, ON, OFF, proto="udp")
+
+
+def port(mesh: Mesh) -> None:
+    mesh.drop("node-1", "node-2", 1, ON, OFF, proto="tcp", port=7473)
+
+
+def api_from_one(mesh: Mesh) -> None:
+    mesh.drop("node-1", "api", 1, ON, OFF, proto="tcp", port=6443)
+
+
+def api_from_all(mesh: Mesh) -> None:
+    mesh.drop("*", "api", 1, ON, OFF, proto="tcp", port=6443)
+
+
+def ingress(mesh: Mesh) -> None:
+    mesh.drop("*", "ingress", 1, ON, OFF)
+
+
+def podnet(mesh: Mesh) -> None:
+    mesh.cut("node-3", ON, OFF, network=Network.POD)
+
+
+def kill(mesh: Mesh) -> None:
+    mesh.stop("node-3", mesh.gone, ON, OFF)
+
+
+def pause(mesh: Mesh) -> None:
+    mesh.stop("node-3", mesh.frozen, ON, OFF)
+
+
+def dns_udp(mesh: Mesh) -> None:
+    mesh.drop("*", "dns-1", 1, ON, OFF, proto="udp")
+
+
+def dns_tcp(mesh: Mesh) -> None:
+    mesh.drop("*", "dns-1", 1, ON, OFF, proto="tcp")
+
+
+def dns_dead(mesh: Mesh) -> None:
+    mesh.drop("*", "dns-1", 1, ON, OFF)
+
+
+def dns_refuses(mesh: Mesh) -> None:
+    mesh.refusing["dns-1"] = (START + ON, START + OFF)
+
+
+def zone(mesh: Mesh) -> None:
+    for source in (1, 2, 3):
+        for target in (4, 5):
+            mesh.drop(f"node-{source}", f"node-{target}", 1, ON, OFF)
+
+
+HARD: list[tuple[Callable[[Mesh], None], str, str, str]] = [
+    (cut, "node", "node-3", "node-3 is cut off: nothing gets in or out since 11; 8 of 8 observers agree"),
+    (drop, "pair", "node-1>node-2", "nothing gets from node-1 to node-2 since 11; the way back works"),
+    (receives_nothing, "node_in", "node-3", "node-3 receives nothing from anyone since 11; 8 of 8 observers agree"),
+    (sends_nothing, "node_out", "node-3", "nothing that node-3 sends arrives anywhere since 11"),
+    (half, "pair", "node-1>node-2", "node-1 > node-2 loses"),
+    (udp, "pair_udp", "node-1>node-2", "no UDP gets from node-1 to node-2 since 11; TCP and ICMP are well"),
+    (port, "pair_port", "node-1>node-2 tcp/7473", "node-1 gets no answer from node-2 on tcp/7473 since 11"),
+    (api_from_one, "pair_port", "node-1>api tcp/6443", "node-1 gets no answer from api on tcp/6443 since 11"),
+    (api_from_all, "api_server", "api", "the API server api does not answer since 11; 10 of 10 observers agree"),
+    (ingress, "ingress", "ingress", "the ingress ingress does not answer since 11; 10 of 10 observers agree"),
+    (podnet, "pod_network", "node-3", "the pod network of node-3 is cut off since 11, its host answers"),
+    (kill, "agent_gone", "node-3", "the agents on node-3 are gone, its host answers"),
+    (pause, "agent_frozen", "node-3", "the agents on node-3 are frozen, its host answers"),
+    (dns_udp, "dns_udp", "dns-1", "dns-1 is deaf by UDP and answers by TCP since 11"),
+    (dns_tcp, "dns_tcp", "dns-1", "dns-1 is deaf by TCP and answers by UDP since 11"),
+    (dns_dead, "dns_server", "dns-1", "dns-1 answers nobody since 11, neither by UDP nor by TCP"),
+    (dns_refuses, "dns_server", "dns-1", "dns-1 refuses or answers wrongly since 11"),
+    (zone, "zone_pair", "a>b", "nothing gets from zone a to zone b since 11"),
+]
+
+
+@pytest.mark.parametrize(("fault", "part", "subject", "sentence"), HARD, ids=[row[0].__name__ for row in HARD])
+def test_a_hard_fault_is_named_within_ten_seconds_and_only_while_it_lasts(
+    fault: Callable[[Mesh], None], part: str, subject: str, sentence: str
+) -> None:
+    mesh = Mesh(seed=3, background=1e-4)
+    fault(mesh)
+    mesh.run(END)
+    want = {(part, subject)}
+    assert verdict(mesh, ON).verdict is Health.GOOD
+    for after in (1, 2, 3, 4, 6, 10, 13):
+        found = verdict(mesh, ON + after)
+        assert parts(found) <= want, after
+        if after >= 10:
+            assert parts(found) == want, after
+            assert found.sentence.startswith(sentence) or "loses" in sentence
+    for after in (1, 2, 3, 5, 8):
+        assert parts(verdict(mesh, OFF + after)) <= want, after
+    assert verdict(mesh, OFF + 10).findings == ()
+    assert verdict(mesh, END).verdict is Health.GOOD
+
+
+@pytest.mark.parametrize(("share", "within"), [(0.5, 6.0), (0.1, 15.0), (0.05, 60.0), (0.02, 60.0)])
+@pytest.mark.parametrize("seed", range(2))
+def test_loss_on_a_pair_is_found_and_measured(share: float, within: float, seed: int) -> None:
+    mesh = Mesh(seed=seed, background=1e-4).drop("node-1", "node-2", share, ON).run(ON + within)
+    found = verdict(mesh, ON + within)
+    assert parts(found) == {("pair", "node-1>node-2")}
+    assert found.sentence.startswith("node-1 > node-2 loses ")
+    measured = float(found.sentence.split("loses ")[1].split(" ")[0]) / 100
+    assert share / 2 < measured < share * 2
+    since = found.findings[0].since
+    assert since is not None
+    assert -1 <= since - START - ON < 5
+
+
+def test_cut_and_loss_together() -> None:
+    mesh = Mesh(seed=5).cut("node-3", ON).drop("node-1", "node-2", 0.1, ON).run(30)
+    found = verdict(mesh, 30)
+    assert [finding.part for finding in found.findings] == ["node", "pair"]
+    assert found.sentence.endswith("(and 1 more)")
+    assert parts(found) == {("node", "node-3"), ("pair", "node-1>node-2")}
+
+
+def test_a_sick_pod_network_and_a_small_mtu_together() -> None:
+    mesh = Mesh(seed=5).cut("node-3", ON, network=Network.POD).mtu("node-1", "node-2", 1300).run(25)
+    assert parts(verdict(mesh, 25)) == {("pod_network", "node-3"), ("pair_mtu", "node-1>node-2")}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_over_is_not_taken_for_what_lasts(seed: int) -> None:
+    mesh = Mesh(seed=seed).drop("node-1", "node-4", 1, 20, 26).drop("node-4", "node-1", 1, 30, proto="udp").run(39)
+    for after in (35, 37):
+        assert parts(verdict(mesh, after)) <= {("pair_udp", "node-4>node-1")}, after
+    assert parts(verdict(mesh, 39)) == {("pair_udp", "node-4>node-1")}
+
+
+@pytest.mark.parametrize(
+    ("network", "where"), [(None, ""), (Network.POD, " in the pod network only")], ids=["both", "pod"]
+)
+def test_big_packets_that_vanish(network: Network | None, where: str) -> None:
+    mesh = Mesh(seed=2).mtu("node-1", "node-2", 1300, **({"network": network} if network else {})).run(12)
+    found = verdict(mesh, 12)
+    assert parts(found) == {("pair_mtu", "node-1>node-2")}
+    expected = f"packets above 1,300 bytes vanish silently from node-1 to node-2{where} (smaller ones pass)"
+    assert found.sentence == expected
+
+
+def test_a_slow_link_explains_what_it_loses() -> None:
+    mesh = Mesh(seed=2, slow={"node-3": 512e3}).drop("node-3", "*", 0.2).drop("*", "node-3", 0.1).run(15)
+    found = verdict(mesh, 15)
+    assert parts(found) == {("link_rate", "node-3")}
+    assert found.sentence.startswith("the link of node-3 passes only about 5")
+
+
+def test_a_slow_link_does_not_hide_another_fault() -> None:
+    mesh = Mesh(seed=2, slow={"node-3": 512e3}).drop("node-3", "*", 0.2).drop("node-1", "node-2").run(15)
+    assert parts(verdict(mesh, 15)) == {("link_rate", "node-3"), ("pair", "node-1>node-2")}
+
+
+def test_one_agent_of_two_frozen() -> None:
+    mesh = Mesh(seed=2, frozen={"node-3-pod": (START + 5, START + 99)}).run(18)
+    found = verdict(mesh, 18)
+    assert parts(found) == {("agent_frozen", "node-3-pod")}
+    assert found.sentence == "the agent node-3-pod on node-3 is frozen, its host answers"
+
+
+def test_a_drained_node_whose_agents_are_gone_is_no_finding() -> None:
+    states = {f"node-3-{network}": (State.DRAINING, "kernel update") for network in ("pod", "host")}
+    mesh = Mesh(seed=1, states=states)
+    mesh.stop("node-3", mesh.gone, ON)
+    mesh.run(30)
+    for after in (13, 16, 20, 30):
+        found = verdict(mesh, after)
+        assert found.verdict is Health.GOOD
+        assert found.states == ("node-3-host draining: kernel update", "node-3-pod draining: kernel update")
+
+
+def test_an_excused_member_excuses_nobody_else() -> None:
+    mesh = Mesh(seed=1, states={"node-3-pod": (State.ROLLING, "")}).cut("node-3", ON).run(24)
+    assert parts(verdict(mesh, 24)) == {("node", "node-3")}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_but_a_remark_after_a_pause(seed: int) -> None:
+    mesh = Mesh(seed=seed)
+    pause(mesh)
+    mesh.run(END)
+    for after in (0, 1, 2, 3, 5, 8):
+        assert verdict(mesh, OFF + after).findings == ()
+    found = verdict(mesh, END)
+    assert found.verdict is Health.GOOD
+    assert "local: node-3-pod could not measure from 11 to 25: frozen for 14 s" in found.unknown
+
+
+def test_a_starved_observer_accuses_nobody() -> None:
+    trouble = Trouble(START + 3, None, "loop late by 900 ms")
+    mesh = Mesh(seed=1, troubles={"node-2-pod": [trouble]}).drop("node-2", "*", 0.6, 4, network=Network.POD).run(15)
+    found = verdict(mesh, 15)
+    assert found.findings == ()
+    assert found.verdict is Health.UNKNOWN
+    assert "local: node-2-pod could not measure since 3: loop late by 900 ms" in found.unknown
+
+
+@pytest.mark.parametrize(
+    "options", [{"nodes": 9}, {"unjoined": True}, {"clocks": {"node-3-pod": 45.0, "node-1-host": -3.0}}]
+)
+@pytest.mark.parametrize("fault", [cut, podnet, kill, udp])
+def test_bigger_older_and_unsynchronised_meshes(fault: Callable[[Mesh], None], options: dict[str, int]) -> None:
+    mesh = Mesh(seed=4, background=1e-4, **options)  # type: ignore[arg-type]
+    fault(mesh)
+    mesh.run(24)
+    row = next(row for row in HARD if row[0] is fault)
+    found = parts(verdict(mesh, 24))
+    if fault is udp and options.get("unjoined"):  # a round trip alone does not tell the ways apart
+        assert {part for part, _ in found} == {"pair_udp"}
+    else:
+        assert found == {(row[1], row[2])}
+
+
+@pytest.mark.parametrize("fault", [cut, podnet, receives_nothing, sends_nothing])
+def test_a_fault_older_than_every_record_is_told_apart_as_a_new_one_is(fault: Callable[[Mesh], None]) -> None:
+    """A node that received nothing for the whole long window has no records left: that is no ignorance of the ways."""
+    mesh = Mesh()
+    fault(mesh)
+    mesh.rules = [replace(rule, until=float("inf")) for rule in mesh.rules]
+    mesh.run(95)
+    row = next(row for row in HARD if row[0] is fault)
+    findings = verdict(mesh, 90).findings
+    assert {(finding.part, finding.subject) for finding in findings} == {(row[1], row[2])}
+    assert [line for line in findings[0].evidence if "cannot tell" in line] == []
+    assert any("way there" in line for line in findings[0].evidence)
+
+
+def test_parts_that_cannot_be_told_apart_are_named_once() -> None:
+    mesh = Mesh(nodes=3)
+    receives_nothing(mesh)
+    read, unread, now = mesh.run(21).snapshots(20)
+    unread |= {snapshot.member.name: "no answer" for snapshot in read[1:]}
+    lines = [line for finding in judge(read[:1], unread, now, clock).findings for line in finding.evidence]
+    alike = next(line.split(": ")[1].split(", ") for line in lines if "cannot tell" in line)
+    assert len(alike) > 1
+    assert len(alike) == len(set(alike))
+
+
+def test_at_the_rates_of_production() -> None:
+    period = {Kind.UDP: 2.5, Kind.TCP: 10.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0, Kind.DNS: 10.0}
+    mesh = Mesh(20, seed=4, background=1e-4, period=period, neighbours=10)
+    cut(mesh)
+    mesh.run(24)
+    assert verdict(mesh, ON).verdict is Health.GOOD
+    assert parts(verdict(mesh, ON + 10)) == {("node", "node-3")}
+
+
+def _bursty(seed: int) -> Mesh:
+    """A healthy mesh with a few packets lost at random and some short bursts on single pairs."""
+    dice = Random(seed)
+    mesh = Mesh(4, seed=seed, background=(0, 1e-4, 1e-3)[seed % 3], plain=PLAIN[2:3])
+    for _ in range(6):
+        source, target = dice.sample(range(1, 5), 2)
+        at = dice.uniform(0, 9)
+        mesh.drop(f"node-{source}", f"node-{target}", 1, at, at + dice.uniform(0.01, 0.1))
+    return mesh.run(11)
+
+
+def test_three_hundred_healthy_windows_with_bursts_yield_nothing() -> None:
+    false = {seed: found.sentence for seed in range(300) if (found := verdict(_bursty(seed), 11)).findings}
+    assert false == {}

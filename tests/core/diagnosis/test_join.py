@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from kubesonar.core.diagnosis.components import Question, Way
+from kubesonar.core.diagnosis.join import Cell, Evidence, collect
+from kubesonar.core.diagnosis.population import standing
+from kubesonar.model import (
+    SCHEMA,
+    Check,
+    Edge,
+    Fault,
+    Kind,
+    Member,
+    Network,
+    Observation,
+    Path,
+    Roster,
+    Side,
+    Snapshot,
+    State,
+    Trial,
+    Trouble,
+    Window,
+)
+
+NOW = 2_000_000.0
+A = Member("a-pod", "a", ("10.0.0.1",), 7473)
+B = Member("b-pod", "b", ("10.0.0.2",), 7473)
+
+
+def edge(kind: Kind, target: str, trials: Sequence[Trial], side: Side = Side.SOURCE) -> Edge:
+    check = Check(f"{kind}/{side}/{target}", kind, Path.POD, target, "10.0.0.9", 7473, timeout=1.0)
+    latest = Observation(check, "any", Network.POD, NOW, side=side)
+    return Edge(latest, Window(10.0), Window(60.0), tuple(trials))
+
+
+def snapshot(
+    member: Member,
+    *edges: Edge,
+    clock: float = 0.0,
+    started: float = NOW - 1000,
+    troubles: tuple[Trouble, ...] = (),
+    members: tuple[Member, ...] = (A, B),
+    revision: str = "1",
+) -> Snapshot:
+    return Snapshot(SCHEMA, member, NOW + clock, started + clock, Roster(revision, members), edges, troubles)
+
+
+def train(
+    age: float,
+    number: int,
+    sent: int = 8,
+    received: int = 8,
+    seen: int = 0,
+    fault: Fault | None = None,
+    clock: float = 0,
+) -> Trial:
+    return Trial(NOW - age + clock, number, sent, received, seen, 0.001, 0.0, fault)
+
+
+def gather(*snapshots: Snapshot, unread: dict[str, str] | None = None) -> Evidence:
+    return collect(standing(snapshots, unread or {}, NOW))
+
+
+def counts(evidence: Evidence, way: Way, question: Question = Question.REACH) -> tuple[int, int]:
+    """Trials and bad trials one way."""
+    cells: list[Cell] = [c for c in evidence.cells if c.route.way is way and c.route.question is question]
+    return sum(sum(cell.total) for cell in cells), sum(sum(cell.bad) for cell in cells)
+
+
+def records(*trials: Trial) -> Edge:
+    return edge(Kind.UDP, "a-pod", trials, Side.RESPONDER)
+
+
+def test_the_ways_are_told_apart_train_by_train() -> None:
+    mine = edge(Kind.UDP, "b-pod", [train(5, 1), train(4, 2, received=6), train(3, 3, received=5)])
+    theirs = records(train(5, 1), train(4, 2, sent=6, received=6), train(3, 3))
+    evidence = gather(snapshot(A, mine), snapshot(B, theirs))
+    assert counts(evidence, Way.FORWARD) == (3, 1)
+    assert counts(evidence, Way.BACK) == (3, 1)
+    assert counts(evidence, Way.ROUND) == (0, 0)
+
+
+def test_a_train_that_left_no_record_did_not_arrive() -> None:
+    mine = edge(Kind.UDP, "b-pod", [train(5, 1), train(4, 2, received=0, fault=Fault.TIMEOUT)])
+    evidence = gather(snapshot(A, mine), snapshot(B, records(train(5, 1))))
+    assert counts(evidence, Way.FORWARD) == (2, 1)
+    assert counts(evidence, Way.BACK) == (1, 0)
+
+
+def test_one_record_of_a_peer_holds_its_trains_over_all_address_families() -> None:
+    trains = [train(5, 1, received=0, fault=Fault.TIMEOUT), train(4, 3, received=0, fault=Fault.TIMEOUT)]
+    mine = edge(Kind.UDP, "b-pod", trains)
+    older = msgspec.structs.replace(mine, latest=msgspec.structs.replace(mine.latest, family=6))
+    theirs = records(train(5, 1), train(4, 3))
+    for asked in (mine, older):
+        evidence = gather(snapshot(A, asked), snapshot(B, theirs))
+        assert counts(evidence, Way.FORWARD) == (2, 0)
+        assert counts(evidence, Way.BACK) == (2, 2)
+
+
+def test_the_newest_trains_wait_for_their_records() -> None:
+    mine = edge(Kind.UDP, "b-pod", [train(1.5, 1, received=0, fault=Fault.TIMEOUT), train(0.1, 2)])
+    evidence = gather(snapshot(A, mine), snapshot(B, records(train(5, 9))))
+    assert evidence.cells == []
+
+
+def test_without_the_other_end_the_answers_tell_what_they_can() -> None:
+    mine = edge(
+        Kind.UDP,
+        "b-pod",
+        [
+            train(7, 1, received=6, seen=8),  # all arrived, two answers were lost
+            train(6, 2, received=6, seen=7),  # an answer was lost; whether one did not arrive is open
+            train(5, 3, received=6, seen=6),  # either way
+            train(4, 4, received=0, fault=Fault.TIMEOUT),
+        ],
+    )
+    evidence = gather(snapshot(A, mine), unread={"b-pod": "no answer within 2 s"})
+    assert counts(evidence, Way.FORWARD) == (1, 0)
+    assert counts(evidence, Way.BACK) == (2, 2)
+    assert counts(evidence, Way.ROUND) == (2, 2)
+
+
+def test_clocks_that_differ_are_joined_all_the_same() -> None:
+    mine = edge(Kind.UDP, "b-pod", [train(5, 1), train(4, 2, received=0, fault=Fault.TIMEOUT)])
+    theirs = records(train(5, 1, clock=90))
+    evidence = gather(snapshot(A, mine), snapshot(B, theirs, clock=90))
+    assert counts(evidence, Way.FORWARD) == (2, 1)
+
+
+def test_a_refusal_reaches_and_does_not_answer() -> None:
+    trials = [Trial(NOW - 5, 0, 1, 0, 0, 0.0, 0.0, Fault.REFUSED), Trial(NOW - 4, 0, 1, 0, 0, 0.0, 0.0, Fault.TIMEOUT)]
+    evidence = gather(snapshot(A, edge(Kind.TCP, "b-pod", trials)))
+    assert counts(evidence, Way.ROUND, Question.REACH) == (2, 1)
+    assert counts(evidence, Way.ROUND, Question.ANSWER) == (1, 1)
+
+
+def test_blameless_faults_count_nowhere_and_a_mismatch_is_kept() -> None:
+    trials = [
+        train(9, n, received=0, fault=fault)
+        for n, fault in enumerate((Fault.LOCAL, Fault.NOT_PERMITTED, Fault.MISMATCH))
+    ]
+    evidence = gather(snapshot(A, edge(Kind.UDP, "b-pod", trials)), snapshot(B))
+    assert evidence.cells == []
+    assert evidence.mismatches == {("a-pod", "b-pod")}
+
+
+def test_neither_end_counts_while_it_was_in_trouble_nor_before_it_started() -> None:
+    lost = edge(Kind.UDP, "b-pod", [train(age, age, received=0, fault=Fault.TIMEOUT) for age in range(5, 30)])
+    froze = (Trouble(NOW - 40, NOW - 3, "frozen"),)
+    assert gather(snapshot(A, lost, troubles=froze), snapshot(B)).cells == []
+    assert gather(snapshot(A, lost), snapshot(B, troubles=froze)).cells == []
+    assert gather(snapshot(A, lost), snapshot(B, started=NOW - 4.5)).cells == []
+
+
+def test_members_that_are_not_expected_are_left_out() -> None:
+    drained = Member("b-pod", "b", ("10.0.0.2",), 7473, state=State.DRAINING, reason="drill")
+    lost = edge(Kind.UDP, "b-pod", [train(5, 1, received=0, fault=Fault.TIMEOUT)])
+    who = standing([snapshot(A, lost, members=(A, drained))], {"b-pod": "connection refused"}, NOW)
+    assert collect(who).cells == []
+    assert who.excused == {"b-pod": "b-pod draining: drill"}
+
+
+def test_a_member_is_expected_only_when_every_roster_has_it() -> None:
+    who = standing([snapshot(A), snapshot(B, members=(B,), revision="2")], {}, NOW)
+    assert who.expected == {"b-pod"}
+    assert "not in every roster" in who.excused["a-pod"]
+
+
+def test_a_roster_that_names_nobody_of_a_network_does_not_speak_of_it() -> None:
+    host = Member("a-host", "a", ("192.0.2.1",), 7474, Network.HOST)
+    pods, hosts, never = (
+        snapshot(A),
+        snapshot(host, members=(host,), revision="2"),
+        snapshot(B, members=(), revision=""),
+    )
+    assert standing([pods, hosts, never], {}, NOW).expected == {"a-pod", "b-pod", "a-host"}
+
+
+def test_a_restarted_member_counts_anew() -> None:
+    """The record of a train of the same number from before the restart is not taken for this one's."""
+    mine = edge(Kind.UDP, "b-pod", [train(5, 1, received=0, fault=Fault.TIMEOUT)])
+    evidence = gather(snapshot(A, mine), snapshot(B, records(train(50, 1))))
+    assert counts(evidence, Way.FORWARD) == (1, 1)
+
+
+def test_the_time_that_reading_took_is_nobodys() -> None:
+    late = standing([snapshot(A, clock=-2.0), snapshot(B, clock=-1.5)], {}, NOW)
+    assert late.now == NOW - 1.5
+    assert late.offset("a-pod") == 0.5
+
+
+def sized(age: float, rate: float) -> Trial:
+    return Trial(NOW - age, 0, 1, 1, 0, 0, rate, None)
+
+
+def test_a_link_that_is_fast_again_is_not_slow_for_as_long_as_the_window() -> None:
+    def rate(*rates: float) -> float:
+        trials = [sized(9.0 - 2.0 * index, rate) for index, rate in enumerate(rates)]
+        found = collect(standing([snapshot(A, edge(Kind.MTU, "b-pod", trials)), snapshot(B)], {}, NOW))
+        return found.speeds[0].rate
+
+    assert rate(2e6) == rate(2e6, 2e6, 0) == rate(2e6, 0, 2e6) == 2e6
+    assert rate(0, 2e6) == 2e6, "the newest of two says slow"
+    assert rate(2e6, 0) == rate(2e6, 0, 0) == 0

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import msgspec
+
+from kubesonar.core.diagnosis.verdict import judge
+from kubesonar.model import Fault, Health, Snapshot, Trial, Verdict
+from tests.core.mesh import START, Mesh
+
+
+def clock(at: float) -> str:
+    return f"{at - START:.0f}"
+
+
+def verdict(mesh: Mesh, after: float) -> Verdict:
+    return judge(*mesh.snapshots(after), clock)
+
+
+def test_a_healthy_mesh_in_one_sentence() -> None:
+    found = verdict(Mesh(seed=1).run(20), 20)
+    assert found.verdict is Health.GOOD
+    assert found.sentence == "the network is healthy: 5 nodes, 10 agents, 80 paths, 0 % loss in the last 10 s"
+    assert (found.observers, found.members, found.unknown) == (10, 10, ())
+
+
+def test_nothing_read_is_unknown() -> None:
+    found = judge([], {"node-1-pod": "connection refused"}, START, clock)
+    assert found.verdict is Health.UNKNOWN
+    assert found.sentence == "cannot tell: no agent could be read (node-1-pod: connection refused)"
+    assert judge([], {}, START, clock).sentence == "cannot tell: no agent could be read"
+
+
+def test_too_early_is_unknown() -> None:
+    mesh = Mesh(seed=1).run(10)
+    assert verdict(mesh, 2).verdict is Health.UNKNOWN
+    assert verdict(mesh, 2).sentence == "cannot tell: not enough has been measured yet"
+    assert verdict(mesh, 9).verdict is Health.GOOD
+
+
+def test_too_few_observers_is_unknown() -> None:
+    snapshots, _, now = Mesh(seed=1).run(15).snapshots(15)
+    unread = {snapshot.member.name: "no answer within 2 s" for snapshot in snapshots[3:]}
+    found = judge(snapshots[:3], unread, now, clock)
+    assert found.verdict is Health.UNKNOWN
+    assert found.sentence.startswith("cannot tell: only 3 of 10 serving agents could be read")
+
+
+def test_an_agent_that_only_could_not_be_read_is_no_finding() -> None:
+    snapshots, _, now = Mesh(seed=1).run(15).snapshots(15)
+    found = judge(snapshots[1:], {"node-1-pod": "no answer within 2 s"}, now, clock)
+    assert found.verdict is Health.GOOD
+    assert found.unknown == ("node-1-pod could not be read: no answer within 2 s",)
+
+
+def test_a_member_nobody_asked_is_not_healthy() -> None:
+    mesh = Mesh(seed=1).run(15)
+    snapshots, _, now = mesh.snapshots(15)
+    deaf = [
+        msgspec.structs.replace(
+            snapshot, edges=tuple(edge for edge in snapshot.edges if edge.latest.check.target != "node-2-pod")
+        )
+        for snapshot in snapshots
+    ]
+    found = judge(deaf, {}, now, clock)
+    assert found.verdict is Health.UNKNOWN
+    assert found.sentence == "cannot tell: nobody has heard node-2-pod in the last seconds"
+
+
+def test_a_version_mismatch_is_named_and_is_no_loss() -> None:
+    snapshots, _, now = Mesh(seed=1).run(15).snapshots(15)
+
+    def mismatch(trial: Trial) -> Trial:
+        return msgspec.structs.replace(trial, received=0, fault=Fault.MISMATCH)
+
+    mixed = [
+        msgspec.structs.replace(
+            snapshot,
+            edges=tuple(
+                msgspec.structs.replace(edge, trials=tuple(mismatch(trial) for trial in edge.trials))
+                if edge.latest.check.id == "udp/pod/node-3-pod/v4"
+                else edge
+                for edge in snapshot.edges
+            ),
+        )
+        for snapshot in snapshots
+    ]
+    found = judge(mixed, {}, now, clock)
+    assert found.findings == ()
+    assert "node-3-pod: version/key mismatch" in found.unknown
+
+
+def test_a_clock_far_off_is_mentioned() -> None:
+    found = verdict(Mesh(seed=1, clocks={"node-2-host": 61.0}).run(15), 15)
+    assert found.verdict is Health.GOOD
+    assert found.unknown == ("the clock of node-2-host is +61 s off",)
+
+
+def test_loss_that_nobody_can_place_yet_is_not_called_healthy() -> None:
+    mesh = Mesh(seed=1).cut("node-3", 12).run(20)
+    assert verdict(mesh, 14.6).verdict is Health.UNKNOWN
+    assert "too few yet to say where" in verdict(mesh, 14.6).sentence
+
+
+def test_evidence_for_and_against_is_kept() -> None:
+    found = verdict(Mesh(seed=1).drop("node-1", "node-2", proto="udp").run(20), 20).findings[0]
+    assert any(line.startswith("udp reach in the pod network") for line in found.evidence)
+    assert 0.9 < found.confidence < 1
+
+
+def test_what_cannot_be_told_apart_is_named_together() -> None:
+    found = verdict(Mesh(seed=1).drop("node-1", "api").run(20), 20).findings[0]
+    assert (found.part, found.subject) == ("pair_port", "node-1>api tcp/6443")
+    assert found.evidence[-1] == "the present probes cannot tell this from: pair node-1>api"
+
+
+def test_a_stale_roster_and_one_that_cannot_tell_everything_are_remarked_on_and_no_more() -> None:
+    snapshots, unread, now = Mesh(seed=1).run(20).snapshots(20)
+
+    def having(number: int, **more: str) -> Snapshot:
+        roster = msgspec.structs.replace(snapshots[number].roster, **more)
+        return msgspec.structs.replace(snapshots[number], roster=roster)
+
+    lacks = "zones are unknown: may not list nodes"
+    told = [having(n, lacks=lacks, stale=f"pods: no answer, {n}" if n else "") for n in range(3)] + snapshots[3:]
+    found = judge(told, unread, now, clock)
+    assert found.verdict is Health.GOOD
+    assert found.unknown == ("the roster of 2 of 10 agents is stale: pods: no answer, 1", lacks)
+
+
+def test_a_verdict_is_of_the_time_at_which_it_was_asked_for() -> None:
+    """Not of the newest snapshot, by which trials are judged: reading may have taken a while."""
+    snapshots, unread, now = Mesh().run(12).snapshots(12)
+    assert judge(snapshots, unread, now + 1.5, clock).at == now + 1.5

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from kubesonar.core.membership.events import Announce, Assembled, Doubted
+from kubesonar.core.membership.messages import Seen, Sight
+from kubesonar.core.membership.notices import ID_DIGITS, announced, assembled, doubted, notice_id
+from kubesonar.model import Condition, Member, Network, Roster, State
+
+ME = Member("a", "node-a", ("10.0.0.1",), 7473, epoch=5)
+ROSTER = Roster(
+    "1",
+    (
+        ME,
+        Member("b", "node-b", ("10.0.0.2",), 7473),
+        Member("c", "c", ("10.0.0.3",), 7473),
+        Member("h", "node-h", ("192.0.2.1",), 7473, network=Network.HOST),
+        Member("x", "node-x", (), 7473, state=State.DELETED),
+    ),
+)
+
+
+def test_every_coordinator_derives_the_same_id() -> None:
+    assert notice_id("node-1-pod", 17, Condition.DEAD) == notice_id("node-1-pod", 17, Condition.DEAD)
+    assert notice_id("node-1-pod", 17, Condition.DEAD) == "d2f2d3846a38ffae65d82922fe80abab"
+
+
+def test_what_differs_has_another_id() -> None:
+    ids = [
+        notice_id("a", 1, Condition.DEAD),
+        notice_id("b", 1, Condition.DEAD),
+        notice_id("a", 2, Condition.DEAD),
+        notice_id("a", 1, Condition.BACK),
+        notice_id("a", 1, Condition.DEAD, turn=1),
+        notice_id("a 1", 1, Condition.DEAD),
+        notice_id("\ud800", 1, Condition.DEAD),
+    ]
+    assert len(set(ids)) == len(ids)
+    assert {len(id) for id in ids} == {ID_DIGITS}
+
+
+def _announce(what: Condition, member: str = "b", *witnesses: Seen) -> Announce:
+    return Announce("id", member, 7, 0, what, 2.5, witnesses)
+
+
+def test_a_death_says_who_where_since_when_and_who_saw_it() -> None:
+    notice = announced(_announce(Condition.DEAD, "b", Seen("c", Sight.SILENT)), ROSTER, "a", 100.0)
+    assert notice is not None
+    assert notice.sentence == (
+        "b on node-b is dead: neither it nor its host answers anybody, silent for 2.5 s; confirmed by c"
+    )
+    assert (notice.id, notice.subject, notice.node, notice.epoch, notice.since) == ("id", "b", "node-b", 7, 97.5)
+    assert (notice.evidence, notice.coordinator) == (("c got no answer from its host",), "a")
+
+
+def test_a_return_has_no_beginning() -> None:
+    notice = announced(_announce(Condition.BACK, "c"), ROSTER, "a", 100.0)
+    assert notice is not None
+    assert (notice.sentence, notice.since, notice.evidence) == ("c is back", None, ())
+
+
+def test_witnesses_that_the_roster_does_not_name_are_not_repeated() -> None:
+    made_up = Seen("\x1b[2Jcall +1 555 at once\n", Sight.SILENT)
+    notice = announced(_announce(Condition.GONE, "b", made_up, Seen("c", Sight.REFUSED)), ROSTER, "a", 100.0)
+    assert notice is not None
+    assert "555" not in notice.sentence + "".join(notice.evidence)
+    assert notice.evidence == ("c was refused by its host",)
+
+
+def test_of_who_is_in_the_roster_no_more_nothing_is_told() -> None:
+    assert announced(_announce(Condition.DEAD, "z"), ROSTER, "a", 100.0) is None
+
+
+def test_after_an_election_those_of_the_own_network_that_are_not_heard_are_named() -> None:
+    notice = assembled(Assembled(("b",), 3), ME, ROSTER, 100.0)
+    assert notice.sentence == "a coordinates and hears 2 of 3 members, itself included; not c"
+
+
+def test_a_doubt_is_about_the_coordinator_itself() -> None:
+    notice = doubted(Doubted(Condition.MINORITY, 1, 3), ME, 100.0)
+    assert (notice.subject, notice.epoch, notice.since) == ("a", 5, 100.0)
+    assert notice.sentence == "a hears only 1 of 3 members, no majority: it tells of nobody's death"

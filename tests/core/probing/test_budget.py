@@ -1,0 +1,193 @@
+"""All agents together keep to the budgets, each knowing only how many they are."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubesonar.core.probing.budget import (
+    UNKNOWN_AGENTS,
+    BudgetOptions,
+    Crowd,
+    crowd,
+    fair_share,
+    questions,
+    rounded,
+    stretch,
+)
+from kubesonar.core.probing.schedule import Schedule, ScheduleOptions
+from kubesonar.model import Check, Kind, Member, Network, Path, Roster
+
+OPTIONS = BudgetOptions()
+
+
+def check(
+    path: Path, target: str = "t", kind: Kind = Kind.HTTP, period: float = 10.0, address: str = "10.0.0.1"
+) -> Check:
+    return Check(f"{kind}/{path}/{target}/{address}/{period}", kind, path, target, address, period=period)
+
+
+API = (check(Path.API_DIRECT), check(Path.API_DNS, address="kubernetes.default.svc.cluster.local."))
+PODS = tuple(
+    check(Path.DNS_POD, f"coredns-{pod}", Kind.DNS, address=f"10.0.{transport}.{pod}")
+    for pod in range(2)
+    for transport in range(2)
+)
+SERVICE = tuple(check(Path.DNS_SERVICE, "dns-service", Kind.DNS, address=f"10.96.0.1{way}") for way in range(2))
+
+
+def periods(checks: tuple[Check, ...], agents: int, options: BudgetOptions = OPTIONS) -> list[float]:
+    return [one.period for one in stretch(checks, Crowd(agents), options)]
+
+
+def test_3000_agents_ask_the_api_server_by_two_checks_each_every_300_s() -> None:
+    assert periods(API, 3000) == [300.0, 300.0]
+
+
+def test_what_3000_agents_ask_is_spread_evenly() -> None:
+    """By their schedules, which know nothing of each other: 20 a second, and in no second twice that."""
+    checks = stretch(API, Crowd(3000), OPTIONS)
+    asked: Counter[int] = Counter()
+    for number in range(3000):
+        schedule = Schedule(f"kubesonar-{number:05x}", ScheduleOptions())
+        schedule.step(1000.0, checks)
+        while (due := schedule.due) is not None and due < 1600:
+            asked[int(due)] += len(schedule.step(due))
+    assert asked.total() / 600 == pytest.approx(20, rel=0.01)
+    assert max(asked.values()) < 40
+
+
+def test_a_small_cluster_keeps_the_periods_that_were_configured() -> None:
+    assert stretch((*API, *PODS, *SERVICE), Crowd(10), OPTIONS) == [*API, *PODS, *SERVICE]
+    assert periods(API, 100) == [10.0, 10.0]
+    assert periods(API, 110) == [11.0, 11.0]
+
+
+def test_each_of_service_ingress_and_external_target_has_a_budget_of_its_own() -> None:
+    several = (check(Path.SERVICE), check(Path.INGRESS), check(Path.EXTERNAL, "a"), check(Path.EXTERNAL, "b"))
+    assert periods(several, 3000) == [150.0] * 4
+
+
+def test_a_dns_pod_is_asked_20_questions_a_second_by_all_together() -> None:
+    assert periods(PODS, 3000) == [300.0] * 4  # udp and tcp: 6,000 questions in 300 s
+
+
+def test_what_comes_through_the_dns_service_counts_at_the_pods() -> None:
+    paced = stretch((*PODS, *SERVICE), Crowd(3000), OPTIONS)
+    assert {one.period for one in paced} == {450.0}  # each pod: its own 2, and half of the service's 2
+
+
+def test_without_knowing_the_pods_two_are_assumed() -> None:
+    assert periods(SERVICE, 3000) == [150.0] * 2
+    assert periods(SERVICE, 3000, BudgetOptions(dns_pods=30)) == [10.0] * 2
+
+
+def test_names_that_are_looked_up_leave_less_for_questions() -> None:
+    paced = {one.id: one.period for one in stretch((*API, *PODS), Crowd(3000), OPTIONS)}
+    assert paced[API[1].id] == 300.0  # 20 questions a second, over two pods: half of the budget
+    assert paced[PODS[0].id] == 600.0
+
+
+def test_a_name_that_the_search_list_makes_many_of_slows_itself_only() -> None:
+    ingress = check(Path.INGRESS, address="shop.example.com")
+    paced = {one.path: one.period for one in stretch((*API, ingress), Crowd(300, names=5), OPTIONS)}
+    assert paced[Path.API_DIRECT] == 30.0
+    assert paced[Path.API_DNS] == 60.0
+    assert paced[Path.INGRESS] == 300.0
+
+
+def test_members_are_not_slowed_down() -> None:
+    of_members = (check(Path.POD, kind=Kind.UDP, period=2.5), check(Path.LOOPBACK, kind=Kind.UDP))
+    assert stretch(of_members, Crowd(50_000), OPTIONS) == list(of_members)
+
+
+@pytest.mark.parametrize(
+    ("address", "asked"),
+    [("10.0.0.1", 0), ("fd00::1", 0), ("shop.example.com.", 2), ("shop.example.com", 8)],
+)
+def test_questions_of_a_look_up(address: str, asked: int) -> None:
+    assert questions(check(Path.INGRESS, address=address), names=4) == asked
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [("https://shop.example.com:8443/x", 2), ("https://10.0.0.1/", 0), ("https://[fd00::1]:443/", 0)],
+)
+def test_without_an_address_the_urls_host_is_looked_up(url: str, asked: int) -> None:
+    assert questions(Check("x", Kind.HTTP, Path.INGRESS, "t", "", request=url), names=1) == asked
+
+
+def test_every_agent_of_either_network_and_whatever_state_counts() -> None:
+    members = tuple(
+        Member(f"{number}-{network}", f"{number}", (f"10.0.{number}.1",), 7473, network)
+        for number in range(70)
+        for network in (Network.POD, Network.HOST)
+    )
+    assert crowd(Roster("1", members), OPTIONS).agents == 140
+    assert crowd(Roster("1", members), BudgetOptions(agents=3000)).agents == 3000
+    assert crowd(Roster("1", members, stale="the API server does not answer"), OPTIONS).agents == 140
+
+
+def test_a_roster_never_read_is_taken_for_a_big_one_and_no_roster_for_one_agent() -> None:
+    assert crowd(Roster("", (), stale="no answer"), OPTIONS).agents == UNKNOWN_AGENTS
+    assert crowd(Roster("none", ()), OPTIONS).agents == 1
+
+
+@pytest.mark.parametrize(("count", "up"), [(1, 1), (99, 99), (101, 110), (2950, 3000), (3001, 3100), (12_345, 13_000)])
+def test_one_agent_more_or_less_changes_no_period(count: int, up: int) -> None:
+    assert rounded(count) == up
+
+
+@given(st.lists(st.floats(0.001, 1e6), max_size=8), st.floats(0.1, 1e4))
+def test_a_fair_share_fills_the_capacity_and_no_more(loads: list[float], capacity: float) -> None:
+    share = fair_share(loads, capacity)
+    used = sum(min(load, share) for load in loads)
+    assert used <= capacity * 1.000001
+    if share != inf:
+        assert used == pytest.approx(capacity)
+
+
+_PATHS = st.sampled_from(
+    [Path.API_DIRECT, Path.API_DNS, Path.SERVICE, Path.INGRESS, Path.EXTERNAL, Path.DNS_SERVICE, Path.DNS_POD]
+)
+
+
+@st.composite
+def _checks(draw: st.DrawFn) -> tuple[Check, ...]:
+    made = {}
+    for path in draw(st.lists(_PATHS, max_size=12)):
+        dns = path in (Path.DNS_POD, Path.DNS_SERVICE)
+        address = "10.0.0.1" if dns else draw(st.sampled_from(["10.0.0.1", "a.b.c", "a.b.c."]))
+        one = check(
+            path, draw(st.sampled_from("abc")), Kind.DNS if dns else Kind.HTTP, draw(st.floats(0.1, 600)), address
+        )
+        made[one.id] = one
+    return tuple(made.values())
+
+
+@given(_checks(), st.integers(1, 50_000), st.integers(1, 8))
+def test_no_budget_is_ever_exceeded_and_no_period_ever_shortened(
+    checks: tuple[Check, ...], agents: int, names: int
+) -> None:
+    paced = stretch(checks, Crowd(agents, names), OPTIONS)
+    assert [one.id for one in paced] == [one.id for one in checks]
+    assert all(after.period >= before.period for after, before in zip(paced, checks, strict=True))
+    loads: dict[str, float] = defaultdict(float)
+    pods = len({one.target for one in paced if one.path is Path.DNS_POD}) or OPTIONS.dns_pods
+    for one in paced:
+        rate = agents / one.period
+        loads["lookups"] += rate * questions(one, names) / pods
+        if one.path is Path.DNS_SERVICE:
+            loads["dns service"] += rate / pods
+        elif one.path in (Path.API_DIRECT, Path.API_DNS):
+            loads["api"] += rate
+        else:
+            loads[f"{one.path} {one.target if one.path in (Path.DNS_POD, Path.EXTERNAL) else ''}"] += rate
+    at_a_pod = loads.pop("lookups", 0.0) + loads.pop("dns service", 0.0)
+    own = [load for key, load in loads.items() if key.startswith("dns_pod")]
+    assert at_a_pod + max(own, default=0.0) <= 20 * 1.000001
+    assert all(load <= 20 * 1.000001 for load in loads.values())

@@ -1,0 +1,48 @@
+"""Connection tracking: what checks keep, and how many neighbours fit."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubesonar.core.probing import conntrack
+from kubesonar.core.probing.plan import PlanOptions, plan
+from kubesonar.model import Check, Kind, Member, Path, Roster
+
+MEMBERS = tuple(Member(f"node-{i}", f"node-{i}", (f"10.0.0.{i}", f"fd00::{i}"), 7473) for i in range(1, 42))
+
+
+def checks(neighbours: int) -> list[Check]:
+    return plan(Roster("1", MEMBERS), MEMBERS[0], neighbours, PlanOptions(families=(4,)), ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "request_", "period", "kept"),
+    [
+        (Kind.UDP, "", 2.5, 9.0),  # 8 ports, and the one replaced last
+        (Kind.TCP, "", 10.0, 12.0),  # 120 s of TIME_WAIT
+        (Kind.HTTP, "http://10.0.0.1/", 300.0, 0.4),
+        (Kind.DNS, "a.b A udp", 10.0, 3.0),
+        (Kind.DNS, "a.b A tcp", 10.0, 12.0),
+        (Kind.ICMP, "", 5.0, 1.5),
+    ],
+)
+def test_what_one_check_keeps(kind: Kind, request_: str, period: float, kept: float) -> None:
+    one = Check("x", kind, Path.SERVICE, "t", "10.0.0.1", period=period, request=request_)
+    assert conntrack.entries(one, 8, 120.0) == pytest.approx(kept)
+
+
+def test_all_neighbours_where_they_fit() -> None:
+    assert conntrack.neighbours(checks(10), 4000, 8, 120.0) is None
+
+
+def test_as_many_neighbours_as_fit_beside_the_rest() -> None:
+    allowed = conntrack.neighbours(checks(40), 1000, 8, 120.0)
+    assert allowed is not None
+    assert 10 < allowed < 40
+    assert conntrack.total(checks(allowed), 8, 120.0) <= 1000
+    assert conntrack.total(checks(allowed + 1), 8, 120.0) > 1000
+
+
+def test_one_neighbour_at_least() -> None:
+    rest = [Check(f"x{i}", Kind.TCP, Path.EXTERNAL, f"t{i}", "10.9.0.1", period=1.0) for i in range(10)]
+    assert conntrack.neighbours(checks(10) + rest, 100, 8, 120.0) == 1

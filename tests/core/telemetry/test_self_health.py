@@ -1,0 +1,59 @@
+from kubesonar.core.telemetry.self_health import SelfHealth, SelfHealthOptions
+from kubesonar.model import Check, Kind, Network, Observation, Path
+
+HEALTH = SelfHealthOptions(lag=0.5, throttled=0.5, calm=2.0)
+
+
+def train(received: int) -> Observation:
+    check = Check("udp/loopback/me", Kind.UDP, Path.LOOPBACK, "me", "127.0.0.1", timeout=1.0)
+    return Observation(check, "me", Network.POD, at=100.0, sent=8, received=received)
+
+
+def test_small_lags_are_no_trouble() -> None:
+    health = SelfHealth(HEALTH)
+    assert health.lag(100.0, 0.1) is None
+    assert health.calm(200.0) is None
+
+
+def test_a_freeze_is_a_trouble_from_its_beginning_to_its_end() -> None:
+    health = SelfHealth(HEALTH)
+    trouble = health.lag(130.0, 30.0)
+    assert trouble is not None
+    assert (trouble.since, trouble.until) == (100.0, None)
+    assert "30.0 s late" in trouble.cause
+    assert health.calm(131.0) is None
+    ended = health.calm(132.5)
+    assert ended is not None
+    assert (ended.since, ended.until) == (100.0, 130.0)
+    assert health.calm(140.0) is None
+
+
+def test_troubles_that_follow_each_other_are_one() -> None:
+    health = SelfHealth(HEALTH)
+    first = health.lag(100.0, 1.0)
+    assert health.throttled(101.0, 5.0, 0.9) == first
+    assert health.lag(102.0, 0.8) == first
+    ended = health.calm(105.0)
+    assert ended is not None
+    assert (ended.since, ended.until) == (99.0, 102.0)
+
+
+def test_loss_on_the_own_loopback_is_ones_own_trouble() -> None:
+    health = SelfHealth(HEALTH)
+    assert health.loopback(train(8)) is None
+    trouble = health.loopback(train(5))
+    assert trouble is not None
+    assert "lost 3 of 8" in trouble.cause
+
+
+def test_a_little_throttling_is_normal() -> None:
+    assert SelfHealth(HEALTH).throttled(100.0, 5.0, 0.2) is None
+
+
+def test_a_wall_clock_set_back_does_not_keep_a_trouble_open() -> None:
+    health = SelfHealth(HEALTH)
+    health.lag(5000.0, 1.0)
+    assert health.calm(1400.0) is None
+    ended = health.calm(1402.5)
+    assert ended is not None
+    assert (ended.since, ended.until) == (4999.0, 4999.0)

@@ -1,0 +1,142 @@
+"""Decisions of a reflector, in virtual time."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from kubesonar.kube.errors import ApiError
+from kubesonar.kube.reflector_schedule import Pace, ReflectorOptions, Turn
+
+OPTIONS = ReflectorOptions()
+HOUR = 3600.0
+
+
+def _pace(seed: int = 1) -> Pace:
+    return Pace(random.Random(seed), OPTIONS)
+
+
+def _error(status: int, retry_after: float = 0.0) -> ApiError:
+    return ApiError(status, "", "", retry_after)
+
+
+def test_agents_that_start_together_list_apart() -> None:
+    waits = [_pace(seed).first().wait for seed in range(1000)]
+    assert all(0 <= wait <= OPTIONS.start for wait in waits)
+    assert max(waits) - min(waits) > 0.9 * OPTIONS.start
+
+
+def test_a_list_is_followed_by_a_watch_at_once() -> None:
+    step = _pace().listed(0.0)
+    assert (step.turn, step.wait) == (Turn.WATCH, 0.0)
+
+
+def test_after_an_outage_too_a_list_is_followed_by_a_watch_at_once() -> None:
+    pace = _pace()
+    for _ in range(10):
+        pace.failed(0.0, Turn.LIST, _error(0))
+    assert pace.listed(0.0).wait == 0.0
+
+
+def test_watches_last_from_five_to_ten_minutes() -> None:
+    seconds = [_pace(seed).watch_seconds() for seed in range(1000)]
+    assert 300 <= min(seconds) < 330
+    assert 570 < max(seconds) <= 600
+
+
+@pytest.mark.parametrize("turn", [Turn.LIST, Turn.WATCH])
+def test_back_off_doubles_up_to_its_ceiling_with_full_jitter(turn: Turn) -> None:
+    worst = [0.0] * 12
+    for seed in range(500):
+        pace = _pace(seed)
+        for attempt in range(len(worst)):
+            wait = pace.failed(0.0, turn, _error(0)).wait
+            assert 0 < wait <= min(OPTIONS.ceiling, OPTIONS.backoff * 2**attempt)
+            worst[attempt] = max(worst[attempt], wait)
+    assert worst == sorted(worst[:6]) + worst[6:]
+    assert worst[-1] > 0.9 * OPTIONS.ceiling
+
+
+def test_a_watch_that_ends_at_once_never_makes_a_hot_loop() -> None:
+    pace, now, asked = _pace(), 0.0, 0
+    pace.listed(now)
+    while now < HOUR:
+        now += pace.ended(now, 0.0).wait
+        asked += 1
+    assert asked < 300
+
+
+def test_a_version_that_expires_at_once_never_makes_a_hot_loop() -> None:
+    pace, now, asked = _pace(), 0.0, 0
+    while now < HOUR:
+        now += pace.listed(now).wait
+        now += pace.failed(now, Turn.WATCH, _error(410)).wait
+        asked += 1
+    assert asked < 300
+
+
+def test_a_watch_that_lived_makes_the_failures_before_it_forgotten() -> None:
+    pace = _pace()
+    for _ in range(10):
+        pace.failed(0.0, Turn.WATCH, _error(0))
+    assert pace.ended(400.0, 390.0).wait <= OPTIONS.backoff
+    assert pace.failures == 1
+
+
+def test_the_server_says_how_long_to_wait() -> None:
+    assert _pace().failed(0.0, Turn.LIST, _error(429, 17.0)).wait > 17
+
+
+@pytest.mark.parametrize("status", [0, 401, 429, 500, 503, 504])
+def test_a_watch_goes_on_where_it_was(status: int) -> None:
+    assert _pace().failed(0.0, Turn.WATCH, _error(status)).turn is Turn.WATCH
+
+
+@pytest.mark.parametrize("status", [400, 404, 410])
+def test_a_watch_that_was_not_understood_is_listed_anew(status: int) -> None:
+    assert _pace().failed(0.0, Turn.WATCH, _error(status)).turn is Turn.LIST
+
+
+def test_a_version_from_the_cache_that_expired_twice_is_asked_for_exactly() -> None:
+    pace = _pace()
+    assert pace.failed(0.0, Turn.WATCH, _error(410)).turn is Turn.LIST
+    pace.listed(0.0)
+    assert pace.failed(0.0, Turn.WATCH, _error(410)).turn is Turn.LIST_EXACTLY
+
+
+def test_an_old_list_is_made_anew() -> None:
+    pace = _pace()
+    pace.listed(0.0)
+    assert pace.ended(HOUR - 1, 500.0).turn is Turn.WATCH
+    assert pace.ended(HOUR, 500.0).turn is Turn.LIST
+
+
+def test_without_the_right_to_watch_it_lists_now_and_then_and_tries_again_seldom() -> None:
+    pace, now, lists, watches = _pace(), 0.0, 0, 0
+    step = pace.listed(now)
+    while now < HOUR:
+        now += step.wait
+        if step.turn is Turn.WATCH:
+            watches += 1
+            step = pace.failed(now, Turn.WATCH, _error(403))
+        else:
+            lists += 1
+            step = pace.listed(now)
+    assert 100 <= lists <= 150
+    assert 8 <= watches <= 13
+
+
+def test_a_right_to_watch_that_is_given_ends_the_polling() -> None:
+    pace = _pace()
+    pace.failed(0.0, Turn.WATCH, _error(403))
+    assert pace.listed(30.0).turn is Turn.LIST
+    assert pace.listed(301.0).turn is Turn.WATCH
+    pace.began()
+    assert pace.listed(400.0).turn is Turn.WATCH
+
+
+def test_without_the_right_to_list_it_asks_slowly() -> None:
+    step = _pace().failed(0.0, Turn.LIST, _error(403))
+    assert step.turn is Turn.LIST
+    assert step.wait >= 0.8 * OPTIONS.retry

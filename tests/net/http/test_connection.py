@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from kubesonar.model import Fault, Phase
+from kubesonar.net.deadline import Deadline, Failed
+from kubesonar.net.http.connection import HttpConnection
+from kubesonar.net.http.exchange import Request, Response
+from kubesonar.net.http.response_reader import Limits
+from kubesonar.net.http.url import parse_url
+from tests.net.rig import run
+from tests.net.servers import OK, Twin, asked, endless, saying, serving
+
+GET = Request.make("GET", parse_url("http://example/"))
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+async def _ask(connection: HttpConnection, request: Request = GET, limits: Limits | None = None) -> Response:
+    with Deadline(5) as deadline:
+        return await connection.request(request, deadline, limits or Limits())
+
+
+def _twin(*entries: bytes | Failed, request: Request = GET, limits: Limits | None = None) -> tuple[Response, Twin]:
+    twin = Twin(*entries)
+    return run(_ask(HttpConnection("192.0.2.1", 80, wire=lambda: twin), request, limits)), twin
+
+
+def test_the_three_verbs_in_order_and_every_phase() -> None:
+    response, twin = _twin(b"HTTP/1.1 200 OK\r\nContent-Len", b"gth: 2\r\nX-A: b\r\n\r\n", b"ok")
+    assert twin.log == ["connect 192.0.2.1 80", "write", "read", "read", "read", "close"]
+    assert twin.written == b"GET / HTTP/1.1\r\nHost: example\r\n\r\n"
+    assert (response.status, response.body, response.complete, response.fault) == (200, b"ok", True, None)
+    assert response.header("x-a") == "b"
+    assert [span.phase for span in response.phases] == [Phase.CONNECT, Phase.WRITE, Phase.FIRST_BYTE, Phase.BODY]
+    ends = [(span.start, span.end) for span in response.phases]
+    assert all(start <= end for start, end in ends)
+    assert [end for _, end in ends[:-1]] == [start for start, _ in ends[1:]]
+
+
+def test_a_body_in_chunks_and_interim_answers_passed_over() -> None:
+    response, _ = _twin(
+        b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", CHUNKED + b"2\r\nab\r\n", b"1\r\nc\r\n0\r\n\r\n"
+    )
+    assert (response.status, response.body, response.complete) == (200, b"abc", True)
+    assert not response.header("Link")
+
+
+def test_a_body_that_ends_with_the_stream() -> None:
+    response, _ = _twin(b"HTTP/1.0 200 OK\r\n\r\n", b"all", b"")
+    assert (response.body, response.complete, response.fault) == (b"all", True, None)
+
+
+def test_a_head_has_no_body() -> None:
+    head = Request.make("HEAD", parse_url("http://example/"))
+    response, _ = _twin(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", request=head)
+    assert (response.status, response.fault) == (200, None)
+
+
+def test_reading_ends_at_the_bound_of_the_body() -> None:
+    response, twin = _twin(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", bytes(100), limits=Limits(body=10))
+    assert (response.status, response.body, response.complete, response.fault) == (200, bytes(10), False, None)
+    assert twin.log[-1] == "close"
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (b"", Fault.RESET),
+        (b"HTTP/1.1 200 OK\r\nContent-", Fault.RESET),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", Fault.RESET),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", Fault.WRONG_ANSWER),
+        (bytes(100), Fault.WRONG_ANSWER),
+        (CHUNKED + b"zz\r\n", Fault.WRONG_ANSWER),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", Fault.WRONG_ANSWER),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", Fault.WRONG_ANSWER),
+        (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", Fault.WRONG_ANSWER),
+        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 101 + b"\r\n", Fault.WRONG_ANSWER),
+    ],
+)
+def test_what_is_no_answer_is_a_fault_and_the_connection_is_reset(answer: bytes, fault: Fault) -> None:
+    response, twin = _twin(answer)
+    assert response.fault is fault
+    assert response.detail
+    assert twin.log[-1] == "abort"
+
+
+@pytest.mark.parametrize(
+    ("start", "piece"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX: ", b"a" * 16_384),
+        (b"HTTP/1.1 200 OK\r\n", b"A: b\r\n" * 1000),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100),
+        (CHUNKED + b"1\r\na\r\n0\r\nX: ", b"a" * 16_384),
+        (CHUNKED + b"1;x=", b"a" * 16_384),
+    ],
+    ids=["a header without end", "headers", "interim answers", "a trailer", "a chunk extension"],
+)
+def test_what_has_no_end_is_a_wrong_answer(start: bytes, piece: bytes) -> None:
+    async def scenario() -> Response:
+        async with serving(endless(start, piece)) as port:
+            return await _ask(HttpConnection("127.0.0.1", port))
+
+    response = run(scenario())
+    assert response.fault is Fault.WRONG_ANSWER
+    assert "headers" in response.detail
+
+
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_byte_by_byte_does_not_outlive_the_deadline(start: bytes) -> None:
+    async def scenario() -> Response:
+        async with serving(endless(start, b"H"[: len(start)] or b" ", 0.01)) as port:
+            with Deadline(0.2) as deadline:
+                return await HttpConnection("127.0.0.1", port).request(GET, deadline)
+
+    assert run(scenario()).fault in (Fault.TIMEOUT, Fault.WRONG_ANSWER)
+
+
+def test_a_kept_connection_is_asked_again() -> None:
+    async def scenario() -> None:
+        async with serving(saying(OK, stay=True)) as port:
+            connection = HttpConnection("127.0.0.1", port, keep=True)
+            first, second = await _ask(connection), await _ask(connection)
+            connection.close()
+        assert (first.reused, second.reused) == (False, True)
+        assert first.source_port == second.source_port
+        assert [span.phase for span in second.phases] == [Phase.WRITE, Phase.FIRST_BYTE, Phase.BODY]
+
+    run(scenario())
+
+
+def test_a_connection_closed_meanwhile_is_replaced_unseen() -> None:
+    async def scenario() -> None:
+        async with serving(saying(OK)) as port:
+            connection = HttpConnection("127.0.0.1", port, keep=True)
+            first = await _ask(connection)
+            await asyncio.sleep(0.02)
+            second = await _ask(connection)
+            connection.close()
+        assert (first.status, second.status, second.reused) == (200, 200, False)
+
+    run(scenario())
+
+
+def _second_dies(method: str) -> tuple[Response, list[Twin]]:
+    made: list[Twin] = []
+    scripts = [Twin(OK, Failed(Fault.RESET, "gone")), Twin(OK)]
+
+    def wire() -> Twin:
+        made.append(scripts[len(made)])
+        return made[-1]
+
+    async def scenario() -> Response:
+        connection = HttpConnection("192.0.2.1", 80, keep=True, wire=wire)
+        await _ask(connection)
+        return await _ask(connection, Request.make(method, parse_url("http://example/")))
+
+    return run(scenario()), made
+
+
+def test_a_safe_request_that_a_dying_connection_ate_is_asked_again() -> None:
+    response, made = _second_dies("GET")
+    assert (response.status, response.reused, len(made)) == (200, False, 2)
+    assert response.phases[0].phase is Phase.CONNECT
+
+
+def test_an_unsafe_one_is_not() -> None:
+    response, made = _second_dies("POST")
+    assert (response.fault, len(made)) == (Fault.RESET, 1)
+
+
+def test_lines_as_they_come() -> None:
+    async def watch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asked(reader)
+        writer.write(CHUNKED)
+        for piece in (b"on", b"e\ntw", b"o\n\nlast"):
+            writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            await writer.drain()
+            await asyncio.sleep(0.005)
+        writer.write(b"0\r\n\r\n")
+
+    async def scenario() -> list[bytes]:
+        async with serving(watch) as port:
+            connection = HttpConnection("127.0.0.1", port)
+            with Deadline(5) as deadline:
+                response = await connection.open(GET, deadline)
+            assert (response.status, response.fault) == (200, None)
+            return [line async for line in connection.lines(5, 100)]
+
+    assert run(scenario()) == [b"one", b"two", b"", b"last"]
+
+
+def test_a_stream_beyond_the_bound_of_bodies_goes_on_and_may_be_left() -> None:
+    async def scenario() -> int:
+        async with serving(endless(CHUNKED, b"400\r\n" + bytes(1024) + b"\r\n")) as port:
+            connection = HttpConnection("127.0.0.1", port)
+            with Deadline(5) as deadline:
+                await connection.open(GET, deadline, Limits(body=10))
+            size = 0
+            async with aclosing(connection.chunks(5)) as chunks:
+                async for data in chunks:
+                    size += len(data)
+                    if size > 1_000_000:
+                        break
+            return size
+
+    assert run(scenario()) > 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("piece", "pause", "fault"), [(b"1\r\na\r\n", 0.0, Fault.WRONG_ANSWER), (b"", 1.0, Fault.TIMEOUT)]
+)
+def test_a_line_without_end_and_silence_end_a_stream(piece: bytes, pause: float, fault: Fault) -> None:
+    async def scenario() -> Fault:
+        async with serving(endless(CHUNKED + b"1\r\na\r\n", piece, pause)) as port:
+            connection = HttpConnection("127.0.0.1", port)
+            with Deadline(5) as deadline:
+                await connection.open(GET, deadline)
+            with pytest.raises(Failed) as failed:
+                async for _ in connection.lines(0.1, 1000):
+                    pass
+            return failed.value.fault
+
+    assert run(scenario()) is fault
+
+
+def test_a_header_cannot_break_out_of_its_line() -> None:
+    with pytest.raises(ValueError, match="line ends"):
+        Request.make("GET", parse_url("http://example/"), (("X", "a\r\nB: c"),))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://a", ("a", 80, "a", "/")),
+        ("https://a.b:8443/x?y=1#z", ("a.b", 8443, "a.b:8443", "/x?y=1")),
+        ("http://[fd00::1]:80/", ("fd00::1", 80, "[fd00::1]:80", "/")),
+        ("http://a?x", ("a", 80, "a", "/?x")),
+    ],
+)
+def test_urls(text: str, expected: tuple[str, int, str, str]) -> None:
+    url = parse_url(text)
+    assert (url.host, url.port, url.authority, url.target) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ftp://a/", "http://", "http://u@a/", "http://a/ b", "http://a:99999/", "http://a:x/"]
+)
+def test_what_is_no_url(text: str) -> None:
+    with pytest.raises(ValueError, match="a URL is"):
+        parse_url(text)

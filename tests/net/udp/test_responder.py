@@ -1,0 +1,363 @@
+"""The UDP responder: counts honestly, answers sparingly."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubesonar.core.wire import codec
+from kubesonar.core.wire.codec import Keyring, Sender, Type
+from kubesonar.net.udp.responder import UdpResponder
+from kubesonar.net.udp.token_bucket import Buckets, Limits
+from kubesonar.net.udp.train_records import Arrivals, TrainRecord
+from tests.net.rig import ANSWERER, ASKER, GENEROUS, rig, run, starve
+
+KEY = Keyring({1: bytes(16)}, 1)
+both = pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+
+
+class Client:
+    """A plain socket that sends whatever a test likes."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self.to = (address, port)
+        self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.sender = Sender(ASKER, 1000)
+
+    def probe(self, sequence: int = 0, count: int = 4, ring: Keyring = KEY, **more: int) -> bytes:
+        return self.sender.probe(ring, more.pop("number", 1), sequence, count, more.pop("size", 64), **more)
+
+    def send(self, *frames: bytes) -> None:
+        for frame in frames:
+            self.socket.sendto(frame, self.to)
+
+    async def answers(self) -> list[bytes]:
+        """What came back, once the responder had time for all that was sent before."""
+        found = []
+        for _ in range(6):
+            await asyncio.sleep(0.005)
+            while True:
+                try:
+                    found.append(self.socket.recv(2048))
+                except BlockingIOError:
+                    break
+        return found
+
+
+@contextmanager
+def client(
+    address: str = "127.0.0.1",
+    ring: Keyring = KEY,
+    limits: Limits = GENEROUS,
+    records: list[TrainRecord] | None = None,
+    listen: str = "",
+) -> Iterator[tuple[Client, UdpResponder]]:
+    publish = [] if records is None else records
+    with rig(listen or address, answers_with=ring, limits=limits, publish=publish.append) as (_, responder):
+        asking = Client(address, responder.port)
+        try:
+            yield asking, responder
+        finally:
+            asking.socket.close()
+
+
+@both
+def test_a_train_is_published_as_it_arrived(address: str) -> None:
+    async def scenario() -> list[TrainRecord]:
+        records: list[TrainRecord] = []
+        with client(address, records=records) as (asking, _):
+            frames = [asking.probe(sequence, number=77, size=100) for sequence in range(4)]
+            asking.send(frames[1], frames[0], frames[0], frames[2], frames[3])
+            assert len(await asking.answers()) == 4
+        return records
+
+    (record,) = run(scenario())
+    assert (record.source, record.epoch, record.number, record.size) == (ASKER, 1000, 77, 100)
+    assert (record.announced, record.received, record.answered) == (4, 4, 4)
+    assert (record.duplicates, record.reordered) == (1, 1)
+    assert (record.peer, record.family) == (address, 6 if ":" in address else 4)
+    assert [(tally.sent, tally.received) for tally in record.ports] == [(4, 4)]
+    assert record.gap > 0 and record.at > 1e9
+
+
+def test_a_train_with_losses_is_published_when_nothing_came_for_a_while() -> None:
+    async def scenario() -> tuple[int, list[TrainRecord]]:
+        records: list[TrainRecord] = []
+        with client(records=records) as (asking, _):
+            asking.send(asking.probe(0), asking.probe(2))
+            await asking.answers()
+            early = len(records)
+            for _ in range(100):
+                if records:
+                    break
+                await asyncio.sleep(0.05)
+        return early, records
+
+    early, (record,) = run(scenario())
+    assert early == 0
+    assert (record.announced, record.received) == (4, 2)
+
+
+def test_an_answer_that_we_could_not_give_in_time_does_not_count_as_given() -> None:
+    async def scenario() -> tuple[list[bytes], list[TrainRecord]]:
+        records: list[TrainRecord] = []
+        with client(records=records) as (asking, _):
+            asking.send(asking.probe(0, count=1))
+            starve(0.55)
+            return await asking.answers(), records
+
+    (data,), (record,) = run(scenario())
+    answer = codec.decode(data, KEY)
+    assert isinstance(answer, codec.Datagram) and answer.hold > 0.5e9
+    assert (record.received, record.answered) == (1, 0)
+
+
+def test_what_is_open_is_published_on_closing() -> None:
+    async def scenario() -> list[TrainRecord]:
+        records: list[TrainRecord] = []
+        with client(records=records) as (asking, _):
+            asking.send(asking.probe(0))
+            await asking.answers()
+        return records
+
+    assert [record.received for record in run(scenario())] == [1]
+
+
+def test_answers_tell_how_much_of_the_train_has_come() -> None:
+    async def scenario() -> list[bytes]:
+        with client() as (asking, _):
+            asking.send(*(asking.probe(sequence) for sequence in range(3)))
+            return await asking.answers()
+
+    answers = [codec.decode(data, KEY) for data in run(scenario())]
+    assert [(answer.type, answer.seen) for answer in answers if isinstance(answer, codec.Datagram)] == [
+        (Type.ECHO, 1),
+        (Type.ECHO, 2),
+        (Type.ECHO, 3),
+    ]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("size", [64, 65, 1400])
+def test_no_answer_is_longer_than_its_request(version: int, size: int) -> None:
+    async def scenario() -> list[bytes]:
+        with client() as (asking, _):
+            asking.send(asking.probe(size=size, version=version))
+            return await asking.answers()
+
+    assert [len(answer) <= 64 for answer in run(scenario())] == [True]
+
+
+def test_hostile_datagrams_are_counted_by_reason_and_not_answered() -> None:
+    async def scenario() -> tuple[list[bytes], dict[str, int]]:
+        with client() as (asking, responder):
+            good = asking.probe()
+            asking.send(
+                b"",
+                bytes(9217),
+                b"x" * 64,
+                good[:-1] + bytes([good[-1] ^ 1]),
+                asking.probe(sequence=9),
+                codec.echo(_accepted(asking.probe()), ANSWERER, KEY, hold=0, seen=0, gap=0),
+                codec.mismatch(asking.probe(version=9)) or b"",
+                good[:63],
+            )
+            return await asking.answers(), responder.counters
+
+    answers, counters = run(scenario())
+    assert answers == []
+    assert {key: count for key, count in counters.items() if count and key != "received"} == {
+        "short": 1,
+        "long": 1,
+        "magic": 1,
+        "mac": 2,
+        "field": 1,
+        "answer": 2,
+    }
+
+
+def test_a_replay_is_not_answered() -> None:
+    async def scenario() -> tuple[list[bytes], int]:
+        with client() as (asking, responder):
+            frame = asking.probe()
+            asking.send(*[frame] * 10)
+            return await asking.answers(), responder.counters["replay"]
+
+    answers, replays = run(scenario())
+    assert (len(answers), replays) == (1, 9)
+
+
+@pytest.mark.parametrize("fields", [{"version": 3}, {"ring": Keyring({9: bytes(16)}, 9)}])
+def test_versions_and_keys_not_shared_are_told_so_a_few_times_a_second(fields: dict[str, object]) -> None:
+    async def scenario() -> list[bytes]:
+        with client() as (asking, _):
+            asking.send(*(asking.probe(**fields) for _ in range(50)))  # type: ignore[arg-type]
+            return await asking.answers()
+
+    answers = run(scenario())
+    assert 1 <= len(answers) <= 20
+    assert {len(answer) for answer in answers} == {codec.HEADER_SIZE}
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (Limits(rate=1, burst=5), "rate"),
+        (Limits(total_rate=1, total_burst=5), "total_rate"),
+    ],
+)
+def test_more_than_the_limit_is_dropped_and_counted(limits: Limits, reason: str) -> None:
+    async def scenario() -> tuple[list[bytes], int]:
+        with client(limits=limits) as (asking, responder):
+            asking.send(*(asking.probe(sequence, count=50) for sequence in range(50)))
+            return await asking.answers(), responder.counters[reason]
+
+    answers, dropped = run(scenario())
+    assert len(answers) + dropped == 50
+    assert 5 <= len(answers) <= 10
+
+
+def test_one_address_that_floods_does_not_use_up_what_is_there_for_all() -> None:
+    async def scenario() -> int:
+        limits = Limits(rate=1, burst=5, total_rate=1, total_burst=10)
+        with client(limits=limits, listen="0.0.0.0") as (asking, responder):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flooder:
+                flooder.bind(("127.0.0.9", 0))
+                for _ in range(50):
+                    flooder.sendto(bytes(64), asking.to)
+                await asking.answers()
+                assert responder.counters["rate"] == 45
+            asking.send(asking.probe())
+            return len(await asking.answers())
+
+    assert run(scenario()) == 1
+
+
+@pytest.mark.parametrize(("listen", "address"), [("0.0.0.0", "127.0.0.5"), ("::", "::1")])
+def test_a_wildcard_answers_from_the_address_that_was_asked(listen: str, address: str) -> None:
+    async def scenario() -> int:
+        with client(address, listen=listen) as (asking, _):
+            asking.socket.connect(asking.to)  # a connected socket takes answers from nobody else
+            asking.socket.send(asking.probe())
+            return len(await asking.answers())
+
+    assert run(scenario()) == 1
+
+
+def test_both_families_are_served_on_one_port() -> None:
+    async def scenario() -> list[int]:
+        with rig("127.0.0.1", "::1") as (engine, responder):
+            return [
+                (await engine.train(address, responder.port, number=1, count=2, size=64, timeout=5.0)).received
+                for address in ("127.0.0.1", "::1")
+            ]
+
+    assert run(scenario()) == [2, 2]
+
+
+def test_an_address_in_use_is_an_error_and_leaves_nothing_open() -> None:
+    async def scenario() -> None:
+        with rig() as (_, responder), pytest.raises(OSError, match="in use"):
+            UdpResponder(
+                ["127.0.0.2", "127.0.0.1"],
+                responder.port,
+                source=ANSWERER,
+                ring=Keyring,
+                publish=lambda record: None,
+            )
+
+    run(scenario())
+
+
+def test_open_trains_are_bounded_and_the_oldest_goes_out_first() -> None:
+    records: list[TrainRecord] = []
+    arrivals = Arrivals(records.append, limit=3)
+    sender = Sender(ASKER, 1)
+    for number in range(10):
+        arrivals.add(_accepted(sender.probe(KEY, number, 0, 8, 64)), ("192.0.2.1", 1), 4, 10**18, 0.0)
+    assert len(arrivals) == 3
+    assert [record.number for record in records] == list(range(7))
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1)), max_size=60))
+def test_a_bucket_never_grants_more_than_burst_and_rate(asked: list[tuple[int, float]]) -> None:
+    buckets, now = Buckets(rate=2, burst=3, limit=4), 0.0
+    granted: list[float] = []
+    for address, wait in asked:
+        now += wait
+        if buckets.take(str(address % 2), now) and address % 2 == 0:
+            granted.append(now)
+    assert len(granted) <= 3 + 2 * now
+    assert len(buckets) <= 4
+
+
+def test_addresses_remembered_are_bounded() -> None:
+    buckets = Buckets(rate=1, burst=1, limit=2)
+    assert [buckets.take(address, 0.0) for address in "abcab"] == [True] * 5
+    assert not buckets.take("b", 0.0)
+    assert len(buckets) == 2
+
+
+def _accepted(data: bytes) -> codec.Datagram:
+    datagram = codec.decode(data, KEY)
+    assert isinstance(datagram, codec.Datagram)
+    return datagram
+
+
+@both
+def test_a_message_is_handed_over_once_and_only_if_it_is_for_us(address: str) -> None:
+    seen: list[tuple[bytes, str, int]] = []
+
+    async def play() -> None:
+        responder = UdpResponder(
+            [address],
+            0,
+            source=ANSWERER,
+            ring=lambda: KEY,
+            publish=lambda record: None,
+            messages=lambda message, host, port: seen.append((message.payload, host, port)),
+        )
+        asking = Client(address, responder.port)
+        asking.socket.bind((address, 0))
+        port = asking.socket.getsockname()[1]
+        message = asking.sender.message(KEY, ANSWERER, 0, b"hear me")
+        forged = asking.sender.message(Keyring({1: bytes(15) + b"x"}, 1), ANSWERER, 0, b"forged")
+        asking.send(message, message, asking.sender.message(KEY, ASKER, 0, b"for another"), forged)
+        try:
+            assert await asking.answers() == [], "a message is no request"
+            assert seen == [(b"hear me", address, port)]
+            counters = responder.counters
+            assert (counters["messages"], counters["replay"], counters["astray"], counters["mac"]) == (1, 1, 1, 1)
+        finally:
+            asking.socket.close()
+            responder.close()
+
+    run(play())
+
+
+@both
+def test_messages_are_sent_from_the_port_on_which_we_answer(address: str) -> None:
+    async def play() -> None:
+        responder = UdpResponder([address], 0, source=ANSWERER, ring=lambda: KEY, publish=lambda record: None)
+        asking = Client(address, responder.port)
+        asking.socket.bind((address, 0))
+        try:
+            other = "::1" if address == "127.0.0.1" else "127.0.0.1"
+            assert responder.send(b"hello", address, asking.socket.getsockname()[1])
+            assert not responder.send(b"hello", other, 9), "it has no socket of that family"
+            await asyncio.sleep(0.01)
+            data, peer = asking.socket.recvfrom(100)
+            assert (data, peer[:2]) == (b"hello", (address, responder.port))
+            assert (responder.counters["sent"], responder.counters["send"]) == (1, 1)
+        finally:
+            asking.socket.close()
+            responder.close()
+
+    run(play())
