@@ -10,12 +10,12 @@ from pathlib import Path
 
 from kubesonar.apps import asking
 from kubesonar.apps.gather import gather
-from kubesonar.apps.scene import judge
+from kubesonar.apps.scene import judge_sources
 from kubesonar.apps.sources import sources_of
 from kubesonar.config import ConfigError
 from kubesonar.lab.control import ask
 from kubesonar.lab.directory import LabError
-from kubesonar.lab.pager import Told, read
+from kubesonar.lab.pager import PagedNotice, read_notices
 from kubesonar.model import Health, Network, Verdict
 
 _START = 30.0
@@ -62,21 +62,21 @@ class RunningLab:
         """Breaks something, as `kubesonar lab fault …`; what is broken then."""
         return ask(self._directory, text)
 
-    def told(self) -> list[Told]:
+    def told(self) -> list[PagedNotice]:
         """What the coordinators told the lab's pager so far."""
-        return read(self._directory / "notices.jsonl")
+        return read_notices(self._directory / "notices.jsonl")
 
     def coordinators(self) -> dict[Network, str]:
         """Whom the agents of each network that answer take for its coordinator; empty while they do not agree."""
         sources = sources_of([str(self._directory)])
         known: dict[Network, set[str]] = {}
-        for snapshot in asking.run(gather(sources)).snapshots:
+        for snapshot in asking.run_async(gather(sources)).snapshots:
             known.setdefault(snapshot.member.network, set()).add(snapshot.coordinator)
         return {network: min(names) if len(names) == 1 else "" for network, names in known.items()}
 
     def verdict(self) -> Verdict:
         """One look at all agents, as `kubesonar check`."""
-        return asking.run(judge(sources_of([str(self._directory)])))
+        return asking.run_async(judge_sources(sources_of([str(self._directory)])))
 
     def _complete(self) -> bool:
         """Whether it takes orders and all its agents answer."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from kubesonar.apps import asking
-from kubesonar.apps.scene import Scene, look
-from kubesonar.apps.sources import Source
+from kubesonar.apps.scene import Scene, gather_scene
+from kubesonar.apps.sources import SnapshotSource
 from kubesonar.model import Finding, Health
 from tests.apps.agents import RunningAgent, members, tree
 from tests.ports import free_port
@@ -33,7 +33,7 @@ class RollingMesh:
         self._folder = folder
         self._ports = {f"m{number}": free_port() for number in range(1, count + 1)}
         self._roster = members(folder, self._ports)
-        self._sources = [Source(f"http://127.0.0.1:{port}", name) for name, port in self._ports.items()]
+        self._sources = [SnapshotSource(f"http://127.0.0.1:{port}", name) for name, port in self._ports.items()]
         self._agents: dict[str, RunningAgent] = {}
         self._version = version
 
@@ -91,7 +91,7 @@ class RollingMesh:
         self.until(lambda scene: _all_see(scene, name, "serving"))
 
     def _look(self) -> Scene:
-        scene = asking.run(look(self._sources))
+        scene = asking.run_async(gather_scene(self._sources))
         self.looks += 1
         self.findings += scene.verdict.findings
         return scene

@@ -20,7 +20,7 @@ import uvloop
 from kubesonar.model import Check, Kind, Network
 from kubesonar.model import Path as Way
 from kubesonar.probes.http import HttpOptions, HttpProbe
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.terms import Terms
 
 BLOCKS, BLOCK = 15, 20
@@ -86,7 +86,7 @@ async def _compared(server: _Server, trust: str) -> tuple[Handshake, Handshake]:
     port = server.listener.getsockname()[1]
     url = f"https://127.0.0.1:{port}/version"
     check = Check("full", Kind.HTTP, Way.API_DIRECT, "api", "127.0.0.1", port, timeout=10.0, request=url, trust=trust)
-    probe = HttpProbe(Source("bench", Network.POD), HttpOptions(), terms={"resumed": Terms(full=3600.0)})
+    probe = HttpProbe(ProbeSource("bench", Network.POD), HttpOptions(), terms={"resumed": Terms(full=3600.0)})
     seen: dict[str, list[Handshake]] = {"full": [], "resumed": []}
     for _ in range(BLOCKS):
         for name, blocks in seen.items():

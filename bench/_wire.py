@@ -19,7 +19,7 @@ import uvloop
 from pyroute2 import IPRoute
 
 from kubesonar.core.wire.codec import Keyring, Sender, identity
-from kubesonar.lab.firewall import load
+from kubesonar.lab.firewall import load_rules
 from kubesonar.lab.offload import segment_in_software
 from kubesonar.model import Check, Kind, Network, Observation
 from kubesonar.model import Path as Way
@@ -30,7 +30,7 @@ from kubesonar.probes.dns import DnsOptions, DnsProbe
 from kubesonar.probes.http import HttpOptions, HttpProbe
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe
 from kubesonar.probes.mtu import MtuOptions, MtuProbe
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.tcp import TcpOptions, TcpProbe
 from kubesonar.probes.terms import Bearer, Terms
 from kubesonar.probes.udp import UdpOptions, UdpProbe
@@ -45,7 +45,7 @@ _PAUSE = 0.01
 """Between two probes (s): a responder answers at most 2,000 datagrams a second of one address."""
 
 
-_SOURCE = Source("bench", Network.POD)
+_SOURCE = ProbeSource("bench", Network.POD)
 
 Ask = Callable[[Check], Awaitable[Observation]]
 
@@ -87,7 +87,7 @@ def _prepare() -> None:
         route.link("set", index=1, mtu=1500)
     segment_in_software("lo")
     Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 0")
-    load(
+    load_rules(
         "table inet cost {\n chain out {\n  type filter hook output priority 0;\n  ct state new counter\n }\n}\n", None
     )
 

@@ -21,12 +21,12 @@ from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.core.probing import conntrack
 from kubesonar.core.probing.budget import questions
 from kubesonar.core.probing.cluster_checks import dependencies
-from kubesonar.core.probing.cluster_facts import DnsPod, Endpoint, Surroundings
+from kubesonar.core.probing.cluster_facts import DnsPod, ServiceEndpoint, Surroundings
 from kubesonar.core.probing.cluster_options import ClusterOptions, IngressOptions, OwnServiceOptions
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
 from kubesonar.lab.isolate import Ground, run_isolated
-from kubesonar.model import Check, Clock, Kind, Member, Network, Observation, Path, Roster, Rtt
+from kubesonar.model import Check, Kind, Member, Network, Observation, Path, Roster, Rtt, StampSource
 from kubesonar.views.membership_metrics import MembershipFacts, families_of
 from kubesonar.views.metrics import AgentMetrics, Facts
 
@@ -71,11 +71,11 @@ def cost(agents: int, dns_pods: int, wire: dict[str, OnWire]) -> Cost:
     )
     found = Surroundings(
         node="node-0",
-        api=Endpoint("10.96.0.1", 443),
+        api=ServiceEndpoint("10.96.0.1", 443),
         domain="cluster.local",
         nameservers=("10.96.0.10",),
         dns_pods=tuple(DnsPod(f"coredns-{i}", f"10.200.{i >> 8}.{i & 255}") for i in range(dns_pods)),
-        service=(Endpoint("10.96.0.77", 7473),),
+        service=(ServiceEndpoint("10.96.0.77", 7473),),
     )
     options = msgspec.structs.replace(OPTIONS, plan=msgspec.structs.replace(OPTIONS.plan, families=(4,)))
     planning = Planning(options, NAMES)
@@ -94,7 +94,7 @@ def cost(agents: int, dns_pods: int, wire: dict[str, OnWire]) -> Cost:
         octets=_sum(checks, lambda check: _octets(check, wire) / check.period),
         asked=others,
         entries=planning.in_force.conntrack,
-        incoming=conntrack.total(of_members, options.udp.ports, options.udp.rebind),
+        incoming=conntrack.total_entries(of_members, options.udp.ports, options.udp.rebind),
         series=_series(checks, roster, planning),
         together=_together(checks, agents, dns_pods),
         periods=planning.in_force.periods,
@@ -147,7 +147,7 @@ def _series(checks: list[Check], roster: Roster, planning: Planning) -> int:
     ledger.roster = roster
     ledger.register(counts)
     for check in checks:
-        rtt = Rtt(0.001, 0.001, 0.001, Clock.KERNEL)
+        rtt = Rtt(0.001, 0.001, 0.001, StampSource.KERNEL)
         ledger.add(Observation(check, "agent-0", Network.POD, 10.0, received=1, rtt=rtt))
     force = planning.in_force
     facts = Facts(

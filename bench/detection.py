@@ -22,10 +22,10 @@ from kubesonar.apps.lab import mesh
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import parse
 from kubesonar.lab.isolate import Ground, run_isolated
-from kubesonar.lab.pager import read
-from kubesonar.lab.processes import Process
-from kubesonar.lab.topology import Node, plan
-from kubesonar.lab.world import World
+from kubesonar.lab.pager import read_notices
+from kubesonar.lab.processes import LabProcess
+from kubesonar.lab.topology import LabNode, plan_lab
+from kubesonar.lab.world import LabWorld
 
 RESULT = Path(__file__).with_name("results") / "detection.md"
 ROUNDS = 3
@@ -39,7 +39,7 @@ Times = dict[str, list[float]]
 class Serfs:
     """A serf agent in the host network of every node."""
 
-    def __init__(self, world: World, folder: Path) -> None:
+    def __init__(self, world: LabWorld, folder: Path) -> None:
         self.failures = folder / "failures"
         self.failures.touch()
         handler = folder / "failed.sh"
@@ -47,7 +47,7 @@ class Serfs:
         handler.chmod(handler.stat().st_mode | stat.S_IXUSR)
         nodes = world.plan.nodes
         self.processes = {
-            node.name: Process(
+            node.name: LabProcess(
                 f"serf-{node.name}",
                 partial(_serf, node, nodes[0], handler),
                 world.network(node.name),
@@ -77,7 +77,7 @@ class Serfs:
         return self.failures.read_text().split()
 
 
-def _serf(node: Node, first: Node, handler: Path) -> int:
+def _serf(node: LabNode, first: LabNode, handler: Path) -> int:
     address = node.host.addresses[0]
     os.execvp(
         "serf",
@@ -94,7 +94,10 @@ def measure(nodes: int, out: Path, ground: Ground) -> int:
         sys.exit(f"needs network namespaces: {ground.reason}")
     ours: Times = {verb: [] for verb in VERBS}
     theirs: Times = {verb: [] for verb in VERBS}
-    with tempfile.TemporaryDirectory() as folder, World.build(plan(nodes), Directory(Path(folder) / "lab")) as world:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LabWorld.build(plan_lab(nodes), Directory(Path(folder) / "lab")) as world,
+    ):
         mesh.start(world, "")
         serfs = Serfs(world, Path(folder))
         try:
@@ -117,14 +120,14 @@ def measure(nodes: int, out: Path, ground: Ground) -> int:
     return 0
 
 
-def _once(world: World, serfs: Serfs, verb: str, node: str) -> tuple[float, float]:
-    before, failures = len(read(world.directory.notices)), len(serfs.failed())
+def _once(world: LabWorld, serfs: Serfs, verb: str, node: str) -> tuple[float, float]:
+    before, failures = len(read_notices(world.directory.notices)), len(serfs.failed())
     began = time.monotonic()
     world.apply(parse(f"{verb} {node}", world.plan))
     serfs.apply(verb, node)
 
     def told() -> bool:
-        news = read(world.directory.notices)[before:]
+        news = read_notices(world.directory.notices)[before:]
         return any(notice.what == VERBS[verb] and notice.member == f"{node}-host" for notice in news)
 
     times = _await(began, [told, lambda: node in serfs.failed()[failures:]])

@@ -17,8 +17,8 @@ import dns.rcode
 import dns.version
 
 from kubesonar.core.dns.classify import Worth, classify
-from kubesonar.core.dns.message import Question, Rcode, encode, encode_answer
-from kubesonar.core.dns.records import Record, Type
+from kubesonar.core.dns.message import Question, Rcode, encode_answer, encode_question
+from kubesonar.core.dns.records import Record, RecordType
 
 NAME = "kubernetes.default.svc.cluster.local"
 ROUNDS, OURS, THEIRS = 9, 4000, 400
@@ -26,11 +26,11 @@ RESULT = Path(__file__).with_name("results") / "dns.md"
 
 
 def ours(records: int) -> Callable[[], None]:
-    question = Question(NAME, Type.A, 7)
+    question = Question(NAME, RecordType.A, 7)
     wire = answer(question, records)
 
     def once() -> None:
-        encode(question)
+        encode_question(question)
         if classify(question, wire).worth is not Worth.ANSWERED:
             raise SystemExit("the answer was judged wrongly")
 
@@ -38,7 +38,7 @@ def ours(records: int) -> Callable[[], None]:
 
 
 def theirs(records: int) -> Callable[[], None]:
-    wire = answer(Question(NAME, Type.A, 7), records)
+    wire = answer(Question(NAME, RecordType.A, 7), records)
 
     def once() -> None:
         query = dns.message.make_query(NAME, "A", use_edns=0, payload=1232, id=7)
@@ -51,7 +51,7 @@ def theirs(records: int) -> Callable[[], None]:
 
 
 def answer(question: Question, records: int) -> bytes:
-    found = [Record(NAME, Type.A, 30, f"10.96.0.{number}") for number in range(records)]
+    found = [Record(NAME, RecordType.A, 30, f"10.96.0.{number}") for number in range(records)]
     return encode_answer(question, Rcode.NOERROR, found)
 
 

@@ -16,14 +16,14 @@ from pathlib import Path
 from random import Random
 from time import process_time
 
-from kubesonar.core.membership.events import Action, Announce, Looked
+from kubesonar.core.membership.events import Action, Announce, Look, Looked
 from kubesonar.core.membership.instance import MembershipOptions
-from kubesonar.core.membership.messages import Sight
+from kubesonar.core.membership.messages import Reachability
 from kubesonar.core.membership.swim.failure_detector import SuspicionOptions
 from kubesonar.model import Condition, Member
-from kubesonar.sim.node import Node
+from kubesonar.sim.node import SimNode
 from kubesonar.sim.oracles import Oracles
-from kubesonar.sim.world import World
+from kubesonar.sim.world import SimWorld
 
 RESULTS = Path(__file__).parent / "results/membership.md"
 LOSS = 0.02
@@ -33,24 +33,26 @@ NO_LIFEGUARD = MembershipOptions(suspicion=SuspicionOptions(stretch=0))
 HOUR = 3600.0
 
 
-class Counting(World):
+class Counting(SimWorld):
     """A world that counts how often a host was looked at: once by each watcher and witness of a suspicion."""
 
     looks = 0
 
-    def _look(self, node: Node, look: object) -> None:
+    def _look(self, node: SimNode, look: object) -> None:
         self.looks += 1
         super()._look(node, look)
 
 
-class Blind(World):
+class Blind(SimWorld):
     """A world in which nobody can look at a kernel: plain SWIM."""
 
-    def _look(self, node: Node, look: object) -> None:
-        self.after(look.timeout, self._looked, node, (node.epoch, Looked(look.number, look.target, Sight.SILENT)))  # type: ignore[attr-defined]
+    def _look(self, node: SimNode, look: object) -> None:
+        assert isinstance(look, Look)
+        looked = Looked(look.number, look.target, Reachability.SILENT)
+        self.after(look.timeout, self._looked, node, (node.epoch, looked))
 
 
-def settled(world: World, members: int, zones: int = 3) -> World:
+def settled(world: SimWorld, members: int, zones: int = 3) -> SimWorld:
     """All members started within a second, and left alone for a while."""
     world.populate(
         Member(f"m{i}", f"node-{i}", (f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}",), 7473, zone=f"z{i % zones}")
@@ -62,14 +64,14 @@ def settled(world: World, members: int, zones: int = 3) -> World:
     return world
 
 
-def _start(world: World) -> Callable[[object, object], None]:
+def _start(world: SimWorld) -> Callable[[object, object], None]:
     return lambda name, _: world.start(str(name))
 
 
 # False deaths
 
 
-def deaths(label: str, kind: type[World], options: MembershipOptions, members: int, hours: float) -> str:
+def deaths(label: str, kind: type[SimWorld], options: MembershipOptions, members: int, hours: float) -> str:
     """So many hours in which every agent is now and then not run for up to ten seconds, and packets are lost."""
     began = process_time()
     world = settled(kind(Random(members), options), members)
@@ -83,7 +85,7 @@ def deaths(label: str, kind: type[World], options: MembershipOptions, members: i
     return f"| {label} | {members:,} | {hours:g} h | {wrong} | {oracles.false_freezes} | {frozen:,} | {seconds:.0f} s |"
 
 
-def starved(world: World, hours: float, longest: float = LONGEST) -> None:
+def starved(world: SimWorld, hours: float, longest: float = LONGEST) -> None:
     """Lets so many hours pass with loss and starvation."""
     members = len(world.nodes)
     world.network.loss = LOSS
@@ -105,10 +107,10 @@ def suspicions(label: str, options: MembershipOptions, members: int, longest: fl
 
 
 DEATHS = {
-    "deaths-100": lambda: deaths("defaults", World, LIFEGUARD, 100, 24),
-    "deaths-1000": lambda: deaths("defaults", World, LIFEGUARD, 1000, 2),
-    "deaths-bare-100": lambda: deaths("without Lifeguard", World, NO_LIFEGUARD, 100, 2),
-    "deaths-bare-1000": lambda: deaths("without Lifeguard", World, NO_LIFEGUARD, 1000, 0.5),
+    "deaths-100": lambda: deaths("defaults", SimWorld, LIFEGUARD, 100, 24),
+    "deaths-1000": lambda: deaths("defaults", SimWorld, LIFEGUARD, 1000, 2),
+    "deaths-bare-100": lambda: deaths("without Lifeguard", SimWorld, NO_LIFEGUARD, 100, 2),
+    "deaths-bare-1000": lambda: deaths("without Lifeguard", SimWorld, NO_LIFEGUARD, 1000, 0.5),
     "deaths-blind-100": lambda: deaths("without a look at the kernel", Blind, LIFEGUARD, 100, 2),
     "deaths-plain-100": lambda: deaths("without either (plain SWIM)", Blind, NO_LIFEGUARD, 100, 2),
 }
@@ -124,7 +126,7 @@ SUSPICIONS = {
 
 def load(members: int, loss: float) -> str:
     """Messages and bytes that a member sends in a second, while nothing happens."""
-    world = settled(World(Random(members), weigh=True), members)
+    world = settled(SimWorld(Random(members), weigh=True), members)
     world.network.loss = loss
     world.run(world.now + 5)
     before, sent, size = {name: node.sent for name, node in world.nodes.items()}, world.messages, world.bytes
@@ -146,7 +148,7 @@ LOAD = {f"load-{n}-{loss}": (n, loss) for n in (10, 30, 100, 300, 1000, 3000, 50
 def detection(members: int, trials: int) -> Iterator[str]:
     """Seconds from a fault to its announcement, of any member but the coordinator, and of the coordinator."""
     for fault in ("kill", "cut", "freeze"):
-        world = settled(World(Random(members)), members)
+        world = settled(SimWorld(Random(members)), members)
         told: dict[str, float] = {}
         world.watch.append(_note(told))
         times = [_trial(world, told, fault, coordinator=False) for _ in range(trials)]
@@ -157,15 +159,15 @@ def detection(members: int, trials: int) -> Iterator[str]:
         )
 
 
-def _note(told: dict[str, float]) -> Callable[[float, Node, Action], None]:
-    def note(now: float, _: Node, action: Action) -> None:
+def _note(told: dict[str, float]) -> Callable[[float, SimNode, Action], None]:
+    def note(now: float, _: SimNode, action: Action) -> None:
         if isinstance(action, Announce) and action.what is not Condition.BACK:
             told.setdefault(action.member, now)
 
     return note
 
 
-def _trial(world: World, told: dict[str, float], fault: str, *, coordinator: bool) -> float:
+def _trial(world: SimWorld, told: dict[str, float], fault: str, *, coordinator: bool) -> float:
     heads = [n for n, node in world.nodes.items() if node.machine and node.machine.announces(world.now + node.offset)]
     others = [name for name in world.nodes if name not in heads]
     name = heads[0] if coordinator else world.dice.choice(others)

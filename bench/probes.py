@@ -30,12 +30,12 @@ from kubesonar.model import Check, Kind, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.http.connection import HttpConnection
-from kubesonar.net.http.exchange import Request
+from kubesonar.net.http.exchange import HttpRequest
 from kubesonar.net.http.url import parse_url
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.probes.http import HttpOptions, HttpProbe
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.tcp import TcpOptions, TcpProbe
 from tests.ports import free_port
 
@@ -126,7 +126,7 @@ def cpu_of(pid: int) -> float:
 
 async def ours(kind: Kind, port: int, launch: Launch = in_ticks) -> float:
     """CPU us of one of our probes, from the check to the observation."""
-    source, pinger = Source("bench", Network.POD), Pinger()
+    source, pinger = ProbeSource("bench", Network.POD), Pinger()
     probes: dict[Kind, Callable[[Check], Awaitable[Observation]]] = {
         Kind.TCP: TcpProbe(source, TcpOptions()),
         Kind.HTTP: HttpProbe(source, HttpOptions()),
@@ -160,7 +160,7 @@ class Exporter:
     async def cost(self, path: str, launch: Launch = in_ticks) -> float:
         """CPU us of the exporter alone for one request."""
         url = parse_url(f"http://127.0.0.1:{self._port}{path}")
-        request = Request.make("GET", url)
+        request = HttpRequest.make("GET", url)
         free: list[HttpConnection] = []
         failed = 0
 
@@ -220,7 +220,7 @@ def exporter(command: str, one_core: bool) -> Iterator[Exporter]:
 
 async def until_up(port: int) -> float:
     """Waits until the exporter answers."""
-    request = Request.make("GET", parse_url(f"http://127.0.0.1:{port}/-/healthy"))
+    request = HttpRequest.make("GET", parse_url(f"http://127.0.0.1:{port}/-/healthy"))
     for _ in range(100):
         with Deadline(1) as deadline:
             if (await HttpConnection("127.0.0.1", port).request(request, deadline)).status == 200:

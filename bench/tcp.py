@@ -18,9 +18,9 @@ from pathlib import Path
 import uvloop
 
 from bench.udp import block, quantile
-from kubesonar.model import Check, Clock, Kind, Network
+from kubesonar.model import Check, Kind, Network, StampSource
 from kubesonar.model import Path as Way
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.tcp import TcpOptions, TcpProbe
 
 RESULT = Path(__file__).with_name("results") / "tcp.md"
@@ -37,13 +37,13 @@ def listen() -> None:
 
 async def measure(port: int) -> str:
     """The table."""
-    probe = TcpProbe(Source("a", Network.POD), TcpOptions())
+    probe = TcpProbe(ProbeSource("a", Network.POD), TcpOptions())
     check = Check("tcp/pod/b/v4", Kind.TCP, Way.POD, "b", "127.0.0.1", port, timeout=5.0)
     loop = asyncio.get_running_loop()
 
     async def kernel() -> list[float]:
         observation = await probe(check)
-        if observation.rtt is None or observation.rtt.clock is not Clock.KERNEL:
+        if observation.rtt is None or observation.rtt.clock is not StampSource.KERNEL:
             raise SystemExit(f"the measurement is void: {observation}")
         return [observation.rtt.best]
 

@@ -24,12 +24,12 @@ import uvloop
 
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Keyring, Sender, identity
-from kubesonar.model import Check, Clock, Kind, Network
+from kubesonar.model import Check, Kind, Network, StampSource
 from kubesonar.model import Path as Way
 from kubesonar.net.udp.responder import UdpResponder
-from kubesonar.net.udp.token_bucket import Limits
+from kubesonar.net.udp.token_bucket import RateLimits
 from kubesonar.net.udp.train_sender import DatagramEngine
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.udp import UdpOptions, UdpProbe
 
 RESULT = Path(__file__).with_name("results") / "udp.md"
@@ -43,7 +43,7 @@ PACE = 0.02
 
 async def respond() -> None:
     """The far end: prints its port, then answers until its standard input closes."""
-    unlimited = Limits(rate=1e9, burst=1e9, total_rate=1e9, total_burst=1e9)
+    unlimited = RateLimits(rate=1e9, burst=1e9, total_rate=1e9, total_burst=1e9)
     responder = UdpResponder(
         ["127.0.0.1"], 0, source=identity("b"), ring=lambda: RING, publish=lambda record: None, limits=unlimited
     )
@@ -98,7 +98,7 @@ async def cost(probe: UdpProbe, check: Check, trains: int, together: int, pause:
     began = cpu()
     for _ in range(trains // together):
         for observation in await asyncio.gather(*(probe(check) for _ in range(together))):
-            if observation.received != TRAIN or not observation.rtt or observation.rtt.clock is not Clock.KERNEL:
+            if observation.received != TRAIN or not observation.rtt or observation.rtt.clock is not StampSource.KERNEL:
                 raise SystemExit(f"the measurement is void: {observation}")
         if pause:
             await asyncio.sleep(pause)
@@ -135,7 +135,7 @@ async def measure(port: int) -> str:
     """All of it, as markdown."""
     loop = asyncio.get_running_loop()
     engine = DatagramEngine(Sender(identity("a"), 1), lambda: RING)
-    probe = UdpProbe(Source("a", Network.POD), engine, UdpOptions(), 1)
+    probe = UdpProbe(ProbeSource("a", Network.POD), engine, UdpOptions(), 1)
     check = Check("udp/pod/b/v4", Kind.UDP, Way.POD, "b", "127.0.0.1", port, timeout=5.0)
     _, plain = await loop.create_datagram_endpoint(lambda: Plain(port), local_addr=("127.0.0.1", 0))
 

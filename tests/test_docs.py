@@ -41,7 +41,7 @@ def test_the_thresholds_of_the_search_are_in_the_page_on_diagnosis() -> None:
     text = (DOCS / "diagnosis.md").read_text()
     penalties = [row.penalty for row in PARTS]
     for row in (
-        f"| {localization.MARGIN:.0f} nats (`MARGIN`) |",
+        f"| {localization.MIN_GAIN:.0f} nats (`MARGIN`) |",
         f"| {localization.LOUD:.0f} nats (`LOUD`) |",
         f"| {localization.SECONDS} seconds (`SECONDS`) |",
         f"a part must have been bad; {localization.SECONDS_GREY} where",

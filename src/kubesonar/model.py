@@ -132,7 +132,7 @@ class Side(Open):
     OTHER = "other"
 
 
-class Clock(Open):
+class StampSource(Open):
     """Which clock stamped a round trip: the kernel's or our own, in user space."""
 
     KERNEL = "kernel"
@@ -236,7 +236,7 @@ class Rtt(msgspec.Struct, frozen=True, omit_defaults=True):
     best: float
     mean: float
     worst: float
-    clock: Clock
+    clock: StampSource
     jitter: float = 0.0
 
 
@@ -375,8 +375,9 @@ class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     """A named part of the network is sick. `part` is a row of the parts' table
-    (core/diagnosis/components.py), `subject` which one ("node-3", "node-1>node-2"), `fault` what is wrong with it in one word, `since` when it began as far as is known,
-    `confidence` 0 to 1, `sentence` all of it for a person, `evidence` and `against` what speaks for and against it."""
+    (core/diagnosis/components.py), `subject` which one ("node-3", "node-1>node-2"), `fault` what is wrong with it in
+    one word, `since` when it began as far as is known, `confidence` 0 to 1, `sentence` all of it for a person,
+    `evidence` and `against` what speaks for and against it."""
 
     part: str
     subject: str

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubesonar.apps.agent.cluster import Cluster
+from kubesonar.apps.agent.cluster import ClusterWatch
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.targets import refuse_bad_cluster
 from kubesonar.config import ConfigError
@@ -29,13 +29,13 @@ IN_CLUSTER = {"domain": "cluster.local", "api": {"direct": False, "dns": False},
 SEARCH = "search shop.svc.cluster.local svc.cluster.local cluster.local example.com\nnameserver 10.96.0.10\n"
 
 
-def cluster(folder: Path, environ: dict[str, str], resolv: str = SEARCH, **api: Any) -> Cluster:
+def cluster(folder: Path, environ: dict[str, str], resolv: str = SEARCH, **api: Any) -> ClusterWatch:
     (folder / "resolv.conf").write_text(resolv)
     options = {"cluster": {"resolv_conf": str(folder / "resolv.conf"), "api": {"trust": "/ca.crt", **api}}}
-    return Cluster(msgspec.convert(options, AgentOptions), environ, lambda found: None)
+    return ClusterWatch(msgspec.convert(options, AgentOptions), environ, lambda found: None)
 
 
-def checks(found: Cluster) -> dict[str, Check]:
+def checks(found: ClusterWatch) -> dict[str, Check]:
     return {check.id: check for check in found.dependencies.checks}
 
 
@@ -60,7 +60,7 @@ def test_outside_a_cluster(tmp_path: Path) -> None:
 def test_nothing_is_found_where_it_may_not_be_looked_for(tmp_path: Path) -> None:
     (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\n")
     options = AgentOptions(cluster=ClusterOptions(detect=False, resolv_conf=str(tmp_path / "resolv.conf")))
-    assert Cluster(options, POD, lambda found: None).dependencies == Dependencies()
+    assert ClusterWatch(options, POD, lambda found: None).dependencies == Dependencies()
 
 
 def test_an_ipv6_api_server_and_the_default_port(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_port_that_is_none(port: str, tmp_path: Path) -> None:
 
 def test_a_resolver_whose_file_is_missing_is_none(tmp_path: Path) -> None:
     options = AgentOptions(cluster=ClusterOptions(resolv_conf=str(tmp_path / "missing")))
-    found = Cluster(options, POD, lambda found: None)
+    found = ClusterWatch(options, POD, lambda found: None)
     assert list(checks(found)) == [API_DIRECT]
     assert found.names == 1
 
@@ -108,7 +108,7 @@ def test_credentials_that_are_missing_are_said_and_cost_the_rest_nothing(tmp_pat
     told: list[Dependencies] = []
     cluster(tmp_path, POD)
     options = AgentOptions(cluster=ClusterOptions(resolv_conf=str(tmp_path / "resolv.conf")))
-    run(Cluster(options, POD, told.append).watch())
+    run(ClusterWatch(options, POD, told.append).watch())
     assert told[-1].lost[0].startswith("DNS pods and Services are not found: the file ")
     assert len(told[-1].checks) == 4
 
@@ -120,7 +120,7 @@ def test_many_agents_accuse_a_silent_dns_pod_once_it_is_known_to_be_there_still(
     async def scenario(api: ApiServer) -> None:
         tree = {"roster": {"kubernetes": {"kubeconfig": api.kubeconfig(tmp_path / "config"), "direct_limit": 1}}}
         told: list[Dependencies] = []
-        found = Cluster(msgspec.convert({**tree, "cluster": IN_CLUSTER}, AgentOptions), POD, told.append)
+        found = ClusterWatch(msgspec.convert({**tree, "cluster": IN_CLUSTER}, AgentOptions), POD, told.append)
         found.agents(2)
         task = asyncio.create_task(found.watch())
         try:

@@ -12,14 +12,14 @@ import pytest
 import uvloop
 
 from kubesonar.apps.gather import Access, Gathered, gather
-from kubesonar.apps.sources import Source, sources_of
+from kubesonar.apps.sources import SnapshotSource, sources_of
 from kubesonar.config import ConfigError
 from kubesonar.model import SCHEMA, Member, Roster, Snapshot
 from tests.apps.listening import Answering, answer, answers, bound, on_sockets, on_tcp, snapshots
 from tests.core.mesh import Mesh
 
 
-def gathered(sources: Sequence[Source], access: Access | None = None) -> Gathered:
+def gathered(sources: Sequence[SnapshotSource], access: Access | None = None) -> Gathered:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(gather(sources, access))
 
@@ -86,8 +86,8 @@ def test_who_never_answers_is_left_alone_after_the_time_out_and_holds_up_nobody(
 def test_nobody_there_is_said_by_name(tmp_path: Path) -> None:
     with on_sockets(tmp_path, {"a": answer(b"")}):
         pass
-    assert "refused" in gathered([Source(f"unix:{tmp_path}/a.sock", "a")]).unread["a"]
-    assert "No such file" in gathered([Source(f"unix:{tmp_path}/b.sock", "b")]).unread["b"]
+    assert "refused" in gathered([SnapshotSource(f"unix:{tmp_path}/a.sock", "a")]).unread["a"]
+    assert "No such file" in gathered([SnapshotSource(f"unix:{tmp_path}/b.sock", "b")]).unread["b"]
 
 
 def test_an_answer_in_chunks_is_read() -> None:
@@ -153,14 +153,14 @@ def test_a_silent_server_is_asked_no_longer_than_the_time_out() -> None:
 
 def test_sources_are_read_as_people_write_them(tmp_path: Path) -> None:
     assert sources_of(["http://10.0.0.1:7473/", "https://agents.example"]) == [
-        Source("http://10.0.0.1:7473"),
-        Source("https://agents.example:443"),
+        SnapshotSource("http://10.0.0.1:7473"),
+        SnapshotSource("https://agents.example:443"),
     ]
-    assert sources_of(["http://[fd00::1]:80"]) == [Source("http://[fd00::1]:80")]
-    assert sources_of(["unix:/run/a.sock", "unix:///run/a.sock"]) == [Source("unix:/run/a.sock", "a")]
+    assert sources_of(["http://[fd00::1]:80"]) == [SnapshotSource("http://[fd00::1]:80")]
+    assert sources_of(["unix:/run/a.sock", "unix:///run/a.sock"]) == [SnapshotSource("unix:/run/a.sock", "a")]
     (tmp_path / "agents").mkdir()
     with on_sockets(tmp_path / "agents", {"n1": answer(b"")}), on_sockets(tmp_path, {"control": answer(b"")}):
-        assert sources_of([str(tmp_path)]) == [Source(f"unix:{tmp_path}/agents/n1.sock", "n1")]
+        assert sources_of([str(tmp_path)]) == [SnapshotSource(f"unix:{tmp_path}/agents/n1.sock", "n1")]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kubesonar.apps.agent.options import AgentOptions, MemberOptions
-from kubesonar.apps.agent.roster_source import Members
+from kubesonar.apps.agent.roster_source import RosterSource
 from kubesonar.discovery.options import DnsRosterOptions, KubernetesOptions, RosterOptions
 from kubesonar.model import Roster
 from kubesonar.net.clock import SystemClock
@@ -24,9 +24,9 @@ IN_A_POD = {"KUBERNETES_SERVICE_HOST": "127.0.0.1"}
 DNS = DnsRosterOptions(name="agents")
 
 
-def members(environ: Mapping[str, str] = {}, **roster: Any) -> Members:
+def members(environ: Mapping[str, str] = {}, **roster: Any) -> RosterSource:
     options = AgentOptions(member=MemberOptions(name="a"), roster=RosterOptions(**roster))
-    return Members(options, environ, SystemClock(), lambda _: None)
+    return RosterSource(options, environ, SystemClock(), lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_pod_without_a_service_account_says_so(caplog: pytest.LogCaptureFixtur
 
 def test_without_a_source_there_is_an_empty_roster_at_once() -> None:
     found: list[Roster] = []
-    chosen = Members(AgentOptions(), {}, SystemClock(), found.append)
+    chosen = RosterSource(AgentOptions(), {}, SystemClock(), found.append)
     asyncio.run(chosen.watch())
     assert found == [Roster("none", ())]
     assert (chosen.remarks, chosen.stale_for) == ([], 0.0)
@@ -75,7 +75,7 @@ def test_a_source_that_fails_is_remarked_on_with_since_when(tmp_path: Path) -> N
     async def scenario() -> None:
         found: list[Roster] = []
         options = AgentOptions(roster=RosterOptions(file=str(tmp_path / "none.yaml"), poll=0.05))
-        chosen = Members(options, {}, SystemClock(), found.append)
+        chosen = RosterSource(options, {}, SystemClock(), found.append)
         task = asyncio.create_task(chosen.watch())
         await until(lambda: found)
         assert chosen.stale_for > 0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubesonar.config import ConfigError, load, read_yaml, resolve, show
+from kubesonar.config import ConfigError, load_config, read_yaml, resolve, show_config
 from kubesonar.model import Network, Seconds
 
 
@@ -64,17 +64,17 @@ class Twice(msgspec.Struct, frozen=True):
 def load_file(tmp_path: Path, text: str, *flags: str, **environ: str) -> Root:
     path = tmp_path / "config.yaml"
     path.write_text(text)
-    return load(Root, ["--config", str(path), *flags], environ)
+    return load_config(Root, ["--config", str(path), *flags], environ)
 
 
 def refusal(flags: list[str], environ: dict[str, str] | None = None) -> str:
     with pytest.raises(ConfigError) as raised:
-        load(Root, flags, environ or {})
+        load_config(Root, flags, environ or {})
     return str(raised.value)
 
 
 def test_defaults_are_those_of_the_outermost_struct_that_gives_one() -> None:
-    assert load(Root, [], {}) == Root(udp=Probe(period=10))
+    assert load_config(Root, [], {}) == Root(udp=Probe(period=10))
 
 
 def test_a_flag_beats_the_environment_which_beats_the_file(tmp_path: Path) -> None:
@@ -88,33 +88,33 @@ def test_the_environment_names_a_file_and_a_flag_names_another(tmp_path: Path) -
     one.write_text("name: one")
     other.write_text("name: other")
     environ = {"KUBESONAR_CONFIG": str(one)}
-    assert load(Root, [], environ).name == "one"
-    assert load(Root, ["--config", str(other)], environ).name == "other"
+    assert load_config(Root, [], environ).name == "one"
+    assert load_config(Root, ["--config", str(other)], environ).name == "other"
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("250ms", 0.25), ("5s", 5), ("2m", 120), ("1h", 3600), ("1m30s", 90), ("7.5", 7.5)]
 )
 def test_durations_have_units(text: str, seconds: float) -> None:
-    assert load(Root, ["--udp.period", text, "--udp.time_out", "100ms"], {}).udp.period == pytest.approx(seconds)
+    assert load_config(Root, ["--udp.period", text, "--udp.time_out", "100ms"], {}).udp.period == pytest.approx(seconds)
 
 
 def test_a_field_with_underscores_has_one_environment_name() -> None:
-    assert load(Root, [], {"KUBESONAR_UDP_TIME_OUT": "1s"}).udp.time_out == 1
+    assert load_config(Root, [], {"KUBESONAR_UDP_TIME_OUT": "1s"}).udp.time_out == 1
 
 
 def test_lists_are_repeated_flags_or_text() -> None:
-    assert load(Root, ["--udp.ports", "1", "--udp.ports=2"], {}).udp.ports == (1, 2)
-    assert load(Root, [], {"KUBESONAR_UDP_PORTS": "[3, 4]"}).udp.ports == (3, 4)
-    assert load(Root, [], {"KUBESONAR_UDP_PORTS": "5"}).udp.ports == (5,)
-    assert load(Root, [], {"KUBESONAR_UDP_PORTS": ""}).udp.ports == ()
-    assert load(Root, ["--udp.sizes", "[250ms, 2]"], {}).udp.sizes == [0.25, 2]
+    assert load_config(Root, ["--udp.ports", "1", "--udp.ports=2"], {}).udp.ports == (1, 2)
+    assert load_config(Root, [], {"KUBESONAR_UDP_PORTS": "[3, 4]"}).udp.ports == (3, 4)
+    assert load_config(Root, [], {"KUBESONAR_UDP_PORTS": "5"}).udp.ports == (5,)
+    assert load_config(Root, [], {"KUBESONAR_UDP_PORTS": ""}).udp.ports == ()
+    assert load_config(Root, ["--udp.sizes", "[250ms, 2]"], {}).udp.sizes == [0.25, 2]
 
 
 def test_lists_of_structs_are_mappings_in_yaml_or_json(tmp_path: Path) -> None:
     listener = (Listener("::1", 9),)
-    assert load(Root, ["--http.listen", '{"address": "::1", "port": 9}'], {}).http.listen == listener
-    assert load(Root, ["--http.listen", "[{address: '::1', port: 9}]"], {}).http.listen == listener
+    assert load_config(Root, ["--http.listen", '{"address": "::1", "port": 9}'], {}).http.listen == listener
+    assert load_config(Root, ["--http.listen", "[{address: '::1', port: 9}]"], {}).http.listen == listener
     assert load_file(tmp_path, "http: {listen: [{address: '::1', port: 9}]}").http.listen == listener
 
 
@@ -181,7 +181,7 @@ def test_what_kubernetes_sets_for_a_service_of_our_name_is_not_ours() -> None:
         "KUBESONAR_HTTP_PORT": "tcp://10.96.0.9:80",
         "KUBESONAR_COLLECTOR_PORT_80_TCP_ADDR": "10.96.0.9",
     }
-    assert load(Root, [], links) == Root()
+    assert load_config(Root, [], links) == Root()
 
 
 @pytest.mark.parametrize(
@@ -227,17 +227,17 @@ def test_a_value_without_default_must_be_given() -> None:
         name: str
 
     with pytest.raises(ConfigError, match="name is missing: give it in a file, by KUBESONAR_NAME or by --name"):
-        load(Needy, [], {})
+        load_config(Needy, [], {})
 
 
 def test_two_options_must_not_share_a_variable() -> None:
     with pytest.raises(TypeError, match="share an environment variable"):
-        load(Twice, [], {})
+        load_config(Twice, [], {})
 
 
 def test_what_is_shown_loads_to_the_same_tree(tmp_path: Path) -> None:
     loaded = resolve(Root, ["--http.listen", "{address: 'a # b'}"], {"KUBESONAR_NAME": "ünïcode: yes"})
-    text = show(loaded.tree, loaded.origins)
+    text = show_config(loaded.tree, loaded.origins)
     assert load_file(tmp_path, text) == loaded.tree
     assert 'name: "ünïcode: yes"  # environment variable KUBESONAR_NAME' in text
     assert text.count("#") == 3

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from kubesonar.core.timers import Agenda
+from kubesonar.core.timers import Timers
 
 
 def test_timers_are_done_in_order_and_those_cancelled_are_not() -> None:
-    agenda, done = Agenda(), []
+    agenda, done = Timers(), []
     for word, when in (("b", 2.0), ("a", 1.0), ("c", 2.0), ("late", 9.0)):
         agenda.at(when, lambda now, word: done.append((now, word)), word)
     agenda.at(1.5, lambda now: done.append((now, "never"))).cancel()
@@ -15,7 +15,7 @@ def test_timers_are_done_in_order_and_those_cancelled_are_not() -> None:
 
 
 def test_a_timer_that_sets_itself_again_for_now_waits_for_the_next_run() -> None:
-    agenda, done = Agenda(), []
+    agenda, done = Timers(), []
 
     def again(now: float) -> None:
         done.append(now)
@@ -28,7 +28,7 @@ def test_a_timer_that_sets_itself_again_for_now_waits_for_the_next_run() -> None
 
 
 def test_cancelled_timers_are_never_due() -> None:
-    agenda = Agenda()
+    agenda = Timers()
     agenda.at(1.0, print).cancel()
     assert agenda.due is None
     assert len(agenda) == 0

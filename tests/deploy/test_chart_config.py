@@ -84,8 +84,8 @@ def test_the_older_listener_is_a_room_of_the_pod_agents_only(tmp_path: Path) -> 
 
 def test_the_older_listener_is_told_what_the_older_values_say() -> None:
     variables = environ(("kubenurse",), "ks-kubenurse")
-    told = settings.read(variables)
-    assert settings.strangers(variables) == []
+    told = settings.kubenurse_settings(variables)
+    assert settings.unknown_variables(variables) == []
     assert told.ingress_url == "https://kubenurse.example.org"
     assert told.service_url == "http://ks-kubenurse.mon.svc.cluster.local:8080"
     assert (told.namespace, told.neighbour_filter) == ("mon", "app.kubernetes.io/name=kubenurse")
@@ -96,10 +96,10 @@ def test_the_older_listener_is_told_what_the_older_values_say() -> None:
 
 
 def test_without_older_values_it_is_told_the_older_charts_defaults() -> None:
-    told = settings.read(environ(("--set", "kubenurse.enabled=true"), "ks-kubenurse"))
+    told = settings.kubenurse_settings(environ(("--set", "kubenurse.enabled=true"), "ks-kubenurse"))
     assert told.insecure
     assert told.ingress_url == "https://dummy-kubenurse.example.com"
-    assert told == settings.Settings(
+    assert told == settings.KubenurseSettings(
         insecure=True,
         ingress_url=told.ingress_url,
         service_url="http://ks-kubenurse.mon.svc.cluster.local:8080",

@@ -75,7 +75,7 @@ def test_every_page_is_of_an_alert_and_listed() -> None:
 
 
 def test_only_metrics_that_exist_are_asked_for() -> None:
-    table = (*metrics.TABLE, *membership_metrics.TABLE, *webhook_metrics.TABLE)
+    table = (*metrics.AGENT_METRICS, *membership_metrics.MEMBERSHIP_METRICS, *webhook_metrics.WEBHOOK_METRICS)
     exported = {metric.name for metric in table} | {
         f"{metric.name}_{suffix}"
         for metric in table

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kubesonar.discovery.dns import DnsRoster, period
+from kubesonar.discovery.dns import DnsRoster, dns_poll_period
 from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.options import DnsRosterOptions, RosterOptions
 from kubesonar.model import Member, Network, State
@@ -132,5 +132,5 @@ def test_a_name_that_is_not_there_counts_nobody() -> None:
 
 @pytest.mark.parametrize(("count", "seconds"), [(10, 30), (300, 30), (3000, 300)])
 def test_all_agents_together_ask_a_bounded_number_of_questions_a_second(count: int, seconds: float) -> None:
-    assert period(30, count) == seconds
-    assert 2 * count / period(30, count) <= 20
+    assert dns_poll_period(30, count) == seconds
+    assert 2 * count / dns_poll_period(30, count) <= 20

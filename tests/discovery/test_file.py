@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.discovery.file import RosterError, StaticRoster, parse, read
+from kubesonar.discovery.file import RosterError, StaticRoster, parse, read_members
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.model import Network, Roster, State
 
@@ -63,8 +63,8 @@ def test_ten_thousand_members_are_read_from_json() -> None:
         (GOOD.replace(b"port: 7473}", b"port: 0}"), "port"),
         (GOOD.replace(b"zone: z1", b"zoon: z1"), "zoon"),
         (b'{"version": 1, "members": [{"name": "a"', "truncated"),
-        (b"[" * 100_000, "nested"),
-        (b'{"a":' * 100_000, "nested"),
+        (b"[" * 100_000, "nest(ed|ing)"),
+        (b'{"a":' * 100_000, "nest(ed|ing)"),
         (b"version: 1\nmembers: &a [*a]", "alias"),
         (b"\xff\xfe\x00", "utf-8"),
         (many(50_001), "length"),
@@ -80,7 +80,7 @@ def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
     with huge.open("wb") as file:
         file.truncate(2**30)
     with pytest.raises(RosterError, match="larger than 16 MiB"):
-        read(huge)
+        read_members(huge)
 
 
 def test_changes_are_followed_and_a_broken_file_keeps_the_last_roster(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kubesonar.discovery.haste import Haste
-from kubesonar.discovery.rarely import period
+from kubesonar.discovery.rarely import poll_period
 from kubesonar.model import Network, State
 from tests.discovery.following import following, options
 from tests.kube import shapes
@@ -305,8 +305,8 @@ def test_above_the_limit_the_coordinator_lists_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("count", "seconds"), [(101, 300), (500, 300), (1000, 500), (3000, 4500)])
 def test_all_agents_together_list_a_bounded_number_of_objects_a_second(count: int, seconds: float) -> None:
-    assert period(count) == seconds
-    assert count * count / period(count) <= 2000
+    assert poll_period(count) == seconds
+    assert count * count / poll_period(count) <= 2000
 
 
 def test_the_host_network(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubesonar.core.probing.cluster_facts import DnsPod, Endpoint
+from kubesonar.core.probing.cluster_facts import DnsPod, ServiceEndpoint
 from kubesonar.core.probing.cluster_options import ClusterOptions, OwnServiceOptions
-from kubesonar.discovery.service_parsing import dns_pods, endpoints, vips
-from kubesonar.discovery.services import ServiceWatch, Told
+from kubesonar.discovery.service_parsing import dns_pods, service_endpoints, vips
+from kubesonar.discovery.services import ServicesUpdate, ServiceWatch
 from kubesonar.kube.types import EndpointSlice, Service
 from kubesonar.net.clock import SystemClock
 from tests.kube.apiserver import ApiServer
@@ -99,15 +99,17 @@ def test_ports_that_are_missing_or_impossible_are_not_asked() -> None:
 def test_addresses_of_services() -> None:
     dual = msgspec.convert(service("kube-dns", "10.96.0.10", "fd00:96::a"), Service)
     assert vips([dual]) == ("10.96.0.10", "fd00:96::a")
-    assert endpoints([dual]) == (Endpoint("10.96.0.10", 53), Endpoint("fd00:96::a", 53))
+    assert service_endpoints([dual]) == (ServiceEndpoint("10.96.0.10", 53), ServiceEndpoint("fd00:96::a", 53))
     headless = msgspec.convert(service("kube-dns", "None"), Service)
     assert not vips([headless])
-    assert not endpoints([headless])
+    assert not service_endpoints([headless])
 
 
 @asynccontextmanager
-async def watching(api: ApiServer, folder: Path, limit: int = 100) -> AsyncIterator[tuple[ServiceWatch, list[Told]]]:
-    told: list[Told] = [Told()]
+async def watching(
+    api: ApiServer, folder: Path, limit: int = 100
+) -> AsyncIterator[tuple[ServiceWatch, list[ServicesUpdate]]]:
+    told: list[ServicesUpdate] = [ServicesUpdate()]
     client = client_of(api, folder)
     watch = ServiceWatch(
         client, OPTIONS, True, limit, told.append, dice=random.Random(7), clock=SystemClock(), reflector=QUICK
@@ -130,8 +132,11 @@ def populated(api: ApiServer) -> None:
     api.put("services", service("kubesonar", "10.96.0.77", namespace="default", port=7473))
 
 
-ALL = Told(
-    (DnsPod("coredns-2", "10.0.0.2", 1053, 1053),), ("10.96.0.10",), (Endpoint("10.96.0.77", 7473),), complete=True
+ALL = ServicesUpdate(
+    (DnsPod("coredns-2", "10.0.0.2", 1053, 1053),),
+    ("10.96.0.10",),
+    (ServiceEndpoint("10.96.0.77", 7473),),
+    complete=True,
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from kubesonar.kube.client import Client
 from kubesonar.kube.credentials import CredentialsError, from_kubeconfig
-from kubesonar.kube.plugin import ExecSpec, Plugin, Variable
+from kubesonar.kube.plugin import EnvVariable, ExecSpec, Plugin
 from kubesonar.kube.resource import pods
 from kubesonar.kube.types import Pod
 from kubesonar.net.http.url import parse_url
@@ -79,7 +79,7 @@ def test_who_asks_at_one_time_waits_for_one_run(tmp_path: Path) -> None:
 def test_it_is_told_what_it_needs(tmp_path: Path) -> None:
     code = f"""printf '%s' "$KUBERNETES_EXEC_INFO" > {tmp_path}/info; printf '%s' "$1 $WHO" > {tmp_path}/said
     echo '{_credential(token="t")}'"""
-    more: dict[str, Any] = {"args": ("first",), "env": (Variable("WHO", "me"),), "provide_cluster_info": True}
+    more: dict[str, Any] = {"args": ("first",), "env": (EnvVariable("WHO", "me"),), "provide_cluster_info": True}
     run(_plugin(tmp_path, code, **more).identity())
     info = json.loads((tmp_path / "info").read_text())
     assert (info["apiVersion"], info["kind"]) == (V1, "ExecCredential")

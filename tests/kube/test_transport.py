@@ -8,14 +8,14 @@ import pytest
 from kubesonar.kube.connections import IDLE
 from kubesonar.kube.credentials import in_cluster
 from kubesonar.kube.errors import ApiError
-from kubesonar.kube.transport import Call, Transport
+from kubesonar.kube.transport import ApiRequest, ApiTransport
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.dns.system_resolver import Resolver
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import run
 
-VERSION = Call("GET", "/version")
+VERSION = ApiRequest("GET", "/version")
 
 
 class Book(Resolver):
@@ -37,7 +37,7 @@ def _statuses(
 
     async def scenario() -> list[int]:
         environ = api.in_cluster(folder) | {"KUBERNETES_SERVICE_HOST": "localhost"}
-        transport = Transport(in_cluster(environ, str(folder)), SystemClock(), Book(*addresses))
+        transport = ApiTransport(in_cluster(environ, str(folder)), SystemClock(), Book(*addresses))
         found = []
         for turn in range(3):
             act(turn)
@@ -93,7 +93,7 @@ class Leaping(SystemClock):
 def test_a_connection_that_rested_too_long_is_not_trusted_with_another_request(tmp_path: Path) -> None:
     async def scenario() -> list[int]:
         clock = Leaping()
-        transport = Transport(in_cluster(api.in_cluster(tmp_path), str(tmp_path)), clock)
+        transport = ApiTransport(in_cluster(api.in_cluster(tmp_path), str(tmp_path)), clock)
         handshakes = []
         for leap in (0.0, IDLE - 5, IDLE + 5):
             clock.ahead += leap

@@ -16,8 +16,8 @@ from kubesonar.lab.faults import parse
 from kubesonar.lab.firewall import find_nft
 from kubesonar.lab.isolate import Ground, run_isolated
 from kubesonar.lab.namespaces import within
-from kubesonar.lab.topology import plan
-from kubesonar.lab.world import World
+from kubesonar.lab.topology import plan_lab
+from kubesonar.lab.world import LabWorld
 
 PATIENCE = 5.0
 """Seconds to wait for what must come."""
@@ -46,29 +46,32 @@ def in_namespaces(body: Callable[[], None], *, user: bool = False) -> None:
     assert code == 0, f"exit code {code}:\n{said}"
 
 
-def in_world(body: Callable[[World], None], *, nodes: int = 2, user: bool = False) -> None:
+def in_world(body: Callable[[LabWorld], None], *, nodes: int = 2, user: bool = False) -> None:
     """As `in_namespaces`, with a small world built there."""
 
     def build() -> None:
-        with tempfile.TemporaryDirectory() as folder, World.build(plan(nodes), Directory(Path(folder, "lab"))) as world:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            LabWorld.build(plan_lab(nodes), Directory(Path(folder, "lab"))) as world,
+        ):
             body(world)
 
     in_namespaces(build, user=user)
 
 
-def order(world: World, text: str) -> None:
+def order(world: LabWorld, text: str) -> None:
     """Brings a fault about as a person writes it."""
     world.apply(parse(text, world.plan))
 
 
-def address(world: World, name: str, family: socket.AddressFamily = socket.AF_INET) -> str:
+def address(world: LabWorld, name: str, family: socket.AddressFamily = socket.AF_INET) -> str:
     """The address of a member or server."""
     places = {member.name: member.addresses for member in world.plan.members}
     places |= {server.name: server.addresses for server in world.plan.servers}
     return places[name][family == socket.AF_INET6]
 
 
-def home(world: World, name: str) -> int:
+def home(world: LabWorld, name: str) -> int:
     """The namespace in which a member or server lives."""
     homes = {member.name: world.plan.home(member) for member in world.plan.members}
     network = world.network(homes.get(name, name))
@@ -77,21 +80,21 @@ def home(world: World, name: str) -> int:
 
 
 def passes(
-    world: World, source: str, target: str, *, packet: int = 100, family: socket.AddressFamily = socket.AF_INET
+    world: LabWorld, source: str, target: str, *, packet: int = 100, family: socket.AddressFamily = socket.AF_INET
 ) -> bool:
     """Whether a UDP datagram that makes an IP packet of that size gets from one member or server to another."""
     return count(world, source, target, 1, packet=packet, family=family, wait=PATIENCE) == 1
 
 
 def blocked(
-    world: World, source: str, target: str, *, packet: int = 100, family: socket.AddressFamily = socket.AF_INET
+    world: LabWorld, source: str, target: str, *, packet: int = 100, family: socket.AddressFamily = socket.AF_INET
 ) -> bool:
     """The contrary of `passes`, with less patience."""
     return count(world, source, target, 1, packet=packet, family=family) == 0
 
 
 def count(
-    world: World,
+    world: LabWorld,
     source: str,
     target: str,
     datagrams: int,
@@ -120,7 +123,7 @@ def count(
         return arrived
 
 
-def connects(world: World, source: str, target: str, port: int = 7473, wait: float = PATIENCE) -> bool:
+def connects(world: LabWorld, source: str, target: str, port: int = 7473, wait: float = PATIENCE) -> bool:
     """Whether a TCP connection comes about."""
     make = partial(socket.socket, socket.AF_INET, socket.SOCK_STREAM)
     with within(home(world, target), make) as server, within(home(world, source), make) as client:

@@ -14,7 +14,7 @@ from kubesonar.kube.types import Node, Pod
 from kubesonar.lab.certificates import make_certificates
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.services import api_server
-from kubesonar.lab.topology import plan
+from kubesonar.lab.topology import plan_lab
 from kubesonar.model import Member, State
 from tests.kube.running import QUICK, run, until
 from tests.ports import free_port
@@ -29,7 +29,7 @@ def changed(members: tuple[Member, ...], node: str, state: State) -> list[Member
 
 def test_pods_and_nodes_follow_the_members_file(tmp_path: Path) -> None:
     async def scenario() -> None:
-        members = plan(3).members
+        members = plan_lab(3).members
         directory.write_roster(members)
         made = make_certificates(directory.certificates, ["127.0.0.1"])
         (tmp_path / "ca.crt").write_bytes(made.authority.read_bytes())

@@ -15,7 +15,7 @@ import uvloop
 from kubesonar.lab.control import ask, listen
 from kubesonar.lab.directory import Directory, LabError, default_path
 from kubesonar.lab.faults import FaultError, parse
-from kubesonar.lab.topology import plan
+from kubesonar.lab.topology import plan_lab
 from kubesonar.model import Member
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ def with_lab(path: Path, question: Callable[[], T]) -> T:
 
     def obey(text: str) -> tuple[str, ...]:
         if text:
-            active.append(parse(text, plan(2)).text)
+            active.append(parse(text, plan_lab(2)).text)
         return tuple(active)
 
     async def run() -> T:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from kubesonar.core.diagnosis.components import PARTS
 from kubesonar.lab.faults import VERBS, FaultError, LabFault, parse
 from kubesonar.lab.firewall import bridge_script, inlet_script
-from kubesonar.lab.topology import plan
+from kubesonar.lab.topology import plan_lab
 
-LAB = plan(3)
+LAB = plan_lab(3)
 EXAMPLES = (
     ("cut node-3", "node", "node-3"),
     ("drop node-1>node-2", "pair", "node-1>node-2"),

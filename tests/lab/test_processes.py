@@ -8,13 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-from kubesonar.lab.processes import Process
+from kubesonar.lab.processes import LabProcess
 from tests.lab.inside import PATIENCE
 
 
-def run(main: object, log: Path) -> Process:
+def run(main: object, log: Path) -> LabProcess:
     assert callable(main)
-    process = Process("child", main, None, log)
+    process = LabProcess("child", main, None, log)
     process.start()
     deadline = time.monotonic() + PATIENCE
     while process.running:
@@ -59,7 +59,7 @@ def test_a_child_has_a_session_and_signals_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_frozen_child_can_be_killed_and_started_again(tmp_path: Path) -> None:
-    process = Process("child", lambda: time.sleep(60), None, tmp_path / "log")
+    process = LabProcess("child", lambda: time.sleep(60), None, tmp_path / "log")
     process.start()
     first = process.pid
     process.start()

@@ -6,14 +6,14 @@ import ipaddress
 
 import pytest
 
-from kubesonar.lab.topology import MAX_NODES, Role, plan
+from kubesonar.lab.topology import MAX_NODES, Role, plan_lab
 from kubesonar.model import Network
 
 
 @pytest.mark.parametrize("namespaces", [True, False])
 @pytest.mark.parametrize("nodes", [2, 5, MAX_NODES])
 def test_no_two_members_or_servers_share_a_name_or_an_address(nodes: int, namespaces: bool) -> None:
-    lab = plan(nodes, namespaces=namespaces)
+    lab = plan_lab(nodes, namespaces=namespaces)
     assert len(lab.members) == 2 * nodes
     names = [*(member.name for member in lab.members), *(server.name for server in lab.servers)]
     addresses = [address for member in lab.members for address in member.addresses]
@@ -26,11 +26,11 @@ def test_no_two_members_or_servers_share_a_name_or_an_address(nodes: int, namesp
 
 
 def test_names_fit_a_network_interface() -> None:
-    assert max(len(name) for name in plan(MAX_NODES).stations) <= 15  # IFNAMSIZ - 1, include/uapi/linux/if.h
+    assert max(len(name) for name in plan_lab(MAX_NODES).stations) <= 15  # IFNAMSIZ - 1, include/uapi/linux/if.h
 
 
 def test_members_know_their_node_zone_and_network() -> None:
-    lab = plan(5)
+    lab = plan_lab(5)
     assert [node.zone for node in lab.nodes] == ["zone-a"] * 3 + ["zone-b"] * 2
     host, pod = lab.nodes[2].host, lab.nodes[2].pod
     assert (host.name, host.network, lab.home(host)) == ("node-3-host", Network.HOST, "node-3")
@@ -40,10 +40,10 @@ def test_members_know_their_node_zone_and_network() -> None:
 
 
 def test_there_are_two_dns_servers_an_api_and_an_ingress() -> None:
-    assert [len(plan().of_role(role)) for role in (Role.DNS, Role.API, Role.INGRESS)] == [2, 1, 1]
+    assert [len(plan_lab().of_role(role)) for role in (Role.DNS, Role.API, Role.INGRESS)] == [2, 1, 1]
 
 
 @pytest.mark.parametrize("nodes", [-1, 0, 1, MAX_NODES + 1])
 def test_too_few_or_too_many_nodes_are_refused(nodes: int) -> None:
     with pytest.raises(ValueError, match=f"nodes: got {nodes}, expected 2 to 100"):
-        plan(nodes)
+        plan_lab(nodes)

@@ -15,8 +15,8 @@ import uvloop
 
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import FaultError, parse
-from kubesonar.lab.topology import plan
-from kubesonar.lab.world import MAX_FAULTS, World
+from kubesonar.lab.topology import plan_lab
+from kubesonar.lab.world import MAX_FAULTS, LabWorld
 from tests.lab.inside import PATIENCE, SILENCE, blocked, connects, count, in_world, needs_nft, order, passes
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -40,7 +40,7 @@ def state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
-def start_agents(world: World) -> None:
+def start_agents(world: LabWorld) -> None:
     for member in world.plan.members:
         world.start(member, sleep_for_ever)
 
@@ -48,7 +48,7 @@ def start_agents(world: World) -> None:
 @pytest.mark.lab
 @pytest.mark.parametrize("user", [False, True])
 def test_in_a_healthy_world_all_reach_all_in_both_networks_and_families(user: bool) -> None:
-    def body(world: World) -> None:
+    def body(world: LabWorld) -> None:
         places = ("node-1-host", "node-2-pod", "node-1-pod", "api")
         for source in places:
             for target in places:
@@ -63,7 +63,7 @@ def test_in_a_healthy_world_all_reach_all_in_both_networks_and_families(user: bo
 @pytest.mark.lab
 @needs_nft
 def test_cut_stops_a_node_both_ways_and_nobody_else() -> None:
-    def body(world: World) -> None:
+    def body(world: LabWorld) -> None:
         order(world, "cut node-2")
         for family in (V4, V6):
             assert blocked(world, "node-1-pod", "node-2-pod", family=family)
@@ -79,7 +79,7 @@ def test_cut_stops_a_node_both_ways_and_nobody_else() -> None:
 @pytest.mark.lab
 @needs_nft
 def test_drop_is_one_way_even_when_neighbours_are_not_yet_known() -> None:
-    def body(world: World) -> None:
+    def body(world: LabWorld) -> None:
         order(world, "drop node-1>node-2")
         for family in (V4, V6):
             assert blocked(world, "node-1-pod", "node-2-pod", family=family)
@@ -93,7 +93,7 @@ def test_drop_is_one_way_even_when_neighbours_are_not_yet_known() -> None:
 @pytest.mark.lab
 @needs_nft
 def test_a_star_stands_for_everybody() -> None:
-    def body(world: World) -> None:
+    def body(world: LabWorld) -> None:
         order(world, "drop *>node-2")
         assert blocked(world, "node-1-pod", "node-2-pod")
         assert blocked(world, "api", "node-2-host")
@@ -106,7 +106,7 @@ def test_a_star_stands_for_everybody() -> None:
 @needs_nft
 @pytest.mark.parametrize("family", [V4, V6])
 def test_loss_loses_about_its_share(family: socket.AddressFamily) -> None:
-    def body(world: World) -> None:
+    def body(world: LabWorld) -> None:
         order(world, "loss node-1>node-2 30")
         arrived = count(world, "node-1-pod", "node-2-pod", 1000, family=family)
         assert 600 <= arrived <= 800, arrived  # seven standard deviations either side of 700
@@ -118,7 +118,7 @@ def test_loss_loses_about_its_share(family: socket.AddressFamily) -> None:
 @pytest.mark.lab
 @needs_nft
 def test_udp_and_port_leave_other_traffic_alone() -> None:
-    def body(world: World) -> None:
+    def body(world: LabWorld) -> None:
         order(world, "udp node-1>node-2")
         assert blocked(world, "node-1-pod", "node-2-pod")
         assert connects(world, "node-1-pod", "node-2-pod")
@@ -136,7 +136,7 @@ def test_udp_and_port_leave_other_traffic_alone() -> None:
 @needs_nft
 @pytest.mark.parametrize("family", [V4, V6])
 def test_mtu_lets_packets_of_its_size_pass_and_not_one_byte_more(family: socket.AddressFamily) -> None:
-    def body(world: World) -> None:
+    def body(world: LabWorld) -> None:
         order(world, "mtu node-1>node-2 1400")
         assert passes(world, "node-1-pod", "node-2-pod", packet=1400, family=family)
         assert blocked(world, "node-1-pod", "node-2-pod", packet=1401, family=family)
@@ -148,7 +148,7 @@ def test_mtu_lets_packets_of_its_size_pass_and_not_one_byte_more(family: socket.
 @pytest.mark.lab
 @needs_nft
 def test_podnet_cuts_the_pod_network_only() -> None:
-    def body(world: World) -> None:
+    def body(world: LabWorld) -> None:
         order(world, "podnet node-2")
         for family in (V4, V6):
             assert blocked(world, "node-1-pod", "node-2-pod", family=family)
@@ -164,7 +164,7 @@ def test_podnet_cuts_the_pod_network_only() -> None:
 @pytest.mark.lab
 @needs_nft
 def test_dns_is_deaf_by_udp_and_alive_by_tcp() -> None:
-    def body(world: World) -> None:
+    def body(world: LabWorld) -> None:
         order(world, "dns dns-1 udp")
         assert count(world, "node-1-pod", "dns-1", 1, port=53) == 0
         assert connects(world, "node-1-pod", "dns-1", port=53)
@@ -175,12 +175,12 @@ def test_dns_is_deaf_by_udp_and_alive_by_tcp() -> None:
 
 @pytest.mark.lab
 def test_rate_spreads_a_train_and_clearing_lifts_it() -> None:
-    def duration(world: World, source: str, target: str) -> float:
+    def duration(world: LabWorld, source: str, target: str) -> float:
         start = time.monotonic()
         assert count(world, source, target, 20, packet=1500, wait=PATIENCE) == 20
         return time.monotonic() - start
 
-    def body(world: World) -> None:
+    def body(world: LabWorld) -> None:
         order(world, "rate node-2 1000")
         # 20 frames of 1514 bytes at 1 Mbit/s take 242 ms, of which the bucket forgives one
         assert duration(world, "node-1-pod", "node-2-pod") > 0.2
@@ -196,7 +196,7 @@ def test_rate_spreads_a_train_and_clearing_lifts_it() -> None:
 @pytest.mark.lab
 @needs_nft
 def test_faults_add_up_and_a_new_amount_replaces_the_old_one() -> None:
-    def body(world: World) -> None:
+    def body(world: LabWorld) -> None:
         for text in ("loss node-1>node-2 20", "mtu node-2>node-1 1400", "loss node-1>node-2 100"):
             order(world, text)
         assert [fault.text for fault in world.faults] == ["loss node-1>node-2 100", "mtu node-2>node-1 1400"]
@@ -208,7 +208,7 @@ def test_faults_add_up_and_a_new_amount_replaces_the_old_one() -> None:
 
 @pytest.mark.lab
 def test_kill_pause_and_clear_act_on_both_agents_of_a_node() -> None:
-    def body(world: World) -> None:
+    def body(world: LabWorld) -> None:
         start_agents(world)
         mine = [world.processes[f"node-1-{network}"] for network in ("host", "pod")]
         order(world, "pause node-1")
@@ -230,7 +230,7 @@ def test_kill_pause_and_clear_act_on_both_agents_of_a_node() -> None:
 
 @pytest.mark.lab
 def test_a_killed_agent_is_started_again_from_inside_an_event_loop() -> None:
-    def body(world: World) -> None:
+    def body(world: LabWorld) -> None:
         seen = world.directory.path / "seen"
 
         def agent() -> int:
@@ -257,11 +257,11 @@ def test_a_killed_agent_is_started_again_from_inside_an_event_loop() -> None:
     in_world(body)
 
 
-def loopback_world(folder: Path) -> World:
-    return World.build(plan(2, namespaces=False), Directory(folder / "lab"))
+def loopback_world(folder: Path) -> LabWorld:
+    return LabWorld.build(plan_lab(2, namespaces=False), Directory(folder / "lab"))
 
 
-def states(world: World) -> list[tuple[str, str]]:
+def states(world: LabWorld) -> list[tuple[str, str]]:
     tree = msgspec.json.decode(world.directory.roster.read_bytes())
     return [(member["name"], member.get("state", "serving")) for member in tree["members"]]
 
@@ -302,7 +302,7 @@ def test_process_faults_need_an_agent_that_was_started(tmp_path: Path) -> None:
 @pytest.mark.lab
 @needs_nft
 def test_the_number_of_faults_is_bounded() -> None:
-    def body(world: World) -> None:
+    def body(world: LabWorld) -> None:
         for number in range(MAX_FAULTS):
             world.apply(msgspec.structs.replace(first, amount=number + 1))
         try:
@@ -312,5 +312,5 @@ def test_the_number_of_faults_is_bounded() -> None:
         else:
             raise AssertionError("one fault too many was taken")
 
-    first = parse("port node-1>node-2 tcp/1", plan(2))
+    first = parse("port node-1>node-2 tcp/1", plan_lab(2))
     in_world(body)

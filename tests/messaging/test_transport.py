@@ -12,7 +12,7 @@ import pytest
 from kubesonar.core.membership.events import Received, Send
 from kubesonar.core.membership.messages import Ack, Ping
 from kubesonar.core.wire.codec import Datagram, Keyring, Sender, identity
-from kubesonar.messaging.transport import AGAIN, Courier
+from kubesonar.messaging.transport import RETRANSMIT_INTERVAL, MessageTransport
 from kubesonar.model import Member, Roster
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.udp.responder import UdpResponder
@@ -48,7 +48,7 @@ class End:
             publish=lambda record: None,
             messages=self.arrived,
         )
-        self.courier = Courier(self.sender, lambda: ring, self._send, self.heard.append, self.clock)
+        self.courier = MessageTransport(self.sender, lambda: ring, self._send, self.heard.append, self.clock)
         self.member = Member(name, name, (address,), self.responder.port)
 
     def knows(self, *members: Member) -> None:
@@ -161,7 +161,7 @@ def test_what_is_old_is_not_said_again_to_one_who_comes_back() -> None:
             a.knows(msgspec.structs.replace(b.member, port=9))  # it is not there yet
             a.courier.send(Send("b", Ping(1)))
             a.knows(b.member)
-            a.clock.ahead = AGAIN + 0.1
+            a.clock.ahead = RETRANSMIT_INTERVAL + 0.1
             b.courier.send(Send("a", Ping(2)))
             await settled()
             assert a.said() == [("b", 2, Ping(2))]

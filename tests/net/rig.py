@@ -12,7 +12,7 @@ import uvloop
 
 from kubesonar.core.wire.codec import CURRENT, Keyring, Sender, identity
 from kubesonar.net.udp.responder import UdpResponder
-from kubesonar.net.udp.token_bucket import Limits
+from kubesonar.net.udp.token_bucket import RateLimits
 from kubesonar.net.udp.train_records import TrainRecord
 from kubesonar.net.udp.train_sender import DatagramEngine
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 ASKER = identity("node-1")
 ANSWERER = identity("node-2")
-GENEROUS = Limits(rate=1e6, burst=1e6, total_rate=1e6, total_burst=1e6)
+GENEROUS = RateLimits(rate=1e6, burst=1e6, total_rate=1e6, total_burst=1e6)
 
 
 def run(scenario: Coroutine[Any, Any, T]) -> T:
@@ -42,7 +42,7 @@ def rig(
     asks_in: int = CURRENT,
     answers_in: int = CURRENT,
     publish: Callable[[TrainRecord], None] = lambda record: None,
-    limits: Limits = GENEROUS,
+    limits: RateLimits = GENEROUS,
     **engine: Any,
 ) -> Iterator[tuple[DatagramEngine, UdpResponder]]:
     """An engine and a responder on `addresses` (127.0.0.1 unless named), with a key ring and a newest version each."""

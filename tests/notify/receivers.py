@@ -16,7 +16,7 @@ from kubesonar.model import Condition, Notice
 from kubesonar.net.clock import SystemClock
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.notify.webhooks import Webhooks
-from kubesonar.runtime.supervise import Crew
+from kubesonar.runtime.supervise import Supervisor
 from tests.net.servers import serving
 
 T = TypeVar("T")
@@ -123,7 +123,7 @@ def options(url: str, **more: Any) -> NotifyOptions:
 @asynccontextmanager
 async def telling(options: NotifyOptions, **formats: Any) -> AsyncIterator[Webhooks]:
     """Webhooks that run."""
-    crew = Crew()
+    crew = Supervisor()
     webhooks = Webhooks(options, formats, crew, SystemClock(), Random(0))
     await webhooks.start()
     try:

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from kubesonar.core.delivery.http_outcome import Outcome
 from kubesonar.model import Condition, Notice
 from kubesonar.net.clock import SystemClock
-from kubesonar.notify.formats import SCHEMA, alertmanager, native
+from kubesonar.notify.formats import PAYLOAD_SCHEMA, alertmanager, native
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.notify.receivers import configured
 from kubesonar.notify.webhook import Webhook
@@ -61,7 +61,7 @@ def test_native_bodies_are_valid_and_say_everything(what: Condition) -> None:
     assert parsed["type"] == ("cluster.status" if what is Condition.CLUSTER else f"member.{what}")
     assert parsed["timestamp"] == "2026-11-21T12:00:01.000Z"
     data = parsed["data"]
-    told = json.loads(msgspec.json.encode(notice(1, what=what))) | {"schema": SCHEMA, "member": "node-1-pod"}
+    told = json.loads(msgspec.json.encode(notice(1, what=what))) | {"schema": PAYLOAD_SCHEMA, "member": "node-1-pod"}
     del told["subject"]
     assert data == told
     assert list(data) == NOTICE["properties"]["data"]["required"]

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from kubesonar.core.delivery.retry_queue import DeliveryOptions
-from kubesonar.notify.outbox_entry import Entry
-from kubesonar.notify.outbox_file import NAME, OutboxFile, Unavailable
+from kubesonar.notify.outbox_entry import OutboxEntry
+from kubesonar.notify.outbox_file import OUTBOX_FILE, OutboxFile, Unavailable
 from tests.notify.receivers import Receiver, notice, options, run, sentences, telling, until
 
 ROOT = Path(__file__).parents[2]
 
 
-def rows(directory: Path) -> list[Entry]:
+def rows(directory: Path) -> list[OutboxEntry]:
     """What the file holds."""
     file = OutboxFile(str(directory))
     try:
@@ -148,7 +148,7 @@ def test_a_file_that_is_no_good_is_set_aside_and_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, harm: str
 ) -> None:
     run(told_to_nobody(tmp_path))
-    path = tmp_path / NAME
+    path = tmp_path / OUTBOX_FILE
     if harm == "garbage":
         path.write_bytes(os.urandom(8192))
     elif harm == "cut":
@@ -167,7 +167,7 @@ def test_a_file_that_is_no_good_is_set_aside_and_said(
             base.commit()
         base.close()
     run(told_to_nobody(tmp_path, range(7, 8)))
-    assert (tmp_path / f"{NAME}.unreadable").exists()
+    assert (tmp_path / f"{OUTBOX_FILE}.unreadable").exists()
     assert "it was set aside as" in caplog.text
     assert [entry.id for entry in rows(tmp_path)] == [notice(7).id]
 
@@ -176,7 +176,7 @@ def test_a_file_that_turns_bad_in_use_is_replaced_by_what_is_in_memory(tmp_path:
     async def scenario() -> None:
         async with telling(options("http://127.0.0.1:1/", directory=str(tmp_path))) as webhooks:
             await webhooks.tell(notice(1))
-            for name in (NAME, f"{NAME}-wal"):
+            for name in (OUTBOX_FILE, f"{OUTBOX_FILE}-wal"):
                 with (tmp_path / name).open("r+b") as file:
                     file.write(os.urandom(65_536))
             for number in range(2, 100):

@@ -10,11 +10,11 @@ import pytest
 from kubesonar.core.delivery.retry_queue import DeliveryOptions, Figures
 from kubesonar.model import Condition, Notice
 from kubesonar.net.clock import SystemClock
-from kubesonar.notify import Everybody, Notifier
+from kubesonar.notify import AnyReceiver, Notifier
 from kubesonar.notify.log import LogNotifier
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.notify.webhooks import Webhooks
-from kubesonar.runtime.supervise import Crew
+from kubesonar.runtime.supervise import Supervisor
 from tests.net.servers import serving, silent
 from tests.notify.receivers import FAST, Receiver, notice, options, run, sentences, status, telling, until
 
@@ -149,7 +149,7 @@ def test_everybody_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
 
     async def scenario() -> None:
         async with Receiver().serve() as receiver, telling(options(receiver.url)) as webhooks:
-            everybody: Notifier = Everybody([LogNotifier(), webhooks])
+            everybody: Notifier = AnyReceiver([LogNotifier(), webhooks])
             await everybody.tell(notice(1))
             await everybody.tell(notice(2, what=Condition.BACK))
             assert [json.loads(request.body)["type"] for request in await receiver.heard(2)] == [
@@ -184,7 +184,7 @@ def test_when_no_receiver_waits_any_more_is_said() -> None:
         receiver = Receiver(lambda request: status(422) if request.id == notice(2).id else status(200))
         async with receiver.serve():
             own = options(receiver.url, only=(Condition.DEAD,))
-            crew = Crew()
+            crew = Supervisor()
             webhooks = Webhooks(own, {}, crew, SystemClock(), Random(0), done.append)
             await webhooks.start()
             for told in (notice(1), notice(2), notice(3, what=Condition.BACK)):
@@ -202,7 +202,7 @@ def test_it_is_said_when_no_receiver_waits_for_a_notice_any_more() -> None:
         done: list[str] = []
         receiver = Receiver()
         async with receiver.serve():
-            crew = Crew()
+            crew = Supervisor()
             webhooks = Webhooks(options(receiver.url), {}, crew, SystemClock(), Random(0), done.append)
             await webhooks.start()
             try:

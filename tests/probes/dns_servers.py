@@ -17,16 +17,16 @@ import msgspec
 import pytest
 import uvloop
 
-from kubesonar.core.dns.message import Malformed, Question, Rcode, decode, encode_answer, question_of
-from kubesonar.core.dns.records import Record, Type
+from kubesonar.core.dns.message import Malformed, Question, Rcode, decode_reply, encode_answer, question_of
+from kubesonar.core.dns.records import Record, RecordType
 from kubesonar.model import Check, Kind, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.clock import SystemClock
 from kubesonar.probes.dns import DnsOptions, DnsProbe
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 
 NAME = "kubernetes.default.svc.cluster.local"
-RECORD = Record(NAME, Type.A, 5, "10.96.0.1")
+RECORD = Record(NAME, RecordType.A, 5, "10.96.0.1")
 CHECK = Check("dns", Kind.DNS, Way.DNS_POD, "dns-1", "127.0.0.1", timeout=2.0, request=f"{NAME} A")
 
 Script = Callable[[socket.socket, bytes, tuple[str, int]], None]
@@ -38,7 +38,7 @@ def check(port: int, request: str = f"{NAME} A", expect: str = "", timeout: floa
 
 
 def probe(options: DnsOptions | None = None) -> DnsProbe:
-    source = Source("node-1", Network.POD)
+    source = ProbeSource("node-1", Network.POD)
     return DnsProbe(source, options or DnsOptions(), SystemClock(), random.Random(7))
 
 
@@ -57,7 +57,7 @@ def look(*checks: Check, options: DnsOptions | None = None) -> list[Observation]
 
 
 def question(wire: bytes) -> Question:
-    message = decode(wire)
+    message = decode_reply(wire)
     assert not isinstance(message, Malformed)
     asked = question_of(message)
     assert asked

@@ -21,7 +21,7 @@ from kubesonar.model import Path as Way
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.train_sender import DatagramEngine
 from kubesonar.probes.mtu import MtuOptions, MtuProbe
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 
 PORT = 7777
 FAR = ("10.9.1.2", "fd09:1::2")
@@ -88,7 +88,7 @@ async def respond() -> None:
 async def observe(router: int) -> None:
     """Tries every case in both families, each twice: the second time the probe knows what it found."""
     engine = DatagramEngine(Sender(identity("a"), 1), lambda: RING, whole=True)
-    probe = MtuProbe(Source("a", Network.POD), engine, MtuOptions())
+    probe = MtuProbe(ProbeSource("a", Network.POD), engine, MtuOptions())
     for case, commands in CASES.items():
         for command in commands:
             run(command, router)

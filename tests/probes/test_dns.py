@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from kubesonar.core.dns.message import Rcode, encode_answer
-from kubesonar.model import Clock, Fault, Phase
-from kubesonar.probes.dns import DnsOptions, parse_expect, parse_request
+from kubesonar.model import Fault, Phase, StampSource
+from kubesonar.probes.dns import DnsOptions, parse_rcode, parse_request
 from tests.probes.dns_servers import (
     CHECK,
     NAME,
@@ -46,7 +46,7 @@ def test_unbound_is_asked_what_the_check_says(unbound: int, transport: str) -> N
     assert well.received == 1
     assert well.rtt
     assert 0 < well.rtt.best < 2
-    assert well.rtt.clock is (Clock.KERNEL if transport == "udp" else Clock.USER)
+    assert well.rtt.clock is (StampSource.KERNEL if transport == "udp" else StampSource.USER)
 
 
 def test_a_truncated_answer_is_well_and_says_so_and_tcp_has_the_whole(unbound: int) -> None:
@@ -94,7 +94,7 @@ def test_a_bad_request_is_refused_in_one_sentence(text: str) -> None:
 
 def test_a_bad_expectation_and_a_name_for_a_server_are_refused() -> None:
     with pytest.raises(ValueError, match="NXDOMAIN"):
-        parse_expect("GOOD")
+        parse_rcode("GOOD")
     (seen,) = look(msgspec.structs.replace(CHECK, address="dns.example"))
     assert (seen.fault, seen.sent) == (Fault.OTHER, 0)
     assert "dns.example" in seen.detail

@@ -15,8 +15,8 @@ import pytest
 import uvloop
 
 from kubesonar.core.dns.message import Question, encode_answer
-from kubesonar.core.dns.records import Type
-from kubesonar.model import Clock, Fault, Observation
+from kubesonar.core.dns.records import RecordType
+from kubesonar.model import Fault, Observation, StampSource
 from tests.probes.dns_servers import (
     CHECK,
     NAME,
@@ -57,7 +57,10 @@ def test_only_strays_are_a_timeout() -> None:
 @pytest.mark.parametrize(
     ("forge", "word"),
     [
-        (lambda wire: encode_answer(Question("evil.example", Type.A, question(wire).id), 0, [RECORD]), "evil.example"),
+        (
+            lambda wire: encode_answer(Question("evil.example", RecordType.A, question(wire).id), 0, [RECORD]),
+            "evil.example",
+        ),
         (lambda wire: wire, "not a response"),
         (lambda wire: good(wire)[:-1], "malformed"),
         (lambda wire: wire[:2] + bytes(range(256)), "malformed"),
@@ -139,7 +142,7 @@ def test_a_starved_loop_accuses_nobody_and_believes_the_kernel_s_stamp() -> None
             by_tcp = runner.run(starve(port, 0.3, f"{NAME} A tcp"))
     assert answered.fault is None
     assert answered.rtt
-    assert answered.rtt.clock is Clock.KERNEL
+    assert answered.rtt.clock is StampSource.KERNEL
     for one in (silent, by_tcp):
         assert one.fault is Fault.LOCAL
         assert "event loop was" in one.detail

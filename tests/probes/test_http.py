@@ -7,12 +7,12 @@ import pytest
 from kubesonar.model import Check, Fault, Kind, Network, Observation, Phase
 from kubesonar.model import Path as Way
 from kubesonar.probes.http import HttpOptions, HttpProbe
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from tests.net.certificates import Authority
 from tests.net.rig import run
 from tests.net.servers import OK, Script, asked, endless, saying, serving, silent
 
-SOURCE = Source("node-1", Network.POD)
+SOURCE = ProbeSource("node-1", Network.POD)
 
 
 def _check(port: int, **fields: Any) -> Check:

@@ -11,7 +11,7 @@ import msgspec
 from kubesonar.model import Check, Fault, Kind, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.probes.http import HttpOptions, HttpProbe
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.terms import Terms
 from tests.net.certificates import Authority
 from tests.net.rig import run
@@ -60,7 +60,7 @@ def look(
                 CHECK, request=f"https://127.0.0.1:{port}/version", trust=str(authority.file)
             )
             probe = HttpProbe(
-                Source("node-1", Network.POD), HttpOptions(), terms={"api": Terms(full=full)}, clock=clock
+                ProbeSource("node-1", Network.POD), HttpOptions(), terms={"api": Terms(full=full)}, clock=clock
             )
             seen = []
             for moment in moments:

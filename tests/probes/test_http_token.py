@@ -17,7 +17,7 @@ from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.http.ca_contexts import Trust
 from kubesonar.probes.http import HttpOptions, HttpProbe
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.terms import Bearer, Terms
 from tests.net.certificates import Authority
 from tests.net.rig import run
@@ -86,7 +86,11 @@ def look(
             )  # fmt: skip
             check, bearer = change(check, Bearer("127.0.0.1", port, file, lambda: server.token))
             probe = HttpProbe(
-                Source("node-1", Network.POD), HttpOptions(), terms={"api": Terms(bearer)}, resolver=Hosts(), **more
+                ProbeSource("node-1", Network.POD),
+                HttpOptions(),
+                terms={"api": Terms(bearer)},
+                resolver=Hosts(),
+                **more,
             )
             seen = [await probe(check) for _ in range(times)]
             probe.close()
@@ -215,7 +219,7 @@ def test_not_shown_after_a_redirect(first: bytes, tmp_path: Path) -> None:
             async with serving(server, context=authority.server("127.0.0.1")) as port:
                 url, file = f"https://127.0.0.1:{port}/version", str(authority.file)
                 bearer = Bearer("127.0.0.1", port, file, lambda: TOKEN)
-                probe = HttpProbe(Source("node-1", Network.POD), HttpOptions(), terms={"api": Terms(bearer)})
+                probe = HttpProbe(ProbeSource("node-1", Network.POD), HttpOptions(), terms={"api": Terms(bearer)})
                 check = Check(
                     "api", Kind.HTTP, Way.API_DIRECT, "api", "127.0.0.1", request=url, timeout=10.0, trust=file
                 )

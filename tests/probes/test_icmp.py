@@ -6,7 +6,7 @@ from kubesonar.model import Check, Fault, Kind, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from tests.net.rig import run
 
 
@@ -14,7 +14,7 @@ from tests.net.rig import run
 def test_an_echo(address: str) -> None:
     async def scenario() -> Observation:
         pinger = Pinger()
-        probe = IcmpProbe(Source("node-1", Network.HOST), pinger, IcmpOptions())
+        probe = IcmpProbe(ProbeSource("node-1", Network.HOST), pinger, IcmpOptions())
         seen = await probe(Check("icmp", Kind.ICMP, Way.HOST, "t", address))
         pinger.close()
         return seen

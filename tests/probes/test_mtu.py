@@ -16,7 +16,7 @@ from kubesonar.model import Path as Way
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.train_sender import DatagramEngine
 from kubesonar.probes.mtu import MtuOptions, MtuProbe
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from tests.net.rig import rig, run
 
 LAB = Path(__file__).with_name("path_lab.py")
@@ -133,7 +133,7 @@ def test_its_trains_are_not_published_by_the_responder() -> None:
 
 
 def _probe(engine: DatagramEngine, options: MtuOptions) -> MtuProbe:
-    return MtuProbe(Source("a", Network.POD), engine, options)
+    return MtuProbe(ProbeSource("a", Network.POD), engine, options)
 
 
 def _check(address: str, responder: UdpResponder) -> Check:

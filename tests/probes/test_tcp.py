@@ -4,14 +4,14 @@ import socket
 
 import pytest
 
-from kubesonar.model import Check, Clock, Fault, Health, Kind, Network, Observation, Phase
+from kubesonar.model import Check, Fault, Health, Kind, Network, Observation, Phase, StampSource
 from kubesonar.model import Path as Way
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.tcp import TcpOptions, TcpProbe
 from tests.net.rig import run
 from tests.net.servers import serving, silent
 
-SOURCE = Source("node-1", Network.POD)
+SOURCE = ProbeSource("node-1", Network.POD)
 
 
 def _check(address: str, port: int) -> Check:
@@ -30,7 +30,7 @@ def test_an_accepted_connection(host: str, reset: bool) -> None:
     assert (seen.address, seen.family, seen.sent, seen.received) == (host, 4 if host == "127.0.0.1" else 6, 1, 1)
     assert seen.rtt is not None
     assert seen.kernel is not None
-    assert seen.rtt.clock is Clock.KERNEL
+    assert seen.rtt.clock is StampSource.KERNEL
     assert seen.rtt.best == seen.kernel.rtt > 0
     assert [span.phase for span in seen.phases] == [Phase.CONNECT]
     assert seen.source_port

@@ -7,13 +7,13 @@ import pytest
 
 from kubesonar.model import Check, Fault, Kind, Network, Observation, Phase
 from kubesonar.model import Path as Way
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.tls import TlsOptions, TlsProbe
 from tests.net.certificates import Authority
 from tests.net.rig import run
 from tests.net.servers import Script, saying, serving, silent
 
-SOURCE = Source("node-1", Network.POD)
+SOURCE = ProbeSource("node-1", Network.POD)
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from kubesonar.core.wire.codec import Keyring, identity
-from kubesonar.model import Check, Clock, Fault, Health, Kind, Network, Observation, Path, Side
-from kubesonar.net.udp.token_bucket import Limits
+from kubesonar.model import Check, Fault, Health, Kind, Network, Observation, Path, Side, StampSource
+from kubesonar.net.udp.token_bucket import RateLimits
 from kubesonar.net.udp.train_records import TrainRecord
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.udp import UdpOptions, UdpProbe, responder_observation
 from tests.net.rig import rig, run
 
-ME, PEER = Source("node-1", Network.POD), Source("node-2", Network.HOST)
+ME, PEER = ProbeSource("node-1", Network.POD), ProbeSource("node-2", Network.HOST)
 BASE = 0xFFFFFFFE
 
 
@@ -31,7 +31,7 @@ def test_both_ends_report_the_same_train(address: str) -> None:
     ours, record = run(scenario())
     theirs = responder_observation(record, PEER, {identity("node-1"): "node-1"})
     assert (ours.health, ours.sent, ours.received, ours.side) == (Health.GOOD, 8, 8, Side.SOURCE)
-    assert ours.rtt is not None and ours.rtt.clock is Clock.KERNEL
+    assert ours.rtt is not None and ours.rtt.clock is StampSource.KERNEL
     assert 0 < ours.rtt.best <= ours.rtt.mean <= ours.rtt.worst
     assert ours.train is not None and theirs.train is not None
     assert (ours.train.number, ours.train.seen, ours.train.size) == (100, 8, 64)
@@ -77,7 +77,7 @@ def test_a_refusal_accuses_and_a_mismatch_does_not() -> None:
 
 def test_partial_loss_is_no_fault() -> None:
     async def scenario() -> Observation:
-        with rig(limits=Limits(rate=0.001, burst=5)) as (engine, responder):
+        with rig(limits=RateLimits(rate=0.001, burst=5)) as (engine, responder):
             return await UdpProbe(ME, engine, UdpOptions(), 1)(check(responder.port, timeout=0.4))
 
     observation = run(scenario())

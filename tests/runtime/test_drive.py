@@ -6,7 +6,7 @@ from kubesonar.core.probing.schedule import Schedule, ScheduleOptions
 from kubesonar.model import Check, Kind, Path
 from kubesonar.net.clock import SystemClock
 from kubesonar.runtime.drive import Drive
-from kubesonar.runtime.supervise import Crew
+from kubesonar.runtime.supervise import Supervisor
 
 
 def test_a_schedule_is_driven_on_the_loop() -> None:
@@ -54,7 +54,7 @@ def test_a_bug_in_one_action_does_not_end_the_schedule() -> None:
 
 def test_a_crashed_task_is_logged_counted_and_begun_again() -> None:
     async def scenario() -> None:
-        crew, starts, running = Crew(), 0, asyncio.Event()
+        crew, starts, running = Supervisor(), 0, asyncio.Event()
 
         async def work() -> None:
             nonlocal starts
@@ -75,7 +75,7 @@ def test_a_crashed_task_is_logged_counted_and_begun_again() -> None:
 
 def test_work_that_is_stopped_before_it_began_is_no_trouble() -> None:
     async def scenario() -> None:
-        crew = Crew()
+        crew = Supervisor()
         crew.once("work", asyncio.sleep(60))
         await crew.stop()
         assert (len(crew), crew.crashes) == (0, 0)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from bench._lab import RunningLab, await_good
-from kubesonar.lab.pager import Told
+from kubesonar.lab.pager import PagedNotice
 from kubesonar.model import Network
 from tests.apps.agents import until
 from tests.lab.inside import in_namespaces, needs_nft
@@ -50,11 +50,11 @@ def node_of(member: str) -> str:
     return member.rpartition("-")[0]
 
 
-def deaths(told: list[Told]) -> list[tuple[str, str]]:
+def deaths(told: list[PagedNotice]) -> list[tuple[str, str]]:
     return [(notice.what, notice.member) for notice in told if notice.what in DEATHS]
 
 
-def break_and_watch(lab: RunningLab, fault: str, node: str, what: str) -> list[Told]:
+def break_and_watch(lab: RunningLab, fault: str, node: str, what: str) -> list[PagedNotice]:
     """Breaks a node; what is told of it until both its members were told as `what`, and a while longer."""
     before = len(lab.told())
     lab.order(fault)

@@ -7,10 +7,10 @@ from random import Random
 from kubesonar.core.membership.events import Action, Announce, Doubted, Elected
 from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.model import Condition
-from kubesonar.sim.node import Node, Process
+from kubesonar.sim.node import SimNode, SimProcess
 from kubesonar.sim.oracles import Oracles
 from kubesonar.sim.playing import member
-from kubesonar.sim.world import World
+from kubesonar.sim.world import SimWorld
 
 
 class Cluster:
@@ -18,7 +18,7 @@ class Cluster:
     anybody, `elected` who took the office, both with their times."""
 
     def __init__(self, members: int, seed: int = 0, options: MembershipOptions | None = None, zones: int = 3) -> None:
-        self.world = World(Random(seed), options, self._note)
+        self.world = SimWorld(Random(seed), options, self._note)
         self.oracles = Oracles(self.world)
         self.world.watch.append(self.oracles.act)
         self.said: list[tuple[float, str, str, Condition]] = []
@@ -27,7 +27,7 @@ class Cluster:
         self.elected: list[tuple[float, str]] = []
         self.world.populate(member(f"m{number}", f"z{number % zones}") for number in range(1, members + 1))
 
-    def _note(self, now: float, node: Node, action: Action) -> None:
+    def _note(self, now: float, node: SimNode, action: Action) -> None:
         if isinstance(action, Announce):
             self.said.append((now, node.name, action.member, action.what))
             self.ids.append(action.id)
@@ -57,6 +57,6 @@ class Cluster:
         """Of whom what was told, in order."""
         return [(name, what) for _, _, name, what in self.said]
 
-    def running(self) -> list[Node]:
+    def running(self) -> list[SimNode]:
         """The nodes whose process runs."""
-        return [node for node in self.world.nodes.values() if node.process is Process.RUNNING]
+        return [node for node in self.world.nodes.values() if node.process is SimProcess.RUNNING]

@@ -10,7 +10,7 @@ from random import Random
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from kubesonar.sim.node import Process
+from kubesonar.sim.node import SimProcess
 from tests.sim.cluster import Cluster
 
 MINUTE = 60.0
@@ -49,7 +49,7 @@ def chaos(members: int, seed: int, seconds: float) -> Cluster:
     dead = 0
     for name in names:
         world.resume(name)
-        if world.nodes[name].process is Process.DEAD:
+        if world.nodes[name].process is SimProcess.DEAD:
             dead += 1
             if dead > max(1, int(0.3 * members)):
                 world.power_on(name)

@@ -15,7 +15,6 @@ from kubesonar.core.telemetry.probe_counters import ProbeCounts
 from kubesonar.model import (
     SCHEMA,
     Check,
-    Clock,
     Edge,
     Fault,
     Kind,
@@ -26,11 +25,12 @@ from kubesonar.model import (
     Roster,
     Rtt,
     Snapshot,
+    StampSource,
     State,
     Trouble,
     Window,
 )
-from kubesonar.views.metrics import TABLE, AgentMetrics, Facts, MetricsOptions, reference
+from kubesonar.views.metrics import AGENT_METRICS, AgentMetrics, Facts, MetricsOptions, reference
 
 FACTS = Facts(
     version="1.0",
@@ -48,7 +48,7 @@ def edge(
     target: str, kind: Kind, fault: Fault | None = None, lost: int = 0, family: int = 4, path: Path = Path.POD
 ) -> Edge:
     check = Check(id=f"{kind}{target}{family}", kind=kind, path=path, target=target, address="::1")
-    rtt = Rtt(best=0.0002, mean=0.0003, worst=0.0004, clock=Clock.KERNEL)
+    rtt = Rtt(best=0.0002, mean=0.0003, worst=0.0004, clock=StampSource.KERNEL)
     latest = Observation(check, "me", Network.POD, 1.0, fault=fault, sent=8, received=0 if fault else 8, rtt=rtt)
     window = Window(span=60, observations=1, sent=100, received=100 - lost, rtt_best=0.0002, rtt_mean=0.0003)
     return Edge(latest, window, window)
@@ -87,9 +87,9 @@ def test_every_family_is_documented() -> None:
     counts = healthy()[1]
     counts.add(edge("api", Kind.HTTP, path=Path.API_DIRECT).latest)
     families = {family.name for family in parse_text(rendered(bad, counts))}
-    documented = {metric.name if metric.type == "info" else metric.family for metric in TABLE}
+    documented = {metric.name if metric.type == "info" else metric.family for metric in AGENT_METRICS}
     assert families == documented
-    assert all(f"`{metric.name}`" in reference() for metric in TABLE)
+    assert all(f"`{metric.name}`" in reference() for metric in AGENT_METRICS)
 
 
 def test_bad_edges_show_and_good_ones_do_not() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubesonar.model import Finding, Health, Verdict
-from kubesonar.views.terminal import confidence, headline, verdict_view
+from kubesonar.views.terminal import confidence_words, headline, verdict_view
 from tests.views.drawn import drawn
 
 CUT = Finding(
@@ -79,4 +79,4 @@ def test_a_headline_repeats_nothing_of_its_sentence() -> None:
 
 
 def test_confidence_is_never_rounded_up() -> None:
-    assert [confidence(value) for value in (0.999, 1.0, 0.5, -1, 2)] == ["99 %", "100 %", "50 %", "0 %", "100 %"]
+    assert [confidence_words(value) for value in (0.999, 1.0, 0.5, -1, 2)] == ["99 %", "100 %", "50 %", "0 %", "100 %"]

@@ -40,7 +40,7 @@ TokenFile = Annotated[
 ]
 CaFile = Annotated[Path | None, typer.Option(metavar="FILE", help="CA certificates (PEM) to trust with https://.")]
 Timeout = Annotated[float, typer.Option(min=0.1, max=60, metavar="SECONDS", help="How long one agent may take.")]
-Picture = Annotated[Path | None, typer.Option(metavar="FILE", hidden=True)]
+MapPicture = Annotated[Path | None, typer.Option(metavar="FILE", hidden=True)]
 
 
 def access(token_file: Path | None, ca_file: Path | None, timeout: float, everybody: bool | None) -> Access:
@@ -76,7 +76,7 @@ def parsed(command: Callable[..., R], arguments: Sequence[str], name: str) -> R 
     return found[0]
 
 
-def run(work: Coroutine[Any, Any, R]) -> R:
+def run_async(work: Coroutine[Any, Any, R]) -> R:
     """Runs a command's work on uvloop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)

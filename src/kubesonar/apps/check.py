@@ -12,10 +12,10 @@ import typer
 
 from kubesonar.apps import asking
 from kubesonar.apps.gather import Access
-from kubesonar.apps.output import Color, console, show, write_json, write_svg
-from kubesonar.apps.scene import judge
+from kubesonar.apps.output import Color, console, print_to, write_json, write_svg
+from kubesonar.apps.scene import judge_sources
 from kubesonar.apps.sources import sources_of
-from kubesonar.apps.times import clock, stamp
+from kubesonar.apps.times import clock, utc_stamp
 from kubesonar.config import ConfigError
 from kubesonar.model import Health, Verdict
 from kubesonar.views.answers import verdict_json
@@ -28,7 +28,7 @@ _AGAIN = 1.0
 """Seconds between two looks while waiting."""
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class CheckRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for."""
 
     sources: list[str]
@@ -44,11 +44,11 @@ def main(arguments: Sequence[str]) -> int:
     request = asking.parsed(check, arguments, "check")
     if isinstance(request, int):
         return request
-    verdict = asking.run(_waited(request))
+    verdict = asking.run_async(_waited(request))
     if request.as_json:
-        write_json(verdict_json(verdict, stamp))
+        write_json(verdict_json(verdict, utc_stamp))
     else:
-        show(console(request.color), verdict_view(verdict, clock))
+        print_to(console(request.color), verdict_view(verdict, clock))
     if request.svg:
         write_svg(verdict_view(verdict, clock), request.svg)
     return EXIT_CODES.get(verdict.verdict, 2)
@@ -66,10 +66,10 @@ def check(
     ca_file: asking.CaFile = None,
     timeout: asking.Timeout = 2.0,
     color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
-    svg: asking.Picture = None,
-) -> Request:
+    svg: asking.MapPicture = None,
+) -> CheckRequest:
     """Say in one sentence whether the network is healthy, and why. Exit code: 0 good, 1 bad, 2 unknown."""
-    return Request(
+    return CheckRequest(
         sources=source or [],
         access=asking.access(token_file, ca_file, timeout, everybody),
         wait=wait,
@@ -79,7 +79,7 @@ def check(
     )
 
 
-async def _waited(request: Request) -> Verdict:
+async def _waited(request: CheckRequest) -> Verdict:
     """The first verdict that is not unknown, or the last before the time is over. Sources are looked for each time: a
     lab that starts has no sockets yet, and one that is not there may come."""
     loop = asyncio.get_running_loop()
@@ -87,7 +87,7 @@ async def _waited(request: Request) -> Verdict:
     while True:
         left = until - loop.time()
         try:
-            verdict = await judge(sources_of(request.sources), request.access)
+            verdict = await judge_sources(sources_of(request.sources), request.access)
         except ConfigError:
             if request.sources or left <= 0:
                 raise

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from kubesonar.apps.agent.options import AgentOptions
-from kubesonar.config import ConfigError, from_command_line, show
+from kubesonar.config import ConfigError, from_command_line, show_config
 
 _SUMMARY = (
     "Prints the configuration that `kubesonar agent` would have with the same file, environment and flags, as YAML."
@@ -20,5 +20,5 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(f'unknown command "config {arguments[0][:40]}", expected config show')
     flags = arguments[1:] if arguments and arguments[0] == "show" else arguments
     loaded = from_command_line(AgentOptions, flags, os.environ, program="kubesonar config show", summary=_SUMMARY)
-    sys.stdout.write(show(loaded.tree, loaded.origins))
+    sys.stdout.write(show_config(loaded.tree, loaded.origins))
     return 0

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from kubesonar.apps.plausible import absurd
-from kubesonar.apps.sources import Source, others, owner
+from kubesonar.apps.sources import SnapshotSource, others, owner
 from kubesonar.model import SCHEMA, Snapshot, clip
 from kubesonar.net.http.client import Fetched, Fetcher
 
-PATH = "/api/v1/snapshot"
-MOST = 2000
+SNAPSHOT_PATH = "/api/v1/snapshot"
+MAX_MEMBERS = 2000
 """Agents asked at most; the rest is reported as unread."""
 
 _AT_ONCE = 64
@@ -42,7 +42,7 @@ class _Head(msgspec.Struct):
     schema: int
 
 
-async def gather(sources: Sequence[Source], access: Access | None = None) -> Gathered:
+async def gather(sources: Sequence[SnapshotSource], access: Access | None = None) -> Gathered:
     """Asks every source, and then the members that they name where `access.everybody` says so."""
     access = access or Access()
     first = await _ask_all(sources, access)
@@ -55,23 +55,23 @@ async def gather(sources: Sequence[Source], access: Access | None = None) -> Gat
     return _tidy(first)
 
 
-async def _ask_all(sources: Sequence[Source], access: Access) -> Gathered:
+async def _ask_all(sources: Sequence[SnapshotSource], access: Access) -> Gathered:
     gate = asyncio.Semaphore(_AT_ONCE)
     fetcher = Fetcher(token=access.token, ca_file=access.ca_file, timeout=access.timeout, limit=_BODY_LIMIT)
 
-    async def ask(source: Source) -> Snapshot | str:
+    async def ask(source: SnapshotSource) -> Snapshot | str:
         async with gate:
-            return read(await fetcher.get(source.url, PATH), source)
+            return read_snapshot(await fetcher.get(source.url, SNAPSHOT_PATH), source)
 
-    chosen = sources[:MOST]
+    chosen = sources[:MAX_MEMBERS]
     with fetcher:
         answers = await asyncio.gather(*map(ask, chosen))
-    unread = {source.label: f"not asked: more than {MOST} agents" for source in sources[MOST:]}
+    unread = {source.label: f"not asked: more than {MAX_MEMBERS} agents" for source in sources[MAX_MEMBERS:]}
     unread |= {s.label: answer for s, answer in zip(chosen, answers, strict=True) if isinstance(answer, str)}
     return Gathered([answer for answer in answers if isinstance(answer, Snapshot)], unread)
 
 
-def read(fetched: Fetched, source: Source) -> Snapshot | str:
+def read_snapshot(fetched: Fetched, source: SnapshotSource) -> Snapshot | str:
     """The snapshot in an answer, or in a few words why there is none. Everything in it is a stranger's claim."""
     if fetched.failure:
         return clip(fetched.failure, _REASON_LIMIT)

@@ -14,16 +14,16 @@ import typer
 from kubesonar.apps import asking
 from kubesonar.apps.gather import Access
 from kubesonar.apps.live import live
-from kubesonar.apps.output import Color, console, show, write_json, write_svg
-from kubesonar.apps.scene import Scene, look
+from kubesonar.apps.output import Color, console, print_to, write_json, write_svg
+from kubesonar.apps.scene import Scene, gather_scene
 from kubesonar.apps.sources import sources_of
-from kubesonar.apps.times import stamp
+from kubesonar.apps.times import utc_stamp
 from kubesonar.model import Network
 from kubesonar.views.answers import map_json
 from kubesonar.views.board import Board
 
 
-class Shown(StrEnum):
+class MapNetwork(StrEnum):
     """Which networks are shown."""
 
     POD = "pod"
@@ -33,17 +33,17 @@ class Shown(StrEnum):
     @property
     def networks(self) -> tuple[Network, ...]:
         """The networks meant."""
-        return (Network.POD, Network.HOST) if self is Shown.BOTH else (Network(self.value),)
+        return (Network.POD, Network.HOST) if self is MapNetwork.BOTH else (Network(self.value),)
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class MapRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for."""
 
     sources: list[str]
     access: Access
     once: bool
     as_json: bool
-    network: Shown
+    network: MapNetwork
     color: Color
     svg: Path | None
 
@@ -57,12 +57,12 @@ def main(arguments: Sequence[str]) -> int:
     sources = sources_of(request.sources)
 
     async def looking() -> Scene:
-        return await look(sources, request.access)
+        return await gather_scene(sources, request.access)
 
     if request.once or request.as_json or request.svg:
-        return _print(asking.run(looking()), request)
+        return _print(asking.run_async(looking()), request)
     with contextlib.suppress(KeyboardInterrupt):
-        asking.run(live(looking, console(request.color), request.network.networks))
+        asking.run_async(live(looking, console(request.color), request.network.networks))
     return 0
 
 
@@ -70,16 +70,16 @@ def map_(
     source: asking.Sources = None,
     once: Annotated[bool, typer.Option("--once", help="Print the map once and leave.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the map once, as JSON.")] = False,
-    network: Annotated[Shown, typer.Option(help="Which network's members to show.")] = Shown.BOTH,
+    network: Annotated[MapNetwork, typer.Option(help="Which network's members to show.")] = MapNetwork.BOTH,
     everybody: asking.Everybody = None,
     token_file: asking.TokenFile = None,
     ca_file: asking.CaFile = None,
     timeout: asking.Timeout = 2.0,
     color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
-    svg: asking.Picture = None,
-) -> Request:
+    svg: asking.MapPicture = None,
+) -> MapRequest:
     """Show who reaches whom: sources by targets, until Ctrl-C."""
-    return Request(
+    return MapRequest(
         sources=source or [],
         access=asking.access(token_file, ca_file, timeout, everybody),
         once=once,
@@ -90,13 +90,13 @@ def map_(
     )
 
 
-def _print(scene: Scene, request: Request) -> int:
+def _print(scene: Scene, request: MapRequest) -> int:
     matrices = scene.matrices(request.network.networks)
     board = Board(scene.verdict, matrices)
     if request.as_json:
-        write_json(map_json(matrices, scene.at, stamp))
+        write_json(map_json(matrices, scene.at, utc_stamp))
     else:
-        show(console(request.color), board)
+        print_to(console(request.color), board)
     if request.svg:
         write_svg(board, request.svg)
     return 0 if scene.snapshots else 2

@@ -40,7 +40,7 @@ def console(color: Color = Color.AUTO) -> Console:
     return _Console(highlight=False)
 
 
-def show(to: Console, what: RenderableType) -> None:
+def print_to(to: Console, what: RenderableType) -> None:
     """Prints; on a terminal long lines wrap, elsewhere a line stays a line, for those who grep."""
     to.print(what, soft_wrap=not to.is_terminal)
 

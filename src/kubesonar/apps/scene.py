@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from kubesonar.apps.gather import Access, gather
-from kubesonar.apps.sources import Source
+from kubesonar.apps.sources import SnapshotSource
 from kubesonar.apps.times import clock
 from kubesonar.core.diagnosis.join import Basis, basis
 from kubesonar.core.diagnosis.verdict import verdict_on
@@ -29,7 +29,7 @@ class Scene(msgspec.Struct, frozen=True):
         return matrices(self.found, networks)
 
 
-async def look(sources: Sequence[Source], access: Access | None = None) -> Scene:
+async def gather_scene(sources: Sequence[SnapshotSource], access: Access | None = None) -> Scene:
     """Asks all agents once and judges."""
     gathered = await gather(sources, access)
     now = SystemClock().wall()
@@ -37,6 +37,6 @@ async def look(sources: Sequence[Source], access: Access | None = None) -> Scene
     return Scene(now, gathered.snapshots, found, verdict_on(found, clock))
 
 
-async def judge(sources: Sequence[Source], access: Access | None = None) -> Verdict:
+async def judge_sources(sources: Sequence[SnapshotSource], access: Access | None = None) -> Verdict:
     """The verdict of one look."""
-    return (await look(sources, access)).verdict
+    return (await gather_scene(sources, access)).verdict

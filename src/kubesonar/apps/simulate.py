@@ -18,11 +18,11 @@ from kubesonar.sim.playing import Player
 from kubesonar.sim.scenario import MOST_MEMBERS, Scenario, ScenarioError, parse
 
 SHIPPED = Path(__file__).parents[1] / "sim/scenarios"
-LIMIT = 4 * 2**20
+SCENARIO_LIMIT = 4 * 2**20
 """Longest scenario, in bytes."""
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class SimulateRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for."""
 
     scenario: str
@@ -65,9 +65,9 @@ def simulate(
     transcript: Annotated[
         bool, typer.Option("--transcript", help="Print the scenario with what happened in it, fit to be one again.")
     ] = False,
-) -> Request:
+) -> SimulateRequest:
     """Play a scenario on a virtual cluster: elections, deaths and what is told of them."""
-    return Request(scenario=scenario, seed=seed, members=members, minutes=minutes, transcript=transcript)
+    return SimulateRequest(scenario=scenario, seed=seed, members=members, minutes=minutes, transcript=transcript)
 
 
 def shipped() -> str:
@@ -83,15 +83,15 @@ def _read(name: str) -> str:
         path = Path(name)
     try:
         with path.open("rb") as file:
-            data = file.read(LIMIT + 1)
+            data = file.read(SCENARIO_LIMIT + 1)
     except OSError as error:
         raise ConfigError(f"{name}: {error.strerror}, and no scenario of that name comes with kubesonar") from None
-    if len(data) > LIMIT:
-        raise ConfigError(f"{name}: a scenario has {LIMIT >> 20} MiB at most")
+    if len(data) > SCENARIO_LIMIT:
+        raise ConfigError(f"{name}: a scenario has {SCENARIO_LIMIT >> 20} MiB at most")
     return data.decode("utf-8", "replace")
 
 
-def _play(scenario: Scenario, request: Request) -> int:
+def _play(scenario: Scenario, request: SimulateRequest) -> int:
     said: list[str] = []
 
     def tell(line: str) -> None:

@@ -20,7 +20,7 @@ _CONTROL = control_socket(Path()).name
 _SCHEMES = ("http", "https")
 
 
-class Source(msgspec.Struct, frozen=True):
+class SnapshotSource(msgspec.Struct, frozen=True):
     """The API of one agent: `url` is "http://HOST:PORT", "https://HOST:PORT" or "unix:PATH"; `name` the member that
     must answer there, empty where that is not known beforehand."""
 
@@ -38,7 +38,7 @@ class Source(msgspec.Struct, frozen=True):
         return not self.url.startswith("unix:")
 
 
-def sources_of(given: Sequence[str]) -> list[Source]:
+def sources_of(given: Sequence[str]) -> list[SnapshotSource]:
     """The sources that were `given`; without any, the agents of the lab that runs here.
 
     Raises ConfigError for what is no source, and where nothing was given and no lab runs.
@@ -54,16 +54,18 @@ def sources_of(given: Sequence[str]) -> list[Source]:
         ) from None
 
 
-def others(snapshots: Iterable[Snapshot], known: Iterable[Source], asked: Source) -> list[Source]:
+def others(
+    snapshots: Iterable[Snapshot], known: Iterable[SnapshotSource], asked: SnapshotSource
+) -> list[SnapshotSource]:
     """The members of the rosters that were not asked yet, at their own addresses and ports, by `asked`'s scheme."""
     snapshots = list(snapshots)
     names = {source.name for source in known} | {snapshot.member.name for snapshot in snapshots}
     scheme = urlsplit(asked.url).scheme
-    found: dict[str, Source] = {}
+    found: dict[str, SnapshotSource] = {}
     for member in (member for snapshot in snapshots for member in snapshot.roster.members):
         host = next(filter(None, map(_literal, member.addresses)), "")
         if member.name not in names and host and 0 < member.port < 65536:
-            found.setdefault(member.name, Source(f"{scheme}://{host}:{member.port}", member.name))
+            found.setdefault(member.name, SnapshotSource(f"{scheme}://{host}:{member.port}", member.name))
     return list(found.values())
 
 
@@ -75,12 +77,12 @@ def owner(url: str, members: Iterable[Member]) -> str:
     )
 
 
-def _parse(text: str) -> list[Source]:
+def _parse(text: str) -> list[SnapshotSource]:
     if text.startswith("unix:"):
         name = text.removeprefix("unix:")
         return [_socket(Path("/" + name.lstrip("/") if name.startswith("//") else name))]
     if "://" in text:
-        return [Source(_url(text))]
+        return [SnapshotSource(_url(text))]
     path = Path(text)
     if path.is_dir():
         return _directory(path)
@@ -101,11 +103,11 @@ def _url(text: str) -> str:
     return f"{parts.scheme}://{bracketed(parts.hostname)}:{port or (443 if parts.scheme == 'https' else 80)}"
 
 
-def _socket(path: Path) -> Source:
-    return Source(f"unix:{path}", path.stem if path.suffix == ".sock" else "")
+def _socket(path: Path) -> SnapshotSource:
+    return SnapshotSource(f"unix:{path}", path.stem if path.suffix == ".sock" else "")
 
 
-def _directory(path: Path) -> list[Source]:
+def _directory(path: Path) -> list[SnapshotSource]:
     """The sockets in a directory, or in its folder `agents`, each named as the member that listens there."""
     for folder in (path / "agents", path):
         found = sorted(entry for entry in folder.glob("*.sock") if entry.name != _CONTROL and _is_socket(entry))

@@ -14,7 +14,7 @@ def clock(at: float) -> str:
         return "?"
 
 
-def stamp(at: float) -> str | None:
+def utc_stamp(at: float) -> str | None:
     """Unix seconds as a time stamp of RFC 3339 in UTC, with milliseconds; None for what no calendar knows."""
     try:
         return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

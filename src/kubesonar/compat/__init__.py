@@ -14,7 +14,7 @@ import msgspec
 from kubesonar.config import ConfigError
 
 
-class Row(NamedTuple):
+class RoomRow(NamedTuple):
     """A row of the table, each field "module:function": `open` is called with the environment, returns a `Room` and
     raises ConfigError; `rehearse` returns a `Rehearsal`, empty where the room has none."""
 
@@ -22,9 +22,9 @@ class Row(NamedTuple):
     rehearse: str = ""
 
 
-ROOMS: dict[str, Row] = {
-    "kubenurse": Row("kubesonar.compat.kubenurse.room:open_room", "kubesonar.compat.kubenurse.rehearsal:Rehearsed"),
-    "knh": Row("kubesonar.compat.knh.room:open_room"),
+ROOMS: dict[str, RoomRow] = {
+    "kubenurse": RoomRow("kubesonar.compat.kubenurse.room:open_room", "kubesonar.compat.kubenurse.rehearsal:Rehearsed"),
+    "knh": RoomRow("kubesonar.compat.knh.room:open_room"),
 }
 
 
@@ -53,7 +53,7 @@ class Place(msgspec.Struct, frozen=True):
     entrance: str
 
 
-Ask = Callable[[str], Awaitable[tuple[int, bytes]]]
+RoomRequest = Callable[[str], Awaitable[tuple[int, bytes]]]
 """Gets a path of a room; status (0: no answer) and body."""
 
 
@@ -64,7 +64,7 @@ class Rehearsal(Protocol):
         """What the room is told there, in the older tool's variables."""
         ...
 
-    async def complaint(self, ask: Ask) -> str:
+    async def complaint(self, ask: RoomRequest) -> str:
         """What keeps the room from the older tool's own acceptance, in one clause; empty once it is accepted."""
         ...
 
@@ -91,7 +91,7 @@ def rehearsal(name: str) -> Rehearsal:
     return found
 
 
-def _row(key: str, name: str, rows: Mapping[str, Row]) -> Row:
+def _row(key: str, name: str, rows: Mapping[str, RoomRow]) -> RoomRow:
     if name not in rows:
         raise ConfigError(f'{key}: there is no room "{name[:40]}", expected {" or ".join(rows)}')
     return rows[name]

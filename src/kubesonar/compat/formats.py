@@ -8,7 +8,7 @@ from importlib import import_module
 from kubesonar.model import Condition, Notice, Roster
 from kubesonar.notify.formats import Format
 
-View = Callable[[], tuple[Roster, Mapping[str, Condition]]]
+ClusterView = Callable[[], tuple[Roster, Mapping[str, Condition]]]
 """What an agent knows now: the members, and the conditions of those that are not well."""
 
 FORMATS: dict[str, str] = {
@@ -16,16 +16,16 @@ FORMATS: dict[str, str] = {
     "knh-peer-return": "kubesonar.compat.knh.formats:return_format",
     "knh-cluster": "kubesonar.compat.knh.formats:cluster_format",
 }
-"""By the name that a receiver's option gives, "module:function" to call with a `View`; it returns the format."""
+"""By the name that a receiver's option gives, "module:function" to call with a `ClusterView`; it returns the format."""
 
 
-def formats(view: View) -> dict[str, Format]:
+def formats(view: ClusterView) -> dict[str, Format]:
     """All of them, each loaded when its first notice comes: most agents need none."""
     return {name: _Later(target, view) for name, target in FORMATS.items()}
 
 
 class _Later:
-    def __init__(self, target: str, view: View) -> None:
+    def __init__(self, target: str, view: ClusterView) -> None:
         self._target = target
         self._view = view
         self._format: Format | None = None

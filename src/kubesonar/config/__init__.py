@@ -5,22 +5,22 @@ A schema is a `msgspec.Struct` whose fields are options or, where the type is it
 """
 
 from kubesonar.config.errors import ConfigError
-from kubesonar.config.loading import Loaded, load, resolve
+from kubesonar.config.loading import Loaded, load_config, resolve
 from kubesonar.config.program import from_command_line
-from kubesonar.config.reference import Row, describe, help_text, markdown
-from kubesonar.config.showing import show
+from kubesonar.config.reference import OptionRow, describe, help_text, markdown
+from kubesonar.config.showing import show_config
 from kubesonar.config.yamltext import read_yaml
 
 __all__ = [
     "ConfigError",
     "Loaded",
-    "Row",
+    "OptionRow",
     "describe",
     "from_command_line",
     "help_text",
-    "load",
+    "load_config",
     "markdown",
     "read_yaml",
     "resolve",
-    "show",
+    "show_config",
 ]

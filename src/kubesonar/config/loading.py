@@ -9,7 +9,7 @@ import msgspec
 
 from kubesonar.config.errors import ConfigError
 from kubesonar.config.schema import CONFIG_ENV, CONFIG_FLAG, Option, Schema, section_of
-from kubesonar.config.sources import Given, from_environ, from_file, from_flags, split_flags
+from kubesonar.config.sources import ConfigSource, from_environ, from_file, from_flags, split_flags
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -22,7 +22,7 @@ class Loaded(msgspec.Struct, Generic[T], frozen=True):
     origins: dict[str, str]
 
 
-def load(schema: type[T], flags: Sequence[str], environ: Mapping[str, str], files: Sequence[str] = ()) -> T:
+def load_config(schema: type[T], flags: Sequence[str], environ: Mapping[str, str], files: Sequence[str] = ()) -> T:
     """The effective tree of `schema`: see `resolve`."""
     return resolve(schema, flags, environ, files).tree
 
@@ -34,7 +34,7 @@ def resolve(schema: type[T], flags: Sequence[str], environ: Mapping[str, str], f
     Raises ConfigError for an unknown key, a bad value, a missing one, or values that do not go together.
     """
     table = Schema(schema)
-    given: dict[str, Given] = {}
+    given: dict[str, ConfigSource] = {}
     named = [text for flag, text in split_flags(flags) if flag == CONFIG_FLAG] or [environ.get(CONFIG_ENV, "")]
     for path in [*files, *filter(None, named)]:
         given.update(from_file(table, path))
@@ -44,7 +44,7 @@ def resolve(schema: type[T], flags: Sequence[str], environ: Mapping[str, str], f
     return Loaded(tree, {key: one.origin for key, one in given.items()})
 
 
-def _built(struct: type[T], path: tuple[str, ...], table: Schema, given: Mapping[str, Given]) -> T:
+def _built(struct: type[T], path: tuple[str, ...], table: Schema, given: Mapping[str, ConfigSource]) -> T:
     hints = get_type_hints(struct, include_extras=True)
     values: dict[str, Any] = {}
     for name in struct.__struct_fields__:
@@ -61,7 +61,7 @@ def _built(struct: type[T], path: tuple[str, ...], table: Schema, given: Mapping
         raise ConfigError(f"{where}: {error}{_origins(path, given)}") from error
 
 
-def _value(option: Option, given: Mapping[str, Given]) -> Any:
+def _value(option: Option, given: Mapping[str, ConfigSource]) -> Any:
     if option.key in given:
         return given[option.key].value
     if option.default is msgspec.NODEFAULT:
@@ -69,7 +69,7 @@ def _value(option: Option, given: Mapping[str, Given]) -> Any:
     return option.default
 
 
-def _origins(path: tuple[str, ...], given: Mapping[str, Given]) -> str:
+def _origins(path: tuple[str, ...], given: Mapping[str, ConfigSource]) -> str:
     prefix = "".join(f"{name}." for name in path)
     found = [f"{key} from {one.origin}" for key, one in given.items() if key.startswith(prefix)]
     return f" ({'; '.join(found)})" if found else ""

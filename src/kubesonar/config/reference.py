@@ -10,7 +10,7 @@ from kubesonar.config.schema import CONFIG_ENV, CONFIG_FLAG, Option, Schema, is_
 from kubesonar.config.values import expected
 
 
-class Row(msgspec.Struct, frozen=True):
+class OptionRow(msgspec.Struct, frozen=True):
     """One option, in words. `default` is empty where a value must be given."""
 
     key: str
@@ -21,10 +21,10 @@ class Row(msgspec.Struct, frozen=True):
     description: str
 
 
-def describe(schema: type[msgspec.Struct]) -> list[Row]:
+def describe(schema: type[msgspec.Struct]) -> list[OptionRow]:
     """Every option of a schema, in its order."""
     return [
-        Row(option.key, expected(option.type), _default(option), option.env, option.flag, option.description)
+        OptionRow(option.key, expected(option.type), _default(option), option.env, option.flag, option.description)
         for option in Schema(schema).options.values()
     ]
 
@@ -44,7 +44,7 @@ def help_text(schema: type[msgspec.Struct], program: str, summary: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def markdown(rows: Iterable[Row]) -> str:
+def markdown(rows: Iterable[OptionRow]) -> str:
     """The rows as a Markdown table."""
     lines = ["| key | default | meaning | expected | environment variable |", "|---|---|---|---|---|"]
     for row in rows:

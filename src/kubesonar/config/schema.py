@@ -75,11 +75,11 @@ def sections(struct: type[msgspec.Struct], path: tuple[str, ...] = ()) -> Iterat
 
 def section_of(kind: Any) -> type[msgspec.Struct] | None:
     """The Struct behind a type, None where the type is a leaf."""
-    bare = plain(kind)
+    bare = plain_type(kind)
     return bare if isinstance(bare, type) and issubclass(bare, msgspec.Struct) else None
 
 
-def plain(kind: Any) -> Any:
+def plain_type(kind: Any) -> Any:
     """A type without its `Annotated` wrapping."""
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 

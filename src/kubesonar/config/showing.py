@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 
-def show(tree: msgspec.Struct, origins: Mapping[str, str] | None = None) -> str:
+def show_config(tree: msgspec.Struct, origins: Mapping[str, str] | None = None) -> str:
     """`tree` as YAML that `load` reads back to an equal tree; a value that a source gave is followed by a comment that
     names the source (`Loaded.origins`). Durations are in seconds; secrets are paths of files, so none is shown."""
     return "\n".join(_lines(tree, (), origins or {})) + "\n"

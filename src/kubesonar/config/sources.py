@@ -12,21 +12,21 @@ import msgspec
 from kubesonar.config.errors import ConfigError, bad_value, unknown
 from kubesonar.config.schema import CONFIG_ENV, CONFIG_FLAG, ENV_PREFIX, Option, Schema
 from kubesonar.config.values import convert, expected, from_text
-from kubesonar.config.yamltext import SIZE_LIMIT, read_yaml
+from kubesonar.config.yamltext import YAML_LIMIT, read_yaml
 
 SERVICE_LINK = re.compile(r"KUBESONAR\w*?_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 """The variables that Kubernetes puts into every container of a namespace that has a Service whose name begins with
 "kubesonar" (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables): not ours."""
 
 
-class Given(msgspec.Struct, frozen=True):
+class ConfigSource(msgspec.Struct, frozen=True):
     """A value that a source gives, checked, and which source that was."""
 
     value: Any
     origin: str
 
 
-def from_file(schema: Schema, path: str) -> Iterator[tuple[str, Given]]:
+def from_file(schema: Schema, path: str) -> Iterator[tuple[str, ConfigSource]]:
     """What a YAML file says. Raises ConfigError."""
     origin = f"file:{path}"
     tree = _read(path, origin)
@@ -34,7 +34,7 @@ def from_file(schema: Schema, path: str) -> Iterator[tuple[str, Given]]:
         yield from _walk(schema, tree, (), origin)
 
 
-def from_environ(schema: Schema, environ: Mapping[str, str]) -> Iterator[tuple[str, Given]]:
+def from_environ(schema: Schema, environ: Mapping[str, str]) -> Iterator[tuple[str, ConfigSource]]:
     """What the variables named KUBESONAR_* say. Raises ConfigError, also for one that is no option's."""
     for name in sorted(environ):
         if not name.startswith(ENV_PREFIX) or name == CONFIG_ENV:
@@ -47,7 +47,7 @@ def from_environ(schema: Schema, environ: Mapping[str, str]) -> Iterator[tuple[s
         yield option.key, _from_text(option, [environ[name]], f"environment variable {name}")
 
 
-def from_flags(schema: Schema, flags: Sequence[str]) -> Iterator[tuple[str, Given]]:
+def from_flags(schema: Schema, flags: Sequence[str]) -> Iterator[tuple[str, ConfigSource]]:
     """What the flags say, those of `split_flags` without --config. Raises ConfigError."""
     said: dict[str, list[str]] = {}
     for flag, text in split_flags(flags):
@@ -78,8 +78,8 @@ def split_flags(flags: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _read(path: str, origin: str) -> object:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 (pathlib costs an agent 0.3 MiB)
-            if os.fstat(file.fileno()).st_size > SIZE_LIMIT or len(data := file.read(SIZE_LIMIT + 1)) > SIZE_LIMIT:
-                raise ConfigError(f"{origin} is larger than {SIZE_LIMIT} bytes")
+            if os.fstat(file.fileno()).st_size > YAML_LIMIT or len(data := file.read(YAML_LIMIT + 1)) > YAML_LIMIT:
+                raise ConfigError(f"{origin} is larger than {YAML_LIMIT} bytes")
         return read_yaml(data.decode())
     except OSError as error:
         raise ConfigError(f"{origin} cannot be read: {error.strerror}") from error
@@ -89,7 +89,7 @@ def _read(path: str, origin: str) -> object:
         raise ConfigError(f"{origin} {error}") from error
 
 
-def _walk(schema: Schema, tree: object, path: tuple[str, ...], origin: str) -> Iterator[tuple[str, Given]]:
+def _walk(schema: Schema, tree: object, path: tuple[str, ...], origin: str) -> Iterator[tuple[str, ConfigSource]]:
     if not isinstance(tree, dict):
         raise bad_value(".".join(path) or "the configuration", origin, tree, "a mapping of keys to values")
     for name, below in tree.items():
@@ -97,7 +97,7 @@ def _walk(schema: Schema, tree: object, path: tuple[str, ...], origin: str) -> I
             raise unknown("key", ".".join((*path, repr(name))), (), origin)
         key = ".".join((*path, name))
         if (option := schema.options.get(key)) is not None:
-            yield key, Given(_checked(option, below, origin, text=False), origin)
+            yield key, ConfigSource(_checked(option, below, origin, text=False), origin)
         elif key in schema.sections:
             if below is not None:
                 yield from _walk(schema, below, (*path, name), origin)
@@ -105,12 +105,12 @@ def _walk(schema: Schema, tree: object, path: tuple[str, ...], origin: str) -> I
             raise unknown("key", key, [*schema.options, *schema.sections], origin)
 
 
-def _from_text(option: Option, texts: list[str], origin: str) -> Given:
+def _from_text(option: Option, texts: list[str], origin: str) -> ConfigSource:
     try:
         raw = from_text(option.type, texts)
     except ValueError as error:
         raise ConfigError(f"{option.key} ({origin}): what was given {error}") from error
-    return Given(_checked(option, raw, origin, text=True), origin)
+    return ConfigSource(_checked(option, raw, origin, text=True), origin)
 
 
 def _checked(option: Option, raw: object, origin: str, *, text: bool) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from kubesonar.config.schema import is_duration, metas, plain, section_of
+from kubesonar.config.schema import is_duration, metas, plain_type, section_of
 from kubesonar.config.yamltext import read_yaml
 from kubesonar.model import Open
 
@@ -53,7 +53,7 @@ def convert(kind: Any, raw: object, *, text: bool) -> Any:
 
 def expected(kind: Any) -> str:
     """What a value of this type looks like, to follow "expected" or to stand in a table."""
-    bare = plain(kind)
+    bare = plain_type(kind)
     choices = _choices(bare)
     if choices is not None:
         return "one of " + ", ".join(choices)
@@ -80,17 +80,17 @@ _SCALARS: Mapping[object, str] = {
 
 def is_list(kind: Any) -> bool:
     """Whether a type holds several values."""
-    bare = plain(kind)
+    bare = plain_type(kind)
     return bare in _LISTS or get_origin(bare) in _LISTS
 
 
 def _element(kind: Any) -> Any:
-    arguments = get_args(plain(kind))
+    arguments = get_args(plain_type(kind))
     return arguments[0] if arguments else Any
 
 
 def _structured(kind: Any, text: str) -> object:
-    mapping = section_of(kind) is not None or (get_origin(plain(kind)) or plain(kind)) is dict
+    mapping = section_of(kind) is not None or (get_origin(plain_type(kind)) or plain_type(kind)) is dict
     return _parsed(text) if mapping else text
 
 
@@ -103,7 +103,7 @@ def _parsed(text: str) -> Any:
 
 def _prepared(kind: Any, raw: object) -> object:
     """`raw` with durations as numbers, and with enums that would swallow an unknown word refused."""
-    bare = plain(kind)
+    bare = plain_type(kind)
     if isinstance(raw, str):
         return _prepared_text(kind, raw)
     if isinstance(raw, float) and not isfinite(raw):
@@ -128,18 +128,18 @@ def _prepared_at(place: str, kind: Any, raw: object) -> object:
 
 def _prepared_text(kind: Any, text: str) -> object:
     for arm in _arms(kind):
-        if plain(arm) is float and text.strip("+-").lower() in _NOT_FINITE:
+        if plain_type(arm) is float and text.strip("+-").lower() in _NOT_FINITE:
             raise ValueError("")
         if is_duration(arm) and _DURATION.fullmatch(text):
             return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
-        bare = plain(arm)
+        bare = plain_type(arm)
         if isinstance(bare, type) and issubclass(bare, Open) and text not in (_choices(bare) or ()):
             raise ValueError("")
     return text
 
 
 def _arms(kind: Any) -> Iterator[Any]:
-    bare = plain(kind)
+    bare = plain_type(kind)
     if get_origin(bare) in (Union, UnionType):
         yield from get_args(bare)
     else:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-SIZE_LIMIT = 1 << 20
+YAML_LIMIT = 1 << 20
 """Largest text read, in characters and, for a file, in bytes."""
 
 DEPTH_LIMIT = 32
 """Deepest nesting read."""
 
 
-def read_yaml(text: str, limit: int = SIZE_LIMIT) -> Any:
+def read_yaml(text: str, limit: int = YAML_LIMIT) -> Any:
     """The plain data (dicts, lists, text, numbers, dates) of one YAML document, None for an empty one.
 
     Raises ValueError, with one clause that follows a colon, for text that is not YAML, is too large or nested too deep,

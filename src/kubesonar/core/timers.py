@@ -21,7 +21,7 @@ class Timer:
         self.act = None
 
 
-class Agenda:
+class Timers:
     """Timers in the order in which they are due; those of one time in the order in which they were set."""
 
     __slots__ = ("_heap", "_order")
@@ -64,7 +64,7 @@ class Timed:
     """A machine with an agenda and a list `out` of what is to be done, both of which several machines may share; then
     whoever shares them runs the one and empties the other."""
 
-    def __init__(self, agenda: Agenda, out: list[Any]) -> None:
+    def __init__(self, agenda: Timers, out: list[Any]) -> None:
         self._agenda = agenda
         self._out = out
 

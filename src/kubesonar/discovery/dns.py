@@ -27,7 +27,7 @@ from kubesonar.net.dns.system_resolver import Resolver
 QUESTIONS_PER_SECOND = 20.0
 """What all agents together may ask the DNS servers (both families count)."""
 
-HURRIED = 10.0
+FAST_DNS_POLL = 10.0
 """Longest pause between two look-ups of an agent in haste (s)."""
 
 NEARLY_FULL = {4: 4000, 6: 2300}
@@ -36,7 +36,7 @@ NEARLY_FULL = {4: 4000, 6: 2300}
 _LACKS = "nodes, zones, states and a second address family are unknown: members come from DNS"
 
 
-def period(poll: float, count: int) -> float:
+def dns_poll_period(poll: float, count: int) -> float:
     """Seconds between two look-ups of each of `count` members, two questions each."""
     return max(poll, 2 * count / QUESTIONS_PER_SECOND)
 
@@ -78,9 +78,11 @@ class DnsRoster:
         lacks = f"{_LACKS} ({why})" if why else _LACKS
         while True:
             self._tell(await self._look(lacks))
-            wait = period(self._options.poll, self._count) * self._dice.uniform(0.8, 1.2)
+            wait = dns_poll_period(self._options.poll, self._count) * self._dice.uniform(0.8, 1.2)
             due = self._departed.due
-            await self._haste.pause(min(wait, max(0.0, due - self._clock.mono())) if due is not None else wait, HURRIED)
+            await self._haste.pause(
+                min(wait, max(0.0, due - self._clock.mono())) if due is not None else wait, FAST_DNS_POLL
+            )
 
     async def count(self) -> int:
         """How many members there are; 0 where that cannot be found out."""

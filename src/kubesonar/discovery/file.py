@@ -23,9 +23,9 @@ from kubesonar.config.yamltext import read_yaml
 from kubesonar.discovery.addresses import is_members, packed
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.model import Member, Network, Roster, State, clip
-from kubesonar.net.watched_file import Stamp, stamp
+from kubesonar.net.watched_file import Stamp, file_stamp
 
-VERSION = 1
+FILE_VERSION = 1
 _SIZE_LIMIT = 16 * 2**20
 _MEMBER_LIMIT = 50_000
 
@@ -35,12 +35,12 @@ class RosterError(Exception):
 
 
 _PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"  # names reach terminals and logs: no control characters
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=_PLAIN)]
+FileWord = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=_PLAIN)]
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: Word
-    node: Word
+    name: FileWord
+    node: FileWord
     addresses: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=16)]
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
     network: Network = Network.POD
@@ -61,8 +61,8 @@ def parse(text: bytes) -> Roster:
         raise RosterError("is empty: expected 'version: 1' and 'members: […]'")
     tree = _tree(text)
     version = tree.get("version") if isinstance(tree, dict) else None
-    if version != VERSION:
-        raise RosterError(f"has version {clip(repr(version), 40)}, expected {VERSION}")
+    if version != FILE_VERSION:
+        raise RosterError(f"has version {clip(repr(version), 40)}, expected {FILE_VERSION}")
     try:
         file = msgspec.convert(tree, _File)
     except msgspec.ValidationError as error:
@@ -106,7 +106,7 @@ def _refuse_doubles(members: tuple[Member, ...]) -> None:
                 raise RosterError(f"has {clip(other, 60)} and {clip(member.name, 60)} at the same address, {where}")
 
 
-def read(path: Path) -> Roster:
+def read_members(path: Path) -> Roster:
     """The roster in the file at `path`. Raises RosterError."""
     try:
         with path.open("rb") as file:
@@ -145,13 +145,13 @@ class StaticRoster:
 
     def _stat(self) -> Stamp | None:
         try:
-            return stamp(str(self._path))
+            return file_stamp(str(self._path))
         except OSError:
             return None
 
     async def _read(self, stat: Stamp | None) -> None:
         try:
-            roster = await asyncio.to_thread(read, self._path)
+            roster = await asyncio.to_thread(read_members, self._path)
         except RosterError as error:
             roster = msgspec.structs.replace(self._roster, stale=f"members file {self._path} {error}")
         self._seen = stat

@@ -16,8 +16,8 @@ from functools import partial
 
 from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.options import RosterOptions
-from kubesonar.discovery.rarely import Rarely, period
-from kubesonar.discovery.roster_builder import Copy, Picture
+from kubesonar.discovery.rarely import Rarely, poll_period
+from kubesonar.discovery.roster_builder import Copy, RosterBuilder
 from kubesonar.kube.client import Client
 from kubesonar.kube.reflector import Reflector, ReflectorOptions
 from kubesonar.kube.resource import NODES, Resource, pods
@@ -59,7 +59,7 @@ class KubernetesRoster:
         namespace = options.kubernetes.namespace or client.credentials.namespace
         self._pods = Resource(pods(namespace), Pod, labels=options.kubernetes.selector)
         self._nodes = Resource(NODES, Node)
-        self._picture = Picture(options, port, self._clock)
+        self._picture = RosterBuilder(options, port, self._clock)
         self._roster: Roster | None = None
         self._news = asyncio.Event()
 
@@ -126,6 +126,6 @@ def _may_not(listed: Copy) -> str:
 
 def _slow(count: int) -> str:
     return (
-        f"changes are seen only every {period(count) / 60:.0f} min: too many members to be watched by every agent, "
-        "name a headless Service in roster.dns.name"
+        f"changes are seen only every {poll_period(count) / 60:.0f} min: too many members to be watched by every "
+        "agent, name a headless Service in roster.dns.name"
     )

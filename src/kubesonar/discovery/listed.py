@@ -10,7 +10,7 @@ from kubesonar.kube.resource import Resource
 from kubesonar.kube.types import T
 
 
-class Listed(Generic[T]):
+class ListedSource(Generic[T]):
     """What the last good list held, with the attributes of `kube.reflector.Reflector`. When to list is for those who
     derive from it."""
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import msgspec
 
-from kubesonar.kube.types import Condition, Node, Pod
+from kubesonar.kube.types import Node, ObjectCondition, Pod
 from kubesonar.model import State, clip
 
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
@@ -115,7 +115,7 @@ def _condition(of: Pod | Node, kind: str) -> str:
     return found.status if found else "Unknown"
 
 
-def _row(of: Pod | Node, kind: str) -> Condition | None:
+def _row(of: Pod | Node, kind: str) -> ObjectCondition | None:
     return next((row for row in of.status.conditions if row.type == kind), None)
 
 

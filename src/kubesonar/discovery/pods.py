@@ -28,7 +28,7 @@ class Placed(msgspec.Struct, frozen=True):
     odd: dict[str, str]
 
 
-def place(
+def member_of_pod(
     pods: Iterable[Pod],
     nodes: Mapping[str, Node] | None,
     now: float,

@@ -8,28 +8,28 @@ import random
 from collections.abc import Callable
 
 from kubesonar.discovery.haste import Haste
-from kubesonar.discovery.listed import Listed
+from kubesonar.discovery.listed import ListedSource
 from kubesonar.kube.client import Client
 from kubesonar.kube.reflector import Reflector
 from kubesonar.kube.resource import Resource
 from kubesonar.kube.types import T
 
-SHORTEST = 300.0
+MIN_POLL = 300.0
 """Shortest period (s)."""
 
-HURRIED = 30.0
+FAST_POLL = 30.0
 """Longest pause between two lists of an agent in haste (s): 100 objects a second at 3,000 members."""
 
 OBJECTS_PER_SECOND = 2000.0
 """What all agents together may have listed, objects of about 10 kB each: 20 MB/s from the API server's cache."""
 
 
-def period(count: int) -> float:
+def poll_period(count: int) -> float:
     """Seconds between two lists where `count` agents each list `count` objects."""
-    return max(SHORTEST, count * count / OBJECTS_PER_SECOND)
+    return max(MIN_POLL, count * count / OBJECTS_PER_SECOND)
 
 
-class Rarely(Listed[T]):
+class Rarely(ListedSource[T]):
     """A copy that is always somewhat behind. It begins with what a reflector has listed, and where that is nothing yet,
     with a list."""
 
@@ -55,7 +55,7 @@ class Rarely(Listed[T]):
         wanted = 0.0 if self.synced else await self._again()
         while True:
             await asyncio.sleep(wanted)
-            await self._haste.pause(period(len(self.items)) * self._dice.uniform(0.8, 1.2), HURRIED)
+            await self._haste.pause(poll_period(len(self.items)) * self._dice.uniform(0.8, 1.2), FAST_POLL)
             wanted = await self._again()
 
     async def _again(self) -> float:

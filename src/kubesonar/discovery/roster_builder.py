@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from kubesonar.discovery.options import RosterOptions
-from kubesonar.discovery.pods import Placed, place
+from kubesonar.discovery.pods import Placed, member_of_pod
 from kubesonar.discovery.tombstones import Departed
 from kubesonar.model import Member, Roster, clip
 from kubesonar.net.clock import Clock
@@ -37,7 +37,7 @@ def revision(members: Iterable[Member]) -> str:
     return sha256(msgspec.json.encode(list(members))).hexdigest()[:16]
 
 
-class Picture:
+class RosterBuilder:
     """Makes rosters of pods and nodes. `port` is that of pods without the label for it."""
 
     def __init__(self, options: RosterOptions, port: int, clock: Clock) -> None:
@@ -67,7 +67,7 @@ class Picture:
     def _look(self, pods: Copy, nodes: Copy) -> float | None:
         wall, mono = self._clock.wall(), self._clock.mono()
         known = nodes.items if nodes.synced else None
-        placed = place(
+        placed = member_of_pod(
             pods.items.values(),
             known,
             wall,

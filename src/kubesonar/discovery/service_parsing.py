@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from kubesonar.core.probing.cluster_facts import DnsPod
-from kubesonar.core.probing.cluster_facts import Endpoint as At
+from kubesonar.core.probing.cluster_facts import DnsPod, ServiceEndpoint
 from kubesonar.discovery.addresses import is_members
 from kubesonar.kube.types import Endpoint, EndpointPort, EndpointSlice, Service
 
@@ -39,10 +38,10 @@ def vips(services: Iterable[Service]) -> tuple[str, ...]:
     return tuple(sorted(set(found)))
 
 
-def endpoints(services: Iterable[Service]) -> tuple[At, ...]:
+def service_endpoints(services: Iterable[Service]) -> tuple[ServiceEndpoint, ...]:
     """The cluster IPs, each with the first TCP port."""
     return tuple(
-        At(address, ports[0])
+        ServiceEndpoint(address, ports[0])
         for service in services
         if (ports := [port.port for port in service.spec.ports if port.protocol == "TCP" and 0 < port.port < 65_536])
         for address in vips([service])

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from kubesonar.core.probing.cluster_facts import DnsPod, Endpoint
+from kubesonar.core.probing.cluster_facts import DnsPod, ServiceEndpoint
 from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.discovery.roster_builder import Copy
-from kubesonar.discovery.service_parsing import dns_pods, endpoints, vips
+from kubesonar.discovery.service_parsing import dns_pods, service_endpoints, vips
 from kubesonar.discovery.sometimes import Sometimes
 from kubesonar.kube.client import Client
 from kubesonar.kube.reflector import Reflector, ReflectorOptions
@@ -29,19 +29,19 @@ _FEW_AGAIN = 0.8
 """Share of the limit below which is watched again: not to and fro at the limit itself."""
 
 
-class Told(msgspec.Struct, frozen=True):
+class ServicesUpdate(msgspec.Struct, frozen=True):
     """What the API server told, and which of it is out of date or missing, and why: one sentence each.
     `complete`: it has answered to everything, if only by a refusal."""
 
     dns_pods: tuple[DnsPod, ...] = ()
     vips: tuple[str, ...] = ()
-    service: tuple[Endpoint, ...] = ()
+    service: tuple[ServiceEndpoint, ...] = ()
     lost: tuple[str, ...] = ()
     complete: bool = False
 
 
 class _Subject(msgspec.Struct, frozen=True):
-    """A resource to follow: the field of `Told` that it fills, how it is read, and what to say of it."""
+    """A resource to follow: the field of `ServicesUpdate` that it fills, how it is read, and what to say of it."""
 
     field: str
     resource: Resource[Any]
@@ -63,7 +63,7 @@ class ServiceWatch:
         options: ClusterOptions,
         needs_vips: bool,
         limit: int,
-        told: Callable[[Told], None],
+        told: Callable[[ServicesUpdate], None],
         *,
         dice: random.Random,
         clock: Clock,
@@ -77,7 +77,7 @@ class ServiceWatch:
         self._dice = dice
         self._clock = clock
         self._reflector = reflector
-        self._told = Told()
+        self._told = ServicesUpdate()
         self._copies: dict[str, Copy] = {}
         self._news = asyncio.Event()
 
@@ -167,5 +167,5 @@ def _subjects(options: ClusterOptions, needs_vips: bool, namespace: str) -> tupl
         subjects.append(_Subject("vips", dns_service, vips, "the DNS Service is not found"))
     if own.name and not own.url:
         own_service = Resource(services(namespace), Service, fields=f"metadata.name={own.name}")
-        subjects.append(_Subject("service", own_service, endpoints, f"the Service {own.name} is not found"))
+        subjects.append(_Subject("service", own_service, service_endpoints, f"the Service {own.name} is not found"))
     return tuple(subjects)

@@ -8,7 +8,7 @@ import contextlib
 import random
 from collections.abc import Callable
 
-from kubesonar.discovery.listed import Listed
+from kubesonar.discovery.listed import ListedSource
 from kubesonar.kube.client import Client
 from kubesonar.kube.resource import Resource
 from kubesonar.kube.types import T
@@ -20,11 +20,11 @@ LISTS = 2.0
 DOUBTS = 10.0
 """The same while something that was listed does not answer: it may be gone."""
 
-SHORTEST = 60.0
+MIN_RETRY = 60.0
 """Shortest time between two lists by one agent that doubts nothing (s)."""
 
 
-class Sometimes(Listed[T]):
+class Sometimes(ListedSource[T]):
     """A copy of a resource; `agents` says how many list it."""
 
     def __init__(
@@ -61,6 +61,6 @@ class Sometimes(Listed[T]):
             self._changed()
             self._doubt.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(SHORTEST, self._agents() / LISTS) * self._dice.uniform(0.8, 1.2)):
+                async with asyncio.timeout(max(MIN_RETRY, self._agents() / LISTS) * self._dice.uniform(0.8, 1.2)):
                     await self._doubt.wait()
             await asyncio.sleep(max(wanted, self._agents() / DOUBTS * self._dice.uniform(0.5, 1.5)))

@@ -9,7 +9,7 @@ import msgspec
 
 from kubesonar.model import Member, State
 
-LIMIT = 10_000
+MAX_TOMBSTONES = 10_000
 """Departed members remembered at most; those that left first are forgotten first."""
 
 REASON = "it is not listed any more"
@@ -19,7 +19,7 @@ _NOTHING: Mapping[str, str] = {}
 class Departed:
     """Compares each list of members with the one before. `due` is when the next departed member is to be forgotten."""
 
-    def __init__(self, grace: float, limit: int = LIMIT) -> None:
+    def __init__(self, grace: float, limit: int = MAX_TOMBSTONES) -> None:
         self._grace = grace
         self._limit = limit
         self._present: dict[str, Member] = {}

@@ -15,9 +15,9 @@ from kubesonar.kube.errors import ApiError
 from kubesonar.kube.events import Event, read_event
 from kubesonar.kube.listing import Listing, Reading, read_page
 from kubesonar.kube.pages import Objects
-from kubesonar.kube.query import Query, narrowed, target
+from kubesonar.kube.query import Query, narrowed, request_target
 from kubesonar.kube.resource import Resource
-from kubesonar.kube.transport import Call, Transport
+from kubesonar.kube.transport import ApiRequest, ApiTransport
 from kubesonar.kube.types import Object
 from kubesonar.net.clock import Clock, SystemClock
 
@@ -36,13 +36,13 @@ BODY_LIMIT = 4 << 20
 ITEM_LIMIT = 50_000
 """Most objects taken from a list; the rest is counted as skipped."""
 
-TIMEOUT = 10.0
+API_TIMEOUT = 10.0
 """Seconds for a whole answer, and for the beginning of a list or a watch."""
 
 LIST_TIMEOUT = 60.0
 """Seconds for one page of a list."""
 
-SILENCE = 150.0
+WATCH_SILENCE = 150.0
 """Seconds without a byte after which a watch is given up: bookmarks come about once a minute."""
 
 _RESTARTS = 3
@@ -59,11 +59,11 @@ class Client:
         self.credentials = credentials
         self.skipped = 0
         self._clock = clock or SystemClock()
-        self._transport = Transport(credentials, self._clock)
+        self._transport = ApiTransport(credentials, self._clock)
 
-    async def get(self, path: str, type: type[Any], query: Query = (), *, timeout: float = TIMEOUT) -> Any:
+    async def get(self, path: str, type: type[Any], query: Query = (), *, timeout: float = API_TIMEOUT) -> Any:
         """One object, as `type`."""
-        return await self._asked(Call("GET", target(path, query)), type, timeout)
+        return await self._asked(ApiRequest("GET", request_target(path, query)), type, timeout)
 
     async def send(
         self,
@@ -74,10 +74,10 @@ class Client:
         content_type: str = "application/json",
         *,
         query: Query = (),
-        timeout: float = TIMEOUT,
+        timeout: float = API_TIMEOUT,
     ) -> Any:
         """POST, PUT, PATCH or DELETE; what comes back, as `type`."""
-        return await self._asked(Call(method, target(path, query), body, content_type), type, timeout)
+        return await self._asked(ApiRequest(method, request_target(path, query), body, content_type), type, timeout)
 
     async def list(self, resource: Resource[T], version: str = "0") -> Listing[T]:
         """All objects, from the API server's cache, which may lag; with `version` "" as they are (which costs it more).
@@ -91,7 +91,7 @@ class Client:
         return await self._listed(resource, version)
 
     async def watch(
-        self, resource: Resource[T], version: str, *, seconds: float = 300.0, silence: float = SILENCE
+        self, resource: Resource[T], version: str, *, seconds: float = 300.0, silence: float = WATCH_SILENCE
     ) -> AsyncGenerator[Event[T], None]:
         """What changes after `version`, until the server ends it, after about `seconds`. The first event, a bookmark of
         `version`, says that the watch has begun. Close it (`contextlib.aclosing`) to leave it early."""
@@ -102,7 +102,7 @@ class Client:
             ("timeoutSeconds", str(max(1, round(seconds)))),
         )
         objects = Objects(resource.type)
-        async with self._transport.stream(Call("GET", narrowed(resource, query)), TIMEOUT) as connection:
+        async with self._transport.stream(ApiRequest("GET", narrowed(resource, query)), API_TIMEOUT) as connection:
             yield Event("BOOKMARK", None, version)
             async with aclosing(connection.lines(silence, BODY_LIMIT)) as lines:
                 async for line in lines:
@@ -116,7 +116,7 @@ class Client:
         """Closes idle connections."""
         self._transport.close()
 
-    async def _asked(self, call: Call, kind: builtins.type[Any], timeout: float) -> Any:
+    async def _asked(self, call: ApiRequest, kind: builtins.type[Any], timeout: float) -> Any:
         body = await self._transport.ask(call, timeout, BODY_LIMIT)
         try:
             return msgspec.json.decode(body, type=kind)
@@ -127,8 +127,8 @@ class Client:
         reading = Reading(resource.type, ITEM_LIMIT)
         query = [("resourceVersion", version)] if version else []
         for _ in range(_PAGES):
-            call = Call("GET", narrowed(resource, (("limit", str(PAGE)), *query)))
-            async with self._transport.stream(call, TIMEOUT) as connection:
+            call = ApiRequest("GET", narrowed(resource, (("limit", str(PAGE)), *query)))
+            async with self._transport.stream(call, API_TIMEOUT) as connection:
                 meta = await read_page(connection, reading, timeout=LIST_TIMEOUT, clock=self._clock)
             if not meta.continue_:
                 listing = reading.listing(meta.resource_version)

@@ -17,10 +17,10 @@ IDLE = 30.0
 
 _KEPT = 2
 
-Ask = Callable[[HttpConnection], Awaitable[Response]]
+ConnectionRequest = Callable[[HttpConnection], Awaitable[Response]]
 
 
-class Connections:
+class ApiConnections:
     """Lends connections out, each for one request at a time."""
 
     def __init__(self, credentials: Credentials, clock: Clock, resolver: Resolver) -> None:
@@ -31,7 +31,7 @@ class Connections:
         self._context: ssl.SSLContext | None = None
         self._turn = 0
 
-    async def ask(self, access: Access, deadline: Deadline, ask: Ask) -> tuple[HttpConnection, Response]:
+    async def ask(self, access: Access, deadline: Deadline, ask: ConnectionRequest) -> tuple[HttpConnection, Response]:
         """Asks on an idle connection or on a new one; give it back with `done`. Raises Failed for a name that cannot be
         looked up; other failures are in the response."""
         connection = self._take(access.context)
@@ -64,7 +64,7 @@ class Connections:
             connection.close()
         return None
 
-    async def _new(self, access: Access, deadline: Deadline, ask: Ask) -> tuple[HttpConnection, Response]:
+    async def _new(self, access: Access, deadline: Deadline, ask: ConnectionRequest) -> tuple[HttpConnection, Response]:
         """At each of the server's addresses in turn until one lets us in, and from then on there first."""
         server, name = self._credentials.server, self._credentials.server_name
         addresses = await self._resolver.resolve(server.host, 0, deadline)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kubesonar.net.watched_file import Stamp, stamp
+from kubesonar.net.watched_file import Stamp, file_stamp
 
-SIZE_LIMIT = 1 << 20
+CREDENTIAL_LIMIT = 1 << 20
 """Largest file read, in bytes: bundles of CA certificates are the largest."""
 
 
@@ -24,7 +24,7 @@ class Material:
     def read(self, again: bool = False) -> bytes:
         """The bytes as they are now; `again` reads whatever `stat` says. Raises CredentialsError at the first time."""
         try:
-            mark = stamp(self._path)
+            mark = file_stamp(self._path)
             if again or mark != self._stamp:
                 self._data = _read(self._path)
                 self._stamp = mark
@@ -34,7 +34,7 @@ class Material:
         return self._data
 
 
-class Given(Material):
+class CredentialData(Material):
     """Bytes that never change."""
 
     def __init__(self, data: bytes) -> None:
@@ -48,7 +48,7 @@ class Given(Material):
 
 def _read(path: str) -> bytes:
     with open(path, "rb") as file:  # noqa: PTH123
-        data = file.read(SIZE_LIMIT + 1)
-    if len(data) > SIZE_LIMIT:
-        raise OSError(None, f"it is larger than {SIZE_LIMIT >> 20} MiB")
+        data = file.read(CREDENTIAL_LIMIT + 1)
+    if len(data) > CREDENTIAL_LIMIT:
+        raise OSError(None, f"it is larger than {CREDENTIAL_LIMIT >> 20} MiB")
     return data

@@ -15,7 +15,7 @@ from kubesonar.kube.resource import is_namespace
 from kubesonar.kube.tls import Tls
 from kubesonar.net.http.url import Url, parse_url
 
-__all__ = ["Access", "Credentials", "CredentialsError", "Identity", "find", "from_kubeconfig", "in_cluster"]
+__all__ = ["Access", "ClientIdentity", "Credentials", "CredentialsError", "find", "from_kubeconfig", "in_cluster"]
 
 DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
 """Where the kubelet mounts a pod's service account."""
@@ -24,7 +24,7 @@ _TOKEN_LIMIT = 32_768
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 
 
-class Identity(msgspec.Struct, frozen=True):
+class ClientIdentity(msgspec.Struct, frozen=True):
     """Who we are: a bearer token, a certificate with its key (PEM, one text), both or neither."""
 
     token: str = ""
@@ -34,7 +34,7 @@ class Identity(msgspec.Struct, frozen=True):
 class Identities(Protocol):
     """Where an identity comes from. With `again` the one before was refused. Raises CredentialsError."""
 
-    async def identity(self, again: bool = False) -> Identity: ...
+    async def identity(self, again: bool = False) -> ClientIdentity: ...
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -82,14 +82,14 @@ class Files:
         self._token = token
         self._pair = [part for part in (certificate, key) if part is not None]
 
-    async def identity(self, again: bool = False) -> Identity:
+    async def identity(self, again: bool = False) -> ClientIdentity:
         """See `Identities`."""
         return self.read(again)
 
-    def read(self, again: bool = False) -> Identity:
+    def read(self, again: bool = False) -> ClientIdentity:
         """As the files are now. Raises CredentialsError."""
         token = checked_token(self._token.read(again)) if self._token else ""
-        return Identity(token, b"\n".join(part.read(again) for part in self._pair))
+        return ClientIdentity(token, b"\n".join(part.read(again) for part in self._pair))
 
 
 def checked_token(data: bytes) -> str:
@@ -121,9 +121,9 @@ def in_cluster(environ: Mapping[str, str], directory: str = DIRECTORY) -> Creden
 def from_kubeconfig(path: str, context: str = "") -> Credentials:
     """Those of a kubeconfig file (several, joined by ":", are merged as kubectl does) and one of its contexts, its
     current one unless named. Raises CredentialsError."""
-    from kubesonar.kube.kubeconfig import load  # a pod never pays for it
+    from kubesonar.kube.kubeconfig import load_kubeconfig  # a pod never pays for it
 
-    return load(path, context)
+    return load_kubeconfig(path, context)
 
 
 def find(environ: Mapping[str, str], kubeconfig: str = "") -> Credentials:

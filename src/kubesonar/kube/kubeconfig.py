@@ -10,9 +10,9 @@ import base64
 import binascii
 import os
 
-from kubesonar.kube.credential_file import CredentialsError, Given, Material
-from kubesonar.kube.credentials import Credentials, Files, Identity
-from kubesonar.kube.kubeconfig_file import Cluster, Entry, Merged, User
+from kubesonar.kube.credential_file import CredentialData, CredentialsError, Material
+from kubesonar.kube.credentials import ClientIdentity, Credentials, Files
+from kubesonar.kube.kubeconfig_file import KubeconfigCluster, Merged, NamedEntry, User
 from kubesonar.kube.plugin import Plugin
 from kubesonar.kube.resource import is_namespace
 from kubesonar.kube.tls import Tls
@@ -20,7 +20,7 @@ from kubesonar.model import clip
 from kubesonar.net.http.url import Url, parse_url
 
 
-def load(path: str, context: str = "") -> Credentials:
+def load_kubeconfig(path: str, context: str = "") -> Credentials:
     """See `credentials.from_kubeconfig`."""
     paths = [part for part in path.split(os.pathsep) if part]
     present = [part for part in paths if os.path.exists(part)] if len(paths) > 1 else paths  # noqa: PTH110
@@ -44,7 +44,7 @@ def _credentials(merged: Merged, name: str) -> Credentials:
     tls = _tls(cluster_folder, cluster)
     identities: Files | Plugin
     if user.exec and not user.token and not user.token_file:
-        identities, now = Plugin(user.exec, user_folder, server, cluster.tls_server_name), Identity()
+        identities, now = Plugin(user.exec, user_folder, server, cluster.tls_server_name), ClientIdentity()
     else:
         identities = _files(user_folder, user)
         now = identities.read()
@@ -58,14 +58,14 @@ def _credentials(merged: Merged, name: str) -> Credentials:
     return Credentials(server, identities, tls, server_name=cluster.tls_server_name, namespace=namespace)
 
 
-def _named(what: str, name: str, known: dict[str, tuple[str, Entry]]) -> tuple[str, Entry]:
+def _named(what: str, name: str, known: dict[str, tuple[str, NamedEntry]]) -> tuple[str, NamedEntry]:
     if name not in known:
         there = ", ".join(sorted(known)) or "none"
         raise CredentialsError(f'has no {what} "{clip(name, 80)}", only: {clip(there, 120)}')
     return known[name]
 
 
-def _server(name: str, cluster: Cluster) -> Url:
+def _server(name: str, cluster: KubeconfigCluster) -> Url:
     try:
         url = parse_url(cluster.server)
         if "?" in url.target:
@@ -76,7 +76,7 @@ def _server(name: str, cluster: Cluster) -> Url:
     return url
 
 
-def _refuse(cluster_name: str, cluster: Cluster, user_name: str, user: User) -> None:
+def _refuse(cluster_name: str, cluster: KubeconfigCluster, user_name: str, user: User) -> None:
     unsupported = {
         f'cluster "{cluster_name}": proxy-url': cluster.proxy_url,
         f'user "{user_name}": as (impersonation)': user.act_as,
@@ -88,7 +88,7 @@ def _refuse(cluster_name: str, cluster: Cluster, user_name: str, user: User) -> 
             raise CredentialsError(f"{clip(what)} is not supported")
 
 
-def _tls(folder: str, cluster: Cluster) -> Tls:
+def _tls(folder: str, cluster: KubeconfigCluster) -> Tls:
     data, path = cluster.certificate_authority_data, cluster.certificate_authority
     if cluster.insecure_skip_tls_verify and (data or path):
         raise CredentialsError("certificate-authority and insecure-skip-tls-verify exclude one another")
@@ -102,7 +102,7 @@ def _files(folder: str, user: User) -> Files:
         raise CredentialsError("client-certificate and client-key are given both or not at all")
     token = Material(_joined(folder, user.token_file)) if user.token_file else None
     if token is None and user.token:
-        token = Given(user.token.encode())
+        token = CredentialData(user.token.encode())
     return Files(token, certificate, key)
 
 
@@ -110,7 +110,7 @@ def _material(folder: str, path: str, data: str, key: str) -> Material | None:
     """Data goes before a file, as in kubectl."""
     if data:
         try:
-            return Given(base64.b64decode("".join(data.split()), validate=True))
+            return CredentialData(base64.b64decode("".join(data.split()), validate=True))
         except (binascii.Error, ValueError):
             raise CredentialsError(f"{key} is not base64") from None
     return Material(_joined(folder, path)) if path else None

@@ -19,7 +19,7 @@ class _Keys(msgspec.Struct, frozen=True, rename="kebab"):
     """Keys in kebab case, but for those that are not."""
 
 
-class Cluster(_Keys, frozen=True):
+class KubeconfigCluster(_Keys, frozen=True):
     """Where an API server is and how to know it."""
 
     server: Text = ""
@@ -55,7 +55,7 @@ class Context(_Keys, frozen=True):
 
 class _NamedCluster(_Keys, frozen=True):
     name: Text
-    cluster: Cluster
+    cluster: KubeconfigCluster
 
 
 class _NamedUser(_Keys, frozen=True):
@@ -75,7 +75,7 @@ class _File(_Keys, frozen=True):
     contexts: tuple[_NamedContext, ...] | None = ()
 
 
-Entry = TypeVar("Entry", Cluster, User, Context)
+NamedEntry = TypeVar("NamedEntry", KubeconfigCluster, User, Context)
 
 
 class Merged:
@@ -83,7 +83,7 @@ class Merged:
 
     def __init__(self, paths: list[str]) -> None:
         self.current = ""
-        self.clusters: dict[str, tuple[str, Cluster]] = {}
+        self.clusters: dict[str, tuple[str, KubeconfigCluster]] = {}
         self.users: dict[str, tuple[str, User]] = {}
         self.contexts: dict[str, tuple[str, Context]] = {}
         for path in paths:

@@ -16,7 +16,7 @@ from kubesonar.net.clock import Clock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.connection import HttpConnection
 
-SILENCE = 10.0
+LIST_SILENCE = 10.0
 """Seconds without a byte after which a page is given up."""
 
 
@@ -55,7 +55,7 @@ async def read_page(connection: HttpConnection, reading: Reading[T], *, timeout:
     page = Page(reading.objects)
     try:
         with Deadline(timeout, clock) as deadline:
-            async with aclosing(connection.chunks(SILENCE)) as chunks:
+            async with aclosing(connection.chunks(LIST_SILENCE)) as chunks:
                 async for data in chunks:
                     reading.take(page.feed(data))
                     await asyncio.sleep(0)

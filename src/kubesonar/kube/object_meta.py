@@ -12,39 +12,39 @@ NOTES = 64
 NOTE_SIZE = 512
 """Longest annotation kept, in characters: longer ones are documents, such as kubectl's last applied configuration."""
 
-Name = Annotated[str, msgspec.Meta(max_length=253)]
+ObjectName = Annotated[str, msgspec.Meta(max_length=253)]
 """A name of an object (RFC 1123 subdomain)."""
 
-Word = Annotated[str, msgspec.Meta(max_length=1024)]
+ObjectWord = Annotated[str, msgspec.Meta(max_length=1024)]
 Address = Annotated[str, msgspec.Meta(max_length=64)]
 Notes = dict[str, str]
 
 
-class Part(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class ObjectPart(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """The base of everything here: camelCase on the wire."""
 
 
-class OwnerReference(Part, frozen=True):
+class OwnerReference(ObjectPart, frozen=True):
     """What an object belongs to."""
 
-    kind: Word = ""
-    name: Name = ""
-    uid: Word = ""
+    kind: ObjectWord = ""
+    name: ObjectName = ""
+    uid: ObjectWord = ""
     controller: bool = False
 
 
-class Meta(Part, frozen=True):
+class Meta(ObjectPart, frozen=True):
     """ObjectMeta. Of labels and annotations no more than `NOTES` are kept, of annotations only short ones."""
 
-    name: Name = ""
-    namespace: Name = ""
-    uid: Word = ""
-    resource_version: Word = ""
+    name: ObjectName = ""
+    namespace: ObjectName = ""
+    uid: ObjectWord = ""
+    resource_version: ObjectWord = ""
     generation: int = 0
     labels: Notes = msgspec.field(default_factory=dict)
     annotations: Notes = msgspec.field(default_factory=dict)
-    creation_timestamp: Word | None = None
-    deletion_timestamp: Word | None = None
+    creation_timestamp: ObjectWord | None = None
+    deletion_timestamp: ObjectWord | None = None
     owner_references: tuple[OwnerReference, ...] = ()
 
     def __post_init__(self) -> None:
@@ -59,7 +59,7 @@ class Meta(Part, frozen=True):
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
-class Object(Part, frozen=True):
+class Object(ObjectPart, frozen=True):
     """What every object has."""
 
     metadata: Meta
@@ -68,23 +68,23 @@ class Object(Part, frozen=True):
 T = TypeVar("T", bound=Object)
 
 
-class Condition(Part, frozen=True):
+class ObjectCondition(ObjectPart, frozen=True):
     """A row of `status.conditions`; `status` is True, False or Unknown."""
 
-    type: Word
-    status: Word
-    reason: Word = ""
+    type: ObjectWord
+    status: ObjectWord
+    reason: ObjectWord = ""
     message: str = ""
-    last_transition_time: Word | None = None
+    last_transition_time: ObjectWord | None = None
 
 
-class ObjectReference(Part, frozen=True):
+class ObjectReference(ObjectPart, frozen=True):
     """Names another object."""
 
-    kind: Word = ""
-    namespace: Name = ""
-    name: Name = ""
-    uid: Word = ""
+    kind: ObjectWord = ""
+    namespace: ObjectName = ""
+    name: ObjectName = ""
+    uid: ObjectWord = ""
 
 
 def _bounded(notes: Notes) -> Notes:

@@ -13,7 +13,7 @@ from typing import Generic
 
 import msgspec
 
-from kubesonar.kube.types import Meta, Part, T
+from kubesonar.kube.types import Meta, ObjectPart, T
 
 REST_LIMIT = 32 << 20
 """Most bytes kept of a list that cannot be cut (an object is at most 1.5 MiB in etcd, --max-request-bytes)."""
@@ -28,19 +28,19 @@ class PageError(Exception):
     """What came in is no list."""
 
 
-class ListMeta(Part, frozen=True):
+class ListMeta(ObjectPart, frozen=True):
     """ListMeta: the version of the list, and a token for the rest of it."""
 
     resource_version: str = ""
     continue_: str = msgspec.field(default="", name="continue")
 
 
-class _Page(Part, frozen=True):
+class _Page(ObjectPart, frozen=True):
     metadata: ListMeta = ListMeta()
     items: list[msgspec.Raw] | None = None
 
 
-class _Bare(Part, frozen=True):
+class _Bare(ObjectPart, frozen=True):
     metadata: Meta
 
 

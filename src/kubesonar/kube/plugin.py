@@ -12,12 +12,12 @@ from typing import Literal
 import msgspec
 
 from kubesonar.kube.credential_file import CredentialsError
-from kubesonar.kube.credentials import Identity, checked_token
-from kubesonar.kube.subprocess_output import RunError, run
+from kubesonar.kube.credentials import ClientIdentity, checked_token
+from kubesonar.kube.subprocess_output import RunError, run_command
 from kubesonar.model import clip
 from kubesonar.net.http.url import Url
 
-TIMEOUT = 30.0
+PLUGIN_TIMEOUT = 30.0
 """Seconds that a plug-in may take: some ask a cloud's metadata, none may ask a person."""
 
 EARLY = 10.0
@@ -26,7 +26,7 @@ EARLY = 10.0
 _VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
-class Variable(msgspec.Struct, frozen=True):
+class EnvVariable(msgspec.Struct, frozen=True):
     """An environment variable."""
 
     name: str
@@ -39,7 +39,7 @@ class ExecSpec(msgspec.Struct, frozen=True, rename="camel"):
     command: str
     api_version: str = ""
     args: tuple[str, ...] | None = ()
-    env: tuple[Variable, ...] | None = ()
+    env: tuple[EnvVariable, ...] | None = ()
     install_hint: str = ""
     provide_cluster_info: bool = False
     interactive_mode: Literal["Never", "IfAvailable", "Always"] = "IfAvailable"
@@ -62,7 +62,9 @@ class Plugin:
     """Runs the program, for `timeout` seconds at most, when its last credential expires or was refused. Its path counts
     from `folder`."""
 
-    def __init__(self, spec: ExecSpec, folder: str, server: Url, server_name: str, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, spec: ExecSpec, folder: str, server: Url, server_name: str, timeout: float = PLUGIN_TIMEOUT
+    ) -> None:
         if spec.api_version not in _VERSIONS:
             raise CredentialsError(f'exec: apiVersion is "{clip(spec.api_version, 80)}", expected {_VERSIONS[0]}')
         if spec.interactive_mode == "Always":
@@ -72,12 +74,12 @@ class Plugin:
         self._spec = spec
         self._command = os.path.join(folder, spec.command) if "/" in spec.command else spec.command  # noqa: PTH118
         self._info = _info(spec, server, server_name)
-        self._identity: Identity | None = None
+        self._identity: ClientIdentity | None = None
         self._expires = 0.0
         self._running = asyncio.Lock()
         self._timeout = timeout
 
-    async def identity(self, again: bool = False) -> Identity:
+    async def identity(self, again: bool = False) -> ClientIdentity:
         """The last credential while it lasts; `again` runs the program at any rate. Raises CredentialsError."""
         before = self._identity
         async with self._running:
@@ -98,7 +100,7 @@ class Plugin:
         pair = f"{status.client_certificate_data}\n{status.client_key_data}".strip().encode()
         if not status.token and not pair:
             raise CredentialsError(f"{self._name} gave neither a token nor a certificate")
-        self._identity = Identity(checked_token(status.token.encode()) if status.token else "", pair)
+        self._identity = ClientIdentity(checked_token(status.token.encode()) if status.token else "", pair)
         expires = status.expiration_timestamp
         self._expires = expires.timestamp() - EARLY if expires else float("inf")
 
@@ -106,7 +108,7 @@ class Plugin:
         given = {entry.name: entry.value for entry in self._spec.env or ()}
         command = [self._command, *(self._spec.args or ())]
         try:
-            return await asyncio.to_thread(run, command, {**os.environ, **given, **self._info}, self._timeout)
+            return await asyncio.to_thread(run_command, command, {**os.environ, **given, **self._info}, self._timeout)
         except RunError as error:
             raise CredentialsError(f"{self._name} {error}") from None
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument

@@ -15,7 +15,7 @@ _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 """What needs no escape (RFC 3986, section 2.3)."""
 
 
-def target(path: str, query: Query = ()) -> str:
+def request_target(path: str, query: Query = ()) -> str:
     """Path and query. Raises ValueError for a path that is none."""
     if not _PATH.fullmatch(path):
         raise ValueError(f"a path begins with / and has no white space, not {path[:80]!r}")
@@ -26,7 +26,7 @@ def target(path: str, query: Query = ()) -> str:
 def narrowed(resource: Resource[T], query: Query) -> str:
     """A resource's path with a query and its selectors."""
     selectors = (("labelSelector", resource.labels), ("fieldSelector", resource.fields))
-    return target(resource.path, (*query, *(pair for pair in selectors if pair[1])))
+    return request_target(resource.path, (*query, *(pair for pair in selectors if pair[1])))
 
 
 def _quoted(text: str) -> str:

@@ -21,7 +21,7 @@ class RunError(Exception):
     """Why there is no output, as words that follow the program's name."""
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], timeout: float) -> bytes:
+def run_command(command: Sequence[str], environment: Mapping[str, str], timeout: float) -> bytes:
     """What `command` prints, within `timeout` seconds; nothing of it is left running. It can ask nobody. Raises
     RunError, and OSError where it cannot be started."""
     with subprocess.Popen(

@@ -9,15 +9,15 @@ from contextlib import aclosing, asynccontextmanager
 import msgspec
 
 from kubesonar import __version__
-from kubesonar.kube.connections import Connections
+from kubesonar.kube.connections import ApiConnections
 from kubesonar.kube.credentials import Access, Credentials, CredentialsError
 from kubesonar.kube.errors import ApiError, refusal, unanswered, wait_wanted
 from kubesonar.net.clock import Clock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.http.connection import HttpConnection
-from kubesonar.net.http.exchange import Request, Response
-from kubesonar.net.http.response_reader import Limits
+from kubesonar.net.http.exchange import HttpRequest, Response
+from kubesonar.net.http.response_reader import ResponseLimits
 
 _ERROR_BODY = 65_536
 _AGENT = ("User-Agent", f"kubesonar/{__version__}")
@@ -25,7 +25,7 @@ _BUSY = frozenset({429, 503})
 """Statuses with which the API server turns a request away before it does anything (priority and fairness, shutdown)."""
 
 
-class Call(msgspec.Struct, frozen=True):
+class ApiRequest(msgspec.Struct, frozen=True):
     """A request before it is known by whom: `target` is path and query."""
 
     method: str
@@ -34,22 +34,22 @@ class Call(msgspec.Struct, frozen=True):
     content_type: str = ""
 
 
-class Transport:
+class ApiTransport:
     """Asks one API server, whose name, if it has one, a `resolver` looks up. Every failure is an ApiError."""
 
     def __init__(self, credentials: Credentials, clock: Clock, resolver: Resolver | None = None) -> None:
         self._credentials = credentials
         self._clock = clock
         self._resolver = resolver or Resolver()
-        self._connections = Connections(credentials, clock, self._resolver)
+        self._connections = ApiConnections(credentials, clock, self._resolver)
 
-    async def ask(self, call: Call, timeout: float, limit: int) -> bytes:
+    async def ask(self, call: ApiRequest, timeout: float, limit: int) -> bytes:
         """The body of a 2xx response, of at most `limit` bytes, within `timeout` seconds: also where the server first
         asks to come again later, as far as there is time."""
         with Deadline(timeout, self._clock) as deadline:
 
             async def exchange(access: Access) -> Response:
-                request, limits = self._request(call, access), Limits(body=limit)
+                request, limits = self._request(call, access), ResponseLimits(body=limit)
                 asked = self._connections.ask(access, deadline, lambda it: it.request(request, deadline, limits))
                 connection, response = await asked
                 self._connections.done(connection, access)
@@ -63,7 +63,7 @@ class Transport:
         return response.body
 
     @asynccontextmanager
-    async def stream(self, call: Call, timeout: float) -> AsyncGenerator[HttpConnection, None]:
+    async def stream(self, call: ApiRequest, timeout: float) -> AsyncGenerator[HttpConnection, None]:
         """A connection on which a 2xx response has begun, within `timeout` seconds, and whose body is to be read."""
         lent: list[tuple[HttpConnection, Access]] = []
 
@@ -120,7 +120,7 @@ class Transport:
             raise unanswered(failed) from None
         return response
 
-    def _request(self, call: Call, access: Access) -> Request:
+    def _request(self, call: ApiRequest, access: Access) -> HttpRequest:
         server = self._credentials.server
         url = msgspec.structs.replace(server, target=server.target.rstrip("/") + call.target)
         headers = [_AGENT, ("Accept", "application/json")]
@@ -128,7 +128,7 @@ class Transport:
             headers.append(("Authorization", f"Bearer {access.token}"))
         if call.body:
             headers.append(("Content-Type", call.content_type))
-        return Request.make(call.method, url, tuple(headers), call.body)
+        return HttpRequest.make(call.method, url, tuple(headers), call.body)
 
 
 def _well(response: Response) -> bool:

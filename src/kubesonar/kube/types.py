@@ -12,22 +12,21 @@ from kubesonar.kube.object_meta import (
     NOTE_SIZE,
     NOTES,
     Address,
-    Condition,
     Meta,
-    Name,
     Notes,
     Object,
+    ObjectCondition,
+    ObjectName,
+    ObjectPart,
     ObjectReference,
+    ObjectWord,
     OwnerReference,
-    Part,
     T,
-    Word,
 )
 
 __all__ = [
     "NOTES",
     "NOTE_SIZE",
-    "Condition",
     "Endpoint",
     "EndpointAddress",
     "EndpointConditions",
@@ -40,9 +39,10 @@ __all__ = [
     "Meta",
     "Node",
     "Object",
+    "ObjectCondition",
+    "ObjectPart",
     "ObjectReference",
     "OwnerReference",
-    "Part",
     "Pod",
     "Service",
     "Status",
@@ -51,39 +51,39 @@ __all__ = [
 ]
 
 
-class PodIP(Part, frozen=True):
+class PodIP(ObjectPart, frozen=True):
     """One address of a pod, or of its host."""
 
     ip: Address = ""
 
 
-class ContainerStatus(Part, frozen=True):
+class ContainerStatus(ObjectPart, frozen=True):
     """How one container is."""
 
-    name: Name
+    name: ObjectName
     ready: bool = False
     restart_count: int = 0
     started: bool | None = None
 
 
-class PodSpec(Part, frozen=True):
+class PodSpec(ObjectPart, frozen=True):
     """What a pod is to be."""
 
-    node_name: Name = ""
+    node_name: ObjectName = ""
     host_network: bool = False
 
 
-class PodStatus(Part, frozen=True):
+class PodStatus(ObjectPart, frozen=True):
     """What a pod is; `phase` is Pending, Running, Succeeded, Failed or Unknown."""
 
-    phase: Word = ""
-    reason: Word = ""
+    phase: ObjectWord = ""
+    reason: ObjectWord = ""
     pod_ip: Address = msgspec.field(default="", name="podIP")
     pod_ips: tuple[PodIP, ...] = msgspec.field(default=(), name="podIPs")
     host_ip: Address = msgspec.field(default="", name="hostIP")
     host_ips: tuple[PodIP, ...] = msgspec.field(default=(), name="hostIPs")
-    start_time: Word | None = None
-    conditions: tuple[Condition, ...] = ()
+    start_time: ObjectWord | None = None
+    conditions: tuple[ObjectCondition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
 
 
@@ -94,15 +94,15 @@ class Pod(Object, frozen=True):
     status: PodStatus = PodStatus()
 
 
-class Taint(Part, frozen=True):
+class Taint(ObjectPart, frozen=True):
     """A taint of a node."""
 
-    key: Word
-    effect: Word
-    value: Word = ""
+    key: ObjectWord
+    effect: ObjectWord
+    value: ObjectWord = ""
 
 
-class NodeSpec(Part, frozen=True):
+class NodeSpec(ObjectPart, frozen=True):
     """What is wanted of a node; `unschedulable` is a cordon."""
 
     unschedulable: bool = False
@@ -110,17 +110,17 @@ class NodeSpec(Part, frozen=True):
     pod_cidrs: tuple[Address, ...] = msgspec.field(default=(), name="podCIDRs")
 
 
-class NodeAddress(Part, frozen=True):
+class NodeAddress(ObjectPart, frozen=True):
     """An address of a node; `type` is InternalIP, ExternalIP, Hostname …"""
 
-    type: Word
-    address: Word
+    type: ObjectWord
+    address: ObjectWord
 
 
-class NodeStatus(Part, frozen=True):
+class NodeStatus(ObjectPart, frozen=True):
     """How a node is."""
 
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[ObjectCondition, ...] = ()
     addresses: tuple[NodeAddress, ...] = ()
 
 
@@ -131,20 +131,20 @@ class Node(Object, frozen=True):
     status: NodeStatus = NodeStatus()
 
 
-class ServicePort(Part, frozen=True):
+class ServicePort(ObjectPart, frozen=True):
     """A port of a service."""
 
     port: int
-    name: Word = ""
-    protocol: Word = "TCP"
-    target_port: int | Word = 0
+    name: ObjectWord = ""
+    protocol: ObjectWord = "TCP"
+    target_port: int | ObjectWord = 0
     node_port: int = 0
 
 
-class ServiceSpec(Part, frozen=True):
+class ServiceSpec(ObjectPart, frozen=True):
     """What a service is; `cluster_ip` is "None" where it is headless."""
 
-    type: Word = "ClusterIP"
+    type: ObjectWord = "ClusterIP"
     cluster_ip: Address = msgspec.field(default="", name="clusterIP")
     cluster_ips: tuple[Address, ...] = msgspec.field(default=(), name="clusterIPs")
     ports: tuple[ServicePort, ...] = ()
@@ -157,15 +157,15 @@ class Service(Object, frozen=True):
     spec: ServiceSpec = ServiceSpec()
 
 
-class EndpointPort(Part, frozen=True):
+class EndpointPort(ObjectPart, frozen=True):
     """A port of endpoints; null stands for every port."""
 
     port: int | None = None
-    name: Word | None = None
-    protocol: Word | None = None
+    name: ObjectWord | None = None
+    protocol: ObjectWord | None = None
 
 
-class EndpointConditions(Part, frozen=True):
+class EndpointConditions(ObjectPart, frozen=True):
     """Null stands for: unknown, take it as true (`ready`, `serving`) or false (`terminating`)."""
 
     ready: bool | None = None
@@ -173,13 +173,13 @@ class EndpointConditions(Part, frozen=True):
     terminating: bool | None = None
 
 
-class Endpoint(Part, frozen=True):
+class Endpoint(ObjectPart, frozen=True):
     """One endpoint of a slice."""
 
-    addresses: tuple[Word, ...]
+    addresses: tuple[ObjectWord, ...]
     conditions: EndpointConditions = EndpointConditions()
-    node_name: Name | None = None
-    zone: Word | None = None
+    node_name: ObjectName | None = None
+    zone: ObjectWord | None = None
     target_ref: ObjectReference | None = None
 
 
@@ -187,20 +187,20 @@ class EndpointSlice(Object, frozen=True):
     """discovery.k8s.io/v1 EndpointSlice; `address_type` is IPv4, IPv6 or FQDN. Its service is named by the label
     kubernetes.io/service-name."""
 
-    address_type: Word = ""
+    address_type: ObjectWord = ""
     endpoints: tuple[Endpoint, ...] | None = ()
     ports: tuple[EndpointPort, ...] | None = ()
 
 
-class EndpointAddress(Part, frozen=True):
+class EndpointAddress(ObjectPart, frozen=True):
     """One address of v1 Endpoints."""
 
     ip: Address
-    node_name: Name | None = None
+    node_name: ObjectName | None = None
     target_ref: ObjectReference | None = None
 
 
-class EndpointSubset(Part, frozen=True):
+class EndpointSubset(ObjectPart, frozen=True):
     """Addresses that share ports."""
 
     addresses: tuple[EndpointAddress, ...] | None = ()
@@ -214,13 +214,13 @@ class Endpoints(Object, frozen=True):
     subsets: tuple[EndpointSubset, ...] | None = ()
 
 
-class LeaseSpec(Part, frozen=True):
+class LeaseSpec(ObjectPart, frozen=True):
     """Who holds a lease, since when and for how long (s)."""
 
-    holder_identity: Word | None = None
+    holder_identity: ObjectWord | None = None
     lease_duration_seconds: int | None = None
-    acquire_time: Word | None = None
-    renew_time: Word | None = None
+    acquire_time: ObjectWord | None = None
+    renew_time: ObjectWord | None = None
     lease_transitions: int | None = None
 
 
@@ -230,18 +230,18 @@ class Lease(Object, frozen=True):
     spec: LeaseSpec = LeaseSpec()
 
 
-class Version(Part, frozen=True):
+class Version(ObjectPart, frozen=True):
     """What /version says."""
 
-    major: Word = ""
-    minor: Word = ""
-    git_version: Word = ""
+    major: ObjectWord = ""
+    minor: ObjectWord = ""
+    git_version: ObjectWord = ""
 
 
-class Status(Part, frozen=True):
+class Status(ObjectPart, frozen=True):
     """v1 Status: how the API server explains a refusal."""
 
-    status: Word = ""
-    reason: Word = ""
+    status: ObjectWord = ""
+    reason: ObjectWord = ""
     message: str = ""
     code: int = 0

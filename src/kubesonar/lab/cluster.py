@@ -29,7 +29,7 @@ class _Roster(msgspec.Struct):
     members: tuple[Member, ...]
 
 
-class Cluster:
+class LabCluster:
     """An ASGI application for the collections in `_PATHS`; `follow` keeps it current."""
 
     def __init__(self, roster: Path) -> None:

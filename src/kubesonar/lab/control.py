@@ -15,23 +15,23 @@ import msgspec
 from kubesonar.lab.directory import LabError, control_socket
 from kubesonar.lab.faults import FaultError
 
-VERSION = 1
+CONTROL_VERSION = 1
 _LINE_LIMIT = 64 * 1024
 _PATIENCE = 15.0
 """Seconds that a question may take, on either side; nft alone may take ten."""
 
 
-class Order(msgspec.Struct, frozen=True, omit_defaults=True):
+class FaultOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     """A fault to bring about, as a person writes it; empty asks only what is active."""
 
-    version: int = VERSION
+    version: int = CONTROL_VERSION
     fault: Annotated[str, msgspec.Meta(max_length=1000)] = ""
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is broken now, or in one sentence why the order was refused."""
 
-    version: int = VERSION
+    version: int = CONTROL_VERSION
     faults: tuple[str, ...] = ()
     error: str = ""
 
@@ -63,7 +63,7 @@ async def listen(path: Path, obey: Obey) -> AsyncIterator[None]:
 def ask(directory: Path, fault: str = "") -> tuple[str, ...]:
     """Has the lab in `directory` bring about a fault; the faults active then. Raises LabError where no lab runs there
     or it does not answer, FaultError where it refuses."""
-    request = msgspec.json.encode(Order(fault=fault)) + b"\n"
+    request = msgspec.json.encode(FaultOrder(fault=fault)) + b"\n"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_PATIENCE)
         try:
@@ -91,9 +91,11 @@ def _read_line(connection: socket.socket) -> Answer:
 
 def _answer(line: bytes, obey: Obey) -> Answer:
     try:
-        order = msgspec.json.decode(line, type=Order)
-        if order.version != VERSION:
-            return Answer(error=f"version: got {order.version}, expected {VERSION}, that of the lab's kubesonar")
+        order = msgspec.json.decode(line, type=FaultOrder)
+        if order.version != CONTROL_VERSION:
+            return Answer(
+                error=f"version: got {order.version}, expected {CONTROL_VERSION}, that of the lab's kubesonar"
+            )
         return Answer(faults=obey(order.fault))
     except (msgspec.DecodeError, RecursionError) as error:
         return Answer(error=f"this is no order to a lab: {error}")

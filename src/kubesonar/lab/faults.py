@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from kubesonar.lab.topology import Plan, Role
+from kubesonar.lab.topology import LabPlan, Role
 from kubesonar.model import State, clip
 
 ANY = "*"
@@ -126,7 +126,7 @@ class LabFault(msgspec.Struct, frozen=True):
         return " ".join((self.verb, *(_WRITERS[word](self) for word in _BY_NAME[self.verb].takes)))
 
 
-def parse(text: str, plan: Plan) -> LabFault:
+def parse(text: str, plan: LabPlan) -> LabFault:
     """The fault that `text` asks for in this lab. Raises FaultError."""
     verb, *words = text[: TEXT_LIMIT + 1].split() or [""]
     row = _BY_NAME.get(verb)
@@ -140,15 +140,15 @@ def parse(text: str, plan: Plan) -> LabFault:
     return msgspec.convert({"verb": verb, **fields}, LabFault)
 
 
-def _node(word: str, plan: Plan) -> dict[str, object]:
+def _node(word: str, plan: LabPlan) -> dict[str, object]:
     return {"target": _one_of("node", word, [node.name for node in plan.nodes])}
 
 
-def _server(word: str, plan: Plan) -> dict[str, object]:
+def _server(word: str, plan: LabPlan) -> dict[str, object]:
     return {"target": _one_of("DNS server", word, [server.name for server in plan.of_role(Role.DNS)])}
 
 
-def _way(word: str, plan: Plan) -> dict[str, object]:
+def _way(word: str, plan: LabPlan) -> dict[str, object]:
     source, arrow, target = word.partition(">")
     if not arrow or source == target:
         raise FaultError(f"A>B: got {_quoted(word)}, expected two different ends, as in node-1>node-2 or *>node-3")
@@ -161,23 +161,25 @@ def _way(word: str, plan: Plan) -> dict[str, object]:
     }
 
 
-def _state(word: str, _plan: Plan) -> dict[str, object]:
+def _state(word: str, _plan: LabPlan) -> dict[str, object]:
     return {"state": _one_of("state", word, STATES)}
 
 
-def _udp(word: str, _plan: Plan) -> dict[str, object]:
+def _udp(word: str, _plan: LabPlan) -> dict[str, object]:
     _one_of("protocol", word, ["udp"])
     return {}
 
 
-def _port(word: str, _plan: Plan) -> dict[str, object]:
+def _port(word: str, _plan: LabPlan) -> dict[str, object]:
     protocol, _, number = word.partition("/")
     if protocol != "tcp":
         raise FaultError(f"port: got {_quoted(word)}, expected tcp/ and a number, as in tcp/7473")
     return {"amount": _number("port", number, 1, 65_535)}
 
 
-def _amount(name: str, low: float, high: float, pattern: str = r"\d{1,9}") -> Callable[[str, Plan], dict[str, object]]:
+def _amount(
+    name: str, low: float, high: float, pattern: str = r"\d{1,9}"
+) -> Callable[[str, LabPlan], dict[str, object]]:
     return lambda word, _plan: {"amount": _number(name, word, low, high, pattern)}
 
 
@@ -199,7 +201,7 @@ def _quoted(text: str) -> str:
 
 _BY_NAME = {verb.name: verb for verb in VERBS}
 
-_READERS: dict[str, Callable[[str, Plan], dict[str, object]]] = {
+_READERS: dict[str, Callable[[str, LabPlan], dict[str, object]]] = {
     "NODE": _node,
     "SERVER": _server,
     "A>B": _way,

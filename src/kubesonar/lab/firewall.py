@@ -51,7 +51,7 @@ def find_nft() -> str | None:
     return shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin")
 
 
-def load(script: str, network: int | None) -> None:
+def load_rules(script: str, network: int | None) -> None:
     """Loads a script inside that network namespace (None: the caller's own). Raises FaultError where nft is missing or
     refuses."""
     nft = find_nft()

@@ -15,7 +15,7 @@ from pyroute2 import IPRoute
 
 from kubesonar.lab.namespaces import within
 from kubesonar.lab.offload import segment_in_software
-from kubesonar.lab.topology import HOSTS4, HOSTS6, PODS4, PODS6, Node, Plan, Server
+from kubesonar.lab.topology import HOSTS4, HOSTS6, PODS4, PODS6, LabNode, LabPlan, LabServer
 
 BRIDGE = "lab"
 UPLINK = "eth0"
@@ -27,7 +27,7 @@ _MTU = 1500
 _MINE = 0  # the gid that may send ICMP echo without privileges: the lab's own, which is 0 in a user namespace too
 
 
-def build(plan: Plan, namespaces: Mapping[str, int]) -> None:
+def build(plan: LabPlan, namespaces: Mapping[str, int]) -> None:
     """Makes the plan's links between the namespaces of its stations and pod networks (open descriptors by name).
     Raises OSError or pyroute2's NetlinkError where the kernel refuses."""
     for network in namespaces.values():
@@ -64,7 +64,7 @@ def _sysctl(name: str, value: str) -> None:
     Path("/proc/sys/net", name).write_text(value)
 
 
-def _build_bridge(plan: Plan, namespaces: Mapping[str, int]) -> None:
+def _build_bridge(plan: LabPlan, namespaces: Mapping[str, int]) -> None:
     with IPRoute() as route:
         # Without snooping the bridge passes neighbour discovery before it has learned who listens.
         route.link("add", ifname=BRIDGE, kind="bridge", br_stp_state=0, br_forward_delay=0, br_mcast_snooping=0)
@@ -76,7 +76,7 @@ def _build_bridge(plan: Plan, namespaces: Mapping[str, int]) -> None:
             segment_in_software(name)
 
 
-def _build_node(plan: Plan, node: Node, pod: int) -> None:
+def _build_node(plan: LabPlan, node: LabNode, pod: int) -> None:
     for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
         _sysctl(name, "1")
     with IPRoute() as route:
@@ -86,14 +86,14 @@ def _build_node(plan: Plan, node: Node, pod: int) -> None:
         _route_to_pods(route, (other for other in plan.nodes if other is not node))
 
 
-def _build_pod(node: Node) -> None:
+def _build_pod(node: LabNode) -> None:
     with IPRoute() as route:
         _set_up(route, UPLINK, zip(node.pod.addresses, (PODS4, PODS6), strict=True))
         for gateway in node.gateways:
             route.route("add", dst="default", gateway=gateway, family=_family(gateway))
 
 
-def _build_server(plan: Plan, server: Server) -> None:
+def _build_server(plan: LabPlan, server: LabServer) -> None:
     with IPRoute() as route:
         _set_up(route, UPLINK, zip(server.addresses, (HOSTS4, HOSTS6), strict=True))
         _route_to_pods(route, plan.nodes)
@@ -113,7 +113,7 @@ def _set_up(route: Any, name: str, addresses: Iterable[tuple[str, int]]) -> None
         route.addr("add", index=index, address=address, prefixlen=length, family=_family(address))
 
 
-def _route_to_pods(route: Any, nodes: Iterable[Node]) -> None:
+def _route_to_pods(route: Any, nodes: Iterable[LabNode]) -> None:
     for node in nodes:
         for subnet, gateway in zip(node.subnets, node.host.addresses, strict=True):
             route.route("add", dst=subnet, gateway=gateway, family=_family(gateway))

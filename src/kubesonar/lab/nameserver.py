@@ -13,11 +13,11 @@ from kubesonar.core.dns.message import (
     Malformed,
     Question,
     Rcode,
-    decode,
+    decode_reply,
     encode_answer,
     question_of,
 )
-from kubesonar.core.dns.records import Record, Type
+from kubesonar.core.dns.records import Record, RecordType
 
 PORT = 53
 TTL = 5
@@ -32,8 +32,8 @@ _HUNG_UP = (OSError, asyncio.IncompleteReadError, TimeoutError, asyncio.Cancelle
 def cluster_records(domain: str = "cluster.local", v4: str = "10.96.0.1", v6: str = "") -> tuple[Record, ...]:
     """What every cluster's DNS knows: the API server's Service."""
     name = f"kubernetes.default.svc.{domain}"
-    first = Record(name, Type.A, TTL, v4)
-    return (first, Record(name, Type.AAAA, TTL, v6)) if v6 else (first,)
+    first = Record(name, RecordType.A, TTL, v4)
+    return (first, Record(name, RecordType.AAAA, TTL, v6)) if v6 else (first,)
 
 
 class Zone:
@@ -48,7 +48,7 @@ class Zone:
     def answer(self, wire: bytes, limit: int) -> bytes | None:
         """The answer to `wire` in at most `limit` bytes, None where it deserves none: what is no question is not
         answered, so two servers never answer each other."""
-        message = decode(wire)
+        message = decode_reply(wire)
         question = None if isinstance(message, Malformed) else question_of(message)
         if question is None:
             return None
@@ -56,7 +56,7 @@ class Zone:
 
     def answer_udp(self, wire: bytes) -> bytes | None:
         """The same, in what the client offered to take by UDP."""
-        message = decode(wire)
+        message = decode_reply(wire)
         offered = 0 if isinstance(message, Malformed) else message.payload
         return self.answer(wire, max(PLAIN_PAYLOAD, min(offered, EDNS_PAYLOAD)))
 

@@ -17,7 +17,7 @@ _NOTICES = 10_000
 """Most notices that are written down."""
 
 
-class Told(msgspec.Struct, frozen=True):
+class PagedNotice(msgspec.Struct, frozen=True):
     """One notice as its body says it: what became of whom, in one sentence, and who told it."""
 
     id: str
@@ -29,7 +29,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class _Envelope(msgspec.Struct, frozen=True):
-    data: Told
+    data: PagedNotice
 
 
 async def pager(addresses: Sequence[str], port: int, notices: Path, stop: asyncio.Event) -> None:
@@ -38,13 +38,13 @@ async def pager(addresses: Sequence[str], port: int, notices: Path, stop: asynci
     await serve([ListenOptions(address=joined(one, port)) for one in addresses], _Pager(notices), stop)
 
 
-def read(notices: Path) -> list[Told]:
+def read_notices(notices: Path) -> list[PagedNotice]:
     """What was told so far, in the order of its arrival."""
     try:
         lines = notices.read_bytes().splitlines()
     except FileNotFoundError:
         return []
-    return [msgspec.json.decode(line, type=Told) for line in lines]
+    return [msgspec.json.decode(line, type=PagedNotice) for line in lines]
 
 
 class _Pager:

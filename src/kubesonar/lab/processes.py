@@ -18,7 +18,7 @@ Main = Callable[[], int | None]
 _CRASHED = 70  # EX_SOFTWARE, sysexits.h
 
 
-class Process:
+class LabProcess:
     """One child inside one network namespace, which can be killed, frozen, thawed and started again.
 
     Start it from the main thread: the kernel kills the child when the thread that forked it ends. The child leads a

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kubesonar.lab.certificates import Certificates
-from kubesonar.lab.cluster import Cluster
+from kubesonar.lab.cluster import LabCluster
 from kubesonar.lab.serving import joined, serve
 from kubesonar.web import ListenOptions
 from kubesonar.web.asgi import Receive, Scope, Send
@@ -36,7 +36,7 @@ async def api_server(
     """Serves what anybody may read of an API server, and the pods and nodes of the members file `roster`, by HTTPS,
     until `stop` is set. Raises ConfigError where it cannot listen."""
     files = {"certificate_file": str(certificates.chain), "key_file": str(certificates.key)}
-    cluster = Cluster(roster)
+    cluster = LabCluster(roster)
     following = asyncio.create_task(cluster.follow())
     try:
         listeners = [ListenOptions(address=joined(one, port), **files) for one in addresses]
@@ -55,7 +55,7 @@ async def ingress(
 
 
 class _Api:
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: LabCluster) -> None:
         self._cluster = cluster
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -35,7 +35,7 @@ class Role(StrEnum):
     PAGER = "pager"
 
 
-class Server(msgspec.Struct, frozen=True):
+class LabServer(msgspec.Struct, frozen=True):
     """A plain target on the bridge: no agent runs there. `addresses` are v4 and, in namespaces, v6."""
 
     name: str
@@ -44,7 +44,7 @@ class Server(msgspec.Struct, frozen=True):
     port: int
 
 
-class Node(msgspec.Struct, frozen=True):
+class LabNode(msgspec.Struct, frozen=True):
     """A node: its agent in the host network, its agent in the pod network behind it, and that network's gateway and
     subnet (v4 and v6; empty on loopback)."""
 
@@ -56,12 +56,12 @@ class Node(msgspec.Struct, frozen=True):
     subnets: tuple[str, ...] = ()
 
 
-class Plan(msgspec.Struct, frozen=True):
+class LabPlan(msgspec.Struct, frozen=True):
     """The whole lab. A node's or a server's name is also that of its namespace and of its port on the bridge; a pod
     network's namespace is named as the member in it."""
 
-    nodes: tuple[Node, ...]
-    servers: tuple[Server, ...]
+    nodes: tuple[LabNode, ...]
+    servers: tuple[LabServer, ...]
     namespaces: bool
 
     @property
@@ -78,18 +78,18 @@ class Plan(msgspec.Struct, frozen=True):
         """The name of the namespace in which a member lives."""
         return member.node if member.network is Network.HOST else member.name
 
-    def of_role(self, role: Role) -> tuple[Server, ...]:
+    def of_role(self, role: Role) -> tuple[LabServer, ...]:
         """The servers of that role."""
         return tuple(server for server in self.servers if server.role is role)
 
 
-def plan(nodes: int = 5, *, namespaces: bool = True) -> Plan:
+def plan_lab(nodes: int = 5, *, namespaces: bool = True) -> LabPlan:
     """A lab of that many nodes in two zones. Raises ValueError outside `MIN_NODES` to `MAX_NODES`."""
     if not MIN_NODES <= nodes <= MAX_NODES:
         raise ValueError(f"nodes: got {nodes}, expected {MIN_NODES} to {MAX_NODES}")
     make = _node if namespaces else _loopback_node
     half = (nodes + 1) // 2
-    return Plan(
+    return LabPlan(
         nodes=tuple(make(number, "zone-a" if number <= half else "zone-b") for number in range(1, nodes + 1)),
         servers=_SERVERS if namespaces else _LOOPBACK_SERVERS,
         namespaces=namespaces,
@@ -97,25 +97,25 @@ def plan(nodes: int = 5, *, namespaces: bool = True) -> Plan:
 
 
 _SERVERS = (
-    Server("dns-1", Role.DNS, ("10.90.0.53", "fd90::53"), 53),
-    Server("dns-2", Role.DNS, ("10.90.0.54", "fd90::54"), 53),
-    Server("api", Role.API, ("10.90.0.64", "fd90::64"), 6443),
-    Server("ingress", Role.INGRESS, ("10.90.0.80", "fd90::80"), 80),
-    Server("pager", Role.PAGER, ("10.90.0.99", "fd90::99"), 80),
+    LabServer("dns-1", Role.DNS, ("10.90.0.53", "fd90::53"), 53),
+    LabServer("dns-2", Role.DNS, ("10.90.0.54", "fd90::54"), 53),
+    LabServer("api", Role.API, ("10.90.0.64", "fd90::64"), 6443),
+    LabServer("ingress", Role.INGRESS, ("10.90.0.80", "fd90::80"), 80),
+    LabServer("pager", Role.PAGER, ("10.90.0.99", "fd90::99"), 80),
 )
 # Ports that need no privileges: on loopback the lab may be an ordinary user's process.
 _LOOPBACK_SERVERS = (
-    Server("dns-1", Role.DNS, ("127.73.0.53",), 7353),
-    Server("dns-2", Role.DNS, ("127.73.0.54",), 7353),
-    Server("api", Role.API, ("127.73.0.64",), 7364),
-    Server("ingress", Role.INGRESS, ("127.73.0.80",), 7380),
-    Server("pager", Role.PAGER, ("127.73.0.99",), 7399),
+    LabServer("dns-1", Role.DNS, ("127.73.0.53",), 7353),
+    LabServer("dns-2", Role.DNS, ("127.73.0.54",), 7353),
+    LabServer("api", Role.API, ("127.73.0.64",), 7364),
+    LabServer("ingress", Role.INGRESS, ("127.73.0.80",), 7380),
+    LabServer("pager", Role.PAGER, ("127.73.0.99",), 7399),
 )
 
 
-def _node(number: int, zone: str) -> Node:
+def _node(number: int, zone: str) -> LabNode:
     """Numbers appear in v6 addresses as they are written in v4 ones, so that a person recognises them."""
-    return Node(
+    return LabNode(
         name=f"node-{number}",
         zone=zone,
         host=_member(number, zone, Network.HOST, f"10.90.1.{number}", f"fd90::1:{number}"),
@@ -125,11 +125,11 @@ def _node(number: int, zone: str) -> Node:
     )
 
 
-def _loopback_node(number: int, zone: str) -> Node:
+def _loopback_node(number: int, zone: str) -> LabNode:
     """Ports differ as well, because each agent also looks at itself through 127.0.0.1."""
     host = _member(number, zone, Network.HOST, f"127.73.{number}.1")
     pod = _member(number, zone, Network.POD, f"127.73.{number}.2")
-    return Node(
+    return LabNode(
         name=f"node-{number}",
         zone=zone,
         host=msgspec.structs.replace(host, port=PORT + 2 * number - 2),

@@ -17,22 +17,22 @@ from kubesonar.lab import firewall, links, shaper
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import Act, FaultError, LabFault
 from kubesonar.lab.namespaces import new_network
-from kubesonar.lab.processes import Main, Process
-from kubesonar.lab.topology import Node, Plan, Server
+from kubesonar.lab.processes import LabProcess, Main
+from kubesonar.lab.topology import LabNode, LabPlan, LabServer
 from kubesonar.model import Member, State
 
 MAX_FAULTS = 64
 _REASON = "said by the lab"
 
 
-class World:
+class LabWorld:
     """A small mesh on this machine. Close it, or use it as a context manager: closing ends every process by its own id
     and lets go of every namespace; what an abrupt end leaves, the kernel takes away (isolate.py)."""
 
-    def __init__(self, plan: Plan, directory: Directory) -> None:
+    def __init__(self, plan: LabPlan, directory: Directory) -> None:
         self.plan = plan
         self.directory = directory
-        self.processes: dict[str, Process] = {}
+        self.processes: dict[str, LabProcess] = {}
         """By the name of the member or server."""
         self._namespaces: dict[str, int] = {}
         self._active: dict[tuple[str, str, str, float], LabFault] = {}
@@ -45,7 +45,7 @@ class World:
         }
 
     @classmethod
-    def build(cls, plan: Plan, directory: Directory) -> Self:
+    def build(cls, plan: LabPlan, directory: Directory) -> Self:
         """Makes what is planned and writes the roster. Raises OSError or pyroute2's NetlinkError where the kernel
         refuses; nothing is left then."""
         world = cls(plan, directory)
@@ -66,7 +66,7 @@ class World:
         return tuple(self._active.values())
 
     @property
-    def fallen(self) -> tuple[Process, ...]:
+    def fallen(self) -> tuple[LabProcess, ...]:
         """Processes that ended although no fault ended them."""
         killed = {member.name for fault in self.faults if fault.verb == "kill" for member in self._agents(fault)}
         return tuple(each for name, each in self.processes.items() if name not in killed and not each.running)
@@ -75,11 +75,11 @@ class World:
         """The open descriptor of the namespace of that station or pod network, None on loopback."""
         return self._namespaces.get(name)
 
-    def start(self, member: Member, main: Main) -> Process:
+    def start(self, member: Member, main: Main) -> LabProcess:
         """Starts a member's agent in its namespace."""
         return self._start(member.name, self.plan.home(member), main)
 
-    def start_server(self, server: Server, main: Main) -> Process:
+    def start_server(self, server: LabServer, main: Main) -> LabProcess:
         """Starts a plain target in its namespace."""
         return self._start(server.name, server.name, main)
 
@@ -123,13 +123,13 @@ class World:
     ) -> None:
         self.close()
 
-    def _start(self, name: str, home: str, main: Main) -> Process:
-        process = Process(name, main, self.network(home), self.directory.log(name))
+    def _start(self, name: str, home: str, main: Main) -> LabProcess:
+        process = LabProcess(name, main, self.network(home), self.directory.log(name))
         self.processes[name] = process
         process.start()
         return process
 
-    def _restart(self, process: Process) -> None:
+    def _restart(self, process: LabProcess) -> None:
         if not process.running:
             self.directory.agent_socket(process.name).unlink(missing_ok=True)
             process.start()
@@ -149,16 +149,16 @@ class World:
             raise
 
     def _load_rules(self, before: Iterable[LabFault], after: Iterable[LabFault]) -> None:
-        firewall.load(firewall.bridge_script(after), None)
+        firewall.load_rules(firewall.bridge_script(after), None)
         cut = {fault.target for fault in after if fault.verb == "podnet"}
         was = {fault.target for fault in before if fault.verb == "podnet"}
         for node in self.plan.nodes:
             if node.name in cut ^ was:
                 self._cut_pods(node, node.name in cut)
 
-    def _cut_pods(self, node: Node, cut: bool) -> None:
-        firewall.load(firewall.inlet_script(links.POD_LINK, cut), self.network(node.name))
-        firewall.load(firewall.inlet_script(links.UPLINK, cut), self.network(node.pod.name))
+    def _cut_pods(self, node: LabNode, cut: bool) -> None:
+        firewall.load_rules(firewall.inlet_script(links.POD_LINK, cut), self.network(node.name))
+        firewall.load_rules(firewall.inlet_script(links.UPLINK, cut), self.network(node.pod.name))
 
     def _shape(self, fault: LabFault) -> None:
         shaper.shape(fault.target, self._namespaces[fault.target], fault.amount)
@@ -195,5 +195,5 @@ class World:
     def _agents(self, fault: LabFault) -> tuple[Member, ...]:
         return tuple(member for member in self.plan.members if member.node == fault.target)
 
-    def _processes_of(self, fault: LabFault) -> tuple[Process, ...]:
+    def _processes_of(self, fault: LabFault) -> tuple[LabProcess, ...]:
         return tuple(self.processes[each.name] for each in self._agents(fault) if each.name in self.processes)

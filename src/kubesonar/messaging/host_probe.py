@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 
-from kubesonar.core.membership.messages import Sight
+from kubesonar.core.membership.messages import Reachability
 from kubesonar.model import Fault, Member
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.net.tcp.stream import Stream
 
 _ACCEPTED, _REFUSED, _ECHOED, _SILENT, _UNABLE = range(5)
-_SIGHTS = (Sight.KERNEL, Sight.REFUSED, Sight.KERNEL, Sight.SILENT, Sight.UNABLE)
+_SIGHTS = (Reachability.KERNEL, Reachability.REFUSED, Reachability.KERNEL, Reachability.SILENT, Reachability.UNABLE)
 """What each outcome shows; the first one that any address gives decides. A kernel accepts connections for an agent that
 is frozen; where the agent is gone, it refuses them."""
 
 _OWN_TROUBLE = frozenset({Fault.LOCAL, Fault.NOT_PERMITTED})
 
 
-async def look(member: Member, timeout: float, pinger: Pinger) -> Sight:
+async def probe_host(member: Member, timeout: float, pinger: Pinger) -> Reachability:
     """What the host of `member` says within `timeout` seconds, by all its addresses at once."""
     looks = [_handshake(address, member.port, timeout) for address in member.addresses]
     echoes = [_echo(address, timeout, pinger) for address in member.addresses]

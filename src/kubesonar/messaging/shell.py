@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 from kubesonar.core.machine import Machine
 from kubesonar.core.membership.events import Action, Event, Look, Looked, Received, Send
-from kubesonar.core.membership.member_view import Electorate, Order
+from kubesonar.core.membership.member_view import MemberView, Rank
 from kubesonar.core.wire.codec import Datagram, Keyring, Sender
-from kubesonar.messaging.host_probe import look
-from kubesonar.messaging.transport import Courier
+from kubesonar.messaging.host_probe import probe_host
+from kubesonar.messaging.transport import MessageTransport
 from kubesonar.model import Member, Roster
 from kubesonar.net.clock import Clock
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.runtime.drive import Drive
-from kubesonar.runtime.supervise import Crew
+from kubesonar.runtime.supervise import Supervisor
 
 
-class Members:
+class MembershipShell:
     """The shell of `machine`. `send` hands a datagram to the wire, `tell` gets every action that is neither a message
     nor a look. To be made on the running loop."""
 
@@ -25,13 +25,13 @@ class Members:
         self,
         me: Member,
         machine: Machine[Event, Action],
-        order: Order,
+        order: Rank,
         *,
         sender: Sender,
         ring: Callable[[], Keyring],
         send: Callable[[bytes, str, int], bool],
         pinger: Pinger,
-        crew: Crew,
+        crew: Supervisor,
         clock: Clock,
         lag: Callable[[float], None],
         tell: Callable[[Action], None],
@@ -42,14 +42,14 @@ class Members:
         self._crew = crew
         self._tell = tell
         self._members: dict[str, Member] = {}
-        self.courier = Courier(sender, ring, send, self._received, clock)
+        self.courier = MessageTransport(sender, ring, send, self._received, clock)
         self._drive: Drive[Event, Action] = Drive(machine, clock, self._act, lag)
 
     def roster_changed(self, roster: Roster) -> None:
         """Learns the members of our own network."""
         self._members = {member.name: member for member in roster.members}
         self.courier.roster_changed(roster)
-        self._drive.tell(Electorate(roster, self._me.network, self._order))
+        self._drive.tell(MemberView(roster, self._me.network, self._order))
 
     def arrived(self, datagram: Datagram, address: str, port: int) -> None:
         """A message came to our port."""
@@ -77,5 +77,5 @@ class Members:
     async def _look(self, order: Look) -> None:
         member = self._members.get(order.target)
         if member is not None:
-            sight = await look(member, order.timeout, self._pinger)
+            sight = await probe_host(member, order.timeout, self._pinger)
             self._drive.tell(Looked(order.number, order.target, sight))

@@ -11,19 +11,19 @@ from collections.abc import Callable
 from itertools import count
 
 from kubesonar.core.membership.events import Received, Send
-from kubesonar.core.membership.messages import Other, decode, encode
+from kubesonar.core.membership.messages import Other, decode_message, encode_message
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Datagram, Keyring, Sender
 from kubesonar.model import Member, Roster
 from kubesonar.net.clock import Clock
 
-AGAIN = 1.0
+RETRANSMIT_INTERVAL = 1.0
 """What could not be taken is said again within so many seconds (s); later it may not be true any more."""
 
 _GREETING = b""
 
 
-class Courier:
+class MessageTransport:
     """`send` hands a datagram to the wire, `deliver` gets what was said to us. `counters` has "delivered", "greeted",
     and what was dropped: "strangers" (whom the roster does not name), "outdated" (not for this epoch), "malformed",
     "unknown" (a kind that only a later version knows)."""
@@ -58,7 +58,7 @@ class Courier:
     def send(self, order: Send) -> None:
         """Sends it once, if the roster knows where to."""
         if order.to in self._members:
-            payload = encode(order.message)
+            payload = encode_message(order.message)
             self._last[order.to] = self._clock.mono(), payload
             self._dispatch(order.to, payload)
 
@@ -77,7 +77,7 @@ class Courier:
                 self._hear(name, datagram)
 
     def _hear(self, name: str, datagram: Datagram) -> None:
-        message = decode(datagram.payload)
+        message = decode_message(datagram.payload)
         if message is None:
             self.counters["malformed"] += 1
         elif isinstance(message, Other):
@@ -91,7 +91,7 @@ class Courier:
         if self._epochs.get(name) != epoch:
             self._epochs[name] = epoch
             said, payload = self._last.get(name, (0.0, _GREETING))
-            if payload and self._clock.mono() - said <= AGAIN:
+            if payload and self._clock.mono() - said <= RETRANSMIT_INTERVAL:
                 self._dispatch(name, payload)
 
     def _greet(self, datagram: Datagram, address: str, port: int) -> None:

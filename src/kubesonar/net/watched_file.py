@@ -7,7 +7,7 @@ import os
 Stamp = tuple[int, int, int, int]
 
 
-def stamp(path: str) -> Stamp:
+def file_stamp(path: str) -> Stamp:
     """One stat: changes when the file does. A Secret's mount swaps a symbolic link, so the inode behind it tells.
     Raises OSError."""
     found = os.stat(path)  # noqa: PTH116 (pathlib costs an agent 0.3 MiB)

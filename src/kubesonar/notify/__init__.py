@@ -17,7 +17,7 @@ class Notifier(Protocol):
         ...
 
 
-class Everybody:
+class AnyReceiver:
     """Tells all of them, in order."""
 
     def __init__(self, notifiers: Sequence[Notifier]) -> None:

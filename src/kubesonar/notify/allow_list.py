@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from kubesonar.config import ConfigError
 from kubesonar.net.dns.system_resolver import is_literal
 
-Network = tuple[int, int, int]
+AllowedNetwork = tuple[int, int, int]
 """Length of its addresses in bits, the network's number, length of its prefix."""
 
 
@@ -22,7 +22,7 @@ def host_allowed(host: str, patterns: Iterable[str]) -> bool:
     return False
 
 
-def network(key: str, text: str) -> Network:
+def network(key: str, text: str) -> AllowedNetwork:
     """Reads "10.0.0.0/8" or "fd00::/8"; an address alone is a network of one. Raises ConfigError, naming `key`."""
     address, slash, length = text.partition("/")
     try:
@@ -35,7 +35,7 @@ def network(key: str, text: str) -> Network:
     return bits, number >> (bits - prefix), prefix
 
 
-def address_allowed(address: str, networks: Iterable[Network]) -> bool:
+def address_allowed(address: str, networks: Iterable[AllowedNetwork]) -> bool:
     """Whether the IP literal `address` lies in one of the networks. An IPv4 address in IPv6 clothes counts as IPv4."""
     bits, number = _number(address.partition("%")[0])
     if bits == 128 and number >> 32 == 0xFFFF:

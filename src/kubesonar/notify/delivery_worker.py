@@ -13,12 +13,12 @@ from kubesonar.core.delivery.retry_queue import Action, Delivery, DeliveryOption
 from kubesonar.model import Notice
 from kubesonar.net.clock import Clock
 from kubesonar.notify.outbox import Outbox
-from kubesonar.notify.outbox_entry import Entry
+from kubesonar.notify.outbox_entry import OutboxEntry
 from kubesonar.notify.receivers import Configured
 from kubesonar.notify.webhook import Webhook
 from kubesonar.runtime.drive import Drive
 from kubesonar.runtime.logs import Changes
-from kubesonar.runtime.supervise import Crew
+from kubesonar.runtime.supervise import Supervisor
 
 if TYPE_CHECKING:
     from random import Random
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("kubesonar.notify")
 
 
-class Courier:
+class DeliveryWorker:
     """Drives the deliveries of one receiver, from its creation (on the running loop) to `stop`. `done` is called with
     the id of each notice that this receiver has taken or will never take."""
 
@@ -35,7 +35,7 @@ class Courier:
         own: Configured,
         outbox: Outbox,
         options: DeliveryOptions,
-        crew: Crew,
+        crew: Supervisor,
         clock: Clock,
         dice: Random,
         done: Callable[[str], None],
@@ -47,7 +47,7 @@ class Courier:
         self._clock = clock
         self._done = done
         self._webhook = Webhook(own.receiver, clock)
-        self._entries: dict[int, Entry] = {}
+        self._entries: dict[int, OutboxEntry] = {}
         self._ids: set[str] = set()
         self.idle = asyncio.Event()
         self.idle.set()
@@ -72,7 +72,7 @@ class Courier:
         if body is not None:
             self.deliver(self._outbox.add(self.name, notice.id, notice.subject, body))
 
-    def deliver(self, entry: Entry) -> None:
+    def deliver(self, entry: OutboxEntry) -> None:
         """Begins to deliver an entry of the outbox."""
         self._entries[entry.seq] = entry
         self._ids.add(entry.id)
@@ -110,14 +110,14 @@ class Courier:
         if not self._entries:
             self.idle.set()
 
-    async def _try(self, entry: Entry) -> None:
+    async def _try(self, entry: OutboxEntry) -> None:
         outcome = Outcome(detail="the try was broken off")
         try:
             outcome = await self._webhook.post(entry.id, entry.body)
         finally:
             self._settle(entry, outcome)
 
-    def _settle(self, entry: Entry, outcome: Outcome) -> None:
+    def _settle(self, entry: OutboxEntry, outcome: Outcome) -> None:
         if not outcome.delivered:
             self._failed += 1
         if not self._stopped:

@@ -9,7 +9,7 @@ import msgspec
 from kubesonar.model import Condition, Notice
 from kubesonar.runtime.logs import timestamp
 
-SCHEMA = 1
+PAYLOAD_SCHEMA = 1
 """Version of the native body (docs/schemas/notice.json); raised when a reader of the one before could misread it."""
 
 ALERTS_PATH = "/api/v2/alerts"
@@ -23,7 +23,7 @@ def native(notice: Notice) -> bytes:
     """The notice itself, in the envelope that the Standard Webhooks recommend (type, timestamp, data)."""
     subject = "cluster.status" if notice.what is Condition.CLUSTER else f"member.{notice.what.value}"
     data = {
-        "schema": SCHEMA,
+        "schema": PAYLOAD_SCHEMA,
         "id": notice.id,
         "what": notice.what.value,
         "member": notice.subject,

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from kubesonar.net.clock import Clock
-from kubesonar.notify.outbox_entry import Entry
+from kubesonar.notify.outbox_entry import OutboxEntry
 from kubesonar.runtime.logs import Changes
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ class Outbox:
 
     `found` is called with what the file held from before, once it could be opened."""
 
-    def __init__(self, directory: str, limit: int, clock: Clock, found: Callable[[list[Entry]], None]) -> None:
-        self.entries: dict[int, Entry] = {}
+    def __init__(self, directory: str, limit: int, clock: Clock, found: Callable[[list[OutboxEntry]], None]) -> None:
+        self.entries: dict[int, OutboxEntry] = {}
         self.trouble = ""
         self._directory = directory
         self._limit = limit
@@ -45,11 +45,11 @@ class Outbox:
         self._waiting: list[asyncio.Future[None]] = []
         self._changes = Changes(_LOG)
 
-    def add(self, receiver: str, id: str, subject: str, body: bytes) -> Entry:
+    def add(self, receiver: str, id: str, subject: str, body: bytes) -> OutboxEntry:
         """Takes a new entry in."""
         now = self._clock.wall()
         self._last = max(self._last + 1, int(now * 1e6))  # after all entries of a process before
-        entry = self.entries[self._last] = Entry(self._last, receiver, id, subject, now, body)
+        entry = self.entries[self._last] = OutboxEntry(self._last, receiver, id, subject, now, body)
         self._wake.set()
         return entry
 
@@ -102,9 +102,9 @@ class Outbox:
     async def _follow(self) -> None:
         if self._thread is None:
             return
-        from kubesonar.notify.outbox_file import NAME, Unavailable, Unreadable, set_aside
+        from kubesonar.notify.outbox_file import OUTBOX_FILE, Unavailable, Unreadable, set_aside
 
-        path = f"{self._directory}/{NAME}"
+        path = f"{self._directory}/{OUTBOX_FILE}"
         try:
             try:
                 await self._save()

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import msgspec
 
-BODY_LIMIT = 1 << 20
+NOTICE_BODY_LIMIT = 1 << 20
 """Largest body that is taken, in bytes."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class OutboxEntry(msgspec.Struct, frozen=True):
     """What one receiver is still to be told. `seq` grows from entry to entry and is the order, `id` the notice's,
     `told` Unix seconds, `body` what is posted."""
 
@@ -19,4 +19,4 @@ class Entry(msgspec.Struct, frozen=True):
     id: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]{1,128}$")]
     subject: str
     told: float
-    body: Annotated[bytes, msgspec.Meta(max_length=BODY_LIMIT)]
+    body: Annotated[bytes, msgspec.Meta(max_length=NOTICE_BODY_LIMIT)]

@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
-from kubesonar.notify.outbox_entry import BODY_LIMIT, Entry
+from kubesonar.notify.outbox_entry import NOTICE_BODY_LIMIT, OutboxEntry
 
-VERSION = 1
+OUTBOX_VERSION = 1
 """Version of the file's tables (PRAGMA user_version). A file of another version is set aside."""
 
-NAME = "outbox.sqlite"
+OUTBOX_FILE = "outbox.sqlite"
 _ASIDE = ".unreadable"
 
 _TABLE = """
@@ -45,7 +45,7 @@ _TRANSIENT = frozenset(
 """Primary result codes (https://www.sqlite.org/rescode.html) that are the machine's trouble; all others are the
 file's."""
 
-_COLUMNS = Entry.__struct_fields__
+_COLUMNS = OutboxEntry.__struct_fields__
 
 
 class Unreadable(Exception):
@@ -60,7 +60,7 @@ class OutboxFile:
     """An open outbox; nobody else can open it meanwhile. Everything raises `Unreadable` or `Unavailable`."""
 
     def __init__(self, directory: str, wait: float = 1.0) -> None:
-        path = os.path.join(directory, NAME)  # noqa: PTH118 (pathlib costs an agent 0.3 MiB)
+        path = os.path.join(directory, OUTBOX_FILE)  # noqa: PTH118 (pathlib costs an agent 0.3 MiB)
         with _told_apart():
             self._base = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
         try:
@@ -70,24 +70,24 @@ class OutboxFile:
             self._base.close()
             raise
 
-    def load(self, limit: int) -> tuple[list[Entry], int]:
+    def load(self, limit: int) -> tuple[list[OutboxEntry], int]:
         """What it holds, in order, and how many entries it lost: those beyond `limit`, oldest first."""
         with _told_apart():
             lost = self._base.execute(
                 "DELETE FROM outbox WHERE length(body) > ? OR seq NOT IN"
                 " (SELECT seq FROM outbox ORDER BY seq DESC LIMIT ?)",
-                (BODY_LIMIT, limit),
+                (NOTICE_BODY_LIMIT, limit),
             ).rowcount
             rows = self._base.execute(f"SELECT {', '.join(_COLUMNS)} FROM outbox ORDER BY seq").fetchall()
         try:
-            entries = [msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), Entry) for row in rows]
+            entries = [msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), OutboxEntry) for row in rows]
             for entry in entries:
                 entry.body.decode()  # what is signed is text
         except ValueError as error:  # msgspec.ValidationError is one
             raise Unreadable(f"a row is not what it should be: {error}") from None
         return entries, lost
 
-    def write(self, new: Iterable[Entry], gone: Iterable[int]) -> None:
+    def write(self, new: Iterable[OutboxEntry], gone: Iterable[int]) -> None:
         """Takes entries in and out, all or nothing, and returns when that is on the disk."""
         with _told_apart():
             self._base.execute("BEGIN IMMEDIATE")
@@ -112,10 +112,10 @@ class OutboxFile:
         self._base.execute("PRAGMA synchronous = FULL")  # a notice that was taken over survives a power cut
         self._base.execute("BEGIN EXCLUSIVE")
         version = self._base.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, VERSION):
-            raise Unreadable(f"it has version {version}, expected {VERSION}")
+        if version not in (0, OUTBOX_VERSION):
+            raise Unreadable(f"it has version {version}, expected {OUTBOX_VERSION}")
         self._base.execute(_TABLE)
-        self._base.execute(f"PRAGMA user_version = {VERSION}")
+        self._base.execute(f"PRAGMA user_version = {OUTBOX_VERSION}")
         self._base.execute("COMMIT")
 
 
@@ -130,7 +130,7 @@ def _told_apart() -> Iterator[None]:
 
 def set_aside(directory: str) -> str:
     """Renames a file that cannot be read, over the one set aside before; returns its new path. Raises `Unavailable`."""
-    path = os.path.join(directory, NAME)  # noqa: PTH118
+    path = os.path.join(directory, OUTBOX_FILE)  # noqa: PTH118
     try:
         for end in ("-wal", "-shm"):
             with suppress(FileNotFoundError):

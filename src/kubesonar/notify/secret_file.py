@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from kubesonar.config import ConfigError
-from kubesonar.net.watched_file import stamp
+from kubesonar.net.watched_file import file_stamp
 
 _LOG = logging.getLogger("kubesonar.notify")
 _LIMIT = 16_384
@@ -25,7 +25,7 @@ class SecretFile(Generic[Value]):
         self._understand = read
         self._complaint = ""
         try:
-            self._mark = stamp(self._path)
+            self._mark = file_stamp(self._path)
             self._values = self._read()
         except (OSError, ValueError) as error:
             raise ConfigError(f"{key}: {path} cannot be used: {_reason(error)}") from error
@@ -34,7 +34,7 @@ class SecretFile(Generic[Value]):
     def values(self) -> tuple[Value, ...]:
         """Those in force, at least one."""
         try:
-            mark = stamp(self._path)
+            mark = file_stamp(self._path)
             if mark != self._mark:
                 self._values = self._read()
                 self._mark, self._complaint = mark, ""

@@ -14,11 +14,11 @@ from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.http.ca_contexts import Trust
 from kubesonar.net.http.connection import HttpConnection
-from kubesonar.net.http.exchange import Request, Response
+from kubesonar.net.http.exchange import HttpRequest, Response
 from kubesonar.net.http.retry_after import retry_after
 from kubesonar.net.http.url import Url
 from kubesonar.net.tcp.stream import Stream
-from kubesonar.notify.allow_list import Network, address_allowed
+from kubesonar.notify.allow_list import AllowedNetwork, address_allowed
 from kubesonar.notify.secret_file import SecretFile
 from kubesonar.notify.signing import Signer, unsigned
 
@@ -33,7 +33,7 @@ class Receiver(msgspec.Struct, frozen=True):
     url: Url
     connect: float
     timeout: float
-    networks: tuple[Network, ...] = ()
+    networks: tuple[AllowedNetwork, ...] = ()
     ca_file: str = ""
     signer: Signer | None = None
     token: SecretFile[str] | None = None
@@ -78,7 +78,7 @@ class Webhook:
             raise Failed(Fault.LOCAL, f"{receiver.url.host} is at {found[0]}, which notify.networks does not allow")
         return allowed[:_ADDRESSES]
 
-    def _request(self, id: str, body: bytes) -> Request:
+    def _request(self, id: str, body: bytes) -> HttpRequest:
         receiver, now = self._receiver, self._clock.wall()
         headers = receiver.signer.headers(id, now, body) if receiver.signer else unsigned(id, now)
         if receiver.token:
@@ -88,10 +88,10 @@ class Webhook:
             ("content-type", "application/json"),
             ("connection", "close"),
         )
-        return Request.make("POST", receiver.url, (*fixed, *headers), body)
+        return HttpRequest.make("POST", receiver.url, (*fixed, *headers), body)
 
     async def _ask(
-        self, address: str, context: ssl.SSLContext | None, request: Request, deadline: Deadline
+        self, address: str, context: ssl.SSLContext | None, request: HttpRequest, deadline: Deadline
     ) -> Response:
         url = self._receiver.url
         connection = HttpConnection(

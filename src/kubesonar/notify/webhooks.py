@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from kubesonar.core.delivery.retry_queue import Figures
 from kubesonar.model import Notice
 from kubesonar.net.clock import Clock
-from kubesonar.notify.delivery_worker import Courier
+from kubesonar.notify.delivery_worker import DeliveryWorker
 from kubesonar.notify.formats import Format
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.notify.outbox import Outbox
-from kubesonar.notify.outbox_entry import Entry
+from kubesonar.notify.outbox_entry import OutboxEntry
 from kubesonar.notify.receivers import configured
-from kubesonar.runtime.supervise import Crew
+from kubesonar.runtime.supervise import Supervisor
 
 if TYPE_CHECKING:
     from random import Random
@@ -35,7 +35,7 @@ class Webhooks:
         self,
         options: NotifyOptions,
         formats: Mapping[str, Format],
-        crew: Crew,
+        crew: Supervisor,
         clock: Clock,
         dice: Random,
         done: Callable[[str], None] = lambda _: None,
@@ -46,14 +46,14 @@ class Webhooks:
         self._clock = clock
         self._dice = dice
         self._done = done
-        self._couriers: dict[str, Courier] = {}
+        self._couriers: dict[str, DeliveryWorker] = {}
         limit = options.delivery.pending * max(1, len(self._configured))
         self._outbox = Outbox(options.directory, limit, clock, self._found)
 
     async def start(self) -> None:
         """Takes up what a process before left in the outbox."""
         for own in self._configured:
-            self._couriers[own.receiver.name] = Courier(
+            self._couriers[own.receiver.name] = DeliveryWorker(
                 own, self._outbox, self._options.delivery, self._crew, self._clock, self._dice, self._settled
             )
         await self._outbox.open()
@@ -92,7 +92,7 @@ class Webhooks:
         if not any(courier.waits(id) for courier in self._couriers.values()):
             self._done(id)
 
-    def _found(self, entries: list[Entry]) -> None:
+    def _found(self, entries: list[OutboxEntry]) -> None:
         strangers = 0
         for entry in entries:
             courier = self._couriers.get(entry.receiver)

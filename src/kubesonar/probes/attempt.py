@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from kubesonar.model import Check, Clock, Fault, Kernel, Observation, Phase, Rtt, Span, clip
-from kubesonar.net.clock import Clock as Clocks
+from kubesonar.model import Check, Fault, Kernel, Observation, Phase, Rtt, Span, StampSource, clip
+from kubesonar.net.clock import Clock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver, is_literal
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class AttemptOutcome(msgspec.Struct, frozen=True):
     """What an attempt came to, beside when and to where. `phases` do not include the look-up; without
     `rtt` (s, by `clock`) the round trip is `kernel`'s."""
 
@@ -20,7 +20,7 @@ class Outcome(msgspec.Struct, frozen=True):
     phases: tuple[Span, ...] = ()
     kernel: Kernel | None = None
     rtt: float = 0.0
-    clock: Clock = Clock.KERNEL
+    clock: StampSource = StampSource.KERNEL
     source_port: int = 0
     code: int | None = None
     sent: int = 1
@@ -30,7 +30,7 @@ class Outcome(msgspec.Struct, frozen=True):
 class Attempt:
     """When it began and where it goes. To be made right before the first step."""
 
-    def __init__(self, check: Check, source: Source, clock: Clocks) -> None:
+    def __init__(self, check: Check, source: ProbeSource, clock: Clock) -> None:
         self.at = clock.wall()
         self.address = check.address
         self._check = check
@@ -48,9 +48,9 @@ class Attempt:
 
     def failed(self, failed: Failed) -> Observation:
         """The observation of an attempt that came to nothing before it had a connection."""
-        return self.observation(Outcome(failed.fault, failed.detail))
+        return self.observation(AttemptOutcome(failed.fault, failed.detail))
 
-    def observation(self, outcome: Outcome) -> Observation:
+    def observation(self, outcome: AttemptOutcome) -> Observation:
         """The observation. The round trip is the kernel's at the connect; a connect that needed more than one SYN has
         none, because the kernel times no segment that it sent twice (RFC 6298, section 3)."""
         kernel = outcome.kernel

@@ -12,7 +12,7 @@ from kubesonar.net.http.connection import HttpConnection
 _SESSIONS = 64
 
 
-class Peer(msgspec.Struct, frozen=True):
+class PeerConnection(msgspec.Struct, frozen=True):
     """Whom a connection leads to, and how it is secured."""
 
     address: str
@@ -21,7 +21,7 @@ class Peer(msgspec.Struct, frozen=True):
     context: ssl.SSLContext | None
 
 
-class Connections:
+class ProbeConnections:
     """Hands out connections and takes them back. With `keep` at most `limit` idle ones are kept for the next check of
     the same peer. `close` it."""
 
@@ -29,10 +29,10 @@ class Connections:
         self._keep = keep
         self._limit = limit
         self._clock = clock
-        self._idle: dict[Peer, HttpConnection] = {}
-        self._sessions: dict[Peer, tuple[ssl.SSLSession, float]] = {}
+        self._idle: dict[PeerConnection, HttpConnection] = {}
+        self._sessions: dict[PeerConnection, tuple[ssl.SSLSession, float]] = {}
 
-    def take(self, peer: Peer, resume: bool) -> HttpConnection:
+    def take(self, peer: PeerConnection, resume: bool) -> HttpConnection:
         """One to this peer, which stays open until it is given back; a new one may `resume` a TLS session."""
         return self._idle.pop(peer, None) or HttpConnection(
             peer.address,
@@ -43,7 +43,7 @@ class Connections:
             session=self._session(peer) if resume else None,
         )
 
-    def give(self, peer: Peer, connection: HttpConnection, resumable: float) -> None:
+    def give(self, peer: PeerConnection, connection: HttpConnection, resumable: float) -> None:
         """Takes one back after an answer; its TLS session is resumed by others for so many seconds after the full
         handshake that it stems from."""
         session = connection.session if resumable else None
@@ -59,7 +59,7 @@ class Connections:
             self._idle.pop(next(iter(self._idle))).close()
         self._idle[peer] = connection
 
-    def drop(self, peer: Peer, connection: HttpConnection) -> None:
+    def drop(self, peer: PeerConnection, connection: HttpConnection) -> None:
         """Takes one back that brought no answer: the next one shakes hands in full."""
         connection.close()
         self._sessions.pop(peer, None)
@@ -69,7 +69,7 @@ class Connections:
         while self._idle:
             self._idle.popitem()[1].close()
 
-    def _session(self, peer: Peer) -> ssl.SSLSession | None:
+    def _session(self, peer: PeerConnection) -> ssl.SSLSession | None:
         session, until = self._sessions.get(peer, (None, 0.0))
         if session is not None and self._clock.mono() >= until:
             del self._sessions[peer]

@@ -9,19 +9,19 @@ import msgspec
 from kubesonar.core.dns.classify import Judgement, Worth, classify, rcode_name
 from kubesonar.core.dns.message import EDNS_PAYLOAD, Question, Rcode
 from kubesonar.core.dns.names import encode_name
-from kubesonar.core.dns.records import Type
+from kubesonar.core.dns.records import RecordType
 from kubesonar.model import Check, Fault, Observation, Phase, Rtt, Span, clip
 from kubesonar.net.dns.tcp import TcpTransport
-from kubesonar.net.dns.transport import Reply, Server, Transport, ask, packed_address
+from kubesonar.net.dns.transport import DnsReply, DnsServer, DnsTransport, ask_server, packed_address
 from kubesonar.net.dns.udp import UdpTransport, Unanswered
 
 if TYPE_CHECKING:
     import random
 
-    from kubesonar.net.clock import Clock as Clocks
-    from kubesonar.probes.source import Source
+    from kubesonar.net.clock import Clock
+    from kubesonar.probes.source import ProbeSource
 
-PORT = 53
+DNS_PORT = 53
 """Where a DNS server listens, unless the check says otherwise (RFC 1035, section 4.2)."""
 
 _LABEL = "abcdefghijklmnopqrstuvwxyz234567"
@@ -42,7 +42,7 @@ class DnsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     recursion: Annotated[bool, msgspec.Meta(description="Ask for recursion, as a stub resolver does.")] = True
 
 
-class Request(msgspec.Struct, frozen=True):
+class DnsRequest(msgspec.Struct, frozen=True):
     """What a check asks. A `name` that begins with "*." gets a new random label each time."""
 
     name: str
@@ -50,7 +50,7 @@ class Request(msgspec.Struct, frozen=True):
     tcp: bool
 
 
-def parse_request(text: str) -> Request:
+def parse_request(text: str) -> DnsRequest:
     """Reads "name TYPE" or "name TYPE udp|tcp", as "kubernetes.default.svc.cluster.local A" or "*.cluster.local A tcp".
     Raises ValueError."""
     words = text.split()
@@ -58,10 +58,10 @@ def parse_request(text: str) -> Request:
         known = ", ".join(_TYPES)
         raise ValueError(f'a DNS request is "name TYPE" or "name TYPE udp|tcp" with a TYPE of {known}, not {text!r}')
     encode_name(_named(words[0], "x" * _LABEL_LENGTH))
-    return Request(words[0], Type[words[1].upper()], words[2:] == ["tcp"])
+    return DnsRequest(words[0], RecordType[words[1].upper()], words[2:] == ["tcp"])
 
 
-def parse_expect(text: str) -> int:
+def parse_rcode(text: str) -> int:
     """Reads an rcode's mnemonic; empty means NOERROR. Raises ValueError."""
     if text.upper() not in ("", *Rcode.__members__):
         raise ValueError(f"a DNS check expects one of {', '.join(Rcode.__members__)}, not {text!r}")
@@ -73,11 +73,11 @@ def _named(name: str, label: str) -> str:
 
 
 class DnsProbe:
-    """`Check.request` is read by `parse_request`, `Check.expect` by `parse_expect`; `Check.address` is the server's IP
+    """`Check.request` is read by `parse_request`, `Check.expect` by `parse_rcode`; `Check.address` is the server's IP
     literal and `Check.port` 53 unless given. The observation's code is the rcode. `random` gives ids and labels: hand
     in a `random.SystemRandom`, so that they cannot be guessed."""
 
-    def __init__(self, source: Source, options: DnsOptions, clock: Clocks, random: random.Random) -> None:
+    def __init__(self, source: ProbeSource, options: DnsOptions, clock: Clock, random: random.Random) -> None:
         self._source = source
         self._options = options
         self._clock = clock
@@ -87,7 +87,7 @@ class DnsProbe:
     async def __call__(self, check: Check) -> Observation:
         """See `Probe`. A check that cannot be asked at all is `Fault.OTHER`, with the reason."""
         try:
-            request, expect = parse_request(check.request), parse_expect(check.expect)
+            request, expect = parse_request(check.request), parse_rcode(check.expect)
         except ValueError as error:
             return self._unasked(check, Fault.OTHER, str(error))
         try:
@@ -95,25 +95,25 @@ class DnsProbe:
         except (OSError, ValueError):
             return self._unasked(check, Fault.OTHER, f"a DNS server is an IP address, not {check.address!r}")
         question = self._question(request)
-        reply = await ask(self._transport(check, request), question)
+        reply = await ask_server(self._transport(check, request), question)
         return self._observed(check, expect, reply, classify(question, reply.wire) if reply.wire is not None else None)
 
     def close(self) -> None:
         """Closes the sockets that wait for late answers."""
         self._unanswered.close()
 
-    def _question(self, request: Request) -> Question:
+    def _question(self, request: DnsRequest) -> Question:
         label = "".join(self._random.choices(_LABEL, k=_LABEL_LENGTH))
         id_ = self._random.getrandbits(16)
         return Question(_named(request.name, label), request.type, id_, self._options.recursion, self._options.payload)
 
-    def _transport(self, check: Check, request: Request) -> Transport:
-        server = Server(check.address, check.port or PORT)
+    def _transport(self, check: Check, request: DnsRequest) -> DnsTransport:
+        server = DnsServer(check.address, check.port or DNS_PORT)
         if request.tcp:
             return TcpTransport(server, check.timeout, self._clock)
         return UdpTransport(server, check.timeout, self._clock, self._unanswered)
 
-    def _observed(self, check: Check, expect: int, reply: Reply, judged: Judgement | None) -> Observation:
+    def _observed(self, check: Check, expect: int, reply: DnsReply, judged: Judgement | None) -> Observation:
         fault, detail = (reply.fault, reply.detail) if judged is None else _verdict(judged, expect)
         took = reply.took
         waited = took - reply.connected
@@ -154,17 +154,17 @@ def _verdict(judged: Judgement, expect: int) -> tuple[Fault | None, str]:
     return None, "" if judged.worth is Worth.RCODE else judged.reason
 
 
-def _phases(reply: Reply) -> tuple[Span, ...]:
+def _phases(reply: DnsReply) -> tuple[Span, ...]:
     if not reply.connected:
         return (Span(Phase.FIRST_BYTE, 0.0, reply.took),)
     return Span(Phase.CONNECT, 0.0, reply.connected), Span(Phase.FIRST_BYTE, reply.connected, reply.took)
 
 
-def _remarks(reply: Reply) -> tuple[str, ...]:
+def _remarks(reply: DnsReply) -> tuple[str, ...]:
     return (
         f"{reply.strays} with a wrong id or from elsewhere passed over" if reply.strays else "",
         f"{reply.late} late to earlier questions" if reply.late else "",
     )
 
 
-_TYPES = tuple(name for name in Type.__members__ if name != "OPT")
+_TYPES = tuple(name for name in RecordType.__members__ if name != "OPT")

@@ -14,11 +14,11 @@ from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.http.ca_contexts import Trust
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import Response
-from kubesonar.net.http.response_reader import Limits
-from kubesonar.probes.attempt import Attempt, Outcome
-from kubesonar.probes.connections import Connections, Peer
-from kubesonar.probes.http_plan import Plan, get, plan
-from kubesonar.probes.source import Source
+from kubesonar.net.http.response_reader import ResponseLimits
+from kubesonar.probes.attempt import Attempt, AttemptOutcome
+from kubesonar.probes.connections import PeerConnection, ProbeConnections
+from kubesonar.probes.http_plan import HttpPlan, get, http_plan
+from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.terms import NONE, REFUSED, Bearer, Terms, withheld
 
 _SYSTEM = SystemClock()
@@ -60,7 +60,7 @@ class HttpProbe:
 
     def __init__(
         self,
-        source: Source,
+        source: ProbeSource,
         options: HttpOptions,
         *,
         terms: Mapping[str, Terms] | None = None,
@@ -70,26 +70,26 @@ class HttpProbe:
     ) -> None:
         self._source = source
         self._options = options
-        self._limits = Limits(options.header_bytes, options.headers, options.body)
+        self._limits = ResponseLimits(options.header_bytes, options.headers, options.body)
         self._terms = terms or {}
         self._resolver = resolver or Resolver()
         self._trust = trust or Trust()
         self._clock = clock
-        self._connections = Connections(options.keep_alive, options.connections, clock)
+        self._connections = ProbeConnections(options.keep_alive, options.connections, clock)
 
     async def __call__(self, check: Check) -> Observation:
         """See `Probe`. A check that cannot be asked at all is `Fault.OTHER`, with the reason."""
         attempt = Attempt(check, self._source, self._clock)
         try:
-            asked = plan(check.request, check.expect)
+            asked = http_plan(check.request, check.expect)
             context = self._trust.context(check.trust or self._options.trust) if asked.url.secure else None
             attempt.address = check.address or asked.url.host
             with Deadline(check.timeout, self._clock) as deadline:
                 await attempt.resolve(self._resolver, deadline)
-                peer = Peer(attempt.address, check.port or asked.url.port, asked.url.host, context)
+                peer = PeerConnection(attempt.address, check.port or asked.url.port, asked.url.host, context)
                 outcome = await self._ask(check, peer, asked, deadline)
         except ValueError as error:
-            return attempt.observation(Outcome(Fault.OTHER, str(error), sent=0))
+            return attempt.observation(AttemptOutcome(Fault.OTHER, str(error), sent=0))
         except Failed as failed:
             return attempt.failed(failed)
         return attempt.observation(outcome)
@@ -98,7 +98,7 @@ class HttpProbe:
         """Closes the connections that are kept."""
         self._connections.close()
 
-    async def _ask(self, check: Check, peer: Peer, asked: Plan, deadline: Deadline) -> Outcome:
+    async def _ask(self, check: Check, peer: PeerConnection, asked: HttpPlan, deadline: Deadline) -> AttemptOutcome:
         terms = self._terms.get(check.id, NONE)
         connection = self._connections.take(peer, terms.full > 0)
         answered = False
@@ -119,13 +119,13 @@ class HttpProbe:
         self,
         bearer: Bearer,
         check: Check,
-        peer: Peer,
+        peer: PeerConnection,
         connection: HttpConnection,
-        refused: Outcome,
+        refused: AttemptOutcome,
         deadline: Deadline,
-    ) -> Outcome:
+    ) -> AttemptOutcome:
         """Asks again with the token, over the very connection that was refused without."""
-        asked = plan(check.request, check.expect)
+        asked = http_plan(check.request, check.expect)
         reason = withheld(bearer, check, peer.address, peer.port, asked.url, peer.context)
         if reason:
             return msgspec.structs.replace(refused, detail=f"{refused.detail}; no token is shown: {reason}")
@@ -139,13 +139,13 @@ class HttpProbe:
         return msgspec.structs.replace(outcome, phases=phases, kernel=outcome.kernel or refused.kernel)
 
 
-def _judged(asked: Plan, response: Response) -> Outcome:
+def _judged(asked: HttpPlan, response: Response) -> AttemptOutcome:
     fault, detail = response.fault, response.detail
     if fault is None and not asked.lowest <= response.status <= asked.highest:
         fault = Fault.WRONG_ANSWER
         wanted = str(asked.lowest) if asked.lowest == asked.highest else f"{asked.lowest}-{asked.highest}"
         detail = f"status {response.status} instead of {wanted}"
-    return Outcome(
+    return AttemptOutcome(
         fault=fault,
         detail=detail,
         phases=response.phases,

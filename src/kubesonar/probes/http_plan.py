@@ -7,38 +7,38 @@ from functools import lru_cache
 import msgspec
 
 from kubesonar import __version__
-from kubesonar.net.http.exchange import Request
+from kubesonar.net.http.exchange import HttpRequest
 from kubesonar.net.http.url import Url, parse_url
 
 _PLANS = 1024
 _OK = "200"
 
 
-class Plan(msgspec.Struct, frozen=True):
+class HttpPlan(msgspec.Struct, frozen=True):
     """What a check asks and expects, read once."""
 
     url: Url
-    request: Request
+    request: HttpRequest
     lowest: int
     highest: int
 
 
 @lru_cache(maxsize=_PLANS)
-def plan(request: str, expect: str) -> Plan:
+def http_plan(request: str, expect: str) -> HttpPlan:
     """Reads `Check.request`, a URL, and `Check.expect`, a status or a range as "200-299" (empty: 200). Raises
     ValueError."""
     url = parse_url(request)
-    lowest, highest = parse_expect(expect)
-    return Plan(url, get(url), lowest, highest)
+    lowest, highest = parse_statuses(expect)
+    return HttpPlan(url, get(url), lowest, highest)
 
 
-def get(url: Url, token: str = "") -> Request:
+def get(url: Url, token: str = "") -> HttpRequest:
     """A request for this URL, with a bearer token where one is given. Raises ValueError for one that breaks lines."""
     shown = (("Authorization", f"Bearer {token}"),) if token else ()
-    return Request.make("GET", url, (("User-Agent", f"kubesonar/{__version__}"), ("Accept", "*/*"), *shown))
+    return HttpRequest.make("GET", url, (("User-Agent", f"kubesonar/{__version__}"), ("Accept", "*/*"), *shown))
 
 
-def parse_expect(text: str) -> tuple[int, int]:
+def parse_statuses(text: str) -> tuple[int, int]:
     """The lowest and the highest status of "200" or "200-299"; empty means 200. Raises ValueError."""
     first, _, last = (text or _OK).partition("-")
     last = last or first

@@ -11,8 +11,8 @@ from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.icmp.pinger import Pinger
-from kubesonar.probes.attempt import Attempt, Outcome
-from kubesonar.probes.source import Source
+from kubesonar.probes.attempt import Attempt, AttemptOutcome
+from kubesonar.probes.source import ProbeSource
 
 _SYSTEM = SystemClock()
 
@@ -30,7 +30,7 @@ class IcmpProbe:
 
     def __init__(
         self,
-        source: Source,
+        source: ProbeSource,
         pinger: Pinger,
         options: IcmpOptions,
         *,
@@ -53,5 +53,5 @@ class IcmpProbe:
         except Failed as failed:
             return attempt.failed(failed)
         return attempt.observation(
-            Outcome(echo.fault, echo.detail, rtt=echo.rtt, clock=echo.clock, received=int(echo.fault is None))
+            AttemptOutcome(echo.fault, echo.detail, rtt=echo.rtt, clock=echo.clock, received=int(echo.fault is None))
         )

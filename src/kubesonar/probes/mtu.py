@@ -8,11 +8,11 @@ from typing import Annotated
 import msgspec
 
 from kubesonar.model import Check, Fault, Observation, Train, clip
-from kubesonar.net.udp.path_mtu import Outcome, PathResult, PathSearch
+from kubesonar.net.udp.path_mtu import PathResult, PathSearch, SizeOutcome
 from kubesonar.net.udp.train import HEADERS
 from kubesonar.net.udp.train_sender import DatagramEngine
-from kubesonar.probes.source import Source
-from kubesonar.probes.udp import round_trip
+from kubesonar.probes.source import ProbeSource
+from kubesonar.probes.udp import train_round_trip
 
 _STRIDE = 64
 """Numbers set aside for the trains of one search."""
@@ -52,7 +52,7 @@ class MtuProbe:
     """Checks one path. In the steady state that costs one small and one full-size datagram and a short train; a hole
     that was found before is looked at first. `engine` must forbid fragments (`whole=True`)."""
 
-    def __init__(self, source: Source, engine: DatagramEngine, options: MtuOptions) -> None:
+    def __init__(self, source: ProbeSource, engine: DatagramEngine, options: MtuOptions) -> None:
         self._source = source
         self._engine = engine
         self._options = options
@@ -73,7 +73,7 @@ class MtuProbe:
             number=self._number,
         )
         result = await search.run(least=options.expect, tries=options.tries, train=options.train)
-        if result.outcome in (Outcome.TOLD, Outcome.VANISHED):
+        if result.outcome in (SizeOutcome.TOLD, SizeOutcome.VANISHED):
             self._holes[check.id] = result.mtu
         return self._observation(check, at, result)
 
@@ -89,8 +89,8 @@ class MtuProbe:
             family=family,
             source_port=result.small.ports[0].port if result.small.ports else 0,
             fault=fault,
-            received=int(result.outcome is Outcome.PASSED),
-            rtt=round_trip(result.small),
+            received=int(result.outcome is SizeOutcome.PASSED),
+            rtt=train_round_trip(result.small),
             train=Train(number=0, size=result.mtu - HEADERS[family], rate=result.rate) if result.mtu else None,
             mtu=result.mtu,
             detail=clip(detail),
@@ -100,18 +100,18 @@ class MtuProbe:
 def _verdict(result: PathResult, expect: int) -> tuple[Fault | None, str]:
     mtu, limit = result.mtu, result.limit
     match result.outcome:
-        case Outcome.PASSED:
+        case SizeOutcome.PASSED:
             return None, f"{mtu} bytes pass; unproven: an overlay may clear the outer DF and fragment them"
-        case Outcome.LINK:
+        case SizeOutcome.LINK:
             return Fault.TOO_BIG, f"local limit: the own link takes {limit} bytes, {expect} are expected"
-        case Outcome.TOLD:
+        case SizeOutcome.TOLD:
             return Fault.TOO_BIG, f"{result.by or 'a router'} refuses {limit} bytes as too big; {mtu} pass"
-        case Outcome.VANISHED:
+        case SizeOutcome.VANISHED:
             return Fault.BLACK_HOLE, f"{limit} bytes vanish without a word; {mtu} pass"
-        case Outcome.UNCLEAR:
+        case SizeOutcome.UNCLEAR:
             return None, "too many small datagrams are lost to tell whether big ones pass"
-        case Outcome.STARVED:
+        case SizeOutcome.STARVED:
             return Fault.LOCAL, "event loop was late while answers could have come"
-        case Outcome.SILENT:
+        case SizeOutcome.SILENT:
             fault, detail = result.small.fault()
             return fault or Fault.TIMEOUT, f"small datagrams do not pass either: {detail}"

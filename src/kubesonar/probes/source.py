@@ -9,7 +9,7 @@ import msgspec
 from kubesonar.model import Check, Network, Observation
 
 
-class Source(msgspec.Struct, frozen=True):
+class ProbeSource(msgspec.Struct, frozen=True):
     """The member that probes, as it appears in its observations."""
 
     name: str

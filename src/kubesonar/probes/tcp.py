@@ -11,8 +11,8 @@ from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.tcp.stream import Stream
-from kubesonar.probes.attempt import Attempt, Outcome
-from kubesonar.probes.source import Source
+from kubesonar.probes.attempt import Attempt, AttemptOutcome
+from kubesonar.probes.source import ProbeSource
 
 _SYSTEM = SystemClock()
 
@@ -34,7 +34,7 @@ class TcpProbe:
     trip."""
 
     def __init__(
-        self, source: Source, options: TcpOptions, *, resolver: Resolver | None = None, clock: Clock = _SYSTEM
+        self, source: ProbeSource, options: TcpOptions, *, resolver: Resolver | None = None, clock: Clock = _SYSTEM
     ) -> None:
         self._source = source
         self._options = options
@@ -54,11 +54,11 @@ class TcpProbe:
             if not self._options.reset:
                 stream.close()
             return attempt.observation(
-                Outcome(phases=(phase,), kernel=stream.kernel, source_port=stream.source_port, received=1)
+                AttemptOutcome(phases=(phase,), kernel=stream.kernel, source_port=stream.source_port, received=1)
             )
         except Failed as failed:
             return attempt.observation(
-                Outcome(failed.fault, failed.detail, kernel=stream.kernel, source_port=stream.source_port)
+                AttemptOutcome(failed.fault, failed.detail, kernel=stream.kernel, source_port=stream.source_port)
             )
         finally:
             stream.abort()

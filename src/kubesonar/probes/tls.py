@@ -14,8 +14,8 @@ from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.http.ca_contexts import Trust
 from kubesonar.net.tcp.stream import Stream
-from kubesonar.probes.attempt import Attempt, Outcome
-from kubesonar.probes.source import Source
+from kubesonar.probes.attempt import Attempt, AttemptOutcome
+from kubesonar.probes.source import ProbeSource
 
 _SYSTEM = SystemClock()
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -36,7 +36,7 @@ class TlsProbe:
 
     def __init__(
         self,
-        source: Source,
+        source: ProbeSource,
         options: TlsOptions,
         *,
         resolver: Resolver | None = None,
@@ -68,7 +68,7 @@ class TlsProbe:
         finally:
             stream.abort()
         return attempt.observation(
-            Outcome(
+            AttemptOutcome(
                 fault=failed.fault if failed else None,
                 detail=failed.detail if failed else detail,
                 phases=tuple(phases),

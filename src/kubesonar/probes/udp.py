@@ -13,7 +13,7 @@ from kubesonar.model import Check, Kind, Network, Observation, Path, Rtt, Second
 from kubesonar.net.udp.train_records import TrainRecord
 from kubesonar.net.udp.train_result import TrainResult
 from kubesonar.net.udp.train_sender import DatagramEngine
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 
 _TARGETS = 16_384
 _NUMBERS = 1 << 32
@@ -61,7 +61,7 @@ class UdpProbe:
     what grows from start to start, such as the Unix seconds of this one, so that trains of before are not taken for
     ours."""
 
-    def __init__(self, source: Source, engine: DatagramEngine, options: UdpOptions, base: int) -> None:
+    def __init__(self, source: ProbeSource, engine: DatagramEngine, options: UdpOptions, base: int) -> None:
         self._source = source
         self._engine = engine
         self._options = options
@@ -89,7 +89,7 @@ class UdpProbe:
             fault=fault,
             sent=result.sent,
             received=result.received,
-            rtt=round_trip(result),
+            rtt=train_round_trip(result),
             train=train_of(result),
             detail=clip(detail),
         )
@@ -103,7 +103,7 @@ class UdpProbe:
         return number
 
 
-def round_trip(result: TrainResult) -> Rtt | None:
+def train_round_trip(result: TrainResult) -> Rtt | None:
     """The round trips of a train, None when nothing could be measured."""
     rtts = result.rtts
     if not rtts:
@@ -132,7 +132,7 @@ def train_of(result: TrainResult) -> Train:
     )
 
 
-def responder_observation(record: TrainRecord, source: Source, names: Mapping[bytes, str]) -> Observation:
+def responder_observation(record: TrainRecord, source: ProbeSource, names: Mapping[bytes, str]) -> Observation:
     """What our responder counted of a peer's train; `names` gives members by `wire.identity`, and who is not in it
     appears by its identity in hex."""
     peer = names.get(record.source) or record.source.hex()

@@ -15,7 +15,7 @@ _PERIOD = 0.25
 _EVERY = 20  # beats between two looks at the cgroup
 
 
-class Process(msgspec.Struct, frozen=True):
+class ProcessUsage(msgspec.Struct, frozen=True):
     """Facts of this process: CPU seconds used, resident bytes, open file descriptors."""
 
     cpu: float
@@ -23,12 +23,12 @@ class Process(msgspec.Struct, frozen=True):
     descriptors: int
 
 
-def process() -> Process:
+def process_usage() -> ProcessUsage:
     """This process now; /proc/self/statm per proc(5)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     times = os.times()
     descriptors = sum(1 for _ in Path("/proc/self/fd").iterdir())
-    return Process(times.user + times.system, pages * os.sysconf("SC_PAGE_SIZE"), descriptors)
+    return ProcessUsage(times.user + times.system, pages * os.sysconf("SC_PAGE_SIZE"), descriptors)
 
 
 class Throttling(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ _PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
 
 
-class Crew:
+class Supervisor:
     """The tasks of a process. `crashes` counts exceptions that should not have been: bugs, which metrics show."""
 
     def __init__(self) -> None:

@@ -18,10 +18,10 @@ from kubesonar.core.machine import Machine
 if TYPE_CHECKING:
     from random import Random
 
-Act = Callable[[str, Any], None]
+ActionSink = Callable[[str, Any], None]
 
 
-class Line(msgspec.Struct, frozen=True, array_like=True):
+class TraceLine(msgspec.Struct, frozen=True, array_like=True):
     """One action in a transcript: when, whose, what."""
 
     at: float
@@ -36,10 +36,10 @@ class Simulation:
     moment happen in the order in which they were put on the agenda.
     """
 
-    def __init__(self, random: Random, act: Act | None = None) -> None:
+    def __init__(self, random: Random, act: ActionSink | None = None) -> None:
         self.now = 0.0
         self.random = random
-        self.transcript: list[Line] = []
+        self.transcript: list[TraceLine] = []
         self._act = act
         self._machines: dict[str, Machine[Any, Any]] = {}
         self._agenda: list[tuple[float, int, str, Any]] = []
@@ -74,7 +74,7 @@ class Simulation:
 
     def _step(self, name: str, machine: Machine[Any, Any], event: Any) -> None:
         for action in machine.step(self.now, event):
-            self.transcript.append(Line(self.now, name, action))
+            self.transcript.append(TraceLine(self.now, name, action))
             if self._act is not None:
                 self._act(name, action)
         self._arm(name)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from random import Random
 
 
-class Network:
+class SimNetwork:
     """`loss` is a share, `delay` and `jitter` are seconds one way. Members in different `parts` do not hear each other
     (who is in none shares one), nor do those that are `cut`; `blocked` ways (source, target) carry nothing, `slow` ones
     so many seconds more."""

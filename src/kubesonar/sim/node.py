@@ -12,7 +12,7 @@ INBOX = 4096
 """Most messages that wait for a process that is not running; more are dropped, as from a socket's buffer."""
 
 
-class Process(StrEnum):
+class SimProcess(StrEnum):
     """RUNNING; STOPPED (frozen or starved: the kernel goes on); DEAD: its port is closed."""
 
     RUNNING = "running"
@@ -20,7 +20,7 @@ class Process(StrEnum):
     DEAD = "dead"
 
 
-class Node:
+class SimNode:
     """`offset` is what the node's clock shows less the world's (s). `alive_since` is when its process was started,
     `well_since` when it last began to run, infinity while it is not or does not."""
 
@@ -48,7 +48,7 @@ class Node:
         self.epoch = 0
         self.alive_since = float("inf")
         self.host_up = True
-        self.process = Process.DEAD
+        self.process = SimProcess.DEAD
         self.inbox: list[Any] = []
         self.wake = float("inf")
         self.well_since = float("inf")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kubesonar.core.membership.events import Action, Announce, Elected
 from kubesonar.model import Condition
-from kubesonar.sim.node import Node, Process
-from kubesonar.sim.world import World
+from kubesonar.sim.node import SimNode, SimProcess
+from kubesonar.sim.world import SimWorld
 
 HINDSIGHT = 5.0
 """What is announced was seen a while ago: it is false only of a member that has been well for so long (s)."""
@@ -16,7 +16,7 @@ DEATHS = frozenset({Condition.DEAD, Condition.GONE})
 class Oracles:
     """Hand `act` to a world's `watch`. `complaints` are sentences; `announced` counts what was announced."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimWorld) -> None:
         self.complaints: list[str] = []
         self.announced: dict[Condition, int] = {}
         self.false_deaths = 0
@@ -29,7 +29,7 @@ class Oracles:
         """The network was changed: what is heard from now on is not what was heard before."""
         self._still_since = self._world.now
 
-    def act(self, now: float, node: Node, action: Action) -> None:
+    def act(self, now: float, node: SimNode, action: Action) -> None:
         """Judges one action."""
         if isinstance(action, Elected):
             (self._in_office.add if action.mine else self._in_office.discard)(node.name)
@@ -49,7 +49,7 @@ class Oracles:
             machine = world.nodes[head].machine
             held = machine.conditions if machine is not None else {}
             for node in world.nodes.values():
-                lost = not node.host_up or node.process is not Process.RUNNING or not self._heard(node)
+                lost = not node.host_up or node.process is not SimProcess.RUNNING or not self._heard(node)
                 if node.member.expected and lost and node.name not in held:
                     self._complain(f"{head} did not announce {node.name}")
                 if not lost and node.name in held:
@@ -66,7 +66,7 @@ class Oracles:
             self.false_freezes += 1
             self._complain(f"{told.member} was announced frozen, and runs")
 
-    def _heard(self, node: Node) -> bool:
+    def _heard(self, node: SimNode) -> bool:
         """Whether more than half of the members would hear this one if it spoke."""
         network, nodes = self._world.network, self._world.nodes
         if not (network.cut or network.parts or network.blocked):
@@ -86,7 +86,7 @@ class Oracles:
         return [
             node.name
             for node in held
-            if node.process is Process.RUNNING
+            if node.process is SimProcess.RUNNING
             and node.machine is not None
             and node.machine.announces(now + node.offset)
         ]

@@ -10,20 +10,20 @@ import msgspec
 from kubesonar.core.membership.events import Action, Leased
 from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.model import Member
-from kubesonar.sim.node import Node
+from kubesonar.sim.node import SimNode
 from kubesonar.sim.oracles import Oracles
 from kubesonar.sim.scenario import (
     MOST_MEMBERS,
-    Command,
     Scenario,
+    ScenarioCommand,
     ScenarioError,
+    parse_share,
     seconds,
-    share,
     state,
     whole,
 )
 from kubesonar.sim.telling import sentence
-from kubesonar.sim.world import World
+from kubesonar.sim.world import SimWorld
 
 if TYPE_CHECKING:
     from random import Random
@@ -53,8 +53,8 @@ class Player:
         self._seed = seed
         self._members = members
         self._settings: dict[str, dict[str, Any]] = {}
-        self._network: list[Command] = []
-        self.world: World | None = None
+        self._network: list[ScenarioCommand] = []
+        self.world: SimWorld | None = None
         self.oracles: Oracles | None = None
 
     @property
@@ -73,7 +73,7 @@ class Player:
         if self.world is not None and longer:
             self.world.run(self.world.now + longer)
 
-    def _do(self, command: Command) -> None:
+    def _do(self, command: ScenarioCommand) -> None:
         if command.verb == "seed":
             self._seed = whole(command, command.words[0], 0, 2**53) if self._seed is None else self._seed
         elif command.verb == "set":
@@ -83,14 +83,14 @@ class Player:
         else:
             getattr(self, f"_do_{command.verb}")(self._made(command), command)
 
-    def _made(self, command: Command) -> World:
+    def _made(self, command: ScenarioCommand) -> SimWorld:
         if self.world is None:
             raise ScenarioError(f'line {command.number}: "members" has to come before "{command.verb}"')
         return self.world
 
     # Before the world is made
 
-    def _set(self, command: Command) -> None:
+    def _set(self, command: ScenarioCommand) -> None:
         part, _, name = command.words[0].partition(".")
         try:
             value = msgspec.json.decode(command.words[1])
@@ -102,30 +102,30 @@ class Player:
         except msgspec.ValidationError as error:
             raise ScenarioError(f"line {command.number}: {command.text.strip()[:60]}: {error}") from None
 
-    def _populate(self, command: Command) -> None:
+    def _populate(self, command: ScenarioCommand) -> None:
         if self.world is not None:
             raise ScenarioError(f'line {command.number}: "members" can be said only once')
         count = self._members or whole(command, command.words[0], 1, MOST_MEMBERS)
         zones = whole(command, command.words[2], 1, 100) if len(command.words) == 3 else min(3, count)
         options = msgspec.convert(self._settings, MembershipOptions)
-        self.world = world = World(self._dice(self._seed or 0), options, self._note)
+        self.world = world = SimWorld(self._dice(self._seed or 0), options, self._note)
         self.oracles = Oracles(world)
         world.watch.append(self.oracles.act)
         world.populate(member(f"m{number}", f"z{number % zones}") for number in range(1, count + 1))
         for name in world.nodes:
             world.after(world.dice.random() / 2, lambda name, _: world.start(name), name, None)
 
-    def _note(self, now: float, node: Node, action: Action) -> None:
+    def _note(self, now: float, node: SimNode, action: Action) -> None:
         said = sentence(action)
         if said:
             self._tell(f"> {now:9.3f}  {node.name}  {said}")
 
     # Commands, by their verbs
 
-    def _names(self, world: World, command: Command, words: tuple[str, ...]) -> list[str]:
+    def _names(self, world: SimWorld, command: ScenarioCommand, words: tuple[str, ...]) -> list[str]:
         return [self._name(world, command, word) for word in words]
 
-    def _name(self, world: World, command: Command, word: str) -> str:
+    def _name(self, world: SimWorld, command: ScenarioCommand, word: str) -> str:
         if word == COORDINATOR:
             heads = self.oracles.announcing() if self.oracles is not None else []
             if not heads:
@@ -135,52 +135,52 @@ class Player:
             raise ScenarioError(f'line {command.number}: there is no member "{word[:40]}"')
         return word
 
-    def _way(self, world: World, command: Command, word: str) -> tuple[str, str]:
+    def _way(self, world: SimWorld, command: ScenarioCommand, word: str) -> tuple[str, str]:
         source, _, target = word.partition(">")
         return self._name(world, command, source), self._name(world, command, target)
 
-    def _do_run(self, world: World, command: Command) -> None:
+    def _do_run(self, world: SimWorld, command: ScenarioCommand) -> None:
         world.run(world.now + seconds(command, command.words[0]))
 
-    def _do_loss(self, world: World, command: Command) -> None:
-        world.network.loss = share(command, command.words[0])
+    def _do_loss(self, world: SimWorld, command: ScenarioCommand) -> None:
+        world.network.loss = parse_share(command, command.words[0])
 
-    def _do_delay(self, world: World, command: Command) -> None:
+    def _do_delay(self, world: SimWorld, command: ScenarioCommand) -> None:
         times = [seconds(command, word) for word in command.words]
         world.network.delay, world.network.jitter = times[0], times[1] if len(times) == 2 else 0.0
 
-    def _each(self, act: Callable[[str], None], world: World, command: Command) -> None:
+    def _each(self, act: Callable[[str], None], world: SimWorld, command: ScenarioCommand) -> None:
         for name in self._names(world, command, command.words):
             act(name)
 
-    def _do_start(self, world: World, command: Command) -> None:
+    def _do_start(self, world: SimWorld, command: ScenarioCommand) -> None:
         self._each(world.start, world, command)
 
-    def _do_kill(self, world: World, command: Command) -> None:
+    def _do_kill(self, world: SimWorld, command: ScenarioCommand) -> None:
         self._each(world.kill, world, command)
 
-    def _do_leave(self, world: World, command: Command) -> None:
+    def _do_leave(self, world: SimWorld, command: ScenarioCommand) -> None:
         self._each(world.leave, world, command)
 
-    def _do_pause(self, world: World, command: Command) -> None:
+    def _do_pause(self, world: SimWorld, command: ScenarioCommand) -> None:
         self._each(world.pause, world, command)
 
-    def _do_resume(self, world: World, command: Command) -> None:
+    def _do_resume(self, world: SimWorld, command: ScenarioCommand) -> None:
         self._each(world.resume, world, command)
 
-    def _do_off(self, world: World, command: Command) -> None:
+    def _do_off(self, world: SimWorld, command: ScenarioCommand) -> None:
         self._each(world.power_off, world, command)
 
-    def _do_on(self, world: World, command: Command) -> None:
+    def _do_on(self, world: SimWorld, command: ScenarioCommand) -> None:
         self._each(world.power_on, world, command)
 
-    def _do_starve(self, world: World, command: Command) -> None:
+    def _do_starve(self, world: SimWorld, command: ScenarioCommand) -> None:
         world.starve(self._name(world, command, command.words[0]), seconds(command, command.words[1]))
 
-    def _do_jump(self, world: World, command: Command) -> None:
+    def _do_jump(self, world: SimWorld, command: ScenarioCommand) -> None:
         world.jump(self._name(world, command, command.words[0]), seconds(command, command.words[1]))
 
-    def _do_cut(self, world: World, command: Command) -> None:
+    def _do_cut(self, world: SimWorld, command: ScenarioCommand) -> None:
         self._moved()
         for word in command.words:
             if ">" in word:
@@ -188,14 +188,14 @@ class Player:
             else:
                 world.network.cut.add(self._name(world, command, word))
 
-    def _do_slow(self, world: World, command: Command) -> None:
+    def _do_slow(self, world: SimWorld, command: ScenarioCommand) -> None:
         world.network.slow[self._way(world, command, command.words[0])] = seconds(command, command.words[1])
 
-    def _do_split(self, world: World, command: Command) -> None:
+    def _do_split(self, world: SimWorld, command: ScenarioCommand) -> None:
         self._moved()
         world.network.parts = dict.fromkeys(self._names(world, command, command.words), 1)
 
-    def _do_heal(self, world: World, command: Command) -> None:
+    def _do_heal(self, world: SimWorld, command: ScenarioCommand) -> None:
         self._moved()
         world.network.heal()
 
@@ -203,7 +203,7 @@ class Player:
         if self.oracles is not None:
             self.oracles.moved()
 
-    def _do_state(self, world: World, command: Command) -> None:
+    def _do_state(self, world: SimWorld, command: ScenarioCommand) -> None:
         name, word, *reason = command.words
         name, new = self._name(world, command, name), state(command, word)
         changed = [
@@ -212,18 +212,18 @@ class Player:
         ]
         world.populate(changed)
 
-    def _do_add(self, world: World, command: Command) -> None:
+    def _do_add(self, world: SimWorld, command: ScenarioCommand) -> None:
         name, *zone = command.words
         world.populate([*world.members, member(name, *zone)])
         world.start(name)
 
-    def _do_remove(self, world: World, command: Command) -> None:
+    def _do_remove(self, world: SimWorld, command: ScenarioCommand) -> None:
         names = self._names(world, command, command.words)
         for name in names:
             world.kill(name)
         world.remove(names)
 
-    def _do_lease(self, world: World, command: Command) -> None:
+    def _do_lease(self, world: SimWorld, command: ScenarioCommand) -> None:
         name, word = command.words
         if word not in _LEASES:
             raise ScenarioError(f'line {command.number}: "{word[:40]}" is not one of mine, other, unknown')

@@ -18,7 +18,7 @@ class ScenarioError(Exception):
     """A scenario that cannot be played; the text names the line."""
 
 
-class Command(msgspec.Struct, frozen=True):
+class ScenarioCommand(msgspec.Struct, frozen=True):
     """One command: its line's number (from 1), its text, verb and words."""
 
     number: int
@@ -31,7 +31,7 @@ class Scenario(msgspec.Struct, frozen=True):
     """The lines as they were written, without those of earlier runs; the commands; and the transcript given."""
 
     lines: tuple[str, ...]
-    commands: tuple[Command, ...]
+    commands: tuple[ScenarioCommand, ...]
     given: tuple[str, ...]
 
     @property
@@ -86,16 +86,16 @@ def parse(text: str) -> Scenario:
     return Scenario(tuple(lines), tuple(commands), tuple(given))
 
 
-def _command(number: int, text: str, verb: str, words: tuple[str, ...]) -> Command:
+def _command(number: int, text: str, verb: str, words: tuple[str, ...]) -> ScenarioCommand:
     if verb not in WORDS:
         raise ScenarioError(f'line {number}: unknown command "{verb[:40]}", expected one of {", ".join(WORDS)}')
     fewest, most, usage = WORDS[verb]
     if not fewest <= len(words) <= most:
         raise ScenarioError(f'line {number}: "{text.strip()[:60]}" is not of the form {f"{verb} {usage}".strip()}')
-    return Command(number, text, verb, words)
+    return ScenarioCommand(number, text, verb, words)
 
 
-def seconds(command: Command, word: str) -> float:
+def seconds(command: ScenarioCommand, word: str) -> float:
     """A duration such as 250ms, 5s, 2m, 1h. Raises ScenarioError."""
     found = _TIME.fullmatch(word)
     if found is None or float(found[1]) * _UNITS[found[2]] > LONGEST:
@@ -105,21 +105,21 @@ def seconds(command: Command, word: str) -> float:
     return float(found[1]) * _UNITS[found[2]]
 
 
-def share(command: Command, word: str) -> float:
+def parse_share(command: ScenarioCommand, word: str) -> float:
     """A share such as 2%. Raises ScenarioError."""
     if not re.fullmatch(r"\d{1,3}(\.\d+)?%", word) or float(word[:-1]) > 100:
         raise ScenarioError(f'line {command.number}: "{word[:40]}" is no share, expected 0% to 100%')
     return float(word[:-1]) / 100
 
 
-def whole(command: Command, word: str, least: int, most: int) -> int:
+def whole(command: ScenarioCommand, word: str, least: int, most: int) -> int:
     """A whole number. Raises ScenarioError."""
     if not re.fullmatch(r"[0-9]{1,18}", word) or not least <= int(word) <= most:
         raise ScenarioError(f'line {command.number}: "{word[:40]}" is no number from {least} to {most}')
     return int(word)
 
 
-def state(command: Command, word: str) -> State:
+def state(command: ScenarioCommand, word: str) -> State:
     """A state of a member. Raises ScenarioError."""
     found = State(word)
     if found is State.OTHER:

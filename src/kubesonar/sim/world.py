@@ -20,40 +20,44 @@ from kubesonar.core.membership.events import (
     Told,
 )
 from kubesonar.core.membership.instance import Membership, MembershipOptions
-from kubesonar.core.membership.member_view import Electorate
-from kubesonar.core.membership.messages import Sight, encode
+from kubesonar.core.membership.member_view import MemberView
+from kubesonar.core.membership.messages import Reachability, encode_message
 from kubesonar.core.wire.codec import MESSAGE_OVERHEAD
-from kubesonar.model import Member, Roster
-from kubesonar.model import Network as Kind
-from kubesonar.sim.network import Network
-from kubesonar.sim.node import INBOX, Node, Process
+from kubesonar.model import Member, Network, Roster
+from kubesonar.sim.network import SimNetwork
+from kubesonar.sim.node import INBOX, SimNode, SimProcess
 
 if TYPE_CHECKING:
     from random import Random
 
-NEVER = float("inf")
+INFINITE_TIME = float("inf")
 START = 0.3
 """How long a process takes to start (s)."""
 
-Act = Callable[[float, Node, Action], None]
+ActionHandler = Callable[[float, SimNode, Action], None]
 
 
-class World:
+class SimWorld:
     """`watch` are told (time, node, action) of every action but messages and looks. What is announced counts as told to
     the world at once. With `weigh`, the bytes of all datagrams are counted, which takes its time."""
 
     def __init__(
-        self, dice: Random, options: MembershipOptions | None = None, act: Act | None = None, *, weigh: bool = False
+        self,
+        dice: Random,
+        options: MembershipOptions | None = None,
+        act: ActionHandler | None = None,
+        *,
+        weigh: bool = False,
     ) -> None:
         self.now = 0.0
         self.dice = dice
         self.options = options or MembershipOptions()
-        self.network = Network(dice)
-        self.nodes: dict[str, Node] = {}
+        self.network = SimNetwork(dice)
+        self.nodes: dict[str, SimNode] = {}
         self.messages = 0
         self.bytes = 0
-        self.electorate = Electorate(Roster("0", ()), Kind.POD)
-        self.watch: list[Act] = [act] if act is not None else []
+        self.electorate = MemberView(Roster("0", ()), Network.POD)
+        self.watch: list[ActionHandler] = [act] if act is not None else []
         self._weigh = weigh
         self._agenda: list[tuple[float, int, Callable[[Any, Any], None], Any, Any]] = []
         self._order = 0
@@ -69,11 +73,11 @@ class World:
         """These are the members from now on; new ones run as soon as they are started (`start`)."""
         self._revision += 1
         roster = Roster(str(self._revision), tuple(members))
-        self.electorate = Electorate(roster, Kind.POD, self.options.election.order)
+        self.electorate = MemberView(roster, Network.POD, self.options.election.order)
         for member in roster.members:
             node = self.nodes.get(member.name)
             if node is None:
-                self.nodes[member.name] = Node(member, self.dice.uniform(0, 1000))
+                self.nodes[member.name] = SimNode(member, self.dice.uniform(0, 1000))
             else:
                 node.member = member
         for node in self.nodes.values():
@@ -98,14 +102,14 @@ class World:
     def start(self, name: str) -> None:
         """Starts a process that is dead; it is a new one, with a new epoch."""
         node = self.nodes[name]
-        if node.process is Process.DEAD:
+        if node.process is SimProcess.DEAD:
             self.after(START, self._begin, node, None)
 
     def kill(self, name: str) -> None:
         """kill -9."""
         node = self.nodes[name]
-        node.process, node.machine, node.wake = Process.DEAD, None, NEVER
-        node.well_since = node.alive_since = NEVER
+        node.process, node.machine, node.wake = SimProcess.DEAD, None, INFINITE_TIME
+        node.well_since = node.alive_since = INFINITE_TIME
         node.inbox.clear()
 
     def leave(self, name: str) -> None:
@@ -116,17 +120,17 @@ class World:
     def pause(self, name: str) -> None:
         """The process does not run; its host goes on."""
         node = self.nodes[name]
-        if node.process is Process.RUNNING:
-            node.process, node.well_since = Process.STOPPED, NEVER
+        if node.process is SimProcess.RUNNING:
+            node.process, node.well_since = SimProcess.STOPPED, INFINITE_TIME
 
     def resume(self, name: str) -> None:
         """A paused process runs again: first its timers, then what has come meanwhile."""
         node = self.nodes[name]
-        if node.process is not Process.STOPPED:
+        if node.process is not SimProcess.STOPPED:
             return
-        node.process = Process.RUNNING
-        node.well_since = self.now if node.host_up else NEVER
-        node.wake = NEVER
+        node.process = SimProcess.RUNNING
+        node.well_since = self.now if node.host_up else INFINITE_TIME
+        node.wake = INFINITE_TIME
         self._step(node, None)
         waiting, node.inbox = node.inbox, []
         for event in waiting:
@@ -171,26 +175,26 @@ class World:
             act(one, two)
         self.now = until
 
-    def _begin(self, node: Node, _: None) -> None:
-        if node.process is not Process.DEAD or not node.host_up:
+    def _begin(self, node: SimNode, _: None) -> None:
+        if node.process is not SimProcess.DEAD or not node.host_up:
             return
-        node.process, node.wake = Process.RUNNING, NEVER
+        node.process, node.wake = SimProcess.RUNNING, INFINITE_TIME
         node.well_since = node.alive_since = self.now
         node.epoch = int(self.now * 1000) + 1
         node.machine = Membership(node.name, node.epoch, self.options)
         self._step(node, self.electorate)
 
-    def _wake(self, node: Node, at: float) -> None:
-        if node.wake != at or node.process is not Process.RUNNING or node.machine is None:
+    def _wake(self, node: SimNode, at: float) -> None:
+        if node.wake != at or node.process is not SimProcess.RUNNING or node.machine is None:
             return
-        node.wake = NEVER
+        node.wake = INFINITE_TIME
         due = node.machine.due
         if due is not None and due - node.offset <= self.now + 1e-9:
             self._step(node, None)
         else:
             self._arm(node)
 
-    def _arm(self, node: Node) -> None:
+    def _arm(self, node: SimNode) -> None:
         due = node.machine.due if node.machine is not None else None
         if due is not None:
             at = due - node.offset
@@ -203,14 +207,14 @@ class World:
 
     # Events and actions
 
-    def _take(self, node: Node, event: Event) -> None:
+    def _take(self, node: SimNode, event: Event) -> None:
         """An event of the node's own process, now or when it runs again."""
-        if node.process is Process.RUNNING:
+        if node.process is SimProcess.RUNNING:
             self._step(node, event)
-        elif node.process is Process.STOPPED and len(node.inbox) < INBOX:
+        elif node.process is SimProcess.STOPPED and len(node.inbox) < INBOX:
             node.inbox.append(event)
 
-    def _step(self, node: Node, event: Event | None) -> None:
+    def _step(self, node: SimNode, event: Event | None) -> None:
         machine = node.machine
         assert machine is not None
         local = self.now + node.offset
@@ -226,17 +230,17 @@ class World:
                 self._tell(node, action)
         self._arm(node)
 
-    def _tell(self, node: Node, action: Any) -> None:
+    def _tell(self, node: SimNode, action: Any) -> None:
         for act in self.watch:
             act(self.now, node, action)
         if type(action) is Announce:
             self.after(0.0, self._take, node, Told(action.id))
 
-    def _send(self, node: Node, action: Any) -> None:
+    def _send(self, node: SimNode, action: Any) -> None:
         node.sent += 1
         self.messages += 1
         if self._weigh:
-            self.bytes += MESSAGE_OVERHEAD + len(encode(action.message))
+            self.bytes += MESSAGE_OVERHEAD + len(encode_message(action.message))
         delay = self.network.way(node.name, action.to)
         target = self.nodes.get(action.to)
         if delay is not None and target is not None:
@@ -250,11 +254,11 @@ class World:
             )
             heapq.heappush(self._agenda, arrival)
 
-    def _arrive(self, node: Node, event: Any) -> None:
+    def _arrive(self, node: SimNode, event: Any) -> None:
         node.received += 1
-        if node.process is Process.RUNNING:
+        if node.process is SimProcess.RUNNING:
             self._step(node, event)
-        elif node.process is Process.STOPPED:
+        elif node.process is SimProcess.STOPPED:
             if len(node.inbox) < INBOX:
                 node.inbox.append(event)
         elif node.host_up:
@@ -266,24 +270,27 @@ class World:
         if delay is not None and target is not None:
             self.after(delay, self._take, target, event)
 
-    def _look(self, node: Node, look: Any) -> None:
+    def _look(self, node: SimNode, look: Any) -> None:
         """A handshake and an ICMP echo, side by side; each is lost on its own. What only the echo answered is known
         when the handshake has had its time."""
         target = self.nodes.get(look.target)
-        sight, delay = Sight.SILENT, look.timeout
+        sight, delay = Reachability.SILENT, look.timeout
         if target is not None and target.host_up:
             handshake = self._there_and_back(node.name, target.name)
             if handshake is not None and handshake < look.timeout:
-                sight, delay = Sight.REFUSED if target.process is Process.DEAD else Sight.KERNEL, handshake
+                sight, delay = (
+                    Reachability.REFUSED if target.process is SimProcess.DEAD else Reachability.KERNEL,
+                    handshake,
+                )
             elif (echo := self._there_and_back(node.name, target.name)) is not None and echo < look.timeout:
-                sight = Sight.KERNEL
+                sight = Reachability.KERNEL
         self.after(delay, self._looked, node, (node.epoch, Looked(look.number, look.target, sight)))
 
     def _there_and_back(self, source: str, target: str) -> float | None:
         there, back = self.network.way(source, target), self.network.way(target, source)
         return None if there is None or back is None else there + back
 
-    def _looked(self, node: Node, found: tuple[int, Looked]) -> None:
+    def _looked(self, node: SimNode, found: tuple[int, Looked]) -> None:
         epoch, event = found
         if epoch == node.epoch:
             self._take(node, event)

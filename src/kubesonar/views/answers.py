@@ -10,7 +10,7 @@ from kubesonar.model import SCHEMA, Finding, Health, State, Verdict
 from kubesonar.views.cells import PathCell
 from kubesonar.views.matrix import Matrix
 
-Stamp = Callable[[float], str | None]
+TimeFormat = Callable[[float], str | None]
 """Renders Unix seconds as a time stamp of RFC 3339, None where there is no such date."""
 
 
@@ -70,7 +70,7 @@ class MapAnswer(msgspec.Struct, frozen=True):
     networks: tuple[NetworkAnswer, ...]
 
 
-def verdict_json(verdict: Verdict, stamp: Stamp) -> bytes:
+def verdict_json(verdict: Verdict, stamp: TimeFormat) -> bytes:
     """One document, indented, without a newline at its end."""
     answer = VerdictAnswer(
         schema=SCHEMA,
@@ -86,13 +86,13 @@ def verdict_json(verdict: Verdict, stamp: Stamp) -> bytes:
     return msgspec.json.format(msgspec.json.encode(answer))
 
 
-def map_json(matrices: Sequence[Matrix], at: float, stamp: Stamp) -> bytes:
+def map_json(matrices: Sequence[Matrix], at: float, stamp: TimeFormat) -> bytes:
     """One document, indented, without a newline at its end."""
     answer = MapAnswer(SCHEMA, stamp(at), tuple(_network(matrix) for matrix in matrices))
     return msgspec.json.format(msgspec.json.encode(answer))
 
 
-def _finding(finding: Finding, stamp: Stamp) -> FindingAnswer:
+def _finding(finding: Finding, stamp: TimeFormat) -> FindingAnswer:
     return FindingAnswer(
         part=finding.part,
         fault=finding.fault,

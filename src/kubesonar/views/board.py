@@ -9,7 +9,7 @@ from rich.text import Text
 
 from kubesonar.model import Verdict
 from kubesonar.views.matrix import Matrix
-from kubesonar.views.terminal import Line, headline
+from kubesonar.views.terminal import TextLine, headline
 from kubesonar.views.terminal_map import MapView
 
 
@@ -31,4 +31,4 @@ class Board:
         yield MapView(self._matrices, max(1, console.height - taken) if console.is_terminal else None)
         if self._footer:
             yield Text("")
-            yield Line("", self._footer, "dim")
+            yield TextLine("", self._footer, "dim")

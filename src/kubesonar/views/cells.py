@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from kubesonar.core.diagnosis.evidence import Ages, Cell
-from kubesonar.core.diagnosis.path_features import Question, Way
+from kubesonar.core.diagnosis.path_features import Aspect, Way
 from kubesonar.model import Kind
 
 _DEAD = 0.995
@@ -68,7 +68,7 @@ class Figure(NamedTuple):
     share: float
 
 
-class Tally:
+class CellCounts:
     """Gathers the evidence about one direction; `answer` sums it up."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Tally:
     def add(self, cell: Cell) -> None:
         """Takes in a cell whose packets went this way, or there and back."""
         route = cell.route
-        if route.kind is Kind.UDP and route.question is Question.REACH:
+        if route.kind is Kind.UDP and route.question is Aspect.REACH:
             (self._trips if route.way is Way.ROUND else self._one_way).append(cell)
         else:
             self._kinds.setdefault(_label(cell), []).append(cell)
@@ -130,7 +130,7 @@ def _trip(cells: Iterable[Cell]) -> bool:
 
 def _worst(cells: Iterable[Cell], ages: Ages) -> Figure | None:
     """The greatest share of bad trials: a target must be reached, and answer rightly."""
-    questions: dict[Question, list[Cell]] = {}
+    questions: dict[Aspect, list[Cell]] = {}
     for cell in cells:
         questions.setdefault(cell.route.question, []).append(cell)
     figures = [figure for group in questions.values() if (figure := _share(group, ages, trials=True)) is not None]

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from kubesonar.core.telemetry.instruments import Histograms, Labels, Tally
+from kubesonar.core.telemetry.instruments import Histogram, Histograms, Labels
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -130,6 +130,6 @@ def _histogram_template(metric: Metric, labels: Labels, bounds: tuple[float, ...
     return "".join(line.replace("%", "%%") + " %s\n" for line in lines)
 
 
-def _histogram_values(tally: Tally) -> tuple[object, ...]:
+def _histogram_values(tally: Histogram) -> tuple[object, ...]:
     cumulative = list(accumulate(tally.counts))
     return (*cumulative, cumulative[-1], number(tally.total))

@@ -8,9 +8,9 @@ import msgspec
 
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.join import Basis
-from kubesonar.core.diagnosis.path_features import Question, Way
+from kubesonar.core.diagnosis.path_features import Aspect, Way
 from kubesonar.model import Edge, Kind, Member, Network, Side
-from kubesonar.views.cells import Mark, PathCell, Tally
+from kubesonar.views.cells import CellCounts, Mark, PathCell
 
 _FELT = 0.05
 """Loss from which on a way back is held to be why round trips fail."""
@@ -40,7 +40,7 @@ class _Builder:
         self._who = found.who
         self._unread = found.unread
         self._ages = found.evidence.ages
-        self._tallies: dict[tuple[str, str], Tally] = {}
+        self._tallies: dict[tuple[str, str], CellCounts] = {}
         for cell in found.evidence.cells:
             self._sort_in(cell)
         self._edges: dict[tuple[str, str], list[Edge]] = {}
@@ -71,12 +71,12 @@ class _Builder:
         route = cell.route
         here, there = route.source.name, route.target.name
         pair = (there, here) if route.way is Way.BACK else (here, there)
-        if route.kind is not Kind.UDP or route.question is Question.REACH:
-            self._tallies.setdefault(pair, Tally()).add(cell)
+        if route.kind is not Kind.UDP or route.question is Aspect.REACH:
+            self._tallies.setdefault(pair, CellCounts()).add(cell)
 
     def _cell(self, source: str, target: str) -> PathCell:
         edges = self._edges[source, target]
-        rtt = round_trip(edges)
+        rtt = mean_round_trip(edges)
         if source in self._who.excused or target in self._who.excused:
             return PathCell(source, target, Mark.EXCUSED, rtt=rtt)
         tally, back = self._tallies.get((source, target)), self._tallies.get((target, source))
@@ -85,12 +85,12 @@ class _Builder:
         mark, loss, failing = tally.answer(self._ages, back_is_bad=self._passes(tally) and not self._passes(back))
         return PathCell(source, target, mark, loss, None if mark is Mark.DEAD else rtt, failing)
 
-    def _passes(self, tally: Tally | None) -> bool:
+    def _passes(self, tally: CellCounts | None) -> bool:
         """Whether most datagrams get through; where none are sent, nothing speaks against it."""
         return tally is None or (tally.loss(self._ages) or 0.0) < _FELT
 
 
-def round_trip(edges: Iterable[Edge]) -> float | None:
+def mean_round_trip(edges: Iterable[Edge]) -> float | None:
     """The mean round trip of these edges in seconds, of datagrams where there are any, in the freshest window."""
     ranked = sorted(edges, key=lambda edge: _ORDER.get(edge.latest.check.kind, len(_ORDER)))
     for edge in ranked:

@@ -11,7 +11,7 @@ from kubesonar.core.telemetry.instruments import Labels
 from kubesonar.model import Condition
 from kubesonar.views.exposition import Metric, Series
 
-COORDINATOR = Metric("kubesonar_coordinator", "gauge", "1 at the member that coordinates, 0 elsewhere.")
+COORDINATOR_METRIC = Metric("kubesonar_coordinator", "gauge", "1 at the member that coordinates, 0 elsewhere.")
 LED = Metric("kubesonar_coordinator_known", "gauge", "1 where a coordinator is known, 0 while there is none.")
 FOLLOWERS = Metric("kubesonar_coordinator_followers", "gauge", "Members that the coordinator hears; only there.")
 SUSPECTED = Metric(
@@ -27,7 +27,7 @@ MESSAGES = Metric(
     "kubesonar_messages_total", "counter", "Members' messages that came here, by what became of them.", ("outcome",)
 )
 
-TABLE = (COORDINATOR, LED, FOLLOWERS, SUSPECTED, ANNOUNCED, MESSAGES)
+MEMBERSHIP_METRICS = (COORDINATOR_METRIC, LED, FOLLOWERS, SUSPECTED, ANNOUNCED, MESSAGES)
 """In the order of the exposition."""
 
 
@@ -44,13 +44,13 @@ class MembershipFacts(msgspec.Struct, frozen=True):
 
 
 def families_of(facts: MembershipFacts) -> Iterator[tuple[Metric, Series]]:
-    """The families of one scrape, in the order of `TABLE`."""
+    """The families of one scrape, in the order of `MEMBERSHIP_METRICS`."""
     held = Counter((condition or Condition.SUSPECT).value for condition in facts.suspected.values())
     suspected: dict[Labels, float] = {
         (condition.value,): held[condition.value]
         for condition in (Condition.SUSPECT, Condition.DEAD, Condition.GONE, Condition.FROZEN)
     }
-    yield COORDINATOR, {(): int(facts.mine)}
+    yield COORDINATOR_METRIC, {(): int(facts.mine)}
     yield LED, {(): int(bool(facts.coordinator))}
     yield FOLLOWERS, {(): facts.followers} if facts.mine else {}
     yield SUSPECTED, suspected

@@ -127,7 +127,7 @@ EDGES_HIDDEN = _metric(
     "kubesonar_edges_hidden", "gauge", "Edges that would have series of their own, but for metrics.edge_limit."
 )
 
-TABLE = (
+AGENT_METRICS = (
     BUILD, MEMBER, PROBES, UDP_SENT, UDP_RECEIVED, RTT, ANSWERS, EDGES, MEMBERS, STALE, AGE, AGENTS, PERIOD,
     CONNTRACK, LAG, TROUBLED, TROUBLES, DROPPED, RESIDENT, CPU, STARTED, EDGES_HIDDEN, EDGE_UP, EDGE_LOSS, EDGE_RTT,
 )  # fmt: skip
@@ -158,7 +158,7 @@ class AgentMetrics:
 def families_of(
     snapshot: Snapshot, counts: ProbeCounts, facts: Facts, options: MetricsOptions
 ) -> Iterator[tuple[Metric, Series]]:
-    """The families of one scrape, in the order of `TABLE`."""
+    """The families of one scrape, in the order of `AGENT_METRICS`."""
     edges = judged(snapshot)
     me = snapshot.member
     states = Counter(member.state.value for member in snapshot.roster.members)
@@ -222,7 +222,7 @@ def _edges(edges: list[Edge], nodes: Mapping[str, str]) -> Iterator[tuple[Metric
 def reference() -> str:
     """The table as Markdown, for docs/metrics.md."""
     lines = ["| metric | type | labels | unit | meaning |", "|---|---|---|---|---|"]
-    for metric in (*TABLE, *membership_metrics.TABLE, *webhook_metrics.TABLE):
+    for metric in (*AGENT_METRICS, *membership_metrics.MEMBERSHIP_METRICS, *webhook_metrics.WEBHOOK_METRICS):
         labels = ", ".join(f"`{label}`" for label in metric.labels)
         lines.append(f"| `{metric.name}` | {metric.type} | {labels} | {metric.unit} | {metric.help} |")
     return "\n".join(lines) + "\n"

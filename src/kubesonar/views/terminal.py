@@ -9,7 +9,7 @@ from rich.text import Text
 
 from kubesonar.model import Finding, Health, Verdict, clip
 
-Clock = Callable[[float], str]
+TimeOfDay = Callable[[float], str]
 """Renders Unix seconds as a time of day."""
 
 STYLES = {Health.GOOD: "bold green", Health.BAD: "bold red", Health.UNKNOWN: "bold yellow"}
@@ -18,7 +18,7 @@ _SENTENCE = 1000
 _LEAST_WIDTH = 20
 
 
-class Line:
+class TextLine:
     """A paragraph behind a margin, which continues under itself where it wraps; one long line where nothing wraps."""
 
     def __init__(self, margin: str, text: str, style: str = "") -> None:
@@ -35,44 +35,44 @@ class Line:
             margin = " " * len(margin)
 
 
-def verdict_view(verdict: Verdict, clock: Clock) -> RenderableType:
+def verdict_view(verdict: Verdict, clock: TimeOfDay) -> RenderableType:
     """The sentence on the first line, then the findings with their evidence, what could not be told, who is excused."""
     return Group(
-        Line("", verdict.sentence, STYLES.get(verdict.verdict, "bold")),
+        TextLine("", verdict.sentence, STYLES.get(verdict.verdict, "bold")),
         *_findings(verdict, clock),
         *_section("unknown", verdict.unknown, "yellow"),
         *_section("excused", verdict.states, "cyan"),
         Text(""),
-        Line("", f"{verdict.observers} of {verdict.members} members read at {clock(verdict.at)}", "dim"),
+        TextLine("", f"{verdict.observers} of {verdict.members} members read at {clock(verdict.at)}", "dim"),
     )
 
 
 def headline(verdict: Verdict) -> RenderableType:
     """The sentence, then those of the further findings, and one line on what could not be told: for a live view."""
-    rest = (Line("  also  ", finding.sentence, "red") for finding in verdict.findings[1:4])
+    rest = (TextLine("  also  ", finding.sentence, "red") for finding in verdict.findings[1:4])
     said = [line for line in verdict.unknown if line not in verdict.sentence]
     more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
-    unknown = [Line("  unknown  ", said[0] + more, "yellow")] if said else []
-    excused = [Line("  excused  ", "; ".join(verdict.states[:3]), "cyan")] if verdict.states else []
-    return Group(Line("", verdict.sentence, STYLES.get(verdict.verdict, "bold")), *rest, *unknown, *excused)
+    unknown = [TextLine("  unknown  ", said[0] + more, "yellow")] if said else []
+    excused = [TextLine("  excused  ", "; ".join(verdict.states[:3]), "cyan")] if verdict.states else []
+    return Group(TextLine("", verdict.sentence, STYLES.get(verdict.verdict, "bold")), *rest, *unknown, *excused)
 
 
-def _findings(verdict: Verdict, clock: Clock) -> Iterator[RenderableType]:
+def _findings(verdict: Verdict, clock: TimeOfDay) -> Iterator[RenderableType]:
     for finding in verdict.findings:
         yield Text("")
-        yield Line("", _title(finding, clock), "bold")
+        yield TextLine("", _title(finding, clock), "bold")
         if len(verdict.findings) > 1:
-            yield Line("  ", finding.sentence)
+            yield TextLine("  ", finding.sentence)
         yield from _points("for", finding.evidence, "red")
         yield from _points("against", finding.against, "green")
 
 
-def _title(finding: Finding, clock: Clock) -> str:
+def _title(finding: Finding, clock: TimeOfDay) -> str:
     began = "" if finding.since is None else f", since {clock(finding.since)}"
-    return f"{finding.part} {finding.subject}: {finding.fault}{began}, {confidence(finding.confidence)} sure"
+    return f"{finding.part} {finding.subject}: {finding.fault}{began}, {confidence_words(finding.confidence)} sure"
 
 
-def confidence(value: float) -> str:
+def confidence_words(value: float) -> str:
     """As "97 %"; never more than was calculated."""
     return f"{int(100 * min(1.0, max(0.0, value)) + 1e-9)} %"
 
@@ -80,7 +80,7 @@ def confidence(value: float) -> str:
 def _points(label: str, lines: Iterable[str], style: str) -> Iterator[RenderableType]:
     margin = f"  {label:<9}"
     for line in lines:
-        yield Line(margin, line, style)
+        yield TextLine(margin, line, style)
         margin = " " * len(margin)
 
 

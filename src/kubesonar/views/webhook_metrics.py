@@ -10,19 +10,19 @@ from kubesonar.views.exposition import Metric, Series
 
 DELIVERED = Metric("kubesonar_webhook_delivered_total", "counter", "Notices that a receiver has taken.", ("receiver",))
 FAILED = Metric("kubesonar_webhook_failed_total", "counter", "Tries that a receiver did not take.", ("receiver",))
-DROPPED = Metric(
+WEBHOOKS_DROPPED = Metric(
     "kubesonar_webhook_dropped_total",
     "counter",
     "Notices given up: overflow, expired, or the HTTP status that refused their content.",
     ("receiver", "reason"),
 )
 PENDING = Metric("kubesonar_webhook_pending", "gauge", "Notices that wait for a receiver.", ("receiver",))
-OLDEST = Metric(
+OLDEST_PENDING = Metric(
     "kubesonar_webhook_oldest_seconds", "gauge", "Age of the oldest notice that waits.", ("receiver",), "seconds"
 )
 UNSAVED = Metric("kubesonar_outbox_unsaved", "gauge", "1 while the outbox is in memory only though it has a directory.")
 
-TABLE = (DELIVERED, FAILED, DROPPED, PENDING, OLDEST, UNSAVED)
+WEBHOOK_METRICS = (DELIVERED, FAILED, WEBHOOKS_DROPPED, PENDING, OLDEST_PENDING, UNSAVED)
 """In the order of the exposition."""
 
 
@@ -35,7 +35,7 @@ def families_of(figures: Sequence[Figures], trouble: str) -> Iterator[tuple[Metr
     }
     yield DELIVERED, {(own.receiver,): own.delivered for own in figures}
     yield FAILED, {(own.receiver,): own.failed for own in figures}
-    yield DROPPED, dropped
+    yield WEBHOOKS_DROPPED, dropped
     yield PENDING, {(own.receiver,): own.pending for own in figures}
-    yield OLDEST, {(own.receiver,): own.oldest for own in figures}
+    yield OLDEST_PENDING, {(own.receiver,): own.oldest for own in figures}
     yield UNSAVED, {(): int(bool(trouble))}

@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from kubesonar.config import ConfigError
-from kubesonar.net.watched_file import stamp
+from kubesonar.net.watched_file import file_stamp
 from kubesonar.web.asgi import Scope
 
 _LOG = logging.getLogger("kubesonar.web")
@@ -48,7 +48,7 @@ class BearerToken:
         self._path = path
         self._complaint = ""
         try:
-            self._mark = stamp(self._path)
+            self._mark = file_stamp(self._path)
             self._tokens = self._read()
         except (OSError, ValueError) as error:
             raise ConfigError(f"token file {path} cannot be used: {_reason(error)}") from error
@@ -63,7 +63,7 @@ class BearerToken:
 
     def _refresh(self) -> None:
         try:
-            mark = stamp(self._path)
+            mark = file_stamp(self._path)
             if mark == self._mark:
                 return
             self._tokens = self._read()

@@ -13,14 +13,14 @@ from typing import Any, cast
 import httptools
 
 from kubesonar.web.connection_set import Host
-from kubesonar.web.deadline import Deadline
-from kubesonar.web.exchange import Exchange, canned
-from kubesonar.web.request import Incoming, Refusal, too_much_head
+from kubesonar.web.deadline import ReadDeadline
+from kubesonar.web.exchange import AsgiExchange, canned
+from kubesonar.web.request import Incoming, RequestRefused, too_much_head
 
 PIPELINE_LIMIT = 16
 """Requests that a client may send ahead of their answers; a client that sends more loses the rest."""
 
-LINGER = 1.0
+CLOSE_LINGER = 1.0
 """Seconds for which a refused client's bytes are still swallowed: a reset would take the answer from it."""
 
 
@@ -31,13 +31,13 @@ class Connection(asyncio.Protocol):
         self._host = host
         self._scheme = scheme
         self._parser = httptools.HttpRequestParser(self)
-        self._deadline = Deadline(host.loop)
+        self._deadline = ReadDeadline(host.loop)
         self._taken = 0
         self._begun = False
         self._ended = False
         self._incoming: Incoming | None = None
         self._queue: deque[Incoming] = deque()
-        self._exchange: Exchange | None = None
+        self._exchange: AsgiExchange | None = None
         self._last = False
         self._deaf = False
         self._paused = False
@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
         if self._host.enter(self):
             self._deadline.set(self._host.limits.request, self.close)
         else:
-            self._refuse(Refusal(503, "too many connections"))
+            self._refuse(RequestRefused(503, "too many connections"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """As asyncio defines it."""
@@ -75,7 +75,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             self._last = True
         except httptools.HttpParserError:
-            self._refuse(Refusal(400, "the request is not HTTP/1.1"))
+            self._refuse(RequestRefused(400, "the request is not HTTP/1.1"))
         self._count(len(data))
         self._check()
         if self.answering:
@@ -169,11 +169,13 @@ class Connection(asyncio.Protocol):
         incoming = self._queue.popleft()
         scope = incoming.scope(self._scheme, self._client, self._server)
         if scope is None:
-            self._refuse(Refusal(400, "the request's target is not a path"))
+            self._refuse(RequestRefused(400, "the request's target is not a path"))
             return
         self._deadline.set(self._host.limits.response, self.abort)
         keep_alive = incoming.keep_alive and not self._host.stopping and not (self._last and not self._queue)
-        self._exchange = Exchange(self._host, self._transport, scope, bytes(incoming.body), keep_alive, self.answered)
+        self._exchange = AsgiExchange(
+            self._host, self._transport, scope, bytes(incoming.body), keep_alive, self.answered
+        )
         self._exchange.begin()
 
     def _count(self, size: int) -> None:
@@ -194,12 +196,12 @@ class Connection(asyncio.Protocol):
         elif not incoming.head_done and self._taken > limits.head:
             self._refuse(too_much_head(limits))
         elif self._taken > 2 * limits.head + 2 * limits.body:
-            self._refuse(Refusal(413, f"a request's body may have at most {limits.body} bytes"))
+            self._refuse(RequestRefused(413, f"a request's body may have at most {limits.body} bytes"))
 
     def _too_slow(self) -> None:
-        self._refuse(Refusal(408, f"the request did not arrive within {self._host.limits.request:g} s"))
+        self._refuse(RequestRefused(408, f"the request did not arrive within {self._host.limits.request:g} s"))
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: RequestRefused) -> None:
         if self._deaf:
             return
         self._host.refused += 1
@@ -211,7 +213,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(canned(refusal.status, refusal.error, self._host.date()))
         if self._transport.can_write_eof():
             self._transport.write_eof()
-            self._deadline.set(LINGER, self.abort)
+            self._deadline.set(CLOSE_LINGER, self.abort)
         else:
             self.close()
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 
-class Deadline:
+class ReadDeadline:
     """At most one action is due. Moving it later costs no timer: one that fires early looks again."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

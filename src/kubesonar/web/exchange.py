@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from kubesonar.web.asgi import Message, Scope
+from kubesonar.web.asgi import AsgiMessage, Scope
 from kubesonar.web.connection_set import Host
 
 _LOG = logging.getLogger("kubesonar.web")
@@ -26,7 +26,7 @@ class Answered(Protocol):
         ...
 
 
-class Exchange:
+class AsgiExchange:
     """Runs the application for one request, which has arrived in full."""
 
     def __init__(
@@ -59,14 +59,14 @@ class Exchange:
     async def _run(self) -> None:
         await self._host.app(self._scope, self._receive, self._send)
 
-    async def _receive(self) -> Message:
+    async def _receive(self) -> AsgiMessage:
         if self._body is not None:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
         await self._gone.wait()
         return {"type": "http.disconnect"}
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, message: AsgiMessage) -> None:
         if self._gone.is_set():
             return
         if message["type"] == "http.response.start":

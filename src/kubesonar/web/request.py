@@ -16,7 +16,7 @@ HEADERS_LIMIT = 100
 _ESCAPE = re.compile(rb"%([0-9a-fA-F]{2})")
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class RequestRefused(msgspec.Struct, frozen=True):
     """Why a request is not answered by the application."""
 
     status: int
@@ -37,7 +37,7 @@ class Incoming:
         self.keep_alive = False
         self.method = ""
         self.version = "1.1"
-        self.refusal: Refusal | None = None
+        self.refusal: RequestRefused | None = None
 
     def url(self, piece: bytes) -> None:
         """Another piece of the request's target."""
@@ -50,7 +50,7 @@ class Incoming:
         if self.head_done:
             return
         if len(self.headers) >= HEADERS_LIMIT:
-            self.refusal = Refusal(431, f"a request may have at most {HEADERS_LIMIT} headers")
+            self.refusal = RequestRefused(431, f"a request may have at most {HEADERS_LIMIT} headers")
             return
         name = name.lower()
         self.expects_continue |= name == b"expect" and value.lower() == b"100-continue"
@@ -64,12 +64,14 @@ class Incoming:
         self.keep_alive = parser.should_keep_alive()
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (not hosts and self.version == "1.1"):
-            self.refusal = self.refusal or Refusal(400, "a request must have one Host header (RFC 9112, section 3.2)")
+            self.refusal = self.refusal or RequestRefused(
+                400, "a request must have one Host header (RFC 9112, section 3.2)"
+            )
 
     def data(self, piece: bytes) -> None:
         """A piece of the body."""
         if len(self.body) + len(piece) > self._limits.body:
-            self.refusal = Refusal(413, f"a request's body may have at most {self._limits.body} bytes")
+            self.refusal = RequestRefused(413, f"a request's body may have at most {self._limits.body} bytes")
         else:
             self.body += piece
 
@@ -101,9 +103,9 @@ class Incoming:
             self.refusal = too_much_head(self._limits)
 
 
-def too_much_head(limits: LimitOptions) -> Refusal:
+def too_much_head(limits: LimitOptions) -> RequestRefused:
     """The refusal of a head beyond the bound."""
-    return Refusal(431, f"a request's headers may have at most {limits.head} bytes")
+    return RequestRefused(431, f"a request's headers may have at most {limits.head} bytes")
 
 
 def unescape(text: bytes) -> str:

@@ -7,7 +7,7 @@ import ssl
 import time
 
 from kubesonar.config import ConfigError
-from kubesonar.net.watched_file import Stamp, stamp
+from kubesonar.net.watched_file import Stamp, file_stamp
 from kubesonar.web.options import ListenOptions
 
 _LOG = logging.getLogger("kubesonar.web")
@@ -56,7 +56,7 @@ class Certificate:
             _LOG.info("certificate %s was read again", self._files[0])
 
     def _marks(self) -> tuple[Stamp, ...]:
-        return tuple(map(stamp, self._files))
+        return tuple(map(file_stamp, self._files))
 
     def _loaded(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

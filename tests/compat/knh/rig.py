@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from kubesonar.compat.knh.identity import Peer, peer
-from kubesonar.compat.knh.room import Room
-from kubesonar.compat.knh.settings import read
+from kubesonar.compat.knh.room import KnhRoom
+from kubesonar.compat.knh.settings import knh_settings
 from kubesonar.kube.credentials import in_cluster
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
@@ -67,13 +67,13 @@ class Pods:
     def __init__(self, api: ApiServer, folder: Path) -> None:
         self._api = api
         self._folder = folder
-        self._running: dict[int, tuple[Room, asyncio.Event, asyncio.Task[None]]] = {}
+        self._running: dict[int, tuple[KnhRoom, asyncio.Event, asyncio.Task[None]]] = {}
 
     def start(self, number: int, **more: str) -> None:
         """Starts a pod."""
         mounted = in_cluster(self._api.in_cluster(self._folder), str(self._folder))
-        hurried = msgspec.structs.replace(read(environ(number, **more)), election_pause=HURRY)
-        room, leave = Room(hurried, mounted), asyncio.Event()
+        hurried = msgspec.structs.replace(knh_settings(environ(number, **more)), election_pause=HURRY)
+        room, leave = KnhRoom(hurried, mounted), asyncio.Event()
         self._running[number] = room, leave, asyncio.create_task(room.run(leave))
 
     async def stop(self, number: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kubesonar.compat.knh.settings import VARIABLES
+from kubesonar.compat.knh.settings import KNH_VARIABLES
 from tests.deploy.pod_security import violations
 
 FOLDER = Path(__file__).parents[3] / "deploy/knh"
@@ -24,7 +24,7 @@ def test_pods(name: str, kind: str) -> None:
     assert violations(spec) == []
     (container,) = spec["containers"]
     names = [variable["name"] for variable in container["env"]]
-    assert set(names) <= {variable.name for variable in VARIABLES}
+    assert set(names) <= {variable.name for variable in KNH_VARIABLES}
     assert {"POD_IP", "MY_NODE_NAME", "SERVICE_NAME", "NAMESPACE"} <= set(names)
     assert tree["spec"]["selector"]["matchLabels"] == tree["spec"]["template"]["metadata"]["labels"] == {"app": "knh"}
 

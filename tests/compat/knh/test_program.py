@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from kubesonar.compat.knh.settings import VARIABLES
+from kubesonar.compat.knh.settings import KNH_VARIABLES
 from tests.compat.knh.rig import behind_service, call, environ, pod
 from tests.kube.apiserver import ApiServer
 from tests.notify.receivers import run
@@ -28,7 +28,7 @@ def test_every_quirk_has_a_test_and_every_test_a_quirk() -> None:
 
 def test_every_variable_is_in_the_page() -> None:
     page = (FOLDER.parents[2] / "docs/knh.md").read_text()
-    assert [variable.name for variable in VARIABLES if f"`{variable.name}`" not in page] == []
+    assert [variable.name for variable in KNH_VARIABLES if f"`{variable.name}`" not in page] == []
 
 
 def test_knh27_a_process_logs_json_lines_and_leaves_in_order(tmp_path: Path) -> None:

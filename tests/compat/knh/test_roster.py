@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from kubesonar.compat.knh.peers import Peers
-from kubesonar.compat.knh.roster import Listed, Roster, cut_off, in_endpoints, in_slices
-from kubesonar.compat.knh.settings import read
+from kubesonar.compat.knh.roster import KnhRoster, ListedPeer, cut_off, in_endpoints, in_slices
+from kubesonar.compat.knh.settings import knh_settings
 from kubesonar.kube.reflector import ReflectorOptions
 from kubesonar.kube.types import Endpoints, EndpointSlice
 from tests.compat.knh.rig import NAMESPACE, SERVICE, behind_service, environ, ip, pod, until
@@ -30,7 +30,7 @@ def endpoint(address: str, node: str | None = "n", **conditions: bool | None) ->
     return found if node is None else found | {"nodeName": node}
 
 
-def said(listed: list[Listed]) -> list[tuple[str, bool]]:
+def said(listed: list[ListedPeer]) -> list[tuple[str, bool]]:
     return [(found.peer.id, found.ready) for found in listed]
 
 
@@ -92,7 +92,7 @@ def test_endpoints_with_and_without_a_node_of_either_family_and_cut_off() -> Non
 
 
 def test_a_pod_joins_when_it_is_ready_and_stays_until_it_is_gone() -> None:
-    roster = Roster("10.0.0.9")
+    roster = KnhRoster("10.0.0.9")
 
     def update(ready: bool, *more: dict[str, Any]) -> list[str]:
         roster.update(in_slices([slice_of(endpoint("10.0.0.1", ready=ready), *more)], 4, 8080))
@@ -129,7 +129,7 @@ def test_knh23_a_service_without_pods_empties_the_list(tmp_path: Path) -> None:
     async def scenario() -> None:
         with ApiServer() as api:
             behind_service(api, 1)
-            seen: list[list[Listed]] = []
+            seen: list[list[ListedPeer]] = []
             task = asyncio.create_task(follow(api, tmp_path, seen))
             await until(lambda: seen)
             api.delete("endpointslices", "service-knh-x1", NAMESPACE)
@@ -146,7 +146,7 @@ def test_rights_that_are_missing_are_said_and_slices_taken_up_once_they_are_ther
             behind_service(api, 1)
             for resource in ("endpointslices", "endpoints"):
                 api.refuse("*", resource)
-            seen: list[list[Listed]] = []
+            seen: list[list[ListedPeer]] = []
             task = asyncio.create_task(follow(api, tmp_path, seen))
             await until(lambda: "not permitted: list endpointslices in namespace monitoring nor" in caplog.text)
             assert seen == []
@@ -163,18 +163,18 @@ def test_rights_that_are_missing_are_said_and_slices_taken_up_once_they_are_ther
     run(scenario())
 
 
-async def follow(api: ApiServer, folder: Path, seen: list[list[Listed]]) -> None:
+async def follow(api: ApiServer, folder: Path, seen: list[list[ListedPeer]]) -> None:
     """Follows the Service until it is cancelled."""
     client = client_of(api, folder)
     try:
-        await Peers(client, read(environ(1)), seen.append, Random(0), QUICK).run()
+        await Peers(client, knh_settings(environ(1)), seen.append, Random(0), QUICK).run()
     finally:
         client.close()
 
 
-async def first(api: ApiServer, folder: Path) -> list[Listed]:
+async def first(api: ApiServer, folder: Path) -> list[ListedPeer]:
     """What is listed first."""
-    seen: list[list[Listed]] = []
+    seen: list[list[ListedPeer]] = []
     task = asyncio.create_task(follow(api, folder, seen))
     await until(lambda: seen)
     task.cancel()

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from kubesonar.compat.knh.identity import outranks, peer
-from kubesonar.compat.knh.settings import SILENT, VARIABLES, read, strangers
+from kubesonar.compat.knh.settings import KNH_VARIABLES, SILENT, knh_settings, unknown_variables
 from kubesonar.config import ConfigError
 
 NEEDED = {
@@ -17,10 +17,10 @@ NEEDED = {
 
 
 def test_knh01_what_is_needed_is_missed_not_refused() -> None:
-    read(NEEDED)
+    knh_settings(NEEDED)
     for name in NEEDED:
         with pytest.raises(ConfigError, match=f"^{name} is not set, expected "):
-            read({**NEEDED, name: ""})
+            knh_settings({**NEEDED, name: ""})
 
 
 def test_knh02_numbers_are_read_and_have_the_documented_defaults() -> None:
@@ -32,11 +32,11 @@ def test_knh02_numbers_are_read_and_have_the_documented_defaults() -> None:
         "ELECTION_COOLDOWN_PERIOD": ("election_pause", 15),
     }
     for name, (field, default) in names.items():
-        assert getattr(read(NEEDED), field) == default
-        assert getattr(read({**NEEDED, name: "7"}), field) == 7
+        assert getattr(knh_settings(NEEDED), field) == default
+        assert getattr(knh_settings({**NEEDED, name: "7"}), field) == 7
         for wrong in ("seven", "1.5", "-1", "9" * 30, "0x7", "5s"):
             with pytest.raises(ConfigError, match=rf'^{name}: got "{wrong}", expected a whole number from [01] to '):
-                read({**NEEDED, name: wrong})
+                knh_settings({**NEEDED, name: wrong})
 
 
 @pytest.mark.parametrize(
@@ -59,29 +59,29 @@ def test_knh02_numbers_are_read_and_have_the_documented_defaults() -> None:
     ],
 )
 def test_knh04_levels_of_the_log(given: str, level: int) -> None:
-    assert read({**NEEDED, "LOG_LEVEL": given}).log_level == level
+    assert knh_settings({**NEEDED, "LOG_LEVEL": given}).log_level == level
 
 
 def test_knh05_the_node_has_two_names() -> None:
     older = {**NEEDED, "MY_NODE_NAME": "", "NODE_NAME": "my-node2"}
-    assert read(older).node_name == "my-node2"
-    assert read({**NEEDED, "NODE_NAME": "my-node2"}).node_name == "my-node1"
+    assert knh_settings(older).node_name == "my-node2"
+    assert knh_settings({**NEEDED, "NODE_NAME": "my-node2"}).node_name == "my-node1"
 
 
 def test_knh06_the_port_is_8080_for_all() -> None:
-    assert read(NEEDED).port == 8080
-    assert read({**NEEDED, "CONTAINER_PORT": "9000"}).port == 9000
+    assert knh_settings(NEEDED).port == 8080
+    assert knh_settings({**NEEDED, "CONTAINER_PORT": "9000"}).port == 9000
 
 
 def test_knh26_a_variable_that_sets_nothing_is_pointed_out() -> None:
-    assert strangers(NEEDED) == []
-    assert strangers({**NEEDED, "SANITY_CHECK_URLS": "https://example.org"}) == [
+    assert unknown_variables(NEEDED) == []
+    assert unknown_variables({**NEEDED, "SANITY_CHECK_URLS": "https://example.org"}) == [
         "SANITY_CHECK_URLS sets nothing: SANITY_CHECK_URL is meant, most likely"
     ]
 
 
 def test_knh28_so_is_a_proxy() -> None:
-    assert strangers({**NEEDED, "HTTP_PROXY": "http://proxy:3128"}) == [
+    assert unknown_variables({**NEEDED, "HTTP_PROXY": "http://proxy:3128"}) == [
         "HTTP_PROXY sets nothing: calls, posts and the sanity check go straight to their targets"
     ]
 
@@ -100,13 +100,13 @@ def test_knh28_so_is_a_proxy() -> None:
 )
 def test_what_does_not_fit_is_said_in_one_sentence(name: str, given: str, expected: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        read({**NEEDED, name: given})
+        knh_settings({**NEEDED, name: given})
     assert str(refused.value) == f'{name}: got "{given}", expected {expected}'
 
 
 def test_no_variable_looks_like_a_link_to_a_service_named_knh() -> None:
     """https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables."""
-    assert not any(variable.name.startswith(("KNH_SERVICE", "KNH_PORT")) for variable in VARIABLES)
+    assert not any(variable.name.startswith(("KNH_SERVICE", "KNH_PORT")) for variable in KNH_VARIABLES)
 
 
 def test_ids_as_documented() -> None:

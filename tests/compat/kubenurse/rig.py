@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import uvloop
 
-from kubesonar.compat.kubenurse.room import Room, open_room
+from kubesonar.compat.kubenurse.room import KubenurseRoom, open_room
 from kubesonar.web import Listener, ListenOptions, Server
 from kubesonar.web.asgi import Receive, Scope, Send
 from tests.ports import free_port
@@ -62,7 +62,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 class Running(NamedTuple):
     """A room at work: its port, what tells it to leave, and its life."""
 
-    room: Room
+    room: KubenurseRoom
     port: int
     leave: asyncio.Event
     life: asyncio.Task[None]

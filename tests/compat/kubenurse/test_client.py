@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from kubesonar.compat.kubenurse.client import Answer, Getter, Target
+from kubesonar.compat.kubenurse.client import CheckResponse, CheckTarget, Getter
 from kubesonar.compat.kubenurse.events import failure, timeline
 from kubesonar.compat.kubenurse.proxies import Proxies
 from kubesonar.compat.kubenurse.redirect import follow
@@ -14,7 +14,7 @@ from kubesonar.compat.kubenurse.trust import Contexts
 from kubesonar.model import Fault, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.http.url import parse_url
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from tests.compat.kubenurse.rig import run
 from tests.net.certificates import Authority
 from tests.net.servers import OK, Script, asked, saying, serving, silent
@@ -28,7 +28,9 @@ def sending_to(url: str, status: str = "302 Found") -> Script:
     return saying(f"HTTP/1.1 {status}\r\nLocation: {url}\r\nContent-Length: 0\r\n\r\n".encode())
 
 
-def ask(url: str, *, keep: bool = False, context: ssl.SSLContext | None = None) -> tuple[Answer, list[Observation]]:
+def ask(
+    url: str, *, keep: bool = False, context: ssl.SSLContext | None = None
+) -> tuple[CheckResponse, list[Observation]]:
     """One check, outside of any other scenario."""
     return run(asking(url, keep=keep, context=context))
 
@@ -41,14 +43,14 @@ async def asking(
     context: ssl.SSLContext | None = None,
     anew: bool = False,
     environ: dict[str, str] | None = None,
-) -> tuple[Answer, list[Observation]]:
+) -> tuple[CheckResponse, list[Observation]]:
     """With `anew`, under another TLS context each time, as after a rotation of CAs."""
     context = context or blind()
     seen: list[Observation] = []
-    getter = Getter(Source("me", Network.POD), seen.append, Proxies(environ or {}), keep=keep, period=5.0)
+    getter = Getter(ProbeSource("me", Network.POD), seen.append, Proxies(environ or {}), keep=keep, period=5.0)
     try:
         for _ in range(times):
-            answer = await getter.get(Target("x", Way.EXTERNAL, url, (("X-Mine", "1"),)), context)
+            answer = await getter.get(CheckTarget("x", Way.EXTERNAL, url, (("X-Mine", "1"),)), context)
             if anew:
                 del context  # its id is free again
                 context = blind()
@@ -63,8 +65,8 @@ def blind() -> ssl.SSLContext:
 
 def against(
     script: Script, url: Callable[[int], str] = "http://127.0.0.1:{}/a".format, **how: object
-) -> tuple[Answer, list[Observation]]:
-    async def scenario() -> tuple[Answer, list[Observation]]:
+) -> tuple[CheckResponse, list[Observation]]:
+    async def scenario() -> tuple[CheckResponse, list[Observation]]:
         async with serving(script) as port:
             return await asking(url(port), **how)  # type: ignore[arg-type]
 
@@ -119,7 +121,7 @@ def test_kn16_of_several_addresses_only_all_failing_is_a_failure() -> None:
 
 
 def test_kn16_a_bad_certificate_fails_the_handshake(tmp_path: Path) -> None:
-    async def scenario() -> tuple[Answer, list[Observation]]:
+    async def scenario() -> tuple[CheckResponse, list[Observation]]:
         async with serving(saying(OK), context=Authority(tmp_path).server("127.0.0.1")) as port:
             return await asking(f"https://127.0.0.1:{port}/", context=Contexts((), insecure=False).context())
 
@@ -132,7 +134,7 @@ def test_kn16_a_bad_certificate_fails_the_handshake(tmp_path: Path) -> None:
 def test_kn35_insecure_takes_any_certificate_and_a_known_authority_needs_no_insecurity(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
 
-    async def scenario() -> list[tuple[Answer, list[Observation]]]:
+    async def scenario() -> list[tuple[CheckResponse, list[Observation]]]:
         async with serving(saying(OK), context=authority.server("127.0.0.1")) as port:
             contexts = (blind(), Contexts((str(authority.file),), insecure=False).context())
             return [await asking(f"https://127.0.0.1:{port}/", context=context) for context in contexts]
@@ -173,7 +175,7 @@ def test_the_body_is_not_waited_for() -> None:
 
 
 def test_kn15_redirects_are_followed_and_no_failures() -> None:
-    async def scenario() -> tuple[Answer, list[Observation]]:
+    async def scenario() -> tuple[CheckResponse, list[Observation]]:
         async with AsyncExitStack() as stack:
             end = await stack.enter_async_context(serving(saying(OK)))
             start = await stack.enter_async_context(serving(sending_to(f"http://127.0.0.1:{end}/b")))
@@ -186,7 +188,7 @@ def test_kn15_redirects_are_followed_and_no_failures() -> None:
 
 
 def test_kn15_what_a_redirect_leads_to_decides() -> None:
-    async def scenario() -> tuple[Answer, list[Observation]]:
+    async def scenario() -> tuple[CheckResponse, list[Observation]]:
         async with AsyncExitStack() as stack:
             end = await stack.enter_async_context(serving(saying(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n")))
             start = await stack.enter_async_context(serving(sending_to(f"http://127.0.0.1:{end}/b")))

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from kubesonar.compat.kubenurse.forwarded import Guard
+from kubesonar.compat.kubenurse.forwarded import ForwardedGuard
 
-GUARD = Guard("https://kubenurse.example.com", "http://kubenurse.kube-system.svc.cluster.local:8080")
+GUARD = ForwardedGuard("https://kubenurse.example.com", "http://kubenurse.kube-system.svc.cluster.local:8080")
 
 
-def forwarded(*headers: tuple[bytes, bytes], guard: Guard = GUARD) -> bool:
+def forwarded(*headers: tuple[bytes, bytes], guard: ForwardedGuard = GUARD) -> bool:
     return guard.forwarded({"headers": list(headers)})
 
 
@@ -49,6 +49,6 @@ def test_kn07_kubelets_prometheus_curl_and_a_mesh_are_not_told(headers: tuple[tu
 
 
 def test_kn07_an_ingress_that_is_the_service_is_no_ingress() -> None:
-    same = Guard("http://kubenurse:8080", "http://kubenurse:8080")
+    same = ForwardedGuard("http://kubenurse:8080", "http://kubenurse:8080")
     assert not forwarded((b"host", b"kubenurse:8080"), guard=same)
-    assert not forwarded((b"host", b""), guard=Guard("", "no url"))
+    assert not forwarded((b"host", b""), guard=ForwardedGuard("", "no url"))

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from kubesonar.compat.kubenurse.exposition import Exposition, number
-from kubesonar.compat.kubenurse.incoming import ORIGINS, WINDOW, Incoming
+from kubesonar.compat.kubenurse.exposition import GoExposition, go_number
+from kubesonar.compat.kubenurse.incoming import COUNT_SPAN, ORIGINS, Incoming
 from kubesonar.compat.kubenurse.instruments import Tallies
 from kubesonar.compat.kubenurse.metrics import Metrics
 from kubesonar.compat.kubenurse.settings import BUCKETS
@@ -185,12 +185,12 @@ def test_kn34_neighbours_not_asked_for_an_hour_leave() -> None:
 
 
 def test_types_are_bounded() -> None:
-    tallies = tallied(*(seen(f"path_{number}") for number in range(8200)))
+    tallies = tallied(*(seen(f"path_{go_number}") for go_number in range(8200)))
     assert len(tallies.requests.series) == 8192
 
 
 def test_templates_do_not_pile_up() -> None:
-    text = Exposition(metadata=False)
+    text = GoExposition(metadata=False)
     for number_ in range(500):
         tallies = tallied(seen(f"path_{number_}"))
         text.family("x", "histogram", ("type",), tallies.durations)
@@ -200,7 +200,7 @@ def test_templates_do_not_pile_up() -> None:
 
 @given(st.floats(min_value=0, allow_nan=False, allow_infinity=False))
 def test_numbers_can_be_read_back(value: float) -> None:
-    assert float(number(value)) == value
+    assert float(go_number(value)) == value
 
 
 def test_kn21_distinct_origins_of_the_last_minute_are_counted() -> None:
@@ -209,9 +209,9 @@ def test_kn21_distinct_origins_of_the_last_minute_are_counted() -> None:
     for origin in ("a", "b", "a"):
         incoming.note(origin)
     assert incoming.count() == 2
-    now[0] = WINDOW - 1
+    now[0] = COUNT_SPAN - 1
     incoming.note("a")
-    now[0] = WINDOW + 1
+    now[0] = COUNT_SPAN + 1
     assert incoming.count() == 1
 
 

@@ -9,7 +9,7 @@ from kubesonar.compat.kubenurse.neighbours import (
     addresses_of,
     cordoned,
     nearest,
-    neighbours,
+    neighbour_pods,
     recognised,
 )
 from kubesonar.core.hash_ring import place
@@ -81,7 +81,7 @@ def test_neighbours_run_and_are_not_leaving() -> None:
         leaving,
         pod("b", node="node-2", ips=("10.0.2.1",), ready=False),
     ]
-    found = neighbours(pods, None, pods[0])
+    found = neighbour_pods(pods, None, pods[0])
     assert [(one.pod, one.node, one.address, one.host, one.phase, one.schedulable) for one in found] == [
         ("b", "node-2", "10.0.2.1", "192.0.2.1", "Running", "Unknown")
     ]
@@ -90,7 +90,7 @@ def test_neighbours_run_and_are_not_leaving() -> None:
 def test_kn27_pods_on_cordoned_and_missing_nodes_are_not_asked() -> None:
     pods = [pod(f"on-{name}", node=name, ips=(f"10.0.{number}.1",)) for number, name in enumerate(SIX)]
     nodes = {name: node(name, cordoned=name == "node-2") for name in SIX if name != "node-3"}
-    found = neighbours(pods, nodes, pods[0])
+    found = neighbour_pods(pods, nodes, pods[0])
     assert [one.node for one in found] == ["node-4", "node-5", "node-6"]
     assert {one.schedulable for one in found} == {"Schedulable"}
 
@@ -117,7 +117,7 @@ def test_kn24_in_the_host_network_a_pod_recognises_itself_by_its_address() -> No
     ]
     me = recognised(pods, "node-2", lambda address: address == "192.0.2.2")
     assert me is pods[1]
-    assert [one.pod for one in neighbours(pods, None, me)] == ["a-x1"]
+    assert [one.pod for one in neighbour_pods(pods, None, me)] == ["a-x1"]
 
 
 def test_kn24_a_pod_at_my_own_address_is_no_neighbour() -> None:
@@ -126,7 +126,7 @@ def test_kn24_a_pod_at_my_own_address_is_no_neighbour() -> None:
         pod("me", node="node-1", ips=("192.0.2.1",), host_network=True),
         pod("other", node="node-2", ips=("192.0.2.2",), host_network=True),
     ]
-    assert [one.pod for one in neighbours(pods, None, pods[1])] == ["other"]
+    assert [one.pod for one in neighbour_pods(pods, None, pods[1])] == ["other"]
 
 
 def test_kn29_all_addresses_are_known_and_the_first_comes_first() -> None:

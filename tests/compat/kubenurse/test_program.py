@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 from kubesonar.compat import ROOMS, open_room
-from kubesonar.compat.kubenurse.settings import VARIABLES
+from kubesonar.compat.kubenurse.settings import KUBENURSE_VARIABLES
 from kubesonar.config import ConfigError
 from tests.compat.kubenurse.rig import ALONE
 from tests.ports import free_port
@@ -71,7 +71,7 @@ def test_help_names_every_variable() -> None:
     with program({}, "--help") as process:
         said, _ = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert all(variable.name in said for variable in VARIABLES)
+    assert all(variable.name in said for variable in KUBENURSE_VARIABLES)
     assert "rounds of checks [5s]" in said
     assert "[:8080]" in said
     assert said.count("[") == 11  # the defaults that are neither empty nor switches
@@ -94,4 +94,4 @@ def test_every_quirk_has_a_test_that_carries_its_id() -> None:
 
 def test_the_page_for_users_names_every_variable_and_quirk() -> None:
     page = (REPOSITORY / "docs/kubenurse.md").read_text()
-    assert [variable.name for variable in VARIABLES if f"`{variable.name}`" not in page] == []
+    assert [variable.name for variable in KUBENURSE_VARIABLES if f"`{variable.name}`" not in page] == []

@@ -13,7 +13,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubesonar.compat.kubenurse.gojson import encode
+from kubesonar.compat.kubenurse.gojson import go_json
 from kubesonar.config import ConfigError
 from tests.compat.kubenurse.rig import ALONE, Running, get, neighbour, run, until, working
 from tests.net.servers import asked, saying, serving
@@ -28,7 +28,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_json_means_the_same_in_gos_writing(value: object) -> None:
-    text = encode(value)
+    text = go_json(value)
     assert json.loads(text) == value
     assert not set("<>&\u2028\u2029") & set(text.decode())
     assert text.endswith(b"\n")
@@ -36,7 +36,7 @@ def test_json_means_the_same_in_gos_writing(value: object) -> None:
 
 def test_json_is_written_as_go_writes_it() -> None:
     value = {"a": "<b> & \u2028", "n": 2**64 - 1, "l": [1, {"x": "y"}], "none": [], "empty": {}}
-    assert encode(value).decode() == (
+    assert go_json(value).decode() == (
         "{\n"
         ' "a": "\\u003cb\\u003e \\u0026 \\u2028",\n'
         ' "n": 18446744073709551615,\n'

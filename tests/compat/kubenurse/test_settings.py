@@ -2,14 +2,20 @@ from __future__ import annotations
 
 import pytest
 
-from kubesonar.compat.kubenurse.settings import BUCKETS, VARIABLES, Settings, read, strangers
+from kubesonar.compat.kubenurse.settings import (
+    BUCKETS,
+    KUBENURSE_VARIABLES,
+    KubenurseSettings,
+    kubenurse_settings,
+    unknown_variables,
+)
 from kubesonar.compat.kubenurse.values import Extra
 from kubesonar.config import ConfigError
 
 
 def test_without_variables_all_is_as_documented() -> None:
-    settings = read({})
-    assert settings == Settings()
+    settings = kubenurse_settings({})
+    assert settings == KubenurseSettings()
     assert settings.check_interval == settings.shutdown_duration == 5.0
     assert (settings.neighbour_limit, settings.histogram_buckets) == (10, BUCKETS)
     assert settings.api_dns == "kubernetes.default.svc.cluster.local"
@@ -18,28 +24,30 @@ def test_without_variables_all_is_as_documented() -> None:
 
 
 def test_empty_is_unset() -> None:
-    assert read({variable.name: "" for variable in VARIABLES}) == Settings()
+    assert kubenurse_settings({variable.name: "" for variable in KUBENURSE_VARIABLES}) == KubenurseSettings()
 
 
 def test_every_variable_sets_its_field() -> None:
-    fields = [variable.field for variable in VARIABLES]
-    assert sorted(fields) == sorted(Settings.__struct_fields__)
+    fields = [variable.field for variable in KUBENURSE_VARIABLES]
+    assert sorted(fields) == sorted(KubenurseSettings.__struct_fields__)
 
 
 @pytest.mark.parametrize("word", ["True", "TRUE", "1", "yes", "on", " true", "false"])
 def test_kn09_only_the_word_true_switches_on(word: str) -> None:
-    assert not read({"KUBENURSE_INSECURE": word}).insecure
-    assert read({"KUBENURSE_INSECURE": "true"}).insecure
+    assert not kubenurse_settings({"KUBENURSE_INSECURE": word}).insecure
+    assert kubenurse_settings({"KUBENURSE_INSECURE": "true"}).insecure
 
 
 @pytest.mark.parametrize("word", ["False", "FALSE", "0", "no", "off", " false", "true"])
 def test_kn09_only_the_word_false_switches_off(word: str) -> None:
-    assert read({"KUBENURSE_CHECK_ME_SERVICE": word}).check_me_service
-    assert not read({"KUBENURSE_CHECK_ME_SERVICE": "false"}).check_me_service
+    assert kubenurse_settings({"KUBENURSE_CHECK_ME_SERVICE": word}).check_me_service
+    assert not kubenurse_settings({"KUBENURSE_CHECK_ME_SERVICE": "false"}).check_me_service
 
 
 def test_kn11_extra_checks_are_cut_at_the_first_colon() -> None:
-    settings = read({"KUBENURSE_EXTRA_CHECKS": "shop:https://shop.example:8443/|mail:http://mail.example"})
+    settings = kubenurse_settings(
+        {"KUBENURSE_EXTRA_CHECKS": "shop:https://shop.example:8443/|mail:http://mail.example"}
+    )
     assert settings.extra_checks == (
         Extra("shop", "https://shop.example:8443/"),
         Extra("mail", "http://mail.example"),
@@ -69,7 +77,7 @@ def test_kn11_extra_checks_are_cut_at_the_first_colon() -> None:
 )
 def test_kn10_a_bad_value_is_named_in_one_sentence(name: str, value: str, expected: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        read({name: value})
+        kubenurse_settings({name: value})
     assert name in str(caught.value)
     assert value in str(caught.value)
     assert expected in str(caught.value)
@@ -77,16 +85,21 @@ def test_kn10_a_bad_value_is_named_in_one_sentence(name: str, value: str, expect
 
 @pytest.mark.parametrize("limit", ["0", "-1", "+7", "007"])
 def test_limits_are_read_as_go_reads_them(limit: str) -> None:
-    assert read({"KUBENURSE_NEIGHBOUR_LIMIT": limit}).neighbour_limit == int(limit)
+    assert kubenurse_settings({"KUBENURSE_NEIGHBOUR_LIMIT": limit}).neighbour_limit == int(limit)
 
 
 def test_kn20_buckets_are_read_as_go_reads_them() -> None:
-    assert read({"KUBENURSE_HISTOGRAM_BUCKETS": ".001,1e-2,0.1,5"}).histogram_buckets == (0.001, 0.01, 0.1, 5.0)
+    assert kubenurse_settings({"KUBENURSE_HISTOGRAM_BUCKETS": ".001,1e-2,0.1,5"}).histogram_buckets == (
+        0.001,
+        0.01,
+        0.1,
+        5.0,
+    )
 
 
 def test_tls_needs_a_certificate_and_its_key() -> None:
     with pytest.raises(ConfigError, match="KUBENURSE_CERT_FILE"):
-        read({"KUBENURSE_USE_TLS": "true", "KUBENURSE_CERT_FILE": "/cert"})
+        kubenurse_settings({"KUBENURSE_USE_TLS": "true", "KUBENURSE_CERT_FILE": "/cert"})
 
 
 def test_kn40_service_links_are_nobodys_settings_and_misspelt_ones_are_told() -> None:
@@ -97,7 +110,7 @@ def test_kn40_service_links_are_nobodys_settings_and_misspelt_ones_are_told() ->
         "KUBENURSE_PORT": "tcp://10.0.0.1:8080",
         "KUBENURSE_PORT_8080_TCP_ADDR": "10.0.0.1",
     }
-    assert read(links) == Settings()
-    assert strangers({**links, "KUBENURSE_NEIGHBOR_LIMIT": "3", "KUBENURSE_SERVICE_URL": "http://a"}) == [
+    assert kubenurse_settings(links) == KubenurseSettings()
+    assert unknown_variables({**links, "KUBENURSE_NEIGHBOR_LIMIT": "3", "KUBENURSE_SERVICE_URL": "http://a"}) == [
         "KUBENURSE_NEIGHBOR_LIMIT"
     ]

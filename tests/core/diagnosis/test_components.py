@@ -4,7 +4,7 @@ from string import Formatter
 
 import pytest
 
-from kubesonar.core.diagnosis.components import NAMES, PARTS, End, Question, Route, Way, crossed, part
+from kubesonar.core.diagnosis.components import NAMES, PARTS, Aspect, End, Traversal, Way, crossed, part
 from kubesonar.model import Kind, Network, Path
 
 A = End("node-1-pod", "node-1", "a", Network.POD)
@@ -18,14 +18,14 @@ def route(
     target: End,
     kind: Kind,
     way: Way = Way.ROUND,
-    question: Question = Question.REACH,
+    question: Aspect = Aspect.REACH,
     silent: bool = False,
-) -> Route:
+) -> Traversal:
     path = Path.POD if target.node else Path.API_DIRECT
-    return Route(source, target, kind, path, way, question, 7473, kind in (Kind.TCP, Kind.HTTP), silent)
+    return Traversal(source, target, kind, path, way, question, 7473, kind in (Kind.TCP, Kind.HTTP), silent)
 
 
-def named(crossing: Route) -> set[str]:
+def named(crossing: Traversal) -> set[str]:
     """What a route crosses, as "part subject"."""
     return {f"{PARTS[index].name} {subject}" for index, subject in crossed(crossing)}
 
@@ -83,14 +83,14 @@ def test_pod_to_pod_crosses_both_pod_networks_as_well() -> None:
 @pytest.mark.parametrize(
     ("kind", "question", "gone", "frozen"),
     [
-        (Kind.UDP, Question.REACH, True, True),
-        (Kind.HTTP, Question.REACH, False, True),
-        (Kind.HTTP, Question.ANSWER, True, False),
-        (Kind.TCP, Question.ANSWER, True, False),
-        (Kind.ICMP, Question.REACH, False, False),
+        (Kind.UDP, Aspect.REACH, True, True),
+        (Kind.HTTP, Aspect.REACH, False, True),
+        (Kind.HTTP, Aspect.ANSWER, True, False),
+        (Kind.TCP, Aspect.ANSWER, True, False),
+        (Kind.ICMP, Aspect.REACH, False, False),
     ],
 )
-def test_what_an_agent_has_to_do_with(kind: Kind, question: Question, gone: bool, frozen: bool) -> None:
+def test_what_an_agent_has_to_do_with(kind: Kind, question: Aspect, gone: bool, frozen: bool) -> None:
     crossing = named(route(A, B, kind, question=question, silent=True))
     assert ("agent_gone node-2-pod" in crossing) is gone
     assert ("agent_frozen node-2-pod" in crossing) is frozen
@@ -99,11 +99,11 @@ def test_what_an_agent_has_to_do_with(kind: Kind, question: Question, gone: bool
 
 
 def test_a_refusal_says_nothing_against_the_network() -> None:
-    assert named(route(A, B, Kind.TCP, question=Question.ANSWER)) == {"pair_port node-1>node-2 tcp/7473"}
+    assert named(route(A, B, Kind.TCP, question=Aspect.ANSWER)) == {"pair_port node-1>node-2 tcp/7473"}
 
 
 def test_big_packets_speak_for_nothing_but_their_pair() -> None:
-    assert named(route(A, B, Kind.MTU, Way.FORWARD, Question.SIZE)) == {"pair_mtu node-1>node-2"}
+    assert named(route(A, B, Kind.MTU, Way.FORWARD, Aspect.SIZE)) == {"pair_mtu node-1>node-2"}
 
 
 def test_a_plain_target_has_no_node_but_the_prober_has() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kubesonar.core.diagnosis.components import Question, Way
+from kubesonar.core.diagnosis.components import Aspect, Way
 from kubesonar.core.diagnosis.join import Cell, Evidence, collect
 from kubesonar.core.diagnosis.population import standing
 from kubesonar.model import (
@@ -65,7 +65,7 @@ def gather(*snapshots: Snapshot, unread: dict[str, str] | None = None) -> Eviden
     return collect(standing(snapshots, unread or {}, NOW))
 
 
-def counts(evidence: Evidence, way: Way, question: Question = Question.REACH) -> tuple[int, int]:
+def counts(evidence: Evidence, way: Way, question: Aspect = Aspect.REACH) -> tuple[int, int]:
     """Trials and bad trials one way."""
     cells: list[Cell] = [c for c in evidence.cells if c.route.way is way and c.route.question is question]
     return sum(sum(cell.total) for cell in cells), sum(sum(cell.bad) for cell in cells)
@@ -135,8 +135,8 @@ def test_clocks_that_differ_are_joined_all_the_same() -> None:
 def test_a_refusal_reaches_and_does_not_answer() -> None:
     trials = [Trial(NOW - 5, 0, 1, 0, 0, 0.0, 0.0, Fault.REFUSED), Trial(NOW - 4, 0, 1, 0, 0, 0.0, 0.0, Fault.TIMEOUT)]
     evidence = gather(snapshot(A, edge(Kind.TCP, "b-pod", trials)))
-    assert counts(evidence, Way.ROUND, Question.REACH) == (2, 1)
-    assert counts(evidence, Way.ROUND, Question.ANSWER) == (1, 1)
+    assert counts(evidence, Way.ROUND, Aspect.REACH) == (2, 1)
+    assert counts(evidence, Way.ROUND, Aspect.ANSWER) == (1, 1)
 
 
 def test_blameless_faults_count_nowhere_and_a_mismatch_is_kept() -> None:

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubesonar.core.dns.classify import Worth, classify
-from kubesonar.core.dns.message import Malformed, Question, decode, encode, encode_answer
+from kubesonar.core.dns.message import Malformed, Question, decode_reply, encode_answer, encode_question
 from kubesonar.core.dns.names import BadWire, Reader, encode_name
-from kubesonar.core.dns.records import Record, Type
+from kubesonar.core.dns.records import Record, RecordType
 
 CORPUS = sorted((Path(__file__).parents[2] / "corpus" / "dns").glob("*.bin"))
-QUESTION = Question("kubernetes.default.svc.cluster.local", Type.A, 0x1234)
-GOOD = encode_answer(QUESTION, 0, [Record(QUESTION.name, Type.A, 5, "10.96.0.1")])
+QUESTION = Question("kubernetes.default.svc.cluster.local", RecordType.A, 0x1234)
+GOOD = encode_answer(QUESTION, 0, [Record(QUESTION.name, RecordType.A, 5, "10.96.0.1")])
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
@@ -32,7 +32,7 @@ def test_the_corpus_is_there() -> None:
 
 @given(st.binary(max_size=600))
 def test_any_bytes_are_decoded_or_malformed(wire: bytes) -> None:
-    decode(wire)
+    decode_reply(wire)
     classify(QUESTION, wire)
     classify(QUESTION, b"\x12\x34\x80" + wire)
 
@@ -51,7 +51,7 @@ def test_a_chain_of_pointers_is_followed_without_recursion_and_within_bounds() -
     chain = b"\0\0" + b"".join(struct.pack(">H", 0xC000 | at) for at in range(0, 0x3000, 2))
     assert Reader(chain).name(0x3000)[0] == "."
     wire = struct.pack(">HHHHHH", QUESTION.id, 0x8000, 1, 0xFFFF, 0, 0) + chain * 5
-    assert isinstance(decode(wire[:65535]), Malformed)
+    assert isinstance(decode_reply(wire[:65535]), Malformed)
 
 
 def test_compression_cannot_multiply_work() -> None:
@@ -79,7 +79,7 @@ def test_an_rcode_is_told_by_its_number(rcode: int, worth: Worth) -> None:
 
 
 def test_the_case_of_a_name_and_a_final_dot_do_not_matter() -> None:
-    shouted = Question(QUESTION.name.upper() + ".", Type.A, QUESTION.id)
+    shouted = Question(QUESTION.name.upper() + ".", RecordType.A, QUESTION.id)
     assert classify(shouted, GOOD).worth is Worth.ANSWERED
 
 
@@ -89,8 +89,8 @@ def test_a_server_that_failed_early_may_leave_the_question_out() -> None:
 
 
 def test_an_answer_over_the_limit_is_truncated() -> None:
-    records = [Record(QUESTION.name, Type.A, 5, f"10.0.0.{number}") for number in range(40)]
+    records = [Record(QUESTION.name, RecordType.A, 5, f"10.0.0.{number}") for number in range(40)]
     wire = encode_answer(QUESTION, 0, records, limit=512)
     assert len(wire) <= 512
     assert classify(QUESTION, wire).worth is Worth.TRUNCATED
-    assert dns.message.from_wire(encode(QUESTION)).id == QUESTION.id
+    assert dns.message.from_wire(encode_question(QUESTION)).id == QUESTION.id

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubesonar.core.dns.classify import Worth, classify
-from kubesonar.core.dns.message import Malformed, Question, decode, encode, encode_answer, question_of
+from kubesonar.core.dns.message import Malformed, Question, decode_reply, encode_answer, encode_question, question_of
 from kubesonar.core.dns.names import Reader, encode_name
-from kubesonar.core.dns.records import Data, Record, Srv, Type, bytes_of_v6, text_of_v6
+from kubesonar.core.dns.records import Data, Record, RecordType, Srv, bytes_of_v6, text_of_v6
 
 
 def wire_of(name: dns.name.Name) -> bytes:
@@ -32,11 +32,11 @@ V4 = st.ip_addresses(v=4).map(str)
 V6 = st.ip_addresses(v=6).map(lambda address: text_of_v6(address.packed))
 STRINGS = st.lists(st.binary(max_size=255), min_size=1, max_size=3).map(tuple)
 RECORDS = st.one_of(
-    st.builds(Record, TEXTS, st.just(Type.A), IDS, V4),
-    st.builds(Record, TEXTS, st.just(Type.AAAA), IDS, V6),
-    st.builds(Record, TEXTS, st.sampled_from((Type.CNAME, Type.PTR, Type.NS)), IDS, TEXTS),
-    st.builds(Record, TEXTS, st.just(Type.TXT), IDS, STRINGS),
-    st.builds(Record, TEXTS, st.just(Type.SRV), IDS, st.builds(Srv, IDS, IDS, IDS, TEXTS)),
+    st.builds(Record, TEXTS, st.just(RecordType.A), IDS, V4),
+    st.builds(Record, TEXTS, st.just(RecordType.AAAA), IDS, V6),
+    st.builds(Record, TEXTS, st.sampled_from((RecordType.CNAME, RecordType.PTR, RecordType.NS)), IDS, TEXTS),
+    st.builds(Record, TEXTS, st.just(RecordType.TXT), IDS, STRINGS),
+    st.builds(Record, TEXTS, st.just(RecordType.SRV), IDS, st.builds(Srv, IDS, IDS, IDS, TEXTS)),
     st.builds(Record, TEXTS, st.just(65280), IDS, st.binary(max_size=40)),
 )
 
@@ -55,7 +55,11 @@ def oracle_data(record: Record) -> bytes:
         case bytes() as data:
             return data
         case str() as text:
-            return ipaddress.ip_address(text).packed if record.type in (Type.A, Type.AAAA) else encode_name(text)
+            return (
+                ipaddress.ip_address(text).packed
+                if record.type in (RecordType.A, RecordType.AAAA)
+                else encode_name(text)
+            )
 
 
 def rrset_of(record: Record) -> dns.rrset.RRset:
@@ -81,7 +85,7 @@ def test_v6_addresses_read_and_write_as_the_standard_library_does(address: ipadd
 
 @given(TEXTS, IDS, IDS, st.booleans(), st.sampled_from((0, 512, 1232, 4096)))
 def test_dnspython_reads_our_questions(name: str, type_: int, id_: int, recursion: bool, payload: int) -> None:
-    read = dns.message.from_wire(encode(Question(name, type_, id_, recursion, payload)))
+    read = dns.message.from_wire(encode_question(Question(name, type_, id_, recursion, payload)))
     assert (read.id, bool(read.flags & dns.flags.RD)) == (id_, recursion)
     assert (read.edns, read.payload) == ((0, payload) if payload else (-1, 0))
     assert [(entry.name, entry.rdtype, entry.rdclass) for entry in read.question] == [(theirs(name), type_, 1)]
@@ -89,8 +93,8 @@ def test_dnspython_reads_our_questions(name: str, type_: int, id_: int, recursio
 
 @given(TEXTS, IDS, st.lists(RECORDS, max_size=5), st.booleans())
 def test_we_read_dnspython_s_answers(name: str, id_: int, records: list[Record], edns: bool) -> None:
-    question = Question(name, Type.A, id_, payload=1232 if edns else 0)
-    reply = dns.message.make_response(dns.message.from_wire(encode(question)))
+    question = Question(name, RecordType.A, id_, payload=1232 if edns else 0)
+    reply = dns.message.make_response(dns.message.from_wire(encode_question(question)))
     reply.answer.extend(map(rrset_of, records))
     judged = classify(question, reply.to_wire(max_size=65535))
     assert judged.worth is Worth.ANSWERED, judged.reason
@@ -114,7 +118,7 @@ def same_case(record: Record) -> tuple[object, ...]:
 
 @given(TEXTS, IDS, st.lists(RECORDS, max_size=5), st.sampled_from((0, 2, 3, 16)))
 def test_dnspython_reads_our_answers(name: str, id_: int, records: list[Record], rcode: int) -> None:
-    wire = encode_answer(Question(name, Type.A, id_), rcode, records)
+    wire = encode_answer(Question(name, RecordType.A, id_), rcode, records)
     read = dns.message.from_wire(wire, one_rr_per_rrset=True)
     assert (read.id, int(read.rcode())) == (id_, rcode)
     assert read.answer == [rrset_of(record) for record in records]
@@ -122,7 +126,7 @@ def test_dnspython_reads_our_answers(name: str, id_: int, records: list[Record],
 
 @given(TEXTS, IDS, st.sampled_from((0, 512, 1232)))
 def test_a_server_reads_what_a_prober_asked(name: str, id_: int, payload: int) -> None:
-    question = Question(name, Type.TXT, id_, payload=payload)
-    message = decode(encode(question))
+    question = Question(name, RecordType.TXT, id_, payload=payload)
+    message = decode_reply(encode_question(question))
     assert not isinstance(message, Malformed)
     assert question_of(message) == question

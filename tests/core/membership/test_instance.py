@@ -22,24 +22,24 @@ from kubesonar.core.membership.events import (
     WantLease,
 )
 from kubesonar.core.membership.instance import Membership
-from kubesonar.core.membership.member_view import Electorate
+from kubesonar.core.membership.member_view import MemberView
 from kubesonar.core.membership.messages import (
     Ack,
-    Ask,
-    Beacon,
-    Call,
-    Claim,
-    Heard,
+    Alive,
+    Heartbeat,
+    HeartbeatAck,
     Leave,
     Message,
-    Noted,
     Ping,
-    Present,
-    Resign,
+    PingReq,
+    PingReqReply,
+    Reachability,
     Seen,
-    Sight,
-    Witness,
-    encode,
+    StartElection,
+    StatusClaim,
+    StatusClaimAck,
+    StepDown,
+    encode_message,
 )
 from kubesonar.model import Condition, Network, Roster, State
 from kubesonar.sim.playing import member
@@ -48,21 +48,21 @@ NAMES = ("m1", "m2", "m3", "m4", "m5", "m6")
 names = st.sampled_from(NAMES)
 numbers = st.integers(0, 12) | st.just(2**63 - 1)
 conditions = st.sampled_from(list(Condition))
-sights = st.sampled_from(list(Sight))
+sights = st.sampled_from(list(Reachability))
 ages = st.floats(0, 30)
 
 
-def rosters() -> st.SearchStrategy[Electorate]:
+def rosters() -> st.SearchStrategy[MemberView]:
     """With and without ourselves, in any states."""
     states = st.lists(st.sampled_from([None, State.SERVING, State.SERVING, *State]), min_size=6, max_size=6)
 
-    def made(states: list[State | None]) -> Electorate:
+    def made(states: list[State | None]) -> MemberView:
         listed = [
             msgspec.structs.replace(member(name, f"z{place % 3}"), state=state)
             for place, (name, state) in enumerate(zip(NAMES, states, strict=True))
             if state is not None
         ]
-        return Electorate(Roster("1", tuple(listed)), Network.POD)
+        return MemberView(Roster("1", tuple(listed)), Network.POD)
 
     return st.builds(made, states)
 
@@ -70,18 +70,26 @@ def rosters() -> st.SearchStrategy[Electorate]:
 messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(Ping, numbers, conditions, numbers),
     st.builds(Ack, numbers, numbers),
-    st.builds(Ask, numbers, names),
-    st.builds(Witness, numbers, names, sights, st.floats(0, 1), numbers, numbers),
+    st.builds(PingReq, numbers, names),
+    st.builds(PingReqReply, numbers, names, sights, st.floats(0, 1), numbers, numbers),
     st.builds(
-        Claim, names, numbers, numbers, conditions, ages, st.booleans(), st.just((Seen("m9", Sight.OTHER),)), conditions
+        StatusClaim,
+        names,
+        numbers,
+        numbers,
+        conditions,
+        ages,
+        st.booleans(),
+        st.just((Seen("m9", Reachability.OTHER),)),
+        conditions,
     ),
-    st.builds(Noted, names, numbers, numbers, conditions, st.booleans()),
+    st.builds(StatusClaimAck, names, numbers, numbers, conditions, st.booleans()),
     st.builds(Leave),
-    st.builds(Call, numbers),
-    st.builds(Present, numbers, names | st.just(""), numbers, ages, numbers, st.booleans()),
-    st.builds(Beacon, numbers, st.floats(0.001, 60), numbers, numbers, st.booleans()),
-    st.builds(Heard, numbers, numbers),
-    st.builds(Resign, numbers, names | st.just(""), st.booleans()),
+    st.builds(StartElection, numbers),
+    st.builds(Alive, numbers, names | st.just(""), numbers, ages, numbers, st.booleans()),
+    st.builds(Heartbeat, numbers, st.floats(0.001, 60), numbers, numbers, st.booleans()),
+    st.builds(HeartbeatAck, numbers, numbers),
+    st.builds(StepDown, numbers, names | st.just(""), st.booleans()),
 )
 events = st.one_of(
     st.none(),
@@ -98,7 +106,7 @@ events = st.one_of(
 
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(first=rosters(), told=st.lists(st.tuples(st.floats(0, 5), events), max_size=60))
-def test_whatever_it_is_told_it_goes_on_and_what_it_says_fits(first: Electorate, told: list[tuple[float, Any]]) -> None:
+def test_whatever_it_is_told_it_goes_on_and_what_it_says_fits(first: MemberView, told: list[tuple[float, Any]]) -> None:
     machine, now = Membership("m2", 7), 0.0
     machine.step(now, first)
     for pause, event in told:
@@ -106,7 +114,7 @@ def test_whatever_it_is_told_it_goes_on_and_what_it_says_fits(first: Electorate,
         for action in machine.step(now, event):
             if isinstance(action, Send):
                 assert action.to != "m2"
-                encode(action.message)
+                encode_message(action.message)
         assert len(machine.suspected) <= len(NAMES)
     for _ in range(400):
         assert machine.due is None or machine.due > now - 1e-9
@@ -118,7 +126,7 @@ def test_whatever_it_is_told_it_goes_on_and_what_it_says_fits(first: Electorate,
 @given(told=st.lists(events.filter(lambda event: event is not None), max_size=30))
 def test_after_its_leave_it_stands_for_nothing(told: list[Any]) -> None:
     machine = Membership("m2", 7)
-    machine.step(0.0, Electorate(Roster("1", tuple(map(member, NAMES))), Network.POD))
+    machine.step(0.0, MemberView(Roster("1", tuple(map(member, NAMES))), Network.POD))
     machine.step(1.0, Leaving())
     for now, event in enumerate(told, 2):
         actions = machine.step(float(now), event)
@@ -128,7 +136,7 @@ def test_after_its_leave_it_stands_for_nothing(told: list[Any]) -> None:
 
 def test_a_look_that_comes_back_after_the_case_was_closed_is_ignored() -> None:
     machine = Membership("m2", 7)
-    machine.step(0.0, Electorate(Roster("1", tuple(map(member, NAMES))), Network.POD))
-    look = next(action for action in machine.step(1.0, Received("m1", 1, Ask(1, "m3"))) if isinstance(action, Look))
-    machine.step(1.1, Electorate(Roster("2", (member("m1"), member("m2"))), Network.POD))
-    assert machine.step(1.2, Looked(look.number, "m3", Sight.SILENT)) == []
+    machine.step(0.0, MemberView(Roster("1", tuple(map(member, NAMES))), Network.POD))
+    look = next(action for action in machine.step(1.0, Received("m1", 1, PingReq(1, "m3"))) if isinstance(action, Look))
+    machine.step(1.1, MemberView(Roster("2", (member("m1"), member("m2"))), Network.POD))
+    assert machine.step(1.2, Looked(look.number, "m3", Reachability.SILENT)) == []

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubesonar.core.membership.member_view import Electorate, Order
+from kubesonar.core.membership.member_view import MemberView, Rank
 from kubesonar.model import Member, Network, Roster, State
 
 
@@ -10,8 +10,8 @@ def member(name: str, state: State = State.SERVING, network: Network = Network.P
     return Member(name, name, ("192.0.2.1",), 7473, network, "z", state=state)
 
 
-def electorate(*members: Member, order: Order = Order.NATURAL) -> Electorate:
-    return Electorate(Roster("1", members), Network.POD, order)
+def electorate(*members: Member, order: Rank = Rank.NATURAL) -> MemberView:
+    return MemberView(Roster("1", members), Network.POD, order)
 
 
 NAMES = ("node-9", "node-10", "node-2", "alpha")
@@ -20,11 +20,11 @@ NAMES = ("node-9", "node-10", "node-2", "alpha")
 @pytest.mark.parametrize(
     ("order", "ranked"),
     [
-        (Order.NATURAL, ("node-10", "node-9", "node-2", "alpha")),
-        (Order.BYTES, ("node-9", "node-2", "node-10", "alpha")),
+        (Rank.NATURAL, ("node-10", "node-9", "node-2", "alpha")),
+        (Rank.BYTES, ("node-9", "node-2", "node-10", "alpha")),
     ],
 )
-def test_the_highest_id_ranks_first(order: Order, ranked: tuple[str, ...]) -> None:
+def test_the_highest_id_ranks_first(order: Rank, ranked: tuple[str, ...]) -> None:
     found = electorate(*map(member, NAMES), order=order)
     assert found.ranked == ranked
     assert found.outranks(ranked[0], ranked[1])
@@ -36,7 +36,7 @@ def test_names_of_any_kind_have_an_order() -> None:
     names = ("", "1", "a1", "1a", "node-01", "node-1", "\u0663", "9" * 400)
     found = electorate(*map(member, names))
     assert sorted(found.ranked) == sorted(names)
-    assert sorted(electorate(*map(member, names), order=Order.BYTES).ranked) == sorted(names)
+    assert sorted(electorate(*map(member, names), order=Rank.BYTES).ranked) == sorted(names)
 
 
 def test_who_is_deleted_has_no_vote_and_who_drains_votes_but_does_not_stand() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from kubesonar.core.membership.events import Announce, Assembled, Doubted
-from kubesonar.core.membership.messages import Seen, Sight
+from kubesonar.core.membership.messages import Reachability, Seen
 from kubesonar.core.membership.notices import ID_DIGITS, announced, assembled, doubted, notice_id
 from kubesonar.model import Condition, Member, Network, Roster, State
 
@@ -42,7 +42,7 @@ def _announce(what: Condition, member: str = "b", *witnesses: Seen) -> Announce:
 
 
 def test_a_death_says_who_where_since_when_and_who_saw_it() -> None:
-    notice = announced(_announce(Condition.DEAD, "b", Seen("c", Sight.SILENT)), ROSTER, "a", 100.0)
+    notice = announced(_announce(Condition.DEAD, "b", Seen("c", Reachability.SILENT)), ROSTER, "a", 100.0)
     assert notice is not None
     assert notice.sentence == (
         "b on node-b is dead: neither it nor its host answers anybody, silent for 2.5 s; confirmed by c"
@@ -58,8 +58,8 @@ def test_a_return_has_no_beginning() -> None:
 
 
 def test_witnesses_that_the_roster_does_not_name_are_not_repeated() -> None:
-    made_up = Seen("\x1b[2Jcall +1 555 at once\n", Sight.SILENT)
-    notice = announced(_announce(Condition.GONE, "b", made_up, Seen("c", Sight.REFUSED)), ROSTER, "a", 100.0)
+    made_up = Seen("\x1b[2Jcall +1 555 at once\n", Reachability.SILENT)
+    notice = announced(_announce(Condition.GONE, "b", made_up, Seen("c", Reachability.REFUSED)), ROSTER, "a", 100.0)
     assert notice is not None
     assert "555" not in notice.sentence + "".join(notice.evidence)
     assert notice.evidence == ("c was refused by its host",)

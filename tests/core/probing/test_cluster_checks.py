@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kubesonar.core.probing.cluster_checks import dependencies
-from kubesonar.core.probing.cluster_facts import DnsPod, Endpoint, Surroundings
+from kubesonar.core.probing.cluster_facts import DnsPod, ServiceEndpoint, Surroundings
 from kubesonar.core.probing.cluster_options import (
     ApiServerOptions,
     ClusterDnsOptions,
@@ -18,7 +18,7 @@ from kubesonar.model import Check, Kind, Path
 
 POD = Surroundings(
     node="node-1",
-    api=Endpoint("10.96.0.1", 443),
+    api=ServiceEndpoint("10.96.0.1", 443),
     domain="cluster.local",
     nameservers=("10.96.0.10",),
     dns_pods=(
@@ -69,7 +69,9 @@ def test_the_api_server_by_address_and_by_absolute_name() -> None:
 
 
 def test_ipv6_addresses_stand_in_brackets() -> None:
-    found = msgspec.structs.replace(POD, api=Endpoint("fd00:96::1", 6443), service=(Endpoint("fd00:96::7", 7473),))
+    found = msgspec.structs.replace(
+        POD, api=ServiceEndpoint("fd00:96::1", 6443), service=(ServiceEndpoint("fd00:96::7", 7473),)
+    )
     checks = made(found)
     assert checks["http/api_direct/api-server"].request == "https://[fd00:96::1]:6443/version"
     assert checks["http/service/service/v6"].request == "http://[fd00:96::7]:7473/healthz"
@@ -91,7 +93,7 @@ def test_a_cache_on_the_node_is_a_path_of_its_own() -> None:
 
 
 def test_in_the_host_network_the_nodes_name_servers_are_not_taken_for_the_clusters() -> None:
-    found = Surroundings(api=Endpoint("10.96.0.1", 443), nameservers=("192.0.2.53",))
+    found = Surroundings(api=ServiceEndpoint("10.96.0.1", 443), nameservers=("192.0.2.53",))
     result = dependencies(DEFAULT, found)
     assert [check.id for check in result.checks] == ["http/api_direct/api-server"]
     assert [sentence.split(":")[0] for sentence in result.lost] == [
@@ -132,7 +134,7 @@ def test_a_service_whose_address_nobody_tells_is_lost() -> None:
 
 
 def test_nothing_is_called_lost_before_the_api_server_has_answered() -> None:
-    found = Surroundings(api=Endpoint("10.96.0.1", 443), complete=False)
+    found = Surroundings(api=ServiceEndpoint("10.96.0.1", 443), complete=False)
     options = ClusterOptions(domain="cluster.local", service=OwnServiceOptions(name="kubesonar"))
     assert not dependencies(options, found).lost
     assert len(dependencies(options, msgspec.structs.replace(found, complete=True)).lost) == 2

@@ -32,17 +32,17 @@ def test_what_one_check_keeps(kind: Kind, request_: str, period: float, kept: fl
 
 
 def test_all_neighbours_where_they_fit() -> None:
-    assert conntrack.neighbours(checks(10), 4000, 8, 120.0) is None
+    assert conntrack.affordable_neighbours(checks(10), 4000, 8, 120.0) is None
 
 
 def test_as_many_neighbours_as_fit_beside_the_rest() -> None:
-    allowed = conntrack.neighbours(checks(40), 1000, 8, 120.0)
+    allowed = conntrack.affordable_neighbours(checks(40), 1000, 8, 120.0)
     assert allowed is not None
     assert 10 < allowed < 40
-    assert conntrack.total(checks(allowed), 8, 120.0) <= 1000
-    assert conntrack.total(checks(allowed + 1), 8, 120.0) > 1000
+    assert conntrack.total_entries(checks(allowed), 8, 120.0) <= 1000
+    assert conntrack.total_entries(checks(allowed + 1), 8, 120.0) > 1000
 
 
 def test_one_neighbour_at_least() -> None:
     rest = [Check(f"x{i}", Kind.TCP, Path.EXTERNAL, f"t{i}", "10.9.0.1", period=1.0) for i in range(10)]
-    assert conntrack.neighbours(checks(10) + rest, 100, 8, 120.0) == 1
+    assert conntrack.affordable_neighbours(checks(10) + rest, 100, 8, 120.0) == 1

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kubesonar.core.telemetry.instruments import Counters, Histograms
+from kubesonar.core.telemetry.instruments import CounterVec, Histograms
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
-from kubesonar.model import Check, Clock, Fault, Kind, Network, Observation, Path, Phase, Rtt, Side, Span
+from kubesonar.model import Check, Fault, Kind, Network, Observation, Path, Phase, Rtt, Side, Span, StampSource
 
 UDP = Check(id="u", kind=Kind.UDP, path=Path.POD, target="b", address="::1")
 
@@ -14,7 +14,7 @@ def seen(**changes: object) -> Observation:
 
 
 def test_a_counter_beyond_the_limit_is_dropped_and_counted() -> None:
-    counters = Counters(limit=2)
+    counters = CounterVec(limit=2)
     for label in "abcab":
         counters.add((label,))
     assert counters.series == {("a",): 2, ("b",): 2}
@@ -33,7 +33,7 @@ def test_a_value_on_a_bound_counts_below_it() -> None:
 
 def test_probes_count_by_kind_and_result() -> None:
     counts = ProbeCounts()
-    counts.add(seen(sent=8, received=7, rtt=Rtt(best=0.0002, mean=0.1, worst=0.2, clock=Clock.KERNEL)))
+    counts.add(seen(sent=8, received=7, rtt=Rtt(best=0.0002, mean=0.1, worst=0.2, clock=StampSource.KERNEL)))
     counts.add(seen(sent=8, received=0, fault=Fault.TIMEOUT))
     counts.add(seen(side=Side.RESPONDER, sent=8, received=8))
     assert counts.probes.series == {("udp", "pod", "good"): 1, ("udp", "pod", "timeout"): 1}
@@ -45,7 +45,9 @@ def test_probes_count_by_kind_and_result() -> None:
 def test_the_train_to_the_own_loopback_is_no_probe_of_the_network() -> None:
     counts = ProbeCounts()
     check = Check(id="l", kind=Kind.UDP, path=Path.LOOPBACK, target="a", address="::1")
-    counts.add(seen(check=check, sent=8, received=8, rtt=Rtt(best=0.0002, mean=0.1, worst=0.2, clock=Clock.KERNEL)))
+    counts.add(
+        seen(check=check, sent=8, received=8, rtt=Rtt(best=0.0002, mean=0.1, worst=0.2, clock=StampSource.KERNEL))
+    )
     assert (counts.probes.series, counts.udp_sent, counts.rtt.series) == ({}, 0, {})
 
 

@@ -4,7 +4,6 @@ import pytest
 from kubesonar.core.telemetry.ledger import Ledger, LedgerOptions
 from kubesonar.model import (
     Check,
-    Clock,
     Fault,
     Kind,
     Member,
@@ -14,6 +13,7 @@ from kubesonar.model import (
     Rtt,
     Side,
     Snapshot,
+    StampSource,
     Train,
     Trouble,
 )
@@ -35,7 +35,7 @@ def train(at: float, received: int = 8, target: str = "peer", **more: object) ->
             at=at,
             sent=8,
             received=received,
-            rtt=Rtt(0.001, 0.002, 0.003, Clock.KERNEL),
+            rtt=Rtt(0.001, 0.002, 0.003, StampSource.KERNEL),
             train=Train(number=int(at), seen=received),
         ),
         **more,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Datagram, Keyring, Reason, Refusal, Sender, Type, decode, identity
+from kubesonar.core.wire.codec import Datagram, DatagramType, DecodeRefusal, Keyring, Reason, Sender, decode, identity
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "datagrams"
 OLD, NEW = b"old key, 16 byte", b"new key: thirty-two bytes long.."
@@ -39,7 +39,7 @@ def accepted(data: bytes, ring: Keyring = RINGS["old"], newest: int = codec.CURR
 
 def reason(data: bytes, ring: Keyring = RINGS["old"], newest: int = codec.CURRENT) -> Reason | None:
     datagram = decode(data, ring, newest)
-    return datagram.reason if isinstance(datagram, Refusal) else None
+    return datagram.reason if isinstance(datagram, DecodeRefusal) else None
 
 
 @given(
@@ -56,7 +56,7 @@ def test_a_probe_says_what_was_put_in(
     sender = Sender(identity("node-1"), 99)
     data = sender.probe(ring, number, sequence, codec.MAX_TRAIN, size, version, flags)
     datagram = accepted(data, ring)
-    assert (datagram.type, datagram.version, datagram.flags) == (Type.PROBE, version, flags)
+    assert (datagram.type, datagram.version, datagram.flags) == (DatagramType.PROBE, version, flags)
     assert (datagram.source, datagram.epoch, datagram.counter) == (identity("node-1"), 99, 1)
     assert (datagram.number, datagram.sequence, datagram.count) == (number, sequence, codec.MAX_TRAIN)
     assert len(data) == datagram.size == max(size, codec.MIN_REQUEST)
@@ -70,7 +70,7 @@ def test_an_echo_is_in_the_askers_version_and_never_longer_than_the_request(
     data = codec.echo(accepted(request, ring), identity("node-2"), ring, hold=hold, seen=seen, gap=gap)
     answer = accepted(data, ring)
     assert len(data) <= len(request)
-    assert (answer.type, answer.version, answer.source) == (Type.ECHO, version, identity("node-2"))
+    assert (answer.type, answer.version, answer.source) == (DatagramType.ECHO, version, identity("node-2"))
     assert (answer.epoch, answer.counter, answer.number) == (99, 1, 5)
     assert answer.hold == min(max(hold, 0), codec.HOLD_LIMIT)
     assert (answer.seen, answer.gap) == ((min(seen, 0xFFFF), gap) if version == 2 else (0, 0))
@@ -82,7 +82,12 @@ def test_a_message_says_what_was_put_in_and_for_whom(ring: Keyring, payload: byt
     data = sender.message(ring, identity("node-2"), epoch, payload)
     assert len(data) <= 1200
     message = accepted(data, ring)
-    assert (message.type, message.source, message.epoch, message.counter) == (Type.MESSAGE, identity("node-1"), 99, 1)
+    assert (message.type, message.source, message.epoch, message.counter) == (
+        DatagramType.MESSAGE,
+        identity("node-1"),
+        99,
+        1,
+    )
     assert (message.addressee, message.addressee_epoch, message.payload) == (identity("node-2"), epoch, payload)
 
 
@@ -90,7 +95,7 @@ def test_a_message_too_long_or_without_an_addressee_is_refused() -> None:
     ring = RINGS["old"]
     assert reason(Sender(b"12345678", 1).message(ring, b"12345678", 0, bytes(codec.MAX_MESSAGE + 1))) is Reason.LONG
     head = probe(size=64)[: codec.HEADER_SIZE]
-    short = head[:3] + bytes((Type.MESSAGE,)) + head[4:] + bytes(15)
+    short = head[:3] + bytes((DatagramType.MESSAGE,)) + head[4:] + bytes(15)
     mac = ring.mac(1, short)
     assert mac is not None and reason(short + mac) is Reason.SHORT
 
@@ -103,7 +108,7 @@ def test_the_counter_never_repeats() -> None:
 
 @given(data=st.binary(max_size=200), ring=rings)
 def test_noise_is_refused_and_never_raises(data: bytes, ring: Keyring) -> None:
-    assert isinstance(decode(data, ring), Refusal)
+    assert isinstance(decode(data, ring), DecodeRefusal)
 
 
 @given(flip=st.integers(0, 99), bit=st.integers(0, 7))
@@ -111,12 +116,12 @@ def test_any_flipped_bit_is_noticed(flip: int, bit: int) -> None:
     data = bytearray(probe())
     data[flip] ^= 1 << bit
     datagram = decode(bytes(data), RINGS["old"])
-    assert isinstance(datagram, Refusal) or datagram.type is Type.MISMATCH
+    assert isinstance(datagram, DecodeRefusal) or datagram.type is DatagramType.MISMATCH
 
 
 @given(cut=st.integers(0, 99))
 def test_any_cut_is_noticed(cut: int) -> None:
-    assert isinstance(decode(probe()[:cut], RINGS["old"]), Refusal)
+    assert isinstance(decode(probe()[:cut], RINGS["old"]), DecodeRefusal)
 
 
 @given(header=st.binary(min_size=36, max_size=36), body=st.binary(max_size=60), kind=st.integers(0, 254))
@@ -127,7 +132,7 @@ def test_what_a_key_holder_signs_is_still_checked(header: bytes, body: bytes, ki
     assert mac is not None
     datagram = decode(data + mac, ring)
     if isinstance(datagram, Datagram):
-        assert datagram.type in (Type.PROBE, Type.ECHO, Type.MESSAGE)
+        assert datagram.type in (DatagramType.PROBE, DatagramType.ECHO, DatagramType.MESSAGE)
         assert 0 <= datagram.sequence < datagram.count <= codec.MAX_TRAIN
 
 
@@ -176,7 +181,7 @@ def test_a_mismatch_is_shorter_than_any_request_and_no_answer_is_answered(data: 
     else:
         assert notice is not None and len(notice) == codec.HEADER_SIZE < len(data)
         answer = accepted(notice)
-        assert (answer.type, answer.version) == (Type.MISMATCH, newest)
+        assert (answer.type, answer.version) == (DatagramType.MISMATCH, newest)
         assert codec.mismatch(notice.ljust(64, b"\0")) is None
 
 
@@ -192,9 +197,9 @@ def test_a_runt_gets_no_mismatch() -> None:
 
 
 def test_an_icmp_quote_gives_the_counter_or_nothing() -> None:
-    assert codec.quoted(probe()[:40]) == 1
-    assert codec.quoted(probe()[:37]) is None
-    assert codec.quoted(bytes(64)) is None
+    assert codec.quoted_number(probe()[:40]) == 1
+    assert codec.quoted_number(probe()[:37]) is None
+    assert codec.quoted_number(bytes(64)) is None
 
 
 @pytest.mark.parametrize(
@@ -223,7 +228,7 @@ def test_the_corpus_is_decoded_as_its_names_say(path: Path) -> None:
     """`ring.reason-or-type.note.hex`: what was once worth trying stays tried."""
     ring, expected, _ = path.stem.split(".", 2)
     datagram = decode(bytes.fromhex(path.read_text()), RINGS[ring])
-    found = datagram.reason.value if isinstance(datagram, Refusal) else datagram.type.name.lower()
+    found = datagram.reason.value if isinstance(datagram, DecodeRefusal) else datagram.type.name.lower()
     assert found == expected
 
 

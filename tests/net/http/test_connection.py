@@ -8,22 +8,26 @@ import pytest
 from kubesonar.model import Fault, Phase
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.connection import HttpConnection
-from kubesonar.net.http.exchange import Request, Response
-from kubesonar.net.http.response_reader import Limits
+from kubesonar.net.http.exchange import HttpRequest, Response
+from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.net.http.url import parse_url
 from tests.net.rig import run
 from tests.net.servers import OK, Twin, asked, endless, saying, serving
 
-GET = Request.make("GET", parse_url("http://example/"))
+GET = HttpRequest.make("GET", parse_url("http://example/"))
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-async def _ask(connection: HttpConnection, request: Request = GET, limits: Limits | None = None) -> Response:
+async def _ask(
+    connection: HttpConnection, request: HttpRequest = GET, limits: ResponseLimits | None = None
+) -> Response:
     with Deadline(5) as deadline:
-        return await connection.request(request, deadline, limits or Limits())
+        return await connection.request(request, deadline, limits or ResponseLimits())
 
 
-def _twin(*entries: bytes | Failed, request: Request = GET, limits: Limits | None = None) -> tuple[Response, Twin]:
+def _twin(
+    *entries: bytes | Failed, request: HttpRequest = GET, limits: ResponseLimits | None = None
+) -> tuple[Response, Twin]:
     twin = Twin(*entries)
     return run(_ask(HttpConnection("192.0.2.1", 80, wire=lambda: twin), request, limits)), twin
 
@@ -54,13 +58,15 @@ def test_a_body_that_ends_with_the_stream() -> None:
 
 
 def test_a_head_has_no_body() -> None:
-    head = Request.make("HEAD", parse_url("http://example/"))
+    head = HttpRequest.make("HEAD", parse_url("http://example/"))
     response, _ = _twin(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", request=head)
     assert (response.status, response.fault) == (200, None)
 
 
 def test_reading_ends_at_the_bound_of_the_body() -> None:
-    response, twin = _twin(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", bytes(100), limits=Limits(body=10))
+    response, twin = _twin(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", bytes(100), limits=ResponseLimits(body=10)
+    )
     assert (response.status, response.body, response.complete, response.fault) == (200, bytes(10), False, None)
     assert twin.log[-1] == "close"
 
@@ -155,7 +161,7 @@ def _second_dies(method: str) -> tuple[Response, list[Twin]]:
     async def scenario() -> Response:
         connection = HttpConnection("192.0.2.1", 80, keep=True, wire=wire)
         await _ask(connection)
-        return await _ask(connection, Request.make(method, parse_url("http://example/")))
+        return await _ask(connection, HttpRequest.make(method, parse_url("http://example/")))
 
     return run(scenario()), made
 
@@ -197,7 +203,7 @@ def test_a_stream_beyond_the_bound_of_bodies_goes_on_and_may_be_left() -> None:
         async with serving(endless(CHUNKED, b"400\r\n" + bytes(1024) + b"\r\n")) as port:
             connection = HttpConnection("127.0.0.1", port)
             with Deadline(5) as deadline:
-                await connection.open(GET, deadline, Limits(body=10))
+                await connection.open(GET, deadline, ResponseLimits(body=10))
             size = 0
             async with aclosing(connection.chunks(5)) as chunks:
                 async for data in chunks:
@@ -228,7 +234,7 @@ def test_a_line_without_end_and_silence_end_a_stream(piece: bytes, pause: float,
 
 def test_a_header_cannot_break_out_of_its_line() -> None:
     with pytest.raises(ValueError, match="line ends"):
-        Request.make("GET", parse_url("http://example/"), (("X", "a\r\nB: c"),))
+        HttpRequest.make("GET", parse_url("http://example/"), (("X", "a\r\nB: c"),))
 
 
 @pytest.mark.parametrize(

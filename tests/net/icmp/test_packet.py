@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubesonar.net.icmp.packet import ERRORS, REPLY, Error, Reply, checksum, read, request, without_ip_header
+from kubesonar.net.icmp.packet import ERRORS, REPLY, EchoReply, Error, checksum, read_packet, request, without_ip_header
 
 ADDRESS = {4: "192.0.2.7", 6: "2001:db8::7"}
 
@@ -28,29 +28,29 @@ def test_a_request_with_its_checksum_sums_to_nothing() -> None:
 @pytest.mark.parametrize("family", [4, 6])
 def test_a_reply_to_us_and_one_to_another(family: int) -> None:
     reply = bytes([REPLY[family]]) + request(family, 7, 9, b"payload")[1:]
-    assert read(family, reply, 7) == Reply(9, b"payload")
-    assert read(family, reply, 8) is None
+    assert read_packet(family, reply, 7) == EchoReply(9, b"payload")
+    assert read_packet(family, reply, 8) is None
 
 
 @pytest.mark.parametrize(("family", "kind"), [(family, kind) for family in (4, 6) for kind in ERRORS[family]])
 def test_an_error_names_the_request_that_it_is_about(family: int, kind: int) -> None:
-    found = read(family, _error(family, kind, 1, 7), 7)
+    found = read_packet(family, _error(family, kind, 1, 7), 7)
     assert isinstance(found, Error)
     assert (found.sequence, found.destination, found.too_big) == (9, ADDRESS[family], kind == 2)
-    assert read(family, _error(family, kind, 1, 8), 7) is None
+    assert read_packet(family, _error(family, kind, 1, 8), 7) is None
 
 
 def test_fragmentation_needed_is_too_big() -> None:
-    found = read(4, _error(4, 3, 4, 7), 7)
+    found = read_packet(4, _error(4, 3, 4, 7), 7)
     assert isinstance(found, Error)
     assert found.too_big
 
 
 def test_our_own_request_seen_on_loopback_is_no_answer() -> None:
-    assert read(4, request(4, 7, 9, b""), 7) is None
+    assert read_packet(4, request(4, 7, 9, b""), 7) is None
 
 
 @given(st.sampled_from([4, 6]), st.binary(max_size=120))
 def test_anything_may_come_in(family: int, data: bytes) -> None:
-    read(family, data, 7)
+    read_packet(family, data, 7)
     without_ip_header(data)

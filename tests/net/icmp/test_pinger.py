@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from kubesonar.model import Clock, Fault
+from kubesonar.model import Fault, StampSource
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.icmp.pinger import Echo, Pinger
 from tests.net.rig import run, starve
@@ -97,7 +97,7 @@ def test_many_at_once_share_a_socket_and_each_gets_its_own_answer() -> None:
         pinger.close()
         assert {echo.fault for echo in echoes} == {None}
         assert all(0 < echo.rtt < 5 for echo in echoes)
-        assert sum(echo.clock is Clock.KERNEL for echo in echoes) > 290
+        assert sum(echo.clock is StampSource.KERNEL for echo in echoes) > 290
 
     run(scenario())
 

@@ -236,11 +236,11 @@ from kubesonar.model import Check, Kind, Network, Path
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.probes.http import HttpOptions, HttpProbe
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.tcp import TcpOptions, TcpProbe
 
 async def main():
-    source, listener = Source("me", Network.POD), socket.create_server(("127.0.0.1", 0))
+    source, listener = ProbeSource("me", Network.POD), socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     check = Check("c", Kind.TCP, Path.POD, "t", "127.0.0.1", port, request="http://t/")
     icmp = IcmpProbe(source, Pinger(), IcmpOptions())

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from kubesonar.net.udp.in_flight import FALLBACK, LINGER, Outstanding, Versions
-from kubesonar.net.udp.train import Train
+from kubesonar.net.udp.in_flight import FALLBACK, LATE_ANSWER_WAIT, Outstanding, Versions
+from kubesonar.net.udp.train import SentTrain
 
 PEER = ("192.0.2.1", 7)
 
 
 def sent(outstanding: Outstanding, first: int, answered: int = 0, count: int = 8) -> list[int]:
     """A train under way, of which the first few were answered."""
-    train = Train(PEER, 4, 1, count, 64)
+    train = SentTrain(PEER, 4, 1, count, 64)
     train.ports = [1000] * count
     train.answered = dict.fromkeys(range(answered), 1)
     counters = list(range(first, first + count))
@@ -32,7 +32,7 @@ def test_what_was_missing_is_late_once_and_only_for_a_while() -> None:
     outstanding = Outstanding()
     outstanding.end(sent(outstanding, 1, answered=6), 0.0)
     assert [outstanding.late(counter) for counter in (1, 7, 7)] == [False, True, False]
-    outstanding.end(sent(outstanding, 20, answered=8), LINGER + 1)
+    outstanding.end(sent(outstanding, 20, answered=8), LATE_ANSWER_WAIT + 1)
     assert not outstanding.late(8)
 
 

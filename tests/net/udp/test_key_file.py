@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.net.udp.key_file import LIMIT, KeyFile
+from kubesonar.net.udp.key_file import KEY_FILE_LIMIT, KeyFile
 
 HEX = "00112233445566778899aabbccddeeff"
 WORD = b64encode(bytes(range(32))).decode()
@@ -52,7 +52,7 @@ def test_a_changed_file_is_taken_over_and_an_unchanged_one_is_not_read_again(tmp
         ("1 " + "ä" * 40, "neither hex nor base64"),
         (f"1 {HEX} more", "line 1"),
         ("\n".join(f"{number} {HEX}" for number in range(1, 6)), "at most 4"),
-        ("#" * (LIMIT + 1), "longer than"),
+        ("#" * (KEY_FILE_LIMIT + 1), "longer than"),
     ],
 )
 def test_a_bad_file_is_refused_at_the_start_and_ignored_later_with_one_sentence(

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Keyring, Sender, Type
+from kubesonar.core.wire.codec import DatagramType, Keyring, Sender
 from kubesonar.net.udp.responder import UdpResponder
-from kubesonar.net.udp.token_bucket import Buckets, Limits
+from kubesonar.net.udp.token_bucket import Buckets, RateLimits
 from kubesonar.net.udp.train_records import Arrivals, TrainRecord
 from tests.net.rig import ANSWERER, ASKER, GENEROUS, rig, run, starve
 
@@ -55,7 +55,7 @@ class Client:
 def client(
     address: str = "127.0.0.1",
     ring: Keyring = KEY,
-    limits: Limits = GENEROUS,
+    limits: RateLimits = GENEROUS,
     records: list[TrainRecord] | None = None,
     listen: str = "",
 ) -> Iterator[tuple[Client, UdpResponder]]:
@@ -138,9 +138,9 @@ def test_answers_tell_how_much_of_the_train_has_come() -> None:
 
     answers = [codec.decode(data, KEY) for data in run(scenario())]
     assert [(answer.type, answer.seen) for answer in answers if isinstance(answer, codec.Datagram)] == [
-        (Type.ECHO, 1),
-        (Type.ECHO, 2),
-        (Type.ECHO, 3),
+        (DatagramType.ECHO, 1),
+        (DatagramType.ECHO, 2),
+        (DatagramType.ECHO, 3),
     ]
 
 
@@ -209,11 +209,11 @@ def test_versions_and_keys_not_shared_are_told_so_a_few_times_a_second(fields: d
 @pytest.mark.parametrize(
     ("limits", "reason"),
     [
-        (Limits(rate=1, burst=5), "rate"),
-        (Limits(total_rate=1, total_burst=5), "total_rate"),
+        (RateLimits(rate=1, burst=5), "rate"),
+        (RateLimits(total_rate=1, total_burst=5), "total_rate"),
     ],
 )
-def test_more_than_the_limit_is_dropped_and_counted(limits: Limits, reason: str) -> None:
+def test_more_than_the_limit_is_dropped_and_counted(limits: RateLimits, reason: str) -> None:
     async def scenario() -> tuple[list[bytes], int]:
         with client(limits=limits) as (asking, responder):
             asking.send(*(asking.probe(sequence, count=50) for sequence in range(50)))
@@ -226,7 +226,7 @@ def test_more_than_the_limit_is_dropped_and_counted(limits: Limits, reason: str)
 
 def test_one_address_that_floods_does_not_use_up_what_is_there_for_all() -> None:
     async def scenario() -> int:
-        limits = Limits(rate=1, burst=5, total_rate=1, total_burst=10)
+        limits = RateLimits(rate=1, burst=5, total_rate=1, total_burst=10)
         with client(limits=limits, listen="0.0.0.0") as (asking, responder):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flooder:
                 flooder.bind(("127.0.0.9", 0))

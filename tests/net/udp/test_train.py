@@ -6,18 +6,18 @@ import errno
 
 import pytest
 
-from kubesonar.core.wire.codec import HOLD_LIMIT, Datagram, Type
-from kubesonar.model import Clock, Fault
+from kubesonar.core.wire.codec import HOLD_LIMIT, Datagram, DatagramType
+from kubesonar.model import Fault, StampSource
 from kubesonar.net.cmsg import NetError
-from kubesonar.net.udp.train import Train
+from kubesonar.net.udp.train import SentTrain
 
 MS = 1_000_000
 WALL = 1_700_000_000_000 * MS
 
 
-def on_the_way(count: int = 4, spacing: int = MS // 100, stamps: bool = True) -> Train:
+def on_the_way(count: int = 4, spacing: int = MS // 100, stamps: bool = True) -> SentTrain:
     """A train sent at monotonic 0 (and wall `WALL`) with a deadline of one second."""
-    train = Train(("192.0.2.1", 7), 4, 1, count, 64)
+    train = SentTrain(("192.0.2.1", 7), 4, 1, count, 64)
     train.began, train.deadline, train.wall_deadline = WALL, 1000 * MS, WALL + 1000 * MS
     train.sent = count
     for sequence in range(count):
@@ -28,14 +28,14 @@ def on_the_way(count: int = 4, spacing: int = MS // 100, stamps: bool = True) ->
 
 
 def echo(sequence: int, hold: int = 0, seen: int = 0, gap: int = 0) -> Datagram:
-    return Datagram(Type.ECHO, 2, 0, 0, b"", 1, sequence, 1, sequence, 8, 64, hold, seen, gap)
+    return Datagram(DatagramType.ECHO, 2, 0, 0, b"", 1, sequence, 1, sequence, 8, 64, hold, seen, gap)
 
 
 def test_the_round_trip_is_by_the_kernel_less_the_responders_hold() -> None:
     train = on_the_way()
     train.note_answer(echo(0, hold=3 * MS), WALL + 5 * MS, 50 * MS)
     result = train.result()
-    assert result.clock is Clock.KERNEL
+    assert result.clock is StampSource.KERNEL
     assert list(result.rtts) == pytest.approx([0.002])
 
 
@@ -44,7 +44,7 @@ def test_without_a_stamp_that_can_be_true_our_own_clock_counts(stamp: int | None
     train = on_the_way()
     train.note_answer(echo(0, hold=3 * MS), stamp, 50 * MS)
     result = train.result()
-    assert (result.clock, result.received) == (Clock.USER, 1)
+    assert (result.clock, result.received) == (StampSource.USER, 1)
     assert list(result.rtts) == pytest.approx([0.047])
 
 

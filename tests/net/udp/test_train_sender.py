@@ -12,7 +12,7 @@ import pytest
 
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Keyring, Sender
-from kubesonar.model import Clock, Fault
+from kubesonar.model import Fault, StampSource
 from kubesonar.net.udp.train_result import TrainResult
 from kubesonar.net.udp.train_sender import DatagramEngine
 from tests.net.rig import ASKER, rig, run, starve
@@ -49,7 +49,7 @@ def test_a_train_is_answered_and_measured_by_the_kernels_clock(address: str) -> 
     result = run(scenario())
     assert (result.sent, result.received, result.seen, result.fault()) == (8, 8, 8, (None, ""))
     assert (result.duplicates, result.late, result.errors) == (0, 0, ())
-    assert result.clock is Clock.KERNEL
+    assert result.clock is StampSource.KERNEL
     assert len(result.rtts) == 8 and all(0 < rtt < 1 for rtt in result.rtts)
     assert [(tally.sent, tally.received) for tally in result.ports] == [(1, 1)] * 8
     assert result.rate is None
@@ -75,7 +75,7 @@ def test_2000_of_2000_answers_are_seen_with_transmit_stamps_while_refusals_arriv
 
     answered, refused = run(scenario())
     assert sum(result.received for result in answered) == 2000
-    assert sum(len(result.rtts) for result in answered if result.clock is Clock.KERNEL) == 2000
+    assert sum(len(result.rtts) for result in answered if result.clock is StampSource.KERNEL) == 2000
     assert any(result.fault()[0] is Fault.REFUSED for result in refused)
 
 
@@ -244,7 +244,7 @@ def test_what_the_kernel_will_not_send_is_reported_and_the_stamps_stay_in_step()
 
     failed, after = run(scenario())
     assert (failed.sent, failed.fault()[0]) == (0, Fault.NOT_PERMITTED)
-    assert (after.received, after.clock, len(after.rtts)) == (8, Clock.KERNEL, 8)
+    assert (after.received, after.clock, len(after.rtts)) == (8, StampSource.KERNEL, 8)
 
 
 def test_a_train_that_is_cancelled_leaves_nothing_waiting() -> None:

@@ -21,10 +21,10 @@ SUMMARY = "Probes the other members of the mesh and everything a workload depend
 def main(argv: Sequence[str]) -> int:
     """Runs until SIGTERM or SIGINT; 0 after an orderly end, 2 when the configuration cannot be used."""
     loaded = from_command_line(AgentOptions, argv, os.environ, program="kubesonar agent", summary=SUMMARY)
-    return run(loaded.tree)
+    return run_agent(loaded.tree)
 
 
-def run(options: AgentOptions, told: Mapping[str, str] = os.environ) -> int:
+def run_agent(options: AgentOptions, told: Mapping[str, str] = os.environ) -> int:
     """As `main`, with options already read; `told` are the variables for older tools' rooms."""
     logs.set_up(options.log)
     code = 0

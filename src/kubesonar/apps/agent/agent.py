@@ -14,12 +14,12 @@ import msgspec
 from kubesonar import __version__
 from kubesonar.api.agent import agent_app
 from kubesonar.apps.agent.check_planner import Planning
-from kubesonar.apps.agent.cluster import Cluster
-from kubesonar.apps.agent.membership_service import Membership
+from kubesonar.apps.agent.cluster import ClusterWatch
+from kubesonar.apps.agent.membership_service import MembershipService
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.probe_loop import Mesh
 from kubesonar.apps.agent.probers import Tools
-from kubesonar.apps.agent.roster_source import Members
+from kubesonar.apps.agent.roster_source import RosterSource
 from kubesonar.apps.agent.targets import refuse_bad, refuse_bad_cluster
 from kubesonar.config import ConfigError
 from kubesonar.core.address import bracketed
@@ -32,7 +32,7 @@ from kubesonar.discovery.self_lookup import recognise
 from kubesonar.model import Kind, Member, Observation, Roster, Snapshot
 from kubesonar.net.clock import SystemClock
 from kubesonar.runtime import selfwatch
-from kubesonar.runtime.supervise import Crew
+from kubesonar.runtime.supervise import Supervisor
 from kubesonar.views.metrics import AgentMetrics, Facts
 from kubesonar.web import Anonymous, BearerToken, Listener, ListenOptions, Server
 
@@ -55,11 +55,11 @@ class Agent:
         self._counts = ProbeCounts()
         self._ledger.register(self._counts)
         self._metrics = AgentMetrics(options.metrics)
-        self._crew = Crew()
+        self._crew = Supervisor()
         self._state = "starting"
         self._worst_lag = 0.0
         self._following = False
-        self._membership: Membership | None = None
+        self._membership: MembershipService | None = None
         self._leave = asyncio.Event()
         self._leaving = leaving or asyncio.Event()
         self._again: AgentOptions | None = None
@@ -73,8 +73,8 @@ class Agent:
             loop.add_signal_handler(number, self._leave.set)
         options = self._options
         bind = _usable(options.member.bind)
-        self._members = Members(options, os.environ, self._clock, self._roster_changed)
-        self._cluster = Cluster(options, os.environ, self._dependencies_changed)
+        self._members = RosterSource(options, os.environ, self._clock, self._roster_changed)
+        self._cluster = ClusterWatch(options, os.environ, self._dependencies_changed)
         self._planning = Planning(options, self._cluster.names)
         self._planning.dependencies = self._cluster.dependencies.checks
         self._tools = Tools(options, self._ledger.member, bind, self._clock, self._ledger.add, self._cluster.terms)
@@ -92,7 +92,7 @@ class Agent:
             )
             self._tools.astray = self._called_otherwise
             if options.membership.enabled:
-                self._membership = Membership(
+                self._membership = MembershipService(
                     options,
                     self._ledger,
                     self._tools,
@@ -130,7 +130,7 @@ class Agent:
 
     def metrics(self, *, openmetrics: bool) -> bytes:
         """The metrics, in one of the two text formats."""
-        facts = selfwatch.process()
+        facts = selfwatch.process_usage()
         dropped = {"edges": self._ledger.dropped, "probes": self._mesh.skipped, "crashes": self._crew.crashes}
         lag, self._worst_lag = self._worst_lag, 0.0
         return self._metrics.render(

@@ -42,13 +42,13 @@ class Planning:
         options = self._options
         among = crowd(roster, options.budget, self._names)
         checks = stretch(self._wanted(roster, me, options.schedule.members), among, options.budget)
-        fewer = conntrack.neighbours(
+        fewer = conntrack.affordable_neighbours(
             checks, options.budget.conntrack, options.udp.ports, options.udp.rebind, self._names
         )
         if fewer is not None:
             checks = stretch(self._wanted(roster, me, fewer), among, options.budget)
         self._tell(fewer)
-        kept = conntrack.total(checks, options.udp.ports, options.udp.rebind, self._names)
+        kept = conntrack.total_entries(checks, options.udp.ports, options.udp.rebind, self._names)
         self.in_force = InForce(among.agents, kept, _periods(checks))
         return checks
 

@@ -13,7 +13,7 @@ from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.config import ConfigError
 from kubesonar.core.probing import resolv_conf
 from kubesonar.core.probing.cluster_checks import API_DIRECT, API_DNS, dependencies
-from kubesonar.core.probing.cluster_facts import Dependencies, Endpoint, Surroundings
+from kubesonar.core.probing.cluster_facts import Dependencies, ServiceEndpoint, Surroundings
 from kubesonar.core.probing.stale_targets import Doubts
 from kubesonar.model import Check, Fault, Observation, Path
 from kubesonar.net.clock import SystemClock
@@ -22,7 +22,7 @@ from kubesonar.probes.source import Probe
 from kubesonar.probes.terms import Bearer, Terms
 
 if TYPE_CHECKING:
-    from kubesonar.discovery.services import ServiceWatch, Told
+    from kubesonar.discovery.services import ServicesUpdate, ServiceWatch
     from kubesonar.kube.client import Client
 
 _LOG = logging.getLogger("kubesonar.agent")
@@ -30,7 +30,7 @@ _SIZE = 65_536
 _HTTPS = 443
 
 
-class Cluster:
+class ClusterWatch:
     """Finds what there is to check, again as it changes: `changed` is called with it then. `terms` are those of single
     checks. Raises ConfigError where the environment says what cannot be. `close` it."""
 
@@ -120,7 +120,7 @@ class Cluster:
             clock=SystemClock(),
         )
 
-    def _told(self, told: Told) -> None:
+    def _told(self, told: ServicesUpdate) -> None:
         self._found = msgspec.structs.replace(
             self._found,
             dns_pods=told.dns_pods,
@@ -149,7 +149,7 @@ class Cluster:
             raise Failed(Fault.LOCAL, str(error)) from None
 
 
-def _api_server(options: AgentOptions, environ: Mapping[str, str]) -> Endpoint | None:
+def _api_server(options: AgentOptions, environ: Mapping[str, str]) -> ServiceEndpoint | None:
     api = options.cluster.api
     host = api.host or environ.get("KUBERNETES_SERVICE_HOST", "")
     port = environ.get("KUBERNETES_SERVICE_PORT", "") if not api.port else str(api.port)
@@ -157,7 +157,7 @@ def _api_server(options: AgentOptions, environ: Mapping[str, str]) -> Endpoint |
         return None
     if port and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65_536):
         raise ConfigError(f'environment variable KUBERNETES_SERVICE_PORT: got "{port[:80]}", expected a port')
-    return Endpoint(host, int(port or _HTTPS))
+    return ServiceEndpoint(host, int(port or _HTTPS))
 
 
 def _resolver(path: str) -> resolv_conf.ResolvConf:

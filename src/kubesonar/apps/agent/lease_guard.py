@@ -10,14 +10,14 @@ from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.config import ConfigError
 from kubesonar.model import Member, Network
 from kubesonar.net.clock import Clock
-from kubesonar.runtime.supervise import Crew
+from kubesonar.runtime.supervise import Supervisor
 
 if TYPE_CHECKING:
     from kubesonar.kube.client import Client
     from kubesonar.kube.lease import LeaseKeeper
 
 
-class Guard:
+class LeaseGuard:
     """Nothing, where `options` name no Lease; else tries to hold it while that is wanted. `told` hears whose it is.
     Raises ConfigError where the API server cannot be asked at all."""
 
@@ -26,7 +26,7 @@ class Guard:
         options: AgentOptions,
         environ: Mapping[str, str],
         me: Member,
-        crew: Crew,
+        crew: Supervisor,
         clock: Clock,
         told: Callable[[bool | None], None],
     ) -> None:

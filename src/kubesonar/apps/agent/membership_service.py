@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from kubesonar.apps.agent.lease_guard import Guard
+from kubesonar.apps.agent.lease_guard import LeaseGuard
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.probers import Tools
 from kubesonar.compat.formats import formats
@@ -23,22 +23,22 @@ from kubesonar.core.membership.events import (
     Told,
     WantLease,
 )
-from kubesonar.core.membership.instance import Membership as Machine
+from kubesonar.core.membership.instance import Membership
 from kubesonar.core.telemetry.ledger import Ledger
-from kubesonar.messaging.shell import Members
+from kubesonar.messaging.shell import MembershipShell
 from kubesonar.model import Condition, Notice, Roster
 from kubesonar.net.clock import Clock
-from kubesonar.notify import Everybody
+from kubesonar.notify import AnyReceiver
 from kubesonar.notify.log import LogNotifier
 from kubesonar.notify.webhooks import Webhooks
-from kubesonar.runtime.supervise import Crew
+from kubesonar.runtime.supervise import Supervisor
 from kubesonar.views import membership_metrics, webhook_metrics
 from kubesonar.views.exposition import Metric, Series
 
 _LOG = logging.getLogger("kubesonar.membership")
 
 
-class Membership:
+class MembershipService:
     """Begins when the first roster comes. `coordinates` hears, at each election, whether this is the coordinator.
     Raises ConfigError for receivers that cannot be told. To be made on the running loop; `start` it, and `stop` it
     before the crew."""
@@ -48,7 +48,7 @@ class Membership:
         options: AgentOptions,
         ledger: Ledger,
         tools: Tools,
-        crew: Crew,
+        crew: Supervisor,
         clock: Clock,
         lag: Callable[[float], None],
         environ: Mapping[str, str],
@@ -61,8 +61,8 @@ class Membership:
         self._announced: Counter[Condition] = Counter()
         self._mine = False
         me = ledger.member
-        self._machine = Machine(me.name, me.epoch, options.membership)
-        self._shell = Members(
+        self._machine = Membership(me.name, me.epoch, options.membership)
+        self._shell = MembershipShell(
             me,
             self._machine,
             options.membership.election.order,
@@ -77,13 +77,13 @@ class Membership:
         )
         tools.messages = self._shell.arrived
         self._webhooks = Webhooks(options.notify, formats(self._view), crew, clock, random.SystemRandom(), self._told)
-        self._notifier = Everybody([LogNotifier(), self._webhooks])
+        self._notifier = AnyReceiver([LogNotifier(), self._webhooks])
         if options.notify.receivers and not options.keys.file:
             _LOG.warning(
                 "members' messages are not signed, as keys.file is empty: whoever reaches member.port can have members "
                 "called dead, or deaths kept quiet"
             )
-        self._guard = Guard(options, environ, me, crew, clock, self._leased)
+        self._guard = LeaseGuard(options, environ, me, crew, clock, self._leased)
 
     async def start(self) -> None:
         """Takes up what the outbox holds from before."""

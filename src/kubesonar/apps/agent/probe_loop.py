@@ -17,7 +17,7 @@ from kubesonar.net.clock import Clock
 from kubesonar.probes.source import Probe
 from kubesonar.runtime.drive import Drive
 from kubesonar.runtime.logs import Changes
-from kubesonar.runtime.supervise import Crew
+from kubesonar.runtime.supervise import Supervisor
 
 _LOG = logging.getLogger("kubesonar.agent")
 _IN_FLIGHT = 4096
@@ -31,7 +31,7 @@ class Mesh:
         ledger: Ledger,
         probes: Mapping[Kind, Probe],
         health: SelfHealth,
-        crew: Crew,
+        crew: Supervisor,
         clock: Clock,
         schedule: ScheduleOptions,
         planning: Planning,

@@ -21,7 +21,7 @@ from kubesonar.probes.dns import DnsProbe
 from kubesonar.probes.http import HttpProbe
 from kubesonar.probes.icmp import IcmpProbe
 from kubesonar.probes.mtu import MtuProbe
-from kubesonar.probes.source import Probe, Source
+from kubesonar.probes.source import Probe, ProbeSource
 from kubesonar.probes.tcp import TcpProbe
 from kubesonar.probes.terms import Terms
 from kubesonar.probes.tls import TlsProbe
@@ -43,7 +43,7 @@ class Tools:
         observe: Callable[[Observation], None],
         terms: Mapping[str, Terms],
     ) -> None:
-        self._source = Source(me.name, me.network)
+        self._source = ProbeSource(me.name, me.network)
         self._observe = observe
         self._names = {codec.identity(me.name): me.name}
         self._strangers = 0

@@ -27,7 +27,7 @@ _LOG = logging.getLogger("kubesonar.agent")
 Changed = Callable[[Roster], None]
 
 
-class Source(Protocol):
+class RosterInput(Protocol):
     """A source of rosters. `source` is its name, another one when it falls back."""
 
     @property
@@ -38,7 +38,7 @@ class Source(Protocol):
         ...
 
 
-class Members:
+class RosterSource:
     """Chooses the source, and remembers how what it said stands. `changed` is called with every new roster. Raises
     ConfigError where the source that was asked for cannot be used. `close` it."""
 
@@ -112,7 +112,7 @@ class _Sources(msgspec.Struct, frozen=True):
     overheard: asyncio.Event
     haste: Haste
 
-    def chosen(self) -> Source | None:
+    def chosen(self) -> RosterInput | None:
         """The one that the options ask for."""
         roster = self.options.roster
         kind = roster.source if roster.source != "auto" else _automatic(roster, self.environ)
@@ -122,7 +122,7 @@ class _Sources(msgspec.Struct, frozen=True):
             return self._dns()
         return self._kubernetes() if kind == "kubernetes" else None
 
-    def _kubernetes(self) -> Source | None:
+    def _kubernetes(self) -> RosterInput | None:
         """Imports what only agents in a cluster pay for."""
         from kubesonar.discovery.fallback import ReservedRoster
         from kubesonar.discovery.kubernetes import KubernetesRoster

@@ -33,11 +33,11 @@ def refuse_bad(targets: Iterable[Target]) -> None:
 def refuse_bad_cluster(options: ClusterOptions) -> None:
     """Raises ConfigError, naming the field, for what no probe of the cluster's own checks could ask."""
     _refuse("cluster.service.url", parse_url, options.service.url)
-    _refuse("cluster.service.expect", http_plan.parse_expect, options.service.expect)
+    _refuse("cluster.service.expect", http_plan.parse_statuses, options.service.expect)
     _refuse("cluster.ingress.url", parse_url, options.ingress.url)
-    _refuse("cluster.ingress.expect", http_plan.parse_expect, options.ingress.expect)
+    _refuse("cluster.ingress.expect", http_plan.parse_statuses, options.ingress.expect)
     _refuse("cluster.dns.question", _question, options.dns.question)
-    _refuse("cluster.dns.expect", dns.parse_expect, options.dns.expect)
+    _refuse("cluster.dns.expect", dns.parse_rcode, options.dns.expect)
     for number, address in enumerate(options.dns.address):
         _refuse(f"cluster.dns.address[{number}]", _literal, address)
 
@@ -63,6 +63,6 @@ def _literal(address: str) -> None:
 
 
 _READERS: dict[Kind, dict[str, Callable[[str], object]]] = {
-    Kind.HTTP: {"request": parse_url, "expect": http_plan.parse_expect},
-    Kind.DNS: {"address": _literal, "request": dns.parse_request, "expect": dns.parse_expect},
+    Kind.HTTP: {"request": parse_url, "expect": http_plan.parse_statuses},
+    Kind.DNS: {"address": _literal, "request": dns.parse_request, "expect": dns.parse_rcode},
 }

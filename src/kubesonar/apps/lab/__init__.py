@@ -11,14 +11,14 @@ import typer
 
 from kubesonar.apps import asking
 from kubesonar.apps.lab import orders
-from kubesonar.apps.lab.running import Request, run
+from kubesonar.apps.lab.running import LabRequest, run_lab
 from kubesonar.apps.output import Color
 from kubesonar.compat import ROOMS, rehearsal
 from kubesonar.config import ConfigError
 from kubesonar.lab.directory import LabError, default_path
 from kubesonar.lab.faults import FaultError, parse
 from kubesonar.lab.isolate import run_isolated
-from kubesonar.lab.topology import MAX_NODES, MIN_NODES, plan
+from kubesonar.lab.topology import MAX_NODES, MIN_NODES, plan_lab
 
 _ROOMS = ", ".join(name for name, row in ROOMS.items() if row.rehearse)
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         _check(request.faults, request.nodes)
         if request.compat:
             rehearsal(request.compat)
-        return run_isolated(partial(run, request), user=request.user)
+        return run_isolated(partial(run_lab, request), user=request.user)
     except (FaultError, LabError) as error:
         raise ConfigError(str(error)) from None
 
@@ -63,10 +63,10 @@ def lab(
         ),
     ] = "",
     color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
-) -> Request:
+) -> LabRequest:
     """Run a real mesh on this machine in network namespaces: live map and verdict until Ctrl-C. Touches nothing outside
     and leaves nothing behind. Exit code: 0 good, 1 bad, 2 unknown."""
-    return Request(
+    return LabRequest(
         nodes=nodes,
         faults=tuple(fault or ()),
         once=once or as_json,
@@ -81,4 +81,4 @@ def lab(
 def _check(faults: Sequence[str], nodes: int) -> None:
     """Refuses a bad fault before anything starts. Raises FaultError."""
     for text in faults:
-        parse(text, plan(nodes))
+        parse(text, plan_lab(nodes))

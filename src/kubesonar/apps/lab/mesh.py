@@ -22,8 +22,8 @@ from kubesonar.lab.certificates import Certificates, make_certificates
 from kubesonar.lab.nameserver import Zone, cluster_records, dns_server
 from kubesonar.lab.pager import pager
 from kubesonar.lab.services import api_server, ingress
-from kubesonar.lab.topology import Plan, Role, Server
-from kubesonar.lab.world import World
+from kubesonar.lab.topology import LabPlan, LabServer, Role
+from kubesonar.lab.world import LabWorld
 from kubesonar.model import Kind, Member, Path
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.probes.udp import UdpOptions
@@ -42,7 +42,7 @@ _TRAIN, _PAYLOAD = 8, 320
 """A train is longer than what a slow link lets pass at once (shaper.py), so that it shows the link's speed."""
 
 
-def start(world: World, compat: str = "") -> None:
+def start(world: LabWorld, compat: str = "") -> None:
     """Starts the servers and then the agents, those in pod networks with the room `compat` beside them, if any. Call
     from the main thread."""
     addresses = [address for server in world.plan.servers for address in server.addresses]
@@ -55,10 +55,10 @@ def start(world: World, compat: str = "") -> None:
         options = agent_options(world, member, targets)
         if member.name in rooms:
             options = msgspec.structs.replace(options, rooms=(compat,))
-        world.start(member, partial(agent.run, options, rooms.get(member.name, {})))
+        world.start(member, partial(agent.run_agent, options, rooms.get(member.name, {})))
 
 
-def agent_options(world: World, member: Member, targets: tuple[Target, ...]) -> AgentOptions:
+def agent_options(world: LabWorld, member: Member, targets: tuple[Target, ...]) -> AgentOptions:
     """The configuration of one agent: `_PACKETS` UDP packets a second to each of its neighbours, over all families."""
     few = len(world.plan.nodes) <= _SMALL
     return AgentOptions(
@@ -81,7 +81,7 @@ def agent_options(world: World, member: Member, targets: tuple[Target, ...]) -> 
     )
 
 
-def _receivers(plan: Plan) -> tuple[ReceiverOptions, ...]:
+def _receivers(plan: LabPlan) -> tuple[ReceiverOptions, ...]:
     return tuple(
         ReceiverOptions(name=server.name, url=f"http://{server.addresses[0]}:{server.port}/")
         for server in plan.of_role(Role.PAGER)
@@ -99,13 +99,13 @@ def _rhythms(slower: float, families: tuple[int, ...]) -> PlanOptions:
     )
 
 
-def _targets(plan: Plan, certificates: Certificates) -> tuple[Target, ...]:
+def _targets(plan: LabPlan, certificates: Certificates) -> tuple[Target, ...]:
     return tuple(
         target for server in plan.servers for target in _TARGETS[server.role](server, str(certificates.authority))
     )
 
 
-def _dns_targets(server: Server, _trust: str) -> list[Target]:
+def _dns_targets(server: LabServer, _trust: str) -> list[Target]:
     return [
         Target(
             name=server.name,
@@ -121,16 +121,16 @@ def _dns_targets(server: Server, _trust: str) -> list[Target]:
     ]
 
 
-def _api_targets(server: Server, trust: str) -> list[Target]:
+def _api_targets(server: LabServer, trust: str) -> list[Target]:
     url = f"https://{server.addresses[0]}:{server.port}/readyz"
     return [_web_target(server, Path.API_DIRECT, url, trust)]
 
 
-def _ingress_targets(server: Server, _trust: str) -> list[Target]:
+def _ingress_targets(server: LabServer, _trust: str) -> list[Target]:
     return [_web_target(server, Path.INGRESS, f"http://{server.addresses[0]}:{server.port}/healthz")]
 
 
-def _web_target(server: Server, path: Path, url: str, trust: str = "") -> Target:
+def _web_target(server: LabServer, path: Path, url: str, trust: str = "") -> Target:
     return Target(
         name=server.name,
         kind=Kind.HTTP,
@@ -144,7 +144,7 @@ def _web_target(server: Server, path: Path, url: str, trust: str = "") -> Target
     )
 
 
-_TARGETS: dict[Role, Callable[[Server, str], list[Target]]] = {
+_TARGETS: dict[Role, Callable[[LabServer, str], list[Target]]] = {
     Role.DNS: _dns_targets,
     Role.API: _api_targets,
     Role.INGRESS: _ingress_targets,
@@ -154,7 +154,7 @@ _TARGETS: dict[Role, Callable[[Server, str], list[Target]]] = {
 _Work = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
-def _server(server: Server, world: World, certificates: Certificates) -> _Work:
+def _server(server: LabServer, world: LabWorld, certificates: Certificates) -> _Work:
     """What a server does until the event is set."""
     plan, roster = world.plan, world.directory.roster
     match server.role:

@@ -17,7 +17,7 @@ from kubesonar.lab.directory import LabError, default_path
 from kubesonar.lab.faults import VERBS, FaultError
 
 
-class Order(msgspec.Struct, frozen=True):
+class OrderRequest(msgspec.Struct, frozen=True):
     """What was asked for."""
 
     words: list[str]
@@ -42,8 +42,8 @@ def fault(
         list[str] | None, typer.Argument(metavar="FAULT", help="What to break; nothing: show what is broken.")
     ] = None,
     directory: Annotated[Path | None, typer.Option(metavar="PATH", help="The lab's directory.")] = None,
-) -> Order:
-    return Order(words or [], (directory or default_path()).absolute())
+) -> OrderRequest:
+    return OrderRequest(words or [], (directory or default_path()).absolute())
 
 
 def table() -> str:

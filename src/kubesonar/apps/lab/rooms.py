@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from kubesonar.compat import Ask, Place, rehearsal
+from kubesonar.compat import Place, RoomRequest, rehearsal
 from kubesonar.lab.certificates import Certificates
-from kubesonar.lab.topology import Plan, Role
-from kubesonar.lab.world import World
+from kubesonar.lab.topology import LabPlan, Role
+from kubesonar.lab.world import LabWorld
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.http.client import Fetcher
 
@@ -22,17 +22,17 @@ _ANSWER = 8.0
 _SIZE = 8 << 20
 
 
-def room_port(plan: Plan) -> int:
+def room_port(plan: LabPlan) -> int:
     """Where each room listens."""
     return _PORT if plan.namespaces else _LOOPBACK_PORT
 
 
-def entrance_port(plan: Plan) -> int:
+def entrance_port(plan: LabPlan) -> int:
     """Where the ingress forwards to the rooms."""
     return _ENTRANCE if plan.namespaces else _LOOPBACK_ENTRANCE
 
 
-def rooms_of(world: World, name: str, certificates: Certificates) -> dict[str, dict[str, str]]:
+def rooms_of(world: LabWorld, name: str, certificates: Certificates) -> dict[str, dict[str, str]]:
     """What the room beside each member in a pod network is told, by the member's name. Writes the service account."""
     account = world.directory.account
     (account / "ca.crt").write_bytes(certificates.authority.read_bytes())
@@ -57,7 +57,7 @@ def rooms_of(world: World, name: str, certificates: Certificates) -> dict[str, d
     }
 
 
-async def complaints(world: World, name: str) -> dict[str, str]:
+async def complaints(world: LabWorld, name: str) -> dict[str, str]:
     """What keeps each room from its tool's own acceptance, by the member's name, once all are accepted or `_PATIENCE`
     is over; empty clauses are good."""
     trial, mono = rehearsal(name), SystemClock().mono
@@ -71,7 +71,7 @@ async def complaints(world: World, name: str) -> dict[str, str]:
             await asyncio.sleep(_PAUSE)
 
 
-def _asking(world: World, fetcher: Fetcher, pod: str) -> Ask:
+def _asking(world: LabWorld, fetcher: Fetcher, pod: str) -> RoomRequest:
     async def ask(path: str) -> tuple[int, bytes]:
         answer = await fetcher.get(f"unix:{world.directory.room_socket(pod)}", path)
         return answer.status, answer.body

@@ -17,17 +17,17 @@ from kubesonar.apps.lab import mesh
 from kubesonar.apps.lab.rooms import complaints
 from kubesonar.apps.lab.settling import Settling
 from kubesonar.apps.live import live
-from kubesonar.apps.output import Color, console, show, write_json
-from kubesonar.apps.scene import Scene, look
-from kubesonar.apps.sources import Source
-from kubesonar.apps.times import clock, stamp
+from kubesonar.apps.output import Color, console, print_to, write_json
+from kubesonar.apps.scene import Scene, gather_scene
+from kubesonar.apps.sources import SnapshotSource
+from kubesonar.apps.times import clock, utc_stamp
 from kubesonar.lab.control import listen
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import Act, parse
 from kubesonar.lab.isolate import Ground
-from kubesonar.lab.pager import read
-from kubesonar.lab.topology import plan
-from kubesonar.lab.world import World
+from kubesonar.lab.pager import read_notices
+from kubesonar.lab.topology import plan_lab
+from kubesonar.lab.world import LabWorld
 from kubesonar.model import Verdict
 from kubesonar.net.clock import SystemClock
 from kubesonar.views.answers import verdict_json
@@ -40,7 +40,7 @@ _START = 10.0
 """Seconds for which the agents may take to begin before one of them is frozen or killed."""
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class LabRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for."""
 
     nodes: int
@@ -53,7 +53,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     color: Color
 
 
-def run(request: Request, ground: Ground) -> int:
+def run_lab(request: LabRequest, ground: Ground) -> int:
     """The exit code of the lab: that of its last verdict. Raises LabError where its directory cannot be had and
     FaultError where a fault cannot be brought about."""
     if not ground.namespaces:
@@ -61,32 +61,33 @@ def run(request: Request, ground: Ground) -> int:
             f"no network namespaces: {ground.reason}. All agents share this machine's loopback, which has no links: "
             "faults of links, of pod networks and of DNS by UDP cannot be shown"
         )
-    with World.build(plan(request.nodes, namespaces=ground.namespaces), Directory(request.directory)) as world:
+    with LabWorld.build(plan_lab(request.nodes, namespaces=ground.namespaces), Directory(request.directory)) as world:
         mesh.start(world, request.compat)
         faults = [parse(text, world.plan) for text in request.faults]
         if any(fault.act is Act.PROCESS for fault in faults):
             _await_agents(world)
         for fault in faults:
             world.apply(fault)
-        watch = Watch(world, request)
+        watch = LabWatch(world, request)
         with contextlib.suppress(KeyboardInterrupt):  # the usual way to end the live map
-            asking.run(watch.run())
+            asking.run_async(watch.run())
         for process in world.fallen:
             _complain(f"{process.name} ended by itself (exit code {process.exit_code}): {_last_words(process.log)}")
         verdict = EXIT_CODES.get(watch.verdict.verdict, 2) if watch.verdict else 2
         return verdict or int(watch.refused)
 
 
-class Watch:
+class LabWatch:
     """Looks at the agents until the verdict has settled, or until it is cancelled."""
 
-    def __init__(self, world: World, request: Request) -> None:
+    def __init__(self, world: LabWorld, request: LabRequest) -> None:
         self.verdict: Verdict | None = None
         self.refused = False
         self._world = world
         self._request = request
         self._sources = [
-            Source(f"unix:{world.directory.agent_socket(member.name)}", member.name) for member in world.plan.members
+            SnapshotSource(f"unix:{world.directory.agent_socket(member.name)}", member.name)
+            for member in world.plan.members
         ]
 
     async def run(self) -> None:
@@ -99,7 +100,7 @@ class Watch:
                 await live(self._look, console(self._request.color), footer=self._footer)
 
     async def _look(self) -> Scene:
-        scene = await look(self._sources)
+        scene = await gather_scene(self._sources)
         self.verdict = scene.verdict
         return scene
 
@@ -123,13 +124,13 @@ class Watch:
 
     def _print(self, scene: Scene) -> None:
         if self._request.as_json:
-            write_json(verdict_json(scene.verdict, stamp))
+            write_json(verdict_json(scene.verdict, utc_stamp))
             return
         out = console(self._request.color)
-        show(out, verdict_view(scene.verdict, clock))
+        print_to(out, verdict_view(scene.verdict, clock))
         if matrices := scene.matrices():
             out.print()
-            show(out, MapView(matrices))
+            print_to(out, MapView(matrices))
 
     def _obey(self, text: str) -> tuple[str, ...]:
         if text:
@@ -140,11 +141,11 @@ class Watch:
         broken = ", ".join(fault.text for fault in self._world.faults)
         fallen = ", ".join(process.name for process in self._world.fallen)
         parts = (f"broken: {broken}" if broken else "break something: kubesonar lab fault --help", "Ctrl-C ends")
-        told = [f"told: {notice.sentence}" for notice in read(self._world.directory.notices)[-1:]]
+        told = [f"told: {notice.sentence}" for notice in read_notices(self._world.directory.notices)[-1:]]
         return "  |  ".join((*told, *((f"ended by themselves: {fallen}",) if fallen else ()), *parts))
 
 
-def _await_agents(world: World) -> None:
+def _await_agents(world: LabWorld) -> None:
     """An agent frozen before it has opened its ports would look gone: its kernel would complete no handshake for it.
     Its API's socket is the last that it opens."""
     clock = SystemClock()

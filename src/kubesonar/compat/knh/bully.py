@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 
 from kubesonar.compat.knh.identity import Peer, outranks
-from kubesonar.compat.knh.peer_state import Errand, Timing, Watched, Watchlist
+from kubesonar.compat.knh.peer_state import Errand, PeerState, Timing, Watchlist
 from kubesonar.compat.knh.signals import (
     Action,
     Answered,
@@ -49,10 +49,10 @@ class Bully:
         self._list = Watchlist()
         self._election: float | None = None
         self._asking = False
-        self._superiors: list[Watched] = []
+        self._superiors: list[PeerState] = []
         self._round = False
-        self._doomed: dict[str, Watched] = {}
-        self._doubted: list[Watched] | None = None
+        self._doomed: dict[str, PeerState] = {}
+        self._doubted: list[PeerState] | None = None
         self._sick = False
 
     @property
@@ -132,7 +132,7 @@ class Bully:
         else:
             self._failed(now, watched)
 
-    def _well(self, now: float, watched: Watched) -> Iterator[Action]:
+    def _well(self, now: float, watched: PeerState) -> Iterator[Action]:
         returned = watched.alive is False
         watched.answered()
         watched.alive = True
@@ -152,7 +152,7 @@ class Bully:
         known = next((watched for watched in self._peers if watched.peer.id == self.coordinator), None)
         return known is not None and not known.doubtful and outranks(self.coordinator, self.own.id)
 
-    def _failed(self, now: float, watched: Watched) -> None:
+    def _failed(self, now: float, watched: PeerState) -> None:
         if watched.errand is Errand.NONE:
             return None
         watched.tries += 1
@@ -230,7 +230,7 @@ class Bully:
             if watched.errand is not Errand.JOIN and not (watched.errand is Errand.WATCH and watched.peer.id == id):
                 self._settle(now, watched)
 
-    def _settle(self, now: float, watched: Watched) -> None:
+    def _settle(self, now: float, watched: PeerState) -> None:
         """Back to what it is called for between elections."""
         if self.leads or watched.peer.id == self.coordinator:
             self._list.begin(watched, Errand.WATCH, now + max(WATCH, len(self._peers) / RATE))
@@ -244,11 +244,11 @@ class Bully:
         if self._election is not None:
             self._election = min(self._election, now)
 
-    def _call(self, watched: Watched) -> Call:
+    def _call(self, watched: PeerState) -> Call:
         number = self._list.call(watched)
         dead = (other.peer.id for other in self._peers if other.alive is False) if watched.announces else ()
         return Call(number, watched.peer, watched.announces, tuple(islice(dead, DEAD_SAID)))
 
     @property
-    def _peers(self) -> Collection[Watched]:
+    def _peers(self) -> Collection[PeerState]:
         return self._list.peers.values()

@@ -9,11 +9,11 @@ from kubesonar.compat.knh.signals import Call
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.http.connection import HttpConnection
-from kubesonar.net.http.exchange import Request, Response
+from kubesonar.net.http.exchange import HttpRequest, Response
 from kubesonar.net.http.url import Url
 from kubesonar.net.tcp.stream import Stream
 
-TIMEOUT = 2.0
+PING_TIMEOUT = 2.0
 """Seconds for one call."""
 
 AT_ONCE = 64
@@ -44,20 +44,20 @@ class Caller:
         return response.status > 0
 
     async def _ask(self, call: Call) -> Response:
-        with Deadline(TIMEOUT) as deadline:
+        with Deadline(PING_TIMEOUT) as deadline:
             connection = HttpConnection(call.peer.ip, self._port, wire=lambda: Stream(self._ip))
             try:
                 return await connection.open(self._request(call), deadline)
             finally:
                 connection.close()
 
-    def _request(self, call: Call) -> Request:
+    def _request(self, call: Call) -> HttpRequest:
         target = "/ping"
         if call.announces:
             dead = f"&dead={','.join(map(escaped, call.dead))}" if call.dead else ""
             target = f"/coordinator?id={escaped(self._id)}{dead}"
         url = Url("http", call.peer.ip, self._port, call.peer.address, target)
-        return Request.make("GET", url, (("user-agent", "kubesonar"), ("connection", "close")))
+        return HttpRequest.make("GET", url, (("user-agent", "kubesonar"), ("connection", "close")))
 
 
 def escaped(text: str) -> str:

@@ -9,14 +9,14 @@ from kubesonar.compat.knh.payloads import cluster_status, peer_status
 from kubesonar.model import Condition, Member, Notice, Roster
 from kubesonar.notify.formats import Format
 
-View = Callable[[], tuple[Roster, Mapping[str, Condition]]]
+ClusterView = Callable[[], tuple[Roster, Mapping[str, Condition]]]
 """The members, and the conditions of those that are not well."""
 
 _SILENT = frozenset({Condition.DEAD, Condition.GONE, Condition.FROZEN})
 """Conditions in which a pod does not answer, which is all that the older tool knew."""
 
 
-def peer_format(view: View) -> Format:
+def peer_format(view: ClusterView) -> Format:
     """What PEER_STATUS_URL was posted: peers that die."""
 
     def body(notice: Notice) -> bytes | None:
@@ -25,7 +25,7 @@ def peer_format(view: View) -> Format:
     return body
 
 
-def return_format(view: View) -> Format:
+def return_format(view: ClusterView) -> Format:
     """The same, and peers that come back, with `alive` true."""
 
     def body(notice: Notice) -> bytes | None:
@@ -35,7 +35,7 @@ def return_format(view: View) -> Format:
     return body
 
 
-def cluster_format(view: View) -> Format:
+def cluster_format(view: ClusterView) -> Format:
     """What CLUSTER_STATUS_URL was posted after an election: all peers of which an answer is expected."""
 
     def body(notice: Notice) -> bytes | None:
@@ -50,7 +50,7 @@ def cluster_format(view: View) -> Format:
     return body
 
 
-def _peer(view: View, notice: Notice) -> bytes | None:
+def _peer(view: ClusterView, notice: Notice) -> bytes | None:
     members, _ = view()
     subject, own = members.named(notice.subject), members.named(notice.coordinator)
     if subject is None or own is None or not (subject.addresses and own.addresses):

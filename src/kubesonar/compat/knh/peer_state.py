@@ -9,7 +9,7 @@ from enum import Enum
 import msgspec
 
 from kubesonar.compat.knh.identity import Peer
-from kubesonar.core.timers import Agenda, Timer
+from kubesonar.core.timers import Timer, Timers
 
 
 class Errand(Enum):
@@ -36,7 +36,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     election_pause: float = 15.0
 
 
-class Watched(msgspec.Struct, eq=False):
+class PeerState(msgspec.Struct, eq=False):
     """`alive` is None for a peer that never answered. `tries` are the calls that failed in a row, `call` the number of
     the one under way (0: none) and `announces` whether it says who is the coordinator, `at` when the next is due.
     `doubtful`: it just failed all its tries. `told`: another coordinator has told that it is dead."""
@@ -68,11 +68,11 @@ class Watchlist:
     """The peers by address, and when each is to be called."""
 
     def __init__(self) -> None:
-        self.peers: dict[str, Watched] = {}
-        self._agenda = Agenda()
+        self.peers: dict[str, PeerState] = {}
+        self._agenda = Timers()
         self._errands: Counter[Errand] = Counter()
-        self._calls: dict[int, Watched] = {}
-        self._ready: list[Watched] = []
+        self._calls: dict[int, PeerState] = {}
+        self._ready: list[PeerState] = []
         self._numbers = 0
 
     @property
@@ -92,13 +92,13 @@ class Watchlist:
             if known is not None and known.peer == peer:
                 self.peers[peer.address] = before.pop(peer.address)
             else:
-                self.peers[peer.address] = Watched(peer)
+                self.peers[peer.address] = PeerState(peer)
                 self.begin(self.peers[peer.address], Errand.JOIN, now)
         for watched in before.values():
             self.begin(watched, Errand.NONE, None)
             self._calls.pop(watched.call, None)
 
-    def begin(self, watched: Watched, errand: Errand, at: float | None, tries: int = 0) -> None:
+    def begin(self, watched: PeerState, errand: Errand, at: float | None, tries: int = 0) -> None:
         """It is called for something else from now on."""
         if watched.errand is not errand:
             self._errands[watched.errand] -= 1
@@ -106,14 +106,14 @@ class Watchlist:
         watched.errand, watched.tries = errand, tries
         self.wait(watched, at)
 
-    def wait(self, watched: Watched, at: float | None) -> None:
+    def wait(self, watched: PeerState, at: float | None) -> None:
         """It is called next at that time, or as soon as the call under way has ended; None: not at all."""
         if watched.timer is not None:
             watched.timer.cancel()
         watched.at = at
         watched.timer = None if at is None else self._agenda.at(at, self._come, watched)
 
-    def call(self, watched: Watched) -> int:
+    def call(self, watched: PeerState) -> int:
         """A call begins; its number."""
         self._numbers += 1
         watched.call = self._numbers
@@ -121,7 +121,7 @@ class Watchlist:
         self._calls[watched.call] = watched
         return watched.call
 
-    def ended(self, number: int) -> Watched | None:
+    def ended(self, number: int) -> PeerState | None:
         """The peer whose call ended; None where it is no longer one."""
         watched = self._calls.pop(number, None)
         if watched is not None:
@@ -129,12 +129,12 @@ class Watchlist:
             self.wait(watched, watched.at)
         return watched
 
-    def ready(self, now: float) -> list[Watched]:
+    def ready(self, now: float) -> list[PeerState]:
         """The peers to be called now."""
         self._agenda.run(now)
         ready, self._ready = self._ready, []
         return [watched for watched in ready if not watched.call]
 
-    def _come(self, now: float, watched: Watched) -> None:
+    def _come(self, now: float, watched: PeerState) -> None:
         watched.timer = None
         self._ready.append(watched)

@@ -7,8 +7,8 @@ import logging
 import random
 from collections.abc import Callable
 
-from kubesonar.compat.knh.roster import Listed, cut_off, in_endpoints, in_slices
-from kubesonar.compat.knh.settings import Settings
+from kubesonar.compat.knh.roster import ListedPeer, cut_off, in_endpoints, in_slices
+from kubesonar.compat.knh.settings import KnhSettings
 from kubesonar.kube.client import Client
 from kubesonar.kube.reflector import Reflector, ReflectorOptions
 from kubesonar.kube.resource import Resource, endpoint_slices, endpoints
@@ -26,8 +26,8 @@ class Peers:
     def __init__(
         self,
         client: Client,
-        settings: Settings,
-        changed: Callable[[list[Listed]], None],
+        settings: KnhSettings,
+        changed: Callable[[list[ListedPeer]], None],
         dice: random.Random,
         options: ReflectorOptions | None = None,
     ) -> None:

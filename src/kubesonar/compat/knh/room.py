@@ -12,11 +12,10 @@ from kubesonar.compat.knh.client import Caller
 from kubesonar.compat.knh.identity import peer
 from kubesonar.compat.knh.peer_state import Timing
 from kubesonar.compat.knh.peers import Peers
-from kubesonar.compat.knh.roster import Listed as Found
-from kubesonar.compat.knh.roster import Roster
+from kubesonar.compat.knh.roster import KnhRoster, ListedPeer
 from kubesonar.compat.knh.sanity import Sanity
-from kubesonar.compat.knh.server import Endpoints
-from kubesonar.compat.knh.settings import Settings, read, strangers
+from kubesonar.compat.knh.server import KnhEndpoints
+from kubesonar.compat.knh.settings import KnhSettings, knh_settings, unknown_variables
 from kubesonar.compat.knh.signals import (
     Action,
     Answered,
@@ -36,7 +35,7 @@ from kubesonar.kube.client import Client
 from kubesonar.kube.credentials import Credentials, CredentialsError, find
 from kubesonar.net.clock import SystemClock
 from kubesonar.runtime.drive import Drive
-from kubesonar.runtime.supervise import Crew
+from kubesonar.runtime.supervise import Supervisor
 from kubesonar.web import LimitOptions, Listener, ListenOptions, Server
 
 _LOG = logging.getLogger("kubesonar.knh")
@@ -45,28 +44,28 @@ _GRACE = 5.0
 """Seconds at the end for what is not yet delivered."""
 
 
-def open_room(environ: Mapping[str, str]) -> Room:
+def open_room(environ: Mapping[str, str]) -> KnhRoom:
     """The room that the variables describe. Raises ConfigError."""
-    settings = read(environ)
-    for sentence in strangers(environ):
+    settings = knh_settings(environ)
+    for sentence in unknown_variables(environ):
         _LOG.warning("%s", sentence)
     try:
         credentials = find(environ)
     except CredentialsError as error:
         raise ConfigError(f"the API server cannot be asked for peers: {error}") from None
-    return Room(settings, credentials)
+    return KnhRoom(settings, credentials)
 
 
-class Room:
+class KnhRoom:
     """One pod: it answers others, calls them, and tells the outside while it is the coordinator."""
 
-    def __init__(self, settings: Settings, credentials: Credentials) -> None:
+    def __init__(self, settings: KnhSettings, credentials: Credentials) -> None:
         self._settings = settings
         self._credentials = credentials
         self._own = peer(settings.node_name, settings.pod_ip, settings.port)
-        self._roster = Roster(settings.pod_ip)
+        self._roster = KnhRoster(settings.pod_ip)
         self._bully = Bully(self._own, _timing(settings), checks=settings.sanity_url is not None)
-        self._crew = Crew()
+        self._crew = Supervisor()
         self._leaving = False
 
     async def run(self, leave: asyncio.Event) -> None:
@@ -78,7 +77,7 @@ class Room:
         self._drive: Drive[Event, Action] = Drive(self._bully, clock, self._act, lambda _: None)
         client = Client(self._credentials, clock=clock)
         listen = ListenOptions(address=settings.listen or self._own.address)
-        server = Server([Listener(listen, Endpoints(self._heard), _LIMITS)])
+        server = Server([Listener(listen, KnhEndpoints(self._heard), _LIMITS)])
         await server.start()
         try:
             await self._telling.start()
@@ -100,7 +99,7 @@ class Room:
         if not self._leaving:
             self._drive.tell(event)
 
-    def _found(self, found: list[Found]) -> None:
+    def _found(self, found: list[ListedPeer]) -> None:
         before = self._roster.peers
         self._roster.update(found)
         if self._roster.peers != before:
@@ -145,7 +144,7 @@ class Room:
             self._take(Sane(not complaint))
 
 
-def _timing(settings: Settings) -> Timing:
+def _timing(settings: KnhSettings) -> Timing:
     return Timing(
         connect_tries=settings.connect_tries,
         connect_pause=settings.connect_pause,

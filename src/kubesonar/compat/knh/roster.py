@@ -18,43 +18,43 @@ OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
 """Annotation of Endpoints that were cut off at 1,000 addresses
 (https://kubernetes.io/docs/concepts/services-networking/service/#over-capacity-endpoints)."""
 
-LIMIT = 10_000
+MAX_PEERS = 10_000
 """Most peers."""
 
 
-class Listed(msgspec.Struct, frozen=True):
+class ListedPeer(msgspec.Struct, frozen=True):
     """One address behind the Service."""
 
     peer: Peer
     ready: bool
 
 
-def in_slices(slices: Iterable[EndpointSlice], family: int, port: int) -> list[Listed]:
+def in_slices(slices: Iterable[EndpointSlice], family: int, port: int) -> list[ListedPeer]:
     """The pods in EndpointSlices of one family (4 or 6)."""
     kind = "IPv6" if family == 6 else "IPv4"
 
-    def listed() -> Iterator[Listed]:
+    def listed() -> Iterator[ListedPeer]:
         for piece in slices:
             if piece.address_type == kind:
                 for endpoint in piece.endpoints or ():
                     state = endpoint.conditions
                     if not state.terminating and endpoint.addresses:
                         address = endpoint.addresses[0]  # the others stand for the same pod, and are never set
-                        yield Listed(peer(endpoint.node_name or "", address, port), state.ready is not False)
+                        yield ListedPeer(peer(endpoint.node_name or "", address, port), state.ready is not False)
 
     return _unique(listed())
 
 
-def in_endpoints(objects: Iterable[Endpoints], family: int, port: int) -> list[Listed]:
+def in_endpoints(objects: Iterable[Endpoints], family: int, port: int) -> list[ListedPeer]:
     """The pods in v1 Endpoints of one family (4 or 6)."""
 
-    def listed() -> Iterator[Listed]:
+    def listed() -> Iterator[ListedPeer]:
         for item in objects:
             for subset in item.subsets or ():
                 for addresses, ready in ((subset.addresses, True), (subset.not_ready_addresses, False)):
                     for found in addresses or ():
                         if (":" in found.ip) == (family == 6):
-                            yield Listed(peer(found.node_name or "", found.ip, port), ready)
+                            yield ListedPeer(peer(found.node_name or "", found.ip, port), ready)
 
     return _unique(listed())
 
@@ -64,7 +64,7 @@ def cut_off(objects: Iterable[Endpoints]) -> bool:
     return any(item.metadata.annotations.get(OVER_CAPACITY) == "truncated" for item in objects)
 
 
-class Roster:
+class KnhRoster:
     """The peers in force, but for ourselves, by address."""
 
     def __init__(self, own_ip: str) -> None:
@@ -72,7 +72,7 @@ class Roster:
         self.peers: dict[str, Peer] = {}
         self.found_myself = False
 
-    def update(self, listed: list[Listed]) -> None:
+    def update(self, listed: list[ListedPeer]) -> None:
         """Takes over what the API says now."""
         self.found_myself = any(found.peer.ip == self._own_ip and found.ready for found in listed)
         others = [found for found in listed if found.peer.ip != self._own_ip]
@@ -81,12 +81,12 @@ class Roster:
         }
 
 
-def _unique(listed: Iterable[Listed]) -> list[Listed]:
+def _unique(listed: Iterable[ListedPeer]) -> list[ListedPeer]:
     """One entry for each address, ready where any says so; addresses that are none are left out."""
-    found: dict[str, Listed] = {}
+    found: dict[str, ListedPeer] = {}
     for item in listed:
         before = found.get(item.peer.address)
-        if before is None and (len(found) >= LIMIT or not is_literal(item.peer.ip)):
+        if before is None and (len(found) >= MAX_PEERS or not is_literal(item.peer.ip)):
             continue
         if before is None or item.ready:
             found[item.peer.address] = item

@@ -6,10 +6,10 @@ from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.http.ca_contexts import Trust
 from kubesonar.net.http.connection import HttpConnection
-from kubesonar.net.http.exchange import Request
+from kubesonar.net.http.exchange import HttpRequest
 from kubesonar.net.http.url import Url
 
-TIMEOUT = 5.0
+SANITY_TIMEOUT = 5.0
 """Seconds for one answer; the older tool would have waited for ever."""
 
 _ADDRESSES = 4
@@ -18,7 +18,7 @@ _ADDRESSES = 4
 class Sanity:
     """Asks `url`; whatever it answers by HTTP, also a redirect or an error, it was reached. `close` it."""
 
-    def __init__(self, url: Url, timeout: float = TIMEOUT, ca_file: str = "") -> None:
+    def __init__(self, url: Url, timeout: float = SANITY_TIMEOUT, ca_file: str = "") -> None:
         self._url = url
         self._timeout = timeout
         self._ca_file = ca_file
@@ -48,7 +48,7 @@ class Sanity:
         connection = HttpConnection(address, self._url.port, context=context, server_name=self._url.host)
         try:
             response = await connection.open(
-                Request.make("GET", self._url, (("user-agent", "kubesonar"), ("connection", "close"))), deadline
+                HttpRequest.make("GET", self._url, (("user-agent", "kubesonar"), ("connection", "close"))), deadline
             )
         finally:
             connection.close()

@@ -16,7 +16,7 @@ _ID_LIMIT = 512
 _DEAD_LIMIT = 1000
 
 
-class Endpoints:
+class KnhEndpoints:
     """The ASGI application. `heard(id, ip, dead)` is told of every claim to be the coordinator with the address that
     it came from and the peers that it says it has told dead; it returns whether it believed it. Any method is taken."""
 

@@ -24,8 +24,8 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """See `VARIABLES`; times are in seconds."""
+class KnhSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """See `KNH_VARIABLES`; times are in seconds."""
 
     pod_ip: str
     node_name: str
@@ -47,8 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     listen: str = ""
 
 
-class Variable(msgspec.Struct, frozen=True):
-    """One environment variable: the field of `Settings` that it sets, how its text is read (raises ValueError with
+class KnhVariable(msgspec.Struct, frozen=True):
+    """One environment variable: the field of `KnhSettings` that it sets, how its text is read (raises ValueError with
     what is expected), and what it means. Unset and empty are the same."""
 
     name: str
@@ -57,30 +57,30 @@ class Variable(msgspec.Struct, frozen=True):
     help: str
 
 
-def read(environ: Mapping[str, str]) -> Settings:
+def knh_settings(environ: Mapping[str, str]) -> KnhSettings:
     """The settings that `environ` says. Raises ConfigError for the first that is missing or does not fit."""
     given: dict[str, Any] = {}
-    for variable in VARIABLES:
+    for variable in KNH_VARIABLES:
         if variable.field not in given and environ.get(variable.name):
             given[variable.field] = _value(variable, environ[variable.name])
     for field, names in _REQUIRED.items():
         if field not in given:
             raise ConfigError(f"{names} is not set, expected {_help(field)}")
-    return Settings(**given)
+    return KnhSettings(**given)
 
 
-def strangers(environ: Mapping[str, str]) -> list[str]:
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Sentences about variables of which one may believe that they set something, and that do not."""
     return [f"{name} sets nothing: {why}" for name, why in _MISTAKEN.items() if environ.get(name)]
 
 
 def _integer(least: int, most: int) -> Callable[[str], int]:
-    def read(given: str) -> int:
+    def knh_settings(given: str) -> int:
         if not _INTEGER.fullmatch(given) or not least <= int(given) <= most:
             raise ValueError(f"a whole number from {least} to {most}")
         return int(given)
 
-    return read
+    return knh_settings
 
 
 def _seconds(least: int) -> Callable[[str], float]:
@@ -136,26 +136,28 @@ def _listen(given: str) -> str:
 _TRIES = _integer(1, 1000)
 _PAUSE = _seconds(0)
 
-VARIABLES: tuple[Variable, ...] = (
-    Variable("POD_IP", "pod_ip", _address, "the pod's own IP address"),
-    Variable("MY_NODE_NAME", "node_name", _name, "the name of the node it runs on"),
-    Variable("NODE_NAME", "node_name", _name, "the same, where MY_NODE_NAME is not set"),
-    Variable("SERVICE_NAME", "service_name", _name, "the Service in front of all pods"),
-    Variable("NAMESPACE", "namespace", _name, "the namespace of that Service"),
-    Variable("CONTAINER_PORT", "port", _integer(1, 65_535), "the port of every pod (8080)"),
-    Variable("CONNECT_MAX_RETRIES", "connect_tries", _TRIES, "tries to reach a new peer (5)"),
-    Variable("CONNECT_COOLDOWN_PERIOD", "connect_pause", _PAUSE, "seconds between them (2)"),
-    Variable("SEND_MAX_RETRIES", "send_tries", _TRIES, "tries of a peer before it is called dead (5)"),
-    Variable("SEND_COOLDOWN_PERIOD", "send_pause", _PAUSE, "seconds between them (1)"),
-    Variable("ELECTION_COOLDOWN_PERIOD", "election_pause", _seconds(1), "seconds between two elections (15)"),
-    Variable("SANITY_CHECK_URL", "sanity_url", _url, "asked before a peer is called dead; unreachable: nobody is told"),
-    Variable("PEER_STATUS_URL", "peer_url", _url_text, "is posted every peer that dies"),
-    Variable("CLUSTER_STATUS_URL", "cluster_url", _url_text, "is posted all peers after each election"),
-    Variable("LOG_LEVEL", "log_level", _level, "trace, debug, info, warn, error, fatal, panic or disabled (info)"),
-    Variable("KNH_TELL_RETURN", "tell_return", _true, "true: PEER_STATUS_URL is posted peers that come back, too"),
-    Variable("KNH_OUTBOX", "outbox", _text, "directory in which posts that are not delivered survive a restart"),
-    Variable("KNH_SECRET_FILE", "secret_file", _text, "secrets (whsec_…) that sign posts by the Standard Webhooks"),
-    Variable("KNH_LISTEN", "listen", _listen, "address to listen on instead of POD_IP:CONTAINER_PORT"),
+KNH_VARIABLES: tuple[KnhVariable, ...] = (
+    KnhVariable("POD_IP", "pod_ip", _address, "the pod's own IP address"),
+    KnhVariable("MY_NODE_NAME", "node_name", _name, "the name of the node it runs on"),
+    KnhVariable("NODE_NAME", "node_name", _name, "the same, where MY_NODE_NAME is not set"),
+    KnhVariable("SERVICE_NAME", "service_name", _name, "the Service in front of all pods"),
+    KnhVariable("NAMESPACE", "namespace", _name, "the namespace of that Service"),
+    KnhVariable("CONTAINER_PORT", "port", _integer(1, 65_535), "the port of every pod (8080)"),
+    KnhVariable("CONNECT_MAX_RETRIES", "connect_tries", _TRIES, "tries to reach a new peer (5)"),
+    KnhVariable("CONNECT_COOLDOWN_PERIOD", "connect_pause", _PAUSE, "seconds between them (2)"),
+    KnhVariable("SEND_MAX_RETRIES", "send_tries", _TRIES, "tries of a peer before it is called dead (5)"),
+    KnhVariable("SEND_COOLDOWN_PERIOD", "send_pause", _PAUSE, "seconds between them (1)"),
+    KnhVariable("ELECTION_COOLDOWN_PERIOD", "election_pause", _seconds(1), "seconds between two elections (15)"),
+    KnhVariable(
+        "SANITY_CHECK_URL", "sanity_url", _url, "asked before a peer is called dead; unreachable: nobody is told"
+    ),
+    KnhVariable("PEER_STATUS_URL", "peer_url", _url_text, "is posted every peer that dies"),
+    KnhVariable("CLUSTER_STATUS_URL", "cluster_url", _url_text, "is posted all peers after each election"),
+    KnhVariable("LOG_LEVEL", "log_level", _level, "trace, debug, info, warn, error, fatal, panic or disabled (info)"),
+    KnhVariable("KNH_TELL_RETURN", "tell_return", _true, "true: PEER_STATUS_URL is posted peers that come back, too"),
+    KnhVariable("KNH_OUTBOX", "outbox", _text, "directory in which posts that are not delivered survive a restart"),
+    KnhVariable("KNH_SECRET_FILE", "secret_file", _text, "secrets (whsec_…) that sign posts by the Standard Webhooks"),
+    KnhVariable("KNH_LISTEN", "listen", _listen, "address to listen on instead of POD_IP:CONTAINER_PORT"),
 )
 
 _REQUIRED = {
@@ -175,7 +177,7 @@ _MISTAKEN = {
 }
 
 
-def _value(variable: Variable, given: str) -> Any:
+def _value(variable: KnhVariable, given: str) -> Any:
     try:
         return variable.read(given)
     except (ValueError, ConfigError) as error:
@@ -183,4 +185,4 @@ def _value(variable: Variable, given: str) -> Any:
 
 
 def _help(field: str) -> str:
-    return next(variable.help for variable in VARIABLES if variable.field == field)
+    return next(variable.help for variable in KNH_VARIABLES if variable.field == field)

@@ -6,7 +6,7 @@ from random import Random
 
 from kubesonar.compat.knh.identity import Peer
 from kubesonar.compat.knh.payloads import cluster_status, peer_status
-from kubesonar.compat.knh.settings import Settings
+from kubesonar.compat.knh.settings import KnhSettings
 from kubesonar.compat.knh.signals import TellCluster, TellPeer
 from kubesonar.core.delivery.retry_queue import DeliveryOptions
 from kubesonar.core.membership.notices import notice_id
@@ -14,7 +14,7 @@ from kubesonar.model import Condition, Notice
 from kubesonar.net.clock import Clock
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.notify.webhooks import Webhooks
-from kubesonar.runtime.supervise import Crew
+from kubesonar.runtime.supervise import Supervisor
 
 _FORMAT = "knh"
 _LATEST = DeliveryOptions(pending=2, parallel=1, keep=60.0)
@@ -25,7 +25,7 @@ class Telling:
     """Posts what becomes of peers, at least once and in order per peer, and the cluster's status, the latest only.
     Raises ConfigError. `start` it, and `stop` it before the crew."""
 
-    def __init__(self, settings: Settings, own: Peer, crew: Crew, clock: Clock, dice: Random) -> None:
+    def __init__(self, settings: KnhSettings, own: Peer, crew: Supervisor, clock: Clock, dice: Random) -> None:
         self._own = own
         self._clock = clock
         self._back = settings.tell_return
@@ -69,6 +69,6 @@ class Telling:
             self._bodies.pop(id, None)
 
 
-def _options(settings: Settings, name: str, url: str, directory: str, delivery: DeliveryOptions) -> NotifyOptions:
+def _options(settings: KnhSettings, name: str, url: str, directory: str, delivery: DeliveryOptions) -> NotifyOptions:
     receiver = ReceiverOptions(name=name, url=url, format=_FORMAT, secret_file=settings.secret_file)
     return NotifyOptions(receivers=(receiver,) if url else (), directory=directory if url else "", delivery=delivery)

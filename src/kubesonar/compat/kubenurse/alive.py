@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubesonar.compat.kubenurse.gojson import encode
+from kubesonar.compat.kubenurse.gojson import go_json
 from kubesonar.compat.kubenurse.neighbours import Neighbour
-from kubesonar.compat.kubenurse.rounds import Result
+from kubesonar.compat.kubenurse.rounds import RoundResult
 from kubesonar.core.address import bracketed
 from kubesonar.core.hash_ring import place
 from kubesonar.web.asgi import Scope
@@ -14,7 +14,7 @@ from kubesonar.web.asgi import Scope
 _FLAT = ("api_server_direct", "api_server_dns", "me_ingress", "me_service")
 
 
-def body(hostname: str, scope: Scope, result: Result) -> bytes:
+def body(hostname: str, scope: Scope, result: RoundResult) -> bytes:
     """What a request is answered with, itself included."""
     headers = headers_of(scope)
     flat = {key: result.checks[key] for key in _FLAT}
@@ -23,7 +23,7 @@ def body(hostname: str, scope: Scope, result: Result) -> bytes:
         "neighbourhood": [_today(neighbour) for neighbour in result.neighbours],
         "neighbourhood_state": result.state,
     }
-    return encode(
+    return go_json(
         {
             "hostname": hostname,
             "headers": headers,

@@ -7,14 +7,14 @@ from http import HTTPStatus
 import msgspec
 
 from kubesonar.compat.kubenurse.proxies import Proxy
-from kubesonar.compat.kubenurse.redirect import LIMIT, STATUSES, follow
+from kubesonar.compat.kubenurse.redirect import MAX_REDIRECTS, STATUSES, follow
 from kubesonar.model import Check, Fault, Observation, Phase, Span
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.dns.system_resolver import Resolver, is_literal
 from kubesonar.net.http.exchange import Response
 from kubesonar.net.http.url import Url
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 
 TOTAL = 6.0
 """Seconds for a whole check, redirects included."""
@@ -27,7 +27,7 @@ _ADDRESSES = 4
 class Hop:
     """One request of a check."""
 
-    def __init__(self, check: Check, source: Source, deadline: Deadline) -> None:
+    def __init__(self, check: Check, source: ProbeSource, deadline: Deadline) -> None:
         self.deadline = deadline
         self.url: Url | None = None
         self.proxy: Proxy | None = None
@@ -74,7 +74,7 @@ class Hop:
         """This hop, judged: a redirect that is followed is no failure."""
         fault, detail = response.fault, response.detail
         if fault is None and onward and not left:
-            fault, detail = Fault.WRONG_ANSWER, f"stopped after {LIMIT} redirects"
+            fault, detail = Fault.WRONG_ANSWER, f"stopped after {MAX_REDIRECTS} redirects"
         elif fault is None and not onward and response.status != HTTPStatus.OK and response.status not in tolerated:
             fault, detail = Fault.WRONG_ANSWER, status_line(response.status)
         offset = self._start - self.deadline.start

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kubesonar.compat.kubenurse.client import Answer, Getter, Target
+from kubesonar.compat.kubenurse.client import CheckResponse, CheckTarget, Getter
 from kubesonar.compat.kubenurse.trust import Contexts
 from kubesonar.kube.credential_file import CredentialsError
 from kubesonar.kube.credentials import Access, Credentials
 
-REFUSED = frozenset({401, 403})
+AUTH_REFUSED = frozenset({401, 403})
 """How an API server says that it does not tell everybody its version."""
 
 _REMEMBER = 600.0
@@ -29,21 +29,21 @@ class Authority:
         self._mono = mono
         self._until: dict[str, float] = {}
 
-    async def ask(self, target: Target) -> Answer:
+    async def ask(self, target: CheckTarget) -> CheckResponse:
         """One check of the API server at one of its addresses."""
         access = await self._access()
         if access is not None and self._mono() < self._until.get(target.type, 0.0):
             return await self._shown(target, access)
-        tolerated = REFUSED if access else frozenset[int]()
+        tolerated = AUTH_REFUSED if access else frozenset[int]()
         answer = await self._getter.get(target, self._contexts.context(), tolerated)
-        if access is None or answer.status not in REFUSED:
+        if access is None or answer.status not in AUTH_REFUSED:
             return answer
         self._until[target.type] = self._mono() + _REMEMBER
         return await self._shown(target, access)
 
-    async def _shown(self, target: Target, access: Access) -> Answer:
+    async def _shown(self, target: CheckTarget, access: Access) -> CheckResponse:
         headers = (("Authorization", f"Bearer {access.token}"),)
-        known = Target(target.type, target.path, target.url, headers)
+        known = CheckTarget(target.type, target.path, target.url, headers)
         assert access.context is not None
         return await self._getter.get(known, access.context)
 

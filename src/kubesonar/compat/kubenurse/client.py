@@ -13,19 +13,19 @@ from kubesonar.compat.kubenurse.attempt import TOTAL, Hop, status_line
 from kubesonar.compat.kubenurse.dialling import straight, tunnelling
 from kubesonar.compat.kubenurse.idle_pool import Kept
 from kubesonar.compat.kubenurse.proxies import Proxies, Proxy
-from kubesonar.compat.kubenurse.redirect import LIMIT
+from kubesonar.compat.kubenurse.redirect import MAX_REDIRECTS
 from kubesonar.model import Check, Fault, Kind, Observation, Path, clip
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.http.connection import HttpConnection
-from kubesonar.net.http.exchange import Request, Response
+from kubesonar.net.http.exchange import HttpRequest, Response
 from kubesonar.net.http.url import Url, parse_url
-from kubesonar.probes.source import Source
+from kubesonar.probes.source import ProbeSource
 
 _AGENT = ("User-Agent", f"kubesonar/{__version__}")
 
 
-class Target(msgspec.Struct, frozen=True):
+class CheckTarget(msgspec.Struct, frozen=True):
     """What to ask. `type` is the label of its metrics; `headers` go with the first hop only."""
 
     type: str
@@ -34,7 +34,7 @@ class Target(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Answer(msgspec.Struct, frozen=True):
+class CheckResponse(msgspec.Struct, frozen=True):
     """What it came to: the final status (0: none), `text` as /alive shows it, the seconds it took, and whether it is
     our own trouble that there is no answer."""
 
@@ -49,7 +49,7 @@ class Getter:
 
     def __init__(
         self,
-        source: Source,
+        source: ProbeSource,
         observe: Callable[[Observation], None],
         proxies: Proxies,
         *,
@@ -63,11 +63,13 @@ class Getter:
         self._period = period
         self._resolver = Resolver()
 
-    async def get(self, target: Target, context: ssl.SSLContext, tolerated: frozenset[int] = frozenset()) -> Answer:
+    async def get(
+        self, target: CheckTarget, context: ssl.SSLContext, tolerated: frozenset[int] = frozenset()
+    ) -> CheckResponse:
         """Only a final 200 is well. A status in `tolerated` is no failure, though no success: the caller asks again."""
         with Deadline(TOTAL) as deadline:
             place, headers = target.url, target.headers
-            for left in range(LIMIT, -1, -1):
+            for left in range(MAX_REDIRECTS, -1, -1):
                 hop = Hop(self._check(target, place), self._source, deadline)
                 response = await self._ask(hop, place, headers, context)
                 onward = hop.onward(response)
@@ -84,7 +86,7 @@ class Getter:
         if self._kept is not None:
             self._kept.close()
 
-    def _check(self, target: Target, place: str) -> Check:
+    def _check(self, target: CheckTarget, place: str) -> Check:
         return Check(target.type, Kind.HTTP, target.path, target.type, "", 0, self._period, TOTAL, place)
 
     async def _ask(
@@ -114,7 +116,7 @@ class Getter:
         return response
 
     async def _dial(
-        self, hop: Hop, url: Url, request: Request, context: ssl.SSLContext | None
+        self, hop: Hop, url: Url, request: HttpRequest, context: ssl.SSLContext | None
     ) -> tuple[Response, HttpConnection]:
         """Asks the first address that takes the connection. Raises `Failed` without an address."""
         proxy = hop.proxy
@@ -133,18 +135,18 @@ class Getter:
         return response, connection
 
 
-def _request(url: Url, headers: tuple[tuple[str, str], ...], proxy: Proxy | None) -> Request:
+def _request(url: Url, headers: tuple[tuple[str, str], ...], proxy: Proxy | None) -> HttpRequest:
     """A proxy is asked in the absolute form (RFC 9112, section 3.2.2), unless it is to make a tunnel. Raises
     ValueError."""
     if proxy is None or url.secure:
-        return Request.make("GET", url, headers)
+        return HttpRequest.make("GET", url, headers)
     whole = msgspec.structs.replace(url, target=f"{url.scheme}://{url.authority}{url.target}")
-    return Request.make("GET", whole, (*headers, *proxy.headers))
+    return HttpRequest.make("GET", whole, (*headers, *proxy.headers))
 
 
-def _answer(place: str, seen: Observation, seconds: float) -> Answer:
+def _answer(place: str, seen: Observation, seconds: float) -> CheckResponse:
     if seen.fault is None:
         text = "ok" if seen.code == HTTPStatus.OK else status_line(seen.code or 0)
     else:
         text = seen.detail if seen.code else f'Get "{clip(place)}": {seen.detail}'
-    return Answer(seen.code or 0, text, seconds, seen.fault is Fault.LOCAL)
+    return CheckResponse(seen.code or 0, text, seconds, seen.fault is Fault.LOCAL)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from kubesonar.core.address import bracketed
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.http.exchange import Request
+from kubesonar.net.http.exchange import HttpRequest
 from kubesonar.net.http.url import Url
 from kubesonar.net.tcp.stream import Stream
 
@@ -31,7 +31,7 @@ class Dialled(Stream):
 class Tunnelled(Dialled):
     """A stream through an HTTP proxy (CONNECT; RFC 9110, section 9.3.6). A proxy that refuses is a failed connect."""
 
-    def __init__(self, seconds: float, request: Request) -> None:
+    def __init__(self, seconds: float, request: HttpRequest) -> None:
         super().__init__(seconds)
         self._request = request
 
@@ -60,5 +60,5 @@ def tunnelling(seconds: float, url: Url, headers: tuple[tuple[str, str], ...]) -
     """Makes streams through a proxy to the server of `url`; `headers` are for the proxy."""
     name = f"{bracketed(url.host)}:{url.port}"
     target = Url("http", url.host, url.port, name, name)
-    request = Request.make("CONNECT", target, headers)
+    request = HttpRequest.make("CONNECT", target, headers)
     return lambda: Tunnelled(seconds, request)

@@ -8,15 +8,15 @@ import random
 
 import msgspec
 
-from kubesonar.compat.kubenurse.neighbours import Myself, Neighbour, cordoned, neighbours, recognised
-from kubesonar.compat.kubenurse.settings import Settings
+from kubesonar.compat.kubenurse.neighbours import Myself, Neighbour, cordoned, neighbour_pods, recognised
+from kubesonar.compat.kubenurse.settings import KubenurseSettings
 from kubesonar.kube.client import Client
 from kubesonar.kube.credentials import Credentials
 from kubesonar.kube.reflector import Reflector, ReflectorOptions
 from kubesonar.kube.resource import NODES, Resource, pods
 from kubesonar.kube.types import Node, Pod
 from kubesonar.net.own_addresses import is_own
-from kubesonar.runtime.supervise import Crew
+from kubesonar.runtime.supervise import Supervisor
 
 _LOG = logging.getLogger("kubesonar.kubenurse")
 
@@ -24,7 +24,7 @@ _START = 0.2
 """The first list waits at most this share of an interval, so that the first round has neighbours."""
 
 
-class View(msgspec.Struct, frozen=True):
+class PodView(msgspec.Struct, frozen=True):
     """What is known now. `trouble` says why there are no neighbours to speak of; empty where they are known."""
 
     trouble: str
@@ -36,13 +36,13 @@ class Discovery:
     """Follows pods and, unless cordoned nodes are to be asked too, nodes. What was known last stays in force through
     an outage of the API server. Where neighbours are not asked, only this pod and its node are followed."""
 
-    def __init__(self, settings: Settings, credentials: Credentials, name: str) -> None:
+    def __init__(self, settings: KubenurseSettings, credentials: Credentials, name: str) -> None:
         self._settings = settings
         self._name = name
         self._client = Client(credentials)
         self._dice = random.Random()  # spreads the beginning over time; nothing depends on what it rolls
         self._changed = asyncio.Event()
-        self._view: View | None = None
+        self._view: PodView | None = None
         everybody = settings.check_neighbourhood
         selected = Resource(
             pods(settings.namespace),
@@ -54,7 +54,7 @@ class Discovery:
         self._pods = Reflector(self._client, selected, self._forget, dice=self._dice, options=self._options)
         self._nodes = self._reflected(Resource(NODES, Node)) if everybody and not settings.allow_unschedulable else None
 
-    def start(self, crew: Crew) -> None:
+    def start(self, crew: Supervisor) -> None:
         """Begins to follow."""
         crew.keep("pods", self._pods.run)
         if not self._settings.allow_unschedulable:
@@ -64,7 +64,7 @@ class Discovery:
         """Closes connections; call it once the crew has stopped."""
         self._client.close()
 
-    def look(self) -> View:
+    def look(self) -> PodView:
         """What is known now; cheap while nothing changes."""
         if self._view is None:
             self._view = self._seen()
@@ -92,18 +92,18 @@ class Discovery:
         self._nodes = self._reflected(Resource(NODES, Node, fields=f"metadata.name={node}"))
         await self._nodes.run()
 
-    def _seen(self) -> View:
+    def _seen(self) -> PodView:
         settings, listed = self._settings, self._pods.items
         pod = recognised(listed.values(), self._name, is_own)
         me = Myself(pod, settings.node_name or (pod.spec.node_name if pod else ""))
         if not self._pods.synced:
-            return View(self._pods.trouble or "the pods are not listed yet", me)
+            return PodView(self._pods.trouble or "the pods are not listed yet", me)
         if not settings.check_neighbourhood:
-            return View("", me)
+            return PodView("", me)
         nodes = self._visible_nodes()
         if nodes is not None and not nodes.synced:
-            return View(nodes.trouble or "the nodes are not listed yet", me)
-        return View("", me, tuple(neighbours(listed.values(), nodes.items if nodes else None, pod)))
+            return PodView(nodes.trouble or "the nodes are not listed yet", me)
+        return PodView("", me, tuple(neighbour_pods(listed.values(), nodes.items if nodes else None, pod)))
 
     def _visible_nodes(self) -> Reflector[Node] | None:
         """None where nodes are not to be looked at, or must not be."""

@@ -17,7 +17,7 @@ KIND = b"text/plain; version=0.0.4; charset=utf-8"
 Values = Mapping[Labels, float] | Histograms | Ranges
 
 
-class Exposition:
+class GoExposition:
     """Renders families one by one, and remembers what does not change of each histogram's lines, bounded by twice what
     was rendered last."""
 
@@ -36,7 +36,7 @@ class Exposition:
             kind = "untyped"
             lines = list(_ranges(name, labels, values))
         else:
-            lines = [f"{name}{_braces(labels, key, fixed)} {number(value)}\n" for key, value in values.items()]
+            lines = [f"{name}{_braces(labels, key, fixed)} {go_number(value)}\n" for key, value in values.items()]
         if lines and self._metadata:
             self._lines.append(f"# HELP {name}\n# TYPE {name} {kind}\n")
         self._lines += lines
@@ -53,7 +53,7 @@ class Exposition:
         self._used += 1
         template = self._templates.get((name, key))
         if template is None:
-            bounds = [*map(number, values.bounds), "+Inf"]
+            bounds = [*map(go_number, values.bounds), "+Inf"]
             lines = [name + "_bucket" + _braces((*labels, "le"), (*key, bound)) for bound in bounds]
             lines += [f"{name}_{part}{_braces(labels, key)}" for part in ("sum", "count")]
             template = "".join(line.replace("%", "%%") + " %s\n" for line in lines)
@@ -61,14 +61,14 @@ class Exposition:
         return template
 
 
-def number(value: float) -> str:
+def go_number(value: float) -> str:
     """Whole numbers without a point, others as short as they can be read back."""
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
 
 
 def _cells(counts: list[int], total: float) -> tuple[object, ...]:
     cumulative = list(accumulate(counts))
-    return (*cumulative, number(total), cumulative[-1])
+    return (*cumulative, go_number(total), cumulative[-1])
 
 
 def _ranges(name: str, labels: tuple[str, ...], values: Ranges) -> list[str]:
@@ -78,7 +78,7 @@ def _ranges(name: str, labels: tuple[str, ...], values: Ranges) -> list[str]:
             braces = _braces((*labels, "vmrange"), (*key, label))
             lines.append(f"{name}_bucket{braces} {count}\n")
         plain = _braces(labels, key)
-        lines.append(f"{name}_sum{plain} {number(tally.total)}\n")
+        lines.append(f"{name}_sum{plain} {go_number(tally.total)}\n")
         lines.append(f"{name}_count{plain} {sum(tally.counts.values())}\n")
     return lines
 

@@ -26,7 +26,7 @@ HAProxy, Traefik, Envoy and CDNs). Those that side-cars of a mesh add between po
 are none, or a mesh would keep Prometheus out."""
 
 
-class Guard:
+class ForwardedGuard:
     """`forwarded` tells requests that an ingress handed on: by what proxies add, and by the ingress' own host name,
     which they leave as it is. A proxy that adds nothing and changes the name, or one that hands on bytes, cannot be
     told from a client."""

@@ -16,7 +16,7 @@ _ESCAPES = (
 """What Go escapes so that JSON can stand in HTML; it occurs within strings only."""
 
 
-def encode(value: Any) -> bytes:
+def go_json(value: Any) -> bytes:
     """`value` indented by one space, with a line end."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=1)
     for plain, escaped in _ESCAPES:

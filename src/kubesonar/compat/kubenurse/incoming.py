@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-WINDOW = 60.0
+COUNT_SPAN = 60.0
 """Seconds for which an origin counts."""
 ORIGINS = 16_384
 """Most origins remembered: anybody can make up any number of them."""
-NAME = 253
+MAX_NAME_LENGTH = 253
 """Longest name of a pod (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/)."""
 
 
 class Incoming:
-    """Distinct origins within the last `WINDOW` seconds of `mono`, a clock that never goes back."""
+    """Distinct origins within the last `COUNT_SPAN` seconds of `mono`, a clock that never goes back."""
 
     def __init__(self, mono: Callable[[], float]) -> None:
         self._mono = mono
@@ -21,7 +21,7 @@ class Incoming:
 
     def note(self, origin: str) -> None:
         """`origin` has just asked."""
-        origin = origin[:NAME]
+        origin = origin[:MAX_NAME_LENGTH]
         self._seen.pop(origin, None)
         self._seen[origin] = self._mono()
         if len(self._seen) > ORIGINS:
@@ -29,7 +29,7 @@ class Incoming:
 
     def count(self) -> int:
         """How many asked; those who did not for a while are forgotten."""
-        horizon = self._mono() - WINDOW
+        horizon = self._mono() - COUNT_SPAN
         while self._seen and self._seen[oldest := next(iter(self._seen))] < horizon:
             del self._seen[oldest]
         return len(self._seen)

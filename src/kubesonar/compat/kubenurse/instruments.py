@@ -6,10 +6,10 @@ from typing import Protocol
 
 from kubesonar.compat.kubenurse.events import ROUND_TRIP, failure, timeline
 from kubesonar.compat.kubenurse.vmrange import Ranges
-from kubesonar.core.telemetry.instruments import Counters, Histograms, Labels
+from kubesonar.core.telemetry.instruments import CounterVec, Histograms, Labels
 from kubesonar.model import Fault, Observation, Phase
 
-PATH = "path_"
+PATH_PREFIX = "path_"
 """Begins the type of a check of a neighbour; the node's name follows."""
 
 TYPES = 8192
@@ -34,8 +34,8 @@ class Tallies:
         def make(sets: int) -> Histograms | Ranges:
             return Ranges(sets) if ranges else Histograms(bounds, sets)
 
-        self.requests = Counters(TYPES * _CODES)
-        self.errors = Counters(TYPES * _CODES)
+        self.requests = CounterVec(TYPES * _CODES)
+        self.errors = CounterVec(TYPES * _CODES)
         self.durations = make(TYPES)
         self.traces = make(TYPES * _EVENTS)
         self.checks = make(TYPES)
@@ -64,7 +64,7 @@ class Tallies:
 
     def forget(self, now: float) -> None:
         """Drops neighbours not asked for an hour; `now` is Unix seconds."""
-        gone = {kind for kind, at in self._asked.items() if kind.startswith(PATH) and now - at > _FORGET}
+        gone = {kind for kind, at in self._asked.items() if kind.startswith(PATH_PREFIX) and now - at > _FORGET}
         if not gone:
             return
         for kind in gone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from kubesonar.compat.kubenurse.exposition import Exposition
+from kubesonar.compat.kubenurse.exposition import GoExposition
 from kubesonar.compat.kubenurse.instruments import Tallies
 
 _METHOD = 'method="get"'
@@ -18,7 +18,7 @@ class Metrics:
     def __init__(self, tallies: Tallies, *, metadata: bool, older: bool) -> None:
         self._tallies = tallies
         self._older = older
-        self._text = Exposition(metadata=metadata)
+        self._text = GoExposition(metadata=metadata)
         self._started = time.time()
 
     def render(self, incoming: int) -> bytes:

@@ -53,7 +53,7 @@ def recognised(pods: Iterable[Pod], name: str, is_own: Callable[[str], bool]) ->
     return named or next((pod for pod in everybody if _running(pod) and any(map(is_own, addresses_of(pod)))), None)
 
 
-def neighbours(pods: Iterable[Pod], nodes: Mapping[str, Node] | None, me: Pod | None) -> list[Neighbour]:
+def neighbour_pods(pods: Iterable[Pod], nodes: Mapping[str, Node] | None, me: Pod | None) -> list[Neighbour]:
     """Everybody who can be asked, by node and name, without `me` and whoever has my address. With `nodes`, only pods on
     nodes that are there and not cordoned; None: whatever their nodes are like."""
     mine = frozenset(addresses_of(me)) if me else frozenset()

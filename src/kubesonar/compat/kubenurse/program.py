@@ -11,7 +11,7 @@ import uvloop
 
 from kubesonar.compat import alone
 from kubesonar.compat.kubenurse.room import open_room
-from kubesonar.compat.kubenurse.settings import VARIABLES, Settings, Variable
+from kubesonar.compat.kubenurse.settings import KUBENURSE_VARIABLES, KubenurseSettings, KubenurseVariable
 from kubesonar.runtime import logs
 
 
@@ -19,7 +19,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs until SIGTERM or SIGINT; 0 after an orderly end. Arguments are passed over, as the older tool did, but for
     --help. Raises ConfigError."""
     if "--help" in argv or "-h" in argv:
-        sys.stdout.write(usage())
+        sys.stdout.write(kubenurse_usage())
         return 0
     logs.set_up(logs.LogOptions())
     room = open_room(os.environ)
@@ -28,18 +28,18 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def usage() -> str:
+def kubenurse_usage() -> str:
     """What --help prints."""
-    width = max(len(variable.name) for variable in VARIABLES)
-    rows = [f"  {variable.name:<{width}}  {variable.help}{_default(variable)}" for variable in VARIABLES]
+    width = max(len(variable.name) for variable in KUBENURSE_VARIABLES)
+    rows = [f"  {variable.name:<{width}}  {variable.help}{_default(variable)}" for variable in KUBENURSE_VARIABLES]
     return "\n".join(
         ["usage: kubesonar kubenurse", "", "It takes no arguments; these environment variables:", "", *rows, ""]
     )
 
 
-def _default(variable: Variable) -> str:
+def _default(variable: KubenurseVariable) -> str:
     """In brackets, as the variable would say it; nothing for switches and where it is empty."""
-    default = getattr(Settings(), variable.field)
+    default = getattr(KubenurseSettings(), variable.field)
     if isinstance(default, bool) or default in ("", ()):
         return ""
     words = default if isinstance(default, tuple) else (default,)

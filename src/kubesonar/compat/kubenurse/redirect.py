@@ -6,7 +6,7 @@ import re
 
 from kubesonar.net.http.url import Url, parse_url
 
-LIMIT = 10
+MAX_REDIRECTS = 10
 """Most redirects that one check follows."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubesonar.compat import Ask, Place
+from kubesonar.compat import Place, RoomRequest
 from kubesonar.core.address import bracketed
 
 _EXPECTED = (
@@ -34,7 +34,7 @@ class Rehearsed:
             "KUBERNETES_SERVICE_DNS": place.api_addresses[-1],
         }
 
-    async def complaint(self, ask: Ask) -> str:
+    async def complaint(self, ask: RoomRequest) -> str:
         """See `compat.Rehearsal`."""
         bodies: dict[str, bytes] = {}
         for path in ("/alive", "/metrics"):

@@ -10,21 +10,21 @@ from collections.abc import Mapping
 from kubesonar.compat.kubenurse.authority import Authority
 from kubesonar.compat.kubenurse.checks import Checks
 from kubesonar.compat.kubenurse.client import Getter
-from kubesonar.compat.kubenurse.discovery import Discovery, View
+from kubesonar.compat.kubenurse.discovery import Discovery, PodView
 from kubesonar.compat.kubenurse.incoming import Incoming
 from kubesonar.compat.kubenurse.instruments import Tallies
 from kubesonar.compat.kubenurse.metrics import Metrics
 from kubesonar.compat.kubenurse.neighbours import Myself
 from kubesonar.compat.kubenurse.proxies import Proxies
 from kubesonar.compat.kubenurse.rounds import Rounds
-from kubesonar.compat.kubenurse.server import Endpoints
-from kubesonar.compat.kubenurse.settings import Settings, read, strangers
+from kubesonar.compat.kubenurse.server import KubenurseEndpoints
+from kubesonar.compat.kubenurse.settings import KubenurseSettings, kubenurse_settings, unknown_variables
 from kubesonar.compat.kubenurse.trust import Contexts
 from kubesonar.kube.credentials import Credentials, CredentialsError, find, in_cluster
 from kubesonar.model import Network
 from kubesonar.net.clock import SystemClock
-from kubesonar.probes.source import Source
-from kubesonar.runtime.supervise import Crew
+from kubesonar.probes.source import ProbeSource
+from kubesonar.runtime.supervise import Supervisor
 from kubesonar.web import LimitOptions, Listener, ListenOptions, Server
 
 _LOG = logging.getLogger("kubesonar.kubenurse")
@@ -34,22 +34,24 @@ _LEAVE = 5.0
 _PORT, _TLS_PORT = 8080, 8443
 
 
-def open_room(environ: Mapping[str, str]) -> Room:
+def open_room(environ: Mapping[str, str]) -> KubenurseRoom:
     """The room that the variables describe. Raises ConfigError."""
-    settings = read(environ)
-    for name in strangers(environ):
+    settings = kubenurse_settings(environ)
+    for name in unknown_variables(environ):
         _LOG.warning("the variable %s sets nothing: it is misspelt, or of another version", name)
     proxies = Proxies(environ)
     if proxies.trouble:
         _LOG.warning("%s; checks go straight to their targets", proxies.trouble)
-    return Room(settings, _credentials(settings, environ), proxies)
+    return KubenurseRoom(settings, _credentials(settings, environ), proxies)
 
 
-class Room:
+class KubenurseRoom:
     """The listeners, the rounds and the discovery; `run` is their life. Where `credentials` is the reason why there are
     none, there are no neighbours either."""
 
-    def __init__(self, settings: Settings, credentials: Credentials | CredentialsError, proxies: Proxies) -> None:
+    def __init__(
+        self, settings: KubenurseSettings, credentials: Credentials | CredentialsError, proxies: Proxies
+    ) -> None:
         self._settings = settings
         self._proxies = proxies
         self._credentials = credentials
@@ -60,10 +62,10 @@ class Room:
     async def run(self, leave: asyncio.Event) -> None:
         """Serves and checks until `leave` is set; then checks end at once, /ready says so, and everything else is
         answered for the time of grace. Raises ConfigError where an address or a certificate cannot be used."""
-        settings, clock, crew = self._settings, SystemClock(), Crew()
+        settings, clock, crew = self._settings, SystemClock(), Supervisor()
         usable = None if isinstance(self._credentials, CredentialsError) else self._credentials
         tallies = Tallies(settings.histogram_buckets, ranges=settings.victoriametrics_histogram)
-        source = Source(self._name, Network.POD)
+        source = ProbeSource(self._name, Network.POD)
         keep, period = settings.reuse_connections, settings.check_interval
         getter = Getter(source, tallies.add, self._proxies, keep=keep, period=period)
         contexts = Contexts(_authorities(settings), insecure=settings.insecure)
@@ -71,7 +73,7 @@ class Room:
         checks = Checks(settings, getter, contexts, authority, self._name, _neighbour_port(settings))
         rounds = Rounds(settings, checks, self._look, tallies, clock)
         metrics = Metrics(tallies, metadata=settings.expose_metadata, older=settings.metrics == "both")
-        app = Endpoints(settings, self._name, rounds, metrics, Incoming(clock.mono), self._ready)
+        app = KubenurseEndpoints(settings, self._name, rounds, metrics, Incoming(clock.mono), self._ready)
         server = Server([Listener(options, app, _LIMITS) for options in _listeners(settings)])
         await server.start()
         try:
@@ -94,17 +96,17 @@ class Room:
             if self._discovery is not None:
                 self._discovery.close()
 
-    def _look(self) -> View:
+    def _look(self) -> PodView:
         if self._discovery is not None:
             return self._discovery.look()
         trouble = str(self._credentials) if isinstance(self._credentials, CredentialsError) else "not begun"
-        return View(trouble, Myself(None, self._settings.node_name))
+        return PodView(trouble, Myself(None, self._settings.node_name))
 
     def _ready(self) -> bool:
         return not self._leaving and not (self._discovery is not None and self._discovery.cordoned)
 
 
-def _credentials(settings: Settings, environ: Mapping[str, str]) -> Credentials | CredentialsError:
+def _credentials(settings: KubenurseSettings, environ: Mapping[str, str]) -> Credentials | CredentialsError:
     try:
         return in_cluster(environ, settings.service_account) if settings.api_host else find(environ)
     except CredentialsError as error:
@@ -112,12 +114,12 @@ def _credentials(settings: Settings, environ: Mapping[str, str]) -> Credentials 
         return error
 
 
-def _authorities(settings: Settings) -> tuple[str, ...]:
+def _authorities(settings: KubenurseSettings) -> tuple[str, ...]:
     cluster = (f"{settings.service_account}/ca.crt",) if settings.api_host else ()
     return cluster + ((settings.extra_ca,) if settings.extra_ca else ())
 
 
-def _listeners(settings: Settings) -> list[ListenOptions]:
+def _listeners(settings: KubenurseSettings) -> list[ListenOptions]:
     plain = [ListenOptions(address=address) for address in settings.listen]
     if not settings.use_tls:
         return plain
@@ -125,7 +127,7 @@ def _listeners(settings: Settings) -> list[ListenOptions]:
     return [*plain, *(ListenOptions(address=address, **pair) for address in settings.listen_tls)]
 
 
-def _neighbour_port(settings: Settings) -> int:
+def _neighbour_port(settings: KubenurseSettings) -> int:
     """Neighbours listen where we do."""
     addresses, usual = (settings.listen_tls, _TLS_PORT) if settings.use_tls else (settings.listen, _PORT)
     ports = (address.rpartition(":")[2] for address in addresses if not address.startswith("unix:"))

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from kubesonar.compat.kubenurse.checks import SKIPPED, Checks, Work
-from kubesonar.compat.kubenurse.discovery import View
+from kubesonar.compat.kubenurse.discovery import PodView
 from kubesonar.compat.kubenurse.instruments import Tallies
 from kubesonar.compat.kubenurse.neighbours import Neighbour, nearest
-from kubesonar.compat.kubenurse.settings import Settings
+from kubesonar.compat.kubenurse.settings import KubenurseSettings
 from kubesonar.net.clock import Clock
 from kubesonar.runtime.logs import Changes
 
@@ -25,7 +25,7 @@ _TOLD = 100
 """Failing checks of one round that the log names; /alive and the metrics have all of them."""
 
 
-class Result(msgspec.Struct, frozen=True):
+class RoundResult(msgspec.Struct, frozen=True):
     """What a round found: `checks` by type, "ok", "skipped" or what was wrong; `state` likewise of the neighbours as a
     whole, and all of them, asked or not. `at` is when it ended, by the clock that never goes back."""
 
@@ -44,16 +44,16 @@ class Rounds:
     """Runs a round every interval; `last` is what the latest found."""
 
     def __init__(
-        self, settings: Settings, checks: Checks, look: Callable[[], View], tallies: Tallies, clock: Clock
+        self, settings: KubenurseSettings, checks: Checks, look: Callable[[], PodView], tallies: Tallies, clock: Clock
     ) -> None:
-        self.last: Result | None = None
+        self.last: RoundResult | None = None
         self._settings = settings
         self._checks = checks
         self._look = look
         self._tallies = tallies
         self._clock = clock
         self._changes = Changes(_LOG)
-        self._running: asyncio.Task[Result] | None = None
+        self._running: asyncio.Task[RoundResult] | None = None
         self._stopped = False
 
     async def run(self) -> None:
@@ -66,14 +66,14 @@ class Rounds:
             await self.now()
             due += interval * max(1, -(-(mono() - due) // interval))
 
-    async def fresh(self, age: float) -> Result | None:
+    async def fresh(self, age: float) -> RoundResult | None:
         """The last result where it is not older than `age` seconds, else that of a round made now. What was last known
         once rounds have stopped."""
         if self._stopped or (self.last is not None and self._clock.mono() - self.last.at <= age):
             return self.last
         return await self.now()
 
-    async def now(self) -> Result:
+    async def now(self) -> RoundResult:
         """The result of the round that is under way, or of one begun now."""
         if self._running is None:
             self._running = asyncio.create_task(self._round())
@@ -87,10 +87,10 @@ class Rounds:
             self._running.cancel()
             await asyncio.wait([self._running])
 
-    def _ended(self, task: asyncio.Task[Result]) -> None:
+    def _ended(self, task: asyncio.Task[RoundResult]) -> None:
         self._running = None
 
-    async def _round(self) -> Result:
+    async def _round(self) -> RoundResult:
         settings, view = self._settings, self._look()
         planned = list(self._checks.fixed())
         for neighbour in nearest(list(view.neighbours), view.me.node, settings.neighbour_limit):
@@ -100,7 +100,7 @@ class Rounds:
             if checks.get(kind, OK) == OK:  # of several addresses, the one that failed is told
                 checks[kind] = text
         state = (view.trouble or OK) if settings.check_neighbourhood else SKIPPED
-        self.last = Result(self._clock.mono(), checks, state, view.neighbours)
+        self.last = RoundResult(self._clock.mono(), checks, state, view.neighbours)
         self._tallies.forget(self._clock.wall())
         self._tell(checks)
         return self.last

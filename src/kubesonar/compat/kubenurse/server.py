@@ -10,11 +10,11 @@ import msgspec
 from kubesonar.compat.kubenurse import alive
 from kubesonar.compat.kubenurse.checks import ALWAYS_HAPPY, ORIGIN
 from kubesonar.compat.kubenurse.exposition import KIND
-from kubesonar.compat.kubenurse.forwarded import Guard
+from kubesonar.compat.kubenurse.forwarded import ForwardedGuard
 from kubesonar.compat.kubenurse.incoming import Incoming
 from kubesonar.compat.kubenurse.metrics import Metrics
-from kubesonar.compat.kubenurse.rounds import Result, Rounds
-from kubesonar.compat.kubenurse.settings import Settings
+from kubesonar.compat.kubenurse.rounds import RoundResult, Rounds
+from kubesonar.compat.kubenurse.settings import KubenurseSettings
 from kubesonar.web.asgi import Receive, Scope, Send
 
 _ORIGIN = ORIGIN.lower().encode()
@@ -33,12 +33,12 @@ class Answered(msgspec.Struct, frozen=True):
     location: bytes = b""
 
 
-class Endpoints:
+class KubenurseEndpoints:
     """The ASGI application. Any method is taken, and every other path leads to one of its own."""
 
     def __init__(
         self,
-        settings: Settings,
+        settings: KubenurseSettings,
         hostname: str,
         rounds: Rounds,
         metrics: Metrics,
@@ -51,7 +51,7 @@ class Endpoints:
         self._metrics = metrics
         self._incoming = incoming
         self._ready = ready
-        self._guard = Guard(settings.ingress_url, settings.service_url)
+        self._guard = ForwardedGuard(settings.ingress_url, settings.service_url)
         self._paths: dict[str, Callable[[Scope], Awaitable[Answered]]] = {
             ALWAYS_HAPPY: self._always_happy,
             "/ready": self._readiness,
@@ -105,5 +105,5 @@ class Endpoints:
             return Answered(500)
         return Answered(self._status(result), alive.body(self._hostname, scope, result), _TEXT)
 
-    def _status(self, result: Result) -> int:
+    def _status(self, result: RoundResult) -> int:
         return 200 if result.well or self._settings.alive_always_200 else 500

@@ -23,8 +23,8 @@ _LINK = re.compile(r"KUBENURSE\w*?_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UD
 (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables): nobody's setting."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """See `VARIABLES`; durations are in seconds."""
+class KubenurseSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """See `KUBENURSE_VARIABLES`; durations are in seconds."""
 
     ingress_url: str = ""
     service_url: str = ""
@@ -63,9 +63,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     service_account: str = SERVICE_ACCOUNT
 
 
-class Variable(msgspec.Struct, frozen=True):
-    """One environment variable: the field of `Settings` that it sets, how its text is read (raises ValueError with
-    what is expected), and what it means. Unset and empty are the same."""
+class KubenurseVariable(msgspec.Struct, frozen=True):
+    """One environment variable: the field of `KubenurseSettings` that it sets, how its text is read (raises ValueError
+    with what is expected), and what it means. Unset and empty are the same."""
 
     name: str
     field: str
@@ -73,8 +73,8 @@ class Variable(msgspec.Struct, frozen=True):
     help: str
 
 
-def _documented() -> Iterator[Variable]:
-    for field, read, meaning in (
+def _documented() -> Iterator[KubenurseVariable]:
+    for field, kubenurse_settings, meaning in (
         ("ingress_url", values.text, "URL of the ingress to this service; /alwayshappy is appended"),
         ("service_url", values.text, "URL of this service; /alwayshappy is appended"),
         ("insecure", values.exactly_true, "true: do not verify TLS certificates"),
@@ -89,7 +89,7 @@ def _documented() -> Iterator[Variable]:
         ("check_me_ingress", values.not_false, "false: do not check the ingress"),
         ("check_me_service", values.not_false, "false: do not check the service"),
         ("check_neighbourhood", values.not_false, "false: do not ask neighbours"),
-        ("check_interval", values.period, "time between two rounds of checks"),
+        ("check_interval", values.parse_period, "time between two rounds of checks"),
         ("reuse_connections", values.exactly_true, "true: keep connections between checks"),
         ("shutdown_duration", values.span, "after SIGTERM, go on answering for this long"),
         ("histogram_buckets", values.buckets, "upper bounds in seconds, rising, joined with commas"),
@@ -99,69 +99,77 @@ def _documented() -> Iterator[Variable]:
         ("cert_file", values.text, "certificate for the TLS listener, read again when it changes"),
         ("cert_key", values.text, "key of that certificate"),
     ):
-        yield Variable(PREFIX + field.upper(), field, read, meaning)
+        yield KubenurseVariable(PREFIX + field.upper(), field, kubenurse_settings, meaning)
 
 
 _OF_THE_CLUSTER = (
-    Variable("KUBERNETES_SERVICE_HOST", "api_host", values.text, "address of the API server, set by the kubelet"),
-    Variable("KUBERNETES_SERVICE_PORT", "api_port", values.text, "port of the API server, set by the kubelet"),
-    Variable("KUBERNETES_SERVICE_DNS", "api_dns", values.text, "name of the API server"),
+    KubenurseVariable(
+        "KUBERNETES_SERVICE_HOST", "api_host", values.text, "address of the API server, set by the kubelet"
+    ),
+    KubenurseVariable("KUBERNETES_SERVICE_PORT", "api_port", values.text, "port of the API server, set by the kubelet"),
+    KubenurseVariable("KUBERNETES_SERVICE_DNS", "api_dns", values.text, "name of the API server"),
 )
 
 _OURS = (
-    Variable("KUBENURSE_LISTEN", "listen", values.listen_addresses, "where HTTP is served: HOST:PORT, unix:PATH"),
-    Variable("KUBENURSE_LISTEN_TLS", "listen_tls", values.listen_addresses, "where HTTPS is served, likewise"),
-    Variable(
+    KubenurseVariable(
+        "KUBENURSE_LISTEN", "listen", values.listen_addresses, "where HTTP is served: HOST:PORT, unix:PATH"
+    ),
+    KubenurseVariable("KUBENURSE_LISTEN_TLS", "listen_tls", values.listen_addresses, "where HTTPS is served, likewise"),
+    KubenurseVariable(
         "KUBENURSE_ALIVE",
         "alive",
         values.one_of("last", "access"),
         "last: /alive shows the latest round; access: runs one",
     ),
-    Variable(
+    KubenurseVariable(
         "KUBENURSE_ALIVE_ALWAYS_200",
         "alive_always_200",
         values.exactly_true,
         "true: /alive is 200 even when checks fail",
     ),
-    Variable(
+    KubenurseVariable(
         "KUBENURSE_ALLOW_FORWARDED", "allow_forwarded", values.exactly_true, "true: show /metrics and /alive to proxies"
     ),
-    Variable(
+    KubenurseVariable(
         "KUBENURSE_METRICS",
         "metrics",
         values.one_of("both", "current"),
         "both: also the names up to 1.12; current: not these",
     ),
-    Variable("KUBENURSE_POD_NAME", "pod_name", values.text, "this pod's name; empty: the host name"),
-    Variable("KUBENURSE_NODE_NAME", "node_name", values.text, "this pod's node; empty: as the API server says"),
-    Variable(
+    KubenurseVariable("KUBENURSE_POD_NAME", "pod_name", values.text, "this pod's name; empty: the host name"),
+    KubenurseVariable(
+        "KUBENURSE_NODE_NAME", "node_name", values.text, "this pod's node; empty: as the API server says"
+    ),
+    KubenurseVariable(
         "KUBENURSE_SERVICE_ACCOUNT", "service_account", values.text, "directory of the token and the cluster's CA"
     ),
 )
 
-VARIABLES: tuple[Variable, ...] = (*_documented(), *_OF_THE_CLUSTER, *_OURS)
+KUBENURSE_VARIABLES: tuple[KubenurseVariable, ...] = (*_documented(), *_OF_THE_CLUSTER, *_OURS)
 
 
-def read(environ: Mapping[str, str]) -> Settings:
+def kubenurse_settings(environ: Mapping[str, str]) -> KubenurseSettings:
     """The settings that `environ` says. Raises ConfigError for the first value that does not fit."""
     given = {
-        variable.field: _value(variable, environ[variable.name]) for variable in VARIABLES if environ.get(variable.name)
+        variable.field: _value(variable, environ[variable.name])
+        for variable in KUBENURSE_VARIABLES
+        if environ.get(variable.name)
     }
-    settings = Settings(**given)
+    settings = KubenurseSettings(**given)
     if settings.use_tls and not (settings.cert_file and settings.cert_key):
         raise ConfigError("KUBENURSE_USE_TLS: KUBENURSE_CERT_FILE and KUBENURSE_CERT_KEY must name files")
     return settings
 
 
-def strangers(environ: Mapping[str, str]) -> list[str]:
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Variables named like settings that set nothing: misspelt, most likely."""
-    known = {variable.name for variable in VARIABLES}
+    known = {variable.name for variable in KUBENURSE_VARIABLES}
     return sorted(
         name for name in environ if name.startswith(PREFIX) and name not in known and not _LINK.fullmatch(name)
     )
 
 
-def _value(variable: Variable, given: str) -> Any:
+def _value(variable: KubenurseVariable, given: str) -> Any:
     try:
         return variable.read(given)
     except ValueError as error:

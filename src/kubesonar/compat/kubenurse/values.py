@@ -66,7 +66,7 @@ def span(given: str) -> float:
     return seconds
 
 
-def period(given: str) -> float:
+def parse_period(given: str) -> float:
     """As `span`, and at least 10 ms: more often, rounds would be all that this process does."""
     seconds = span(given)
     if seconds < 0.01:

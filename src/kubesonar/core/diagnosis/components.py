@@ -11,10 +11,10 @@ from collections.abc import Callable
 import msgspec
 
 from kubesonar.core.diagnosis import path_features
-from kubesonar.core.diagnosis.path_features import End, Question, Route, Subjects, Way
+from kubesonar.core.diagnosis.path_features import Aspect, End, Subjects, Traversal, Way
 from kubesonar.model import Kind, Network, Path
 
-__all__ = ["NAMES", "PARTS", "End", "Part", "Question", "Route", "Way", "crossed", "part"]
+__all__ = ["NAMES", "PARTS", "Aspect", "End", "Part", "Traversal", "Way", "crossed", "part"]
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -26,8 +26,8 @@ class Part(msgspec.Struct, frozen=True):
     name: str
     noun: str
     penalty: float
-    when: Callable[[Route], bool]
-    subjects: Callable[[Route], Subjects]
+    when: Callable[[Traversal], bool]
+    subjects: Callable[[Traversal], Subjects]
     total: str
     partial: str = ""
     variant: str = ""
@@ -36,10 +36,10 @@ class Part(msgspec.Struct, frozen=True):
     """The least rate at which it is told: what depends on size alone hits all big packets, or it is mere loss."""
     both: bool = False
     """Whether it stands for both directions, so that a round trip crosses it twice."""
-    hides: Callable[[Route], bool] | None = None
+    hides: Callable[[Traversal], bool] | None = None
     """Which trials of these subjects say nothing of their own once this part is known to be sick."""
 
-    def hidden(self, route: Route, subject: str) -> bool:
+    def hidden(self, route: Traversal, subject: str) -> bool:
         """Whether this part being sick leaves trials on that route without meaning."""
         return self.hides is not None and self.hides(route) and subject in self.subjects(route)
 
@@ -165,7 +165,7 @@ PARTS: tuple[Part, ...] = (
         "pair_port",
         "one TCP port from one node to another",
         9.0,
-        lambda route: route.question is Question.ANSWER and route.tcp,
+        lambda route: route.question is Aspect.ANSWER and route.tcp,
         path_features.port,
         "{a} is refused by {b} on {port} since {since}",
         "{a} is often refused by {b} on {port} since {since}",
@@ -176,7 +176,7 @@ PARTS: tuple[Part, ...] = (
         "pair_mtu",
         "big packets from one node to another",
         5.0,
-        lambda route: route.question is Question.SIZE,
+        lambda route: route.question is Aspect.SIZE,
         path_features.pair,
         "packets {above} {vanish} from {a} to {b} (smaller ones pass)",
         fault="mtu",
@@ -188,7 +188,7 @@ PARTS: tuple[Part, ...] = (
             "big packets from one node to another",
             8.0,
             lambda route, network=network: (  # type: ignore[misc]
-                route.question is Question.SIZE and route.source.network is network
+                route.question is Aspect.SIZE and route.source.network is network
             ),
             path_features.pair,
             f"packets {{above}} {{vanish}} from {{a}} to {{b}} in the {network} network only (smaller ones pass)",
@@ -218,7 +218,7 @@ PARTS: tuple[Part, ...] = (
             f"the {{noun}} on {{node}} {{be}} {how}, its host answers",
             variant=f"{variant}{scope}",
             fault=how,
-            hides=path_features.process,
+            hides=path_features.through_process,
         )
         for name, how, penalty, cannot, variant in (
             ("agent_gone", "gone", 4.0, path_features.agent_gone, ""),
@@ -251,7 +251,7 @@ PARTS: tuple[Part, ...] = (
         "dns_tcp",
         "a DNS server by TCP",
         5.0,
-        lambda route: route.question is Question.ANSWER and route.tcp and path_features.dns(route),
+        lambda route: route.question is Aspect.ANSWER and route.tcp and path_features.dns(route),
         path_features.target,
         "{subject} refuses TCP and answers by UDP since {since}; {agree}",
         "{subject} often fails by TCP since {since}, UDP is well; {agree}",
@@ -285,7 +285,9 @@ PARTS: tuple[Part, ...] = (
             noun,
             4.0,
             lambda route, question=question, paths=paths: (  # type: ignore[misc]
-                route.question is question and route.kind is not Kind.DNS and path_features.plain(route, paths)
+                route.question is question
+                and route.kind is not Kind.DNS
+                and path_features.to_plain_target(route, paths)
             ),
             path_features.target,
             f"{what} {{subject}} {verb} since {{since}}; {{agree}}",
@@ -299,8 +301,8 @@ PARTS: tuple[Part, ...] = (
             ("external", "a target outside or a Service", "the target", path_features.EXTERNAL_PATHS),
         )
         for question, verb, variant, fault in (
-            (Question.REACH, "does not answer", "", "silent"),
-            (Question.ANSWER, "refuses or answers wrongly", "refused", "refused"),
+            (Aspect.REACH, "does not answer", "", "silent"),
+            (Aspect.ANSWER, "refuses or answers wrongly", "refused", "refused"),
         )
     ),
     Part(
@@ -326,7 +328,7 @@ def part(name: str, variant: str = "") -> Part:
 _ROWS = {(row.name, row.variant): row for row in PARTS}
 
 
-def crossed(route: Route) -> list[tuple[int, str]]:
+def crossed(route: Traversal) -> list[tuple[int, str]]:
     """All that trials on this route cross, as (index of the row in `PARTS`, subject)."""
     shape = route.shape
     rows = _BY_SHAPE.get(shape)
@@ -335,5 +337,5 @@ def crossed(route: Route) -> list[tuple[int, str]]:
     return [(index, subject) for index, subjects in rows for subject in subjects(route)]
 
 
-_BY_SHAPE: dict[tuple[object, ...], list[tuple[int, Callable[[Route], Subjects]]]] = {}
+_BY_SHAPE: dict[tuple[object, ...], list[tuple[int, Callable[[Traversal], Subjects]]]] = {}
 """Rows by shape: a cache, as large as there are shapes."""

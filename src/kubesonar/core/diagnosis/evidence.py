@@ -6,7 +6,7 @@ from bisect import bisect_right
 
 import msgspec
 
-from kubesonar.core.diagnosis.path_features import Route
+from kubesonar.core.diagnosis.path_features import Traversal
 from kubesonar.model import Fault
 
 SETTLE = 2.0
@@ -38,7 +38,7 @@ class Cell:
 
     __slots__ = ("bad", "bad_at", "lost", "packets", "route", "sent", "total")
 
-    def __init__(self, route: Route, packets: int, bins: int) -> None:
+    def __init__(self, route: Traversal, packets: int, bins: int) -> None:
         self.route = route
         self.packets = packets
         """Datagrams in one trial, each of which may be lost; `STREAM` for TCP."""

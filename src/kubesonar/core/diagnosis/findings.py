@@ -8,7 +8,7 @@ from kubesonar.core.diagnosis.components import part
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
 from kubesonar.core.diagnosis.likelihood import confidence
 from kubesonar.core.diagnosis.localization import Search, Suspect
-from kubesonar.core.diagnosis.population import Standing
+from kubesonar.core.diagnosis.population import Population
 from kubesonar.core.diagnosis.sentences import (
     WallClock,
     agreement,
@@ -30,7 +30,7 @@ _DEAD_BINS = 4
 _SURE = 20.0
 
 
-def diagnose(who: Standing, evidence: Evidence, clock: WallClock) -> list[Finding]:
+def diagnose(who: Population, evidence: Evidence, clock: WallClock) -> list[Finding]:
     """The parts that are sick now, the surest first. `clock` renders Unix seconds for sentences."""
     links = slow_links(who, evidence.speeds)
     cells = _without(evidence.cells, links)
@@ -65,7 +65,7 @@ def _distinct(findings: Sequence[Finding]) -> list[Finding]:
 
 
 class _Writer:
-    def __init__(self, who: Standing, evidence: Evidence, clock: WallClock) -> None:
+    def __init__(self, who: Population, evidence: Evidence, clock: WallClock) -> None:
         self._who = who
         self._evidence = evidence
         self._clock = clock

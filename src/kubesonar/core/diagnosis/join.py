@@ -14,8 +14,8 @@ from statistics import median
 import msgspec
 
 from kubesonar.core.diagnosis.evidence import SETTLE, STREAM, Ages, Cell, Evidence, Speed
-from kubesonar.core.diagnosis.path_features import Question, Route, Way
-from kubesonar.core.diagnosis.population import Span, Standing, standing
+from kubesonar.core.diagnosis.path_features import Aspect, Traversal, Way
+from kubesonar.core.diagnosis.population import Interval, Population, standing
 from kubesonar.model import Edge, Fault, Kind, Network, Path, Side, Snapshot, Trial
 
 __all__ = ["Ages", "Basis", "Cell", "Evidence", "basis", "collect"]
@@ -32,7 +32,7 @@ class Basis(msgspec.Struct, frozen=True):
     stand, the evidence that their snapshots give together, and who could not be read and why."""
 
     at: float
-    who: Standing
+    who: Population
     evidence: Evidence
     unread: Mapping[str, str]
 
@@ -44,11 +44,11 @@ def basis(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float) 
 
 
 class _Collector:
-    def __init__(self, who: Standing, ages: Ages) -> None:
+    def __init__(self, who: Population, ages: Ages) -> None:
         self.who = who
         self.ages = ages
         self.recording = any(_recorded(edge) for snapshot in who.read.values() for edge in snapshot.edges)
-        self.cells: dict[tuple[str, str, Kind, bool, str, Way, Question], Cell] = {}
+        self.cells: dict[tuple[str, str, Kind, bool, str, Way, Aspect], Cell] = {}
         self.heard: set[str] = set()
         self.mismatches: set[tuple[str, str]] = set()
         self.speeds: list[Speed] = []
@@ -65,14 +65,14 @@ class _Collector:
         elif check.kind is not Kind.OTHER:
             self._probes(source, edge)
 
-    def cell(self, source: str, edge: Edge, way: Way, question: Question, packets: int) -> Cell:
+    def cell(self, source: str, edge: Edge, way: Way, question: Aspect, packets: int) -> Cell:
         check = edge.latest.check
         tcp = check.kind in _STREAMS or (check.kind is Kind.DNS and check.request.endswith(" tcp"))
         kind, target = check.kind, check.target
         key = (source, target, kind, tcp, check.path.value, way, question)
         found = self.cells.get(key)
         if found is None:
-            route = Route(
+            route = Traversal(
                 self.who.end(source),
                 self.who.end(target),
                 kind,
@@ -114,8 +114,8 @@ class _Collector:
 
     def _probes(self, source: str, edge: Edge) -> None:
         kind = edge.latest.check.kind
-        reach = self.cell(source, edge, Way.ROUND, Question.REACH, 1)
-        answer = self.cell(source, edge, Way.ROUND, Question.ANSWER, 1)
+        reach = self.cell(source, edge, Way.ROUND, Aspect.REACH, 1)
+        answer = self.cell(source, edge, Way.ROUND, Aspect.ANSWER, 1)
         datagram = kind is Kind.DNS and not reach.route.tcp
         heard: int | None = None
         for trial, at, age_bin in self._judged(source, edge, _settle(edge)):
@@ -131,7 +131,7 @@ class _Collector:
 
     def _sizes(self, source: str, edge: Edge) -> None:
         check = edge.latest.check
-        cell = self.cell(source, edge, Way.FORWARD, Question.SIZE, 1)
+        cell = self.cell(source, edge, Way.FORWARD, Aspect.SIZE, 1)
         rates: list[float] = []
         for trial, at, age_bin in self._judged(source, edge, _settle(edge)):
             if trial.fault in (None, Fault.BLACK_HOLE, Fault.TOO_BIG):
@@ -146,10 +146,10 @@ class _Collector:
 
     def _trains(self, source: str, edge: Edge) -> None:
         size = max((trial.sent for trial in edge.trials), default=1)
-        forward = self.cell(source, edge, Way.FORWARD, Question.REACH, size)
-        back = self.cell(source, edge, Way.BACK, Question.REACH, size)
-        both = self.cell(source, edge, Way.ROUND, Question.REACH, size)
-        answer = self.cell(source, edge, Way.ROUND, Question.ANSWER, 1)
+        forward = self.cell(source, edge, Way.FORWARD, Aspect.REACH, size)
+        back = self.cell(source, edge, Way.BACK, Aspect.REACH, size)
+        both = self.cell(source, edge, Way.ROUND, Aspect.REACH, size)
+        answer = self.cell(source, edge, Way.ROUND, Aspect.ANSWER, 1)
         records = self._records(source, edge)
         heard: int | None = None
         for trial, at, age_bin in self._judged(source, edge, max(SETTLE, _settle(edge))):
@@ -223,11 +223,11 @@ def _settle(edge: Edge) -> float:
     return min(edge.latest.check.timeout, 5.0) + 0.2
 
 
-def _within(at: float, spans: list[Span]) -> bool:
+def _within(at: float, spans: list[Interval]) -> bool:
     return any(since <= at <= until for since, until in spans)
 
 
-def collect(who: Standing) -> Evidence:
+def collect(who: Population) -> Evidence:
     """The evidence of all members that are expected and read, about members that are expected and plain targets."""
     edges = [edge for snapshot in who.read.values() for edge in snapshot.edges[:1]]
     ages = Ages(
@@ -252,7 +252,7 @@ def collect(who: Standing) -> Evidence:
     )
 
 
-def _counts(who: Standing, source: str, edge: Edge) -> bool:
+def _counts(who: Population, source: str, edge: Edge) -> bool:
     check = edge.latest.check
     if edge.latest.side is not Side.SOURCE or check.target in who.excused:
         return False

@@ -16,11 +16,11 @@ from kubesonar.core.diagnosis.components import PARTS, Part, crossed
 from kubesonar.core.diagnosis.evidence import SETTLE, Ages, Cell
 from kubesonar.core.diagnosis.likelihood import Belief, Fit, fit, learn_background
 
-MARGIN = 16.0
+MIN_GAIN = 16.0
 """Gain after the penalty (nats) below which a part is not named. In 300 simulated healthy windows with bursts the most
 was 14; a loss of 2 % on one pair has 70 and more within 30 s at 16 packets a second."""
 
-LOUD = 3 * MARGIN
+LOUD = 3 * MIN_GAIN
 """Gain after the penalty (nats) in the newest bins alone that needs no longer memory."""
 
 SECONDS = 3
@@ -36,13 +36,13 @@ trials share."""
 SPREAD = 0.35
 """Share of the slots in which independent losses would have fallen that must have been bad; below, it was bursts."""
 
-YOUNG = 5
+YOUNG_BINS = 5
 """A fault within so many of the newest bins is told only when it is clear which part it is ..."""
 
 CLEAR = 3.0
 """... by so many nats before the next; a second later there is more to tell by."""
 
-MOST = 64
+MAX_SUSPECTS = 64
 """Most parts that one search chooses."""
 
 Key = tuple[int, str]
@@ -81,7 +81,7 @@ class Search:
 
     def run(self) -> list[Suspect]:
         """The parts that are sick now, the one that explains most first."""
-        passes = ((YOUNG, LOUD), (self._ages.recent, LOUD), (len(self._ages.edges), MARGIN))
+        passes = ((YOUNG_BINS, LOUD), (self._ages.recent, LOUD), (len(self._ages.edges), MIN_GAIN))
         return [suspect for newest, margin in passes for suspect in self._pass(newest, margin)]
 
     def _pass(self, newest: int, margin: float) -> list[Suspect]:
@@ -89,7 +89,7 @@ class Search:
         self._newest = newest
         self._stale = set(self._members)
         suspects = []
-        for _ in range(MOST):
+        for _ in range(MAX_SUSPECTS):
             key = self._best(margin)
             if key is None or (self._newest < len(self._ages.edges) and self._doubtful(key)):
                 break
@@ -148,8 +148,8 @@ class Search:
     def _told(self, key: Key, net: float, bad_at: list[float]) -> bool:
         """Whether it is a present, lasting and clear fault."""
         found = self._fits[key]
-        told = not found.ended and found.rate >= PARTS[key[0]].least and net >= MARGIN and self._lasts(found, bad_at)
-        return told and (found.bins > YOUNG or self._clear(key))
+        told = not found.ended and found.rate >= PARTS[key[0]].least and net >= MIN_GAIN and self._lasts(found, bad_at)
+        return told and (found.bins > YOUNG_BINS or self._clear(key))
 
     def _doubtful(self, key: Key) -> bool:
         """Whether it takes older trials to tell what this is."""

@@ -18,7 +18,7 @@ class Way(Enum):
     ROUND = "round"
 
 
-class Question(Enum):
+class Aspect(Enum):
     """What a trial asks. A refused connection answers REACH with yes and ANSWER with no."""
 
     REACH = "reach"
@@ -43,7 +43,7 @@ class End(msgspec.Struct, frozen=True):
         return self.node or self.name
 
 
-class Route(msgspec.Struct, frozen=True):
+class Traversal(msgspec.Struct, frozen=True):
     """The features of a set of trials that cross the same parts. `tcp` is whether they go by TCP, `silent` whether the
     target's own view could not be read (only then may its agent be gone or frozen)."""
 
@@ -52,7 +52,7 @@ class Route(msgspec.Struct, frozen=True):
     kind: Kind
     path: Path
     way: Way
-    question: Question
+    question: Aspect
     port: int = 0
     tcp: bool = False
     silent: bool = False
@@ -74,7 +74,7 @@ class Route(msgspec.Struct, frozen=True):
     @property
     def reach(self) -> bool:
         """Whether silence is what counts as bad here."""
-        return self.question is Question.REACH
+        return self.question is Aspect.REACH
 
     @property
     def between_members(self) -> bool:
@@ -86,59 +86,59 @@ Subjects = Iterable[str]
 """Parts of one kind, by how findings write them."""
 
 
-def pair(route: Route) -> Subjects:
+def pair(route: Traversal) -> Subjects:
     """Both directions between two nodes, as far as packets went; to a plain target only the way there and back."""
     if not route.between_members:
         return (f"{route.source.place}>{route.target.place}",)
     return [f"{start.place}>{end.place}" for start, end in route.legs]
 
 
-def nodes(route: Route) -> Subjects:
+def nodes(route: Traversal) -> Subjects:
     """The nodes at either end."""
     return {end.node for end in (route.source, route.target) if end.node}
 
 
-def senders(route: Route) -> Subjects:
+def senders(route: Traversal) -> Subjects:
     """The nodes that packets left."""
     return {start.node for start, _ in route.legs if start.node}
 
 
-def receivers(route: Route) -> Subjects:
+def receivers(route: Traversal) -> Subjects:
     """The nodes that packets came to."""
     return {end.node for _, end in route.legs if end.node}
 
 
-def zones(route: Route) -> Subjects:
+def zones(route: Traversal) -> Subjects:
     """The ways between two different zones."""
     return {f"{a.zone}>{b.zone}" for a, b in route.legs if a.zone and b.zone and a.zone != b.zone}
 
 
-def port(route: Route) -> Subjects:
+def port(route: Traversal) -> Subjects:
     """The TCP port that was asked, from where and of whom."""
     return (f"{route.source.place}>{route.target.place} tcp/{route.port}",)
 
 
-def target(route: Route) -> Subjects:
+def target(route: Traversal) -> Subjects:
     """The target by its name."""
     return (route.target.name,)
 
 
-def target_node(route: Route) -> Subjects:
+def target_node(route: Traversal) -> Subjects:
     """The node of the target."""
     return (route.target.node,)
 
 
-def reach(route: Route) -> bool:
+def reach(route: Traversal) -> bool:
     """Whether silence is what counts as bad."""
     return route.reach
 
 
-def reach_pod(route: Route) -> bool:
+def reach_pod(route: Traversal) -> bool:
     """The same, of what goes through a pod network."""
     return reach(route) and route.source.network is Network.POD
 
 
-def plain(route: Route, paths: Collection[Path]) -> bool:
+def to_plain_target(route: Traversal, paths: Collection[Path]) -> bool:
     """Whether the target is no member and of one of these kinds."""
     return not route.between_members and route.path in paths
 
@@ -154,39 +154,39 @@ API_PATHS = (Path.API_DIRECT, Path.API_DNS)
 EXTERNAL_PATHS = (Path.EXTERNAL, Path.SERVICE)
 
 
-def dns(route: Route) -> bool:
+def dns(route: Traversal) -> bool:
     """Questions to DNS servers."""
-    return route.kind is Kind.DNS and plain(route, DNS_PATHS)
+    return route.kind is Kind.DNS and to_plain_target(route, DNS_PATHS)
 
 
-def gone(route: Route) -> bool:
+def gone(route: Traversal) -> bool:
     """What a process that is gone cannot do: accept, and answer datagrams. Datagrams may be refused or just vanish,
     because kernels limit how many ICMP errors they send (net.ipv4.icmp_ratelimit)."""
     datagram = not route.tcp and route.kind in (Kind.UDP, Kind.DNS) and route.way is Way.ROUND
-    return route.question is Question.ANSWER or (route.reach and datagram)
+    return route.question is Aspect.ANSWER or (route.reach and datagram)
 
 
-def silent_member(route: Route) -> bool:
+def silent_member(route: Traversal) -> bool:
     """Whether the target is a member whose own view could not be read."""
     return route.between_members and route.silent
 
 
-def agent_gone(route: Route) -> bool:
+def agent_gone(route: Traversal) -> bool:
     """What an agent that is gone cannot do."""
     return silent_member(route) and gone(route)
 
 
-def agent_frozen(route: Route) -> bool:
+def agent_frozen(route: Traversal) -> bool:
     """What a frozen process cannot do; its kernel still completes TCP handshakes and answers ICMP."""
     unanswered = route.reach and route.way is Way.ROUND and route.kind in (Kind.UDP, Kind.HTTP)
     return silent_member(route) and unanswered
 
 
-def agent_frozen_long(route: Route) -> bool:
+def agent_frozen_long(route: Traversal) -> bool:
     """After some minutes the queue of connections that nobody accepts is full, and handshakes fail as well."""
     return agent_frozen(route) or (silent_member(route) and route.reach and route.tcp)
 
 
-def process(route: Route) -> bool:
+def through_process(route: Traversal) -> bool:
     """All but what the kernel answers for a process."""
     return silent_member(route) and route.kind is not Kind.ICMP

@@ -10,16 +10,16 @@ import msgspec
 from kubesonar.core.diagnosis.path_features import End
 from kubesonar.model import Member, Network, Roster, Snapshot
 
-MARGIN = 1.0
+TROUBLE_MARGIN = 1.0
 """Seconds before and after a member's own trouble, or after its start, in which it is not trusted either."""
 
 CLOCK_OFF = 5.0
 """A member whose clock differs by more than this (s) is mentioned; its trials are shifted to our clock all the same."""
 
-Span = tuple[float, float]
+Interval = tuple[float, float]
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Population(msgspec.Struct, frozen=True):
     """`members` are all that any roster names, `expected` those that must answer, `excused` why the others need not.
     `read` are the usable snapshots by member, `blind` the stretches (our clock) in which a member is not trusted."""
 
@@ -28,7 +28,7 @@ class Standing(msgspec.Struct, frozen=True):
     expected: frozenset[str]
     excused: dict[str, str]
     read: dict[str, Snapshot]
-    blind: dict[str, list[Span]]
+    blind: dict[str, list[Interval]]
 
     def offset(self, name: str) -> float:
         """What to add to that member's times to have ours. A snapshot is read just before it is judged, so a
@@ -41,7 +41,7 @@ class Standing(msgspec.Struct, frozen=True):
         return End(name) if member is None else End(name, member.node, member.zone, member.network)
 
 
-def standing(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float) -> Standing:
+def standing(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float) -> Population:
     """Weighs the snapshots; one of a member that is also `unread` is from earlier and does not count. The time by which
     all is judged is that of the newest snapshot, so that the time reading took counts as nobody's."""
     read = {snapshot.member.name: snapshot for snapshot in snapshots if snapshot.member.name not in unread}
@@ -58,7 +58,7 @@ def standing(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: floa
             excused[member.name] = _why(member)
     for name in _not_everywhere(fresh):
         excused.setdefault(name, f"{name} is joining or leaving: not in every roster")
-    return Standing(
+    return Population(
         now=now,
         members=members,
         expected=frozenset(members) - frozenset(excused),
@@ -84,9 +84,9 @@ def _not_everywhere(rosters: list[Roster]) -> set[str]:
     return missing
 
 
-def _blind(snapshot: Snapshot, offset: float) -> list[Span]:
-    spans = [(0.0, snapshot.started + offset + MARGIN)]
+def _blind(snapshot: Snapshot, offset: float) -> list[Interval]:
+    spans = [(0.0, snapshot.started + offset + TROUBLE_MARGIN)]
     for trouble in snapshot.troubles:
-        until = float("inf") if trouble.until is None else trouble.until + offset + MARGIN
-        spans.append((trouble.since + offset - MARGIN, until))
+        until = float("inf") if trouble.until is None else trouble.until + offset + TROUBLE_MARGIN
+        spans.append((trouble.since + offset - TROUBLE_MARGIN, until))
     return spans

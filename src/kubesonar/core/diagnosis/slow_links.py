@@ -9,7 +9,7 @@ from statistics import median
 import msgspec
 
 from kubesonar.core.diagnosis.evidence import Cell, Speed
-from kubesonar.core.diagnosis.population import Standing
+from kubesonar.core.diagnosis.population import Population
 
 SLOW = 50e6
 """A link below this (bits/s) is reported: less than half of the slowest Ethernet in use."""
@@ -30,7 +30,7 @@ class SlowLink(msgspec.Struct, frozen=True):
     asked: int
 
 
-def slow_links(who: Standing, speeds: Sequence[Speed]) -> list[SlowLink]:
+def slow_links(who: Population, speeds: Sequence[Speed]) -> list[SlowLink]:
     """The nodes most of whose peers saw a low rate to or from them; a pair is held against one of its ends only."""
     pairs = {
         (who.members[speed.source].node, who.members[speed.target].node): speed.rate

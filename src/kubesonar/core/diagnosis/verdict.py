@@ -9,7 +9,7 @@ from kubesonar.core.diagnosis.components import part
 from kubesonar.core.diagnosis.evidence import Evidence
 from kubesonar.core.diagnosis.findings import diagnose
 from kubesonar.core.diagnosis.join import Basis, basis
-from kubesonar.core.diagnosis.population import CLOCK_OFF, Standing
+from kubesonar.core.diagnosis.population import CLOCK_OFF, Population
 from kubesonar.core.diagnosis.sentences import WallClock, percent
 from kubesonar.model import Finding, Health, Snapshot, Verdict, clip
 
@@ -59,7 +59,7 @@ def verdict_on(found: Basis, clock: WallClock) -> Verdict:
     )
 
 
-def _sentence(who: Standing, evidence: Evidence, findings: Sequence[Finding], gaps: Sequence[str]) -> str:
+def _sentence(who: Population, evidence: Evidence, findings: Sequence[Finding], gaps: Sequence[str]) -> str:
     if findings:
         more = len(findings) - 1
         return findings[0].sentence + (f" (and {more} more)" if more else "")
@@ -86,7 +86,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-def _gaps(who: Standing, evidence: Evidence, unread: Mapping[str, str]) -> list[str]:
+def _gaps(who: Population, evidence: Evidence, unread: Mapping[str, str]) -> list[str]:
     """Why the network may not be called healthy, though nothing sick was found."""
     if not who.read:
         why = f" ({next(iter(unread.items()))[0]}: {next(iter(unread.values()))})" if unread else ""
@@ -103,7 +103,7 @@ def _gaps(who: Standing, evidence: Evidence, unread: Mapping[str, str]) -> list[
     return gaps + [_silent(name, who, unread) for name in sorted(who.expected - evidence.heard)]
 
 
-def _silent(name: str, who: Standing, unread: Mapping[str, str]) -> str:
+def _silent(name: str, who: Population, unread: Mapping[str, str]) -> str:
     if name in who.read and who.blind[name] and _troubled(who, name):
         return f"{name} could not be trusted in the last seconds"
     if name in unread:
@@ -111,7 +111,7 @@ def _silent(name: str, who: Standing, unread: Mapping[str, str]) -> str:
     return f"nobody has heard {name} in the last seconds"
 
 
-def _troubled(who: Standing, name: str) -> bool:
+def _troubled(who: Population, name: str) -> bool:
     return bool(who.read[name].troubles) or who.read[name].started > who.read[name].at - CLOCK_OFF
 
 
@@ -121,7 +121,7 @@ def _enough(evidence: Evidence) -> bool:
     return any(any(cell.total[start:]) for cell in evidence.cells)
 
 
-def _remarks(who: Standing, evidence: Evidence, clock: WallClock) -> list[str]:
+def _remarks(who: Population, evidence: Evidence, clock: WallClock) -> list[str]:
     """What else could not be told: by whom, and why."""
     remarks = [f"{name}: version/key mismatch" for name in _mismatched(evidence.mismatches)]
     remarks += _of_rosters(who)
@@ -132,7 +132,7 @@ def _remarks(who: Standing, evidence: Evidence, clock: WallClock) -> list[str]:
     return remarks
 
 
-def _of_rosters(who: Standing) -> list[str]:
+def _of_rosters(who: Population) -> list[str]:
     """Whether rosters are out of date, by one of the reasons, and what they cannot tell."""
     rosters = [snapshot.roster for _, snapshot in sorted(who.read.items())]
     stale = [roster.stale for roster in rosters if roster.stale]
@@ -141,7 +141,7 @@ def _of_rosters(who: Standing) -> list[str]:
     return lines + sorted(lacks.union(*(snapshot.lacks for snapshot in who.read.values())))
 
 
-def _local(who: Standing, name: str, clock: WallClock) -> list[str]:
+def _local(who: Population, name: str, clock: WallClock) -> list[str]:
     lines = []
     row = part("observer")
     offset = who.offset(name)

@@ -6,9 +6,9 @@ from enum import StrEnum
 
 import msgspec
 
-from kubesonar.core.dns.message import Malformed, Message, Question, Rcode, decode
+from kubesonar.core.dns.message import DnsMessage, Malformed, Question, Rcode, decode_reply
 from kubesonar.core.dns.names import encode_name
-from kubesonar.core.dns.records import IN, Type
+from kubesonar.core.dns.records import IN, RecordType
 
 
 class Worth(StrEnum):
@@ -29,7 +29,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
     worth: Worth
     rcode: int | None = None
-    message: Message | None = None
+    message: DnsMessage | None = None
     reason: str = ""
 
 
@@ -37,7 +37,7 @@ def classify(question: Question, wire: bytes) -> Judgement:
     """What `wire` is worth as an answer to `question`. Never raises, whatever the bytes are."""
     if len(wire) >= 2 and int.from_bytes(wire[:2], "big") != question.id:
         return Judgement(Worth.WRONG_ID, reason=f"id {int.from_bytes(wire[:2], 'big')} instead of {question.id}")
-    message = decode(wire)
+    message = decode_reply(wire)
     if isinstance(message, Malformed):
         return Judgement(Worth.MALFORMED, reason=message.reason)
     if not message.response or message.opcode:
@@ -51,7 +51,7 @@ def classify(question: Question, wire: bytes) -> Judgement:
     return Judgement(Worth.ANSWERED, message.rcode, message, "" if message.answers else "no records")
 
 
-def _same_question(question: Question, message: Message) -> bool:
+def _same_question(question: Question, message: DnsMessage) -> bool:
     """Case does not matter (RFC 4343). A server that failed before it read the question may leave it out."""
     if not message.asked:
         return message.rcode not in (Rcode.NOERROR, Rcode.NXDOMAIN)
@@ -65,7 +65,7 @@ def _same_name(left: str, right: str) -> bool:
     return left.lower() == right.lower().removesuffix(".") or encode_name(left).lower() == encode_name(right).lower()
 
 
-def _asked(message: Message) -> str:
+def _asked(message: DnsMessage) -> str:
     return " and ".join(f"{name} {type_name(type_)}" for name, type_, _ in message.asked[:3]) or "nothing"
 
 
@@ -76,8 +76,8 @@ def rcode_name(rcode: int) -> str:
 
 def type_name(number: int) -> str:
     """The mnemonic of a record type, "TYPE65" where it has none here (RFC 3597, section 5)."""
-    return Type(number).name if number in _TYPES else f"TYPE{number}"
+    return RecordType(number).name if number in _TYPES else f"TYPE{number}"
 
 
 _RCODES = frozenset(Rcode)
-_TYPES = frozenset(Type)
+_TYPES = frozenset(RecordType)

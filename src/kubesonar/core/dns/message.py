@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kubesonar.core.dns.names import BadWire, Reader, encode_name
-from kubesonar.core.dns.records import IN, Record, Type, decode_record, encode_record
+from kubesonar.core.dns.records import IN, Record, RecordType, decode_record, encode_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,7 +54,7 @@ class Question(msgspec.Struct, frozen=True):
     payload: int = EDNS_PAYLOAD
 
 
-class Message(msgspec.Struct, frozen=True):
+class DnsMessage(msgspec.Struct, frozen=True):
     """A decoded message. `asked` are (name, type, class), `rcode` includes EDNS0's upper bits, `payload` is what the
     sender offers for UDP in bytes (0: no EDNS0). The OPT record itself is left out of `additional`."""
 
@@ -79,7 +79,7 @@ class Malformed(msgspec.Struct, frozen=True):
     reason: str
 
 
-def encode(question: Question) -> bytes:
+def encode_question(question: Question) -> bytes:
     """`question` on the wire. Raises ValueError where its name is no domain name."""
     flags = _RECURSION if question.recursion else 0
     header = _HEADER.pack(question.id, flags, 1, 0, 0, 1 if question.payload else 0)
@@ -88,10 +88,10 @@ def encode(question: Question) -> bytes:
 
 def _opt(payload: int, rcode: int = 0) -> bytes:
     """The pseudo-record of EDNS0, version 0 (RFC 6891, section 6.1.2)."""
-    return _OPT.pack(0, Type.OPT, payload, (rcode >> 4) << 24, 0) if payload else b""
+    return _OPT.pack(0, RecordType.OPT, payload, (rcode >> 4) << 24, 0) if payload else b""
 
 
-def decode(wire: bytes) -> Message | Malformed:
+def decode_reply(wire: bytes) -> DnsMessage | Malformed:
     """The message in `wire`, whatever the bytes are. What a truncated message holds behind its question is left out
     (RFC 2181, section 9); bytes behind the last record are ignored."""
     if len(wire) < _HEADER.size:
@@ -102,7 +102,7 @@ def decode(wire: bytes) -> Message | Malformed:
         return Malformed(str(error))
 
 
-def _decode(wire: bytes) -> Message:
+def _decode(wire: bytes) -> DnsMessage:
     id_, flags, questions, *counts = _HEADER.unpack_from(wire)
     reader, at = Reader(wire), _HEADER.size
     asked = []
@@ -114,8 +114,8 @@ def _decode(wire: bytes) -> Message:
         for index, count in enumerate(counts):
             sections[index], at = _decode_section(reader, at, count)
     answers, authority, additional = sections
-    opt = next((record for record in additional if record.type == Type.OPT), None)
-    return Message(
+    opt = next((record for record in additional if record.type == RecordType.OPT), None)
+    return DnsMessage(
         id=id_,
         response=bool(flags & _RESPONSE),
         opcode=flags >> 11 & 0xF,
@@ -127,7 +127,7 @@ def _decode(wire: bytes) -> Message:
         asked=tuple(asked),
         answers=answers,
         authority=authority,
-        additional=tuple(record for record in additional if record.type != Type.OPT) if opt else additional,
+        additional=tuple(record for record in additional if record.type != RecordType.OPT) if opt else additional,
         payload=opt.klass if opt else 0,
     )
 
@@ -148,7 +148,7 @@ def _decode_section(reader: Reader, at: int, count: int) -> tuple[tuple[Record, 
     return tuple(records), at
 
 
-def question_of(message: Message) -> Question | None:
+def question_of(message: DnsMessage) -> Question | None:
     """The one question that a server is asked, None where the message is none that a small server answers."""
     if message.response or message.opcode or len(message.asked) != 1 or message.asked[0][2] != IN:
         return None

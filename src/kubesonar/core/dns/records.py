@@ -13,7 +13,7 @@ IN = 1
 """Class Internet (RFC 1035, section 3.2.4), the only one asked for."""
 
 
-class Type(IntEnum):
+class RecordType(IntEnum):
     """Record types that are known by name (IANA, DNS parameters); others are plain numbers."""
 
     A = 1
@@ -53,7 +53,7 @@ class Record(msgspec.Struct, frozen=True):
 
 _FIXED = struct.Struct(">HHIH")
 _SRV = struct.Struct(">HHH")
-_NAMES = frozenset({Type.NS, Type.CNAME, Type.PTR})
+_NAMES = frozenset({RecordType.NS, RecordType.CNAME, RecordType.PTR})
 
 
 def decode_record(reader: Reader, at: int) -> tuple[Record, int]:
@@ -74,13 +74,13 @@ def _decode_data(reader: Reader, type_: int, begin: int, end: int) -> Data:
         return _whole_name(reader, begin, end)
     data = reader.wire[begin:end]
     match type_:
-        case Type.A:
+        case RecordType.A:
             return ".".join(map(str, _sized(data, 4)))
-        case Type.AAAA:
+        case RecordType.AAAA:
             return text_of_v6(_sized(data, 16))
-        case Type.TXT:
+        case RecordType.TXT:
             return _strings(data)
-        case Type.SRV:
+        case RecordType.SRV:
             if len(data) < _SRV.size:
                 raise BadWire("an SRV record that ends before its target")
             priority, weight, port = _SRV.unpack_from(data)
@@ -129,9 +129,9 @@ def _encode_data(type_: int, data: Data) -> bytes:
             return b"".join(bytes((len(string),)) + string for string in data)
         case bytes():
             return data
-    if type_ == Type.A:
+    if type_ == RecordType.A:
         return bytes_of_v4(data)
-    return bytes_of_v6(data) if type_ == Type.AAAA else encode_name(data)
+    return bytes_of_v6(data) if type_ == RecordType.AAAA else encode_name(data)
 
 
 def bytes_of_v4(text: str) -> bytes:

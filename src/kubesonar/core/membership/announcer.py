@@ -11,21 +11,21 @@ from typing import Annotated, Any
 
 import msgspec
 
-from kubesonar.core.membership.election.leader import Office
+from kubesonar.core.membership.election.leader import Leadership
 from kubesonar.core.membership.events import Announce, Doubted, Leased, Received, Send, Told
-from kubesonar.core.membership.member_view import Electorate
-from kubesonar.core.membership.messages import Claim, Leave, Noted, Ping, Resign
+from kubesonar.core.membership.member_view import MemberView
+from kubesonar.core.membership.messages import Leave, Ping, StatusClaim, StatusClaimAck, StepDown
 from kubesonar.core.membership.transitions import Done, Pending, earlier, ends, known, same
-from kubesonar.core.timers import Agenda, Timed, Timer
+from kubesonar.core.timers import Timed, Timer, Timers
 from kubesonar.model import Condition, Seconds
 
-AGAIN = 0.5
+RECHECK_INTERVAL = 0.5
 """What may not be told yet is considered again after this long (s)."""
 
 MANY = 3
 """So many at once look like something bigger: the coordinator waits longer to see how big it is."""
 
-PATIENCE = 4.0
+CLAIM_PATIENCE = 4.0
 """How many times longer."""
 
 OLD = 60.0
@@ -35,14 +35,14 @@ FRESH = 6.0
 """A claim that nobody has repeated for so long (s) is no longer made: its receipt comes when it is announced, and until
 then it is repeated."""
 
-MARGIN = 0.5
+SUSPECT_MARGIN = 0.5
 """A member that was heard less than this after its silence is said to have begun (s) may have died just then."""
 
 EXCUSED = 600.0
 """How long the silence of a member that took its leave is no death (s), unless it began anew since: longer than a
 roster needs to leave it out, which in big clusters takes minutes (docs/kubernetes.md)."""
 
-YOUNG = 3.0
+MIN_TENURE = 3.0
 """For so many intervals after an election it is no wonder that some do not follow yet: a promise may bind them."""
 
 SOBER = 7.0
@@ -69,14 +69,14 @@ class AnnouncingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
 
 class Announcing(Timed):
-    """A machine. In: `Electorate`, `Received` (Claim, Leave, Resign), `Leased`, `Told`; `hold` gives and takes the
+    """A machine. In: `MemberView`, `Received` (Claim, Leave, Resign), `Leased`, `Told`; `hold` gives and takes the
     office. Out: `Announce`, `Send` (Noted), `Doubted` (SUSPECT, BACK)."""
 
-    def __init__(self, options: AnnouncingOptions, agenda: Agenda, out: list[Any]) -> None:
+    def __init__(self, options: AnnouncingOptions, agenda: Timers, out: list[Any]) -> None:
         super().__init__(agenda, out)
         self._options = options
-        self._electorate: Electorate | None = None
-        self._office: Office | None = None
+        self._electorate: MemberView | None = None
+        self._office: Leadership | None = None
         self._lease: bool | None = None
         self._pending: dict[str, Pending] = {}
         self._done: dict[str, Done] = {}
@@ -91,14 +91,14 @@ class Announcing(Timed):
         """Takes an event; see the class."""
         if isinstance(event, Received):
             self._received(now, event)
-        elif isinstance(event, Electorate):
+        elif isinstance(event, MemberView):
             self._change(event)
         elif isinstance(event, Leased):
             self._lease = event.mine
         elif isinstance(event, Told):
             self._was_told(event.id)
 
-    def hold(self, now: float, office: Office | None) -> None:
+    def hold(self, now: float, office: Leadership | None) -> None:
         """The office that this member holds, None when it holds it no more."""
         if office is not None:
             self._agenda.at(now + REVIEW, self._review, office)
@@ -113,7 +113,7 @@ class Announcing(Timed):
         """What was announced last of each member, BACK left out."""
         return {name: done.claim.what for name, done in self._done.items() if done.claim.what is not Condition.BACK}
 
-    def _change(self, electorate: Electorate) -> None:
+    def _change(self, electorate: MemberView) -> None:
         self._electorate = electorate
         for table in (self._pending, self._done, self._excused, self._answered):
             for name in [name for name in table if name not in electorate.members]:
@@ -125,12 +125,12 @@ class Announcing(Timed):
         message, members = event.message, self._electorate.members if self._electorate is not None else {}
         if event.source not in members:
             return
-        if isinstance(message, Leave) or (isinstance(message, Resign) and message.leaves):
+        if isinstance(message, Leave) or (isinstance(message, StepDown) and message.leaves):
             self._excused[event.source] = now + EXCUSED, event.epoch
-        elif self._office is not None and isinstance(message, Claim) and message.member in members:
+        elif self._office is not None and isinstance(message, StatusClaim) and message.member in members:
             self._claim(now, event.source, message)
 
-    def _claim(self, now: float, source: str, claim: Claim) -> None:
+    def _claim(self, now: float, source: str, claim: StatusClaim) -> None:
         done = self._done.get(claim.member)
         if done is not None and known(done.claim, claim):
             done.told = done.told or claim.told
@@ -162,15 +162,17 @@ class Announcing(Timed):
         if source and source not in pending.sources and len(pending.sources) < SOURCES:
             pending.sources.append(source)
 
-    def _note(self, source: str, claim: Claim, told: bool) -> None:
+    def _note(self, source: str, claim: StatusClaim, told: bool) -> None:
         if source:
-            self._out.append(Send(source, Noted(claim.member, claim.epoch, claim.turn, claim.what, told)))
+            self._out.append(Send(source, StatusClaimAck(claim.member, claim.epoch, claim.turn, claim.what, told)))
 
-    def _unlikely(self, now: float, claim: Claim) -> bool:
+    def _unlikely(self, now: float, claim: StatusClaim) -> bool:
         """Whether the member was heard here after the silence began, its host answers others, or it took its leave."""
         assert self._office is not None
         follower = self._office.followers.get(claim.member)
-        if follower is not None and (follower.acked > now - claim.silent + MARGIN or 0 < claim.epoch < follower.epoch):
+        if follower is not None and (
+            follower.acked > now - claim.silent + SUSPECT_MARGIN or 0 < claim.epoch < follower.epoch
+        ):
             return True
         kernel = now - self._answered.get(claim.member, float("-inf")) <= FRESH
         return (kernel and claim.what is Condition.DEAD) or self._has_left(now, claim.member, claim.epoch)
@@ -186,7 +188,7 @@ class Announcing(Timed):
                 for source in done.sources:
                     self._note(source, done.claim, True)
 
-    def _review(self, now: float, office: Office) -> None:
+    def _review(self, now: float, office: Leadership) -> None:
         """Who follows again is back, also when all that could claim it are gone. One that has not yet heard what was
         held of it is told, so that it answers in a later incarnation."""
         if self._office is not office:
@@ -197,7 +199,7 @@ class Announcing(Timed):
             if done.claim.what is Condition.BACK or follower is None or follower.acked <= done.at:
                 continue
             if follower.epoch != done.claim.epoch or follower.turn > done.claim.turn:
-                self._claim(now, "", Claim(name, follower.epoch, follower.turn, Condition.BACK))
+                self._claim(now, "", StatusClaim(name, follower.epoch, follower.turn, Condition.BACK))
             else:
                 self._out.append(Send(name, Ping(0, done.claim.what, done.claim.turn)))
 
@@ -219,9 +221,9 @@ class Announcing(Timed):
             self._recover()
             return
         if self._lease is False or self._doubtful(now, self._office) or now < self._sober_from:
-            self._consider_at(now + AGAIN)
+            self._consider_at(now + RECHECK_INTERVAL)
             return
-        settle = self._options.settle * (PATIENCE if len(self._pending) >= MANY else 1.0)
+        settle = self._options.settle * (CLAIM_PATIENCE if len(self._pending) >= MANY else 1.0)
         for name, pending in list(self._pending.items()):
             if now - pending.first < settle - 1e-6:
                 self._consider_at(pending.first + settle)
@@ -230,7 +232,7 @@ class Announcing(Timed):
             if self._stands_up(pending):
                 self._announce(now, pending)
 
-    def _doubtful(self, now: float, office: Office) -> bool:
+    def _doubtful(self, now: float, office: Leadership) -> bool:
         """Whether there is reason to doubt ourselves, or to wait: that not all follow yet who was just elected."""
         if not office.majority(now):
             if now - office.since > SOBER:
@@ -240,7 +242,7 @@ class Announcing(Timed):
         if looks <= max(1.0, self._options.share * of):
             self._recover()
             return False
-        if now - office.since > YOUNG * office.interval:
+        if now - office.since > MIN_TENURE * office.interval:
             self._sober_from = now + SOBER
             if not self._doubted:
                 self._doubted = True
@@ -262,7 +264,7 @@ class Announcing(Timed):
         silent = claim.silent + now - pending.first
         self._out.append(Announce(done.id, claim.member, claim.epoch, claim.turn, claim.what, silent, claim.witnesses))
 
-    def _look_dead(self, now: float, office: Office) -> tuple[int, int]:
+    def _look_dead(self, now: float, office: Leadership) -> tuple[int, int]:
         """How many of how many members look dead at once."""
         assert self._electorate is not None
         members = self._electorate.members

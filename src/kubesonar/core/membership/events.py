@@ -1,7 +1,7 @@
 """What the machines of membership are told, and what they answer. `instance.py` is the one that a shell drives;
 it hands these on to `election`, `suspicion` and `announcing`.
 
-In: an `Electorate` (the members have changed), `Received`, `Looked`, `Refused`, `Strained`, `Leaving`, `Leased`,
+In: an `MemberView` (the members have changed), `Received`, `Looked`, `Refused`, `Strained`, `Leaving`, `Leased`,
 `Told`. Out: `Send`, `Look`, `Elected`, `Assembled`, `Announce`, `Doubted`, `WantLease`. What stands under "between the
 machines" never reaches a shell.
 """
@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from kubesonar.core.membership.member_view import Electorate
-from kubesonar.core.membership.messages import Message, Seen, Sight
+from kubesonar.core.membership.member_view import MemberView
+from kubesonar.core.membership.messages import Message, Reachability, Seen
 from kubesonar.model import Condition
 
 
@@ -30,7 +30,7 @@ class Looked(msgspec.Struct, frozen=True, gc=False):
 
     number: int
     target: str
-    sight: Sight
+    sight: Reachability
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
@@ -62,7 +62,7 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     id: str
 
 
-Event: TypeAlias = Electorate | Received | Looked | Refused | Strained | Leaving | Leased | Told
+Event: TypeAlias = MemberView | Received | Looked | Refused | Strained | Leaving | Leased | Told
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):

@@ -27,32 +27,32 @@ from kubesonar.core.membership.events import (
     Vacant,
 )
 from kubesonar.core.membership.local_health import LocalHealth
-from kubesonar.core.membership.member_view import Electorate
+from kubesonar.core.membership.member_view import MemberView
 from kubesonar.core.membership.messages import (
     Ack,
-    Ask,
-    Beacon,
-    Call,
-    Claim,
-    Heard,
+    Alive,
+    Heartbeat,
+    HeartbeatAck,
     Leave,
-    Noted,
     Ping,
-    Present,
-    Resign,
-    Witness,
+    PingReq,
+    PingReqReply,
+    StartElection,
+    StatusClaim,
+    StatusClaimAck,
+    StepDown,
 )
 from kubesonar.core.membership.swim.failure_detector import Suspicion, SuspicionOptions
-from kubesonar.core.timers import Agenda
+from kubesonar.core.timers import Timers
 from kubesonar.model import Condition
 
 LATE = 0.25
 """A machine that is stepped so much (s) after it was due was starved or frozen."""
 
-_FOR_SUSPICION = frozenset({Ping, Ack, Ask, Witness, Noted})
-_FOR_ELECTION = frozenset({Beacon, Heard, Call, Present, Resign})
+_FOR_SUSPICION = frozenset({Ping, Ack, PingReq, PingReqReply, StatusClaimAck})
+_FOR_ELECTION = frozenset({Heartbeat, HeartbeatAck, StartElection, Alive, StepDown})
 _INSIDE = frozenset({Vacant, Missing})
-_FOR_ANNOUNCING = frozenset({Claim, Leave, Resign})
+_FOR_ANNOUNCING = frozenset({StatusClaim, Leave, StepDown})
 
 
 class MembershipOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -67,7 +67,7 @@ class MembershipOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
 
 class Membership:
-    """A machine of the member `name`, started at `epoch` (Unix ms). In: `signals.Event`, first of all an `Electorate`
+    """A machine of the member `name`, started at `epoch` (Unix ms). In: `signals.Event`, first of all an `MemberView`
     made with `options.election.order`. Out: `signals.Action`. Messages of members that are not in the electorate, and
     messages of itself, are ignored."""
 
@@ -75,7 +75,7 @@ class Membership:
         options = options or MembershipOptions()
         self._name = name
         self._epoch = epoch
-        self._agenda = agenda = Agenda()
+        self._agenda = agenda = Timers()
         self._out: list[Any] = []
         self.due: float | None = None
         self._health = health = LocalHealth(options.suspicion.stretch)
@@ -151,7 +151,7 @@ class Membership:
             self._suspicion.take(now, action)
         else:
             to_self = Received(self._name, self._epoch, action.message)
-            (self._announcing if type(action.message) is Claim else self._suspicion).take(now, to_self)
+            (self._announcing if type(action.message) is StatusClaim else self._suspicion).take(now, to_self)
 
     def _hand(self, now: float, event: Event) -> None:
         kind = type(event)
@@ -159,7 +159,7 @@ class Membership:
             self._receive(now, event)
         elif kind is Looked or kind is Refused:
             self._suspicion.take(now, event)
-        elif kind is Electorate or kind is Strained:
+        elif kind is MemberView or kind is Strained:
             for machine in (self._suspicion, self._election, self._announcing):
                 machine.take(now, event)
         elif kind is Leaving:

@@ -10,7 +10,7 @@ from kubesonar.core.hash_ring import Ring
 from kubesonar.model import Member, Network, Roster, State
 
 
-class Order(StrEnum):
+class Rank(StrEnum):
     """What makes one id rank before another. NATURAL: numbers within names count as numbers, so node-10 ranks before
     node-9; BYTES: plain order of the UTF-8 bytes. The highest ranks first."""
 
@@ -21,17 +21,17 @@ class Order(StrEnum):
 _STANDS = frozenset({State.SERVING, State.CORDONED})
 
 
-class Electorate:
+class MemberView:
     """`members` by name, and `ranked` the names of those that stand for election, first in rank first. Whoever the
     roster calls deleted is not part of it; one that is not serving is, for the majority, but does not stand."""
 
     __slots__ = ("_place", "_ring", "members", "ranked", "revision", "serving", "zones")
 
-    def __init__(self, roster: Roster, network: Network, order: Order = Order.NATURAL) -> None:
+    def __init__(self, roster: Roster, network: Network, order: Rank = Rank.NATURAL) -> None:
         here = [m for m in roster.members if m.network is network and m.state is not State.DELETED]
         self.revision = roster.revision
         self.members: dict[str, Member] = {member.name: member for member in here}
-        key = _natural if order is Order.NATURAL else _bytes
+        key = _natural if order is Rank.NATURAL else _bytes
         standing = (member.name for member in here if member.state in _STANDS)
         self.ranked: tuple[str, ...] = tuple(sorted(standing, key=key, reverse=True))
         self._place = {name: place for place, name in enumerate(self.ranked)}

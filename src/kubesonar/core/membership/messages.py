@@ -22,12 +22,12 @@ ROOM = codec.MAX_MESSAGE
 WITNESSES = 3
 """Most witnesses that a claim names."""
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
+MemberName = Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
 Counted = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Lasting = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
 
-class Sight(Open):
+class Reachability(Open):
     """What a look at a member showed. AGENT: the agent itself answered; KERNEL: only its host did (a handshake, ICMP);
     REFUSED: its host refused the agent's port; SILENT: nothing answered; UNABLE: the looker could not tell."""
 
@@ -55,20 +55,20 @@ class Ack(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
     turn: Counted = 0
 
 
-class Ask(msgspec.Struct, frozen=True, array_like=True, tag=3, gc=False):
+class PingReq(msgspec.Struct, frozen=True, array_like=True, tag=3, gc=False):
     """`target` does not answer me: does it answer you? (SWIM's ping-req.)"""
 
     number: Counted
-    target: Name
+    target: MemberName
 
 
-class Witness(msgspec.Struct, frozen=True, array_like=True, tag=4, gc=False):
+class PingReqReply(msgspec.Struct, frozen=True, array_like=True, tag=4, gc=False):
     """The answer to an Ask: what I see of `target`, which answered me in `epoch` and incarnation `turn` (0: it did
     not), and what my word weighs (1: I am well; less: I am starved myself)."""
 
     number: Counted
-    target: Name
-    sight: Sight
+    target: MemberName
+    sight: Reachability
     weight: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     epoch: Counted = 0
     turn: Counted = 0
@@ -77,16 +77,16 @@ class Witness(msgspec.Struct, frozen=True, array_like=True, tag=4, gc=False):
 class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one member saw of another."""
 
-    name: Name
-    sight: Sight
+    name: MemberName
+    sight: Reachability
 
 
-class Claim(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False):
+class StatusClaim(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False):
     """To the coordinator: `member`, of this epoch and incarnation, is now `what` (dead, gone, frozen, or back), silent
     for so many seconds, and these saw it. `told`: an earlier coordinator said that the world knows. `ends`: what the
     member was announced as, where it is back from that."""
 
-    member: Name
+    member: MemberName
     epoch: Counted
     turn: Counted
     what: Condition
@@ -96,11 +96,11 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False):
     ends: Condition = Condition.BACK
 
 
-class Noted(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=False):
+class StatusClaimAck(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=False):
     """The coordinator's receipt for a claim that it has announced, and again with `told` once the world has been
     told."""
 
-    member: Name
+    member: MemberName
     epoch: Counted
     turn: Counted
     what: Condition
@@ -111,13 +111,13 @@ class Leave(msgspec.Struct, frozen=True, array_like=True, tag=7, gc=False):
     """To the coordinator: I am about to stop, on purpose; my silence is no death."""
 
 
-class Call(msgspec.Struct, frozen=True, array_like=True, tag=8, gc=False):
+class StartElection(msgspec.Struct, frozen=True, array_like=True, tag=8, gc=False):
     """To those that rank before me: I hear no coordinator. Do you, or will you be it?"""
 
     number: Counted
 
 
-class Present(msgspec.Struct, frozen=True, array_like=True, tag=9, gc=False):
+class Alive(msgspec.Struct, frozen=True, array_like=True, tag=9, gc=False):
     """The answer to a Call, and to the beacon of a coordinator that is not mine: I am here. I last heard the
     coordinator (empty: none) `age` seconds ago, and it heard so many. `stands`: I may be elected myself."""
 
@@ -129,7 +129,7 @@ class Present(msgspec.Struct, frozen=True, array_like=True, tag=9, gc=False):
     stands: bool = True
 
 
-class Beacon(msgspec.Struct, frozen=True, array_like=True, tag=10, gc=False):
+class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=10, gc=False):
     """I am the coordinator. The next beacon comes within `interval` seconds; in the last one I heard `heard` of `of`
     members, myself included; `announces`: that is a majority."""
 
@@ -140,7 +140,7 @@ class Beacon(msgspec.Struct, frozen=True, array_like=True, tag=10, gc=False):
     announces: bool = False
 
 
-class Heard(msgspec.Struct, frozen=True, array_like=True, tag=11, gc=False):
+class HeartbeatAck(msgspec.Struct, frozen=True, array_like=True, tag=11, gc=False):
     """The answer to my coordinator's beacon: I follow you, and until one and a half intervals have passed nobody
     else."""
 
@@ -148,7 +148,7 @@ class Heard(msgspec.Struct, frozen=True, array_like=True, tag=11, gc=False):
     turn: Counted = 0
 
 
-class Resign(msgspec.Struct, frozen=True, array_like=True, tag=12, gc=False):
+class StepDown(msgspec.Struct, frozen=True, array_like=True, tag=12, gc=False):
     """From a coordinator: I am it no longer; `successor` (empty: whoever is elected) should be. `leaves`: I am about to
     stop, on purpose, as in Leave."""
 
@@ -164,8 +164,19 @@ class Other(msgspec.Struct, frozen=True, gc=False):
 
 
 Message: TypeAlias = (
-    Ping | Ack | Ask | Witness | Claim | Noted | Leave | Call | Present | Beacon | Heard | Resign
-)  # fmt: skip
+    Ping
+    | Ack
+    | PingReq
+    | PingReqReply
+    | StatusClaim
+    | StatusClaimAck
+    | Leave
+    | StartElection
+    | Alive
+    | Heartbeat
+    | HeartbeatAck
+    | StepDown
+)
 
 _KINDS = range(1, 13)
 _encoder = msgspec.msgpack.Encoder()
@@ -174,16 +185,16 @@ _bare: msgspec.msgpack.Decoder[list[msgspec.Raw]] = msgspec.msgpack.Decoder(list
 _kind: msgspec.msgpack.Decoder[int] = msgspec.msgpack.Decoder(int)
 
 
-def encode(message: Message) -> bytes:
+def encode_message(message: Message) -> bytes:
     """`message` in at most `ROOM` bytes. A claim whose witnesses' names are too long for that goes without them."""
     data = _encoder.encode(message)
-    if len(data) > ROOM and isinstance(message, Claim):
+    if len(data) > ROOM and isinstance(message, StatusClaim):
         data = _encoder.encode(msgspec.structs.replace(message, witnesses=()))
     assert len(data) <= ROOM, "names have at most 253 characters"
     return data
 
 
-def decode(data: bytes | memoryview) -> Message | Other | None:
+def decode_message(data: bytes | memoryview) -> Message | Other | None:
     """What `data` says; `Other` for a kind not known here, None for what is no message."""
     if len(data) > ROOM:
         return None

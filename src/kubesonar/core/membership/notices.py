@@ -6,7 +6,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from kubesonar.core.membership.events import Announce, Assembled, Doubted
-from kubesonar.core.membership.messages import Seen, Sight
+from kubesonar.core.membership.messages import Reachability, Seen
 from kubesonar.model import Condition, Member, Notice, Roster, State
 
 ID_DIGITS = 32
@@ -100,10 +100,10 @@ _DOUBTS = {
 }
 
 _SAW = {
-    Sight.SILENT: "{name} got no answer from its host",
-    Sight.REFUSED: "{name} was refused by its host",
-    Sight.KERNEL: "{name} was answered by its host, not by the agent",
-    Sight.AGENT: "{name} was answered",
+    Reachability.SILENT: "{name} got no answer from its host",
+    Reachability.REFUSED: "{name} was refused by its host",
+    Reachability.KERNEL: "{name} was answered by its host, not by the agent",
+    Reachability.AGENT: "{name} was answered",
 }
 
 

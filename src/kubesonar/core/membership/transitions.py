@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubesonar.core.membership.messages import Claim
+from kubesonar.core.membership.messages import StatusClaim
 from kubesonar.core.membership.notices import notice_id
 from kubesonar.model import Condition
 
@@ -12,7 +12,7 @@ class Pending:
 
     __slots__ = ("claim", "first", "last", "sources")
 
-    def __init__(self, claim: Claim, first: float) -> None:
+    def __init__(self, claim: StatusClaim, first: float) -> None:
         self.claim = claim
         self.first = self.last = first
         self.sources: list[str] = []
@@ -24,7 +24,7 @@ class Done:
 
     __slots__ = ("at", "claim", "first", "id", "sources", "told")
 
-    def __init__(self, claim: Claim, at: float, sources: list[str], first: float) -> None:
+    def __init__(self, claim: StatusClaim, at: float, sources: list[str], first: float) -> None:
         self.claim = claim
         self.at = at
         self.first = first
@@ -33,12 +33,12 @@ class Done:
         self.id = notice_id(claim.member, claim.epoch, claim.what, claim.turn)
 
 
-def same(one: Claim, other: Claim) -> bool:
+def same(one: StatusClaim, other: StatusClaim) -> bool:
     """Whether both are the same transition of the same life."""
     return (one.epoch, one.turn, one.what) == (other.epoch, other.turn, other.what)
 
 
-def known(done: Claim, claim: Claim) -> bool:
+def known(done: StatusClaim, claim: StatusClaim) -> bool:
     """Whether `claim` says no more than what was announced: the same, or something of an earlier life. A member that
     has never heard the dead one does not know in which epoch it died."""
     if done.what is claim.what and 0 in (done.epoch, claim.epoch):
@@ -48,13 +48,13 @@ def known(done: Claim, claim: Claim) -> bool:
     return same(done, claim) or earlier(claim, done)
 
 
-def ends(claim: Claim, done: Done | None) -> bool:
+def ends(claim: StatusClaim, done: Done | None) -> bool:
     """Whether something was announced that this return ends."""
     if done is None:
         return claim.ends is not Condition.BACK
     return done.claim.what is not Condition.BACK
 
 
-def earlier(one: Claim, other: Claim) -> bool:
+def earlier(one: StatusClaim, other: StatusClaim) -> bool:
     """Whether `one` is of an earlier life, or incarnation, than `other`."""
     return (one.epoch, one.turn) < (other.epoch, other.turn)

@@ -12,7 +12,7 @@ _LINK_LOCAL = ("169.254.", "fe80:")
 _NO_VIP = (*_LINK_LOCAL, "127.", "::1")
 
 
-class Endpoint(msgspec.Struct, frozen=True):
+class ServiceEndpoint(msgspec.Struct, frozen=True):
     """An address and a port: a Service's VIP, say."""
 
     address: str
@@ -34,12 +34,12 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     what it did not tell, and why; `complete` is False while it has not answered yet."""
 
     node: str = ""
-    api: Endpoint | None = None
+    api: ServiceEndpoint | None = None
     domain: str = ""
     nameservers: tuple[str, ...] = ()
     vips: tuple[str, ...] = ()
     dns_pods: tuple[DnsPod, ...] = ()
-    service: tuple[Endpoint, ...] = ()
+    service: tuple[ServiceEndpoint, ...] = ()
     lost: tuple[str, ...] = ()
     complete: bool = True
 

@@ -15,7 +15,7 @@ Period = Annotated[
     Seconds,
     msgspec.Meta(ge=0.1, le=86_400, description="Time between two checks; longer where the budget needs it."),
 ]
-Timeout = Annotated[Seconds, msgspec.Meta(gt=0, le=60, description="How long an answer is waited for.")]
+CheckTimeout = Annotated[Seconds, msgspec.Meta(gt=0, le=60, description="How long an answer is waited for.")]
 Expect = Annotated[str, msgspec.Meta(max_length=64, description='What is well: "200" or "200-299".')]
 TrustFile = Annotated[
     str, msgspec.Meta(max_length=4096, description="File of CA certificates for https; empty: the system's.")
@@ -58,7 +58,7 @@ class ApiServerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         ),
     ] = 60.0
     period: Period = 10.0
-    timeout: Timeout = 3.0
+    timeout: CheckTimeout = 3.0
 
 
 class ClusterDnsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -90,7 +90,7 @@ class ClusterDnsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     expect: Annotated[str, msgspec.Meta(max_length=16, description="The rcode that is well; empty: NOERROR.")] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most DNS pods that are asked from here.")] = 250
     period: Period = 10.0
-    timeout: Timeout = 3.0
+    timeout: CheckTimeout = 3.0
 
 
 class OwnServiceOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -110,7 +110,7 @@ class OwnServiceOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     expect: Expect = "200"
     trust: TrustFile = ""
     period: Period = 10.0
-    timeout: Timeout = 3.0
+    timeout: CheckTimeout = 3.0
 
 
 class IngressOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -120,7 +120,7 @@ class IngressOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     expect: Expect = "200"
     trust: TrustFile = ""
     period: Period = 10.0
-    timeout: Timeout = 3.0
+    timeout: CheckTimeout = 3.0
 
 
 class ClusterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -11,7 +11,7 @@ from kubesonar.model import Check, Kind, Path
 TIME_WAIT = 120.0
 """nf_conntrack_tcp_timeout_time_wait: how long a closed connection is remembered (s)."""
 
-STREAM = 120.0
+STREAM_LIFETIME = 120.0
 """nf_conntrack_udp_timeout_stream: UDP from a port that is used again and again (s)."""
 
 SINGLE = 30.0
@@ -32,7 +32,7 @@ def entries(check: Check, ports: int, rebind: float, names: int = 1) -> float:
     lookups = questions(check, names) * SINGLE / check.period
     match check.kind:
         case Kind.UDP:
-            return ports + STREAM / rebind
+            return ports + STREAM_LIFETIME / rebind
         case Kind.MTU:
             return _MTU
         case Kind.ICMP:
@@ -43,19 +43,21 @@ def entries(check: Check, ports: int, rebind: float, names: int = 1) -> float:
             return TIME_WAIT / check.period + lookups
 
 
-def total(checks: Iterable[Check], ports: int, rebind: float, names: int = 1) -> float:
+def total_entries(checks: Iterable[Check], ports: int, rebind: float, names: int = 1) -> float:
     """What all checks keep."""
     return sum(entries(check, ports, rebind, names) for check in checks)
 
 
-def neighbours(checks: Iterable[Check], ceiling: int, ports: int, rebind: float, names: int = 1) -> int | None:
+def affordable_neighbours(
+    checks: Iterable[Check], ceiling: int, ports: int, rebind: float, names: int = 1
+) -> int | None:
     """How many of the neighbours in `checks` fit under `ceiling` beside the other checks, at least one; None where all
     of them do."""
     listed = list(checks)
     of_members = [check for check in listed if check.path in _MEMBERS]
     members = len({check.target for check in of_members})
-    if not members or total(listed, ports, rebind, names) <= ceiling:
+    if not members or total_entries(listed, ports, rebind, names) <= ceiling:
         return None
-    each = total(of_members, ports, rebind, names) / members
-    rest = total((check for check in listed if check.path not in _MEMBERS), ports, rebind, names)
+    each = total_entries(of_members, ports, rebind, names) / members
+    rest = total_entries((check for check in listed if check.path not in _MEMBERS), ports, rebind, names)
     return max(int((ceiling - rest) / each), 1)

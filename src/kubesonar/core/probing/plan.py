@@ -42,13 +42,13 @@ class PlanOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             raise ValueError("families holds 4, 6 or both")
 
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+TargetName = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A plain target: something that workloads depend on and that is no member."""
 
-    name: Annotated[Name, msgspec.Meta(description="Its name in verdicts and metrics.")]
+    name: Annotated[TargetName, msgspec.Meta(description="Its name in verdicts and metrics.")]
     kind: Annotated[Kind, msgspec.Meta(description="How to look: http, tcp, tls, icmp or dns.")]
     path: Annotated[Path, msgspec.Meta(description="Through what: service, ingress, api_direct, dns_pod, external …")]
     address: Annotated[str, msgspec.Meta(max_length=253, description="IP address or host name.")] = ""

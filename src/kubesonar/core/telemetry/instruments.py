@@ -14,7 +14,7 @@ Labels = tuple[str, ...]
 """Label values, in the order of the family's label names."""
 
 
-class Fold(Protocol):
+class Instrument(Protocol):
     """Sees every observation once, in the order in which the ledger took them in."""
 
     def add(self, observation: Observation) -> None:
@@ -22,7 +22,7 @@ class Fold(Protocol):
         ...
 
 
-class Counters:
+class CounterVec:
     """Counters by label set. An amount for a label set beyond `limit` is dropped, and the drop counted in
     `overflow`."""
 
@@ -43,7 +43,7 @@ class Counters:
             self.overflow += 1
 
 
-class Tally:
+class Histogram:
     """One histogram: `counts` has an entry for each bucket and one for all above; `total` is the sum of values."""
 
     __slots__ = ("counts", "total")
@@ -55,13 +55,13 @@ class Tally:
 
 class Histograms:
     """Histograms by label set; a value counts in the first bucket whose bound it does not exceed. `bounds` are
-    ascending and finite. Label sets beyond `limit` are dropped as in `Counters`."""
+    ascending and finite. Label sets beyond `limit` are dropped as in `CounterVec`."""
 
     __slots__ = ("_limit", "bounds", "overflow", "series")
 
     def __init__(self, bounds: tuple[float, ...], limit: int = LABEL_SETS) -> None:
         self.bounds = bounds
-        self.series: dict[Labels, Tally] = {}
+        self.series: dict[Labels, Histogram] = {}
         self.overflow = 0
         self._limit = limit
 
@@ -72,6 +72,6 @@ class Histograms:
             if len(self.series) >= self._limit:
                 self.overflow += 1
                 return
-            tally = self.series[labels] = Tally(len(self.bounds))
+            tally = self.series[labels] = Histogram(len(self.bounds))
         tally.counts[bisect_left(self.bounds, value)] += 1
         tally.total += value

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.core.telemetry.instruments import Fold
+from kubesonar.core.telemetry.instruments import Instrument
 from kubesonar.model import (
     SCHEMA,
     Check,
@@ -74,10 +74,10 @@ class Ledger:
         self._options = options
         self._probed: dict[str, _Kept] = {}
         self._asked: dict[str, _Kept] = {}
-        self._folds: list[Fold] = []
+        self._folds: list[Instrument] = []
         self._troubles: deque[Trouble] = deque(maxlen=_TROUBLES)
 
-    def register(self, fold: Fold) -> None:
+    def register(self, fold: Instrument) -> None:
         """Has `fold` see every observation from now on."""
         self._folds.append(fold)
 

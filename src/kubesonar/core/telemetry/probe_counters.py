@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubesonar.core.telemetry.instruments import Counters, Histograms
+from kubesonar.core.telemetry.instruments import CounterVec, Histograms
 from kubesonar.model import Kind, Observation, Path, Side
 
 RTT_BOUNDS = (0.0001, 0.0005, 0.001, 0.005, 0.025, 0.25)
@@ -23,7 +23,7 @@ class ProbeCounts:
     and nothing of the network."""
 
     def __init__(self) -> None:
-        self.probes = Counters(_PROBES)
+        self.probes = CounterVec(_PROBES)
         self.udp_sent = 0
         self.udp_received = 0
         self.rtt = Histograms(RTT_BOUNDS)

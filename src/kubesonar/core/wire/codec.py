@@ -61,7 +61,7 @@ _ANSWER = 0x80
 _EVER = 0xFFFFFFFFFFFFFFFF
 
 
-class Type(IntEnum):
+class DatagramType(IntEnum):
     """What a datagram is for. 3 to 127 are left for what else is asked, 130 to 254 for answers."""
 
     PROBE = 1
@@ -90,7 +90,7 @@ class Datagram(msgspec.Struct, frozen=True, gc=False):
     MESSAGE: `addressee` and `addressee_epoch`, whom it is for, and its `payload`. `key` is the id of the key it was
     signed with, 0 for the mere checksum; `size` is the whole datagram's."""
 
-    type: Type
+    type: DatagramType
     version: int
     key: int
     flags: int
@@ -109,7 +109,7 @@ class Datagram(msgspec.Struct, frozen=True, gc=False):
     payload: bytes = b""
 
 
-class Refusal(msgspec.Struct, frozen=True, gc=False):
+class DecodeRefusal(msgspec.Struct, frozen=True, gc=False):
     """A datagram that was not accepted, and why."""
 
     reason: Reason
@@ -175,18 +175,18 @@ class Sender:
         flags: int = 0,
     ) -> bytes:
         """A signed PROBE, padded to `size` bytes (at least `MIN_REQUEST`); `counter` is then the one it carries."""
-        head = self._head(Type.PROBE, ring, version, flags, number, sequence, count)
+        head = self._head(DatagramType.PROBE, ring, version, flags, number, sequence, count)
         return _sign(head.ljust(max(size, MIN_REQUEST) - MAC_SIZE, b"\0"), ring, ring.signer)
 
     def message(
         self, ring: Keyring, addressee: bytes, addressee_epoch: int, payload: bytes, version: int = CURRENT
     ) -> bytes:
         """A signed MESSAGE for the member of that identity and epoch; `payload` has `MAX_MESSAGE` bytes at most."""
-        head = self._head(Type.MESSAGE, ring, version, 0, 0, 0, 1)
+        head = self._head(DatagramType.MESSAGE, ring, version, 0, 0, 0, 1)
         return _sign(head + _ADDRESSEE.pack(addressee, addressee_epoch & _EVER) + payload, ring, ring.signer)
 
     def _head(
-        self, kind: Type, ring: Keyring, version: int, flags: int, number: int, sequence: int, count: int
+        self, kind: DatagramType, ring: Keyring, version: int, flags: int, number: int, sequence: int, count: int
     ) -> bytes:
         self.counter += 1
         return _HEADER.pack(
@@ -203,7 +203,7 @@ def echo(probe: Datagram, source: bytes, ring: Keyring, *, hold: int, seen: int,
     """The answer to `probe`, in the version and under the key that it was asked with; see `Datagram` for the figures,
     which are cut to what their fields hold."""
     head = _HEADER.pack(
-        MAGIC, probe.version, Type.ECHO, probe.key, 0, source, probe.epoch, probe.counter,
+        MAGIC, probe.version, DatagramType.ECHO, probe.key, 0, source, probe.epoch, probe.counter,
         probe.number, probe.sequence, probe.count,
     )  # fmt: skip
     hold = min(max(hold, 0), HOLD_LIMIT)
@@ -216,10 +216,10 @@ def mismatch(data: bytes | memoryview, newest: int = CURRENT) -> bytes | None:
     MISMATCH, 38 bytes and so shorter than any request. None when `data` is no request: answers are never answered."""
     if len(data) < MIN_REQUEST or data[:2] != MAGIC or data[3] & _ANSWER:
         return None
-    return MAGIC + bytes((newest, Type.MISMATCH)) + bytes(data[4:HEADER_SIZE])
+    return MAGIC + bytes((newest, DatagramType.MISMATCH)) + bytes(data[4:HEADER_SIZE])
 
 
-def decode(data: bytes | memoryview, ring: Keyring, newest: int = CURRENT) -> Datagram | Refusal:
+def decode(data: bytes | memoryview, ring: Keyring, newest: int = CURRENT) -> Datagram | DecodeRefusal:
     """What `data` says, or why it is refused; `newest` is the newest version that this end understands."""
     size = len(data)
     if size < HEADER_SIZE:
@@ -229,8 +229,10 @@ def decode(data: bytes | memoryview, ring: Keyring, newest: int = CURRENT) -> Da
     magic, version, kind, key, flags, source, epoch, counter, number, sequence, count = _HEADER.unpack_from(data)
     if magic != MAGIC:
         return _MAGIC
-    if kind == Type.MISMATCH:
-        return Datagram(Type.MISMATCH, version, key, flags, source, epoch, counter, number, sequence, count, size)
+    if kind == DatagramType.MISMATCH:
+        return Datagram(
+            DatagramType.MISMATCH, version, key, flags, source, epoch, counter, number, sequence, count, size
+        )
     if not OLDEST <= version <= newest:
         return _VERSION
     mac = ring.mac(key, data[:-MAC_SIZE])
@@ -240,24 +242,26 @@ def decode(data: bytes | memoryview, ring: Keyring, newest: int = CURRENT) -> Da
         return _MAC
     if not 1 <= count <= MAX_TRAIN or sequence >= count:
         return _FIELD
-    if kind == Type.PROBE:
+    if kind == DatagramType.PROBE:
         if size < MIN_REQUEST:
             return _SHORT
-        return Datagram(Type.PROBE, version, key, flags, source, epoch, counter, number, sequence, count, size)
-    if kind == Type.ECHO:
+        return Datagram(DatagramType.PROBE, version, key, flags, source, epoch, counter, number, sequence, count, size)
+    if kind == DatagramType.ECHO:
         layout = _ECHO[version]
         if size < HEADER_SIZE + layout.size + MAC_SIZE:
             return _SHORT
         body = layout.unpack_from(data, HEADER_SIZE)
-        return Datagram(Type.ECHO, version, key, flags, source, epoch, counter, number, sequence, count, size, *body)
-    if kind == Type.MESSAGE:
+        return Datagram(
+            DatagramType.ECHO, version, key, flags, source, epoch, counter, number, sequence, count, size, *body
+        )
+    if kind == DatagramType.MESSAGE:
         return _message(data, version, key, source, epoch, counter)
     return _TYPE
 
 
 def _message(
     data: bytes | memoryview, version: int, key: int, source: bytes, epoch: int, counter: int
-) -> Datagram | Refusal:
+) -> Datagram | DecodeRefusal:
     size, body = len(data), HEADER_SIZE + _ADDRESSEE.size
     if size < body + MAC_SIZE:
         return _SHORT
@@ -266,12 +270,12 @@ def _message(
     addressee, theirs = _ADDRESSEE.unpack_from(data, HEADER_SIZE)
     payload = bytes(data[body:-MAC_SIZE])
     return Datagram(
-        Type.MESSAGE, version, key, 0, source, epoch, counter,
+        DatagramType.MESSAGE, version, key, 0, source, epoch, counter,
         size=size, addressee=addressee, addressee_epoch=theirs, payload=payload,
     )  # fmt: skip
 
 
-def quoted(data: bytes) -> int | None:
+def quoted_number(data: bytes) -> int | None:
     """The counter of a datagram of which an ICMP error quotes the beginning; None when it quotes too little. It is not
     authenticated, and the quote ends long before the MAC."""
     if len(data) < HEADER_SIZE or data[:2] != MAGIC:
@@ -286,5 +290,5 @@ def _sign(data: bytes, ring: Keyring, key: int) -> bytes:
     return data + mac
 
 
-_SHORT, _LONG, _MAGIC, _VERSION = map(Refusal, (Reason.SHORT, Reason.LONG, Reason.MAGIC, Reason.VERSION))
-_KEY, _MAC, _FIELD, _TYPE = map(Refusal, (Reason.KEY, Reason.MAC, Reason.FIELD, Reason.TYPE))
+_SHORT, _LONG, _MAGIC, _VERSION = map(DecodeRefusal, (Reason.SHORT, Reason.LONG, Reason.MAGIC, Reason.VERSION))
+_KEY, _MAC, _FIELD, _TYPE = map(DecodeRefusal, (Reason.KEY, Reason.MAC, Reason.FIELD, Reason.TYPE))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-WINDOW = 1024
+WINDOW_SIZE = 1024
 """How far behind the highest counter a datagram may come, in counters. A sender counts over all its targets, so this
 is about a hundred trains of reordering."""
 
-SILENCE = 10.0
+SENDER_SILENCE = 10.0
 """An epoch older than the one in force is accepted once that one has been silent for so long (s). An epoch is the wall
 clock at the sender's start: a member that restarts after its clock was set back comes with an older one and must not
 be locked out for ever. The price: what never reached us of an older epoch, somebody who kept it may still deliver."""
@@ -15,7 +15,7 @@ EPOCHS = 8
 """Epochs remembered of one sender. What was heard in one of them is not heard again, whichever is in force: somebody
 who recorded two of them could else play them in turn, and so feign for ever that a dead member speaks."""
 
-_MASK = (1 << WINDOW) - 1
+_MASK = (1 << WINDOW_SIZE) - 1
 
 
 class _Window:
@@ -28,10 +28,10 @@ class _Window:
     def fresh(self, counter: int) -> bool:
         ahead = counter - self.highest
         if ahead > 0:
-            self.seen = (self.seen << ahead | 1) & _MASK if ahead < WINDOW else 1
+            self.seen = (self.seen << ahead | 1) & _MASK if ahead < WINDOW_SIZE else 1
             self.highest = counter
             return True
-        if -ahead >= WINDOW or self.seen >> -ahead & 1:
+        if -ahead >= WINDOW_SIZE or self.seen >> -ahead & 1:
             return False
         self.seen |= 1 << -ahead
         return True
@@ -46,7 +46,7 @@ class _Sender:
         self.windows: dict[int, _Window] = {}
 
     def fresh(self, epoch: int, counter: int, now: float) -> bool:
-        if epoch < self.epoch and now - self.heard < SILENCE:
+        if epoch < self.epoch and now - self.heard < SENDER_SILENCE:
             return False
         window = self.windows.get(epoch)
         if window is None:

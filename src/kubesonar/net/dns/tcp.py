@@ -7,12 +7,12 @@ import socket
 from typing import TYPE_CHECKING
 
 from kubesonar.model import Fault
-from kubesonar.net.dns.transport import WIRE_LIMIT, Reply, silence
+from kubesonar.net.dns.transport import WIRE_LIMIT, DnsReply, silence
 from kubesonar.net.errno_faults import fault_of
 
 if TYPE_CHECKING:
-    from kubesonar.net.clock import Clock as Clocks
-    from kubesonar.net.dns.transport import Server
+    from kubesonar.net.clock import Clock
+    from kubesonar.net.dns.transport import DnsServer
 
 _PREFIX = 2
 
@@ -20,12 +20,12 @@ _PREFIX = 2
 class TcpTransport:
     """Asks one server by TCP."""
 
-    def __init__(self, server: Server, timeout: float, clock: Clocks) -> None:
+    def __init__(self, server: DnsServer, timeout: float, clock: Clock) -> None:
         self._server = server
         self._timeout = timeout
         self._clock = clock
 
-    async def exchange(self, wire: bytes) -> Reply:
+    async def exchange(self, wire: bytes) -> DnsReply:
         """See `Transport`."""
         at, began = self._clock.wall(), self._clock.mono()
         try:
@@ -33,13 +33,13 @@ class TcpTransport:
             sock = self._server.socket(socket.SOCK_STREAM)
         except OSError as error:
             fault, detail = fault_of(error)
-            return Reply(at, 0.0, fault=fault, detail=detail)
+            return DnsReply(at, 0.0, fault=fault, detail=detail)
         with sock:
             return await _Conversation(sock, self._server, self._clock, at, began).run(wire, self._timeout)
 
 
 class _Conversation:
-    def __init__(self, sock: socket.socket, server: Server, clock: Clocks, at: float, began: float) -> None:
+    def __init__(self, sock: socket.socket, server: DnsServer, clock: Clock, at: float, began: float) -> None:
         self._socket = sock
         self._server = server
         self._clock = clock
@@ -48,7 +48,7 @@ class _Conversation:
         self._connected = 0.0
         self._got = bytearray()
 
-    async def run(self, wire: bytes, timeout: float) -> Reply:
+    async def run(self, wire: bytes, timeout: float) -> DnsReply:
         """Connects, asks and reads until the message is whole or the deadline comes."""
         try:
             async with asyncio.timeout(timeout):
@@ -75,7 +75,7 @@ class _Conversation:
             return _PREFIX + WIRE_LIMIT - len(self._got)
         return max(_PREFIX + int.from_bytes(self._got[:_PREFIX], "big") - len(self._got), 0)
 
-    def _too_late(self, timeout: float) -> Reply:
+    def _too_late(self, timeout: float) -> DnsReply:
         """Our deadline may have fired late: what lies in the buffer came while nobody looked."""
         fault, detail = silence(timeout, self._elapsed())
         if fault is Fault.LOCAL and self._connected:
@@ -89,17 +89,17 @@ class _Conversation:
             return self._answered()
         return self._reply(fault, detail if self._connected else f"{detail}: not connected")
 
-    def _answered(self) -> Reply:
+    def _answered(self) -> DnsReply:
         if self._missing():
             return self._reply(Fault.RESET, f"closed after {len(self._got)} bytes of an answer")
         return self._reply(wire=bytes(self._got[_PREFIX:]))
 
-    def _reply(self, fault: Fault | None = None, detail: str = "", wire: bytes | None = None) -> Reply:
+    def _reply(self, fault: Fault | None = None, detail: str = "", wire: bytes | None = None) -> DnsReply:
         try:
             port = self._socket.getsockname()[1]
         except OSError:
             port = 0
-        return Reply(
+        return DnsReply(
             at=self._at,
             took=self._elapsed(),
             wire=wire,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from kubesonar.core.dns.message import encode
-from kubesonar.model import Clock, Fault
+from kubesonar.core.dns.message import encode_question
+from kubesonar.model import Fault, StampSource
 
 if TYPE_CHECKING:
     from kubesonar.core.dns.message import Question
@@ -18,7 +18,7 @@ WIRE_LIMIT = 65535
 """Longest DNS message, in bytes (RFC 1035, section 4.2.2)."""
 
 
-class Reply(msgspec.Struct, frozen=True):
+class DnsReply(msgspec.Struct, frozen=True):
     """What came back. `wire` is None where nothing did in time, then `fault` says why. `at` is when the question left
     (wall clock), `took` the time to the answer (s) by `clock`, `connected` the part of it that connecting took.
     `strays` are answers with another id or from elsewhere that were passed over, `late` those to earlier
@@ -27,7 +27,7 @@ class Reply(msgspec.Struct, frozen=True):
     at: float
     took: float
     wire: bytes | None = None
-    clock: Clock = Clock.USER
+    clock: StampSource = StampSource.USER
     connected: float = 0.0
     source_port: int = 0
     fault: Fault | None = None
@@ -36,18 +36,18 @@ class Reply(msgspec.Struct, frozen=True):
     late: int = 0
 
 
-class Transport(Protocol):
+class DnsTransport(Protocol):
     """A way to one server. `exchange` returns by its deadline and raises only for a bug of ours or when cancelled."""
 
-    async def exchange(self, wire: bytes) -> Reply: ...
+    async def exchange(self, wire: bytes) -> DnsReply: ...
 
 
-async def ask(transport: Transport, question: Question) -> Reply:
+async def ask_server(transport: DnsTransport, question: Question) -> DnsReply:
     """Asks `question` by this transport. Raises ValueError where its name is no domain name."""
-    return await transport.exchange(encode(question))
+    return await transport.exchange(encode_question(question))
 
 
-class Server(msgspec.Struct, frozen=True):
+class DnsServer(msgspec.Struct, frozen=True):
     """Where to ask: an IP literal and a port. Never a name, whose resolution would block and is not under test."""
 
     address: str

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kubesonar.model import Clock, Fault
+from kubesonar.model import Fault, StampSource
 from kubesonar.net import cmsg
-from kubesonar.net.dns.transport import WIRE_LIMIT, Reply, packed_address, silence
+from kubesonar.net.dns.transport import WIRE_LIMIT, DnsReply, packed_address, silence
 from kubesonar.net.errno_faults import fault_of
 
 if TYPE_CHECKING:
-    from kubesonar.net.clock import Clock as Clocks
-    from kubesonar.net.dns.transport import Server
+    from kubesonar.net.clock import Clock
+    from kubesonar.net.dns.transport import DnsServer
 
 STRAYS_LIMIT = 1000
 """So many strays are read for one question; who sends more is flooding, and the question is given up."""
@@ -35,7 +35,7 @@ class _Arrival(msgspec.Struct, frozen=True):
 class _Asked:
     """A socket on which one question is out."""
 
-    def __init__(self, server: Server, wire: bytes, clock: Clocks) -> None:
+    def __init__(self, server: DnsServer, wire: bytes, clock: Clock) -> None:
         self.id = wire[:2]
         self.strays = 0
         self._peer = (server.packed(), server.port)
@@ -76,16 +76,16 @@ class Unanswered:
 
     def __init__(self, limit: int = 64) -> None:
         self._limit = limit
-        self._kept: dict[Server, list[_Asked]] = {}
+        self._kept: dict[DnsServer, list[_Asked]] = {}
 
-    def keep(self, server: Server, asked: _Asked) -> None:
+    def keep(self, server: DnsServer, asked: _Asked) -> None:
         """Takes over the socket."""
         self._kept.setdefault(server, []).append(asked)
         while sum(map(len, self._kept.values())) > self._limit:
             for late in self._kept.pop(next(iter(self._kept))):
                 late.socket.close()
 
-    def collect(self, server: Server) -> int:
+    def collect(self, server: DnsServer) -> int:
         """How many of this server's questions were answered late; closes their sockets."""
         count = 0
         for asked in self._kept.pop(server, ()):
@@ -102,13 +102,13 @@ class Unanswered:
 class UdpTransport:
     """Asks one server by UDP; `unanswered` is shared by all questions of a prober."""
 
-    def __init__(self, server: Server, timeout: float, clock: Clocks, unanswered: Unanswered) -> None:
+    def __init__(self, server: DnsServer, timeout: float, clock: Clock, unanswered: Unanswered) -> None:
         self._server = server
         self._timeout = timeout
         self._clock = clock
         self._unanswered = unanswered
 
-    async def exchange(self, wire: bytes) -> Reply:
+    async def exchange(self, wire: bytes) -> DnsReply:
         """See `Transport`. Answers with another id or from another address are counted and passed over."""
         late = self._unanswered.collect(self._server)
         began, at = self._clock.mono(), self._clock.wall()
@@ -116,7 +116,7 @@ class UdpTransport:
             asked = _Asked(self._server, wire, self._clock)
         except OSError as error:
             fault, detail = fault_of(error)
-            return Reply(at, self._clock.mono() - began, fault=fault, detail=detail, late=late)
+            return DnsReply(at, self._clock.mono() - began, fault=fault, detail=detail, late=late)
         kept = False
         try:
             reply = await self._await_answer(asked)
@@ -128,7 +128,7 @@ class UdpTransport:
                 asked.socket.close()
         return msgspec.structs.replace(reply, source_port=asked.source_port, strays=asked.strays, late=late)
 
-    async def _await_answer(self, asked: _Asked) -> Reply:
+    async def _await_answer(self, asked: _Asked) -> DnsReply:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[_Arrival | None] = loop.create_future()
         timer = loop.call_later(self._timeout, _resolve, done, asked, True)
@@ -137,25 +137,25 @@ class UdpTransport:
             return self._reply(asked, await done)
         except OSError as error:
             fault, detail = fault_of(error)
-            return Reply(asked.at, self._clock.mono() - asked.began, fault=fault, detail=detail)
+            return DnsReply(asked.at, self._clock.mono() - asked.began, fault=fault, detail=detail)
         finally:
             loop.remove_reader(asked.socket.fileno())
             timer.cancel()
 
-    def _reply(self, asked: _Asked, arrival: _Arrival | None) -> Reply:
+    def _reply(self, asked: _Asked, arrival: _Arrival | None) -> DnsReply:
         elapsed = self._clock.mono() - asked.began
         if arrival is None and asked.strays >= STRAYS_LIMIT:
-            return Reply(asked.at, elapsed, fault=Fault.WRONG_ANSWER, detail="flooded with strays")
+            return DnsReply(asked.at, elapsed, fault=Fault.WRONG_ANSWER, detail="flooded with strays")
         if arrival is None:
             fault, detail = silence(self._timeout, elapsed)
-            return Reply(asked.at, elapsed, fault=fault, detail=detail)
+            return DnsReply(asked.at, elapsed, fault=fault, detail=detail)
         took = arrival.stamp / 1e9 - asked.at if arrival.stamp else -1.0
         if not 0 <= took <= elapsed:  # no stamp, or somebody set the wall clock meanwhile
-            return Reply(asked.at, elapsed, arrival.wire)
+            return DnsReply(asked.at, elapsed, arrival.wire)
         if took > self._timeout:
             detail = f"the answer came {(took - self._timeout) * 1000:.0f} ms after the deadline"
-            return Reply(asked.at, took, fault=Fault.TIMEOUT, detail=detail)
-        return Reply(asked.at, took, arrival.wire, Clock.KERNEL)
+            return DnsReply(asked.at, took, fault=Fault.TIMEOUT, detail=detail)
+        return DnsReply(asked.at, took, arrival.wire, StampSource.KERNEL)
 
 
 def _resolve(done: asyncio.Future[_Arrival | None], asked: _Asked, over: bool) -> None:

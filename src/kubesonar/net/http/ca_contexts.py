@@ -6,7 +6,7 @@ import ssl
 
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Failed
-from kubesonar.net.watched_file import Stamp, stamp
+from kubesonar.net.watched_file import Stamp, file_stamp
 
 _FILES = 64
 
@@ -22,7 +22,7 @@ class Trust:
         """Raises `Failed` with `Fault.LOCAL` where the file cannot be used: that is no fault of a target's."""
         known = self._known.get(path)
         try:
-            mark = stamp(path) if path else None
+            mark = file_stamp(path) if path else None
             if known and known[0] == mark:
                 return known[1]
             context = trusting(path)

@@ -11,8 +11,8 @@ from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.http.ca_contexts import Trust
 from kubesonar.net.http.connection import HttpConnection
-from kubesonar.net.http.exchange import Request, Response
-from kubesonar.net.http.response_reader import Limits
+from kubesonar.net.http.exchange import HttpRequest, Response
+from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.net.http.url import Url, parse_url
 
 _UNIX = "unix:"
@@ -50,8 +50,8 @@ class Fetcher:
         with Deadline(self._timeout) as deadline:
             try:
                 connection = await self._connection(base, url, deadline)
-                request = Request.make("GET", url, (*self._headers, ("connection", "close")))
-                response = await connection.request(request, deadline, Limits(body=self._limit))
+                request = HttpRequest.make("GET", url, (*self._headers, ("connection", "close")))
+                response = await connection.request(request, deadline, ResponseLimits(body=self._limit))
             except Failed as failed:
                 return Fetched(failure=failed.detail)
         return self._fetched(response)

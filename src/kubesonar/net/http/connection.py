@@ -8,14 +8,14 @@ from contextlib import aclosing
 
 from kubesonar.model import Fault, Phase
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.http.exchange import Exchange, Request, Response
-from kubesonar.net.http.response_reader import Answer, Limits
+from kubesonar.net.http.exchange import Exchange, HttpRequest, Response
+from kubesonar.net.http.response_reader import ResponseLimits, ResponseReader
 from kubesonar.net.tcp.stream import Stream, Wire
 
 READ_SIZE = 16_384
 """Most bytes taken from a connection at once."""
 
-_LIMITS = Limits()
+_LIMITS = ResponseLimits()
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that may be asked twice (RFC 9110, section 9.2.1)."""
 
@@ -47,7 +47,7 @@ class HttpConnection:
         self._wire: Wire | None = None
         self._running: Exchange | None = None
 
-    async def request(self, request: Request, deadline: Deadline, limits: Limits = _LIMITS) -> Response:
+    async def request(self, request: HttpRequest, deadline: Deadline, limits: ResponseLimits = _LIMITS) -> Response:
         """Asks and reads the response, its body up to `limits.body`. A failure is in the response."""
         exchange = Exchange(request, limits, deadline)
         try:
@@ -66,7 +66,7 @@ class HttpConnection:
             if not exchange.answer.enough:
                 self._abort()
 
-    async def open(self, request: Request, deadline: Deadline, limits: Limits = _LIMITS) -> Response:
+    async def open(self, request: HttpRequest, deadline: Deadline, limits: ResponseLimits = _LIMITS) -> Response:
         """Asks and reads the headers only; the body follows by `chunks` or `lines`. A failure is in the response."""
         exchange = Exchange(request, limits, deadline, streaming=True)
         try:
@@ -179,7 +179,7 @@ class HttpConnection:
             raise Failed(Fault.RESET, "the connection is closed")
         return self._wire
 
-    def _finish(self, answer: Answer) -> None:
+    def _finish(self, answer: ResponseReader) -> None:
         if not (self._keep and answer.reusable):
             self.close()
 

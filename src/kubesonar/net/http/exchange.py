@@ -8,12 +8,12 @@ import msgspec
 
 from kubesonar.model import Fault, Kernel, Phase, Span, clip
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.http.response_reader import Answer, Header, Limits
+from kubesonar.net.http.response_reader import Header, ResponseLimits, ResponseReader
 from kubesonar.net.http.url import Url
 from kubesonar.net.tcp.stream import Wire
 
 
-class Request(msgspec.Struct, frozen=True):
+class HttpRequest(msgspec.Struct, frozen=True):
     """A request in the bytes of the wire."""
 
     method: str
@@ -56,7 +56,9 @@ class Response(msgspec.Struct, frozen=True):
 class Exchange:
     """One request on its way: what is known of it so far."""
 
-    def __init__(self, request: Request, limits: Limits, deadline: Deadline, streaming: bool = False) -> None:
+    def __init__(
+        self, request: HttpRequest, limits: ResponseLimits, deadline: Deadline, streaming: bool = False
+    ) -> None:
         self.request = request
         self.deadline = deadline
         self._limits = limits
@@ -65,7 +67,7 @@ class Exchange:
 
     def begin(self) -> None:
         """Forgets an attempt that a stale connection ate."""
-        self.answer = Answer(self._limits, self._streaming)
+        self.answer = ResponseReader(self._limits, self._streaming)
         self.phases: list[Span] = []
         self.reused = False
         self.retransmits = 0

@@ -14,7 +14,7 @@ _FRAMING = 5
 """Bytes around a chunk of one byte (RFC 9112, section 7.1): no honest body has more framing for its size."""
 
 
-class Limits(msgspec.Struct, frozen=True):
+class ResponseLimits(msgspec.Struct, frozen=True):
     """What is read of a response. More than `header_bytes` of headers (status line, interim responses and trailers
     included) or more `headers` is a wrong answer. Reading ends after `body` bytes of body, which is none."""
 
@@ -23,11 +23,11 @@ class Limits(msgspec.Struct, frozen=True):
     body: int = 65_536
 
 
-class Answer:
+class ResponseReader:
     """One response as it comes in; interim ones (1xx) are passed over. `body` holds what was not yet taken: with
     `streaming` all of it, so take it after each `feed`, otherwise no more than `limits.body`."""
 
-    def __init__(self, limits: Limits, streaming: bool = False) -> None:
+    def __init__(self, limits: ResponseLimits, streaming: bool = False) -> None:
         self.head = False
         self.complete = False
         self.headers: list[Header] = []

@@ -12,7 +12,7 @@ from kubesonar.net import cmsg
 from kubesonar.net.icmp import packet
 
 if TYPE_CHECKING:
-    from kubesonar.net.icmp.pinger import Ping
+    from kubesonar.net.icmp.pinger import EchoResult
 
 _SO_ATTACH_FILTER = 26  # include/uapi/asm-generic/socket.h
 _PROGRAM = Layout("@HP")  # struct sock_fprog, include/uapi/linux/filter.h
@@ -31,11 +31,11 @@ class IcmpSocket:
         self.family = family
         self.identifier = identifier
         self.opened = opened
-        self.pending: dict[int, Ping] = {}
+        self.pending: dict[int, EchoResult] = {}
         self.raw = False
         self.socket = self._open()
         self._sequence = identifier
-        self._awaiting: dict[int, Ping] = {}
+        self._awaiting: dict[int, EchoResult] = {}
         self._sent = 0
         try:
             self.socket.setblocking(False)
@@ -59,7 +59,7 @@ class IcmpSocket:
         self._awaiting.clear()
         self._sent = 0
 
-    def sent(self, ping: Ping) -> None:
+    def sent(self, ping: EchoResult) -> None:
         """Says what was handed to the kernel just now."""
         self._awaiting[self._sent] = ping
         self._sent = self._sent + 1 & 0xFFFFFFFF

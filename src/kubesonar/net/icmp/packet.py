@@ -18,7 +18,7 @@ _DESTINATION = {4: slice(16, 20), 6: slice(24, 40)}
 _FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
-class Reply(msgspec.Struct, frozen=True):
+class EchoReply(msgspec.Struct, frozen=True):
     """An echo reply."""
 
     sequence: int
@@ -57,13 +57,13 @@ def without_ip_header(packet: bytes) -> bytes:
     return packet[4 * (packet[0] & 15) :] if packet else b""
 
 
-def read(family: int, data: bytes, identifier: int) -> Reply | Error | None:
+def read_packet(family: int, data: bytes, identifier: int) -> EchoReply | Error | None:
     """What came in, from the ICMP header on; None for what is not for `identifier`."""
     if len(data) < _HEADER.size:
         return None
     kind, code, _, number, sequence = _HEADER.unpack_from(data)
     if kind == REPLY[family]:
-        return Reply(sequence, data[_HEADER.size :]) if number == identifier else None
+        return EchoReply(sequence, data[_HEADER.size :]) if number == identifier else None
     if kind not in ERRORS[family]:
         return None
     return _quoted(family, kind, code, data[_HEADER.size :], identifier)

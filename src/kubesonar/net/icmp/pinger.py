@@ -11,13 +11,13 @@ import time
 
 import msgspec
 
-from kubesonar.model import Clock, Fault
+from kubesonar.model import Fault, StampSource
 from kubesonar.net import cmsg
 from kubesonar.net.cmsg import NetError
 from kubesonar.net.deadline import Deadline, wake
 from kubesonar.net.errno_faults import fault_of
 from kubesonar.net.icmp.echo_socket import IcmpSocket
-from kubesonar.net.icmp.packet import Error, Reply, read, request, without_ip_header
+from kubesonar.net.icmp.packet import EchoReply, Error, read_packet, request, without_ip_header
 
 ROTATION = 60.0
 """An identifier is used for so long (s): a fixed one can meet one dead conntrack entry for ever, and an entry for ICMP
@@ -39,12 +39,12 @@ class Echo(msgspec.Struct, frozen=True):
     """What came of one request: a round trip (s) by `clock`, or a fault."""
 
     rtt: float = 0.0
-    clock: Clock = Clock.USER
+    clock: StampSource = StampSource.USER
     fault: Fault | None = None
     detail: str = ""
 
 
-class Ping:
+class EchoResult:
     """One request on its way. `left` and `arrived` are the kernel's stamps (ns of the wall clock), where it gave them;
     `began` and `ended` (monotonic) and `wall` ours."""
 
@@ -77,7 +77,7 @@ class Ping:
     def echo(self) -> Echo:
         """The round trip, by the kernel's clock where that stamped both ends."""
         if self.arrived and self.left and self.arrived > self.left:
-            return Echo((self.arrived - self.left) / 1e9, Clock.KERNEL)
+            return Echo((self.arrived - self.left) / 1e9, StampSource.KERNEL)
         if self.arrived and self.arrived > self.wall:
             return Echo((self.arrived - self.wall) / 1e9)
         return Echo((self.ended - self.began) / 1e9)
@@ -104,7 +104,7 @@ class Pinger:
             return Echo(fault=Fault.NOT_PERMITTED, detail=NOT_PERMITTED)
         except OSError as error:
             return _failed(*fault_of(error))
-        ping = entry.pending[sequence] = Ping(_canonical(address), size, deadline.wait())
+        ping = entry.pending[sequence] = EchoResult(_canonical(address), size, deadline.wait())
         try:
             self._send(entry, address, sequence, ping)
             if not await ping.waiter and not ping.ended and not ping.fault:
@@ -156,7 +156,7 @@ class Pinger:
         del self._by_number[number]
         entry.socket.close()
 
-    def _send(self, entry: IcmpSocket, address: str, sequence: int, ping: Ping) -> None:
+    def _send(self, entry: IcmpSocket, address: str, sequence: int, ping: EchoResult) -> None:
         packet = request(entry.family, entry.identifier, sequence, ping.payload)
         try:
             ping.wall, ping.began = time.time_ns(), time.monotonic_ns()
@@ -195,16 +195,16 @@ def _read_answers(entry: IcmpSocket) -> bool:
             continue
         if entry.raw and entry.family == 4:
             data = without_ip_header(data)
-        _take(entry, read(entry.family, data, entry.identifier), ancillary, peer[0].partition("%")[0])
+        _take(entry, read_packet(entry.family, data, entry.identifier), ancillary, peer[0].partition("%")[0])
     return False
 
 
-def _take(entry: IcmpSocket, found: Reply | Error | None, ancillary: cmsg.Ancillary, peer: str) -> None:
+def _take(entry: IcmpSocket, found: EchoReply | Error | None, ancillary: cmsg.Ancillary, peer: str) -> None:
     """Believes a reply from whom we asked, with what we sent; an error about a packet that we sent to there."""
     ping = entry.pending.get(found.sequence) if found else None
     if ping is None or ping.ended:
         return
-    if isinstance(found, Reply):
+    if isinstance(found, EchoReply):
         if peer == ping.address and found.payload == ping.payload:
             ping.answered(cmsg.received_at(ancillary))
     elif found and found.destination == ping.address:

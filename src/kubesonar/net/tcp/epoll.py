@@ -15,7 +15,7 @@ _EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLET
 _BATCH = 256
 
 
-class Watched:
+class EpollHandler:
     """One socket. An event that came while nobody waited is kept for the next wait: an edge shows only once."""
 
     __slots__ = ("_missed", "_waiter")
@@ -43,26 +43,26 @@ class Watched:
             wake(self._waiter)
 
 
-class Watch:
+class Epoll:
     """The epoll of one loop, made at the first use (OSError without descriptors) and gone with the loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._epoll = select.epoll()
-        self._watched: dict[int, Watched] = {}
+        self._watched: dict[int, EpollHandler] = {}
         loop.add_reader(self._epoll.fileno(), self._ready)
 
     @classmethod
-    def of(cls, loop: asyncio.AbstractEventLoop) -> Watch:
+    def of(cls, loop: asyncio.AbstractEventLoop) -> Epoll:
         """The watch of this loop."""
         watch = _WATCHES.get(loop)
         if watch is None:
             watch = _WATCHES[loop] = cls(loop)
         return watch
 
-    def add(self, number: int) -> Watched:
+    def add(self, number: int) -> EpollHandler:
         """Watches a connecting or connected socket by its descriptor. Raises OSError."""
         self._epoll.register(number, _EVENTS)
-        watched = self._watched[number] = Watched()
+        watched = self._watched[number] = EpollHandler()
         return watched
 
     def drop(self, number: int) -> None:
@@ -76,4 +76,4 @@ class Watch:
                 watched.happened()
 
 
-_WATCHES: WeakKeyDictionary[asyncio.AbstractEventLoop, Watch] = WeakKeyDictionary()
+_WATCHES: WeakKeyDictionary[asyncio.AbstractEventLoop, Epoll] = WeakKeyDictionary()

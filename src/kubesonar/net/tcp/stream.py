@@ -20,7 +20,7 @@ from typing import Final, Protocol, TypeVar
 from kubesonar.model import Fault, Kernel
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.errno_faults import fault_of
-from kubesonar.net.tcp.epoll import Watch, Watched
+from kubesonar.net.tcp.epoll import Epoll, EpollHandler
 from kubesonar.net.tcp.tcp_info import tcp_info
 
 UNIX = "unix:"
@@ -70,8 +70,8 @@ class Stream:
         self.kernel: Kernel | None = None
         self.source_port = 0
         self._sock: socket.socket | None = None
-        self._watch: Watch | None = None
-        self._watched = Watched()
+        self._watch: Epoll | None = None
+        self._watched = EpollHandler()
         self._asked = False
 
     async def connect(self, address: str, port: int, deadline: Deadline) -> None:
@@ -79,7 +79,7 @@ class Stream:
         an address that is neither, because looking up a name here would block the loop."""
         family, where = _endpoint(address, port)
         try:
-            self._watch = Watch.of(deadline.loop)
+            self._watch = Epoll.of(deadline.loop)
             sock = self._sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             if self._source:
                 sock.bind((self._source, 0))

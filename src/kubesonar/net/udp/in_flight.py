@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kubesonar.core.wire import codec
-from kubesonar.net.udp.train import Train
+from kubesonar.net.udp.train import SentTrain
 
-LINGER = 10.0
+LATE_ANSWER_WAIT = 10.0
 """For how long (s) after a train's end an answer to it is known to be late, and not a duplicate."""
 
 FALLBACK = 600.0
@@ -20,17 +20,17 @@ class Outstanding:
     of trains that ended nothing else is kept, for an agent may send thousands of datagrams a second."""
 
     def __init__(self) -> None:
-        self._pending: dict[int, tuple[Train, int]] = {}
+        self._pending: dict[int, tuple[SentTrain, int]] = {}
         self._missing: dict[int, float] = {}
 
     def __len__(self) -> int:
         return len(self._pending) + len(self._missing)
 
-    def add(self, counter: int, train: Train, sequence: int) -> None:
+    def add(self, counter: int, train: SentTrain, sequence: int) -> None:
         """A datagram is about to be sent."""
         self._pending[counter] = (train, sequence)
 
-    def find(self, counter: int) -> tuple[Train | None, int]:
+    def find(self, counter: int) -> tuple[SentTrain | None, int]:
         """Train and sequence of the datagram with that counter, if its train is under way."""
         return self._pending.get(counter, (None, 0))
 
@@ -46,7 +46,7 @@ class Outstanding:
                 self._missing[counter] = now
         while self._missing:
             oldest = next(iter(self._missing))
-            if len(self._missing) <= _MISSING and self._missing[oldest] >= now - LINGER:
+            if len(self._missing) <= _MISSING and self._missing[oldest] >= now - LATE_ANSWER_WAIT:
                 break
             del self._missing[oldest]
 

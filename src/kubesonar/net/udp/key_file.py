@@ -8,9 +8,9 @@ from pathlib import Path
 
 from kubesonar.core.wire.codec import Keyring
 from kubesonar.model import clip
-from kubesonar.net.watched_file import stamp
+from kubesonar.net.watched_file import file_stamp
 
-LIMIT = 4096
+KEY_FILE_LIMIT = 4096
 """Largest key file that is read, in bytes."""
 
 
@@ -26,7 +26,7 @@ class KeyFile:
     def __init__(self, path: str) -> None:
         self._path = path
         self._complaint: str | None = None
-        self._mark = stamp(path)
+        self._mark = file_stamp(path)
         self.ring = _ring(_read(path))
 
     def refresh(self) -> str | None:
@@ -37,7 +37,7 @@ class KeyFile:
 
     def _reload(self) -> str | None:
         try:
-            mark = stamp(self._path)
+            mark = file_stamp(self._path)
             if mark == self._mark:
                 return self._complaint
             ring = _ring(_read(self._path))
@@ -56,9 +56,9 @@ def read_keys(data: bytes) -> Keyring:
 
 def _read(path: str) -> str:
     with Path(path).open("rb") as file:
-        data = file.read(LIMIT + 1)
-    if len(data) > LIMIT:
-        raise ValueError(f"the file is longer than {LIMIT} bytes")
+        data = file.read(KEY_FILE_LIMIT + 1)
+    if len(data) > KEY_FILE_LIMIT:
+        raise ValueError(f"the file is longer than {KEY_FILE_LIMIT} bytes")
     return data.decode("ascii", "replace")
 
 

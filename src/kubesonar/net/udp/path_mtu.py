@@ -27,7 +27,7 @@ _STEP = 0.05
 _STEP_TRIES = 3
 
 
-class Outcome(Enum):
+class SizeOutcome(Enum):
     """How the biggest packets fared."""
 
     PASSED = "passed"
@@ -50,7 +50,7 @@ class PathResult(msgspec.Struct, frozen=True):
     `by` who said "too big", `small` the train of small datagrams that tells whether the path is there at all, `rate`
     the bottleneck's rate by a train of full size, in bits/s."""
 
-    outcome: Outcome
+    outcome: SizeOutcome
     mtu: int
     limit: int
     small: TrainResult
@@ -97,18 +97,18 @@ class PathSearch:
 
     async def _judge(
         self, small: TrainResult, full: TrainResult, told: NetError | None, least: int, tries: int
-    ) -> tuple[Outcome, int, str]:
+    ) -> tuple[SizeOutcome, int, str]:
         if full.received:
-            return (Outcome.LINK if self._limit < least else Outcome.PASSED), self._limit, ""
+            return (SizeOutcome.LINK if self._limit < least else SizeOutcome.PASSED), self._limit, ""
         if small.starved or full.starved:
-            return Outcome.STARVED, 0, ""
+            return SizeOutcome.STARVED, 0, ""
         if not small.received:
-            return Outcome.SILENT, 0, ""
+            return SizeOutcome.SILENT, 0, ""
         if told:
-            return Outcome.TOLD, await self._search(small, told.mtu), told.by
+            return SizeOutcome.TOLD, await self._search(small, told.mtu), told.by
         if small.received * 2 < tries:
-            return Outcome.UNCLEAR, 0, ""
-        return Outcome.VANISHED, await self._search(small, self._known), ""
+            return SizeOutcome.UNCLEAR, 0, ""
+        return SizeOutcome.VANISHED, await self._search(small, self._known), ""
 
     async def _search(self, small: TrainResult, guess: int) -> int:
         """Bisects between a small datagram and the limit, by way of `guess`; ends early at the deadline, with what did

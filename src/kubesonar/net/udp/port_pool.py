@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 
 from kubesonar.net import cmsg
-from kubesonar.net.udp.train import Train
+from kubesonar.net.udp.train import SentTrain
 
 _STAMPS_AWAITED = 64
 
@@ -27,7 +27,7 @@ class PoolSocket:
             self.socket.close()
             raise
         self.port: int = self.socket.getsockname()[1]
-        self.awaiting: dict[int, tuple[Train, int]] = {}
+        self.awaiting: dict[int, tuple[SentTrain, int]] = {}
         self._next = 0
         self.restamp()
 
@@ -51,7 +51,7 @@ class PoolSocket:
         self.awaiting.clear()
         self._next = 0
 
-    def sent(self, train: Train, sequence: int) -> None:
+    def sent(self, train: SentTrain, sequence: int) -> None:
         """Says which datagram was handed to the kernel just now."""
         self.awaiting[self._next] = (train, sequence)
         self._next = self._next + 1 & 0xFFFFFFFF

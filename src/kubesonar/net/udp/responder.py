@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Datagram, Keyring, Reason, Refusal, Type
+from kubesonar.core.wire.codec import Datagram, DatagramType, DecodeRefusal, Keyring, Reason
 from kubesonar.core.wire.replay_window import ReplayGuard
 from kubesonar.net import cmsg
-from kubesonar.net.udp.token_bucket import Buckets, Limits
-from kubesonar.net.udp.train_records import IDLE, Arrivals, TrainRecord
+from kubesonar.net.udp.token_bucket import Buckets, RateLimits
+from kubesonar.net.udp.train_records import TRAIN_GAP, Arrivals, TrainRecord
 
 HELD = 500_000_000
 """An answer held longer than this (ns) does not count as given: we were not running, and who asked may have given up,
@@ -21,7 +21,7 @@ so that its absence there says nothing about the way back."""
 
 _BATCH = 64
 _ROOM = codec.MAX_DATAGRAM + 1
-_SWEEP = IDLE / 4
+_SWEEP = TRAIN_GAP / 4
 _BUFFER = 1 << 20
 """Receive buffer asked for (bytes, cut to net.core.rmem_max): what waits while the loop is busy is not lost."""
 
@@ -50,9 +50,9 @@ class UdpResponder:
         messages: Callable[[Datagram, str, int], None] | None = None,
         astray: Callable[[bytes], None] | None = None,
         speak: int = codec.CURRENT,
-        limits: Limits | None = None,
+        limits: RateLimits | None = None,
     ) -> None:
-        limits = limits or Limits()
+        limits = limits or RateLimits()
         self.counters: Counter[str] = Counter()
         self.port = port
         self._source = source
@@ -153,15 +153,15 @@ class UdpResponder:
     ) -> None:
         ring = self._ring()
         probe = codec.decode(data, ring, self._speak)
-        if isinstance(probe, Refusal):
+        if isinstance(probe, DecodeRefusal):
             self.counters[probe.reason] += 1
             if probe.reason in (Reason.VERSION, Reason.KEY) and self._mismatches.take(peer[0], now):
                 notice = codec.mismatch(data, self._speak)
                 if notice:
                     self._send(listener, notice, ancillary, peer)
-        elif probe.type is Type.MESSAGE:
+        elif probe.type is DatagramType.MESSAGE:
             self._hand_over(probe, peer, now)
-        elif probe.type is not Type.PROBE:
+        elif probe.type is not DatagramType.PROBE:
             self.counters["answer"] += 1
         elif not self._guard.fresh(probe.source, probe.epoch, probe.counter, now):
             self.counters["replay"] += 1

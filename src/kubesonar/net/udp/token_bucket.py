@@ -9,7 +9,7 @@ import msgspec
 Rate = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 
 
-class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class RateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a responder takes in; more is dropped and counted."""
 
     rate: Annotated[Rate, msgspec.Meta(description="Datagrams a second that one address may send us.")] = 2000.0

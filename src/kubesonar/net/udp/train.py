@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from kubesonar.core.wire.codec import HOLD_LIMIT, Datagram
-from kubesonar.model import Clock, PortTally
+from kubesonar.model import PortTally, StampSource
 from kubesonar.net.cmsg import NetError
 from kubesonar.net.udp.train_result import TrainResult
 
@@ -27,7 +27,7 @@ _SLACK = 1_000_000
 _ERRORS = 8
 
 
-class Train:
+class SentTrain:
     """The state of a train while it is on the way. Times are ns: `sent_at` and `read_at` of the monotonic clock, stamps
     of the wall clock."""
 
@@ -122,11 +122,11 @@ class Train:
             errors=tuple(self.errors),
         )
 
-    def _round_trips(self) -> tuple[Clock, tuple[float, ...]]:
+    def _round_trips(self) -> tuple[StampSource, tuple[float, ...]]:
         """The kernel's, or, where it gave none at all, our own: never a mix of both."""
         exact = any(self.exact)
         rtts = tuple(rtt for rtt, kernel in zip(self.rtt, self.exact, strict=True) if rtt and kernel is exact)
-        return (Clock.KERNEL if exact else Clock.USER), rtts
+        return (StampSource.KERNEL if exact else StampSource.USER), rtts
 
     def _reordered(self) -> int:
         arrivals = sorted(self.answered, key=self.answered.__getitem__)

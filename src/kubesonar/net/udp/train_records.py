@@ -11,7 +11,7 @@ from kubesonar.core.wire.codec import UNRECORDED, Datagram
 from kubesonar.model import PortTally
 from kubesonar.net.udp.train import median
 
-IDLE = 1.0
+TRAIN_GAP = 1.0
 """A train is over so long (s) after its last datagram."""
 
 
@@ -19,7 +19,7 @@ class TrainRecord(msgspec.Struct, frozen=True):
     """What arrived of one train: `source` is the sender's `wire.identity`, `announced` how many it sent by its own
     word, `received` how many different ones came, `answered` how many of those we answered in time, `gap` their median
     spacing in seconds (0 unknown), `at` when the first came (wall clock), `ports` by the sender's source ports as seen
-    here. Where datagrams trickle in over more than `IDLE`, a train has several records, which add up."""
+    here. Where datagrams trickle in over more than `TRAIN_GAP`, a train has several records, which add up."""
 
     source: bytes
     epoch: int
@@ -81,7 +81,7 @@ class Arrivals:
 
     def sweep(self, now: float) -> None:
         """Closes what is over."""
-        for key in [key for key, entry in self._open.items() if now - entry.heard >= IDLE]:
+        for key in [key for key, entry in self._open.items() if now - entry.heard >= TRAIN_GAP]:
             self._close(key)
 
     def flush(self) -> None:

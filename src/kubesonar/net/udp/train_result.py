@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kubesonar.model import Clock, Fault, PortTally
+from kubesonar.model import Fault, PortTally, StampSource
 from kubesonar.net.cmsg import NetError
 from kubesonar.net.errno_faults import fault_of
 
@@ -22,7 +22,7 @@ class TrainResult(msgspec.Struct, frozen=True):
     sent: int
     received: int
     rtts: tuple[float, ...] = ()
-    clock: Clock = Clock.KERNEL
+    clock: StampSource = StampSource.KERNEL
     duplicates: int = 0
     reordered: int = 0
     late: int = 0

@@ -11,15 +11,15 @@ from collections import Counter
 from collections.abc import Callable
 
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Datagram, Keyring, Refusal, Sender, Type
+from kubesonar.core.wire.codec import Datagram, DatagramType, DecodeRefusal, Keyring, Sender
 from kubesonar.net import cmsg
 from kubesonar.net.cmsg import NetError
 from kubesonar.net.udp.in_flight import Outstanding, Versions
 from kubesonar.net.udp.port_pool import Pool, PoolSocket
-from kubesonar.net.udp.train import Train
+from kubesonar.net.udp.train import SentTrain
 from kubesonar.net.udp.train_result import TrainResult
 
-STARVED = 0.1
+STARVED_TRAIN = 0.1
 """A deadline that fires later than this (s), and than a quarter of the timeout, means that we were not running."""
 
 _BATCH = 64
@@ -60,9 +60,9 @@ class DatagramEngine:
         self._rotation: asyncio.TimerHandle | None = None
         self._outstanding = Outstanding()
         self._versions = Versions(speak)
-        self._waiting: dict[Train, asyncio.Future[None]] = {}
-        self._touched: set[Train] = set()
-        self._sending: Train | None = None
+        self._waiting: dict[SentTrain, asyncio.Future[None]] = {}
+        self._touched: set[SentTrain] = set()
+        self._sending: SentTrain | None = None
 
     async def train(
         self, address: str, port: int, *, number: int, count: int, size: int, timeout: float, flags: int = 0
@@ -72,7 +72,7 @@ class DatagramEngine:
         result; ValueError is raised only for an address that is none."""
         loop = asyncio.get_running_loop()
         family, canonical = _canonical(address)
-        train = Train((canonical, port), family, number, count, max(size, codec.MIN_REQUEST))
+        train = SentTrain((canonical, port), family, number, count, max(size, codec.MIN_REQUEST))
         started = time.monotonic_ns()
         train.began = time.time_ns()
         train.deadline = started + round(timeout * 1e9)
@@ -109,7 +109,7 @@ class DatagramEngine:
             self._epoll.close()
             self._epoll = None
 
-    def _send(self, loop: asyncio.AbstractEventLoop, train: Train, flags: int, counters: list[int]) -> None:
+    def _send(self, loop: asyncio.AbstractEventLoop, train: SentTrain, flags: int, counters: list[int]) -> None:
         try:
             entries = self._pool(loop, train.family).take(len(train.ports))
         except OSError as error:
@@ -129,7 +129,7 @@ class DatagramEngine:
             if entry.awaiting:
                 self._read_error(entry)
 
-    def _send_one(self, entry: PoolSocket, frame: bytes, train: Train, sequence: int) -> None:
+    def _send_one(self, entry: PoolSocket, frame: bytes, train: SentTrain, sequence: int) -> None:
         train.sent_at[sequence] = time.monotonic_ns()
         try:
             try:
@@ -185,15 +185,15 @@ class DatagramEngine:
                 self._finish(train)
         self._touched.clear()
 
-    def _expire(self, train: Train, timeout: float) -> None:
+    def _expire(self, train: SentTrain, timeout: float) -> None:
         """The deadline fired: what lies in the sockets' buffers by now still counts, by the kernel's stamps."""
         late = (time.monotonic_ns() - train.deadline) / 1e9
-        if late > max(STARVED, timeout / 4):
+        if late > max(STARVED_TRAIN, timeout / 4):
             train.starved = late
         self._ready()
         self._finish(train)
 
-    def _finish(self, train: Train) -> None:
+    def _finish(self, train: SentTrain) -> None:
         done = self._waiting.get(train)
         if done and not done.done():
             done.set_result(None)
@@ -214,24 +214,24 @@ class DatagramEngine:
     def _take(self, data: bytes, stamp: int | None, peer: tuple[str, int]) -> None:
         read_at = time.monotonic_ns()
         answer = codec.decode(data, self._ring(), self._speak)
-        if isinstance(answer, Refusal):
+        if isinstance(answer, DecodeRefusal):
             self.counters[answer.reason] += 1
             return
         train, sequence = self._outstanding.find(answer.counter)
-        if train is None and answer.type is Type.ECHO and answer.epoch == self._sender.epoch:
+        if train is None and answer.type is DatagramType.ECHO and answer.epoch == self._sender.epoch:
             self.counters["late" if self._outstanding.late(answer.counter) else "duplicate"] += 1
         elif train is None or not self._belongs(answer, train, sequence, peer):
             self.counters["stranger"] += 1
-        elif answer.type is Type.MISMATCH:
+        elif answer.type is DatagramType.MISMATCH:
             train.mismatch = True
             self._versions.newest(train.peer, answer.version, read_at / 1e9)
         else:
             train.note_answer(answer, stamp, read_at)
             self._touched.add(train)
 
-    def _belongs(self, answer: Datagram, train: Train, sequence: int, peer: tuple[str, int]) -> bool:
+    def _belongs(self, answer: Datagram, train: SentTrain, sequence: int, peer: tuple[str, int]) -> bool:
         return (
-            answer.type is not Type.PROBE
+            answer.type is not DatagramType.PROBE
             and answer.epoch == self._sender.epoch
             and answer.sequence == sequence
             and peer[:2] == train.peer
@@ -261,7 +261,7 @@ class DatagramEngine:
     def _blame(self, error: NetError, quote: bytes, peer: tuple[str, int] | None) -> None:
         """Finds whose datagram an error is about: by the counter it quotes, else the one being sent or, from the
         network, by where that datagram was going."""
-        counter = codec.quoted(quote)
+        counter = codec.quoted_number(quote)
         train, sequence = self._outstanding.find(counter or 0)
         if train is not None:
             if sequence not in train.answered:

@@ -12,9 +12,9 @@ from kubesonar.core.membership.election.election import Election, ElectionOption
 from kubesonar.core.membership.events import Elected, Leaving, Received, Send, Strained, Vacant, WantLease
 from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.core.membership.local_health import LocalHealth
-from kubesonar.core.membership.member_view import Electorate, Order
-from kubesonar.core.membership.messages import Beacon, Call, Heard, Present, Resign
-from kubesonar.core.timers import Agenda
+from kubesonar.core.membership.member_view import MemberView, Rank
+from kubesonar.core.membership.messages import Alive, Heartbeat, HeartbeatAck, StartElection, StepDown
+from kubesonar.core.timers import Timers
 from kubesonar.model import Condition, Member, Network, Roster, State
 from kubesonar.sim.playing import member
 from tests.sim.cluster import Cluster
@@ -23,13 +23,13 @@ M = TypeVar("M")
 HIGHEST = MembershipOptions(election=ElectionOptions(highest=True))
 
 
-def electorate(members: int) -> Electorate:
-    return Electorate(Roster("1", tuple(member(f"m{n}") for n in range(1, members + 1))), Network.POD)
+def electorate(members: int) -> MemberView:
+    return MemberView(Roster("1", tuple(member(f"m{n}") for n in range(1, members + 1))), Network.POD)
 
 
 def alone(name: str, members: int, options: ElectionOptions | None = None) -> Election:
     """One machine by itself, told of the members at time 0."""
-    machine = Election(name, 100, options or ElectionOptions(), LocalHealth(8), Agenda(), [])
+    machine = Election(name, 100, options or ElectionOptions(), LocalHealth(8), Timers(), [])
     machine.step(0.0, electorate(members))
     return machine
 
@@ -49,91 +49,94 @@ def said(actions: list[Any], kind: type[M]) -> list[M]:
 def test_the_first_in_rank_takes_the_office_when_those_behind_hear_nobody() -> None:
     machine = alone("m5", 5)
     calls = machine.step(2.0)
-    assert sent(calls, Call) == ["m4", "m3", "m2"]
-    number = said(calls, Call)[0].number
-    assert machine.step(2.01, Received("m4", 1, Present(number))) == []
-    machine.step(2.02, Received("m3", 1, Present(number)))
-    taken = machine.step(2.03, Received("m2", 1, Present(number)))
+    assert sent(calls, StartElection) == ["m4", "m3", "m2"]
+    number = said(calls, StartElection)[0].number
+    assert machine.step(2.01, Received("m4", 1, Alive(number))) == []
+    machine.step(2.02, Received("m3", 1, Alive(number)))
+    taken = machine.step(2.03, Received("m2", 1, Alive(number)))
     assert taken[:2] == [Elected("m5", 100, True), WantLease(True)]
-    assert sent(taken, Beacon) == ["m1", "m2", "m3", "m4"]
+    assert sent(taken, Heartbeat) == ["m1", "m2", "m3", "m4"]
 
 
 def test_a_caller_gives_way_to_one_that_ranks_higher_and_answers() -> None:
     machine = alone("m1", 5)
     calls = machine.step(2.0)
-    assert sent(calls, Call) == ["m5", "m4", "m3"]
-    number = said(calls, Call)[0].number
-    machine.step(2.1, Received("m4", 1, Present(number)))
+    assert sent(calls, StartElection) == ["m5", "m4", "m3"]
+    number = said(calls, StartElection)[0].number
+    machine.step(2.1, Received("m4", 1, Alive(number)))
     assert machine.step(2.5) == []  # it waits for the takeover
-    assert machine.step(2.9, Received("m4", 1, Beacon(1, 1.0))) == [Elected("m4", 1, False), Send("m4", Heard(1))]
+    assert machine.step(2.9, Received("m4", 1, Heartbeat(1, 1.0))) == [
+        Elected("m4", 1, False),
+        Send("m4", HeartbeatAck(1)),
+    ]
 
 
 def test_one_that_was_called_and_does_not_take_the_office_is_passed_over() -> None:
     machine = alone("m1", 3)
     calls = machine.step(2.0)
-    number = said(calls, Call)[0].number
-    machine.step(2.1, Received("m3", 1, Present(number)))
+    number = said(calls, StartElection)[0].number
+    machine.step(2.1, Received("m3", 1, Alive(number)))
     again = machine.step(3.2)
-    assert sent(again, Call) == ["m2"]
+    assert sent(again, StartElection) == ["m2"]
 
 
 def test_a_member_that_has_just_started_neither_votes_nor_stands_yet() -> None:
     machine = alone("m3", 3)
-    assert machine.step(0.5, Received("m1", 1, Beacon(1, 1.0))) == [Elected("m1", 1, False)]
-    answer = machine.step(0.6, Received("m2", 1, Call(9)))
-    assert [one.stands for one in said(answer, Present)] == [False]
-    assert sent(machine.step(1.6, Received("m1", 1, Beacon(2, 1.0))), Heard) == ["m1"]
+    assert machine.step(0.5, Received("m1", 1, Heartbeat(1, 1.0))) == [Elected("m1", 1, False)]
+    answer = machine.step(0.6, Received("m2", 1, StartElection(9)))
+    assert [one.stands for one in said(answer, Alive)] == [False]
+    assert sent(machine.step(1.6, Received("m1", 1, Heartbeat(2, 1.0))), HeartbeatAck) == ["m1"]
 
 
 def test_a_promise_binds_until_it_has_run_out_or_the_coordinator_resigns() -> None:
     machine = alone("m1", 5)
-    machine.step(1.6, Received("m4", 1, Beacon(7, 1.0)))
-    assert sent(machine.step(2.9, Received("m5", 1, Beacon(1, 1.0))), Heard) == []
+    machine.step(1.6, Received("m4", 1, Heartbeat(7, 1.0)))
+    assert sent(machine.step(2.9, Received("m5", 1, Heartbeat(1, 1.0))), HeartbeatAck) == []
     machine.step(3.2)
-    assert sent(machine.step(3.2, Received("m5", 1, Beacon(2, 1.0))), Heard) == ["m5"]
-    machine.step(3.3, Received("m5", 1, Resign(1, "m4")))
-    assert sent(machine.step(3.4, Received("m4", 1, Beacon(8, 1.0))), Heard) == ["m4"]
+    assert sent(machine.step(3.2, Received("m5", 1, Heartbeat(2, 1.0))), HeartbeatAck) == ["m5"]
+    machine.step(3.3, Received("m5", 1, StepDown(1, "m4")))
+    assert sent(machine.step(3.4, Received("m4", 1, Heartbeat(8, 1.0))), HeartbeatAck) == ["m4"]
 
 
 def test_a_beacon_that_was_overtaken_by_a_later_one_is_not_answered() -> None:
     machine = alone("m1", 3)
-    machine.step(2.0, Received("m3", 1, Beacon(5, 1.0)))
-    assert machine.step(2.1, Received("m3", 1, Beacon(4, 1.0))) == []
+    machine.step(2.0, Received("m3", 1, Heartbeat(5, 1.0)))
+    assert machine.step(2.1, Received("m3", 1, Heartbeat(4, 1.0))) == []
 
 
 def test_messages_of_strangers_are_ignored() -> None:
     machine = alone("m1", 3)
-    assert machine.step(1.0, Received("m99", 1, Beacon(1, 1.0))) == []
-    assert machine.step(1.0, Received("m99", 1, Call(1))) == []
+    assert machine.step(1.0, Received("m99", 1, Heartbeat(1, 1.0))) == []
+    assert machine.step(1.0, Received("m99", 1, StartElection(1))) == []
 
 
 def test_a_vacant_office_is_filled_at_once_and_hearsay_from_before_does_not_count() -> None:
     machine = alone("m1", 3)
-    machine.step(2.0, Received("m3", 7, Beacon(5, 1.0)))
+    machine.step(2.0, Received("m3", 7, Heartbeat(5, 1.0)))
     calls = machine.step(2.5, Vacant("m3", 7))
     assert calls[0] == Elected("", 0, False)
-    assert sent(calls, Call) == ["m2"]
-    number = said(calls, Call)[0].number
-    assert machine.step(2.6, Received("m2", 1, Present(number, "m3", 7, age=0.6))) == []
+    assert sent(calls, StartElection) == ["m2"]
+    number = said(calls, StartElection)[0].number
+    assert machine.step(2.6, Received("m2", 1, Alive(number, "m3", 7, age=0.6))) == []
     assert machine.allegiance.coordinator == ""
 
 
 def test_a_member_that_was_frozen_gives_the_coordinator_time_to_be_heard() -> None:
     machine = alone("m1", 3)
-    machine.step(2.0, Received("m3", 1, Beacon(5, 1.0)))
+    machine.step(2.0, Received("m3", 1, Heartbeat(5, 1.0)))
     assert machine.step(60.0, Strained(57.0)) == []
-    assert sent(machine.step(60.1, Received("m3", 1, Beacon(63, 1.0))), Heard) == ["m3"]
+    assert sent(machine.step(60.1, Received("m3", 1, Heartbeat(63, 1.0))), HeartbeatAck) == ["m3"]
 
 
 def test_an_office_that_is_handed_over_in_the_middle_of_a_ballot_is_taken_once() -> None:
     machine = alone("m2", 4)
-    machine.step(2.0, Received("m3", 1, Beacon(5, 1.0)))
-    assert sent(machine.step(4.3), Call) == ["m4"]
-    taken = machine.step(4.4, Received("m3", 1, Resign(5, "m2")))
+    machine.step(2.0, Received("m3", 1, Heartbeat(5, 1.0)))
+    assert sent(machine.step(4.3), StartElection) == ["m4"]
+    taken = machine.step(4.4, Received("m3", 1, StepDown(5, "m2")))
     assert Elected("m2", 100, True) in taken
     later = [action for step in range(45, 80) for action in machine.step(step / 10)]
     assert not any(isinstance(action, Elected) for action in later)
-    assert len(sent(later, Beacon)) <= len(set(said(later, Beacon))) * 3 * 2  # each once more, as nobody answers
+    assert len(sent(later, Heartbeat)) <= len(set(said(later, Heartbeat))) * 3 * 2  # each once more, as nobody answers
 
 
 def test_who_leaves_hands_the_office_over_and_says_nothing_more() -> None:
@@ -141,13 +144,13 @@ def test_who_leaves_hands_the_office_over_and_says_nothing_more() -> None:
     machine.step(2.0)
     machine.step(3.0)
     machine.step(3.1)
-    number = said(machine.step(4.0), Beacon)[0].number
+    number = said(machine.step(4.0), Heartbeat)[0].number
     for name, epoch in (("m1", 5), ("m2", 4)):
-        machine.step(4.01, Received(name, epoch, Heard(number)))
+        machine.step(4.01, Received(name, epoch, HeartbeatAck(number)))
     left = machine.step(4.02, Leaving())
-    assert {one.successor for one in said(left, Resign)} == {"m1"}
+    assert {one.successor for one in said(left, StepDown)} == {"m1"}
     assert WantLease(False) in left
-    assert machine.step(60.0, Received("m1", 5, Call(1))) == []
+    assert machine.step(60.0, Received("m1", 5, StartElection(1))) == []
 
 
 # In a cluster
@@ -183,8 +186,8 @@ def test_the_highest_takes_over_where_that_is_wanted() -> None:
     assert cluster.run(20).coordinator == "m5"
 
 
-@pytest.mark.parametrize(("order", "first"), [(Order.NATURAL, "m10"), (Order.BYTES, "m9")])
-def test_the_order_of_ids_is_a_parameter(order: Order, first: str) -> None:
+@pytest.mark.parametrize(("order", "first"), [(Rank.NATURAL, "m10"), (Rank.BYTES, "m9")])
+def test_the_order_of_ids_is_a_parameter(order: Rank, first: str) -> None:
     options = MembershipOptions(election=ElectionOptions(order=order, highest=True))
     assert Cluster(10, options=options).started(settle=10).coordinator == first
 

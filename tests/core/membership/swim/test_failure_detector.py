@@ -10,12 +10,21 @@ import pytest
 from kubesonar.core.membership.events import Holder, Leased, Look, Looked, Received, Send, Strained
 from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.core.membership.local_health import LocalHealth
-from kubesonar.core.membership.member_view import Electorate
-from kubesonar.core.membership.messages import Ack, Ask, Claim, Noted, Ping, Seen, Sight, Witness
+from kubesonar.core.membership.member_view import MemberView
+from kubesonar.core.membership.messages import (
+    Ack,
+    Ping,
+    PingReq,
+    PingReqReply,
+    Reachability,
+    Seen,
+    StatusClaim,
+    StatusClaimAck,
+)
 from kubesonar.core.membership.notices import notice_id
-from kubesonar.core.membership.swim.agreement import Statement, seen, verdict
+from kubesonar.core.membership.swim.agreement import ProbeReport, seen, verdict
 from kubesonar.core.membership.swim.failure_detector import Suspicion, SuspicionOptions
-from kubesonar.core.timers import Agenda
+from kubesonar.core.timers import Timers
 from kubesonar.model import Condition, Member, Network, Roster, State
 from kubesonar.sim.playing import member
 from tests.sim.cluster import Cluster
@@ -26,44 +35,44 @@ DEAD, GONE, FROZEN, BACK = Condition.DEAD, Condition.GONE, Condition.FROZEN, Con
 # Evidence
 
 
-def word(sight: Sight, zone: str = "a", weight: float = 1.0) -> Statement:
-    return Statement(f"{sight}-{zone}", zone, sight, weight)
+def word(sight: Reachability, zone: str = "a", weight: float = 1.0) -> ProbeReport:
+    return ProbeReport(f"{sight}-{zone}", zone, sight, weight)
 
 
 @pytest.mark.parametrize(
     ("sights", "found"),
     [
-        ([Sight.SILENT] * 3, DEAD),
-        ([Sight.REFUSED] * 3, GONE),
-        ([Sight.KERNEL] * 3, FROZEN),
-        ([Sight.SILENT, Sight.SILENT, Sight.AGENT], BACK),
-        ([Sight.SILENT, Sight.SILENT, Sight.SILENT, Sight.KERNEL], None),
-        ([Sight.SILENT, Sight.KERNEL, Sight.KERNEL, Sight.KERNEL], FROZEN),
-        ([Sight.SILENT, Sight.SILENT], None),
-        ([Sight.SILENT, Sight.SILENT, Sight.UNABLE], None),
+        ([Reachability.SILENT] * 3, DEAD),
+        ([Reachability.REFUSED] * 3, GONE),
+        ([Reachability.KERNEL] * 3, FROZEN),
+        ([Reachability.SILENT, Reachability.SILENT, Reachability.AGENT], BACK),
+        ([Reachability.SILENT, Reachability.SILENT, Reachability.SILENT, Reachability.KERNEL], None),
+        ([Reachability.SILENT, Reachability.KERNEL, Reachability.KERNEL, Reachability.KERNEL], FROZEN),
+        ([Reachability.SILENT, Reachability.SILENT], None),
+        ([Reachability.SILENT, Reachability.SILENT, Reachability.UNABLE], None),
         ([], None),
     ],
 )
-def test_what_follows_from_what_was_seen(sights: list[Sight], found: Condition | None) -> None:
+def test_what_follows_from_what_was_seen(sights: list[Reachability], found: Condition | None) -> None:
     assert verdict([word(sight, zone) for sight, zone in zip(sights, "abcd", strict=False)], 3, 2) is found
 
 
 def test_witnesses_have_to_be_of_so_many_zones() -> None:
-    said = [Statement(name, "a", Sight.SILENT, 1.0) for name in ("x", "y", "z")]
+    said = [ProbeReport(name, "a", Reachability.SILENT, 1.0) for name in ("x", "y", "z")]
     assert verdict(said, 3, 2) is None
     assert verdict(said, 3, 1) is DEAD
-    assert verdict([*said[:2], word(Sight.SILENT, "b")], 3, 2) is DEAD
+    assert verdict([*said[:2], word(Reachability.SILENT, "b")], 3, 2) is DEAD
 
 
 def test_a_starved_witness_weighs_less() -> None:
-    said = [word(Sight.SILENT, "a"), word(Sight.SILENT, "b"), word(Sight.SILENT, "c", 0.5)]
+    said = [word(Reachability.SILENT, "a"), word(Reachability.SILENT, "b"), word(Reachability.SILENT, "c", 0.5)]
     assert verdict(said, 3, 2) is None
-    assert verdict([*said, word(Sight.SILENT, "d", 0.5)], 3, 2) is DEAD
+    assert verdict([*said, word(Reachability.SILENT, "d", 0.5)], 3, 2) is DEAD
 
 
 def test_a_claim_names_those_that_could_tell() -> None:
-    said = [word(Sight.UNABLE), word(Sight.SILENT, "b"), word(Sight.SILENT, "c")]
-    assert seen(said, 1) == (Seen("silent-b", Sight.SILENT),)
+    said = [word(Reachability.UNABLE), word(Reachability.SILENT, "b"), word(Reachability.SILENT, "c")]
+    assert seen(said, 1) == (Seen("silent-b", Reachability.SILENT),)
 
 
 # By itself
@@ -71,15 +80,15 @@ def test_a_claim_names_those_that_could_tell() -> None:
 
 def watcher() -> Suspicion:
     """m1 of m1 to m5, which knows m2 (epoch 7, incarnation 0) and has the coordinator m5."""
-    machine = Suspicion("m1", SuspicionOptions(watched=1, interval=60), LocalHealth(8), Agenda(), [])
+    machine = Suspicion("m1", SuspicionOptions(watched=1, interval=60), LocalHealth(8), Timers(), [])
     roster = Roster("1", tuple(member(f"m{n}", f"z{n % 2}") for n in range(1, 6)))
-    machine.step(0.0, Electorate(roster, Network.POD))
+    machine.step(0.0, MemberView(roster, Network.POD))
     machine.step(0.0, Holder("m5", 1))
     return machine
 
 
 def claims(actions: list[Any]) -> list[Any]:
-    return [action for action in actions if isinstance(action, Send) and isinstance(action.message, Claim)]
+    return [action for action in actions if isinstance(action, Send) and isinstance(action.message, StatusClaim)]
 
 
 def open_case(machine: Suspicion) -> tuple[str, int]:
@@ -91,7 +100,7 @@ def open_case(machine: Suspicion) -> tuple[str, int]:
     opened = machine.step(120.5)
     assert Send(ping.to, Ping(opened[0].message.number, Condition.SUSPECT)) == opened[0]  # it is told
     (look,) = [action for action in opened if isinstance(action, Look)]
-    assert {action.to for action in opened if isinstance(getattr(action, "message", None), Ask)} == {
+    assert {action.to for action in opened if isinstance(getattr(action, "message", None), PingReq)} == {
         "m2",
         "m3",
         "m4",
@@ -103,15 +112,15 @@ def open_case(machine: Suspicion) -> tuple[str, int]:
 def test_a_missed_answer_is_confirmed_by_others_before_it_is_claimed() -> None:
     machine = watcher()
     name, number = open_case(machine)
-    machine.step(120.6, Looked(number, name, Sight.SILENT))
+    machine.step(120.6, Looked(number, name, Reachability.SILENT))
     others = [other for other in ("m2", "m3", "m4", "m5") if other != name]
-    machine.step(120.7, Received(others[0], 1, Witness(number, name, Sight.SILENT)))
+    machine.step(120.7, Received(others[0], 1, PingReqReply(number, name, Reachability.SILENT)))
     assert claims(machine.step(121.5)) == []
-    machine.step(121.6, Received(others[1], 1, Witness(number, name, Sight.SILENT)))
+    machine.step(121.6, Received(others[1], 1, PingReqReply(number, name, Reachability.SILENT)))
     (claimed,) = claims(machine.step(122.0))
     assert claimed.to == "m5"
-    assert claimed.message == Claim(
-        name, 7, 0, DEAD, 2.0, False, tuple(Seen(one, Sight.SILENT) for one in ("m1", *others[:2]))
+    assert claimed.message == StatusClaim(
+        name, 7, 0, DEAD, 2.0, False, tuple(Seen(one, Reachability.SILENT) for one in ("m1", *others[:2]))
     )
 
 
@@ -119,12 +128,12 @@ def test_a_missed_answer_is_confirmed_by_others_before_it_is_claimed() -> None:
 def test_a_suspected_member_that_answers_anybody_is_not_claimed(by_witness: bool) -> None:
     machine = watcher()
     name, number = open_case(machine)
-    machine.step(120.6, Looked(number, name, Sight.KERNEL))
+    machine.step(120.6, Looked(number, name, Reachability.KERNEL))
     others = [other for other in ("m2", "m3", "m4", "m5") if other != name]
     for other in others[:2]:
-        machine.step(120.7, Received(other, 1, Witness(number, name, Sight.KERNEL)))
+        machine.step(120.7, Received(other, 1, PingReqReply(number, name, Reachability.KERNEL)))
     if by_witness:
-        machine.step(120.8, Received(others[2], 1, Witness(number, name, Sight.AGENT, 1.0, 7, 0)))
+        machine.step(120.8, Received(others[2], 1, PingReqReply(number, name, Reachability.AGENT, 1.0, 7, 0)))
     else:
         machine.step(120.8, Received(name, 7, Ack(0)))
     assert machine.held == {}
@@ -134,14 +143,16 @@ def test_a_suspected_member_that_answers_anybody_is_not_claimed(by_witness: bool
 def test_a_claim_is_repeated_until_it_is_noted_and_said_again_to_a_new_coordinator() -> None:
     machine = watcher()
     name, number = open_case(machine)
-    machine.step(120.6, Looked(number, name, Sight.SILENT))
+    machine.step(120.6, Looked(number, name, Reachability.SILENT))
     others = [other for other in ("m2", "m3", "m4", "m5") if other != name]
     for other in others:
-        machine.step(120.7, Received(other, 1, Witness(number, name, Sight.SILENT)))
-    first = Claim(name, 7, 0, DEAD, 1.5, False, tuple(Seen(one, Sight.SILENT) for one in ("m1", *others[:2])))
+        machine.step(120.7, Received(other, 1, PingReqReply(number, name, Reachability.SILENT)))
+    first = StatusClaim(
+        name, 7, 0, DEAD, 1.5, False, tuple(Seen(one, Reachability.SILENT) for one in ("m1", *others[:2]))
+    )
     assert claims(machine.step(121.5)) == [Send("m5", first)]
     assert claims(machine.step(122.5)) == [Send("m5", msgspec.structs.replace(first, silent=2.5))]
-    machine.step(122.6, Received("m5", 1, Noted(name, 7, 0, DEAD, told=True)))
+    machine.step(122.6, Received("m5", 1, StatusClaimAck(name, 7, 0, DEAD, told=True)))
     assert claims(machine.step(124.6)) == []
     successor = "m4" if name != "m4" else "m3"
     (again,) = claims(machine.step(124.7, Holder(successor, 1)))
@@ -150,23 +161,23 @@ def test_a_claim_is_repeated_until_it_is_noted_and_said_again_to_a_new_coordinat
 
 def test_who_asks_for_a_witness_is_told_what_is_seen() -> None:
     machine = watcher()
-    asked = machine.step(1.0, Received("m2", 1, Ask(9, "m3")))
+    asked = machine.step(1.0, Received("m2", 1, PingReq(9, "m3")))
     look = next(action for action in asked if isinstance(action, Look))
-    assert machine.step(1.1, Looked(look.number, "m3", Sight.REFUSED)) == []
+    assert machine.step(1.1, Looked(look.number, "m3", Reachability.REFUSED)) == []
     machine.step(1.25)
     machine.step(1.5)
-    assert machine.step(1.65) == [Send("m2", Witness(9, "m3", Sight.REFUSED))]
-    ping = next(a.message for a in machine.step(2.0, Received("m4", 1, Ask(5, "m3"))) if isinstance(a, Send))
+    assert machine.step(1.65) == [Send("m2", PingReqReply(9, "m3", Reachability.REFUSED))]
+    ping = next(a.message for a in machine.step(2.0, Received("m4", 1, PingReq(5, "m3"))) if isinstance(a, Send))
     assert isinstance(ping, Ping)
     assert machine.step(2.1, Received("m3", 8, Ack(ping.number, 2))) == [
-        Send("m4", Witness(5, "m3", Sight.AGENT, 1.0, 8, 2))
+        Send("m4", PingReqReply(5, "m3", Reachability.AGENT, 1.0, 8, 2))
     ]
 
 
 def test_a_starved_member_is_no_witness_and_judges_nobody_for_what_it_missed() -> None:
     machine = watcher()
-    machine.step(1.0, Received("m2", 1, Ask(9, "m3")))
-    assert machine.step(9.0, Strained(8.0))[0] == Send("m2", Witness(9, "m3", Sight.UNABLE, 0.0))
+    machine.step(1.0, Received("m2", 1, PingReq(9, "m3")))
+    assert machine.step(9.0, Strained(8.0))[0] == Send("m2", PingReqReply(9, "m3", Reachability.UNABLE, 0.0))
     (first,) = [action for action in machine.step(60.0) if isinstance(action, Send)]
     machine.step(70.0, Strained(10.0))
     machine.step(70.1)
@@ -299,7 +310,7 @@ def test_a_member_that_the_roster_dropped_judges_nobody() -> None:
     assert machine is not None
     rest = [one for one in cluster.world.members if one.name != name]
     machine.step(
-        cluster.world.now + cluster.world.nodes[name].offset, Electorate(Roster("9", tuple(rest)), Network.POD)
+        cluster.world.now + cluster.world.nodes[name].offset, MemberView(Roster("9", tuple(rest)), Network.POD)
     )
     cluster.run(10)
     assert machine.suspected == {}

@@ -14,17 +14,17 @@ from typing import Annotated, Any
 import msgspec
 
 from kubesonar.core.membership.election.check_quorum import Duty, Minority
-from kubesonar.core.membership.election.follower import RECENT, Allegiance
-from kubesonar.core.membership.election.leader import Office
+from kubesonar.core.membership.election.follower import RECENT, FollowerState
+from kubesonar.core.membership.election.leader import Leadership
 from kubesonar.core.membership.election.round import Ballot
 from kubesonar.core.membership.events import Doubted, Elected, Leaving, Received, Send, Strained, Vacant, WantLease
 from kubesonar.core.membership.local_health import LocalHealth
-from kubesonar.core.membership.member_view import Electorate, Order
-from kubesonar.core.membership.messages import Beacon, Call, Heard, Leave, Present, Resign
-from kubesonar.core.timers import Agenda, Timed
+from kubesonar.core.membership.member_view import MemberView, Rank
+from kubesonar.core.membership.messages import Alive, Heartbeat, HeartbeatAck, Leave, StartElection, StepDown
+from kubesonar.core.timers import Timed, Timers
 from kubesonar.model import Condition, Seconds
 
-SILENCE = 2.25
+ELECTION_TIMEOUT = 2.25
 """A coordinator not heard for so many of its intervals (two beacons lost) makes a member call an election."""
 
 JOIN = 1.5
@@ -36,9 +36,9 @@ class ElectionOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """How the coordinator is elected."""
 
     order: Annotated[
-        Order,
+        Rank,
         msgspec.Meta(description="Which id ranks higher: natural (node-10 before node-9) or bytes (as plain text)."),
-    ] = Order.NATURAL
+    ] = Rank.NATURAL
     highest: Annotated[
         bool, msgspec.Meta(description="Whether a member of higher rank takes the office from one that holds it.")
     ] = False
@@ -69,23 +69,23 @@ class ElectionOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 
 class Election(Timed):
-    """A machine. In: `Electorate`, `Received` (Call, Present, Beacon, Heard, Resign), `Vacant`, `Strained`, `Leaving`.
+    """A machine. In: `MemberView`, `Received` (Call, Present, Beacon, Heard, Resign), `Vacant`, `Strained`, `Leaving`.
     Out: `Send`, `Elected`, `Assembled`, `Missing`, `Doubted` (MINORITY, BACK), `WantLease`.
 
     `turn` is the member's own incarnation, which its answers to beacons carry."""
 
     def __init__(
-        self, name: str, epoch: int, options: ElectionOptions, health: LocalHealth, agenda: Agenda, out: list[Any]
+        self, name: str, epoch: int, options: ElectionOptions, health: LocalHealth, agenda: Timers, out: list[Any]
     ) -> None:
         super().__init__(agenda, out)
         self.turn = 0
-        self.office: Office | None = None
-        self.allegiance = Allegiance(options.beacon)
+        self.office: Leadership | None = None
+        self.allegiance = FollowerState(options.beacon)
         self._name = name
         self._epoch = epoch
         self._options = options
         self._health = health
-        self.electorate: Electorate | None = None
+        self.electorate: MemberView | None = None
         self._votes_from = float("inf")
         self._left = False
         self._minority = Minority(options.minority, options.welcome)
@@ -93,11 +93,11 @@ class Election(Timed):
         self._ballot = Ballot()
         self._vacated: dict[str, tuple[int, float]] = {}
         self._handlers: dict[type, Any] = {
-            Beacon: self._beacon,
-            Heard: self._heard,
-            Call: self._call,
-            Present: self._present,
-            Resign: self._resigned,
+            Heartbeat: self._beacon,
+            HeartbeatAck: self._heard,
+            StartElection: self._call,
+            Alive: self._present,
+            StepDown: self._resigned,
         }
 
     def take(self, now: float, event: object) -> None:
@@ -120,7 +120,7 @@ class Election(Timed):
             handler(now, event.source, event.epoch, event.message)
 
     def _told(self, now: float, event: object) -> None:
-        if isinstance(event, Electorate):
+        if isinstance(event, MemberView):
             self._change(now, event)
         elif isinstance(event, Vacant):
             self._vacated[event.name] = (event.epoch, now)
@@ -136,7 +136,7 @@ class Election(Timed):
 
     # The members
 
-    def _change(self, now: float, electorate: Electorate) -> None:
+    def _change(self, now: float, electorate: MemberView) -> None:
         first, self.electorate = self.electorate is None, electorate
         self._ballot.forget(electorate.members)
         self._vacated = {name: when for name, when in self._vacated.items() if name in electorate.members}
@@ -167,7 +167,7 @@ class Election(Timed):
 
     # Following
 
-    def _beacon(self, now: float, source: str, epoch: int, beacon: Beacon) -> None:
+    def _beacon(self, now: float, source: str, epoch: int, beacon: Heartbeat) -> None:
         if self.office is not None:
             self._rival(now, source, beacon.heard)
         elif self.allegiance.coordinator not in ("", source) and self.allegiance.bound_elsewhere(now, source):
@@ -175,14 +175,14 @@ class Election(Timed):
         elif not self.allegiance.stale(now, source, epoch, beacon):
             self._follow(now, source, epoch, beacon)
 
-    def _follow(self, now: float, source: str, epoch: int, beacon: Beacon) -> None:
+    def _follow(self, now: float, source: str, epoch: int, beacon: Heartbeat) -> None:
         allegiance = self.allegiance
         if (source, epoch) != (allegiance.coordinator, allegiance.epoch):
             self._out.append(Elected(source, epoch, False))
         allegiance.follow(now, source, epoch, beacon)
         if now >= self._votes_from and not allegiance.bound_elsewhere(now, source):
             allegiance.promise(now)
-            self._out.append(Send(source, Heard(beacon.number, self.turn)))
+            self._out.append(Send(source, HeartbeatAck(beacon.number, self.turn)))
         if beacon.announces and self._minority.recovered() is Duty.RECOVERED:
             self._out.append(Doubted(Condition.BACK, beacon.heard, beacon.of))
         if self._options.highest and self._stands(now) and self._outranks(source):
@@ -192,7 +192,7 @@ class Election(Timed):
 
     def _silence(self, now: float) -> None:
         """Looks whether the coordinator has fallen silent; comes back when it may have."""
-        limit = SILENCE * self.allegiance.beacon.interval * self._health.stretch
+        limit = ELECTION_TIMEOUT * self.allegiance.beacon.interval * self._health.stretch
         silent = now - self.allegiance.last >= limit
         if silent and self.office is None:
             self._elect(now)
@@ -204,7 +204,7 @@ class Election(Timed):
         self._out.append(Elected("", 0, False))
         self._elect(now)
 
-    def _resigned(self, now: float, source: str, epoch: int, resign: Resign) -> None:
+    def _resigned(self, now: float, source: str, epoch: int, resign: StepDown) -> None:
         if source != self.allegiance.coordinator or epoch != self.allegiance.epoch:
             return
         if not resign.successor and not self.allegiance.beacon.announces:
@@ -244,7 +244,7 @@ class Election(Timed):
         assert self.electorate is not None
         called = self._ballot.next_call(now, self.electorate, self._name)
         if called:
-            self._out += [Send(name, Call(self._ballot.number)) for name in called]
+            self._out += [Send(name, StartElection(self._ballot.number)) for name in called]
             wait = self._options.answer * self._health.stretch
             self._agenda.at(now + wait, self._unanswered, self._ballot.number)
             return
@@ -257,24 +257,24 @@ class Election(Timed):
             self._ballot.shun(now, *self._ballot.called)
             self._next_call(now)
 
-    def _call(self, now: float, source: str, epoch: int, call: Call) -> None:
+    def _call(self, now: float, source: str, epoch: int, call: StartElection) -> None:
         self._out.append(Send(source, self._view(now, call.number)))
         if self.office is not None:
             self._out.append(Send(source, self.office.beacon(now)))
         elif self._stands(now) and self._outranks(source) and not self.allegiance.fresh(now):
             self._elect(now)
 
-    def _view(self, now: float, number: int) -> Present:
+    def _view(self, now: float, number: int) -> Alive:
         stands = self._stands(now)
         if self.office is not None:
-            return Present(number, self._name, self._epoch, 0.0, self.office.heard(now), stands)
+            return Alive(number, self._name, self._epoch, 0.0, self.office.heard(now), stands)
         allegiance = self.allegiance
         if not allegiance.coordinator or not allegiance.direct:
-            return Present(number, stands=stands)
+            return Alive(number, stands=stands)
         age = min(now - allegiance.last, 86_400.0)
-        return Present(number, allegiance.coordinator, allegiance.epoch, age, allegiance.beacon.heard, stands)
+        return Alive(number, allegiance.coordinator, allegiance.epoch, age, allegiance.beacon.heard, stands)
 
-    def _present(self, now: float, source: str, epoch: int, told: Present) -> None:
+    def _present(self, now: float, source: str, epoch: int, told: Alive) -> None:
         if self.office is not None:
             if told.coordinator not in ("", self._name) and now - told.age > self.office.since:
                 self._rival(now, told.coordinator, told.heard)
@@ -300,7 +300,7 @@ class Election(Timed):
             self._ballot.begin()
             self._next_call(now)
 
-    def _heard_elsewhere(self, now: float, told: Present) -> bool:
+    def _heard_elsewhere(self, now: float, told: Alive) -> bool:
         """Whether what another member hears is a coordinator for us too."""
         assert self.electorate is not None
         if told.coordinator not in self.electorate.members or told.coordinator == self._name:
@@ -312,7 +312,7 @@ class Election(Timed):
             return False
         return self._recent(now, told)
 
-    def _recent(self, now: float, told: Present) -> bool:
+    def _recent(self, now: float, told: Alive) -> bool:
         return told.age <= RECENT * self.allegiance.beacon.interval
 
     def _outranked_by(self, other: str) -> bool:
@@ -326,7 +326,7 @@ class Election(Timed):
     def _preside(self, now: float) -> None:
         assert self.electorate is not None and self.office is None
         self._ballot.close()  # one may be open still, where the office was handed to us meanwhile
-        self.office = Office(
+        self.office = Leadership(
             self._name, self.electorate, self._interval, self._agenda, self._health, self._out,
             since=now, number=self._beacons,
         )  # fmt: skip
@@ -338,7 +338,7 @@ class Election(Timed):
         self._agenda.at(now + self._interval, self._count, self.office)
         self.office.round(now)
 
-    def _heard(self, now: float, source: str, epoch: int, heard: Heard) -> None:
+    def _heard(self, now: float, source: str, epoch: int, heard: HeartbeatAck) -> None:
         if self.office is not None:
             self.office.answered(source, heard.number, epoch, heard.turn)
 
@@ -355,7 +355,7 @@ class Election(Timed):
         else:
             self._resign(now, name)
 
-    def _count(self, now: float, office: Office) -> None:
+    def _count(self, now: float, office: Leadership) -> None:
         """Whether a majority is heard; at each interval in office."""
         if self.office is not office or self.electorate is None:
             return
@@ -372,7 +372,7 @@ class Election(Timed):
 
     def _resign(self, now: float, successor: str, *, leaves: bool = False) -> None:
         assert self.office is not None
-        resign = Resign(self.office.number, successor, leaves)
+        resign = StepDown(self.office.number, successor, leaves)
         self._out += [Send(name, resign) for name in self.office.followers]
         self.office.close()
         self._beacons = self.office.number

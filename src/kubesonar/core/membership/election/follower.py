@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kubesonar.core.membership.election.leader import PROMISE
-from kubesonar.core.membership.messages import Beacon, Present
+from kubesonar.core.membership.election.leader import LEADER_LEASE
+from kubesonar.core.membership.messages import Alive, Heartbeat
 
 RECENT = 1.15
 """A coordinator heard within so many of its intervals is there. Less than `election.SILENCE` less one interval: when
@@ -12,7 +12,7 @@ the first member calls, no other takes a dead coordinator for alive."""
 NEVER = float("-inf")
 
 
-class Allegiance:
+class FollowerState:
     """`coordinator` is empty while there is none. `last` is when it was last heard: by ourselves (`direct`), or by a
     member that told us so."""
 
@@ -23,7 +23,7 @@ class Allegiance:
         self.epoch = 0
         self.direct = False
         self.last = NEVER
-        self.beacon = Beacon(0, interval)
+        self.beacon = Heartbeat(0, interval)
         self._promise = NEVER
         self._promised_to = ""
 
@@ -43,25 +43,25 @@ class Allegiance:
         """Until when the promise holds."""
         return self._promise
 
-    def stale(self, now: float, source: str, epoch: int, beacon: Beacon) -> bool:
+    def stale(self, now: float, source: str, epoch: int, beacon: Heartbeat) -> bool:
         """Whether this beacon was sent before one that was heard lately."""
         known = source == self.coordinator and self.direct and self.fresh(now)
         return known and (epoch, beacon.number) < (self.epoch, self.beacon.number)
 
-    def follow(self, now: float, source: str, epoch: int, beacon: Beacon) -> None:
+    def follow(self, now: float, source: str, epoch: int, beacon: Heartbeat) -> None:
         """A beacon was heard from whom we follow from now on."""
         self.coordinator, self.epoch, self.beacon = source, epoch, beacon
         self.direct, self.last = True, now
 
     def promise(self, now: float) -> None:
         """Binds us to the coordinator, from now."""
-        self._promise = now + PROMISE * self.beacon.interval
+        self._promise = now + LEADER_LEASE * self.beacon.interval
         self._promised_to = self.coordinator
 
-    def hearsay(self, now: float, told: Present) -> None:
+    def hearsay(self, now: float, told: Alive) -> None:
         """Another member hears a coordinator that we do not."""
         if told.coordinator != self.coordinator:
-            self.beacon = Beacon(0, self.beacon.interval)
+            self.beacon = Heartbeat(0, self.beacon.interval)
         self.coordinator, self.epoch = told.coordinator, told.epoch
         self.direct, self.last = False, max(now - told.age, NEVER)
 

@@ -1,7 +1,7 @@
 """The coordinator's own work: it speaks to every member, hears every member, and knows whether it hears a majority.
 
-Nobody else talks to all. A member that answers a beacon promises to follow nobody else for `PROMISE` intervals from
-then on, and the coordinator counts the answer for as long from when it sent the beacon, which was earlier; so two
+Nobody else talks to all. A member that answers a beacon promises to follow nobody else for `LEADER_LEASE` intervals
+from then on, and the coordinator counts the answer for as long from when it sent the beacon, which was earlier; so two
 coordinators never hold a majority of one roster at once, whatever the network does, as long as clocks run at about the
 same rate.
 """
@@ -13,11 +13,11 @@ from typing import Any
 
 from kubesonar.core.membership.events import Assembled, Missing, Send
 from kubesonar.core.membership.local_health import LocalHealth
-from kubesonar.core.membership.member_view import Electorate
-from kubesonar.core.membership.messages import Beacon
-from kubesonar.core.timers import Agenda
+from kubesonar.core.membership.member_view import MemberView
+from kubesonar.core.membership.messages import Heartbeat
+from kubesonar.core.timers import Timers
 
-PROMISE = 1.5
+LEADER_LEASE = 1.5
 """How long an answer to a beacon binds and counts, in intervals: a beacon may be late by half an interval."""
 
 SLICE = 64
@@ -26,11 +26,11 @@ SLICE = 64
 ROUNDS = 4
 """Without a majority, who answered is said after so many rounds: at a start, some are not up or may not vote yet."""
 
-PATIENCE = 0.3
+ACK_PATIENCE = 0.3
 """An answer to a beacon that takes longer (s) makes the coordinator look closer."""
 
 
-class Follower:
+class Progress:
     """What the coordinator knows of a member: when the last beacons went to it, when the last one that it answered
     did, and in which epoch and incarnation it answered."""
 
@@ -42,16 +42,16 @@ class Follower:
         self.epoch = self.turn = 0
 
 
-class Office:
+class Leadership:
     """Held from `since` until it is closed; `out` takes what is to be done. `number` is that of the last beacon that
     this member ever sent."""
 
     def __init__(
         self,
         name: str,
-        electorate: Electorate,
+        electorate: MemberView,
         interval: float,
-        agenda: Agenda,
+        agenda: Timers,
         health: LocalHealth,
         out: list[Any],
         *,
@@ -70,22 +70,22 @@ class Office:
         self._heard_last = 1
         self._spoken = (interval, interval)
         self._trusted_from = float("-inf")
-        self.followers: dict[str, Follower] = {}
+        self.followers: dict[str, Progress] = {}
         self.interval = interval
         self.own_vote_from = float("-inf")
         self.change(electorate, interval)
 
-    def change(self, electorate: Electorate, interval: float) -> None:
+    def change(self, electorate: MemberView, interval: float) -> None:
         """The members have changed; who stays is still a follower."""
         self.interval = interval
         self._electorate = electorate
         known = self.followers
-        self.followers = {name: known.get(name) or Follower() for name in electorate.members if name != self._name}
+        self.followers = {name: known.get(name) or Progress() for name in electorate.members if name != self._name}
 
     @property
     def _window(self) -> float:
         """How long an answer counts: no longer than it binds, also when the interval has just grown."""
-        return PROMISE * min(*self._spoken, self.interval)
+        return LEADER_LEASE * min(*self._spoken, self.interval)
 
     def close(self) -> None:
         """Speaks no more."""
@@ -148,16 +148,16 @@ class Office:
             self._agenda.at(at, self._speak, names[piece::slices], self.number, heard)
         if not self._assembled:
             last = now + self.interval * (slices - 1) / slices
-            self._agenda.at(last + PATIENCE * self._health.stretch, self._assemble)
+            self._agenda.at(last + ACK_PATIENCE * self._health.stretch, self._assemble)
         self._agenda.at(now + self.interval, self.round)
 
-    def beacon(self, now: float) -> Beacon:
+    def beacon(self, now: float) -> Heartbeat:
         """What this coordinator says of itself just now."""
         return self._beacon(self.number, self.heard(now))
 
-    def _beacon(self, number: int, heard: int) -> Beacon:
+    def _beacon(self, number: int, heard: int) -> Heartbeat:
         electorate = self._electorate
-        return Beacon(number, self.interval, heard, len(electorate), heard >= electorate.majority)
+        return Heartbeat(number, self.interval, heard, len(electorate), heard >= electorate.majority)
 
     def _speak(self, now: float, names: list[str], number: int, heard: int) -> None:
         if not self._open:
@@ -168,7 +168,7 @@ class Office:
             if follower is not None:
                 follower.number, follower.before, follower.sent = number, follower.sent, now
                 self._out.append(Send(name, beacon))
-        self._agenda.at(now + PATIENCE * self._health.stretch, self._look_closer, names, now)
+        self._agenda.at(now + ACK_PATIENCE * self._health.stretch, self._look_closer, names, now)
 
     def _look_closer(self, now: float, names: list[str], sent: float) -> None:
         if not self._open or sent < self._trusted_from:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from kubesonar.core.membership.member_view import Electorate
+from kubesonar.core.membership.member_view import MemberView
 
 CALLED = 3
 """Members called at one time."""
@@ -37,7 +37,7 @@ class Ballot:
         """It is decided."""
         self.open = False
 
-    def next_call(self, now: float, electorate: Electorate, caller: str) -> list[str]:
+    def next_call(self, now: float, electorate: MemberView, caller: str) -> list[str]:
         """Whom to call next; nobody when all were."""
         place = electorate.place(caller)
         self.called = []

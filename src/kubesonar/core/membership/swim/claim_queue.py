@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from kubesonar.core.membership.events import Send
-from kubesonar.core.membership.messages import Claim, Noted
-from kubesonar.core.timers import Agenda, Timer
+from kubesonar.core.membership.messages import StatusClaim, StatusClaimAck
+from kubesonar.core.timers import Timer, Timers
 from kubesonar.model import Condition
 
 REPEAT = 1.0
@@ -27,7 +27,7 @@ KEPT = 60.0
 class _Standing:
     __slots__ = ("announced", "claim", "confirmed", "noted", "pause", "since", "timer", "until")
 
-    def __init__(self, claim: Claim, since: float, until: float) -> None:
+    def __init__(self, claim: StatusClaim, since: float, until: float) -> None:
         self.claim = claim
         self.since = since
         self.confirmed = 0.0
@@ -40,13 +40,13 @@ class _Standing:
 class Claims:
     """At most one claim about a member. That it was noted is forgotten when the coordinator changes."""
 
-    def __init__(self, agenda: Agenda, out: list[Any]) -> None:
+    def __init__(self, agenda: Timers, out: list[Any]) -> None:
         self._agenda = agenda
         self._out = out
         self._coordinator = ""
         self._standing: dict[str, _Standing] = {}
 
-    def put(self, now: float, claim: Claim) -> None:
+    def put(self, now: float, claim: StatusClaim) -> None:
         """Holds `claim` from now on, in the place of what was held of that member."""
         before = self._standing.get(claim.member)
         if before is not None and claim.what is Condition.BACK:
@@ -67,12 +67,12 @@ class Claims:
         """Nothing is held of that member any more."""
         self._standing.pop(name, None)
 
-    def held(self, name: str) -> Claim | None:
+    def held(self, name: str) -> StatusClaim | None:
         """What is held of that member."""
         standing = self._standing.get(name)
         return standing.claim if standing else None
 
-    def noted(self, source: str, receipt: Noted) -> None:
+    def noted(self, source: str, receipt: StatusClaimAck) -> None:
         """A coordinator has noted it, or told it to the world."""
         standing = self._standing.get(receipt.member)
         if standing is None or source != self._coordinator:

@@ -16,14 +16,23 @@ import msgspec
 from kubesonar.core.hash_ring import place
 from kubesonar.core.membership.events import Holder, Look, Looked, Missing, Received, Refused, Send, Strained, Vacant
 from kubesonar.core.membership.local_health import LocalHealth
-from kubesonar.core.membership.member_view import Electorate
-from kubesonar.core.membership.messages import WITNESSES, Ack, Ask, Claim, Noted, Ping, Sight, Witness
-from kubesonar.core.membership.swim.agreement import Statement, seen, verdict
+from kubesonar.core.membership.member_view import MemberView
+from kubesonar.core.membership.messages import (
+    WITNESSES,
+    Ack,
+    Ping,
+    PingReq,
+    PingReqReply,
+    Reachability,
+    StatusClaim,
+    StatusClaimAck,
+)
+from kubesonar.core.membership.swim.agreement import ProbeReport, seen, verdict
 from kubesonar.core.membership.swim.claim_queue import Claims
 from kubesonar.core.membership.swim.ping import Pinging
 from kubesonar.core.membership.swim.ping_req import Witnessing
 from kubesonar.core.membership.swim.suspicion import Case
-from kubesonar.core.timers import Agenda, Timed
+from kubesonar.core.timers import Timed, Timers
 from kubesonar.model import Condition, Seconds
 
 
@@ -72,20 +81,20 @@ HEARSAY = 4.0
 
 
 class Suspicion(Timed):
-    """A machine. In: `Electorate`, `Holder`, `Received` (Ping, Ack, Ask, Witness, Noted; any other message shows
+    """A machine. In: `MemberView`, `Holder`, `Received` (Ping, Ack, Ask, Witness, Noted; any other message shows
     that its sender is alive), `Looked`, `Refused`, `Missing`, `Strained`. Out: `Send`, `Look`, `Vacant`.
 
     `turn` is this member's own incarnation: it rises when the member learns that it was held for dead or frozen."""
 
     def __init__(
-        self, name: str, options: SuspicionOptions, health: LocalHealth, agenda: Agenda, out: list[Any]
+        self, name: str, options: SuspicionOptions, health: LocalHealth, agenda: Timers, out: list[Any]
     ) -> None:
         super().__init__(agenda, out)
         self.turn = 0
         self._name = name
         self._options = options
         self._health = health
-        self._electorate: Electorate | None = None
+        self._electorate: MemberView | None = None
         self._office = Holder("", 0)
         self._targets: list[str] = []
         self._next = 0
@@ -100,9 +109,9 @@ class Suspicion(Timed):
         self._handlers: dict[type, Any] = {
             Ping: self._ping,
             Ack: self._ack,
-            Ask: self._ask,
-            Witness: self._witness,
-            Noted: self._noted,
+            PingReq: self._ask,
+            PingReqReply: self._witness,
+            StatusClaimAck: self._noted,
         }
 
     @property
@@ -139,12 +148,12 @@ class Suspicion(Timed):
             self._claims.office(now, event.coordinator)
         elif isinstance(event, Strained):
             self._strained(now, event.late)
-        elif isinstance(event, Electorate):
+        elif isinstance(event, MemberView):
             self._change(now, event)
 
     # Watching
 
-    def _change(self, now: float, electorate: Electorate) -> None:
+    def _change(self, now: float, electorate: MemberView) -> None:
         first, self._electorate = self._electorate is None, electorate
         members = electorate.members
         member = self._name in members  # a roster may lack us, before it knows us or when it has dropped us
@@ -229,7 +238,7 @@ class Suspicion(Timed):
     def _ask_others(self, now: float, name: str, case: Case, number: int) -> None:
         assert self._electorate is not None
         asked = case.witnesses(self._electorate, name, self._name, self.suspects)
-        self._out += [Send(witness, Ask(number, name)) for witness in asked]
+        self._out += [Send(witness, PingReq(number, name)) for witness in asked]
 
     def _current(self, name: str, case: Case, number: int) -> bool:
         return self.suspects.get(name) is case and case.number == number
@@ -240,20 +249,20 @@ class Suspicion(Timed):
         if case is not None and case.number == event.number:
             self._hear(now, self._name, event.target, case, event.sight, self._health.weight)
 
-    def _witness(self, now: float, source: str, epoch: int, said: Witness) -> None:
+    def _witness(self, now: float, source: str, epoch: int, said: PingReqReply) -> None:
         case = self.suspects.get(said.target)
         if case is None or case.number != said.number or source not in case.asked:
             return
-        if said.sight is Sight.AGENT:
+        if said.sight is Reachability.AGENT:
             self._hearsay[said.target] = now + HEARSAY
             self._alive(now, said.target, case, said.epoch, said.turn)
         else:
             self._hear(now, source, said.target, case, said.sight, said.weight)
 
-    def _hear(self, now: float, witness: str, name: str, case: Case, sight: Sight, weight: float) -> None:
+    def _hear(self, now: float, witness: str, name: str, case: Case, sight: Reachability, weight: float) -> None:
         assert self._electorate is not None
         zone = self._electorate.members[witness].zone
-        case.said[witness] = Statement(witness, zone, sight, weight)
+        case.said[witness] = ProbeReport(witness, zone, sight, weight)
 
     def _judge(self, now: float, name: str, case: Case, number: int, last: bool) -> None:
         if not self._current(name, case, number):
@@ -271,7 +280,7 @@ class Suspicion(Timed):
             case.condition = found
             silent = min(86_400.0, now - case.since)
             witnesses = seen(case.said.values(), WITNESSES)
-            self._claims.put(now, Claim(name, case.epoch, case.turn, found, silent, False, witnesses))
+            self._claims.put(now, StatusClaim(name, case.epoch, case.turn, found, silent, False, witnesses))
         else:
             self._claims.confirm(now, name)
         if name == self._office.coordinator and case.epoch >= self._office.epoch:
@@ -304,7 +313,7 @@ class Suspicion(Timed):
             if epoch == case.epoch and turn <= case.turn:
                 self._look_at(now, name)
                 return
-            self._claims.put(now, Claim(name, epoch, turn, Condition.BACK))
+            self._claims.put(now, StatusClaim(name, epoch, turn, Condition.BACK))
         del self.suspects[name]
         if name in self._since:
             self._known[name] = (epoch, turn)
@@ -328,17 +337,17 @@ class Suspicion(Timed):
         if case is not None:
             self._alive(now, source, case, epoch, ack.turn)
 
-    def _ask(self, now: float, source: str, epoch: int, ask: Ask) -> None:
+    def _ask(self, now: float, source: str, epoch: int, ask: PingReq) -> None:
         assert self._electorate is not None
         if ask.target == self._name:
-            self._out.append(Send(source, Witness(ask.number, ask.target, Sight.AGENT)))
+            self._out.append(Send(source, PingReqReply(ask.number, ask.target, Reachability.AGENT)))
         elif ask.target not in self._electorate.members:
-            self._out.append(Send(source, Witness(ask.number, ask.target, Sight.UNABLE, 0.0)))
+            self._out.append(Send(source, PingReqReply(ask.number, ask.target, Reachability.UNABLE, 0.0)))
         else:
             self._number += 1
             self._witnessing.ask(now, source, ask.number, ask.target, self._number)
 
-    def _noted(self, now: float, source: str, epoch: int, receipt: Noted) -> None:
+    def _noted(self, now: float, source: str, epoch: int, receipt: StatusClaimAck) -> None:
         self._claims.noted(source, receipt)
         case = self.suspects.get(receipt.member)
         later = case is not None and (receipt.epoch, receipt.turn) > (case.epoch, case.turn)

@@ -9,7 +9,7 @@ from typing import Any
 from kubesonar.core.membership.events import Send
 from kubesonar.core.membership.local_health import LocalHealth
 from kubesonar.core.membership.messages import Ping
-from kubesonar.core.timers import Agenda, Timer
+from kubesonar.core.timers import Timer, Timers
 from kubesonar.model import Condition
 
 Missed = Callable[[float, str, float], None]
@@ -30,7 +30,7 @@ class Pinging:
     """`missed(now, name, sent)` of a ping is called when nothing came within `answer` seconds, stretched by the own
     health."""
 
-    def __init__(self, agenda: Agenda, health: LocalHealth, out: list[Any], answer: float) -> None:
+    def __init__(self, agenda: Timers, health: LocalHealth, out: list[Any], answer: float) -> None:
         self._agenda = agenda
         self._health = health
         self._out = out

@@ -6,9 +6,9 @@ from typing import Any
 
 from kubesonar.core.membership.events import Look, Send
 from kubesonar.core.membership.local_health import LocalHealth
-from kubesonar.core.membership.messages import Sight, Witness
+from kubesonar.core.membership.messages import PingReqReply, Reachability
 from kubesonar.core.membership.swim.ping import Pinging
-from kubesonar.core.timers import Agenda
+from kubesonar.core.timers import Timers
 from kubesonar.model import Condition
 
 JOBS = 256
@@ -24,13 +24,13 @@ class _Job:
     def __init__(self, look: int) -> None:
         self.askers: dict[str, int] = {}
         self.look = look
-        self.sight = Sight.UNABLE
+        self.sight = Reachability.UNABLE
 
 
 class Witnessing:
     """One look serves all that ask about the same member meanwhile."""
 
-    def __init__(self, agenda: Agenda, health: LocalHealth, out: list[Any], pinging: Pinging, answer: float) -> None:
+    def __init__(self, agenda: Timers, health: LocalHealth, out: list[Any], pinging: Pinging, answer: float) -> None:
         self._agenda = agenda
         self._health = health
         self._out = out
@@ -43,7 +43,7 @@ class Witnessing:
         job = self._jobs.get(target)
         if job is None:
             if len(self._jobs) >= JOBS:
-                self._out.append(Send(source, Witness(number, target, Sight.UNABLE, 0.0)))
+                self._out.append(Send(source, PingReqReply(number, target, Reachability.UNABLE, 0.0)))
                 return
             job = self._jobs[target] = _Job(look)
             self._pinging.ping(now, target, self._silent, Condition.SUSPECT)
@@ -52,7 +52,7 @@ class Witnessing:
         if len(job.askers) < ASKERS:
             job.askers[source] = number
 
-    def looked(self, target: str, look: int, sight: Sight) -> None:
+    def looked(self, target: str, look: int, sight: Reachability) -> None:
         """What the look of that number showed."""
         job = self._jobs.get(target)
         if job is not None and job.look == look:
@@ -63,13 +63,13 @@ class Witnessing:
         job = self._jobs.pop(target, None)
         if job is not None:
             for source, number in job.askers.items():
-                self._out.append(Send(source, Witness(number, target, Sight.AGENT, 1.0, epoch, turn)))
+                self._out.append(Send(source, PingReqReply(number, target, Reachability.AGENT, 1.0, epoch, turn)))
 
     def forget(self) -> None:
         """We were not running: what was being looked at says nothing."""
         for target, job in self._jobs.items():
             for source, number in job.askers.items():
-                self._out.append(Send(source, Witness(number, target, Sight.UNABLE, 0.0)))
+                self._out.append(Send(source, PingReqReply(number, target, Reachability.UNABLE, 0.0)))
         self._jobs.clear()
 
     def _silent(self, now: float, name: str, sent: float) -> None:
@@ -80,4 +80,4 @@ class Witnessing:
             return
         del self._jobs[target]
         for source, number in job.askers.items():
-            self._out.append(Send(source, Witness(number, target, job.sight, self._health.weight)))
+            self._out.append(Send(source, PingReqReply(number, target, job.sight, self._health.weight)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from kubesonar.core.membership.member_view import Electorate
+from kubesonar.core.membership.member_view import MemberView
 from kubesonar.core.membership.messages import WITNESSES
-from kubesonar.core.membership.swim.agreement import Statement
+from kubesonar.core.membership.swim.agreement import ProbeReport
 from kubesonar.model import Condition
 
 CANDIDATES = 12
@@ -26,7 +26,7 @@ class Case:
         self.round = 0
         self.number = 0
         self.asked: set[str] = set()
-        self.said: dict[str, Statement] = {}
+        self.said: dict[str, ProbeReport] = {}
         self.condition: Condition | None = None
 
     def begin(self, number: int) -> None:
@@ -39,7 +39,7 @@ class Case:
         """The round is over: what is still said of it comes too late."""
         self.number = 0
 
-    def witnesses(self, electorate: Electorate, name: str, asker: str, suspects: Container[str]) -> list[str]:
+    def witnesses(self, electorate: MemberView, name: str, asker: str, suspects: Container[str]) -> list[str]:
         """Whom to ask about `name` next: not those that were asked already, unless there is nobody else."""
         chosen = self._choose(electorate, name, asker, suspects)
         if not chosen:
@@ -48,7 +48,7 @@ class Case:
         self.asked.update(chosen)
         return chosen
 
-    def _choose(self, electorate: Electorate, name: str, asker: str, suspects: Container[str]) -> list[str]:
+    def _choose(self, electorate: MemberView, name: str, asker: str, suspects: Container[str]) -> list[str]:
         """One of the suspect's own zone, the others of as many zones as there are."""
         zone = electorate.members[name].zone
         free = [
@@ -68,7 +68,7 @@ class Case:
                     zones.add(member.zone)
         return [member.name for member in chosen]
 
-    def needed(self, electorate: Electorate, name: str, asker: str, witnesses: int, zones: int) -> tuple[int, int]:
+    def needed(self, electorate: MemberView, name: str, asker: str, witnesses: int, zones: int) -> tuple[int, int]:
         """How many must agree, the asker included, and of how many zones: as many as there are, unless a round has
         shown that they cannot be had, as when the rest of a zone is dead too."""
         members = electorate.members
