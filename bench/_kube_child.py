@@ -47,7 +47,7 @@ async def ours(mount: str, events: int) -> None:
             done.set()
 
     options = ReflectorOptions(start=0)
-    reflector = Reflector(client, Resource(pods("default"), Pod), changed, dice=random.Random(1), options=options)
+    reflector = Reflector(client, Resource(pods("default"), Pod), changed, rng=random.Random(1), options=options)
     say("started")
     task = asyncio.create_task(reflector.run())
     await done.wait()

@@ -59,7 +59,7 @@ def settled(world: SimWorld, members: int, zones: int = 3) -> SimWorld:
         for i in range(members)
     )
     for name in world.nodes:
-        world.after(world.dice.random(), _start(world), name, None)
+        world.after(world.rng.random(), _start(world), name, None)
     world.run(40.0)
     return world
 
@@ -89,12 +89,12 @@ def starved(world: SimWorld, hours: float, longest: float = LONGEST) -> None:
     """Lets so many hours pass with loss and starvation."""
     members = len(world.nodes)
     world.network.loss = LOSS
-    names, dice = list(world.nodes), Random(7)
+    names, rng = list(world.nodes), Random(7)
     rate = members * STARVED / (longest / 2)
     end = world.now + hours * HOUR
     while world.now < end:
-        world.run(world.now + dice.expovariate(rate))
-        world.starve(dice.choice(names), dice.uniform(0, longest))
+        world.run(world.now + rng.expovariate(rate))
+        world.starve(rng.choice(names), rng.uniform(0, longest))
 
 
 def suspicions(label: str, options: MembershipOptions, members: int, longest: float) -> str:
@@ -170,8 +170,8 @@ def _note(told: dict[str, float]) -> Callable[[float, SimNode, Action], None]:
 def _trial(world: SimWorld, told: dict[str, float], fault: str, *, coordinator: bool) -> float:
     heads = [n for n, node in world.nodes.items() if node.machine and node.machine.announces(world.now + node.offset)]
     others = [name for name in world.nodes if name not in heads]
-    name = heads[0] if coordinator else world.dice.choice(others)
-    world.run(world.now + world.dice.random())
+    name = heads[0] if coordinator else world.rng.choice(others)
+    world.run(world.now + world.rng.random())
     told.clear()
     began = world.now
     if fault == "kill":

@@ -68,7 +68,7 @@ async def following(
     client = client_of(api, folder)
     rosters = Rosters()
     source = KubernetesRoster(
-        client, chosen or options(), port, rosters.append, dice=random.Random(1), reflector=QUICK, haste=haste
+        client, chosen or options(), port, rosters.append, rng=random.Random(1), reflector=QUICK, haste=haste
     )
     task = asyncio.create_task(source.watch())
     try:

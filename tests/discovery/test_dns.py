@@ -31,7 +31,7 @@ def source_of(
     haste: Haste | None = None,
 ) -> DnsRoster:
     options = RosterOptions(linger=linger, dns=DnsRosterOptions(name=name, poll=poll, timeout=5))
-    return DnsRoster(options, own, Network.POD, 7473, rosters.append, dice=random.Random(1), haste=haste)
+    return DnsRoster(options, own, Network.POD, 7473, rosters.append, rng=random.Random(1), haste=haste)
 
 
 @asynccontextmanager

@@ -31,12 +31,12 @@ def reserved(scenario: Scenario, members: int, addresses: int, *refused: str) ->
 
     async def follow(api: ApiServer, folder: Path) -> None:
         overheard = asyncio.Event()
-        client, rosters, dice = client_of(api, folder), Rosters(), random.Random(1)
+        client, rosters, rng = client_of(api, folder), Rosters(), random.Random(1)
         options = RosterOptions(
             kubernetes=KubernetesOptions(direct_limit=LIMIT, settle=0.05), dns=DnsRosterOptions(name=NAME, poll=0.05)
         )
-        dns = DnsRoster(options, (), Network.POD, 7473, rosters.append, dice=dice)
-        kubernetes = KubernetesRoster(client, options, 0, rosters.append, dice=dice, reflector=QUICK)
+        dns = DnsRoster(options, (), Network.POD, 7473, rosters.append, rng=rng)
+        kubernetes = KubernetesRoster(client, options, 0, rosters.append, rng=rng, reflector=QUICK)
         source = ReservedRoster(kubernetes, dns, LIMIT, overheard)
         task = asyncio.create_task(source.watch())
         await scenario(api, rosters, source, overheard)

@@ -112,7 +112,7 @@ async def watching(
     told: list[ServicesUpdate] = [ServicesUpdate()]
     client = client_of(api, folder)
     watch = ServiceWatch(
-        client, OPTIONS, True, limit, told.append, dice=random.Random(7), clock=SystemClock(), reflector=QUICK
+        client, OPTIONS, True, limit, told.append, rng=random.Random(7), clock=SystemClock(), reflector=QUICK
     )
     task = asyncio.create_task(watch.run())
     try:

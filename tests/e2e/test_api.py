@@ -128,7 +128,7 @@ async def _contest(client: Client, made: Lease) -> None:
 def test_a_reflector_follows(kubeconfig: str) -> None:
     async def scenario() -> None:
         client = Client(from_kubeconfig(kubeconfig))
-        reflector = Reflector(client, LEASES, lambda: None, dice=random.Random(1), options=QUICK)
+        reflector = Reflector(client, LEASES, lambda: None, rng=random.Random(1), options=QUICK)
         task = asyncio.create_task(reflector.run())
         try:
             await until(lambda: reflector.synced)

@@ -52,7 +52,7 @@ async def reflecting(
 ) -> AsyncIterator[Reflector[Any]]:
     """A reflector at work."""
     client = client_of(api, folder)
-    reflector: Reflector[Any] = Reflector(client, resource, changed, dice=random.Random(1), options=options)
+    reflector: Reflector[Any] = Reflector(client, resource, changed, rng=random.Random(1), options=options)
     task = asyncio.create_task(reflector.run())
     try:
         yield reflector

@@ -35,7 +35,7 @@ class Holder:
         self.clock = Turned()
         self.said: list[bool | None] = []
         self.keeper = LeaseKeeper(
-            client, PATH, "told", name, self.said.append, duration=1, clock=self.clock, dice=random.Random(1)
+            client, PATH, "told", name, self.said.append, duration=1, clock=self.clock, rng=random.Random(1)
         )
 
     @property

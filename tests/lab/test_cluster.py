@@ -38,9 +38,9 @@ def test_pods_and_nodes_follow_the_members_file(tmp_path: Path) -> None:
         serving = asyncio.create_task(api_server(["127.0.0.1"], port, made, directory.roster, stop))
         environ = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(port)}
         client = Client(in_cluster(environ, str(tmp_path)))
-        dice = random.Random(1)
-        listed = Reflector(client, Resource(pods(), Pod), lambda: None, dice=dice, options=QUICK)
-        nodes = Reflector(client, Resource(NODES, Node), lambda: None, dice=dice, options=QUICK)
+        rng = random.Random(1)
+        listed = Reflector(client, Resource(pods(), Pod), lambda: None, rng=rng, options=QUICK)
+        nodes = Reflector(client, Resource(NODES, Node), lambda: None, rng=rng, options=QUICK)
         tasks = [asyncio.create_task(reflector.run()) for reflector in (listed, nodes)]
         await until(lambda: listed.synced and nodes.synced)
         pod = listed.items["default/node-2-pod"]

@@ -123,15 +123,15 @@ def options(url: str, **more: Any) -> NotifyOptions:
 @asynccontextmanager
 async def telling(options: NotifyOptions, **formats: Any) -> AsyncIterator[Webhooks]:
     """Webhooks that run."""
-    crew = Supervisor()
-    webhooks = Webhooks(options, formats, crew, SystemClock(), Random(0))
+    supervisor = Supervisor()
+    webhooks = Webhooks(options, formats, supervisor, SystemClock(), Random(0))
     await webhooks.start()
     try:
         yield webhooks
     finally:
         await webhooks.stop()
-        await crew.stop()
-        assert crew.crashes == 0
+        await supervisor.stop()
+        assert supervisor.crashes == 0
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -33,7 +33,7 @@ async def told_to_nobody(directory: Path, numbers: range = range(1, 4), **more: 
     """Tells a receiver that is down, and leaves."""
     async with telling(options("http://127.0.0.1:1/", directory=str(directory), **more)) as webhooks:
         for number in numbers:
-            await webhooks.tell(notice(number))
+            await webhooks.notify(notice(number))
         assert webhooks.trouble == ""
 
 
@@ -61,7 +61,7 @@ def test_notices_of_before_go_before_those_of_now(tmp_path: Path) -> None:
         await told_to_nobody(tmp_path, range(1, 3))
         async with Receiver().serve() as receiver:
             async with telling(options(receiver.url, directory=str(tmp_path))) as webhooks:
-                await webhooks.tell(notice(3))
+                await webhooks.notify(notice(3))
                 await receiver.heard(3)
             return sentences(receiver.requests)
 
@@ -103,7 +103,7 @@ async def main():
         number = 0
         while True:
             number += 1
-            await webhooks.tell(notice(number, f"member-{number % 3}"))
+            await webhooks.notify(notice(number, f"member-{number % 3}"))
             print(number, flush=True)
 
 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -175,12 +175,12 @@ def test_a_file_that_is_no_good_is_set_aside_and_said(
 def test_a_file_that_turns_bad_in_use_is_replaced_by_what_is_in_memory(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with telling(options("http://127.0.0.1:1/", directory=str(tmp_path))) as webhooks:
-            await webhooks.tell(notice(1))
+            await webhooks.notify(notice(1))
             for name in (OUTBOX_FILE, f"{OUTBOX_FILE}-wal"):
                 with (tmp_path / name).open("r+b") as file:
                     file.write(os.urandom(65_536))
             for number in range(2, 100):
-                await webhooks.tell(notice(number))
+                await webhooks.notify(notice(number))
 
     run(scenario())
     assert [entry.id for entry in rows(tmp_path)] == [notice(number).id for number in range(1, 100)]
@@ -194,7 +194,7 @@ def test_without_a_directory_that_can_be_written_the_memory_has_to_do(
     async def scenario() -> None:
         own = Receiver()
         async with own.serve() as receiver, telling(options(receiver.url, directory=str(missing))) as webhooks:
-            await webhooks.tell(notice(1))
+            await webhooks.notify(notice(1))
             await receiver.heard(1)
             assert webhooks.trouble == "unable to open database file; notices are held in memory only"
 
@@ -220,10 +220,10 @@ def test_a_full_disk_is_said_and_made_up_for_once_there_is_room(tmp_path: Path) 
     async def scenario() -> None:
         receiver = Receiver(lambda request: b"")
         async with receiver.serve(), telling(options(receiver.url, directory=str(tmp_path))) as webhooks:
-            await webhooks.tell(notice(1))
+            await webhooks.notify(notice(1))
             with no_file_larger_than(largest(tmp_path)):
                 for number in range(2, 20):
-                    await webhooks.tell(notice(number))
+                    await webhooks.notify(notice(number))
                 assert "in memory only" in webhooks.trouble
                 await receiver.heard(3)
         assert webhooks.trouble == ""
@@ -239,7 +239,7 @@ def test_two_processes_do_not_share_a_file(tmp_path: Path) -> None:
             with pytest.raises(Unavailable, match="locked"):
                 OutboxFile(str(tmp_path), wait=0.01)
             async with telling(options("http://127.0.0.1:1/", directory=str(tmp_path))) as webhooks:
-                await webhooks.tell(notice(1))
+                await webhooks.notify(notice(1))
                 trouble = webhooks.trouble
                 file.close()
                 await webhooks._outbox.open()

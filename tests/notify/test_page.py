@@ -39,10 +39,10 @@ def test_the_receiver_in_the_page_takes_what_is_signed_and_drops_doubles(tmp_pat
         url = f"http://127.0.0.1:{port}/"
         async with telling(options(url, secret_file=str(tmp_path / "secret"))) as webhooks:
             for delivered in (1, 2):
-                await webhooks.tell(notice(1))
+                await webhooks.notify(notice(1))
                 await until(lambda delivered=delivered: webhooks.figures()[0].delivered == delivered)  # type: ignore[misc]
         async with telling(options(url, secret_file=str(tmp_path / "wrong"))) as webhooks:
-            await webhooks.tell(notice(2))
+            await webhooks.notify(notice(2))
             await until(lambda: webhooks.figures()[0].failed > 0)
         receiver.terminate()
         said, _ = await receiver.communicate()

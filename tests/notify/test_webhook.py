@@ -34,7 +34,7 @@ async def post(options: NotifyOptions) -> Outcome:
 def test_a_notice_arrives_as_documented() -> None:
     async def scenario() -> None:
         async with Receiver().serve() as receiver, telling(options(receiver.url)) as webhooks:
-            await webhooks.tell(notice(1))
+            await webhooks.notify(notice(1))
             (request,) = await receiver.heard(1)
         assert request.line == "POST /hook HTTP/1.1"
         assert request.headers["content-type"] == "application/json"
@@ -54,10 +54,10 @@ def test_a_signature_is_what_the_library_of_the_scheme_expects(tmp_path: Path) -
     async def scenario() -> None:
         own = Receiver()
         async with own.serve() as receiver, telling(options(receiver.url, secret_file=str(secrets))) as webhooks:
-            await webhooks.tell(notice(1))
+            await webhooks.notify(notice(1))
             await receiver.heard(1)
             secrets.write_text(NEW)
-            await webhooks.tell(notice(2))
+            await webhooks.notify(notice(2))
             both, new = await receiver.heard(2)
         for secret in (OLD, NEW):
             Webhook(secret).verify(both.body, both.headers)
@@ -81,7 +81,7 @@ def test_a_secret_file_that_turns_bad_leaves_the_secrets_in_force(tmp_path: Path
             async with telling(own) as webhooks:
                 secrets.write_text("gibberish")
                 token.unlink()
-                await webhooks.tell(notice(1))
+                await webhooks.notify(notice(1))
                 (request,) = await receiver.heard(1)
         Webhook(NEW).verify(request.body, request.headers)
         assert request.headers["authorization"] == "Bearer letmein"

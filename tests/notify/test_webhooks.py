@@ -26,7 +26,7 @@ def test_a_receiver_that_is_down_is_told_in_order_once_it_is_back() -> None:
             pass
         async with telling(options(receiver.url)) as webhooks:
             for number in range(1, 6):
-                await webhooks.tell(notice(number))
+                await webhooks.notify(notice(number))
             await until(lambda: webhooks.figures()[0].failed >= 3)
             (waiting,) = webhooks.figures()
             assert (waiting.pending, waiting.delivered) == (5, 0)
@@ -46,7 +46,7 @@ def test_whatever_goes_wrong_on_the_way_nothing_is_lost_and_the_order_holds() ->
         receiver = Receiver(lambda request: next(answers, status(200)))
         async with receiver.serve(), telling(options(receiver.url)) as webhooks:
             for number in range(1, 9):
-                await webhooks.tell(notice(number, "a"))
+                await webhooks.notify(notice(number, "a"))
             await until(lambda: webhooks.figures()[0].delivered == 8)
         return sentences(receiver.requests)
 
@@ -60,7 +60,7 @@ def test_a_retry_is_the_same_notice_byte_for_byte() -> None:
         answers = iter([status(503), status(200)])
         receiver = Receiver(lambda request: next(answers))
         async with receiver.serve(), telling(options(receiver.url)) as webhooks:
-            await webhooks.tell(notice(1))
+            await webhooks.notify(notice(1))
             first, second = await receiver.heard(2)
         assert (first.id, first.body) == (second.id, second.body)
 
@@ -74,7 +74,7 @@ def test_a_slow_receiver_does_not_keep_the_teller_waiting_nor_the_other_receiver
             own = NotifyOptions(receivers=(slow, ReceiverOptions(name="good", url=good.url)), delivery=FAST)
             async with telling(own) as webhooks:
                 for number in range(50):
-                    await webhooks.tell(notice(number, f"member-{number}"))
+                    await webhooks.notify(notice(number, f"member-{number}"))
                 await good.heard(50)
                 first, _ = webhooks.figures()
                 assert (first.delivered, first.pending) == (0, 50)
@@ -87,7 +87,7 @@ def test_a_notice_that_still_waits_is_not_taken_twice() -> None:
         receiver = Receiver()
         receiver.delay = 0.1
         async with receiver.serve(), telling(options(receiver.url)) as webhooks:
-            await asyncio.gather(*(webhooks.tell(notice(1)) for _ in range(3)))
+            await asyncio.gather(*(webhooks.notify(notice(1)) for _ in range(3)))
             await until(lambda: webhooks.figures()[0].pending == 0)
         assert len(receiver.requests) == 1
 
@@ -99,10 +99,10 @@ def test_what_is_dropped_is_counted_by_reason(caplog: pytest.LogCaptureFixture) 
         receiver = Receiver(lambda request: status(422) if b"poison" in request.body else b"")
         patience = DeliveryOptions(first=0.01, longest=0.01, pending=2)
         async with receiver.serve(), telling(options(receiver.url, delivery=patience)) as webhooks:
-            await webhooks.tell(notice(1, "poison"))
+            await webhooks.notify(notice(1, "poison"))
             await until(lambda: webhooks.figures()[0].pending == 0)
             for number in range(5):
-                await webhooks.tell(notice(number))
+                await webhooks.notify(notice(number))
             await until(lambda: sum(webhooks.figures()[0].dropped.values()) == 4)
             return webhooks.figures()[0].dropped
 
@@ -119,7 +119,7 @@ def test_formats_and_conditions_of_a_receiver() -> None:
         only = (Condition.DEAD, Condition.FROZEN)
         async with receiver.serve(), telling(options(receiver.url, format="shout", only=only), shout=shout) as webhooks:
             for what in (Condition.BACK, Condition.FROZEN, Condition.DEAD):
-                await webhooks.tell(notice(1, "a", what))
+                await webhooks.notify(notice(1, "a", what))
             await receiver.heard(1)
             await until(lambda: webhooks.figures()[0].pending == 0)
         return [request.body for request in receiver.requests]
@@ -134,7 +134,7 @@ def test_a_receiver_that_changes_is_logged_once(caplog: pytest.LogCaptureFixture
         answers = iter([status(503)] * 5 + [status(204)])
         receiver = Receiver(lambda request: next(answers))
         async with receiver.serve(), telling(options(receiver.url)) as webhooks:
-            await webhooks.tell(notice(1))
+            await webhooks.notify(notice(1))
             await until(lambda: webhooks.figures()[0].delivered == 1)
 
     run(scenario())
@@ -150,8 +150,8 @@ def test_everybody_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         async with Receiver().serve() as receiver, telling(options(receiver.url)) as webhooks:
             everybody: Notifier = AnyReceiver([LogNotifier(), webhooks])
-            await everybody.tell(notice(1))
-            await everybody.tell(notice(2, what=Condition.BACK))
+            await everybody.notify(notice(1))
+            await everybody.notify(notice(2, what=Condition.BACK))
             assert [json.loads(request.body)["type"] for request in await receiver.heard(2)] == [
                 "member.dead",
                 "member.back",
@@ -170,7 +170,7 @@ def test_what_is_not_yet_delivered_may_have_some_time_at_the_end() -> None:
         receiver.delay = 0.1
         async with receiver.serve(), telling(options(receiver.url)) as webhooks:
             for number in range(3):
-                await webhooks.tell(notice(number))
+                await webhooks.notify(notice(number))
             await webhooks.stop(grace=20)
             assert webhooks.figures()[0].delivered == 3
         return len(receiver.requests)
@@ -184,14 +184,14 @@ def test_when_no_receiver_waits_any_more_is_said() -> None:
         receiver = Receiver(lambda request: status(422) if request.id == notice(2).id else status(200))
         async with receiver.serve():
             own = options(receiver.url, only=(Condition.DEAD,))
-            crew = Supervisor()
-            webhooks = Webhooks(own, {}, crew, SystemClock(), Random(0), done.append)
+            supervisor = Supervisor()
+            webhooks = Webhooks(own, {}, supervisor, SystemClock(), Random(0), done.append)
             await webhooks.start()
             for told in (notice(1), notice(2), notice(3, what=Condition.BACK)):
-                await webhooks.tell(told)
+                await webhooks.notify(told)
             await until(lambda: len(done) == 3)
             await webhooks.stop()
-            await crew.stop()
+            await supervisor.stop()
         return done
 
     assert sorted(run(scenario())) == sorted([notice(1).id, notice(2).id, notice(3, what=Condition.BACK).id])
@@ -202,15 +202,15 @@ def test_it_is_said_when_no_receiver_waits_for_a_notice_any_more() -> None:
         done: list[str] = []
         receiver = Receiver()
         async with receiver.serve():
-            crew = Supervisor()
-            webhooks = Webhooks(options(receiver.url), {}, crew, SystemClock(), Random(0), done.append)
+            supervisor = Supervisor()
+            webhooks = Webhooks(options(receiver.url), {}, supervisor, SystemClock(), Random(0), done.append)
             await webhooks.start()
             try:
-                await webhooks.tell(notice(1))
+                await webhooks.notify(notice(1))
                 await until(lambda: done == [notice(1).id])
             finally:
                 await webhooks.stop()
-                await crew.stop()
+                await supervisor.stop()
         return done
 
     assert run(scenario()) == [notice(1).id]

@@ -16,7 +16,7 @@ def test_a_schedule_is_driven_on_the_loop() -> None:
         launched: asyncio.Queue[Check] = asyncio.Queue()
         lags: list[float] = []
         drive = Drive(Schedule("me", ScheduleOptions()), SystemClock(), launched.put_nowait, lags.append)
-        drive.tell([check])
+        drive.feed([check])
         for _ in range(3):
             assert await asyncio.wait_for(launched.get(), 10) == check
         assert min(lags) >= 0
@@ -43,7 +43,7 @@ def test_a_bug_in_one_action_does_not_end_the_schedule() -> None:
                 raise ValueError("bug")
 
         drive = Drive(Schedule("me", ScheduleOptions()), SystemClock(), act, lambda _: None)
-        drive.tell([check])
+        drive.feed([check])
         await asyncio.wait_for(done.wait(), 10)
         assert [str(error) for error in errors] == ["bug"]
         drive.stop()
@@ -54,7 +54,7 @@ def test_a_bug_in_one_action_does_not_end_the_schedule() -> None:
 
 def test_a_crashed_task_is_logged_counted_and_begun_again() -> None:
     async def scenario() -> None:
-        crew, starts, running = Supervisor(), 0, asyncio.Event()
+        supervisor, starts, running = Supervisor(), 0, asyncio.Event()
 
         async def work() -> None:
             nonlocal starts
@@ -64,20 +64,20 @@ def test_a_crashed_task_is_logged_counted_and_begun_again() -> None:
             running.set()
             await asyncio.Event().wait()
 
-        crew.keep("work", work)
+        supervisor.run_forever("work", work)
         await asyncio.wait_for(running.wait(), 10)
-        assert (crew.crashes, starts) == (1, 2)
-        await crew.stop()
-        assert len(crew) == 0
+        assert (supervisor.crashes, starts) == (1, 2)
+        await supervisor.stop()
+        assert len(supervisor) == 0
 
     asyncio.run(scenario())
 
 
 def test_work_that_is_stopped_before_it_began_is_no_trouble() -> None:
     async def scenario() -> None:
-        crew = Supervisor()
-        crew.once("work", asyncio.sleep(60))
-        await crew.stop()
-        assert (len(crew), crew.crashes) == (0, 0)
+        supervisor = Supervisor()
+        supervisor.run_once("work", asyncio.sleep(60))
+        await supervisor.stop()
+        assert (len(supervisor), supervisor.crashes) == (0, 0)
 
     asyncio.run(scenario())

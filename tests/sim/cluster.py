@@ -39,7 +39,7 @@ class Cluster:
     def started(self, within: float = 0.5, settle: float = 20.0) -> Cluster:
         """All members started within so many seconds, and so many more passed."""
         for name in self.world.nodes:
-            self.world.after(self.world.dice.random() * within, lambda name, _: self.world.start(name), name, None)
+            self.world.after(self.world.rng.random() * within, lambda name, _: self.world.start(name), name, None)
         return self.run(within + settle)
 
     def run(self, seconds: float) -> Cluster:

@@ -20,30 +20,30 @@ def chaos(members: int, seed: int, seconds: float) -> Cluster:
     """A cluster to which everything happens that can, and that is then healed and left alone; at most as many members
     stay dead as are believed to be dead at once."""
     cluster = Cluster(members, seed=seed).started(within=3.0)
-    world, network, dice = cluster.world, cluster.world.network, Random(seed)
+    world, network, rng = cluster.world, cluster.world.network, Random(seed)
     network.loss = 0.02
     names = list(world.nodes)
     calls = (world.kill, world.start, world.power_off, world.power_on, world.pause, world.resume)
     end = world.now + seconds
     while world.now < end:
-        name = dice.choice(names)
-        what = dice.random()
+        name = rng.choice(names)
+        what = rng.random()
         if what < 0.5:
-            dice.choice(calls)(name)
+            rng.choice(calls)(name)
         elif what < 0.7:
-            world.starve(name, dice.uniform(0.1, 10))
+            world.starve(name, rng.uniform(0.1, 10))
         elif what < 0.75:
-            world.jump(name, dice.uniform(0, 10))
+            world.jump(name, rng.uniform(0, 10))
         elif what < 0.85:
-            network.blocked.add((name, dice.choice(names)))
+            network.blocked.add((name, rng.choice(names)))
             cluster.oracles.moved()
         elif what < 0.9:
-            network.parts = dict.fromkeys(dice.sample(names, dice.randint(1, max(1, members // 2))), 1)
+            network.parts = dict.fromkeys(rng.sample(names, rng.randint(1, max(1, members // 2))), 1)
             cluster.oracles.moved()
         else:
             network.heal()
             cluster.oracles.moved()
-        cluster.run(dice.expovariate(0.5))
+        cluster.run(rng.expovariate(0.5))
     network.heal()
     cluster.oracles.moved()
     dead = 0

@@ -1,7 +1,8 @@
-"""What interleaves timers with peers is a machine: it is told what happened and answers what to do.
+"""The interface of a state machine: one event comes in, a list of actions goes out.
 
-A machine reads no clock, rolls no dice of its own, logs nothing and awaits nothing, so the same object runs on asyncio
-(`runtime.py`) and, by the thousand, in virtual time (`sim/`).
+Everything that interleaves timers with peers is written as such a machine. It reads no clock, draws random numbers only
+from a generator that it was given, logs nothing and awaits nothing. So the same object runs on asyncio
+(`runtime/drive.py`) and, thousands at a time, in virtual time (`sim/`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ Action = TypeVar("Action")
 
 
 class Machine(Protocol[Event, Action]):
-    """`step` takes one event (None: only time has passed) and returns what to do now, in order. `due` is the time at
-    which the machine wants to be stepped again whatever happens, None for never. `now` is any clock that never goes
-    back (seconds), the same at every call."""
+    """`step` takes one event and returns the actions to carry out now, in order; an event of None means that only time
+    has passed. `due` is the time of the next step that the machine needs if no event comes before, None for never.
+    `now` and `due` are seconds of one clock that never goes back."""
 
     @property
     def due(self) -> float | None: ...

@@ -56,7 +56,7 @@ class DnsRoster:
         port: int,
         changed: Callable[[Roster], None],
         *,
-        dice: random.Random,
+        rng: random.Random,
         clock: Clock | None = None,
         haste: Haste | None = None,
     ) -> None:
@@ -66,7 +66,7 @@ class DnsRoster:
         self._network = network
         self._port = port
         self._changed = changed
-        self._dice = dice
+        self._rng = rng
         self._clock = clock or SystemClock()
         self._resolver = Resolver()
         self._departed = Departed(options.linger)
@@ -78,7 +78,7 @@ class DnsRoster:
         lacks = f"{_LACKS} ({why})" if why else _LACKS
         while True:
             self._tell(await self._look(lacks))
-            wait = dns_poll_period(self._options.poll, self._count) * self._dice.uniform(0.8, 1.2)
+            wait = dns_poll_period(self._options.poll, self._count) * self._rng.uniform(0.8, 1.2)
             due = self._departed.due
             await self._haste.pause(
                 min(wait, max(0.0, due - self._clock.mono())) if due is not None else wait, FAST_DNS_POLL

@@ -43,7 +43,7 @@ class KubernetesRoster:
         port: int,
         changed: Callable[[Roster], None],
         *,
-        dice: random.Random,
+        rng: random.Random,
         clock: Clock | None = None,
         reflector: ReflectorOptions | None = None,
         haste: Haste | None = None,
@@ -53,7 +53,7 @@ class KubernetesRoster:
         self._limit = options.kubernetes.direct_limit
         self._settle = options.kubernetes.settle
         self._changed = changed
-        self._dice = dice
+        self._rng = rng
         self._clock = clock or SystemClock()
         self._reflector = reflector
         namespace = options.kubernetes.namespace or client.credentials.namespace
@@ -78,17 +78,17 @@ class KubernetesRoster:
 
     async def _list_rarely(self, listed: Reflector[Pod], places: Reflector[Node]) -> None:
         """Until members are few again."""
-        dice, news = self._dice, self._news.set
-        rare = Rarely(self._client, self._pods, news, listed, dice=dice, haste=self._haste)
-        places_rare = Rarely(self._client, self._nodes, news, places, dice=dice, haste=self._haste)
+        rng, news = self._rng, self._news.set
+        rare = Rarely(self._client, self._pods, news, listed, rng=rng, haste=self._haste)
+        places_rare = Rarely(self._client, self._nodes, news, places, rng=rng, haste=self._haste)
         few = self._limit * _FEW_AGAIN
         await self._follow(rare, places_rare, lambda: "few again" if len(rare.items) <= few else "", rarely=True)
 
     def _reflectors(self) -> tuple[Reflector[Pod], Reflector[Node]]:
-        dice, clock, options, news = self._dice, self._clock, self._reflector, self._news.set
+        rng, clock, options, news = self._rng, self._clock, self._reflector, self._news.set
         return (
-            Reflector(self._client, self._pods, news, dice=dice, clock=clock, options=options),
-            Reflector(self._client, self._nodes, news, dice=dice, clock=clock, options=options),
+            Reflector(self._client, self._pods, news, rng=rng, clock=clock, options=options),
+            Reflector(self._client, self._nodes, news, rng=rng, clock=clock, options=options),
         )
 
     def _too_many(self, listed: Copy) -> str:

@@ -40,14 +40,14 @@ class Rarely(ListedSource[T]):
         changed: Callable[[], None],
         before: Reflector[T],
         *,
-        dice: random.Random,
+        rng: random.Random,
         haste: Haste,
     ) -> None:
         super().__init__(client, resource)
         self.items = before.items
         self.synced, self.trouble, self.forbidden = before.synced, before.trouble, before.forbidden
         self._changed = changed
-        self._dice = dice
+        self._rng = rng
         self._haste = haste
 
     async def run(self) -> None:
@@ -55,7 +55,7 @@ class Rarely(ListedSource[T]):
         wanted = 0.0 if self.synced else await self._again()
         while True:
             await asyncio.sleep(wanted)
-            await self._haste.pause(poll_period(len(self.items)) * self._dice.uniform(0.8, 1.2), FAST_POLL)
+            await self._haste.pause(poll_period(len(self.items)) * self._rng.uniform(0.8, 1.2), FAST_POLL)
             wanted = await self._again()
 
     async def _again(self) -> float:

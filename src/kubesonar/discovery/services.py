@@ -65,7 +65,7 @@ class ServiceWatch:
         limit: int,
         told: Callable[[ServicesUpdate], None],
         *,
-        dice: random.Random,
+        rng: random.Random,
         clock: Clock,
         reflector: ReflectorOptions | None = None,
     ) -> None:
@@ -74,7 +74,7 @@ class ServiceWatch:
         self._subjects = _subjects(options, needs_vips, client.credentials.namespace)
         self._limit = limit
         self._changed = told
-        self._dice = dice
+        self._rng = rng
         self._clock = clock
         self._reflector = reflector
         self._told = ServicesUpdate()
@@ -118,9 +118,9 @@ class ServiceWatch:
     def _copy(self, subject: _Subject, many: bool) -> Copy:
         if many:
             return Sometimes(
-                self._client, subject.resource, self._news.set, self._count, dice=self._dice, clock=self._clock
+                self._client, subject.resource, self._news.set, self._count, rng=self._rng, clock=self._clock
             )
-        return Reflector(self._client, subject.resource, self._news.set, dice=self._dice, options=self._reflector)
+        return Reflector(self._client, subject.resource, self._news.set, rng=self._rng, options=self._reflector)
 
     def _count(self) -> int:
         return self.agents

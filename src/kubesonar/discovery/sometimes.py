@@ -34,7 +34,7 @@ class Sometimes(ListedSource[T]):
         changed: Callable[[], None],
         agents: Callable[[], int],
         *,
-        dice: random.Random,
+        rng: random.Random,
         clock: Clock,
     ) -> None:
         super().__init__(client, resource)
@@ -42,7 +42,7 @@ class Sometimes(ListedSource[T]):
         """When the last good list was asked for (Unix seconds)."""
         self._changed = changed
         self._agents = agents
-        self._dice = dice
+        self._rng = rng
         self._clock = clock
         self._doubt = asyncio.Event()
 
@@ -52,7 +52,7 @@ class Sometimes(ListedSource[T]):
 
     async def run(self) -> None:
         """For ever."""
-        await asyncio.sleep(self._dice.uniform(0, self._agents() / DOUBTS))
+        await asyncio.sleep(self._rng.uniform(0, self._agents() / DOUBTS))
         while True:
             asked = self._clock.wall()
             wanted = await self._list()
@@ -61,6 +61,6 @@ class Sometimes(ListedSource[T]):
             self._changed()
             self._doubt.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(MIN_RETRY, self._agents() / LISTS) * self._dice.uniform(0.8, 1.2)):
+                async with asyncio.timeout(max(MIN_RETRY, self._agents() / LISTS) * self._rng.uniform(0.8, 1.2)):
                     await self._doubt.wait()
-            await asyncio.sleep(max(wanted, self._agents() / DOUBTS * self._dice.uniform(0.5, 1.5)))
+            await asyncio.sleep(max(wanted, self._agents() / DOUBTS * self._rng.uniform(0.5, 1.5)))

@@ -48,7 +48,7 @@ class LeaseKeeper:
         *,
         duration: int,
         clock: Clock,
-        dice: Random,
+        rng: Random,
     ) -> None:
         self._client = client
         self._path = path
@@ -57,7 +57,7 @@ class LeaseKeeper:
         self._told = told
         self._duration = duration
         self._clock = clock
-        self._dice = dice
+        self._rng = rng
         self._wanted = asyncio.Event()
         self._state: bool | None = None
         self._seen: tuple[str, str] = ("", "")
@@ -76,7 +76,7 @@ class LeaseKeeper:
             await self._wanted.wait()
             while self._wanted.is_set():
                 self._say(await self._tried())
-                pause = self._duration / _SHARE * (1 - _JITTER * self._dice.random())
+                pause = self._duration / _SHARE * (1 - _JITTER * self._rng.random())
                 await asyncio.sleep(pause)
             await self.release()
 

@@ -35,7 +35,7 @@ class Reflector(Generic[T]):
         resource: Resource[T],
         changed: Callable[[], None],
         *,
-        dice: random.Random,
+        rng: random.Random,
         clock: Clock | None = None,
         options: ReflectorOptions | None = None,
     ) -> None:
@@ -47,7 +47,7 @@ class Reflector(Generic[T]):
         self._changed = changed
         self._clock = clock or SystemClock()
         self._options = options or ReflectorOptions()
-        self._pace = Pace(dice, self._options)
+        self._pace = Pace(rng, self._options)
         self._items: dict[str, T] = {}
         self._version = ""
         self._since = 0.0

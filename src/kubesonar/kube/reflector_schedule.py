@@ -69,10 +69,10 @@ _KEEPS_VERSION = frozenset({0, 401, 408, 429, 500, 502, 503, 504})
 
 
 class Pace:
-    """Told how each turn went, it answers with the next `Step`. `dice` is rolled for every wait."""
+    """Told how each turn went, it answers with the next `Step`. `rng` is drawn from for every wait."""
 
-    def __init__(self, dice: random.Random, options: ReflectorOptions) -> None:
-        self._dice = dice
+    def __init__(self, rng: random.Random, options: ReflectorOptions) -> None:
+        self._rng = rng
         self._options = options
         self._failures = 0
         self._expiries = 0
@@ -86,7 +86,7 @@ class Pace:
 
     def first(self) -> Step:
         """How to begin."""
-        return Step(Turn.LIST, self._dice.uniform(0, self._options.start))
+        return Step(Turn.LIST, self._rng.uniform(0, self._options.start))
 
     def listed(self, now: float) -> Step:
         """A list came in, and what happened since then is to be seen at once (whatever went wrong before it was waited
@@ -124,7 +124,7 @@ class Pace:
 
     def watch_seconds(self) -> float:
         """How long the next watch is to last: between once and twice the option, so that not all begin anew at once."""
-        return self._options.watch * self._dice.uniform(1, 2)
+        return self._options.watch * self._rng.uniform(1, 2)
 
     def _forbidden(self, now: float, turn: Turn, wait: float) -> Step:
         if turn is Turn.WATCH:
@@ -139,7 +139,7 @@ class Pace:
     def _backoff(self) -> float:
         """A random share of a limit that doubles with each failure, but never next to nothing."""
         limit = min(self._options.ceiling, self._options.backoff * 2.0 ** min(self._failures - 1, 30))
-        return max(self._options.backoff / 10, self._dice.uniform(0, limit))
+        return max(self._options.backoff / 10, self._rng.uniform(0, limit))
 
     def _spread(self, period: float) -> float:
-        return period * self._dice.uniform(0.8, 1.2)
+        return period * self._rng.uniform(0.8, 1.2)

@@ -31,7 +31,7 @@ class MembershipShell:
         ring: Callable[[], Keyring],
         send: Callable[[bytes, str, int], bool],
         pinger: Pinger,
-        crew: Supervisor,
+        supervisor: Supervisor,
         clock: Clock,
         lag: Callable[[float], None],
         tell: Callable[[Action], None],
@@ -39,7 +39,7 @@ class MembershipShell:
         self._me = me
         self._order = order
         self._pinger = pinger
-        self._crew = crew
+        self._supervisor = supervisor
         self._tell = tell
         self._members: dict[str, Member] = {}
         self.courier = MessageTransport(sender, ring, send, self._received, clock)
@@ -49,7 +49,7 @@ class MembershipShell:
         """Learns the members of our own network."""
         self._members = {member.name: member for member in roster.members}
         self.courier.roster_changed(roster)
-        self._drive.tell(MemberView(roster, self._me.network, self._order))
+        self._drive.feed(MemberView(roster, self._me.network, self._order))
 
     def arrived(self, datagram: Datagram, address: str, port: int) -> None:
         """A message came to our port."""
@@ -57,20 +57,20 @@ class MembershipShell:
 
     def event(self, event: Event) -> None:
         """Tells the machine what only its owner knows: `Strained`, `Leaving`, `Leased`, `Told`."""
-        self._drive.tell(event)
+        self._drive.feed(event)
 
     def stop(self) -> None:
         """Takes no further step."""
         self._drive.stop()
 
     def _received(self, received: Received) -> None:
-        self._drive.tell(received)
+        self._drive.feed(received)
 
     def _act(self, action: Action) -> None:
         if isinstance(action, Send):
             self.courier.send(action)
         elif isinstance(action, Look):
-            self._crew.once(f"look at {action.target}", self._look(action))
+            self._supervisor.run_once(f"look at {action.target}", self._look(action))
         else:
             self._tell(action)
 
@@ -78,4 +78,4 @@ class MembershipShell:
         member = self._members.get(order.target)
         if member is not None:
             sight = await probe_host(member, order.timeout, self._pinger)
-            self._drive.tell(Looked(order.number, order.target, sight))
+            self._drive.feed(Looked(order.number, order.target, sight))

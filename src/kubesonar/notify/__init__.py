@@ -11,7 +11,7 @@ from kubesonar.model import Notice
 class Notifier(Protocol):
     """Somebody to tell."""
 
-    async def tell(self, notice: Notice) -> None:
+    async def notify(self, notice: Notice) -> None:
         """Takes the notice over; what that is worth is the notifier's to say. A notice whose id it still holds is told
         once. Never raises for what the outside does."""
         ...
@@ -23,7 +23,7 @@ class AnyReceiver:
     def __init__(self, notifiers: Sequence[Notifier]) -> None:
         self._notifiers = tuple(notifiers)
 
-    async def tell(self, notice: Notice) -> None:
+    async def notify(self, notice: Notice) -> None:
         """As `Notifier`."""
         for notifier in self._notifiers:
-            await notifier.tell(notice)
+            await notifier.notify(notice)

@@ -35,15 +35,15 @@ class DeliveryWorker:
         own: Configured,
         outbox: Outbox,
         options: DeliveryOptions,
-        crew: Supervisor,
+        supervisor: Supervisor,
         clock: Clock,
-        dice: Random,
+        rng: Random,
         done: Callable[[str], None],
     ) -> None:
         self.name = own.receiver.name
         self._own = own
         self._outbox = outbox
-        self._crew = crew
+        self._supervisor = supervisor
         self._clock = clock
         self._done = done
         self._webhook = Webhook(own.receiver, clock)
@@ -56,7 +56,7 @@ class DeliveryWorker:
         self._dropped: Counter[str] = Counter()
         self._changes = Changes(_LOG)
         self._stopped = False
-        machine = Delivery(options, dice)
+        machine = Delivery(options, rng)
         self._drive: Drive[Event, Action] = Drive(machine, clock, self._act, lambda _: None)
 
     def waits(self, id: str) -> bool:
@@ -78,7 +78,7 @@ class DeliveryWorker:
         self._ids.add(entry.id)
         self.idle.clear()
         age = max(0.0, self._clock.wall() - entry.told)
-        self._drive.tell(Told(entry.seq, entry.subject, self._clock.mono() - age))
+        self._drive.feed(Told(entry.seq, entry.subject, self._clock.mono() - age))
 
     def figures(self) -> Figures:
         """How it goes."""
@@ -96,7 +96,7 @@ class DeliveryWorker:
 
     def _act(self, action: Action) -> None:
         if isinstance(action, Send):
-            self._crew.once(f"webhook {self.name}", self._try(self._entries[action.seq]))
+            self._supervisor.run_once(f"webhook {self.name}", self._try(self._entries[action.seq]))
             return
         entry = self._entries.pop(action.seq)
         self._ids.discard(entry.id)
@@ -122,4 +122,4 @@ class DeliveryWorker:
             self._failed += 1
         if not self._stopped:
             self._changes.note(f"webhook {self.name}", "" if outcome.delivered else outcome.sentence)
-            self._drive.tell(Tried(entry.seq, outcome))
+            self._drive.feed(Tried(entry.seq, outcome))

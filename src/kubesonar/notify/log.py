@@ -13,7 +13,7 @@ _CALM = frozenset({Condition.BACK, Condition.CLUSTER})
 class LogNotifier:
     """Logs each notice's sentence: as a warning, good news at level info."""
 
-    async def tell(self, notice: Notice) -> None:
+    async def notify(self, notice: Notice) -> None:
         """As `Notifier`."""
         level = logging.INFO if notice.what in _CALM else logging.WARNING
         fields = {"what": notice.what.value, "member": notice.subject, "node": notice.node, "id": notice.id}

@@ -35,16 +35,16 @@ class Webhooks:
         self,
         options: NotifyOptions,
         formats: Mapping[str, Format],
-        crew: Supervisor,
+        supervisor: Supervisor,
         clock: Clock,
-        dice: Random,
+        rng: Random,
         done: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._options = options
         self._configured = configured(options, formats)
-        self._crew = crew
+        self._supervisor = supervisor
         self._clock = clock
-        self._dice = dice
+        self._rng = rng
         self._done = done
         self._couriers: dict[str, DeliveryWorker] = {}
         limit = options.delivery.pending * max(1, len(self._configured))
@@ -54,12 +54,12 @@ class Webhooks:
         """Takes up what a process before left in the outbox."""
         for own in self._configured:
             self._couriers[own.receiver.name] = DeliveryWorker(
-                own, self._outbox, self._options.delivery, self._crew, self._clock, self._dice, self._settled
+                own, self._outbox, self._options.delivery, self._supervisor, self._clock, self._rng, self._settled
             )
         await self._outbox.open()
-        self._crew.keep("outbox", self._outbox.run)
+        self._supervisor.run_forever("outbox", self._outbox.run)
 
-    async def tell(self, notice: Notice) -> None:
+    async def notify(self, notice: Notice) -> None:
         """As `Notifier`: from its return on the notice survives the death of this process, where the outbox is on a
         disk that works. The first try does not wait for that."""
         for courier in self._couriers.values():
@@ -78,8 +78,8 @@ class Webhooks:
 
     async def stop(self, grace: float = 0.0) -> None:
         """Waits at most `grace` seconds for what is not yet delivered, begins no further try and closes the outbox. To
-        be called before the crew is stopped, which breaks off the tries under way: they are made again after the next
-        start."""
+        be called before the supervisor is stopped, which breaks off the tries under way: they are made again after
+        the next start."""
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 for courier in self._couriers.values():

@@ -14,7 +14,7 @@ Action = TypeVar("Action")
 
 
 class Drive(Generic[Event, Action]):
-    """Steps `machine` when it is told something (`tell`) and whenever it is due, and hands every action to `act`.
+    """Steps `machine` when it is fed an event (`feed`) and whenever it is due, and hands every action to `act`.
 
     `lag` is told how late each timed step was (seconds), which is how the process notices that its loop is starved.
     """
@@ -34,7 +34,7 @@ class Drive(Generic[Event, Action]):
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = False
 
-    def tell(self, event: Event) -> None:
+    def feed(self, event: Event) -> None:
         """Has the machine take a step for `event` now."""
         self._step(event)
 

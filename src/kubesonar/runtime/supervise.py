@@ -19,11 +19,11 @@ class Supervisor:
         self.crashes = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    def run_forever(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Runs `work` and, when it crashes, runs it again after a pause that doubles up to a minute."""
         self._begin(name, self._kept(name, work))
 
-    def once(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def run_once(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Runs `work` to its end; a crash is logged and counted."""
         self._begin(name, self._guarded(name, work)).add_done_callback(lambda _: work.close())  # cancelled unbegun
 

@@ -13,7 +13,7 @@ class SimNetwork:
     (who is in none shares one), nor do those that are `cut`; `blocked` ways (source, target) carry nothing, `slow` ones
     so many seconds more."""
 
-    def __init__(self, dice: Random, loss: float = 0.0, delay: float = 0.001, jitter: float = 0.0005) -> None:
+    def __init__(self, rng: Random, loss: float = 0.0, delay: float = 0.001, jitter: float = 0.0005) -> None:
         self.loss = loss
         self.delay = delay
         self.jitter = jitter
@@ -21,7 +21,7 @@ class SimNetwork:
         self.blocked: set[tuple[str, str]] = set()
         self.slow: dict[tuple[str, str], float] = {}
         self.parts: dict[str, int] = {}
-        self._random = dice.random
+        self._random = rng.random
 
     def way(self, source: str, target: str) -> float | None:
         """How long one packet takes (s), None if it is lost."""

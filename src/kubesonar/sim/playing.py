@@ -34,21 +34,21 @@ COORDINATOR = "coordinator"
 
 
 class Player:
-    """Plays one scenario. `seed` and `members` replace what it says itself; `dice` makes the generator for a seed (a
+    """Plays one scenario. `seed` and `members` replace what it says itself; `rng` makes the generator for a seed (a
     pure room makes none); `tell` gets each line of the transcript as it comes: "" and a command's line, or a time, a
     name and a sentence. `complaints` are what must never happen and did."""
 
     def __init__(
         self,
         scenario: Scenario,
-        dice: Callable[[int], Random],
+        rng: Callable[[int], Random],
         tell: Callable[[str], None],
         *,
         seed: int | None = None,
         members: int | None = None,
     ) -> None:
         self._scenario = scenario
-        self._dice = dice
+        self._rng = rng
         self._tell = tell
         self._seed = seed
         self._members = members
@@ -108,12 +108,12 @@ class Player:
         count = self._members or whole(command, command.words[0], 1, MOST_MEMBERS)
         zones = whole(command, command.words[2], 1, 100) if len(command.words) == 3 else min(3, count)
         options = msgspec.convert(self._settings, MembershipOptions)
-        self.world = world = SimWorld(self._dice(self._seed or 0), options, self._note)
+        self.world = world = SimWorld(self._rng(self._seed or 0), options, self._note)
         self.oracles = Oracles(world)
         world.watch.append(self.oracles.act)
         world.populate(member(f"m{number}", f"z{number % zones}") for number in range(1, count + 1))
         for name in world.nodes:
-            world.after(world.dice.random() / 2, lambda name, _: world.start(name), name, None)
+            world.after(world.rng.random() / 2, lambda name, _: world.start(name), name, None)
 
     def _note(self, now: float, node: SimNode, action: Action) -> None:
         said = sentence(action)

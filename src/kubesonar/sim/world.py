@@ -43,16 +43,16 @@ class SimWorld:
 
     def __init__(
         self,
-        dice: Random,
+        rng: Random,
         options: MembershipOptions | None = None,
         act: ActionHandler | None = None,
         *,
         weigh: bool = False,
     ) -> None:
         self.now = 0.0
-        self.dice = dice
+        self.rng = rng
         self.options = options or MembershipOptions()
-        self.network = SimNetwork(dice)
+        self.network = SimNetwork(rng)
         self.nodes: dict[str, SimNode] = {}
         self.messages = 0
         self.bytes = 0
@@ -77,7 +77,7 @@ class SimWorld:
         for member in roster.members:
             node = self.nodes.get(member.name)
             if node is None:
-                self.nodes[member.name] = SimNode(member, self.dice.uniform(0, 1000))
+                self.nodes[member.name] = SimNode(member, self.rng.uniform(0, 1000))
             else:
                 node.member = member
         for node in self.nodes.values():

@@ -208,14 +208,14 @@ def test_a_claim_is_believed_only_from_the_address_of_its_id() -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_whatever_happened_all_agree_in_the_end_and_know_who_is_there(seed: int) -> None:
-    dice = Random(seed)
-    size = dice.randint(2, 9)
-    cluster = Cluster(size, checks=dice.random() < 0.3)
+    rng = Random(seed)
+    size = rng.randint(2, 9)
+    cluster = Cluster(size, checks=rng.random() < 0.3)
     nodes = [f"node-{number}" for number in range(size)]
     up = set(nodes)
     for _ in range(12):
-        cluster.run(dice.choice([0, 0.001, 0.5, 3, 10, 40]) * dice.random())
-        node, what = dice.choice(nodes), dice.randrange(6)
+        cluster.run(rng.choice([0, 0.001, 0.5, 3, 10, 40]) * rng.random())
+        node, what = rng.choice(nodes), rng.randrange(6)
         if what <= 1 and node in up and len(up) > 1:
             cluster.kill(node)
             up.remove(node)
@@ -223,11 +223,11 @@ def test_whatever_happened_all_agree_in_the_end_and_know_who_is_there(seed: int)
             cluster.start(node, nodes)
             up.add(node)
         elif what == 3:
-            cluster.cut.add((pod(dice.choice(nodes)).id, pod(node).id))
+            cluster.cut.add((pod(rng.choice(nodes)).id, pod(node).id))
         elif what == 4:
             cluster.frozen ^= {pod(node).id}
         else:
-            cluster.enlist(dice.choice([nodes, sorted(up)]))
+            cluster.enlist(rng.choice([nodes, sorted(up)]))
     cluster.cut.clear()
     cluster.frozen.clear()
     cluster.enlist(nodes)

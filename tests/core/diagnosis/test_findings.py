@@ -302,12 +302,12 @@ def test_at_the_rates_of_production() -> None:
 
 def _bursty(seed: int) -> Mesh:
     """A healthy mesh with a few packets lost at random and some short bursts on single pairs."""
-    dice = Random(seed)
+    rng = Random(seed)
     mesh = Mesh(4, seed=seed, background=(0, 1e-4, 1e-3)[seed % 3], plain=PLAIN[2:3])
     for _ in range(6):
-        source, target = dice.sample(range(1, 5), 2)
-        at = dice.uniform(0, 9)
-        mesh.drop(f"node-{source}", f"node-{target}", 1, at, at + dice.uniform(0.01, 0.1))
+        source, target = rng.sample(range(1, 5), 2)
+        at = rng.uniform(0, 9)
+        mesh.drop(f"node-{source}", f"node-{target}", 1, at, at + rng.uniform(0.01, 0.1))
     return mesh.run(11)
 
 

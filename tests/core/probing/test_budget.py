@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from kubesonar.core.probing.budget import (
     UNKNOWN_AGENTS,
     BudgetOptions,
-    Crowd,
-    crowd,
+    Consumers,
+    consumers_of,
     fair_share,
+    fit_to_budget,
     questions,
     rounded,
-    stretch,
 )
 from kubesonar.core.probing.schedule import Schedule, ScheduleOptions
 from kubesonar.model import Check, Kind, Member, Network, Path, Roster
@@ -41,7 +41,7 @@ SERVICE = tuple(check(Path.DNS_SERVICE, "dns-service", Kind.DNS, address=f"10.96
 
 
 def periods(checks: tuple[Check, ...], agents: int, options: BudgetOptions = OPTIONS) -> list[float]:
-    return [one.period for one in stretch(checks, Crowd(agents), options)]
+    return [one.period for one in fit_to_budget(checks, Consumers(agents), options)]
 
 
 def test_3000_agents_ask_the_api_server_by_two_checks_each_every_300_s() -> None:
@@ -50,7 +50,7 @@ def test_3000_agents_ask_the_api_server_by_two_checks_each_every_300_s() -> None
 
 def test_what_3000_agents_ask_is_spread_evenly() -> None:
     """By their schedules, which know nothing of each other: 20 a second, and in no second twice that."""
-    checks = stretch(API, Crowd(3000), OPTIONS)
+    checks = fit_to_budget(API, Consumers(3000), OPTIONS)
     asked: Counter[int] = Counter()
     for number in range(3000):
         schedule = Schedule(f"kubesonar-{number:05x}", ScheduleOptions())
@@ -62,7 +62,7 @@ def test_what_3000_agents_ask_is_spread_evenly() -> None:
 
 
 def test_a_small_cluster_keeps_the_periods_that_were_configured() -> None:
-    assert stretch((*API, *PODS, *SERVICE), Crowd(10), OPTIONS) == [*API, *PODS, *SERVICE]
+    assert fit_to_budget((*API, *PODS, *SERVICE), Consumers(10), OPTIONS) == [*API, *PODS, *SERVICE]
     assert periods(API, 100) == [10.0, 10.0]
     assert periods(API, 110) == [11.0, 11.0]
 
@@ -77,7 +77,7 @@ def test_a_dns_pod_is_asked_20_questions_a_second_by_all_together() -> None:
 
 
 def test_what_comes_through_the_dns_service_counts_at_the_pods() -> None:
-    paced = stretch((*PODS, *SERVICE), Crowd(3000), OPTIONS)
+    paced = fit_to_budget((*PODS, *SERVICE), Consumers(3000), OPTIONS)
     assert {one.period for one in paced} == {450.0}  # each pod: its own 2, and half of the service's 2
 
 
@@ -87,14 +87,14 @@ def test_without_knowing_the_pods_two_are_assumed() -> None:
 
 
 def test_names_that_are_looked_up_leave_less_for_questions() -> None:
-    paced = {one.id: one.period for one in stretch((*API, *PODS), Crowd(3000), OPTIONS)}
+    paced = {one.id: one.period for one in fit_to_budget((*API, *PODS), Consumers(3000), OPTIONS)}
     assert paced[API[1].id] == 300.0  # 20 questions a second, over two pods: half of the budget
     assert paced[PODS[0].id] == 600.0
 
 
 def test_a_name_that_the_search_list_makes_many_of_slows_itself_only() -> None:
     ingress = check(Path.INGRESS, address="shop.example.com")
-    paced = {one.path: one.period for one in stretch((*API, ingress), Crowd(300, names=5), OPTIONS)}
+    paced = {one.path: one.period for one in fit_to_budget((*API, ingress), Consumers(300, names=5), OPTIONS)}
     assert paced[Path.API_DIRECT] == 30.0
     assert paced[Path.API_DNS] == 60.0
     assert paced[Path.INGRESS] == 300.0
@@ -102,7 +102,7 @@ def test_a_name_that_the_search_list_makes_many_of_slows_itself_only() -> None:
 
 def test_members_are_not_slowed_down() -> None:
     of_members = (check(Path.POD, kind=Kind.UDP, period=2.5), check(Path.LOOPBACK, kind=Kind.UDP))
-    assert stretch(of_members, Crowd(50_000), OPTIONS) == list(of_members)
+    assert fit_to_budget(of_members, Consumers(50_000), OPTIONS) == list(of_members)
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ def test_every_agent_of_either_network_and_whatever_state_counts() -> None:
         for number in range(70)
         for network in (Network.POD, Network.HOST)
     )
-    assert crowd(Roster("1", members), OPTIONS).agents == 140
-    assert crowd(Roster("1", members), BudgetOptions(agents=3000)).agents == 3000
-    assert crowd(Roster("1", members, stale="the API server does not answer"), OPTIONS).agents == 140
+    assert consumers_of(Roster("1", members), OPTIONS).agents == 140
+    assert consumers_of(Roster("1", members), BudgetOptions(agents=3000)).agents == 3000
+    assert consumers_of(Roster("1", members, stale="the API server does not answer"), OPTIONS).agents == 140
 
 
 def test_a_roster_never_read_is_taken_for_a_big_one_and_no_roster_for_one_agent() -> None:
-    assert crowd(Roster("", (), stale="no answer"), OPTIONS).agents == UNKNOWN_AGENTS
-    assert crowd(Roster("none", ()), OPTIONS).agents == 1
+    assert consumers_of(Roster("", (), stale="no answer"), OPTIONS).agents == UNKNOWN_AGENTS
+    assert consumers_of(Roster("none", ()), OPTIONS).agents == 1
 
 
 @pytest.mark.parametrize(("count", "up"), [(1, 1), (99, 99), (101, 110), (2950, 3000), (3001, 3100), (12_345, 13_000)])
@@ -173,7 +173,7 @@ def _checks(draw: st.DrawFn) -> tuple[Check, ...]:
 def test_no_budget_is_ever_exceeded_and_no_period_ever_shortened(
     checks: tuple[Check, ...], agents: int, names: int
 ) -> None:
-    paced = stretch(checks, Crowd(agents, names), OPTIONS)
+    paced = fit_to_budget(checks, Consumers(agents, names), OPTIONS)
     assert [one.id for one in paced] == [one.id for one in checks]
     assert all(after.period >= before.period for after, before in zip(paced, checks, strict=True))
     loads: dict[str, float] = defaultdict(float)

@@ -55,7 +55,7 @@ class Agent:
         self._counts = ProbeCounts()
         self._ledger.register(self._counts)
         self._metrics = AgentMetrics(options.metrics)
-        self._crew = Supervisor()
+        self._supervisor = Supervisor()
         self._state = "starting"
         self._worst_lag = 0.0
         self._following = False
@@ -83,7 +83,7 @@ class Agent:
                 self._ledger,
                 {**self._tools.probes, Kind.DNS: self._cluster.careful(self._tools.probes[Kind.DNS])},
                 SelfHealth(options.health),
-                self._crew,
+                self._supervisor,
                 self._clock,
                 options.schedule,
                 self._planning,
@@ -96,7 +96,7 @@ class Agent:
                     options,
                     self._ledger,
                     self._tools,
-                    self._crew,
+                    self._supervisor,
                     self._clock,
                     self._lag,
                     os.environ,
@@ -112,7 +112,7 @@ class Agent:
         finally:
             if self._membership is not None:
                 await self._membership.stop()
-            await self._crew.stop()
+            await self._supervisor.stop()
             self._tools.close()
             self._members.close()
             self._cluster.close()
@@ -131,7 +131,7 @@ class Agent:
     def metrics(self, *, openmetrics: bool) -> bytes:
         """The metrics, in one of the two text formats."""
         facts = selfwatch.process_usage()
-        dropped = {"edges": self._ledger.dropped, "probes": self._mesh.skipped, "crashes": self._crew.crashes}
+        dropped = {"edges": self._ledger.dropped, "probes": self._mesh.skipped, "crashes": self._supervisor.crashes}
         lag, self._worst_lag = self._worst_lag, 0.0
         return self._metrics.render(
             self._ledger.snapshot(self._clock.wall(), trials=False),
@@ -163,9 +163,9 @@ class Agent:
 
     async def _live(self) -> None:
         options = self._options
-        self._crew.keep("housekeeping", self._keep_house)
-        self._crew.keep("selfwatch", lambda: selfwatch.watch(self._clock, self._lag, self._mesh.throttled))
-        self._crew.keep("roster", self._members.watch)
+        self._supervisor.run_forever("housekeeping", self._keep_house)
+        self._supervisor.run_forever("selfwatch", lambda: selfwatch.watch(self._clock, self._lag, self._mesh.throttled))
+        self._supervisor.run_forever("roster", self._members.watch)
         _LOG.info("serving", extra={"member": self._ledger.member.name, "port": options.member.port})
         await self._leave.wait()
         self._state = "leaving"
@@ -188,7 +188,7 @@ class Agent:
         self._cluster.agents(self._planning.in_force.agents)
         if not self._following:  # how many agents there are decides whether this one may watch
             self._following = True
-            self._crew.keep("cluster", self._cluster.watch)
+            self._supervisor.run_forever("cluster", self._cluster.watch)
         if self._state == "starting" and not roster.stale:
             self._state = ""
 

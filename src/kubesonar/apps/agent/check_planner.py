@@ -8,7 +8,7 @@ import msgspec
 
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.core.probing import conntrack
-from kubesonar.core.probing.budget import crowd, stretch
+from kubesonar.core.probing.budget import consumers_of, fit_to_budget
 from kubesonar.core.probing.plan import of_target, plan
 from kubesonar.model import Check, Member, Path, Roster
 
@@ -40,13 +40,13 @@ class Planning:
     def checks(self, roster: Roster, me: Member) -> list[Check]:
         """All checks, with the periods that the budgets allow."""
         options = self._options
-        among = crowd(roster, options.budget, self._names)
-        checks = stretch(self._wanted(roster, me, options.schedule.members), among, options.budget)
+        among = consumers_of(roster, options.budget, self._names)
+        checks = fit_to_budget(self._wanted(roster, me, options.schedule.members), among, options.budget)
         fewer = conntrack.affordable_neighbours(
             checks, options.budget.conntrack, options.udp.ports, options.udp.rebind, self._names
         )
         if fewer is not None:
-            checks = stretch(self._wanted(roster, me, fewer), among, options.budget)
+            checks = fit_to_budget(self._wanted(roster, me, fewer), among, options.budget)
         self._tell(fewer)
         kept = conntrack.total_entries(checks, options.udp.ports, options.udp.rebind, self._names)
         self.in_force = InForce(among.agents, kept, _periods(checks))

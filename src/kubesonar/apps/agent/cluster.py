@@ -116,7 +116,7 @@ class ClusterWatch:
             not self._found.resolvers,
             kubernetes.direct_limit,
             self._told,
-            dice=random.Random(),
+            rng=random.Random(),
             clock=SystemClock(),
         )
 

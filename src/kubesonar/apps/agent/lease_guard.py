@@ -26,7 +26,7 @@ class LeaseGuard:
         options: AgentOptions,
         environ: Mapping[str, str],
         me: Member,
-        crew: Supervisor,
+        supervisor: Supervisor,
         clock: Clock,
         told: Callable[[bool | None], None],
     ) -> None:
@@ -34,7 +34,7 @@ class LeaseGuard:
         self._keeper: LeaseKeeper | None = None
         if options.lease.name:
             self._keeper = self._open(options, environ, me, clock, told)
-            crew.keep("lease", self._keeper.run)
+            supervisor.run_forever("lease", self._keeper.run)
 
     def want(self, want: bool) -> None:
         """Whether it is to be ours."""
@@ -76,5 +76,5 @@ class LeaseGuard:
             told,
             duration=options.lease.duration,
             clock=clock,
-            dice=random.SystemRandom(),
+            rng=random.SystemRandom(),
         )

@@ -41,14 +41,14 @@ _LOG = logging.getLogger("kubesonar.membership")
 class MembershipService:
     """Begins when the first roster comes. `coordinates` hears, at each election, whether this is the coordinator.
     Raises ConfigError for receivers that cannot be told. To be made on the running loop; `start` it, and `stop` it
-    before the crew."""
+    before the supervisor."""
 
     def __init__(
         self,
         options: AgentOptions,
         ledger: Ledger,
         tools: Tools,
-        crew: Supervisor,
+        supervisor: Supervisor,
         clock: Clock,
         lag: Callable[[float], None],
         environ: Mapping[str, str],
@@ -56,7 +56,7 @@ class MembershipService:
     ) -> None:
         self._coordinates = coordinates
         self._ledger = ledger
-        self._crew = crew
+        self._supervisor = supervisor
         self._clock = clock
         self._announced: Counter[Condition] = Counter()
         self._mine = False
@@ -70,20 +70,22 @@ class MembershipService:
             ring=tools.ring,
             send=tools.send,
             pinger=tools.pinger,
-            crew=crew,
+            supervisor=supervisor,
             clock=clock,
             lag=lag,
             tell=self._tell,
         )
         tools.messages = self._shell.arrived
-        self._webhooks = Webhooks(options.notify, formats(self._view), crew, clock, random.SystemRandom(), self._told)
+        self._webhooks = Webhooks(
+            options.notify, formats(self._view), supervisor, clock, random.SystemRandom(), self._told
+        )
         self._notifier = AnyReceiver([LogNotifier(), self._webhooks])
         if options.notify.receivers and not options.keys.file:
             _LOG.warning(
                 "members' messages are not signed, as keys.file is empty: whoever reaches member.port can have members "
                 "called dead, or deaths kept quiet"
             )
-        self._guard = LeaseGuard(options, environ, me, crew, clock, self._leased)
+        self._guard = LeaseGuard(options, environ, me, supervisor, clock, self._leased)
 
     async def start(self) -> None:
         """Takes up what the outbox holds from before."""
@@ -145,7 +147,7 @@ class MembershipService:
 
     def _notice(self, notice: Notice) -> None:
         self._announced[notice.what] += 1
-        self._crew.once(f"notice {notice.id}", self._notifier.tell(notice))
+        self._supervisor.run_once(f"notice {notice.id}", self._notifier.notify(notice))
 
     def _leased(self, mine: bool | None) -> None:
         self._shell.event(Leased(mine))

@@ -31,7 +31,7 @@ class Mesh:
         ledger: Ledger,
         probes: Mapping[Kind, Probe],
         health: SelfHealth,
-        crew: Supervisor,
+        supervisor: Supervisor,
         clock: Clock,
         schedule: ScheduleOptions,
         planning: Planning,
@@ -45,7 +45,7 @@ class Mesh:
         self._ledger = ledger
         self._probes = probes
         self._health = health
-        self._crew = crew
+        self._supervisor = supervisor
         self._clock = clock
         self._planning = planning
         self._loopback = loopback
@@ -77,7 +77,7 @@ class Mesh:
         self._checks = self._planning.checks(ledger.roster, ledger.member)
         self._checks.append(self._own_loopback())
         self.forget()
-        self._drive.tell(self._checks)
+        self._drive.feed(self._checks)
 
     def forget(self) -> None:
         """Has the ledger let go of edges that are no longer probed, and of those who no longer ask."""
@@ -128,10 +128,10 @@ class Mesh:
         self._ledger.trouble(trouble)
 
     def _launch(self, check: Check) -> None:
-        if len(self._crew) >= _IN_FLIGHT or check.kind not in self._probes:
+        if len(self._supervisor) >= _IN_FLIGHT or check.kind not in self._probes:
             self.skipped += 1
         else:
-            self._crew.once(check.id, self._probe(check))
+            self._supervisor.run_once(check.id, self._probe(check))
 
     async def _probe(self, check: Check) -> None:
         observation = await self._probes[check.kind](check)

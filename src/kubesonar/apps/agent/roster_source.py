@@ -139,7 +139,7 @@ class _Sources(msgspec.Struct, frozen=True):
             return self._dns() if roster.dns.name else None
         self.closing.callback(client.close)
         kubernetes = KubernetesRoster(
-            client, roster, self.options.member.port, self.changed, dice=random.Random(), haste=self.haste
+            client, roster, self.options.member.port, self.changed, rng=random.Random(), haste=self.haste
         )
         if not roster.dns.name:
             return kubernetes
@@ -155,7 +155,7 @@ class _Sources(msgspec.Struct, frozen=True):
             me.network,
             me.port,
             self.changed,
-            dice=random.Random(),
+            rng=random.Random(),
             haste=self.haste,
         )
         self.closing.callback(source.close)

@@ -28,7 +28,7 @@ class Peers:
         client: Client,
         settings: KnhSettings,
         changed: Callable[[list[ListedPeer]], None],
-        dice: random.Random,
+        rng: random.Random,
         options: ReflectorOptions | None = None,
     ) -> None:
         self._family = 6 if ":" in settings.pod_ip else 4
@@ -41,14 +41,14 @@ class Peers:
             client,
             Resource(endpoint_slices(namespace), EndpointSlice, labels=f"kubernetes.io/service-name={service}"),
             self._news.set,
-            dice=dice,
+            rng=rng,
             options=options,
         )
         self._endpoints: Reflector[Endpoints] = Reflector(
             client,
             Resource(endpoints(namespace), Endpoints, fields=f"metadata.name={service}"),
             self._news.set,
-            dice=dice,
+            rng=rng,
             options=options,
         )
 

@@ -65,13 +65,13 @@ class KnhRoom:
         self._own = peer(settings.node_name, settings.pod_ip, settings.port)
         self._roster = KnhRoster(settings.pod_ip)
         self._bully = Bully(self._own, _timing(settings), checks=settings.sanity_url is not None)
-        self._crew = Supervisor()
+        self._supervisor = Supervisor()
         self._leaving = False
 
     async def run(self, leave: asyncio.Event) -> None:
         """Takes part until `leave` is set. Raises ConfigError where an address or a file cannot be used."""
-        settings, clock, dice = self._settings, SystemClock(), SystemRandom()
-        self._telling = Telling(settings, self._own, self._crew, clock, dice)
+        settings, clock, rng = self._settings, SystemClock(), SystemRandom()
+        self._telling = Telling(settings, self._own, self._supervisor, clock, rng)
         self._caller = Caller(self._own.id, settings.pod_ip, settings.port)
         self._sanity = Sanity(settings.sanity_url) if settings.sanity_url else None
         self._drive: Drive[Event, Action] = Drive(self._bully, clock, self._act, lambda _: None)
@@ -81,7 +81,7 @@ class KnhRoom:
         await server.start()
         try:
             await self._telling.start()
-            self._crew.keep("peers", Peers(client, settings, self._found, dice).run)
+            self._supervisor.run_forever("peers", Peers(client, settings, self._found, rng).run)
             _LOG.info("serving", extra={"id": self._own.id, "listen": listen.address})
             await leave.wait()
             _LOG.info("leaving")
@@ -89,7 +89,7 @@ class KnhRoom:
             self._leaving = True
             self._drive.stop()
             await self._telling.stop(_GRACE)
-            await self._crew.stop()
+            await self._supervisor.stop()
             await server.stop(1.0)
             client.close()
             if self._sanity is not None:
@@ -97,7 +97,7 @@ class KnhRoom:
 
     def _take(self, event: Event) -> None:
         if not self._leaving:
-            self._drive.tell(event)
+            self._drive.feed(event)
 
     def _found(self, found: list[ListedPeer]) -> None:
         before = self._roster.peers
@@ -114,16 +114,16 @@ class KnhRoom:
 
     def _act(self, action: Action) -> None:
         if isinstance(action, Call):
-            self._crew.once("call", self._call(action))
+            self._supervisor.run_once("call", self._call(action))
         elif isinstance(action, AskSanity):
-            self._crew.once("sanity check", self._ask_sanity())
+            self._supervisor.run_once("sanity check", self._ask_sanity())
         elif isinstance(action, TellPeer):
             word = "is back" if action.alive else "is dead"
             level = logging.INFO if action.alive else logging.WARNING
             _LOG.log(level, "%s %s", action.peer.id, word, extra={"address": action.peer.address})
-            self._crew.once("tell of a peer", self._telling.peer(action))
+            self._supervisor.run_once("tell of a peer", self._telling.peer(action))
         elif isinstance(action, TellCluster):
-            self._crew.once("tell of the cluster", self._telling.cluster(action))
+            self._supervisor.run_once("tell of the cluster", self._telling.cluster(action))
         elif isinstance(action, Elected):
             _LOG.info("coordinator: %s", action.id or "unknown")
 

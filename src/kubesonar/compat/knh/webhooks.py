@@ -23,9 +23,9 @@ _LATEST = DeliveryOptions(pending=2, parallel=1, keep=60.0)
 
 class Telling:
     """Posts what becomes of peers, at least once and in order per peer, and the cluster's status, the latest only.
-    Raises ConfigError. `start` it, and `stop` it before the crew."""
+    Raises ConfigError. `start` it, and `stop` it before the supervisor."""
 
-    def __init__(self, settings: KnhSettings, own: Peer, crew: Supervisor, clock: Clock, dice: Random) -> None:
+    def __init__(self, settings: KnhSettings, own: Peer, supervisor: Supervisor, clock: Clock, rng: Random) -> None:
         self._own = own
         self._clock = clock
         self._back = settings.tell_return
@@ -33,8 +33,8 @@ class Telling:
         formats = {_FORMAT: lambda notice: self._bodies[notice.id]}
         peers = _options(settings, "peer-status", settings.peer_url, settings.outbox, DeliveryOptions())
         cluster = _options(settings, "cluster-status", settings.cluster_url, "", _LATEST)
-        self._peers = Webhooks(peers, formats, crew, clock, dice)
-        self._cluster = Webhooks(cluster, formats, crew, clock, dice)
+        self._peers = Webhooks(peers, formats, supervisor, clock, rng)
+        self._cluster = Webhooks(cluster, formats, supervisor, clock, rng)
 
     async def start(self) -> None:
         """Takes up what the outbox holds from before."""
@@ -64,7 +64,7 @@ class Telling:
         id = notice_id(subject.id, 0, what, int(now * 1000))
         self._bodies[id] = body
         try:
-            await webhooks.tell(Notice(id, what, subject.id, now, sentence, node=subject.node_name))
+            await webhooks.notify(Notice(id, what, subject.id, now, sentence, node=subject.node_name))
         finally:
             self._bodies.pop(id, None)
 

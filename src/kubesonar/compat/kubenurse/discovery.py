@@ -40,7 +40,7 @@ class Discovery:
         self._settings = settings
         self._name = name
         self._client = Client(credentials)
-        self._dice = random.Random()  # spreads the beginning over time; nothing depends on what it rolls
+        self._rng = random.Random()  # spreads the beginning over time; nothing depends on what it rolls
         self._changed = asyncio.Event()
         self._view: PodView | None = None
         everybody = settings.check_neighbourhood
@@ -51,17 +51,17 @@ class Discovery:
             fields="" if everybody else f"metadata.name={name}",
         )
         self._options = ReflectorOptions(start=min(1.0, settings.check_interval * _START))
-        self._pods = Reflector(self._client, selected, self._forget, dice=self._dice, options=self._options)
+        self._pods = Reflector(self._client, selected, self._forget, rng=self._rng, options=self._options)
         self._nodes = self._reflected(Resource(NODES, Node)) if everybody and not settings.allow_unschedulable else None
 
-    def start(self, crew: Supervisor) -> None:
+    def start(self, supervisor: Supervisor) -> None:
         """Begins to follow."""
-        crew.keep("pods", self._pods.run)
+        supervisor.run_forever("pods", self._pods.run)
         if not self._settings.allow_unschedulable:
-            crew.keep("nodes", self._nodes.run if self._nodes else self._follow_own_node)
+            supervisor.run_forever("nodes", self._nodes.run if self._nodes else self._follow_own_node)
 
     def close(self) -> None:
-        """Closes connections; call it once the crew has stopped."""
+        """Closes connections; call it once the supervisor has stopped."""
         self._client.close()
 
     def look(self) -> PodView:
@@ -79,7 +79,7 @@ class Discovery:
         return bool(node) and nodes is not None and nodes.synced and cordoned(nodes.items.get(node))
 
     def _reflected(self, resource: Resource[Node]) -> Reflector[Node]:
-        return Reflector(self._client, resource, self._forget, dice=self._dice, options=self._options)
+        return Reflector(self._client, resource, self._forget, rng=self._rng, options=self._options)
 
     def _forget(self) -> None:
         self._view = None

@@ -62,7 +62,7 @@ class KubenurseRoom:
     async def run(self, leave: asyncio.Event) -> None:
         """Serves and checks until `leave` is set; then checks end at once, /ready says so, and everything else is
         answered for the time of grace. Raises ConfigError where an address or a certificate cannot be used."""
-        settings, clock, crew = self._settings, SystemClock(), Supervisor()
+        settings, clock, supervisor = self._settings, SystemClock(), Supervisor()
         usable = None if isinstance(self._credentials, CredentialsError) else self._credentials
         tallies = Tallies(settings.histogram_buckets, ranges=settings.victoriametrics_histogram)
         source = ProbeSource(self._name, Network.POD)
@@ -79,17 +79,17 @@ class KubenurseRoom:
         try:
             if usable is not None:
                 self._discovery = Discovery(settings, usable, self._name)
-                self._discovery.start(crew)
-            crew.keep("rounds", rounds.run)
+                self._discovery.start(supervisor)
+            supervisor.run_forever("rounds", rounds.run)
             _LOG.info("serving", extra={"pod": self._name, "listen": ",".join(settings.listen)})
             await leave.wait()
             self._leaving = True
-            await crew.stop()
+            await supervisor.stop()
             await rounds.stop()
             _LOG.info("leaving: no more checks", extra={"grace": settings.shutdown_duration})
             await asyncio.sleep(settings.shutdown_duration)
         finally:
-            await crew.stop()
+            await supervisor.stop()
             await rounds.stop()
             await server.stop(_LEAVE)
             getter.close()

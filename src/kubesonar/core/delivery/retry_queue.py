@@ -100,9 +100,9 @@ Action = Send | Forget
 class Delivery:
     """A machine (core/machine.py) for one receiver. Beyond the limit the oldest delivery is dropped first."""
 
-    def __init__(self, options: DeliveryOptions, dice: Random) -> None:
+    def __init__(self, options: DeliveryOptions, rng: Random) -> None:
         self._options = options
-        self._dice = dice
+        self._rng = rng
         self._items: dict[int, _Item] = {}
         self._under_way = 0
         self._failures = 0
@@ -167,7 +167,7 @@ class Delivery:
     def _pause(self, failures: int) -> float:
         """Exponential back-off with full jitter: anything up to the bound, so that many senders do not line up."""
         bound = min(self._options.longest, self._options.first * 2.0 ** min(failures - 1, 32))
-        return self._dice.uniform(0.0, bound)
+        return self._rng.uniform(0.0, bound)
 
     def _expire(self, now: float) -> Iterator[Action]:
         late = [

@@ -69,17 +69,17 @@ class BudgetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     ] = 4000
 
 
-class Crowd(msgspec.Struct, frozen=True):
+class Consumers(msgspec.Struct, frozen=True):
     """How many agents share the budgets, and how many names a look-up of a name without a final dot may try."""
 
     agents: int
     names: int = 1
 
 
-def crowd(roster: Roster, options: BudgetOptions, names: int = 1) -> Crowd:
+def consumers_of(roster: Roster, options: BudgetOptions, names: int = 1) -> Consumers:
     """How many agents there are, rounded up to two digits, so that one more or less changes no period."""
     known = len(roster.members) or (UNKNOWN_AGENTS if roster.stale else 1)
-    return Crowd(rounded(max(known, options.agents)), names)
+    return Consumers(rounded(max(known, options.agents)), names)
 
 
 def rounded(count: int) -> int:
@@ -88,7 +88,7 @@ def rounded(count: int) -> int:
     return -(-count // unit) * unit
 
 
-def stretch(checks: Iterable[Check], among: Crowd, options: BudgetOptions) -> list[Check]:
+def fit_to_budget(checks: Iterable[Check], among: Consumers, options: BudgetOptions) -> list[Check]:
     """The same checks, in the same order, with periods as long as the budgets need. Those of members are not touched:
     the ring bounds them."""
     paced = _within(list(checks), among.agents, options)
@@ -114,7 +114,7 @@ def fair_share(loads: Iterable[float], capacity: float) -> float:
 
 
 def questions(check: Check, names: int) -> int:
-    """What one check asks the cluster's DNS for, because it looks a name up: `names` as in `Crowd`."""
+    """What one check asks the cluster's DNS for, because it looks a name up: `names` as in `Consumers`."""
     host = check.address or _host(check.request)
     if check.kind is Kind.DNS or check.path in _OF_MEMBERS or not host or _is_literal(host):
         return 0

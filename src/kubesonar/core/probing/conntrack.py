@@ -28,7 +28,7 @@ _MEMBERS = frozenset({Path.POD, Path.HOST})
 
 def entries(check: Check, ports: int, rebind: float, names: int = 1) -> float:
     """What one check keeps on its own node, in the mean: `ports` source ports of a UDP pool of which one is replaced
-    every `rebind` seconds, `names` as in `budget.Crowd`."""
+    every `rebind` seconds, `names` as in `budget.Consumers`."""
     lookups = questions(check, names) * SINGLE / check.period
     match check.kind:
         case Kind.UDP:

@@ -316,14 +316,14 @@ def test_an_election_costs_messages_linear_in_members(seed: int) -> None:
 
 def test_two_coordinators_never_announce_at_once_however_the_network_breaks() -> None:
     cluster = Cluster(9, seed=13).started()
-    dice = Random(13)
+    rng = Random(13)
     names = list(cluster.world.nodes)
     for _ in range(60):
-        cluster.world.network.blocked = {(dice.choice(names), dice.choice(names)) for _ in range(dice.randint(0, 30))}
-        if dice.random() < 0.3:
-            cluster.world.network.parts = dict.fromkeys(dice.sample(names, 4), 1)
-        cluster.run(dice.random() * 4)
+        cluster.world.network.blocked = {(rng.choice(names), rng.choice(names)) for _ in range(rng.randint(0, 30))}
+        if rng.random() < 0.3:
+            cluster.world.network.parts = dict.fromkeys(rng.sample(names, 4), 1)
+        cluster.run(rng.random() * 4)
         assert len(cluster.oracles.announcing()) <= 1
         cluster.world.network.heal()
-        cluster.run(dice.random())
+        cluster.run(rng.random())
         assert len(cluster.oracles.announcing()) <= 1
