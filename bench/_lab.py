@@ -15,7 +15,7 @@ from kubesonar.apps.sources import sources_of
 from kubesonar.config import ConfigError
 from kubesonar.lab.control import ask
 from kubesonar.lab.directory import LabError
-from kubesonar.lab.pager import PagedNotice, read_notices
+from kubesonar.lab.servers.pager import PagedNotice, read_notices
 from kubesonar.model import Health, Network, Verdict
 
 _START = 30.0

@@ -19,8 +19,8 @@ import uvloop
 from pyroute2 import IPRoute
 
 from kubesonar.core.wire.codec import Keyring, Sender, identity
-from kubesonar.lab.firewall import load_rules
-from kubesonar.lab.offload import segment_in_software
+from kubesonar.lab.network.firewall import load_rules
+from kubesonar.lab.network.offload import segment_in_software
 from kubesonar.model import Check, Kind, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.clock import SystemClock

@@ -25,10 +25,10 @@ from kubesonar.core.probing.cluster_facts import DnsPod, ServiceEndpoint, Surrou
 from kubesonar.core.probing.cluster_options import ClusterOptions, IngressOptions, OwnServiceOptions
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
-from kubesonar.lab.isolate import Ground, run_isolated
+from kubesonar.lab.kernel.isolate import Ground, run_isolated
 from kubesonar.model import Check, Kind, Member, Network, Observation, Path, Roster, Rtt, StampSource
-from kubesonar.views.membership_metrics import MembershipFacts, families_of
-from kubesonar.views.metrics import AgentMetrics, Facts
+from kubesonar.views.metrics.agent import AgentMetrics, Facts
+from kubesonar.views.metrics.membership import MembershipFacts, families_of
 
 RESULTS = File(__file__).parent / "results/cost.md"
 SIZES = ((10, 2), (300, 19), (3000, 188))

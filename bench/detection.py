@@ -21,9 +21,9 @@ from statistics import median
 from kubesonar.apps.lab import mesh
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import parse
-from kubesonar.lab.isolate import Ground, run_isolated
-from kubesonar.lab.pager import read_notices
-from kubesonar.lab.processes import LabProcess
+from kubesonar.lab.kernel.isolate import Ground, run_isolated
+from kubesonar.lab.kernel.processes import LabProcess
+from kubesonar.lab.servers.pager import read_notices
 from kubesonar.lab.topology import LabNode, plan_lab
 from kubesonar.lab.world import LabWorld
 

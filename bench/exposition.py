@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics import exposition as their_openmetrics
 
 from kubesonar.core.telemetry.instruments import Histograms
-from kubesonar.views.exposition import Exposition, Metric, Series
+from kubesonar.views.metrics.exposition import Exposition, Metric, Series
 
 RESULTS = Path(__file__).parent / "results/exposition.md"
 ROUNDS = 15

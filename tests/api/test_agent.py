@@ -14,7 +14,7 @@ from kubesonar.core.telemetry.ledger import Ledger, LedgerOptions
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
 from kubesonar.model import Check, Fault, Kind, Member, Network, Observation, Side, Snapshot
 from kubesonar.model import Path as Way
-from kubesonar.views.metrics import AgentMetrics, Facts, MetricsOptions
+from kubesonar.views.metrics.agent import AgentMetrics, Facts, MetricsOptions
 from kubesonar.web import Anonymous, Authenticator, BearerToken
 from tests.web.support import ask, get, run, serving
 

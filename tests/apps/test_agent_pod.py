@@ -13,7 +13,7 @@ import pytest
 from pyroute2 import IPRoute
 
 from kubesonar.core.probing.cluster_options import ACCOUNT
-from kubesonar.lab.syscalls import mount
+from kubesonar.lab.kernel.syscalls import mount
 from kubesonar.model import Health
 from tests.apps.agents import RunningAgent, members, tree, until
 from tests.apps.test_agent_cluster import dns_slice

@@ -14,7 +14,7 @@ import yaml
 
 from deploy.monitoring.make import RUNBOOKS, files
 from kubesonar.model import Fault
-from kubesonar.views import membership_metrics, metrics, webhook_metrics
+from kubesonar.views.metrics import agent, membership, webhooks
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "monitoring"
@@ -75,7 +75,7 @@ def test_every_page_is_of_an_alert_and_listed() -> None:
 
 
 def test_only_metrics_that_exist_are_asked_for() -> None:
-    table = (*metrics.AGENT_METRICS, *membership_metrics.MEMBERSHIP_METRICS, *webhook_metrics.WEBHOOK_METRICS)
+    table = (*agent.AGENT_METRICS, *membership.MEMBERSHIP_METRICS, *webhooks.WEBHOOK_METRICS)
     exported = {metric.name for metric in table} | {
         f"{metric.name}_{suffix}"
         for metric in table

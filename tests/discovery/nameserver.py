@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pyroute2 import IPRoute
 
-from kubesonar.lab.syscalls import mount
+from kubesonar.lab.kernel.syscalls import mount
 from tests.lab.inside import in_namespaces
 from tests.probes.dns_servers import wait_for
 

@@ -13,9 +13,9 @@ import pytest
 
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import parse
-from kubesonar.lab.firewall import find_nft
-from kubesonar.lab.isolate import Ground, run_isolated
-from kubesonar.lab.namespaces import within
+from kubesonar.lab.kernel.isolate import Ground, run_isolated
+from kubesonar.lab.kernel.namespaces import within
+from kubesonar.lab.network.firewall import find_nft
 from kubesonar.lab.topology import plan_lab
 from kubesonar.lab.world import LabWorld
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kubesonar.core.diagnosis.components import PARTS
 from kubesonar.lab.faults import VERBS, FaultError, LabFault, parse
-from kubesonar.lab.firewall import bridge_script, inlet_script
+from kubesonar.lab.network.firewall import bridge_script, inlet_script
 from kubesonar.lab.topology import plan_lab
 
 LAB = plan_lab(3)

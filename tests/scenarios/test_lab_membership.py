@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from bench._lab import RunningLab, await_good
-from kubesonar.lab.pager import PagedNotice
+from kubesonar.lab.servers.pager import PagedNotice
 from kubesonar.model import Network
 from tests.apps.agents import until
 from tests.lab.inside import in_namespaces, needs_nft

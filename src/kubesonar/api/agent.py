@@ -9,7 +9,7 @@ import msgspec
 
 from kubesonar.api.selection import FIELDS, Selection
 from kubesonar.model import Observation, Snapshot
-from kubesonar.views.exposition import OPENMETRICS, TEXT, accepts_openmetrics
+from kubesonar.views.metrics.exposition import OPENMETRICS, TEXT, accepts_openmetrics
 from kubesonar.web import Authenticator, Reply, Request, Route, Router
 from kubesonar.web.router import error
 

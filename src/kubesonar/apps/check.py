@@ -19,7 +19,7 @@ from kubesonar.apps.times import clock, utc_stamp
 from kubesonar.config import ConfigError
 from kubesonar.model import Health, Verdict
 from kubesonar.views.answers import verdict_json
-from kubesonar.views.terminal import verdict_view
+from kubesonar.views.terminal.verdict import verdict_view
 
 EXIT_CODES = {Health.GOOD: 0, Health.BAD: 1}
 """Exit code of each verdict; 2 of what is neither."""

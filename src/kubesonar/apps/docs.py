@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.config import describe, markdown
-from kubesonar.views.metrics import reference
+from kubesonar.views.metrics.agent import reference
 
 _CONFIGURATION = """# Configuration of the agent
 

@@ -11,8 +11,8 @@ from rich.live import Live
 from kubesonar.apps.scene import Scene
 from kubesonar.apps.times import clock
 from kubesonar.model import Network
-from kubesonar.views.board import Board
-from kubesonar.views.terminal import headline
+from kubesonar.views.terminal.board import Board
+from kubesonar.views.terminal.verdict import headline
 
 REFRESH = 1.0
 """Seconds from one look to the next, unless looking takes longer."""

@@ -20,7 +20,7 @@ from kubesonar.apps.sources import sources_of
 from kubesonar.apps.times import utc_stamp
 from kubesonar.model import Network
 from kubesonar.views.answers import map_json
-from kubesonar.views.board import Board
+from kubesonar.views.terminal.board import Board
 
 
 class MapNetwork(StrEnum):

@@ -70,7 +70,7 @@ class Directory:
 
     @property
     def notices(self) -> Path:
-        """What the pager was told (lab/pager.py)."""
+        """What the pager was told (lab/servers/pager.py)."""
         return self.path / "notices.jsonl"
 
     def agent_socket(self, name: str) -> Path:

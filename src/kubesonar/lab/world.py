@@ -13,11 +13,11 @@ from typing import Self
 
 import msgspec
 
-from kubesonar.lab import firewall, links, shaper
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import Act, FaultError, LabFault
-from kubesonar.lab.namespaces import new_network
-from kubesonar.lab.processes import LabProcess, Main
+from kubesonar.lab.kernel.namespaces import new_network
+from kubesonar.lab.kernel.processes import LabProcess, Main
+from kubesonar.lab.network import firewall, links, shaper
 from kubesonar.lab.topology import LabNode, LabPlan, LabServer
 from kubesonar.model import Member, State
 

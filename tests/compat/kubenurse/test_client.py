@@ -6,11 +6,11 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from kubesonar.compat.kubenurse.checks.proxies import Proxies
+from kubesonar.compat.kubenurse.checks.trust import Contexts
 from kubesonar.compat.kubenurse.client import CheckResponse, CheckTarget, Getter
-from kubesonar.compat.kubenurse.events import failure, timeline
-from kubesonar.compat.kubenurse.proxies import Proxies
+from kubesonar.compat.kubenurse.go.httptrace import failure, timeline
 from kubesonar.compat.kubenurse.redirect import follow
-from kubesonar.compat.kubenurse.trust import Contexts
 from kubesonar.model import Fault, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.http.url import parse_url

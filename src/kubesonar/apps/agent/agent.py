@@ -33,7 +33,7 @@ from kubesonar.model import Kind, Member, Observation, Roster, Snapshot
 from kubesonar.net.clock import SystemClock
 from kubesonar.runtime import selfwatch
 from kubesonar.runtime.supervise import Supervisor
-from kubesonar.views.metrics import AgentMetrics, Facts
+from kubesonar.views.metrics.agent import AgentMetrics, Facts
 from kubesonar.web import Anonymous, BearerToken, Listener, ListenOptions, Server
 
 _LOG = logging.getLogger("kubesonar.agent")

@@ -32,8 +32,8 @@ from kubesonar.notify import AnyReceiver
 from kubesonar.notify.log import LogNotifier
 from kubesonar.notify.webhooks import Webhooks
 from kubesonar.runtime.supervise import Supervisor
-from kubesonar.views import membership_metrics, webhook_metrics
-from kubesonar.views.exposition import Metric, Series
+from kubesonar.views.metrics import membership, webhooks
+from kubesonar.views.metrics.exposition import Metric, Series
 
 _LOG = logging.getLogger("kubesonar.membership")
 
@@ -109,7 +109,7 @@ class MembershipService:
     def families(self) -> Iterator[tuple[Metric, Series]]:
         """What /metrics shows of all this."""
         machine, now = self._machine, self._clock.mono()
-        facts = membership_metrics.MembershipFacts(
+        facts = membership.MembershipFacts(
             machine.coordinator,
             self._mine,
             machine.following(now)[0],
@@ -117,8 +117,8 @@ class MembershipService:
             self._announced,
             self._shell.courier.counters,
         )
-        yield from membership_metrics.families_of(facts)
-        yield from webhook_metrics.families_of(self._webhooks.figures(), self._webhooks.trouble)
+        yield from membership.families_of(facts)
+        yield from webhooks.families_of(self._webhooks.figures(), self._webhooks.trouble)
 
     def _view(self) -> tuple[Roster, Mapping[str, Condition]]:
         return self._ledger.roster, self._machine.conditions

@@ -26,7 +26,7 @@ from kubesonar.probes.tcp import TcpOptions
 from kubesonar.probes.tls import TlsOptions
 from kubesonar.probes.udp import UdpOptions
 from kubesonar.runtime.logs import LogOptions
-from kubesonar.views.metrics import MetricsOptions
+from kubesonar.views.metrics.agent import MetricsOptions
 from kubesonar.web import LimitOptions, ListenOptions
 
 PORT = 7473

@@ -17,7 +17,7 @@ from kubesonar.compat import ROOMS, rehearsal
 from kubesonar.config import ConfigError
 from kubesonar.lab.directory import LabError, default_path
 from kubesonar.lab.faults import FaultError, parse
-from kubesonar.lab.isolate import run_isolated
+from kubesonar.lab.kernel.isolate import run_isolated
 from kubesonar.lab.topology import MAX_NODES, MIN_NODES, plan_lab
 
 _ROOMS = ", ".join(name for name, row in ROOMS.items() if row.rehearse)

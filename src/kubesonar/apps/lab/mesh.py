@@ -18,10 +18,10 @@ from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.core.probing.plan import PlanOptions, Rhythm, Target
 from kubesonar.core.probing.schedule import ScheduleOptions
 from kubesonar.discovery.options import RosterOptions
-from kubesonar.lab.certificates import Certificates, make_certificates
-from kubesonar.lab.nameserver import Zone, cluster_records, dns_server
-from kubesonar.lab.pager import pager
-from kubesonar.lab.services import api_server, ingress
+from kubesonar.lab.servers.certificates import Certificates, make_certificates
+from kubesonar.lab.servers.http_targets import api_server, ingress
+from kubesonar.lab.servers.nameserver import Zone, cluster_records, dns_server
+from kubesonar.lab.servers.pager import pager
 from kubesonar.lab.topology import LabPlan, LabServer, Role
 from kubesonar.lab.world import LabWorld
 from kubesonar.model import Kind, Member, Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from kubesonar.compat import Place, RoomRequest, rehearsal
-from kubesonar.lab.certificates import Certificates
+from kubesonar.lab.servers.certificates import Certificates
 from kubesonar.lab.topology import LabPlan, Role
 from kubesonar.lab.world import LabWorld
 from kubesonar.net.clock import SystemClock

@@ -24,15 +24,15 @@ from kubesonar.apps.times import clock, utc_stamp
 from kubesonar.lab.control import listen
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import Act, parse
-from kubesonar.lab.isolate import Ground
-from kubesonar.lab.pager import read_notices
+from kubesonar.lab.kernel.isolate import Ground
+from kubesonar.lab.servers.pager import read_notices
 from kubesonar.lab.topology import plan_lab
 from kubesonar.lab.world import LabWorld
 from kubesonar.model import Verdict
 from kubesonar.net.clock import SystemClock
 from kubesonar.views.answers import verdict_json
-from kubesonar.views.terminal import verdict_view
-from kubesonar.views.terminal_map import MapView
+from kubesonar.views.terminal.map import MapView
+from kubesonar.views.terminal.verdict import verdict_view
 
 _PAUSE = 0.5
 """Seconds between two looks while the verdict settles."""

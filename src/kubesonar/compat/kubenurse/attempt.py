@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from kubesonar.compat.kubenurse.proxies import Proxy
+from kubesonar.compat.kubenurse.checks.proxies import Proxy
 from kubesonar.compat.kubenurse.redirect import MAX_REDIRECTS, STATUSES, follow
 from kubesonar.model import Check, Fault, Observation, Phase, Span
 from kubesonar.net.clock import SystemClock

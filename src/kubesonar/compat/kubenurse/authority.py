@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kubesonar.compat.kubenurse.checks.trust import Contexts
 from kubesonar.compat.kubenurse.client import CheckResponse, CheckTarget, Getter
-from kubesonar.compat.kubenurse.trust import Contexts
 from kubesonar.kube.credential_file import CredentialsError
 from kubesonar.kube.credentials import Access, Credentials
 

@@ -10,9 +10,9 @@ import msgspec
 
 from kubesonar import __version__
 from kubesonar.compat.kubenurse.attempt import TOTAL, Hop, status_line
-from kubesonar.compat.kubenurse.dialling import straight, tunnelling
+from kubesonar.compat.kubenurse.checks.dialling import straight, tunnelling
+from kubesonar.compat.kubenurse.checks.proxies import Proxies, Proxy
 from kubesonar.compat.kubenurse.idle_pool import Kept
-from kubesonar.compat.kubenurse.proxies import Proxies, Proxy
 from kubesonar.compat.kubenurse.redirect import MAX_REDIRECTS
 from kubesonar.model import Check, Fault, Kind, Observation, Path, clip
 from kubesonar.net.deadline import Deadline, Failed

@@ -8,18 +8,18 @@ import socket
 from collections.abc import Mapping
 
 from kubesonar.compat.kubenurse.authority import Authority
-from kubesonar.compat.kubenurse.checks import Checks
+from kubesonar.compat.kubenurse.checks.proxies import Proxies
+from kubesonar.compat.kubenurse.checks.targets import Checks
+from kubesonar.compat.kubenurse.checks.trust import Contexts
 from kubesonar.compat.kubenurse.client import Getter
-from kubesonar.compat.kubenurse.discovery import Discovery, PodView
-from kubesonar.compat.kubenurse.incoming import Incoming
-from kubesonar.compat.kubenurse.instruments import Tallies
-from kubesonar.compat.kubenurse.metrics import Metrics
-from kubesonar.compat.kubenurse.neighbours import Myself
-from kubesonar.compat.kubenurse.proxies import Proxies
+from kubesonar.compat.kubenurse.listener.endpoints import KubenurseEndpoints
+from kubesonar.compat.kubenurse.listener.incoming import Incoming
+from kubesonar.compat.kubenurse.metrics.instruments import Tallies
+from kubesonar.compat.kubenurse.metrics.render import Metrics
+from kubesonar.compat.kubenurse.neighbours.discovery import Discovery, PodView
+from kubesonar.compat.kubenurse.neighbours.selection import Myself
 from kubesonar.compat.kubenurse.rounds import Rounds
-from kubesonar.compat.kubenurse.server import KubenurseEndpoints
 from kubesonar.compat.kubenurse.settings import KubenurseSettings, kubenurse_settings, unknown_variables
-from kubesonar.compat.kubenurse.trust import Contexts
 from kubesonar.kube.credentials import Credentials, CredentialsError, find, in_cluster
 from kubesonar.model import Network
 from kubesonar.net.clock import SystemClock

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from kubesonar.compat.kubenurse.checks import SKIPPED, Checks, Work
-from kubesonar.compat.kubenurse.discovery import PodView
-from kubesonar.compat.kubenurse.instruments import Tallies
-from kubesonar.compat.kubenurse.neighbours import Neighbour, nearest
+from kubesonar.compat.kubenurse.checks.targets import SKIPPED, Checks, Work
+from kubesonar.compat.kubenurse.metrics.instruments import Tallies
+from kubesonar.compat.kubenurse.neighbours.discovery import PodView
+from kubesonar.compat.kubenurse.neighbours.selection import Neighbour, nearest
 from kubesonar.compat.kubenurse.settings import KubenurseSettings
 from kubesonar.net.clock import Clock
 from kubesonar.runtime.logs import Changes

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import msgspec
 
-from kubesonar.compat.kubenurse.goduration import parse_duration
+from kubesonar.compat.kubenurse.go.duration import parse_duration
 from kubesonar.config import ConfigError
 from kubesonar.kube.resource import is_namespace
 from kubesonar.web.sockets import parse as parse_address

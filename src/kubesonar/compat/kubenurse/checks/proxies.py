@@ -1,0 +1,100 @@
+"""HTTP_PROXY, HTTPS_PROXY and NO_PROXY as Go reads them (https://pkg.go.dev/golang.org/x/net/http/httpproxy)."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+
+import msgspec
+
+from kubesonar.compat.kubenurse.checks.userinfo import split_user
+from kubesonar.net.dns.system_resolver import is_literal
+from kubesonar.net.http.url import Url, parse_url
+
+
+class Proxy(msgspec.Struct, frozen=True):
+    """Where a proxy is, and the header that says who asks it (empty: none)."""
+
+    url: Url
+    authorization: str = ""
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """The header, if any."""
+        return (("Proxy-Authorization", self.authorization),) if self.authorization else ()
+
+
+class Proxies:
+    """Which proxy a URL is asked through. `trouble` names what of the environment cannot be used."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.trouble = ""
+        self._of = {scheme: self._read(environ, f"{scheme}_proxy") for scheme in ("http", "https")}
+        self._direct = _Direct(_value(environ, "no_proxy"))
+
+    def of(self, url: Url) -> Proxy | None:
+        """None where it is asked straight: nothing is configured, it is excepted, or it is this machine."""
+        proxy = self._of[url.scheme]
+        return None if proxy is None or self._direct.has(url.host.lower(), url.port) else proxy
+
+    def _read(self, environ: Mapping[str, str], name: str) -> Proxy | None:
+        text = _value(environ, name)
+        if not text:
+            return None
+        try:
+            return _proxy(text if "://" in text else f"http://{text}")
+        except ValueError:
+            self.trouble = f"{name.upper()} is not used: expected http://HOST:PORT"
+            return None
+
+
+class _Direct:
+    """The exceptions: hosts, ".suffixes", addresses, networks, each with a port or without; "*" excepts everything."""
+
+    def __init__(self, text: str) -> None:
+        self._entries = [entry for entry in (part.strip().lower() for part in text.split(",")) if entry]
+
+    def has(self, host: str, port: int) -> bool:
+        """Whether to go straight to a host; this machine is never asked through a proxy."""
+        if host == "localhost" or (is_literal(host) and _in_network(host, "127.0.0.0/8")) or host == "::1":
+            return True
+        return any(_matches(entry, host, port) for entry in self._entries)
+
+
+def _matches(entry: str, host: str, port: int) -> bool:
+    if entry == "*" or ("/" in entry and _in_network(host, entry)):
+        return True
+    name, colon, number = entry.rpartition(":")
+    if colon and number.isdigit() and ":" not in name.strip("[]"):
+        entry = name
+        if int(number) != port:
+            return False
+    entry = entry.strip("[]").removeprefix("*")
+    if is_literal(host):
+        return entry == host
+    return host.endswith(entry) if entry.startswith(".") else host == entry or host.endswith(f".{entry}")
+
+
+def _in_network(host: str, network: str) -> bool:
+    base, _, bits = network.partition("/")
+    family = socket.AF_INET6 if ":" in base else socket.AF_INET
+    try:
+        known, asked = (int.from_bytes(socket.inet_pton(family, address), "big") for address in (base, host))
+        size = 128 if ":" in base else 32
+        shift = size - int(bits)
+        return 0 <= shift <= size and known >> shift == asked >> shift
+    except (OSError, ValueError):
+        return False
+
+
+def _proxy(text: str) -> Proxy:
+    """Raises ValueError."""
+    bare, authorization = split_user(text)
+    url = parse_url(bare)
+    if url.secure:
+        raise ValueError("a proxy that is asked by TLS")
+    return Proxy(url, authorization)
+
+
+def _value(environ: Mapping[str, str], name: str) -> str:
+    return environ.get(name.upper()) or environ.get(name, "")

@@ -1,0 +1,93 @@
+"""The metrics as text: `type` first in the braces, bounds as Go writes them, metadata only where asked for.
+
+views/metrics/exposition.py writes the same format with metadata always and bounds as "1.0"; a query that matches on
+`le` would find nothing there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import accumulate
+
+from kubesonar.compat.kubenurse.metrics.vmrange import Ranges
+from kubesonar.core.telemetry.instruments import Histograms, Labels
+
+KIND = b"text/plain; version=0.0.4; charset=utf-8"
+
+Values = Mapping[Labels, float] | Histograms | Ranges
+
+
+class GoExposition:
+    """Renders families one by one, and remembers what does not change of each histogram's lines, bounded by twice what
+    was rendered last."""
+
+    def __init__(self, *, metadata: bool) -> None:
+        self._metadata = metadata
+        self._templates: dict[tuple[str, Labels], str] = {}
+        self._lines: list[str] = []
+        self._used = 0
+
+    def family(self, name: str, kind: str, labels: tuple[str, ...], values: Values, fixed: str = "") -> None:
+        """Adds a family; one without values leaves no line. `fixed` is written behind the labels."""
+        if isinstance(values, Histograms):
+            lines = [self._template(name, labels, key, values) % _cells(tally.counts, tally.total)
+                     for key, tally in values.series.items()]  # fmt: skip
+        elif isinstance(values, Ranges):
+            kind = "untyped"
+            lines = list(_ranges(name, labels, values))
+        else:
+            lines = [f"{name}{_braces(labels, key, fixed)} {go_number(value)}\n" for key, value in values.items()]
+        if lines and self._metadata:
+            self._lines.append(f"# HELP {name}\n# TYPE {name} {kind}\n")
+        self._lines += lines
+
+    def take(self) -> bytes:
+        """All that was added, to begin anew."""
+        text, self._lines = "".join(self._lines), []
+        if len(self._templates) > 2 * self._used + 64:
+            self._templates.clear()
+        self._used = 0
+        return text.encode()
+
+    def _template(self, name: str, labels: tuple[str, ...], key: Labels, values: Histograms) -> str:
+        self._used += 1
+        template = self._templates.get((name, key))
+        if template is None:
+            bounds = [*map(go_number, values.bounds), "+Inf"]
+            lines = [name + "_bucket" + _braces((*labels, "le"), (*key, bound)) for bound in bounds]
+            lines += [f"{name}_{part}{_braces(labels, key)}" for part in ("sum", "count")]
+            template = "".join(line.replace("%", "%%") + " %s\n" for line in lines)
+            self._templates[name, key] = template
+        return template
+
+
+def go_number(value: float) -> str:
+    """Whole numbers without a point, others as short as they can be read back."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+
+
+def _cells(counts: list[int], total: float) -> tuple[object, ...]:
+    cumulative = list(accumulate(counts))
+    return (*cumulative, go_number(total), cumulative[-1])
+
+
+def _ranges(name: str, labels: tuple[str, ...], values: Ranges) -> list[str]:
+    lines = []
+    for key, tally in values.series.items():
+        for label, count in tally.ranges():
+            braces = _braces((*labels, "vmrange"), (*key, label))
+            lines.append(f"{name}_bucket{braces} {count}\n")
+        plain = _braces(labels, key)
+        lines.append(f"{name}_sum{plain} {go_number(tally.total)}\n")
+        lines.append(f"{name}_count{plain} {sum(tally.counts.values())}\n")
+    return lines
+
+
+def _braces(names: tuple[str, ...], values: Labels, more: str = "") -> str:
+    pairs = [f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True)]
+    inner = ",".join([*pairs, more] if more else pairs)
+    return f"{{{inner}}}" if inner else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

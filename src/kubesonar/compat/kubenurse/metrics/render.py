@@ -1,0 +1,53 @@
+"""The families of /metrics, in the words of every version that somebody may have built a dashboard on."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from kubesonar.compat.kubenurse.metrics.exposition import GoExposition
+from kubesonar.compat.kubenurse.metrics.instruments import Tallies
+
+_METHOD = 'method="get"'
+"""Documented to this day, and there up to 1.13."""
+
+
+class Metrics:
+    """Renders the tallies. With `older` the names that went with 1.13 are there too."""
+
+    def __init__(self, tallies: Tallies, *, metadata: bool, older: bool) -> None:
+        self._tallies = tallies
+        self._older = older
+        self._text = GoExposition(metadata=metadata)
+        self._started = time.time()
+
+    def render(self, incoming: int) -> bytes:
+        """All families; `incoming` is how many neighbours asked us of late."""
+        tallies, family = self._tallies, self._text.family
+        family("kubenurse_errors_total", "counter", ("type", "event"), tallies.errors.series)
+        family("kubenurse_httpclient_request_duration_seconds", "histogram", ("type",), tallies.durations)
+        fixed = _METHOD if self._older else ""
+        family("kubenurse_httpclient_requests_total", "counter", ("type", "code"), tallies.requests.series, fixed)
+        family("kubenurse_httpclient_trace_request_duration_seconds", "histogram", ("type", "event"), tallies.traces)
+        family("kubenurse_neighbourhood_incoming_checks", "gauge", (), {(): incoming})
+        if self._older:
+            family("kubenurse_request_duration", "histogram", ("type",), tallies.checks)
+        for name, kind, value in _process(self._started):
+            family(name, kind, (), {(): value})
+        return self._text.take()
+
+
+def _process(started: float) -> list[tuple[str, str, float]]:
+    """What Prometheus' clients say of their process (https://prometheus.io/docs/instrumenting/writing_clientlibs/);
+    /proc/self/statm is described in proc(5)."""
+    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 (pathlib costs an agent 0.3 MiB)
+        pages = file.read().split()
+    size = os.sysconf("SC_PAGE_SIZE")
+    times = os.times()
+    return [
+        ("process_cpu_seconds_total", "counter", times.user + times.system),
+        ("process_open_fds", "gauge", len(os.listdir("/proc/self/fd"))),  # noqa: PTH208
+        ("process_resident_memory_bytes", "gauge", int(pages[1]) * size),
+        ("process_start_time_seconds", "gauge", round(started, 2)),
+        ("process_virtual_memory_bytes", "gauge", int(pages[0]) * size),
+    ]

@@ -1,0 +1,108 @@
+"""Link faults as nft rules. What is active is rendered whole and loaded in one transaction (`nft -f -`), so there is
+no moment with half of it, and no rule that a crash could leave behind undone.
+
+Ways between nodes are cut where frames pass the bridge (family bridge, hook forward): a pod's packets come through
+its node's port. Address resolution is spared except by `cut`: without it a one-way drop would stop both ways as soon
+as a neighbour's entry grows old. A pod network is cut at both ends of its link to the node.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from kubesonar.lab.faults import ANY, FaultError, LabFault
+from kubesonar.lab.kernel.namespaces import within
+
+_TABLE = "lab"
+_TIMEOUT = 10.0
+_IP6_HEADER = 40  # RFC 8200 section 3: `ip6 length` counts without it, `ip length` with the header of IPv4
+
+_RESOLUTION = "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }"
+
+
+def bridge_script(faults: Iterable[LabFault]) -> str:
+    """The whole of the bridge's rules while these faults are active (those of other places are passed over)."""
+    active = list(faults)
+    cuts = [line for fault in active if fault.verb == "cut" for line in _cut(fault)]
+    rules = [line for fault in active if fault.verb in _RULES for line in _RULES[fault.verb](fault)]
+    packets = _chain("packets", [f"{_RESOLUTION} accept", *rules])
+    forward = _chain(
+        "forward", ["type filter hook forward priority 0; policy accept;", *cuts, "ether type { ip, ip6 } goto packets"]
+    )
+    return f"{_emptied('bridge')}table bridge {_TABLE} {{\n{packets}{forward}}}\n"
+
+
+def inlet_script(interface: str, cut: bool) -> str:
+    """The whole of one namespace's own rules: nothing comes in through the interface, or all does. Dropped where it
+    comes in and not where it goes out, because a sender would be told of the latter (EPERM)."""
+    if not cut:
+        return _emptied("inet")
+    hook = "type filter hook prerouting priority 0; policy accept;"
+    inlet = _chain("inlet", [hook, f"{_RESOLUTION} accept", f'iifname "{interface}" drop'])
+    return f"{_emptied('inet')}table inet {_TABLE} {{\n{inlet}}}\n"
+
+
+def find_nft() -> str | None:
+    """Where the program nft is, if anywhere: often in a folder that is not in an ordinary user's PATH."""
+    return shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin")
+
+
+def load_rules(script: str, network: int | None) -> None:
+    """Loads a script inside that network namespace (None: the caller's own). Raises FaultError where nft is missing or
+    refuses."""
+    nft = find_nft()
+    if nft is None:
+        raise FaultError("this fault needs the program nft: install the Debian package nftables")
+    run = partial(
+        subprocess.run, [nft, "-f", "-"], input=script, capture_output=True, text=True, timeout=_TIMEOUT, check=False
+    )
+    done = within(network, run)
+    if done.returncode != 0:
+        raise FaultError(f"nft refused the rules: {' '.join(done.stderr.split())[:300]}")
+
+
+def _emptied(family: str) -> str:
+    """Deleting what may not exist is an error, so it is made first."""
+    return f"table {family} {_TABLE}\ndelete table {family} {_TABLE}\n"
+
+
+def _chain(name: str, lines: Iterable[str]) -> str:
+    return f"  chain {name} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }\n"
+
+
+def _way(fault: LabFault) -> str:
+    source = "" if fault.source in (ANY, "") else f'iifname "{fault.source}" '
+    target = "" if fault.target == ANY else f'oifname "{fault.target}" '
+    return source + target
+
+
+def _cut(fault: LabFault) -> list[str]:
+    return [f'iifname "{fault.target}" drop', f'oifname "{fault.target}" drop']
+
+
+def _loss(fault: LabFault) -> list[str]:
+    dice = "" if fault.amount >= 100 else f"numgen random mod 100000 < {round(fault.amount * 1000)} "
+    return [f"{_way(fault)}{dice}drop"]
+
+
+def _mtu(fault: LabFault) -> list[str]:
+    size = round(fault.amount)
+    return [f"{_way(fault)}ip length > {size} drop", f"{_way(fault)}ip6 length > {max(size - _IP6_HEADER, 0)} drop"]
+
+
+def _port(fault: LabFault) -> list[str]:
+    return [f"{_way(fault)}tcp dport {fault.amount:.0f} drop"]
+
+
+_RULES: dict[str, Callable[[LabFault], list[str]]] = {
+    "drop": lambda fault: [f"{_way(fault)}drop"],
+    "loss": _loss,
+    "udp": lambda fault: [f"{_way(fault)}meta l4proto udp drop"],
+    "port": _port,
+    "mtu": _mtu,
+    "dns": lambda fault: [f"{_way(fault)}udp dport 53 drop"],
+}

@@ -1,0 +1,41 @@
+"""Metrics of the webhooks of a coordinator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kubesonar.core.delivery.retry_queue import Figures
+from kubesonar.core.telemetry.instruments import Labels
+from kubesonar.views.metrics.exposition import Metric, Series
+
+DELIVERED = Metric("kubesonar_webhook_delivered_total", "counter", "Notices that a receiver has taken.", ("receiver",))
+FAILED = Metric("kubesonar_webhook_failed_total", "counter", "Tries that a receiver did not take.", ("receiver",))
+WEBHOOKS_DROPPED = Metric(
+    "kubesonar_webhook_dropped_total",
+    "counter",
+    "Notices given up: overflow, expired, or the HTTP status that refused their content.",
+    ("receiver", "reason"),
+)
+PENDING = Metric("kubesonar_webhook_pending", "gauge", "Notices that wait for a receiver.", ("receiver",))
+OLDEST_PENDING = Metric(
+    "kubesonar_webhook_oldest_seconds", "gauge", "Age of the oldest notice that waits.", ("receiver",), "seconds"
+)
+UNSAVED = Metric("kubesonar_outbox_unsaved", "gauge", "1 while the outbox is in memory only though it has a directory.")
+
+WEBHOOK_METRICS = (DELIVERED, FAILED, WEBHOOKS_DROPPED, PENDING, OLDEST_PENDING, UNSAVED)
+"""In the order of the exposition."""
+
+
+def families_of(figures: Sequence[Figures], trouble: str) -> Iterator[tuple[Metric, Series]]:
+    """The families of one scrape; none without a receiver. `trouble` is why the outbox is not on disk."""
+    if not figures:
+        return
+    dropped: dict[Labels, float] = {
+        (own.receiver, reason): count for own in figures for reason, count in own.dropped.items()
+    }
+    yield DELIVERED, {(own.receiver,): own.delivered for own in figures}
+    yield FAILED, {(own.receiver,): own.failed for own in figures}
+    yield WEBHOOKS_DROPPED, dropped
+    yield PENDING, {(own.receiver,): own.pending for own in figures}
+    yield OLDEST_PENDING, {(own.receiver,): own.oldest for own in figures}
+    yield UNSAVED, {(): int(bool(trouble))}
