@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from kubesonar.api import agent_app
+from kubesonar.api import agent_handler
 from kubesonar.core.telemetry.ledger import Ledger, LedgerOptions
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
 from kubesonar.model import Check, Fault, Kind, Member, Network, Observation, Side, Snapshot
@@ -68,7 +68,7 @@ def fetch(
     authenticator: Authenticator | None = None,
 ) -> tuple[int, dict[str, str], bytes]:
     async def work() -> tuple[int, dict[str, str], bytes]:
-        async with serving(agent_app(agent or Agent(), authenticator or Anonymous())) as server:
+        async with serving(agent_handler(agent or Agent(), authenticator or Anonymous())) as server:
             return await get(server, target, *headers, method=method)
 
     return run(work)
@@ -191,7 +191,7 @@ HOSTILE = [
 
 def test_a_hostile_client_is_answered_or_cut_off_and_the_next_one_served() -> None:
     async def work() -> tuple[list[bytes], int]:
-        async with serving(agent_app(Agent(), Anonymous()), request=0.2, idle=0.2) as server:
+        async with serving(agent_handler(Agent(), Anonymous()), request=0.2, idle=0.2) as server:
             answers = [await ask(server, raw) for raw in HOSTILE]
             return answers, (await get(server, "/metrics"))[0]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import itertools
-from typing import Any, NoReturn
+from collections.abc import AsyncGenerator
+from typing import Any
 
 import msgspec
 
-from kubesonar.web.asgi import Receive, Scope, Send
+from kubesonar.web import Reply, Request
 from tests.kube.requests import Asked, asked
 from tests.kube.selecting import selector
 from tests.kube.store import GROUPS, Refused, Store, Tree
@@ -50,7 +51,7 @@ class Switches:
 
 
 class Api:
-    """The application. `log` is every request with its status, oldest first."""
+    """The handler. `log` is every request with its status, oldest first."""
 
     def __init__(self, store: Store, switches: Switches) -> None:
         self.log: list[tuple[Asked, int]] = []
@@ -70,36 +71,36 @@ class Api:
         """Every token for the rest of a list has expired."""
         self._continued.clear()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI defines it."""
-        request, body = asked(scope), (await receive())["body"]
+    async def __call__(self, given: Request) -> Reply:
+        """Answers, once it is no longer held up."""
+        request = asked(given)
         number = len(self.log)
         self.log.append((request, 0))
         try:
             await self._hold()
-            self._admit(request, scope)
+            self._admit(request, given.client)
             if request.verb == "watch":
                 self.log[number] = (request, 200)
-                return await self._watch(request, receive, send)
-            status, tree = 200, self._answer(request, body)
+                return self._watch(request)
+            status, tree = 200, self._answer(request, given.body)
             if request.verb == "create":
                 status = 201
         except Refused as refused:
             self.log[number] = (request, refused.code)
-            return await _reply(send, refused.code, refused.status(), refused.headers)
+            return _reply(refused.code, refused.status(), refused.headers)
         self.log[number] = (request, status)
         if request.verb == "list" and self._switches.cut_lists:
             self._switches.cut_lists -= 1
-            await _cut(send, tree)
-        return await _reply(send, status, tree, {})
+            return Reply(_cut(tree))
+        return _reply(status, tree, {})
 
     async def _hold(self) -> None:
         await asyncio.sleep(self._switches.slow)
         while self._switches.frozen:
             await self._changed(60.0)
 
-    def _admit(self, request: Asked, scope: Scope) -> None:
-        known = request.token in self._switches.tokens or (not request.token and scope["client"] in self.certified)
+    def _admit(self, request: Asked, client: tuple[str, int] | None) -> None:
+        known = request.token in self._switches.tokens or (not request.token and client in self.certified)
         if request.token and not known:
             raise Refused(401, "Unauthorized", "Unauthorized")
         self._fail(request)
@@ -167,34 +168,30 @@ class Api:
         bare = [{key: value for key, value in item.items() if key not in ("kind", "apiVersion")} for item in items]
         return {"kind": f"{kind}List", "apiVersion": api, "metadata": meta, "items": bare}
 
-    async def _watch(self, request: Asked, receive: Receive, send: Send) -> None:
+    def _watch(self, request: Asked) -> Reply:
         stream = _Stream(self._store, self._switches, request)
         if self._switches.gone_at_once:
             stream.check()
-        headers = [(b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"", "more_body": True})
-        gone = asyncio.ensure_future(receive())
-        try:
-            while not gone.done() and not stream.ended:
-                if data := stream.news():
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
-                if stream.torn:
-                    raise asyncio.CancelledError
-                if not stream.ended:
-                    await self._changed(stream.patience, gone)
-        finally:
-            gone.cancel()
-        await send({"type": "http.response.body", "body": b""})
+        return Reply(self._events(stream))
 
-    async def _changed(self, patience: float, *others: asyncio.Future[Any]) -> None:
+    async def _events(self, stream: _Stream) -> AsyncGenerator[bytes, None]:
+        while not stream.ended:
+            if data := stream.news():
+                yield data
+            if stream.torn:
+                raise asyncio.CancelledError
+            if not stream.ended:
+                await self._changed(stream.patience)
+
+    async def _changed(self, patience: float) -> None:
         watcher = asyncio.Event()
         self._watchers.add(watcher)
-        woken = asyncio.ensure_future(watcher.wait())
         try:
-            await asyncio.wait({woken, *others}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(patience):
+                await watcher.wait()
+        except TimeoutError:
+            return
         finally:
-            woken.cancel()
             self._watchers.discard(watcher)
 
 
@@ -291,18 +288,13 @@ def _merged(old: Any, patch: Any) -> Any:
     return {key: value for key, value in merged.items() if value is not None}
 
 
-async def _reply(send: Send, status: int, tree: Tree, more: dict[str, str]) -> None:
-    body = msgspec.json.encode(tree) + b"\n"
-    headers = {"content-type": "application/json", "content-length": str(len(body)), **more}
-    fields = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": body})
+def _reply(status: int, tree: Tree, more: dict[str, str]) -> Reply:
+    headers = tuple((name.encode(), value.encode()) for name, value in more.items())
+    return Reply(msgspec.json.encode(tree) + b"\n", status=status, headers=headers)
 
 
-async def _cut(send: Send, tree: Tree) -> NoReturn:
+async def _cut(tree: Tree) -> AsyncGenerator[bytes, None]:
     """Half an answer, then the end of the connection."""
     body = msgspec.json.encode(tree)
-    headers = [(b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+    yield body[: len(body) // 2]
     raise asyncio.CancelledError

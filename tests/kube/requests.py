@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from kubesonar.web.asgi import Scope
+from kubesonar.web import Request
 from tests.kube.store import CLUSTER_SCOPED, GROUPS
 
 _PATH = re.compile(
@@ -36,18 +36,18 @@ class Asked(NamedTuple):
         return GROUPS[self.resource][0]
 
 
-def asked(scope: Scope) -> Asked:
+def asked(request: Request) -> Asked:
     """Reads a request."""
-    headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
-    query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
-    resource, namespace, name = _parts(scope["path"])
-    method = scope["method"]
+    headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
+    query = dict(parse_qsl(request.query_string.decode(), keep_blank_values=True))
+    resource, namespace, name = _parts(request.path)
+    method = request.method
     verb = _VERBS.get(method) or (
         "get" if name or not resource else "watch" if query.get("watch") == "true" else "list"
     )
     token = headers.get("authorization", "").removeprefix("Bearer ")
     agent, accept = headers.get("user-agent", ""), headers.get("accept", "")
-    return Asked(method, scope["path"], verb, resource, namespace, name, query, token, agent, accept)
+    return Asked(method, request.path, verb, resource, namespace, name, query, token, agent, accept)
 
 
 def _parts(path: str) -> tuple[str, str, str]:

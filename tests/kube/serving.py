@@ -13,7 +13,7 @@ import trustme
 import uvloop
 
 from kubesonar.web.connection import Connection
-from kubesonar.web.connection_set import Host
+from kubesonar.web.connection_set import ConnectionSet
 from kubesonar.web.options import LimitOptions
 from tests.kube.answering import Api
 
@@ -105,9 +105,13 @@ class Serving:
     async def _serve(self, ready: threading.Event) -> None:
         loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
-        host = Host(self._api, _LIMITS, loop)
+        connections = ConnectionSet(self._api, _LIMITS, loop)
         server = await loop.create_server(
-            lambda: _Certified(host, self), self.address, self.port, ssl=self._certificates.context, reuse_address=True
+            lambda: _Certified(connections, self),
+            self.address,
+            self.port,
+            ssl=self._certificates.context,
+            reuse_address=True,
         )
         self.port = server.sockets[0].getsockname()[1]
         self._loop = loop
@@ -115,13 +119,13 @@ class Serving:
         await self._ended.wait()
         self._loop = None
         server.close()
-        host.stop()
+        connections.stop()
         for _ in range(20):  # a handshake under way is no connection yet, and the loop cannot be closed on it
             if self.begun == self.handshakes:
                 break
             await asyncio.sleep(0.005)
-        host.abort()
-        await host.emptied()
+        connections.abort()
+        await connections.emptied()
 
     def connected(self, transport: asyncio.BaseTransport) -> None:
         """A handshake is over."""
@@ -134,12 +138,12 @@ class Serving:
 class _Certified(Connection):
     """A connection that tells who has shown a certificate."""
 
-    def __init__(self, host: Host, serving: Serving) -> None:
-        super().__init__(host, "https")
+    def __init__(self, connections: ConnectionSet, serving: Serving) -> None:
+        super().__init__(connections)
         self._serving = serving
         serving.begun += 1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """As asyncio defines it."""
+        """Called by asyncio."""
         self._serving.connected(transport)
         super().connection_made(transport)

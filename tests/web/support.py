@@ -1,4 +1,4 @@
-"""A client that says exactly what it is told to, and a place to serve an application."""
+"""A client that says exactly what it is told to, and a place to serve a handler."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 import uvloop
 
-from kubesonar.web import LimitOptions, Listener, ListenOptions, Server
-from kubesonar.web.asgi import App, Receive, Scope, Send
+from kubesonar.web import Handler, LimitOptions, Listener, ListenOptions, Reply, Request, Server
 
 T = TypeVar("T")
 
@@ -22,19 +21,15 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return runner.run(work())
 
 
-async def hello(scope: Scope, receive: Receive, send: Send) -> None:
-    """Says what it was asked, after it has read the body."""
-    message = await receive()
-    body = f"{scope['method']} {scope['path']} {len(message['body'])}".encode()
-    headers = [(b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def hello(request: Request) -> Reply:
+    """Says what it was asked, and how long the body was."""
+    return Reply(f"{request.method} {request.path} {len(request.body)}".encode(), "text/plain")
 
 
 @asynccontextmanager
-async def serving(app: App = hello, address: str = "127.0.0.1:0", **limits: Any) -> AsyncIterator[Server]:
+async def serving(handler: Handler = hello, address: str = "127.0.0.1:0", **limits: Any) -> AsyncIterator[Server]:
     """A server that listens once."""
-    server = Server([Listener(ListenOptions(address=address), app, LimitOptions(**limits))])
+    server = Server([Listener(ListenOptions(address=address), handler, LimitOptions(**limits))])
     await server.start()
     try:
         yield server

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from kubesonar.config import ConfigError
-from kubesonar.web import Anonymous, Authenticator, BearerToken
+from kubesonar.web import Anonymous, Authenticator, BearerToken, Request
 
 
 def allows(authenticator: Authenticator, value: bytes | None) -> bool:
     headers = [] if value is None else [(b"authorization", value)]
-    return asyncio.run(authenticator.authenticate({"headers": headers})) is not None
+    return asyncio.run(authenticator.permits(Request(headers=headers)))
 
 
 def test_a_token_of_the_file_is_needed(tmp_path: Path) -> None:

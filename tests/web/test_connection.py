@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import AsyncGenerator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubesonar.web.asgi import Receive, Scope, Send
+from kubesonar.web import Reply, Request
 from tests.web.support import ask, connected, error_of, get, parsed, port_of, run, serving
 
 
@@ -78,11 +79,12 @@ def test_a_client_may_ask_before_it_sends_the_body() -> None:
 
 
 def test_a_response_without_length_is_chunked() -> None:
-    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+    async def pieces() -> AsyncGenerator[bytes, None]:
         for piece in (b"one", b"", b"two"):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body"})
+            yield piece
+
+    async def stream(request: Request) -> Reply:
+        return Reply(pieces())
 
     async def work() -> tuple[bytes, bytes]:
         async with serving(stream) as server:
@@ -94,11 +96,11 @@ def test_a_response_without_length_is_chunked() -> None:
     assert old.endswith(b"\r\n\r\nonetwo")
 
 
-def test_an_application_that_crashes_is_logged_and_the_next_request_is_answered(
+def test_a_handler_that_crashes_is_logged_and_the_next_request_is_answered(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def crash(scope: Scope, receive: Receive, send: Send) -> None:
-        raise KeyError(scope["path"])
+    async def crash(request: Request) -> Reply:
+        raise KeyError(request.path)
 
     async def work() -> list[tuple[int, str]]:
         async with serving(crash) as server:
@@ -170,13 +172,15 @@ def test_a_client_that_does_not_take_its_answer_is_cut_off() -> None:
     async def work() -> int:
         cut = asyncio.Event()
 
-        async def flood(scope: Scope, receive: Receive, send: Send) -> None:
-            await receive()
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            for _ in range(400):
-                await send({"type": "http.response.body", "body": b"a" * 65_536, "more_body": True})
-            assert await receive() == {"type": "http.disconnect"}
-            cut.set()
+        async def pieces() -> AsyncGenerator[bytes, None]:
+            try:
+                for _ in range(400):
+                    yield b"a" * 65_536
+            finally:
+                cut.set()
+
+        async def flood(request: Request) -> Reply:
+            return Reply(pieces())
 
         async with serving(flood, response=0.2) as server:
             with socket.create_connection(("127.0.0.1", port_of(server))) as client:
@@ -206,11 +210,10 @@ def test_where_all_are_being_answered_one_more_is_told_so() -> None:
     async def work() -> bytes:
         entered, release = asyncio.Event(), asyncio.Event()
 
-        async def wait(scope: Scope, receive: Receive, send: Send) -> None:
+        async def wait(request: Request) -> Reply:
             entered.set()
             await release.wait()
-            await send({"type": "http.response.start", "status": 204, "headers": []})
-            await send({"type": "http.response.body"})
+            return Reply(status=204)
 
         async with serving(wait, connections=1) as server, connected(server) as (reader, writer):
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")

@@ -13,23 +13,24 @@ import pytest
 import trustme
 
 from kubesonar.config import ConfigError
-from kubesonar.web import Listener, ListenOptions, Server
-from kubesonar.web.asgi import Receive, Scope, Send
+from kubesonar.web import Listener, ListenOptions, Reply, Request, Server
 from tests.web.support import ask, connected, get, hello, port_of, run, serving
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 
 
-def test_each_listener_has_its_own_application(tmp_path: Path) -> None:
-    async def other(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body"})
+def test_each_listener_has_its_own_handler(tmp_path: Path) -> None:
+    async def other(request: Request) -> Reply:
+        return Reply(status=204)
 
     async def work() -> tuple[int, int]:
         addresses = ("127.0.0.1:0", f"unix:{tmp_path}/s")
-        apps = (hello, other)
+        handlers = (hello, other)
         server = Server(
-            [Listener(ListenOptions(address=address), app) for address, app in zip(addresses, apps, strict=True)]
+            [
+                Listener(ListenOptions(address=where), handler)
+                for where, handler in zip(addresses, handlers, strict=True)
+            ]
         )
         await server.start()
         first = (await get(server, "/"))[0]
@@ -119,10 +120,10 @@ def test_stopping_lets_answers_out_and_ends_idle_connections() -> None:
     async def work() -> tuple[bytes, bytes]:
         entered, release = asyncio.Event(), asyncio.Event()
 
-        async def wait(scope: Scope, receive: Receive, send: Send) -> None:
+        async def wait(request: Request) -> Reply:
             entered.set()
             await release.wait()
-            await hello(scope, receive, send)
+            return await hello(request)
 
         async with serving(wait) as server, connected(server) as idle, connected(server) as busy:
             busy[1].write(b"GET /late HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -144,10 +145,10 @@ def test_stopping_does_not_wait_for_ever() -> None:
     async def work() -> bytes:
         entered = asyncio.Event()
 
-        async def hang(scope: Scope, receive: Receive, send: Send) -> None:
+        async def hang(request: Request) -> Reply:
             entered.set()
-            await receive()
-            await receive()
+            await asyncio.Event().wait()
+            return Reply()
 
         async with serving(hang) as server, connected(server) as (reader, writer):
             writer.write(REQUEST)

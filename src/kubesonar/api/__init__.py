@@ -1,5 +1,9 @@
-"""What an agent tells over HTTP."""
+"""What an agent serves over HTTP: health, metrics, observations and snapshots.
 
-from kubesonar.api.agent import Shown, agent_app
+In: an agent (the protocol `AgentView`) and requests. Out: replies in JSON or text. Read `agent` first: it lists the
+paths.
+"""
 
-__all__ = ["Shown", "agent_app"]
+from kubesonar.api.agent import AgentView, agent_handler
+
+__all__ = ["AgentView", "agent_handler"]

@@ -1,4 +1,4 @@
-"""The agent's paths."""
+"""The paths of an agent."""
 
 from __future__ import annotations
 
@@ -10,40 +10,39 @@ import msgspec
 from kubesonar.api.selection import FIELDS, Selection
 from kubesonar.model import Observation, Snapshot
 from kubesonar.views.metrics.exposition import OPENMETRICS, TEXT, accepts_openmetrics
-from kubesonar.web import Authenticator, Reply, Request, Route, Router
-from kubesonar.web.router import error
+from kubesonar.web import Authenticator, Reply, Request, Route, Router, error_reply
 
 NDJSON = "application/x-ndjson"
 
 
-class Shown(Protocol):
-    """What an agent shows of itself; each method is called on the loop and returns at once."""
+class AgentView(Protocol):
+    """The parts of an agent that its API reads. Methods are called on the event loop and return at once."""
 
     def snapshot(self) -> Snapshot:
-        """All that is known now, with trials."""
+        """Returns all that is known now, with trials."""
         ...
 
     def latest(self) -> Iterable[Observation]:
-        """The latest observation of every edge."""
+        """Returns the latest observation of every edge."""
         ...
 
     def metrics(self, *, openmetrics: bool) -> bytes:
-        """The metrics, in one of the two text formats."""
+        """Returns the metrics as OpenMetrics or as Prometheus text."""
         ...
 
     def ready(self) -> str:
-        """Why the agent is not ready (it starts, it leaves), empty where it is; never because of what it sees of the
-        network: an agent taken out of service for that would make an outage of a symptom."""
+        """Returns why the agent is not ready (it starts, it leaves), empty where it is. What it sees of the network is
+        never a reason: an agent taken out of service for that would turn a symptom into an outage."""
         ...
 
     def remarks(self) -> list[str]:
-        """What is amiss, though it is ready: a line each."""
+        """Returns faults of its own that leave it ready, a line each."""
         ...
 
 
-def agent_app(shown: Shown, authenticator: Authenticator) -> Router:
-    """The ASGI application of an agent. /healthz and /readyz are open to everybody, as the kubelet has no token."""
-    paths = _Paths(shown)
+def agent_handler(view: AgentView, authenticator: Authenticator) -> Router:
+    """Returns the handler of an agent's API. /healthz and /readyz need no token, because the kubelet has none."""
+    paths = _Paths(view)
     routes = {
         "/healthz": Route(paths.healthz, "200 while the agent's event loop turns", open=True),
         "/readyz": Route(paths.readyz, "200 once started, 503 while starting or leaving", open=True),
@@ -62,30 +61,30 @@ def agent_app(shown: Shown, authenticator: Authenticator) -> Router:
 
 
 class _Paths:
-    def __init__(self, shown: Shown) -> None:
-        self._shown = shown
+    def __init__(self, view: AgentView) -> None:
+        self._view = view
 
     async def healthz(self, request: Request) -> Reply:
         return Reply(b"ok\n", "text/plain")
 
     async def readyz(self, request: Request) -> Reply:
-        reason = self._shown.ready()
+        reason = self._view.ready()
         if reason:
-            return error(503, "; ".join([reason, *self._shown.remarks()]))
-        lines = ("ok", *self._shown.remarks())
+            return error_reply(503, "; ".join([reason, *self._view.remarks()]))
+        lines = ("ok", *self._view.remarks())
         return Reply("".join(f"{line}\n" for line in lines).encode(), "text/plain; charset=utf-8")
 
     async def metrics(self, request: Request) -> Reply:
         openmetrics = accepts_openmetrics(request.header(b"accept"))
-        body = self._shown.metrics(openmetrics=openmetrics)
+        body = self._view.metrics(openmetrics=openmetrics)
         return Reply(body, OPENMETRICS if openmetrics else TEXT, headers=((b"vary", b"accept"),))
 
     async def observations(self, request: Request) -> Reply:
-        chosen = Selection.of(request.query(FIELDS)).choose(self._shown.latest())
+        chosen = Selection.of(request.query(FIELDS)).choose(self._view.latest())
         if NDJSON in request.header(b"accept"):
             return Reply(msgspec.json.Encoder().encode_lines(chosen), NDJSON)
         return Reply(msgspec.json.encode(chosen))
 
     async def snapshot(self, request: Request) -> Reply:
         request.query({})
-        return Reply(msgspec.json.encode(self._shown.snapshot()))
+        return Reply(msgspec.json.encode(self._view.snapshot()))

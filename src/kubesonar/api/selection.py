@@ -1,4 +1,4 @@
-"""Which observations a query asks for."""
+"""Filters of /api/v1/observations: from a query to the observations that fit it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from kubesonar.model import Health, Kind, Observation, Open, Side
 from kubesonar.web import BadRequest
 
 DEFAULT_LIMIT = 1000
-GREATEST_LIMIT = 10_000
+"""Observations in one reply unless the query says otherwise."""
+
+MAX_LIMIT = 10_000
+"""Most observations that a query may ask for, so that a reply stays within some megabytes."""
 
 E = TypeVar("E", bound=Open)
 
@@ -26,13 +29,13 @@ FIELDS: Mapping[str, str] = {
     "target": "a member's or a target's name",
     "side": "one of " + ", ".join(_names(Side)),
     "health": "one of " + ", ".join(_names(Health)),
-    "limit": f"a whole number from 1 to {GREATEST_LIMIT}",
+    "limit": f"a whole number from 1 to {MAX_LIMIT}",
 }
-"""The fields of the query, and what each expects."""
+"""Fields of the query, with the values that each may have."""
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Empty fields select everything."""
+    """A filter; a field that is empty or None fits every observation."""
 
     kind: Kind | None = None
     target: str = ""
@@ -42,7 +45,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
-        """Raises BadRequest for a value that is none of those expected."""
+        """Reads a query. Raises BadRequest for a value that is not in `FIELDS`."""
         return cls(
             kind=_chosen(Kind, "kind", query),
             target=query.get("target", ""),
@@ -52,7 +55,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def choose(self, observations: Iterable[Observation]) -> list[Observation]:
-        """Those that fit, at most `limit`, in their order."""
+        """Returns the observations that fit, at most `limit` of them, in their order."""
         return list(islice(filter(self._fits, observations), self.limit))
 
     def _fits(self, observation: Observation) -> bool:
@@ -73,7 +76,7 @@ def _chosen(enum: type[E], field: str, query: Mapping[str, str]) -> E | None:
 
 
 def _limit(text: str) -> int:
-    if text.isdecimal() and text.isascii() and len(text) < 10 and 1 <= int(text) <= GREATEST_LIMIT:
+    if text.isdecimal() and text.isascii() and len(text) < 10 and 1 <= int(text) <= MAX_LIMIT:
         return int(text)
     raise _bad("limit", text)
 

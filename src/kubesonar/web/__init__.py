@@ -1,8 +1,13 @@
-"""Listeners for HTTP, several in a process, each with its own ASGI application. Knows nothing of what is served."""
+"""HTTP/1.1 listeners, several in a process, for agents and other programs that must stay small.
 
-from kubesonar.web.auth import Anonymous, Authenticator, BearerToken, Identity
+In: addresses, limits, certificates, and a handler for each listener. Out: replies to clients. Read `handler` first: a
+handler is a coroutine function from `Request` to `Reply`; `server` listens and `connection` speaks to one client.
+"""
+
+from kubesonar.web.auth import Anonymous, Authenticator, BearerToken
+from kubesonar.web.handler import BadRequest, Handler, Reply, Request, error_reply
 from kubesonar.web.options import LimitOptions, ListenOptions
-from kubesonar.web.router import BadRequest, Reply, Request, Route, Router
+from kubesonar.web.router import Route, Router
 from kubesonar.web.server import Listener, Server
 
 __all__ = [
@@ -10,7 +15,7 @@ __all__ = [
     "Authenticator",
     "BadRequest",
     "BearerToken",
-    "Identity",
+    "Handler",
     "LimitOptions",
     "ListenOptions",
     "Listener",
@@ -19,4 +24,5 @@ __all__ = [
     "Route",
     "Router",
     "Server",
+    "error_reply",
 ]

@@ -1,4 +1,4 @@
-"""Who asks."""
+"""Authenticators: whether a request may read what a listener serves."""
 
 from __future__ import annotations
 
@@ -6,42 +6,35 @@ import hmac
 import logging
 from typing import Protocol
 
-import msgspec
-
 from kubesonar.config import ConfigError
 from kubesonar.net.watched_file import file_stamp
-from kubesonar.web.asgi import Scope
+from kubesonar.web.handler import Request
 
 _LOG = logging.getLogger("kubesonar.web")
 _LIMIT = 4096
-
-
-class Identity(msgspec.Struct, frozen=True):
-    """Somebody who may ask; `name` is for logs."""
-
-    name: str
+"""Bytes of a token file that are read."""
 
 
 class Authenticator(Protocol):
-    """Tells who a request comes from."""
+    """Decides on requests to paths that are not open."""
 
-    async def authenticate(self, scope: Scope) -> Identity | None:
-        """None where the request does not prove who it comes from."""
+    async def permits(self, request: Request) -> bool:
+        """Whether the request proves that its client may ask."""
         ...
 
 
 class Anonymous:
-    """Everybody may ask."""
+    """Permits every request."""
 
-    async def authenticate(self, scope: Scope) -> Identity | None:
-        """Always somebody."""
-        return Identity("anonymous")
+    async def permits(self, request: Request) -> bool:
+        """Returns True."""
+        return True
 
 
 class BearerToken:
-    """`Authorization: Bearer TOKEN` (RFC 6750, section 2.1), the token being one of the lines of a file, which is read
-    again when it changes; two lines let a token be exchanged without a gap. A file that turns unreadable or empty
-    leaves the tokens in force as they are, and each new reason is logged once."""
+    """Permits requests with `Authorization: Bearer TOKEN` (RFC 6750, section 2.1) whose token is a line of a file. The
+    file is read again when it changes; two lines let a token be replaced without a gap. While the file cannot be read
+    or is empty, the last tokens stay in force; each new reason is logged once."""
 
     def __init__(self, path: str) -> None:
         """Raises ConfigError where the file holds no token."""
@@ -53,13 +46,12 @@ class BearerToken:
         except (OSError, ValueError) as error:
             raise ConfigError(f"token file {path} cannot be used: {_reason(error)}") from error
 
-    async def authenticate(self, scope: Scope) -> Identity | None:
-        """Compares in a time that does not depend on the token."""
+    async def permits(self, request: Request) -> bool:
+        """Compares with every token, in a time that does not depend on how much of one is right."""
         self._refresh()
-        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        scheme, _, token = given.partition(b" ")
+        scheme, _, token = request.first(b"authorization").partition(b" ")
         matches = [hmac.compare_digest(token.strip(), known) for known in self._tokens]
-        return Identity("bearer") if scheme.lower() == b"bearer" and any(matches) else None
+        return scheme.lower() == b"bearer" and any(matches)
 
     def _refresh(self) -> None:
         try:

@@ -1,216 +1,181 @@
-"""One client's connection: HTTP/1.1 parsed by httptools, one request answered at a time, everything timed.
+"""One client's connection: HTTP/1.1, one request answered at a time, every wait limited.
 
-Ours rather than uvicorn's: that has no bound on headers nor on the time a request may take to arrive, wakes ten times
-a second, and costs an agent 4 MiB (docs/decisions/0005-own-listeners.md).
+Why not uvicorn's: docs/decisions/0005-own-listeners.md.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from typing import Any, cast
+from typing import cast
 
-import httptools
-
-from kubesonar.web.connection_set import Host
+from kubesonar.web.connection_set import ConnectionSet
 from kubesonar.web.deadline import ReadDeadline
-from kubesonar.web.exchange import AsgiExchange, canned
-from kubesonar.web.request import Incoming, RequestRefused, too_much_head
+from kubesonar.web.exchange import Exchange, error_response
+from kubesonar.web.handler import Request
+from kubesonar.web.request_reader import ParsedRequest, RequestReader, RequestRefused
 
 PIPELINE_LIMIT = 16
-"""Requests that a client may send ahead of their answers; a client that sends more loses the rest."""
+"""Requests that a client may send ahead of their replies; a client that sends more loses the rest."""
 
 CLOSE_LINGER = 1.0
-"""Seconds for which a refused client's bytes are still swallowed: a reset would take the answer from it."""
+"""Seconds for which a refused client's bytes are still read and dropped: a reset would destroy the reply on its way."""
+
+_LOG = logging.getLogger("kubesonar.web")
 
 
 class Connection(asyncio.Protocol):
     """Reads requests until one is complete, then stops reading until it is answered."""
 
-    def __init__(self, host: Host, scheme: str) -> None:
-        self._host = host
-        self._scheme = scheme
-        self._parser = httptools.HttpRequestParser(self)
-        self._deadline = ReadDeadline(host.loop)
-        self._taken = 0
-        self._begun = False
-        self._ended = False
-        self._incoming: Incoming | None = None
-        self._queue: deque[Incoming] = deque()
-        self._exchange: AsgiExchange | None = None
+    def __init__(self, shared: ConnectionSet) -> None:
+        self._shared = shared
+        self._reader = RequestReader(shared.limits)
+        self._deadline = ReadDeadline(shared.loop)
+        self._queue: deque[ParsedRequest] = deque()
+        self._exchange: Exchange | None = None
+        self._task: asyncio.Task[None] | None = None
         self._last = False
-        self._deaf = False
+        self._closing = False
         self._paused = False
 
     @property
     def answering(self) -> bool:
-        """Whether an answer is on its way."""
+        """Whether a reply is on its way."""
         return self._exchange is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """As asyncio defines it."""
+        """Called by asyncio, as the methods below up to `resume_writing`."""
         self._transport = cast(asyncio.Transport, transport)
-        self._client = _address(transport.get_extra_info("peername"))
-        self._server = _address(transport.get_extra_info("sockname"))
-        if self._host.enter(self):
-            self._deadline.set(self._host.limits.request, self.close)
+        peer = transport.get_extra_info("peername")
+        self._client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
+        if self._shared.enter(self):
+            self._deadline.set(self._shared.limits.request, self.close)
         else:
             self._refuse(RequestRefused(503, "too many connections"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """As asyncio defines it."""
+        """Cancels the handler of a request that nobody waits for any more."""
         self._deadline.cancel()
-        self._host.leave(self)
-        if self._exchange is not None:
-            self._exchange.disconnected()
+        self._shared.leave(self)
+        if self._task is not None:
+            self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """As asyncio defines it."""
-        if self._deaf:
+        """Parses what came and answers the first request that is complete."""
+        if self._closing:
             return
-        fresh = self._incoming is None and not self.answering
-        self._begun = self._ended = False
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._last = True
-        except httptools.HttpParserError:
-            self._refuse(RequestRefused(400, "the request is not HTTP/1.1"))
-        self._count(len(data))
-        self._check()
-        if self.answering:
+        fresh = not self._reader.reading and not self.answering
+        for parsed in self._reader.feed(data):
+            self._enqueue(parsed)
+        self._last = self._last or self._reader.ended
+        if self._reader.refusal is not None:
+            self._refuse(self._reader.refusal)
+        elif self.answering:
             self._pause()
-        elif self._queue and not self._deaf:
+        elif self._queue:
             self._next()
-        elif fresh and self._incoming is not None and not self._deaf:
-            self._deadline.set(self._host.limits.request, self._too_slow)
+        elif self._reader.reading:
+            if self._reader.expects_continue:
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if fresh:
+                self._deadline.set(self._shared.limits.request, self._too_slow)
 
     def eof_received(self) -> bool:
-        """A client that has sent all its requests may still wait for the answers."""
+        """Keeps the connection for a client that has sent all its requests and waits for a reply."""
         self._last = True
         return self.answering
 
     def pause_writing(self) -> None:
-        """As asyncio defines it."""
+        """Stops the reply: the client does not take it."""
         if self._exchange is not None:
             self._exchange.writable.clear()
 
     def resume_writing(self) -> None:
-        """As asyncio defines it."""
+        """Lets the reply go on."""
         if self._exchange is not None:
             self._exchange.writable.set()
 
-    def on_message_begin(self) -> None:
-        """As httptools defines it, like the methods below."""
-        self._begun = True
-        self._incoming = Incoming(self._host.limits)
+    def close(self) -> None:
+        """Closes once the client has taken what was written, at the latest after the time for a response."""
+        self._closing = True
+        self._transport.close()
+        self._deadline.set(self._shared.limits.response, self.abort)
 
-    def on_url(self, url: bytes) -> None:
-        """A piece of the target."""
-        cast(Incoming, self._incoming).url(url)
+    def abort(self) -> None:
+        """Closes at once."""
+        self._deadline.cancel()
+        self._transport.abort()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A whole header."""
-        cast(Incoming, self._incoming).header(name, value)
-
-    def on_headers_complete(self) -> None:
-        """The head is there."""
-        incoming = cast(Incoming, self._incoming)
-        incoming.head(self._parser)
-        if incoming.expects_continue and incoming.refusal is None and not self.answering:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
-        cast(Incoming, self._incoming).data(body)
-
-    def on_message_complete(self) -> None:
-        """The request is there in full."""
-        self._ended = True
-        incoming, self._incoming = cast(Incoming, self._incoming), None
-        if incoming.refusal is not None:
-            self._refuse(incoming.refusal)
-        elif len(self._queue) < PIPELINE_LIMIT and not self._deaf:
-            self._queue.append(incoming)
+    def _enqueue(self, parsed: ParsedRequest) -> None:
+        if len(self._queue) < PIPELINE_LIMIT:
+            self._queue.append(parsed)
         else:
             self._last = True
 
-    def answered(self, *, keep_alive: bool) -> None:
-        """The exchange is over: on to the next request, or an end."""
-        self._exchange = None
+    def _next(self) -> None:
+        """Begins to answer the request that came first."""
+        parsed = self._queue.popleft()
+        request = parsed.request(self._client)
+        if request is None:
+            self._refuse(RequestRefused(400, "the request's target is not a path"))
+            return
+        self._deadline.set(self._shared.limits.response, self.abort)
+        keep_alive = parsed.keep_alive and not (self._last and not self._queue)
+        exchange = Exchange(self._shared, self._transport, request, http11=parsed.http11, keep_alive=keep_alive)
+        self._exchange = exchange
+        self._task = self._shared.loop.create_task(exchange.run())
+        self._task.add_done_callback(lambda task: self._answered(task, request, exchange))
+
+    def _answered(self, task: asyncio.Task[None], request: Request, exchange: Exchange) -> None:
+        """Goes on to the next request, or closes."""
+        self._exchange = self._task = None
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _LOG.error("answering %s crashed: a bug of kubesonar", request.path, exc_info=error)
         if self._transport.is_closing():
             return
-        if not keep_alive or self._host.stopping:
+        if not exchange.complete:
+            self._break_off(exchange)
+        elif not exchange.keep_alive or self._shared.stopping or (self._last and not self._queue):
             self._queue.clear()
             self.close()
         elif self._queue:
             self._next()
-        elif self._last:
-            self.close()
-        elif self._incoming is None:
-            self._deadline.set(self._host.limits.idle, self.close)
-            self._resume()
         else:
-            self._deadline.set(self._host.limits.request, self._too_slow)
-            self._resume()
+            self._wait()
 
-    def close(self) -> None:
-        """Closes once what was written has been taken, at the latest after the time for a response."""
-        self._deaf = True
-        self._transport.close()
-        self._deadline.set(self._host.limits.response, self.abort)
-
-    def abort(self) -> None:
-        """Cuts the connection."""
-        self._deadline.cancel()
-        self._transport.abort()
-
-    def _next(self) -> None:
-        incoming = self._queue.popleft()
-        scope = incoming.scope(self._scheme, self._client, self._server)
-        if scope is None:
-            self._refuse(RequestRefused(400, "the request's target is not a path"))
+    def _break_off(self, exchange: Exchange) -> None:
+        """Ends a connection whose handler failed: with a status where none was sent yet."""
+        if exchange.begun:
+            self.abort()
             return
-        self._deadline.set(self._host.limits.response, self.abort)
-        keep_alive = incoming.keep_alive and not self._host.stopping and not (self._last and not self._queue)
-        self._exchange = AsgiExchange(
-            self._host, self._transport, scope, bytes(incoming.body), keep_alive, self.answered
-        )
-        self._exchange.begin()
+        refusal = RequestRefused(500, "this is a bug of kubesonar, its log says more")
+        self._transport.write(error_response(refusal, self._shared.date()))
+        self.close()
 
-    def _count(self, size: int) -> None:
-        """Bytes of the request that is coming in. The parser does not say where in a piece a request begins: one that
-        begins behind the end of another is granted what came with that one."""
-        if self._begun:
-            self._taken = 0 if self._ended else size
+    def _wait(self) -> None:
+        """Reads on, for the rest of a request or for another one."""
+        if self._reader.reading:
+            self._deadline.set(self._shared.limits.request, self._too_slow)
         else:
-            self._taken += size
-
-    def _check(self) -> None:
-        """Bounds on a request that is not complete; framing of chunks may take as much again as the body."""
-        limits, incoming = self._host.limits, self._incoming
-        if incoming is None or self._deaf:
-            return
-        if incoming.refusal is not None:
-            self._refuse(incoming.refusal)
-        elif not incoming.head_done and self._taken > limits.head:
-            self._refuse(too_much_head(limits))
-        elif self._taken > 2 * limits.head + 2 * limits.body:
-            self._refuse(RequestRefused(413, f"a request's body may have at most {limits.body} bytes"))
+            self._deadline.set(self._shared.limits.idle, self.close)
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
 
     def _too_slow(self) -> None:
-        self._refuse(RequestRefused(408, f"the request did not arrive within {self._host.limits.request:g} s"))
+        self._refuse(RequestRefused(408, f"the request did not arrive within {self._shared.limits.request:g} s"))
 
     def _refuse(self, refusal: RequestRefused) -> None:
-        if self._deaf:
-            return
-        self._host.refused += 1
-        self._deaf = True
+        """Sends an error and closes; while a reply is on its way, closes after it."""
+        self._shared.refused += 1
+        self._closing = True
         self._queue.clear()
         if self.answering:
             self._last = True
             return
-        self._transport.write(canned(refusal.status, refusal.error, self._host.date()))
+        self._transport.write(error_response(refusal, self._shared.date()))
         if self._transport.can_write_eof():
             self._transport.write_eof()
             self._deadline.set(CLOSE_LINGER, self.abort)
@@ -218,19 +183,8 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def _pause(self) -> None:
-        """A client that sends on while it is answered has to wait; most do not, so most cost no system call."""
+        """Stops reading from a client that sends on while it is answered; most do not, so this is not done for every
+        request, which would cost a system call."""
         if not self._paused:
             self._paused = True
             self._transport.pause_reading()
-
-    def _resume(self) -> None:
-        if self._paused:
-            self._paused = False
-            self._transport.resume_reading()
-
-
-def _address(info: Any) -> tuple[str, int | None] | None:
-    """As ASGI wants an address: host and port, a Unix socket's path and None, or None."""
-    if isinstance(info, tuple):
-        return str(info[0]), int(info[1])
-    return (str(info), None) if info else None

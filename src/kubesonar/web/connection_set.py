@@ -1,30 +1,44 @@
-"""What the connections of one listener share."""
+"""The open connections of one listener, and what they share."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from kubesonar.web.asgi import App
+from kubesonar.web.handler import Handler
 from kubesonar.web.options import LimitOptions
 
-if TYPE_CHECKING:
-    from kubesonar.web.connection import Connection
+
+class OpenConnection(Protocol):
+    """A connection as its set sees it."""
+
+    @property
+    def answering(self) -> bool:
+        """Whether a reply is on its way."""
+        ...
+
+    def close(self) -> None:
+        """Closes once the client has taken what was written."""
+        ...
+
+    def abort(self) -> None:
+        """Closes at once."""
+        ...
 
 
-class Host:
-    """An application, its limits and the connections that are open, longest open first. `refused` counts connections
+class ConnectionSet:
+    """The handler of a listener, its limits and its open connections, longest open first. `refused` counts connections
     and requests turned away because a limit was reached, or because they were not HTTP."""
 
-    def __init__(self, app: App, limits: LimitOptions, loop: asyncio.AbstractEventLoop) -> None:
-        self.app = app
+    def __init__(self, handler: Handler, limits: LimitOptions, loop: asyncio.AbstractEventLoop) -> None:
+        self.handler = handler
         self.limits = limits
         self.loop = loop
         self.stopping = False
         self.refused = 0
-        self._connections: dict[Connection, None] = {}
-        self._parting: set[Connection] = set()
+        self._connections: dict[OpenConnection, None] = {}
+        self._turned_away: set[OpenConnection] = set()
         self._empty = asyncio.Event()
         self._empty.set()
         self._date = (0, b"")
@@ -32,14 +46,15 @@ class Host:
     def __len__(self) -> int:
         return len(self._connections)
 
-    def enter(self, connection: Connection) -> bool:
-        """Admits a connection. A full house shows the one out that has waited longest for its client, so that clients
-        who only hold connections open cannot keep a scrape or the kubelet away; False where all are being answered."""
+    def enter(self, connection: OpenConnection) -> bool:
+        """Admits a connection. At the limit, the one that has waited longest for its client is cut in its favour, so
+        that clients who only hold connections open cannot keep a scrape or the kubelet away; False where all are being
+        answered."""
         if len(self._connections) >= self.limits.connections:
             waiting = next((other for other in self._connections if not other.answering), None)
             self.refused += 1
             if waiting is None:
-                self._part(connection)
+                self._turn_away(connection)
                 return False
             self.leave(waiting)
             waiting.abort()
@@ -47,10 +62,10 @@ class Host:
         self._empty.clear()
         return True
 
-    def leave(self, connection: Connection) -> None:
-        """Forgets a connection."""
+    def leave(self, connection: OpenConnection) -> None:
+        """Forgets a connection that is closed."""
         self._connections.pop(connection, None)
-        self._parting.discard(connection)
+        self._turned_away.discard(connection)
         if not self._connections:
             self._empty.set()
 
@@ -59,15 +74,15 @@ class Host:
         await self._empty.wait()
 
     def stop(self) -> None:
-        """From now on, connections close when their answer is out; those that wait for a request close at once."""
+        """Closes connections that wait for a request now, and the others when their reply is out."""
         self.stopping = True
         for connection in list(self._connections):
             if not connection.answering:
                 connection.close()
 
     def abort(self) -> None:
-        """Cuts every connection."""
-        for connection in [*self._connections, *self._parting]:
+        """Closes every connection at once."""
+        for connection in [*self._connections, *self._turned_away]:
             connection.abort()
 
     def date(self) -> bytes:
@@ -77,9 +92,9 @@ class Host:
             self._date = (now, time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(now)).encode())
         return self._date[1]
 
-    def _part(self, connection: Connection) -> None:
-        """Lets a connection that was not admitted take its refusal, if not too many do."""
-        if len(self._parting) < self.limits.connections:
-            self._parting.add(connection)
+    def _turn_away(self, connection: OpenConnection) -> None:
+        """Lets a connection that was not admitted take its refusal; cuts it where too many do so already."""
+        if len(self._turned_away) < self.limits.connections:
+            self._turned_away.add(connection)
         else:
             connection.abort()

@@ -1,4 +1,4 @@
-"""One time limit that moves often and runs out seldom."""
+"""A time limit that is moved often and seldom reached."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 
 class ReadDeadline:
-    """At most one action is due. Moving it later costs no timer: one that fires early looks again."""
+    """Calls at most one action, at the time set last. Moving the time later costs no new timer: a timer that fires too
+    early is set again."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -16,7 +17,7 @@ class ReadDeadline:
         self._action: Callable[[], None] | None = None
 
     def set(self, seconds: float, action: Callable[[], None]) -> None:
-        """Has `action` called in `seconds`, instead of what was due before."""
+        """Calls `action` in `seconds`, and not the action that was set before."""
         self._at, self._action = self._loop.time() + seconds, action
         if self._timer is not None and self._timer.when() > self._at:
             self._timer.cancel()
@@ -25,7 +26,7 @@ class ReadDeadline:
             self._timer = self._loop.call_at(self._at, self._tick)
 
     def cancel(self) -> None:
-        """Nothing is due any more."""
+        """Calls nothing any more."""
         self._action = None
         if self._timer is not None:
             self._timer.cancel()

@@ -1,4 +1,4 @@
-"""What a listener is and what it grants its clients."""
+"""Options of a listener, and the limits of its clients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kubesonar.model import Seconds
 
 
 class ListenOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One listener."""
+    """Address, permissions and certificate of one listener."""
 
     address: Annotated[
         str,
@@ -31,7 +31,7 @@ class ListenOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class LimitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What one listener's clients may take up."""
+    """Connections, sizes and times that the clients of one listener are limited to."""
 
     connections: Annotated[
         int,

@@ -9,45 +9,47 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kubesonar.web.asgi import App
 from kubesonar.web.connection import Connection
-from kubesonar.web.connection_set import Host
+from kubesonar.web.connection_set import ConnectionSet
+from kubesonar.web.handler import Handler
 from kubesonar.web.options import LimitOptions, ListenOptions
 from kubesonar.web.sockets import open_socket, remove_socket
 from kubesonar.web.tls import Certificate
 
 
 class Listener(msgspec.Struct, frozen=True):
-    """An address, the ASGI application behind it (scope type "http" only; no lifespan), and its limits."""
+    """An address, the handler of its requests, and its limits."""
 
     options: ListenOptions
-    app: App
+    handler: Handler
     limits: LimitOptions = LimitOptions()
 
 
 class Server:
-    """Listens from `start` until `stop`. Handles no signals and configures no logging."""
+    """Listens from `start` until `stop`. Installs no signal handlers and configures no logging."""
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self._listeners = listeners
-        self._hosts: list[Host] = []
+        self._sets: list[ConnectionSet] = []
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
         self.addresses: list[tuple[str, int] | str] = []
-        """Where it listens, in the order of the listeners: host and port (as bound, where 0 was asked), or a path."""
+        """Addresses that are open, in the order of the listeners: host and port (the port as bound, where 0 was
+        asked for), or the path of a Unix socket."""
 
     @property
     def refused(self) -> int:
-        """Connections and requests turned away because of a limit, or because they were not HTTP."""
-        return sum(host.refused for host in self._hosts)
+        """Number of connections and requests turned away because of a limit, or because they were not HTTP."""
+        return sum(one.refused for one in self._sets)
 
     @property
     def connections(self) -> int:
-        """Connections that are open."""
-        return sum(len(host) for host in self._hosts)
+        """Number of open connections."""
+        return sum(map(len, self._sets))
 
     async def start(self) -> None:
-        """Raises ConfigError where an address or a certificate cannot be used; then nothing is left open."""
+        """Opens every listener. Raises ConfigError where an address or a certificate cannot be used; then nothing is
+        left open."""
         try:
             for listener in self._listeners:
                 await self._open(listener)
@@ -56,15 +58,15 @@ class Server:
             raise
 
     async def stop(self, grace: float) -> None:
-        """Accepts no more, lets the answers that are on their way go out, and cuts what is left after `grace` s."""
+        """Accepts no more connections, gives replies on their way `grace` seconds, and cuts what is left then."""
         self._close()
-        for host in self._hosts:
-            host.stop()
+        for connections in self._sets:
+            connections.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
-                await asyncio.gather(*(host.emptied() for host in self._hosts))
-        for host in self._hosts:
-            host.abort()
+                await asyncio.gather(*(connections.emptied() for connections in self._sets))
+        for connections in self._sets:
+            connections.abort()
         await asyncio.sleep(0)
 
     def _close(self) -> None:
@@ -86,12 +88,11 @@ class Server:
         self._sockets.append(listening)
         name = listening.getsockname()
         self.addresses.append(name if isinstance(name, str) else name[:2])
-        host = Host(listener.app, listener.limits, loop)
-        self._hosts.append(host)
-        scheme = "https" if context else "http"
+        connections = ConnectionSet(listener.handler, listener.limits, loop)
+        self._sets.append(connections)
         create = loop.create_unix_server if listening.family == socket.AF_UNIX else loop.create_server
         server = await create(
-            lambda: Connection(host, scheme),
+            lambda: Connection(connections),
             sock=listening,
             ssl=context,
             ssl_handshake_timeout=listener.limits.request if context else None,

@@ -1,4 +1,4 @@
-"""Sockets that listen: TCP over IPv4 and IPv6, and Unix sockets."""
+"""Listening sockets: TCP over IPv4 and IPv6, and Unix sockets."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from kubesonar.config import ConfigError
 from kubesonar.web.options import ListenOptions
 
 _BACKLOG = 128
+"""Connections that the kernel holds until they are accepted."""
+
 _UNIX = "unix:"
 
 
 def open_socket(options: ListenOptions) -> socket.socket:
-    """A listening socket. Raises ConfigError, with one sentence, where the address is none or cannot be had."""
+    """Opens a listening socket. Raises ConfigError, with one sentence, where the address is malformed or in use."""
     address = options.address
     try:
         if address.startswith(_UNIX):
             return _unix(address.removeprefix(_UNIX), int(options.socket_mode, 8))
-        return _tcp(*parse(address))
+        return _tcp(*parse_listen_address(address))
     except OSError as error:
         raise ConfigError(f"cannot listen on {address}: {error.strerror or error}") from error
 
 
-def parse(address: str) -> tuple[str, int]:
-    """Host (an IP address, empty for every one) and port of HOST:PORT. Raises ConfigError."""
+def parse_listen_address(address: str) -> tuple[str, int]:
+    """Host (an IP address; empty: every address) and port of HOST:PORT. Raises ConfigError for anything else."""
     host, colon, port = address.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     valid = colon and port.isdecimal() and port.isascii() and int(port) <= 65535 and _is_host(bare, host)
@@ -39,7 +41,8 @@ def parse(address: str) -> tuple[str, int]:
 
 
 def remove_socket(path: str) -> None:
-    """Removes what a Unix socket leaves in its directory."""
+    """Removes the file of a Unix socket, which may be gone already: from Python 3.13 on asyncio removes it when it
+    closes the server, before that it stays."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)  # noqa: PTH108 (pathlib costs an agent 0.3 MiB)
 

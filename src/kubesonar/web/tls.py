@@ -1,4 +1,4 @@
-"""Server certificates from files that may change at any time."""
+"""Server certificates from files that are replaced while the server runs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from kubesonar.net.watched_file import Stamp, file_stamp
 from kubesonar.web.options import ListenOptions
 
 _LOG = logging.getLogger("kubesonar.web")
-_PATIENCE = 1.0
-"""Seconds between two looks at the files."""
+_CHECK_PERIOD = 1.0
+"""Least seconds between two looks at the files. Longer: a changed certificate is used later; shorter: every handshake
+costs two stats."""
 
 
 class Certificate:
-    """A context whose handshakes use the files as they are now: each handshake looks, at most once a second, whether
-    they changed. Files that turn bad leave the certificate in force as it is, and each new reason is
-    logged once."""
+    """TLS context whose handshakes use the present files: a handshake looks, at most once a second, whether they
+    changed. While the files cannot be used, the last certificate stays in force; each new reason is logged once."""
 
     def __init__(self, options: ListenOptions) -> None:
         """Raises ConfigError where the files cannot be used."""
@@ -35,7 +35,7 @@ class Certificate:
 
     def _hello(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         """Called by OpenSSL in every handshake, with or without a server name in it."""
-        if time.monotonic() - self._looked >= _PATIENCE:
+        if time.monotonic() - self._looked >= _CHECK_PERIOD:
             self._looked = time.monotonic()
             self._refresh()
         if self._current is not context:
@@ -67,5 +67,5 @@ class Certificate:
 
 
 def _no_password() -> str:
-    """Instead of a prompt on the terminal."""
+    """Refuses an encrypted key; without this OpenSSL would ask for its password at the terminal."""
     raise ValueError("the key is encrypted, which is not supported")

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import uvloop
 
 from kubesonar.compat.kubenurse.room import KubenurseRoom, open_room
-from kubesonar.web import Listener, ListenOptions, Server
-from kubesonar.web.asgi import Receive, Scope, Send
+from kubesonar.web import Listener, ListenOptions, Reply, Request, Server
 from tests.ports import free_port
 from tests.web.support import parsed
 
@@ -159,10 +158,9 @@ class Older:
         self.status = 200
         self.asked: list[tuple[str, dict[str, str]]] = []
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.asked.append((scope["path"], {name.decode(): value.decode() for name, value in scope["headers"]}))
-        await send({"type": "http.response.start", "status": self.status, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body", "body": b""})
+    async def __call__(self, request: Request) -> Reply:
+        self.asked.append((request.path, {name.decode(): value.decode() for name, value in request.headers}))
+        return Reply(kind="", status=self.status)
 
 
 @asynccontextmanager

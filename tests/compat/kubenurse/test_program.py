@@ -87,7 +87,7 @@ def test_rooms_are_opened_by_name() -> None:
 def test_every_quirk_has_a_test_that_carries_its_id() -> None:
     quirks = re.findall(r"^\| (KN-\d\d) \| (kept|mended|switchable) \|", (ROOM / "README.md").read_text(), re.M)
     assert [name for name, _ in quirks] == [f"KN-{number:02}" for number in range(1, len(quirks) + 1)]
-    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    tests = "".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
     carried = set(re.findall(r"def test_(kn\d\d)_", tests))
     assert carried == {name.lower().replace("-", "") for name, _ in quirks}
 

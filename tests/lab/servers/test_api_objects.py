@@ -12,8 +12,8 @@ from kubesonar.kube.reflector import Reflector
 from kubesonar.kube.resource import NODES, Resource, pods
 from kubesonar.kube.types import Node, Pod
 from kubesonar.lab.directory import Directory
+from kubesonar.lab.servers.api_server import api_server
 from kubesonar.lab.servers.certificates import make_certificates
-from kubesonar.lab.servers.http_targets import api_server
 from kubesonar.lab.topology import plan_lab
 from kubesonar.model import Member, State
 from tests.kube.running import QUICK, run, until

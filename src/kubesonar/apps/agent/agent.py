@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import msgspec
 
 from kubesonar import __version__
-from kubesonar.api.agent import agent_app
+from kubesonar.api.agent import agent_handler
 from kubesonar.apps.agent.check_planner import Planning
 from kubesonar.apps.agent.cluster import ClusterWatch
 from kubesonar.apps.agent.membership_service import MembershipService
@@ -43,7 +43,7 @@ _RETAIN = 30
 
 
 class Agent:
-    """Everything of one agent; `run` is its life. Also what its API shows (`api.agent.Shown`). `leaving` is set once it
+    """One agent, from `run` to its end; also the `api.agent.AgentView` of its API. `leaving` is set once it
     leaves for good. Raises ConfigError for targets that cannot be asked."""
 
     def __init__(self, options: AgentOptions, leaving: asyncio.Event | None = None) -> None:
@@ -243,9 +243,9 @@ class Agent:
     def _listeners(self, bind: Iterable[str]) -> list[Listener]:
         options = self._options
         authenticator = BearerToken(options.api.token_file) if options.api.token_file else Anonymous()
-        app = agent_app(self, authenticator)
+        handler = agent_handler(self, authenticator)
         own = [ListenOptions(address=f"{bracketed(host)}:{options.member.port}") for host in bind]
-        return [Listener(listen, app, options.api.limits) for listen in (*own, *options.api.listen)]
+        return [Listener(listen, handler, options.api.limits) for listen in (*own, *options.api.listen)]
 
 
 def _myself(options: AgentOptions, now: float) -> Member:

@@ -18,8 +18,9 @@ from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.core.probing.plan import PlanOptions, Rhythm, Target
 from kubesonar.core.probing.schedule import ScheduleOptions
 from kubesonar.discovery.options import RosterOptions
+from kubesonar.lab.servers.api_server import api_server
 from kubesonar.lab.servers.certificates import Certificates, make_certificates
-from kubesonar.lab.servers.http_targets import api_server, ingress
+from kubesonar.lab.servers.ingress import ingress
 from kubesonar.lab.servers.nameserver import Zone, cluster_records, dns_server
 from kubesonar.lab.servers.pager import pager
 from kubesonar.lab.topology import LabPlan, LabServer, Role

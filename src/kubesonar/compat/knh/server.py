@@ -1,4 +1,4 @@
-"""The two endpoints that other pods ask, in plain HTTP."""
+"""The two endpoints that other pods call, in plain HTTP."""
 
 from __future__ import annotations
 
@@ -6,40 +6,38 @@ import logging
 from collections.abc import Callable
 
 from kubesonar.runtime.logs import Changes
-from kubesonar.web.asgi import Receive, Scope, Send
-from kubesonar.web.request import unescape
+from kubesonar.web import Reply, Request
+from kubesonar.web.handler import percent_decoded
 
 _LOG = logging.getLogger("kubesonar.knh")
-_TEXT = b"text/plain; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
 _PAIRS = 32
 _ID_LIMIT = 512
 _DEAD_LIMIT = 1000
 
 
 class KnhEndpoints:
-    """The ASGI application. `heard(id, ip, dead)` is told of every claim to be the coordinator with the address that
-    it came from and the peers that it says it has told dead; it returns whether it believed it. Any method is taken."""
+    """The handler; it accepts any method. `heard(id, ip, dead)` is called for every claim to be the coordinator, with
+    the address that it came from and the peers that the sender has reported dead; it returns whether the claim is
+    believed."""
 
     def __init__(self, heard: Callable[[str, str, list[str]], bool]) -> None:
         self._heard = heard
         self._changes = Changes(_LOG)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI defines it."""
-        path = scope["path"]
-        if path == "/ping":
-            await _answer(send, 200, b"pong", [(b"content-type", _TEXT)])
-        elif path == "/coordinator":
-            self._claim(scope)
-            await _answer(send, 200, b"", [])
-        else:
-            kind = [(b"content-type", _TEXT), (b"x-content-type-options", b"nosniff")]
-            await _answer(send, 404, b"404 page not found\n", kind)
+    async def __call__(self, request: Request) -> Reply:
+        """Returns "pong" for /ping, nothing for /coordinator, and Go's 404 for other paths."""
+        if request.path == "/ping":
+            return Reply(b"pong", _TEXT)
+        if request.path == "/coordinator":
+            self._claim(request)
+            return Reply(kind="")
+        return Reply(b"404 page not found\n", _TEXT, 404, ((b"x-content-type-options", b"nosniff"),))
 
-    def _claim(self, scope: Scope) -> None:
-        fields = _query(scope["query_string"])
-        id, client = fields.get("id", ""), scope["client"]
-        ip = client[0] if client else ""
+    def _claim(self, request: Request) -> None:
+        fields = _query(request.query_string)
+        id = fields.get("id", "")
+        ip = request.client[0] if request.client else ""
         dead = [name for name in fields.get("dead", "").split(",")[:_DEAD_LIMIT] if name]
         if id:
             believed = self._heard(id[:_ID_LIMIT], ip, dead)
@@ -50,15 +48,9 @@ class KnhEndpoints:
 
 
 def _query(text: bytes) -> dict[str, str]:
-    """The first value of each field, as Go's URL.Query().Get reads them."""
+    """Returns the first value of each field, as Go's URL.Query().Get does."""
     fields: dict[str, str] = {}
     for pair in text.replace(b"+", b" ").split(b"&", _PAIRS)[:_PAIRS]:
         name, _, value = pair.partition(b"=")
-        fields.setdefault(unescape(name), unescape(value))
+        fields.setdefault(percent_decoded(name), percent_decoded(value))
     return fields
-
-
-async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    headers = [*headers, (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -11,7 +11,7 @@ import msgspec
 from kubesonar.config import ConfigError
 from kubesonar.net.dns.system_resolver import is_literal
 from kubesonar.net.http.url import Url, parse_url
-from kubesonar.web.sockets import parse as parse_address
+from kubesonar.web.sockets import parse_listen_address
 
 SILENT = 60
 """A level above all that is logged."""
@@ -129,7 +129,7 @@ def _text(given: str) -> str:
 
 
 def _listen(given: str) -> str:
-    parse_address(given)
+    parse_listen_address(given)
     return given
 
 

@@ -11,7 +11,7 @@ import msgspec
 from kubesonar.compat.kubenurse.go.duration import parse_duration
 from kubesonar.config import ConfigError
 from kubesonar.kube.resource import is_namespace
-from kubesonar.web.sockets import parse as parse_address
+from kubesonar.web.sockets import parse_listen_address
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -106,7 +106,7 @@ def listen_addresses(given: str) -> tuple[str, ...]:
 
 def _check_address(address: str) -> None:
     try:
-        parse_address(address)
+        parse_listen_address(address)
     except ConfigError:
         expected = "HOST:PORT, [V6]:PORT, :PORT or unix:PATH, HOST an IP address; several joined with commas"
         raise ValueError(expected) from None

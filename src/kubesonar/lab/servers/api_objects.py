@@ -1,26 +1,27 @@
-"""The lab's pods and nodes as an API server tells of them, read-only, from the members file.
+"""Pods and nodes of the lab as an API server lists them, read-only, made from the members file.
 
-As little as the protocol allows (https://kubernetes.io/docs/reference/using-api/api-concepts/): a list has a version; a
-watch of that version lasts until something changes and then says 410 Gone, upon which whoever watches lists again.
+The least that the protocol allows (https://kubernetes.io/docs/reference/using-api/api-concepts/): a list has a version;
+a watch of that version lasts until something changes and then reports 410 Gone, upon which the client lists again.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from kubesonar.model import Member, Network, State
-from kubesonar.web.asgi import Receive, Scope, Send
+from kubesonar.web import Reply, Request
 
 POLL = 0.2
 """Seconds between two looks at the members file."""
 
 _WATCH = 300.0
+"""Seconds after which a watch ends without a change."""
 _PATHS = {"/api/v1/nodes": "Node", "/api/v1/pods": "Pod"}
-_HEADERS = [(b"content-type", b"application/json")]
 _GONE = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410}
 _CORDONED = frozenset({State.CORDONED, State.DRAINING})
 
@@ -30,7 +31,7 @@ class _Roster(msgspec.Struct):
 
 
 class LabCluster:
-    """An ASGI application for the collections in `_PATHS`; `follow` keeps it current."""
+    """Replies for the collections in `_PATHS`; `follow` keeps them current."""
 
     def __init__(self, roster: Path) -> None:
         self._roster = roster
@@ -41,30 +42,28 @@ class LabCluster:
         self._read()
 
     def has(self, path: str) -> bool:
-        """Whether there is such a collection."""
+        """Whether there is a collection at that path."""
         return path in _PATHS
 
     async def follow(self) -> None:
-        """For ever."""
+        """Reads the members file again and again, until it is cancelled."""
         while True:
             await asyncio.sleep(POLL)
             self._read()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI defines it."""
-        kind, query = _PATHS[scope["path"]], scope["query_string"].split(b"&")
-        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        await send({"type": "http.response.body", "body": b"", "more_body": True})  # a watch has begun
-        if b"watch=true" not in query:
-            body = msgspec.json.encode(self._listed(kind))
-        elif f"resourceVersion={self._version}".encode() in query and not await self._changes():
-            body = b""
-        else:
-            body = msgspec.json.encode({"type": "ERROR", "object": _GONE}) + b"\n"
-        await send({"type": "http.response.body", "body": body})
+    def reply(self, request: Request) -> Reply:
+        """Returns the list or the watch that is asked for."""
+        query = request.query_string.split(b"&")
+        if b"watch=true" in query:
+            return Reply(self._watch(f"resourceVersion={self._version}".encode() in query))
+        return Reply(msgspec.json.encode(self._listed(_PATHS[request.path])))
+
+    async def _watch(self, current: bool) -> AsyncGenerator[bytes, None]:
+        if not current or await self._changes():
+            yield msgspec.json.encode({"type": "ERROR", "object": _GONE}) + b"\n"
 
     async def _changes(self) -> bool:
-        """Whether anything changes within the time of a watch."""
+        """Waits for a change; False where none comes within the time of a watch."""
         try:
             await asyncio.wait_for(self._news.wait(), _WATCH)
         except TimeoutError:

@@ -1,4 +1,4 @@
-"""Whom the lab's coordinator tells: a receiver of webhooks that writes down each notice once."""
+"""A receiver of webhooks that writes each notice to a file once."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from pathlib import Path
 
 import msgspec
 
-from kubesonar.lab.servers.serving import joined, serve
-from kubesonar.web import ListenOptions
-from kubesonar.web.asgi import Receive, Scope, Send
+from kubesonar.lab.servers.listening import joined, serve
+from kubesonar.web import ListenOptions, Reply, Request
 
-_BODY_LIMIT = 64 << 10
 _NOTICES = 10_000
-"""Most notices that are written down."""
+"""Most notices that are written; later ones are accepted and dropped."""
 
 
 class PagedNotice(msgspec.Struct, frozen=True):
-    """One notice as its body says it: what became of whom, in one sentence, and who told it."""
+    """One notice: the condition (`what`) of a member, in one sentence, and the coordinator that reported it."""
 
     id: str
     what: str
@@ -39,7 +37,7 @@ async def pager(addresses: Sequence[str], port: int, notices: Path, stop: asynci
 
 
 def read_notices(notices: Path) -> list[PagedNotice]:
-    """What was told so far, in the order of its arrival."""
+    """Returns the notices received so far, in the order of arrival."""
     try:
         lines = notices.read_bytes().splitlines()
     except FileNotFoundError:
@@ -52,10 +50,8 @@ class _Pager:
         self._notices = notices
         self._seen: set[str] = set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        status = self._take(await _body(receive)) if scope["method"] == "POST" else 405
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body", "body": b""})
+    async def __call__(self, request: Request) -> Reply:
+        return Reply(kind="", status=self._take(request.body) if request.method == "POST" else 405)
 
     def _take(self, body: bytes) -> int:
         try:
@@ -67,17 +63,3 @@ class _Pager:
             with self._notices.open("ab") as file:
                 file.write(msgspec.json.encode(told) + b"\n")
         return 204
-
-
-async def _body(receive: Receive) -> bytes:
-    """What was posted; nothing where that is too long."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > _BODY_LIMIT or message["type"] != "http.request":
-            return b""
-        if not message.get("more_body", False):
-            return b"".join(parts)

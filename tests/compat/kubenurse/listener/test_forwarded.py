@@ -3,12 +3,13 @@ from __future__ import annotations
 import pytest
 
 from kubesonar.compat.kubenurse.listener.forwarded import ForwardedGuard
+from kubesonar.web import Request
 
 GUARD = ForwardedGuard("https://kubenurse.example.com", "http://kubenurse.kube-system.svc.cluster.local:8080")
 
 
 def forwarded(*headers: tuple[bytes, bytes], guard: ForwardedGuard = GUARD) -> bool:
-    return guard.forwarded({"headers": list(headers)})
+    return guard.forwarded(Request(headers=list(headers)))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The body of /alive: the flat keys that were documented, and today's `last_check_result` beside them."""
+"""The body of /alive: the documented flat keys, and the `last_check_result` of later releases beside them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from kubesonar.compat.kubenurse.neighbours.selection import Neighbour
 from kubesonar.compat.kubenurse.rounds import RoundResult
 from kubesonar.core.address import bracketed
 from kubesonar.core.hash_ring import place
-from kubesonar.web.asgi import Scope
+from kubesonar.web import Request
 
 _FLAT = ("api_server_direct", "api_server_dns", "me_ingress", "me_service")
 
 
-def body(hostname: str, scope: Scope, result: RoundResult) -> bytes:
-    """What a request is answered with, itself included."""
-    headers = headers_of(scope)
+def body(hostname: str, request: Request, result: RoundResult) -> bytes:
+    """Returns the body for a request, which it describes beside the result."""
+    headers = headers_of(request)
     flat = {key: result.checks[key] for key in _FLAT}
     today: dict[str, Any] = {
         **result.checks,
@@ -28,8 +28,8 @@ def body(hostname: str, scope: Scope, result: RoundResult) -> bytes:
             "hostname": hostname,
             "headers": headers,
             "user_agent": headers.get("User-Agent", [""])[0],
-            "request_uri": request_uri(scope),
-            "remote_addr": remote_address(scope),
+            "request_uri": request.target.decode("utf-8", "replace"),
+            "remote_addr": remote_address(request),
             **flat,
             "neighbourhood_state": result.state,
             "neighbourhood": [_documented(neighbour) for neighbour in result.neighbours],
@@ -38,30 +38,22 @@ def body(hostname: str, scope: Scope, result: RoundResult) -> bytes:
     )
 
 
-def headers_of(scope: Scope) -> dict[str, list[str]]:
-    """The request's headers by name, sorted, without Host, names as Go writes them."""
+def headers_of(request: Request) -> dict[str, list[str]]:
+    """Returns the request's headers by name, sorted, without Host, the names as Go writes them."""
     found: dict[str, list[str]] = {}
-    for name, value in scope["headers"]:
+    for name, value in request.headers:
         if name != b"host":
             canonical = "-".join(word.capitalize() for word in name.decode("latin-1").split("-"))
             found.setdefault(canonical, []).append(value.decode("utf-8", "replace"))
     return dict(sorted(found.items()))
 
 
-def request_uri(scope: Scope) -> str:
-    """The request's target as it was sent."""
-    query: bytes = scope["query_string"]
-    raw: bytes = scope["raw_path"]
-    return (raw + b"?" + query if query else raw).decode("utf-8", "replace")
-
-
-def remote_address(scope: Scope) -> str:
-    """ "10.0.0.1:4711" or "[fd00::1]:4711"; empty for a Unix socket."""
-    client = scope["client"]
-    if not client or client[1] is None:
+def remote_address(request: Request) -> str:
+    """Returns "10.0.0.1:4711" or "[fd00::1]:4711"; empty for a Unix socket."""
+    if request.client is None:
         return ""
-    host, port = client[0].removeprefix("::ffff:"), client[1]
-    return f"{bracketed(host)}:{port}"
+    host, port = request.client
+    return f"{bracketed(host.removeprefix('::ffff:'))}:{port}"
 
 
 def _documented(neighbour: Neighbour) -> dict[str, Any]:

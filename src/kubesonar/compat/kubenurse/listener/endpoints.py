@@ -1,11 +1,9 @@
-"""The room's endpoints."""
+"""The paths that the older tool served."""
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Awaitable, Callable
-
-import msgspec
+from collections.abc import Callable
 
 from kubesonar.compat.kubenurse.checks.targets import ALWAYS_HAPPY, ORIGIN
 from kubesonar.compat.kubenurse.listener import alive
@@ -15,26 +13,17 @@ from kubesonar.compat.kubenurse.metrics.exposition import KIND
 from kubesonar.compat.kubenurse.metrics.render import Metrics
 from kubesonar.compat.kubenurse.rounds import RoundResult, Rounds
 from kubesonar.compat.kubenurse.settings import KubenurseSettings
-from kubesonar.web.asgi import Receive, Scope, Send
+from kubesonar.web import Handler, Reply, Request
 
 _ORIGIN = ORIGIN.lower().encode()
-_TEXT = b"text/plain; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
 _REFUSAL = b"not for requests that came through a proxy; KUBENURSE_ALLOW_FORWARDED=true changes that\n"
 _CACHE = 3.0
-"""Seconds for which /alive shows a round again that it has run on access."""
-
-
-class Answered(msgspec.Struct, frozen=True):
-    """One response."""
-
-    status: int
-    body: bytes = b""
-    kind: bytes = b""
-    location: bytes = b""
+"""Seconds for which /alive returns the last round that it ran on access; less: each scrape runs a round of checks."""
 
 
 class KubenurseEndpoints:
-    """The ASGI application. Any method is taken, and every other path leads to one of its own."""
+    """The handler. It accepts any method and redirects unknown paths."""
 
     def __init__(
         self,
@@ -52,58 +41,52 @@ class KubenurseEndpoints:
         self._incoming = incoming
         self._ready = ready
         self._guard = ForwardedGuard(settings.ingress_url, settings.service_url)
-        self._paths: dict[str, Callable[[Scope], Awaitable[Answered]]] = {
+        self._paths: dict[str, Handler] = {
             ALWAYS_HAPPY: self._always_happy,
             "/ready": self._readiness,
             "/alive": self._inner(self._alive),
             "/metrics": self._inner(self._exposed),
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI defines it."""
-        answer = self._paths.get(scope["path"], self._elsewhere)
-        said = await answer(scope)
-        headers = [(b"content-length", str(len(said.body)).encode())]
-        headers += [(b"content-type", said.kind)] if said.kind else []
-        headers += [(b"location", said.location)] if said.location else []
-        await send({"type": "http.response.start", "status": said.status, "headers": headers})
-        await send({"type": "http.response.body", "body": said.body})
+    async def __call__(self, request: Request) -> Reply:
+        """Returns the reply of the path's own handler."""
+        return await self._paths.get(request.path, self._elsewhere)(request)
 
-    def _inner(self, answer: Callable[[Scope], Awaitable[Answered]]) -> Callable[[Scope], Awaitable[Answered]]:
-        """What nobody outside the cluster is to see."""
+    def _inner(self, handler: Handler) -> Handler:
+        """Refuses requests that came from outside of the cluster, unless the settings allow them."""
 
-        async def guarded(scope: Scope) -> Answered:
-            if not self._settings.allow_forwarded and self._guard.forwarded(scope):
-                return Answered(403, _REFUSAL, _TEXT)
-            return await answer(scope)
+        async def guarded(request: Request) -> Reply:
+            if not self._settings.allow_forwarded and self._guard.forwarded(request):
+                return Reply(_REFUSAL, _TEXT, 403)
+            return await handler(request)
 
         return guarded
 
-    async def _always_happy(self, scope: Scope) -> Answered:
-        origin = next((value for name, value in scope["headers"] if name == _ORIGIN), b"")
-        if origin:  # the first only, as the older tool: one request is one neighbour
+    async def _always_happy(self, request: Request) -> Reply:
+        if origin := request.first(_ORIGIN):  # the first only, as the older tool: one request is one neighbour
             self._incoming.note(origin.decode("latin-1"))
-        return Answered(200)
+        return Reply(kind="")
 
-    async def _readiness(self, scope: Scope) -> Answered:
-        return Answered(200 if self._ready() else 503)
+    async def _readiness(self, request: Request) -> Reply:
+        return Reply(kind="", status=200 if self._ready() else 503)
 
-    async def _exposed(self, scope: Scope) -> Answered:
-        return Answered(200, self._metrics.render(self._incoming.count()), KIND)
+    async def _exposed(self, request: Request) -> Reply:
+        return Reply(self._metrics.render(self._incoming.count()), KIND)
 
-    async def _elsewhere(self, scope: Scope) -> Answered:
-        """Doubled slashes and dots lead to the clean path, as Go's router has it: so a URL that was configured with a
-        slash at its end, before "/alwayshappy", arrives."""
-        path: str = scope["path"]
+    async def _elsewhere(self, request: Request) -> Reply:
+        """Redirects a path with doubled slashes or dots to the clean one, as Go's router does, so that a configured
+        URL that ends in a slash works; redirects every other path to /alive."""
+        path = request.path
         clean = "" if path.endswith("/") else posixpath.normpath("/" + path.lstrip("/"))
-        return Answered(301, location=clean.encode() if clean in self._paths else b"/alive")
+        location = clean.encode() if clean in self._paths else b"/alive"
+        return Reply(kind="", status=301, headers=((b"location", location),))
 
-    async def _alive(self, scope: Scope) -> Answered:
+    async def _alive(self, request: Request) -> Reply:
         on_access = self._settings.alive == "access"
         result = await self._rounds.fresh(_CACHE) if on_access else self._rounds.last
         if result is None:
-            return Answered(500)
-        return Answered(self._status(result), alive.body(self._hostname, scope, result), _TEXT)
+            return Reply(kind="", status=500)
+        return Reply(alive.body(self._hostname, request, result), _TEXT, self._status(result))
 
     def _status(self, result: RoundResult) -> int:
         return 200 if result.well or self._settings.alive_always_200 else 500

@@ -1,26 +1,26 @@
-"""Who asked us of late."""
+"""The neighbours that checked this pod lately."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 COUNT_SPAN = 60.0
-"""Seconds for which an origin counts."""
+"""Seconds for which an origin counts after its last check."""
 ORIGINS = 16_384
-"""Most origins remembered: anybody can make up any number of them."""
+"""Most origins remembered; clients may invent any number of them."""
 MAX_NAME_LENGTH = 253
 """Longest name of a pod (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/)."""
 
 
 class Incoming:
-    """Distinct origins within the last `COUNT_SPAN` seconds of `mono`, a clock that never goes back."""
+    """Counts distinct origins within the last `COUNT_SPAN` seconds of `mono`, a monotonic clock."""
 
     def __init__(self, mono: Callable[[], float]) -> None:
         self._mono = mono
         self._seen: dict[str, float] = {}
 
     def note(self, origin: str) -> None:
-        """`origin` has just asked."""
+        """Records a check by `origin`."""
         origin = origin[:MAX_NAME_LENGTH]
         self._seen.pop(origin, None)
         self._seen[origin] = self._mono()
@@ -28,7 +28,7 @@ class Incoming:
             del self._seen[next(iter(self._seen))]
 
     def count(self) -> int:
-        """How many asked; those who did not for a while are forgotten."""
+        """Returns the number of origins, and forgets older ones."""
         horizon = self._mono() - COUNT_SPAN
         while self._seen and self._seen[oldest := next(iter(self._seen))] < horizon:
             del self._seen[oldest]

@@ -12,7 +12,7 @@ from itertools import accumulate
 from kubesonar.compat.kubenurse.metrics.vmrange import Ranges
 from kubesonar.core.telemetry.instruments import Histograms, Labels
 
-KIND = b"text/plain; version=0.0.4; charset=utf-8"
+KIND = "text/plain; version=0.0.4; charset=utf-8"
 
 Values = Mapping[Labels, float] | Histograms | Ranges
 

@@ -1,0 +1,103 @@
+"""Requests, replies, and the handlers that turn one into the other.
+
+A handler is a coroutine function that takes a `Request` and returns a `Reply`. It knows neither sockets nor servers, so
+a program that runs once a cluster can mount the same handler in Starlette on uvicorn:
+
+    async def endpoint(asked: starlette.requests.Request) -> starlette.responses.Response:
+        fields = {name: asked.scope[name] for name in SCOPE_FIELDS}
+        reply = await handler(Request(body=await asked.body(), **fields))
+        kind = Response if isinstance(reply.body, bytes) else StreamingResponse
+        response = kind(reply.body, reply.status)
+        response.raw_headers.extend(reply.fields)
+        return response
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+
+import msgspec
+
+SCOPE_FIELDS = ("method", "path", "raw_path", "query_string", "headers", "client")
+"""Fields of a `Request` that an ASGI scope (https://asgi.readthedocs.io/en/latest/specs/www.html) has by the same name;
+the body comes apart from it."""
+
+_QUERY_LIMIT = 32
+"""Most fields of a query that are read; what follows them is taken as part of the last one."""
+
+_ESCAPE = re.compile(rb"%([0-9a-fA-F]{2})")
+
+
+class BadRequest(Exception):
+    """The request cannot be answered as asked; the text is one sentence for the client."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One request, which has arrived in full. `path` is percent-decoded, `raw_path` and `query_string` are as sent;
+    names in `headers` are in lower case; `client` is the IP address and port of the other end, None for a Unix socket.
+    """
+
+    method: str = "GET"
+    path: str = "/"
+    raw_path: bytes = b"/"
+    query_string: bytes = b""
+    headers: list[tuple[bytes, bytes]] = []
+    client: tuple[str, int] | None = None
+    body: bytes = b""
+
+    @property
+    def target(self) -> bytes:
+        """Path and query as they were sent."""
+        return self.raw_path + b"?" + self.query_string if self.query_string else self.raw_path
+
+    def header(self, name: bytes) -> str:
+        """The values of the header `name` (lower case), joined by commas; empty where there is none."""
+        return ", ".join(value.decode("latin-1") for known, value in self.headers if known == name)
+
+    def first(self, name: bytes) -> bytes:
+        """The first value of the header `name` (lower case); empty where there is none."""
+        return next((value for known, value in self.headers if known == name), b"")
+
+    def query(self, known: Mapping[str, str]) -> dict[str, str]:
+        """The fields of the query. `known` maps each permitted name to what its value is expected to be. Raises
+        BadRequest for an unknown field and for one that is given twice."""
+        found: dict[str, str] = {}
+        for pair in self.query_string.replace(b"+", b" ").split(b"&", _QUERY_LIMIT):
+            name, _, value = (percent_decoded(part) for part in pair.partition(b"="))
+            if not name and not value:
+                continue
+            if name not in known:
+                raise BadRequest(f'unknown query field "{name[:40]}", expected {", ".join(known) or "none"}')
+            if name in found:
+                raise BadRequest(f"query field {name} is given twice, expected {known[name]}")
+            found[name] = value
+        return found
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What a handler returns. `kind` is the content type, empty for none. The server adds Content-Length to a body of
+    bytes; a generator's pieces are sent as they come, and it is closed when the client leaves."""
+
+    body: bytes | AsyncGenerator[bytes, None] = b""
+    kind: str = "application/json"
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """The headers, the content type first."""
+        return [*([(b"content-type", self.kind.encode())] if self.kind else []), *self.headers]
+
+
+Handler = Callable[[Request], Awaitable[Reply]]
+
+
+def error_reply(status: int, text: str, *headers: tuple[bytes, bytes]) -> Reply:
+    """An error as every path of an agent reports it: JSON with the one key "error"."""
+    return Reply(msgspec.json.encode({"error": text}), status=status, headers=headers)
+
+
+def percent_decoded(text: bytes) -> str:
+    """`text` without percent-encoding (RFC 3986, section 2.1); bytes that are not UTF-8 become U+FFFD."""
+    return _ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), text).decode("utf-8", "replace")
