@@ -1,0 +1,105 @@
+"""`python -m bench.diagnosis`: plays rows and prints the table; without a row, a moderate sweep that is written to
+bench/results/diagnosis.md."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.diagnosis import report, rows
+from bench.diagnosis.cluster import Shape
+from bench.diagnosis.judges import JUDGES
+from bench.diagnosis.run import Pace
+from bench.diagnosis.sweep import Job, sweep
+from kubesonar.model import Network
+
+RESULT = Path(__file__).parents[1] / "results/diagnosis.md"
+NETWORKS = {"both": (Network.HOST, Network.POD), "host": (Network.HOST,), "pod": (Network.POD,)}
+
+
+def main() -> None:
+    asked = _arguments().parse_args()
+    names = asked.row or rows.usual()
+    jobs = [
+        Job(
+            str(rows.parse(name)),
+            _shape(asked, nodes),
+            seed,
+            judge,
+            Pace(asked.every, asked.dense, asked.coarse),
+            asked.lag,
+        )
+        for name in names
+        for nodes in asked.nodes
+        for judge in asked.judge or ["kubesonar"]
+        for seed in _seeds(asked.seeds)
+    ]
+    began, scores = time.monotonic(), []
+    for score in sweep(jobs, asked.results, asked.workers):
+        scores.append(score)
+        if asked.verbose:
+            print(
+                f"{time.monotonic() - began:6.1f} s {score.row} seed {score.seed}: {score.right_at} {score.wrongs}",
+                flush=True,
+            )
+    print(report.table(scores))
+    if asked.failures:
+        print(report.failures(scores))
+    if not asked.row:
+        RESULT.write_text(_page(report.table(scores)))
+
+
+def _page(table: str) -> str:
+    return "# How right the diagnosis is\n\nWritten by `scripts/bench diagnosis`.\n\n" + table + "\n"
+
+
+def _shape(asked: argparse.Namespace, nodes: int) -> Shape:
+    return Shape(
+        nodes=nodes,
+        zones=asked.zones,
+        k=asked.k,
+        networks=NETWORKS[asked.networks],
+        families=tuple(map(int, asked.families)),
+        background=asked.background,
+        bursts=asked.bursts,
+    )
+
+
+def _seeds(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def _numbers(text: str) -> Sequence[int]:
+    return [int(word) for word in text.split(",")]
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.diagnosis", description=__doc__)
+    add = parser.add_argument
+    add("--row", action="append", help='a row as "node loss 0.3", "pair_mtu", "node + api_gone"; may be repeated')
+    add("--nodes", type=_numbers, default=[20], help="sizes, with commas between")
+    add("--zones", type=int, default=3)
+    add("--k", type=int, default=10)
+    add("--networks", choices=NETWORKS, default="both")
+    add("--families", default="4", help="4, 6 or 46")
+    add("--background", type=float, default=0.0, help="loss of every component (a share)")
+    add("--bursts", action="store_true", help="half loss for 2 s each 10 minutes in every component")
+    add("--lag", type=float, default=0.0, help="longest time (s) until a roster reaches an agent")
+    add("--seeds", default="0-4", help="FIRST-LAST")
+    add("--judge", action="append", choices=JUDGES, help="kubesonar unless given; may be repeated")
+    add("--every", type=float, default=1.0, help="seconds between two looks after a change")
+    add("--dense", type=float, default=21.0, help="for so long (s)")
+    add("--coarse", type=float, default=5.0, help="seconds between two looks otherwise")
+    add("--workers", type=int, default=1)
+    add("--results", type=Path, help="file of JSON lines: what is in it is not played again")
+    add("--verbose", action="store_true", help="a line for each run")
+    add("--failures", action="store_true", help="what was said instead")
+    parser.set_defaults(judge=None)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

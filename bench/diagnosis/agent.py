@@ -1,0 +1,122 @@
+"""A virtual agent: the real plan, schedule and ledger of one member, in virtual time."""
+
+from __future__ import annotations
+
+import math
+
+from bench.diagnosis.cluster import SEARCH, Cluster, Place
+from kubesonar.apps.agent.check_planner import Planning
+from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.core.probing.cluster_checks import dependencies
+from kubesonar.core.probing.schedule import Schedule
+from kubesonar.core.telemetry.ledger import Ledger
+from kubesonar.core.telemetry.self_health import SelfHealth
+from kubesonar.model import Check, Kind, Member, Observation, Path, Roster, Snapshot, Trouble
+
+_RETAIN = 30.0
+"""Seconds between two looks for edges to forget, as in the agent."""
+
+
+class VirtualAgent:
+    """One member. `offset` is how far its wall clock is ahead of the cluster's (s); `alive` is False while its process
+    is gone; it does nothing before `thaw`, where that lies ahead."""
+
+    def __init__(
+        self, member: Member, cluster: Cluster, options: AgentOptions, now: float, offset: float = 0.0
+    ) -> None:
+        self.place: Place = cluster.places[member.name]
+        self.alive = True
+        self.thaw = 0.0
+        self.accepted = 0
+        """Connections that wait in the queue of a process that is frozen."""
+        self._wall = cluster.epoch + offset
+        self._options = options
+        self._epoch = round((self._wall + now) * 1000)
+        self._member = member
+        self.ledger = Ledger(member, self._wall + now, options.ledger)
+        self._schedule = Schedule(member.name, options.schedule)
+        self._planning = Planning(options, SEARCH)
+        self._planning.dependencies = dependencies(options.cluster, cluster.surroundings(member.node)).checks
+        self._health = SelfHealth(options.health)
+        self._checks: list[Check] = []
+        self._numbers: dict[str, int] = {}
+        self._base = int(self._wall + now)
+        self._retained = now
+
+    @property
+    def name(self) -> str:
+        """The member's name."""
+        return self._member.name
+
+    @property
+    def due(self) -> float:
+        """When it wants to wake up."""
+        due = self._schedule.due
+        return math.inf if due is None else due
+
+    def wall(self, now: float) -> float:
+        """Its wall clock."""
+        return self._wall + now
+
+    def running(self, now: float) -> bool:
+        """Whether it does anything."""
+        return self.alive and now >= self.thaw
+
+    def number(self, target: str) -> int:
+        """The number of its next train to that target."""
+        number = self._numbers.get(target, self._base)
+        self._numbers[target] = number + 1
+        return number
+
+    def set_roster(self, roster: Roster, now: float) -> list[Check]:
+        """Plans for that roster; returns what is due at once."""
+        self.ledger.roster = roster
+        named = roster.named(self.name)
+        if named is not None:
+            self.ledger.member = named
+        self._checks = self._planning.checks(roster, self.ledger.member)
+        self._checks.append(self._loopback())
+        self.ledger.retain(self._checks, self.wall(now))
+        return self._schedule.step(now, self._checks)
+
+    def wake(self, now: float) -> list[Check]:
+        """What is to be launched."""
+        late = now - self.due
+        if late > 0:
+            self._note(self._health.lag(self.wall(now), late))
+        if now - self._retained >= _RETAIN:
+            self._retained = now
+            self.ledger.retain(self._checks, self.wall(now))
+        return self._schedule.step(now)
+
+    def add(self, observation: Observation) -> None:
+        """Takes in what a probe came to, or what the responder recorded."""
+        self.ledger.add(observation)
+        if observation.check.path is Path.LOOPBACK:
+            self._note(self._health.loopback(observation))
+
+    def throttle(self, now: float, span: float, share: float) -> None:
+        """Its cgroup throttled it."""
+        self._note(self._health.throttled(self.wall(now), span, share))
+
+    def snapshot(self, now: float) -> Snapshot:
+        """What its API shows."""
+        self._note(self._health.calm(self.wall(now)))
+        return self.ledger.snapshot(self.wall(now))
+
+    def _note(self, trouble: Trouble | None) -> None:
+        if trouble is not None:
+            self.ledger.trouble(trouble)
+
+    def _loopback(self) -> Check:
+        rhythm = self._options.plan.udp
+        return Check(
+            id="udp/loopback/self",
+            kind=Kind.UDP,
+            path=Path.LOOPBACK,
+            target=self.name,
+            address="127.0.0.1",
+            port=self._member.port,
+            period=rhythm.period,
+            timeout=rhythm.timeout,
+        )

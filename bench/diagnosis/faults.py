@@ -1,0 +1,404 @@
+"""The faults: what each does to the virtual cluster, and what must be said of it.
+
+Equivalences, where two answers are the same: see `Truth`. With one network only, a node and its pod network are crossed
+by the same probes. Between two zones of which one is a single node, the way between the zones is the way into or out
+of that node as far as members' probes go. Pairs are chosen among those that a probe crosses in that direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import msgspec
+
+from bench.diagnosis.cluster import API, DNS_SERVICE, INGRESS, OUTSIDE, PORT
+from bench.diagnosis.loss import Bursts, Flapping, Loss, Steady
+from bench.diagnosis.network import BIG, Component, Effect, Flow
+from bench.diagnosis.servers import REFUSED, SERVFAIL
+from bench.diagnosis.simulation import Simulation
+from bench.diagnosis.truth import Named, Truth, answer
+from kubesonar.model import Kind, Network, Side
+
+_HOLD = 1e9
+
+
+class Injection(msgspec.Struct, frozen=True):
+    """One fault: what to do when it begins and when it is healed, and the truth meanwhile."""
+
+    begin: Callable[[], None]
+    heal: Callable[[], None]
+    truth: Truth
+
+
+class Making:
+    """What a fault is made from. `share` is the loss, `until` when it will be healed (virtual time)."""
+
+    def __init__(self, sim: Simulation, rng: Random, share: float, manner: str, until: float, taken: set[str]) -> None:
+        self.sim = sim
+        self.rng = rng
+        self.share = share
+        self.until = until
+        self._manner = manner
+        self._taken = taken
+
+    def loss(self) -> Loss:
+        """The loss of one component."""
+        if self._manner == "bursty" and self.share < 1:
+            return Bursts.of_mean(self.share, 1.0, self.rng)
+        if self._manner == "flapping":
+            return Flapping(0.0, 20.0, 10.0, self.share)
+        return Steady(self.share)
+
+    def node(self) -> str:
+        """A node that no other fault of the run has."""
+        return self._pick([node for node in self.sim.cluster.nodes if node not in self._taken])
+
+    def zones(self) -> tuple[str, str]:
+        """Two zones."""
+        one, other = self.rng.sample(self.sim.cluster.zones, 2)
+        return one, other
+
+    def pair(self, *kinds: Kind, family: int = 0, round_trip: bool = True) -> tuple[str, str]:
+        """Two nodes: a probe of these kinds goes from the first to the second, or, where round trips count, back."""
+        found = sorted(crossed_pairs(self.sim, kinds, family, round_trip))
+        one, other = self.rng.choice([pair for pair in found if not self._taken & {*pair}] or found)
+        self._taken |= {one, other}
+        return one, other
+
+    def dns(self) -> str:
+        """A DNS pod."""
+        return self._pick([name for name in self.sim.servers.dns if name not in self._taken])
+
+    def _pick(self, among: list[str]) -> str:
+        chosen = self.rng.choice(among)
+        self._taken.add(chosen)
+        return chosen
+
+    def lossy(self, truth: Truth, *components: Component, hits: Callable[[Flow], bool] | None = None) -> Injection:
+        """Loss in these components, of the packets that `hits` picks."""
+        picks = hits or (lambda flow: True)
+        effects = [Effect(component, self.loss(), 0.0, picks) for component in components]
+        network = self.sim.network
+        return Injection(lambda: network.apply(effects), lambda: network.lift(effects), truth)
+
+    def slow(self, truth: Truth, delay: float, *components: Component) -> Injection:
+        """Delay in these components."""
+        effects = [Effect(component, None, delay) for component in components]
+        network = self.sim.network
+        return Injection(lambda: network.apply(effects), lambda: network.lift(effects), truth)
+
+    def server(self, truth: Truth, names: list[str], **changes: float | bool) -> Injection:
+        """Servers that behave so."""
+        servers = [self.sim.servers[name] for name in names]
+
+        def begin() -> None:
+            for server in servers:
+                for field, value in changes.items():
+                    setattr(server, field, value)
+
+        def heal() -> None:
+            for server in servers:
+                server.mend()
+
+        return Injection(begin, heal, truth)
+
+
+def crossed_pairs(sim: Simulation, kinds: tuple[Kind, ...], family: int, round_trip: bool) -> set[tuple[str, str]]:
+    """Pairs of nodes from which to which a probe goes, of these kinds (all where none is named) and that family (0:
+    any); with those from which an answer comes back where round trips count."""
+    found: set[tuple[str, str]] = set()
+    for agent in sim.agents.values():
+        for observation in agent.ledger.latest():
+            check = observation.check
+            target = sim.members.get(check.target)
+            if target is None or observation.side is not Side.SOURCE or target.node == agent.place.node:
+                continue
+            if (kinds and check.kind not in kinds) or (family and (":" in check.address) != (family == 6)):
+                continue
+            found.add((agent.place.node, target.node))
+            if round_trip:
+                found.add((target.node, agent.place.node))
+    return found
+
+
+def _one(*named: Named) -> Truth:
+    return Truth((answer(*named),))
+
+
+def _either(*named: Named) -> Truth:
+    return Truth(tuple(answer(each) for each in named))
+
+
+def _node(kind: str) -> Callable[[Making], Injection]:
+    """A node's link: in, out or both."""
+
+    def make(making: Making) -> Injection:
+        node = making.node()
+        components: list[Component] = []
+        if kind != "node_out":
+            components.append(("node_in", node))
+        if kind != "node_in":
+            components.append(("node_out", node))
+        alike: list[Named] = [(kind, node)]
+        if making.sim.cluster.shape.networks == (Network.POD,):
+            alike.append((kind.replace("node", "pod_network"), node))
+        return making.lossy(_either(*alike), *components)
+
+    return make
+
+
+def _pod_network(kind: str) -> Callable[[Making], Injection]:
+    def make(making: Making) -> Injection:
+        node = making.node()
+        components: list[Component] = []
+        if kind != "pod_network_out":
+            components.append(("pod_in", node))
+        if kind != "pod_network_in":
+            components.append(("pod_out", node))
+        alike: list[Named] = [(kind, node)]
+        if making.sim.cluster.shape.networks == (Network.POD,):
+            alike.append((kind.replace("pod_network", "node"), node))
+        return making.lossy(_either(*alike), *components)
+
+    return make
+
+
+def _zone_pair(both: bool) -> Callable[[Making], Injection]:
+    def make(making: Making) -> Injection:
+        one, other = making.zones()
+        ways = [(one, other), (other, one)] if both else [(one, other)]
+        named: list[Named] = [("zone_pair", f"{a}>{b}") for a, b in ways]
+        alike = [answer(*named)]
+        cluster = making.sim.cluster
+        homes = {zone: [node for node in cluster.nodes if cluster.zone_of[node] == zone] for zone in (one, other)}
+        if len(homes[one]) == len(homes[other]) == 1:
+            alike.append(answer(*(("pair", f"{homes[a][0]}>{homes[b][0]}") for a, b in ways)))
+        if len(cluster.zones) == 2 and len(homes[other]) == 1:
+            alike.append(answer(("node" if both else "node_in", homes[other][0])))
+        if len(cluster.zones) == 2 and len(homes[one]) == 1:
+            alike.append(answer(("node" if both else "node_out", homes[one][0])))
+        return making.lossy(Truth(tuple(alike)), *(("zone", a, b) for a, b in ways))
+
+    return make
+
+
+def _pair(part: str, both: bool, hits: Callable[[Flow], bool] | None, *kinds: Kind) -> Callable[[Making], Injection]:
+    def make(making: Making) -> Injection:
+        one, other = making.pair(*kinds, round_trip=part in ("pair", "pair_udp") and not both)
+        ways = [(one, other), (other, one)] if both else [(one, other)]
+        suffix = f" tcp/{PORT}" if part == "pair_port" else ""
+        named: list[Named] = [(part, f"{a}>{b}{suffix}") for a, b in ways]
+        return making.lossy(_one(*named), *(("pair", a, b) for a, b in ways), hits=hits)
+
+    return make
+
+
+def _pair_mtu(making: Making) -> Injection:
+    one, other = making.pair(Kind.MTU, round_trip=False)
+    return making.lossy(_one(("pair_mtu", f"{one}>{other}")), ("pair", one, other), hits=_is_big)
+
+
+def _node_mtu(making: Making) -> Injection:
+    """Big packets into a node vanish: out of it, its snapshot would not arrive either, which is another row."""
+    node = making.node()
+    return making.lossy(_one(("node_mtu", node)), ("node_in", node), hits=_is_big)
+
+
+def _node_mtu_both(making: Making) -> Injection:
+    node = making.node()
+    return making.lossy(_one(("node_mtu", node)), ("node_in", node), ("node_out", node), hits=_is_big)
+
+
+def _is_big(flow: Flow) -> bool:
+    return flow.size >= BIG
+
+
+def _node_family(making: Making) -> Injection:
+    node, family = making.node(), making.rng.choice(making.sim.cluster.shape.families)
+    named = ("node_family", f"{node} ipv{family}")
+    return making.lossy(_one(named), ("node_in", node), ("node_out", node), hits=lambda flow: flow.family == family)
+
+
+def _pair_family(making: Making) -> Injection:
+    family = making.rng.choice(making.sim.cluster.shape.families)
+    one, other = making.pair(family=family)
+    named = ("pair_family", f"{one}>{other} ipv{family}")
+    return making.lossy(_one(named), ("pair", one, other), hits=lambda flow: flow.family == family)
+
+
+def _dns(part: str, **changes: float | bool) -> Callable[[Making], Injection]:
+    """One DNS pod."""
+
+    def make(making: Making) -> Injection:
+        name = making.dns()
+        share = {field: making.share if value == _SHARE else value for field, value in changes.items()}
+        return making.server(_one((part, name)), [name], **share)
+
+    return make
+
+
+def _dns_all(**changes: float | bool) -> Callable[[Making], Injection]:
+    """All DNS pods, and so the Service."""
+
+    def make(making: Making) -> Injection:
+        names = list(making.sim.servers.dns)
+        share = {field: making.share if value == _SHARE else value for field, value in changes.items()}
+        part = _DEAF.get(frozenset(changes), "dns_server")
+        pods: list[Named] = [(part, name) for name in names]
+        service: Named = (part, DNS_SERVICE)
+        answers = (answer(("dns_service", DNS_SERVICE)), answer(service), answer(*pods), answer(service, *pods))
+        return making.server(Truth(answers), names, **share)
+
+    return make
+
+
+_SHARE = -1.0
+"""In place of a share: that of the row."""
+
+_DEAF = {frozenset({"deaf_udp"}): "dns_udp", frozenset({"deaf_tcp"}): "dns_tcp"}
+
+
+def _dns_from_node(making: Making) -> Injection:
+    node = making.node()
+    truth = _either(("dns_from_node", node))
+    return making.lossy(truth, ("pod_out", node), ("node_out", node), hits=lambda flow: flow.port == 53)
+
+
+def _service_proxy(making: Making) -> Injection:
+    node = making.node()
+    return making.lossy(_one(("service_proxy", node)), ("proxy", node))
+
+
+def _upstream(making: Making) -> Injection:
+    servers = making.sim.servers
+
+    def set_to(well: bool) -> Callable[[], None]:
+        def change() -> None:
+            servers.upstream = well
+
+        return change
+
+    truth = Truth((answer(("dns_upstream", "upstream")),))
+    return Injection(set_to(False), set_to(True), truth)
+
+
+def _target(part: str, name: str, **changes: float | bool) -> Callable[[Making], Injection]:
+    def make(making: Making) -> Injection:
+        share = {field: making.share if value == _SHARE else value for field, value in changes.items()}
+        return making.server(_one((part, name)), [name], **share)
+
+    return make
+
+
+def _agent(part: str) -> Callable[[Making], Injection]:
+    """Both agents of a node are gone or frozen."""
+
+    def make(making: Making) -> Injection:
+        node, sim = making.node(), making.sim
+        names = [member.name for member in sim.members.values() if member.node == node]
+
+        def begin() -> None:
+            for name in names:
+                if part == "agent_gone":
+                    sim.stop(name)
+                else:
+                    sim.freeze(name, making.until)
+
+        def heal() -> None:
+            if part == "agent_gone":
+                for name in names:
+                    sim.revive(name)
+
+        return Injection(begin, heal, _either((part, node)))
+
+    return make
+
+
+def _node_dead(making: Making) -> Injection:
+    """A node without power: nothing in or out, and its agents have lost their memory afterwards."""
+    node, sim = making.node(), making.sim
+    names = [member.name for member in sim.members.values() if member.node == node]
+    effects = [Effect((kind, node), Steady(1.0)) for kind in ("node_in", "node_out")]
+
+    def begin() -> None:
+        sim.network.apply(effects)
+        for name in names:
+            sim.stop(name)
+
+    def heal() -> None:
+        sim.network.lift(effects)
+        for name in names:
+            sim.revive(name)
+
+    return Injection(begin, heal, _one(("node", node)))
+
+
+def _slow(part: str) -> Callable[[Making], Injection]:
+    """50 ms more, one way."""
+
+    def make(making: Making) -> Injection:
+        if part == "slow_node":
+            subject = making.node()
+            components: list[Component] = [("node_out", subject)]
+        elif part == "slow_zone_pair":
+            one, other = making.zones()
+            subject, components = f"{one}>{other}", [("zone", one, other)]
+        else:
+            one, other = making.pair()
+            subject, components = f"{one}>{other}", [("pair", one, other)]
+        truth = _either((part, subject), (part, ">".join(reversed(subject.split(">")))))
+        return making.slow(truth, 0.05, *components)
+
+    return make
+
+
+FAULTS: dict[str, Callable[[Making], Injection]] = {
+    "node": _node("node"),
+    "node_in": _node("node_in"),
+    "node_out": _node("node_out"),
+    "pod_network": _pod_network("pod_network"),
+    "pod_network_in": _pod_network("pod_network_in"),
+    "pod_network_out": _pod_network("pod_network_out"),
+    "zone_pair": _zone_pair(False),
+    "zone_pair_both": _zone_pair(True),
+    "pair": _pair("pair", False, None),
+    "pair_both": _pair("pair", True, None),
+    "pair_udp": _pair("pair_udp", False, lambda flow: flow.proto == "udp", Kind.UDP),
+    "pair_port": _pair("pair_port", False, lambda flow: flow.proto == "tcp" and flow.port == PORT, Kind.TCP),
+    "pair_mtu": _pair_mtu,
+    "node_mtu": _node_mtu,
+    "node_mtu_both": _node_mtu_both,
+    "node_family": _node_family,
+    "pair_family": _pair_family,
+    "dns_udp": _dns("dns_udp", deaf_udp=_SHARE),
+    "dns_tcp": _dns("dns_tcp", deaf_tcp=_SHARE),
+    "dns_silent": _dns("dns_server", deaf_udp=_SHARE, deaf_tcp=_SHARE),
+    "dns_gone": _dns("dns_server", gone=True),
+    "dns_servfail": _dns("dns_server", failing=_SHARE, code=SERVFAIL),
+    "dns_refusing": _dns("dns_server", failing=_SHARE, code=REFUSED),
+    "dns_empty": _dns("dns_server", empty=True),
+    "dns_all_udp": _dns_all(deaf_udp=_SHARE),
+    "dns_all_silent": _dns_all(deaf_udp=_SHARE, deaf_tcp=_SHARE),
+    "dns_all_servfail": _dns_all(failing=_SHARE, code=SERVFAIL),
+    "dns_all_gone": _dns_all(gone=True),
+    "dns_from_node": _dns_from_node,
+    "service_proxy": _service_proxy,
+    "dns_upstream": _upstream,
+    "api_silent": _target("api_server", API, deaf_tcp=_SHARE),
+    "api_gone": _target("api_server", API, gone=True),
+    "api_failing": _target("api_server", API, failing=_SHARE),
+    "api_slow": _target("slow_target", API, delay=2.0),
+    "ingress_silent": _target("ingress", INGRESS, deaf_tcp=_SHARE),
+    "ingress_failing": _target("ingress", INGRESS, failing=_SHARE),
+    "outside_silent": _target("external", OUTSIDE, deaf_tcp=_SHARE),
+    "outside_failing": _target("external", OUTSIDE, failing=_SHARE),
+    "agent_gone": _agent("agent_gone"),
+    "agent_frozen": _agent("agent_frozen"),
+    "node_dead": _node_dead,
+    "slow_node": _slow("slow_node"),
+    "slow_pair": _slow("slow_pair"),
+    "slow_zone_pair": _slow("slow_zone_pair"),
+    "slow_dns": _dns("slow_target", delay=0.5),
+}
+"""All faults, by the name that rows use."""

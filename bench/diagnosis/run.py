@@ -1,0 +1,80 @@
+"""One run: a virtual cluster, the faults of a row, a judge that is asked, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+import msgspec
+
+from bench.diagnosis.cluster import Shape
+from bench.diagnosis.faults import FAULTS, Injection, Making, crossed_pairs
+from bench.diagnosis.judges import JUDGES
+from bench.diagnosis.rows import Row
+from bench.diagnosis.scoring import Score, Second, score
+from bench.diagnosis.simulation import Simulation
+
+_WARM = 66.0
+"""Seconds before the fault: the long window is full."""
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How often the judge is asked: each `fine` seconds for `dense` seconds after a change, then each `coarse`."""
+
+    fine: float = 1.0
+    dense: float = 21.0
+    coarse: float = 5.0
+
+
+def play(row: Row, shape: Shape, seed: int, judge: str, pace: Pace | None = None, lag: float = 0.0) -> Score:
+    """Plays one run."""
+    pace = pace or Pace()
+    rng = Random(f"{row} {seed}")
+    sim = Simulation(shape, seed, lag)
+    asked = JUDGES[judge]()
+    onset = _WARM + rng.uniform(0.0, 10.0)
+    cure = onset + row.hold
+    end = cure + row.tail
+    sim.run(_WARM)
+    taken: set[str] = set()
+    injections = [_inject(sim, rng, fault.kind, fault.share, fault.manner, cure, taken) for fault in row.faults]
+    for injection in injections:
+        sim.at(onset, injection.begin)
+        sim.at(cure, injection.heal)
+    seconds: list[Second] = []
+    for when in _times(onset, cure, end, pace):
+        sim.run(when)
+        read = sim.read()
+        told = asked.step(sim.cluster.epoch + when, read.snapshots, read.unread)
+        seconds.append(Second(when - onset, tuple(told)))
+    return score(
+        str(row), shape, seed, judge, [injection.truth for injection in injections], seconds, row.hold, _coverage(sim)
+    )
+
+
+def _inject(
+    sim: Simulation, rng: Random, kind: str, share: float, manner: str, cure: float, taken: set[str]
+) -> Injection:
+    return FAULTS[kind](Making(sim, rng, share, manner, cure, taken))
+
+
+def _times(onset: float, cure: float, end: float, pace: Pace) -> Iterator[float]:
+    yield from (onset - 3.0, onset - 2.0, onset - 1.0)
+    for start, stop in ((onset, cure), (cure, end)):
+        age = pace.fine
+        while start + age < stop:
+            yield start + age
+            age += pace.fine if age < pace.dense else pace.coarse
+
+
+def _coverage(sim: Simulation) -> dict[str, float]:
+    """By part, the share of subjects that members' probes cross."""
+    pairs = crossed_pairs(sim, (), 0, True)
+    nodes, zones = sim.cluster.nodes, sim.cluster.zones
+    zone_of = sim.cluster.zone_of
+    crossed_zones = {(zone_of[a], zone_of[b]) for a, b in pairs if zone_of[a] != zone_of[b]}
+    return {
+        "node": len({node for pair in pairs for node in pair}) / len(nodes),
+        "pair": len(pairs) / max(1, len(nodes) * (len(nodes) - 1)),
+        "zone_pair": len(crossed_zones) / (len(zones) * (len(zones) - 1)) if len(zones) > 1 else 1.0,
+    }

@@ -1,0 +1,179 @@
+"""Virtual time: agents wake up, probes end, responders record, rosters arrive, and an observer reads snapshots."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from itertools import count
+from random import Random
+from typing import NamedTuple
+
+from bench.diagnosis.agent import VirtualAgent
+from bench.diagnosis.cluster import Cluster, Place, Shape
+from bench.diagnosis.network import Flow, VirtualNetwork
+from bench.diagnosis.prober import FULL, SMALL, Outcome, Prober, local
+from bench.diagnosis.servers import Servers
+from bench.diagnosis.tcp import connect
+from kubesonar.model import Check, Member, Observation, Roster, Snapshot
+
+OBSERVER = Place("observer")
+"""Who reads the snapshots: outside of all nodes and zones."""
+
+_READ_TIMEOUT = 2.0
+_READ_ROUNDS = 6
+"""Windows in which a snapshot is sent; the loss of the last packet of one costs a time-out."""
+_LATE = 0.1
+"""Deadlines that fire later than this (s) and than a quarter of the timeout prove nothing."""
+
+
+class Read(NamedTuple):
+    """The snapshots that could be read, and why the others could not."""
+
+    snapshots: list[Snapshot]
+    unread: dict[str, str]
+
+
+class Simulation:
+    """One virtual cluster from virtual time 0 on. `lag` is the longest time (s) until a roster reaches an agent."""
+
+    def __init__(self, shape: Shape, seed: int, lag: float = 0.0) -> None:
+        self.rng = Random(seed)
+        self.cluster = Cluster(shape, self.rng)
+        self.network = VirtualNetwork(self.cluster, self.rng)
+        self.servers = Servers(self.cluster)
+        self.agents: dict[str, VirtualAgent] = {}
+        self.members: dict[str, Member] = {}
+        self.now = 0.0
+        self.offsets: dict[str, float] = {}
+        """How far nodes' clocks are ahead (s)."""
+        self._options = self.cluster.options()
+        self._lags = {member.name: self.rng.uniform(0.0, lag) for member in self.cluster.members}
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+        self._revision = count(1)
+        self._armed: dict[str, float] = {}
+        self._prober = Prober(self.cluster, self.network, self.servers, self.agents, self._record, self.rng)
+        for member in self.cluster.members:
+            self.members[member.name] = member
+            self.start(member.name)
+        self._roster = Roster("", ())
+        self.publish(at_once=True)
+
+    def at(self, when: float, action: Callable[[], None]) -> None:
+        """Has `action` happen at that time."""
+        heapq.heappush(self._queue, (max(when, self.now), next(self._order), action))
+
+    def run(self, until: float) -> None:
+        """Lets time pass."""
+        queue = self._queue
+        while queue and queue[0][0] <= until:
+            self.now, _, action = heapq.heappop(queue)
+            action()
+        self.now = until
+
+    def start(self, name: str) -> None:
+        """Starts a member's agent (again), with an empty memory."""
+        member = self.members[name]
+        offset = self.offsets.get(member.node, 0.0)
+        self.agents[name] = VirtualAgent(member, self.cluster, self._options, self.now, offset)
+        self._armed.pop(name, None)
+
+    def stop(self, name: str) -> None:
+        """Ends a member's process."""
+        self.agents[name].alive = False
+
+    def revive(self, name: str) -> None:
+        """Starts a member's agent again, with the roster that its source has now."""
+        self.start(name)
+        self.hand(name, self._roster)
+
+    def freeze(self, name: str, until: float) -> None:
+        """A member's process does not run until then."""
+        agent = self.agents[name]
+        agent.thaw, agent.accepted = max(agent.thaw, until), 0
+
+    def publish(self, *, at_once: bool = False) -> None:
+        """The source of members says now what `self.members` holds; agents hear of it with their lags."""
+        roster = self._roster = Roster(f"r{next(self._revision)}", tuple(self.members.values()))
+        for name in list(self.agents):
+            if at_once:
+                self.hand(name, roster)
+            else:
+                self.at(self.now + self._lags.get(name, 0.0), lambda name=name: self.hand(name, roster))  # type: ignore[misc]
+
+    def hand(self, name: str, roster: Roster) -> None:
+        """A member gets that roster now."""
+        agent = self.agents.get(name)
+        if agent is not None and agent.alive:
+            self._launch(agent, agent.set_roster(roster, self.now))
+            self._arm(agent)
+
+    def read(self) -> Read:
+        """What an observer outside reads of all members now."""
+        snapshots, unread = [], {}
+        for name, agent in self.agents.items():
+            why = self._unreadable(agent)
+            if why:
+                unread[name] = why
+            else:
+                snapshots.append(agent.snapshot(self.now))
+        return Read(snapshots, {name: why for name, why in unread.items() if name in self.members})
+
+    def _unreadable(self, agent: VirtualAgent) -> str:
+        """Why an agent's snapshot cannot be read through the network; empty where it can."""
+        if not agent.running(self.now) and agent.alive:
+            return "no answer within 2 s"
+        flow = Flow("tcp", 7473, SMALL)
+        there = self.network.way(OBSERVER, agent.place, flow)
+        back = self.network.way(agent.place, OBSERVER, flow)
+        done = connect(there, back, self.now, _READ_TIMEOUT)
+        if done.after is None:
+            return "no answer within 2 s"
+        if not agent.alive:
+            return "connection refused"
+        big = self.network.way(agent.place, OBSERVER, flow._replace(size=FULL))
+        took = done.after
+        for _ in range(_READ_ROUNDS):
+            wait = 0.2
+            while not (there.passes(self.now) and big.passes(self.now)):
+                took += wait
+                wait *= 2
+                if took > _READ_TIMEOUT:
+                    return "no answer within 2 s"
+        return ""
+
+    def _arm(self, agent: VirtualAgent) -> None:
+        due = agent.due
+        if self._armed.get(agent.name) != due and due < float("inf"):
+            self._armed[agent.name] = due
+            self.at(due, lambda: self._wake(agent, due))
+
+    def _wake(self, agent: VirtualAgent, due: float) -> None:
+        if self._armed.get(agent.name) != due or self.agents.get(agent.name) is not agent or not agent.alive:
+            return
+        if self.now < agent.thaw:
+            self.at(agent.thaw, lambda: self._wake(agent, due))
+            return
+        self._launch(agent, agent.wake(self.now))
+        self._arm(agent)
+
+    def _launch(self, agent: VirtualAgent, checks: Sequence[Check]) -> None:
+        for check in checks:
+            if check.target in self.agents or check.target not in self.members:
+                outcome = self._prober.probe(agent, check, self.now)
+                self.at(outcome.done, lambda outcome=outcome: self._done(agent, outcome))  # type: ignore[misc]
+
+    def _done(self, agent: VirtualAgent, outcome: Outcome) -> None:
+        if not agent.alive:
+            return
+        if self.now < agent.thaw:
+            late = agent.thaw - self.now
+            check = outcome.observation.check
+            starved = late > max(_LATE, check.timeout / 4)
+            told = local(outcome) if starved else outcome.observation
+            self.at(agent.thaw, lambda: self._done(agent, Outcome(agent.thaw, told)))
+            return
+        agent.add(outcome.observation)
+
+    def _record(self, when: float, agent: VirtualAgent, observation: Observation) -> None:
+        self.at(when, lambda: self._done(agent, Outcome(when, observation)))
