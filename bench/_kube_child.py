@@ -30,8 +30,8 @@ def say(step: str, **more: int) -> None:
 async def ours(mount: str, events: int) -> None:
     import random
 
+    from kubesonar.kube.auth.loading_rules import in_cluster
     from kubesonar.kube.client import Client
-    from kubesonar.kube.credentials import in_cluster
     from kubesonar.kube.reflector import Reflector, ReflectorOptions
     from kubesonar.kube.resource import Resource, pods
     from kubesonar.kube.types import Pod

@@ -9,7 +9,7 @@ import pytest
 
 from kubesonar.apps.keys import main
 from kubesonar.cli import main as command
-from kubesonar.net.udp.key_file import KeyFile, read_keys
+from kubesonar.net.udp.key_file import read_keys, watch_key_file
 from kubesonar.web import BearerToken
 from tests.kube.apiserver import ApiServer
 
@@ -28,7 +28,7 @@ def secret(**data: bytes) -> dict[str, object]:
 def test_without_a_secret_a_key_file_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["keys", "make"]) == 0
     (tmp_path / "keys").write_text(capsys.readouterr().out)
-    assert KeyFile(str(tmp_path / "keys")).ring.ids == (1,)
+    assert watch_key_file(str(tmp_path / "keys")).value.ids == (1,)
 
 
 def test_each_key_is_another(capsys: pytest.CaptureFixture[str]) -> None:

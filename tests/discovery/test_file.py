@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.discovery.file import RosterError, StaticRoster, parse, read_members
+from kubesonar.discovery.file import FileRoster, RosterError, parse, read_members
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.model import Network, Roster, State
 
@@ -80,7 +80,7 @@ def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
     with huge.open("wb") as file:
         file.truncate(2**30)
     with pytest.raises(RosterError, match="larger than 16 MiB"):
-        read_members(huge)
+        read_members(str(huge))
 
 
 def test_changes_are_followed_and_a_broken_file_keeps_the_last_roster(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_changes_are_followed_and_a_broken_file_keeps_the_last_roster(tmp_path: 
     seen: asyncio.Queue[Roster] = asyncio.Queue()
 
     async def scenario() -> None:
-        roster = StaticRoster(RosterOptions(file=str(file), poll=0.05), seen.put_nowait)
+        roster = FileRoster(RosterOptions(file=str(file), poll=0.05), seen.put_nowait)
         watching = asyncio.create_task(roster.watch())
         first = await asyncio.wait_for(seen.get(), 10)
         assert [member.name for member in first.members] == ["a-pod", "b-host"]

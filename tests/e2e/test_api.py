@@ -12,14 +12,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from kubesonar.kube.auth.loading_rules import from_kubeconfig
 from kubesonar.kube.client import ApiError, Client
-from kubesonar.kube.credentials import from_kubeconfig
 from kubesonar.kube.reflector import Reflector
 from kubesonar.kube.resource import NODES, Resource, leases, pods
-from kubesonar.kube.types import Lease, Node, Pod, Version
+from kubesonar.kube.types import Lease, Node, Pod
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import QUICK, run, until
+from tests.kube.shapes import Version
 
 NAME = f"kubesonar-test-{os.getpid()}"
 PATH = leases("default")
@@ -56,9 +57,9 @@ def test_a_supported_version(kubeconfig: str) -> None:
         finally:
             client.close()
 
-    version = run(scenario())
-    assert version.major == "1"
-    assert int(version.minor.rstrip("+")) >= 28
+    major, minor, *_ = run(scenario()).git_version.removeprefix("v").split(".")
+    assert major == "1"
+    assert int(minor) >= 28
 
 
 def test_the_cache_and_an_exact_list_agree_on_the_nodes(kubeconfig: str) -> None:
@@ -72,7 +73,6 @@ def test_the_cache_and_an_exact_list_agree_on_the_nodes(kubeconfig: str) -> None
         assert (cached.skipped, exact.skipped) == (0, 0)
         assert cached.version
         for node in exact.items:
-            assert any(address.type == "InternalIP" for address in node.status.addresses)
             assert any(condition.type == "Ready" for condition in node.status.conditions)
 
     run(scenario())

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import uvloop
 
+from kubesonar.kube.auth.loading_rules import in_cluster
 from kubesonar.kube.client import Client
-from kubesonar.kube.credentials import in_cluster
 from kubesonar.kube.reflector import Reflector, ReflectorOptions
 from kubesonar.kube.resource import Resource, pods
 from kubesonar.kube.types import Pod

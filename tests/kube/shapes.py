@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubesonar.kube.object_meta import ObjectPart
+
 Tree = dict[str, Any]
+
+
+class Version(ObjectPart, frozen=True):
+    """What /version says."""
+
+    git_version: str = ""
+
 
 AGENT = {"app.kubernetes.io/name": "kubesonar", "kubesonar.io/port": "7473"}
 """Labels of an agent's pod."""

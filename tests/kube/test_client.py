@@ -10,13 +10,14 @@ import msgspec
 import pytest
 
 from kubesonar import __version__
+from kubesonar.kube.auth.loading_rules import from_kubeconfig, in_cluster
 from kubesonar.kube.client import ApiError, Client, Event
-from kubesonar.kube.credentials import from_kubeconfig, in_cluster
 from kubesonar.kube.resource import NODES, Resource, leases, pods
-from kubesonar.kube.types import Lease, Node, Pod, Version
+from kubesonar.kube.types import Lease, Node, Pod
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import PODS, client_of, run
+from tests.kube.shapes import Version
 
 PATH = pods("default")
 
@@ -107,7 +108,7 @@ def test_busy_servers_are_left_alone_for_as_long_as_they_say(tmp_path: Path) -> 
     with ApiServer() as api:
         api.fail(429, retry_after=1)
         version = _with_client(api, tmp_path, lambda client: client.get("/version", Version))
-        assert version.major == "1"
+        assert version.git_version == "v1.36.0"
         assert [status for _, status in api.log] == [429, 200]
 
 

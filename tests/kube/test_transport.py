@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from kubesonar.kube.auth.loading_rules import in_cluster
 from kubesonar.kube.connections import IDLE
-from kubesonar.kube.credentials import in_cluster
 from kubesonar.kube.errors import ApiError
 from kubesonar.kube.transport import ApiRequest, ApiTransport
 from kubesonar.net.clock import SystemClock

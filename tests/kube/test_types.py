@@ -3,8 +3,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from kubesonar.kube.object_meta import NOTE_SIZE, NOTES
 from kubesonar.kube.resource import NODES, Resource, endpoint_slices, pods
-from kubesonar.kube.types import NOTE_SIZE, NOTES, Endpoints, EndpointSlice, Lease, Node, Pod, Service
+from kubesonar.kube.types import Endpoints, EndpointSlice, Lease, Node, Pod, Service
 from tests.kube import shapes
 
 
@@ -18,14 +19,13 @@ def test_a_pod() -> None:
     assert [ip.ip for ip in pod.status.pod_ips] == ["10.0.0.1", "fd00::1"]
     assert (pod.status.pod_ip, pod.status.host_ip, pod.status.host_ips[0].ip) == ("10.0.0.1", "192.0.2.1", "192.0.2.1")
     assert {one.type: one.status for one in pod.status.conditions}["Ready"] == "True"
-    assert pod.status.container_statuses[0].ready
     assert pod.metadata.owner_references[0].kind == "DaemonSet"
 
 
 def test_a_node() -> None:
     node = msgspec.convert(shapes.node("n", cordoned=True, ips=("192.0.2.1", "2001:db8::1")), Node)
-    assert (node.metadata.key, node.spec.unschedulable, node.spec.pod_cidrs) == ("n", True, ("10.0.1.0/24",))
-    assert [one.address for one in node.status.addresses if one.type == "InternalIP"] == ["192.0.2.1", "2001:db8::1"]
+    assert (node.metadata.key, node.spec.unschedulable) == ("n", True)
+    assert {one.type: one.status for one in node.status.conditions}["Ready"] == "True"
 
 
 def test_a_service() -> None:
@@ -35,7 +35,7 @@ def test_a_service() -> None:
         "ports": [{"port": 53, "targetPort": "dns"}],
     }
     service = msgspec.convert({"metadata": {"name": "a"}, "spec": spec}, Service)
-    assert (service.spec.cluster_ips, service.spec.ports[0].target_port) == (("10.96.0.1", "fd01::1"), "dns")
+    assert (service.spec.cluster_ips, service.spec.ports[0].port) == (("10.96.0.1", "fd01::1"), 53)
 
 
 def test_lists_that_are_null() -> None:
@@ -45,10 +45,9 @@ def test_lists_that_are_null() -> None:
     assert old.subsets is None
 
 
-def test_a_lease_goes_back_as_it_came() -> None:
+def test_a_lease() -> None:
     lease = msgspec.convert(shapes.lease("l", "me"), Lease)
-    assert lease.spec.holder_identity == "me"
-    assert msgspec.json.decode(msgspec.json.encode(lease)) == shapes.lease("l", "me")
+    assert (lease.spec.holder_identity, lease.spec.lease_duration_seconds) == ("me", 15)
 
 
 def test_long_annotations_are_left_out_and_short_ones_kept() -> None:

@@ -40,8 +40,8 @@ def test_a_changed_file_is_taken_and_a_bad_one_is_not(tmp_path: Path, caplog: py
         path.unlink()
         assert all(allows(bearer, b"Bearer another one") for _ in range(5))
     assert [record.getMessage().split(": ")[1] for record in caplog.records] == [
-        "it holds no token; the tokens in force stay",
-        "No such file or directory; the tokens in force stay",
+        "it holds no token; what was read before stays in force",
+        "No such file or directory; what was read before stays in force",
     ]
     assert "another one" not in caplog.text
     path.write_text("third")

@@ -18,9 +18,10 @@ import msgspec
 import uvloop
 
 from kubesonar.config import ConfigError
+from kubesonar.kube.auth.credential_file import CredentialsError
+from kubesonar.kube.auth.loading_rules import find_credentials
 from kubesonar.kube.client import ApiError, Client
-from kubesonar.kube.credentials import CredentialsError, find
-from kubesonar.kube.types import Object
+from kubesonar.kube.object_meta import Object
 from kubesonar.net.udp.key_file import read_keys
 
 KEYS, TOKEN = "keys", "token"
@@ -94,7 +95,7 @@ def complaint(secret: Secret) -> str:
 
 
 async def _ensure(kubeconfig: str, namespace: str, name: str) -> str:
-    client = Client(find(os.environ, kubeconfig))
+    client = Client(find_credentials(os.environ, kubeconfig))
     try:
         where = namespace or client.credentials.namespace
         path = f"/api/v1/namespaces/{where}/secrets"

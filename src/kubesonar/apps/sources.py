@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from kubesonar.config import ConfigError
-from kubesonar.core.address import bracketed
+from kubesonar.core.address import bracketed, is_literal
 from kubesonar.lab.directory import control_socket, default_path
 from kubesonar.model import Member, Snapshot, clip
 
@@ -125,13 +124,7 @@ def _is_socket(path: Path) -> bool:
 
 def _literal(address: str) -> str:
     """An IP address as a URL writes it, empty for anything else: a roster may not make us resolve names."""
-    for family, form in ((socket.AF_INET, "{}"), (socket.AF_INET6, "[{}]")):
-        try:
-            socket.inet_pton(family, address)
-        except (OSError, ValueError):
-            continue
-        return form.format(address)
-    return ""
+    return bracketed(address) if is_literal(address) and "%" not in address else ""
 
 
 def _refused(given: str, expected: str) -> ConfigError:

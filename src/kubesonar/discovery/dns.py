@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from kubesonar.discovery.addresses import packed, usable
+from kubesonar.core.address import family_of, packed_address, unicast
 from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.discovery.roster_builder import revision
@@ -62,7 +62,7 @@ class DnsRoster:
     ) -> None:
         self._haste = haste or Haste()
         self._options = options.dns
-        self._family = _family(own[0]) if own else 0
+        self._family = family_of(own[0]) if own else 0
         self._network = network
         self._port = port
         self._changed = changed
@@ -114,9 +114,9 @@ class DnsRoster:
     async def _addresses(self) -> list[str]:
         """Those of one family, which once found stays the same. Raises Failed."""
         with Deadline(self._options.timeout, self._clock) as deadline:
-            found = usable(await self._resolver.resolve(self._options.name, self._family, deadline))
-        family = self._family or min(map(_family, found), default=4)
-        chosen = sorted((address for address in found if _family(address) == family), key=packed)
+            found = unicast(await self._resolver.resolve(self._options.name, self._family, deadline))
+        family = self._family or min(map(family_of, found), default=4)
+        chosen = sorted((address for address in found if family_of(address) == family), key=packed_address)
         if not chosen:
             raise Failed(Fault.UNRESOLVED, f"{self._options.name} has no IPv{family} address that could be a member's")
         self._family = family
@@ -124,7 +124,3 @@ class DnsRoster:
 
     def _member(self, address: str) -> Member:
         return Member(address, address, (address,), self._port, self._network)
-
-
-def _family(address: str) -> int:
-    return 6 if ":" in address else 4

@@ -13,24 +13,24 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
 from kubesonar.config.yamltext import read_yaml
-from kubesonar.discovery.addresses import is_members, packed
+from kubesonar.core.address import is_unicast, packed_address
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.model import Member, Network, Roster, State, clip
-from kubesonar.net.watched_file import Stamp, file_stamp
+from kubesonar.net.watched_file import WatchedFile, read_file, reason_of
 
 FILE_VERSION = 1
 _SIZE_LIMIT = 16 * 2**20
 _MEMBER_LIMIT = 50_000
 
 
-class RosterError(Exception):
+class RosterError(ValueError):
     """A members file that cannot be used; the text says why, as a clause that follows the file's name."""
 
 
@@ -85,7 +85,7 @@ def _tree(text: bytes) -> Any:
 
 def _member(entry: _Entry) -> Member:
     for address in entry.addresses:
-        if not is_members(address):
+        if not is_unicast(address):
             given = clip(repr(address), 60)
             raise RosterError(f"has a bad members[{entry.name}].addresses: {given} is no IP address of one machine")
     if entry.network is Network.OTHER:
@@ -100,61 +100,55 @@ def _refuse_doubles(members: tuple[Member, ...]) -> None:
     at: dict[tuple[bytes, int], str] = {}
     for member in members:
         for address in member.addresses:
-            other = at.setdefault((packed(address), member.port), member.name)
+            other = at.setdefault((packed_address(address), member.port), member.name)
             if other != member.name:
                 where = f"{address} port {member.port}"
                 raise RosterError(f"has {clip(other, 60)} and {clip(member.name, 60)} at the same address, {where}")
 
 
-def read_members(path: Path) -> Roster:
-    """The roster in the file at `path`. Raises RosterError."""
+def read_members(path: str) -> Roster:
+    """Return the roster in the file at `path`. Raises RosterError."""
     try:
-        with path.open("rb") as file:
-            text = file.read(_SIZE_LIMIT + 1)
+        text = read_file(path, _SIZE_LIMIT)
     except OSError as error:
-        raise RosterError(f"cannot be read: {error.strerror}") from None
-    if len(text) > _SIZE_LIMIT:
-        raise RosterError(f"is larger than {_SIZE_LIMIT >> 20} MiB")
+        raise RosterError(f"cannot be read: {reason_of(error)}") from None
+    except ValueError as error:
+        raise RosterError(str(error)) from None
     return parse(text)
 
 
-class StaticRoster:
-    """Watches a members file. `changed` is called with the first roster and with each that differs from the one before:
-    also with the last good one, marked stale, when the file stops being readable."""
+class FileRoster:
+    """Watches a members file. `changed` is called with the first roster and with each that differs from the one before,
+    and with the last good one, marked stale, when the file turns bad."""
 
     source = "file"
 
     def __init__(self, options: RosterOptions, changed: Callable[[Roster], None]) -> None:
-        self._path = Path(options.file)
+        self._path = options.file
         self._poll = options.poll
         self._changed = changed
+        self._file = WatchedFile(partial(read_members, options.file), options.file)
         self._roster = Roster("", ())
-        self._seen: Stamp | None = None
-        self._candidate: Stamp | None = None
 
     async def watch(self) -> None:
-        """For ever. A changed file is read once it has kept still for one look, so that it is not caught half written
-        (a list cut in half can be valid YAML); and in a thread, because a big one takes long."""
-        await self._read(self._stat())
+        """Watch for ever.
+
+        A changed file is read once it has kept still for one period, since a list that is cut in half while it is
+        written can be valid YAML; and in a thread, since a big one takes long.
+        """
+        await self._read()
         while True:
             await asyncio.sleep(self._poll)
-            stat = self._stat()
-            if stat != self._seen and stat == self._candidate:
-                await self._read(stat)
-            self._candidate = stat
+            if self._file.settled():
+                await self._read()
 
-    def _stat(self) -> Stamp | None:
+    async def _read(self) -> None:
         try:
-            return file_stamp(str(self._path))
-        except OSError:
-            return None
-
-    async def _read(self, stat: Stamp | None) -> None:
-        try:
-            roster = await asyncio.to_thread(read_members, self._path)
+            roster, trouble = await asyncio.to_thread(self._file.get), self._file.trouble
         except RosterError as error:
-            roster = msgspec.structs.replace(self._roster, stale=f"members file {self._path} {error}")
-        self._seen = stat
+            roster, trouble = Roster("", ()), str(error)
+        if trouble:
+            roster = msgspec.structs.replace(roster, stale=f"members file {self._path} {trouble}")
         if roster != self._roster:
             self._roster = roster
             self._changed(roster)

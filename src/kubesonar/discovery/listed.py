@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Generic
 
 from kubesonar.kube.client import ApiError, Client
+from kubesonar.kube.object_meta import T
 from kubesonar.kube.resource import Resource
-from kubesonar.kube.types import T
 
 
 class ListedSource(Generic[T]):

@@ -12,7 +12,8 @@ from datetime import datetime
 
 import msgspec
 
-from kubesonar.kube.types import Node, ObjectCondition, Pod
+from kubesonar.kube.object_meta import ObjectCondition
+from kubesonar.kube.types import Node, Pod
 from kubesonar.model import State, clip
 
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"

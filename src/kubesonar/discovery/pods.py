@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
-from kubesonar.discovery.addresses import of_one, packed
+from kubesonar.core.address import one_of_each_family, packed_address
 from kubesonar.discovery.member_state import Expectation, expectation
 from kubesonar.kube.types import Node, Pod
 from kubesonar.model import Member, Network, State
@@ -107,7 +107,7 @@ def _addresses(pod: Pod) -> tuple[str, ...]:
     texts = [status.pod_ip, *(one.ip for one in status.pod_ips)]
     if pod.spec.host_network:
         texts += [status.host_ip, *(one.ip for one in status.host_ips)]
-    return of_one(texts)
+    return one_of_each_family(texts)
 
 
 def _apart(found: list[tuple[Pod, Member, Expectation]]) -> Iterator[Member]:
@@ -116,9 +116,9 @@ def _apart(found: list[tuple[Pod, Member, Expectation]]) -> Iterator[Member]:
     taken: dict[tuple[bytes, int], str] = {}
     for pod, member, _ in sorted(found, key=_claim, reverse=True):
         for address in member.addresses:
-            taken.setdefault((packed(address), member.port), pod.metadata.name)
+            taken.setdefault((packed_address(address), member.port), pod.metadata.name)
     for _, member, _ in sorted(found, key=lambda one: one[1].name):
-        own = tuple(a for a in member.addresses if taken[packed(a), member.port] == member.name)
+        own = tuple(a for a in member.addresses if taken[packed_address(a), member.port] == member.name)
         yield member if own == member.addresses else msgspec.structs.replace(member, addresses=own)
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.listed import ListedSource
 from kubesonar.kube.client import Client
+from kubesonar.kube.object_meta import T
 from kubesonar.kube.reflector import Reflector
 from kubesonar.kube.resource import Resource
-from kubesonar.kube.types import T
 
 MIN_POLL = 300.0
 """Shortest period (s)."""

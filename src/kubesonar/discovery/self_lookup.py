@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from kubesonar.discovery.addresses import packed, usable
+from kubesonar.core.address import packed_address, unicast
 from kubesonar.model import Member, Roster
 from kubesonar.net.own_addresses import is_own
 
@@ -16,10 +16,10 @@ def recognise(roster: Roster, name: str, addresses: Collection[str], port: int) 
     named = roster.named(name)
     if named is not None:
         return named
-    mine = {packed(address) for address in usable(addresses)}
+    mine = {packed_address(address) for address in unicast(addresses)}
     there = [
         member
         for member in roster.members
-        if member.port == port and any(packed(a) in mine if mine else is_own(a) for a in member.addresses)
+        if member.port == port and any(packed_address(a) in mine if mine else is_own(a) for a in member.addresses)
     ]
     return there[0] if len(there) == 1 else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from kubesonar.core.address import is_unicast
 from kubesonar.core.probing.cluster_facts import DnsPod, ServiceEndpoint
-from kubesonar.discovery.addresses import is_members
 from kubesonar.kube.types import Endpoint, EndpointPort, EndpointSlice, Service
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -22,7 +22,7 @@ def dns_pods(slices: Iterable[EndpointSlice]) -> tuple[DnsPod, ...]:
         for endpoint in part.endpoints or ()
         if endpoint.conditions.ready is not False and not endpoint.conditions.terminating
         for address in endpoint.addresses[:1]  # several are interchangeable, and more than one is not in use
-        if is_members(address)
+        if is_unicast(address)
     }
     return tuple(sorted(pods)[:_MANY])
 
@@ -33,7 +33,7 @@ def vips(services: Iterable[Service]) -> tuple[str, ...]:
         address
         for service in services
         for address in service.spec.cluster_ips or (service.spec.cluster_ip,)
-        if is_members(address)
+        if is_unicast(address)
     )
     return tuple(sorted(set(found)))
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from kubesonar.discovery.listed import ListedSource
 from kubesonar.kube.client import Client
+from kubesonar.kube.object_meta import T
 from kubesonar.kube.resource import Resource
-from kubesonar.kube.types import T
 from kubesonar.net.clock import Clock
 
 LISTS = 2.0

@@ -10,15 +10,14 @@ from typing import TypeVar
 
 import msgspec
 
-from kubesonar.kube.credentials import Credentials
+from kubesonar.kube.auth.credentials import Credentials
 from kubesonar.kube.errors import ApiError
 from kubesonar.kube.events import Event, read_event
-from kubesonar.kube.listing import Listing, Reading, read_page
-from kubesonar.kube.pages import Objects
+from kubesonar.kube.list_stream import Listing, ListReader, ObjectDecoder
+from kubesonar.kube.object_meta import Object
 from kubesonar.kube.query import Query, narrowed, request_target
 from kubesonar.kube.resource import Resource
 from kubesonar.kube.transport import ApiRequest, ApiTransport
-from kubesonar.kube.types import Object
 from kubesonar.net.clock import Clock, SystemClock
 
 __all__ = ["ApiError", "Client", "Event", "Listing"]
@@ -101,12 +100,12 @@ class Client:
             ("resourceVersion", version),
             ("timeoutSeconds", str(max(1, round(seconds)))),
         )
-        objects = Objects(resource.type)
+        decoder = ObjectDecoder(resource.type)
         async with self._transport.stream(ApiRequest("GET", narrowed(resource, query)), API_TIMEOUT) as connection:
             yield Event("BOOKMARK", None, version)
             async with aclosing(connection.lines(silence, BODY_LIMIT)) as lines:
                 async for line in lines:
-                    event = read_event(line, objects)
+                    event = read_event(line, decoder)
                     self.skipped += event is None or event.unfit
                     if event is not None:
                         yield event
@@ -124,14 +123,14 @@ class Client:
             raise ApiError(0, "wrong_answer", f"an answer that does not fit: {error}") from None
 
     async def _listed(self, resource: Resource[T], version: str) -> Listing[T]:
-        reading = Reading(resource.type, ITEM_LIMIT)
+        reader = ListReader(resource.type, ITEM_LIMIT)
         query = [("resourceVersion", version)] if version else []
         for _ in range(_PAGES):
             call = ApiRequest("GET", narrowed(resource, (("limit", str(PAGE)), *query)))
             async with self._transport.stream(call, API_TIMEOUT) as connection:
-                meta = await read_page(connection, reading, timeout=LIST_TIMEOUT, clock=self._clock)
+                meta = await reader.read_page(connection, timeout=LIST_TIMEOUT, clock=self._clock)
             if not meta.continue_:
-                listing = reading.listing(meta.resource_version)
+                listing = reader.listing(meta.resource_version)
                 self.skipped += listing.skipped
                 return listing
             query = [("continue", meta.continue_)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable
 
-from kubesonar.kube.credentials import Access, Credentials
+from kubesonar.kube.auth.credentials import Access, Credentials
 from kubesonar.net.clock import Clock
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.dns.system_resolver import Resolver

@@ -1,4 +1,4 @@
-"""One line of a watch (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes)."""
+"""The lines of a watch (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import Generic
 import msgspec
 
 from kubesonar.kube.errors import refused_within
-from kubesonar.kube.pages import Objects, meta_of
-from kubesonar.kube.types import T
+from kubesonar.kube.list_stream import ObjectDecoder, meta_of
+from kubesonar.kube.object_meta import T
 
 _CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
 
 
 class Event(msgspec.Struct, Generic[T], frozen=True):
-    """ADDED, MODIFIED, DELETED or BOOKMARK (only the version is new). `object` is None in a bookmark and where it does
-    not fit; `key` names it all the same."""
+    """ADDED, MODIFIED, DELETED or BOOKMARK, by which only the version is new.
+
+    `object` is None in a bookmark and where it does not fit; then `key` names it all the same.
+    """
 
     type: str
     object: T | None
@@ -24,7 +26,7 @@ class Event(msgspec.Struct, Generic[T], frozen=True):
 
     @property
     def unfit(self) -> bool:
-        """Whether there was an object that does not fit."""
+        """Whether the event has an object that does not fit."""
         return self.object is None and bool(self.key)
 
 
@@ -33,11 +35,11 @@ class _Line(msgspec.Struct, frozen=True):
     object: msgspec.Raw
 
 
-def read_event(data: bytes, objects: Objects[T]) -> Event[T] | None:
-    """What a line tells; None where it tells nothing. Raises ApiError for an ERROR event."""
+def read_event(data: bytes, decoder: ObjectDecoder[T]) -> Event[T] | None:
+    """Return the event in a line, None where the line is of no use. Raises ApiError for an ERROR event."""
     try:
         line = msgspec.json.decode(data, type=_Line)
-        found = objects.decode(line.object) if line.type in _CHANGES else None
+        found = decoder.decode(line.object) if line.type in _CHANGES else None
     except (msgspec.DecodeError, RecursionError):
         return None
     if line.type == "ERROR":

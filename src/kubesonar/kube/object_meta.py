@@ -1,4 +1,4 @@
-"""What Kubernetes objects are made of: metadata, bounded, and the parts that several kinds share."""
+"""The parts that Kubernetes objects of several kinds share, with bounds."""
 
 from __future__ import annotations
 
@@ -10,39 +10,35 @@ NOTES = 64
 """Most labels and most annotations kept of one object."""
 
 NOTE_SIZE = 512
-"""Longest annotation kept, in characters: longer ones are documents, such as kubectl's last applied configuration."""
+"""Longest annotation kept (characters): longer ones are documents, such as kubectl's last applied configuration."""
 
 ObjectName = Annotated[str, msgspec.Meta(max_length=253)]
 """A name of an object (RFC 1123 subdomain)."""
 
 ObjectWord = Annotated[str, msgspec.Meta(max_length=1024)]
-Address = Annotated[str, msgspec.Meta(max_length=64)]
-Notes = dict[str, str]
+IpText = Annotated[str, msgspec.Meta(max_length=64)]
+_Notes = dict[str, str]
 
 
-class ObjectPart(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """The base of everything here: camelCase on the wire."""
+class ObjectPart(msgspec.Struct, frozen=True, rename="camel"):
+    """The base of all parts of objects: camelCase on the wire."""
 
 
 class OwnerReference(ObjectPart, frozen=True):
-    """What an object belongs to."""
+    """The object that another one belongs to."""
 
     kind: ObjectWord = ""
-    name: ObjectName = ""
-    uid: ObjectWord = ""
     controller: bool = False
 
 
 class Meta(ObjectPart, frozen=True):
-    """ObjectMeta. Of labels and annotations no more than `NOTES` are kept, of annotations only short ones."""
+    """ObjectMeta. At most `NOTES` labels and `NOTES` annotations are kept, of annotations only short ones."""
 
     name: ObjectName = ""
     namespace: ObjectName = ""
-    uid: ObjectWord = ""
     resource_version: ObjectWord = ""
-    generation: int = 0
-    labels: Notes = msgspec.field(default_factory=dict)
-    annotations: Notes = msgspec.field(default_factory=dict)
+    labels: _Notes = msgspec.field(default_factory=dict)
+    annotations: _Notes = msgspec.field(default_factory=dict)
     creation_timestamp: ObjectWord | None = None
     deletion_timestamp: ObjectWord | None = None
     owner_references: tuple[OwnerReference, ...] = ()
@@ -55,12 +51,12 @@ class Meta(ObjectPart, frozen=True):
 
     @property
     def key(self) -> str:
-        """ "namespace/name", or "name" of what lives in no namespace."""
+        """ "namespace/name", or "name" of an object outside any namespace."""
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
 class Object(ObjectPart, frozen=True):
-    """What every object has."""
+    """The base of all kinds of objects."""
 
     metadata: Meta
 
@@ -74,19 +70,15 @@ class ObjectCondition(ObjectPart, frozen=True):
     type: ObjectWord
     status: ObjectWord
     reason: ObjectWord = ""
-    message: str = ""
     last_transition_time: ObjectWord | None = None
 
 
 class ObjectReference(ObjectPart, frozen=True):
-    """Names another object."""
+    """Another object, by its name."""
 
-    kind: ObjectWord = ""
-    namespace: ObjectName = ""
     name: ObjectName = ""
-    uid: ObjectWord = ""
 
 
-def _bounded(notes: Notes) -> Notes:
+def _bounded(notes: _Notes) -> _Notes:
     kept = {key: value for key, value in notes.items() if len(value) <= NOTE_SIZE and len(key) <= NOTE_SIZE}
     return kept if len(kept) <= NOTES else dict(list(kept.items())[:NOTES])

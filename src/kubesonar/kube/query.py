@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from kubesonar.kube.object_meta import T
 from kubesonar.kube.resource import Resource
-from kubesonar.kube.types import T
 
 Query = Iterable[tuple[str, str]]
 

@@ -14,9 +14,9 @@ import msgspec
 
 from kubesonar.kube.client import ITEM_LIMIT, Client, Event
 from kubesonar.kube.errors import ApiError
+from kubesonar.kube.object_meta import T
 from kubesonar.kube.reflector_schedule import Pace, ReflectorOptions, Step, Turn
 from kubesonar.kube.resource import Resource
-from kubesonar.kube.types import T
 from kubesonar.net.clock import Clock, SystemClock
 
 __all__ = ["Reflector", "ReflectorOptions"]

@@ -8,7 +8,7 @@ from typing import Generic
 
 import msgspec
 
-from kubesonar.kube.types import T
+from kubesonar.kube.object_meta import T
 
 _NAMESPACED = re.compile(r"/namespaces/([^/]+)/([^/]+)$")
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)

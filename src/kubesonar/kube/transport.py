@@ -9,8 +9,9 @@ from contextlib import aclosing, asynccontextmanager
 import msgspec
 
 from kubesonar import __version__
+from kubesonar.kube.auth.credential_file import CredentialsError
+from kubesonar.kube.auth.credentials import Access, Credentials
 from kubesonar.kube.connections import ApiConnections
-from kubesonar.kube.credentials import Access, Credentials, CredentialsError
 from kubesonar.kube.errors import ApiError, refusal, unanswered, wait_wanted
 from kubesonar.net.clock import Clock
 from kubesonar.net.deadline import Deadline, Failed

@@ -1,7 +1,7 @@
-"""Kubernetes objects, only the fields that are read here (https://kubernetes.io/docs/reference/kubernetes-api/).
+"""Kubernetes objects with the fields that are read here (https://kubernetes.io/docs/reference/kubernetes-api/).
 
-What is left out costs nothing: the decoder passes over it. Lists that the API server may send as null are `None`-able.
-Times stay text, as the API writes them (RFC 3339).
+The decoder passes over every other field, which costs nothing. Lists that the API server may send as null are
+`None`-able. Times stay text, as the API writes them (RFC 3339).
 """
 
 from __future__ import annotations
@@ -9,82 +9,39 @@ from __future__ import annotations
 import msgspec
 
 from kubesonar.kube.object_meta import (
-    NOTE_SIZE,
-    NOTES,
-    Address,
-    Meta,
-    Notes,
+    IpText,
     Object,
     ObjectCondition,
     ObjectName,
     ObjectPart,
     ObjectReference,
     ObjectWord,
-    OwnerReference,
-    T,
 )
-
-__all__ = [
-    "NOTES",
-    "NOTE_SIZE",
-    "Endpoint",
-    "EndpointAddress",
-    "EndpointConditions",
-    "EndpointPort",
-    "EndpointSlice",
-    "EndpointSubset",
-    "Endpoints",
-    "Lease",
-    "LeaseSpec",
-    "Meta",
-    "Node",
-    "Object",
-    "ObjectCondition",
-    "ObjectPart",
-    "ObjectReference",
-    "OwnerReference",
-    "Pod",
-    "Service",
-    "Status",
-    "T",
-    "Version",
-]
 
 
 class PodIP(ObjectPart, frozen=True):
     """One address of a pod, or of its host."""
 
-    ip: Address = ""
-
-
-class ContainerStatus(ObjectPart, frozen=True):
-    """How one container is."""
-
-    name: ObjectName
-    ready: bool = False
-    restart_count: int = 0
-    started: bool | None = None
+    ip: IpText = ""
 
 
 class PodSpec(ObjectPart, frozen=True):
-    """What a pod is to be."""
+    """The desired pod."""
 
     node_name: ObjectName = ""
     host_network: bool = False
 
 
 class PodStatus(ObjectPart, frozen=True):
-    """What a pod is; `phase` is Pending, Running, Succeeded, Failed or Unknown."""
+    """The observed pod; `phase` is Pending, Running, Succeeded, Failed or Unknown."""
 
     phase: ObjectWord = ""
     reason: ObjectWord = ""
-    pod_ip: Address = msgspec.field(default="", name="podIP")
+    pod_ip: IpText = msgspec.field(default="", name="podIP")
     pod_ips: tuple[PodIP, ...] = msgspec.field(default=(), name="podIPs")
-    host_ip: Address = msgspec.field(default="", name="hostIP")
+    host_ip: IpText = msgspec.field(default="", name="hostIP")
     host_ips: tuple[PodIP, ...] = msgspec.field(default=(), name="hostIPs")
-    start_time: ObjectWord | None = None
     conditions: tuple[ObjectCondition, ...] = ()
-    container_statuses: tuple[ContainerStatus, ...] = ()
 
 
 class Pod(Object, frozen=True):
@@ -99,29 +56,19 @@ class Taint(ObjectPart, frozen=True):
 
     key: ObjectWord
     effect: ObjectWord
-    value: ObjectWord = ""
 
 
 class NodeSpec(ObjectPart, frozen=True):
-    """What is wanted of a node; `unschedulable` is a cordon."""
+    """The desired node; `unschedulable` is a cordon."""
 
     unschedulable: bool = False
     taints: tuple[Taint, ...] = ()
-    pod_cidrs: tuple[Address, ...] = msgspec.field(default=(), name="podCIDRs")
-
-
-class NodeAddress(ObjectPart, frozen=True):
-    """An address of a node; `type` is InternalIP, ExternalIP, Hostname …"""
-
-    type: ObjectWord
-    address: ObjectWord
 
 
 class NodeStatus(ObjectPart, frozen=True):
-    """How a node is."""
+    """The observed node."""
 
     conditions: tuple[ObjectCondition, ...] = ()
-    addresses: tuple[NodeAddress, ...] = ()
 
 
 class Node(Object, frozen=True):
@@ -135,20 +82,15 @@ class ServicePort(ObjectPart, frozen=True):
     """A port of a service."""
 
     port: int
-    name: ObjectWord = ""
     protocol: ObjectWord = "TCP"
-    target_port: int | ObjectWord = 0
-    node_port: int = 0
 
 
 class ServiceSpec(ObjectPart, frozen=True):
-    """What a service is; `cluster_ip` is "None" where it is headless."""
+    """The addresses and ports of a service; `cluster_ip` is "None" where it is headless."""
 
-    type: ObjectWord = "ClusterIP"
-    cluster_ip: Address = msgspec.field(default="", name="clusterIP")
-    cluster_ips: tuple[Address, ...] = msgspec.field(default=(), name="clusterIPs")
+    cluster_ip: IpText = msgspec.field(default="", name="clusterIP")
+    cluster_ips: tuple[IpText, ...] = msgspec.field(default=(), name="clusterIPs")
     ports: tuple[ServicePort, ...] = ()
-    selector: Notes | None = None
 
 
 class Service(Object, frozen=True):
@@ -166,10 +108,9 @@ class EndpointPort(ObjectPart, frozen=True):
 
 
 class EndpointConditions(ObjectPart, frozen=True):
-    """Null stands for: unknown, take it as true (`ready`, `serving`) or false (`terminating`)."""
+    """Null means unknown, which is taken as true for `ready` and as false for `terminating`."""
 
     ready: bool | None = None
-    serving: bool | None = None
     terminating: bool | None = None
 
 
@@ -179,13 +120,14 @@ class Endpoint(ObjectPart, frozen=True):
     addresses: tuple[ObjectWord, ...]
     conditions: EndpointConditions = EndpointConditions()
     node_name: ObjectName | None = None
-    zone: ObjectWord | None = None
     target_ref: ObjectReference | None = None
 
 
 class EndpointSlice(Object, frozen=True):
-    """discovery.k8s.io/v1 EndpointSlice; `address_type` is IPv4, IPv6 or FQDN. Its service is named by the label
-    kubernetes.io/service-name."""
+    """discovery.k8s.io/v1 EndpointSlice; `address_type` is IPv4, IPv6 or FQDN.
+
+    The label kubernetes.io/service-name names its service.
+    """
 
     address_type: ObjectWord = ""
     endpoints: tuple[Endpoint, ...] | None = ()
@@ -195,9 +137,8 @@ class EndpointSlice(Object, frozen=True):
 class EndpointAddress(ObjectPart, frozen=True):
     """One address of v1 Endpoints."""
 
-    ip: Address
+    ip: IpText
     node_name: ObjectName | None = None
-    target_ref: ObjectReference | None = None
 
 
 class EndpointSubset(ObjectPart, frozen=True):
@@ -205,7 +146,6 @@ class EndpointSubset(ObjectPart, frozen=True):
 
     addresses: tuple[EndpointAddress, ...] | None = ()
     not_ready_addresses: tuple[EndpointAddress, ...] | None = ()
-    ports: tuple[EndpointPort, ...] | None = ()
 
 
 class Endpoints(Object, frozen=True):
@@ -215,11 +155,10 @@ class Endpoints(Object, frozen=True):
 
 
 class LeaseSpec(ObjectPart, frozen=True):
-    """Who holds a lease, since when and for how long (s)."""
+    """The holder of a lease, its last renewal and its duration (s)."""
 
     holder_identity: ObjectWord | None = None
     lease_duration_seconds: int | None = None
-    acquire_time: ObjectWord | None = None
     renew_time: ObjectWord | None = None
     lease_transitions: int | None = None
 
@@ -230,18 +169,9 @@ class Lease(Object, frozen=True):
     spec: LeaseSpec = LeaseSpec()
 
 
-class Version(ObjectPart, frozen=True):
-    """What /version says."""
-
-    major: ObjectWord = ""
-    minor: ObjectWord = ""
-    git_version: ObjectWord = ""
-
-
 class Status(ObjectPart, frozen=True):
-    """v1 Status: how the API server explains a refusal."""
+    """v1 Status: the API server's reason for a refusal."""
 
-    status: ObjectWord = ""
     reason: ObjectWord = ""
     message: str = ""
     code: int = 0

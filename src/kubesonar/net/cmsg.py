@@ -11,6 +11,8 @@ from struct import Struct as Layout
 
 import msgspec
 
+from kubesonar.core.address import unpacked_address
+
 SO_TIMESTAMPING = 37  # include/uapi/asm-generic/socket.h; also the type of the control message
 TX_SOFTWARE = 1 << 1  # this and the next four: include/uapi/linux/net_tstamp.h, SOF_TIMESTAMPING_*
 RX_SOFTWARE = 1 << 3
@@ -102,9 +104,9 @@ def _offender(data: bytes) -> str:
     """The sockaddr behind sock_extended_err (SO_EE_OFFENDER)."""
     family = int.from_bytes(data[:2], "little" if _LITTLE else "big")
     if family == socket.AF_INET and len(data) >= 8:
-        return socket.inet_ntop(socket.AF_INET, data[4:8])
+        return unpacked_address(data[4:8])
     if family == socket.AF_INET6 and len(data) >= 24:
-        return socket.inet_ntop(socket.AF_INET6, data[8:24])
+        return unpacked_address(data[8:24])
     return ""
 
 

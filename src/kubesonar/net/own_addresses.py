@@ -1,20 +1,26 @@
-"""Which addresses are this machine's own."""
+"""Which IP addresses belong to this machine."""
 
 from __future__ import annotations
 
 import socket
 
+from kubesonar.core.address import family_of, packed_address
+from kubesonar.net.address_families import ADDRESS_FAMILY
+
 _DISCARD = 9
+"""A port to name in `connect`, which sends nothing to it (RFC 863)."""
 
 
 def is_own(address: str) -> bool:
-    """Whether an IP literal is an address of this network namespace: the kernel gives a way to an own address that
-    address as its source. Nothing is sent. (Trying to bind tells less: net.ipv4.ip_nonlocal_bind lets any be bound.)"""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    """Return whether `address` is an IP address of this network namespace.
+
+    The kernel routes to an own address with that address as the source. Nothing is sent. Binding would tell less, since
+    the sysctl net.ipv4.ip_nonlocal_bind lets any address be bound.
+    """
     try:
-        wanted = socket.inet_pton(family, address)
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        wanted = packed_address(address)
+        with socket.socket(ADDRESS_FAMILY[family_of(address)], socket.SOCK_DGRAM) as probe:
             probe.connect((address, _DISCARD))
-            return wanted == socket.inet_pton(family, probe.getsockname()[0])
-    except (OSError, ValueError):  # ValueError: a NUL within
+            return wanted == packed_address(probe.getsockname()[0])
+    except (OSError, ValueError):
         return False

@@ -11,7 +11,7 @@ from kubesonar.net.http.url import Url, parse_url
 from kubesonar.notify.allow_list import host_allowed, network
 from kubesonar.notify.formats import ALERTS_PATH, Format, alertmanager, native
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
-from kubesonar.notify.secret_file import SecretFile
+from kubesonar.notify.secret_file import secret_file
 from kubesonar.notify.signing import Signer
 from kubesonar.notify.webhook import Receiver
 
@@ -52,7 +52,7 @@ def _configured(options: NotifyOptions, own: ReceiverOptions, formats: Mapping[s
         networks=tuple(network("notify.networks", text) for text in options.networks),
         ca_file=own.ca_file,
         signer=Signer(f"{key}.secret_file", own.secret_file) if own.secret_file else None,
-        token=SecretFile(f"{key}.token_file", own.token_file, _token) if own.token_file else None,
+        token=secret_file(f"{key}.token_file", own.token_file, _token) if own.token_file else None,
     )
     return Configured(receiver, formats[own.format], own)
 
@@ -60,7 +60,7 @@ def _configured(options: NotifyOptions, own: ReceiverOptions, formats: Mapping[s
 def _target(key: str, options: NotifyOptions, own: ReceiverOptions) -> Url:
     if bool(own.url) == bool(own.url_file):
         raise ConfigError(f"{key}: expected either url or url_file")
-    secret = own.url_file and SecretFile(f"{key}.url_file", own.url_file, str).values[0]
+    secret = own.url_file and secret_file(f"{key}.url_file", own.url_file, str).value[0]
     url = _url(f"{key}.url_file", secret, secret=True) if secret else _url(f"{key}.url", own.url)
     if options.hosts and not host_allowed(url.host, options.hosts):
         raise ConfigError(f"{key}: the host {url.host} is not one of notify.hosts ({', '.join(options.hosts)})")

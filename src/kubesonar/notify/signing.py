@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubesonar.config import ConfigError
-from kubesonar.notify.secret_file import SecretFile
+from kubesonar.notify.secret_file import secret_file
 
 if TYPE_CHECKING:
     from standardwebhooks import Webhook
@@ -25,7 +25,7 @@ class Signer:
             import standardwebhooks  # noqa: F401
         except ModuleNotFoundError:
             raise ConfigError(f"{key} needs standardwebhooks: pip install 'kubesonar[webhooks]'") from None
-        self._secrets = SecretFile(key, path, _signer)
+        self._secrets = secret_file(key, path, _signer)
 
     def headers(self, id: str, now: float, body: bytes) -> tuple[tuple[str, str], ...]:
         """The headers for one try at `now` (Unix seconds)."""
@@ -33,7 +33,7 @@ class Signer:
 
         at = datetime.fromtimestamp(int(now), UTC)
         text = body.decode()
-        signatures = " ".join(secret.sign(id, at, text) for secret in self._secrets.values)
+        signatures = " ".join(secret.sign(id, at, text) for secret in self._secrets.get())
         return (*unsigned(id, now), ("webhook-signature", signatures))
 
 

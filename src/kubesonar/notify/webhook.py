@@ -7,6 +7,7 @@ import ssl
 import msgspec
 
 from kubesonar import __version__
+from kubesonar.core.address import IpNetwork
 from kubesonar.core.delivery.http_outcome import Outcome
 from kubesonar.model import Fault, Phase
 from kubesonar.net.clock import Clock
@@ -18,8 +19,8 @@ from kubesonar.net.http.exchange import HttpRequest, Response
 from kubesonar.net.http.retry_after import retry_after
 from kubesonar.net.http.url import Url
 from kubesonar.net.tcp.stream import Stream
-from kubesonar.notify.allow_list import AllowedNetwork, address_allowed
-from kubesonar.notify.secret_file import SecretFile
+from kubesonar.net.watched_file import WatchedFile
+from kubesonar.notify.allow_list import address_allowed
 from kubesonar.notify.signing import Signer, unsigned
 
 _ADDRESSES = 4
@@ -33,10 +34,10 @@ class Receiver(msgspec.Struct, frozen=True):
     url: Url
     connect: float
     timeout: float
-    networks: tuple[AllowedNetwork, ...] = ()
+    networks: tuple[IpNetwork, ...] = ()
     ca_file: str = ""
     signer: Signer | None = None
-    token: SecretFile[str] | None = None
+    token: WatchedFile[tuple[str, ...]] | None = None
 
 
 class Webhook:
@@ -82,7 +83,7 @@ class Webhook:
         receiver, now = self._receiver, self._clock.wall()
         headers = receiver.signer.headers(id, now, body) if receiver.signer else unsigned(id, now)
         if receiver.token:
-            headers = (*headers, ("authorization", f"Bearer {receiver.token.values[0]}"))
+            headers = (*headers, ("authorization", f"Bearer {receiver.token.get()[0]}"))
         fixed = (
             ("user-agent", f"kubesonar/{__version__}"),
             ("content-type", "application/json"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from kubesonar.core.address import family_of, is_literal
 from kubesonar.model import Check, Fault, Kernel, Observation, Phase, Rtt, Span, StampSource, clip
 from kubesonar.net.clock import Clock
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.dns.system_resolver import Resolver, is_literal
+from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.probes.source import ProbeSource
 
 
@@ -64,7 +65,7 @@ class Attempt:
             network=self._source.network,
             at=self.at,
             address=self.address,
-            family=6 if ":" in self.address else 4,
+            family=family_of(self.address),
             source_port=outcome.source_port,
             fault=outcome.fault,
             phases=self._resolved + outcome.phases,

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from kubesonar.core.address import family_of, is_literal
 from kubesonar.core.dns.classify import Judgement, Worth, classify, rcode_name
 from kubesonar.core.dns.message import EDNS_PAYLOAD, Question, Rcode
 from kubesonar.core.dns.names import encode_name
 from kubesonar.core.dns.records import RecordType
 from kubesonar.model import Check, Fault, Observation, Phase, Rtt, Span, clip
 from kubesonar.net.dns.tcp import TcpTransport
-from kubesonar.net.dns.transport import DnsReply, DnsServer, DnsTransport, ask_server, packed_address
+from kubesonar.net.dns.transport import DnsReply, DnsServer, DnsTransport, ask_server
 from kubesonar.net.dns.udp import UdpTransport, Unanswered
 
 if TYPE_CHECKING:
@@ -90,9 +91,7 @@ class DnsProbe:
             request, expect = parse_request(check.request), parse_rcode(check.expect)
         except ValueError as error:
             return self._unasked(check, Fault.OTHER, str(error))
-        try:
-            packed_address(check.address)
-        except (OSError, ValueError):
+        if not is_literal(check.address):
             return self._unasked(check, Fault.OTHER, f"a DNS server is an IP address, not {check.address!r}")
         question = self._question(request)
         reply = await ask_server(self._transport(check, request), question)
@@ -123,7 +122,7 @@ class DnsProbe:
             network=self._source.network,
             at=reply.at,
             address=check.address,
-            family=6 if ":" in check.address else 4,
+            family=family_of(check.address),
             source_port=reply.source_port,
             fault=fault,
             phases=_phases(reply),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from kubesonar.core.address import family_of
 from kubesonar.model import Check, Fault, Observation, Train, clip
 from kubesonar.net.udp.path_mtu import PathResult, PathSearch, SizeOutcome
 from kubesonar.net.udp.train import HEADERS
@@ -79,7 +80,7 @@ class MtuProbe:
 
     def _observation(self, check: Check, at: float, result: PathResult) -> Observation:
         fault, detail = _verdict(result, self._options.expect)
-        family = 6 if ":" in check.address else 4
+        family = family_of(check.address)
         return Observation(
             check=check,
             source=self._source.name,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import Callable
 
 import msgspec
 
+from kubesonar.core.address import is_literal, packed_address
 from kubesonar.model import Check
-from kubesonar.net.dns.system_resolver import is_literal
 from kubesonar.net.http.url import Url
 
 REFUSED = frozenset({401, 403})
@@ -51,8 +50,4 @@ def withheld(bearer: Bearer, check: Check, address: str, port: int, url: Url, co
 
 
 def _same(one: str, other: str) -> bool:
-    return is_literal(one) and is_literal(other) and _packed(one) == _packed(other)
-
-
-def _packed(address: str) -> bytes:
-    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address.partition("%")[0])
+    return is_literal(one) and is_literal(other) and packed_address(one) == packed_address(other)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from kubesonar.core.address import family_of
 from kubesonar.core.wire import codec
 from kubesonar.model import Check, Kind, Network, Observation, Path, Rtt, Seconds, Side, Train, clip
 from kubesonar.net.udp.train_records import TrainRecord
@@ -84,7 +85,7 @@ class UdpProbe:
             network=self._source.network,
             at=result.at,
             address=check.address,
-            family=6 if ":" in check.address else 4,
+            family=family_of(check.address),
             source_port=result.ports[0].port if result.ports else 0,
             fault=fault,
             sent=result.sent,

@@ -9,6 +9,8 @@ import socket
 import stat
 
 from kubesonar.config import ConfigError
+from kubesonar.core.address import family_of, is_literal
+from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.web.options import ListenOptions
 
 _BACKLOG = 128
@@ -48,19 +50,12 @@ def remove_socket(path: str) -> None:
 
 
 def _is_host(bare: str, host: str) -> bool:
-    if not bare:
-        return True
-    family = socket.AF_INET6 if ":" in bare else socket.AF_INET
-    try:
-        socket.inet_pton(family, bare.partition("%")[0])
-    except (OSError, ValueError):
-        return False
-    return (family == socket.AF_INET6) == host.startswith("[")
+    return not bare or (is_literal(bare) and (family_of(bare) == 6) == host.startswith("["))
 
 
 def _tcp(host: str, port: int) -> socket.socket:
     if host:
-        return _bound(socket.AF_INET6 if ":" in host else socket.AF_INET, host, port)
+        return _bound(ADDRESS_FAMILY[family_of(host)], host, port)
     try:
         return _bound(socket.AF_INET6, "::", port, both=True)
     except OSError as error:

@@ -12,7 +12,7 @@ import msgspec
 from kubesonar.compat.knh.identity import Peer, peer
 from kubesonar.compat.knh.room import KnhRoom
 from kubesonar.compat.knh.settings import knh_settings
-from kubesonar.kube.credentials import in_cluster
+from kubesonar.kube.auth.loading_rules import in_cluster
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.net.servers import serving

@@ -6,8 +6,8 @@ import asyncio
 import random
 from pathlib import Path
 
+from kubesonar.kube.auth.loading_rules import in_cluster
 from kubesonar.kube.client import Client
-from kubesonar.kube.credentials import in_cluster
 from kubesonar.kube.reflector import Reflector
 from kubesonar.kube.resource import NODES, Resource, pods
 from kubesonar.kube.types import Node, Pod

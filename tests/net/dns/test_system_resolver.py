@@ -4,7 +4,7 @@ import pytest
 
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.dns.system_resolver import Resolver, is_literal
+from kubesonar.net.dns.system_resolver import Resolver
 from tests.net.rig import run
 
 
@@ -28,7 +28,3 @@ def test_what_is_no_name_is_unresolved(host: str) -> None:
     with pytest.raises(Failed) as failed:
         run(_resolve(host))
     assert failed.value.fault is Fault.UNRESOLVED
-
-
-def test_literals_are_told_from_names() -> None:
-    assert [is_literal(host) for host in ("1.2.3.4", "1.2.3", "::", "a::g", "x\0")] == [True, False, True, False, False]

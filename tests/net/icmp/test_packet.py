@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubesonar.net.icmp.packet import ERRORS, REPLY, EchoReply, Error, checksum, read_packet, request, without_ip_header
+from kubesonar.net.icmp.packet import (
+    ERRORS,
+    REPLY,
+    EchoReply,
+    IcmpError,
+    checksum,
+    read_packet,
+    request,
+    without_ip_header,
+)
 
 ADDRESS = {4: "192.0.2.7", 6: "2001:db8::7"}
 
@@ -35,14 +44,14 @@ def test_a_reply_to_us_and_one_to_another(family: int) -> None:
 @pytest.mark.parametrize(("family", "kind"), [(family, kind) for family in (4, 6) for kind in ERRORS[family]])
 def test_an_error_names_the_request_that_it_is_about(family: int, kind: int) -> None:
     found = read_packet(family, _error(family, kind, 1, 7), 7)
-    assert isinstance(found, Error)
+    assert isinstance(found, IcmpError)
     assert (found.sequence, found.destination, found.too_big) == (9, ADDRESS[family], kind == 2)
     assert read_packet(family, _error(family, kind, 1, 8), 7) is None
 
 
 def test_fragmentation_needed_is_too_big() -> None:
     found = read_packet(4, _error(4, 3, 4, 7), 7)
-    assert isinstance(found, Error)
+    assert isinstance(found, IcmpError)
     assert found.too_big
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from kubesonar.model import Fault, StampSource
 from kubesonar.net.deadline import Deadline
-from kubesonar.net.icmp.pinger import Echo, Pinger
+from kubesonar.net.icmp.echo import EchoResult
+from kubesonar.net.icmp.pinger import Pinger
 from tests.net.rig import run, starve
 
 SILENT = "198.51.100.7"
@@ -71,13 +72,13 @@ def test_without_sysctl_and_capability_it_is_not_permitted() -> None:
     assert "ping_group_range" in found["127.0.0.1"][3]
 
 
-async def _ping(pinger: Pinger, address: str, timeout: float = 5) -> Echo:
+async def _ping(pinger: Pinger, address: str, timeout: float = 5) -> EchoResult:
     with Deadline(timeout) as deadline:
         return await pinger.ping(address, deadline)
 
 
 def _permitted() -> None:
-    async def scenario() -> Echo:
+    async def scenario() -> EchoResult:
         pinger = Pinger()
         echo = await _ping(pinger, "127.0.0.1")
         pinger.close()
@@ -119,7 +120,7 @@ def test_identifiers_rotate_and_what_is_on_its_way_still_arrives() -> None:
 def test_a_loop_that_stood_still_takes_the_answer_that_came() -> None:
     _permitted()
 
-    async def scenario() -> Echo:
+    async def scenario() -> EchoResult:
         pinger = Pinger()
         await _ping(pinger, "127.0.0.1")
         asyncio.get_running_loop().call_soon(starve, 0.3)

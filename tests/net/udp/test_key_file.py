@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.net.udp.key_file import KEY_FILE_LIMIT, KeyFile
+from kubesonar.net.udp.key_file import KEY_FILE_LIMIT, watch_key_file
 
 HEX = "00112233445566778899aabbccddeeff"
 WORD = b64encode(bytes(range(32))).decode()
@@ -24,19 +24,17 @@ def written(path: Path, text: str) -> str:
 
 
 def test_the_first_key_signs_and_all_are_accepted(tmp_path: Path) -> None:
-    file = KeyFile(written(tmp_path / "keys", f"# ours\n7 {HEX}  # hex\n\n9 {WORD}\n"))
-    assert file.ring.signer == 7
-    assert set(file.ring.ids) == {7, 9}
+    file = watch_key_file(written(tmp_path / "keys", f"# ours\n7 {HEX}  # hex\n\n9 {WORD}\n"))
+    assert file.value.signer == 7
+    assert set(file.value.ids) == {7, 9}
 
 
 def test_a_changed_file_is_taken_over_and_an_unchanged_one_is_not_read_again(tmp_path: Path) -> None:
-    file = KeyFile(written(tmp_path / "keys", f"1 {HEX}"))
-    ring = file.ring
-    assert file.refresh() is None
-    assert file.ring is ring
+    file = watch_key_file(written(tmp_path / "keys", f"1 {HEX}"))
+    ring = file.value
+    assert file.get() is ring
     written(tmp_path / "keys", f"2 {WORD}\n1 {HEX}")
-    assert file.refresh() is None
-    assert (file.ring.signer, set(file.ring.ids)) == (2, {1, 2})
+    assert (file.get().signer, set(file.value.ids)) == (2, {1, 2})
 
 
 @pytest.mark.parametrize(
@@ -52,39 +50,42 @@ def test_a_changed_file_is_taken_over_and_an_unchanged_one_is_not_read_again(tmp
         ("1 " + "ä" * 40, "neither hex nor base64"),
         (f"1 {HEX} more", "line 1"),
         ("\n".join(f"{number} {HEX}" for number in range(1, 6)), "at most 4"),
-        ("#" * (KEY_FILE_LIMIT + 1), "longer than"),
+        ("#" * (KEY_FILE_LIMIT + 1), "larger than"),
     ],
 )
 def test_a_bad_file_is_refused_at_the_start_and_ignored_later_with_one_sentence(
-    tmp_path: Path, text: str, words: str
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
-        KeyFile(written(tmp_path / "keys", text))
-    file = KeyFile(written(tmp_path / "keys", f"1 {HEX}"))
+        watch_key_file(written(tmp_path / "keys", text))
+    file = watch_key_file(written(tmp_path / "keys", f"1 {HEX}"))
     written(tmp_path / "keys", text)
-    complaint = file.refresh()
-    assert complaint is not None and words in complaint and "stay" in complaint
-    assert file.refresh() is None
-    assert file.ring.ids == (1,)
+    assert file.get().ids == file.get().ids == (1,)
+    (complaint,) = [record.getMessage() for record in caplog.records]
+    assert words in complaint and "stays in force" in complaint
 
 
-def test_no_key_is_ever_quoted(tmp_path: Path) -> None:
-    file = KeyFile(written(tmp_path / "keys", f"1 {HEX}"))
+def test_no_key_is_ever_quoted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = watch_key_file(written(tmp_path / "keys", f"1 {HEX}"))
     written(tmp_path / "keys", f"1 {WORD}!")
-    assert WORD not in (file.refresh() or "")
+    file.get()
+    assert caplog.text
+    assert WORD not in caplog.text
 
 
-def test_a_file_that_vanishes_is_reported_once_and_taken_up_when_it_is_back(tmp_path: Path) -> None:
-    file = KeyFile(written(tmp_path / "keys", f"1 {HEX}"))
+def test_a_file_that_vanishes_is_reported_once_and_taken_up_when_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = watch_key_file(written(tmp_path / "keys", f"1 {HEX}"))
     (tmp_path / "keys").unlink()
-    assert "cannot be read" in (file.refresh() or "")
-    assert file.refresh() is None
-    assert file.ring.ids == (1,)
+    assert file.get().ids == file.get().ids == (1,)
+    assert [record.getMessage().split(": ")[1] for record in caplog.records] == [
+        "No such file or directory; what was read before stays in force"
+    ]
     written(tmp_path / "keys", f"3 {HEX}")
-    assert file.refresh() is None
-    assert file.ring.ids == (3,)
+    assert file.get().ids == (3,)
 
 
 def test_an_agent_does_not_start_without_the_file_it_was_told_to_use(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        KeyFile(str(tmp_path / "none"))
+        watch_key_file(str(tmp_path / "none"))

@@ -275,7 +275,7 @@ def test_closing_cancels_whoever_waits() -> None:
 def test_a_name_is_no_address() -> None:
     async def scenario() -> None:
         engine = DatagramEngine(Sender(ASKER, 1), Keyring)
-        with pytest.raises(ValueError, match="'localhost' is not an IP address"):
+        with pytest.raises(ValueError, match="'localhost' does not appear to be an IPv4"):
             await ask(engine, 1, "localhost")
 
     run(scenario())

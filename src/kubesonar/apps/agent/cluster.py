@@ -100,11 +100,12 @@ class ClusterWatch:
         if not (cluster.detect and (self._environ.get("KUBERNETES_SERVICE_HOST") or kubernetes.kubeconfig)):
             return None
         from kubesonar.discovery.services import ServiceWatch
+        from kubesonar.kube.auth.credential_file import CredentialsError
+        from kubesonar.kube.auth.loading_rules import find_credentials
         from kubesonar.kube.client import Client
-        from kubesonar.kube.credentials import CredentialsError, find
 
         try:
-            self._client = self._client or Client(find(self._environ, kubernetes.kubeconfig))
+            self._client = self._client or Client(find_credentials(self._environ, kubernetes.kubeconfig))
         except CredentialsError as error:
             reason = f"DNS pods and Services are not found: {error}"
             self._found = msgspec.structs.replace(self._found, lost=(reason,))
@@ -140,11 +141,11 @@ class ClusterWatch:
 
     def _token(self) -> str:
         """The service account's token as it is now."""
-        from kubesonar.kube.credential_file import Material
-        from kubesonar.kube.credentials import CredentialsError, checked_token
+        from kubesonar.kube.auth.credential_file import CredentialsError, credential_file
+        from kubesonar.kube.auth.identity import checked_token
 
         try:
-            return checked_token(Material(self._options.cluster.api.token_file).read())
+            return checked_token(credential_file(self._options.cluster.api.token_file)())
         except CredentialsError as error:
             raise Failed(Fault.LOCAL, str(error)) from None
 

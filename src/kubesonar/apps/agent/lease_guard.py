@@ -57,13 +57,14 @@ class LeaseGuard:
         told: Callable[[bool | None], None],
     ) -> LeaseKeeper:
         """Imports what only agents with a Lease pay for."""
+        from kubesonar.kube.auth.credential_file import CredentialsError
+        from kubesonar.kube.auth.loading_rules import find_credentials
         from kubesonar.kube.client import Client
-        from kubesonar.kube.credentials import CredentialsError, find
         from kubesonar.kube.lease import LeaseKeeper
         from kubesonar.kube.resource import leases
 
         try:
-            credentials = find(environ, options.roster.kubernetes.kubeconfig)
+            credentials = find_credentials(environ, options.roster.kubernetes.kubeconfig)
             path = leases(options.lease.namespace or credentials.namespace)
         except (CredentialsError, ValueError) as error:
             raise ConfigError(f"lease.name: a Lease cannot be held: {error}") from error

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from kubesonar.core.address import is_unicast
 from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.core.probing.budget import BudgetOptions
 from kubesonar.core.probing.cluster_options import ClusterOptions
@@ -13,7 +14,6 @@ from kubesonar.core.probing.plan import PlanOptions, Target
 from kubesonar.core.probing.schedule import ScheduleOptions
 from kubesonar.core.telemetry.ledger import LedgerOptions
 from kubesonar.core.telemetry.self_health import SelfHealthOptions
-from kubesonar.discovery.addresses import is_members
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.kube.lease_options import LeaseOptions
 from kubesonar.model import Network, Seconds, clip
@@ -57,7 +57,7 @@ class MemberOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535, description="Port on which it answers others.")] = PORT
 
     def __post_init__(self) -> None:
-        if bad := [address for address in self.own_addresses if not is_members(address)]:
+        if bad := [address for address in self.own_addresses if not is_unicast(address)]:
             raise ValueError(f'addresses holds "{clip(bad[0], 60)}", expected IP addresses with commas between')
 
     @property

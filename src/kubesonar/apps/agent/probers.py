@@ -13,10 +13,11 @@ from kubesonar.core.wire.codec import Datagram, Keyring, Sender
 from kubesonar.model import Kind, Member, Observation, Roster
 from kubesonar.net.clock import Clock
 from kubesonar.net.icmp.pinger import Pinger
-from kubesonar.net.udp.key_file import KeyFile
+from kubesonar.net.udp.key_file import watch_key_file
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.train_records import TrainRecord
 from kubesonar.net.udp.train_sender import DatagramEngine
+from kubesonar.net.watched_file import WatchedFile
 from kubesonar.probes.dns import DnsProbe
 from kubesonar.probes.http import HttpProbe
 from kubesonar.probes.icmp import IcmpProbe
@@ -81,9 +82,8 @@ class Tools:
 
     def refresh_keys(self) -> None:
         """Takes over a changed key file."""
-        complaint = self._keys.refresh() if self._keys else None
-        if complaint:
-            _LOG.warning(complaint)
+        if self._keys:
+            self._keys.get()
 
     def dropped(self) -> dict[str, int]:
         """Datagrams that the responder did not answer, answers that the engines did not take and trains of senders that
@@ -105,7 +105,7 @@ class Tools:
 
     def ring(self) -> Keyring:
         """The keys in force."""
-        return self._keys.ring if self._keys else _UNKEYED
+        return self._keys.value if self._keys else _UNKEYED
 
     def send(self, data: bytes, address: str, port: int) -> bool:
         """Sends a member's message from the port on which we answer."""
@@ -131,9 +131,9 @@ _NO_DROP = frozenset({"received", "answered", "held", "messages", "sent"})
 _UNKEYED = Keyring()
 
 
-def _keys(path: str) -> KeyFile | None:
+def _keys(path: str) -> WatchedFile[Keyring] | None:
     try:
-        return KeyFile(path) if path else None
+        return watch_key_file(path) if path else None
     except (OSError, ValueError) as error:
         raise ConfigError(f"keys.file: {path} cannot be used: {error}") from error
 

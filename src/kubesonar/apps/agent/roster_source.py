@@ -13,7 +13,7 @@ import msgspec
 
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.config import ConfigError
-from kubesonar.discovery.file import StaticRoster
+from kubesonar.discovery.file import FileRoster
 from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.model import Roster
@@ -117,7 +117,7 @@ class _Sources(msgspec.Struct, frozen=True):
         roster = self.options.roster
         kind = roster.source if roster.source != "auto" else _automatic(roster, self.environ)
         if kind == "file":
-            return StaticRoster(roster, self.changed)
+            return FileRoster(roster, self.changed)
         if kind == "dns":
             return self._dns()
         return self._kubernetes() if kind == "kubernetes" else None
@@ -126,12 +126,13 @@ class _Sources(msgspec.Struct, frozen=True):
         """Imports what only agents in a cluster pay for."""
         from kubesonar.discovery.fallback import ReservedRoster
         from kubesonar.discovery.kubernetes import KubernetesRoster
+        from kubesonar.kube.auth.credential_file import CredentialsError
+        from kubesonar.kube.auth.loading_rules import find_credentials
         from kubesonar.kube.client import Client
-        from kubesonar.kube.credentials import CredentialsError, find
 
         roster = self.options.roster
         try:
-            client = Client(find(self.environ, roster.kubernetes.kubeconfig))
+            client = Client(find_credentials(self.environ, roster.kubernetes.kubeconfig))
         except CredentialsError as error:
             if roster.source != "auto":
                 raise ConfigError(f"roster.source: kubernetes cannot be used: {error}") from error

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from kubesonar.config import ConfigError
+from kubesonar.core.address import is_literal
 from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.core.probing.plan import Target, of_target
 from kubesonar.model import Kind
-from kubesonar.net.dns.system_resolver import is_literal
 from kubesonar.net.http.url import parse_url
 from kubesonar.probes import dns, http_plan
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from kubesonar.core.address import bracketed
+
 
 class Peer(msgspec.Struct, frozen=True):
     """A pod. `address` is where it listens."""
@@ -20,8 +22,7 @@ class Peer(msgspec.Struct, frozen=True):
 
 def peer(node_name: str, ip: str, port: int) -> Peer:
     """The pod at `ip` on that node (empty where the API does not say which)."""
-    host = f"[{ip}]" if ":" in ip else ip
-    return Peer(f"{node_name}@{ip.replace('.', '')}", ip, f"{host}:{port}")
+    return Peer(f"{node_name}@{ip.replace('.', '')}", ip, f"{bracketed(ip)}:{port}")
 
 
 def outranks(one: str, other: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from kubesonar.compat.knh.roster import ListedPeer, cut_off, in_endpoints, in_slices
 from kubesonar.compat.knh.settings import KnhSettings
+from kubesonar.core.address import family_of
 from kubesonar.kube.client import Client
 from kubesonar.kube.reflector import Reflector, ReflectorOptions
 from kubesonar.kube.resource import Resource, endpoint_slices, endpoints
@@ -31,7 +32,7 @@ class Peers:
         rng: random.Random,
         options: ReflectorOptions | None = None,
     ) -> None:
-        self._family = 6 if ":" in settings.pod_ip else 4
+        self._family = family_of(settings.pod_ip)
         self._port = settings.port
         self._changed = changed
         self._news = asyncio.Event()

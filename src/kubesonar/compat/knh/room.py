@@ -31,8 +31,10 @@ from kubesonar.compat.knh.signals import (
 )
 from kubesonar.compat.knh.webhooks import Telling
 from kubesonar.config import ConfigError
+from kubesonar.kube.auth.credential_file import CredentialsError
+from kubesonar.kube.auth.credentials import Credentials
+from kubesonar.kube.auth.loading_rules import find_credentials
 from kubesonar.kube.client import Client
-from kubesonar.kube.credentials import Credentials, CredentialsError, find
 from kubesonar.net.clock import SystemClock
 from kubesonar.runtime.drive import Drive
 from kubesonar.runtime.supervise import Supervisor
@@ -50,7 +52,7 @@ def open_room(environ: Mapping[str, str]) -> KnhRoom:
     for sentence in unknown_variables(environ):
         _LOG.warning("%s", sentence)
     try:
-        credentials = find(environ)
+        credentials = find_credentials(environ)
     except CredentialsError as error:
         raise ConfigError(f"the API server cannot be asked for peers: {error}") from None
     return KnhRoom(settings, credentials)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from kubesonar.compat.knh.identity import Peer, peer
+from kubesonar.core.address import family_of, is_literal
 from kubesonar.kube.types import Endpoints, EndpointSlice
-from kubesonar.net.dns.system_resolver import is_literal
 
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
 """Annotation of Endpoints that were cut off at 1,000 addresses
@@ -53,7 +53,7 @@ def in_endpoints(objects: Iterable[Endpoints], family: int, port: int) -> list[L
             for subset in item.subsets or ():
                 for addresses, ready in ((subset.addresses, True), (subset.not_ready_addresses, False)):
                     for found in addresses or ():
-                        if (":" in found.ip) == (family == 6):
+                        if family_of(found.ip) == family:
                             yield ListedPeer(peer(found.node_name or "", found.ip, port), ready)
 
     return _unique(listed())

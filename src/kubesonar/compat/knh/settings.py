@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from kubesonar.config import ConfigError
-from kubesonar.net.dns.system_resolver import is_literal
+from kubesonar.core.address import is_literal
 from kubesonar.net.http.url import Url, parse_url
 from kubesonar.web.sockets import parse_listen_address
 

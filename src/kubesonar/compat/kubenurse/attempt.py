@@ -8,10 +8,11 @@ import msgspec
 
 from kubesonar.compat.kubenurse.checks.proxies import Proxy
 from kubesonar.compat.kubenurse.redirect import MAX_REDIRECTS, STATUSES, follow
+from kubesonar.core.address import family_of, is_literal
 from kubesonar.model import Check, Fault, Observation, Phase, Span
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Deadline
-from kubesonar.net.dns.system_resolver import Resolver, is_literal
+from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.http.exchange import Response
 from kubesonar.net.http.url import Url
 from kubesonar.probes.source import ProbeSource
@@ -85,7 +86,7 @@ class Hop:
             network=self._source.network,
             at=self._at,
             address=self.address,
-            family=6 if ":" in self.address else 4,
+            family=family_of(self.address),
             fault=fault,
             phases=self._looked_up + spans,
             code=response.status or None,

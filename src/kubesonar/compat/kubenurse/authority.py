@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from kubesonar.compat.kubenurse.checks.trust import Contexts
 from kubesonar.compat.kubenurse.client import CheckResponse, CheckTarget, Getter
-from kubesonar.kube.credential_file import CredentialsError
-from kubesonar.kube.credentials import Access, Credentials
+from kubesonar.kube.auth.credential_file import CredentialsError
+from kubesonar.kube.auth.credentials import Access, Credentials
 
 AUTH_REFUSED = frozenset({401, 403})
 """How an API server says that it does not tell everybody its version."""

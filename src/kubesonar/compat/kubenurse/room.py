@@ -20,7 +20,9 @@ from kubesonar.compat.kubenurse.neighbours.discovery import Discovery, PodView
 from kubesonar.compat.kubenurse.neighbours.selection import Myself
 from kubesonar.compat.kubenurse.rounds import Rounds
 from kubesonar.compat.kubenurse.settings import KubenurseSettings, kubenurse_settings, unknown_variables
-from kubesonar.kube.credentials import Credentials, CredentialsError, find, in_cluster
+from kubesonar.kube.auth.credential_file import CredentialsError
+from kubesonar.kube.auth.credentials import Credentials
+from kubesonar.kube.auth.loading_rules import find_credentials, in_cluster
 from kubesonar.model import Network
 from kubesonar.net.clock import SystemClock
 from kubesonar.probes.source import ProbeSource
@@ -108,7 +110,7 @@ class KubenurseRoom:
 
 def _credentials(settings: KubenurseSettings, environ: Mapping[str, str]) -> Credentials | CredentialsError:
     try:
-        return in_cluster(environ, settings.service_account) if settings.api_host else find(environ)
+        return in_cluster(environ, settings.service_account) if settings.api_host else find_credentials(environ)
     except CredentialsError as error:
         _LOG.warning("no neighbours: %s", error)
         return error

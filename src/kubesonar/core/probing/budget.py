@@ -15,6 +15,7 @@ from typing import Annotated
 
 import msgspec
 
+from kubesonar.core.address import is_literal
 from kubesonar.model import Check, Kind, Path, Roster
 
 UNKNOWN_AGENTS = 1000
@@ -116,7 +117,7 @@ def fair_share(loads: Iterable[float], capacity: float) -> float:
 def questions(check: Check, names: int) -> int:
     """What one check asks the cluster's DNS for, because it looks a name up: `names` as in `Consumers`."""
     host = check.address or _host(check.request)
-    if check.kind is Kind.DNS or check.path in _OF_MEMBERS or not host or _is_literal(host):
+    if check.kind is Kind.DNS or check.path in _OF_MEMBERS or not host or is_literal(host):
         return 0
     return QUESTIONS * (1 if host.endswith(".") else names)
 
@@ -168,10 +169,6 @@ def _host(url: str) -> str:
     if authority.startswith("["):
         return authority.partition("]")[0].removeprefix("[")
     return authority.partition(":")[0]
-
-
-def _is_literal(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()
 
 
 _OF_MEMBERS = frozenset({Path.POD, Path.HOST, Path.LOOPBACK})

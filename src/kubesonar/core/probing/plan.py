@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.core.address import bracketed
+from kubesonar.core.address import bracketed, of_family
 from kubesonar.core.hash_ring import Ring, same_network
 from kubesonar.model import Check, Kind, Member, Network, Path, Roster, Seconds
 
@@ -87,15 +87,10 @@ def plan(roster: Roster, me: Member, k: int, options: PlanOptions, targets: Iter
         check
         for member in neighbours
         for family in options.families
-        if (address := address_of(member, family)) is not None
+        if (address := of_family(member.addresses, family)) is not None
         for check in _of_member(member, address, family, options)
     ]
     return checks + [of_target(target) for target in targets]
-
-
-def address_of(member: Member, family: int) -> str | None:
-    """The member's first address of that family (4 or 6)."""
-    return next((address for address in member.addresses if (":" in address) == (family == 6)), None)
 
 
 def _of_member(member: Member, address: str, family: int, options: PlanOptions) -> list[Check]:

@@ -5,7 +5,6 @@ Everything happens inside the namespaces handed in; the bridge stands in the cal
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,9 +12,11 @@ from typing import Any
 
 from pyroute2 import IPRoute
 
+from kubesonar.core.address import family_of
 from kubesonar.lab.kernel.namespaces import within
 from kubesonar.lab.network.offload import segment_in_software
 from kubesonar.lab.topology import HOSTS4, HOSTS6, PODS4, PODS6, LabNode, LabPlan, LabServer
+from kubesonar.net.address_families import ADDRESS_FAMILY
 
 BRIDGE = "lab"
 UPLINK = "eth0"
@@ -90,7 +91,7 @@ def _build_pod(node: LabNode) -> None:
     with IPRoute() as route:
         _set_up(route, UPLINK, zip(node.pod.addresses, (PODS4, PODS6), strict=True))
         for gateway in node.gateways:
-            route.route("add", dst="default", gateway=gateway, family=_family(gateway))
+            route.route("add", dst="default", gateway=gateway, family=ADDRESS_FAMILY[family_of(gateway)])
 
 
 def _build_server(plan: LabPlan, server: LabServer) -> None:
@@ -110,19 +111,15 @@ def _set_up(route: Any, name: str, addresses: Iterable[tuple[str, int]]) -> None
     segment_in_software(name)
     route.link("set", index=index, state="up")
     for address, length in addresses:
-        route.addr("add", index=index, address=address, prefixlen=length, family=_family(address))
+        route.addr("add", index=index, address=address, prefixlen=length, family=ADDRESS_FAMILY[family_of(address)])
 
 
 def _route_to_pods(route: Any, nodes: Iterable[LabNode]) -> None:
     for node in nodes:
         for subnet, gateway in zip(node.subnets, node.host.addresses, strict=True):
-            route.route("add", dst=subnet, gateway=gateway, family=_family(gateway))
+            route.route("add", dst=subnet, gateway=gateway, family=ADDRESS_FAMILY[family_of(gateway)])
 
 
 def _index(route: Any, name: str) -> int:
     index: int = route.link_lookup(ifname=name)[0]
     return index
-
-
-def _family(address: str) -> int:
-    return socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -5,24 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from kubesonar.core.address import is_literal
 from kubesonar.model import Fault
+from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.net.deadline import Deadline, Failed, wake
 
 LOOKUPS = 4
 """Look-ups at one time; each holds a thread until the system's resolver gives up, however soon we do."""
 
-_FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
-
 Key = tuple[str, int]
-
-
-def is_literal(host: str) -> bool:
-    """Whether `host` is an IP address (with a zone or without) and needs no look-up."""
-    try:
-        socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host.partition("%")[0])
-    except (OSError, ValueError):  # ValueError: a NUL within
-        return False
-    return True
 
 
 class Resolver:
@@ -71,7 +62,7 @@ class Resolver:
     async def _ask(self, host: str, family: int) -> list[str]:
         async with self._free:
             found = await asyncio.get_running_loop().getaddrinfo(
-                host, None, family=_FAMILIES[family], type=socket.SOCK_STREAM
+                host, None, family=ADDRESS_FAMILY[family], type=socket.SOCK_STREAM
             )
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if not addresses:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from kubesonar.core.address import family_of, packed_address
 from kubesonar.core.dns.message import encode_question
 from kubesonar.model import Fault, StampSource
+from kubesonar.net.address_families import ADDRESS_FAMILY
 
 if TYPE_CHECKING:
     from kubesonar.core.dns.message import Question
@@ -56,23 +58,20 @@ class DnsServer(msgspec.Struct, frozen=True):
     @property
     def family(self) -> int:
         """4 or 6."""
-        return 6 if ":" in self.address else 4
+        return family_of(self.address)
 
     def packed(self) -> bytes:
         """The address in network order, without the zone of a link-local one. Raises OSError for anything else."""
-        return packed_address(self.address)
+        try:
+            return packed_address(self.address)
+        except ValueError as error:
+            raise OSError(str(error)) from None
 
     def socket(self, kind: socket.SocketKind) -> socket.socket:
         """A non-blocking socket of this server's family. Raises OSError."""
-        made = socket.socket(socket.AF_INET6 if self.family == 6 else socket.AF_INET, kind)
+        made = socket.socket(ADDRESS_FAMILY[self.family], kind)
         made.setblocking(False)
         return made
-
-
-def packed_address(address: str) -> bytes:
-    """An IP literal in network order, without a zone ("%eth0"). Raises OSError where it is none."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.inet_pton(family, address.partition("%")[0])
 
 
 def silence(timeout: float, elapsed: float) -> tuple[Fault, str]:

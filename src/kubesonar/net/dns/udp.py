@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from kubesonar.core.address import packed_address
 from kubesonar.model import Fault, StampSource
 from kubesonar.net import cmsg
-from kubesonar.net.dns.transport import WIRE_LIMIT, DnsReply, packed_address, silence
+from kubesonar.net.dns.transport import WIRE_LIMIT, DnsReply, silence
 from kubesonar.net.errno_faults import fault_of
 
 if TYPE_CHECKING:

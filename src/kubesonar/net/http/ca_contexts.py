@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ssl
+from functools import partial
 
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Failed
-from kubesonar.net.watched_file import Stamp, file_stamp
+from kubesonar.net.watched_file import WatchedFile, reason_of
 
 _FILES = 64
 
@@ -16,24 +17,19 @@ class Trust:
     system's. A file that becomes unreadable while in use leaves the last good context in force."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Stamp | None, ssl.SSLContext]] = {}
+        self._known: dict[str, WatchedFile[ssl.SSLContext]] = {}
 
     def context(self, path: str) -> ssl.SSLContext:
         """Raises `Failed` with `Fault.LOCAL` where the file cannot be used: that is no fault of a target's."""
-        known = self._known.get(path)
+        file = self._known.get(path)
+        if file is None:
+            if len(self._known) >= _FILES:
+                self._known.pop(next(iter(self._known)))
+            file = self._known[path] = WatchedFile(partial(trusting, path), *filter(None, [path]))
         try:
-            mark = file_stamp(path) if path else None
-            if known and known[0] == mark:
-                return known[1]
-            context = trusting(path)
-        except OSError as error:  # ssl.SSLError is one
-            if known:
-                return known[1]
-            raise Failed(Fault.LOCAL, f"the CA file {path} cannot be used: {error.strerror or error}") from None
-        if path not in self._known and len(self._known) >= _FILES:
-            self._known.pop(next(iter(self._known)))
-        self._known[path] = mark, context
-        return context
+            return file.get()
+        except (OSError, ValueError) as error:
+            raise Failed(Fault.LOCAL, f"the CA file {path} cannot be used: {reason_of(error)}") from None
 
 
 def trusting(path: str = "", data: str = "") -> ssl.SSLContext:

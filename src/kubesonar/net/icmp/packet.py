@@ -1,11 +1,12 @@
-"""ICMP echo on the wire, version 4 (RFC 792) and 6 (RFC 4443), and the socket filter for raw sockets."""
+"""The codec of ICMP echo, version 4 (RFC 792) and 6 (RFC 4443), and the socket filter for raw sockets."""
 
 from __future__ import annotations
 
-import socket
 from struct import Struct as Layout
 
 import msgspec
+
+from kubesonar.core.address import unpacked_address
 
 ECHO = {4: 8, 6: 128}
 REPLY = {4: 0, 6: 129}
@@ -15,18 +16,17 @@ ERRORS = {4: (3, 11, 12), 6: (1, 2, 3, 4)}
 _HEADER = Layout("!BBHHH")  # type, code, checksum, identifier, sequence number
 _IP_HEADER = {4: 20, 6: 40}  # of the packet that an error quotes; ours has no options
 _DESTINATION = {4: slice(16, 20), 6: slice(24, 40)}
-_FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 class EchoReply(msgspec.Struct, frozen=True):
-    """An echo reply."""
+    """An echo reply to a request of this socket."""
 
     sequence: int
     payload: bytes
 
 
-class Error(msgspec.Struct, frozen=True):
-    """An error about an echo request of ours to `destination`."""
+class IcmpError(msgspec.Struct, frozen=True):
+    """An error about an echo request that this socket sent to `destination`."""
 
     sequence: int
     destination: str
@@ -35,7 +35,7 @@ class Error(msgspec.Struct, frozen=True):
 
 
 def request(family: int, identifier: int, sequence: int, payload: bytes) -> bytes:
-    """An echo request. The kernel fills in the checksum of version 6, whose pseudo-header has the source address."""
+    """Return an echo request. The kernel fills in the checksum of version 6, which covers the source address."""
     kind = ECHO[family]
     bare = _HEADER.pack(kind, 0, 0, identifier, sequence) + payload
     if family == 6:
@@ -44,7 +44,7 @@ def request(family: int, identifier: int, sequence: int, payload: bytes) -> byte
 
 
 def checksum(data: bytes) -> int:
-    """The Internet checksum (RFC 1071)."""
+    """Return the Internet checksum (RFC 1071)."""
     if len(data) % 2:
         data += b"\0"
     # 2**16 is 1 modulo 2**16 - 1, so the ones' complement sum of the words is the whole number's remainder.
@@ -53,12 +53,12 @@ def checksum(data: bytes) -> int:
 
 
 def without_ip_header(packet: bytes) -> bytes:
-    """What a raw socket of version 4 gives, from the ICMP header on."""
+    """Return a packet of a raw socket of version 4 from the ICMP header on."""
     return packet[4 * (packet[0] & 15) :] if packet else b""
 
 
-def read_packet(family: int, data: bytes, identifier: int) -> EchoReply | Error | None:
-    """What came in, from the ICMP header on; None for what is not for `identifier`."""
+def read_packet(family: int, data: bytes, identifier: int) -> EchoReply | IcmpError | None:
+    """Return the message in `data`, which begins at the ICMP header; None where it is not for `identifier`."""
     if len(data) < _HEADER.size:
         return None
     kind, code, _, number, sequence = _HEADER.unpack_from(data)
@@ -69,7 +69,7 @@ def read_packet(family: int, data: bytes, identifier: int) -> EchoReply | Error 
     return _quoted(family, kind, code, data[_HEADER.size :], identifier)
 
 
-def _quoted(family: int, kind: int, code: int, quote: bytes, identifier: int) -> Error | None:
+def _quoted(family: int, kind: int, code: int, quote: bytes, identifier: int) -> IcmpError | None:
     size = _IP_HEADER[family]
     if len(quote) < size + _HEADER.size:
         return None
@@ -77,9 +77,9 @@ def _quoted(family: int, kind: int, code: int, quote: bytes, identifier: int) ->
     if inner != ECHO[family] or number != identifier:
         return None
     words = _WORDS.get((family, kind), "") or _UNREACHABLE.get((family, code), "destination unreachable")
-    destination = socket.inet_ntop(_FAMILY[family], quote[_DESTINATION[family]])
+    destination = unpacked_address(quote[_DESTINATION[family]])
     too_big = kind == 2 if family == 6 else (kind, code) == (3, 4)
-    return Error(sequence, destination, too_big, words)
+    return IcmpError(sequence, destination, too_big, words)
 
 
 _WORDS = {
@@ -116,8 +116,10 @@ _INSTRUCTION = Layout("=HBBI")  # struct sock_filter, include/uapi/linux/filter.
 
 
 def socket_filter(family: int, identifier: int) -> bytes:
-    """A classic BPF program that lets through replies to `identifier` and errors about its requests: a raw socket gets
-    a copy of every ICMP packet of the machine, and others' would wake us for nothing."""
+    """Return a classic BPF program that passes replies to `identifier` and errors about its requests.
+
+    A raw socket gets a copy of every ICMP packet of the machine; without the filter each would wake this process.
+    """
     errors = ERRORS[family]
     quoted = _HEADER.size + _IP_HEADER[family] + 4
     program: list[Instruction] = [_LOAD_HEADER] if family == 4 else []

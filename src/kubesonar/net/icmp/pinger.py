@@ -1,90 +1,43 @@
-"""ICMP echo to any number of targets over one socket a family, by the kernel's stamps."""
+"""Pings any number of targets over one socket of each family and measures by the kernel's stamps."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import select
-import socket
 import time
 
-import msgspec
-
-from kubesonar.model import Fault, StampSource
+from kubesonar.core.address import canonical_address, family_of
+from kubesonar.model import Fault
 from kubesonar.net import cmsg
-from kubesonar.net.cmsg import NetError
-from kubesonar.net.deadline import Deadline, wake
+from kubesonar.net.deadline import Deadline
 from kubesonar.net.errno_faults import fault_of
+from kubesonar.net.icmp.echo import EchoResult, PendingEcho
 from kubesonar.net.icmp.echo_socket import IcmpSocket
-from kubesonar.net.icmp.packet import EchoReply, Error, read_packet, request, without_ip_header
+from kubesonar.net.icmp.packet import EchoReply, IcmpError, read_packet, request, without_ip_header
 
 ROTATION = 60.0
-"""An identifier is used for so long (s): a fixed one can meet one dead conntrack entry for ever, and an entry for ICMP
-lives 30 s (net.netfilter.nf_conntrack_icmp_timeout), so that we hold at most two towards one target."""
+"""Seconds for which one identifier is used. A fixed one may hit a dead conntrack entry for ever. With less than 30 s,
+the lifetime of an entry for ICMP (net.netfilter.nf_conntrack_icmp_timeout), more than two exist for each target."""
 
 NOT_PERMITTED = (
     "ping needs the capability NET_RAW, or a group within the sysctl net.ipv4.ping_group_range (a safe one for a pod)"
 )
 
-NONCE = 16
-"""Random bytes in each request, so that nobody can answer who did not get it; the least payload."""
-
 _BATCH = 256
+"""Packets read from one socket before the others have their turn."""
+
 _ROOM = 2048
+"""Bytes read of one packet."""
+
 _EVENTS = select.EPOLLIN | select.EPOLLERR | select.EPOLLET
 
 
-class Echo(msgspec.Struct, frozen=True):
-    """What came of one request: a round trip (s) by `clock`, or a fault."""
-
-    rtt: float = 0.0
-    clock: StampSource = StampSource.USER
-    fault: Fault | None = None
-    detail: str = ""
-
-
-class EchoResult:
-    """One request on its way. `left` and `arrived` are the kernel's stamps (ns of the wall clock), where it gave them;
-    `began` and `ended` (monotonic) and `wall` ours."""
-
-    def __init__(self, address: str, size: int, waiter: asyncio.Future[bool]) -> None:
-        self.address = address
-        self.payload = secrets.token_bytes(NONCE) + bytes(size - NONCE)
-        self.left: int | None = None
-        self.arrived: int | None = None
-        self.began = self.ended = self.wall = 0
-        self.fault: tuple[Fault, str] | None = None
-        self.waiter = waiter
-
-    def answered(self, stamp: int | None) -> None:
-        """Its reply is here."""
-        self.ended, self.arrived = time.monotonic_ns(), stamp
-        wake(self.waiter)
-
-    def reported(self, error: NetError) -> None:
-        """The kernel says that it failed; see `refused`."""
-        fault, words = fault_of(OSError(error.errno, ""))
-        if not error.local and fault is not Fault.TOO_BIG:
-            fault, words = Fault.UNREACHABLE, os.strerror(error.errno).lower()
-        self.refused(fault, words, error.by)
-
-    def refused(self, fault: Fault, words: str, by: str) -> None:
-        """Somebody on the way says that it cannot arrive."""
-        self.fault = fault, f"{words}, says {by}" if by else words
-        wake(self.waiter)
-
-    def echo(self) -> Echo:
-        """The round trip, by the kernel's clock where that stamped both ends."""
-        if self.arrived and self.left and self.arrived > self.left:
-            return Echo((self.arrived - self.left) / 1e9, StampSource.KERNEL)
-        if self.arrived and self.arrived > self.wall:
-            return Echo((self.arrived - self.wall) / 1e9)
-        return Echo((self.ended - self.began) / 1e9)
-
-
 class Pinger:
-    """Sends echo requests; its sockets are opened at the first. Use it on one running event loop; `close` it."""
+    """Sends echo requests. The sockets are opened with the first request.
+
+    Use it on one running event loop and `close` it.
+    """
 
     def __init__(self, rotation: float = ROTATION) -> None:
         self._rotation = rotation
@@ -93,36 +46,38 @@ class Pinger:
         self._epoll: select.epoll | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def ping(self, address: str, deadline: Deadline, size: int = 56) -> Echo:
-        """Asks an IP literal once, with `size` bytes of payload (at least `NONCE`), and waits for the answer. What goes
-        wrong is in the result."""
-        family = 6 if ":" in address else 4
+    async def ping(self, address: str, deadline: Deadline, size: int = 56) -> EchoResult:
+        """Send one request with `size` bytes of payload (at least `echo.NONCE`) to an IP address; wait for the reply.
+
+        Failures are in the result.
+        """
+        family = family_of(address)
         try:
             entry = self._socket(family, deadline)
             sequence = entry.sequence()
         except PermissionError:
-            return Echo(fault=Fault.NOT_PERMITTED, detail=NOT_PERMITTED)
+            return EchoResult(fault=Fault.NOT_PERMITTED, detail=NOT_PERMITTED)
         except OSError as error:
             return _failed(*fault_of(error))
-        ping = entry.pending[sequence] = EchoResult(_canonical(address), size, deadline.wait())
+        ping = entry.pending[sequence] = PendingEcho(canonical_address(address), size, deadline.wait())
         try:
             self._send(entry, address, sequence, ping)
             if not await ping.waiter and not ping.ended and not ping.fault:
-                self._ready()  # what came while we were kept from running
+                self._ready()  # replies that came while this process was kept from running
         except OSError as error:
             return _failed(*fault_of(error))
         finally:
             del entry.pending[sequence]
             self._retire(entry)
         if ping.ended:
-            return ping.echo()
+            return ping.result()
         if ping.fault:
             return _failed(*ping.fault)
         passed = deadline.passed("waiting for the echo")
         return _failed(passed.fault, passed.detail)
 
     def close(self) -> None:
-        """Closes every socket."""
+        """Close every socket."""
         for entry in self._by_number.values():
             entry.socket.close()
         self._by_number.clear()
@@ -133,12 +88,12 @@ class Pinger:
             self._epoll = None
 
     def _socket(self, family: int, deadline: Deadline) -> IcmpSocket:
-        """The one in use; a new one where it has been long enough."""
+        """Return the socket in use, a new one where it was used for long enough."""
         current = self._sockets.get(family)
         if current is not None and deadline.start - current.opened < self._rotation:
             return current
         if self._epoll is None:
-            # Own and edge-triggered: a loop on libuv stops watching a socket at its first POLLERR.
+            # Own and edge-triggered: an event loop on libuv stops watching a socket at its first POLLERR.
             self._epoll, self._loop = select.epoll(), deadline.loop
             deadline.loop.add_reader(self._epoll.fileno(), self._ready)
         fresh = IcmpSocket(family, 1 + secrets.randbelow(0xFFFF), deadline.start)
@@ -149,20 +104,20 @@ class Pinger:
         return fresh
 
     def _retire(self, entry: IcmpSocket) -> None:
-        """Closes a socket that was replaced, as soon as nothing is on its way to it."""
+        """Close a socket that was replaced, once nobody waits for a reply on it."""
         number = entry.socket.fileno()
         if entry.pending or number < 0 or self._sockets.get(entry.family) is entry:
             return
         del self._by_number[number]
         entry.socket.close()
 
-    def _send(self, entry: IcmpSocket, address: str, sequence: int, ping: EchoResult) -> None:
+    def _send(self, entry: IcmpSocket, address: str, sequence: int, ping: PendingEcho) -> None:
         packet = request(entry.family, entry.identifier, sequence, ping.payload)
         try:
             ping.wall, ping.began = time.time_ns(), time.monotonic_ns()
             entry.socket.sendto(packet, (address, 0))
         except OSError:
-            # An error that an earlier request met is reported by whichever call comes next (ip(7)).
+            # The next call on the socket reports an error that an earlier request met (ip(7)).
             entry.read_errors()
             entry.restamp()
             ping.wall, ping.began = time.time_ns(), time.monotonic_ns()
@@ -184,7 +139,7 @@ class Pinger:
 
 
 def _read_answers(entry: IcmpSocket) -> bool:
-    """Reads until there is nothing more (True), or a batch is full."""
+    """Read what the socket holds; return False where a full batch may have left more."""
     for _ in range(_BATCH):
         try:
             data, ancillary, _, peer = entry.socket.recvmsg(_ROOM, cmsg.ANCILLARY)
@@ -199,8 +154,8 @@ def _read_answers(entry: IcmpSocket) -> bool:
     return False
 
 
-def _take(entry: IcmpSocket, found: EchoReply | Error | None, ancillary: cmsg.Ancillary, peer: str) -> None:
-    """Believes a reply from whom we asked, with what we sent; an error about a packet that we sent to there."""
+def _take(entry: IcmpSocket, found: EchoReply | IcmpError | None, ancillary: cmsg.Ancillary, peer: str) -> None:
+    """Take a reply from the address that was asked if it holds the payload sent, and an error about such a request."""
     ping = entry.pending.get(found.sequence) if found else None
     if ping is None or ping.ended:
         return
@@ -211,10 +166,5 @@ def _take(entry: IcmpSocket, found: EchoReply | Error | None, ancillary: cmsg.An
         ping.refused(Fault.TOO_BIG if found.too_big else Fault.UNREACHABLE, found.words, peer)
 
 
-def _canonical(address: str) -> str:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.inet_ntop(family, socket.inet_pton(family, address.partition("%")[0]))
-
-
-def _failed(fault: Fault, detail: str) -> Echo:
-    return Echo(fault=fault, detail=detail)
+def _failed(fault: Fault, detail: str) -> EchoResult:
+    return EchoResult(fault=fault, detail=detail)

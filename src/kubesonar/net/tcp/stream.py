@@ -15,9 +15,11 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from struct import pack
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
+from kubesonar.core.address import family_of, is_literal
 from kubesonar.model import Fault, Kernel
+from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.errno_faults import fault_of
 from kubesonar.net.tcp.epoll import Epoll, EpollHandler
@@ -203,12 +205,9 @@ class Stream:
 def _endpoint(address: str, port: int) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
     if address.startswith(UNIX):
         return socket.AF_UNIX, address.removeprefix(UNIX)
-    family: Final = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        socket.inet_pton(family, address.partition("%")[0])
-    except OSError:
-        raise ValueError(f"an address is an IP literal or unix:/path, not {address!r}") from None
-    return family, (address, port)
+    if not is_literal(address):
+        raise ValueError(f"an address is an IP literal or unix:/path, not {address!r}")
+    return ADDRESS_FAMILY[family_of(address)], (address, port)
 
 
 def _connected(sock: socket.socket) -> bool:

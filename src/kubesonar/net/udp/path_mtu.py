@@ -9,6 +9,7 @@ from enum import Enum
 
 import msgspec
 
+from kubesonar.core.address import family_of
 from kubesonar.core.wire.codec import MIN_REQUEST, UNRECORDED
 from kubesonar.net.cmsg import NetError
 from kubesonar.net.udp.train import HEADERS
@@ -67,8 +68,8 @@ class PathSearch:
     ) -> None:
         self._engine = engine
         self._to = (address, port)
-        self._headers = HEADERS[6 if ":" in address else 4]
-        self._floor = FLOOR[6 if ":" in address else 4]
+        self._headers = HEADERS[family_of(address)]
+        self._floor = FLOOR[family_of(address)]
         self._deadline = time.monotonic() + timeout
         self._patience = timeout / _SHARE
         self._limit = ceiling

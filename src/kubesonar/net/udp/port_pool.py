@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 
 from kubesonar.net import cmsg
+from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.net.udp.train import SentTrain
 
 _STAMPS_AWAITED = 64
@@ -18,7 +19,7 @@ class PoolSocket:
 
     def __init__(self, family: int, *, whole: bool) -> None:
         self.family = family
-        self.socket = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+        self.socket = socket.socket(ADDRESS_FAMILY[family], socket.SOCK_DGRAM)
         try:
             self.socket.setblocking(False)
             self._errors_on(whole)

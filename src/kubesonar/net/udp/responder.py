@@ -8,10 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from kubesonar.core.address import family_of
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Datagram, DatagramType, DecodeRefusal, Keyring, Reason
 from kubesonar.core.wire.replay_window import ReplayGuard
 from kubesonar.net import cmsg
+from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.net.udp.token_bucket import Buckets, RateLimits
 from kubesonar.net.udp.train_records import TRAIN_GAP, Arrivals, TrainRecord
 
@@ -79,7 +81,7 @@ class UdpResponder:
     def send(self, data: bytes, address: str, port: int) -> bool:
         """Sends a message from the port on which we answer; whether the kernel took it. A full buffer or an
         unreachable network is counted, not raised: messages may be lost anyway."""
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        family = ADDRESS_FAMILY[family_of(address)]
         sender = next((sender for sender in self._sockets if sender.family == family), None)
         try:
             if sender is None:
@@ -103,7 +105,7 @@ class UdpResponder:
         self._arrivals.flush()
 
     def _listen(self, address: str) -> None:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        family = ADDRESS_FAMILY[family_of(address)]
         listener = socket.socket(family, socket.SOCK_DGRAM)
         self._sockets.append(listener)
         listener.setblocking(False)

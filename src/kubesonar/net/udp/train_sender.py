@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from kubesonar.core.address import canonical_address, family_of
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Datagram, DatagramType, DecodeRefusal, Keyring, Sender
 from kubesonar.net import cmsg
@@ -71,8 +72,9 @@ class DatagramEngine:
         back to back to an IP literal and waits for the answers, at most `timeout` seconds. What goes wrong is in the
         result; ValueError is raised only for an address that is none."""
         loop = asyncio.get_running_loop()
-        family, canonical = _canonical(address)
-        train = SentTrain((canonical, port), family, number, count, max(size, codec.MIN_REQUEST))
+        train = SentTrain(
+            (canonical_address(address), port), family_of(address), number, count, max(size, codec.MIN_REQUEST)
+        )
         started = time.monotonic_ns()
         train.began = time.time_ns()
         train.deadline = started + round(timeout * 1e9)
@@ -276,12 +278,3 @@ class DatagramEngine:
         for waiting in self._waiting if counter is None else ():
             if peer and waiting.peer == peer[:2] and not waiting.fits(error):
                 waiting.note_error(error)
-
-
-def _canonical(address: str) -> tuple[int, str]:
-    """Family and address, as the kernel will write it in what comes back."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        return (6 if ":" in address else 4), socket.inet_ntop(family, socket.inet_pton(family, address))
-    except OSError:
-        raise ValueError(f"address {address!r} is not an IP address") from None

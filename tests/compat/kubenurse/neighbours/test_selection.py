@@ -132,7 +132,7 @@ def test_kn24_a_pod_at_my_own_address_is_no_neighbour() -> None:
 def test_kn29_all_addresses_are_known_and_the_first_comes_first() -> None:
     both = pod("a", ips=("fd00::1", "10.0.0.1"))
     assert addresses_of(both) == ("fd00::1", "10.0.0.1")
-    assert Myself(both, "node-1").families == {True, False}
+    assert Myself(both, "node-1").families == {4, 6}
     assert Myself(None, "").families == frozenset()
 
 

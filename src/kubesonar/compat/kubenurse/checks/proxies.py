@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 
 import msgspec
 
 from kubesonar.compat.kubenurse.checks.userinfo import split_user
-from kubesonar.net.dns.system_resolver import is_literal
+from kubesonar.core.address import is_in, is_literal, parse_network
 from kubesonar.net.http.url import Url, parse_url
 
 
@@ -76,14 +75,9 @@ def _matches(entry: str, host: str, port: int) -> bool:
 
 
 def _in_network(host: str, network: str) -> bool:
-    base, _, bits = network.partition("/")
-    family = socket.AF_INET6 if ":" in base else socket.AF_INET
     try:
-        known, asked = (int.from_bytes(socket.inet_pton(family, address), "big") for address in (base, host))
-        size = 128 if ":" in base else 32
-        shift = size - int(bits)
-        return 0 <= shift <= size and known >> shift == asked >> shift
-    except (OSError, ValueError):
+        return is_in(host, parse_network(network))
+    except ValueError:
         return False
 
 

@@ -12,7 +12,7 @@ from kubesonar.compat.kubenurse.client import CheckResponse, CheckTarget, Getter
 from kubesonar.compat.kubenurse.metrics.instruments import PATH_PREFIX
 from kubesonar.compat.kubenurse.neighbours.selection import Myself, Neighbour
 from kubesonar.compat.kubenurse.settings import KubenurseSettings
-from kubesonar.core.address import bracketed
+from kubesonar.core.address import bracketed, family_of
 from kubesonar.model import Path
 
 ALWAYS_HAPPY = "/alwayshappy"
@@ -68,7 +68,7 @@ class Checks:
         """One check for each of its addresses that we have a way to: the first, and others of our families."""
         kind = PATH_PREFIX + neighbour.node
         first, *others = neighbour.addresses
-        for address in (first, *(other for other in others if (":" in other) in me.families)):
+        for address in (first, *(other for other in others if family_of(other) in me.families)):
             url = f"{self._scheme}://{bracketed(address)}:{self._port}{ALWAYS_HAPPY}"
             yield kind, self._get(CheckTarget(kind, Path.POD, url, self._headers))
 

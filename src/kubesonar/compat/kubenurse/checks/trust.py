@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 
-from kubesonar.kube.credential_file import CredentialsError, Material
+from kubesonar.kube.auth.credential_file import CredentialsError, credential_file
 from kubesonar.net.http.ca_contexts import trusting
 from kubesonar.runtime.logs import Changes
 
@@ -17,7 +17,7 @@ class Contexts:
     logged and left out; the others stay in force. With `insecure` nothing is verified, so nothing is loaded."""
 
     def __init__(self, files: tuple[str, ...], *, insecure: bool) -> None:
-        self._files = {path: Material(path) for path in files}
+        self._files = {path: credential_file(path) for path in files}
         self._insecure = insecure
         self._changes = Changes(_LOG)
         self._parts: tuple[bytes, ...] | None = None
@@ -33,7 +33,7 @@ class Contexts:
 
     def _read(self, path: str) -> bytes:
         try:
-            return self._files[path].read()
+            return self._files[path]()
         except CredentialsError as error:
             self._changes.note(f"CA file {path}", f"not trusted: {error}")
             return b""

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from kubesonar.core.address import is_literal
 from kubesonar.model import Observation, Phase
-from kubesonar.net.dns.system_resolver import is_literal
 
 ROUND_TRIP = "round_trip_error"
 

@@ -10,8 +10,8 @@ import msgspec
 
 from kubesonar.compat.kubenurse.neighbours.selection import Myself, Neighbour, cordoned, neighbour_pods, recognised
 from kubesonar.compat.kubenurse.settings import KubenurseSettings
+from kubesonar.kube.auth.credentials import Credentials
 from kubesonar.kube.client import Client
-from kubesonar.kube.credentials import Credentials
 from kubesonar.kube.reflector import Reflector, ReflectorOptions
 from kubesonar.kube.resource import NODES, Resource, pods
 from kubesonar.kube.types import Node, Pod

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from kubesonar.core.address import family_of, one_of_each_family
 from kubesonar.core.hash_ring import place
-from kubesonar.discovery.addresses import of_one
 from kubesonar.kube.types import Node, Pod
 
 CORDON = ("node.kubernetes.io/unschedulable", "NoSchedule")
@@ -36,14 +36,14 @@ class Myself(msgspec.Struct, frozen=True):
     node: str
 
     @property
-    def families(self) -> frozenset[bool]:
-        """Whether it has IPv6 (True) and IPv4 (False) addresses; empty where that is not known."""
-        return frozenset(":" in address for address in addresses_of(self.pod)) if self.pod else frozenset()
+    def families(self) -> frozenset[int]:
+        """The families of its addresses, 4 and 6; empty where they are not known."""
+        return frozenset(map(family_of, addresses_of(self.pod))) if self.pod else frozenset()
 
 
 def addresses_of(pod: Pod) -> tuple[str, ...]:
     """Its address, and that of the other family where it has one."""
-    return of_one([pod.status.pod_ip, *(entry.ip for entry in pod.status.pod_ips)])
+    return one_of_each_family([pod.status.pod_ip, *(entry.ip for entry in pod.status.pod_ips)])
 
 
 def recognised(pods: Iterable[Pod], name: str, is_own: Callable[[str], bool]) -> Pod | None:

@@ -1,27 +1,29 @@
-"""The TLS context towards the API server, made again when its CA or our certificate changes."""
+"""The TLS context towards the API server, made again when its CA or the client certificate changes."""
 
 from __future__ import annotations
 
 import os
 import ssl
 
-from kubesonar.kube.credential_file import CredentialsError, Material
+from kubesonar.kube.auth.credential_file import CredentialsError, ReadBytes
 from kubesonar.net.http.ca_contexts import trusting
 
 
 class Tls:
-    """Trusts the CAs in `authority` (None: the system's), or with `insecure` anybody."""
+    """Makes contexts that trust the CAs that `authority` reads (None: the system's), or with `insecure` anybody."""
 
-    def __init__(self, authority: Material | None = None, *, insecure: bool = False) -> None:
+    def __init__(self, authority: ReadBytes | None = None, *, insecure: bool = False) -> None:
         self.insecure = insecure
         self._authority = authority
         self._made_of: tuple[bytes, bytes] | None = None
         self._context: ssl.SSLContext | None = None
 
     def context(self, pair: bytes = b"") -> ssl.SSLContext:
-        """The context that shows the certificate and key in `pair` (PEM), if any. What turns bad while in use leaves
-        the last good context in force. Raises CredentialsError."""
-        parts = (self._authority.read() if self._authority else b"", pair)
+        """Return the context that shows the certificate and key in `pair` (PEM), if any.
+
+        A CA or a pair that turns bad while in use leaves the last good context in force. Raises CredentialsError.
+        """
+        parts = (self._authority() if self._authority else b"", pair)
         if self._context is not None and parts == self._made_of:
             return self._context
         try:
@@ -40,7 +42,7 @@ class Tls:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if pair:
-            _show(context, pair)
+            _load_pair(context, pair)
         return context
 
     def _trusting(self, authority: bytes) -> ssl.SSLContext:
@@ -54,19 +56,19 @@ class Tls:
             raise CredentialsError(f"the API server's CA certificates cannot be used: {error}") from None
 
 
-def _show(context: ssl.SSLContext, pair: bytes) -> None:
-    """OpenSSL reads keys from files only: this one lives in memory, so that no key comes to lie on a disk."""
+def _load_pair(context: ssl.SSLContext, pair: bytes) -> None:
+    """Load a certificate with its key by a file in memory: OpenSSL reads files only, and no key may reach a disk."""
     number = os.memfd_create("pair", os.MFD_CLOEXEC)
     try:
         with open(number, "wb", closefd=False) as file:
             file.write(pair)
-        context.load_cert_chain(f"/proc/self/fd/{number}", password=_no_password)
+        context.load_cert_chain(f"/proc/self/fd/{number}", password=_refuse_password)
     except (ssl.SSLError, OSError, ValueError) as error:
         raise CredentialsError(f"the client certificate and its key cannot be used: {error}") from None
     finally:
         os.close(number)
 
 
-def _no_password() -> str:
-    """Instead of a prompt on the terminal."""
+def _refuse_password() -> str:
+    """Raise ValueError where OpenSSL would ask the terminal for a password."""
     raise ValueError("the key is encrypted, which is not supported")

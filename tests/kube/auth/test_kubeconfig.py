@@ -10,8 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubesonar.kube.auth.credential_file import CredentialsError
+from kubesonar.kube.auth.credentials import Credentials
+from kubesonar.kube.auth.loading_rules import from_kubeconfig
 from kubesonar.kube.client import ApiError, Client
-from kubesonar.kube.credentials import Credentials, CredentialsError, from_kubeconfig
 from kubesonar.kube.resource import pods
 from kubesonar.kube.types import Pod
 from tests.kube import shapes

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubesonar.kube.pages import ListMeta, Objects, Page, PageError
+from kubesonar.kube.list_stream import ListMeta, ListPage, ObjectDecoder, PageError
 from kubesonar.kube.types import Pod
 from tests.kube import shapes
 
@@ -20,9 +20,9 @@ def _list(*items: dict[str, Any], **more: Any) -> bytes:
     return msgspec.json.encode({"kind": "PodList", "metadata": META, "items": list(items), **more})
 
 
-def _read(data: bytes, *cuts: int) -> tuple[list[Pod], ListMeta, Objects[Pod]]:
-    objects = Objects(Pod)
-    page = Page(objects)
+def _read(data: bytes, *cuts: int) -> tuple[list[Pod], ListMeta, ObjectDecoder[Pod]]:
+    objects = ObjectDecoder(Pod)
+    page = ListPage(objects)
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
     found = [pod for start, end in pairwise(edges) for pod in page.feed(data[start:end])]
     last, meta = page.end()
@@ -42,7 +42,7 @@ def test_however_it_comes_in(cuts: list[int]) -> None:
 
 def test_objects_are_given_before_the_list_is_over() -> None:
     data = _list(*PODS)
-    page = Page(Objects(Pod))
+    page = ListPage(ObjectDecoder(Pod))
     assert len(list(page.feed(data[: len(data) - 10]))) == 4
 
 

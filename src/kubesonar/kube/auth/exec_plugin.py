@@ -1,4 +1,4 @@
-"""Credential plug-ins: programs named in a kubeconfig that print an ExecCredential
+"""Exec plug-ins: programs named in a kubeconfig that print an ExecCredential
 (https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins)."""
 
 from __future__ import annotations
@@ -11,30 +11,30 @@ from typing import Literal
 
 import msgspec
 
-from kubesonar.kube.credential_file import CredentialsError
-from kubesonar.kube.credentials import ClientIdentity, checked_token
-from kubesonar.kube.subprocess_output import RunError, run_command
+from kubesonar.kube.auth.credential_file import CredentialsError
+from kubesonar.kube.auth.identity import ClientIdentity, checked_token
+from kubesonar.kube.auth.subprocess_output import RunError, run_command
 from kubesonar.model import clip
 from kubesonar.net.http.url import Url
 
 PLUGIN_TIMEOUT = 30.0
-"""Seconds that a plug-in may take: some ask a cloud's metadata, none may ask a person."""
+"""Seconds after which a plug-in is stopped. Shorter fails those that ask a cloud; longer delays the start."""
 
 EARLY = 10.0
-"""Seconds before its expiry at which an identity is no longer shown."""
+"""Seconds before its expiry at which a credential is replaced: it must not expire on the way to the server."""
 
 _VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
 class EnvVariable(msgspec.Struct, frozen=True):
-    """An environment variable."""
+    """An environment variable that the plug-in gets."""
 
     name: str
     value: str
 
 
 class ExecSpec(msgspec.Struct, frozen=True, rename="camel"):
-    """`user.exec` of a kubeconfig."""
+    """`user.exec` of a kubeconfig: the program, its arguments and what it expects."""
 
     command: str
     api_version: str = ""
@@ -58,9 +58,11 @@ class _Credential(msgspec.Struct, frozen=True, rename="camel"):
     status: _CredentialStatus
 
 
-class Plugin:
-    """Runs the program, for `timeout` seconds at most, when its last credential expires or was refused. Its path counts
-    from `folder`."""
+class ExecPlugin:
+    """Runs the program when its last credential expires or was refused, for `timeout` seconds at most.
+
+    A relative path of the program counts from `folder`. Raises CredentialsError for what is not supported.
+    """
 
     def __init__(
         self, spec: ExecSpec, folder: str, server: Url, server_name: str, timeout: float = PLUGIN_TIMEOUT
@@ -80,7 +82,10 @@ class Plugin:
         self._timeout = timeout
 
     async def identity(self, again: bool = False) -> ClientIdentity:
-        """The last credential while it lasts; `again` runs the program at any rate. Raises CredentialsError."""
+        """Return the last credential until it expires; with `again` run the program in any case.
+
+        Callers that wait at the same time share one run. Raises CredentialsError.
+        """
         before = self._identity
         async with self._running:
             renewed = self._identity is not before
@@ -121,10 +126,10 @@ class Plugin:
 
 
 def _info(spec: ExecSpec, server: Url, server_name: str) -> dict[str, str]:
-    """What the program is told; of the cluster, where it wants to know, only where it is."""
-    told: dict[str, object] = {"interactive": False}
+    """Return KUBERNETES_EXEC_INFO; of the cluster it holds the address only, and that where the plug-in asks for it."""
+    content: dict[str, object] = {"interactive": False}
     if spec.provide_cluster_info:
         cluster = {"server": f"{server.scheme}://{server.authority}{server.target}".rstrip("/")}
-        told["cluster"] = {**cluster, "tls-server-name": server_name} if server_name else cluster
-    info = {"apiVersion": spec.api_version, "kind": "ExecCredential", "spec": told}
+        content["cluster"] = {**cluster, "tls-server-name": server_name} if server_name else cluster
+    info = {"apiVersion": spec.api_version, "kind": "ExecCredential", "spec": content}
     return {"KUBERNETES_EXEC_INFO": msgspec.json.encode(info).decode()}

@@ -1,4 +1,4 @@
-"""Runs a program for what it prints. Blocks: for a thread."""
+"""Runs a program and returns its output. Blocks, so it is called in a thread."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 OUTPUT_LIMIT = 1 << 20
-"""Most bytes a program may print."""
+"""Most output taken (bytes): a program that prints more is stopped."""
 
 _LOOK = 0.05
-"""Seconds between two looks whether it has ended: a child of its own may hold its output open for ever."""
+"""Seconds between two checks whether the program ended: a child of its own may hold the output open for ever."""
 
 
 class RunError(Exception):
-    """Why there is no output, as words that follow the program's name."""
+    """Why there is no output, as a clause that follows the program's name."""
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str], timeout: float) -> bytes:
-    """What `command` prints, within `timeout` seconds; nothing of it is left running. It can ask nobody. Raises
-    RunError, and OSError where it cannot be started."""
+    """Return what `command` prints within `timeout` seconds, and kill whatever it leaves running.
+
+    Its standard input is empty. Raises RunError, and OSError where it cannot be started.
+    """
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

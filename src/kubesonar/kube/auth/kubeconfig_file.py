@@ -1,4 +1,4 @@
-"""The format of kubeconfig files, and how several are one."""
+"""The format of kubeconfig files, and how several are merged."""
 
 from __future__ import annotations
 
@@ -8,84 +8,87 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from kubesonar.config.yamltext import read_yaml
-from kubesonar.kube.credential_file import CredentialsError, Material
-from kubesonar.kube.plugin import ExecSpec
+from kubesonar.kube.auth.credential_file import CredentialsError, credential_file
+from kubesonar.kube.auth.exec_plugin import ExecSpec
 from kubesonar.model import clip
 
-Text = Annotated[str, msgspec.Meta(max_length=1 << 20)]
+_Text = Annotated[str, msgspec.Meta(max_length=1 << 20)]
 
 
 class _Keys(msgspec.Struct, frozen=True, rename="kebab"):
-    """Keys in kebab case, but for those that are not."""
+    """The base of this file: keys in kebab case, except those that are named otherwise."""
 
 
 class KubeconfigCluster(_Keys, frozen=True):
-    """Where an API server is and how to know it."""
+    """Where an API server is and how it proves who it is."""
 
-    server: Text = ""
-    certificate_authority: Text = ""
-    certificate_authority_data: Text = ""
+    server: _Text = ""
+    certificate_authority: _Text = ""
+    certificate_authority_data: _Text = ""
     insecure_skip_tls_verify: bool = False
-    tls_server_name: Text = ""
-    proxy_url: Text = ""
+    tls_server_name: _Text = ""
+    proxy_url: _Text = ""
 
 
-class User(_Keys, frozen=True):
-    """How to tell it who we are."""
+class KubeconfigUser(_Keys, frozen=True):
+    """How a client proves who it is."""
 
-    client_certificate: Text = ""
-    client_certificate_data: Text = ""
-    client_key: Text = ""
-    client_key_data: Text = ""
-    token: Text = ""
-    token_file: Text = msgspec.field(default="", name="tokenFile")
+    client_certificate: _Text = ""
+    client_certificate_data: _Text = ""
+    client_key: _Text = ""
+    client_key_data: _Text = ""
+    token: _Text = ""
+    token_file: _Text = msgspec.field(default="", name="tokenFile")
     exec: ExecSpec | None = None
-    act_as: Text = msgspec.field(default="", name="as")
-    username: Text = ""
+    act_as: _Text = msgspec.field(default="", name="as")
+    username: _Text = ""
     auth_provider: Any = None
 
 
-class Context(_Keys, frozen=True):
-    """Names a cluster and a user."""
+class KubeconfigContext(_Keys, frozen=True):
+    """A cluster, a user and a namespace, the first two by their names."""
 
-    cluster: Text = ""
-    user: Text = ""
-    namespace: Text = ""
+    cluster: _Text = ""
+    user: _Text = ""
+    namespace: _Text = ""
 
 
 class _NamedCluster(_Keys, frozen=True):
-    name: Text
+    name: _Text
     cluster: KubeconfigCluster
 
 
 class _NamedUser(_Keys, frozen=True):
-    name: Text
-    user: User
+    name: _Text
+    user: KubeconfigUser
 
 
 class _NamedContext(_Keys, frozen=True):
-    name: Text
-    context: Context
+    name: _Text
+    context: KubeconfigContext
 
 
 class _File(_Keys, frozen=True):
-    current_context: Text = ""
+    current_context: _Text = ""
     clusters: tuple[_NamedCluster, ...] | None = ()
     users: tuple[_NamedUser, ...] | None = ()
     contexts: tuple[_NamedContext, ...] | None = ()
 
 
-NamedEntry = TypeVar("NamedEntry", KubeconfigCluster, User, Context)
+NamedEntry = TypeVar("NamedEntry", KubeconfigCluster, KubeconfigUser, KubeconfigContext)
 
 
-class Merged:
-    """Several files as one: the first to name something wins. Paths count from the folder of their file."""
+class MergedKubeconfig:
+    """Several files as one: the first file that names something wins.
+
+    Each entry comes with the folder of its file, from which its relative paths count. Raises CredentialsError.
+    """
 
     def __init__(self, paths: list[str]) -> None:
         self.current = ""
         self.clusters: dict[str, tuple[str, KubeconfigCluster]] = {}
-        self.users: dict[str, tuple[str, User]] = {}
-        self.contexts: dict[str, tuple[str, Context]] = {}
+        self.users: dict[str, tuple[str, KubeconfigUser]] = {}
+        self.contexts: dict[str, tuple[str, KubeconfigContext]] = {}
         for path in paths:
             file, folder = _parsed(path), os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
             self.current = self.current or file.current_context
@@ -98,7 +101,7 @@ class Merged:
 
 
 def _parsed(path: str) -> _File:
-    text = Material(path).read().decode("utf-8", "replace")
+    text = credential_file(path)().decode("utf-8", "replace")
     try:
         return msgspec.convert(read_yaml(text) or {}, _File)
     except (ValueError, RecursionError) as error:  # msgspec.ValidationError is a ValueError

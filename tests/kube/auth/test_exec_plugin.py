@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from kubesonar.kube.auth.credential_file import CredentialsError
+from kubesonar.kube.auth.exec_plugin import EnvVariable, ExecPlugin, ExecSpec
+from kubesonar.kube.auth.loading_rules import from_kubeconfig
 from kubesonar.kube.client import Client
-from kubesonar.kube.credentials import CredentialsError, from_kubeconfig
-from kubesonar.kube.plugin import EnvVariable, ExecSpec, Plugin
 from kubesonar.kube.resource import pods
 from kubesonar.kube.types import Pod
 from kubesonar.net.http.url import parse_url
@@ -26,12 +27,12 @@ def _credential(version: str = V1, **status: Any) -> str:
     return json.dumps({"apiVersion": version, "kind": "ExecCredential", "status": status})
 
 
-def _plugin(folder: Path, code: str, *, timeout: float = 10, **more: Any) -> Plugin:
+def _plugin(folder: Path, code: str, *, timeout: float = 10, **more: Any) -> ExecPlugin:
     """A plug-in of a few lines of shell, that notes each run in the file "runs"."""
     script = folder / "plug"
     script.write_text(f"#!/bin/sh\necho run >> {folder}/runs\n{code}\n")
     script.chmod(0o755)
-    return Plugin(ExecSpec(**{"command": "./plug", "api_version": V1, **more}), str(folder), SERVER, "", timeout)
+    return ExecPlugin(ExecSpec(**{"command": "./plug", "api_version": V1, **more}), str(folder), SERVER, "", timeout)
 
 
 def _runs(folder: Path) -> int:
@@ -114,7 +115,7 @@ def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
 def test_one_that_is_not_there(tmp_path: Path) -> None:
     spec = ExecSpec(command="no-such-plug", api_version=V1, install_hint="install it")
     with pytest.raises(CredentialsError, match=r"no-such-plug cannot be run: .*install it"):
-        run(Plugin(spec, str(tmp_path), SERVER, "").identity())
+        run(ExecPlugin(spec, str(tmp_path), SERVER, "").identity())
 
 
 def test_one_that_must_ask_a_person(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.kube.credentials import Access, Credentials, CredentialsError, find, in_cluster
-from kubesonar.kube.types import Version
+from kubesonar.kube.auth.credential_file import CredentialsError
+from kubesonar.kube.auth.credentials import Access, Credentials
+from kubesonar.kube.auth.loading_rules import find_credentials, in_cluster
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import client_of, run
 from tests.kube.serving import Certificates
+from tests.kube.shapes import Version
 
 ENVIRON = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
 AUTHORITY = Certificates().authority
@@ -145,13 +147,13 @@ def test_what_is_found_first(tmp_path: Path) -> None:
         (tmp_path / ".kube").mkdir()
         api.kubeconfig(tmp_path / ".kube" / "config", server="https://home.example:1")
     environ = {"HOME": str(tmp_path), "KUBECONFIG": named}
-    assert find(environ, given).server.port == api.port
-    assert find(environ).server.host == "named.example"
-    assert find({"HOME": str(tmp_path)}).server.host == "home.example"
+    assert find_credentials(environ, given).server.port == api.port
+    assert find_credentials(environ).server.host == "named.example"
+    assert find_credentials({"HOME": str(tmp_path)}).server.host == "home.example"
     refusals: list[tuple[Callable[[], object], str]] = [
-        (lambda: find({}), "neither KUBECONFIG nor HOME is set"),
-        (lambda: find(ENVIRON), "serviceaccount/token cannot be read"),
-        (lambda: find({"HOME": "/nowhere"}), "kubeconfig /nowhere/.kube/config: .*No such file"),
+        (lambda: find_credentials({}), "neither KUBECONFIG nor HOME is set"),
+        (lambda: find_credentials(ENVIRON), "serviceaccount/token cannot be read"),
+        (lambda: find_credentials({"HOME": "/nowhere"}), "kubeconfig /nowhere/.kube/config: .*No such file"),
     ]
     for look, sentence in refusals:
         with pytest.raises(CredentialsError, match=sentence):

@@ -1,7 +1,7 @@
-"""A kubeconfig file: which cluster, as whom (https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/).
+"""Credentials from a kubeconfig file (https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/).
 
-What would make us somebody else than the file says, or ask another way, and is not supported, is refused rather than
-ignored: proxies, impersonation, user names with passwords (gone since Kubernetes 1.19), the old plug-ins in the client.
+Settings that are not supported and would change the identity or the way to the server are refused rather than ignored:
+proxies, impersonation, user names with passwords (gone since Kubernetes 1.19), the old auth providers of clients.
 """
 
 from __future__ import annotations
@@ -10,41 +10,42 @@ import base64
 import binascii
 import os
 
-from kubesonar.kube.credential_file import CredentialData, CredentialsError, Material
-from kubesonar.kube.credentials import ClientIdentity, Credentials, Files
-from kubesonar.kube.kubeconfig_file import KubeconfigCluster, Merged, NamedEntry, User
-from kubesonar.kube.plugin import Plugin
+from kubesonar.kube.auth.credential_file import CredentialsError, ReadBytes, credential_file, fixed_bytes
+from kubesonar.kube.auth.credentials import Credentials
+from kubesonar.kube.auth.exec_plugin import ExecPlugin
+from kubesonar.kube.auth.identity import ClientIdentity, FileIdentity
+from kubesonar.kube.auth.kubeconfig_file import KubeconfigCluster, KubeconfigUser, MergedKubeconfig, NamedEntry
+from kubesonar.kube.auth.tls import Tls
 from kubesonar.kube.resource import is_namespace
-from kubesonar.kube.tls import Tls
 from kubesonar.model import clip
 from kubesonar.net.http.url import Url, parse_url
 
 
 def load_kubeconfig(path: str, context: str = "") -> Credentials:
-    """See `credentials.from_kubeconfig`."""
+    """Return the credentials of one context; see `loading_rules.from_kubeconfig`. Raises CredentialsError."""
     paths = [part for part in path.split(os.pathsep) if part]
     present = [part for part in paths if os.path.exists(part)] if len(paths) > 1 else paths  # noqa: PTH110
     try:
         if not present:
             raise CredentialsError("there is no such file")
-        return _credentials(Merged(present), context)
+        return _credentials(MergedKubeconfig(present), context)
     except CredentialsError as error:
         raise CredentialsError(f"kubeconfig {clip(path, 120)}: {error}") from None
 
 
-def _credentials(merged: Merged, name: str) -> Credentials:
+def _credentials(merged: MergedKubeconfig, name: str) -> Credentials:
     name = name or merged.current
     if not name:
         raise CredentialsError("no context is named, and none is current (current-context)")
     _, context = _named("context", name, merged.contexts)
     cluster_folder, cluster = _named("cluster", context.cluster, merged.clusters)
-    user_folder, user = _named("user", context.user, merged.users) if context.user else ("", User())
+    user_folder, user = _named("user", context.user, merged.users) if context.user else ("", KubeconfigUser())
     server = _server(context.cluster, cluster)
     _refuse(context.cluster, cluster, context.user, user)
     tls = _tls(cluster_folder, cluster)
-    identities: Files | Plugin
+    identities: FileIdentity | ExecPlugin
     if user.exec and not user.token and not user.token_file:
-        identities, now = Plugin(user.exec, user_folder, server, cluster.tls_server_name), ClientIdentity()
+        identities, now = ExecPlugin(user.exec, user_folder, server, cluster.tls_server_name), ClientIdentity()
     else:
         identities = _files(user_folder, user)
         now = identities.read()
@@ -76,7 +77,7 @@ def _server(name: str, cluster: KubeconfigCluster) -> Url:
     return url
 
 
-def _refuse(cluster_name: str, cluster: KubeconfigCluster, user_name: str, user: User) -> None:
+def _refuse(cluster_name: str, cluster: KubeconfigCluster, user_name: str, user: KubeconfigUser) -> None:
     unsupported = {
         f'cluster "{cluster_name}": proxy-url': cluster.proxy_url,
         f'user "{user_name}": as (impersonation)': user.act_as,
@@ -92,28 +93,28 @@ def _tls(folder: str, cluster: KubeconfigCluster) -> Tls:
     data, path = cluster.certificate_authority_data, cluster.certificate_authority
     if cluster.insecure_skip_tls_verify and (data or path):
         raise CredentialsError("certificate-authority and insecure-skip-tls-verify exclude one another")
-    return Tls(_material(folder, path, data, "certificate-authority-data"), insecure=cluster.insecure_skip_tls_verify)
+    return Tls(_bytes(folder, path, data, "certificate-authority-data"), insecure=cluster.insecure_skip_tls_verify)
 
 
-def _files(folder: str, user: User) -> Files:
-    certificate = _material(folder, user.client_certificate, user.client_certificate_data, "client-certificate-data")
-    key = _material(folder, user.client_key, user.client_key_data, "client-key-data")
+def _files(folder: str, user: KubeconfigUser) -> FileIdentity:
+    certificate = _bytes(folder, user.client_certificate, user.client_certificate_data, "client-certificate-data")
+    key = _bytes(folder, user.client_key, user.client_key_data, "client-key-data")
     if (certificate is None) != (key is None):
         raise CredentialsError("client-certificate and client-key are given both or not at all")
-    token = Material(_joined(folder, user.token_file)) if user.token_file else None
+    token = credential_file(_joined(folder, user.token_file)) if user.token_file else None
     if token is None and user.token:
-        token = CredentialData(user.token.encode())
-    return Files(token, certificate, key)
+        token = fixed_bytes(user.token.encode())
+    return FileIdentity(token, certificate, key)
 
 
-def _material(folder: str, path: str, data: str, key: str) -> Material | None:
-    """Data goes before a file, as in kubectl."""
+def _bytes(folder: str, path: str, data: str, key: str) -> ReadBytes | None:
+    """Return a reader of the data under `key`, else of the file: data goes first, as in kubectl."""
     if data:
         try:
-            return CredentialData(base64.b64decode("".join(data.split()), validate=True))
+            return fixed_bytes(base64.b64decode("".join(data.split()), validate=True))
         except (binascii.Error, ValueError):
             raise CredentialsError(f"{key} is not base64") from None
-    return Material(_joined(folder, path)) if path else None
+    return credential_file(_joined(folder, path)) if path else None
 
 
 def _joined(folder: str, path: str) -> str:
