@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,10 @@ from pathlib import Path
 import pytest
 
 from kubesonar.cli import COMMANDS, main
+from tests.apps.agents import members, tree
+from tests.apps.listening import answers, on_sockets
+from tests.core.mesh import Mesh
+from tests.ports import free_port
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -74,3 +80,41 @@ def test_a_bug_of_ours_does_not_read_as_a_verdict(tmp_path: Path) -> None:
     assert done.returncode == 70
     assert "Traceback" in done.stderr
     assert done.stderr.splitlines()[-1] == "kubesonar: this is a bug of kubesonar; the lines above say where"
+
+
+def ended_by(number: signal.Signals, *arguments: str, ready: str) -> int:
+    """The exit code of a command that a parent started with all signals ignored, and that gets one once it has said
+    `ready`."""
+    command = ["sh", "-c", 'trap "" INT TERM; exec "$@"', "sh", sys.executable, "-m", "kubesonar", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        while ready not in (line := process.stdout.readline()):
+            assert line, "it ended before"
+        process.send_signal(number)
+        try:
+            process.communicate(timeout=20)
+        finally:
+            process.kill()
+    return process.returncode
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)])
+def test_a_map_ends_although_its_parent_ignores_signals(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    with on_sockets(tmp_path, answers(Mesh(nodes=3))):
+        assert ended_by(number, "map", str(tmp_path), ready="healthy") == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_agent_ends_although_its_parent_ignores_signals(tmp_path: Path, number: signal.Signals) -> None:
+    port = free_port()
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(tree("a", port, members(tmp_path, {"a": port}))))
+    assert ended_by(number, "agent", "--config", str(config), ready="serving") == 0
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 2), (signal.SIGTERM, 128 + signal.SIGTERM)])
+def test_a_lab_ends_although_its_parent_ignores_signals(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    directory = tmp_path / "lab"
+    assert ended_by(number, "lab", "--nodes", "2", "--directory", str(directory), ready=":") == code
+    assert not directory.exists()

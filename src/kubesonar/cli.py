@@ -1,8 +1,10 @@
-"""The commands. Looks which one is meant before it imports it, so that an agent never loads what only people need."""
+"""The table of commands, and `main`, which imports only the command that is asked for: an agent never loads Rich or
+Typer."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -13,8 +15,8 @@ from kubesonar.config import ConfigError
 
 
 class Command(NamedTuple):
-    """A row of the table: what it does in one line, and "module:function" to call with the arguments behind it; the
-    function returns an exit code."""
+    """One command: its description in one line, and the function to call, as "module:function". The function takes
+    the arguments after the command's name and returns an exit code."""
 
     help: str
     target: str
@@ -45,9 +47,10 @@ _EXTRAS = {"rich": "cli", "typer": "cli", "pyroute2": "lab", "trustme": "lab"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command that `argv` (the process's arguments) names; returns the exit code: the command's own, 2 where
-    it cannot be run as asked, 70 after a bug of ours, 130 after Ctrl-C, 141 where the reader of its output went away.
-    """
+    """Runs the command that `argv` names (None: the arguments of the process) and returns the exit code: the command's
+    own, 2 where it cannot be run as asked, 70 after a bug of kubesonar, 130 after Ctrl-C, 141 where the reader of its
+    output went away."""
+    _end_on_signals()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _dispatch(arguments)
@@ -60,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit complains
         return 141
     except Exception:  # noqa: BLE001 (the interpreter would leave with 1, which says "bad" of the network)
-        return _confess()
+        return _report_bug()
     return code
 
 
@@ -71,10 +74,18 @@ def version(arguments: Sequence[str]) -> int:
 
 
 def usage() -> str:
-    """What --help prints."""
+    """Returns the text of --help."""
     width = max(map(len, COMMANDS))
     rows = (f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items())
     return "\n".join(["usage: kubesonar COMMAND …", "", *rows, "", "kubesonar COMMAND --help says more.", ""])
+
+
+def _end_on_signals() -> None:
+    """Let SIGINT and SIGTERM end this process and its children although the parent ignores them. A shell without job
+    control ignores SIGINT for what it starts in the background, and children inherit that."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -94,7 +105,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _load(target: str) -> Callable[[Sequence[str]], int] | str:
-    """The function, or one sentence that says what is not installed."""
+    """Returns the function, or one sentence about the package that is missing."""
     module, _, function = target.partition(":")
     try:
         found: Callable[[Sequence[str]], int] = getattr(import_module(module), function)
@@ -114,8 +125,8 @@ def _unknown(name: str) -> str:
     return f'unknown command "{name[:40]}"; {hint}'
 
 
-def _confess() -> int:
-    """Prints the traceback of the exception that is being handled; EX_SOFTWARE of sysexits.h."""
+def _report_bug() -> int:
+    """Prints the traceback of the present exception and returns EX_SOFTWARE of sysexits.h."""
     import traceback
 
     traceback.print_exc()

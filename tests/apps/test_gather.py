@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,8 +85,8 @@ def test_who_never_answers_is_left_alone_after_the_time_out_and_holds_up_nobody(
 
 
 def test_nobody_there_is_said_by_name(tmp_path: Path) -> None:
-    with on_sockets(tmp_path, {"a": answer(b"")}):
-        pass
+    with socket.socket(socket.AF_UNIX) as left:  # as a process leaves it that was killed
+        left.bind(f"{tmp_path}/a.sock")
     assert "refused" in gathered([SnapshotSource(f"unix:{tmp_path}/a.sock", "a")]).unread["a"]
     assert "No such file" in gathered([SnapshotSource(f"unix:{tmp_path}/b.sock", "b")]).unread["b"]
 

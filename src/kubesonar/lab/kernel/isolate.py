@@ -168,6 +168,7 @@ def _mount_proc() -> None:
 
 
 def _run_lab(inside: Inside, ground: Ground, mask: set[int | signal.Signals]) -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started us may have ignored it
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
