@@ -16,13 +16,13 @@ import msgspec
 
 from bench._sessions import table as sessions_table
 from bench._wire import OnWire, measure
-from kubesonar.apps.agent.check_planner import Planning
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.core.probing import conntrack
 from kubesonar.core.probing.budget import questions
 from kubesonar.core.probing.cluster_checks import dependencies
 from kubesonar.core.probing.cluster_facts import DnsPod, ServiceEndpoint, Surroundings
 from kubesonar.core.probing.cluster_options import ClusterOptions, IngressOptions, OwnServiceOptions
+from kubesonar.core.probing.planner import CheckPlanner, PlanFigures
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
 from kubesonar.lab.kernel.isolate import Ground, run_isolated
@@ -78,10 +78,10 @@ def cost(agents: int, dns_pods: int, wire: dict[str, OnWire]) -> Cost:
         service=(ServiceEndpoint("10.96.0.77", 7473),),
     )
     options = msgspec.structs.replace(OPTIONS, plan=msgspec.structs.replace(OPTIONS.plan, families=(4,)))
-    planning = Planning(options, NAMES)
-    planning.dependencies = dependencies(options.cluster, found).checks
+    planner = CheckPlanner(options.planner(NAMES, "127.0.0.1"))
+    planner.found(dependencies(options.cluster, found).checks)
     roster = Roster("1", members)
-    checks = planning.checks(roster, members[0])
+    checks = [check for check in planner.checks(roster, members[0]) if check.path is not Path.LOOPBACK]
     of_members = [check for check in checks if check.path in _MEMBERS]
     own = _sum(checks, lambda check: _packets(check, wire) / check.period)
     others = _sum(of_members, lambda check: _wire(check, wire).packets / check.period)
@@ -93,11 +93,11 @@ def cost(agents: int, dns_pods: int, wire: dict[str, OnWire]) -> Cost:
         packets=own,
         octets=_sum(checks, lambda check: _octets(check, wire) / check.period),
         asked=others,
-        entries=planning.in_force.conntrack,
+        entries=planner.figures.conntrack,
         incoming=conntrack.total_entries(of_members, options.udp.ports, options.udp.rebind),
-        series=_series(checks, roster, planning),
+        series=_series(checks, roster, planner.figures),
         together=_together(checks, agents, dns_pods),
-        periods=planning.in_force.periods,
+        periods=planner.figures.periods,
     )
 
 
@@ -140,19 +140,18 @@ def _together(checks: list[Check], agents: int, dns_pods: int) -> dict[str, floa
     return loads
 
 
-def _series(checks: list[Check], roster: Roster, planning: Planning) -> int:
+def _series(checks: list[Check], roster: Roster, figures: PlanFigures) -> int:
     """Of an agent that has seen everything to be well."""
     counts = ProbeCounts()
     ledger = Ledger(roster.members[0], 0.0, OPTIONS.ledger)
-    ledger.roster = roster
+    ledger.roster_changed(roster)
     ledger.register(counts)
     for check in checks:
         rtt = Rtt(0.001, 0.001, 0.001, StampSource.KERNEL)
         ledger.add(Observation(check, "agent-0", Network.POD, 10.0, received=1, rtt=rtt))
-    force = planning.in_force
     facts = Facts(
         "1", 1, 1.0, 0.0, 0, {"edges": 0, "probes": 0, "crashes": 0, "requests": 0, "answers": 0, "strangers": 0},
-        "kubernetes", 0.0, force.agents, force.conntrack, force.periods,
+        "kubernetes", 0.0, figures,
     )  # fmt: skip
     text = AgentMetrics(OPTIONS.metrics).render(ledger.snapshot(11.0), counts, facts, openmetrics=False).decode()
     watch = MembershipFacts("agent-1", False, 0, {}, {}, {"delivered": 1, "greeted": 1, "outdated": 1})

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 from bench.diagnosis.cluster import SEARCH, Cluster, Place
-from kubesonar.apps.agent.check_planner import Planning
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.core.probing.cluster_checks import dependencies
+from kubesonar.core.probing.planner import CheckPlanner
 from kubesonar.core.probing.schedule import Schedule
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.telemetry.self_health import SelfHealth
-from kubesonar.model import Check, Kind, Member, Observation, Path, Roster, Snapshot, Trouble
+from kubesonar.model import Check, Member, Observation, Path, Roster, Snapshot, Trouble
 
 _RETAIN = 30.0
 """Seconds between two looks for edges to forget, as in the agent."""
@@ -30,13 +30,12 @@ class VirtualAgent:
         self.accepted = 0
         """Connections that wait in the queue of a process that is frozen."""
         self._wall = cluster.epoch + offset
-        self._options = options
         self._epoch = round((self._wall + now) * 1000)
         self._member = member
         self.ledger = Ledger(member, self._wall + now, options.ledger)
         self._schedule = Schedule(member.name, options.schedule)
-        self._planning = Planning(options, SEARCH)
-        self._planning.dependencies = dependencies(options.cluster, cluster.surroundings(member.node)).checks
+        self._planner = CheckPlanner(options.planner(SEARCH, "127.0.0.1"))
+        self._planner.found(dependencies(options.cluster, cluster.surroundings(member.node)).checks)
         self._health = SelfHealth(options.health)
         self._checks: list[Check] = []
         self._numbers: dict[str, int] = {}
@@ -70,12 +69,8 @@ class VirtualAgent:
 
     def set_roster(self, roster: Roster, now: float) -> list[Check]:
         """Plans for that roster; returns what is due at once."""
-        self.ledger.roster = roster
-        named = roster.named(self.name)
-        if named is not None:
-            self.ledger.member = named
-        self._checks = self._planning.checks(roster, self.ledger.member)
-        self._checks.append(self._loopback())
+        self.ledger.roster_changed(roster)
+        self._checks = self._planner.checks(roster, self.ledger.member)
         self.ledger.retain(self._checks, self.wall(now))
         return self._schedule.step(now, self._checks)
 
@@ -107,16 +102,3 @@ class VirtualAgent:
     def _note(self, trouble: Trouble | None) -> None:
         if trouble is not None:
             self.ledger.trouble(trouble)
-
-    def _loopback(self) -> Check:
-        rhythm = self._options.plan.udp
-        return Check(
-            id="udp/loopback/self",
-            kind=Kind.UDP,
-            path=Path.LOOPBACK,
-            target=self.name,
-            address="127.0.0.1",
-            port=self._member.port,
-            period=rhythm.period,
-            timeout=rhythm.timeout,
-        )

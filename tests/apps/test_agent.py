@@ -191,7 +191,7 @@ def test_a_roster_that_does_not_fit_is_told_of(tmp_path: Path) -> None:
     port = free_port()
     roster = members(tmp_path, {"somebody": free_port()})
     with RunningAgent(tmp_path, "a", **tree("a", port, roster)) as agent:
-        assert "the roster does not name me" in agent.log.read_text()
+        assert "the roster does not name this member" in agent.log.read_text()
         members(tmp_path, {"a": free_port()})
         until(lambda: "the roster contradicts member.port" in agent.log.read_text())
         (own,) = until(lambda: [e for e in agent.snapshot().edges if len(e.trials) > 3])

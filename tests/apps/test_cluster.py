@@ -12,14 +12,16 @@ import msgspec
 import pytest
 
 from kubesonar.apps.agent.cluster import ClusterWatch
-from kubesonar.apps.agent.options import AgentOptions
-from kubesonar.apps.agent.targets import refuse_bad_cluster
+from kubesonar.apps.agent.options import MemberOptions
 from kubesonar.config import ConfigError
 from kubesonar.core.probing.cluster_checks import API_DIRECT, API_DNS
 from kubesonar.core.probing.cluster_facts import Dependencies
 from kubesonar.core.probing.cluster_options import ClusterOptions
+from kubesonar.discovery.options import KubernetesOptions
 from kubesonar.model import Check, Fault, Network, Observation
+from kubesonar.model import Path as Way
 from kubesonar.net.deadline import Failed
+from kubesonar.probes.cautious import CautiousProbe
 from tests.apps.test_agent_cluster import dns_slice
 from tests.kube.apiserver import PATIENCE, ApiServer
 from tests.kube.running import run, until
@@ -31,8 +33,12 @@ SEARCH = "search shop.svc.cluster.local svc.cluster.local cluster.local example.
 
 def cluster(folder: Path, environ: dict[str, str], resolv: str = SEARCH, **api: Any) -> ClusterWatch:
     (folder / "resolv.conf").write_text(resolv)
-    options = {"cluster": {"resolv_conf": str(folder / "resolv.conf"), "api": {"trust": "/ca.crt", **api}}}
-    return ClusterWatch(msgspec.convert(options, AgentOptions), environ, lambda found: None)
+    options = {"resolv_conf": str(folder / "resolv.conf"), "api": {"trust": "/ca.crt", **api}}
+    return watch(msgspec.convert(options, ClusterOptions), environ)
+
+
+def watch(options: ClusterOptions, environ: dict[str, str]) -> ClusterWatch:
+    return ClusterWatch(options, KubernetesOptions(), MemberOptions(), environ)
 
 
 def checks(found: ClusterWatch) -> dict[str, Check]:
@@ -59,8 +65,8 @@ def test_outside_a_cluster(tmp_path: Path) -> None:
 
 def test_nothing_is_found_where_it_may_not_be_looked_for(tmp_path: Path) -> None:
     (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\n")
-    options = AgentOptions(cluster=ClusterOptions(detect=False, resolv_conf=str(tmp_path / "resolv.conf")))
-    assert ClusterWatch(options, POD, lambda found: None).dependencies == Dependencies()
+    options = ClusterOptions(detect=False, resolv_conf=str(tmp_path / "resolv.conf"))
+    assert watch(options, POD).dependencies == Dependencies()
 
 
 def test_an_ipv6_api_server_and_the_default_port(tmp_path: Path) -> None:
@@ -78,8 +84,7 @@ def test_a_port_that_is_none(port: str, tmp_path: Path) -> None:
 
 
 def test_a_resolver_whose_file_is_missing_is_none(tmp_path: Path) -> None:
-    options = AgentOptions(cluster=ClusterOptions(resolv_conf=str(tmp_path / "missing")))
-    found = ClusterWatch(options, POD, lambda found: None)
+    found = watch(ClusterOptions(resolv_conf=str(tmp_path / "missing")), POD)
     assert list(checks(found)) == [API_DIRECT]
     assert found.names == 1
 
@@ -107,8 +112,7 @@ def test_the_token_is_read_each_time_and_can_be_left_out(tmp_path: Path) -> None
 def test_credentials_that_are_missing_are_said_and_cost_the_rest_nothing(tmp_path: Path) -> None:
     told: list[Dependencies] = []
     cluster(tmp_path, POD)
-    options = AgentOptions(cluster=ClusterOptions(resolv_conf=str(tmp_path / "resolv.conf")))
-    run(ClusterWatch(options, POD, told.append).watch())
+    run(watch(ClusterOptions(resolv_conf=str(tmp_path / "resolv.conf")), POD).watch(told.append))
     assert told[-1].lost[0].startswith("DNS pods and Services are not found: the file ")
     assert len(told[-1].checks) == 4
 
@@ -118,14 +122,14 @@ def test_many_agents_accuse_a_silent_dns_pod_once_it_is_known_to_be_there_still(
         return Observation(check, "node-1", Network.POD, time.time(), fault=Fault.TIMEOUT, detail="no answer")
 
     async def scenario(api: ApiServer) -> None:
-        tree = {"roster": {"kubernetes": {"kubeconfig": api.kubeconfig(tmp_path / "config"), "direct_limit": 1}}}
+        kubernetes = KubernetesOptions(kubeconfig=api.kubeconfig(tmp_path / "config"), direct_limit=1)
         told: list[Dependencies] = []
-        found = ClusterWatch(msgspec.convert({**tree, "cluster": IN_CLUSTER}, AgentOptions), POD, told.append)
+        found = ClusterWatch(msgspec.convert(IN_CLUSTER, ClusterOptions), kubernetes, MemberOptions(), POD)
         found.agents(2)
-        task = asyncio.create_task(found.watch())
+        task = asyncio.create_task(found.watch(told.append))
         try:
             await until(lambda: told and told[-1].checks)
-            probe, (check, *_) = found.careful(silent), told[-1].checks
+            probe, (check, *_) = CautiousProbe(silent, Way.DNS_POD, found), told[-1].checks
             assert (await probe(check)).fault is Fault.OTHER
             async with asyncio.timeout(PATIENCE):  # until it was listed again
                 while (await probe(check)).fault is not Fault.TIMEOUT:  # noqa: ASYNC110  # as in tests.kube.running.until
@@ -139,26 +143,3 @@ def test_many_agents_accuse_a_silent_dns_pod_once_it_is_known_to_be_there_still(
     with ApiServer() as api:
         api.put("endpointslices", dns_slice(("coredns-a", 53)))
         run(scenario(api))
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"service": {"url": "ftp://x/"}}, "cluster.service.url: a URL is"),
-        ({"service": {"expect": "ok"}}, "cluster.service.expect: an HTTP check expects"),
-        ({"ingress": {"url": "sonar.example.com"}}, "cluster.ingress.url: a URL is"),
-        ({"ingress": {"expect": "2xx"}}, "cluster.ingress.expect"),
-        ({"dns": {"question": "a.b"}}, 'cluster.dns.question: a question is "NAME TYPE"'),
-        ({"dns": {"question": "a.b A udp"}}, "cluster.dns.question: a question is"),
-        ({"dns": {"question": "a.b ANYTHING"}}, "cluster.dns.question: a DNS request is"),
-        ({"dns": {"expect": "FINE"}}, "cluster.dns.expect: a DNS check expects"),
-        ({"dns": {"address": ["10.96.0.10", "dns"]}}, r"cluster.dns.address\[1\]: a DNS server is an IP address"),
-    ],
-)
-def test_what_cannot_be_asked_is_refused_by_field(options: dict[str, Any], says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
-        refuse_bad_cluster(msgspec.convert(options, ClusterOptions))
-
-
-def test_defaults_can_be_asked() -> None:
-    refuse_bad_cluster(ClusterOptions())

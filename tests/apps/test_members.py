@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubesonar.apps.agent.options import AgentOptions, MemberOptions
+from kubesonar.apps.agent.options import MemberOptions
 from kubesonar.apps.agent.roster_source import RosterSource
 from kubesonar.discovery.options import DnsRosterOptions, KubernetesOptions, RosterOptions
 from kubesonar.model import Roster
@@ -25,8 +25,7 @@ DNS = DnsRosterOptions(name="agents")
 
 
 def members(environ: Mapping[str, str] = {}, **roster: Any) -> RosterSource:
-    options = AgentOptions(member=MemberOptions(name="a"), roster=RosterOptions(**roster))
-    return RosterSource(options, environ, SystemClock(), lambda _: None)
+    return RosterSource(RosterOptions(**roster), MemberOptions(name="a"), environ, SystemClock())
 
 
 @pytest.mark.parametrize(
@@ -65,8 +64,8 @@ def test_a_pod_without_a_service_account_says_so(caplog: pytest.LogCaptureFixtur
 
 def test_without_a_source_there_is_an_empty_roster_at_once() -> None:
     found: list[Roster] = []
-    chosen = RosterSource(AgentOptions(), {}, SystemClock(), found.append)
-    asyncio.run(chosen.watch())
+    chosen = members()
+    asyncio.run(chosen.watch(found.append))
     assert found == [Roster("none", ())]
     assert (chosen.remarks, chosen.stale_for) == ([], 0.0)
 
@@ -74,9 +73,8 @@ def test_without_a_source_there_is_an_empty_roster_at_once() -> None:
 def test_a_source_that_fails_is_remarked_on_with_since_when(tmp_path: Path) -> None:
     async def scenario() -> None:
         found: list[Roster] = []
-        options = AgentOptions(roster=RosterOptions(file=str(tmp_path / "none.yaml"), poll=0.05))
-        chosen = RosterSource(options, {}, SystemClock(), found.append)
-        task = asyncio.create_task(chosen.watch())
+        chosen = members(file=str(tmp_path / "none.yaml"), poll=0.05)
+        task = asyncio.create_task(chosen.watch(found.append))
         await until(lambda: found)
         assert chosen.stale_for > 0
         (remark,) = chosen.remarks

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from kubesonar.core.wire.codec import Keyring, identity
-from kubesonar.model import Check, Fault, Health, Kind, Network, Observation, Path, Side, StampSource
+from kubesonar.model import Check, Fault, Health, Kind, Member, Network, Observation, Path, Roster, Side, StampSource
 from kubesonar.net.udp.token_bucket import RateLimits
 from kubesonar.net.udp.train_records import TrainRecord
 from kubesonar.probes.source import ProbeSource
-from kubesonar.probes.udp import UdpOptions, UdpProbe, responder_observation
+from kubesonar.probes.udp import TrainObserver, UdpOptions, UdpProbe, responder_observation
 from tests.net.rig import rig, run
 
 ME, PEER = ProbeSource("node-1", Network.POD), ProbeSource("node-2", Network.HOST)
@@ -85,3 +86,29 @@ def test_partial_loss_is_no_fault() -> None:
     assert (observation.sent, observation.received) == (8, 5)
     assert observation.train is not None
     assert [tally.received for tally in observation.train.ports] == [1] * 5 + [0] * 3
+
+
+def test_silence_of_the_own_responder_is_local() -> None:
+    async def scenario() -> list[Observation]:
+        with rig(limits=RateLimits(rate=0.001, burst=0.001)) as (engine, responder):
+            probe = UdpProbe(ME, engine, UdpOptions(), 1)
+            peer = check(responder.port, timeout=0.3)
+            return [await probe(peer), await probe(msgspec.structs.replace(peer, path=Path.LOOPBACK))]
+
+    peer, own = run(scenario())
+    assert (peer.fault, peer.health) == (Fault.TIMEOUT, Health.BAD)
+    assert (own.fault, own.health) == (Fault.LOCAL, Health.UNKNOWN)
+
+
+def test_trains_are_observed_of_those_whom_the_roster_names() -> None:
+    def record(sender: str) -> TrainRecord:
+        return TrainRecord(identity(sender), 1, 5, 8, 3, 0, 0, 3, 64, 0.0, 1e9, "192.0.2.1", 4, ())
+
+    seen: list[Observation] = []
+    trains = TrainObserver(ME, seen.append)
+    trains.arrived(record("node-2"))
+    assert (seen, trains.strangers) == ([], 1)
+    trains.roster_changed(Roster("1", (Member("node-2", "node-2", (), 7473),)))
+    trains.arrived(record("node-2"))
+    trains.arrived(record("node-1"))  # its own train over loopback
+    assert ([one.check.target for one in seen], trains.strangers) == (["node-2"], 1)

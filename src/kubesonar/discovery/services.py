@@ -55,7 +55,7 @@ class _Subject(msgspec.Struct, frozen=True):
 
 class ServiceWatch:
     """Follows what the options need. `told` is called with everything that is known, each time that it differs. Up to
-    `limit` agents watch; set `agents` as their number becomes known."""
+    `limit` agents watch."""
 
     def __init__(
         self,
@@ -65,11 +65,12 @@ class ServiceWatch:
         limit: int,
         told: Callable[[ServicesUpdate], None],
         *,
+        agents: int = 1,
         rng: random.Random,
         clock: Clock,
         reflector: ReflectorOptions | None = None,
     ) -> None:
-        self.agents = 1
+        self._agents = agents
         self._client = client
         self._subjects = _subjects(options, needs_vips, client.credentials.namespace)
         self._limit = limit
@@ -80,6 +81,10 @@ class ServiceWatch:
         self._told = ServicesUpdate()
         self._copies: dict[str, Copy] = {}
         self._news = asyncio.Event()
+
+    def shared_by(self, agents: int) -> None:
+        """So many agents there are."""
+        self._agents = agents
 
     def doubt(self) -> None:
         """A DNS pod does not answer: it may be gone."""
@@ -98,7 +103,7 @@ class ServiceWatch:
 
     async def run(self) -> None:
         """For ever."""
-        many = self.agents > self._limit
+        many = self._agents > self._limit
         while self._subjects:
             await self._follow(many)
             many = not many
@@ -108,7 +113,7 @@ class ServiceWatch:
         self._copies = {subject.field: self._copy(subject, many) for subject in self._subjects}
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(copy.run()) for copy in self._copies.values()]
-            while (self.agents > self._limit * (_FEW_AGAIN if many else 1)) is many:
+            while (self._agents > self._limit * (_FEW_AGAIN if many else 1)) is many:
                 self._tell()
                 await self._news_or(_LOOK)
                 await asyncio.sleep(_SETTLE)  # changes come in bursts
@@ -123,7 +128,7 @@ class ServiceWatch:
         return Reflector(self._client, subject.resource, self._news.set, rng=self._rng, options=self._reflector)
 
     def _count(self) -> int:
-        return self.agents
+        return self._agents
 
     def _tell(self) -> None:
         fields: dict[str, Any] = {}

@@ -1,8 +1,9 @@
-"""Which IP addresses belong to this machine."""
+"""This machine's own addresses, and what the addresses that a program listens on mean here."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 
 from kubesonar.core.address import family_of, packed_address
 from kubesonar.net.address_families import ADDRESS_FAMILY
@@ -24,3 +25,17 @@ def is_own(address: str) -> bool:
             return wanted == packed_address(probe.getsockname()[0])
     except (OSError, ValueError):
         return False
+
+
+def without_missing_ipv6(addresses: Iterable[str]) -> list[str]:
+    """`addresses`, without "::" where the kernel has no IPv6: a default must not keep a program from starting."""
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
+    except OSError:
+        return [address for address in addresses if address != "::"]
+    return list(addresses)
+
+
+def loopback_of(host: str) -> str:
+    """The address at which a program that listens on `host` reaches itself without leaving the machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)

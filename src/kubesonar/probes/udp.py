@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Annotated
 
@@ -10,7 +10,7 @@ import msgspec
 
 from kubesonar.core.address import family_of
 from kubesonar.core.wire import codec
-from kubesonar.model import Check, Kind, Network, Observation, Path, Rtt, Seconds, Side, Train, clip
+from kubesonar.model import Check, Fault, Kind, Network, Observation, Path, Roster, Rtt, Seconds, Side, Train, clip
 from kubesonar.net.udp.train_records import TrainRecord
 from kubesonar.net.udp.train_result import TrainResult
 from kubesonar.net.udp.train_sender import DatagramEngine
@@ -79,6 +79,8 @@ class UdpProbe:
             timeout=check.timeout,
         )
         fault, detail = result.fault()
+        if check.path is Path.LOOPBACK and fault is Fault.TIMEOUT:
+            fault = Fault.LOCAL  # the responder that did not answer is this process
         return Observation(
             check=check,
             source=self._source.name,
@@ -164,3 +166,27 @@ def responder_observation(record: TrainRecord, source: ProbeSource, names: Mappi
         ),
         detail=f"{record.received} of {record.announced} arrived",
     )
+
+
+class TrainObserver:
+    """Turns the own responder's records of others' trains into observations and hands them to `observe`. `strangers`
+    counts trains whose sender the roster does not name: nobody could join them, and anybody can forge them."""
+
+    def __init__(self, source: ProbeSource, observe: Callable[[Observation], None]) -> None:
+        self.strangers = 0
+        self._source = source
+        self._observe = observe
+        self._names: dict[bytes, str] = {codec.identity(source.name): source.name}
+
+    def roster_changed(self, roster: Roster) -> None:
+        """Takes over the names of the members that may send trains."""
+        names = (self._source.name, *(member.name for member in roster.members))
+        self._names = {codec.identity(name): name for name in names}
+
+    def arrived(self, record: TrainRecord) -> None:
+        """Takes one record. A train of this member itself is left out: the check of the loopback reports it."""
+        peer = self._names.get(record.source)
+        if peer is None:
+            self.strangers += 1
+        elif peer != self._source.name:
+            self._observe(responder_observation(record, self._source, self._names))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kubesonar.core.probing.stale_targets import Doubts
+from kubesonar.core.probing.stale_targets import StaleTargets
 from kubesonar.model import Check, Fault, Health, Kind, Network, Observation, Path
 
 CHECK = Check("dns/dns_pod/coredns-a/udp", Kind.DNS, Path.DNS_POD, "coredns-a", "10.1.0.2")
@@ -17,32 +17,32 @@ def at(when: float) -> Observation:
 
 
 def test_silence_says_nothing_until_it_was_looked_up_again() -> None:
-    doubts = Doubts()
-    seen = doubts.judged(at(100), listed=50.0)
+    stale = StaleTargets()
+    seen = stale.judged(at(100), listed=50.0)
     assert (seen.fault, seen.health) == (Fault.OTHER, Health.UNKNOWN)
     assert seen.detail == "timeout, but it may be gone, not looked up again yet; no answer within 3 s"
-    assert doubts.judged(at(110), listed=50.0).health is Health.UNKNOWN
-    assert doubts.judged(at(120), listed=115.0) == at(120)  # it is still there, and silent
-    assert doubts.judged(at(130), listed=115.0) == at(130)
+    assert stale.judged(at(110), listed=50.0).health is Health.UNKNOWN
+    assert stale.judged(at(120), listed=115.0) == at(120)  # it is still there, and silent
+    assert stale.judged(at(130), listed=115.0) == at(130)
 
 
 def test_an_answer_begins_anew() -> None:
-    doubts = Doubts()
-    doubts.judged(at(100), listed=50.0)
-    assert doubts.judged(WELL, listed=115.0) == WELL
-    assert doubts.judged(at(300), listed=115.0).fault is Fault.OTHER
+    stale = StaleTargets()
+    stale.judged(at(100), listed=50.0)
+    assert stale.judged(WELL, listed=115.0) == WELL
+    assert stale.judged(at(300), listed=115.0).fault is Fault.OTHER
 
 
 def test_our_own_trouble_is_no_silence() -> None:
     local = msgspec.structs.replace(SILENT, fault=Fault.LOCAL)
-    assert Doubts().judged(local, listed=0.0) == local
+    assert StaleTargets().judged(local, listed=0.0) == local
 
 
 def test_not_more_is_remembered_than_fits() -> None:
-    doubts = Doubts()
+    stale = StaleTargets()
     for number in range(2000):
         check = msgspec.structs.replace(CHECK, id=f"dns/dns_pod/{number}/udp")
-        doubts.judged(msgspec.structs.replace(SILENT, check=check), listed=50.0)
-    assert doubts.judged(msgspec.structs.replace(SILENT, check=check, at=200.0), listed=150.0).fault is Fault.TIMEOUT
+        stale.judged(msgspec.structs.replace(SILENT, check=check), listed=50.0)
+    assert stale.judged(msgspec.structs.replace(SILENT, check=check, at=200.0), listed=150.0).fault is Fault.TIMEOUT
     first = msgspec.structs.replace(SILENT, check=msgspec.structs.replace(CHECK, id="dns/dns_pod/0/udp"), at=200.0)
-    assert doubts.judged(first, listed=150.0).fault is Fault.OTHER
+    assert stale.judged(first, listed=150.0).fault is Fault.OTHER

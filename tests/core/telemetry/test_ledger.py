@@ -10,6 +10,7 @@ from kubesonar.model import (
     Network,
     Observation,
     Path,
+    Roster,
     Rtt,
     Side,
     Snapshot,
@@ -172,3 +173,20 @@ def test_a_probe_that_took_long_is_remembered_beside_later_ones() -> None:
     kept.add(train(1010.0))
     kept.add(train(1001.0, received=0, fault=Fault.TIMEOUT))
     assert kept.snapshot(1011.0).edges[0].long.observations == 3
+
+
+def test_a_member_is_what_the_roster_says_of_its_name_but_keeps_its_own_epoch() -> None:
+    started = Ledger(msgspec.structs.replace(ME, epoch=7), 0.0, OPTIONS)
+    named = msgspec.structs.replace(ME, zone="a", epoch=3)
+    started.roster_changed(Roster("1", (named,)))
+    assert started.member == msgspec.structs.replace(named, epoch=7)
+    started.roster_changed(Roster("2", ()))
+    assert (started.member.zone, started.roster.revision) == ("a", "2")
+
+
+def test_a_snapshot_says_who_coordinates_and_what_cannot_be_checked() -> None:
+    kept = ledger()
+    kept.elected("peer")
+    kept.cannot_check(("DNS is not checked",))
+    snapshot = kept.snapshot(1.0)
+    assert (snapshot.coordinator, snapshot.lacks) == ("peer", ("DNS is not checked",))

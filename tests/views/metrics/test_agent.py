@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from kubesonar.core.probing.planner import PlanFigures
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
 from kubesonar.model import (
     SCHEMA,
@@ -39,7 +40,7 @@ FACTS = Facts(
     lag=0.001,
     troubles=0,
     dropped={"edges": 0, "datagrams": 0},
-    periods={("http", "ingress"): 10.0},
+    plan=PlanFigures(periods={("http", "ingress"): 10.0}),
 )
 KINDS = (Kind.UDP, Kind.TCP, Kind.ICMP, Kind.MTU, Kind.HTTP, Kind.DNS)
 

@@ -1,4 +1,4 @@
-"""An agent: the rooms put together, begun in order and left in order."""
+"""The life of one agent: its parts are made in order, serve, and leave in order."""
 
 from __future__ import annotations
 
@@ -6,211 +6,188 @@ import asyncio
 import logging
 import os
 import signal
-import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
 
 import msgspec
 
-from kubesonar import __version__
-from kubesonar.api.agent import agent_handler
-from kubesonar.apps.agent.check_planner import Planning
+from kubesonar.api.agent import agent_app
 from kubesonar.apps.agent.cluster import ClusterWatch
+from kubesonar.apps.agent.endpoint import Endpoint
 from kubesonar.apps.agent.membership_service import MembershipService
 from kubesonar.apps.agent.options import AgentOptions
-from kubesonar.apps.agent.probe_loop import Mesh
-from kubesonar.apps.agent.probers import Tools
+from kubesonar.apps.agent.probers import Probers
+from kubesonar.apps.agent.roster_changes import RosterChanges
 from kubesonar.apps.agent.roster_source import RosterSource
-from kubesonar.apps.agent.targets import refuse_bad, refuse_bad_cluster
+from kubesonar.apps.agent.view import AgentView
 from kubesonar.config import ConfigError
 from kubesonar.core.address import bracketed
-from kubesonar.core.probing.cluster_facts import Dependencies
+from kubesonar.core.probing.planner import CheckPlanner
 from kubesonar.core.telemetry.ledger import Ledger
-from kubesonar.core.telemetry.probe_counters import ProbeCounts
-from kubesonar.core.telemetry.self_health import SelfHealth
 from kubesonar.core.wire import codec
 from kubesonar.discovery.self_lookup import recognise
-from kubesonar.model import Kind, Member, Observation, Roster, Snapshot
+from kubesonar.model import Roster
 from kubesonar.net.clock import SystemClock
-from kubesonar.runtime import selfwatch
+from kubesonar.net.own_addresses import loopback_of, without_missing_ipv6
+from kubesonar.probes.loop import ProbeLoop
+from kubesonar.probes.source import ProbeSource
+from kubesonar.probes.target_check import refuse_bad, refuse_bad_cluster
+from kubesonar.probes.udp import TrainObserver
+from kubesonar.runtime.self_monitor import SelfMonitor
 from kubesonar.runtime.supervise import Supervisor
-from kubesonar.views.metrics.agent import AgentMetrics, Facts
 from kubesonar.web import Anonymous, BearerToken, Listener, ListenOptions, Server
 
 _LOG = logging.getLogger("kubesonar.agent")
+
 _HOUSEKEEPING = 1.0
-_RETAIN = 30
-"""Beats of housekeeping between two looks for edges to forget."""
+"""Seconds between two looks at the key file; longer, and a rotation takes as long to spread."""
+
+_FORGET = 30
+"""Looks at the key file between two of those for edges to forget; more, and edges of members that are gone show as long
+as that."""
 
 
 class Agent:
-    """One agent, from `run` to its end; also the `api.agent.AgentView` of its API. `leaving` is set once it
-    leaves for good. Raises ConfigError for targets that cannot be asked."""
+    """One agent. `leaving` is set once it leaves for good. Raises ConfigError for targets that no probe could ask."""
 
     def __init__(self, options: AgentOptions, leaving: asyncio.Event | None = None) -> None:
         refuse_bad(options.targets)
         refuse_bad_cluster(options.cluster)
         self._options = options
-        self._clock = SystemClock()
-        self._ledger = Ledger(_myself(options, self._clock.wall()), self._clock.wall(), options.ledger)
-        self._counts = ProbeCounts()
-        self._ledger.register(self._counts)
-        self._metrics = AgentMetrics(options.metrics)
-        self._supervisor = Supervisor()
-        self._state = "starting"
-        self._worst_lag = 0.0
-        self._following = False
-        self._membership: MembershipService | None = None
         self._leave = asyncio.Event()
         self._leaving = leaving or asyncio.Event()
         self._again: AgentOptions | None = None
 
     async def run(self) -> AgentOptions | None:
-        """Serves and probes until SIGTERM or SIGINT, then leaves in order. Raises ConfigError before it has begun when
-        an address, a key or a token cannot be used. Where the roster knows this member by another name, everything
-        that carries the name has to be made anew: then it ends at once with the options to begin again with."""
-        loop = asyncio.get_running_loop()
+        """Serves and probes until SIGTERM or SIGINT, then leaves in order and returns None. Raises ConfigError at the
+        start where an address, a key or a token cannot be used. Where the roster knows this member by another name it
+        ends at once and returns the options of the life to begin with that name, which every part carries."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._leave.set)
-        options = self._options
-        bind = _usable(options.member.bind)
-        self._members = RosterSource(options, os.environ, self._clock, self._roster_changed)
-        self._cluster = ClusterWatch(options, os.environ, self._dependencies_changed)
-        self._planning = Planning(options, self._cluster.names)
-        self._planning.dependencies = self._cluster.dependencies.checks
-        self._tools = Tools(options, self._ledger.member, bind, self._clock, self._ledger.add, self._cluster.terms)
-        try:
-            self._mesh = Mesh(
-                self._ledger,
-                {**self._tools.probes, Kind.DNS: self._cluster.careful(self._tools.probes[Kind.DNS])},
-                SelfHealth(options.health),
-                self._supervisor,
-                self._clock,
-                options.schedule,
-                self._planning,
-                options.plan.udp,
-                _own_address(bind[0]),
-            )
-            self._tools.astray = self._called_otherwise
-            if options.membership.enabled:
-                self._membership = MembershipService(
-                    options,
-                    self._ledger,
-                    self._tools,
-                    self._supervisor,
-                    self._clock,
-                    self._lag,
-                    os.environ,
-                    self._members.coordinates,
-                )
-                await self._membership.start()
-            server = Server(self._listeners(bind))
-            await server.start()
-            try:
-                await self._live()
-            finally:
-                await server.stop(1.0)
-        finally:
-            if self._membership is not None:
-                await self._membership.stop()
-            await self._supervisor.stop()
-            self._tools.close()
-            self._members.close()
-            self._cluster.close()
+            asyncio.get_running_loop().add_signal_handler(number, self._leave.set)
+        async with AsyncExitStack() as closing:
+            await self._live(closing)
         if self._again is None:
             _LOG.info("left")
         return self._again
 
-    def snapshot(self) -> Snapshot:
-        """All that is known now, with trials."""
-        return self._ledger.snapshot(self._clock.wall())
-
-    def latest(self) -> Iterable[Observation]:
-        """The latest observation of every edge."""
-        return self._ledger.latest()
-
-    def metrics(self, *, openmetrics: bool) -> bytes:
-        """The metrics, in one of the two text formats."""
-        facts = selfwatch.process_usage()
-        dropped = {"edges": self._ledger.dropped, "probes": self._mesh.skipped, "crashes": self._supervisor.crashes}
-        lag, self._worst_lag = self._worst_lag, 0.0
-        return self._metrics.render(
-            self._ledger.snapshot(self._clock.wall(), trials=False),
-            self._counts,
-            Facts(
-                __version__,
-                facts.resident,
-                facts.cpu,
-                lag,
-                self._mesh.troubles,
-                dropped | self._tools.dropped(),
-                self._members.source,
-                self._members.stale_for,
-                self._planning.in_force.agents,
-                self._planning.in_force.conntrack,
-                self._planning.in_force.periods,
-            ),
-            self._membership.families() if self._membership is not None else (),
-            openmetrics=openmetrics,
+    async def _live(self, closing: AsyncExitStack) -> None:
+        """Makes all parts, each after those that it needs; `closing` closes them in the reverse order."""
+        options, clock, supervisor = self._options, SystemClock(), Supervisor()
+        bind = without_missing_ipv6(options.member.bind)
+        if not bind:
+            raise ConfigError("member.bind: this machine has no IPv6, expected an IPv4 address")
+        ledger = Ledger(options.member.member(clock.wall()), clock.wall(), options.ledger)
+        source = ProbeSource(ledger.member.name, ledger.member.network)
+        monitor = SelfMonitor(options.health, ledger, clock)
+        cluster = ClusterWatch(options.cluster, options.roster.kubernetes, options.member, os.environ)
+        closing.callback(cluster.close)
+        rosters = RosterSource(options.roster, options.member, os.environ, clock)
+        closing.callback(rosters.close)
+        trains = TrainObserver(source, ledger.add)
+        endpoint = Endpoint(
+            ledger.member,
+            bind,
+            options.keys.file,
+            speak=options.udp.speak,
+            trains=trains.arrived,
+            misdelivered=lambda identity: self._misdelivered(identity, ledger, rosters),
         )
+        closing.callback(endpoint.close)
+        probers = Probers(
+            source,
+            options.probers(),
+            sender=endpoint.sender,
+            ring=endpoint.ring,
+            clock=clock,
+            terms=cluster.terms,
+            pods=cluster,
+        )
+        closing.callback(probers.close)
+        closing.push_async_callback(supervisor.stop)
+        planner = CheckPlanner(options.planner(cluster.names, loopback_of(bind[0])))
+        planner.found(cluster.dependencies.checks)
+        loop = ProbeLoop(
+            ledger,
+            planner,
+            probers.probes,
+            options.schedule,
+            supervisor=supervisor,
+            clock=clock,
+            lag=monitor.lag,
+            loopback=monitor.loopback,
+        )
+        membership = None
+        if options.membership.enabled:
+            membership = MembershipService(
+                options,
+                ledger,
+                endpoint,
+                probers.pinger,
+                supervisor,
+                clock,
+                monitor.lag,
+                os.environ,
+                rosters.coordinates,
+            )
+            closing.push_async_callback(membership.stop)
+            await membership.start()
 
-    def ready(self) -> str:
-        """Why not: it starts, or it leaves."""
-        return self._state
+        def dropped() -> Mapping[str, int]:
+            return {
+                "edges": ledger.dropped,
+                "probes": loop.skipped,
+                "crashes": supervisor.crashes,
+                "requests": endpoint.dropped,
+                "answers": probers.dropped,
+                "strangers": trains.strangers,
+            }
 
-    def remarks(self) -> list[str]:
-        """What is amiss with the roster, and what of the cluster cannot be checked."""
-        return [*self._members.remarks, *self._ledger.lacks]
+        families = membership.families if membership is not None else tuple
+        view = AgentView(options.metrics, ledger, clock, monitor, planner, rosters, dropped, families)
+        followers = [trains.roster_changed, *([membership.roster_changed] if membership is not None else ())]
+        changes = RosterChanges(ledger, planner, loop, cluster, supervisor, followers, view.started)
 
-    async def _live(self) -> None:
-        options = self._options
-        self._supervisor.run_forever("housekeeping", self._keep_house)
-        self._supervisor.run_forever("selfwatch", lambda: selfwatch.watch(self._clock, self._lag, self._mesh.throttled))
-        self._supervisor.run_forever("roster", self._members.watch)
-        _LOG.info("serving", extra={"member": self._ledger.member.name, "port": options.member.port})
+        def roster_changed(roster: Roster) -> None:
+            if not self._is_renamed(roster, ledger.member.name, rosters.source):
+                changes.roster_changed(roster)
+
+        server = Server(self._listeners(view, bind))
+        await server.start()
+        closing.push_async_callback(server.stop, 1.0)
+        supervisor.run_forever("housekeeping", lambda: _keep_house(endpoint, loop))
+        supervisor.run_forever("self monitor", monitor.watch)
+        supervisor.run_forever("roster", lambda: rosters.watch(roster_changed))
+        _LOG.info("serving", extra={"member": ledger.member.name, "port": options.member.port})
         await self._leave.wait()
-        self._state = "leaving"
-        self._mesh.stop()
-        if self._membership is not None:
-            self._membership.leave()
-        if self._again is not None:
-            return
-        self._leaving.set()
-        _LOG.info("leaving: probing has stopped, others are still answered", extra={"grace": options.shutdown.grace})
-        await asyncio.sleep(options.shutdown.grace)
+        view.leaving()
+        loop.stop()
+        if membership is not None:
+            membership.leave()
+        if self._again is None:
+            self._leaving.set()
+            _LOG.info(
+                "leaving: probing has stopped, others are still answered", extra={"grace": options.shutdown.grace}
+            )
+            await asyncio.sleep(options.shutdown.grace)
 
-    def _roster_changed(self, roster: Roster) -> None:
-        if self._is_renamed(roster):
-            return
-        self._tools.roster_changed(roster)
-        self._mesh.roster_changed(roster)
-        if self._membership is not None:
-            self._membership.roster_changed(roster)
-        self._cluster.agents(self._planning.in_force.agents)
-        if not self._following:  # how many agents there are decides whether this one may watch
-            self._following = True
-            self._supervisor.run_forever("cluster", self._cluster.watch)
-        if self._state == "starting" and not roster.stale:
-            self._state = ""
+    def _listeners(self, view: AgentView, bind: Iterable[str]) -> list[Listener]:
+        options = self._options
+        authenticator = BearerToken(options.api.token_file) if options.api.token_file else Anonymous()
+        app = agent_app(view, authenticator)
+        own = [ListenOptions(address=f"{bracketed(host)}:{options.member.port}") for host in bind]
+        return [Listener(listen, app, options.api.limits) for listen in (*own, *options.api.listen)]
 
-    def _dependencies_changed(self, found: Dependencies) -> None:
-        for sentence in set(found.lost) - set(self._ledger.lacks):
-            _LOG.warning("%s", sentence)
-        self._ledger.lacks = found.lost
-        if found.checks != self._planning.dependencies:
-            self._planning.dependencies = found.checks
-            self._mesh.replan()
-
-    def _is_renamed(self, roster: Roster) -> bool:
-        """Whether a roster that nobody wrote by hand has another name for us: others will know us by that."""
+    def _is_renamed(self, roster: Roster, name: str, source: str) -> bool:
+        """Whether a roster that nobody wrote by hand has another name for this member; then the life ends."""
         me = self._options.member
-        if self._members.source not in ("kubernetes", "dns"):
+        if source not in ("kubernetes", "dns"):
             return False
-        found = recognise(roster, self._ledger.member.name, me.own_addresses, me.port)
-        if found is None or found.name == self._ledger.member.name:
+        found = recognise(roster, name, me.own_addresses, me.port)
+        if found is None or found.name == name:
             return False
-        _LOG.warning("the roster has another name for me: beginning again with it", extra={"member": found.name})
+        _LOG.warning("roster name differs: restarting with it", extra={"member": found.name})
         roster_options = self._options.roster
-        if self._members.source == "dns":  # and stays it: Kubernetes knows us by the name before
+        if source == "dns":  # and stays it: Kubernetes knows this member by the name before
             roster_options = msgspec.structs.replace(roster_options, source="dns")
         self._again = msgspec.structs.replace(
             self._options,
@@ -220,60 +197,18 @@ class Agent:
         self._leave.set()
         return True
 
-    def _called_otherwise(self, identity: bytes) -> None:
-        """Somebody has a message for another than us, at our address."""
-        own = self._options.member.own_addresses or self._ledger.member.addresses
+    def _misdelivered(self, identity: bytes, ledger: Ledger, rosters: RosterSource) -> None:
+        """Takes note that a message at this member's address names it by that address, as rosters from DNS do."""
+        own = self._options.member.own_addresses or ledger.member.addresses
         if identity in map(codec.identity, own):
-            self._members.known_by_address()
-
-    def _lag(self, late: float) -> None:
-        self._worst_lag = max(self._worst_lag, late)
-        self._mesh.lag(late)
-
-    async def _keep_house(self) -> None:
-        beats = 0
-        while True:
-            await asyncio.sleep(_HOUSEKEEPING)
-            beats += 1
-            self._mesh.calm()
-            self._tools.refresh_keys()
-            if beats % _RETAIN == 0:
-                self._mesh.forget()
-
-    def _listeners(self, bind: Iterable[str]) -> list[Listener]:
-        options = self._options
-        authenticator = BearerToken(options.api.token_file) if options.api.token_file else Anonymous()
-        handler = agent_handler(self, authenticator)
-        own = [ListenOptions(address=f"{bracketed(host)}:{options.member.port}") for host in bind]
-        return [Listener(listen, handler, options.api.limits) for listen in (*own, *options.api.listen)]
+            rosters.known_by_address()
 
 
-def _myself(options: AgentOptions, now: float) -> Member:
-    me = options.member
-    name = me.name or socket.gethostname()
-    return Member(
-        name=name,
-        node=me.node or name,
-        addresses=(),
-        port=me.port,
-        network=me.network,
-        zone=me.zone,
-        epoch=int(now * 1000),
-    )
-
-
-def _own_address(host: str) -> str:
-    """Where an agent that listens on `host` reaches itself, without leaving the machine."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-
-
-def _usable(addresses: Iterable[str]) -> list[str]:
-    """Leaves out "::" where the kernel has no IPv6: a default must not keep an agent from starting."""
-    try:
-        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
-    except OSError:
-        addresses = [address for address in addresses if address != "::"]
-    usable = list(addresses)
-    if not usable:
-        raise ConfigError("member.bind: this machine has no IPv6, expected an IPv4 address")
-    return usable
+async def _keep_house(endpoint: Endpoint, loop: ProbeLoop) -> None:
+    beats = 0
+    while True:
+        await asyncio.sleep(_HOUSEKEEPING)
+        beats += 1
+        endpoint.refresh_keys()
+        if beats % _FORGET == 0:
+            loop.forget()

@@ -1,24 +1,25 @@
-"""What workloads in this agent's cluster depend on: found in its environment and by asking the API server."""
+"""Finds what workloads in this agent's cluster depend on: in the environment, and by asking the API server."""
 
 from __future__ import annotations
 
 import logging
 import random
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.apps.agent.options import MemberOptions
 from kubesonar.config import ConfigError
 from kubesonar.core.probing import resolv_conf
 from kubesonar.core.probing.cluster_checks import API_DIRECT, API_DNS, dependencies
 from kubesonar.core.probing.cluster_facts import Dependencies, ServiceEndpoint, Surroundings
-from kubesonar.core.probing.stale_targets import Doubts
-from kubesonar.model import Check, Fault, Observation, Path
+from kubesonar.core.probing.cluster_options import ApiServerOptions, ClusterOptions
+from kubesonar.discovery.options import KubernetesOptions
+from kubesonar.model import Fault
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Failed
-from kubesonar.probes.source import Probe
 from kubesonar.probes.terms import Bearer, Terms
 
 if TYPE_CHECKING:
@@ -26,30 +27,37 @@ if TYPE_CHECKING:
     from kubesonar.kube.client import Client
 
 _LOG = logging.getLogger("kubesonar.agent")
-_SIZE = 65_536
+
+_RESOLV_CONF = 65_536
+"""Most bytes read of resolv.conf; fewer, and a long search list is cut; more, and a wrong path costs memory."""
+
 _HTTPS = 443
 
 
 class ClusterWatch:
-    """Finds what there is to check, again as it changes: `changed` is called with it then. `terms` are those of single
-    checks. Raises ConfigError where the environment says what cannot be. `close` it."""
+    """Finds what there is to check, and finds it anew as it changes. `kubernetes` says how the API server is asked,
+    `me` which member this is. `terms` hold for single checks, by id; `names` is how many names a look-up may try.
+    Raises ConfigError where the environment holds what cannot be used. `close` it."""
 
     def __init__(
-        self, options: AgentOptions, environ: Mapping[str, str], changed: Callable[[Dependencies], None]
+        self,
+        options: ClusterOptions,
+        kubernetes: KubernetesOptions,
+        me: MemberOptions,
+        environ: Mapping[str, str],
     ) -> None:
         self._options = options
-        self._environ = environ if options.cluster.detect else {}
-        self._changed = changed
+        self._kubernetes = kubernetes
+        self._environ = environ if options.detect else {}
+        self._changed: Callable[[Dependencies], None] = lambda found: None
         self._client: Client | None = None
         self._watch: ServiceWatch | None = None
         self._agents = 1
-        self._doubts = Doubts()
-        resolver = _resolver(options.cluster.resolv_conf)
+        resolver = _resolver(options.resolv_conf)
         self.names = 1 + len(resolver.search)
-        """How many names a look-up may try."""
         self._found = Surroundings(
-            node=options.member.node or options.member.name,
-            api=_api_server(options, self._environ),
+            node=me.node or me.name,
+            api=_api_server(options.api, self._environ),
             domain=resolver.domain,
             nameservers=resolver.nameservers,
         )
@@ -57,36 +65,32 @@ class ClusterWatch:
 
     @property
     def dependencies(self) -> Dependencies:
-        """What is known now."""
-        return dependencies(self._options.cluster, self._found)
+        """The checks of what is known now."""
+        return dependencies(self._options, self._found)
+
+    @property
+    def listed(self) -> float:
+        """When DNS pods were listed last (Unix seconds); infinite while they are watched."""
+        return self._watch.listed if self._watch is not None else inf
+
+    def doubt(self) -> None:
+        """Asks for a new list of DNS pods soon, as one does not answer."""
+        if self._watch is not None:
+            self._watch.doubt()
 
     def agents(self, count: int) -> None:
-        """So many agents share the budgets."""
+        """Takes note that `count` agents share the budgets."""
         self._agents = count
         if self._watch is not None:
-            self._watch.agents = count
+            self._watch.shared_by(count)
 
-    def careful(self, probe: Probe) -> Probe:
-        """The probe, that accuses no DNS pod that may be gone."""
-
-        async def ask(check: Check) -> Observation:
-            return self._judged(await probe(check))
-
-        return ask
-
-    def _judged(self, observation: Observation) -> Observation:
-        if observation.check.path is not Path.DNS_POD or self._watch is None:
-            return observation
-        if observation.fault is not None and observation.fault.accuses:
-            self._watch.doubt()
-        return self._doubts.judged(observation, self._watch.listed)
-
-    async def watch(self) -> None:
-        """For ever; where there is no API server to ask it is done at once."""
+    async def watch(self, changed: Callable[[Dependencies], None]) -> None:
+        """Calls `changed` with what there is to check, and again as that changes, for ever; once, where there is no API
+        server to ask."""
+        self._changed = changed
         self._watch = self._watcher()
-        self._changed(self.dependencies)
+        changed(self.dependencies)
         if self._watch is not None:
-            self._watch.agents = self._agents
             await self._watch.run()
 
     def close(self) -> None:
@@ -96,7 +100,7 @@ class ClusterWatch:
 
     def _watcher(self) -> ServiceWatch | None:
         """Imports what only agents in a cluster pay for."""
-        kubernetes, cluster = self._options.roster.kubernetes, self._options.cluster
+        kubernetes, cluster = self._kubernetes, self._options
         if not (cluster.detect and (self._environ.get("KUBERNETES_SERVICE_HOST") or kubernetes.kubeconfig)):
             return None
         from kubesonar.discovery.services import ServiceWatch
@@ -116,12 +120,13 @@ class ClusterWatch:
             cluster,
             not self._found.resolvers,
             kubernetes.direct_limit,
-            self._told,
+            self._take,
+            agents=self._agents,
             rng=random.Random(),
             clock=SystemClock(),
         )
 
-    def _told(self, told: ServicesUpdate) -> None:
+    def _take(self, told: ServicesUpdate) -> None:
         self._found = msgspec.structs.replace(
             self._found,
             dns_pods=told.dns_pods,
@@ -133,7 +138,7 @@ class ClusterWatch:
         self._changed(self.dependencies)
 
     def _terms(self) -> Mapping[str, Terms]:
-        api, at = self._options.cluster.api, self._found.api
+        api, at = self._options.api, self._found.api
         if at is None:
             return {}
         bearer = Bearer(at.address, at.port, api.trust, self._token) if api.token_file and api.trust else None
@@ -145,13 +150,12 @@ class ClusterWatch:
         from kubesonar.kube.auth.identity import checked_token
 
         try:
-            return checked_token(credential_file(self._options.cluster.api.token_file)())
+            return checked_token(credential_file(self._options.api.token_file)())
         except CredentialsError as error:
             raise Failed(Fault.LOCAL, str(error)) from None
 
 
-def _api_server(options: AgentOptions, environ: Mapping[str, str]) -> ServiceEndpoint | None:
-    api = options.cluster.api
+def _api_server(api: ApiServerOptions, environ: Mapping[str, str]) -> ServiceEndpoint | None:
     host = api.host or environ.get("KUBERNETES_SERVICE_HOST", "")
     port = environ.get("KUBERNETES_SERVICE_PORT", "") if not api.port else str(api.port)
     if not host:
@@ -164,7 +168,7 @@ def _api_server(options: AgentOptions, environ: Mapping[str, str]) -> ServiceEnd
 def _resolver(path: str) -> resolv_conf.ResolvConf:
     try:
         with open(path, "rb") as file:  # noqa: PTH123  # pathlib would be loaded for this alone
-            return resolv_conf.parse(file.read(_SIZE).decode("utf-8", "replace"))
+            return resolv_conf.parse(file.read(_RESOLV_CONF).decode("utf-8", "replace"))
     except OSError as error:
         _LOG.info("the resolver's configuration cannot be read", extra={"path": path, "reason": error.strerror})
         return resolv_conf.ResolvConf()

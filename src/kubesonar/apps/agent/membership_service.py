@@ -7,9 +7,9 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
+from kubesonar.apps.agent.endpoint import Endpoint
 from kubesonar.apps.agent.lease_guard import LeaseGuard
 from kubesonar.apps.agent.options import AgentOptions
-from kubesonar.apps.agent.probers import Tools
 from kubesonar.compat.formats import formats
 from kubesonar.core.membership import notices
 from kubesonar.core.membership.events import (
@@ -28,6 +28,7 @@ from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.messaging.shell import MembershipShell
 from kubesonar.model import Condition, Notice, Roster
 from kubesonar.net.clock import Clock
+from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.notify import AnyReceiver
 from kubesonar.notify.log import LogNotifier
 from kubesonar.notify.webhooks import Webhooks
@@ -47,7 +48,8 @@ class MembershipService:
         self,
         options: AgentOptions,
         ledger: Ledger,
-        tools: Tools,
+        endpoint: Endpoint,
+        pinger: Pinger,
         supervisor: Supervisor,
         clock: Clock,
         lag: Callable[[float], None],
@@ -66,16 +68,16 @@ class MembershipService:
             me,
             self._machine,
             options.membership.election.order,
-            sender=tools.sender,
-            ring=tools.ring,
-            send=tools.send,
-            pinger=tools.pinger,
+            sender=endpoint.sender,
+            ring=endpoint.ring,
+            send=endpoint.send,
+            pinger=pinger,
             supervisor=supervisor,
             clock=clock,
             lag=lag,
             tell=self._tell,
         )
-        tools.messages = self._shell.arrived
+        endpoint.deliver_to(self._shell.arrived)
         self._webhooks = Webhooks(
             options.notify, formats(self._view), supervisor, clock, random.SystemRandom(), self._told
         )
@@ -98,7 +100,7 @@ class MembershipService:
     def leave(self) -> None:
         """Takes leave of the others: what follows is no death."""
         self._shell.event(Leaving())
-        self._ledger.coordinator = ""
+        self._ledger.elected("")
 
     async def stop(self) -> None:
         """Watches nobody any more and closes the outbox."""
@@ -141,8 +143,9 @@ class MembershipService:
     def _elected(self, action: Elected) -> None:
         self._mine = action.mine
         self._coordinates(action.mine)
-        self._ledger.coordinator = action.coordinator
-        what = "I coordinate" if action.mine else "another member coordinates" if action.coordinator else "nobody leads"
+        self._ledger.elected(action.coordinator)
+        other = "another member was elected coordinator" if action.coordinator else "no coordinator is elected"
+        what = "elected coordinator" if action.mine else other
         _LOG.info(what, extra={"coordinator": action.coordinator})
 
     def _notice(self, notice: Notice) -> None:

@@ -1,22 +1,25 @@
-"""Everything an agent can be told: the rooms' options, assembled into one tree."""
+"""All options of an agent: those of each room, assembled into one tree."""
 
 from __future__ import annotations
 
+import socket
 from typing import Annotated
 
 import msgspec
 
+from kubesonar.apps.agent.probers import ProberOptions
 from kubesonar.core.address import is_unicast
 from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.core.probing.budget import BudgetOptions
 from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.core.probing.plan import PlanOptions, Target
+from kubesonar.core.probing.planner import PlannerOptions
 from kubesonar.core.probing.schedule import ScheduleOptions
 from kubesonar.core.telemetry.ledger import LedgerOptions
 from kubesonar.core.telemetry.self_health import SelfHealthOptions
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.kube.lease_options import LeaseOptions
-from kubesonar.model import Network, Seconds, clip
+from kubesonar.model import Member, Network, Seconds, clip
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.probes.dns import DnsOptions
 from kubesonar.probes.http import HttpOptions
@@ -30,7 +33,7 @@ from kubesonar.views.metrics.agent import MetricsOptions
 from kubesonar.web import LimitOptions, ListenOptions
 
 PORT = 7473
-"""Where an agent's responder (UDP) and its HTTP listener (TCP) are, unless it is told otherwise."""
+"""Default port of an agent's responder (UDP) and of its HTTP listener (TCP)."""
 
 
 class MemberOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -64,6 +67,19 @@ class MemberOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     def own_addresses(self) -> tuple[str, ...]:
         """`addresses`, one by one."""
         return tuple(text.strip() for text in self.addresses.split(",") if text.strip())
+
+    def member(self, now: float) -> Member:
+        """This member as it knows itself when it starts at `now` (Unix seconds), before a roster names it."""
+        name = self.name or socket.gethostname()
+        return Member(
+            name=name,
+            node=self.node or name,
+            addresses=(),
+            port=self.port,
+            network=self.network,
+            zone=self.zone,
+            epoch=int(now * 1000),
+        )
 
 
 class KeyOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -141,3 +157,28 @@ class AgentOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             "tool's own environment variables.",
         ),
     ] = ()
+
+    def probers(self) -> ProberOptions:
+        """What the probes need to know."""
+        return ProberOptions(
+            udp=self.udp,
+            mtu=self.mtu,
+            tcp=self.tcp,
+            tls=self.tls,
+            http=self.http,
+            icmp=self.icmp,
+            dns=self.dns,
+        )
+
+    def planner(self, names: int, loopback: str) -> PlannerOptions:
+        """What the plan needs to know; `names` and the address `loopback` as in `PlannerOptions`."""
+        return PlannerOptions(
+            plan=self.plan,
+            targets=self.targets,
+            budget=self.budget,
+            neighbours=self.schedule.members,
+            ports=self.udp.ports,
+            rebind=self.udp.rebind,
+            names=names,
+            loopback=(loopback, self.member.port),
+        )

@@ -1,4 +1,4 @@
-"""Where this agent's members come from, and how that stands."""
+"""Chooses where the roster comes from, and keeps how long it has been stale."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.apps.agent.options import MemberOptions
 from kubesonar.config import ConfigError
 from kubesonar.discovery.file import FileRoster
 from kubesonar.discovery.haste import Haste
@@ -39,23 +39,23 @@ class RosterInput(Protocol):
 
 
 class RosterSource:
-    """Chooses the source, and remembers how what it said stands. `changed` is called with every new roster. Raises
-    ConfigError where the source that was asked for cannot be used. `close` it."""
+    """The source that `options` ask for, for the member `me`. Raises ConfigError where it cannot be used. `close`
+    it."""
 
-    def __init__(self, options: AgentOptions, environ: Mapping[str, str], clock: Clock, changed: Changed) -> None:
+    def __init__(self, options: RosterOptions, me: MemberOptions, environ: Mapping[str, str], clock: Clock) -> None:
         self._clock = clock
-        self._changed = changed
+        self._changed: Changed = lambda roster: None
         self._roster = Roster("", ())
         self._stale_since: float | None = None
         self._closing = ExitStack()
         self._overheard = asyncio.Event()
         self._haste = Haste()
-        sources = _Sources(options, environ, self._take, self._closing, self._overheard, self._haste)
+        sources = _Sources(options, me, environ, self._take, self._closing, self._overheard, self._haste)
         self._source = sources.chosen()
 
     @property
     def source(self) -> str:
-        """file, kubernetes, dns or none."""
+        """The name of the source in use: file, kubernetes, dns or none."""
         return self._source.source if self._source else "none"
 
     @property
@@ -65,26 +65,27 @@ class RosterSource:
 
     @property
     def remarks(self) -> list[str]:
-        """What is amiss with the roster."""
+        """What is amiss with the roster: a sentence each."""
         stale = self._roster.stale
         return [
             *([f"the roster is stale for {self.stale_for:.0f} s: {stale}"] if stale else []),
             *([self._roster.lacks] if self._roster.lacks else []),
         ]
 
-    async def watch(self) -> None:
-        """For ever; without a source it is done at once."""
+    async def watch(self, changed: Changed) -> None:
+        """Calls `changed` with every new roster, for ever; without a source once, with an empty one."""
+        self._changed = changed
         if self._source is None:
             self._take(Roster("none", ()))
         else:
             await self._source.watch()
 
     def coordinates(self, mine: bool) -> None:
-        """Whether this agent coordinates, and so has to know of members sooner than others."""
+        """Takes note whether this agent coordinates: then its roster is read more often than others'."""
         self._haste.set(mine)
 
     def known_by_address(self) -> None:
-        """Others know this member by its address, so they go by DNS."""
+        """Takes note that others know this member by its address: their rosters come from DNS."""
         self._overheard.set()
 
     def close(self) -> None:
@@ -103,9 +104,10 @@ class RosterSource:
 
 
 class _Sources(msgspec.Struct, frozen=True):
-    """What sources are made of."""
+    """Makes sources."""
 
-    options: AgentOptions
+    options: RosterOptions
+    me: MemberOptions
     environ: Mapping[str, str]
     changed: Changed
     closing: ExitStack
@@ -114,7 +116,7 @@ class _Sources(msgspec.Struct, frozen=True):
 
     def chosen(self) -> RosterInput | None:
         """The one that the options ask for."""
-        roster = self.options.roster
+        roster = self.options
         kind = roster.source if roster.source != "auto" else _automatic(roster, self.environ)
         if kind == "file":
             return FileRoster(roster, self.changed)
@@ -130,7 +132,7 @@ class _Sources(msgspec.Struct, frozen=True):
         from kubesonar.kube.auth.loading_rules import find_credentials
         from kubesonar.kube.client import Client
 
-        roster = self.options.roster
+        roster = self.options
         try:
             client = Client(find_credentials(self.environ, roster.kubernetes.kubeconfig))
         except CredentialsError as error:
@@ -139,9 +141,7 @@ class _Sources(msgspec.Struct, frozen=True):
             _LOG.warning("members do not come from Kubernetes", extra={"reason": str(error)})
             return self._dns() if roster.dns.name else None
         self.closing.callback(client.close)
-        kubernetes = KubernetesRoster(
-            client, roster, self.options.member.port, self.changed, rng=random.Random(), haste=self.haste
-        )
+        kubernetes = KubernetesRoster(client, roster, self.me.port, self.changed, rng=random.Random(), haste=self.haste)
         if not roster.dns.name:
             return kubernetes
         return ReservedRoster(kubernetes, self._dns(), roster.kubernetes.direct_limit, self.overheard)
@@ -149,12 +149,11 @@ class _Sources(msgspec.Struct, frozen=True):
     def _dns(self) -> DnsRoster:
         from kubesonar.discovery.dns import DnsRoster
 
-        me = self.options.member
         source = DnsRoster(
-            self.options.roster,
-            me.own_addresses,
-            me.network,
-            me.port,
+            self.options,
+            self.me.own_addresses,
+            self.me.network,
+            self.me.port,
             self.changed,
             rng=random.Random(),
             haste=self.haste,

@@ -1,4 +1,4 @@
-"""What a member checks: its neighbours on the ring, by every kind that is switched on, and the plain targets."""
+"""What a member checks: its neighbours on the ring by every kind that is switched on, plain targets, and itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from kubesonar.core.hash_ring import Ring, same_network
 from kubesonar.model import Check, Kind, Member, Network, Path, Roster, Seconds
 
 PROBE_PATH = "/healthz"
-"""What the http check of a member asks for: answered by the agent itself, without a look at anything else."""
+"""URL path of a member's http check; the agent answers it without looking at anything else."""
+
+_OWN_PERIOD = 10.0
+"""Seconds between two trains to the own loopback where udp checks are off; longer, and loss in this process is noticed
+late."""
 
 
 class Rhythm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -79,8 +83,9 @@ _MEMBER_KINDS = (Kind.UDP, Kind.TCP, Kind.HTTP, Kind.ICMP, Kind.MTU)
 
 
 def plan(roster: Roster, me: Member, k: int, options: PlanOptions, targets: Iterable[Target]) -> list[Check]:
-    """All checks of the member `me`. Members that are not serving are probed too: their answers show when they are
-    back, and whoever judges excuses their silence. Those without an address take nobody's place on the ring."""
+    """All checks of the member `me`: of `k` neighbours and of `targets`. Members that are not serving are probed too:
+    their answers show when they are back, and the diagnosis excuses their silence. A member without an address is left
+    out before the neighbours are chosen."""
     reachable = [member for member in roster.members if member.addresses]
     neighbours = Ring(same_network(reachable, me.network)).neighbours(me, k)
     checks = [
@@ -131,6 +136,21 @@ def of_target(target: Target) -> Check:
         request=target.request,
         expect=target.expect,
         trust=target.trust,
+    )
+
+
+def of_loopback(name: str, address: str, port: int, udp: Rhythm) -> Check:
+    """A train from the member `name` to its own responder: what is lost there was lost by this process, not by the
+    network."""
+    return Check(
+        id="udp/loopback/self",
+        kind=Kind.UDP,
+        path=Path.LOOPBACK,
+        target=name,
+        address=address,
+        port=port,
+        period=udp.period or _OWN_PERIOD,
+        timeout=udp.timeout,
     )
 
 

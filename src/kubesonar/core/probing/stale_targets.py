@@ -1,5 +1,5 @@
-"""Failures of what may be gone: where what there is is only looked up now and then, silence says nothing until it has
-been looked up again."""
+"""Withholds accusations of targets that may be gone: where targets are listed only now and then, silence tells nothing
+until they have been listed again."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import msgspec
 from kubesonar.model import Fault, Observation, clip
 
 _TARGETS = 1024
+"""Failing checks remembered; beyond, the oldest is forgotten and its target gets the benefit of the doubt once more."""
 
 
-class Doubts:
-    """Remembers since when each check has failed, of at most 1,024 targets."""
+class StaleTargets:
+    """Remembers since when each check has failed."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
 
     def judged(self, observation: Observation, listed: float) -> Observation:
-        """The observation; without an accusation where what there is was `listed` (Unix seconds) before the check began
-        to fail."""
+        """The observation; its fault becomes OTHER, which accuses nobody, where targets were last `listed` (Unix
+        seconds) before the check began to fail."""
         name = observation.check.id
         if observation.fault is None or not observation.fault.accuses:
             self._since.pop(name, None)

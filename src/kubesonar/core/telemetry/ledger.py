@@ -1,7 +1,7 @@
-"""What a member remembers: per edge the latest observation and the trials of a long window, bounded in memory.
+"""The memory of one member: per edge the latest observation and the trials of the long window, bounded in size.
 
-An edge's trials are packed into bytes (27 a trial), because an agent with 1,000 targets would otherwise spend more on
-remembering than on everything else (bench/results/memory.md).
+Trials are packed into 27 bytes each, because an agent with 1,000 targets would otherwise spend more memory on trials
+than on everything else (bench/results/memory.md).
 """
 
 from __future__ import annotations
@@ -36,8 +36,11 @@ _TRIAL = Packed("<dIHHHffB")
 _FAULTS = (None, *Fault)
 _CODES = {fault: code for code, fault in enumerate(_FAULTS)}
 _TROUBLES = 32
-_ASKERS = 4
-"""The edges of those who probe us take at most this fraction (1/n) of the room: strangers could forge any number."""
+"""Troubles kept; fewer, and the diagnosis would hold an older stretch against the network."""
+
+_RESPONDER_SHARE = 4
+"""Edges of members that probe this one take at most 1/4 of the room: lower, and strangers, who can forge any number of
+them, could fill more of it; higher, and large rings would lose one-way counts."""
 
 
 class LedgerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,29 +65,60 @@ class _Kept:
 
 
 class Ledger:
-    """Takes every observation in, hands snapshots out. Not thread-safe; reads no clock."""
+    """Takes observations, rosters and what else this member learns; returns snapshots of all of it. Not thread-safe;
+    reads no clock. `dropped` counts observations for which there was no room."""
 
     def __init__(self, member: Member, started: float, options: LedgerOptions) -> None:
-        self.member = member
-        self.roster = Roster("", ())
         self.dropped = 0
-        self.lacks: tuple[str, ...] = ()
-        self.coordinator = ""
+        self._member = member
+        self._roster = Roster("", ())
+        self._lacks: tuple[str, ...] = ()
+        self._coordinator = ""
         self._started = started
         self._options = options
         self._probed: dict[str, _Kept] = {}
         self._asked: dict[str, _Kept] = {}
-        self._folds: list[Instrument] = []
+        self._instruments: list[Instrument] = []
         self._troubles: deque[Trouble] = deque(maxlen=_TROUBLES)
 
-    def register(self, fold: Instrument) -> None:
-        """Has `fold` see every observation from now on."""
-        self._folds.append(fold)
+    @property
+    def member(self) -> Member:
+        """This member, as the roster has it once it names it."""
+        return self._member
+
+    @property
+    def roster(self) -> Roster:
+        """The roster in force."""
+        return self._roster
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What this member cannot check, and why: one sentence each."""
+        return self._lacks
+
+    def roster_changed(self, roster: Roster) -> None:
+        """Puts `roster` into force. This member becomes what the roster says of its name, with its own epoch."""
+        self._roster = roster
+        named = roster.named(self._member.name)
+        if named is not None:
+            self._member = msgspec.structs.replace(named, epoch=self._member.epoch)
+
+    def elected(self, coordinator: str) -> None:
+        """Notes who coordinates; empty: nobody."""
+        self._coordinator = coordinator
+
+    def cannot_check(self, lacks: tuple[str, ...]) -> None:
+        """Replaces `lacks`."""
+        self._lacks = lacks
+
+    def register(self, instrument: Instrument) -> None:
+        """Passes every observation from now on to `instrument`."""
+        self._instruments.append(instrument)
 
     def add(self, observation: Observation) -> None:
-        """Takes one observation in; one of an edge beyond the bound is counted in `dropped` (folds still see it)."""
-        for fold in self._folds:
-            fold.add(observation)
+        """Takes one observation in; one of an edge beyond the bound is counted in `dropped` (instruments see it)."""
+        for instrument in self._instruments:
+            instrument.add(observation)
         edges = self._asked if observation.side is Side.RESPONDER else self._probed
         kept = edges.get(observation.check.id)
         if kept is None:
@@ -96,37 +130,37 @@ class Ledger:
         self._append(kept.trials, observation)
 
     def retain(self, checks: Collection[Check], now: float) -> None:
-        """Forgets the edges of checks that are no longer made, and responders' edges not heard of for a long window
-        (or heard of so far in the future: the wall clock was set back)."""
+        """Forgets the edges of checks that are no longer made, and edges of members that have not probed this one for a
+        long window (or that seem to have done so in the future: the wall clock was set back)."""
         ids = {check.id for check in checks}
         long = self._options.long
         self._probed = {name: kept for name, kept in self._probed.items() if name in ids}
         self._asked = {name: kept for name, kept in self._asked.items() if abs(now - kept.latest.at) <= long}
 
     def trouble(self, trouble: Trouble) -> None:
-        """Notes a stretch in which this member could not be trusted; the same one (equal `since`) is replaced."""
+        """Keeps a period in which this member could not be trusted; it replaces the last one where `since` is equal."""
         if self._troubles and self._troubles[-1].since == trouble.since:
             self._troubles.pop()
         self._troubles.append(trouble)
 
     @property
     def troubles(self) -> Collection[Trouble]:
-        """This member's own troubles, oldest first; the last may still be open."""
+        """The latest 32 troubles of this member, oldest first; the last may still be open."""
         return self._troubles
 
     def snapshot(self, now: float, *, trials: bool = True) -> Snapshot:
-        """All that is known at `now` (Unix seconds). Without `trials` it is small and cheap, as metrics want it."""
+        """All that is known at `now` (Unix seconds). Without `trials` it is small and cheap: metrics need no more."""
         horizon = now - self._options.long
         return Snapshot(
             schema=SCHEMA,
-            member=self.member,
+            member=self._member,
             at=now,
             started=self._started,
-            roster=self.roster,
+            roster=self._roster,
             edges=tuple(self._edge(kept, now, trials) for kept in self._edges()),
             troubles=tuple(t for t in self._troubles if t.until is None or t.until >= horizon),
-            coordinator=self.coordinator,
-            lacks=self.lacks,
+            coordinator=self._coordinator,
+            lacks=self._lacks,
         )
 
     def latest(self) -> Iterator[Observation]:
@@ -137,10 +171,10 @@ class Ledger:
         return chain(self._probed.values(), self._asked.values())
 
     def _room(self, side: Side) -> bool:
-        """Whether one more edge fits; what this member probes itself goes before."""
+        """Whether one more edge fits. An edge that this member probes replaces one of a member that probes it."""
         full = len(self._probed) + len(self._asked) >= self._options.edges
         if side is Side.RESPONDER:
-            return not full and len(self._asked) < self._options.edges // _ASKERS
+            return not full and len(self._asked) < self._options.edges // _RESPONDER_SHARE
         if full and self._asked:
             del self._asked[next(iter(self._asked))]
             self.dropped += 1
@@ -181,7 +215,7 @@ class Ledger:
 
 
 def window(trials: list[Trial], now: float, span: float) -> Window:
-    """Sums up the trials that began within the last `span` seconds."""
+    """The sums over the trials that began within the last `span` seconds."""
     recent = [trial for trial in trials if now - span <= trial.at <= now]
     counted = [trial for trial in recent if trial.health is not Health.UNKNOWN]
     rtts = [trial.rtt for trial in counted if trial.rtt]

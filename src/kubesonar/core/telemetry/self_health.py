@@ -1,7 +1,8 @@
-"""Whether this member itself can be trusted just now: an observer that is starved sees loss where there is none.
+"""Decides when this member cannot trust its own measurements: a starved observer sees loss where there is none.
 
-Host noise is the main source of false alarms in the field (a CPU limit alone made "pings" of more than 100 ms), so a
-member says when it was starved, throttled, frozen or deaf on its own loopback, and whoever judges leaves that time out.
+Host noise is the main source of false alarms in the field (a CPU limit alone made "pings" of more than 100 ms). So a
+member reports the periods in which it was starved, throttled, frozen or lost datagrams on its own loopback, and the
+diagnosis leaves them out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import msgspec
 from kubesonar.model import Observation, Seconds, Trouble
 
 _AHEAD = 60.0
-"""A trouble ends no further in the future than this (s): the longest timeout of a probe."""
+"""Seconds that a trouble may end after now: the longest timeout of a probe. Shorter, and such a trouble would end at
+once; longer, and one would last as long after the wall clock was set back."""
 
 
 class SelfHealthOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -31,7 +33,8 @@ class SelfHealthOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
 
 class SelfHealth:
-    """Turns lags, throttling and loopback losses into `Trouble`s. Times are Unix seconds."""
+    """Turns lags, throttling and loopback losses into troubles. Each method returns a `Trouble` when one opens or ends,
+    else None. Times are Unix seconds."""
 
     def __init__(self, options: SelfHealthOptions) -> None:
         self._options = options
@@ -39,19 +42,19 @@ class SelfHealth:
         self._last = 0.0
 
     def lag(self, now: float, late: float) -> Trouble | None:
-        """The loop woke `late` seconds later than asked."""
+        """The event loop woke `late` seconds later than asked."""
         if late < self._options.lag:
             return None
         return self._bad(now - late, now, f"event loop {late:.1f} s late: starved of CPU or frozen")
 
     def throttled(self, now: float, span: float, share: float) -> Trouble | None:
-        """In the last `span` seconds the cgroup throttled this share of CPU periods."""
+        """The cgroup throttled this process in `share` of the CPU periods of the last `span` seconds."""
         if share < self._options.throttled:
             return None
         return self._bad(now - span, now, f"throttled in {share:.0%} of CPU periods by its cgroup's limit")
 
     def loopback(self, observation: Observation) -> Trouble | None:
-        """A train to the own responder over loopback: loss there is nobody else's fault."""
+        """A train to the own responder came back, or part of it: loss there is nobody else's fault."""
         if observation.received == observation.sent:
             return None
         lost = observation.sent - observation.received
@@ -59,7 +62,7 @@ class SelfHealth:
         return self._bad(observation.at, end, f"lost {lost} of {observation.sent} datagrams on its own loopback")
 
     def calm(self, now: float) -> Trouble | None:
-        """The trouble that has just ended, if one has; to be asked now and then."""
+        """Time has passed; to be called about once a second."""
         if now < self._last - _AHEAD:
             self._last = now  # the wall clock was set back
         if self._open is None or now - self._last < self._options.calm:
@@ -68,8 +71,9 @@ class SelfHealth:
         self._open = None
         return ended
 
-    def _bad(self, since: float, until: float, cause: str) -> Trouble:
+    def _bad(self, since: float, until: float, cause: str) -> Trouble | None:
         self._last = max(self._last, until)
-        if self._open is None:
-            self._open = Trouble(since=since, until=None, cause=cause)
+        if self._open is not None:
+            return None
+        self._open = Trouble(since=since, until=None, cause=cause)
         return self._open

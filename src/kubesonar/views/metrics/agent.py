@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from kubesonar.core.probing.planner import PlanFigures
 from kubesonar.core.telemetry.edge_health import judged
 from kubesonar.core.telemetry.instruments import Labels
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
@@ -33,20 +34,17 @@ class MetricsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 class Facts(msgspec.Struct, frozen=True):
     """What the process knows of itself: CPU seconds used since its start, resident bytes, how late its loop woke at
     worst since the last scrape (s), its troubles so far, what it dropped, by what that was, where its roster comes from
-    and for how long that source has not answered (s); by how many agents the budgets are divided, the conntrack entries
-    that its checks keep, and the periods (s) of plain targets by kind and path."""
+    and for how long that source has not answered (s), and the figures of the plan in force."""
 
     version: str
     resident: int
     cpu: float
     lag: float
     troubles: int
-    dropped: dict[str, int]
+    dropped: Mapping[str, int]
     roster_source: str = "none"
     roster_age: float = 0.0
-    agents: int = 1
-    conntrack: float = 0.0
-    periods: Mapping[Labels, float] = msgspec.field(default_factory=dict)
+    plan: PlanFigures = PlanFigures()
 
 
 def _metric(name: str, kind: Literal["counter", "gauge", "histogram", "info"], text: str, *labels: str) -> Metric:
@@ -174,9 +172,9 @@ def families_of(
     yield MEMBERS, {(state,): count for state, count in states.items()}
     yield STALE, {(): int(bool(snapshot.roster.stale))}
     yield AGE, {(facts.roster_source,): facts.roster_age}
-    yield AGENTS, {(): facts.agents}
-    yield PERIOD, facts.periods
-    yield CONNTRACK, {(): facts.conntrack}
+    yield AGENTS, {(): facts.plan.agents}
+    yield PERIOD, facts.plan.periods
+    yield CONNTRACK, {(): facts.plan.conntrack}
     yield LAG, {(): facts.lag}
     yield TROUBLED, {(): int(bool(snapshot.troubles))}
     yield TROUBLES, {(): facts.troubles}

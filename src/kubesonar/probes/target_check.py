@@ -1,4 +1,4 @@
-"""Whether targets can be asked at all: told at the start, not as a fault of every probe."""
+"""Refuses targets that no probe could ask: at the start, instead of as a fault of every probe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kubesonar.probes import dns, http_plan
 
 
 def refuse_bad(targets: Iterable[Target]) -> None:
-    """Raises ConfigError, naming the field, for the first target that no probe could ask, or that is there twice."""
+    """Raises ConfigError, naming the field, for the first target that no probe could ask or that occurs twice."""
     seen: dict[str, int] = {}
     for number, target in enumerate(targets):
         for field, read in _READERS.get(target.kind, {}).items():
@@ -31,7 +31,7 @@ def refuse_bad(targets: Iterable[Target]) -> None:
 
 
 def refuse_bad_cluster(options: ClusterOptions) -> None:
-    """Raises ConfigError, naming the field, for what no probe of the cluster's own checks could ask."""
+    """Raises ConfigError, naming the first field of `cluster` that no probe could ask."""
     _refuse("cluster.service.url", parse_url, options.service.url)
     _refuse("cluster.service.expect", http_plan.parse_statuses, options.service.expect)
     _refuse("cluster.ingress.url", parse_url, options.ingress.url)
@@ -51,7 +51,7 @@ def _refuse(field: str, read: Callable[[str], object], given: str) -> None:
 
 
 def _question(text: str) -> None:
-    """Without a transport: both are used."""
+    """Refuses a transport: both are used."""
     if len(text.split()) != 2:
         raise ValueError(f'a question is "NAME TYPE", not {text!r}')
     dns.parse_request(text)

@@ -7,14 +7,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
-from kubesonar.apps.agent.targets import refuse_bad
 from kubesonar.config import ConfigError
+from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.core.probing.plan import Target
 from kubesonar.model import Kind
 from kubesonar.model import Path as Way
+from kubesonar.probes.target_check import refuse_bad, refuse_bad_cluster
 
 
 def dns(name: str = "dns-1", address: str = "10.0.0.53", request: str = "a.b A", expect: str = "") -> Target:
@@ -66,3 +69,26 @@ def test_the_agent_ends_with_code_2_and_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("kubesonar agent: targets[0].request: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"service": {"url": "ftp://x/"}}, "cluster.service.url: a URL is"),
+        ({"service": {"expect": "ok"}}, "cluster.service.expect: an HTTP check expects"),
+        ({"ingress": {"url": "sonar.example.com"}}, "cluster.ingress.url: a URL is"),
+        ({"ingress": {"expect": "2xx"}}, "cluster.ingress.expect"),
+        ({"dns": {"question": "a.b"}}, 'cluster.dns.question: a question is "NAME TYPE"'),
+        ({"dns": {"question": "a.b A udp"}}, "cluster.dns.question: a question is"),
+        ({"dns": {"question": "a.b ANYTHING"}}, "cluster.dns.question: a DNS request is"),
+        ({"dns": {"expect": "FINE"}}, "cluster.dns.expect: a DNS check expects"),
+        ({"dns": {"address": ["10.96.0.10", "dns"]}}, r"cluster.dns.address\[1\]: a DNS server is an IP address"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_by_field(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        refuse_bad_cluster(msgspec.convert(options, ClusterOptions))
+
+
+def test_defaults_can_be_asked() -> None:
+    refuse_bad_cluster(ClusterOptions())

@@ -1,0 +1,87 @@
+"""What an agent shows of itself by its API: its snapshot, its metrics, whether it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from kubesonar import __version__
+from kubesonar.apps.agent.roster_source import RosterSource
+from kubesonar.core.probing.planner import CheckPlanner
+from kubesonar.core.telemetry.ledger import Ledger
+from kubesonar.core.telemetry.probe_counters import ProbeCounts
+from kubesonar.model import Observation, Snapshot
+from kubesonar.net.clock import Clock
+from kubesonar.runtime.proc import process_usage
+from kubesonar.runtime.self_monitor import SelfMonitor
+from kubesonar.views.metrics.agent import AgentMetrics, Facts, MetricsOptions
+from kubesonar.views.metrics.exposition import Metric, Series
+
+
+class AgentView:
+    """Implements `api.agent.Shown`. `dropped` returns what was dropped so far, by what it was; `more` the families of
+    other tables of metrics."""
+
+    def __init__(
+        self,
+        options: MetricsOptions,
+        ledger: Ledger,
+        clock: Clock,
+        monitor: SelfMonitor,
+        planner: CheckPlanner,
+        rosters: RosterSource,
+        dropped: Callable[[], Mapping[str, int]],
+        more: Callable[[], Iterable[tuple[Metric, Series]]],
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._monitor = monitor
+        self._planner = planner
+        self._rosters = rosters
+        self._dropped = dropped
+        self._more = more
+        self._counts = ProbeCounts()
+        self._metrics = AgentMetrics(options)
+        self._not_ready = "starting"
+        ledger.register(self._counts)
+
+    def started(self) -> None:
+        """Reports ready from now on, unless the agent leaves already."""
+        if self._not_ready == "starting":
+            self._not_ready = ""
+
+    def leaving(self) -> None:
+        """Reports not ready from now on."""
+        self._not_ready = "leaving"
+
+    def ready(self) -> str:
+        """Why the agent is not ready, "starting" or "leaving"; empty where it is."""
+        return self._not_ready
+
+    def remarks(self) -> list[str]:
+        """What is amiss with the roster, and what of the cluster cannot be checked: a sentence each."""
+        return [*self._rosters.remarks, *self._ledger.lacks]
+
+    def snapshot(self) -> Snapshot:
+        """All that is known now, with trials."""
+        return self._ledger.snapshot(self._clock.wall())
+
+    def latest(self) -> Iterable[Observation]:
+        """The latest observation of every edge."""
+        return self._ledger.latest()
+
+    def metrics(self, *, openmetrics: bool) -> bytes:
+        """The metrics, as OpenMetrics or as Prometheus text."""
+        usage = process_usage()
+        facts = Facts(
+            version=__version__,
+            resident=usage.resident,
+            cpu=usage.cpu,
+            lag=self._monitor.take_worst_lag(),
+            troubles=self._monitor.troubles,
+            dropped=self._dropped(),
+            roster_source=self._rosters.source,
+            roster_age=self._rosters.stale_for,
+            plan=self._planner.figures,
+        )
+        snapshot = self._ledger.snapshot(self._clock.wall(), trials=False)
+        return self._metrics.render(snapshot, self._counts, facts, self._more(), openmetrics=openmetrics)

@@ -1,0 +1,90 @@
+"""Makes the checks of the plan when they are due, and writes every observation into the ledger."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+
+from kubesonar.core.probing.planner import CheckPlanner
+from kubesonar.core.probing.schedule import Schedule, ScheduleOptions
+from kubesonar.core.telemetry.ledger import Ledger
+from kubesonar.model import Check, Kind, Observation, Path
+from kubesonar.net.clock import Clock
+from kubesonar.probes.source import Probe
+from kubesonar.runtime.drive import Drive
+from kubesonar.runtime.logs import Changes
+from kubesonar.runtime.supervise import Supervisor
+
+_LOG = logging.getLogger("kubesonar.agent")
+
+_IN_FLIGHT = 4096
+"""Most tasks under way at once; lower, and a large plan on a slow network skips probes; higher, and a network that
+swallows everything costs this process memory without bound."""
+
+
+class ProbeLoop:
+    """Plans for the ledger's roster, drives the schedule and runs `probes` by kind. `lag` is called with how late each
+    timed step was (seconds), `loopback` with each observation of the own responder. `skipped` counts checks that were
+    not made because too much was under way. To be made on the running loop."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        planner: CheckPlanner,
+        probes: Mapping[Kind, Probe],
+        schedule: ScheduleOptions,
+        *,
+        supervisor: Supervisor,
+        clock: Clock,
+        lag: Callable[[float], None],
+        loopback: Callable[[Observation], None],
+    ) -> None:
+        self.skipped = 0
+        self._ledger = ledger
+        self._planner = planner
+        self._probes = probes
+        self._supervisor = supervisor
+        self._clock = clock
+        self._loopback = loopback
+        self._checks: list[Check] = []
+        self._changes = Changes(_LOG)
+        self._excused: frozenset[str] = frozenset()
+        self._fewer: int | None = None
+        self._drive: Drive[Iterable[Check], Check] = Drive(
+            Schedule(ledger.member.name, schedule), clock, self._launch, lag
+        )
+
+    def replan(self) -> None:
+        """Plans anew, for the roster in force and what the cluster depends on."""
+        roster = self._ledger.roster
+        self._excused = frozenset(member.name for member in roster.members if not member.expected)
+        self._checks = self._planner.checks(roster, self._ledger.member)
+        fewer = self._planner.figures.fewer_neighbours
+        if fewer is not None and fewer != self._fewer:
+            _LOG.warning("fewer neighbours are probed, to keep to budget.conntrack", extra={"neighbours": fewer})
+        self._fewer = fewer
+        self.forget()
+        self._drive.feed(self._checks)
+
+    def forget(self) -> None:
+        """Drops from the ledger the edges of checks that are no longer made, and of members that no longer probe."""
+        self._ledger.retain(self._checks, self._clock.wall())
+
+    def stop(self) -> None:
+        """Launches no more probes."""
+        self._drive.stop()
+
+    def _launch(self, check: Check) -> None:
+        if len(self._supervisor) >= _IN_FLIGHT or check.kind not in self._probes:
+            self.skipped += 1
+        else:
+            self._supervisor.run_once(check.id, self._probe(check))
+
+    async def _probe(self, check: Check) -> None:
+        observation = await self._probes[check.kind](check)
+        self._ledger.add(observation)
+        accused = observation.fault is not None and observation.fault.accuses
+        level = logging.INFO if check.target in self._excused else logging.WARNING
+        self._changes.note(check.id, str(observation.fault) if accused else "", level, detail=observation.detail)
+        if check.path is Path.LOOPBACK:
+            self._loopback(observation)

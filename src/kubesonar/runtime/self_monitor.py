@@ -1,0 +1,95 @@
+"""Watches this process while it runs, and keeps in the ledger when its measurements cannot be trusted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from kubesonar.core.telemetry.ledger import Ledger
+from kubesonar.core.telemetry.self_health import SelfHealth, SelfHealthOptions
+from kubesonar.model import Observation, Trouble
+from kubesonar.net.clock import Clock
+from kubesonar.runtime.proc import cpu_stat, throttling
+
+_LOG = logging.getLogger("kubesonar.agent")
+
+_BEAT = 0.25
+"""Seconds between two looks at how late the loop is: longer, and short freezes are missed; shorter, and an idle agent
+wakes more often than it probes."""
+
+_CGROUP_BEATS = 20
+"""Beats (5 s) between two looks at the cgroup's CPU counters: longer, and throttling is noticed late; shorter, and one
+throttled period of 0.1 s weighs too much."""
+
+
+class SelfMonitor:
+    """Feeds `SelfHealth` with lags, throttling and loopback losses; a trouble that opens or ends goes into the ledger
+    and the log. `throttled` is called with each share of throttled CPU periods (0 to 1). `troubles` counts those that
+    opened."""
+
+    def __init__(
+        self,
+        options: SelfHealthOptions,
+        ledger: Ledger,
+        clock: Clock,
+        throttled: Callable[[float], None] = lambda share: None,
+        root: Path = Path("/"),
+    ) -> None:
+        self.troubles = 0
+        self._health = SelfHealth(options)
+        self._ledger = ledger
+        self._clock = clock
+        self._throttled = throttled
+        self._worst_lag = 0.0
+        self._beats = 0
+        self._since = clock.mono()
+        self._stat = cpu_stat(root)
+        self._before = throttling(self._stat) if self._stat else None
+
+    def lag(self, late: float) -> None:
+        """Takes in that a timer fired `late` seconds after it was due."""
+        self._worst_lag = max(self._worst_lag, late)
+        self._record(self._health.lag(self._clock.wall(), late))
+
+    def loopback(self, observation: Observation) -> None:
+        """Takes in what came of a train to the own responder."""
+        self._record(self._health.loopback(observation))
+
+    def take_worst_lag(self) -> float:
+        """The longest lag (seconds) since the last call."""
+        worst, self._worst_lag = self._worst_lag, 0.0
+        return worst
+
+    async def watch(self) -> None:
+        """Calls `beat` with how late the loop is, for ever."""
+        while True:
+            start = self._clock.mono()
+            await asyncio.sleep(_BEAT)
+            self.beat(max(0.0, self._clock.mono() - start - _BEAT))
+
+    def beat(self, late: float) -> None:
+        """Takes in that a beat was `late` seconds late; now and then reads how much the cgroup throttled."""
+        self.lag(late)
+        self._record(self._health.calm(self._clock.wall()))
+        self._beats += 1
+        if self._stat and self._beats % _CGROUP_BEATS == 0:
+            self._look_at_cgroup(self._stat)
+
+    def _look_at_cgroup(self, stat: Path) -> None:
+        before, self._before = self._before, throttling(stat)
+        now, since, self._since = self._before, self._since, self._clock.mono()
+        if now and before and now.periods > before.periods:
+            share = (now.throttled - before.throttled) / (now.periods - before.periods)
+            self._throttled(share)
+            self._record(self._health.throttled(self._clock.wall(), self._since - since, share))
+
+    def _record(self, trouble: Trouble | None) -> None:
+        if trouble is None:
+            return
+        self._ledger.trouble(trouble)
+        opened = trouble.until is None
+        self.troubles += opened
+        what = "cannot trust own measurements" if opened else "own measurements can be trusted again"
+        _LOG.warning(what, extra={"cause": trouble.cause, "since": trouble.since})

@@ -1,0 +1,113 @@
+"""The probe loop: what is due is probed, and what came of it is remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+import uvloop
+
+from kubesonar.core.probing.budget import BudgetOptions
+from kubesonar.core.probing.plan import PlanOptions, Rhythm
+from kubesonar.core.probing.planner import CheckPlanner, PlannerOptions
+from kubesonar.core.probing.schedule import ScheduleOptions
+from kubesonar.core.telemetry.ledger import Ledger, LedgerOptions
+from kubesonar.model import Check, Fault, Kind, Member, Network, Observation, Path, Roster, State
+from kubesonar.net.clock import SystemClock
+from kubesonar.probes.loop import ProbeLoop
+from kubesonar.runtime.supervise import Supervisor
+
+ME = Member("me", "me", ("127.0.0.1",), 7473)
+PLAN = PlanOptions(families=(4,), **{kind: Rhythm(period=0.02, timeout=0.1) for kind in ("udp", "tcp")})
+
+
+def roster(state: State = State.SERVING) -> Roster:
+    return Roster("1", (ME, Member("peer", "peer", ("127.0.0.2",), 7473, state=state)))
+
+
+class Rig:
+    """A loop whose probes answer at once: over loopback all is well, everybody else is silent."""
+
+    def __init__(self, options: PlannerOptions) -> None:
+        self.ledger = Ledger(ME, 0.0, LedgerOptions())
+        self.own: list[Observation] = []
+        self.asked: list[Check] = []
+        self.supervisor = Supervisor()
+        self.loop = ProbeLoop(
+            self.ledger,
+            CheckPlanner(options),
+            {Kind.UDP: self.probe},
+            ScheduleOptions(),
+            supervisor=self.supervisor,
+            clock=SystemClock(),
+            lag=lambda late: None,
+            loopback=self.own.append,
+        )
+
+    async def probe(self, check: Check) -> Observation:
+        self.asked.append(check)
+        fault = None if check.path is Path.LOOPBACK else Fault.TIMEOUT
+        return Observation(check, "me", Network.POD, 1.0, fault=fault, received=int(fault is None))
+
+
+def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())
+
+
+async def until(look: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not look():  # noqa: ASYNC110  # what is waited for is counted by the loop under test
+            await asyncio.sleep(0.01)
+
+
+def test_what_is_due_is_probed_and_remembered(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        rig = Rig(PlannerOptions(plan=PLAN, budget=BudgetOptions(conntrack=100_000)))
+        rig.ledger.roster_changed(roster())
+        rig.loop.replan()
+        await until(lambda: len(rig.own) > 1 and rig.loop.skipped > 1)  # tcp has no probe here
+        assert {check.target for check in rig.asked} == {"me", "peer"}
+        assert {one.check.path for one in rig.own} == {Path.LOOPBACK}
+        assert {one.check.target for one in rig.ledger.latest()} == {"me", "peer"}
+        rig.loop.stop()
+        await rig.supervisor.stop()
+
+    run(scenario)
+    said = [record for record in caplog.records if "udp/pod/peer/v4: timeout" in record.getMessage()]
+    assert [record.levelno for record in said] == [logging.WARNING]
+
+
+def test_silence_of_a_member_that_drains_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        rig = Rig(PlannerOptions(plan=PLAN, budget=BudgetOptions(conntrack=100_000)))
+        rig.ledger.roster_changed(roster(State.DRAINING))
+        rig.loop.replan()
+        await until(lambda: len(rig.asked) > 2)
+        rig.loop.stop()
+        await rig.supervisor.stop()
+
+    with caplog.at_level(logging.INFO):
+        run(scenario)
+    assert {record.levelno for record in caplog.records if "peer" in record.getMessage()} == {logging.INFO}
+
+
+def test_fewer_neighbours_than_asked_for_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    members = (ME, *(Member(f"n-{i}", f"n-{i}", (f"127.0.1.{i}",), 7473) for i in range(30)))
+
+    async def scenario() -> None:
+        options = PlannerOptions(plan=PlanOptions(families=(4,)), neighbours=30, budget=BudgetOptions(conntrack=300))
+        rig = Rig(options)
+        rig.ledger.roster_changed(Roster("1", members))
+        rig.loop.replan()
+        rig.loop.replan()
+        rig.loop.stop()
+        await rig.supervisor.stop()
+
+    run(scenario)
+    assert [record.getMessage() for record in caplog.records] == [
+        "fewer neighbours are probed, to keep to budget.conntrack"
+    ]
