@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 
 import msgspec
 
-from kubesonar.api.agent import agent_app
+from kubesonar.api.agent import agent_handler
 from kubesonar.apps.agent.cluster import ClusterWatch
 from kubesonar.apps.agent.endpoint import Endpoint
 from kubesonar.apps.agent.membership_service import MembershipService
@@ -19,7 +19,7 @@ from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.probers import Probers
 from kubesonar.apps.agent.roster_changes import RosterChanges
 from kubesonar.apps.agent.roster_source import RosterSource
-from kubesonar.apps.agent.view import AgentView
+from kubesonar.apps.agent.view import LiveAgentView
 from kubesonar.config import ConfigError
 from kubesonar.core.address import bracketed
 from kubesonar.core.probing.planner import CheckPlanner
@@ -143,7 +143,7 @@ class Agent:
             }
 
         families = membership.families if membership is not None else tuple
-        view = AgentView(options.metrics, ledger, clock, monitor, planner, rosters, dropped, families)
+        view = LiveAgentView(options.metrics, ledger, clock, monitor, planner, rosters, dropped, families)
         followers = [trains.roster_changed, *([membership.roster_changed] if membership is not None else ())]
         changes = RosterChanges(ledger, planner, loop, cluster, supervisor, followers, view.started)
 
@@ -170,12 +170,12 @@ class Agent:
             )
             await asyncio.sleep(options.shutdown.grace)
 
-    def _listeners(self, view: AgentView, bind: Iterable[str]) -> list[Listener]:
+    def _listeners(self, view: LiveAgentView, bind: Iterable[str]) -> list[Listener]:
         options = self._options
         authenticator = BearerToken(options.api.token_file) if options.api.token_file else Anonymous()
-        app = agent_app(view, authenticator)
+        handler = agent_handler(view, authenticator)
         own = [ListenOptions(address=f"{bracketed(host)}:{options.member.port}") for host in bind]
-        return [Listener(listen, app, options.api.limits) for listen in (*own, *options.api.listen)]
+        return [Listener(listen, handler, options.api.limits) for listen in (*own, *options.api.listen)]
 
     def _is_renamed(self, roster: Roster, name: str, source: str) -> bool:
         """Whether a roster that nobody wrote by hand has another name for this member; then the life ends."""

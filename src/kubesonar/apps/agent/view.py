@@ -17,8 +17,8 @@ from kubesonar.views.metrics.agent import AgentMetrics, Facts, MetricsOptions
 from kubesonar.views.metrics.exposition import Metric, Series
 
 
-class AgentView:
-    """Implements `api.agent.Shown`. `dropped` returns what was dropped so far, by what it was; `more` the families of
+class LiveAgentView:
+    """The `api.agent.AgentView` of a running agent. `dropped` returns what was dropped so far, by what it was; `more` the families of
     other tables of metrics."""
 
     def __init__(
