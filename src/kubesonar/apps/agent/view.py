@@ -18,8 +18,8 @@ from kubesonar.views.metrics.exposition import Metric, Series
 
 
 class LiveAgentView:
-    """The `api.agent.AgentView` of a running agent. `dropped` returns what was dropped so far, by what it was; `more` the families of
-    other tables of metrics."""
+    """The `api.agent.AgentView` of a running agent. `dropped` returns what was dropped so far, by what it was; `more`
+    the families of other tables of metrics."""
 
     def __init__(
         self,
