@@ -23,14 +23,7 @@ def main() -> None:
     asked = _arguments().parse_args()
     names = asked.row or rows.usual()
     jobs = [
-        Job(
-            str(rows.parse(name)),
-            _shape(asked, nodes),
-            seed,
-            judge,
-            Pace(asked.every, asked.dense, asked.coarse),
-            asked.lag,
-        )
+        Job(str(rows.parse(name)), _shape(asked, nodes), seed, judge, Pace(asked.every, asked.dense, asked.coarse))
         for name in names
         for nodes in asked.nodes
         for judge in asked.judge or ["kubesonar"]
@@ -64,6 +57,9 @@ def _shape(asked: argparse.Namespace, nodes: int) -> Shape:
         families=tuple(map(int, asked.families)),
         background=asked.background,
         bursts=asked.bursts,
+        lag=asked.lag,
+        starved=asked.starved,
+        clocks=asked.clocks,
     )
 
 
@@ -88,6 +84,8 @@ def _arguments() -> argparse.ArgumentParser:
     add("--background", type=float, default=0.0, help="loss of every component (a share)")
     add("--bursts", action="store_true", help="half loss for 2 s each 10 minutes in every component")
     add("--lag", type=float, default=0.0, help="longest time (s) until a roster reaches an agent")
+    add("--starved", type=float, default=0.0, help="share of agents that stand still once a minute for up to 10 s")
+    add("--clocks", action="store_true", help="nodes' clocks differ")
     add("--seeds", default="0-4", help="FIRST-LAST")
     add("--judge", action="append", choices=JUDGES, help="kubesonar unless given; may be repeated")
     add("--every", type=float, default=1.0, help="seconds between two looks after a change")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from bench.diagnosis.cluster import SEARCH, Cluster, Place
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.core.probing.cluster_checks import dependencies
+from kubesonar.core.probing.plan import address_of
 from kubesonar.core.probing.planner import CheckPlanner
 from kubesonar.core.probing.schedule import Schedule
 from kubesonar.core.telemetry.ledger import Ledger
@@ -19,13 +21,15 @@ _RETAIN = 30.0
 
 class VirtualAgent:
     """One member. `offset` is how far its wall clock is ahead of the cluster's (s); `alive` is False while its process
-    is gone; it does nothing before `thaw`, where that lies ahead."""
+    is gone, and `absent` says that its address is then nobody's, so that no kernel refuses for it; it does nothing
+    before `thaw`, where that lies ahead."""
 
     def __init__(
         self, member: Member, cluster: Cluster, options: AgentOptions, now: float, offset: float = 0.0
     ) -> None:
         self.place: Place = cluster.places[member.name]
         self.alive = True
+        self.absent = False
         self.thaw = 0.0
         self.accepted = 0
         """Connections that wait in the queue of a process that is frozen."""
@@ -35,7 +39,8 @@ class VirtualAgent:
         self.ledger = Ledger(member, self._wall + now, options.ledger)
         self._schedule = Schedule(member.name, options.schedule)
         self._planner = CheckPlanner(options.planner(SEARCH, "127.0.0.1"))
-        self._planner.found(dependencies(options.cluster, cluster.surroundings(member.node)).checks)
+        self._cluster = cluster
+        self._find(tuple(cluster.dns))
         self._health = SelfHealth(options.health)
         self._checks: list[Check] = []
         self._numbers: dict[str, int] = {}
@@ -46,6 +51,10 @@ class VirtualAgent:
     def name(self) -> str:
         """The member's name."""
         return self._member.name
+
+    def address(self, family: int) -> str:
+        """Its address of that family, its only one where it has none of it."""
+        return address_of(self._member, family) or self._member.addresses[0]
 
     @property
     def due(self) -> float:
@@ -70,7 +79,19 @@ class VirtualAgent:
     def set_roster(self, roster: Roster, now: float) -> list[Check]:
         """Plans for that roster; returns what is due at once."""
         self.ledger.roster_changed(roster)
-        self._checks = self._planner.checks(roster, self.ledger.member)
+        return self._plan(now)
+
+    def set_dns(self, names: Sequence[str], now: float) -> list[Check]:
+        """Plans for these DNS pods; returns what is due at once."""
+        self._find(names)
+        return self._plan(now)
+
+    def _find(self, names: Sequence[str]) -> None:
+        found = self._cluster.surroundings(self._member.node, names)
+        self._planner.found(dependencies(self._options.cluster, found).checks)
+
+    def _plan(self, now: float) -> list[Check]:
+        self._checks = self._planner.checks(self.ledger.roster, self.ledger.member)
         self.ledger.retain(self._checks, self.wall(now))
         return self._schedule.step(now, self._checks)
 

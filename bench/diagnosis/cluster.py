@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 import msgspec
@@ -15,7 +16,7 @@ PORT = 7473
 """Port of every agent, UDP and TCP."""
 
 DOMAIN = "cluster.local"
-API, INGRESS, OUTSIDE, SERVICE, DNS_SERVICE = "api-server", "ingress", "outside", "service", "dns-service"
+API, INGRESS, OUTSIDE, UPSTREAM, DNS_SERVICE = "api-server", "ingress", "outside", "upstream", "dns-service"
 """Names of the plain targets, as the agents' checks have them."""
 
 _API_ADDRESS, _SERVICE_ADDRESS, DNS_ADDRESS = "10.96.0.1", "10.96.0.50", "10.96.0.10"
@@ -24,8 +25,10 @@ SEARCH = 5
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """How big the cluster is and what runs in it. `background` is the loss of every component (a share of packets);
-    `bursts` gives every component two seconds at half loss each ten minutes instead."""
+    """How big the cluster is, what runs in it, and what is usual there. `background` is the loss of every component (a
+    share of packets); `bursts` gives every component two seconds at half loss each ten minutes instead. `lag` is the
+    longest time (s) until a roster reaches an agent, `starved` the share of agents that stand still once a minute for
+    up to ten seconds; `clocks` lets nodes' clocks differ."""
 
     nodes: int = 20
     zones: int = 3
@@ -35,6 +38,9 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     dns_pods: int = 2
     background: float = 0.0
     bursts: bool = False
+    lag: float = 0.0
+    starved: float = 0.0
+    clocks: bool = False
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -62,9 +68,7 @@ class Cluster:
         )
         homes = rng.sample(self.nodes, min(shape.dns_pods, shape.nodes))
         self.dns = {f"coredns-{number}": node for number, node in enumerate(homes, 1)}
-        self.places = {
-            member.name: Place(member.name, member.node, member.zone, member.network) for member in self.members
-        }
+        self.places = {member.name: place_of(member) for member in self.members}
         for name, node in self.dns.items():
             self.places[name] = Place(name, node, self.zone_of[node], Network.POD)
         self.places[API] = Place(API, zone=rng.choice(self.zones))
@@ -74,15 +78,15 @@ class Cluster:
         self.epoch = rng.uniform(1.7e9, 1.8e9)
         """Unix seconds at virtual time 0."""
 
-    def surroundings(self, node: str) -> Surroundings:
-        """What an agent on that node finds around."""
+    def surroundings(self, node: str, dns: Sequence[str]) -> Surroundings:
+        """What an agent on that node finds around; `dns` are the DNS pods in rotation."""
         return Surroundings(
             node=node,
             api=ServiceEndpoint(_API_ADDRESS, 443),
             domain=DOMAIN,
             nameservers=(DNS_ADDRESS,),
             vips=(DNS_ADDRESS,),
-            dns_pods=tuple(DnsPod(name, self.addresses[name]) for name in self.dns),
+            dns_pods=tuple(DnsPod(name, self.addresses[name]) for name in dns),
             service=(ServiceEndpoint(_SERVICE_ADDRESS, PORT),),
         )
 
@@ -98,8 +102,22 @@ class Cluster:
                 service=replace(default.cluster.service, name="kubesonar"),
                 ingress=replace(default.cluster.ingress, url="https://ingress.example.com/"),
             ),
-            targets=(Target(name=OUTSIDE, kind=Kind.HTTP, path=Path.EXTERNAL, request="https://outside.example.com/"),),
+            targets=(
+                Target(name=OUTSIDE, kind=Kind.HTTP, path=Path.EXTERNAL, request="https://outside.example.com/"),
+                Target(
+                    name=UPSTREAM,
+                    kind=Kind.DNS,
+                    path=Path.DNS_UPSTREAM,
+                    address=DNS_ADDRESS,
+                    request="outside.example.com A udp",
+                ),
+            ),
         )
+
+
+def place_of(member: Member) -> Place:
+    """Where a member is."""
+    return Place(member.name, member.node, member.zone, member.network)
 
 
 def _member(node: str, index: int, network: Network, zone: str, families: tuple[int, ...]) -> Member:

@@ -12,7 +12,7 @@ from random import Random
 
 import msgspec
 
-from bench.diagnosis.cluster import API, DNS_SERVICE, INGRESS, OUTSIDE, PORT
+from bench.diagnosis.cluster import API, DNS_SERVICE, INGRESS, OUTSIDE, PORT, UPSTREAM
 from bench.diagnosis.loss import Bursts, Flapping, Loss, Steady
 from bench.diagnosis.network import BIG, Component, Effect, Flow
 from bench.diagnosis.servers import REFUSED, SERVFAIL
@@ -20,7 +20,8 @@ from bench.diagnosis.simulation import Simulation
 from bench.diagnosis.truth import Named, Truth, answer
 from kubesonar.model import Kind, Network, Side
 
-_HOLD = 1e9
+_BURST = {"bursty": 1.0, "correlated": 0.05}
+"""Mean seconds that bursts of loss last: longer than the gap between two probes, or just a whole train."""
 
 
 class Injection(msgspec.Struct, frozen=True):
@@ -44,8 +45,8 @@ class Making:
 
     def loss(self) -> Loss:
         """The loss of one component."""
-        if self._manner == "bursty" and self.share < 1:
-            return Bursts.of_mean(self.share, 1.0, self.rng)
+        if self._manner in _BURST and self.share < 1:
+            return Bursts.of_mean(self.share, _BURST[self._manner], self.rng)
         if self._manner == "flapping":
             return Flapping(0.0, 20.0, 10.0, self.share)
         return Steady(self.share)
@@ -68,7 +69,7 @@ class Making:
 
     def dns(self) -> str:
         """A DNS pod."""
-        return self._pick([name for name in self.sim.servers.dns if name not in self._taken])
+        return self._pick([name for name in self.sim.cluster.dns if name not in self._taken])
 
     def _pick(self, among: list[str]) -> str:
         chosen = self.rng.choice(among)
@@ -81,6 +82,20 @@ class Making:
         effects = [Effect(component, self.loss(), 0.0, picks) for component in components]
         network = self.sim.network
         return Injection(lambda: network.apply(effects), lambda: network.lift(effects), truth)
+
+    def losing(self, node: str, injection: Injection) -> Injection:
+        """The same, and the cluster hears nothing of the node meanwhile."""
+        sim = self.sim
+
+        def begin() -> None:
+            injection.begin()
+            sim.lose_node(node)
+
+        def heal() -> None:
+            injection.heal()
+            sim.regain_node(node)
+
+        return Injection(begin, heal, injection.truth)
 
     def slow(self, truth: Truth, delay: float, *components: Component) -> Injection:
         """Delay in these components."""
@@ -143,7 +158,8 @@ def _node(kind: str) -> Callable[[Making], Injection]:
         alike: list[Named] = [(kind, node)]
         if making.sim.cluster.shape.networks == (Network.POD,):
             alike.append((kind.replace("node", "pod_network"), node))
-        return making.lossy(_either(*alike), *components)
+        injection = making.lossy(_either(*alike), *components)
+        return making.losing(node, injection) if making.share >= 1 else injection
 
     return make
 
@@ -242,7 +258,7 @@ def _dns_all(**changes: float | bool) -> Callable[[Making], Injection]:
     """All DNS pods, and so the Service."""
 
     def make(making: Making) -> Injection:
-        names = list(making.sim.servers.dns)
+        names = list(making.sim.cluster.dns)
         share = {field: making.share if value == _SHARE else value for field, value in changes.items()}
         part = _DEAF.get(frozenset(changes), "dns_server")
         pods: list[Named] = [(part, name) for name in names]
@@ -259,9 +275,9 @@ _SHARE = -1.0
 _DEAF = {frozenset({"deaf_udp"}): "dns_udp", frozenset({"deaf_tcp"}): "dns_tcp"}
 
 
-def _dns_from_node(making: Making) -> Injection:
+def _dns_node(making: Making) -> Injection:
     node = making.node()
-    truth = _either(("dns_from_node", node))
+    truth = _one(("dns_node", f"{node}>dns"))
     return making.lossy(truth, ("pod_out", node), ("node_out", node), hits=lambda flow: flow.port == 53)
 
 
@@ -279,7 +295,7 @@ def _upstream(making: Making) -> Injection:
 
         return change
 
-    truth = Truth((answer(("dns_upstream", "upstream")),))
+    truth = Truth((answer(("dns_upstream", UPSTREAM)),))
     return Injection(set_to(False), set_to(True), truth)
 
 
@@ -316,7 +332,7 @@ def _agent(part: str) -> Callable[[Making], Injection]:
 
 
 def _node_dead(making: Making) -> Injection:
-    """A node without power: nothing in or out, and its agents have lost their memory afterwards."""
+    """A node without power: nothing in or out, and afterwards its agents have lost their memory."""
     node, sim = making.node(), making.sim
     names = [member.name for member in sim.members.values() if member.node == node]
     effects = [Effect((kind, node), Steady(1.0)) for kind in ("node_in", "node_out")]
@@ -331,17 +347,17 @@ def _node_dead(making: Making) -> Injection:
         for name in names:
             sim.revive(name)
 
-    return Injection(begin, heal, _one(("node", node)))
+    return making.losing(node, Injection(begin, heal, _one(("node", node))))
 
 
 def _slow(part: str) -> Callable[[Making], Injection]:
     """50 ms more, one way."""
 
     def make(making: Making) -> Injection:
-        if part == "slow_node":
+        if part == "node_slow":
             subject = making.node()
             components: list[Component] = [("node_out", subject)]
-        elif part == "slow_zone_pair":
+        elif part == "zone_pair_slow":
             one, other = making.zones()
             subject, components = f"{one}>{other}", [("zone", one, other)]
         else:
@@ -382,13 +398,13 @@ FAULTS: dict[str, Callable[[Making], Injection]] = {
     "dns_all_silent": _dns_all(deaf_udp=_SHARE, deaf_tcp=_SHARE),
     "dns_all_servfail": _dns_all(failing=_SHARE, code=SERVFAIL),
     "dns_all_gone": _dns_all(gone=True),
-    "dns_from_node": _dns_from_node,
+    "dns_node": _dns_node,
     "service_proxy": _service_proxy,
     "dns_upstream": _upstream,
     "api_silent": _target("api_server", API, deaf_tcp=_SHARE),
     "api_gone": _target("api_server", API, gone=True),
     "api_failing": _target("api_server", API, failing=_SHARE),
-    "api_slow": _target("slow_target", API, delay=2.0),
+    "api_slow": _target("target_slow", API, delay=2.0),
     "ingress_silent": _target("ingress", INGRESS, deaf_tcp=_SHARE),
     "ingress_failing": _target("ingress", INGRESS, failing=_SHARE),
     "outside_silent": _target("external", OUTSIDE, deaf_tcp=_SHARE),
@@ -396,9 +412,9 @@ FAULTS: dict[str, Callable[[Making], Injection]] = {
     "agent_gone": _agent("agent_gone"),
     "agent_frozen": _agent("agent_frozen"),
     "node_dead": _node_dead,
-    "slow_node": _slow("slow_node"),
-    "slow_pair": _slow("slow_pair"),
-    "slow_zone_pair": _slow("slow_zone_pair"),
-    "slow_dns": _dns("slow_target", delay=0.5),
+    "node_slow": _slow("node_slow"),
+    "pair_slow": _slow("pair_slow"),
+    "zone_pair_slow": _slow("zone_pair_slow"),
+    "dns_slow": _dns("dns_slow", delay=0.5),
 }
 """All faults, by the name that rows use."""

@@ -84,7 +84,11 @@ class Prober:
         self._record = record
         self._rng = rng
         self._full: dict[tuple[str, str], float] = {}
-        self._from: dict[tuple[str, str], Check] = {}
+        self._from: dict[tuple[str, str, int], Check] = {}
+        self.heirs: dict[str, str] = {}
+        """Members that have another's address now, by that other's name."""
+        self.strangers: set[str] = set()
+        """Members that share no key with the others."""
         self.mtu_hole = 1400
         """The biggest IP packet that a hole lets through."""
 
@@ -105,6 +109,10 @@ class Prober:
                 return self._dns(agent, check, now)
             case _:
                 return self._http(agent, check, now)
+
+    def _agent(self, name: str) -> VirtualAgent:
+        """Who answers at that member's address: in the host network its successor, once there is one."""
+        return self._agents[self.heirs.get(name, name)]
 
     def _jitter(self) -> float:
         return 1.0 + self._rng.expovariate(5.0)
@@ -127,7 +135,7 @@ class Prober:
         return Outcome(now, self._made(agent, check, now, sent=TRAIN, received=TRAIN, rtt=_rtt(5e-5), train=train))
 
     def _udp(self, agent: VirtualAgent, check: Check, now: float) -> Outcome:
-        target = self._agents[check.target]
+        target = self._agent(check.target)
         family = 6 if ":" in check.address else 4
         there, back = self._ways(agent.place, target.place, Flow("udp", check.port, SMALL, family))
         number = agent.number(check.target)
@@ -135,7 +143,10 @@ class Prober:
         deadline = now + check.timeout
         at = now + there.latency
         if arrived and not target.alive:
-            return self._refused(agent, check, now, back, number)
+            return self._refused(agent, check, now, back, number, target.absent)
+        if arrived and (agent.name in self.strangers) != (target.name in self.strangers):
+            mismatch = self._made(agent, check, now, fault=Fault.MISMATCH, sent=TRAIN, train=Train(number=number))
+            return Outcome(now + check.timeout, mismatch)
         hold = max(0.0, target.thaw - at)
         answered = arrived if hold <= check.timeout else []
         if arrived:
@@ -160,9 +171,9 @@ class Prober:
         )
         return Outcome(now + rtt + hold if complete else deadline, observation)
 
-    def _refused(self, agent: VirtualAgent, check: Check, now: float, back: Way, number: int) -> Outcome:
-        """The kernel of the target's node sends ICMP errors, a few at a time."""
-        told = any(back.passes(now) for _ in range(min(TRAIN, 6)))
+    def _refused(self, agent: VirtualAgent, check: Check, now: float, back: Way, number: int, absent: bool) -> Outcome:
+        """The kernel of the target's node sends ICMP errors, a few at a time; nobody does where the pod is gone too."""
+        told = not absent and any(back.passes(now) for _ in range(min(TRAIN, 6)))
         fault = Fault.REFUSED if told else Fault.TIMEOUT
         train = Train(number=number, size=64)
         observation = self._made(agent, check, now, fault=fault, sent=TRAIN, received=0, train=train)
@@ -179,12 +190,13 @@ class Prober:
         at: float,
         hold: float,
     ) -> None:
-        key = (target.name, agent.name)
+        address = agent.address(family)
+        key = (target.name, agent.name, family)
         check = self._from.get(key)
         if check is None:
             path = Path.HOST if target.place.network is Network.HOST else Path.POD
             check = self._from[key] = Check(
-                id=f"udp/from/{agent.name}", kind=Kind.UDP, path=path, target=agent.name, address="10.0.0.1"
+                id=f"udp/from/{agent.name}", kind=Kind.UDP, path=path, target=agent.name, address=address
             )
         observation = Observation(
             check=check,
@@ -192,6 +204,7 @@ class Prober:
             network=target.place.network or Network.OTHER,
             at=target.wall(at),
             side=Side.RESPONDER,
+            address=address,
             family=family,
             sent=answered,
             received=received,
@@ -202,10 +215,10 @@ class Prober:
         self._record(closed, target, observation)
 
     def _icmp(self, agent: VirtualAgent, check: Check, now: float) -> Outcome:
-        target = self._agents[check.target].place
-        there, back = self._ways(agent.place, target, Flow("icmp", 0, SMALL, 6 if ":" in check.address else 4))
+        target = self._agent(check.target)
+        there, back = self._ways(agent.place, target.place, Flow("icmp", 0, SMALL, 6 if ":" in check.address else 4))
         rtt = (there.latency + back.latency) * self._jitter()
-        if rtt <= check.timeout and there.passes(now) and back.passes(now):
+        if not target.absent and rtt <= check.timeout and there.passes(now) and back.passes(now):
             return Outcome(now + rtt, self._made(agent, check, now, received=1, rtt=_rtt(rtt)))
         return self._timeout(agent, check, now)
 
@@ -213,11 +226,12 @@ class Prober:
         return Outcome(now + check.timeout, self._made(agent, check, now, fault=Fault.TIMEOUT, **fields))
 
     def _mtu(self, agent: VirtualAgent, check: Check, now: float) -> Outcome:
-        target = self._agents[check.target]
+        target = self._agent(check.target)
         family = 6 if ":" in check.address else 4
         patience = check.timeout / 6
         if not target.alive:
-            return Outcome(now + 2 * patience, self._made(agent, check, now, fault=Fault.REFUSED))
+            fault = Fault.TIMEOUT if target.absent else Fault.REFUSED
+            return Outcome(now + 2 * patience, self._made(agent, check, now, fault=fault))
         at, small = now, 0
         for count in (1, _COMPARED):
             small = self._echoes(agent, target, Flow("udp", check.port, SMALL, family), at, count, patience)
@@ -244,7 +258,7 @@ class Prober:
         return len(back.arrivals(now, len(there.arrivals(now, count))))
 
     def _tcp(self, agent: VirtualAgent, check: Check, now: float) -> Outcome:
-        target = self._agents[check.target]
+        target = self._agent(check.target)
         family = 6 if ":" in check.address else 4
         met = _Target(target.place, check.port, target.alive, agent=target)
         there, back = self._ways(agent.place, target.place, Flow("tcp", check.port, SMALL, family))
@@ -270,6 +284,8 @@ class Prober:
             met.agent.accepted += 1
             if met.agent.accepted > _BACKLOG:
                 return None, int(timeout), False
+        if met.agent is not None and met.agent.absent:
+            return None, int(timeout), False
         done = connect(there, back, now, timeout)
         return done.after, done.retransmits, not met.accepts
 
@@ -404,13 +420,10 @@ class Prober:
     def _met(self, check: Check, now: float) -> _Target:
         port = check.port or (443 if check.request.startswith("https") else 80)
         if check.path in (Path.POD, Path.HOST):
-            target = self._agents[check.target]
+            target = self._agent(check.target)
             return _Target(target.place, check.port, target.alive, agent=target)
         if check.path is Path.SERVICE:
-            ready = [agent for agent in self._agents.values() if agent.place.network is Network.POD] or list(
-                self._agents.values()
-            )
-            target = self._rng.choice(ready)
+            target = self._agents[self._rng.choice(self._servers.agents)]
             return _Target(target.place, port, target.alive, service=True, agent=target)
         server = self._servers[check.target]
         service = check.path in (Path.API_DIRECT, Path.API_DNS)

@@ -1,12 +1,20 @@
-"""Rows of the table: which faults, at which loss and in which manner, and how long they last."""
+"""Rows of the table: which faults, at which loss and in which manner, or which story, and how long they last."""
 
 from __future__ import annotations
+
+from random import Random
 
 import msgspec
 
 from bench.diagnosis.faults import FAULTS
+from bench.diagnosis.stories import LENGTH, STORIES
 
-MANNERS = ("steady", "bursty", "flapping")
+MANNERS = ("steady", "bursty", "correlated", "flapping")
+ANY = "any"
+"""A fault that each run draws for itself among `DRAWN`."""
+
+HEALTHY, STORY = "healthy", "story"
+_HEALTHY_LENGTH = 300.0
 
 
 class Ingredient(msgspec.Struct, frozen=True):
@@ -26,39 +34,67 @@ class Ingredient(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """Faults that begin together. No fault at all is `healthy`."""
+    """Faults that begin together, or a story of announced change, or neither."""
 
-    faults: tuple[Ingredient, ...]
+    faults: tuple[Ingredient, ...] = ()
+    story: str = ""
 
     def __str__(self) -> str:
-        return " + ".join(map(str, self.faults)) or "healthy"
+        return f"{STORY} {self.story}" if self.story else " + ".join(map(str, self.faults)) or HEALTHY
 
     @property
     def hold(self) -> float:
         """How long it lasts (s): until even the slowest of its figures is due."""
-        least = min((fault.share for fault in self.faults), default=1.0)
-        return 620.0 if least < 0.01 else 130.0 if least < 0.05 else 64.0
+        if not self.faults:
+            return LENGTH if self.story else _HEALTHY_LENGTH
+        least = min(fault.share for fault in self.faults)
+        slow = any(fault.kind.endswith("_slow") for fault in self.faults)
+        return 620.0 if least < 0.01 else 130.0 if least < 0.05 or slow else 64.0
 
     @property
     def tail(self) -> float:
         """How long it is watched after the cure (s)."""
-        least = min((fault.share for fault in self.faults), default=1.0)
+        if not self.faults:
+            return 0.0
+        least = min(fault.share for fault in self.faults)
         return 280.0 if least < 0.01 else 80.0 if least < 0.05 else 50.0
+
+    def drawn(self, rng: Random) -> tuple[Ingredient, ...]:
+        """Its faults, with those that each run draws for itself: of different kinds."""
+        pool = list(DRAWN)
+        rng.shuffle(pool)
+        found = []
+        for fault in self.faults:
+            if fault.kind != ANY:
+                found.append(fault)
+                continue
+            kinds = pool.pop()
+            lossy = [kind for kind in kinds if fault.share >= 1 or kind in LOSSY or kind in SHARED]
+            while not lossy:
+                kinds = pool.pop()
+                lossy = [kind for kind in kinds if kind in LOSSY or kind in SHARED]
+            found.append(msgspec.structs.replace(fault, kind=rng.choice(lossy)))
+        return tuple(found)
 
 
 def parse(text: str) -> Row:
-    """Reads "KIND [loss SHARE] [MANNER]", several with " + " between, or "healthy". Raises ValueError."""
-    if text.strip() == "healthy":
-        return Row(())
+    """Reads "KIND [loss SHARE] [MANNER]", several with " + " between, "story NAME" or "healthy". Raises ValueError."""
+    words = text.split()
+    if words == [HEALTHY]:
+        return Row()
+    if words[:1] == [STORY]:
+        if " ".join(words[1:]) not in STORIES:
+            raise ValueError(f'"{text}" is no story, expected one of {", ".join(STORIES)}')
+        return Row(story=words[1])
     return Row(tuple(_fault(part) for part in text.split("+")))
 
 
 def _fault(text: str) -> Ingredient:
     words = text.split()
-    if not words or words[0] not in FAULTS:
-        raise ValueError(f'"{text.strip()}" names no fault, expected one of {", ".join(FAULTS)}')
+    if not words or words[0] not in (ANY, *FAULTS):
+        raise ValueError(f'"{text.strip()}" names no fault, expected one of {ANY}, {", ".join(FAULTS)}')
     share, manner, rest = 1.0, "steady", words[1:]
-    if rest[:1] == ["loss"]:
+    if rest[:1] == ["loss"] and len(rest) > 1:
         share, rest = float(rest[1]), rest[2:]
     if rest[:1] and rest[0] in MANNERS:
         manner, rest = rest[0], rest[1:]
@@ -67,28 +103,49 @@ def _fault(text: str) -> Ingredient:
     return Ingredient(words[0], share, manner)
 
 
-_LOSSY = (
+LOSSY = (
     "node", "node_in", "node_out", "pod_network", "pod_network_in", "pod_network_out", "zone_pair", "zone_pair_both",
     "pair", "pair_both", "pair_udp",
 )  # fmt: skip
-_SHARED = (
-    "node_family", "pair_family", "pair_port", "dns_udp", "dns_tcp", "dns_silent", "dns_all_udp", "dns_from_node",
-    "service_proxy", "api_silent",
+"""Faults of any loss."""
+
+SHARED = (
+    "pair_port", "dns_udp", "dns_tcp", "dns_silent", "dns_all_udp", "dns_node", "service_proxy", "api_silent",
 )  # fmt: skip
+"""Faults of a great loss; less of it takes longer than the table lasts."""
+
+FAMILY = ("node_family", "pair_family")
+"""Faults that need two address families."""
+
 _FAILING = ("api_failing", "ingress_failing", "outside_failing", "dns_servfail")
 _HARD = (
     "pair_mtu", "node_mtu", "node_mtu_both", "dns_gone", "dns_refusing", "dns_empty", "dns_all_silent",
-    "dns_all_servfail", "dns_all_gone", "dns_upstream", "api_gone", "api_slow", "ingress_silent", "outside_silent",
-    "agent_gone", "agent_frozen", "node_dead", "slow_node", "slow_pair", "slow_zone_pair", "slow_dns",
+    "dns_all_servfail", "dns_all_gone", "dns_upstream", "api_gone", "ingress_silent", "outside_silent",
+    "agent_gone", "agent_frozen", "node_dead",
 )  # fmt: skip
+_SLOW = ("api_slow", "node_slow", "pair_slow", "zone_pair_slow", "dns_slow")
+
+DRAWN = (
+    ("node", "node_in", "node_out", "node_dead"),
+    ("pod_network", "pod_network_in", "pod_network_out"),
+    ("zone_pair", "zone_pair_both"),
+    ("pair", "pair_both", "pair_udp", "pair_port", "pair_mtu"),
+    ("dns_udp", "dns_tcp", "dns_silent", "dns_gone", "dns_all_udp", "dns_node"),
+    ("api_silent", "api_gone"),
+    ("ingress_silent",),
+    ("agent_gone", "agent_frozen"),
+)
+"""Groups of kinds among which several faults at once are drawn, at most one of each group."""
 
 
 def usual() -> list[str]:
-    """The rows of a whole sweep with one fault each."""
-    rows = [f"{kind} loss {share:g}" for share in (1.0, 0.3, 0.1, 0.02, 0.005) for kind in _LOSSY]
-    rows += [f"{kind} loss {share:g}" for share in (1.0, 0.3) for kind in _SHARED]
+    """The rows of a whole sweep with one address family."""
+    rows = [f"{kind} loss {share:g}" for share in (1.0, 0.3, 0.1, 0.02, 0.005) for kind in LOSSY]
+    rows += [f"{kind} loss {share:g}" for share in (1.0, 0.3) for kind in SHARED]
     rows += [f"{kind} loss {share:g}" for share in (1.0, 0.1) for kind in _FAILING]
-    rows += _HARD
-    rows += [f"{kind} loss 0.3 bursty" for kind in ("node", "node_in", "pod_network", "zone_pair", "pair")]
+    rows += [*_HARD, *_SLOW]
+    rows += [f"{kind} loss 0.3 {manner}" for kind in ("node", "pod_network", "pair") for manner in MANNERS[1:3]]
     rows += [f"{kind} flapping" for kind in ("node", "pod_network", "pair")]
-    return ["healthy", *(str(parse(row)) for row in rows)]
+    rows += [" + ".join([f"{ANY} loss {share:g}"] * count) for share in (1.0, 0.3) for count in (2, 3)]
+    rows += [f"{STORY} {name}" for name in STORIES]
+    return [HEALTHY, *(str(parse(row)) for row in rows)]

@@ -13,6 +13,7 @@ from bench.diagnosis.judges import JUDGES
 from bench.diagnosis.rows import Row
 from bench.diagnosis.scoring import Score, Second, score
 from bench.diagnosis.simulation import Simulation
+from bench.diagnosis.stories import STORIES
 
 _WARM = 66.0
 """Seconds before the fault: the long window is full."""
@@ -26,18 +27,20 @@ class Pace(msgspec.Struct, frozen=True):
     coarse: float = 5.0
 
 
-def play(row: Row, shape: Shape, seed: int, judge: str, pace: Pace | None = None, lag: float = 0.0) -> Score:
+def play(row: Row, shape: Shape, seed: int, judge: str, pace: Pace | None = None) -> Score:
     """Plays one run."""
     pace = pace or Pace()
     rng = Random(f"{row} {seed}")
-    sim = Simulation(shape, seed, lag)
+    sim = Simulation(shape, seed)
     asked = JUDGES[judge]()
     onset = _WARM + rng.uniform(0.0, 10.0)
     cure = onset + row.hold
     end = cure + row.tail
     sim.run(_WARM)
     taken: set[str] = set()
-    injections = [_inject(sim, rng, fault.kind, fault.share, fault.manner, cure, taken) for fault in row.faults]
+    injections = [_inject(sim, rng, fault.kind, fault.share, fault.manner, cure, taken) for fault in row.drawn(rng)]
+    if row.story:
+        STORIES[row.story](sim, rng, onset)
     for injection in injections:
         sim.at(onset, injection.begin)
         sim.at(cure, injection.heal)

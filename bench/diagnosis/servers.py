@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.diagnosis.cluster import API, INGRESS, OUTSIDE, Cluster
 from kubesonar.core.dns.message import Rcode
+from kubesonar.model import Network
 
 
 class Server:
@@ -37,10 +38,18 @@ class Servers:
     def __init__(self, cluster: Cluster) -> None:
         names = (*cluster.dns, API, INGRESS, OUTSIDE)
         self.named = {name: Server(name) for name in names}
-        self.dns = list(cluster.dns)
         self.endpoints = list(cluster.dns)
-        """The DNS pods to which the Service's rules lead."""
+        """The DNS pods to which the DNS Service leads."""
+        pods = [member.name for member in cluster.members if member.network is Network.POD]
+        self.all_agents = pods or [member.name for member in cluster.members]
+        """The agents that their own Service selects."""
+        self.agents = self.all_agents
+        """Those of them to which it leads now."""
         self.upstream = True
+
+    def add(self, name: str) -> None:
+        """One more."""
+        self.named[name] = Server(name)
 
     def __getitem__(self, name: str) -> Server:
         return self.named[name]

@@ -8,13 +8,15 @@ from itertools import count
 from random import Random
 from typing import NamedTuple
 
+import msgspec
+
 from bench.diagnosis.agent import VirtualAgent
-from bench.diagnosis.cluster import Cluster, Place, Shape
+from bench.diagnosis.cluster import Cluster, Place, Shape, place_of
 from bench.diagnosis.network import Flow, VirtualNetwork
 from bench.diagnosis.prober import FULL, SMALL, Outcome, Prober, local
 from bench.diagnosis.servers import Servers
 from bench.diagnosis.tcp import connect
-from kubesonar.model import Check, Member, Observation, Roster, Snapshot
+from kubesonar.model import Check, Member, Network, Observation, Roster, Snapshot, State
 
 OBSERVER = Place("observer")
 """Who reads the snapshots: outside of all nodes and zones."""
@@ -22,6 +24,9 @@ OBSERVER = Place("observer")
 _READ_TIMEOUT = 2.0
 _READ_ROUNDS = 6
 """Windows in which a snapshot is sent; the loss of the last packet of one costs a time-out."""
+_GRACE = 40.0
+"""Seconds without a word of a kubelet until its node is not ready (node-monitor-grace-period)."""
+
 _LATE = 0.1
 """Deadlines that fire later than this (s) and than a quarter of the timeout prove nothing."""
 
@@ -34,9 +39,9 @@ class Read(NamedTuple):
 
 
 class Simulation:
-    """One virtual cluster from virtual time 0 on. `lag` is the longest time (s) until a roster reaches an agent."""
+    """One virtual cluster from virtual time 0 on."""
 
-    def __init__(self, shape: Shape, seed: int, lag: float = 0.0) -> None:
+    def __init__(self, shape: Shape, seed: int) -> None:
         self.rng = Random(seed)
         self.cluster = Cluster(shape, self.rng)
         self.network = VirtualNetwork(self.cluster, self.rng)
@@ -44,20 +49,29 @@ class Simulation:
         self.agents: dict[str, VirtualAgent] = {}
         self.members: dict[str, Member] = {}
         self.now = 0.0
-        self.offsets: dict[str, float] = {}
+        self.offsets = {node: self._offset() for node in self.cluster.nodes} if shape.clocks else {}
         """How far nodes' clocks are ahead (s)."""
         self._options = self.cluster.options()
-        self._lags = {member.name: self.rng.uniform(0.0, lag) for member in self.cluster.members}
+        self._lags = {member.name: self.rng.uniform(0.0, shape.lag) for member in self.cluster.members}
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
         self._revision = count(1)
         self._armed: dict[str, float] = {}
+        self._lost: set[str] = set()
         self._prober = Prober(self.cluster, self.network, self.servers, self.agents, self._record, self.rng)
         for member in self.cluster.members:
             self.members[member.name] = member
             self.start(member.name)
-        self._roster = Roster("", ())
         self.publish(at_once=True)
+        if shape.starved:
+            self._starve()
+
+    def change(self, *members: Member) -> None:
+        """Puts members, new ones or in a new state, into the source of members; `publish` it."""
+        for member in members:
+            self.members[member.name] = member
+            self.cluster.places.setdefault(member.name, place_of(member))
+            self._lags.setdefault(member.name, self.rng.uniform(0.0, self.cluster.shape.lag))
 
     def at(self, when: float, action: Callable[[], None]) -> None:
         """Has `action` happen at that time."""
@@ -78,23 +92,87 @@ class Simulation:
         self.agents[name] = VirtualAgent(member, self.cluster, self._options, self.now, offset)
         self._armed.pop(name, None)
 
-    def stop(self, name: str) -> None:
-        """Ends a member's process."""
+    def stop(self, name: str, *, absent: bool = False) -> None:
+        """Ends a member's process; `absent`: its pod too."""
         self.agents[name].alive = False
+        self.agents[name].absent = absent
+
+    def inherit(self, name: str, successor: str) -> None:
+        """`successor` is at the address of `name` now."""
+        self._prober.heirs[name] = successor
 
     def revive(self, name: str) -> None:
         """Starts a member's agent again, with the roster that its source has now."""
         self.start(name)
-        self.hand(name, self._roster)
+        self.hand_all(name)
+
+    def hand_all(self, name: str) -> None:
+        """A member gets the roster that its source has now."""
+        self.hand(name, Roster(f"r{next(self._revision)}", tuple(self.members.values())))
+
+    def strangers(self, names: set[str]) -> None:
+        """These members and the others do not understand each other's datagrams."""
+        self._prober.strangers = names
+
+    def move_dns(self, name: str, node: str) -> None:
+        """A DNS pod is replaced by one of a new name on another node."""
+        cluster = self.cluster
+        successor = f"{name}-next"
+        del cluster.dns[name]
+        cluster.dns[successor] = node
+        cluster.addresses[successor] = f"10.244.251.{len(cluster.addresses)}"
+        cluster.places[successor] = Place(successor, node, cluster.zone_of[node], Network.POD)
+        self.servers.add(successor)
+        self._rotate()
+
+    def lose_node(self, node: str) -> None:
+        """The node's kubelet reaches nobody from now on: after the grace period the cluster says that it is not ready,
+        and nothing on it is behind a Service any more."""
+        self._lost.add(node)
+        self.at(self.now + _GRACE, lambda: self._give_up(node))
+
+    def regain_node(self, node: str) -> None:
+        """The kubelet is heard again within ten seconds."""
+        self._lost.discard(node)
+        self.at(self.now + self.rng.uniform(1.0, 10.0), lambda: self._take_back(node))
+
+    def _give_up(self, node: str) -> None:
+        if node in self._lost:
+            reason = f"node {node} is not ready: NodeStatusUnknown"
+            self.restate(node, State.NOT_READY, reason)
+            self._rotate()
+
+    def _take_back(self, node: str) -> None:
+        if node not in self._lost:
+            self.restate(node, State.SERVING, "")
+            self._rotate()
+
+    def restate(self, node: str, state: State, reason: str) -> None:
+        """Says of all members on that node what is expected of them; agents hear of it with their lags."""
+        replace = msgspec.structs.replace
+        there = [member for member in self.members.values() if member.node == node and member.addresses]
+        self.change(*(replace(member, state=state, reason=reason) for member in there if member.state is not state))
+        self.publish()
+
+    def _rotate(self) -> None:
+        """Puts behind the Services what runs on nodes that are ready."""
+        servers, cluster = self.servers, self.cluster
+        servers.endpoints = [name for name, node in cluster.dns.items() if node not in self._lost]
+        servers.agents = [name for name in servers.all_agents if self.members[name].node not in self._lost]
+        for agent in self.agents.values():
+            if agent.alive:
+                self._launch(agent, agent.set_dns(servers.endpoints, self.now))
+                self._arm(agent)
 
     def freeze(self, name: str, until: float) -> None:
         """A member's process does not run until then."""
-        agent = self.agents[name]
-        agent.thaw, agent.accepted = max(agent.thaw, until), 0
+        agent = self.agents.get(name)
+        if agent is not None:
+            agent.thaw, agent.accepted = max(agent.thaw, until), 0
 
     def publish(self, *, at_once: bool = False) -> None:
         """The source of members says now what `self.members` holds; agents hear of it with their lags."""
-        roster = self._roster = Roster(f"r{next(self._revision)}", tuple(self.members.values()))
+        roster = Roster(f"r{next(self._revision)}", tuple(self.members.values()))
         for name in list(self.agents):
             if at_once:
                 self.hand(name, roster)
@@ -119,9 +197,21 @@ class Simulation:
                 snapshots.append(agent.snapshot(self.now))
         return Read(snapshots, {name: why for name, why in unread.items() if name in self.members})
 
+    def _offset(self) -> float:
+        """Of most clocks a few milliseconds, of one in twenty up to half a minute."""
+        return self.rng.gauss(0.0, 0.005) if self.rng.random() < 0.95 else self.rng.uniform(-30.0, 30.0)
+
+    def _starve(self) -> None:
+        for agent in list(self.agents.values()):
+            if agent.alive and self.rng.random() < self.cluster.shape.starved:
+                begins = self.now + self.rng.uniform(0.0, 50.0)
+                until = begins + self.rng.uniform(0.2, 10.0)
+                self.at(begins, lambda name=agent.name, until=until: self.freeze(name, until))  # type: ignore[misc]
+        self.at(self.now + 60.0, self._starve)
+
     def _unreadable(self, agent: VirtualAgent) -> str:
         """Why an agent's snapshot cannot be read through the network; empty where it can."""
-        if not agent.running(self.now) and agent.alive:
+        if agent.alive and agent.thaw - self.now > _READ_TIMEOUT:
             return "no answer within 2 s"
         flow = Flow("tcp", 7473, SMALL)
         there = self.network.way(OBSERVER, agent.place, flow)

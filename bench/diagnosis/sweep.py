@@ -23,7 +23,6 @@ class Job(msgspec.Struct, frozen=True):
     seed: int
     judge: str = "kubesonar"
     pace: Pace = Pace()
-    lag: float = 0.0
 
     @property
     def key(self) -> str:
@@ -43,7 +42,7 @@ def commit() -> str:
 
 def run_job(job: Job) -> Score:
     """Plays it."""
-    return play(parse(job.row), job.shape, job.seed, job.judge, job.pace, job.lag)
+    return play(parse(job.row), job.shape, job.seed, job.judge, job.pace)
 
 
 def sweep(jobs: Sequence[Job], results: Path | None, workers: int) -> Iterator[Score]:
