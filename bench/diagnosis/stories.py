@@ -20,7 +20,10 @@ Story = Callable[[Simulation, Random, float], None]
 
 
 def _gone(sim: Simulation, members: Sequence[Member], reason: str) -> None:
-    """They are no longer listed."""
+    """They are no longer listed, and so no longer behind the Service."""
+    left = {member.name for member in members}
+    sim.servers.all_agents = [name for name in sim.servers.all_agents if name not in left]
+    sim.servers.agents = [name for name in sim.servers.agents if name not in left]
     replace = msgspec.structs.replace
     sim.change(*(replace(member, addresses=(), state=State.DELETED, reason=reason) for member in members))
     sim.publish()
@@ -136,6 +139,9 @@ def _replace(sim: Simulation, member: Member, start: float) -> None:
     def ready() -> None:
         sim.change(replace(successor, state=State.SERVING, reason=""))
         sim.publish()
+        if not host:
+            sim.servers.all_agents = [*sim.servers.all_agents, successor.name]
+            sim.servers.agents = [*sim.servers.agents, successor.name]
 
     sim.at(start, announce)
     sim.at(start + 5.0, end)
