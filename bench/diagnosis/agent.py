@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from bench.diagnosis.cluster import SEARCH, Cluster, Place
 from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.core.address import of_family
 from kubesonar.core.probing.cluster_checks import dependencies
-from kubesonar.core.probing.plan import address_of
 from kubesonar.core.probing.planner import CheckPlanner
 from kubesonar.core.probing.schedule import Schedule
 from kubesonar.core.telemetry.ledger import Ledger
@@ -34,6 +34,7 @@ class VirtualAgent:
         self.accepted = 0
         """Connections that wait in the queue of a process that is frozen."""
         self._wall = cluster.epoch + offset
+        self._options = options
         self._epoch = round((self._wall + now) * 1000)
         self._member = member
         self.ledger = Ledger(member, self._wall + now, options.ledger)
@@ -54,7 +55,7 @@ class VirtualAgent:
 
     def address(self, family: int) -> str:
         """Its address of that family, its only one where it has none of it."""
-        return address_of(self._member, family) or self._member.addresses[0]
+        return of_family(self._member.addresses, family) or self._member.addresses[0]
 
     @property
     def due(self) -> float:
