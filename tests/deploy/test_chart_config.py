@@ -85,7 +85,7 @@ def test_the_older_listener_is_a_room_of_the_pod_agents_only(tmp_path: Path) -> 
 def test_the_older_listener_is_told_what_the_older_values_say() -> None:
     variables = environ(("kubenurse",), "ks-kubenurse")
     told = settings.kubenurse_settings(variables)
-    assert settings.unknown_variables(variables) == []
+    assert settings.misspelt_variables(variables) == []
     assert told.ingress_url == "https://kubenurse.example.org"
     assert told.service_url == "http://ks-kubenurse.mon.svc.cluster.local:8080"
     assert (told.namespace, told.neighbour_filter) == ("mon", "app.kubernetes.io/name=kubenurse")

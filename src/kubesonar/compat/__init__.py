@@ -4,7 +4,6 @@ programs, and they do not know each other."""
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
@@ -23,8 +22,10 @@ class RoomRow(NamedTuple):
 
 
 ROOMS: dict[str, RoomRow] = {
-    "kubenurse": RoomRow("kubesonar.compat.kubenurse.room:open_room", "kubesonar.compat.kubenurse.rehearsal:Rehearsed"),
-    "knh": RoomRow("kubesonar.compat.knh.room:open_room"),
+    "kubenurse": RoomRow(
+        "kubesonar.compat.kubenurse.room:open_kubenurse", "kubesonar.compat.kubenurse.rehearsal:Rehearsed"
+    ),
+    "knh": RoomRow("kubesonar.compat.knh.room:open_knh"),
 }
 
 
@@ -73,15 +74,6 @@ def open_room(name: str, environ: Mapping[str, str]) -> Room:
     """The room of that name, told by the older tool's own environment variables. Raises ConfigError."""
     room: Room = _load(_row("rooms", name, ROOMS).open)(environ)
     return room
-
-
-async def alone(room: Room) -> None:
-    """The room as a program of its own, until SIGTERM or SIGINT."""
-    leave = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, leave.set)
-    await room.run(leave)
 
 
 def rehearsal(name: str) -> Rehearsal:

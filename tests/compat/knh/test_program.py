@@ -20,7 +20,7 @@ README = (FOLDER.parents[2] / "src/kubesonar/compat/knh/README.md").read_text()
 def test_every_quirk_has_a_test_and_every_test_a_quirk() -> None:
     listed = re.findall(r"^\| KNH-(\d\d) \| (?:kept|mended|switchable) \|", README, re.MULTILINE)
     tested = {
-        found for path in FOLDER.glob("test_*.py") for found in re.findall(r"def test_knh(\d\d)_", path.read_text())
+        found for path in FOLDER.rglob("test_*.py") for found in re.findall(r"def test_knh(\d\d)_", path.read_text())
     }
     assert listed == [f"{number:02d}" for number in range(1, len(listed) + 1)]
     assert sorted(tested) == listed

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from kubesonar.compat.knh.identity import outranks, peer
-from kubesonar.compat.knh.settings import KNH_VARIABLES, SILENT, knh_settings, unknown_variables
+from kubesonar.compat.knh.settings import KNH_VARIABLES, SILENT, knh_settings, mistaken_variables
 from kubesonar.config import ConfigError
 
 NEEDED = {
@@ -74,14 +74,14 @@ def test_knh06_the_port_is_8080_for_all() -> None:
 
 
 def test_knh26_a_variable_that_sets_nothing_is_pointed_out() -> None:
-    assert unknown_variables(NEEDED) == []
-    assert unknown_variables({**NEEDED, "SANITY_CHECK_URLS": "https://example.org"}) == [
+    assert mistaken_variables(NEEDED) == []
+    assert mistaken_variables({**NEEDED, "SANITY_CHECK_URLS": "https://example.org"}) == [
         "SANITY_CHECK_URLS sets nothing: SANITY_CHECK_URL is meant, most likely"
     ]
 
 
 def test_knh28_so_is_a_proxy() -> None:
-    assert unknown_variables({**NEEDED, "HTTP_PROXY": "http://proxy:3128"}) == [
+    assert mistaken_variables({**NEEDED, "HTTP_PROXY": "http://proxy:3128"}) == [
         "HTTP_PROXY sets nothing: calls, posts and the sanity check go straight to their targets"
     ]
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import uvloop
 
-from kubesonar.compat.kubenurse.room import KubenurseRoom, open_room
+from kubesonar.compat.kubenurse.room import KubenurseRoom, open_kubenurse
 from kubesonar.web import Listener, ListenOptions, Reply, Request, Server
 from tests.ports import free_port
 from tests.web.support import parsed
@@ -116,7 +116,7 @@ async def get(
 async def working(environ: dict[str, str], *, port: int = 0) -> AsyncIterator[Running]:
     """A room that listens, told by `QUICK` and `environ`."""
     port = port or free_port()
-    room = open_room({"KUBENURSE_LISTEN": f"127.0.0.1:{port}", **QUICK, **environ})
+    room = open_kubenurse({"KUBENURSE_LISTEN": f"127.0.0.1:{port}", **QUICK, **environ})
     leave = asyncio.Event()
     life = asyncio.create_task(room.run(leave))
     try:

@@ -7,7 +7,7 @@ from kubesonar.compat.kubenurse.settings import (
     KUBENURSE_VARIABLES,
     KubenurseSettings,
     kubenurse_settings,
-    unknown_variables,
+    misspelt_variables,
 )
 from kubesonar.compat.kubenurse.values import Extra
 from kubesonar.config import ConfigError
@@ -111,6 +111,6 @@ def test_kn40_service_links_are_nobodys_settings_and_misspelt_ones_are_told() ->
         "KUBENURSE_PORT_8080_TCP_ADDR": "10.0.0.1",
     }
     assert kubenurse_settings(links) == KubenurseSettings()
-    assert unknown_variables({**links, "KUBENURSE_NEIGHBOR_LIMIT": "3", "KUBENURSE_SERVICE_URL": "http://a"}) == [
+    assert misspelt_variables({**links, "KUBENURSE_NEIGHBOR_LIMIT": "3", "KUBENURSE_SERVICE_URL": "http://a"}) == [
         "KUBENURSE_NEIGHBOR_LIMIT"
     ]

@@ -1,37 +1,26 @@
-"""`kubesonar knh`: told by environment variables only."""
+"""`kubesonar knh`: the room as a program of its own."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import uvloop
-
-from kubesonar.compat import alone
-from kubesonar.compat.knh.room import open_room
-from kubesonar.compat.knh.settings import KNH_VARIABLES, knh_settings
+from kubesonar.compat import Room
+from kubesonar.compat.knh.room import open_knh
+from kubesonar.compat.knh.settings import KNH_VARIABLES, KnhSettings, knh_settings
+from kubesonar.compat.program import run_program
+from kubesonar.compat.variables import usage_of
 from kubesonar.runtime import logs
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs until SIGTERM or SIGINT; 0 after an orderly end. Takes no arguments but --help, as the older tool. Raises
-    ConfigError."""
-    if "--help" in argv or "-h" in argv:
-        sys.stdout.write(knh_usage())
-        return 0
+    """See `run_program`."""
+    return run_program(argv, usage_of("knh", KnhSettings, KNH_VARIABLES), _start)
+
+
+def _start(environ: Mapping[str, str]) -> Room:
+    """Logs JSON to standard output, as the older tool."""
     logs.set_up(logs.LogOptions(format="json"), sys.stdout)
-    logging.getLogger().setLevel(knh_settings(os.environ).log_level)
-    room = open_room(os.environ)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(alone(room))
-    return 0
-
-
-def knh_usage() -> str:
-    """What --help prints."""
-    width = max(len(variable.name) for variable in KNH_VARIABLES)
-    rows = [f"  {variable.name:<{width}}  {variable.help}" for variable in KNH_VARIABLES]
-    return "\n".join(["usage: kubesonar knh", "", "It takes no arguments; these environment variables:", "", *rows, ""])
+    logging.getLogger().setLevel(knh_settings(environ).log_level)
+    return open_knh(environ)

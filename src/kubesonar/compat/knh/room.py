@@ -15,7 +15,7 @@ from kubesonar.compat.knh.peers import Peers
 from kubesonar.compat.knh.roster import KnhRoster, ListedPeer
 from kubesonar.compat.knh.sanity import Sanity
 from kubesonar.compat.knh.server import KnhEndpoints
-from kubesonar.compat.knh.settings import KnhSettings, knh_settings, unknown_variables
+from kubesonar.compat.knh.settings import KnhSettings, knh_settings, mistaken_variables
 from kubesonar.compat.knh.signals import (
     Action,
     Answered,
@@ -46,10 +46,10 @@ _GRACE = 5.0
 """Seconds at the end for what is not yet delivered."""
 
 
-def open_room(environ: Mapping[str, str]) -> KnhRoom:
+def open_knh(environ: Mapping[str, str]) -> KnhRoom:
     """The room that the variables describe. Raises ConfigError."""
     settings = knh_settings(environ)
-    for sentence in unknown_variables(environ):
+    for sentence in mistaken_variables(environ):
         _LOG.warning("%s", sentence)
     try:
         credentials = find_credentials(environ)

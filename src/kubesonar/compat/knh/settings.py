@@ -1,20 +1,19 @@
-"""What the room is told, read from the environment: the older tool's variables, and a few of ours for this room."""
+"""The settings of the room, from the older tool's environment variables and a few of its own."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 
-from kubesonar.config import ConfigError
+from kubesonar.compat.variables import Variable, settings_from, unchanged
 from kubesonar.core.address import is_literal
 from kubesonar.net.http.url import Url, parse_url
 from kubesonar.web.sockets import parse_listen_address
 
 SILENT = 60
-"""A level above all that is logged."""
+"""A level above every level that is logged."""
 
 _LEVELS = {"trace": 10, "debug": 10, "info": 20, "warn": 30, "error": 40, "fatal": 50, "panic": 50, "disabled": SILENT}
 _NUMBERED = {-1: "trace", 0: "debug", 1: "info", 2: "warn", 3: "error", 4: "fatal", 5: "panic", 7: "disabled"}
@@ -47,40 +46,23 @@ class KnhSettings(msgspec.Struct, frozen=True, kw_only=True):
     listen: str = ""
 
 
-class KnhVariable(msgspec.Struct, frozen=True):
-    """One environment variable: the field of `KnhSettings` that it sets, how its text is read (raises ValueError with
-    what is expected), and what it means. Unset and empty are the same."""
-
-    name: str
-    field: str
-    read: Callable[[str], Any]
-    help: str
-
-
 def knh_settings(environ: Mapping[str, str]) -> KnhSettings:
-    """The settings that `environ` says. Raises ConfigError for the first that is missing or does not fit."""
-    given: dict[str, Any] = {}
-    for variable in KNH_VARIABLES:
-        if variable.field not in given and environ.get(variable.name):
-            given[variable.field] = _value(variable, environ[variable.name])
-    for field, names in _REQUIRED.items():
-        if field not in given:
-            raise ConfigError(f"{names} is not set, expected {_help(field)}")
-    return KnhSettings(**given)
+    """Return the settings that `environ` gives. Raises ConfigError for the first that is missing or does not fit."""
+    return settings_from(KnhSettings, KNH_VARIABLES, environ)
 
 
-def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Sentences about variables of which one may believe that they set something, and that do not."""
+def mistaken_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence about each variable that one may believe to set something, and that does not."""
     return [f"{name} sets nothing: {why}" for name, why in _MISTAKEN.items() if environ.get(name)]
 
 
 def _integer(least: int, most: int) -> Callable[[str], int]:
-    def knh_settings(given: str) -> int:
+    def read(given: str) -> int:
         if not _INTEGER.fullmatch(given) or not least <= int(given) <= most:
             raise ValueError(f"a whole number from {least} to {most}")
         return int(given)
 
-    return knh_settings
+    return read
 
 
 def _seconds(least: int) -> Callable[[str], float]:
@@ -124,10 +106,6 @@ def _true(given: str) -> bool:
     return given == "true"
 
 
-def _text(given: str) -> str:
-    return given
-
-
 def _listen(given: str) -> str:
     parse_listen_address(given)
     return given
@@ -136,36 +114,27 @@ def _listen(given: str) -> str:
 _TRIES = _integer(1, 1000)
 _PAUSE = _seconds(0)
 
-KNH_VARIABLES: tuple[KnhVariable, ...] = (
-    KnhVariable("POD_IP", "pod_ip", _address, "the pod's own IP address"),
-    KnhVariable("MY_NODE_NAME", "node_name", _name, "the name of the node it runs on"),
-    KnhVariable("NODE_NAME", "node_name", _name, "the same, where MY_NODE_NAME is not set"),
-    KnhVariable("SERVICE_NAME", "service_name", _name, "the Service in front of all pods"),
-    KnhVariable("NAMESPACE", "namespace", _name, "the namespace of that Service"),
-    KnhVariable("CONTAINER_PORT", "port", _integer(1, 65_535), "the port of every pod (8080)"),
-    KnhVariable("CONNECT_MAX_RETRIES", "connect_tries", _TRIES, "tries to reach a new peer (5)"),
-    KnhVariable("CONNECT_COOLDOWN_PERIOD", "connect_pause", _PAUSE, "seconds between them (2)"),
-    KnhVariable("SEND_MAX_RETRIES", "send_tries", _TRIES, "tries of a peer before it is called dead (5)"),
-    KnhVariable("SEND_COOLDOWN_PERIOD", "send_pause", _PAUSE, "seconds between them (1)"),
-    KnhVariable("ELECTION_COOLDOWN_PERIOD", "election_pause", _seconds(1), "seconds between two elections (15)"),
-    KnhVariable(
-        "SANITY_CHECK_URL", "sanity_url", _url, "asked before a peer is called dead; unreachable: nobody is told"
-    ),
-    KnhVariable("PEER_STATUS_URL", "peer_url", _url_text, "is posted every peer that dies"),
-    KnhVariable("CLUSTER_STATUS_URL", "cluster_url", _url_text, "is posted all peers after each election"),
-    KnhVariable("LOG_LEVEL", "log_level", _level, "trace, debug, info, warn, error, fatal, panic or disabled (info)"),
-    KnhVariable("KNH_TELL_RETURN", "tell_return", _true, "true: PEER_STATUS_URL is posted peers that come back, too"),
-    KnhVariable("KNH_OUTBOX", "outbox", _text, "directory in which posts that are not delivered survive a restart"),
-    KnhVariable("KNH_SECRET_FILE", "secret_file", _text, "secrets (whsec_…) that sign posts by the Standard Webhooks"),
-    KnhVariable("KNH_LISTEN", "listen", _listen, "address to listen on instead of POD_IP:CONTAINER_PORT"),
+KNH_VARIABLES: tuple[Variable, ...] = (
+    Variable("POD_IP", "pod_ip", _address, "the pod's own IP address"),
+    Variable("MY_NODE_NAME", "node_name", _name, "the name of the node it runs on"),
+    Variable("NODE_NAME", "node_name", _name, "the same, where MY_NODE_NAME is not set"),
+    Variable("SERVICE_NAME", "service_name", _name, "the Service in front of all pods"),
+    Variable("NAMESPACE", "namespace", _name, "the namespace of that Service"),
+    Variable("CONTAINER_PORT", "port", _integer(1, 65_535), "the port of every pod"),
+    Variable("CONNECT_MAX_RETRIES", "connect_tries", _TRIES, "tries to reach a new peer"),
+    Variable("CONNECT_COOLDOWN_PERIOD", "connect_pause", _PAUSE, "seconds between them"),
+    Variable("SEND_MAX_RETRIES", "send_tries", _TRIES, "tries of a peer before it is called dead"),
+    Variable("SEND_COOLDOWN_PERIOD", "send_pause", _PAUSE, "seconds between them"),
+    Variable("ELECTION_COOLDOWN_PERIOD", "election_pause", _seconds(1), "seconds between two elections"),
+    Variable("SANITY_CHECK_URL", "sanity_url", _url, "asked before a peer is called dead; unreachable: nobody is told"),
+    Variable("PEER_STATUS_URL", "peer_url", _url_text, "is posted every peer that dies"),
+    Variable("CLUSTER_STATUS_URL", "cluster_url", _url_text, "is posted all peers after each election"),
+    Variable("LOG_LEVEL", "log_level", _level, "trace, debug, info, warn, error, fatal, panic or disabled", "info"),
+    Variable("KNH_TELL_RETURN", "tell_return", _true, "true: PEER_STATUS_URL is posted peers that come back, too"),
+    Variable("KNH_OUTBOX", "outbox", unchanged, "directory in which posts that are not delivered survive a restart"),
+    Variable("KNH_SECRET_FILE", "secret_file", unchanged, "secrets (whsec_…) that sign posts by the Standard Webhooks"),
+    Variable("KNH_LISTEN", "listen", _listen, "address to listen on instead of POD_IP:CONTAINER_PORT"),
 )
-
-_REQUIRED = {
-    "pod_ip": "POD_IP",
-    "node_name": "MY_NODE_NAME",
-    "service_name": "SERVICE_NAME",
-    "namespace": "NAMESPACE",
-}
 
 _NO_PROXY = "calls, posts and the sanity check go straight to their targets"
 _MISTAKEN = {
@@ -175,14 +144,3 @@ _MISTAKEN = {
     "http_proxy": _NO_PROXY,
     "https_proxy": _NO_PROXY,
 }
-
-
-def _value(variable: KnhVariable, given: str) -> Any:
-    try:
-        return variable.read(given)
-    except (ValueError, ConfigError) as error:
-        raise ConfigError(f'{variable.name}: got "{given[:80]}", expected {error}') from None
-
-
-def _help(field: str) -> str:
-    return next(variable.help for variable in KNH_VARIABLES if variable.field == field)

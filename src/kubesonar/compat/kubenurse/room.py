@@ -19,7 +19,7 @@ from kubesonar.compat.kubenurse.metrics.render import Metrics
 from kubesonar.compat.kubenurse.neighbours.discovery import Discovery, PodView
 from kubesonar.compat.kubenurse.neighbours.selection import Myself
 from kubesonar.compat.kubenurse.rounds import Rounds
-from kubesonar.compat.kubenurse.settings import KubenurseSettings, kubenurse_settings, unknown_variables
+from kubesonar.compat.kubenurse.settings import KubenurseSettings, kubenurse_settings, misspelt_variables
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.credentials import Credentials
 from kubesonar.kube.auth.loading_rules import find_credentials, in_cluster
@@ -36,10 +36,10 @@ _LEAVE = 5.0
 _PORT, _TLS_PORT = 8080, 8443
 
 
-def open_room(environ: Mapping[str, str]) -> KubenurseRoom:
+def open_kubenurse(environ: Mapping[str, str]) -> KubenurseRoom:
     """The room that the variables describe. Raises ConfigError."""
     settings = kubenurse_settings(environ)
-    for name in unknown_variables(environ):
+    for name in misspelt_variables(environ):
         _LOG.warning("the variable %s sets nothing: it is misspelt, or of another version", name)
     proxies = Proxies(environ)
     if proxies.trouble:

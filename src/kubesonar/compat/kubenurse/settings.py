@@ -1,15 +1,15 @@
-"""What the room is told, read from the environment: the older tool's variables, and a few of ours for this room."""
+"""The settings of the room, from the older tool's environment variables and a few of its own."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from kubesonar.compat.kubenurse import values
 from kubesonar.compat.kubenurse.values import Extra
+from kubesonar.compat.variables import Variable, settings_from, unchanged
 from kubesonar.config import ConfigError
 
 PREFIX = "KUBENURSE_"
@@ -19,8 +19,8 @@ SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 _LINK = re.compile(r"KUBENURSE\w*?_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
-"""What Kubernetes puts into every container beside a Service named kubenurse
-(https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables): nobody's setting."""
+"""Variables that Kubernetes sets in every container beside a Service named kubenurse
+(https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables); they are no settings."""
 
 
 class KubenurseSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,25 +63,15 @@ class KubenurseSettings(msgspec.Struct, frozen=True, kw_only=True):
     service_account: str = SERVICE_ACCOUNT
 
 
-class KubenurseVariable(msgspec.Struct, frozen=True):
-    """One environment variable: the field of `KubenurseSettings` that it sets, how its text is read (raises ValueError
-    with what is expected), and what it means. Unset and empty are the same."""
-
-    name: str
-    field: str
-    read: Callable[[str], Any]
-    help: str
-
-
-def _documented() -> Iterator[KubenurseVariable]:
-    for field, kubenurse_settings, meaning in (
-        ("ingress_url", values.text, "URL of the ingress to this service; /alwayshappy is appended"),
-        ("service_url", values.text, "URL of this service; /alwayshappy is appended"),
+def _documented() -> Iterator[Variable]:
+    for field, read, meaning in (
+        ("ingress_url", unchanged, "URL of the ingress to this service; /alwayshappy is appended"),
+        ("service_url", unchanged, "URL of this service; /alwayshappy is appended"),
         ("insecure", values.exactly_true, "true: do not verify TLS certificates"),
-        ("extra_ca", values.text, "file of CA certificates to trust beside the system's and the cluster's"),
+        ("extra_ca", unchanged, "file of CA certificates to trust beside the system's and the cluster's"),
         ("extra_checks", values.extra_checks, "further checks: NAME:URL, several joined with |"),
         ("namespace", values.namespace, "namespace of the neighbours; empty: all"),
-        ("neighbour_filter", values.text, "label selector of the neighbours; empty: every pod"),
+        ("neighbour_filter", unchanged, "label selector of the neighbours; empty: every pod"),
         ("neighbour_limit", values.integer, "how many neighbours are asked; 0 or less: all"),
         ("allow_unschedulable", values.exactly_true, "true: ask neighbours on cordoned nodes too, look at no node"),
         ("check_api_server_direct", values.not_false, "false: do not check the API server by its address"),
@@ -96,81 +86,61 @@ def _documented() -> Iterator[KubenurseVariable]:
         ("victoriametrics_histogram", values.exactly_true, "true: buckets labelled vmrange instead of le"),
         ("expose_metadata", values.exactly_true, "true: # HELP and # TYPE lines in the metrics"),
         ("use_tls", values.exactly_true, "true: listen with TLS too, and ask neighbours by it"),
-        ("cert_file", values.text, "certificate for the TLS listener, read again when it changes"),
-        ("cert_key", values.text, "key of that certificate"),
+        ("cert_file", unchanged, "certificate for the TLS listener, read again when it changes"),
+        ("cert_key", unchanged, "key of that certificate"),
     ):
-        yield KubenurseVariable(PREFIX + field.upper(), field, kubenurse_settings, meaning)
+        yield Variable(PREFIX + field.upper(), field, read, meaning)
 
 
 _OF_THE_CLUSTER = (
-    KubenurseVariable(
-        "KUBERNETES_SERVICE_HOST", "api_host", values.text, "address of the API server, set by the kubelet"
-    ),
-    KubenurseVariable("KUBERNETES_SERVICE_PORT", "api_port", values.text, "port of the API server, set by the kubelet"),
-    KubenurseVariable("KUBERNETES_SERVICE_DNS", "api_dns", values.text, "name of the API server"),
+    Variable("KUBERNETES_SERVICE_HOST", "api_host", unchanged, "address of the API server, set by the kubelet"),
+    Variable("KUBERNETES_SERVICE_PORT", "api_port", unchanged, "port of the API server, set by the kubelet"),
+    Variable("KUBERNETES_SERVICE_DNS", "api_dns", unchanged, "name of the API server"),
 )
 
 _OURS = (
-    KubenurseVariable(
-        "KUBENURSE_LISTEN", "listen", values.listen_addresses, "where HTTP is served: HOST:PORT, unix:PATH"
-    ),
-    KubenurseVariable("KUBENURSE_LISTEN_TLS", "listen_tls", values.listen_addresses, "where HTTPS is served, likewise"),
-    KubenurseVariable(
+    Variable("KUBENURSE_LISTEN", "listen", values.listen_addresses, "where HTTP is served: HOST:PORT, unix:PATH"),
+    Variable("KUBENURSE_LISTEN_TLS", "listen_tls", values.listen_addresses, "where HTTPS is served, likewise"),
+    Variable(
         "KUBENURSE_ALIVE",
         "alive",
         values.one_of("last", "access"),
         "last: /alive shows the latest round; access: runs one",
     ),
-    KubenurseVariable(
+    Variable(
         "KUBENURSE_ALIVE_ALWAYS_200",
         "alive_always_200",
         values.exactly_true,
         "true: /alive is 200 even when checks fail",
     ),
-    KubenurseVariable(
+    Variable(
         "KUBENURSE_ALLOW_FORWARDED", "allow_forwarded", values.exactly_true, "true: show /metrics and /alive to proxies"
     ),
-    KubenurseVariable(
+    Variable(
         "KUBENURSE_METRICS",
         "metrics",
         values.one_of("both", "current"),
         "both: also the names up to 1.12; current: not these",
     ),
-    KubenurseVariable("KUBENURSE_POD_NAME", "pod_name", values.text, "this pod's name; empty: the host name"),
-    KubenurseVariable(
-        "KUBENURSE_NODE_NAME", "node_name", values.text, "this pod's node; empty: as the API server says"
-    ),
-    KubenurseVariable(
-        "KUBENURSE_SERVICE_ACCOUNT", "service_account", values.text, "directory of the token and the cluster's CA"
-    ),
+    Variable("KUBENURSE_POD_NAME", "pod_name", unchanged, "this pod's name; empty: the host name"),
+    Variable("KUBENURSE_NODE_NAME", "node_name", unchanged, "this pod's node; empty: as the API server says"),
+    Variable("KUBENURSE_SERVICE_ACCOUNT", "service_account", unchanged, "directory of the token and the cluster's CA"),
 )
 
-KUBENURSE_VARIABLES: tuple[KubenurseVariable, ...] = (*_documented(), *_OF_THE_CLUSTER, *_OURS)
+KUBENURSE_VARIABLES: tuple[Variable, ...] = (*_documented(), *_OF_THE_CLUSTER, *_OURS)
 
 
 def kubenurse_settings(environ: Mapping[str, str]) -> KubenurseSettings:
-    """The settings that `environ` says. Raises ConfigError for the first value that does not fit."""
-    given = {
-        variable.field: _value(variable, environ[variable.name])
-        for variable in KUBENURSE_VARIABLES
-        if environ.get(variable.name)
-    }
-    settings = KubenurseSettings(**given)
+    """Return the settings that `environ` gives. Raises ConfigError for the first value that does not fit."""
+    settings = settings_from(KubenurseSettings, KUBENURSE_VARIABLES, environ)
     if settings.use_tls and not (settings.cert_file and settings.cert_key):
         raise ConfigError("KUBENURSE_USE_TLS: KUBENURSE_CERT_FILE and KUBENURSE_CERT_KEY must name files")
     return settings
 
 
-def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Variables named like settings that set nothing: misspelt, most likely."""
+def misspelt_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return variables that are named like settings and set nothing."""
     known = {variable.name for variable in KUBENURSE_VARIABLES}
     return sorted(
         name for name in environ if name.startswith(PREFIX) and name not in known and not _LINK.fullmatch(name)
     )
-
-
-def _value(variable: KubenurseVariable, given: str) -> Any:
-    try:
-        return variable.read(given)
-    except ValueError as error:
-        raise ConfigError(f'{variable.name}: got "{given[:80]}", expected {error}') from None

@@ -26,11 +26,6 @@ class Extra(msgspec.Struct, frozen=True):
     url: str
 
 
-def text(given: str) -> str:
-    """As it is."""
-    return given
-
-
 def namespace(given: str) -> str:
     """Raises ValueError."""
     if not is_namespace(given):

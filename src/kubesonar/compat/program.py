@@ -1,0 +1,33 @@
+"""A room of an older tool as a program of its own. Used by `kubesonar kubenurse` and `kubesonar knh`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+import uvloop
+
+from kubesonar.compat import Room
+
+
+def run_program(argv: Sequence[str], usage: str, start: Callable[[Mapping[str, str]], Room]) -> int:
+    """Run the room that `start` makes of the environment until SIGTERM or SIGINT, and return 0. Arguments are ignored,
+    as by the older tools, except --help, which prints `usage`. Raises ConfigError."""
+    if "--help" in argv or "-h" in argv:
+        sys.stdout.write(usage)
+        return 0
+    room = start(os.environ)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_signal(room))
+    return 0
+
+
+async def _until_signal(room: Room) -> None:
+    leave = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, leave.set)
+    await room.run(leave)
