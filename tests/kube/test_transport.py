@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from kubesonar.kube.auth.loading_rules import in_cluster
-from kubesonar.kube.connections import IDLE
 from kubesonar.kube.errors import ApiError
-from kubesonar.kube.transport import ApiRequest, ApiTransport
+from kubesonar.kube.transport import API_IDLE, ApiRequest, ApiTransport
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.dns.system_resolver import Resolver
@@ -25,7 +24,7 @@ class Book(Resolver):
         super().__init__()
         self._addresses = list(addresses)
 
-    async def resolve(self, host: str, family: int, deadline: Deadline) -> list[str]:
+    async def resolve(self, host: str, deadline: Deadline, family: int = 0) -> list[str]:
         """Always the same."""
         return self._addresses
 
@@ -95,7 +94,7 @@ def test_a_connection_that_rested_too_long_is_not_trusted_with_another_request(t
         clock = Leaping()
         transport = ApiTransport(in_cluster(api.in_cluster(tmp_path), str(tmp_path)), clock)
         handshakes = []
-        for leap in (0.0, IDLE - 5, IDLE + 5):
+        for leap in (0.0, API_IDLE - 5, API_IDLE + 5):
             clock.ahead += leap
             await transport.ask(VERSION, 5, 1000)
             handshakes.append(api.handshakes)

@@ -15,7 +15,7 @@ from kubesonar.model import Check, Fault, Kind, Network, Observation, Phase
 from kubesonar.model import Path as Way
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
-from kubesonar.net.http.ca_contexts import Trust
+from kubesonar.net.http.ca_contexts import CaContexts
 from kubesonar.probes.http import HttpOptions, HttpProbe
 from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.terms import Bearer, Terms
@@ -53,11 +53,11 @@ class ApiServer:
 class Hosts(Resolver):
     """Knows one name."""
 
-    async def resolve(self, host: str, family: int, deadline: Deadline) -> list[str]:
+    async def resolve(self, host: str, deadline: Deadline, family: int = 0) -> list[str]:
         return ["127.0.0.1"] if host == "kubernetes.default.svc.cluster.local." else [host]
 
 
-class Careless(Trust):
+class Careless(CaContexts):
     """Verifies nobody."""
 
     def context(self, path: str) -> ssl.SSLContext:

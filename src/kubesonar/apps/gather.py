@@ -10,7 +10,7 @@ import msgspec
 from kubesonar.apps.plausible import absurd
 from kubesonar.apps.sources import SnapshotSource, others, owner
 from kubesonar.model import SCHEMA, Snapshot, clip
-from kubesonar.net.http.client import Fetched, Fetcher
+from kubesonar.net.http.fetcher import Fetched, Fetcher
 
 SNAPSHOT_PATH = "/api/v1/snapshot"
 MAX_MEMBERS = 2000

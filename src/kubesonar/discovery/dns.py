@@ -114,7 +114,7 @@ class DnsRoster:
     async def _addresses(self) -> list[str]:
         """Those of one family, which once found stays the same. Raises Failed."""
         with Deadline(self._options.timeout, self._clock) as deadline:
-            found = unicast(await self._resolver.resolve(self._options.name, self._family, deadline))
+            found = unicast(await self._resolver.resolve(self._options.name, deadline, self._family))
         family = self._family or min(map(family_of, found), default=4)
         chosen = sorted((address for address in found if family_of(address) == family), key=packed_address)
         if not chosen:

@@ -1,4 +1,4 @@
-"""How the API server refuses, and what it means that it does not answer."""
+"""Errors of the API server's client: its refusals, and requests without an answer."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from kubesonar.kube.types import Status
 from kubesonar.model import clip
 from kubesonar.net.deadline import Failed
 from kubesonar.net.http.exchange import Response
+from kubesonar.net.http.retry_after import retry_after
 
 _LONGEST_WAIT = 600.0
-"""Longest Retry-After believed, in seconds."""
+"""Seconds of the longest Retry-After believed. Lower: a busy server is asked too soon; higher: a wrong header keeps us
+away for longer."""
 
 
 class ApiError(Exception):
@@ -26,21 +28,22 @@ class ApiError(Exception):
 
 
 def unanswered(failed: Failed) -> ApiError:
-    """What a failed exchange is here."""
+    """Return the error of a request without an answer."""
     return ApiError(0, failed.fault.value, failed.detail)
 
 
-def refusal(response: Response, body: bytes) -> ApiError:
-    """What a response other than 2xx says; its body is a v1 Status where the API server itself speaks."""
+def refusal(response: Response, body: bytes, now: float) -> ApiError:
+    """Return the error of a response other than 2xx at `now` (Unix seconds). Its body is a v1 Status where the API
+    server itself speaks."""
     try:
         status = msgspec.json.decode(body, type=Status)
     except (msgspec.DecodeError, RecursionError):
         status = Status(message=body[:400].decode("utf-8", "replace"))
-    return ApiError(response.status, clip(status.reason), status.message, wait_wanted(response))
+    return ApiError(response.status, clip(status.reason), status.message, wait_wanted(response, now))
 
 
 def refused_within(body: bytes) -> ApiError:
-    """What an ERROR event of a watch says."""
+    """Return the error in an ERROR event of a watch, whose object is `body`."""
     try:
         status = msgspec.json.decode(body, type=Status)
     except (msgspec.DecodeError, RecursionError):
@@ -48,7 +51,6 @@ def refused_within(body: bytes) -> ApiError:
     return ApiError(status.code if 400 <= status.code <= 599 else 500, clip(status.reason), status.message)
 
 
-def wait_wanted(response: Response) -> float:
-    """The seconds of Retry-After (RFC 9110, section 10.2.3), 0 without; the API server sends no dates."""
-    value = response.header("retry-after")
-    return min(float(value), _LONGEST_WAIT) if value.isascii() and value.isdecimal() else 0.0
+def wait_wanted(response: Response, now: float) -> float:
+    """Return the seconds for which the server wants to be left alone, 0 where it does not say."""
+    return min(retry_after(response.header("retry-after"), now) or 0.0, _LONGEST_WAIT)

@@ -1,4 +1,4 @@
-"""One attempt of a probe over a stream, from the start of its clock to its observation."""
+"""One attempt of a TCP, TLS, HTTP or ICMP probe, from its start to its observation."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from kubesonar.probes.source import ProbeSource
 
 
 class AttemptOutcome(msgspec.Struct, frozen=True):
-    """What an attempt came to, beside when and to where. `phases` do not include the look-up; without
-    `rtt` (s, by `clock`) the round trip is `kernel`'s."""
+    """The outcome of an attempt. `phases` do not include the look-up; where `rtt` (s, by `clock`) is 0 the round trip
+    is that of `kernel`."""
 
     fault: Fault | None = None
     detail: str = ""
@@ -29,7 +29,7 @@ class AttemptOutcome(msgspec.Struct, frozen=True):
 
 
 class Attempt:
-    """When it began and where it goes. To be made right before the first step."""
+    """The start and the address of an attempt. It is made right before the first step."""
 
     def __init__(self, check: Check, source: ProbeSource, clock: Clock) -> None:
         self.at = clock.wall()
@@ -39,21 +39,21 @@ class Attempt:
         self._resolved: tuple[Span, ...] = ()
 
     async def resolve(self, resolver: Resolver, deadline: Deadline) -> None:
-        """Turns a name into an address, the first one that the resolver gives. Raises `Failed`."""
+        """Replace a name by the first address that the resolver gives. Raises `Failed`."""
         if is_literal(self.address):
             return
         name, self.address = self.address, ""
-        found = await resolver.resolve(name, 0, deadline)
-        self._resolved = (Span(Phase.DNS, 0.0, deadline.mono() - deadline.start),)
+        found = await resolver.resolve(name, deadline)
+        self._resolved = (Span(Phase.DNS, 0.0, deadline.elapsed),)
         self.address = found[0]
 
     def failed(self, failed: Failed) -> Observation:
-        """The observation of an attempt that came to nothing before it had a connection."""
+        """Return the observation of an attempt that failed before it had a connection."""
         return self.observation(AttemptOutcome(failed.fault, failed.detail))
 
     def observation(self, outcome: AttemptOutcome) -> Observation:
-        """The observation. The round trip is the kernel's at the connect; a connect that needed more than one SYN has
-        none, because the kernel times no segment that it sent twice (RFC 6298, section 3)."""
+        """Return the observation. Its round trip is the kernel's at the connect; a connect that needed more than one
+        SYN has none, because the kernel times no segment that it sent twice (RFC 6298, section 3)."""
         kernel = outcome.kernel
         rtt = outcome.rtt or (kernel.rtt if kernel else 0.0)
         detail = outcome.detail

@@ -1,4 +1,4 @@
-"""A question to a given DNS server, by UDP or by TCP: these fail apart, so they are separate checks."""
+"""DNS: one question to one server, by UDP or by TCP. These fail apart, so they are separate checks."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import msgspec
 
 from kubesonar.core.address import family_of, is_literal
 from kubesonar.core.dns.classify import Judgement, Worth, classify, rcode_name
-from kubesonar.core.dns.message import EDNS_PAYLOAD, Question, Rcode
+from kubesonar.core.dns.message import EDNS_PAYLOAD, Question, Rcode, encode_question
 from kubesonar.core.dns.names import encode_name
 from kubesonar.core.dns.records import RecordType
 from kubesonar.model import Check, Fault, Observation, Phase, Rtt, Span, clip
-from kubesonar.net.dns.tcp import TcpTransport
-from kubesonar.net.dns.transport import DnsReply, DnsServer, DnsTransport, ask_server
-from kubesonar.net.dns.udp import UdpTransport, Unanswered
+from kubesonar.net.dns.tcp import ask_tcp
+from kubesonar.net.dns.transport import DnsReply, DnsServer
+from kubesonar.net.dns.udp import Unanswered, ask_udp
 
 if TYPE_CHECKING:
     import random
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from kubesonar.net.clock import Clock
     from kubesonar.probes.source import ProbeSource
 
-DNS_PORT = 53
-"""Where a DNS server listens, unless the check says otherwise (RFC 1035, section 4.2)."""
+_PORT = 53
+"""Port of a server whose check names none (RFC 1035, section 4.2)."""
 
 _LABEL = "abcdefghijklmnopqrstuvwxyz234567"
 _LABEL_LENGTH = 13  # 65 bits: two are never the same in practice
@@ -44,7 +44,7 @@ class DnsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class DnsRequest(msgspec.Struct, frozen=True):
-    """What a check asks. A `name` that begins with "*." gets a new random label each time."""
+    """The question of a check. A `name` that begins with "*." gets a new random label each time."""
 
     name: str
     type: int
@@ -52,7 +52,7 @@ class DnsRequest(msgspec.Struct, frozen=True):
 
 
 def parse_request(text: str) -> DnsRequest:
-    """Reads "name TYPE" or "name TYPE udp|tcp", as "kubernetes.default.svc.cluster.local A" or "*.cluster.local A tcp".
+    """Read "name TYPE" or "name TYPE udp|tcp", as "kubernetes.default.svc.cluster.local A" or "*.cluster.local A tcp".
     Raises ValueError."""
     words = text.split()
     if len(words) not in (2, 3) or words[1].upper() not in _TYPES or words[2:] not in ([], ["udp"], ["tcp"]):
@@ -63,7 +63,7 @@ def parse_request(text: str) -> DnsRequest:
 
 
 def parse_rcode(text: str) -> int:
-    """Reads an rcode's mnemonic; empty means NOERROR. Raises ValueError."""
+    """Read an rcode's mnemonic; empty means NOERROR. Raises ValueError."""
     if text.upper() not in ("", *Rcode.__members__):
         raise ValueError(f"a DNS check expects one of {', '.join(Rcode.__members__)}, not {text!r}")
     return Rcode[text.upper()] if text else Rcode.NOERROR
@@ -74,9 +74,9 @@ def _named(name: str, label: str) -> str:
 
 
 class DnsProbe:
-    """`Check.request` is read by `parse_request`, `Check.expect` by `parse_rcode`; `Check.address` is the server's IP
-    literal and `Check.port` 53 unless given. The observation's code is the rcode. `random` gives ids and labels: hand
-    in a `random.SystemRandom`, so that they cannot be guessed."""
+    """Asks the server at `Check.address` (an IP literal) and `Check.port` (0: 53) the question of `Check.request`
+    (`parse_request`) and expects the rcode of `Check.expect` (`parse_rcode`). The observation's code is the rcode.
+    `random` gives ids and labels: pass a `random.SystemRandom`, so that they cannot be guessed. `close` it."""
 
     def __init__(self, source: ProbeSource, options: DnsOptions, clock: Clock, random: random.Random) -> None:
         self._source = source
@@ -90,27 +90,25 @@ class DnsProbe:
         try:
             request, expect = parse_request(check.request), parse_rcode(check.expect)
         except ValueError as error:
-            return self._unasked(check, Fault.OTHER, str(error))
+            return self._unasked(check, str(error))
         if not is_literal(check.address):
-            return self._unasked(check, Fault.OTHER, f"a DNS server is an IP address, not {check.address!r}")
-        question = self._question(request)
-        reply = await ask_server(self._transport(check, request), question)
+            return self._unasked(check, f"a DNS server is an IP address, not {check.address!r}")
+        server, question = DnsServer(check.address, check.port or _PORT), self._question(request)
+        wire = encode_question(question)
+        if request.tcp:
+            reply = await ask_tcp(server, wire, check.timeout, self._clock)
+        else:
+            reply = await ask_udp(server, wire, check.timeout, self._clock, self._unanswered)
         return self._observed(check, expect, reply, classify(question, reply.wire) if reply.wire is not None else None)
 
     def close(self) -> None:
-        """Closes the sockets that wait for late answers."""
+        """Close the sockets that wait for late answers."""
         self._unanswered.close()
 
     def _question(self, request: DnsRequest) -> Question:
         label = "".join(self._random.choices(_LABEL, k=_LABEL_LENGTH))
         id_ = self._random.getrandbits(16)
         return Question(_named(request.name, label), request.type, id_, self._options.recursion, self._options.payload)
-
-    def _transport(self, check: Check, request: DnsRequest) -> DnsTransport:
-        server = DnsServer(check.address, check.port or DNS_PORT)
-        if request.tcp:
-            return TcpTransport(server, check.timeout, self._clock)
-        return UdpTransport(server, check.timeout, self._clock, self._unanswered)
 
     def _observed(self, check: Check, expect: int, reply: DnsReply, judged: Judgement | None) -> Observation:
         fault, detail = (reply.fault, reply.detail) if judged is None else _verdict(judged, expect)
@@ -132,14 +130,14 @@ class DnsProbe:
             detail=clip("; ".join(filter(None, (detail, *_remarks(reply))))),
         )
 
-    def _unasked(self, check: Check, fault: Fault, detail: str) -> Observation:
+    def _unasked(self, check: Check, detail: str) -> Observation:
         return Observation(
             check=check,
             source=self._source.name,
             network=self._source.network,
             at=self._clock.wall(),
             address=check.address,
-            fault=fault,
+            fault=Fault.OTHER,
             sent=0,
             detail=clip(detail),
         )

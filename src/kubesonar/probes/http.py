@@ -1,4 +1,4 @@
-"""HTTP and HTTPS: a URL asked of one address, every phase stamped, the status judged."""
+"""HTTP and HTTPS: a GET of a URL at one address, every phase timed, the status judged."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from kubesonar.model import Check, Fault, Observation, Phase
 from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
-from kubesonar.net.http.ca_contexts import Trust
+from kubesonar.net.http.ca_contexts import CaContexts
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import Response
+from kubesonar.net.http.pool import ConnectionPool, Origin
 from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.probes.attempt import Attempt, AttemptOutcome
-from kubesonar.probes.connections import PeerConnection, ProbeConnections
 from kubesonar.probes.http_plan import HttpPlan, get, http_plan
 from kubesonar.probes.source import ProbeSource
-from kubesonar.probes.terms import NONE, REFUSED, Bearer, Terms, withheld
+from kubesonar.probes.terms import REFUSED, Bearer, Terms, withheld
+from kubesonar.probes.tls_sessions import TlsSessions
 
 _SYSTEM = SystemClock()
+_NO_TERMS = Terms()
 _CONNECTING = frozenset({Phase.CONNECT, Phase.TLS})
 
 
@@ -54,9 +56,9 @@ class HttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class HttpProbe:
-    """Asks `Check.request` (a URL) of `Check.address`, which need not be the URL's host (but is where it is empty):
-    that host is the Host header and the name in the certificate. `Check.port` is the URL's unless given. `terms` are
-    those of single checks, by id. `close` it on the loop that it ran on."""
+    """Asks `Check.request` (a URL) of `Check.address`, which may be another than the URL's host (empty: the same): that
+    host is the Host header and the name in the certificate. `Check.port` is the URL's where it is 0. `terms` are those
+    of single checks, by id. `close` it on the loop that it ran on."""
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class HttpProbe:
         *,
         terms: Mapping[str, Terms] | None = None,
         resolver: Resolver | None = None,
-        trust: Trust | None = None,
+        trust: CaContexts | None = None,
         clock: Clock = _SYSTEM,
     ) -> None:
         self._source = source
@@ -73,21 +75,23 @@ class HttpProbe:
         self._limits = ResponseLimits(options.header_bytes, options.headers, options.body)
         self._terms = terms or {}
         self._resolver = resolver or Resolver()
-        self._trust = trust or Trust()
+        self._trust = trust or CaContexts()
         self._clock = clock
-        self._connections = ProbeConnections(options.keep_alive, options.connections, clock)
+        self._pool = ConnectionPool(options.connections if options.keep_alive else 0)
+        self._sessions = TlsSessions(clock)
 
     async def __call__(self, check: Check) -> Observation:
         """See `Probe`. A check that cannot be asked at all is `Fault.OTHER`, with the reason."""
         attempt = Attempt(check, self._source, self._clock)
         try:
-            asked = http_plan(check.request, check.expect)
-            context = self._trust.context(check.trust or self._options.trust) if asked.url.secure else None
-            attempt.address = check.address or asked.url.host
+            plan = http_plan(check.request, check.expect)
+            url = plan.url
+            context = self._trust.context(check.trust or self._options.trust) if url.secure else None
+            attempt.address = check.address or url.host
             with Deadline(check.timeout, self._clock) as deadline:
                 await attempt.resolve(self._resolver, deadline)
-                peer = PeerConnection(attempt.address, check.port or asked.url.port, asked.url.host, context)
-                outcome = await self._ask(check, peer, asked, deadline)
+                origin = Origin(attempt.address, check.port or url.port, url.host, url.secure, context)
+                outcome = await self._ask(check, origin, plan, deadline)
         except ValueError as error:
             return attempt.observation(AttemptOutcome(Fault.OTHER, str(error), sent=0))
         except Failed as failed:
@@ -95,55 +99,59 @@ class HttpProbe:
         return attempt.observation(outcome)
 
     def close(self) -> None:
-        """Closes the connections that are kept."""
-        self._connections.close()
+        """Close idle connections and cancel look-ups."""
+        self._pool.close()
+        self._resolver.close()
 
-    async def _ask(self, check: Check, peer: PeerConnection, asked: HttpPlan, deadline: Deadline) -> AttemptOutcome:
-        terms = self._terms.get(check.id, NONE)
-        connection = self._connections.take(peer, terms.full > 0)
+    async def _ask(self, check: Check, origin: Origin, plan: HttpPlan, deadline: Deadline) -> AttemptOutcome:
+        terms = self._terms.get(check.id, _NO_TERMS)
+        session = self._sessions.get(origin) if terms.full else None
+        connection = self._pool.take(origin) or origin.connection(origin.host, keep=True, session=session)
         answered = False
         try:
-            response = await connection.request(asked.request, deadline, self._limits)
-            outcome = _judged(asked, response)
+            response = await connection.request(plan.request, deadline, self._limits)
+            outcome = _judged(plan, response)
             if response.status in REFUSED and terms.bearer is not None and outcome.fault is not None:
-                outcome = await self._as_bearer(terms.bearer, check, peer, connection, outcome, deadline)
+                outcome = await self._as_bearer(terms.bearer, check, origin, plan, connection, outcome, deadline)
             answered = outcome.code is not None
         finally:
-            if answered:
-                self._connections.give(peer, connection, terms.full)
-            else:
-                self._connections.drop(peer, connection)
+            if not answered:
+                self._sessions.drop(origin)
+                connection.close()
+        if terms.full:
+            self._sessions.keep(origin, connection.session, terms.full)
+        self._pool.give(origin, connection)
         return outcome
 
     async def _as_bearer(
         self,
         bearer: Bearer,
         check: Check,
-        peer: PeerConnection,
+        origin: Origin,
+        plan: HttpPlan,
         connection: HttpConnection,
         refused: AttemptOutcome,
         deadline: Deadline,
     ) -> AttemptOutcome:
-        """Asks again with the token, over the very connection that was refused without."""
-        asked = http_plan(check.request, check.expect)
-        reason = withheld(bearer, check, peer.address, peer.port, asked.url, peer.context)
+        """Ask again with the token, over the very connection that was refused without."""
+        reason = withheld(bearer, check, origin)
         if reason:
             return msgspec.structs.replace(refused, detail=f"{refused.detail}; no token is shown: {reason}")
         try:
             token = bearer.token()
         except Failed as failed:
             return msgspec.structs.replace(refused, fault=failed.fault, detail=f"{refused.detail}; {failed.detail}")
-        response = await connection.request(get(asked.url, token), deadline, self._limits)
-        outcome = _judged(asked, response)
+        response = await connection.request(get(plan.url, token), deadline, self._limits)
+        outcome = _judged(plan, response)
         phases = tuple(span for span in refused.phases if span.phase in _CONNECTING) + response.phases
         return msgspec.structs.replace(outcome, phases=phases, kernel=outcome.kernel or refused.kernel)
 
 
-def _judged(asked: HttpPlan, response: Response) -> AttemptOutcome:
+def _judged(plan: HttpPlan, response: Response) -> AttemptOutcome:
     fault, detail = response.fault, response.detail
-    if fault is None and not asked.lowest <= response.status <= asked.highest:
+    if fault is None and not plan.lowest <= response.status <= plan.highest:
         fault = Fault.WRONG_ANSWER
-        wanted = str(asked.lowest) if asked.lowest == asked.highest else f"{asked.lowest}-{asked.highest}"
+        wanted = str(plan.lowest) if plan.lowest == plan.highest else f"{plan.lowest}-{plan.highest}"
         detail = f"status {response.status} instead of {wanted}"
     return AttemptOutcome(
         fault=fault,

@@ -48,9 +48,9 @@ class TcpProbe:
         try:
             with Deadline(check.timeout, self._clock) as deadline:
                 await attempt.resolve(self._resolver, deadline)
-                began = deadline.mono() - deadline.start
+                began = deadline.elapsed
                 await stream.connect(attempt.address, check.port, deadline)
-                phase = Span(Phase.CONNECT, began, deadline.mono() - deadline.start)
+                phase = Span(Phase.CONNECT, began, deadline.elapsed)
             if not self._options.reset:
                 stream.close()
             return attempt.observation(

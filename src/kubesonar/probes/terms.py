@@ -1,4 +1,4 @@
-"""What holds for single HTTP checks only: a token that a server may see, and how long a TLS session may be resumed."""
+"""Terms of single HTTP checks: a token that the server may see, and how long a TLS session may be resumed."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import msgspec
 
 from kubesonar.core.address import is_literal, packed_address
 from kubesonar.model import Check
-from kubesonar.net.http.url import Url
+from kubesonar.net.http.pool import Origin
 
 REFUSED = frozenset({401, 403})
-"""Statuses after which a token is shown: who asks is not known, or may not (RFC 9110, sections 15.5.2 and 15.5.4)."""
+"""Statuses after which a token is shown: the client is not known, or not allowed (RFC 9110, sections 15.5.2 and
+15.5.4)."""
 
 
 class Bearer(msgspec.Struct, frozen=True):
-    """A token for one server: at `address` (an IP literal, or a name that is looked up) and `port`, whose certificate
-    the CAs in the file `trust` vouch for. `token` reads it, each time anew as it rotates; raises `Failed`."""
+    """A token for the server at `address` (an IP literal, or a name that is looked up) and `port`, whose certificate
+    the CAs in the file `trust` have signed. `token` reads it, each time anew because it rotates; raises `Failed`."""
 
     address: str
     port: int
@@ -26,26 +27,25 @@ class Bearer(msgspec.Struct, frozen=True):
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """`bearer` is shown after a refusal only; `full` is how long (s) a TLS session is resumed before the next full
-    handshake, 0: not at all."""
+    """Terms of one check. The token of `bearer` is shown after a refusal only; `full` is the time (s) for which a TLS
+    session is resumed before the next full handshake, 0: not at all."""
 
     bearer: Bearer | None = None
     full: float = 0.0
 
 
-NONE = Terms()
-
-
-def withheld(bearer: Bearer, check: Check, address: str, port: int, url: Url, context: ssl.SSLContext | None) -> str:
-    """Why the token must not be shown to the server at `address` (where a look-up led); empty where it may be."""
-    if not url.secure or context is None:
+def withheld(bearer: Bearer, check: Check, origin: Origin) -> str:
+    """Return why the token must not be shown to the server at `origin`, whose host is the address that the look-up of
+    `Check.address` gave; empty where it may be."""
+    context = origin.context
+    if not origin.secure or context is None:
         return "the connection is not TLS"
     if context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname:
         return "the server's certificate is not verified"
     if not check.trust or check.trust != bearer.trust:
         return "the certificate is not verified by the cluster's CA"
-    if port != bearer.port or not (_same(address, bearer.address) or check.address == bearer.address):
-        return f"{address} port {port} is not the API server's own address"
+    if origin.port != bearer.port or not (_same(origin.host, bearer.address) or check.address == bearer.address):
+        return f"{origin.host} port {origin.port} is not the API server's own address"
     return ""
 
 

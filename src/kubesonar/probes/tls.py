@@ -12,7 +12,7 @@ from kubesonar.model import Check, Observation, Phase, Span
 from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
-from kubesonar.net.http.ca_contexts import Trust
+from kubesonar.net.http.ca_contexts import CaContexts
 from kubesonar.net.tcp.stream import Stream
 from kubesonar.probes.attempt import Attempt, AttemptOutcome
 from kubesonar.probes.source import ProbeSource
@@ -40,13 +40,13 @@ class TlsProbe:
         options: TlsOptions,
         *,
         resolver: Resolver | None = None,
-        trust: Trust | None = None,
+        trust: CaContexts | None = None,
         clock: Clock = _SYSTEM,
     ) -> None:
         self._source = source
         self._options = options
         self._resolver = resolver or Resolver()
-        self._trust = trust or Trust()
+        self._trust = trust or CaContexts()
         self._clock = clock
 
     async def __call__(self, check: Check) -> Observation:
@@ -87,12 +87,12 @@ class TlsProbe:
         deadline: Deadline,
         phases: list[Span],
     ) -> None:
-        began = deadline.mono() - deadline.start
+        began = deadline.elapsed
         await stream.connect(address, check.port, deadline)
-        connected = deadline.mono() - deadline.start
+        connected = deadline.elapsed
         phases.append(Span(Phase.CONNECT, began, connected))
         await stream.start_tls(context, check.request or check.address, deadline)
-        phases.append(Span(Phase.TLS, connected, deadline.mono() - deadline.start))
+        phases.append(Span(Phase.TLS, connected, deadline.elapsed))
 
 
 def _certificate(secure: ssl.SSLSocket | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kubesonar.compat.kubenurse.checks.proxies import Proxies
 from kubesonar.compat.kubenurse.checks.trust import Contexts
-from kubesonar.compat.kubenurse.client import CheckResponse, CheckTarget, Getter
+from kubesonar.compat.kubenurse.client import CheckClient, CheckResponse, CheckTarget
 from kubesonar.compat.kubenurse.go.httptrace import failure, timeline
 from kubesonar.compat.kubenurse.redirect import follow
 from kubesonar.model import Fault, Network, Observation
@@ -47,7 +47,7 @@ async def asking(
     """With `anew`, under another TLS context each time, as after a rotation of CAs."""
     context = context or blind()
     seen: list[Observation] = []
-    getter = Getter(ProbeSource("me", Network.POD), seen.append, Proxies(environ or {}), keep=keep, period=5.0)
+    getter = CheckClient(ProbeSource("me", Network.POD), seen.append, Proxies(environ or {}), keep=keep, period=5.0)
     try:
         for _ in range(times):
             answer = await getter.get(CheckTarget("x", Way.EXTERNAL, url, (("X-Mine", "1"),)), context)

@@ -11,7 +11,7 @@ from tests.net.rig import run
 async def _resolve(host: str, family: int = 0, timeout: float = 5) -> list[str]:
     resolver = Resolver()
     with Deadline(timeout) as deadline:
-        return await resolver.resolve(host, family, deadline)
+        return await resolver.resolve(host, deadline, family)
 
 
 @pytest.mark.parametrize("literal", ["127.0.0.1", "::1", "fe80::1%lo"])

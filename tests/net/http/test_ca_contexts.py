@@ -7,18 +7,18 @@ import pytest
 
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Failed
-from kubesonar.net.http.ca_contexts import Trust, trusting
+from kubesonar.net.http.ca_contexts import CaContexts, ca_context
 from tests.net.certificates import Authority
 
 
 def test_one_context_for_each_file(tmp_path: Path) -> None:
-    trust, one, two = Trust(), str(Authority(tmp_path, "one").file), str(Authority(tmp_path, "two").file)
+    trust, one, two = CaContexts(), str(Authority(tmp_path, "one").file), str(Authority(tmp_path, "two").file)
     assert trust.context(one) is trust.context(one)
     assert trust.context(one) is not trust.context(two)
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
-    trust, authority = Trust(), Authority(tmp_path)
+    trust, authority = CaContexts(), Authority(tmp_path)
     before = trust.context(str(authority.file))
     fresh = Authority(tmp_path, "fresh")
     fresh.file.rename(authority.file)
@@ -28,7 +28,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_file_gone_bad_leaves_the_last_good_one_in_force(tmp_path: Path) -> None:
-    trust, authority = Trust(), Authority(tmp_path)
+    trust, authority = CaContexts(), Authority(tmp_path)
     before = trust.context(str(authority.file))
     authority.file.write_text("half a cert")
     assert trust.context(str(authority.file)) is before
@@ -42,9 +42,9 @@ def test_a_file_that_cannot_be_used_is_our_own_trouble(tmp_path: Path, content: 
     if content is not None:
         path.write_text(content)
     with pytest.raises(Failed, match=str(path)) as failed:
-        Trust().context(str(path))
+        CaContexts().context(str(path))
     assert failed.value.fault is Fault.LOCAL
 
 
 def test_cas_without_an_authority_key_identifier_are_trusted() -> None:
-    assert not trusting().verify_flags & ssl.VerifyFlags.VERIFY_X509_STRICT
+    assert not ca_context().verify_flags & ssl.VerifyFlags.VERIFY_X509_STRICT

@@ -9,7 +9,7 @@ from kubesonar.lab.servers.certificates import Certificates
 from kubesonar.lab.topology import LabPlan, Role
 from kubesonar.lab.world import LabWorld
 from kubesonar.net.clock import SystemClock
-from kubesonar.net.http.client import Fetcher
+from kubesonar.net.http.fetcher import Fetcher
 
 _PORT, _ENTRANCE = 8080, 8080
 _LOOPBACK_PORT, _LOOPBACK_ENTRANCE = 7380, 7381
@@ -62,7 +62,7 @@ async def complaints(world: LabWorld, name: str) -> dict[str, str]:
     is over; empty clauses are good."""
     trial, mono = rehearsal(name), SystemClock().mono
     end = mono() + _PATIENCE
-    with Fetcher(token="", ca_file="", timeout=_ANSWER, limit=_SIZE) as fetcher:
+    with Fetcher(timeout=_ANSWER, limit=_SIZE) as fetcher:
         while True:
             names = [node.pod.name for node in world.plan.nodes]
             clauses = await asyncio.gather(*(trial.complaint(_asking(world, fetcher, pod)) for pod in names))

@@ -9,7 +9,8 @@ from kubesonar.compat.knh.signals import Call
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.http.connection import HttpConnection
-from kubesonar.net.http.exchange import HttpRequest, Response
+from kubesonar.net.http.exchange import CLOSE, HttpRequest, Response
+from kubesonar.net.http.response_reader import HEAD_ONLY
 from kubesonar.net.http.url import Url
 from kubesonar.net.tcp.stream import Stream
 
@@ -44,12 +45,9 @@ class Caller:
         return response.status > 0
 
     async def _ask(self, call: Call) -> Response:
+        connection = HttpConnection(call.peer.ip, self._port, wire=lambda: Stream(self._ip))
         with Deadline(PING_TIMEOUT) as deadline:
-            connection = HttpConnection(call.peer.ip, self._port, wire=lambda: Stream(self._ip))
-            try:
-                return await connection.open(self._request(call), deadline)
-            finally:
-                connection.close()
+            return await connection.request(self._request(call), deadline, HEAD_ONLY)
 
     def _request(self, call: Call) -> HttpRequest:
         target = "/ping"
@@ -57,7 +55,7 @@ class Caller:
             dead = f"&dead={','.join(map(escaped, call.dead))}" if call.dead else ""
             target = f"/coordinator?id={escaped(self._id)}{dead}"
         url = Url("http", call.peer.ip, self._port, call.peer.address, target)
-        return HttpRequest.make("GET", url, (("user-agent", "kubesonar"), ("connection", "close")))
+        return HttpRequest.make("GET", url, (("user-agent", "kubesonar"), CLOSE))
 
 
 def escaped(text: str) -> str:

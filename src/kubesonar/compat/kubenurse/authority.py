@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kubesonar.compat.kubenurse.checks.trust import Contexts
-from kubesonar.compat.kubenurse.client import CheckResponse, CheckTarget, Getter
+from kubesonar.compat.kubenurse.client import CheckClient, CheckResponse, CheckTarget
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.credentials import Access, Credentials
 
@@ -18,10 +18,10 @@ _REMEMBER = 600.0
 
 class Authority:
     """Asks without a token, and shows it only where that is refused, over a connection that the cluster's own CA has
-    verified, whatever the settings say of verifying. Redirects never see it (`getting.Target`)."""
+    verified, whatever the settings say of verifying. Redirects never see it (`CheckTarget`)."""
 
     def __init__(
-        self, getter: Getter, contexts: Contexts, credentials: Credentials | None, mono: Callable[[], float]
+        self, getter: CheckClient, contexts: Contexts, credentials: Credentials | None, mono: Callable[[], float]
     ) -> None:
         self._getter = getter
         self._contexts = contexts

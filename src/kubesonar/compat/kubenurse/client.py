@@ -1,32 +1,42 @@
-"""One GET as a check makes it: every address of the name in turn, redirects followed, each hop an observation."""
+"""One GET as kubenurse's checks make it: redirects followed, each request an observation."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from contextlib import aclosing, suppress
 from http import HTTPStatus
 
 import msgspec
 
-from kubesonar import __version__
-from kubesonar.compat.kubenurse.attempt import TOTAL, Hop, status_line
-from kubesonar.compat.kubenurse.checks.dialling import straight, tunnelling
+from kubesonar.compat.kubenurse.attempt import Hop, status_line
 from kubesonar.compat.kubenurse.checks.proxies import Proxies, Proxy
-from kubesonar.compat.kubenurse.idle_pool import Kept
+from kubesonar.compat.kubenurse.checks.tunnel import Tunnel
 from kubesonar.compat.kubenurse.redirect import MAX_REDIRECTS
 from kubesonar.model import Check, Fault, Kind, Observation, Path, clip
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.dns.system_resolver import Resolver
+from kubesonar.net.http.client import HttpClient
 from kubesonar.net.http.connection import HttpConnection
-from kubesonar.net.http.exchange import HttpRequest, Response
+from kubesonar.net.http.exchange import CLOSE, USER_AGENT, HttpRequest, Response
+from kubesonar.net.http.pool import ConnectionPool, Origin, direct
 from kubesonar.net.http.url import Url, parse_url
 from kubesonar.probes.source import ProbeSource
 
-_AGENT = ("User-Agent", f"kubesonar/{__version__}")
+_TOTAL = 6.0
+"""Seconds for a whole check, redirects included. Lower: slow servers fail; higher: a silent one delays its round."""
+
+_DIAL = 5.0
+"""Seconds for a name and a connection, less than `_TOTAL`, so that a dead address is told from a silent server."""
+
+_KEPT = 100
+"""Servers to which a connection is kept. Lower: more handshakes in large clusters; higher: more descriptors."""
+
+_SILENCE, _BODY = 0.5, 65_536
+"""Seconds and bytes that the rest of a body is worth for the sake of its connection."""
 
 
 class CheckTarget(msgspec.Struct, frozen=True):
-    """What to ask. `type` is the label of its metrics; `headers` go with the first hop only."""
+    """A check of one URL. `type` is the label of its metrics; `headers` go with the first request only."""
 
     type: str
     path: Path
@@ -35,8 +45,8 @@ class CheckTarget(msgspec.Struct, frozen=True):
 
 
 class CheckResponse(msgspec.Struct, frozen=True):
-    """What it came to: the final status (0: none), `text` as /alive shows it, the seconds it took, and whether it is
-    our own trouble that there is no answer."""
+    """The outcome of a check: the final `status` (0: none), its `text` in /alive and the `seconds` it took. `local`:
+    there is no answer because of our own trouble."""
 
     status: int
     text: str
@@ -44,8 +54,9 @@ class CheckResponse(msgspec.Struct, frozen=True):
     local: bool = False
 
 
-class Getter:
-    """Asks; hands every hop to `observe`. With `keep` connections stay open between checks. `close` it."""
+class CheckClient:
+    """Makes checks, and gives `observe` the observation of every request. With `keep` connections stay open between
+    checks. `close` it."""
 
     def __init__(
         self,
@@ -59,80 +70,79 @@ class Getter:
         self._source = source
         self._proxies = proxies
         self._observe = observe
-        self._kept = Kept() if keep else None
+        self._keep = keep
         self._period = period
-        self._resolver = Resolver()
+        self._client = HttpClient(pool=ConnectionPool(_KEPT) if keep else None, dial=_DIAL)
 
     async def get(
         self, target: CheckTarget, context: ssl.SSLContext, tolerated: frozenset[int] = frozenset()
     ) -> CheckResponse:
-        """Only a final 200 is well. A status in `tolerated` is no failure, though no success: the caller asks again."""
-        with Deadline(TOTAL) as deadline:
+        """Check the target; only a final 200 is a success. A status in `tolerated` is no failure either: the caller
+        asks again."""
+        with Deadline(_TOTAL) as deadline:
             place, headers = target.url, target.headers
             for left in range(MAX_REDIRECTS, -1, -1):
                 hop = Hop(self._check(target, place), self._source, deadline)
-                response = await self._ask(hop, place, headers, context)
+                response = await self._ask(hop, place, headers, context, deadline)
                 onward = hop.onward(response)
                 seen = hop.observation(response, onward, tolerated, left)
                 self._observe(seen)
                 if not onward or not left:
                     break
                 place, headers = onward, ()
-            return _answer(place, seen, deadline.mono() - deadline.start)
+            return _answer(place, seen, deadline.elapsed)
 
     def close(self) -> None:
-        """Closes what is kept and gives up look-ups."""
-        self._resolver.close()
-        if self._kept is not None:
-            self._kept.close()
+        """Close idle connections and cancel look-ups."""
+        self._client.close()
 
     def _check(self, target: CheckTarget, place: str) -> Check:
-        return Check(target.type, Kind.HTTP, target.path, target.type, "", 0, self._period, TOTAL, place)
+        return Check(target.type, Kind.HTTP, target.path, target.type, "", 0, self._period, _TOTAL, place)
 
     async def _ask(
-        self, hop: Hop, place: str, headers: tuple[tuple[str, str], ...], context: ssl.SSLContext
+        self,
+        hop: Hop,
+        place: str,
+        headers: tuple[tuple[str, str], ...],
+        context: ssl.SSLContext,
+        deadline: Deadline,
     ) -> Response:
-        """A failure is in the response."""
+        """Send one request. A failure is in the response."""
         try:
             hop.url = url = parse_url(place)
-            hop.proxy = proxy = self._proxies.of(url)
-            end = () if self._kept is not None else (("Connection", "close"),)
-            request = _request(url, (_AGENT, ("Accept", "*/*"), *headers, *end), proxy)
+            proxy = self._proxies.of(url)
+            origin = _origin(url, context, proxy)
+            hop.server = origin.host
+            end = () if self._keep else (CLOSE,)
+            request = _request(url, (USER_AGENT, ("Accept", "*/*"), *headers, *end), proxy)
         except ValueError as error:
             return Response(fault=Fault.OTHER, detail=str(error))
-        key = (url.scheme, url.host, url.port, context)
-        kept = self._kept.take(key) if self._kept is not None else None
-        if kept is not None:
-            response, connection = await kept.open(request, hop.deadline), kept
-        else:
-            try:
-                response, connection = await self._dial(hop, url, request, context if url.secure else None)
-            except Failed as failed:
-                return Response(fault=failed.fault, detail=failed.detail)
-        if response.fault is None and self._kept is not None:
-            await self._kept.leave(key, connection)
-        elif response.fault is None:
-            connection.close()  # nobody wants the body
+        try:
+            connection, response = await self._client.open(origin, request, deadline)
+        except Failed as failed:
+            return Response(fault=failed.fault, detail=failed.detail)
+        if self._keep and response.fault is None:
+            await _drain(connection)
+        self._client.release(origin, connection)
         return response
 
-    async def _dial(
-        self, hop: Hop, url: Url, request: HttpRequest, context: ssl.SSLContext | None
-    ) -> tuple[Response, HttpConnection]:
-        """Asks the first address that takes the connection. Raises `Failed` without an address."""
-        proxy = hop.proxy
-        server = proxy.url if proxy else url
-        addresses = await hop.resolve(self._resolver, server.host)
-        for position, address in enumerate(addresses):
-            hop.address = address
-            share = hop.dial_left / (len(addresses) - position)
-            wire = tunnelling(share, url, proxy.headers) if proxy and context else straight(share)
-            connection = HttpConnection(
-                address, server.port, context=context, server_name=url.host, keep=self._kept is not None, wire=wire
-            )
-            response = await connection.open(request, hop.deadline)
-            if response.fault is None or response.phases or hop.dial_left <= 0:
-                break
-        return response, connection
+
+async def _drain(connection: HttpConnection) -> None:
+    """Read the body, where it is short, so that the connection can be used again."""
+    size = 0
+    with suppress(Failed):
+        async with aclosing(connection.chunks(_SILENCE)) as chunks:
+            async for data in chunks:
+                size += len(data)
+                if size > _BODY:
+                    break
+
+
+def _origin(url: Url, context: ssl.SSLContext, proxy: Proxy | None) -> Origin:
+    if proxy is None:
+        return Origin.of(url, context)
+    wire = Tunnel.to(url, proxy.headers) if url.secure else direct
+    return Origin(proxy.url.host, proxy.url.port, url.host, url.secure, context, wire)
 
 
 def _request(url: Url, headers: tuple[tuple[str, str], ...], proxy: Proxy | None) -> HttpRequest:

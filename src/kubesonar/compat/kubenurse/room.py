@@ -11,7 +11,7 @@ from kubesonar.compat.kubenurse.authority import Authority
 from kubesonar.compat.kubenurse.checks.proxies import Proxies
 from kubesonar.compat.kubenurse.checks.targets import Checks
 from kubesonar.compat.kubenurse.checks.trust import Contexts
-from kubesonar.compat.kubenurse.client import Getter
+from kubesonar.compat.kubenurse.client import CheckClient
 from kubesonar.compat.kubenurse.listener.endpoints import KubenurseEndpoints
 from kubesonar.compat.kubenurse.listener.incoming import Incoming
 from kubesonar.compat.kubenurse.metrics.instruments import Tallies
@@ -69,7 +69,7 @@ class KubenurseRoom:
         tallies = Tallies(settings.histogram_buckets, ranges=settings.victoriametrics_histogram)
         source = ProbeSource(self._name, Network.POD)
         keep, period = settings.reuse_connections, settings.check_interval
-        getter = Getter(source, tallies.add, self._proxies, keep=keep, period=period)
+        getter = CheckClient(source, tallies.add, self._proxies, keep=keep, period=period)
         contexts = Contexts(_authorities(settings), insecure=settings.insecure)
         authority = Authority(getter, contexts, usable, clock.mono)
         checks = Checks(settings, getter, contexts, authority, self._name, _neighbour_port(settings))

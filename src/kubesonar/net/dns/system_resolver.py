@@ -1,4 +1,4 @@
-"""From a name to addresses, by the system's resolver."""
+"""Looks up the addresses of a name by the system's resolver (getaddrinfo)."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from kubesonar.model import Fault
 from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.net.deadline import Deadline, Failed, wake
 
-LOOKUPS = 4
-"""Look-ups at one time; each holds a thread until the system's resolver gives up, however soon we do."""
-
-Key = tuple[str, int]
+_LOOKUPS = 4
+"""Look-ups at one time. Each holds a thread until the system's resolver gives up, however soon we do: more of them are
+more memory, fewer let a dead name hold up the others."""
 
 
 class Resolver:
-    """Looks names up, at most `limit` at a time and each name once at a time; `close` it. Nothing is remembered: how
-    long a name is good is the affair of the system's resolver."""
+    """Looks names up, at most `_LOOKUPS` at a time and each name once at a time; nothing is cached. `close` it. Used by
+    `HttpClient`, the probes and the roster by DNS."""
 
-    def __init__(self, limit: int = LOOKUPS) -> None:
-        self._free = asyncio.Semaphore(limit)
-        self._running: dict[Key, asyncio.Task[list[str]]] = {}
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(_LOOKUPS)
+        self._running: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
 
-    async def resolve(self, host: str, family: int, deadline: Deadline) -> list[str]:
-        """The addresses of `host`, at least one, of family 4 or 6 (0: both, in the resolver's order). Raises `Failed`
-        with `Fault.UNRESOLVED`, at the deadline too; a look-up that still runs then is joined by the next call."""
+    async def resolve(self, host: str, deadline: Deadline, family: int = 0) -> list[str]:
+        """Return the addresses of `host`, at least one, of family 4 or 6 (0: both, in the resolver's order). Raises
+        `Failed` with `Fault.UNRESOLVED`, at the deadline too; a look-up that still runs then is joined by the next
+        call."""
         if is_literal(host):
             return [host]
         task = self._lookup((host, family))
@@ -43,21 +43,21 @@ class Resolver:
             raise Failed(Fault.UNRESOLVED, f"{host}: {reason}") from None
 
     def close(self) -> None:
-        """Gives up what still runs."""
+        """Cancel the look-ups that still run."""
         for task in self._running.values():
             task.cancel()
 
-    def _lookup(self, key: Key) -> asyncio.Task[list[str]]:
+    def _lookup(self, key: tuple[str, int]) -> asyncio.Task[list[str]]:
         task = self._running.get(key)
         if task is None:
             task = self._running[key] = asyncio.get_running_loop().create_task(self._ask(*key))
             task.add_done_callback(lambda done: self._ended(key, done))
         return task
 
-    def _ended(self, key: Key, task: asyncio.Task[list[str]]) -> None:
+    def _ended(self, key: tuple[str, int], task: asyncio.Task[list[str]]) -> None:
         self._running.pop(key, None)
         if not task.cancelled():
-            task.exception()  # whoever still waits reads it; nobody may be left
+            task.exception()  # read here too, for nobody may wait any more
 
     async def _ask(self, host: str, family: int) -> list[str]:
         async with self._free:

@@ -1,19 +1,21 @@
-"""Questions by UDP: a socket of its own for each, so that every question has a source port that the kernel drew anew
-(a spoofer must guess it, and no dead conntrack entry is met twice), with the kernel's stamp on the answer."""
+"""Questions by UDP, each from a socket of its own: every question has a source port that the kernel drew anew (a
+spoofer must guess it, and no dead conntrack entry is met twice), and the answer has the kernel's time stamp."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from kubesonar.core.address import packed_address
+from kubesonar.core.address import family_of, packed_address
 from kubesonar.model import Fault, StampSource
 from kubesonar.net import cmsg
-from kubesonar.net.dns.transport import WIRE_LIMIT, DnsReply, silence
+from kubesonar.net.address_families import ADDRESS_FAMILY
+from kubesonar.net.deadline import Deadline, Failed
+from kubesonar.net.dns.transport import WIRE_LIMIT, DnsReply
+from kubesonar.net.epoll import Epoll
 from kubesonar.net.errno_faults import fault_of
 
 if TYPE_CHECKING:
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
     from kubesonar.net.dns.transport import DnsServer
 
 STRAYS_LIMIT = 1000
-"""So many strays are read for one question; who sends more is flooding, and the question is given up."""
+"""Strays read for one question before it is given up. Lower: a spoofer ends a question sooner; higher: a flood holds up
+the event loop longer."""
 
-_BATCH = 64
+_KEPT = 64
+_RECVERR = {4: (socket.IPPROTO_IP, cmsg.IP_RECVERR), 6: (socket.IPPROTO_IPV6, cmsg.IPV6_RECVERR)}
 
 
 class _Arrival(msgspec.Struct, frozen=True):
@@ -33,140 +37,124 @@ class _Arrival(msgspec.Struct, frozen=True):
     stamp: int | None
 
 
-class _Asked:
-    """A socket on which one question is out."""
+class _DnsSocket:
+    """A socket from which one question was sent. It is not connected, so that answers from elsewhere are seen; hence
+    ICMP errors must be asked for (IP_RECVERR)."""
 
-    def __init__(self, server: DnsServer, wire: bytes, clock: Clock) -> None:
-        self.id = wire[:2]
+    def __init__(self, server: DnsServer, wire: bytes, clock: Clock, deadline: Deadline) -> None:
+        """Send the question. Raises OSError."""
         self.strays = 0
-        self._peer = (server.packed(), server.port)
-        self.socket = server.socket(socket.SOCK_DGRAM)
+        self._id = wire[:2]
+        family = family_of(server.address)
+        self._peer = (packed_address(server.address), server.port)
+        self._epoll = Epoll.of(deadline.loop)
+        self._socket = sock = socket.socket(ADDRESS_FAMILY[family], socket.SOCK_DGRAM)
         try:
-            self._switch_on(server.family)
-            self.at, self.began = clock.wall(), clock.mono()
-            self.socket.sendto(wire, (server.address, server.port))
+            sock.setblocking(False)
+            sock.setsockopt(*_RECVERR[family], 1)
+            sock.setsockopt(socket.SOL_SOCKET, cmsg.SO_TIMESTAMPING, cmsg.RX_STAMPS)
+            self._handler = self._epoll.add(sock.fileno())
+            self.at, self.began = clock.wall(), deadline.elapsed
+            sock.sendto(wire, (server.address, server.port))
         except OSError:
-            self.socket.close()
+            self.close()
             raise
-        self.source_port: int = self.socket.getsockname()[1]
+        self.source_port: int = sock.getsockname()[1]
 
-    def _switch_on(self, family: int) -> None:
-        """Not connected, so that answers from elsewhere are seen; hence ICMP errors must be asked for."""
-        level, option = (socket.IPPROTO_IP, cmsg.IP_RECVERR)
-        if family == 6:
-            level, option = (socket.IPPROTO_IPV6, cmsg.IPV6_RECVERR)
-        self.socket.setsockopt(level, option, 1)
-        self.socket.setsockopt(socket.SOL_SOCKET, cmsg.SO_TIMESTAMPING, cmsg.RX_STAMPS)
+    async def answer(self, deadline: Deadline) -> _Arrival | None:
+        """Return the answer, None where it does not come in time or `STRAYS_LIMIT` strays do. Raises OSError for an
+        ICMP error."""
+        while True:
+            waiting = await self._handler.event(deadline)
+            arrival = self.read()
+            if arrival or not waiting or self.strays >= STRAYS_LIMIT:
+                return arrival
 
-    def read(self, limit: int) -> _Arrival | None:
-        """The answer, if it is among the next `limit` datagrams that lie here. Raises OSError for an ICMP error."""
-        for _ in range(limit):
+    def read(self) -> _Arrival | None:
+        """Return the answer if it is among the datagrams that lie here. Raises OSError for an ICMP error."""
+        while self.strays < STRAYS_LIMIT:
             try:
-                wire, ancillary, _, peer = self.socket.recvmsg(WIRE_LIMIT, cmsg.ANCILLARY)
+                wire, ancillary, _, peer = self._socket.recvmsg(WIRE_LIMIT, cmsg.ANCILLARY)
             except BlockingIOError:
                 return None
-            if (packed_address(peer[0]), peer[1]) == self._peer and (len(wire) < 2 or wire[:2] == self.id):
+            if (packed_address(peer[0]), peer[1]) == self._peer and (len(wire) < 2 or wire[:2] == self._id):
                 return _Arrival(wire, cmsg.received_at(ancillary))
             self.strays += 1
         return None
 
+    def close(self) -> None:
+        """Close the socket."""
+        self._epoll.drop(self._socket.fileno())
+        self._socket.close()
+
 
 class Unanswered:
     """Sockets of questions whose deadline has passed, kept until the same server is asked again, so that a late answer
-    is told apart from none. At most `limit`; the oldest is closed when one more comes."""
+    is told apart from none. At most `_KEPT`; the oldest are closed when one more comes."""
 
-    def __init__(self, limit: int = 64) -> None:
-        self._limit = limit
-        self._kept: dict[DnsServer, list[_Asked]] = {}
+    def __init__(self) -> None:
+        self._kept: dict[DnsServer, list[_DnsSocket]] = {}
 
-    def keep(self, server: DnsServer, asked: _Asked) -> None:
-        """Takes over the socket."""
+    def keep(self, server: DnsServer, asked: _DnsSocket) -> None:
+        """Take over the socket."""
         self._kept.setdefault(server, []).append(asked)
-        while sum(map(len, self._kept.values())) > self._limit:
+        while sum(map(len, self._kept.values())) > _KEPT:
             for late in self._kept.pop(next(iter(self._kept))):
-                late.socket.close()
+                late.close()
 
     def collect(self, server: DnsServer) -> int:
-        """How many of this server's questions were answered late; closes their sockets."""
+        """Close the sockets of this server's questions and return how many of them were answered late."""
         count = 0
         for asked in self._kept.pop(server, ()):
-            with asked.socket, contextlib.suppress(OSError):  # an ICMP error that came late is no answer
-                count += asked.read(_BATCH) is not None
+            with contextlib.suppress(OSError):  # an ICMP error that came late is no answer
+                count += asked.read() is not None
+            asked.close()
         return count
 
     def close(self) -> None:
-        """Closes every socket."""
+        """Close every socket."""
         for server in list(self._kept):
             self.collect(server)
 
 
-class UdpTransport:
-    """Asks one server by UDP; `unanswered` is shared by all questions of a prober."""
-
-    def __init__(self, server: DnsServer, timeout: float, clock: Clock, unanswered: Unanswered) -> None:
-        self._server = server
-        self._timeout = timeout
-        self._clock = clock
-        self._unanswered = unanswered
-
-    async def exchange(self, wire: bytes) -> DnsReply:
-        """See `Transport`. Answers with another id or from another address are counted and passed over."""
-        late = self._unanswered.collect(self._server)
-        began, at = self._clock.mono(), self._clock.wall()
+async def ask_udp(server: DnsServer, wire: bytes, timeout: float, clock: Clock, unanswered: Unanswered) -> DnsReply:
+    """Send the message `wire` to the server and return its reply within `timeout` seconds. A failure is in the reply.
+    Answers with another id or from another address are counted and passed over. `unanswered` is shared by all questions
+    of a probe."""
+    late, at = unanswered.collect(server), clock.wall()
+    with Deadline(timeout, clock) as deadline:
         try:
-            asked = _Asked(self._server, wire, self._clock)
+            asked = _DnsSocket(server, wire, clock, deadline)
         except OSError as error:
             fault, detail = fault_of(error)
-            return DnsReply(at, self._clock.mono() - began, fault=fault, detail=detail, late=late)
+            return DnsReply(at, deadline.elapsed, fault=fault, detail=detail, late=late)
         kept = False
         try:
-            reply = await self._await_answer(asked)
+            reply = await _reply(asked, deadline)
             kept = reply.fault is Fault.TIMEOUT
         finally:
             if kept:
-                self._unanswered.keep(self._server, asked)
+                unanswered.keep(server, asked)
             else:
-                asked.socket.close()
-        return msgspec.structs.replace(reply, source_port=asked.source_port, strays=asked.strays, late=late)
-
-    async def _await_answer(self, asked: _Asked) -> DnsReply:
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[_Arrival | None] = loop.create_future()
-        timer = loop.call_later(self._timeout, _resolve, done, asked, True)
-        loop.add_reader(asked.socket.fileno(), _resolve, done, asked, False)
-        try:
-            return self._reply(asked, await done)
-        except OSError as error:
-            fault, detail = fault_of(error)
-            return DnsReply(asked.at, self._clock.mono() - asked.began, fault=fault, detail=detail)
-        finally:
-            loop.remove_reader(asked.socket.fileno())
-            timer.cancel()
-
-    def _reply(self, asked: _Asked, arrival: _Arrival | None) -> DnsReply:
-        elapsed = self._clock.mono() - asked.began
-        if arrival is None and asked.strays >= STRAYS_LIMIT:
-            return DnsReply(asked.at, elapsed, fault=Fault.WRONG_ANSWER, detail="flooded with strays")
-        if arrival is None:
-            fault, detail = silence(self._timeout, elapsed)
-            return DnsReply(asked.at, elapsed, fault=fault, detail=detail)
-        took = arrival.stamp / 1e9 - asked.at if arrival.stamp else -1.0
-        if not 0 <= took <= elapsed:  # no stamp, or somebody set the wall clock meanwhile
-            return DnsReply(asked.at, elapsed, arrival.wire)
-        if took > self._timeout:
-            detail = f"the answer came {(took - self._timeout) * 1000:.0f} ms after the deadline"
-            return DnsReply(asked.at, took, fault=Fault.TIMEOUT, detail=detail)
-        return DnsReply(asked.at, took, arrival.wire, StampSource.KERNEL)
+                asked.close()
+    return msgspec.structs.replace(reply, source_port=asked.source_port, strays=asked.strays, late=late)
 
 
-def _resolve(done: asyncio.Future[_Arrival | None], asked: _Asked, over: bool) -> None:
-    """Reads what lies there; `over`: the deadline has passed, so all of it."""
-    if done.done():
-        return
+async def _reply(asked: _DnsSocket, deadline: Deadline) -> DnsReply:
     try:
-        arrival = asked.read(STRAYS_LIMIT if over else _BATCH)
+        arrival = await asked.answer(deadline)
+        failed = deadline.passed()
     except OSError as error:
-        done.set_exception(error)
-        return
-    if arrival or over or asked.strays >= STRAYS_LIMIT:
-        done.set_result(arrival)
+        arrival, failed = None, Failed(*fault_of(error))
+    elapsed = deadline.elapsed - asked.began
+    if arrival is None:
+        if asked.strays >= STRAYS_LIMIT:
+            failed = Failed(Fault.WRONG_ANSWER, "flooded with strays")
+        return DnsReply(asked.at, elapsed, fault=failed.fault, detail=failed.detail)
+    took = arrival.stamp / 1e9 - asked.at if arrival.stamp else -1.0
+    if not 0 <= took <= elapsed:  # no stamp, or somebody set the wall clock meanwhile
+        return DnsReply(asked.at, elapsed, arrival.wire)
+    if took > deadline.timeout:
+        detail = f"the answer came {(took - deadline.timeout) * 1000:.0f} ms after the deadline"
+        return DnsReply(asked.at, took, fault=Fault.TIMEOUT, detail=detail)
+    return DnsReply(asked.at, took, arrival.wire, StampSource.KERNEL)

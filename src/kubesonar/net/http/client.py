@@ -1,71 +1,96 @@
-"""Whole documents by HTTP: for reading what agents tell. Nothing is measured here."""
+"""Requests to a server by name: over an idle connection, or at the first of its addresses that accepts one."""
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
+from collections.abc import Awaitable, Callable
+from math import inf
 
 import msgspec
 
-from kubesonar.net.deadline import Deadline, Failed
+from kubesonar.model import Phase, Span
+from kubesonar.net.deadline import Deadline
 from kubesonar.net.dns.system_resolver import Resolver
-from kubesonar.net.http.ca_contexts import Trust
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import HttpRequest, Response
+from kubesonar.net.http.pool import ConnectionPool, Origin
 from kubesonar.net.http.response_reader import ResponseLimits
-from kubesonar.net.http.url import Url, parse_url
+from kubesonar.net.tcp.stream import UNIX
 
-_UNIX = "unix:"
-
-
-class Fetched(msgspec.Struct, frozen=True):
-    """`failure` says in a few words why there is no answer; empty where there is one."""
-
-    status: int = 0
-    body: bytes = b""
-    failure: str = ""
+ADDRESSES = 4
+"""Addresses of a name that one request tries. Lower: a server behind the last of several is not reached; higher: each
+has a smaller share of the time to accept."""
 
 
-class Fetcher:
-    """Gets documents, each on a connection of its own, within `timeout` seconds and of at most `limit` bytes. Shows the
-    bearer `token`, if any; `ca_file` holds the CA certificates to trust, empty: the system's. A context manager."""
+class HttpClient:
+    """Sends requests, each at one address after another until one accepts the connection: what comes then, good or bad,
+    is the response. Each address has an equal share of the time that is left, and at most `patience` seconds; `dial`
+    bounds (s) the look-up and all connects together. `choose` may reorder or refuse (by `Failed`) the addresses.
+    Without a `pool` every request has a connection of its own. `close` it.
 
-    def __init__(self, *, token: str, ca_file: str, timeout: float, limit: int) -> None:
-        self._headers = (("authorization", f"Bearer {token}"),) if token else ()
-        self._ca_file = ca_file
-        self._timeout = timeout
-        self._limit = limit
-        self._trust = Trust()
-        self._resolver = Resolver()
+    Used by the API server's client, webhooks, the fetcher of agents' documents and the rooms of older tools."""
 
-    def __enter__(self) -> Self:
-        return self
+    def __init__(
+        self,
+        *,
+        pool: ConnectionPool | None = None,
+        resolver: Resolver | None = None,
+        choose: Callable[[list[str]], list[str]] = list,
+        patience: float = inf,
+        dial: float = inf,
+    ) -> None:
+        self._pool = pool
+        self._resolver = resolver or Resolver()
+        self._choose = choose
+        self._patience = patience
+        self._dial = dial
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    async def request(
+        self, origin: Origin, request: HttpRequest, deadline: Deadline, limits: ResponseLimits
+    ) -> Response:
+        """Send the request and return the response with its body up to `limits.body`. Raises `Failed` where the name
+        cannot be looked up; any other failure is in the response."""
+        connection, response = await self._exchange(origin, deadline, lambda it: it.request(request, deadline, limits))
+        self.release(origin, connection)
+        return response
+
+    async def open(self, origin: Origin, request: HttpRequest, deadline: Deadline) -> tuple[HttpConnection, Response]:
+        """Send the request and return the response without its body, and the connection, from which to read the body
+        and which to `release` afterwards. Raises as `request`."""
+        return await self._exchange(origin, deadline, lambda it: it.open(request, deadline))
+
+    def release(self, origin: Origin, connection: HttpConnection) -> None:
+        """Take back a connection: into the pool where it can be used again."""
+        if self._pool is not None:
+            self._pool.give(origin, connection)
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        """Close idle connections and cancel look-ups that still run."""
         self._resolver.close()
+        if self._pool is not None:
+            self._pool.close()
 
-    async def get(self, base: str, path: str) -> Fetched:
-        """The document at `path` of `base`: "http://HOST:PORT", "https://HOST:PORT" or "unix:PATH"."""
-        url = parse_url((f"http://localhost{path}") if base.startswith(_UNIX) else base + path)
-        with Deadline(self._timeout) as deadline:
-            try:
-                connection = await self._connection(base, url, deadline)
-                request = HttpRequest.make("GET", url, (*self._headers, ("connection", "close")))
-                response = await connection.request(request, deadline, ResponseLimits(body=self._limit))
-            except Failed as failed:
-                return Fetched(failure=failed.detail)
-        return self._fetched(response)
+    async def _exchange(
+        self, origin: Origin, deadline: Deadline, send: Callable[[HttpConnection], Awaitable[Response]]
+    ) -> tuple[HttpConnection, Response]:
+        kept = self._pool.take(origin) if self._pool is not None else None
+        if kept is not None:
+            return kept, await send(kept)
+        began = deadline.elapsed
+        with deadline.sooner(self._dial) as dial:
+            addresses = await self._addresses(origin.host, dial)
+            looked_up = () if addresses == [origin.host] else (Span(Phase.DNS, began, deadline.elapsed),)
+            for position, address in enumerate(addresses):
+                share = dial.left / (len(addresses) - position)
+                connection = origin.connection(
+                    address, keep=self._pool is not None, patience=min(share, self._patience)
+                )
+                response = await send(connection)
+                if response.fault is None or response.phases or dial.over:
+                    break
+        return connection, msgspec.structs.replace(response, phases=looked_up + response.phases)
 
-    async def _connection(self, base: str, url: Url, deadline: Deadline) -> HttpConnection:
-        if base.startswith(_UNIX):
-            return HttpConnection(base, 0)
-        addresses = await self._resolver.resolve(url.host, 0, deadline)
-        context = self._trust.context(self._ca_file) if url.secure else None
-        return HttpConnection(addresses[0], url.port, context=context, server_name=url.host)
-
-    def _fetched(self, response: Response) -> Fetched:
-        if response.fault is not None:
-            return Fetched(failure=response.detail or response.fault.value)
-        if not response.complete:
-            return Fetched(failure=f"its answer is larger than {self._limit >> 20} MiB")
-        return Fetched(response.status, response.body)
+    async def _addresses(self, host: str, dial: Deadline) -> list[str]:
+        found = [host] if host.startswith(UNIX) else await self._resolver.resolve(host, dial)
+        return self._choose(found)[:ADDRESSES]

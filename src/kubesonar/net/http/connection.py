@@ -1,4 +1,4 @@
-"""HTTP/1.1 over one connection at a time, with every phase stamped. Never follows redirects."""
+"""The one HTTP/1.1 request and response loop, over one connection at a time, with every phase timed."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from kubesonar.net.http.response_reader import ResponseLimits, ResponseReader
 from kubesonar.net.tcp.stream import Stream, Wire
 
 READ_SIZE = 16_384
-"""Most bytes taken from a connection at once."""
+"""Bytes of one read. Lower: more calls for a long body; higher: more memory for every read."""
 
 _LIMITS = ResponseLimits()
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that may be asked twice (RFC 9110, section 9.2.1)."""
+"""Methods that may be sent twice (RFC 9110, section 9.2.1)."""
 
 
 class HttpConnection:
-    """Asks one server, given by an IP literal and a port (or "unix:/path"); with a `context` over TLS, as
-    `server_name`. With `keep` the connection stays open between requests; one that the server closed meanwhile is
-    replaced, and a safe request asked again, within the same deadline. `session` is resumed where the server likes. One
-    request at a time; `close` it."""
+    """A connection to one server, given by an IP literal (or "unix:/path") and a port; with a `context` over TLS, as
+    `server_name`. With `keep` it stays open between requests; one that the server closed meanwhile is replaced, and a
+    safe request sent again, within the same deadline. `session` is a TLS session to resume. Redirects are not followed.
+    One request at a time; without `keep` it closes itself after the response.
+
+    Used by the HTTP probe and the KNH room directly and by all other clients through `HttpClient`."""
 
     def __init__(
         self,
@@ -48,43 +50,17 @@ class HttpConnection:
         self._running: Exchange | None = None
 
     async def request(self, request: HttpRequest, deadline: Deadline, limits: ResponseLimits = _LIMITS) -> Response:
-        """Asks and reads the response, its body up to `limits.body`. A failure is in the response."""
-        exchange = Exchange(request, limits, deadline)
-        try:
-            await self._ask(exchange)
-            while not exchange.answer.enough:
-                await self._more(exchange)
-            if exchange.answer.size:
-                exchange.done(Phase.BODY)
-            response = exchange.response(self._wire)
-            self._finish(exchange.answer)
-        except Failed as failed:
-            return exchange.response(self._wire, failed.fault, failed.detail)
-        else:
-            return response
-        finally:
-            if not exchange.answer.enough:
-                self._abort()
+        """Send the request and return the response with its body up to `limits.body`. A failure is in the response."""
+        return await self._exchange(Exchange(request, limits, deadline, streaming=False))
 
     async def open(self, request: HttpRequest, deadline: Deadline, limits: ResponseLimits = _LIMITS) -> Response:
-        """Asks and reads the headers only; the body follows by `chunks` or `lines`. A failure is in the response."""
-        exchange = Exchange(request, limits, deadline, streaming=True)
-        try:
-            await self._ask(exchange)
-        except Failed as failed:
-            response = exchange.response(self._wire, failed.fault, failed.detail)
-            self._abort()
-            return response
-        except BaseException:
-            self._abort()
-            raise
-        self._running = exchange
-        answer = exchange.answer
-        return Response(answer.status, tuple(answer.headers), complete=answer.complete, phases=tuple(exchange.phases))
+        """Send the request and return the response without its body, which `chunks` or `lines` read. A failure is in
+        the response."""
+        return await self._exchange(Exchange(request, limits, deadline, streaming=True))
 
     async def chunks(self, silence: float) -> AsyncGenerator[bytes, None]:
-        """The body of the response that `open` began, as it comes in, without an end of its own choosing. Raises
-        `Failed`, after `silence` seconds without data too. Close it (`contextlib.aclosing`) to leave it early."""
+        """Yield the body of the response that `open` began, as it comes in and however long it is. Raises `Failed`,
+        also after `silence` seconds without data. Close it (`contextlib.aclosing`) to leave it early."""
         if self._running is None:
             raise ValueError("chunks and lines follow open")
         answer, self._running = self._running.answer, None
@@ -95,15 +71,13 @@ class HttpConnection:
                 if answer.complete:
                     break
                 with Deadline(silence) as deadline:
-                    answer.feed(await self._connected.read(READ_SIZE, deadline))
-            self._finish(answer)
+                    await self._more(answer, deadline)
         finally:
-            if not answer.complete:
-                self._abort()
+            self._finish(answer, answer.complete)
 
     async def lines(self, silence: float, longest: int) -> AsyncGenerator[bytes, None]:
-        """As `chunks`, cut at each line feed (left out); the last line may lack it. A line of more than `longest` bytes
-        is a wrong answer."""
+        """Yield as `chunks` does, cut at each line feed (left out); the last line may lack it. A line of more than
+        `longest` bytes is a wrong answer."""
         rest = b""
         async with aclosing(self.chunks(silence)) as chunks:
             async for data in chunks:
@@ -116,21 +90,40 @@ class HttpConnection:
 
     @property
     def idle(self) -> bool:
-        """Whether a connection is open and waits for the next request."""
+        """Whether the connection is open and ready for the next request."""
         return self._wire is not None and self._running is None
 
     @property
     def session(self) -> ssl.SSLSession | None:
-        """The TLS session of the connection that is kept open, for another to resume."""
+        """The TLS session of the connection while it is open, for another connection to resume."""
         return self._wire.session if self._wire else None
 
     def close(self) -> None:
-        """Closes an idle connection."""
+        """Close the connection."""
         if self._wire is not None:
             self._wire.close()
             self._wire = None
 
+    async def _exchange(self, exchange: Exchange) -> Response:
+        head = False
+        try:
+            await self._ask(exchange)
+            head = exchange.streaming
+            while not (head or exchange.answer.enough):
+                await self._more(exchange.answer, exchange.deadline)
+            if exchange.answer.size and not head:
+                exchange.done(Phase.BODY)
+            return exchange.response(self._wire, self._address)
+        except Failed as failed:
+            return exchange.response(self._wire, self._address, failed)
+        finally:
+            if head:
+                self._running = exchange
+            else:
+                self._finish(exchange.answer, exchange.answer.enough)
+
     async def _ask(self, exchange: Exchange) -> None:
+        """Send the request and read the head, over the open connection where it is still good."""
         if self._wire is not None and self._wire.stale():
             self.close()
         if self._wire is None:
@@ -159,19 +152,18 @@ class HttpConnection:
             exchange.done(Phase.TLS)
 
     async def _send(self, exchange: Exchange) -> None:
-        """Writes the request and reads until the headers are complete."""
-        await self._connected.write(exchange.request.data, exchange.deadline)
+        answer, deadline = exchange.answer, exchange.deadline
+        await self._connected.write(exchange.request.data, deadline)
         exchange.done(Phase.WRITE)
-        answer = exchange.answer
-        answer.feed(await self._connected.read(READ_SIZE, exchange.deadline))
+        await self._more(answer, deadline)
         exchange.done(Phase.FIRST_BYTE)
         while not answer.head:
-            await self._more(exchange)
+            await self._more(answer, deadline)
         if exchange.request.method == "HEAD":  # its headers speak of a body that does not come
             answer.complete = True
 
-    async def _more(self, exchange: Exchange) -> None:
-        exchange.answer.feed(await self._connected.read(READ_SIZE, exchange.deadline))
+    async def _more(self, answer: ResponseReader, deadline: Deadline) -> None:
+        answer.feed(await self._connected.read(READ_SIZE, deadline))
 
     @property
     def _connected(self) -> Wire:
@@ -179,8 +171,10 @@ class HttpConnection:
             raise Failed(Fault.RESET, "the connection is closed")
         return self._wire
 
-    def _finish(self, answer: ResponseReader) -> None:
-        if not (self._keep and answer.reusable):
+    def _finish(self, answer: ResponseReader, well: bool) -> None:
+        if not well:
+            self._abort()
+        elif not (self._keep and answer.reusable):
             self.close()
 
     def _abort(self) -> None:

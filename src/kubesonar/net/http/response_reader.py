@@ -1,4 +1,4 @@
-"""Reads one HTTP/1.1 response from a server that may be hostile: what it can make us keep is bounded."""
+"""Reads one HTTP/1.1 response of a server that may be hostile: what it can make us keep is bounded."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ _FRAMING = 5
 
 
 class ResponseLimits(msgspec.Struct, frozen=True):
-    """What is read of a response. More than `header_bytes` of headers (status line, interim responses and trailers
-    included) or more `headers` is a wrong answer. Reading ends after `body` bytes of body, which is none."""
+    """Bounds of a response. More than `header_bytes` of headers (status line, interim responses and trailers included)
+    or more than `headers` of them is a wrong answer. More than `body` bytes of body is none: reading ends there, with
+    -1 before the body."""
 
     header_bytes: int = 32_768
     headers: int = 100
     body: int = 65_536
 
 
+HEAD_ONLY = ResponseLimits(body=-1)
+"""Limits of a response whose body nobody wants."""
+
+
 class ResponseReader:
-    """One response as it comes in; interim ones (1xx) are passed over. `body` holds what was not yet taken: with
-    `streaming` all of it, so take it after each `feed`, otherwise no more than `limits.body`."""
+    """A response as it comes in; interim ones (1xx) are passed over. `body` collects at most `limits.body` bytes, with
+    `streaming` all of it, so `take` it after each `feed` then."""
 
     def __init__(self, limits: ResponseLimits, streaming: bool = False) -> None:
         self.head = False
@@ -47,16 +52,16 @@ class ResponseReader:
 
     @property
     def enough(self) -> bool:
-        """Whether there is nothing more to read, or nothing more to keep."""
+        """Whether the response is complete, or more of its body than wanted was read."""
         return self.complete or self.size > self._limits.body
 
     @property
     def reusable(self) -> bool:
-        """Whether the connection may be asked again."""
+        """Whether the connection can carry another request."""
         return self.complete and self._keep_alive
 
     def feed(self, data: bytes) -> None:
-        """Takes what was read; empty at the end of the stream. Raises `Failed`."""
+        """Parse data as read from the stream; empty means its end. Raises `Failed`."""
         if not data:
             return self._end()
         self.fed += len(data)
@@ -74,19 +79,19 @@ class ResponseReader:
         return None
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header or trailer, called by the parser."""
+        """Keep a header or trailer; called by the parser."""
         if len(self.headers) > self._limits.headers:
             return
         self.headers.append((name, value))
         self._framed = self._framed or name.lower() in (b"content-length", b"transfer-encoding")
 
     def on_headers_complete(self) -> None:
-        """Called by the parser, which knows of keeping alive only until the message is complete."""
+        """Called by the parser, which tells whether the connection stays open only until the message is complete."""
         self.head = True
         self._keep_alive = bool(self._parser.should_keep_alive())
 
     def on_body(self, data: bytes) -> None:
-        """A piece of the body, called by the parser."""
+        """Keep a piece of the body, as far as wanted; called by the parser."""
         room = len(data) if self._streaming else self._limits.body - self.size
         self.size += len(data)
         if room > 0:
@@ -101,7 +106,7 @@ class ResponseReader:
             self.complete = True
 
     def take(self) -> bytes:
-        """What of the body came since the last call."""
+        """Return the part of the body that came since the last call."""
         data = b"".join(self.body)
         self.body.clear()
         return data

@@ -11,7 +11,8 @@ _DATE = re.compile(
 
 
 def retry_after(text: str, now: float) -> float | None:
-    """How many seconds to wait from `now` (Unix seconds); None where it does not say, 0 for a time that is over."""
+    """Return the seconds to wait from `now` (Unix seconds): 0 for a time that is over, None for a header that is empty
+    or says neither seconds nor a date. Used by the API server's client and by webhooks."""
     text = text.strip()
     if text.isascii() and text.isdecimal():
         return float(text[:12])

@@ -1,4 +1,4 @@
-"""The few URLs that are asked for here, read without urllib (an agent's megabytes count)."""
+"""URLs of http and https, read without urllib, whose memory every agent would pay for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?(?P<target>[/?][!-~]*)?",
@@ -15,8 +15,7 @@ _URL = re.compile(
 
 
 class Url(msgspec.Struct, frozen=True):
-    """An http or https URL. `authority` is what the Host header says, `target` path and query (RFC 9112, section
-    3.2)."""
+    """An http or https URL. `authority` is the Host header, `target` path and query (RFC 9112, section 3.2)."""
 
     scheme: str
     host: str
@@ -26,12 +25,12 @@ class Url(msgspec.Struct, frozen=True):
 
     @property
     def secure(self) -> bool:
-        """Whether it is asked for over TLS."""
+        """Whether the scheme is https."""
         return self.scheme == "https"
 
 
 def parse_url(text: str) -> Url:
-    """Reads "https://host:port/path?query". Raises ValueError for user names, other schemes and white space."""
+    """Read "https://host:port/path?query". Raises ValueError for user names, other schemes and white space."""
     found = _URL.fullmatch(text.partition("#")[0])
     port = int(found["port"] or 0) if found else 0
     if found is None or port > 65535:
@@ -40,7 +39,7 @@ def parse_url(text: str) -> Url:
     return Url(
         scheme=found["scheme"],
         host=found["host"].strip("[]"),
-        port=port or DEFAULT_PORTS[found["scheme"]],
+        port=port or _DEFAULT_PORTS[found["scheme"]],
         authority=found["host"] + (f":{port}" if port else ""),
         target=target if target.startswith("/") else f"/{target}",
     )

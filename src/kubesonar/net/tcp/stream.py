@@ -2,9 +2,9 @@
 
 asyncio's transports hide the socket of a failed connect, just when its SYN retransmits matter, and cost more.
 
-How a stream ends is chosen for the other side. `close` sends FIN: a reset right after accept would show up as an error
+Both ways to end a stream spare the other side. `close` sends FIN: a reset right after accept would show up as an error
 in the target's logs and counts, so the side that asked keeps the TIME_WAIT (60 s, some 250 bytes of kernel memory, no
-descriptor). `abort` sends RST: what failed is broken anyway, and neither side keeps state or sends again.
+descriptor). `abort` sends RST: a failed exchange is broken anyway, and neither side keeps state or sends again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from struct import pack
 from typing import Protocol, TypeVar
 
@@ -21,12 +22,12 @@ from kubesonar.core.address import family_of, is_literal
 from kubesonar.model import Fault, Kernel
 from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.net.deadline import Deadline, Failed
+from kubesonar.net.epoll import Epoll, EpollHandler
 from kubesonar.net.errno_faults import fault_of
-from kubesonar.net.tcp.epoll import Epoll, EpollHandler
 from kubesonar.net.tcp.tcp_info import tcp_info
 
 UNIX = "unix:"
-"""Begins an address that is the path of a Unix socket."""
+"""Prefix of an address that is the path of a Unix socket."""
 
 Result = TypeVar("Result")
 
@@ -35,8 +36,8 @@ _HANDSHAKE = "in the TLS handshake"
 
 
 class Wire(Protocol):
-    """What an HTTP exchange needs of a connection; tests run it over a scripted one. Every verb raises `Failed`, by the
-    deadline at the latest. `kernel` and `source_port` are known after a connect, failed or not."""
+    """The stream below an HTTP exchange: a `Stream`, a tunnel through a proxy, or a script in tests. Every verb raises
+    `Failed`, by the deadline at the latest. `kernel` and `source_port` are set by a connect, failed or not."""
 
     kernel: Kernel | None
     source_port: int
@@ -64,37 +65,36 @@ class Wire(Protocol):
 
 
 class Stream:
-    """One connection, from `connect` to `close` or `abort`; see `Wire`. Not to be connected twice. `source` is the
-    address that it comes from, where that is not the kernel's to choose."""
+    """One connection, from `connect` to `close` or `abort`; it is connected once. `source` is the local address (empty:
+    the kernel chooses), `patience` the seconds that connecting may take where the deadline allows more. Used by
+    `HttpConnection`, the TCP and TLS probes, DNS over TCP and membership's look at a host."""
 
-    def __init__(self, source: str = "") -> None:
+    def __init__(self, source: str = "", patience: float = inf) -> None:
         self._source = source
+        self._patience = patience
         self.kernel: Kernel | None = None
         self.source_port = 0
         self._sock: socket.socket | None = None
-        self._watch: Epoll | None = None
-        self._watched = EpollHandler()
+        self._epoll: Epoll | None = None
+        self._handler = EpollHandler()
         self._asked = False
 
     async def connect(self, address: str, port: int, deadline: Deadline) -> None:
-        """Connects to an IP literal, or to "unix:/path" (then `port` is ignored). Raises `Failed`; ValueError for
-        an address that is neither, because looking up a name here would block the loop."""
+        """Connect to an IP literal, or to "unix:/path" (`port` is ignored then). Raises `Failed`, and ValueError for
+        any other address, because looking up a name here would block the loop."""
         family, where = _endpoint(address, port)
         try:
-            self._watch = Epoll.of(deadline.loop)
+            self._epoll = Epoll.of(deadline.loop)
             sock = self._sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             if self._source:
                 sock.bind((self._source, 0))
             number = sock.connect_ex(where)
-            self._watched = self._watch.add(sock.fileno())
+            self._handler = self._epoll.add(sock.fileno())
         except OSError as error:
             raise Failed(*fault_of(error)) from None
         try:
             if number == errno.EINPROGRESS:
-                ready = await self._watched.turn(deadline)
-                number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if not ready and not number and not _connected(sock):
-                    raise deadline.passed("connecting")
+                number = await self._connected(sock, deadline)
             if number:
                 raise Failed(*fault_of(OSError(number, "")))
         finally:
@@ -105,9 +105,8 @@ class Stream:
     async def start_tls(
         self, context: ssl.SSLContext, server_name: str, deadline: Deadline, session: ssl.SSLSession | None = None
     ) -> None:
-        """Shakes hands; with a `session` of the same context and name it is resumed if the server likes, and then no
-        certificate is looked at. Raises `Failed` with `Fault.TLS` and what is wrong with the certificate or the
-        protocol."""
+        """Shake hands. A `session` of the same context and name is resumed where the server agrees, and then no
+        certificate is looked at. Raises `Failed` with `Fault.TLS` and the defect of the certificate or protocol."""
         try:
             self._open.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             secure = context.wrap_socket(
@@ -122,7 +121,7 @@ class Stream:
         self._asked = False
 
     async def write(self, data: bytes, deadline: Deadline) -> None:
-        """Sends all of `data`."""
+        """Send all of `data`."""
         send = self._open.send
         sent = await self._attempt(lambda: send(data), deadline, "sending")
         while sent < len(data):
@@ -131,16 +130,16 @@ class Stream:
         self._asked = True
 
     async def read(self, limit: int, deadline: Deadline) -> bytes:
-        """At most `limit` bytes, as soon as there are some; empty at the end of the stream."""
+        """Return at most `limit` bytes, as soon as there are some; empty at the end of the stream."""
         sock = self._open
-        if self._asked:  # what was just asked is not answered yet: save the call that would only say so
+        if self._asked:  # the answer to what was just sent is not there yet: save the call that would only say so
             self._asked = False
-            await self._watched.turn(deadline)
+            await self._handler.event(deadline)
         return await self._attempt(lambda: sock.recv(limit), deadline, "waiting for data")
 
     def stale(self) -> bool:
-        """Whether an idle connection was closed by the other side, or has data that nobody asked for. Under TLS only
-        the former can be seen, and not always: session tickets are data too."""
+        """Return whether an idle connection was closed by the other side, or holds data that nobody asked for. Under
+        TLS only the former can be seen, and not always: session tickets are data too."""
         try:
             left = socket.socket.recv(self._open, 1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -150,34 +149,46 @@ class Stream:
         return not left or not isinstance(self._sock, ssl.SSLSocket)
 
     def tcp_info(self) -> Kernel | None:
-        """What the kernel says of the connection now; see `tcpinfo.tcp_info`."""
+        """Return the kernel's facts about the connection as they are now."""
         return tcp_info(self._open)
 
     @property
     def secure(self) -> ssl.SSLSocket | None:
-        """The TLS socket, for what it says of the certificate and the protocol."""
+        """The TLS socket, which knows the certificate and the protocol; None without TLS."""
         return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
 
     @property
     def session(self) -> ssl.SSLSession | None:
-        """What a later connection can resume: complete once something was read, for TLS 1.3 hands tickets out after the
-        handshake (RFC 8446, section 4.6.1)."""
+        """The TLS session for a later connection to resume. It is complete once something was read, for TLS 1.3 hands
+        tickets out after the handshake (RFC 8446, section 4.6.1)."""
         return self.secure.session if self.secure else None
 
     def close(self) -> None:
-        """Ends the connection with FIN."""
+        """End the connection with FIN."""
         if self._sock is not None:
-            if self._watch is not None:
-                self._watch.drop(self._sock.fileno())
+            if self._epoll is not None:
+                self._epoll.drop(self._sock.fileno())
             self._sock.close()
             self._sock = None
 
     def abort(self) -> None:
-        """Ends the connection with RST."""
+        """End the connection with RST."""
         if self._sock is not None:
             with suppress(OSError):  # reset already, or never open
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             self.close()
+
+    async def _connected(self, sock: socket.socket, deadline: Deadline) -> int:
+        """Wait for the connect; return its error number, 0 for none."""
+        with deadline.sooner(self._patience) as sooner:
+            ready = await self._handler.event(sooner)
+            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if not ready and not number:
+                try:
+                    sock.getpeername()
+                except OSError:
+                    raise sooner.passed("connecting") from None
+        return number
 
     @property
     def _open(self) -> socket.socket:
@@ -186,20 +197,20 @@ class Stream:
         return self._sock
 
     async def _attempt(self, operation: Callable[[], Result], deadline: Deadline, doing: str) -> Result:
-        """Tries until it works, and once more after the deadline, for what came while we were kept from running."""
+        """Try until it works, and once more after the deadline: data may have come while this process stood still."""
         alive = True
         while True:
             try:
                 return operation()
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                pass  # the watch tells of either
+                pass  # the epoll reports either
             except ssl.SSLError as error:
                 raise Failed(Fault.TLS, _tls_words(error)) from None
             except OSError as error:
                 raise Failed(*fault_of(error)) from None
             if not alive:
                 raise deadline.passed(doing)
-            alive = await self._watched.turn(deadline)
+            alive = await self._handler.event(deadline)
 
 
 def _endpoint(address: str, port: int) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
@@ -208,14 +219,6 @@ def _endpoint(address: str, port: int) -> tuple[socket.AddressFamily, str | tupl
     if not is_literal(address):
         raise ValueError(f"an address is an IP literal or unix:/path, not {address!r}")
     return ADDRESS_FAMILY[family_of(address)], (address, port)
-
-
-def _connected(sock: socket.socket) -> bool:
-    try:
-        sock.getpeername()
-    except OSError:
-        return False
-    return True
 
 
 def _tls_words(error: ssl.SSLError) -> str:

@@ -15,13 +15,11 @@ from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Datagram, DatagramType, DecodeRefusal, Keyring, Sender
 from kubesonar.net import cmsg
 from kubesonar.net.cmsg import NetError
+from kubesonar.net.deadline import starved
 from kubesonar.net.udp.in_flight import Outstanding, Versions
 from kubesonar.net.udp.port_pool import Pool, PoolSocket
 from kubesonar.net.udp.train import SentTrain
 from kubesonar.net.udp.train_result import TrainResult
-
-STARVED_TRAIN = 0.1
-"""A deadline that fires later than this (s), and than a quarter of the timeout, means that we were not running."""
 
 _BATCH = 64
 _ANSWER_SIZE = 2048
@@ -190,7 +188,7 @@ class DatagramEngine:
     def _expire(self, train: SentTrain, timeout: float) -> None:
         """The deadline fired: what lies in the sockets' buffers by now still counts, by the kernel's stamps."""
         late = (time.monotonic_ns() - train.deadline) / 1e9
-        if late > max(STARVED_TRAIN, timeout / 4):
+        if starved(late, timeout):
             train.starved = late
         self._ready()
         self._finish(train)

@@ -8,7 +8,7 @@ from functools import partial
 from kubesonar.compat.kubenurse.authority import Authority
 from kubesonar.compat.kubenurse.checks.trust import Contexts
 from kubesonar.compat.kubenurse.checks.userinfo import split_user
-from kubesonar.compat.kubenurse.client import CheckResponse, CheckTarget, Getter
+from kubesonar.compat.kubenurse.client import CheckClient, CheckResponse, CheckTarget
 from kubesonar.compat.kubenurse.metrics.instruments import PATH_PREFIX
 from kubesonar.compat.kubenurse.neighbours.selection import Myself, Neighbour
 from kubesonar.compat.kubenurse.settings import KubenurseSettings
@@ -30,7 +30,7 @@ class Checks:
     def __init__(
         self,
         settings: KubenurseSettings,
-        getter: Getter,
+        getter: CheckClient,
         contexts: Contexts,
         authority: Authority,
         name: str,

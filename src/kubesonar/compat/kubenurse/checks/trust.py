@@ -6,7 +6,7 @@ import logging
 import ssl
 
 from kubesonar.kube.auth.credential_file import CredentialsError, credential_file
-from kubesonar.net.http.ca_contexts import trusting
+from kubesonar.net.http.ca_contexts import ca_context
 from kubesonar.runtime.logs import Changes
 
 _LOG = logging.getLogger("kubesonar.kubenurse")
@@ -39,7 +39,7 @@ class Contexts:
             return b""
 
     def _trusting(self, parts: tuple[bytes, ...]) -> ssl.SSLContext:
-        context = trusting()
+        context = ca_context()
         for path, part in zip(self._files, parts, strict=True):
             if part:
                 try:
