@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.kubernetes import KubernetesRoster
 from kubesonar.discovery.options import KubernetesOptions, RosterOptions
+from kubesonar.discovery.poller import Urgency
 from kubesonar.model import Member, Roster, State
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import QUICK, client_of, until
@@ -62,13 +62,13 @@ def options(linger: float = 0.3, **of_kubernetes: float) -> RosterOptions:
 
 @asynccontextmanager
 async def following(
-    api: ApiServer, folder: Path, chosen: RosterOptions | None = None, port: int = 0, haste: Haste | None = None
+    api: ApiServer, folder: Path, chosen: RosterOptions | None = None, port: int = 0, urgency: Urgency | None = None
 ) -> AsyncIterator[Rosters]:
     """Kubernetes as a source of rosters, at work."""
     client = client_of(api, folder)
     rosters = Rosters()
     source = KubernetesRoster(
-        client, chosen or options(), port, rosters.append, rng=random.Random(1), reflector=QUICK, haste=haste
+        client, chosen or options(), port, rosters.append, rng=random.Random(1), reflector=QUICK, urgency=urgency
     )
     task = asyncio.create_task(source.watch())
     try:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from kubesonar.discovery.dns import DnsRoster, dns_poll_period
-from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.options import DnsRosterOptions, RosterOptions
+from kubesonar.discovery.poller import Urgency
 from kubesonar.model import Member, Network, State
 from tests.discovery.following import Rosters
 from tests.discovery.nameserver import NAME, needs_unbound, resolving, serving
@@ -28,10 +28,10 @@ def source_of(
     name: str = NAME,
     linger: float = 60,
     poll: float = 0.05,
-    haste: Haste | None = None,
+    urgency: Urgency | None = None,
 ) -> DnsRoster:
     options = RosterOptions(linger=linger, dns=DnsRosterOptions(name=name, poll=poll, timeout=5))
-    return DnsRoster(options, own, Network.POD, 7473, rosters.append, rng=random.Random(1), haste=haste)
+    return DnsRoster(options, own, Network.POD, 7473, rosters.append, rng=random.Random(1), urgency=urgency)
 
 
 @asynccontextmanager
@@ -86,12 +86,12 @@ def test_changes_are_followed_and_an_outage_leaves_the_last_answer_in_force() ->
 @needs_unbound
 def test_a_coordinator_looks_at_once_however_rarely_others_do() -> None:
     async def scenario(folder: Path) -> None:
-        haste = Haste()
-        async with following(poll=600, haste=haste) as rosters:
+        urgency = Urgency()
+        async with following(poll=600, urgency=urgency) as rosters:
             with serving(folder, ["10.0.0.1", "10.0.0.2"]):
                 await rosters.become({"10.0.0.1": SERVING, "10.0.0.2": SERVING})
             with serving(folder, ["10.0.0.1", "10.0.0.3"]):
-                haste.set(True)
+                urgency.set(True)
                 await rosters.become({"10.0.0.1": SERVING, "10.0.0.2": State.DELETED, "10.0.0.3": SERVING})
 
     resolving(lambda folder: run(scenario(folder)))

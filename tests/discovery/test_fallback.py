@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kubesonar.discovery.dns import DnsRoster
-from kubesonar.discovery.fallback import ReservedRoster
+from kubesonar.discovery.fallback import FallbackRoster
 from kubesonar.discovery.kubernetes import KubernetesRoster
 from kubesonar.discovery.options import DnsRosterOptions, KubernetesOptions, RosterOptions
 from kubesonar.model import Network, State
@@ -23,7 +23,7 @@ LIMIT = 3
 SERVING = State.SERVING
 pytestmark = needs_unbound
 
-Scenario = Callable[[ApiServer, Rosters, ReservedRoster, asyncio.Event], Coroutine[Any, Any, None]]
+Scenario = Callable[[ApiServer, Rosters, FallbackRoster, asyncio.Event], Coroutine[Any, Any, None]]
 
 
 def reserved(scenario: Scenario, members: int, addresses: int, *refused: str) -> None:
@@ -37,7 +37,7 @@ def reserved(scenario: Scenario, members: int, addresses: int, *refused: str) ->
         )
         dns = DnsRoster(options, (), Network.POD, 7473, rosters.append, rng=rng)
         kubernetes = KubernetesRoster(client, options, 0, rosters.append, rng=rng, reflector=QUICK)
-        source = ReservedRoster(kubernetes, dns, LIMIT, overheard)
+        source = FallbackRoster(kubernetes, dns, LIMIT, overheard)
         task = asyncio.create_task(source.watch())
         await scenario(api, rosters, source, overheard)
         task.cancel()
@@ -56,7 +56,7 @@ def reserved(scenario: Scenario, members: int, addresses: int, *refused: str) ->
 
 
 def test_a_big_cluster_is_found_by_dns_without_a_request_to_the_api_server() -> None:
-    async def scenario(api: ApiServer, rosters: Rosters, source: ReservedRoster, overheard: asyncio.Event) -> None:
+    async def scenario(api: ApiServer, rosters: Rosters, source: FallbackRoster, overheard: asyncio.Event) -> None:
         await rosters.become({f"10.0.0.{number}": SERVING for number in range(1, 5)})
         assert source.source == "dns"
         assert "more than 3 members (roster.kubernetes.direct_limit)" in rosters.last.lacks
@@ -66,7 +66,7 @@ def test_a_big_cluster_is_found_by_dns_without_a_request_to_the_api_server() -> 
 
 
 def test_where_pods_may_not_be_listed_members_come_from_dns() -> None:
-    async def scenario(api: ApiServer, rosters: Rosters, source: ReservedRoster, overheard: asyncio.Event) -> None:
+    async def scenario(api: ApiServer, rosters: Rosters, source: FallbackRoster, overheard: asyncio.Event) -> None:
         await rosters.become({"10.0.0.1": SERVING, "10.0.0.2": SERVING})
         assert source.source == "dns"
         assert "(may not list pods in namespace default)" in rosters.last.lacks
@@ -76,7 +76,7 @@ def test_where_pods_may_not_be_listed_members_come_from_dns() -> None:
 
 
 def test_a_small_cluster_is_watched_and_one_that_grows_is_left_to_dns() -> None:
-    async def scenario(api: ApiServer, rosters: Rosters, source: ReservedRoster, overheard: asyncio.Event) -> None:
+    async def scenario(api: ApiServer, rosters: Rosters, source: FallbackRoster, overheard: asyncio.Event) -> None:
         await rosters.become({"agent-0": SERVING, "agent-1": SERVING})
         assert source.source == "kubernetes"
         for number in (2, 3):
@@ -88,7 +88,7 @@ def test_a_small_cluster_is_watched_and_one_that_grows_is_left_to_dns() -> None:
 
 
 def test_in_a_cluster_that_goes_by_dns_a_newcomer_does_too_once_it_hears_so() -> None:
-    async def scenario(api: ApiServer, rosters: Rosters, source: ReservedRoster, overheard: asyncio.Event) -> None:
+    async def scenario(api: ApiServer, rosters: Rosters, source: FallbackRoster, overheard: asyncio.Event) -> None:
         await rosters.become({"agent-0": SERVING, "agent-1": SERVING})
         overheard.set()
         await rosters.become({"10.0.0.1": SERVING, "10.0.0.2": SERVING})

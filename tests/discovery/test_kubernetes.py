@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from kubesonar.discovery.haste import Haste
-from kubesonar.discovery.rarely import poll_period
+from kubesonar.discovery.kubernetes import poll_period
+from kubesonar.discovery.poller import Urgency
 from kubesonar.model import Network, State
 from tests.discovery.following import following, options
 from tests.kube import shapes
@@ -272,7 +272,8 @@ def test_a_burst_of_changes_makes_few_rosters(tmp_path: Path) -> None:
 
 def test_above_the_limit_members_are_listed_and_not_watched_and_it_is_said_what_to_do(tmp_path: Path) -> None:
     async def scenario(api: ApiServer) -> None:
-        async with following(api, tmp_path, options(direct_limit=3)) as rosters:
+        urgency = Urgency()
+        async with following(api, tmp_path, options(direct_limit=3), urgency=urgency) as rosters:
             await rosters.become(agents(3))
             api.put("pods", shapes.pod("agent-3", node="node-0", ips=("10.0.9.9",)))
             await rosters.become(agents(4))
@@ -280,7 +281,9 @@ def test_above_the_limit_members_are_listed_and_not_watched_and_it_is_said_what_
             assert "roster.dns.name" in rosters.last.lacks
             watches = len(api.asked("watch"))
             api.tear()
-            await asyncio.sleep(0.2)
+            api.put("pods", shapes.pod("agent-4", node="node-0", ips=("10.0.9.8",)))
+            urgency.set(True)
+            await rosters.become(agents(5))
             assert len(api.asked("watch")) == watches
 
     with ApiServer() as api:
@@ -290,12 +293,12 @@ def test_above_the_limit_members_are_listed_and_not_watched_and_it_is_said_what_
 
 def test_above_the_limit_the_coordinator_lists_at_once(tmp_path: Path) -> None:
     async def scenario(api: ApiServer) -> None:
-        haste = Haste()
-        async with following(api, tmp_path, options(direct_limit=2), haste=haste) as rosters:
+        urgency = Urgency()
+        async with following(api, tmp_path, options(direct_limit=2), urgency=urgency) as rosters:
             await rosters.become(agents(3))
             await until(lambda: "too many members" in rosters.last.lacks)
             api.put("pods", shapes.pod("agent-3", node="node-0", ips=("10.0.9.9",)))
-            haste.set(True)
+            urgency.set(True)
             await rosters.become(agents(4))
 
     with ApiServer() as api:

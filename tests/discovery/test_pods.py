@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kubesonar.discovery.member_state import LEAVING
-from kubesonar.discovery.pods import Placed, member_of_pod
+from kubesonar.discovery.pods import PodMembers, members_of_pods
 from kubesonar.kube.types import Node, Pod
 from kubesonar.model import Member, Network, State
 from tests.discovery.objects import LATER, START, node, pod
@@ -16,9 +16,9 @@ STARTING = 300.0
 DELETED: dict[str, Any] = {"deletionTimestamp": "2026-11-21T09:00:30Z"}
 
 
-def placed(*pods: Pod, nodes: tuple[Node, ...] | None = (), now: float = LATER, port: int = 0) -> Placed:
+def placed(*pods: Pod, nodes: tuple[Node, ...] | None = (), now: float = LATER, port: int = 0) -> PodMembers:
     known = None if nodes is None else {one.metadata.name: one for one in nodes or (node(),)}
-    return member_of_pod(pods, known, now, starting=STARTING, port=port)
+    return members_of_pods(pods, known, now, starting=STARTING, port=port)
 
 
 def only(*pods: Pod, **how: Any) -> Member:

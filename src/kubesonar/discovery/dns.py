@@ -1,9 +1,8 @@
-"""Members from the addresses of a headless Service: what is left where the API server may not be asked, or would be
-asked by too many.
+"""Members from the addresses of a headless Service, where the API server may not be asked or too many would ask it.
 
-An answer carries addresses only. So a member is named by its address, which is its node too; zones and states are
-unknown, every member is taken to live in the asking agent's network and to answer on its port, and of two families
-only one is used, because nothing says which two addresses are one pod's. A DNS message ends at 64 KiB (RFC 1035,
+An answer holds addresses only. So a member is named by its address, which also stands for its node; zones and states
+are unknown; every member is assumed to be in the asking agent's network and to answer on its port; and only one of two
+families is used, because nothing says which two addresses belong to one pod. A DNS message ends at 64 KiB (RFC 1035,
 section 4.2.2), a little over 4,000 IPv4 addresses.
 """
 
@@ -15,36 +14,39 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from kubesonar.core.address import family_of, packed_address, unicast
-from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.options import RosterOptions
+from kubesonar.discovery.poller import Urgency
 from kubesonar.discovery.roster_builder import revision
-from kubesonar.discovery.tombstones import Departed
+from kubesonar.discovery.tombstones import Tombstones
 from kubesonar.model import Fault, Member, Network, Roster, clip
 from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
 
 QUESTIONS_PER_SECOND = 20.0
-"""What all agents together may ask the DNS servers (both families count)."""
+"""Questions that all agents together ask in a second, both families counted. More burdens the cluster's DNS servers."""
 
-FAST_DNS_POLL = 10.0
-"""Longest pause between two look-ups of an agent in haste (s)."""
+URGENT_DNS_PERIOD = 10.0
+"""Longest pause between two look-ups of an agent to which they are urgent (s)."""
 
 NEARLY_FULL = {4: 4000, 6: 2300}
-"""So many addresses of one family fill a DNS message: 16 or 28 bytes each, behind a compressed name."""
+"""Addresses of each family that fill a DNS message, at 16 or 28 bytes each behind a compressed name."""
 
 _LACKS = "nodes, zones, states and a second address family are unknown: members come from DNS"
 
 
 def dns_poll_period(poll: float, count: int) -> float:
-    """Seconds between two look-ups of each of `count` members, two questions each."""
+    """Return the seconds between two look-ups of each of `count` members, at two questions each."""
     return max(poll, 2 * count / QUESTIONS_PER_SECOND)
 
 
 class DnsRoster:
-    """Looks the name up again and again. `changed` is called with the first roster and with each that differs from the
-    one before. `network` and `port` are those of the agent itself, `own` its addresses as far as they are known: the
-    first tells which family members are known by."""
+    """Looks a name up now and then and makes rosters of its addresses.
+
+    `changed` is called with the first roster and with each that differs from the one before. `network` and `port` are
+    those of the agent itself; `own` are its addresses, as far as they are known: members are known by the family of the
+    first.
+    """
 
     source = "dns"
 
@@ -58,9 +60,9 @@ class DnsRoster:
         *,
         rng: random.Random,
         clock: Clock | None = None,
-        haste: Haste | None = None,
+        urgency: Urgency | None = None,
     ) -> None:
-        self._haste = haste or Haste()
+        self._urgency = urgency or Urgency()
         self._options = options.dns
         self._family = family_of(own[0]) if own else 0
         self._network = network
@@ -69,30 +71,29 @@ class DnsRoster:
         self._rng = rng
         self._clock = clock or SystemClock()
         self._resolver = Resolver()
-        self._departed = Departed(options.linger)
+        self._tombstones = Tombstones(options.linger)
         self._roster = Roster("", ())
         self._count = 0
 
     async def watch(self, why: str = "") -> None:
-        """For ever. `why` says what speaks against a source that knows more."""
+        """Look up for ever. `why` says, in `Roster.lacks`, why members do not come from a source that knows more."""
         lacks = f"{_LACKS} ({why})" if why else _LACKS
         while True:
-            self._tell(await self._look(lacks))
+            self._publish(await self._look(lacks))
             wait = dns_poll_period(self._options.poll, self._count) * self._rng.uniform(0.8, 1.2)
-            due = self._departed.due
-            await self._haste.pause(
-                min(wait, max(0.0, due - self._clock.mono())) if due is not None else wait, FAST_DNS_POLL
-            )
+            if (due := self._tombstones.due) is not None:
+                wait = min(wait, max(0.0, due - self._clock.mono()))
+            await self._urgency.pause(wait, URGENT_DNS_PERIOD)
 
     async def count(self) -> int:
-        """How many members there are; 0 where that cannot be found out."""
+        """Return the number of members, 0 where it cannot be found out."""
         try:
             return len(await self._addresses())
         except Failed:
             return 0
 
     def close(self) -> None:
-        """Gives up a look-up that still runs."""
+        """Cancel the look-up that runs, if any."""
         self._resolver.close()
 
     async def _look(self, lacks: str) -> Roster:
@@ -103,16 +104,16 @@ class DnsRoster:
         self._count = len(addresses)
         if self._count >= NEARLY_FULL[self._family]:
             lacks += "; not all of so many addresses may fit into one answer"
-        members = self._departed.step(self._clock.mono(), map(self._member, addresses))
+        members = self._tombstones.step(self._clock.mono(), map(self._member, addresses))
         return Roster(revision(members), members, lacks=clip(lacks))
 
-    def _tell(self, roster: Roster) -> None:
+    def _publish(self, roster: Roster) -> None:
         if roster != self._roster:
             self._roster = roster
             self._changed(roster)
 
     async def _addresses(self) -> list[str]:
-        """Those of one family, which once found stays the same. Raises Failed."""
+        """Return the addresses of one family, which stays the same once it is found. Raises Failed."""
         with Deadline(self._options.timeout, self._clock) as deadline:
             found = unicast(await self._resolver.resolve(self._options.name, deadline, self._family))
         family = self._family or min(map(family_of, found), default=4)

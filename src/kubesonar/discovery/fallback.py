@@ -11,23 +11,23 @@ from kubesonar.discovery.kubernetes import KubernetesRoster
 _LOG = logging.getLogger("kubesonar.discovery")
 
 
-class ReservedRoster:
-    """Kubernetes with DNS in reserve: for clusters too big to be watched by every agent, which DNS tells without a
-    single request to the API server, and where pods may not be listed. Which of the two holds until the next start:
-    the two know members by different names, and going to and fro would cost every window and every join.
+class FallbackRoster:
+    """Kubernetes, with DNS for clusters too big to be watched by every agent, and where pods may not be listed.
 
-    `overheard` is set when others turn out to go by DNS, as in a cluster that has shrunk to the limit since they
-    started. Whoever goes by another name than they do is deaf to them, and frozen, as far as they can tell."""
+    The choice holds until the next start. The two sources know members by different names, so changing to and fro would
+    empty every window. `peers_use_dns` is set when others turn out to go by DNS, as in a cluster that has shrunk to the
+    limit since they started: a member that goes by another name than theirs is deaf to them, and counts as frozen.
+    """
 
-    def __init__(self, kubernetes: KubernetesRoster, dns: DnsRoster, limit: int, overheard: asyncio.Event) -> None:
+    def __init__(self, kubernetes: KubernetesRoster, dns: DnsRoster, limit: int, peers_use_dns: asyncio.Event) -> None:
         self._kubernetes = kubernetes
         self._dns = dns
         self._limit = limit
-        self._overheard = overheard
+        self._peers_use_dns = peers_use_dns
         self.source = kubernetes.source
 
     async def watch(self) -> None:
-        """For ever."""
+        """Watch for ever."""
         if await self._dns.count() > self._limit:
             why = f"more than {self._limit} members (roster.kubernetes.direct_limit)"
         else:
@@ -37,17 +37,13 @@ class ReservedRoster:
         await self._dns.watch(why)
 
     async def _watch_kubernetes(self) -> str:
-        """Until DNS is better; why."""
+        """Watch Kubernetes until DNS is the better source; return why."""
         watching = asyncio.create_task(self._kubernetes.watch_until_better())
-        overhearing = asyncio.create_task(self._overheard.wait())
+        waiting = asyncio.create_task(self._peers_use_dns.wait())
         try:
-            await asyncio.wait((watching, overhearing), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((watching, waiting), return_when=asyncio.FIRST_COMPLETED)
             return watching.result() if watching.done() else "others know this member by its address"
         finally:
             watching.cancel()
-            overhearing.cancel()
-            await asyncio.wait((watching, overhearing))
-
-    def close(self) -> None:
-        """Gives up what still runs."""
-        self._dns.close()
+            waiting.cancel()
+            await asyncio.wait((watching, waiting))

@@ -1,4 +1,4 @@
-"""Members from a file, read again when it changes. What cannot be read leaves the last roster in force, marked stale.
+"""Members from a file, which is read again when it changes. A bad file leaves the last roster in force, marked stale.
 
 The format is YAML, or JSON for big ones (it is read many times faster):
 
@@ -27,11 +27,14 @@ from kubesonar.net.watched_file import WatchedFile, read_file, reason_of
 
 FILE_VERSION = 1
 _SIZE_LIMIT = 16 * 2**20
+"""Largest file read (bytes)."""
+
 _MEMBER_LIMIT = 50_000
+"""Most members of one file."""
 
 
 class RosterError(ValueError):
-    """A members file that cannot be used; the text says why, as a clause that follows the file's name."""
+    """A members file that cannot be used. The text is a clause that follows the file's name."""
 
 
 _PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"  # names reach terminals and logs: no control characters
@@ -56,7 +59,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def parse(text: bytes) -> Roster:
-    """The roster in a members file. Raises RosterError."""
+    """Return the roster that the text of a members file holds. Raises RosterError."""
     if not text.strip():
         raise RosterError("is empty: expected 'version: 1' and 'members: […]'")
     tree = _tree(text)
@@ -118,8 +121,11 @@ def read_members(path: str) -> Roster:
 
 
 class FileRoster:
-    """Watches a members file. `changed` is called with the first roster and with each that differs from the one before,
-    and with the last good one, marked stale, when the file turns bad."""
+    """Watches a members file.
+
+    `changed` is called with the first roster and with each that differs from the one before; when the file turns bad,
+    with the last good one, marked stale.
+    """
 
     source = "file"
 

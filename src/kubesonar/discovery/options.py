@@ -1,4 +1,4 @@
-"""What can be told about where members come from."""
+"""Options of where members come from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kubesonar.model import Seconds
 
 
 class KubernetesOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Members from pods, with the nodes that they run on."""
+    """Members from pods and the nodes that they run on."""
 
     namespace: Annotated[
         str,
@@ -52,7 +52,7 @@ class KubernetesOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
 
 class DnsRosterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Members from the addresses of a name: a headless Service."""
+    """Members from the addresses of a headless Service."""
 
     name: Annotated[
         str,

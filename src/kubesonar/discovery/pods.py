@@ -1,4 +1,4 @@
-"""From pods, and the nodes they run on, to members. A computation: it asks nobody and reads no clock."""
+"""Turns pods, and the nodes they run on, into members, without a clock or a request."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import msgspec
 
 from kubesonar.core.address import one_of_each_family, packed_address
-from kubesonar.discovery.member_state import Expectation, expectation
+from kubesonar.discovery.member_state import ExpectedState, expected_state
 from kubesonar.kube.types import Node, Pod
 from kubesonar.model import Member, Network, State
 
 PORT_LABEL = "kubesonar.io/port"
-"""The label by which pods of agents are known; its value is the port of their responder."""
+"""The label of agents' pods; its value is the port of their responder."""
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
 """https://kubernetes.io/docs/reference/labels-annotations-taints/#topologykubernetesiozone"""
 
 
-class Placed(msgspec.Struct, frozen=True):
-    """Members by name. `due` is when time alone changes the state of one (Unix seconds), `over` says of pods that have
-    run to their end why, `odd` of pods that cannot be members what is wrong with them."""
+class PodMembers(msgspec.Struct, frozen=True):
+    """Members, in the order of their names.
+
+    `due` is when time alone changes the state of one (Unix seconds); `over` says of pods that ended why, and `odd` of
+    pods that cannot be members what is wrong with them, each by the pod's name.
+    """
 
     members: tuple[Member, ...]
     due: float | None
@@ -28,7 +31,7 @@ class Placed(msgspec.Struct, frozen=True):
     odd: dict[str, str]
 
 
-def member_of_pod(
+def members_of_pods(
     pods: Iterable[Pod],
     nodes: Mapping[str, Node] | None,
     now: float,
@@ -36,14 +39,14 @@ def member_of_pod(
     starting: float,
     port: int = 0,
     doubtful: Collection[str] = (),
-) -> Placed:
-    """The members that these pods are at `now` (Unix seconds).
+) -> PodMembers:
+    """Return the members that these pods are at `now` (Unix seconds).
 
-    `nodes` is None where they may not be read: zones and the states of nodes are then unknown; `doubtful` are names of
-    nodes whose absence from them proves nothing. `starting` is how long a pod may take to become ready (s). `port` is
-    taken where the port's label is missing (0: then it is no member). A pod that no node was found for yet is left out.
+    `nodes` is None where nodes may not be read: zones and states of nodes are then unknown; `doubtful` are names of
+    nodes whose absence from `nodes` proves nothing. `starting` is how long a pod may take to become ready (s). `port`
+    stands in for a missing label (0: such a pod is no member). A pod that is not scheduled yet is left out.
     """
-    found: list[tuple[Pod, Member, Expectation]] = []
+    found: list[tuple[Pod, Member, ExpectedState]] = []
     over: dict[str, str] = {}
     odd: dict[str, str] = {}
     for pod in pods:
@@ -53,10 +56,10 @@ def member_of_pod(
         elif fault := _fault(pod, port):
             odd[name] = fault
         elif node:
-            expected = expectation(pod, nodes, now, starting, doubtful)
+            expected = expected_state(pod, nodes, now, starting, doubtful)
             found.append((pod, _member(pod, nodes, expected, port), expected))
     dues = [expected.due for _, _, expected in found if expected.due is not None]
-    return Placed(tuple(_apart(found)), min(dues, default=None), over, odd)
+    return PodMembers(tuple(_apart(found)), min(dues, default=None), over, odd)
 
 
 _OVER = frozenset({"Succeeded", "Failed"})
@@ -68,7 +71,7 @@ def _end(pod: Pod) -> str:
 
 
 def _fault(pod: Pod, port: int) -> str:
-    """Why this pod cannot be a member, empty where it can."""
+    """Return why this pod cannot be a member, empty where it can."""
     if not _is_plain(pod.metadata.name) or (pod.spec.node_name and not _is_plain(pod.spec.node_name)):
         return "its name or its node's is empty, too long or not printable"
     if not _port(pod, port):
@@ -78,7 +81,7 @@ def _fault(pod: Pod, port: int) -> str:
 
 
 def _port(pod: Pod, port: int) -> int:
-    """The port of the pod's responder, 0 where what its label says is none."""
+    """Return the port of the pod's responder, 0 where its label holds no port."""
     text = pod.metadata.labels.get(PORT_LABEL)
     if text is None:
         return port
@@ -86,7 +89,7 @@ def _port(pod: Pod, port: int) -> int:
     return number if number < 65_536 else 0
 
 
-def _member(pod: Pod, nodes: Mapping[str, Node] | None, expected: Expectation, port: int) -> Member:
+def _member(pod: Pod, nodes: Mapping[str, Node] | None, expected: ExpectedState, port: int) -> Member:
     node = nodes.get(pod.spec.node_name) if nodes else None
     zone = node.metadata.labels.get(ZONE_LABEL, "") if node else ""
     return Member(
@@ -102,7 +105,7 @@ def _member(pod: Pod, nodes: Mapping[str, Node] | None, expected: Expectation, p
 
 
 def _addresses(pod: Pod) -> tuple[str, ...]:
-    """Both families of a pod; of one in the host network those of its host that its own status does not name yet."""
+    """Return one address of each family; in the host network the host's where the pod's status lacks them."""
     status = pod.status
     texts = [status.pod_ip, *(one.ip for one in status.pod_ips)]
     if pod.spec.host_network:
@@ -110,9 +113,12 @@ def _addresses(pod: Pod) -> tuple[str, ...]:
     return one_of_each_family(texts)
 
 
-def _apart(found: list[tuple[Pod, Member, Expectation]]) -> Iterator[Member]:
-    """By name, with each address and port left to one member: a pod that is going and its successor may claim the
-    same (in the host network they do). It is the successor's."""
+def _apart(found: list[tuple[Pod, Member, ExpectedState]]) -> Iterator[Member]:
+    """Yield the members by name, each address and port with one of them.
+
+    A pod that is being deleted and its successor may claim the same address, and do so in the host network. The
+    successor gets it.
+    """
     taken: dict[tuple[bytes, int], str] = {}
     for pod, member, _ in sorted(found, key=_claim, reverse=True):
         for address in member.addresses:
@@ -122,12 +128,12 @@ def _apart(found: list[tuple[Pod, Member, Expectation]]) -> Iterator[Member]:
         yield member if own == member.addresses else msgspec.structs.replace(member, addresses=own)
 
 
-def _claim(one: tuple[Pod, Member, Expectation]) -> tuple[bool, bool, str, str]:
+def _claim(one: tuple[Pod, Member, ExpectedState]) -> tuple[bool, bool, str, str]:
     pod, member, _ = one
     staying = pod.metadata.deletion_timestamp is None
     return staying, member.state is State.SERVING, pod.metadata.creation_timestamp or "", member.name
 
 
 def _is_plain(text: str) -> bool:
-    """Whether this may stand in logs, metrics and terminals as it is."""
+    """Return whether this text may stand in logs, metrics and terminals as it is."""
     return 0 < len(text) <= 253 and text.isprintable()

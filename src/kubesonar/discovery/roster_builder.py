@@ -1,17 +1,17 @@
-"""What copies of pods and nodes add up to: a roster, with what is out of date and what is lost said in it."""
+"""Builds rosters of copies of pods and nodes, with what is out of date and what is missing said in them."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Any, Protocol
 
 import msgspec
 
 from kubesonar.discovery.options import RosterOptions
-from kubesonar.discovery.pods import Placed, member_of_pod
-from kubesonar.discovery.tombstones import Departed
+from kubesonar.discovery.pods import PodMembers, members_of_pods
+from kubesonar.discovery.poller import ResourceCopy
+from kubesonar.discovery.tombstones import Tombstones
 from kubesonar.model import Member, Roster, clip
 from kubesonar.net.clock import Clock
 from kubesonar.runtime.logs import Changes
@@ -19,43 +19,32 @@ from kubesonar.runtime.logs import Changes
 _LOG = logging.getLogger("kubesonar.discovery")
 
 
-class Copy(Protocol):
-    """A copy of a resource, as `kube.reflector.Reflector` keeps it; see there."""
-
-    synced: bool
-    trouble: str
-    forbidden: str
-
-    @property
-    def items(self) -> Any: ...
-
-    async def run(self) -> None: ...
-
-
 def revision(members: Iterable[Member]) -> str:
-    """The same for equal members, whoever lists them."""
+    """Return a digest that is the same for equal members, whoever lists them."""
     return sha256(msgspec.json.encode(list(members))).hexdigest()[:16]
 
 
 class RosterBuilder:
-    """Makes rosters of pods and nodes. `port` is that of pods without the label for it."""
+    """Builds rosters of pods and nodes. `port` is that of pods without the label for it."""
 
     def __init__(self, options: RosterOptions, port: int, clock: Clock) -> None:
         self._starting = options.kubernetes.starting
         self._port = port
         self._clock = clock
-        self._departed = Departed(options.linger)
+        self._tombstones = Tombstones(options.linger)
         self._members: tuple[Member, ...] = ()
         self._known_nodes: set[str] = set()
         self._odd: frozenset[str] = frozenset()
         self._changes = Changes(_LOG)
 
-    def roster(self, pods: Copy, nodes: Copy, slow: str) -> tuple[Roster | None, float | None]:
-        """The roster, None while it is too early for one; and the seconds until time alone may change it. `slow` says
-        why changes are seen late by nature, empty where they are not."""
+    def roster(self, pods: ResourceCopy, nodes: ResourceCopy, slow: str) -> tuple[Roster | None, float | None]:
+        """Return the roster, None while it is too early for one, and the seconds after which time alone may change it.
+
+        `slow` says why changes are seen late in this cluster; empty where they are not.
+        """
         if not (pods.synced or pods.trouble) or (pods.synced and not (nodes.synced or nodes.trouble)):
             return None, None
-        wait = self._look(pods, nodes) if pods.synced else None
+        wait = self._update(pods, nodes) if pods.synced else None
         may_list_nodes = not nodes.forbidden.startswith("list")
         return Roster(
             revision=revision(self._members) if pods.synced else "",
@@ -64,10 +53,10 @@ class RosterBuilder:
             lacks=clip(_lacks(pods, nodes, slow)),
         ), wait
 
-    def _look(self, pods: Copy, nodes: Copy) -> float | None:
+    def _update(self, pods: ResourceCopy, nodes: ResourceCopy) -> float | None:
         wall, mono = self._clock.wall(), self._clock.mono()
         known = nodes.items if nodes.synced else None
-        placed = member_of_pod(
+        placed = members_of_pods(
             pods.items.values(),
             known,
             wall,
@@ -76,19 +65,19 @@ class RosterBuilder:
             doubtful=self._doubtful(pods, nodes),
         )
         self._note(placed)
-        self._members = self._departed.step(mono, placed.members, placed.over)
+        self._members = self._tombstones.step(mono, placed.members, placed.over)
         waits = [placed.due - wall] if placed.due is not None else []
-        waits += [self._departed.due - mono] if self._departed.due is not None else []
+        waits += [self._tombstones.due - mono] if self._tombstones.due is not None else []
         return max(0.0, min(waits)) if waits else None
 
-    def _doubtful(self, pods: Copy, nodes: Copy) -> frozenset[str]:
-        """Nodes of pods that a list of nodes which is out of date cannot know yet: those it has never known."""
+    def _doubtful(self, pods: ResourceCopy, nodes: ResourceCopy) -> frozenset[str]:
+        """Return the nodes of pods that were never listed, where the list is out of date: it may lack new ones."""
         used = {pod.spec.node_name for pod in pods.items.values()}
         self._known_nodes = (self._known_nodes | nodes.items.keys()) & used
         return frozenset(used - self._known_nodes) if nodes.trouble else frozenset()
 
-    def _note(self, placed: Placed) -> None:
-        """Logs, once, which pods cannot be members and why."""
+    def _note(self, placed: PodMembers) -> None:
+        """Log, once for each reason, which pods cannot be members."""
         for name in self._odd - placed.odd.keys():
             self._changes.note(f"pod {name}", "")
         for name, fault in placed.odd.items():
@@ -96,7 +85,7 @@ class RosterBuilder:
         self._odd = frozenset(placed.odd)
 
 
-def _lacks(pods: Copy, nodes: Copy, slow: str) -> str:
+def _lacks(pods: ResourceCopy, nodes: ResourceCopy, slow: str) -> str:
     losses = []
     if nodes.forbidden.startswith("list"):
         losses.append(f"zones and states of nodes are unknown: may not {nodes.forbidden}")

@@ -10,9 +10,11 @@ from kubesonar.net.own_addresses import is_own
 
 
 def recognise(roster: Roster, name: str, addresses: Collection[str], port: int) -> Member | None:
-    """The member of this `name`, else the one at one of these `addresses` and this `port`: a roster from DNS knows
-    addresses only, and in the host network the host's name may be all that an agent was told. Without addresses the
-    routing table is asked which are ours. None where there is no such member, or more than one."""
+    """Return the member of this `name`, else the one at one of these `addresses` and this `port`.
+
+    A roster from DNS knows addresses only, and in the host network an agent may know no more than the host's name.
+    Without addresses the routing table tells which are our own. Returns None for no such member, or for more than one.
+    """
     named = roster.named(name)
     if named is not None:
         return named

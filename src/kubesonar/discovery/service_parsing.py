@@ -1,4 +1,4 @@
-"""What Services and EndpointSlices say, once it is checked: they may hold what no agent should ask."""
+"""Reads Services and EndpointSlices and checks their contents: they may hold addresses that no agent should ask."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from kubesonar.kube.types import Endpoint, EndpointPort, EndpointSlice, Service
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _MANY = 5000
+"""Most DNS pods taken; the rest is left out."""
 
 
 def dns_pods(slices: Iterable[EndpointSlice]) -> tuple[DnsPod, ...]:
-    """The pods behind a DNS Service that are in rotation, by name: ready, or not yet known not to be (a null is taken
-    for true), and not terminating."""
+    """Return the pods behind a DNS Service that are in rotation, by name: ready (null counts as ready) and not
+    terminating."""
     pods = {
         DnsPod(_name(endpoint, address), address, _port(part.ports, "UDP"), _port(part.ports, "TCP"))
         for part in slices
         for endpoint in part.endpoints or ()
         if endpoint.conditions.ready is not False and not endpoint.conditions.terminating
-        for address in endpoint.addresses[:1]  # several are interchangeable, and more than one is not in use
+        for address in endpoint.addresses[:1]  # the API calls several interchangeable, and no more than one is in use
         if is_unicast(address)
     }
     return tuple(sorted(pods)[:_MANY])
 
 
 def vips(services: Iterable[Service]) -> tuple[str, ...]:
-    """The cluster IPs, at most one of each family; none of a headless Service."""
+    """Return the cluster IPs, at most one of each family; a headless Service has none."""
     found = (
         address
         for service in services
@@ -39,7 +40,7 @@ def vips(services: Iterable[Service]) -> tuple[str, ...]:
 
 
 def service_endpoints(services: Iterable[Service]) -> tuple[ServiceEndpoint, ...]:
-    """The cluster IPs, each with the first TCP port."""
+    """Return the cluster IPs, each with the first TCP port."""
     return tuple(
         ServiceEndpoint(address, ports[0])
         for service in services
@@ -54,7 +55,7 @@ def _name(endpoint: Endpoint, address: str) -> str:
 
 
 def _port(ports: Iterable[EndpointPort] | None, protocol: str) -> int:
-    """The port named for DNS, else the first of that transport; 0 where there is none."""
+    """Return the port named for DNS, else the first of that transport, 0 where there is none."""
     fitting = [port for port in ports or () if (port.protocol or "TCP") == protocol]
     fitting.sort(key=lambda port: not (port.name or "").startswith("dns"))
     number = fitting[0].port if fitting else 0

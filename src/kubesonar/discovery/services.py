@@ -1,12 +1,14 @@
-"""What the API server tells of Services that workloads depend on: that of DNS with the pods behind it, and the agents'
-own. An outage of the API server leaves in force what it told last."""
+"""Services that workloads depend on: that of DNS with the pods behind it, and the agents' own.
+
+An outage of the API server leaves in force what it told last.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -14,24 +16,36 @@ import msgspec
 
 from kubesonar.core.probing.cluster_facts import DnsPod, ServiceEndpoint
 from kubesonar.core.probing.cluster_options import ClusterOptions
-from kubesonar.discovery.roster_builder import Copy
+from kubesonar.discovery.poller import Poller, ResourceCopy, follow, too_many
 from kubesonar.discovery.service_parsing import dns_pods, service_endpoints, vips
-from kubesonar.discovery.sometimes import Sometimes
 from kubesonar.kube.client import Client
 from kubesonar.kube.reflector import Reflector, ReflectorOptions
 from kubesonar.kube.resource import Resource, endpoint_slices, services
 from kubesonar.kube.types import EndpointSlice, Service
 from kubesonar.net.clock import Clock
 
+LISTS_PER_SECOND = 2.0
+"""Lists that all agents together make in a second where they do not watch, each with a TLS handshake."""
+
+URGENT_LISTS_PER_SECOND = 10.0
+"""The same while an address that was listed does not answer: it may be gone."""
+
+MIN_PERIOD = 60.0
+"""Shortest time between two lists by one agent that are not urgent (s)."""
+
 _SETTLE = 0.2
+"""Least time between two updates (s): changes come in bursts."""
+
 _LOOK = 10.0
-_FEW_AGAIN = 0.8
-"""Share of the limit below which is watched again: not to and fro at the limit itself."""
+"""Seconds between two looks at whether agents have become too many to watch, or few again."""
 
 
 class ServicesUpdate(msgspec.Struct, frozen=True):
-    """What the API server told, and which of it is out of date or missing, and why: one sentence each.
-    `complete`: it has answered to everything, if only by a refusal."""
+    """What is known of Services.
+
+    `lost` says, one sentence each, what is out of date or missing and why. `complete` is whether the API server has
+    answered to everything, if only by a refusal.
+    """
 
     dns_pods: tuple[DnsPod, ...] = ()
     vips: tuple[str, ...] = ()
@@ -41,7 +55,7 @@ class ServicesUpdate(msgspec.Struct, frozen=True):
 
 
 class _Subject(msgspec.Struct, frozen=True):
-    """A resource to follow: the field of `ServicesUpdate` that it fills, how it is read, and what to say of it."""
+    """A resource to follow: the field of `ServicesUpdate` that it fills, its reader, and what is lost without it."""
 
     field: str
     resource: Resource[Any]
@@ -54,8 +68,11 @@ class _Subject(msgspec.Struct, frozen=True):
 
 
 class ServiceWatch:
-    """Follows what the options need. `told` is called with everything that is known, each time that it differs. Up to
-    `limit` agents watch."""
+    """Follows the Services that the options need.
+
+    `changed` is called with everything that is known, each time that it differs. Up to `limit` agents watch; above,
+    each lists now and then.
+    """
 
     def __init__(
         self,
@@ -63,7 +80,7 @@ class ServiceWatch:
         options: ClusterOptions,
         needs_vips: bool,
         limit: int,
-        told: Callable[[ServicesUpdate], None],
+        changed: Callable[[ServicesUpdate], None],
         *,
         agents: int = 1,
         rng: random.Random,
@@ -74,63 +91,59 @@ class ServiceWatch:
         self._client = client
         self._subjects = _subjects(options, needs_vips, client.credentials.namespace)
         self._limit = limit
-        self._changed = told
+        self._changed = changed
         self._rng = rng
         self._clock = clock
         self._reflector = reflector
-        self._told = ServicesUpdate()
-        self._copies: dict[str, Copy] = {}
+        self._update = ServicesUpdate()
+        self._copies: dict[str, ResourceCopy] = {}
         self._news = asyncio.Event()
 
     def shared_by(self, agents: int) -> None:
-        """So many agents there are."""
+        """Take note of the number of agents; above the limit each of them lists now and then instead of watching."""
         self._agents = agents
 
-    def doubt(self) -> None:
-        """A DNS pod does not answer: it may be gone."""
-        if (pods := self._listed_pods) is not None:
-            pods.doubt()
+    def recheck(self) -> None:
+        """List the DNS pods soon, where they are not watched: one does not answer and may be gone."""
+        if (pods := self._polled_pods) is not None:
+            pods.urgency.request()
 
     @property
     def listed(self) -> float:
         """When DNS pods were listed last (Unix seconds); infinite while they are watched."""
-        return inf if self._listed_pods is None else self._listed_pods.listed
+        return inf if self._polled_pods is None else self._polled_pods.listed
 
     @property
-    def _listed_pods(self) -> Sometimes[EndpointSlice] | None:
+    def _polled_pods(self) -> Poller[EndpointSlice] | None:
         pods = self._copies.get("dns_pods")
-        return pods if isinstance(pods, Sometimes) else None
+        return pods if isinstance(pods, Poller) else None
 
     async def run(self) -> None:
-        """For ever."""
-        many = self._agents > self._limit
+        """Follow for ever; without anything to follow, return at once."""
+        polling = too_many(self._agents, self._limit, polling=False)
         while self._subjects:
-            await self._follow(many)
-            many = not many
+            self._copies = {subject.field: self._copy(subject, polling) for subject in self._subjects}
+            await follow(self._copies.values(), self._news, self._publish, _SETTLE, partial(self._switches, polling))
+            polling = not polling
 
-    async def _follow(self, many: bool) -> None:
-        """Until there are few agents where they were many, or the other way about."""
-        self._copies = {subject.field: self._copy(subject, many) for subject in self._subjects}
-        async with asyncio.TaskGroup() as group:
-            running = [group.create_task(copy.run()) for copy in self._copies.values()]
-            while (self._agents > self._limit * (_FEW_AGAIN if many else 1)) is many:
-                self._tell()
-                await self._news_or(_LOOK)
-                await asyncio.sleep(_SETTLE)  # changes come in bursts
-            for task in running:
-                task.cancel()
+    def _switches(self, polling: bool) -> bool:
+        return too_many(self._agents, self._limit, polling) is not polling
 
-    def _copy(self, subject: _Subject, many: bool) -> Copy:
-        if many:
-            return Sometimes(
-                self._client, subject.resource, self._news.set, self._count, rng=self._rng, clock=self._clock
-            )
-        return Reflector(self._client, subject.resource, self._news.set, rng=self._rng, options=self._reflector)
+    def _copy(self, subject: _Subject, polling: bool) -> ResourceCopy:
+        client, resource, news = self._client, subject.resource, self._news.set
+        if not polling:
+            return Reflector(client, resource, news, rng=self._rng, options=self._reflector)
+        return Poller(
+            client,
+            resource,
+            news,
+            period=lambda _: max(MIN_PERIOD, self._agents / LISTS_PER_SECOND),
+            spread=lambda: self._agents / URGENT_LISTS_PER_SECOND,
+            rng=self._rng,
+            clock=self._clock,
+        )
 
-    def _count(self) -> int:
-        return self._agents
-
-    def _tell(self) -> None:
+    def _publish(self) -> tuple[bool, float]:
         fields: dict[str, Any] = {}
         lost = []
         for subject in self._subjects:
@@ -140,20 +153,15 @@ class ServiceWatch:
             if reason := _reason(copy):
                 lost.append(f"{subject.late if copy.synced else subject.lost}: {reason}")
         complete = all(copy.synced or _reason(copy) for copy in self._copies.values())
-        told = msgspec.structs.replace(self._told, **fields, lost=tuple(lost), complete=complete)
-        if told != self._told:
-            self._told = told
-            self._changed(told)
-
-    async def _news_or(self, seconds: float) -> None:
-        """Until there is news, or so much time has passed."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
-        self._news.clear()
+        update = msgspec.structs.replace(self._update, **fields, lost=tuple(lost), complete=complete)
+        changed = update != self._update
+        if changed:
+            self._update = update
+            self._changed(update)
+        return changed, _LOOK
 
 
-def _reason(copy: Copy) -> str:
+def _reason(copy: ResourceCopy) -> str:
     if copy.forbidden.startswith("list"):
         return f"no right to {copy.forbidden}"
     return copy.trouble

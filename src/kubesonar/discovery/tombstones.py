@@ -1,5 +1,8 @@
-"""Members that left stand in the roster for a while yet, as deleted: rosters of different agents lag behind each other,
-and whoever still probes a member that is gone must find out why it is silent."""
+"""Members that left stay in the roster for a while, as deleted.
+
+Rosters of different agents lag behind each other, and an agent that still probes a member that left must find out why
+it is silent.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ import msgspec
 from kubesonar.model import Member, State
 
 MAX_TOMBSTONES = 10_000
-"""Departed members remembered at most; those that left first are forgotten first."""
+"""Members that left and are remembered at most; beyond, those that left first are forgotten."""
 
 REASON = "it is not listed any more"
 _NOTHING: Mapping[str, str] = {}
 
 
-class Departed:
-    """Compares each list of members with the one before. `due` is when the next departed member is to be forgotten."""
+class Tombstones:
+    """Compares each list of members with the one before and remembers those that left for `grace` seconds."""
 
     def __init__(self, grace: float, limit: int = MAX_TOMBSTONES) -> None:
         self._grace = grace
@@ -27,16 +30,17 @@ class Departed:
 
     @property
     def due(self) -> float | None:
-        """By the clock of `step`."""
+        """When the next member is to be forgotten, by the clock of `step`; None where none is remembered."""
         return next(iter(self._left.values()))[0] if self._left else None
 
     def step(self, now: float, members: Iterable[Member], why: Mapping[str, str] = _NOTHING) -> tuple[Member, ...]:
-        """The `members` and those that departed within the grace (s) before `now`, in the order of their names; `why`
-        says of some that are missing what became of them. A departed member has no address any more: another may have
-        it already."""
+        """Return the `members` and those that left less than `grace` seconds before `now`, by name.
+
+        `why` holds, for some that left, the reason. A member that left has no address: another may have it already.
+        """
         present = {member.name: member for member in members}
         for name in self._present.keys() - present.keys():
-            self._left[name] = (now + self._grace, _departed(self._present[name], why.get(name, "")))
+            self._left[name] = (now + self._grace, _deleted(self._present[name], why.get(name, "")))
         self._present = present
         self._left = {
             name: (until, member)
@@ -47,6 +51,6 @@ class Departed:
         return tuple(sorted((*present.values(), *left), key=lambda member: member.name))
 
 
-def _departed(member: Member, why: str) -> Member:
+def _deleted(member: Member, why: str) -> Member:
     reason = why or (REASON if member.expected else member.reason)
     return msgspec.structs.replace(member, addresses=(), state=State.DELETED, reason=reason)

@@ -76,7 +76,7 @@ class ClusterWatch:
     def doubt(self) -> None:
         """Asks for a new list of DNS pods soon, as one does not answer."""
         if self._watch is not None:
-            self._watch.doubt()
+            self._watch.recheck()
 
     def agents(self, count: int) -> None:
         """Takes note that `count` agents share the budgets."""

@@ -14,8 +14,8 @@ import msgspec
 from kubesonar.apps.agent.options import MemberOptions
 from kubesonar.config import ConfigError
 from kubesonar.discovery.file import FileRoster
-from kubesonar.discovery.haste import Haste
 from kubesonar.discovery.options import RosterOptions
+from kubesonar.discovery.poller import Urgency
 from kubesonar.model import Roster
 from kubesonar.net.clock import Clock
 
@@ -49,8 +49,8 @@ class RosterSource:
         self._stale_since: float | None = None
         self._closing = ExitStack()
         self._overheard = asyncio.Event()
-        self._haste = Haste()
-        sources = _Sources(options, me, environ, self._take, self._closing, self._overheard, self._haste)
+        self._urgency = Urgency()
+        sources = _Sources(options, me, environ, self._take, self._closing, self._overheard, self._urgency)
         self._source = sources.chosen()
 
     @property
@@ -82,7 +82,7 @@ class RosterSource:
 
     def coordinates(self, mine: bool) -> None:
         """Takes note whether this agent coordinates: then its roster is read more often than others'."""
-        self._haste.set(mine)
+        self._urgency.set(mine)
 
     def known_by_address(self) -> None:
         """Takes note that others know this member by its address: their rosters come from DNS."""
@@ -112,7 +112,7 @@ class _Sources(msgspec.Struct, frozen=True):
     changed: Changed
     closing: ExitStack
     overheard: asyncio.Event
-    haste: Haste
+    urgency: Urgency
 
     def chosen(self) -> RosterInput | None:
         """The one that the options ask for."""
@@ -126,7 +126,7 @@ class _Sources(msgspec.Struct, frozen=True):
 
     def _kubernetes(self) -> RosterInput | None:
         """Imports what only agents in a cluster pay for."""
-        from kubesonar.discovery.fallback import ReservedRoster
+        from kubesonar.discovery.fallback import FallbackRoster
         from kubesonar.discovery.kubernetes import KubernetesRoster
         from kubesonar.kube.auth.credential_file import CredentialsError
         from kubesonar.kube.auth.loading_rules import find_credentials
@@ -141,10 +141,12 @@ class _Sources(msgspec.Struct, frozen=True):
             _LOG.warning("members do not come from Kubernetes", extra={"reason": str(error)})
             return self._dns() if roster.dns.name else None
         self.closing.callback(client.close)
-        kubernetes = KubernetesRoster(client, roster, self.me.port, self.changed, rng=random.Random(), haste=self.haste)
+        kubernetes = KubernetesRoster(
+            client, roster, self.me.port, self.changed, rng=random.Random(), urgency=self.urgency
+        )
         if not roster.dns.name:
             return kubernetes
-        return ReservedRoster(kubernetes, self._dns(), roster.kubernetes.direct_limit, self.overheard)
+        return FallbackRoster(kubernetes, self._dns(), roster.kubernetes.direct_limit, self.overheard)
 
     def _dns(self) -> DnsRoster:
         from kubesonar.discovery.dns import DnsRoster
@@ -156,7 +158,7 @@ class _Sources(msgspec.Struct, frozen=True):
             self.me.port,
             self.changed,
             rng=random.Random(),
-            haste=self.haste,
+            urgency=self.urgency,
         )
         self.closing.callback(source.close)
         return source
