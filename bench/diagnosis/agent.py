@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
+
 from bench.diagnosis.cluster import SEARCH, Cluster, Place
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.core.address import of_family
@@ -35,9 +37,8 @@ class VirtualAgent:
         """Connections that wait in the queue of a process that is frozen."""
         self._wall = cluster.epoch + offset
         self._options = options
-        self._epoch = round((self._wall + now) * 1000)
-        self._member = member
-        self.ledger = Ledger(member, self._wall + now, options.ledger)
+        self._member = msgspec.structs.replace(member, epoch=round((self._wall + now) * 1000))
+        self.ledger = Ledger(self._member, self._wall + now, options.ledger)
         self._schedule = Schedule(member.name, options.schedule)
         self._planner = CheckPlanner(options.planner(SEARCH, "127.0.0.1"))
         self._cluster = cluster
