@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+
+from bench.diagnosis import rows
+from bench.diagnosis.cluster import Shape
+from bench.diagnosis.faults import FAULTS
+from bench.diagnosis.loss import Steady
+from bench.diagnosis.network import Effect
+from bench.diagnosis.run import Pace, play
+from bench.diagnosis.simulation import Simulation
+from bench.diagnosis.stories import STORIES
+from kubesonar.core.diagnosis.verdict import judge
+from kubesonar.model import Edge, Health, Side, Snapshot
+
+SMALL = Shape(nodes=4, zones=2)
+SPARSE = Pace(10.0, 1.0, 30.0)
+
+
+def test_where_nothing_is_wrong_the_network_is_healthy() -> None:
+    sim = Simulation(SMALL, 1)
+    sim.run(70.0)
+    read = sim.read()
+    assert not read.unread
+    verdict = judge(read.snapshots, read.unread, sim.cluster.epoch + sim.now, str)
+    assert verdict.verdict is Health.GOOD, verdict.sentence
+
+
+def test_the_same_seed_gives_the_same_snapshots() -> None:
+    def snapshots(seed: int) -> list[Snapshot]:
+        sim = Simulation(Shape(nodes=3, background=0.01, starved=0.2, clocks=True), seed)
+        sim.run(30.0)
+        return sim.read().snapshots
+
+    assert snapshots(7) == snapshots(7)
+    assert snapshots(7) != snapshots(8)
+
+
+def edges(sim: Simulation, name: str) -> list[Edge]:
+    return [edge for edge in sim.agents[name].snapshot(sim.now).edges if edge.latest.side is Side.SOURCE]
+
+
+def test_one_way_loss_shows_in_what_the_responders_recorded() -> None:
+    sim = Simulation(SMALL, 1)
+    sim.network.apply([Effect(("node_out", "node-1"), Steady(1.0))])
+    sim.run(30.0)
+    from_one = [
+        edge
+        for edge in sim.agents["node-2-host"].snapshot(sim.now).edges
+        if edge.latest.check.id == "udp/from/node-1-host"
+    ]
+    to_one = [
+        edge
+        for edge in sim.agents["node-1-host"].snapshot(sim.now).edges
+        if edge.latest.check.id == "udp/from/node-2-host"
+    ]
+    assert from_one == []
+    assert to_one and all(trial.received == 8 for trial in to_one[0].trials)
+
+
+def test_who_cannot_be_reached_cannot_be_read() -> None:
+    sim = Simulation(SMALL, 1)
+    sim.network.apply([Effect(("node_in", "node-1"), Steady(1.0))])
+    sim.freeze("node-2-pod", 100.0)
+    sim.stop("node-3-pod")
+    sim.run(30.0)
+    assert sim.read().unread == {
+        "node-1-host": "no answer within 2 s",
+        "node-1-pod": "no answer within 2 s",
+        "node-2-pod": "no answer within 2 s",
+        "node-3-pod": "connection refused",
+    }
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_every_fault_can_be_played_and_is_healed(kind: str) -> None:
+    shape = Shape(nodes=5, families=(4, 6) if "family" in kind else (4,))
+    found = play(rows.parse(kind), shape, 1, "threshold", SPARSE)
+    assert found.truth
+    assert found.seconds
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_every_story_can_be_played(name: str) -> None:
+    found = play(rows.parse(f"story {name}"), Shape(nodes=5, lag=30.0), 1, "threshold", SPARSE)
+    assert found.truth == ()
+
+
+def test_several_faults_are_drawn_of_different_kinds() -> None:
+    found = play(rows.parse("any + any + any"), Shape(nodes=8), 3, "threshold", SPARSE)
+    assert len(set(found.truth)) == 3
+
+
+@pytest.mark.parametrize("text", ["", "nothing", "node loss", "node loss 2", "node loss 0.5 sideways", "story of mine"])
+def test_what_is_no_row_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"expected|could not"):
+        rows.parse(text)
+
+
+@pytest.mark.parametrize("text", rows.usual())
+def test_a_row_reads_what_it_writes(text: str) -> None:
+    assert str(rows.parse(text)) == text

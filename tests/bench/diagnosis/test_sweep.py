@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.diagnosis.cluster import Shape
+from bench.diagnosis.report import failures, table
+from bench.diagnosis.run import Pace
+from bench.diagnosis.sweep import Job, load, sweep
+
+SHAPE = Shape(nodes=3)
+PACE = Pace(10.0, 1.0, 30.0)
+
+
+def test_a_sweep_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    jobs = [Job("node", SHAPE, seed, "threshold", PACE) for seed in range(3)]
+    results = tmp_path / "results.jsonl"
+    first = list(sweep(jobs[:2], results, 1))
+    written = results.read_bytes()
+    again = list(sweep(jobs, results, 1))
+    assert again[:2] == first
+    assert results.read_bytes().startswith(written)
+    assert [score.seed for score in load(results)] == [0, 1, 2]
+
+
+def test_the_table_pools_by_row_and_failures_name_seeds() -> None:
+    scores = list(sweep([Job("node", SHAPE, seed, "threshold", PACE) for seed in range(2)], None, 1))
+    assert table(scores).splitlines()[2].startswith("| node | 3 | threshold | 2 |")
+    assert "seed 1" in failures(scores) or all(score.wrong == 0 for score in scores)
