@@ -12,8 +12,14 @@ from bench.diagnosis import report, rows
 from bench.diagnosis.cluster import Shape
 from bench.diagnosis.judges import JUDGES
 from bench.diagnosis.run import Pace
+from bench.diagnosis.scoring import Score
 from bench.diagnosis.sweep import Job, sweep
 from kubesonar.model import Network
+
+_INTRODUCTION = """Virtual clusters with known faults, through the real plan, schedule and ledger at default rates; the
+network and its faults share no code with the diagnosis. Written by `scripts/bench diagnosis`. A run is right when
+exactly the faults that are there are named, and nothing else; "silent after" counts from the cure; medians, and the
+worst run. Pairs are such that probes cross; "covered" is the share of all pairs, zone pairs or nodes that are."""
 
 RESULT = Path(__file__).parents[1] / "results/diagnosis.md"
 NETWORKS = {"both": (Network.HOST, Network.POD), "host": (Network.HOST,), "pod": (Network.POD,)}
@@ -37,15 +43,33 @@ def main() -> None:
                 f"{time.monotonic() - began:6.1f} s {score.row} seed {score.seed}: {score.right_at} {score.wrongs}",
                 flush=True,
             )
-    print(report.table(scores))
+    print(_tables(scores))
     if asked.failures:
         print(report.failures(scores))
     if not asked.row:
-        RESULT.write_text(_page(report.table(scores)))
+        RESULT.write_text(_page(scores))
 
 
-def _page(table: str) -> str:
-    return "# How right the diagnosis is\n\nWritten by `scripts/bench diagnosis`.\n\n" + table + "\n"
+def _tables(scores: Sequence[Score]) -> str:
+    return "\n\n".join((report.by_class(scores), report.by_row(scores), report.false_alarms(scores)))
+
+
+def _page(scores: Sequence[Score]) -> str:
+    return (
+        "\n\n".join(
+            (
+                "# How right the diagnosis is",
+                _INTRODUCTION,
+                "## By class",
+                report.by_class(scores),
+                "## By fault",
+                report.by_row(scores),
+                "## Where nothing is wrong, and announced change",
+                report.false_alarms(scores),
+            )
+        )
+        + "\n"
+    )
 
 
 def _shape(asked: argparse.Namespace, nodes: int) -> Shape:

@@ -1,49 +1,128 @@
-"""Scores as a table, pooled by row and size."""
+"""Scores as tables in Markdown: by class, by row, and how often an alarm is false."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from math import exp, sqrt
 from statistics import median
+from typing import TypeVar
 
-from bench.diagnosis.scoring import DUE, Score
+from bench.diagnosis.goals import goal_of
+from bench.diagnosis.rows import parse
+from bench.diagnosis.scoring import Score
 
-_POISSON_UPPER = 3.0
-"""Upper bound (95 %) of the mean where nothing was counted: -ln 0.05."""
+_MONTH = 30 * 86_400.0
+_SHOWN = (10, 20, 60, 600)
+_Key = TypeVar("_Key", bound=Hashable)
 
 
-def table(scores: Iterable[Score]) -> str:
-    """A table in Markdown, a line for each row, size and judge."""
-    groups: dict[tuple[str, int, str], list[Score]] = {}
-    for score in scores:
-        groups.setdefault((score.row, score.shape.nodes, score.judge), []).append(score)
-    shown = [due for due in DUE if due in (10, 20, 60, 600)]
-    head = ["row", "nodes", "judge", "runs", *(f"right at {due} s" for due in shown)]
-    head += ["first right (s)", "runs with a wrong sentence", "silent after (s)", "flips a run"]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+def by_class(scores: Iterable[Score]) -> str:
+    """A line for each class of rows, size and judge, beside what is to be reached."""
+    groups = _grouped(
+        [score for score in scores if score.truth],
+        lambda score: (goal_of(parse(score.row)), score.shape.nodes, score.judge),
+    )
+    lines = [
+        "class|nodes|judge|runs|right|to reach|runs with a wrong sentence|first right (s)|silent after (s)|flips a run"
+    ]
+    for (goal, nodes, judge), group in groups.items():
+        if goal is None:
+            continue
+        reached = _share([score.right_at[goal.due] for score in group if goal.due in score.right_at])
+        wanted = f"{100 * goal.share:.0f} % by {goal.due} s"
+        lines.append("|".join([goal.name, str(nodes), judge, str(len(group)), reached, wanted, *_manners(group)]))
+    return _markdown(lines)
+
+
+def by_row(scores: Iterable[Score]) -> str:
+    """A line for each row, size and judge."""
+    groups = _grouped(
+        [score for score in scores if score.truth], lambda score: (score.row, score.shape.nodes, score.judge)
+    )
+    dues = "|".join(f"right at {due} s" for due in _SHOWN)
+    lines = [
+        f"row|nodes|judge|runs|{dues}|runs with a wrong sentence|first right (s)|silent after (s)|flips a run|covered"
+    ]
     for (row, nodes, judge), group in groups.items():
         cells = [row, str(nodes), judge, str(len(group))]
-        cells += [_share([s.right_at[due] for s in group if due in s.right_at]) for due in shown]
-        cells.append(_middle([s.first_right for s in group]))
-        cells.append(_share([s.wrong > 0 for s in group]))
-        cells.append(_middle([s.silence for s in group]))
-        cells.append(f"{sum(s.flips for s in group) / len(group):.1f}")
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        cells += [_share([score.right_at[due] for score in group if due in score.right_at]) for due in _SHOWN]
+        part = next((part for part in ("zone_pair", "pair") if row.startswith(part)), "node")
+        covered = sum(score.coverage.get(part, 0.0) for score in group) / len(group)
+        lines.append("|".join([*cells, *_manners(group), f"{100 * covered:.0f} %"]))
+    return _markdown(lines)
+
+
+def false_alarms(scores: Iterable[Score]) -> str:
+    """A line for each row without a fault, size and judge: how often something was found nevertheless."""
+    groups = _grouped(
+        [score for score in scores if not score.truth],
+        lambda score: (score.row, score.shape.nodes, score.shape.background, score.shape.bursts, score.judge),
+    )
+    lines = ["row|nodes|background loss|judge|verdicts|hours|false alarms|a cluster and month|at most (95 %)"]
+    for (row, nodes, background, bursts, judge), group in groups.items():
+        alarms, span = sum(score.alarms for score in group), sum(score.span for score in group)
+        usual = f"{100 * background:g} %" + (", bursts" if bursts else "")
+        rate, most = alarms * _MONTH / span, upper(alarms) * _MONTH / span
+        asked = sum(score.seconds for score in group)
+        figures = [f"{span / 3600:.1f}", str(alarms), f"{rate:.0f}", f"{most:.0f}"]
+        lines.append("|".join([row, str(nodes), usual, judge, f"{asked:,}", *figures]))
+    return _markdown(lines)
 
 
 def failures(scores: Iterable[Score]) -> str:
-    """What was not right at the end of the fault, or wrong on the way, with the seeds."""
+    """What was not right when it was due, or wrong on the way, with the seeds."""
     lines = []
     for score in scores:
-        at_last = list(score.right_at.values())[-1:] == [True]
-        if not at_last or score.wrong:
-            lines.append(
-                f"- `{score.row}` nodes {score.shape.nodes} seed {score.seed}: expected {'; '.join(score.truth)}"
-            )
-            if not at_last:
-                lines.append(f"  - at last: {'; '.join(score.instead) or 'nothing'}")
+        goal = goal_of(parse(score.row))
+        late = goal is not None and not score.right_at.get(goal.due, True)
+        if late or score.wrong:
+            background = f" background {score.shape.background:g}" if score.shape.background else ""
+            head = f"- `{score.row}` nodes {score.shape.nodes} seed {score.seed}{background}"
+            lines.append(f"{head}: expected {'; '.join(score.truth) or 'nothing'}; first right {score.first_right}")
+            if score.instead:
+                lines.append(f"  - at last: {'; '.join(score.instead)}")
             lines += [f"  - wrong {wrong}" for wrong in score.wrongs]
     return "\n".join(lines)
+
+
+def upper(count: int) -> float:
+    """The upper bound (95 %, one-sided) of the mean of a Poisson variable of which `count` was seen."""
+    low, high = float(count), count + 10.0 + 4.0 * sqrt(count)
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _at_most(count, middle) > 0.05 else (low, middle)
+    return high
+
+
+def _at_most(count: int, mean: float) -> float:
+    term = total = exp(-mean)
+    for number in range(1, count + 1):
+        term *= mean / number
+        total += term
+    return total
+
+
+def _manners(group: Sequence[Score]) -> list[str]:
+    return [
+        _share([score.wrong > 0 for score in group]),
+        _middle([score.first_right for score in group]),
+        _middle([score.silence for score in group]),
+        f"{sum(score.flips for score in group) / len(group):.1f}",
+    ]
+
+
+def _grouped(scores: Iterable[Score], key: Callable[[Score], _Key]) -> dict[_Key, list[Score]]:
+    groups: dict[_Key, list[Score]] = {}
+    for score in scores:
+        groups.setdefault(key(score), []).append(score)
+    return groups
+
+
+def _markdown(lines: Sequence[str]) -> str:
+    head, *rest = lines
+    if not rest:
+        return "(none)"
+    return "\n".join(f"| {line.replace('|', ' | ')} |" for line in (head, "|".join("-" * len(head.split("|"))), *rest))
 
 
 def _share(values: Sequence[bool]) -> str:
@@ -52,8 +131,6 @@ def _share(values: Sequence[bool]) -> str:
 
 def _middle(values: Sequence[float | None]) -> str:
     """The median and the worst; "never" counts as the longest."""
-    if not values:
-        return "-"
     ranked = sorted(float("inf") if value is None else value for value in values)
     return f"{_number(median(ranked))} (worst {_number(ranked[-1])})"
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import msgspec
 
 from bench.diagnosis.cluster import Shape
-from bench.diagnosis.truth import Told, Truth, right, wrong
+from bench.diagnosis.truth import Named, Told, Truth, right, wrong
 
-DUE = (10, 15, 20, 25, 60, 600)
+DUE = (10, 15, 20, 25, 60, 120, 600)
 """Seconds after the onset at which it is looked whether exactly the right is said."""
 
 
@@ -25,7 +25,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     """One run, scored. Times are seconds after the onset, `silence` after the cure (None: not before the end).
     `right_at` says for the times of `DUE` that the run reached whether exactly the right was said; `first_right` is
     when first. `wrongs` are the first wrong things with their times, `wrong` how many seconds had any. `flips` are how
-    often something is said again that was no longer said. `instead` is what was said just before the cure, where that
+    often something is said again that was no longer said, `alarms` how often something wrong began to be said within
+    the `span` (s) that was watched. `instead` is what was said just before the cure, where that
     was not right."""
 
     row: str
@@ -40,6 +41,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     seconds: int
     silence: float | None
     flips: int
+    alarms: int
+    span: float
     instead: tuple[str, ...]
     coverage: dict[str, float]
     commit: str = ""
@@ -75,6 +78,8 @@ def score(
         seconds=len(seconds),
         silence=_silence(seconds, hold),
         flips=_flips(seconds),
+        alarms=_alarms(seconds, truths),
+        span=seconds[-1].age - seconds[0].age,
         instead=()
         if _right(last, truths)
         else tuple(f"{told.part} {told.subject}: {told.sentence}" for told in last.told),
@@ -82,7 +87,7 @@ def score(
     )
 
 
-def _named(told: Iterable[Told]) -> frozenset[tuple[str, str]]:
+def _named(told: Iterable[Told]) -> frozenset[Named]:
     return frozenset(each.named for each in told)
 
 
@@ -94,6 +99,17 @@ def _wrong(second: Second, truths: Sequence[Truth]) -> list[Told]:
     """What is told that no fault of the run allows; before the onset nothing is allowed."""
     bad = wrong(_named(second.told), truths if second.age >= 0 else ())
     return [told for told in second.told if told.named in bad]
+
+
+def _alarms(seconds: Sequence[Second], truths: Sequence[Truth]) -> int:
+    """How often something wrong is said that was not said the time before."""
+    before: frozenset[Named] = frozenset()
+    count = 0
+    for second in seconds:
+        now = _named(_wrong(second, truths))
+        count += len(now - before)
+        before = now
+    return count
 
 
 def _at(due: float, during: Sequence[Second], rights: Sequence[bool]) -> bool:
@@ -113,8 +129,8 @@ def _silence(seconds: Sequence[Second], hold: float) -> float | None:
 
 def _flips(seconds: Sequence[Second]) -> int:
     """How often something that was said no longer is, and is again."""
-    ended: set[tuple[str, str]] = set()
-    before: frozenset[tuple[str, str]] = frozenset()
+    ended: set[Named] = set()
+    before: frozenset[Named] = frozenset()
     flips = 0
     for second in seconds:
         now = _named(second.told)
