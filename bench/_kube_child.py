@@ -32,7 +32,8 @@ async def ours(mount: str, events: int) -> None:
 
     from kubesonar.kube.auth.loading_rules import in_cluster
     from kubesonar.kube.client import Client
-    from kubesonar.kube.reflector import Reflector, ReflectorOptions
+    from kubesonar.kube.reflector import Reflector
+    from kubesonar.kube.reflector_schedule import ReflectorPeriods
     from kubesonar.kube.resource import Resource, pods
     from kubesonar.kube.types import Pod
 
@@ -46,8 +47,8 @@ async def ours(mount: str, events: int) -> None:
         if seen > events:
             done.set()
 
-    options = ReflectorOptions(start=0)
-    reflector = Reflector(client, Resource(pods("default"), Pod), changed, rng=random.Random(1), options=options)
+    options = ReflectorPeriods(start=0)
+    reflector = Reflector(client, Resource(pods("default"), Pod), changed, rng=random.Random(1), periods=options)
     say("started")
     task = asyncio.create_task(reflector.run())
     await done.wait()

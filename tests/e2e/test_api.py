@@ -98,7 +98,7 @@ def test_a_lease_is_watched_from_its_making_to_its_end(kubeconfig: str) -> None:
         seen: list[str] = []
         try:
             version = (await client.list(LEASES)).version
-            async with aclosing(client.watch(LEASES, version, seconds=30)) as events:
+            async with aclosing(client.watch(LEASES, version, seconds=30, silence=60)) as events:
                 async for event in events:
                     if event.type == "BOOKMARK" and seen:
                         continue
@@ -128,7 +128,7 @@ async def _contest(client: Client, made: Lease) -> None:
 def test_a_reflector_follows(kubeconfig: str) -> None:
     async def scenario() -> None:
         client = Client(from_kubeconfig(kubeconfig))
-        reflector = Reflector(client, LEASES, lambda: None, rng=random.Random(1), options=QUICK)
+        reflector = Reflector(client, LEASES, lambda: None, rng=random.Random(1), periods=QUICK)
         task = asyncio.create_task(reflector.run())
         try:
             await until(lambda: reflector.synced)

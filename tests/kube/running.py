@@ -13,7 +13,8 @@ import uvloop
 
 from kubesonar.kube.auth.loading_rules import in_cluster
 from kubesonar.kube.client import Client
-from kubesonar.kube.reflector import Reflector, ReflectorOptions
+from kubesonar.kube.reflector import Reflector
+from kubesonar.kube.reflector_schedule import ReflectorPeriods
 from kubesonar.kube.resource import Resource, pods
 from kubesonar.kube.types import Pod
 from tests.kube.apiserver import PATIENCE, ApiServer
@@ -21,7 +22,7 @@ from tests.kube.apiserver import PATIENCE, ApiServer
 T = TypeVar("T")
 
 PODS = Resource(pods("default"), Pod)
-QUICK = ReflectorOptions(start=0, backoff=0.01, ceiling=0.05, poll=0.1, retry=0.1, watch=60, silence=5)
+QUICK = ReflectorPeriods(start=0, backoff=0.01, ceiling=0.05, poll=0.1, retry=0.1, watch=60, silence=5)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -47,12 +48,12 @@ async def reflecting(
     api: ApiServer,
     folder: Path,
     resource: Resource[Any] = PODS,
-    options: ReflectorOptions = QUICK,
+    options: ReflectorPeriods = QUICK,
     changed: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Reflector[Any]]:
     """A reflector at work."""
     client = client_of(api, folder)
-    reflector: Reflector[Any] = Reflector(client, resource, changed, rng=random.Random(1), options=options)
+    reflector: Reflector[Any] = Reflector(client, resource, changed, rng=random.Random(1), periods=options)
     task = asyncio.create_task(reflector.run())
     try:
         yield reflector

@@ -21,6 +21,8 @@ from tests.kube.shapes import Version
 
 PATH = pods("default")
 
+QUIETLY = {"seconds": 60.0, "silence": 60.0}
+
 
 def _with_client(api: ApiServer, folder: Path, work: Callable[[Client], Awaitable[Any]]) -> Any:
     async def scenario() -> Any:
@@ -259,7 +261,7 @@ def test_objects_that_do_not_fit_are_counted(tmp_path: Path) -> None:
 async def _events(client: Client, count: int, *act: Callable[[], object]) -> list[Event[Pod]]:
     listing = await client.list(PODS)
     found: list[Event[Pod]] = []
-    async with aclosing(client.watch(PODS, listing.version)) as events:
+    async with aclosing(client.watch(PODS, listing.version, **QUIETLY)) as events:
         async for event in events:
             found.append(event)
             if len(found) == 1:
@@ -307,7 +309,7 @@ def test_what_no_longer_fits_a_selector_is_deleted(tmp_path: Path) -> None:
     async def work(client: Client) -> list[str]:
         seen: list[str] = []
         resource = Resource(PATH, Pod, labels="tier=x")
-        async with aclosing(client.watch(resource, (await client.list(resource)).version)) as events:
+        async with aclosing(client.watch(resource, (await client.list(resource)).version, **QUIETLY)) as events:
             async for event in events:
                 if not seen:
                     api.put("pods", shapes.pod("a", labels={"tier": "y"}))
@@ -344,7 +346,7 @@ def test_an_object_that_does_not_fit_still_brings_the_version_on(tmp_path: Path)
 @pytest.mark.parametrize("at_once", [False, True])
 def test_an_expired_version_is_410(tmp_path: Path, at_once: bool) -> None:
     async def work(client: Client) -> None:
-        async for _ in client.watch(PODS, "1"):
+        async for _ in client.watch(PODS, "1", **QUIETLY):
             pass
 
     with ApiServer() as api:
@@ -361,7 +363,7 @@ def test_a_list_and_its_watch_share_a_connection(tmp_path: Path) -> None:
 
 def test_a_line_without_an_end_ends_a_watch(tmp_path: Path) -> None:
     async def work(client: Client) -> None:
-        async for _ in client.watch(PODS, "100"):
+        async for _ in client.watch(PODS, "100", **QUIETLY):
             api.say(b"x" * (5 << 20))
 
     with ApiServer() as api:
@@ -378,7 +380,7 @@ def test_an_object_without_an_end_is_not_read(tmp_path: Path) -> None:
 
 def test_silence_ends_a_watch(tmp_path: Path) -> None:
     async def work(client: Client) -> None:
-        async for _ in client.watch(PODS, "100", silence=0.2):
+        async for _ in client.watch(PODS, "100", seconds=60, silence=0.2):
             api.freeze()
 
     with ApiServer() as api:

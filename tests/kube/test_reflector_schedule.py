@@ -7,14 +7,14 @@ import random
 import pytest
 
 from kubesonar.kube.errors import ApiError
-from kubesonar.kube.reflector_schedule import Pace, ReflectorOptions, Turn
+from kubesonar.kube.reflector_schedule import ReflectorAction, ReflectorPeriods, ReflectorSchedule
 
-OPTIONS = ReflectorOptions()
+OPTIONS = ReflectorPeriods()
 HOUR = 3600.0
 
 
-def _pace(seed: int = 1) -> Pace:
-    return Pace(random.Random(seed), OPTIONS)
+def _pace(seed: int = 1) -> ReflectorSchedule:
+    return ReflectorSchedule(random.Random(seed), OPTIONS)
 
 
 def _error(status: int, retry_after: float = 0.0) -> ApiError:
@@ -29,13 +29,13 @@ def test_agents_that_start_together_list_apart() -> None:
 
 def test_a_list_is_followed_by_a_watch_at_once() -> None:
     step = _pace().listed(0.0)
-    assert (step.turn, step.wait) == (Turn.WATCH, 0.0)
+    assert (step.action, step.wait) == (ReflectorAction.WATCH, 0.0)
 
 
 def test_after_an_outage_too_a_list_is_followed_by_a_watch_at_once() -> None:
     pace = _pace()
     for _ in range(10):
-        pace.failed(0.0, Turn.LIST, _error(0))
+        pace.failed(0.0, ReflectorAction.LIST, _error(0))
     assert pace.listed(0.0).wait == 0.0
 
 
@@ -45,8 +45,8 @@ def test_watches_last_from_five_to_ten_minutes() -> None:
     assert 570 < max(seconds) <= 600
 
 
-@pytest.mark.parametrize("turn", [Turn.LIST, Turn.WATCH])
-def test_back_off_doubles_up_to_its_ceiling_with_full_jitter(turn: Turn) -> None:
+@pytest.mark.parametrize("turn", [ReflectorAction.LIST, ReflectorAction.WATCH])
+def test_back_off_doubles_up_to_its_ceiling_with_full_jitter(turn: ReflectorAction) -> None:
     worst = [0.0] * 12
     for seed in range(500):
         pace = _pace(seed)
@@ -71,7 +71,7 @@ def test_a_version_that_expires_at_once_never_makes_a_hot_loop() -> None:
     pace, now, asked = _pace(), 0.0, 0
     while now < HOUR:
         now += pace.listed(now).wait
-        now += pace.failed(now, Turn.WATCH, _error(410)).wait
+        now += pace.failed(now, ReflectorAction.WATCH, _error(410)).wait
         asked += 1
     assert asked < 300
 
@@ -79,37 +79,37 @@ def test_a_version_that_expires_at_once_never_makes_a_hot_loop() -> None:
 def test_a_watch_that_lived_makes_the_failures_before_it_forgotten() -> None:
     pace = _pace()
     for _ in range(10):
-        pace.failed(0.0, Turn.WATCH, _error(0))
+        pace.failed(0.0, ReflectorAction.WATCH, _error(0))
     assert pace.ended(400.0, 390.0).wait <= OPTIONS.backoff
     assert pace.failures == 1
 
 
 def test_the_server_says_how_long_to_wait() -> None:
-    assert _pace().failed(0.0, Turn.LIST, _error(429, 17.0)).wait > 17
+    assert _pace().failed(0.0, ReflectorAction.LIST, _error(429, 17.0)).wait > 17
 
 
 @pytest.mark.parametrize("status", [0, 401, 429, 500, 503, 504])
 def test_a_watch_goes_on_where_it_was(status: int) -> None:
-    assert _pace().failed(0.0, Turn.WATCH, _error(status)).turn is Turn.WATCH
+    assert _pace().failed(0.0, ReflectorAction.WATCH, _error(status)).action is ReflectorAction.WATCH
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])
 def test_a_watch_that_was_not_understood_is_listed_anew(status: int) -> None:
-    assert _pace().failed(0.0, Turn.WATCH, _error(status)).turn is Turn.LIST
+    assert _pace().failed(0.0, ReflectorAction.WATCH, _error(status)).action is ReflectorAction.LIST
 
 
 def test_a_version_from_the_cache_that_expired_twice_is_asked_for_exactly() -> None:
     pace = _pace()
-    assert pace.failed(0.0, Turn.WATCH, _error(410)).turn is Turn.LIST
+    assert pace.failed(0.0, ReflectorAction.WATCH, _error(410)).action is ReflectorAction.LIST
     pace.listed(0.0)
-    assert pace.failed(0.0, Turn.WATCH, _error(410)).turn is Turn.LIST_EXACTLY
+    assert pace.failed(0.0, ReflectorAction.WATCH, _error(410)).action is ReflectorAction.LIST_EXACTLY
 
 
 def test_an_old_list_is_made_anew() -> None:
     pace = _pace()
     pace.listed(0.0)
-    assert pace.ended(HOUR - 1, 500.0).turn is Turn.WATCH
-    assert pace.ended(HOUR, 500.0).turn is Turn.LIST
+    assert pace.ended(HOUR - 1, 500.0).action is ReflectorAction.WATCH
+    assert pace.ended(HOUR, 500.0).action is ReflectorAction.LIST
 
 
 def test_without_the_right_to_watch_it_lists_now_and_then_and_tries_again_seldom() -> None:
@@ -117,9 +117,9 @@ def test_without_the_right_to_watch_it_lists_now_and_then_and_tries_again_seldom
     step = pace.listed(now)
     while now < HOUR:
         now += step.wait
-        if step.turn is Turn.WATCH:
+        if step.action is ReflectorAction.WATCH:
             watches += 1
-            step = pace.failed(now, Turn.WATCH, _error(403))
+            step = pace.failed(now, ReflectorAction.WATCH, _error(403))
         else:
             lists += 1
             step = pace.listed(now)
@@ -129,14 +129,14 @@ def test_without_the_right_to_watch_it_lists_now_and_then_and_tries_again_seldom
 
 def test_a_right_to_watch_that_is_given_ends_the_polling() -> None:
     pace = _pace()
-    pace.failed(0.0, Turn.WATCH, _error(403))
-    assert pace.listed(30.0).turn is Turn.LIST
-    assert pace.listed(301.0).turn is Turn.WATCH
+    pace.failed(0.0, ReflectorAction.WATCH, _error(403))
+    assert pace.listed(30.0).action is ReflectorAction.LIST
+    assert pace.listed(301.0).action is ReflectorAction.WATCH
     pace.began()
-    assert pace.listed(400.0).turn is Turn.WATCH
+    assert pace.listed(400.0).action is ReflectorAction.WATCH
 
 
 def test_without_the_right_to_list_it_asks_slowly() -> None:
-    step = _pace().failed(0.0, Turn.LIST, _error(403))
-    assert step.turn is Turn.LIST
+    step = _pace().failed(0.0, ReflectorAction.LIST, _error(403))
+    assert step.action is ReflectorAction.LIST
     assert step.wait >= 0.8 * OPTIONS.retry

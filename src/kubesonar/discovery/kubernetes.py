@@ -17,7 +17,8 @@ from kubesonar.discovery.options import RosterOptions
 from kubesonar.discovery.poller import Poller, ResourceCopy, Urgency, follow, too_many
 from kubesonar.discovery.roster_builder import RosterBuilder
 from kubesonar.kube.client import Client
-from kubesonar.kube.reflector import Reflector, ReflectorOptions
+from kubesonar.kube.reflector import Reflector
+from kubesonar.kube.reflector_schedule import ReflectorPeriods
 from kubesonar.kube.resource import NODES, Resource, pods
 from kubesonar.kube.types import Node, Pod
 from kubesonar.model import Roster
@@ -56,7 +57,7 @@ class KubernetesRoster:
         *,
         rng: random.Random,
         clock: Clock | None = None,
-        reflector: ReflectorOptions | None = None,
+        reflector: ReflectorPeriods | None = None,
         urgency: Urgency | None = None,
     ) -> None:
         self._urgency = urgency or Urgency()
@@ -92,7 +93,7 @@ class KubernetesRoster:
 
     def _watched(self, resource: Resource[Pod] | Resource[Node]) -> ResourceCopy:
         return Reflector(
-            self._client, resource, self._news.set, rng=self._rng, clock=self._clock, options=self._reflector
+            self._client, resource, self._news.set, rng=self._rng, clock=self._clock, periods=self._reflector
         )
 
     def _polled(self, resource: Resource[Pod] | Resource[Node], before: ResourceCopy) -> ResourceCopy:

@@ -19,7 +19,8 @@ from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.discovery.poller import Poller, ResourceCopy, follow, too_many
 from kubesonar.discovery.service_parsing import dns_pods, service_endpoints, vips
 from kubesonar.kube.client import Client
-from kubesonar.kube.reflector import Reflector, ReflectorOptions
+from kubesonar.kube.reflector import Reflector
+from kubesonar.kube.reflector_schedule import ReflectorPeriods
 from kubesonar.kube.resource import Resource, endpoint_slices, services
 from kubesonar.kube.types import EndpointSlice, Service
 from kubesonar.net.clock import Clock
@@ -85,7 +86,7 @@ class ServiceWatch:
         agents: int = 1,
         rng: random.Random,
         clock: Clock,
-        reflector: ReflectorOptions | None = None,
+        reflector: ReflectorPeriods | None = None,
     ) -> None:
         self._agents = agents
         self._client = client
@@ -132,7 +133,7 @@ class ServiceWatch:
     def _copy(self, subject: _Subject, polling: bool) -> ResourceCopy:
         client, resource, news = self._client, subject.resource, self._news.set
         if not polling:
-            return Reflector(client, resource, news, rng=self._rng, options=self._reflector)
+            return Reflector(client, resource, news, rng=self._rng, periods=self._reflector)
         return Poller(
             client,
             resource,

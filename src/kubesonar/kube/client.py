@@ -1,4 +1,4 @@
-"""What is asked of the API server: one object, a list, a watch, a change."""
+"""Requests to the API server by what they are for: one object, a list, a watch, a change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kubesonar.kube.errors import ApiError
 from kubesonar.kube.events import Event, read_event
 from kubesonar.kube.list_stream import Listing, ListReader, ObjectDecoder
 from kubesonar.kube.object_meta import Object
-from kubesonar.kube.query import Query, narrowed, request_target
+from kubesonar.kube.query import Query, request_target, resource_target
 from kubesonar.kube.resource import Resource
 from kubesonar.kube.transport import ApiRequest, ApiTransport
 from kubesonar.net.clock import Clock, SystemClock
@@ -23,36 +23,36 @@ from kubesonar.net.clock import Clock, SystemClock
 __all__ = ["ApiError", "Client", "Event", "Listing"]
 
 PAGE = 500
-"""Objects asked for in one page, as client-go does. The API server's cache answers with all at once in spite of it."""
+"""Objects asked for in one page, as client-go does. The API server's cache answers with all at once all the same."""
 
 _PAGES = 1000
-"""Most pages of one list: ten times what `ITEM_LIMIT` fills, since some may come half empty; a list that never ends is
-none."""
+"""Most pages of one list: ten times as many as `ITEM_LIMIT` fills, since some may be half empty. A longer list is
+refused, so that one that never ends does not hold the agent."""
 
 BODY_LIMIT = 4 << 20
-"""Largest single object read and longest line of a watch, in bytes (etcd holds at most 1.5 MiB)."""
+"""Largest object and longest line of a watch that are read (bytes). etcd holds objects of up to 1.5 MiB."""
 
 ITEM_LIMIT = 50_000
-"""Most objects taken from a list; the rest is counted as skipped."""
+"""Most objects kept of a list; the others count as skipped."""
 
 API_TIMEOUT = 10.0
-"""Seconds for a whole answer, and for the beginning of a list or a watch."""
+"""Seconds for a whole answer, and for the beginning of a list or a watch. Less fails slow servers."""
 
 LIST_TIMEOUT = 60.0
-"""Seconds for one page of a list."""
-
-WATCH_SILENCE = 150.0
-"""Seconds without a byte after which a watch is given up: bookmarks come about once a minute."""
+"""Seconds for one page of a list, which may be 100 MB long."""
 
 _RESTARTS = 3
+"""Times that a list is begun again because it expired between two pages."""
 
 T = TypeVar("T", bound=Object)
 Any = TypeVar("Any")
 
 
 class Client:
-    """Asks one API server. Everything raises ApiError and nothing else. `skipped` counts objects that did not fit, and
-    those above `ITEM_LIMIT`."""
+    """Asks one API server; every failure is an ApiError.
+
+    `skipped` counts objects that did not fit, and those above `ITEM_LIMIT`.
+    """
 
     def __init__(self, credentials: Credentials, *, clock: Clock | None = None) -> None:
         self.credentials = credentials
@@ -61,7 +61,7 @@ class Client:
         self._transport = ApiTransport(credentials, self._clock)
 
     async def get(self, path: str, type: type[Any], query: Query = (), *, timeout: float = API_TIMEOUT) -> Any:
-        """One object, as `type`."""
+        """Return one object, decoded as `type`."""
         return await self._asked(ApiRequest("GET", request_target(path, query)), type, timeout)
 
     async def send(
@@ -75,12 +75,15 @@ class Client:
         query: Query = (),
         timeout: float = API_TIMEOUT,
     ) -> Any:
-        """POST, PUT, PATCH or DELETE; what comes back, as `type`."""
+        """Send a POST, PUT, PATCH or DELETE; return the answer, decoded as `type`."""
         return await self._asked(ApiRequest(method, request_target(path, query), body, content_type), type, timeout)
 
     async def list(self, resource: Resource[T], version: str = "0") -> Listing[T]:
-        """All objects, from the API server's cache, which may lag; with `version` "" as they are (which costs it more).
-        A list that expires between two pages is begun again."""
+        """Return all objects.
+
+        They come from the API server's cache, which may lag; with `version` "" they are exact, which costs the server
+        more. A list that expires between two pages is begun again.
+        """
         for _ in range(_RESTARTS):
             try:
                 return await self._listed(resource, version)
@@ -90,10 +93,13 @@ class Client:
         return await self._listed(resource, version)
 
     async def watch(
-        self, resource: Resource[T], version: str, *, seconds: float = 300.0, silence: float = WATCH_SILENCE
+        self, resource: Resource[T], version: str, *, seconds: float, silence: float
     ) -> AsyncGenerator[Event[T], None]:
-        """What changes after `version`, until the server ends it, after about `seconds`. The first event, a bookmark of
-        `version`, says that the watch has begun. Close it (`contextlib.aclosing`) to leave it early."""
+        """Yield the changes after `version`, until the server ends the watch, after about `seconds`.
+
+        The first event, a bookmark of `version`, says that the watch has begun. A watch without a byte for `silence`
+        seconds fails. Close the generator (`contextlib.aclosing`) to leave the watch early.
+        """
         query = (
             ("watch", "true"),
             ("allowWatchBookmarks", "true"),
@@ -101,7 +107,9 @@ class Client:
             ("timeoutSeconds", str(max(1, round(seconds)))),
         )
         decoder = ObjectDecoder(resource.type)
-        async with self._transport.stream(ApiRequest("GET", narrowed(resource, query)), API_TIMEOUT) as connection:
+        async with self._transport.stream(
+            ApiRequest("GET", resource_target(resource, query)), API_TIMEOUT
+        ) as connection:
             yield Event("BOOKMARK", None, version)
             async with aclosing(connection.lines(silence, BODY_LIMIT)) as lines:
                 async for line in lines:
@@ -109,10 +117,10 @@ class Client:
                     self.skipped += event is None or event.unfit
                     if event is not None:
                         yield event
-                        await asyncio.sleep(0)  # others run, however fast events come in
+                        await asyncio.sleep(0)  # other tasks run, however fast events come in
 
     def close(self) -> None:
-        """Closes idle connections."""
+        """Close idle connections."""
         self._transport.close()
 
     async def _asked(self, call: ApiRequest, kind: builtins.type[Any], timeout: float) -> Any:
@@ -126,7 +134,7 @@ class Client:
         reader = ListReader(resource.type, ITEM_LIMIT)
         query = [("resourceVersion", version)] if version else []
         for _ in range(_PAGES):
-            call = ApiRequest("GET", narrowed(resource, (("limit", str(PAGE)), *query)))
+            call = ApiRequest("GET", resource_target(resource, (("limit", str(PAGE)), *query)))
             async with self._transport.stream(call, API_TIMEOUT) as connection:
                 meta = await reader.read_page(connection, timeout=LIST_TIMEOUT, clock=self._clock)
             if not meta.continue_:

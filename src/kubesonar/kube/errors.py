@@ -16,8 +16,11 @@ away for longer."""
 
 
 class ApiError(Exception):
-    """A request without the answer asked for. `status` is the HTTP status (0: no answer), `reason` the API's word for
-    it ("Forbidden", "Expired", "Conflict"), `retry_after` seconds for which the server wants to be left alone."""
+    """A request that failed.
+
+    `status` is the HTTP status (0: no answer), `reason` the API's word for it ("Forbidden", "Expired", "Conflict") and
+    `retry_after` the seconds for which the server wants to be left alone.
+    """
 
     def __init__(self, status: int, reason: str, message: str, retry_after: float = 0.0) -> None:
         self.status = status

@@ -1,7 +1,7 @@
-"""Holding a Lease (coordination.k8s.io/v1), so that of several who think that they may act only one does.
+"""Holds a Lease (coordination.k8s.io/v1), so that of several candidates only one acts.
 
-As client-go's leader election (https://pkg.go.dev/k8s.io/client-go/tools/leaderelection): whether another's Lease has
-run out is told by our own clock, from when we saw it renewed last, so that clocks need not agree.
+It follows client-go's leader election (https://pkg.go.dev/k8s.io/client-go/tools/leaderelection): a Lease of another
+expires by the own clock, counted from the moment at which its last renewal was seen, so that clocks need not agree.
 """
 
 from __future__ import annotations
@@ -22,21 +22,30 @@ if TYPE_CHECKING:
     from random import Random
 
 _LOG = logging.getLogger("kubesonar.kube")
-_SHARE = 3
-"""A Lease is renewed so many times within its duration: one try may fail."""
+_RENEWALS = 3
+"""Renewals within the duration of a Lease, so that one may fail. More burden the API server."""
+
 _JITTER = 0.2
+"""Random share by which the pause between two renewals is shortened."""
+
 _PATCH = "application/merge-patch+json"
 _TRIES = 3
+"""Attempts in a row where another candidate changes the Lease at the same moment."""
+
 _LONGEST = 10
-"""Another's Lease that is not renewed is believed for so many of our durations at most."""
-_PARTING = 2.0
-"""How long the API server may take to let go of it (s)."""
+"""Own durations for which a Lease of another that is not renewed is respected at most, whatever duration it claims."""
+
+_RELEASE_TIMEOUT = 2.0
+"""Seconds for releasing the Lease. More delays the end of the program; without a release the Lease expires."""
 
 
 class LeaseKeeper:
-    """Tries to hold one Lease as `holder` while that is wanted. `told` is called with True (it is ours), False (it is
-    another's) or None (the API server does not say, or does not let us ask) whenever that changes. `path` is that of
-    the namespace's leases (`resource.leases`), `duration` in whole seconds."""
+    """Tries to hold one Lease as `holder` while that is wanted.
+
+    `changed` is called with True (held), False (another holds it) or None (unknown: the API server does not answer or
+    does not permit the question) whenever that changes. `path` is that of the namespace's leases (`resource.leases`);
+    `duration` is in whole seconds.
+    """
 
     def __init__(
         self,
@@ -44,7 +53,7 @@ class LeaseKeeper:
         path: str,
         name: str,
         holder: str,
-        told: Callable[[bool | None], None],
+        changed: Callable[[bool | None], None],
         *,
         duration: int,
         clock: Clock,
@@ -54,7 +63,7 @@ class LeaseKeeper:
         self._path = path
         self._name = name
         self._holder = holder
-        self._told = told
+        self._changed = changed
         self._duration = duration
         self._clock = clock
         self._rng = rng
@@ -64,62 +73,62 @@ class LeaseKeeper:
         self._since = 0.0
 
     def want(self, want: bool) -> None:
-        """From now on tries to hold it, or lets go of it."""
+        """Try to hold the Lease from now on, or release it."""
         if want:
             self._wanted.set()
         else:
             self._wanted.clear()
 
     async def run(self) -> None:
-        """For ever."""
+        """Hold or release the Lease, as it is wanted, for ever."""
         while True:
             await self._wanted.wait()
             while self._wanted.is_set():
-                self._say(await self._tried())
-                pause = self._duration / _SHARE * (1 - _JITTER * self._rng.random())
+                self._publish(await self._held())
+                pause = self._duration / _RENEWALS * (1 - _JITTER * self._rng.random())
                 await asyncio.sleep(pause)
             await self.release()
 
     async def release(self) -> None:
-        """Lets another take it at once, as far as the API server answers."""
+        """Give the Lease up, so that another can take it at once. A failure is logged only."""
         held, self._state = self._state, None
         if not held:
             return
         try:
-            lease = await self._client.get(f"{self._path}/{self._name}", Lease, timeout=_PARTING)
+            lease = await self._client.get(f"{self._path}/{self._name}", Lease, timeout=_RELEASE_TIMEOUT)
             if lease.spec.holder_identity == self._holder:
                 tree = self._tree(lease)
                 tree["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
-                await self._written("PATCH", f"{self._path}/{self._name}", tree)
+                await self._write("PATCH", f"{self._path}/{self._name}", tree)
         except ApiError as error:
             _LOG.info("the lease %s could not be released: %s", self._name, error)
 
-    def _say(self, state: bool | None) -> None:
+    def _publish(self, state: bool | None) -> None:
         if state != self._state:
             self._state = state
-            self._told(state)
+            self._changed(state)
 
-    async def _tried(self) -> bool | None:
+    async def _held(self) -> bool | None:
         try:
             for _ in range(_TRIES):
-                held = await self._once()
+                held = await self._try_to_hold()
                 if held is not None:
                     return held
         except ApiError as error:
             _LOG.warning("the lease %s cannot be held: %s", self._name, error)
         return None
 
-    async def _once(self) -> bool | None:
-        """Whether it is ours; None where another changed it at the same moment."""
+    async def _try_to_hold(self) -> bool | None:
+        """Return whether the Lease is held; None where another changed it at the same moment."""
         try:
             lease = await self._client.get(f"{self._path}/{self._name}", Lease)
         except ApiError as error:
             if error.status != 404:
                 raise
-            return await self._written("POST", self._path, self._tree(None))
+            return await self._write("POST", self._path, self._tree(None))
         if not self._may_take(lease):
             return False
-        return await self._written("PATCH", f"{self._path}/{self._name}", self._tree(lease))
+        return await self._write("PATCH", f"{self._path}/{self._name}", self._tree(lease))
 
     def _may_take(self, lease: Lease) -> bool:
         spec = lease.spec
@@ -131,7 +140,7 @@ class LeaseKeeper:
         expires = self._since + max(theirs, self._duration)
         return holder in ("", self._holder) or self._clock.mono() >= expires
 
-    async def _written(self, method: str, path: str, tree: dict[str, Any]) -> bool | None:
+    async def _write(self, method: str, path: str, tree: dict[str, Any]) -> bool | None:
         kind = _PATCH if method == "PATCH" else "application/json"
         try:
             await self._client.send(method, path, msgspec.json.encode(tree), Lease, kind)
@@ -162,5 +171,5 @@ class LeaseKeeper:
 
 
 def _micro_time(wall: float) -> str:
-    """MicroTime of the API (RFC 3339 with microseconds)."""
+    """Return a MicroTime of the API (RFC 3339 with microseconds)."""
     return datetime.fromtimestamp(wall, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""What an agent is told of a Lease, apart from what holds one: agents without need not load that."""
+"""Options of a Lease, apart from the code that holds one, which most agents need not load."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class LeaseOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A Lease that guards what a coordinator tells."""
+    """The Lease that a coordinator must hold to send notices."""
 
     name: Annotated[
         str,

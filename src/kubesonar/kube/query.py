@@ -1,4 +1,4 @@
-"""Paths and queries as they stand in a request, without urllib (an agent's megabytes count)."""
+"""Paths and queries as requests hold them, without urllib, which costs every agent memory."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ Query = Iterable[tuple[str, str]]
 
 _PATH = re.compile(r"/[!-~]*", re.ASCII)
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-"""What needs no escape (RFC 3986, section 2.3)."""
+"""Bytes that need no escape (RFC 3986, section 2.3)."""
 
 
 def request_target(path: str, query: Query = ()) -> str:
-    """Path and query. Raises ValueError for a path that is none."""
+    """Return path and query as one text. Raises ValueError for a bad path."""
     if not _PATH.fullmatch(path):
         raise ValueError(f"a path begins with / and has no white space, not {path[:80]!r}")
     words = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in query)
     return f"{path}?{words}" if words else path
 
 
-def narrowed(resource: Resource[T], query: Query) -> str:
-    """A resource's path with a query and its selectors."""
+def resource_target(resource: Resource[T], query: Query) -> str:
+    """Return a resource's path with a query and its selectors."""
     selectors = (("labelSelector", resource.labels), ("fieldSelector", resource.fields))
     return request_target(resource.path, (*query, *(pair for pair in selectors if pair[1])))
 

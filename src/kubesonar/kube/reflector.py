@@ -1,4 +1,4 @@
-"""Keeps a copy of a resource: lists it, watches what changes, and keeps what it has through every outage."""
+"""Keeps a copy of a resource: lists it, watches its changes, and keeps what it has through every outage."""
 
 from __future__ import annotations
 
@@ -15,19 +15,25 @@ import msgspec
 from kubesonar.kube.client import ITEM_LIMIT, Client, Event
 from kubesonar.kube.errors import ApiError
 from kubesonar.kube.object_meta import T
-from kubesonar.kube.reflector_schedule import Pace, ReflectorOptions, Step, Turn
+from kubesonar.kube.reflector_schedule import (
+    NextAction,
+    ReflectorAction,
+    ReflectorPeriods,
+    ReflectorSchedule,
+)
 from kubesonar.kube.resource import Resource
 from kubesonar.net.clock import Clock, SystemClock
-
-__all__ = ["Reflector", "ReflectorOptions"]
 
 _LOG = logging.getLogger("kubesonar.kube")
 
 
 class Reflector(Generic[T]):
-    """`items` are the objects by "namespace/name" ("name" of what lives in no namespace), `synced` whether they were
-    listed once, `trouble` why they are out of date (empty while they are not), `forbidden` the right that is missing.
-    `changed` is called after each change of any of these; an object of which only the version is new is none."""
+    """A copy of a resource that is watched.
+
+    `items` are the objects by "namespace/name" ("name" for those outside any namespace), `synced` is whether they were
+    listed once, `trouble` why they are out of date (empty while they are not) and `forbidden` the right that is missing
+    ("watch pods"). `changed` is called after each change of any of these; a new version alone is no change.
+    """
 
     def __init__(
         self,
@@ -37,7 +43,7 @@ class Reflector(Generic[T]):
         *,
         rng: random.Random,
         clock: Clock | None = None,
-        options: ReflectorOptions | None = None,
+        periods: ReflectorPeriods | None = None,
     ) -> None:
         self.synced = False
         self.trouble = ""
@@ -46,40 +52,40 @@ class Reflector(Generic[T]):
         self._resource = resource
         self._changed = changed
         self._clock = clock or SystemClock()
-        self._options = options or ReflectorOptions()
-        self._pace = Pace(rng, self._options)
+        self._periods = periods or ReflectorPeriods()
+        self._schedule = ReflectorSchedule(rng, self._periods)
         self._items: dict[str, T] = {}
         self._version = ""
         self._since = 0.0
 
     @property
     def items(self) -> Mapping[str, T]:
-        """The objects as last known."""
+        """The objects as they were last known."""
         return self._items
 
     async def run(self) -> None:
-        """For ever."""
-        step = self._pace.first()
+        """List and watch for ever."""
+        following = self._schedule.first()
         while True:
-            await asyncio.sleep(step.wait)
-            step = await self._take(step.turn)
+            await asyncio.sleep(following.wait)
+            following = await self._take(following.action)
 
-    async def _take(self, turn: Turn) -> Step:
-        if turn is Turn.WATCH:
+    async def _take(self, action: ReflectorAction) -> NextAction:
+        if action is ReflectorAction.WATCH:
             return await self._watch()
         try:
-            listing = await self._client.list(self._resource, turn.value)
+            listing = await self._client.list(self._resource, action.value)
         except ApiError as error:
-            self._blame(turn, error)
-            return self._pace.failed(self._clock.mono(), turn, error)
+            self._note_trouble(action, error)
+            return self._schedule.failed(self._clock.mono(), action, error)
         self._replace({item.metadata.key: item for item in listing.items}, listing.version)
-        return self._pace.listed(self._clock.mono())
+        return self._schedule.listed(self._clock.mono())
 
-    async def _watch(self) -> Step:
+    async def _watch(self) -> NextAction:
         began: float | None = None
-        seconds = self._pace.watch_seconds()
+        seconds = self._schedule.watch_seconds()
         try:
-            events = self._client.watch(self._resource, self._version, seconds=seconds, silence=self._options.silence)
+            events = self._client.watch(self._resource, self._version, seconds=seconds, silence=self._periods.silence)
             async with aclosing(events):
                 async for event in events:
                     if began is None:
@@ -87,22 +93,22 @@ class Reflector(Generic[T]):
                     self._apply(event)
         except ApiError as error:
             return self._broken(error, began)
-        return self._pace.ended(self._clock.mono(), self._lasted(began))
+        return self._schedule.ended(self._clock.mono(), self._lasted(began))
 
-    def _broken(self, error: ApiError, began: float | None) -> Step:
-        """A watch was refused or torn. Torn or expired once, it is asked again before anybody is told of trouble."""
+    def _broken(self, error: ApiError, began: float | None) -> NextAction:
+        """Handle a watch that was refused or torn; one that is torn or expires once is no trouble yet."""
         now, lasted = self._clock.mono(), self._lasted(began)
         if began is not None and not error.status:
-            step = self._pace.ended(now, lasted)
+            following = self._schedule.ended(now, lasted)
         else:
-            step = self._pace.failed(now, Turn.WATCH, error, lasted)
-        if (began is None and error.status != 410) or self._pace.failures > 1:
-            self._blame(Turn.WATCH, error)
-        return step
+            following = self._schedule.failed(now, ReflectorAction.WATCH, error, lasted)
+        if (began is None and error.status != 410) or self._schedule.failures > 1:
+            self._note_trouble(ReflectorAction.WATCH, error)
+        return following
 
     def _begin(self) -> float:
-        self._pace.began()
-        self._well(may_watch=True)
+        self._schedule.began()
+        self._note_current(may_watch=True)
         return self._clock.mono()
 
     def _lasted(self, began: float | None) -> float:
@@ -112,7 +118,7 @@ class Reflector(Generic[T]):
         news = not self.synced or len(items) != len(self._items)
         news = news or any(_differs(self._items.get(key), item) for key, item in items.items())
         self._items, self._version, self.synced = items, version, True
-        self._well(news=news)
+        self._note_current(news=news)
 
     def _apply(self, event: Event[T]) -> None:
         self._version = event.version
@@ -124,8 +130,8 @@ class Reflector(Generic[T]):
             if _differs(before, event.object):
                 self._changed()
 
-    def _well(self, *, news: bool = False, may_watch: bool = False) -> None:
-        """The items are current."""
+    def _note_current(self, *, news: bool = False, may_watch: bool = False) -> None:
+        """Record that the items are current."""
         if self.trouble:
             _LOG.info("%s: current again", self._resource.words)
         allowed = bool(self.forbidden) and (may_watch or self.forbidden.startswith("list"))
@@ -135,13 +141,13 @@ class Reflector(Generic[T]):
         if news:
             self._changed()
 
-    def _blame(self, turn: Turn, error: ApiError) -> None:
-        """The items are out of date from now on, if they were not already; without the right to watch they are not."""
+    def _note_trouble(self, action: ReflectorAction, error: ApiError) -> None:
+        """Record that the items are out of date; where only the right to watch is missing they are not."""
         before = self.trouble, self.forbidden
         if error.status == 403:
-            verb = "watch" if turn is Turn.WATCH else "list"
+            verb = "watch" if action is ReflectorAction.WATCH else "list"
             self.forbidden = f"{verb} {self._resource.words}"
-        if error.status != 403 or turn is not Turn.WATCH:
+        if error.status != 403 or action is not ReflectorAction.WATCH:
             self._since = self._since if self.trouble else self._clock.wall()
             self.trouble = f"{self._resource.words}: {error} (since {_utc(self._since)})"
         if (self.trouble, self.forbidden) != before:
@@ -151,7 +157,7 @@ class Reflector(Generic[T]):
 
 
 def _differs(old: T | None, new: T) -> bool:
-    """Whether more than the version is new."""
+    """Return whether more than the version is new."""
     if old is None:
         return True
     meta = msgspec.structs.replace(old.metadata, resource_version=new.metadata.resource_version)

@@ -1,4 +1,4 @@
-"""What to list and watch."""
+"""Collections of the API to list and watch."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
 class Resource(msgspec.Struct, Generic[T], frozen=True):
-    """A collection of the API, such as "/api/v1/namespaces/x/pods", decoded as `type`, narrowed by selectors in the
-    API's own words: `labels` ("app=x,tier!=y"), `fields` ("spec.nodeName=n")."""
+    """A collection such as "/api/v1/namespaces/x/pods", whose objects are decoded as `type`.
+
+    Selectors narrow it in the API's own words: `labels` ("app=x,tier!=y"), `fields` ("spec.nodeName=n").
+    """
 
     path: str
     type: builtins.type[T]
@@ -25,33 +27,36 @@ class Resource(msgspec.Struct, Generic[T], frozen=True):
 
     @property
     def words(self) -> str:
-        """As a person says it: "pods in namespace x"."""
+        """The words for a person: "pods in namespace x"."""
         found = _NAMESPACED.search(self.path)
         return f"{found[2]} in namespace {found[1]}" if found else self.path.rpartition("/")[2]
 
 
 def pods(namespace: str = "") -> str:
-    """The path of a namespace's pods; without one, of all. Raises ValueError, as the ones below, for a bad name."""
+    """Return the path of a namespace's pods; without a namespace, of all.
+
+    This function and the ones below raise ValueError for a bad name.
+    """
     return _path("/api/v1", namespace, "pods")
 
 
 def services(namespace: str = "") -> str:
-    """The path of a namespace's services; without one, of all."""
+    """Return the path of a namespace's services; without a namespace, of all."""
     return _path("/api/v1", namespace, "services")
 
 
 def endpoints(namespace: str = "") -> str:
-    """The path of a namespace's v1 Endpoints; without one, of all."""
+    """Return the path of a namespace's v1 Endpoints; without a namespace, of all."""
     return _path("/api/v1", namespace, "endpoints")
 
 
 def endpoint_slices(namespace: str = "") -> str:
-    """The path of a namespace's EndpointSlices; without one, of all."""
+    """Return the path of a namespace's EndpointSlices; without a namespace, of all."""
     return _path("/apis/discovery.k8s.io/v1", namespace, "endpointslices")
 
 
 def leases(namespace: str) -> str:
-    """The path of a namespace's leases."""
+    """Return the path of a namespace's leases."""
     return _path("/apis/coordination.k8s.io/v1", namespace, "leases")
 
 
@@ -59,7 +64,7 @@ NODES = "/api/v1/nodes"
 
 
 def is_namespace(name: str) -> bool:
-    """Whether this can be a namespace's name (RFC 1123 label)."""
+    """Return whether this can be a namespace's name (RFC 1123 label)."""
     return _NAMESPACE.fullmatch(name) is not None
 
 

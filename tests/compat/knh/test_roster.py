@@ -10,7 +10,7 @@ import msgspec
 from kubesonar.compat.knh.peers import Peers
 from kubesonar.compat.knh.roster import KnhRoster, ListedPeer, cut_off, in_endpoints, in_slices
 from kubesonar.compat.knh.settings import knh_settings
-from kubesonar.kube.reflector import ReflectorOptions
+from kubesonar.kube.reflector_schedule import ReflectorPeriods
 from kubesonar.kube.types import Endpoints, EndpointSlice
 from tests.compat.knh.rig import NAMESPACE, SERVICE, behind_service, environ, ip, pod, until
 from tests.kube import shapes
@@ -108,7 +108,7 @@ def test_a_pod_joins_when_it_is_ready_and_stays_until_it_is_gone() -> None:
     assert update(False) == []
 
 
-QUICK = ReflectorOptions(start=0, backoff=0.01, ceiling=0.05, poll=0.1, retry=0.1)
+QUICK = ReflectorPeriods(start=0, backoff=0.01, ceiling=0.05, poll=0.1, retry=0.1)
 
 
 def test_knh11_only_the_service_of_our_namespace_is_followed(tmp_path: Path) -> None:

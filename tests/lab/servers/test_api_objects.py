@@ -39,8 +39,8 @@ def test_pods_and_nodes_follow_the_members_file(tmp_path: Path) -> None:
         environ = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(port)}
         client = Client(in_cluster(environ, str(tmp_path)))
         rng = random.Random(1)
-        listed = Reflector(client, Resource(pods(), Pod), lambda: None, rng=rng, options=QUICK)
-        nodes = Reflector(client, Resource(NODES, Node), lambda: None, rng=rng, options=QUICK)
+        listed = Reflector(client, Resource(pods(), Pod), lambda: None, rng=rng, periods=QUICK)
+        nodes = Reflector(client, Resource(NODES, Node), lambda: None, rng=rng, periods=QUICK)
         tasks = [asyncio.create_task(reflector.run()) for reflector in (listed, nodes)]
         await until(lambda: listed.synced and nodes.synced)
         pod = listed.items["default/node-2-pod"]

@@ -11,7 +11,8 @@ from kubesonar.compat.knh.roster import ListedPeer, cut_off, in_endpoints, in_sl
 from kubesonar.compat.knh.settings import KnhSettings
 from kubesonar.core.address import family_of
 from kubesonar.kube.client import Client
-from kubesonar.kube.reflector import Reflector, ReflectorOptions
+from kubesonar.kube.reflector import Reflector
+from kubesonar.kube.reflector_schedule import ReflectorPeriods
 from kubesonar.kube.resource import Resource, endpoint_slices, endpoints
 from kubesonar.kube.types import Endpoints, EndpointSlice
 from kubesonar.runtime.logs import Changes
@@ -30,7 +31,7 @@ class Peers:
         settings: KnhSettings,
         changed: Callable[[list[ListedPeer]], None],
         rng: random.Random,
-        options: ReflectorOptions | None = None,
+        options: ReflectorPeriods | None = None,
     ) -> None:
         self._family = family_of(settings.pod_ip)
         self._port = settings.port
@@ -43,14 +44,14 @@ class Peers:
             Resource(endpoint_slices(namespace), EndpointSlice, labels=f"kubernetes.io/service-name={service}"),
             self._news.set,
             rng=rng,
-            options=options,
+            periods=options,
         )
         self._endpoints: Reflector[Endpoints] = Reflector(
             client,
             Resource(endpoints(namespace), Endpoints, fields=f"metadata.name={service}"),
             self._news.set,
             rng=rng,
-            options=options,
+            periods=options,
         )
 
     async def run(self) -> None:

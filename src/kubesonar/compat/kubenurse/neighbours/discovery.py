@@ -12,7 +12,8 @@ from kubesonar.compat.kubenurse.neighbours.selection import Myself, Neighbour, c
 from kubesonar.compat.kubenurse.settings import KubenurseSettings
 from kubesonar.kube.auth.credentials import Credentials
 from kubesonar.kube.client import Client
-from kubesonar.kube.reflector import Reflector, ReflectorOptions
+from kubesonar.kube.reflector import Reflector
+from kubesonar.kube.reflector_schedule import ReflectorPeriods
 from kubesonar.kube.resource import NODES, Resource, pods
 from kubesonar.kube.types import Node, Pod
 from kubesonar.net.own_addresses import is_own
@@ -50,8 +51,8 @@ class Discovery:
             labels=settings.neighbour_filter if everybody else "",
             fields="" if everybody else f"metadata.name={name}",
         )
-        self._options = ReflectorOptions(start=min(1.0, settings.check_interval * _START))
-        self._pods = Reflector(self._client, selected, self._forget, rng=self._rng, options=self._options)
+        self._options = ReflectorPeriods(start=min(1.0, settings.check_interval * _START))
+        self._pods = Reflector(self._client, selected, self._forget, rng=self._rng, periods=self._options)
         self._nodes = self._reflected(Resource(NODES, Node)) if everybody and not settings.allow_unschedulable else None
 
     def start(self, supervisor: Supervisor) -> None:
@@ -79,7 +80,7 @@ class Discovery:
         return bool(node) and nodes is not None and nodes.synced and cordoned(nodes.items.get(node))
 
     def _reflected(self, resource: Resource[Node]) -> Reflector[Node]:
-        return Reflector(self._client, resource, self._forget, rng=self._rng, options=self._options)
+        return Reflector(self._client, resource, self._forget, rng=self._rng, periods=self._options)
 
     def _forget(self) -> None:
         self._view = None
