@@ -294,7 +294,7 @@ def test_watches_what_changes(tmp_path: Path) -> None:
         ]
         assert events[3].version == str(api.store.version)
         query = api.asked("watch")[0].query
-        assert (query["allowWatchBookmarks"], query["timeoutSeconds"]) == ("true", "300")
+        assert (query["allowWatchBookmarks"], query["timeoutSeconds"]) == ("true", "60")
 
 
 def test_bookmarks_bring_the_version_on(tmp_path: Path) -> None:
