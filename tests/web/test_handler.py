@@ -9,16 +9,16 @@ from typing import Any
 import msgspec
 
 from kubesonar.web import Anonymous, Handler, Reply, Request, Route, Router
-from kubesonar.web.handler import SCOPE_FIELDS
 
 Message = MutableMapping[str, Any]
+SAME = ("method", "path", "raw_path", "query_string", "headers", "client")
 
 
 def mounted(handler: Handler) -> Callable[[Message, Callable[[], Awaitable[Message]]], Awaitable[Reply]]:
     """What the docstring of `kubesonar.web.handler` does with Starlette's request, done with a bare ASGI scope."""
 
     async def endpoint(scope: Message, receive: Callable[[], Awaitable[Message]]) -> Reply:
-        fields = {name: scope[name] for name in SCOPE_FIELDS}
+        fields = {name: scope[name] for name in SAME}
         return await handler(Request(body=(await receive())["body"], **fields))
 
     return endpoint

@@ -1,4 +1,4 @@
-"""A verdict and a map as JSON for programs (docs/check.md)."""
+"""JSON documents of `check --json` and `map --json` (docs/check.md)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kubesonar.views.cells import PathCell
 from kubesonar.views.matrix import Matrix
 
 TimeFormat = Callable[[float], str | None]
-"""Renders Unix seconds as a time stamp of RFC 3339, None where there is no such date."""
+"""A function from Unix seconds to an RFC 3339 time stamp; None where no such date exists."""
 
 
 class FindingAnswer(msgspec.Struct, frozen=True):
-    """As `model.Finding`, with `since` as a time stamp; null where the beginning is not known. `confidence` is cut off
-    after three decimals, so that nothing becomes certain by rounding."""
+    """A `model.Finding` with `since` as a time stamp, null where the beginning is not known. `confidence` is cut after
+    three decimals: rounding could show 1."""
 
     part: str
     fault: str
@@ -29,7 +29,7 @@ class FindingAnswer(msgspec.Struct, frozen=True):
 
 
 class VerdictAnswer(msgspec.Struct, frozen=True):
-    """As `model.Verdict`, with time stamps."""
+    """A `model.Verdict` with time stamps."""
 
     schema: int
     verdict: Health
@@ -43,7 +43,7 @@ class VerdictAnswer(msgspec.Struct, frozen=True):
 
 
 class MemberAnswer(msgspec.Struct, frozen=True):
-    """A member of the map; `unread` is why its own view is missing, empty where it is there."""
+    """A member on the map; `unread` says why its snapshot is missing, and is empty where it is there."""
 
     name: str
     node: str
@@ -54,7 +54,7 @@ class MemberAnswer(msgspec.Struct, frozen=True):
 
 
 class NetworkAnswer(msgspec.Struct, frozen=True):
-    """One network of the map: its members, the plain targets they ask, and a cell for each pair that is probed."""
+    """One network of the map: its members, the plain targets that they probe, and a cell for each probed pair."""
 
     network: str
     members: tuple[MemberAnswer, ...]
@@ -63,7 +63,7 @@ class NetworkAnswer(msgspec.Struct, frozen=True):
 
 
 class MapAnswer(msgspec.Struct, frozen=True):
-    """Who reaches whom."""
+    """The map: which member reaches which member and target."""
 
     schema: int
     at: str | None
@@ -71,7 +71,7 @@ class MapAnswer(msgspec.Struct, frozen=True):
 
 
 def verdict_json(verdict: Verdict, stamp: TimeFormat) -> bytes:
-    """One document, indented, without a newline at its end."""
+    """Return one indented document without a final newline."""
     answer = VerdictAnswer(
         schema=SCHEMA,
         verdict=verdict.verdict,
@@ -87,7 +87,7 @@ def verdict_json(verdict: Verdict, stamp: TimeFormat) -> bytes:
 
 
 def map_json(matrices: Sequence[Matrix], at: float, stamp: TimeFormat) -> bytes:
-    """One document, indented, without a newline at its end."""
+    """Return one indented document without a final newline."""
     answer = MapAnswer(SCHEMA, stamp(at), tuple(_network(matrix) for matrix in matrices))
     return msgspec.json.format(msgspec.json.encode(answer))
 

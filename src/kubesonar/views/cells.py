@@ -1,4 +1,4 @@
-"""What one cell of the map says: how packets fare from one end to another, by all kinds of checks together."""
+"""One cell of the map: loss, round trip and failing kinds of checks from one end to another."""
 
 from __future__ import annotations
 
@@ -13,37 +13,38 @@ from kubesonar.core.diagnosis.path_features import Aspect, Way
 from kubesonar.model import Kind
 
 _DEAD = 0.995
-"""Loss from which on nothing is said to get through."""
+"""Least loss of a path that is shown as dead. Lower: a very lossy path is shown as dead; 1: a single stray packet keeps
+a dead path alive."""
 
 _EXPLAINS = 0.05
-"""Loss from which on single checks of other kinds fail by it."""
+"""Least loss of datagrams that explains failures of other kinds of checks, so that these are not listed."""
 
 _FAILS = 0.5
-"""Share of its trials from which on a kind of check is said to fail."""
+"""Least share of bad trials of a kind of check that is listed as failing."""
 
 _FIRST_LOOK = 0.5
-"""Share of the short window in which a path that has just died shows it."""
+"""Share of the short window that is looked at first: a path that has just died is shown as dead after half of it."""
 
 _ENOUGH = 2
-"""Trials from which on that first look counts."""
+"""Least trials in that first look; with one, a single lost train would show a dead path."""
 
 
 class Mark(StrEnum):
-    """The one-word answer of a cell."""
+    """State of a cell."""
 
     WELL = "well"
     LOSSY = "lossy"
     PARTLY = "partly"
-    """Some kinds of checks get nothing through, others are well."""
+    """Some kinds of checks fail, others are well."""
     DEAD = "dead"
     UNKNOWN = "unknown"
     EXCUSED = "excused"
-    """Silent, and not expected to answer."""
+    """One end is not expected to answer."""
 
 
 class PathCell(msgspec.Struct, frozen=True):
-    """`loss` is the share of datagrams lost from `source` to `target` (of trials, where no datagrams are sent), `rtt`
-    the mean round trip in seconds, `failing` the kinds of checks that get nothing through."""
+    """The path from `source` to `target`: `loss` is the share of datagrams lost (of trials, where no datagrams are
+    sent), `rtt` the mean round trip in seconds, `failing` the kinds of checks that fail."""
 
     source: str
     target: str
@@ -54,7 +55,7 @@ class PathCell(msgspec.Struct, frozen=True):
 
     @property
     def sick(self) -> bool:
-        """Whether a person should look at it."""
+        """Whether the path is lossy, partly failing or dead."""
         return self.mark in (Mark.LOSSY, Mark.PARTLY, Mark.DEAD)
 
 
@@ -62,14 +63,14 @@ _SHORT, _OLD = 0, 1
 
 
 class Figure(NamedTuple):
-    """A share, and whether it comes from the short window (`_SHORT`) or only from the long one (`_OLD`)."""
+    """A share, and the window that it comes from: `_SHORT`, or `_OLD` where the short window is empty."""
 
     age: int
     share: float
 
 
 class CellCounts:
-    """Gathers the evidence about one direction; `answer` sums it up."""
+    """The evidence about one direction; `answer` sums it up."""
 
     def __init__(self) -> None:
         self._one_way: list[Cell] = []
@@ -77,7 +78,7 @@ class CellCounts:
         self._kinds: dict[str, list[Cell]] = {}
 
     def add(self, cell: Cell) -> None:
-        """Takes in a cell whose packets went this way, or there and back."""
+        """Add evidence whose packets went this way, or there and back."""
         route = cell.route
         if route.kind is Kind.UDP and route.question is Aspect.REACH:
             (self._trips if route.way is Way.ROUND else self._one_way).append(cell)
@@ -85,8 +86,8 @@ class CellCounts:
             self._kinds.setdefault(_label(cell), []).append(cell)
 
     def answer(self, ages: Ages, *, back_is_bad: bool = False) -> tuple[Mark, float | None, tuple[str, ...]]:
-        """Mark, loss and failing kinds. `back_is_bad`: the way back loses so much that failed round trips say nothing
-        about this way."""
+        """Return mark, loss and failing kinds. `back_is_bad`: the way back loses so much that failed round trips are no
+        evidence about this way."""
         found = {kind: _worst(cells, ages) for kind, cells in self._kinds.items() if not (back_is_bad and _trip(cells))}
         udp = self._datagrams(ages)
         if udp is not None:
@@ -106,7 +107,7 @@ class CellCounts:
         return (Mark.LOSSY if loss else Mark.WELL), loss, ()
 
     def loss(self, ages: Ages) -> float | None:
-        """The share of datagrams lost this way; of there and back where the ways cannot be told apart."""
+        """Return the share of datagrams lost this way; of both ways together where they cannot be told apart."""
         figure = self._datagrams(ages)
         return None if figure is None else figure.share
 
@@ -118,7 +119,7 @@ class CellCounts:
 
 
 def _label(cell: Cell) -> str:
-    """A DNS server is asked by two transports, which fail apart."""
+    """Name the kind of check; for DNS the transport, because UDP and TCP fail separately."""
     if cell.route.kind is Kind.DNS:
         return "tcp" if cell.route.tcp else "udp"
     return cell.route.kind.value
@@ -129,7 +130,7 @@ def _trip(cells: Iterable[Cell]) -> bool:
 
 
 def _worst(cells: Iterable[Cell], ages: Ages) -> Figure | None:
-    """The greatest share of bad trials: a target must be reached, and answer rightly."""
+    """Return the greatest share of bad trials of any question: a target must be reached and answer correctly."""
     questions: dict[Aspect, list[Cell]] = {}
     for cell in cells:
         questions.setdefault(cell.route.question, []).append(cell)
@@ -139,8 +140,8 @@ def _worst(cells: Iterable[Cell], ages: Ages) -> Figure | None:
 
 
 def _share(cells: Iterable[Cell], ages: Ages, *, trials: bool = False) -> Figure | None:
-    """What was lost of what was sent in the short window; in the first look where that is all, in the long window where
-    the short one is empty."""
+    """Return the share lost in the short window: in its first part where all is lost there, in the long window where
+    the short one is empty. None without trials."""
     cells = list(cells)
     first = sum(edge <= _FIRST_LOOK * ages.short for edge in ages.edges)
     for age, bins, least in ((_SHORT, first, _ENOUGH), (_SHORT, ages.recent, 1), (_OLD, len(ages.edges), 1)):

@@ -1,4 +1,4 @@
-"""Who reaches whom, as data: one matrix for each network, of members by members and plain targets."""
+"""The map as data: for each network a matrix of members by members and plain targets."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from kubesonar.core.diagnosis.path_features import Aspect, Way
 from kubesonar.model import Edge, Kind, Member, Network, Side
 from kubesonar.views.cells import CellCounts, Mark, PathCell
 
-_FELT = 0.05
-"""Loss from which on a way back is held to be why round trips fail."""
+_BAD_WAY_BACK = 0.05
+"""Least loss on the way back that explains failed round trips."""
 
 
 class Matrix(msgspec.Struct, frozen=True):
-    """One network: its members in order, the plain targets they ask, and a cell for each pair that is probed.
-    `excused` are the members that need not answer and why, `unread` those whose own view is missing and why."""
+    """One network: its members in order, the plain targets that they probe, and a cell for each probed pair. `excused`
+    maps members that need not answer to the reason, `unread` those without a snapshot."""
 
     network: Network
     members: tuple[Member, ...]
@@ -29,7 +29,7 @@ class Matrix(msgspec.Struct, frozen=True):
 
 
 def matrices(found: Basis, networks: Iterable[Network] = (Network.POD, Network.HOST)) -> tuple[Matrix, ...]:
-    """A matrix for each of `networks` that has members."""
+    """Return a matrix for each of `networks` that has members."""
     builder = _Builder(found)
     drawn = (builder.matrix(network) for network in networks)
     return tuple(matrix for matrix in drawn if matrix.members)
@@ -67,7 +67,7 @@ class _Builder:
         )
 
     def _sort_in(self, cell: Cell) -> None:
-        """Files evidence by where its packets went: what came back from a target went from there to here."""
+        """Sort evidence by the direction of its packets: answers of a target went from there to here."""
         route = cell.route
         here, there = route.source.name, route.target.name
         pair = (there, here) if route.way is Way.BACK else (here, there)
@@ -86,12 +86,13 @@ class _Builder:
         return PathCell(source, target, mark, loss, None if mark is Mark.DEAD else rtt, failing)
 
     def _passes(self, tally: CellCounts | None) -> bool:
-        """Whether most datagrams get through; where none are sent, nothing speaks against it."""
-        return tally is None or (tally.loss(self._ages) or 0.0) < _FELT
+        """Whether most datagrams get through, or none are sent."""
+        return tally is None or (tally.loss(self._ages) or 0.0) < _BAD_WAY_BACK
 
 
 def mean_round_trip(edges: Iterable[Edge]) -> float | None:
-    """The mean round trip of these edges in seconds, of datagrams where there are any, in the freshest window."""
+    """Return the mean round trip in seconds of the first kind of check that has one (datagrams first), in the short
+    window before the long one; None where there is none."""
     ranked = sorted(edges, key=lambda edge: _ORDER.get(edge.latest.check.kind, len(_ORDER)))
     for edge in ranked:
         for window in (edge.short, edge.long):
@@ -104,7 +105,7 @@ _ORDER = {kind: rank for rank, kind in enumerate((Kind.UDP, Kind.ICMP, Kind.TCP,
 
 
 def natural(name: str) -> tuple[tuple[int, str], ...]:
-    """A key that sorts node-10 behind node-9."""
+    """Return a sort key that puts node-10 after node-9."""
     pieces: list[tuple[int, str]] = []
     digits = ""
     for char in name + "\0":

@@ -1,11 +1,12 @@
 """Requests, replies, and the handlers that turn one into the other.
 
 A handler is a coroutine function that takes a `Request` and returns a `Reply`. It knows neither sockets nor servers, so
-a program that runs once a cluster can mount the same handler in Starlette on uvicorn:
+a program that runs once a cluster can mount the same handler in Starlette on uvicorn. The fields of a `Request` have
+the names of the ASGI scope (https://asgi.readthedocs.io/en/latest/specs/www.html):
 
     async def endpoint(asked: starlette.requests.Request) -> starlette.responses.Response:
-        fields = {name: asked.scope[name] for name in SCOPE_FIELDS}
-        reply = await handler(Request(body=await asked.body(), **fields))
+        same = ("method", "path", "raw_path", "query_string", "headers", "client")
+        reply = await handler(Request(body=await asked.body(), **{name: asked.scope[name] for name in same}))
         kind = Response if isinstance(reply.body, bytes) else StreamingResponse
         response = kind(reply.body, reply.status)
         response.raw_headers.extend(reply.fields)
@@ -18,10 +19,6 @@ import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 import msgspec
-
-SCOPE_FIELDS = ("method", "path", "raw_path", "query_string", "headers", "client")
-"""Fields of a `Request` that an ASGI scope (https://asgi.readthedocs.io/en/latest/specs/www.html) has by the same name;
-the body comes apart from it."""
 
 _QUERY_LIMIT = 32
 """Most fields of a query that are read; what follows them is taken as part of the last one."""

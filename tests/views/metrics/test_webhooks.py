@@ -1,6 +1,6 @@
 from kubesonar.core.delivery.retry_queue import Figures
 from kubesonar.views.metrics.exposition import Exposition
-from kubesonar.views.metrics.webhooks import families_of
+from kubesonar.views.metrics.webhooks import webhook_families
 
 
 def test_what_a_receiver_took_and_did_not() -> None:
@@ -8,7 +8,7 @@ def test_what_a_receiver_took_and_did_not() -> None:
         Figures("pager", 7, 3, {"overflow": 2, "status_422": 1}, 4, 12.5),
         Figures("alerts", 9, 0, {}, 0, 0.0),
     ]
-    text = Exposition().render(families_of(figures, "database is locked"), openmetrics=True).decode()
+    text = Exposition().render(webhook_families(figures, "database is locked"), openmetrics=True).decode()
     samples = [line for line in text.splitlines() if not line.startswith("#")]
     assert samples == [
         'kubesonar_webhook_delivered_total{receiver="pager"} 7',
@@ -27,4 +27,4 @@ def test_what_a_receiver_took_and_did_not() -> None:
 
 
 def test_nobody_to_tell_no_metrics() -> None:
-    assert list(families_of([], "")) == []
+    assert list(webhook_families([], "")) == []

@@ -119,8 +119,8 @@ class MembershipService:
             self._announced,
             self._shell.courier.counters,
         )
-        yield from membership.families_of(facts)
-        yield from webhooks.families_of(self._webhooks.figures(), self._webhooks.trouble)
+        yield from membership.membership_families(facts)
+        yield from webhooks.webhook_families(self._webhooks.figures(), self._webhooks.trouble)
 
     def _view(self) -> tuple[Roster, Mapping[str, Condition]]:
         return self._ledger.roster, self._machine.conditions

@@ -1,4 +1,4 @@
-"""The agent's metrics: one table of names, and a snapshot, counts and facts rendered by it."""
+"""The agent's metrics: the table of their names, and their values from a snapshot, counters and facts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kubesonar.views.metrics.exposition import Exposition, Metric, Series
 
 
 class MetricsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What /metrics exports beyond the totals."""
+    """Which edges have series of their own in /metrics."""
 
     edges: Annotated[
         Literal["bad", "all", "none"],
@@ -32,9 +32,9 @@ class MetricsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What the process knows of itself: CPU seconds used since its start, resident bytes, how late its loop woke at
-    worst since the last scrape (s), its troubles so far, what it dropped, by what that was, where its roster comes from
-    and for how long that source has not answered (s), and the figures of the plan in force."""
+    """Figures of the process: `resident` memory (bytes), `cpu` seconds since its start, `lag` by which its event loop
+    woke late at worst since the last scrape (s), `troubles` so far, how much was `dropped` of what, how long the source
+    of the roster has not answered (`roster_age`, s), and the figures of the plan in force."""
 
     version: str
     resident: int
@@ -129,11 +129,11 @@ AGENT_METRICS = (
     BUILD, MEMBER, PROBES, UDP_SENT, UDP_RECEIVED, RTT, ANSWERS, EDGES, MEMBERS, STALE, AGE, AGENTS, PERIOD,
     CONNTRACK, LAG, TROUBLED, TROUBLES, DROPPED, RESIDENT, CPU, STARTED, EDGES_HIDDEN, EDGE_UP, EDGE_LOSS, EDGE_RTT,
 )  # fmt: skip
-"""Every metric, in the order of the exposition and of docs/metrics.md."""
+"""All metrics in the order of the exposition and of docs/metrics.md."""
 
 
 class AgentMetrics:
-    """Renders an agent's metrics."""
+    """The body of an agent's /metrics."""
 
     def __init__(self, options: MetricsOptions) -> None:
         self._options = options
@@ -148,15 +148,15 @@ class AgentMetrics:
         *,
         openmetrics: bool,
     ) -> bytes:
-        """The text; the snapshot may be one without trials. `more` are families of other tables, which come last."""
-        families = chain(families_of(snapshot, counts, facts, self._options), more)
+        """Return the text. The snapshot may lack trials; `more` are families of other tables, which come last."""
+        families = chain(agent_families(snapshot, counts, facts, self._options), more)
         return self._exposition.render(families, openmetrics=openmetrics)
 
 
-def families_of(
+def agent_families(
     snapshot: Snapshot, counts: ProbeCounts, facts: Facts, options: MetricsOptions
 ) -> Iterator[tuple[Metric, Series]]:
-    """The families of one scrape, in the order of `AGENT_METRICS`."""
+    """Yield the families of one scrape in the order of `AGENT_METRICS`."""
     edges = judged(snapshot)
     me = snapshot.member
     states = Counter(member.state.value for member in snapshot.roster.members)
@@ -188,7 +188,7 @@ def families_of(
 
 
 def _healths(edges: list[tuple[Edge, Health]]) -> Series:
-    """Without the edge to the own loopback, which tells of this agent alone."""
+    """Count edges by path and health, without the edge to the own loopback."""
     counted = Counter((edge.latest.check.path, health) for edge, health in edges)
     paths = dict.fromkeys(path for path, _ in counted if path is not Path.LOOPBACK)
     return {(path.value, health.value): counted[path, health] for path in paths for health in _HEALTHS}
@@ -198,8 +198,8 @@ _HEALTHS = (Health.GOOD, Health.BAD, Health.UNKNOWN)
 
 
 def _edges(edges: list[Edge], nodes: Mapping[str, str]) -> Iterator[tuple[Metric, Series]]:
-    """`nodes` are those of the members by their names; a plain target has none. Where two checks differ in nothing
-    that is a label (address families, say), the worse one shows."""
+    """Yield the series of single edges. `nodes` maps members to their nodes; plain targets have none. Of two checks
+    with the same labels (of two address families, for example) the worse one is shown."""
     up: dict[Labels, float] = {}
     loss: dict[Labels, float] = {}
     rtt: dict[Labels, float] = {}
@@ -218,7 +218,7 @@ def _edges(edges: list[Edge], nodes: Mapping[str, str]) -> Iterator[tuple[Metric
 
 
 def reference() -> str:
-    """The table as Markdown, for docs/metrics.md."""
+    """Return the table of metrics as Markdown, for docs/metrics.md."""
     lines = ["| metric | type | labels | unit | meaning |", "|---|---|---|---|---|"]
     for metric in (*AGENT_METRICS, *membership.MEMBERSHIP_METRICS, *webhooks.WEBHOOK_METRICS):
         labels = ", ".join(f"`{label}`" for label in metric.labels)

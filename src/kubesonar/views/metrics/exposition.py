@@ -18,8 +18,8 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 class Metric(msgspec.Struct, frozen=True):
-    """One row of a metric table. `name` is that of the samples: a counter's ends in _total, an info's in _info; where
-    there is a `unit`, the name (before _total) ends in it."""
+    """One row of a metric table. `name` is that of the samples: a counter's ends in _total, an info's in _info; with a
+    `unit`, the name before _total ends in it."""
 
     name: str
     type: Literal["counter", "gauge", "histogram", "info"]
@@ -29,23 +29,22 @@ class Metric(msgspec.Struct, frozen=True):
 
     @property
     def family(self) -> str:
-        """The name of the family in OpenMetrics, without the suffix of its type."""
+        """The family's name in OpenMetrics, without the suffix of its type."""
         return self.name.removesuffix("_total").removesuffix("_info")
 
 
 Series = Mapping[Labels, float] | Histograms
-"""A family's values: a number by label set, or histograms."""
+"""Values of a family by label set: numbers or histograms."""
 
 
 class Exposition:
-    """Renders families, and remembers what does not change of each line. The memory is bounded by twice the lines of
-    the last rendering."""
+    """Renders families and caches the constant part of each line, at most twice as many lines as were rendered last."""
 
     def __init__(self) -> None:
         self._templates: dict[tuple[str, Labels], str] = {}
 
     def render(self, families: Iterable[tuple[Metric, Series]], *, openmetrics: bool = False) -> bytes:
-        """The families that have values, in the order given; each metric may come once."""
+        """Return the families that have values, in the order given. Each metric may come once."""
         parts: list[str] = []
         used = 0
         for metric, series in families:
@@ -82,7 +81,7 @@ class Exposition:
 
 
 def accepts_openmetrics(accept: str) -> bool:
-    """Whether an Accept header (RFC 9110, section 12.5.1) likes OpenMetrics at least as well as plain text."""
+    """Whether an Accept header (RFC 9110, section 12.5.1) gives OpenMetrics at least the weight of plain text."""
     best = {"application/openmetrics-text": 0.0, "text/plain": 0.0}
     for item in accept.lower().split(",")[:32]:
         kind, *parameters = (word.strip() for word in item.split(";"))
@@ -92,7 +91,7 @@ def accepts_openmetrics(accept: str) -> bool:
 
 
 def number(value: float) -> str:
-    """A sample's value."""
+    """Return a sample's value as both formats write it."""
     if isfinite(value):
         return repr(value)
     return "NaN" if isnan(value) else "+Inf" if value == inf else "-Inf"

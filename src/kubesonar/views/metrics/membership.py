@@ -1,4 +1,4 @@
-"""Metrics of the members' watch over each other and of their coordinator."""
+"""Metrics of the election and of failure detection."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ MESSAGES = Metric(
 )
 
 MEMBERSHIP_METRICS = (COORDINATOR_METRIC, LED, FOLLOWERS, SUSPECTED, ANNOUNCED, MESSAGES)
-"""In the order of the exposition."""
+"""All metrics in the order of the exposition."""
 
 
 class MembershipFacts(msgspec.Struct, frozen=True):
-    """What a member knows: the coordinator's name (empty: none), whether that is itself, how many follow it then, those
-    it suspects and what is held of them, what it announced and what became of messages."""
+    """Figures of a member: the coordinator's name (empty: none), whether it is `mine`, how many `followers` it has
+    then, the suspected members with their condition, announcements by condition, and messages by outcome."""
 
     coordinator: str
     mine: bool
@@ -43,8 +43,8 @@ class MembershipFacts(msgspec.Struct, frozen=True):
     messages: Mapping[str, int]
 
 
-def families_of(facts: MembershipFacts) -> Iterator[tuple[Metric, Series]]:
-    """The families of one scrape, in the order of `MEMBERSHIP_METRICS`."""
+def membership_families(facts: MembershipFacts) -> Iterator[tuple[Metric, Series]]:
+    """Yield the families of one scrape in the order of `MEMBERSHIP_METRICS`."""
     held = Counter((condition or Condition.SUSPECT).value for condition in facts.suspected.values())
     suspected: dict[Labels, float] = {
         (condition.value,): held[condition.value]

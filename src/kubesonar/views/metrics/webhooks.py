@@ -1,4 +1,4 @@
-"""Metrics of the webhooks of a coordinator."""
+"""Metrics of webhook delivery."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ OLDEST_PENDING = Metric(
 UNSAVED = Metric("kubesonar_outbox_unsaved", "gauge", "1 while the outbox is in memory only though it has a directory.")
 
 WEBHOOK_METRICS = (DELIVERED, FAILED, WEBHOOKS_DROPPED, PENDING, OLDEST_PENDING, UNSAVED)
-"""In the order of the exposition."""
+"""All metrics in the order of the exposition."""
 
 
-def families_of(figures: Sequence[Figures], trouble: str) -> Iterator[tuple[Metric, Series]]:
-    """The families of one scrape; none without a receiver. `trouble` is why the outbox is not on disk."""
+def webhook_families(figures: Sequence[Figures], trouble: str) -> Iterator[tuple[Metric, Series]]:
+    """Yield the families of one scrape, none without a receiver. `trouble` says why the outbox is not on disk."""
     if not figures:
         return
     dropped: dict[Labels, float] = {

@@ -1,4 +1,4 @@
-"""What stays on the screen: the verdict above, the map below, a line at the bottom."""
+"""The live screen: the verdict, the map, and a status line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kubesonar.views.terminal.verdict import TextLine, headline
 
 
 class Board:
-    """Fits itself to the width it is rendered at and, where it is shown on a screen, to its height."""
+    """A renderable that fits the width and, on a terminal, the height that it is shown at."""
 
     def __init__(self, verdict: Verdict, matrices: Sequence[Matrix], footer: str = "") -> None:
         self._verdict = verdict

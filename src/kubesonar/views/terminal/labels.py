@@ -1,4 +1,4 @@
-"""Names short enough for a table, round trips and shares in five characters."""
+"""Short texts for table cells: labels of members, durations and shares."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _LONGEST = 24
 
 
 def of_members(members: Sequence[Member]) -> dict[str, str]:
-    """A label for each member's name: its node, where only one of `members` is on it."""
+    """Map each member's name to a label: its node, where only one of `members` is on it, else its name."""
     nodes = Counter(member.node for member in members)
     return {member.name: clip(member.node if nodes[member.node] == 1 else member.name, _LONGEST) for member in members}
 
 
 def without_prefix(labels: Sequence[str]) -> tuple[str, list[str]]:
-    """What all labels begin with, up to a separator, and their rests."""
+    """Return the common beginning of all labels, up to a separator, and what follows it in each."""
     if len(labels) < 2:
         return "", list(labels)
     first, last = min(labels), max(labels)
@@ -29,7 +29,7 @@ def without_prefix(labels: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def duration(seconds: float) -> str:
-    """At most five characters: "82µs", "1.2ms", "120ms", "2.5s"."""
+    """Return a duration in at most five characters: "82µs", "1.2ms", "120ms", "2.5s"."""
     if seconds < 0.9995e-3:
         return f"{seconds * 1e6:.0f}µs"
     if seconds < 0.9995:
@@ -38,7 +38,7 @@ def duration(seconds: float) -> str:
 
 
 def share(part: float) -> str:
-    """At most four characters: "<1%", "12%"; never "0%" or "100%" of what is neither."""
+    """Return a share in at most four characters: "<1%", "12%"; "0%" and "100%" only where they are exact."""
     if part <= 0 or part >= 1:
         return "0%" if part <= 0 else "100%"
     return "<1%" if part < 0.01 else f"{min(99, round(100 * part))}%"

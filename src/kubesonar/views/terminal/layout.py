@@ -1,4 +1,4 @@
-"""Which rows and columns of a matrix are shown, and how, in the space there is."""
+"""The choice of rows, columns and cell width for a matrix in the space of a terminal."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from kubesonar.views.matrix import Matrix
 from kubesonar.views.terminal.labels import of_members, without_prefix
 
 FIGURE = 5
-"""Width of a figure."""
+"""Characters of a cell with a figure."""
 
 HEADING_ROWS = 12
-"""Most characters of a heading written downwards, over cells of one character."""
+"""Most characters of a vertical heading, over cells of one character."""
 
 _FEW = 60
-"""Rows up to which a whole matrix is shown where the height is not limited."""
+"""Most rows of a whole matrix where the height is not limited."""
 
 _MANY = 20
+"""Members beyond which a matrix that is not shown whole is preceded by a summary of its zones."""
 
 _AROUND = 2
-"""Lines that a matrix has besides rows and headings: its title, and an empty one."""
+"""Lines of a matrix besides rows and headings: its title and an empty line."""
 
 
 class Axis(msgspec.Struct, frozen=True):
-    """Rows or columns: names, the label of each, what all labels begin with, and how many were left out."""
+    """Rows or columns that are shown: names, labels without their common `prefix`, and how many are `hidden`."""
 
     names: tuple[str, ...]
     labels: tuple[str, ...]
@@ -40,8 +41,8 @@ class Axis(msgspec.Struct, frozen=True):
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """`figures`: cells have figures; else one character. `whole`: no row or column was left out. `cut`: not even all
-    that have something sick are there."""
+    """A choice of rows and columns. `figures`: cells show figures, else one character. `whole`: no row or column is
+    hidden. `cut`: some rows or columns with sick paths are hidden."""
 
     rows: Axis
     columns: Axis
@@ -51,20 +52,20 @@ class Layout(msgspec.Struct, frozen=True):
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Characters of each column, with the space before it."""
+        """Characters of each column, including the space before it."""
         if not self.figures:
             return (1,) * len(self.columns.names)
         return tuple(max(FIGURE, len(label)) + 1 for label in self.columns.labels)
 
 
 def summed_up(matrix: Matrix) -> bool:
-    """Whether a sum by zones is worth its lines where the matrix is not shown whole."""
+    """Whether a matrix that is not shown whole is preceded by a summary of its zones."""
     return len(matrix.members) > _MANY
 
 
 def lay_out(matrix: Matrix, width: int, height: int | None) -> Layout:
-    """The richest that fits: all with figures, all with a character a cell, or only what is not well, with figures,
-    with characters, and at last only the worst of it. `height` None: as many rows as a person reads."""
+    """Return the most detailed layout that fits: the whole matrix with figures or with characters, else only what is
+    sick, with figures or with characters, at last only the sickest of it. `height` None: not limited."""
     fitter = _Fitter(matrix, width, height)
     members = [member.name for member in matrix.members]
     whole = fitter.fit(members, [*members, *matrix.targets], whole=True)
@@ -89,7 +90,7 @@ class _Fitter:
         self._order = {name: rank for rank, name in enumerate([*names, *matrix.targets])}
 
     def fit(self, rows: Sequence[str], columns: Sequence[str], *, whole: bool) -> Layout | None:
-        """A layout of these columns and as many of these rows as the height allows; None where the width does not."""
+        """Return a layout of all these columns and as many of these rows as fit; None where the width is too small."""
         full = [self._labels.get(name, name) for name in sorted(columns, key=self._order.__getitem__)]
         prefix, short = without_prefix(full)
         tall = min(HEADING_ROWS, max(map(len, short), default=0))
@@ -102,7 +103,7 @@ class _Fitter:
         return None
 
     def _room(self, headings: int, whole: bool) -> int:
-        """How many rows there is room for."""
+        """Return the number of rows that fit."""
         if self._height is None:
             return _FEW
         summary = 0 if whole else self._zones + 1
@@ -118,7 +119,7 @@ class _Fitter:
 
 
 def _sick(matrix: Matrix) -> tuple[list[str], list[str]]:
-    """Sources and targets with paths that are not well, the sickest first."""
+    """Return sources and targets of sick paths, those with most of them first."""
     sick = [cell for cell in matrix.cells if cell.sick]
     return _ranked(cell.source for cell in sick), _ranked(cell.target for cell in sick)
 

@@ -1,4 +1,4 @@
-"""The map for a person at a terminal: rows ask columns, network by network."""
+"""The map at a terminal: sources as rows, targets as columns, network by network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kubesonar.views.terminal.layout import HEADING_ROWS, Layout, lay_out, summe
 from kubesonar.views.terminal.zones import zone_lines
 
 _HEAVY = 0.05
-"""Loss from which on a figure is red: a share that TCP feels."""
+"""Least loss that is shown in red: TCP slows down by it."""
 
 _STYLES = {
     Mark.WELL: "green",
@@ -42,7 +42,7 @@ _MEANINGS = {
     Mark.EXCUSED: ("(name) -", "excused"),
 }
 _LEGEND = 2
-"""Lines that the legend may take."""
+"""Most lines of the legend."""
 
 _SHORTER = {
     Mark.WELL: "all well",
@@ -52,7 +52,7 @@ _SHORTER = {
 
 
 class MapView:
-    """Fits itself to the width it is rendered at and, where `height` is given, to so many lines."""
+    """A renderable that fits the width it is shown at and, where `height` is given, that many lines."""
 
     def __init__(self, matrices: Sequence[Matrix], height: int | None = None) -> None:
         self._matrices = matrices
@@ -109,7 +109,7 @@ def _rest(layout: Layout) -> str:
 
 
 def _headings(layout: Layout) -> Iterator[Text]:
-    """In one line over figures, downwards over single characters; before them what all begin with."""
+    """Yield headings: one line over figures, vertical ones over characters; their common prefix stands before them."""
     axis, margin = layout.columns, " " * layout.rows.width
     corner = clip(axis.prefix, max(1, layout.rows.width)).ljust(layout.rows.width)
     if layout.figures:
@@ -152,7 +152,7 @@ def _words(cell: PathCell) -> str:
 
 
 def _legend(matrices: Sequence[Matrix], layouts: Sequence[Layout]) -> Text:
-    """What the marks mean that are there."""
+    """Explain the marks that occur."""
     figures = all(layout.figures for layout in layouts)
     marks = {cell.mark for matrix in matrices for cell in matrix.cells}
     if any(matrix.unread.keys() - matrix.excused.keys() for matrix in matrices):

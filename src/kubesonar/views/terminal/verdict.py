@@ -1,4 +1,4 @@
-"""A verdict for a person at a terminal. Colours say nothing that the words do not."""
+"""A verdict at a terminal. Colours only repeat what the words say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.text import Text
 from kubesonar.model import Finding, Health, Verdict, clip
 
 TimeOfDay = Callable[[float], str]
-"""Renders Unix seconds as a time of day."""
+"""A function from Unix seconds to a time of day."""
 
 STYLES = {Health.GOOD: "bold green", Health.BAD: "bold red", Health.UNKNOWN: "bold yellow"}
 
@@ -19,7 +19,7 @@ _LEAST_WIDTH = 20
 
 
 class TextLine:
-    """A paragraph behind a margin, which continues under itself where it wraps; one long line where nothing wraps."""
+    """A paragraph with a hanging indent; one long line where nothing wraps."""
 
     def __init__(self, margin: str, text: str, style: str = "") -> None:
         self._margin = margin
@@ -36,7 +36,7 @@ class TextLine:
 
 
 def verdict_view(verdict: Verdict, clock: TimeOfDay) -> RenderableType:
-    """The sentence on the first line, then the findings with their evidence, what could not be told, who is excused."""
+    """Render the sentence, the findings with their evidence, what is unknown, and the excused members."""
     return Group(
         TextLine("", verdict.sentence, STYLES.get(verdict.verdict, "bold")),
         *_findings(verdict, clock),
@@ -48,7 +48,8 @@ def verdict_view(verdict: Verdict, clock: TimeOfDay) -> RenderableType:
 
 
 def headline(verdict: Verdict) -> RenderableType:
-    """The sentence, then those of the further findings, and one line on what could not be told: for a live view."""
+    """Render the sentence, those of up to three further findings, and one line each for unknown and excused: for a live
+    view."""
     rest = (TextLine("  also  ", finding.sentence, "red") for finding in verdict.findings[1:4])
     said = [line for line in verdict.unknown if line not in verdict.sentence]
     more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
@@ -73,7 +74,7 @@ def _title(finding: Finding, clock: TimeOfDay) -> str:
 
 
 def confidence_words(value: float) -> str:
-    """As "97 %"; never more than was calculated."""
+    """Return "97 %", rounded down."""
     return f"{int(100 * min(1.0, max(0.0, value)) + 1e-9)} %"
 
 

@@ -1,4 +1,4 @@
-"""A matrix summed up by zones, where it is too large to be shown whole."""
+"""A summary of a matrix by zones, for one that is too large to be shown whole."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class _Sum:
 
 
 def zone_lines(matrix: Matrix, width: int) -> Iterator[Text]:
-    """Sick paths of all paths, and the mean loss, from zone to zone; nothing where there is one zone or no room."""
+    """Yield lines with sick paths, all paths and the mean loss from zone to zone; none with one zone or too little
+    width."""
     zones = {member.name: clip(member.zone or "no zone", _LABEL) for member in matrix.members}
     names = sorted(set(zones.values()))
     if len(names) < 2 or len(names) > (width - _LABEL) // _ROOM:
