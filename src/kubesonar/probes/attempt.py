@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 
 from kubesonar.core.address import family_of, is_literal
 from kubesonar.model import Check, Fault, Kernel, Observation, Phase, Rtt, Span, StampSource, clip
-from kubesonar.net.clock import Clock
+from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
+from kubesonar.net.tcp.stream import Stream
 from kubesonar.probes.source import ProbeSource
+
+_SYSTEM = SystemClock()
+
+AfterConnect = Callable[[Stream, Deadline, list[Span]], Awaitable[str]]
+"""A step over a connected stream: adds the phases that it completes and returns a detail. Raises `Failed`."""
 
 
 class AttemptOutcome(msgspec.Struct, frozen=True):
@@ -31,7 +39,7 @@ class AttemptOutcome(msgspec.Struct, frozen=True):
 class Attempt:
     """The start and the address of an attempt. It is made right before the first step."""
 
-    def __init__(self, check: Check, source: ProbeSource, clock: Clock) -> None:
+    def __init__(self, check: Check, source: ProbeSource, clock: Clock = _SYSTEM) -> None:
         self.at = clock.wall()
         self.address = check.address
         self._check = check
@@ -46,6 +54,33 @@ class Attempt:
         found = await resolver.resolve(name, deadline)
         self._resolved = (Span(Phase.DNS, 0.0, deadline.elapsed),)
         self.address = found[0]
+
+    async def over_stream(self, resolver: Resolver, then: AfterConnect) -> Observation:
+        """Connect to the check's port within its timeout, do `then`, close, and return the observation."""
+        stream, phases, detail = Stream(), list[Span](), ""
+        failed: Failed | None = None
+        try:
+            with Deadline(self._check.timeout) as deadline:
+                await self.resolve(resolver, deadline)
+                began = deadline.elapsed
+                await stream.connect(self.address, self._check.port, deadline)
+                phases.append(Span(Phase.CONNECT, began, deadline.elapsed))
+                detail = await then(stream, deadline, phases)
+            stream.close()
+        except Failed as error:
+            failed = error
+        finally:
+            stream.abort()
+        return self.observation(
+            AttemptOutcome(
+                failed.fault if failed else None,
+                failed.detail if failed else detail,
+                phases=tuple(phases),
+                kernel=stream.kernel,
+                source_port=stream.source_port,
+                received=int(bool(phases)),
+            )
+        )
 
     def failed(self, failed: Failed) -> Observation:
         """Return the observation of an attempt that failed before it had a connection."""

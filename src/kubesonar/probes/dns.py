@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from kubesonar.core.address import family_of, is_literal
+from kubesonar.core.address import is_literal
 from kubesonar.core.dns.classify import Judgement, Worth, classify, rcode_name
 from kubesonar.core.dns.message import EDNS_PAYLOAD, Question, Rcode, encode_question
 from kubesonar.core.dns.names import encode_name
 from kubesonar.core.dns.records import RecordType
-from kubesonar.model import Check, Fault, Observation, Phase, Rtt, Span, clip
+from kubesonar.model import Check, Fault, Observation, Phase, Span
 from kubesonar.net.dns.tcp import ask_tcp
 from kubesonar.net.dns.transport import DnsReply, DnsServer
 from kubesonar.net.dns.udp import Unanswered, ask_udp
+from kubesonar.probes.attempt import Attempt, AttemptOutcome
 
 if TYPE_CHECKING:
     import random
@@ -87,19 +88,22 @@ class DnsProbe:
 
     async def __call__(self, check: Check) -> Observation:
         """See `Probe`. A check that cannot be asked at all is `Fault.OTHER`, with the reason."""
+        attempt = Attempt(check, self._source, self._clock)
         try:
             request, expect = parse_request(check.request), parse_rcode(check.expect)
+            if not is_literal(check.address):
+                raise ValueError(f"a DNS server is an IP address, not {check.address!r}")
         except ValueError as error:
-            return self._unasked(check, str(error))
-        if not is_literal(check.address):
-            return self._unasked(check, f"a DNS server is an IP address, not {check.address!r}")
+            return attempt.observation(AttemptOutcome(Fault.OTHER, str(error), sent=0))
         server, question = DnsServer(check.address, check.port or _PORT), self._question(request)
         wire = encode_question(question)
         if request.tcp:
             reply = await ask_tcp(server, wire, check.timeout, self._clock)
         else:
             reply = await ask_udp(server, wire, check.timeout, self._clock, self._unanswered)
-        return self._observed(check, expect, reply, classify(question, reply.wire) if reply.wire is not None else None)
+        attempt.at = reply.at
+        judged = classify(question, reply.wire) if reply.wire is not None else None
+        return attempt.observation(_outcome(reply, judged, expect))
 
     def close(self) -> None:
         """Close the sockets that wait for late answers."""
@@ -110,37 +114,19 @@ class DnsProbe:
         id_ = self._random.getrandbits(16)
         return Question(_named(request.name, label), request.type, id_, self._options.recursion, self._options.payload)
 
-    def _observed(self, check: Check, expect: int, reply: DnsReply, judged: Judgement | None) -> Observation:
-        fault, detail = (reply.fault, reply.detail) if judged is None else _verdict(judged, expect)
-        took = reply.took
-        waited = took - reply.connected
-        return Observation(
-            check=check,
-            source=self._source.name,
-            network=self._source.network,
-            at=reply.at,
-            address=check.address,
-            family=family_of(check.address),
-            source_port=reply.source_port,
-            fault=fault,
-            phases=_phases(reply),
-            code=judged.rcode if judged else None,
-            received=int(judged is not None),
-            rtt=Rtt(waited, waited, waited, reply.clock) if judged else None,
-            detail=clip("; ".join(filter(None, (detail, *_remarks(reply))))),
-        )
 
-    def _unasked(self, check: Check, detail: str) -> Observation:
-        return Observation(
-            check=check,
-            source=self._source.name,
-            network=self._source.network,
-            at=self._clock.wall(),
-            address=check.address,
-            fault=Fault.OTHER,
-            sent=0,
-            detail=clip(detail),
-        )
+def _outcome(reply: DnsReply, judged: Judgement | None, expect: int) -> AttemptOutcome:
+    fault, detail = (reply.fault, reply.detail) if judged is None else _verdict(judged, expect)
+    return AttemptOutcome(
+        fault,
+        "; ".join(filter(None, (detail, *_remarks(reply)))),
+        _phases(reply),
+        rtt=reply.took - reply.connected if judged else 0.0,
+        clock=reply.clock,
+        source_port=reply.source_port,
+        code=judged.rcode if judged else None,
+        received=int(judged is not None),
+    )
 
 
 def _verdict(judged: Judgement, expect: int) -> tuple[Fault | None, str]:

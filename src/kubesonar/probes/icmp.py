@@ -7,14 +7,11 @@ from typing import Annotated
 import msgspec
 
 from kubesonar.model import Check, Observation
-from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.probes.attempt import Attempt, AttemptOutcome
 from kubesonar.probes.source import ProbeSource
-
-_SYSTEM = SystemClock()
 
 
 class IcmpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -26,28 +23,19 @@ class IcmpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class IcmpProbe:
-    """Asks `Check.address` once. Without the permission to, the observation says so and accuses nobody."""
+    """Sends one echo request to `Check.address`. Where that is not permitted, the fault accuses nobody."""
 
-    def __init__(
-        self,
-        source: ProbeSource,
-        pinger: Pinger,
-        options: IcmpOptions,
-        *,
-        resolver: Resolver | None = None,
-        clock: Clock = _SYSTEM,
-    ) -> None:
+    def __init__(self, source: ProbeSource, pinger: Pinger, options: IcmpOptions) -> None:
         self._source = source
         self._pinger = pinger
         self._options = options
-        self._resolver = resolver or Resolver()
-        self._clock = clock
+        self._resolver = Resolver()
 
     async def __call__(self, check: Check) -> Observation:
         """See `Probe`."""
-        attempt = Attempt(check, self._source, self._clock)
+        attempt = Attempt(check, self._source)
         try:
-            with Deadline(check.timeout, self._clock) as deadline:
+            with Deadline(check.timeout) as deadline:
                 await attempt.resolve(self._resolver, deadline)
                 echo = await self._pinger.ping(attempt.address, deadline, self._options.payload)
         except Failed as failed:

@@ -6,15 +6,12 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.model import Check, Observation, Phase, Span
-from kubesonar.net.clock import Clock, SystemClock
-from kubesonar.net.deadline import Deadline, Failed
+from kubesonar.model import Check, Observation, Span
+from kubesonar.net.deadline import Deadline
 from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.tcp.stream import Stream
-from kubesonar.probes.attempt import Attempt, AttemptOutcome
+from kubesonar.probes.attempt import Attempt
 from kubesonar.probes.source import ProbeSource
-
-_SYSTEM = SystemClock()
 
 
 class TcpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -33,32 +30,16 @@ class TcpProbe:
     """Connects and closes. A failed connect shows its SYN retransmits too; see `Attempt.observation` for the round
     trip."""
 
-    def __init__(
-        self, source: ProbeSource, options: TcpOptions, *, resolver: Resolver | None = None, clock: Clock = _SYSTEM
-    ) -> None:
+    def __init__(self, source: ProbeSource, options: TcpOptions) -> None:
         self._source = source
         self._options = options
-        self._resolver = resolver or Resolver()
-        self._clock = clock
+        self._resolver = Resolver()
 
     async def __call__(self, check: Check) -> Observation:
         """See `Probe`."""
-        attempt = Attempt(check, self._source, self._clock)
-        stream = Stream()
-        try:
-            with Deadline(check.timeout, self._clock) as deadline:
-                await attempt.resolve(self._resolver, deadline)
-                began = deadline.elapsed
-                await stream.connect(attempt.address, check.port, deadline)
-                phase = Span(Phase.CONNECT, began, deadline.elapsed)
-            if not self._options.reset:
-                stream.close()
-            return attempt.observation(
-                AttemptOutcome(phases=(phase,), kernel=stream.kernel, source_port=stream.source_port, received=1)
-            )
-        except Failed as failed:
-            return attempt.observation(
-                AttemptOutcome(failed.fault, failed.detail, kernel=stream.kernel, source_port=stream.source_port)
-            )
-        finally:
+        return await Attempt(check, self._source).over_stream(self._resolver, self._after_connect)
+
+    async def _after_connect(self, stream: Stream, deadline: Deadline, phases: list[Span]) -> str:
+        if self._options.reset:
             stream.abort()
+        return ""
