@@ -1,1 +1,5 @@
-"""The shell around the pure rooms: drives machines on asyncio, supervises tasks, watches this process, logs."""
+"""Runs the pure rooms on asyncio: drives machines, supervises tasks, watches this process, writes the log.
+
+Machines, coroutines and the kernel's counters come in; actions carried out, restarts, troubles and log lines go out.
+Read `drive.py` first, then `supervise.py`.
+"""

@@ -11,13 +11,14 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kubesonar.core.dns.classify import Worth, classify
 from kubesonar.core.dns.message import Malformed, Question, decode_reply, encode_answer, encode_question, question_of
 from kubesonar.core.dns.names import Reader, encode_name
-from kubesonar.core.dns.records import Data, Record, RecordType, Srv, bytes_of_v6, text_of_v6
+from kubesonar.core.dns.records import Data, Record, RecordType, Srv, encode_record
 
 
 def wire_of(name: dns.name.Name) -> bytes:
@@ -29,7 +30,7 @@ NAMES = st.lists(LABELS, max_size=6).map(lambda labels: dns.name.Name([*labels[:
 TEXTS = NAMES.map(lambda name: Reader(wire_of(name)).name(0)[0])
 IDS = st.integers(0, 0xFFFF)
 V4 = st.ip_addresses(v=4).map(str)
-V6 = st.ip_addresses(v=6).map(lambda address: text_of_v6(address.packed))
+V6 = st.ip_addresses(v=6).map(str)
 STRINGS = st.lists(st.binary(max_size=255), min_size=1, max_size=3).map(tuple)
 RECORDS = st.one_of(
     st.builds(Record, TEXTS, st.just(RecordType.A), IDS, V4),
@@ -78,9 +79,18 @@ def test_a_name_survives_the_way_through_text(name: dns.name.Name) -> None:
 
 
 @given(st.ip_addresses(v=6))
-def test_v6_addresses_read_and_write_as_the_standard_library_does(address: ipaddress.IPv6Address) -> None:
-    assert ipaddress.ip_address(text_of_v6(address.packed)) == address
-    assert bytes_of_v6(address.exploded) == bytes_of_v6(text_of_v6(address.packed)) == address.packed
+def test_addresses_are_written_from_any_spelling(address: ipaddress.IPv6Address) -> None:
+    short, long = (encode_record(Record("a", RecordType.AAAA, 1, text)) for text in (str(address), address.exploded))
+    assert short == long
+    assert short.endswith(address.packed)
+
+
+@pytest.mark.parametrize(
+    ("type_", "address"), [(RecordType.A, "::1"), (RecordType.AAAA, "192.0.2.1"), (RecordType.A, "x")]
+)
+def test_an_address_of_the_other_family_is_refused(type_: RecordType, address: str) -> None:
+    with pytest.raises(ValueError, match="address|IP"):
+        encode_record(Record("a", type_, 1, address))
 
 
 @given(TEXTS, IDS, IDS, st.booleans(), st.sampled_from((0, 512, 1232, 4096)))

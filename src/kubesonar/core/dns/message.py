@@ -24,7 +24,7 @@ PLAIN_PAYLOAD = 512
 _HEADER = struct.Struct(">HHHHHH")
 _TAIL = struct.Struct(">HH")
 _OPT = struct.Struct(">BHHIH")
-_RESPONSE, _AUTHORITATIVE, _TRUNCATED, _RECURSION, _AVAILABLE = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080
+_RESPONSE, _AUTHORITATIVE, _TRUNCATED, _RECURSION = 0x8000, 0x0400, 0x0200, 0x0100
 
 
 class Rcode(IntEnum):
@@ -61,10 +61,8 @@ class DnsMessage(msgspec.Struct, frozen=True):
     id: int
     response: bool
     opcode: int
-    authoritative: bool
     truncated: bool
     recursion: bool
-    recursion_available: bool
     rcode: int
     asked: tuple[tuple[str, int, int], ...]
     answers: tuple[Record, ...] = ()
@@ -119,10 +117,8 @@ def _decode(wire: bytes) -> DnsMessage:
         id=id_,
         response=bool(flags & _RESPONSE),
         opcode=flags >> 11 & 0xF,
-        authoritative=bool(flags & _AUTHORITATIVE),
         truncated=bool(flags & _TRUNCATED),
         recursion=bool(flags & _RECURSION),
-        recursion_available=bool(flags & _AVAILABLE),
         rcode=flags & 0xF | (opt.ttl >> 24 << 4 if opt else 0),
         asked=tuple(asked),
         answers=answers,

@@ -7,6 +7,7 @@ from enum import IntEnum
 
 import msgspec
 
+from kubesonar.core.address import packed_address, unpacked_address
 from kubesonar.core.dns.names import BadWire, Reader, encode_name
 
 IN = 1
@@ -54,6 +55,7 @@ class Record(msgspec.Struct, frozen=True):
 _FIXED = struct.Struct(">HHIH")
 _SRV = struct.Struct(">HHH")
 _NAMES = frozenset({RecordType.NS, RecordType.CNAME, RecordType.PTR})
+_ADDRESS_SIZE = {RecordType.A: 4, RecordType.AAAA: 16}
 
 
 def decode_record(reader: Reader, at: int) -> tuple[Record, int]:
@@ -74,10 +76,10 @@ def _decode_data(reader: Reader, type_: int, begin: int, end: int) -> Data:
         return _whole_name(reader, begin, end)
     data = reader.wire[begin:end]
     match type_:
-        case RecordType.A:
-            return ".".join(map(str, _sized(data, 4)))
-        case RecordType.AAAA:
-            return text_of_v6(_sized(data, 16))
+        case RecordType.A | RecordType.AAAA:
+            if len(data) != _ADDRESS_SIZE[RecordType(type_)]:
+                raise BadWire(f"an address of {len(data)} bytes")
+            return unpacked_address(data)
         case RecordType.TXT:
             return _strings(data)
         case RecordType.SRV:
@@ -85,12 +87,6 @@ def _decode_data(reader: Reader, type_: int, begin: int, end: int) -> Data:
                 raise BadWire("an SRV record that ends before its target")
             priority, weight, port = _SRV.unpack_from(data)
             return Srv(priority, weight, port, _whole_name(reader, begin + _SRV.size, end))
-    return data
-
-
-def _sized(data: bytes, size: int) -> bytes:
-    if len(data) != size:
-        raise BadWire(f"an address of {len(data)} bytes instead of {size}")
     return data
 
 
@@ -129,49 +125,9 @@ def _encode_data(type_: int, data: Data) -> bytes:
             return b"".join(bytes((len(string),)) + string for string in data)
         case bytes():
             return data
-    if type_ == RecordType.A:
-        return bytes_of_v4(data)
-    return bytes_of_v6(data) if type_ == RecordType.AAAA else encode_name(data)
-
-
-def bytes_of_v4(text: str) -> bytes:
-    """The four bytes of a dotted IPv4 address. Raises ValueError."""
-    parts = text.split(".")
-    if len(parts) != 4 or not all(part.isascii() and part.isdigit() and int(part) < 256 for part in parts):
-        raise ValueError(f"an IPv4 address has four numbers up to 255, unlike {text!r}")
-    return bytes(map(int, parts))
-
-
-def text_of_v6(data: bytes) -> str:
-    """An IPv6 address in the one form of RFC 5952, except that an embedded IPv4 address is written in hexadecimal."""
-    groups = [f"{high << 8 | low:x}" for high, low in zip(data[::2], data[1::2], strict=True)]
-    start, length = _longest_zeros(groups)
-    if length < 2:
-        return ":".join(groups)
-    return ":".join(groups[:start]) + "::" + ":".join(groups[start + length :])
-
-
-def _longest_zeros(groups: list[str]) -> tuple[int, int]:
-    """Where the first of the longest runs of zero groups begins, and its length."""
-    best, start = (0, 0), 0
-    for at, group in enumerate(groups):
-        if group != "0":
-            start = at + 1
-        elif at + 1 - start > best[1]:
-            best = (start, at + 1 - start)
-    return best
-
-
-def bytes_of_v6(text: str) -> bytes:
-    """The sixteen bytes of an IPv6 address in hexadecimal groups. Raises ValueError."""
-    head, gap, tail = text.partition("::")
-    front = head.split(":") if head else []
-    back = tail.split(":") if tail else []
-    missing = 8 - len(front) - len(back)
-    if (missing < 1 if gap else missing) or not all(map(_is_group, (*front, *back))):
-        raise ValueError(f"an IPv6 address has eight groups of hexadecimal digits, unlike {text!r}")
-    return b"".join(int(group, 16).to_bytes(2, "big") for group in (*front, *["0"] * missing, *back))
-
-
-def _is_group(text: str) -> bool:
-    return 1 <= len(text) <= 4 and all(char in "0123456789abcdefABCDEF" for char in text)
+    if type_ not in _ADDRESS_SIZE:
+        return encode_name(data)
+    packed = packed_address(data)
+    if len(packed) != _ADDRESS_SIZE[type_]:
+        raise ValueError(f"a record of type {RecordType(type_).name} holds no address like {data!r}")
+    return packed
