@@ -1,10 +1,8 @@
-"""Whom a member probes: k others, so that cost grows with n·k and not n², every member is watched by about k, and few
-choices change when members come and go.
+"""Chooses the k others that a member probes, so that cost grows with n·k instead of n².
 
-Nodes stand on a ring in the order of a hash of their names. A member looks at the next 2k nodes clockwise and takes k
-of them: first the nearest of each zone, then the nearest that are left. Looking no further than 2k bounds how many can
-ever choose one member to 2k, whatever the zones, and keeps a change of membership local: it touches only those 2k
-places back.
+Nodes stand on a ring in the order of a hash of their names. A member takes k of the next 2k nodes clockwise: first the
+nearest of each zone, then the nearest that are left. So each member is probed by about k others and never by more than
+2k, whatever the zones, and a member that comes or goes changes the choice of at most 2k others.
 """
 
 from __future__ import annotations
@@ -17,19 +15,19 @@ from kubesonar.model import Member, Network
 
 
 def place(name: str) -> int:
-    """A name's place on the ring: the first 8 bytes of its SHA-256, big-endian."""
+    """Return a name's place on the ring: the first 8 bytes of its SHA-256, big-endian."""
     return int.from_bytes(sha256(name.encode()).digest()[:8], "big")
 
 
 class Ring:
-    """The ring of one network's members; `neighbours` is called for one member at a time."""
+    """The ring of the members of one network."""
 
     def __init__(self, members: Iterable[Member]) -> None:
         self._ring = sorted(members, key=lambda member: (place(member.node), member.name))
         self._places = [(place(member.node), member.name) for member in self._ring]
 
     def neighbours(self, member: Member, k: int) -> list[Member]:
-        """At most `k` members on other nodes, nearest first; all of them where there are no more than k."""
+        """Return at most `k` members on other nodes, nearest first; all of them where there are no more than k."""
         ahead = self._ahead(member, 2 * k)
         if len(ahead) <= k:
             return ahead
@@ -56,6 +54,6 @@ class Ring:
 
 
 def same_network(members: Iterable[Member], network: Network) -> list[Member]:
-    """The members that live in `network`: pod network probes pod network and host network host network, which is what
-    makes a sick node and a sick pod network distinguishable."""
+    """Return the members that live in `network`. Members probe their own network only: that tells a sick node from a
+    sick pod network."""
     return [member for member in members if member.network is network]

@@ -1,4 +1,4 @@
-"""A machine's own timers: what to do at which time, and when the next is due."""
+"""The timers of a machine: callbacks by the time at which they are due."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Timer:
-    """One thing to do at one time; `cancel` it when it is not to be done after all."""
+    """One callback at one time."""
 
     __slots__ = ("act", "arguments")
 
@@ -17,12 +17,12 @@ class Timer:
         self.arguments = arguments
 
     def cancel(self) -> None:
-        """It will not be done."""
+        """Cancel the timer; its callback is not called."""
         self.act = None
 
 
 class Timers:
-    """Timers in the order in which they are due; those of one time in the order in which they were set."""
+    """Timers in the order in which they are due; timers of one time in the order in which they were set."""
 
     __slots__ = ("_heap", "_order")
 
@@ -35,7 +35,7 @@ class Timers:
 
     @property
     def due(self) -> float | None:
-        """When the next timer is due, None where there is none."""
+        """The time of the next timer, None where there is none."""
         heap = self._heap
         while heap:
             first = heap[0]
@@ -45,14 +45,14 @@ class Timers:
         return None
 
     def at(self, when: float, act: Callable[..., None], *arguments: Any) -> Timer:
-        """Has `act(now, *arguments)` called at the first `run` from `when` on."""
+        """Set a timer: `act(now, *arguments)` is called at the first `run` from `when` on. Return it."""
         self._order += 1
         timer = Timer(act, arguments)
         heapq.heappush(self._heap, (when, self._order, timer))
         return timer
 
     def run(self, now: float) -> None:
-        """Does what is due; what that sets for `now` or before waits for the next run."""
+        """Call what is due at `now`. A timer that a callback sets for `now` or before waits for the next run."""
         heap, last = self._heap, self._order
         while heap and heap[0][0] <= now and heap[0][1] <= last:
             timer = heapq.heappop(heap)[2]

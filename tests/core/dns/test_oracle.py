@@ -89,7 +89,7 @@ def test_addresses_are_written_from_any_spelling(address: ipaddress.IPv6Address)
     ("type_", "address"), [(RecordType.A, "::1"), (RecordType.AAAA, "192.0.2.1"), (RecordType.A, "x")]
 )
 def test_an_address_of_the_other_family_is_refused(type_: RecordType, address: str) -> None:
-    with pytest.raises(ValueError, match="address|IP"):
+    with pytest.raises(ValueError, match=r"address|IP"):
         encode_record(Record("a", type_, 1, address))
 
 

@@ -55,7 +55,7 @@ class Record(msgspec.Struct, frozen=True):
 _FIXED = struct.Struct(">HHIH")
 _SRV = struct.Struct(">HHH")
 _NAMES = frozenset({RecordType.NS, RecordType.CNAME, RecordType.PTR})
-_ADDRESS_SIZE = {RecordType.A: 4, RecordType.AAAA: 16}
+_ADDRESS_SIZE: dict[int, int] = {RecordType.A: 4, RecordType.AAAA: 16}
 
 
 def decode_record(reader: Reader, at: int) -> tuple[Record, int]:
@@ -77,7 +77,7 @@ def _decode_data(reader: Reader, type_: int, begin: int, end: int) -> Data:
     data = reader.wire[begin:end]
     match type_:
         case RecordType.A | RecordType.AAAA:
-            if len(data) != _ADDRESS_SIZE[RecordType(type_)]:
+            if len(data) != _ADDRESS_SIZE[type_]:
                 raise BadWire(f"an address of {len(data)} bytes")
             return unpacked_address(data)
         case RecordType.TXT:

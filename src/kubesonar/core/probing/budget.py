@@ -1,9 +1,9 @@
-"""What all agents together may cost what the cluster shares, and how each keeps to it without asking the others: by the
-number of agents, which the roster tells, each makes its own periods longer until all of them fit.
+"""Makes periods longer until all agents together keep to the budgets of what the cluster shares.
 
-A period is never shorter than configured. Every member of the roster counts, of the pod and of the host network and in
-whatever state: each is an agent with the same checks. Since phases are spread by a hash of who asks and what
-(core/probing/schedule.py), the load of n agents is even over the period.
+No agent asks another: each divides the budgets by the number of agents, which the roster tells. A period is never
+shorter than configured. Every member of the roster counts, in either network and in any state, because each is an agent
+with the same checks. Phases are spread by a hash of source and check (core/probing/schedule.py), so the load of n
+agents is even over a period.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from kubesonar.core.address import is_literal
 from kubesonar.model import Check, Kind, Path, Roster
 
 UNKNOWN_AGENTS = 1000
-"""So many agents are assumed while a roster has never been read: an outage of its source must not make all of them ask
-as if each were alone."""
+"""Agents that are assumed while a roster has never been read. Too low, and an outage of the roster's source makes all
+agents ask as if each were alone; too high, and a small cluster is hardly checked until its roster is read."""
 
 QUESTIONS = 2
-"""A look-up asks for A and AAAA."""
+"""DNS questions of one look-up: A and AAAA."""
 
 
 class BudgetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,27 +71,27 @@ class BudgetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class Consumers(msgspec.Struct, frozen=True):
-    """How many agents share the budgets, and how many names a look-up of a name without a final dot may try."""
+    """Who draws on the budgets: `agents` of them, whose look-up of a name without a final dot may try `names` names."""
 
     agents: int
     names: int = 1
 
 
 def consumers_of(roster: Roster, options: BudgetOptions, names: int = 1) -> Consumers:
-    """How many agents there are, rounded up to two digits, so that one more or less changes no period."""
+    """Return the number of agents, rounded up to two digits so that one more or less changes no period."""
     known = len(roster.members) or (UNKNOWN_AGENTS if roster.stale else 1)
     return Consumers(rounded(max(known, options.agents)), names)
 
 
 def rounded(count: int) -> int:
-    """`count`, rounded up to its two first digits: 3 -> 3, 99 -> 99, 101 -> 110, 2950 -> 3000."""
+    """Return `count` rounded up to two significant digits: 3 -> 3, 99 -> 99, 101 -> 110, 2950 -> 3000."""
     unit = int(10 ** max(len(str(count)) - 2, 0))
     return -(-count // unit) * unit
 
 
 def fit_to_budget(checks: Iterable[Check], among: Consumers, options: BudgetOptions) -> list[Check]:
-    """The same checks, in the same order, with periods as long as the budgets need. Those of members are not touched:
-    the ring bounds them."""
+    """Return the same checks, in the same order, with periods as long as the budgets need. Checks of members keep
+    theirs, because the ring bounds them."""
     paced = _within(list(checks), among.agents, options)
     pods = len({check.target for check in paced if check.path is Path.DNS_POD}) or options.dns_pods
     lookups = [among.agents / pods * questions(check, among.names) / check.period for check in paced]
@@ -103,8 +103,9 @@ def fit_to_budget(checks: Iterable[Check], among: Consumers, options: BudgetOpti
 
 
 def fair_share(loads: Iterable[float], capacity: float) -> float:
-    """The most that each load may be so that together they fit: who needs less leaves the rest to the others (max-min
-    fairness, Bertsekas and Gallager, Data Networks, section 6.5.2). Infinite where all fit."""
+    """Return the most that each load may be so that together they fit into `capacity`; infinite where all fit. What a
+    small load does not need is shared by the others (max-min fairness, Bertsekas and Gallager, Data Networks, section
+    6.5.2)."""
     rising = sorted(load for load in loads if load)
     for index, load in enumerate(rising):
         share = capacity / (len(rising) - index)
@@ -115,7 +116,8 @@ def fair_share(loads: Iterable[float], capacity: float) -> float:
 
 
 def questions(check: Check, names: int) -> int:
-    """What one check asks the cluster's DNS for, because it looks a name up: `names` as in `Consumers`."""
+    """Return how many questions one check asks the cluster's DNS because it looks up a name; `names` as in
+    `Consumers`."""
     host = check.address or _host(check.request)
     if check.kind is Kind.DNS or check.path in _OF_MEMBERS or not host or is_literal(host):
         return 0
@@ -123,7 +125,7 @@ def questions(check: Check, names: int) -> int:
 
 
 def _request_budget(check: Check, options: BudgetOptions) -> tuple[str, float]:
-    """Which budget a check draws on by asking, by name, and how much that is a second."""
+    """Return the name of the budget that a check draws on by asking, and its rate (a second)."""
     match check.path:
         case Path.API_DIRECT | Path.API_DNS:
             return "api", options.api
@@ -140,7 +142,7 @@ def _request_budget(check: Check, options: BudgetOptions) -> tuple[str, float]:
 
 
 def _within(checks: Sequence[Check], agents: int, options: BudgetOptions) -> list[Check]:
-    """What asks for more than its budget, slower; DNS through the Service and of its pods comes after."""
+    """Return checks slowed down to the budgets of requests; DNS through the Service and of its pods comes later."""
     drawn = [_request_budget(check, options) for check in checks]
     loads: dict[str, float] = defaultdict(float)
     for check, (name, _) in zip(checks, drawn, strict=True):
@@ -149,7 +151,7 @@ def _within(checks: Sequence[Check], agents: int, options: BudgetOptions) -> lis
 
 
 def _dns_load(checks: Iterable[Check], agents: int, pods: int) -> float:
-    """Questions a second to the DNS pod that is asked most: its own, and its share of those to the Service."""
+    """Return the questions a second to the DNS pod that is asked most: its own, and its share of the Service's."""
     own: dict[str, float] = defaultdict(float)
     shared = 0.0
     for check in checks:
@@ -173,5 +175,4 @@ def _host(url: str) -> str:
 
 _OF_MEMBERS = frozenset({Path.POD, Path.HOST, Path.LOOPBACK})
 _SHARED_DNS = frozenset({Path.DNS_POD, Path.DNS_SERVICE, Path.DNS_NODE_LOCAL})
-"""What a DNS pod gets: what it is asked itself, and what comes through the Service, or through a cache on the node for
-answers that the cache does not hold."""
+"""Paths whose questions reach a DNS pod: its own, the Service's, and those that a cache on the node cannot answer."""

@@ -1,7 +1,7 @@
-"""What a workload in a Kubernetes cluster depends on, as checks: the API server, DNS, the own Service, the ingress.
+"""The checks of what a workload in a Kubernetes cluster depends on: the API server, DNS, the own Service, the ingress.
 
-A function of options and of what was found around; what cannot be checked is said in a sentence that names the option
-or the right that is missing.
+A function of options and of what was found around this agent. What cannot be checked is returned as a sentence that
+names the option or the right that is missing.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from collections.abc import Iterator
 
 import msgspec
 
+from kubesonar.core.address import bracketed
 from kubesonar.core.hash_ring import place
 from kubesonar.core.probing.cluster_facts import Dependencies, DnsPod, Surroundings
-from kubesonar.core.probing.cluster_options import ClusterOptions
+from kubesonar.core.probing.cluster_options import ClusterOptions, PacedOptions
 from kubesonar.core.probing.plan import PROBE_PATH
 from kubesonar.model import Check, Kind, Path
 
 API_DIRECT = "http/api_direct/api-server"
 API_DNS = "http/api_dns/api-server"
-"""Ids of the API server's checks: the only ones that may show a token."""
+"""Ids of the API server's checks, the only ones that may show a token."""
 
 
 def dependencies(options: ClusterOptions, found: Surroundings) -> Dependencies:
-    """Everything that is switched on and that is known well enough to be asked."""
+    """Return the checks of everything that is switched on and known well enough to be asked."""
     lost = list(found.lost)
     checks = [
         *_api_server(options, found, lost),
@@ -35,7 +36,7 @@ def dependencies(options: ClusterOptions, found: Surroundings) -> Dependencies:
 
 
 def domain(options: ClusterOptions, found: Surroundings) -> str:
-    """The cluster's domain, without a final dot; empty where it is not known."""
+    """Return the cluster's domain without a final dot, empty where it is not known."""
     return options.domain.rstrip(".") or found.domain
 
 
@@ -43,17 +44,8 @@ def _api_server(options: ClusterOptions, found: Surroundings, lost: list[str]) -
     api, at = options.api, found.api
     if at is None:
         return
-    direct = Check(
-        id=API_DIRECT,
-        kind=Kind.HTTP,
-        path=Path.API_DIRECT,
-        target="api-server",
-        address=at.address,
-        request=_url("https", at.address, at.port, api.path),
-        trust=api.trust,
-        period=api.period,
-        timeout=api.timeout,
-    )
+    url = _url("https", at.address, at.port, api.path)
+    direct = _http(Path.API_DIRECT, "api-server", api, url, trust=api.trust, address=at.address)
     if api.direct:
         yield direct
     known = domain(options, found)
@@ -71,7 +63,7 @@ def _api_server(options: ClusterOptions, found: Surroundings, lost: list[str]) -
 
 
 def _dns_service(options: ClusterOptions, found: Surroundings, lost: list[str]) -> Iterator[Check]:
-    """Through the addresses that the resolver has, when it is the cluster's, and those that the Service has."""
+    """Through the addresses that the resolver has, where it is the cluster's, and those that the Service has."""
     dns = options.dns
     vips = set(dns.address) or {*found.resolvers, *found.vips}
     question = _question(options, found)
@@ -114,36 +106,31 @@ def _service(options: ClusterOptions, found: Surroundings, lost: list[str]) -> I
             f"the Service {service.name} is not checked: the API server does not tell its address (cluster.service.url)"
         )
     for url in urls:
-        suffix = "/v6" if "[" in url else ""
-        yield Check(
-            id=f"http/service/service{suffix}",
-            kind=Kind.HTTP,
-            path=Path.SERVICE,
-            target="service",
-            address="",
-            request=url,
-            expect=service.expect,
-            trust=service.trust,
-            period=service.period,
-            timeout=service.timeout,
-        )
+        check = _http(Path.SERVICE, "service", service, url, service.expect, service.trust)
+        yield msgspec.structs.replace(check, id=f"{check.id}/v6") if "[" in url else check
 
 
 def _ingress(options: ClusterOptions) -> Iterator[Check]:
     ingress = options.ingress
     if ingress.url:
-        yield Check(
-            id="http/ingress/ingress",
-            kind=Kind.HTTP,
-            path=Path.INGRESS,
-            target="ingress",
-            address="",
-            request=ingress.url,
-            expect=ingress.expect,
-            trust=ingress.trust,
-            period=ingress.period,
-            timeout=ingress.timeout,
-        )
+        yield _http(Path.INGRESS, "ingress", ingress, ingress.url, ingress.expect, ingress.trust)
+
+
+def _http(
+    path: Path, target: str, paced: PacedOptions, url: str, expect: str = "", trust: str = "", address: str = ""
+) -> Check:
+    return Check(
+        id=f"http/{path}/{target}",
+        kind=Kind.HTTP,
+        path=path,
+        target=target,
+        address=address,
+        request=url,
+        expect=expect,
+        trust=trust,
+        period=paced.period,
+        timeout=paced.timeout,
+    )
 
 
 def _question(options: ClusterOptions, found: Surroundings) -> str:
@@ -173,4 +160,4 @@ def _questions(options: ClusterOptions, server: DnsPod, path: Path, question: st
 
 
 def _url(scheme: str, host: str, port: int, path: str) -> str:
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{path}"
+    return f"{scheme}://{bracketed(host)}:{port}{path}"

@@ -1,4 +1,4 @@
-"""What was found around an agent in a cluster, and what is to be checked for it: values."""
+"""Values: what was found around an agent in a cluster, and the checks that follow from it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import msgspec
 from kubesonar.model import Check
 
 _LINK_LOCAL = ("169.254.", "fe80:")
-"""Where caches on the node are usually bound (NodeLocal DNSCache, 169.254.20.10)."""
+"""Prefixes of the addresses of caches on the node (NodeLocal DNSCache uses 169.254.20.10)."""
 
 _NO_VIP = (*_LINK_LOCAL, "127.", "::1")
 
 
 class ServiceEndpoint(msgspec.Struct, frozen=True):
-    """An address and a port: a Service's VIP, say."""
+    """An address and a port at which a Service answers."""
 
     address: str
     port: int
 
 
 class DnsPod(msgspec.Struct, frozen=True, order=True):
-    """One address of one DNS pod, and its ports by transport; 0: it has none."""
+    """One address of one DNS pod, and its port for each transport; 0: it does not serve that transport."""
 
     name: str
     address: str
@@ -59,7 +59,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dependencies(msgspec.Struct, frozen=True):
-    """The checks, with unique ids, and what is not checked: one sentence each."""
+    """The checks, with unique ids, and a sentence for each thing that is not checked."""
 
     checks: tuple[Check, ...] = ()
     lost: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What can be said of the checks of what a workload in a cluster depends on."""
+"""The options of the checks of what a workload in a cluster depends on."""
 
 from __future__ import annotations
 
@@ -9,20 +9,30 @@ import msgspec
 from kubesonar.model import Seconds
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-"""Where Kubernetes puts a pod's service account (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/)."""
-
-Period = Annotated[
-    Seconds,
-    msgspec.Meta(ge=0.1, le=86_400, description="Time between two checks; longer where the budget needs it."),
-]
-CheckTimeout = Annotated[Seconds, msgspec.Meta(gt=0, le=60, description="How long an answer is waited for.")]
-Expect = Annotated[str, msgspec.Meta(max_length=64, description='What is well: "200" or "200-299".')]
-TrustFile = Annotated[
-    str, msgspec.Meta(max_length=4096, description="File of CA certificates for https; empty: the system's.")
-]
+"""The directory where Kubernetes mounts a pod's service account
+(https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/)."""
 
 
-class ApiServerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PacedOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How often a check is made, and how long it may take."""
+
+    period: Annotated[
+        Seconds,
+        msgspec.Meta(ge=0.1, le=86_400, description="Time between two checks; longer where the budget needs it."),
+    ] = 10.0
+    timeout: Annotated[Seconds, msgspec.Meta(gt=0, le=60, description="How long an answer is waited for.")] = 3.0
+
+
+class HttpCheckOptions(PacedOptions, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a check by HTTP is made and judged."""
+
+    expect: Annotated[str, msgspec.Meta(max_length=64, description='What is well: "200" or "200-299".')] = "200"
+    trust: Annotated[
+        str, msgspec.Meta(max_length=4096, description="File of CA certificates for https; empty: the system's.")
+    ] = ""
+
+
+class ApiServerOptions(PacedOptions, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The API server, asked for its version. Found by KUBERNETES_SERVICE_HOST; not checked where that is not set."""
 
     direct: Annotated[bool, msgspec.Meta(description="Check it by its address.")] = True
@@ -57,11 +67,9 @@ class ApiServerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
             "look at the certificate. 0: always a full one.",
         ),
     ] = 60.0
-    period: Period = 10.0
-    timeout: CheckTimeout = 3.0
 
 
-class ClusterDnsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ClusterDnsOptions(PacedOptions, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The cluster's DNS: its Service, and each pod behind it. Checked inside a cluster only, unless told an address."""
 
     service: Annotated[
@@ -89,11 +97,9 @@ class ClusterDnsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     ] = ""
     expect: Annotated[str, msgspec.Meta(max_length=16, description="The rcode that is well; empty: NOERROR.")] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most DNS pods that are asked from here.")] = 250
-    period: Period = 10.0
-    timeout: CheckTimeout = 3.0
 
 
-class OwnServiceOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class OwnServiceOptions(HttpCheckOptions, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The agents' own Service, asked through its virtual address; one of the agents answers."""
 
     url: Annotated[
@@ -107,20 +113,12 @@ class OwnServiceOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
             description="Name of the Service, whose addresses the API server tells; empty, with no url: no check.",
         ),
     ] = ""
-    expect: Expect = "200"
-    trust: TrustFile = ""
-    period: Period = 10.0
-    timeout: CheckTimeout = 3.0
 
 
-class IngressOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class IngressOptions(HttpCheckOptions, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The ingress, asked from inside as its users ask it from outside."""
 
     url: Annotated[str, msgspec.Meta(max_length=2048, description="What is asked for; empty: no check.")] = ""
-    expect: Expect = "200"
-    trust: TrustFile = ""
-    period: Period = 10.0
-    timeout: CheckTimeout = 3.0
 
 
 class ClusterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

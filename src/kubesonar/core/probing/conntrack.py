@@ -1,5 +1,8 @@
-"""How many entries of the node's connection tracking an agent's checks keep alive, and how many neighbours fit under a
-ceiling. Time-outs are the kernel's defaults (Documentation/networking/nf_conntrack-sysctl.rst)."""
+"""Computes how many conntrack entries an agent's checks keep on its node, and how many neighbours fit under a ceiling.
+
+Time-outs are the kernel's defaults (Documentation/networking/nf_conntrack-sysctl.rst); where a node has shorter ones,
+fewer entries are kept than computed.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,26 @@ from kubesonar.core.probing.budget import questions
 from kubesonar.model import Check, Kind, Path
 
 TIME_WAIT = 120.0
-"""nf_conntrack_tcp_timeout_time_wait: how long a closed connection is remembered (s)."""
+"""Seconds that a closed connection is kept (nf_conntrack_tcp_timeout_time_wait)."""
 
 STREAM_LIFETIME = 120.0
-"""nf_conntrack_udp_timeout_stream: UDP from a port that is used again and again (s)."""
+"""Seconds that UDP from a port in regular use is kept (nf_conntrack_udp_timeout_stream)."""
 
 SINGLE = 30.0
-"""nf_conntrack_udp_timeout, nf_conntrack_icmp_timeout: one question and its answer (s)."""
+"""Seconds that one question with its answer is kept (nf_conntrack_udp_timeout, nf_conntrack_icmp_timeout)."""
 
 _MTU = 3.0
-"""The two source ports of MTU checks, and the one that was replaced last."""
+"""Entries of an MTU check: its two source ports, and the one that was replaced last."""
 
 _IDENTIFIER = 60.0
-"""An identifier of echoes is used for so long (s): one entry towards each address (net/icmp/pinger.py)."""
+"""Seconds that an echo identifier is used, with one entry towards each address (net/icmp/pinger.py)."""
 
 _MEMBERS = frozenset({Path.POD, Path.HOST})
 
 
 def entries(check: Check, ports: int, rebind: float, names: int = 1) -> float:
-    """What one check keeps on its own node, in the mean: `ports` source ports of a UDP pool of which one is replaced
-    every `rebind` seconds, `names` as in `budget.Consumers`."""
+    """Return the entries that one check keeps on its own node, in the mean. A UDP pool has `ports` source ports, of
+    which one is replaced every `rebind` seconds; `names` as in `budget.Consumers`."""
     lookups = questions(check, names) * SINGLE / check.period
     match check.kind:
         case Kind.UDP:
@@ -44,15 +47,15 @@ def entries(check: Check, ports: int, rebind: float, names: int = 1) -> float:
 
 
 def total_entries(checks: Iterable[Check], ports: int, rebind: float, names: int = 1) -> float:
-    """What all checks keep."""
+    """Return the entries that all checks keep."""
     return sum(entries(check, ports, rebind, names) for check in checks)
 
 
 def affordable_neighbours(
     checks: Iterable[Check], ceiling: int, ports: int, rebind: float, names: int = 1
 ) -> int | None:
-    """How many of the neighbours in `checks` fit under `ceiling` beside the other checks, at least one; None where all
-    of them do."""
+    """Return how many of the neighbours in `checks` fit under `ceiling` beside the other checks, at least one; None
+    where all of them fit."""
     listed = list(checks)
     of_members = [check for check in listed if check.path in _MEMBERS]
     members = len({check.target for check in of_members})

@@ -1,4 +1,4 @@
-"""What a resolver's configuration tells of where we are (resolv.conf(5)); in a pod the kubelet wrote it."""
+"""Reads a resolver's configuration (resolv.conf(5)); in a pod the kubelet writes it, with the cluster's domain."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 import msgspec
 
 _NAMESERVERS = 3
-"""MAXNS: further ones are ignored (resolv.conf(5))."""
+"""Name servers that are read; the C library ignores further ones (MAXNS, resolv.conf(5))."""
 
 _SEARCH = 32
-"""The kubelet refuses more (Kubernetes, "DNS for Services and Pods", limits)."""
+"""Names of the search list that are read; the kubelet refuses more (Kubernetes, "DNS for Services and Pods")."""
 
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9_])?")
 
@@ -32,7 +32,7 @@ class ResolvConf(msgspec.Struct, frozen=True):
 
 
 def parse(text: str) -> ResolvConf:
-    """Reads what can be read; the last `search` or `domain` line counts."""
+    """Return what can be read of `text`; the last `search` or `domain` line counts."""
     nameservers: list[str] = []
     search: tuple[str, ...] = ()
     for line in text.splitlines():

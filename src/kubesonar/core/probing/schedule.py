@@ -1,8 +1,8 @@
-"""When to probe what: a machine that is told the checks and answers, tick by tick, which are due.
+"""Decides when each check is made: a machine that takes the set of checks and returns those that are due.
 
-Each check keeps its own phase within its period, derived from who probes and what (not from when it started), so that
-trains of all members spread over the period and a rollout does not line them up. Due times are rounded up to ticks: a
-wake-up for every probe costs 2.5 to 4 times the CPU of a batch (bench/results/scale.md).
+Each check keeps its phase within its period. The phase is a hash of source and check, not the time of the start, so
+that the trains of all members spread over the period and a rollout does not line them up. Due times are rounded up to
+ticks: a wake-up for every probe costs 2.5 to 4 times the CPU of a batch (bench/results/scale.md).
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class ScheduleOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 
 class Schedule:
-    """A machine: the event is a new set of checks (None: time has passed), the actions are the checks to launch now.
+    """The machine: its event is a new set of checks (None: time has passed), its actions are the checks to make now.
 
-    A check that is still there keeps its phase; one whose turn was missed (the loop was late, the process was frozen)
-    is launched once, not as often as it was missed.
+    A check that is in both sets keeps its phase. A check that was due several times while the process did not run is
+    made once.
     """
 
     def __init__(self, source: str, options: ScheduleOptions) -> None:
@@ -44,13 +44,13 @@ class Schedule:
 
     @property
     def due(self) -> float | None:
-        """The next tick at which a check is due."""
+        """The next tick (seconds of the clock of `step`) at which a check is due, None without checks."""
         if not self._queue:
             return None
         return -(-self._queue[0][0] // self._tick) * self._tick
 
     def step(self, now: float, event: Iterable[Check] | None = None) -> list[Check]:
-        """The checks to launch at `now`, a clock that never goes back."""
+        """Return the checks to make at `now` (seconds of a clock that never goes back)."""
         if event is not None:
             self._replace(now, event)
         launched = []
@@ -74,7 +74,7 @@ class Schedule:
         heapq.heapify(self._queue)
 
     def _next(self, check: Check, now: float) -> float:
-        """The first time after `now` that has this check's phase."""
+        """Return the first time after `now` that has this check's phase."""
         period = max(check.period, self._tick)
         phase = place(f"{self._source} {check.id}") / 2**64 * period
         due = float(phase + ((now - phase) // period + 1) * period)

@@ -1,4 +1,4 @@
-"""How an edge does, from its two windows."""
+"""The health of an edge, from its latest observation and its long window."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from kubesonar.model import Edge, Health, Member, Roster, Side, Snapshot
 
 BAD_LOSS = 0.05
-"""Share of what was sent within the long window that, when lost, makes an edge bad."""
+"""Share of the long window's datagrams that, when lost, makes an edge bad. Lower, and one lost datagram of a short
+window reddens it; higher, and grey loss stays green in metrics and map."""
 
 
 def edge_health(edge: Edge, members: Mapping[str, Member]) -> Health:
-    """Bad where the latest observation failed or the long window lost too much; unknown where nothing can be told or
-    where silence of the target is expected (it drains, starts, is cordoned …)."""
+    """Return BAD where the latest observation failed or the long window lost too much, UNKNOWN where nothing can be
+    told or the target's silence is expected (it drains, starts, is cordoned …), else GOOD."""
     target = members.get(edge.latest.check.target)
     if target is not None and not target.expected:
         return Health.UNKNOWN
@@ -23,12 +24,12 @@ def edge_health(edge: Edge, members: Mapping[str, Member]) -> Health:
 
 
 def by_name(roster: Roster) -> dict[str, Member]:
-    """The members by their names."""
+    """Return the members by their names."""
     return {member.name: member for member in roster.members}
 
 
 def judged(snapshot: Snapshot) -> list[tuple[Edge, Health]]:
-    """The edges that the snapshot's member probes itself, each with its health."""
+    """Return the edges that the snapshot's member probes itself, each with its health."""
     members = by_name(snapshot.roster)
     own = (edge for edge in snapshot.edges if edge.latest.side is Side.SOURCE)
     return [(edge, edge_health(edge, members)) for edge in own]

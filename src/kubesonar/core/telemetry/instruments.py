@@ -1,4 +1,4 @@
-"""What must be cumulative: counters and histograms fed by observations, bounded in the number of their series."""
+"""Counters and histograms over observations, as Prometheus knows them; the number of series is bounded."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Protocol
 from kubesonar.model import Observation
 
 LABEL_SETS = 64
-"""Series of one family unless it says otherwise."""
+"""Default of the most series of one family. Lower, and rare label sets are dropped; higher, and a stranger who can
+choose label values costs more memory."""
 
 Labels = tuple[str, ...]
 """Label values, in the order of the family's label names."""
 
 
 class Instrument(Protocol):
-    """Sees every observation once, in the order in which the ledger took them in."""
+    """Gets every observation once, in the order in which the ledger takes them in."""
 
     def add(self, observation: Observation) -> None:
-        """Takes one observation in."""
+        """Take one observation in."""
         ...
 
 
 class CounterVec:
-    """Counters by label set. An amount for a label set beyond `limit` is dropped, and the drop counted in
-    `overflow`."""
+    """Counters by label set. An amount for a label set beyond `limit` is dropped and counted in `overflow`."""
 
     __slots__ = ("_limit", "overflow", "series")
 
@@ -34,7 +34,7 @@ class CounterVec:
         self._limit = limit
 
     def add(self, labels: Labels, amount: float = 1) -> None:
-        """Raises the counter of `labels` by `amount`, which is not negative."""
+        """Raise the counter of `labels` by `amount`, which is not negative."""
         if labels in self.series:
             self.series[labels] += amount
         elif len(self.series) < self._limit:
@@ -44,7 +44,7 @@ class CounterVec:
 
 
 class Histogram:
-    """One histogram: `counts` has an entry for each bucket and one for all above; `total` is the sum of values."""
+    """One histogram: `counts` has an entry for each bucket and one for larger values; `total` is the sum of values."""
 
     __slots__ = ("counts", "total")
 
@@ -66,7 +66,7 @@ class Histograms:
         self._limit = limit
 
     def add(self, labels: Labels, value: float) -> None:
-        """Counts one value."""
+        """Count one value."""
         tally = self.series.get(labels)
         if tally is None:
             if len(self.series) >= self._limit:

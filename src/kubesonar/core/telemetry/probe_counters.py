@@ -1,4 +1,4 @@
-"""What an agent counts of its own probes, for its metrics."""
+"""Counts an agent's own probes, for its metrics."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _PROBES = 128
 
 
 class ProbeCounts:
-    """A fold: probes by kind, path and result ("good", or the fault), datagrams sent to members and answered, round
-    trips of trains by path, and how long good probes of plain targets took, by kind and path. Left out are what a
-    responder saw (it counts with the peer that sent it) and the train to the own loopback, which tells of this agent
-    and nothing of the network."""
+    """An instrument: probes by kind, path and result ("good", or the fault), datagrams sent to members and answered,
+    round trips of trains by path, and the duration of good probes of plain targets by kind and path. Responders'
+    observations are left out, because the peer that sent the train counts it, and so is the train to the own loopback,
+    which tells nothing of the network."""
 
     def __init__(self) -> None:
         self.probes = CounterVec(_PROBES)
@@ -35,7 +35,7 @@ class ProbeCounts:
         return self.probes.overflow + self.rtt.overflow + self.answers.overflow
 
     def add(self, observation: Observation) -> None:
-        """Takes one observation in."""
+        """Take one observation in."""
         check, fault = observation.check, observation.fault
         if observation.side is not Side.SOURCE or check.path is Path.LOOPBACK:
             return
@@ -51,7 +51,7 @@ class ProbeCounts:
 
 
 def _took(observation: Observation) -> float:
-    """Seconds from the start of the probe to its end; a probe without phases is its round trip."""
+    """Return the seconds from the start of the probe to its end; the round trip, for a probe without phases."""
     if observation.phases:
         return observation.phases[-1].end
     return observation.rtt.best if observation.rtt is not None else 0.0
