@@ -1,8 +1,7 @@
-"""The nouns of kubesonar: frozen values that every room shares. Imports nothing of ours.
+"""The frozen values that every room shares. This module imports nothing of ours.
 
 Times are Unix seconds of the wall clock (`float`), durations are seconds, sizes are bytes, rates are bits per second.
-Every enum has a member `OTHER`, to which a value decodes that a newer version may send
-(docs/decisions/0003-versions.md).
+Every enum has a member `OTHER`: a value that only a newer version knows decodes to it (docs/decisions/0003-versions.md).
 """
 
 from __future__ import annotations
@@ -16,15 +15,25 @@ SCHEMA = 1
 """Version of the JSON of everything in this file; raised when a reader of the version before could misread it."""
 
 DETAIL_LIMIT = 200
-"""Longest `Observation.detail`, in characters."""
+"""Longest `Observation.detail`, in characters. Shorter, and an error's end is cut; longer, and a snapshot of many
+failures grows."""
 
 
 Seconds = Annotated[float, msgspec.Meta(extra={"unit": "seconds"})]
 """A duration in an options Struct; in configuration also written "250ms", "5s", "2m" or "1h"."""
 
+UnixTime = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+"""Unix seconds in what is decoded from others, up to the year 5138; beyond, times lose their fractions."""
+
+Elapsed = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+"""Seconds in what is decoded from others, up to eleven days: no window and no round trip is longer."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 32)]
+"""A number in what is decoded from others: no more datagrams fit into a window, and trains are numbered in 32 bits."""
+
 
 class Open(StrEnum):
-    """An enum that a later version may extend: a value not known here decodes to `OTHER`."""
+    """An enum that a later version may extend: a value that is not known here decodes to `OTHER`."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -65,7 +74,7 @@ class Path(Open):
 
 
 class Phase(Open):
-    """A stretch of one probe, in the order in which they happen."""
+    """The parts of one probe, in the order in which they happen."""
 
     DNS = "dns"
     CONNECT = "connect"
@@ -77,8 +86,8 @@ class Phase(Open):
 
 
 class Fault(Open):
-    """Why a probe failed. `LOCAL` is the prober's own trouble and `MISMATCH` a version or key that the two ends do not
-    share: neither accuses the target (`accuses`)."""
+    """Why a probe failed. `LOCAL` is the prober's own trouble, and `MISMATCH` a version or key that the two ends do not
+    share: neither accuses the target."""
 
     REFUSED = "refused"
     RESET = "reset"
@@ -96,7 +105,7 @@ class Fault(Open):
 
     @property
     def accuses(self) -> bool:
-        """Whether this is evidence against the target or the way to it."""
+        """Whether this fault is evidence against the target or the way to it."""
         return self not in _BLAMELESS
 
 
@@ -112,7 +121,7 @@ class Network(Open):
 
 
 class State(Open):
-    """What is expected of a member. Only a serving member that does not answer is a failure (design principle 5)."""
+    """What is expected of a member. Only silence of a serving member is a failure."""
 
     SERVING = "serving"
     STARTING = "starting"
@@ -125,7 +134,7 @@ class State(Open):
 
 
 class Side(Open):
-    """Whose counters an observation holds: the prober's or the responder's."""
+    """The end whose counters an observation holds: the prober or the responder."""
 
     SOURCE = "source"
     RESPONDER = "responder"
@@ -133,7 +142,7 @@ class Side(Open):
 
 
 class StampSource(Open):
-    """Which clock stamped a round trip: the kernel's or our own, in user space."""
+    """The clock that stamped a round trip: the kernel's, or our own in user space."""
 
     KERNEL = "kernel"
     USER = "user"
@@ -141,9 +150,9 @@ class StampSource(Open):
 
 
 class Condition(Open):
-    """What a notice says of its subject. Each replaces the one before it: BACK ends all others. SUSPECT is an observer
-    that doubts itself and so announces nothing else, MINORITY one that hears no majority; CLUSTER is no condition of a
-    member but the status after an election."""
+    """The condition of its subject that a notice reports. Each replaces the one before it; BACK ends all others.
+    SUSPECT means that an observer does not trust itself and so announces nothing else, MINORITY that it hears no
+    majority. CLUSTER is no condition of a member but the status after an election."""
 
     DEAD = "dead"
     GONE = "gone"
@@ -156,7 +165,7 @@ class Condition(Open):
 
 
 class Health(Open):
-    """Nobody asked, or nobody can tell, is UNKNOWN: never good."""
+    """Health of an edge or of the mesh. What nobody asked, or nobody can tell, is UNKNOWN and never GOOD."""
 
     GOOD = "good"
     BAD = "bad"
@@ -165,9 +174,9 @@ class Health(Open):
 
 
 class Member(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A participant. `name` is unique in a roster; `addresses` are IP literals, at most one of each family is probed;
-    `port` is where its responder (UDP) and its probe listener (TCP) are; `epoch` tells a restarted member from the one
-    before (Unix milliseconds of its start, 0 unknown)."""
+    """A participant. `name` is unique in a roster; `addresses` are IP literals, of which at most one of each family is
+    probed; `port` is the port of its responder (UDP) and its HTTP listener (TCP); `epoch` (Unix milliseconds of its
+    start, 0 unknown) tells a restarted member from the one before."""
 
     name: str
     node: str
@@ -181,31 +190,31 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def expected(self) -> bool:
-        """Whether silence of this member is a failure."""
+        """Whether this member's silence is a failure."""
         return self.state is State.SERVING
 
 
 class Roster(msgspec.Struct, frozen=True):
-    """All members, at one revision (an opaque word of the source; equal revisions mean equal members)."""
+    """All members at one revision, an opaque word of the source: equal revisions mean equal members."""
 
     revision: str
     members: tuple[Member, ...]
     stale: str = ""
     """Why this roster may be out of date; empty while its source answers."""
     lacks: str = ""
-    """What its source cannot tell, and why; empty where it tells everything."""
+    """Sentence that says what the source cannot tell, and why; empty where it tells everything."""
 
     def named(self, name: str) -> Member | None:
-        """The member of that name."""
+        """Return the member of that name, None where there is none."""
         return next((member for member in self.members if member.name == name), None)
 
 
 class Check(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An intention: look at `address` (an IP literal, or a name where the kind resolves) this way, every `period`.
+    """An intention: probe `address` (an IP literal, or a name where the kind resolves names) every `period` seconds.
 
     `target` is a member's name or that of a plain target. `request` is what is asked: a URL (http), a server name
-    (tls), "name TYPE" (dns); empty elsewhere. `expect` is what is well: a status or a range as "200-299" (http), an
-    rcode's mnemonic (dns); empty means the kind's default. `trust` is a file of CA certificates, empty: the system's.
+    (tls), "name TYPE" (dns); empty elsewhere. `expect` is the good answer: a status or a range as "200-299" (http), an
+    rcode's mnemonic (dns); empty: the kind's default. `trust` is a file of CA certificates, empty: the system's.
     """
 
     id: str
@@ -215,14 +224,14 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
     address: str
     port: int = 0
     period: float = 5.0
-    timeout: float = 2.0
+    timeout: Elapsed = 2.0
     request: str = ""
     expect: str = ""
     trust: str = ""
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
-    """One phase of a probe: start and end as offsets from `Observation.at`."""
+    """One phase of a probe; `start` and `end` are seconds after `Observation.at`."""
 
     phase: Phase
     start: float
@@ -230,8 +239,8 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rtt(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Round trips of one probe. `jitter` is the mean difference of successive ones, without the smoothing of RFC 3550
-    section 6.4.1 (a train is too short for it)."""
+    """Round trips (seconds) of one probe. `jitter` is the mean difference of successive ones, without the smoothing of
+    RFC 3550 section 6.4.1, for which a train is too short."""
 
     best: float
     mean: float
@@ -241,7 +250,7 @@ class Rtt(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PortTally(msgspec.Struct, frozen=True, array_like=True):
-    """Datagrams sent from one source port and the answers that came back to it: one ECMP path, one conntrack entry."""
+    """Datagrams sent from one source port, and the answers to it: one ECMP path and one conntrack entry."""
 
     port: int
     sent: int
@@ -249,11 +258,11 @@ class PortTally(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Train(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Several datagrams sent back to back. `number` is the source's own count of trains towards this target, by which
-    its observation and the responder's are joined. `seen` is how many the responder said it had received
-    when it sent its last answer (0: it did not say). `size` is the UDP payload of each. `rate` is the bottleneck's rate
-    on the way from the source to the responder, from the median spacing in which the train arrived (packet-train
-    dispersion; Dovrolis et al., INFOCOM 2001), None where the train was too short or the way too fast to tell."""
+    """Several datagrams sent back to back. `number` counts the source's trains towards this target and joins its
+    observation with the responder's. `seen` is how many the responder had received when it sent its last answer (0: it
+    did not say). `size` is the UDP payload of each (bytes). `rate` is the bottleneck's rate (bit/s) from source to
+    responder, by the median spacing of arrivals (packet-train dispersion; Dovrolis et al., INFOCOM 2001), None where
+    the train was too short or the way too fast to tell."""
 
     number: int
     duplicates: int = 0
@@ -266,8 +275,8 @@ class Train(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Kernel(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the kernel said of a connection (TCP_INFO, include/uapi/linux/tcp.h): smoothed round trip and its
-    deviation (s), segments sent again, path MTU and maximum segment size (bytes)."""
+    """The kernel's figures of a connection (TCP_INFO, include/uapi/linux/tcp.h): smoothed round trip and its deviation
+    (seconds), retransmitted segments, path MTU and maximum segment size (bytes)."""
 
     rtt: float = 0.0
     rttvar: float = 0.0
@@ -277,13 +286,14 @@ class Kernel(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing that happened on the network; everything else is a function of these.
+    """The result of one probe, or of one train that came to the responder; metrics, windows and diagnosis are
+    functions of observations.
 
-    `sent` and `received` are what this `side` itself sent and received, so a datagram's loss each way is known once
-    both sides are joined: forward = source.sent against responder.received, back = responder.sent against
-    source.received. A probe of one question counts 1 sent and 0 or 1 received. On the responder's side `check.target`
-    is the peer that asked and `source` the member that counted. `code` is the HTTP status or the DNS rcode. `mtu` is
-    the largest IP packet known to pass (kind mtu).
+    `sent` and `received` are what this `side` itself sent and received. So the loss each way is known once both sides
+    are joined: forward, source.sent against responder.received; back, responder.sent against source.received. A probe
+    of one question counts 1 sent and 0 or 1 received. On the responder's side `check.target` is the peer that asked and
+    `source` the member that counted. `code` is the HTTP status or the DNS rcode. `mtu` is the largest IP packet known
+    to pass (kind mtu, bytes).
     """
 
     check: Check
@@ -307,7 +317,7 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def health(self) -> Health:
-        """Good, bad or unknown; a fault that accuses nobody is unknown."""
+        """GOOD, BAD or UNKNOWN; a fault that accuses nobody is UNKNOWN."""
         return _health(self.fault, self.received)
 
 
@@ -318,16 +328,16 @@ def _health(fault: Fault | None, received: int) -> Health:
 
 
 class Trial(msgspec.Struct, frozen=True, array_like=True):
-    """One observation, shrunk to what windows and diagnosis need. `number` is the train's (0 without one), `rtt` the
-    best round trip in seconds (0 unknown), `rate` bits/s (0 unknown)."""
+    """One observation, reduced to what windows and diagnosis need. `number` is the train's (0 without one), `rtt` the
+    best round trip in seconds (0 unknown), `rate` in bit/s (0 unknown)."""
 
-    at: float
-    number: int
-    sent: int
-    received: int
-    seen: int
-    rtt: float
-    rate: float
+    at: UnixTime
+    number: Count
+    sent: Count
+    received: Count
+    seen: Count
+    rtt: Elapsed
+    rate: Annotated[float, msgspec.Meta(ge=0, le=1e15)]
     fault: Fault | None
 
     @property
@@ -337,26 +347,27 @@ class Trial(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Window(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An edge over the last `span` seconds: observations, those that failed, and what was sent and received."""
+    """Sums over the last `span` seconds of an edge: observations, those that failed or tell nothing, datagrams sent and
+    received, and round trips (seconds)."""
 
-    span: float
-    observations: int = 0
-    failed: int = 0
-    unknown: int = 0
-    sent: int = 0
-    received: int = 0
-    rtt_best: float = 0.0
-    rtt_mean: float = 0.0
+    span: Annotated[float, msgspec.Meta(gt=0, le=1e6)]
+    observations: Count = 0
+    failed: Count = 0
+    unknown: Count = 0
+    sent: Count = 0
+    received: Count = 0
+    rtt_best: Elapsed = 0.0
+    rtt_mean: Elapsed = 0.0
 
     @property
     def loss(self) -> float | None:
-        """Share of what was sent that did not come back, None where nothing was sent."""
+        """Share of what was sent that was not answered, None where nothing was sent."""
         return 1 - self.received / self.sent if self.sent else None
 
 
 class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Everything kept of one check: its latest observation, a short and a long window, and the trials behind them,
-    oldest first."""
+    """Everything kept of one check: its latest observation, a short and a long window, and their trials, oldest
+    first."""
 
     latest: Observation
     short: Window
@@ -365,19 +376,19 @@ class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A stretch of time in which a member could not be trusted to measure or to answer: its loop was starved, it was
+    """A period in which a member could not be trusted to measure or to answer: its loop was starved, or it was
     throttled or frozen. `until` is None while it lasts."""
 
-    since: float
-    until: float | None
+    since: UnixTime
+    until: UnixTime | None
     cause: str
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A named part of the network is sick. `part` is a row of the parts' table
-    (core/diagnosis/components.py), `subject` which one ("node-3", "node-1>node-2"), `fault` what is wrong with it in
-    one word, `since` when it began as far as is known, `confidence` 0 to 1, `sentence` all of it for a person,
-    `evidence` and `against` what speaks for and against it."""
+    """A part of the network that is sick. `part` is a row of the table of parts (core/diagnosis/components.py),
+    `subject` which one ("node-3", "node-1>node-2"), `fault` what is wrong with it in one word, `since` when it began as
+    far as is known, `confidence` 0 to 1, `sentence` all of it for a person, `evidence` and `against` what speaks for
+    and against it."""
 
     part: str
     subject: str
@@ -390,9 +401,9 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is told to the outside: `what` became of the member `subject`. `id` is the same whoever tells it
-    (`core.notices.notice_id`), so that a receiver drops doubles. `since` is when it began as far as is known, `at` when
-    it was decided, `sentence` all of it for a person, `coordinator` the member that tells."""
+    """What receivers get: `what` became of the member `subject`. `id` is the same whichever member sends it
+    (`core.membership.notices.notice_id`), so that a receiver can drop doubles. `since` is when it began as far as is
+    known, `at` when it was decided, `sentence` all of it for a person, `coordinator` the member that sends it."""
 
     id: str
     what: Condition
@@ -407,25 +418,24 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one member knows at `at`: who it is, the roster in force, its edges (both sides), its own troubles and the
-    findings that are open with it. `coordinator` is the member that holds the office, empty while there is none.
-    `lacks` says what this member cannot check, and why."""
+    """Everything that one member knows at `at`: itself, the roster in force, its edges (both sides) and its own
+    troubles. `coordinator` is the elected member, empty while there is none. `lacks` says what this member cannot
+    check, and why: a sentence each."""
 
     schema: int
     member: Member
-    at: float
-    started: float
+    at: UnixTime
+    started: UnixTime
     roster: Roster
     edges: tuple[Edge, ...] = ()
     troubles: tuple[Trouble, ...] = ()
-    findings: tuple[Finding, ...] = ()
     coordinator: str = ""
     lacks: tuple[str, ...] = ()
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The answer to "is the network healthy?": one sentence, then why. `unknown` are reasons why something could not be
-    told, `states` the members that are excused and why."""
+    """The answer to "is the network healthy?" in one sentence, and the findings behind it. `unknown` says what could
+    not be told, and why; `states` which members are excused, and why; `observers` of `members` could be read."""
 
     verdict: Health
     sentence: str
@@ -438,6 +448,6 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def clip(text: str, limit: int = DETAIL_LIMIT) -> str:
-    """`text` as a detail: printable, on one line, at most `limit` characters."""
+    """Return `text` as a detail: printable, on one line, at most `limit` characters."""
     line = "".join(char if char.isprintable() else " " for char in text[: 4 * limit]).strip()
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from kubesonar.apps.plausible import absurd
 from kubesonar.apps.sources import SnapshotSource, others, owner
 from kubesonar.model import SCHEMA, Snapshot, clip
 from kubesonar.net.http.fetcher import Fetched, Fetcher
@@ -83,8 +82,6 @@ def read_snapshot(fetched: Fetched, source: SnapshotSource) -> Snapshot | str:
         return _unreadable(fetched.body, error)
     if snapshot.schema != SCHEMA:
         return _other_schema(snapshot.schema)
-    if number := absurd(snapshot):
-        return f"its snapshot is malformed: {number} is out of range"
     if source.name and snapshot.member.name != source.name:
         return f"somebody else answers: {clip(snapshot.member.name, _REASON_LIMIT // 2)}"
     return snapshot
