@@ -1,7 +1,8 @@
 """The frozen values that every room shares. This module imports nothing of ours.
 
 Times are Unix seconds of the wall clock (`float`), durations are seconds, sizes are bytes, rates are bits per second.
-Every enum has a member `OTHER`: a value that only a newer version knows decodes to it (docs/decisions/0003-versions.md).
+Every enum has a member `OTHER`, to which a value decodes that only a newer version knows
+(docs/decisions/0003-versions.md).
 """
 
 from __future__ import annotations
