@@ -15,15 +15,15 @@ from kubesonar.config import ConfigError
 
 class RoomRow(NamedTuple):
     """A row of the table, each field "module:function": `open` is called with the environment, returns a `Room` and
-    raises ConfigError; `rehearse` returns a `Rehearsal`, empty where the room has none."""
+    raises ConfigError; `acceptance` returns a `AcceptanceTest`, empty where the room has none."""
 
     open: str
-    rehearse: str = ""
+    acceptance: str = ""
 
 
 ROOMS: dict[str, RoomRow] = {
     "kubenurse": RoomRow(
-        "kubesonar.compat.kubenurse.room:open_kubenurse", "kubesonar.compat.kubenurse.rehearsal:Rehearsed"
+        "kubesonar.compat.kubenurse.room:open_kubenurse", "kubesonar.compat.kubenurse.acceptance:KubenurseAcceptance"
     ),
     "knh": RoomRow("kubesonar.compat.knh.room:open_knh"),
 }
@@ -38,7 +38,7 @@ class Room(Protocol):
         ...
 
 
-class Place(msgspec.Struct, frozen=True):
+class LabPlacement(msgspec.Struct, frozen=True):
     """Where the lab puts a room: the pod it runs in, the port it is to listen on at each of the pod's addresses, and a
     Unix socket beside; an API server's address, port and the directory of a service account for it; and the URL of an
     entrance that leads to all the rooms in turn."""
@@ -58,10 +58,10 @@ RoomRequest = Callable[[str], Awaitable[tuple[int, bytes]]]
 """Gets a path of a room; status (0: no answer) and body."""
 
 
-class Rehearsal(Protocol):
+class AcceptanceTest(Protocol):
     """How the lab puts a room to the test."""
 
-    def environ(self, place: Place) -> dict[str, str]:
+    def environ(self, place: LabPlacement) -> dict[str, str]:
         """What the room is told there, in the older tool's variables."""
         ...
 
@@ -76,10 +76,10 @@ def open_room(name: str, environ: Mapping[str, str]) -> Room:
     return room
 
 
-def rehearsal(name: str) -> Rehearsal:
+def acceptance_test(name: str) -> AcceptanceTest:
     """How the lab tries that room. Raises ConfigError."""
-    ready = {known: row for known, row in ROOMS.items() if row.rehearse}
-    found: Rehearsal = _load(_row("--compat", name, ready).rehearse)()
+    ready = {known: row for known, row in ROOMS.items() if row.acceptance}
+    found: AcceptanceTest = _load(_row("--compat", name, ready).acceptance)()
     return found
 
 

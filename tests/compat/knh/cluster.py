@@ -5,19 +5,19 @@ from random import Random
 from typing import Any
 
 from kubesonar.compat.knh.bully import Bully
+from kubesonar.compat.knh.events import (
+    Call,
+    CallEnded,
+    CheckSanity,
+    CoordinatorChanged,
+    CoordinatorClaim,
+    NotifyCluster,
+    NotifyPeer,
+    PeersListed,
+    SanityResult,
+)
 from kubesonar.compat.knh.identity import Peer, peer
 from kubesonar.compat.knh.peer_state import Timing
-from kubesonar.compat.knh.signals import (
-    Answered,
-    AskSanity,
-    Call,
-    Elected,
-    Heard,
-    Listed,
-    Sane,
-    TellCluster,
-    TellPeer,
-)
 from kubesonar.sim.driver import Simulation
 
 TRIP = 0.002
@@ -36,7 +36,7 @@ class Cluster:
         self.insane: set[str] = set()
         self.older: set[str] = set()
         self.calls = 0
-        self.changes: list[Elected] = []
+        self.changes: list[CoordinatorChanged] = []
         self._checks = checks
         for number in range(size):
             self.start(f"node-{number}")
@@ -58,14 +58,14 @@ class Cluster:
         """The API lists these, all that run without any."""
         peers = [bully.own for bully in self.pods.values()] if nodes is None else [pod(node) for node in nodes]
         for id in self.pods:
-            self.sim.send(id, Listed(tuple(peer for peer in peers if peer.id != id), myself=True))
+            self.sim.send(id, PeersListed(tuple(peer for peer in peers if peer.id != id), myself=True))
 
     def run(self, seconds: float) -> None:
         """Lets time pass."""
         self.sim.run(self.sim.now + seconds)
 
     def coordinators(self) -> list[str]:
-        """Who believes to be one, by node."""
+        """Who knows to be one, by node."""
         return sorted(bully.own.node_name for bully in self.pods.values() if bully.leads)
 
     def deaths(self) -> list[tuple[str, str]]:
@@ -75,9 +75,9 @@ class Cluster:
     def _act(self, id: str, action: Any) -> None:
         if isinstance(action, Call):
             self._call(id, action)
-        elif isinstance(action, AskSanity):
-            self.sim.send(id, Sane(id not in self.insane), delay=0.1)
-        elif isinstance(action, Elected):
+        elif isinstance(action, CheckSanity):
+            self.sim.send(id, SanityResult(id not in self.insane), delay=0.1)
+        elif isinstance(action, CoordinatorChanged):
             self.changes.append(action)
         else:
             self.told.append((self.sim.now, id, action))
@@ -86,14 +86,14 @@ class Cluster:
         self.calls += 1
         other = call.peer.id
         if other in self.frozen or (id, other) in self.cut:
-            self.sim.send(id, Answered(call.number, False), delay=TIMEOUT)
+            self.sim.send(id, CallEnded(call.number, False), delay=TIMEOUT)
         elif other not in self.pods:
-            self.sim.send(id, Answered(call.number, False), delay=TRIP)
+            self.sim.send(id, CallEnded(call.number, False), delay=TRIP)
         else:
-            if call.announces and self.pods[other].believes(id, ip_of(id)):
+            if call.announces and self.pods[other].knows(id, ip_of(id)):
                 dead = frozenset() if {id, other} & self.older else frozenset(call.dead)
-                self.sim.send(other, Heard(id, dead), delay=TRIP)
-            self.sim.send(id, Answered(call.number, True), delay=2 * TRIP)
+                self.sim.send(other, CoordinatorClaim(id, dead), delay=TRIP)
+            self.sim.send(id, CallEnded(call.number, True), delay=2 * TRIP)
 
 
 def pod(node: str) -> Peer:
@@ -112,10 +112,10 @@ def ip_of(id: str) -> str:
 
 
 def _is_death(what: Any) -> bool:
-    return isinstance(what, TellPeer) and not what.alive
+    return isinstance(what, NotifyPeer) and not what.alive
 
 
 def statuses(cluster: Cluster) -> list[dict[str, bool]]:
     """Every cluster status told, by node."""
-    found = [what for _, _, what in cluster.told if isinstance(what, TellCluster)]
+    found = [what for _, _, what in cluster.told if isinstance(what, NotifyCluster)]
     return [{peer.node_name: alive for peer, alive in status.peers} for status in found]

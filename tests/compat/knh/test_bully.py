@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from kubesonar.compat.knh.bully import Bully
+from kubesonar.compat.knh.events import NotifyCluster, NotifyPeer, PeersListed
 from kubesonar.compat.knh.peer_state import Timing
-from kubesonar.compat.knh.signals import Listed, TellCluster, TellPeer
 from tests.compat.knh.cluster import Cluster, pod, statuses
 
 
@@ -40,8 +40,8 @@ def test_a_death_is_told_once_and_the_return_is_there_to_be_told() -> None:
     assert cluster.told[0][0] - died < 8
     cluster.start("node-2")
     cluster.run(60)
-    told = [what for _, _, what in cluster.told if isinstance(what, TellPeer)]
-    assert told == [TellPeer(pod("node-2"), False), TellPeer(pod("node-2"), True)]
+    told = [what for _, _, what in cluster.told if isinstance(what, NotifyPeer)]
+    assert told == [NotifyPeer(pod("node-2"), False), NotifyPeer(pod("node-2"), True)]
 
 
 def test_knh10_silent_peers_hold_up_nobody() -> None:
@@ -51,7 +51,7 @@ def test_knh10_silent_peers_hold_up_nobody() -> None:
     froze = cluster.sim.now
     cluster.run(60)
     assert sorted(cluster.deaths()) == [("node-9", node) for node in silent]
-    assert max(at for at, _, what in cluster.told if isinstance(what, TellPeer)) - froze < 20
+    assert max(at for at, _, what in cluster.told if isinstance(what, NotifyPeer)) - froze < 20
 
 
 def test_knh17_a_dead_coordinator_is_followed_at_once_by_the_next_who_tells_its_death() -> None:
@@ -158,10 +158,10 @@ def test_knh18_the_cluster_is_told_after_each_election_and_as_it_is_now() -> Non
     cluster = settled(4)
     cluster.kill("node-1")
     cluster.run(50)
-    times = [at for at, _, what in cluster.told if isinstance(what, TellCluster)]
+    times = [at for at, _, what in cluster.told if isinstance(what, NotifyCluster)]
     assert all(15 <= later - earlier < 22 for earlier, later in pairwise(times))
-    death = next(at for at, _, what in cluster.told if isinstance(what, TellPeer))
-    after = next(what for at, _, what in cluster.told if isinstance(what, TellCluster) and at >= death)
+    death = next(at for at, _, what in cluster.told if isinstance(what, NotifyPeer))
+    after = next(what for at, _, what in cluster.told if isinstance(what, NotifyCluster) and at >= death)
     assert {peer.node_name: alive for peer, alive in after.peers} == {"node-0": True, "node-1": False, "node-2": True}
 
 
@@ -173,9 +173,9 @@ def test_knh18_alone_the_status_is_empty() -> None:
 
 def test_no_elections_before_the_api_lists_ourselves() -> None:
     bully = Bully(pod("node-1"), Timing(), checks=False)
-    bully.step(0.0, Listed((), myself=False))
+    bully.step(0.0, PeersListed((), myself=False))
     assert bully.due is None
-    bully.step(1.0, Listed((), myself=True))
+    bully.step(1.0, PeersListed((), myself=True))
     assert bully.due == 16.0
 
 
@@ -200,10 +200,10 @@ def test_calls_are_linear_in_pods(size: int) -> None:
 def test_a_claim_is_believed_only_from_the_address_of_its_id() -> None:
     cluster = settled(3)
     bully = cluster.pods[pod("node-0").id]
-    assert bully.believes(pod("node-1").id, pod("node-1").ip)
-    assert not bully.believes(pod("node-1").id, pod("node-2").ip)
-    assert not bully.believes("zzz", pod("node-2").ip)
-    assert not bully.believes("", "")
+    assert bully.knows(pod("node-1").id, pod("node-1").ip)
+    assert not bully.knows(pod("node-1").id, pod("node-2").ip)
+    assert not bully.knows("zzz", pod("node-2").ip)
+    assert not bully.knows("", "")
 
 
 @pytest.mark.parametrize("seed", range(40))

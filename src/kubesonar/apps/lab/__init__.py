@@ -13,14 +13,14 @@ from kubesonar.apps import asking
 from kubesonar.apps.lab import orders
 from kubesonar.apps.lab.running import LabRequest, run_lab
 from kubesonar.apps.output import Color
-from kubesonar.compat import ROOMS, rehearsal
+from kubesonar.compat import ROOMS, acceptance_test
 from kubesonar.config import ConfigError
 from kubesonar.lab.directory import LabError, default_path
 from kubesonar.lab.faults import FaultError, parse
 from kubesonar.lab.kernel.isolate import run_isolated
 from kubesonar.lab.topology import MAX_NODES, MIN_NODES, plan_lab
 
-_ROOMS = ", ".join(name for name, row in ROOMS.items() if row.rehearse)
+_ROOMS = ", ".join(name for name, row in ROOMS.items() if row.acceptance)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         _check(request.faults, request.nodes)
         if request.compat:
-            rehearsal(request.compat)
+            acceptance_test(request.compat)
         return run_isolated(partial(run_lab, request), user=request.user)
     except (FaultError, LabError) as error:
         raise ConfigError(str(error)) from None

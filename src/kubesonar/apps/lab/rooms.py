@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from kubesonar.compat import Place, RoomRequest, rehearsal
+from kubesonar.compat import LabPlacement, RoomRequest, acceptance_test
 from kubesonar.lab.servers.certificates import Certificates
 from kubesonar.lab.topology import LabPlan, Role
 from kubesonar.lab.world import LabWorld
@@ -37,11 +37,11 @@ def rooms_of(world: LabWorld, name: str, certificates: Certificates) -> dict[str
     account = world.directory.account
     (account / "ca.crt").write_bytes(certificates.authority.read_bytes())
     (account / "token").write_text("of-the-lab")
-    plan, told = world.plan, rehearsal(name)
+    plan, told = world.plan, acceptance_test(name)
     (api, *_), (entrance, *_) = plan.of_role(Role.API), plan.of_role(Role.INGRESS)
     return {
         node.pod.name: told.environ(
-            Place(
+            LabPlacement(
                 pod=node.pod.name,
                 node=node.name,
                 addresses=node.pod.addresses,
@@ -60,7 +60,7 @@ def rooms_of(world: LabWorld, name: str, certificates: Certificates) -> dict[str
 async def complaints(world: LabWorld, name: str) -> dict[str, str]:
     """What keeps each room from its tool's own acceptance, by the member's name, once all are accepted or `_PATIENCE`
     is over; empty clauses are good."""
-    trial, mono = rehearsal(name), SystemClock().mono
+    trial, mono = acceptance_test(name), SystemClock().mono
     end = mono() + _PATIENCE
     with Fetcher(timeout=_ANSWER, limit=_SIZE) as fetcher:
         while True:

@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from itertools import islice
 
-from kubesonar.compat.knh.identity import Peer, outranks
-from kubesonar.compat.knh.peer_state import Errand, PeerState, Timing, Watchlist
-from kubesonar.compat.knh.signals import (
-    Action,
-    Answered,
-    AskSanity,
+from kubesonar.compat.knh.events import (
+    BullyAction,
+    BullyEvent,
     Call,
-    Elected,
-    Event,
-    Heard,
-    Listed,
-    Sane,
-    TellCluster,
-    TellPeer,
+    CallEnded,
+    CheckSanity,
+    CoordinatorChanged,
+    CoordinatorClaim,
+    NotifyCluster,
+    NotifyPeer,
+    PeersListed,
+    SanityResult,
 )
+from kubesonar.compat.knh.identity import Peer, outranks
+from kubesonar.compat.knh.peer_state import PeerState, PeerTable, Purpose, Timing
 
 WATCH = 2.0
 """Seconds between two calls to a peer that answers, while the coordinator has less than `WATCH * RATE` of them."""
@@ -46,14 +46,14 @@ class Bully:
         self.coordinator = ""
         self._timing = timing
         self._checks = checks
-        self._list = Watchlist()
+        self._list = PeerTable()
         self._election: float | None = None
-        self._asking = False
-        self._superiors: list[PeerState] = []
-        self._round = False
-        self._doomed: dict[str, PeerState] = {}
-        self._doubted: list[PeerState] | None = None
-        self._sick = False
+        self._electing = False
+        self._higher: list[PeerState] = []
+        self._announcing = False
+        self._failing: dict[str, PeerState] = {}
+        self._in_doubt: list[PeerState] | None = None
+        self._insane = False
 
     @property
     def leads(self) -> bool:
@@ -64,49 +64,49 @@ class Bully:
     def due(self) -> float | None:
         """When the next call or election is due."""
         due = self._list.due
-        if self._election is None or self._asking or self._round:
+        if self._election is None or self._electing or self._announcing:
             return due
         return self._election if due is None else min(due, self._election)
 
-    def believes(self, id: str, ip: str) -> bool:
+    def knows(self, id: str, ip: str) -> bool:
         """Whether the peer of that id is at that address."""
         return any(watched.peer.id == id and watched.peer.ip == ip for watched in self._peers)
 
-    def step(self, now: float, event: Event | None = None) -> list[Action]:
+    def step(self, now: float, event: BullyEvent | None = None) -> list[BullyAction]:
         """What to do now."""
         before = self.coordinator
         actions = [*self._take(now, event), *self._pass(now)]
         if self.coordinator != before:
-            actions.insert(0, Elected(self.coordinator))
+            actions.insert(0, CoordinatorChanged(self.coordinator))
         return actions
 
-    def _take(self, now: float, event: Event | None) -> Iterator[Action]:
-        if isinstance(event, Listed):
+    def _take(self, now: float, event: BullyEvent | None) -> Iterator[BullyAction]:
+        if isinstance(event, PeersListed):
             self._take_over(now, event)
-        elif isinstance(event, Heard):
+        elif isinstance(event, CoordinatorClaim):
             self._hear(now, event)
-        elif isinstance(event, Answered):
+        elif isinstance(event, CallEnded):
             yield from self._answer(now, event)
-        elif isinstance(event, Sane):
+        elif isinstance(event, SanityResult):
             yield from self._judge(now, event.well)
 
-    def _pass(self, now: float) -> Iterator[Action]:
+    def _pass(self, now: float) -> Iterator[BullyAction]:
         """What follows from the time and from what just happened."""
-        if self._election is not None and self._election <= now and not self._asking and not self._round:
+        if self._election is not None and self._election <= now and not self._electing and not self._announcing:
             self._ask(now)
-        if self._asking:
+        if self._electing:
             self._ask_more(now)
-        if self._doomed and self._doubted is None:
-            self._doubted, self._doomed = list(self._doomed.values()), {}
+        if self._failing and self._in_doubt is None:
+            self._in_doubt, self._failing = list(self._failing.values()), {}
             if self._checks:
-                yield AskSanity()
+                yield CheckSanity()
             else:
                 yield from self._judge(now, well=True)
         yield from self._end_round(now)
         for watched in self._list.ready(now):
             yield self._call(watched)
 
-    def _take_over(self, now: float, event: Listed) -> None:
+    def _take_over(self, now: float, event: PeersListed) -> None:
         if event.myself and self._election is None:
             self._election = now + self._timing.election_pause
         self._list.replace(now, event.peers)
@@ -115,7 +115,7 @@ class Bully:
             self.coordinator = ""
             self._soon(now)
 
-    def _hear(self, now: float, event: Heard) -> None:
+    def _hear(self, now: float, event: CoordinatorClaim) -> None:
         for watched in self._peers:
             watched.told = watched.peer.id in event.dead
         if outranks(event.id, self.own.id):
@@ -123,7 +123,7 @@ class Bully:
         elif not self.leads:
             self._soon(now)
 
-    def _answer(self, now: float, event: Answered) -> Iterator[Action]:
+    def _answer(self, now: float, event: CallEnded) -> Iterator[BullyAction]:
         watched = self._list.ended(event.number)
         if watched is None:
             return
@@ -132,19 +132,19 @@ class Bully:
         else:
             self._failed(now, watched)
 
-    def _well(self, now: float, watched: PeerState) -> Iterator[Action]:
+    def _well(self, now: float, watched: PeerState) -> Iterator[BullyAction]:
         returned = watched.alive is False
         watched.answered()
         watched.alive = True
         if returned and self.leads:
-            yield TellPeer(watched.peer, alive=True)
-        if watched.errand is Errand.ANNOUNCE and not watched.announces:
+            yield NotifyPeer(watched.peer, alive=True)
+        if watched.purpose is Purpose.ANNOUNCE and not watched.announces:
             return  # it answered something else: the announcement is still due
-        asked, joined = watched.errand is Errand.ASK, watched.errand is Errand.JOIN
+        asked, joined = watched.purpose is Purpose.ASK, watched.purpose is Purpose.JOIN
         self._settle(now, watched)
         if joined and self.leads:
-            self._list.begin(watched, Errand.ANNOUNCE, now)
-        if asked and self._asking:
+            self._list.begin(watched, Purpose.ANNOUNCE, now)
+        if asked and self._electing:
             self._follow(now, self.coordinator if self._may_stay() else watched.peer.id)
 
     def _may_stay(self) -> bool:
@@ -153,91 +153,91 @@ class Bully:
         return known is not None and not known.doubtful and outranks(self.coordinator, self.own.id)
 
     def _failed(self, now: float, watched: PeerState) -> None:
-        if watched.errand is Errand.NONE:
+        if watched.purpose is Purpose.NONE:
             return None
         watched.tries += 1
-        joins = watched.errand is Errand.JOIN
+        joins = watched.purpose is Purpose.JOIN
         if watched.tries < watched.limit(self._timing):
             pause = self._timing.connect_pause if joins else self._timing.send_pause
             return self._list.wait(watched, now + pause)
         if joins:
-            self._list.begin(watched, Errand.JOIN, now + self._timing.election_pause)
+            self._list.begin(watched, Purpose.JOIN, now + self._timing.election_pause)
         elif self.leads and watched.alive:
-            self._list.begin(watched, Errand.NONE, None)
-            self._doomed[watched.peer.address] = watched
+            self._list.begin(watched, Purpose.NONE, None)
+            self._failing[watched.peer.address] = watched
         elif self.leads:
             self._settle(now, watched)
         else:
             watched.doubtful = True
-            if watched.errand is Errand.WATCH:
+            if watched.purpose is Purpose.WATCH:
                 self._soon(now)
-            self._list.begin(watched, Errand.NONE, None)
+            self._list.begin(watched, Purpose.NONE, None)
         return None
 
-    def _judge(self, now: float, well: bool) -> Iterator[Action]:
+    def _judge(self, now: float, well: bool) -> Iterator[BullyAction]:
         """Of the peers that failed all their tries: dead if we are well ourselves."""
-        doubted, self._doubted = self._doubted or [], None
-        self._sick = self._sick or not well
+        doubted, self._in_doubt = self._in_doubt or [], None
+        self._insane = self._insane or not well
         for watched in doubted:
-            if self.leads and self._list.peers.get(watched.peer.address) is watched and watched.errand is Errand.NONE:
+            if self.leads and self._list.peers.get(watched.peer.address) is watched and watched.purpose is Purpose.NONE:
                 if well:
                     watched.alive = False
                     if not watched.told:
-                        yield TellPeer(watched.peer, alive=False)
+                        yield NotifyPeer(watched.peer, alive=False)
                 self._settle(now, watched)
 
     def _ask(self, now: float) -> None:
         """Begins an election."""
-        self._asking = True
-        self._superiors = [w for w in self._peers if outranks(w.peer.id, self.own.id)]
-        self._superiors.sort(key=lambda w: (w.peer.id == self.coordinator and not w.doubtful, w.peer.id.encode()))
+        self._electing = True
+        self._higher = [w for w in self._peers if outranks(w.peer.id, self.own.id)]
+        self._higher.sort(key=lambda w: (w.peer.id == self.coordinator and not w.doubtful, w.peer.id.encode()))
         self._ask_more(now)
 
     def _ask_more(self, now: float) -> None:
         """Asks the next few that outrank us, the coordinator first: all at once would be calls by the square."""
-        while self._superiors and not self._list.busy(Errand.ASK):
-            for watched in [self._superiors.pop() for _ in range(min(_AT_ONCE, len(self._superiors)))]:
+        while self._higher and not self._list.busy(Purpose.ASK):
+            for watched in [self._higher.pop() for _ in range(min(_AT_ONCE, len(self._higher)))]:
                 if self._list.peers.get(watched.peer.address) is watched:
-                    self._list.begin(watched, Errand.ASK, now)
-        if not self._list.busy(Errand.ASK):
+                    self._list.begin(watched, Purpose.ASK, now)
+        if not self._list.busy(Purpose.ASK):
             self._win(now)
 
     def _win(self, now: float) -> None:
-        self._asking, self._round, self._sick = False, True, False
+        self._electing, self._announcing, self._insane = False, True, False
         self.coordinator = self.own.id
-        in_doubt = {*self._doomed, *(watched.peer.address for watched in self._doubted or ())}
+        in_doubt = {*self._failing, *(watched.peer.address for watched in self._in_doubt or ())}
         for watched in self._peers:
             if watched.peer.address not in in_doubt:
-                tries = watched.tries if watched.errand is Errand.WATCH else 0
-                self._list.begin(watched, Errand.ANNOUNCE, now, tries)
+                tries = watched.tries if watched.purpose is Purpose.WATCH else 0
+                self._list.begin(watched, Purpose.ANNOUNCE, now, tries)
 
-    def _end_round(self, now: float) -> Iterator[Action]:
-        busy = self._doomed or self._doubted is not None
-        if self._round and not busy and not self._list.busy(Errand.ANNOUNCE):
-            self._round = False
+    def _end_round(self, now: float) -> Iterator[BullyAction]:
+        busy = self._failing or self._in_doubt is not None
+        if self._announcing and not busy and not self._list.busy(Purpose.ANNOUNCE):
+            self._announcing = False
             self._election = now + self._timing.election_pause
-            if not self._sick:
-                yield TellCluster(tuple((w.peer, w.alive) for w in self._peers if w.alive is not None))
+            if not self._insane:
+                yield NotifyCluster(tuple((w.peer, w.alive) for w in self._peers if w.alive is not None))
 
     def _follow(self, now: float, id: str) -> None:
         """Somebody who outranks us is there."""
-        if self._asking or self._round:
+        if self._electing or self._announcing:
             self._election = now + self._timing.election_pause
-        self._asking = self._round = False
-        self._doomed = {}
+        self._electing = self._announcing = False
+        self._failing = {}
         self.coordinator = id
         for watched in self._peers:
-            if watched.errand is not Errand.JOIN and not (watched.errand is Errand.WATCH and watched.peer.id == id):
+            if watched.purpose is not Purpose.JOIN and not (watched.purpose is Purpose.WATCH and watched.peer.id == id):
                 self._settle(now, watched)
 
     def _settle(self, now: float, watched: PeerState) -> None:
         """Back to what it is called for between elections."""
         if self.leads or watched.peer.id == self.coordinator:
-            self._list.begin(watched, Errand.WATCH, now + max(WATCH, len(self._peers) / RATE))
+            self._list.begin(watched, Purpose.WATCH, now + max(WATCH, len(self._peers) / RATE))
         elif watched.alive is None:
-            self._list.begin(watched, Errand.JOIN, now + self._timing.election_pause)
+            self._list.begin(watched, Purpose.JOIN, now + self._timing.election_pause)
         else:
-            self._list.begin(watched, Errand.NONE, None)
+            self._list.begin(watched, Purpose.NONE, None)
 
     def _soon(self, now: float) -> None:
         """An election is due at once; one that runs will do."""

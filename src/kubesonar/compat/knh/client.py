@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import string
 
-from kubesonar.compat.knh.signals import Call
+from kubesonar.compat.knh.events import Call
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.http.connection import HttpConnection
@@ -25,7 +25,7 @@ _PLAIN = frozenset((string.ascii_letters + string.digits + "-._~@:").encode())
 """Bytes that stand for themselves in a query's value (RFC 3986, section 3.4)."""
 
 
-class Caller:
+class PeerClient:
     """Calls peers from the pod's own address, by which they know who calls."""
 
     def __init__(self, own_id: str, own_ip: str, port: int) -> None:

@@ -12,7 +12,7 @@ from kubesonar.compat.knh.identity import Peer
 from kubesonar.core.timers import Timer, Timers
 
 
-class Errand(Enum):
+class Purpose(Enum):
     """Why a peer is called."""
 
     NONE = "none"
@@ -42,7 +42,7 @@ class PeerState(msgspec.Struct, eq=False):
     `doubtful`: it just failed all its tries. `told`: another coordinator has told that it is dead."""
 
     peer: Peer
-    errand: Errand = Errand.NONE
+    purpose: Purpose = Purpose.NONE
     alive: bool | None = None
     tries: int = 0
     call: int = 0
@@ -54,7 +54,7 @@ class PeerState(msgspec.Struct, eq=False):
 
     def limit(self, timing: Timing) -> int:
         """How many calls may fail until something follows from it."""
-        if self.errand is Errand.JOIN:
+        if self.purpose is Purpose.JOIN:
             return timing.connect_tries
         return timing.send_tries if self.alive and not self.doubtful else 1
 
@@ -64,13 +64,13 @@ class PeerState(msgspec.Struct, eq=False):
         self.doubtful = self.told = False
 
 
-class Watchlist:
+class PeerTable:
     """The peers by address, and when each is to be called."""
 
     def __init__(self) -> None:
         self.peers: dict[str, PeerState] = {}
         self._agenda = Timers()
-        self._errands: Counter[Errand] = Counter()
+        self._errands: Counter[Purpose] = Counter()
         self._calls: dict[int, PeerState] = {}
         self._ready: list[PeerState] = []
         self._numbers = 0
@@ -80,9 +80,9 @@ class Watchlist:
         """When the next call is due."""
         return self._agenda.due
 
-    def busy(self, errand: Errand) -> bool:
+    def busy(self, purpose: Purpose) -> bool:
         """Whether any peer is called for this."""
-        return self._errands[errand] > 0
+        return self._errands[purpose] > 0
 
     def replace(self, now: float, peers: Iterable[Peer]) -> None:
         """These are the peers from now on; new ones are called to join."""
@@ -93,17 +93,17 @@ class Watchlist:
                 self.peers[peer.address] = before.pop(peer.address)
             else:
                 self.peers[peer.address] = PeerState(peer)
-                self.begin(self.peers[peer.address], Errand.JOIN, now)
+                self.begin(self.peers[peer.address], Purpose.JOIN, now)
         for watched in before.values():
-            self.begin(watched, Errand.NONE, None)
+            self.begin(watched, Purpose.NONE, None)
             self._calls.pop(watched.call, None)
 
-    def begin(self, watched: PeerState, errand: Errand, at: float | None, tries: int = 0) -> None:
+    def begin(self, watched: PeerState, purpose: Purpose, at: float | None, tries: int = 0) -> None:
         """It is called for something else from now on."""
-        if watched.errand is not errand:
-            self._errands[watched.errand] -= 1
-            self._errands[errand] += 1
-        watched.errand, watched.tries = errand, tries
+        if watched.purpose is not purpose:
+            self._errands[watched.purpose] -= 1
+            self._errands[purpose] += 1
+        watched.purpose, watched.tries = purpose, tries
         self.wait(watched, at)
 
     def wait(self, watched: PeerState, at: float | None) -> None:
@@ -117,7 +117,7 @@ class Watchlist:
         """A call begins; its number."""
         self._numbers += 1
         watched.call = self._numbers
-        watched.announces = watched.errand is Errand.ANNOUNCE
+        watched.announces = watched.purpose is Purpose.ANNOUNCE
         self._calls[watched.call] = watched
         return watched.call
 

@@ -8,28 +8,28 @@ from collections.abc import Mapping
 from random import SystemRandom
 
 from kubesonar.compat.knh.bully import Bully
-from kubesonar.compat.knh.client import Caller
+from kubesonar.compat.knh.client import PeerClient
+from kubesonar.compat.knh.endpoints import KnhEndpoints
+from kubesonar.compat.knh.events import (
+    BullyAction,
+    BullyEvent,
+    Call,
+    CallEnded,
+    CheckSanity,
+    CoordinatorChanged,
+    CoordinatorClaim,
+    NotifyCluster,
+    NotifyPeer,
+    PeersListed,
+    SanityResult,
+)
 from kubesonar.compat.knh.identity import peer
 from kubesonar.compat.knh.peer_state import Timing
 from kubesonar.compat.knh.peers import Peers
 from kubesonar.compat.knh.roster import KnhRoster, ListedPeer
-from kubesonar.compat.knh.sanity import Sanity
-from kubesonar.compat.knh.server import KnhEndpoints
+from kubesonar.compat.knh.sanity import SanityCheck
 from kubesonar.compat.knh.settings import KnhSettings, knh_settings, mistaken_variables
-from kubesonar.compat.knh.signals import (
-    Action,
-    Answered,
-    AskSanity,
-    Call,
-    Elected,
-    Event,
-    Heard,
-    Listed,
-    Sane,
-    TellCluster,
-    TellPeer,
-)
-from kubesonar.compat.knh.webhooks import Telling
+from kubesonar.compat.knh.webhooks import StatusWebhooks
 from kubesonar.config import ConfigError
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.credentials import Credentials
@@ -73,16 +73,16 @@ class KnhRoom:
     async def run(self, leave: asyncio.Event) -> None:
         """Takes part until `leave` is set. Raises ConfigError where an address or a file cannot be used."""
         settings, clock, rng = self._settings, SystemClock(), SystemRandom()
-        self._telling = Telling(settings, self._own, self._supervisor, clock, rng)
-        self._caller = Caller(self._own.id, settings.pod_ip, settings.port)
-        self._sanity = Sanity(settings.sanity_url) if settings.sanity_url else None
-        self._drive: Drive[Event, Action] = Drive(self._bully, clock, self._act, lambda _: None)
+        self._webhooks = StatusWebhooks(settings, self._own, self._supervisor, clock, rng)
+        self._caller = PeerClient(self._own.id, settings.pod_ip, settings.port)
+        self._sanity = SanityCheck(settings.sanity_url) if settings.sanity_url else None
+        self._drive: Drive[BullyEvent, BullyAction] = Drive(self._bully, clock, self._act, lambda _: None)
         client = Client(self._credentials, clock=clock)
         listen = ListenOptions(address=settings.listen or self._own.address)
         server = Server([Listener(listen, KnhEndpoints(self._heard), _LIMITS)])
         await server.start()
         try:
-            await self._telling.start()
+            await self._webhooks.start()
             self._supervisor.run_forever("peers", Peers(client, settings, self._found, rng).run)
             _LOG.info("serving", extra={"id": self._own.id, "listen": listen.address})
             await leave.wait()
@@ -90,14 +90,14 @@ class KnhRoom:
         finally:
             self._leaving = True
             self._drive.stop()
-            await self._telling.stop(_GRACE)
+            await self._webhooks.stop(_GRACE)
             await self._supervisor.stop()
             await server.stop(1.0)
             client.close()
             if self._sanity is not None:
                 self._sanity.close()
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: BullyEvent) -> None:
         if not self._leaving:
             self._drive.feed(event)
 
@@ -106,27 +106,27 @@ class KnhRoom:
         self._roster.update(found)
         if self._roster.peers != before:
             _LOG.info("peers: %d", len(self._roster.peers))
-        self._take(Listed(tuple(self._roster.peers.values()), self._roster.found_myself))
+        self._take(PeersListed(tuple(self._roster.peers.values()), self._roster.found_myself))
 
     def _heard(self, id: str, ip: str, dead: list[str]) -> bool:
-        if not self._bully.believes(id, ip):
+        if not self._bully.knows(id, ip):
             return False
-        self._take(Heard(id, frozenset(dead)))
+        self._take(CoordinatorClaim(id, frozenset(dead)))
         return True
 
-    def _act(self, action: Action) -> None:
+    def _act(self, action: BullyAction) -> None:
         if isinstance(action, Call):
             self._supervisor.run_once("call", self._call(action))
-        elif isinstance(action, AskSanity):
+        elif isinstance(action, CheckSanity):
             self._supervisor.run_once("sanity check", self._ask_sanity())
-        elif isinstance(action, TellPeer):
+        elif isinstance(action, NotifyPeer):
             word = "is back" if action.alive else "is dead"
             level = logging.INFO if action.alive else logging.WARNING
             _LOG.log(level, "%s %s", action.peer.id, word, extra={"address": action.peer.address})
-            self._supervisor.run_once("tell of a peer", self._telling.peer(action))
-        elif isinstance(action, TellCluster):
-            self._supervisor.run_once("tell of the cluster", self._telling.cluster(action))
-        elif isinstance(action, Elected):
+            self._supervisor.run_once("tell of a peer", self._webhooks.peer(action))
+        elif isinstance(action, NotifyCluster):
+            self._supervisor.run_once("tell of the cluster", self._webhooks.cluster(action))
+        elif isinstance(action, CoordinatorChanged):
             _LOG.info("coordinator: %s", action.id or "unknown")
 
     async def _call(self, call: Call) -> None:
@@ -134,7 +134,7 @@ class KnhRoom:
         try:
             well = await self._caller.answers(call)
         finally:
-            self._take(Answered(call.number, well))
+            self._take(CallEnded(call.number, well))
 
     async def _ask_sanity(self) -> None:
         complaint = "the check was broken off"
@@ -143,7 +143,7 @@ class KnhRoom:
         finally:
             if complaint:
                 _LOG.error("SANITY_CHECK_URL cannot be reached: %s; nobody is told anything", complaint)
-            self._take(Sane(not complaint))
+            self._take(SanityResult(not complaint))
 
 
 def _timing(settings: KnhSettings) -> Timing:

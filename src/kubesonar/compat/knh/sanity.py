@@ -14,7 +14,7 @@ SANITY_TIMEOUT = 5.0
 """Seconds for one answer; the older tool would have waited for ever."""
 
 
-class Sanity:
+class SanityCheck:
     """Asks `url`; whatever it answers by HTTP, also a redirect or an error, it was reached. `close` it."""
 
     def __init__(self, url: Url) -> None:

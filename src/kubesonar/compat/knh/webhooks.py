@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
+from kubesonar.compat.knh.events import NotifyCluster, NotifyPeer
 from kubesonar.compat.knh.identity import Peer
 from kubesonar.compat.knh.payloads import cluster_status, peer_status
 from kubesonar.compat.knh.settings import KnhSettings
-from kubesonar.compat.knh.signals import TellCluster, TellPeer
 from kubesonar.core.delivery.retry_queue import DeliveryOptions
 from kubesonar.core.membership.notices import notice_id
 from kubesonar.model import Condition, Notice
@@ -21,7 +21,7 @@ _LATEST = DeliveryOptions(pending=2, parallel=1, keep=60.0)
 """A status that is overtaken by the next need not be told: one may be under way, and one may wait."""
 
 
-class Telling:
+class StatusWebhooks:
     """Posts what becomes of peers, at least once and in order per peer, and the cluster's status, the latest only.
     Raises ConfigError. `start` it, and `stop` it before the supervisor."""
 
@@ -41,7 +41,7 @@ class Telling:
         await self._peers.start()
         await self._cluster.start()
 
-    async def peer(self, told: TellPeer) -> None:
+    async def peer(self, told: NotifyPeer) -> None:
         """A peer died, or came back, which is told where that is asked for."""
         if told.alive and not self._back:
             return
@@ -49,7 +49,7 @@ class Telling:
         sentence = f"{told.peer.id} at {told.peer.address} is {word}"
         await self._tell(self._peers, what, told.peer, sentence, peer_status(told.peer, told.alive, self._own))
 
-    async def cluster(self, told: TellCluster) -> None:
+    async def cluster(self, told: NotifyCluster) -> None:
         """An election of ours is over."""
         body = cluster_status(told.peers, self._own)
         await self._tell(self._cluster, Condition.CLUSTER, self._own, "the status after an election", body)

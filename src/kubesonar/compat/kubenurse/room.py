@@ -7,18 +7,18 @@ import logging
 import socket
 from collections.abc import Mapping
 
-from kubesonar.compat.kubenurse.authority import Authority
+from kubesonar.compat.kubenurse.checks.api_server import ApiServerCheck
+from kubesonar.compat.kubenurse.checks.client import CheckClient
+from kubesonar.compat.kubenurse.checks.plan import CheckPlan
 from kubesonar.compat.kubenurse.checks.proxies import Proxies
-from kubesonar.compat.kubenurse.checks.targets import Checks
-from kubesonar.compat.kubenurse.checks.trust import Contexts
-from kubesonar.compat.kubenurse.client import CheckClient
+from kubesonar.compat.kubenurse.checks.rounds import Rounds
+from kubesonar.compat.kubenurse.checks.trust import TrustContexts
 from kubesonar.compat.kubenurse.listener.endpoints import KubenurseEndpoints
-from kubesonar.compat.kubenurse.listener.incoming import Incoming
-from kubesonar.compat.kubenurse.metrics.instruments import Tallies
-from kubesonar.compat.kubenurse.metrics.render import Metrics
+from kubesonar.compat.kubenurse.listener.incoming import IncomingChecks
+from kubesonar.compat.kubenurse.metrics.instruments import CheckInstruments
+from kubesonar.compat.kubenurse.metrics.render import MetricsPage
 from kubesonar.compat.kubenurse.neighbours.discovery import Discovery, PodView
-from kubesonar.compat.kubenurse.neighbours.selection import Myself
-from kubesonar.compat.kubenurse.rounds import Rounds
+from kubesonar.compat.kubenurse.neighbours.selection import OwnPod
 from kubesonar.compat.kubenurse.settings import KubenurseSettings, kubenurse_settings, misspelt_variables
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.credentials import Credentials
@@ -66,16 +66,16 @@ class KubenurseRoom:
         answered for the time of grace. Raises ConfigError where an address or a certificate cannot be used."""
         settings, clock, supervisor = self._settings, SystemClock(), Supervisor()
         usable = None if isinstance(self._credentials, CredentialsError) else self._credentials
-        tallies = Tallies(settings.histogram_buckets, ranges=settings.victoriametrics_histogram)
+        instruments = CheckInstruments(settings.histogram_buckets, ranges=settings.victoriametrics_histogram)
         source = ProbeSource(self._name, Network.POD)
         keep, period = settings.reuse_connections, settings.check_interval
-        getter = CheckClient(source, tallies.add, self._proxies, keep=keep, period=period)
-        contexts = Contexts(_authorities(settings), insecure=settings.insecure)
-        authority = Authority(getter, contexts, usable, clock.mono)
-        checks = Checks(settings, getter, contexts, authority, self._name, _neighbour_port(settings))
-        rounds = Rounds(settings, checks, self._look, tallies, clock)
-        metrics = Metrics(tallies, metadata=settings.expose_metadata, older=settings.metrics == "both")
-        app = KubenurseEndpoints(settings, self._name, rounds, metrics, Incoming(clock.mono), self._ready)
+        getter = CheckClient(source, instruments.add, self._proxies, keep=keep, period=period)
+        contexts = TrustContexts(_authorities(settings), insecure=settings.insecure)
+        authority = ApiServerCheck(getter, contexts, usable, clock.mono)
+        checks = CheckPlan(settings, getter, contexts, authority, self._name, _neighbour_port(settings))
+        rounds = Rounds(settings, checks, self._look, instruments, clock)
+        metrics = MetricsPage(instruments, metadata=settings.expose_metadata, older=settings.metrics == "both")
+        app = KubenurseEndpoints(settings, self._name, rounds, metrics, IncomingChecks(clock.mono), self._ready)
         server = Server([Listener(options, app, _LIMITS) for options in _listeners(settings)])
         await server.start()
         try:
@@ -102,7 +102,7 @@ class KubenurseRoom:
         if self._discovery is not None:
             return self._discovery.look()
         trouble = str(self._credentials) if isinstance(self._credentials, CredentialsError) else "not begun"
-        return PodView(trouble, Myself(None, self._settings.node_name))
+        return PodView(trouble, OwnPod(None, self._settings.node_name))
 
     def _ready(self) -> bool:
         return not self._leaving and not (self._discovery is not None and self._discovery.cordoned)

@@ -1,4 +1,4 @@
-"""Checks through a proxy. It plays every server itself: names under .invalid lead nowhere."""
+"""CheckPlan through a proxy. It plays every server itself: names under .invalid lead nowhere."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from kubesonar.compat.kubenurse.checks.proxies import Proxies
-from kubesonar.compat.kubenurse.checks.trust import Contexts
+from kubesonar.compat.kubenurse.checks.trust import TrustContexts
 from kubesonar.compat.kubenurse.go.httptrace import failure, timeline
 from kubesonar.net.http.url import parse_url
+from tests.compat.kubenurse.checks.test_client import PLAIN, SECURE, asking
 from tests.compat.kubenurse.rig import run
-from tests.compat.kubenurse.test_client import PLAIN, SECURE, asking
 from tests.net.certificates import Authority
 from tests.net.servers import OK, asked, saying, serving
 
@@ -110,7 +110,7 @@ def test_kn42_tls_goes_through_a_tunnel(tmp_path: Path) -> None:
                     forth.close()
 
             port = await stack.enter_async_context(serving(proxy))
-            context = Contexts((str(authority.file),), insecure=False).context()
+            context = TrustContexts((str(authority.file),), insecure=False).context()
             environ = {"https_proxy": f"127.0.0.1:{port}"}
             answer, (seen,) = await asking("https://shop.invalid/", environ=environ, context=context)
         assert answer.text == "ok"

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from kubesonar.compat.kubenurse.listener.incoming import COUNT_SPAN, ORIGINS, Incoming
+from kubesonar.compat.kubenurse.listener.incoming import COUNT_SPAN, ORIGINS, IncomingChecks
 from kubesonar.compat.kubenurse.metrics.exposition import GoExposition, go_number
-from kubesonar.compat.kubenurse.metrics.instruments import Tallies
-from kubesonar.compat.kubenurse.metrics.render import Metrics
-from kubesonar.compat.kubenurse.metrics.vmrange import Ranges
+from kubesonar.compat.kubenurse.metrics.instruments import CheckInstruments
+from kubesonar.compat.kubenurse.metrics.render import MetricsPage
+from kubesonar.compat.kubenurse.metrics.vmrange import RangeHistograms
 from kubesonar.compat.kubenurse.settings import BUCKETS
 from kubesonar.model import Check, Fault, Kind, Network, Observation, Path, Phase, Span
 
@@ -32,16 +32,16 @@ def seen(
     return Observation(check, "me", Network.POD, at, fault=fault, code=code, phases=phases if code else ())
 
 
-def tallied(*observations: Observation, ranges: bool = False) -> Tallies:
-    tallies = Tallies(BUCKETS, ranges=ranges)
+def tallied(*observations: Observation, ranges: bool = False) -> CheckInstruments:
+    instruments = CheckInstruments(BUCKETS, ranges=ranges)
     for observation in observations:
-        tallies.add(observation)
-        tallies.finished(observation.check.id, 0.02)
-    return tallies
+        instruments.add(observation)
+        instruments.finished(observation.check.id, 0.02)
+    return instruments
 
 
 def rendered(*observations: Observation, metadata: bool = False, older: bool = True, ranges: bool = False) -> str:
-    return Metrics(tallied(*observations, ranges=ranges), metadata=metadata, older=older).render(3).decode()
+    return MetricsPage(tallied(*observations, ranges=ranges), metadata=metadata, older=older).render(3).decode()
 
 
 def samples(text: str) -> dict[str, float]:
@@ -138,7 +138,7 @@ def test_kn20_ranges_as_victoriametrics_has_them() -> None:
 
 @given(st.floats(min_value=0, max_value=1e20))
 def test_kn20_a_value_lies_in_its_range(value: float) -> None:
-    ranges = Ranges(1)
+    ranges = RangeHistograms(1)
     ranges.add(("x",), value)
     ((label, count),) = ranges.series["x",].ranges()
     low, high = (float(bound) for bound in label.split("..."))
@@ -147,7 +147,7 @@ def test_kn20_a_value_lies_in_its_range(value: float) -> None:
 
 
 def test_kn20_ranges_pass_over_what_is_no_duration() -> None:
-    ranges = Ranges(1)
+    ranges = RangeHistograms(1)
     for value in (math.nan, -1.0):
         ranges.add(("x",), value)
     assert not ranges.series
@@ -176,24 +176,24 @@ def test_is_read_by_prometheus(ranges: bool, metadata: bool) -> None:
 
 
 def test_kn34_neighbours_not_asked_for_an_hour_leave() -> None:
-    tallies = tallied(seen("path_gone", at=0.0), seen("path_here", at=4000.0), seen("me_service", at=0.0))
-    tallies.forget(4000.0)
-    text = Metrics(tallies, metadata=False, older=True).render(0).decode()
+    instruments = tallied(seen("path_gone", at=0.0), seen("path_here", at=4000.0), seen("me_service", at=0.0))
+    instruments.forget(4000.0)
+    text = MetricsPage(instruments, metadata=False, older=True).render(0).decode()
     assert "path_gone" not in text
     assert "path_here" in text
     assert "me_service" in text
 
 
 def test_types_are_bounded() -> None:
-    tallies = tallied(*(seen(f"path_{go_number}") for go_number in range(8200)))
-    assert len(tallies.requests.series) == 8192
+    instruments = tallied(*(seen(f"path_{go_number}") for go_number in range(8200)))
+    assert len(instruments.requests.series) == 8192
 
 
 def test_templates_do_not_pile_up() -> None:
     text = GoExposition(metadata=False)
     for number_ in range(500):
-        tallies = tallied(seen(f"path_{number_}"))
-        text.family("x", "histogram", ("type",), tallies.durations)
+        instruments = tallied(seen(f"path_{number_}"))
+        text.family("x", "histogram", ("type",), instruments.durations)
         assert text.take()
     assert len(text._templates) < 100
 
@@ -205,7 +205,7 @@ def test_numbers_can_be_read_back(value: float) -> None:
 
 def test_kn21_distinct_origins_of_the_last_minute_are_counted() -> None:
     now = [0.0]
-    incoming = Incoming(lambda: now[0])
+    incoming = IncomingChecks(lambda: now[0])
     for origin in ("a", "b", "a"):
         incoming.note(origin)
     assert incoming.count() == 2
@@ -216,7 +216,7 @@ def test_kn21_distinct_origins_of_the_last_minute_are_counted() -> None:
 
 
 def test_kn21_origins_are_bounded() -> None:
-    incoming = Incoming(lambda: 0.0)
+    incoming = IncomingChecks(lambda: 0.0)
     for number_ in range(ORIGINS + 10):
         incoming.note(f"pod-{number_}")
     assert incoming.count() == ORIGINS

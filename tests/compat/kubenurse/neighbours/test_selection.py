@@ -4,13 +4,13 @@ import msgspec
 import pytest
 
 from kubesonar.compat.kubenurse.neighbours.selection import (
-    Myself,
     Neighbour,
+    OwnPod,
     addresses_of,
     cordoned,
+    find_own_pod,
     nearest,
     neighbour_pods,
-    recognised,
 )
 from kubesonar.core.hash_ring import place
 from kubesonar.kube.types import Node, Pod
@@ -106,7 +106,7 @@ def test_kn27_the_taint_of_a_cordon_is_one_too() -> None:
 
 def test_a_pod_recognises_itself_by_its_name() -> None:
     pods = [pod("a", ips=("10.0.0.1",)), pod("b", ips=("10.0.0.2",))]
-    me = recognised(pods, "b", lambda address: False)
+    me = find_own_pod(pods, "b", lambda address: False)
     assert me is pods[1]
 
 
@@ -115,7 +115,7 @@ def test_kn24_in_the_host_network_a_pod_recognises_itself_by_its_address() -> No
         pod("a-x1", node="node-1", ips=("192.0.2.1",), host_network=True),
         pod("a-x2", node="node-2", ips=("192.0.2.2",), host_network=True),
     ]
-    me = recognised(pods, "node-2", lambda address: address == "192.0.2.2")
+    me = find_own_pod(pods, "node-2", lambda address: address == "192.0.2.2")
     assert me is pods[1]
     assert [one.pod for one in neighbour_pods(pods, None, me)] == ["a-x1"]
 
@@ -132,8 +132,8 @@ def test_kn24_a_pod_at_my_own_address_is_no_neighbour() -> None:
 def test_kn29_all_addresses_are_known_and_the_first_comes_first() -> None:
     both = pod("a", ips=("fd00::1", "10.0.0.1"))
     assert addresses_of(both) == ("fd00::1", "10.0.0.1")
-    assert Myself(both, "node-1").families == {4, 6}
-    assert Myself(None, "").families == frozenset()
+    assert OwnPod(both, "node-1").families == {4, 6}
+    assert OwnPod(None, "").families == frozenset()
 
 
 def test_a_pod_has_one_address_of_each_family_and_no_names() -> None:

@@ -12,7 +12,7 @@ from kubesonar.runtime.logs import Changes
 _LOG = logging.getLogger("kubesonar.kubenurse")
 
 
-class Contexts:
+class TrustContexts:
     """`context()` is shared by all checks and made anew only when a file of CAs changes. A file that cannot be used is
     logged and left out; the others stay in force. With `insecure` nothing is verified, so nothing is loaded."""
 

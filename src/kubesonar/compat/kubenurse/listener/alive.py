@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubesonar.compat.kubenurse.checks.rounds import RoundResult
 from kubesonar.compat.kubenurse.go.json import go_json
 from kubesonar.compat.kubenurse.neighbours.selection import Neighbour
-from kubesonar.compat.kubenurse.rounds import RoundResult
 from kubesonar.core.address import bracketed
 from kubesonar.core.hash_ring import place
 from kubesonar.web import Request

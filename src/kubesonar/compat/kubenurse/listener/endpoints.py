@@ -5,13 +5,13 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable
 
-from kubesonar.compat.kubenurse.checks.targets import ALWAYS_HAPPY, ORIGIN
+from kubesonar.compat.kubenurse.checks.plan import ALWAYS_HAPPY, ORIGIN
+from kubesonar.compat.kubenurse.checks.rounds import RoundResult, Rounds
 from kubesonar.compat.kubenurse.listener import alive
 from kubesonar.compat.kubenurse.listener.forwarded import ForwardedGuard
-from kubesonar.compat.kubenurse.listener.incoming import Incoming
+from kubesonar.compat.kubenurse.listener.incoming import IncomingChecks
 from kubesonar.compat.kubenurse.metrics.exposition import KIND
-from kubesonar.compat.kubenurse.metrics.render import Metrics
-from kubesonar.compat.kubenurse.rounds import RoundResult, Rounds
+from kubesonar.compat.kubenurse.metrics.render import MetricsPage
 from kubesonar.compat.kubenurse.settings import KubenurseSettings
 from kubesonar.web import Handler, Reply, Request
 
@@ -30,8 +30,8 @@ class KubenurseEndpoints:
         settings: KubenurseSettings,
         hostname: str,
         rounds: Rounds,
-        metrics: Metrics,
-        incoming: Incoming,
+        metrics: MetricsPage,
+        incoming: IncomingChecks,
         ready: Callable[[], bool],
     ) -> None:
         self._settings = settings

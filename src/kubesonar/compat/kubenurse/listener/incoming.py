@@ -12,7 +12,7 @@ MAX_NAME_LENGTH = 253
 """Longest name of a pod (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/)."""
 
 
-class Incoming:
+class IncomingChecks:
     """Counts distinct origins within the last `COUNT_SPAN` seconds of `mono`, a monotonic clock."""
 
     def __init__(self, mono: Callable[[], float]) -> None:

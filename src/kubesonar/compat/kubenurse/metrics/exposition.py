@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import accumulate
 
-from kubesonar.compat.kubenurse.metrics.vmrange import Ranges
+from kubesonar.compat.kubenurse.metrics.vmrange import RangeHistograms
 from kubesonar.core.telemetry.instruments import Histograms, Labels
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
 
-Values = Mapping[Labels, float] | Histograms | Ranges
+Values = Mapping[Labels, float] | Histograms | RangeHistograms
 
 
 class GoExposition:
@@ -32,7 +32,7 @@ class GoExposition:
         if isinstance(values, Histograms):
             lines = [self._template(name, labels, key, values) % _cells(tally.counts, tally.total)
                      for key, tally in values.series.items()]  # fmt: skip
-        elif isinstance(values, Ranges):
+        elif isinstance(values, RangeHistograms):
             kind = "untyped"
             lines = list(_ranges(name, labels, values))
         else:
@@ -71,7 +71,7 @@ def _cells(counts: list[int], total: float) -> tuple[object, ...]:
     return (*cumulative, go_number(total), cumulative[-1])
 
 
-def _ranges(name: str, labels: tuple[str, ...], values: Ranges) -> list[str]:
+def _ranges(name: str, labels: tuple[str, ...], values: RangeHistograms) -> list[str]:
     lines = []
     for key, tally in values.series.items():
         for label, count in tally.ranges():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from kubesonar.compat.kubenurse.go.httptrace import ROUND_TRIP, failure, timeline
-from kubesonar.compat.kubenurse.metrics.vmrange import Ranges
+from kubesonar.compat.kubenurse.metrics.vmrange import RangeHistograms
 from kubesonar.core.telemetry.instruments import CounterVec, Histograms, Labels
 from kubesonar.model import Fault, Observation, Phase
 
@@ -27,12 +27,12 @@ class Distribution(Protocol):
     def add(self, labels: Labels, value: float) -> None: ...
 
 
-class Tallies:
+class CheckInstruments:
     """Counts observations (`add`) and whole checks (`finished`)."""
 
     def __init__(self, bounds: tuple[float, ...], *, ranges: bool) -> None:
-        def make(sets: int) -> Histograms | Ranges:
-            return Ranges(sets) if ranges else Histograms(bounds, sets)
+        def make(sets: int) -> Histograms | RangeHistograms:
+            return RangeHistograms(sets) if ranges else Histograms(bounds, sets)
 
         self.requests = CounterVec(TYPES * _CODES)
         self.errors = CounterVec(TYPES * _CODES)

@@ -6,32 +6,34 @@ import os
 import time
 
 from kubesonar.compat.kubenurse.metrics.exposition import GoExposition
-from kubesonar.compat.kubenurse.metrics.instruments import Tallies
+from kubesonar.compat.kubenurse.metrics.instruments import CheckInstruments
 
 _METHOD = 'method="get"'
 """Documented to this day, and there up to 1.13."""
 
 
-class Metrics:
-    """Renders the tallies. With `older` the names that went with 1.13 are there too."""
+class MetricsPage:
+    """Renders the instruments. With `older` the names that went with 1.13 are there too."""
 
-    def __init__(self, tallies: Tallies, *, metadata: bool, older: bool) -> None:
-        self._tallies = tallies
+    def __init__(self, instruments: CheckInstruments, *, metadata: bool, older: bool) -> None:
+        self._instruments = instruments
         self._older = older
         self._text = GoExposition(metadata=metadata)
         self._started = time.time()
 
     def render(self, incoming: int) -> bytes:
         """All families; `incoming` is how many neighbours asked us of late."""
-        tallies, family = self._tallies, self._text.family
-        family("kubenurse_errors_total", "counter", ("type", "event"), tallies.errors.series)
-        family("kubenurse_httpclient_request_duration_seconds", "histogram", ("type",), tallies.durations)
+        instruments, family = self._instruments, self._text.family
+        family("kubenurse_errors_total", "counter", ("type", "event"), instruments.errors.series)
+        family("kubenurse_httpclient_request_duration_seconds", "histogram", ("type",), instruments.durations)
         fixed = _METHOD if self._older else ""
-        family("kubenurse_httpclient_requests_total", "counter", ("type", "code"), tallies.requests.series, fixed)
-        family("kubenurse_httpclient_trace_request_duration_seconds", "histogram", ("type", "event"), tallies.traces)
+        family("kubenurse_httpclient_requests_total", "counter", ("type", "code"), instruments.requests.series, fixed)
+        family(
+            "kubenurse_httpclient_trace_request_duration_seconds", "histogram", ("type", "event"), instruments.traces
+        )
         family("kubenurse_neighbourhood_incoming_checks", "gauge", (), {(): incoming})
         if self._older:
-            family("kubenurse_request_duration", "histogram", ("type",), tallies.checks)
+            family("kubenurse_request_duration", "histogram", ("type",), instruments.checks)
         for name, kind, value in _process(self._started):
             family(name, kind, (), {(): value})
         return self._text.take()

@@ -13,7 +13,7 @@ _A_DECADE = 18
 _RANGES = (_HIGHEST - _LOWEST) * _A_DECADE
 
 
-class RangeTally:
+class RangeHistogram:
     """One histogram: `counts` by the place of the range, 0 below all and `_RANGES` + 1 above all."""
 
     __slots__ = ("counts", "total")
@@ -27,11 +27,11 @@ class RangeTally:
         return ((_label(place), self.counts[place]) for place in sorted(self.counts))
 
 
-class Ranges:
+class RangeHistograms:
     """As `core.fold.Histograms`, without bounds of its own."""
 
     def __init__(self, limit: int) -> None:
-        self.series: dict[Labels, RangeTally] = {}
+        self.series: dict[Labels, RangeHistogram] = {}
         self._limit = limit
 
     def add(self, labels: Labels, value: float) -> None:
@@ -42,7 +42,7 @@ class Ranges:
         if tally is None:
             if len(self.series) >= self._limit:
                 return
-            tally = self.series[labels] = RangeTally()
+            tally = self.series[labels] = RangeHistogram()
         place = _place(value)
         tally.counts[place] = tally.counts.get(place, 0) + 1
         tally.total += value

@@ -8,7 +8,7 @@ import random
 
 import msgspec
 
-from kubesonar.compat.kubenurse.neighbours.selection import Myself, Neighbour, cordoned, neighbour_pods, recognised
+from kubesonar.compat.kubenurse.neighbours.selection import Neighbour, OwnPod, cordoned, find_own_pod, neighbour_pods
 from kubesonar.compat.kubenurse.settings import KubenurseSettings
 from kubesonar.kube.auth.credentials import Credentials
 from kubesonar.kube.client import Client
@@ -29,7 +29,7 @@ class PodView(msgspec.Struct, frozen=True):
     """What is known now. `trouble` says why there are no neighbours to speak of; empty where they are known."""
 
     trouble: str
-    me: Myself
+    me: OwnPod
     neighbours: tuple[Neighbour, ...] = ()
 
 
@@ -95,8 +95,8 @@ class Discovery:
 
     def _seen(self) -> PodView:
         settings, listed = self._settings, self._pods.items
-        pod = recognised(listed.values(), self._name, is_own)
-        me = Myself(pod, settings.node_name or (pod.spec.node_name if pod else ""))
+        pod = find_own_pod(listed.values(), self._name, is_own)
+        me = OwnPod(pod, settings.node_name or (pod.spec.node_name if pod else ""))
         if not self._pods.synced:
             return PodView(self._pods.trouble or "the pods are not listed yet", me)
         if not settings.check_neighbourhood:

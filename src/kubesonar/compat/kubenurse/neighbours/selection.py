@@ -29,7 +29,7 @@ class Neighbour(msgspec.Struct, frozen=True):
     addresses: tuple[str, ...]
 
 
-class Myself(msgspec.Struct, frozen=True):
+class OwnPod(msgspec.Struct, frozen=True):
     """This pod: its object where it is known, and the name of its node."""
 
     pod: Pod | None
@@ -46,7 +46,7 @@ def addresses_of(pod: Pod) -> tuple[str, ...]:
     return one_of_each_family([pod.status.pod_ip, *(entry.ip for entry in pod.status.pod_ips)])
 
 
-def recognised(pods: Iterable[Pod], name: str, is_own: Callable[[str], bool]) -> Pod | None:
+def find_own_pod(pods: Iterable[Pod], name: str, is_own: Callable[[str], bool]) -> Pod | None:
     """This pod among `pods`: by its name; in the host network, where the host name is the node's, by its address."""
     everybody = list(pods)
     named = next((pod for pod in everybody if pod.metadata.name == name), None)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from kubesonar.compat.kubenurse.checks.targets import SKIPPED, Checks, Work
-from kubesonar.compat.kubenurse.metrics.instruments import Tallies
+from kubesonar.compat.kubenurse.checks.plan import SKIPPED, CheckPlan, Work
+from kubesonar.compat.kubenurse.metrics.instruments import CheckInstruments
 from kubesonar.compat.kubenurse.neighbours.discovery import PodView
 from kubesonar.compat.kubenurse.neighbours.selection import Neighbour, nearest
 from kubesonar.compat.kubenurse.settings import KubenurseSettings
@@ -20,7 +20,7 @@ _LOG = logging.getLogger("kubesonar.kubenurse")
 
 OK = "ok"
 _AT_ONCE = 256
-"""Checks under way at one time."""
+"""CheckPlan under way at one time."""
 _TOLD = 100
 """Failing checks of one round that the log names; /alive and the metrics have all of them."""
 
@@ -44,13 +44,18 @@ class Rounds:
     """Runs a round every interval; `last` is what the latest found."""
 
     def __init__(
-        self, settings: KubenurseSettings, checks: Checks, look: Callable[[], PodView], tallies: Tallies, clock: Clock
+        self,
+        settings: KubenurseSettings,
+        checks: CheckPlan,
+        look: Callable[[], PodView],
+        instruments: CheckInstruments,
+        clock: Clock,
     ) -> None:
         self.last: RoundResult | None = None
         self._settings = settings
         self._checks = checks
         self._look = look
-        self._tallies = tallies
+        self._instruments = instruments
         self._clock = clock
         self._changes = Changes(_LOG)
         self._running: asyncio.Task[RoundResult] | None = None
@@ -101,7 +106,7 @@ class Rounds:
                 checks[kind] = text
         state = (view.trouble or OK) if settings.check_neighbourhood else SKIPPED
         self.last = RoundResult(self._clock.mono(), checks, state, view.neighbours)
-        self._tallies.forget(self._clock.wall())
+        self._instruments.forget(self._clock.wall())
         self._tell(checks)
         return self.last
 
@@ -123,7 +128,7 @@ class Rounds:
                 start = self._clock.mono()
                 answer = await work()
             if not answer.local:
-                self._tallies.finished(kind, self._clock.mono() - start)
+                self._instruments.finished(kind, self._clock.mono() - start)
             return kind, answer.text
 
         async with asyncio.TaskGroup() as group:

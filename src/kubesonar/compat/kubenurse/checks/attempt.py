@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from kubesonar.compat.kubenurse.redirect import MAX_REDIRECTS, STATUSES, follow
+from kubesonar.compat.kubenurse.checks.redirect import MAX_REDIRECTS, STATUSES, follow
 from kubesonar.core.address import family_of
 from kubesonar.model import Check, Fault, Observation, Span
 from kubesonar.net.clock import SystemClock
@@ -16,7 +16,7 @@ from kubesonar.net.http.url import Url
 from kubesonar.probes.source import ProbeSource
 
 
-class Hop:
+class Attempt:
     """One request of a check: the first, or one that a redirect led to. It is made right before the request.
 
     `url` is None while the place to ask is no URL, `server` the host to look up and connect to."""

@@ -9,10 +9,10 @@ from http import HTTPStatus
 
 import msgspec
 
-from kubesonar.compat.kubenurse.attempt import Hop, status_line
+from kubesonar.compat.kubenurse.checks.attempt import Attempt, status_line
 from kubesonar.compat.kubenurse.checks.proxies import Proxies, Proxy
+from kubesonar.compat.kubenurse.checks.redirect import MAX_REDIRECTS
 from kubesonar.compat.kubenurse.checks.tunnel import Tunnel
-from kubesonar.compat.kubenurse.redirect import MAX_REDIRECTS
 from kubesonar.model import Check, Fault, Kind, Observation, Path, clip
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.client import HttpClient
@@ -82,10 +82,10 @@ class CheckClient:
         with Deadline(_TOTAL) as deadline:
             place, headers = target.url, target.headers
             for left in range(MAX_REDIRECTS, -1, -1):
-                hop = Hop(self._check(target, place), self._source, deadline)
-                response = await self._ask(hop, place, headers, context, deadline)
-                onward = hop.onward(response)
-                seen = hop.observation(response, onward, tolerated, left)
+                attempt = Attempt(self._check(target, place), self._source, deadline)
+                response = await self._ask(attempt, place, headers, context, deadline)
+                onward = attempt.onward(response)
+                seen = attempt.observation(response, onward, tolerated, left)
                 self._observe(seen)
                 if not onward or not left:
                     break
@@ -101,7 +101,7 @@ class CheckClient:
 
     async def _ask(
         self,
-        hop: Hop,
+        attempt: Attempt,
         place: str,
         headers: tuple[tuple[str, str], ...],
         context: ssl.SSLContext,
@@ -109,10 +109,10 @@ class CheckClient:
     ) -> Response:
         """Send one request. A failure is in the response."""
         try:
-            hop.url = url = parse_url(place)
+            attempt.url = url = parse_url(place)
             proxy = self._proxies.of(url)
             origin = _origin(url, context, proxy)
-            hop.server = origin.host
+            attempt.server = origin.host
             end = () if self._keep else (CLOSE,)
             request = _request(url, (USER_AGENT, ("Accept", "*/*"), *headers, *end), proxy)
         except ValueError as error:

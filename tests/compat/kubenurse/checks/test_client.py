@@ -6,11 +6,11 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from kubesonar.compat.kubenurse.checks.client import CheckClient, CheckResponse, CheckTarget
 from kubesonar.compat.kubenurse.checks.proxies import Proxies
-from kubesonar.compat.kubenurse.checks.trust import Contexts
-from kubesonar.compat.kubenurse.client import CheckClient, CheckResponse, CheckTarget
+from kubesonar.compat.kubenurse.checks.redirect import follow
+from kubesonar.compat.kubenurse.checks.trust import TrustContexts
 from kubesonar.compat.kubenurse.go.httptrace import failure, timeline
-from kubesonar.compat.kubenurse.redirect import follow
 from kubesonar.model import Fault, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.http.url import parse_url
@@ -60,7 +60,7 @@ async def asking(
 
 
 def blind() -> ssl.SSLContext:
-    return Contexts((), insecure=True).context()
+    return TrustContexts((), insecure=True).context()
 
 
 def against(
@@ -123,7 +123,7 @@ def test_kn16_of_several_addresses_only_all_failing_is_a_failure() -> None:
 def test_kn16_a_bad_certificate_fails_the_handshake(tmp_path: Path) -> None:
     async def scenario() -> tuple[CheckResponse, list[Observation]]:
         async with serving(saying(OK), context=Authority(tmp_path).server("127.0.0.1")) as port:
-            return await asking(f"https://127.0.0.1:{port}/", context=Contexts((), insecure=False).context())
+            return await asking(f"https://127.0.0.1:{port}/", context=TrustContexts((), insecure=False).context())
 
     answer, (seen,) = run(scenario())
     assert "issuer is not known" in answer.text
@@ -136,7 +136,7 @@ def test_kn35_insecure_takes_any_certificate_and_a_known_authority_needs_no_inse
 
     async def scenario() -> list[tuple[CheckResponse, list[Observation]]]:
         async with serving(saying(OK), context=authority.server("127.0.0.1")) as port:
-            contexts = (blind(), Contexts((str(authority.file),), insecure=False).context())
+            contexts = (blind(), TrustContexts((str(authority.file),), insecure=False).context())
             return [await asking(f"https://127.0.0.1:{port}/", context=context) for context in contexts]
 
     for answer, seen in run(scenario()):

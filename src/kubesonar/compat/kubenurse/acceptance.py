@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubesonar.compat import Place, RoomRequest
+from kubesonar.compat import LabPlacement, RoomRequest
 from kubesonar.core.address import bracketed
 
 _EXPECTED = (
@@ -14,10 +14,10 @@ _EXPECTED = (
 _ERRORS = b"kubenurse_errors_total"
 
 
-class Rehearsed:
-    """See `compat.Rehearsal`."""
+class KubenurseAcceptance:
+    """See `compat.AcceptanceTest`."""
 
-    def environ(self, place: Place) -> dict[str, str]:
+    def environ(self, place: LabPlacement) -> dict[str, str]:
         """The API server's second address stands in for its name, because the lab's nodes have no resolver."""
         listen = [f"{bracketed(address)}:{place.port}" for address in place.addresses]
         return {
@@ -35,7 +35,7 @@ class Rehearsed:
         }
 
     async def complaint(self, ask: RoomRequest) -> str:
-        """See `compat.Rehearsal`."""
+        """See `compat.AcceptanceTest`."""
         bodies: dict[str, bytes] = {}
         for path in ("/alive", "/metrics"):
             status, bodies[path] = await ask(path)

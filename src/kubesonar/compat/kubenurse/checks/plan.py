@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
-from kubesonar.compat.kubenurse.authority import Authority
-from kubesonar.compat.kubenurse.checks.trust import Contexts
+from kubesonar.compat.kubenurse.checks.api_server import ApiServerCheck
+from kubesonar.compat.kubenurse.checks.client import CheckClient, CheckResponse, CheckTarget
+from kubesonar.compat.kubenurse.checks.trust import TrustContexts
 from kubesonar.compat.kubenurse.checks.userinfo import split_user
-from kubesonar.compat.kubenurse.client import CheckClient, CheckResponse, CheckTarget
 from kubesonar.compat.kubenurse.metrics.instruments import PATH_PREFIX
-from kubesonar.compat.kubenurse.neighbours.selection import Myself, Neighbour
+from kubesonar.compat.kubenurse.neighbours.selection import Neighbour, OwnPod
 from kubesonar.compat.kubenurse.settings import KubenurseSettings
 from kubesonar.core.address import bracketed, family_of
 from kubesonar.model import Path
@@ -24,15 +24,15 @@ SKIPPED = "skipped"
 Work = Callable[[], Awaitable[CheckResponse]]
 
 
-class Checks:
+class CheckPlan:
     """What is to be asked; `name` is ours, as neighbours hear it."""
 
     def __init__(
         self,
         settings: KubenurseSettings,
         getter: CheckClient,
-        contexts: Contexts,
-        authority: Authority,
+        contexts: TrustContexts,
+        authority: ApiServerCheck,
         name: str,
         port: int,
     ) -> None:
@@ -64,7 +64,7 @@ class Checks:
             headers = (("Authorization", user),) if user else ()
             yield extra.name, self._get(CheckTarget(extra.name, Path.EXTERNAL, url, headers))
 
-    def of(self, neighbour: Neighbour, me: Myself) -> Iterator[tuple[str, Work]]:
+    def of(self, neighbour: Neighbour, me: OwnPod) -> Iterator[tuple[str, Work]]:
         """One check for each of its addresses that we have a way to: the first, and others of our families."""
         kind = PATH_PREFIX + neighbour.node
         first, *others = neighbour.addresses

@@ -7,28 +7,28 @@ import msgspec
 from kubesonar.compat.knh.identity import Peer
 
 
-class Listed(msgspec.Struct, frozen=True):
+class PeersListed(msgspec.Struct, frozen=True):
     """Event: the peers in force, and whether the API has listed ourselves."""
 
     peers: tuple[Peer, ...]
     myself: bool
 
 
-class Answered(msgspec.Struct, frozen=True):
+class CallEnded(msgspec.Struct, frozen=True):
     """Event: the call of that number went well, or not."""
 
     number: int
     well: bool
 
 
-class Heard(msgspec.Struct, frozen=True):
+class CoordinatorClaim(msgspec.Struct, frozen=True):
     """Event: a peer that is believed says that it is the coordinator, and whom it has told dead."""
 
     id: str
     dead: frozenset[str] = frozenset()
 
 
-class Sane(msgspec.Struct, frozen=True):
+class SanityResult(msgspec.Struct, frozen=True):
     """Event: the sanity check went well, or not."""
 
     well: bool
@@ -43,28 +43,28 @@ class Call(msgspec.Struct, frozen=True):
     dead: tuple[str, ...] = ()
 
 
-class AskSanity(msgspec.Struct, frozen=True):
+class CheckSanity(msgspec.Struct, frozen=True):
     """Action: find out whether we are the sick one."""
 
 
-class TellPeer(msgspec.Struct, frozen=True):
+class NotifyPeer(msgspec.Struct, frozen=True):
     """Action: tell that a peer died, or came back."""
 
     peer: Peer
     alive: bool
 
 
-class TellCluster(msgspec.Struct, frozen=True):
+class NotifyCluster(msgspec.Struct, frozen=True):
     """Action: an election of ours is over; tell who is there."""
 
     peers: tuple[tuple[Peer, bool], ...]
 
 
-class Elected(msgspec.Struct, frozen=True):
+class CoordinatorChanged(msgspec.Struct, frozen=True):
     """Action: the coordinator is another one now; empty: not known."""
 
     id: str
 
 
-Event = Listed | Answered | Heard | Sane
-Action = Call | AskSanity | TellPeer | TellCluster | Elected
+BullyEvent = PeersListed | CallEnded | CoordinatorClaim | SanityResult
+BullyAction = Call | CheckSanity | NotifyPeer | NotifyCluster | CoordinatorChanged

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kubesonar.compat.kubenurse.checks.trust import Contexts
-from kubesonar.compat.kubenurse.client import CheckClient, CheckResponse, CheckTarget
+from kubesonar.compat.kubenurse.checks.client import CheckClient, CheckResponse, CheckTarget
+from kubesonar.compat.kubenurse.checks.trust import TrustContexts
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.credentials import Access, Credentials
 
@@ -16,12 +16,12 @@ _REMEMBER = 600.0
 """Seconds after which it is asked without a token again: rights change."""
 
 
-class Authority:
+class ApiServerCheck:
     """Asks without a token, and shows it only where that is refused, over a connection that the cluster's own CA has
     verified, whatever the settings say of verifying. Redirects never see it (`CheckTarget`)."""
 
     def __init__(
-        self, getter: CheckClient, contexts: Contexts, credentials: Credentials | None, mono: Callable[[], float]
+        self, getter: CheckClient, contexts: TrustContexts, credentials: Credentials | None, mono: Callable[[], float]
     ) -> None:
         self._getter = getter
         self._contexts = contexts
