@@ -210,6 +210,12 @@ def _pair(part: str, both: bool, hits: Callable[[Flow], bool] | None, *kinds: Ki
     return make
 
 
+def _pair_pod(making: Making) -> Injection:
+    """Between the pod networks of two nodes only."""
+    one, other = making.pair()
+    return making.lossy(_one(("pair", f"{one}>{other}")), ("pair_pod", one, other))
+
+
 def _pair_mtu(making: Making) -> Injection:
     one, other = making.pair(Kind.MTU, round_trip=False)
     return making.lossy(_one(("pair_mtu", f"{one}>{other}")), ("pair", one, other), hits=_is_big)
@@ -307,6 +313,47 @@ def _target(part: str, name: str, **changes: float | bool) -> Callable[[Making],
     return make
 
 
+def _api_outage(making: Making) -> Injection:
+    """The API server is gone, and so all that agents learn of members is out of date."""
+    gone = making.server(_one(("api_server", API)), [API], gone=True)
+    sim = making.sim
+
+    def begin() -> None:
+        gone.begin()
+        sim.outdate("the API server does not answer")
+
+    def heal() -> None:
+        gone.heal()
+        sim.outdate("")
+
+    return Injection(begin, heal, gone.truth)
+
+
+def _link_rate(making: Making) -> Injection:
+    """A node's link passes 10 Mbit/s, which only trains of full size show."""
+    node, rates = making.node(), making.sim.rates
+    return Injection(lambda: rates.update({node: 10e6}), rates.clear, _one(("link_rate", node)))
+
+
+def _zone_dead(making: Making) -> Injection:
+    """All nodes of a zone are without power."""
+    zone = making.rng.choice(making.sim.cluster.zones)
+    cluster = making.sim.cluster
+    nodes = [node for node in cluster.nodes if cluster.zone_of[node] == zone]
+    injections = [_dead(making, node) for node in nodes]
+
+    def begin() -> None:
+        for injection in injections:
+            injection.begin()
+
+    def heal() -> None:
+        for injection in injections:
+            injection.heal()
+
+    alike = (answer(("zone", zone)),) if len(nodes) > 1 else (answer(("zone", zone)), answer(("node", nodes[0])))
+    return Injection(begin, heal, Truth(alike))
+
+
 def _agent(part: str) -> Callable[[Making], Injection]:
     """Both agents of a node are gone or frozen."""
 
@@ -331,9 +378,21 @@ def _agent(part: str) -> Callable[[Making], Injection]:
     return make
 
 
+def _agent_gone_one(making: Making) -> Injection:
+    """One of the agents of a node is gone."""
+    node, sim = making.node(), making.sim
+    name = making.rng.choice([member.name for member in sim.members.values() if member.node == node])
+    truth = _one(("agent_gone", name if len(sim.cluster.shape.networks) > 1 else node))
+    return Injection(lambda: sim.stop(name), lambda: sim.revive(name), truth)
+
+
 def _node_dead(making: Making) -> Injection:
     """A node without power: nothing in or out, and afterwards its agents have lost their memory."""
-    node, sim = making.node(), making.sim
+    return _dead(making, making.node())
+
+
+def _dead(making: Making, node: str) -> Injection:
+    sim = making.sim
     names = [member.name for member in sim.members.values() if member.node == node]
     effects = [Effect((kind, node), Steady(1.0)) for kind in ("node_in", "node_out")]
 
@@ -380,6 +439,7 @@ FAULTS: dict[str, Callable[[Making], Injection]] = {
     "zone_pair_both": _zone_pair(True),
     "pair": _pair("pair", False, None),
     "pair_both": _pair("pair", True, None),
+    "pair_pod": _pair_pod,
     "pair_udp": _pair("pair_udp", False, lambda flow: flow.proto == "udp", Kind.UDP),
     "pair_port": _pair("pair_port", False, lambda flow: flow.proto == "tcp" and flow.port == PORT, Kind.TCP),
     "pair_mtu": _pair_mtu,
@@ -412,6 +472,10 @@ FAULTS: dict[str, Callable[[Making], Injection]] = {
     "agent_gone": _agent("agent_gone"),
     "agent_frozen": _agent("agent_frozen"),
     "node_dead": _node_dead,
+    "agent_gone_one": _agent_gone_one,
+    "api_outage": _api_outage,
+    "zone_dead": _zone_dead,
+    "link_rate": _link_rate,
     "node_slow": _slow("node_slow"),
     "pair_slow": _slow("pair_slow"),
     "zone_pair_slow": _slow("zone_pair_slow"),

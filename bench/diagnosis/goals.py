@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bench.diagnosis.rows import ANY, FAMILY, Row
+from bench.diagnosis.rows import ANY, FAMILY, SLOW, Row
 
 
 class Goal(msgspec.Struct, frozen=True):
@@ -18,7 +18,7 @@ class Goal(msgspec.Struct, frozen=True):
 _FINE = ("pair_port", "pair_udp", "pair_mtu", "node_mtu", "node_mtu_both", *FAMILY)
 """Faults that hit some packets only, by port, transport, size or family."""
 _SERVERS = ("dns", "api", "ingress", "outside", "service_proxy")
-_EDGES = ("pair", "pair_both")
+_EDGES = ("pair", "pair_both", "pair_pod")
 
 
 def goal_of(row: Row) -> Goal | None:
@@ -32,7 +32,7 @@ def goal_of(row: Row) -> Goal | None:
     kind, manner = faults[0].kind, faults[0].manner
     if manner != "steady":
         return Goal("bursty, correlated, flapping", 60, 0.9)
-    if kind.endswith("_slow"):
+    if kind in SLOW:
         return Goal("slow", 120, 0.9)
     if kind in _EDGES or (kind in _FINE and least < 1):
         return _edge(least)

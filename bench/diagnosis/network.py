@@ -16,6 +16,9 @@ Component = tuple[str, ...]
 BIG = 1400
 """Bytes of IP from which on a packet is of full size."""
 
+_PARTLY = ("pair_pod",)
+"""Components that are aspects of others and lose nothing by themselves."""
+
 _NEAR, _FAR = 0.0003, 0.0012
 """Round trips (s) within a zone and between zones, before jitter."""
 
@@ -108,12 +111,13 @@ class VirtualNetwork:
 
     def _make(self, start: Place, end: Place, flow: Flow) -> Way:
         components = crossed(start, end, flow)
+        lossy = [component for component in components if component[0] not in _PARTLY]
         effects = [
             effect for component in components for effect in self._effects.get(component, ()) if effect.hits(flow)
         ]
         if self._cluster.shape.bursts:
-            effects += [self._burst(component) for component in components]
-        clean = (1.0 - self._cluster.shape.background) ** len(components)
+            effects += [self._burst(component) for component in lossy]
+        clean = (1.0 - self._cluster.shape.background) ** len(lossy)
         far = start.zone and end.zone and start.zone != end.zone
         return Way(clean, effects, (_FAR if far else _NEAR) / 2, self._rng)
 
@@ -137,7 +141,10 @@ def crossed(start: Place, end: Place, flow: Flow) -> list[Component]:
             found.append(("node_out", start.node))
         if start.zone and end.zone and start.zone != end.zone:
             found.append(("zone", start.zone, end.zone))
-        found.append(("pair", start.node or start.name, end.node or end.name))
+        ends = (start.node or start.name, end.node or end.name)
+        found.append(("pair", *ends))
+        if start.network is end.network is Network.POD:
+            found.append(("pair_pod", *ends))
         if end.node:
             found.append(("node_in", end.node))
     if end.network is Network.POD:

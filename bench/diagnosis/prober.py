@@ -85,6 +85,8 @@ class Prober:
         self._rng = rng
         self._full: dict[tuple[str, str], float] = {}
         self._from: dict[tuple[str, str, int], Check] = {}
+        self.rates: dict[str, float] = {}
+        """What nodes' links pass, in bits/s, where packets of full size show it."""
         self.heirs: dict[str, str] = {}
         """Members that have another's address now, by that other's name."""
         self.strangers: set[str] = set()
@@ -233,11 +235,14 @@ class Prober:
             fault = Fault.TIMEOUT if target.absent else Fault.REFUSED
             return Outcome(now + 2 * patience, self._made(agent, check, now, fault=fault))
         at, small = now, 0
+        ends = (agent.place.node, target.place.node)
         for count in (1, _COMPARED):
             small = self._echoes(agent, target, Flow("udp", check.port, SMALL, family), at, count, patience)
             full = self._echoes(agent, target, Flow("udp", check.port, FULL, family), at, count, patience)
             if full:
-                fields = {"received": 1, "mtu": FULL, "train": Train(number=0, size=FULL - 28)}
+                slow = [rate for node in ends if (rate := self.rates.get(node)) is not None]
+                train = Train(number=0, size=FULL - 28, rate=min(slow) if slow else None)
+                fields = {"received": 1, "mtu": FULL, "train": train}
                 return Outcome(at + 0.05, self._made(agent, check, now, rtt=_rtt(5e-4), **fields))
             at += patience
         if not small:

@@ -48,7 +48,7 @@ class Row(msgspec.Struct, frozen=True):
         if not self.faults:
             return LENGTH if self.story else _HEALTHY_LENGTH
         least = min(fault.share for fault in self.faults)
-        slow = any(fault.kind.endswith("_slow") for fault in self.faults)
+        slow = any(fault.kind in SLOW for fault in self.faults)
         return 620.0 if least < 0.01 else 130.0 if least < 0.05 or slow else 64.0
 
     @property
@@ -105,7 +105,7 @@ def _fault(text: str) -> Ingredient:
 
 LOSSY = (
     "node", "node_in", "node_out", "pod_network", "pod_network_in", "pod_network_out", "zone_pair", "zone_pair_both",
-    "pair", "pair_both", "pair_udp",
+    "pair", "pair_both", "pair_pod", "pair_udp",
 )  # fmt: skip
 """Faults of any loss."""
 
@@ -121,9 +121,10 @@ _FAILING = ("api_failing", "ingress_failing", "outside_failing", "dns_servfail")
 _HARD = (
     "pair_mtu", "node_mtu", "node_mtu_both", "dns_gone", "dns_refusing", "dns_empty", "dns_all_silent",
     "dns_all_servfail", "dns_all_gone", "dns_upstream", "api_gone", "ingress_silent", "outside_silent",
-    "agent_gone", "agent_frozen", "node_dead",
+    "agent_gone", "agent_gone_one", "agent_frozen", "node_dead", "zone_dead", "api_outage",
 )  # fmt: skip
-_SLOW = ("api_slow", "node_slow", "pair_slow", "zone_pair_slow", "dns_slow")
+SLOW = ("link_rate", "api_slow", "node_slow", "pair_slow", "zone_pair_slow", "dns_slow")
+"""Faults of speed, which are told only after a minute."""
 
 DRAWN = (
     ("node", "node_in", "node_out", "node_dead"),
@@ -143,7 +144,7 @@ def usual() -> list[str]:
     rows = [f"{kind} loss {share:g}" for share in (1.0, 0.3, 0.1, 0.02, 0.005) for kind in LOSSY]
     rows += [f"{kind} loss {share:g}" for share in (1.0, 0.3) for kind in SHARED]
     rows += [f"{kind} loss {share:g}" for share in (1.0, 0.1) for kind in _FAILING]
-    rows += [*_HARD, *_SLOW]
+    rows += [*_HARD, *SLOW]
     rows += [f"{kind} loss 0.3 {manner}" for kind in ("node", "pod_network", "pair") for manner in MANNERS[1:3]]
     rows += [f"{kind} flapping" for kind in ("node", "pod_network", "pair")]
     rows += [" + ".join([f"{ANY} loss {share:g}"] * count) for share in (1.0, 0.3) for count in (2, 3)]

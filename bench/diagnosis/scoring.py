@@ -88,7 +88,8 @@ def score(
 
 
 def _named(told: Iterable[Told]) -> frozenset[Named]:
-    return frozenset(each.named for each in told)
+    """What is compared; who looks may say of itself that it cannot see."""
+    return frozenset(each.named for each in told if each.part != "observer")
 
 
 def _right(second: Second, truths: Sequence[Truth]) -> bool:

@@ -59,6 +59,8 @@ class Simulation:
         self._armed: dict[str, float] = {}
         self._lost: set[str] = set()
         self._prober = Prober(self.cluster, self.network, self.servers, self.agents, self._record, self.rng)
+        self.rates = self._prober.rates
+        """What the links of nodes pass, in bits/s, where that is little."""
         for member in self.cluster.members:
             self.members[member.name] = member
             self.start(member.name)
@@ -109,6 +111,12 @@ class Simulation:
     def hand_all(self, name: str) -> None:
         """A member gets the roster that its source has now."""
         self.hand(name, Roster(f"r{next(self._revision)}", tuple(self.members.values())))
+
+    def outdate(self, why: str) -> None:
+        """The source of members does not answer, or does again where `why` is empty: rosters stay as they are."""
+        for agent in self.agents.values():
+            if agent.alive:
+                agent.ledger.roster_changed(msgspec.structs.replace(agent.ledger.roster, stale=why))
 
     def strangers(self, names: set[str]) -> None:
         """These members and the others do not understand each other's datagrams."""

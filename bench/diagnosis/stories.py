@@ -9,7 +9,7 @@ import msgspec
 
 from bench.diagnosis.loss import Steady
 from bench.diagnosis.network import Effect
-from bench.diagnosis.simulation import Simulation
+from bench.diagnosis.simulation import OBSERVER, Simulation
 from kubesonar.model import Member, Network, State
 
 _LINGER = 300.0
@@ -178,6 +178,14 @@ def key_rotation(sim: Simulation, rng: Random, start: float) -> None:
     sim.at(start + 30.0, lambda: sim.strangers(set()))
 
 
+def observer_cut(sim: Simulation, rng: Random, start: float) -> None:
+    """Whoever reads the agents loses the way to most nodes: the cluster has no fault."""
+    nodes = rng.sample(sim.cluster.nodes, max(1, 9 * len(sim.cluster.nodes) // 10))
+    effects = [Effect(("pair", OBSERVER.name, node), Steady(1.0)) for node in nodes]
+    sim.at(start, lambda: sim.network.apply(effects))
+    sim.at(start + 90.0, lambda: sim.network.lift(effects))
+
+
 STORIES: dict[str, Story] = {
     "drain": drain,
     "scale_down": scale_down,
@@ -186,6 +194,7 @@ STORIES: dict[str, Story] = {
     "rollout": rollout,
     "throttling": throttling,
     "key_rotation": key_rotation,
+    "observer_cut": observer_cut,
 }
 """All stories by name."""
 

@@ -30,6 +30,7 @@ def test_a_packet_between_pods_of_two_zones_crosses_both_pod_networks_both_links
         ("node_out", "node-1"),
         ("zone", "a", "b"),
         ("pair", "node-1", "node-2"),
+        ("pair_pod", "node-1", "node-2"),
         ("node_in", "node-2"),
         ("pod_in", "node-2"),
     ]
