@@ -25,7 +25,7 @@ from kubesonar.model import Check, Kind, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.icmp.pinger import Pinger
-from kubesonar.net.udp.train_sender import DatagramEngine
+from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.dns import DnsOptions, DnsProbe
 from kubesonar.probes.http import HttpOptions, HttpProbe
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe
@@ -96,8 +96,8 @@ async def _all(port: int, dns: int, api: ApiServer, folder: Path) -> dict[str, O
     clock, trust = SystemClock(), str(folder / "ca.crt")
     ring = Keyring()
     sender = Sender(identity("bench"), 1)
-    trains = DatagramEngine(sender, lambda: ring, ports=8)
-    whole = DatagramEngine(sender, lambda: ring, ports=2, whole=True)
+    trains = TrainSender(sender, lambda: ring, ports=8)
+    whole = TrainSender(sender, lambda: ring, ports=2, whole=True)
     pinger = Pinger()
     bearer = Bearer("127.0.0.1", api.port, trust, lambda: api.token)
     terms = {"resumed": Terms(full=600.0), "token": Terms(bearer)}

@@ -28,7 +28,7 @@ from kubesonar.model import Check, Kind, Network, StampSource
 from kubesonar.model import Path as Way
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.token_bucket import RateLimits
-from kubesonar.net.udp.train_sender import DatagramEngine
+from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.udp import UdpOptions, UdpProbe
 
@@ -134,7 +134,7 @@ def quantile(values: list[float], share: float) -> float:
 async def measure(port: int) -> str:
     """All of it, as markdown."""
     loop = asyncio.get_running_loop()
-    engine = DatagramEngine(Sender(identity("a"), 1), lambda: RING)
+    engine = TrainSender(Sender(identity("a"), 1), lambda: RING)
     probe = UdpProbe(ProbeSource("a", Network.POD), engine, UdpOptions(), 1)
     check = Check("udp/pod/b/v4", Kind.UDP, Way.POD, "b", "127.0.0.1", port, timeout=5.0)
     _, plain = await loop.create_datagram_endpoint(lambda: Plain(port), local_addr=("127.0.0.1", 0))

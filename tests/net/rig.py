@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import uvloop
@@ -14,7 +15,7 @@ from kubesonar.core.wire.codec import CURRENT, Keyring, Sender, identity
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.token_bucket import RateLimits
 from kubesonar.net.udp.train_records import TrainRecord
-from kubesonar.net.udp.train_sender import DatagramEngine
+from kubesonar.net.udp.train_sender import TrainSender
 
 T = TypeVar("T")
 
@@ -34,6 +35,11 @@ def starve(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def open_files() -> int:
+    """How many descriptors this process holds."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 @contextmanager
 def rig(
     *addresses: str,
@@ -44,7 +50,7 @@ def rig(
     publish: Callable[[TrainRecord], None] = lambda record: None,
     limits: RateLimits = GENEROUS,
     **engine: Any,
-) -> Iterator[tuple[DatagramEngine, UdpResponder]]:
+) -> Iterator[tuple[TrainSender, UdpResponder]]:
     """An engine and a responder on `addresses` (127.0.0.1 unless named), with a key ring and a newest version each."""
     asker, answerer = asks_with or Keyring(), answers_with or Keyring()
     responder = UdpResponder(
@@ -56,7 +62,7 @@ def rig(
         speak=answers_in,
         limits=limits,
     )
-    asking = DatagramEngine(Sender(ASKER, 1), lambda: asker, speak=asks_in, **engine)
+    asking = TrainSender(Sender(ASKER, 1), lambda: asker, speak=asks_in, **engine)
     try:
         yield asking, responder
     finally:

@@ -19,7 +19,7 @@ from kubesonar.core.wire.codec import Keyring, Sender, identity
 from kubesonar.model import Check, Fault, Kind, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.udp.responder import UdpResponder
-from kubesonar.net.udp.train_sender import DatagramEngine
+from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.mtu import MtuOptions, MtuProbe
 from kubesonar.probes.source import ProbeSource
 
@@ -87,7 +87,7 @@ async def respond() -> None:
 
 async def observe(router: int) -> None:
     """Tries every case in both families, each twice: the second time the probe knows what it found."""
-    engine = DatagramEngine(Sender(identity("a"), 1), lambda: RING, whole=True)
+    engine = TrainSender(Sender(identity("a"), 1), lambda: RING, whole=True)
     probe = MtuProbe(ProbeSource("a", Network.POD), engine, MtuOptions())
     for case, commands in CASES.items():
         for command in commands:
@@ -112,7 +112,7 @@ async def judged(probe: MtuProbe, check: Check) -> Observation:
 
 async def ready() -> None:
     """Waits until the far end answers."""
-    engine = DatagramEngine(Sender(identity("a"), 0), lambda: RING)
+    engine = TrainSender(Sender(identity("a"), 0), lambda: RING)
     for address in FAR:
         for number in range(100):
             if (await engine.train(address, PORT, number=number, count=1, size=64, timeout=0.2)).received:

@@ -14,7 +14,7 @@ from kubesonar.core.wire.codec import Keyring, Sender, identity
 from kubesonar.model import Check, Fault, Health, Kind, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.udp.responder import UdpResponder
-from kubesonar.net.udp.train_sender import DatagramEngine
+from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.mtu import MtuOptions, MtuProbe
 from kubesonar.probes.source import ProbeSource
 from tests.net.rig import rig, run
@@ -123,7 +123,7 @@ def test_its_trains_are_not_published_by_the_responder() -> None:
         responder = UdpResponder(
             ["127.0.0.1"], 0, source=identity("b"), ring=lambda: ring, publish=lambda record: records.append(record)
         )
-        engine = DatagramEngine(Sender(identity("a"), 1), lambda: ring, whole=True)
+        engine = TrainSender(Sender(identity("a"), 1), lambda: ring, whole=True)
         await _probe(engine, MtuOptions())(_check("127.0.0.1", responder))
         engine.close()
         responder.close()
@@ -132,7 +132,7 @@ def test_its_trains_are_not_published_by_the_responder() -> None:
     assert run(scenario()) == []
 
 
-def _probe(engine: DatagramEngine, options: MtuOptions) -> MtuProbe:
+def _probe(engine: TrainSender, options: MtuOptions) -> MtuProbe:
     return MtuProbe(ProbeSource("a", Network.POD), engine, options)
 
 

@@ -1,4 +1,4 @@
-"""Time, as the rooms above are handed it: a wall clock to say when, and one that never goes back to say how long."""
+"""Clocks: one of the wall for points in time, and one that never goes back for durations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """`wall` is Unix seconds, `mono` seconds of a clock that never goes back (the event loop's own)."""
+    """`wall` returns Unix seconds, `mono` seconds of a clock that never goes back (the event loop's own)."""
 
     def wall(self) -> float: ...
 
@@ -15,7 +15,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clocks. `mono` is CLOCK_MONOTONIC, which uvloop's `loop.time()` counts too."""
+    """The machine's clocks. `mono` is CLOCK_MONOTONIC, as uvloop's `loop.time()`."""
 
     wall = staticmethod(time.time)
     mono = staticmethod(time.monotonic)

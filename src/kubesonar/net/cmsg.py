@@ -1,4 +1,4 @@
-"""What the kernel says beside a datagram: stamps, and errors with who reported them.
+"""Control messages: the kernel's time stamps of datagrams, and errors with the host that reported them.
 
 Python's `socket` (3.11) lacks these numbers; each is named with the header that defines it.
 """
@@ -25,7 +25,7 @@ BOTH_STAMPS = RX_STAMPS | TX_SOFTWARE | OPT_ID | OPT_TSONLY
 IP_PKTINFO = 8  # include/uapi/linux/in.h, this and the next two
 IP_MTU_DISCOVER = 10
 IP_RECVERR = 11
-PMTUDISC_PROBE = 3  # set DF, ignore what is cached of the path
+PMTUDISC_PROBE = 3  # set DF, ignore the cached path MTU
 IPV6_MTU_DISCOVER = 23  # include/uapi/linux/in6.h, this and the next two
 IPV6_RECVERR = 25
 IPV6_DONTFRAG = 62
@@ -38,14 +38,17 @@ ORIGIN_STAMP = 4
 _STAMP = Layout("@ll")  # struct timespec of the machine
 _ERROR = Layout("=IBBBxII")  # struct sock_extended_err: errno, origin, type, code, info, data
 ANCILLARY = 512
-"""Room for the control messages asked for here, in bytes."""
+"""Room for the control messages that are switched on here (bytes)."""
 
 Ancillary = list[tuple[int, int, bytes]]
 
 
 class NetError(msgspec.Struct, frozen=True):
-    """An error that the kernel or the network reported for a datagram. `by` is the address of the router or host that
-    said so, empty for this machine; `mtu` is the size that would pass, where it was said (EMSGSIZE), else 0."""
+    """An error that the kernel or the network reported for a datagram.
+
+    `by` is the address of the router or host that reported it, empty for this machine; `mtu` is the size that would
+    pass, where the error tells (EMSGSIZE), else 0.
+    """
 
     errno: int
     local: bool
@@ -54,13 +57,13 @@ class NetError(msgspec.Struct, frozen=True):
 
 
 def stamps_on(endpoint: socket.socket, flags: int) -> None:
-    """Asks for the kernel's stamps. A kernel that has none (gVisor) leaves the round trips to our own clock."""
+    """Ask for the kernel's stamps. On a kernel without (gVisor) round trips are measured by the process's clock."""
     with suppress(OSError):
         endpoint.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, flags)
 
 
 def received_at(ancillary: Ancillary) -> int | None:
-    """The kernel's receive stamp in ns of the wall clock, None without one."""
+    """Return the kernel's receive stamp in ns of the wall clock, None where there is none."""
     for level, kind, data in ancillary:
         if kind == SO_TIMESTAMPING and level == socket.SOL_SOCKET:
             return _nanoseconds(data)
@@ -68,7 +71,7 @@ def received_at(ancillary: Ancillary) -> int | None:
 
 
 def sent_stamp(ancillary: Ancillary) -> tuple[int, int] | None:
-    """From the error queue: which send of this socket (OPT_ID) left when, in ns of the wall clock."""
+    """Return the number of a send of this socket (OPT_ID) and its transmit stamp in ns of the wall clock."""
     at, number = None, None
     for level, kind, data in ancillary:
         if kind == SO_TIMESTAMPING and level == socket.SOL_SOCKET:
@@ -82,7 +85,7 @@ def sent_stamp(ancillary: Ancillary) -> tuple[int, int] | None:
 
 
 def error_in(ancillary: Ancillary) -> NetError | None:
-    """From the error queue: what failed and who said so."""
+    """Return the error in a message of the error queue, None where it holds none."""
     for level, kind, data in ancillary:
         if not _is_error(level, kind, data):
             continue
@@ -101,7 +104,7 @@ def _is_error(level: int, kind: int, data: bytes) -> bool:
 
 
 def _offender(data: bytes) -> str:
-    """The sockaddr behind sock_extended_err (SO_EE_OFFENDER)."""
+    """Return the address in the sockaddr behind sock_extended_err (SO_EE_OFFENDER), empty where there is none."""
     family = int.from_bytes(data[:2], "little" if _LITTLE else "big")
     if family == socket.AF_INET and len(data) >= 8:
         return unpacked_address(data[4:8])

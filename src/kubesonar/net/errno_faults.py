@@ -1,4 +1,4 @@
-"""Which fault an operating system error is."""
+"""The fault that an error of the operating system stands for."""
 
 from __future__ import annotations
 
@@ -29,16 +29,18 @@ FAULTS: dict[int, Fault] = {
     errno.EACCES: Fault.NOT_PERMITTED,
     errno.EMSGSIZE: Fault.TOO_BIG,
 }
-"""Errors of include/uapi/asm-generic/errno.h that a socket gives, and what each says of the probe.
+"""Errors of include/uapi/asm-generic/errno.h that sockets give, and the fault of the probe that each means.
 
-`EADDRNOTAVAIL` is local because a client meets it when its own source ports ran out (tcp(7), ip_local_port_range);
-`EAGAIN` is what connect gives on a Unix socket whose queue is full, or without memory for routing (connect(2));
-`ENOENT` is a Unix socket that nobody has bound; `ENOTCONN` a connection reset between two calls."""
+`EADDRNOTAVAIL` is local since a client gets it when its own source ports are used up (tcp(7), ip_local_port_range);
+connect gives `EAGAIN` on a Unix socket whose queue is full, or without memory for routing (connect(2)); `ENOENT` means
+that no process has bound a Unix socket, `ENOTCONN` that the connection was reset between two calls."""
 
 
 def fault_of(error: OSError) -> tuple[Fault, str]:
-    """The fault behind `error` and a word for its detail. An error not known here is `Fault.OTHER`, which accuses
-    nobody, with its number."""
+    """Return the fault that `error` stands for, and the text of its detail.
+
+    An error that is not listed here is `Fault.OTHER`, which accuses nobody.
+    """
     if isinstance(error, TimeoutError) and error.errno is None:
         return Fault.TIMEOUT, "timed out"
     number = error.errno or 0

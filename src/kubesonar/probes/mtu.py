@@ -11,7 +11,7 @@ from kubesonar.core.address import family_of
 from kubesonar.model import Check, Fault, Observation, Train, clip
 from kubesonar.net.udp.path_mtu import PathResult, PathSearch, SizeOutcome
 from kubesonar.net.udp.train import HEADERS
-from kubesonar.net.udp.train_sender import DatagramEngine
+from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.udp import train_round_trip
 
@@ -53,7 +53,7 @@ class MtuProbe:
     """Checks one path. In the steady state that costs one small and one full-size datagram and a short train; a hole
     that was found before is looked at first. `engine` must forbid fragments (`whole=True`)."""
 
-    def __init__(self, source: ProbeSource, engine: DatagramEngine, options: MtuOptions) -> None:
+    def __init__(self, source: ProbeSource, engine: TrainSender, options: MtuOptions) -> None:
         self._source = source
         self._engine = engine
         self._options = options

@@ -13,7 +13,7 @@ from kubesonar.core.wire import codec
 from kubesonar.model import Check, Fault, Kind, Network, Observation, Path, Roster, Rtt, Seconds, Side, Train, clip
 from kubesonar.net.udp.train_records import TrainRecord
 from kubesonar.net.udp.train_result import TrainResult
-from kubesonar.net.udp.train_sender import DatagramEngine
+from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.source import ProbeSource
 
 _TARGETS = 16_384
@@ -62,7 +62,7 @@ class UdpProbe:
     what grows from start to start, such as the Unix seconds of this one, so that trains of before are not taken for
     ours."""
 
-    def __init__(self, source: ProbeSource, engine: DatagramEngine, options: UdpOptions, base: int) -> None:
+    def __init__(self, source: ProbeSource, engine: TrainSender, options: UdpOptions, base: int) -> None:
         self._source = source
         self._engine = engine
         self._options = options

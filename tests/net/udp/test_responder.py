@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import DatagramType, Keyring, Sender
 from kubesonar.net.udp.responder import UdpResponder
-from kubesonar.net.udp.token_bucket import Buckets, RateLimits
-from kubesonar.net.udp.train_records import Arrivals, TrainRecord
+from kubesonar.net.udp.token_bucket import RateLimits, TokenBuckets
+from kubesonar.net.udp.train_records import OpenTrains, TrainRecord
 from tests.net.rig import ANSWERER, ASKER, GENEROUS, rig, run, starve
 
 KEY = Keyring({1: bytes(16)}, 1)
@@ -278,7 +278,7 @@ def test_an_address_in_use_is_an_error_and_leaves_nothing_open() -> None:
 
 def test_open_trains_are_bounded_and_the_oldest_goes_out_first() -> None:
     records: list[TrainRecord] = []
-    arrivals = Arrivals(records.append, limit=3)
+    arrivals = OpenTrains(records.append, limit=3)
     sender = Sender(ASKER, 1)
     for number in range(10):
         arrivals.add(_accepted(sender.probe(KEY, number, 0, 8, 64)), ("192.0.2.1", 1), 4, 10**18, 0.0)
@@ -288,7 +288,7 @@ def test_open_trains_are_bounded_and_the_oldest_goes_out_first() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1)), max_size=60))
 def test_a_bucket_never_grants_more_than_burst_and_rate(asked: list[tuple[int, float]]) -> None:
-    buckets, now = Buckets(rate=2, burst=3, limit=4), 0.0
+    buckets, now = TokenBuckets(rate=2, burst=3, limit=4), 0.0
     granted: list[float] = []
     for address, wait in asked:
         now += wait
@@ -299,7 +299,7 @@ def test_a_bucket_never_grants_more_than_burst_and_rate(asked: list[tuple[int, f
 
 
 def test_addresses_remembered_are_bounded() -> None:
-    buckets = Buckets(rate=1, burst=1, limit=2)
+    buckets = TokenBuckets(rate=1, burst=1, limit=2)
     assert [buckets.take(address, 0.0) for address in "abcab"] == [True] * 5
     assert not buckets.take("b", 0.0)
     assert len(buckets) == 2
@@ -334,7 +334,7 @@ def test_a_message_is_handed_over_once_and_only_if_it_is_for_us(address: str) ->
             assert await asking.answers() == [], "a message is no request"
             assert seen == [(b"hear me", address, port)]
             counters = responder.counters
-            assert (counters["messages"], counters["replay"], counters["astray"], counters["mac"]) == (1, 1, 1, 1)
+            assert (counters["messages"], counters["replay"], counters["misdelivered"], counters["mac"]) == (1, 1, 1, 1)
         finally:
             asking.socket.close()
             responder.close()

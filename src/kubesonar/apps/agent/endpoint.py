@@ -47,7 +47,7 @@ class Endpoint:
                 ring=self.ring,
                 publish=trains,
                 messages=self._message_arrived,
-                astray=misdelivered,
+                misdelivered=misdelivered,
                 speak=speak,
             )
         except OSError as error:

@@ -12,7 +12,7 @@ from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.model import Kind, Path
 from kubesonar.net.clock import Clock
 from kubesonar.net.icmp.pinger import Pinger
-from kubesonar.net.udp.train_sender import DatagramEngine
+from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.cautious import CautiousProbe, Listing
 from kubesonar.probes.dns import DnsOptions, DnsProbe
 from kubesonar.probes.http import HttpOptions, HttpProbe
@@ -58,9 +58,9 @@ class Probers:
     ) -> None:
         self._closing = ExitStack()
         udp = options.udp
-        self._trains = DatagramEngine(sender, ring, ports=udp.ports, rebind=udp.rebind, speak=udp.speak)
+        self._trains = TrainSender(sender, ring, ports=udp.ports, rebind=udp.rebind, speak=udp.speak)
         self._closing.callback(self._trains.close)
-        self._whole = DatagramEngine(sender, ring, ports=_MTU_PORTS, speak=udp.speak, whole=True)
+        self._whole = TrainSender(sender, ring, ports=_MTU_PORTS, speak=udp.speak, whole=True)
         self._closing.callback(self._whole.close)
         self.pinger = Pinger()
         http = HttpProbe(source, options.http, terms=terms)

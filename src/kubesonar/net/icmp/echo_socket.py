@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from array import array
 from struct import Struct as Layout
 
 from kubesonar.net import cmsg
 from kubesonar.net.address_families import ADDRESS_FAMILY
+from kubesonar.net.error_queue import ErrorQueue, QueuedError, TransmitStamp
 from kubesonar.net.icmp import packet
 from kubesonar.net.icmp.echo import PendingEcho
 
@@ -24,8 +26,7 @@ _STAMPS_AWAITED = 1024
 class IcmpSocket:
     """Sends echo requests under one `identifier`; `pending` are those without a reply, by sequence number.
 
-    The kernel numbers what it sends (OPT_ID) and puts transmit stamps with that number into the error queue. Raises
-    OSError where neither kind of socket can be opened: PermissionError where that is a matter of rights.
+    Raises OSError where neither kind of socket can be opened: PermissionError where that is a matter of rights.
     """
 
     def __init__(self, family: int, identifier: int, opened: float) -> None:
@@ -36,14 +37,8 @@ class IcmpSocket:
         self.raw = False
         self.socket = self._open()
         self._sequence = identifier
-        self._awaiting: dict[int, PendingEcho] = {}
-        self._sent = 0
-        try:
-            self.socket.setblocking(False)
-            self.restamp()
-        except OSError:
-            self.socket.close()
-            raise
+        self.socket.setblocking(False)
+        self._errors: ErrorQueue[PendingEcho] = ErrorQueue(self.socket, _STAMPS_AWAITED)
 
     def sequence(self) -> int:
         """Return the next number that no pending request has. Raises BlockingIOError where all are taken."""
@@ -53,42 +48,34 @@ class IcmpSocket:
                 return self._sequence
         raise BlockingIOError(errno.EAGAIN, "every sequence number waits for an answer")
 
-    def restamp(self) -> None:
-        """Start the kernel's numbers at 0 again: after a failed send it is unknown whether the kernel counted it."""
-        cmsg.stamps_on(self.socket, cmsg.RX_STAMPS)
-        cmsg.stamps_on(self.socket, cmsg.BOTH_STAMPS)
-        self._awaiting.clear()
-        self._sent = 0
-
-    def sent(self, ping: PendingEcho) -> None:
-        """Record the request that the kernel took just now."""
-        self._awaiting[self._sent] = ping
-        self._sent = self._sent + 1 & 0xFFFFFFFF
-        if len(self._awaiting) > _STAMPS_AWAITED:
-            del self._awaiting[next(iter(self._awaiting))]
+    def send(self, address: str, packet: bytes, ping: PendingEcho) -> None:
+        """Send a request and read its transmit stamp. Raises OSError."""
+        try:
+            self._send(address, packet, ping)
+        except OSError:
+            # The next call on the socket reports an error that an earlier request met (ip(7)).
+            self.read_errors()
+            self._errors.restart()
+            self._send(address, packet, ping)
+        self._errors.sent(ping)
+        self._take(self._errors.read())
 
     def read_errors(self) -> None:
         """Empty the error queue: transmit stamps, and on a datagram socket the network's errors."""
-        while self.read_error():
-            pass
+        while (found := self._errors.read()) is not None:
+            self._take(found)
 
-    def read_error(self) -> bool:
-        """Take one message from the error queue; return False where it is empty."""
-        try:
-            quote, ancillary, _, _ = self.socket.recvmsg(64, cmsg.ANCILLARY, socket.MSG_ERRQUEUE)
-        except OSError:
-            return False
-        stamp = cmsg.sent_stamp(ancillary)
-        if stamp is not None:
-            ping = self._awaiting.pop(stamp[0], None)
+    def _send(self, address: str, packet: bytes, ping: PendingEcho) -> None:
+        ping.wall, ping.began = time.time_ns(), time.monotonic_ns()
+        self.socket.sendto(packet, (address, 0))
+
+    def _take(self, found: TransmitStamp[PendingEcho] | QueuedError | None) -> None:
+        if isinstance(found, TransmitStamp):
+            found.item.left = found.at
+        elif found is not None and len(found.quote) >= 8:
+            ping = self.pending.get(int.from_bytes(found.quote[6:8], "big"))
             if ping is not None:
-                ping.left = stamp[1]
-            return True
-        error = cmsg.error_in(ancillary)
-        ping = self.pending.get(int.from_bytes(quote[6:8], "big")) if len(quote) >= 8 else None
-        if error is not None and ping is not None:
-            ping.failed(error)
-        return True
+                ping.failed(found.error)
 
     def _open(self) -> socket.socket:
         family, protocol = ADDRESS_FAMILY[self.family], _PROTOCOL[self.family]

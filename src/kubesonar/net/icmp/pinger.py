@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import select
-import time
 
 from kubesonar.core.address import canonical_address, family_of
 from kubesonar.model import Fault
@@ -61,7 +60,7 @@ class Pinger:
             return _failed(*fault_of(error))
         ping = entry.pending[sequence] = PendingEcho(canonical_address(address), size, deadline.wait())
         try:
-            self._send(entry, address, sequence, ping)
+            entry.send(address, request(entry.family, entry.identifier, sequence, ping.payload), ping)
             if not await ping.waiter and not ping.ended and not ping.fault:
                 self._ready()  # replies that came while this process was kept from running
         except OSError as error:
@@ -110,20 +109,6 @@ class Pinger:
             return
         del self._by_number[number]
         entry.socket.close()
-
-    def _send(self, entry: IcmpSocket, address: str, sequence: int, ping: PendingEcho) -> None:
-        packet = request(entry.family, entry.identifier, sequence, ping.payload)
-        try:
-            ping.wall, ping.began = time.time_ns(), time.monotonic_ns()
-            entry.socket.sendto(packet, (address, 0))
-        except OSError:
-            # The next call on the socket reports an error that an earlier request met (ip(7)).
-            entry.read_errors()
-            entry.restamp()
-            ping.wall, ping.began = time.time_ns(), time.monotonic_ns()
-            entry.socket.sendto(packet, (address, 0))
-        entry.sent(ping)
-        entry.read_error()
 
     def _ready(self) -> None:
         if self._epoll is None:

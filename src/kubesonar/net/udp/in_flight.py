@@ -1,4 +1,4 @@
-"""What an engine remembers of what it sent: which datagram an answer is for, and who speaks only an older version."""
+"""What a sender remembers: the datagrams that are under way, and the peers that speak an older version only."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ from kubesonar.core.wire import codec
 from kubesonar.net.udp.train import SentTrain
 
 LATE_ANSWER_WAIT = 10.0
-"""For how long (s) after a train's end an answer to it is known to be late, and not a duplicate."""
+"""Seconds after a train's end in which an answer counts as late; after that, as a duplicate. Longer costs memory."""
 
 FALLBACK = 600.0
-"""For how long (s) a peer that speaks only an older version is asked in it."""
+"""Seconds for which a peer that speaks only an older version is asked in it. Longer delays its upgrade."""
 
 _MISSING = 65_536
+"""Datagrams without an answer that are remembered after their train's end."""
+
 _PEERS = 16_384
+"""Peers with an older version that are remembered."""
 
 
-class Outstanding:
-    """The datagrams of trains under way, by the counter they carry, and those that were missing when their train ended:
-    of trains that ended nothing else is kept, for an agent may send thousands of datagrams a second."""
+class InFlight:
+    """The datagrams of trains under way, by the counter that they carry.
+
+    Of trains that ended only the unanswered datagrams are kept, for a while: an agent may send thousands a second.
+    """
 
     def __init__(self) -> None:
         self._pending: dict[int, tuple[SentTrain, int]] = {}
@@ -27,19 +32,19 @@ class Outstanding:
         return len(self._pending) + len(self._missing)
 
     def add(self, counter: int, train: SentTrain, sequence: int) -> None:
-        """A datagram is about to be sent."""
+        """Record a datagram that is about to be sent."""
         self._pending[counter] = (train, sequence)
 
     def find(self, counter: int) -> tuple[SentTrain | None, int]:
-        """Train and sequence of the datagram with that counter, if its train is under way."""
+        """Return train and sequence of the datagram with that counter; no train where none is under way."""
         return self._pending.get(counter, (None, 0))
 
     def late(self, counter: int) -> bool:
-        """Whether this one was missing; once, for the next is a duplicate."""
+        """Return whether this datagram was unanswered when its train ended; a second call returns False."""
         return self._missing.pop(counter, None) is not None
 
     def end(self, counters: list[int], now: float) -> None:
-        """A train has ended; what is missing for long is let go."""
+        """Record the end of a train, and forget what has been missing for long."""
         for counter in counters:
             train, sequence = self._pending.pop(counter)
             if train.ports[sequence] and sequence not in train.answered:
@@ -51,21 +56,23 @@ class Outstanding:
             del self._missing[oldest]
 
 
-class Versions:
-    """In which version to ask whom: `speak`, or older for `FALLBACK` seconds where a peer said that it cannot. The word
-    for it is not authenticated: at worst, who forges it makes us measure less."""
+class PeerVersions:
+    """The version to ask each peer in: `speak`, or for `FALLBACK` seconds an older one where a peer asked for it.
+
+    Such a request is not authenticated; a forged one makes this member measure less, and nothing worse.
+    """
 
     def __init__(self, speak: int) -> None:
         self._speak = speak
         self._older: dict[tuple[str, int], tuple[int, float]] = {}
 
     def of(self, peer: tuple[str, int], now: float) -> int:
-        """The version to ask this peer in."""
+        """Return the version to ask this peer in."""
         version, until = self._older.get(peer, (self._speak, 0.0))
         return version if until > now else self._speak
 
     def newest(self, peer: tuple[str, int], version: int, now: float) -> None:
-        """This peer says that it speaks nothing newer than `version`."""
+        """Record that this peer speaks nothing newer than `version`."""
         if not codec.OLDEST <= version < self._speak:
             return
         self._older.pop(peer, None)

@@ -1,4 +1,4 @@
-"""Search for the largest IP packet that passes whole (RFC 8899: by probing, because ICMP may be filtered)."""
+"""Searches for the largest IP packet that passes whole, by probing (RFC 8899), since ICMP may be filtered."""
 
 from __future__ import annotations
 
@@ -14,42 +14,46 @@ from kubesonar.core.wire.codec import MIN_REQUEST, UNRECORDED
 from kubesonar.net.cmsg import NetError
 from kubesonar.net.udp.train import HEADERS
 from kubesonar.net.udp.train_result import TrainResult
-from kubesonar.net.udp.train_sender import DatagramEngine
+from kubesonar.net.udp.train_sender import TrainSender
 
 FLOOR = {4: 576, 6: 1280}
-"""What every path should pass (RFC 791 section 3.1: what every host takes; RFC 8200 section 5): the first step."""
+"""Size of packets that every path should pass (bytes): the first step (RFC 791, section 3.1; RFC 8200, section 5)."""
 
 _SHARE = 6
-"""A silence is waited for a sixth of the timeout: one for the first try, one for the comparison, the rest to search."""
+"""Part of the timeout after which silence counts: one part for the first try, one to compare, four to search."""
 
 _STEP = 0.05
-"""Shortest wait for one step of the search (s); on longer ways four round trips."""
+"""Shortest wait for one step of the search (s); on longer paths it is four round trips."""
 
 _STEP_TRIES = 3
+"""Datagrams of each step, so that loss of one does not look like a limit."""
 
 
 class SizeOutcome(Enum):
-    """How the biggest packets fared."""
+    """The outcome for the biggest packets."""
 
     PASSED = "passed"
     LINK = "link"
-    """The own link takes less than it should."""
+    """The own link takes less than expected."""
     TOLD = "told"
-    """A router said "too big"."""
+    """A router reported "too big"."""
     VANISHED = "vanished"
-    """They vanish silently while small ones pass."""
+    """Big packets vanish silently while small ones pass."""
     UNCLEAR = "unclear"
-    """Too many small ones are lost to tell."""
+    """Too many small packets are lost for a conclusion."""
     SILENT = "silent"
-    """Small ones do not pass either."""
+    """Small packets do not pass either."""
     STARVED = "starved"
-    """We were not running while answers could have come."""
+    """The process was not running while answers could have come."""
 
 
 class PathResult(msgspec.Struct, frozen=True):
-    """`mtu` is the biggest IP packet that passed (0: none did), `limit` what the link or the ceiling allowed to try,
-    `by` who said "too big", `small` the train of small datagrams that tells whether the path is there at all, `rate`
-    the bottleneck's rate by a train of full size, in bits/s."""
+    """The outcome of a search.
+
+    `mtu` is the biggest IP packet that passed (bytes, 0 where none did), `limit` the biggest that the link or the
+    ceiling allowed, `by` the host that reported "too big", `small` the train of small datagrams that shows whether the
+    path is there at all, and `rate` the bottleneck's rate by a train of full size (bits/s).
+    """
 
     outcome: SizeOutcome
     mtu: int
@@ -60,13 +64,16 @@ class PathResult(msgspec.Struct, frozen=True):
 
 
 class PathSearch:
-    """Searches, in one `timeout`, the path to one responder. `engine` forbids fragments (`whole=True`). `known` is what
-    passed the last time that bigger ones did not (0: none), and is tried first."""
+    """Searches the path to one responder within `timeout` seconds.
+
+    `sender` forbids fragments (`whole=True`). `known` is the size that passed the last time that bigger packets did
+    not (0: none); it is tried first.
+    """
 
     def __init__(
-        self, engine: DatagramEngine, address: str, port: int, *, timeout: float, ceiling: int, known: int, number: int
+        self, sender: TrainSender, address: str, port: int, *, timeout: float, ceiling: int, known: int, number: int
     ) -> None:
-        self._engine = engine
+        self._sender = sender
         self._to = (address, port)
         self._headers = HEADERS[family_of(address)]
         self._floor = FLOOR[family_of(address)]
@@ -77,18 +84,21 @@ class PathSearch:
         self._number = number
 
     async def run(self, *, least: int, tries: int, train: int) -> PathResult:
-        """`least` is what the link must take, `tries` how many of either size are compared before big ones are said to
-        vanish, `train` how many of full size measure the rate (0: none)."""
+        """Search once.
+
+        `least` is the size that the link must take (bytes), `tries` the number of datagrams of either size that are
+        compared before big ones count as vanished, `train` the number of full size that measure the rate (0: none).
+        """
         small, full = await self._first()
         told = _too_big(full, local=False)
         if not full.received and not full.starved:
             small, full = await self._both(tries, self._patience)
-        outcome, mtu, by = await self._judge(small, full, told or _too_big(full, local=False), least, tries)
+        outcome, mtu, by = await self._conclude(small, full, told or _too_big(full, local=False), least, tries)
         rate = await self._rate(mtu, train) if mtu else None
         return PathResult(outcome, mtu, self._limit, small, by, rate)
 
     async def _first(self) -> tuple[TrainResult, TrainResult]:
-        """One small and one of full size; what the own link refuses costs no packet and tells its MTU."""
+        """Send a small and a big datagram; where the own link refuses the big one, send one of its MTU instead."""
         small, full = await self._both(1, self._patience)
         link = _too_big(full, local=True)
         if link and 0 < link.mtu < self._limit:
@@ -96,7 +106,7 @@ class PathSearch:
             full = await self._train(self._limit, 1, self._patience)
         return small, full
 
-    async def _judge(
+    async def _conclude(
         self, small: TrainResult, full: TrainResult, told: NetError | None, least: int, tries: int
     ) -> tuple[SizeOutcome, int, str]:
         if full.received:
@@ -112,8 +122,10 @@ class PathSearch:
         return SizeOutcome.VANISHED, await self._search(small, self._known), ""
 
     async def _search(self, small: TrainResult, guess: int) -> int:
-        """Bisects between a small datagram and the limit, by way of `guess`; ends early at the deadline, with what did
-        pass by then."""
+        """Bisect between a small datagram and the limit, beginning at `guess`; return the biggest size that passed.
+
+        The search ends early at the deadline.
+        """
         wait = max(_STEP, 4 * max(small.rtts, default=0.0))
         low, high = MIN_REQUEST + self._headers, self._limit
         trials = [guess, guess + 1, self._floor]
@@ -137,7 +149,7 @@ class PathSearch:
         self._number += 1
         timeout = max(min(timeout, self._deadline - time.monotonic()), 0.0)
         address, port = self._to
-        return await self._engine.train(
+        return await self._sender.train(
             address,
             port,
             number=self._number & 0xFFFFFFFF,

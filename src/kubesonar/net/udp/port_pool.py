@@ -1,4 +1,4 @@
-"""Sockets for datagrams: a pool of source ports, with the kernel's stamps and errors switched on."""
+"""A pool of source ports for datagrams, with the kernel's stamps and errors switched on."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections.abc import Iterator
 
 from kubesonar.net import cmsg
 from kubesonar.net.address_families import ADDRESS_FAMILY
+from kubesonar.net.error_queue import ErrorQueue
 from kubesonar.net.udp.train import SentTrain
 
 _STAMPS_AWAITED = 64
+"""Datagrams of one port whose transmit stamp may be missing; beyond, the oldest is measured by the process's clock."""
 
 
-class PoolSocket:
-    """One source port. The kernel numbers what this socket sends (OPT_ID, from 0), and puts a stamp with that number
-    into the error queue; `awaiting` says which datagram a number was."""
+class PortSocket:
+    """One source port. `errors` gives the transmit stamps of datagrams (train and sequence) and what failed."""
 
     def __init__(self, family: int, *, whole: bool) -> None:
         self.family = family
@@ -28,12 +29,10 @@ class PoolSocket:
             self.socket.close()
             raise
         self.port: int = self.socket.getsockname()[1]
-        self.awaiting: dict[int, tuple[SentTrain, int]] = {}
-        self._next = 0
-        self.restamp()
+        self.errors: ErrorQueue[tuple[SentTrain, int]] = ErrorQueue(self.socket, _STAMPS_AWAITED)
 
     def _errors_on(self, whole: bool) -> None:
-        """ICMP errors into the error queue; `whole`: never fragment and believe no cached path MTU."""
+        """Send ICMP errors to the error queue; with `whole`, never fragment and believe no cached path MTU."""
         if self.family == 4:
             self.socket.setsockopt(socket.IPPROTO_IP, cmsg.IP_RECVERR, 1)
             if whole:
@@ -45,25 +44,12 @@ class PoolSocket:
             self.socket.setsockopt(socket.IPPROTO_IPV6, cmsg.IPV6_MTU_DISCOVER, cmsg.PMTUDISC_PROBE)
             self.socket.setsockopt(socket.IPPROTO_IPV6, cmsg.IPV6_DONTFRAG, 1)
 
-    def restamp(self) -> None:
-        """Numbers what is sent from 0 again: after a failed send one cannot know whether the kernel counted it."""
-        cmsg.stamps_on(self.socket, cmsg.RX_STAMPS)
-        cmsg.stamps_on(self.socket, cmsg.BOTH_STAMPS)
-        self.awaiting.clear()
-        self._next = 0
 
-    def sent(self, train: SentTrain, sequence: int) -> None:
-        """Says which datagram was handed to the kernel just now."""
-        self.awaiting[self._next] = (train, sequence)
-        self._next = self._next + 1 & 0xFFFFFFFF
-        if len(self.awaiting) > _STAMPS_AWAITED:
-            del self.awaiting[next(iter(self.awaiting))]
+class PortPool:
+    """`size` source ports of one family, in an edge-triggered epoll that the event loop watches.
 
-
-class Pool:
-    """`size` source ports of one family, in an edge-triggered epoll that the event loop watches (a loop on libuv stops
-    watching a socket at its first POLLERR, but not an epoll that holds it). `rotate` replaces one port; the one
-    replaced is kept until the next time, for what is still on the way to it."""
+    A loop on libuv stops watching a socket at its first POLLERR, but not an epoll that holds it. Raises OSError.
+    """
 
     EVENTS = select.EPOLLIN | select.EPOLLERR | select.EPOLLET
 
@@ -71,10 +57,10 @@ class Pool:
         self._family = family
         self._epoll = epoll
         self._whole = whole
-        self._retired: PoolSocket | None = None
+        self._retired: PortSocket | None = None
         self._oldest = self._turn = 0
-        self.by_fd: dict[int, PoolSocket] = {}
-        self._sockets: list[PoolSocket] = []
+        self.by_fd: dict[int, PortSocket] = {}
+        self._sockets: list[PortSocket] = []
         try:
             for _ in range(size):
                 self._sockets.append(self._open())
@@ -82,17 +68,20 @@ class Pool:
             self.close()
             raise
 
-    def __iter__(self) -> Iterator[PoolSocket]:
+    def __iter__(self) -> Iterator[PortSocket]:
         return iter(self.by_fd.values())
 
-    def take(self, count: int) -> list[PoolSocket]:
-        """The next `count` sockets in turn."""
+    def take(self, count: int) -> list[PortSocket]:
+        """Return the next `count` sockets in turn."""
         size = len(self._sockets)
         first, self._turn = self._turn, (self._turn + count) % size
         return [self._sockets[(first + offset) % size] for offset in range(count)]
 
     def rotate(self) -> None:
-        """Replaces the oldest source port. Keeps it when there is no new one to be had."""
+        """Replace the oldest source port, and keep it open until the next time for answers on the way.
+
+        Raises OSError where no new port can be opened; then the pool stays as it is.
+        """
         fresh = self._open()
         if self._retired:
             self._shut(self._retired)
@@ -101,12 +90,12 @@ class Pool:
         self._oldest = (self._oldest + 1) % len(self._sockets)
 
     def close(self) -> None:
-        """Closes every socket."""
+        """Close every socket."""
         for entry in list(self.by_fd.values()):
             self._shut(entry)
 
-    def _open(self) -> PoolSocket:
-        entry = PoolSocket(self._family, whole=self._whole)
+    def _open(self) -> PortSocket:
+        entry = PortSocket(self._family, whole=self._whole)
         try:
             self._epoll.register(entry.socket.fileno(), self.EVENTS)
         except OSError:
@@ -115,7 +104,7 @@ class Pool:
         self.by_fd[entry.socket.fileno()] = entry
         return entry
 
-    def _shut(self, entry: PoolSocket) -> None:
+    def _shut(self, entry: PortSocket) -> None:
         self._epoll.unregister(entry.socket.fileno())
         del self.by_fd[entry.socket.fileno()]
         entry.socket.close()

@@ -1,4 +1,4 @@
-"""The UDP responder that every member runs: checks, counts, answers; no use as an amplifier, and bounded."""
+"""The UDP responder that every member runs. Answers are no longer than requests, and rates are limited."""
 
 from __future__ import annotations
 
@@ -14,32 +14,37 @@ from kubesonar.core.wire.codec import Datagram, DatagramType, DecodeRefusal, Key
 from kubesonar.core.wire.replay_window import ReplayGuard
 from kubesonar.net import cmsg
 from kubesonar.net.address_families import ADDRESS_FAMILY
-from kubesonar.net.udp.token_bucket import Buckets, RateLimits
-from kubesonar.net.udp.train_records import TRAIN_GAP, Arrivals, TrainRecord
+from kubesonar.net.udp.token_bucket import RateLimits, TokenBuckets
+from kubesonar.net.udp.train_records import TRAIN_GAP, OpenTrains, TrainRecord
 
 HELD = 500_000_000
-"""An answer held longer than this (ns) does not count as given: we were not running, and who asked may have given up,
-so that its absence there says nothing about the way back."""
+"""Time after which an answer does not count as given (ns). The process was not running, and the asking member may have
+given up, so that a missing answer there says nothing about the way back."""
 
 _BATCH = 64
+"""Datagrams taken from one socket before others have their turn."""
+
 _ROOM = codec.MAX_DATAGRAM + 1
 _SWEEP = TRAIN_GAP / 4
+"""Seconds between two looks for trains that are over."""
+
 _BUFFER = 1 << 20
-"""Receive buffer asked for (bytes, cut to net.core.rmem_max): what waits while the loop is busy is not lost."""
+"""Receive buffer asked for (bytes, cut to net.core.rmem_max). Datagrams beyond are lost while the loop is busy."""
 
 
 class UdpResponder:
-    """Answers probes on `port` of each of `addresses` (IP literals; "0.0.0.0" and "::" answer from the address asked).
-    `source` is this member's `wire.identity`, `ring` gives the keys in force, `publish` gets the record of each train,
-    `speak` is the newest wire version understood. A port of 0 takes a free one, the same for all addresses.
+    """Answers probes on `port` of each of `addresses`. Make it on the running event loop and `close` it.
 
-    `messages`, if given, gets each members' message that is for us and new, with the address and port it came from;
-    `astray` the identity of whom one is for that is for somebody else.
+    Addresses are IP addresses; "0.0.0.0" and "::" answer from the address that was asked. A port of 0 takes a free one,
+    the same for all addresses. `source` is this member's `codec.identity`; `ring` returns the keys in force; `publish`
+    gets the record of each train; `speak` is the newest wire version understood. `messages`, if given, gets each new
+    message for this member, with the address and port it came from; `misdelivered` gets the identity that a message for
+    another member names.
 
-    `counters`: "received", "answered", "held" (answers that came too late to count, `HELD`), "messages", "sent"
-    (messages), and drops by reason: `wire.Reason`, "rate", "total_rate", "replay", "answer" (not a request), "astray"
-    (a message for somebody else), "send", "receive". Raises OSError when an address cannot be bound. Make it where the
-    event loop runs; `close` it."""
+    `counters` has "received", "answered", "held" (answers too late to count, `HELD`), "messages", "sent" (messages) and
+    drops by reason: `codec.Reason`, "rate", "total_rate", "replay", "answer" (no request), "misdelivered" (a message
+    for another member), "send", "receive". Raises OSError where an address cannot be bound.
+    """
 
     def __init__(
         self,
@@ -50,7 +55,7 @@ class UdpResponder:
         ring: Callable[[], Keyring],
         publish: Callable[[TrainRecord], None],
         messages: Callable[[Datagram, str, int], None] | None = None,
-        astray: Callable[[bytes], None] | None = None,
+        misdelivered: Callable[[bytes], None] | None = None,
         speak: int = codec.CURRENT,
         limits: RateLimits | None = None,
     ) -> None:
@@ -61,12 +66,12 @@ class UdpResponder:
         self._ring = ring
         self._speak = speak
         self._messages = messages
-        self._astray = astray
-        self._arrivals = Arrivals(publish)
+        self._misdelivered = misdelivered
+        self._trains = OpenTrains(publish)
         self._guard = ReplayGuard(limits.addresses)
-        self._buckets = Buckets(limits.rate, limits.burst, limits.addresses)
-        self._total = Buckets(limits.total_rate, limits.total_burst, 1)
-        self._mismatches = Buckets(limits.mismatch_rate, limits.mismatch_burst, limits.addresses)
+        self._buckets = TokenBuckets(limits.rate, limits.burst, limits.addresses)
+        self._total = TokenBuckets(limits.total_rate, limits.total_burst, 1)
+        self._mismatches = TokenBuckets(limits.mismatch_rate, limits.mismatch_burst, limits.addresses)
         self._room = bytearray(_ROOM)
         self._loop = asyncio.get_running_loop()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -79,8 +84,10 @@ class UdpResponder:
             raise
 
     def send(self, data: bytes, address: str, port: int) -> bool:
-        """Sends a message from the port on which we answer; whether the kernel took it. A full buffer or an
-        unreachable network is counted, not raised: messages may be lost anyway."""
+        """Send a message from the port that answers probes; return whether the kernel took it.
+
+        A full buffer or an unreachable network is counted and raises nothing: messages may be lost anyway.
+        """
         family = ADDRESS_FAMILY[family_of(address)]
         sender = next((sender for sender in self._sockets if sender.family == family), None)
         try:
@@ -94,7 +101,7 @@ class UdpResponder:
         return True
 
     def close(self) -> None:
-        """Publishes what is open and closes the sockets."""
+        """Publish the open trains and close the sockets."""
         if self._sweeper:
             self._sweeper.cancel()
             self._sweeper = None
@@ -102,7 +109,7 @@ class UdpResponder:
             self._loop.remove_reader(listener.fileno())
             listener.close()
         self._sockets.clear()
-        self._arrivals.flush()
+        self._trains.flush()
 
     def _listen(self, address: str) -> None:
         family = ADDRESS_FAMILY[family_of(address)]
@@ -114,13 +121,13 @@ class UdpResponder:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if address in ("0.0.0.0", "::"):
-            _tell_destination(listener)
+            _report_destination(listener)
         listener.bind((address, self.port))
         self.port = listener.getsockname()[1]
         self._loop.add_reader(listener.fileno(), self._ready, listener)
 
     def _ready(self, listener: socket.socket) -> None:
-        """At most a batch, so that a flood cannot keep the loop: what is left makes the loop call again."""
+        """Take at most a batch, so that a flood cannot keep the loop; the loop calls again for the rest."""
         for _ in range(_BATCH):
             try:
                 size, ancillary, flags, peer = listener.recvmsg_into([self._room], cmsg.ANCILLARY)
@@ -138,14 +145,14 @@ class UdpResponder:
         self.counters["received"] += 1
         if flags & socket.MSG_TRUNC:
             self.counters[Reason.LONG] += 1
-        elif not self._buckets.take(peer[0], now):  # first, so that one who floods does not use up what all share
+        elif not self._buckets.take(peer[0], now):  # first, so that one address that floods does not use up the total
             self.counters["rate"] += 1
         elif not self._total.take("", now):
             self.counters["total_rate"] += 1
         else:
-            self._judge(listener, memoryview(self._room)[:size], ancillary, peer, now)
+            self._dispatch(listener, memoryview(self._room)[:size], ancillary, peer, now)
 
-    def _judge(
+    def _dispatch(
         self,
         listener: socket.socket,
         data: memoryview,
@@ -167,7 +174,7 @@ class UdpResponder:
             self.counters["answer"] += 1
         elif not self._guard.fresh(probe.source, probe.epoch, probe.counter, now):
             self.counters["replay"] += 1
-            self._arrivals.duplicate(probe)
+            self._trains.duplicate(probe)
         else:
             self._echo(listener, probe, ring, ancillary, peer, now)
 
@@ -175,9 +182,9 @@ class UdpResponder:
         if not self._guard.fresh(message.source, message.epoch, message.counter, now):
             self.counters["replay"] += 1
         elif message.addressee != self._source:
-            self.counters["astray"] += 1
-            if self._astray is not None:
-                self._astray(message.addressee)
+            self.counters["misdelivered"] += 1
+            if self._misdelivered is not None:
+                self._misdelivered(message.addressee)
         elif self._messages is not None:
             self.counters["messages"] += 1
             self._messages(message, peer[0], peer[1])
@@ -193,13 +200,13 @@ class UdpResponder:
     ) -> None:
         stamp = cmsg.received_at(ancillary) or time.time_ns()
         family = 6 if listener.family == socket.AF_INET6 else 4
-        seen, gap = self._arrivals.add(probe, peer, family, stamp, now)
+        seen, gap = self._trains.add(probe, peer, family, stamp, now)
         hold = time.time_ns() - stamp
         answer = codec.echo(probe, self._source, ring, hold=hold, seen=seen, gap=gap // 100)
         given = self._send(listener, answer, ancillary, peer)
         self.counters["held"] += hold > HELD
-        self._arrivals.done(probe, given and hold <= HELD)
-        if self._sweeper is None and len(self._arrivals):
+        self._trains.done(probe, given and hold <= HELD)
+        if self._sweeper is None and len(self._trains):
             self._sweeper = self._loop.call_later(_SWEEP, self._sweep)
 
     def _send(self, listener: socket.socket, answer: bytes, ancillary: cmsg.Ancillary, peer: tuple[str, int]) -> bool:
@@ -212,12 +219,12 @@ class UdpResponder:
         return True
 
     def _sweep(self) -> None:
-        self._arrivals.sweep(time.monotonic())
-        self._sweeper = self._loop.call_later(_SWEEP, self._sweep) if len(self._arrivals) else None
+        self._trains.sweep(time.monotonic())
+        self._sweeper = self._loop.call_later(_SWEEP, self._sweep) if len(self._trains) else None
 
 
-def _tell_destination(listener: socket.socket) -> None:
-    """Makes the kernel say which of our addresses a datagram came to, so that the answer can come from there."""
+def _report_destination(listener: socket.socket) -> None:
+    """Make the kernel report the own address that a datagram came to, so that the answer can come from it."""
     if listener.family == socket.AF_INET6:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     else:
@@ -225,8 +232,10 @@ def _tell_destination(listener: socket.socket) -> None:
 
 
 def _reply_from(ancillary: cmsg.Ancillary) -> cmsg.Ancillary:
-    """The control message that sends from the address asked. The interface is left to routing (index 0), but for
-    link-local addresses, which mean nothing without."""
+    """Return the control message that sends from the address that was asked.
+
+    Routing chooses the interface (index 0), except for link-local addresses, which need one.
+    """
     for level, kind, data in ancillary:
         if level == socket.IPPROTO_IP and kind == cmsg.IP_PKTINFO:
             return [(level, kind, bytes(4) + data[4:8] + bytes(4))]  # struct in_pktinfo: ifindex, spec_dst, addr

@@ -1,35 +1,36 @@
-"""How much each address may ask of us."""
+"""Token buckets: how many datagrams a responder takes from each address."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
 
-Rate = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+
+class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a responder takes in; it drops and counts the rest. Lower limits drop honest probes of big clusters,
+    higher ones let a flood use more of the CPU."""
+
+    rate: float = 2000.0
+    """Datagrams a second from one address."""
+    burst: float = 500.0
+    """Datagrams at once from one address."""
+    total_rate: float = 20_000.0
+    """Datagrams a second from all addresses."""
+    total_burst: float = 5000.0
+    """Datagrams at once from all addresses."""
+    mismatch_rate: float = 10.0
+    """Answers "version or key mismatch" a second to one address."""
+    mismatch_burst: float = 8.0
+    """Answers "version or key mismatch" at once to one address."""
+    addresses: int = 16_384
+    """Addresses and senders remembered at once."""
 
 
-class RateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a responder takes in; more is dropped and counted."""
+class TokenBuckets:
+    """One token bucket for each address: `rate` tokens a second, at most `burst`.
 
-    rate: Annotated[Rate, msgspec.Meta(description="Datagrams a second that one address may send us.")] = 2000.0
-    burst: Annotated[Rate, msgspec.Meta(description="Datagrams that one address may send us at once.")] = 500.0
-    total_rate: Annotated[Rate, msgspec.Meta(description="Datagrams a second from all addresses.")] = 20_000.0
-    total_burst: Annotated[Rate, msgspec.Meta(description="Datagrams at once from all addresses.")] = 5000.0
-    mismatch_rate: Annotated[
-        Rate, msgspec.Meta(description='Answers "version or key mismatch" a second to one address.')
-    ] = 10.0
-    mismatch_burst: Annotated[
-        Rate, msgspec.Meta(description='Answers "version or key mismatch" at once to one address.')
-    ] = 8.0
-    addresses: Annotated[
-        int, msgspec.Meta(ge=1, le=1_000_000, description="Addresses and senders remembered at once.")
-    ] = 16_384
-
-
-class Buckets:
-    """One token bucket for each address: `rate` a second, `burst` at once. At most `limit` addresses are remembered;
-    one that was not heard of for longest is forgotten first, and has its burst again when it comes back."""
+    At most `limit` addresses are remembered. The one that took no token for longest is forgotten first, and has its
+    burst again when it comes back.
+    """
 
     def __init__(self, rate: float, burst: float, limit: int = 16_384) -> None:
         self._rate = rate
@@ -41,7 +42,7 @@ class Buckets:
         return len(self._state)
 
     def take(self, address: str, now: float) -> bool:
-        """Takes a token; False when there is none. `now` is seconds of a clock that never goes back."""
+        """Take a token; return False where there is none. `now` is seconds of a clock that never goes back."""
         tokens, then = self._state.pop(address, (self._burst, now))
         tokens = min(self._burst, tokens + (now - then) * self._rate)
         granted = tokens >= 1

@@ -1,4 +1,4 @@
-"""One train of datagrams while it is on the way."""
+"""The state of one train of datagrams while it is under way."""
 
 from __future__ import annotations
 
@@ -13,23 +13,27 @@ HEADERS = {4: 28, 6: 48}
 """Bytes of the IP header without options and the UDP header, by family (RFC 791, 8200, 768)."""
 
 RATE_LIMIT = 100e6
-"""Fastest bottleneck that is told, in bits/s: above it, a spacing is the hosts' own."""
+"""Fastest bottleneck that is reported (bits/s): above it, the spacing of a train comes from the hosts."""
 
 _SPREAD = 3
-"""How many times wider than it was sent a train must arrive before its spacing is the bottleneck's."""
+"""Times by which a train must arrive wider than it was sent, before its spacing counts as the bottleneck's. Lower takes
+the hosts' jitter for a bottleneck, higher misses mild ones."""
 
 _RATE_TRAIN = 4
-"""Fewest arrivals whose median spacing means something."""
+"""Fewest arrivals whose median spacing counts."""
 
 _SLACK = 1_000_000
-"""How far (ns) the wall clock, which stamps, and the monotonic clock may differ over one round trip."""
+"""Difference allowed between the wall clock, which stamps, and the monotonic clock over one round trip (ns)."""
 
 _ERRORS = 8
+"""Different errors kept of one train."""
 
 
 class SentTrain:
-    """The state of a train while it is on the way. Times are ns: `sent_at` and `read_at` of the monotonic clock, stamps
-    of the wall clock."""
+    """The state of a train while it is under way.
+
+    All times are in ns: `sent_at` and `read_at` of the monotonic clock, stamps of the wall clock.
+    """
 
     def __init__(self, peer: tuple[str, int], family: int, number: int, count: int, size: int) -> None:
         self.peer = peer
@@ -37,20 +41,20 @@ class SentTrain:
         self.number = number
         self.size = size
         self.began = 0
-        """Wall clock before the first send."""
+        """Before the first send, by the wall clock."""
         self.deadline = 0
-        """Monotonic clock."""
+        """By the monotonic clock; `wall_deadline` is the same by the wall clock."""
         self.wall_deadline = 0
         self.ports = [0] * count
-        """Source port of each datagram, 0: not sent."""
+        """Source port of each datagram, 0 where it was not sent."""
         self.sent_at = [0] * count
         self.left = [0] * count
-        """The kernel's transmit stamps, 0: none."""
+        """The kernel's transmit stamps, 0 where there is none."""
         self.rtt: list[float] = [0.0] * count
         self.exact = [False] * count
-        """Whether that round trip is by the kernel's stamps."""
+        """Whether the round trip is by the kernel's stamps."""
         self.answered: dict[int, int] = {}
-        """Sequences in time, with the stamp (or else the time) of their arrival."""
+        """Sequences that were answered in time, with the stamp of their arrival, 0 where there is none."""
         self.refused: set[int] = set()
         self.errors: list[NetError] = []
         self.sent = self.duplicates = self.late = self.seen = self.gap = 0
@@ -59,21 +63,23 @@ class SentTrain:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more is to come."""
+        """Whether nothing more is expected."""
         return len(self.answered) + len(self.refused) >= self.sent
 
     def note_error(self, error: NetError) -> None:
-        """Keeps what failed; a train's first few errors tell."""
+        """Keep an error, among the first few different ones."""
         if len(self.errors) < _ERRORS and error not in self.errors:
             self.errors.append(error)
 
     def fits(self, error: NetError) -> bool:
-        """Whether "too big" cannot be about this train, whose packets are no bigger than what passes."""
+        """Return whether "too big" cannot be about this train, since its packets are no bigger than what passes."""
         return 0 < self.size + HEADERS[self.family] <= error.mtu
 
     def note_answer(self, answer: Datagram, stamp: int | None, read_at: int) -> None:
-        """Takes in an answer that belongs to this train; `stamp` is the kernel's for its arrival. One that the kernel
-        had in time counts, however late we come to read it."""
+        """Take an answer that belongs to this train; `stamp` is the kernel's for its arrival.
+
+        An answer that the kernel had in time counts, however late it is read.
+        """
         sequence = answer.sequence
         if sequence >= len(self.ports) or not self.ports[sequence]:
             return
@@ -91,7 +97,7 @@ class SentTrain:
             self._measure(sequence, answer.hold, stamp, read_at)
 
     def _measure(self, sequence: int, hold: int, stamp: int | None, read_at: int) -> None:
-        """By the kernel's stamps, unless they contradict our own clock: then the wall clock was set meanwhile."""
+        """Measure by the kernel's stamps, unless they contradict the own clock: then the wall clock was set."""
         elapsed = read_at - self.sent_at[sequence]
         left = self.left[sequence]
         if stamp and left and hold < stamp - left <= elapsed + _SLACK:
@@ -101,7 +107,7 @@ class SentTrain:
             self.rtt[sequence] = max(elapsed - hold, 1) / 1e9
 
     def result(self) -> TrainResult:
-        """What is known by now."""
+        """Return the outcome by now."""
         clock, rtts = self._round_trips()
         return TrainResult(
             number=self.number,
@@ -123,7 +129,7 @@ class SentTrain:
         )
 
     def _round_trips(self) -> tuple[StampSource, tuple[float, ...]]:
-        """The kernel's, or, where it gave none at all, our own: never a mix of both."""
+        """Return the kernel's round trips, or, where it gave none at all, the own ones: never a mix of both."""
         exact = any(self.exact)
         rtts = tuple(rtt for rtt, kernel in zip(self.rtt, self.exact, strict=True) if rtt and kernel is exact)
         return (StampSource.KERNEL if exact else StampSource.USER), rtts
@@ -137,7 +143,7 @@ class SentTrain:
         return count
 
     def _rate(self) -> float | None:
-        """Packet-train dispersion: the spacing at the far end is the bottleneck's only if it far exceeds our own."""
+        """Return the bottleneck's rate by packet-train dispersion (bits/s), None where the spacing shows none."""
         if self.seen < _RATE_TRAIN or not self.gap:
             return None
         left = [stamp for stamp in (self.left if all(self.left) else self.sent_at) if stamp]
@@ -158,5 +164,5 @@ class SentTrain:
 
 
 def median(values: list[int]) -> int:
-    """The middle one, the upper of two (`statistics` would cost an agent two megabytes)."""
+    """Return the median, the upper one of two. The module `statistics` would cost an agent two megabytes."""
     return sorted(values)[len(values) // 2]

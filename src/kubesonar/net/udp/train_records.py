@@ -1,4 +1,4 @@
-"""What a responder received of each train, until the train is over and its record goes out."""
+"""Counts what a responder receives of each train, until the train is over and its record is published."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from kubesonar.model import PortTally
 from kubesonar.net.udp.train import median
 
 TRAIN_GAP = 1.0
-"""A train is over so long (s) after its last datagram."""
+"""Seconds after its last datagram at which a train is over. Shorter splits trains that trickle in, longer delays their
+records."""
 
 
 class TrainRecord(msgspec.Struct, frozen=True):
-    """What arrived of one train: `source` is the sender's `wire.identity`, `announced` how many it sent by its own
-    word, `received` how many different ones came, `answered` how many of those we answered in time, `gap` their median
-    spacing in seconds (0 unknown), `at` when the first came (wall clock), `ports` by the sender's source ports as seen
-    here. Where datagrams trickle in over more than `TRAIN_GAP`, a train has several records, which add up."""
+    """What arrived of one train.
+
+    `source` is the sender's `codec.identity`; `announced` is how many datagrams the sender says it sent; `received`
+    counts the different ones that arrived, `answered` those of them that were answered in time; `gap` is their median
+    spacing (s, 0 where it is unknown); `at` is when the first arrived (Unix seconds); `ports` counts by the sender's
+    source ports as they are seen here. A train that trickles in for longer than `TRAIN_GAP` has several records, which
+    add up.
+    """
 
     source: bytes
     epoch: int
@@ -40,9 +45,12 @@ class TrainRecord(msgspec.Struct, frozen=True):
 Key = tuple[bytes, int, int, int]
 
 
-class Arrivals:
-    """Open trains by sender, epoch and number; at most `limit`, the oldest is closed when one more comes. `publish`
-    gets each record once, except those of trains that asked for none."""
+class OpenTrains:
+    """Trains that still arrive, by sender, epoch and number.
+
+    At most `limit` are open; the oldest is closed for one more. `publish` gets each record once, except those of trains
+    that asked for none.
+    """
 
     def __init__(self, publish: Callable[[TrainRecord], None], limit: int = 8192) -> None:
         self._publish = publish
@@ -53,8 +61,10 @@ class Arrivals:
         return len(self._open)
 
     def add(self, probe: Datagram, peer: tuple[str, int], family: int, stamp: int, now: float) -> tuple[int, int]:
-        """Counts a datagram that is new; returns how many of its train have come and their median spacing (ns).
-        `stamp` is ns of the wall clock, `now` seconds of the monotonic one."""
+        """Count a new datagram; return how many of its train have arrived and their median spacing (ns).
+
+        `stamp` is in ns of the wall clock, `now` in seconds of the monotonic one.
+        """
         key = _key(probe)
         entry = self._open.get(key)
         if entry is None:
@@ -65,7 +75,7 @@ class Arrivals:
         return entry.received, entry.gap()
 
     def done(self, probe: Datagram, answered: bool) -> None:
-        """Says whether this datagram was answered; closes the train when it was the last one."""
+        """Record whether this datagram was answered; close the train if it was the last one."""
         entry = self._open.get(_key(probe))
         if entry is None:
             return
@@ -74,18 +84,18 @@ class Arrivals:
             self._close(_key(probe))
 
     def duplicate(self, probe: Datagram) -> None:
-        """Counts a datagram that came before, if its train is still open."""
+        """Count a datagram that arrived before, if its train is still open."""
         entry = self._open.get(_key(probe))
         if entry is not None:
             entry.duplicates += 1
 
     def sweep(self, now: float) -> None:
-        """Closes what is over."""
+        """Close the trains that are over."""
         for key in [key for key, entry in self._open.items() if now - entry.heard >= TRAIN_GAP]:
             self._close(key)
 
     def flush(self) -> None:
-        """Closes everything."""
+        """Close all trains."""
         for key in list(self._open):
             self._close(key)
 

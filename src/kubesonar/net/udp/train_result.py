@@ -1,4 +1,4 @@
-"""What became of a train of datagrams, and what that says."""
+"""The outcome of a train of datagrams, and the fault that it shows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from kubesonar.net.errno_faults import fault_of
 
 
 class TrainResult(msgspec.Struct, frozen=True):
-    """What became of one train. `at` is when it was sent (wall clock), `rtts` the round trips in seconds without the
-    responder's holding time, in the order sent, all by `clock`; `late` are answers that came after the deadline,
-    `starved` how late (s) our own deadline fired where that was so late that silence proves nothing, `errors` what
-    the kernel and the network reported. `reordered` counts answers overtaken by a later datagram's (RFC 4737), which
-    is normal where source ports take different paths. `seen` and `rate` as in `model.Train`."""
+    """The outcome of one train.
+
+    `at` is when it was sent (Unix seconds); `rtts` are the round trips (s) by `clock` in the order sent, without the
+    time for which the responder held the datagram; `late` counts answers after the deadline; `reordered` counts answers
+    overtaken by a later datagram's (RFC 4737), which is normal where source ports take different paths; `starved` is
+    how late the own deadline fired (s) where that was so late that silence proves nothing, else 0; `errors` are those
+    that the kernel and the network reported. `seen` and `rate` are as in `model.Train`.
+    """
 
     number: int
     at: float
@@ -34,7 +37,7 @@ class TrainResult(msgspec.Struct, frozen=True):
     errors: tuple[NetError, ...] = ()
 
     def fault(self) -> tuple[Fault | None, str]:
-        """What is wrong, and a word for the detail. Loss of a part is no fault: it is `sent` and `received`."""
+        """Return the fault, None where there is none, and the text of its detail. Loss of a part is no fault."""
         if self.received == self.sent > 0:
             return None, ""
         if self.mismatch and not self.received:

@@ -1,11 +1,10 @@
-"""The UDP engine: asks a responder by trains of signed datagrams and measures with the kernel's stamps."""
+"""Sends trains of signed datagrams to responders and measures by the kernel's stamps."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import select
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -16,25 +15,32 @@ from kubesonar.core.wire.codec import Datagram, DatagramType, DecodeRefusal, Key
 from kubesonar.net import cmsg
 from kubesonar.net.cmsg import NetError
 from kubesonar.net.deadline import starved
-from kubesonar.net.udp.in_flight import Outstanding, Versions
-from kubesonar.net.udp.port_pool import Pool, PoolSocket
+from kubesonar.net.error_queue import QueuedError, TransmitStamp
+from kubesonar.net.udp.in_flight import InFlight, PeerVersions
+from kubesonar.net.udp.port_pool import PortPool, PortSocket
 from kubesonar.net.udp.train import SentTrain
 from kubesonar.net.udp.train_result import TrainResult
 
 _BATCH = 64
+"""Datagrams read from one socket before the others have their turn."""
+
 _ANSWER_SIZE = 2048
-_QUOTE_SIZE = 64
+"""Bytes read of one answer."""
+
 _PENDING = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMSGSIZE, errno.EPROTO})
-"""What a send may report of an earlier datagram: the ICMP error goes to whichever call comes next (ip(7))."""
+"""Errors that a send may report of an earlier datagram: the next call on the socket gets an ICMP error (ip(7))."""
 
 
-class DatagramEngine:
-    """Sends trains from a pool of source ports. All engines of a process share one `sender`: its counter must not
-    repeat. `ports` a family is also the most conntrack entries that we hold towards one target; every `rebind` seconds
-    one port is replaced, so that no dead conntrack entry sticks. `speak` is the newest wire version used; `whole`
-    forbids fragments (path MTU search). Use it on one running event loop; `close` it.
+class TrainSender:
+    """Sends trains from a pool of source ports. Use it on one running event loop and `close` it.
 
-    `counters`: refused datagrams by `wire.Reason`, "late" and "duplicate" (after their train's end), "stranger"."""
+    All instances of a process share one `sender`, since its counter must not repeat. `ports` for each family is also
+    the most conntrack entries that are held towards one target; every `rebind` seconds one port is replaced, so that no
+    dead conntrack entry sticks. `speak` is the newest wire version used; `whole` forbids fragments (path MTU search).
+
+    `counters` has refused datagrams by `codec.Reason`, "late" and "duplicate" (after the end of their train),
+    "stranger" (not an answer to a train) and "rebind" (a port that could not be replaced).
+    """
 
     def __init__(
         self,
@@ -53,12 +59,12 @@ class DatagramEngine:
         self._rebind = rebind
         self._speak = speak
         self._whole = whole
-        self._pools: dict[int, Pool] = {}
+        self._pools: dict[int, PortPool] = {}
         self._epoll: select.epoll | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rotation: asyncio.TimerHandle | None = None
-        self._outstanding = Outstanding()
-        self._versions = Versions(speak)
+        self._in_flight = InFlight()
+        self._versions = PeerVersions(speak)
         self._waiting: dict[SentTrain, asyncio.Future[None]] = {}
         self._touched: set[SentTrain] = set()
         self._sending: SentTrain | None = None
@@ -66,9 +72,11 @@ class DatagramEngine:
     async def train(
         self, address: str, port: int, *, number: int, count: int, size: int, timeout: float, flags: int = 0
     ) -> TrainResult:
-        """Sends `count` (at most `wire.MAX_TRAIN`) datagrams of `size` bytes (UDP payload, at least `wire.MIN_REQUEST`)
-        back to back to an IP literal and waits for the answers, at most `timeout` seconds. What goes wrong is in the
-        result; ValueError is raised only for an address that is none."""
+        """Send a train to an IP address and wait for the answers, for at most `timeout` seconds.
+
+        The `count` datagrams (at most `codec.MAX_TRAIN`) of `size` bytes (UDP payload, at least `codec.MIN_REQUEST`)
+        are sent back to back. Failures are in the result; a text that is no address raises ValueError.
+        """
         loop = asyncio.get_running_loop()
         train = SentTrain(
             (canonical_address(address), port), family_of(address), number, count, max(size, codec.MIN_REQUEST)
@@ -88,15 +96,10 @@ class DatagramEngine:
         finally:
             timer.cancel()
             self._waiting.pop(train, None)
-            self._outstanding.end(counters, time.monotonic())
-
-    @property
-    def source_ports(self) -> tuple[int, ...]:
-        """The source ports in use, those just replaced included."""
-        return tuple(entry.port for pool in self._pools.values() for entry in pool)
+            self._in_flight.end(counters, time.monotonic())
 
     def close(self) -> None:
-        """Closes every socket; whoever still waits for a train is cancelled."""
+        """Close every socket, and cancel the trains that are under way."""
         for done in self._waiting.values():
             done.cancel()
         if self._rotation:
@@ -120,16 +123,16 @@ class DatagramEngine:
         for sequence in range(count):
             frames.append(self._sender.probe(ring, train.number, sequence, count, train.size, version, flags))
             counters.append(self._sender.counter)
-            self._outstanding.add(self._sender.counter, train, sequence)
+            self._in_flight.add(self._sender.counter, train, sequence)
         self._sending = train
         for sequence, (entry, frame) in enumerate(zip(entries, frames, strict=True)):
             self._send_one(entry, frame, train, sequence)
         self._sending = None
         for entry in entries:
-            if entry.awaiting:
-                self._read_error(entry)
+            if entry.errors:
+                self._take_error(entry.errors.read())
 
-    def _send_one(self, entry: PoolSocket, frame: bytes, train: SentTrain, sequence: int) -> None:
+    def _send_one(self, entry: PortSocket, frame: bytes, train: SentTrain, sequence: int) -> None:
         train.sent_at[sequence] = time.monotonic_ns()
         try:
             try:
@@ -138,27 +141,27 @@ class DatagramEngine:
                 self._read_errors(entry)
                 if error.errno not in _PENDING:
                     raise
-                entry.restamp()
+                entry.errors.restart()
                 train.sent_at[sequence] = time.monotonic_ns()
                 entry.socket.sendto(frame, train.peer)
         except OSError as error:
             self._read_errors(entry)
-            entry.restamp()
+            entry.errors.restart()
             if not any(known.errno == error.errno for known in train.errors):
                 train.note_error(NetError(error.errno or 0, local=True))
             return
         train.ports[sequence] = entry.port
         train.sent += 1
-        entry.sent(train, sequence)
+        entry.errors.sent((train, sequence))
 
-    def _pool(self, loop: asyncio.AbstractEventLoop, family: int) -> Pool:
+    def _pool(self, loop: asyncio.AbstractEventLoop, family: int) -> PortPool:
         if self._epoll is None:
             self._loop, self._epoll = loop, select.epoll()
             loop.add_reader(self._epoll.fileno(), self._ready)
             self._rotation = loop.call_later(self._rebind, self._rotate, loop)
         pool = self._pools.get(family)
         if pool is None:
-            pool = self._pools[family] = Pool(family, self._ports, self._epoll, whole=self._whole)
+            pool = self._pools[family] = PortPool(family, self._ports, self._epoll, whole=self._whole)
         return pool
 
     def _rotate(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -179,14 +182,14 @@ class DatagramEngine:
             if events & select.EPOLLERR:
                 self._read_errors(entry)
             if events & ~select.EPOLLERR and not self._read_answers(entry):
-                self._epoll.modify(number, Pool.EVENTS)  # more to read, after the others had their turn
+                self._epoll.modify(number, PortPool.EVENTS)  # more to read, after the others had their turn
         for train in self._touched:
             if train.settled:
                 self._finish(train)
         self._touched.clear()
 
     def _expire(self, train: SentTrain, timeout: float) -> None:
-        """The deadline fired: what lies in the sockets' buffers by now still counts, by the kernel's stamps."""
+        """End a train at its deadline. Answers in the sockets' buffers still count, by the kernel's stamps."""
         late = (time.monotonic_ns() - train.deadline) / 1e9
         if starved(late, timeout):
             train.starved = late
@@ -198,8 +201,8 @@ class DatagramEngine:
         if done and not done.done():
             done.set_result(None)
 
-    def _read_answers(self, entry: PoolSocket) -> bool:
-        """Reads until there is nothing more (True), or a batch is full."""
+    def _read_answers(self, entry: PortSocket) -> bool:
+        """Read what the socket holds; return False where a full batch may have left more."""
         for _ in range(_BATCH):
             try:
                 data, ancillary, _, peer = entry.socket.recvmsg(_ANSWER_SIZE, cmsg.ANCILLARY)
@@ -217,9 +220,9 @@ class DatagramEngine:
         if isinstance(answer, DecodeRefusal):
             self.counters[answer.reason] += 1
             return
-        train, sequence = self._outstanding.find(answer.counter)
+        train, sequence = self._in_flight.find(answer.counter)
         if train is None and answer.type is DatagramType.ECHO and answer.epoch == self._sender.epoch:
-            self.counters["late" if self._outstanding.late(answer.counter) else "duplicate"] += 1
+            self.counters["late" if self._in_flight.late(answer.counter) else "duplicate"] += 1
         elif train is None or not self._belongs(answer, train, sequence, peer):
             self.counters["stranger"] += 1
         elif answer.type is DatagramType.MISMATCH:
@@ -237,32 +240,23 @@ class DatagramEngine:
             and peer[:2] == train.peer
         )
 
-    def _read_errors(self, entry: PoolSocket) -> None:
-        while self._read_error(entry):
-            pass
+    def _read_errors(self, entry: PortSocket) -> None:
+        while (found := entry.errors.read()) is not None:
+            self._take_error(found)
 
-    def _read_error(self, entry: PoolSocket) -> bool:
-        try:
-            quote, ancillary, _, peer = entry.socket.recvmsg(_QUOTE_SIZE, cmsg.ANCILLARY, socket.MSG_ERRQUEUE)
-        except OSError:
-            return False
-        stamp = cmsg.sent_stamp(ancillary)
-        if stamp is not None:
-            number, at = stamp
-            train, sequence = entry.awaiting.pop(number, (None, 0))
-            if train is not None and at >= train.began:
-                train.left[sequence] = at
-            return True
-        error = cmsg.error_in(ancillary)
-        if error is not None:
-            self._blame(error, quote, peer)
-        return True
+    def _take_error(self, found: TransmitStamp[tuple[SentTrain, int]] | QueuedError | None) -> None:
+        if isinstance(found, TransmitStamp):
+            train, sequence = found.item
+            if found.at >= train.began:
+                train.left[sequence] = found.at
+        elif found is not None:
+            self._blame(found.error, found.quote, found.peer)
 
     def _blame(self, error: NetError, quote: bytes, peer: tuple[str, int] | None) -> None:
-        """Finds whose datagram an error is about: by the counter it quotes, else the one being sent or, from the
-        network, by where that datagram was going."""
+        """Find the train that an error is about: by the counter in the quoted datagram, else the train being sent or,
+        for an error of the network, the trains to the destination of that datagram."""
         counter = codec.quoted_number(quote)
-        train, sequence = self._outstanding.find(counter or 0)
+        train, sequence = self._in_flight.find(counter or 0)
         if train is not None:
             if sequence not in train.answered:
                 train.refused.add(sequence)
@@ -274,5 +268,5 @@ class DatagramEngine:
                 self._sending.note_error(error)
             return
         for waiting in self._waiting if counter is None else ():
-            if peer and waiting.peer == peer[:2] and not waiting.fits(error):
+            if waiting.peer == peer and not waiting.fits(error):
                 waiting.note_error(error)
