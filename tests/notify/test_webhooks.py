@@ -10,8 +10,8 @@ import pytest
 from kubesonar.core.delivery.retry_queue import DeliveryOptions, Figures
 from kubesonar.model import Condition, Notice
 from kubesonar.net.clock import SystemClock
-from kubesonar.notify import AnyReceiver, Notifier
 from kubesonar.notify.log import LogNotifier
+from kubesonar.notify.notifier import Notifier, Notifiers
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.notify.webhooks import Webhooks
 from kubesonar.runtime.supervise import Supervisor
@@ -149,7 +149,7 @@ def test_everybody_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
 
     async def scenario() -> None:
         async with Receiver().serve() as receiver, telling(options(receiver.url)) as webhooks:
-            everybody: Notifier = AnyReceiver([LogNotifier(), webhooks])
+            everybody: Notifier = Notifiers([LogNotifier(), webhooks])
             await everybody.notify(notice(1))
             await everybody.notify(notice(2, what=Condition.BACK))
             assert [json.loads(request.body)["type"] for request in await receiver.heard(2)] == [

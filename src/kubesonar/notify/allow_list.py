@@ -1,4 +1,4 @@
-"""Where notices may go: an allow-list of hosts, and one of networks for what their names resolve to."""
+"""Allow-lists of receivers: their hosts, and the networks of the addresses that these resolve to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kubesonar.core.address import IpNetwork, is_in, is_literal, parse_network
 
 
 def host_allowed(host: str, patterns: Iterable[str]) -> bool:
-    """Whether `host` is one of the patterns: a name or address, or "*.example.org" for every name below that."""
+    """Return whether `host` matches one of the patterns: a name or address, or "*.example.org" for every name below."""
     name = host.lower().rstrip(".")
     for pattern in patterns:
         wanted = pattern.lower().rstrip(".")

@@ -1,4 +1,4 @@
-"""Brings one receiver what the outbox holds for it."""
+"""Delivers the outbox's entries for one receiver."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _LOG = logging.getLogger("kubesonar.notify")
 
 
 class DeliveryWorker:
-    """Drives the deliveries of one receiver, from its creation (on the running loop) to `stop`. `done` is called with
-    the id of each notice that this receiver has taken or will never take."""
+    """Drives the retry queue of one receiver, from its creation (on the running loop) to `stop`. `done` is called with
+    the id of each notice that was delivered or dropped. `idle` is set while no entry waits."""
 
     def __init__(
         self,
@@ -60,11 +60,12 @@ class DeliveryWorker:
         self._drive: Drive[Event, Action] = Drive(machine, clock, self._act, lambda _: None)
 
     def waits(self, id: str) -> bool:
-        """Whether the notice of that id is still to be delivered."""
+        """Return whether the notice of that id is still to be delivered."""
         return id in self._ids
 
     def offer(self, notice: Notice) -> None:
-        """Takes a notice over, where this receiver is told of such and does not wait for this one already."""
+        """Put a notice into the outbox and deliver it, unless this receiver does not want it or already waits for
+        it."""
         only = self._own.options.only
         if (only and notice.what not in only) or self.waits(notice.id):
             return
@@ -73,7 +74,7 @@ class DeliveryWorker:
             self.deliver(self._outbox.add(self.name, notice.id, notice.subject, body))
 
     def deliver(self, entry: OutboxEntry) -> None:
-        """Begins to deliver an entry of the outbox."""
+        """Queue an entry of the outbox for delivery."""
         self._entries[entry.seq] = entry
         self._ids.add(entry.id)
         self.idle.clear()
@@ -81,7 +82,7 @@ class DeliveryWorker:
         self._drive.feed(Told(entry.seq, entry.subject, self._clock.mono() - age))
 
     def figures(self) -> Figures:
-        """How it goes."""
+        """Return what was delivered, failed and dropped since the start, and what waits now."""
         now = self._clock.wall()
         oldest = max((now - entry.told for entry in self._entries.values()), default=0.0)
         return Figures(
@@ -89,7 +90,7 @@ class DeliveryWorker:
         )
 
     def stop(self) -> None:
-        """Begins no further try."""
+        """Begin no further try."""
         self._stopped = True
         self._drive.stop()
         self._webhook.close()

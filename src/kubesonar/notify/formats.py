@@ -1,4 +1,4 @@
-"""Notices as the bodies of webhooks. A format is a function; those of other tools are handed in by programs."""
+"""Formats of webhook bodies: our own and Alertmanager's. Programs hand in those of older tools."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from kubesonar.model import Condition, Notice
 from kubesonar.runtime.logs import timestamp
 
 PAYLOAD_SCHEMA = 1
-"""Version of the native body (docs/schemas/notice.json); raised when a reader of the one before could misread it."""
+"""Version of the native body (docs/schemas/notice.json). It rises when a reader of the one before could misread it."""
 
 ALERTS_PATH = "/api/v2/alerts"
-"""Where Alertmanager takes alerts (its API v2)."""
+"""Path at which Alertmanager takes alerts (its API v2)."""
 
 Format = Callable[[Notice], bytes | None]
-"""Makes the JSON of a notice; None where this receiver is not told of it."""
+"""Function from a notice to its body in JSON; None where this format has no body for it."""
 
 
 def native(notice: Notice) -> bytes:
-    """The notice itself, in the envelope that the Standard Webhooks recommend (type, timestamp, data)."""
+    """Return the notice in the envelope that the Standard Webhooks recommend (type, timestamp, data)."""
     subject = "cluster.status" if notice.what is Condition.CLUSTER else f"member.{notice.what.value}"
     data = {
         "schema": PAYLOAD_SCHEMA,
@@ -45,13 +45,13 @@ ALERTS = {
     Condition.SUSPECT: ("KubesonarObserverSuspect", "warning"),
     Condition.MINORITY: ("KubesonarMinority", "critical"),
 }
-"""The alert of each condition, and its severity."""
+"""Name and severity of the alert of each condition."""
 
 
 def alertmanager(link: str, alert_for: float) -> Format:
-    """The format of Alertmanager's API v2. A notice fires the alert of its condition, for `alert_for` seconds at most,
-    and resolves the others of the same member, because a successor does not know which its predecessor fired; to
-    Alertmanager the end of an alert that never fired is nothing. `link` becomes the generatorURL."""
+    """Return the format of Alertmanager's API v2. A notice fires the alert of its condition, for at most `alert_for`
+    seconds, and resolves the others of the same member: a new coordinator does not know which of them its predecessor
+    fired, and Alertmanager ignores the end of an alert that never fired. `link` becomes the generatorURL."""
 
     def bodies(notice: Notice) -> bytes | None:
         if notice.what not in ALERTS and notice.what is not Condition.BACK:

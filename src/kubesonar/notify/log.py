@@ -1,4 +1,4 @@
-"""Notices as lines of the log."""
+"""Notices in the log."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _CALM = frozenset({Condition.BACK, Condition.CLUSTER})
 
 
 class LogNotifier:
-    """Logs each notice's sentence: as a warning, good news at level info."""
+    """Logs the sentence of each notice as a warning, good news at level info."""
 
     async def notify(self, notice: Notice) -> None:
-        """As `Notifier`."""
+        """See `Notifier`."""
         level = logging.INFO if notice.what in _CALM else logging.WARNING
         fields = {"what": notice.what.value, "member": notice.subject, "node": notice.node, "id": notice.id}
         if notice.evidence:

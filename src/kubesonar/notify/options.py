@@ -1,4 +1,4 @@
-"""Whom to tell and how."""
+"""Options of notices: the receivers, and how their webhooks are delivered."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ReceiverOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 
 class NotifyOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who is told what becomes of members."""
+    """Webhooks about members."""
 
     receivers: Annotated[
         tuple[ReceiverOptions, ...], msgspec.Meta(max_length=16, description="Receivers of webhooks.")

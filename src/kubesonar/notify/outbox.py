@@ -1,4 +1,4 @@
-"""What is still to be delivered, in memory and, where a directory is given, on disk."""
+"""Notices that are still to be delivered, in memory and, where a directory is given, on disk."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("kubesonar.notify")
 _PAUSE = 5.0
-"""Between two tries to use a file that cannot be used (s)."""
+"""Seconds between two tries to use a file that cannot be used. Lower: a full disk is bothered more often; higher:
+notices are in memory only for longer."""
 
 Result = TypeVar("Result")
 
 
 class Outbox:
-    """The entries of all receivers. The file follows the memory: a thread makes it hold what `entries` holds, so that
-    whatever kept it from doing so, the next time that works mends all. A file that is no good is set aside; while none
-    can be used, the memory has to do, and `trouble` says why.
+    """The entries of all receivers. The file follows the memory: a thread writes the difference between `entries` and
+    the file, so that the first write that succeeds makes up for all that failed. A file that cannot be read is set
+    aside. While no file can be used, entries are in memory only and `trouble` is the reason.
 
-    `found` is called with what the file held from before, once it could be opened."""
+    `found` is called with the entries that a process before left in the file, once it is open."""
 
     def __init__(self, directory: str, limit: int, clock: Clock, found: Callable[[list[OutboxEntry]], None]) -> None:
         self.entries: dict[int, OutboxEntry] = {}
@@ -46,7 +47,7 @@ class Outbox:
         self._changes = Changes(_LOG)
 
     def add(self, receiver: str, id: str, subject: str, body: bytes) -> OutboxEntry:
-        """Takes a new entry in."""
+        """Add and return a new entry."""
         now = self._clock.wall()
         self._last = max(self._last + 1, int(now * 1e6))  # after all entries of a process before
         entry = self.entries[self._last] = OutboxEntry(self._last, receiver, id, subject, now, body)
@@ -54,12 +55,12 @@ class Outbox:
         return entry
 
     def remove(self, seq: int) -> None:
-        """Takes an entry out."""
+        """Remove an entry."""
         del self.entries[seq]
         self._wake.set()
 
     async def settled(self) -> None:
-        """Returns when the file holds what was added so far, at once where it cannot or where there is none."""
+        """Wait until the file holds what was added so far; not at all while there is none or it cannot be used."""
         if self._thread is None or self.trouble:
             return
         waiter = asyncio.get_running_loop().create_future()
@@ -68,12 +69,12 @@ class Outbox:
         await waiter
 
     async def open(self) -> None:
-        """Reads what the file holds; call it before `run`, so that this comes first."""
+        """Read the file. Call it before `run`, so that older entries come first."""
         async with self._lock:
             await self._follow()
 
     async def run(self) -> None:
-        """Has the file follow, until `close`."""
+        """Write changes to the file until `close`."""
         while self._thread is not None:
             await self._wake.wait()
             self._wake.clear()
@@ -90,7 +91,7 @@ class Outbox:
                 self._wake.set()
 
     async def close(self) -> None:
-        """Has the file follow a last time, and closes it."""
+        """Write the last changes and close the file."""
         async with self._lock:
             await self._follow()
             await self._leave_file()

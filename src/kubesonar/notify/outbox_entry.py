@@ -1,4 +1,4 @@
-"""What waits in an outbox."""
+"""One entry of the outbox."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Annotated
 import msgspec
 
 NOTICE_BODY_LIMIT = 1 << 20
-"""Largest body that is taken, in bytes."""
+"""Largest body in bytes. Lower: notices with much evidence are refused; higher: one entry fills more of a disk."""
 
 
 class OutboxEntry(msgspec.Struct, frozen=True):
-    """What one receiver is still to be told. `seq` grows from entry to entry and is the order, `id` the notice's,
-    `told` Unix seconds, `body` what is posted."""
+    """A body that one receiver is still to get. `seq` grows from entry to entry and orders them, `id` and `subject` are
+    the notice's, `told` is when the entry was made (Unix seconds)."""
 
     seq: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
     receiver: str

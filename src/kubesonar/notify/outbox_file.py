@@ -1,4 +1,4 @@
-"""The outbox on disk: one SQLite file, written by one thread. Nothing here awaits; see outbox.py."""
+"""The outbox on disk: one SQLite file, used by one thread. Nothing here awaits; see `outbox.py`."""
 
 from __future__ import annotations
 
@@ -42,37 +42,38 @@ _TRANSIENT = frozenset(
         sqlite3.SQLITE_PROTOCOL,
     }
 )
-"""Primary result codes (https://www.sqlite.org/rescode.html) that are the machine's trouble; all others are the
-file's."""
+"""Primary result codes (https://www.sqlite.org/rescode.html) that blame the machine, not the file. After these
+the file is tried again; after all others it is set aside."""
 
 _COLUMNS = OutboxEntry.__struct_fields__
 
 
 class Unreadable(Exception):
-    """The file is no outbox of this version; the text says why, as a clause."""
+    """The file is no outbox of this version. The message is a clause."""
 
 
 class Unavailable(Exception):
-    """The file cannot be used now, as on a full disk; the text says why, as a clause."""
+    """The file cannot be used now, as on a full disk. The message is a clause."""
 
 
 class OutboxFile:
-    """An open outbox; nobody else can open it meanwhile. Everything raises `Unreadable` or `Unavailable`."""
+    """An open outbox, locked against other processes. Every method raises `Unreadable` or `Unavailable`."""
 
     def __init__(self, directory: str, wait: float = 1.0) -> None:
         path = os.path.join(directory, OUTBOX_FILE)  # noqa: PTH118 (pathlib costs an agent 0.3 MiB)
-        with _told_apart():
+        with _classified():
             self._base = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
         try:
-            with _told_apart():
+            with _classified():
                 self._prepare()
         except (Unreadable, Unavailable):
             self._base.close()
             raise
 
     def load(self, limit: int) -> tuple[list[OutboxEntry], int]:
-        """What it holds, in order, and how many entries it lost: those beyond `limit`, oldest first."""
-        with _told_apart():
+        """Return its entries in order, and how many were deleted: those that are too large, and the oldest beyond
+        `limit`."""
+        with _classified():
             lost = self._base.execute(
                 "DELETE FROM outbox WHERE length(body) > ? OR seq NOT IN"
                 " (SELECT seq FROM outbox ORDER BY seq DESC LIMIT ?)",
@@ -88,8 +89,8 @@ class OutboxFile:
         return entries, lost
 
     def write(self, new: Iterable[OutboxEntry], gone: Iterable[int]) -> None:
-        """Takes entries in and out, all or nothing, and returns when that is on the disk."""
-        with _told_apart():
+        """Add and delete entries, all or nothing, and return when that is on the disk."""
+        with _classified():
             self._base.execute("BEGIN IMMEDIATE")
             try:
                 self._base.executemany("DELETE FROM outbox WHERE seq = ?", [(seq,) for seq in gone])
@@ -103,7 +104,7 @@ class OutboxFile:
                 raise
 
     def close(self) -> None:
-        """Folds the file's log into it and lets others open it."""
+        """Merge the write-ahead log into the file and release the lock."""
         self._base.close()
 
     def _prepare(self) -> None:
@@ -120,7 +121,7 @@ class OutboxFile:
 
 
 @contextmanager
-def _told_apart() -> Iterator[None]:
+def _classified() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
@@ -129,7 +130,7 @@ def _told_apart() -> Iterator[None]:
 
 
 def set_aside(directory: str) -> str:
-    """Renames a file that cannot be read, over the one set aside before; returns its new path. Raises `Unavailable`."""
+    """Rename a file that cannot be read, over the one set aside before; return its new path. Raises `Unavailable`."""
     path = os.path.join(directory, OUTBOX_FILE)  # noqa: PTH118
     try:
         for end in ("-wal", "-shm"):

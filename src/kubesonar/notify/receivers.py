@@ -1,4 +1,4 @@
-"""Receivers as they are configured, checked before anything starts."""
+"""Checks the configured receivers before anything starts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PRINTABLE_ASCII = range(0x21, 0x7F)
 
 
 class Configured(msgspec.Struct, frozen=True):
-    """A receiver, and what it is told in which form."""
+    """A receiver with its format and the options that choose its notices."""
 
     receiver: Receiver
     format: Format
@@ -28,7 +28,7 @@ class Configured(msgspec.Struct, frozen=True):
 
 
 def configured(options: NotifyOptions, formats: Mapping[str, Format]) -> list[Configured]:
-    """The receivers of `options`; `formats` are those that the program knows besides its own. Raises ConfigError."""
+    """Return the receivers of `options`; `formats` are those that the program adds to ours. Raises ConfigError."""
     if options.link:
         _url("notify.link", options.link)
     known = {"native": native, _ALERTMANAGER: alertmanager(options.link, options.alert_for), **formats}

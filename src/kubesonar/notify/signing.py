@@ -1,4 +1,4 @@
-"""Signatures of the Standard Webhooks scheme, made by its library, which is loaded only where there is a secret."""
+"""Signatures of the Standard Webhooks scheme, by its library, which is imported only where there is a secret."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SIZES = range(24, 65)
 
 
 class Signer:
-    """Signs with every secret of a file (lines as "whsec_" and base64): a receiver that knows one of them is content,
-    so that a secret is exchanged without a gap by having both in the file for a while."""
+    """Signs with every secret of a file (lines of "whsec_" and base64). A receiver accepts a message if one signature
+    is right, so a secret is exchanged without a gap by keeping both in the file for a while."""
 
     def __init__(self, key: str, path: str) -> None:
         """Raises ConfigError where the file cannot be used or the library is missing."""
@@ -28,7 +28,7 @@ class Signer:
         self._secrets = secret_file(key, path, _signer)
 
     def headers(self, id: str, now: float, body: bytes) -> tuple[tuple[str, str], ...]:
-        """The headers for one try at `now` (Unix seconds)."""
+        """Return the headers for one try at `now` (Unix seconds)."""
         from datetime import UTC, datetime
 
         at = datetime.fromtimestamp(int(now), UTC)
@@ -38,7 +38,7 @@ class Signer:
 
 
 def unsigned(id: str, now: float) -> tuple[tuple[str, str], ...]:
-    """The headers that say which message this is and when this try was made."""
+    """Return the headers with the id of the message and the time of this try (Unix seconds)."""
     return ("webhook-id", id), ("webhook-timestamp", str(int(now)))
 
 

@@ -1,4 +1,4 @@
-"""All receivers of webhooks as one notifier."""
+"""The notifier that posts to all receivers of webhooks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _LOG = logging.getLogger("kubesonar.notify")
 
 
 class Webhooks:
-    """Delivers each notice to each receiver at least once, notices of one subject in order. Raises ConfigError.
+    """Delivers each notice to each receiver at least once, notices of one subject in order. Raises ConfigError for
+    receivers that cannot be used. `start` it on the running loop, and `stop` it.
 
     `formats` are those that a receiver's option may name besides native and alertmanager; `done` is called with the id
     of each notice once no receiver waits for it any more."""
@@ -46,60 +47,60 @@ class Webhooks:
         self._clock = clock
         self._rng = rng
         self._done = done
-        self._couriers: dict[str, DeliveryWorker] = {}
+        self._workers: dict[str, DeliveryWorker] = {}
         limit = options.delivery.pending * max(1, len(self._configured))
         self._outbox = Outbox(options.directory, limit, clock, self._found)
 
     async def start(self) -> None:
-        """Takes up what a process before left in the outbox."""
+        """Begin to deliver, first the entries that a process before left in the outbox."""
         for own in self._configured:
-            self._couriers[own.receiver.name] = DeliveryWorker(
+            self._workers[own.receiver.name] = DeliveryWorker(
                 own, self._outbox, self._options.delivery, self._supervisor, self._clock, self._rng, self._settled
             )
         await self._outbox.open()
         self._supervisor.run_forever("outbox", self._outbox.run)
 
     async def notify(self, notice: Notice) -> None:
-        """As `Notifier`: from its return on the notice survives the death of this process, where the outbox is on a
-        disk that works. The first try does not wait for that."""
-        for courier in self._couriers.values():
-            courier.offer(notice)
+        """See `Notifier`. After its return the notice survives the death of this process, where the outbox is on a disk
+        that works. The first try does not wait for the disk."""
+        for worker in self._workers.values():
+            worker.offer(notice)
         self._settled(notice.id)
         await self._outbox.settled()
 
     @property
     def trouble(self) -> str:
-        """Why the outbox is not on disk though it should be; empty while it is."""
+        """The reason why the outbox is not on disk though it should be; empty while it is."""
         return self._outbox.trouble
 
     def figures(self) -> list[Figures]:
-        """How it goes with each receiver."""
-        return [courier.figures() for courier in self._couriers.values()]
+        """Return the figures of each receiver."""
+        return [worker.figures() for worker in self._workers.values()]
 
     async def stop(self, grace: float = 0.0) -> None:
-        """Waits at most `grace` seconds for what is not yet delivered, begins no further try and closes the outbox. To
-        be called before the supervisor is stopped, which breaks off the tries under way: they are made again after
-        the next start."""
+        """Wait at most `grace` seconds for what is not yet delivered, begin no further try and close the outbox. Call
+        it before the supervisor is stopped, which breaks off the tries under way: they are made again after the next
+        start."""
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
-                for courier in self._couriers.values():
-                    await courier.idle.wait()
-        for courier in self._couriers.values():
-            courier.stop()
+                for worker in self._workers.values():
+                    await worker.idle.wait()
+        for worker in self._workers.values():
+            worker.stop()
         await self._outbox.close()
 
     def _settled(self, id: str) -> None:
-        if not any(courier.waits(id) for courier in self._couriers.values()):
+        if not any(worker.waits(id) for worker in self._workers.values()):
             self._done(id)
 
     def _found(self, entries: list[OutboxEntry]) -> None:
         strangers = 0
         for entry in entries:
-            courier = self._couriers.get(entry.receiver)
-            if courier is None:
+            worker = self._workers.get(entry.receiver)
+            if worker is None:
                 self._outbox.remove(entry.seq)
                 strangers += 1
             else:
-                courier.deliver(entry)
+                worker.deliver(entry)
         if strangers:
             _LOG.warning("the outbox held %d notices for receivers that are no longer there; dropped", strangers)

@@ -1,4 +1,4 @@
-"""Probes targets that may be gone, as DNS pods that are listed only now and then."""
+"""Probes of targets that may be gone, such as DNS pods that are listed only now and then."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kubesonar.probes.source import Probe
 
 
 class Listing(Protocol):
-    """Where the targets come from. `listed` is when they were listed last (Unix seconds), infinite while they are
+    """The source of the targets. `listed` is when they were listed last (Unix seconds), infinite while they are
     watched; `doubt` asks for a new list soon."""
 
     @property
@@ -20,7 +20,7 @@ class Listing(Protocol):
 
 
 class CautiousProbe:
-    """Runs `probe`; a failure of a target on `path` asks for a new list, and accuses the target only after that."""
+    """Runs `probe`. A failure of a target on `path` asks for a new list, and accuses the target only after that."""
 
     def __init__(self, probe: Probe, path: Path, listing: Listing) -> None:
         self._probe = probe

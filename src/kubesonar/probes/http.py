@@ -28,7 +28,7 @@ _CONNECTING = frozenset({Phase.CONNECT, Phase.TLS})
 
 
 class HttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """HTTP requests (GET), redirects not followed."""
+    """HTTP checks: GET, redirects not followed."""
 
     keep_alive: Annotated[
         bool,

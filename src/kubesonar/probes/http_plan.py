@@ -1,4 +1,4 @@
-"""What an HTTP check asks and expects, read once."""
+"""The request and the expected statuses of an HTTP check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OK = "200"
 
 
 class HttpPlan(msgspec.Struct, frozen=True):
-    """What a check asks and expects, read once."""
+    """A check's URL, its request in bytes, and the lowest and highest status that is well."""
 
     url: Url
     request: HttpRequest
@@ -25,7 +25,7 @@ class HttpPlan(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=_PLANS)
 def http_plan(request: str, expect: str) -> HttpPlan:
-    """Reads `Check.request`, a URL, and `Check.expect`, a status or a range as "200-299" (empty: 200). Raises
+    """Read `Check.request`, a URL, and `Check.expect`, a status or a range as "200-299" (empty: 200). Raises
     ValueError."""
     url = parse_url(request)
     lowest, highest = parse_statuses(expect)
@@ -33,13 +33,13 @@ def http_plan(request: str, expect: str) -> HttpPlan:
 
 
 def get(url: Url, token: str = "") -> HttpRequest:
-    """A request for this URL, with a bearer token where one is given. Raises ValueError for one that breaks lines."""
+    """Return a GET of this URL, with the bearer token if any. Raises ValueError for a token with a line break."""
     shown = (("Authorization", f"Bearer {token}"),) if token else ()
     return HttpRequest.make("GET", url, (("User-Agent", f"kubesonar/{__version__}"), ("Accept", "*/*"), *shown))
 
 
 def parse_statuses(text: str) -> tuple[int, int]:
-    """The lowest and the highest status of "200" or "200-299"; empty means 200. Raises ValueError."""
+    """Return the lowest and the highest status of "200" or "200-299"; empty means 200. Raises ValueError."""
     first, _, last = (text or _OK).partition("-")
     last = last or first
     if not all(len(word) == 3 and word.isascii() and word.isdigit() for word in (first, last)) or first > last:

@@ -25,7 +25,7 @@ swallows everything costs this process memory without bound."""
 class ProbeLoop:
     """Plans for the ledger's roster, drives the schedule and runs `probes` by kind. `lag` is called with how late each
     timed step was (seconds), `loopback` with each observation of the own responder. `skipped` counts checks that were
-    not made because too much was under way. To be made on the running loop."""
+    not made because too much was under way. It is made on the running loop."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class ProbeLoop:
         )
 
     def replan(self) -> None:
-        """Plans anew, for the roster in force and what the cluster depends on."""
+        """Plan anew, for the roster in force and the cluster's dependencies."""
         roster = self._ledger.roster
         self._excused = frozenset(member.name for member in roster.members if not member.expected)
         self._checks = self._planner.checks(roster, self._ledger.member)
@@ -67,11 +67,11 @@ class ProbeLoop:
         self._drive.feed(self._checks)
 
     def forget(self) -> None:
-        """Drops from the ledger the edges of checks that are no longer made, and of members that no longer probe."""
+        """Drop from the ledger the edges of checks that are no longer made, and of members that no longer probe."""
         self._ledger.retain(self._checks, self._clock.wall())
 
     def stop(self) -> None:
-        """Launches no more probes."""
+        """Launch no more probes."""
         self._drive.stop()
 
     def _launch(self, check: Check) -> None:

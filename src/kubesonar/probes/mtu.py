@@ -16,7 +16,7 @@ from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.udp import train_round_trip
 
 _STRIDE = 64
-"""Numbers set aside for the trains of one search."""
+"""Train numbers set aside for one search. Lower: two searches share numbers; higher: numbers wrap around sooner."""
 
 
 class MtuOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -50,8 +50,8 @@ class MtuOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class MtuProbe:
-    """Checks one path. In the steady state that costs one small and one full-size datagram and a short train; a hole
-    that was found before is looked at first. `engine` must forbid fragments (`whole=True`)."""
+    """Finds the MTU of one path. In the steady state a check costs one small and one full-size datagram and a short
+    train; after a black hole the size that passed is tried first. `engine` must forbid fragments (`whole=True`)."""
 
     def __init__(self, source: ProbeSource, engine: TrainSender, options: MtuOptions) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""Who probes, and the observation that every probe ends in."""
+"""The member that probes, and the protocol of all probes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from kubesonar.model import Check, Network, Observation
 
 
 class ProbeSource(msgspec.Struct, frozen=True):
-    """The member that probes, as it appears in its observations."""
+    """The member that probes, as its observations name it."""
 
     name: str
     network: Network
 
 
 class Probe(Protocol):
-    """Runs one check. Returns by the check's deadline (start + timeout), whatever the network does, and raises only for
-    a bug of ours or when cancelled."""
+    """A coroutine function that makes one check and returns its observation by the check's deadline (start + timeout),
+    whatever the network does. It raises only for a bug of ours or when cancelled."""
 
     async def __call__(self, check: Check) -> Observation: ...

@@ -1,4 +1,4 @@
-"""Refuses targets that no probe could ask: at the start, instead of as a fault of every probe."""
+"""Refuses targets that no probe could ask, at the start instead of as a fault of every probe."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _refuse(field: str, read: Callable[[str], object], given: str) -> None:
 
 
 def _question(text: str) -> None:
-    """Refuses a transport: both are used."""
+    """Refuse a question that names a transport: both are used."""
     if len(text.split()) != 2:
         raise ValueError(f'a question is "NAME TYPE", not {text!r}')
     dns.parse_request(text)

@@ -1,4 +1,4 @@
-"""UDP: a train of datagrams to the responder that every member runs, and what our responder saw of others' trains."""
+"""UDP: trains of datagrams to other members' responders, and what our own responder received of theirs."""
 
 from __future__ import annotations
 
@@ -58,9 +58,8 @@ class UdpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class UdpProbe:
-    """Sends one train and reports it. `base` is the number of the first train towards each target (32 bits): hand in
-    what grows from start to start, such as the Unix seconds of this one, so that trains of before are not taken for
-    ours."""
+    """Sends one train and reports it. `base` is the number of the first train towards each target (32 bits). It must
+    grow from start to start of this process, as Unix seconds do: else the responder takes new trains for old ones."""
 
     def __init__(self, source: ProbeSource, engine: TrainSender, options: UdpOptions, base: int) -> None:
         self._source = source
@@ -70,6 +69,7 @@ class UdpProbe:
         self._numbers: dict[str, int] = {}
 
     async def __call__(self, check: Check) -> Observation:
+        """See `Probe`."""
         result = await self._engine.train(
             check.address,
             check.port,
@@ -98,7 +98,7 @@ class UdpProbe:
         )
 
     def _next(self, target: str) -> int:
-        """Both families of a target count together, so that a number is one train's alone."""
+        """The next train number. Both families of a target count together, so that no two trains share one."""
         number = self._numbers.pop(target, self._base) % _NUMBERS
         self._numbers[target] = number + 1
         if len(self._numbers) > _TARGETS:
@@ -107,7 +107,7 @@ class UdpProbe:
 
 
 def train_round_trip(result: TrainResult) -> Rtt | None:
-    """The round trips of a train, None when nothing could be measured."""
+    """Return the round trips of a train, None where none was measured."""
     rtts = result.rtts
     if not rtts:
         return None
@@ -122,7 +122,7 @@ def train_round_trip(result: TrainResult) -> Rtt | None:
 
 
 def train_of(result: TrainResult) -> Train:
-    """What a train result says beside loss and round trips."""
+    """Return the part of a result that is neither loss nor round trips."""
     return Train(
         number=result.number,
         duplicates=result.duplicates,
@@ -169,8 +169,8 @@ def responder_observation(record: TrainRecord, source: ProbeSource, names: Mappi
 
 
 class TrainObserver:
-    """Turns the own responder's records of others' trains into observations and hands them to `observe`. `strangers`
-    counts trains whose sender the roster does not name: nobody could join them, and anybody can forge them."""
+    """Gives `observe` an observation for each record of our responder about another member's train. `strangers` counts
+    trains whose sender the roster does not name: nobody could join them, and anybody can forge them."""
 
     def __init__(self, source: ProbeSource, observe: Callable[[Observation], None]) -> None:
         self.strangers = 0
@@ -179,12 +179,12 @@ class TrainObserver:
         self._names: dict[bytes, str] = {codec.identity(source.name): source.name}
 
     def roster_changed(self, roster: Roster) -> None:
-        """Takes over the names of the members that may send trains."""
+        """Learn the names of the members that may send trains."""
         names = (self._source.name, *(member.name for member in roster.members))
         self._names = {codec.identity(name): name for name in names}
 
     def arrived(self, record: TrainRecord) -> None:
-        """Takes one record. A train of this member itself is left out: the check of the loopback reports it."""
+        """Report one record. A train of this member itself is left out: the check of the loopback reports it."""
         peer = self._names.get(record.source)
         if peer is None:
             self.strangers += 1

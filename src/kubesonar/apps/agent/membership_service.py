@@ -29,8 +29,8 @@ from kubesonar.messaging.shell import MembershipShell
 from kubesonar.model import Condition, Notice, Roster
 from kubesonar.net.clock import Clock
 from kubesonar.net.icmp.pinger import Pinger
-from kubesonar.notify import AnyReceiver
 from kubesonar.notify.log import LogNotifier
+from kubesonar.notify.notifier import Notifiers
 from kubesonar.notify.webhooks import Webhooks
 from kubesonar.runtime.supervise import Supervisor
 from kubesonar.views.metrics import membership, webhooks
@@ -81,7 +81,7 @@ class MembershipService:
         self._webhooks = Webhooks(
             options.notify, formats(self._view), supervisor, clock, random.SystemRandom(), self._told
         )
-        self._notifier = AnyReceiver([LogNotifier(), self._webhooks])
+        self._notifier = Notifiers([LogNotifier(), self._webhooks])
         if options.notify.receivers and not options.keys.file:
             _LOG.warning(
                 "members' messages are not signed, as keys.file is empty: whoever reaches member.port can have members "

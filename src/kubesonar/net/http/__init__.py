@@ -1,1 +1,6 @@
-"""http."""
+"""HTTP/1.1 clients, over streams of our own with every phase timed.
+
+In: a request, an origin (whom to connect to, and how TLS is verified) and a deadline. Out: a `Response`, whose fault
+says why there is none; it never raises for what a server does. Read `connection.py` (the one request loop) first;
+`pool.py` keeps idle connections, `client.py` tries a name's addresses, `fetcher.py` gets whole documents.
+"""

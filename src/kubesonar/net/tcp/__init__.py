@@ -1,1 +1,5 @@
-"""tcp."""
+"""TCP and Unix streams, with TLS and the kernel's facts about them.
+
+In: an IP address and port (or a Unix path), bytes and a deadline. Out: bytes, or `Failed` with the fault and its
+detail. Read `stream.py` first; `tcp_info.py` decodes the kernel's round trips and retransmits.
+"""

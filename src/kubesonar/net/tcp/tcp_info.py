@@ -1,4 +1,4 @@
-"""What the kernel says of a TCP connection."""
+"""The kernel's facts about a TCP connection (TCP_INFO)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _INFO = Layout("=16xI40xI4xII24xI")
 
 
 def tcp_info(sock: socket.socket) -> Kernel | None:
-    """The facts of a TCP socket, connected or not (a failed connect shows its SYN retransmits); None for any other
-    socket and for a kernel that says less."""
+    """Return the facts of a TCP socket, connected or not (a failed connect shows its SYN retransmits); None for any
+    other socket and for a kernel that reports less."""
     try:
         data = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
     except OSError:
