@@ -1,4 +1,4 @@
-"""What `check` and `map` have in common: arguments that say whom to ask, and how a command is run."""
+"""What people's commands share: arguments that say which agents to ask, and how a command is run."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MapPicture = Annotated[Path | None, typer.Option(metavar="FILE", hidden=True)]
 
 
 def access(token_file: Path | None, ca_file: Path | None, timeout: float, everybody: bool | None) -> Access:
-    """Raises ConfigError where a file cannot be used."""
+    """Return how agents are asked. Raises ConfigError where a file cannot be used."""
     return Access(
         token=_token(token_file) if token_file else "",
         ca_file=_readable("--ca-file", ca_file) if ca_file else "",
@@ -54,8 +54,8 @@ def access(token_file: Path | None, ca_file: Path | None, timeout: float, everyb
 
 
 def parsed(command: Callable[..., R], arguments: Sequence[str], name: str) -> R | int:
-    """What `command`, whose parameters Typer reads, returns; or the exit code where there is nothing to run (--help,
-    wrong usage). What it returns is run outside, as Typer has an exit code of its own for Ctrl-C. Raises
+    """Return what `command`, whose parameters Typer reads, returns; the exit code, where there is nothing to run
+    (--help, wrong usage). Its result is run outside of Typer, which has an exit code of its own for Ctrl-C. Raises
     BrokenPipeError where nobody reads the help."""
     found: list[R] = []
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -77,7 +77,7 @@ def parsed(command: Callable[..., R], arguments: Sequence[str], name: str) -> R 
 
 
 def run_async(work: Coroutine[Any, Any, R]) -> R:
-    """Runs a command's work on uvloop."""
+    """Run a command's work on uvloop and return its result."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
 
@@ -91,7 +91,7 @@ def _readable(flag: str, path: Path) -> str:
 
 
 def _token(path: Path) -> str:
-    """The first line that is not empty."""
+    """Return the first line that is not empty."""
     try:
         with path.open("rb") as file:
             lines = file.read(_TOKEN_LIMIT).split()

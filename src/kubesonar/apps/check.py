@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
-import msgspec
 import typer
 
 from kubesonar.apps import asking
@@ -22,36 +20,17 @@ from kubesonar.views.answers import verdict_json
 from kubesonar.views.terminal.verdict import verdict_view
 
 EXIT_CODES = {Health.GOOD: 0, Health.BAD: 1}
-"""Exit code of each verdict; 2 of what is neither."""
+"""Exit code of each verdict; that of any other verdict is 2."""
 
 _AGAIN = 1.0
-"""Seconds between two looks while waiting."""
-
-
-class CheckRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for."""
-
-    sources: list[str]
-    access: Access
-    wait: float
-    as_json: bool
-    color: Color
-    svg: Path | None
+"""Seconds between two looks while waiting; shorter, and agents are asked for nothing new; longer, and the answer comes
+that much later."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Asks, judges, prints; returns 0 good, 1 bad, 2 unknown or wrong usage. Raises ConfigError."""
-    request = asking.parsed(check, arguments, "check")
-    if isinstance(request, int):
-        return request
-    verdict = asking.run_async(_waited(request))
-    if request.as_json:
-        write_json(verdict_json(verdict, utc_stamp))
-    else:
-        print_to(console(request.color), verdict_view(verdict, clock))
-    if request.svg:
-        write_svg(verdict_view(verdict, clock), request.svg)
-    return EXIT_CODES.get(verdict.verdict, 2)
+    """Ask, judge and print; return 0 for good, 1 for bad, 2 for unknown or wrong usage. Raises ConfigError."""
+    run = asking.parsed(check, arguments, "check")
+    return run if isinstance(run, int) else run()
 
 
 def check(
@@ -67,29 +46,34 @@ def check(
     timeout: asking.Timeout = 2.0,
     color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
     svg: asking.MapPicture = None,
-) -> CheckRequest:
+) -> Callable[[], int]:
     """Say in one sentence whether the network is healthy, and why. Exit code: 0 good, 1 bad, 2 unknown."""
-    return CheckRequest(
-        sources=source or [],
-        access=asking.access(token_file, ca_file, timeout, everybody),
-        wait=wait,
-        as_json=as_json,
-        color=color,
-        svg=svg,
-    )
+    access = asking.access(token_file, ca_file, timeout, everybody)
+
+    def run() -> int:
+        verdict = asking.run_async(_waited(source or [], access, wait))
+        if as_json:
+            write_json(verdict_json(verdict, utc_stamp))
+        else:
+            print_to(console(color), verdict_view(verdict, clock))
+        if svg:
+            write_svg(verdict_view(verdict, clock), svg)
+        return EXIT_CODES.get(verdict.verdict, 2)
+
+    return run
 
 
-async def _waited(request: CheckRequest) -> Verdict:
-    """The first verdict that is not unknown, or the last before the time is over. Sources are looked for each time: a
-    lab that starts has no sockets yet, and one that is not there may come."""
+async def _waited(given: Sequence[str], access: Access, wait: float) -> Verdict:
+    """Return the first verdict that is not unknown, or the last one within `wait` seconds. Sources are looked for each
+    time, because a lab that starts has no sockets yet."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + request.wait
+    until = loop.time() + wait
     while True:
         left = until - loop.time()
         try:
-            verdict = await judge_sources(sources_of(request.sources), request.access)
+            verdict = await judge_sources(sources_of(given), access)
         except ConfigError:
-            if request.sources or left <= 0:
+            if given or left <= 0:
                 raise
         else:
             if verdict.verdict in EXIT_CODES or left <= 0:

@@ -15,7 +15,7 @@ _SUMMARY = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prints the tree; each value that is not a default is followed by its source."""
+    """Print the tree; each value that is not a default is followed by its source."""
     if arguments and not arguments[0].startswith("-") and arguments[0] != "show":
         raise ConfigError(f'unknown command "config {arguments[0][:40]}", expected config show')
     flags = arguments[1:] if arguments and arguments[0] == "show" else arguments

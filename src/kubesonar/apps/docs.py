@@ -34,7 +34,7 @@ of their own while they are bad, or as `metrics.edges` says. Rules, alerts and d
 
 
 def pages() -> dict[str, str]:
-    """Each page's name and text."""
+    """Return each page's name and text."""
     return {
         "configuration.md": _CONFIGURATION + markdown(describe(AgentOptions)),
         "metrics.md": _METRICS + reference(),
@@ -42,7 +42,7 @@ def pages() -> dict[str, str]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Writes the pages into the folder that is named."""
+    """Write the pages into the folder that the first argument names."""
     for name, text in pages().items():
         (Path(arguments[0]) / name).write_text(text)
 

@@ -1,4 +1,4 @@
-"""Reads the snapshots of all agents at once."""
+"""Asks all agents at once for their snapshots."""
 
 from __future__ import annotations
 
@@ -8,20 +8,25 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from kubesonar.apps.sources import SnapshotSource, others, owner
-from kubesonar.model import SCHEMA, Snapshot, clip
+from kubesonar.core.telemetry.snapshots import REASON_LIMIT, decode_snapshot, newest
+from kubesonar.model import Snapshot, clip
 from kubesonar.net.http.fetcher import Fetched, Fetcher
 
 SNAPSHOT_PATH = "/api/v1/snapshot"
+
 MAX_MEMBERS = 2000
-"""Agents asked at most; the rest is reported as unread."""
+"""Most agents that are asked; the others are reported as unread. Fewer, and a large mesh is not judged whole; more, and
+a roster that invents members makes one command open that many connections."""
 
 _AT_ONCE = 64
+"""Connections open at once; fewer, and a large mesh takes longer than one look; more, and descriptors run out."""
+
 _BODY_LIMIT = 8 << 20
-_REASON_LIMIT = 120
+"""Largest snapshot (bytes); smaller, and an agent with thousands of edges is unread."""
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """How agents are asked: the bearer token, the file of CA certificates (empty: the system's), the time (s) that one
+    """How agents are asked: the bearer token, the file of CA certificates (empty: the system's), the seconds that one
     answer may take, and whether members that only a roster names are asked too (None: where one source is given)."""
 
     token: str = ""
@@ -37,12 +42,8 @@ class Gathered(msgspec.Struct, frozen=True):
     unread: dict[str, str]
 
 
-class _Head(msgspec.Struct):
-    schema: int
-
-
 async def gather(sources: Sequence[SnapshotSource], access: Access | None = None) -> Gathered:
-    """Asks every source, and then the members that they name where `access.everybody` says so."""
+    """Ask every source, and then the members that they name where `access.everybody` says so."""
     access = access or Access()
     first = await _ask_all(sources, access)
     everybody = len(sources) == 1 if access.everybody is None else access.everybody
@@ -51,7 +52,7 @@ async def gather(sources: Sequence[SnapshotSource], access: Access | None = None
         rest = others(first.snapshots, sources, remote)
         second = await _ask_all(rest, access)
         first = Gathered(first.snapshots + second.snapshots, first.unread | second.unread)
-    return _tidy(first)
+    return _one_of_each(first)
 
 
 async def _ask_all(sources: Sequence[SnapshotSource], access: Access) -> Gathered:
@@ -71,19 +72,14 @@ async def _ask_all(sources: Sequence[SnapshotSource], access: Access) -> Gathere
 
 
 def read_snapshot(fetched: Fetched, source: SnapshotSource) -> Snapshot | str:
-    """The snapshot in an answer, or in a few words why there is none. Everything in it is a stranger's claim."""
+    """Return the snapshot in an answer, or the reason why there is none."""
     if fetched.failure:
-        return clip(fetched.failure, _REASON_LIMIT)
+        return clip(fetched.failure, REASON_LIMIT)
     if fetched.status != 200:
         return _STATUS.get(fetched.status, f"HTTP status {fetched.status}")
-    try:
-        snapshot = msgspec.json.decode(fetched.body, type=Snapshot)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        return _unreadable(fetched.body, error)
-    if snapshot.schema != SCHEMA:
-        return _other_schema(snapshot.schema)
-    if source.name and snapshot.member.name != source.name:
-        return f"somebody else answers: {clip(snapshot.member.name, _REASON_LIMIT // 2)}"
+    snapshot = decode_snapshot(fetched.body)
+    if isinstance(snapshot, Snapshot) and source.name and snapshot.member.name != source.name:
+        return f"somebody else answers: {clip(snapshot.member.name, REASON_LIMIT // 2)}"
     return snapshot
 
 
@@ -94,30 +90,12 @@ _STATUS = {
 }
 
 
-def _unreadable(body: bytes, error: Exception) -> str:
-    try:
-        head = msgspec.json.decode(body, type=_Head)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return f"its answer is no snapshot: {clip(str(error), _REASON_LIMIT)}"
-    if head.schema != SCHEMA:
-        return _other_schema(head.schema)
-    return f"its snapshot is malformed: {clip(str(error), _REASON_LIMIT)}"
-
-
-def _other_schema(schema: int) -> str:
-    return f"version mismatch: its snapshot has schema {schema}, expected {SCHEMA}"
-
-
-def _tidy(gathered: Gathered) -> Gathered:
-    """One snapshot for each member, the newest; addresses that could not be read by the member's name where it is
-    known, and nothing unread that was read elsewhere."""
-    newest: dict[str, Snapshot] = {}
-    for snapshot in gathered.snapshots:
-        known = newest.get(snapshot.member.name)
-        if known is None or (snapshot.member.epoch, snapshot.at) >= (known.member.epoch, known.at):
-            newest[snapshot.member.name] = snapshot
-    unread = {_named(label, newest.values()): why for label, why in gathered.unread.items()}
-    return Gathered(list(newest.values()), {label: why for label, why in unread.items() if label not in newest})
+def _one_of_each(gathered: Gathered) -> Gathered:
+    """Return one snapshot of each member. An address that could not be read goes by its member's name where that is
+    known, and not at all where the member was read elsewhere."""
+    found = newest(gathered.snapshots)
+    unread = {_named(label, found.values()): why for label, why in gathered.unread.items()}
+    return Gathered(list(found.values()), {label: why for label, why in unread.items() if label not in found})
 
 
 def _named(label: str, snapshots: Iterable[Snapshot]) -> str:

@@ -1,4 +1,4 @@
-"""The verdict and the map, again and again."""
+"""Shows the verdict and the map again and again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kubesonar.views.terminal.board import Board
 from kubesonar.views.terminal.verdict import headline
 
 REFRESH = 1.0
-"""Seconds from one look to the next, unless looking takes longer."""
+"""Seconds from one look to the next, unless looking takes longer. Shorter, and agents are asked for nothing new."""
 
 BOTH = (Network.POD, Network.HOST)
 
@@ -27,7 +27,7 @@ async def live(
     footer: Callable[[], str] = lambda: "Ctrl-C ends",
     refresh: float = REFRESH,
 ) -> None:
-    """Shows what `looking` sees until it is cancelled. Without a terminal, prints the verdict when it changes."""
+    """Show what `looking` sees until it is cancelled. Without a terminal, print the verdict when it changes."""
     if not console.is_terminal:
         await _log(looking, console, refresh)
     with Live(console=console, auto_refresh=False, screen=True, vertical_overflow="crop") as screen:
@@ -51,8 +51,8 @@ async def _log(looking: Callable[[], Awaitable[Scene]], console: Console, refres
 
 
 async def _paced(looking: Callable[[], Awaitable[Scene]], refresh: float) -> tuple[Scene, float]:
-    """A scene, and how long to wait for the next: agents are not asked more often than every half of what one look
-    takes, however large the mesh."""
+    """Return a scene, and the seconds to wait for the next: at least half of what one look takes, so that a large mesh
+    is not asked all the time."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     scene = await looking()

@@ -1,4 +1,4 @@
-"""Where people's commands print."""
+"""Prints what people's commands answer: text, JSON, pictures."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Color(StrEnum):
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leaves it to `cli.main` that the reader went away: Rich would end with 1, which says "bad" of the network.
-        Called while the BrokenPipeError is being handled."""
+        """Raise the BrokenPipeError that is being handled, for `cli.main`: Rich would end with 1, which says "bad" of
+        the network."""
         raise
 
 
 def console(color: Color = Color.AUTO) -> Console:
-    """Standard output. What its encoding does not know becomes "?", where the locale is none of today."""
+    """Return standard output. Characters that the locale's encoding does not have become "?"."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     if color is Color.NEVER:
@@ -41,17 +41,17 @@ def console(color: Color = Color.AUTO) -> Console:
 
 
 def print_to(to: Console, what: RenderableType) -> None:
-    """Prints; on a terminal long lines wrap, elsewhere a line stays a line, for those who grep."""
+    """Print `what`. Long lines wrap on a terminal only, so that grep finds whole lines."""
     to.print(what, soft_wrap=not to.is_terminal)
 
 
 def write_json(document: bytes) -> None:
-    """Prints a document."""
+    """Print a JSON document."""
     sys.stdout.write(document.decode() + "\n")
 
 
 def write_svg(what: RenderableType, path: Path) -> None:
-    """A picture of `what` as a terminal shows it, with whatever fonts the viewer has: it fetches nothing."""
+    """Write a picture of `what` as a terminal shows it. It uses the fonts that the viewer has and fetches none."""
     paper = Console(record=True, width=_SVG_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     paper.print(what)
     path.write_text(_FONTS.sub("", paper.export_svg(title="kubesonar")), encoding="utf-8")

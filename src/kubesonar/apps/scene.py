@@ -1,4 +1,4 @@
-"""One look at all agents: what they told, and what it means."""
+"""One look at all agents: their snapshots, and the verdict on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kubesonar.views.matrix import Matrix, matrices
 
 
 class Scene(msgspec.Struct, frozen=True):
-    """What was read at `at` (Unix seconds), what it says together, and the verdict."""
+    """The snapshots read at `at` (Unix seconds), the evidence in them, and the verdict."""
 
     at: float
     snapshots: list[Snapshot]
@@ -25,12 +25,12 @@ class Scene(msgspec.Struct, frozen=True):
     verdict: Verdict
 
     def matrices(self, networks: Sequence[Network] = (Network.POD, Network.HOST)) -> tuple[Matrix, ...]:
-        """Who reaches whom."""
+        """Return who reaches whom, a matrix for each network."""
         return matrices(self.found, networks)
 
 
 async def gather_scene(sources: Sequence[SnapshotSource], access: Access | None = None) -> Scene:
-    """Asks all agents once and judges."""
+    """Ask all agents once and judge."""
     gathered = await gather(sources, access)
     now = SystemClock().wall()
     found = basis(gathered.snapshots, gathered.unread, now)
@@ -38,5 +38,5 @@ async def gather_scene(sources: Sequence[SnapshotSource], access: Access | None 
 
 
 async def judge_sources(sources: Sequence[SnapshotSource], access: Access | None = None) -> Verdict:
-    """The verdict of one look."""
+    """Return the verdict of one look."""
     return (await gather_scene(sources, access)).verdict

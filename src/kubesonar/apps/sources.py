@@ -1,4 +1,4 @@
-"""Where agents are asked: what a person wrote, as addresses."""
+"""Turns what a person wrote into the addresses at which agents are asked."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class SnapshotSource(msgspec.Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        """What a person knows it by."""
+        """The name, or the URL where no name is known."""
         return self.name or self.url
 
     @property
     def remote(self) -> bool:
-        """Whether it is asked over the network."""
+        """Whether it is asked over the network, not by a Unix socket."""
         return not self.url.startswith("unix:")
 
 
 def sources_of(given: Sequence[str]) -> list[SnapshotSource]:
-    """The sources that were `given`; without any, the agents of the lab that runs here.
+    """Return the sources that were `given`; without any, the agents of the lab that runs on this machine.
 
     Raises ConfigError for what is no source, and where nothing was given and no lab runs.
     """
@@ -56,7 +56,8 @@ def sources_of(given: Sequence[str]) -> list[SnapshotSource]:
 def others(
     snapshots: Iterable[Snapshot], known: Iterable[SnapshotSource], asked: SnapshotSource
 ) -> list[SnapshotSource]:
-    """The members of the rosters that were not asked yet, at their own addresses and ports, by `asked`'s scheme."""
+    """Return the members of the rosters that were not asked yet, at their own addresses and ports, by `asked`'s
+    scheme."""
     snapshots = list(snapshots)
     names = {source.name for source in known} | {snapshot.member.name for snapshot in snapshots}
     scheme = urlsplit(asked.url).scheme
@@ -69,7 +70,7 @@ def others(
 
 
 def owner(url: str, members: Iterable[Member]) -> str:
-    """The name of the member whose address and port `url` has, empty where there is none."""
+    """Return the name of the member whose address and port `url` has, empty where there is none."""
     return next(
         (m.name for m in members if any(url.endswith(f"://{_literal(a)}:{m.port}") for a in m.addresses)),
         "",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 
 def clock(at: float) -> str:
-    """Unix seconds as the local time of day; "?" for what no calendar knows (a snapshot may say anything)."""
+    """Return Unix seconds as the local time of day; "?" for what no calendar has, as a snapshot may say anything."""
     try:
         return time.strftime("%H:%M:%S", time.localtime(at))
     except (OverflowError, ValueError, OSError):
@@ -15,7 +15,7 @@ def clock(at: float) -> str:
 
 
 def utc_stamp(at: float) -> str | None:
-    """Unix seconds as a time stamp of RFC 3339 in UTC, with milliseconds; None for what no calendar knows."""
+    """Return Unix seconds as a time stamp of RFC 3339 in UTC, with milliseconds; None for what no calendar has."""
     try:
         return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     except (OverflowError, ValueError, OSError):

@@ -74,18 +74,18 @@ class ClusterWatch:
         return self._watch.listed if self._watch is not None else inf
 
     def doubt(self) -> None:
-        """Asks for a new list of DNS pods soon, as one does not answer."""
+        """Ask for a new list of DNS pods soon, as one does not answer."""
         if self._watch is not None:
             self._watch.recheck()
 
     def agents(self, count: int) -> None:
-        """Takes note that `count` agents share the budgets."""
+        """Take note that `count` agents share the budgets."""
         self._agents = count
         if self._watch is not None:
             self._watch.shared_by(count)
 
     async def watch(self, changed: Callable[[Dependencies], None]) -> None:
-        """Calls `changed` with what there is to check, and again as that changes, for ever; once, where there is no API
+        """Call `changed` with what there is to check, and again as that changes, for ever; once, where there is no API
         server to ask."""
         self._changed = changed
         self._watch = self._watcher()
@@ -94,12 +94,12 @@ class ClusterWatch:
             await self._watch.run()
 
     def close(self) -> None:
-        """Closes what is open to the API server."""
+        """Close what is open to the API server."""
         if self._client is not None:
             self._client.close()
 
     def _watcher(self) -> ServiceWatch | None:
-        """Imports what only agents in a cluster pay for."""
+        """Return the watch. Its modules are imported here, because only agents in a cluster should pay for them."""
         kubernetes, cluster = self._kubernetes, self._options
         if not (cluster.detect and (self._environ.get("KUBERNETES_SERVICE_HOST") or kubernetes.kubeconfig)):
             return None
@@ -126,15 +126,8 @@ class ClusterWatch:
             clock=SystemClock(),
         )
 
-    def _take(self, told: ServicesUpdate) -> None:
-        self._found = msgspec.structs.replace(
-            self._found,
-            dns_pods=told.dns_pods,
-            vips=told.vips,
-            service=told.service,
-            lost=told.lost,
-            complete=told.complete,
-        )
+    def _take(self, update: ServicesUpdate) -> None:
+        self._found = msgspec.structs.replace(self._found, **msgspec.structs.asdict(update))
         self._changed(self.dependencies)
 
     def _terms(self) -> Mapping[str, Terms]:
@@ -145,7 +138,7 @@ class ClusterWatch:
         return dict.fromkeys((API_DIRECT, API_DNS), Terms(bearer, api.full))
 
     def _token(self) -> str:
-        """The service account's token as it is now."""
+        """Return the service account's token as it is now; raises `Failed`."""
         from kubesonar.kube.auth.credential_file import CredentialsError, credential_file
         from kubesonar.kube.auth.identity import checked_token
 

@@ -159,19 +159,11 @@ class AgentOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     ] = ()
 
     def probers(self) -> ProberOptions:
-        """What the probes need to know."""
-        return ProberOptions(
-            udp=self.udp,
-            mtu=self.mtu,
-            tcp=self.tcp,
-            tls=self.tls,
-            http=self.http,
-            icmp=self.icmp,
-            dns=self.dns,
-        )
+        """Return the options of the probes."""
+        return msgspec.convert(self, ProberOptions, from_attributes=True)
 
     def planner(self, names: int, loopback: str) -> PlannerOptions:
-        """What the plan needs to know; `names` and the address `loopback` as in `PlannerOptions`."""
+        """Return the options of the plan; `names` and the address `loopback` as in `PlannerOptions`."""
         return PlannerOptions(
             plan=self.plan,
             targets=self.targets,

@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
-
 from kubesonar.apps.agent.options import MemberOptions
 from kubesonar.config import ConfigError
 from kubesonar.discovery.file import FileRoster
@@ -28,13 +26,13 @@ Changed = Callable[[Roster], None]
 
 
 class RosterInput(Protocol):
-    """A source of rosters. `source` is its name, another one when it falls back."""
+    """A source of rosters. `source` is its name, another one once it has fallen back."""
 
     @property
     def source(self) -> str: ...
 
     async def watch(self) -> None:
-        """For ever."""
+        """Run for ever."""
         ...
 
 
@@ -43,6 +41,8 @@ class RosterSource:
     it."""
 
     def __init__(self, options: RosterOptions, me: MemberOptions, environ: Mapping[str, str], clock: Clock) -> None:
+        self._options = options
+        self._me = me
         self._clock = clock
         self._changed: Changed = lambda roster: None
         self._roster = Roster("", ())
@@ -50,8 +50,7 @@ class RosterSource:
         self._closing = ExitStack()
         self._overheard = asyncio.Event()
         self._urgency = Urgency()
-        sources = _Sources(options, me, environ, self._take, self._closing, self._overheard, self._urgency)
-        self._source = sources.chosen()
+        self._source = self._chosen(environ)
 
     @property
     def source(self) -> str:
@@ -73,7 +72,7 @@ class RosterSource:
         ]
 
     async def watch(self, changed: Changed) -> None:
-        """Calls `changed` with every new roster, for ever; without a source once, with an empty one."""
+        """Call `changed` with every new roster, for ever; without a source once, with an empty one."""
         self._changed = changed
         if self._source is None:
             self._take(Roster("none", ()))
@@ -81,15 +80,15 @@ class RosterSource:
             await self._source.watch()
 
     def coordinates(self, mine: bool) -> None:
-        """Takes note whether this agent coordinates: then its roster is read more often than others'."""
+        """Take note whether this agent coordinates: then its roster is read more often than others'."""
         self._urgency.set(mine)
 
     def known_by_address(self) -> None:
-        """Takes note that others know this member by its address: their rosters come from DNS."""
+        """Take note that others know this member by its address: their rosters come from DNS."""
         self._overheard.set()
 
     def close(self) -> None:
-        """Closes what the source holds open."""
+        """Close what the source holds open."""
         self._closing.close()
 
     def _take(self, roster: Roster) -> None:
@@ -102,65 +101,53 @@ class RosterSource:
         self._roster = roster
         self._changed(roster)
 
-
-class _Sources(msgspec.Struct, frozen=True):
-    """Makes sources."""
-
-    options: RosterOptions
-    me: MemberOptions
-    environ: Mapping[str, str]
-    changed: Changed
-    closing: ExitStack
-    overheard: asyncio.Event
-    urgency: Urgency
-
-    def chosen(self) -> RosterInput | None:
-        """The one that the options ask for."""
-        roster = self.options
-        kind = roster.source if roster.source != "auto" else _automatic(roster, self.environ)
+    def _chosen(self, environ: Mapping[str, str]) -> RosterInput | None:
+        roster = self._options
+        kind = roster.source if roster.source != "auto" else _automatic(roster, environ)
         if kind == "file":
-            return FileRoster(roster, self.changed)
+            return FileRoster(roster, self._take)
         if kind == "dns":
             return self._dns()
-        return self._kubernetes() if kind == "kubernetes" else None
+        return self._kubernetes(environ) if kind == "kubernetes" else None
 
-    def _kubernetes(self) -> RosterInput | None:
-        """Imports what only agents in a cluster pay for."""
+    def _kubernetes(self, environ: Mapping[str, str]) -> RosterInput | None:
+        """Return the source, whose modules are imported here: only agents in a cluster should pay for them."""
         from kubesonar.discovery.fallback import FallbackRoster
         from kubesonar.discovery.kubernetes import KubernetesRoster
         from kubesonar.kube.auth.credential_file import CredentialsError
         from kubesonar.kube.auth.loading_rules import find_credentials
         from kubesonar.kube.client import Client
 
-        roster = self.options
+        roster = self._options
         try:
-            client = Client(find_credentials(self.environ, roster.kubernetes.kubeconfig))
+            client = Client(find_credentials(environ, roster.kubernetes.kubeconfig))
         except CredentialsError as error:
             if roster.source != "auto":
                 raise ConfigError(f"roster.source: kubernetes cannot be used: {error}") from error
             _LOG.warning("members do not come from Kubernetes", extra={"reason": str(error)})
             return self._dns() if roster.dns.name else None
-        self.closing.callback(client.close)
+        self._closing.callback(client.close)
         kubernetes = KubernetesRoster(
-            client, roster, self.me.port, self.changed, rng=random.Random(), urgency=self.urgency
+            client, roster, self._me.port, self._take, rng=random.Random(), urgency=self._urgency
         )
         if not roster.dns.name:
             return kubernetes
-        return FallbackRoster(kubernetes, self._dns(), roster.kubernetes.direct_limit, self.overheard)
+        return FallbackRoster(kubernetes, self._dns(), roster.kubernetes.direct_limit, self._overheard)
 
     def _dns(self) -> DnsRoster:
         from kubesonar.discovery.dns import DnsRoster
 
+        me = self._me
         source = DnsRoster(
-            self.options,
-            self.me.own_addresses,
-            self.me.network,
-            self.me.port,
-            self.changed,
+            self._options,
+            me.own_addresses,
+            me.network,
+            me.port,
+            self._take,
             rng=random.Random(),
-            urgency=self.urgency,
+            urgency=self._urgency,
         )
-        self.closing.callback(source.close)
+        self._closing.callback(source.close)
         return source
 
 
