@@ -16,10 +16,10 @@ from pathlib import Path
 from random import Random
 from time import process_time
 
-from kubesonar.core.membership.events import Action, Announce, Look, Looked
+from kubesonar.core.membership.events import Announce, HostProbed, MembershipAction, ProbeHost
 from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.core.membership.messages import Reachability
-from kubesonar.core.membership.swim.failure_detector import SuspicionOptions
+from kubesonar.core.membership.swim.options import SuspicionOptions
 from kubesonar.model import Condition, Member
 from kubesonar.sim.node import SimNode
 from kubesonar.sim.oracles import Oracles
@@ -38,18 +38,17 @@ class Counting(SimWorld):
 
     looks = 0
 
-    def _look(self, node: SimNode, look: object) -> None:
+    def _probe_host(self, node: SimNode, probe: ProbeHost) -> None:
         self.looks += 1
-        super()._look(node, look)
+        super()._probe_host(node, probe)
 
 
 class Blind(SimWorld):
     """A world in which nobody can look at a kernel: plain SWIM."""
 
-    def _look(self, node: SimNode, look: object) -> None:
-        assert isinstance(look, Look)
-        looked = Looked(look.number, look.target, Reachability.SILENT)
-        self.after(look.timeout, self._looked, node, (node.epoch, looked))
+    def _probe_host(self, node: SimNode, probe: ProbeHost) -> None:
+        result = HostProbed(probe.number, probe.target, Reachability.SILENT)
+        self.after(probe.timeout, self._host_probed, node, node.epoch, result)
 
 
 def settled(world: SimWorld, members: int, zones: int = 3) -> SimWorld:
@@ -59,13 +58,9 @@ def settled(world: SimWorld, members: int, zones: int = 3) -> SimWorld:
         for i in range(members)
     )
     for name in world.nodes:
-        world.after(world.rng.random(), _start(world), name, None)
+        world.after(world.rng.random(), world.start, name)
     world.run(40.0)
     return world
-
-
-def _start(world: SimWorld) -> Callable[[object, object], None]:
-    return lambda name, _: world.start(str(name))
 
 
 # False deaths
@@ -159,8 +154,8 @@ def detection(members: int, trials: int) -> Iterator[str]:
         )
 
 
-def _note(told: dict[str, float]) -> Callable[[float, SimNode, Action], None]:
-    def note(now: float, _: SimNode, action: Action) -> None:
+def _note(told: dict[str, float]) -> Callable[[float, SimNode, MembershipAction], None]:
+    def note(now: float, _: SimNode, action: MembershipAction) -> None:
         if isinstance(action, Announce) and action.what is not Condition.BACK:
             told.setdefault(action.member, now)
 

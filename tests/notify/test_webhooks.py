@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from kubesonar.core.delivery.retry_queue import DeliveryOptions, Figures
+from kubesonar.core.delivery.retry_queue import DeliveryFigures, DeliveryOptions
 from kubesonar.model import Condition, Notice
 from kubesonar.net.clock import SystemClock
 from kubesonar.notify.log import LogNotifier
@@ -34,7 +34,7 @@ def test_a_receiver_that_is_down_is_told_in_order_once_it_is_back() -> None:
             async with receiver.serve():
                 await receiver.heard(5)
                 await until(lambda: webhooks.figures()[0].pending == 0)
-            assert webhooks.figures()[0] == Figures("pager", 5, webhooks.figures()[0].failed, {}, 0, 0.0)
+            assert webhooks.figures()[0] == DeliveryFigures("pager", 5, webhooks.figures()[0].failed, {}, 0, 0.0)
         return sentences(receiver.requests)
 
     assert run(scenario()) == [f"node-1-pod is dead ({number})" for number in range(1, 6)]

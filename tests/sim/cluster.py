@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from kubesonar.core.membership.events import Action, Announce, Doubted, Elected
+from kubesonar.core.membership.events import Announce, Doubted, Elected, MembershipAction
 from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.model import Condition
 from kubesonar.sim.node import SimNode, SimProcess
@@ -27,7 +27,7 @@ class Cluster:
         self.elected: list[tuple[float, str]] = []
         self.world.populate(member(f"m{number}", f"z{number % zones}") for number in range(1, members + 1))
 
-    def _note(self, now: float, node: SimNode, action: Action) -> None:
+    def _note(self, now: float, node: SimNode, action: MembershipAction) -> None:
         if isinstance(action, Announce):
             self.said.append((now, node.name, action.member, action.what))
             self.ids.append(action.id)
@@ -39,7 +39,7 @@ class Cluster:
     def started(self, within: float = 0.5, settle: float = 20.0) -> Cluster:
         """All members started within so many seconds, and so many more passed."""
         for name in self.world.nodes:
-            self.world.after(self.world.rng.random() * within, lambda name, _: self.world.start(name), name, None)
+            self.world.after(self.world.rng.random() * within, self.world.start, name)
         return self.run(within + settle)
 
     def run(self, seconds: float) -> Cluster:

@@ -60,28 +60,31 @@ class Timers:
                 timer.act(now, *timer.arguments)
 
 
-class Timed:
-    """A machine with an agenda and a list `out` of what is to be done, both of which several machines may share; then
-    whoever shares them runs the one and empties the other."""
+class TimedMachine:
+    """Base of a machine (core/machine.py) that keeps timers; `due` is the time of the next one. A subclass reacts to
+    events in `_take`, sets timers in `_timers` and hands actions out by `_emit`. Its own parts may be given both;
+    another machine never is."""
 
-    def __init__(self, agenda: Timers, out: list[Any]) -> None:
-        self._agenda = agenda
-        self._out = out
-
-    @property
-    def due(self) -> float | None:
-        """When it wants to be stepped again."""
-        return self._agenda.due
+    def __init__(self) -> None:
+        self.due: float | None = None
+        self._timers = Timers()
+        self._actions: list[Any] = []
+        self._emit = self._actions.append
 
     def step(self, now: float, event: object = None) -> list[Any]:
-        """What to do now, in order; see the class for what it may be told."""
+        """Take `event`, run the timers that are due, and return the actions in order."""
         if event is not None:
-            self.take(now, event)
-        self._agenda.run(now)
-        out = self._out[:]
-        self._out.clear()
-        return out
+            self._take(now, event)
+        due = self._timers.due
+        if due is not None and due <= now:
+            self._timers.run(now)
+            due = self._timers.due
+        self.due = due
+        if not self._actions:
+            return []
+        actions = self._actions[:]
+        self._actions.clear()
+        return actions
 
-    def take(self, now: float, event: object) -> None:
-        """Takes an event; what is to be done is then in `out`."""
+    def _take(self, now: float, event: object) -> None:
         raise NotImplementedError

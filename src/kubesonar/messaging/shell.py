@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kubesonar.core.machine import Machine
-from kubesonar.core.membership.events import Action, Event, Look, Looked, Received, Send
+from kubesonar.core.membership.events import HostProbed, MembershipAction, MembershipEvent, ProbeHost, Received, Send
 from kubesonar.core.membership.member_view import MemberView, Rank
 from kubesonar.core.wire.codec import Datagram, Keyring, Sender
 from kubesonar.messaging.host_probe import probe_host
@@ -24,7 +24,7 @@ class MembershipShell:
     def __init__(
         self,
         me: Member,
-        machine: Machine[Event, Action],
+        machine: Machine[MembershipEvent, MembershipAction],
         order: Rank,
         *,
         sender: Sender,
@@ -34,7 +34,7 @@ class MembershipShell:
         supervisor: Supervisor,
         clock: Clock,
         lag: Callable[[float], None],
-        tell: Callable[[Action], None],
+        tell: Callable[[MembershipAction], None],
     ) -> None:
         self._me = me
         self._order = order
@@ -43,7 +43,7 @@ class MembershipShell:
         self._tell = tell
         self._members: dict[str, Member] = {}
         self.courier = MessageTransport(sender, ring, send, self._received, clock)
-        self._drive: Drive[Event, Action] = Drive(machine, clock, self._act, lag)
+        self._drive: Drive[MembershipEvent, MembershipAction] = Drive(machine, clock, self._act, lag)
 
     def roster_changed(self, roster: Roster) -> None:
         """Learns the members of our own network."""
@@ -55,7 +55,7 @@ class MembershipShell:
         """A message came to our port."""
         self.courier.arrived(datagram, address, port)
 
-    def event(self, event: Event) -> None:
+    def event(self, event: MembershipEvent) -> None:
         """Tells the machine what only its owner knows: `Strained`, `Leaving`, `Leased`, `Told`."""
         self._drive.feed(event)
 
@@ -66,16 +66,16 @@ class MembershipShell:
     def _received(self, received: Received) -> None:
         self._drive.feed(received)
 
-    def _act(self, action: Action) -> None:
+    def _act(self, action: MembershipAction) -> None:
         if isinstance(action, Send):
             self.courier.send(action)
-        elif isinstance(action, Look):
+        elif isinstance(action, ProbeHost):
             self._supervisor.run_once(f"look at {action.target}", self._look(action))
         else:
             self._tell(action)
 
-    async def _look(self, order: Look) -> None:
+    async def _look(self, order: ProbeHost) -> None:
         member = self._members.get(order.target)
         if member is not None:
             sight = await probe_host(member, order.timeout, self._pinger)
-            self._drive.feed(Looked(order.number, order.target, sight))
+            self._drive.feed(HostProbed(order.number, order.target, sight))

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kubesonar.core.delivery.http_outcome import Outcome
-from kubesonar.core.delivery.retry_queue import Action, Delivery, DeliveryOptions, Event, Figures, Send, Told, Tried
+from kubesonar.core.delivery.retry_queue import (
+    DeliveryAction,
+    DeliveryEvent,
+    DeliveryFigures,
+    DeliveryOptions,
+    DeliveryQueued,
+    DeliveryTried,
+    RetryQueue,
+    TryDelivery,
+)
 from kubesonar.model import Notice
 from kubesonar.net.clock import Clock
 from kubesonar.notify.outbox import Outbox
@@ -56,8 +65,8 @@ class DeliveryWorker:
         self._dropped: Counter[str] = Counter()
         self._changes = Changes(_LOG)
         self._stopped = False
-        machine = Delivery(options, rng)
-        self._drive: Drive[Event, Action] = Drive(machine, clock, self._act, lambda _: None)
+        machine = RetryQueue(options, rng)
+        self._drive: Drive[DeliveryEvent, DeliveryAction] = Drive(machine, clock, self._act, lambda _: None)
 
     def waits(self, id: str) -> bool:
         """Return whether the notice of that id is still to be delivered."""
@@ -79,13 +88,13 @@ class DeliveryWorker:
         self._ids.add(entry.id)
         self.idle.clear()
         age = max(0.0, self._clock.wall() - entry.told)
-        self._drive.feed(Told(entry.seq, entry.subject, self._clock.mono() - age))
+        self._drive.feed(DeliveryQueued(entry.seq, entry.subject, self._clock.mono() - age))
 
-    def figures(self) -> Figures:
+    def figures(self) -> DeliveryFigures:
         """Return what was delivered, failed and dropped since the start, and what waits now."""
         now = self._clock.wall()
         oldest = max((now - entry.told for entry in self._entries.values()), default=0.0)
-        return Figures(
+        return DeliveryFigures(
             self.name, self._delivered, self._failed, dict(self._dropped), len(self._entries), max(0.0, oldest)
         )
 
@@ -95,8 +104,8 @@ class DeliveryWorker:
         self._drive.stop()
         self._webhook.close()
 
-    def _act(self, action: Action) -> None:
-        if isinstance(action, Send):
+    def _act(self, action: DeliveryAction) -> None:
+        if isinstance(action, TryDelivery):
             self._supervisor.run_once(f"webhook {self.name}", self._try(self._entries[action.seq]))
             return
         entry = self._entries.pop(action.seq)
@@ -123,4 +132,4 @@ class DeliveryWorker:
             self._failed += 1
         if not self._stopped:
             self._changes.note(f"webhook {self.name}", "" if outcome.delivered else outcome.sentence)
-            self._drive.feed(Tried(entry.seq, outcome))
+            self._drive.feed(DeliveryTried(entry.seq, outcome))

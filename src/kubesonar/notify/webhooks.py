@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kubesonar.core.delivery.retry_queue import Figures
+from kubesonar.core.delivery.retry_queue import DeliveryFigures
 from kubesonar.model import Notice
 from kubesonar.net.clock import Clock
 from kubesonar.notify.delivery_worker import DeliveryWorker
@@ -73,7 +73,7 @@ class Webhooks:
         """The reason why the outbox is not on disk though it should be; empty while it is."""
         return self._outbox.trouble
 
-    def figures(self) -> list[Figures]:
+    def figures(self) -> list[DeliveryFigures]:
         """Return the figures of each receiver."""
         return [worker.figures() for worker in self._workers.values()]
 

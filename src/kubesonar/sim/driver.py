@@ -1,7 +1,7 @@
-"""Drives machines in virtual time: the same objects that `runtime` drives on asyncio, thousands of them, in no time.
+"""Drives machines in virtual time: the same objects that `runtime/drive.py` drives on asyncio, thousands of them, as
+fast as they compute. Used by the simulated cluster (`world.py`) and by tests of other machines.
 
-What happens depends only on the machines, on what is sent, and on the `random.Random` that is handed in: the same seed
-gives the same transcript, under any PYTHONHASHSEED.
+What happens depends only on the machines and on what is fed to them, so that the same calls give the same run.
 """
 
 from __future__ import annotations
@@ -9,84 +9,89 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import Any
 
 from kubesonar.core.machine import Machine
 
-if TYPE_CHECKING:
-    from random import Random
-
-ActionSink = Callable[[str, Any], None]
+INFINITE_TIME = float("inf")
+_ROUNDING = 1e-9
 
 
-class TraceLine(msgspec.Struct, frozen=True, array_like=True):
-    """One action in a transcript: when, whose, what."""
+class VirtualTime:
+    """A virtual clock (`now`, in seconds) and what is to be called at which time. Calls of one time are made in the
+    order in which they were put there; `len` is how many are left."""
 
-    at: float
-    name: str
-    action: Any
-
-
-class Simulation:
-    """A virtual clock, an agenda and machines by name.
-
-    `act` is called with (name, action) for every action, in order; it may `send` events to machines. Things due at one
-    moment happen in the order in which they were put on the agenda.
-    """
-
-    def __init__(self, random: Random, act: ActionSink | None = None) -> None:
+    def __init__(self) -> None:
         self.now = 0.0
-        self.random = random
-        self.transcript: list[TraceLine] = []
-        self._act = act
-        self._machines: dict[str, Machine[Any, Any]] = {}
-        self._agenda: list[tuple[float, int, str, Any]] = []
-        self._wakes: dict[str, float] = {}
+        self._agenda: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._order = count()
 
-    def add(self, name: str, machine: Machine[Any, Any]) -> None:
-        """Begins to drive `machine`; its first step is by an event or when it is due."""
-        self._machines[name] = machine
-        self._arm(name)
+    def __len__(self) -> int:
+        return len(self._agenda)
 
-    def remove(self, name: str) -> None:
-        """Stops driving it: what is still on its way to it is lost, as with a crashed process."""
-        del self._machines[name]
-        self._wakes.pop(name, None)
+    def after(self, delay: float, act: Callable[..., None], *arguments: Any) -> None:
+        """Call `act(*arguments)` after so many seconds."""
+        heapq.heappush(self._agenda, (self.now + delay, next(self._order), act, arguments))
 
-    def send(self, name: str, event: Any, delay: float = 0.0, *, loss: float = 0.0) -> None:
-        """Has `event` reach the machine after `delay` seconds, or never, with probability `loss`."""
-        if self.random.random() >= loss:
-            self._put(self.now + delay, name, event)
+    def at(self, when: float, act: Callable[..., None], *arguments: Any) -> None:
+        """Call `act(*arguments)` at that time."""
+        heapq.heappush(self._agenda, (when, next(self._order), act, arguments))
 
     def run(self, until: float) -> None:
-        """Lets virtual time pass until `until` seconds."""
-        while self._agenda and self._agenda[0][0] <= until:
-            self.now, _, name, event = heapq.heappop(self._agenda)
-            if event is None and self._wakes.get(name) != self.now:
-                continue  # the machine has changed its mind about when it is due
-            machine = self._machines.get(name)
-            if machine is not None:
-                self._step(name, machine, event)
+        """Let time pass until `until`."""
+        agenda, pop = self._agenda, heapq.heappop
+        while agenda and agenda[0][0] <= until:
+            self.now, _, act, arguments = pop(agenda)
+            act(*arguments)
         self.now = until
 
-    def _step(self, name: str, machine: Machine[Any, Any], event: Any) -> None:
-        for action in machine.step(self.now, event):
-            self.transcript.append(TraceLine(self.now, name, action))
-            if self._act is not None:
-                self._act(name, action)
-        self._arm(name)
 
-    def _arm(self, name: str) -> None:
-        machine = self._machines.get(name)
-        due = machine.due if machine is not None else None
-        if due is None:
-            self._wakes.pop(name, None)
-        elif self._wakes.get(name) != due or due <= self.now:
-            self._wakes[name] = max(due, self.now)
-            self._put(self._wakes[name], name, None)
+class VirtualDrive:
+    """Steps `machine` when it is fed an event and whenever it is due, and hands every action to `act`. The machine's
+    clock shows `offset` seconds more than `time`."""
 
-    def _put(self, at: float, name: str, event: Any) -> None:
-        heapq.heappush(self._agenda, (at, next(self._order), name, event))
+    def __init__(
+        self, time: VirtualTime, machine: Machine[Any, Any], act: Callable[[Any], None], offset: float = 0.0
+    ) -> None:
+        self.offset = offset
+        self._time = time
+        self._machine = machine
+        self._act = act
+        self._wake = INFINITE_TIME
+        self._running = True
+
+    def feed(self, event: Any = None) -> None:
+        """Have the machine take a step for `event`, or for the time alone."""
+        local = self._time.now + self.offset
+        if event is None:
+            local += _ROUNDING  # rounded down, a timer would never be due
+        for action in self._machine.step(local, event):
+            self._act(action)
+        self._arm()
+
+    def pause(self) -> None:
+        """Do not step the machine when it is due, for good or until `resume`."""
+        self._running = False
+
+    def resume(self) -> None:
+        """Go on after `pause`: the timers that are due run at once."""
+        self._running, self._wake = True, INFINITE_TIME
+        self.feed()
+
+    def _arm(self) -> None:
+        due = self._machine.due
+        if due is not None and self._running:
+            at = max(due - self.offset, self._time.now)
+            if at < self._wake:
+                self._wake = at
+                self._time.at(at, self._woken, at)
+
+    def _woken(self, at: float) -> None:
+        if self._wake != at or not self._running:
+            return
+        self._wake = INFINITE_TIME
+        due = self._machine.due
+        if due is not None and due - self.offset <= self._time.now + _ROUNDING:
+            self.feed()
+        else:
+            self._arm()

@@ -7,6 +7,7 @@ from typing import Any
 
 from kubesonar.core.membership.instance import Membership
 from kubesonar.model import Member
+from kubesonar.sim.driver import INFINITE_TIME, VirtualDrive
 
 INBOX = 4096
 """Most messages that wait for a process that is not running; more are dropped, as from a socket's buffer."""
@@ -21,11 +22,13 @@ class SimProcess(StrEnum):
 
 
 class SimNode:
-    """`offset` is what the node's clock shows less the world's (s). `alive_since` is when its process was started,
-    `well_since` when it last began to run, infinity while it is not or does not."""
+    """`machine` and the `drive` that steps it are there while the process is. `offset` is what the node's clock shows
+    less the world's (s). The process was started at `alive_since` and has run without interruption since `well_since`,
+    infinity where it does not."""
 
     __slots__ = (
         "alive_since",
+        "drive",
         "epoch",
         "host_up",
         "inbox",
@@ -36,7 +39,6 @@ class SimNode:
         "process",
         "received",
         "sent",
-        "wake",
         "well_since",
     )
 
@@ -45,12 +47,19 @@ class SimNode:
         self.name = member.name
         self.offset = offset
         self.machine: Membership | None = None
+        self.drive: VirtualDrive | None = None
         self.epoch = 0
-        self.alive_since = float("inf")
+        self.alive_since = INFINITE_TIME
         self.host_up = True
         self.process = SimProcess.DEAD
         self.inbox: list[Any] = []
-        self.wake = float("inf")
-        self.well_since = float("inf")
+        self.well_since = INFINITE_TIME
         self.sent = 0
         self.received = 0
+
+    def feed(self, event: Any) -> None:
+        """Hand an event to the process, now or when it runs again; a dead one is past it."""
+        if self.process is SimProcess.RUNNING and self.drive is not None:
+            self.drive.feed(event)
+        elif self.process is SimProcess.STOPPED and len(self.inbox) < INBOX:
+            self.inbox.append(event)

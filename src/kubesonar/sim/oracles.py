@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubesonar.core.membership.events import Action, Announce, Elected
+from kubesonar.core.membership.events import Announce, Elected, MembershipAction
 from kubesonar.model import Condition
 from kubesonar.sim.node import SimNode, SimProcess
 from kubesonar.sim.world import SimWorld
@@ -29,7 +29,7 @@ class Oracles:
         """The network was changed: what is heard from now on is not what was heard before."""
         self._still_since = self._world.now
 
-    def act(self, now: float, node: SimNode, action: Action) -> None:
+    def act(self, now: float, node: SimNode, action: MembershipAction) -> None:
         """Judges one action."""
         if isinstance(action, Elected):
             (self._in_office.add if action.mine else self._in_office.discard)(node.name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kubesonar.core.membership.events import Action, Leased
+from kubesonar.core.membership.events import Leased, MembershipAction
 from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.model import Member
 from kubesonar.sim.node import SimNode
@@ -22,7 +22,7 @@ from kubesonar.sim.scenario import (
     state,
     whole,
 )
-from kubesonar.sim.telling import sentence
+from kubesonar.sim.transcript import transcript_sentence
 from kubesonar.sim.world import SimWorld
 
 if TYPE_CHECKING:
@@ -30,44 +30,54 @@ if TYPE_CHECKING:
 
 _LEASES = {"mine": True, "other": False, "unknown": None}
 COORDINATOR = "coordinator"
-"""In the place of a member's name: whoever may announce at that moment."""
+"""In the place of a member's name: the member that may announce at that moment."""
+
+_EACH = {
+    "start": SimWorld.start,
+    "kill": SimWorld.kill,
+    "leave": SimWorld.leave,
+    "pause": SimWorld.pause,
+    "resume": SimWorld.resume,
+    "off": SimWorld.power_off,
+    "on": SimWorld.power_on,
+}
+"""The commands that do one thing to each of the members that they name."""
 
 
 class Player:
-    """Plays one scenario. `seed` and `members` replace what it says itself; `rng` makes the generator for a seed (a
-    pure room makes none); `tell` gets each line of the transcript as it comes: "" and a command's line, or a time, a
-    name and a sentence. `complaints` are what must never happen and did."""
+    """Plays one scenario. `seed` and `members` replace those of the scenario; `rng` makes the generator for a seed (a
+    pure room makes none); `write` gets each line of the transcript as it comes: a line of the scenario, or `> ` with a
+    time, a name and a sentence. `complaints` are what must never happen and did."""
 
     def __init__(
         self,
         scenario: Scenario,
         rng: Callable[[int], Random],
-        tell: Callable[[str], None],
+        write: Callable[[str], None],
         *,
         seed: int | None = None,
         members: int | None = None,
     ) -> None:
         self._scenario = scenario
         self._rng = rng
-        self._tell = tell
+        self._write = write
         self._seed = seed
         self._members = members
         self._settings: dict[str, dict[str, Any]] = {}
-        self._network: list[ScenarioCommand] = []
         self.world: SimWorld | None = None
         self.oracles: Oracles | None = None
 
     @property
     def complaints(self) -> list[str]:
-        """What the oracles say."""
+        """The sentences of the oracles, empty where nothing went wrong."""
         return self.oracles.complaints if self.oracles is not None else []
 
     def play(self, longer: float = 0.0) -> None:
-        """Does all commands, and lets so many seconds pass after them. Raises ScenarioError."""
+        """Do all commands, and let so many seconds pass after them. Raises ScenarioError."""
         commands = {command.number: command for command in self._scenario.commands}
         numbers = iter(sorted(commands))
         for line in self._scenario.lines:
-            self._tell(line)
+            self._write(line)
             if line.partition("#")[0].split():
                 self._do(commands[next(numbers)])
         if self.world is not None and longer:
@@ -80,6 +90,10 @@ class Player:
             self._set(command)
         elif command.verb == "members":
             self._populate(command)
+        elif command.verb in _EACH:
+            world = self._made(command)
+            for name in self._names(world, command, command.words):
+                _EACH[command.verb](world, name)
         else:
             getattr(self, f"_do_{command.verb}")(self._made(command), command)
 
@@ -108,17 +122,17 @@ class Player:
         count = self._members or whole(command, command.words[0], 1, MOST_MEMBERS)
         zones = whole(command, command.words[2], 1, 100) if len(command.words) == 3 else min(3, count)
         options = msgspec.convert(self._settings, MembershipOptions)
-        self.world = world = SimWorld(self._rng(self._seed or 0), options, self._note)
+        self.world = world = SimWorld(self._rng(self._seed or 0), options, self._record)
         self.oracles = Oracles(world)
         world.watch.append(self.oracles.act)
         world.populate(member(f"m{number}", f"z{number % zones}") for number in range(1, count + 1))
         for name in world.nodes:
-            world.after(world.rng.random() / 2, lambda name, _: world.start(name), name, None)
+            world.after(world.rng.random() / 2, world.start, name)
 
-    def _note(self, now: float, node: SimNode, action: Action) -> None:
-        said = sentence(action)
-        if said:
-            self._tell(f"> {now:9.3f}  {node.name}  {said}")
+    def _record(self, now: float, node: SimNode, action: MembershipAction) -> None:
+        sentence = transcript_sentence(action)
+        if sentence:
+            self._write(f"> {now:9.3f}  {node.name}  {sentence}")
 
     # Commands, by their verbs
 
@@ -148,31 +162,6 @@ class Player:
     def _do_delay(self, world: SimWorld, command: ScenarioCommand) -> None:
         times = [seconds(command, word) for word in command.words]
         world.network.delay, world.network.jitter = times[0], times[1] if len(times) == 2 else 0.0
-
-    def _each(self, act: Callable[[str], None], world: SimWorld, command: ScenarioCommand) -> None:
-        for name in self._names(world, command, command.words):
-            act(name)
-
-    def _do_start(self, world: SimWorld, command: ScenarioCommand) -> None:
-        self._each(world.start, world, command)
-
-    def _do_kill(self, world: SimWorld, command: ScenarioCommand) -> None:
-        self._each(world.kill, world, command)
-
-    def _do_leave(self, world: SimWorld, command: ScenarioCommand) -> None:
-        self._each(world.leave, world, command)
-
-    def _do_pause(self, world: SimWorld, command: ScenarioCommand) -> None:
-        self._each(world.pause, world, command)
-
-    def _do_resume(self, world: SimWorld, command: ScenarioCommand) -> None:
-        self._each(world.resume, world, command)
-
-    def _do_off(self, world: SimWorld, command: ScenarioCommand) -> None:
-        self._each(world.power_off, world, command)
-
-    def _do_on(self, world: SimWorld, command: ScenarioCommand) -> None:
-        self._each(world.power_on, world, command)
 
     def _do_starve(self, world: SimWorld, command: ScenarioCommand) -> None:
         world.starve(self._name(world, command, command.words[0]), seconds(command, command.words[1]))
@@ -227,9 +216,9 @@ class Player:
         name, word = command.words
         if word not in _LEASES:
             raise ScenarioError(f'line {command.number}: "{word[:40]}" is not one of mine, other, unknown')
-        world.tell(self._name(world, command, name), Leased(_LEASES[word]))
+        world.feed(self._name(world, command, name), Leased(_LEASES[word]))
 
 
 def member(name: str, zone: str = "z1") -> Member:
-    """A member of a simulated cluster, on a node of its own."""
+    """A member of a simulated cluster, alone on its node."""
     return Member(name, f"node-{name}", ("192.0.2.1",), 7473, zone=zone)

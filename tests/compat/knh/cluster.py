@@ -1,7 +1,7 @@
 """A virtual cluster of pods that run the bully machine, and whatever may happen to them."""
 
 from collections.abc import Iterable
-from random import Random
+from functools import partial
 from typing import Any
 
 from kubesonar.compat.knh.bully import Bully
@@ -18,7 +18,7 @@ from kubesonar.compat.knh.events import (
 )
 from kubesonar.compat.knh.identity import Peer, peer
 from kubesonar.compat.knh.peer_state import Timing
-from kubesonar.sim.driver import Simulation
+from kubesonar.sim.driver import VirtualDrive, VirtualTime
 
 TRIP = 0.002
 TIMEOUT = 2.0
@@ -27,8 +27,9 @@ TIMEOUT = 2.0
 class Cluster:
     """Pods by number; node-9 outranks node-10. `told` is (when, by whom, what)."""
 
-    def __init__(self, size: int, *, checks: bool = False, seed: int = 0) -> None:
-        self.sim = Simulation(Random(seed), self._act)
+    def __init__(self, size: int, *, checks: bool = False) -> None:
+        self.sim = VirtualTime()
+        self.drives: dict[str, VirtualDrive] = {}
         self.pods: dict[str, Bully] = {}
         self.told: list[tuple[float, str, Any]] = []
         self.cut: set[tuple[str, str]] = set()
@@ -45,20 +46,20 @@ class Cluster:
         """A pod starts, and all learn of it; its id."""
         own = pod(node)
         self.pods[own.id] = Bully(own, Timing(), checks=self._checks)
-        self.sim.add(own.id, self.pods[own.id])
+        self.drives[own.id] = VirtualDrive(self.sim, self.pods[own.id], partial(self._act, own.id))
         self.enlist(listed)
         return own.id
 
     def kill(self, node: str) -> None:
         """The process is gone; the API goes on listing it."""
-        self.sim.remove(pod(node).id)
+        self.drives.pop(pod(node).id).pause()
         del self.pods[pod(node).id]
 
     def enlist(self, nodes: Iterable[str] | None = None) -> None:
         """The API lists these, all that run without any."""
         peers = [bully.own for bully in self.pods.values()] if nodes is None else [pod(node) for node in nodes]
         for id in self.pods:
-            self.sim.send(id, PeersListed(tuple(peer for peer in peers if peer.id != id), myself=True))
+            self._send(id, PeersListed(tuple(peer for peer in peers if peer.id != id), myself=True))
 
     def run(self, seconds: float) -> None:
         """Lets time pass."""
@@ -72,11 +73,18 @@ class Cluster:
         """Every death told: by whom, and whose."""
         return [(node_of(by), what.peer.node_name) for _, by, what in self.told if _is_death(what)]
 
+    def _send(self, id: str, event: Any, delay: float = 0.0) -> None:
+        self.sim.after(delay, self._arrive, id, event)
+
+    def _arrive(self, id: str, event: Any) -> None:
+        if id in self.drives:
+            self.drives[id].feed(event)
+
     def _act(self, id: str, action: Any) -> None:
         if isinstance(action, Call):
             self._call(id, action)
         elif isinstance(action, CheckSanity):
-            self.sim.send(id, SanityResult(id not in self.insane), delay=0.1)
+            self._send(id, SanityResult(id not in self.insane), delay=0.1)
         elif isinstance(action, CoordinatorChanged):
             self.changes.append(action)
         else:
@@ -86,14 +94,14 @@ class Cluster:
         self.calls += 1
         other = call.peer.id
         if other in self.frozen or (id, other) in self.cut:
-            self.sim.send(id, CallEnded(call.number, False), delay=TIMEOUT)
+            self._send(id, CallEnded(call.number, False), delay=TIMEOUT)
         elif other not in self.pods:
-            self.sim.send(id, CallEnded(call.number, False), delay=TRIP)
+            self._send(id, CallEnded(call.number, False), delay=TRIP)
         else:
             if call.announces and self.pods[other].knows(id, ip_of(id)):
                 dead = frozenset() if {id, other} & self.older else frozenset(call.dead)
-                self.sim.send(other, CoordinatorClaim(id, dead), delay=TRIP)
-            self.sim.send(id, CallEnded(call.number, True), delay=2 * TRIP)
+                self._send(other, CoordinatorClaim(id, dead), delay=TRIP)
+            self._send(id, CallEnded(call.number, True), delay=2 * TRIP)
 
 
 def pod(node: str) -> Peer:

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubesonar.core.delivery.http_outcome import Blame, Outcome
-from kubesonar.core.delivery.retry_queue import Delivery, DeliveryOptions, Forget, Send, Told, Tried
+from kubesonar.core.delivery.retry_queue import (
+    DeliveryOptions,
+    DeliveryQueued,
+    DeliveryTried,
+    Forget,
+    RetryQueue,
+    TryDelivery,
+)
 
 HOUR = 3600.0
 DELIVERED = Outcome(200)
@@ -20,7 +27,7 @@ class World:
     """A receiver that takes a tenth of a second to answer as `answer(now, seq)` says."""
 
     def __init__(self, answer: Answer, options: DeliveryOptions | None = None, seed: int = 0) -> None:
-        self.machine = Delivery(options or DeliveryOptions(), random.Random(seed))
+        self.machine = RetryQueue(options or DeliveryOptions(), random.Random(seed))
         self.answer = answer
         self.now = 0.0
         self.sent: list[tuple[float, int]] = []
@@ -29,7 +36,7 @@ class World:
         self.most = 0
 
     def tell(self, seq: int, subject: str) -> None:
-        self._act(self.machine.step(self.now, Told(seq, subject, self.now)))
+        self._act(self.machine.step(self.now, DeliveryQueued(seq, subject, self.now)))
 
     def run(self, until: float) -> None:
         while True:
@@ -41,14 +48,14 @@ class World:
             self.now = max(self.now, at)
             if answered is not None and answered <= self.now:
                 _, seq = self.under_way.pop(self.under_way.index(min(self.under_way)))
-                self._act(self.machine.step(self.now, Tried(seq, self.answer(self.now, seq))))
+                self._act(self.machine.step(self.now, DeliveryTried(seq, self.answer(self.now, seq))))
             else:
                 self._act(self.machine.step(self.now))
         self.now = until
 
-    def _act(self, actions: list[Send | Forget]) -> None:
+    def _act(self, actions: list[TryDelivery | Forget]) -> None:
         for action in actions:
-            if isinstance(action, Send):
+            if isinstance(action, TryDelivery):
                 self.sent.append((self.now, action.seq))
                 self.under_way.append((self.now + 0.1, action.seq))
                 self.most = max(self.most, len(self.under_way))

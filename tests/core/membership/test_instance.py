@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubesonar.core.membership.events import (
+    Delivered,
     Elected,
+    HostProbed,
     Leased,
     Leaving,
-    Look,
-    Looked,
+    ProbeHost,
     Received,
     Refused,
     Send,
-    Strained,
-    Told,
+    Throttled,
     WantLease,
 )
 from kubesonar.core.membership.instance import Membership
@@ -96,11 +96,11 @@ events = st.one_of(
     rosters(),
     st.builds(Received, names, numbers, messages),
     st.builds(Received, names, numbers, messages),
-    st.builds(Looked, numbers, names, sights),
+    st.builds(HostProbed, numbers, names, sights),
     st.builds(Refused, names),
-    st.builds(Strained, st.floats(0, 100)),
+    st.builds(Throttled, st.floats(0, 1)),
     st.builds(Leased, st.sampled_from([True, False, None])),
-    st.builds(Told, st.text(max_size=3)),
+    st.builds(Delivered, st.text(max_size=3)),
 )
 
 
@@ -137,6 +137,8 @@ def test_after_its_leave_it_stands_for_nothing(told: list[Any]) -> None:
 def test_a_look_that_comes_back_after_the_case_was_closed_is_ignored() -> None:
     machine = Membership("m2", 7)
     machine.step(0.0, MemberView(Roster("1", tuple(map(member, NAMES))), Network.POD))
-    look = next(action for action in machine.step(1.0, Received("m1", 1, PingReq(1, "m3"))) if isinstance(action, Look))
+    look = next(
+        action for action in machine.step(1.0, Received("m1", 1, PingReq(1, "m3"))) if isinstance(action, ProbeHost)
+    )
     machine.step(1.1, MemberView(Roster("2", (member("m1"), member("m2"))), Network.POD))
-    assert machine.step(1.2, Looked(look.number, "m3", Reachability.SILENT)) == []
+    assert machine.step(1.2, HostProbed(look.number, "m3", Reachability.SILENT)) == []

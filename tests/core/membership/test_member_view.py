@@ -29,7 +29,7 @@ def test_the_highest_id_ranks_first(order: Rank, ranked: tuple[str, ...]) -> Non
     assert found.ranked == ranked
     assert found.outranks(ranked[0], ranked[1])
     assert not found.outranks(ranked[1], ranked[0])
-    assert found.before(ranked[2]) == ranked[:2]
+    assert found.place(ranked[2]) == 2
 
 
 def test_names_of_any_kind_have_an_order() -> None:
@@ -51,6 +51,6 @@ def test_who_is_deleted_has_no_vote_and_who_drains_votes_but_does_not_stand() ->
     assert sorted(found.members) == ["a", "b", "d", "e"]
     assert found.majority == 3
     assert found.ranked == ("d", "a")
-    assert not found.stands("b")
+    assert not found.eligible("b")
     assert found.outranks("a", "b")
     assert found.serving == 1

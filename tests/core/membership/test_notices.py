@@ -29,7 +29,7 @@ def test_what_differs_has_another_id() -> None:
         notice_id("b", 1, Condition.DEAD),
         notice_id("a", 2, Condition.DEAD),
         notice_id("a", 1, Condition.BACK),
-        notice_id("a", 1, Condition.DEAD, turn=1),
+        notice_id("a", 1, Condition.DEAD, incarnation=1),
         notice_id("a 1", 1, Condition.DEAD),
         notice_id("\ud800", 1, Condition.DEAD),
     ]

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Datagram, DatagramType, DecodeRefusal, Keyring, Reason, Sender, decode, identity
+from kubesonar.core.wire.codec import (
+    Datagram,
+    DatagramType,
+    Keyring,
+    Refusal,
+    Sender,
+    decode,
+    identity,
+)
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "datagrams"
 OLD, NEW = b"old key, 16 byte", b"new key: thirty-two bytes long.."
@@ -37,9 +45,9 @@ def accepted(data: bytes, ring: Keyring = RINGS["old"], newest: int = codec.CURR
     return datagram
 
 
-def reason(data: bytes, ring: Keyring = RINGS["old"], newest: int = codec.CURRENT) -> Reason | None:
+def reason(data: bytes, ring: Keyring = RINGS["old"], newest: int = codec.CURRENT) -> Refusal | None:
     datagram = decode(data, ring, newest)
-    return datagram.reason if isinstance(datagram, DecodeRefusal) else None
+    return datagram if isinstance(datagram, Refusal) else None
 
 
 @given(
@@ -93,11 +101,11 @@ def test_a_message_says_what_was_put_in_and_for_whom(ring: Keyring, payload: byt
 
 def test_a_message_too_long_or_without_an_addressee_is_refused() -> None:
     ring = RINGS["old"]
-    assert reason(Sender(b"12345678", 1).message(ring, b"12345678", 0, bytes(codec.MAX_MESSAGE + 1))) is Reason.LONG
+    assert reason(Sender(b"12345678", 1).message(ring, b"12345678", 0, bytes(codec.MAX_MESSAGE + 1))) is Refusal.LONG
     head = probe(size=64)[: codec.HEADER_SIZE]
     short = head[:3] + bytes((DatagramType.MESSAGE,)) + head[4:] + bytes(15)
     mac = ring.mac(1, short)
-    assert mac is not None and reason(short + mac) is Reason.SHORT
+    assert mac is not None and reason(short + mac) is Refusal.SHORT
 
 
 def test_the_counter_never_repeats() -> None:
@@ -108,7 +116,7 @@ def test_the_counter_never_repeats() -> None:
 
 @given(data=st.binary(max_size=200), ring=rings)
 def test_noise_is_refused_and_never_raises(data: bytes, ring: Keyring) -> None:
-    assert isinstance(decode(data, ring), DecodeRefusal)
+    assert isinstance(decode(data, ring), Refusal)
 
 
 @given(flip=st.integers(0, 99), bit=st.integers(0, 7))
@@ -116,12 +124,12 @@ def test_any_flipped_bit_is_noticed(flip: int, bit: int) -> None:
     data = bytearray(probe())
     data[flip] ^= 1 << bit
     datagram = decode(bytes(data), RINGS["old"])
-    assert isinstance(datagram, DecodeRefusal) or datagram.type is DatagramType.MISMATCH
+    assert isinstance(datagram, Refusal) or datagram.type is DatagramType.MISMATCH
 
 
 @given(cut=st.integers(0, 99))
 def test_any_cut_is_noticed(cut: int) -> None:
-    assert isinstance(decode(probe()[:cut], RINGS["old"]), DecodeRefusal)
+    assert isinstance(decode(probe()[:cut], RINGS["old"]), Refusal)
 
 
 @given(header=st.binary(min_size=36, max_size=36), body=st.binary(max_size=60), kind=st.integers(0, 254))
@@ -139,31 +147,31 @@ def test_what_a_key_holder_signs_is_still_checked(header: bytes, body: bytes, ki
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"", Reason.SHORT),
-        (bytes(codec.MAX_DATAGRAM + 1), Reason.LONG),
-        (bytes(64), Reason.MAGIC),
-        (probe(version=3), Reason.VERSION),
-        (probe(version=0), Reason.VERSION),
-        (probe(RINGS["new"]), Reason.KEY),
-        (probe(RINGS["none"]), Reason.KEY),
-        (probe(Keyring({1: NEW}, 1)), Reason.MAC),
-        (probe(sequence=8), Reason.FIELD),
-        (probe(count=0, sequence=0), Reason.FIELD),
-        (probe(count=codec.MAX_TRAIN + 1), Reason.FIELD),
+        (b"", Refusal.SHORT),
+        (bytes(codec.MAX_DATAGRAM + 1), Refusal.LONG),
+        (bytes(64), Refusal.MAGIC),
+        (probe(version=3), Refusal.VERSION),
+        (probe(version=0), Refusal.VERSION),
+        (probe(RINGS["new"]), Refusal.KEY),
+        (probe(RINGS["none"]), Refusal.KEY),
+        (probe(Keyring({1: NEW}, 1)), Refusal.MAC),
+        (probe(sequence=8), Refusal.FIELD),
+        (probe(count=0, sequence=0), Refusal.FIELD),
+        (probe(count=codec.MAX_TRAIN + 1), Refusal.FIELD),
     ],
 )
-def test_each_refusal_says_why(data: bytes, expected: Reason) -> None:
+def test_each_refusal_says_why(data: bytes, expected: Refusal) -> None:
     assert reason(data) is expected
 
 
 def test_a_version_is_understood_up_to_the_newest_spoken() -> None:
-    assert reason(probe(version=2), newest=1) is Reason.VERSION
+    assert reason(probe(version=2), newest=1) is Refusal.VERSION
     assert accepted(probe(version=1), newest=1).version == 1
 
 
 def test_without_keys_nothing_signed_is_accepted_and_with_keys_nothing_unsigned() -> None:
-    assert reason(probe(RINGS["old"]), RINGS["none"]) is Reason.KEY
-    assert reason(probe(RINGS["none"]), RINGS["old"]) is Reason.KEY
+    assert reason(probe(RINGS["old"]), RINGS["none"]) is Refusal.KEY
+    assert reason(probe(RINGS["none"]), RINGS["old"]) is Refusal.KEY
 
 
 def test_keys_are_rotated_without_a_gap() -> None:
@@ -228,7 +236,7 @@ def test_the_corpus_is_decoded_as_its_names_say(path: Path) -> None:
     """`ring.reason-or-type.note.hex`: what was once worth trying stays tried."""
     ring, expected, _ = path.stem.split(".", 2)
     datagram = decode(bytes.fromhex(path.read_text()), RINGS[ring])
-    found = datagram.reason.value if isinstance(datagram, DecodeRefusal) else datagram.type.name.lower()
+    found = datagram.value if isinstance(datagram, Refusal) else datagram.type.name.lower()
     assert found == expected
 
 

@@ -1,12 +1,12 @@
-from kubesonar.core.delivery.retry_queue import Figures
+from kubesonar.core.delivery.retry_queue import DeliveryFigures
 from kubesonar.views.metrics.exposition import Exposition
 from kubesonar.views.metrics.webhooks import webhook_families
 
 
 def test_what_a_receiver_took_and_did_not() -> None:
     figures = [
-        Figures("pager", 7, 3, {"overflow": 2, "status_422": 1}, 4, 12.5),
-        Figures("alerts", 9, 0, {}, 0, 0.0),
+        DeliveryFigures("pager", 7, 3, {"overflow": 2, "status_422": 1}, 4, 12.5),
+        DeliveryFigures("alerts", 9, 0, {}, 0, 0.0),
     ]
     text = Exposition().render(webhook_families(figures, "database is locked"), openmetrics=True).decode()
     samples = [line for line in text.splitlines() if not line.startswith("#")]

@@ -78,7 +78,13 @@ class Agent:
             raise ConfigError("member.bind: this machine has no IPv6, expected an IPv4 address")
         ledger = Ledger(options.member.member(clock.wall()), clock.wall(), options.ledger)
         source = ProbeSource(ledger.member.name, ledger.member.network)
-        monitor = SelfMonitor(options.health, ledger, clock)
+        membership: MembershipService | None = None
+
+        def throttled(share: float) -> None:
+            if membership is not None:
+                membership.throttled(share)
+
+        monitor = SelfMonitor(options.health, ledger, clock, throttled)
         cluster = ClusterWatch(options.cluster, options.roster.kubernetes, options.member, os.environ)
         closing.callback(cluster.close)
         rosters = RosterSource(options.roster, options.member, os.environ, clock)
@@ -116,7 +122,6 @@ class Agent:
             lag=monitor.lag,
             loopback=monitor.loopback,
         )
-        membership = None
         if options.membership.enabled:
             membership = MembershipService(
                 options,

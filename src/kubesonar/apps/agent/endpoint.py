@@ -13,7 +13,7 @@ from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.train_records import TrainRecord
 from kubesonar.net.watched_file import WatchedFile
 
-Message = Callable[[Datagram, str, int], None]
+MessageHandler = Callable[[Datagram, str, int], None]
 """Gets a member's message with the address and port that it came from."""
 
 _NO_DROP = frozenset({"received", "answered", "held", "messages", "sent"})
@@ -38,7 +38,7 @@ class Endpoint:
         identity = codec.identity(me.name)
         self.sender = Sender(identity, me.epoch)
         self._keys = _open_keys(key_file)
-        self._messages: Message | None = None
+        self._messages: MessageHandler | None = None
         try:
             self._responder = UdpResponder(
                 bind,
@@ -59,7 +59,7 @@ class Endpoint:
         """Datagrams that were not answered so far."""
         return sum(count for what, count in self._responder.counters.items() if what not in _NO_DROP)
 
-    def deliver_to(self, messages: Message) -> None:
+    def deliver_to(self, messages: MessageHandler) -> None:
         """Hands members' messages to `messages` from now on; those before are dropped."""
         self._messages = messages
 

@@ -13,14 +13,15 @@ from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.compat.formats import formats
 from kubesonar.core.membership import notices
 from kubesonar.core.membership.events import (
-    Action,
     Announce,
     Assembled,
+    Delivered,
     Doubted,
     Elected,
     Leased,
     Leaving,
-    Told,
+    MembershipAction,
+    Throttled,
     WantLease,
 )
 from kubesonar.core.membership.instance import Membership
@@ -97,6 +98,10 @@ class MembershipService:
         """Learns the members."""
         self._shell.roster_changed(roster)
 
+    def throttled(self, share: float) -> None:
+        """The cgroup throttled this process in that share (0 to 1) of its CPU periods: give others more time."""
+        self._shell.event(Throttled(share))
+
     def leave(self) -> None:
         """Takes leave of the others: what follows is no death."""
         self._shell.event(Leaving())
@@ -125,7 +130,7 @@ class MembershipService:
     def _view(self) -> tuple[Roster, Mapping[str, Condition]]:
         return self._ledger.roster, self._machine.conditions
 
-    def _tell(self, action: Action) -> None:
+    def _tell(self, action: MembershipAction) -> None:
         me, now = self._ledger.member, self._clock.wall()
         if isinstance(action, Elected):
             self._elected(action)
@@ -156,4 +161,4 @@ class MembershipService:
         self._shell.event(Leased(mine))
 
     def _told(self, id: str) -> None:
-        self._shell.event(Told(id))
+        self._shell.event(Delivered(id))

@@ -45,7 +45,7 @@ class DeliveryOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     parallel: Annotated[int, msgspec.Meta(ge=1, le=64, description="Most tries under way at once.")] = 4
 
 
-class Told(msgspec.Struct, frozen=True):
+class DeliveryQueued(msgspec.Struct, frozen=True):
     """Event: deliver number `seq` (ever growing), which is about `subject` and was told at `at`."""
 
     seq: int
@@ -53,14 +53,14 @@ class Told(msgspec.Struct, frozen=True):
     at: float
 
 
-class Tried(msgspec.Struct, frozen=True):
+class DeliveryTried(msgspec.Struct, frozen=True):
     """Event: the try that was sent came to this."""
 
     seq: int
     outcome: Outcome
 
 
-class Send(msgspec.Struct, frozen=True):
+class TryDelivery(msgspec.Struct, frozen=True):
     """Action: try to deliver it."""
 
     seq: int
@@ -73,7 +73,7 @@ class Forget(msgspec.Struct, frozen=True):
     dropped: str = ""
 
 
-class Figures(msgspec.Struct, frozen=True):
+class DeliveryFigures(msgspec.Struct, frozen=True):
     """How it goes with a receiver, since the start: notices delivered, tries that failed, notices dropped by reason;
     and now: notices that wait and the age of the oldest (s)."""
 
@@ -86,18 +86,18 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class _Item(msgspec.Struct):
-    told: Told
+    told: DeliveryQueued
     not_before: float = 0.0
     tries: int = 0
     content: int = 0
     under_way: bool = False
 
 
-Event = Told | Tried
-Action = Send | Forget
+DeliveryEvent = DeliveryQueued | DeliveryTried
+DeliveryAction = TryDelivery | Forget
 
 
-class Delivery:
+class RetryQueue:
     """A machine (core/machine.py) for one receiver. Beyond the limit the oldest delivery is dropped first."""
 
     def __init__(self, options: DeliveryOptions, rng: Random) -> None:
@@ -121,24 +121,24 @@ class Delivery:
             idle += [self._ready_at(item) for item in self._heads()]
         return min(idle, default=None)
 
-    def step(self, now: float, event: Event | None = None) -> list[Action]:
+    def step(self, now: float, event: DeliveryEvent | None = None) -> list[DeliveryAction]:
         """What to try now and what to forget."""
-        actions: list[Action] = []
-        if isinstance(event, Told):
+        actions: list[DeliveryAction] = []
+        if isinstance(event, DeliveryQueued):
             actions += self._told(event)
-        elif isinstance(event, Tried):
+        elif isinstance(event, DeliveryTried):
             actions += self._tried(now, event)
         actions += self._expire(now)
         actions += self._launch(now)
         return actions
 
-    def _told(self, event: Told) -> Iterator[Action]:
+    def _told(self, event: DeliveryQueued) -> Iterator[DeliveryAction]:
         self._items[event.seq] = _Item(event)
         if len(self._items) > self._options.pending:
             oldest = min((seq for seq, item in self._items.items() if not item.under_way), default=event.seq)
             yield self._forget(oldest, "overflow")
 
-    def _tried(self, now: float, event: Tried) -> Iterator[Action]:
+    def _tried(self, now: float, event: DeliveryTried) -> Iterator[DeliveryAction]:
         item = self._items[event.seq]
         item.under_way = False
         self._under_way -= 1
@@ -149,7 +149,7 @@ class Delivery:
         else:
             yield from self._failed(now, item, event.outcome)
 
-    def _failed(self, now: float, item: _Item, outcome: Outcome) -> Iterator[Action]:
+    def _failed(self, now: float, item: _Item, outcome: Outcome) -> Iterator[DeliveryAction]:
         asked = min(outcome.retry_after or 0.0, self._options.longest_asked)
         item.tries += 1
         if outcome.blame is Blame.RECEIVER:
@@ -169,20 +169,20 @@ class Delivery:
         bound = min(self._options.longest, self._options.first * 2.0 ** min(failures - 1, 32))
         return self._rng.uniform(0.0, bound)
 
-    def _expire(self, now: float) -> Iterator[Action]:
+    def _expire(self, now: float) -> Iterator[DeliveryAction]:
         late = [
             seq for seq, item in self._items.items() if not item.under_way and now >= item.told.at + self._options.keep
         ]
         for seq in late:
             yield self._forget(seq, "expired")
 
-    def _launch(self, now: float) -> Iterator[Action]:
+    def _launch(self, now: float) -> Iterator[DeliveryAction]:
         ready = [item for item in self._heads() if self._ready_at(item) <= now]
         ready.sort(key=lambda item: (item.tries, item.told.seq))
         for item in ready[: max(0, self._room - self._under_way)]:
             item.under_way = True
             self._under_way += 1
-            yield Send(item.told.seq)
+            yield TryDelivery(item.told.seq)
 
     def _ready_at(self, item: _Item) -> float:
         """What was not yet tried waits for a receiver in trouble only, not behind what it refuses."""

@@ -1,59 +1,56 @@
-"""What the coordinator tells the world: claims become announcements, once each, unless it has reason to doubt itself.
+"""The announcer: a coordinator turns claims into announcements, once each, unless it has reason to doubt itself.
 
-Announced is only what others have confirmed, of a member that is expected to serve, that the coordinator itself has
-not heard since, while a majority follows it and the guard's Lease, where there is one, is not somebody else's. When
-too many look dead at once, the observer is the likelier suspect, and that is all it says.
+It announces only what others have confirmed, of a member that is expected to serve and that it has not heard itself
+since, while a majority follows it and the Lease that guards it, where there is one, is not another's. When too many
+members look dead at once, the observer is the likelier suspect, and that is all it says.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
-from kubesonar.core.membership.election.leader import Leadership
-from kubesonar.core.membership.events import Announce, Doubted, Leased, Received, Send, Told
+from kubesonar.core.membership.claim_book import ClaimBook
+from kubesonar.core.membership.events import (
+    Announce,
+    Delivered,
+    Doubted,
+    Elected,
+    FollowerHeard,
+    Leased,
+    Quorum,
+    QuorumQuery,
+    Received,
+    Send,
+    ToSelf,
+)
 from kubesonar.core.membership.member_view import MemberView
-from kubesonar.core.membership.messages import Leave, Ping, StatusClaim, StatusClaimAck, StepDown
-from kubesonar.core.membership.transitions import Done, Pending, earlier, ends, known, same
-from kubesonar.core.timers import Timed, Timer, Timers
+from kubesonar.core.membership.messages import Leave, Ping, StatusClaim, StepDown
+from kubesonar.core.membership.transitions import PendingClaim
+from kubesonar.core.timers import TimedMachine, Timer
 from kubesonar.model import Condition, Seconds
 
 RECHECK_INTERVAL = 0.5
-"""What may not be told yet is considered again after this long (s)."""
+"""Seconds after which claims that may not be announced yet are considered again."""
 
 MANY = 3
-"""So many at once look like something bigger: the coordinator waits longer to see how big it is."""
+"""With so many claims at once the coordinator waits longer, to see how big the event is."""
 
 CLAIM_PATIENCE = 4.0
-"""How many times longer."""
+"""How many times longer it then waits: claims about one event come in over about two seconds."""
 
 OLD = 60.0
-"""A member that was announced so long ago (s) no longer counts among those that look dead at once."""
-
-FRESH = 6.0
-"""A claim that nobody has repeated for so long (s) is no longer made: its receipt comes when it is announced, and until
-then it is repeated."""
-
-SUSPECT_MARGIN = 0.5
-"""A member that was heard less than this after its silence is said to have begun (s) may have died just then."""
-
-EXCUSED = 600.0
-"""How long the silence of a member that took its leave is no death (s), unless it began anew since: longer than a
-roster needs to leave it out, which in big clusters takes minutes (docs/kubernetes.md)."""
+"""Seconds after which an announced member no longer counts among those that look dead at once: it is another event."""
 
 MIN_TENURE = 3.0
-"""For so many intervals after an election it is no wonder that some do not follow yet: a promise may bind them."""
+"""Intervals after an election during which followers may be missing because a promise binds them to another."""
 
-SOBER = 7.0
-"""After it had reason to doubt itself, the coordinator says nothing for so long (s): as long as it takes until every
-open case has been looked into once more."""
+SOBER_PERIOD = 7.0
+"""Seconds without announcements after self-suspicion, so that every open suspicion is checked again first."""
 
-REVIEW = 2.0
-"""How often the coordinator looks whether those that it holds for dead follow it (s)."""
-
-SOURCES = 8
-"""Most members that are told that their claim was told."""
+REVIEW_INTERVAL = 2.0
+"""Seconds between two looks whether members that were announced follow the coordinator again."""
 
 
 class AnnouncingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -68,223 +65,157 @@ class AnnouncingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     ] = 0.3
 
 
-class Announcing(Timed):
-    """A machine. In: `MemberView`, `Received` (Claim, Leave, Resign), `Leased`, `Told`; `hold` gives and takes the
-    office. Out: `Announce`, `Send` (Noted), `Doubted` (SUSPECT, BACK)."""
+class Announcer(TimedMachine):
+    """A machine of the member `me`. In: `MemberView`, `Elected`, `Received` and `ToSelf` (StatusClaim,
+    Leave, StepDown), `FollowerHeard`, `Quorum`, `Leased`, `Delivered`. Out: `Announce`, `Send`, `QuorumQuery`,
+    `Doubted` (SUSPECT, BACK)."""
 
-    def __init__(self, options: AnnouncingOptions, agenda: Timers, out: list[Any]) -> None:
-        super().__init__(agenda, out)
+    def __init__(self, me: str, options: AnnouncingOptions) -> None:
+        super().__init__()
+        self._me = me
         self._options = options
-        self._electorate: MemberView | None = None
-        self._office: Leadership | None = None
+        self._book = ClaimBook(self._emit)
+        self._leads = False
+        self._elections = 0
         self._lease: bool | None = None
-        self._pending: dict[str, Pending] = {}
-        self._done: dict[str, Done] = {}
-        self._excused: dict[str, tuple[float, int]] = {}
-        self._answered: dict[str, float] = {}
         self._timer: Timer | None = None
         self._timer_at = 0.0
         self._doubted = False
         self._sober_from = float("-inf")
 
-    def take(self, now: float, event: object) -> None:
-        """Takes an event; see the class."""
-        if isinstance(event, Received):
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """The last announcement about each member, BACK left out."""
+        last = ((name, announced.claim.what) for name, announced in self._book.announced.items())
+        return {name: what for name, what in last if what is not Condition.BACK}
+
+    def _take(self, now: float, event: object) -> None:
+        if isinstance(event, FollowerHeard):
+            self._book.heard[event.member] = event
+        elif isinstance(event, Received):
             self._received(now, event)
+        elif isinstance(event, ToSelf):
+            if isinstance(event.message, StatusClaim):
+                self._claimed(now, self._me, event.message)
+        elif isinstance(event, Quorum):
+            self._decide(now, event)
         elif isinstance(event, MemberView):
-            self._change(event)
+            self._book.change(event)
+        elif isinstance(event, Elected):
+            self._elected(now, event)
         elif isinstance(event, Leased):
             self._lease = event.mine
-        elif isinstance(event, Told):
-            self._was_told(event.id)
+        elif isinstance(event, Delivered):
+            self._book.delivered(event.id)
 
-    def hold(self, now: float, office: Leadership | None) -> None:
-        """The office that this member holds, None when it holds it no more."""
-        if office is not None:
-            self._agenda.at(now + REVIEW, self._review, office)
-        self._office = office
-        self._pending.clear()
-        self._done.clear()
+    def _elected(self, now: float, event: Elected) -> None:
+        self._leads = event.mine
+        self._elections += 1
+        if event.mine:
+            self._timers.at(now + REVIEW_INTERVAL, self._review, self._elections)
+        self._book.clear()
         self._recover()
         self._sober_from = float("-inf")
 
-    @property
-    def conditions(self) -> dict[str, Condition]:
-        """What was announced last of each member, BACK left out."""
-        return {name: done.claim.what for name, done in self._done.items() if done.claim.what is not Condition.BACK}
-
-    def _change(self, electorate: MemberView) -> None:
-        self._electorate = electorate
-        for table in (self._pending, self._done, self._excused, self._answered):
-            for name in [name for name in table if name not in electorate.members]:
-                del table[name]
-
-    # Claims
-
     def _received(self, now: float, event: Received) -> None:
-        message, members = event.message, self._electorate.members if self._electorate is not None else {}
-        if event.source not in members:
+        message = event.message
+        if event.source not in self._book.view.members:
             return
         if isinstance(message, Leave) or (isinstance(message, StepDown) and message.leaves):
-            self._excused[event.source] = now + EXCUSED, event.epoch
-        elif self._office is not None and isinstance(message, StatusClaim) and message.member in members:
-            self._claim(now, event.source, message)
+            self._book.excuse(now, event.source, event.epoch)
+        elif isinstance(message, StatusClaim):
+            self._claimed(now, event.source, message)
 
-    def _claim(self, now: float, source: str, claim: StatusClaim) -> None:
-        done = self._done.get(claim.member)
-        if done is not None and known(done.claim, claim):
-            done.told = done.told or claim.told
-            pending = self._pending.get(claim.member)
-            if pending is not None and pending.claim.what is Condition.DEAD and claim.what is not Condition.DEAD:
-                del self._pending[claim.member]  # its host answers after all
-            returned = done.claim.what is Condition.BACK
-            self._note(source, done.claim if returned else claim, done.told)
-            return
-        if done is not None and claim.what is Condition.BACK and now - claim.silent < done.first - FRESH:
-            self._note(source, done.claim, done.told)  # it was seen before it died: the claim waited for a coordinator
-            return
-        if claim.what in (Condition.FROZEN, Condition.GONE):
-            self._answered[claim.member] = now
-        if claim.what is not Condition.BACK and self._unlikely(now, claim):
-            return
-        if claim.told or (claim.what is Condition.BACK and not ends(claim, done)):
-            self._pending.pop(claim.member, None)
-            self._done[claim.member] = Done(claim, now, [], now)
-            self._note(source, claim, True)
-            return
-        pending = self._pending.get(claim.member)
-        if pending is None or not same(pending.claim, claim):
-            if pending is not None and earlier(claim, pending.claim):
-                return
-            pending = self._pending[claim.member] = Pending(claim, now)
+    def _claimed(self, now: float, source: str, claim: StatusClaim) -> None:
+        members = self._book.view.members
+        known = claim.member in members and (not source or source in members)
+        if self._leads and known and self._book.take(now, source, claim):
             self._consider_at(now + self._options.settle)
-        pending.last = now
-        if source and source not in pending.sources and len(pending.sources) < SOURCES:
-            pending.sources.append(source)
 
-    def _note(self, source: str, claim: StatusClaim, told: bool) -> None:
-        if source:
-            self._out.append(Send(source, StatusClaimAck(claim.member, claim.epoch, claim.turn, claim.what, told)))
-
-    def _unlikely(self, now: float, claim: StatusClaim) -> bool:
-        """Whether the member was heard here after the silence began, its host answers others, or it took its leave."""
-        assert self._office is not None
-        follower = self._office.followers.get(claim.member)
-        if follower is not None and (
-            follower.acked > now - claim.silent + SUSPECT_MARGIN or 0 < claim.epoch < follower.epoch
-        ):
-            return True
-        kernel = now - self._answered.get(claim.member, float("-inf")) <= FRESH
-        return (kernel and claim.what is Condition.DEAD) or self._has_left(now, claim.member, claim.epoch)
-
-    def _has_left(self, now: float, name: str, epoch: int) -> bool:
-        until, last = self._excused.get(name, (now, 0))
-        return until > now and epoch <= last
-
-    def _was_told(self, id: str) -> None:
-        for done in self._done.values():
-            if done.id == id:
-                done.told = True
-                for source in done.sources:
-                    self._note(source, done.claim, True)
-
-    def _review(self, now: float, office: Leadership) -> None:
-        """Who follows again is back, also when all that could claim it are gone. One that has not yet heard what was
-        held of it is told, so that it answers in a later incarnation."""
-        if self._office is not office:
+    def _review(self, now: float, election: int) -> None:
+        """Announce that a member that follows again is back, also when all that could claim it are gone. One that has
+        not heard yet what was announced of it is told, so that it answers in a later incarnation."""
+        if self._elections != election:
             return
-        self._agenda.at(now + REVIEW, self._review, office)
-        for name, done in list(self._done.items()):
-            follower = office.followers.get(name)
-            if done.claim.what is Condition.BACK or follower is None or follower.acked <= done.at:
+        self._timers.at(now + REVIEW_INTERVAL, self._review, election)
+        for name, announced in list(self._book.announced.items()):
+            claim, heard = announced.claim, self._book.heard.get(name)
+            if claim.what is Condition.BACK or heard is None or heard.at <= announced.at:
                 continue
-            if follower.epoch != done.claim.epoch or follower.turn > done.claim.turn:
-                self._claim(now, "", StatusClaim(name, follower.epoch, follower.turn, Condition.BACK))
+            if heard.epoch != claim.epoch or heard.incarnation > claim.incarnation:
+                self._claimed(now, "", StatusClaim(name, heard.epoch, heard.incarnation, Condition.BACK))
             else:
-                self._out.append(Send(name, Ping(0, done.claim.what, done.claim.turn)))
+                self._emit(Send(name, Ping(0, claim.what, claim.incarnation)))
 
-    # Telling
+    # Announcing
 
     def _consider_at(self, when: float) -> None:
-        """One timer serves all that is pending."""
+        """Consider all that is pending at that time; one timer serves them all."""
         if self._timer is not None and self._timer.act is not None:
             if self._timer_at <= when:
                 return
             self._timer.cancel()
-        self._timer, self._timer_at = self._agenda.at(when, self._consider), when
+        self._timer, self._timer_at = self._timers.at(when, self._consider), when
 
     def _consider(self, now: float) -> None:
         self._timer = None
-        for name in [name for name, pending in self._pending.items() if now - pending.last > FRESH]:
-            del self._pending[name]
-        if self._office is None or not self._pending:
+        self._book.drop_lapsed(now)
+        if self._leads and self._book.pending:
+            self._emit(QuorumQuery())  # goes on in _decide
+        else:
             self._recover()
-            return
-        if self._lease is False or self._doubtful(now, self._office) or now < self._sober_from:
+
+    def _decide(self, now: float, quorum: Quorum) -> None:
+        if self._lease is False or self._doubtful(now, quorum) or now < self._sober_from:
             self._consider_at(now + RECHECK_INTERVAL)
             return
-        settle = self._options.settle * (CLAIM_PATIENCE if len(self._pending) >= MANY else 1.0)
-        for name, pending in list(self._pending.items()):
-            if now - pending.first < settle - 1e-6:
-                self._consider_at(pending.first + settle)
-                continue
-            del self._pending[name]
-            if self._stands_up(pending):
-                self._announce(now, pending)
+        pending = list(self._book.pending.values())
+        settle = self._options.settle * (CLAIM_PATIENCE if len(pending) >= MANY else 1.0)
+        for one in pending:
+            if now - one.first < settle - 1e-6:
+                self._consider_at(one.first + settle)
+            else:
+                self._announce(now, one)
 
-    def _doubtful(self, now: float, office: Leadership) -> bool:
-        """Whether there is reason to doubt ourselves, or to wait: that not all follow yet who was just elected."""
-        if not office.majority(now):
-            if now - office.since > SOBER:
-                self._sober_from = now + SOBER
+    def _announce(self, now: float, pending: PendingClaim) -> None:
+        announced, claim = self._book.announce(now, pending), pending.claim
+        if announced is not None:
+            silent = claim.silent + now - pending.first
+            self._emit(
+                Announce(
+                    announced.id, claim.member, claim.epoch, claim.incarnation, claim.what, silent, claim.witnesses
+                )
+            )
+
+    # Doubt
+
+    def _doubtful(self, now: float, quorum: Quorum) -> bool:
+        """Whether to doubt this coordinator's own view, or to wait because it was just elected and not all follow."""
+        if not quorum.majority:
+            if quorum.tenure > SOBER_PERIOD:
+                self._sober_from = now + SOBER_PERIOD
             return True
-        looks, of = self._look_dead(now, office)
+        looks, of = self._look_dead(now, quorum)
         if looks <= max(1.0, self._options.share * of):
             self._recover()
             return False
-        if now - office.since > MIN_TENURE * office.interval:
-            self._sober_from = now + SOBER
+        if quorum.tenure > MIN_TENURE * quorum.interval:
+            self._sober_from = now + SOBER_PERIOD
             if not self._doubted:
                 self._doubted = True
-                self._out.append(Doubted(Condition.SUSPECT, looks, of))
+                self._emit(Doubted(Condition.SUSPECT, looks, of))
         return True
 
-    def _stands_up(self, pending: Pending) -> bool:
-        claim = pending.claim
-        assert self._electorate is not None
-        if claim.what is Condition.BACK:
-            return True
-        return self._electorate.members[claim.member].expected and not self._unlikely(pending.first, claim)
-
-    def _announce(self, now: float, pending: Pending) -> None:
-        claim = pending.claim
-        done = self._done[claim.member] = Done(claim, now, pending.sources, pending.first)
-        for source in pending.sources:
-            self._note(source, claim, False)
-        silent = claim.silent + now - pending.first
-        self._out.append(Announce(done.id, claim.member, claim.epoch, claim.turn, claim.what, silent, claim.witnesses))
-
-    def _look_dead(self, now: float, office: Leadership) -> tuple[int, int]:
+    def _look_dead(self, now: float, quorum: Quorum) -> tuple[int, int]:
         """How many of how many members look dead at once."""
-        assert self._electorate is not None
-        members = self._electorate.members
-        looks = {name for name in office.unheard(now) if members[name].expected}
-        old = {
-            name
-            for name, done in self._done.items()
-            if done.claim.what is not Condition.BACK and now - done.at > OLD and name in looks
-        }
-        looks |= {name for name, pending in self._pending.items() if pending.claim.what is not Condition.BACK}
-        excused = {
-            name
-            for name, follower in office.followers.items()
-            if name in self._excused and members[name].expected and self._has_left(now, name, follower.epoch)
-        }
-        looks -= old | excused
-        of = self._electorate.serving - len(old | excused)
-        return len(looks), of
+        view, book = self._book.view, self._book
+        looks = {name for name in quorum.unheard if name in view.members and view.members[name].expected}
+        old = {name for name in self.conditions if now - book.announced[name].at > OLD and name in looks}
+        looks |= {name for name, pending in book.pending.items() if pending.claim.what is not Condition.BACK}
+        left = {name for name in book.excused(now) if name != self._me and view.members[name].expected}
+        return len(looks - old - left), view.serving - len(old | left)
 
     def _recover(self) -> None:
         if self._doubted:
             self._doubted = False
-            self._out.append(Doubted(Condition.BACK, 0, 0))
+            self._emit(Doubted(Condition.BACK, 0, 0))

@@ -1,9 +1,7 @@
-"""What the machines of membership are told, and what they answer. `instance.py` is the one that a shell drives;
-it hands these on to `election`, `suspicion` and `announcing`.
+"""Events and actions of membership: what goes into its machine and what comes out.
 
-In: an `MemberView` (the members have changed), `Received`, `Looked`, `Refused`, `Strained`, `Leaving`, `Leased`,
-`Told`. Out: `Send`, `Look`, `Elected`, `Assembled`, `Announce`, `Doubted`, `WantLease`. What stands under "between the
-machines" never reaches a shell.
+A shell (`messaging/shell.py`, `sim/world.py`) feeds each `MembershipEvent` and does each `MembershipAction`. The events
+after "Between the machines" pass from one machine of a member to another (`instance.py`) and never reach a shell.
 """
 
 from __future__ import annotations
@@ -13,37 +11,37 @@ from typing import TypeAlias
 import msgspec
 
 from kubesonar.core.membership.member_view import MemberView
-from kubesonar.core.membership.messages import Message, Reachability, Seen
+from kubesonar.core.membership.messages import Message, Reachability, Seen, StatusClaim, StatusClaimAck
 from kubesonar.model import Condition
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
-    """A message came from the member `source` in its `epoch`: its datagram was signed and not seen before."""
+    """A message came from the member `source` of that `epoch`: its datagram was signed and not seen before."""
 
     source: str
     epoch: int
     message: Message
 
 
-class Looked(msgspec.Struct, frozen=True, gc=False):
-    """What came of the `Look` of that number: KERNEL, REFUSED, SILENT or UNABLE."""
+class HostProbed(msgspec.Struct, frozen=True, gc=False):
+    """Result of the `ProbeHost` of that number: KERNEL, REFUSED, SILENT or UNABLE."""
 
     number: int
     target: str
-    sight: Reachability
+    reachability: Reachability
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
-    """A datagram to `target` was refused by its host (ICMP port unreachable): no need to wait for an answer."""
+    """The host of `target` refused a datagram (ICMP port unreachable): an answer will not come."""
 
     target: str
 
 
-class Strained(msgspec.Struct, frozen=True, gc=False):
-    """This process was starved, throttled or frozen for so many seconds: what it did not hear meanwhile accuses
-    nobody. A machine that is stepped late finds that out by itself; a shell tells what only it can know."""
+class Throttled(msgspec.Struct, frozen=True, gc=False):
+    """The cgroup throttled this process in this share (0 to 1) of the CPU periods of the last seconds. Holds until the
+    next report."""
 
-    late: float
+    share: float
 
 
 class Leaving(msgspec.Struct, frozen=True, gc=False):
@@ -51,18 +49,19 @@ class Leaving(msgspec.Struct, frozen=True, gc=False):
 
 
 class Leased(msgspec.Struct, frozen=True, gc=False):
-    """The guard's Lease is ours (True), another's (False), or the API server does not say (None)."""
+    """The Lease that guards announcements is this member's (True), another's (False), or the API server does not say
+    (None)."""
 
     mine: bool | None
 
 
-class Told(msgspec.Struct, frozen=True, gc=False):
-    """The world has been told the announcement of this id: nobody needs to tell it again."""
+class Delivered(msgspec.Struct, frozen=True, gc=False):
+    """The announcement of this id reached its receivers, so that no other coordinator has to make it again."""
 
     id: str
 
 
-Event: TypeAlias = MemberView | Received | Looked | Refused | Strained | Leaving | Leased | Told
+MembershipEvent: TypeAlias = MemberView | Received | HostProbed | Refused | Throttled | Leaving | Leased | Delivered
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
@@ -72,10 +71,10 @@ class Send(msgspec.Struct, frozen=True, gc=False):
     message: Message
 
 
-class Look(msgspec.Struct, frozen=True, gc=False):
-    """Find out within `timeout` seconds what the host of `target` says: a TCP handshake on the member's port and an
-    ICMP echo, side by side. Accepted: KERNEL; refused: REFUSED; only ICMP answered: KERNEL; neither: SILENT;
-    not possible (no buffers, not permitted): UNABLE. Answer with `Looked`."""
+class ProbeHost(msgspec.Struct, frozen=True, gc=False):
+    """Try a TCP handshake on the port of `target` and an ICMP echo, side by side, for `timeout` seconds. Accepted:
+    KERNEL; refused: REFUSED; only ICMP answered: KERNEL; neither: SILENT; not possible (no buffers, not permitted):
+    UNABLE. Report the result with `HostProbed`."""
 
     number: int
     target: str
@@ -83,7 +82,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
 
 
 class Elected(msgspec.Struct, frozen=True, gc=False):
-    """The coordinator is now `coordinator` (empty: nobody), which is ourselves if `mine`."""
+    """The coordinator is now `coordinator` (empty: none), which is this member if `mine`."""
 
     coordinator: str
     epoch: int
@@ -91,29 +90,31 @@ class Elected(msgspec.Struct, frozen=True, gc=False):
 
 
 class Assembled(msgspec.Struct, frozen=True, gc=False):
-    """As coordinator we have now asked all members once: these answered, of so many. Comes once after each election."""
+    """This coordinator has sent all members a heartbeat: `heard` answered, and the cluster has `of` members. Comes once
+    after each election."""
 
     heard: tuple[str, ...]
     of: int
 
 
 class Announce(msgspec.Struct, frozen=True, gc=False):
-    """Tell the world: `member` is now `what`. `id` is the same at every coordinator. `silent`: seconds since it was
-    last heard; `witnesses` saw it. Answer with `Told` once it is told."""
+    """Notify the receivers that `member` is now `what`. Every coordinator derives the same `id`. `silent` is the number
+    of seconds since the member was last heard, `witnesses` are those that confirmed it. Report the delivery with
+    `Delivered`."""
 
     id: str
     member: str
     epoch: int
-    turn: int
+    incarnation: int
     what: Condition
     silent: float
     witnesses: tuple[Seen, ...]
 
 
 class Doubted(msgspec.Struct, frozen=True, gc=False):
-    """About ourselves. MINORITY: we hear only `count` of `of` members, no majority; SUSPECT: `count` of `of` look dead
-    at once, which says more about us or the network than about them; BACK: that is over. Nothing else is announced
-    meanwhile."""
+    """This coordinator doubts its own view, and announces nothing else meanwhile. MINORITY: it hears only `count` of
+    `of` members, no majority. SUSPECT: `count` of `of` members look dead at once, so the observer or the network is the
+    likelier suspect. BACK: the doubt is over."""
 
     what: Condition
     count: int
@@ -121,35 +122,71 @@ class Doubted(msgspec.Struct, frozen=True, gc=False):
 
 
 class WantLease(msgspec.Struct, frozen=True, gc=False):
-    """Try to hold the guard's Lease, or let go of it."""
+    """Try to hold the Lease that guards announcements, or release it."""
 
     want: bool
 
 
-Action: TypeAlias = Send | Look | Elected | Assembled | Announce | Doubted | WantLease
+MembershipAction: TypeAlias = Send | ProbeHost | Elected | Assembled | Announce | Doubted | WantLease
 
 
 # Between the machines
 
 
-class Missing(msgspec.Struct, frozen=True, gc=False):
-    """From the election: this member did not answer the coordinator's beacon; it was last known in this epoch and
-    incarnation (0: unknown)."""
+class Late(msgspec.Struct, frozen=True, gc=False):
+    """To the failure detector and the election: this process did not run for so many seconds. What it did not hear
+    meanwhile accuses nobody."""
 
-    name: str
+    seconds: float
+
+
+class ToSelf(msgspec.Struct, frozen=True, gc=False):
+    """A claim of this member for itself as coordinator, or the acknowledgement of one. It never was a datagram."""
+
+    message: StatusClaim | StatusClaimAck
+
+
+class HeartbeatMissed(msgspec.Struct, frozen=True, gc=False):
+    """From the election to the failure detector: this member did not answer the coordinator's heartbeat. `epoch` and
+    `incarnation` are those of its last answer, 0 where it never answered."""
+
+    member: str
     epoch: int
-    turn: int
+    incarnation: int
 
 
-class Vacant(msgspec.Struct, frozen=True, gc=False):
-    """To the election: the member of this name and epoch cannot hold the office, others agree."""
+class CoordinatorLost(msgspec.Struct, frozen=True, gc=False):
+    """From the failure detector to the election: others agree that this member, which was coordinator in this epoch, is
+    dead, gone or frozen."""
 
-    name: str
+    member: str
     epoch: int
 
 
-class Holder(msgspec.Struct, frozen=True, gc=False):
-    """To suspicion: the coordinator is this member; claims go to it (empty: to nobody yet)."""
+class Refuted(msgspec.Struct, frozen=True, gc=False):
+    """From the failure detector to the election: this member's own incarnation has risen to this number."""
 
-    coordinator: str
+    incarnation: int
+
+
+class FollowerHeard(msgspec.Struct, frozen=True, gc=False):
+    """From the election to the announcer: this follower answered the heartbeat that was sent at `at`."""
+
+    member: str
+    at: float
     epoch: int
+    incarnation: int
+
+
+class QuorumQuery(msgspec.Struct, frozen=True, gc=False):
+    """From the announcer to the election: who follows this coordinator now? The answer is a `Quorum`."""
+
+
+class Quorum(msgspec.Struct, frozen=True, gc=False):
+    """From the election to the announcer: whether a majority follows this coordinator, and which members do not. It
+    has led for `tenure` seconds, with a heartbeat every `interval` seconds."""
+
+    majority: bool
+    unheard: frozenset[str]
+    tenure: float
+    interval: float

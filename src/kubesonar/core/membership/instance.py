@@ -1,7 +1,7 @@
-"""Election, suspicion and announcing as one machine: what a shell (`messaging/`, `sim/`) drives.
+"""One member: election, failure detector and announcer as one machine, which a shell (`messaging/`, `sim/`) drives.
 
-A shell hands in the events of `events.py` and does the actions, and needs to know no more. What the three
-machines say to each other, and what a member says to itself, stays in here.
+A shell feeds the events of `events.py` and does the actions, and needs to know no more. What the three machines hand to
+each other, and what a member says to itself, stays in here.
 """
 
 from __future__ import annotations
@@ -10,49 +10,52 @@ from typing import Annotated, Any
 
 import msgspec
 
-from kubesonar.core.membership.announcer import Announcing, AnnouncingOptions
-from kubesonar.core.membership.election.election import Election, ElectionOptions
+from kubesonar.core.membership.announcer import Announcer, AnnouncingOptions
+from kubesonar.core.membership.election.election import Election
+from kubesonar.core.membership.election.options import ElectionOptions
 from kubesonar.core.membership.events import (
-    Action,
+    CoordinatorLost,
+    Delivered,
     Elected,
-    Event,
-    Holder,
+    FollowerHeard,
+    HeartbeatMissed,
+    HostProbed,
+    Late,
+    Leased,
     Leaving,
-    Looked,
-    Missing,
+    MembershipAction,
+    MembershipEvent,
+    Quorum,
+    QuorumQuery,
     Received,
     Refused,
+    Refuted,
     Send,
-    Strained,
-    Vacant,
+    Throttled,
+    ToSelf,
 )
 from kubesonar.core.membership.local_health import LocalHealth
 from kubesonar.core.membership.member_view import MemberView
 from kubesonar.core.membership.messages import (
-    Ack,
     Alive,
     Heartbeat,
     HeartbeatAck,
     Leave,
-    Ping,
-    PingReq,
-    PingReqReply,
     StartElection,
     StatusClaim,
-    StatusClaimAck,
     StepDown,
 )
-from kubesonar.core.membership.swim.failure_detector import Suspicion, SuspicionOptions
-from kubesonar.core.timers import Timers
+from kubesonar.core.membership.swim.failure_detector import FailureDetector
+from kubesonar.core.membership.swim.options import SuspicionOptions
+from kubesonar.core.timers import TimedMachine
 from kubesonar.model import Condition
 
-LATE = 0.25
-"""A machine that is stepped so much (s) after it was due was starved or frozen."""
+LATE_STEP = 0.25
+"""A machine that is stepped so much (s) after it was due was starved or frozen. With less, a busy event loop counts as
+that; with more, pings are missed by this process's own fault."""
 
-_FOR_SUSPICION = frozenset({Ping, Ack, PingReq, PingReqReply, StatusClaimAck})
-_FOR_ELECTION = frozenset({Heartbeat, HeartbeatAck, StartElection, Alive, StepDown})
-_INSIDE = frozenset({Vacant, Missing})
-_FOR_ANNOUNCING = frozenset({StatusClaim, Leave, StepDown})
+_FOR_ANNOUNCER = frozenset({StatusClaim, Leave, StepDown})
+_FOR_ELECTION = frozenset({Heartbeat, HeartbeatAck, StartElection, Alive})
 
 
 class MembershipOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -67,114 +70,119 @@ class MembershipOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
 
 class Membership:
-    """A machine of the member `name`, started at `epoch` (Unix ms). In: `signals.Event`, first of all an `MemberView`
-    made with `options.election.order`. Out: `signals.Action`. Messages of members that are not in the electorate, and
-    messages of itself, are ignored."""
+    """A machine of the member `me`, started at `epoch` (Unix ms). In: `events.Event`, first of all a `MemberView` made
+    with `options.election.order`. Out: `events.Action`. Messages of members that are not in the view, and messages of
+    itself, are ignored."""
 
-    def __init__(self, name: str, epoch: int, options: MembershipOptions | None = None) -> None:
+    def __init__(self, me: str, epoch: int, options: MembershipOptions | None = None) -> None:
         options = options or MembershipOptions()
-        self._name = name
-        self._epoch = epoch
-        self._agenda = agenda = Timers()
-        self._out: list[Any] = []
+        self._me = me
+        self._coordinator = ""
         self.due: float | None = None
-        self._health = health = LocalHealth(options.suspicion.stretch)
-        self._election = Election(name, epoch, options.election, health, agenda, self._out)
-        self._suspicion = Suspicion(name, options.suspicion, health, agenda, self._out)
-        self._announcing = Announcing(options.announcing, agenda, self._out)
+        self._health = LocalHealth(options.suspicion.stretch)
+        self._detector = detector = FailureDetector(me, options.suspicion, self._health)
+        self._election = election = Election(me, epoch, options.election, self._health)
+        self._announcer = announcer = Announcer(me, options.announcing)
+        self._machines: tuple[TimedMachine, ...] = (detector, election, announcer)
+        self._takers: dict[type, tuple[TimedMachine, ...]] = {
+            MemberView: self._machines,
+            HostProbed: (detector,),
+            Refused: (detector,),
+            Throttled: (detector,),
+            Leaving: (election,),
+            Leased: (announcer,),
+            Delivered: (announcer,),
+            Late: (detector, election),
+        }
+        self._inner: dict[type, tuple[TimedMachine, ...]] = {
+            Elected: (announcer, detector),
+            HeartbeatMissed: (detector,),
+            CoordinatorLost: (election,),
+            Refuted: (election,),
+            FollowerHeard: (announcer,),
+            QuorumQuery: (election,),
+            Quorum: (announcer,),
+        }
 
     @property
     def coordinator(self) -> str:
-        """Who holds the office, as far as this member knows; empty for nobody."""
-        return self._election.allegiance.coordinator
+        """The coordinator as far as this member knows; empty for none."""
+        return self._coordinator
 
     @property
-    def strain(self) -> int:
-        """How much this member doubts itself, 0 (not at all) to `suspicion.stretch`."""
+    def health_score(self) -> int:
+        """Lifeguard's local health score, 0 (well) to `suspicion.stretch`."""
         return self._health.score
 
     @property
     def suspected(self) -> dict[str, Condition | None]:
-        """Those that do not answer this member, and what is held of them (None: not judged yet)."""
-        return self._suspicion.held
+        """The members that do not answer this one, and the condition held of each (None: not judged yet)."""
+        return self._detector.suspected
 
     @property
     def conditions(self) -> dict[str, Condition]:
         """As coordinator: the members last announced as dead, gone or frozen."""
-        return self._announcing.conditions
+        return self._announcer.conditions
 
     def following(self, now: float) -> tuple[int, int]:
         """As coordinator: how many members follow it now, itself included, and how many are a majority; else (0, 0)."""
-        office, electorate = self._election.office, self._election.electorate
-        return (office.heard(now), electorate.majority) if office and electorate else (0, 0)
+        return self._election.following(now)
 
     def announces(self, now: float) -> bool:
         """Whether it may announce deaths now: a majority follows it."""
         heard, majority = self.following(now)
         return 0 < majority <= heard
 
-    def step(self, now: float, event: Event | None = None) -> list[Action]:
-        """What to do now, in order; `due` is then when it wants to be stepped again."""
-        if self.due is not None and now - self.due > LATE:
-            strained = Strained(now - self.due)
-            self._suspicion.take(now, strained)
-            self._election.take(now, strained)
+    def step(self, now: float, event: MembershipEvent | None = None) -> list[MembershipAction]:
+        """Take `event`, run the timers that are due, and return the actions in order; see `core/machine.py`."""
+        actions: list[MembershipAction] = []
+        if self.due is not None and now - self.due > LATE_STEP:
+            self._feed(now, Late(now - self.due), self._takers[Late], actions)
         if event is not None:
-            self._hand(now, event)
-        if self.due is not None and self.due <= now:
-            self._agenda.run(now)
-        actions = self._actions(now)
-        self.due = self._agenda.due
+            takers = self._hearers(event) if type(event) is Received else self._takers[type(event)]
+            self._feed(now, event, takers, actions)
+        for machine in self._machines:
+            due = machine.due
+            if due is not None and due <= now:
+                self._hand_on(now, machine.step(now), actions)
+        self.due = None
+        for machine in self._machines:
+            due = machine.due
+            if due is not None and (self.due is None or due < self.due):
+                self.due = due
         return actions
 
-    def _actions(self, now: float) -> list[Action]:
-        """Hands on what the machines say to each other, until there is nothing left but actions."""
-        out, actions = self._out, []
-        while out:
-            batch = out[:]
-            out.clear()
-            for action in batch:
-                kind = type(action)
-                if kind in _INSIDE or (kind is Send and action.to == self._name):
-                    self._inside(now, action)
-                else:
-                    actions.append(action)
-                    if kind is Elected:
-                        self._announcing.hold(now, self._election.office)
-                        self._suspicion.take(now, Holder(action.coordinator, action.epoch))
-        return actions
+    def _hearers(self, event: Received) -> tuple[TimedMachine, ...]:
+        """The machines that a message concerns. Any message shows the failure detector that its sender is alive, and
+        the election whether the coordinator was restarted."""
+        kind = type(event.message)
+        if event.source == self._me:
+            return ()
+        if kind in _FOR_ANNOUNCER:
+            return self._machines
+        return self._machines[:2] if kind in _FOR_ELECTION or event.source == self._coordinator else self._machines[:1]
 
-    def _inside(self, now: float, action: Any) -> None:
-        if type(action) is Vacant:
-            self._election.take(now, action)
-        elif type(action) is Missing:
-            self._suspicion.take(now, action)
-        else:
-            to_self = Received(self._name, self._epoch, action.message)
-            (self._announcing if type(action.message) is StatusClaim else self._suspicion).take(now, to_self)
+    def _feed(
+        self, now: float, event: Any, machines: tuple[TimedMachine, ...], actions: list[MembershipAction]
+    ) -> None:
+        handed: list[Any] = []
+        for machine in machines:
+            handed += machine.step(now, event)
+        self._hand_on(now, handed, actions)
 
-    def _hand(self, now: float, event: Event) -> None:
-        kind = type(event)
-        if kind is Received:
-            self._receive(now, event)
-        elif kind is Looked or kind is Refused:
-            self._suspicion.take(now, event)
-        elif kind is MemberView or kind is Strained:
-            for machine in (self._suspicion, self._election, self._announcing):
-                machine.take(now, event)
-        elif kind is Leaving:
-            self._election.take(now, event)
-        else:
-            self._announcing.take(now, event)
-
-    def _receive(self, now: float, event: Any) -> None:
-        source, kind, allegiance = event.source, type(event.message), self._election.allegiance
-        if source == self._name:
-            return
-        if kind in _FOR_ELECTION or (source == allegiance.coordinator and event.epoch > allegiance.epoch):
-            self._election.take(now, event)
-        if kind in _FOR_ANNOUNCING:
-            self._announcing.take(now, event)
-        if kind in _FOR_SUSPICION or source in self._suspicion.suspects:
-            self._suspicion.take(now, event)
-            self._election.turn = self._suspicion.turn
+    def _hand_on(self, now: float, handed: list[Any], actions: list[MembershipAction]) -> None:
+        """Add to `actions` what is for the shell, and feed what the machines hand to each other, which may hand out
+        more in turn."""
+        for action in handed:  # grows meanwhile
+            kind = type(action)
+            if kind is Send and action.to == self._me:
+                taker: TimedMachine = self._announcer if type(action.message) is StatusClaim else self._detector
+                handed += taker.step(now, ToSelf(action.message))
+                continue
+            takers = self._inner.get(kind)
+            if kind is Elected:
+                self._coordinator = action.coordinator
+            if takers is None or kind is Elected:
+                actions.append(action)
+            for machine in takers or ():
+                handed += machine.step(now, action)

@@ -1,10 +1,10 @@
-"""What members say to each other: frozen values that fit one signed datagram. Bytes in, frozen values out; never raises
-on input.
+"""The messages between members, each small enough for one signed datagram: bytes in, frozen values out. Decoding never
+raises.
 
 A message is a MessagePack array, its kind first. Fields are only ever appended, so that a version before ignores what
-it does not know and a version after fills in the default; a kind not known here decodes to `Other`. Who speaks, in
-which epoch, and that it was not said before, is the datagram's business (`wire/codec.py`): messages carry neither names
-nor keys of their sender.
+it does not know and a version after fills in the default; a kind that this version does not know decodes to `Other`.
+The datagram (`wire/codec.py`) says who sent it, in which epoch, and that it is new, so messages carry neither the name
+nor a key of their sender.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from kubesonar.core.wire import codec
 from kubesonar.model import Condition, Open
 
 ROOM = codec.MAX_MESSAGE
-"""Bytes that a message may have."""
+"""Most bytes of a message: the room that its datagram leaves."""
 
 WITNESSES = 3
-"""Most witnesses that a claim names."""
+"""Most witnesses that a claim names: with longer names than usual, more would not fit into a datagram."""
 
 MemberName = Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
 Counted = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -28,8 +28,8 @@ Lasting = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
 
 class Reachability(Open):
-    """What a look at a member showed. AGENT: the agent itself answered; KERNEL: only its host did (a handshake, ICMP);
-    REFUSED: its host refused the agent's port; SILENT: nothing answered; UNABLE: the looker could not tell."""
+    """Result of probing a member. AGENT: the agent itself answered. KERNEL: only its host did (a handshake, ICMP).
+    REFUSED: its host refused the agent's port. SILENT: nothing answered. UNABLE: the prober cannot tell."""
 
     AGENT = "agent"
     KERNEL = "kernel"
@@ -40,55 +40,55 @@ class Reachability(Open):
 
 
 class Ping(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
-    """Are you there? `doubt` tells a suspected member so: SUSPECT while others are asked, then what is held of it in
-    its incarnation `turn`; BACK means no doubt."""
+    """SWIM's ping. `doubt` tells a suspected member so: SUSPECT while others are asked, then the condition held of its
+    `incarnation`; BACK means no doubt."""
 
     number: Counted
     doubt: Condition = Condition.BACK
-    turn: Counted = 0
+    incarnation: Counted = 0
 
 
 class Ack(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
-    """I am, in this incarnation; the answer to a Ping, and what refutes a suspicion."""
+    """The answer to a `Ping`, in the sender's `incarnation`. It refutes a suspicion of an earlier incarnation."""
 
     number: Counted
-    turn: Counted = 0
+    incarnation: Counted = 0
 
 
 class PingReq(msgspec.Struct, frozen=True, array_like=True, tag=3, gc=False):
-    """`target` does not answer me: does it answer you? (SWIM's ping-req.)"""
+    """SWIM's ping-req: the sender got no answer from `target` and asks the receiver to ping it."""
 
     number: Counted
     target: MemberName
 
 
 class PingReqReply(msgspec.Struct, frozen=True, array_like=True, tag=4, gc=False):
-    """The answer to an Ask: what I see of `target`, which answered me in `epoch` and incarnation `turn` (0: it did
-    not), and what my word weighs (1: I am well; less: I am starved myself)."""
+    """The answer to a `PingReq`. `epoch` and `incarnation` are those in which `target` answered, 0 where it did not.
+    `weight` is 1 where the sender is healthy, less where it is starved."""
 
     number: Counted
     target: MemberName
-    sight: Reachability
+    reachability: Reachability
     weight: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     epoch: Counted = 0
-    turn: Counted = 0
+    incarnation: Counted = 0
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one member saw of another."""
+    """The result that one member got of another."""
 
     name: MemberName
-    sight: Reachability
+    reachability: Reachability
 
 
 class StatusClaim(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False):
-    """To the coordinator: `member`, of this epoch and incarnation, is now `what` (dead, gone, frozen, or back), silent
-    for so many seconds, and these saw it. `told`: an earlier coordinator said that the world knows. `ends`: what the
-    member was announced as, where it is back from that."""
+    """To the coordinator: `member`, of this epoch and incarnation, is now `what` (dead, gone, frozen, or back). It has
+    been silent for `silent` seconds, as `witnesses` confirm. `told`: an earlier coordinator acknowledged that the
+    announcement was delivered. `ends`: the condition that a claim of BACK ends."""
 
     member: MemberName
     epoch: Counted
-    turn: Counted
+    incarnation: Counted
     what: Condition
     silent: Lasting = 0.0
     told: bool = False
@@ -97,29 +97,29 @@ class StatusClaim(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False)
 
 
 class StatusClaimAck(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=False):
-    """The coordinator's receipt for a claim that it has announced, and again with `told` once the world has been
-    told."""
+    """The coordinator has announced this claim. It comes again with `told` once the announcement is delivered."""
 
     member: MemberName
     epoch: Counted
-    turn: Counted
+    incarnation: Counted
     what: Condition
     told: bool = False
 
 
 class Leave(msgspec.Struct, frozen=True, array_like=True, tag=7, gc=False):
-    """To the coordinator: I am about to stop, on purpose; my silence is no death."""
+    """To the coordinator: the sender is about to stop, on purpose, so its silence is no death."""
 
 
 class StartElection(msgspec.Struct, frozen=True, array_like=True, tag=8, gc=False):
-    """To those that rank before me: I hear no coordinator. Do you, or will you be it?"""
+    """The bully election's call: the sender hears no coordinator. The answer is `Alive`."""
 
     number: Counted
 
 
 class Alive(msgspec.Struct, frozen=True, array_like=True, tag=9, gc=False):
-    """The answer to a Call, and to the beacon of a coordinator that is not mine: I am here. I last heard the
-    coordinator (empty: none) `age` seconds ago, and it heard so many. `stands`: I may be elected myself."""
+    """The answer to `StartElection`, and to the heartbeat of a coordinator that the sender does not follow. The sender
+    heard the coordinator (empty: none) `age` seconds ago, and that one heard so many members. `stands`: the sender may
+    be elected itself."""
 
     number: Counted
     coordinator: Annotated[str, msgspec.Meta(max_length=253)] = ""
@@ -130,8 +130,8 @@ class Alive(msgspec.Struct, frozen=True, array_like=True, tag=9, gc=False):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=10, gc=False):
-    """I am the coordinator. The next beacon comes within `interval` seconds; in the last one I heard `heard` of `of`
-    members, myself included; `announces`: that is a majority."""
+    """The sender is the coordinator; its next heartbeat comes within `interval` seconds. By the last one it heard
+    `heard` of `of` members, itself included; `announces`: that is a majority."""
 
     number: Counted
     interval: Annotated[float, msgspec.Meta(gt=0, le=60)]
@@ -141,16 +141,15 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=10, gc=False):
 
 
 class HeartbeatAck(msgspec.Struct, frozen=True, array_like=True, tag=11, gc=False):
-    """The answer to my coordinator's beacon: I follow you, and until one and a half intervals have passed nobody
-    else."""
+    """The answer to a heartbeat: the sender follows this coordinator, and nobody else for one and a half intervals."""
 
     number: Counted
-    turn: Counted = 0
+    incarnation: Counted = 0
 
 
 class StepDown(msgspec.Struct, frozen=True, array_like=True, tag=12, gc=False):
-    """From a coordinator: I am it no longer; `successor` (empty: whoever is elected) should be. `leaves`: I am about to
-    stop, on purpose, as in Leave."""
+    """The sender is no longer the coordinator; `successor` (empty: whoever is elected) should be. `leaves`: the sender
+    is about to stop, on purpose, as with `Leave`."""
 
     number: Counted
     successor: Annotated[str, msgspec.Meta(max_length=253)] = ""
@@ -190,17 +189,17 @@ def encode_message(message: Message) -> bytes:
     data = _encoder.encode(message)
     if len(data) > ROOM and isinstance(message, StatusClaim):
         data = _encoder.encode(msgspec.structs.replace(message, witnesses=()))
-    assert len(data) <= ROOM, "names have at most 253 characters"
+    assert len(data) <= ROOM, "names are bounded"
     return data
 
 
 def decode_message(data: bytes | memoryview) -> Message | Other | None:
-    """What `data` says; `Other` for a kind not known here, None for what is no message."""
+    """The message in `data`; `Other` for a kind that this version does not know, None for anything else."""
     if len(data) > ROOM:
         return None
     try:
         return _decoder.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _unknown(data)
 
 

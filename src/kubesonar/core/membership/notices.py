@@ -1,36 +1,35 @@
-"""What becomes of members, as notices for the outside: the id that every coordinator derives alike, so that receivers
-can drop doubles, and the sentence."""
+"""Notices of what becomes of members: the sentence for people, and an id that every coordinator derives alike, so that
+receivers can drop doubles."""
 
 from __future__ import annotations
 
 from hashlib import sha256
 
 from kubesonar.core.membership.events import Announce, Assembled, Doubted
-from kubesonar.core.membership.messages import Reachability, Seen
+from kubesonar.core.membership.messages import Reachability
 from kubesonar.model import Condition, Member, Notice, Roster, State
 
 ID_DIGITS = 32
 """Length of a notice's id, in hex digits: 128 bits."""
 
 
-def notice_id(subject: str, epoch: int, what: Condition, turn: int = 0) -> str:
-    """The id of a transition of the member `subject` (of that `epoch`) to `what`. `turn` tells two transitions of one
-    epoch to the same condition apart; it has to be a number that all members hear alike, as the incarnation with which
-    a member refutes a suspicion. For the status after an election the epoch is the election's."""
-    text = f"{len(subject)}:{subject} {epoch} {what.value} {turn}"
+def notice_id(subject: str, epoch: int, what: Condition, incarnation: int = 0) -> str:
+    """The id of a transition of the member `subject` (of that `epoch`) to `what`. `incarnation` tells two transitions
+    of one epoch to the same condition apart; all members hear the same number. For the status after an election the
+    epoch is the election's."""
+    text = f"{len(subject)}:{subject} {epoch} {what.value} {incarnation}"
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:ID_DIGITS]
 
 
 def announced(action: Announce, roster: Roster, coordinator: str, at: float) -> Notice | None:
-    """The notice of what became of a member, None of one that the roster does not name any more; `at` is now (Unix
-    seconds). Witnesses are named only where the roster does: the words of a member are not to reach people as they
-    come."""
+    """The notice of an announcement made `at` that time (Unix seconds), None for a member that the roster does not name
+    any more. Only witnesses that the roster names are named: text that came in a message does not reach people."""
     names = {member.name: member for member in roster.members}
     member = names.get(action.member)
     if member is None:
         return None
     seen_by = [seen for seen in action.witnesses if seen.name in names]
-    who = f"{member.name} on {member.node}" if member.node != member.name else member.name
+    subject = f"{member.name} on {member.node}" if member.node != member.name else member.name
     since = None if action.what is Condition.BACK else at - action.silent
     witnesses = ", ".join(seen.name for seen in seen_by)
     by = f"; confirmed by {witnesses}" if witnesses else ""
@@ -40,17 +39,17 @@ def announced(action: Announce, roster: Roster, coordinator: str, at: float) -> 
         what=action.what,
         subject=member.name,
         at=at,
-        sentence=f"{_BECAME[action.what].format(who=who)}{silent}{by}",
+        sentence=f"{_BECAME[action.what].format(subject=subject)}{silent}{by}",
         node=member.node,
         epoch=action.epoch,
         since=since,
-        evidence=tuple(_saw(seen) for seen in seen_by),
+        evidence=tuple(_REPORTED[seen.reachability].format(name=seen.name) for seen in seen_by),
         coordinator=coordinator,
     )
 
 
 def doubted(action: Doubted, me: Member, at: float) -> Notice:
-    """The notice of a coordinator that doubts itself, or no longer does."""
+    """The notice of a coordinator that begins or ends to doubt its own view."""
     return Notice(
         id=notice_id(me.name, me.epoch, action.what, int(at)),
         what=action.what,
@@ -65,7 +64,7 @@ def doubted(action: Doubted, me: Member, at: float) -> Notice:
 
 
 def assembled(action: Assembled, me: Member, roster: Roster, at: float) -> Notice:
-    """The notice after an election: who coordinates, and whom of its network it hears."""
+    """The notice after an election: who coordinates, and which members of its network it hears."""
     electors = {m.name for m in roster.members if m.network is me.network and m.state is not State.DELETED}
     missing = sorted(electors - {*action.heard, me.name})
     heard = len(action.heard) + 1
@@ -83,13 +82,13 @@ def assembled(action: Assembled, me: Member, roster: Roster, at: float) -> Notic
 
 
 _NAMED = 10
-"""Most members that the sentence after an election names."""
+"""Most members that the sentence after an election names: a longer list is not read."""
 
 _BECAME = {
-    Condition.DEAD: "{who} is dead: neither it nor its host answers anybody",
-    Condition.GONE: "the agent {who} is gone: its host refuses its port",
-    Condition.FROZEN: "the agent {who} is frozen: its host answers, it does not",
-    Condition.BACK: "{who} is back",
+    Condition.DEAD: "{subject} is dead: neither it nor its host answers anybody",
+    Condition.GONE: "the agent {subject} is gone: its host refuses its port",
+    Condition.FROZEN: "the agent {subject} is frozen: its host answers, it does not",
+    Condition.BACK: "{subject} is back",
 }
 
 _DOUBTS = {
@@ -99,13 +98,11 @@ _DOUBTS = {
     Condition.BACK: "{me} trusts what it sees again",
 }
 
-_SAW = {
+_REPORTED = {
     Reachability.SILENT: "{name} got no answer from its host",
     Reachability.REFUSED: "{name} was refused by its host",
     Reachability.KERNEL: "{name} was answered by its host, not by the agent",
     Reachability.AGENT: "{name} was answered",
+    Reachability.UNABLE: "{name} could not tell",
+    Reachability.OTHER: "{name} could not tell",
 }
-
-
-def _saw(seen: Seen) -> str:
-    return _SAW.get(seen.sight, "{name} could not tell").format(name=seen.name)

@@ -1,4 +1,4 @@
-"""Claims that a coordinator holds, before and after it announced them."""
+"""The claims that a coordinator holds, pending or announced, and how two claims about one member compare."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from kubesonar.core.membership.notices import notice_id
 from kubesonar.model import Condition
 
 
-class Pending:
-    """A claim that is not announced yet: when it was first and last said, and by whom."""
+class PendingClaim:
+    """A claim that is not announced yet: when it came `first` and `last`, and from whom."""
 
     __slots__ = ("claim", "first", "last", "sources")
 
@@ -18,9 +18,9 @@ class Pending:
         self.sources: list[str] = []
 
 
-class Done:
-    """A claim that was announced here or by an earlier coordinator: when it was, when it was `first` claimed here, by
-    which `id`, and who is to hear that it was `told`."""
+class AnnouncedClaim:
+    """A claim that was announced here or by an earlier coordinator: `at` what time, when it came `first`, under which
+    `id`, and who gets an acknowledgement once it is delivered (`told`)."""
 
     __slots__ = ("at", "claim", "first", "id", "sources", "told")
 
@@ -30,31 +30,31 @@ class Done:
         self.first = first
         self.sources = sources
         self.told = claim.told
-        self.id = notice_id(claim.member, claim.epoch, claim.what, claim.turn)
+        self.id = notice_id(claim.member, claim.epoch, claim.what, claim.incarnation)
 
 
 def same(one: StatusClaim, other: StatusClaim) -> bool:
     """Whether both are the same transition of the same life."""
-    return (one.epoch, one.turn, one.what) == (other.epoch, other.turn, other.what)
+    return (one.epoch, one.incarnation, one.what) == (other.epoch, other.incarnation, other.what)
 
 
-def known(done: StatusClaim, claim: StatusClaim) -> bool:
+def known(announced: StatusClaim, claim: StatusClaim) -> bool:
     """Whether `claim` says no more than what was announced: the same, or something of an earlier life. A member that
-    has never heard the dead one does not know in which epoch it died."""
-    if done.what is claim.what and 0 in (done.epoch, claim.epoch):
+    never heard the dead one does not know in which epoch it died (0)."""
+    if announced.what is claim.what and 0 in (announced.epoch, claim.epoch):
         return True
-    if claim.what is Condition.BACK and claim.epoch != done.epoch:
+    if claim.what is Condition.BACK and claim.epoch != announced.epoch:
         return False  # alive in another epoch, which is lower where its clock was set back
-    return same(done, claim) or earlier(claim, done)
+    return same(announced, claim) or earlier(claim, announced)
 
 
-def ends(claim: StatusClaim, done: Done | None) -> bool:
-    """Whether something was announced that this return ends."""
-    if done is None:
+def ends(claim: StatusClaim, announced: AnnouncedClaim | None) -> bool:
+    """Whether there is an announced condition that this claim of BACK ends."""
+    if announced is None:
         return claim.ends is not Condition.BACK
-    return done.claim.what is not Condition.BACK
+    return announced.claim.what is not Condition.BACK
 
 
 def earlier(one: StatusClaim, other: StatusClaim) -> bool:
-    """Whether `one` is of an earlier life, or incarnation, than `other`."""
-    return (one.epoch, one.turn) < (other.epoch, other.turn)
+    """Whether `one` is of an earlier epoch, or of an earlier incarnation in the same, than `other`."""
+    return (one.epoch, one.incarnation) < (other.epoch, other.incarnation)

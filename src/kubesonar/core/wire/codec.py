@@ -70,8 +70,8 @@ class DatagramType(IntEnum):
     MISMATCH = 255
 
 
-class Reason(StrEnum):
-    """Why a datagram was refused."""
+class Refusal(StrEnum):
+    """Why a datagram is refused."""
 
     SHORT = "short"
     LONG = "long"
@@ -107,12 +107,6 @@ class Datagram(msgspec.Struct, frozen=True, gc=False):
     addressee: bytes = b""
     addressee_epoch: int = 0
     payload: bytes = b""
-
-
-class DecodeRefusal(msgspec.Struct, frozen=True, gc=False):
-    """A datagram that was not accepted, and why."""
-
-    reason: Reason
 
 
 class Keyring:
@@ -219,54 +213,54 @@ def mismatch(data: bytes | memoryview, newest: int = CURRENT) -> bytes | None:
     return MAGIC + bytes((newest, DatagramType.MISMATCH)) + bytes(data[4:HEADER_SIZE])
 
 
-def decode(data: bytes | memoryview, ring: Keyring, newest: int = CURRENT) -> Datagram | DecodeRefusal:
+def decode(data: bytes | memoryview, ring: Keyring, newest: int = CURRENT) -> Datagram | Refusal:
     """What `data` says, or why it is refused; `newest` is the newest version that this end understands."""
     size = len(data)
     if size < HEADER_SIZE:
-        return _SHORT
+        return Refusal.SHORT
     if size > MAX_DATAGRAM:
-        return _LONG
+        return Refusal.LONG
     magic, version, kind, key, flags, source, epoch, counter, number, sequence, count = _HEADER.unpack_from(data)
     if magic != MAGIC:
-        return _MAGIC
+        return Refusal.MAGIC
     if kind == DatagramType.MISMATCH:
         return Datagram(
             DatagramType.MISMATCH, version, key, flags, source, epoch, counter, number, sequence, count, size
         )
     if not OLDEST <= version <= newest:
-        return _VERSION
+        return Refusal.VERSION
     mac = ring.mac(key, data[:-MAC_SIZE])
     if mac is None:
-        return _KEY
+        return Refusal.KEY
     if not compare_digest(mac, data[-MAC_SIZE:]):
-        return _MAC
+        return Refusal.MAC
     if not 1 <= count <= MAX_TRAIN or sequence >= count:
-        return _FIELD
+        return Refusal.FIELD
     if kind == DatagramType.PROBE:
         if size < MIN_REQUEST:
-            return _SHORT
+            return Refusal.SHORT
         return Datagram(DatagramType.PROBE, version, key, flags, source, epoch, counter, number, sequence, count, size)
     if kind == DatagramType.ECHO:
         layout = _ECHO[version]
         if size < HEADER_SIZE + layout.size + MAC_SIZE:
-            return _SHORT
+            return Refusal.SHORT
         body = layout.unpack_from(data, HEADER_SIZE)
         return Datagram(
             DatagramType.ECHO, version, key, flags, source, epoch, counter, number, sequence, count, size, *body
         )
     if kind == DatagramType.MESSAGE:
         return _message(data, version, key, source, epoch, counter)
-    return _TYPE
+    return Refusal.TYPE
 
 
 def _message(
     data: bytes | memoryview, version: int, key: int, source: bytes, epoch: int, counter: int
-) -> Datagram | DecodeRefusal:
+) -> Datagram | Refusal:
     size, body = len(data), HEADER_SIZE + _ADDRESSEE.size
     if size < body + MAC_SIZE:
-        return _SHORT
+        return Refusal.SHORT
     if size > body + MAX_MESSAGE + MAC_SIZE:
-        return _LONG
+        return Refusal.LONG
     addressee, theirs = _ADDRESSEE.unpack_from(data, HEADER_SIZE)
     payload = bytes(data[body:-MAC_SIZE])
     return Datagram(
@@ -288,7 +282,3 @@ def _sign(data: bytes, ring: Keyring, key: int) -> bytes:
     mac = ring.mac(key, data)
     assert mac is not None, "a datagram is signed with a key that is held"
     return data + mac
-
-
-_SHORT, _LONG, _MAGIC, _VERSION = map(DecodeRefusal, (Reason.SHORT, Reason.LONG, Reason.MAGIC, Reason.VERSION))
-_KEY, _MAC, _FIELD, _TYPE = map(DecodeRefusal, (Reason.KEY, Reason.MAC, Reason.FIELD, Reason.TYPE))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from kubesonar.core.address import family_of
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Datagram, DatagramType, DecodeRefusal, Keyring, Reason
+from kubesonar.core.wire.codec import Datagram, DatagramType, Keyring, Refusal
 from kubesonar.core.wire.replay_window import ReplayGuard
 from kubesonar.net import cmsg
 from kubesonar.net.address_families import ADDRESS_FAMILY
@@ -42,7 +42,7 @@ class UdpResponder:
     another member names.
 
     `counters` has "received", "answered", "held" (answers too late to count, `HELD`), "messages", "sent" (messages) and
-    drops by reason: `codec.Reason`, "rate", "total_rate", "replay", "answer" (no request), "misdelivered" (a message
+    drops by reason: `codec.Refusal`, "rate", "total_rate", "replay", "answer" (no request), "misdelivered" (a message
     for another member), "send", "receive". Raises OSError where an address cannot be bound.
     """
 
@@ -144,7 +144,7 @@ class UdpResponder:
         now = time.monotonic()
         self.counters["received"] += 1
         if flags & socket.MSG_TRUNC:
-            self.counters[Reason.LONG] += 1
+            self.counters[Refusal.LONG] += 1
         elif not self._buckets.take(peer[0], now):  # first, so that one address that floods does not use up the total
             self.counters["rate"] += 1
         elif not self._total.take("", now):
@@ -162,9 +162,9 @@ class UdpResponder:
     ) -> None:
         ring = self._ring()
         probe = codec.decode(data, ring, self._speak)
-        if isinstance(probe, DecodeRefusal):
-            self.counters[probe.reason] += 1
-            if probe.reason in (Reason.VERSION, Reason.KEY) and self._mismatches.take(peer[0], now):
+        if isinstance(probe, Refusal):
+            self.counters[probe] += 1
+            if probe in (Refusal.VERSION, Refusal.KEY) and self._mismatches.take(peer[0], now):
                 notice = codec.mismatch(data, self._speak)
                 if notice:
                     self._send(listener, notice, ancillary, peer)

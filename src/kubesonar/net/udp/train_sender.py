@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from kubesonar.core.address import canonical_address, family_of
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Datagram, DatagramType, DecodeRefusal, Keyring, Sender
+from kubesonar.core.wire.codec import Datagram, DatagramType, Keyring, Refusal, Sender
 from kubesonar.net import cmsg
 from kubesonar.net.cmsg import NetError
 from kubesonar.net.deadline import starved
@@ -38,7 +38,7 @@ class TrainSender:
     the most conntrack entries that are held towards one target; every `rebind` seconds one port is replaced, so that no
     dead conntrack entry sticks. `speak` is the newest wire version used; `whole` forbids fragments (path MTU search).
 
-    `counters` has refused datagrams by `codec.Reason`, "late" and "duplicate" (after the end of their train),
+    `counters` has refused datagrams by `codec.Refusal`, "late" and "duplicate" (after the end of their train),
     "stranger" (not an answer to a train) and "rebind" (a port that could not be replaced).
     """
 
@@ -217,8 +217,8 @@ class TrainSender:
     def _take(self, data: bytes, stamp: int | None, peer: tuple[str, int]) -> None:
         read_at = time.monotonic_ns()
         answer = codec.decode(data, self._ring(), self._speak)
-        if isinstance(answer, DecodeRefusal):
-            self.counters[answer.reason] += 1
+        if isinstance(answer, Refusal):
+            self.counters[answer] += 1
             return
         train, sequence = self._in_flight.find(answer.counter)
         if train is None and answer.type is DatagramType.ECHO and answer.epoch == self._sender.epoch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kubesonar.core.delivery.retry_queue import Figures
+from kubesonar.core.delivery.retry_queue import DeliveryFigures
 from kubesonar.core.telemetry.instruments import Labels
 from kubesonar.views.metrics.exposition import Metric, Series
 
@@ -26,7 +26,7 @@ WEBHOOK_METRICS = (DELIVERED, FAILED, WEBHOOKS_DROPPED, PENDING, OLDEST_PENDING,
 """All metrics in the order of the exposition."""
 
 
-def webhook_families(figures: Sequence[Figures], trouble: str) -> Iterator[tuple[Metric, Series]]:
+def webhook_families(figures: Sequence[DeliveryFigures], trouble: str) -> Iterator[tuple[Metric, Series]]:
     """Yield the families of one scrape, none without a receiver. `trouble` says why the outbox is not on disk."""
     if not figures:
         return

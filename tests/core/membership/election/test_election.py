@@ -8,13 +8,21 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
-from kubesonar.core.membership.election.election import Election, ElectionOptions
-from kubesonar.core.membership.events import Elected, Leaving, Received, Send, Strained, Vacant, WantLease
+from kubesonar.core.membership.election.election import Election
+from kubesonar.core.membership.election.options import ElectionOptions
+from kubesonar.core.membership.events import (
+    CoordinatorLost,
+    Elected,
+    Late,
+    Leaving,
+    Received,
+    Send,
+    WantLease,
+)
 from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.core.membership.local_health import LocalHealth
 from kubesonar.core.membership.member_view import MemberView, Rank
 from kubesonar.core.membership.messages import Alive, Heartbeat, HeartbeatAck, StartElection, StepDown
-from kubesonar.core.timers import Timers
 from kubesonar.model import Condition, Member, Network, Roster, State
 from kubesonar.sim.playing import member
 from tests.sim.cluster import Cluster
@@ -29,7 +37,7 @@ def electorate(members: int) -> MemberView:
 
 def alone(name: str, members: int, options: ElectionOptions | None = None) -> Election:
     """One machine by itself, told of the members at time 0."""
-    machine = Election(name, 100, options or ElectionOptions(), LocalHealth(8), Timers(), [])
+    machine = Election(name, 100, options or ElectionOptions(), LocalHealth(8))
     machine.step(0.0, electorate(members))
     return machine
 
@@ -113,18 +121,18 @@ def test_messages_of_strangers_are_ignored() -> None:
 def test_a_vacant_office_is_filled_at_once_and_hearsay_from_before_does_not_count() -> None:
     machine = alone("m1", 3)
     machine.step(2.0, Received("m3", 7, Heartbeat(5, 1.0)))
-    calls = machine.step(2.5, Vacant("m3", 7))
+    calls = machine.step(2.5, CoordinatorLost("m3", 7))
     assert calls[0] == Elected("", 0, False)
     assert sent(calls, StartElection) == ["m2"]
     number = said(calls, StartElection)[0].number
     assert machine.step(2.6, Received("m2", 1, Alive(number, "m3", 7, age=0.6))) == []
-    assert machine.allegiance.coordinator == ""
+    assert said(machine.step(2.6, Received("m2", 1, StartElection(1))), Alive)[0].coordinator == ""
 
 
 def test_a_member_that_was_frozen_gives_the_coordinator_time_to_be_heard() -> None:
     machine = alone("m1", 3)
     machine.step(2.0, Received("m3", 1, Heartbeat(5, 1.0)))
-    assert machine.step(60.0, Strained(57.0)) == []
+    assert machine.step(60.0, Late(57.0)) == []
     assert sent(machine.step(60.1, Received("m3", 1, Heartbeat(63, 1.0))), HeartbeatAck) == ["m3"]
 
 

@@ -7,7 +7,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubesonar.core.membership.events import Holder, Leased, Look, Looked, Received, Send, Strained
+from kubesonar.core.membership.events import (
+    Elected,
+    HostProbed,
+    Late,
+    Leased,
+    ProbeHost,
+    Received,
+    Refuted,
+    Send,
+    Throttled,
+)
 from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.core.membership.local_health import LocalHealth
 from kubesonar.core.membership.member_view import MemberView
@@ -22,9 +32,9 @@ from kubesonar.core.membership.messages import (
     StatusClaimAck,
 )
 from kubesonar.core.membership.notices import notice_id
-from kubesonar.core.membership.swim.agreement import ProbeReport, seen, verdict
-from kubesonar.core.membership.swim.failure_detector import Suspicion, SuspicionOptions
-from kubesonar.core.timers import Timers
+from kubesonar.core.membership.swim.agreement import ProbeReport, agree, named_witnesses
+from kubesonar.core.membership.swim.failure_detector import FailureDetector
+from kubesonar.core.membership.swim.options import SuspicionOptions
 from kubesonar.model import Condition, Member, Network, Roster, State
 from kubesonar.sim.playing import member
 from tests.sim.cluster import Cluster
@@ -54,36 +64,36 @@ def word(sight: Reachability, zone: str = "a", weight: float = 1.0) -> ProbeRepo
     ],
 )
 def test_what_follows_from_what_was_seen(sights: list[Reachability], found: Condition | None) -> None:
-    assert verdict([word(sight, zone) for sight, zone in zip(sights, "abcd", strict=False)], 3, 2) is found
+    assert agree([word(sight, zone) for sight, zone in zip(sights, "abcd", strict=False)], 3, 2) is found
 
 
 def test_witnesses_have_to_be_of_so_many_zones() -> None:
     said = [ProbeReport(name, "a", Reachability.SILENT, 1.0) for name in ("x", "y", "z")]
-    assert verdict(said, 3, 2) is None
-    assert verdict(said, 3, 1) is DEAD
-    assert verdict([*said[:2], word(Reachability.SILENT, "b")], 3, 2) is DEAD
+    assert agree(said, 3, 2) is None
+    assert agree(said, 3, 1) is DEAD
+    assert agree([*said[:2], word(Reachability.SILENT, "b")], 3, 2) is DEAD
 
 
 def test_a_starved_witness_weighs_less() -> None:
     said = [word(Reachability.SILENT, "a"), word(Reachability.SILENT, "b"), word(Reachability.SILENT, "c", 0.5)]
-    assert verdict(said, 3, 2) is None
-    assert verdict([*said, word(Reachability.SILENT, "d", 0.5)], 3, 2) is DEAD
+    assert agree(said, 3, 2) is None
+    assert agree([*said, word(Reachability.SILENT, "d", 0.5)], 3, 2) is DEAD
 
 
 def test_a_claim_names_those_that_could_tell() -> None:
     said = [word(Reachability.UNABLE), word(Reachability.SILENT, "b"), word(Reachability.SILENT, "c")]
-    assert seen(said, 1) == (Seen("silent-b", Reachability.SILENT),)
+    assert named_witnesses(said)[:1] == (Seen("silent-b", Reachability.SILENT),)
 
 
 # By itself
 
 
-def watcher() -> Suspicion:
+def watcher() -> FailureDetector:
     """m1 of m1 to m5, which knows m2 (epoch 7, incarnation 0) and has the coordinator m5."""
-    machine = Suspicion("m1", SuspicionOptions(watched=1, interval=60), LocalHealth(8), Timers(), [])
+    machine = FailureDetector("m1", SuspicionOptions(watched=1, interval=60), LocalHealth(8))
     roster = Roster("1", tuple(member(f"m{n}", f"z{n % 2}") for n in range(1, 6)))
     machine.step(0.0, MemberView(roster, Network.POD))
-    machine.step(0.0, Holder("m5", 1))
+    machine.step(0.0, Elected("m5", 1, False))
     return machine
 
 
@@ -91,7 +101,7 @@ def claims(actions: list[Any]) -> list[Any]:
     return [action for action in actions if isinstance(action, Send) and isinstance(action.message, StatusClaim)]
 
 
-def open_case(machine: Suspicion) -> tuple[str, int]:
+def open_case(machine: FailureDetector) -> tuple[str, int]:
     """Lets a ping go unanswered; returns whom it was about, and the number of the round."""
     (first,) = machine.step(60.0)
     machine.step(60.0, Received(first.to, 7, Ack(first.message.number)))
@@ -99,7 +109,7 @@ def open_case(machine: Suspicion) -> tuple[str, int]:
     assert [action.to for action in machine.step(120.25)] == [ping.to]  # once more, in case it was lost
     opened = machine.step(120.5)
     assert Send(ping.to, Ping(opened[0].message.number, Condition.SUSPECT)) == opened[0]  # it is told
-    (look,) = [action for action in opened if isinstance(action, Look)]
+    (look,) = [action for action in opened if isinstance(action, ProbeHost)]
     assert {action.to for action in opened if isinstance(getattr(action, "message", None), PingReq)} == {
         "m2",
         "m3",
@@ -112,7 +122,7 @@ def open_case(machine: Suspicion) -> tuple[str, int]:
 def test_a_missed_answer_is_confirmed_by_others_before_it_is_claimed() -> None:
     machine = watcher()
     name, number = open_case(machine)
-    machine.step(120.6, Looked(number, name, Reachability.SILENT))
+    machine.step(120.6, HostProbed(number, name, Reachability.SILENT))
     others = [other for other in ("m2", "m3", "m4", "m5") if other != name]
     machine.step(120.7, Received(others[0], 1, PingReqReply(number, name, Reachability.SILENT)))
     assert claims(machine.step(121.5)) == []
@@ -128,7 +138,7 @@ def test_a_missed_answer_is_confirmed_by_others_before_it_is_claimed() -> None:
 def test_a_suspected_member_that_answers_anybody_is_not_claimed(by_witness: bool) -> None:
     machine = watcher()
     name, number = open_case(machine)
-    machine.step(120.6, Looked(number, name, Reachability.KERNEL))
+    machine.step(120.6, HostProbed(number, name, Reachability.KERNEL))
     others = [other for other in ("m2", "m3", "m4", "m5") if other != name]
     for other in others[:2]:
         machine.step(120.7, Received(other, 1, PingReqReply(number, name, Reachability.KERNEL)))
@@ -136,14 +146,14 @@ def test_a_suspected_member_that_answers_anybody_is_not_claimed(by_witness: bool
         machine.step(120.8, Received(others[2], 1, PingReqReply(number, name, Reachability.AGENT, 1.0, 7, 0)))
     else:
         machine.step(120.8, Received(name, 7, Ack(0)))
-    assert machine.held == {}
+    assert machine.suspected == {}
     assert claims(machine.step(123.0)) == []
 
 
 def test_a_claim_is_repeated_until_it_is_noted_and_said_again_to_a_new_coordinator() -> None:
     machine = watcher()
     name, number = open_case(machine)
-    machine.step(120.6, Looked(number, name, Reachability.SILENT))
+    machine.step(120.6, HostProbed(number, name, Reachability.SILENT))
     others = [other for other in ("m2", "m3", "m4", "m5") if other != name]
     for other in others:
         machine.step(120.7, Received(other, 1, PingReqReply(number, name, Reachability.SILENT)))
@@ -155,15 +165,15 @@ def test_a_claim_is_repeated_until_it_is_noted_and_said_again_to_a_new_coordinat
     machine.step(122.6, Received("m5", 1, StatusClaimAck(name, 7, 0, DEAD, told=True)))
     assert claims(machine.step(124.6)) == []
     successor = "m4" if name != "m4" else "m3"
-    (again,) = claims(machine.step(124.7, Holder(successor, 1)))
+    (again,) = claims(machine.step(124.7, Elected(successor, 1, False)))
     assert (again.to, again.message.told) == (successor, True)
 
 
 def test_who_asks_for_a_witness_is_told_what_is_seen() -> None:
     machine = watcher()
     asked = machine.step(1.0, Received("m2", 1, PingReq(9, "m3")))
-    look = next(action for action in asked if isinstance(action, Look))
-    assert machine.step(1.1, Looked(look.number, "m3", Reachability.REFUSED)) == []
+    look = next(action for action in asked if isinstance(action, ProbeHost))
+    assert machine.step(1.1, HostProbed(look.number, "m3", Reachability.REFUSED)) == []
     machine.step(1.25)
     machine.step(1.5)
     assert machine.step(1.65) == [Send("m2", PingReqReply(9, "m3", Reachability.REFUSED))]
@@ -177,20 +187,34 @@ def test_who_asks_for_a_witness_is_told_what_is_seen() -> None:
 def test_a_starved_member_is_no_witness_and_judges_nobody_for_what_it_missed() -> None:
     machine = watcher()
     machine.step(1.0, Received("m2", 1, PingReq(9, "m3")))
-    assert machine.step(9.0, Strained(8.0))[0] == Send("m2", PingReqReply(9, "m3", Reachability.UNABLE, 0.0))
+    assert machine.step(9.0, Late(8.0))[0] == Send("m2", PingReqReply(9, "m3", Reachability.UNABLE, 0.0))
     (first,) = [action for action in machine.step(60.0) if isinstance(action, Send)]
-    machine.step(70.0, Strained(10.0))
+    machine.step(70.0, Late(10.0))
     machine.step(70.1)
-    assert machine.held == {}
+    assert machine.suspected == {}
     assert isinstance(first.message, Ping)
+
+
+def test_a_throttled_member_waits_longer_for_an_answer() -> None:
+    machine = watcher()
+    machine.step(1.0, Throttled(0.5))
+    (first,) = machine.step(60.0)
+    machine.step(60.1, Received(first.to, 7, Ack(first.message.number)))
+    (ping,) = machine.step(120.0)
+    assert machine.step(120.25) == []
+    assert [action.to for action in machine.step(120.5)] == [ping.to]  # once more, half-way
+    machine.step(120.9)
+    assert machine.suspected == {}
+    machine.step(121.0)
+    assert list(machine.suspected) == [ping.to]
 
 
 def test_a_member_held_for_dead_refutes_in_a_later_incarnation() -> None:
     machine = watcher()
     assert machine.step(1.0, Received("m2", 1, Ping(4))) == [Send("m2", Ack(4, 0))]
-    assert machine.step(1.0, Received("m2", 1, Ping(5, FROZEN, 0))) == [Send("m2", Ack(5, 1))]
+    assert machine.step(1.0, Received("m2", 1, Ping(5, FROZEN, 0))) == [Refuted(1), Send("m2", Ack(5, 1))]
     assert machine.step(1.0, Received("m3", 1, Ping(6, FROZEN, 0))) == [Send("m3", Ack(6, 1))]
-    assert machine.step(1.0, Received("m3", 1, Ping(7, DEAD, 1))) == [Send("m3", Ack(7, 2))]
+    assert machine.step(1.0, Received("m3", 1, Ping(7, DEAD, 1))) == [Refuted(2), Send("m3", Ack(7, 2))]
 
 
 # In a cluster
@@ -419,13 +443,13 @@ def test_a_starved_member_stretches_its_own_timeouts() -> None:
     cluster = Cluster(5, seed=18).started()
     machine = cluster.world.nodes["m1"].machine
     assert machine is not None
-    assert machine.strain == 0
+    assert machine.health_score == 0
     cluster.world.pause("m1")
     cluster.run(6)
     cluster.world.resume("m1")
-    assert machine.strain > 3
+    assert machine.health_score > 3
     cluster.run(30)
-    assert machine.strain == 0
+    assert machine.health_score == 0
 
 
 def test_without_stretching_a_member_never_doubts_itself() -> None:
@@ -436,14 +460,14 @@ def test_without_stretching_a_member_never_doubts_itself() -> None:
     cluster.world.resume("m1")
     machine = cluster.world.nodes["m1"].machine
     assert machine is not None
-    assert machine.strain == 0
+    assert machine.health_score == 0
 
 
 @pytest.mark.parametrize(("mine", "told"), [(True, 1), (False, 0), (None, 1)])
 def test_the_lease_guards_what_is_announced_while_the_api_answers(mine: bool | None, told: int) -> None:
     cluster = Cluster(7, seed=19).started()
     head = cluster.coordinator
-    cluster.world.tell(head, Leased(mine))
+    cluster.world.feed(head, Leased(mine))
     cluster.world.kill(next(name for name in cluster.world.nodes if name != head))
     cluster.run(10)
     assert len(cluster.said) == told

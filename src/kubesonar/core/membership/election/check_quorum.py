@@ -1,71 +1,78 @@
-"""A coordinator that hears no majority: it says so once, and after a while lets others try.
+"""CheckQuorum (etcd raft): a coordinator that hears no majority reports it once, and after a while steps down.
 
-It may be on the smaller side of a split, then nobody there can do better; or it may be deaf on a link that others have
-whole, then somebody else can. It cannot tell these apart, so it resigns and abstains, longer each time.
+It may be on the smaller side of a split, where nobody can do better; or it may be deaf on a link that is whole for
+others, who then can. It cannot tell these apart, so it steps down and does not stand for a while, longer each time.
 """
 
 from __future__ import annotations
 
 from enum import Enum
 
-ABSTAIN = 30.0
-"""First abstention (s); each is twice as long as the one before."""
+ABSTENTION = 30.0
+"""First abstention (s); each further one is twice as long, up to `LONGEST_ABSTENTION`. A shorter one lets a deaf
+coordinator return before anybody else is elected."""
 
-ABSTAIN_MOST = 600.0
+LONGEST_ABSTENTION = 600.0
+"""Longest abstention (s): a member whose links are mended stands again after at most this."""
 
-RESIGN = 5.0
-"""How long after its report a coordinator without a majority resigns (s)."""
+STEP_DOWN_DELAY = 5.0
+"""Seconds from the report to stepping down: short enough to let others try, long enough for a short disturbance."""
 
 
-class Duty(Enum):
-    """What is to be done: say that no majority is heard, that one is heard again, or give up the office."""
+class QuorumAction(Enum):
+    """What a coordinator has to do: report that it hears no majority, report that it does again, or step down."""
 
     NONE = "none"
     REPORT = "report"
     RECOVERED = "recovered"
-    RESIGN = "resign"
+    STEP_DOWN = "step_down"
 
 
-class Minority:
-    """`reported` from the report until a majority is heard again, by ourselves or by the coordinator we follow;
-    `spoken_for` when a coordinator on our side has reported it before us."""
+class QuorumCheck:
+    """Remembers since when no majority is heard, and whether that was reported: by this member, or by another
+    coordinator on its side of the split. `patience` and `welcome` are seconds without a majority before the report;
+    the longer counts, `welcome` only until the first majority."""
 
-    __slots__ = ("_abstention", "_patience", "_powerless", "_welcome", "abstains_until", "reported", "spoken_for")
+    __slots__ = ("_abstention", "_lost_at", "_patience", "_reported", "_reported_by_other", "_welcome", "stands_from")
 
     def __init__(self, patience: float, welcome: float) -> None:
         self._patience = patience
         self._welcome = welcome
-        self._powerless: float | None = None
-        self._abstention = ABSTAIN
-        self.abstains_until = float("-inf")
-        self.reported = self.spoken_for = False
+        self._lost_at: float | None = None
+        self._abstention = ABSTENTION
+        self._reported = self._reported_by_other = False
+        self.stands_from = float("-inf")
 
-    def judge(self, now: float, majority: bool) -> Duty:
-        """What a coordinator should do. Until it has once heard a majority, others may still be on their way up, and it
-        waits for longer."""
+    def check(self, now: float, majority: bool) -> QuorumAction:
+        """Take over whether a majority is heard now, and return what to do."""
         if majority:
-            self._powerless = None
+            self._lost_at = None
             return self.recovered()
-        if self._powerless is None:
-            self._powerless = now
-        wait = now - self._powerless - max(self._patience, self._welcome)
-        if wait >= RESIGN:
-            return Duty.RESIGN
-        if wait >= 0 and not self.reported and not self.spoken_for:
-            self.reported = True
-            return Duty.REPORT
-        return Duty.NONE
+        if self._lost_at is None:
+            self._lost_at = now
+        overdue = now - self._lost_at - max(self._patience, self._welcome)
+        if overdue >= STEP_DOWN_DELAY:
+            return QuorumAction.STEP_DOWN
+        if overdue >= 0 and not self._reported and not self._reported_by_other:
+            self._reported = True
+            return QuorumAction.REPORT
+        return QuorumAction.NONE
 
-    def recovered(self) -> Duty:
-        """A majority is heard, here or by the coordinator that we follow: RECOVERED if that is news."""
+    def recovered(self) -> QuorumAction:
+        """Note that a majority is heard, by this member or by the coordinator it follows; RECOVERED where this member
+        had reported the loss."""
         self._welcome = 0.0
-        self._abstention = ABSTAIN
-        self.abstains_until = float("-inf")
-        was, self.reported, self.spoken_for = self.reported, False, False
-        return Duty.RECOVERED if was else Duty.NONE
+        self._abstention = ABSTENTION
+        self.stands_from = float("-inf")
+        reported, self._reported, self._reported_by_other = self._reported, False, False
+        return QuorumAction.RECOVERED if reported else QuorumAction.NONE
+
+    def reported_by_other(self) -> None:
+        """Another coordinator on this side of the split has made the report that would be this member's too."""
+        self._reported_by_other = True
 
     def abstain(self, now: float) -> None:
-        """Stands no more for a while."""
-        self._powerless = None
-        self.abstains_until = now + self._abstention
-        self._abstention = min(2 * self._abstention, ABSTAIN_MOST)
+        """Stand no more for a while."""
+        self._lost_at = None
+        self.stands_from = now + self._abstention
+        self._abstention = min(2 * self._abstention, LONGEST_ABSTENTION)

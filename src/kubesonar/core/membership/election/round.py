@@ -1,4 +1,4 @@
-"""Whom a member calls that hears no coordinator: a few at a time, first in rank first, last of all some behind it."""
+"""A round of the bully election: call higher-ranked members in batches, then a few lower-ranked ones."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from collections.abc import Container
 
 from kubesonar.core.membership.member_view import MemberView
 
-CALLED = 3
-"""Members called at one time."""
+BATCH = 3
+"""Members called at one time. With fewer, dead members of high rank delay the election; with more, it costs more
+messages."""
 
-SHUNNED = 5.0
-"""Who did not answer a call is not called again for so long (s)."""
+SKIP_PERIOD = 5.0
+"""Seconds for which a member that did not answer a call is not called again: longer than a round takes, so that each
+round gets further."""
 
 
-class Ballot:
-    """`open` while one is held. `number` is that of the calls sent last, `called` those of them that have not answered,
-    `last` whether these rank behind the caller."""
+class ElectionRound:
+    """`open` while a round is held. `number` is that of the calls sent last, `called` those of them that have not
+    answered, `last` whether these rank behind the caller."""
 
-    __slots__ = ("_place", "_shunned", "called", "last", "number", "open")
+    __slots__ = ("_place", "_skipped", "called", "last", "number", "open")
 
     def __init__(self) -> None:
         self.number = 0
@@ -25,61 +27,61 @@ class Ballot:
         self.called: list[str] = []
         self.last = False
         self._place = 0
-        self._shunned: dict[str, float] = {}
+        self._skipped: dict[str, float] = {}
 
     def begin(self) -> None:
-        """Starts from the first in rank."""
+        """Start from the highest rank."""
         self.open = True
         self.last = False
         self._place = 0
 
     def close(self) -> None:
-        """It is decided."""
+        """End the round: it is decided."""
         self.open = False
 
-    def next_call(self, now: float, electorate: MemberView, caller: str) -> list[str]:
-        """Whom to call next; nobody when all were."""
-        place = electorate.place(caller)
+    def next_batch(self, now: float, view: MemberView, caller: str) -> list[str]:
+        """The members to call next; empty when all were called."""
+        place = view.place(caller)
         self.called = []
-        while self._place < place and len(self.called) < CALLED:
-            self._add(now, electorate.ranked[self._place])
+        while self._place < place and len(self.called) < BATCH:
+            self._add(now, view.ranked[self._place])
             self._place += 1
         if not self.called and not self.last:
             self.last = True  # they may hear a coordinator whose way to the caller alone is broken
-            for name in electorate.ranked[place + 1 : place + 1 + 4 * CALLED]:
-                if len(self.called) < CALLED:
+            for name in view.ranked[place + 1 : place + 1 + 4 * BATCH]:
+                if len(self.called) < BATCH:
                     self._add(now, name)
         self.number += 1
         return self.called
 
-    def concerns(self, source: str, number: int) -> bool:
+    def awaits(self, source: str, number: int) -> bool:
         """Whether an answer of that number from `source` is waited for."""
-        return self.open and number == self.number and source in self.called
+        return self.current(number) and source in self.called
 
     def current(self, number: int) -> bool:
-        """Whether this is still the call that is waited for."""
+        """Whether the calls of that number are the last ones of an open round."""
         return self.open and number == self.number
 
-    def answered(self, now: float, source: str) -> None:
-        """One that was called neither hears a coordinator nor can be it."""
+    def declined(self, now: float, source: str) -> None:
+        """Note that one that was called neither hears a coordinator nor can be it."""
         self.called.remove(source)
         if not self.last:
-            self.shun(now, source)
+            self.skip(now, source)
 
-    def awaits(self) -> int:
-        """One that was called will do: what the others answer does not matter any more. Returns the number to ask
-        `current` for later."""
+    def settle(self) -> int:
+        """Wait for one that was called to take the office, and ignore what the others answer. Returns the number by
+        which to ask `current` later."""
         self.number += 1
         return self.number
 
-    def shun(self, now: float, *names: str) -> None:
-        """These are not called for a while."""
-        self._shunned.update(dict.fromkeys(names, now + SHUNNED))
+    def skip(self, now: float, *names: str) -> None:
+        """Do not call these members for `SKIP_PERIOD`."""
+        self._skipped.update(dict.fromkeys(names, now + SKIP_PERIOD))
 
-    def forget(self, members: Container[str]) -> None:
-        """Only these are members now."""
-        self._shunned = {name: until for name, until in self._shunned.items() if name in members}
+    def retain(self, members: Container[str]) -> None:
+        """Forget all but these members."""
+        self._skipped = {name: until for name, until in self._skipped.items() if name in members}
 
     def _add(self, now: float, name: str) -> None:
-        if self._shunned.get(name, now) <= now:
+        if self._skipped.get(name, now) <= now:
             self.called.append(name)

@@ -1,12 +1,12 @@
-"""What several members saw of one, and what follows from it."""
+"""What the reports of several members about one add up to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
-from kubesonar.core.membership.messages import Reachability, Seen
+from kubesonar.core.membership.messages import WITNESSES, Reachability, Seen
 from kubesonar.model import Condition
 
 CONDITIONS = {
@@ -14,39 +14,38 @@ CONDITIONS = {
     Reachability.REFUSED: Condition.GONE,
     Reachability.KERNEL: Condition.FROZEN,
 }
-"""What a member is of which enough witnesses saw the same. The agent gone is not the host dead, and a host that answers
-for an agent that does not is frozen."""
+"""The condition that follows where enough members got the same result: an agent that is gone leaves a host that
+refuses, and a host that answers for an agent that does not answer is no dead host."""
 
-_HAIR = 1e-9
+_ROUNDING = 1e-9
 
 
 class ProbeReport(msgspec.Struct, frozen=True, gc=False):
-    """One member's word: who, of which zone, saw what, and what its word weighs (0 to 1)."""
+    """The report of the member `name` in `zone`; `weight` is 1, or less where it was starved itself."""
 
     name: str
     zone: str
-    sight: Reachability
+    reachability: Reachability
     weight: float
 
 
-def verdict(given: Iterable[ProbeReport], witnesses: int, zones: int) -> Condition | None:
-    """What at least `witnesses` (by weight) from at least so many zones agree on: BACK as soon as one saw the agent,
-    DEAD only if nobody saw the kernel either; None if they do not agree, or too few could tell."""
-    spoken = list(given)
-    if any(one.sight is Reachability.AGENT for one in spoken):
+def agree(reports: Collection[ProbeReport], witnesses: int, zones: int) -> Condition | None:
+    """The condition on which at least `witnesses` (by weight) of at least so many zones agree: BACK as soon as one
+    reached the agent, DEAD only if nobody reached the host either. None if they do not agree, or too few can tell."""
+    results = {report.reachability for report in reports}
+    if Reachability.AGENT in results:
         return Condition.BACK
-    answered = any(one.sight in (Reachability.KERNEL, Reachability.REFUSED) for one in spoken)
-    for sight, condition in CONDITIONS.items():
-        if sight is Reachability.SILENT and answered:
+    for reachability, condition in CONDITIONS.items():
+        if reachability is Reachability.SILENT and results & {Reachability.KERNEL, Reachability.REFUSED}:
             continue
-        agreed = [one for one in spoken if one.sight is sight]
-        enough = sum(one.weight for one in agreed) >= witnesses - _HAIR
-        if enough and len({one.zone for one in agreed}) >= zones:
+        same = [report for report in reports if report.reachability is reachability]
+        enough = sum(report.weight for report in same) >= witnesses - _ROUNDING
+        if enough and len({report.zone for report in same}) >= zones:
             return condition
     return None
 
 
-def seen(given: Iterable[ProbeReport], limit: int) -> tuple[Seen, ...]:
-    """The first `limit` that could tell, as a claim names them."""
-    told = [Seen(one.name, one.sight) for one in given if one.sight in CONDITIONS]
-    return tuple(told[:limit])
+def named_witnesses(reports: Iterable[ProbeReport]) -> tuple[Seen, ...]:
+    """The first `WITNESSES` reports that can tell, as a claim names them."""
+    seen = [Seen(one.name, one.reachability) for one in reports if one.reachability in CONDITIONS]
+    return tuple(seen[:WITNESSES])

@@ -1,8 +1,9 @@
-"""What this member holds of others, on its way to the coordinator: said again until it is noted, and again to every new
-coordinator, so that a successor may tell what its predecessor could not."""
+"""Claims about other members on their way to the coordinator: each is repeated until it is acknowledged, and again to
+every new coordinator, so that a successor announces what its predecessor could not."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,94 +14,93 @@ from kubesonar.core.timers import Timer, Timers
 from kubesonar.model import Condition
 
 REPEAT = 1.0
-"""A claim that is not noted is said again after this long (s), then after twice as long, up to `REPEAT_MOST`."""
+"""Seconds after which a claim that is not acknowledged is repeated; the pause doubles up to `LONGEST_REPEAT`. Less
+costs messages, more delays an announcement when a datagram is lost."""
 
-REPEAT_MOST = 4.0
+LONGEST_REPEAT = 4.0
+"""Longest pause between two repetitions (s): less than `claim_book.FRESH`, after which a claim lapses."""
 
 VALID = 6.0
-"""A claim that was not confirmed for so long (s) is not said, until it is: a case is looked into about every 4 s."""
+"""Seconds for which a claim is sent after it was last confirmed: a suspicion is looked into about every 4 s, and a
+claim that is not confirmed any more may be wrong."""
 
 KEPT = 60.0
-"""How long a claim that a member is back is kept for a coordinator that is still to be elected (s)."""
+"""Seconds for which a claim of BACK is kept for a coordinator that is still to be elected."""
 
 
-class _Standing:
-    __slots__ = ("announced", "claim", "confirmed", "noted", "pause", "since", "timer", "until")
+class QueuedClaim:
+    """A claim, silent `since` that time, `confirmed` at that one, and dropped after `until`. `acknowledged` by the
+    present coordinator, `announced` by any."""
 
-    def __init__(self, claim: StatusClaim, since: float, until: float) -> None:
+    __slots__ = ("acknowledged", "announced", "claim", "confirmed", "pause", "since", "timer", "until")
+
+    def __init__(self, now: float, claim: StatusClaim) -> None:
         self.claim = claim
-        self.since = since
-        self.confirmed = 0.0
-        self.until = until
-        self.noted = self.announced = False
+        self.since = now - claim.silent
+        self.confirmed = now
+        self.until = now + KEPT if claim.what is Condition.BACK else float("inf")
+        self.acknowledged = self.announced = False
         self.pause = REPEAT
         self.timer: Timer | None = None
 
 
-class Claims:
-    """At most one claim about a member. That it was noted is forgotten when the coordinator changes."""
+class ClaimQueue:
+    """At most one claim about each member."""
 
-    def __init__(self, agenda: Timers, out: list[Any]) -> None:
-        self._agenda = agenda
-        self._out = out
+    def __init__(self, timers: Timers, emit: Callable[[Any], None]) -> None:
+        self._timers = timers
+        self._emit = emit
         self._coordinator = ""
-        self._standing: dict[str, _Standing] = {}
+        self._claims: dict[str, QueuedClaim] = {}
 
     def put(self, now: float, claim: StatusClaim) -> None:
-        """Holds `claim` from now on, in the place of what was held of that member."""
-        before = self._standing.get(claim.member)
+        """Send `claim` from now on, in the place of the one before about that member."""
+        before = self._claims.get(claim.member)
         if before is not None and claim.what is Condition.BACK:
             ends = before.claim.what if before.announced else before.claim.ends
             claim = msgspec.structs.replace(claim, ends=ends)
-        until = now + KEPT if claim.what is Condition.BACK else float("inf")
-        standing = self._standing[claim.member] = _Standing(claim, now - claim.silent, until)
-        standing.confirmed = now
-        self._say(now, standing)
+        queued = self._claims[claim.member] = QueuedClaim(now, claim)
+        self._send(now, queued)
 
     def confirm(self, now: float, name: str) -> None:
-        """What is held of that member was found again."""
-        standing = self._standing.get(name)
-        if standing is not None:
-            standing.confirmed = now
+        """Note that the claim about this member was found true again."""
+        queued = self._claims.get(name)
+        if queued is not None:
+            queued.confirmed = now
 
     def drop(self, name: str) -> None:
-        """Nothing is held of that member any more."""
-        self._standing.pop(name, None)
+        """Send no claim about this member any more."""
+        self._claims.pop(name, None)
 
-    def held(self, name: str) -> StatusClaim | None:
-        """What is held of that member."""
-        standing = self._standing.get(name)
-        return standing.claim if standing else None
-
-    def noted(self, source: str, receipt: StatusClaimAck) -> None:
-        """A coordinator has noted it, or told it to the world."""
-        standing = self._standing.get(receipt.member)
-        if standing is None or source != self._coordinator:
+    def acknowledged(self, source: str, ack: StatusClaimAck) -> None:
+        """Take over an acknowledgement of the coordinator."""
+        queued = self._claims.get(ack.member)
+        if queued is None or source != self._coordinator:
             return
-        claim = standing.claim
-        if (claim.epoch, claim.turn, claim.what) == (receipt.epoch, receipt.turn, receipt.what):
-            standing.noted = standing.announced = True
-            if receipt.told and not claim.told:
-                standing.claim = msgspec.structs.replace(claim, told=True)
+        claim = queued.claim
+        if (claim.epoch, claim.incarnation, claim.what) == (ack.epoch, ack.incarnation, ack.what):
+            queued.acknowledged = queued.announced = True
+            if ack.told and not claim.told:
+                queued.claim = msgspec.structs.replace(claim, told=True)
 
-    def office(self, now: float, coordinator: str) -> None:
-        """The coordinator is another."""
+    def coordinator_changed(self, now: float, coordinator: str) -> None:
+        """Send all claims to this coordinator (empty: to nobody yet)."""
         self._coordinator = coordinator
-        for standing in list(self._standing.values()):
-            standing.noted, standing.pause = False, REPEAT
-            self._say(now, standing)
+        for queued in list(self._claims.values()):
+            queued.acknowledged, queued.pause = False, REPEAT
+            self._send(now, queued)
 
-    def _say(self, now: float, standing: _Standing) -> None:
-        member = standing.claim.member
-        if standing.noted or self._standing.get(member) is not standing:
+    def _send(self, now: float, queued: QueuedClaim) -> None:
+        member = queued.claim.member
+        if queued.acknowledged or self._claims.get(member) is not queued:
             return
-        if now > standing.until:
-            del self._standing[member]
+        if now > queued.until:
+            del self._claims[member]
         elif self._coordinator:
-            if standing.claim.what is Condition.BACK or now - standing.confirmed <= VALID:
-                silent = min(86_400.0, now - standing.since)
-                self._out.append(Send(self._coordinator, msgspec.structs.replace(standing.claim, silent=silent)))
-            if standing.timer is not None:
-                standing.timer.cancel()
-            standing.timer = self._agenda.at(now + standing.pause, self._say, standing)
-            standing.pause = min(2 * standing.pause, REPEAT_MOST)
+            if queued.claim.what is Condition.BACK or now - queued.confirmed <= VALID:
+                silent = min(86_400.0, now - queued.since)
+                self._emit(Send(self._coordinator, msgspec.structs.replace(queued.claim, silent=silent)))
+            if queued.timer is not None:
+                queued.timer.cancel()
+            queued.timer = self._timers.at(now + queued.pause, self._send, queued)
+            queued.pause = min(2 * queued.pause, LONGEST_REPEAT)

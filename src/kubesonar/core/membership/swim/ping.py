@@ -1,5 +1,5 @@
-"""Pings on their way: each is repeated once half-way, so that one lost datagram means nothing, and is missed in the
-end or answered."""
+"""Pings under way. Each is repeated once half-way, so that one lost datagram means nothing, and is answered or missed
+in the end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from kubesonar.model import Condition
 Missed = Callable[[float, str, float], None]
 
 
-class _Underway:
+class _UnderWay:
     __slots__ = ("missed", "name", "ping", "sent", "timer")
 
-    def __init__(self, now: float, name: str, ping: Ping, missed: Missed, timer: Timer) -> None:
+    def __init__(self, now: float, name: str, ping: Ping, missed: Missed | None, timer: Timer) -> None:
         self.sent = now
         self.name = name
         self.ping = ping
@@ -26,56 +26,64 @@ class _Underway:
         self.timer = timer
 
 
-class Pinging:
-    """`missed(now, name, sent)` of a ping is called when nothing came within `answer` seconds, stretched by the own
-    health."""
+class Pings:
+    """Sends pings and waits `answer` seconds, times the local health multiplier, for each answer."""
 
-    def __init__(self, agenda: Timers, health: LocalHealth, out: list[Any], answer: float) -> None:
-        self._agenda = agenda
+    def __init__(self, timers: Timers, emit: Callable[[Any], None], health: LocalHealth, answer: float) -> None:
+        self._timers = timers
+        self._emit = emit
         self._health = health
-        self._out = out
         self._answer = answer
         self._number = 0
-        self._underway: dict[int, _Underway] = {}
+        self._under_way: dict[int, _UnderWay] = {}
 
-    def ping(self, now: float, name: str, missed: Missed, doubt: Condition = Condition.BACK, turn: int = 0) -> None:
-        """Pings `name`, with what is doubted of it."""
+    def send(
+        self,
+        now: float,
+        name: str,
+        missed: Missed | None = None,
+        doubt: Condition = Condition.BACK,
+        incarnation: int = 0,
+    ) -> None:
+        """Ping the member `name`, and say what is doubted of it. Without an answer in time `missed(now, name, sent)` is
+        called."""
         self._number = number = self._number + 1
-        ping = Ping(number, doubt, turn)
-        self._out.append(Send(name, ping))
-        timer = self._agenda.at(now + self._half, self._again, number)
-        self._underway[number] = _Underway(now, name, ping, missed, timer)
+        ping = Ping(number, doubt, incarnation)
+        self._emit(Send(name, ping))
+        timer = self._timers.at(now + self._half, self._again, number)
+        self._under_way[number] = _UnderWay(now, name, ping, missed, timer)
 
     def answered(self, source: str, number: int) -> bool:
         """Whether this answers a ping that is still waited for, which is then over."""
-        underway = self._underway.get(number)
-        if underway is None or underway.name != source:
+        ping = self._under_way.get(number)
+        if ping is None or ping.name != source:
             return False
-        underway.timer.cancel()
-        del self._underway[number]
+        ping.timer.cancel()
+        del self._under_way[number]
         return True
 
     def refused(self, now: float, name: str) -> None:
-        """Its host refused: what is on the way to it is missed already."""
-        for number in [number for number, underway in self._underway.items() if underway.name == name]:
-            self._underway[number].timer.cancel()
+        """Take the pings to a member whose host refused a datagram for missed."""
+        for number in [number for number, ping in self._under_way.items() if ping.name == name]:
+            self._under_way[number].timer.cancel()
             self._miss(now, number)
 
     def forget(self) -> None:
-        """What is on its way is no longer judged."""
-        for underway in self._underway.values():
-            underway.timer.cancel()
-        self._underway.clear()
+        """Wait for no answer any more."""
+        for ping in self._under_way.values():
+            ping.timer.cancel()
+        self._under_way.clear()
 
     @property
     def _half(self) -> float:
-        return self._answer / 2 * self._health.stretch
+        return self._answer / 2 * self._health.multiplier
 
     def _again(self, now: float, number: int) -> None:
-        underway = self._underway[number]
-        self._out.append(Send(underway.name, underway.ping))
-        underway.timer = self._agenda.at(now + self._half, self._miss, number)
+        ping = self._under_way[number]
+        self._emit(Send(ping.name, ping.ping))
+        ping.timer = self._timers.at(now + self._half, self._miss, number)
 
     def _miss(self, now: float, number: int) -> None:
-        underway = self._underway.pop(number)
-        underway.missed(now, underway.name, underway.sent)
+        ping = self._under_way.pop(number)
+        if ping.missed is not None:
+            ping.missed(now, ping.name, ping.sent)

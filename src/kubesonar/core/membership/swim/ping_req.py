@@ -1,83 +1,87 @@
-"""Bearing witness: another member asks whether a third one answers us."""
+"""Indirect probes (SWIM's ping-req): another member asks whether a third one answers this one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from kubesonar.core.membership.events import Look, Send
+from kubesonar.core.membership.events import ProbeHost, Send
 from kubesonar.core.membership.local_health import LocalHealth
-from kubesonar.core.membership.messages import PingReqReply, Reachability
-from kubesonar.core.membership.swim.ping import Pinging
+from kubesonar.core.membership.messages import PingReq, PingReqReply, Reachability
+from kubesonar.core.membership.swim.ping import Pings
 from kubesonar.core.timers import Timers
 from kubesonar.model import Condition
 
 JOBS = 256
-"""Most members looked at for others at one time; asked for more, a member says that it is unable."""
+"""Most members probed for others at one time: a bound on host probes. Asked for more, the answer is UNABLE."""
 
 ASKERS = 16
-"""Most members that wait for one answer."""
+"""Most members that wait for the result of one probe: far more than watch one member."""
 
 
 class _Job:
-    __slots__ = ("askers", "look", "sight")
+    __slots__ = ("askers", "number", "reachability")
 
-    def __init__(self, look: int) -> None:
+    def __init__(self, number: int) -> None:
         self.askers: dict[str, int] = {}
-        self.look = look
-        self.sight = Reachability.UNABLE
+        self.number = number
+        self.reachability = Reachability.UNABLE
 
 
-class Witnessing:
-    """One look serves all that ask about the same member meanwhile."""
+class IndirectProbes:
+    """Probes members for others. One probe serves all that ask about the same member meanwhile."""
 
-    def __init__(self, agenda: Timers, health: LocalHealth, out: list[Any], pinging: Pinging, answer: float) -> None:
-        self._agenda = agenda
+    def __init__(
+        self, timers: Timers, emit: Callable[[Any], None], health: LocalHealth, pings: Pings, answer: float
+    ) -> None:
+        self._timers = timers
+        self._emit = emit
         self._health = health
-        self._out = out
-        self._pinging = pinging
+        self._pings = pings
         self._answer = answer
         self._jobs: dict[str, _Job] = {}
 
-    def ask(self, now: float, source: str, number: int, target: str, look: int) -> None:
-        """`source` wants to know; `look` is a number for the look that may be needed."""
+    def ask(self, now: float, source: str, request: PingReq, number: int) -> None:
+        """Probe the target of a request for `source`; `number` is for the host probe that may be needed."""
+        target = request.target
         job = self._jobs.get(target)
         if job is None:
             if len(self._jobs) >= JOBS:
-                self._out.append(Send(source, PingReqReply(number, target, Reachability.UNABLE, 0.0)))
+                self.refuse(source, request)
                 return
-            job = self._jobs[target] = _Job(look)
-            self._pinging.ping(now, target, self._silent, Condition.SUSPECT)
-            self._out.append(Look(look, target, self._answer))
-            self._agenda.at(now + 1.3 * self._answer * self._health.stretch, self._testify, target, job)
+            job = self._jobs[target] = _Job(number)
+            self._pings.send(now, target, doubt=Condition.SUSPECT)
+            self._emit(ProbeHost(number, target, self._answer))
+            self._timers.at(now + 1.3 * self._answer * self._health.multiplier, self._report, target, job)
         if len(job.askers) < ASKERS:
-            job.askers[source] = number
+            job.askers[source] = request.number
 
-    def looked(self, target: str, look: int, sight: Reachability) -> None:
-        """What the look of that number showed."""
+    def refuse(self, source: str, request: PingReq) -> None:
+        """Answer that this member cannot tell."""
+        self._emit(Send(source, PingReqReply(request.number, request.target, Reachability.UNABLE, 0.0)))
+
+    def host_probed(self, target: str, number: int, reachability: Reachability) -> None:
+        """Take over the result of the host probe of that number."""
         job = self._jobs.get(target)
-        if job is not None and job.look == look:
-            job.sight = sight
+        if job is not None and job.number == number:
+            job.reachability = reachability
 
-    def answered(self, target: str, epoch: int, turn: int) -> None:
-        """`target` itself spoke to us."""
-        job = self._jobs.pop(target, None)
-        if job is not None:
-            for source, number in job.askers.items():
-                self._out.append(Send(source, PingReqReply(number, target, Reachability.AGENT, 1.0, epoch, turn)))
+    def answered(self, target: str, epoch: int, incarnation: int) -> None:
+        """Report that `target` itself answered."""
+        self._reply(target, Reachability.AGENT, 1.0, epoch, incarnation)
 
     def forget(self) -> None:
-        """We were not running: what was being looked at says nothing."""
-        for target, job in self._jobs.items():
-            for source, number in job.askers.items():
-                self._out.append(Send(source, PingReqReply(number, target, Reachability.UNABLE, 0.0)))
-        self._jobs.clear()
+        """Report of every probe under way that it cannot tell: this process did not run."""
+        for target in list(self._jobs):
+            self._reply(target, Reachability.UNABLE, 0.0)
 
-    def _silent(self, now: float, name: str, sent: float) -> None:
-        """The ping was missed; the look is still to speak."""
+    def _report(self, now: float, target: str, job: _Job) -> None:
+        if self._jobs.get(target) is job:
+            self._reply(target, job.reachability, self._health.weight)
 
-    def _testify(self, now: float, target: str, job: _Job) -> None:
-        if self._jobs.get(target) is not job:
-            return
-        del self._jobs[target]
-        for source, number in job.askers.items():
-            self._out.append(Send(source, PingReqReply(number, target, job.sight, self._health.weight)))
+    def _reply(
+        self, target: str, reachability: Reachability, weight: float, epoch: int = 0, incarnation: int = 0
+    ) -> None:
+        job = self._jobs.pop(target, None)
+        for source, number in job.askers.items() if job is not None else ():
+            self._emit(Send(source, PingReqReply(number, target, reachability, weight, epoch, incarnation)))

@@ -1,63 +1,71 @@
-"""One member that did not answer: who is asked about it, what they saw, and how many have to agree."""
+"""One suspected member: who is asked about it, what they report, and how many have to agree."""
 
 from __future__ import annotations
 
 from collections.abc import Container
 
 from kubesonar.core.membership.member_view import MemberView
-from kubesonar.core.membership.messages import WITNESSES
+from kubesonar.core.membership.messages import WITNESSES, Reachability
 from kubesonar.core.membership.swim.agreement import ProbeReport
 from kubesonar.model import Condition
 
 CANDIDATES = 12
-"""Out of how many members that follow a suspected one on the ring its witnesses are chosen."""
+"""Members that follow a suspected one on the hash ring, out of which its witnesses are chosen: enough for several zones
+and rounds, few enough to be found at no cost."""
 
 
-class Case:
-    """Since when, in which epoch and incarnation the member was known, who was asked in all rounds, what was said in
-    this one, and what follows so far. `number` is the round's, 0 between two rounds."""
+class Suspicion:
+    """The suspicion of the member `name`, silent `since` that time, in the epoch and incarnation in which it was known.
+    `number` is that of the round under way, 0 between two rounds; `condition` is what followed from the rounds so far,
+    None while nothing does."""
 
-    __slots__ = ("asked", "condition", "epoch", "number", "round", "said", "since", "turn")
+    __slots__ = ("_asked", "condition", "epoch", "incarnation", "name", "number", "reports", "round", "since")
 
-    def __init__(self, now: float, epoch: int, turn: int) -> None:
-        self.since = now
+    def __init__(self, name: str, since: float, epoch: int, incarnation: int) -> None:
+        self.name = name
+        self.since = since
         self.epoch = epoch
-        self.turn = turn
+        self.incarnation = incarnation
         self.round = 0
         self.number = 0
-        self.asked: set[str] = set()
-        self.said: dict[str, ProbeReport] = {}
+        self.reports: dict[str, ProbeReport] = {}
         self.condition: Condition | None = None
+        self._asked: set[str] = set()
 
     def begin(self, number: int) -> None:
-        """A new round."""
+        """Begin a round."""
         self.round += 1
         self.number = number
-        self.said.clear()
+        self.reports.clear()
 
     def end(self) -> None:
-        """The round is over: what is still said of it comes too late."""
+        """End the round: reports that still come belong to none."""
         self.number = 0
 
-    def witnesses(self, electorate: MemberView, name: str, asker: str, suspects: Container[str]) -> list[str]:
-        """Whom to ask about `name` next: not those that were asked already, unless there is nobody else."""
-        chosen = self._choose(electorate, name, asker, suspects)
+    def report(self, view: MemberView, witness: str, reachability: Reachability, weight: float) -> None:
+        """Take over the report of a member for this round."""
+        self.reports[witness] = ProbeReport(witness, view.members[witness].zone, reachability, weight)
+
+    def asked(self, witness: str) -> bool:
+        """Whether this member was asked about the suspected one."""
+        return witness in self._asked
+
+    def next_witnesses(self, view: MemberView, asker: str, suspects: Container[str]) -> list[str]:
+        """The members to ask next: not those that were asked already, unless nobody else is left."""
+        chosen = self._choose(view, asker, suspects)
         if not chosen:
-            self.asked.clear()
-            chosen = self._choose(electorate, name, asker, suspects)
-        self.asked.update(chosen)
+            self._asked.clear()
+            chosen = self._choose(view, asker, suspects)
+        self._asked.update(chosen)
         return chosen
 
-    def _choose(self, electorate: MemberView, name: str, asker: str, suspects: Container[str]) -> list[str]:
-        """One of the suspect's own zone, the others of as many zones as there are."""
-        zone = electorate.members[name].zone
+    def _choose(self, view: MemberView, asker: str, suspects: Container[str]) -> list[str]:
+        """One member of the suspect's own zone, the others of as many zones as there are."""
+        zone = view.members[self.name].zone
         free = [
-            member
-            for member in electorate.beyond(name, CANDIDATES)
-            if member.expected
-            and member.name != asker
-            and member.name not in self.asked
-            and member.name not in suspects
+            view.members[name]
+            for name in view.neighbours(self.name, CANDIDATES)
+            if name != asker and view.members[name].expected and name not in self._asked and name not in suspects
         ]
         chosen = [member for member in free if member.zone == zone][:1]
         zones = {zone}
@@ -68,9 +76,8 @@ class Case:
                     zones.add(member.zone)
         return [member.name for member in chosen]
 
-    def needed(self, electorate: MemberView, name: str, asker: str, witnesses: int, zones: int) -> tuple[int, int]:
-        """How many must agree, the asker included, and of how many zones: as many as there are, unless a round has
-        shown that they cannot be had, as when the rest of a zone is dead too."""
-        members = electorate.members
-        others = electorate.serving - members[name].expected - members[asker].expected
-        return 1 + min(witnesses, others), min(zones, len(electorate.zones)) if self.round == 1 else 1
+    def needed(self, view: MemberView, asker: str, witnesses: int, zones: int) -> tuple[int, int]:
+        """How many members must agree, the asker included, and of how many zones: as many as there are, unless a round
+        has shown that they cannot be had, as when the rest of a zone is dead too."""
+        others = view.serving - view.members[self.name].expected - view.members[asker].expected
+        return 1 + min(witnesses, others), min(zones, len(view.zones)) if self.round == 1 else 1

@@ -1,0 +1,152 @@
+"""What a coordinator holds of the members: claims that are pending, claims that were announced, and what speaks against
+a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kubesonar.core.membership.events import FollowerHeard, Send
+from kubesonar.core.membership.member_view import MemberView
+from kubesonar.core.membership.messages import StatusClaim, StatusClaimAck
+from kubesonar.core.membership.transitions import AnnouncedClaim, PendingClaim, earlier, ends, known, same
+from kubesonar.model import Condition, Network, Roster
+
+FRESH = 6.0
+"""Seconds after which a claim that nobody repeats is dropped. A claim is repeated until it is acknowledged, which it is
+when it is announced: with less, a lost repetition drops it; with more, a claim that was withdrawn is announced."""
+
+SUSPECT_MARGIN = 0.5
+"""A member that was heard less than this (s) after its silence is said to have begun may have died just then."""
+
+EXCUSED = 600.0
+"""Seconds for which the silence of a member that took its leave is no death, unless it began anew since: longer than a
+roster needs to leave it out, which in big clusters takes minutes (docs/kubernetes.md)."""
+
+SOURCES = 8
+"""Most members that are told that their claim is delivered: a member has about three watchers."""
+
+
+class ClaimBook:
+    """Claims by member. `pending` are neither announced nor refused yet, `announced` those that were, here or by an
+    earlier coordinator."""
+
+    def __init__(self, emit: Callable[[Any], None]) -> None:
+        self.view = MemberView(Roster("", ()), Network.POD)
+        self.pending: dict[str, PendingClaim] = {}
+        self.announced: dict[str, AnnouncedClaim] = {}
+        self.heard: dict[str, FollowerHeard] = {}
+        self._emit = emit
+        self._excused: dict[str, tuple[float, int]] = {}
+        self._host_answered: dict[str, float] = {}
+
+    def change(self, view: MemberView) -> None:
+        """Take over the members, and forget all others."""
+        self.view = view
+        tables: tuple[dict[str, Any], ...] = (
+            self.pending, self.announced, self.heard, self._excused, self._host_answered,
+        )  # fmt: skip
+        for table in tables:
+            for name in [name for name in table if name not in view.members]:
+                del table[name]
+
+    def clear(self) -> None:
+        """Begin anew: the coordinator has changed."""
+        for table in (self.pending, self.announced, self.heard):
+            table.clear()
+
+    def excuse(self, now: float, name: str, epoch: int) -> None:
+        """Note that a member of that epoch took its leave."""
+        self._excused[name] = now + EXCUSED, epoch
+
+    def excused(self, now: float) -> set[str]:
+        """The members that took their leave and were not heard in a later epoch since."""
+        epochs = {name: heard.epoch for name, heard in self.heard.items()}
+        return {name for name in self._excused if self._has_left(now, name, epochs.get(name, 0))}
+
+    def drop_lapsed(self, now: float) -> None:
+        """Drop the pending claims that nobody repeats."""
+        for name in [name for name, pending in self.pending.items() if now - pending.last > FRESH]:
+            del self.pending[name]
+
+    def take(self, now: float, source: str, claim: StatusClaim) -> bool:
+        """Take over a claim of `source` (empty: this coordinator's own), acknowledge it where it is settled, and return
+        whether it is a new pending one."""
+        announced = self.announced.get(claim.member)
+        if announced is not None and known(announced.claim, claim):
+            self._repeated(source, claim, announced)
+            return False
+        back = claim.what is Condition.BACK
+        if announced is not None and back and now - claim.silent < announced.first - FRESH:
+            self.acknowledge(source, announced.claim, announced.told)  # it was seen before it died, and claimed late
+            return False
+        if claim.what in (Condition.FROZEN, Condition.GONE):
+            self._host_answered[claim.member] = now
+        if not back and self._unlikely(now, claim):
+            return False
+        if claim.told or (back and not ends(claim, announced)):
+            self.pending.pop(claim.member, None)
+            self.announced[claim.member] = AnnouncedClaim(claim, now, [], now)
+            self.acknowledge(source, claim, True)
+            return False
+        return self._pend(now, source, claim)
+
+    def _repeated(self, source: str, claim: StatusClaim, announced: AnnouncedClaim) -> None:
+        announced.told = announced.told or claim.told
+        pending = self.pending.get(claim.member)
+        if pending is not None and pending.claim.what is Condition.DEAD and claim.what is not Condition.DEAD:
+            del self.pending[claim.member]  # its host answers after all
+        returned = announced.claim.what is Condition.BACK
+        self.acknowledge(source, announced.claim if returned else claim, announced.told)
+
+    def _pend(self, now: float, source: str, claim: StatusClaim) -> bool:
+        pending = self.pending.get(claim.member)
+        fresh = pending is None or not same(pending.claim, claim)
+        if pending is None or fresh:
+            if pending is not None and earlier(claim, pending.claim):
+                return False
+            pending = self.pending[claim.member] = PendingClaim(claim, now)
+        pending.last = now
+        if source and source not in pending.sources and len(pending.sources) < SOURCES:
+            pending.sources.append(source)
+        return fresh
+
+    def announce(self, now: float, pending: PendingClaim) -> AnnouncedClaim | None:
+        """Turn a pending claim into an announced one; None where it does not stand any more."""
+        claim = pending.claim
+        del self.pending[claim.member]
+        if claim.what is not Condition.BACK and (
+            not self.view.members[claim.member].expected or self._unlikely(pending.first, claim)
+        ):
+            return None
+        announced = self.announced[claim.member] = AnnouncedClaim(claim, now, pending.sources, pending.first)
+        for source in pending.sources:
+            self.acknowledge(source, claim, False)
+        return announced
+
+    def delivered(self, id: str) -> None:
+        """Tell those that made a claim that its announcement is delivered."""
+        for announced in self.announced.values():
+            if announced.id == id:
+                announced.told = True
+                for source in announced.sources:
+                    self.acknowledge(source, announced.claim, True)
+
+    def acknowledge(self, source: str, claim: StatusClaim, told: bool) -> None:
+        """Acknowledge a claim to `source`, if it is a member."""
+        if source:
+            ack = StatusClaimAck(claim.member, claim.epoch, claim.incarnation, claim.what, told)
+            self._emit(Send(source, ack))
+
+    def _unlikely(self, now: float, claim: StatusClaim) -> bool:
+        """Whether this coordinator heard the member after its silence began or in a later epoch, its host answers
+        others, or it took its leave."""
+        heard = self.heard.get(claim.member)
+        if heard is not None and (heard.at > now - claim.silent + SUSPECT_MARGIN or 0 < claim.epoch < heard.epoch):
+            return True
+        answered = now - self._host_answered.get(claim.member, float("-inf")) <= FRESH
+        return (answered and claim.what is Condition.DEAD) or self._has_left(now, claim.member, claim.epoch)
+
+    def _has_left(self, now: float, name: str, epoch: int) -> bool:
+        until, last = self._excused.get(name, (now, 0))
+        return until > now and epoch <= last
