@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench._rollout import RollingMesh
+from tests.scenarios.rolling_mesh import RollingMesh
 
 RESULT = Path(__file__).with_name("results") / "rollout.md"
 

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench._lab import RunningLab, await_good
 from kubesonar.model import Health, Verdict
+from tests.scenarios.running_lab import RunningLab, await_good
 
 RESULT = Path(__file__).with_name("results") / "soak.md"
 SPIN = "while True: pass"

@@ -1,7 +1,10 @@
-"""For all tests: no deadline on examples, because a busy machine is no failure; a kernel that stamps from the start."""
+"""For all tests: time limits, the order in which tests begin, what a child process inherits, a kernel that stamps from
+the start, and what a run says of programs that it missed."""
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -10,9 +13,40 @@ import pytest
 from hypothesis import settings
 
 from kubesonar.net import cmsg
+from tests.programs import advice
 
-settings.register_profile("kubesonar", deadline=None)
+LAB_TIMEOUT = 400
+"""Seconds that a test with a lab may take: a lab starts in about 10 s, and each fault is waited for 30 s at most. A
+shorter limit fails on a busy machine, a longer one only delays the news of a hang."""
+
+settings.register_profile("kubesonar", deadline=None)  # a busy machine is no failure
 settings.load_profile("kubesonar")
+
+
+def pytest_configure() -> None:
+    """Lets children end by SIGINT, also where a shell that started this run in the background ignores it: what is
+    ignored is inherited, what is handled is not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gives tests with labs their time limit, and lets tests with a limit of their own begin first: they are the
+    longest, and one that begins last keeps all workers but its own idle."""
+    for item in items:
+        if item.get_closest_marker("lab") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LAB_TIMEOUT))
+    items.sort(key=lambda item: -_limit(item))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Says at the end how many tests were skipped because programs are missing, and what installs those."""
+    yield
+    reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()) if report.longrepr]
+    for line in advice(reasons, run="" if os.getuid() == 0 else "sudo "):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -23,3 +57,8 @@ def stamping() -> Iterator[None]:
         held.setsockopt(socket.SOL_SOCKET, cmsg.SO_TIMESTAMPING, cmsg.RX_STAMPS)
         time.sleep(0.1)
         yield
+
+
+def _limit(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker else 0.0

@@ -62,7 +62,11 @@ def bound(host: str = "127.0.0.1") -> socket.socket:
 
 def _unix(path: Path) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX)
-    sock.bind(str(path))
+    try:
+        sock.bind(str(path))
+    except OSError:
+        sock.close()
+        raise
     return sock
 
 

@@ -87,6 +87,7 @@ def verdict(*agents: RunningAgent) -> dict[str, Any]:
     return found | {"code": done.returncode}
 
 
+@pytest.mark.timeout(300)
 def test_agents_find_each_other_and_only_what_should_be_there_and_is_not_is_a_failure(tmp_path: Path) -> None:
     with ApiServer() as api, mesh(api, tmp_path) as agents:
         everybody = tuple(agents.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -22,8 +21,9 @@ from tests.kube.apiserver import ApiServer
 from tests.lab.inside import in_namespaces
 from tests.ports import free_port
 from tests.probes.dns_servers import wait_for
+from tests.programs import find, needs
 
-UNBOUND = shutil.which("unbound", path="/usr/sbin:/usr/bin:/sbin:/bin")
+UNBOUND = find("unbound")
 MS_BIND = 0x1000  # include/uapi/linux/mount.h
 API = "kubernetes.default.svc.cluster.local."
 SHOP = "shop.example.com."
@@ -134,13 +134,13 @@ def defaults_find_everything() -> None:
             assert not snapshot.lacks
 
 
-@pytest.mark.skipif(UNBOUND is None, reason="needs the Debian package unbound")
+@needs("unbound")
 @pytest.mark.lab
 def test_in_a_pod_everything_is_found_without_being_told() -> None:
     in_namespaces(defaults_find_everything)
 
 
-@pytest.mark.skipif(UNBOUND is None, reason="needs the Debian package unbound")
+@needs("unbound")
 @pytest.mark.lab
 def test_every_path_that_needs_a_name_and_what_looking_it_up_asks() -> None:
     in_namespaces(every_path_is_well)

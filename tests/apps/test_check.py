@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from pathlib import Path
@@ -177,14 +178,15 @@ def test_without_a_lab_a_sentence_says_what_to_give(tmp_path: Path) -> None:
     assert err.count("\n") == 1
 
 
-def test_the_lab_that_runs_here_is_found(tmp_path: Path) -> None:
-    agents = tmp_path / "kubesonar-lab" / "agents"
-    agents.mkdir(parents=True)
-    with (
-        on_sockets(agents, answers(Mesh(nodes=3))),
-        process("check", "--color", "always", XDG_RUNTIME_DIR=str(tmp_path), LC_ALL="C") as running,
-    ):
-        out, err = running.communicate(timeout=30)
+def test_the_lab_that_runs_here_is_found() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # `tmp_path` may be too long for Unix sockets in folders in it
+        agents = Path(folder) / "kubesonar-lab" / "agents"
+        agents.mkdir(parents=True)
+        with (
+            on_sockets(agents, answers(Mesh(nodes=3))),
+            process("check", "--color", "always", XDG_RUNTIME_DIR=folder, LC_ALL="C") as running,
+        ):
+            out, err = running.communicate(timeout=30)
     assert (running.returncode, err) == (0, "")
     assert out.startswith("\x1b[1;32mthe network is healthy")
 

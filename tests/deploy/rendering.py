@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.programs import LACKS_HELM
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "kubesonar"
 VALUES = Path(__file__).parent / "values"
@@ -41,7 +43,7 @@ def newest() -> Path:
     """One helm. Skips the test where there is none."""
     found = helms()
     if not found:
-        pytest.skip("helm is neither in .tools (scripts/helm) nor on the PATH")
+        pytest.skip(LACKS_HELM)
     return found[-1]
 
 

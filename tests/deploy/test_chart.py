@@ -11,6 +11,7 @@ import pytest
 
 from kubesonar import __version__
 from tests.deploy.rendering import CHART, Tree, container, environment, helm, helms, named, newest, one, refusal, render
+from tests.programs import LACKS_HELM
 
 SETS: dict[str, tuple[str, ...]] = {
     "default": (),
@@ -35,7 +36,7 @@ def test_the_api_server_knows_every_field(flags: tuple[str, ...], version: str) 
 def test_every_helm_renders_the_same(flags: tuple[str, ...]) -> None:
     programs = helms()
     if len(programs) < 2:
-        pytest.skip("scripts/helm has not put two versions of helm into .tools")
+        pytest.skip(LACKS_HELM)
     assert render(*flags, program=programs[0]) == render(*flags, program=programs[-1])
 
 

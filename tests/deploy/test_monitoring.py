@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,14 @@ import yaml
 from deploy.monitoring.make import RUNBOOKS, files
 from kubesonar.model import Fault
 from kubesonar.views.metrics import agent, membership, webhooks
+from tests.programs import needs
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "monitoring"
 RULES = ("rules.yaml", "kubenurse-rules.yaml")
 SECTIONS = ("## Meaning", "## Impact", "## Diagnosis", "## Mitigation")
 
-needs_promtool = pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool: apt-get install prometheus")
+needs_promtool = needs("promtool")
 
 
 def rules() -> list[dict[str, Any]]:

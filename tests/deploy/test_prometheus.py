@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +11,9 @@ import pytest
 from tests.apps.agents import RunningAgent, members, tree, until
 from tests.deploy.prometheus import FOLDER, PlainText, RunningPrometheus, expressions
 from tests.ports import free_port
+from tests.programs import needs
 
-pytestmark = pytest.mark.skipif(not shutil.which("prometheus"), reason="needs prometheus: apt-get install prometheus")
+pytestmark = needs("prometheus")
 
 RULES = (FOLDER / "rules.yaml",)
 

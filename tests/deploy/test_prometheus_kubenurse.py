@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,8 +16,9 @@ from tests.apps.agents import until
 from tests.compat.kubenurse.rig import ALONE
 from tests.deploy.prometheus import FOLDER, RunningPrometheus, expressions
 from tests.ports import free_port
+from tests.programs import needs
 
-pytestmark = pytest.mark.skipif(not shutil.which("prometheus"), reason="needs prometheus: apt-get install prometheus")
+pytestmark = needs("prometheus")
 
 QUERIES = (
     # From 1.13 on.

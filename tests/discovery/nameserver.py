@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-import pytest
 from pyroute2 import IPRoute
 
 from kubesonar.lab.kernel.syscalls import mount
 from tests.lab.inside import in_namespaces
 from tests.probes.dns_servers import wait_for
+from tests.programs import find, needs
 
-PROGRAM = shutil.which("unbound", path="/usr/sbin:/usr/bin:/sbin:/bin")
+PROGRAM = find("unbound")
 NAME = "agents.net.svc.cluster.local"
 _MS_BIND = 0x1000  # include/uapi/linux/mount.h
 
-needs_unbound = pytest.mark.skipif(PROGRAM is None, reason="needs the Debian package unbound")
+needs_unbound = needs("unbound")
 
 
 def resolving(body: Callable[[Path], None]) -> None:

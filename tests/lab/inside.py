@@ -15,16 +15,16 @@ from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import parse
 from kubesonar.lab.kernel.isolate import Ground, run_isolated
 from kubesonar.lab.kernel.namespaces import within
-from kubesonar.lab.network.firewall import find_nft
 from kubesonar.lab.topology import plan_lab
 from kubesonar.lab.world import LabWorld
+from tests.programs import needs
 
 PATIENCE = 5.0
 """Seconds to wait for what must come."""
 SILENCE = 0.15
 """Seconds to wait for what must not come."""
 
-needs_nft = pytest.mark.skipif(find_nft() is None, reason="needs nft: install the Debian package nftables")
+needs_nft = needs("nft")
 
 
 def in_namespaces(body: Callable[[], None], *, user: bool = False) -> None:

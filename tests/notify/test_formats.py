@@ -22,6 +22,7 @@ from kubesonar.notify.options import NotifyOptions
 from kubesonar.notify.receivers import configured
 from kubesonar.notify.webhook import Webhook
 from tests.notify.receivers import notice, options, run
+from tests.programs import found
 
 ROOT = Path(__file__).parents[2]
 NOTICE = json.loads((ROOT / "docs/schemas/notice.json").read_text())
@@ -102,9 +103,7 @@ def test_alerts_of_little_and_none_of_the_cluster() -> None:
 @pytest.fixture(scope="module")
 def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The base URL of a real Alertmanager."""
-    program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-    if program is None:
-        pytest.skip("needs Debian's package prometheus-alertmanager")
+    program = shutil.which("alertmanager") or found("prometheus-alertmanager")
     folder = tmp_path_factory.mktemp("alertmanager")
     (folder / "config.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
     with socket.socket() as free:

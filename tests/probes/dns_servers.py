@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import shutil
 import socket
 import subprocess
 import threading
@@ -14,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
-import pytest
 import uvloop
 
 from kubesonar.core.dns.message import Malformed, Question, Rcode, decode_reply, encode_answer, question_of
@@ -24,6 +22,7 @@ from kubesonar.model import Path as Way
 from kubesonar.net.clock import SystemClock
 from kubesonar.probes.dns import DnsOptions, DnsProbe
 from kubesonar.probes.source import ProbeSource
+from tests.programs import found
 
 NAME = "kubernetes.default.svc.cluster.local"
 RECORD = Record(NAME, RecordType.A, 5, "10.96.0.1")
@@ -125,9 +124,7 @@ def closed_port() -> int:
 @contextlib.contextmanager
 def running_unbound(folder: Path) -> Iterator[int]:
     """A real unbound with a small zone, on a free port; skips where it is not installed."""
-    program = shutil.which("unbound", path="/usr/sbin:/usr/bin:/sbin:/bin")
-    if program is None:
-        pytest.skip("needs the Debian package unbound")
+    program = found("unbound")
     port = closed_port()
     big = "\n".join(f"  local-data: 'big.cluster.local. TXT \"{number} {'x' * 200}\"'" for number in range(20))
     (folder / "unbound.conf").write_text(

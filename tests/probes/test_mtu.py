@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +17,10 @@ from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.mtu import MtuOptions, MtuProbe
 from kubesonar.probes.source import ProbeSource
 from tests.net.rig import rig, run
+from tests.programs import found
 
 LAB = Path(__file__).with_name("path_lab.py")
-TOOLS = {"ip": "iproute2", "tc": "iproute2", "nft": "nftables", "unshare": "util-linux", "sysctl": "procps"}
+TOOLS = ("ip", "tc", "nft", "unshare", "sysctl")
 INSIDE = ("unshare", "-Urnmp", "--fork", "--kill-child", "--mount-proc")
 Seen = dict[tuple[str, str], list[Observation]]
 
@@ -28,9 +28,8 @@ Seen = dict[tuple[str, str], list[Observation]]
 @pytest.fixture(scope="module")
 def seen() -> Seen:
     """Every case of the lab, observed once and again."""
-    for tool, package in TOOLS.items():
-        if not shutil.which(tool):
-            pytest.skip(f"needs `{tool}`: install the Debian package {package}")
+    for tool in TOOLS:
+        found(tool)
     if subprocess.run([*INSIDE, "ip", "link", "add", "type", "veth"], capture_output=True).returncode:
         pytest.skip("no namespaces with links can be made here")
     done = subprocess.run([*INSIDE, sys.executable, str(LAB)], capture_output=True, text=True, timeout=120)

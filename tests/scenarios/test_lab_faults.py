@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench._lab import RunningLab, await_good
 from kubesonar.model import Health, Verdict
 from tests.lab.inside import in_namespaces, needs_nft
+from tests.scenarios.running_lab import RunningLab, await_good
 
 pytestmark = [pytest.mark.lab, needs_nft]
 

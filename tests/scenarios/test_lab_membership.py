@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench._lab import RunningLab, await_good
 from kubesonar.lab.servers.pager import PagedNotice
 from kubesonar.model import Network
 from tests.apps.agents import until
 from tests.lab.inside import in_namespaces, needs_nft
+from tests.scenarios.running_lab import RunningLab, await_good
 
 pytestmark = [pytest.mark.lab, needs_nft]
 
@@ -120,7 +120,7 @@ def test_a_rolling_restart_of_all_is_nobodys_death(lab: RunningLab) -> None:
     assert deaths(lab.told()[before:]) == []
 
 
-@pytest.mark.parametrize("nodes", [3, 15])
+@pytest.mark.parametrize("nodes", [3, pytest.param(15, marks=pytest.mark.crowd)])
 def test_few_members_and_more(tmp_path_factory: pytest.TempPathFactory, nodes: int) -> None:
     in_namespaces(lambda: None)
     with RunningLab(tmp_path_factory.mktemp("n"), nodes) as lab:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench._rollout import RollingMesh
+import pytest
+
 from kubesonar.model import Health
+from tests.scenarios.rolling_mesh import RollingMesh
 
 AGENTS = 5
 
 
+@pytest.mark.timeout(300)
 def test_a_rollout_of_wire_version_and_key_and_back_yields_no_finding(tmp_path: Path) -> None:
     with RollingMesh(tmp_path, AGENTS, version=1) as mesh:
         for version in (2, 1):

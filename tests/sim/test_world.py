@@ -7,6 +7,7 @@ import subprocess
 import sys
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -105,6 +106,7 @@ def test_what_waits_is_bounded() -> None:
     assert most < 30 * 20
 
 
+@pytest.mark.timeout(900)
 def test_a_thousand_members_for_half_an_hour() -> None:
     """Nobody dies in vain with 1 % loss; one death in each of three ways is told; the load stays what it was."""
     cluster = Cluster(1000, seed=1).started(settle=60.0)

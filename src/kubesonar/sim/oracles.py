@@ -19,7 +19,6 @@ class Oracles:
     def __init__(self, world: SimWorld) -> None:
         self.complaints: list[str] = []
         self.announced: dict[Condition, int] = {}
-        self.false_deaths = 0
         self.false_freezes = 0
         self._world = world
         self._in_office: set[str] = set()
@@ -60,7 +59,6 @@ class Oracles:
         if now - self._still_since < HINDSIGHT or not self._heard(node):
             return
         if told.what in DEATHS and node.host_up and now - node.alive_since > HINDSIGHT:
-            self.false_deaths += 1
             self._complain(f"{told.member} was announced {told.what}, and a majority hears it")
         if told.what is Condition.FROZEN and now - node.well_since > HINDSIGHT:
             self.false_freezes += 1

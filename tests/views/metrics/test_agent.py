@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from typing import Literal
 
@@ -32,6 +31,7 @@ from kubesonar.model import (
     Window,
 )
 from kubesonar.views.metrics.agent import AGENT_METRICS, AgentMetrics, Facts, MetricsOptions, reference
+from tests.programs import needs
 
 FACTS = Facts(
     version="1.0",
@@ -155,7 +155,7 @@ def test_our_own_trouble_accuses_no_edge() -> None:
     assert not lines_of(text, "kubesonar_edge_up")
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool: apt-get install prometheus")
+@needs("promtool")
 def test_promtool_has_no_complaint() -> None:
     view, counts = healthy()
     text = rendered(view, counts, edges="all")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from kubesonar.compat.kubenurse.go.httptrace import ROUND_TRIP, failure, timeline
 from kubesonar.compat.kubenurse.metrics.vmrange import RangeHistograms
 from kubesonar.core.telemetry.instruments import CounterVec, Histograms, Labels
@@ -19,12 +17,6 @@ _EVENTS = 9
 _CODES = 16
 _FORGET = 3600.0
 """A neighbour that was not asked for so long (s) leaves the metrics: nodes come and go, and their series with them."""
-
-
-class Distribution(Protocol):
-    """Values by label set: buckets with upper bounds, or ranges."""
-
-    def add(self, labels: Labels, value: float) -> None: ...
 
 
 class CheckInstruments:

@@ -1,4 +1,4 @@
-"""A lab as a person runs it, judged over its agents' sockets: for scenarios in the tests and for soaks here."""
+"""A lab as a person runs it, judged over its agents' sockets: for scenarios and for the soak of bench/."""
 
 from __future__ import annotations
 

@@ -1,0 +1,101 @@
+"""A run of a few tests of their own, as scripts/test makes it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+SKIPS = """
+import pytest
+from tests.programs import LACKS_HELM, needs
+
+@needs("promtool")
+@pytest.mark.parametrize("number", range(2))
+def test_promtool(number): ...
+
+def test_helm(): pytest.skip(LACKS_HELM)
+
+def test_otherwise(): pytest.skip("no cluster is given")
+"""
+
+CHILD = """
+import signal, subprocess, sys
+
+def test_child():
+    child = subprocess.Popen([sys.executable, "-c", "print(1, flush=True); import time; time.sleep(60)"],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child.stdout.read(1)
+    child.send_signal(signal.SIGINT)
+    child.communicate()
+    assert child.returncode == -signal.SIGINT
+"""
+
+LIMITS = """
+import pytest
+
+def test_short(request):
+    assert request.config.getini("timeout") == "180"
+    assert order == ["long", "lab"]
+
+@pytest.mark.lab
+def test_lab(request):
+    order.append("lab")
+    assert request.node.get_closest_marker("timeout").args == (400,)
+
+@pytest.mark.timeout(500)
+def test_long():
+    order.append("long")
+
+order = []
+"""
+
+
+def run(folder: Path, text: str, *options: str, wrapper: tuple[str, ...] = ()) -> str:
+    """Runs the tests in `text` with the settings and hooks of all, where no program is found; what pytest prints."""
+    (folder / "test_it.py").write_text(text)
+    here = (
+        "-p",
+        "tests.conftest",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "--rootdir",
+        str(ROOT),
+    )
+    done = subprocess.run(
+        [*wrapper, sys.executable, "-m", "pytest", *here, *options, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=ROOT,
+        env={"PATH": "/", "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_the_end_says_in_two_lines_what_was_missed_and_what_installs_it(tmp_path: Path, options: tuple[str]) -> None:
+    first, second, last = run(tmp_path, SKIPS, "-m", "not lab", *options).splitlines()[-3:]
+    assert first.startswith("Tests skipped because programs are missing: 3."), first
+    assert second.endswith("apt-get install -y --no-install-recommends npm prometheus && scripts/helm"), second
+    assert "4 skipped" in last
+
+
+def test_where_nothing_was_missed_nothing_is_said(tmp_path: Path) -> None:
+    assert "programs are missing" not in run(tmp_path, LIMITS)
+
+
+def test_children_end_by_sigint_although_the_run_was_started_in_the_background(tmp_path: Path) -> None:
+    run(tmp_path, CHILD, wrapper=("/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh"))
+
+
+def test_labs_have_longer_and_the_longest_begin(tmp_path: Path) -> None:
+    run(tmp_path, LIMITS)
