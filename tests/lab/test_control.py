@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -106,11 +107,15 @@ def test_where_no_lab_runs_it_says_so(tmp_path: Path) -> None:
 
 def test_a_directory_holds_one_lab_and_a_stale_one_is_cleared_away(tmp_path: Path) -> None:
     lab = tmp_path / "lab"
-    first = Directory(lab)
-    first.control.touch()
-    with pytest.raises(LabError, match="a lab already runs in"):
-        Directory(lab)
-    os.close(first._lock)  # as the kernel does when a lab is killed
+    first = "from kubesonar.lab.directory import *; import sys, time; Directory(Path(sys.argv[1])).control.touch();"
+    command = [sys.executable, "-c", first + "print(flush=True); time.sleep(600)", str(lab)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        with pytest.raises(LabError, match="a lab already runs in"):
+            Directory(lab)
+        assert (lab / "control.sock").exists()
+        running.kill()
     second = Directory(lab)
     assert not second.control.exists()
     second.release()

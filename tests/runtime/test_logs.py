@@ -89,7 +89,7 @@ def test_what_is_remembered_is_bounded(text: Lines) -> None:
     changes = Changes(text[0])
     for number in range(5000):
         changes.note(f"peer {number}", "bad")
-    assert len(changes._seen) == 1024
+    assert [changes.note(f"peer {number}", "") for number in range(5000)] == [False] * (5000 - 1024) + [True] * 1024
 
 
 def test_set_up_replaces_what_was_there(root: logging.Logger) -> None:

@@ -84,7 +84,7 @@ class Pods:
 
     def coordinators(self) -> dict[int, str]:
         """Whom each pod takes for the coordinator."""
-        return {number: room._bully.coordinator for number, (room, _, _) in self._running.items()}
+        return {number: room.coordinator for number, (room, _, _) in self._running.items()}
 
     async def settle(self, coordinator: int) -> None:
         """Waits until all agree on that coordinator."""

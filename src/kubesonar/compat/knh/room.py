@@ -70,6 +70,11 @@ class KnhRoom:
         self._supervisor = Supervisor()
         self._leaving = False
 
+    @property
+    def coordinator(self) -> str:
+        """The id of the pod that this one takes for the coordinator; empty while it knows none."""
+        return self._bully.coordinator
+
     async def run(self, leave: asyncio.Event) -> None:
         """Takes part until `leave` is set. Raises ConfigError where an address or a file cannot be used."""
         settings, clock, rng = self._settings, SystemClock(), SystemRandom()

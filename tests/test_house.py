@@ -1,0 +1,206 @@
+"""How files and names are laid out: what a reader may rely on to find things without searching.
+
+Private attributes, mocks and arrows between rooms are checked by scripts/check.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TESTS = ROOT / "tests"
+PACKAGE = ROOT / "src" / "kubesonar"
+FOLDERS = sorted({file.parent for file in PACKAGE.rglob("*.py")})
+
+SUITES = {
+    "deploy": "the chart, the image and the monitoring, which are no modules",
+    "e2e": "the API client against a real cluster or its double",
+    "scenarios": "labs and meshes of real agents",
+    "sim/test_scenarios.py": "files of what happens in a virtual cluster and what is expected then",
+    "test_conftest.py": "the hooks of all tests",
+    "test_docs.py": "pages written by hand",
+    "test_house.py": "this file",
+}
+"""Tests of more than one module: a folder or a file, and what it tests."""
+
+MANY = 15
+"""Most modules in a folder beside its __init__: a folder of more holds several subjects."""
+
+OF_MANY = {"main", "parse"}
+"""Public names that several modules may define: each program has a `main`, each format a `parse`."""
+
+LEFT: set[str] = {
+    "Access",
+    "Action",
+    "ClusterView",
+    "Elected",
+    "Endpoint",
+    "Event",
+    "Exchange",
+    "Key",
+    "Listing",
+    "Message",
+    "PORT",
+    "Send",
+    "Told",
+    "apps/test_agent_cluster.py",
+    "apps/test_agent_dns.py",
+    "apps/test_agent_hostile.py",
+    "apps/test_agent_kubernetes.py",
+    "apps/test_agent_membership.py",
+    "apps/test_agent_pod.py",
+    "apps/test_agent_rooms.py",
+    "apps/test_cluster.py",
+    "apps/test_members.py",
+    "bench/diagnosis/test_network.py",
+    "bench/diagnosis/test_scoring.py",
+    "bench/diagnosis/test_simulation.py",
+    "bench/diagnosis/test_sweep.py",
+    "compat/knh/test_manifests.py",
+    "core/dns/test_hostile.py",
+    "core/dns/test_oracle.py",
+    "follow",
+    "notify/test_page.py",
+    "probes/test_dns_hostile.py",
+    "probes/test_http_session.py",
+    "probes/test_http_token.py",
+    "src/kubesonar",
+    "src/kubesonar/apps",
+    "src/kubesonar/apps/agent",
+    "src/kubesonar/apps/lab",
+    "src/kubesonar/compat/knh",
+    "src/kubesonar/compat/kubenurse",
+    "src/kubesonar/core/delivery",
+    "src/kubesonar/core/diagnosis",
+    "src/kubesonar/core/membership",
+    "src/kubesonar/core/membership/election",
+    "src/kubesonar/core/membership/swim",
+    "src/kubesonar/core/probing",
+    "src/kubesonar/core/telemetry",
+    "src/kubesonar/core/wire",
+    "src/kubesonar/lab",
+    "src/kubesonar/messaging",
+    "src/kubesonar/net/dns",
+    "src/kubesonar/net/http",
+    "src/kubesonar/net/tcp",
+    "src/kubesonar/net/udp",
+    "src/kubesonar/probes",
+    "src/kubesonar/runtime",
+    "src/kubesonar/sim",
+    "tests/bench/diagnosis/test_network.py",
+    "tests/bench/diagnosis/test_scoring.py",
+    "tests/bench/diagnosis/test_simulation.py",
+    "tests/bench/diagnosis/test_sweep.py",
+}
+"""What is not yet as it should be: what comes before the colon in what a check found."""
+
+
+def unexpected(found: set[str]) -> list[str]:
+    return sorted(text for text in found if text.partition(":")[0] not in LEFT)
+
+
+def test_a_test_has_the_place_and_name_of_the_module_that_it_tests() -> None:
+    modules = {file.relative_to(PACKAGE) for file in PACKAGE.rglob("*.py")}
+    tests = (file.relative_to(TESTS) for file in TESTS.rglob("test_*.py"))
+    found = {
+        str(test)
+        for test in tests
+        if not {str(test), *map(str, test.parents)} & SUITES.keys() and not set(_tested(test)) & modules
+    }
+    assert unexpected(found) == []
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_suites_that_are_named_are_there(suite: str) -> None:
+    assert (TESTS / suite).exists()
+
+
+def test_a_folder_holds_one_subject() -> None:
+    counts = {folder: len([*folder.glob("*.py")]) - 1 for folder in FOLDERS}
+    assert unexpected({f"{_name(folder)}: {count} modules" for folder, count in counts.items() if count > MANY}) == []
+
+
+def test_every_folder_says_in_sentences_what_it_is_for() -> None:
+    found = {_name(folder) for folder in FOLDERS if len(re.findall(r"\.(?=\s|$)", _docstring(folder))) < 2}
+    assert unexpected(found) == []
+
+
+def test_a_public_name_is_defined_once() -> None:
+    places = defaultdict(list)
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for name in _public(_tree(file)):
+            places[name].append(_name(file))
+    found = {f"{name}: {', '.join(where)}" for name, where in places.items() if len(where) > 1 and name not in OF_MANY}
+    assert unexpected(found) == []
+
+
+def test_what_is_ours_is_imported_by_its_own_name_from_the_top() -> None:
+    assert unexpected({said for file in PACKAGE.rglob("*.py") for said in _renamed(file)}) == []
+
+
+def test_tests_import_nothing_of_measurements() -> None:
+    found = {_name(file) for file in TESTS.rglob("*.py") if any(name.startswith("bench") for name in _imported(file))}
+    assert unexpected(found) == []
+
+
+def _tested(test: Path) -> Iterator[Path]:
+    name = test.name.removeprefix("test_")
+    yield test.with_name(name)
+    yield test.with_name(name.removesuffix(".py")) / "__init__.py"
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
+def _docstring(folder: Path) -> str:
+    file = folder / "__init__.py"
+    return (ast.get_docstring(_tree(file)) or "") if file.exists() else ""
+
+
+def _public(module: ast.Module) -> Iterator[str]:
+    """Classes, functions and constants of a module; type variables, which are used where they are defined, are none."""
+    for node in module.body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                names = [name]
+            case ast.Assign(value=ast.Call(func=ast.Name(id="TypeVar"))):
+                names = []
+            case ast.Assign(targets=targets):
+                names = [target.id for target in targets if isinstance(target, ast.Name)]
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names = [name]
+            case _:
+                names = []
+        yield from (name for name in names if not name.startswith("_"))
+
+
+def _renamed(file: Path) -> Iterator[str]:
+    for node in ast.walk(_tree(file)):
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            if isinstance(node, ast.ImportFrom) and node.level:
+                yield f"{_name(file)}: relative"
+            for alias in node.names:
+                if alias.asname and (module or alias.name).startswith("kubesonar"):
+                    yield f"{_name(file)}: {alias.name} as {alias.asname}"
+
+
+def _imported(file: Path) -> Iterator[str]:
+    for node in ast.walk(_tree(file)):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
