@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 
@@ -14,6 +13,7 @@ from kubesonar.net.deadline import Deadline
 from kubesonar.net.icmp.echo import EchoResult
 from kubesonar.net.icmp.pinger import Pinger
 from tests.net.rig import open_files, run, starve
+from tests.programs import needs
 
 SILENT = "198.51.100.7"
 SCRIPT = f"""
@@ -63,7 +63,7 @@ def _in_namespace(group_range: str, drop: bool = False) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in rows}
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare (util-linux)")
+@needs("unshare")
 @pytest.mark.parametrize(("group_range", "kind"), [("0 0", "datagram"), ("1 0", "raw")])
 def test_by_either_kind_of_socket(group_range: str, kind: str) -> None:
     found = _in_namespace(group_range)
@@ -73,7 +73,7 @@ def test_by_either_kind_of_socket(group_range: str, kind: str) -> None:
     assert found[SILENT][1] == "timeout"
 
 
-@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv (util-linux)")
+@needs("setpriv")
 def test_without_sysctl_and_capability_it_is_not_permitted() -> None:
     found = _in_namespace("1 0", drop=True)
     assert {row[1] for row in found.values()} == {"not_permitted"}
