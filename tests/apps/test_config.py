@@ -8,7 +8,7 @@ import pytest
 
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.config import main
-from kubesonar.config import ConfigError, describe, load_config
+from kubesonar.config import ConfigError, describe, resolve
 
 SECRETS = ("token", "password", "secret", "key")
 
@@ -18,8 +18,9 @@ def test_what_is_shown_is_a_file_that_says_the_same(tmp_path: Path, capsys: pyte
     shown = capsys.readouterr().out
     path = tmp_path / "config.yaml"
     path.write_text(shown)
-    assert load_config(AgentOptions, ["--config", str(path)], {}) == load_config(
-        AgentOptions, ["--metrics.edges=all"], {}
+    assert (
+        resolve(AgentOptions, ["--config", str(path)], {}).tree
+        == resolve(AgentOptions, ["--metrics.edges=all"], {}).tree
     )
     assert 'edges: "all"  # flag --metrics.edges\n' in shown
 

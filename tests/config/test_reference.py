@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
-from kubesonar.config import describe, from_command_line, help_text, markdown
-from tests.config.test_loading import Root
+from kubesonar.config import describe, help_text, markdown
+from tests.config.trees import Root
 
 
 def test_every_option_is_a_row() -> None:
@@ -22,17 +20,3 @@ def test_help_and_documentation_name_every_option() -> None:
     rows = describe(Root)
     for text in (help_text(Root, "kubesonar agent", "Probes."), markdown(rows)):
         assert all(row.env in text and row.description in text for row in rows)
-
-
-def test_help_is_printed_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        from_command_line(Root, ["--help"], {}, program="kubesonar agent", summary="Probes.")
-    assert ended.value.code == 0
-    assert "--udp.period VALUE" in capsys.readouterr().out
-
-
-def test_a_refusal_is_printed_and_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        from_command_line(Root, ["--nme", "x"], {}, program="kubesonar agent", summary="Probes.")
-    assert ended.value.code == 2
-    assert capsys.readouterr().err == "kubesonar agent: unknown flag --nme; did you mean --name?\n"

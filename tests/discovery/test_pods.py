@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from kubesonar.discovery.member_state import LEAVING
-from kubesonar.discovery.pods import PodMembers, members_of_pods
-from kubesonar.kube.types import Node, Pod
-from kubesonar.model import Member, Network, State
-from tests.discovery.objects import LATER, START, node, pod
-
-STARTING = 300.0
-DELETED: dict[str, Any] = {"deletionTimestamp": "2026-11-21T09:00:30Z"}
-
-
-def placed(*pods: Pod, nodes: tuple[Node, ...] | None = (), now: float = LATER, port: int = 0) -> PodMembers:
-    known = None if nodes is None else {one.metadata.name: one for one in nodes or (node(),)}
-    return members_of_pods(pods, known, now, starting=STARTING, port=port)
-
-
-def only(*pods: Pod, **how: Any) -> Member:
-    (member,) = placed(*pods, **how).members
-    return member
+from kubesonar.model import Member, Network
+from tests.discovery.objects import node, pod
+from tests.discovery.placed import DELETED, only, placed
 
 
 def test_a_pod_is_a_member_of_both_families_in_its_zone() -> None:
@@ -89,77 +72,6 @@ def test_a_pod_without_a_node_is_no_member_yet() -> None:
     assert (found.members, found.odd) == ((), {})
 
 
-@pytest.mark.parametrize(
-    ("of_pod", "of_node", "state", "reason"),
-    [
-        ({}, {}, State.SERVING, ""),
-        ({}, {"spec": {"unschedulable": True}}, State.CORDONED, "node n1 is cordoned"),
-        (
-            {},
-            {"spec": {"taints": [{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}]}},
-            State.CORDONED,
-            "node n1 is cordoned",
-        ),
-        ({"meta": DELETED}, {"spec": {"unschedulable": True}}, State.DRAINING, "node n1 is being drained"),
-        (
-            {"status": {"conditions": [{"type": "DisruptionTarget", "status": "True"}]}},
-            {"spec": {"unschedulable": True}},
-            State.DRAINING,
-            "node n1 is being drained",
-        ),
-        ({}, {"meta": DELETED}, State.DRAINING, "node n1 is being drained: it is being deleted"),
-        ({}, {"ready": "False"}, State.NOT_READY, "node n1 is not ready: KubeletReady"),
-        ({}, {"ready": "Unknown"}, State.NOT_READY, "node n1 is not ready: KubeletReady"),
-        ({}, {"status": {"conditions": []}}, State.NOT_READY, "node n1 is not ready"),
-        ({}, {"ready": "False", "spec": {"unschedulable": True}}, State.NOT_READY, "node n1 is not ready"),
-        ({}, {"name": "another"}, State.DELETED, "node n1 is gone"),
-        ({"meta": DELETED}, {"name": "another"}, State.DELETED, "node n1 is gone"),
-        ({"meta": DELETED}, {}, State.ROLLING, "its DaemonSet replaces it"),
-        ({"meta": DELETED | {"ownerReferences": []}}, {}, State.DELETED, "its pod is being deleted"),
-        ({"ready": False}, {}, State.SERVING, "its pod is not ready: ContainersNotReady"),
-        ({"ready": False, "status": {"phase": "Pending", "conditions": []}}, {}, State.SERVING, "not ready: Pending"),
-    ],
-)
-def test_states_and_their_reasons(of_pod: dict[str, Any], of_node: dict[str, Any], state: State, reason: str) -> None:
-    member = only(pod(**of_pod), nodes=(node(**of_node),))
-    assert member.state is state
-    assert reason in member.reason
-    assert bool(member.reason) == bool(reason)
-
-
-@pytest.mark.parametrize("key", sorted(LEAVING))
-def test_taints_of_nodes_that_are_about_to_go(key: str) -> None:
-    member = only(pod(), nodes=(node(spec={"taints": [{"key": key, "effect": "NoSchedule"}]}),))
-    assert (member.state, member.reason) == (State.DRAINING, f"node n1 is being drained: taint {key}")
-
-
-def test_a_pod_may_take_its_time_to_start_but_not_for_ever() -> None:
-    unready = pod(ready=False)
-    found = placed(unready, now=START + 299)
-    assert [(m.state, m.reason) for m in found.members] == [
-        (State.STARTING, "its pod has not been ready yet: ContainersNotReady")
-    ]
-    assert found.due == START + STARTING
-    assert only(unready, now=START + 301).expected
-    assert placed(unready, now=START + 301).due is None
-
-
-def test_a_node_that_came_back_gives_its_pods_time_again() -> None:
-    rows = [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-21T09:00:00Z"}]
-    back = node(status={"conditions": rows})
-    assert only(pod(ready=False), nodes=(back,), now=LATER + 10).state is State.STARTING
-    assert only(pod(ready=False), nodes=(back,), now=LATER + 301).expected
-
-
-def test_a_young_pod_on_a_node_not_seen_yet_is_starting_and_not_on_a_deleted_node() -> None:
-    assert only(pod(node="new", ready=False), now=START + 5).state is State.STARTING
-
-
-def test_without_the_right_to_read_nodes_pods_have_states_of_their_own_and_no_zone() -> None:
-    assert only(pod(), nodes=None) == Member("a", "n1", ("10.0.0.1",), 7473)
-    assert only(pod(meta=DELETED), nodes=None).state is State.ROLLING
-
-
 @pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
 def test_a_pod_that_has_run_to_its_end_is_no_member_and_it_is_said_why(phase: str) -> None:
     found = placed(pod(status={"phase": phase, "reason": "Evicted"}))
@@ -173,8 +85,3 @@ def test_an_address_is_the_successors_and_not_that_of_the_pod_that_is_going(reve
     young = pod("new", spec={"hostNetwork": True}, meta={"creationTimestamp": "2026-11-21T08:30:00Z"})
     new, old = placed(*((young, going) if reverse else (going, young))).members
     assert (new.addresses, old.addresses) == (("10.0.0.1",), ())
-
-
-def test_times_that_are_none_start_nothing() -> None:
-    assert only(pod(ready=False, meta={"creationTimestamp": "soon"})).expected
-    assert only(pod(ready=False, meta={"creationTimestamp": None})).expected

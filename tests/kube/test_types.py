@@ -1,16 +1,9 @@
 from __future__ import annotations
 
 import msgspec
-import pytest
 
-from kubesonar.kube.object_meta import NOTE_SIZE, NOTES
-from kubesonar.kube.resource import NODES, Resource, endpoint_slices, pods
 from kubesonar.kube.types import Endpoints, EndpointSlice, Lease, Node, Pod, Service
 from tests.kube import shapes
-
-
-def _pod(**meta: object) -> Pod:
-    return msgspec.convert({"metadata": {"name": "a", **meta}}, Pod)
 
 
 def test_a_pod() -> None:
@@ -48,26 +41,3 @@ def test_lists_that_are_null() -> None:
 def test_a_lease() -> None:
     lease = msgspec.convert(shapes.lease("l", "me"), Lease)
     assert (lease.spec.holder_identity, lease.spec.lease_duration_seconds) == ("me", 15)
-
-
-def test_long_annotations_are_left_out_and_short_ones_kept() -> None:
-    pod = _pod(annotations={"last-applied": "x" * (NOTE_SIZE + 1), "mesh": "off"})
-    assert pod.metadata.annotations == {"mesh": "off"}
-
-
-@pytest.mark.parametrize("where", ["labels", "annotations"])
-def test_metadata_is_bounded(where: str) -> None:
-    pod = _pod(**{where: {f"k{number}": "v" for number in range(10_000)}})
-    assert len(getattr(pod.metadata, where)) == NOTES
-
-
-def test_the_words_of_a_resource() -> None:
-    assert Resource(pods("x"), Pod).words == "pods in namespace x"
-    assert Resource(NODES, Node).words == "nodes"
-    assert Resource(endpoint_slices("y"), EndpointSlice).words == "endpointslices in namespace y"
-
-
-@pytest.mark.parametrize("name", ["a/b", "a?b", "..", "A", "x" * 64, "-a"])
-def test_a_namespace_cannot_lead_elsewhere(name: str) -> None:
-    with pytest.raises(ValueError, match="a namespace is"):
-        pods(name)

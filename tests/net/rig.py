@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from kubesonar.core.wire.codec import CURRENT, Keyring, Sender, identity
+from kubesonar.core.wire.codec import CURRENT, Datagram, Keyring, Sender, decode, identity
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.token_bucket import RateLimits
 from kubesonar.net.udp.train_records import TrainRecord
@@ -22,6 +22,16 @@ T = TypeVar("T")
 ASKER = identity("node-1")
 ANSWERER = identity("node-2")
 GENEROUS = RateLimits(rate=1e6, burst=1e6, total_rate=1e6, total_burst=1e6)
+
+
+KEY = Keyring({1: bytes(16)}, 1)
+
+
+def accepted(data: bytes) -> Datagram:
+    """A datagram that is signed with `KEY`."""
+    datagram = decode(data, KEY)
+    assert isinstance(datagram, Datagram)
+    return datagram
 
 
 def run(scenario: Coroutine[Any, Any, T]) -> T:

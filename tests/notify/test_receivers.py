@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kubesonar.config import ConfigError, load_config
+from kubesonar.config import ConfigError, resolve
 from kubesonar.notify.allow_list import address_allowed, host_allowed, network
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.notify.receivers import configured
@@ -99,11 +99,11 @@ def test_options_from_a_file(tmp_path: Path) -> None:
     file.write_text(
         "receivers:\n- {name: pager, url: 'http://a/', only: [dead, back]}\ndelivery: {longest: 2m, keep: 48h}\n"
     )
-    loaded = load_config(NotifyOptions, ["--config", str(file)], {})
+    loaded = resolve(NotifyOptions, ["--config", str(file)], {}).tree
     assert loaded.receivers[0].only == ("dead", "back")
     assert (loaded.delivery.longest, loaded.delivery.keep) == (120, 172_800)
     with pytest.raises(ConfigError, match="receivers"):
-        load_config(NotifyOptions, ["--receivers", '{"name": "../x", "url": "http://a/"}'], {})
+        resolve(NotifyOptions, ["--receivers", '{"name": "../x", "url": "http://a/"}'], {})
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
-"""Configuration enters once: defaults, a YAML file, the environment and flags become one tree of frozen Structs.
+"""Configuration: defaults, a YAML file, the environment and flags become one tree of frozen Structs.
 
-A schema is a `msgspec.Struct` whose fields are options or, where the type is itself a Struct, sections. Its fields'
-`msgspec.Meta(description=…)` are what the help text and docs/configuration.md say.
+In: a schema, a `msgspec.Struct` whose fields are options or, where their type is itself a Struct, sections; flags, the
+environment and files. Out: the tree, or a `ConfigError` whose one sentence names the key; and the help text and
+docs/configuration.md, from the fields' `msgspec.Meta(description=…)`. Read `loading.py` first.
 """
 
 from kubesonar.config.errors import ConfigError
-from kubesonar.config.loading import Loaded, load_config, resolve
+from kubesonar.config.loading import Loaded, resolve
 from kubesonar.config.program import from_command_line
 from kubesonar.config.reference import OptionRow, describe, help_text, markdown
 from kubesonar.config.showing import show_config
@@ -18,7 +19,6 @@ __all__ = [
     "describe",
     "from_command_line",
     "help_text",
-    "load_config",
     "markdown",
     "read_yaml",
     "resolve",

@@ -1,4 +1,4 @@
-"""The one exception of this room."""
+"""The exception of a configuration that cannot be used, and its sentences."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ from collections.abc import Iterable
 from kubesonar.model import clip
 
 GIVEN_LIMIT = 80
-"""Longest piece of a given value that an error repeats, in characters."""
+"""Longest piece of a given value that an error repeats (characters)."""
 
 
 class ConfigError(Exception):
-    """What was configured cannot be used. The text is one sentence for the person who wrote it: the key, where it came
-    from, what was given and what is expected. Programs print it and exit with code 2."""
+    """A configuration that cannot be used.
+
+    The text is one sentence for the person who wrote it: the key, its source, the given value and what is expected.
+    Programs print it and exit with code 2.
+    """
 
 
 def bad_value(key: str, origin: str, given: object, expected: str) -> ConfigError:
-    """The sentence for a value that does not fit."""
+    """Return the error of a value that does not fit."""
     return ConfigError(f"{key} ({origin}): got {quoted(given)}, expected {expected}")
 
 
 def unknown(what: str, name: str, known: Iterable[str], origin: str = "") -> ConfigError:
-    """The sentence for a name that does not exist, with the nearest one that does. The value is not repeated: it may
-    be a secret under a misspelt name."""
+    """Return the error of a name that does not exist, with the nearest one that does.
+
+    The value is not repeated, since it may be a secret under a misspelt name.
+    """
     import difflib
 
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
@@ -32,7 +37,7 @@ def unknown(what: str, name: str, known: Iterable[str], origin: str = "") -> Con
 
 
 def quoted(given: object) -> str:
-    """A value as it is repeated in a sentence: text in quotes, everything clipped."""
+    """Return a value as a sentence repeats it: text in quotes, everything clipped."""
     if given is None:
         return "nothing"
     return f'"{clip(given, GIVEN_LIMIT)}"' if isinstance(given, str) else clip(repr(given), GIVEN_LIMIT)

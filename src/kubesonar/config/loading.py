@@ -1,4 +1,4 @@
-"""From sources to one tree."""
+"""Merges the sources of a configuration into one tree."""
 
 from __future__ import annotations
 
@@ -15,28 +15,23 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Loaded(msgspec.Struct, Generic[T], frozen=True):
-    """The effective tree, and for each key that a source gave, which source: "file:…", "environment variable …",
-    "flag …"."""
+    """The effective tree, and the source of each key that was given: "file:…", "environment variable …", "flag …"."""
 
     tree: T
     origins: dict[str, str]
 
 
-def load_config(schema: type[T], flags: Sequence[str], environ: Mapping[str, str], files: Sequence[str] = ()) -> T:
-    """The effective tree of `schema`: see `resolve`."""
-    return resolve(schema, flags, environ, files).tree
+def resolve(schema: type[T], flags: Sequence[str], environ: Mapping[str, str]) -> Loaded[T]:
+    """Return the effective tree with the source of each key.
 
-
-def resolve(schema: type[T], flags: Sequence[str], environ: Mapping[str, str], files: Sequence[str] = ()) -> Loaded[T]:
-    """Defaults, then `files` and the file named by --config or, without that, KUBESONAR_CONFIG, then the environment,
-    then flags; a later source overrides an earlier one, key by key.
-
-    Raises ConfigError for an unknown key, a bad value, a missing one, or values that do not go together.
+    Defaults come first, then the files named by --config or, without it, by KUBESONAR_CONFIG, then the environment,
+    then flags. A later source overrides an earlier one, key by key. Raises ConfigError for an unknown key, a bad value,
+    a missing one, or values that do not go together.
     """
     table = Schema(schema)
     given: dict[str, ConfigSource] = {}
     named = [text for flag, text in split_flags(flags) if flag == CONFIG_FLAG] or [environ.get(CONFIG_ENV, "")]
-    for path in [*files, *filter(None, named)]:
+    for path in filter(None, named):
         given.update(from_file(table, path))
     given.update(from_environ(table, environ))
     given.update(from_flags(table, flags))

@@ -1,4 +1,4 @@
-"""Configuration as a program meets it: help, the tree, or one sentence and exit code 2."""
+"""The configuration of a program that is started: its tree, the help text, or one sentence and exit code 2."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from kubesonar.config.reference import help_text
 def from_command_line(
     schema: type[T], flags: Sequence[str], environ: Mapping[str, str], *, program: str, summary: str
 ) -> Loaded[T]:
-    """The effective tree for a program started with `flags`.
+    """Return the effective tree of a program that is started with `flags`.
 
-    Raises SystemExit: 0 once --help is printed, 2 once a ConfigError's sentence is.
+    Raises SystemExit: 0 after the help text, 2 after the sentence of a ConfigError.
     """
     if "--help" in flags or "-h" in flags:
         sys.stdout.write(help_text(schema, program, summary))

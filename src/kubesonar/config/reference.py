@@ -1,4 +1,4 @@
-"""What can be configured, for the help text and the documentation."""
+"""Lists the options of a schema, for the help text and the documentation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kubesonar.config.values import expected
 
 
 class OptionRow(msgspec.Struct, frozen=True):
-    """One option, in words. `default` is empty where a value must be given."""
+    """One option in words. `default` is empty where a value must be given."""
 
     key: str
     type: str
@@ -22,7 +22,7 @@ class OptionRow(msgspec.Struct, frozen=True):
 
 
 def describe(schema: type[msgspec.Struct]) -> list[OptionRow]:
-    """Every option of a schema, in its order."""
+    """Return every option of a schema, in its order."""
     return [
         OptionRow(option.key, expected(option.type), _default(option), option.env, option.flag, option.description)
         for option in Schema(schema).options.values()
@@ -30,7 +30,7 @@ def describe(schema: type[msgspec.Struct]) -> list[OptionRow]:
 
 
 def help_text(schema: type[msgspec.Struct], program: str, summary: str) -> str:
-    """What `--help` prints."""
+    """Return the text that `--help` prints."""
     import textwrap
 
     lines = [f"usage: {program} [{CONFIG_FLAG} FILE] [--section.field VALUE …]", "", *textwrap.wrap(summary, 100), ""]
@@ -45,7 +45,7 @@ def help_text(schema: type[msgspec.Struct], program: str, summary: str) -> str:
 
 
 def markdown(rows: Iterable[OptionRow]) -> str:
-    """The rows as a Markdown table."""
+    """Return the rows as a Markdown table."""
     lines = ["| key | default | meaning | expected | environment variable |", "|---|---|---|---|---|"]
     for row in rows:
         default = f"`{row.default}`" if row.default else "must be given"
@@ -55,7 +55,7 @@ def markdown(rows: Iterable[OptionRow]) -> str:
 
 
 def _literal(text: str) -> str:
-    """For Markdown: a pattern's brackets and stars are no links and no stress."""
+    """Return a text in which Markdown sees no links and no emphasis: patterns hold brackets and stars."""
     for mark in "[]*":
         text = text.replace(mark, f"\\{mark}")
     return text

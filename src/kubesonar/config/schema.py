@@ -1,4 +1,4 @@
-"""A schema read as a flat table of options."""
+"""Reads a schema as a flat table of options."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ CONFIG_FLAG = "--config"
 
 
 class Option(msgspec.Struct, frozen=True):
-    """One leaf of a schema. `type` still carries its `Annotated` constraints; `default` is `msgspec.NODEFAULT` where
-    a value must be given."""
+    """One leaf of a schema.
+
+    `type` keeps its `Annotated` constraints; `default` is `msgspec.NODEFAULT` where a value must be given.
+    """
 
     path: tuple[str, ...]
     type: Any
@@ -23,7 +25,7 @@ class Option(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """The dotted path, as in messages and flags."""
+        """The dotted path that messages and flags use."""
         return ".".join(self.path)
 
     @property
@@ -41,7 +43,7 @@ class Schema:
     """The options of a tree of Structs, by key and by environment variable."""
 
     def __init__(self, root: type[msgspec.Struct]) -> None:
-        """Raises TypeError where two options would share an environment variable: a mistake of ours."""
+        """Raises TypeError where two options share an environment variable, which is a bug in the schema."""
         self.root = root
         self.options = {option.key: option for option in options(root)}
         self.sections = set(sections(root))
@@ -51,7 +53,7 @@ class Schema:
 
 
 def options(struct: type[msgspec.Struct], path: tuple[str, ...] = (), base: Any = None) -> Iterator[Option]:
-    """Every option below `struct`, in order. `base` is the instance a parent gives as default, if any."""
+    """Yield every option below `struct`, in order. `base` is the default that a parent gives for it, if any."""
     hints = get_type_hints(struct, include_extras=True)
     for field in msgspec.structs.fields(struct):
         default = getattr(base, field.name) if base is not None else _default(field)
@@ -65,7 +67,7 @@ def options(struct: type[msgspec.Struct], path: tuple[str, ...] = (), base: Any 
 
 
 def sections(struct: type[msgspec.Struct], path: tuple[str, ...] = ()) -> Iterator[str]:
-    """The dotted path of every section below `struct`, those without options too."""
+    """Yield the dotted path of every section below `struct`, with or without options."""
     for name, kind in get_type_hints(struct, include_extras=True).items():
         section = section_of(kind)
         if section is not None and name in struct.__struct_fields__:
@@ -74,30 +76,30 @@ def sections(struct: type[msgspec.Struct], path: tuple[str, ...] = ()) -> Iterat
 
 
 def section_of(kind: Any) -> type[msgspec.Struct] | None:
-    """The Struct behind a type, None where the type is a leaf."""
+    """Return the Struct behind a type, None where the type is a leaf."""
     bare = plain_type(kind)
     return bare if isinstance(bare, type) and issubclass(bare, msgspec.Struct) else None
 
 
 def plain_type(kind: Any) -> Any:
-    """A type without its `Annotated` wrapping."""
+    """Return a type without its `Annotated` wrapping."""
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
 def metas(kind: Any) -> tuple[msgspec.Meta, ...]:
-    """The constraints and descriptions a type carries, inner ones first."""
+    """Return the constraints and descriptions of a type, inner ones first."""
     if get_origin(kind) is not Annotated:
         return ()
     return tuple(extra for extra in get_args(kind)[1:] if isinstance(extra, msgspec.Meta))
 
 
 def description_of(kind: Any) -> str:
-    """The outermost description of a type, empty where it has none."""
+    """Return the outermost description of a type, empty where it has none."""
     return next((meta.description for meta in reversed(metas(kind)) if meta.description), "")
 
 
 def is_duration(kind: Any) -> bool:
-    """Whether a type is a duration in seconds (`kubesonar.model.Seconds`)."""
+    """Return whether a type is a duration in seconds (`kubesonar.model.Seconds`)."""
     return any((meta.extra or {}).get("unit") == "seconds" for meta in metas(kind))
 
 

@@ -1,4 +1,4 @@
-"""The effective configuration as YAML."""
+"""Writes the effective configuration as YAML."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import msgspec
 
 
 def show_config(tree: msgspec.Struct, origins: Mapping[str, str] | None = None) -> str:
-    """`tree` as YAML that `load` reads back to an equal tree; a value that a source gave is followed by a comment that
-    names the source (`Loaded.origins`). Durations are in seconds; secrets are paths of files, so none is shown."""
+    """Return YAML that `resolve` reads back to an equal tree.
+
+    A comment names the source of each value that was given (`Loaded.origins`). Durations are in seconds. Secrets are
+    paths of files, so none is shown.
+    """
     return "\n".join(_lines(tree, (), origins or {})) + "\n"
 
 

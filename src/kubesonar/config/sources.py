@@ -1,4 +1,4 @@
-"""What each source says, as checked values by key."""
+"""Reads each source of a configuration: checked values by key."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from kubesonar.config.values import convert, expected, from_text
 from kubesonar.config.yamltext import YAML_LIMIT, read_yaml
 
 SERVICE_LINK = re.compile(r"KUBESONAR\w*?_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
-"""The variables that Kubernetes puts into every container of a namespace that has a Service whose name begins with
-"kubesonar" (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables): not ours."""
+"""Variables that are no options: Kubernetes sets them in every container of a namespace that has a Service whose name
+begins with "kubesonar" (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables)."""
 
 
 class ConfigSource(msgspec.Struct, frozen=True):
-    """A value that a source gives, checked, and which source that was."""
+    """A checked value, and the source that gave it."""
 
     value: Any
     origin: str
 
 
 def from_file(schema: Schema, path: str) -> Iterator[tuple[str, ConfigSource]]:
-    """What a YAML file says. Raises ConfigError."""
+    """Yield the values in a YAML file. Raises ConfigError."""
     origin = f"file:{path}"
     tree = _read(path, origin)
     if tree is not None:
@@ -35,7 +35,7 @@ def from_file(schema: Schema, path: str) -> Iterator[tuple[str, ConfigSource]]:
 
 
 def from_environ(schema: Schema, environ: Mapping[str, str]) -> Iterator[tuple[str, ConfigSource]]:
-    """What the variables named KUBESONAR_* say. Raises ConfigError, also for one that is no option's."""
+    """Yield the values of the variables KUBESONAR_*. Raises ConfigError, also for a variable of no option."""
     for name in sorted(environ):
         if not name.startswith(ENV_PREFIX) or name == CONFIG_ENV:
             continue
@@ -48,12 +48,12 @@ def from_environ(schema: Schema, environ: Mapping[str, str]) -> Iterator[tuple[s
 
 
 def from_flags(schema: Schema, flags: Sequence[str]) -> Iterator[tuple[str, ConfigSource]]:
-    """What the flags say, those of `split_flags` without --config. Raises ConfigError."""
-    said: dict[str, list[str]] = {}
+    """Yield the values of the flags, except --config. Raises ConfigError."""
+    given: dict[str, list[str]] = {}
     for flag, text in split_flags(flags):
         if flag != CONFIG_FLAG:
-            said.setdefault(flag.removeprefix("--"), []).append(text)
-    for key, texts in said.items():
+            given.setdefault(flag.removeprefix("--"), []).append(text)
+    for key, texts in given.items():
         option = schema.options.get(key)
         if option is None:
             raise unknown("flag", f"--{key}", [known.flag for known in schema.options.values()])
@@ -61,7 +61,7 @@ def from_flags(schema: Schema, flags: Sequence[str]) -> Iterator[tuple[str, Conf
 
 
 def split_flags(flags: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Pairs of flag and text from "--flag text" and "--flag=text". Raises ConfigError for anything else."""
+    """Yield flag and text of each "--flag text" and "--flag=text". Raises ConfigError for anything else."""
     rest = iter(flags)
     for word in rest:
         flag, equals, text = word.partition("=")

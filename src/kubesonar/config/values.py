@@ -1,4 +1,4 @@
-"""What a value may be: read from text, checked against its type, and named for people."""
+"""Values of options: read from text, checked against their type, and described for people."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ _LISTS = (list, tuple, set, frozenset)
 
 
 def from_text(kind: Any, texts: list[str]) -> object:
-    """What an environment variable or a flag's occurrences say: a list gathers them, elsewhere the last one holds.
+    """Return the value in the text of an environment variable or the texts of a flag. A list gathers them; else the
+    last one holds.
 
     Raises ValueError for a list or mapping that is not well-formed YAML or JSON.
     """
@@ -39,9 +40,9 @@ def from_text(kind: Any, texts: list[str]) -> object:
 
 
 def convert(kind: Any, raw: object, *, text: bool) -> Any:
-    """`raw` as a value of `kind`; with `text`, numbers and truth may be written as text, as the environment has to.
+    """Return `raw` as a value of `kind`; with `text`, numbers and booleans may be text, as in the environment.
 
-    Raises ValueError with what is wrong inside, empty where the type says it all.
+    Raises ValueError, whose text is the place and the trouble inside a value, and empty for a plain value.
     """
     try:
         return msgspec.convert(_prepared(kind, raw), kind, strict=not text)
@@ -52,7 +53,7 @@ def convert(kind: Any, raw: object, *, text: bool) -> Any:
 
 
 def expected(kind: Any) -> str:
-    """What a value of this type looks like, to follow "expected" or to stand in a table."""
+    """Return what a value of this type looks like, to follow the word "expected" or to stand in a table."""
     bare = plain_type(kind)
     choices = _choices(bare)
     if choices is not None:
@@ -79,7 +80,7 @@ _SCALARS: Mapping[object, str] = {
 
 
 def is_list(kind: Any) -> bool:
-    """Whether a type holds several values."""
+    """Return whether a type holds several values."""
     bare = plain_type(kind)
     return bare in _LISTS or get_origin(bare) in _LISTS
 
@@ -102,7 +103,7 @@ def _parsed(text: str) -> Any:
 
 
 def _prepared(kind: Any, raw: object) -> object:
-    """`raw` with durations as numbers, and with enums that would swallow an unknown word refused."""
+    """Return `raw` with durations as numbers. Raises ValueError for an unknown word that an open enum would accept."""
     bare = plain_type(kind)
     if isinstance(raw, str):
         return _prepared_text(kind, raw)
@@ -119,7 +120,7 @@ def _prepared(kind: Any, raw: object) -> object:
 
 
 def _prepared_at(place: str, kind: Any, raw: object) -> object:
-    """`_prepared`, whose error says where inside the whole value it is, and what is expected there."""
+    """Return `_prepared(kind, raw)`; its ValueError names the place in the whole value and what is expected there."""
     try:
         return _prepared(kind, raw)
     except ValueError as error:
@@ -178,6 +179,6 @@ def _limit(kind: Any, name: str) -> Any:
 
 
 def _inside(message: str) -> str:
-    """Where inside a list or mapping msgspec found the trouble, and what; empty for a plain value."""
+    """Return the place and the trouble in a message of msgspec, empty for a plain value."""
     text, _, place = message.partition(" - at `$")
     return f"{place.rstrip('`').lstrip('.')}: {text[:1].lower()}{text[1:]}".replace("`", "") if place else ""

@@ -1,20 +1,20 @@
-"""YAML from outside, with bounds. The library is imported on first use: an agent without a file never pays for it."""
+"""Reads YAML with bounds. The library is imported at the first use, so that agents without a file save its memory."""
 
 from __future__ import annotations
 
 from typing import Any
 
 YAML_LIMIT = 1 << 20
-"""Largest text read, in characters and, for a file, in bytes."""
+"""Largest text read (characters), and largest file (bytes)."""
 
 DEPTH_LIMIT = 32
-"""Deepest nesting read."""
+"""Deepest nesting read (levels)."""
 
 
 def read_yaml(text: str, limit: int = YAML_LIMIT) -> Any:
-    """The plain data (dicts, lists, text, numbers, dates) of one YAML document, None for an empty one.
+    """Return the plain data (dicts, lists, text, numbers, dates) of one YAML document, None for an empty one.
 
-    Raises ValueError, with one clause that follows a colon, for text that is not YAML, is too large or nested too deep,
+    Raises ValueError, with one clause that follows a name, for text that is not YAML, is too large or nested too deep,
     uses aliases (which can grow without bound) or gives one key twice.
     """
     if len(text) > limit:
@@ -42,7 +42,7 @@ def _check_events(yaml: Any, events: Any) -> None:
 
 def _loader(base: Any) -> Any:
     class OneOfEach(base):  # type: ignore[misc]
-        """A safe loader that refuses a key given twice."""
+        """A safe loader that refuses a key that is given twice."""
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             seen: set[str] = set()

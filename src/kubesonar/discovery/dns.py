@@ -19,7 +19,7 @@ from kubesonar.discovery.poller import Urgency
 from kubesonar.discovery.roster_builder import revision
 from kubesonar.discovery.tombstones import Tombstones
 from kubesonar.model import Fault, Member, Network, Roster, clip
-from kubesonar.net.clock import Clock, SystemClock
+from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
 
@@ -59,7 +59,6 @@ class DnsRoster:
         changed: Callable[[Roster], None],
         *,
         rng: random.Random,
-        clock: Clock | None = None,
         urgency: Urgency | None = None,
     ) -> None:
         self._urgency = urgency or Urgency()
@@ -69,7 +68,7 @@ class DnsRoster:
         self._port = port
         self._changed = changed
         self._rng = rng
-        self._clock = clock or SystemClock()
+        self._clock = SystemClock()
         self._resolver = Resolver()
         self._tombstones = Tombstones(options.linger)
         self._roster = Roster("", ())

@@ -22,7 +22,7 @@ from kubesonar.kube.reflector_schedule import ReflectorPeriods
 from kubesonar.kube.resource import NODES, Resource, pods
 from kubesonar.kube.types import Node, Pod
 from kubesonar.model import Roster
-from kubesonar.net.clock import Clock, SystemClock
+from kubesonar.net.clock import SystemClock
 
 MIN_POLL = 300.0
 """Shortest period between two lists where members are too many to be watched (s)."""
@@ -56,7 +56,6 @@ class KubernetesRoster:
         changed: Callable[[Roster], None],
         *,
         rng: random.Random,
-        clock: Clock | None = None,
         reflector: ReflectorPeriods | None = None,
         urgency: Urgency | None = None,
     ) -> None:
@@ -66,7 +65,7 @@ class KubernetesRoster:
         self._settle = options.kubernetes.settle
         self._changed = changed
         self._rng = rng
-        self._clock = clock or SystemClock()
+        self._clock = SystemClock()
         self._reflector = reflector
         namespace = options.kubernetes.namespace or client.credentials.namespace
         self._pods = Resource(pods(namespace), Pod, labels=options.kubernetes.selector)

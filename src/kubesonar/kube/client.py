@@ -15,7 +15,7 @@ from kubesonar.kube.errors import ApiError
 from kubesonar.kube.events import Event, read_event
 from kubesonar.kube.list_stream import Listing, ListReader, ObjectDecoder
 from kubesonar.kube.object_meta import Object
-from kubesonar.kube.query import Query, request_target, resource_target
+from kubesonar.kube.query import request_target, resource_target
 from kubesonar.kube.resource import Resource
 from kubesonar.kube.transport import ApiRequest, ApiTransport
 from kubesonar.net.clock import Clock, SystemClock
@@ -60,9 +60,9 @@ class Client:
         self._clock = clock or SystemClock()
         self._transport = ApiTransport(credentials, self._clock)
 
-    async def get(self, path: str, type: type[Any], query: Query = (), *, timeout: float = API_TIMEOUT) -> Any:
+    async def get(self, path: str, type: type[Any], *, timeout: float = API_TIMEOUT) -> Any:
         """Return one object, decoded as `type`."""
-        return await self._asked(ApiRequest("GET", request_target(path, query)), type, timeout)
+        return await self._asked(ApiRequest("GET", request_target(path)), type, timeout)
 
     async def send(
         self,
@@ -71,12 +71,9 @@ class Client:
         body: bytes,
         type: type[Any],
         content_type: str = "application/json",
-        *,
-        query: Query = (),
-        timeout: float = API_TIMEOUT,
     ) -> Any:
         """Send a POST, PUT, PATCH or DELETE; return the answer, decoded as `type`."""
-        return await self._asked(ApiRequest(method, request_target(path, query), body, content_type), type, timeout)
+        return await self._asked(ApiRequest(method, request_target(path), body, content_type), type, API_TIMEOUT)
 
     async def list(self, resource: Resource[T], version: str = "0") -> Listing[T]:
         """Return all objects.

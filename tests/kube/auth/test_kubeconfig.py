@@ -129,7 +129,9 @@ def test_contexts_are_chosen_by_name(tmp_path: Path) -> None:
     other = {"name": "l", "cluster": {"server": "https://l.example/k8s/clusters/x"}}
     path = _written(tmp_path, contexts=contexts, clusters=[*_cluster(), other])
     assert (from_kubeconfig(path).server.host, from_kubeconfig(path).namespace) == ("k.example", "default")
-    chosen = from_kubeconfig(path, "d")
+    chosen = from_kubeconfig(
+        _written(tmp_path, contexts=contexts, clusters=[*_cluster(), other], **{"current-context": "d"})
+    )
     assert (chosen.server.host, chosen.server.target, chosen.namespace) == ("l.example", "/k8s/clusters/x", "net")
 
 
@@ -146,7 +148,7 @@ def test_several_files_are_merged_and_the_first_wins(tmp_path: Path) -> None:
 
 SECRET = "hunter2-never-to-be-shown"
 HOSTILE: list[tuple[dict[str, Any], str]] = [
-    ({"current-context": ""}, "no context is named"),
+    ({"current-context": ""}, "no context is current"),
     ({"current-context": "x"}, 'has no context "x", only: c'),
     ({"contexts": [{"name": "c", "context": {"cluster": "k", "namespace": "../x"}}]}, 'namespace "../x" is no name'),
     ({"clusters": []}, 'has no cluster "k", only: none'),

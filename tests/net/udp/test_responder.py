@@ -8,17 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import DatagramType, Keyring, Sender
 from kubesonar.net.udp.responder import UdpResponder
-from kubesonar.net.udp.token_bucket import RateLimits, TokenBuckets
-from kubesonar.net.udp.train_records import OpenTrains, TrainRecord
-from tests.net.rig import ANSWERER, ASKER, GENEROUS, rig, run, starve
+from kubesonar.net.udp.token_bucket import RateLimits
+from kubesonar.net.udp.train_records import TrainRecord
+from tests.net.rig import ANSWERER, ASKER, GENEROUS, KEY, accepted, rig, run, starve
 
-KEY = Keyring({1: bytes(16)}, 1)
 both = pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 
 
@@ -165,7 +162,7 @@ def test_hostile_datagrams_are_counted_by_reason_and_not_answered() -> None:
                 b"x" * 64,
                 good[:-1] + bytes([good[-1] ^ 1]),
                 asking.probe(sequence=9),
-                codec.echo(_accepted(asking.probe()), ANSWERER, KEY, hold=0, seen=0, gap=0),
+                codec.echo(accepted(asking.probe()), ANSWERER, KEY, hold=0, seen=0, gap=0),
                 codec.mismatch(asking.probe(version=9)) or b"",
                 good[:63],
             )
@@ -274,41 +271,6 @@ def test_an_address_in_use_is_an_error_and_leaves_nothing_open() -> None:
             )
 
     run(scenario())
-
-
-def test_open_trains_are_bounded_and_the_oldest_goes_out_first() -> None:
-    records: list[TrainRecord] = []
-    arrivals = OpenTrains(records.append, limit=3)
-    sender = Sender(ASKER, 1)
-    for number in range(10):
-        arrivals.add(_accepted(sender.probe(KEY, number, 0, 8, 64)), ("192.0.2.1", 1), 4, 10**18, 0.0)
-    assert len(arrivals) == 3
-    assert [record.number for record in records] == list(range(7))
-
-
-@given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1)), max_size=60))
-def test_a_bucket_never_grants_more_than_burst_and_rate(asked: list[tuple[int, float]]) -> None:
-    buckets, now = TokenBuckets(rate=2, burst=3, limit=4), 0.0
-    granted: list[float] = []
-    for address, wait in asked:
-        now += wait
-        if buckets.take(str(address % 2), now) and address % 2 == 0:
-            granted.append(now)
-    assert len(granted) <= 3 + 2 * now
-    assert len(buckets) <= 4
-
-
-def test_addresses_remembered_are_bounded() -> None:
-    buckets = TokenBuckets(rate=1, burst=1, limit=2)
-    assert [buckets.take(address, 0.0) for address in "abcab"] == [True] * 5
-    assert not buckets.take("b", 0.0)
-    assert len(buckets) == 2
-
-
-def _accepted(data: bytes) -> codec.Datagram:
-    datagram = codec.decode(data, KEY)
-    assert isinstance(datagram, codec.Datagram)
-    return datagram
 
 
 @both

@@ -21,22 +21,22 @@ from kubesonar.model import clip
 from kubesonar.net.http.url import Url, parse_url
 
 
-def load_kubeconfig(path: str, context: str = "") -> Credentials:
-    """Return the credentials of one context; see `loading_rules.from_kubeconfig`. Raises CredentialsError."""
+def load_kubeconfig(path: str) -> Credentials:
+    """Return the credentials of the current context; see `loading_rules.from_kubeconfig`. Raises CredentialsError."""
     paths = [part for part in path.split(os.pathsep) if part]
     present = [part for part in paths if os.path.exists(part)] if len(paths) > 1 else paths  # noqa: PTH110
     try:
         if not present:
             raise CredentialsError("there is no such file")
-        return _credentials(MergedKubeconfig(present), context)
+        return _credentials(MergedKubeconfig(present))
     except CredentialsError as error:
         raise CredentialsError(f"kubeconfig {clip(path, 120)}: {error}") from None
 
 
-def _credentials(merged: MergedKubeconfig, name: str) -> Credentials:
-    name = name or merged.current
+def _credentials(merged: MergedKubeconfig) -> Credentials:
+    name = merged.current
     if not name:
-        raise CredentialsError("no context is named, and none is current (current-context)")
+        raise CredentialsError("no context is current (current-context)")
     _, context = _named("context", name, merged.contexts)
     cluster_folder, cluster = _named("cluster", context.cluster, merged.clusters)
     user_folder, user = _named("user", context.user, merged.users) if context.user else ("", KubeconfigUser())

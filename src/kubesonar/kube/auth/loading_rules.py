@@ -32,14 +32,14 @@ def in_cluster(environ: Mapping[str, str], directory: str = DIRECTORY) -> Creden
     return Credentials(server, identity, tls, namespace=_namespace(directory))
 
 
-def from_kubeconfig(path: str, context: str = "") -> Credentials:
-    """Return the credentials of one context of a kubeconfig file, the current one unless named.
+def from_kubeconfig(path: str) -> Credentials:
+    """Return the credentials of the current context of a kubeconfig file.
 
     Several files, joined by ":", are merged as kubectl does. Raises CredentialsError.
     """
     from kubesonar.kube.auth.kubeconfig import load_kubeconfig  # agents in pods save the memory
 
-    return load_kubeconfig(path, context)
+    return load_kubeconfig(path)
 
 
 def find_credentials(environ: Mapping[str, str], kubeconfig: str = "") -> Credentials:
