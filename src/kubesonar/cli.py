@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def version(arguments: Sequence[str]) -> int:
-    """Prints the version."""
+    """Print the version."""
     sys.stdout.write(f"kubesonar {__version__} (Python {sys.version.split()[0]})\n")
     return 0
 

@@ -1,6 +1,6 @@
 """`kubesonar keys make`: the keys that members sign with and the token that reads need, printed or put into a Secret.
 
-A Secret that is there stays as it is, so this can run before every installation and upgrade.
+A Secret that exists is checked and not changed, so the command can run before every installation and upgrade.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kubesonar.kube.object_meta import Object
 from kubesonar.net.udp.key_file import read_keys
 
 KEYS, TOKEN = "keys", "token"
-"""Names in the Secret: a file for `keys.file`, and one for `api.token_file`."""
+"""Names of the two files in the Secret: for `keys.file` and for `api.token_file`."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _BYTES = 32
@@ -38,11 +38,11 @@ class Secret(Object, frozen=True):
 
 
 class _NoSecret(Exception):
-    """Why there is no Secret to be used, in one sentence."""
+    """One sentence that says why the Secret cannot be used."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """0 when the keys were printed or the Secret is there, 1 when it could not be made or cannot be used."""
+    """Return 0 when the keys were printed or the Secret is there, 1 when it could not be made or cannot be used."""
     given = _parser().parse_args(argv)
     if not given.secret:
         sys.stdout.write(key_file())
@@ -61,12 +61,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def key_file() -> str:
-    """A key file with one fresh key, numbered 1."""
+    """Return a key file with one fresh key, numbered 1."""
     return f"1 {secrets.token_hex(_BYTES)}\n"
 
 
 def make(name: str) -> bytes:
-    """A v1 Secret of this name with fresh contents, as JSON."""
+    """Return a v1 Secret of this name with fresh contents, as JSON."""
     return msgspec.json.encode(
         {
             "apiVersion": "v1",
@@ -79,7 +79,7 @@ def make(name: str) -> bytes:
 
 
 def complaint(secret: Secret) -> str:
-    """Why agents could not use this Secret, empty where they can; its contents are not repeated."""
+    """Return why agents could not use this Secret, empty where they can; its contents are not repeated."""
     for name in (KEYS, TOKEN):
         if name not in secret.data:
             return f"it has no {name}"

@@ -1,4 +1,4 @@
-"""Drives a machine of core/ on asyncio: the other driver is sim/driver.py."""
+"""Drives a machine of core/ on asyncio; sim/ drives the same machines in virtual time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Action = TypeVar("Action")
 
 
 class Drive(Generic[Event, Action]):
-    """Steps `machine` when it is fed an event (`feed`) and whenever it is due, and hands every action to `act`.
+    """Steps `machine` when an event is fed to it and whenever it is due, and calls `act` with each action.
 
-    `lag` is told how late each timed step was (seconds), which is how the process notices that its loop is starved.
+    `lag` is called with how late each timed step was (seconds): so the process notices that its loop is starved.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class Drive(Generic[Event, Action]):
         self._stopped = False
 
     def feed(self, event: Event) -> None:
-        """Has the machine take a step for `event` now."""
+        """Step the machine with `event` now."""
         self._step(event)
 
     def stop(self) -> None:
-        """Takes no further step."""
+        """Set no timer any more; the machine is stepped only by `feed`."""
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
@@ -57,7 +57,7 @@ class Drive(Generic[Event, Action]):
             self._timer = None
         due = self._machine.due
         if due is not None and not self._stopped:
-            # A loop's clock may count whole milliseconds: half a millisecond more keeps it from waking too early.
+            # uvloop's clock counts whole milliseconds: half a millisecond more keeps the timer from firing too early.
             self._timer = self._loop.call_later(max(0.0, due - self._clock.mono()) + 0.0005, self._wake, due)
 
     def _wake(self, due: float) -> None:

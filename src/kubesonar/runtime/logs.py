@@ -1,4 +1,4 @@
-"""Logs for people and for machines, that say what changed, not what repeats."""
+"""Writes the log, as text or JSON, and logs conditions when they change instead of each time they are seen."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LogOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 def set_up(options: LogOptions, stream: TextIO | None = None) -> None:
-    """Has everything logged to `stream` (standard error). To be called once, by a program."""
+    """Send the whole log to `stream` (standard error). To be called once, by a program."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if options.format == "json" else TextFormatter())
     logging.raiseExceptions = False  # a log that cannot be written must not write more
@@ -38,7 +38,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line: time (RFC 3339), level, logger, message, what `extra` held, and a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """As logging defines it."""
+        """Return the line of `record`."""
         line = {
             "time": timestamp(record.created),
             "level": record.levelname.lower(),
@@ -55,34 +55,34 @@ class TextFormatter(logging.Formatter):
     """Time, level, message and fields on one line; a traceback below."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """As logging defines it."""
+        """Return the line of `record`."""
         fields = "".join(f" {name}={_word(value)}" for name, value in fields_of(record).items())
         line = f"{timestamp(record.created)} {record.levelname:<7} {_printable(record.getMessage())}{fields}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 def timestamp(seconds: float) -> str:
-    """Unix seconds as RFC 3339 in UTC, to the millisecond."""
+    """Return Unix seconds as RFC 3339 in UTC, to the millisecond."""
     whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     return f"{whole}.{int(seconds % 1 * 1000):03d}Z"
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    """What `extra` held."""
+    """Return what `extra` held."""
     return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
 
 
 class Changes:
-    """Logs what a subject's condition is when it changes, with how often the one before was seen. At most 1,024
-    subjects are remembered; beyond, the one that changed longest ago is forgotten."""
+    """Logs a subject's condition when it changes, with how often the one before was seen. At most 1,024 subjects are
+    remembered; beyond, the one that changed longest ago is forgotten."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
         self._seen: dict[str, tuple[str, int]] = {}
 
     def note(self, subject: str, condition: str, level: int = logging.WARNING, **fields: object) -> bool:
-        """`condition` is one clause, empty where all is well (which is what a new subject is taken for). Returns
-        whether that was logged; well again is logged at level info."""
+        """Take note of a subject's condition: one clause, empty where all is well, as a new subject is taken to be.
+        Return whether it was logged. A subject that is well again is logged at level info."""
         before, times = self._seen.get(subject, ("", 0))
         if condition == before:
             if subject in self._seen:
@@ -104,5 +104,5 @@ def _word(value: object) -> str:
 
 
 def _printable(text: str) -> str:
-    """Without line breaks and control characters: what comes from outside must not forge lines."""
+    """Return `text` without line breaks and control characters: what comes from outside must not forge lines."""
     return text if text.isprintable() else "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

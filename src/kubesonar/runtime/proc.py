@@ -16,7 +16,7 @@ class ProcessUsage(msgspec.Struct, frozen=True):
 
 
 def process_usage() -> ProcessUsage:
-    """The usage of this process now, from /proc/self/statm (proc(5))."""
+    """Return the usage of this process now, from /proc/self/statm (proc(5))."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     times = os.times()
     return ProcessUsage(times.user + times.system, pages * os.sysconf("SC_PAGE_SIZE"))
@@ -30,7 +30,7 @@ class Throttling(msgspec.Struct, frozen=True):
 
 
 def cpu_stat(root: Path = Path("/")) -> Path | None:
-    """The path of this process's cpu.stat, under cgroup v2 or v1; None where there is none to read.
+    """Return the path of this process's cpu.stat, under cgroup v2 or v1; None where there is none to read.
 
     /proc/self/cgroup names the cgroup (cgroups(7)). Inside a container that cgroup is mounted as the root, so the named
     path is tried first and the mount's root after it.
@@ -56,7 +56,7 @@ def cpu_stat(root: Path = Path("/")) -> Path | None:
 
 
 def throttling(path: Path) -> Throttling | None:
-    """The counts in a cpu.stat file (nr_periods and nr_throttled, the same in v1 and v2); None where it has none."""
+    """Return the counts in a cpu.stat file (nr_periods and nr_throttled, alike in v1 and v2); None where it has none."""
     try:
         words = dict(line.split(maxsplit=1) for line in path.read_text().splitlines() if " " in line)
         return Throttling(int(words["nr_periods"]), int(words["nr_throttled"]))

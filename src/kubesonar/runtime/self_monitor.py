@@ -49,28 +49,28 @@ class SelfMonitor:
         self._before = throttling(self._stat) if self._stat else None
 
     def lag(self, late: float) -> None:
-        """Takes in that a timer fired `late` seconds after it was due."""
+        """Take in that a timer fired `late` seconds after it was due."""
         self._worst_lag = max(self._worst_lag, late)
         self._record(self._health.lag(self._clock.wall(), late))
 
     def loopback(self, observation: Observation) -> None:
-        """Takes in what came of a train to the own responder."""
+        """Take in what came of a train to the own responder."""
         self._record(self._health.loopback(observation))
 
     def take_worst_lag(self) -> float:
-        """The longest lag (seconds) since the last call."""
+        """Return the longest lag (seconds) since the last call."""
         worst, self._worst_lag = self._worst_lag, 0.0
         return worst
 
     async def watch(self) -> None:
-        """Calls `beat` with how late the loop is, for ever."""
+        """Call `beat` with how late the loop is, for ever."""
         while True:
             start = self._clock.mono()
             await asyncio.sleep(_BEAT)
             self.beat(max(0.0, self._clock.mono() - start - _BEAT))
 
     def beat(self, late: float) -> None:
-        """Takes in that a beat was `late` seconds late; now and then reads how much the cgroup throttled."""
+        """Take in that a beat was `late` seconds late; now and then reads how much the cgroup throttled."""
         self.lag(late)
         self._record(self._health.calm(self._clock.wall()))
         self._beats += 1

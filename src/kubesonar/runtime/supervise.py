@@ -1,4 +1,4 @@
-"""Keeps the tasks of a process running: a bug in one is logged and the task begun again; the process goes on."""
+"""Keeps the tasks of a process running: a bug in one is logged, and the task is started again."""
 
 from __future__ import annotations
 
@@ -9,29 +9,32 @@ from typing import Any
 
 _LOG = logging.getLogger("kubesonar.runtime")
 _PAUSE = 1.0
+"""Seconds before a crashed task is started again; shorter, and a lasting bug fills the log."""
+
 _LONGEST_PAUSE = 60.0
+"""Longest such pause (s), after repeated crashes; longer, and the task stays away after the cause has gone."""
 
 
 class Supervisor:
-    """The tasks of a process. `crashes` counts exceptions that should not have been: bugs, which metrics show."""
+    """The tasks of a process. `crashes` counts exceptions that escaped from a task: bugs, which metrics show."""
 
     def __init__(self) -> None:
         self.crashes = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def run_forever(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Runs `work` and, when it crashes, runs it again after a pause that doubles up to a minute."""
+        """Run `work`; when it crashes, run it again after a pause that doubles up to a minute."""
         self._begin(name, self._kept(name, work))
 
     def run_once(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Runs `work` to its end; a crash is logged and counted."""
+        """Run `work` to its end; a crash is logged and counted."""
         self._begin(name, self._guarded(name, work)).add_done_callback(lambda _: work.close())  # cancelled unbegun
 
     def __len__(self) -> int:
         return len(self._tasks)
 
     async def stop(self) -> None:
-        """Cancels everything and waits for it."""
+        """Cancel all tasks and wait until they have ended."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

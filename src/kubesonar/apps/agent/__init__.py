@@ -1,4 +1,8 @@
-"""`kubesonar agent`: one on every node, probing the others and everything that a workload depends on."""
+"""`kubesonar agent`: one runs on every node, probes the others and everything that a workload depends on.
+
+Options, rosters and other agents' datagrams come in; probes, answers, metrics and snapshots go out. Read `agent.py`
+first, then `options.py` and `roster_changes.py`.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +23,17 @@ SUMMARY = "Probes the other members of the mesh and everything a workload depend
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs until SIGTERM or SIGINT; 0 after an orderly end, 2 when the configuration cannot be used."""
+    """Run until SIGTERM or SIGINT; return 0 after an orderly end, 2 when the configuration cannot be used."""
     loaded = from_command_line(AgentOptions, argv, os.environ, program="kubesonar agent", summary=SUMMARY)
     return run_agent(loaded.tree)
 
 
-def run_agent(options: AgentOptions, told: Mapping[str, str] = os.environ) -> int:
-    """As `main`, with options already read; `told` are the variables for older tools' rooms."""
+def run_agent(options: AgentOptions, environ: Mapping[str, str] = os.environ) -> int:
+    """Do what `main` does with options already read; `environ` are the variables for older tools' rooms."""
     logs.set_up(options.log)
     code = 0
     try:
-        rooms = [open_room(name, told) for name in dict.fromkeys(options.rooms)]
+        rooms = [open_room(name, environ) for name in dict.fromkeys(options.rooms)]
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_live(options, rooms))
     except* ConfigError as errors:
@@ -40,7 +44,8 @@ def run_agent(options: AgentOptions, told: Mapping[str, str] = os.environ) -> in
 
 
 async def _live(options: AgentOptions, rooms: Sequence[Room]) -> None:
-    """The agent, and beside it the rooms of older tools, which leave when it does and with which it falls."""
+    """Run the agent, and beside it the rooms of older tools, which leave when it leaves. An exception in one ends
+    all."""
     leaving = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for room in rooms:

@@ -59,7 +59,7 @@ class Agent:
         self._again: AgentOptions | None = None
 
     async def run(self) -> AgentOptions | None:
-        """Serves and probes until SIGTERM or SIGINT, then leaves in order and returns None. Raises ConfigError at the
+        """Serve and probe until SIGTERM or SIGINT, then leave in order and return None. Raises ConfigError at the
         start where an address, a key or a token cannot be used. Where the roster knows this member by another name it
         ends at once and returns the options of the life to begin with that name, which every part carries."""
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -71,7 +71,7 @@ class Agent:
         return self._again
 
     async def _live(self, closing: AsyncExitStack) -> None:
-        """Makes all parts, each after those that it needs; `closing` closes them in the reverse order."""
+        """Make all parts, each after those that it needs; `closing` closes them in the reverse order."""
         options, clock, supervisor = self._options, SystemClock(), Supervisor()
         bind = without_missing_ipv6(options.member.bind)
         if not bind:
@@ -183,7 +183,7 @@ class Agent:
         return [Listener(listen, handler, options.api.limits) for listen in (*own, *options.api.listen)]
 
     def _is_renamed(self, roster: Roster, name: str, source: str) -> bool:
-        """Whether a roster that nobody wrote by hand has another name for this member; then the life ends."""
+        """Return whether a roster that nobody wrote by hand has another name for this member; then the life ends."""
         me = self._options.member
         if source not in ("kubernetes", "dns"):
             return False
@@ -203,7 +203,7 @@ class Agent:
         return True
 
     def _misdelivered(self, identity: bytes, ledger: Ledger, rosters: RosterSource) -> None:
-        """Takes note that a message at this member's address names it by that address, as rosters from DNS do."""
+        """Take note that a message at this member's address names it by that address, as rosters from DNS do."""
         own = self._options.member.own_addresses or ledger.member.addresses
         if identity in map(codec.identity, own):
             rosters.known_by_address()

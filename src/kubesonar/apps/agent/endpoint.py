@@ -60,24 +60,24 @@ class Endpoint:
         return sum(count for what, count in self._responder.counters.items() if what not in _NO_DROP)
 
     def deliver_to(self, messages: MessageHandler) -> None:
-        """Hands members' messages to `messages` from now on; those before are dropped."""
+        """Hand members' messages to `messages` from now on; those before are dropped."""
         self._messages = messages
 
     def send(self, data: bytes, address: str, port: int) -> bool:
-        """Sends a member's message; returns whether the kernel took it."""
+        """Send a member's message; return whether the kernel took it."""
         return self._responder.send(data, address, port)
 
     def ring(self) -> Keyring:
-        """The keys in force."""
+        """Return the keys in force."""
         return self._keys.value if self._keys else _UNKEYED
 
     def refresh_keys(self) -> None:
-        """Reads the key file again where it has changed; a bad one is logged and the keys before stay in force."""
+        """Read the key file again where it has changed; a bad one is logged and the keys before stay in force."""
         if self._keys:
             self._keys.get()
 
     def close(self) -> None:
-        """Closes the port."""
+        """Close the port."""
         self._responder.close()
 
     def _message_arrived(self, message: Datagram, address: str, port: int) -> None:

@@ -83,5 +83,5 @@ class Probers:
         return sum((self._trains.counters + self._whole.counters).values())
 
     def close(self) -> None:
-        """Closes every socket."""
+        """Close every socket."""
         self._closing.close()

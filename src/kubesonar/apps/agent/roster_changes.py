@@ -41,7 +41,7 @@ class RosterChanges:
         self._watching = False
 
     def roster_changed(self, roster: Roster) -> None:
-        """Takes over `roster`; what contradicts this agent's own options is logged."""
+        """Take over `roster`; what contradicts this agent's own options is logged."""
         if roster.stale:
             _LOG.warning("the roster is stale", extra={"reason": roster.stale, "members": len(roster.members)})
         else:
@@ -60,7 +60,7 @@ class RosterChanges:
             self._current()
 
     def dependencies_changed(self, found: Dependencies) -> None:
-        """Takes over the checks of the cluster; what cannot be checked is logged when it is new."""
+        """Take over the checks of the cluster; what cannot be checked is logged when it is new."""
         for sentence in set(found.lost) - set(self._ledger.lacks):
             _LOG.warning("%s", sentence)
         self._ledger.cannot_check(found.lost)

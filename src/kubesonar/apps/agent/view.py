@@ -45,32 +45,32 @@ class LiveAgentView:
         ledger.register(self._counts)
 
     def started(self) -> None:
-        """Reports ready from now on, unless the agent leaves already."""
+        """Report ready from now on, unless the agent leaves already."""
         if self._not_ready == "starting":
             self._not_ready = ""
 
     def leaving(self) -> None:
-        """Reports not ready from now on."""
+        """Report not ready from now on."""
         self._not_ready = "leaving"
 
     def ready(self) -> str:
-        """Why the agent is not ready, "starting" or "leaving"; empty where it is."""
+        """Return why the agent is not ready, "starting" or "leaving"; empty where it is."""
         return self._not_ready
 
     def remarks(self) -> list[str]:
-        """What is amiss with the roster, and what of the cluster cannot be checked: a sentence each."""
+        """Return what is amiss with the roster, and what of the cluster cannot be checked: a sentence each."""
         return [*self._rosters.remarks, *self._ledger.lacks]
 
     def snapshot(self) -> Snapshot:
-        """All that is known now, with trials."""
+        """Return all that is known now, with trials."""
         return self._ledger.snapshot(self._clock.wall())
 
     def latest(self) -> Iterable[Observation]:
-        """The latest observation of every edge."""
+        """Return the latest observation of every edge."""
         return self._ledger.latest()
 
     def metrics(self, *, openmetrics: bool) -> bytes:
-        """The metrics, as OpenMetrics or as Prometheus text."""
+        """Return the metrics, as OpenMetrics or as Prometheus text."""
         usage = process_usage()
         facts = Facts(
             version=__version__,

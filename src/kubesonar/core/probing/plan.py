@@ -83,9 +83,9 @@ _MEMBER_KINDS = (Kind.UDP, Kind.TCP, Kind.HTTP, Kind.ICMP, Kind.MTU)
 
 
 def plan(roster: Roster, me: Member, k: int, options: PlanOptions, targets: Iterable[Target]) -> list[Check]:
-    """All checks of the member `me`: of `k` neighbours and of `targets`. Members that are not serving are probed too:
-    their answers show when they are back, and the diagnosis excuses their silence. A member without an address is left
-    out before the neighbours are chosen."""
+    """Return all checks of the member `me`: of `k` neighbours and of `targets`. Members that are not serving are
+    probed too: their answers show when they are back, and the diagnosis excuses their silence. A member without an
+    address is left out before the neighbours are chosen."""
     reachable = [member for member in roster.members if member.addresses]
     neighbours = Ring(same_network(reachable, me.network)).neighbours(me, k)
     checks = [
@@ -121,7 +121,7 @@ def _of_member(member: Member, address: str, family: int, options: PlanOptions) 
 
 
 def of_target(target: Target) -> Check:
-    """The check that a plain target asks for."""
+    """Return the check that a plain target asks for."""
     transport = target.request.rsplit(" ", 1)[-1] if target.kind is Kind.DNS else target.kind
     suffix = transport if target.kind is not Kind.DNS or transport in ("udp", "tcp") else "udp"
     return Check(
@@ -140,7 +140,7 @@ def of_target(target: Target) -> Check:
 
 
 def of_loopback(name: str, address: str, port: int, udp: Rhythm) -> Check:
-    """A train from the member `name` to its own responder: what is lost there was lost by this process, not by the
+    """Return the check of the own responder of the member `name`, a train: what is lost there was lost by this process, not by the
     network."""
     return Check(
         id="udp/loopback/self",

@@ -48,13 +48,13 @@ class CheckPlanner:
         self._given = {of_target(target).id for target in options.targets}
 
     def found(self, checks: tuple[Check, ...]) -> bool:
-        """Takes over the checks of what the cluster depends on. Returns whether they differ from those before."""
+        """Take over the checks of what the cluster depends on. Returns whether they differ from those before."""
         differs = checks != self._found
         self._found = checks
         return differs
 
     def checks(self, roster: Roster, me: Member) -> list[Check]:
-        """All checks of the member `me`, with the periods that the budgets allow."""
+        """Return all checks of the member `me`, with the periods that the budgets allow."""
         options = self._options
         pool = (options.ports, options.rebind, options.names)
         checks = self._affordable(roster, me, options.neighbours)

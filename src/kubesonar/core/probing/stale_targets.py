@@ -18,7 +18,7 @@ class StaleTargets:
         self._since: dict[str, float] = {}
 
     def judged(self, observation: Observation, listed: float) -> Observation:
-        """The observation; its fault becomes OTHER, which accuses nobody, where targets were last `listed` (Unix
+        """Return the observation; its fault becomes OTHER, which accuses nobody, where targets were last `listed` (Unix
         seconds) before the check began to fail."""
         name = observation.check.id
         if observation.fault is None or not observation.fault.accuses:

@@ -97,26 +97,26 @@ class Ledger:
         return self._lacks
 
     def roster_changed(self, roster: Roster) -> None:
-        """Puts `roster` into force. This member becomes what the roster says of its name, with its own epoch."""
+        """Put `roster` into force. This member becomes what the roster says of its name, with its own epoch."""
         self._roster = roster
         named = roster.named(self._member.name)
         if named is not None:
             self._member = msgspec.structs.replace(named, epoch=self._member.epoch)
 
     def elected(self, coordinator: str) -> None:
-        """Notes who coordinates; empty: nobody."""
+        """Note who coordinates; empty: nobody."""
         self._coordinator = coordinator
 
     def cannot_check(self, lacks: tuple[str, ...]) -> None:
-        """Replaces `lacks`."""
+        """Replace `lacks`."""
         self._lacks = lacks
 
     def register(self, instrument: Instrument) -> None:
-        """Passes every observation from now on to `instrument`."""
+        """Pass every observation from now on to `instrument`."""
         self._instruments.append(instrument)
 
     def add(self, observation: Observation) -> None:
-        """Takes one observation in; one of an edge beyond the bound is counted in `dropped` (instruments see it)."""
+        """Take one observation in; one of an edge beyond the bound is counted in `dropped` (instruments see it)."""
         for instrument in self._instruments:
             instrument.add(observation)
         edges = self._asked if observation.side is Side.RESPONDER else self._probed
@@ -130,7 +130,7 @@ class Ledger:
         self._append(kept.trials, observation)
 
     def retain(self, checks: Collection[Check], now: float) -> None:
-        """Forgets the edges of checks that are no longer made, and edges of members that have not probed this one for a
+        """Forget the edges of checks that are no longer made, and edges of members that have not probed this one for a
         long window (or that seem to have done so in the future: the wall clock was set back)."""
         ids = {check.id for check in checks}
         long = self._options.long
@@ -138,7 +138,7 @@ class Ledger:
         self._asked = {name: kept for name, kept in self._asked.items() if abs(now - kept.latest.at) <= long}
 
     def trouble(self, trouble: Trouble) -> None:
-        """Keeps a period in which this member could not be trusted; it replaces the last one where `since` is equal."""
+        """Keep a period in which this member could not be trusted; it replaces the last one where `since` is equal."""
         if self._troubles and self._troubles[-1].since == trouble.since:
             self._troubles.pop()
         self._troubles.append(trouble)
@@ -149,7 +149,7 @@ class Ledger:
         return self._troubles
 
     def snapshot(self, now: float, *, trials: bool = True) -> Snapshot:
-        """All that is known at `now` (Unix seconds). Without `trials` it is small and cheap: metrics need no more."""
+        """Return all that is known at `now` (Unix seconds). Metrics need it without `trials`, small and cheap."""
         horizon = now - self._options.long
         return Snapshot(
             schema=SCHEMA,
@@ -164,7 +164,7 @@ class Ledger:
         )
 
     def latest(self) -> Iterator[Observation]:
-        """The latest observation of every edge."""
+        """Return the latest observation of every edge."""
         return (kept.latest for kept in self._edges())
 
     def _edges(self) -> Iterator[_Kept]:
@@ -215,7 +215,7 @@ class Ledger:
 
 
 def window(trials: list[Trial], now: float, span: float) -> Window:
-    """The sums over the trials that began within the last `span` seconds."""
+    """Return the sums over the trials that began within the last `span` seconds."""
     recent = [trial for trial in trials if now - span <= trial.at <= now]
     counted = [trial for trial in recent if trial.health is not Health.UNKNOWN]
     rtts = [trial.rtt for trial in counted if trial.rtt]
