@@ -56,7 +56,7 @@ def cpu_stat(root: Path = Path("/")) -> Path | None:
 
 
 def throttling(path: Path) -> Throttling | None:
-    """Return the counts in a cpu.stat file (nr_periods and nr_throttled, alike in v1 and v2); None where it has none."""
+    """Return the counts in a cpu.stat file (nr_periods and nr_throttled, in v1 and v2), None where it has none."""
     try:
         words = dict(line.split(maxsplit=1) for line in path.read_text().splitlines() if " " in line)
         return Throttling(int(words["nr_periods"]), int(words["nr_throttled"]))

@@ -1,4 +1,4 @@
-"""What an answer is worth, whatever carried it: `classify(question, wire)`."""
+"""Judges a reply to a question, whatever transport carried it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kubesonar.core.dns.records import IN, RecordType
 
 
 class Worth(StrEnum):
-    """`ANSWERED` is NOERROR to this question (perhaps without records), `RCODE` every other code. A truncated message
+    """The class of a reply. `ANSWERED` is NOERROR to this question (perhaps without records), `RCODE` every other code. A truncated message
     is an answer: the server is there, and would say more by TCP."""
 
     ANSWERED = "answered"
@@ -25,7 +25,7 @@ class Worth(StrEnum):
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """`rcode` and `message` are there where the answer is one to this question, `reason` says the rest to a person."""
+    """A reply's class. `rcode` and `message` are set where it answers the question; `reason` tells a person the rest."""
 
     worth: Worth
     rcode: int | None = None
@@ -34,7 +34,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 def classify(question: Question, wire: bytes) -> Judgement:
-    """What `wire` is worth as an answer to `question`. Never raises, whatever the bytes are."""
+    """Return the judgement of `wire` as a reply to `question`. No bytes make it raise."""
     if len(wire) >= 2 and int.from_bytes(wire[:2], "big") != question.id:
         return Judgement(Worth.WRONG_ID, reason=f"id {int.from_bytes(wire[:2], 'big')} instead of {question.id}")
     message = decode_reply(wire)
@@ -52,7 +52,8 @@ def classify(question: Question, wire: bytes) -> Judgement:
 
 
 def _same_question(question: Question, message: DnsMessage) -> bool:
-    """Case does not matter (RFC 4343). A server that failed before it read the question may leave it out."""
+    """Return whether the reply names the question. Case does not matter (RFC 4343), and a server that failed before it
+    read the question may leave it out."""
     if not message.asked:
         return message.rcode not in (Rcode.NOERROR, Rcode.NXDOMAIN)
     if len(message.asked) != 1:
@@ -70,12 +71,12 @@ def _asked(message: DnsMessage) -> str:
 
 
 def rcode_name(rcode: int) -> str:
-    """The mnemonic of `rcode`, "RCODE17" where it has none here."""
+    """Return the mnemonic of `rcode`, "RCODE17" where it has none here."""
     return Rcode(rcode).name if rcode in _RCODES else f"RCODE{rcode}"
 
 
 def type_name(number: int) -> str:
-    """The mnemonic of a record type, "TYPE65" where it has none here (RFC 3597, section 5)."""
+    """Return the mnemonic of a record type, "TYPE65" where it has none here (RFC 3597, section 5)."""
     return RecordType(number).name if number in _TYPES else f"TYPE{number}"
 
 

@@ -1,4 +1,4 @@
-"""Whole messages: questions out, answers in, and the other way round for a server."""
+"""Encodes and decodes whole messages: questions and replies, for a prober and for a small server."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 EDNS_PAYLOAD = 1232
-"""UDP payload offered by default, in bytes: what passes every link with the smallest MTU of IPv6 in one piece (DNS flag
-day 2020)."""
+"""Bytes of UDP payload that questions offer: what passes every link with the smallest MTU of IPv6 in one piece (DNS flag
+day 2020). More, and answers may be fragmented and lost; less, and more of them are truncated."""
 
 PLAIN_PAYLOAD = 512
 """Largest answer by UDP where nothing was offered, in bytes (RFC 1035, section 4.2.1)."""
@@ -45,7 +45,7 @@ class Rcode(IntEnum):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What is asked. `payload` is the size of UDP answers that is offered by EDNS0, in bytes (0: no EDNS0)."""
+    """A question. `payload` is the size of UDP answers that it offers by EDNS0, in bytes (0: no EDNS0)."""
 
     name: str
     type: int
@@ -72,26 +72,26 @@ class DnsMessage(msgspec.Struct, frozen=True):
 
 
 class Malformed(msgspec.Struct, frozen=True):
-    """These bytes are no DNS message, and why."""
+    """The reason why some bytes are no DNS message."""
 
     reason: str
 
 
 def encode_question(question: Question) -> bytes:
-    """`question` on the wire. Raises ValueError where its name is no domain name."""
+    """Return `question` on the wire. Raises ValueError where its name is no domain name."""
     flags = _RECURSION if question.recursion else 0
     header = _HEADER.pack(question.id, flags, 1, 0, 0, 1 if question.payload else 0)
     return header + encode_name(question.name) + _TAIL.pack(question.type, IN) + _opt(question.payload)
 
 
 def _opt(payload: int, rcode: int = 0) -> bytes:
-    """The pseudo-record of EDNS0, version 0 (RFC 6891, section 6.1.2)."""
+    """Return the pseudo-record of EDNS0, version 0 (RFC 6891, section 6.1.2)."""
     return _OPT.pack(0, RecordType.OPT, payload, (rcode >> 4) << 24, 0) if payload else b""
 
 
 def decode_reply(wire: bytes) -> DnsMessage | Malformed:
-    """The message in `wire`, whatever the bytes are. What a truncated message holds behind its question is left out
-    (RFC 2181, section 9); bytes behind the last record are ignored."""
+    """Return the message in `wire`, or why it is none; no bytes make it raise. What a truncated message holds behind its
+    question is left out (RFC 2181, section 9), and bytes behind the last record are ignored."""
     if len(wire) < _HEADER.size:
         return Malformed(f"{len(wire)} bytes are less than a header")
     try:
@@ -145,7 +145,7 @@ def _decode_section(reader: Reader, at: int, count: int) -> tuple[tuple[Record, 
 
 
 def question_of(message: DnsMessage) -> Question | None:
-    """The one question that a server is asked, None where the message is none that a small server answers."""
+    """Return the one question in a message to a server, None where it is none that a small server answers."""
     if message.response or message.opcode or len(message.asked) != 1 or message.asked[0][2] != IN:
         return None
     name, type_, _ = message.asked[0]
@@ -160,7 +160,7 @@ def encode_answer(
     *,
     limit: int = 65535,
 ) -> bytes:
-    """An authoritative answer to `question`. One that is longer than `limit` bytes is sent truncated, with the
+    """Return an authoritative answer to `question`. One that is longer than `limit` bytes is sent truncated, with the
     question alone (RFC 2181, section 9). Raises ValueError for names or data that cannot be encoded."""
     first, second = [*map(encode_record, answers)], [*map(encode_record, authority)]
     opt = _opt(EDNS_PAYLOAD if question.payload else 0, rcode)

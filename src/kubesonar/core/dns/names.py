@@ -23,7 +23,7 @@ _DIGITS = frozenset("0123456789")
 
 
 class BadWire(ValueError):
-    """These bytes are no DNS message; stays inside this package (`decode` returns it as `Malformed`)."""
+    """Bytes that are no DNS message. Does not leave this package: `decode_reply` returns `Malformed` instead."""
 
 
 class Reader:
@@ -36,7 +36,7 @@ class Reader:
         self._steps = len(wire)
 
     def name(self, at: int) -> tuple[str, int]:
-        """The name at `at` as text, and where what follows it begins."""
+        """Return the name at `at` as text, and the offset behind it. Raises BadWire."""
         labels, after = self._labels(at)
         if sum(map(len, labels)) + len(labels) + 1 > NAME_LIMIT:
             raise BadWire(f"a name longer than {NAME_LIMIT} bytes")
@@ -80,7 +80,7 @@ class Reader:
 
 
 def text_of(labels: list[bytes]) -> str:
-    """The name of these labels as text."""
+    """Return the name of these labels as text."""
     return ".".join(map(_label_text, labels)) or "."
 
 
@@ -98,7 +98,7 @@ def _escaped(byte: int) -> str:
 
 
 def encode_name(name: str) -> bytes:
-    """`name` on the wire, uncompressed. Raises ValueError where it is no domain name."""
+    """Return `name` on the wire, uncompressed. Raises ValueError where it is no domain name."""
     if "\\" in name:
         labels = _unescaped(name)
     else:
@@ -132,7 +132,7 @@ def _unescaped(name: str) -> list[bytes]:
 
 
 def _escape_value(name: str, rest: Iterator[str]) -> int:
-    """The byte that an escape stands for; `rest` is just behind the backslash."""
+    """Return the byte that an escape stands for; `rest` begins behind the backslash."""
     char = next(rest, "")
     if char not in _DIGITS:
         return ord(char) if char and ord(char) < 0x80 else _bad_escape(name)

@@ -1,4 +1,4 @@
-"""Resource records: types, and the data of those that a judge or a small server reads."""
+"""Encodes and decodes resource records: the types that a prober or a small server reads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kubesonar.core.address import packed_address, unpacked_address
 from kubesonar.core.dns.names import BadWire, Reader, encode_name
 
 IN = 1
-"""Class Internet (RFC 1035, section 3.2.4), the only one asked for."""
+"""Class Internet (RFC 1035, section 3.2.4), the only one that is asked for."""
 
 
 class RecordType(IntEnum):
@@ -30,7 +30,7 @@ class RecordType(IntEnum):
 
 
 class Srv(msgspec.Struct, frozen=True):
-    """A service's place (RFC 2782)."""
+    """Where a service is (RFC 2782)."""
 
     priority: int
     weight: int
@@ -39,7 +39,7 @@ class Srv(msgspec.Struct, frozen=True):
 
 
 Data = str | tuple[bytes, ...] | Srv | bytes
-"""Addresses (A, AAAA) and names (NS, CNAME, PTR) as text, strings (TXT), a place (SRV), other types' bytes as is."""
+"""Addresses (A, AAAA) and names (NS, CNAME, PTR) as text, strings (TXT), `Srv`, and the bytes of other types."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -59,7 +59,7 @@ _ADDRESS_SIZE: dict[int, int] = {RecordType.A: 4, RecordType.AAAA: 16}
 
 
 def decode_record(reader: Reader, at: int) -> tuple[Record, int]:
-    """The record at `at` and where the next one begins. Raises BadWire."""
+    """Return the record at `at`, and the offset behind it. Raises BadWire."""
     name, at = reader.name(at)
     begin = at + _FIXED.size
     if begin > len(reader.wire):
@@ -98,7 +98,7 @@ def _whole_name(reader: Reader, begin: int, end: int) -> str:
 
 
 def _strings(data: bytes) -> tuple[bytes, ...]:
-    """Character strings, each behind its length (RFC 1035, section 3.3)."""
+    """Return the character strings of a TXT record, each behind its length (RFC 1035, section 3.3)."""
     strings, at = list[bytes](), 0
     while at < len(data):
         end = at + 1 + data[at]
@@ -112,7 +112,7 @@ def _strings(data: bytes) -> tuple[bytes, ...]:
 
 
 def encode_record(record: Record) -> bytes:
-    """`record` on the wire, its owner's name uncompressed. Raises ValueError where the data do not fit the type."""
+    """Return `record` on the wire, its owner's name uncompressed. Raises ValueError where the data do not fit the type."""
     data = _encode_data(record.type, record.data)
     return encode_name(record.name) + _FIXED.pack(record.type, record.klass, record.ttl, len(data)) + data
 

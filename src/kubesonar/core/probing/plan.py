@@ -140,8 +140,8 @@ def of_target(target: Target) -> Check:
 
 
 def of_loopback(name: str, address: str, port: int, udp: Rhythm) -> Check:
-    """Return the check of the own responder of the member `name`, a train: what is lost there was lost by this process, not by the
-    network."""
+    """Return the check of the member `name` of its own responder: a train, of which what is lost was lost by this
+    process, not by the network."""
     return Check(
         id="udp/loopback/self",
         kind=Kind.UDP,
