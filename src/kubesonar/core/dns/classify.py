@@ -12,8 +12,8 @@ from kubesonar.core.dns.records import IN, RecordType
 
 
 class Worth(StrEnum):
-    """The class of a reply. `ANSWERED` is NOERROR to this question (perhaps without records), `RCODE` every other code. A truncated message
-    is an answer: the server is there, and would say more by TCP."""
+    """The class of a reply. `ANSWERED` is NOERROR to this question (perhaps without records), `RCODE` every other code.
+    A truncated message is an answer: the server is there, and would say more by TCP."""
 
     ANSWERED = "answered"
     RCODE = "rcode"
@@ -25,7 +25,8 @@ class Worth(StrEnum):
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """A reply's class. `rcode` and `message` are set where it answers the question; `reason` tells a person the rest."""
+    """A reply's class. `rcode` and `message` are set where it answers the question; `reason` tells a person the
+    rest."""
 
     worth: Worth
     rcode: int | None = None

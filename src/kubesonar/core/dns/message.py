@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 EDNS_PAYLOAD = 1232
-"""Bytes of UDP payload that questions offer: what passes every link with the smallest MTU of IPv6 in one piece (DNS flag
-day 2020). More, and answers may be fragmented and lost; less, and more of them are truncated."""
+"""Bytes of UDP payload that questions offer: what passes every link with the smallest MTU of IPv6 in one piece (DNS
+flag day 2020). More, and answers may be fragmented and lost; less, and more of them are truncated."""
 
 PLAIN_PAYLOAD = 512
 """Largest answer by UDP where nothing was offered, in bytes (RFC 1035, section 4.2.1)."""
@@ -90,8 +90,8 @@ def _opt(payload: int, rcode: int = 0) -> bytes:
 
 
 def decode_reply(wire: bytes) -> DnsMessage | Malformed:
-    """Return the message in `wire`, or why it is none; no bytes make it raise. What a truncated message holds behind its
-    question is left out (RFC 2181, section 9), and bytes behind the last record are ignored."""
+    """Return the message in `wire`, or why it is none; no bytes make it raise. What a truncated message holds behind
+    its question is left out (RFC 2181, section 9), and bytes behind the last record are ignored."""
     if len(wire) < _HEADER.size:
         return Malformed(f"{len(wire)} bytes are less than a header")
     try:

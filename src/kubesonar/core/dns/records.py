@@ -112,7 +112,8 @@ def _strings(data: bytes) -> tuple[bytes, ...]:
 
 
 def encode_record(record: Record) -> bytes:
-    """Return `record` on the wire, its owner's name uncompressed. Raises ValueError where the data do not fit the type."""
+    """Return `record` on the wire, its owner's name uncompressed. Raises ValueError where the data do not fit the
+    type."""
     data = _encode_data(record.type, record.data)
     return encode_name(record.name) + _FIXED.pack(record.type, record.klass, record.ttl, len(data)) + data
 
