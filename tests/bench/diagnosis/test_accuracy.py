@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import pytest
+
+from bench.diagnosis.quick import jobs, pooled
+from bench.diagnosis.report import by_row, failures
+from bench.diagnosis.sweep import sweep
+
+pytestmark = [pytest.mark.accuracy, pytest.mark.timeout(3600)]
+
+
+def test_the_right_sentence_pooled_over_faults() -> None:
+    scores = list(sweep(jobs([1]), None, 1))
+    found = pooled(scores)
+    told = f"{found}\n{by_row(scores)}\n{failures(scores)}"
+    assert found.right >= 0.3, told
+    assert found.wrong <= 0.8, told
+    assert found.silent >= 0.5, told
+    assert found.alarms <= 5, told
