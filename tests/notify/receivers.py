@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,6 +16,8 @@ from kubesonar.core.membership.notices import notice_id
 from kubesonar.model import Condition, Notice
 from kubesonar.net.clock import SystemClock
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
+from kubesonar.notify.outbox_entry import OutboxEntry
+from kubesonar.notify.outbox_file import OutboxFile
 from kubesonar.notify.webhooks import Webhooks
 from kubesonar.runtime.supervise import Supervisor
 from tests.net.servers import serving
@@ -143,3 +146,12 @@ async def until(condition: Callable[[], bool]) -> None:
 def sentences(requests: list[Request]) -> list[str]:
     """What native bodies say."""
     return [json.loads(request.body)["data"]["sentence"] for request in requests]
+
+
+def rows(directory: Path) -> list[OutboxEntry]:
+    """The entries in the file of an outbox."""
+    file = OutboxFile(str(directory))
+    try:
+        return file.load(1000)[0]
+    finally:
+        file.close()

@@ -13,20 +13,10 @@ from pathlib import Path
 import pytest
 
 from kubesonar.core.delivery.retry_queue import DeliveryOptions
-from kubesonar.notify.outbox_entry import OutboxEntry
-from kubesonar.notify.outbox_file import OUTBOX_FILE, OutboxFile, Unavailable
-from tests.notify.receivers import Receiver, notice, options, run, sentences, telling, until
+from kubesonar.notify.outbox_file import OUTBOX_FILE
+from tests.notify.receivers import Receiver, notice, options, rows, run, sentences, telling, until
 
 ROOT = Path(__file__).parents[2]
-
-
-def rows(directory: Path) -> list[OutboxEntry]:
-    """What the file holds."""
-    file = OutboxFile(str(directory))
-    try:
-        return file.load(1000)[0]
-    finally:
-        file.close()
 
 
 async def told_to_nobody(directory: Path, numbers: range = range(1, 4), **more: object) -> None:
@@ -96,7 +86,7 @@ def test_receivers_that_are_no_longer_there_are_forgotten(tmp_path: Path, caplog
 TELLER = """
 import asyncio, sys
 import uvloop
-from tests.notify.receivers import notice, options, telling
+from tests.notify.receivers import rows, notice, options, telling
 
 async def main():
     async with telling(options(sys.argv[1], directory=sys.argv[2])) as webhooks:
@@ -230,22 +220,3 @@ def test_a_full_disk_is_said_and_made_up_for_once_there_is_room(tmp_path: Path) 
 
     run(scenario())
     assert [entry.id for entry in rows(tmp_path)] == [notice(number).id for number in range(1, 20)]
-
-
-def test_two_processes_do_not_share_a_file(tmp_path: Path) -> None:
-    async def scenario() -> str:
-        file = OutboxFile(str(tmp_path))
-        try:
-            with pytest.raises(Unavailable, match="locked"):
-                OutboxFile(str(tmp_path), wait=0.01)
-            async with telling(options("http://127.0.0.1:1/", directory=str(tmp_path))) as webhooks:
-                await webhooks.notify(notice(1))
-                trouble = webhooks.trouble
-                file.close()
-            assert webhooks.trouble == ""
-        finally:
-            file.close()
-        return trouble
-
-    assert run(scenario()) == "database is locked; notices are held in memory only"
-    assert [entry.id for entry in rows(tmp_path)] == [notice(1).id]

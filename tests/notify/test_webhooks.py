@@ -1,7 +1,6 @@
 """Deliveries: at least once, in order per member, to several receivers, through bad times."""
 
 import asyncio
-import json
 import logging
 from random import Random
 
@@ -10,8 +9,6 @@ import pytest
 from kubesonar.core.delivery.retry_queue import DeliveryFigures, DeliveryOptions
 from kubesonar.model import Condition, Notice
 from kubesonar.net.clock import SystemClock
-from kubesonar.notify.log import LogNotifier
-from kubesonar.notify.notifier import Notifier, Notifiers
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.notify.webhooks import Webhooks
 from kubesonar.runtime.supervise import Supervisor
@@ -142,26 +139,6 @@ def test_a_receiver_that_changes_is_logged_once(caplog: pytest.LogCaptureFixture
         "webhook pager: HTTP status 503",
         "webhook pager: well again",
     ]
-
-
-def test_everybody_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "kubesonar.notify")
-
-    async def scenario() -> None:
-        async with Receiver().serve() as receiver, telling(options(receiver.url)) as webhooks:
-            everybody: Notifier = Notifiers([LogNotifier(), webhooks])
-            await everybody.notify(notice(1))
-            await everybody.notify(notice(2, what=Condition.BACK))
-            assert [json.loads(request.body)["type"] for request in await receiver.heard(2)] == [
-                "member.dead",
-                "member.back",
-            ]
-
-    run(scenario())
-    dead, back = caplog.records[:2]
-    assert (dead.levelname, dead.getMessage()) == ("WARNING", "node-1-pod is dead (1)")
-    assert dead.__dict__["evidence"] == "silent to 3 members in 3 zones"
-    assert back.levelname == "INFO"
 
 
 def test_what_is_not_yet_delivered_may_have_some_time_at_the_end() -> None:

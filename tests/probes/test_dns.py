@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import resource
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
+import uvloop
 
-from kubesonar.core.dns.message import Rcode, encode_answer
-from kubesonar.model import Fault, Phase, StampSource
+from kubesonar.core.dns.message import Question, Rcode, encode_answer
+from kubesonar.core.dns.records import RecordType
+from kubesonar.model import Fault, Observation, Phase, StampSource
 from kubesonar.probes.dns import DnsOptions, parse_rcode, parse_request
 from tests.probes.dns_servers import (
     CHECK,
     NAME,
+    RECORD,
     check,
+    closed_port,
     good,
     look,
     none,
+    probe,
     question,
     running_unbound,
+    tcp_server,
     udp_server,
 )
 
@@ -98,3 +108,81 @@ def test_a_bad_expectation_and_a_name_for_a_server_are_refused() -> None:
     (seen,) = look(msgspec.structs.replace(CHECK, address="dns.example"))
     assert (seen.fault, seen.sent) == (Fault.OTHER, 0)
     assert "dns.example" in seen.detail
+
+
+@pytest.mark.parametrize(
+    ("forge", "word"),
+    [
+        (
+            lambda wire: encode_answer(Question("evil.example", RecordType.A, question(wire).id), 0, [RECORD]),
+            "evil.example",
+        ),
+        (lambda wire: wire, "not a response"),
+        (lambda wire: good(wire)[:-1], "malformed"),
+        (lambda wire: wire[:2] + bytes(range(256)), "malformed"),
+        (lambda wire: b"\0", "malformed"),
+    ],
+    ids=["wrong question", "echo", "cut short", "garbage", "one byte"],
+)
+def test_a_wrong_answer_is_one_and_says_why(forge: Callable[[bytes], bytes], word: str) -> None:
+    with udp_server(lambda sock, wire, peer: none(sock.sendto(forge(wire), peer))) as port:
+        (seen,) = look(check(port))
+    assert (seen.fault, seen.code) == (Fault.WRONG_ANSWER, None)
+    assert word in seen.detail
+
+
+def test_nobody_there_is_refused_by_udp_and_by_tcp() -> None:
+    port = closed_port()
+    by_udp, by_tcp = look(check(port), check(port, f"{NAME} A tcp"))
+    assert (by_udp.fault, by_tcp.fault) == (Fault.REFUSED, Fault.REFUSED)
+
+
+def test_a_starved_loop_accuses_nobody_and_believes_the_kernel_s_stamp() -> None:
+    """An answer that lay in the buffer in time is one, however late we look; none at all is our own trouble."""
+
+    async def starve(port: int, timeout: float, request: str = f"{NAME} A") -> Observation:
+        prober = probe()
+        asking = asyncio.ensure_future(prober(check(port, request, timeout=timeout)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        time.sleep(timeout + 0.4)  # noqa: ASYNC251 - the point of it
+        try:
+            return await asking
+        finally:
+            prober.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with udp_server(lambda sock, wire, peer: none(sock.sendto(good(wire), peer))) as port:
+            answered = runner.run(starve(port, 0.3))
+        with udp_server(lambda sock, wire, peer: None) as port:
+            silent = runner.run(starve(port, 0.3))
+        with tcp_server(lambda link, wire: none(link.recv(1))) as port:
+            by_tcp = runner.run(starve(port, 0.3, f"{NAME} A tcp"))
+    assert answered.fault is None
+    assert answered.rtt
+    assert answered.rtt.clock is StampSource.KERNEL
+    for one in (silent, by_tcp):
+        assert one.fault is Fault.LOCAL
+        assert "event loop was" in one.detail
+
+
+def test_no_file_descriptors_left_is_our_own_trouble() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    hog: list[socket.socket] = []
+
+    async def squeezed() -> tuple[Observation, Observation]:
+        prober = probe()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        try:
+            with contextlib.suppress(OSError):
+                while True:
+                    hog.append(socket.socket())
+            return await prober(CHECK), await prober(check(53, f"{NAME} A tcp"))
+        finally:
+            for held in hog:
+                held.close()
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        by_udp, by_tcp = runner.run(squeezed())
+    assert (by_udp.fault, by_tcp.fault) == (Fault.LOCAL, Fault.LOCAL)

@@ -44,76 +44,6 @@ def test_the_three_verbs_in_order_and_every_phase() -> None:
     assert [end for _, end in ends[:-1]] == [start for start, _ in ends[1:]]
 
 
-def test_a_body_in_chunks_and_interim_answers_passed_over() -> None:
-    response, _ = _twin(
-        b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", CHUNKED + b"2\r\nab\r\n", b"1\r\nc\r\n0\r\n\r\n"
-    )
-    assert (response.status, response.body, response.complete) == (200, b"abc", True)
-    assert not response.header("Link")
-
-
-def test_a_body_that_ends_with_the_stream() -> None:
-    response, _ = _twin(b"HTTP/1.0 200 OK\r\n\r\n", b"all", b"")
-    assert (response.body, response.complete, response.fault) == (b"all", True, None)
-
-
-def test_a_head_has_no_body() -> None:
-    head = HttpRequest.make("HEAD", parse_url("http://example/"))
-    response, _ = _twin(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", request=head)
-    assert (response.status, response.fault) == (200, None)
-
-
-def test_reading_ends_at_the_bound_of_the_body() -> None:
-    response, twin = _twin(
-        b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", bytes(100), limits=ResponseLimits(body=10)
-    )
-    assert (response.status, response.body, response.complete, response.fault) == (200, bytes(10), False, None)
-    assert twin.log[-1] == "close"
-
-
-@pytest.mark.parametrize(
-    ("answer", "fault"),
-    [
-        (b"", Fault.RESET),
-        (b"HTTP/1.1 200 OK\r\nContent-", Fault.RESET),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", Fault.RESET),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", Fault.WRONG_ANSWER),
-        (bytes(100), Fault.WRONG_ANSWER),
-        (CHUNKED + b"zz\r\n", Fault.WRONG_ANSWER),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", Fault.WRONG_ANSWER),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", Fault.WRONG_ANSWER),
-        (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", Fault.WRONG_ANSWER),
-        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 101 + b"\r\n", Fault.WRONG_ANSWER),
-    ],
-)
-def test_what_is_no_answer_is_a_fault_and_the_connection_is_reset(answer: bytes, fault: Fault) -> None:
-    response, twin = _twin(answer)
-    assert response.fault is fault
-    assert response.detail
-    assert twin.log[-1] == "abort"
-
-
-@pytest.mark.parametrize(
-    ("start", "piece"),
-    [
-        (b"HTTP/1.1 200 OK\r\nX: ", b"a" * 16_384),
-        (b"HTTP/1.1 200 OK\r\n", b"A: b\r\n" * 1000),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100),
-        (CHUNKED + b"1\r\na\r\n0\r\nX: ", b"a" * 16_384),
-        (CHUNKED + b"1;x=", b"a" * 16_384),
-    ],
-    ids=["a header without end", "headers", "interim answers", "a trailer", "a chunk extension"],
-)
-def test_what_has_no_end_is_a_wrong_answer(start: bytes, piece: bytes) -> None:
-    async def scenario() -> Response:
-        async with serving(endless(start, piece)) as port:
-            return await _ask(HttpConnection("127.0.0.1", port))
-
-    response = run(scenario())
-    assert response.fault is Fault.WRONG_ANSWER
-    assert "headers" in response.detail
-
-
 @pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
 def test_byte_by_byte_does_not_outlive_the_deadline(start: bytes) -> None:
     async def scenario() -> Response:
@@ -230,30 +160,3 @@ def test_a_line_without_end_and_silence_end_a_stream(piece: bytes, pause: float,
             return failed.value.fault
 
     assert run(scenario()) is fault
-
-
-def test_a_header_cannot_break_out_of_its_line() -> None:
-    with pytest.raises(ValueError, match="line ends"):
-        HttpRequest.make("GET", parse_url("http://example/"), (("X", "a\r\nB: c"),))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("http://a", ("a", 80, "a", "/")),
-        ("https://a.b:8443/x?y=1#z", ("a.b", 8443, "a.b:8443", "/x?y=1")),
-        ("http://[fd00::1]:80/", ("fd00::1", 80, "[fd00::1]:80", "/")),
-        ("http://a?x", ("a", 80, "a", "/?x")),
-    ],
-)
-def test_urls(text: str, expected: tuple[str, int, str, str]) -> None:
-    url = parse_url(text)
-    assert (url.host, url.port, url.authority, url.target) == expected
-
-
-@pytest.mark.parametrize(
-    "text", ["", "ftp://a/", "http://", "http://u@a/", "http://a/ b", "http://a:99999/", "http://a:x/"]
-)
-def test_what_is_no_url(text: str) -> None:
-    with pytest.raises(ValueError, match="a URL is"):
-        parse_url(text)

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from kubesonar.net.http.url import parse_url
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://a", ("a", 80, "a", "/")),
+        ("https://a.b:8443/x?y=1#z", ("a.b", 8443, "a.b:8443", "/x?y=1")),
+        ("http://[fd00::1]:80/", ("fd00::1", 80, "[fd00::1]:80", "/")),
+        ("http://a?x", ("a", 80, "a", "/?x")),
+    ],
+)
+def test_urls(text: str, expected: tuple[str, int, str, str]) -> None:
+    url = parse_url(text)
+    assert (url.host, url.port, url.authority, url.target) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ftp://a/", "http://", "http://u@a/", "http://a/ b", "http://a:99999/", "http://a:x/"]
+)
+def test_what_is_no_url(text: str) -> None:
+    with pytest.raises(ValueError, match="a URL is"):
+        parse_url(text)
