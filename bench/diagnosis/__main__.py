@@ -28,11 +28,11 @@ NETWORKS = {"both": (Network.HOST, Network.POD), "host": (Network.HOST,), "pod":
 def main() -> None:
     asked = _arguments().parse_args()
     names = asked.row or rows.usual()
+    judges = tuple(asked.judge or ["kubesonar"])
     jobs = [
-        Job(str(rows.parse(name)), _shape(asked, nodes), seed, judge, Pace(asked.every, asked.dense, asked.coarse))
+        Job(str(rows.parse(name)), _shape(asked, nodes), seed, judges, Pace(asked.every, asked.dense, asked.coarse))
         for name in names
         for nodes in asked.nodes
-        for judge in asked.judge or ["kubesonar"]
         for seed in _seeds(asked.seeds)
     ]
     began, scores = time.monotonic(), []

@@ -47,7 +47,7 @@ def jobs(seeds: Iterable[int]) -> list[Job]:
     rows += [(row, _BOTH) for row in _OF_FAMILIES]
     rows += [(row, _SMALL) for row in _OF_THREE]
     rows += [(row, _LAGGING) for row in _QUIET]
-    return [Job(row, shape, seed, "kubesonar", _PACE) for seed in seeds for row, shape in rows]
+    return [Job(row, shape, seed, pace=_PACE) for seed in seeds for row, shape in rows]
 
 
 def pooled(scores: Sequence[Score]) -> Pooled:

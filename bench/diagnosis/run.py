@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 
 import msgspec
@@ -27,12 +27,11 @@ class Pace(msgspec.Struct, frozen=True):
     coarse: float = 5.0
 
 
-def play(row: Row, shape: Shape, seed: int, judge: str, pace: Pace | None = None) -> Score:
-    """Plays one run."""
-    pace = pace or Pace()
+def play(row: Row, shape: Shape, seed: int, judges: Sequence[str], pace: Pace) -> list[Score]:
+    """Plays one run before these judges, side by side on the same input; returns a score of each."""
     rng = Random(f"{row} {seed}")
     sim = Simulation(shape, seed)
-    asked = JUDGES[judge]()
+    asked = {name: JUDGES[name]() for name in judges}
     onset = _WARM + rng.uniform(0.0, 10.0)
     cure = onset + row.hold
     end = cure + row.tail
@@ -44,15 +43,16 @@ def play(row: Row, shape: Shape, seed: int, judge: str, pace: Pace | None = None
     for injection in injections:
         sim.at(onset, injection.begin)
         sim.at(cure, injection.heal)
-    seconds: list[Second] = []
+    seconds: dict[str, list[Second]] = {name: [] for name in judges}
     for when in _times(onset, cure, end, pace):
         sim.run(when)
         read = sim.read()
-        told = asked.step(sim.cluster.epoch + when, read.snapshots, read.unread)
-        seconds.append(Second(when - onset, tuple(told)))
-    return score(
-        str(row), shape, seed, judge, [injection.truth for injection in injections], seconds, row.hold, _coverage(sim)
-    )
+        for name, judge in asked.items():
+            told = judge.step(sim.cluster.epoch + when, read.snapshots, read.unread)
+            seconds[name].append(Second(when - onset, tuple(told)))
+    truths = [injection.truth for injection in injections]
+    coverage = _coverage(sim)
+    return [score(str(row), shape, seed, name, truths, seconds[name], row.hold, coverage) for name in judges]
 
 
 def _inject(

@@ -21,13 +21,13 @@ class Job(msgspec.Struct, frozen=True):
     row: str
     shape: Shape
     seed: int
-    judge: str = "kubesonar"
+    judges: tuple[str, ...] = ("kubesonar",)
     pace: Pace = Pace()
 
     @property
-    def key(self) -> str:
-        """What makes it this run."""
-        return _key(self.row, self.shape, self.seed, self.judge)
+    def keys(self) -> list[str]:
+        """What makes its scores those of this run."""
+        return [_key(self.row, self.shape, self.seed, judge) for judge in self.judges]
 
 
 def _key(row: str, shape: Shape, seed: int, judge: str) -> str:
@@ -40,32 +40,34 @@ def commit() -> str:
     return found.stdout.strip()
 
 
-def run_job(job: Job) -> Score:
+def run_job(job: Job) -> list[Score]:
     """Plays it."""
-    return play(parse(job.row), job.shape, job.seed, job.judge, job.pace)
+    return play(parse(job.row), job.shape, job.seed, job.judges, job.pace)
 
 
 def sweep(jobs: Sequence[Job], results: Path | None, workers: int) -> Iterator[Score]:
     """Plays what is not in `results` yet, adds it there, and yields every score as it comes, known ones first."""
     known = {_key(s.row, s.shape, s.seed, s.judge): s for s in load(results)} if results else {}
-    yield from (known[job.key] for job in jobs if job.key in known)
-    left = [job for job in jobs if job.key not in known]
+    done = [job for job in jobs if known.keys() >= {*job.keys}]
+    yield from (known[key] for job in done for key in job.keys)
+    left = [job for job in jobs if job not in done]
     at = commit()
     for found in _played(left, workers):
-        done = msgspec.structs.replace(found, commit=at)
+        score = msgspec.structs.replace(found, commit=at)
         if results:
             with results.open("ab") as file:
-                file.write(msgspec.json.encode(done) + b"\n")
-        yield done
+                file.write(msgspec.json.encode(score) + b"\n")
+        yield score
 
 
 def _played(jobs: Sequence[Job], workers: int) -> Iterator[Score]:
     if workers <= 1:
-        yield from map(run_job, jobs)
+        for job in jobs:
+            yield from run_job(job)
         return
     with ProcessPoolExecutor(workers) as pool:
         for done in as_completed([pool.submit(run_job, job) for job in jobs]):
-            yield done.result()
+            yield from done.result()
 
 
 def load(results: Path | None) -> Iterable[Score]:

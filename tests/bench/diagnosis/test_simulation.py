@@ -75,19 +75,26 @@ def test_who_cannot_be_reached_cannot_be_read() -> None:
 @pytest.mark.parametrize("kind", FAULTS)
 def test_every_fault_can_be_played_and_is_healed(kind: str) -> None:
     shape = Shape(nodes=5, families=(4, 6) if "family" in kind else (4,))
-    found = play(rows.parse(kind), shape, 1, "threshold", SPARSE)
+    (found,) = play(rows.parse(kind), shape, 1, ("threshold",), SPARSE)
     assert found.truth
     assert found.seconds
 
 
 @pytest.mark.parametrize("name", STORIES)
 def test_every_story_can_be_played(name: str) -> None:
-    found = play(rows.parse(f"story {name}"), Shape(nodes=5, lag=30.0), 1, "threshold", SPARSE)
+    (found,) = play(rows.parse(f"story {name}"), Shape(nodes=5, lag=30.0), 1, ("threshold",), SPARSE)
     assert found.truth == ()
 
 
+def test_judges_are_asked_side_by_side_on_the_same_input() -> None:
+    both = play(rows.parse("node"), SMALL, 1, ("threshold", "votes"), SPARSE)
+    alone = play(rows.parse("node"), SMALL, 1, ("votes",), SPARSE)
+    assert [score.judge for score in both] == ["threshold", "votes"]
+    assert both[1:] == alone
+
+
 def test_several_faults_are_drawn_of_different_kinds() -> None:
-    found = play(rows.parse("any + any + any"), Shape(nodes=8), 3, "threshold", SPARSE)
+    (found,) = play(rows.parse("any + any + any"), Shape(nodes=8), 3, ("threshold",), SPARSE)
     assert len(set(found.truth)) == 3
 
 

@@ -14,7 +14,7 @@ PACE = Pace(10.0, 1.0, 30.0)
 
 
 def test_a_sweep_that_was_stopped_goes_on(tmp_path: Path) -> None:
-    jobs = [Job("node", SHAPE, seed, "threshold", PACE) for seed in range(3)]
+    jobs = [Job("node", SHAPE, seed, ("threshold",), PACE) for seed in range(3)]
     results = tmp_path / "results.jsonl"
     first = list(sweep(jobs[:2], results, 1))
     written = results.read_bytes()
@@ -27,12 +27,12 @@ def test_a_sweep_that_was_stopped_goes_on(tmp_path: Path) -> None:
 def test_false_alarms_have_an_upper_bound() -> None:
     assert upper(0) == pytest.approx(2.996, abs=0.01)
     assert upper(5) == pytest.approx(10.51, abs=0.01)
-    scores = list(sweep([Job("healthy", SHAPE, 1, "threshold", PACE)], None, 1))
+    scores = list(sweep([Job("healthy", SHAPE, 1, ("threshold",), PACE)], None, 1))
     assert "| healthy | 3 | 0 % | threshold |" in false_alarms(scores)
 
 
 def test_the_table_pools_by_row_and_failures_name_seeds() -> None:
-    scores = list(sweep([Job("node", SHAPE, seed, "threshold", PACE) for seed in range(2)], None, 1))
+    scores = list(sweep([Job("node", SHAPE, seed, ("threshold",), PACE) for seed in range(2)], None, 1))
     assert by_row(scores).splitlines()[2].startswith("| node | 3 | threshold | 2 |")
     assert by_class(scores).splitlines()[2].startswith("| nodes, pod networks, zones, hard | 3 | threshold | 2 |")
     assert "seed 1" in failures(scores) or all(score.wrong == 0 for score in scores)
