@@ -1,5 +1,8 @@
-"""Rooms in which an older tool's users find everything where it was. Sealed: nothing imports them but who composes
-programs, and they do not know each other."""
+"""Older tools' endpoints, metrics, webhooks and variables: a room for each tool, which runs beside an agent or alone.
+
+In: a tool's environment variables. Out: a `Room`, which serves what the tool served. Read this file first, then the
+README.md of a room. Rooms do not know each other, and only programs import them.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from kubesonar.config import ConfigError
 
 
 class RoomRow(NamedTuple):
-    """A row of the table, each field "module:function": `open` is called with the environment, returns a `Room` and
-    raises ConfigError; `acceptance` returns a `AcceptanceTest`, empty where the room has none."""
+    """A row of the table of rooms, each field "module:function". `open` takes the environment, returns a `Room` and
+    raises ConfigError; `acceptance` returns an `AcceptanceTest`, and is empty where the room has none."""
 
     open: str
     acceptance: str = ""
@@ -30,18 +33,18 @@ ROOMS: dict[str, RoomRow] = {
 
 
 class Room(Protocol):
-    """An older tool's listeners and whatever feeds them."""
+    """The listeners of an older tool, and what feeds them."""
 
     async def run(self, leave: asyncio.Event) -> None:
-        """Serves until `leave` is set and the room's own grace is over. Raises ConfigError where an address or a file
+        """Serve until `leave` is set and the room's own grace is over. Raises ConfigError where an address or a file
         cannot be used."""
         ...
 
 
 class LabPlacement(msgspec.Struct, frozen=True):
-    """Where the lab puts a room: the pod it runs in, the port it is to listen on at each of the pod's addresses, and a
-    Unix socket beside; an API server's address, port and the directory of a service account for it; and the URL of an
-    entrance that leads to all the rooms in turn."""
+    """Where a room runs in the lab: its pod and node, the addresses and the port to listen on, and a Unix socket
+    beside; the API server's addresses and port, and a directory with a service account for it; and `entrance`, the URL
+    of an ingress that forwards to all rooms in turn."""
 
     pod: str
     node: str
@@ -55,31 +58,38 @@ class LabPlacement(msgspec.Struct, frozen=True):
 
 
 RoomRequest = Callable[[str], Awaitable[tuple[int, bytes]]]
-"""Gets a path of a room; status (0: no answer) and body."""
+"""A function that gets a path of a room and returns status (0: no answer) and body."""
 
 
 class AcceptanceTest(Protocol):
-    """How the lab puts a room to the test."""
+    """The test that a room must pass in the lab."""
 
     def environ(self, place: LabPlacement) -> dict[str, str]:
-        """What the room is told there, in the older tool's variables."""
+        """Return the older tool's variables for a room at that place."""
         ...
 
-    async def complaint(self, ask: RoomRequest) -> str:
-        """What keeps the room from the older tool's own acceptance, in one clause; empty once it is accepted."""
+    async def failure(self, ask: RoomRequest) -> str:
+        """Return in one clause what the room lacks, empty once it has passed."""
         ...
 
 
 def open_room(name: str, environ: Mapping[str, str]) -> Room:
-    """The room of that name, told by the older tool's own environment variables. Raises ConfigError."""
-    room: Room = _load(_row("rooms", name, ROOMS).open)(environ)
+    """Return the room of that name, configured by `environ`. Raises ConfigError."""
+    room: Room = imported(_row("rooms", name, ROOMS).open)(environ)
     return room
 
 
 def acceptance_test(name: str) -> AcceptanceTest:
-    """How the lab tries that room. Raises ConfigError."""
-    ready = {known: row for known, row in ROOMS.items() if row.acceptance}
-    found: AcceptanceTest = _load(_row("--compat", name, ready).acceptance)()
+    """Return the acceptance test of that room. Raises ConfigError where there is none."""
+    tested = {known: row for known, row in ROOMS.items() if row.acceptance}
+    found: AcceptanceTest = imported(_row("--compat", name, tested).acceptance)()
+    return found
+
+
+def imported(target: str) -> Callable[..., Any]:
+    """Import "module:function" and return the function."""
+    module, _, function = target.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
     return found
 
 
@@ -87,9 +97,3 @@ def _row(key: str, name: str, rows: Mapping[str, RoomRow]) -> RoomRow:
     if name not in rows:
         raise ConfigError(f'{key}: there is no room "{name[:40]}", expected {" or ".join(rows)}')
     return rows[name]
-
-
-def _load(target: str) -> Callable[..., Any]:
-    module, _, function = target.partition(":")
-    found: Callable[..., Any] = getattr(import_module(module), function)
-    return found

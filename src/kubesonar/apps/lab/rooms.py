@@ -65,7 +65,7 @@ async def complaints(world: LabWorld, name: str) -> dict[str, str]:
     with Fetcher(timeout=_ANSWER, limit=_SIZE) as fetcher:
         while True:
             names = [node.pod.name for node in world.plan.nodes]
-            clauses = await asyncio.gather(*(trial.complaint(_asking(world, fetcher, pod)) for pod in names))
+            clauses = await asyncio.gather(*(trial.failure(_asking(world, fetcher, pod)) for pod in names))
             if not any(clauses) or mono() > end:
                 return dict(zip(names, clauses, strict=True))
             await asyncio.sleep(_PAUSE)

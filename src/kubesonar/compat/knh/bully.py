@@ -1,7 +1,8 @@
-"""The bully algorithm of one pod: who is the coordinator, and which peers does it call dead.
+"""The bully election of one pod, and the detection of dead peers by its coordinator: a machine (core/machine.py).
 
-Every so often, and as soon as its coordinator falls silent, a pod asks the peers that outrank it. If none answers it
-is the coordinator: it says so to all, watches them, and calls dead who no longer answers. A machine (core/machine.py).
+After every election pause, and as soon as its coordinator does not answer, a pod calls the peers that outrank it. If
+none answers, the pod is the coordinator: it announces that to all peers, calls each of them again and again, and
+reports those dead that no longer answer.
 """
 
 from __future__ import annotations
@@ -26,20 +27,22 @@ from kubesonar.compat.knh.identity import Peer, outranks
 from kubesonar.compat.knh.peer_state import PeerState, PeerTable, Purpose, Timing
 
 WATCH = 2.0
-"""Seconds between two calls to a peer that answers, while the coordinator has less than `WATCH * RATE` of them."""
+"""Seconds between two calls to a peer, while the coordinator has at most `WATCH * RATE` peers. Longer: deaths are
+noticed later; shorter: more calls."""
 
 RATE = 50.0
-"""Most calls a second by which a coordinator watches its peers."""
+"""Most calls a second to watch peers; with more peers each is called less often."""
 
 _AT_ONCE = 3
-"""Peers that are asked at once in an election."""
+"""Higher-ranked peers that are called at once in an election; more: elections of n pods cost up to n² calls."""
 
-DEAD_SAID = 100
-"""Most dead peers that an announcement names."""
+MAX_DEAD = 100
+"""Most dead peers that an announcement names; beyond, a new coordinator may report a death again."""
 
 
 class Bully:
-    """The machine of the pod `own`. Without `checks` there is no sanity check."""
+    """The machine of the pod `own`. `checks`: the outcome of a sanity check is awaited before peers are reported
+    dead."""
 
     def __init__(self, own: Peer, timing: Timing, *, checks: bool) -> None:
         self.own = own
@@ -53,7 +56,7 @@ class Bully:
         self._announcing = False
         self._failing: dict[str, PeerState] = {}
         self._in_doubt: list[PeerState] | None = None
-        self._insane = False
+        self._sanity_failed = False
 
     @property
     def leads(self) -> bool:
@@ -62,18 +65,18 @@ class Bully:
 
     @property
     def due(self) -> float | None:
-        """When the next call or election is due."""
+        """Time of the next call or election; None where nothing is due."""
         due = self._list.due
         if self._election is None or self._electing or self._announcing:
             return due
         return self._election if due is None else min(due, self._election)
 
     def knows(self, id: str, ip: str) -> bool:
-        """Whether the peer of that id is at that address."""
+        """Whether a peer of that id has that address."""
         return any(watched.peer.id == id and watched.peer.ip == ip for watched in self._peers)
 
     def step(self, now: float, event: BullyEvent | None = None) -> list[BullyAction]:
-        """What to do now."""
+        """Take an event, or let time pass, and return what to do."""
         before = self.coordinator
         actions = [*self._take(now, event), *self._pass(now)]
         if self.coordinator != before:
@@ -91,7 +94,7 @@ class Bully:
             yield from self._judge(now, event.well)
 
     def _pass(self, now: float) -> Iterator[BullyAction]:
-        """What follows from the time and from what just happened."""
+        """Yield what follows from the present time and state."""
         if self._election is not None and self._election <= now and not self._electing and not self._announcing:
             self._ask(now)
         if self._electing:
@@ -117,7 +120,7 @@ class Bully:
 
     def _hear(self, now: float, event: CoordinatorClaim) -> None:
         for watched in self._peers:
-            watched.told = watched.peer.id in event.dead
+            watched.reported = watched.peer.id in event.dead
         if outranks(event.id, self.own.id):
             self._follow(now, event.id)
         elif not self.leads:
@@ -139,7 +142,7 @@ class Bully:
         if returned and self.leads:
             yield NotifyPeer(watched.peer, alive=True)
         if watched.purpose is Purpose.ANNOUNCE and not watched.announces:
-            return  # it answered something else: the announcement is still due
+            return  # it answered an earlier call: the announcement is still due
         asked, joined = watched.purpose is Purpose.ASK, watched.purpose is Purpose.JOIN
         self._settle(now, watched)
         if joined and self.leads:
@@ -148,7 +151,7 @@ class Bully:
             self._follow(now, self.coordinator if self._may_stay() else watched.peer.id)
 
     def _may_stay(self) -> bool:
-        """Whether the coordinator we know outranks us and has not just fallen silent."""
+        """Whether the known coordinator outranks this pod and answers."""
         known = next((watched for watched in self._peers if watched.peer.id == self.coordinator), None)
         return known is not None and not known.doubtful and outranks(self.coordinator, self.own.id)
 
@@ -175,26 +178,26 @@ class Bully:
         return None
 
     def _judge(self, now: float, well: bool) -> Iterator[BullyAction]:
-        """Of the peers that failed all their tries: dead if we are well ourselves."""
+        """Report the peers dead that failed all their tries, unless the sanity check failed."""
         doubted, self._in_doubt = self._in_doubt or [], None
-        self._insane = self._insane or not well
+        self._sanity_failed = self._sanity_failed or not well
         for watched in doubted:
             if self.leads and self._list.peers.get(watched.peer.address) is watched and watched.purpose is Purpose.NONE:
                 if well:
                     watched.alive = False
-                    if not watched.told:
+                    if not watched.reported:
                         yield NotifyPeer(watched.peer, alive=False)
                 self._settle(now, watched)
 
     def _ask(self, now: float) -> None:
-        """Begins an election."""
+        """Begin an election."""
         self._electing = True
         self._higher = [w for w in self._peers if outranks(w.peer.id, self.own.id)]
         self._higher.sort(key=lambda w: (w.peer.id == self.coordinator and not w.doubtful, w.peer.id.encode()))
         self._ask_more(now)
 
     def _ask_more(self, now: float) -> None:
-        """Asks the next few that outrank us, the coordinator first: all at once would be calls by the square."""
+        """Call the next few peers that outrank this pod, the coordinator first; win where none is left."""
         while self._higher and not self._list.busy(Purpose.ASK):
             for watched in [self._higher.pop() for _ in range(min(_AT_ONCE, len(self._higher)))]:
                 if self._list.peers.get(watched.peer.address) is watched:
@@ -203,7 +206,7 @@ class Bully:
             self._win(now)
 
     def _win(self, now: float) -> None:
-        self._electing, self._announcing, self._insane = False, True, False
+        self._electing, self._announcing, self._sanity_failed = False, True, False
         self.coordinator = self.own.id
         in_doubt = {*self._failing, *(watched.peer.address for watched in self._in_doubt or ())}
         for watched in self._peers:
@@ -216,11 +219,11 @@ class Bully:
         if self._announcing and not busy and not self._list.busy(Purpose.ANNOUNCE):
             self._announcing = False
             self._election = now + self._timing.election_pause
-            if not self._insane:
+            if not self._sanity_failed:
                 yield NotifyCluster(tuple((w.peer, w.alive) for w in self._peers if w.alive is not None))
 
     def _follow(self, now: float, id: str) -> None:
-        """Somebody who outranks us is there."""
+        """Take the peer of that id, which outranks this pod, as coordinator."""
         if self._electing or self._announcing:
             self._election = now + self._timing.election_pause
         self._electing = self._announcing = False
@@ -231,7 +234,7 @@ class Bully:
                 self._settle(now, watched)
 
     def _settle(self, now: float, watched: PeerState) -> None:
-        """Back to what it is called for between elections."""
+        """Give the peer the purpose that it has between elections."""
         if self.leads or watched.peer.id == self.coordinator:
             self._list.begin(watched, Purpose.WATCH, now + max(WATCH, len(self._peers) / RATE))
         elif watched.alive is None:
@@ -240,14 +243,14 @@ class Bully:
             self._list.begin(watched, Purpose.NONE, None)
 
     def _soon(self, now: float) -> None:
-        """An election is due at once; one that runs will do."""
+        """Begin an election at once, unless one is running."""
         if self._election is not None:
             self._election = min(self._election, now)
 
     def _call(self, watched: PeerState) -> Call:
         number = self._list.call(watched)
         dead = (other.peer.id for other in self._peers if other.alive is False) if watched.announces else ()
-        return Call(number, watched.peer, watched.announces, tuple(islice(dead, DEAD_SAID)))
+        return Call(number, watched.peer, watched.announces, tuple(islice(dead, MAX_DEAD)))
 
     @property
     def _peers(self) -> Collection[PeerState]:

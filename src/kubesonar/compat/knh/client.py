@@ -1,4 +1,4 @@
-"""Calls to other pods, in plain HTTP."""
+"""Calls to other pods over plain HTTP."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from kubesonar.net.http.url import Url
 from kubesonar.net.tcp.stream import Stream
 
 PING_TIMEOUT = 2.0
-"""Seconds for one call."""
+"""Seconds for one call. Shorter: busy pods are taken for dead; longer: deaths are noticed later."""
 
 AT_ONCE = 64
-"""Most calls under way at once; further ones wait."""
+"""Most calls under way at once; further calls wait."""
 
-_AGAIN = 3
+_TRIES = 3
+"""Tries of a call that fails because this process stood still."""
 _PLAIN = frozenset((string.ascii_letters + string.digits + "-._~@:").encode())
-"""Bytes that stand for themselves in a query's value (RFC 3986, section 3.4)."""
+"""Bytes that need no escape in a query's value (RFC 3986, section 3.4)."""
 
 
 class PeerClient:
-    """Calls peers from the pod's own address, by which they know who calls."""
+    """Calls peers from the pod's own address, which they compare with the one that the API lists for it."""
 
     def __init__(self, own_id: str, own_ip: str, port: int) -> None:
         self._id = own_id
@@ -35,10 +36,10 @@ class PeerClient:
         self._free = asyncio.Semaphore(AT_ONCE)
 
     async def answers(self, call: Call) -> bool:
-        """Whether the peer answered, whatever it said. What failed because our own process stood still is tried again:
-        it says nothing of the peer."""
+        """Whether the peer answered, with any status. A call that failed because this process stood still is repeated:
+        it says nothing about the peer."""
         async with self._free:
-            for _ in range(_AGAIN):
+            for _ in range(_TRIES):
                 response = await self._ask(call)
                 if response.fault is not Fault.LOCAL:
                     break
@@ -59,5 +60,5 @@ class PeerClient:
 
 
 def escaped(text: str) -> str:
-    """Percent-encoded for a query's value."""
+    """Return `text` percent-encoded for a query's value."""
     return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in text.encode("utf-8", "surrogatepass"))

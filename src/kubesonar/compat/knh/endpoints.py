@@ -26,7 +26,7 @@ class KnhEndpoints:
         self._changes = Changes(_LOG)
 
     async def __call__(self, request: Request) -> Reply:
-        """Returns "pong" for /ping, nothing for /coordinator, and Go's 404 for other paths."""
+        """Return "pong" for /ping, nothing for /coordinator, and Go's 404 for other paths."""
         if request.path == "/ping":
             return Reply(b"pong", _TEXT)
         if request.path == "/coordinator":
@@ -41,14 +41,12 @@ class KnhEndpoints:
         dead = [name for name in fields.get("dead", "").split(",")[:_DEAD_LIMIT] if name]
         if id:
             believed = self._heard(id[:_ID_LIMIT], ip, dead)
-            complaint = (
-                "" if believed else f"claims to be the coordinator {id[:_ID_LIMIT]}, which is not at its address"
-            )
-            self._changes.note(f"caller {ip}", complaint)
+            doubt = "" if believed else f"claims to be the coordinator {id[:_ID_LIMIT]}, which is not at its address"
+            self._changes.note(f"caller {ip}", doubt)
 
 
 def _query(text: bytes) -> dict[str, str]:
-    """Returns the first value of each field, as Go's URL.Query().Get does."""
+    """Return the first value of each field, as Go's URL.Query().Get does."""
     fields: dict[str, str] = {}
     for pair in text.replace(b"+", b" ").split(b"&", _PAIRS)[:_PAIRS]:
         name, _, value = pair.partition(b"=")

@@ -1,4 +1,4 @@
-"""What the bully machine is told, and what it answers."""
+"""Events that the bully machine takes, and actions that it returns."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from kubesonar.compat.knh.identity import Peer
 
 
 class PeersListed(msgspec.Struct, frozen=True):
-    """Event: the peers in force, and whether the API has listed ourselves."""
+    """Event: the present peers, and whether the API lists this pod as ready."""
 
     peers: tuple[Peer, ...]
     myself: bool
 
 
 class CallEnded(msgspec.Struct, frozen=True):
-    """Event: the call of that number went well, or not."""
+    """Event: the call of that number was answered, or not."""
 
     number: int
     well: bool
 
 
 class CoordinatorClaim(msgspec.Struct, frozen=True):
-    """Event: a peer that is believed says that it is the coordinator, and whom it has told dead."""
+    """Event: the peer of that id announces that it is the coordinator, and which peers it has reported dead."""
 
     id: str
     dead: frozenset[str] = frozenset()
 
 
 class SanityResult(msgspec.Struct, frozen=True):
-    """Event: the sanity check went well, or not."""
+    """Event: the sanity check succeeded, or not."""
 
     well: bool
 
 
 class Call(msgspec.Struct, frozen=True):
-    """Action: call the peer, with /coordinator where it `announces`, naming the `dead`, else with /ping."""
+    """Action: call the peer: /coordinator, naming the `dead` peers, where the call `announces`, else /ping."""
 
     number: int
     peer: Peer
@@ -44,24 +44,24 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class CheckSanity(msgspec.Struct, frozen=True):
-    """Action: find out whether we are the sick one."""
+    """Action: find out whether this pod itself is cut off."""
 
 
 class NotifyPeer(msgspec.Struct, frozen=True):
-    """Action: tell that a peer died, or came back."""
+    """Action: report that a peer died, or came back."""
 
     peer: Peer
     alive: bool
 
 
 class NotifyCluster(msgspec.Struct, frozen=True):
-    """Action: an election of ours is over; tell who is there."""
+    """Action: report all peers, and which are alive, after an election that this pod won."""
 
     peers: tuple[tuple[Peer, bool], ...]
 
 
 class CoordinatorChanged(msgspec.Struct, frozen=True):
-    """Action: the coordinator is another one now; empty: not known."""
+    """Action: log the new coordinator's id; empty: not known."""
 
     id: str
 

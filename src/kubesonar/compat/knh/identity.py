@@ -1,4 +1,4 @@
-"""Who is who: ids as "node@ip", the address without its dots, ordered as strings."""
+"""Ids of pods, as "node@ip" with the address without dots, and their order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kubesonar.core.address import bracketed
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """A pod. `address` is where it listens."""
+    """A pod; `address` is HOST:PORT of its listener."""
 
     id: str
     ip: str
@@ -16,15 +16,15 @@ class Peer(msgspec.Struct, frozen=True):
 
     @property
     def node_name(self) -> str:
-        """What stands before the first "@" of its id."""
+        """The part of the id before the first "@"."""
         return self.id.partition("@")[0]
 
 
 def peer(node_name: str, ip: str, port: int) -> Peer:
-    """The pod at `ip` on that node (empty where the API does not say which)."""
+    """Return the pod at `ip` on that node (empty where the API does not name it)."""
     return Peer(f"{node_name}@{ip.replace('.', '')}", ip, f"{bracketed(ip)}:{port}")
 
 
 def outranks(one: str, other: str) -> bool:
-    """Whether the first id is the greater: byte by byte, so that "node-9" outranks "node-10"."""
+    """Whether the first id is greater, compared byte by byte: "node-9" outranks "node-10"."""
     return one.encode("utf-8", "surrogatepass") > other.encode("utf-8", "surrogatepass")

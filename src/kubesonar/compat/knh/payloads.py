@@ -1,4 +1,4 @@
-"""The bodies of both webhooks, keys in the documented order."""
+"""Bodies of both webhooks, with keys in the documented order."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ class _ClusterStatus(msgspec.Struct, frozen=True):
 
 
 def peer_status(peer: Peer, alive: bool, coordinator: Peer) -> bytes:
-    """What PEER_STATUS_URL is posted of one peer."""
+    """Return the body that is posted to PEER_STATUS_URL about one peer."""
     return msgspec.json.encode(_PeerStatus(_status(peer, alive), coordinator.id, coordinator.address))
 
 
 def cluster_status(peers: Iterable[tuple[Peer, bool]], coordinator: Peer) -> bytes:
-    """What CLUSTER_STATUS_URL is posted: every peer but the coordinator, and whether it is alive, in order of ids."""
+    """Return the body that is posted to CLUSTER_STATUS_URL: every peer but the coordinator, and whether it is alive, in
+    order of ids."""
     ordered = sorted(peers, key=lambda pair: (pair[0].id.encode("utf-8", "surrogatepass"), pair[0].address))
     states = [_status(peer, alive) for peer, alive in ordered]
     return msgspec.json.encode(_ClusterStatus(states, coordinator.id, coordinator.address))

@@ -1,4 +1,4 @@
-"""What a pod knows of its peers, and what it calls them for."""
+"""State of each peer: whether it is alive, and for what purpose it is called next."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ class Purpose(Enum):
 
     NONE = "none"
     JOIN = "join"
-    """Is this new peer there?"""
+    """To see whether a new peer answers."""
     ASK = "ask"
-    """Is somebody there that outranks me?"""
+    """To see, in an election, whether a higher-ranked peer answers."""
     ANNOUNCE = "announce"
-    """I am the coordinator."""
+    """To announce that this pod is the coordinator."""
     WATCH = "watch"
-    """Are you still there?"""
+    """To see whether it still answers."""
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """Tries of a call and pauses between them (s), to a new peer and to a known one; the pause between elections."""
+    """Tries of a call and pauses between them (s), to a new peer (`connect`) and to a known one (`send`), and the pause
+    between elections (s)."""
 
     connect_tries: int = 5
     connect_pause: float = 2.0
@@ -37,9 +38,9 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PeerState(msgspec.Struct, eq=False):
-    """`alive` is None for a peer that never answered. `tries` are the calls that failed in a row, `call` the number of
-    the one under way (0: none) and `announces` whether it says who is the coordinator, `at` when the next is due.
-    `doubtful`: it just failed all its tries. `told`: another coordinator has told that it is dead."""
+    """One peer. `alive` is None where it never answered, `tries` the number of failed calls in a row, `call` the number
+    of the call under way (0: none), `announces` whether that announces the coordinator, `at` the time of the next call.
+    `doubtful`: it failed all its tries last. `reported`: another coordinator has reported it dead."""
 
     peer: Peer
     purpose: Purpose = Purpose.NONE
@@ -49,23 +50,23 @@ class PeerState(msgspec.Struct, eq=False):
     announces: bool = False
     at: float | None = None
     doubtful: bool = False
-    told: bool = False
+    reported: bool = False
     timer: Timer | None = None
 
     def limit(self, timing: Timing) -> int:
-        """How many calls may fail until something follows from it."""
+        """Return how many calls may fail in a row before the peer counts as silent."""
         if self.purpose is Purpose.JOIN:
             return timing.connect_tries
         return timing.send_tries if self.alive and not self.doubtful else 1
 
     def answered(self) -> None:
-        """A call went well."""
+        """Forget failures: a call was answered."""
         self.tries = 0
-        self.doubtful = self.told = False
+        self.doubtful = self.reported = False
 
 
 class PeerTable:
-    """The peers by address, and when each is to be called."""
+    """Peers by address, and when each is to be called."""
 
     def __init__(self) -> None:
         self.peers: dict[str, PeerState] = {}
@@ -77,15 +78,15 @@ class PeerTable:
 
     @property
     def due(self) -> float | None:
-        """When the next call is due."""
+        """Time of the next call; None where no call is due."""
         return self._agenda.due
 
     def busy(self, purpose: Purpose) -> bool:
-        """Whether any peer is called for this."""
+        """Whether any peer is called for this purpose."""
         return self._errands[purpose] > 0
 
     def replace(self, now: float, peers: Iterable[Peer]) -> None:
-        """These are the peers from now on; new ones are called to join."""
+        """Replace the list of peers; call new ones for the purpose JOIN."""
         before, self.peers = self.peers, {}
         for peer in peers:
             known = before.get(peer.address)
@@ -99,7 +100,7 @@ class PeerTable:
             self._calls.pop(watched.call, None)
 
     def begin(self, watched: PeerState, purpose: Purpose, at: float | None, tries: int = 0) -> None:
-        """It is called for something else from now on."""
+        """Set the purpose of a peer, the time of its next call and its number of failed tries."""
         if watched.purpose is not purpose:
             self._errands[watched.purpose] -= 1
             self._errands[purpose] += 1
@@ -107,14 +108,14 @@ class PeerTable:
         self.wait(watched, at)
 
     def wait(self, watched: PeerState, at: float | None) -> None:
-        """It is called next at that time, or as soon as the call under way has ended; None: not at all."""
+        """Set the time of a peer's next call, which begins after the call under way has ended; None: no call."""
         if watched.timer is not None:
             watched.timer.cancel()
         watched.at = at
-        watched.timer = None if at is None else self._agenda.at(at, self._come, watched)
+        watched.timer = None if at is None else self._agenda.at(at, self._make_ready, watched)
 
     def call(self, watched: PeerState) -> int:
-        """A call begins; its number."""
+        """Begin a call, and return its number."""
         self._numbers += 1
         watched.call = self._numbers
         watched.announces = watched.purpose is Purpose.ANNOUNCE
@@ -122,7 +123,7 @@ class PeerTable:
         return watched.call
 
     def ended(self, number: int) -> PeerState | None:
-        """The peer whose call ended; None where it is no longer one."""
+        """End a call, and return its peer; None where that is no longer listed."""
         watched = self._calls.pop(number, None)
         if watched is not None:
             watched.call = 0
@@ -130,11 +131,11 @@ class PeerTable:
         return watched
 
     def ready(self, now: float) -> list[PeerState]:
-        """The peers to be called now."""
+        """Return the peers to be called now."""
         self._agenda.run(now)
         ready, self._ready = self._ready, []
         return [watched for watched in ready if not watched.call]
 
-    def _come(self, now: float, watched: PeerState) -> None:
+    def _make_ready(self, now: float, watched: PeerState) -> None:
         watched.timer = None
         self._ready.append(watched)

@@ -1,4 +1,4 @@
-"""Follows the addresses behind the Service."""
+"""The addresses behind the Service, watched."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _CUT_OFF = "Endpoints end at 1000 addresses: permit EndpointSlices to be listed 
 
 
 class Peers:
-    """Lists and watches EndpointSlices of the Service; where that is not permitted, its Endpoints. `changed` is called
-    with everything that is listed; through an outage of the API server what was listed last stays in force."""
+    """Lists and watches EndpointSlices of the Service; where that is not permitted, its Endpoints. Calls `changed` with
+    the whole list. During an outage of the API server the last list stays in force."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Peers:
         )
 
     async def run(self) -> None:
-        """For ever. EndpointSlices are asked for again at times, in case that becomes permitted."""
+        """Watch until cancelled. EndpointSlices are tried again from time to time, in case they become permitted."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._slices.run())
             older: asyncio.Task[None] | None = None

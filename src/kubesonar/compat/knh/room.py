@@ -1,4 +1,4 @@
-"""The room put together, begun in order and left in order."""
+"""The room: its parts put together, started and stopped in order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from kubesonar.compat.knh.events import (
     SanityResult,
 )
 from kubesonar.compat.knh.identity import peer
-from kubesonar.compat.knh.peer_state import Timing
 from kubesonar.compat.knh.peers import Peers
 from kubesonar.compat.knh.roster import KnhRoster, ListedPeer
 from kubesonar.compat.knh.sanity import SanityCheck
@@ -43,11 +42,11 @@ from kubesonar.web import LimitOptions, Listener, ListenOptions, Server
 _LOG = logging.getLogger("kubesonar.knh")
 _LIMITS = LimitOptions(connections=1024, head=65_536, body=65_536, request=5.0, idle=75.0, response=5.0)
 _GRACE = 5.0
-"""Seconds at the end for what is not yet delivered."""
+"""Seconds at the end for webhooks that are not yet delivered."""
 
 
 def open_knh(environ: Mapping[str, str]) -> KnhRoom:
-    """The room that the variables describe. Raises ConfigError."""
+    """Return the room that `environ` describes. Raises ConfigError."""
     settings = knh_settings(environ)
     for sentence in mistaken_variables(environ):
         _LOG.warning("%s", sentence)
@@ -59,14 +58,14 @@ def open_knh(environ: Mapping[str, str]) -> KnhRoom:
 
 
 class KnhRoom:
-    """One pod: it answers others, calls them, and tells the outside while it is the coordinator."""
+    """One pod: it answers and calls other pods, and posts webhooks while it is the coordinator."""
 
     def __init__(self, settings: KnhSettings, credentials: Credentials) -> None:
         self._settings = settings
         self._credentials = credentials
         self._own = peer(settings.node_name, settings.pod_ip, settings.port)
         self._roster = KnhRoster(settings.pod_ip)
-        self._bully = Bully(self._own, _timing(settings), checks=settings.sanity_url is not None)
+        self._bully = Bully(self._own, settings, checks=settings.sanity_url is not None)
         self._supervisor = Supervisor()
         self._leaving = False
 
@@ -76,7 +75,7 @@ class KnhRoom:
         return self._bully.coordinator
 
     async def run(self, leave: asyncio.Event) -> None:
-        """Takes part until `leave` is set. Raises ConfigError where an address or a file cannot be used."""
+        """Take part until `leave` is set. Raises ConfigError where an address or a file cannot be used."""
         settings, clock, rng = self._settings, SystemClock(), SystemRandom()
         self._webhooks = StatusWebhooks(settings, self._own, self._supervisor, clock, rng)
         self._caller = PeerClient(self._own.id, settings.pod_ip, settings.port)
@@ -142,20 +141,10 @@ class KnhRoom:
             self._take(CallEnded(call.number, well))
 
     async def _ask_sanity(self) -> None:
-        complaint = "the check was broken off"
+        failure = "the check was cancelled"
         try:
-            complaint = await self._sanity.complaint() if self._sanity else ""
+            failure = await self._sanity.failure() if self._sanity else ""
         finally:
-            if complaint:
-                _LOG.error("SANITY_CHECK_URL cannot be reached: %s; nobody is told anything", complaint)
-            self._take(SanityResult(not complaint))
-
-
-def _timing(settings: KnhSettings) -> Timing:
-    return Timing(
-        connect_tries=settings.connect_tries,
-        connect_pause=settings.connect_pause,
-        send_tries=settings.send_tries,
-        send_pause=settings.send_pause,
-        election_pause=settings.election_pause,
-    )
+            if failure:
+                _LOG.error("SANITY_CHECK_URL cannot be reached: %s; nobody is told anything", failure)
+            self._take(SanityResult(not failure))

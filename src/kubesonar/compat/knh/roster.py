@@ -1,7 +1,7 @@
-"""Who the peers are: the addresses behind the Service, from EndpointSlices, or Endpoints where only those are allowed.
+"""Peers from the addresses behind the Service, in EndpointSlices or, where only those are permitted, Endpoints.
 
-A pod becomes a peer once it is ready. One that is no longer ready stays a peer, because that is how the API shows a
-node that died; one that terminates or is gone from the list leaves without a word: that was wanted.
+A pod becomes a peer when it is ready. It stays one when it is no longer ready, because that is how the API shows a dead
+node. A pod that terminates or is no longer listed is removed without a report: somebody wanted that.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
 (https://kubernetes.io/docs/concepts/services-networking/service/#over-capacity-endpoints)."""
 
 MAX_PEERS = 10_000
-"""Most peers."""
+"""Most peers; further addresses are ignored."""
 
 
 class ListedPeer(msgspec.Struct, frozen=True):
-    """One address behind the Service."""
+    """One address behind the Service, and whether its pod is ready."""
 
     peer: Peer
     ready: bool
 
 
 def in_slices(slices: Iterable[EndpointSlice], family: int, port: int) -> list[ListedPeer]:
-    """The pods in EndpointSlices of one family (4 or 6)."""
+    """Return the pods in EndpointSlices of one family (4 or 6)."""
     kind = "IPv6" if family == 6 else "IPv4"
 
     def listed() -> Iterator[ListedPeer]:
@@ -46,7 +46,7 @@ def in_slices(slices: Iterable[EndpointSlice], family: int, port: int) -> list[L
 
 
 def in_endpoints(objects: Iterable[Endpoints], family: int, port: int) -> list[ListedPeer]:
-    """The pods in v1 Endpoints of one family (4 or 6)."""
+    """Return the pods in v1 Endpoints of one family (4 or 6)."""
 
     def listed() -> Iterator[ListedPeer]:
         for item in objects:
@@ -60,12 +60,12 @@ def in_endpoints(objects: Iterable[Endpoints], family: int, port: int) -> list[L
 
 
 def cut_off(objects: Iterable[Endpoints]) -> bool:
-    """Whether Endpoints do not hold all addresses."""
+    """Whether Endpoints were truncated."""
     return any(item.metadata.annotations.get(OVER_CAPACITY) == "truncated" for item in objects)
 
 
 class KnhRoster:
-    """The peers in force, but for ourselves, by address."""
+    """Present peers by address, without this pod; `found_myself`: the API lists this pod as ready."""
 
     def __init__(self, own_ip: str) -> None:
         self._own_ip = own_ip
@@ -73,7 +73,7 @@ class KnhRoster:
         self.found_myself = False
 
     def update(self, listed: list[ListedPeer]) -> None:
-        """Takes over what the API says now."""
+        """Take over a new list."""
         self.found_myself = any(found.peer.ip == self._own_ip and found.ready for found in listed)
         others = [found for found in listed if found.peer.ip != self._own_ip]
         self.peers = {
@@ -82,7 +82,7 @@ class KnhRoster:
 
 
 def _unique(listed: Iterable[ListedPeer]) -> list[ListedPeer]:
-    """One entry for each address, ready where any says so; addresses that are none are left out."""
+    """Return one entry for each valid address, ready where any entry of it is."""
     found: dict[str, ListedPeer] = {}
     for item in listed:
         before = found.get(item.peer.address)

@@ -1,4 +1,4 @@
-"""Am I the sick one? Asked before anybody is called dead."""
+"""The sanity check: whether this pod itself is cut off, asked before any peer is reported dead."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from kubesonar.net.http.response_reader import HEAD_ONLY
 from kubesonar.net.http.url import Url
 
 SANITY_TIMEOUT = 5.0
-"""Seconds for one answer; the older tool would have waited for ever."""
+"""Seconds for one answer. Longer: reports of deaths wait longer; shorter: a slow URL keeps deaths from being
+reported."""
 
 
 class SanityCheck:
-    """Asks `url`; whatever it answers by HTTP, also a redirect or an error, it was reached. `close` it."""
+    """Requests `url`. Any HTTP response, also a redirect or an error, means that it was reached. `close` it."""
 
     def __init__(self, url: Url) -> None:
         self._url = url
         self._client = HttpClient()
         self._contexts = CaContexts()
 
-    async def complaint(self) -> str:
+    async def failure(self) -> str:
         """Return why the URL cannot be reached, empty where it can."""
         request = HttpRequest.make("GET", self._url, (("user-agent", "kubesonar"), CLOSE))
         with Deadline(SANITY_TIMEOUT) as deadline:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-import msgspec
-
+from kubesonar.compat.knh.peer_state import Timing
 from kubesonar.compat.variables import Variable, settings_from, unchanged
 from kubesonar.core.address import is_literal
 from kubesonar.net.http.url import Url, parse_url
@@ -23,19 +22,14 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 
 
-class KnhSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """See `KNH_VARIABLES`; times are in seconds."""
+class KnhSettings(Timing, frozen=True, kw_only=True):
+    """Settings of the room, described in `KNH_VARIABLES`; times are in seconds."""
 
     pod_ip: str
     node_name: str
     service_name: str
     namespace: str
     port: int = 8080
-    connect_tries: int = 5
-    connect_pause: float = 2.0
-    send_tries: int = 5
-    send_pause: float = 1.0
-    election_pause: float = 15.0
     sanity_url: Url | None = None
     peer_url: str = ""
     cluster_url: str = ""
@@ -95,7 +89,7 @@ def _url_text(given: str) -> str:
 
 
 def _level(given: str) -> int:
-    """An unknown word stands for info, as with the older tool."""
+    """Read a level; an unknown word means info, as in the older tool."""
     word = _NUMBERED.get(int(given), "info") if _INTEGER.fullmatch(given) else given.lower()
     return _LEVELS.get(word, _LEVELS["info"])
 

@@ -1,4 +1,4 @@
-"""Both webhooks, through the outbox."""
+"""Both webhooks, delivered through the outbox of `notify`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from kubesonar.runtime.supervise import Supervisor
 
 _FORMAT = "knh"
 _LATEST = DeliveryOptions(pending=2, parallel=1, keep=60.0)
-"""A status that is overtaken by the next need not be told: one may be under way, and one may wait."""
+"""Options of the cluster's status: one delivery under way and one that waits, which a newer status replaces."""
 
 
 class StatusWebhooks:
-    """Posts what becomes of peers, at least once and in order per peer, and the cluster's status, the latest only.
-    Raises ConfigError. `start` it, and `stop` it before the supervisor."""
+    """Posts deaths and returns of peers, at least once and in order per peer, and the latest status of the cluster.
+    `start` it, and `stop` it before the supervisor. Raises ConfigError."""
 
     def __init__(self, settings: KnhSettings, own: Peer, supervisor: Supervisor, clock: Clock, rng: Random) -> None:
         self._own = own
@@ -37,12 +37,12 @@ class StatusWebhooks:
         self._cluster = Webhooks(cluster, formats, supervisor, clock, rng)
 
     async def start(self) -> None:
-        """Takes up what the outbox holds from before."""
+        """Load what the outbox holds from an earlier run, and begin to deliver."""
         await self._peers.start()
         await self._cluster.start()
 
     async def peer(self, told: NotifyPeer) -> None:
-        """A peer died, or came back, which is told where that is asked for."""
+        """Post that a peer died or, where the settings ask for that, came back."""
         if told.alive and not self._back:
             return
         what, word = (Condition.BACK, "back") if told.alive else (Condition.DEAD, "dead")
@@ -50,12 +50,12 @@ class StatusWebhooks:
         await self._tell(self._peers, what, told.peer, sentence, peer_status(told.peer, told.alive, self._own))
 
     async def cluster(self, told: NotifyCluster) -> None:
-        """An election of ours is over."""
+        """Post the status of the cluster after an election."""
         body = cluster_status(told.peers, self._own)
         await self._tell(self._cluster, Condition.CLUSTER, self._own, "the status after an election", body)
 
     async def stop(self, grace: float) -> None:
-        """Gives what is not yet delivered that many seconds."""
+        """Stop after all is delivered, at the latest after `grace` seconds."""
         await self._peers.stop(grace)
         await self._cluster.stop()
 

@@ -1,4 +1,4 @@
-"""The room in the lab: what it is told there, and the acceptance that the older tool's own releases had to pass."""
+"""The room in the lab: its variables there, and the acceptance test of the older tool's own releases."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _ERRORS = b"kubenurse_errors_total"
 
 
 class KubenurseAcceptance:
-    """See `compat.AcceptanceTest`."""
+    """The `AcceptanceTest` of kubenurse."""
 
     def environ(self, place: LabPlacement) -> dict[str, str]:
-        """The API server's second address stands in for its name, because the lab's nodes have no resolver."""
+        """Return the variables. The API server's second address replaces its name: the lab's nodes have no resolver."""
         listen = [f"{bracketed(address)}:{place.port}" for address in place.addresses]
         return {
             "KUBENURSE_LISTEN": ",".join([*listen, f"unix:{place.socket}"]),
@@ -34,8 +34,8 @@ class KubenurseAcceptance:
             "KUBERNETES_SERVICE_DNS": place.api_addresses[-1],
         }
 
-    async def complaint(self, ask: RoomRequest) -> str:
-        """See `compat.AcceptanceTest`."""
+    async def failure(self, ask: RoomRequest) -> str:
+        """Return what /alive or /metrics lack, and which error /metrics counts."""
         bodies: dict[str, bytes] = {}
         for path in ("/alive", "/metrics"):
             status, bodies[path] = await ask(path)

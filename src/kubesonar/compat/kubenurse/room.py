@@ -1,4 +1,4 @@
-"""The room put together, begun in order and left in order."""
+"""The room: its parts put together, started and stopped in order."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from kubesonar.web import LimitOptions, Listener, ListenOptions, Server
 _LOG = logging.getLogger("kubesonar.kubenurse")
 _LIMITS = LimitOptions(connections=512, head=65_536, body=65_536, request=5.0, idle=120.0, response=10.0)
 _LEAVE = 5.0
-"""Seconds for which answers that are on their way may still go out at the end."""
+"""Seconds that replies on their way get at the end."""
 _PORT, _TLS_PORT = 8080, 8443
 
 
 def open_kubenurse(environ: Mapping[str, str]) -> KubenurseRoom:
-    """The room that the variables describe. Raises ConfigError."""
+    """Return the room that `environ` describes. Raises ConfigError."""
     settings = kubenurse_settings(environ)
     for name in misspelt_variables(environ):
         _LOG.warning("the variable %s sets nothing: it is misspelt, or of another version", name)
@@ -48,8 +48,8 @@ def open_kubenurse(environ: Mapping[str, str]) -> KubenurseRoom:
 
 
 class KubenurseRoom:
-    """The listeners, the rounds and the discovery; `run` is their life. Where `credentials` is the reason why there are
-    none, there are no neighbours either."""
+    """Listeners, rounds of checks, and discovery. `credentials` may be the error that says why there are none; then
+    there are no neighbours."""
 
     def __init__(
         self, settings: KubenurseSettings, credentials: Credentials | CredentialsError, proxies: Proxies
@@ -62,8 +62,8 @@ class KubenurseRoom:
         self._leaving = False
 
     async def run(self, leave: asyncio.Event) -> None:
-        """Serves and checks until `leave` is set; then checks end at once, /ready says so, and everything else is
-        answered for the time of grace. Raises ConfigError where an address or a certificate cannot be used."""
+        """Serve and check until `leave` is set; then stop the checks, and go on serving for the time of grace with
+        /ready at 503. Raises ConfigError where an address or a certificate cannot be used."""
         settings, clock, supervisor = self._settings, SystemClock(), Supervisor()
         usable = None if isinstance(self._credentials, CredentialsError) else self._credentials
         instruments = CheckInstruments(settings.histogram_buckets, ranges=settings.victoriametrics_histogram)
@@ -130,7 +130,7 @@ def _listeners(settings: KubenurseSettings) -> list[ListenOptions]:
 
 
 def _neighbour_port(settings: KubenurseSettings) -> int:
-    """Neighbours listen where we do."""
+    """Return the port of our own listener: neighbours listen at the same one."""
     addresses, usual = (settings.listen_tls, _TLS_PORT) if settings.use_tls else (settings.listen, _PORT)
     ports = (address.rpartition(":")[2] for address in addresses if not address.startswith("unix:"))
     return int(next(ports, usual))

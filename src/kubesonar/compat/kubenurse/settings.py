@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -24,7 +25,7 @@ _LINK = re.compile(r"KUBENURSE\w*?_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UD
 
 
 class KubenurseSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """See `KUBENURSE_VARIABLES`; durations are in seconds."""
+    """Settings of the room, described in `KUBENURSE_VARIABLES`; durations are in seconds."""
 
     ingress_url: str = ""
     service_url: str = ""
@@ -63,71 +64,48 @@ class KubenurseSettings(msgspec.Struct, frozen=True, kw_only=True):
     service_account: str = SERVICE_ACCOUNT
 
 
-def _documented() -> Iterator[Variable]:
-    for field, read, meaning in (
-        ("ingress_url", unchanged, "URL of the ingress to this service; /alwayshappy is appended"),
-        ("service_url", unchanged, "URL of this service; /alwayshappy is appended"),
-        ("insecure", values.exactly_true, "true: do not verify TLS certificates"),
-        ("extra_ca", unchanged, "file of CA certificates to trust beside the system's and the cluster's"),
-        ("extra_checks", values.extra_checks, "further checks: NAME:URL, several joined with |"),
-        ("namespace", values.namespace, "namespace of the neighbours; empty: all"),
-        ("neighbour_filter", unchanged, "label selector of the neighbours; empty: every pod"),
-        ("neighbour_limit", values.integer, "how many neighbours are asked; 0 or less: all"),
-        ("allow_unschedulable", values.exactly_true, "true: ask neighbours on cordoned nodes too, look at no node"),
-        ("check_api_server_direct", values.not_false, "false: do not check the API server by its address"),
-        ("check_api_server_dns", values.not_false, "false: do not check the API server by its name"),
-        ("check_me_ingress", values.not_false, "false: do not check the ingress"),
-        ("check_me_service", values.not_false, "false: do not check the service"),
-        ("check_neighbourhood", values.not_false, "false: do not ask neighbours"),
-        ("check_interval", values.parse_period, "time between two rounds of checks"),
-        ("reuse_connections", values.exactly_true, "true: keep connections between checks"),
-        ("shutdown_duration", values.span, "after SIGTERM, go on answering for this long"),
-        ("histogram_buckets", values.buckets, "upper bounds in seconds, rising, joined with commas"),
-        ("victoriametrics_histogram", values.exactly_true, "true: buckets labelled vmrange instead of le"),
-        ("expose_metadata", values.exactly_true, "true: # HELP and # TYPE lines in the metrics"),
-        ("use_tls", values.exactly_true, "true: listen with TLS too, and ask neighbours by it"),
-        ("cert_file", unchanged, "certificate for the TLS listener, read again when it changes"),
-        ("cert_key", unchanged, "key of that certificate"),
-    ):
-        yield Variable(PREFIX + field.upper(), field, read, meaning)
+_ON, _OFF = values.exactly_true, values.not_false
+_OWN: tuple[tuple[str, Callable[[str], Any], str], ...] = (
+    ("ingress_url", unchanged, "URL of the ingress to this service; /alwayshappy is appended"),
+    ("service_url", unchanged, "URL of this service; /alwayshappy is appended"),
+    ("insecure", _ON, "true: do not verify TLS certificates"),
+    ("extra_ca", unchanged, "file of CA certificates to trust beside the system's and the cluster's"),
+    ("extra_checks", values.extra_checks, "further checks: NAME:URL, several joined with |"),
+    ("namespace", values.namespace, "namespace of the neighbours; empty: all"),
+    ("neighbour_filter", unchanged, "label selector of the neighbours; empty: every pod"),
+    ("neighbour_limit", values.integer, "how many neighbours are asked; 0 or less: all"),
+    ("allow_unschedulable", _ON, "true: ask neighbours on cordoned nodes too, look at no node"),
+    ("check_api_server_direct", _OFF, "false: do not check the API server by its address"),
+    ("check_api_server_dns", _OFF, "false: do not check the API server by its name"),
+    ("check_me_ingress", _OFF, "false: do not check the ingress"),
+    ("check_me_service", _OFF, "false: do not check the service"),
+    ("check_neighbourhood", _OFF, "false: do not ask neighbours"),
+    ("check_interval", values.parse_period, "time between two rounds of checks"),
+    ("reuse_connections", _ON, "true: keep connections between checks"),
+    ("shutdown_duration", values.span, "after SIGTERM, go on answering for this long"),
+    ("histogram_buckets", values.buckets, "upper bounds in seconds, rising, joined with commas"),
+    ("victoriametrics_histogram", _ON, "true: buckets labelled vmrange instead of le"),
+    ("expose_metadata", _ON, "true: # HELP and # TYPE lines in the metrics"),
+    ("use_tls", _ON, "true: listen with TLS too, and ask neighbours by it"),
+    ("cert_file", unchanged, "certificate for the TLS listener, read again when it changes"),
+    ("cert_key", unchanged, "key of that certificate"),
+    ("listen", values.listen_addresses, "where HTTP is served: HOST:PORT, unix:PATH"),
+    ("listen_tls", values.listen_addresses, "where HTTPS is served, likewise"),
+    ("alive", values.one_of("last", "access"), "last: /alive shows the latest round; access: runs one"),
+    ("alive_always_200", _ON, "true: /alive is 200 even when checks fail"),
+    ("allow_forwarded", _ON, "true: show /metrics and /alive to proxies"),
+    ("metrics", values.one_of("both", "current"), "both: also the names up to 1.12; current: not these"),
+    ("pod_name", unchanged, "this pod's name; empty: the host name"),
+    ("node_name", unchanged, "this pod's node; empty: as the API server says"),
+    ("service_account", unchanged, "directory of the token and the cluster's CA"),
+)
 
-
-_OF_THE_CLUSTER = (
+KUBENURSE_VARIABLES: tuple[Variable, ...] = (
+    *(Variable(PREFIX + field.upper(), field, read, meaning) for field, read, meaning in _OWN),
     Variable("KUBERNETES_SERVICE_HOST", "api_host", unchanged, "address of the API server, set by the kubelet"),
     Variable("KUBERNETES_SERVICE_PORT", "api_port", unchanged, "port of the API server, set by the kubelet"),
     Variable("KUBERNETES_SERVICE_DNS", "api_dns", unchanged, "name of the API server"),
 )
-
-_OURS = (
-    Variable("KUBENURSE_LISTEN", "listen", values.listen_addresses, "where HTTP is served: HOST:PORT, unix:PATH"),
-    Variable("KUBENURSE_LISTEN_TLS", "listen_tls", values.listen_addresses, "where HTTPS is served, likewise"),
-    Variable(
-        "KUBENURSE_ALIVE",
-        "alive",
-        values.one_of("last", "access"),
-        "last: /alive shows the latest round; access: runs one",
-    ),
-    Variable(
-        "KUBENURSE_ALIVE_ALWAYS_200",
-        "alive_always_200",
-        values.exactly_true,
-        "true: /alive is 200 even when checks fail",
-    ),
-    Variable(
-        "KUBENURSE_ALLOW_FORWARDED", "allow_forwarded", values.exactly_true, "true: show /metrics and /alive to proxies"
-    ),
-    Variable(
-        "KUBENURSE_METRICS",
-        "metrics",
-        values.one_of("both", "current"),
-        "both: also the names up to 1.12; current: not these",
-    ),
-    Variable("KUBENURSE_POD_NAME", "pod_name", unchanged, "this pod's name; empty: the host name"),
-    Variable("KUBENURSE_NODE_NAME", "node_name", unchanged, "this pod's node; empty: as the API server says"),
-    Variable("KUBENURSE_SERVICE_ACCOUNT", "service_account", unchanged, "directory of the token and the cluster's CA"),
-)
-
-KUBENURSE_VARIABLES: tuple[Variable, ...] = (*_documented(), *_OF_THE_CLUSTER, *_OURS)
 
 
 def kubenurse_settings(environ: Mapping[str, str]) -> KubenurseSettings:

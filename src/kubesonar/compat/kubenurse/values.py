@@ -1,4 +1,5 @@
-"""From the text of an environment variable to a value, by the older tool's rules."""
+"""Readers of environment variables, by the older tool's rules. Each returns the value and raises ValueError with what
+is expected."""
 
 from __future__ import annotations
 
@@ -20,38 +21,38 @@ _BUCKETS_LIMIT = 100
 
 
 class Extra(msgspec.Struct, frozen=True):
-    """A check of the operator's own: `name` is the label `type` of its metrics."""
+    """A check that the operator adds; `name` is the label `type` of its metrics."""
 
     name: str
     url: str
 
 
 def namespace(given: str) -> str:
-    """Raises ValueError."""
+    """Read the name of a namespace."""
     if not is_namespace(given):
         raise ValueError("the name of a namespace: lower case letters, digits and hyphens, 63 at most")
     return given
 
 
 def exactly_true(given: str) -> bool:
-    """On only for the word "true": "True", "1" and "yes" leave it off."""
+    """Return True only for the word "true", not for "True", "1" or "yes"."""
     return given == "true"
 
 
 def not_false(given: str) -> bool:
-    """Off only for the word "false"."""
+    """Return False only for the word "false"."""
     return given != "false"
 
 
 def integer(given: str) -> int:
-    """Raises ValueError."""
+    """Read a whole number of at most 18 digits."""
     if not _INTEGER.fullmatch(given):
         raise ValueError("a whole number")
     return int(given)
 
 
 def span(given: str) -> float:
-    """A duration in seconds, 0 or more. Raises ValueError."""
+    """Read a duration of 0 or more; returns seconds."""
     try:
         seconds = parse_duration(given)
     except ValueError:
@@ -62,7 +63,7 @@ def span(given: str) -> float:
 
 
 def parse_period(given: str) -> float:
-    """As `span`, and at least 10 ms: more often, rounds would be all that this process does."""
+    """Read a duration of at least 10 ms; returns seconds. With less, the process would be busy with rounds alone."""
     seconds = span(given)
     if seconds < 0.01:
         raise ValueError('a duration of at least "10ms"')
@@ -70,7 +71,7 @@ def parse_period(given: str) -> float:
 
 
 def buckets(given: str) -> tuple[float, ...]:
-    """Raises ValueError."""
+    """Read the upper bounds of a histogram: rising finite numbers, joined with commas."""
     words = given.split(",")
     bounds = tuple(float(word) if _NUMBER.fullmatch(word) else float("nan") for word in words)
     rising = all(low < high for low, high in pairwise(bounds))
@@ -80,7 +81,7 @@ def buckets(given: str) -> tuple[float, ...]:
 
 
 def extra_checks(given: str) -> tuple[Extra, ...]:
-    """NAME:URL, several joined with a vertical bar; each is cut at its first colon. Raises ValueError."""
+    """Read NAME:URL, several joined with a vertical bar; each is cut at its first colon."""
     pairs = [entry.partition(":") for entry in given.split("|")]
     checks = tuple(Extra(name, url) for name, _, url in pairs)
     if not all(colon for _, colon, _ in pairs) or any(len(check.name) > _NAME_LIMIT for check in checks):
@@ -91,7 +92,7 @@ def extra_checks(given: str) -> tuple[Extra, ...]:
 
 
 def listen_addresses(given: str) -> tuple[str, ...]:
-    """HOST:PORT or unix:PATH, several joined with commas. Raises ValueError."""
+    """Read HOST:PORT or unix:PATH, several joined with commas."""
     addresses = tuple(given.split(","))
     for address in addresses:
         if not address.startswith("unix:"):
@@ -108,7 +109,7 @@ def _check_address(address: str) -> None:
 
 
 def one_of(*words: str) -> Callable[[str], str]:
-    """A reader that takes one of `words`, and raises ValueError for any other."""
+    """Return a reader that accepts one of `words`."""
 
     def read(given: str) -> str:
         if given not in words:

@@ -1,4 +1,4 @@
-"""The checks of a round, ready to be begun."""
+"""The checks of a round, as coroutine functions that are ready to be called."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kubesonar.model import Path
 
 ALWAYS_HAPPY = "/alwayshappy"
 ORIGIN = "KUBENURSE-NEIGHBOUR-ORIGIN"
-"""The header by which a neighbour says its name."""
+"""The request header with the name of the neighbour that checks."""
 
 SKIPPED = "skipped"
 
@@ -25,7 +25,7 @@ Work = Callable[[], Awaitable[CheckResponse]]
 
 
 class CheckPlan:
-    """What is to be asked; `name` is ours, as neighbours hear it."""
+    """Makes the checks from the settings. `name` is this pod's, which neighbours see; `port` is where they listen."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class CheckPlan:
         self._headers = ((ORIGIN, name),)
 
     def fixed(self) -> Iterator[tuple[str, Work | None]]:
-        """The checks that do not depend on neighbours, by type; None: switched off."""
+        """Yield type and check of everything but neighbours; None for a check that is switched off."""
         settings = self._settings
         direct = f"https://{bracketed(settings.api_host)}:{settings.api_port}/version"
         named = f"https://{bracketed(settings.api_dns)}:{settings.api_port}/version"
@@ -65,7 +65,7 @@ class CheckPlan:
             yield extra.name, self._get(CheckTarget(extra.name, Path.EXTERNAL, url, headers))
 
     def of(self, neighbour: Neighbour, me: OwnPod) -> Iterator[tuple[str, Work]]:
-        """One check for each of its addresses that we have a way to: the first, and others of our families."""
+        """Yield a check for the neighbour's first address, and for others of a family that this pod has."""
         kind = PATH_PREFIX + neighbour.node
         first, *others = neighbour.addresses
         for address in (first, *(other for other in others if family_of(other) in me.families)):

@@ -1,4 +1,4 @@
-"""HTTP_PROXY, HTTPS_PROXY and NO_PROXY as Go reads them (https://pkg.go.dev/golang.org/x/net/http/httpproxy)."""
+"""HTTP_PROXY, HTTPS_PROXY and NO_PROXY, read as by Go (https://pkg.go.dev/golang.org/x/net/http/httpproxy)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from kubesonar.net.http.url import Url, parse_url
 
 
 class Proxy(msgspec.Struct, frozen=True):
-    """Where a proxy is, and the header that says who asks it (empty: none)."""
+    """A proxy's URL, and the value of the header that authenticates its client (empty: none)."""
 
     url: Url
     authorization: str = ""
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """The header, if any."""
+        """The header for requests to the proxy, if any."""
         return (("Proxy-Authorization", self.authorization),) if self.authorization else ()
 
 
 class Proxies:
-    """Which proxy a URL is asked through. `trouble` names what of the environment cannot be used."""
+    """The proxy for each URL. `trouble` names a variable that cannot be used."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.trouble = ""
@@ -32,7 +32,7 @@ class Proxies:
         self._direct = _Direct(_value(environ, "no_proxy"))
 
     def of(self, url: Url) -> Proxy | None:
-        """None where it is asked straight: nothing is configured, it is excepted, or it is this machine."""
+        """Return the proxy; None where there is none, the host is excepted, or it is this machine."""
         proxy = self._of[url.scheme]
         return None if proxy is None or self._direct.has(url.host.lower(), url.port) else proxy
 
@@ -48,13 +48,14 @@ class Proxies:
 
 
 class _Direct:
-    """The exceptions: hosts, ".suffixes", addresses, networks, each with a port or without; "*" excepts everything."""
+    """The hosts of NO_PROXY: names, ".suffixes", addresses and networks, each with or without a port; "*" is every
+    host."""
 
     def __init__(self, text: str) -> None:
         self._entries = [entry for entry in (part.strip().lower() for part in text.split(",")) if entry]
 
     def has(self, host: str, port: int) -> bool:
-        """Whether to go straight to a host; this machine is never asked through a proxy."""
+        """Whether a host is reached without a proxy; this machine always is."""
         if host == "localhost" or (is_literal(host) and _in_network(host, "127.0.0.0/8")) or host == "::1":
             return True
         return any(_matches(entry, host, port) for entry in self._entries)
@@ -82,7 +83,7 @@ def _in_network(host: str, network: str) -> bool:
 
 
 def _proxy(text: str) -> Proxy:
-    """Raises ValueError."""
+    """Read a proxy's URL. Raises ValueError."""
     bare, authorization = split_user(text)
     url = parse_url(bare)
     if url.secure:

@@ -1,4 +1,4 @@
-"""Where an HTTP redirect leads."""
+"""Targets of HTTP redirects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from kubesonar.net.http.url import Url, parse_url
 
 MAX_REDIRECTS = 10
-"""Most redirects that one check follows."""
+"""Most redirects that one check follows, as Go's client."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
 
@@ -15,7 +15,8 @@ STATUSES = frozenset({301, 302, 303, 307, 308})
 
 
 def follow(url: Url, location: str) -> Url:
-    """The URL behind `location`, which may be relative to `url` (RFC 3986, section 4.2). Raises ValueError."""
+    """Return the URL of a Location header, which may be relative to `url` (RFC 3986, section 4.2). Raises
+    ValueError."""
     if scheme := _SCHEME.match(location):
         return parse_url(scheme[0].lower() + location[scheme.end() :])
     if location.startswith("//"):

@@ -1,4 +1,4 @@
-"""Rounds of checks: all at once, one round at a time; what changed from one to the next is logged."""
+"""Rounds of checks: all checks at once, one round at a time; what changes from one round to the next is logged."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ _LOG = logging.getLogger("kubesonar.kubenurse")
 
 OK = "ok"
 _AT_ONCE = 256
-"""CheckPlan under way at one time."""
-_TOLD = 100
-"""Failing checks of one round that the log names; /alive and the metrics have all of them."""
+"""Checks under way at one time. More: more descriptors and connections at once; fewer: long rounds in large
+clusters."""
+_LOGGED = 100
+"""Failing checks of one round that are logged; /alive and the metrics have all of them."""
 
 
 class RoundResult(msgspec.Struct, frozen=True):
-    """What a round found: `checks` by type, "ok", "skipped" or what was wrong; `state` likewise of the neighbours as a
-    whole, and all of them, asked or not. `at` is when it ended, by the clock that never goes back."""
+    """The result of a round that ended `at` (monotonic seconds): `checks` maps each type to "ok", "skipped" or an
+    error; `state` says the same of the list of neighbours; `neighbours` has all of them, checked or not."""
 
     at: float
     checks: dict[str, str]
@@ -36,12 +37,12 @@ class RoundResult(msgspec.Struct, frozen=True):
 
     @property
     def well(self) -> bool:
-        """Whether nothing failed."""
+        """Whether no check failed."""
         return all(text in (OK, SKIPPED) for text in (self.state, *self.checks.values()))
 
 
 class Rounds:
-    """Runs a round every interval; `last` is what the latest found."""
+    """Runs a round every interval; `last` is the result of the latest."""
 
     def __init__(
         self,
@@ -62,8 +63,8 @@ class Rounds:
         self._stopped = False
 
     async def run(self) -> None:
-        """For ever. The first round comes after one interval; a round that takes longer than that delays the next one,
-        and those that were missed are not made up for."""
+        """Run rounds until cancelled, the first after one interval. A round that takes longer than an interval delays
+        the next one; missed rounds are not made up for."""
         interval, mono = self._settings.check_interval, self._clock.mono
         due = mono() + interval
         while True:
@@ -72,21 +73,21 @@ class Rounds:
             due += interval * max(1, -(-(mono() - due) // interval))
 
     async def fresh(self, age: float) -> RoundResult | None:
-        """The last result where it is not older than `age` seconds, else that of a round made now. What was last known
-        once rounds have stopped."""
+        """Return the last result where it is at most `age` seconds old or rounds have stopped, else that of a new
+        round."""
         if self._stopped or (self.last is not None and self._clock.mono() - self.last.at <= age):
             return self.last
         return await self.now()
 
     async def now(self) -> RoundResult:
-        """The result of the round that is under way, or of one begun now."""
+        """Return the result of the round that is under way, or of one that begins now."""
         if self._running is None:
             self._running = asyncio.create_task(self._round())
             self._running.add_done_callback(self._ended)
         return await asyncio.shield(self._running)
 
     async def stop(self) -> None:
-        """Ends the round that is under way, and makes no more."""
+        """Cancel the round that is under way, and begin no more."""
         self._stopped = True
         if self._running is not None:
             self._running.cancel()
@@ -107,15 +108,15 @@ class Rounds:
         state = (view.trouble or OK) if settings.check_neighbourhood else SKIPPED
         self.last = RoundResult(self._clock.mono(), checks, state, view.neighbours)
         self._instruments.forget(self._clock.wall())
-        self._tell(checks)
+        self._log(checks)
         return self.last
 
-    def _tell(self, checks: Mapping[str, str]) -> None:
-        """Logs what began to fail, fails otherwise than before, or is well again."""
+    def _log(self, checks: Mapping[str, str]) -> None:
+        """Log checks that begin to fail, fail differently, or succeed again."""
         failing = {kind: text for kind, text in checks.items() if text not in (OK, SKIPPED)}
         for kind in checks.keys() - failing.keys():
             self._changes.note(kind, "")
-        for kind in list(failing)[:_TOLD]:
+        for kind in list(failing)[:_LOGGED]:
             self._changes.note(kind, failing[kind])
 
     async def _all(self, planned: Sequence[tuple[str, Work | None]]) -> list[tuple[str, str]]:

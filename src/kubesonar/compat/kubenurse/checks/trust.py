@@ -1,4 +1,4 @@
-"""One TLS context for all checks: the system's CAs, the cluster's, and the operator's own."""
+"""The TLS context of all checks: trusts the system's CAs, the cluster's, and the operator's own."""
 
 from __future__ import annotations
 

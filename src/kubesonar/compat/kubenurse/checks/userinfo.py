@@ -1,4 +1,4 @@
-"""User name and password in a URL (RFC 3986, section 3.2.1), as the header that they stand for."""
+"""User name and password in a URL (RFC 3986, section 3.2.1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 def split_user(text: str) -> tuple[str, str]:
-    """The URL without them, and "Basic …" (RFC 7617) or nothing."""
+    """Return the URL without user name and password, and the "Basic …" (RFC 7617) that they stand for; empty for
+    none."""
     found = _USER.match(text)
     if found is None:
         return text, ""

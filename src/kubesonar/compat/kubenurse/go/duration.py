@@ -11,7 +11,8 @@ _TEXT_LIMIT = 100
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of "5s", "1h30m", "-1.5h" or "0". Raises ValueError."""
+    """Return the seconds of "5s", "1h30m", "-1.5h" or "0". Raises ValueError for other texts and for 292 years or
+    more."""
     rest = text[1:] if text[:1] in ("+", "-") else text
     if rest == "0":
         return 0.0

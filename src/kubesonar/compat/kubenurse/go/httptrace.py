@@ -1,4 +1,4 @@
-"""From the phases of an observation to the events that Go's httptrace names
+"""Events of an HTTP request, as Go's httptrace names them, from the phases of an observation
 (https://pkg.go.dev/net/http/httptrace#ClientTrace)."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _START = {Phase.DNS: "dns_start", Phase.CONNECT: "connect_start", Phase.TLS: "tl
 
 
 def timeline(seen: Observation) -> list[tuple[str, float]]:
-    """Every event that happened, with its seconds since the request began. A phase that failed has begun."""
+    """Return every event, with its seconds since the request began. A phase that failed has a start and no end."""
     events: list[tuple[str, float]] = []
     for span in seen.phases:
         if span.phase in _START:
@@ -35,7 +35,7 @@ def timeline(seen: Observation) -> list[tuple[str, float]]:
 
 
 def failure(seen: Observation) -> str:
-    """The one event that a failed observation counts as."""
+    """Return the one event by which a failed observation is counted."""
     if seen.code:
         return f"status_code_{seen.code}"
     failed = _failed_phase(seen)
@@ -43,7 +43,7 @@ def failure(seen: Observation) -> str:
 
 
 def _failed_phase(seen: Observation) -> Phase | None:
-    """The phase that a request without an answer did not complete; None once it was written."""
+    """Return the phase that a request without a response did not complete; None once it was written."""
     if seen.fault is None or seen.code:
         return None
     expected = _expected(seen)

@@ -13,11 +13,11 @@ _ESCAPES = (
     ("\u2028".encode(), b"\\u2028"),
     ("\u2029".encode(), b"\\u2029"),
 )
-"""What Go escapes so that JSON can stand in HTML; it occurs within strings only."""
+"""Characters that Go escapes so that JSON may stand in HTML; they occur within strings only."""
 
 
 def go_json(value: Any) -> bytes:
-    """`value` indented by one space, with a line end."""
+    """Return `value` indented by one space, with a final newline."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=1)
     for plain, escaped in _ESCAPES:
         text = text.replace(plain, escaped)

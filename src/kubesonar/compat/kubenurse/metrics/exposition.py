@@ -1,4 +1,4 @@
-"""The metrics as text: `type` first in the braces, bounds as Go writes them, metadata only where asked for.
+"""Metric families as text, as the older tool wrote them: bounds as Go writes numbers, metadata only where asked for.
 
 views/metrics/exposition.py writes the same format with metadata always and bounds as "1.0"; a query that matches on
 `le` would find nothing there.
@@ -18,8 +18,8 @@ Values = Mapping[Labels, float] | Histograms | RangeHistograms
 
 
 class GoExposition:
-    """Renders families one by one, and remembers what does not change of each histogram's lines, bounded by twice what
-    was rendered last."""
+    """Renders families one by one, and caches the constant part of each histogram's lines, at most twice as many as
+    were rendered last."""
 
     def __init__(self, *, metadata: bool) -> None:
         self._metadata = metadata
@@ -28,7 +28,7 @@ class GoExposition:
         self._used = 0
 
     def family(self, name: str, kind: str, labels: tuple[str, ...], values: Values, fixed: str = "") -> None:
-        """Adds a family; one without values leaves no line. `fixed` is written behind the labels."""
+        """Add a family; one without values adds no line. `fixed` is a further label, as written."""
         if isinstance(values, Histograms):
             lines = [self._template(name, labels, key, values) % _cells(tally.counts, tally.total)
                      for key, tally in values.series.items()]  # fmt: skip
@@ -42,7 +42,7 @@ class GoExposition:
         self._lines += lines
 
     def take(self) -> bytes:
-        """All that was added, to begin anew."""
+        """Return the text of all families added since the last call."""
         text, self._lines = "".join(self._lines), []
         if len(self._templates) > 2 * self._used + 64:
             self._templates.clear()
@@ -62,7 +62,7 @@ class GoExposition:
 
 
 def go_number(value: float) -> str:
-    """Whole numbers without a point, others as short as they can be read back."""
+    """Return whole numbers without a point, and others in the fewest digits that read back as the same number."""
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
 
 

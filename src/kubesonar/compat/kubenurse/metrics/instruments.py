@@ -1,4 +1,4 @@
-"""What the metrics count: a fold of observations, in the older tool's terms."""
+"""Counters and histograms of checks, in the older tool's terms."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from kubesonar.core.telemetry.instruments import CounterVec, Histograms, Labels
 from kubesonar.model import Fault, Observation, Phase
 
 PATH_PREFIX = "path_"
-"""Begins the type of a check of a neighbour; the node's name follows."""
+"""Prefix of the type of a neighbour's check; the node's name follows."""
 
 TYPES = 8192
-"""Types of checks counted; what is asked beyond is not."""
+"""Most types of checks that are counted; further types are not counted."""
 
 _EVENTS = 9
 _CODES = 16
 _FORGET = 3600.0
-"""A neighbour that was not asked for so long (s) leaves the metrics: nodes come and go, and their series with them."""
+"""Seconds without a check after which a neighbour's series are dropped; longer: more series in clusters whose nodes
+come and go."""
 
 
 class CheckInstruments:
@@ -34,8 +35,8 @@ class CheckInstruments:
         self._asked: dict[str, float] = {}
 
     def add(self, seen: Observation) -> None:
-        """Takes one request in. One that our own trouble kept from being answered is not counted: it says nothing of
-        the network."""
+        """Count one request. One that failed because of our own trouble is not counted: it says nothing of the
+        network."""
         if seen.fault is Fault.LOCAL:
             return
         kind = seen.check.id
@@ -51,11 +52,11 @@ class CheckInstruments:
             self.errors.add((kind, failure(seen)))
 
     def finished(self, kind: str, seconds: float) -> None:
-        """Counts a whole check, redirects included."""
+        """Count a whole check, redirects included."""
         self.checks.add((kind,), seconds)
 
     def forget(self, now: float) -> None:
-        """Drops neighbours not asked for an hour; `now` is Unix seconds."""
+        """Drop the series of neighbours that were not checked for an hour; `now` is Unix seconds."""
         gone = {kind for kind, at in self._asked.items() if kind.startswith(PATH_PREFIX) and now - at > _FORGET}
         if not gone:
             return

@@ -1,4 +1,4 @@
-"""The families of /metrics, in the words of every version that somebody may have built a dashboard on."""
+"""The body of /metrics, with the names of every release that dashboards may use."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from kubesonar.compat.kubenurse.metrics.exposition import GoExposition
 from kubesonar.compat.kubenurse.metrics.instruments import CheckInstruments
 
 _METHOD = 'method="get"'
-"""Documented to this day, and there up to 1.13."""
+"""A label that is documented, and was there up to 1.13."""
 
 
 class MetricsPage:
-    """Renders the instruments. With `older` the names that went with 1.13 are there too."""
+    """Renders the instruments. `older` adds the names that release 1.13 dropped."""
 
     def __init__(self, instruments: CheckInstruments, *, metadata: bool, older: bool) -> None:
         self._instruments = instruments
@@ -22,7 +22,7 @@ class MetricsPage:
         self._started = time.time()
 
     def render(self, incoming: int) -> bytes:
-        """All families; `incoming` is how many neighbours asked us of late."""
+        """Return all families; `incoming` is the number of neighbours that checked this pod lately."""
         instruments, family = self._instruments, self._text.family
         family("kubenurse_errors_total", "counter", ("type", "event"), instruments.errors.series)
         family("kubenurse_httpclient_request_duration_seconds", "histogram", ("type",), instruments.durations)
@@ -40,7 +40,7 @@ class MetricsPage:
 
 
 def _process(started: float) -> list[tuple[str, str, float]]:
-    """What Prometheus' clients say of their process (https://prometheus.io/docs/instrumenting/writing_clientlibs/);
+    """Return the metrics that Prometheus' clients have of their process (https://prometheus.io/docs/instrumenting/writing_clientlibs/);
     /proc/self/statm is described in proc(5)."""
     with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 (pathlib costs an agent 0.3 MiB)
         pages = file.read().split()

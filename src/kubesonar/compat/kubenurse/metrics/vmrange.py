@@ -1,4 +1,4 @@
-"""VictoriaMetrics' histograms: 18 ranges a decade from 1e-9 to 1e18, of which only those that hold something are shown
+"""VictoriaMetrics' histograms: 18 ranges a decade from 1e-9 to 1e18, of which only those with values are shown
 (https://pkg.go.dev/github.com/VictoriaMetrics/metrics#Histogram)."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _RANGES = (_HIGHEST - _LOWEST) * _A_DECADE
 
 
 class RangeHistogram:
-    """One histogram: `counts` by the place of the range, 0 below all and `_RANGES` + 1 above all."""
+    """One histogram. `counts` has the index of a range as key: 0 below all ranges, `_RANGES` + 1 above all."""
 
     __slots__ = ("counts", "total")
 
@@ -23,19 +23,19 @@ class RangeHistogram:
         self.total = 0.0
 
     def ranges(self) -> Iterator[tuple[str, int]]:
-        """The label and the count of each range that holds something, ascending."""
+        """Yield label and count of each range that has values, ascending."""
         return ((_label(place), self.counts[place]) for place in sorted(self.counts))
 
 
 class RangeHistograms:
-    """As `core.fold.Histograms`, without bounds of its own."""
+    """Range histograms by label set, at most `limit` of them."""
 
     def __init__(self, limit: int) -> None:
         self.series: dict[Labels, RangeHistogram] = {}
         self._limit = limit
 
     def add(self, labels: Labels, value: float) -> None:
-        """Counts one value; a negative one and NaN are passed over. A power of ten counts below its bound."""
+        """Count a value; negative ones and NaN are ignored. A power of ten belongs to the range below it."""
         if isnan(value) or value < 0:
             return
         tally = self.series.get(labels)

@@ -1,4 +1,4 @@
-"""The pods and nodes that the API server tells of, kept current, and what follows for this pod."""
+"""Pods and nodes from the API server, kept current, and the neighbours that follow from them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from kubesonar.runtime.supervise import Supervisor
 _LOG = logging.getLogger("kubesonar.kubenurse")
 
 _START = 0.2
-"""The first list waits at most this share of an interval, so that the first round has neighbours."""
+"""Share of an interval within which the first list is requested, so that the first round has neighbours; more: all pods
+of a rollout ask the API server less at once."""
 
 
 class PodView(msgspec.Struct, frozen=True):
-    """What is known now. `trouble` says why there are no neighbours to speak of; empty where they are known."""
+    """The present view. `trouble` says why neighbours are unknown, and is empty where they are known."""
 
     trouble: str
     me: OwnPod
@@ -34,8 +35,8 @@ class PodView(msgspec.Struct, frozen=True):
 
 
 class Discovery:
-    """Follows pods and, unless cordoned nodes are to be asked too, nodes. What was known last stays in force through
-    an outage of the API server. Where neighbours are not asked, only this pod and its node are followed."""
+    """Lists and watches pods and, unless cordoned nodes are to be checked too, nodes. During an outage of the API
+    server the last list stays in force. Where neighbours are not checked, only this pod and its node are watched."""
 
     def __init__(self, settings: KubenurseSettings, credentials: Credentials, name: str) -> None:
         self._settings = settings
@@ -56,25 +57,25 @@ class Discovery:
         self._nodes = self._reflected(Resource(NODES, Node)) if everybody and not settings.allow_unschedulable else None
 
     def start(self, supervisor: Supervisor) -> None:
-        """Begins to follow."""
+        """Begin to list and watch."""
         supervisor.run_forever("pods", self._pods.run)
         if not self._settings.allow_unschedulable:
             supervisor.run_forever("nodes", self._nodes.run if self._nodes else self._follow_own_node)
 
     def close(self) -> None:
-        """Closes connections; call it once the supervisor has stopped."""
+        """Close connections; call it after the supervisor has stopped."""
         self._client.close()
 
     def look(self) -> PodView:
-        """What is known now; cheap while nothing changes."""
+        """Return the present view; cheap while nothing changes."""
         if self._view is None:
             self._view = self._seen()
         return self._view
 
     @property
     def cordoned(self) -> bool:
-        """Whether our node takes nothing new, or is gone. False where that cannot be known: before the first list,
-        without the right to look at nodes, and for a pod that does not find itself."""
+        """Whether our node is cordoned or gone. False where that is unknown: before the first list, without the right
+        to read nodes, and for a pod that does not find itself."""
         node = self.look().me.node
         nodes = self._visible_nodes()
         return bool(node) and nodes is not None and nodes.synced and cordoned(nodes.items.get(node))
@@ -107,6 +108,6 @@ class Discovery:
         return PodView("", me, tuple(neighbour_pods(listed.values(), nodes.items if nodes else None, pod)))
 
     def _visible_nodes(self) -> Reflector[Node] | None:
-        """None where nodes are not to be looked at, or must not be."""
+        """Return None where nodes are not to be read, or may not be."""
         nodes = self._nodes
         return None if nodes is None or nodes.forbidden.startswith("list") else nodes

@@ -1,4 +1,4 @@
-"""From pods and nodes to neighbours: who is one, and which of them this pod asks."""
+"""Neighbours among pods and nodes, and the ones that this pod checks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _RING = 2**64
 
 
 class Neighbour(msgspec.Struct, frozen=True):
-    """A pod that can be asked. `schedulable` is "Schedulable", "Unschedulable" or, where nodes are not looked at,
-    "Unknown"; `addresses` are all it has, the first one first."""
+    """A pod that can be checked. `schedulable` is "Schedulable" or, where nodes are not looked at, "Unknown";
+    `addresses` has all its addresses, `address` first."""
 
     pod: str
     address: str
@@ -30,7 +30,7 @@ class Neighbour(msgspec.Struct, frozen=True):
 
 
 class OwnPod(msgspec.Struct, frozen=True):
-    """This pod: its object where it is known, and the name of its node."""
+    """This pod (None where it was not found), and the name of its node (empty: unknown)."""
 
     pod: Pod | None
     node: str
@@ -42,20 +42,20 @@ class OwnPod(msgspec.Struct, frozen=True):
 
 
 def addresses_of(pod: Pod) -> tuple[str, ...]:
-    """Its address, and that of the other family where it has one."""
+    """Return the pod's address, and that of the other family where it has one."""
     return one_of_each_family([pod.status.pod_ip, *(entry.ip for entry in pod.status.pod_ips)])
 
 
 def find_own_pod(pods: Iterable[Pod], name: str, is_own: Callable[[str], bool]) -> Pod | None:
-    """This pod among `pods`: by its name; in the host network, where the host name is the node's, by its address."""
+    """Return this pod: by its name, else (in the host network, where the host name is the node's) by its address."""
     everybody = list(pods)
     named = next((pod for pod in everybody if pod.metadata.name == name), None)
     return named or next((pod for pod in everybody if _running(pod) and any(map(is_own, addresses_of(pod)))), None)
 
 
 def neighbour_pods(pods: Iterable[Pod], nodes: Mapping[str, Node] | None, me: Pod | None) -> list[Neighbour]:
-    """Everybody who can be asked, by node and name, without `me` and whoever has my address. With `nodes`, only pods on
-    nodes that are there and not cordoned; None: whatever their nodes are like."""
+    """Return the pods that can be checked, ordered by node and name, without `me` and pods with the same address. With
+    `nodes`, only pods on nodes that exist and are not cordoned; None: on any node."""
     mine = frozenset(addresses_of(me)) if me else frozenset()
     found = []
     for pod in pods:
@@ -79,15 +79,15 @@ def neighbour_pods(pods: Iterable[Pod], nodes: Mapping[str, Node] | None, me: Po
 
 
 def cordoned(node: Node | None) -> bool:
-    """Whether nothing new may be put on a node; one that is not there counts as cordoned."""
+    """Whether a node is cordoned; one that does not exist counts as cordoned."""
     if node is None or node.spec.unschedulable:
         return True
     return any((taint.key, taint.effect) == CORDON for taint in node.spec.taints)
 
 
 def nearest(everybody: list[Neighbour], own_node: str, limit: int) -> list[Neighbour]:
-    """The `limit` neighbours next on the ring of hashed node names, clockwise from our own node; all where there are no
-    more, or the limit is 0 or less. So each is asked by exactly `limit` others."""
+    """Return the `limit` neighbours that follow our own node on the ring of hashed node names; all where there are no
+    more, or `limit` is 0 or less. So each pod is checked by exactly `limit` others."""
     if limit <= 0 or len(everybody) <= limit:
         return everybody
     start = place(own_node)
