@@ -13,9 +13,9 @@ ClusterView = Callable[[], tuple[Roster, Mapping[str, Condition]]]
 """A function that returns the members that an agent knows, and the conditions of those that are not well."""
 
 FORMATS: dict[str, str] = {
-    "knh-peer": "kubesonar.compat.knh.formats:peer_body",
-    "knh-peer-return": "kubesonar.compat.knh.formats:return_body",
-    "knh-cluster": "kubesonar.compat.knh.formats:cluster_body",
+    "knh-peer": "kubesonar.compat.knh.formats:peer_format",
+    "knh-peer-return": "kubesonar.compat.knh.formats:return_format",
+    "knh-cluster": "kubesonar.compat.knh.formats:cluster_format",
 }
 """Formats by the name that a receiver's option gives: "module:function" to call with the members, their conditions and
 a notice. It returns the body, or None for a notice that is not sent in this format."""

@@ -12,8 +12,8 @@ from typing import cast
 
 from kubesonar.web.connection_set import ConnectionSet
 from kubesonar.web.deadline import ReadDeadline
-from kubesonar.web.exchange import Exchange, error_response
 from kubesonar.web.handler import Request
+from kubesonar.web.reply_writer import ReplyWriter, error_response
 from kubesonar.web.request_reader import ParsedRequest, RequestReader, RequestRefused
 
 PIPELINE_LIMIT = 16
@@ -33,7 +33,7 @@ class Connection(asyncio.Protocol):
         self._reader = RequestReader(shared.limits)
         self._deadline = ReadDeadline(shared.loop)
         self._queue: deque[ParsedRequest] = deque()
-        self._exchange: Exchange | None = None
+        self._writer: ReplyWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._last = False
         self._closing = False
@@ -42,7 +42,7 @@ class Connection(asyncio.Protocol):
     @property
     def answering(self) -> bool:
         """Whether a reply is on its way."""
-        return self._exchange is not None
+        return self._writer is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio, as the methods below up to `resume_writing`."""
@@ -88,13 +88,13 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Stops the reply: the client does not take it."""
-        if self._exchange is not None:
-            self._exchange.writable.clear()
+        if self._writer is not None:
+            self._writer.writable.clear()
 
     def resume_writing(self) -> None:
         """Lets the reply go on."""
-        if self._exchange is not None:
-            self._exchange.writable.set()
+        if self._writer is not None:
+            self._writer.writable.set()
 
     def close(self) -> None:
         """Closes once the client has taken what was written, at the latest after the time for a response."""
@@ -122,22 +122,22 @@ class Connection(asyncio.Protocol):
             return
         self._deadline.set(self._shared.limits.response, self.abort)
         keep_alive = parsed.keep_alive and not (self._last and not self._queue)
-        exchange = Exchange(self._shared, self._transport, request, http11=parsed.http11, keep_alive=keep_alive)
-        self._exchange = exchange
-        self._task = self._shared.loop.create_task(exchange.run())
-        self._task.add_done_callback(lambda task: self._answered(task, request, exchange))
+        writer = ReplyWriter(self._shared, self._transport, request, http11=parsed.http11, keep_alive=keep_alive)
+        self._writer = writer
+        self._task = self._shared.loop.create_task(writer.run())
+        self._task.add_done_callback(lambda task: self._answered(task, request, writer))
 
-    def _answered(self, task: asyncio.Task[None], request: Request, exchange: Exchange) -> None:
+    def _answered(self, task: asyncio.Task[None], request: Request, writer: ReplyWriter) -> None:
         """Goes on to the next request, or closes."""
-        self._exchange = self._task = None
+        self._writer = self._task = None
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _LOG.error("answering %s crashed: a bug of kubesonar", request.path, exc_info=error)
         if self._transport.is_closing():
             return
-        if not exchange.complete:
-            self._break_off(exchange)
-        elif not exchange.keep_alive or self._shared.stopping or (self._last and not self._queue):
+        if not writer.complete:
+            self._break_off(writer)
+        elif not writer.keep_alive or self._shared.stopping or (self._last and not self._queue):
             self._queue.clear()
             self.close()
         elif self._queue:
@@ -145,9 +145,9 @@ class Connection(asyncio.Protocol):
         else:
             self._wait()
 
-    def _break_off(self, exchange: Exchange) -> None:
+    def _break_off(self, writer: ReplyWriter) -> None:
         """Ends a connection whose handler failed: with a status where none was sent yet."""
-        if exchange.begun:
+        if writer.begun:
             self.abort()
             return
         refusal = RequestRefused(500, "this is a bug of kubesonar, its log says more")

@@ -15,18 +15,18 @@ _SILENT = frozenset({Condition.DEAD, Condition.GONE, Condition.FROZEN})
 """Conditions in which a pod does not answer; the older tool did not distinguish them."""
 
 
-def peer_body(members: Roster, conditions: Conditions, notice: Notice) -> bytes | None:
+def peer_format(members: Roster, conditions: Conditions, notice: Notice) -> bytes | None:
     """Return what PEER_STATUS_URL is posted about a peer that dies; None for other notices."""
     return _peer(members, notice) if notice.what in _SILENT else None
 
 
-def return_body(members: Roster, conditions: Conditions, notice: Notice) -> bytes | None:
+def return_format(members: Roster, conditions: Conditions, notice: Notice) -> bytes | None:
     """Return the same, and for peers that come back a body with `alive` true."""
     back = notice.what is Condition.BACK and notice.subject != notice.coordinator
     return _peer(members, notice) if back or notice.what in _SILENT else None
 
 
-def cluster_body(members: Roster, conditions: Conditions, notice: Notice) -> bytes | None:
+def cluster_format(members: Roster, conditions: Conditions, notice: Notice) -> bytes | None:
     """Return what CLUSTER_STATUS_URL is posted after an election: all peers that are expected to answer."""
     own = members.named(notice.coordinator)
     if notice.what is not Condition.CLUSTER or own is None or not own.addresses:

@@ -19,7 +19,6 @@ from kubesonar.core.dns.message import (
 )
 from kubesonar.core.dns.records import Record, RecordType
 
-PORT = 53
 TTL = 5
 """Time to live of the lab's records, in seconds: CoreDNS's for cluster names."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kubesonar.compat.kubenurse.checks.client import CheckClient, CheckResponse, CheckTarget
 from kubesonar.compat.kubenurse.checks.proxies import Proxies
-from kubesonar.compat.kubenurse.checks.redirect import follow
+from kubesonar.compat.kubenurse.checks.redirect import redirect_target
 from kubesonar.compat.kubenurse.checks.trust import TrustContexts
 from kubesonar.compat.kubenurse.go.httptrace import failure, timeline
 from kubesonar.model import Fault, Network, Observation
@@ -266,5 +266,5 @@ def test_follows_relative_places() -> None:
         ("z", "http://a.example:81/x/z"),
         ("?k=v", "http://a.example:81/x/y?k=v"),
     ):
-        found = follow(base, place)
+        found = redirect_target(base, place)
         assert f"{found.scheme}://{found.authority}{found.target}" == expected

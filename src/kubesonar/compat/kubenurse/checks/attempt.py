@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from kubesonar.compat.kubenurse.checks.redirect import MAX_REDIRECTS, STATUSES, follow
+from kubesonar.compat.kubenurse.checks.redirect import MAX_REDIRECTS, STATUSES, redirect_target
 from kubesonar.core.address import family_of
 from kubesonar.model import Check, Fault, Observation, Span
 from kubesonar.net.clock import SystemClock
@@ -16,7 +16,7 @@ from kubesonar.net.http.url import Url
 from kubesonar.probes.source import ProbeSource
 
 
-class Attempt:
+class CheckAttempt:
     """One request of a check: the first, or one that a redirect led to. It is made right before the request.
 
     `url` is None while the place to ask is no URL, `server` the host to look up and connect to."""
@@ -35,7 +35,7 @@ class Attempt:
         if not location or self.url is None:
             return ""
         try:
-            onward = follow(self.url, location)
+            onward = redirect_target(self.url, location)
         except ValueError:
             return location
         return f"{onward.scheme}://{onward.authority}{onward.target}"

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from kubesonar.compat.kubenurse.checks.attempt import Attempt, status_line
+from kubesonar.compat.kubenurse.checks.attempt import CheckAttempt, status_line
 from kubesonar.compat.kubenurse.checks.proxies import Proxies, Proxy
 from kubesonar.compat.kubenurse.checks.redirect import MAX_REDIRECTS
 from kubesonar.compat.kubenurse.checks.tunnel import Tunnel
@@ -82,7 +82,7 @@ class CheckClient:
         with Deadline(_TOTAL) as deadline:
             place, headers = target.url, target.headers
             for left in range(MAX_REDIRECTS, -1, -1):
-                attempt = Attempt(self._check(target, place), self._source, deadline)
+                attempt = CheckAttempt(self._check(target, place), self._source, deadline)
                 response = await self._ask(attempt, place, headers, context, deadline)
                 onward = attempt.onward(response)
                 seen = attempt.observation(response, onward, tolerated, left)
@@ -101,7 +101,7 @@ class CheckClient:
 
     async def _ask(
         self,
-        attempt: Attempt,
+        attempt: CheckAttempt,
         place: str,
         headers: tuple[tuple[str, str], ...],
         context: ssl.SSLContext,

@@ -14,7 +14,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
 STATUSES = frozenset({301, 302, 303, 307, 308})
 
 
-def follow(url: Url, location: str) -> Url:
+def redirect_target(url: Url, location: str) -> Url:
     """Return the URL of a Location header, which may be relative to `url` (RFC 3986, section 4.2). Raises
     ValueError."""
     if scheme := _SCHEME.match(location):

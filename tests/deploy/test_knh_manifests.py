@@ -9,7 +9,7 @@ import yaml
 from kubesonar.compat.knh.settings import KNH_VARIABLES
 from tests.deploy.pod_security import violations
 
-FOLDER = Path(__file__).parents[3] / "deploy/knh"
+FOLDER = Path(__file__).parents[2] / "deploy/knh"
 
 
 def trees(name: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""One request on its way through the handler, and its reply on its way to the client."""
+"""The reply to one request: called for, framed and written to the client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() 
 _BODILESS = frozenset({204, 304})
 
 
-class Exchange:
+class ReplyWriter:
     """Writes the reply to one request. `begun` and `complete` say how far it has got, `keep_alive` whether the client
     may send another request afterwards; `writable` is cleared while the client does not take what was written."""
 
