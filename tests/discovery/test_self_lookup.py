@@ -1,6 +1,6 @@
 import pytest
 
-from kubesonar.discovery.self_lookup import contradictions, recognise
+from kubesonar.discovery.self_lookup import recognise
 from kubesonar.model import Member, Network, Roster
 
 ROSTER = Roster(
@@ -44,14 +44,3 @@ def test_without_addresses_the_routing_table_tells() -> None:
     roster = Roster("2", (*ROSTER.members, here))
     assert recognise(roster, "x", (), 7473) == here
     assert recognise(roster, "x", (), 7999) is None
-
-
-def test_what_a_roster_contradicts_is_said_field_by_field() -> None:
-    assert contradictions(ROSTER, Member("a", "n1", (), 7473)) == []
-    assert contradictions(ROSTER, Member("a", "n1", (), 7474, Network.HOST)) == [
-        "the roster contradicts member.network: pod instead of host",
-        "the roster contradicts member.port: 7473 instead of 7474",
-    ]
-    (sentence,) = contradictions(ROSTER, Member("x", "n1", (), 7473))
-    assert sentence.startswith("the roster does not name this member")
-    assert contradictions(Roster("none", ()), Member("x", "n1", (), 7473)) == []

@@ -11,9 +11,10 @@ import pytest
 import uvloop
 
 from kubesonar.core.probing.budget import BudgetOptions
+from kubesonar.core.probing.cluster_facts import Dependencies
 from kubesonar.core.probing.plan import PlanOptions, Rhythm
 from kubesonar.core.probing.planner import CheckPlanner, PlannerOptions
-from kubesonar.core.probing.schedule import ScheduleOptions
+from kubesonar.core.probing.schedule import Schedule, ScheduleOptions
 from kubesonar.core.telemetry.ledger import Ledger, LedgerOptions
 from kubesonar.model import Check, Fault, Kind, Member, Network, Observation, Path, Roster, State
 from kubesonar.net.clock import SystemClock
@@ -40,9 +41,9 @@ class Rig:
             self.ledger,
             CheckPlanner(options),
             {Kind.UDP: self.probe},
-            ScheduleOptions(),
-            supervisor=self.supervisor,
-            clock=SystemClock(),
+            Schedule("me", ScheduleOptions()),
+            self.supervisor,
+            SystemClock(),
             lag=lambda late: None,
             loopback=self.own.append,
         )
@@ -67,8 +68,7 @@ async def until(look: Callable[[], object]) -> None:
 def test_what_is_due_is_probed_and_remembered(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         rig = Rig(PlannerOptions(plan=PLAN, budget=BudgetOptions(conntrack=100_000)))
-        rig.ledger.roster_changed(roster())
-        rig.loop.replan()
+        rig.loop.roster_changed(roster())
         await until(lambda: len(rig.own) > 1 and rig.loop.skipped > 1)  # tcp has no probe here
         assert {check.target for check in rig.asked} == {"me", "peer"}
         assert {one.check.path for one in rig.own} == {Path.LOOPBACK}
@@ -84,8 +84,7 @@ def test_what_is_due_is_probed_and_remembered(caplog: pytest.LogCaptureFixture) 
 def test_silence_of_a_member_that_drains_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         rig = Rig(PlannerOptions(plan=PLAN, budget=BudgetOptions(conntrack=100_000)))
-        rig.ledger.roster_changed(roster(State.DRAINING))
-        rig.loop.replan()
+        rig.loop.roster_changed(roster(State.DRAINING))
         await until(lambda: len(rig.asked) > 2)
         rig.loop.stop()
         await rig.supervisor.stop()
@@ -101,9 +100,8 @@ def test_fewer_neighbours_than_asked_for_are_told_of_once(caplog: pytest.LogCapt
     async def scenario() -> None:
         options = PlannerOptions(plan=PlanOptions(families=(4,)), neighbours=30, budget=BudgetOptions(conntrack=300))
         rig = Rig(options)
-        rig.ledger.roster_changed(Roster("1", members))
-        rig.loop.replan()
-        rig.loop.replan()
+        rig.loop.roster_changed(Roster("1", members))
+        rig.loop.roster_changed(Roster("2", members))
         rig.loop.stop()
         await rig.supervisor.stop()
 
@@ -111,3 +109,18 @@ def test_fewer_neighbours_than_asked_for_are_told_of_once(caplog: pytest.LogCapt
     assert [record.getMessage() for record in caplog.records] == [
         "fewer neighbours are probed, to keep to budget.conntrack"
     ]
+
+
+def test_what_the_cluster_depends_on_is_planned_when_it_changes(caplog: pytest.LogCaptureFixture) -> None:
+    ingress = Check("http/ingress/ingress", Kind.HTTP, Path.INGRESS, "ingress", "", request="http://192.0.2.1/")
+
+    async def scenario() -> None:
+        rig = Rig(PlannerOptions())
+        rig.loop.dependencies_changed(Dependencies((ingress,), ("DNS is not checked",)))
+        rig.loop.dependencies_changed(Dependencies((ingress,), ("DNS is not checked",)))
+        assert rig.ledger.lacks == ("DNS is not checked",)
+        rig.loop.stop()
+        await rig.supervisor.stop()
+
+    run(scenario)
+    assert [record.getMessage() for record in caplog.records] == ["DNS is not checked"]

@@ -25,16 +25,3 @@ def recognise(roster: Roster, name: str, addresses: Collection[str], port: int) 
         if member.port == port and any(packed_address(a) in mine if mine else is_own(a) for a in member.addresses)
     ]
     return there[0] if len(there) == 1 else None
-
-
-def contradictions(roster: Roster, me: Member) -> list[str]:
-    """What the roster says of this member that differs from its own options: others go by the roster, so whoever wrote
-    it should know. A sentence each."""
-    named = roster.named(me.name)
-    if named is None:
-        return ["the roster does not name this member: nobody can tell whose trains its own are"] * bool(roster.members)
-    return [
-        f"the roster contradicts member.{field}: {getattr(named, field)} instead of {getattr(me, field)}"
-        for field in ("network", "port")
-        if getattr(named, field) != getattr(me, field)
-    ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 
+from kubesonar.core.probing.cluster_facts import Dependencies
 from kubesonar.core.probing.planner import CheckPlanner
-from kubesonar.core.probing.schedule import Schedule, ScheduleOptions
+from kubesonar.core.probing.schedule import Schedule
 from kubesonar.core.telemetry.ledger import Ledger
-from kubesonar.model import Check, Kind, Observation, Path
+from kubesonar.model import Check, Kind, Observation, Path, Roster
 from kubesonar.net.clock import Clock
 from kubesonar.probes.source import Probe
 from kubesonar.runtime.drive import Drive
@@ -23,17 +24,16 @@ swallows everything costs this process memory without bound."""
 
 
 class ProbeLoop:
-    """Plans for the ledger's roster, drives the schedule and runs `probes` by kind. `lag` is called with how late each
-    timed step was (seconds), `loopback` with each observation of the own responder. `skipped` counts checks that were
-    not made because too much was under way. It is made on the running loop."""
+    """Plans for each roster, drives `schedule` and runs `probes` by kind. `lag` is called with how late each timed step
+    was (seconds), `loopback` with each observation of the own responder. `skipped` counts checks that were not made
+    because too much was under way. To be made on the running loop."""
 
     def __init__(
         self,
         ledger: Ledger,
         planner: CheckPlanner,
         probes: Mapping[Kind, Probe],
-        schedule: ScheduleOptions,
-        *,
+        schedule: Schedule,
         supervisor: Supervisor,
         clock: Clock,
         lag: Callable[[float], None],
@@ -50,21 +50,26 @@ class ProbeLoop:
         self._changes = Changes(_LOG)
         self._excused: frozenset[str] = frozenset()
         self._fewer: int | None = None
-        self._drive: Drive[Iterable[Check], Check] = Drive(
-            Schedule(ledger.member.name, schedule), clock, self._launch, lag
-        )
+        self._drive: Drive[Iterable[Check], Check] = Drive(schedule, clock, self._launch, lag)
 
-    def replan(self) -> None:
-        """Plan anew, for the roster in force and the cluster's dependencies."""
-        roster = self._ledger.roster
+    def roster_changed(self, roster: Roster) -> None:
+        """Put `roster` into force and plan for it; what in it contradicts this member's own options is logged."""
+        if roster.stale:
+            _LOG.warning("the roster is stale", extra={"reason": roster.stale, "members": len(roster.members)})
+        else:
+            _LOG.info("the roster changed", extra={"revision": roster.revision, "members": len(roster.members)})
+        for sentence in self._ledger.roster_changed(roster):
+            _LOG.warning("%s", sentence, extra={"member": self._ledger.member.name})
         self._excused = frozenset(member.name for member in roster.members if not member.expected)
-        self._checks = self._planner.checks(roster, self._ledger.member)
-        fewer = self._planner.figures.fewer_neighbours
-        if fewer is not None and fewer != self._fewer:
-            _LOG.warning("fewer neighbours are probed, to keep to budget.conntrack", extra={"neighbours": fewer})
-        self._fewer = fewer
-        self.forget()
-        self._drive.feed(self._checks)
+        self._plan()
+
+    def dependencies_changed(self, found: Dependencies) -> None:
+        """Plan for what the cluster depends on; what of it cannot be checked is logged when it is new."""
+        for sentence in set(found.lost) - set(self._ledger.lacks):
+            _LOG.warning("%s", sentence)
+        self._ledger.cannot_check(found.lost)
+        if self._planner.found(found.checks):
+            self._plan()
 
     def forget(self) -> None:
         """Drop from the ledger the edges of checks that are no longer made, and of members that no longer probe."""
@@ -73,6 +78,15 @@ class ProbeLoop:
     def stop(self) -> None:
         """Launch no more probes."""
         self._drive.stop()
+
+    def _plan(self) -> None:
+        self._checks = self._planner.checks(self._ledger.roster, self._ledger.member)
+        fewer = self._planner.figures.fewer_neighbours
+        if fewer is not None and fewer != self._fewer:
+            _LOG.warning("fewer neighbours are probed, to keep to budget.conntrack", extra={"neighbours": fewer})
+        self._fewer = fewer
+        self.forget()
+        self._drive.feed(self._checks)
 
     def _launch(self, check: Check) -> None:
         if len(self._supervisor) >= _IN_FLIGHT or check.kind not in self._probes:

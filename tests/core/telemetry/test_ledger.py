@@ -178,7 +178,7 @@ def test_a_probe_that_took_long_is_remembered_beside_later_ones() -> None:
 def test_a_member_is_what_the_roster_says_of_its_name_but_keeps_its_own_epoch() -> None:
     started = Ledger(msgspec.structs.replace(ME, epoch=7), 0.0, OPTIONS)
     named = msgspec.structs.replace(ME, zone="a", epoch=3)
-    started.roster_changed(Roster("1", (named,)))
+    assert started.roster_changed(Roster("1", (named,))) == []
     assert started.member == msgspec.structs.replace(named, epoch=7)
     started.roster_changed(Roster("2", ()))
     assert (started.member.zone, started.roster.revision) == ("a", "2")
@@ -190,3 +190,15 @@ def test_a_snapshot_says_who_coordinates_and_what_cannot_be_checked() -> None:
     kept.cannot_check(("DNS is not checked",))
     snapshot = kept.snapshot(1.0)
     assert (snapshot.coordinator, snapshot.lacks) == ("peer", ("DNS is not checked",))
+
+
+def test_what_a_roster_contradicts_is_said_once_for_each_field() -> None:
+    kept = ledger()
+    other = msgspec.structs.replace(ME, port=7474, network=Network.HOST)
+    assert kept.roster_changed(Roster("1", (other,))) == [
+        "the roster contradicts member.network: host instead of pod",
+        "the roster contradicts member.port: 7474 instead of 7473",
+    ]
+    (sentence,) = kept.roster_changed(Roster("2", (msgspec.structs.replace(ME, name="x"),)))
+    assert sentence.startswith("the roster does not name this member")
+    assert kept.roster_changed(Roster("none", ())) == []

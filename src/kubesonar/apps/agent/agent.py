@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
 import msgspec
@@ -17,12 +17,12 @@ from kubesonar.apps.agent.endpoint import Endpoint
 from kubesonar.apps.agent.membership_service import MembershipService
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.probers import Probers
-from kubesonar.apps.agent.roster_changes import RosterChanges
 from kubesonar.apps.agent.roster_source import RosterSource
 from kubesonar.apps.agent.view import LiveAgentView
 from kubesonar.config import ConfigError
 from kubesonar.core.address import bracketed
 from kubesonar.core.probing.planner import CheckPlanner
+from kubesonar.core.probing.schedule import Schedule
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.wire import codec
 from kubesonar.discovery.self_lookup import recognise
@@ -48,7 +48,8 @@ as that."""
 
 
 class Agent:
-    """One agent. `leaving` is set once it leaves for good. Raises ConfigError for targets that no probe could ask."""
+    """One agent. `leaving` is set once it leaves for good. To be made on the running loop. Raises ConfigError for
+    targets that no probe could ask."""
 
     def __init__(self, options: AgentOptions, leaving: asyncio.Event | None = None) -> None:
         refuse_bad(options.targets)
@@ -57,6 +58,13 @@ class Agent:
         self._leave = asyncio.Event()
         self._leaving = leaving or asyncio.Event()
         self._again: AgentOptions | None = None
+        self._clock = SystemClock()
+        self._supervisor = Supervisor()
+        now = self._clock.wall()
+        self._ledger = Ledger(options.member.member(now), now, options.ledger)
+        self._monitor = SelfMonitor(options.health, self._ledger, self._clock)
+        self._membership: MembershipService | None = None
+        self._watching = False
 
     async def run(self) -> AgentOptions | None:
         """Serve and probe until SIGTERM or SIGINT, then leave in order and return None. Raises ConfigError at the
@@ -65,129 +73,136 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._leave.set)
         async with AsyncExitStack() as closing:
-            await self._live(closing)
+            bind = without_missing_ipv6(self._options.member.bind)
+            if not bind:
+                raise ConfigError("member.bind: this machine has no IPv6, expected an IPv4 address")
+            self._open(bind, closing)
+            await self._join(closing)
+            await self._serve(bind, closing)
         if self._again is None:
             _LOG.info("left")
         return self._again
 
-    async def _live(self, closing: AsyncExitStack) -> None:
-        """Make all parts, each after those that it needs; `closing` closes them in the reverse order."""
-        options, clock, supervisor = self._options, SystemClock(), Supervisor()
-        bind = without_missing_ipv6(options.member.bind)
-        if not bind:
-            raise ConfigError("member.bind: this machine has no IPv6, expected an IPv4 address")
-        ledger = Ledger(options.member.member(clock.wall()), clock.wall(), options.ledger)
-        source = ProbeSource(ledger.member.name, ledger.member.network)
-        membership: MembershipService | None = None
-
-        def throttled(share: float) -> None:
-            if membership is not None:
-                membership.throttled(share)
-
-        monitor = SelfMonitor(options.health, ledger, clock, throttled)
-        cluster = ClusterWatch(options.cluster, options.roster.kubernetes, options.member, os.environ)
+    def _open(self, bind: Sequence[str], closing: AsyncExitStack) -> None:
+        """Make what probes and answers, each part after those that it needs; `closing` closes them in reverse."""
+        options, ledger, monitor = self._options, self._ledger, self._monitor
+        self._cluster = cluster = ClusterWatch(options.cluster, options.roster.kubernetes, options.member, os.environ)
         closing.callback(cluster.close)
-        rosters = RosterSource(options.roster, options.member, os.environ, clock)
-        closing.callback(rosters.close)
-        trains = TrainObserver(source, ledger.add)
-        endpoint = Endpoint(
-            ledger.member,
-            bind,
-            options.keys.file,
-            speak=options.udp.speak,
-            trains=trains.arrived,
-            misdelivered=lambda identity: self._misdelivered(identity, ledger, rosters),
+        self._rosters = RosterSource(options.roster, options.member, os.environ, self._clock)
+        closing.callback(self._rosters.close)
+        source = ProbeSource(ledger.member.name, ledger.member.network)
+        self._trains = trains = TrainObserver(source, ledger.add)
+        self._endpoint = endpoint = Endpoint(
+            ledger.member, bind, options.keys.file, options.udp.speak, trains.arrived, self._misdelivered
         )
         closing.callback(endpoint.close)
-        probers = Probers(
-            source,
-            options.probers(),
-            sender=endpoint.sender,
-            ring=endpoint.ring,
-            clock=clock,
-            terms=cluster.terms,
-            pods=cluster,
+        self._probers = probers = Probers(
+            source, options.probers(), endpoint.sender, endpoint.ring, self._clock, cluster.terms, pods=cluster
         )
         closing.callback(probers.close)
-        closing.push_async_callback(supervisor.stop)
-        planner = CheckPlanner(options.planner(cluster.names, loopback_of(bind[0])))
+        closing.push_async_callback(self._supervisor.stop)
+        self._planner = planner = CheckPlanner(options.planner(cluster.names, loopback_of(bind[0])))
         planner.found(cluster.dependencies.checks)
-        loop = ProbeLoop(
-            ledger,
-            planner,
-            probers.probes,
-            options.schedule,
-            supervisor=supervisor,
-            clock=clock,
-            lag=monitor.lag,
-            loopback=monitor.loopback,
+        schedule = Schedule(ledger.member.name, options.schedule)
+        self._loop = ProbeLoop(
+            ledger, planner, probers.probes, schedule, self._supervisor, self._clock, monitor.lag, monitor.loopback
         )
-        if options.membership.enabled:
-            membership = MembershipService(
-                options,
-                ledger,
-                endpoint,
-                probers.pinger,
-                supervisor,
-                clock,
-                monitor.lag,
+
+    async def _join(self, closing: AsyncExitStack) -> None:
+        """Make the membership, where it is switched on."""
+        if self._options.membership.enabled:
+            self._membership = MembershipService(
+                self._options,
+                self._ledger,
+                self._endpoint,
+                self._probers.pinger,
+                self._supervisor,
+                self._clock,
+                self._monitor.lag,
                 os.environ,
-                rosters.coordinates,
+                self._rosters.coordinates,
             )
-            closing.push_async_callback(membership.stop)
-            await membership.start()
+            closing.push_async_callback(self._membership.stop)
+            await self._membership.start()
 
-        def dropped() -> Mapping[str, int]:
-            return {
-                "edges": ledger.dropped,
-                "probes": loop.skipped,
-                "crashes": supervisor.crashes,
-                "requests": endpoint.dropped,
-                "answers": probers.dropped,
-                "strangers": trains.strangers,
-            }
-
+    async def _serve(self, bind: Sequence[str], closing: AsyncExitStack) -> None:
+        """Listen, probe until it is time to leave, and leave; others are answered for the grace period."""
+        options, supervisor, membership = self._options, self._supervisor, self._membership
         families = membership.families if membership is not None else tuple
-        view = LiveAgentView(options.metrics, ledger, clock, monitor, planner, rosters, dropped, families)
-        followers = [trains.roster_changed, *([membership.roster_changed] if membership is not None else ())]
-        changes = RosterChanges(ledger, planner, loop, cluster, supervisor, followers, view.started)
-
-        def roster_changed(roster: Roster) -> None:
-            if not self._is_renamed(roster, ledger.member.name, rosters.source):
-                changes.roster_changed(roster)
-
+        self._view = view = LiveAgentView(
+            options.metrics,
+            self._ledger,
+            self._clock,
+            self._monitor,
+            self._planner,
+            self._rosters,
+            self._dropped,
+            families,
+        )
         server = Server(self._listeners(view, bind))
         await server.start()
         closing.push_async_callback(server.stop, 1.0)
-        supervisor.run_forever("housekeeping", lambda: _keep_house(endpoint, loop))
-        supervisor.run_forever("self monitor", monitor.watch)
-        supervisor.run_forever("roster", lambda: rosters.watch(roster_changed))
-        _LOG.info("serving", extra={"member": ledger.member.name, "port": options.member.port})
+        supervisor.run_forever("housekeeping", self._keep_house)
+        supervisor.run_forever("self monitor", self._monitor.watch)
+        supervisor.run_forever("roster", lambda: self._rosters.watch(self._roster_changed))
+        _LOG.info("serving", extra={"member": self._ledger.member.name, "port": options.member.port})
         await self._leave.wait()
         view.leaving()
-        loop.stop()
+        self._loop.stop()
         if membership is not None:
             membership.leave()
         if self._again is None:
             self._leaving.set()
-            _LOG.info(
-                "leaving: probing has stopped, others are still answered", extra={"grace": options.shutdown.grace}
-            )
-            await asyncio.sleep(options.shutdown.grace)
+            grace = options.shutdown.grace
+            _LOG.info("leaving: probing has stopped, others are still answered", extra={"grace": grace})
+            await asyncio.sleep(grace)
 
-    def _listeners(self, view: LiveAgentView, bind: Iterable[str]) -> list[Listener]:
+    def _roster_changed(self, roster: Roster) -> None:
+        """Pass a roster on. The first one starts the watch of the cluster, which depends on how many agents there
+        are."""
+        if self._is_renamed(roster):
+            return
+        self._trains.roster_changed(roster)
+        self._loop.roster_changed(roster)
+        if self._membership is not None:
+            self._membership.roster_changed(roster)
+        self._cluster.agents(self._planner.figures.agents)
+        if not self._watching:
+            self._watching = True
+            self._supervisor.run_forever("cluster", lambda: self._cluster.watch(self._loop.dependencies_changed))
+        if not roster.stale:
+            self._view.started()
+
+    def _dropped(self) -> Mapping[str, int]:
+        return {
+            "edges": self._ledger.dropped,
+            "probes": self._loop.skipped,
+            "crashes": self._supervisor.crashes,
+            "requests": self._endpoint.dropped,
+            "answers": self._probers.dropped,
+            "strangers": self._trains.strangers,
+        }
+
+    async def _keep_house(self) -> None:
+        beats = 0
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING)
+            beats += 1
+            self._endpoint.refresh_keys()
+            if beats % _FORGET == 0:
+                self._loop.forget()
+
+    def _listeners(self, view: LiveAgentView, bind: Sequence[str]) -> list[Listener]:
         options = self._options
         authenticator = BearerToken(options.api.token_file) if options.api.token_file else Anonymous()
         handler = agent_handler(view, authenticator)
         own = [ListenOptions(address=f"{bracketed(host)}:{options.member.port}") for host in bind]
         return [Listener(listen, handler, options.api.limits) for listen in (*own, *options.api.listen)]
 
-    def _is_renamed(self, roster: Roster, name: str, source: str) -> bool:
+    def _is_renamed(self, roster: Roster) -> bool:
         """Return whether a roster that nobody wrote by hand has another name for this member; then the life ends."""
-        me = self._options.member
-        if source not in ("kubernetes", "dns"):
-            return False
-        found = recognise(roster, name, me.own_addresses, me.port)
+        me, name, source = self._options.member, self._ledger.member.name, self._rosters.source
+        found = recognise(roster, name, me.own_addresses, me.port) if source in ("kubernetes", "dns") else None
         if found is None or found.name == name:
             return False
         _LOG.warning("roster name differs: restarting with it", extra={"member": found.name})
@@ -202,18 +217,8 @@ class Agent:
         self._leave.set()
         return True
 
-    def _misdelivered(self, identity: bytes, ledger: Ledger, rosters: RosterSource) -> None:
+    def _misdelivered(self, identity: bytes) -> None:
         """Take note that a message at this member's address names it by that address, as rosters from DNS do."""
-        own = self._options.member.own_addresses or ledger.member.addresses
+        own = self._options.member.own_addresses or self._ledger.member.addresses
         if identity in map(codec.identity, own):
-            rosters.known_by_address()
-
-
-async def _keep_house(endpoint: Endpoint, loop: ProbeLoop) -> None:
-    beats = 0
-    while True:
-        await asyncio.sleep(_HOUSEKEEPING)
-        beats += 1
-        endpoint.refresh_keys()
-        if beats % _FORGET == 0:
-            loop.forget()
+            self._rosters.known_by_address()

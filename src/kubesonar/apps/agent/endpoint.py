@@ -30,7 +30,6 @@ class Endpoint:
         me: Member,
         bind: Sequence[str],
         key_file: str,
-        *,
         speak: int,
         trains: Callable[[TrainRecord], None],
         misdelivered: Callable[[bytes], None],

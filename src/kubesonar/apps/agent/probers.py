@@ -49,7 +49,6 @@ class Probers:
         self,
         source: ProbeSource,
         options: ProberOptions,
-        *,
         sender: Sender,
         ring: Callable[[], Keyring],
         clock: Clock,

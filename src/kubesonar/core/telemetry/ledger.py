@@ -96,12 +96,20 @@ class Ledger:
         """What this member cannot check, and why: one sentence each."""
         return self._lacks
 
-    def roster_changed(self, roster: Roster) -> None:
-        """Put `roster` into force. This member becomes what the roster says of its name, with its own epoch."""
+    def roster_changed(self, roster: Roster) -> list[str]:
+        """Put `roster` into force. This member becomes what the roster says of its name, with its own epoch. Return a
+        sentence for each thing in which the two differ: others go by the roster, so whoever wrote it should know."""
         self._roster = roster
-        named = roster.named(self._member.name)
-        if named is not None:
-            self._member = msgspec.structs.replace(named, epoch=self._member.epoch)
+        me, named = self._member, roster.named(self._member.name)
+        if named is None:
+            nobody = "the roster does not name this member: nobody can tell whose trains its own are"
+            return [nobody] if roster.members else []
+        self._member = msgspec.structs.replace(named, epoch=me.epoch)
+        return [
+            f"the roster contradicts member.{field}: {getattr(named, field)} instead of {getattr(me, field)}"
+            for field in ("network", "port")
+            if getattr(named, field) != getattr(me, field)
+        ]
 
     def elected(self, coordinator: str) -> None:
         """Note who coordinates; empty: nobody."""
