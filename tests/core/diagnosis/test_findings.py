@@ -311,7 +311,7 @@ def _bursty(seed: int) -> Mesh:
     return mesh.run(11)
 
 
-@pytest.mark.timeout(600)
-def test_three_hundred_healthy_windows_with_bursts_yield_nothing() -> None:
-    false = {seed: found.sentence for seed in range(300) if (found := verdict(_bursty(seed), 11)).findings}
+@pytest.mark.parametrize("seeds", [range(first, first + 50) for first in range(0, 300, 50)])
+def test_three_hundred_healthy_windows_with_bursts_yield_nothing(seeds: range) -> None:
+    false = {seed: found.sentence for seed in seeds if (found := verdict(_bursty(seed), 11)).findings}
     assert false == {}
