@@ -75,16 +75,20 @@ def test_three_pods_elect_the_greatest_and_tell_a_death_once(tmp_path: Path) -> 
 
 def test_knh15_a_coordinator_that_dies_is_told_by_the_next_and_nobody_else_again(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with Receiver().serve() as peers, pods(tmp_path, 1, 2, 3) as (_, running):
+        async with (
+            Receiver().serve() as peers,
+            Receiver().serve() as cluster,
+            pods(tmp_path, 1, 2, 3) as (_, running),
+        ):
             for number in (1, 2, 3):
-                running.start(number, PEER_STATUS_URL=peers.url)
+                running.start(number, PEER_STATUS_URL=peers.url, CLUSTER_STATUS_URL=cluster.url)
             await running.settle(3)
             await running.stop(1)
             await peers.heard(1)
-            await asyncio.sleep(3 * HURRY)  # one more election, whose announcements name who was told
+            await cluster.heard(len(cluster.requests) + 3)  # elections, whose announcements name who was told
             await running.stop(3)
             await peers.heard(2)
-            await asyncio.sleep(3 * HURRY)
+            await cluster.heard(len(cluster.requests) + 3)
             deaths = [(body["coordinator"], body["peer"]["node_name"]) for body in told(peers, PEER_STATUS)]
             assert deaths == [(pod(3).id, "node-1"), (pod(2).id, "node-3")]
 
@@ -165,7 +169,8 @@ def test_a_lesser_older_pod_is_told_who_is_the_coordinator(tmp_path: Path) -> No
             running.start(2)
             await until(lambda: f"/coordinator?id={pod(2).id}" in older.asked)
             await older.announce(2)
-            await asyncio.sleep(0.1)
+            told = older.asked.count(f"/coordinator?id={pod(2).id}")
+            await until(lambda: older.asked.count(f"/coordinator?id={pod(2).id}") > told + 1)
             assert running.coordinators() == {2: pod(2).id}
 
     run(scenario())
@@ -193,15 +198,19 @@ def test_knh08_pods_that_the_api_lists_no_longer_leave_without_a_word(tmp_path: 
             Receiver().serve() as cluster,
             pods(tmp_path, 1, 2, 3) as (api, running),
         ):
+
+            def listed() -> list[str]:
+                return [state["node_name"] for body in told(cluster, CLUSTER_STATUS)[-1:] for state in body["peer_map"]]
+
             for number in (1, 2, 3):
                 running.start(number, PEER_STATUS_URL=peers.url, CLUSTER_STATUS_URL=cluster.url)
             await running.settle(3)
             behind_service(api, 2, 3)
-            await asyncio.sleep(0.3)
+            await until(lambda: listed() == ["node-2"])
             await running.stop(1)
             before = len(cluster.requests)
             await cluster.heard(before + 2)
-            assert [state["node_name"] for state in told(cluster, CLUSTER_STATUS)[-1]["peer_map"]] == ["node-2"]
+            assert listed() == ["node-2"]
             assert peers.requests == []
 
     run(scenario())

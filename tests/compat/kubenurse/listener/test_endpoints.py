@@ -317,15 +317,16 @@ def test_kn30_it_leaves_in_order() -> None:
 
 def test_kn31_rounds_do_not_overlap() -> None:
     async def scenario() -> None:
-        now, most = 0, 0
+        now, most, rounds = 0, 0, 0
 
         async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            nonlocal now, most
+            nonlocal now, most, rounds
             await asked(reader)
             now += 1
             most = max(most, now)
             await asyncio.sleep(0.1)
             now -= 1
+            rounds += 1
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
         async with serving(slow) as port:
@@ -336,7 +337,7 @@ def test_kn31_rounds_do_not_overlap() -> None:
             }
             async with working(environ) as room:
                 await room.alive()
-                await asyncio.sleep(0.35)
+                await until(lambda: rounds > 3)
         assert most == 1
 
     run(scenario())
