@@ -36,7 +36,10 @@ def _key(row: str, shape: Shape, seed: int, judge: str) -> str:
 
 def commit() -> str:
     """The commit that is measured; empty where that cannot be told."""
-    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    try:
+        found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
     return found.stdout.strip()
 
 
