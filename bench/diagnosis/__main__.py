@@ -27,11 +27,11 @@ NETWORKS = {"both": (Network.HOST, Network.POD), "host": (Network.HOST,), "pod":
 
 def main() -> None:
     asked = _arguments().parse_args()
-    names = asked.row or rows.usual()
+    pace = Pace(asked.every, asked.dense, asked.coarse)
     judges = tuple(asked.judge or ["kubesonar"])
     jobs = [
-        Job(str(rows.parse(name)), _shape(asked, nodes), seed, judges, Pace(asked.every, asked.dense, asked.coarse))
-        for name in names
+        Job(str(row), rows.fitted(row, _shape(asked, nodes)), seed, judges, pace)
+        for row in map(rows.parse, asked.row or rows.usual())
         for nodes in asked.nodes
         for seed in _seeds(asked.seeds)
     ]
@@ -46,8 +46,9 @@ def main() -> None:
     print(_tables(scores))
     if asked.failures:
         print(report.failures(scores))
-    if not asked.row:
-        RESULT.write_text(_page(scores))
+    page = asked.page or (None if asked.row else RESULT)
+    if page is not None:
+        page.write_text(_page(scores))
 
 
 def _tables(scores: Sequence[Score]) -> str:
@@ -55,11 +56,13 @@ def _tables(scores: Sequence[Score]) -> str:
 
 
 def _page(scores: Sequence[Score]) -> str:
+    commits = ", ".join(sorted({score.commit for score in scores}))
     return (
         "\n\n".join(
             (
                 "# How right the diagnosis is",
                 _INTRODUCTION,
+                f"{len(scores)} runs, at commit {commits}.",
                 "## By class",
                 report.by_class(scores),
                 "## By fault",
@@ -83,6 +86,7 @@ def _shape(asked: argparse.Namespace, nodes: int) -> Shape:
         bursts=asked.bursts,
         lag=asked.lag,
         starved=asked.starved,
+        unread=asked.unread,
         clocks=asked.clocks,
     )
 
@@ -109,6 +113,7 @@ def _arguments() -> argparse.ArgumentParser:
     add("--bursts", action="store_true", help="half loss for 2 s each 10 minutes in every component")
     add("--lag", type=float, default=0.0, help="longest time (s) until a roster reaches an agent")
     add("--starved", type=float, default=0.0, help="share of agents that stand still once a minute for up to 10 s")
+    add("--unread", type=float, default=0.0, help="share of agents whom the observer cannot ask")
     add("--clocks", action="store_true", help="nodes' clocks differ")
     add("--seeds", default="0-4", help="FIRST-LAST")
     add("--judge", action="append", choices=JUDGES, help="kubesonar unless given; may be repeated")
@@ -117,6 +122,7 @@ def _arguments() -> argparse.ArgumentParser:
     add("--coarse", type=float, default=5.0, help="seconds between two looks otherwise")
     add("--workers", type=int, default=1)
     add("--results", type=Path, help="file of JSON lines: what is in it is not played again")
+    add("--page", type=Path, help="file for the tables; bench/results/diagnosis.md where no row is named")
     add("--verbose", action="store_true", help="a line for each run")
     add("--failures", action="store_true", help="what was said instead")
     parser.set_defaults(judge=None)

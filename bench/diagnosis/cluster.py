@@ -28,7 +28,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """How big the cluster is, what runs in it, and what is usual there. `background` is the loss of every component (a
     share of packets); `bursts` gives every component two seconds at half loss each ten minutes instead. `lag` is the
     longest time (s) until a roster reaches an agent, `starved` the share of agents that stand still once a minute for
-    up to ten seconds; `clocks` lets nodes' clocks differ."""
+    up to ten seconds, `unread` that of agents whom the observer cannot ask, and `clocks` lets nodes' clocks differ."""
 
     nodes: int = 20
     zones: int = 3
@@ -40,6 +40,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     bursts: bool = False
     lag: float = 0.0
     starved: float = 0.0
+    unread: float = 0.0
     clocks: bool = False
 
 

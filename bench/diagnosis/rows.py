@@ -6,6 +6,7 @@ from random import Random
 
 import msgspec
 
+from bench.diagnosis.cluster import Shape
 from bench.diagnosis.faults import FAULTS
 from bench.diagnosis.stories import LENGTH, STORIES
 
@@ -15,6 +16,9 @@ ANY = "any"
 
 HEALTHY, STORY = "healthy", "story"
 _HEALTHY_LENGTH = 300.0
+
+LAG = 60.0
+"""Longest time (s) until rosters reach agents in stories: what is promised of announced change."""
 
 
 class Ingredient(msgspec.Struct, frozen=True):
@@ -139,10 +143,18 @@ DRAWN = (
 """Groups of kinds among which several faults at once are drawn, at most one of each group."""
 
 
+def fitted(row: Row, shape: Shape) -> Shape:
+    """The shape that the row needs: two address families where one is at fault, and rosters that lag in stories."""
+    if any(fault.kind in FAMILY for fault in row.faults):
+        return msgspec.structs.replace(shape, families=(4, 6))
+    return msgspec.structs.replace(shape, lag=max(shape.lag, LAG)) if row.story else shape
+
+
 def usual() -> list[str]:
-    """The rows of a whole sweep with one address family."""
+    """The rows of a whole sweep."""
     rows = [f"{kind} loss {share:g}" for share in (1.0, 0.3, 0.1, 0.02, 0.005) for kind in LOSSY]
     rows += [f"{kind} loss {share:g}" for share in (1.0, 0.3) for kind in SHARED]
+    rows += [f"{kind} loss {share:g}" for share in (1.0, 0.3) for kind in FAMILY]
     rows += [f"{kind} loss {share:g}" for share in (1.0, 0.1) for kind in _FAILING]
     rows += [*_HARD, *SLOW]
     rows += [f"{kind} loss 0.3 {manner}" for kind in ("node", "pod_network", "pair") for manner in MANNERS[1:3]]

@@ -58,6 +58,9 @@ class Simulation:
         self._revision = count(1)
         self._armed: dict[str, float] = {}
         self._lost: set[str] = set()
+        self._forbidden = {
+            member.name for member in self.cluster.members if shape.unread and self.rng.random() < shape.unread
+        }
         self._prober = Prober(self.cluster, self.network, self.servers, self.agents, self._record, self.rng)
         self.rates = self._prober.rates
         """What the links of nodes pass, in bits/s, where that is little."""
@@ -219,7 +222,7 @@ class Simulation:
 
     def _unreadable(self, agent: VirtualAgent) -> str:
         """Why an agent's snapshot cannot be read through the network; empty where it can."""
-        if agent.alive and agent.thaw - self.now > _READ_TIMEOUT:
+        if agent.name in self._forbidden or (agent.alive and agent.thaw - self.now > _READ_TIMEOUT):
             return "no answer within 2 s"
         flow = Flow("tcp", 7473, SMALL)
         there = self.network.way(OBSERVER, agent.place, flow)
