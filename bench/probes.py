@@ -31,6 +31,7 @@ from kubesonar.model import Path as Way
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import HttpRequest
+from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.url import parse_url
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.probes.http import HttpOptions, HttpProbe
@@ -166,7 +167,7 @@ class Exporter:
 
         async def once() -> None:
             nonlocal failed
-            connection = free.pop() if free else HttpConnection("127.0.0.1", self._port, keep=True)
+            connection = free.pop() if free else HttpConnection(Origin("127.0.0.1", self._port), keep=True)
             with Deadline(5) as deadline:
                 response = await connection.request(request, deadline)
             failed += response.status != 200 or (b"probe_success 1" not in response.body and "probe" in path)
@@ -223,7 +224,7 @@ async def until_up(port: int) -> float:
     request = HttpRequest.make("GET", parse_url(f"http://127.0.0.1:{port}/-/healthy"))
     for _ in range(100):
         with Deadline(1) as deadline:
-            if (await HttpConnection("127.0.0.1", port).request(request, deadline)).status == 200:
+            if (await HttpConnection(Origin("127.0.0.1", port)).request(request, deadline)).status == 200:
                 return 0.0
         await asyncio.sleep(0.1)
     raise RuntimeError("the exporter does not come up")

@@ -129,7 +129,7 @@ def _ready(base: str) -> str:
 
 async def _post(own: NotifyOptions, notices: list[Notice]) -> list[Outcome]:
     (receiver,) = configured(own, {})
-    webhook = Webhook(receiver.receiver, SystemClock())
+    webhook = Webhook(receiver, SystemClock())
     bodies = [body for body in map(receiver.format, notices) if body is not None]
     try:
         return [await webhook.post("0", body) for body in bodies]

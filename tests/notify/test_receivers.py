@@ -63,7 +63,7 @@ def test_a_url_that_is_a_secret_is_not_repeated(tmp_path: Path) -> None:
     file = tmp_path / "url"
     file.write_text("https://hooks.example.org/T0P/SECRET\n")
     (own,) = configured(options("", url_file=str(file)), {})
-    assert own.receiver.url.target == "/T0P/SECRET"
+    assert own.url.target == "/T0P/SECRET"
     file.write_text("hooks.example.org/T0P/SECRET")
     with pytest.raises(ConfigError) as refused:
         configured(options("", url_file=str(file)), {})

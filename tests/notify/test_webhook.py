@@ -23,7 +23,7 @@ NEW = "whsec_" + "bmV3" * 8
 
 async def post(options: NotifyOptions) -> Outcome:
     (own,) = configured(options, {})
-    poster = Poster(own.receiver, SystemClock())
+    poster = Poster(own, SystemClock())
     try:
         return await poster.post("0123", b"{}")
     finally:

@@ -17,7 +17,8 @@ from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.http.client import HttpClient
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import USER_AGENT, HttpRequest, Response
-from kubesonar.net.http.pool import ConnectionPool, Origin
+from kubesonar.net.http.origin import Origin
+from kubesonar.net.http.pool import ConnectionPool
 from kubesonar.net.http.response_reader import ResponseLimits
 
 API_IDLE = 30.0

@@ -23,8 +23,7 @@ from kubesonar.model import Notice
 from kubesonar.net.clock import Clock
 from kubesonar.notify.outbox import Outbox
 from kubesonar.notify.outbox_entry import OutboxEntry
-from kubesonar.notify.receivers import Configured
-from kubesonar.notify.webhook import Webhook
+from kubesonar.notify.webhook import Receiver, Webhook
 from kubesonar.runtime.drive import Drive
 from kubesonar.runtime.logs import Changes
 from kubesonar.runtime.supervise import Supervisor
@@ -41,7 +40,7 @@ class DeliveryWorker:
 
     def __init__(
         self,
-        own: Configured,
+        receiver: Receiver,
         outbox: Outbox,
         options: DeliveryOptions,
         supervisor: Supervisor,
@@ -49,13 +48,13 @@ class DeliveryWorker:
         rng: Random,
         done: Callable[[str], None],
     ) -> None:
-        self.name = own.receiver.name
-        self._own = own
+        self.name = receiver.name
+        self._receiver = receiver
         self._outbox = outbox
         self._supervisor = supervisor
         self._clock = clock
         self._done = done
-        self._webhook = Webhook(own.receiver, clock)
+        self._webhook = Webhook(receiver, clock)
         self._entries: dict[int, OutboxEntry] = {}
         self._ids: set[str] = set()
         self.idle = asyncio.Event()
@@ -75,10 +74,10 @@ class DeliveryWorker:
     def offer(self, notice: Notice) -> None:
         """Put a notice into the outbox and deliver it, unless this receiver does not want it or already waits for
         it."""
-        only = self._own.options.only
+        only = self._receiver.only
         if (only and notice.what not in only) or self.waits(notice.id):
             return
-        body = self._own.format(notice)
+        body = self._receiver.format(notice)
         if body is not None:
             self.deliver(self._outbox.add(self.name, notice.id, notice.subject, body))
 

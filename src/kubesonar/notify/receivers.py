@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
 from kubesonar.config import ConfigError
 from kubesonar.net.http.url import Url, parse_url
 from kubesonar.notify.allow_list import host_allowed, network
@@ -19,15 +17,7 @@ _ALERTMANAGER = "alertmanager"
 _PRINTABLE_ASCII = range(0x21, 0x7F)
 
 
-class Configured(msgspec.Struct, frozen=True):
-    """A receiver with its format and the options that choose its notices."""
-
-    receiver: Receiver
-    format: Format
-    options: ReceiverOptions
-
-
-def configured(options: NotifyOptions, formats: Mapping[str, Format]) -> list[Configured]:
+def configured(options: NotifyOptions, formats: Mapping[str, Format]) -> list[Receiver]:
     """Return the receivers of `options`; `formats` are those that the program adds to ours. Raises ConfigError."""
     if options.link:
         _url("notify.link", options.link)
@@ -40,13 +30,15 @@ def configured(options: NotifyOptions, formats: Mapping[str, Format]) -> list[Co
     return found
 
 
-def _configured(options: NotifyOptions, own: ReceiverOptions, formats: Mapping[str, Format]) -> Configured:
+def _configured(options: NotifyOptions, own: ReceiverOptions, formats: Mapping[str, Format]) -> Receiver:
     key = f"notify.receivers[{own.name}]"
     if own.format not in formats:
         raise ConfigError(f'{key}.format: got "{own.format}", expected one of {", ".join(formats)}')
-    receiver = Receiver(
+    return Receiver(
         name=own.name,
         url=_target(key, options, own),
+        format=formats[own.format],
+        only=own.only,
         connect=options.connect,
         timeout=options.timeout,
         networks=tuple(network("notify.networks", text) for text in options.networks),
@@ -54,7 +46,6 @@ def _configured(options: NotifyOptions, own: ReceiverOptions, formats: Mapping[s
         signer=Signer(f"{key}.secret_file", own.secret_file) if own.secret_file else None,
         token=secret_file(f"{key}.token_file", own.token_file, _token) if own.token_file else None,
     )
-    return Configured(receiver, formats[own.format], own)
 
 
 def _target(key: str, options: NotifyOptions, own: ReceiverOptions) -> Url:

@@ -6,29 +6,33 @@ import msgspec
 
 from kubesonar.core.address import IpNetwork
 from kubesonar.core.delivery.http_outcome import Outcome
-from kubesonar.model import Fault
+from kubesonar.model import Condition, Fault
 from kubesonar.net.clock import Clock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.ca_contexts import CaContexts
 from kubesonar.net.http.client import HttpClient
 from kubesonar.net.http.exchange import CLOSE, USER_AGENT, HttpRequest
-from kubesonar.net.http.pool import Origin
+from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import HEAD_ONLY
 from kubesonar.net.http.retry_after import retry_after
 from kubesonar.net.http.url import Url
 from kubesonar.net.watched_file import WatchedFile
 from kubesonar.notify.allow_list import address_allowed
+from kubesonar.notify.formats import Format
 from kubesonar.notify.signing import Signer, unsigned
 
 
 class Receiver(msgspec.Struct, frozen=True):
-    """A receiver whose options were checked. `connect` and `timeout` are seconds for one address and for the whole try;
-    `networks` empty: any address will do."""
+    """A receiver whose options were checked. `connect` and `timeout` are seconds for one address and for the whole try,
+    `format` makes the bodies of the notices whose condition is in `only` (empty: all); `networks` empty: any address
+    will do."""
 
     name: str
     url: Url
+    format: Format
     connect: float
     timeout: float
+    only: tuple[Condition, ...] = ()
     networks: tuple[IpNetwork, ...] = ()
     ca_file: str = ""
     signer: Signer | None = None

@@ -42,20 +42,20 @@ class Webhooks:
         done: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._options = options
-        self._configured = configured(options, formats)
+        self._receivers = configured(options, formats)
         self._supervisor = supervisor
         self._clock = clock
         self._rng = rng
         self._done = done
         self._workers: dict[str, DeliveryWorker] = {}
-        limit = options.delivery.pending * max(1, len(self._configured))
+        limit = options.delivery.pending * max(1, len(self._receivers))
         self._outbox = Outbox(options.directory, limit, clock, self._found)
 
     async def start(self) -> None:
         """Begin to deliver, first the entries that a process before left in the outbox."""
-        for own in self._configured:
-            self._workers[own.receiver.name] = DeliveryWorker(
-                own, self._outbox, self._options.delivery, self._supervisor, self._clock, self._rng, self._settled
+        for receiver in self._receivers:
+            self._workers[receiver.name] = DeliveryWorker(
+                receiver, self._outbox, self._options.delivery, self._supervisor, self._clock, self._rng, self._settled
             )
         await self._outbox.open()
         self._supervisor.run_forever("outbox", self._outbox.run)

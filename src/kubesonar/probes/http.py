@@ -14,7 +14,8 @@ from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.http.ca_contexts import CaContexts
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import Response
-from kubesonar.net.http.pool import ConnectionPool, Origin
+from kubesonar.net.http.origin import Origin
+from kubesonar.net.http.pool import ConnectionPool
 from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.probes.attempt import Attempt, AttemptOutcome
 from kubesonar.probes.http_plan import HttpPlan, get, http_plan
@@ -106,7 +107,7 @@ class HttpProbe:
     async def _ask(self, check: Check, origin: Origin, plan: HttpPlan, deadline: Deadline) -> AttemptOutcome:
         terms = self._terms.get(check.id, _NO_TERMS)
         session = self._sessions.get(origin) if terms.full else None
-        connection = self._pool.take(origin) or origin.connection(origin.host, keep=True, session=session)
+        connection = self._pool.take(origin) or HttpConnection(origin, keep=True, session=session)
         answered = False
         try:
             response = await connection.request(plan.request, deadline, self._limits)

@@ -9,7 +9,7 @@ import msgspec
 
 from kubesonar.core.address import is_literal, packed_address
 from kubesonar.model import Check
-from kubesonar.net.http.pool import Origin
+from kubesonar.net.http.origin import Origin
 
 REFUSED = frozenset({401, 403})
 """Statuses after which a token is shown: the client is not known, or not allowed (RFC 9110, sections 15.5.2 and

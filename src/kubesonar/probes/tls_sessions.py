@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 from kubesonar.net.clock import Clock
-from kubesonar.net.http.pool import Origin
+from kubesonar.net.http.origin import Origin
 
 _SESSIONS = 64
 """Sessions kept; the oldest goes. Lower: more full handshakes; higher: more memory."""

@@ -10,7 +10,8 @@ from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.http.client import ADDRESSES, HttpClient
 from kubesonar.net.http.exchange import HttpRequest, Response
-from kubesonar.net.http.pool import ConnectionPool, Origin
+from kubesonar.net.http.origin import Origin
+from kubesonar.net.http.pool import ConnectionPool
 from kubesonar.net.http.response_reader import HEAD_ONLY, ResponseLimits
 from kubesonar.net.http.url import parse_url
 from kubesonar.net.tcp.stream import Wire

@@ -9,6 +9,7 @@ from kubesonar.model import Fault, Phase
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import HttpRequest, Response
+from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.net.http.url import parse_url
 from tests.net.rig import run
@@ -29,7 +30,7 @@ def _twin(
     *entries: bytes | Failed, request: HttpRequest = GET, limits: ResponseLimits | None = None
 ) -> tuple[Response, Twin]:
     twin = Twin(*entries)
-    return run(_ask(HttpConnection("192.0.2.1", 80, wire=lambda: twin), request, limits)), twin
+    return run(_ask(HttpConnection(Origin("192.0.2.1", 80, wire=lambda patience: twin)), request, limits)), twin
 
 
 def test_the_three_verbs_in_order_and_every_phase() -> None:
@@ -49,7 +50,7 @@ def test_byte_by_byte_does_not_outlive_the_deadline(start: bytes) -> None:
     async def scenario() -> Response:
         async with serving(endless(start, b"H"[: len(start)] or b" ", 0.01)) as port:
             with Deadline(0.2) as deadline:
-                return await HttpConnection("127.0.0.1", port).request(GET, deadline)
+                return await HttpConnection(Origin("127.0.0.1", port)).request(GET, deadline)
 
     assert run(scenario()).fault in (Fault.TIMEOUT, Fault.WRONG_ANSWER)
 
@@ -57,7 +58,7 @@ def test_byte_by_byte_does_not_outlive_the_deadline(start: bytes) -> None:
 def test_a_kept_connection_is_asked_again() -> None:
     async def scenario() -> None:
         async with serving(saying(OK, stay=True)) as port:
-            connection = HttpConnection("127.0.0.1", port, keep=True)
+            connection = HttpConnection(Origin("127.0.0.1", port), keep=True)
             first, second = await _ask(connection), await _ask(connection)
             connection.close()
         assert (first.reused, second.reused) == (False, True)
@@ -70,7 +71,7 @@ def test_a_kept_connection_is_asked_again() -> None:
 def test_a_connection_closed_meanwhile_is_replaced_unseen() -> None:
     async def scenario() -> None:
         async with serving(saying(OK)) as port:
-            connection = HttpConnection("127.0.0.1", port, keep=True)
+            connection = HttpConnection(Origin("127.0.0.1", port), keep=True)
             first = await _ask(connection)
             await asyncio.sleep(0.02)
             second = await _ask(connection)
@@ -84,12 +85,12 @@ def _second_dies(method: str) -> tuple[Response, list[Twin]]:
     made: list[Twin] = []
     scripts = [Twin(OK, Failed(Fault.RESET, "gone")), Twin(OK)]
 
-    def wire() -> Twin:
+    def wire(patience: float) -> Twin:
         made.append(scripts[len(made)])
         return made[-1]
 
     async def scenario() -> Response:
-        connection = HttpConnection("192.0.2.1", 80, keep=True, wire=wire)
+        connection = HttpConnection(Origin("192.0.2.1", 80, wire=wire), keep=True)
         await _ask(connection)
         return await _ask(connection, HttpRequest.make(method, parse_url("http://example/")))
 
@@ -119,7 +120,7 @@ def test_lines_as_they_come() -> None:
 
     async def scenario() -> list[bytes]:
         async with serving(watch) as port:
-            connection = HttpConnection("127.0.0.1", port)
+            connection = HttpConnection(Origin("127.0.0.1", port))
             with Deadline(5) as deadline:
                 response = await connection.open(GET, deadline)
             assert (response.status, response.fault) == (200, None)
@@ -131,7 +132,7 @@ def test_lines_as_they_come() -> None:
 def test_a_stream_beyond_the_bound_of_bodies_goes_on_and_may_be_left() -> None:
     async def scenario() -> int:
         async with serving(endless(CHUNKED, b"400\r\n" + bytes(1024) + b"\r\n")) as port:
-            connection = HttpConnection("127.0.0.1", port)
+            connection = HttpConnection(Origin("127.0.0.1", port))
             with Deadline(5) as deadline:
                 await connection.open(GET, deadline, ResponseLimits(body=10))
             size = 0
@@ -151,7 +152,7 @@ def test_a_stream_beyond_the_bound_of_bodies_goes_on_and_may_be_left() -> None:
 def test_a_line_without_end_and_silence_end_a_stream(piece: bytes, pause: float, fault: Fault) -> None:
     async def scenario() -> Fault:
         async with serving(endless(CHUNKED + b"1\r\na\r\n", piece, pause)) as port:
-            connection = HttpConnection("127.0.0.1", port)
+            connection = HttpConnection(Origin("127.0.0.1", port))
             with Deadline(5) as deadline:
                 await connection.open(GET, deadline)
             with pytest.raises(Failed) as failed:

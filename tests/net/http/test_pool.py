@@ -7,7 +7,8 @@ import msgspec
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import HttpRequest
-from kubesonar.net.http.pool import ConnectionPool, Origin
+from kubesonar.net.http.origin import Origin
+from kubesonar.net.http.pool import ConnectionPool
 from kubesonar.net.http.url import parse_url
 from tests.net.rig import run
 from tests.net.servers import OK, Twin
@@ -31,7 +32,7 @@ class Hand:
 async def used(origin: Origin, twin: Twin | None = None, keep: bool = True) -> HttpConnection:
     """A connection over which one request went."""
     twin = twin or Twin(OK)
-    connection = msgspec.structs.replace(origin, wire=lambda patience: twin).connection("192.0.2.1", keep=keep)
+    connection = HttpConnection(msgspec.structs.replace(origin, wire=lambda patience: twin), keep=keep)
     with Deadline(5) as deadline:
         assert (await connection.request(GET, deadline)).status == 200
     return connection

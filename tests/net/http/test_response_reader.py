@@ -6,6 +6,7 @@ from kubesonar.model import Fault
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import HttpRequest, Response
+from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.net.http.url import parse_url
 from tests.net.rig import run
@@ -28,7 +29,7 @@ def _twin(
     *entries: bytes | Failed, request: HttpRequest = GET, limits: ResponseLimits | None = None
 ) -> tuple[Response, Twin]:
     twin = Twin(*entries)
-    return run(_ask(HttpConnection("192.0.2.1", 80, wire=lambda: twin), request, limits)), twin
+    return run(_ask(HttpConnection(Origin("192.0.2.1", 80, wire=lambda patience: twin)), request, limits)), twin
 
 
 def test_a_body_in_chunks_and_interim_answers_passed_over() -> None:
@@ -94,7 +95,7 @@ def test_what_is_no_answer_is_a_fault_and_the_connection_is_reset(answer: bytes,
 def test_what_has_no_end_is_a_wrong_answer(start: bytes, piece: bytes) -> None:
     async def scenario() -> Response:
         async with serving(endless(start, piece)) as port:
-            return await _ask(HttpConnection("127.0.0.1", port))
+            return await _ask(HttpConnection(Origin("127.0.0.1", port)))
 
     response = run(scenario())
     assert response.fault is Fault.WRONG_ANSWER

@@ -10,6 +10,7 @@ from kubesonar.model import Fault
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import CLOSE, HttpRequest, Response
+from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import HEAD_ONLY
 from kubesonar.net.http.url import Url
 from kubesonar.net.tcp.stream import Stream
@@ -46,9 +47,9 @@ class PeerClient:
         return response.status > 0
 
     async def _ask(self, call: Call) -> Response:
-        connection = HttpConnection(call.peer.ip, self._port, wire=lambda: Stream(self._ip))
+        origin = Origin(call.peer.ip, self._port, wire=lambda patience: Stream(self._ip, patience))
         with Deadline(PING_TIMEOUT) as deadline:
-            return await connection.request(self._request(call), deadline, HEAD_ONLY)
+            return await HttpConnection(origin).request(self._request(call), deadline, HEAD_ONLY)
 
     def _request(self, call: Call) -> HttpRequest:
         target = "/ping"

@@ -12,7 +12,8 @@ from kubesonar.net.deadline import Deadline
 from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import HttpRequest, Response
-from kubesonar.net.http.pool import ConnectionPool, Origin
+from kubesonar.net.http.origin import Origin
+from kubesonar.net.http.pool import ConnectionPool
 from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.net.tcp.stream import UNIX
 
@@ -83,9 +84,8 @@ class HttpClient:
             looked_up = () if addresses == [origin.host] else (Span(Phase.DNS, began, deadline.elapsed),)
             for position, address in enumerate(addresses):
                 share = dial.left / (len(addresses) - position)
-                connection = origin.connection(
-                    address, keep=self._pool is not None, patience=min(share, self._patience)
-                )
+                patience = min(share, self._patience)
+                connection = HttpConnection(origin, address, keep=self._pool is not None, patience=patience)
                 response = await send(connection)
                 if response.fault is None or response.phases or dial.over:
                     break

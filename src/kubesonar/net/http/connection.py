@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from math import inf
 
 from kubesonar.model import Fault, Phase
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.exchange import Exchange, HttpRequest, Response
+from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits, ResponseReader
-from kubesonar.net.tcp.stream import Stream, Wire
+from kubesonar.net.tcp.stream import Wire
 
 READ_SIZE = 16_384
 """Bytes of one read. Lower: more calls for a long body; higher: more memory for every read."""
@@ -21,31 +23,27 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class HttpConnection:
-    """A connection to one server, given by an IP literal (or "unix:/path") and a port; with a `context` over TLS, as
-    `server_name`. With `keep` it stays open between requests; one that the server closed meanwhile is replaced, and a
-    safe request sent again, within the same deadline. `session` is a TLS session to resume. Redirects are not followed.
-    One request at a time; without `keep` it closes itself after the response.
+    """A connection to an origin at one of its addresses (an IP literal or "unix:/path"; empty: the origin's host),
+    which has `patience` seconds to accept it. With `keep` it stays open between requests; one that the server closed
+    meanwhile is replaced, and a safe request sent again, within the same deadline. `session` is a TLS session to
+    resume. Redirects are not followed. One request at a time; without `keep` it closes itself after the response.
 
     Used by the HTTP probe and the KNH room directly and by all other clients through `HttpClient`."""
 
     def __init__(
         self,
-        address: str,
-        port: int,
+        origin: Origin,
+        address: str = "",
         *,
-        context: ssl.SSLContext | None = None,
-        server_name: str = "",
         keep: bool = False,
         session: ssl.SSLSession | None = None,
-        wire: Callable[[], Wire] = Stream,
+        patience: float = inf,
     ) -> None:
-        self._address = address
-        self._port = port
-        self._context = context
-        self._server_name = server_name
+        self._origin = origin
+        self._address = address or origin.host
         self._keep = keep
         self._session = session
-        self._make = wire
+        self._patience = patience
         self._wire: Wire | None = None
         self._running: Exchange | None = None
 
@@ -144,11 +142,12 @@ class HttpConnection:
         return None
 
     async def _connect(self, exchange: Exchange) -> None:
-        wire = self._wire = self._make()
-        await wire.connect(self._address, self._port, exchange.deadline)
+        origin = self._origin
+        wire = self._wire = origin.wire(self._patience)
+        await wire.connect(self._address, origin.port, exchange.deadline)
         exchange.done(Phase.CONNECT)
-        if self._context is not None:
-            await wire.start_tls(self._context, self._server_name, exchange.deadline, self._session)
+        if origin.secure and origin.context is not None:
+            await wire.start_tls(origin.context, origin.server_name, exchange.deadline, self._session)
             exchange.done(Phase.TLS)
 
     async def _send(self, exchange: Exchange) -> None:

@@ -11,7 +11,7 @@ from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.ca_contexts import CaContexts
 from kubesonar.net.http.client import HttpClient
 from kubesonar.net.http.exchange import CLOSE, HttpRequest
-from kubesonar.net.http.pool import Origin
+from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.net.http.url import parse_url
 from kubesonar.net.tcp.stream import UNIX

@@ -18,7 +18,8 @@ from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.client import HttpClient
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import CLOSE, USER_AGENT, HttpRequest, Response
-from kubesonar.net.http.pool import ConnectionPool, Origin, direct
+from kubesonar.net.http.origin import Origin, direct
+from kubesonar.net.http.pool import ConnectionPool
 from kubesonar.net.http.url import Url, parse_url
 from kubesonar.probes.source import ProbeSource
 
