@@ -1,4 +1,4 @@
-"""One edge-triggered epoll for all TCP streams and DNS sockets of an event loop; it wakes those that wait on them.
+"""One edge-triggered epoll for all client sockets of an event loop: TCP streams, DNS questions, trains and pings.
 
 The loop's own `add_reader` makes and closes a handle for every wait, and uvloop's stops after the first POLLERR. Here a
 socket is registered once in its life, and one wake-up serves all sockets that are ready. Closing a socket takes it out
@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import select
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 from kubesonar.net.deadline import Deadline, wake
 
-_EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLET
+_STREAM = select.EPOLLIN | select.EPOLLOUT | select.EPOLLET
+_DATAGRAMS = select.EPOLLIN | select.EPOLLERR | select.EPOLLET
 _BATCH = 256
+"""Sockets served before the loop's other tasks have their turn."""
+
+OnReady = Callable[[int], bool]
+"""Takes the events of a socket; returns False where it stopped before the socket was read empty."""
 
 
 class EpollHandler:
@@ -36,12 +42,13 @@ class EpollHandler:
         finally:
             self._waiter = None
 
-    def happened(self) -> None:
+    def happened(self, events: int) -> bool:
         """Take note that the socket became readable or writable, or broke."""
         if self._waiter is None or self._waiter.done():
             self._missed = True
         else:
             wake(self._waiter)
+        return True
 
 
 class Epoll:
@@ -49,7 +56,7 @@ class Epoll:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._epoll = select.epoll()
-        self._handlers: dict[int, EpollHandler] = {}
+        self._ready_of: dict[int, OnReady] = {}
         loop.add_reader(self._epoll.fileno(), self._ready)
 
     @classmethod
@@ -61,20 +68,26 @@ class Epoll:
         return epoll
 
     def add(self, number: int) -> EpollHandler:
-        """Register a socket by its descriptor. Raises OSError."""
-        self._epoll.register(number, _EVENTS)
-        handler = self._handlers[number] = EpollHandler()
+        """Register a socket by its descriptor, for one task that waits. Raises OSError."""
+        handler = EpollHandler()
+        self._epoll.register(number, _STREAM)
+        self._ready_of[number] = handler.happened
         return handler
+
+    def watch(self, number: int, ready: OnReady) -> None:
+        """Have `ready` called when the socket is readable or its error queue is not empty. Raises OSError."""
+        self._epoll.register(number, _DATAGRAMS)
+        self._ready_of[number] = ready
 
     def drop(self, number: int) -> None:
         """Forget a socket that is about to be closed."""
-        self._handlers.pop(number, None)
+        self._ready_of.pop(number, None)
 
     def _ready(self) -> None:
-        for number, _ in self._epoll.poll(0, _BATCH):
-            handler = self._handlers.get(number)
-            if handler is not None:
-                handler.happened()
+        for number, events in self._epoll.poll(0, _BATCH):
+            ready = self._ready_of.get(number)
+            if ready is not None and not ready(events):
+                self._epoll.modify(number, _DATAGRAMS)  # another edge for the rest, after the others had their turn
 
 
 _EPOLLS: WeakKeyDictionary[asyncio.AbstractEventLoop, Epoll] = WeakKeyDictionary()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import select
 import socket
 import time
 from array import array
 from struct import Struct as Layout
 
+from kubesonar.model import Fault
 from kubesonar.net import cmsg
 from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.net.error_queue import ErrorQueue, QueuedError, TransmitStamp
@@ -18,6 +20,12 @@ _SO_ATTACH_FILTER = 26  # include/uapi/asm-generic/socket.h
 _PROGRAM = Layout("@HP")  # struct sock_fprog, include/uapi/linux/filter.h
 _PROTOCOL = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
 _RECVERR = {4: (socket.IPPROTO_IP, cmsg.IP_RECVERR), 6: (socket.IPPROTO_IPV6, cmsg.IPV6_RECVERR)}
+
+_BATCH = 256
+"""Packets read from one socket before the others have their turn."""
+
+_ROOM = 2048
+"""Bytes read of one packet."""
 
 _STAMPS_AWAITED = 1024
 """Requests whose transmit stamp may be missing; beyond, the oldest is forgotten and measured by our own clock."""
@@ -60,6 +68,28 @@ class IcmpSocket:
         self._errors.sent(ping)
         self._take(self._errors.read())
 
+    def ready(self, events: int) -> bool:
+        """Handle the socket's events; return False where a full batch may have left more to read."""
+        if events & select.EPOLLERR:
+            self.read_errors()
+        return not events & ~select.EPOLLERR or self.read()
+
+    def read(self) -> bool:
+        """Read the packets that the socket holds; return False where a full batch may have left more."""
+        for _ in range(_BATCH):
+            try:
+                data, ancillary, _, peer = self.socket.recvmsg(_ROOM, cmsg.ANCILLARY)
+            except BlockingIOError:
+                return True
+            except OSError:
+                self.read_errors()  # an ICMP error, reported once; the answers behind it are still there
+                continue
+            if self.raw and self.family == 4:
+                data = packet.without_ip_header(data)
+            found = packet.read_packet(self.family, data, self.identifier)
+            self._take_packet(found, cmsg.received_at(ancillary), peer[0].partition("%")[0])
+        return False
+
     def read_errors(self) -> None:
         """Empty the error queue: transmit stamps, and on a datagram socket the network's errors."""
         while (found := self._errors.read()) is not None:
@@ -76,6 +106,17 @@ class IcmpSocket:
             ping = self.pending.get(int.from_bytes(found.quote[6:8], "big"))
             if ping is not None:
                 ping.failed(found.error)
+
+    def _take_packet(self, found: packet.EchoReply | packet.IcmpError | None, stamp: int | None, peer: str) -> None:
+        """Take a reply from the address that was asked if it holds the payload sent, and an error about a request."""
+        ping = self.pending.get(found.sequence) if found else None
+        if ping is None or ping.ended:
+            return
+        if isinstance(found, packet.EchoReply):
+            if peer == ping.address and found.payload == ping.payload:
+                ping.answered(stamp)
+        elif found and found.destination == ping.address:
+            ping.refused(Fault.TOO_BIG if found.too_big else Fault.UNREACHABLE, found.words, peer)
 
     def _open(self) -> socket.socket:
         family, protocol = ADDRESS_FAMILY[self.family], _PROTOCOL[self.family]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from kubesonar.net import cmsg
 from kubesonar.net.address_families import ADDRESS_FAMILY
+from kubesonar.net.epoll import Epoll
 from kubesonar.net.error_queue import ErrorQueue
 from kubesonar.net.udp.train import SentTrain
 
@@ -46,20 +47,18 @@ class PortSocket:
 
 
 class PortPool:
-    """`size` source ports of one family, in an edge-triggered epoll that the event loop watches.
+    """`size` source ports of one family. `ready` gets a socket and its events, as `Epoll.watch` has it; `whole` as in
+    `PortSocket`. Raises OSError."""
 
-    A loop on libuv stops watching a socket at its first POLLERR, but not an epoll that holds it. Raises OSError.
-    """
-
-    EVENTS = select.EPOLLIN | select.EPOLLERR | select.EPOLLET
-
-    def __init__(self, family: int, size: int, epoll: select.epoll, *, whole: bool = False) -> None:
+    def __init__(
+        self, family: int, size: int, epoll: Epoll, ready: Callable[[PortSocket, int], bool], *, whole: bool = False
+    ) -> None:
         self._family = family
         self._epoll = epoll
+        self._ready = ready
         self._whole = whole
-        self._retired: PortSocket | None = None
+        self._retired: list[PortSocket] = []
         self._oldest = self._turn = 0
-        self.by_fd: dict[int, PortSocket] = {}
         self._sockets: list[PortSocket] = []
         try:
             for _ in range(size):
@@ -69,7 +68,7 @@ class PortPool:
             raise
 
     def __iter__(self) -> Iterator[PortSocket]:
-        return iter(self.by_fd.values())
+        return iter((*self._sockets, *self._retired))
 
     def take(self, count: int) -> list[PortSocket]:
         """Return the next `count` sockets in turn."""
@@ -83,28 +82,26 @@ class PortPool:
         Raises OSError where no new port can be opened; then the pool stays as it is.
         """
         fresh = self._open()
-        if self._retired:
-            self._shut(self._retired)
-        self._retired = self._sockets[self._oldest]
+        for entry in self._retired:
+            self._shut(entry)
+        self._retired = [self._sockets[self._oldest]]
         self._sockets[self._oldest] = fresh
         self._oldest = (self._oldest + 1) % len(self._sockets)
 
     def close(self) -> None:
         """Close every socket."""
-        for entry in list(self.by_fd.values()):
+        for entry in self:
             self._shut(entry)
 
     def _open(self) -> PortSocket:
         entry = PortSocket(self._family, whole=self._whole)
         try:
-            self._epoll.register(entry.socket.fileno(), self.EVENTS)
+            self._epoll.watch(entry.socket.fileno(), partial(self._ready, entry))
         except OSError:
             entry.socket.close()
             raise
-        self.by_fd[entry.socket.fileno()] = entry
         return entry
 
     def _shut(self, entry: PortSocket) -> None:
-        self._epoll.unregister(entry.socket.fileno())
-        del self.by_fd[entry.socket.fileno()]
+        self._epoll.drop(entry.socket.fileno())
         entry.socket.close()

@@ -15,6 +15,7 @@ from kubesonar.core.wire.codec import Datagram, DatagramType, Keyring, Refusal, 
 from kubesonar.net import cmsg
 from kubesonar.net.cmsg import NetError
 from kubesonar.net.deadline import starved
+from kubesonar.net.epoll import Epoll
 from kubesonar.net.error_queue import QueuedError, TransmitStamp
 from kubesonar.net.udp.in_flight import InFlight, PeerVersions
 from kubesonar.net.udp.port_pool import PortPool, PortSocket
@@ -60,8 +61,6 @@ class TrainSender:
         self._speak = speak
         self._whole = whole
         self._pools: dict[int, PortPool] = {}
-        self._epoll: select.epoll | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._rotation: asyncio.TimerHandle | None = None
         self._in_flight = InFlight()
         self._versions = PeerVersions(speak)
@@ -107,10 +106,6 @@ class TrainSender:
         for pool in self._pools.values():
             pool.close()
         self._pools.clear()
-        if self._epoll and self._loop:
-            self._loop.remove_reader(self._epoll.fileno())
-            self._epoll.close()
-            self._epoll = None
 
     def _send(self, loop: asyncio.AbstractEventLoop, train: SentTrain, flags: int, counters: list[int]) -> None:
         try:
@@ -155,13 +150,12 @@ class TrainSender:
         entry.errors.sent((train, sequence))
 
     def _pool(self, loop: asyncio.AbstractEventLoop, family: int) -> PortPool:
-        if self._epoll is None:
-            self._loop, self._epoll = loop, select.epoll()
-            loop.add_reader(self._epoll.fileno(), self._ready)
+        if self._rotation is None:
             self._rotation = loop.call_later(self._rebind, self._rotate, loop)
         pool = self._pools.get(family)
         if pool is None:
-            pool = self._pools[family] = PortPool(family, self._ports, self._epoll, whole=self._whole)
+            epoll = Epoll.of(loop)
+            pool = self._pools[family] = PortPool(family, self._ports, epoll, self._ready, whole=self._whole)
         return pool
 
     def _rotate(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -172,28 +166,23 @@ class TrainSender:
             except OSError:
                 self.counters["rebind"] += 1
 
-    def _ready(self) -> None:
-        if self._epoll is None:
-            return
-        for number, events in self._epoll.poll(0):
-            entry = next((pool.by_fd[number] for pool in self._pools.values() if number in pool.by_fd), None)
-            if entry is None:
-                continue
-            if events & select.EPOLLERR:
-                self._read_errors(entry)
-            if events & ~select.EPOLLERR and not self._read_answers(entry):
-                self._epoll.modify(number, PortPool.EVENTS)  # more to read, after the others had their turn
+    def _ready(self, entry: PortSocket, events: int) -> bool:
+        if events & select.EPOLLERR:
+            self._read_errors(entry)
+        empty = not events & ~select.EPOLLERR or self._read_answers(entry)
         for train in self._touched:
             if train.settled:
                 self._finish(train)
         self._touched.clear()
+        return empty
 
     def _expire(self, train: SentTrain, timeout: float) -> None:
         """End a train at its deadline. Answers in the sockets' buffers still count, by the kernel's stamps."""
         late = (time.monotonic_ns() - train.deadline) / 1e9
         if starved(late, timeout):
             train.starved = late
-        self._ready()
+        for entry in self._pools.get(train.family, ()):
+            self._ready(entry, select.EPOLLIN | select.EPOLLERR)
         self._finish(train)
 
     def _finish(self, train: SentTrain) -> None:
