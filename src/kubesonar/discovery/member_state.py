@@ -1,8 +1,8 @@
 """The state that is expected of a pod's member, and the reason (the table is in docs/kubernetes.md).
 
-Each row answers whether somebody should be called out when the agent in this pod is silent. What somebody did on
-purpose, and what the cluster already says about the node, is a state. A pod that should be running and is not ready by
-its own fault is excused only for as long as starting takes.
+Each row answers whether somebody should be called out when the agent in this pod is silent. A change that was made on
+purpose, and one that the cluster has announced for the node, is a state. A pod that should be running and is not ready
+by its own fault is excused only for as long as starting takes.
 """
 
 from __future__ import annotations

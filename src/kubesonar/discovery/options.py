@@ -73,7 +73,7 @@ class DnsRosterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
 
 class RosterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where members come from."""
+    """The source of members, and the options of each source."""
 
     source: Annotated[
         Literal["auto", "file", "kubernetes", "dns", "none"],

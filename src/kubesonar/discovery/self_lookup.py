@@ -1,4 +1,4 @@
-"""Which member of a roster an agent is."""
+"""Finds an agent's own member in a roster."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Services that workloads depend on: that of DNS with the pods behind it, and the agents' own.
 
-An outage of the API server leaves in force what it told last.
+An outage of the API server leaves its last answers in force.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _LOOK = 10.0
 
 
 class ServicesUpdate(msgspec.Struct, frozen=True):
-    """What is known of Services.
+    """The Services as they are known.
 
-    `lost` says, one sentence each, what is out of date or missing and why. `complete` is whether the API server has
-    answered to everything, if only by a refusal.
+    `lost` has one sentence for each part that is out of date or missing, with the reason. `complete` is
+    whether the API server has answered to everything, if only by a refusal.
     """
 
     dns_pods: tuple[DnsPod, ...] = ()
@@ -111,7 +111,7 @@ class ServiceWatch:
 
     @property
     def listed(self) -> float:
-        """When DNS pods were listed last (Unix seconds); infinite while they are watched."""
+        """The time of the last list of DNS pods (Unix seconds); infinite while they are watched."""
         return inf if self._polled_pods is None else self._polled_pods.listed
 
     @property

@@ -30,7 +30,7 @@ class Tombstones:
 
     @property
     def due(self) -> float | None:
-        """When the next member is to be forgotten, by the clock of `step`; None where none is remembered."""
+        """The time at which the next member is to be forgotten, by the clock of `step`; None without one."""
         return next(iter(self._left.values()))[0] if self._left else None
 
     def step(self, now: float, members: Iterable[Member], why: Mapping[str, str] = _NOTHING) -> tuple[Member, ...]:

@@ -38,18 +38,14 @@ def unanswered(failed: Failed) -> ApiError:
 def refusal(response: Response, body: bytes, now: float) -> ApiError:
     """Return the error of a response other than 2xx at `now` (Unix seconds). Its body is a v1 Status where the API
     server itself speaks."""
-    try:
-        status = msgspec.json.decode(body, type=Status)
-    except (msgspec.DecodeError, RecursionError):
-        status = Status(message=body[:400].decode("utf-8", "replace"))
+    status = _status(body) or Status(message=body[:400].decode("utf-8", "replace"))
     return ApiError(response.status, clip(status.reason), status.message, wait_wanted(response, now))
 
 
 def refused_within(body: bytes) -> ApiError:
     """Return the error in an ERROR event of a watch, whose object is `body`."""
-    try:
-        status = msgspec.json.decode(body, type=Status)
-    except (msgspec.DecodeError, RecursionError):
+    status = _status(body)
+    if status is None:
         return ApiError(0, "wrong_answer", "an ERROR event that is no Status")
     return ApiError(status.code if 400 <= status.code <= 599 else 500, clip(status.reason), status.message)
 
@@ -57,3 +53,10 @@ def refused_within(body: bytes) -> ApiError:
 def wait_wanted(response: Response, now: float) -> float:
     """Return the seconds for which the server wants to be left alone, 0 where it does not say."""
     return min(retry_after(response.header("retry-after"), now) or 0.0, _LONGEST_WAIT)
+
+
+def _status(body: bytes) -> Status | None:
+    try:
+        return msgspec.json.decode(body, type=Status)
+    except (msgspec.DecodeError, RecursionError):
+        return None

@@ -26,7 +26,7 @@ class Event(msgspec.Struct, Generic[T], frozen=True):
 
     @property
     def unfit(self) -> bool:
-        """Whether the event has an object that does not fit."""
+        """True for an event whose object does not fit."""
         return self.object is None and bool(self.key)
 
 

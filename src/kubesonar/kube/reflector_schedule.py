@@ -15,7 +15,7 @@ from kubesonar.kube.errors import ApiError
 
 
 class ReflectorPeriods(msgspec.Struct, frozen=True, kw_only=True):
-    """How often the API server is asked; everything in seconds."""
+    """Periods of a reflector, all in seconds."""
 
     start: float = 1.0
     """The first list waits a random share of this. Shorter: agents that start together ask at one moment."""
@@ -36,7 +36,7 @@ class ReflectorPeriods(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReflectorAction(Enum):
-    """What a reflector does: list from the cache, list exactly, or watch from the last version."""
+    """An action of a reflector: list from the cache, list exactly, or watch from the last version."""
 
     LIST = "0"
     LIST_EXACTLY = ""

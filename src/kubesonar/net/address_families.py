@@ -5,4 +5,4 @@ from __future__ import annotations
 import socket
 
 ADDRESS_FAMILY = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
-"""By our numbers for families: 4, 6, and 0 for either."""
+"""By the numbers 4 and 6, and 0 for either family."""

@@ -28,7 +28,7 @@ class WatchedFile(Generic[Value]):
 
     def __init__(self, read: Callable[[], Value], *paths: str) -> None:
         self.trouble = ""
-        """Why the files cannot be used as they are now; empty where they can."""
+        """The reason why the files cannot be used as they are now; empty where they can."""
         self._read = read
         self._paths = paths
         self._value: Value | None = None

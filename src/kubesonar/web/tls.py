@@ -7,6 +7,7 @@ import time
 from functools import partial
 
 from kubesonar.config import ConfigError
+from kubesonar.net.http.ca_contexts import refuse_password
 from kubesonar.net.watched_file import WatchedFile
 from kubesonar.web.options import ListenOptions
 
@@ -42,11 +43,6 @@ class Certificate:
 def _loaded(certificate: str, key: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key, password=_no_password)
+    context.load_cert_chain(certificate, key, password=refuse_password)
     context.set_alpn_protocols(["http/1.1"])
     return context
-
-
-def _no_password() -> str:
-    """Refuses an encrypted key; without this OpenSSL would ask for its password at the terminal."""
-    raise ValueError("the key is encrypted, which is not supported")

@@ -1,4 +1,4 @@
-"""Where the API server is, how it proves who it is, and who this program is to it."""
+"""Credentials for one API server: its address, its proof of identity, and this program's own."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from kubesonar.net.http.url import Url
 
 
 class Access(msgspec.Struct, frozen=True):
-    """What one request needs: a TLS context (None: plain HTTP) and a bearer token (empty: none)."""
+    """The access that one request needs: a TLS context (None: plain HTTP) and a bearer token (empty: none)."""
 
     context: ssl.SSLContext | None
     token: str
 
 
 class Credentials:
-    """What is needed to ask one API server.
+    """The address of one API server, and the access to it.
 
     `server` is its URL, whose path may be a prefix; `server_name` is the name its certificate must hold; `namespace`
     is the one this program lives in or works on.
@@ -37,7 +37,7 @@ class Credentials:
 
     @property
     def verified(self) -> bool:
-        """Whether the server must prove who it is."""
+        """True where the server must prove who it is."""
         return self.server.secure and not self._tls.insecure
 
     async def access(self, again: bool = False) -> Access:

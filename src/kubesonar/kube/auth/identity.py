@@ -1,4 +1,4 @@
-"""Who this program is to the API server: a bearer token, a client certificate, both or neither."""
+"""The identity that this program shows to the API server: a bearer token, a client certificate, both or neither."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class _Keys(msgspec.Struct, frozen=True, rename="kebab"):
 
 
 class KubeconfigCluster(_Keys, frozen=True):
-    """Where an API server is and how it proves who it is."""
+    """The address of an API server, and its proof of identity."""
 
     server: _Text = ""
     certificate_authority: _Text = ""
@@ -31,7 +31,7 @@ class KubeconfigCluster(_Keys, frozen=True):
 
 
 class KubeconfigUser(_Keys, frozen=True):
-    """How a client proves who it is."""
+    """The credentials of a client."""
 
     client_certificate: _Text = ""
     client_certificate_data: _Text = ""

@@ -1,4 +1,4 @@
-"""Which credentials are used: those of the pod, of a kubeconfig that is named, or of the user's own kubeconfig."""
+"""Chooses the credentials: those of the pod, of a kubeconfig that is named, or of the user's own kubeconfig."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kubesonar.kube.resource import is_namespace
 from kubesonar.net.http.url import parse_url
 
 DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
-"""Where the kubelet mounts a pod's service account."""
+"""The folder in which the kubelet mounts a pod's service account."""
 
 
 def in_cluster(environ: Mapping[str, str], directory: str = DIRECTORY) -> Credentials:

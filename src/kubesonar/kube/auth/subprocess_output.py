@@ -18,7 +18,7 @@ _LOOK = 0.05
 
 
 class RunError(Exception):
-    """Why there is no output, as a clause that follows the program's name."""
+    """No output can be had. The text is a clause that follows the program's name."""
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str], timeout: float) -> bytes:

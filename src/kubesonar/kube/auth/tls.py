@@ -6,7 +6,7 @@ import os
 import ssl
 
 from kubesonar.kube.auth.credential_file import CredentialsError, ReadBytes
-from kubesonar.net.http.ca_contexts import ca_context
+from kubesonar.net.http.ca_contexts import ca_context, refuse_password
 
 
 class Tls:
@@ -62,13 +62,8 @@ def _load_pair(context: ssl.SSLContext, pair: bytes) -> None:
     try:
         with open(number, "wb", closefd=False) as file:
             file.write(pair)
-        context.load_cert_chain(f"/proc/self/fd/{number}", password=_refuse_password)
+        context.load_cert_chain(f"/proc/self/fd/{number}", password=refuse_password)
     except (ssl.SSLError, OSError, ValueError) as error:
         raise CredentialsError(f"the client certificate and its key cannot be used: {error}") from None
     finally:
         os.close(number)
-
-
-def _refuse_password() -> str:
-    """Raise ValueError where OpenSSL would ask the terminal for a password."""
-    raise ValueError("the key is encrypted, which is not supported")

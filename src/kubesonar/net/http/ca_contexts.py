@@ -1,4 +1,4 @@
-"""TLS contexts of clients, one for each file of CA certificates."""
+"""TLS contexts of clients, one for each file of CA certificates, and the refusal of encrypted keys."""
 
 from __future__ import annotations
 
@@ -43,3 +43,8 @@ def ca_context(path: str = "", data: str = "") -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=path or None, cadata=data or None)
     context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
     return context
+
+
+def refuse_password() -> str:
+    """Raise ValueError where OpenSSL would ask the terminal for the password of an encrypted key."""
+    raise ValueError("the key is encrypted, which is not supported")

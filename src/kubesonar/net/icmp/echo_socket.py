@@ -28,7 +28,7 @@ _ROOM = 2048
 """Bytes read of one packet."""
 
 _STAMPS_AWAITED = 1024
-"""Requests whose transmit stamp may be missing; beyond, the oldest is forgotten and measured by our own clock."""
+"""Requests whose transmit stamp may be missing; beyond, the oldest is forgotten, and its round trip is less exact."""
 
 
 class IcmpSocket:

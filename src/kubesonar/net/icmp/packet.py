@@ -102,7 +102,8 @@ _UNREACHABLE = {
     (6, 5): "source address refused",
     (6, 6): "route refused",
 }
-"""By code of "destination unreachable": RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1; RFC 4443."""
+"""Words for each code of "destination unreachable" (RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1; RFC
+4443)."""
 
 Instruction = tuple[int, int, int, int]
 

@@ -1,4 +1,4 @@
-"""What a sender remembers: the datagrams that are under way, and the peers that speak an older version only."""
+"""The memory of a sender: datagrams that are under way, and peers that speak an older version only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Token buckets: how many datagrams a responder takes from each address."""
+"""Token buckets, which limit the datagrams that a responder takes from each address."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import msgspec
 
 
 class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much a responder takes in; it drops and counts the rest. Lower limits drop honest probes of big clusters,
-    higher ones let a flood use more of the CPU."""
+    """Limits of what a responder takes in; it drops and counts the rest. Lower limits drop honest probes of big
+    clusters, higher ones let a flood use more of the CPU."""
 
     rate: float = 2000.0
     """Datagrams a second from one address."""

@@ -52,7 +52,7 @@ class SentTrain:
         """The kernel's transmit stamps, 0 where there is none."""
         self.rtt: list[float] = [0.0] * count
         self.exact = [False] * count
-        """Whether the round trip is by the kernel's stamps."""
+        """True where the round trip is by the kernel's stamps."""
         self.answered: dict[int, int] = {}
         """Sequences that were answered in time, with the stamp of their arrival, 0 where there is none."""
         self.refused: set[int] = set()
@@ -63,7 +63,7 @@ class SentTrain:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more is expected."""
+        """True once no more answers are expected."""
         return len(self.answered) + len(self.refused) >= self.sent
 
     def note_error(self, error: NetError) -> None:

@@ -17,7 +17,7 @@ records."""
 
 
 class TrainRecord(msgspec.Struct, frozen=True):
-    """What arrived of one train.
+    """The part of one train that arrived.
 
     `source` is the sender's `codec.identity`; `announced` is how many datagrams the sender says it sent; `received`
     counts the different ones that arrived, `answered` those of them that were answered in time; `gap` is their median
