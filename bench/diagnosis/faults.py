@@ -221,15 +221,21 @@ def _pair_mtu(making: Making) -> Injection:
     return making.lossy(_one(("pair_mtu", f"{one}>{other}")), ("pair", one, other), hits=_is_big)
 
 
-def _node_mtu(making: Making) -> Injection:
-    """Big packets into a node vanish: out of it, its snapshot would not arrive either, which is another row."""
-    node = making.node()
-    return making.lossy(_one(("node_mtu", node)), ("node_in", node), hits=_is_big)
+def _node_mtu(both: bool) -> Callable[[Making], Injection]:
+    """Big packets vanish, into a node only or both ways. TLS from there hangs where a certificate fills a packet, which
+    no probe tells from a pair that is cut: so that may be said besides."""
 
+    def make(making: Making) -> Injection:
+        node = making.node()
+        pairs: list[Named] = [("pair", f"{node}>{name}") for name in (API, INGRESS, OUTSIDE)]
+        ports: list[Named] = [("pair_port", f"{node}>{name} tcp/443") for name in (API, INGRESS, OUTSIDE)]
+        truth = Truth((answer(("node_mtu", node)),), answer(*pairs, *ports))
+        components: list[Component] = [("node_in", node)]
+        if both:
+            components.append(("node_out", node))
+        return making.lossy(truth, *components, hits=_is_big)
 
-def _node_mtu_both(making: Making) -> Injection:
-    node = making.node()
-    return making.lossy(_one(("node_mtu", node)), ("node_in", node), ("node_out", node), hits=_is_big)
+    return make
 
 
 def _is_big(flow: Flow) -> bool:
@@ -354,6 +360,10 @@ def _zone_dead(making: Making) -> Injection:
     return Injection(begin, heal, Truth(alike))
 
 
+_UNREADY = 10.0
+"""Seconds until two readiness probes have failed (deploy/kubesonar.yaml), and the Service leads to the agent no longer."""
+
+
 def _agent(part: str) -> Callable[[Making], Injection]:
     """Both agents of a node are gone or frozen."""
 
@@ -368,10 +378,13 @@ def _agent(part: str) -> Callable[[Making], Injection]:
                 else:
                     sim.freeze(name, making.until)
 
+            sim.unready(names, _UNREADY)
+
         def heal() -> None:
             if part == "agent_gone":
                 for name in names:
                     sim.revive(name)
+            sim.ready(names)
 
         return Injection(begin, heal, _either((part, node)))
 
@@ -383,7 +396,16 @@ def _agent_gone_one(making: Making) -> Injection:
     node, sim = making.node(), making.sim
     name = making.rng.choice([member.name for member in sim.members.values() if member.node == node])
     truth = _one(("agent_gone", name if len(sim.cluster.shape.networks) > 1 else node))
-    return Injection(lambda: sim.stop(name), lambda: sim.revive(name), truth)
+
+    def begin() -> None:
+        sim.stop(name)
+        sim.unready([name], _UNREADY)
+
+    def heal() -> None:
+        sim.revive(name)
+        sim.ready([name])
+
+    return Injection(begin, heal, truth)
 
 
 def _node_dead(making: Making) -> Injection:
@@ -443,8 +465,8 @@ FAULTS: dict[str, Callable[[Making], Injection]] = {
     "pair_udp": _pair("pair_udp", False, lambda flow: flow.proto == "udp", Kind.UDP),
     "pair_port": _pair("pair_port", False, lambda flow: flow.proto == "tcp" and flow.port == PORT, Kind.TCP),
     "pair_mtu": _pair_mtu,
-    "node_mtu": _node_mtu,
-    "node_mtu_both": _node_mtu_both,
+    "node_mtu": _node_mtu(False),
+    "node_mtu_both": _node_mtu(True),
     "node_family": _node_family,
     "pair_family": _pair_family,
     "dns_udp": _dns("dns_udp", deaf_udp=_SHARE),

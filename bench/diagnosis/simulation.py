@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import count
 from random import Random
 from typing import NamedTuple
@@ -58,6 +58,7 @@ class Simulation:
         self._revision = count(1)
         self._armed: dict[str, float] = {}
         self._lost: set[str] = set()
+        self._unready: set[str] = set()
         self._forbidden = {
             member.name for member in self.cluster.members if shape.unread and self.rng.random() < shape.unread
         }
@@ -136,6 +137,16 @@ class Simulation:
         self.servers.add(successor)
         self._rotate()
 
+    def unready(self, names: Collection[str], after: float) -> None:
+        """The Service leads to these agents no longer, so long after now, unless they are ready again by then."""
+        self._unready |= set(names)
+        self.at(self.now + after, self._rotate)
+
+    def ready(self, names: Collection[str]) -> None:
+        """They are ready again after five seconds."""
+        self._unready -= set(names)
+        self.at(self.now + 5.0, self._rotate)
+
     def lose_node(self, node: str) -> None:
         """The node's kubelet reaches nobody from now on: after the grace period the cluster says that it is not ready,
         and nothing on it is behind a Service any more."""
@@ -169,7 +180,10 @@ class Simulation:
         """Puts behind the Services what runs on nodes that are ready."""
         servers, cluster = self.servers, self.cluster
         servers.endpoints = [name for name, node in cluster.dns.items() if node not in self._lost]
-        servers.agents = [name for name in servers.all_agents if self.members[name].node not in self._lost]
+        out = self._unready
+        servers.agents = [
+            name for name in servers.all_agents if self.members[name].node not in self._lost and name not in out
+        ]
         for agent in self.agents.values():
             if agent.alive:
                 self._launch(agent, agent.set_dns(servers.endpoints, self.now))
