@@ -361,7 +361,7 @@ def _zone_dead(making: Making) -> Injection:
 
 
 _UNREADY = 10.0
-"""Seconds until two readiness probes have failed (deploy/kubesonar.yaml), and the Service leads to the agent no longer."""
+"""Seconds until two readiness probes have failed (deploy/kubesonar.yaml): the Service leads to the agent no longer."""
 
 
 def _agent(part: str) -> Callable[[Making], Injection]:
