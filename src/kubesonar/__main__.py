@@ -1,4 +1,4 @@
-"""`python -m kubesonar` and the command `kubesonar`."""
+"""`python -m kubesonar`; the command `kubesonar` calls `cli.main` itself."""
 
 from kubesonar.cli import main
 

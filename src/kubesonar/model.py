@@ -349,7 +349,7 @@ class Trial(msgspec.Struct, frozen=True, array_like=True):
 
 class Window(msgspec.Struct, frozen=True, omit_defaults=True):
     """Sums over the last `span` seconds of an edge: observations, those that failed or tell nothing, datagrams sent and
-    received, and round trips (seconds)."""
+    received, and the mean round trip (seconds)."""
 
     span: Annotated[float, msgspec.Meta(gt=0, le=1e6)]
     observations: Count = 0
@@ -357,7 +357,6 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
     unknown: Count = 0
     sent: Count = 0
     received: Count = 0
-    rtt_best: Elapsed = 0.0
     rtt_mean: Elapsed = 0.0
 
     @property

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kubesonar.config import ConfigError, resolve
+from kubesonar.config import ConfigError, from_command_line, resolve
 from tests.config.trees import Probe, Root, load_file, refusal
 
 
@@ -41,3 +41,17 @@ def test_a_value_without_default_must_be_given() -> None:
 
     with pytest.raises(ConfigError, match="name is missing: give it in a file, by KUBESONAR_NAME or by --name"):
         resolve(Needy, [], {})
+
+
+def test_help_is_printed_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        from_command_line(Root, ["--help"], {}, program="kubesonar agent", summary="Probes.")
+    assert ended.value.code == 0
+    assert "--udp.period VALUE" in capsys.readouterr().out
+
+
+def test_a_refusal_is_printed_and_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        from_command_line(Root, ["--nme", "x"], {}, program="kubesonar agent", summary="Probes.")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "kubesonar agent: unknown flag --nme; did you mean --name?\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kubesonar.apps import asking
-from kubesonar.apps.scene import Scene, gather_scene
+from kubesonar.apps.gather import Assessment, assess
 from kubesonar.apps.sources import SnapshotSource
 from kubesonar.model import Finding, Health
 from tests.apps.agents import RunningAgent, members, tree
@@ -45,7 +45,7 @@ class RollingMesh:
             for name in self._ports:
                 self._write_keys(name, self._version)
                 self._start(name, self._version)
-            self.until(lambda scene: scene.verdict.verdict is Health.GOOD)
+            self.until(lambda assessment: assessment.verdict.verdict is Health.GOOD)
             self.findings.clear()
             failed.pop_all()
         return self
@@ -66,35 +66,37 @@ class RollingMesh:
             self._write_keys(name, version)
         self._version = version
 
-    def watch(self, seconds: float) -> Scene:
+    def watch(self, seconds: float) -> Assessment:
         """Looks on for a while; the last look."""
         end = time.monotonic() + seconds
         return self.until(lambda _: time.monotonic() > end)
 
-    def until(self, condition: Callable[[Scene], bool]) -> Scene:
+    def until(self, condition: Callable[[Assessment], bool]) -> Assessment:
         """Looks until something is so."""
         deadline = time.monotonic() + _PATIENCE
-        while not condition(scene := self._look()):
+        while not condition(assessment := self._look()):
             if time.monotonic() > deadline:
-                raise AssertionError(f"not within {_PATIENCE:.0f} s: {scene.verdict.sentence} {scene.verdict.unknown}")
+                raise AssertionError(
+                    f"not within {_PATIENCE:.0f} s: {assessment.verdict.sentence} {assessment.verdict.unknown}"
+                )
             time.sleep(_PAUSE)
-        return scene
+        return assessment
 
     def _restart(self, name: str, version: int, old: int) -> None:
         members(self._folder, self._ports, **{name: "rolling"})
-        self.until(lambda scene: _all_see(scene, name, "rolling"))
+        self.until(lambda assessment: _all_see(assessment, name, "rolling"))
         self._agents[name].stop()
         self._write_keys(name, version, old)
         agent = self._start(name, version)
         self.until(lambda _: agent.status("/readyz") == 200)
         members(self._folder, self._ports)
-        self.until(lambda scene: _all_see(scene, name, "serving"))
+        self.until(lambda assessment: _all_see(assessment, name, "serving"))
 
-    def _look(self) -> Scene:
-        scene = asking.run_async(gather_scene(self._sources))
+    def _look(self) -> Assessment:
+        assessment = asking.run_async(assess(self._sources))
         self.looks += 1
-        self.findings += scene.verdict.findings
-        return scene
+        self.findings += assessment.verdict.findings
+        return assessment
 
     def _start(self, name: str, version: int) -> RunningAgent:
         more: dict[str, Any] = {
@@ -116,6 +118,6 @@ class RollingMesh:
             agent.__exit__()
 
 
-def _all_see(scene: Scene, name: str, state: str) -> bool:
-    rosters = [snapshot.roster for snapshot in scene.snapshots]
+def _all_see(assessment: Assessment, name: str, state: str) -> bool:
+    rosters = [snapshot.roster for snapshot in assessment.snapshots]
     return all((member := roster.named(name)) and member.state.value == state for roster in rosters)

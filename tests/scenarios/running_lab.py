@@ -9,8 +9,7 @@ import time
 from pathlib import Path
 
 from kubesonar.apps import asking
-from kubesonar.apps.gather import gather
-from kubesonar.apps.scene import judge_sources
+from kubesonar.apps.gather import assess, gather
 from kubesonar.apps.sources import sources_of
 from kubesonar.config import ConfigError
 from kubesonar.lab.control import ask
@@ -76,7 +75,7 @@ class RunningLab:
 
     def verdict(self) -> Verdict:
         """One look at all agents, as `kubesonar check`."""
-        return asking.run_async(judge_sources(sources_of([str(self._directory)])))
+        return asking.run_async(assess(sources_of([str(self._directory)]))).verdict
 
     def _complete(self) -> bool:
         """Whether it takes orders and all its agents answer."""

@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from kubesonar.apps import asking
-from kubesonar.apps.gather import Access
+from kubesonar.apps.gather import Access, assess
 from kubesonar.apps.output import Color, console, print_to, write_json, write_svg
-from kubesonar.apps.scene import judge_sources
 from kubesonar.apps.sources import sources_of
 from kubesonar.apps.times import clock, utc_stamp
 from kubesonar.config import ConfigError
@@ -71,7 +70,7 @@ async def _waited(given: Sequence[str], access: Access, wait: float) -> Verdict:
     while True:
         left = until - loop.time()
         try:
-            verdict = await judge_sources(sources_of(given), access)
+            verdict = (await assess(sources_of(given), access)).verdict
         except ConfigError:
             if given or left <= 0:
                 raise

@@ -1,4 +1,4 @@
-"""Asks all agents at once for their snapshots."""
+"""Asks all agents at once for their snapshots, and judges the mesh by them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from kubesonar.apps.sources import SnapshotSource, others, owner
+from kubesonar.apps.times import clock
+from kubesonar.core.diagnosis.join import Basis, basis
+from kubesonar.core.diagnosis.verdict import verdict_on
 from kubesonar.core.telemetry.snapshots import REASON_LIMIT, decode_snapshot, newest
-from kubesonar.model import Snapshot, clip
+from kubesonar.model import Network, Snapshot, Verdict, clip
+from kubesonar.net.clock import SystemClock
 from kubesonar.net.http.fetcher import Fetched, Fetcher
+from kubesonar.views.matrix import Matrix, matrices
 
 SNAPSHOT_PATH = "/api/v1/snapshot"
 
@@ -40,6 +45,27 @@ class Gathered(msgspec.Struct, frozen=True):
 
     snapshots: list[Snapshot]
     unread: dict[str, str]
+
+
+class Assessment(msgspec.Struct, frozen=True):
+    """The snapshots read at `at` (Unix seconds), the evidence in them, and the verdict."""
+
+    at: float
+    snapshots: list[Snapshot]
+    found: Basis
+    verdict: Verdict
+
+    def matrices(self, networks: Sequence[Network] = (Network.POD, Network.HOST)) -> tuple[Matrix, ...]:
+        """Return who reaches whom, a matrix for each network."""
+        return matrices(self.found, networks)
+
+
+async def assess(sources: Sequence[SnapshotSource], access: Access | None = None) -> Assessment:
+    """Ask all agents once and judge."""
+    gathered = await gather(sources, access)
+    now = SystemClock().wall()
+    found = basis(gathered.snapshots, gathered.unread, now)
+    return Assessment(now, gathered.snapshots, found, verdict_on(found, clock))
 
 
 async def gather(sources: Sequence[SnapshotSource], access: Access | None = None) -> Gathered:

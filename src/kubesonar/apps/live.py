@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from rich.console import Console
 from rich.live import Live
 
-from kubesonar.apps.scene import Scene
+from kubesonar.apps.gather import Assessment
 from kubesonar.apps.times import clock
 from kubesonar.model import Network
 from kubesonar.views.terminal.board import Board
@@ -21,7 +21,7 @@ BOTH = (Network.POD, Network.HOST)
 
 
 async def live(
-    looking: Callable[[], Awaitable[Scene]],
+    looking: Callable[[], Awaitable[Assessment]],
     console: Console,
     networks: Sequence[Network] = BOTH,
     footer: Callable[[], str] = lambda: "Ctrl-C ends",
@@ -32,29 +32,30 @@ async def live(
         await _log(looking, console, refresh)
     with Live(console=console, auto_refresh=False, screen=True, vertical_overflow="crop") as screen:
         while True:
-            scene, pause = await _paced(looking, refresh)
-            last = f"{footer()}  |  {scene.verdict.observers} of {scene.verdict.members} members at {clock(scene.at)}"
-            screen.update(Board(scene.verdict, scene.matrices(networks), last), refresh=True)
+            assessment, pause = await _paced(looking, refresh)
+            verdict = assessment.verdict
+            last = f"{footer()}  |  {verdict.observers} of {verdict.members} members at {clock(assessment.at)}"
+            screen.update(Board(verdict, assessment.matrices(networks), last), refresh=True)
             await asyncio.sleep(pause)
 
 
-async def _log(looking: Callable[[], Awaitable[Scene]], console: Console, refresh: float) -> None:
+async def _log(looking: Callable[[], Awaitable[Assessment]], console: Console, refresh: float) -> None:
     said = ""
     while True:
-        scene, pause = await _paced(looking, refresh)
-        state = " ".join([scene.verdict.verdict, *(f"{f.part} {f.subject}" for f in scene.verdict.findings)])
+        assessment, pause = await _paced(looking, refresh)
+        state = " ".join([assessment.verdict.verdict, *(f"{f.part} {f.subject}" for f in assessment.verdict.findings)])
         if state != said:
-            console.print(f"{clock(scene.at)} ", end="")
-            console.print(headline(scene.verdict), soft_wrap=True)
+            console.print(f"{clock(assessment.at)} ", end="")
+            console.print(headline(assessment.verdict), soft_wrap=True)
             said = state
         await asyncio.sleep(pause)
 
 
-async def _paced(looking: Callable[[], Awaitable[Scene]], refresh: float) -> tuple[Scene, float]:
-    """Return a scene, and the seconds to wait for the next: at least half of what one look takes, so that a large mesh
-    is not asked all the time."""
+async def _paced(looking: Callable[[], Awaitable[Assessment]], refresh: float) -> tuple[Assessment, float]:
+    """Return an assessment, and the seconds to wait for the next: at least half of what one look takes, so that a large
+    mesh is not asked all the time."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    scene = await looking()
+    assessment = await looking()
     took = loop.time() - began
-    return scene, max(refresh - took, took / 2)
+    return assessment, max(refresh - took, took / 2)

@@ -12,10 +12,9 @@ import msgspec
 import typer
 
 from kubesonar.apps import asking
-from kubesonar.apps.gather import Access
+from kubesonar.apps.gather import Access, Assessment, assess
 from kubesonar.apps.live import live
 from kubesonar.apps.output import Color, console, print_to, write_json, write_svg
-from kubesonar.apps.scene import Scene, gather_scene
 from kubesonar.apps.sources import sources_of
 from kubesonar.apps.times import utc_stamp
 from kubesonar.model import Network
@@ -56,8 +55,8 @@ def main(arguments: Sequence[str]) -> int:
         return request
     sources = sources_of(request.sources)
 
-    async def looking() -> Scene:
-        return await gather_scene(sources, request.access)
+    async def looking() -> Assessment:
+        return await assess(sources, request.access)
 
     if request.once or request.as_json or request.svg:
         return _print(asking.run_async(looking()), request)
@@ -90,13 +89,13 @@ def map_(
     )
 
 
-def _print(scene: Scene, request: MapRequest) -> int:
-    matrices = scene.matrices(request.network.networks)
-    board = Board(scene.verdict, matrices)
+def _print(assessment: Assessment, request: MapRequest) -> int:
+    matrices = assessment.matrices(request.network.networks)
+    board = Board(assessment.verdict, matrices)
     if request.as_json:
-        write_json(map_json(matrices, scene.at, utc_stamp))
+        write_json(map_json(matrices, assessment.at, utc_stamp))
     else:
         print_to(console(request.color), board)
     if request.svg:
         write_svg(board, request.svg)
-    return 0 if scene.snapshots else 2
+    return 0 if assessment.snapshots else 2

@@ -6,8 +6,7 @@ docs/configuration.md, from the fields' `msgspec.Meta(description=…)`. Read `l
 """
 
 from kubesonar.config.errors import ConfigError
-from kubesonar.config.loading import Loaded, resolve
-from kubesonar.config.program import from_command_line
+from kubesonar.config.loading import Loaded, from_command_line, resolve
 from kubesonar.config.reference import OptionRow, describe, help_text, markdown
 from kubesonar.config.showing import show_config
 from kubesonar.config.yamltext import read_yaml

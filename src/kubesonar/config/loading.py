@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 
 from kubesonar.config.errors import ConfigError
+from kubesonar.config.reference import help_text
 from kubesonar.config.schema import CONFIG_ENV, CONFIG_FLAG, Option, Schema, section_of
 from kubesonar.config.sources import ConfigSource, from_environ, from_file, from_flags, split_flags
 
@@ -19,6 +21,23 @@ class Loaded(msgspec.Struct, Generic[T], frozen=True):
 
     tree: T
     origins: dict[str, str]
+
+
+def from_command_line(
+    schema: type[T], flags: Sequence[str], environ: Mapping[str, str], *, program: str, summary: str
+) -> Loaded[T]:
+    """Return the effective tree of a program that is started with `flags`.
+
+    Raises SystemExit: 0 after the help text, 2 after the sentence of a ConfigError.
+    """
+    if "--help" in flags or "-h" in flags:
+        sys.stdout.write(help_text(schema, program, summary))
+        raise SystemExit(0)
+    try:
+        return resolve(schema, flags, environ)
+    except ConfigError as error:
+        sys.stderr.write(f"{program}: {error}\n")
+        raise SystemExit(2) from error
 
 
 def resolve(schema: type[T], flags: Sequence[str], environ: Mapping[str, str]) -> Loaded[T]:

@@ -56,7 +56,7 @@ def test_an_edge_has_its_latest_observation_and_two_windows() -> None:
     assert (edge.short.sent, edge.short.received) == (16, 12)
     assert edge.short.loss == pytest.approx(0.25)
     assert (edge.long.sent, edge.long.received) == (96, 92)
-    assert edge.long.rtt_best == pytest.approx(0.001)
+    assert edge.long.rtt_mean == pytest.approx(0.001)
     assert [trial.number for trial in edge.trials] == list(range(1000, 1060, 5))
 
 

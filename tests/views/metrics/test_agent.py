@@ -51,7 +51,7 @@ def edge(
     check = Check(id=f"{kind}{target}{family}", kind=kind, path=path, target=target, address="::1")
     rtt = Rtt(best=0.0002, mean=0.0003, worst=0.0004, clock=StampSource.KERNEL)
     latest = Observation(check, "me", Network.POD, 1.0, fault=fault, sent=8, received=0 if fault else 8, rtt=rtt)
-    window = Window(span=60, observations=1, sent=100, received=100 - lost, rtt_best=0.0002, rtt_mean=0.0003)
+    window = Window(span=60, observations=1, sent=100, received=100 - lost, rtt_mean=0.0003)
     return Edge(latest, window, window)
 
 

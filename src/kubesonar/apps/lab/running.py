@@ -13,12 +13,12 @@ import msgspec
 
 from kubesonar.apps import asking
 from kubesonar.apps.check import EXIT_CODES
+from kubesonar.apps.gather import Assessment, assess
 from kubesonar.apps.lab import mesh
 from kubesonar.apps.lab.rooms import complaints
 from kubesonar.apps.lab.settling import Settling
 from kubesonar.apps.live import live
 from kubesonar.apps.output import Color, console, print_to, write_json
-from kubesonar.apps.scene import Scene, gather_scene
 from kubesonar.apps.sources import SnapshotSource
 from kubesonar.apps.times import clock, utc_stamp
 from kubesonar.lab.control import listen
@@ -99,18 +99,18 @@ class LabWatch:
             else:
                 await live(self._look, console(self._request.color), footer=self._footer)
 
-    async def _look(self) -> Scene:
-        scene = await gather_scene(self._sources)
-        self.verdict = scene.verdict
-        return scene
+    async def _look(self) -> Assessment:
+        assessment = await assess(self._sources)
+        self.verdict = assessment.verdict
+        return assessment
 
-    async def _settled(self) -> Scene:
+    async def _settled(self) -> Assessment:
         now = SystemClock().mono
         settling = Settling(now(), quick=not self._request.faults)
         while True:
-            scene = await self._look()
-            if settling.settled(now(), scene.verdict):
-                return scene
+            assessment = await self._look()
+            if settling.settled(now(), assessment.verdict):
+                return assessment
             await asyncio.sleep(_PAUSE)
 
     async def _try_rooms(self) -> None:
@@ -122,13 +122,13 @@ class LabWatch:
             if complaint or not self._request.as_json:
                 _complain(f"{member}: {name}: {complaint or 'accepted'}")
 
-    def _print(self, scene: Scene) -> None:
+    def _print(self, assessment: Assessment) -> None:
         if self._request.as_json:
-            write_json(verdict_json(scene.verdict, utc_stamp))
+            write_json(verdict_json(assessment.verdict, utc_stamp))
             return
         out = console(self._request.color)
-        print_to(out, verdict_view(scene.verdict, clock))
-        if matrices := scene.matrices():
+        print_to(out, verdict_view(assessment.verdict, clock))
+        if matrices := assessment.matrices():
             out.print()
             print_to(out, MapView(matrices))
 

@@ -234,6 +234,5 @@ def window(trials: list[Trial], now: float, span: float) -> Window:
         unknown=len(recent) - len(counted),
         sent=sum(trial.sent for trial in counted),
         received=sum(trial.received for trial in counted),
-        rtt_best=min(rtts, default=0.0),
         rtt_mean=sum(rtts) / len(rtts) if rtts else 0.0,
     )
