@@ -25,7 +25,7 @@ from kubesonar.core.probing.cluster_options import ClusterOptions, IngressOption
 from kubesonar.core.probing.planner import CheckPlanner, PlanFigures
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
-from kubesonar.lab.kernel.isolate import Ground, run_isolated
+from kubesonar.lab.kernel.isolate import Isolation, run_isolated
 from kubesonar.model import Check, Kind, Member, Network, Observation, Path, Roster, Rtt, StampSource
 from kubesonar.views.metrics.agent import AgentMetrics, Facts
 from kubesonar.views.metrics.membership import MembershipFacts, membership_families
@@ -218,10 +218,10 @@ def tables(costs: list[Cost]) -> list[str]:
     ]
 
 
-def main(ground: Ground) -> int:
+def main(isolation: Isolation) -> int:
     """Inside a network namespace."""
-    if not ground.namespaces:
-        print(ground.reason)
+    if not isolation.namespaces:
+        print(isolation.reason)
         return 1
     wire = measure()
     costs = [cost(*size, wire) for size in SIZES]

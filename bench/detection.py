@@ -21,7 +21,7 @@ from statistics import median
 from kubesonar.apps.lab import mesh
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import parse
-from kubesonar.lab.kernel.isolate import Ground, run_isolated
+from kubesonar.lab.kernel.isolate import Isolation, run_isolated
 from kubesonar.lab.kernel.processes import LabProcess
 from kubesonar.lab.servers.pager import read_notices
 from kubesonar.lab.topology import LabNode, plan_lab
@@ -88,10 +88,10 @@ def _serf(node: LabNode, first: LabNode, handler: Path) -> int:
     )  # fmt: skip
 
 
-def measure(nodes: int, out: Path, ground: Ground) -> int:
+def measure(nodes: int, out: Path, isolation: Isolation) -> int:
     """Runs in the lab's namespaces and writes its rows."""
-    if not ground.namespaces:
-        sys.exit(f"needs network namespaces: {ground.reason}")
+    if not isolation.namespaces:
+        sys.exit(f"needs network namespaces: {isolation.reason}")
     ours: Times = {verb: [] for verb in VERBS}
     theirs: Times = {verb: [] for verb in VERBS}
     with (

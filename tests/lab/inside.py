@@ -13,7 +13,7 @@ import pytest
 
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import parse
-from kubesonar.lab.kernel.isolate import Ground, run_isolated
+from kubesonar.lab.kernel.isolate import Isolation, run_isolated
 from kubesonar.lab.kernel.namespaces import within
 from kubesonar.lab.topology import plan_lab
 from kubesonar.lab.world import LabWorld
@@ -30,9 +30,9 @@ needs_nft = needs("nft")
 def in_namespaces(body: Callable[[], None], *, user: bool = False) -> None:
     """Runs `body` in new namespaces. Fails with what it said where it fails, skips where there are no namespaces."""
 
-    def inside(ground: Ground) -> int:
-        if not ground.namespaces:
-            print(ground.reason)  # noqa: T201
+    def inside(isolation: Isolation) -> int:
+        if not isolation.namespaces:
+            print(isolation.reason)  # noqa: T201
             return _NO_GROUND
         body()
         return 0

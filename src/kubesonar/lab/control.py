@@ -16,20 +16,22 @@ from kubesonar.lab.directory import LabError, control_socket
 from kubesonar.lab.faults import FaultError
 
 CONTROL_VERSION = 1
+"""Version of orders and answers; another one is refused."""
 _LINE_LIMIT = 64 * 1024
+"""Most bytes of an order or an answer."""
 _PATIENCE = 15.0
-"""Seconds that a question may take, on either side; nft alone may take ten."""
+"""Seconds that an order may take, on either side; nft alone may take ten."""
 
 
 class FaultOrder(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A fault to bring about, as a person writes it; empty asks only what is active."""
+    """A fault to inject, as a person writes it; empty: only list the active faults."""
 
     version: int = CONTROL_VERSION
     fault: Annotated[str, msgspec.Meta(max_length=1000)] = ""
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is broken now, or in one sentence why the order was refused."""
+    """The active faults, or in one sentence why the order was refused."""
 
     version: int = CONTROL_VERSION
     faults: tuple[str, ...] = ()
@@ -37,13 +39,14 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 Obey = Callable[[str], tuple[str, ...]]
-"""Brings about the fault in the text (none where it is empty) and returns those active. Raises FaultError."""
+"""A function that injects the fault in the text (none where it is empty) and returns the active ones. Raises
+FaultError."""
 
 
 @contextlib.asynccontextmanager
 async def listen(path: Path, obey: Obey) -> AsyncIterator[None]:
-    """Takes orders on the socket at `path` while the context lasts. The directory's mode guards it, and its
-    release removes it."""
+    """Take orders on the socket at `path` while the context lasts. The directory's mode protects the socket, and its
+    release removes it where the server does not (asyncio does from Python 3.13 on)."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, ValueError, TimeoutError):
@@ -61,7 +64,7 @@ async def listen(path: Path, obey: Obey) -> AsyncIterator[None]:
 
 
 def ask(directory: Path, fault: str = "") -> tuple[str, ...]:
-    """Has the lab in `directory` bring about a fault; the faults active then. Raises LabError where no lab runs there
+    """Inject a fault into the lab in `directory`, and return the active ones. Raises LabError where no lab runs there
     or it does not answer, FaultError where it refuses."""
     request = msgspec.json.encode(FaultOrder(fault=fault)) + b"\n"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -69,7 +72,7 @@ def ask(directory: Path, fault: str = "") -> tuple[str, ...]:
         try:
             connection.connect(str(control_socket(directory)))
             connection.sendall(request)
-            answer = _read_line(connection)
+            answer = msgspec.json.decode(connection.makefile("rb").readline(_LINE_LIMIT + 1), type=Answer)
         except (FileNotFoundError, ConnectionRefusedError):
             raise LabError(f"no lab runs in {directory}: start one with kubesonar lab") from None
         except (OSError, msgspec.DecodeError) as error:
@@ -77,16 +80,6 @@ def ask(directory: Path, fault: str = "") -> tuple[str, ...]:
     if answer.error:
         raise FaultError(answer.error)
     return answer.faults
-
-
-def _read_line(connection: socket.socket) -> Answer:
-    line = b""
-    while not line.endswith(b"\n") and len(line) <= _LINE_LIMIT:
-        piece = connection.recv(_LINE_LIMIT)
-        if not piece:
-            break
-        line += piece
-    return msgspec.json.decode(line, type=Answer)
 
 
 def _answer(line: bytes, obey: Obey) -> Answer:

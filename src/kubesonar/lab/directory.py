@@ -1,16 +1,16 @@
-"""The lab's directory: one lab in it at a time, readable by its owner only.
+"""The directory of a lab: one lab in it at a time, accessible to its owner only.
 
     members.json        the roster that the agents watch
-    control.sock        where `kubesonar lab fault …` asks
-    agents/NAME.sock    each agent's API
+    control.sock        takes orders from `kubesonar lab fault …`
+    agents/NAME.sock    the API of each agent
     rooms/NAME.sock     an older tool's room beside an agent
-    logs/NAME.log       what each process said
-    notices.jsonl       what the coordinators told the pager
-    certificates/       of the API-like server
-    account/            what shows its clients to it
+    logs/NAME.log       the output of each process
+    notices.jsonl       the notices that the receiver of webhooks got
+    certificates/       of the API server
+    account/            a service account for the API server
 
-A lock on the directory (flock(2)) says whether a lab runs, and ends with it however it ends; what an earlier one left
-is cleared away.
+A lock on the directory (flock(2)) shows that a lab runs, and ends with it in any case; what an earlier lab left is
+removed.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ import msgspec
 
 from kubesonar.model import Member
 
-_VERSION = 1  # of the members file (discovery/file.py)
+_VERSION = 1
+"""Version of the members file (discovery/file.py)."""
 _FOLDERS = ("agents", "rooms", "logs", "certificates", "account")
 _FILES = ("members.json", "members.draft", "control.sock", "notices.jsonl")
 _PATH_LIMIT = 80
-"""Longest path of the directory, in bytes: the sockets in it must fit the 108 of struct sockaddr_un."""
+"""Longest path of the directory, in bytes: the paths of its sockets must fit the 108 bytes of struct sockaddr_un."""
 
 
 class LabError(Exception):
-    """The lab cannot be had; the text is one sentence for the person who asked."""
+    """The lab cannot run or be reached; the text is one sentence for the person who asked."""
 
 
 def default_path() -> Path:
-    """Where a lab lives unless told: the user's runtime directory, else one in /tmp. Ask outside of the namespaces:
-    a user namespace shows another uid."""
+    """Return the directory that is used unless another is named: in the user's runtime directory, else in /tmp. To be
+    called outside of a user namespace, which shows another uid."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime and Path(runtime).is_dir():
         return Path(runtime, "kubesonar-lab")
@@ -47,63 +48,45 @@ def default_path() -> Path:
 
 
 class Directory:
-    """A directory that this process has claimed until `release` or its end."""
+    """A directory that belongs to this process until `release` or the end of the process. Its attributes are the paths
+    that are listed above."""
 
     def __init__(self, path: Path) -> None:
-        """Raises LabError where a lab runs there already, or the directory cannot be trusted or made."""
+        """Make the directory. Raises LabError where a lab runs there already, or the directory cannot be trusted or
+        made."""
         self.path = path
+        self.roster = path / "members.json"
+        self.control = control_socket(path)
+        self.notices = path / "notices.jsonl"
+        self.account = path / "account"
+        self.certificates = path / "certificates"
         _make(path)
         self._lock = _lock(path)
         self._clear()
         for folder in _FOLDERS:
             (path / folder).mkdir(mode=0o700)
 
-    @property
-    def roster(self) -> Path:
-        """The members file."""
-        return self.path / "members.json"
-
-    @property
-    def control(self) -> Path:
-        """The Unix socket on which the lab takes orders."""
-        return control_socket(self.path)
-
-    @property
-    def notices(self) -> Path:
-        """What the pager was told (lab/servers/pager.py)."""
-        return self.path / "notices.jsonl"
-
     def agent_socket(self, name: str) -> Path:
-        """The Unix socket of that member's API."""
+        """Return the path of the Unix socket of a member's API."""
         return self.path / "agents" / f"{name}.sock"
 
     def room_socket(self, name: str) -> Path:
-        """The Unix socket of the room beside that member's agent."""
+        """Return the path of the Unix socket of the room beside a member's agent."""
         return self.path / "rooms" / f"{name}.sock"
 
-    @property
-    def account(self) -> Path:
-        """A service account as the kubelet mounts it."""
-        return self.path / "account"
-
-    @property
-    def certificates(self) -> Path:
-        """The folder of the lab's own certificate authority."""
-        return self.path / "certificates"
-
     def log(self, name: str) -> Path:
-        """What that process says."""
+        """Return the path of a process's output."""
         return self.path / "logs" / f"{name}.log"
 
     def write_roster(self, members: Iterable[Member]) -> None:
-        """Replaces the members file at once, so that no reader sees half of it. JSON is YAML and is read faster."""
+        """Replace the members file atomically. JSON is YAML too, and is read faster."""
         lines = ",\n".join(msgspec.json.encode(member).decode() for member in members)
         draft = self.path / "members.draft"
         draft.write_text(f'{{"version": {_VERSION}, "members": [\n{lines}\n]}}\n')
         draft.replace(self.roster)
 
     def release(self) -> None:
-        """Removes what the lab made here and lets the next one in."""
+        """Remove what the lab made here, and unlock the directory."""
         self._clear()
         if not any(self.path.iterdir()):
             self.path.rmdir()
@@ -117,7 +100,7 @@ class Directory:
 
 
 def control_socket(path: Path) -> Path:
-    """The control socket of the lab in the directory at `path`."""
+    """Return the path of the control socket of the lab in the directory `path`."""
     return path / "control.sock"
 
 

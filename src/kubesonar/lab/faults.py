@@ -1,7 +1,7 @@
-"""What can be broken, as one table: a verb, what it takes, what it does, and the part that diagnosis must name for it.
+"""The faults of the lab, as one table: a verb, its arguments, its effect, and the part that diagnosis must name for it.
 
-A fault is written as its verb and what the verb takes: "loss node-1>node-2 10". The words of `Verb.takes` say how each
-piece is read, so a new fault is one row here and its rule in firewall.py or its act in world.py.
+A fault is written as a verb and its arguments: "loss node-1>node-2 10". The words of `Verb.takes` say how each argument
+is read, so a new fault is one row here and a rule in network/firewall.py or an act in world.py.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from kubesonar.lab.topology import LabPlan, Role
 from kubesonar.model import State, clip
 
 ANY = "*"
-"""Stands for every node and server in a way A>B."""
+"""The word for every node and server in a direction A>B."""
 
 TEXT_LIMIT = 200
-"""Longest fault that is read, in characters."""
+"""Most characters of a fault."""
 
 STATES = tuple(state for state in State if state is not State.OTHER)
 
 
 class Act(StrEnum):
-    """How a fault is brought about."""
+    """The means by which a fault is injected."""
 
     FIREWALL = "firewall"
     SHAPER = "shaper"
@@ -35,12 +35,12 @@ class Act(StrEnum):
 
 
 class FaultError(ValueError):
-    """A fault that cannot be; the text is one sentence for the person who asked for it."""
+    """A fault that cannot be injected; the text is one sentence for the person who asked for it."""
 
 
 class Verb(msgspec.Struct, frozen=True):
-    """One row: `takes` are the words that follow the verb, `help` what it does, `act` by what means, `row` the part
-    (core/diagnosis/components.py) that must be found sick; empty where nothing may be."""
+    """A row of the table: `takes` are the kinds of its arguments, `help` its effect, `act` its means, `row` the part
+    (core/diagnosis/components.py) that must be found sick, empty where none may be."""
 
     name: str
     takes: tuple[str, ...]
@@ -50,7 +50,7 @@ class Verb(msgspec.Struct, frozen=True):
 
     @property
     def syntax(self) -> str:
-        """The verb and what follows it, as a person writes it."""
+        """The verb and its arguments, as a person writes them."""
         return " ".join((self.name, *self.takes))
 
 
@@ -71,14 +71,15 @@ VERBS = (
     Verb("clear", (), "undoes everything", Act.CLEAR),
 )
 
-# Where one end is anybody, it is the other end that is sick: a node's way in or out, or a server as a whole.
+# Where one end is every node, the other end is sick: a node's way in or out, or a server as a whole.
 _ONE_SIDED = frozenset({"drop", "loss"})
 _SERVER_ROWS = {Role.DNS: "dns_server", Role.API: "api_server", Role.INGRESS: "ingress"}
 
 
 class LabFault(msgspec.Struct, frozen=True):
-    """One fault: from `source` to `target` (a way), or of `target` alone (a node or a server); `amount` is percent,
-    bytes, kbit/s or a port, `state` what `state` sets, `role` that of the server at either end."""
+    """One fault: in the direction from `source` to `target`, or of `target` alone (a node or a server). `amount` is a
+    percentage, bytes, kbit/s or a port, `state` the argument of the verb "state", `role` that of a server at either
+    end."""
 
     verb: str
     target: str = ""
@@ -89,17 +90,17 @@ class LabFault(msgspec.Struct, frozen=True):
 
     @property
     def act(self) -> Act:
-        """By what means it is brought about."""
+        """The means by which it is injected."""
         return _BY_NAME[self.verb].act
 
     @property
     def key(self) -> tuple[str, str, str, float]:
-        """A fault replaces the one before it with the same key."""
+        """A fault replaces an active one with the same key."""
         return (self.verb, self.source, self.target, self.amount if self.verb == "port" else 0)
 
     @property
     def row(self) -> str:
-        """The name of the part that must be found sick, empty where nothing may be."""
+        """The name of the part that must be found sick, empty where none may be."""
         if not self._one_sided:
             return _BY_NAME[self.verb].row
         if self.role is not None:
@@ -108,7 +109,7 @@ class LabFault(msgspec.Struct, frozen=True):
 
     @property
     def subject(self) -> str:
-        """Which part of that kind, as findings write it."""
+        """The subject of the finding, as findings write it."""
         if self._one_sided:
             return self.target if self.source == ANY else self.source
         if not self.source:
@@ -127,7 +128,7 @@ class LabFault(msgspec.Struct, frozen=True):
 
 
 def parse(text: str, plan: LabPlan) -> LabFault:
-    """The fault that `text` asks for in this lab. Raises FaultError."""
+    """Read a fault of this lab. Raises FaultError."""
     verb, *words = text[: TEXT_LIMIT + 1].split() or [""]
     row = _BY_NAME.get(verb)
     if len(text) > TEXT_LIMIT or row is None:

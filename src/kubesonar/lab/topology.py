@@ -1,11 +1,11 @@
-"""What the lab is made of, before anything is made: nodes, their pod networks, and a few servers, all on one bridge.
+"""The plan of a lab: nodes, their pod networks, and a few servers, all on one bridge.
 
     bridge --- node-1 (eth0) --- node-1-pod        a pod network of its own behind each node, routed through it
            |-- node-2 (eth0) --- node-2-pod
            |-- dns-1, dns-2, api, ingress, pager
 
-Where there are no namespaces, everything has a loopback address of its own instead (127.0.0.0/8 needs no set-up), in
-one network that no link fault can divide.
+Without namespaces, each member and server has a loopback address of its own instead (127.0.0.0/8 needs no set-up), in
+one network without links.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kubesonar.model import Member, Network
 
 MIN_NODES, MAX_NODES = 2, 100
 PORT = 7473
-"""Where every member's responder and probe listener are; on loopback the first of their ports."""
+"""Port of every member's responder and API; on loopback the first of their ports."""
 
 HOSTS4, HOSTS6 = 16, 64
 """Prefix lengths of the network on the bridge."""
@@ -27,7 +27,7 @@ PODS4, PODS6 = 24, 64
 
 
 class Role(StrEnum):
-    """What a server is there for."""
+    """The kind of a server."""
 
     DNS = "dns"
     API = "api"
@@ -36,7 +36,7 @@ class Role(StrEnum):
 
 
 class LabServer(msgspec.Struct, frozen=True):
-    """A plain target on the bridge: no agent runs there. `addresses` are v4 and, in namespaces, v6."""
+    """A server on the bridge, without an agent. `addresses` are v4 and, in namespaces, v6."""
 
     name: str
     role: Role
@@ -45,8 +45,8 @@ class LabServer(msgspec.Struct, frozen=True):
 
 
 class LabNode(msgspec.Struct, frozen=True):
-    """A node: its agent in the host network, its agent in the pod network behind it, and that network's gateway and
-    subnet (v4 and v6; empty on loopback)."""
+    """A node: its agent in the host network, its agent in the pod network, and the gateways and subnets of the pod
+    network (v4 and v6; empty on loopback)."""
 
     name: str
     zone: str
@@ -57,8 +57,8 @@ class LabNode(msgspec.Struct, frozen=True):
 
 
 class LabPlan(msgspec.Struct, frozen=True):
-    """The whole lab. A node's or a server's name is also that of its namespace and of its port on the bridge; a pod
-    network's namespace is named as the member in it."""
+    """The whole lab. The name of a node or server is also that of its namespace and of its port on the bridge; the
+    namespace of a pod network has the name of the member in it."""
 
     nodes: tuple[LabNode, ...]
     servers: tuple[LabServer, ...]
@@ -71,20 +71,20 @@ class LabPlan(msgspec.Struct, frozen=True):
 
     @property
     def stations(self) -> tuple[str, ...]:
-        """What hangs on the bridge, by name."""
+        """Names of the nodes and servers on the bridge."""
         return (*(node.name for node in self.nodes), *(server.name for server in self.servers))
 
     def home(self, member: Member) -> str:
-        """The name of the namespace in which a member lives."""
+        """Return the name of a member's namespace."""
         return member.node if member.network is Network.HOST else member.name
 
     def of_role(self, role: Role) -> tuple[LabServer, ...]:
-        """The servers of that role."""
+        """Return the servers of that role."""
         return tuple(server for server in self.servers if server.role is role)
 
 
 def plan_lab(nodes: int = 5, *, namespaces: bool = True) -> LabPlan:
-    """A lab of that many nodes in two zones. Raises ValueError outside `MIN_NODES` to `MAX_NODES`."""
+    """Plan a lab of that many nodes in two zones. Raises ValueError outside `MIN_NODES` to `MAX_NODES`."""
     if not MIN_NODES <= nodes <= MAX_NODES:
         raise ValueError(f"nodes: got {nodes}, expected {MIN_NODES} to {MAX_NODES}")
     make = _node if namespaces else _loopback_node
@@ -114,7 +114,7 @@ _LOOPBACK_SERVERS = (
 
 
 def _node(number: int, zone: str) -> LabNode:
-    """Numbers appear in v6 addresses as they are written in v4 ones, so that a person recognises them."""
+    """IPv6 addresses have the decimal numbers of the IPv4 ones, so that a person recognises them."""
     return LabNode(
         name=f"node-{number}",
         zone=zone,
@@ -126,7 +126,7 @@ def _node(number: int, zone: str) -> LabNode:
 
 
 def _loopback_node(number: int, zone: str) -> LabNode:
-    """Ports differ as well, because each agent also looks at itself through 127.0.0.1."""
+    """Ports differ too, because each agent also probes itself at 127.0.0.1."""
     host = _member(number, zone, Network.HOST, f"127.73.{number}.1")
     pod = _member(number, zone, Network.POD, f"127.73.{number}.2")
     return LabNode(

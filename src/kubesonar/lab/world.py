@@ -1,6 +1,6 @@
-"""The lab's world: namespaces and links as planned, the processes in them, and the faults that are active.
+"""A running lab: its namespaces and links, the processes in them, and the active faults.
 
-Build it and start processes from the main thread of a process without other threads, before or inside an event loop.
+It must be built, and its processes started, from the main thread of a process without other threads.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from kubesonar.lab.topology import LabNode, LabPlan, LabServer
 from kubesonar.model import Member, State
 
 MAX_FAULTS = 64
+"""Most faults that are active at once; another one is refused."""
 _REASON = "said by the lab"
 
 
 class LabWorld:
-    """A small mesh on this machine. Close it, or use it as a context manager: closing ends every process by its own id
-    and lets go of every namespace; what an abrupt end leaves, the kernel takes away (isolate.py)."""
+    """A small mesh on this machine, to be closed, or used as a context manager. Closing ends every process by its id
+    and releases every namespace; after an abrupt end the kernel does the same (kernel/isolate.py)."""
 
     def __init__(self, plan: LabPlan, directory: Directory) -> None:
         self.plan = plan
         self.directory = directory
         self.processes: dict[str, LabProcess] = {}
-        """By the name of the member or server."""
+        """Processes by the name of the member or server."""
         self._namespaces: dict[str, int] = {}
         self._active: dict[tuple[str, str, str, float], LabFault] = {}
         self._acts: dict[Act, Callable[[LabFault], None]] = {
@@ -46,8 +47,8 @@ class LabWorld:
 
     @classmethod
     def build(cls, plan: LabPlan, directory: Directory) -> Self:
-        """Makes what is planned and writes the roster. Raises OSError or pyroute2's NetlinkError where the kernel
-        refuses; nothing is left then."""
+        """Make what is planned and write the roster. Raises OSError or pyroute2's NetlinkError where the kernel
+        refuses; then nothing is left."""
         world = cls(plan, directory)
         try:
             if plan.namespaces:
@@ -62,29 +63,29 @@ class LabWorld:
 
     @property
     def faults(self) -> tuple[LabFault, ...]:
-        """What is broken now, oldest first."""
+        """Active faults, oldest first."""
         return tuple(self._active.values())
 
     @property
     def fallen(self) -> tuple[LabProcess, ...]:
-        """Processes that ended although no fault ended them."""
+        """Processes that ended without a fault that ends them."""
         killed = {member.name for fault in self.faults if fault.verb == "kill" for member in self._agents(fault)}
         return tuple(each for name, each in self.processes.items() if name not in killed and not each.running)
 
     def network(self, name: str) -> int | None:
-        """The open descriptor of the namespace of that station or pod network, None on loopback."""
+        """Return the open descriptor of the namespace of that node, server or pod network; None on loopback."""
         return self._namespaces.get(name)
 
     def start(self, member: Member, main: Main) -> LabProcess:
-        """Starts a member's agent in its namespace."""
+        """Start a member's agent in its namespace."""
         return self._start(member.name, self.plan.home(member), main)
 
     def start_server(self, server: LabServer, main: Main) -> LabProcess:
-        """Starts a plain target in its namespace."""
+        """Start a server in its namespace."""
         return self._start(server.name, server.name, main)
 
     def apply(self, fault: LabFault) -> None:
-        """Brings a fault about, at once and whole. Raises FaultError, and then nothing has changed."""
+        """Inject a fault as a whole. Raises FaultError; then nothing has changed."""
         if fault.act in (Act.FIREWALL, Act.SHAPER) and not self.plan.namespaces:
             raise FaultError(f"{fault.text}: needs network namespaces, and this lab runs on loopback addresses")
         if len(self._active) >= MAX_FAULTS and fault.act is not Act.CLEAR and fault.key not in self._active:
@@ -92,7 +93,7 @@ class LabWorld:
         self._acts[fault.act](fault)
 
     def clear(self) -> None:
-        """Undoes every fault: links are well, frozen agents go on, killed ones are started again, all members serve."""
+        """Undo every fault: links work, frozen agents continue, killed ones are started again, all members serve."""
         active, self._active = self.faults, {}
         acts = {fault.act for fault in active}
         if Act.FIREWALL in acts:
@@ -107,7 +108,7 @@ class LabWorld:
             self._write_roster()
 
     def close(self) -> None:
-        """Ends all processes and gives up the namespaces and the directory. Does nothing the second time."""
+        """End all processes and release the namespaces and the directory. Does nothing the second time."""
         for process in self.processes.values():
             process.kill()
         for descriptor in self._namespaces.values():
@@ -140,7 +141,7 @@ class LabWorld:
         self._active = wanted
 
     def _load(self, before: Iterable[LabFault], after: Iterable[LabFault]) -> None:
-        """Makes the rules those of `after`, whole; those of `before` again where one is refused."""
+        """Replace the rules of `before` by those of `after`; restore them where a new one is refused."""
         try:
             self._load_rules(before, after)
         except FaultError:

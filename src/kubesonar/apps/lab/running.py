@@ -24,7 +24,7 @@ from kubesonar.apps.times import clock, utc_stamp
 from kubesonar.lab.control import listen
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import Act, parse
-from kubesonar.lab.kernel.isolate import Ground
+from kubesonar.lab.kernel.isolate import Isolation
 from kubesonar.lab.servers.pager import read_notices
 from kubesonar.lab.topology import plan_lab
 from kubesonar.lab.world import LabWorld
@@ -53,15 +53,17 @@ class LabRequest(msgspec.Struct, frozen=True, kw_only=True):
     color: Color
 
 
-def run_lab(request: LabRequest, ground: Ground) -> int:
+def run_lab(request: LabRequest, isolation: Isolation) -> int:
     """The exit code of the lab: that of its last verdict. Raises LabError where its directory cannot be had and
     FaultError where a fault cannot be brought about."""
-    if not ground.namespaces:
+    if not isolation.namespaces:
         _complain(
-            f"no network namespaces: {ground.reason}. All agents share this machine's loopback, which has no links: "
+            f"no network namespaces: {isolation.reason}. All agents share this machine's loopback, which has no links: "
             "faults of links, of pod networks and of DNS by UDP cannot be shown"
         )
-    with LabWorld.build(plan_lab(request.nodes, namespaces=ground.namespaces), Directory(request.directory)) as world:
+    with LabWorld.build(
+        plan_lab(request.nodes, namespaces=isolation.namespaces), Directory(request.directory)
+    ) as world:
         mesh.start(world, request.compat)
         faults = [parse(text, world.plan) for text in request.faults]
         if any(fault.act is Act.PROCESS for fault in faults):

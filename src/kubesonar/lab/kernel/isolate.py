@@ -1,15 +1,15 @@
-"""A world of its own for the lab: new network, mount and pid namespaces, and a user namespace where privileges lack.
+"""Namespaces of its own for the lab: network, mount and pid, and a user namespace without privileges.
 
-Three processes stand around the lab:
+Three processes surround the lab:
 
     outer    the command as it was started; forwards signals, returns the lab's exit code
-    keeper   made the namespaces; belongs to the outer world itself
-    init     process 1 inside; reaps orphans; when it ends, the kernel ends everything inside
-    lab      what was asked for
+    keeper   makes the namespaces; is itself outside of the new pid namespace
+    init     process 1 inside; reaps orphans; when it ends, the kernel ends every process inside
+    lab      the lab itself
 
-Each asks the kernel to be killed with the one above it (PR_SET_PDEATHSIG), so whatever kills the outer process, even
-SIGKILL, ends all, and the namespaces go with the last process in them. The keeper starts a session of its own: Ctrl-C
-reaches only the outer process and is forwarded once; a second signal kills.
+Each asks the kernel to be killed with its parent (PR_SET_PDEATHSIG). So any end of the outer process, even by SIGKILL,
+ends all, and the namespaces vanish with the last process in them. The keeper starts a session of its own: Ctrl-C
+reaches only the outer process, which forwards it once; a second signal kills.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import select
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 import msgspec
@@ -42,25 +43,25 @@ from kubesonar.lab.kernel.syscalls import (
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WAITED = (*_FORWARDED, signal.SIGCHLD)
 _REASON_LIMIT = 512
+"""Most bytes of the sentence that says why there are no namespaces."""
 
 
-class Ground(msgspec.Struct, frozen=True):
-    """What the lab stands on: namespaces of its own, or (False) this machine's loopback addresses, and why."""
+class Isolation(msgspec.Struct, frozen=True):
+    """Whether the lab has namespaces of its own; if not, the `reason`, and the lab uses loopback addresses."""
 
     namespaces: bool
     reason: str = ""
 
 
-Inside = Callable[[Ground], int]
-"""The lab proper: takes the ground it stands on and returns an exit code."""
+Inside = Callable[[Isolation], int]
+"""The lab itself: a function that returns an exit code."""
 
 
 def run_isolated(inside: Inside, *, user: bool = False) -> int:
-    """Runs `inside` in new namespaces and returns its exit code (128 + n where signal n ended it).
+    """Run `inside` in new namespaces and return its exit code (128 + n where signal n ended it).
 
-    `user` asks for a user namespace even where privileges would do. Where the machine allows no namespaces, `inside`
-    runs right here, on a ground that says why. Call it from the main thread of a process without other threads.
-    """
+    `user` asks for a user namespace even where privileges suffice. Where the machine allows no namespaces, `inside`
+    runs in this process. To be called from the main thread of a process without other threads."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED)
     verdict, report = os.pipe()
     outer = os.getpid()
@@ -73,11 +74,11 @@ def run_isolated(inside: Inside, *, user: bool = False) -> int:
     if not reason:
         return _attend(keeper)
     os.waitpid(keeper, 0)
-    return _run_lab(inside, Ground(False, reason), before)
+    return _run_lab(inside, Isolation(False, reason), before)
 
 
 def _keep(inside: Inside, report: int, outer: int, user: bool, mask: set[int | signal.Signals]) -> None:
-    """The keeper's life; does not return."""
+    """Be the keeper; does not return."""
     os.setsid()
     reason = _enter(user)
     if reason:
@@ -96,7 +97,7 @@ def _keep(inside: Inside, report: int, outer: int, user: bool, mask: set[int | s
 
 
 def _enter(user: bool) -> str:
-    """Moves into new namespaces; a sentence where that cannot be."""
+    """Move into new namespaces. Return a sentence where that is not possible."""
     kinds = CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID
     uid, gid = os.getuid(), os.getgid()
     try:
@@ -107,24 +108,18 @@ def _enter(user: bool) -> str:
                 user = True
         if user:
             unshare(kinds | CLONE_NEWUSER)
-            _write("setgroups", "deny")  # user_namespaces(7): else an unprivileged process may not write gid_map
-            _write("uid_map", f"0 {uid} 1")
-            _write("gid_map", f"0 {gid} 1")
+            Path("/proc/self/setgroups").write_text(
+                "deny"
+            )  # user_namespaces(7): else an unprivileged process may not write gid_map
+            Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
+            Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
     except OSError as error:
         return f"this machine or container allows no new namespaces here ({error.strerror})"
     return ""
 
 
-def _write(name: str, text: str) -> None:
-    descriptor = os.open(f"/proc/self/{name}", os.O_WRONLY)
-    try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)
-
-
 def _init(inside: Inside, report: int, lifeline: int, mask: set[int | signal.Signals]) -> None:
-    """The life of process 1 inside; does not return to its caller in process 1, and in the lab by SystemExit only."""
+    """Be process 1 inside; does not return. In the lab, which is forked here, it raises SystemExit."""
     die_with_parent()
     if select.select([lifeline], [], [], 0)[0]:  # the keeper ended before the line above
         os._exit(0)
@@ -136,13 +131,13 @@ def _init(inside: Inside, report: int, lifeline: int, mask: set[int | signal.Sig
     if lab == 0:
         os.close(report)
         os.close(lifeline)
-        raise SystemExit(_run_lab(inside, Ground(True), mask))
+        raise SystemExit(_run_lab(inside, Isolation(True), mask))
     os.close(report)
     os._exit(_attend(lab, everyone=True))
 
 
 def _furnish() -> str:
-    """Makes the inside habitable; a sentence where the namespaces turn out to be of no use."""
+    """Mount and bring up what the lab needs. Return a sentence where the namespaces turn out to be useless."""
     from pyroute2 import IPRoute
     from pyroute2.netlink.exceptions import NetlinkError
 
@@ -161,19 +156,19 @@ def _furnish() -> str:
 
 
 def _mount_proc() -> None:
-    """A /proc that knows the new process ids. Containers that mask parts of theirs forbid it; then the old one stays,
-    which shows the outer process ids and else serves as well."""
+    """Mount a /proc with the new process ids. Containers that mask parts of theirs forbid it; then the old one stays,
+    which differs only in showing the outer process ids."""
     with contextlib.suppress(PermissionError):
         mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 
-def _run_lab(inside: Inside, ground: Ground, mask: set[int | signal.Signals]) -> int:
+def _run_lab(inside: Inside, isolation: Isolation, mask: set[int | signal.Signals]) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started us may have ignored it
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     try:
-        return inside(ground)
+        return inside(isolation)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     finally:
@@ -185,7 +180,8 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 
 
 def _attend(child: int, *, everyone: bool = False) -> int:
-    """Forwards signals to `child` until it ends; its exit code. `everyone`: reap orphans too, as process 1 must."""
+    """Forward signals to `child` until it ends, and return its exit code. `everyone`: reap orphans too, as process 1
+    must."""
     asked = False
     while True:
         number = signal.sigwait(_WAITED)

@@ -1,7 +1,7 @@
-"""Network namespaces, each held by an open file descriptor: no mounts, no names, gone with the last holder.
+"""Network namespaces, each held by an open file descriptor: without mounts or names, gone when the last holder closes.
 
-Work inside one is done in a thread of its own, because setns(2) moves a thread and not a process: the caller never
-leaves its namespace, and an event loop that runs in the calling thread is not in the way of pyroute2's own.
+Work inside one runs in a thread of its own, because setns(2) moves a thread and not a process: the caller stays in its
+namespace, and pyroute2's event loop does not meet one that runs in the calling thread.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import TypeVar
 
 from kubesonar.lab.kernel.syscalls import CLONE_NEWNET, setns, unshare
 
-T = TypeVar("T")
+_Result = TypeVar("_Result")
 
 _OWN = "/proc/thread-self/ns/net"
 
 
 def new_network() -> int:
-    """An open descriptor of a new, empty network namespace. Raises OSError where none may be made."""
+    """Make an empty network namespace and return an open descriptor of it. Raises OSError where that is not
+    permitted."""
 
     def make() -> int:
         unshare(CLONE_NEWNET)
@@ -29,14 +30,14 @@ def new_network() -> int:
 
 
 def own_network() -> int:
-    """An open descriptor of the calling thread's network namespace."""
+    """Return an open descriptor of the calling thread's network namespace."""
     return os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
 
 
-def within(network: int | None, work: Callable[[], T]) -> T:
-    """What `work` returns or raises when it runs inside that network namespace (None: the caller's own)."""
+def within(network: int | None, work: Callable[[], _Result]) -> _Result:
+    """Run `work` inside that network namespace (None: the caller's own), and return or raise what it does."""
 
-    def enter() -> T:
+    def enter() -> _Result:
         if network is not None:
             setns(network, CLONE_NEWNET)
         return work()
@@ -44,6 +45,6 @@ def within(network: int | None, work: Callable[[], T]) -> T:
     return _in_thread(enter)
 
 
-def _in_thread(work: Callable[[], T]) -> T:
+def _in_thread(work: Callable[[], _Result]) -> _Result:
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="namespace") as thread:
         return thread.submit(work).result()

@@ -1,4 +1,5 @@
-"""The lab's children: forked, not started anew, so that thirty agents cost one interpreter and one set of imports."""
+"""The lab's agents and servers as child processes, forked, so that thirty agents share one interpreter and its
+imports."""
 
 from __future__ import annotations
 
@@ -13,16 +14,17 @@ from pathlib import Path
 from kubesonar.lab.kernel.syscalls import CLONE_NEWNET, die_with_parent, setns
 
 Main = Callable[[], int | None]
-"""What a child runs: returns its exit code, None for 0."""
+"""The function that a child runs; it returns the exit code, None for 0."""
 
-_CRASHED = 70  # EX_SOFTWARE, sysexits.h
+_CRASHED = 70
+"""Exit code after an exception: EX_SOFTWARE of sysexits.h."""
 
 
 class LabProcess:
-    """One child inside one network namespace, which can be killed, frozen, thawed and started again.
+    """One child process inside one network namespace, which can be killed, stopped, continued and started again.
 
-    Start it from the main thread: the kernel kills the child when the thread that forked it ends. The child leads a
-    session of its own (a Ctrl-C in the terminal is the lab's alone), writes to `log` and reads nothing.
+    To be started from the main thread: the kernel kills the child when the thread that forked it ends. The child leads
+    a session of its own (so Ctrl-C does not reach it), writes to `log` and reads nothing.
     """
 
     def __init__(self, name: str, main: Main, network: int | None, log: Path) -> None:
@@ -30,19 +32,19 @@ class LabProcess:
         self.log = log
         self.paused = False
         self.exit_code: int | None = None
-        """How the last run ended (-n: by signal n), None before the first end is noticed."""
+        """Exit code of the last run (-n: ended by signal n); None while it runs."""
         self._main = main
         self._network = network
         self._pid = 0
 
     @property
     def pid(self) -> int:
-        """Process id of the present run, 0 while there is none."""
+        """Process id, 0 while the child does not run."""
         return self._pid if self.running else 0
 
     @property
     def running(self) -> bool:
-        """Whether the child lives; a frozen one does."""
+        """Whether the child exists; a stopped one does."""
         if self._pid:
             pid, status = os.waitpid(self._pid, os.WNOHANG)
             if pid:
@@ -50,7 +52,7 @@ class LabProcess:
         return self._pid != 0
 
     def start(self) -> None:
-        """Starts the child where it does not run."""
+        """Start the child unless it runs."""
         if self.running:
             return
         sys.stdout.flush()
@@ -65,19 +67,19 @@ class LabProcess:
         self.exit_code = None
 
     def kill(self) -> None:
-        """Ends the child by SIGKILL, frozen or not, and waits until it is gone."""
+        """Kill the child (SIGKILL), stopped or not, and wait until it is gone."""
         if self.running:
             os.kill(self._pid, signal.SIGKILL)
             self._ended(os.waitpid(self._pid, 0)[1])
 
     def pause(self) -> None:
-        """Freezes the child (SIGSTOP): its kernel still answers for it, it does not."""
+        """Stop the child (SIGSTOP): the kernel still completes handshakes for it."""
         if self.running:
             os.kill(self._pid, signal.SIGSTOP)
             self.paused = True
 
     def resume(self) -> None:
-        """Thaws a frozen child (SIGCONT)."""
+        """Continue a stopped child (SIGCONT)."""
         if self.paused and self.running:
             os.kill(self._pid, signal.SIGCONT)
         self.paused = False
@@ -88,7 +90,7 @@ class LabProcess:
         self.paused = False
 
     def _live(self, parent: int) -> None:
-        """The child's life; does not return."""
+        """Be the child; does not return."""
         code: int | None = _CRASHED
         try:
             die_with_parent()
@@ -117,8 +119,8 @@ class LabProcess:
 
 
 def _redirect(log: Path) -> None:
-    """Standard input from nowhere, output to `log`, through new objects: the parent's may be locked by a thread that
-    did not come along."""
+    """Read from /dev/null and write to `log`, through new file objects: the parent's may be locked by a thread that
+    does not exist in the child."""
     null = os.open("/dev/null", os.O_RDONLY)
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for source, target in ((null, 0), (out, 1), (out, 2)):

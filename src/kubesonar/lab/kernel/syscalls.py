@@ -1,6 +1,6 @@
-"""The few system calls that Python 3.11 has no function for: unshare, setns, mount and prctl.
+"""System calls without a function in Python 3.11: unshare, setns, mount and prctl.
 
-`os.unshare` and `os.setns` are there from Python 3.12 on. All raise `OSError` with the kernel's errno.
+`os.unshare` and `os.setns` exist from Python 3.12 on. All functions raise OSError with the kernel's errno.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def unshare(flags: int) -> None:
-    """Puts the calling thread into new namespaces of the kinds in `flags` (unshare(2))."""
+    """Move the calling thread into new namespaces of the kinds in `flags` (unshare(2))."""
     _check(_libc.unshare(ctypes.c_int(flags)))
 
 
 def setns(descriptor: int, kind: int) -> None:
-    """Puts the calling thread into the namespace that `descriptor` is open on (setns(2))."""
+    """Move the calling thread into the namespace that `descriptor` refers to (setns(2))."""
     _check(_libc.setns(ctypes.c_int(descriptor), ctypes.c_int(kind)))
 
 
 def mount(source: str, target: str, kind: str, flags: int) -> None:
-    """Mounts `source` on `target` (mount(2))."""
+    """Mount `source` on `target` (mount(2))."""
     _check(_libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), None))
 
 
 def die_with_parent() -> None:
-    """Has the kernel kill this process when the thread that forked it ends (PR_SET_PDEATHSIG, prctl(2)).
+    """Let the kernel kill this process when the thread that forked it ends (PR_SET_PDEATHSIG, prctl(2)).
 
-    A parent that ended before this call is not noticed: the caller looks once more whether it is still there.
+    A parent that ended before this call is not noticed; callers check that afterwards.
     """
     _check(_libc.prctl(ctypes.c_int(_PR_SET_PDEATHSIG), ctypes.c_ulong(signal.SIGKILL), 0, 0, 0))
 

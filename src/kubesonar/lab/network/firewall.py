@@ -1,9 +1,9 @@
-"""Link faults as nft rules. What is active is rendered whole and loaded in one transaction (`nft -f -`), so there is
-no moment with half of it, and no rule that a crash could leave behind undone.
+"""Faults of links as nft rules. All active rules are loaded in one transaction (`nft -f -`), so that faults never apply
+by half and none is left behind.
 
-Ways between nodes are cut where frames pass the bridge (family bridge, hook forward): a pod's packets come through
-its node's port. Address resolution is spared except by `cut`: without it a one-way drop would stop both ways as soon
-as a neighbour's entry grows old. A pod network is cut at both ends of its link to the node.
+Directions between nodes are cut where frames pass the bridge (family bridge, hook forward): a pod's packets come
+through its node's port. Only `cut` stops address resolution too: without it a drop in one direction would stop both as
+soon as a neighbour's entry expires. A pod network is cut at both ends of its link to the node.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from kubesonar.lab.kernel.namespaces import within
 
 _TABLE = "lab"
 _TIMEOUT = 10.0
+"""Seconds that nft may take."""
 _IP6_HEADER = 40  # RFC 8200 section 3: `ip6 length` counts without it, `ip length` with the header of IPv4
 
 _RESOLUTION = "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }"
 
 
 def bridge_script(faults: Iterable[LabFault]) -> str:
-    """The whole of the bridge's rules while these faults are active (those of other places are passed over)."""
+    """Return all rules of the bridge while these faults are active; faults of other places are ignored."""
     active = list(faults)
     cuts = [line for fault in active if fault.verb == "cut" for line in _cut(fault)]
     rules = [line for fault in active if fault.verb in _RULES for line in _RULES[fault.verb](fault)]
@@ -37,8 +38,8 @@ def bridge_script(faults: Iterable[LabFault]) -> str:
 
 
 def inlet_script(interface: str, cut: bool) -> str:
-    """The whole of one namespace's own rules: nothing comes in through the interface, or all does. Dropped where it
-    comes in and not where it goes out, because a sender would be told of the latter (EPERM)."""
+    """Return all rules of one namespace: the interface lets in nothing, or everything. Packets are dropped on input,
+    because a sender would get an error (EPERM) for a drop on output."""
     if not cut:
         return _emptied("inet")
     hook = "type filter hook prerouting priority 0; policy accept;"
@@ -47,13 +48,13 @@ def inlet_script(interface: str, cut: bool) -> str:
 
 
 def find_nft() -> str | None:
-    """Where the program nft is, if anywhere: often in a folder that is not in an ordinary user's PATH."""
+    """Return the path of the program nft, None where it is missing. It is often not in an ordinary user's PATH."""
     return shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin")
 
 
 def load_rules(script: str, network: int | None) -> None:
-    """Loads a script inside that network namespace (None: the caller's own). Raises FaultError where nft is missing or
-    refuses."""
+    """Load a script inside that network namespace (None: the caller's own). Raises FaultError where nft is missing or
+    refuses the script."""
     nft = find_nft()
     if nft is None:
         raise FaultError("this fault needs the program nft: install the Debian package nftables")
@@ -66,7 +67,7 @@ def load_rules(script: str, network: int | None) -> None:
 
 
 def _emptied(family: str) -> str:
-    """Deleting what may not exist is an error, so it is made first."""
+    """Delete the table. It is made first, because it is an error to delete one that does not exist."""
     return f"table {family} {_TABLE}\ndelete table {family} {_TABLE}\n"
 
 

@@ -1,6 +1,6 @@
-"""The plan's bridge, links, addresses and routes, made through netlink: no program of any package is needed.
+"""The bridge, links, addresses and routes of a plan, made through netlink, so that no program has to be installed.
 
-Everything happens inside the namespaces handed in; the bridge stands in the caller's own one.
+Everything is made inside the given namespaces; the bridge is in the caller's own.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from kubesonar.net.address_families import ADDRESS_FAMILY
 
 BRIDGE = "lab"
 UPLINK = "eth0"
-"""Every namespace's own end of its link towards the bridge or, in a pod network, towards its node."""
+"""Name, inside every namespace, of its link to the bridge or, in a pod network, to its node."""
 POD_LINK = "pods"
-"""A node's end of the link to its pod network."""
+"""Name, inside a node's namespace, of its link to the pod network."""
 
 _MTU = 1500
-_MINE = 0  # the gid that may send ICMP echo without privileges: the lab's own, which is 0 in a user namespace too
+_GID = 0
+"""The group that may send ICMP echo without privileges: the lab's own, which is 0 in a user namespace too."""
 
 
 def build(plan: LabPlan, namespaces: Mapping[str, int]) -> None:
-    """Makes the plan's links between the namespaces of its stations and pod networks (open descriptors by name).
+    """Make the plan's links between the namespaces of its nodes, servers and pod networks (open descriptors by name).
     Raises OSError or pyroute2's NetlinkError where the kernel refuses."""
     for network in namespaces.values():
         within(network, _prepare)
@@ -49,14 +50,14 @@ def _prepare() -> None:
 
 
 def _prepare_sysctls() -> None:
-    """Addresses are ours alone, so no seconds of duplicate address detection; routes are symmetric, so no filter.
-    Set before links exist: a link takes over what `default` says when it is made."""
+    """Turn off duplicate address detection, which takes seconds, and the reverse path filter. To be done before links
+    are made: they take their settings from `default`."""
     for name, value in {
         "ipv6/conf/default/accept_dad": "0",
         "ipv6/conf/default/accept_ra": "0",
         "ipv4/conf/default/rp_filter": "0",
         "ipv4/conf/all/rp_filter": "0",
-        "ipv4/ping_group_range": f"{_MINE} {_MINE}",
+        "ipv4/ping_group_range": f"{_GID} {_GID}",
     }.items():
         _sysctl(name, value)
 
@@ -101,7 +102,7 @@ def _build_server(plan: LabPlan, server: LabServer) -> None:
 
 
 def _make_veth(route: Any, name: str, network: int) -> None:
-    """A pair of linked interfaces: `name` here, `UPLINK` in that network namespace."""
+    """Make a pair of linked interfaces: `name` here, `UPLINK` in that network namespace."""
     peer = {"ifname": UPLINK, "net_ns_fd": network, "mtu": _MTU}
     route.link("add", ifname=name, kind="veth", mtu=_MTU, peer=peer)
 

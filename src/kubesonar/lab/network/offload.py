@@ -1,5 +1,5 @@
-"""Segmentation offloads off, so that what crosses a lab link are packets and not the 64 kB bundles of packets that a
-virtual link would otherwise carry: a rule on packet length would see sizes that no real network has."""
+"""Segmentation offloads, turned off on every link of the lab. With them virtual links carry frames of up to 64 kB, and
+rules on packet length would see sizes that no real network has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ETHTOOL_SGRO = 0x2C
 
 
 def segment_in_software(interface: str) -> None:
-    """Turns TSO, GSO and GRO off on an interface of the calling thread's network namespace. Raises OSError."""
+    """Turn TSO, GSO and GRO off on an interface of the calling thread's network namespace. Raises OSError."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
         for command in (_ETHTOOL_STSO, _ETHTOOL_SGSO, _ETHTOOL_SGRO):
             value = array.array("I", [command, 0])  # struct ethtool_value

@@ -1,4 +1,4 @@
-"""The speed of a node's link: a token bucket (tbf, tc-tbf(8)) at each end of it, so both ways are as slow."""
+"""The speed of a node's link, limited by a token bucket (tbf, tc-tbf(8)) at each end, so in both directions."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from kubesonar.lab.kernel.namespaces import within
 from kubesonar.lab.network.links import UPLINK
 
 _BURST = 1514
-"""Bytes that may pass at once: one full frame (1500 and the Ethernet header), so that trains are spread."""
+"""Bytes that may pass at once: one full frame (1500 and the Ethernet header). More: a train would pass undelayed."""
 _QUEUE = 64 * 1024
-"""Bytes that wait for their turn: a few trains, so that a slow link delays them before it loses any."""
+"""Bytes that may wait: a few trains, so that a slow link delays them before it loses any."""
 _ROOT = 0xFFFFFFFF  # TC_H_ROOT, include/uapi/linux/pkt_sched.h
 
 
 def shape(node: str, network: int, kbit: float | None) -> None:
-    """Limits the link of the node whose namespace this is to that many kbit/s each way; None lifts the limit. Called
-    in the bridge's namespace. Raises FaultError where the kernel refuses."""
+    """Limit the link of the node whose namespace is `network` to that many kbit/s each way; None removes the limit. To
+    be called in the bridge's namespace. Raises FaultError where the kernel refuses."""
     try:
         within(None, partial(_limit, node, kbit))
         within(network, partial(_limit, UPLINK, kbit))

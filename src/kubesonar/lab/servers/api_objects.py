@@ -46,13 +46,13 @@ class LabCluster:
         return path in _PATHS
 
     async def follow(self) -> None:
-        """Reads the members file again and again, until it is cancelled."""
+        """Read the members file again and again, until it is cancelled."""
         while True:
             await asyncio.sleep(POLL)
             self._read()
 
     def reply(self, request: Request) -> Reply:
-        """Returns the list or the watch that is asked for."""
+        """Return the list or the watch that is asked for."""
         query = request.query_string.split(b"&")
         if b"watch=true" in query:
             return Reply(self._watch(f"resourceVersion={self._version}".encode() in query))
@@ -63,7 +63,7 @@ class LabCluster:
             yield msgspec.json.encode({"type": "ERROR", "object": _GONE}) + b"\n"
 
     async def _changes(self) -> bool:
-        """Waits for a change; False where none comes within the time of a watch."""
+        """Wait for a change; False where none comes within the time of a watch."""
         try:
             await asyncio.wait_for(self._news.wait(), _WATCH)
         except TimeoutError:

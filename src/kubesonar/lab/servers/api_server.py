@@ -25,7 +25,7 @@ _PAGES = {
 async def api_server(
     addresses: Sequence[str], port: int, certificates: Certificates, roster: Path, stop: asyncio.Event
 ) -> None:
-    """Serves by HTTPS, until `stop` is set, what anybody may read of an API server, and the pods and nodes of the
+    """Serve over HTTPS, until `stop` is set, what anybody may read of an API server, and the pods and nodes of the
     members file `roster`. Raises ConfigError where it cannot listen."""
     files = {"certificate_file": str(certificates.chain), "key_file": str(certificates.key)}
     cluster = LabCluster(roster)

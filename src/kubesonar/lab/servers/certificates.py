@@ -1,4 +1,4 @@
-"""A certificate authority of the lab's own, made anew for each run."""
+"""A certificate authority for one run of the lab."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import trustme
 
 
 class Certificates(msgspec.Struct, frozen=True):
-    """Files in PEM: what clients trust, and the server's chain and key."""
+    """PEM files: the authority that clients trust, and the server's chain and key."""
 
     authority: Path
     chain: Path
@@ -18,8 +18,8 @@ class Certificates(msgspec.Struct, frozen=True):
 
 
 def make_certificates(directory: Path, identities: Iterable[str]) -> Certificates:
-    """Writes an authority and a server certificate for these names and IP addresses into `directory`. The key can be
-    read by its owner only; the authority's own key is not kept. Raises OSError."""
+    """Write an authority, and a server certificate for these names and IP addresses, into `directory`. Only the owner
+    may read the key; the authority's key is not written. Raises OSError."""
     made = Certificates(directory / "ca.pem", directory / "server.pem", directory / "server.key")
     authority = trustme.CA(organization_name="kubesonar lab")
     server = authority.issue_cert(*identities)

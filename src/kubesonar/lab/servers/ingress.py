@@ -20,7 +20,7 @@ Upstream = tuple[str, int]
 async def ingress(
     addresses: Sequence[str], port: int, upstreams: Sequence[Upstream], stop: asyncio.Event, *, timeout: float = 1.0
 ) -> None:
-    """Forwards GET to its upstreams in turn, until `stop` is set. An upstream that cannot be reached is skipped. The
+    """Forward GET to its upstreams in turn, until `stop` is set. An upstream that cannot be reached is skipped. The
     client gets 504 where one was too late for `timeout` (seconds for all tries), 502 where none can be reached. Raises
     ConfigError where it cannot listen."""
     await serve([ListenOptions(address=joined(one, port)) for one in addresses], _Proxy(upstreams, timeout), stop)
@@ -43,7 +43,7 @@ class _Proxy:
         return Reply(body, "text/plain", status)
 
     async def _forward(self, head: bytes) -> tuple[int, bytes]:
-        """Returns status and body of the first upstream that answers."""
+        """Return status and body of the first upstream that answers."""
         failure = 502, b"502 bad gateway"
         share = self._timeout / 3  # an upstream that swallows packets leaves time for others
         for upstream in self._in_turn():
@@ -81,7 +81,7 @@ async def _fetch(upstream: Upstream, head: bytes) -> bytes:
 
 
 def _parsed(answer: bytes) -> tuple[int, bytes]:
-    """Returns status and body. Raises ValueError for an answer that is not HTTP or is too long."""
+    """Return status and body. Raises ValueError for an answer that is not HTTP or is too long."""
     head, end, body = answer.partition(_HEAD_END)
     words = head.split(b" ", 2)
     if not end or len(answer) > _UPSTREAM_LIMIT or not head.startswith(b"HTTP/1.") or len(words) < 2:

@@ -15,14 +15,14 @@ _CONNECTIONS = 4096
 
 
 def joined(address: str, port: int) -> str:
-    """Returns the address as `ListenOptions` takes it."""
+    """Return the address as `ListenOptions` takes it."""
     return f"{bracketed(address)}:{port}"
 
 
 async def serve(
     listeners: Sequence[ListenOptions], handler: Handler, stop: asyncio.Event, response: float = 30.0
 ) -> None:
-    """Listens until `stop` is set; a reply may take `response` seconds. Raises ConfigError where it cannot listen."""
+    """Listen until `stop` is set; a reply may take `response` seconds. Raises ConfigError where it cannot listen."""
     limits = LimitOptions(connections=_CONNECTIONS, response=response)
     server = Server([Listener(options, handler, limits) for options in listeners])
     await server.start()

@@ -1,4 +1,4 @@
-"""The lab's DNS server: one zone, by UDP and TCP, on the codec that the probes use."""
+"""A DNS server of the lab: one zone, over UDP and TCP, with the codec of the probes."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ from kubesonar.core.dns.message import (
 from kubesonar.core.dns.records import Record, RecordType
 
 TTL = 5
-"""Time to live of the lab's records, in seconds: CoreDNS's for cluster names."""
+"""Time to live of records, in seconds: the one that CoreDNS gives cluster names."""
 
-_IDLE = 10.0  # seconds: a TCP client that says nothing so long is hung up on
+_IDLE = 10.0
+"""Seconds without a question after which a TCP connection is closed."""
 _CONNECTIONS = 256
+"""Most TCP connections; further ones are closed."""
 _HUNG_UP = (OSError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError)
-"""The client left, is idle, or we stop: in each case nothing is left to say."""
+"""Exceptions that end a connection: the client left or is idle, or the server stops."""
 
 
 def cluster_records(domain: str = "cluster.local", v4: str = "10.96.0.1", v6: str = "") -> tuple[Record, ...]:
-    """What every cluster's DNS knows: the API server's Service."""
+    """Return the records that every cluster has: those of the API server's Service."""
     name = f"kubernetes.default.svc.{domain}"
     first = Record(name, RecordType.A, TTL, v4)
     return (first, Record(name, RecordType.AAAA, TTL, v6)) if v6 else (first,)
 
 
 class Zone:
-    """Authoritative for `domain`; what is outside of it is refused."""
+    """Records of `domain`; questions about other names are refused."""
 
     def __init__(self, domain: str, records: Iterable[Record]) -> None:
         self._domain = domain.lower()
@@ -45,8 +47,8 @@ class Zone:
             self._records.setdefault(record.name.lower(), []).append(record)
 
     def answer(self, wire: bytes, limit: int) -> bytes | None:
-        """The answer to `wire` in at most `limit` bytes, None where it deserves none: what is no question is not
-        answered, so two servers never answer each other."""
+        """Return the answer to `wire` in at most `limit` bytes; None for what is no question, so that two servers never
+        answer each other."""
         message = decode_reply(wire)
         question = None if isinstance(message, Malformed) else question_of(message)
         if question is None:
@@ -54,7 +56,7 @@ class Zone:
         return encode_answer(question, *self._found(question), limit=limit)
 
     def answer_udp(self, wire: bytes) -> bytes | None:
-        """The same, in what the client offered to take by UDP."""
+        """Return the answer in as many bytes as the client accepts over UDP."""
         message = decode_reply(wire)
         offered = 0 if isinstance(message, Malformed) else message.payload
         return self.answer(wire, max(PLAIN_PAYLOAD, min(offered, EDNS_PAYLOAD)))
@@ -70,7 +72,7 @@ class Zone:
 
 
 async def dns_server(addresses: Sequence[str], port: int, zone: Zone, stop: asyncio.Event) -> None:
-    """Serves `zone` at these addresses by UDP and TCP until `stop` is set. Raises OSError where it cannot listen."""
+    """Serve `zone` at these addresses over UDP and TCP until `stop` is set. Raises OSError where it cannot listen."""
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
         service = _TcpService(zone)
@@ -97,14 +99,14 @@ class _Udp(asyncio.DatagramProtocol):
 
 
 class _TcpService:
-    """Connections of all addresses, a bounded number."""
+    """The TCP connections of all addresses."""
 
     def __init__(self, zone: Zone) -> None:
         self._zone = zone
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, many questions (RFC 7766)."""
+        """Answer the questions of one connection (RFC 7766)."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -117,7 +119,7 @@ class _TcpService:
             writer.close()
 
     async def close(self) -> None:
-        """Hangs up on everybody."""
+        """Close every connection."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

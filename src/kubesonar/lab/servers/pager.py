@@ -31,13 +31,13 @@ class _Envelope(msgspec.Struct, frozen=True):
 
 
 async def pager(addresses: Sequence[str], port: int, notices: Path, stop: asyncio.Event) -> None:
-    """Takes notices in the native format by POST and appends each new one to the file `notices`, a line of JSON each,
-    until `stop` is set. Raises ConfigError where it cannot listen."""
+    """Take notices in the native format by POST, and append each new one to the file `notices` as a line of JSON, until
+    `stop` is set. Raises ConfigError where it cannot listen."""
     await serve([ListenOptions(address=joined(one, port)) for one in addresses], _Pager(notices), stop)
 
 
 def read_notices(notices: Path) -> list[PagedNotice]:
-    """Returns the notices received so far, in the order of arrival."""
+    """Return the notices received so far, in the order of arrival."""
     try:
         lines = notices.read_bytes().splitlines()
     except FileNotFoundError:
