@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from kubesonar.core.address import bracketed
+from kubesonar.core.address import bracketed, family_of
 from kubesonar.core.hash_ring import place
 from kubesonar.core.probing.cluster_facts import Dependencies, DnsPod, Surroundings
 from kubesonar.core.probing.cluster_options import ClusterOptions, PacedOptions
@@ -142,7 +142,7 @@ def _question(options: ClusterOptions, found: Surroundings) -> str:
 
 def _questions(options: ClusterOptions, server: DnsPod, path: Path, question: str) -> Iterator[Check]:
     dns = options.dns
-    which = f"/{server.address}" if path is not Path.DNS_POD or ":" in server.address else ""
+    which = f"/{server.address}" if path is not Path.DNS_POD or family_of(server.address) == 6 else ""
     for transport, port in (("udp", server.udp), ("tcp", server.tcp if dns.tcp else 0)):
         if port:
             yield Check(
