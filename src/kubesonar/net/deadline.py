@@ -50,6 +50,7 @@ class Deadline:
         self.timeout = timeout
         self.over = False
         self._clock = clock
+        self._mono = clock.mono
         self._late = 0.0
         self._waiter: asyncio.Future[bool] | None = None
         self._timer = self.loop.call_later(timeout, self._expire)
@@ -64,7 +65,7 @@ class Deadline:
     @property
     def elapsed(self) -> float:
         """Seconds since the start."""
-        return self._clock.mono() - self.start
+        return self._mono() - self.start
 
     @property
     def left(self) -> float:
@@ -74,7 +75,7 @@ class Deadline:
     def sooner(self, seconds: float) -> AbstractContextManager[Deadline]:
         """Return a context manager with the earlier of this deadline and one `seconds` from now: for a step, as the
         connect, that may take less time than the whole."""
-        return Deadline(seconds, self._clock) if seconds < self.left else nullcontext(self)
+        return Deadline(seconds, self._clock) if seconds < self.timeout and seconds < self.left else nullcontext(self)
 
     def wait(self) -> asyncio.Future[bool]:
         """Return a future for one wait; `wake` ends it with True, the deadline with False. One wait at a time."""

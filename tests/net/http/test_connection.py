@@ -122,7 +122,7 @@ def test_lines_as_they_come() -> None:
         async with serving(watch) as port:
             connection = HttpConnection(Origin("127.0.0.1", port))
             with Deadline(5) as deadline:
-                response = await connection.open(GET, deadline)
+                response = await connection.request(GET, deadline, streaming=True)
             assert (response.status, response.fault) == (200, None)
             return [line async for line in connection.lines(5, 100)]
 
@@ -134,7 +134,7 @@ def test_a_stream_beyond_the_bound_of_bodies_goes_on_and_may_be_left() -> None:
         async with serving(endless(CHUNKED, b"400\r\n" + bytes(1024) + b"\r\n")) as port:
             connection = HttpConnection(Origin("127.0.0.1", port))
             with Deadline(5) as deadline:
-                await connection.open(GET, deadline, ResponseLimits(body=10))
+                await connection.request(GET, deadline, ResponseLimits(body=10), streaming=True)
             size = 0
             async with aclosing(connection.chunks(5)) as chunks:
                 async for data in chunks:
@@ -154,7 +154,7 @@ def test_a_line_without_end_and_silence_end_a_stream(piece: bytes, pause: float,
         async with serving(endless(CHUNKED + b"1\r\na\r\n", piece, pause)) as port:
             connection = HttpConnection(Origin("127.0.0.1", port))
             with Deadline(5) as deadline:
-                await connection.open(GET, deadline)
+                await connection.request(GET, deadline, streaming=True)
             with pytest.raises(Failed) as failed:
                 async for _ in connection.lines(0.1, 1000):
                     pass

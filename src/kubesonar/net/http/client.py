@@ -57,7 +57,7 @@ class HttpClient:
     async def open(self, origin: Origin, request: HttpRequest, deadline: Deadline) -> tuple[HttpConnection, Response]:
         """Send the request and return the response without its body, and the connection, from which to read the body
         and which to `release` afterwards. Raises as `request`."""
-        return await self._exchange(origin, deadline, lambda it: it.open(request, deadline))
+        return await self._exchange(origin, deadline, lambda it: it.request(request, deadline, streaming=True))
 
     def release(self, origin: Origin, connection: HttpConnection) -> None:
         """Take back a connection: into the pool where it can be used again."""

@@ -45,23 +45,36 @@ class HttpConnection:
         self._session = session
         self._patience = patience
         self._wire: Wire | None = None
-        self._running: Exchange | None = None
+        self._running: ResponseReader | None = None
 
-    async def request(self, request: HttpRequest, deadline: Deadline, limits: ResponseLimits = _LIMITS) -> Response:
-        """Send the request and return the response with its body up to `limits.body`. A failure is in the response."""
-        return await self._exchange(Exchange(request, limits, deadline, streaming=False))
-
-    async def open(self, request: HttpRequest, deadline: Deadline, limits: ResponseLimits = _LIMITS) -> Response:
-        """Send the request and return the response without its body, which `chunks` or `lines` read. A failure is in
-        the response."""
-        return await self._exchange(Exchange(request, limits, deadline, streaming=True))
+    async def request(
+        self, request: HttpRequest, deadline: Deadline, limits: ResponseLimits = _LIMITS, *, streaming: bool = False
+    ) -> Response:
+        """Send the request and return the response with its body up to `limits.body`, or, with `streaming`, without its
+        body, which `chunks` or `lines` read. A failure is in the response."""
+        exchange, head = Exchange(request, limits, deadline, streaming), False
+        try:
+            await self._ask(exchange)
+            answer, head = exchange.answer, streaming
+            while not (head or answer.enough):
+                answer.feed(await self._connected.read(READ_SIZE, deadline))
+            if answer.size and not head:
+                exchange.done(Phase.BODY)
+            return exchange.response(self._wire, self._address)
+        except Failed as failed:
+            return exchange.response(self._wire, self._address, failed)
+        finally:
+            if head:
+                self._running = exchange.answer
+            else:
+                self._finish(exchange.answer, exchange.answer.enough)
 
     async def chunks(self, silence: float) -> AsyncGenerator[bytes, None]:
-        """Yield the body of the response that `open` began, as it comes in and however long it is. Raises `Failed`,
-        also after `silence` seconds without data. Close it (`contextlib.aclosing`) to leave it early."""
+        """Yield the body of the response that began with `streaming`, as it comes in and however long it is. Raises
+        `Failed`, also after `silence` seconds without data. Close it (`contextlib.aclosing`) to leave it early."""
         if self._running is None:
-            raise ValueError("chunks and lines follow open")
-        answer, self._running = self._running.answer, None
+            raise ValueError("chunks and lines follow a request with streaming")
+        answer, self._running = self._running, None
         try:
             while True:
                 if data := answer.take():
@@ -69,7 +82,7 @@ class HttpConnection:
                 if answer.complete:
                     break
                 with Deadline(silence) as deadline:
-                    await self._more(answer, deadline)
+                    answer.feed(await self._connected.read(READ_SIZE, deadline))
         finally:
             self._finish(answer, answer.complete)
 
@@ -101,24 +114,6 @@ class HttpConnection:
         if self._wire is not None:
             self._wire.close()
             self._wire = None
-
-    async def _exchange(self, exchange: Exchange) -> Response:
-        head = False
-        try:
-            await self._ask(exchange)
-            head = exchange.streaming
-            while not (head or exchange.answer.enough):
-                await self._more(exchange.answer, exchange.deadline)
-            if exchange.answer.size and not head:
-                exchange.done(Phase.BODY)
-            return exchange.response(self._wire, self._address)
-        except Failed as failed:
-            return exchange.response(self._wire, self._address, failed)
-        finally:
-            if head:
-                self._running = exchange
-            else:
-                self._finish(exchange.answer, exchange.answer.enough)
 
     async def _ask(self, exchange: Exchange) -> None:
         """Send the request and read the head, over the open connection where it is still good."""
@@ -154,15 +149,12 @@ class HttpConnection:
         answer, deadline = exchange.answer, exchange.deadline
         await self._connected.write(exchange.request.data, deadline)
         exchange.done(Phase.WRITE)
-        await self._more(answer, deadline)
+        answer.feed(await self._connected.read(READ_SIZE, deadline))
         exchange.done(Phase.FIRST_BYTE)
         while not answer.head:
-            await self._more(answer, deadline)
+            answer.feed(await self._connected.read(READ_SIZE, deadline))
         if exchange.request.method == "HEAD":  # its headers speak of a body that does not come
             answer.complete = True
-
-    async def _more(self, answer: ResponseReader, deadline: Deadline) -> None:
-        answer.feed(await self._connected.read(READ_SIZE, deadline))
 
     @property
     def _connected(self) -> Wire:

@@ -26,7 +26,7 @@ class ConnectionPool:
 
     def take(self, origin: Origin) -> HttpConnection | None:
         """Remove and return a connection to this origin, the one that was given last; None without one."""
-        kept = self._idle.pop(origin, [])
+        kept = self._idle.pop(origin, []) if self._idle else []
         while kept:
             since, connection = kept.pop()
             if self._mono() - since <= self._longest:
@@ -38,13 +38,13 @@ class ConnectionPool:
 
     def give(self, origin: Origin, connection: HttpConnection) -> None:
         """Keep a connection for the next request, or close it where it cannot be kept."""
-        kept = self._idle.pop(origin, [])
+        kept = self._idle.pop(origin, []) if self._idle else []
         if connection.idle and len(kept) < self._each and self._origins:
             kept.append((self._mono(), connection))
+            if len(self._idle) >= self._origins:
+                self._drop(next(iter(self._idle)))
         else:
             connection.close()
-        if len(self._idle) >= self._origins > 0:
-            self._drop(next(iter(self._idle)))
         if kept:
             self._idle[origin] = kept
 
