@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -18,6 +19,9 @@ from tests.programs import advice
 LAB_TIMEOUT = 400
 """Seconds that a test with a lab may take: a lab starts in about 10 s, and each fault is waited for 30 s at most. A
 shorter limit fails on a busy machine, a longer one only delays the news of a hang."""
+
+AGAIN = 5.0
+"""Seconds between two tries to end a test whose time is over."""
 
 settings.register_profile("kubesonar", deadline=None)  # a busy machine is no failure
 settings.load_profile("kubesonar")
@@ -38,6 +42,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("lab") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(LAB_TIMEOUT))
     items.sort(key=lambda item: -_limit(item))
+
+
+def pytest_timeout_set_timer(settings: Any) -> bool:
+    """Fails a test whose time is over by SystemExit, which passes through an event loop of uvloop: the exception that
+    pytest-timeout raises is caught there, and the test hangs on. Repeats it, because something may catch it."""
+
+    def expire(*_: object) -> None:
+        raise SystemExit(f"the time limit of {settings.timeout:g} s is over")
+
+    signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, settings.timeout, AGAIN)
+    return True
+
+
+def pytest_timeout_cancel_timer() -> bool:
+    """Ends what `pytest_timeout_set_timer` began."""
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
+    return True
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -35,6 +35,23 @@ def test_child():
     assert child.returncode == -signal.SIGINT
 """
 
+HANGS = """
+import asyncio, subprocess, uvloop
+
+async def never():
+    await asyncio.Event().wait()
+
+def test_process():
+    subprocess.run(["/bin/sleep", "600"])
+
+def test_loop():
+    asyncio.run(never())
+
+def test_uvloop():
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(never())
+"""
+
 LIMITS = """
 import pytest
 
@@ -55,7 +72,7 @@ order = []
 """
 
 
-def run(folder: Path, text: str, *options: str, wrapper: tuple[str, ...] = ()) -> str:
+def run(folder: Path, text: str, *options: str, wrapper: tuple[str, ...] = (), code: int = 0) -> str:
     """Runs the tests in `text` with the settings and hooks of all, where no program is found; what pytest prints."""
     (folder / "test_it.py").write_text(text)
     here = (
@@ -77,7 +94,7 @@ def run(folder: Path, text: str, *options: str, wrapper: tuple[str, ...] = ()) -
         cwd=ROOT,
         env={"PATH": "/", "PYTHONPATH": str(ROOT)},
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
 
@@ -95,6 +112,12 @@ def test_where_nothing_was_missed_nothing_is_said(tmp_path: Path) -> None:
 
 def test_children_end_by_sigint_although_the_run_was_started_in_the_background(tmp_path: Path) -> None:
     run(tmp_path, CHILD, wrapper=("/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh"))
+
+
+def test_what_hangs_fails_and_the_rest_goes_on(tmp_path: Path) -> None:
+    said = run(tmp_path, HANGS, "-o", "timeout=0.5", code=1)
+    assert said.count("SystemExit: the time limit of 0.5 s is over") >= 3
+    assert "3 failed" in said.splitlines()[-1]
 
 
 def test_labs_have_longer_and_the_longest_begin(tmp_path: Path) -> None:
