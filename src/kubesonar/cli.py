@@ -47,7 +47,7 @@ _EXTRAS = {"rich": "cli", "typer": "cli", "pyroute2": "lab", "trustme": "lab"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command that `argv` names (None: the arguments of the process) and returns the exit code: the command's
+    """Run the command that `argv` names (None: the arguments of the process) and return the exit code: the command's
     own, 2 where it cannot be run as asked, 70 after a bug of kubesonar, 130 after Ctrl-C, 141 where the reader of its
     output went away."""
     _end_on_signals()
@@ -74,7 +74,7 @@ def version(arguments: Sequence[str]) -> int:
 
 
 def usage() -> str:
-    """Returns the text of --help."""
+    """Return the text of --help."""
     width = max(map(len, COMMANDS))
     rows = (f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items())
     return "\n".join(["usage: kubesonar COMMAND …", "", *rows, "", "kubesonar COMMAND --help says more.", ""])
@@ -105,7 +105,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _load(target: str) -> Callable[[Sequence[str]], int] | str:
-    """Returns the function, or one sentence about the package that is missing."""
+    """Return the function, or one sentence about the package that is missing."""
     module, _, function = target.partition(":")
     try:
         found: Callable[[Sequence[str]], int] = getattr(import_module(module), function)
@@ -126,7 +126,7 @@ def _unknown(name: str) -> str:
 
 
 def _report_bug() -> int:
-    """Prints the traceback of the present exception and returns EX_SOFTWARE of sysexits.h."""
+    """Print the traceback of the present exception and return EX_SOFTWARE of sysexits.h."""
     import traceback
 
     traceback.print_exc()

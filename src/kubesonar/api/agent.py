@@ -19,29 +19,29 @@ class AgentView(Protocol):
     """The parts of an agent that its API reads. Methods are called on the event loop and return at once."""
 
     def snapshot(self) -> Snapshot:
-        """Returns all that is known now, with trials."""
+        """Return all that is known now, with trials."""
         ...
 
     def latest(self) -> Iterable[Observation]:
-        """Returns the latest observation of every edge."""
+        """Return the latest observation of every edge."""
         ...
 
     def metrics(self, *, openmetrics: bool) -> bytes:
-        """Returns the metrics as OpenMetrics or as Prometheus text."""
+        """Return the metrics as OpenMetrics or as Prometheus text."""
         ...
 
     def ready(self) -> str:
-        """Returns why the agent is not ready (it starts, it leaves), empty where it is. What it sees of the network is
+        """Return why the agent is not ready (it starts, it leaves), empty where it is. What it sees of the network is
         never a reason: an agent taken out of service for that would turn a symptom into an outage."""
         ...
 
     def remarks(self) -> list[str]:
-        """Returns faults of its own that leave it ready, a line each."""
+        """Return faults of its own that leave it ready, a line each."""
         ...
 
 
 def agent_handler(view: AgentView, authenticator: Authenticator) -> Router:
-    """Returns the handler of an agent's API. /healthz and /readyz need no token, because the kubelet has none."""
+    """Return the handler of an agent's API. /healthz and /readyz need no token, because the kubelet has none."""
     paths = _Paths(view)
     routes = {
         "/healthz": Route(paths.healthz, "200 while the agent's event loop turns", open=True),

@@ -45,7 +45,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
-        """Reads a query. Raises BadRequest for a value that is not in `FIELDS`."""
+        """Read a query. Raises BadRequest for a value that is not in `FIELDS`."""
         return cls(
             kind=_chosen(Kind, "kind", query),
             target=query.get("target", ""),
@@ -55,7 +55,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def choose(self, observations: Iterable[Observation]) -> list[Observation]:
-        """Returns the observations that fit, at most `limit` of them, in their order."""
+        """Return the observations that fit, at most `limit` of them, in their order."""
         return list(islice(filter(self._fits, observations), self.limit))
 
     def _fits(self, observation: Observation) -> bool:

@@ -1,4 +1,4 @@
-"""`kubesonar map`: who reaches whom, live (docs/check.md)."""
+"""`kubesonar map`: which member reaches which, live (docs/check.md)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from kubesonar.views.terminal.board import Board
 
 
 class MapNetwork(StrEnum):
-    """Which networks are shown."""
+    """The choice of networks that are shown."""
 
     POD = "pod"
     HOST = "host"
@@ -31,12 +31,12 @@ class MapNetwork(StrEnum):
 
     @property
     def networks(self) -> tuple[Network, ...]:
-        """The networks meant."""
+        """The networks of this choice."""
         return (Network.POD, Network.HOST) if self is MapNetwork.BOTH else (Network(self.value),)
 
 
 class MapRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for."""
+    """Arguments of the command."""
 
     sources: list[str]
     access: Access
@@ -48,7 +48,7 @@ class MapRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Shows the map until Ctrl-C, or once; returns 0, or 2 where no agent could be read or on wrong usage. Raises
+    """Show the map until Ctrl-C, or once. Returns 0, or 2 where no agent could be read or after wrong usage. Raises
     ConfigError."""
     request = asking.parsed(map_, arguments, "map")
     if isinstance(request, int):

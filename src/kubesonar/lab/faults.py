@@ -95,7 +95,7 @@ class LabFault(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> tuple[str, str, str, float]:
-        """A fault replaces an active one with the same key."""
+        """The key by which a fault replaces an active one."""
         return (self.verb, self.source, self.target, self.amount if self.verb == "port" else 0)
 
     @property

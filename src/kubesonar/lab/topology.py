@@ -114,7 +114,7 @@ _LOOPBACK_SERVERS = (
 
 
 def _node(number: int, zone: str) -> LabNode:
-    """IPv6 addresses have the decimal numbers of the IPv4 ones, so that a person recognises them."""
+    """Plan a node. Its IPv6 addresses have the decimal numbers of the IPv4 ones, so that a person recognises them."""
     return LabNode(
         name=f"node-{number}",
         zone=zone,
@@ -126,7 +126,7 @@ def _node(number: int, zone: str) -> LabNode:
 
 
 def _loopback_node(number: int, zone: str) -> LabNode:
-    """Ports differ too, because each agent also probes itself at 127.0.0.1."""
+    """Plan a node on loopback. Its ports differ too, because each agent also probes itself at 127.0.0.1."""
     host = _member(number, zone, Network.HOST, f"127.73.{number}.1")
     pod = _member(number, zone, Network.POD, f"127.73.{number}.2")
     return LabNode(

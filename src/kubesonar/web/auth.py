@@ -15,7 +15,7 @@ _LIMIT = 4096
 
 
 class Authenticator(Protocol):
-    """Decides on requests to paths that are not open."""
+    """The protocol of authenticators: whether a request to a path that is not open is answered."""
 
     async def permits(self, request: Request) -> bool:
         """Whether the request proves that its client may ask."""
@@ -26,7 +26,7 @@ class Anonymous:
     """Permits every request."""
 
     async def permits(self, request: Request) -> bool:
-        """Returns True."""
+        """Return True."""
         return True
 
 
@@ -44,7 +44,7 @@ class BearerToken:
             raise ConfigError(f"token file {path} cannot be used: {reason_of(error)}") from error
 
     async def permits(self, request: Request) -> bool:
-        """Compares with every token, in a time that does not depend on how much of one is right."""
+        """Compare with every token, in a time that does not depend on how much of one is right."""
         scheme, _, token = request.first(b"authorization").partition(b" ")
         matches = [hmac.compare_digest(token.strip(), known) for known in self._file.get()]
         return scheme.lower() == b"bearer" and any(matches)

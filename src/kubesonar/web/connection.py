@@ -26,7 +26,8 @@ _LOG = logging.getLogger("kubesonar.web")
 
 
 class Connection(asyncio.Protocol):
-    """Reads requests until one is complete, then stops reading until it is answered."""
+    """The asyncio protocol of one connection. It reads until a request is complete, and reads on once that is
+    answered."""
 
     def __init__(self, shared: ConnectionSet) -> None:
         self._shared = shared
@@ -45,7 +46,7 @@ class Connection(asyncio.Protocol):
         return self._writer is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by asyncio, as the methods below up to `resume_writing`."""
+        """Set limits. asyncio calls this method, and those below up to `resume_writing`."""
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self._client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
@@ -55,14 +56,14 @@ class Connection(asyncio.Protocol):
             self._refuse(RequestRefused(503, "too many connections"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancels the handler of a request that nobody waits for any more."""
+        """Cancel the handler of a request that nobody waits for any more."""
         self._deadline.cancel()
         self._shared.leave(self)
         if self._task is not None:
             self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Parses what came and answers the first request that is complete."""
+        """Parse what came and answer the first request that is complete."""
         if self._closing:
             return
         fresh = not self._reader.reading and not self.answering
@@ -82,28 +83,28 @@ class Connection(asyncio.Protocol):
                 self._deadline.set(self._shared.limits.request, self._too_slow)
 
     def eof_received(self) -> bool:
-        """Keeps the connection for a client that has sent all its requests and waits for a reply."""
+        """Keep the connection for a client that has sent all its requests and waits for a reply."""
         self._last = True
         return self.answering
 
     def pause_writing(self) -> None:
-        """Stops the reply: the client does not take it."""
+        """Stop the reply: the client does not take it."""
         if self._writer is not None:
             self._writer.writable.clear()
 
     def resume_writing(self) -> None:
-        """Lets the reply go on."""
+        """Let the reply go on."""
         if self._writer is not None:
             self._writer.writable.set()
 
     def close(self) -> None:
-        """Closes once the client has taken what was written, at the latest after the time for a response."""
+        """Close once the client has taken what was written, at the latest after the time for a response."""
         self._closing = True
         self._transport.close()
         self._deadline.set(self._shared.limits.response, self.abort)
 
     def abort(self) -> None:
-        """Closes at once."""
+        """Close at once."""
         self._deadline.cancel()
         self._transport.abort()
 
@@ -114,7 +115,7 @@ class Connection(asyncio.Protocol):
             self._last = True
 
     def _next(self) -> None:
-        """Begins to answer the request that came first."""
+        """Begin to answer the request that came first."""
         parsed = self._queue.popleft()
         request = parsed.request(self._client)
         if request is None:
@@ -128,7 +129,7 @@ class Connection(asyncio.Protocol):
         self._task.add_done_callback(lambda task: self._answered(task, request, writer))
 
     def _answered(self, task: asyncio.Task[None], request: Request, writer: ReplyWriter) -> None:
-        """Goes on to the next request, or closes."""
+        """Go on to the next request, or close."""
         self._writer = self._task = None
         error = None if task.cancelled() else task.exception()
         if error is not None:
@@ -146,7 +147,7 @@ class Connection(asyncio.Protocol):
             self._wait()
 
     def _break_off(self, writer: ReplyWriter) -> None:
-        """Ends a connection whose handler failed: with a status where none was sent yet."""
+        """End a connection whose handler failed: with a status where none was sent yet."""
         if writer.begun:
             self.abort()
             return
@@ -155,7 +156,7 @@ class Connection(asyncio.Protocol):
         self.close()
 
     def _wait(self) -> None:
-        """Reads on, for the rest of a request or for another one."""
+        """Read on, for the rest of a request or for another one."""
         if self._reader.reading:
             self._deadline.set(self._shared.limits.request, self._too_slow)
         else:
@@ -168,7 +169,7 @@ class Connection(asyncio.Protocol):
         self._refuse(RequestRefused(408, f"the request did not arrive within {self._shared.limits.request:g} s"))
 
     def _refuse(self, refusal: RequestRefused) -> None:
-        """Sends an error and closes; while a reply is on its way, closes after it."""
+        """Send an error and close; while a reply is on its way, only close after it."""
         self._shared.refused += 1
         self._closing = True
         self._queue.clear()
@@ -183,7 +184,7 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def _pause(self) -> None:
-        """Stops reading from a client that sends on while it is answered; most do not, so this is not done for every
+        """Stop reading from a client that sends on while it is answered; most do not, so this is not done for every
         request, which would cost a system call."""
         if not self._paused:
             self._paused = True

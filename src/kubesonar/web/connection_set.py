@@ -19,11 +19,11 @@ class OpenConnection(Protocol):
         ...
 
     def close(self) -> None:
-        """Closes once the client has taken what was written."""
+        """Close once the client has taken what was written."""
         ...
 
     def abort(self) -> None:
-        """Closes at once."""
+        """Close at once."""
         ...
 
 
@@ -47,7 +47,7 @@ class ConnectionSet:
         return len(self._connections)
 
     def enter(self, connection: OpenConnection) -> bool:
-        """Admits a connection. At the limit, the one that has waited longest for its client is cut in its favour, so
+        """Admit a connection. At the limit, the one that has waited longest for its client is cut in its favour, so
         that clients who only hold connections open cannot keep a scrape or the kubelet away; False where all are being
         answered."""
         if len(self._connections) >= self.limits.connections:
@@ -63,25 +63,25 @@ class ConnectionSet:
         return True
 
     def leave(self, connection: OpenConnection) -> None:
-        """Forgets a connection that is closed."""
+        """Forget a connection that is closed."""
         self._connections.pop(connection, None)
         self._turned_away.discard(connection)
         if not self._connections:
             self._empty.set()
 
     async def emptied(self) -> None:
-        """Waits until no connection is left."""
+        """Wait until no connection is left."""
         await self._empty.wait()
 
     def stop(self) -> None:
-        """Closes connections that wait for a request now, and the others when their reply is out."""
+        """Close connections that wait for a request now, and the others when their reply is out."""
         self.stopping = True
         for connection in list(self._connections):
             if not connection.answering:
                 connection.close()
 
     def abort(self) -> None:
-        """Closes every connection at once."""
+        """Close every connection at once."""
         for connection in [*self._connections, *self._turned_away]:
             connection.abort()
 
@@ -93,7 +93,7 @@ class ConnectionSet:
         return self._date[1]
 
     def _turn_away(self, connection: OpenConnection) -> None:
-        """Lets a connection that was not admitted take its refusal; cuts it where too many do so already."""
+        """Let a connection that was not admitted take its refusal; cut it where too many do so already."""
         if len(self._turned_away) < self.limits.connections:
             self._turned_away.add(connection)
         else:

@@ -17,7 +17,7 @@ class ReadDeadline:
         self._action: Callable[[], None] | None = None
 
     def set(self, seconds: float, action: Callable[[], None]) -> None:
-        """Calls `action` in `seconds`, and not the action that was set before."""
+        """Call `action` in `seconds`, and not the action that was set before."""
         self._at, self._action = self._loop.time() + seconds, action
         if self._timer is not None and self._timer.when() > self._at:
             self._timer.cancel()
@@ -26,7 +26,7 @@ class ReadDeadline:
             self._timer = self._loop.call_at(self._at, self._tick)
 
     def cancel(self) -> None:
-        """Calls nothing any more."""
+        """Call nothing any more."""
         self._action = None
         if self._timer is not None:
             self._timer.cancel()

@@ -45,19 +45,19 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def target(self) -> bytes:
-        """Path and query as they were sent."""
+        """The path and query as they were sent."""
         return self.raw_path + b"?" + self.query_string if self.query_string else self.raw_path
 
     def header(self, name: bytes) -> str:
-        """The values of the header `name` (lower case), joined by commas; empty where there is none."""
+        """Return the values of the header `name` (lower case), joined by commas; empty where there is none."""
         return ", ".join(value.decode("latin-1") for known, value in self.headers if known == name)
 
     def first(self, name: bytes) -> bytes:
-        """The first value of the header `name` (lower case); empty where there is none."""
+        """Return the first value of the header `name` (lower case); empty where there is none."""
         return next((value for known, value in self.headers if known == name), b"")
 
     def query(self, known: Mapping[str, str]) -> dict[str, str]:
-        """The fields of the query. `known` maps each permitted name to what its value is expected to be. Raises
+        """Return the fields of the query. `known` maps each permitted name to what its value is expected to be. Raises
         BadRequest for an unknown field and for one that is given twice."""
         found: dict[str, str] = {}
         for pair in self.query_string.replace(b"+", b" ").split(b"&", _QUERY_LIMIT):
@@ -91,10 +91,10 @@ Handler = Callable[[Request], Awaitable[Reply]]
 
 
 def error_reply(status: int, text: str, *headers: tuple[bytes, bytes]) -> Reply:
-    """An error as every path of an agent reports it: JSON with the one key "error"."""
+    """Return an error as every path of an agent reports it: JSON with the one key "error"."""
     return Reply(msgspec.json.encode({"error": text}), status=status, headers=headers)
 
 
 def percent_decoded(text: bytes) -> str:
-    """`text` without percent-encoding (RFC 3986, section 2.1); bytes that are not UTF-8 become U+FFFD."""
+    """Return `text` without percent-encoding (RFC 3986, section 2.1); bytes that are not UTF-8 become U+FFFD."""
     return _ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), text).decode("utf-8", "replace")

@@ -33,7 +33,7 @@ class ReplyWriter:
         self._http11 = http11
 
     async def run(self) -> None:
-        """Calls the handler and writes what it returns, until the client has taken it. Raises whatever the handler
+        """Call the handler and write what it returns, until the client has taken it. Raises whatever the handler
         raises, and ValueError for a header that holds a line break."""
         reply = await self._shared.handler(self._request)
         if isinstance(reply.body, bytes):
@@ -44,7 +44,7 @@ class ReplyWriter:
         self.complete = True
 
     async def _stream(self, reply: Reply, body: AsyncGenerator[bytes, None]) -> None:
-        """In chunks (RFC 9112, section 7.1); for a client of HTTP/1.0 until the end of the connection."""
+        """Write the pieces in chunks (RFC 9112, section 7.1); for HTTP/1.0 as they are, and close the connection."""
         self.keep_alive = self.keep_alive and self._http11
         async with aclosing(body):
             await self._write(self._head(reply, [(b"transfer-encoding", b"chunked")] if self._http11 else []))
@@ -68,7 +68,7 @@ class ReplyWriter:
 
 
 def error_response(refusal: RequestRefused, date: bytes) -> bytes:
-    """Returns a whole response that closes the connection; `date` is the Date header's value."""
+    """Return a whole response that closes the connection; `date` is the Date header's value."""
     reply = error_reply(refusal.status, refusal.error)
     assert isinstance(reply.body, bytes)
     framing = [(b"content-length", b"%d" % len(reply.body)), (b"connection", b"close")]
@@ -76,7 +76,7 @@ def error_response(refusal: RequestRefused, date: bytes) -> bytes:
 
 
 def response_head(status: int, fields: list[tuple[bytes, bytes]], date: bytes) -> bytes:
-    """Status line and headers. Raises ValueError for a header that holds a line break."""
+    """Return status line and headers. Raises ValueError for a header that holds a line break."""
     if any(b"\n" in part or b"\r" in part for field in fields for part in field):
         raise ValueError("a response header holds a line break")
     line = _LINES.get(status) or b"HTTP/1.1 %d \r\n" % status

@@ -31,7 +31,7 @@ class ParsedRequest(msgspec.Struct):
     head_complete: bool = False
 
     def request(self, client: tuple[str, int] | None) -> Request | None:
-        """What a handler is given; None where the target is no path."""
+        """Return the request for the handler; None where the target is no path."""
         try:
             parsed = httptools.parse_url(self.url)
         except httptools.HttpParserInvalidURLError:
@@ -71,7 +71,7 @@ class RequestReader:
         return self._current is not None
 
     def feed(self, data: bytes) -> list[ParsedRequest]:
-        """Parses `data` and returns the requests that it completes."""
+        """Parse `data` and return the requests that it completes."""
         self._begun = self._finished = self.expects_continue = False
         try:
             self._parser.feed_data(data)
@@ -90,13 +90,13 @@ class RequestReader:
         self._current = ParsedRequest()
 
     def on_url(self, url: bytes) -> None:
-        """Takes a piece of the target."""
+        """Take a piece of the target."""
         if self._current is not None:
             self._current.url += url
             self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Takes a header. A trailer counts towards the limit and is dropped."""
+        """Take a header. A trailer counts towards the limit and is dropped."""
         self._count_head(len(name) + len(value))
         if self._current is None or self._current.head_complete:
             return
@@ -106,7 +106,7 @@ class RequestReader:
             self._current.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Reads method and version."""
+        """Read method and version."""
         current = self._current
         if current is None:
             return
@@ -120,7 +120,7 @@ class RequestReader:
             self._refuse(400, "a request must have one Host header (RFC 9112, section 3.2)")
 
     def on_body(self, body: bytes) -> None:
-        """Takes a piece of the body."""
+        """Take a piece of the body."""
         self.expects_continue = False
         if self._current is not None:
             if len(self._current.body) + len(body) > self._limits.body:
@@ -129,14 +129,14 @@ class RequestReader:
                 self._current.body += body
 
     def on_message_complete(self) -> None:
-        """Ends the request."""
+        """End the request."""
         self._finished = True
         if self._current is not None and self.refusal is None:
             self._complete.append(self._current)
         self._current = None
 
     def _limit(self, size: int) -> None:
-        """Holds a request that is not complete to the limits; the framing of chunks may take as much again as the body.
+        """Hold a request that is not complete to the limits; the framing of chunks may take as much again as the body.
         The parser does not say where in `data` a request begins, so the bytes that came with the end of another request
         are not counted."""
         if self._begun:
@@ -162,5 +162,5 @@ class RequestReader:
         self._refuse(413, f"a request's body may have at most {self._limits.body} bytes")
 
     def _refuse(self, status: int, error: str) -> None:
-        """Keeps the first reason."""
+        """Set the refusal, unless there is one."""
         self.refusal = self.refusal or RequestRefused(status, error)

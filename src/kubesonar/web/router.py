@@ -30,7 +30,7 @@ class Router:
         self._authenticator = authenticator
 
     async def __call__(self, request: Request) -> Reply:
-        """Returns the reply, or an error of status 400, 401, 404 or 405."""
+        """Return the reply, or an error of status 400, 401, 404 or 405."""
         return _compressed(request, await self._reply(request))
 
     async def _reply(self, request: Request) -> Reply:
@@ -67,6 +67,7 @@ def _compressed(request: Request, reply: Reply) -> Reply:
 
 
 def _gzipped(body: bytes) -> bytes:
-    """Level 1: a third of level 6's time for a third more bytes. 31 asks zlib for gzip's wrapping (zlib.h)."""
+    """Compress at level 1: a third of level 6's time for a third more bytes. 31 asks zlib for gzip's wrapping
+    (zlib.h)."""
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     return packer.compress(body) + packer.flush()

@@ -48,7 +48,7 @@ class Server:
         return sum(map(len, self._sets))
 
     async def start(self) -> None:
-        """Opens every listener. Raises ConfigError where an address or a certificate cannot be used; then nothing is
+        """Open every listener. Raises ConfigError where an address or a certificate cannot be used; then nothing is
         left open."""
         try:
             for listener in self._listeners:
@@ -58,7 +58,7 @@ class Server:
             raise
 
     async def stop(self, grace: float) -> None:
-        """Accepts no more connections, gives replies on their way `grace` seconds, and cuts what is left then."""
+        """Accept no more connections, give replies on their way `grace` seconds, and cut what is left then."""
         self._close()
         for connections in self._sets:
             connections.stop()

@@ -20,7 +20,7 @@ _UNIX = "unix:"
 
 
 def open_socket(options: ListenOptions) -> socket.socket:
-    """Opens a listening socket. Raises ConfigError, with one sentence, where the address is malformed or in use."""
+    """Open a listening socket. Raises ConfigError, with one sentence, where the address is malformed or in use."""
     address = options.address
     try:
         if address.startswith(_UNIX):
@@ -31,7 +31,7 @@ def open_socket(options: ListenOptions) -> socket.socket:
 
 
 def parse_listen_address(address: str) -> tuple[str, int]:
-    """Host (an IP address; empty: every address) and port of HOST:PORT. Raises ConfigError for anything else."""
+    """Return host (an IP address; empty: every address) and port of HOST:PORT. Raises ConfigError for anything else."""
     host, colon, port = address.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     valid = colon and port.isdecimal() and port.isascii() and int(port) <= 65535 and _is_host(bare, host)
@@ -43,7 +43,7 @@ def parse_listen_address(address: str) -> tuple[str, int]:
 
 
 def remove_socket(path: str) -> None:
-    """Removes the file of a Unix socket, which may be gone already: from Python 3.13 on asyncio removes it when it
+    """Remove the file of a Unix socket, which may be gone already: from Python 3.13 on asyncio removes it when it
     closes the server, before that it stays."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)  # noqa: PTH108 (pathlib costs an agent 0.3 MiB)
@@ -97,7 +97,8 @@ def _unix(path: str, mode: int) -> socket.socket:
 
 
 def _remove_stale(path: str) -> None:
-    """Removes the socket of a process that is gone; raises OSError where somebody still answers, or it is no socket."""
+    """Remove the socket of a process that has ended. Raises OSError where one still answers there, or it is no
+    socket."""
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):  # noqa: PTH116
             raise FileExistsError(None, "the path exists and is not a socket")

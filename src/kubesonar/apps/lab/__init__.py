@@ -1,4 +1,8 @@
-"""`kubesonar lab`: a real mesh on this machine, with faults on demand and a verdict (docs/lab.md)."""
+"""`kubesonar lab`: a real mesh on this machine, with faults on demand and a verdict (docs/lab.md).
+
+In: arguments of the command line. Out: a live map or a verdict, and an exit code. Read this file first, then `running`,
+which builds and watches the lab, and `mesh`, which says what runs in it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ _ROOMS = ", ".join(name for name, row in ROOMS.items() if row.acceptance)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the lab, or `lab fault …`. Returns 0 good, 1 bad, 2 unknown or wrong usage. Raises ConfigError."""
+    """Run the lab, or `lab fault …`. Returns 0 good, 1 bad, 2 unknown or wrong usage. Raises ConfigError."""
     if arguments[:1] == ["fault"]:
         return orders.main(arguments[1:])
     request = asking.parsed(lab, arguments, "lab")
@@ -79,6 +83,6 @@ def lab(
 
 
 def _check(faults: Sequence[str], nodes: int) -> None:
-    """Refuses a bad fault before anything starts. Raises FaultError."""
+    """Refuse a bad fault before anything starts. Raises FaultError."""
     for text in faults:
         parse(text, plan_lab(nodes))

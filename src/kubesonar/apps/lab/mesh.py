@@ -1,10 +1,10 @@
-"""What runs in the lab: an agent for every member, and the servers that they check."""
+"""The processes of the lab: an agent for every member, and the servers that they check."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any
 
@@ -34,23 +34,26 @@ _DOMAIN = "cluster.local"
 _QUESTION = f"kubernetes.default.svc.{_DOMAIN} A"
 
 _EVERYWHERE = MemberOptions().bind
-_LOOPBACK = "127.0.0.1"  # where an agent looks at itself
+_LOOPBACK = "127.0.0.1"
+"""The address at which an agent probes itself."""
 
 _SMALL = 15
-"""Up to so many nodes each agent probes all it can and often; above, less, so that two cores carry a hundred."""
+"""Most nodes of a lab whose agents probe often. With more nodes they probe less, so that two cores carry a hundred."""
 _PACKETS = 10
+"""UDP packets a second that an agent sends to each neighbour, over all families."""
 _TRAIN, _PAYLOAD = 8, 320
-"""A train is longer than what a slow link lets pass at once (shaper.py), so that it shows the link's speed."""
+"""Packets of a train and bytes of each: more than a limited link passes at once (lab/network/shaper.py), so that a
+train shows the speed of the link."""
 
 
 def start(world: LabWorld, compat: str = "") -> None:
-    """Starts the servers and then the agents, those in pod networks with the room `compat` beside them, if any. Call
-    from the main thread."""
+    """Start the servers and then the agents, those in pod networks with the room `compat` beside them, if any. To be
+    called from the main thread."""
     addresses = [address for server in world.plan.servers for address in server.addresses]
     certificates = make_certificates(world.directory.certificates, addresses)
     for server in world.plan.servers:
         world.start_server(server, partial(_serve, _server(server, world, certificates)))
-    targets = _targets(world.plan, certificates)
+    targets = tuple(_targets(world.plan, certificates))
     rooms = rooms_of(world, compat, certificates) if compat else {}
     for member in world.plan.members:
         options = agent_options(world, member, targets)
@@ -60,7 +63,7 @@ def start(world: LabWorld, compat: str = "") -> None:
 
 
 def agent_options(world: LabWorld, member: Member, targets: tuple[Target, ...]) -> AgentOptions:
-    """The configuration of one agent: `_PACKETS` UDP packets a second to each of its neighbours, over all families."""
+    """Return the configuration of one agent."""
     few = len(world.plan.nodes) <= _SMALL
     return AgentOptions(
         member=MemberOptions(
@@ -100,63 +103,34 @@ def _rhythms(slower: float, families: tuple[int, ...]) -> PlanOptions:
     )
 
 
-def _targets(plan: LabPlan, certificates: Certificates) -> tuple[Target, ...]:
-    return tuple(
-        target for server in plan.servers for target in _TARGETS[server.role](server, str(certificates.authority))
-    )
+def _targets(plan: LabPlan, certificates: Certificates) -> Iterator[Target]:
+    """Yield the checks of the DNS servers (over UDP and TCP), of the API server and of the ingress."""
+    for server in plan.servers:
+        host = f"{server.addresses[0]}:{server.port}"
+        match server.role:
+            case Role.DNS:
+                for transport in ("udp", "tcp"):
+                    yield _target(server, Kind.DNS, Path.DNS_POD, f"{_QUESTION} {transport}", 1.0, 0.8)
+            case Role.API:
+                trust = str(certificates.authority)
+                yield _target(server, Kind.HTTP, Path.API_DIRECT, f"https://{host}/readyz", 2.0, 1.5, trust)
+            case Role.INGRESS:
+                yield _target(server, Kind.HTTP, Path.INGRESS, f"http://{host}/healthz", 2.0, 1.5)
 
 
-def _dns_targets(server: LabServer, _trust: str) -> list[Target]:
-    return [
-        Target(
-            name=server.name,
-            kind=Kind.DNS,
-            path=Path.DNS_POD,
-            address=server.addresses[0],
-            port=server.port,
-            request=f"{_QUESTION} {transport}",
-            period=1.0,
-            timeout=0.8,
-        )
-        for transport in ("udp", "tcp")
-    ]
+def _target(
+    server: LabServer, kind: Kind, path: Path, request: str, period: float, timeout: float, trust: str = ""
+) -> Target:
+    where = {"name": server.name, "address": server.addresses[0], "port": server.port}
+    how = {"kind": kind, "path": path, "request": request, "period": period, "timeout": timeout, "trust": trust}
+    return msgspec.convert({**where, **how}, Target)
 
-
-def _api_targets(server: LabServer, trust: str) -> list[Target]:
-    url = f"https://{server.addresses[0]}:{server.port}/readyz"
-    return [_web_target(server, Path.API_DIRECT, url, trust)]
-
-
-def _ingress_targets(server: LabServer, _trust: str) -> list[Target]:
-    return [_web_target(server, Path.INGRESS, f"http://{server.addresses[0]}:{server.port}/healthz")]
-
-
-def _web_target(server: LabServer, path: Path, url: str, trust: str = "") -> Target:
-    return Target(
-        name=server.name,
-        kind=Kind.HTTP,
-        path=path,
-        address=server.addresses[0],
-        port=server.port,
-        request=url,
-        trust=trust,
-        period=2.0,
-        timeout=1.5,
-    )
-
-
-_TARGETS: dict[Role, Callable[[LabServer, str], list[Target]]] = {
-    Role.DNS: _dns_targets,
-    Role.API: _api_targets,
-    Role.INGRESS: _ingress_targets,
-    Role.PAGER: lambda server, trust: [],
-}
 
 _Work = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 def _server(server: LabServer, world: LabWorld, certificates: Certificates) -> _Work:
-    """What a server does until the event is set."""
+    """Return the coroutine function that serves until its event is set."""
     plan, roster = world.plan, world.directory.roster
     match server.role:
         case Role.DNS:
@@ -170,14 +144,12 @@ def _server(server: LabServer, world: LabWorld, certificates: Certificates) -> _
         case Role.INGRESS:
             agents = [(node.pod.addresses[0], node.pod.port) for node in plan.nodes]
             others = [(address, room_port(plan)) for address, _ in agents]
-            return lambda stop: _both(
-                ingress(server.addresses, server.port, agents, stop),
-                ingress(server.addresses, entrance_port(plan), others, stop),
-            )
 
+            async def both(stop: asyncio.Event) -> None:
+                to_rooms = ingress(server.addresses, entrance_port(plan), others, stop)
+                await asyncio.gather(ingress(server.addresses, server.port, agents, stop), to_rooms)
 
-async def _both(first: Coroutine[Any, Any, None], second: Coroutine[Any, Any, None]) -> None:
-    await asyncio.gather(first, second)
+            return both
 
 
 def _serve(work: _Work) -> None:

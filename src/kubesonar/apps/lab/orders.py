@@ -1,4 +1,4 @@
-"""`kubesonar lab fault …`: an order to the lab that runs in another terminal."""
+"""`kubesonar lab fault …`: an order to a lab that runs in another terminal."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from kubesonar.lab.faults import VERBS, FaultError
 
 
 class OrderRequest(msgspec.Struct, frozen=True):
-    """What was asked for."""
+    """Arguments of the command."""
 
     words: list[str]
     directory: Path
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Orders a fault and prints what is broken then; returns 0. Raises ConfigError where that cannot be."""
+    """Inject a fault, print the active ones and return 0. Raises ConfigError where the lab cannot be reached or
+    refuses."""
     order = asking.parsed(fault, arguments, "lab fault")
     if isinstance(order, int):
         return order
@@ -47,7 +48,7 @@ def fault(
 
 
 def table() -> str:
-    """Everything that can be broken, a line each."""
+    """Return a line for each kind of fault."""
     width = max(len(verb.syntax) for verb in VERBS)
     return "\n".join(f"{verb.syntax:{width}}  {verb.help}" for verb in VERBS)
 

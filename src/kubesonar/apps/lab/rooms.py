@@ -1,4 +1,4 @@
-"""An older tool's room on every node of the lab, beside the agent in its pod network."""
+"""An older tool's room on every node of the lab, beside the agent in the pod network, and its acceptance test."""
 
 from __future__ import annotations
 
@@ -13,27 +13,31 @@ from kubesonar.net.http.fetcher import Fetcher
 
 _PORT, _ENTRANCE = 8080, 8080
 _LOOPBACK_PORT, _LOOPBACK_ENTRANCE = 7380, 7381
-"""Without namespaces everything shares one machine's ports."""
+"""Ports without namespaces, where all members share those of one machine."""
 
 _PATIENCE = 20.0
-"""Seconds in which every room must be accepted."""
+"""Seconds within which every room must pass."""
 _PAUSE = 0.5
+"""Seconds between two tries."""
 _ANSWER = 8.0
+"""Seconds for one response of a room."""
 _SIZE = 8 << 20
+"""Most bytes of one response."""
 
 
 def room_port(plan: LabPlan) -> int:
-    """Where each room listens."""
+    """Return the port of each room."""
     return _PORT if plan.namespaces else _LOOPBACK_PORT
 
 
 def entrance_port(plan: LabPlan) -> int:
-    """Where the ingress forwards to the rooms."""
+    """Return the port at which the ingress forwards to the rooms."""
     return _ENTRANCE if plan.namespaces else _LOOPBACK_ENTRANCE
 
 
 def rooms_of(world: LabWorld, name: str, certificates: Certificates) -> dict[str, dict[str, str]]:
-    """What the room beside each member in a pod network is told, by the member's name. Writes the service account."""
+    """Return the variables of the room beside each member in a pod network, by the member's name. Writes the service
+    account."""
     account = world.directory.account
     (account / "ca.crt").write_bytes(certificates.authority.read_bytes())
     (account / "token").write_text("of-the-lab")
@@ -57,9 +61,9 @@ def rooms_of(world: LabWorld, name: str, certificates: Certificates) -> dict[str
     }
 
 
-async def complaints(world: LabWorld, name: str) -> dict[str, str]:
-    """What keeps each room from its tool's own acceptance, by the member's name, once all are accepted or `_PATIENCE`
-    is over; empty clauses are good."""
+async def acceptance_failures(world: LabWorld, name: str) -> dict[str, str]:
+    """Run the acceptance test until all rooms have passed or `_PATIENCE` is over. Return what each room lacks, by the
+    member's name; empty for a room that has passed."""
     trial, mono = acceptance_test(name), SystemClock().mono
     end = mono() + _PATIENCE
     with Fetcher(timeout=_ANSWER, limit=_SIZE) as fetcher:

@@ -1,4 +1,4 @@
-"""The lab's life inside its namespaces: built, broken as asked, watched, taken down."""
+"""The lab inside its namespaces: built, with faults injected, watched, and removed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kubesonar.apps import asking
 from kubesonar.apps.check import EXIT_CODES
 from kubesonar.apps.gather import Assessment, assess
 from kubesonar.apps.lab import mesh
-from kubesonar.apps.lab.rooms import complaints
+from kubesonar.apps.lab.rooms import acceptance_failures
 from kubesonar.apps.lab.settling import Settling
 from kubesonar.apps.live import live
 from kubesonar.apps.output import Color, console, print_to, write_json
@@ -35,13 +35,13 @@ from kubesonar.views.terminal.map import MapView
 from kubesonar.views.terminal.verdict import verdict_view
 
 _PAUSE = 0.5
-"""Seconds between two looks while the verdict settles."""
+"""Seconds between two looks until the verdict has settled."""
 _START = 10.0
-"""Seconds for which the agents may take to begin before one of them is frozen or killed."""
+"""Seconds that agents get to start before one of them is stopped or killed."""
 
 
 class LabRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for."""
+    """Arguments of the command."""
 
     nodes: int
     faults: tuple[str, ...]
@@ -54,10 +54,10 @@ class LabRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_lab(request: LabRequest, isolation: Isolation) -> int:
-    """The exit code of the lab: that of its last verdict. Raises LabError where its directory cannot be had and
-    FaultError where a fault cannot be brought about."""
+    """Run the lab and return the exit code of its last verdict. Raises LabError where the directory cannot be used, and
+    FaultError where a fault cannot be injected."""
     if not isolation.namespaces:
-        _complain(
+        _report(
             f"no network namespaces: {isolation.reason}. All agents share this machine's loopback, which has no links: "
             "faults of links, of pod networks and of DNS by UDP cannot be shown"
         )
@@ -74,13 +74,13 @@ def run_lab(request: LabRequest, isolation: Isolation) -> int:
         with contextlib.suppress(KeyboardInterrupt):  # the usual way to end the live map
             asking.run_async(watch.run())
         for process in world.fallen:
-            _complain(f"{process.name} ended by itself (exit code {process.exit_code}): {_last_words(process.log)}")
+            _report(f"{process.name} ended by itself (exit code {process.exit_code}): {_last_words(process.log)}")
         verdict = EXIT_CODES.get(watch.verdict.verdict, 2) if watch.verdict else 2
         return verdict or int(watch.refused)
 
 
 class LabWatch:
-    """Looks at the agents until the verdict has settled, or until it is cancelled."""
+    """Reads the agents until the verdict has settled, or until it is cancelled."""
 
     def __init__(self, world: LabWorld, request: LabRequest) -> None:
         self.verdict: Verdict | None = None
@@ -93,7 +93,7 @@ class LabWatch:
         ]
 
     async def run(self) -> None:
-        """Takes orders meanwhile."""
+        """Watch, and take orders at the same time."""
         async with listen(self._world.directory.control, self._obey):
             if self._request.once:
                 self._print(await self._settled())
@@ -116,13 +116,13 @@ class LabWatch:
             await asyncio.sleep(_PAUSE)
 
     async def _try_rooms(self) -> None:
-        """Puts the rooms to their acceptance, if there are any; `refused` says whether one failed."""
+        """Run the rooms' acceptance test, if there are rooms; `refused` says whether one failed."""
         name = self._request.compat
-        found = await complaints(self._world, name) if name else {}
-        for member, complaint in found.items():
-            self.refused = self.refused or bool(complaint)
-            if complaint or not self._request.as_json:
-                _complain(f"{member}: {name}: {complaint or 'accepted'}")
+        found = await acceptance_failures(self._world, name) if name else {}
+        for member, failure in found.items():
+            self.refused = self.refused or bool(failure)
+            if failure or not self._request.as_json:
+                _report(f"{member}: {name}: {failure or 'accepted'}")
 
     def _print(self, assessment: Assessment) -> None:
         if self._request.as_json:
@@ -148,8 +148,8 @@ class LabWatch:
 
 
 def _await_agents(world: LabWorld) -> None:
-    """An agent frozen before it has opened its ports would look gone: its kernel would complete no handshake for it.
-    Its API's socket is the last that it opens."""
+    """Wait until every agent has opened its ports: one that is stopped earlier looks gone, because the kernel completes
+    no handshake for it. The socket of the API is the last that an agent opens."""
     clock = SystemClock()
     until = clock.mono() + _START
     sockets = [world.directory.agent_socket(member.name) for member in world.plan.members]
@@ -158,10 +158,10 @@ def _await_agents(world: LabWorld) -> None:
 
 
 def _last_words(log: Path) -> str:
-    """The last line of a log."""
+    """Return the last line of a log."""
     lines: Sequence[str] = log.read_text(errors="replace").splitlines() if log.exists() else ()
     return lines[-1] if lines else "it said nothing"
 
 
-def _complain(text: str) -> None:
+def _report(text: str) -> None:
     sys.stderr.write(f"kubesonar lab: {text}\n")

@@ -1,22 +1,22 @@
-"""When a verdict may be believed: as long as observations come in, a first answer may be half of the truth."""
+"""When a verdict is final: while observations still come in, the first one may be incomplete."""
 
 from __future__ import annotations
 
 from kubesonar.model import Health, Verdict
 
 AT_MOST = 15.0
-"""Seconds after which the verdict stands as it is."""
+"""Seconds after which the verdict is final in any case."""
 _CALM = 3.0
-"""Seconds for which it must not have changed."""
+"""Seconds without a change after which it is final."""
 _LEAST = 6.0
-"""Seconds before which nothing is believed."""
+"""Least seconds from the start to a final verdict. Less: parts that are probed seldom are missing in it."""
 _LEAST_BROKEN = 11.0
-"""The same where something was broken: two rounds of the slowest probes (mesh.py), lest one fault hide another."""
+"""The same after a fault was injected: two rounds of the slowest probes (mesh.py), so that one fault hides no other."""
 
 
 class Settling:
-    """Fed with each verdict, says when one stands. `quick`: good is believed early too, because nothing was broken;
-    else only at the end, because a fault may take its time to show."""
+    """Takes each verdict and says when one is final. `quick`: a good one may be final early, because no fault was
+    injected; else only at the end, because a fault may show late."""
 
     def __init__(self, began: float, *, quick: bool) -> None:
         self._began = began
@@ -26,7 +26,7 @@ class Settling:
         self._since = began
 
     def settled(self, now: float, verdict: Verdict) -> bool:
-        """Whether this verdict, seen at `now`, stands."""
+        """Whether this verdict, seen at `now` (monotonic seconds), is final."""
         said = (verdict.verdict.value, *(f"{finding.part} {finding.subject}" for finding in verdict.findings))
         if said != self._said:
             self._said, self._since = said, now

@@ -15,12 +15,12 @@ from kubesonar.runtime import logs
 
 
 def main(argv: Sequence[str]) -> int:
-    """See `run_program`."""
+    """Run the room until SIGTERM or SIGINT. Returns 0; raises ConfigError."""
     return run_program(argv, usage_of("knh", KnhSettings, KNH_VARIABLES), _start)
 
 
 def _start(environ: Mapping[str, str]) -> Room:
-    """Logs JSON to standard output, as the older tool."""
+    """Log JSON to standard output, as the older tool."""
     logs.set_up(logs.LogOptions(format="json"), sys.stdout)
     logging.getLogger().setLevel(knh_settings(environ).log_level)
     return open_knh(environ)

@@ -13,7 +13,7 @@ from kubesonar.runtime import logs
 
 
 def main(argv: Sequence[str]) -> int:
-    """See `run_program`."""
+    """Run the room until SIGTERM or SIGINT. Returns 0; raises ConfigError."""
     return run_program(argv, usage_of("kubenurse", KubenurseSettings, KUBENURSE_VARIABLES), _start)
 
 

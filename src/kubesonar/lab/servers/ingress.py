@@ -62,8 +62,9 @@ class _Proxy:
 
 
 def _request_head(request: Request) -> bytes:
-    """HTTP/1.0, so that the answer ends with the connection and is not in chunks (RFC 9112, section 6.1). The target is
-    forwarded as it was received: decoded, it could hold a line break. The client is named as every ingress names it."""
+    """Return the head of a request. It is HTTP/1.0, so that the answer ends with the connection and is not in chunks
+    (RFC 9112, section 6.1). The target is forwarded as it was received: decoded, it could hold a line break. The client
+    is named as every ingress names it."""
     client = request.client[0].encode() if request.client else b"unknown"
     return b"GET " + request.target + b" HTTP/1.0\r\nHost: upstream\r\nX-Forwarded-For: " + client + b"\r\n\r\n"
 

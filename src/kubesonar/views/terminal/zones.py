@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
 from kubesonar.model import clip
+from kubesonar.views.cells import PathCell
 from kubesonar.views.matrix import Matrix
 from kubesonar.views.terminal.labels import share
 
 _ROOM = 17
+"""Characters of a cell."""
 _LABEL = 15
-
-
-class _Sum:
-    def __init__(self) -> None:
-        self.paths = 0
-        self.sick = 0
-        self.losses: list[float] = []
+"""Most characters of the name of a source's zone."""
 
 
 def zone_lines(matrix: Matrix, width: int) -> Iterator[Text]:
@@ -28,29 +24,21 @@ def zone_lines(matrix: Matrix, width: int) -> Iterator[Text]:
     names = sorted(set(zones.values()))
     if len(names) < 2 or len(names) > (width - _LABEL) // _ROOM:
         return
-    sums = _sums(matrix, zones)
+    cells: dict[tuple[str, str], list[PathCell]] = {}
+    for cell in matrix.cells:
+        if cell.target in zones:
+            cells.setdefault((zones[cell.source], zones[cell.target]), []).append(cell)
     yield Text.assemble(("zone > zone".ljust(_LABEL), "dim"), *(name.rjust(_ROOM) for name in names))
     for source in names:
         line = Text(source.ljust(_LABEL))
         for target in names:
-            line.append(*_figure(sums.get((source, target))))
+            line.append(*_figure(cells.get((source, target), [])))
         yield line
 
 
-def _sums(matrix: Matrix, zones: dict[str, str]) -> dict[tuple[str, str], _Sum]:
-    sums: dict[tuple[str, str], _Sum] = {}
-    for cell in matrix.cells:
-        if cell.target in zones:
-            found = sums.setdefault((zones[cell.source], zones[cell.target]), _Sum())
-            found.paths += 1
-            found.sick += cell.sick
-            if cell.loss is not None:
-                found.losses.append(cell.loss)
-    return sums
-
-
-def _figure(found: _Sum | None) -> tuple[str, str]:
-    if found is None:
+def _figure(cells: Sequence[PathCell]) -> tuple[str, str]:
+    if not cells:
         return " " * _ROOM, ""
-    loss = share(sum(found.losses) / len(found.losses)) if found.losses else "?"
-    return f"{found.sick}/{found.paths} {loss}".rjust(_ROOM), "bold red" if found.sick else "green"
+    sick, losses = sum(cell.sick for cell in cells), [cell.loss for cell in cells if cell.loss is not None]
+    loss = share(sum(losses) / len(losses)) if losses else "?"
+    return f"{sick}/{len(cells)} {loss}".rjust(_ROOM), "bold red" if sick else "green"

@@ -147,7 +147,7 @@ def _origin(url: Url, context: ssl.SSLContext, proxy: Proxy | None) -> Origin:
 
 
 def _request(url: Url, headers: tuple[tuple[str, str], ...], proxy: Proxy | None) -> HttpRequest:
-    """A proxy is asked in the absolute form (RFC 9112, section 3.2.2), unless it is to make a tunnel. Raises
+    """Return the request: in absolute form (RFC 9112, section 3.2.2) for a proxy that makes no tunnel. Raises
     ValueError."""
     if proxy is None or url.secure:
         return HttpRequest.make("GET", url, headers)

@@ -13,8 +13,8 @@ _LOG = logging.getLogger("kubesonar.kubenurse")
 
 
 class TrustContexts:
-    """`context()` is shared by all checks and made anew only when a file of CAs changes. A file that cannot be used is
-    logged and left out; the others stay in force. With `insecure` nothing is verified, so nothing is loaded."""
+    """The TLS context that all checks share, made again only when a file of CAs changes. A file that cannot be used is
+    logged and left out. With `insecure` nothing is verified, so nothing is loaded."""
 
     def __init__(self, files: tuple[str, ...], *, insecure: bool) -> None:
         self._files = {path: credential_file(path) for path in files}
@@ -24,7 +24,7 @@ class TrustContexts:
         self._context: ssl.SSLContext | None = None
 
     def context(self) -> ssl.SSLContext:
-        """As the files are now."""
+        """Return the context for the present files."""
         parts = () if self._insecure else tuple(self._read(path) for path in self._files)
         if self._context is None or parts != self._parts:
             self._parts = parts

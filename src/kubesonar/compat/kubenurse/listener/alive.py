@@ -15,7 +15,7 @@ _FLAT = ("api_server_direct", "api_server_dns", "me_ingress", "me_service")
 
 
 def body(hostname: str, request: Request, result: RoundResult) -> bytes:
-    """Returns the body for a request, which it describes beside the result."""
+    """Return the body for a request, which it describes beside the result."""
     headers = headers_of(request)
     flat = {key: result.checks[key] for key in _FLAT}
     today: dict[str, Any] = {
@@ -39,7 +39,7 @@ def body(hostname: str, request: Request, result: RoundResult) -> bytes:
 
 
 def headers_of(request: Request) -> dict[str, list[str]]:
-    """Returns the request's headers by name, sorted, without Host, the names as Go writes them."""
+    """Return the request's headers by name, sorted, without Host, the names as Go writes them."""
     found: dict[str, list[str]] = {}
     for name, value in request.headers:
         if name != b"host":
@@ -49,7 +49,7 @@ def headers_of(request: Request) -> dict[str, list[str]]:
 
 
 def remote_address(request: Request) -> str:
-    """Returns "10.0.0.1:4711" or "[fd00::1]:4711"; empty for a Unix socket."""
+    """Return "10.0.0.1:4711" or "[fd00::1]:4711"; empty for a Unix socket."""
     if request.client is None:
         return ""
     host, port = request.client

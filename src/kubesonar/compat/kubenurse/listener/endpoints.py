@@ -49,11 +49,11 @@ class KubenurseEndpoints:
         }
 
     async def __call__(self, request: Request) -> Reply:
-        """Returns the reply of the path's own handler."""
+        """Return the reply of the path's own handler."""
         return await self._paths.get(request.path, self._elsewhere)(request)
 
     def _inner(self, handler: Handler) -> Handler:
-        """Refuses requests that came from outside of the cluster, unless the settings allow them."""
+        """Refuse requests that came from outside of the cluster, unless the settings allow them."""
 
         async def guarded(request: Request) -> Reply:
             if not self._settings.allow_forwarded and self._guard.forwarded(request):
@@ -74,7 +74,7 @@ class KubenurseEndpoints:
         return Reply(self._metrics.render(self._incoming.count()), KIND)
 
     async def _elsewhere(self, request: Request) -> Reply:
-        """Redirects a path with doubled slashes or dots to the clean one, as Go's router does, so that a configured
+        """Redirect a path with doubled slashes or dots to the clean one, as Go's router does, so that a configured
         URL that ends in a slash works; redirects every other path to /alive."""
         path = request.path
         clean = "" if path.endswith("/") else posixpath.normpath("/" + path.lstrip("/"))

@@ -52,7 +52,7 @@ def _hosts(urls: Iterable[str]) -> frozenset[str]:
 
 
 def _bare(host: bytes) -> str:
-    """Returns the name in a Host header without port and final dot, both of which a proxy may keep."""
+    """Return the name in a Host header without port and final dot, both of which a proxy may keep."""
     text = host.decode("latin-1").strip().lower()
     name, _, rest = text.rpartition(":")
     return (name if name and rest.isdigit() else text).strip("[]").rstrip(".")

@@ -20,7 +20,7 @@ class IncomingChecks:
         self._seen: dict[str, float] = {}
 
     def note(self, origin: str) -> None:
-        """Records a check by `origin`."""
+        """Record a check by `origin`."""
         origin = origin[:MAX_NAME_LENGTH]
         self._seen.pop(origin, None)
         self._seen[origin] = self._mono()
@@ -28,7 +28,7 @@ class IncomingChecks:
             del self._seen[next(iter(self._seen))]
 
     def count(self) -> int:
-        """Returns the number of origins, and forgets older ones."""
+        """Return the number of origins, and forgets older ones."""
         horizon = self._mono() - COUNT_SPAN
         while self._seen and self._seen[oldest := next(iter(self._seen))] < horizon:
             del self._seen[oldest]
