@@ -15,6 +15,9 @@ import msgspec
 SCHEMA = 1
 """Version of the JSON of everything in this file; raised when a reader of the version before could misread it."""
 
+MEMBER_PORT = 7473
+"""Default port of a member's responder (UDP) and HTTP listener (TCP)."""
+
 DETAIL_LIMIT = 200
 """Longest `Observation.detail`, in characters. Shorter, and an error's end is cut; longer, and a snapshot of many
 failures grows."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 import uvloop
 
-from kubesonar.apps.gather import Access
+from kubesonar.apps.gather import AgentAccess
 from kubesonar.config import ConfigError
 
 R = TypeVar("R")
@@ -43,9 +43,9 @@ Timeout = Annotated[float, typer.Option(min=0.1, max=60, metavar="SECONDS", help
 MapPicture = Annotated[Path | None, typer.Option(metavar="FILE", hidden=True)]
 
 
-def access(token_file: Path | None, ca_file: Path | None, timeout: float, everybody: bool | None) -> Access:
+def access(token_file: Path | None, ca_file: Path | None, timeout: float, everybody: bool | None) -> AgentAccess:
     """Return how agents are asked. Raises ConfigError where a file cannot be used."""
-    return Access(
+    return AgentAccess(
         token=_token(token_file) if token_file else "",
         ca_file=_readable("--ca-file", ca_file) if ca_file else "",
         timeout=timeout,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kubesonar.apps import asking
-from kubesonar.apps.gather import Access, assess
+from kubesonar.apps.gather import AgentAccess, assess
 from kubesonar.apps.output import Color, console, print_to, write_json, write_svg
 from kubesonar.apps.sources import sources_of
 from kubesonar.apps.times import clock, utc_stamp
@@ -62,7 +62,7 @@ def check(
     return run
 
 
-async def _waited(given: Sequence[str], access: Access, wait: float) -> Verdict:
+async def _waited(given: Sequence[str], access: AgentAccess, wait: float) -> Verdict:
     """Return the first verdict that is not unknown, or the last one within `wait` seconds. Sources are looked for each
     time, because a lab that starts has no sockets yet."""
     loop = asyncio.get_running_loop()

@@ -30,7 +30,7 @@ _BODY_LIMIT = 8 << 20
 """Largest snapshot (bytes); smaller, and an agent with thousands of edges is unread."""
 
 
-class Access(msgspec.Struct, frozen=True, kw_only=True):
+class AgentAccess(msgspec.Struct, frozen=True, kw_only=True):
     """How agents are asked: the bearer token, the file of CA certificates (empty: the system's), the seconds that one
     answer may take, and whether members that only a roster names are asked too (None: where one source is given)."""
 
@@ -60,7 +60,7 @@ class Assessment(msgspec.Struct, frozen=True):
         return matrices(self.found, networks)
 
 
-async def assess(sources: Sequence[SnapshotSource], access: Access | None = None) -> Assessment:
+async def assess(sources: Sequence[SnapshotSource], access: AgentAccess | None = None) -> Assessment:
     """Ask all agents once and judge."""
     gathered = await gather(sources, access)
     now = SystemClock().wall()
@@ -68,9 +68,9 @@ async def assess(sources: Sequence[SnapshotSource], access: Access | None = None
     return Assessment(now, gathered.snapshots, found, verdict_on(found, clock))
 
 
-async def gather(sources: Sequence[SnapshotSource], access: Access | None = None) -> Gathered:
+async def gather(sources: Sequence[SnapshotSource], access: AgentAccess | None = None) -> Gathered:
     """Ask every source, and then the members that they name where `access.everybody` says so."""
-    access = access or Access()
+    access = access or AgentAccess()
     first = await _ask_all(sources, access)
     everybody = len(sources) == 1 if access.everybody is None else access.everybody
     remote = next((source for source in sources if source.remote), None)
@@ -81,7 +81,7 @@ async def gather(sources: Sequence[SnapshotSource], access: Access | None = None
     return _one_of_each(first)
 
 
-async def _ask_all(sources: Sequence[SnapshotSource], access: Access) -> Gathered:
+async def _ask_all(sources: Sequence[SnapshotSource], access: AgentAccess) -> Gathered:
     gate = asyncio.Semaphore(_AT_ONCE)
     fetcher = Fetcher(token=access.token, ca_file=access.ca_file, timeout=access.timeout, limit=_BODY_LIMIT)
 

@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from kubesonar.apps import asking
-from kubesonar.apps.gather import Access, Assessment, assess
+from kubesonar.apps.gather import AgentAccess, Assessment, assess
 from kubesonar.apps.live import live
 from kubesonar.apps.output import Color, console, print_to, write_json, write_svg
 from kubesonar.apps.sources import sources_of
@@ -39,7 +39,7 @@ class MapRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Arguments of the command."""
 
     sources: list[str]
-    access: Access
+    access: AgentAccess
     once: bool
     as_json: bool
     network: MapNetwork

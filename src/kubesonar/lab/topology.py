@@ -14,11 +14,9 @@ from enum import StrEnum
 
 import msgspec
 
-from kubesonar.model import Member, Network
+from kubesonar.model import MEMBER_PORT, Member, Network
 
 MIN_NODES, MAX_NODES = 2, 100
-PORT = 7473
-"""Port of every member's responder and API; on loopback the first of their ports."""
 
 HOSTS4, HOSTS6 = 16, 64
 """Prefix lengths of the network on the bridge."""
@@ -132,10 +130,10 @@ def _loopback_node(number: int, zone: str) -> LabNode:
     return LabNode(
         name=f"node-{number}",
         zone=zone,
-        host=msgspec.structs.replace(host, port=PORT + 2 * number - 2),
-        pod=msgspec.structs.replace(pod, port=PORT + 2 * number - 1),
+        host=msgspec.structs.replace(host, port=MEMBER_PORT + 2 * number - 2),
+        pod=msgspec.structs.replace(pod, port=MEMBER_PORT + 2 * number - 1),
     )
 
 
 def _member(number: int, zone: str, network: Network, *addresses: str) -> Member:
-    return Member(f"node-{number}-{network}", f"node-{number}", addresses, PORT, network, zone)
+    return Member(f"node-{number}-{network}", f"node-{number}", addresses, MEMBER_PORT, network, zone)

@@ -9,7 +9,7 @@ from kubesonar.model import Check, Observation, Path
 from kubesonar.probes.source import Probe
 
 
-class Listing(Protocol):
+class TargetListing(Protocol):
     """The source of the targets. `listed` is when they were listed last (Unix seconds), infinite while they are
     watched; `doubt` asks for a new list soon."""
 
@@ -22,7 +22,7 @@ class Listing(Protocol):
 class CautiousProbe:
     """Runs `probe`. A failure of a target on `path` asks for a new list, and accuses the target only after that."""
 
-    def __init__(self, probe: Probe, path: Path, listing: Listing) -> None:
+    def __init__(self, probe: Probe, path: Path, listing: TargetListing) -> None:
         self._probe = probe
         self._path = path
         self._listing = listing

@@ -13,7 +13,7 @@ import msgspec
 
 from kubesonar.api.agent import agent_handler
 from kubesonar.apps.agent.cluster import ClusterWatch
-from kubesonar.apps.agent.endpoint import Endpoint
+from kubesonar.apps.agent.endpoint import MemberEndpoint
 from kubesonar.apps.agent.membership_service import MembershipService
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.probers import Probers
@@ -62,7 +62,7 @@ class Agent:
         self._supervisor = Supervisor()
         now = self._clock.wall()
         self._ledger = Ledger(options.member.member(now), now, options.ledger)
-        self._monitor = SelfMonitor(options.health, self._ledger, self._clock)
+        self._monitor = SelfMonitor(options.health, self._ledger, self._clock, self._throttled)
         self._membership: MembershipService | None = None
         self._watching = False
 
@@ -92,7 +92,7 @@ class Agent:
         closing.callback(self._rosters.close)
         source = ProbeSource(ledger.member.name, ledger.member.network)
         self._trains = trains = TrainObserver(source, ledger.add)
-        self._endpoint = endpoint = Endpoint(
+        self._endpoint = endpoint = MemberEndpoint(
             ledger.member, bind, options.keys.file, options.udp.speak, trains.arrived, self._misdelivered
         )
         closing.callback(endpoint.close)
@@ -172,6 +172,10 @@ class Agent:
             self._supervisor.run_forever("cluster", lambda: self._cluster.watch(self._loop.dependencies_changed))
         if not roster.stale:
             self._view.started()
+
+    def _throttled(self, share: float) -> None:
+        if self._membership is not None:
+            self._membership.throttled(share)
 
     def _dropped(self) -> Mapping[str, int]:
         return {

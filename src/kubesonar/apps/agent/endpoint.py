@@ -20,7 +20,7 @@ _NO_DROP = frozenset({"received", "answered", "held", "messages", "sent"})
 """Counters of the responder that count no drop."""
 
 
-class Endpoint:
+class MemberEndpoint:
     """Opens the port of the member `me` on each address of `bind`; `trains` gets the record of each train that came,
     `misdelivered` the identity that a message for somebody else names. Raises ConfigError where the key file or an
     address cannot be used. To be made on the running loop; `close` it."""

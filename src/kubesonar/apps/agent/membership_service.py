@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from kubesonar.apps.agent.endpoint import Endpoint
+from kubesonar.apps.agent.endpoint import MemberEndpoint
 from kubesonar.apps.agent.lease_guard import LeaseGuard
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.compat.formats import formats
@@ -49,7 +49,7 @@ class MembershipService:
         self,
         options: AgentOptions,
         ledger: Ledger,
-        endpoint: Endpoint,
+        endpoint: MemberEndpoint,
         pinger: Pinger,
         supervisor: Supervisor,
         clock: Clock,

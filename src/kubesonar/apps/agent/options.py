@@ -19,7 +19,7 @@ from kubesonar.core.telemetry.ledger import LedgerOptions
 from kubesonar.core.telemetry.self_health import SelfHealthOptions
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.kube.lease_options import LeaseOptions
-from kubesonar.model import Member, Network, Seconds, clip
+from kubesonar.model import MEMBER_PORT, Member, Network, Seconds, clip
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.probes.dns import DnsOptions
 from kubesonar.probes.http import HttpOptions
@@ -31,9 +31,6 @@ from kubesonar.probes.udp import UdpOptions
 from kubesonar.runtime.logs import LogOptions
 from kubesonar.views.metrics.agent import MetricsOptions
 from kubesonar.web import LimitOptions, ListenOptions
-
-PORT = 7473
-"""Default port of an agent's responder (UDP) and of its HTTP listener (TCP)."""
 
 
 class MemberOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -57,7 +54,7 @@ class MemberOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         tuple[str, ...],
         msgspec.Meta(min_length=1, max_length=16, description="Addresses on which it answers others, UDP and TCP."),
     ] = ("0.0.0.0", "::")
-    port: Annotated[int, msgspec.Meta(ge=1, le=65_535, description="Port on which it answers others.")] = PORT
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535, description="Port on which it answers others.")] = MEMBER_PORT
 
     def __post_init__(self) -> None:
         if bad := [address for address in self.own_addresses if not is_unicast(address)]:

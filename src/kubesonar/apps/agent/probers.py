@@ -13,7 +13,7 @@ from kubesonar.model import Kind, Path
 from kubesonar.net.clock import Clock
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.net.udp.train_sender import TrainSender
-from kubesonar.probes.cautious import CautiousProbe, Listing
+from kubesonar.probes.cautious import CautiousProbe, TargetListing
 from kubesonar.probes.dns import DnsOptions, DnsProbe
 from kubesonar.probes.http import HttpOptions, HttpProbe
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe
@@ -53,7 +53,7 @@ class Probers:
         ring: Callable[[], Keyring],
         clock: Clock,
         terms: Mapping[str, Terms],
-        pods: Listing,
+        pods: TargetListing,
     ) -> None:
         self._closing = ExitStack()
         udp = options.udp

@@ -42,7 +42,7 @@ class TrainRecord(msgspec.Struct, frozen=True):
     ports: tuple[PortTally, ...]
 
 
-Key = tuple[bytes, int, int, int]
+_Key = tuple[bytes, int, int, int]
 
 
 class OpenTrains:
@@ -55,7 +55,7 @@ class OpenTrains:
     def __init__(self, publish: Callable[[TrainRecord], None], limit: int = 8192) -> None:
         self._publish = publish
         self._limit = limit
-        self._open: dict[Key, _Open] = {}
+        self._open: dict[_Key, _Open] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -99,13 +99,13 @@ class OpenTrains:
         for key in list(self._open):
             self._close(key)
 
-    def _close(self, key: Key) -> None:
+    def _close(self, key: _Key) -> None:
         entry = self._open.pop(key)
         if not key[3] & UNRECORDED:
             self._publish(entry.record(key))
 
 
-def _key(probe: Datagram) -> Key:
+def _key(probe: Datagram) -> _Key:
     return probe.source, probe.epoch, probe.number, probe.flags
 
 
@@ -139,7 +139,7 @@ class _Open:
             return 0
         return max(median([after - before for before, after in pairwise(stamps)]), 0)
 
-    def record(self, key: Key) -> TrainRecord:
+    def record(self, key: _Key) -> TrainRecord:
         source, epoch, number, _ = key
         return TrainRecord(
             source=source,

@@ -15,13 +15,13 @@ from kubesonar.core.probing.cluster_options import ACCOUNT
 from kubesonar.lab.kernel.syscalls import mount
 from kubesonar.model import Health
 from tests.apps.agents import RunningAgent, members, tree, until
-from tests.apps.test_agent_cluster import dns_slice
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.lab.inside import in_namespaces
 from tests.ports import free_port
 from tests.probes.dns_servers import wait_for
 from tests.programs import find, needs
+from tests.scenarios.test_agent_cluster import dns_slice
 
 UNBOUND = find("unbound")
 MS_BIND = 0x1000  # include/uapi/linux/mount.h
