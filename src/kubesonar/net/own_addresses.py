@@ -1,4 +1,4 @@
-"""This machine's own addresses, and what the addresses that a program listens on mean here."""
+"""This machine's own addresses, and those at which a program that listens here is reached."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def is_own(address: str) -> bool:
 
 
 def without_missing_ipv6(addresses: Iterable[str]) -> list[str]:
-    """`addresses`, without "::" where the kernel has no IPv6: a default must not keep a program from starting."""
+    """Return `addresses` without "::" where the kernel has no IPv6: a default must not keep a program from starting."""
     try:
         socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
     except OSError:
@@ -37,5 +37,5 @@ def without_missing_ipv6(addresses: Iterable[str]) -> list[str]:
 
 
 def loopback_of(host: str) -> str:
-    """The address at which a program that listens on `host` reaches itself without leaving the machine."""
+    """Return the address at which a program that listens on `host` reaches itself without leaving the machine."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
