@@ -34,9 +34,10 @@ def main() -> None:
     pace = Pace(asked.every, asked.dense, asked.coarse)
     judges = tuple(asked.judge or ["kubesonar"])
     jobs = [
-        Job(str(row), rows.fitted(row, _shape(asked, nodes)), seed, judges, pace)
+        Job(str(row), shape, seed, judges, pace)
         for row in map(rows.parse, asked.row or rows.usual())
         for nodes in asked.nodes
+        for shape in rows.shapes(row, _shape(asked, nodes))
         for seed in _seeds(asked.seeds)
     ]
     began, scores = time.monotonic(), []

@@ -56,17 +56,23 @@ def false_alarms(scores: Iterable[Score]) -> str:
     """A line for each row without a fault, size and judge: how often something was found nevertheless."""
     groups = _grouped(
         [score for score in scores if not score.truth],
-        lambda score: (score.row, score.shape.nodes, score.shape.background, score.shape.bursts, score.judge),
+        lambda score: (score.row, score.shape.nodes, _usual(score), score.judge),
     )
-    lines = ["row|nodes|background loss|judge|verdicts|hours|false alarms|a cluster and month|at most (95 %)"]
-    for (row, nodes, background, bursts, judge), group in groups.items():
+    lines = ["row|nodes|usual there|judge|verdicts|hours|false alarms|a cluster and month|at most (95 %)"]
+    for (row, nodes, usual, judge), group in groups.items():
         alarms, span = sum(score.alarms for score in group), sum(score.span for score in group)
-        usual = f"{100 * background:g} %" + (", bursts" if bursts else "")
         rate, most = alarms * _MONTH / span, upper(alarms) * _MONTH / span
         asked = sum(score.seconds for score in group)
         figures = [f"{span / 3600:.1f}", str(alarms), f"{rate:.0f}", f"{most:.0f}"]
         lines.append("|".join([row, str(nodes), usual, judge, f"{asked:,}", *figures]))
     return _markdown(lines)
+
+
+def _usual(score: Score) -> str:
+    shape = score.shape
+    words = [f"{100 * shape.background:g} % loss", *(["bursts"] if shape.bursts else [])]
+    words += [f"{100 * shape.starved:g} % starved"] if shape.starved else []
+    return ", ".join(words + ([f"rosters lag {shape.lag:g} s"] if shape.lag else []))
 
 
 def failures(scores: Iterable[Score]) -> str:

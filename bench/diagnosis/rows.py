@@ -17,6 +17,9 @@ ANY = "any"
 HEALTHY, STORY = "healthy", "story"
 _HEALTHY_LENGTH = 300.0
 
+BACKGROUNDS = (0.0, 0.0001, 0.001, 0.003)
+"""Losses of every component at which a network is still called healthy."""
+
 LAG = 60.0
 """Longest time (s) until rosters reach agents in stories: what is promised of announced change."""
 
@@ -143,11 +146,18 @@ DRAWN = (
 """Groups of kinds among which several faults at once are drawn, at most one of each group."""
 
 
-def fitted(row: Row, shape: Shape) -> Shape:
-    """The shape that the row needs: two address families where one is at fault, and rosters that lag in stories."""
+def shapes(row: Row, shape: Shape) -> list[Shape]:
+    """The shapes in which the row is played: with two address families where one is at fault, with rosters that lag in
+    stories, and, where nothing is wrong, with every background, unless one was chosen."""
+    replace = msgspec.structs.replace
     if any(fault.kind in FAMILY for fault in row.faults):
-        return msgspec.structs.replace(shape, families=(4, 6))
-    return msgspec.structs.replace(shape, lag=max(shape.lag, LAG)) if row.story else shape
+        return [replace(shape, families=(4, 6))]
+    if row.story:
+        return [replace(shape, lag=max(shape.lag, LAG))]
+    if row.faults or shape.background or shape.bursts:
+        return [shape]
+    usual = [replace(shape, background=share) for share in BACKGROUNDS]
+    return [*usual, replace(shape, bursts=True), replace(shape, starved=0.05, clocks=True, unread=0.1)]
 
 
 def usual() -> list[str]:

@@ -28,7 +28,7 @@ def test_false_alarms_have_an_upper_bound() -> None:
     assert upper(0) == pytest.approx(2.996, abs=0.01)
     assert upper(5) == pytest.approx(10.51, abs=0.01)
     scores = list(sweep([Job("healthy", SHAPE, 1, ("threshold",), PACE)], None, 1))
-    assert "| healthy | 3 | 0 % | threshold |" in false_alarms(scores)
+    assert "| healthy | 3 | 0 % loss | threshold |" in false_alarms(scores)
 
 
 def test_the_table_pools_by_row_and_failures_name_seeds() -> None:
