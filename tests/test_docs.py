@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.core.diagnosis import localization, slow_links
-from kubesonar.core.diagnosis.components import NAMES, PARTS
+from kubesonar.core.diagnosis import localization, persistence, slow_links, suspects, trial_model, two_rates
+from kubesonar.core.diagnosis.components import NAMES, PARTS, STARVED
 from kubesonar.lab.faults import VERBS
 from kubesonar.model import Fault, Kind
 
@@ -41,15 +41,17 @@ def test_the_thresholds_of_the_search_are_in_the_page_on_diagnosis() -> None:
     text = (DOCS / "diagnosis.md").read_text()
     penalties = [row.penalty for row in PARTS]
     for row in (
-        f"| {localization.MIN_GAIN:.0f} nats (`MARGIN`) |",
+        f"| {localization.MIN_GAIN:.0f} nats (`MIN_GAIN`) |",
         f"| {localization.LOUD:.0f} nats (`LOUD`) |",
-        f"| {localization.SECONDS} seconds (`SECONDS`) |",
-        f"a part must have been bad; {localization.SECONDS_GREY} where",
-        f"| {localization.SLOT} s (`SLOT`) |",
-        f"| {localization.SPREAD:.0%} (`SPREAD`) |".replace("%", " %"),
-        f"| {localization.CLEAR:.0f} nats (`CLEAR`) |",
-        f"| {slow_links.SLOW / 1e6:.0f} Mbit/s (`SLOW`) |",
         f"| {min(penalties):.0f} to {max(penalties):.0f} nats (`penalty`) |",
+        f"| {suspects.CLEAR:.0f} nats (`CLEAR`) |",
+        f"| {two_rates.EXTRA_RATE:.0f} nats (`EXTRA_RATE`) |",
+        f"| {persistence.SLOT} s (`SLOT`) |",
+        f"| {persistence.BURST:.0f} s (`BURST`) |",
+        f"| {persistence.BURSTS} bursts (`BURSTS`) |",
+        f"| {trial_model.BURST_SHARE} (`BURST_SHARE`) |",
+        f"| {STARVED:.0f} s (`STARVED`) |",
+        f"| {slow_links.SLOW / 1e6:.0f} Mbit/s (`SLOW`) |",
     ):
         assert row in text
 

@@ -87,7 +87,7 @@ class Cluster:
             domain=DOMAIN,
             nameservers=(DNS_ADDRESS,),
             vips=(DNS_ADDRESS,),
-            dns_pods=tuple(DnsPod(name, self.addresses[name]) for name in dns),
+            dns_pods=tuple(DnsPod(name, self.addresses[name], node=self.dns[name]) for name in dns),
             service=(ServiceEndpoint(_SERVICE_ADDRESS, PORT),),
         )
 

@@ -219,6 +219,7 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
     `target` is a member's name or that of a plain target. `request` is what is asked: a URL (http), a server name
     (tls), "name TYPE" (dns); empty elsewhere. `expect` is the good answer: a status or a range as "200-299" (http), an
     rcode's mnemonic (dns); empty: the kind's default. `trust` is a file of CA certificates, empty: the system's.
+    `node` is where a plain target runs, empty where that is not known.
     """
 
     id: str
@@ -232,6 +233,7 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
     request: str = ""
     expect: str = ""
     trust: str = ""
+    node: str = ""
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
@@ -387,11 +389,22 @@ class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
     cause: str
 
 
+class Severity(Open):
+    """How far a finding reaches: a remark, something to repair, or something that many workloads feel."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    OTHER = "other"
+
+
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     """A part of the network that is sick. `part` is a row of the table of parts (core/diagnosis/components.py),
     `subject` which one ("node-3", "node-1>node-2"), `fault` what is wrong with it in one word, `since` when it began as
     far as is known, `confidence` 0 to 1, `sentence` all of it for a person, `evidence` and `against` what speaks for
-    and against it."""
+    and against it. `alike` are parts ("pair node-1>node-2") that the present probes cannot tell from it, `rivals` the
+    explanations that it was preferred to and by how much, `because` what else fails because of it, `confirm` a command
+    that would confirm it."""
 
     part: str
     subject: str
@@ -401,6 +414,11 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     sentence: str
     evidence: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
+    severity: Severity = Severity.WARNING
+    alike: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
+    confirm: str = ""
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):

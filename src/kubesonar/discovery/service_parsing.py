@@ -18,7 +18,13 @@ def dns_pods(slices: Iterable[EndpointSlice]) -> tuple[DnsPod, ...]:
     """Return the pods behind a DNS Service that are in rotation, by name: ready (null counts as ready) and not
     terminating."""
     pods = {
-        DnsPod(_name(endpoint, address), address, _port(part.ports, "UDP"), _port(part.ports, "TCP"))
+        DnsPod(
+            _name(endpoint, address),
+            address,
+            _port(part.ports, "UDP"),
+            _port(part.ports, "TCP"),
+            endpoint.node_name or "",
+        )
         for part in slices
         for endpoint in part.endpoints or ()
         if endpoint.conditions.ready is not False and not endpoint.conditions.terminating

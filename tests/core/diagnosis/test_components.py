@@ -43,6 +43,11 @@ def test_the_names_the_lab_relies_on() -> None:
         "pair_udp",
         "pair_port",
         "pair_mtu",
+        "node_family",
+        "pod_network_family",
+        "pair_family",
+        "node_mtu",
+        "pod_network_mtu",
         "link_rate",
         "agent_gone",
         "agent_frozen",
@@ -52,6 +57,16 @@ def test_the_names_the_lab_relies_on() -> None:
         "api_server",
         "ingress",
         "external",
+        "service",
+        "service_proxy",
+        "dns_service",
+        "dns_from_node",
+        "dns_upstream",
+        "zone_target",
+        "slow_node",
+        "slow_zone_pair",
+        "slow_pair",
+        "slow_target",
         "observer",
     }
 
@@ -102,8 +117,33 @@ def test_a_refusal_says_nothing_against_the_network() -> None:
     assert named(route(A, B, Kind.TCP, question=Aspect.ANSWER)) == {"pair_port node-1>node-2 tcp/7473"}
 
 
-def test_big_packets_speak_for_nothing_but_their_pair() -> None:
-    assert named(route(A, B, Kind.MTU, Way.FORWARD, Aspect.SIZE)) == {"pair_mtu node-1>node-2"}
+def test_big_packets_that_vanish_speak_for_a_small_mtu_and_for_loss() -> None:
+    crossing = named(route(A, B, Kind.MTU, Way.FORWARD, Aspect.SIZE))
+    assert {"pair_mtu node-1>node-2", "node_mtu node-1", "pod_network_mtu node-2", "pair node-1>node-2"} <= crossing
+
+
+def test_a_service_is_crossed_with_those_behind_it_each_in_part() -> None:
+    servers = (End("dns-1", "node-3", "b"), End("dns-2", "node-4", "b"))
+    asked = Traversal(A, End("dns-service", behind=servers), Kind.DNS, Path.DNS_SERVICE, Way.ROUND, Aspect.REACH, 53)
+    assert {"dns_server dns-1", "dns_server dns-service", "node node-3", "zone_pair a>b"} <= named(asked)
+    for name, subject, share in (
+        ("dns_server", "dns-1", 0.5),
+        ("dns_server", "dns-service", 1.0),
+        ("node", "node-3", 0.5),
+        ("node", "node-1", 1.0),
+        ("zone_pair", "a>b", 1.0),
+        ("pair", "node-1>node-4", 0.5),
+    ):
+        crosses = part(name).share
+        assert crosses is not None
+        assert crosses(asked, subject) == share
+
+
+def test_a_name_that_cannot_be_looked_up_accuses_dns_and_not_what_it_names() -> None:
+    asked = Traversal(A, End("names"), Kind.DNS, Path.API_DNS, Way.ROUND, Aspect.RESOLVE)
+    crossing = named(asked)
+    assert {"dns_service dns-service", "dns_from_node node-1"} <= crossing
+    assert not any(name.startswith(("api_server", "pair ")) for name in crossing)
 
 
 def test_a_plain_target_has_no_node_but_the_prober_has() -> None:
@@ -134,6 +174,10 @@ def test_sentences_use_only_known_words() -> None:
         "be",
         "when",
         "cause",
+        "both",
+        "ways",
+        "ip",
+        "delay",
     }
     for row in PARTS:
         for template in (row.total, row.partial):

@@ -108,7 +108,9 @@ def test_the_newest_trains_wait_for_their_records() -> None:
     assert evidence.cells == []
 
 
-def test_without_the_other_end_the_answers_tell_what_they_can() -> None:
+def test_without_the_other_end_a_train_is_one_round_trip() -> None:
+    """What answers say of what had arrived is said only where answers came back, so counting it would favour one
+    way."""
     mine = edge(
         Kind.UDP,
         "b-pod",
@@ -120,9 +122,28 @@ def test_without_the_other_end_the_answers_tell_what_they_can() -> None:
         ],
     )
     evidence = gather(snapshot(A, mine), unread={"b-pod": "no answer within 2 s"})
-    assert counts(evidence, Way.FORWARD) == (1, 0)
-    assert counts(evidence, Way.BACK) == (2, 2)
-    assert counts(evidence, Way.ROUND) == (2, 2)
+    assert counts(evidence, Way.FORWARD) == counts(evidence, Way.BACK) == (0, 0)
+    assert counts(evidence, Way.ROUND) == (4, 4)
+
+
+def test_what_was_recorded_of_a_members_trains_counts_where_it_was_not_read() -> None:
+    """A train whose number is missing between two that arrived did not arrive; what came after the last is open."""
+    theirs = edge(Kind.UDP, "b-pod", [train(9, 1), train(7, 3, received=6), train(5, 4)], Side.RESPONDER)
+    evidence = gather(snapshot(A, theirs), unread={"b-pod": "no answer within 2 s"})
+    assert counts(evidence, Way.FORWARD) == (4, 2)
+    assert counts(evidence, Way.BACK, Aspect.ALIVE) == (4, 0)
+    assert "b-pod" in evidence.heard
+
+
+def test_a_name_that_was_not_resolved_says_nothing_of_what_it_names() -> None:
+    asked = Check("http/api", Kind.HTTP, Path.API_DNS, "api", "kubernetes.default.", request="https://api/")
+    trials = [Trial(NOW - age, 0, 1, 0, 0, 0.0, 0.0, fault) for age, fault in ((9, Fault.UNRESOLVED), (8, None))]
+    trials[1] = msgspec.structs.replace(trials[1], received=1)
+    latest = Observation(asked, "any", Network.POD, NOW)
+    evidence = gather(snapshot(A, Edge(latest, Window(10.0), Window(60.0), tuple(trials))))
+    assert counts(evidence, Way.ROUND) == counts(evidence, Way.ROUND, Aspect.ANSWER) == (1, 0)
+    assert counts(evidence, Way.ROUND, Aspect.RESOLVE) == (2, 1)
+    assert {cell.route.port for cell in evidence.cells if cell.route.reach} == {443}
 
 
 def test_clocks_that_differ_are_joined_all_the_same() -> None:

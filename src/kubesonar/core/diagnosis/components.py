@@ -12,7 +12,7 @@ import msgspec
 
 from kubesonar.core.diagnosis import path_features
 from kubesonar.core.diagnosis.path_features import Aspect, End, Subjects, Traversal, Way
-from kubesonar.model import Kind, Network, Path
+from kubesonar.model import Kind, Path, Severity
 
 __all__ = ["NAMES", "PARTS", "Aspect", "End", "Part", "Traversal", "Way", "crossed", "part"]
 
@@ -36,6 +36,16 @@ class Part(msgspec.Struct, frozen=True):
     """The least rate at which it is told: what depends on size alone hits all big packets, or it is mere loss."""
     both: bool = False
     """Whether it stands for both directions, so that a round trip crosses it twice."""
+    ways: tuple[str, str] | None = None
+    """The rows that stand for the way in and the way out of the same part."""
+    share: Callable[[Traversal, str], float] | None = None
+    """The share of trials on a route that crosses this subject, where not all do."""
+    seconds: int = 3
+    """In how many different seconds it must have been bad, so that one burst is no fault."""
+    age: float = 0.0
+    """Seconds for which it must have lasted before it is told."""
+    severity: Severity = Severity.WARNING
+    """How far it reaches."""
     hides: Callable[[Traversal], bool] | None = None
     """Which trials of these subjects say nothing of their own once this part is known to be sick."""
 
@@ -46,101 +56,162 @@ class Part(msgspec.Struct, frozen=True):
 
 _MOST_BIG_ONES = 0.8
 
+SLOW_AGE = 55.0
+"""Seconds for which a path must have been slow before it is told; shorter, and a burst of traffic is a finding."""
+
+STARVED = 20.0
+"""Seconds without a turn up to which a process counts as starved, not as frozen: told sooner, every CPU limit would
+make findings; later, a frozen one is told late."""
+
 PARTS: tuple[Part, ...] = (
     Part(
         "node",
         "a node's link, both ways",
         4.0,
-        path_features.reach,
+        path_features.passes,
         path_features.nodes,
-        "{subject} is cut off: nothing gets in or out since {since}; {agree}",
-        "{subject} loses {loss} of the packets in and out since {since}; {agree}",
+        "{subject} is cut off: nothing gets {ways} since {since}{agree}",
+        "{subject} loses {both} since {since}{agree}",
         fault="cut",
         both=True,
+        ways=("node_in", "node_out"),
+        share=path_features.part_of_node,
     ),
     Part(
         "node_in",
         "the way into a node",
         5.0,
-        path_features.reach,
+        path_features.passes,
         path_features.receivers,
-        "{subject} receives nothing from anyone since {since}; {agree}",
-        "{subject} loses {loss} of the packets sent to it since {since}; {agree}",
+        "{subject} receives nothing from anyone since {since}{agree}",
+        "{subject} loses {loss} of the packets sent to it since {since}{agree}",
+        share=path_features.part_of_node,
     ),
     Part(
         "node_out",
         "the way out of a node",
         5.0,
-        path_features.reach,
+        path_features.passes,
         path_features.senders,
-        "nothing that {subject} sends arrives anywhere since {since}; {agree}",
-        "{subject} loses {loss} of the packets it sends since {since}; {agree}",
+        "nothing that {subject} sends arrives anywhere since {since}{agree}",
+        "{subject} loses {loss} of the packets it sends since {since}{agree}",
+        share=path_features.part_of_node,
     ),
     Part(
         "pod_network",
         "a node's pod network",
         4.5,
-        path_features.reach_pod,
-        path_features.nodes,
-        "the pod network of {subject} is cut off since {since}, its host answers; {agree}",
-        "the pod network of {subject} loses {loss} of its packets since {since}; {agree}",
+        path_features.passes_pod,
+        path_features.pod_nodes,
+        "the pod network of {subject} is cut off since {since}, its host answers{agree}",
+        "the pod network of {subject} loses {both} since {since}{agree}",
         fault="cut",
         both=True,
+        ways=("pod_network_in", "pod_network_out"),
+        share=path_features.part_of_node,
     ),
     Part(
         "pod_network_in",
         "the way into a node's pod network",
         5.5,
-        path_features.reach_pod,
-        path_features.receivers,
-        "the pod network of {subject} receives nothing from anyone since {since}; {agree}",
-        "the pod network of {subject} loses {loss} of the packets sent to it since {since}; {agree}",
+        path_features.passes_pod,
+        path_features.pod_receivers,
+        "the pod network of {subject} receives nothing from anyone since {since}{agree}",
+        "the pod network of {subject} loses {loss} of the packets sent to it since {since}{agree}",
+        share=path_features.part_of_node,
     ),
     Part(
         "pod_network_out",
         "the way out of a node's pod network",
         5.5,
-        path_features.reach_pod,
-        path_features.senders,
-        "nothing that the pod network of {subject} sends arrives anywhere since {since}; {agree}",
-        "the pod network of {subject} loses {loss} of the packets it sends since {since}; {agree}",
+        path_features.passes_pod,
+        path_features.pod_senders,
+        "nothing that the pod network of {subject} sends arrives anywhere since {since}{agree}",
+        "the pod network of {subject} loses {loss} of the packets it sends since {since}{agree}",
+        share=path_features.part_of_node,
     ),
     Part(
         "zone_pair",
         "the way from one zone to another",
         5.5,
-        path_features.reach,
+        path_features.passes,
         path_features.zones,
-        "nothing gets from zone {a} to zone {b} since {since}; {agree}",
-        "zone {a} > zone {b} loses {loss} of packets since {since}; {agree}",
+        "nothing gets from zone {a} to zone {b} since {since}{agree}",
+        "zone {a} > zone {b} loses {loss} of packets since {since}{agree}",
+        severity=Severity.CRITICAL,
+        share=path_features.part_of_zones,
     ),
     Part(
         "pair",
         "the way from one node to another",
         6.0,
-        path_features.reach,
+        path_features.passes,
         path_features.pair,
         "nothing gets from {a} to {b} since {since}{back}",
         "{a} > {b} loses {loss} of packets since {since}",
+        share=path_features.part_of_pair,
     ),
     Part(
         "pair",
         "the way from one node to another",
         9.0,
-        path_features.reach_pod,
+        path_features.passes_way_pod,
         path_features.pair,
         "nothing gets from {a} to {b} in the pod network since {since}; the host network is well",
         "{a} > {b} loses {loss} of packets in the pod network since {since}",
         variant="pod",
+        share=path_features.part_of_pair,
+    ),
+    *(
+        Part(
+            name,
+            f"one address family of {whose}",
+            penalty,
+            when,
+            path_features.of_family(subjects),
+            f"no {{ip}} packets get {where} since {{since}}; the other address family is well",
+            f"{where_lossy} {{loss}} of the {{ip}} packets since {{since}}; the other address family is well",
+            both=name != "pair_family",
+        )
+        for name, whose, penalty, when, subjects, where, where_lossy in (
+            (
+                "node_family",
+                "a node",
+                8.0,
+                path_features.of_one_family,
+                path_features.nodes,
+                "in or out of {subject}",
+                "{subject} loses",
+            ),
+            (
+                "pod_network_family",
+                "a node's pod network",
+                8.5,
+                path_features.of_one_family_pod,
+                path_features.pod_nodes,
+                "in or out of the pod network of {subject}",
+                "the pod network of {subject} loses",
+            ),
+            (
+                "pair_family",
+                "the way from one node to another",
+                10.0,
+                path_features.of_one_family,
+                path_features.pair,
+                "from {a} to {b}",
+                "{a} > {b} loses",
+            ),
+        )
     ),
     Part(
         "pair_udp",
         "UDP from one node to another",
         10.0,
-        lambda route: route.reach and not route.tcp and route.kind is not Kind.ICMP,
+        lambda route: path_features.passes(route) and not route.tcp and route.kind is not Kind.ICMP,
         path_features.pair,
         "no UDP gets from {a} to {b} since {since}; TCP and ICMP are well",
         "{a} > {b} loses {loss} of UDP packets since {since}; TCP and ICMP are well",
+        share=path_features.part_of_pair,
     ),
     Part(
         "pair_port",
@@ -172,31 +243,59 @@ PARTS: tuple[Part, ...] = (
         variant="refused",
         fault="refused",
     ),
-    Part(
-        "pair_mtu",
-        "big packets from one node to another",
-        5.0,
-        lambda route: route.question is Aspect.SIZE,
-        path_features.pair,
-        "packets {above} {vanish} from {a} to {b} (smaller ones pass)",
-        fault="mtu",
-        least=_MOST_BIG_ONES,
-    ),
     *(
         Part(
-            "pair_mtu",
-            "big packets from one node to another",
-            8.0,
-            lambda route, network=network: (  # type: ignore[misc]
-                route.question is Aspect.SIZE and route.source.network is network
-            ),
-            path_features.pair,
-            f"packets {{above}} {{vanish}} from {{a}} to {{b}} in the {network} network only (smaller ones pass)",
-            variant=network,
+            name,
+            f"big packets {noun}",
+            penalty,
+            when,
+            subjects,
+            f"packets {{above}} {{vanish}} {where} (smaller ones pass)",
+            variant=variant,
             fault="mtu",
             least=_MOST_BIG_ONES,
+            both=name != "pair_mtu",
+            seconds=1,
         )
-        for network in (Network.POD, Network.HOST)
+        for name, variant, noun, penalty, when, subjects, where in (
+            ("node_mtu", "", "of a node", 4.5, path_features.big, path_features.nodes, "in or out of {subject}"),
+            (
+                "pod_network_mtu",
+                "",
+                "of a node's pod network",
+                5.0,
+                path_features.big_pod,
+                path_features.nodes,
+                "in or out of the pod network of {subject}",
+            ),
+            (
+                "pair_mtu",
+                "",
+                "from one node to another",
+                5.0,
+                path_features.big,
+                path_features.way_there,
+                "from {a} to {b}",
+            ),
+            (
+                "pair_mtu",
+                "pod",
+                "from one node to another",
+                6.5,
+                path_features.big_pod,
+                path_features.way_there,
+                "from {a} to {b} in the pod network only",
+            ),
+            (
+                "pair_mtu",
+                "host",
+                "from one node to another",
+                6.5,
+                path_features.big_host,
+                path_features.way_there,
+                "from {a} to {b} in the host network only",
+            ),
+        )
     ),
     Part(
         "link_rate",
@@ -219,6 +318,7 @@ PARTS: tuple[Part, ...] = (
             variant=f"{variant}{scope}",
             fault=how,
             hides=path_features.through_process,
+            age=STARVED if name == "agent_frozen" else 0.0,
         )
         for name, how, penalty, cannot, variant in (
             ("agent_gone", "gone", 4.0, path_features.agent_gone, ""),
@@ -227,57 +327,147 @@ PARTS: tuple[Part, ...] = (
         )
         for scope, extra, subject in (("", 0.0, path_features.target), ("node", 1.0, path_features.target_node))
     ),
-    Part(
-        "dns_udp",
-        "a DNS server by UDP",
-        5.0,
-        lambda route: route.reach and not route.tcp and path_features.dns(route),
-        path_features.target,
-        "{subject} is deaf by UDP and answers by TCP since {since}; {agree}",
-        "{subject} answers only some questions by UDP since {since}, TCP is well; {agree}",
-        fault="deaf",
+    *(
+        Part(
+            name,
+            noun,
+            penalty,
+            when,
+            path_features.servers,
+            f"{{subject}} {total} since {{since}}{{agree}}",
+            f"{{subject}} {partial} since {{since}}{{agree}}",
+            variant=variant,
+            fault=fault,
+            share=path_features.one_of,
+        )
+        for name, variant, noun, penalty, when, fault, total, partial in (
+            (
+                "dns_udp",
+                "",
+                "a DNS server by UDP",
+                5.0,
+                path_features.dns_udp,
+                "deaf",
+                "is deaf by UDP and answers by TCP",
+                "leaves {loss} of the questions by UDP without an answer, TCP is well,",
+            ),
+            (
+                "dns_tcp",
+                "",
+                "a DNS server by TCP",
+                5.0,
+                path_features.dns_tcp,
+                "deaf",
+                "is deaf by TCP and answers by UDP",
+                "leaves {loss} of the questions by TCP without an answer, UDP is well,",
+            ),
+            (
+                "dns_tcp",
+                "refused",
+                "a DNS server by TCP",
+                5.0,
+                path_features.dns_tcp_refused,
+                "refused",
+                "refuses TCP and answers by UDP",
+                "refuses {loss} of the questions by TCP, UDP is well,",
+            ),
+            (
+                "dns_server",
+                "",
+                "a DNS server",
+                4.0,
+                path_features.dns_silent,
+                "silent",
+                "answers neither by UDP nor by TCP",
+                "leaves {loss} of the questions without an answer",
+            ),
+            (
+                "dns_server",
+                "refused",
+                "a DNS server",
+                4.5,
+                path_features.dns_gone,
+                "refused",
+                "refuses or answers wrongly",
+                "refuses or answers wrongly {loss} of the questions",
+            ),
+        )
     ),
-    Part(
-        "dns_tcp",
-        "a DNS server by TCP",
-        5.0,
-        lambda route: route.reach and route.tcp and path_features.dns(route),
-        path_features.target,
-        "{subject} is deaf by TCP and answers by UDP since {since}; {agree}",
-        "{subject} answers only some questions by TCP since {since}, UDP is well; {agree}",
-        fault="deaf",
-    ),
-    Part(
-        "dns_tcp",
-        "a DNS server by TCP",
-        5.0,
-        lambda route: route.question is Aspect.ANSWER and route.tcp and path_features.dns(route),
-        path_features.target,
-        "{subject} refuses TCP and answers by UDP since {since}; {agree}",
-        "{subject} often fails by TCP since {since}, UDP is well; {agree}",
-        variant="refused",
-        fault="refused",
-    ),
-    Part(
-        "dns_server",
-        "a DNS server",
-        4.0,
-        lambda route: route.reach and path_features.dns(route),
-        path_features.target,
-        "{subject} answers nobody since {since}, neither by UDP nor by TCP; {agree}",
-        "{subject} answers only some questions since {since}; {agree}",
-        fault="silent",
-    ),
-    Part(
-        "dns_server",
-        "a DNS server",
-        4.5,
-        lambda route: path_features.gone(route) and path_features.dns(route),
-        path_features.target,
-        "{subject} refuses or answers wrongly since {since}; {agree}",
-        "{subject} refuses or answers wrongly at times since {since}; {agree}",
-        variant="refused",
-        fault="refused",
+    *(
+        Part(
+            name,
+            noun,
+            penalty,
+            when,
+            subjects,
+            f"{total} since {{since}}{{agree}}",
+            f"{partial} since {{since}}{{agree}}",
+            variant=variant,
+            fault="silent",
+            severity=Severity.CRITICAL if name == "dns_service" else Severity.WARNING,
+        )
+        for name, variant, noun, penalty, when, subjects, total, partial in (
+            (
+                "dns_service",
+                "",
+                "the cluster's DNS",
+                4.5,
+                path_features.dns_fails,
+                path_features.dns_service,
+                "no DNS server of the cluster answers",
+                "the DNS servers of the cluster leave {loss} of the questions without an answer",
+            ),
+            (
+                "dns_from_node",
+                "",
+                "DNS as one node sees it",
+                5.5,
+                path_features.dns_fails,
+                path_features.source_node,
+                "{subject} gets no answer from any DNS server, others do,",
+                "{subject} gets no answer to {loss} of its questions to DNS servers, others do,",
+            ),
+            (
+                "dns_from_node",
+                "service",
+                "DNS as one node sees it",
+                5.5,
+                path_features.dns_service_fails,
+                path_features.source_node,
+                "{subject} gets no answer from the DNS service, others do,",
+                "{subject} gets no answer to {loss} of its questions to the DNS service, others do,",
+            ),
+            (
+                "dns_upstream",
+                "names",
+                "names outside of the cluster",
+                4.5,
+                path_features.upstream,
+                path_features.dns_upstream,
+                "the cluster's DNS resolves no names outside of the cluster",
+                "the cluster's DNS does not resolve {loss} of the names outside of the cluster",
+            ),
+            (
+                "service_proxy",
+                "",
+                "the service proxy on a node",
+                5.5,
+                path_features.virtual,
+                path_features.source_node,
+                "no Service works on {subject} (service proxy)",
+                "{loss} of the requests to Services fail on {subject} (service proxy)",
+            ),
+            (
+                "zone_target",
+                "",
+                "a plain target as one zone sees it",
+                6.0,
+                path_features.plain,
+                path_features.zone_target,
+                "zone {a} does not reach {b}, others do,",
+                "zone {a} gets no answer to {loss} of its requests to {b}, others do,",
+            ),
+        )
     ),
     *(
         Part(
@@ -285,24 +475,58 @@ PARTS: tuple[Part, ...] = (
             noun,
             4.0,
             lambda route, question=question, paths=paths: (  # type: ignore[misc]
-                route.question is question
-                and route.kind is not Kind.DNS
-                and path_features.to_plain_target(route, paths)
+                route.question is question and path_features.to_plain_target(route, paths)
             ),
             path_features.target,
-            f"{what} {{subject}} {verb} since {{since}}; {{agree}}",
-            f"{what} {{subject}} {verb} at times since {{since}}; {{agree}}",
+            f"{what} {{subject}} {verb} since {{since}}{{agree}}",
+            f"{what} {{subject}} {partly} since {{since}}{{agree}}",
             variant=variant,
             fault=fault,
+            severity=Severity.CRITICAL if name == "api_server" else Severity.WARNING,
         )
         for name, noun, what, paths in (
             ("api_server", "the API server", "the API server", path_features.API_PATHS),
             ("ingress", "the ingress", "the ingress", (Path.INGRESS,)),
-            ("external", "a target outside or a Service", "the target", path_features.EXTERNAL_PATHS),
+            ("service", "a Service", "the Service", (Path.SERVICE,)),
+            ("dns_upstream", "a DNS server outside", "the DNS server", (Path.DNS_UPSTREAM,)),
+            ("external", "a target outside", "the target", (Path.EXTERNAL,)),
         )
-        for question, verb, variant, fault in (
-            (Aspect.REACH, "does not answer", "", "silent"),
-            (Aspect.ANSWER, "refuses or answers wrongly", "refused", "refused"),
+        for question, verb, partly, variant, fault in (
+            (Aspect.REACH, "does not answer", "does not answer {loss} of all requests", "", "silent"),
+            (
+                Aspect.ANSWER,
+                "refuses or answers wrongly",
+                "refuses or answers wrongly {loss} of all requests",
+                "refused",
+                "refused",
+            ),
+        )
+    ),
+    *(
+        Part(
+            name,
+            f"the delay of {noun}",
+            penalty,
+            path_features.speed,
+            subjects,
+            f"{what} since {{since}}: {{delay}}{{agree}}",
+            fault="slow",
+            least=0.5,
+            both=name == "slow_node",
+            age=SLOW_AGE,
+            severity=Severity.INFO,
+        )
+        for name, noun, penalty, subjects, what in (
+            ("slow_node", "a node's link", 4.0, path_features.nodes, "everything to and from {subject} is slow"),
+            (
+                "slow_zone_pair",
+                "the way from one zone to another",
+                5.5,
+                path_features.zones,
+                "zone {a} > zone {b} is slow",
+            ),
+            ("slow_pair", "the way from one node to another", 6.0, path_features.pair_either, "{a} > {b} is slow"),
+            ("slow_target", "a plain target", 4.0, path_features.plain_target, "{subject} answers slowly"),
         )
     ),
     Part(

@@ -12,9 +12,6 @@ from kubesonar.model import Fault
 SETTLE = 2.0
 """Seconds until both ends have recorded a train (the responder publishes it about 1 s after its last datagram)."""
 
-STREAM = 0
-"""The `packets` of a trial whose kernel sends lost segments again (TCP)."""
-
 _STEPS = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 2.0, 3.5)
 
 _WITH_SETTLING = 1.2
@@ -34,16 +31,18 @@ class Ages:
 
 
 class Cell:
-    """Trials of one route: per bin how many there were, how many were bad, and packets sent and lost."""
+    """Trials of one route: per bin how many there were, how many were bad, how many of these dead (nothing came
+    through), and packets sent and lost."""
 
-    __slots__ = ("bad", "bad_at", "lost", "packets", "route", "sent", "total")
+    __slots__ = ("bad", "bad_at", "dead", "lost", "packets", "route", "sent", "total")
 
     def __init__(self, route: Traversal, packets: int, bins: int) -> None:
         self.route = route
         self.packets = packets
-        """Datagrams in one trial, each of which may be lost; `STREAM` for TCP."""
+        """Datagrams in one trial, each of which may be lost; negative for TCP, `BIG` for trials of size."""
         self.total = [0] * bins
         self.bad = [0] * bins
+        self.dead = [0] * bins
         self.sent = [0] * bins
         self.lost = [0] * bins
         self.bad_at: list[float] = []
@@ -55,7 +54,24 @@ class Cell:
         self.sent[age_bin] += sent
         if bad:
             self.bad[age_bin] += 1
+            self.dead[age_bin] += lost >= sent
             self.lost[age_bin] += lost
+            self.bad_at.append(at)
+
+
+class Lookups:
+    """The look-ups of one target's name from one member: how many, how many failed, and when."""
+
+    __slots__ = ("bad_at", "total")
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.bad_at: list[float] = []
+
+    def add(self, at: float, failed: bool) -> None:
+        """Counts one."""
+        self.total += 1
+        if failed:
             self.bad_at.append(at)
 
 
@@ -70,7 +86,7 @@ class Speed(msgspec.Struct, frozen=True):
 class Evidence(msgspec.Struct, frozen=True):
     """All that the snapshots say together. `heard` are the members that answered something lately, `sizes` the
     largest packet known to pass where bigger ones do not (by source and target) and whether a router said so, `sent`
-    and `lost` count the datagrams of all trains, by bin of age."""
+    and `lost` count the datagrams of all trains, by bin of age, `lookups` those of names (by source and target)."""
 
     ages: Ages
     cells: list[Cell]
@@ -80,6 +96,7 @@ class Evidence(msgspec.Struct, frozen=True):
     sizes: dict[tuple[str, str], tuple[int, Fault]]
     sent: list[int]
     lost: list[int]
+    lookups: dict[tuple[str, str], Lookups]
 
     def loss(self, age: float) -> float:
         """The share of all datagrams sent in the last `age` seconds that nobody answered."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from kubesonar.core.diagnosis.components import part
+from kubesonar.core.diagnosis.consequences import listed
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
 from kubesonar.core.diagnosis.likelihood import confidence
-from kubesonar.core.diagnosis.localization import Search, Suspect
+from kubesonar.core.diagnosis.localization import Search
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.core.diagnosis.sentences import (
     WallClock,
     agreement,
     bits,
+    both_ways,
+    delay,
     kinds,
     loss,
     percent,
@@ -21,17 +26,30 @@ from kubesonar.core.diagnosis.sentences import (
     time_of,
     total,
     way_back,
+    ways_of,
 )
 from kubesonar.core.diagnosis.slow_links import SlowLink, dead_pairs, slow_links
-from kubesonar.model import Finding, clip
+from kubesonar.core.diagnosis.suspects import CLEAR, Suspect
+from kubesonar.model import Finding, Severity, clip
 
 _AGENTS = ("agent_gone", "agent_frozen")
+_PAIRS = ("pair", "pair_udp", "pair_port", "pair_family")
 _DEAD_BINS = 4
 _SURE = 20.0
 
+FAINT = 0.05
+"""Loss of a pair below which it is a remark: TCP hides it, and one pair is a small part of a cluster."""
 
-def diagnose(who: Population, evidence: Evidence, clock: WallClock) -> list[Finding]:
-    """The parts that are sick now, the surest first. `clock` renders Unix seconds for sentences."""
+
+class Diagnosis(msgspec.Struct, frozen=True):
+    """What is sick, the surest first, and what may become so: one sentence each."""
+
+    findings: list[Finding]
+    remarks: list[str]
+
+
+def diagnose(who: Population, evidence: Evidence, clock: WallClock) -> Diagnosis:
+    """The parts that are sick now. `clock` renders Unix seconds for sentences."""
     links = slow_links(who, evidence.speeds)
     cells = _without(evidence.cells, links)
     suspects = Search(cells, evidence.ages, who.now).run()
@@ -39,7 +57,23 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock) -> list[Find
     findings = [writer.slow(link) for link in links]
     findings += [writer.finding(suspect) for suspect in suspects if suspect.part.name not in _AGENTS]
     findings += writer.agents([suspect for suspect in suspects if suspect.part.name in _AGENTS])
-    return _distinct(findings)
+    old: list[Finding] = []
+    young: list[Finding] = []
+    for finding in findings:
+        (young if _young(finding, who.now) else old).append(finding)
+    return Diagnosis(
+        listed(_distinct(old), evidence.lookups), [f"{finding.sentence} (too new to tell)" for finding in young]
+    )
+
+
+def _young(finding: Finding, now: float) -> bool:
+    """Whether it has not lasted as long as its part must before it is told."""
+    return finding.since is not None and now - finding.since < min_age(finding.part)
+
+
+def min_age(name: str) -> float:
+    """Seconds for which a part of that name must have been sick before it is told."""
+    return part(name).age
 
 
 def _without(cells: list[Cell], links: Sequence[SlowLink]) -> list[Cell]:
@@ -80,6 +114,7 @@ class _Writer:
             confidence=confidence(_SURE * len(link.peers) / link.asked),
             sentence=row.total.format(subject=link.node, rate=bits(link.rate)),
             evidence=(clip(f"{len(link.peers)} of {link.asked} peers see this rate: {', '.join(link.peers)}"),),
+            severity=row.severity,
         )
 
     def finding(self, suspect: Suspect) -> Finding:
@@ -111,28 +146,34 @@ class _Writer:
         return self._write(surest, subject, began, words)
 
     def _words(self, suspect: Suspect, began: float) -> dict[str, str]:
-        path, _, port = suspect.subject.partition(" ")
+        path, _, which = suspect.subject.partition(" ")
         start, _, end = path.partition(">")
         above, vanish = size(suspect, self._evidence)
+        lost = loss(suspect, self._evidence.ages.recent)
         return {
-            "subject": suspect.subject,
+            "subject": path if which.startswith("ipv") else suspect.subject,
             "a": start,
             "b": end,
-            "port": port,
+            "port": which,
+            "ip": which.replace("ipv", "IPv"),
             "since": time_of(began, self._who.now, self._evidence.ages, self._clock),
-            "loss": percent(loss(suspect, self._evidence.ages.recent)),
+            "loss": percent(lost),
+            "both": both_ways(suspect, lost),
             "agree": agreement(suspect),
+            "ways": ways_of(suspect),
             "back": way_back(path, self._evidence.cells, suspect.fit.bins),
             "above": above,
             "vanish": vanish,
+            "delay": delay(suspect),
         }
 
     def _write(self, suspect: Suspect, subject: str, began: float, words: dict[str, str]) -> Finding:
         row = suspect.part
         template = row.partial if row.partial and not total(suspect) else row.total
         evidence, against = kinds(suspect)
-        if suspect.alike:
-            evidence.append(clip(f"the present probes cannot tell this from: {', '.join(suspect.alike)}"))
+        alike = tuple(dict.fromkeys(f"{rival.part} {rival.subject}" for rival in suspect.rivals if rival.lead < CLEAR))
+        if alike:
+            evidence.append(clip(f"the present probes cannot tell this from: {', '.join(alike)}"))
         return Finding(
             part=row.name,
             subject=subject,
@@ -142,4 +183,16 @@ class _Writer:
             sentence=template.format_map(words),
             evidence=tuple(evidence),
             against=tuple(against),
+            severity=self._severity(suspect),
+            alike=alike,
+            rivals=tuple(
+                f"{rival.part} {rival.subject}: less likely by {rival.lead:.0f} nats"
+                for rival in suspect.rivals
+                if rival.lead >= CLEAR
+            ),
         )
+
+    def _severity(self, suspect: Suspect) -> Severity:
+        if suspect.part.name in _PAIRS and loss(suspect, self._evidence.ages.recent) < FAINT:
+            return Severity.INFO
+        return suspect.part.severity

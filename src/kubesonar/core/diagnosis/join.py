@@ -1,8 +1,9 @@
 """Joins what both ends counted into cells: trials that cross the same parts of the network, sorted by age.
 
-A train of datagrams is one trial each way, lossy or not, because losses come in bursts. Where the responder's record
-of a train could be read, the two ways are told apart; where not, by what it said in its answers; else the trial is
-one round trip.
+A check is a chain: a name is resolved, packets go there and back, something answers. What failed says nothing of what
+would have come after it. A train of datagrams is one trial each way, lossy or not, because losses come in bursts. Where
+the responder's record of a train could be read, the two ways are told apart; where not, the trial is one round trip.
+What responders recorded of a member's trains counts also where that member itself could not be read.
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ from statistics import median
 
 import msgspec
 
-from kubesonar.core.diagnosis.evidence import SETTLE, STREAM, Ages, Cell, Evidence, Speed
-from kubesonar.core.diagnosis.path_features import Aspect, Traversal, Way
+from kubesonar.core.diagnosis.evidence import SETTLE, Ages, Cell, Evidence, Lookups, Speed
+from kubesonar.core.diagnosis.path_features import Aspect, End, Traversal, Way
 from kubesonar.core.diagnosis.population import Interval, Population, standing
-from kubesonar.model import Edge, Fault, Kind, Network, Path, Side, Snapshot, Trial
+from kubesonar.core.diagnosis.trains import TrainLog
+from kubesonar.core.diagnosis.trial_model import BIG, stream
+from kubesonar.model import Check, Edge, Fault, Kind, Network, Path, Side, Snapshot, Trial
 
 __all__ = ["Ages", "Basis", "Cell", "Evidence", "basis", "collect"]
 
-_SAME_TRAIN = 5.0
-"""Seconds by which both ends' times of one train may differ; a member that restarts counts its trains anew."""
-
 _SILENT = frozenset({Fault.TIMEOUT, Fault.UNREACHABLE})
 _STREAMS = frozenset({Kind.TCP, Kind.HTTP, Kind.TLS})
+_OWN_SERVICES = frozenset({"dns-service", "service"})
+"""Targets of core/probing/cluster_checks.py of which it is known what is behind them."""
+_PORTS = {"http": 80, "https": 443}
 
 
 class Basis(msgspec.Struct, frozen=True):
@@ -47,8 +50,11 @@ class _Collector:
     def __init__(self, who: Population, ages: Ages) -> None:
         self.who = who
         self.ages = ages
-        self.recording = any(_recorded(edge) for snapshot in who.read.values() for edge in snapshot.edges)
-        self.cells: dict[tuple[str, str, Kind, bool, str, Way, Aspect], Cell] = {}
+        self.logs = _logs(who)
+        self.dual = len({_family(edge) for snapshot in who.read.values() for edge in snapshot.edges}) > 1
+        self.behind = {Path.DNS_SERVICE: _dns_pods(who), Path.SERVICE: _agents(who)}
+        self.cells: dict[tuple[object, ...], Cell] = {}
+        self.lookups: dict[tuple[str, str], Lookups] = {}
         self.heard: set[str] = set()
         self.mismatches: set[tuple[str, str]] = set()
         self.speeds: list[Speed] = []
@@ -68,35 +74,75 @@ class _Collector:
     def cell(self, source: str, edge: Edge, way: Way, question: Aspect, packets: int) -> Cell:
         check = edge.latest.check
         tcp = check.kind in _STREAMS or (check.kind is Kind.DNS and check.request.endswith(" tcp"))
-        kind, target = check.kind, check.target
-        key = (source, target, kind, tcp, check.path.value, way, question)
+        family = _family(edge) if self.dual else 0
+        key = (source, check.target, check.kind, tcp, check.path, way, question, family, check.port)
         found = self.cells.get(key)
         if found is None:
             route = Traversal(
                 self.who.end(source),
-                self.who.end(target),
-                kind,
+                self._target(check),
+                check.kind,
                 check.path,
                 way,
                 question,
-                port=check.port,
+                port=check.port or _port(check),
                 tcp=tcp,
-                silent=target not in self.who.read,
+                silent=check.target not in self.who.read,
+                family=family,
             )
-            found = self.cells[key] = Cell(route, STREAM if tcp else packets, len(self.ages.edges))
+            found = self.cells[key] = Cell(route, packets, len(self.ages.edges))
         return found
+
+    def _target(self, check: Check) -> End:
+        end = self.who.target(check.target, check.node)
+        behind = self.behind.get(check.path, ()) if check.target in _OWN_SERVICES else ()
+        return msgspec.structs.replace(end, behind=behind) if behind else end
+
+    def unread_sources(self) -> None:
+        """Counts what was recorded of the trains of members that could not be read themselves."""
+        for (responder, source), log in self.logs.items():
+            if source in self.who.expected and source not in self.who.read:
+                self._of_unread(source, responder, log)
+
+    def _of_unread(self, source: str, responder: str, log: TrainLog) -> None:
+        start, end = self.who.end(source), self.who.end(responder)
+        path = Path.HOST if start.network is Network.HOST else Path.POD
+        if start.node == end.node or responder not in self.who.expected:
+            return
+        forward = Traversal(start, end, Kind.UDP, path, Way.FORWARD, Aspect.REACH)
+        alive = Traversal(end, start, Kind.UDP, path, Way.BACK, Aspect.ALIVE, silent=True)
+        cells: list[Cell] = []
+        for arrival in log.arrivals():
+            age_bin = self._bin(arrival.at, SETTLE, self.who.blind.get(responder, []))
+            if age_bin is not None:
+                if not cells:
+                    bins = len(self.ages.edges)
+                    cells = [Cell(forward, arrival.sent, bins), Cell(alive, 1, bins)]
+                lost = arrival.sent - arrival.received
+                cells[0].add(arrival.at, age_bin, lost > 0, arrival.sent, lost)
+                cells[1].add(arrival.at, age_bin, False)
+                if age_bin < self.ages.recent:
+                    self.heard.add(source)
+        for cell in cells:
+            self.cells[source, responder, cell.route.question, "unread"] = cell
+
+    def _bin(self, at: float, settle: float, blind: list[Interval]) -> int | None:
+        """The bin of that time; None where it does not count."""
+        now = self.who.now
+        if not now - self.ages.long < at <= now - settle or (blind and _within(at, blind)):
+            return None
+        return bisect_right(self.ages.edges, now - at)
 
     def _judged(self, source: str, edge: Edge, settle: float) -> Iterator[tuple[Trial, float, int]]:
         """The trials that count, each with its time by our clock and its bin."""
         target = edge.latest.check.target
         offset = self.who.offset(source)
-        newest, oldest = self.who.now - settle, self.who.now - self.ages.long
         spans = self.who.blind[source] + self.who.blind.get(target, [])
-        blind = [(since, until) for since, until in spans if until >= oldest]
-        edges, now = self.ages.edges, self.who.now
+        blind = [(since, until) for since, until in spans if until >= self.who.now - self.ages.long]
         for trial in edge.trials:
             at = trial.at + offset
-            if not oldest < at <= newest or (blind and _within(at, blind)):
+            age_bin = self._bin(at, settle, blind)
+            if age_bin is None:
                 continue
             fault = trial.fault
             if fault is not None and not fault.accuses:
@@ -105,7 +151,7 @@ class _Collector:
                 continue
             if fault is None and not trial.received:
                 continue
-            yield trial, at, bisect_right(edges, now - at)
+            yield trial, at, age_bin
 
     def _hear(self, edge: Edge, heard: int | None) -> None:
         """Notes that the target answered, in this bin of age."""
@@ -113,25 +159,47 @@ class _Collector:
             self.heard.add(edge.latest.check.target)
 
     def _probes(self, source: str, edge: Edge) -> None:
-        kind = edge.latest.check.kind
-        reach = self.cell(source, edge, Way.ROUND, Aspect.REACH, 1)
+        check = edge.latest.check
+        tcp = check.kind in _STREAMS or (check.kind is Kind.DNS and check.request.endswith(" tcp"))
+        reach = self.cell(source, edge, Way.ROUND, Aspect.REACH, stream(check.timeout) if tcp else 1)
         answer = self.cell(source, edge, Way.ROUND, Aspect.ANSWER, 1)
-        datagram = kind is Kind.DNS and not reach.route.tcp
+        datagram = check.kind is Kind.DNS and not tcp
+        named = check.kind in _STREAMS and not _literal(check.address)
+        resolve = self._resolve(source, check) if named else None
+        lookups = Lookups()
         heard: int | None = None
         for trial, at, age_bin in self._judged(source, edge, _settle(edge)):
+            unresolved = trial.fault is Fault.UNRESOLVED
+            if resolve is not None:
+                lookups.add(at, unresolved)
+                resolve.add(at, age_bin, unresolved)
+            if unresolved:
+                continue  # what stood behind the name was not tried
             silent = trial.fault in _SILENT
             refused = trial.fault is Fault.REFUSED
             if not (datagram and refused):
                 reach.add(at, age_bin, silent)
-            if not silent and kind is not Kind.ICMP:
+            if not silent and check.kind is not Kind.ICMP:
                 answer.add(at, age_bin, trial.fault is not None)
             if trial.fault is None:
                 heard = age_bin
+        if lookups.total:
+            self.lookups[source, check.target] = lookups
         self._hear(edge, heard)
+
+    def _resolve(self, source: str, check: Check) -> Cell:
+        """Look-ups of that check's name, by whichever DNS server."""
+        key = (source, check.target, check.path, Aspect.RESOLVE)
+        found = self.cells.get(key)
+        if found is None:
+            servers = End("names", behind=self.behind[Path.DNS_SERVICE])
+            route = Traversal(self.who.end(source), servers, Kind.DNS, check.path, Way.ROUND, Aspect.RESOLVE)
+            found = self.cells[key] = Cell(route, stream(check.timeout), len(self.ages.edges))
+        return found
 
     def _sizes(self, source: str, edge: Edge) -> None:
         check = edge.latest.check
-        cell = self.cell(source, edge, Way.FORWARD, Aspect.SIZE, 1)
+        cell = self.cell(source, edge, Way.ROUND, Aspect.SIZE, BIG)
         rates: list[float] = []
         for trial, at, age_bin in self._judged(source, edge, _settle(edge)):
             if trial.fault in (None, Fault.BLACK_HOLE, Fault.TOO_BIG):
@@ -145,12 +213,13 @@ class _Collector:
             self.sizes[source, check.target] = (edge.latest.mtu, fault)
 
     def _trains(self, source: str, edge: Edge) -> None:
+        check = edge.latest.check
         size = max((trial.sent for trial in edge.trials), default=1)
         forward = self.cell(source, edge, Way.FORWARD, Aspect.REACH, size)
         back = self.cell(source, edge, Way.BACK, Aspect.REACH, size)
         both = self.cell(source, edge, Way.ROUND, Aspect.REACH, size)
         answer = self.cell(source, edge, Way.ROUND, Aspect.ANSWER, 1)
-        records = self._records(source, edge)
+        log = self._log(source, check.target)
         heard: int | None = None
         for trial, at, age_bin in self._judged(source, edge, max(SETTLE, _settle(edge))):
             sent, received = trial.sent, trial.received
@@ -163,30 +232,72 @@ class _Collector:
                 continue
             if received:
                 answer.add(at, age_bin, trial.fault not in (None, *_SILENT))
-            arrived, answered = _arrival(trial, at, records)
-            if arrived is None:
+            if log is None:
                 both.add(at, age_bin, received < sent, sent, sent - received)
                 continue
-            if arrived >= 0:
-                forward.add(at, age_bin, arrived < sent, sent, sent - arrived)
+            arrived, answered = log.arrived(trial, at)
+            forward.add(at, age_bin, arrived < sent, sent, sent - arrived)
             if answered:
                 back.add(at, age_bin, received < answered, answered, answered - received)
         self._hear(edge, heard)
 
-    def _records(self, source: str, edge: Edge) -> dict[int, tuple[float, Trial]] | None:
-        """What the responder recorded of this source's trains, by number and with its time by our clock; None where
-        that is not known. One count of trains runs over all address families, so a number is one train's alone. A
-        responder that was read and has no records at all received nothing, if records are kept in this mesh."""
-        name = edge.latest.check.target
-        target = self.who.read.get(name)
-        if target is None or not self.recording:
+    def _log(self, source: str, target: str) -> TrainLog | None:
+        """What the responder recorded of this source's trains; None where that is not known. A responder that was read
+        and has no records at all received nothing, if records are kept in this mesh."""
+        if target not in self.who.read or not self.logs:
             return None
-        offset = self.who.offset(name)
-        found: dict[int, tuple[float, Trial]] = {}
-        for other in target.edges:
-            if _recorded(other) and other.latest.check.target == source:
-                found.update((trial.number, (trial.at + offset, trial)) for trial in other.trials)
-        return found
+        return self.logs.get((target, source), _NOTHING)
+
+
+_NOTHING = TrainLog((), 0.0)
+
+
+def _logs(who: Population) -> dict[tuple[str, str], TrainLog]:
+    """By responder and source."""
+    edges: dict[tuple[str, str], list[Edge]] = {}
+    for name, snapshot in who.read.items():
+        for edge in snapshot.edges:
+            if _recorded(edge):
+                edges.setdefault((name, edge.latest.check.target), []).append(edge)
+    return {ends: TrainLog(found, who.offset(ends[0])) for ends, found in edges.items()}
+
+
+def _agents(who: Population) -> tuple[End, ...]:
+    """The members behind the agents' own Service: those in the pod network that are expected."""
+    return tuple(who.end(name) for name in sorted(who.expected) if who.members[name].network is Network.POD)
+
+
+def _dns_pods(who: Population) -> tuple[End, ...]:
+    """The servers behind the DNS Service, as far as anybody asks them."""
+    found = {
+        check.target: check.node
+        for snapshot in who.read.values()
+        for edge in snapshot.edges
+        if (check := edge.latest.check).path is Path.DNS_POD
+    }
+    return tuple(who.target(name, node) for name, node in sorted(found.items()))
+
+
+def _family(edge: Edge) -> int:
+    """The address family that a check goes by; that of the latest observation where it asks a name."""
+    check = edge.latest.check
+    if _literal(check.address):
+        return 6 if ":" in check.address else 4
+    return edge.latest.family
+
+
+def _literal(address: str) -> bool:
+    """Whether that is an address and not a name."""
+    return ":" in address or address.replace(".", "").isdigit()
+
+
+def _port(check: Check) -> int:
+    """The port of the URL that is asked for; 0 where there is none."""
+    if check.kind is not Kind.HTTP:
+        return 0
+    scheme, _, rest = check.request.partition("://")
+    port = rest.partition("/")[0].rpartition("]")[2].rpartition(":")[2]
+    return int(port) if port.isdigit() else _PORTS.get(scheme, 0)
 
 
 def _recorded(edge: Edge) -> bool:
@@ -200,22 +311,6 @@ def _usual_rate(rates: list[float]) -> float:
     measured = [rate for rate in rates if rate]
     most = 2 * len(measured) - len(rates)
     return median(measured) if measured and (most > 0 or (most == 0 and rates[-1])) else 0.0
-
-
-def _arrival(trial: Trial, at: float, records: dict[int, tuple[float, Trial]] | None) -> tuple[int | None, int]:
-    """How many datagrams of a train arrived and how many were answered: (None, 0) where the ways cannot be told apart,
-    -1 arrived where only the way back is certain."""
-    if records is not None:
-        recorded, record = records.get(trial.number, (0.0, None))
-        if record is not None and abs(recorded - at) < _SAME_TRAIN:
-            return min(record.received, trial.sent), record.sent
-        if not trial.received:
-            return 0, 0
-    if trial.seen >= trial.sent:
-        return trial.sent, trial.sent
-    if trial.seen > trial.received:
-        return -1, trial.seen  # the last answers may be missing, and with them a higher count
-    return None, 0
 
 
 def _settle(edge: Edge) -> float:
@@ -240,6 +335,7 @@ def collect(who: Population) -> Evidence:
             for edge in snapshot.edges:
                 if _counts(who, name, edge):
                     collector.edge(name, edge)
+    collector.unread_sources()
     return Evidence(
         ages,
         [cell for cell in collector.cells.values() if any(cell.total)],
@@ -249,6 +345,7 @@ def collect(who: Population) -> Evidence:
         collector.sizes,
         collector.sent,
         collector.lost,
+        collector.lookups,
     )
 
 

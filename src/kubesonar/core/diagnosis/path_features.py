@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum
 
 import msgspec
@@ -26,26 +26,35 @@ class Aspect(Enum):
     ANSWER = "answer"
     """Was what came back the right answer?"""
     SIZE = "size"
-    """Do packets of the link's full size come through?"""
+    """Do packets of the link's full size come through, where small ones do?"""
+    SPEED = "speed"
+    """Is it as fast as this path usually is?"""
+    RESOLVE = "resolve"
+    """Is a name looked up?"""
+    ALIVE = "alive"
+    """Does the process run? Only ever answered with yes, by what a peer's responder recorded of its trains."""
 
 
 class End(msgspec.Struct, frozen=True):
-    """One end of a path: a member, or a plain target, which has neither node, zone nor network."""
+    """One end of a path: a member, or a plain target, which has no network, and node and zone only where it is known
+    where it runs. `behind` are the servers of which a Service asks one."""
 
     name: str
     node: str = ""
     zone: str = ""
     network: Network | None = None
+    behind: tuple[End, ...] = ()
 
     @property
     def place(self) -> str:
-        """What a person would call it on a path: its node, or a plain target's name."""
-        return self.node or self.name
+        """What a person would call it on a path: a member's node, or a plain target's name."""
+        return self.node if self.network else self.name
 
 
 class Traversal(msgspec.Struct, frozen=True):
     """The features of a set of trials that cross the same parts. `tcp` is whether they go by TCP, `silent` whether the
-    target's own view could not be read (only then may its agent be gone or frozen)."""
+    target's own view could not be read (only then may its agent be gone or frozen), `family` the address family (0
+    where the mesh has only one, which says nothing)."""
 
     source: End
     target: End
@@ -56,6 +65,7 @@ class Traversal(msgspec.Struct, frozen=True):
     port: int = 0
     tcp: bool = False
     silent: bool = False
+    family: int = 0
 
     @property
     def legs(self) -> tuple[tuple[End, End], ...]:
@@ -68,8 +78,8 @@ class Traversal(msgspec.Struct, frozen=True):
     @property
     def shape(self) -> tuple[object, ...]:
         """All but who its ends are."""
-        ends = (self.source.network, self.between_members)
-        return (self.kind, self.path, self.way, self.question, self.tcp, self.silent, *ends)
+        ends = (self.source.network, self.target.network, bool(self.target.node), bool(self.target.behind))
+        return (self.kind, self.path, self.way, self.question, self.tcp, self.silent, bool(self.family), *ends)
 
     @property
     def reach(self) -> bool:
@@ -79,8 +89,11 @@ class Traversal(msgspec.Struct, frozen=True):
     @property
     def between_members(self) -> bool:
         """Whether both ends are members."""
-        return bool(self.target.node)
+        return self.target.network is not None
 
+
+Legs = tuple[tuple[End, End], ...]
+"""From where to where packets went, leg by leg."""
 
 Subjects = Iterable[str]
 """Parts of one kind, by how findings write them."""
@@ -88,34 +101,108 @@ Subjects = Iterable[str]
 
 def pair(route: Traversal) -> Subjects:
     """Both directions between two nodes, as far as packets went; to a plain target only the way there and back."""
-    if not route.between_members:
-        return (f"{route.source.place}>{route.target.place}",)
-    return [f"{start.place}>{end.place}" for start, end in route.legs]
+    if route.target.behind or route.question is Aspect.RESOLVE:
+        return {way for legs in _ways(route) for way in _between(legs)}
+    return (f"{route.source.place}>{route.target.place}",) if not route.between_members else _between(route.legs)
+
+
+def way_there(route: Traversal) -> Subjects:
+    """The way to the target, which alone big packets go."""
+    return (f"{route.source.place}>{route.target.place}",)
+
+
+def part_of_pair(route: Traversal, subject: str) -> float:
+    """The share of trials on that route that go between those two nodes."""
+    return _share(subject in _between(legs) for legs in _ways(route)) if route.target.behind else 1.0
+
+
+def _between(legs: Legs) -> list[str]:
+    return [f"{start.node or start.name}>{end.node or end.name}" for start, end in legs if start.name and end.name]
+
+
+def _ways(route: Traversal) -> list[Legs]:
+    """The ways that packets may have gone: to each of the servers behind a Service."""
+    source = route.source
+    if route.question is Aspect.RESOLVE and not route.target.behind:
+        return [((source, End("")),)]
+    return [((source, server), (server, source)) for server in route.target.behind] or [route.legs]
+
+
+def _share(crossing: Iterable[bool]) -> float:
+    found = list(crossing)
+    return sum(found) / len(found)
 
 
 def nodes(route: Traversal) -> Subjects:
-    """The nodes at either end."""
-    return {end.node for end in (route.source, route.target) if end.node}
+    """The nodes at either end, and those of servers behind a Service."""
+    return {end.node for legs in _ways(route) for leg in legs for end in leg if end.node}
 
 
 def senders(route: Traversal) -> Subjects:
     """The nodes that packets left."""
-    return {start.node for start, _ in route.legs if start.node}
+    return {start.node for legs in _ways(route) for start, _ in legs if start.node}
 
 
 def receivers(route: Traversal) -> Subjects:
     """The nodes that packets came to."""
-    return {end.node for _, end in route.legs if end.node}
+    return {end.node for legs in _ways(route) for _, end in legs if end.node}
+
+
+def pod_nodes(route: Traversal) -> Subjects:
+    """The nodes whose pod networks are crossed."""
+    return {end.node for legs in _ways(route) for leg in legs for end in leg if _in_pod_network(end)}
+
+
+def pod_senders(route: Traversal) -> Subjects:
+    """Those whose pod networks packets left."""
+    return {start.node for legs in _ways(route) for start, _ in legs if _in_pod_network(start)}
+
+
+def pod_receivers(route: Traversal) -> Subjects:
+    """Those whose pod networks packets came to."""
+    return {end.node for legs in _ways(route) for _, end in legs if _in_pod_network(end)}
+
+
+def _in_pod_network(end: End) -> bool:
+    """Whether it is in a pod network: plain targets with a node are pods."""
+    return bool(end.node) and end.network is not Network.HOST
+
+
+def part_of_node(route: Traversal, node: str) -> float:
+    """The share of trials on that route that cross that node: all, or those that a server there gets."""
+    if not route.target.behind:
+        return 1.0
+    return _share(any(node in (start.node, end.node) for start, end in legs) for legs in _ways(route))
+
+
+def sides(route: Traversal, node: str) -> tuple[bool, bool]:
+    """Whether packets on that route enter that node, and whether they leave it."""
+    legs = [leg for way in _ways(route) for leg in way]
+    return any(end.node == node for _, end in legs), any(start.node == node for start, _ in legs)
 
 
 def zones(route: Traversal) -> Subjects:
     """The ways between two different zones."""
-    return {f"{a.zone}>{b.zone}" for a, b in route.legs if a.zone and b.zone and a.zone != b.zone}
+    return {way for legs in _ways(route) for way in _between_zones(legs)}
+
+
+def part_of_zones(route: Traversal, subject: str) -> float:
+    """The share of trials on that route that go from that zone to that one."""
+    return _share(subject in _between_zones(legs) for legs in _ways(route)) if route.target.behind else 1.0
+
+
+def _between_zones(legs: Legs) -> list[str]:
+    return [f"{a.zone}>{b.zone}" for a, b in legs if a.zone and b.zone and a.zone != b.zone]
 
 
 def port(route: Traversal) -> Subjects:
     """The TCP port that was asked, from where and of whom."""
     return (f"{route.source.place}>{route.target.place} tcp/{route.port}",)
+
+
+def of_family(subjects: Callable[[Traversal], Subjects]) -> Callable[[Traversal], Subjects]:
+    """The same parts, each by its address family: "node-3 ipv6"."""
+    return lambda route: [f"{subject} ipv{route.family}" for subject in subjects(route)]
 
 
 def target(route: Traversal) -> Subjects:
@@ -128,14 +215,96 @@ def target_node(route: Traversal) -> Subjects:
     return (route.target.node,)
 
 
+def servers(route: Traversal) -> Subjects:
+    """A DNS server by its name: of a Service also those behind it."""
+    itself = () if route.question is Aspect.RESOLVE else (route.target.name,)
+    return (*itself, *(server.name for server in route.target.behind))
+
+
+def one_of(route: Traversal, subject: str) -> float:
+    """The share of trials on that route that a server gets: of a Service one of those behind it."""
+    return 1.0 if subject == route.target.name else 1 / len(route.target.behind)
+
+
+def plain_target(route: Traversal) -> Subjects:
+    """A plain target by its name; none where the target is a member."""
+    return () if route.between_members else (route.target.name,)
+
+
+def pair_either(route: Traversal) -> Subjects:
+    """Two nodes, whichever way: a delay does not tell on which way it arose."""
+    first, second = route.source.place, route.target.place
+    if route.between_members and second < first:
+        first, second = second, first
+    return (f"{first}>{second}",)
+
+
+def dns_service(route: Traversal) -> Subjects:
+    """The cluster's DNS as a whole."""
+    return ("dns-service",)
+
+
+def source_node(route: Traversal) -> Subjects:
+    """The node that asks."""
+    return (route.source.node,)
+
+
+def zone_target(route: Traversal) -> Subjects:
+    """A plain target as the source's zone sees it."""
+    return (f"{route.source.zone}>{route.target.name}",) if route.source.zone else ()
+
+
 def reach(route: Traversal) -> bool:
     """Whether silence is what counts as bad."""
     return route.reach
 
 
-def reach_pod(route: Traversal) -> bool:
+def passes(route: Traversal) -> bool:
+    """Whether packets that are lost make it bad: of any size, or only so many that no big one passes."""
+    return route.question in _LOSSY
+
+
+_LOSSY = frozenset({Aspect.REACH, Aspect.SIZE, Aspect.RESOLVE})
+
+
+def passes_pod(route: Traversal) -> bool:
     """The same, of what goes through a pod network."""
-    return reach(route) and route.source.network is Network.POD
+    return passes(route) and any(pod_nodes(route))
+
+
+def passes_way_pod(route: Traversal) -> bool:
+    """The same of what goes between two ends in pod networks."""
+    return passes(route) and route.source.network is Network.POD and route.path in (Path.POD, Path.DNS_POD)
+
+
+def of_one_family(route: Traversal) -> bool:
+    """Packets of one family where the mesh has two."""
+    return passes(route) and bool(route.family)
+
+
+def of_one_family_pod(route: Traversal) -> bool:
+    """The same, of what goes through a pod network."""
+    return passes(route) and any(pod_nodes(route)) and bool(route.family)
+
+
+def big(route: Traversal) -> bool:
+    """Whether big packets are what is asked about."""
+    return route.question is Aspect.SIZE
+
+
+def big_pod(route: Traversal) -> bool:
+    """The same, of what goes through a pod network."""
+    return big(route) and route.source.network is Network.POD
+
+
+def big_host(route: Traversal) -> bool:
+    """The same, of what goes through the host network."""
+    return big(route) and route.source.network is Network.HOST
+
+
+def speed(route: Traversal) -> bool:
+    """Whether slowness is what counts as bad."""
+    return route.question is Aspect.SPEED
 
 
 def to_plain_target(route: Traversal, paths: Collection[Path]) -> bool:
@@ -143,20 +312,83 @@ def to_plain_target(route: Traversal, paths: Collection[Path]) -> bool:
     return not route.between_members and route.path in paths
 
 
-DNS_PATHS = (
-    Path.DNS_POD,
-    Path.DNS_SERVICE,
-    Path.DNS_NODE_LOCAL,
-    Path.DNS_UPSTREAM,
-    Path.DNS_EXPOSED,
-)
+CLUSTER_DNS_PATHS = (Path.DNS_POD, Path.DNS_SERVICE)
+DNS_PATHS = (*CLUSTER_DNS_PATHS, Path.DNS_NODE_LOCAL, Path.DNS_EXPOSED)
 API_PATHS = (Path.API_DIRECT, Path.API_DNS)
-EXTERNAL_PATHS = (Path.EXTERNAL, Path.SERVICE)
+VIRTUAL_PATHS = (Path.DNS_SERVICE, Path.SERVICE, *API_PATHS)
+"""What goes through virtual addresses, which every node translates for itself."""
+
+OUTSIDE_PATHS = (Path.EXTERNAL, Path.INGRESS)
+"""What has names outside of the cluster."""
+
+_FAILS = frozenset({Aspect.REACH, Aspect.ANSWER, Aspect.RESOLVE})
 
 
 def dns(route: Traversal) -> bool:
     """Questions to DNS servers."""
     return route.kind is Kind.DNS and to_plain_target(route, DNS_PATHS)
+
+
+def dns_udp(route: Traversal) -> bool:
+    """Questions by UDP that nobody answers."""
+    return route.reach and not route.tcp and dns(route)
+
+
+def dns_tcp(route: Traversal) -> bool:
+    """Questions by TCP that nobody answers."""
+    return route.reach and route.tcp and dns(route)
+
+
+def dns_tcp_refused(route: Traversal) -> bool:
+    """Questions by TCP that are refused or answered wrongly."""
+    return route.question is Aspect.ANSWER and route.tcp and dns(route)
+
+
+def dns_silent(route: Traversal) -> bool:
+    """Questions that nobody answers."""
+    return route.question is Aspect.RESOLVE or (route.reach and dns(route))
+
+
+def dns_gone(route: Traversal) -> bool:
+    """What a DNS server that is gone, or answers wrongly, fails in."""
+    return route.question is Aspect.RESOLVE or (gone(route) and dns(route))
+
+
+def cluster_dns(route: Traversal) -> bool:
+    """Questions to the servers of the cluster's DNS."""
+    return route.kind is Kind.DNS and to_plain_target(route, CLUSTER_DNS_PATHS)
+
+
+def dns_fails(route: Traversal) -> bool:
+    """Questions to the cluster's DNS that nobody answers, or not rightly."""
+    return route.question is Aspect.RESOLVE or (route.question in _FAILS and cluster_dns(route))
+
+
+def dns_service_fails(route: Traversal) -> bool:
+    """The same, through the DNS Service only."""
+    return route.question is Aspect.RESOLVE or (
+        route.question in _FAILS and to_plain_target(route, (Path.DNS_SERVICE,))
+    )
+
+
+def virtual(route: Traversal) -> bool:
+    """What reaches its target through a virtual address."""
+    return route.question is Aspect.RESOLVE or (route.question in _FAILS and to_plain_target(route, VIRTUAL_PATHS))
+
+
+def upstream(route: Traversal) -> bool:
+    """Look-ups of names outside of the cluster."""
+    return route.question is Aspect.RESOLVE and route.path in OUTSIDE_PATHS
+
+
+def dns_upstream(route: Traversal) -> Subjects:
+    """The servers that the cluster's DNS asks for names outside."""
+    return ("upstream",)
+
+
+def plain(route: Traversal) -> bool:
+    """What a plain target does not answer."""
+    return route.reach and not route.between_members
 
 
 def gone(route: Traversal) -> bool:
@@ -173,13 +405,13 @@ def silent_member(route: Traversal) -> bool:
 
 def agent_gone(route: Traversal) -> bool:
     """What an agent that is gone cannot do."""
-    return silent_member(route) and gone(route)
+    return silent_member(route) and (gone(route) or route.question is Aspect.ALIVE)
 
 
 def agent_frozen(route: Traversal) -> bool:
     """What a frozen process cannot do; its kernel still completes TCP handshakes and answers ICMP."""
     unanswered = route.reach and route.way is Way.ROUND and route.kind in (Kind.UDP, Kind.HTTP)
-    return silent_member(route) and unanswered
+    return silent_member(route) and (unanswered or route.question is Aspect.ALIVE)
 
 
 def agent_frozen_long(route: Traversal) -> bool:

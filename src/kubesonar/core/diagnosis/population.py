@@ -21,7 +21,8 @@ Interval = tuple[float, float]
 
 class Population(msgspec.Struct, frozen=True):
     """`members` are all that any roster names, `expected` those that must answer, `excused` why the others need not.
-    `read` are the usable snapshots by member, `blind` the stretches (our clock) in which a member is not trusted."""
+    `read` are the usable snapshots by member, `blind` the stretches (our clock) in which a member is not trusted,
+    `zones` those of the nodes."""
 
     now: float
     members: dict[str, Member]
@@ -29,6 +30,7 @@ class Population(msgspec.Struct, frozen=True):
     excused: dict[str, str]
     read: dict[str, Snapshot]
     blind: dict[str, list[Interval]]
+    zones: dict[str, str]
 
     def offset(self, name: str) -> float:
         """What to add to that member's times to have ours. A snapshot is read just before it is judged, so a
@@ -36,9 +38,13 @@ class Population(msgspec.Struct, frozen=True):
         return self.now - self.read[name].at
 
     def end(self, name: str) -> End:
-        """That member, or else a plain target, as an end of a path."""
+        """That member, or else a plain target that nothing is known of, as an end of a path."""
         member = self.members.get(name)
         return End(name) if member is None else End(name, member.node, member.zone, member.network)
+
+    def target(self, name: str, node: str) -> End:
+        """That member, or else a plain target that runs on that node (empty: not known where)."""
+        return self.end(name) if name in self.members or not node else End(name, node, self.zones.get(node, ""))
 
 
 def standing(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float) -> Population:
@@ -65,6 +71,7 @@ def standing(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: floa
         excused=excused,
         read=read,
         blind={name: _blind(snapshot, now - snapshot.at) for name, snapshot in read.items()},
+        zones={member.node: member.zone for member in members.values()},
     )
 
 

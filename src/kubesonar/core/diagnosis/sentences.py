@@ -6,9 +6,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
 from kubesonar.core.diagnosis.evidence import Ages, Cell, Evidence
-from kubesonar.core.diagnosis.likelihood import badness, load
-from kubesonar.core.diagnosis.localization import Suspect
+from kubesonar.core.diagnosis.likelihood import load
 from kubesonar.core.diagnosis.path_features import Way
+from kubesonar.core.diagnosis.suspects import CLEAR, Suspect
+from kubesonar.core.diagnosis.trial_model import lossy
 from kubesonar.model import Fault
 
 WallClock = Callable[[float], str]
@@ -68,9 +69,15 @@ def bits(rate: float) -> str:
 
 def loss(suspect: Suspect, recent: int) -> float:
     """The share of packets lost through the part, counted one way where that is known, in the short window (its
-    `recent` bins) where that says enough; else as estimated."""
-    datagrams = [cell for cell in suspect.cells if cell.packets > 1]
-    counted = [cell for cell in datagrams if cell.route.way is not Way.ROUND] or datagrams
+    `recent` bins) where that says enough; else as estimated. Where no trains cross it, the share of trials that
+    failed."""
+    whole = _whole(suspect)
+    trains = [cell for cell in whole if cell.packets > 1]
+    if not trains:
+        bins = suspect.fit.bins
+        total, bad = sum(sum(cell.total[:bins]) for cell in whole), sum(sum(cell.bad[:bins]) for cell in whole)
+        return bad / total if total else suspect.fit.rate
+    counted = [cell for cell in trains if cell.route.way is not Way.ROUND] or trains
     for bins in (min(recent, suspect.fit.bins), suspect.fit.bins):
         sent = sum(sum(cell.sent[:bins]) for cell in counted)
         lost = sum(sum(cell.lost[:bins]) for cell in counted)
@@ -79,11 +86,32 @@ def loss(suspect: Suspect, recent: int) -> float:
     return suspect.fit.rate
 
 
+def _whole(suspect: Suspect) -> list[Cell]:
+    """The cells all of whose trials cross the part; all cells where there are none."""
+    share = suspect.part.share
+    return [cell for cell in suspect.cells if share is None or share(cell.route, suspect.subject) >= 1] or suspect.cells
+
+
+def both_ways(suspect: Suspect, lost: float) -> str:
+    """What a part with two ways loses on them: "30 % of the packets in and out", or each apart."""
+    rates = suspect.rates
+    if rates is None or rates.inward == rates.outward:
+        return f"{percent(lost)} of the packets in and out"
+    return f"{percent(rates.inward)} of the packets in and {percent(rates.outward)} of those out"
+
+
+def ways_of(suspect: Suspect) -> str:
+    """On which ways nothing gets through: out, and in as far as that is known; a node that is not heard does not say
+    what it hears."""
+    unknown = any(rival.part.endswith("_out") and rival.lead < CLEAR for rival in suspect.rivals)
+    return "out, and whether anything gets in cannot be told," if unknown else "in or out"
+
+
 def total(suspect: Suspect) -> bool:
     """Whether nothing gets through any more: neither datagrams nor other probes."""
     bins = min(_TOTAL_BINS, suspect.fit.bins)
     datagrams, others = [0, 0], [0, 0]
-    for cell in suspect.cells:
+    for cell in _whole(suspect):
         count = datagrams if cell.packets > 1 else others
         count[0] += sum(cell.lost[:bins])
         count[1] += sum(cell.sent[:bins])
@@ -91,20 +119,26 @@ def total(suspect: Suspect) -> bool:
 
 
 def agreement(suspect: Suspect) -> str:
-    """How many of the observers that looked from elsewhere see it: "8 of 8 observers agree"."""
+    """How many of the observers that looked from elsewhere see it: "; 8 of 8 observers agree". Empty where none had
+    trials enough to see it alone."""
+    agree, asked = observers(suspect)
+    if not agree:
+        return ""
+    return "; its only observer agrees" if asked == 1 else f"; {agree} of {asked} observers agree"
+
+
+def observers(suspect: Suspect) -> tuple[int, int]:
+    """How many observers that looked from elsewhere see it, and how many looked often enough to see it."""
     bins = suspect.fit.bins
     seen: dict[str, list[float]] = {}
-    outside = [cell for cell in suspect.cells if cell.route.source.node != suspect.subject] or suspect.cells
+    whole = _whole(suspect)
+    outside = [cell for cell in whole if cell.route.source.node != suspect.subject] or whole
     for cell in outside:
         counts = seen.setdefault(cell.route.source.name, [0.0, 0.0])
-        total = sum(cell.total[:bins])
-        counts[0] += total * badness(load(suspect.part, cell), suspect.fit.rate)
+        counts[0] += sum(cell.total[:bins]) * _expected(suspect, cell)
         counts[1] += sum(cell.bad[:bins])
     asked = [(expected, bad) for expected, bad in seen.values() if expected]
-    agree = sum(bad >= 0.5 * expected for expected, bad in asked)
-    if len(asked) == 1:
-        return "its only observer agrees" if agree else "its only observer does not agree"
-    return f"{agree} of {len(asked)} observers agree"
+    return sum(bad >= max(1.0, 0.5 * expected) for expected, bad in asked), len(asked)
 
 
 def kinds(suspect: Suspect) -> tuple[list[str], list[str]]:
@@ -116,7 +150,7 @@ def kinds(suspect: Suspect) -> tuple[list[str], list[str]]:
         total = sum(cell.total[:bins])
         count[0] += sum(cell.bad[:bins])
         count[1] += total
-        count[2] += total * badness(load(suspect.part, cell), suspect.fit.rate)
+        count[2] += total * _expected(suspect, cell)
     ordered = sorted((label, count) for label, count in counts.items() if count[1])
     lines = [(bad >= 0.5 * expected, f"{label}: {bad} of {total} bad") for label, (bad, total, expected) in ordered]
     return [line for speaks, line in lines if speaks], [line for speaks, line in lines if not speaks]
@@ -128,6 +162,24 @@ def _label(cell: Cell) -> str:
     network = f" in the {route.source.network.value} network" if route.source.network else ""
     way = {Way.FORWARD: ", way there", Way.BACK: ", way back", Way.ROUND: ""}[route.way]
     return f"{route.kind.value}{transport} {route.question.value}{network}{way}"
+
+
+def _expected(suspect: Suspect, cell: Cell) -> float:
+    """The share of that cell's trials that the suspect makes bad."""
+    if suspect.rates is not None:
+        return suspect.rates.odds(cell, suspect.subject).bad
+    return lossy(load(suspect.part, suspect.subject, cell), suspect.fit.rate).bad
+
+
+def delay(suspect: Suspect) -> str:
+    """How often it was slow: "83 of 90 checks took more than three times as long as usual"."""
+    bins = suspect.fit.bins
+    total, bad = (sum(sum(count[:bins]) for count in counts) for counts in _counts(_whole(suspect)))
+    return f"{bad} of {total} checks took more than three times as long as usual"
+
+
+def _counts(cells: list[Cell]) -> tuple[list[list[int]], list[list[int]]]:
+    return [cell.total for cell in cells], [cell.bad for cell in cells]
 
 
 def way_back(subject: str, cells: Iterable[Cell], bins: int) -> str:

@@ -36,7 +36,8 @@ def judge(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float, 
 def verdict_on(found: Basis, clock: WallClock) -> Verdict:
     """The verdict. `clock` renders Unix seconds as a time of day."""
     who, evidence, unread = found.who, found.evidence, found.unread
-    findings = diagnose(who, evidence, clock)
+    diagnosis = diagnose(who, evidence, clock)
+    findings = diagnosis.findings
     gaps = _gaps(who, evidence, unread)
     health = Health.BAD if findings else Health.UNKNOWN if gaps else Health.GOOD
     blamed = {finding.subject for finding in findings}
@@ -46,6 +47,7 @@ def verdict_on(found: Basis, clock: WallClock) -> Verdict:
         for name, why in sorted(unread.items())
         if name not in who.members or (name in who.expected and not blamed & {name, who.members[name].node})
     ]
+    remarks += diagnosis.remarks
     remarks += _remarks(who, evidence, clock)
     return Verdict(
         verdict=health,

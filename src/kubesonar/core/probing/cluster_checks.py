@@ -156,6 +156,7 @@ def _questions(options: ClusterOptions, server: DnsPod, path: Path, question: st
                 expect=dns.expect,
                 period=dns.period,
                 timeout=dns.timeout,
+                node=server.node,
             )
 
 

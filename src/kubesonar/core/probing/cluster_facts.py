@@ -20,12 +20,14 @@ class ServiceEndpoint(msgspec.Struct, frozen=True):
 
 
 class DnsPod(msgspec.Struct, frozen=True, order=True):
-    """One address of one DNS pod, and its port for each transport; 0: it does not serve that transport."""
+    """One address of one DNS pod, its port for each transport (0: it does not serve that transport), and its node,
+    where that is known."""
 
     name: str
     address: str
     udp: int = 53
     tcp: int = 53
+    node: str = ""
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,94 @@
+"""What is lost in a network that is well: learned from the evidence itself, and without what a fault does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import sqrt
+
+from kubesonar.core.diagnosis.evidence import Cell
+from kubesonar.core.diagnosis.path_features import Aspect
+from kubesonar.core.diagnosis.trial_model import BIG, Load, Odds, lossy
+from kubesonar.model import Network
+
+BACKGROUND = 1e-3
+"""Share of bad trials in a network that is well, at least."""
+
+BACKGROUND_LIMIT = 0.2
+"""Share of bad trials that is never held to be usual: higher, and loss in all parts at once is called well."""
+
+_BIG_ONES = 1e-5
+"""Share of trials of size that are bad by chance: three losses in a row beside as many successes."""
+
+_CAUTION = 1.3
+"""What is learned is taken this much higher, because losses come in bursts."""
+
+_OUTLYING = 2.5
+"""Standard deviations from which on a pair of places is left out as faulty."""
+
+_ROUNDS = 6
+
+Group = tuple[int, Network | None, bool]
+"""Trials that are alike when all is well: their packets, the network, and whether they are round trips."""
+
+
+def group_of(cell: Cell) -> Group:
+    """The group of a cell's trials."""
+    return cell.packets, cell.route.source.network, len(cell.route.legs) > 1
+
+
+class Background:
+    """The odds of a trial in a network that is well, by group, learned from these cells: the pooled share of bad trials
+    over all pairs of places but those that stand out."""
+
+    def __init__(self, cells: Iterable[Cell]) -> None:
+        counts: dict[Group, dict[tuple[str, str], list[int]]] = {}
+        for cell in cells:
+            if cell.route.question is Aspect.REACH and cell.route.between_members:
+                pair = cell.route.source.place, cell.route.target.place
+                count = counts.setdefault(group_of(cell), {}).setdefault(pair, [0, 0, 0])
+                count[0] += sum(cell.total)
+                count[1] += sum(cell.bad)
+                count[2] += sum(cell.dead)
+        self._learned = {group: _pooled(list(pairs.values())) for group, pairs in counts.items()}
+        self._packet = {network: self._lost(network) for network in (*Network, None)}
+
+    def odds(self, cell: Cell) -> Odds:
+        """The odds of that cell's trials."""
+        if cell.packets == BIG:
+            return Odds(_BIG_ONES, _BIG_ONES)
+        if cell.route.question is not Aspect.REACH:
+            return Odds(BACKGROUND, BACKGROUND)
+        expected = self._learned.get(group_of(cell)) if cell.route.between_members else None
+        if expected is None:
+            expected = lossy(Load(cell.packets, 2), self._packet[cell.route.source.network])
+        bad = max(expected.bad, BACKGROUND)
+        return Odds(bad, bad if cell.packets <= 1 else min(max(expected.dead, BACKGROUND / 2), bad / 2))
+
+    def _lost(self, network: Network | None) -> float:
+        """The rate at which one packet is lost on one way, from the trains."""
+        rates = [
+            1 - (1 - odds.bad) ** (1 / (packets * (2 if round_trip else 1)))
+            for (packets, where, round_trip), odds in self._learned.items()
+            if packets > 1 and where is network
+        ]
+        return min(rates, default=0.0)
+
+
+def _pooled(pairs: list[list[int]]) -> Odds:
+    kept = pairs
+    share = 0.0
+    for _ in range(_ROUNDS):
+        total = sum(count[0] for count in kept)
+        share = sum(count[1] for count in kept) / total if total else 0.0
+        left = [count for count in pairs if count[1] <= _most(count[0], share)]
+        if len(left) == len(kept):
+            break
+        kept = left
+    total = sum(count[0] for count in kept)
+    dead = sum(count[2] for count in kept) / total if total else 0.0
+    return Odds(min(_CAUTION * share, BACKGROUND_LIMIT), min(_CAUTION * dead, BACKGROUND_LIMIT))
+
+
+def _most(total: int, share: float) -> float:
+    expected = total * share
+    return expected + _OUTLYING * sqrt(expected * (1 - share)) + 0.5

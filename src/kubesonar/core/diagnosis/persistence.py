@@ -1,0 +1,55 @@
+"""Whether what was bad was a fault that lasts, or bursts of loss that pass."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from kubesonar.core.diagnosis.components import Part
+
+SLOT = 0.5
+"""Trials that are bad within the same so many seconds count as one event, because losses come in bursts that many
+trials share."""
+
+BURST = 2.0
+"""Seconds that a burst of loss lasts in a network that is well (a queue that overflows, a route that converges)."""
+
+BURSTS = 3
+"""So many bursts it must take to explain a loss of some packets: fewer come by chance, more make the fault late."""
+
+BURSTS_HARD = 2
+"""The same where nothing gets through, which a queue that overflows does not do to all trials."""
+
+PER_BURST = 20.0
+"""Seconds of a fault beyond the first so many in which one burst more falls by chance."""
+
+_HARD = 0.9
+
+
+def times_since(bad_at: Sequence[float], began: float) -> Sequence[float]:
+    """Those of the times, which are in order, that are later."""
+    return bad_at[bisect_right(bad_at, began) :]
+
+
+def share_of_events(times: Sequence[float]) -> float:
+    """What is left of the evidence had all that was bad at the same moment been one event."""
+    return len({int(at / SLOT) for at in times}) / max(1, len(times))
+
+
+def lasts(times: Sequence[float], rate: float, part: Part, age: float) -> bool:
+    """Whether it was bad in enough different seconds since it began at that age (s), and for longer than a few bursts
+    take."""
+    if len({int(at) for at in times}) < part.seconds:
+        return False
+    needed = BURSTS_HARD if rate >= _HARD else BURSTS + max(0.0, age / PER_BURST - 1)
+    return part.seconds == 1 or bursts(times) >= needed
+
+
+def bursts(times: Sequence[float]) -> int:
+    """The fewest bursts that cover all these times, which are in order."""
+    count, until = 0, float("-inf")
+    for at in times:
+        if at > until:
+            count += 1
+            until = at + BURST
+    return count

@@ -1,0 +1,107 @@
+"""What a search chose: a part, how it loses, by what it was seen, and what else might explain it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from kubesonar.core.diagnosis.components import PARTS, Part
+from kubesonar.core.diagnosis.evidence import Cell
+from kubesonar.core.diagnosis.likelihood import Belief, Fit
+from kubesonar.core.diagnosis.two_rates import EXTRA_RATE, TwoRates, one_rate, two_rates
+
+Key = tuple[int, str]
+"""A row of `PARTS`, by its index, and a subject."""
+
+
+CLEAR = 3.0
+"""Nats by which one explanation must lead before the next one is held to be refuted."""
+
+
+class Rival(msgspec.Struct, frozen=True):
+    """Another explanation of most of the same trials, and by how much (nats) the chosen one leads. `same`: exactly the
+    same trials cross it, so that no further trial of these can tell."""
+
+    part: str
+    subject: str
+    lead: float
+    same: bool = False
+
+
+class Suspect(msgspec.Struct, frozen=True):
+    """A part that explains the failures of `cells`. `rates` are those of its two ways, where it has two. `bad_at` is
+    when trials through it were bad, in order, `times` those of them since it began, `rivals` the next best
+    explanations; `net` is the gain, counted by events, after the penalty (nats)."""
+
+    key: Key
+    fit: Fit
+    rates: TwoRates | None
+    indexes: list[int]
+    cells: list[Cell]
+    bad_at: list[float]
+    times: Sequence[float]
+    rivals: list[Rival]
+    net: float
+
+    @property
+    def part(self) -> Part:
+        """The row."""
+        return PARTS[self.key[0]]
+
+    @property
+    def subject(self) -> str:
+        """Which part of that kind."""
+        return self.key[1]
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One of the three readings of a part with two ways, and the others."""
+
+    key: Key
+    fit: Fit
+    rates: TwoRates | None
+    rivals: list[Rival]
+
+
+_FAMILIES = {
+    name: (index, *(next(at for at, row in enumerate(PARTS) if row.name == way) for way in wide.ways))
+    for index, wide in enumerate(PARTS)
+    if wide.ways is not None
+    for name in (wide.name, *wide.ways)
+}
+"""By the name of any of them: the rows of both ways, of the way in and of the way out."""
+
+
+def relatives(key: Key) -> list[Key]:
+    """The key itself, or, where its part has two ways, the keys of both, of the way in and of the way out."""
+    rows = _FAMILIES.get(PARTS[key[0]].name)
+    return [key] if rows is None else [(row, key[1]) for row in rows]
+
+
+def resolve(key: Key, found: Fit, beliefs: Mapping[Key, list[Belief]]) -> Choice:
+    """Which ways of the part are sick: both at two rates, or one; the part as it is where it has no ways."""
+    rows = relatives(key)
+    if len(rows) == 1 or found.ended or rows[0] not in beliefs:
+        return Choice(key, found, None, [])
+    wide, way_in, way_out = rows
+    trials = beliefs[wide]
+    both = two_rates(trials, key[1], found.bins, found.rate)
+    extra = 0.0 if both.inward == both.outward else EXTRA_RATE
+    readings = [
+        (both.gain - extra, wide, both),
+        *(
+            (one.gain, row, one)
+            for row, inward in ((way_in, True), (way_out, False))
+            if row in beliefs
+            for one in [one_rate(trials, key[1], found.bins, inward=inward)]
+        ),
+    ]
+    readings = [reading for reading in readings if reading[1] != wide or (both.inward and both.outward)]
+    nets = sorted(
+        ((gain - PARTS[row[0]].penalty, row, rates) for gain, row, rates in readings), key=lambda each: -each[0]
+    )
+    best, row, rates = nets[0]
+    rate = max(rates.inward, rates.outward)
+    rivals = [Rival(PARTS[other[0]].name, other[1], best - net) for net, other, _ in nets[1:]]
+    return Choice(row, Fit(found.gain, rate, found.bins, 0, found.past), rates, rivals)

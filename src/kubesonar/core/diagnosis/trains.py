@@ -1,0 +1,53 @@
+"""Trains as both ends counted them, joined by number: what a responder recorded of one peer's trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from kubesonar.model import Edge, Trial
+
+SAME_TRAIN = 5.0
+"""Seconds by which both ends' times of one train may differ; a member that restarts counts its trains anew."""
+
+_GAP = 64
+"""Most trains in a row that may be missing between two records before the source is taken to have counted anew."""
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """One train as its responder knows it: `received` datagrams of `sent`; 0 where only its number shows that it was
+    sent at all."""
+
+    at: float
+    sent: int
+    received: int
+
+
+class TrainLog:
+    """What a responder recorded of one peer's trains, over all address families: one count of the peer runs over them,
+    so that a number is one train's alone. `offset` makes its times ours."""
+
+    def __init__(self, edges: Iterable[Edge], offset: float) -> None:
+        self._records: dict[int, tuple[float, Trial]] = {
+            trial.number: (trial.at + offset, trial) for edge in edges for trial in edge.trials
+        }
+
+    def arrived(self, trial: Trial, at: float) -> tuple[int, int]:
+        """How many datagrams of that train, sent at `at`, arrived, and how many were answered."""
+        recorded, record = self._records.get(trial.number, (0.0, None))
+        if record is None or abs(recorded - at) >= SAME_TRAIN:
+            return 0, 0
+        return min(record.received, trial.sent), record.sent
+
+    def arrivals(self) -> Iterator[Arrival]:
+        """The peer's trains in the order of their numbers. Those whose number is missing between two that arrived did
+        not arrive; what came after the last nobody knows."""
+        size = max((record.received for _, record in self._records.values()), default=0)
+        last: tuple[int, float] | None = None
+        for number, (at, record) in sorted(self._records.items()):
+            if last is not None and 1 < number - last[0] <= _GAP and at > last[1]:
+                step = (at - last[1]) / (number - last[0])
+                yield from (Arrival(last[1] + step * n, size, 0) for n in range(1, number - last[0]))
+            yield Arrival(at, size, record.received)
+            last = number, at

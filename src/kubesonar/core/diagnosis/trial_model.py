@@ -1,0 +1,71 @@
+"""What a rate of loss does to one trial: how probable it is that the trial is bad, and that nothing of it came back.
+
+A train of m datagrams is bad with probability 1 - (1 - rate)^m and dead with rate^m, were losses independent. They are
+not: a share of what is lost goes in bursts that take a whole train. A TCP connection sends its lost segments again, and
+is given up when all that it sends before its timeout are lost (Linux sends a SYN again each second for some seconds).
+So success of TCP does not contradict a loss of 5 %, and failure of it does not count as a loss of 5 %.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import NamedTuple
+
+BIG = 0
+"""The `packets` of a trial of size: three big packets vanish where one of three small ones passes."""
+
+_MOST_TRIES = 4
+
+BURST_SHARE = 0.02
+"""Share of loss that takes whole trains. Too high, and UDP that is blocked looks like a lossy way; too low, and a lossy
+way whose losses come in bursts looks like two faults."""
+
+RATES = (0.003, 0.006, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.92, 0.98, 0.999)
+"""The rates of loss that are tried."""
+
+_HIGHEST = 0.9995
+
+
+def stream(timeout: float) -> int:
+    """The `packets` of a trial whose kernel sends lost segments again (TCP): how many must be lost, negative."""
+    return -min(_MOST_TRIES, max(1, ceil(timeout)))
+
+
+class Load(NamedTuple):
+    """How a trial crosses a part: its `packets` (or `BIG`, or `stream`), how often each crosses the part (twice if it
+    is both ways of a round trip), and the share of such trials that cross it at all."""
+
+    packets: int
+    crossings: int = 1
+    share: float = 1.0
+
+
+class Odds(NamedTuple):
+    """The probabilities that a trial is bad, and that it is dead (a bad one of which nothing came through)."""
+
+    bad: float
+    dead: float
+
+
+def lossy(load: Load, rate: float) -> Odds:
+    """The odds of a trial where packets are lost at this rate."""
+    lost = rate if load.crossings == 1 else 1 - (1 - rate) ** load.crossings
+    bad, dead = _odds(load.packets, lost)
+    return Odds(min(bad * load.share, _HIGHEST), min(dead * load.share, _HIGHEST))
+
+
+def _odds(packets: int, lost: float) -> Odds:
+    if packets < 0:
+        bad = BURST_SHARE * lost + (1 - BURST_SHARE) * lost**-packets
+        return Odds(bad, bad)
+    if packets == BIG:
+        return Odds(lost**3, lost**3)
+    if packets == 1:
+        return Odds(lost, lost)
+    burst, single = BURST_SHARE * lost, 1 - BURST_SHARE
+    return Odds(burst + single * (1 - (1 - lost) ** packets), burst + single * lost**packets)
+
+
+def either(one: Odds, other: Odds) -> Odds:
+    """The odds where either of two independent causes may strike."""
+    return Odds(1 - (1 - one.bad) * (1 - other.bad), 1 - (1 - one.dead) * (1 - other.dead))

@@ -1,0 +1,106 @@
+"""A part that packets enter and leave: which of the two ways is sick, or both, each at a rate of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import log
+from typing import NamedTuple
+
+import msgspec
+
+from kubesonar.core.diagnosis.evidence import Cell
+from kubesonar.core.diagnosis.likelihood import Belief, gain_of
+from kubesonar.core.diagnosis.path_features import part_of_node, sides
+from kubesonar.core.diagnosis.trial_model import RATES, Load, Odds, lossy
+
+EXTRA_RATE = 2.0
+"""What a second rate must explain (nats) before the two ways are said to differ."""
+
+_PACKETS = 0.25
+"""How much the packets lost within a train count beside whether it is bad at all: less than one by one, because losses
+come in bursts; nothing, and above 20 % all rates look alike."""
+
+_LEAST = 1e-3
+"""Loss of packets on a way that is well, at least."""
+
+_SWEEPS = 3
+_STEPS = (0.0, *RATES)
+
+
+class TwoRates(msgspec.Struct, frozen=True):
+    """The rates of loss on the way in and on the way out that explain most, and how much (nats)."""
+
+    inward: float
+    outward: float
+    gain: float
+
+    def odds(self, cell: Cell, node: str) -> Odds:
+        """The odds of a trial of that cell, which crosses that node."""
+        way = _Way(cell.packets, *sides(cell.route, node), part_of_node(cell.route, node))
+        return lossy(Load(way.packets, share=way.share), _lost(way, self.inward, self.outward))
+
+
+class _Way(NamedTuple):
+    """How trials cross the part: their packets, whether they enter and leave it, and the share of them that do."""
+
+    packets: int
+    enters: bool
+    leaves: bool
+    share: float
+
+
+_Counts = dict[tuple[_Way, Odds], list[int]]
+
+
+def two_rates(beliefs: Iterable[Belief], node: str, bins: int, start: float) -> TwoRates:
+    """The best pair of rates through the newest `bins`, from `start` both ways on (coordinate ascent)."""
+    counts = _counted(beliefs, node, bins)
+    rate_in = rate_out = start
+    for _ in range(_SWEEPS):
+        rate_in = max(_STEPS, key=lambda rate, other=rate_out: _gain(counts, rate, other))  # type: ignore[misc]
+        rate_out = max(_STEPS, key=lambda rate, other=rate_in: _gain(counts, other, rate))  # type: ignore[misc]
+    equal = max(RATES, key=lambda rate: _gain(counts, rate, rate))
+    best, same = _gain(counts, rate_in, rate_out), _gain(counts, equal, equal)
+    if same >= best - EXTRA_RATE:
+        return TwoRates(equal, equal, same)
+    return TwoRates(rate_in, rate_out, best)
+
+
+def one_rate(beliefs: Iterable[Belief], node: str, bins: int, *, inward: bool) -> TwoRates:
+    """The best rate through the newest `bins` where only the way in, or only the way out, is sick."""
+    counts = _counted(beliefs, node, bins)
+    ways = [(rate, 0.0) if inward else (0.0, rate) for rate in RATES]
+    best = max(ways, key=lambda way: _gain(counts, *way))
+    return TwoRates(*best, _gain(counts, *best))
+
+
+def _counted(beliefs: Iterable[Belief], node: str, bins: int) -> _Counts:
+    counts: _Counts = {}
+    for belief in beliefs:
+        route = belief.cell.route
+        way = _Way(belief.cell.packets, *sides(route, node), part_of_node(route, node))
+        for index in range(bins):
+            if belief.total[index]:
+                count = counts.setdefault((way, belief.expected[index]), [0, 0, 0, 0, 0])
+                count[0] += belief.total[index]
+                count[1] += belief.bad[index]
+                count[2] += belief.dead[index]
+                count[3] += belief.cell.sent[index]
+                count[4] += belief.cell.lost[index]
+    return counts
+
+
+def _gain(counts: _Counts, inward: float, outward: float) -> float:
+    gain = 0.0
+    for (way, expected), count in counts.items():
+        lost = _lost(way, inward, outward)
+        gain += gain_of(count[:3], expected, lossy(Load(way.packets, share=way.share), lost))
+        if way.packets > 1:
+            rate = min(max(lost, _LEAST), 1 - _LEAST)
+            gain += _PACKETS * (count[4] * log(rate / _LEAST) + (count[3] - count[4]) * log((1 - rate) / (1 - _LEAST)))
+    return gain
+
+
+def _lost(way: _Way, inward: float, outward: float) -> float:
+    into, out = inward if way.enters else 0.0, outward if way.leaves else 0.0
+    return 1 - (1 - into) * (1 - out)
