@@ -31,7 +31,7 @@ _LABEL_LENGTH = 13  # 65 bits: two are never the same in practice
 
 
 class DnsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How every question is asked."""
+    """DNS questions, each from a source port of its own."""
 
     payload: Annotated[
         int,

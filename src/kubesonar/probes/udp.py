@@ -136,8 +136,8 @@ def train_of(result: TrainResult) -> Train:
 
 
 def responder_observation(record: TrainRecord, source: ProbeSource, names: Mapping[bytes, str]) -> Observation:
-    """What our responder counted of a peer's train; `names` gives members by `wire.identity`, and who is not in it
-    appears by its identity in hex."""
+    """Return the observation of a peer's train that our responder counted. `names` maps `wire.identity` to members'
+    names; a sender that is not in it appears by its identity in hex."""
     peer = names.get(record.source) or record.source.hex()
     return Observation(
         check=Check(
