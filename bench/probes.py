@@ -186,7 +186,7 @@ class Exporter:
 
 @contextmanager
 def target() -> Iterator[int]:
-    with subprocess.Popen([sys.executable, __file__, "serve"], stdin=-1, stdout=-1, text=True) as process:
+    with subprocess.Popen([sys.executable, "-m", "bench.probes", "serve"], stdin=-1, stdout=-1, text=True) as process:
         assert process.stdout
         assert process.stdin
         pin(process.pid, 1)
