@@ -39,7 +39,6 @@ OF_MANY = {"main", "parse"}
 
 LEFT: set[str] = {
     "notify/test_page.py",
-    "src/kubesonar/apps/lab",
     "src/kubesonar/core/delivery",
     "src/kubesonar/core/diagnosis",
     "src/kubesonar/core/wire",

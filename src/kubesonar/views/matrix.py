@@ -40,7 +40,7 @@ class _Builder:
         self._who = found.who
         self._unread = found.unread
         self._ages = found.evidence.ages
-        self._tallies: dict[tuple[str, str], CellCounts] = {}
+        self._counts: dict[tuple[str, str], CellCounts] = {}
         for cell in found.evidence.cells:
             self._sort_in(cell)
         self._edges: dict[tuple[str, str], list[Edge]] = {}
@@ -72,22 +72,22 @@ class _Builder:
         here, there = route.source.name, route.target.name
         pair = (there, here) if route.way is Way.BACK else (here, there)
         if route.kind is not Kind.UDP or route.question is Aspect.REACH:
-            self._tallies.setdefault(pair, CellCounts()).add(cell)
+            self._counts.setdefault(pair, CellCounts()).add(cell)
 
     def _cell(self, source: str, target: str) -> PathCell:
         edges = self._edges[source, target]
         rtt = mean_round_trip(edges)
         if source in self._who.excused or target in self._who.excused:
             return PathCell(source, target, Mark.EXCUSED, rtt=rtt)
-        tally, back = self._tallies.get((source, target)), self._tallies.get((target, source))
-        if tally is None:
+        counts, back = self._counts.get((source, target)), self._counts.get((target, source))
+        if counts is None:
             return PathCell(source, target, Mark.UNKNOWN)
-        mark, loss, failing = tally.answer(self._ages, back_is_bad=self._passes(tally) and not self._passes(back))
+        mark, loss, failing = counts.answer(self._ages, back_is_bad=self._passes(counts) and not self._passes(back))
         return PathCell(source, target, mark, loss, None if mark is Mark.DEAD else rtt, failing)
 
-    def _passes(self, tally: CellCounts | None) -> bool:
+    def _passes(self, counts: CellCounts | None) -> bool:
         """Whether most datagrams get through, or none are sent."""
-        return tally is None or (tally.loss(self._ages) or 0.0) < _BAD_WAY_BACK
+        return counts is None or (counts.loss(self._ages) or 0.0) < _BAD_WAY_BACK
 
 
 def mean_round_trip(edges: Iterable[Edge]) -> float | None:

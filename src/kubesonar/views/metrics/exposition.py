@@ -65,7 +65,7 @@ class Exposition:
         for labels, value in series.items():
             template = templates.get((name, labels))
             if template is None:
-                template = templates[name, labels] = f"{name}{_labels(metric.labels, labels)} "
+                template = templates[name, labels] = f"{name}{label_set(metric.labels, labels)} "
             lines.append(f"{template}{value if type(value) is int else number(value)}\n")
         return lines
 
@@ -111,7 +111,9 @@ def _head(metric: Metric, openmetrics: bool) -> str:
     return f"# HELP {name} {_escaped(metric.help) if openmetrics else text}\n# TYPE {name} {kind}\n{unit}"
 
 
-def _labels(names: tuple[str, ...], values: Labels, *more: str) -> str:
+def label_set(names: tuple[str, ...], values: Labels, *more: str) -> str:
+    """Return labels as both formats write them, in braces; `more` are further ones, as written. Empty without
+    labels."""
     pairs = [f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True)]
     inner = ",".join([*pairs, *more])
     return f"{{{inner}}}" if inner else ""
@@ -122,8 +124,8 @@ def _escaped(value: str) -> str:
 
 
 def _histogram_template(metric: Metric, labels: Labels, bounds: tuple[float, ...]) -> str:
-    buckets = [_labels(metric.labels, labels, f'le="{number(float(bound))}"') for bound in (*bounds, inf)]
-    plain = _labels(metric.labels, labels)
+    buckets = [label_set(metric.labels, labels, f'le="{number(float(bound))}"') for bound in (*bounds, inf)]
+    plain = label_set(metric.labels, labels)
     lines = [f"{metric.name}_bucket{bucket}" for bucket in buckets]
     lines += [f"{metric.name}_count{plain}", f"{metric.name}_sum{plain}"]
     return "".join(line.replace("%", "%%") + " %s\n" for line in lines)

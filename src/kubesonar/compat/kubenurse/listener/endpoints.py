@@ -10,9 +10,9 @@ from kubesonar.compat.kubenurse.checks.rounds import RoundResult, Rounds
 from kubesonar.compat.kubenurse.listener import alive
 from kubesonar.compat.kubenurse.listener.forwarded import ForwardedGuard
 from kubesonar.compat.kubenurse.listener.incoming import IncomingChecks
-from kubesonar.compat.kubenurse.metrics.exposition import KIND
 from kubesonar.compat.kubenurse.metrics.render import MetricsPage
 from kubesonar.compat.kubenurse.settings import KubenurseSettings
+from kubesonar.views.metrics.exposition import TEXT
 from kubesonar.web import Handler, Reply, Request
 
 _ORIGIN = ORIGIN.lower().encode()
@@ -71,7 +71,7 @@ class KubenurseEndpoints:
         return Reply(kind="", status=200 if self._ready() else 503)
 
     async def _exposed(self, request: Request) -> Reply:
-        return Reply(self._metrics.render(self._incoming.count()), KIND)
+        return Reply(self._metrics.render(self._incoming.count()), TEXT)
 
     async def _elsewhere(self, request: Request) -> Reply:
         """Redirect a path with doubled slashes or dots to the clean one, as Go's router does, so that a configured

@@ -11,8 +11,7 @@ from itertools import accumulate
 
 from kubesonar.compat.kubenurse.metrics.vmrange import RangeHistograms
 from kubesonar.core.telemetry.instruments import Histograms, Labels
-
-KIND = "text/plain; version=0.0.4; charset=utf-8"
+from kubesonar.views.metrics.exposition import label_set
 
 Values = Mapping[Labels, float] | Histograms | RangeHistograms
 
@@ -27,8 +26,8 @@ class GoExposition:
         self._lines: list[str] = []
         self._used = 0
 
-    def family(self, name: str, kind: str, labels: tuple[str, ...], values: Values, fixed: str = "") -> None:
-        """Add a family; one without values adds no line. `fixed` is a further label, as written."""
+    def family(self, name: str, kind: str, labels: tuple[str, ...], values: Values, *fixed: str) -> None:
+        """Add a family; one without values adds no line. `fixed` are further labels, as written."""
         if isinstance(values, Histograms):
             lines = [self._template(name, labels, key, values) % _cells(tally.counts, tally.total)
                      for key, tally in values.series.items()]  # fmt: skip
@@ -36,7 +35,7 @@ class GoExposition:
             kind = "untyped"
             lines = list(_ranges(name, labels, values))
         else:
-            lines = [f"{name}{_braces(labels, key, fixed)} {go_number(value)}\n" for key, value in values.items()]
+            lines = [f"{name}{label_set(labels, key, *fixed)} {go_number(value)}\n" for key, value in values.items()]
         if lines and self._metadata:
             self._lines.append(f"# HELP {name}\n# TYPE {name} {kind}\n")
         self._lines += lines
@@ -54,8 +53,8 @@ class GoExposition:
         template = self._templates.get((name, key))
         if template is None:
             bounds = [*map(go_number, values.bounds), "+Inf"]
-            lines = [name + "_bucket" + _braces((*labels, "le"), (*key, bound)) for bound in bounds]
-            lines += [f"{name}_{part}{_braces(labels, key)}" for part in ("sum", "count")]
+            lines = [name + "_bucket" + label_set((*labels, "le"), (*key, bound)) for bound in bounds]
+            lines += [f"{name}_{part}{label_set(labels, key)}" for part in ("sum", "count")]
             template = "".join(line.replace("%", "%%") + " %s\n" for line in lines)
             self._templates[name, key] = template
         return template
@@ -75,19 +74,9 @@ def _ranges(name: str, labels: tuple[str, ...], values: RangeHistograms) -> list
     lines = []
     for key, tally in values.series.items():
         for label, count in tally.ranges():
-            braces = _braces((*labels, "vmrange"), (*key, label))
+            braces = label_set((*labels, "vmrange"), (*key, label))
             lines.append(f"{name}_bucket{braces} {count}\n")
-        plain = _braces(labels, key)
+        plain = label_set(labels, key)
         lines.append(f"{name}_sum{plain} {go_number(tally.total)}\n")
         lines.append(f"{name}_count{plain} {sum(tally.counts.values())}\n")
     return lines
-
-
-def _braces(names: tuple[str, ...], values: Labels, more: str = "") -> str:
-    pairs = [f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True)]
-    inner = ",".join([*pairs, more] if more else pairs)
-    return f"{{{inner}}}" if inner else ""
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -26,8 +26,8 @@ class MetricsPage:
         instruments, family = self._instruments, self._text.family
         family("kubenurse_errors_total", "counter", ("type", "event"), instruments.errors.series)
         family("kubenurse_httpclient_request_duration_seconds", "histogram", ("type",), instruments.durations)
-        fixed = _METHOD if self._older else ""
-        family("kubenurse_httpclient_requests_total", "counter", ("type", "code"), instruments.requests.series, fixed)
+        fixed = (_METHOD,) if self._older else ()
+        family("kubenurse_httpclient_requests_total", "counter", ("type", "code"), instruments.requests.series, *fixed)
         family(
             "kubenurse_httpclient_trace_request_duration_seconds", "histogram", ("type", "event"), instruments.traces
         )
