@@ -39,6 +39,9 @@ OF_MANY = {"main", "parse"}
 
 LEFT: set[str] = {
     "notify/test_page.py",
+    "of_family",
+    "one_of",
+    "resolve",
     "src/kubesonar/core/delivery",
     "src/kubesonar/core/diagnosis",
     "src/kubesonar/core/wire",

@@ -1,1 +1,5 @@
-"""wire."""
+"""The signed datagrams that members exchange: their bytes, and whether one was seen before.
+
+Bytes and keys come in; frozen values, refusals and bytes go out. Read `codec.py` first, which shows the header; then
+`replay_window.py`.
+"""
