@@ -10,7 +10,7 @@ from kubesonar.core.diagnosis.components import NAMES, PARTS, STARVED
 from kubesonar.lab.faults import VERBS
 from kubesonar.model import Fault, Kind
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(
     page.relative_to(ROOT)
