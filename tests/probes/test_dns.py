@@ -14,9 +14,9 @@ import pytest
 import uvloop
 
 from kubesonar.core.dns.message import Question, Rcode, encode_answer
-from kubesonar.core.dns.records import RecordType
+from kubesonar.core.dns.records import Record, RecordType
 from kubesonar.model import Fault, Observation, Phase, StampSource
-from kubesonar.probes.dns import DnsOptions, parse_rcode, parse_request
+from kubesonar.probes.dns import DnsOptions, parse_answer, parse_request
 from tests.probes.dns_servers import (
     CHECK,
     NAME,
@@ -104,7 +104,7 @@ def test_a_bad_request_is_refused_in_one_sentence(text: str) -> None:
 
 def test_a_bad_expectation_and_a_name_for_a_server_are_refused() -> None:
     with pytest.raises(ValueError, match="NXDOMAIN"):
-        parse_rcode("GOOD")
+        parse_answer("GOOD")
     (seen,) = look(msgspec.structs.replace(CHECK, address="dns.example"))
     assert (seen.fault, seen.sent) == (Fault.OTHER, 0)
     assert "dns.example" in seen.detail
@@ -129,6 +129,51 @@ def test_a_wrong_answer_is_one_and_says_why(forge: Callable[[bytes], bytes], wor
         (seen,) = look(check(port))
     assert (seen.fault, seen.code) == (Fault.WRONG_ANSWER, None)
     assert word in seen.detail
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ([], "no A record"),
+        ([Record(NAME, RecordType.AAAA, 5, "fd00::1")], "no A record among 1 of type AAAA"),
+        ([Record(NAME, RecordType.CNAME, 5, "gone.example")], "no A record among 1 of type CNAME"),
+    ],
+)
+def test_an_empty_answer_is_a_wrong_one_unless_it_is_expected(
+    transport: str, answers: list[Record], reason: str
+) -> None:
+    def reply(wire: bytes) -> bytes:
+        return encode_answer(question(wire), 0, answers)
+
+    def ask(expect: str) -> Observation:
+        if transport == "udp":
+            with udp_server(lambda sock, wire, peer: none(sock.sendto(reply(wire), peer))) as port:
+                return look(check(port, expect=expect))[0]
+        with tcp_server(lambda link, wire: link.sendall(len(reply(wire)).to_bytes(2, "big") + reply(wire))) as port:
+            return look(check(port, f"{NAME} A tcp", expect))[0]
+
+    plain, other, expected = map(ask, ("", "NXDOMAIN", "nodata"))
+    assert (plain.fault, plain.code) == (Fault.WRONG_ANSWER, 0)
+    assert plain.detail == f"an empty answer (NODATA) instead of NOERROR: {reason}"
+    assert (other.fault, other.received) == (Fault.WRONG_ANSWER, 1)
+    assert (expected.fault, expected.detail) == (None, "")
+
+
+def test_records_where_none_are_expected_are_a_wrong_answer() -> None:
+    with udp_server(lambda sock, wire, peer: none(sock.sendto(good(wire), peer))) as port:
+        (seen,) = look(check(port, expect="NODATA"))
+    assert (seen.fault, seen.detail) == (Fault.WRONG_ANSWER, "NOERROR instead of NODATA")
+
+
+def test_a_truncated_answer_by_tcp_is_a_wrong_one() -> None:
+    def reply(wire: bytes) -> bytes:
+        short = encode_answer(question(wire), 0, [RECORD], limit=20)
+        return len(short).to_bytes(2, "big") + short
+
+    with tcp_server(lambda link, wire: link.sendall(reply(wire))) as port:
+        (seen,) = look(check(port, f"{NAME} A tcp"))
+    assert (seen.fault, seen.detail) == (Fault.WRONG_ANSWER, "truncated, though it was asked by TCP")
 
 
 def test_nobody_there_is_refused_by_udp_and_by_tcp() -> None:

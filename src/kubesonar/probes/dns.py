@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _PORT = 53
 """Port of a server whose check names none (RFC 1035, section 4.2)."""
 
+_NODATA = "NODATA"
+"""Word for NOERROR without a record of the asked type, which is no rcode (RFC 2308, section 2.2)."""
+
 _LABEL = "abcdefghijklmnopqrstuvwxyz234567"
 _LABEL_LENGTH = 13  # 65 bits: two are never the same in practice
 
@@ -63,11 +66,12 @@ def parse_request(text: str) -> DnsRequest:
     return DnsRequest(words[0], RecordType[words[1].upper()], words[2:] == ["tcp"])
 
 
-def parse_rcode(text: str) -> int:
-    """Read an rcode's mnemonic; empty means NOERROR. Raises ValueError."""
-    if text.upper() not in ("", *Rcode.__members__):
-        raise ValueError(f"a DNS check expects one of {', '.join(Rcode.__members__)}, not {text!r}")
-    return Rcode[text.upper()] if text else Rcode.NOERROR
+def parse_answer(text: str) -> str:
+    """Read the answer that is well and return it in capitals: an rcode's mnemonic, where NOERROR (empty text too) means
+    at least one record of the asked type, or NODATA, NOERROR without one. Raises ValueError."""
+    if text.upper() not in ("", *_ANSWERS):
+        raise ValueError(f"a DNS check expects one of {', '.join(_ANSWERS)}, not {text!r}")
+    return text.upper() or Rcode.NOERROR.name
 
 
 def _named(name: str, label: str) -> str:
@@ -76,7 +80,7 @@ def _named(name: str, label: str) -> str:
 
 class DnsProbe:
     """Asks the server at `Check.address` (an IP literal) and `Check.port` (0: 53) the question of `Check.request`
-    (`parse_request`) and expects the rcode of `Check.expect` (`parse_rcode`). The observation's code is the rcode.
+    (`parse_request`) and expects the answer of `Check.expect` (`parse_answer`). The observation's code is the rcode.
     `random` gives ids and labels: pass a `random.SystemRandom`, so that they cannot be guessed. `close` it."""
 
     def __init__(self, source: ProbeSource, options: DnsOptions, clock: Clock, random: random.Random) -> None:
@@ -90,7 +94,7 @@ class DnsProbe:
         """See `Probe`. A check that cannot be asked at all is `Fault.OTHER`, with the reason."""
         attempt = Attempt(check, self._source, self._clock)
         try:
-            request, expect = parse_request(check.request), parse_rcode(check.expect)
+            request, expect = parse_request(check.request), parse_answer(check.expect)
             if not is_literal(check.address):
                 raise ValueError(f"a DNS server is an IP address, not {check.address!r}")
         except ValueError as error:
@@ -103,7 +107,7 @@ class DnsProbe:
             reply = await ask_udp(server, wire, check.timeout, self._clock, self._unanswered)
         attempt.at = reply.at
         judged = classify(question, reply.wire) if reply.wire is not None else None
-        return attempt.observation(_outcome(reply, judged, expect))
+        return attempt.observation(_outcome(reply, judged, expect, request.tcp))
 
     def close(self) -> None:
         """Close the sockets that wait for late answers."""
@@ -115,8 +119,8 @@ class DnsProbe:
         return Question(_named(request.name, label), request.type, id_, self._options.recursion, self._options.payload)
 
 
-def _outcome(reply: DnsReply, judged: Judgement | None, expect: int) -> AttemptOutcome:
-    fault, detail = (reply.fault, reply.detail) if judged is None else _verdict(judged, expect)
+def _outcome(reply: DnsReply, judged: Judgement | None, expect: str, tcp: bool) -> AttemptOutcome:
+    fault, detail = (reply.fault, reply.detail) if judged is None else _verdict(judged, expect, tcp)
     return AttemptOutcome(
         fault,
         "; ".join(filter(None, (detail, *_remarks(reply)))),
@@ -129,12 +133,16 @@ def _outcome(reply: DnsReply, judged: Judgement | None, expect: int) -> AttemptO
     )
 
 
-def _verdict(judged: Judgement, expect: int) -> tuple[Fault | None, str]:
+def _verdict(judged: Judgement, expect: str, tcp: bool) -> tuple[Fault | None, str]:
     if judged.rcode is None:
         return Fault.WRONG_ANSWER, f"{judged.worth.value.replace('_', ' ')}: {judged.reason}"
-    if judged.rcode != expect:
-        return Fault.WRONG_ANSWER, f"{rcode_name(judged.rcode)} instead of {rcode_name(expect)}"
-    return None, "" if judged.worth is Worth.RCODE else judged.reason
+    if judged.worth is Worth.TRUNCATED and tcp:
+        return Fault.WRONG_ANSWER, "truncated, though it was asked by TCP"
+    if judged.worth is Worth.NODATA and expect != _NODATA:
+        return Fault.WRONG_ANSWER, f"an empty answer ({_NODATA}) instead of {expect}: {judged.reason}"
+    if judged.worth is not Worth.NODATA and (got := rcode_name(judged.rcode)) != expect:
+        return Fault.WRONG_ANSWER, f"{got} instead of {expect}"
+    return None, judged.reason if judged.worth is Worth.TRUNCATED else ""
 
 
 def _phases(reply: DnsReply) -> tuple[Span, ...]:
@@ -151,3 +159,4 @@ def _remarks(reply: DnsReply) -> tuple[str, ...]:
 
 
 _TYPES = tuple(name for name in RecordType.__members__ if name != "OPT")
+_ANSWERS = (*Rcode.__members__, _NODATA)

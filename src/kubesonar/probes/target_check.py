@@ -37,7 +37,7 @@ def refuse_bad_cluster(options: ClusterOptions) -> None:
     _refuse("cluster.ingress.url", parse_url, options.ingress.url)
     _refuse("cluster.ingress.expect", http_plan.parse_statuses, options.ingress.expect)
     _refuse("cluster.dns.question", _question, options.dns.question)
-    _refuse("cluster.dns.expect", dns.parse_rcode, options.dns.expect)
+    _refuse("cluster.dns.expect", dns.parse_answer, options.dns.expect)
     for number, address in enumerate(options.dns.address):
         _refuse(f"cluster.dns.address[{number}]", _literal, address)
 
@@ -64,5 +64,5 @@ def _literal(address: str) -> None:
 
 _READERS: dict[Kind, dict[str, Callable[[str], object]]] = {
     Kind.HTTP: {"request": parse_url, "expect": http_plan.parse_statuses},
-    Kind.DNS: {"address": _literal, "request": dns.parse_request, "expect": dns.parse_rcode},
+    Kind.DNS: {"address": _literal, "request": dns.parse_request, "expect": dns.parse_answer},
 }

@@ -71,11 +71,55 @@ def test_what_is_no_domain_name_is_refused_when_it_is_written(name: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("rcode", "worth"), [(0, Worth.ANSWERED), (2, Worth.RCODE), (3, Worth.RCODE), (5, Worth.RCODE), (16, Worth.RCODE)]
+    ("rcode", "worth"), [(0, Worth.NODATA), (2, Worth.RCODE), (3, Worth.RCODE), (5, Worth.RCODE), (16, Worth.RCODE)]
 )
 def test_an_rcode_is_told_by_its_number(rcode: int, worth: Worth) -> None:
     judged = classify(QUESTION, encode_answer(QUESTION, rcode))
     assert (judged.worth, judged.rcode) == (worth, rcode)
+
+
+def cname(owner: str, target: str) -> Record:
+    return Record(owner, RecordType.CNAME, 5, target)
+
+
+ALIAS = cname(QUESTION.name, "a.example")
+FAR = Record("B.example", RecordType.A, 5, "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("answers", "worth", "reason"),
+    [
+        ([], Worth.NODATA, "no A record"),
+        ([Record(QUESTION.name, RecordType.AAAA, 5, "fd00::1")], Worth.NODATA, "no A record among 1 of type AAAA"),
+        ([Record(QUESTION.name, RecordType.TXT, 5, (b"x",))], Worth.NODATA, "no A record among 1 of type TXT"),
+        ([Record("other.example", RecordType.A, 5, "192.0.2.1")], Worth.NODATA, "no A record among 1 of type A"),
+        ([Record(QUESTION.name, RecordType.A, 5, "192.0.2.1", klass=3)], Worth.NODATA, "no A record among 1 of type A"),
+        ([ALIAS], Worth.NODATA, "no A record among 1 of type CNAME"),
+        ([ALIAS, FAR], Worth.NODATA, "no A record among 2 of type CNAME, A"),
+        ([ALIAS, cname("a.example", QUESTION.name)], Worth.NODATA, "no A record among 2 of type CNAME"),
+        ([ALIAS, cname("A.example", "b.EXAMPLE"), FAR], Worth.ANSWERED, ""),
+        ([FAR, cname("a.example", "b.example"), ALIAS], Worth.ANSWERED, ""),
+        ([Record(QUESTION.name.upper(), RecordType.A, 5, "192.0.2.1"), FAR], Worth.ANSWERED, ""),
+    ],
+)
+def test_an_answer_is_a_record_of_the_asked_type_at_the_name_or_behind_its_cnames(
+    answers: list[Record], worth: Worth, reason: str
+) -> None:
+    judged = classify(QUESTION, encode_answer(QUESTION, 0, answers))
+    assert (judged.worth, judged.rcode, judged.reason) == (worth, 0, reason)
+
+
+def test_an_asked_cname_is_an_answer_itself() -> None:
+    asked = Question(QUESTION.name, RecordType.CNAME, QUESTION.id)
+    assert classify(asked, encode_answer(asked, 0, [ALIAS])).worth is Worth.ANSWERED
+
+
+def test_authority_and_additional_records_are_no_answer() -> None:
+    soa = Record("cluster.local", RecordType.NS, 5, QUESTION.name)
+    judged = classify(
+        QUESTION, encode_answer(QUESTION, 0, (), [soa, Record(QUESTION.name, RecordType.A, 5, "10.0.0.1")])
+    )
+    assert judged.worth is Worth.NODATA
 
 
 def test_the_case_of_a_name_and_a_final_dot_do_not_matter() -> None:

@@ -85,6 +85,28 @@ def test_dns_is_asked_for_the_api_server_by_udp_and_tcp() -> None:
     assert checks["dns/dns_pod/coredns-b/udp"].port == 1053
 
 
+@pytest.mark.parametrize(
+    ("changes", "options", "asked"),
+    [
+        ({}, {}, "A"),
+        ({"api": ServiceEndpoint("fd00:96::1", 443)}, {}, "AAAA"),
+        ({"api": ServiceEndpoint("fd00:96::1", 443), "nameservers": ("fd00:96::a",)}, {}, "AAAA"),
+        ({"nameservers": ("fd00:96::a",)}, {}, "A"),
+        ({"api": ServiceEndpoint("api.example", 6443), "nameservers": ("fd00:96::a",)}, {}, "AAAA"),
+        ({"api": ServiceEndpoint("api.example", 6443), "nameservers": ("fd00:96::a", "10.96.0.10")}, {}, "A"),
+        ({"api": None, "nameservers": ()}, {"address": ("fd00:96::a",)}, "AAAA"),
+        ({"api": ServiceEndpoint("fd00:96::1", 443)}, {"question": "a.example A"}, "A"),
+    ],
+)
+def test_the_default_question_follows_the_api_servers_family(
+    changes: dict[str, object], options: dict[str, object], asked: str
+) -> None:
+    found = msgspec.structs.replace(POD, **changes)
+    checks = made(found, ClusterOptions(dns=msgspec.convert(options, ClusterDnsOptions)))
+    requests = {check.request for check in checks.values() if check.kind is Kind.DNS}
+    assert {request.split()[1] for request in requests} == {asked}
+
+
 def test_a_cache_on_the_node_is_a_path_of_its_own() -> None:
     found = msgspec.structs.replace(POD, nameservers=("169.254.20.10",), vips=("10.96.0.10",))
     checks = made(found)

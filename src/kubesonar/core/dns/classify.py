@@ -12,10 +12,12 @@ from kubesonar.core.dns.records import IN, RecordType
 
 
 class Worth(StrEnum):
-    """The class of a reply. `ANSWERED` is NOERROR to this question (perhaps without records), `RCODE` every other code.
-    A truncated message is an answer: the server is there, and would say more by TCP."""
+    """The class of a reply. `ANSWERED` is NOERROR with a record of the asked type at the name or behind its CNAMEs,
+    `NODATA` is NOERROR without one (RFC 2308, section 2.2), `RCODE` every other code. A truncated message is an answer:
+    the server is there, and would say more by TCP."""
 
     ANSWERED = "answered"
+    NODATA = "nodata"
     RCODE = "rcode"
     TRUNCATED = "truncated"
     WRONG_ID = "wrong_id"
@@ -49,7 +51,29 @@ def classify(question: Question, wire: bytes) -> Judgement:
         return Judgement(Worth.TRUNCATED, message.rcode, message, "truncated")
     if message.rcode != Rcode.NOERROR:
         return Judgement(Worth.RCODE, message.rcode, message, rcode_name(message.rcode))
-    return Judgement(Worth.ANSWERED, message.rcode, message, "" if message.answers else "no records")
+    if not _has_records(message):
+        return Judgement(
+            Worth.NODATA, message.rcode, message, f"no {type_name(question.type)} record{_instead(message)}"
+        )
+    return Judgement(Worth.ANSWERED, message.rcode, message)
+
+
+def _has_records(message: DnsMessage) -> bool:
+    """Return whether the answers hold a record of the asked type at the asked name, or at the end of the CNAMEs that
+    begin there, in whatever order they come."""
+    name, wanted, _ = message.asked[0]
+    answers = [record for record in message.answers if record.klass == IN]
+    owners = {record.name.lower() for record in answers if record.type == wanted}
+    aliases = {record.name.lower(): str(record.data).lower() for record in answers if record.type == RecordType.CNAME}
+    at: str | None = name.lower()
+    while at is not None and at not in owners:
+        at = aliases.pop(at, None)  # each is followed once, so a loop ends
+    return at is not None
+
+
+def _instead(message: DnsMessage) -> str:
+    types = dict.fromkeys(type_name(record.type) for record in message.answers)
+    return f" among {len(message.answers)} of type {', '.join([*types][:3])}" if types else ""
 
 
 def _same_question(question: Question, message: DnsMessage) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from kubesonar.core.address import bracketed, family_of
+from kubesonar.core.address import bracketed, family_of, is_literal
 from kubesonar.core.hash_ring import place
 from kubesonar.core.probing.cluster_facts import Dependencies, DnsPod, Surroundings
 from kubesonar.core.probing.cluster_options import ClusterOptions, PacedOptions
@@ -137,7 +137,15 @@ def _question(options: ClusterOptions, found: Surroundings) -> str:
     if options.dns.question:
         return options.dns.question
     known = domain(options, found)
-    return f"kubernetes.default.svc.{known} A" if known else ""
+    return f"kubernetes.default.svc.{known} {_record_type(options, found)}" if known else ""
+
+
+def _record_type(options: ClusterOptions, found: Surroundings) -> str:
+    """Return the type of the record that the API server's Service has: that Service has one family, which its address
+    tells (KUBERNETES_SERVICE_HOST). Where that is a name the addresses of the DNS Service tell it."""
+    known = [found.api.address] if found.api is not None and is_literal(found.api.address) else []
+    known = known or [*options.dns.address, *found.resolvers, *found.vips]
+    return "AAAA" if known and all(family_of(address) == 6 for address in known) else "A"
 
 
 def _questions(options: ClusterOptions, server: DnsPod, path: Path, question: str) -> Iterator[Check]:

@@ -92,10 +92,17 @@ class ClusterDnsOptions(PacedOptions, frozen=True, forbid_unknown_fields=True, k
         msgspec.Meta(
             max_length=260,
             description='What is asked, as "NAME TYPE"; a name that begins with "*." gets a new label each time. '
-            'Empty: "kubernetes.default.svc.DOMAIN A".',
+            'Empty: "kubernetes.default.svc.DOMAIN A", or AAAA where the API server\'s address is IPv6.',
         ),
     ] = ""
-    expect: Annotated[str, msgspec.Meta(max_length=16, description="The rcode that is well; empty: NOERROR.")] = ""
+    expect: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=16,
+            description="What is well: an rcode (NOERROR: with a record of the asked type), or NODATA, an empty one. "
+            "Empty: NOERROR.",
+        ),
+    ] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most DNS pods that are asked from here.")] = 250
 
 

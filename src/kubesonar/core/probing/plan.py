@@ -61,7 +61,7 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         str, msgspec.Meta(max_length=2048, description='URL (http), server name (tls) or "name TYPE [udp|tcp]" (dns).')
     ] = ""
     expect: Annotated[
-        str, msgspec.Meta(max_length=64, description='What is well: "200", "200-299" (http), an rcode (dns).')
+        str, msgspec.Meta(max_length=64, description='What is well: "200", "200-299" (http), an rcode or NODATA (dns).')
     ] = ""
     trust: Annotated[str, msgspec.Meta(max_length=4096, description="File of CA certificates for TLS.")] = ""
     period: Annotated[Seconds, msgspec.Meta(ge=0.1, le=86_400, description="Time between two checks.")] = 10.0
