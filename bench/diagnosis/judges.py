@@ -7,7 +7,9 @@ from typing import Protocol
 
 from bench.diagnosis.peers import Threshold, Votes
 from bench.diagnosis.truth import Told
-from kubesonar.core.diagnosis.verdict import judge
+from kubesonar.core.diagnosis.casebook import Casebook
+from kubesonar.core.diagnosis.join import basis
+from kubesonar.core.diagnosis.verdict import judge, verdict_on
 from kubesonar.model import Snapshot
 
 
@@ -30,5 +32,25 @@ class KubesonarJudge:
         ]
 
 
-JUDGES: dict[str, Callable[[], Judge]] = {"kubesonar": KubesonarJudge, "threshold": Threshold, "votes": Votes}
+class KubesonarWatch:
+    """The diagnosis under test with its memory, as `kubesonar check --watch` uses it."""
+
+    def __init__(self) -> None:
+        self._casebook = Casebook()
+
+    def step(self, now: float, snapshots: Sequence[Snapshot], unread: Mapping[str, str]) -> list[Told]:
+        """See `Judge`."""
+        found = basis(snapshots, unread, now)
+        verdict = verdict_on(found, lambda at: f"{at - now:+.0f} s", self._casebook.known)
+        self._casebook.step(now, verdict)
+        open_ = [incident.finding for incident in self._casebook.open]
+        return [Told(each.part, each.subject, each.fault, each.severity, each.sentence) for each in open_]
+
+
+JUDGES: dict[str, Callable[[], Judge]] = {
+    "kubesonar": KubesonarJudge,
+    "watch": KubesonarWatch,
+    "threshold": Threshold,
+    "votes": Votes,
+}
 """Those that can be chosen."""

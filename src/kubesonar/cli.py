@@ -28,6 +28,7 @@ COMMANDS: dict[str, Command] = {
     "check": Command(
         "say in one sentence whether the network is healthy; exit 0 good, 1 bad, 2 unknown", "kubesonar.apps.check:main"
     ),
+    "explain": Command("why a finding is held to be true, and what would confirm it", "kubesonar.apps.explain:main"),
     "map": Command("show who reaches whom, live", "kubesonar.apps.map:main"),
     "simulate": Command(
         "a virtual cluster: elections, deaths and what is told of them", "kubesonar.apps.simulate:main"

@@ -403,8 +403,9 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     `subject` which one ("node-3", "node-1>node-2"), `fault` what is wrong with it in one word, `since` when it began as
     far as is known, `confidence` 0 to 1, `sentence` all of it for a person, `evidence` and `against` what speaks for
     and against it. `alike` are parts ("pair node-1>node-2") that the present probes cannot tell from it, `rivals` the
-    explanations that it was preferred to and by how much, `because` what else fails because of it, `confirm` a command
-    that would confirm it."""
+    explanations that it was preferred to and by how much, `because` what else fails because of it, `observers` who saw
+    how much of it, `confirm` a command that would confirm it. `loss` is the share of packets or checks that it makes
+    fail, None where that is not what it does."""
 
     part: str
     subject: str
@@ -418,7 +419,9 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     alike: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
     because: tuple[str, ...] = ()
+    observers: tuple[str, ...] = ()
     confirm: str = ""
+    loss: float | None = None
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubesonar.apps import check, map
+from kubesonar.apps import check, explain, map
+from kubesonar.config import ConfigError
 from kubesonar.views.answers import VerdictAnswer
 from tests.apps.listening import answer, answers, on_sockets, on_tcp
 from tests.core.mesh import Mesh
@@ -74,10 +75,32 @@ def test_json_has_the_documented_fields(tmp_path: Path, capsys: pytest.CaptureFi
     assert (found["schema"], found["verdict"], found["observers"], found["members"]) == (1, "bad", 10, 10)
     assert RFC3339.fullmatch(found["at"])
     (finding,) = found["findings"]
-    assert list(finding) == [*("part", "fault", "subject", "since", "confidence", "sentence", "evidence", "against")]
+    assert list(finding) == [
+        *("part", "fault", "subject", "since", "confidence", "sentence", "severity"),
+        *("evidence", "against", "alike", "rivals", "because", "confirm"),
+    ]
+    assert finding["severity"] == "warning"
     assert (finding["part"], finding["fault"], finding["subject"]) == ("node", "cut", "node-3")
     assert RFC3339.fullmatch(finding["since"]) and 0.9 < finding["confidence"] < 1 and finding["evidence"]
     assert msgspec.json.decode(out, type=VerdictAnswer, strict=True).sentence == found["sentence"]
+
+
+def test_only_findings_that_are_severe_enough_make_it_fail(tmp_path: Path) -> None:
+    with on_sockets(tmp_path, answers(Mesh().cut("node-3"))):
+        assert check.main([str(tmp_path), "--fail-on", "warning"]) == 1
+        assert check.main([str(tmp_path), "--fail-on", "critical"]) == 0
+
+
+def test_a_finding_is_explained_with_who_saw_it_and_how_to_confirm_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with on_sockets(tmp_path, answers(Mesh().cut("node-3"))):
+        assert explain.main(["node-3", str(tmp_path)]) == 0
+        text = capsys.readouterr().out
+        with pytest.raises(ConfigError, match='expected one of the findings: "node node-3"'):
+            explain.main(["node-4", str(tmp_path)])
+    assert "seen by" in text
+    assert "kubectl debug node/node-1" in text
 
 
 def test_waiting_ends_with_the_first_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

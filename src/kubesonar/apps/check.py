@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from kubesonar.apps import asking
 from kubesonar.apps.gather import AgentAccess, assess
+from kubesonar.apps.live import REFRESH
 from kubesonar.apps.output import Color, console, print_to, write_json, write_svg
 from kubesonar.apps.sources import sources_of
 from kubesonar.apps.times import clock, utc_stamp
+from kubesonar.apps.watch import Watch
 from kubesonar.config import ConfigError
 from kubesonar.model import Health, Verdict
 from kubesonar.views.answers import verdict_json
-from kubesonar.views.terminal.verdict import verdict_view
+from kubesonar.views.terminal.verdict import change_line, verdict_view
+
+
+class FailOn(StrEnum):
+    """The severities that can make a check fail."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+_RANKS = {"info": 0, "warning": 1, "critical": 2, "other": 2}
 
 EXIT_CODES = {Health.GOOD: 0, Health.BAD: 1}
 """Exit code of each verdict; that of any other verdict is 2."""
@@ -45,11 +61,19 @@ def check(
     timeout: asking.Timeout = 2.0,
     color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
     svg: asking.MapPicture = None,
+    watching: Annotated[bool, typer.Option("--watch", help="Look again and again; a line for each change.")] = False,
+    fail_on: Annotated[
+        FailOn, typer.Option(help="The least severe finding that makes the exit code 1.")
+    ] = FailOn.WARNING,
 ) -> Callable[[], int]:
     """Say in one sentence whether the network is healthy, and why. Exit code: 0 good, 1 bad, 2 unknown."""
     access = asking.access(token_file, ca_file, timeout, everybody)
 
     def run() -> int:
+        if watching:
+            with contextlib.suppress(KeyboardInterrupt):
+                asking.run_async(_watch(Watch(lambda: sources_of(source or []), access), console(color)))
+            return 0
         verdict = asking.run_async(_waited(source or [], access, wait))
         if as_json:
             write_json(verdict_json(verdict, utc_stamp))
@@ -57,9 +81,31 @@ def check(
             print_to(console(color), verdict_view(verdict, clock))
         if svg:
             write_svg(verdict_view(verdict, clock), svg)
-        return EXIT_CODES.get(verdict.verdict, 2)
+        return exit_code(verdict, fail_on)
 
     return run
+
+
+def exit_code(verdict: Verdict, fail_on: FailOn) -> int:
+    """Return 0 for good, and for bad where every finding is less severe than `fail_on`; else 1; 2 for unknown."""
+    if verdict.verdict is Health.BAD and all(
+        _RANKS[finding.severity] < _RANKS[fail_on] for finding in verdict.findings
+    ):
+        return 0
+    return EXIT_CODES.get(verdict.verdict, 2)
+
+
+async def _watch(watch: Watch, out: Console) -> None:
+    """Print what becomes of incidents until cancelled, and the verdict whenever its health changes."""
+    health: Health | None = None
+    while True:
+        seen = await watch.look()
+        for change in watch.changes:
+            out.print(change_line(change, seen.at, clock), soft_wrap=True)
+        if seen.verdict.verdict is not health:
+            health = seen.verdict.verdict
+            out.print(f"{clock(seen.at)} {health}: {seen.verdict.sentence}", soft_wrap=True, markup=False)
+        await asyncio.sleep(REFRESH)
 
 
 async def _waited(given: Sequence[str], access: AgentAccess, wait: float) -> Verdict:

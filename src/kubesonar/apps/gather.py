@@ -10,7 +10,7 @@ import msgspec
 from kubesonar.apps.sources import SnapshotSource, others, owner
 from kubesonar.apps.times import clock
 from kubesonar.core.diagnosis.join import Basis, basis
-from kubesonar.core.diagnosis.verdict import verdict_on
+from kubesonar.core.diagnosis.verdict import NOTHING_KNOWN, Known, verdict_on
 from kubesonar.core.telemetry.snapshots import REASON_LIMIT, decode_snapshot, newest
 from kubesonar.model import Network, Snapshot, Verdict, clip
 from kubesonar.net.clock import SystemClock
@@ -60,12 +60,14 @@ class Assessment(msgspec.Struct, frozen=True):
         return matrices(self.found, networks)
 
 
-async def assess(sources: Sequence[SnapshotSource], access: AgentAccess | None = None) -> Assessment:
-    """Ask all agents once and judge."""
+async def assess(
+    sources: Sequence[SnapshotSource], access: AgentAccess | None = None, known: Known = NOTHING_KNOWN
+) -> Assessment:
+    """Ask all agents once and judge. What is `known` from earlier looks keeps its beginning."""
     gathered = await gather(sources, access)
     now = SystemClock().wall()
     found = basis(gathered.snapshots, gathered.unread, now)
-    return Assessment(now, gathered.snapshots, found, verdict_on(found, clock))
+    return Assessment(now, gathered.snapshots, found, verdict_on(found, clock, known))
 
 
 async def gather(sources: Sequence[SnapshotSource], access: AgentAccess | None = None) -> Gathered:

@@ -17,6 +17,7 @@ from kubesonar.apps.live import live
 from kubesonar.apps.output import Color, console, print_to, write_json, write_svg
 from kubesonar.apps.sources import sources_of
 from kubesonar.apps.times import utc_stamp
+from kubesonar.apps.watch import Watch
 from kubesonar.model import Network
 from kubesonar.views.answers import map_json
 from kubesonar.views.terminal.board import Board
@@ -54,14 +55,11 @@ def main(arguments: Sequence[str]) -> int:
     if isinstance(request, int):
         return request
     sources = sources_of(request.sources)
-
-    async def looking() -> Assessment:
-        return await assess(sources, request.access)
-
     if request.once or request.as_json or request.svg:
-        return _print(asking.run_async(looking()), request)
+        return _print(asking.run_async(assess(sources, request.access)), request)
+    watch = Watch(lambda: sources, request.access)
     with contextlib.suppress(KeyboardInterrupt):
-        asking.run_async(live(looking, console(request.color), request.network.networks))
+        asking.run_async(live(watch.look, console(request.color), request.network.networks))
     return 0
 
 

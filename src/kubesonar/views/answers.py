@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from kubesonar.model import SCHEMA, Finding, Health, State, Verdict
+from kubesonar.model import SCHEMA, Finding, Health, Severity, State, Verdict
 from kubesonar.views.cells import PathCell
 from kubesonar.views.matrix import Matrix
 
@@ -24,8 +24,13 @@ class FindingAnswer(msgspec.Struct, frozen=True):
     since: str | None
     confidence: float
     sentence: str
+    severity: Severity
     evidence: tuple[str, ...]
     against: tuple[str, ...]
+    alike: tuple[str, ...]
+    rivals: tuple[str, ...]
+    because: tuple[str, ...]
+    confirm: str
 
 
 class VerdictAnswer(msgspec.Struct, frozen=True):
@@ -100,8 +105,13 @@ def _finding(finding: Finding, stamp: TimeFormat) -> FindingAnswer:
         since=None if finding.since is None else stamp(finding.since),
         confidence=int(1000 * finding.confidence) / 1000,
         sentence=finding.sentence,
+        severity=finding.severity,
         evidence=finding.evidence,
         against=finding.against,
+        alike=finding.alike,
+        rivals=finding.rivals,
+        because=finding.because,
+        confirm=finding.confirm,
     )
 
 

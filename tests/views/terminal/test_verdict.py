@@ -40,11 +40,11 @@ def test_the_first_line_is_the_sentence() -> None:
 def test_findings_say_what_since_when_how_sure_and_why() -> None:
     text = "\n".join(drawn(verdict_view(SICK, clock)))
     assert "node node-3: cut, since 00:00:50, 98 % sure" in text
-    assert "for      udp reach: 288 of 288 bad\n           tcp reach: 144 of 144 bad" in text
-    assert "against  icmp reach: 0 of 9 bad" in text
+    assert "for          udp reach: 288 of 288 bad\n               tcp reach: 144 of 144 bad" in text
+    assert "against      icmp reach: 0 of 9 bad" in text
     assert "pair a>b: loss, 90 % sure" in text  # no "since" where the beginning is not known
-    assert "unknown  x could not be read: no answer within 2 s" in text
-    assert "excused  node-2-pod draining: upgrade" in text
+    assert "unknown      x could not be read: no answer within 2 s" in text
+    assert "excused      node-2-pod draining: upgrade" in text
     assert "9 of 10 members read at 00:01:00" in text or "9 of 10 members read at 00:00:60" in text
 
 
@@ -68,7 +68,7 @@ def test_long_lines_wrap_under_themselves_on_a_terminal_and_stay_whole_elsewhere
     verdict = Verdict(Health.UNKNOWN, "cannot tell", 0.0, unknown=(reason,))
     wrapped = drawn(verdict_view(verdict, clock), 60)
     assert max(map(len, wrapped)) <= 60
-    assert wrapped[3].startswith("           the reason") or wrapped[3].startswith("           reason")
+    assert wrapped[3].startswith("               the reason") or wrapped[3].startswith("               reason")
     assert any(reason.strip() in line for line in drawn(verdict_view(verdict, clock), 60, wrap=False))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from kubesonar.core.diagnosis.components import part
+from kubesonar.core.diagnosis.confirmation import confirmation
 from kubesonar.core.diagnosis.consequences import listed
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
 from kubesonar.core.diagnosis.likelihood import confidence
@@ -21,6 +22,7 @@ from kubesonar.core.diagnosis.sentences import (
     kinds,
     loss,
     percent,
+    seen_by,
     since,
     size,
     time_of,
@@ -48,12 +50,17 @@ class Diagnosis(msgspec.Struct, frozen=True):
     remarks: list[str]
 
 
-def diagnose(who: Population, evidence: Evidence, clock: WallClock) -> Diagnosis:
-    """The parts that are sick now. `clock` renders Unix seconds for sentences."""
+Known = Mapping[tuple[str, str], float]
+"""Since when a part and its subject are known to be sick (Unix seconds)."""
+
+
+def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known) -> Diagnosis:
+    """The parts that are sick now. `clock` renders Unix seconds for sentences; what is `known` from before keeps its
+    beginning."""
     links = slow_links(who, evidence.speeds)
     cells = _without(evidence.cells, links)
     suspects = Search(cells, evidence.ages, who.now).run()
-    writer = _Writer(who, evidence, clock)
+    writer = _Writer(who, evidence, clock, known)
     findings = [writer.slow(link) for link in links]
     findings += [writer.finding(suspect) for suspect in suspects if suspect.part.name not in _AGENTS]
     findings += writer.agents([suspect for suspect in suspects if suspect.part.name in _AGENTS])
@@ -61,8 +68,10 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock) -> Diagnosis
     young: list[Finding] = []
     for finding in findings:
         (young if _young(finding, who.now) else old).append(finding)
+    causes = listed(_distinct(old), evidence.lookups)
     return Diagnosis(
-        listed(_distinct(old), evidence.lookups), [f"{finding.sentence} (too new to tell)" for finding in young]
+        [msgspec.structs.replace(cause, confirm=confirmation(cause, who)) for cause in causes],
+        [f"{finding.sentence} (too new to tell)" for finding in young],
     )
 
 
@@ -99,8 +108,9 @@ def _distinct(findings: Sequence[Finding]) -> list[Finding]:
 
 
 class _Writer:
-    def __init__(self, who: Population, evidence: Evidence, clock: WallClock) -> None:
+    def __init__(self, who: Population, evidence: Evidence, clock: WallClock, known: Known) -> None:
         self._who = who
+        self._known = known
         self._evidence = evidence
         self._clock = clock
 
@@ -118,7 +128,9 @@ class _Writer:
         )
 
     def finding(self, suspect: Suspect) -> Finding:
-        began = since(suspect, self._who.now, self._evidence.ages)
+        began = self._known.get((suspect.part.name, suspect.subject))
+        if began is None:
+            began = since(suspect, self._who.now, self._evidence.ages)
         return self._write(suspect, suspect.subject, began, self._words(suspect, began))
 
     def agents(self, suspects: Sequence[Suspect]) -> list[Finding]:
@@ -141,7 +153,9 @@ class _Writer:
         ]
 
     def _agent(self, group: Sequence[Suspect], subject: str, words: dict[str, str]) -> Finding:
-        began = min(since(suspect, self._who.now, self._evidence.ages) for suspect in group)
+        began = self._known.get((group[0].part.name, subject))
+        if began is None:
+            began = min(since(suspect, self._who.now, self._evidence.ages) for suspect in group)
         surest = max(group, key=lambda suspect: suspect.net)
         return self._write(surest, subject, began, words)
 
@@ -156,7 +170,9 @@ class _Writer:
             "b": end,
             "port": which,
             "ip": which.replace("ipv", "IPv"),
-            "since": time_of(began, self._who.now, self._evidence.ages, self._clock),
+            "since": self._clock(began)
+            if (suspect.part.name, suspect.subject) in self._known
+            else time_of(began, self._who.now, self._evidence.ages, self._clock),
             "loss": percent(lost),
             "both": both_ways(suspect, lost),
             "agree": agreement(suspect),
@@ -184,6 +200,8 @@ class _Writer:
             evidence=tuple(evidence),
             against=tuple(against),
             severity=self._severity(suspect),
+            observers=seen_by(suspect),
+            loss=loss(suspect, self._evidence.ages.recent),
             alike=alike,
             rivals=tuple(
                 f"{rival.part} {rival.subject}: less likely by {rival.lead:.0f} nats"

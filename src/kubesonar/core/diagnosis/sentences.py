@@ -30,6 +30,8 @@ _DENSE = 0.6
 _SHORTEST_GAP = 1.5
 _AT_THE_EDGE = 3.0
 
+_MOST_OBSERVERS = 20
+
 _TELLING = 20
 """Lost packets from which on their share is stated as counted."""
 
@@ -139,6 +141,18 @@ def observers(suspect: Suspect) -> tuple[int, int]:
         counts[1] += sum(cell.bad[:bins])
     asked = [(expected, bad) for expected, bad in seen.values() if expected]
     return sum(bad >= max(1.0, 0.5 * expected) for expected, bad in asked), len(asked)
+
+
+def seen_by(suspect: Suspect) -> tuple[str, ...]:
+    """Who saw how much of it: "node-1-pod: 6 of 6 bad", those who saw most first."""
+    bins = suspect.fit.bins
+    seen: dict[str, list[int]] = {}
+    for cell in _whole(suspect):
+        counts = seen.setdefault(cell.route.source.name, [0, 0])
+        counts[0] += sum(cell.bad[:bins])
+        counts[1] += sum(cell.total[:bins])
+    ranked = sorted(seen.items(), key=lambda item: (-item[1][0], item[0]))
+    return tuple(f"{name}: {bad} of {total} bad" for name, (bad, total) in ranked[:_MOST_OBSERVERS] if total)
 
 
 def kinds(suspect: Suspect) -> tuple[list[str], list[str]]:

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from kubesonar.core.diagnosis.components import part
 from kubesonar.core.diagnosis.evidence import Evidence
-from kubesonar.core.diagnosis.findings import diagnose
+from kubesonar.core.diagnosis.findings import Known, diagnose
 from kubesonar.core.diagnosis.join import Basis, basis
 from kubesonar.core.diagnosis.population import CLOCK_OFF, Population
 from kubesonar.core.diagnosis.sentences import WallClock, percent
 from kubesonar.model import Finding, Health, Snapshot, Verdict, clip
+
+__all__ = ["NOTHING_KNOWN", "Known", "judge", "verdict_on"]
 
 _LEAST_SHARE = 0.5
 """Share of the expected members that must have been read before the network may be called healthy."""
@@ -27,16 +29,19 @@ _LOSSY = 0.05
 
 _MOST_LINES = 100
 
+NOTHING_KNOWN: Known = {}
+"""What is known from before where nobody looked before."""
+
 
 def judge(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float, clock: WallClock) -> Verdict:
     """`verdict_on` what these say."""
     return verdict_on(basis(snapshots, unread, now), clock)
 
 
-def verdict_on(found: Basis, clock: WallClock) -> Verdict:
-    """The verdict. `clock` renders Unix seconds as a time of day."""
+def verdict_on(found: Basis, clock: WallClock, known: Known = NOTHING_KNOWN) -> Verdict:
+    """The verdict. `clock` renders Unix seconds as a time of day; what is `known` from before keeps its beginning."""
     who, evidence, unread = found.who, found.evidence, found.unread
-    diagnosis = diagnose(who, evidence, clock)
+    diagnosis = diagnose(who, evidence, clock, known)
     findings = diagnosis.findings
     gaps = _gaps(who, evidence, unread)
     health = Health.BAD if findings else Health.UNKNOWN if gaps else Health.GOOD

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
+from kubesonar.core.diagnosis.casebook import Became, IncidentChange
 from kubesonar.model import Finding, Health, Verdict, clip
 
 TimeOfDay = Callable[[float], str]
@@ -47,6 +48,18 @@ def verdict_view(verdict: Verdict, clock: TimeOfDay) -> RenderableType:
     )
 
 
+def change_line(change: IncidentChange, at: float, clock: TimeOfDay) -> RenderableType:
+    """Render what became of an incident: "05:33:01 opened (critical): no DNS server …"."""
+    incident = change.incident
+    until = f", since {clock(incident.since)}" if change.became is Became.CLOSED else ""
+    return Text(
+        clip(
+            f"{clock(at)} {change.became.value} ({incident.finding.severity}){until}: {incident.finding.sentence}",
+            _SENTENCE,
+        )
+    )
+
+
 def headline(verdict: Verdict) -> RenderableType:
     """Render the sentence, those of up to three further findings, and one line each for unknown and excused: for a live
     view."""
@@ -61,16 +74,20 @@ def headline(verdict: Verdict) -> RenderableType:
 def _findings(verdict: Verdict, clock: TimeOfDay) -> Iterator[RenderableType]:
     for finding in verdict.findings:
         yield Text("")
-        yield TextLine("", _title(finding, clock), "bold")
+        yield TextLine("", title(finding, clock), "bold")
         if len(verdict.findings) > 1:
             yield TextLine("  ", finding.sentence)
-        yield from _points("for", finding.evidence, "red")
-        yield from _points("against", finding.against, "green")
+        yield from points("for", finding.evidence, "red")
+        yield from points("against", finding.against, "green")
+        yield from points("rather than", finding.rivals[:1], "green")
+        yield from points("therefore", finding.because, "")
 
 
-def _title(finding: Finding, clock: TimeOfDay) -> str:
+def title(finding: Finding, clock: TimeOfDay) -> str:
+    """Return "node node-3: cut, since 05:32:57, 99 % sure, warning"."""
     began = "" if finding.since is None else f", since {clock(finding.since)}"
-    return f"{finding.part} {finding.subject}: {finding.fault}{began}, {confidence_words(finding.confidence)} sure"
+    sure = f"{confidence_words(finding.confidence)} sure"
+    return f"{finding.part} {finding.subject}: {finding.fault}{began}, {sure}, {finding.severity}"
 
 
 def confidence_words(value: float) -> str:
@@ -78,14 +95,15 @@ def confidence_words(value: float) -> str:
     return f"{int(100 * min(1.0, max(0.0, value)) + 1e-9)} %"
 
 
-def _points(label: str, lines: Iterable[str], style: str) -> Iterator[RenderableType]:
-    margin = f"  {label:<9}"
+def points(label: str, lines: Iterable[str], style: str) -> Iterator[RenderableType]:
+    """Render lines behind one label."""
+    margin = f"  {label:<13}"
     for line in lines:
         yield TextLine(margin, line, style)
         margin = " " * len(margin)
 
 
-def _section(title: str, lines: tuple[str, ...], style: str) -> Iterator[RenderableType]:
+def _section(name: str, lines: tuple[str, ...], style: str) -> Iterator[RenderableType]:
     if lines:
         yield Text("")
-        yield from _points(title, lines, style)
+        yield from points(name, lines, style)

@@ -1,0 +1,186 @@
+"""Findings over time: one incident for one cause, opened when it is stable, closed when what was sick is well.
+
+A machine: the event is a verdict, the actions are what became of incidents. A part named in one look and another
+in the next is no incident; one that is not named for a moment is no recovery; and a return within half an hour is the
+same incident again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+import msgspec
+
+from kubesonar.model import Finding, Health, Verdict
+
+HOLD = 1.5
+"""Seconds for which the same part must be named before an incident is opened. Shorter, and a wider part is named before
+there are trials enough; longer, and every fault is told late."""
+
+WELL = 2.5
+"""Seconds without the finding after which an incident is closed. Shorter, and incidents flap with single trials;
+longer, and they outlast the cure. Loss that is faint takes longer to be seen to have ended, as `_FAINT` says."""
+
+_FAINT = ((0.05, 1.0), (0.015, 3.0), (0.0, 20.0))
+"""By the loss from which on it counts: how many times `WELL` a finding must be gone. The fainter, the rarer lost
+packets are, and the longer a silence may be chance."""
+
+SAME = 1800.0
+"""Seconds after its closing in which a return is the same incident."""
+
+FLAPS = 3
+"""Returns from which on an incident is said to flap."""
+
+_SAME_ONSET = 15.0
+"""Seconds between the beginnings of two findings of which one took the other's place."""
+
+MOST = 1000
+"""Most incidents that are remembered; the oldest closed one is forgotten first."""
+
+Key = tuple[str, str]
+"""A part and its subject."""
+
+
+class Became(Enum):
+    """What became of an incident."""
+
+    OPENED = "opened"
+    CHANGED = "changed"
+    """Its explanation is another."""
+    RETURNED = "returned"
+    FLAPPING = "flapping"
+    CLOSED = "closed"
+
+
+class Incident(msgspec.Struct):
+    """One cause: what was found last, `since` when it lasts (as first found), when it was `opened`, when it was last
+    `seen`, when it `closed` (None while it is open), and how often it came back. Times are Unix seconds."""
+
+    number: int
+    finding: Finding
+    since: float
+    opened: float
+    seen: float
+    closed: float | None = None
+    returns: int = 0
+
+    @property
+    def key(self) -> Key:
+        """The part and its subject."""
+        return self.finding.part, self.finding.subject
+
+
+class IncidentChange(msgspec.Struct, frozen=True):
+    """An action of the casebook: what became of which incident."""
+
+    became: Became
+    incident: Incident
+
+
+class Casebook:
+    """All incidents of one cluster. It needs no timer: a look is taken again and again anyway."""
+
+    due: float | None = None
+
+    def __init__(self) -> None:
+        self._incidents: dict[Key, Incident] = {}
+        self._candidates: dict[Key, float] = {}
+        self._numbers = 0
+
+    @property
+    def open(self) -> list[Incident]:
+        """The incidents that are open, the oldest first."""
+        return [incident for incident in self._incidents.values() if incident.closed is None]
+
+    @property
+    def known(self) -> Mapping[Key, float]:
+        """Since when what may be found next lasts, as far as that was told before."""
+        return {incident.key: incident.since for incident in self.open}
+
+    def step(self, now: float, event: Verdict | None = None) -> list[IncidentChange]:
+        """What became of incidents by that verdict, formed at `now` (Unix seconds)."""
+        if event is None:
+            return []
+        found = {(finding.part, finding.subject): finding for finding in event.findings}
+        self._candidates = {key: self._candidates.get(key, now) for key in found}
+        changes = [change for key, finding in found.items() for change in self._found(now, key, finding, found)]
+        if event.verdict is not Health.UNKNOWN:
+            changes += [self._close(now, incident) for incident in self.open if self._over(now, incident)]
+        self._forget(now)
+        return changes
+
+    def _found(self, now: float, key: Key, finding: Finding, found: Mapping[Key, Finding]) -> list[IncidentChange]:
+        known = self._incidents.get(key)
+        if known is not None and known.closed is None:
+            known.finding, known.seen = finding, now
+            return []
+        if now - self._candidates[key] < HOLD:
+            return []
+        if known is not None:
+            known.finding, known.seen, known.closed = finding, now, None
+            known.returns += 1
+            return [IncidentChange(Became.FLAPPING if known.returns >= FLAPS else Became.RETURNED, known)]
+        replaced = next((other for other in self.open if other.key not in found and _one_cause(other, finding)), None)
+        if replaced is not None:
+            del self._incidents[replaced.key]
+            replaced.finding, replaced.seen = finding, now
+            self._incidents[key] = replaced
+            return [IncidentChange(Became.CHANGED, replaced)]
+        self._numbers += 1
+        since = now if finding.since is None else finding.since
+        self._incidents[key] = Incident(self._numbers, finding, since, now, now)
+        return [IncidentChange(Became.OPENED, self._incidents[key])]
+
+    def _over(self, now: float, incident: Incident) -> bool:
+        return now - incident.seen >= WELL * _patience(incident.finding)
+
+    def _close(self, now: float, incident: Incident) -> IncidentChange:
+        incident.closed = now
+        return IncidentChange(Became.CLOSED, incident)
+
+    def _forget(self, now: float) -> None:
+        closed = sorted(
+            (incident.closed, key) for key, incident in self._incidents.items() if incident.closed is not None
+        )
+        surplus = len(self._incidents) - MOST
+        for index, (at, key) in enumerate(closed):
+            if index < surplus or now - at > SAME:
+                del self._incidents[key]
+
+
+def _patience(finding: Finding) -> float:
+    """How many times as long as usual a finding must be gone."""
+    loss = 1.0 if finding.loss is None else finding.loss
+    return next(times for least, times in _FAINT if loss >= least)
+
+
+def _one_cause(incident: Incident, finding: Finding) -> bool:
+    """Whether a finding is a better explanation of the same cause: it began when the incident did, and both are about
+    the same node or target."""
+    began = finding.since is None or abs(finding.since - incident.since) <= _SAME_ONSET
+    return began and bool(_places(incident.finding) & _places(finding))
+
+
+def _places(finding: Finding) -> set[str]:
+    way = finding.subject.partition(" ")[0]
+    return {place for place in way.split(">") if place}
+
+
+def settled(verdict: Verdict, casebook: Casebook) -> Verdict:
+    """The verdict with the incidents that are open as its findings, and what is not yet stable as remarks."""
+    incidents = casebook.open
+    findings = tuple(incident.finding for incident in incidents)
+    named = {incident.key for incident in incidents}
+    young = [finding for finding in verdict.findings if (finding.part, finding.subject) not in named]
+    remarks = tuple(f"not yet certain: {finding.sentence}" for finding in young)
+    if findings:
+        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        health, sentence = Health.BAD, findings[0].sentence + more
+    elif young:
+        health, sentence = Health.UNKNOWN, f"cannot tell yet: {young[0].sentence}"
+    else:
+        health, sentence = verdict.verdict, verdict.sentence
+    return msgspec.structs.replace(
+        verdict, verdict=health, sentence=sentence, findings=findings, unknown=remarks + verdict.unknown
+    )

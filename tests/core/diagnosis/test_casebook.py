@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+
+from kubesonar.core.diagnosis.casebook import FLAPS, SAME, WELL, Became, Casebook, settled
+from kubesonar.model import Finding, Health, Verdict
+
+NOW = 1_000_000.0
+
+
+def found(part: str = "node", subject: str = "node-3", since: float = NOW - 5, loss: float = 1.0) -> Finding:
+    return Finding(part, subject, "cut", since, 0.99, f"{subject} is sick", loss=loss)
+
+
+def verdict(*findings: Finding, health: Health | None = None) -> Verdict:
+    return Verdict(health or (Health.BAD if findings else Health.GOOD), "a sentence", NOW, findings)
+
+
+def look(book: Casebook, start: float, seconds: float, said: Verdict) -> list[tuple[float, Became]]:
+    """What became of incidents in looks each half second; times are since NOW."""
+    changes = []
+    for step in range(int(2 * seconds)):
+        now = NOW + start + step / 2
+        changes += [(now - NOW, change.became) for change in book.step(now, said)]
+    return changes
+
+
+def test_an_incident_is_opened_when_the_same_part_was_named_for_a_while_and_once() -> None:
+    book = Casebook()
+    assert look(book, 0, 10, verdict(found())) == [(1.5, Became.OPENED)]
+    assert [incident.since for incident in book.open] == [NOW - 5]
+
+
+def test_a_part_that_gives_way_to_another_before_it_was_stable_is_never_told() -> None:
+    book = Casebook()
+    assert look(book, 0, 1, verdict(found("node_out"))) == []
+    assert look(book, 1, 4, verdict(found("pair", "node-3>node-4"))) == [(2.5, Became.OPENED)]
+    assert [incident.key for incident in book.open] == [("pair", "node-3>node-4")]
+
+
+def test_it_keeps_its_beginning_whatever_later_looks_say() -> None:
+    book = Casebook()
+    look(book, 0, 3, verdict(found()))
+    look(book, 3, 90, verdict(found(since=NOW + 30)))
+    assert dict(book.known) == {("node", "node-3"): NOW - 5}
+
+
+@pytest.mark.parametrize(("loss", "times"), [(1.0, 1), (0.1, 1), (0.02, 3), (0.005, 20)])
+def test_it_is_closed_once_it_was_seen_to_be_well_the_later_the_fainter(loss: float, times: float) -> None:
+    book = Casebook()
+    look(book, 0, 3, verdict(found(loss=loss)))
+    assert look(book, 3, 60, verdict()) == [(2.5 + WELL * times, Became.CLOSED)]
+
+
+def test_nothing_is_closed_while_nobody_can_tell() -> None:
+    book = Casebook()
+    look(book, 0, 3, verdict(found()))
+    assert look(book, 3, 60, verdict(health=Health.UNKNOWN)) == []
+    assert book.open
+
+
+def test_a_return_within_half_an_hour_is_the_same_incident_and_flaps_from_the_third_on() -> None:
+    book = Casebook()
+    look(book, 0, 3, verdict(found()))
+    became = []
+    for round_ in range(1, FLAPS + 1):
+        start = 600.0 * round_
+        look(book, start - 300, 10, verdict())
+        became += [change for _, change in look(book, start, 3, verdict(found(since=NOW + start)))]
+    assert became == [Became.RETURNED] * (FLAPS - 1) + [Became.FLAPPING]
+    assert [(incident.number, incident.since) for incident in book.open] == [(1, NOW - 5)]
+
+
+def test_a_return_after_that_is_a_new_incident() -> None:
+    book = Casebook()
+    look(book, 0, 3, verdict(found()))
+    look(book, 10, 10, verdict())
+    later = SAME + 100
+    look(book, later, 1, verdict())
+    assert look(book, later + 1, 3, verdict(found(since=NOW + later)))[0][1] is Became.OPENED
+    assert [incident.number for incident in book.open] == [2]
+
+
+def test_a_better_explanation_of_the_same_cause_takes_its_place() -> None:
+    book = Casebook()
+    look(book, 0, 3, verdict(found("node_out", since=NOW - 4)))
+    assert look(book, 3, 3, verdict(found("node", since=NOW - 5))) == [(4.5, Became.CHANGED)]
+    assert [(incident.number, incident.key) for incident in book.open] == [(1, ("node", "node-3"))]
+
+
+def test_another_cause_at_the_same_time_is_another_incident() -> None:
+    book = Casebook()
+    both = verdict(found(), found("pair", "node-1>node-2"))
+    assert [became for _, became in look(book, 0, 3, both)] == [Became.OPENED] * 2
+
+
+def test_what_is_not_stable_yet_is_a_remark_and_no_finding() -> None:
+    book = Casebook()
+    seen = verdict(found())
+    book.step(NOW, seen)
+    shown = settled(seen, book)
+    assert (shown.verdict, shown.findings) == (Health.UNKNOWN, ())
+    assert shown.sentence == "cannot tell yet: node-3 is sick"
+    book.step(NOW + 2, seen)
+    assert settled(seen, book).verdict is Health.BAD
+    gone = verdict()
+    book.step(NOW + 3, gone)
+    assert settled(gone, book).findings == seen.findings

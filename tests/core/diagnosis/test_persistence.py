@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from kubesonar.core.diagnosis.components import part
+from kubesonar.core.diagnosis.persistence import bursts, lasts, share_of_events
+
+
+@pytest.mark.parametrize(
+    ("times", "count"), [([], 0), ([5.0], 1), ([5.0, 7.0], 1), ([5.0, 7.1], 2), ([0.0, 2.5, 5.0, 30.0], 4)]
+)
+def test_the_fewest_bursts_that_cover_all_times(times: list[float], count: int) -> None:
+    assert bursts(times) == count
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rate", "told"), [(2, 0.999, False), (4, 0.999, True), (4, 0.5, False), (7, 0.5, True)]
+)
+def test_loss_of_some_packets_must_last_longer_than_loss_of_all(seconds: int, rate: float, told: bool) -> None:
+    times = [100 + step / 4 for step in range(4 * seconds)]
+    assert lasts(times, rate, part("node"), seconds) is told
+
+
+def test_the_longer_a_fault_lasts_the_more_bursts_it_must_take() -> None:
+    times = [0.0, 1.0, 20.0, 21.0, 40.0, 41.0]
+    assert lasts(times, 0.3, part("node"), 20)
+    assert not lasts(times, 0.3, part("node"), 62)
+
+
+def test_big_packets_that_vanish_once_are_enough() -> None:
+    assert lasts([3.0], 0.999, part("pair_mtu"), 10)
+
+
+def test_what_was_bad_at_the_same_moment_is_one_event() -> None:
+    assert share_of_events([1.0, 1.1, 1.2, 1.3]) == 0.25
+    assert share_of_events([1.0, 2.0]) == 1.0
