@@ -80,6 +80,8 @@ def test_over_tls_with_the_urls_host_as_name(tmp_path: Any) -> None:
     (seen,) = _look(saying(OK), request="https://service.test/", **fields)
     assert (seen.fault, seen.code) == (None, 200)
     assert [span.phase for span in seen.phases][:2] == [Phase.CONNECT, Phase.TLS]
+    (dotted,) = _look(saying(OK), request="https://service.test./", **fields)
+    assert (dotted.fault, dotted.code) == (None, 200)
     (other,) = _look(saying(OK), request="https://other.test/", **fields)
     assert (other.fault, other.code) == (Fault.TLS, None)
     assert "for another name" in other.detail

@@ -41,6 +41,20 @@ def test_the_address_is_the_name_where_none_is_given(authority: Authority) -> No
     assert _look(authority.file, silent, name="", context=authority.server("127.0.0.1")).fault is None
 
 
+def test_a_final_dot_is_neither_sent_nor_verified(authority: Authority) -> None:
+    sent: list[str | None] = []
+    context = authority.server("good.test", "*.wild.test")
+    context.sni_callback = lambda sock, name, context: sent.append(name)
+    assert _look(authority.file, silent, name="good.test.", context=context).fault is None
+    assert _look(authority.file, silent, name="a.wild.test.", context=context).fault is None
+    assert sent == ["good.test", "a.wild.test"]
+    other = _look(authority.file, silent, name="other.test.", context=authority.server("good.test"))
+    twice = _look(authority.file, silent, name="good.test..", context=authority.server("good.test"))
+    root = _look(authority.file, silent, name=".", context=context)
+    assert {other.fault, twice.fault, root.fault} == {Fault.TLS}
+    assert "for another name" in other.detail
+
+
 def test_each_part_that_can_be_wrong_is_named(authority: Authority, tmp_path: Path) -> None:
     good = authority.server("good.test")
     wrong_name = _look(authority.file, silent, name="other.test", context=good)

@@ -105,12 +105,15 @@ class Stream:
     async def start_tls(
         self, context: ssl.SSLContext, server_name: str, deadline: Deadline, session: ssl.SSLSession | None = None
     ) -> None:
-        """Shake hands. A `session` of the same context and name is resumed where the server agrees, and then no
-        certificate is looked at. Raises `Failed` with `Fault.TLS` and the defect of the certificate or protocol."""
+        """Shake hands. A final dot of `server_name`, which makes it absolute for the look-up, is neither sent nor
+        verified: certificates have none (RFC 6066, section 3). A `session` of the same context and name is resumed
+        where the server agrees, and then no certificate is looked at. Raises `Failed` with `Fault.TLS` and the defect
+        of the certificate or protocol."""
+        name = server_name.removesuffix(".")
         try:
             self._open.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             secure = context.wrap_socket(
-                self._open, do_handshake_on_connect=False, server_hostname=server_name, session=session
+                self._open, do_handshake_on_connect=False, server_hostname=name, session=session
             )
         except (ssl.SSLError, ValueError) as error:  # ValueError: a server name that is none
             raise Failed(Fault.TLS, str(error)) from None
