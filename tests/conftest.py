@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,9 +65,15 @@ def pytest_timeout_cancel_timer() -> bool:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """Says at the end how many tests were skipped because programs are missing, and what installs those."""
+    """Says at the end how many tests were skipped because programs are missing, and what installs those: in this run,
+    and in those before it that had the same SKIPS_FILE (scripts/test)."""
     yield
     reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()) if report.longrepr]
+    if "SKIPS_FILE" in os.environ:
+        with Path(os.environ["SKIPS_FILE"]).open("a+") as file:
+            file.writelines(repr(reason) + "\n" for reason in reasons)
+            file.seek(0)
+            reasons = file.readlines()
     for line in advice(reasons, run="" if os.getuid() == 0 else "sudo "):
         terminalreporter.write_line(line)
 

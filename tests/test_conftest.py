@@ -72,7 +72,7 @@ order = []
 """
 
 
-def run(folder: Path, text: str, *options: str, wrapper: tuple[str, ...] = (), code: int = 0) -> str:
+def run(folder: Path, text: str, *options: str, wrapper: tuple[str, ...] = (), code: int = 0, **environ: str) -> str:
     """Runs the tests in `text` with the settings and hooks of all, where no program is found; what pytest prints."""
     (folder / "test_it.py").write_text(text)
     here = (
@@ -92,7 +92,7 @@ def run(folder: Path, text: str, *options: str, wrapper: tuple[str, ...] = (), c
         timeout=120,
         check=False,
         cwd=ROOT,
-        env={"PATH": "/", "PYTHONPATH": str(ROOT)},
+        env={"PATH": "/", "PYTHONPATH": str(ROOT), **environ},
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
@@ -106,8 +106,10 @@ def test_the_end_says_in_two_lines_what_was_missed_and_what_installs_it(tmp_path
     assert "4 skipped" in last
 
 
-def test_where_nothing_was_missed_nothing_is_said(tmp_path: Path) -> None:
-    assert "programs are missing" not in run(tmp_path, LIMITS)
+def test_what_was_missed_is_added_up_over_the_parts_of_a_run(tmp_path: Path) -> None:
+    for total in (3, 6):
+        said = run(tmp_path, SKIPS, SKIPS_FILE=str(tmp_path / "skips"))
+        assert f"programs are missing: {total}." in said
 
 
 def test_children_end_by_sigint_although_the_run_was_started_in_the_background(tmp_path: Path) -> None:
@@ -121,4 +123,4 @@ def test_what_hangs_fails_and_the_rest_goes_on(tmp_path: Path) -> None:
 
 
 def test_labs_have_longer_and_the_longest_begin(tmp_path: Path) -> None:
-    run(tmp_path, LIMITS)
+    assert "programs are missing" not in run(tmp_path, LIMITS)

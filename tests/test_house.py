@@ -25,7 +25,6 @@ SUITES = {
     "docs": "pages written by hand",
     "e2e": "the API client against a real cluster or its double",
     "scenarios": "labs and meshes of real agents",
-    "sim/test_scenarios.py": "files of what happens in a virtual cluster and what is expected then",
     "test_conftest.py": "the hooks of all tests",
     "test_house.py": "this file",
 }
