@@ -37,6 +37,7 @@ OF_MANY = {"main", "parse"}
 """Public names that several modules may define: each program has a `main`, each format a `parse`."""
 
 LEFT: set[str] = {
+    "Key",
     "of_family",
     "one_of",
     "resolve",
