@@ -1,12 +1,12 @@
 {{/* Keys of values that only kubenurse's chart has. */}}
 {{- define "kubesonar.oldKeys" -}}
 {{- $old := list -}}
-{{- range $key := list "daemonset" "insecure" "service_url" "kubernetes_service_dns" "allow_unschedulable" "neighbour_filter" "neighbour_limit" "histogram_buckets" "expose_metadata" "victoriametrics_histogram" "extra_ca" "extra_checks" "check_api_server_direct" "check_api_server_dns" "check_me_ingress" "check_me_service" "check_neighbourhood" "check_interval" "reuse_connections" "shutdown_duration" "use_tls" "cert_file" "cert_key" -}}
+{{- range $key := list "daemonset" "insecure" "service_url" "kubernetes_service_dns" "allow_unschedulable" "neighbour_filter" "neighbour_limit" "histogram_buckets" "expose_metadata" "victoriametrics_histogram" "extra_ca" "extra_checks" "check_api_server_direct" "check_api_server_dns" "check_me_ingress" "check_me_service" "check_neighbourhood" "check_interval" "reuse_connections" "shutdown_duration" "use_tls" "cert_file" "cert_key" "namespace" "check_api_me_ingress" "check_api_me_service" -}}
 {{- if hasKey $.Values $key }}{{- $old = append $old $key -}}{{- end -}}
 {{- end -}}
-{{- range $section, $keys := dict "service" (list "name" "port") "ingress" (list "url") -}}
+{{- range $section, $keys := dict "service" (list "name" "port") "ingress" (list "url") "httpRoute" (list "rules") "rbac" (list "allow_unschedulable") -}}
 {{- range $key := $keys -}}
-{{- if hasKey (index $.Values $section) $key }}{{- $old = append $old (printf "%s.%s" $section $key) -}}{{- end -}}
+{{- if hasKey (index $.Values $section | default dict) $key }}{{- $old = append $old (printf "%s.%s" $section $key) -}}{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- join " " $old -}}
@@ -18,8 +18,9 @@ values that only its chart has tell, then the DaemonSet that the release already
 {{- if not (hasKey .Values "agent") -}}
 {{- fail "this chart's own values are missing, as after helm upgrade --reuse-values; give --reset-then-reuse-values or -f instead" -}}
 {{- end -}}
+{{- include "kubesonar.normalise" . -}}
 {{- $said := .Values.kubenurse.enabled | toString -}}
-{{- $old := include "kubesonar.oldKeys" . -}}
+{{- $old := .Values._older -}}
 {{- if eq $said "true" -}}
 true
 {{- else if eq $said "false" -}}
@@ -42,7 +43,7 @@ true
 {{/* kubenurse's values with its chart's defaults, those under daemonset too. */}}
 {{- define "kubesonar.old" -}}
 {{- $defaults := dict
-  "insecure" true "service_url" "" "kubernetes_service_dns" "kubernetes.default.svc.cluster.local"
+  "insecure" true "service_url" "" "kubernetes_service_dns" (printf "kubernetes.default.svc.%s" .Values.clusterDomain)
   "allow_unschedulable" false "neighbour_filter" "app.kubernetes.io/name=kubenurse" "neighbour_limit" 10
   "histogram_buckets" "" "expose_metadata" false "victoriametrics_histogram" false "extra_ca" "" "extra_checks" ""
   "check_api_server_direct" true "check_api_server_dns" true "check_me_ingress" true "check_me_service" true
@@ -51,6 +52,12 @@ true
 {{- $out := dict -}}
 {{- range $key, $default := $defaults -}}
 {{- $_ := set $out $key (ternary (index $.Values $key) $default (hasKey $.Values $key)) -}}
+{{- end -}}
+{{- range $key := list "ingress" "service" -}}
+{{- $misspelt := printf "check_api_me_%s" $key -}}
+{{- if and (hasKey $.Values $misspelt) (not (hasKey $.Values (printf "check_me_%s" $key))) -}}
+{{- $_ := set $out (printf "check_me_%s" $key) (index $.Values $misspelt) -}}
+{{- end -}}
 {{- end -}}
 {{- $_ := set $out "port" (.Values.service.port | default 8080) -}}
 {{- $_ := set $out "portName" (.Values.service.name | default "8080-8080") -}}
@@ -82,5 +89,6 @@ true
 
 {{/* Its chart makes an Ingress unless told not to; ours only when told. */}}
 {{- define "kubesonar.ingressEnabled" -}}
-{{- if hasKey .Values.ingress "enabled" | ternary .Values.ingress.enabled (eq (include "kubesonar.dropin" .) "true") -}}true{{- end -}}
+{{- $dropin := eq (include "kubesonar.dropin" .) "true" -}}
+{{- if hasKey .Values.ingress "enabled" | ternary .Values.ingress.enabled $dropin -}}true{{- end -}}
 {{- end -}}

@@ -43,8 +43,12 @@
 {{- if or .Values.keys.create .Values.keys.existingSecret -}}true{{- end -}}
 {{- end -}}
 
+{{- define "kubesonar.makesAccount" -}}
+{{- if hasKey .Values.serviceAccount "create" | ternary .Values.serviceAccount.create true -}}true{{- end -}}
+{{- end -}}
+
 {{- define "kubesonar.serviceAccount" -}}
-{{- if .Values.serviceAccount.create -}}
+{{- if include "kubesonar.makesAccount" . -}}
 {{- .Values.serviceAccount.name | default (include "kubesonar.fullname" .) -}}
 {{- else -}}
 {{- .Values.serviceAccount.name | default "default" -}}

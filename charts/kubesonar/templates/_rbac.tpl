@@ -17,5 +17,6 @@ subjects:
 {{/* kubenurse's allow_unschedulable is for those who may not grant rights beyond the namespace. */}}
 {{- define "kubesonar.readsNodes" -}}
 {{- $old := ternary .Values.allow_unschedulable false (hasKey .Values "allow_unschedulable") | toString -}}
-{{- if hasKey .Values.rbac "nodes" | ternary .Values.rbac.nodes (ne $old "true") -}}true{{- end -}}
+{{- $older := dig "allow_unschedulable" "enabled" true .Values.rbac | toString -}}
+{{- if hasKey .Values.rbac "nodes" | ternary .Values.rbac.nodes (and (ne $old "true") (ne $older "false")) -}}true{{- end -}}
 {{- end -}}
