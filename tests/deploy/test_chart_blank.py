@@ -4,22 +4,40 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 import yaml
 
 from tests.deploy.rendering import Tree, container, environment, helms, named, one, refusal, render
 
-DAEMONSET = ["image", "extraEnvs", "podLabels", "podAnnotations", "podSecurityContext", "containerSecurityContext", "containerResources", "containerImagePullPolicy", "tolerations", "dnsConfig", "volumeMounts", "volumes", "priorityClassName", "rollingUpdate"]
-TOP = ["daemonset", "insecure", "service_url", "kubernetes_service_dns", "allow_unschedulable", "neighbour_filter", "neighbour_limit", "histogram_buckets", "expose_metadata", "victoriametrics_histogram", "extra_ca", "extra_checks", "check_api_server_direct", "check_api_server_dns", "check_me_ingress", "check_me_service", "check_neighbourhood", "check_interval", "reuse_connections", "shutdown_duration", "use_tls", "cert_file", "cert_key", "nameOverride", "fullnameOverride", "imagePullSecrets", "extraObjects", "namespace", "check_api_me_ingress", "check_api_me_service"]
-NESTED = ["daemonset.image.repository", "daemonset.image.tag", "daemonset.rollingUpdate.maxUnavailable", "daemonset.rollingUpdate.maxSurge", "serviceMonitor.enabled", "serviceMonitor.labels", "serviceMonitor.relabelings", "serviceAccount.create", "serviceAccount.name", "serviceAccount.imagePullSecrets", "service.name", "service.port", "service.labels", "ingress.enabled", "ingress.className", "ingress.annotations", "ingress.tlsSecretName", "ingress.url", "httpRoute.enabled", "httpRoute.annotations", "httpRoute.parentRefs", "httpRoute.hostnames", "httpRoute.rules", "rbac.allow_unschedulable", "rbac.allow_unschedulable.enabled"]
-OLD_VALUES = [*TOP, *(f"daemonset.{key}" for key in DAEMONSET), *NESTED]
+DAEMONSET = """
+image extraEnvs podLabels podAnnotations podSecurityContext containerSecurityContext containerResources
+containerImagePullPolicy tolerations dnsConfig volumeMounts volumes priorityClassName rollingUpdate
+"""
+TOP = """
+daemonset insecure service_url kubernetes_service_dns allow_unschedulable neighbour_filter neighbour_limit
+histogram_buckets expose_metadata victoriametrics_histogram extra_ca extra_checks check_api_server_direct
+check_api_server_dns check_me_ingress check_me_service check_neighbourhood check_interval reuse_connections
+shutdown_duration use_tls cert_file cert_key nameOverride fullnameOverride imagePullSecrets extraObjects
+namespace check_api_me_ingress check_api_me_service
+"""
+NESTED = """
+daemonset.image.repository daemonset.image.tag daemonset.rollingUpdate.maxUnavailable
+daemonset.rollingUpdate.maxSurge serviceMonitor.enabled serviceMonitor.labels serviceMonitor.relabelings
+serviceAccount.create serviceAccount.name serviceAccount.imagePullSecrets service.name service.port
+service.labels ingress.enabled ingress.className ingress.annotations ingress.tlsSecretName ingress.url
+httpRoute.enabled httpRoute.annotations httpRoute.parentRefs httpRoute.hostnames httpRoute.rules
+rbac.allow_unschedulable rbac.allow_unschedulable.enabled
+"""
+OLD_VALUES = [*TOP.split(), *(f"daemonset.{key}" for key in DAEMONSET.split()), *NESTED.split()]
 """Every value of every release of kubenurse's chart."""
 
 
 def values(tmp_path: Path, tree: dict[str, Any]) -> tuple[str, str]:
-    file = tmp_path / "values.yaml"
-    file.write_text(yaml.safe_dump(tree))
+    text = yaml.safe_dump(tree)
+    file = tmp_path / f"{crc32(text.encode()):08x}.yaml"  # `render` remembers what it rendered by its flags
+    file.write_text(text)
     return "-f", str(file)
 
 
@@ -78,17 +96,17 @@ def test_scalars_without_quotes_are_texts_where_texts_belong(tmp_path: Path) -> 
             "nodeSelector": {"pool": 3},
             "env": [{"name": "LEVEL", "value": 5}],
         },
-        "service": {"labels": {"n": 1}, "annotations": {"n": 2.5}},
+        "service": {"labels": {"shard": 1}, "annotations": {"rev": 2.5}},
     }
     trees = render(*values(tmp_path, given))
     template = agent(trees)["spec"]["template"]
     assert template["metadata"]["labels"].items() >= {"shard": "1", "canary": "true"}.items()
     assert template["metadata"]["annotations"]["rev"] == "20261128"
-    assert template["spec"]["nodeSelector"] == {"pool": "3"}
+    assert template["spec"]["nodeSelector"] == {"kubernetes.io/os": "linux", "pool": "3"}
     assert environment(agent(trees))["LEVEL"] == "5"
     service = one(trees, "Service", "ks-kubesonar")
-    assert service["metadata"]["labels"]["n"] == "1"
-    assert service["metadata"]["annotations"] == {"n": "2.5"}
+    assert service["metadata"]["labels"]["shard"] == "1"
+    assert service["metadata"]["annotations"] == {"rev": "2.5"}
 
 
 def test_names_that_one_release_of_the_older_chart_misspelt(tmp_path: Path) -> None:
