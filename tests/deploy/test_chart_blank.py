@@ -147,3 +147,19 @@ def test_nothing_of_another_domain_is_left_where_the_clusters_own_is_given(flags
         assert "cluster.local" not in text
     dropin = render("--set", "clusterDomain=k8s.corp.example,kubenurse.enabled=true")
     assert environment(agent(dropin))["KUBERNETES_SERVICE_DNS"] == "kubernetes.default.svc.k8s.corp.example"
+
+
+@pytest.mark.parametrize("flags", [(), ("--set", "kubenurse.enabled=true"), ("--set", "hostNetwork.enabled=true")])
+def test_no_pod_goes_to_a_virtual_node(flags: tuple[str, ...]) -> None:
+    for tree in render(*flags):
+        if tree["kind"] not in ("DaemonSet", "Job"):
+            continue
+        affinity = tree["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]
+        (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        refused = {rule["key"]: rule["values"] for rule in term["matchExpressions"] if rule["operator"] == "NotIn"}
+        assert refused.items() >= {"type": ["virtual-kubelet"], "eks.amazonaws.com/compute-type": ["fargate"]}.items()
+
+
+def test_where_pods_go_can_be_said(tmp_path: Path) -> None:
+    lifted = agent(render(*values(tmp_path, {"agent": {"affinity": None}})))
+    assert "affinity" not in lifted["spec"]["template"]["spec"]

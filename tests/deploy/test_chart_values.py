@@ -10,9 +10,11 @@ from typing import Any
 
 import jsonschema
 import kubernetes_validate
+import msgspec
 import pytest
 import yaml
 
+from kubesonar.apps.agent.options import AgentOptions
 from tests.deploy.pod_security import violations
 from tests.deploy.rendering import CHART, ROOT, helm, helms, newest, refusal
 
@@ -40,11 +42,48 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
         ("daemonset.rollingUpdate.maxUnavailable=150%", "maxUnavailable"),
         ("extra_checks=https", "extra_checks"),
         ("nameOverride=Kubesonar!", "nameOverride"),
+        ("config.membre.zone=a", "membre"),
+        ("config.udp.prots=3", "prots"),
+        ("config.plan.udp.perod=5s", "perod"),
+        ("config.log.level=loud", "level"),
+        ("config.plan.udp.period=often", "period"),
+        ("config.schedule.members=few", "members"),
+        ("config.targets[0].name=web", "kind"),
+        ("config.targets[0].nmae=web", "nmae"),
+        ("hostNetwork.config.udp.prots=3", "prots"),
     ],
 )
 def test_helm_refuses_what_is_unknown_or_cannot_be(given: str, names: str) -> None:
     for program in helms() or [newest()]:
         assert names in refusal("--set", given, program=program)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "config.plan.udp.period=5s",
+        "config.plan.udp.period=1m30s",
+        "config.plan.udp.period=5",
+        "config.log.level=debug",
+        "config.schedule.members=5",
+        "config.plan.families={4}",
+        "config.cluster.dns=null",
+        "hostNetwork.config.plan.mtu.period=0",
+    ],
+)
+def test_helm_takes_what_an_agent_takes(given: str) -> None:
+    for program in helms() or [newest()]:
+        assert helm(program, "template", "ks", str(CHART), "--set", given).stderr == ""
+
+
+def test_the_schema_of_the_configuration_is_that_of_the_code() -> None:
+    made = runpy.run_path(str(ROOT / "scripts" / "values_schema.py"))["text"]()
+    assert made == (CHART / "values.schema.json").read_text(), "run scripts/render"
+
+
+def test_every_default_of_an_agent_passes_the_schema() -> None:
+    defaults = json.loads(msgspec.json.encode(AgentOptions()))
+    jsonschema.validate(defaults, {**SCHEMA, **SCHEMA["definitions"]["config"]})
 
 
 def test_the_chart_takes_its_own_defaults() -> None:

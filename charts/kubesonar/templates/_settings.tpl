@@ -24,7 +24,7 @@ older values file names is the older tool's, so it is passed over. */}}
   "pullPolicy" ($old.containerImagePullPolicy | default .Values.image.pullPolicy)
   "tolerations" (hasKey $old "tolerations" | ternary $old.tolerations $tolerations)
   "nodeSelector" $agent.nodeSelector
-  "affinity" $agent.affinity
+  "affinity" ($agent.affinity | default dict)
   "priorityClassName" ($old.priorityClassName | default $agent.priorityClassName)
   "rollingUpdate" $pace
   "dnsConfig" ($old.dnsConfig | default $agent.dnsConfig)

@@ -35,7 +35,7 @@ def from_text(kind: Any, texts: list[str]) -> object:
         if text.lstrip().startswith("["):
             found.extend(_parsed(text))
         elif text or len(texts) > 1:
-            found.append(_structured(_element(kind), text))
+            found.append(_structured(element(kind), text))
     return found
 
 
@@ -55,14 +55,13 @@ def convert(kind: Any, raw: object, *, text: bool) -> Any:
 def expected(kind: Any) -> str:
     """Return what a value of this type looks like, to follow the word "expected" or to stand in a table."""
     bare = plain_type(kind)
-    choices = _choices(bare)
-    if choices is not None:
-        return "one of " + ", ".join(choices)
+    if (words := choices(bare)) is not None:
+        return "one of " + ", ".join(words)
     if is_duration(kind):
         return "a duration (seconds, or as 250ms, 5s, 2m, 1h)" + _bounds(kind, " s")
     if is_list(kind):
-        return f"a list{_lengths(kind, 'entries')}, each {expected(_element(kind))}"
-    if get_origin(bare) in (Union, UnionType):
+        return f"a list{_lengths(kind, 'entries')}, each {expected(element(kind))}"
+    if is_union(kind):
         return " or ".join(expected(arm) for arm in get_args(bare))
     if (section := section_of(kind)) is not None:
         return "a mapping with the keys " + ", ".join(section.__struct_fields__)
@@ -85,7 +84,13 @@ def is_list(kind: Any) -> bool:
     return bare in _LISTS or get_origin(bare) in _LISTS
 
 
-def _element(kind: Any) -> Any:
+def is_union(kind: Any) -> bool:
+    """Return whether a type is one of several."""
+    return get_origin(plain_type(kind)) in (Union, UnionType)
+
+
+def element(kind: Any) -> Any:
+    """Return the type of a list's entries."""
     arguments = get_args(plain_type(kind))
     return arguments[0] if arguments else Any
 
@@ -110,7 +115,7 @@ def _prepared(kind: Any, raw: object) -> object:
     if isinstance(raw, float) and not isfinite(raw):
         raise ValueError("")
     if isinstance(raw, list) and is_list(kind):
-        return [_prepared_at(f"[{place}]", _element(kind), item) for place, item in enumerate(raw)]
+        return [_prepared_at(f"[{place}]", element(kind), item) for place, item in enumerate(raw)]
     if isinstance(raw, dict) and (section := section_of(kind)) is not None:
         hints = get_type_hints(section, include_extras=True)
         return {name: _prepared_at(f".{name}", hints.get(name, Any), item) for name, item in raw.items()}
@@ -134,20 +139,20 @@ def _prepared_text(kind: Any, text: str) -> object:
         if is_duration(arm) and _DURATION.fullmatch(text):
             return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
         bare = plain_type(arm)
-        if isinstance(bare, type) and issubclass(bare, Open) and text not in (_choices(bare) or ()):
+        if isinstance(bare, type) and issubclass(bare, Open) and text not in (choices(bare) or ()):
             raise ValueError("")
     return text
 
 
 def _arms(kind: Any) -> Iterator[Any]:
-    bare = plain_type(kind)
-    if get_origin(bare) in (Union, UnionType):
-        yield from get_args(bare)
+    if is_union(kind):
+        yield from get_args(plain_type(kind))
     else:
         yield kind
 
 
-def _choices(bare: Any) -> list[str] | None:
+def choices(bare: Any) -> list[str] | None:
+    """Return the words that a type without its `Annotated` wrapping allows, None where it is no choice of words."""
     if get_origin(bare) is Literal:
         return [str(value) for value in get_args(bare)]
     if isinstance(bare, type) and issubclass(bare, Enum):
