@@ -9,7 +9,7 @@ from zlib import crc32
 import pytest
 import yaml
 
-from tests.deploy.rendering import Tree, container, environment, helms, named, one, refusal, render
+from tests.deploy.rendering import Tree, container, environment, helms, named, newest, one, refusal, render
 
 DAEMONSET = """
 image extraEnvs podLabels podAnnotations podSecurityContext containerSecurityContext containerResources
@@ -50,7 +50,7 @@ def nested(path: str, value: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", OLD_VALUES)
 def test_a_blank_value_of_the_older_chart_is_one_that_is_not_given(path: str, tmp_path: Path) -> None:
-    for program in helms() or [None]:
+    for program in helms() or [newest()]:
         as_without = render("--set", "kubenurse.enabled=true", program=program)
         tree = {"kubenurse": {"enabled": True}, **nested(path, None)}
         assert render(*values(tmp_path, tree), program=program) == as_without
@@ -77,7 +77,7 @@ def agent(trees: tuple[Tree, ...]) -> Tree:
 
 @pytest.mark.parametrize(("given", "text"), [(1, "1"), (20261128, "20261128"), (1.5, "1.5"), ("1.30", "1.30")])
 def test_a_tag_may_be_a_number(given: float | str, text: str, tmp_path: Path) -> None:
-    for program in helms() or [None]:
+    for program in helms() or [newest()]:
         trees = render(*values(tmp_path, {"image": {"tag": given}}), program=program)
         assert container(agent(trees))["image"] == f"kubesonar/kubesonar:{text}"
         assert agent(trees)["metadata"]["labels"]["app.kubernetes.io/version"] == text
@@ -142,7 +142,7 @@ def test_rules_of_a_route_are_the_older_charts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("flags", [(), ("--set", "kubenurse.enabled=true"), ("--set", "hostNetwork.enabled=true")])
 def test_nothing_of_another_domain_is_left_where_the_clusters_own_is_given(flags: tuple[str, ...]) -> None:
-    for program in helms() or [None]:
+    for program in helms() or [newest()]:
         text = yaml.safe_dump_all(render("--set", "clusterDomain=k8s.corp.example", *flags, program=program))
         assert "cluster.local" not in text
     dropin = render("--set", "clusterDomain=k8s.corp.example,kubenurse.enabled=true")
