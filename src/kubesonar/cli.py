@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from kubesonar import __version__
 from kubesonar.config import ConfigError
+from kubesonar.runtime.descriptors import open_standard_descriptors
 
 
 class Command(NamedTuple):
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` names (None: the arguments of the process) and return the exit code: the command's
     own, 2 where it cannot be run as asked, 70 after a bug of kubesonar, 130 after Ctrl-C, 141 where the reader of its
     output went away."""
+    open_standard_descriptors()
     _end_on_signals()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:

@@ -13,8 +13,13 @@ import termios
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.apps.listening import answers, on_sockets
 from tests.core.mesh import Mesh
+
+LINES = 26
+"""Height of the terminal."""
 
 
 def process(*arguments: str, **environ: str) -> subprocess.Popen[str]:
@@ -37,9 +42,15 @@ def test_a_live_map_without_a_terminal_logs_the_verdict_until_ctrl_c(tmp_path: P
     assert (running.returncode, err) == (0, "")
 
 
-def test_a_live_map_on_a_terminal_fits_it_and_leaves_it_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGQUIT, -signal.SIGQUIT)],
+)
+def test_a_live_map_on_a_terminal_fits_it_and_leaves_it_as_it_was(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 80))
+    termios.tcsetwinsize(theirs, (LINES, 80))
     with on_sockets(tmp_path, answers(Mesh().cut("node-3"))):
         running = subprocess.Popen(
             [sys.executable, "-m", "kubesonar", "map", str(tmp_path)],
@@ -50,17 +61,17 @@ def test_a_live_map_on_a_terminal_fits_it_and_leaves_it_as_it_was(tmp_path: Path
         )
         os.close(theirs)
         shown = read_until(ours, "Ctrl-C ends")
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         rest = read_until(ours, "\x1b[?1049l")
-        assert running.wait(30) == 0
+        assert running.wait(30) == code
     os.close(ours)
     assert "\x1b[?1049h" in shown and "\x1b[?25h" in rest
     words = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown)
     assert "node-3 is cut off" in words and "host network  5 members" in words
-    assert words.count("\nnode-5 ") == 2  # five nodes fit a screen of 24 lines whole
+    assert words.count("\nnode-5 ") == 2  # five nodes fit whole
     assert not re.search(r"\x1b\[[\d;]*3[0-7]m", shown)  # NO_COLOR
     frame = shown.rpartition("\x1b[H")[2]
-    assert frame.count("\n") < 24
+    assert frame.count("\n") < LINES
 
 
 def read_until(descriptor: int, end: str) -> str:

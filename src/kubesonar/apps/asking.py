@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import os
+import signal
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -80,6 +83,29 @@ def run_async(work: Coroutine[Any, Any, R]) -> R:
     """Run a command's work on uvloop and return its result."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
+
+
+def run_until_signal(work: Coroutine[Any, Any, None]) -> None:
+    """Run a command's work on uvloop until Ctrl-C, SIGTERM or SIGQUIT, and cancel it then, so that it can put the
+    terminal back. SIGTERM and SIGQUIT end the process afterwards, as the parent expects; Ctrl-C lets it go on."""
+    caught: list[signal.Signals] = []
+
+    async def attended() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+
+        def end(number: signal.Signals) -> None:
+            caught.append(number)
+            task.cancel()
+
+        for number in (signal.SIGTERM, signal.SIGQUIT):
+            loop.add_signal_handler(number, end, number)
+        await task
+
+    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+        run_async(attended())
+    for number in caught[:1]:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
 
 def _readable(flag: str, path: Path) -> str:

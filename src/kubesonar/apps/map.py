@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -58,8 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     if request.once or request.as_json or request.svg:
         return _print(asking.run_async(assess(sources, request.access)), request)
     watch = Watch(lambda: sources, request.access)
-    with contextlib.suppress(KeyboardInterrupt):
-        asking.run_async(live(watch.look, console(request.color), request.network.networks))
+    asking.run_until_signal(live(watch.look, console(request.color), request.network.networks))
     return 0
 
 
