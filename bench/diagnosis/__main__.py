@@ -32,7 +32,7 @@ NETWORKS = {"both": (Network.HOST, Network.POD), "host": (Network.HOST,), "pod":
 def main() -> None:
     asked = _arguments().parse_args()
     pace = Pace(asked.every, asked.dense, asked.coarse)
-    judges = tuple(asked.judge or ["kubesonar"])
+    judges = tuple(asked.judge or ["watch"])
     jobs = [
         Job(str(row), shape, seed, judges, pace)
         for row in map(rows.parse, asked.row or rows.usual())
@@ -124,7 +124,7 @@ def _arguments() -> argparse.ArgumentParser:
     add("--unread", type=float, default=0.0, help="share of agents whom the observer cannot ask")
     add("--clocks", action="store_true", help="nodes' clocks differ")
     add("--seeds", default="0-4", help="FIRST-LAST")
-    add("--judge", action="append", choices=JUDGES, help="kubesonar unless given; may be repeated")
+    add("--judge", action="append", choices=JUDGES, help="watch unless given; may be repeated")
     add("--every", type=float, default=1.0, help="seconds between two looks after a change")
     add("--dense", type=float, default=21.0, help="for so long (s)")
     add("--coarse", type=float, default=5.0, help="seconds between two looks otherwise")

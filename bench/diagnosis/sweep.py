@@ -21,7 +21,7 @@ class Job(msgspec.Struct, frozen=True):
     row: str
     shape: Shape
     seed: int
-    judges: tuple[str, ...] = ("kubesonar",)
+    judges: tuple[str, ...] = ("watch",)
     pace: Pace = Pace()
 
     @property
