@@ -5,14 +5,23 @@ from __future__ import annotations
 import msgspec
 
 from bench.diagnosis.rows import ANY, FAMILY, SLOW, Row
+from bench.diagnosis.scoring import Score
 
 
 class Goal(msgspec.Struct, frozen=True):
-    """A class of rows: at `due` seconds after the onset at least `share` of the runs are right."""
+    """A class of rows: at `due` seconds after the onset at least `share` of the runs are right. `ever`: they were right
+    once by then, because the fault comes and goes."""
 
     name: str
     due: int
     share: float
+    ever: bool = False
+
+    def met(self, score: Score) -> bool:
+        """Whether that run was right in time."""
+        if self.ever:
+            return score.first_right is not None and score.first_right <= self.due
+        return score.right_at.get(self.due, False)
 
 
 _FINE = ("pair_port", "pair_udp", "pair_mtu", "node_mtu", "node_mtu_both", *FAMILY)
@@ -30,8 +39,10 @@ def goal_of(row: Row) -> Goal | None:
     if len(faults) > 1 or faults[0].kind == ANY:
         return Goal(f"{len(faults)} at once", 20 if least < 1 else 25, 0.95)
     kind, manner = faults[0].kind, faults[0].manner
+    if manner == "flapping":
+        return Goal("flapping", 60, 0.9, ever=True)
     if manner != "steady":
-        return Goal("bursty, correlated, flapping", 60, 0.9)
+        return Goal("bursty, correlated", 60, 0.9)
     if kind in SLOW:
         return Goal("slow", 120, 0.9)
     if kind in _EDGES or (kind in _FINE and least < 1):

@@ -55,7 +55,7 @@ def pooled(scores: Sequence[Score]) -> Pooled:
     faulty = [score for score in scores if score.truth]
     goals = [(score, goal) for score in faulty if (goal := goal_of(parse(score.row))) is not None]
     return Pooled(
-        right=sum(score.right_at[goal.due] for score, goal in goals) / len(faulty),
+        right=sum(goal.met(score) for score, goal in goals) / len(faulty),
         wrong=sum(score.wrong > 0 for score in faulty) / len(faulty),
         silent=sum(score.silence is not None for score in faulty) / len(faulty),
         alarms=sum(score.alarms for score in scores if not score.truth),

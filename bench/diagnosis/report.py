@@ -28,7 +28,7 @@ def by_class(scores: Iterable[Score]) -> str:
     for (goal, nodes, judge), group in groups.items():
         if goal is None:
             continue
-        reached = _share([score.right_at[goal.due] for score in group if goal.due in score.right_at])
+        reached = _share([goal.met(score) for score in group])
         wanted = f"{100 * goal.share:.0f} % by {goal.due} s"
         lines.append("|".join([goal.name, str(nodes), judge, str(len(group)), reached, wanted, *_manners(group)]))
     return _markdown(lines)
@@ -80,7 +80,7 @@ def failures(scores: Iterable[Score]) -> str:
     lines = []
     for score in scores:
         goal = goal_of(parse(score.row))
-        late = goal is not None and not score.right_at.get(goal.due, True)
+        late = goal is not None and not goal.met(score)
         if late or score.wrong:
             background = f" background {score.shape.background:g}" if score.shape.background else ""
             head = f"- `{score.row}` nodes {score.shape.nodes} seed {score.seed}{background}"
