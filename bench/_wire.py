@@ -18,7 +18,7 @@ import msgspec
 import uvloop
 from pyroute2 import IPRoute
 
-from kubesonar.core.wire.codec import Keyring, Sender, identity
+from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.lab.network.firewall import load_rules
 from kubesonar.lab.network.offload import segment_in_software
 from kubesonar.model import Check, Kind, Network, Observation
@@ -36,6 +36,7 @@ from kubesonar.probes.terms import Bearer, Terms
 from kubesonar.probes.udp import UdpOptions, UdpProbe
 from tests.apps.agents import RunningAgent
 from tests.kube.apiserver import ApiServer
+from tests.net.rig import who
 from tests.ports import free_port
 from tests.probes.dns_servers import NAME, running_unbound
 
@@ -95,7 +96,7 @@ def _prepare() -> None:
 async def _all(port: int, dns: int, api: ApiServer, folder: Path) -> dict[str, OnWire]:
     clock, trust = SystemClock(), str(folder / "ca.crt")
     ring = Keyring()
-    sender = Sender(identity("bench"), 1)
+    sender = Sender(who("bench"), 1)
     trains = TrainSender(sender, lambda: ring, ports=8)
     whole = TrainSender(sender, lambda: ring, ports=2, whole=True)
     pinger = Pinger()

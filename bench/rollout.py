@@ -18,9 +18,9 @@ RESULT = Path(__file__).with_name("results") / "rollout.md"
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-    with tempfile.TemporaryDirectory() as folder, RollingMesh(Path(folder), count, version=1) as mesh:
+    with tempfile.TemporaryDirectory() as folder, RollingMesh(Path(folder), count, version=2) as mesh:
         start = time.monotonic()
-        for version in (2, 1):
+        for version in (3, 2):
             mesh.roll(version)
             mesh.watch(5.0)
         seconds = time.monotonic() - start
@@ -28,8 +28,8 @@ def main() -> None:
         lines = [
             "# A rollout and its way back",
             "",
-            f"`python -m bench.rollout`: {count} agents on loopback, each restarted from wire version and key 1 "
-            f"to 2 and back, in {seconds:.0f} s; {mesh.looks} verdicts, {found.total()} findings.",
+            f"`python -m bench.rollout`: {count} agents on loopback, each restarted from wire version 2 and its key "
+            f"to 3 and back, in {seconds:.0f} s; {mesh.looks} verdicts, {found.total()} findings.",
             "",
             *(f"- {times} times: {what}" for what, times in found.most_common()),
         ]

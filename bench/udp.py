@@ -23,7 +23,7 @@ from statistics import median
 import uvloop
 
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Keyring, Sender, identity
+from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.model import Check, Kind, Network, StampSource
 from kubesonar.model import Path as Way
 from kubesonar.net.udp.responder import UdpResponder
@@ -31,6 +31,7 @@ from kubesonar.net.udp.token_bucket import RateLimits
 from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.udp import UdpOptions, UdpProbe
+from tests.net.rig import who
 
 RESULT = Path(__file__).with_name("results") / "udp.md"
 RING = Keyring({1: bytes(range(32))}, 1)
@@ -45,7 +46,7 @@ async def respond() -> None:
     """The far end: prints its port, then answers until its standard input closes."""
     unlimited = RateLimits(rate=1e9, burst=1e9, total_rate=1e9, total_burst=1e9)
     responder = UdpResponder(
-        ["127.0.0.1"], 0, source=identity("b"), ring=lambda: RING, publish=lambda record: None, limits=unlimited
+        ["127.0.0.1"], 0, me=lambda: who("b"), ring=lambda: RING, publish=lambda record: None, limits=unlimited
     )
     print(responder.port, flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
@@ -57,7 +58,7 @@ class Plain(asyncio.DatagramProtocol):
 
     def __init__(self, port: int) -> None:
         self.peer = ("127.0.0.1", port)
-        self.sender = Sender(identity("plain"), 1)
+        self.sender = Sender(who("plain"), 1)
         self.sent: dict[int, int] = {}
         self.rtts: list[float] = []
         self.number = 0
@@ -134,7 +135,7 @@ def quantile(values: list[float], share: float) -> float:
 async def measure(port: int) -> str:
     """All of it, as markdown."""
     loop = asyncio.get_running_loop()
-    engine = TrainSender(Sender(identity("a"), 1), lambda: RING)
+    engine = TrainSender(Sender(who("a"), 1), lambda: RING)
     probe = UdpProbe(ProbeSource("a", Network.POD), engine, UdpOptions(), 1)
     check = Check("udp/pod/b/v4", Kind.UDP, Way.POD, "b", "127.0.0.1", port, timeout=5.0)
     _, plain = await loop.create_datagram_endpoint(lambda: Plain(port), local_addr=("127.0.0.1", 0))

@@ -178,9 +178,9 @@ class Health(Open):
 
 
 class Member(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A participant. `name` is unique in a roster; `addresses` are IP literals, of which at most one of each family is
-    probed; `port` is the port of its responder (UDP) and its HTTP listener (TCP); `epoch` (Unix milliseconds of its
-    start, 0 unknown) tells a restarted member from the one before."""
+    """A participant. `name` is a label, unique in a roster; `identity` is who it is. `addresses` are IP literals, of
+    which at most one of each family is probed; `port` is the port of its responder (UDP) and its HTTP listener (TCP);
+    `epoch` (Unix milliseconds of its start, 0 unknown) tells a restarted member from the one before."""
 
     name: str
     node: str
@@ -191,6 +191,17 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     epoch: int = 0
     state: State = State.SERVING
     reason: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Who this member is, whatever it is called: node, network and port. A roster that knows no nodes has the
+        address in the place of the node (docs/decisions/0009-identity.md)."""
+        return f"{self.node}/{self.network.value}/{self.port}"
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The identities that this member has in rosters that know no nodes: one for each address."""
+        return tuple(f"{address}/{self.network.value}/{self.port}" for address in self.addresses)
 
     @property
     def expected(self) -> bool:

@@ -23,23 +23,22 @@ LIMIT = 3
 SERVING = State.SERVING
 pytestmark = needs_unbound
 
-Scenario = Callable[[ApiServer, Rosters, FallbackRoster, asyncio.Event], Coroutine[Any, Any, None]]
+Scenario = Callable[[ApiServer, Rosters, FallbackRoster], Coroutine[Any, Any, None]]
 
 
 def reserved(scenario: Scenario, members: int, addresses: int, *refused: str) -> None:
     """Runs it with so many pods, and so many addresses in DNS."""
 
     async def follow(api: ApiServer, folder: Path) -> None:
-        overheard = asyncio.Event()
         client, rosters, rng = client_of(api, folder), Rosters(), random.Random(1)
         options = RosterOptions(
             kubernetes=KubernetesOptions(direct_limit=LIMIT, settle=0.05), dns=DnsRosterOptions(name=NAME, poll=0.05)
         )
         dns = DnsRoster(options, (), Network.POD, 7473, rosters.append, rng=rng)
         kubernetes = KubernetesRoster(client, options, 0, rosters.append, rng=rng, reflector=QUICK)
-        source = FallbackRoster(kubernetes, dns, LIMIT, overheard)
+        source = FallbackRoster(kubernetes, dns, LIMIT)
         task = asyncio.create_task(source.watch())
-        await scenario(api, rosters, source, overheard)
+        await scenario(api, rosters, source)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         dns.close()
@@ -56,7 +55,7 @@ def reserved(scenario: Scenario, members: int, addresses: int, *refused: str) ->
 
 
 def test_a_big_cluster_is_found_by_dns_without_a_request_to_the_api_server() -> None:
-    async def scenario(api: ApiServer, rosters: Rosters, source: FallbackRoster, overheard: asyncio.Event) -> None:
+    async def scenario(api: ApiServer, rosters: Rosters, source: FallbackRoster) -> None:
         await rosters.become({f"10.0.0.{number}": SERVING for number in range(1, 5)})
         assert source.source == "dns"
         assert "more than 3 members (roster.kubernetes.direct_limit)" in rosters.last.lacks
@@ -66,7 +65,7 @@ def test_a_big_cluster_is_found_by_dns_without_a_request_to_the_api_server() -> 
 
 
 def test_where_pods_may_not_be_listed_members_come_from_dns() -> None:
-    async def scenario(api: ApiServer, rosters: Rosters, source: FallbackRoster, overheard: asyncio.Event) -> None:
+    async def scenario(api: ApiServer, rosters: Rosters, source: FallbackRoster) -> None:
         await rosters.become({"10.0.0.1": SERVING, "10.0.0.2": SERVING})
         assert source.source == "dns"
         assert "(may not list pods in namespace default)" in rosters.last.lacks
@@ -76,23 +75,12 @@ def test_where_pods_may_not_be_listed_members_come_from_dns() -> None:
 
 
 def test_a_small_cluster_is_watched_and_one_that_grows_is_left_to_dns() -> None:
-    async def scenario(api: ApiServer, rosters: Rosters, source: FallbackRoster, overheard: asyncio.Event) -> None:
+    async def scenario(api: ApiServer, rosters: Rosters, source: FallbackRoster) -> None:
         await rosters.become({"agent-0": SERVING, "agent-1": SERVING})
         assert source.source == "kubernetes"
         for number in (2, 3):
             api.put("pods", shapes.pod(f"agent-{number}", node="node-0", ips=(f"10.0.1.{number}",)))
         await until(lambda: source.source == "dns")
         await rosters.become({"10.0.0.1": SERVING, "10.0.0.2": SERVING})
-
-    reserved(scenario, 2, 2)
-
-
-def test_in_a_cluster_that_goes_by_dns_a_newcomer_does_too_once_it_hears_so() -> None:
-    async def scenario(api: ApiServer, rosters: Rosters, source: FallbackRoster, overheard: asyncio.Event) -> None:
-        await rosters.become({"agent-0": SERVING, "agent-1": SERVING})
-        overheard.set()
-        await rosters.become({"10.0.0.1": SERVING, "10.0.0.2": SERVING})
-        assert source.source == "dns"
-        assert "(others know this member by its address)" in rosters.last.lacks
 
     reserved(scenario, 2, 2)

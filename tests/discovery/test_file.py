@@ -18,7 +18,7 @@ members:
 
 def many(count: int) -> bytes:
     entries = [
-        {"name": f"m{i}", "node": "n", "addresses": [f"10.0.{i >> 8}.{i & 255}"], "port": 1} for i in range(count)
+        {"name": f"m{i}", "node": f"n{i}", "addresses": [f"10.0.{i >> 8}.{i & 255}"], "port": 1} for i in range(count)
     ]
     return json.dumps({"version": 1, "members": entries}).encode()
 
@@ -50,6 +50,10 @@ def test_ten_thousand_members_are_read_from_json() -> None:
         (b"members: []", "has version None"),
         (b"- 1", "has version None"),
         (GOOD.replace(b"b-host", b"a-pod"), "the name a-pod is there 2 times"),
+        (
+            GOOD.replace(b"node: b, network: host", b"node: a, network: pod"),
+            "has a-pod and b-host with the same node, network and port",
+        ),
         (GOOD.replace(b"10.0.0.2", b"10.0.0.256"), "10.0.0.256"),
         (GOOD.replace(b"10.0.0.2", b"224.0.0.1"), "224.0.0.1' is no IP address of one machine"),
         (GOOD.replace(b"10.0.0.2", b"0.0.0.0"), "0.0.0.0"),

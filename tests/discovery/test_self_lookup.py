@@ -1,6 +1,6 @@
 import pytest
 
-from kubesonar.discovery.self_lookup import recognise
+from kubesonar.discovery.self_lookup import recognise, with_self
 from kubesonar.model import Member, Network, Roster
 
 ROSTER = Roster(
@@ -15,7 +15,7 @@ ROSTER = Roster(
 
 
 def name_of(name: str, *addresses: str, port: int = 7473) -> str | None:
-    found = recognise(ROSTER, name, addresses, port)
+    found = recognise(ROSTER, Member(name, "n8", (), port), addresses)
     return found.name if found else None
 
 
@@ -42,5 +42,28 @@ def test_who_is_in_doubt_is_nobody() -> None:
 def test_without_addresses_the_routing_table_tells() -> None:
     here = Member("here", "n9", ("127.0.0.1",), 7473)
     roster = Roster("2", (*ROSTER.members, here))
-    assert recognise(roster, "x", (), 7473) == here
-    assert recognise(roster, "x", (), 7999) is None
+    assert recognise(roster, Member("x", "n8", (), 7473), ()) == here
+    assert recognise(roster, Member("x", "n8", (), 7999), ()) is None
+
+
+def test_an_identity_goes_before_an_address_whatever_the_name() -> None:
+    found = recognise(ROSTER, Member("x", "n2", (), 7473), ("10.0.0.1",))
+    assert found is not None and found.name == "b"
+
+
+def test_a_roster_names_a_member_and_only_the_member_knows_its_epoch() -> None:
+    roster, own = with_self(ROSTER, Member("host-name", "n2", (), 7473, epoch=5), ())
+    assert own == Member("b", "n2", ("10.0.0.2",), 7473, epoch=5)
+    assert roster.members == (*ROSTER.members[:2], own, ROSTER.members[3])
+
+
+def test_a_member_completes_a_roster_that_knows_addresses_only() -> None:
+    by_dns = Roster("dns", tuple(Member(f"10.0.0.{n}", f"10.0.0.{n}", (f"10.0.0.{n}",), 7473) for n in (1, 2)))
+    roster, own = with_self(by_dns, Member("pod-x", "n2", (), 7473, zone="z", epoch=5), ("10.0.0.2",))
+    assert own == Member("10.0.0.2", "n2", ("10.0.0.2",), 7473, zone="z", epoch=5)
+    assert roster.members == (by_dns.members[0], own)
+
+
+def test_a_roster_without_this_member_stays_as_it_is() -> None:
+    me = Member("x", "n8", (), 7473, epoch=5)
+    assert with_self(ROSTER, me, ()) == (ROSTER, me)

@@ -10,15 +10,29 @@ import msgspec
 import pytest
 
 from kubesonar.core.membership.events import Received, Send
-from kubesonar.core.membership.messages import Ack, Ping
-from kubesonar.core.wire.codec import Datagram, Keyring, Sender, identity
+from kubesonar.core.membership.messages import (
+    Ack,
+    Alive,
+    Message,
+    Ping,
+    PingReq,
+    PingReqReply,
+    Reachability,
+    Seen,
+    StatusClaim,
+    StatusClaimAck,
+    StepDown,
+)
+from kubesonar.core.wire.codec import CURRENT, Datagram, Keyring, Sender, mismatch
+from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.messaging.transport import RETRANSMIT_INTERVAL, MessageTransport
-from kubesonar.model import Member, Roster
+from kubesonar.model import Condition, Member, Roster
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.udp.responder import UdpResponder
-from tests.net.rig import run
+from tests.net.rig import run, who
 
 KEY = Keyring({1: bytes(16)}, 1)
+ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 both = pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 
 
@@ -32,24 +46,38 @@ class FakeTime(SystemClock):
 
 
 class End:
-    """One member's courier on a socket of its own."""
+    """One member with a socket of its own; `speak` is the newest wire version it speaks."""
 
-    def __init__(self, name: str, epoch: int, address: str, port: int = 0, ring: Keyring = KEY) -> None:
+    def __init__(
+        self, name: str, epoch: int, address: str, port: int = 0, ring: Keyring = KEY, speak: int = CURRENT
+    ) -> None:
         self.name = name
+        self.speak = speak
         self.clock = FakeTime()
         self.heard: list[Received] = []
         self.frames: list[bytes] = []
-        self.sender = Sender(identity(name), epoch)
+        self._ring = ring
+        self.sender = Sender(who(name), epoch)
         self.responder = UdpResponder(
             [address],
             port,
-            source=self.sender.source,
-            ring=lambda: ring,
+            me=lambda: self.sender.identity,
+            ring=self.ring,
             publish=lambda record: None,
             messages=self.arrived,
+            speak=speak,
         )
-        self.courier = MessageTransport(self.sender, lambda: ring, self._send, self.heard.append, self.clock)
-        self.member = Member(name, name, (address,), self.responder.port)
+        self.member = Member(name, f"node-{name}", (address,), self.responder.port)
+        self.sender.become(WireIdentity.of(self.member))
+        self.id = self.member.identity
+        self.courier = MessageTransport(self, self.heard.append, self.clock)
+
+    def ring(self) -> Keyring:
+        return self._ring
+
+    def send(self, frame: bytes, address: str, port: int) -> bool:
+        self.frames.append(frame)
+        return self.responder.send(frame, address, port)
 
     def knows(self, *members: Member) -> None:
         self.courier.roster_changed(Roster("1", members))
@@ -57,12 +85,8 @@ class End:
     def arrived(self, datagram: Datagram, address: str, port: int) -> None:
         self.courier.arrived(datagram, address, port)
 
-    def _send(self, frame: bytes, address: str, port: int) -> bool:
-        self.frames.append(frame)
-        return self.responder.send(frame, address, port)
-
     def said(self) -> list[tuple[str, int, object]]:
-        return [(one.source, one.epoch, one.message) for one in self.heard]
+        return [(one.source.split("/")[0].removeprefix("node-"), one.epoch, one.message) for one in self.heard]
 
 
 @contextmanager
@@ -84,10 +108,10 @@ def test_the_first_message_arrives_although_neither_knows_the_others_epoch(addre
     async def play() -> None:
         a, b = End("a", 111, address), End("b", 222, address)
         with ends(a, b):
-            a.courier.send(Send("b", Ping(7)))
+            a.courier.send(Send(b.id, Ping(7)))
             await settled()
             assert b.said() == [("a", 111, Ping(7))]
-            b.courier.send(Send("a", Ack(7)))
+            b.courier.send(Send(a.id, Ack(7)))
             await settled()
             assert a.said() == [("b", 222, Ack(7))]
             assert len(a.frames) == 2, "said again once; from then on each message is one datagram"
@@ -103,13 +127,13 @@ def test_a_restarted_member_is_spoken_to_as_the_new_one() -> None:
             with ends(b):
                 a.knows(b.member)
                 b.knows(a.member)
-                a.courier.send(Send("b", Ping(1)))
+                a.courier.send(Send(b.id, Ping(1)))
                 await settled()
                 assert b.said() == [("a", 1, Ping(1))]
             again = End("b", 3, "127.0.0.1", port=b.member.port)
             with ends(again):
                 again.knows(a.member)
-                a.courier.send(Send("b", Ping(2)))
+                a.courier.send(Send(b.id, Ping(2)))
                 await settled()
                 assert again.said() == [("a", 1, Ping(2))]
 
@@ -120,15 +144,15 @@ def test_what_was_recorded_is_of_no_use_after_a_restart_nor_elsewhere() -> None:
     async def play() -> None:
         a, b, c = (End(name, 5, "127.0.0.1") for name in "abc")
         with ends(a, b, c):
-            a.courier.send(Send("b", Ping(1)))
+            a.courier.send(Send(b.id, Ping(1)))
             await settled()
             recorded = a.frames[-1]
             a.responder.send(recorded, "127.0.0.1", b.member.port)  # again to the same
             a.responder.send(recorded, "127.0.0.1", c.member.port)  # to another
             await settled()
             assert (len(b.heard), len(c.heard)) == (1, 0)
-        restarted = End("b", 6, "127.0.0.1")
-        with ends(restarted, a := End("a", 5, "127.0.0.1")):
+        restarted = End("b", 6, "127.0.0.1", port=b.member.port)
+        with ends(restarted, a := End("a", 5, "127.0.0.1", port=a.member.port)):
             a.responder.send(recorded, "127.0.0.1", restarted.member.port)
             await settled()
             assert restarted.heard == []
@@ -145,7 +169,7 @@ def test_strangers_are_not_heard_with_a_key_and_unknown_or_with_none() -> None:
         with ends(a, b), ends(forger), ends(stranger):
             for end in (forger, stranger):
                 end.knows(b.member)
-                end.courier.send(Send("b", Ping(1)))
+                end.courier.send(Send(b.id, Ping(1)))
             await settled()
             assert b.heard == []
             assert (b.courier.counters["strangers"], b.responder.counters["mac"]) == (1, 1)
@@ -159,10 +183,10 @@ def test_what_is_old_is_not_said_again_to_one_who_comes_back() -> None:
         a, b = End("a", 1, "127.0.0.1"), End("b", 2, "127.0.0.1")
         with ends(a, b):
             a.knows(msgspec.structs.replace(b.member, port=9))  # it is not there yet
-            a.courier.send(Send("b", Ping(1)))
+            a.courier.send(Send(b.id, Ping(1)))
             a.knows(b.member)
             a.clock.ahead = RETRANSMIT_INTERVAL + 0.1
-            b.courier.send(Send("a", Ping(2)))
+            b.courier.send(Send(a.id, Ping(2)))
             await settled()
             assert a.said() == [("b", 2, Ping(2))]
             assert b.heard == []
@@ -175,9 +199,145 @@ def test_noise_with_a_good_signature_is_counted_and_not_heard() -> None:
         a, b = End("a", 1, "127.0.0.1"), End("b", 2, "127.0.0.1")
         with ends(a, b):
             for payload in (b"\xc1", b"\x92\x7f\x01", bytes(900)):
-                a.responder.send(a.sender.message(KEY, b.sender.source, 2, payload), "127.0.0.1", b.member.port)
+                a.responder.send(
+                    a.sender.message(KEY, b.sender.identity.identity, 2, payload), "127.0.0.1", b.member.port
+                )
             await settled()
             assert b.heard == []
             assert (b.courier.counters["malformed"], b.courier.counters["unknown"]) == (2, 1)
+
+    run(play())
+
+
+def naming(id: str) -> list[Message]:
+    """A message of each kind that names members."""
+    return [
+        PingReq(1, id),
+        PingReqReply(1, id, Reachability.SILENT),
+        StatusClaim(id, 1, 0, Condition.DEAD, witnesses=(Seen(id, Reachability.SILENT),)),
+        StatusClaimAck(id, 1, 0, Condition.DEAD),
+        Alive(1, id),
+        Alive(1),
+        StepDown(1, id),
+        StepDown(1),
+    ]
+
+
+@pytest.mark.parametrize(("one", "other"), [(2, CURRENT), (CURRENT, 2), (2, 2), (CURRENT, CURRENT)])
+def test_members_of_an_older_version_are_understood_and_understand(one: int, other: int) -> None:
+    async def play() -> None:
+        a, b = End("a", 111, "127.0.0.1", speak=one), End("b", 222, "127.0.0.1", speak=other)
+        c = Member("c", "node-c", ("127.0.0.1",), 9)
+        with ends(a, b):
+            for end in (a, b):
+                end.knows(a.member, b.member, c)
+            for sender, receiver in ((a, b), (b, a)):
+                for message in naming(c.identity):
+                    sender.courier.send(Send(receiver.id, message))
+                    await settled()
+                assert [heard.message for heard in receiver.heard] == naming(c.identity)
+                assert {heard.source for heard in receiver.heard} == {sender.id}
+            assert a.courier.counters["strangers"] + b.courier.counters["strangers"] == 0
+
+    run(play())
+
+
+def test_a_member_that_was_upgraded_is_spoken_to_in_the_new_version() -> None:
+    async def play() -> None:
+        a, b = End("a", 1, "127.0.0.1"), End("b", 2, "127.0.0.1", speak=2)
+        with ends(a):
+            with ends(b):
+                a.knows(b.member)
+                b.knows(a.member)
+                a.courier.send(Send(b.id, Ping(1)))
+                await settled()
+                assert (b.said(), a.frames[-1][2]) == ([("a", 1, Ping(1))], 2)
+            again = End("b", 3, "127.0.0.1", port=b.member.port)
+            with ends(again):
+                again.knows(a.member)
+                a.courier.send(Send(b.id, Ping(2)))
+                await settled()
+                again.courier.send(Send(a.id, Ack(2)))
+                a.courier.send(Send(b.id, Ping(3)))
+                await settled()
+                assert [heard.message for heard in again.heard] == [Ping(2), Ping(3)]
+                assert (again.frames[-1][2], a.frames[-1][2]) == (CURRENT, CURRENT)
+
+    run(play())
+
+
+def test_a_forged_mismatch_costs_nothing_but_one_message_in_the_older_version() -> None:
+    async def play() -> None:
+        a, b = End("a", 1, "127.0.0.1"), End("b", 2, "127.0.0.1")
+        with ends(a, b):
+            a.courier.send(Send(b.id, Ping(1)))
+            await settled()
+            forged = mismatch(a.frames[-1], 2)
+            assert forged is not None
+            b.responder.send(forged, "127.0.0.1", a.member.port)
+            await settled()
+            a.courier.send(Send(b.id, Ping(2)))
+            b.courier.send(Send(a.id, Ack(2)))
+            await settled()
+            a.courier.send(Send(b.id, Ping(3)))
+            await settled()
+            assert {heard.message for heard in b.heard} == {Ping(1), Ping(2), Ping(3)}
+            assert a.frames[-1][2] == CURRENT
+
+    run(play())
+
+
+def test_members_with_rosters_by_dns_and_by_kubernetes_know_each_other() -> None:
+    """`a` knows addresses only; to the others it is a pod on a node like any other."""
+
+    async def play() -> None:
+        a, b, c = (End(name, epoch, address) for name, epoch, address in zip("abc", (1, 2, 3), ADDRESSES, strict=True))
+
+        def by_dns(member: Member) -> Member:
+            address = member.addresses[0]
+            return Member(address, address, (address,), member.port)
+
+        with ends(a, b, c):
+            a.knows(a.member, by_dns(b.member), by_dns(c.member))
+            for other in (b, c):
+                there = by_dns(other.member).identity
+                a.courier.send(Send(there, Ping(1)))
+                await settled()
+                assert other.said() == [("a", 1, Ping(1))]
+                other.courier.send(Send(a.id, Ack(1)))
+                await settled()
+                assert a.heard[-1] == Received(there, other.sender.epoch, Ack(1))
+            for message in naming(c.id):
+                b.courier.send(Send(a.id, message))
+            await settled()
+            assert [heard.message for heard in a.heard[2:]] == naming(by_dns(c.member).identity)
+            for message in naming(by_dns(c.member).identity):
+                a.courier.send(Send(by_dns(b.member).identity, message))
+            await settled()
+            assert [heard.message for heard in b.heard[1:]] == naming(c.id)
+            for message in naming(a.id):
+                b.courier.send(Send(a.id, message))
+            await settled()
+            assert [heard.message for heard in a.heard[-8:]] == naming(a.id)
+
+    run(play())
+
+
+def test_a_successor_on_the_same_node_is_the_same_member_in_a_later_epoch() -> None:
+    async def play() -> None:
+        a, b = End("a", 1, "127.0.0.1"), End("b", 2, "127.0.0.1")
+        with ends(a):
+            with ends(b):
+                a.knows(b.member)
+                b.knows(a.member)
+                b.courier.send(Send(a.id, Ping(1)))
+                await settled()
+            successor = End("b", 3, "127.0.0.2", port=b.member.port)
+            with ends(successor):
+                successor.knows(a.member)
+                a.knows(msgspec.structs.replace(successor.member, name="b-2"))
+                successor.courier.send(Send(a.id, Ping(2)))
+                await settled()
+                assert [(heard.source, heard.epoch) for heard in a.heard] == [(b.id, 2), (b.id, 3)]
 
     run(play())

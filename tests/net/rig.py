@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from kubesonar.core.wire.codec import CURRENT, Datagram, Keyring, Sender, decode, identity
+from kubesonar.core.wire.codec import CURRENT, Datagram, Keyring, Sender, decode
+from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.model import Member
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.token_bucket import RateLimits
 from kubesonar.net.udp.train_records import TrainRecord
@@ -19,8 +21,14 @@ from kubesonar.net.udp.train_sender import TrainSender
 
 T = TypeVar("T")
 
-ASKER = identity("node-1")
-ANSWERER = identity("node-2")
+
+def who(name: str) -> WireIdentity:
+    """The hashes of a member without an address, alone on its node."""
+    return WireIdentity.of(Member(name, f"node-{name}", (), 7473))
+
+
+ASKER = who("1")
+ANSWERER = who("2")
 GENEROUS = RateLimits(rate=1e6, burst=1e6, total_rate=1e6, total_burst=1e6)
 
 
@@ -66,7 +74,7 @@ def rig(
     responder = UdpResponder(
         addresses or ("127.0.0.1",),
         0,
-        source=ANSWERER,
+        me=lambda: ANSWERER,
         ring=lambda: answerer,
         publish=publish,
         speak=answers_in,

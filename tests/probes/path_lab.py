@@ -15,8 +15,9 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from kubesonar.core.wire.codec import Keyring, Sender, identity
-from kubesonar.model import Check, Fault, Kind, Network, Observation
+from kubesonar.core.wire.codec import Keyring, Sender
+from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.model import Check, Fault, Kind, Member, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.train_sender import TrainSender
@@ -27,6 +28,7 @@ PORT = 7777
 FAR = ("10.9.1.2", "fd09:1::2")
 TIMEOUT = 1.5
 RING = Keyring()
+A, B = (WireIdentity.of(Member(name, name, (), 7473)) for name in "ab")
 
 CASES: dict[str, list[str]] = {
     "fine": [],
@@ -78,7 +80,7 @@ def wire_up(router: int, far: int) -> None:
 
 async def respond() -> None:
     """The far end."""
-    responder = UdpResponder(["0.0.0.0", "::"], PORT, source=identity("b"), ring=lambda: RING, publish=lambda _: None)
+    responder = UdpResponder(["0.0.0.0", "::"], PORT, me=lambda: B, ring=lambda: RING, publish=lambda _: None)
     try:
         await asyncio.Event().wait()
     finally:
@@ -87,7 +89,7 @@ async def respond() -> None:
 
 async def observe(router: int) -> None:
     """Tries every case in both families, each twice: the second time the probe knows what it found."""
-    engine = TrainSender(Sender(identity("a"), 1), lambda: RING, whole=True)
+    engine = TrainSender(Sender(A, 1), lambda: RING, whole=True)
     probe = MtuProbe(ProbeSource("a", Network.POD), engine, MtuOptions())
     for case, commands in CASES.items():
         for command in commands:
@@ -112,7 +114,7 @@ async def judged(probe: MtuProbe, check: Check) -> Observation:
 
 async def ready() -> None:
     """Waits until the far end answers."""
-    engine = TrainSender(Sender(identity("a"), 0), lambda: RING)
+    engine = TrainSender(Sender(A, 0), lambda: RING)
     for address in FAR:
         for number in range(100):
             if (await engine.train(address, PORT, number=number, count=1, size=64, timeout=0.2)).received:

@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kubesonar.core.wire.codec import Keyring, Sender, identity
+from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.model import Check, Fault, Health, Kind, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.mtu import MtuOptions, MtuProbe
 from kubesonar.probes.source import ProbeSource
-from tests.net.rig import rig, run
+from tests.net.rig import rig, run, who
 from tests.programs import found
 
 LAB = Path(__file__).with_name("path_lab.py")
@@ -120,9 +120,9 @@ def test_its_trains_are_not_published_by_the_responder() -> None:
         records: list[object] = []
         ring = Keyring()
         responder = UdpResponder(
-            ["127.0.0.1"], 0, source=identity("b"), ring=lambda: ring, publish=lambda record: records.append(record)
+            ["127.0.0.1"], 0, me=lambda: who("b"), ring=lambda: ring, publish=lambda record: records.append(record)
         )
-        engine = TrainSender(Sender(identity("a"), 1), lambda: ring, whole=True)
+        engine = TrainSender(Sender(who("a"), 1), lambda: ring, whole=True)
         await _probe(engine, MtuOptions())(_check("127.0.0.1", responder))
         engine.close()
         responder.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubesonar.core.wire.codec import Keyring, identity
+from kubesonar.core.wire.codec import CURRENT, Keyring
+from kubesonar.core.wire.identity import NAMED, WireIdentity
 from kubesonar.model import Check, Fault, Health, Kind, Member, Network, Observation, Path, Roster, Side, StampSource
 from kubesonar.net.udp.token_bucket import RateLimits
 from kubesonar.net.udp.train_records import TrainRecord
@@ -30,7 +31,7 @@ def test_both_ends_report_the_same_train(address: str) -> None:
         return observation, records[0]
 
     ours, record = run(scenario())
-    theirs = responder_observation(record, PEER, {identity("node-1"): "node-1"})
+    theirs = responder_observation(record, PEER, "node-1")
     assert (ours.health, ours.sent, ours.received, ours.side) == (Health.GOOD, 8, 8, Side.SOURCE)
     assert ours.rtt is not None and ours.rtt.clock is StampSource.KERNEL
     assert 0 < ours.rtt.best <= ours.rtt.mean <= ours.rtt.worst
@@ -41,13 +42,6 @@ def test_both_ends_report_the_same_train(address: str) -> None:
     assert (theirs.side, theirs.sent, theirs.received, theirs.health) == (Side.RESPONDER, 8, 8, Health.GOOD)
     assert (theirs.check.path, theirs.network, theirs.address) == (Path.HOST, Network.HOST, address)
     assert sorted(tally.port for tally in ours.train.ports) == sorted(tally.port for tally in theirs.train.ports)
-
-
-def test_who_the_roster_does_not_know_appears_by_identity() -> None:
-    record = TrainRecord(b"\0\1\2\3\4\5\6\7", 1, 5, 8, 3, 0, 0, 3, 64, 0.0, 1e9, "192.0.2.1", 4, ())
-    observation = responder_observation(record, PEER, {})
-    assert observation.check.id == "udp/from/0001020304050607"
-    assert (observation.sent, observation.received, observation.detail) == (3, 3, "3 of 8 arrived")
 
 
 def test_trains_count_up_by_target_in_32_bits_and_never_share_a_number() -> None:
@@ -101,14 +95,21 @@ def test_silence_of_the_own_responder_is_local() -> None:
 
 
 def test_trains_are_observed_of_those_whom_the_roster_names() -> None:
-    def record(sender: str) -> TrainRecord:
-        return TrainRecord(identity(sender), 1, 5, 8, 3, 0, 0, 3, 64, 0.0, 1e9, "192.0.2.1", 4, ())
+    def record(sender: WireIdentity, version: int = CURRENT) -> TrainRecord:
+        alias = sender.alias if version > NAMED else b""
+        return TrainRecord(sender.source(version), alias, 1, 5, 8, 3, 0, 0, 3, 64, 0.0, 1e9, "192.0.2.1", 4, ())
 
     seen: list[Observation] = []
     trains = TrainObserver(ME, seen.append)
-    trains.arrived(record("node-2"))
+    me, other = Member("node-1", "node-1", (), 7473), Member("pod-2", "node-2", ("10.0.0.2",), 7473)
+    by_address = msgspec.structs.replace(other, name="10.0.0.2", node="10.0.0.2")
+    trains.arrived(record(WireIdentity.of(other)))
     assert (seen, trains.strangers) == ([], 1)
-    trains.roster_changed(Roster("1", (Member("node-2", "node-2", (), 7473),)))
-    trains.arrived(record("node-2"))
-    trains.arrived(record("node-1"))  # its own train over loopback
-    assert ([one.check.target for one in seen], trains.strangers) == (["node-2"], 1)
+    trains.roster_changed(Roster("1", (other, me)), me)
+    trains.arrived(record(WireIdentity.of(other)))
+    trains.arrived(record(WireIdentity.of(other), NAMED))
+    trains.arrived(record(WireIdentity.of(me)))  # its own train over loopback
+    trains.roster_changed(Roster("1", (by_address, me)), me)
+    trains.arrived(record(WireIdentity.of(other)))
+    assert ([one.check.target for one in seen], trains.strangers) == (["pod-2", "pod-2", "10.0.0.2"], 1)
+    assert seen[0].detail == "3 of 8 arrived"

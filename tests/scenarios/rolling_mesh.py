@@ -15,7 +15,7 @@ from kubesonar.model import Finding, Health
 from tests.apps.agents import RunningAgent, members, tree
 from tests.ports import free_port
 
-KEYS = {1: "1 " + "ab" * 16 + "\n", 2: "2 " + "cd" * 16 + "\n"}
+KEYS = {2: "1 " + "ab" * 16 + "\n", 3: "2 " + "cd" * 16 + "\n"}
 """For each wire version the key that goes with it here."""
 
 _PATIENCE = 30.0
@@ -52,6 +52,11 @@ class RollingMesh:
 
     def __exit__(self, *_: object) -> None:
         self._exits.close()
+
+    def deaths(self) -> list[str]:
+        """What any agent's log says of dead, gone or frozen members."""
+        lines = [line for name in self._ports for line in (self._folder / f"{name}.log").read_text().splitlines()]
+        return [line for line in lines if any(f" is {what}" in line for what in ("dead", "gone", "frozen"))]
 
     def roll(self, version: int) -> None:
         """Appends the version's key everywhere, restarts one agent after the other with that version and with that key

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kubesonar.core.telemetry.labels import relabelled
+from kubesonar.model import Edge
 from tests.apps.agents import FAST, RunningAgent, until
 from tests.discovery.nameserver import NAME, needs_unbound, resolving, serving
 from tests.kube import shapes
@@ -12,11 +14,17 @@ from tests.kube.apiserver import ApiServer
 from tests.ports import free_port
 
 
-def agent(folder: Path, address: str, port: int, **roster: Any) -> RunningAgent:
+def agent(folder: Path, address: str, port: int, node: str = "", **roster: Any) -> RunningAgent:
     """As on a node: every agent on the same port of its own address; the test asks it on one of its own."""
     asked = free_port()
     tree: dict[str, Any] = {
-        "member": {"name": f"agent-at-{address}", "addresses": address, "port": port, "bind": [address]},
+        "member": {
+            "name": f"agent-at-{address}",
+            "node": node,
+            "addresses": address,
+            "port": port,
+            "bind": [address],
+        },
         "roster": {"source": "dns", "dns": {"name": NAME, "poll": 0.2}, **roster},
         "plan": {"families": [4], **FAST},
         "api": {"listen": [{"address": f"127.0.0.1:{asked}"}]},
@@ -50,7 +58,7 @@ def test_an_agent_goes_by_its_address_and_both_ends_of_a_train_are_joined() -> N
 
 
 @needs_unbound
-def test_a_newcomer_that_kubernetes_would_name_goes_by_its_address_among_those_that_do() -> None:
+def test_an_agent_that_kubernetes_names_and_those_that_go_by_dns_know_each_other() -> None:
     def body(folder: Path) -> None:
         port = free_port()
         one, two, newcomer = addresses = ("127.0.0.11", "127.0.0.12", "127.0.0.13")
@@ -61,16 +69,31 @@ def test_a_newcomer_that_kubernetes_would_name_goes_by_its_address_among_those_t
                 api.put("pods", shapes.pod(f"pod-{number}", node=f"node-{number}", ips=(address,), labels=labels))
             known = {"source": "kubernetes", "kubernetes": {"kubeconfig": api.kubeconfig(folder / "kubeconfig")}}
             with (
-                agent(folder, one, port) as first,
-                agent(folder, two, port),
-                agent(folder, newcomer, port, **known) as third,
+                agent(folder, one, port, "node-0") as first,
+                agent(folder, two, port, "node-1") as second,
+                agent(folder, newcomer, port, "node-2", **known) as third,
             ):
-                until(lambda: third.snapshot().member.name == newcomer)
-                until(
-                    lambda: (
-                        third.snapshot().coordinator and third.snapshot().coordinator == first.snapshot().coordinator
-                    )
-                )
-            assert "others know this member by its address" in third.log.read_text()
+                until(lambda: third.snapshot().member.name == "pod-2")
+                pods = {"pod-0": one, "pod-1": two, "pod-2": newcomer}
+                until(lambda: first.snapshot().coordinator in pods.values())
+                until(lambda: pods.get(third.snapshot().coordinator) == first.snapshot().coordinator)
+
+                def recorded(agent: RunningAgent, target: str) -> list[Edge]:
+                    edges = [edge for edge in agent.snapshot().edges if edge.latest.side == "responder"]
+                    return [edge for edge in edges if edge.latest.check.target == target]
+
+                until(lambda: recorded(first, newcomer))
+                until(lambda: recorded(third, "pod-0"))
+
+                shown = relabelled([each.snapshot() for each in (first, second, third)])
+                assert {snapshot.member.name for snapshot in shown} == pods.keys()
+                for snapshot in shown:
+                    assert {member.name for member in snapshot.roster.members} == pods.keys()
+                    assert {member.node for member in snapshot.roster.members} == {"node-0", "node-1", "node-2"}
+                    targets = {edge.latest.check.target for edge in snapshot.edges}
+                    assert targets & set(addresses) == set() and targets >= pods.keys() - {snapshot.member.name}
+            for each in (first, second, third):
+                assert "restarting" not in each.log.read_text()
+                assert " is dead" not in each.log.read_text() and " is frozen" not in each.log.read_text()
 
     resolving(body)

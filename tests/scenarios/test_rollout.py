@@ -13,10 +13,11 @@ AGENTS = 5
 
 
 @pytest.mark.timeout(300)
-def test_a_rollout_of_wire_version_and_key_and_back_yields_no_finding(tmp_path: Path) -> None:
-    with RollingMesh(tmp_path, AGENTS, version=1) as mesh:
-        for version in (2, 1):
+def test_a_rollout_of_wire_version_and_key_and_back_yields_no_finding_and_no_notice(tmp_path: Path) -> None:
+    with RollingMesh(tmp_path, AGENTS, version=2) as mesh:
+        for version in (3, 2):
             mesh.roll(version)
             mesh.watch(2.0)
             mesh.until(lambda scene: scene.verdict.verdict is Health.GOOD and not scene.verdict.unknown)
         assert not mesh.findings, [finding.sentence for finding in mesh.findings]
+        assert mesh.deaths() == []

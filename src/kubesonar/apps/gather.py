@@ -11,6 +11,7 @@ from kubesonar.apps.sources import SnapshotSource, others, owner
 from kubesonar.apps.times import clock
 from kubesonar.core.diagnosis.join import Basis, basis
 from kubesonar.core.diagnosis.verdict import NOTHING_KNOWN, Known, verdict_on
+from kubesonar.core.telemetry.labels import relabelled
 from kubesonar.core.telemetry.snapshots import REASON_LIMIT, decode_snapshot, newest
 from kubesonar.model import Network, Snapshot, Verdict, clip
 from kubesonar.net.clock import SystemClock
@@ -106,7 +107,7 @@ def read_snapshot(fetched: Fetched, source: SnapshotSource) -> Snapshot | str:
     if fetched.status != 200:
         return _STATUS.get(fetched.status, f"HTTP status {fetched.status}")
     snapshot = decode_snapshot(fetched.body)
-    if isinstance(snapshot, Snapshot) and source.name and snapshot.member.name != source.name:
+    if isinstance(snapshot, Snapshot) and not source.names(snapshot.member):
         return f"somebody else answers: {clip(snapshot.member.name, REASON_LIMIT // 2)}"
     return snapshot
 
@@ -121,7 +122,7 @@ _STATUS = {
 def _one_of_each(gathered: Gathered) -> Gathered:
     """Return one snapshot of each member. An address that could not be read goes by its member's name where that is
     known, and not at all where the member was read elsewhere."""
-    found = newest(gathered.snapshots)
+    found = newest(relabelled(gathered.snapshots))
     unread = {_named(label, found.values()): why for label, why in gathered.unread.items()}
     return Gathered(list(found.values()), {label: why for label, why in unread.items() if label not in found})
 

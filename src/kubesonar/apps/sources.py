@@ -21,15 +21,21 @@ _SCHEMES = ("http", "https")
 
 class SnapshotSource(msgspec.Struct, frozen=True):
     """The API of one agent: `url` is "http://HOST:PORT", "https://HOST:PORT" or "unix:PATH"; `name` the member that
-    must answer there, empty where that is not known beforehand."""
+    must answer there, empty where that is not known beforehand, and `identity` who that is."""
 
     url: str
     name: str = ""
+    identity: str = ""
 
     @property
     def label(self) -> str:
         """The name, or the URL where no name is known."""
         return self.name or self.url
+
+    def names(self, member: Member) -> bool:
+        """Whether this member may answer there: the one that is meant, however it calls itself."""
+        same = self.identity in (member.identity, *member.aliases)
+        return not self.name or same or member.name == self.name
 
     @property
     def remote(self) -> bool:
@@ -60,12 +66,15 @@ def others(
     scheme."""
     snapshots = list(snapshots)
     names = {source.name for source in known} | {snapshot.member.name for snapshot in snapshots}
+    read = {id for snapshot in snapshots for id in (snapshot.member.identity, *snapshot.member.aliases)}
     scheme = urlsplit(asked.url).scheme
     found: dict[str, SnapshotSource] = {}
     for member in (member for snapshot in snapshots for member in snapshot.roster.members):
         host = next(filter(None, map(_literal, member.addresses)), "")
-        if member.name not in names and host and 0 < member.port < 65536:
-            found.setdefault(member.name, SnapshotSource(f"{scheme}://{host}:{member.port}", member.name))
+        if member.name not in names and member.identity not in read and host and 0 < member.port < 65536:
+            found.setdefault(
+                member.name, SnapshotSource(f"{scheme}://{host}:{member.port}", member.name, member.identity)
+            )
     return list(found.values())
 
 

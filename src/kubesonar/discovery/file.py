@@ -100,8 +100,13 @@ def _refuse_doubles(members: tuple[Member, ...]) -> None:
     name, count = max(Counter(member.name for member in members).items(), key=lambda item: item[1], default=("", 0))
     if count > 1:
         raise RosterError(f"names two members alike: the name {clip(name, 60)} is there {count} times")
+    same: dict[str, str] = {}
     at: dict[tuple[bytes, int], str] = {}
     for member in members:
+        twin = same.setdefault(member.identity, member.name)
+        if twin != member.name:
+            both = f"{clip(twin, 60)} and {clip(member.name, 60)}"
+            raise RosterError(f"has {both} with the same node, network and port: expected one member for each")
         for address in member.addresses:
             other = at.setdefault((packed_address(address), member.port), member.name)
             if other != member.name:

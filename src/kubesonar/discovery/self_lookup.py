@@ -4,24 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from msgspec.structs import replace
+
 from kubesonar.core.address import packed_address, unicast
 from kubesonar.model import Member, Roster
 from kubesonar.net.own_addresses import is_own
 
 
-def recognise(roster: Roster, name: str, addresses: Collection[str], port: int) -> Member | None:
-    """Return the member of this `name`, else the one at one of these `addresses` and this `port`.
+def recognise(roster: Roster, me: Member, addresses: Collection[str]) -> Member | None:
+    """Return the member with the name of `me`, else the one with its identity, else the one at one of these `addresses`
+    and its port.
 
     A roster from DNS knows addresses only, and in the host network an agent may know no more than the host's name.
     Without addresses the routing table tells which are our own. Returns None for no such member, or for more than one.
     """
-    named = roster.named(name)
+    named = roster.named(me.name)
     if named is not None:
         return named
+    same = [member for member in roster.members if member.identity == me.identity]
     mine = {packed_address(address) for address in unicast(addresses)}
-    there = [
+    there = same or [
         member
         for member in roster.members
-        if member.port == port and any(packed_address(a) in mine if mine else is_own(a) for a in member.addresses)
+        if member.port == me.port and any(packed_address(a) in mine if mine else is_own(a) for a in member.addresses)
     ]
     return there[0] if len(there) == 1 else None
+
+
+def with_self(roster: Roster, me: Member, addresses: Collection[str]) -> tuple[Roster, Member]:
+    """Return the roster with this member's own entry completed, and that entry; `me` where the roster has none.
+
+    The entry gets the epoch, which only this member knows. In a roster that knows no nodes it also gets the node and
+    zone that this member knows of itself.
+    """
+    found = recognise(roster, me, addresses)
+    if found is None:
+        return roster, me
+    own = replace(found, epoch=me.epoch)
+    if found.node in found.addresses:
+        own = replace(own, node=me.node, zone=me.zone)
+    members = tuple(own if member is found else member for member in roster.members)
+    return replace(roster, members=members), own

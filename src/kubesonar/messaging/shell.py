@@ -1,15 +1,14 @@
-"""Drives membership on asyncio: its messages go through the courier, its looks over the network, all else is told."""
+"""Drives membership on asyncio: messages go through the transport, host probes over the network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from kubesonar.core.machine import Machine
-from kubesonar.core.membership.events import HostProbed, MembershipAction, MembershipEvent, ProbeHost, Received, Send
-from kubesonar.core.membership.member_view import MemberView, Rank
-from kubesonar.core.wire.codec import Datagram, Keyring, Sender
+from kubesonar.core.membership.events import HostProbed, MembershipAction, MembershipEvent, ProbeHost, Send
+from kubesonar.core.membership.instance import Membership, MembershipOptions
+from kubesonar.core.membership.member_view import MemberView, by_identity
 from kubesonar.messaging.host_probe import probe_host
-from kubesonar.messaging.transport import MessageTransport
+from kubesonar.messaging.transport import MessagePort, MessageTransport
 from kubesonar.model import Member, Roster
 from kubesonar.net.clock import Clock
 from kubesonar.net.icmp.pinger import Pinger
@@ -18,64 +17,71 @@ from kubesonar.runtime.supervise import Supervisor
 
 
 class MembershipShell:
-    """The shell of `machine`. `send` hands a datagram to the wire, `tell` gets every action that is neither a message
-    nor a look. To be made on the running loop."""
+    """The shell of one member's `Membership`; `act` is called with every action that is neither a message nor a host
+    probe. To be made on the running loop.
+
+    Where a roster tells that this member's identity is another than it knew (its node was not configured), `machine` is
+    replaced by a new one, as if it had just been started."""
 
     def __init__(
         self,
         me: Member,
-        machine: Machine[MembershipEvent, MembershipAction],
-        order: Rank,
+        options: MembershipOptions,
+        port: MessagePort,
         *,
-        sender: Sender,
-        ring: Callable[[], Keyring],
-        send: Callable[[bytes, str, int], bool],
         pinger: Pinger,
         supervisor: Supervisor,
         clock: Clock,
         lag: Callable[[float], None],
-        tell: Callable[[MembershipAction], None],
+        act: Callable[[MembershipAction], None],
     ) -> None:
-        self._me = me
-        self._order = order
+        self._options = options
         self._pinger = pinger
         self._supervisor = supervisor
-        self._tell = tell
+        self._clock = clock
+        self._lag = lag
+        self._report = act
         self._members: dict[str, Member] = {}
-        self.courier = MessageTransport(sender, ring, send, self._received, clock)
-        self._drive: Drive[MembershipEvent, MembershipAction] = Drive(machine, clock, self._act, lag)
+        self.transport = MessageTransport(port, self.feed, clock)
+        self._begin(me)
 
-    def roster_changed(self, roster: Roster) -> None:
-        """Learns the members of our own network."""
-        self._members = {member.name: member for member in roster.members}
-        self.courier.roster_changed(roster)
-        self._drive.feed(MemberView(roster, self._me.network, self._order))
+    def _begin(self, me: Member) -> None:
+        self._me = me
+        self.machine = Membership(me.identity, me.epoch, self._options)
+        self._drive: Drive[MembershipEvent, MembershipAction] = Drive(self.machine, self._clock, self._act, self._lag)
 
-    def arrived(self, datagram: Datagram, address: str, port: int) -> None:
-        """A message came to our port."""
-        self.courier.arrived(datagram, address, port)
+    def roster_changed(self, roster: Roster, me: Member) -> None:
+        """Take over the members, and who this one is among them."""
+        if me.identity != self._me.identity:
+            self._drive.stop()
+            self._begin(me)
+        self._members = by_identity(roster.members)
+        self.transport.roster_changed(roster)
+        here = {id: member for id, member in self._members.items() if member.network is me.network}
+        self._drive.feed(MemberView(here, self._options.election.order))
 
-    def event(self, event: MembershipEvent) -> None:
-        """Tells the machine what only its owner knows: `Strained`, `Leaving`, `Leased`, `Told`."""
+    def name_of(self, id: str) -> str:
+        """The name of the member with this identity; the identity itself where the roster does not name it."""
+        return self._members[id].name if id in self._members else id
+
+    def feed(self, event: MembershipEvent) -> None:
+        """Feed the machine an event."""
         self._drive.feed(event)
 
     def stop(self) -> None:
-        """Takes no further step."""
+        """Take no further step."""
         self._drive.stop()
-
-    def _received(self, received: Received) -> None:
-        self._drive.feed(received)
 
     def _act(self, action: MembershipAction) -> None:
         if isinstance(action, Send):
-            self.courier.send(action)
+            self.transport.send(action)
         elif isinstance(action, ProbeHost):
-            self._supervisor.run_once(f"look at {action.target}", self._look(action))
+            self._supervisor.run_once(f"probe the host of {action.target}", self._probe_host(action))
         else:
-            self._tell(action)
+            self._report(action)
 
-    async def _look(self, order: ProbeHost) -> None:
+    async def _probe_host(self, order: ProbeHost) -> None:
         member = self._members.get(order.target)
         if member is not None:
-            sight = await probe_host(member, order.timeout, self._pinger)
-            self._drive.feed(HostProbed(order.number, order.target, sight))
+            found = await probe_host(member, order.timeout, self._pinger)
+            self.feed(HostProbed(order.number, order.target, found))

@@ -1,7 +1,9 @@
-"""Carries what members say to each other, in signed datagrams between the ports on which they answer probes.
+"""Carries messages between members, in signed datagrams between the ports that answer probes.
 
-A message names the epoch of whom it is for, so that what was recorded before a restart is of no use after it. Who does
-not know that epoch, or knows the one before, is told it by a message without content, and says it again.
+A message names the epoch of its receiver, so that what was recorded before a restart is of no use after it. A receiver
+whose epoch the sender does not know, or whose epoch before it knows, answers with a greeting, a message without
+content; the sender then says its message again. In the same way one that speaks only an older version of the wire
+format answers with a MISMATCH, and is sent the message again in that version.
 """
 
 from __future__ import annotations
@@ -9,74 +11,110 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
+from typing import Protocol
 
 from kubesonar.core.membership.events import Received, Send
-from kubesonar.core.membership.messages import Other, decode_message, encode_message
+from kubesonar.core.membership.member_view import by_identity
+from kubesonar.core.membership.messages import Message, Other, decode_message, encode_message
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Datagram, Keyring, Sender
+from kubesonar.core.wire.codec import Datagram, DatagramType, Keyring, Sender
+from kubesonar.core.wire.identity import MemberIndex, WireIdentity
+from kubesonar.messaging.references import References
 from kubesonar.model import Member, Roster
 from kubesonar.net.clock import Clock
 
 RETRANSMIT_INTERVAL = 1.0
-"""What could not be taken is said again within so many seconds (s); later it may not be true any more."""
+"""Seconds within which a message that could not be taken is said again; later it may not be true any more."""
 
 _GREETING = b""
 
 
+class Peer:
+    """What this member knows of another: where it is, its `epoch` (0: unknown), the version to send to it, and the last
+    message to it, when it was said and under which counter."""
+
+    __slots__ = ("counter", "epoch", "member", "message", "said", "version")
+
+    def __init__(self, member: Member, version: int) -> None:
+        self.member = member
+        self.version = version
+        self.epoch = 0
+        self.message: Message | None = None
+        self.said = 0.0
+        self.counter = 0
+
+
+class MessagePort(Protocol):
+    """The UDP port of this member: who sends from it, with which keys, and the newest wire version that it speaks."""
+
+    @property
+    def sender(self) -> Sender: ...
+
+    @property
+    def speak(self) -> int: ...
+
+    def ring(self) -> Keyring: ...
+
+    def send(self, data: bytes, address: str, port: int) -> bool: ...
+
+
 class MessageTransport:
-    """`send` hands a datagram to the wire, `deliver` gets what was said to us. `counters` has "delivered", "greeted",
-    and what was dropped: "strangers" (whom the roster does not name), "outdated" (not for this epoch), "malformed",
+    """Messages leave by `port`; `deliver` is called with those for this member. `counters` has "delivered", "greeted"
+    and what was dropped: "strangers" (the roster does not name them), "outdated" (not for this epoch), "malformed",
     "unknown" (a kind that only a later version knows)."""
 
-    def __init__(
-        self,
-        sender: Sender,
-        ring: Callable[[], Keyring],
-        send: Callable[[bytes, str, int], bool],
-        deliver: Callable[[Received], None],
-        clock: Clock,
-    ) -> None:
+    def __init__(self, port: MessagePort, deliver: Callable[[Received], None], clock: Clock) -> None:
         self.counters: Counter[str] = Counter()
-        self._sender = sender
-        self._ring = ring
-        self._send = send
+        self._port = port
+        self._sender = port.sender
+        self._newest = port.speak
         self._deliver = deliver
         self._clock = clock
-        self._members: dict[str, Member] = {}
-        self._names: dict[bytes, str] = {}
-        self._epochs: dict[str, int] = {}
-        self._last: dict[str, tuple[float, bytes]] = {}
+        self._index = MemberIndex()
+        self._references = References()
+        self._peers: dict[str, Peer] = {}
         self._turn = count()
 
     def roster_changed(self, roster: Roster) -> None:
-        """Learns who may speak to us, and where they are."""
-        self._members = {member.name: member for member in roster.members if member.addresses}
-        self._names = {codec.identity(name): name for name in self._members}
-        self._epochs = {name: epoch for name, epoch in self._epochs.items() if name in self._members}
-        self._last = {name: last for name, last in self._last.items() if name in self._members}
+        """Learn which members may send messages, and where they are."""
+        members = by_identity(roster.members)
+        self._index = MemberIndex(members.values())
+        self._references = References(members.values())
+        known = self._peers
+        self._peers = {id: known.get(id) or Peer(one, self._newest) for id, one in members.items() if one.addresses}
+        for id, peer in self._peers.items():
+            peer.member = members[id]
 
     def send(self, order: Send) -> None:
-        """Sends it once, if the roster knows where to."""
-        if order.to in self._members:
-            payload = encode_message(order.message)
-            self._last[order.to] = self._clock.mono(), payload
-            self._dispatch(order.to, payload)
+        """Send a message once, if the roster knows where to."""
+        peer = self._peers.get(order.to)
+        if peer is not None:
+            peer.message, peer.said = order.message, self._clock.mono()
+            self._dispatch(peer, order.message)
 
     def arrived(self, datagram: Datagram, address: str, port: int) -> None:
-        """A message whose signature was right and that is new (see `net.responder.UdpResponder`)."""
-        name = self._names.get(datagram.source)
-        if name is None:
+        """Take a message whose signature was right and that is new, or a MISMATCH (see `net.udp.responder`)."""
+        if datagram.type is DatagramType.MISMATCH:
+            self._mismatch(datagram)
+            return
+        member = self._index.find(datagram.source, datagram.alias)
+        peer = self._peers.get(member.identity) if member is not None else None
+        if peer is None:
             self.counters["strangers"] += 1
-        elif datagram.addressee_epoch != self._sender.epoch:
+            return
+        peer.version = min(self._newest, max(datagram.version, datagram.flags))
+        if datagram.addressee_epoch != self._sender.epoch:
             self.counters["outdated"] += 1
             if datagram.payload:
                 self._greet(datagram, address, port)
-        else:
-            self._known(name, datagram.epoch)
-            if datagram.payload:
-                self._hear(name, datagram)
+            return
+        if peer.epoch != datagram.epoch:
+            peer.epoch = datagram.epoch
+            self._say_again(peer)
+        if datagram.payload:
+            self._hear(peer, datagram)
 
-    def _hear(self, name: str, datagram: Datagram) -> None:
+    def _hear(self, peer: Peer, datagram: Datagram) -> None:
         message = decode_message(datagram.payload)
         if message is None:
             self.counters["malformed"] += 1
@@ -84,26 +122,37 @@ class MessageTransport:
             self.counters["unknown"] += 1
         else:
             self.counters["delivered"] += 1
-            self._deliver(Received(name, datagram.epoch, message))
+            self._deliver(Received(peer.member.identity, datagram.epoch, self._references.incoming(message)))
 
-    def _known(self, name: str, epoch: int) -> None:
-        """Says again what a member could not take, because we did not know its epoch."""
-        if self._epochs.get(name) != epoch:
-            self._epochs[name] = epoch
-            said, payload = self._last.get(name, (0.0, _GREETING))
-            if payload and self._clock.mono() - said <= RETRANSMIT_INTERVAL:
-                self._dispatch(name, payload)
+    def _say_again(self, peer: Peer) -> None:
+        if peer.message is not None and self._clock.mono() - peer.said <= RETRANSMIT_INTERVAL:
+            self._dispatch(peer, peer.message)
+
+    def _mismatch(self, datagram: Datagram) -> None:
+        """Speak an older version to the member that did not understand the last message. The word for it is not
+        authenticated, and does no harm: each side says in every message what it understands."""
+        if datagram.epoch != self._sender.epoch or not codec.OLDEST <= datagram.version < self._newest:
+            return
+        for peer in self._peers.values():
+            if peer.counter == datagram.counter and peer.version > datagram.version:
+                peer.version = datagram.version
+                self._say_again(peer)
 
     def _greet(self, datagram: Datagram, address: str, port: int) -> None:
-        """Tells our epoch; never longer than what it answers, and never answered with another greeting."""
+        """Tell the sender this member's epoch. A greeting is never longer than what it answers, and never answered with
+        another."""
         self.counters["greeted"] += 1
-        frame = self._sender.message(self._ring(), datagram.source, datagram.epoch, _GREETING)
-        self._send(frame, address, port)
+        self._transmit(datagram.source, datagram.epoch, _GREETING, datagram.version, address, port)
 
-    def _dispatch(self, name: str, payload: bytes) -> None:
-        """By each of its addresses in turn, so that one dead family does not silence it."""
-        member = self._members[name]
+    def _dispatch(self, peer: Peer, message: Message) -> None:
+        """Send by each of the peer's addresses in turn, so that one dead family does not silence it."""
+        member = peer.member
         address = member.addresses[next(self._turn) % len(member.addresses)]
-        epoch = self._epochs.get(name, 0)
-        frame = self._sender.message(self._ring(), codec.identity(name), epoch, payload)
-        self._send(frame, address, member.port)
+        payload = encode_message(self._references.outgoing(message, peer.version))
+        addressee = WireIdentity.of(member).source(peer.version)
+        self._transmit(addressee, peer.epoch, payload, peer.version, address, member.port)
+        peer.counter = self._sender.counter
+
+    def _transmit(self, addressee: bytes, epoch: int, payload: bytes, version: int, address: str, port: int) -> None:
+        frame = self._sender.message(self._port.ring(), addressee, epoch, payload, version, self._newest)
+        self._port.send(frame, address, port)

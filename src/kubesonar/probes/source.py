@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import msgspec
-
 from kubesonar.model import Check, Network, Observation
 
 
-class ProbeSource(msgspec.Struct, frozen=True):
-    """The member that probes, as its observations name it."""
+class ProbeSource:
+    """The member that probes, as its observations name it. One object for all probes of an agent."""
 
-    name: str
-    network: Network
+    __slots__ = ("name", "network")
+
+    def __init__(self, name: str, network: Network) -> None:
+        self.name = name
+        self.network = network
+
+    def rename(self, name: str) -> None:
+        """Have observations from now on name the member so: the roster has this name for it."""
+        self.name = name
 
 
 class Probe(Protocol):

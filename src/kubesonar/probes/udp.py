@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Annotated
 
@@ -10,7 +10,22 @@ import msgspec
 
 from kubesonar.core.address import family_of
 from kubesonar.core.wire import codec
-from kubesonar.model import Check, Fault, Kind, Network, Observation, Path, Roster, Rtt, Seconds, Side, Train, clip
+from kubesonar.core.wire.identity import MemberIndex
+from kubesonar.model import (
+    Check,
+    Fault,
+    Kind,
+    Member,
+    Network,
+    Observation,
+    Path,
+    Roster,
+    Rtt,
+    Seconds,
+    Side,
+    Train,
+    clip,
+)
 from kubesonar.net.udp.train_records import TrainRecord
 from kubesonar.net.udp.train_result import TrainResult
 from kubesonar.net.udp.train_sender import TrainSender
@@ -135,10 +150,8 @@ def train_of(result: TrainResult) -> Train:
     )
 
 
-def responder_observation(record: TrainRecord, source: ProbeSource, names: Mapping[bytes, str]) -> Observation:
-    """Return the observation of a peer's train that our responder counted. `names` maps `wire.identity` to members'
-    names; a sender that is not in it appears by its identity in hex."""
-    peer = names.get(record.source) or record.source.hex()
+def responder_observation(record: TrainRecord, source: ProbeSource, peer: str) -> Observation:
+    """Return the observation of a train of the member `peer` that our responder counted."""
     return Observation(
         check=Check(
             id=f"udp/from/{peer}",
@@ -176,17 +189,18 @@ class TrainObserver:
         self.strangers = 0
         self._source = source
         self._observe = observe
-        self._names: dict[bytes, str] = {codec.identity(source.name): source.name}
+        self._index = MemberIndex()
+        self._me = ""
 
-    def roster_changed(self, roster: Roster) -> None:
-        """Learn the names of the members that may send trains."""
-        names = (self._source.name, *(member.name for member in roster.members))
-        self._names = {codec.identity(name): name for name in names}
+    def roster_changed(self, roster: Roster, me: Member) -> None:
+        """Learn which members may send trains, and which of them is this one."""
+        self._index = MemberIndex((*roster.members, me))
+        self._me = me.identity
 
     def arrived(self, record: TrainRecord) -> None:
         """Report one record. A train of this member itself is left out: the check of the loopback reports it."""
-        peer = self._names.get(record.source)
+        peer = self._index.find(record.source, record.alias)
         if peer is None:
             self.strangers += 1
-        elif peer != self._source.name:
-            self._observe(responder_observation(record, self._source, self._names))
+        elif peer.identity != self._me:
+            self._observe(responder_observation(record, self._source, peer.name))

@@ -20,10 +20,10 @@ from kubesonar.core.membership.events import (
     Send,
 )
 from kubesonar.core.membership.instance import Membership, MembershipOptions
-from kubesonar.core.membership.member_view import MemberView
+from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView, Rank
 from kubesonar.core.membership.messages import Reachability, encode_message
 from kubesonar.core.wire.codec import MESSAGE_OVERHEAD
-from kubesonar.model import Member, Network, Roster
+from kubesonar.model import Member, State
 from kubesonar.sim.driver import INFINITE_TIME, VirtualDrive, VirtualTime
 from kubesonar.sim.network import SimNetwork
 from kubesonar.sim.node import SimNode, SimProcess
@@ -35,6 +35,11 @@ START = 0.3
 """How long a process takes to start (s)."""
 
 ActionHandler = Callable[[float, SimNode, MembershipAction], None]
+
+
+def view_of(members: Iterable[Member], order: Rank = Rank.NATURAL) -> MemberView:
+    """A view of these members by name: in a simulation names are unique and never change."""
+    return MemberView({member.name: member for member in members if member.state is not State.DELETED}, order)
 
 
 class SimWorld(VirtualTime):
@@ -56,19 +61,17 @@ class SimWorld(VirtualTime):
         self.nodes: dict[str, SimNode] = {}
         self.messages = 0
         self.bytes = 0
-        self.view = MemberView(Roster("0", ()), Network.POD)
+        self.view = NO_MEMBERS
         self.watch: list[ActionHandler] = [act] if act is not None else []
         self._weigh = weigh
-        self._revision = 0
 
     # The roster
 
     def populate(self, members: Iterable[Member]) -> None:
         """Make these the members from now on; new ones run as soon as they are started (`start`)."""
-        self._revision += 1
-        roster = Roster(str(self._revision), tuple(members))
-        self.view = MemberView(roster, Network.POD, self.options.election.order)
-        for member in roster.members:
+        present = {member.name: member for member in members}
+        self.view = view_of(present.values(), self.options.election.order)
+        for member in present.values():
             node = self.nodes.get(member.name)
             if node is None:
                 self.nodes[member.name] = SimNode(member, self.rng.uniform(0, 1000))

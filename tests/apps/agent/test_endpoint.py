@@ -8,10 +8,11 @@ import socket
 import time
 from pathlib import Path
 
-from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Keyring, Sender
-from kubesonar.model import Fault, Side
+from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.model import Fault, Member, Side
 from tests.apps.agents import RunningAgent, members, tree, until
+from tests.net.rig import who
 from tests.ports import free_port
 
 RING = Keyring()
@@ -31,7 +32,7 @@ def flood(port: int, seconds: float, address: str = "127.0.0.9") -> int:
         peer.bind((address, 0))
         peer.connect(("127.0.0.1", port))
         while time.monotonic() < end:
-            probe = Sender(os.urandom(8), 1).probe(RING, 1, 0, 1, 64)
+            probe = Sender(who(os.urandom(8).hex()), 1).probe(RING, 1, 0, 1, 64)
             for data in (probe, probe, os.urandom(64), b"", probe[:20], bytes(9300)):
                 with contextlib.suppress(ConnectionRefusedError, BlockingIOError):
                     peer.send(data)
@@ -89,12 +90,13 @@ def test_clients_that_only_hold_connections_keep_no_probe_away(tmp_path: Path) -
 
 def test_a_replayed_train_is_counted_as_nobodys(tmp_path: Path) -> None:
     port = free_port()
-    roster = members(tmp_path, {"a": port, "peer": free_port()})
+    theirs = free_port()
+    roster = members(tmp_path, {"a": port, "peer": theirs})
     with (
         RunningAgent(tmp_path, "a", **tree("a", port, roster)) as agent,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer,
     ):
-        recorded = Sender(codec.identity("peer"), 1).probe(RING, 7, 0, 1, 64)
+        recorded = Sender(WireIdentity.of(Member("peer", "peer", (), theirs)), 1).probe(RING, 7, 0, 1, 64)
         for _ in range(20):
             peer.sendto(recorded, ("127.0.0.1", port))
         edge = until(lambda: next((e for e in agent.snapshot().edges if e.latest.side is Side.RESPONDER), None))

@@ -41,8 +41,9 @@ from kubesonar.core.membership.messages import (
     StepDown,
     encode_message,
 )
-from kubesonar.model import Condition, Network, Roster, State
+from kubesonar.model import Condition, State
 from kubesonar.sim.playing import member
+from kubesonar.sim.world import view_of
 
 NAMES = ("m1", "m2", "m3", "m4", "m5", "m6")
 names = st.sampled_from(NAMES)
@@ -62,7 +63,7 @@ def rosters() -> st.SearchStrategy[MemberView]:
             for place, (name, state) in enumerate(zip(NAMES, states, strict=True))
             if state is not None
         ]
-        return MemberView(Roster("1", tuple(listed)), Network.POD)
+        return view_of(listed)
 
     return st.builds(made, states)
 
@@ -126,7 +127,7 @@ def test_whatever_it_is_told_it_goes_on_and_what_it_says_fits(first: MemberView,
 @given(told=st.lists(events.filter(lambda event: event is not None), max_size=30))
 def test_after_its_leave_it_stands_for_nothing(told: list[Any]) -> None:
     machine = Membership("m2", 7)
-    machine.step(0.0, MemberView(Roster("1", tuple(map(member, NAMES))), Network.POD))
+    machine.step(0.0, view_of(map(member, NAMES)))
     machine.step(1.0, Leaving())
     for now, event in enumerate(told, 2):
         actions = machine.step(float(now), event)
@@ -136,9 +137,9 @@ def test_after_its_leave_it_stands_for_nothing(told: list[Any]) -> None:
 
 def test_a_look_that_comes_back_after_the_case_was_closed_is_ignored() -> None:
     machine = Membership("m2", 7)
-    machine.step(0.0, MemberView(Roster("1", tuple(map(member, NAMES))), Network.POD))
+    machine.step(0.0, view_of(map(member, NAMES)))
     look = next(
         action for action in machine.step(1.0, Received("m1", 1, PingReq(1, "m3"))) if isinstance(action, ProbeHost)
     )
-    machine.step(1.1, MemberView(Roster("2", (member("m1"), member("m2"))), Network.POD))
+    machine.step(1.1, view_of((member("m1"), member("m2"))))
     assert machine.step(1.2, HostProbed(look.number, "m3", Reachability.SILENT)) == []

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from kubesonar.core.membership.member_view import MemberView, Rank
-from kubesonar.model import Member, Network, Roster, State
+from kubesonar.core.membership.member_view import MemberView, Rank, by_identity
+from kubesonar.model import Member, Network, State
+from kubesonar.sim.world import view_of
 
 
 def member(name: str, state: State = State.SERVING, network: Network = Network.POD) -> Member:
@@ -11,7 +12,7 @@ def member(name: str, state: State = State.SERVING, network: Network = Network.P
 
 
 def electorate(*members: Member, order: Rank = Rank.NATURAL) -> MemberView:
-    return MemberView(Roster("1", members), Network.POD, order)
+    return view_of((member for member in members if member.network is Network.POD), order)
 
 
 NAMES = ("node-9", "node-10", "node-2", "alpha")
@@ -54,3 +55,19 @@ def test_who_is_deleted_has_no_vote_and_who_drains_votes_but_does_not_stand() ->
     assert not found.eligible("b")
     assert found.outranks("a", "b")
     assert found.serving == 1
+
+
+def test_a_pod_and_its_successor_on_the_same_node_are_one_member() -> None:
+    def pod(name: str, state: State, node: str = "node-1") -> Member:
+        return Member(name, node, ("192.0.2.1",), 7473, state=state)
+
+    old, new = pod("old", State.ROLLING), pod("new", State.SERVING)
+    assert by_identity([old, new]) == by_identity([new, old]) == {"node-1/pod/7473": new}
+    assert by_identity([pod("old", State.SERVING), pod("new", State.STARTING)])["node-1/pod/7473"].name == "old"
+    assert by_identity([pod("gone", State.DELETED), new]) == {"node-1/pod/7473": new}
+    before, after = (
+        MemberView(by_identity([old])),
+        MemberView(by_identity([new, pod("other", State.SERVING, "node-2")])),
+    )
+    assert after.renamed("node-1/pod/7473", before)
+    assert not after.renamed("node-2/pod/7473", before)

@@ -85,7 +85,7 @@ def test_fields_of_a_later_version_are_ignored_and_those_of_an_earlier_one_fille
         [1, -1],
         [1, "one"],
         [3, 1, ""],
-        [3, 1, "n" * 254],
+        [3, 1, "n" * 401],
         [4, 1, "n", "silent", 1.5],
         [4, 1, "n", "silent", float("nan")],
         [5, "n", 1, 1, "dead", -1.0],

@@ -37,12 +37,15 @@ def test_what_differs_has_another_id() -> None:
     assert {len(id) for id in ids} == {ID_DIGITS}
 
 
-def _announce(what: Condition, member: str = "b", *witnesses: Seen) -> Announce:
+B, C = "node-b/pod/7473", "c/pod/7473"
+
+
+def _announce(what: Condition, member: str = B, *witnesses: Seen) -> Announce:
     return Announce("id", member, 7, 0, what, 2.5, witnesses)
 
 
 def test_a_death_says_who_where_since_when_and_who_saw_it() -> None:
-    notice = announced(_announce(Condition.DEAD, "b", Seen("c", Reachability.SILENT)), ROSTER, "a", 100.0)
+    notice = announced(_announce(Condition.DEAD, B, Seen(C, Reachability.SILENT)), ROSTER, "a", 100.0)
     assert notice is not None
     assert notice.sentence == (
         "b on node-b is dead: neither it nor its host answers anybody, silent for 2.5 s; confirmed by c"
@@ -52,14 +55,14 @@ def test_a_death_says_who_where_since_when_and_who_saw_it() -> None:
 
 
 def test_a_return_has_no_beginning() -> None:
-    notice = announced(_announce(Condition.BACK, "c"), ROSTER, "a", 100.0)
+    notice = announced(_announce(Condition.BACK, C), ROSTER, "a", 100.0)
     assert notice is not None
     assert (notice.sentence, notice.since, notice.evidence) == ("c is back", None, ())
 
 
 def test_witnesses_that_the_roster_does_not_name_are_not_repeated() -> None:
     made_up = Seen("\x1b[2Jcall +1 555 at once\n", Reachability.SILENT)
-    notice = announced(_announce(Condition.GONE, "b", made_up, Seen("c", Reachability.REFUSED)), ROSTER, "a", 100.0)
+    notice = announced(_announce(Condition.GONE, B, made_up, Seen(C, Reachability.REFUSED)), ROSTER, "a", 100.0)
     assert notice is not None
     assert "555" not in notice.sentence + "".join(notice.evidence)
     assert notice.evidence == ("c was refused by its host",)
@@ -70,7 +73,7 @@ def test_of_who_is_in_the_roster_no_more_nothing_is_told() -> None:
 
 
 def test_after_an_election_those_of_the_own_network_that_are_not_heard_are_named() -> None:
-    notice = assembled(Assembled(("b",), 3), ME, ROSTER, 100.0)
+    notice = assembled(Assembled((B,), 3), ME, ROSTER, 100.0)
     assert notice.sentence == "a coordinates and hears 2 of 3 members, itself included; not c"
 
 

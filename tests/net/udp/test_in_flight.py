@@ -44,15 +44,15 @@ def test_silence_everywhere_is_remembered_within_bounds() -> None:
 
 
 def test_an_older_peer_is_asked_in_its_version_for_a_while() -> None:
-    versions = PeerVersions(speak=2)
-    versions.newest(PEER, 1, now=0.0)
-    assert versions.of(PEER, 1.0) == 1
-    assert versions.of(("192.0.2.2", 7), 1.0) == 2
-    assert versions.of(PEER, FALLBACK + 1) == 2
+    versions = PeerVersions(speak=3)
+    versions.newest(PEER, 2, now=0.0)
+    assert versions.of(PEER, 1.0) == 2
+    assert versions.of(("192.0.2.2", 7), 1.0) == 3
+    assert versions.of(PEER, FALLBACK + 1) == 3
 
 
 def test_a_version_not_spoken_here_changes_nothing() -> None:
-    versions = PeerVersions(speak=2)
-    for version in (0, 2, 3, 255):
+    versions = PeerVersions(speak=3)
+    for version in (0, 1, 3, 4, 255):
         versions.newest(PEER, version, now=0.0)
-    assert versions.of(PEER, 1.0) == 2
+    assert versions.of(PEER, 1.0) == 3

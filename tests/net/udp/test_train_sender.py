@@ -15,7 +15,7 @@ from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.model import Fault, StampSource
 from kubesonar.net.udp.train_result import TrainResult
 from kubesonar.net.udp.train_sender import TrainSender
-from tests.net.rig import ASKER, open_files, rig, run, starve
+from tests.net.rig import ASKER, open_files, rig, run, starve, who
 
 KEY = Keyring({1: bytes(16)}, 1)
 OTHER_KEY = Keyring({2: bytes(range(16))}, 2)
@@ -166,7 +166,7 @@ def test_silence_while_we_did_not_run_is_our_own_fault() -> None:
 def answer_to(data: bytes, ring: Keyring) -> bytes:
     probe = codec.decode(data, ring)
     assert isinstance(probe, codec.Datagram)
-    return codec.echo(probe, b"answerer", ring, hold=0, seen=1, gap=0)
+    return codec.echo(probe, who("answerer"), ring, hold=0, seen=1, gap=0)
 
 
 def test_late_duplicate_and_forged_answers_are_told_apart() -> None:
@@ -232,10 +232,10 @@ def test_old_and_new_versions_speak_both_ways() -> None:
         with rig(asks_in=asks, answers_in=answers) as (engine, responder):
             return [await ask(engine, responder.port, number=number, timeout=0.5) for number in range(2)]
 
-    assert [(result.received, result.seen) for result in run(scenario(1, 2))] == [(8, 0), (8, 0)]
-    first, then = run(scenario(2, 1))
+    assert [(result.received, result.seen) for result in run(scenario(2, 3))] == [(8, 8), (8, 8)]
+    first, then = run(scenario(3, 2))
     assert first.fault()[0] is Fault.MISMATCH
-    assert (then.received, then.seen) == (8, 0)
+    assert (then.received, then.seen) == (8, 8)
 
 
 def test_what_the_kernel_will_not_send_is_reported_and_the_stamps_stay_in_step() -> None:

@@ -50,6 +50,4 @@ async def _live(options: AgentOptions, rooms: Sequence[Room]) -> None:
     async with asyncio.TaskGroup() as group:
         for room in rooms:
             group.create_task(room.run(leaving))
-        life: AgentOptions | None = options
-        while life is not None:
-            life = await Agent(life, leaving).run()
+        await Agent(options, leaving).run()

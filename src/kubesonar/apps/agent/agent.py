@@ -9,8 +9,6 @@ import signal
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
-import msgspec
-
 from kubesonar.api.agent import agent_handler
 from kubesonar.apps.agent.cluster import ClusterWatch
 from kubesonar.apps.agent.endpoint import MemberEndpoint
@@ -24,8 +22,7 @@ from kubesonar.core.address import bracketed
 from kubesonar.core.probing.planner import CheckPlanner
 from kubesonar.core.probing.schedule import Schedule
 from kubesonar.core.telemetry.ledger import Ledger
-from kubesonar.core.wire import codec
-from kubesonar.discovery.self_lookup import recognise
+from kubesonar.discovery.self_lookup import with_self
 from kubesonar.model import Roster
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.own_addresses import loopback_of, without_missing_ipv6
@@ -57,7 +54,6 @@ class Agent:
         self._options = options
         self._leave = asyncio.Event()
         self._leaving = leaving or asyncio.Event()
-        self._again: AgentOptions | None = None
         self._clock = SystemClock()
         self._supervisor = Supervisor()
         now = self._clock.wall()
@@ -66,10 +62,9 @@ class Agent:
         self._membership: MembershipService | None = None
         self._watching = False
 
-    async def run(self) -> AgentOptions | None:
-        """Serve and probe until SIGTERM or SIGINT, then leave in order and return None. Raises ConfigError at the
-        start where an address, a key or a token cannot be used. Where the roster knows this member by another name it
-        ends at once and returns the options of the life to begin with that name, which every part carries."""
+    async def run(self) -> None:
+        """Serve and probe until SIGTERM or SIGINT, then leave in order. Raises ConfigError at the start where an
+        address, a key or a token cannot be used."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._leave.set)
         async with AsyncExitStack() as closing:
@@ -79,9 +74,7 @@ class Agent:
             self._open(bind, closing)
             await self._join(closing)
             await self._serve(bind, closing)
-        if self._again is None:
-            _LOG.info("left")
-        return self._again
+        _LOG.info("left")
 
     def _open(self, bind: Sequence[str], closing: AsyncExitStack) -> None:
         """Make what probes and answers, each part after those that it needs; `closing` closes them in reverse."""
@@ -90,10 +83,10 @@ class Agent:
         closing.callback(cluster.close)
         self._rosters = RosterSource(options.roster, options.member, os.environ, self._clock)
         closing.callback(self._rosters.close)
-        source = ProbeSource(ledger.member.name, ledger.member.network)
+        self._source = source = ProbeSource(ledger.member.name, ledger.member.network)
         self._trains = trains = TrainObserver(source, ledger.add)
         self._endpoint = endpoint = MemberEndpoint(
-            ledger.member, bind, options.keys.file, options.udp.speak, trains.arrived, self._misdelivered
+            ledger.member, bind, options.keys.file, options.udp.speak, trains.arrived
         )
         closing.callback(endpoint.close)
         self._probers = probers = Probers(
@@ -151,21 +144,22 @@ class Agent:
         self._loop.stop()
         if membership is not None:
             membership.leave()
-        if self._again is None:
-            self._leaving.set()
-            grace = options.shutdown.grace
-            _LOG.info("leaving: probing has stopped, others are still answered", extra={"grace": grace})
-            await asyncio.sleep(grace)
+        self._leaving.set()
+        grace = options.shutdown.grace
+        _LOG.info("leaving: probing has stopped, others are still answered", extra={"grace": grace})
+        await asyncio.sleep(grace)
 
     def _roster_changed(self, roster: Roster) -> None:
-        """Pass a roster on. The first one starts the watch of the cluster, which depends on how many agents there
-        are."""
-        if self._is_renamed(roster):
-            return
-        self._trains.roster_changed(roster)
+        """Pass a roster on, and as which member of it this agent goes from now on. The first one starts the watch of
+        the cluster, which depends on how many agents there are."""
+        roster, me = with_self(roster, self._ledger.member, self._options.member.own_addresses)
+        self._ledger.rename(me.name)
+        self._source.rename(me.name)
+        self._endpoint.become(me)
+        self._trains.roster_changed(roster, me)
         self._loop.roster_changed(roster)
         if self._membership is not None:
-            self._membership.roster_changed(roster)
+            self._membership.roster_changed(roster, me)
         self._cluster.agents(self._planner.figures.agents)
         if not self._watching:
             self._watching = True
@@ -202,27 +196,3 @@ class Agent:
         handler = agent_handler(view, authenticator)
         own = [ListenOptions(address=f"{bracketed(host)}:{options.member.port}") for host in bind]
         return [Listener(listen, handler, options.api.limits) for listen in (*own, *options.api.listen)]
-
-    def _is_renamed(self, roster: Roster) -> bool:
-        """Return whether a roster that nobody wrote by hand has another name for this member; then the life ends."""
-        me, name, source = self._options.member, self._ledger.member.name, self._rosters.source
-        found = recognise(roster, name, me.own_addresses, me.port) if source in ("kubernetes", "dns") else None
-        if found is None or found.name == name:
-            return False
-        _LOG.warning("roster name differs: restarting with it", extra={"member": found.name})
-        roster_options = self._options.roster
-        if source == "dns":  # and stays it: Kubernetes knows this member by the name before
-            roster_options = msgspec.structs.replace(roster_options, source="dns")
-        self._again = msgspec.structs.replace(
-            self._options,
-            member=msgspec.structs.replace(me, name=found.name, node=me.node or found.node),
-            roster=roster_options,
-        )
-        self._leave.set()
-        return True
-
-    def _misdelivered(self, identity: bytes) -> None:
-        """Take note that a message at this member's address names it by that address, as rosters from DNS do."""
-        own = self._options.member.own_addresses or self._ledger.member.addresses
-        if identity in map(codec.identity, own):
-            self._rosters.known_by_address()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kubesonar.config import ConfigError
-from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Datagram, Keyring, Sender
+from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.model import Member
 from kubesonar.net.udp.key_file import watch_key_file
 from kubesonar.net.udp.responder import UdpResponder
@@ -21,9 +21,8 @@ _NO_DROP = frozenset({"received", "answered", "held", "messages", "sent"})
 
 
 class MemberEndpoint:
-    """Opens the port of the member `me` on each address of `bind`; `trains` gets the record of each train that came,
-    `misdelivered` the identity that a message for somebody else names. Raises ConfigError where the key file or an
-    address cannot be used. To be made on the running loop; `close` it."""
+    """Opens the port of the member `me` on each address of `bind`; `trains` gets the record of each train that came.
+    Raises ConfigError where the key file or an address cannot be used. To be made on the running loop; `close` it."""
 
     def __init__(
         self,
@@ -32,21 +31,19 @@ class MemberEndpoint:
         key_file: str,
         speak: int,
         trains: Callable[[TrainRecord], None],
-        misdelivered: Callable[[bytes], None],
     ) -> None:
-        identity = codec.identity(me.name)
-        self.sender = Sender(identity, me.epoch)
+        self.sender = Sender(WireIdentity.of(me), me.epoch)
+        self.speak = speak
         self._keys = _open_keys(key_file)
         self._messages: MessageHandler | None = None
         try:
             self._responder = UdpResponder(
                 bind,
                 me.port,
-                source=identity,
+                me=lambda: self.sender.identity,
                 ring=self.ring,
                 publish=trains,
                 messages=self._message_arrived,
-                misdelivered=misdelivered,
                 speak=speak,
             )
         except OSError as error:
@@ -57,6 +54,10 @@ class MemberEndpoint:
     def dropped(self) -> int:
         """Datagrams that were not answered so far."""
         return sum(count for what, count in self._responder.counters.items() if what not in _NO_DROP)
+
+    def become(self, me: Member) -> None:
+        """Send and answer as the member that the roster knows."""
+        self.sender.become(WireIdentity.of(me))
 
     def deliver_to(self, messages: MessageHandler) -> None:
         """Hand members' messages to `messages` from now on; those before are dropped."""

@@ -1,4 +1,4 @@
-"""An agent as a member among members: it watches some, follows or is the coordinator, and as such tells the outside."""
+"""An agent as a member among members: it watches some and follows the coordinator, or is it and notifies receivers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ from kubesonar.core.membership.events import (
     Throttled,
     WantLease,
 )
-from kubesonar.core.membership.instance import Membership
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.messaging.shell import MembershipShell
-from kubesonar.model import Condition, Notice, Roster
+from kubesonar.model import Condition, Member, Notice, Roster
 from kubesonar.net.clock import Clock
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.notify.log import LogNotifier
@@ -41,9 +40,10 @@ _LOG = logging.getLogger("kubesonar.membership")
 
 
 class MembershipService:
-    """Begins when the first roster comes. `coordinates` hears, at each election, whether this is the coordinator.
-    Raises ConfigError for receivers that cannot be told. To be made on the running loop; `start` it, and `stop` it
-    before the supervisor."""
+    """Runs membership on the agent's port, notifies the receivers of what it announces, and holds the Lease that guards
+    it. `coordinates` is called at each election with whether this member is the coordinator. Raises ConfigError for
+    receivers or a Lease that cannot be used. To be made on the running loop; `start` it, and `stop` it before the
+    supervisor."""
 
     def __init__(
         self,
@@ -63,24 +63,19 @@ class MembershipService:
         self._clock = clock
         self._announced: Counter[Condition] = Counter()
         self._mine = False
-        me = ledger.member
-        self._machine = Membership(me.name, me.epoch, options.membership)
         self._shell = MembershipShell(
-            me,
-            self._machine,
-            options.membership.election.order,
-            sender=endpoint.sender,
-            ring=endpoint.ring,
-            send=endpoint.send,
+            ledger.member,
+            options.membership,
+            endpoint,
             pinger=pinger,
             supervisor=supervisor,
             clock=clock,
             lag=lag,
-            tell=self._tell,
+            act=self._act,
         )
-        endpoint.deliver_to(self._shell.arrived)
+        endpoint.deliver_to(self._shell.transport.arrived)
         self._webhooks = Webhooks(
-            options.notify, formats(self._view), supervisor, clock, random.SystemRandom(), self._told
+            options.notify, formats(self._view), supervisor, clock, random.SystemRandom(), self._delivered
         )
         self._notifier = Notifiers([LogNotifier(), self._webhooks])
         if options.notify.receivers and not options.keys.file:
@@ -88,77 +83,79 @@ class MembershipService:
                 "members' messages are not signed, as keys.file is empty: whoever reaches member.port can have members "
                 "called dead, or deaths kept quiet"
             )
-        self._guard = LeaseGuard(options, environ, me, supervisor, clock, self._leased)
+        self._guard = LeaseGuard(options, environ, ledger.member, supervisor, clock, self._leased)
 
     async def start(self) -> None:
-        """Takes up what the outbox holds from before."""
+        """Deliver what the outbox holds from before."""
         await self._webhooks.start()
 
-    def roster_changed(self, roster: Roster) -> None:
-        """Learns the members."""
-        self._shell.roster_changed(roster)
+    def roster_changed(self, roster: Roster, me: Member) -> None:
+        """Take over the members, and who this one is among them."""
+        self._shell.roster_changed(roster, me)
 
     def throttled(self, share: float) -> None:
-        """The cgroup throttled this process in that share (0 to 1) of its CPU periods: give others more time."""
-        self._shell.event(Throttled(share))
+        """Give others more time: the cgroup throttled this process in that share (0 to 1) of its CPU periods."""
+        self._shell.feed(Throttled(share))
 
     def leave(self) -> None:
-        """Takes leave of the others: what follows is no death."""
-        self._shell.event(Leaving())
+        """Take leave of the others, so that the silence that follows is no death."""
+        self._shell.feed(Leaving())
         self._ledger.elected("")
 
     async def stop(self) -> None:
-        """Watches nobody any more and closes the outbox."""
+        """Watch nobody any more, release the Lease and close the outbox."""
         self._shell.stop()
         await self._guard.close()
         await self._webhooks.stop()
 
     def families(self) -> Iterator[tuple[Metric, Series]]:
-        """What /metrics shows of all this."""
-        machine, now = self._machine, self._clock.mono()
+        """The metrics of membership and of its notices."""
+        machine, now = self._shell.machine, self._clock.mono()
         facts = membership.MembershipFacts(
             machine.coordinator,
             self._mine,
             machine.following(now)[0],
             machine.suspected,
             self._announced,
-            self._shell.courier.counters,
+            self._shell.transport.counters,
         )
         yield from membership.membership_families(facts)
         yield from webhooks.webhook_families(self._webhooks.figures(), self._webhooks.trouble)
 
     def _view(self) -> tuple[Roster, Mapping[str, Condition]]:
-        return self._ledger.roster, self._machine.conditions
+        conditions = self._shell.machine.conditions
+        return self._ledger.roster, {self._shell.name_of(id): what for id, what in conditions.items()}
 
-    def _tell(self, action: MembershipAction) -> None:
-        me, now = self._ledger.member, self._clock.wall()
+    def _act(self, action: MembershipAction) -> None:
+        me, roster, now = self._ledger.member, self._ledger.roster, self._clock.wall()
         if isinstance(action, Elected):
             self._elected(action)
         elif isinstance(action, Announce):
-            notice = notices.announced(action, self._ledger.roster, me.name, now)
+            notice = notices.announced(action, roster, me.name, now)
             if notice is not None:
-                self._notice(notice)
+                self._notify(notice)
         elif isinstance(action, WantLease):
             self._guard.want(action.want)
         elif isinstance(action, Doubted):
-            self._notice(notices.doubted(action, me, now))
+            self._notify(notices.doubted(action, me, now))
         elif isinstance(action, Assembled):
-            self._notice(notices.assembled(action, me, self._ledger.roster, now))
+            self._notify(notices.assembled(action, me, roster, now))
 
     def _elected(self, action: Elected) -> None:
         self._mine = action.mine
         self._coordinates(action.mine)
-        self._ledger.elected(action.coordinator)
-        other = "another member was elected coordinator" if action.coordinator else "no coordinator is elected"
+        name = self._shell.name_of(action.coordinator) if action.coordinator else ""
+        self._ledger.elected(name)
+        other = "another member was elected coordinator" if name else "no coordinator is elected"
         what = "elected coordinator" if action.mine else other
-        _LOG.info(what, extra={"coordinator": action.coordinator})
+        _LOG.info(what, extra={"coordinator": name})
 
-    def _notice(self, notice: Notice) -> None:
+    def _notify(self, notice: Notice) -> None:
         self._announced[notice.what] += 1
         self._supervisor.run_once(f"notice {notice.id}", self._notifier.notify(notice))
 
     def _leased(self, mine: bool | None) -> None:
-        self._shell.event(Leased(mine))
+        self._shell.feed(Leased(mine))
 
-    def _told(self, id: str) -> None:
-        self._shell.event(Delivered(id))
+    def _delivered(self, id: str) -> None:
+        self._shell.feed(Delivered(id))

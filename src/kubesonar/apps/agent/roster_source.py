@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
@@ -48,7 +47,6 @@ class RosterSource:
         self._roster = Roster("", ())
         self._stale_since: float | None = None
         self._closing = ExitStack()
-        self._overheard = asyncio.Event()
         self._urgency = Urgency()
         self._source = self._chosen(environ)
 
@@ -82,10 +80,6 @@ class RosterSource:
     def coordinates(self, mine: bool) -> None:
         """Take note whether this agent coordinates: then its roster is read more often than others'."""
         self._urgency.set(mine)
-
-    def known_by_address(self) -> None:
-        """Take note that others know this member by its address: their rosters come from DNS."""
-        self._overheard.set()
 
     def close(self) -> None:
         """Close what the source holds open."""
@@ -132,7 +126,7 @@ class RosterSource:
         )
         if not roster.dns.name:
             return kubernetes
-        return FallbackRoster(kubernetes, self._dns(), roster.kubernetes.direct_limit, self._overheard)
+        return FallbackRoster(kubernetes, self._dns(), roster.kubernetes.direct_limit)
 
     def _dns(self) -> DnsRoster:
         from kubesonar.discovery.dns import DnsRoster

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from kubesonar.core.membership.events import FollowerHeard, Send
-from kubesonar.core.membership.member_view import MemberView
+from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView
 from kubesonar.core.membership.messages import StatusClaim, StatusClaimAck
 from kubesonar.core.membership.transitions import AnnouncedClaim, PendingClaim, earlier, ends, known, same
-from kubesonar.model import Condition, Network, Roster
+from kubesonar.model import Condition
 
 FRESH = 6.0
 """Seconds after which a claim that nobody repeats is dropped. A claim is repeated until it is acknowledged, which it is
@@ -32,7 +32,7 @@ class ClaimBook:
     earlier coordinator."""
 
     def __init__(self, emit: Callable[[Any], None]) -> None:
-        self.view = MemberView(Roster("", ()), Network.POD)
+        self.view = NO_MEMBERS
         self.pending: dict[str, PendingClaim] = {}
         self.announced: dict[str, AnnouncedClaim] = {}
         self.heard: dict[str, FollowerHeard] = {}
@@ -41,7 +41,9 @@ class ClaimBook:
         self._host_answered: dict[str, float] = {}
 
     def change(self, view: MemberView) -> None:
-        """Take over the members, and forget all others."""
+        """Take over the members, and forget all others. A successor has not taken its leave."""
+        for name in [name for name in self._excused if name in view.members and view.renamed(name, self.view)]:
+            del self._excused[name]
         self.view = view
         tables: tuple[dict[str, Any], ...] = (
             self.pending, self.announced, self.heard, self._excused, self._host_answered,

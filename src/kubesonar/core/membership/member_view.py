@@ -4,10 +4,11 @@ for each roster in O(n log n); what it answers does not grow with the number of 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from kubesonar.core.hash_ring import Ring
-from kubesonar.model import Member, Network, Roster, State
+from kubesonar.model import Member, State
 
 
 class Rank(StrEnum):
@@ -22,22 +23,22 @@ _ELIGIBLE = frozenset({State.SERVING, State.CORDONED})
 
 
 class MemberView:
-    """`members` by name; `ranked` the names of those that may be elected, the highest rank first; `serving` the number
-    of those expected to answer. A deleted member is left out; one that is not serving counts for the majority, but may
-    not be elected."""
+    """`members` by id, which is any text that all members agree on (`by_identity`); `ranked` the ids of those that may
+    be elected, the highest rank first; `serving` the number of those expected to answer. A member that is not serving
+    counts for the majority, but may not be elected."""
 
-    __slots__ = ("_place", "_ring", "members", "ranked", "serving", "zones")
+    __slots__ = ("_ids", "_place", "_ring", "members", "ranked", "serving", "zones")
 
-    def __init__(self, roster: Roster, network: Network, order: Rank = Rank.NATURAL) -> None:
-        here = [m for m in roster.members if m.network is network and m.state is not State.DELETED]
-        self.members: dict[str, Member] = {member.name: member for member in here}
+    def __init__(self, members: Mapping[str, Member], order: Rank = Rank.NATURAL) -> None:
+        self.members = members
         key = _natural if order is Rank.NATURAL else _bytes
-        eligible = (name for name, member in self.members.items() if member.state in _ELIGIBLE)
+        eligible = (id for id, member in members.items() if member.state in _ELIGIBLE)
         self.ranked: tuple[str, ...] = tuple(sorted(eligible, key=key, reverse=True))
-        self._place = {name: place for place, name in enumerate(self.ranked)}
-        self.serving = sum(member.expected for member in self.members.values())
-        self.zones = frozenset(member.zone for member in self.members.values())
-        self._ring = Ring(self.members.values())
+        self._place = {id: place for place, id in enumerate(self.ranked)}
+        self.serving = sum(member.expected for member in members.values())
+        self.zones = frozenset(member.zone for member in members.values())
+        self._ring = Ring(members.values())
+        self._ids = {member.name: id for id, member in members.items()}
 
     def __len__(self) -> int:
         return len(self.members)
@@ -47,21 +48,33 @@ class MemberView:
         """The least number of members that is more than half."""
         return len(self.members) // 2 + 1
 
-    def neighbours(self, name: str, count: int) -> list[str]:
+    def neighbours(self, id: str, count: int) -> list[str]:
         """At most `count` members on other nodes that follow this one on the hash ring, of its own zone and others."""
-        return [member.name for member in self._ring.neighbours(self.members[name], count)]
+        return [self._ids[member.name] for member in self._ring.neighbours(self.members[id], count)]
 
-    def place(self, name: str) -> int:
+    def place(self, id: str) -> int:
         """The rank of a member, 0 for the highest; those that may not be elected share the last one."""
-        return self._place.get(name, len(self.ranked))
+        return self._place.get(id, len(self.ranked))
 
-    def eligible(self, name: str) -> bool:
+    def eligible(self, id: str) -> bool:
         """Whether a member may be elected."""
-        return name in self._place
+        return id in self._place
+
+    def renamed(self, id: str, before: MemberView) -> bool:
+        """Whether this member has another name than in the view before: it is a successor, as a new pod on a node."""
+        old = before.members.get(id)
+        return old is not None and old.name != self.members[id].name
 
     def outranks(self, one: str, other: str) -> bool:
         """Whether `one` ranks before `other`; a member that may not be elected ranks last."""
         return self.place(one) < self.place(other)
+
+
+def by_identity(members: Iterable[Member]) -> dict[str, Member]:
+    """The members that are not deleted, by identity. Of several with one identity, as a pod and its successor on the
+    same node, the one that serves counts."""
+    present = (member for member in members if member.state is not State.DELETED)
+    return {member.identity: member for member in sorted(present, key=lambda member: member.expected)}
 
 
 def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -71,3 +84,7 @@ def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
 
 def _bytes(name: str) -> bytes:
     return name.encode()
+
+
+NO_MEMBERS = MemberView({})
+"""The view of a machine that has not seen a roster yet."""

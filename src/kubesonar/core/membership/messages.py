@@ -4,7 +4,8 @@ raises.
 A message is a MessagePack array, its kind first. Fields are only ever appended, so that a version before ignores what
 it does not know and a version after fills in the default; a kind that this version does not know decodes to `Other`.
 The datagram (`wire/codec.py`) says who sent it, in which epoch, and that it is new, so messages carry neither the name
-nor a key of their sender.
+nor a key of their sender. How they refer to other members differs between wire versions
+(`messaging/references.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ ROOM = codec.MAX_MESSAGE
 WITNESSES = 3
 """Most witnesses that a claim names: with longer names than usual, more would not fit into a datagram."""
 
-MemberName = Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
+MemberRef = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
+"""A reference to a member: its identity (at most 270 characters), and on the wire its alias too (at most 60)."""
 Counted = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Lasting = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
@@ -59,7 +61,7 @@ class PingReq(msgspec.Struct, frozen=True, array_like=True, tag=3, gc=False):
     """SWIM's ping-req: the sender got no answer from `target` and asks the receiver to ping it."""
 
     number: Counted
-    target: MemberName
+    target: MemberRef
 
 
 class PingReqReply(msgspec.Struct, frozen=True, array_like=True, tag=4, gc=False):
@@ -67,7 +69,7 @@ class PingReqReply(msgspec.Struct, frozen=True, array_like=True, tag=4, gc=False
     `weight` is 1 where the sender is healthy, less where it is starved."""
 
     number: Counted
-    target: MemberName
+    target: MemberRef
     reachability: Reachability
     weight: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     epoch: Counted = 0
@@ -77,7 +79,7 @@ class PingReqReply(msgspec.Struct, frozen=True, array_like=True, tag=4, gc=False
 class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The result that one member got of another."""
 
-    name: MemberName
+    name: MemberRef
     reachability: Reachability
 
 
@@ -86,7 +88,7 @@ class StatusClaim(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False)
     been silent for `silent` seconds, as `witnesses` confirm. `told`: an earlier coordinator acknowledged that the
     announcement was delivered. `ends`: the condition that a claim of BACK ends."""
 
-    member: MemberName
+    member: MemberRef
     epoch: Counted
     incarnation: Counted
     what: Condition
@@ -99,7 +101,7 @@ class StatusClaim(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False)
 class StatusClaimAck(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=False):
     """The coordinator has announced this claim. It comes again with `told` once the announcement is delivered."""
 
-    member: MemberName
+    member: MemberRef
     epoch: Counted
     incarnation: Counted
     what: Condition
@@ -122,7 +124,7 @@ class Alive(msgspec.Struct, frozen=True, array_like=True, tag=9, gc=False):
     be elected itself."""
 
     number: Counted
-    coordinator: Annotated[str, msgspec.Meta(max_length=253)] = ""
+    coordinator: Annotated[str, msgspec.Meta(max_length=400)] = ""
     epoch: Counted = 0
     age: Lasting = 0.0
     heard: Counted = 0
@@ -152,7 +154,7 @@ class StepDown(msgspec.Struct, frozen=True, array_like=True, tag=12, gc=False):
     is about to stop, on purpose, as with `Leave`."""
 
     number: Counted
-    successor: Annotated[str, msgspec.Meta(max_length=253)] = ""
+    successor: Annotated[str, msgspec.Meta(max_length=400)] = ""
     leaves: bool = False
 
 

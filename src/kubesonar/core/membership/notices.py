@@ -6,8 +6,9 @@ from __future__ import annotations
 from hashlib import sha256
 
 from kubesonar.core.membership.events import Announce, Assembled, Doubted
+from kubesonar.core.membership.member_view import by_identity
 from kubesonar.core.membership.messages import Reachability
-from kubesonar.model import Condition, Member, Notice, Roster, State
+from kubesonar.model import Condition, Member, Notice, Roster
 
 ID_DIGITS = 32
 """Length of a notice's id, in hex digits: 128 bits."""
@@ -22,16 +23,16 @@ def notice_id(subject: str, epoch: int, what: Condition, incarnation: int = 0) -
 
 
 def announced(action: Announce, roster: Roster, coordinator: str, at: float) -> Notice | None:
-    """The notice of an announcement made `at` that time (Unix seconds), None for a member that the roster does not name
-    any more. Only witnesses that the roster names are named: text that came in a message does not reach people."""
-    names = {member.name: member for member in roster.members}
-    member = names.get(action.member)
+    """The notice of an announcement made `at` that time (Unix seconds), None for a member that the roster does not know
+    any more. Only witnesses that the roster knows are named: text that came in a message does not reach people."""
+    members = by_identity(roster.members)
+    member = members.get(action.member)
     if member is None:
         return None
-    seen_by = [seen for seen in action.witnesses if seen.name in names]
+    seen_by = [(members[seen.name].name, seen.reachability) for seen in action.witnesses if seen.name in members]
     subject = f"{member.name} on {member.node}" if member.node != member.name else member.name
     since = None if action.what is Condition.BACK else at - action.silent
-    witnesses = ", ".join(seen.name for seen in seen_by)
+    witnesses = ", ".join(name for name, _ in seen_by)
     by = f"; confirmed by {witnesses}" if witnesses else ""
     silent = f", silent for {action.silent:.1f} s" if since is not None else ""
     return Notice(
@@ -43,7 +44,7 @@ def announced(action: Announce, roster: Roster, coordinator: str, at: float) -> 
         node=member.node,
         epoch=action.epoch,
         since=since,
-        evidence=tuple(_REPORTED[seen.reachability].format(name=seen.name) for seen in seen_by),
+        evidence=tuple(_REPORTED[reachability].format(name=name) for name, reachability in seen_by),
         coordinator=coordinator,
     )
 
@@ -65,8 +66,8 @@ def doubted(action: Doubted, me: Member, at: float) -> Notice:
 
 def assembled(action: Assembled, me: Member, roster: Roster, at: float) -> Notice:
     """The notice after an election: who coordinates, and which members of its network it hears."""
-    electors = {m.name for m in roster.members if m.network is me.network and m.state is not State.DELETED}
-    missing = sorted(electors - {*action.heard, me.name})
+    electors = by_identity(member for member in roster.members if member.network is me.network)
+    missing = sorted(electors[id].name for id in electors.keys() - {*action.heard, me.identity})
     heard = len(action.heard) + 1
     sentence = f"{me.name} coordinates and hears {heard} of {action.of} members, itself included"
     return Notice(

@@ -96,6 +96,10 @@ class Ledger:
         """What this member cannot check, and why: one sentence each."""
         return self._lacks
 
+    def rename(self, name: str) -> None:
+        """Go by this name from now on: the roster has it for this member."""
+        self._member = msgspec.structs.replace(self._member, name=name)
+
     def roster_changed(self, roster: Roster) -> list[str]:
         """Put `roster` into force. This member becomes what the roster says of its name, with its own epoch. Return a
         sentence for each thing in which the two differ: others go by the roster, so whoever wrote it should know."""

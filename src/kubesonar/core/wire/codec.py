@@ -3,14 +3,16 @@
     0       2         3      4        5       6        14      22        30       34         36      38
     magic 2 version 1 type 1 key id 1 flags 1 source 8 epoch 8 counter 8 number 4 sequence 2 count 2 body padding MAC 16
 
-The body of a MESSAGE begins with whom it is for, identity 8 and epoch 8 (0: not known yet), so that one that was
-recorded is of no use elsewhere, nor here after a restart; what follows is not looked at in this file.
+Big endian. The 38 bytes of the header mean the same in every version (the idea of RFC 8999), so that a version that is
+not understood can still be answered with a MISMATCH. `source` is the sender's identity (`identity.py`). A type with its
+top bit set is an answer and is never answered. The MAC (keyed BLAKE2s, RFC 7693, 16 bytes) covers everything before it.
+A MISMATCH is a bare header without a MAC: the two ends share no key or no version, so nothing could sign it; it is
+believed only by a sender that has this counter outstanding, and then means "unknown", never loss.
 
-Big endian. The 38 bytes of the header mean the same in every version (the idea of RFC 8999), so that a version not
-spoken here can still be told so. A type with its top bit set is an answer and is never answered. The MAC (keyed
-BLAKE2s, RFC 7693, 16 bytes) covers everything before it. A MISMATCH is a bare header without a MAC: the two ends share
-no key or no version, so nothing could sign it; it is believed only by a sender that has this counter outstanding, and
-then means "unknown", never loss.
+Since version 3 the body of a PROBE and of a MESSAGE holds the sender's `alias`, its identity by address, by which a
+roster that knows no nodes recognises it. The body of a MESSAGE begins with whom it is for, identity 8 and epoch 8 (0:
+not known yet), so that one that was recorded is of no use elsewhere, nor here after a restart; its flags are the newest
+version that its sender understands (0: 2).
 """
 
 from __future__ import annotations
@@ -22,23 +24,27 @@ from struct import Struct as Layout
 
 import msgspec
 
-CURRENT = 2
+from kubesonar.core.wire.identity import WireIdentity
+
+CURRENT = 3
 """The version spoken by default. Every version from `OLDEST` on is understood and answered in kind."""
 
-OLDEST = 1
+OLDEST = 2
 
 MAGIC = b"kS"
 MAC_SIZE = 16
 _HEADER = Layout("!2sBBBB8sQQIHH")
 HEADER_SIZE = _HEADER.size
-_ECHO = {1: Layout("!I"), 2: Layout("!IHI")}
+_ECHO = Layout("!IHI")
+_ALIAS_SIZE = 8
 
-MIN_REQUEST = HEADER_SIZE + max(layout.size for layout in _ECHO.values()) + MAC_SIZE
+MIN_REQUEST = HEADER_SIZE + _ECHO.size + MAC_SIZE
 """Shortest request (64 bytes): as long as the longest answer, so that no answer is longer than its request."""
 
 _ADDRESSEE = Layout("!8sQ")
+_WITHOUT_ALIAS = 2
 
-MESSAGE_OVERHEAD = HEADER_SIZE + _ADDRESSEE.size + MAC_SIZE
+MESSAGE_OVERHEAD = HEADER_SIZE + _ADDRESSEE.size + _ALIAS_SIZE + MAC_SIZE
 """Bytes of a message's datagram besides its payload."""
 
 MAX_MESSAGE = 1200 - MESSAGE_OVERHEAD
@@ -85,8 +91,9 @@ class Refusal(StrEnum):
 
 class Datagram(msgspec.Struct, frozen=True, gc=False):
     """One datagram that was checked. In an answer `epoch`, `counter`, `number`, `sequence` and `count` are the
-    request's. ECHO: `hold` (ns from the kernel's receive stamp to the answer) and, since version 2, `seen` (how many of
-    this train had arrived) and `gap` (median spacing of the arrivals so far, in units of 100 ns, 0 unknown).
+    request's. `alias` is the sender's identity by address, empty before version 3 and in answers.
+    ECHO: `hold` (ns from the kernel's receive stamp to the answer), `seen` (how many of this train had arrived) and
+    `gap` (median spacing of the arrivals so far, in units of 100 ns, 0 unknown).
     MESSAGE: `addressee` and `addressee_epoch`, whom it is for, and its `payload`. `key` is the id of the key it was
     signed with, 0 for the mere checksum; `size` is the whole datagram's."""
 
@@ -106,6 +113,7 @@ class Datagram(msgspec.Struct, frozen=True, gc=False):
     gap: int = 0
     addressee: bytes = b""
     addressee_epoch: int = 0
+    alias: bytes = b""
     payload: bytes = b""
 
 
@@ -151,12 +159,17 @@ class Keyring:
 
 
 class Sender:
-    """Who signs requests: identity, epoch (Unix ms of its start) and a counter that never repeats within the epoch."""
+    """Signs the requests of one member: `identity` (see `become`), epoch (Unix ms of its start) and a counter that
+    never repeats within the epoch."""
 
-    def __init__(self, source: bytes, epoch: int) -> None:
-        self.source = source
+    def __init__(self, identity: WireIdentity, epoch: int) -> None:
+        self.identity = identity
         self.epoch = epoch & _EVER
         self.counter = 0
+
+    def become(self, identity: WireIdentity) -> None:
+        """Send under this identity from now on: the roster knows more of this member than it did itself."""
+        self.identity = identity
 
     def probe(
         self,
@@ -170,39 +183,54 @@ class Sender:
     ) -> bytes:
         """A signed PROBE, padded to `size` bytes (at least `MIN_REQUEST`); `counter` is then the one it carries."""
         head = self._head(DatagramType.PROBE, ring, version, flags, number, sequence, count)
+        if version > _WITHOUT_ALIAS:
+            head += self.identity.alias
         return _sign(head.ljust(max(size, MIN_REQUEST) - MAC_SIZE, b"\0"), ring, ring.signer)
 
     def message(
-        self, ring: Keyring, addressee: bytes, addressee_epoch: int, payload: bytes, version: int = CURRENT
+        self,
+        ring: Keyring,
+        addressee: bytes,
+        addressee_epoch: int,
+        payload: bytes,
+        version: int = CURRENT,
+        newest: int = CURRENT,
     ) -> bytes:
-        """A signed MESSAGE for the member of that identity and epoch; `payload` has `MAX_MESSAGE` bytes at most."""
-        head = self._head(DatagramType.MESSAGE, ring, version, 0, 0, 0, 1)
-        return _sign(head + _ADDRESSEE.pack(addressee, addressee_epoch & _EVER) + payload, ring, ring.signer)
+        """A signed MESSAGE for the member of that identity and epoch; `payload` has `MAX_MESSAGE` bytes at most.
+        `newest` is the newest version that this member understands."""
+        head = self._head(DatagramType.MESSAGE, ring, version, newest, 0, 0, 1)
+        alias = self.identity.alias if version > _WITHOUT_ALIAS else b""
+        body = _ADDRESSEE.pack(addressee, addressee_epoch & _EVER) + alias + payload
+        return _sign(head + body, ring, ring.signer)
 
     def _head(
         self, kind: DatagramType, ring: Keyring, version: int, flags: int, number: int, sequence: int, count: int
     ) -> bytes:
         self.counter += 1
         return _HEADER.pack(
-            MAGIC, version, kind, ring.signer, flags, self.source, self.epoch, self.counter, number, sequence, count
+            MAGIC,
+            version,
+            kind,
+            ring.signer,
+            flags,
+            self.identity.source(version),
+            self.epoch,
+            self.counter,
+            number,
+            sequence,
+            count,
         )
 
 
-def identity(name: str) -> bytes:
-    """A member's name as the 8 bytes that stand for it on the wire."""
-    return blake2s(name.encode(), digest_size=8, person=b"identity").digest()
-
-
-def echo(probe: Datagram, source: bytes, ring: Keyring, *, hold: int, seen: int, gap: int) -> bytes:
-    """The answer to `probe`, in the version and under the key that it was asked with; see `Datagram` for the figures,
+def echo(probe: Datagram, me: WireIdentity, ring: Keyring, *, hold: int, seen: int, gap: int) -> bytes:
+    """The answer of `me` to `probe`, in its version and under its key; see `Datagram` for the figures,
     which are cut to what their fields hold."""
     head = _HEADER.pack(
-        MAGIC, probe.version, DatagramType.ECHO, probe.key, 0, source, probe.epoch, probe.counter,
+        MAGIC, probe.version, DatagramType.ECHO, probe.key, 0, me.source(probe.version), probe.epoch, probe.counter,
         probe.number, probe.sequence, probe.count,
     )  # fmt: skip
-    hold = min(max(hold, 0), HOLD_LIMIT)
-    body = (hold,) if probe.version == 1 else (hold, min(seen, 0xFFFF), min(max(gap, 0), 0xFFFFFFFF))
-    return _sign(head + _ECHO[probe.version].pack(*body), ring, probe.key)
+    body = _ECHO.pack(min(max(hold, 0), HOLD_LIMIT), min(seen, 0xFFFF), min(max(gap, 0), 0xFFFFFFFF))
+    return _sign(head + body, ring, probe.key)
 
 
 def mismatch(data: bytes | memoryview, newest: int = CURRENT) -> bytes | None:
@@ -239,33 +267,36 @@ def decode(data: bytes | memoryview, ring: Keyring, newest: int = CURRENT) -> Da
     if kind == DatagramType.PROBE:
         if size < MIN_REQUEST:
             return Refusal.SHORT
-        return Datagram(DatagramType.PROBE, version, key, flags, source, epoch, counter, number, sequence, count, size)
+        alias = bytes(data[HEADER_SIZE : HEADER_SIZE + _ALIAS_SIZE]) if version > _WITHOUT_ALIAS else b""
+        return Datagram(
+            DatagramType.PROBE, version, key, flags, source, epoch, counter, number, sequence, count, size, alias=alias
+        )
     if kind == DatagramType.ECHO:
-        layout = _ECHO[version]
-        if size < HEADER_SIZE + layout.size + MAC_SIZE:
+        if size < HEADER_SIZE + _ECHO.size + MAC_SIZE:
             return Refusal.SHORT
-        body = layout.unpack_from(data, HEADER_SIZE)
+        body = _ECHO.unpack_from(data, HEADER_SIZE)
         return Datagram(
             DatagramType.ECHO, version, key, flags, source, epoch, counter, number, sequence, count, size, *body
         )
     if kind == DatagramType.MESSAGE:
-        return _message(data, version, key, source, epoch, counter)
+        return _message(data, version, key, flags, source, epoch, counter)
     return Refusal.TYPE
 
 
 def _message(
-    data: bytes | memoryview, version: int, key: int, source: bytes, epoch: int, counter: int
+    data: bytes | memoryview, version: int, key: int, flags: int, source: bytes, epoch: int, counter: int
 ) -> Datagram | Refusal:
     size, body = len(data), HEADER_SIZE + _ADDRESSEE.size
-    if size < body + MAC_SIZE:
+    start = body + (_ALIAS_SIZE if version > _WITHOUT_ALIAS else 0)
+    if size < start + MAC_SIZE:
         return Refusal.SHORT
-    if size > body + MAX_MESSAGE + MAC_SIZE:
+    if size > MAX_MESSAGE + MESSAGE_OVERHEAD:
         return Refusal.LONG
     addressee, theirs = _ADDRESSEE.unpack_from(data, HEADER_SIZE)
-    payload = bytes(data[body:-MAC_SIZE])
+    alias, payload = bytes(data[body:start]), bytes(data[start:-MAC_SIZE])
     return Datagram(
-        DatagramType.MESSAGE, version, key, 0, source, epoch, counter,
-        size=size, addressee=addressee, addressee_epoch=theirs, payload=payload,
+        DatagramType.MESSAGE, version, key, flags, source, epoch, counter,
+        size=size, addressee=addressee, addressee_epoch=theirs, alias=alias, payload=payload,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from kubesonar.core.address import family_of
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Datagram, DatagramType, Keyring, Refusal
+from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.core.wire.replay_window import ReplayGuard
 from kubesonar.net import cmsg
 from kubesonar.net.address_families import ADDRESS_FAMILY
@@ -36,10 +37,9 @@ class UdpResponder:
     """Answers probes on `port` of each of `addresses`. Make it on the running event loop and `close` it.
 
     Addresses are IP addresses; "0.0.0.0" and "::" answer from the address that was asked. A port of 0 takes a free one,
-    the same for all addresses. `source` is this member's `codec.identity`; `ring` returns the keys in force; `publish`
-    gets the record of each train; `speak` is the newest wire version understood. `messages`, if given, gets each new
-    message for this member, with the address and port it came from; `misdelivered` gets the identity that a message for
-    another member names.
+    the same for all addresses. `me` returns who this member is, and `ring` the keys in force; `publish` gets the record
+    of each train; `speak` is the newest wire version understood. `messages`, if given, gets each new message for this
+    member, and each MISMATCH that says that it came from it, with the address and port it came from.
 
     `counters` has "received", "answered", "held" (answers too late to count, `HELD`), "messages", "sent" (messages) and
     drops by reason: `codec.Refusal`, "rate", "total_rate", "replay", "answer" (no request), "misdelivered" (a message
@@ -51,22 +51,20 @@ class UdpResponder:
         addresses: Iterable[str],
         port: int,
         *,
-        source: bytes,
+        me: Callable[[], WireIdentity],
         ring: Callable[[], Keyring],
         publish: Callable[[TrainRecord], None],
         messages: Callable[[Datagram, str, int], None] | None = None,
-        misdelivered: Callable[[bytes], None] | None = None,
         speak: int = codec.CURRENT,
         limits: RateLimits | None = None,
     ) -> None:
         limits = limits or RateLimits()
         self.counters: Counter[str] = Counter()
         self.port = port
-        self._source = source
+        self._me = me
         self._ring = ring
         self._speak = speak
         self._messages = messages
-        self._misdelivered = misdelivered
         self._trains = OpenTrains(publish)
         self._guard = ReplayGuard(limits.addresses)
         self._buckets = TokenBuckets(limits.rate, limits.burst, limits.addresses)
@@ -170,6 +168,8 @@ class UdpResponder:
                     self._send(listener, notice, ancillary, peer)
         elif probe.type is DatagramType.MESSAGE:
             self._hand_over(probe, peer, now)
+        elif probe.type is DatagramType.MISMATCH and self._messages is not None and probe.source in self._me():
+            self._messages(probe, peer[0], peer[1])
         elif probe.type is not DatagramType.PROBE:
             self.counters["answer"] += 1
         elif not self._guard.fresh(probe.source, probe.epoch, probe.counter, now):
@@ -181,10 +181,8 @@ class UdpResponder:
     def _hand_over(self, message: Datagram, peer: tuple[str, int], now: float) -> None:
         if not self._guard.fresh(message.source, message.epoch, message.counter, now):
             self.counters["replay"] += 1
-        elif message.addressee != self._source:
+        elif message.addressee not in self._me():
             self.counters["misdelivered"] += 1
-            if self._misdelivered is not None:
-                self._misdelivered(message.addressee)
         elif self._messages is not None:
             self.counters["messages"] += 1
             self._messages(message, peer[0], peer[1])
@@ -202,7 +200,7 @@ class UdpResponder:
         family = 6 if listener.family == socket.AF_INET6 else 4
         seen, gap = self._trains.add(probe, peer, family, stamp, now)
         hold = time.time_ns() - stamp
-        answer = codec.echo(probe, self._source, ring, hold=hold, seen=seen, gap=gap // 100)
+        answer = codec.echo(probe, self._me(), ring, hold=hold, seen=seen, gap=gap // 100)
         given = self._send(listener, answer, ancillary, peer)
         self.counters["held"] += hold > HELD
         self._trains.done(probe, given and hold <= HELD)

@@ -19,7 +19,7 @@ records."""
 class TrainRecord(msgspec.Struct, frozen=True):
     """The part of one train that arrived.
 
-    `source` is the sender's `codec.identity`; `announced` is how many datagrams the sender says it sent; `received`
+    `source` and `alias` say who sent it (`MemberIndex`); `announced` is how many datagrams it says it sent; `received`
     counts the different ones that arrived, `answered` those of them that were answered in time; `gap` is their median
     spacing (s, 0 where it is unknown); `at` is when the first arrived (Unix seconds); `ports` counts by the sender's
     source ports as they are seen here. A train that trickles in for longer than `TRAIN_GAP` has several records, which
@@ -27,6 +27,7 @@ class TrainRecord(msgspec.Struct, frozen=True):
     """
 
     source: bytes
+    alias: bytes
     epoch: int
     number: int
     announced: int
@@ -118,6 +119,7 @@ class _Open:
         self.heard = 0.0
         self.duplicates = self.reordered = self.answered = 0
         self._size = probe.size
+        self._alias = probe.alias
         self._highest = -1
         self._stamps: list[int] = []
         self._ports: dict[int, int] = {}
@@ -143,6 +145,7 @@ class _Open:
         source, epoch, number, _ = key
         return TrainRecord(
             source=source,
+            alias=self._alias,
             epoch=epoch,
             number=number,
             announced=self.announced,

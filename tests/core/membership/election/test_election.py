@@ -23,8 +23,9 @@ from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.core.membership.local_health import LocalHealth
 from kubesonar.core.membership.member_view import MemberView, Rank
 from kubesonar.core.membership.messages import Alive, Heartbeat, HeartbeatAck, StartElection, StepDown
-from kubesonar.model import Condition, Member, Network, Roster, State
+from kubesonar.model import Condition, Member, State
 from kubesonar.sim.playing import member
+from kubesonar.sim.world import view_of
 from tests.sim.cluster import Cluster
 
 M = TypeVar("M")
@@ -32,7 +33,7 @@ HIGHEST = MembershipOptions(election=ElectionOptions(highest=True))
 
 
 def electorate(members: int) -> MemberView:
-    return MemberView(Roster("1", tuple(member(f"m{n}") for n in range(1, members + 1))), Network.POD)
+    return view_of(member(f"m{n}") for n in range(1, members + 1))
 
 
 def alone(name: str, members: int, options: ElectionOptions | None = None) -> Election:

@@ -20,7 +20,6 @@ from kubesonar.core.membership.events import (
 )
 from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.core.membership.local_health import LocalHealth
-from kubesonar.core.membership.member_view import MemberView
 from kubesonar.core.membership.messages import (
     Ack,
     Ping,
@@ -35,8 +34,9 @@ from kubesonar.core.membership.notices import notice_id
 from kubesonar.core.membership.swim.agreement import ProbeReport, agree, named_witnesses
 from kubesonar.core.membership.swim.failure_detector import FailureDetector
 from kubesonar.core.membership.swim.options import SuspicionOptions
-from kubesonar.model import Condition, Member, Network, Roster, State
+from kubesonar.model import Condition, Member, State
 from kubesonar.sim.playing import member
+from kubesonar.sim.world import view_of
 from tests.sim.cluster import Cluster
 
 DEAD, GONE, FROZEN, BACK = Condition.DEAD, Condition.GONE, Condition.FROZEN, Condition.BACK
@@ -91,8 +91,7 @@ def test_a_claim_names_those_that_could_tell() -> None:
 def watcher() -> FailureDetector:
     """m1 of m1 to m5, which knows m2 (epoch 7, incarnation 0) and has the coordinator m5."""
     machine = FailureDetector("m1", SuspicionOptions(watched=1, interval=60), LocalHealth(8))
-    roster = Roster("1", tuple(member(f"m{n}", f"z{n % 2}") for n in range(1, 6)))
-    machine.step(0.0, MemberView(roster, Network.POD))
+    machine.step(0.0, view_of(member(f"m{n}", f"z{n % 2}") for n in range(1, 6)))
     machine.step(0.0, Elected("m5", 1, False))
     return machine
 
@@ -333,9 +332,7 @@ def test_a_member_that_the_roster_dropped_judges_nobody() -> None:
     machine = cluster.world.nodes[name].machine
     assert machine is not None
     rest = [one for one in cluster.world.members if one.name != name]
-    machine.step(
-        cluster.world.now + cluster.world.nodes[name].offset, MemberView(Roster("9", tuple(rest)), Network.POD)
-    )
+    machine.step(cluster.world.now + cluster.world.nodes[name].offset, view_of(rest))
     cluster.run(10)
     assert machine.suspected == {}
 

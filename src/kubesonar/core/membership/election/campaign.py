@@ -15,10 +15,9 @@ from kubesonar.core.membership.election.options import ElectionOptions
 from kubesonar.core.membership.election.round import ElectionRound
 from kubesonar.core.membership.events import CoordinatorLost, Elected, Send
 from kubesonar.core.membership.local_health import LocalHealth
-from kubesonar.core.membership.member_view import MemberView
+from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView
 from kubesonar.core.membership.messages import Alive, StartElection
 from kubesonar.core.timers import Timers
-from kubesonar.model import Network, Roster
 
 JOIN = 1.5
 """A member that has just started listens for so many intervals before it votes or stands: as long as a promise binds
@@ -48,7 +47,7 @@ class Campaign:
         self._timers = timers
         self._emit = emit
         self._win = win
-        self._view = MemberView(Roster("", ()), Network.POD)
+        self._view = NO_MEMBERS
         self._votes_from = float("inf")
         self._round = ElectionRound()
         self._lost: dict[str, tuple[int, float]] = {}

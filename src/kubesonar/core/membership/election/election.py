@@ -28,10 +28,10 @@ from kubesonar.core.membership.events import (
     WantLease,
 )
 from kubesonar.core.membership.local_health import LocalHealth
-from kubesonar.core.membership.member_view import MemberView
+from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView
 from kubesonar.core.membership.messages import Alive, Heartbeat, HeartbeatAck, Leave, StartElection, StepDown
 from kubesonar.core.timers import TimedMachine
-from kubesonar.model import Condition, Network, Roster
+from kubesonar.model import Condition
 
 ELECTION_TIMEOUT = 2.25
 """Intervals without a heartbeat after which a member calls an election: two lost ones. With less, a lost datagram
@@ -52,7 +52,7 @@ class Election(TimedMachine):
         self._epoch = epoch
         self._options = options
         self._health = health
-        self._view = MemberView(Roster("", ()), Network.POD)
+        self._view = NO_MEMBERS
         self._incarnation = 0
         self._joined = self._left = False
         self._heartbeats = 0

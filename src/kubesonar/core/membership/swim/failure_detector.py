@@ -24,14 +24,14 @@ from kubesonar.core.membership.events import (
     ToSelf,
 )
 from kubesonar.core.membership.local_health import LocalHealth
-from kubesonar.core.membership.member_view import MemberView
+from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView
 from kubesonar.core.membership.messages import Ack, Ping, PingReq, PingReqReply, Reachability, StatusClaimAck
 from kubesonar.core.membership.swim.options import SuspicionOptions
 from kubesonar.core.membership.swim.ping import Pings
 from kubesonar.core.membership.swim.ping_req import IndirectProbes
 from kubesonar.core.membership.swim.suspicions import Suspicions
 from kubesonar.core.timers import TimedMachine
-from kubesonar.model import Condition, Network, Roster
+from kubesonar.model import Condition
 
 HEARSAY = 4.0
 """Seconds for which a member that answers others, but not this one, is not suspected again: what is broken is a way.
@@ -51,7 +51,7 @@ class FailureDetector(TimedMachine):
         self._me = me
         self._options = options
         self._health = health
-        self._view = MemberView(Roster("", ()), Network.POD)
+        self._view = NO_MEMBERS
         self._started = False
         self._incarnation = 0
         self._targets: list[str] = []
@@ -116,14 +116,15 @@ class FailureDetector(TimedMachine):
     # Watching others
 
     def _change(self, now: float, view: MemberView) -> None:
-        self._view = view
+        before, self._view = self._view, view
         members = view.members
         member = self._me in members  # a roster may lack this member, before it knows it or when it has dropped it
         self._targets = view.neighbours(self._me, self._options.watched) if member else []
         self._suspicions.change(view)
         concerned = {*self._targets, *self._suspicions.conditions}
-        self._known = {name: known for name, known in self._known.items() if name in concerned}
-        self._since = {name: self._since.get(name, now) for name in concerned}
+        news = {name for name in concerned if view.renamed(name, before)}  # successors, which may take time to start
+        self._known = {name: known for name, known in self._known.items() if name in concerned - news}
+        self._since = {name: now if name in news else self._since.get(name, now) for name in concerned}
         self._hearsay = {name: until for name, until in self._hearsay.items() if name in members}
         if not self._started:
             self._started = True

@@ -62,19 +62,19 @@ class Suspicion:
     def _choose(self, view: MemberView, asker: str, suspects: Container[str]) -> list[str]:
         """One member of the suspect's own zone, the others of as many zones as there are."""
         zone = view.members[self.name].zone
-        free = [
-            view.members[name]
-            for name in view.neighbours(self.name, CANDIDATES)
-            if name != asker and view.members[name].expected and name not in self._asked and name not in suspects
-        ]
-        chosen = [member for member in free if member.zone == zone][:1]
+        free = {
+            id: view.members[id].zone
+            for id in view.neighbours(self.name, CANDIDATES)
+            if id != asker and view.members[id].expected and id not in self._asked and id not in suspects
+        }
+        chosen = [id for id in free if free[id] == zone][:1]
         zones = {zone}
         for fresh in (True, False):
-            for member in free:
-                if len(chosen) < WITNESSES and member not in chosen and (member.zone not in zones) is fresh:
-                    chosen.append(member)
-                    zones.add(member.zone)
-        return [member.name for member in chosen]
+            for id in free:
+                if len(chosen) < WITNESSES and id not in chosen and (free[id] not in zones) is fresh:
+                    chosen.append(id)
+                    zones.add(free[id])
+        return chosen
 
     def needed(self, view: MemberView, asker: str, witnesses: int, zones: int) -> tuple[int, int]:
         """How many members must agree, the asker included, and of how many zones: as many as there are, unless a round

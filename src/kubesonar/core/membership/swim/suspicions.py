@@ -12,7 +12,7 @@ from typing import Any
 
 from kubesonar.core.membership.events import CoordinatorLost, Elected, HostProbed, ProbeHost, Send
 from kubesonar.core.membership.local_health import LocalHealth
-from kubesonar.core.membership.member_view import MemberView
+from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView
 from kubesonar.core.membership.messages import PingReq, PingReqReply, StatusClaim, StatusClaimAck
 from kubesonar.core.membership.swim.agreement import agree, named_witnesses
 from kubesonar.core.membership.swim.claim_queue import ClaimQueue
@@ -20,7 +20,7 @@ from kubesonar.core.membership.swim.options import SuspicionOptions
 from kubesonar.core.membership.swim.ping import Pings
 from kubesonar.core.membership.swim.suspicion import Suspicion
 from kubesonar.core.timers import Timers
-from kubesonar.model import Condition, Network, Roster
+from kubesonar.model import Condition
 
 UNDECIDED = 1.5
 """A round without a judgement ends after so many times `refute`: with less, a slow witness is not heard; with more, the
@@ -56,7 +56,7 @@ class Suspicions:
         self._timers = timers
         self._emit = emit
         self._pings = pings
-        self._view = MemberView(Roster("", ()), Network.POD)
+        self._view = NO_MEMBERS
         self._coordinator = Elected("", 0, False)
         self._claims = ClaimQueue(timers, emit)
         self._open: dict[str, Suspicion] = {}

@@ -1,0 +1,66 @@
+"""One name for each member in the snapshots of all: rosters from Kubernetes call a member by its pod, those from DNS by
+its address (docs/decisions/0009-identity.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from kubesonar.model import Edge, Member, Snapshot
+
+
+def relabelled(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
+    """Return the snapshots with members that go by an address under the name, node and zone by which others know them.
+    Where nobody knows a name, an agent's own snapshot still says on which node it is."""
+    known: dict[str, Member] = {}
+    for member in sorted(_members(snapshots), key=_knowledge):
+        known.update(dict.fromkeys(member.aliases, member))
+    return [_relabelled(snapshot, known) for snapshot in snapshots]
+
+
+def _members(snapshots: Iterable[Snapshot]) -> Iterable[Member]:
+    for snapshot in snapshots:
+        yield from snapshot.roster.members
+        yield snapshot.member
+
+
+def _knowledge(member: Member) -> int:
+    """How much an entry tells: most by a name that is no address, then by a node that is none."""
+    return 2 * (member.name not in member.addresses) + (member.node not in member.addresses)
+
+
+_ALL = 3
+
+
+def _label(member: Member, known: dict[str, Member]) -> Member:
+    if member.addresses and _knowledge(member) == _ALL:
+        return member
+    keys = member.aliases or (member.identity,)  # of one that has left, only the node still says the address
+    better = next((known[key] for key in keys if key in known), member)
+    return replace(member, name=better.name, node=better.node, zone=better.zone)
+
+
+def _relabelled(snapshot: Snapshot, known: dict[str, Member]) -> Snapshot:
+    members = tuple(_label(member, known) for member in snapshot.roster.members)
+    me = _label(snapshot.member, known)
+    names = {old.name: new.name for old, new in zip(snapshot.roster.members, members, strict=True)}
+    names[snapshot.member.name] = me.name
+    if members == snapshot.roster.members and me == snapshot.member:
+        return snapshot
+    return replace(
+        snapshot,
+        member=me,
+        roster=replace(snapshot.roster, members=members),
+        edges=tuple(_edge(edge, names) for edge in snapshot.edges),
+        coordinator=names.get(snapshot.coordinator, snapshot.coordinator),
+    )
+
+
+def _edge(edge: Edge, names: dict[str, str]) -> Edge:
+    latest = edge.latest
+    target, source = names.get(latest.check.target), names.get(latest.source)
+    if target == latest.check.target and source == latest.source:
+        return edge
+    check = replace(latest.check, target=target or latest.check.target)
+    return replace(edge, latest=replace(latest, check=check, source=source or latest.source))

@@ -1,0 +1,63 @@
+"""How datagrams name members: by hashes of 8 bytes (docs/decisions/0009-identity.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2s
+
+import msgspec
+
+from kubesonar.model import Member, State
+
+NAMED = 2
+"""The last wire version in which a member is named by its name."""
+
+
+def identity_hash(text: str) -> bytes:
+    """A member's identity, alias or (until version 2) name as the 8 bytes that stand for it on the wire."""
+    return blake2s(text.encode(), digest_size=8, person=b"identity").digest()
+
+
+class WireIdentity(msgspec.Struct, frozen=True):
+    """The hashes of one member: of its identity, of its alias (its identity by address; the identity where no address
+    is known) and of its name. `others` are those of further addresses."""
+
+    identity: bytes
+    alias: bytes
+    name: bytes
+    others: frozenset[bytes] = frozenset()
+
+    @classmethod
+    def of(cls, member: Member) -> WireIdentity:
+        """The hashes of a member."""
+        identity = identity_hash(member.identity)
+        aliases = [identity_hash(alias) for alias in member.aliases]
+        return cls(identity, aliases[0] if aliases else identity, identity_hash(member.name), frozenset(aliases[1:]))
+
+    def source(self, version: int) -> bytes:
+        """What the header of this member's datagrams says in that version."""
+        return self.name if version <= NAMED else self.identity
+
+    def __contains__(self, hashed: bytes) -> bool:
+        """Whether a datagram for this identity, alias or name is for this member."""
+        return hashed in (self.identity, self.alias, self.name) or hashed in self.others
+
+
+class MemberIndex:
+    """Members of a roster by what datagrams call them. Of several with one identity, as a pod and its successor on the
+    same node, the one that serves counts."""
+
+    def __init__(self, members: Iterable[Member] = ()) -> None:
+        self._members: dict[bytes, Member] = {}
+        for member in sorted(members, key=_preference):
+            ours = WireIdentity.of(member)
+            for hashed in (ours.name, *ours.others, ours.alias, ours.identity):
+                self._members[hashed] = member
+
+    def find(self, source: bytes, alias: bytes = b"") -> Member | None:
+        """The member that a datagram names as its sender, None for a stranger."""
+        return self._members.get(source) or self._members.get(alias)
+
+
+def _preference(member: Member) -> int:
+    return 2 * member.expected + (member.state is not State.DELETED)
