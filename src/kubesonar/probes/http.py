@@ -42,9 +42,11 @@ class HttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         int, msgspec.Meta(ge=1, le=4096, description="Most connections kept open between checks.")
     ] = 64
     header_bytes: Annotated[
-        int, msgspec.Meta(ge=1024, le=1_048_576, description="More bytes of headers than this are a wrong answer.")
-    ] = 32_768
-    headers: Annotated[int, msgspec.Meta(ge=1, le=1000, description="More headers than this are a wrong answer.")] = 100
+        int, msgspec.Meta(ge=1024, le=10_485_760, description="More bytes of headers than this are a wrong answer.")
+    ] = 1_048_576
+    headers: Annotated[
+        int, msgspec.Meta(ge=1, le=100_000, description="More lines of headers than this are a wrong answer.")
+    ] = 10_000
     body: Annotated[
         int,
         msgspec.Meta(

@@ -153,8 +153,6 @@ class HttpConnection:
         exchange.done(Phase.FIRST_BYTE)
         while not answer.head:
             answer.feed(await self._connected.read(READ_SIZE, deadline))
-        if exchange.request.method == "HEAD":  # its headers speak of a body that does not come
-            answer.complete = True
 
     @property
     def _connected(self) -> Wire:

@@ -9,7 +9,8 @@ import msgspec
 from kubesonar import __version__
 from kubesonar.model import Fault, Kernel, Phase, Span, clip
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.http.response_reader import Header, ResponseLimits, ResponseReader
+from kubesonar.net.http.response_head import Header
+from kubesonar.net.http.response_reader import ResponseLimits, ResponseReader
 from kubesonar.net.http.url import Url
 from kubesonar.net.tcp.stream import Wire
 
@@ -73,7 +74,7 @@ class Exchange:
 
     def begin(self) -> None:
         """Start from nothing, also after an attempt that a stale connection ate."""
-        self.answer = ResponseReader(self._limits, self.streaming)
+        self.answer = ResponseReader(self._limits, self.streaming, bodiless=self.request.method == "HEAD")
         self.phases: list[Span] = []
         self.reused = False
         self.retransmits = 0
@@ -90,7 +91,7 @@ class Exchange:
         answer = self.answer
         return Response(
             status=answer.status,
-            headers=tuple(answer.headers) if answer.head else (),
+            headers=answer.headers,
             body=b"" if self.streaming else answer.take(),
             complete=answer.complete,
             fault=failed.fault if failed else None,

@@ -1,54 +1,52 @@
-"""Reads one HTTP/1.1 response of a server that may be hostile: what it can make us keep is bounded."""
+"""Reads one HTTP/1 response of a server that may be hostile: what it can make us keep is bounded."""
 
 from __future__ import annotations
 
-import httptools
 import msgspec
 
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Failed
-
-Header = tuple[bytes, bytes]
-
-_FRAMING = 5
-"""Bytes around a chunk of one byte (RFC 9112, section 7.1): no honest body has more framing for its size."""
+from kubesonar.net.http.chunked import ChunkedDecoder
+from kubesonar.net.http.response_head import CHUNKED, UNTIL_CLOSE, Header, ResponseHead, malformed, parse_head
 
 
 class ResponseLimits(msgspec.Struct, frozen=True):
-    """Bounds of a response. More than `header_bytes` of headers (status line, interim responses and trailers included)
-    or more than `headers` of them is a wrong answer. More than `body` bytes of body is none: reading ends there, with
+    """Bounds of a response. More than `header_bytes` of headers (status line and interim responses included) or more
+    than `headers` lines of one head is a wrong answer. More than `body` bytes of body is none: reading ends there, with
     -1 before the body."""
 
-    header_bytes: int = 32_768
-    headers: int = 100
+    header_bytes: int = 1_048_576
+    headers: int = 10_000
     body: int = 65_536
 
 
 HEAD_ONLY = ResponseLimits(body=-1)
 """Limits of a response whose body nobody wants."""
 
+_BEGIN = b"HTTP/"
+
 
 class ResponseReader:
     """A response as it comes in; interim ones (1xx) are passed over. `body` collects at most `limits.body` bytes, with
-    `streaming` all of it, so `take` it after each `feed` then."""
+    `streaming` all of it, so `take` it after each `feed` then. `bodiless`: the request was a HEAD."""
 
-    def __init__(self, limits: ResponseLimits, streaming: bool = False) -> None:
+    def __init__(self, limits: ResponseLimits, streaming: bool = False, *, bodiless: bool = False) -> None:
         self.head = False
         self.complete = False
-        self.headers: list[Header] = []
+        self.status = 0
+        self.headers: tuple[Header, ...] = ()
         self.body: list[bytes] = []
         self.fed = 0
         self.size = 0
         self._limits = limits
         self._streaming = streaming
-        self._framed = False
+        self._bodiless = bodiless
+        self._heads = bytearray()  # unread as yet
+        self._searched = 0
+        self._head_room = limits.header_bytes
         self._keep_alive = False
-        self._parser = httptools.HttpResponseParser(self)
-
-    @property
-    def status(self) -> int:
-        """The status code, 0 before the headers are there."""
-        return int(self._parser.get_status_code()) if self.head else 0
+        self._length = UNTIL_CLOSE
+        self._chunks: ChunkedDecoder | None = None
 
     @property
     def enough(self) -> bool:
@@ -65,45 +63,14 @@ class ResponseReader:
         if not data:
             return self._end()
         self.fed += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            raise Failed(Fault.WRONG_ANSWER, "the server switched to another protocol") from None
-        except httptools.HttpParserError as error:
-            if not self.complete:  # behind a complete response it is the next one's trouble, which nobody asked for
-                raise Failed(Fault.WRONG_ANSWER, f"not HTTP: {error}") from None
-        if len(self.headers) > self._limits.headers:
-            raise Failed(Fault.WRONG_ANSWER, f"more than {self._limits.headers} headers")
-        if self.fed > self._limits.header_bytes + (1 + _FRAMING) * self.size:
-            raise Failed(Fault.WRONG_ANSWER, f"more than {self._limits.header_bytes} bytes of headers")
+        if self.head:
+            return self._feed_body(data)
+        self._heads += data
+        while (head := self._next_head()) is not None:
+            if not head.interim:
+                self._begin(head)
+                return self._feed_body(bytes(self._heads))
         return None
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header or trailer; called by the parser."""
-        if len(self.headers) > self._limits.headers:
-            return
-        self.headers.append((name, value))
-        self._framed = self._framed or name.lower() in (b"content-length", b"transfer-encoding")
-
-    def on_headers_complete(self) -> None:
-        """Called by the parser, which tells whether the connection stays open only until the message is complete."""
-        self.head = True
-        self._keep_alive = bool(self._parser.should_keep_alive())
-
-    def on_body(self, data: bytes) -> None:
-        """Keep a piece of the body, as far as wanted; called by the parser."""
-        room = len(data) if self._streaming else self._limits.body - self.size
-        self.size += len(data)
-        if room > 0:
-            self.body.append(data[:room])
-
-    def on_message_complete(self) -> None:
-        """Called by the parser, for interim responses too."""
-        if 100 <= self.status < 200:
-            self.head = self._framed = False
-            self.headers.clear()
-        else:
-            self.complete = True
 
     def take(self) -> bytes:
         """Return the part of the body that came since the last call."""
@@ -111,8 +78,56 @@ class ResponseReader:
         self.body.clear()
         return data
 
+    def _next_head(self) -> ResponseHead | None:
+        """Cut the next head off what came; None where it is not whole yet."""
+        found = [(at, len(end)) for end in (b"\n\r\n", b"\n\n") if (at := self._heads.find(end, self._searched)) >= 0]
+        at, length = min(found, default=(len(self._heads), 0))
+        if at > self._head_room:
+            raise Failed(Fault.WRONG_ANSWER, f"more than {self._limits.header_bytes} bytes of headers")
+        if not _BEGIN.startswith(self._heads[: len(_BEGIN)]):  # told at once: what is no HTTP may never end a line
+            raise malformed(f"it begins with {bytes(self._heads[:20]).decode('latin-1')!r}")
+        if not found:
+            self._searched = max(0, at - 2)
+            return None
+        if self._heads.count(b"\n", 0, at) > self._limits.headers:
+            raise Failed(Fault.WRONG_ANSWER, f"more than {self._limits.headers} headers")
+        head = parse_head(bytes(self._heads[:at]), self._bodiless)
+        del self._heads[: at + length]
+        self._head_room -= at + length
+        self._searched = 0
+        return head
+
+    def _begin(self, head: ResponseHead) -> None:
+        self.head, self.status, self.headers = True, head.status, head.headers
+        self._keep_alive, self._length = head.keep_alive, head.length
+        self._chunks = ChunkedDecoder() if head.length == CHUNKED else None
+
+    def _feed_body(self, data: bytes) -> None:
+        if self._chunks is not None and not self.complete:
+            for piece in self._chunks.feed(data):
+                self._keep(piece)
+            self.complete = self._chunks.complete
+            data = self._chunks.rest if self.complete else b""
+        elif self._length == UNTIL_CLOSE:
+            self._keep(data)
+            data = b""
+        elif not self.complete:
+            left = self._length - self.size
+            if data and left:
+                self._keep(data[:left])
+            self.complete = self.size == self._length
+            data = data[left:]
+        if self.complete and data:  # the next response's trouble, which nobody asked for
+            self._keep_alive = False
+
+    def _keep(self, data: bytes) -> None:
+        room = len(data) if self._streaming else self._limits.body - self.size
+        self.size += len(data)
+        if room > 0:
+            self.body.append(data[:room])
+
     def _end(self) -> None:
-        if self.head and not self._framed:  # the end of the stream ends the body (RFC 9112, section 6.3)
+        if self.head and self._length == UNTIL_CLOSE:  # the end of the stream ends the body (RFC 9112, section 6.3)
             self.complete = True
             return
         where = "in the middle of the body" if self.head else "in the middle of the headers" if self.fed else ""

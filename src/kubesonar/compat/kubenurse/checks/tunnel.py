@@ -6,15 +6,16 @@ from typing import Self
 
 import msgspec
 
+from kubesonar.compat.kubenurse.checks.attempt import status_line
 from kubesonar.core.address import bracketed
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.exchange import HttpRequest
+from kubesonar.net.http.response_reader import ResponseLimits, ResponseReader
 from kubesonar.net.http.url import Url
 from kubesonar.net.tcp.stream import Stream
 
-_ANSWER = 16_384
-"""Most bytes of a proxy's answer."""
+_LIMITS = ResponseLimits(header_bytes=16_384)
 
 
 class Tunnel(msgspec.Struct, frozen=True):
@@ -43,13 +44,11 @@ class _TunnelStream(Stream):
         """Connect to the proxy at this address and port, and through it."""
         await super().connect(address, port, deadline)
         await self.write(self._request.data, deadline)
-        head = b""
-        while b"\r\n\r\n" not in head:
-            data = await self.read(_ANSWER, deadline)
-            head += data
-            if not data or len(head) > _ANSWER:
-                raise Failed(Fault.WRONG_ANSWER, "the proxy's answer to CONNECT is none")
-        words = head.split(b"\r\n", 1)[0].split(b" ", 2)
-        if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or words[1][:1] != b"2":
-            line = b" ".join(words[1:]).decode("latin-1")
-            raise Failed(Fault.WRONG_ANSWER, f"the proxy refuses: {line}")
+        answer = ResponseReader(_LIMITS, bodiless=True)
+        try:
+            while not answer.head:
+                answer.feed(await self.read(_LIMITS.header_bytes, deadline))
+        except Failed as failed:
+            raise Failed(failed.fault, f"the proxy's answer to CONNECT: {failed.detail}") from None
+        if answer.status // 100 != 2:
+            raise Failed(Fault.WRONG_ANSWER, f"the proxy refuses: {status_line(answer.status)}")
