@@ -92,19 +92,19 @@ def _read(name: str) -> str:
 
 
 def _play(scenario: Scenario, request: SimulateRequest) -> int:
-    said: list[str] = []
+    lines: list[str] = []
 
-    def tell(line: str) -> None:
+    def write(line: str) -> None:
         sys.stdout.write((line if request.transcript or not line.startswith("> ") else line[2:]) + "\n")
         if line.startswith(">"):
-            said.append(line)
+            lines.append(line)
 
-    player = Player(scenario, Random, tell, seed=request.seed, members=request.members)
+    player = Player(scenario, Random, write, seed=request.seed, members=request.members)
     player.play(60 * request.minutes)
     for complaint in player.complaints:
         sys.stderr.write(f"kubesonar simulate: never may happen and did: {complaint}\n")
     as_written = request.seed is None and request.members is None and not request.minutes
-    differs = as_written and bool(scenario.given) and _differs(scenario.given, said)
+    differs = as_written and bool(scenario.given) and _differs(scenario.given, lines)
     return 1 if player.complaints or differs else 0
 
 

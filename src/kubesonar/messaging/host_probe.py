@@ -1,4 +1,4 @@
-"""A look at a member's host when its agent does not answer: a TCP handshake on the agent's port and an ICMP echo."""
+"""Probes a member's host when its agent does not answer: a TCP handshake on the agent's port and an ICMP echo."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.net.tcp.stream import Stream
 
 _ACCEPTED, _REFUSED, _ECHOED, _SILENT, _UNABLE = range(5)
-_SIGHTS = (Reachability.KERNEL, Reachability.REFUSED, Reachability.KERNEL, Reachability.SILENT, Reachability.UNABLE)
-"""What each outcome shows; the first one that any address gives decides. A kernel accepts connections for an agent that
-is frozen; where the agent is gone, it refuses them."""
+_RESULTS = (Reachability.KERNEL, Reachability.REFUSED, Reachability.KERNEL, Reachability.SILENT, Reachability.UNABLE)
+"""The result for each outcome; the first outcome in this order that any address gives decides. A kernel accepts
+connections for an agent that is frozen, and refuses them where the agent is gone."""
 
 _OWN_TROUBLE = frozenset({Fault.LOCAL, Fault.NOT_PERMITTED})
 
 
 async def probe_host(member: Member, timeout: float, pinger: Pinger) -> Reachability:
-    """What the host of `member` says within `timeout` seconds, by all its addresses at once."""
-    looks = [_handshake(address, member.port, timeout) for address in member.addresses]
+    """Probe the host of `member` for `timeout` seconds by all its addresses at once, and return the result."""
+    handshakes = [_handshake(address, member.port, timeout) for address in member.addresses]
     echoes = [_echo(address, timeout, pinger) for address in member.addresses]
-    outcomes = await asyncio.gather(*looks, *echoes)
-    return _SIGHTS[min(outcomes, default=_UNABLE)]
+    outcomes = await asyncio.gather(*handshakes, *echoes)
+    return _RESULTS[min(outcomes, default=_UNABLE)]
 
 
 async def _handshake(address: str, port: int, timeout: float) -> int:

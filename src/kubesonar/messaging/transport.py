@@ -29,7 +29,7 @@ RETRANSMIT_INTERVAL = 1.0
 _GREETING = b""
 
 
-class Peer:
+class MessagePeer:
     """What this member knows of another: where it is, its `epoch` (0: unknown), the version to send to it, and the last
     message to it, when it was said and under which counter."""
 
@@ -72,7 +72,7 @@ class MessageTransport:
         self._clock = clock
         self._index = MemberIndex()
         self._references = References()
-        self._peers: dict[str, Peer] = {}
+        self._peers: dict[str, MessagePeer] = {}
         self._turn = count()
 
     def roster_changed(self, roster: Roster) -> None:
@@ -81,7 +81,9 @@ class MessageTransport:
         self._index = MemberIndex(members.values())
         self._references = References(members.values())
         known = self._peers
-        self._peers = {id: known.get(id) or Peer(one, self._newest) for id, one in members.items() if one.addresses}
+        self._peers = {
+            id: known.get(id) or MessagePeer(one, self._newest) for id, one in members.items() if one.addresses
+        }
         for id, peer in self._peers.items():
             peer.member = members[id]
 
@@ -114,7 +116,7 @@ class MessageTransport:
         if datagram.payload:
             self._hear(peer, datagram)
 
-    def _hear(self, peer: Peer, datagram: Datagram) -> None:
+    def _hear(self, peer: MessagePeer, datagram: Datagram) -> None:
         message = decode_message(datagram.payload)
         if message is None:
             self.counters["malformed"] += 1
@@ -124,7 +126,7 @@ class MessageTransport:
             self.counters["delivered"] += 1
             self._deliver(Received(peer.member.identity, datagram.epoch, self._references.incoming(message)))
 
-    def _say_again(self, peer: Peer) -> None:
+    def _say_again(self, peer: MessagePeer) -> None:
         if peer.message is not None and self._clock.mono() - peer.said <= RETRANSMIT_INTERVAL:
             self._dispatch(peer, peer.message)
 
@@ -144,7 +146,7 @@ class MessageTransport:
         self.counters["greeted"] += 1
         self._transmit(datagram.source, datagram.epoch, _GREETING, datagram.version, address, port)
 
-    def _dispatch(self, peer: Peer, message: Message) -> None:
+    def _dispatch(self, peer: MessagePeer, message: Message) -> None:
         """Send by each of the peer's addresses in turn, so that one dead family does not silence it."""
         member = peer.member
         address = member.addresses[next(self._turn) % len(member.addresses)]

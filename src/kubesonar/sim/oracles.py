@@ -1,4 +1,4 @@
-"""What must hold of every run, whatever happens in it."""
+"""Properties that must hold in every run, whatever happens in it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from kubesonar.sim.node import SimNode, SimProcess
 from kubesonar.sim.world import SimWorld
 
 HINDSIGHT = 5.0
-"""What is announced was seen a while ago: it is false only of a member that has been well for so long (s)."""
+"""Seconds for which a member has to have been well for an announcement about it to be false: what is announced was
+measured a while before."""
 
 DEATHS = frozenset({Condition.DEAD, Condition.GONE})
 
 
 class Oracles:
-    """Hand `act` to a world's `watch`. `complaints` are sentences; `announced` counts what was announced."""
+    """Judges a world's actions; `act` goes into its `watch`. `complaints` are sentences about what must not happen,
+    `announced` counts announcements by condition."""
 
     def __init__(self, world: SimWorld) -> None:
         self.complaints: list[str] = []
@@ -25,11 +27,11 @@ class Oracles:
         self._still_since = 0.0
 
     def moved(self) -> None:
-        """The network was changed: what is heard from now on is not what was heard before."""
+        """Note that the network was changed, so that announcements may still be about the time before."""
         self._still_since = self._world.now
 
     def act(self, now: float, node: SimNode, action: MembershipAction) -> None:
-        """Judges one action."""
+        """Judge one action."""
         if isinstance(action, Elected):
             (self._in_office.add if action.mine else self._in_office.discard)(node.name)
         elif isinstance(action, Announce):
@@ -38,8 +40,8 @@ class Oracles:
             self._true(now, action)
 
     def settled(self, *, expected: int = 1) -> None:
-        """In a cluster that has been left alone for a while: exactly so many announce, each knows who is dead and of
-        nobody who is well that it is."""
+        """Check a cluster that was left alone for a while: exactly `expected` members may announce, and each of them
+        holds all that are lost, and nobody else, for dead, gone or frozen."""
         world = self._world
         heads = self.announcing()
         if len(heads) != expected:
@@ -78,7 +80,7 @@ class Oracles:
             self._complain(f"{' and '.join(heads)} could announce at the same time")
 
     def announcing(self) -> list[str]:
-        """Who may announce now, in the order of names."""
+        """The members that may announce now, in the order of names."""
         nodes, now = self._world.nodes, self._world.now
         held = (nodes[name] for name in sorted(self._in_office) if name in nodes)
         return [

@@ -73,7 +73,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def parse(text: str) -> Scenario:
-    """Raises ScenarioError."""
+    """Return the scenario in a text. Raises ScenarioError."""
     lines, commands, given = [], [], []
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith(">"):
@@ -96,7 +96,7 @@ def _command(number: int, text: str, verb: str, words: tuple[str, ...]) -> Scena
 
 
 def seconds(command: ScenarioCommand, word: str) -> float:
-    """A duration such as 250ms, 5s, 2m, 1h. Raises ScenarioError."""
+    """Return the seconds of a duration such as 250ms, 5s, 2m, 1h. Raises ScenarioError."""
     found = _TIME.fullmatch(word)
     if found is None or float(found[1]) * _UNITS[found[2]] > LONGEST:
         raise ScenarioError(
@@ -106,21 +106,21 @@ def seconds(command: ScenarioCommand, word: str) -> float:
 
 
 def parse_share(command: ScenarioCommand, word: str) -> float:
-    """A share such as 2%. Raises ScenarioError."""
+    """Return a share such as 2% as 0 to 1. Raises ScenarioError."""
     if not re.fullmatch(r"\d{1,3}(\.\d+)?%", word) or float(word[:-1]) > 100:
         raise ScenarioError(f'line {command.number}: "{word[:40]}" is no share, expected 0% to 100%')
     return float(word[:-1]) / 100
 
 
 def whole(command: ScenarioCommand, word: str, least: int, most: int) -> int:
-    """A whole number. Raises ScenarioError."""
+    """Return a whole number from `least` to `most`. Raises ScenarioError."""
     if not re.fullmatch(r"[0-9]{1,18}", word) or not least <= int(word) <= most:
         raise ScenarioError(f'line {command.number}: "{word[:40]}" is no number from {least} to {most}')
     return int(word)
 
 
 def state(command: ScenarioCommand, word: str) -> State:
-    """A state of a member. Raises ScenarioError."""
+    """Return the state of a member that a word names. Raises ScenarioError."""
     found = State(word)
     if found is State.OTHER:
         known = ", ".join(one for one in State if one is not State.OTHER)

@@ -1,4 +1,4 @@
-"""The Lease that guards what a coordinator tells: while it is another's, this one tells of nobody's death."""
+"""Holds the Lease that guards announcements: while another coordinator has it, this one announces nothing."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 class LeaseGuard:
-    """Nothing, where `options` name no Lease; else tries to hold it while that is wanted. `told` hears whose it is.
-    Raises ConfigError where the API server cannot be asked at all."""
+    """Tries to hold the Lease that `options` name while that is wanted; does nothing where they name none. `changed` is
+    called with whether it is held, None where the API server does not say. Raises ConfigError where the API server
+    cannot be asked at all."""
 
     def __init__(
         self,
@@ -28,21 +29,21 @@ class LeaseGuard:
         me: Member,
         supervisor: Supervisor,
         clock: Clock,
-        told: Callable[[bool | None], None],
+        changed: Callable[[bool | None], None],
     ) -> None:
         self._client: Client | None = None
         self._keeper: LeaseKeeper | None = None
         if options.lease.name:
-            self._keeper = self._open(options, environ, me, clock, told)
+            self._keeper = self._open(options, environ, me, clock, changed)
             supervisor.run_forever("lease", self._keeper.run)
 
     def want(self, want: bool) -> None:
-        """Whether it is to be ours."""
+        """Try to hold the Lease from now on, or release it."""
         if self._keeper is not None:
             self._keeper.want(want)
 
     async def close(self) -> None:
-        """Lets go of it."""
+        """Release the Lease and close the connection."""
         if self._keeper is not None:
             await self._keeper.release()
         if self._client is not None:
@@ -54,9 +55,9 @@ class LeaseGuard:
         environ: Mapping[str, str],
         me: Member,
         clock: Clock,
-        told: Callable[[bool | None], None],
+        changed: Callable[[bool | None], None],
     ) -> LeaseKeeper:
-        """Imports what only agents with a Lease pay for."""
+        """Make the keeper; its imports are loaded only by agents with a Lease."""
         from kubesonar.kube.auth.credential_file import CredentialsError
         from kubesonar.kube.auth.loading_rules import find_credentials
         from kubesonar.kube.client import Client
@@ -74,7 +75,7 @@ class LeaseGuard:
             path,
             options.lease.name + ("-host" if me.network is Network.HOST else ""),
             me.name,
-            told,
+            changed,
             duration=options.lease.duration,
             clock=clock,
             rng=random.SystemRandom(),

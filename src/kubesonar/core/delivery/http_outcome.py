@@ -1,4 +1,4 @@
-"""What became of a try to deliver something by HTTP, and whose trouble a failure is: each asks for another patience."""
+"""The outcome of a try to deliver something by HTTP, and whose trouble a failure is."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Blame(Enum):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of a try: the HTTP status, 0 where there was no answer and `detail` says why; `retry_after` is what
-    the receiver asked us to wait (s), None where it did not."""
+    """The HTTP status of a try, 0 where there was no answer and `detail` says why. `retry_after` is how long the
+    receiver asked to wait (s), None where it did not."""
 
     status: int = 0
     detail: str = ""
@@ -37,12 +37,12 @@ class Outcome(msgspec.Struct, frozen=True):
 
     @property
     def blame(self) -> Blame:
-        """Whose trouble it is, where it was not delivered."""
+        """Whose trouble a failed try is."""
         if self.status == 0 or self.status in _OVERLOADED:
             return Blame.RECEIVER
         return Blame.CONTENT if self.status in _CONTENT else Blame.DELIVERY
 
     @property
     def sentence(self) -> str:
-        """The outcome in a few words."""
+        """The outcome in a few words, for logs."""
         return f"HTTP status {self.status}" if self.status else self.detail

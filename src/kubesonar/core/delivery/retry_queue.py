@@ -1,6 +1,6 @@
-"""When to try what of one receiver's outbox: at least once, in order per subject.
+"""When to try which delivery of one receiver's outbox: at least once, in order for each subject.
 
-What fails is told apart by whose trouble it is, because each asks for another patience:
+Failures are told apart by whose trouble they are, because each needs another patience:
 
 - the receiver's (no answer, 408, 425, 429, 502, 503, 504): everything waits, then one is tried at a time until one
   succeeds;
@@ -46,7 +46,7 @@ class DeliveryOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 
 class DeliveryQueued(msgspec.Struct, frozen=True):
-    """Event: deliver number `seq` (ever growing), which is about `subject` and was told at `at`."""
+    """Event: deliver number `seq` (ever growing), which is about `subject` and was put into the outbox at `at`."""
 
     seq: int
     subject: str
@@ -54,28 +54,28 @@ class DeliveryQueued(msgspec.Struct, frozen=True):
 
 
 class DeliveryTried(msgspec.Struct, frozen=True):
-    """Event: the try that was sent came to this."""
+    """Event: a try of number `seq` ended with this outcome."""
 
     seq: int
     outcome: Outcome
 
 
 class TryDelivery(msgspec.Struct, frozen=True):
-    """Action: try to deliver it."""
+    """Action: try to deliver number `seq` now."""
 
     seq: int
 
 
 class Forget(msgspec.Struct, frozen=True):
-    """Action: it is done with; `dropped` says why it was not delivered, empty where it was."""
+    """Action: number `seq` is delivered, or given up for the reason in `dropped`."""
 
     seq: int
     dropped: str = ""
 
 
 class DeliveryFigures(msgspec.Struct, frozen=True):
-    """How it goes with a receiver, since the start: notices delivered, tries that failed, notices dropped by reason;
-    and now: notices that wait and the age of the oldest (s)."""
+    """Figures of one receiver. Since the start: notices delivered, tries that failed, notices dropped by reason. Now:
+    notices that wait, and the age of the oldest (s)."""
 
     receiver: str
     delivered: int
@@ -86,7 +86,7 @@ class DeliveryFigures(msgspec.Struct, frozen=True):
 
 
 class _Item(msgspec.Struct):
-    told: DeliveryQueued
+    queued: DeliveryQueued
     not_before: float = 0.0
     tries: int = 0
     content: int = 0
@@ -98,7 +98,7 @@ DeliveryAction = TryDelivery | Forget
 
 
 class RetryQueue:
-    """A machine (core/machine.py) for one receiver. Beyond the limit the oldest delivery is dropped first."""
+    """A machine (core/machine.py) for one receiver. Beyond `options.pending` the oldest delivery is dropped."""
 
     def __init__(self, options: DeliveryOptions, rng: Random) -> None:
         self._options = options
@@ -115,24 +115,24 @@ class RetryQueue:
 
     @property
     def due(self) -> float | None:
-        """When the next try may begin, or the next delivery is given up."""
-        idle = [item.told.at + self._options.keep for item in self._items.values() if not item.under_way]
+        """The time at which the next try may begin, or the next delivery is given up; None where nothing waits."""
+        idle = [item.queued.at + self._options.keep for item in self._items.values() if not item.under_way]
         if self._under_way < self._room:
             idle += [self._ready_at(item) for item in self._heads()]
         return min(idle, default=None)
 
     def step(self, now: float, event: DeliveryEvent | None = None) -> list[DeliveryAction]:
-        """What to try now and what to forget."""
+        """Take `event`, and return what to try now and what to forget."""
         actions: list[DeliveryAction] = []
         if isinstance(event, DeliveryQueued):
-            actions += self._told(event)
+            actions += self._queued(event)
         elif isinstance(event, DeliveryTried):
             actions += self._tried(now, event)
         actions += self._expire(now)
         actions += self._launch(now)
         return actions
 
-    def _told(self, event: DeliveryQueued) -> Iterator[DeliveryAction]:
+    def _queued(self, event: DeliveryQueued) -> Iterator[DeliveryAction]:
         self._items[event.seq] = _Item(event)
         if len(self._items) > self._options.pending:
             oldest = min((seq for seq, item in self._items.items() if not item.under_way), default=event.seq)
@@ -162,7 +162,7 @@ class RetryQueue:
         item.not_before = now + max(asked, self._pause(item.tries))
         item.content += outcome.blame is Blame.CONTENT
         if item.content >= self._options.content_tries:
-            yield self._forget(item.told.seq, f"status_{outcome.status}")
+            yield self._forget(item.queued.seq, f"status_{outcome.status}")
 
     def _pause(self, failures: int) -> float:
         """Exponential back-off with full jitter: anything up to the bound, so that many senders do not line up."""
@@ -171,21 +171,23 @@ class RetryQueue:
 
     def _expire(self, now: float) -> Iterator[DeliveryAction]:
         late = [
-            seq for seq, item in self._items.items() if not item.under_way and now >= item.told.at + self._options.keep
+            seq
+            for seq, item in self._items.items()
+            if not item.under_way and now >= item.queued.at + self._options.keep
         ]
         for seq in late:
             yield self._forget(seq, "expired")
 
     def _launch(self, now: float) -> Iterator[DeliveryAction]:
         ready = [item for item in self._heads() if self._ready_at(item) <= now]
-        ready.sort(key=lambda item: (item.tries, item.told.seq))
+        ready.sort(key=lambda item: (item.tries, item.queued.seq))
         for item in ready[: max(0, self._room - self._under_way)]:
             item.under_way = True
             self._under_way += 1
-            yield TryDelivery(item.told.seq)
+            yield TryDelivery(item.queued.seq)
 
     def _ready_at(self, item: _Item) -> float:
-        """What was not yet tried waits for a receiver in trouble only, not behind what it refuses."""
+        """A delivery that was not tried yet waits for a receiver in trouble, but not behind those that it refuses."""
         return max(item.not_before, self._not_before, self._again_not_before if item.tries else 0.0)
 
     @property
@@ -196,8 +198,8 @@ class RetryQueue:
         """The oldest delivery of each subject, where it is not under way."""
         seen: set[str] = set()
         for _, item in sorted(self._items.items()):
-            if item.told.subject not in seen:
-                seen.add(item.told.subject)
+            if item.queued.subject not in seen:
+                seen.add(item.queued.subject)
                 if not item.under_way:
                     yield item
 

@@ -9,11 +9,12 @@ is about a hundred trains of reordering."""
 SENDER_SILENCE = 10.0
 """An epoch older than the one in force is accepted once that one has been silent for so long (s). An epoch is the wall
 clock at the sender's start: a member that restarts after its clock was set back comes with an older one and must not
-be locked out for ever. The price: what never reached us of an older epoch, somebody who kept it may still deliver."""
+be locked out for ever. The price: a datagram of an older epoch that never arrived may still be delivered by somebody
+who kept it."""
 
 EPOCHS = 8
-"""Epochs remembered of one sender. What was heard in one of them is not heard again, whichever is in force: somebody
-who recorded two of them could else play them in turn, and so feign for ever that a dead member speaks."""
+"""Epochs remembered of one sender. A datagram of any of them is accepted once only: somebody who recorded two epochs
+could else play them in turn, and feign for ever that a dead member speaks."""
 
 _MASK = (1 << WINDOW_SIZE) - 1
 
@@ -60,7 +61,7 @@ class _Sender:
 
 
 class ReplayGuard:
-    """Remembers the last `sources` senders; the one longest unheard is forgotten first."""
+    """The windows of the last `sources` senders; the one that was silent longest is forgotten first."""
 
     def __init__(self, sources: int = 16_384) -> None:
         self._sources = sources
@@ -70,8 +71,8 @@ class ReplayGuard:
         return len(self._senders)
 
     def fresh(self, source: bytes, epoch: int, counter: int, now: float) -> bool:
-        """Whether this datagram is new; `now` is seconds of a clock that never goes back. Call it only for what is
-        authentic: it remembers."""
+        """Return whether a datagram is new, and remember it. `now` is in seconds of a clock that never goes back. Only
+        for authentic datagrams: forged ones would fill the windows."""
         sender = self._senders.pop(source, None) or _Sender(epoch, now)
         self._senders[source] = sender
         if len(self._senders) > self._sources:
