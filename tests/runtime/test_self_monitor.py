@@ -61,7 +61,7 @@ def test_throttling_is_read_from_the_cgroup_and_passed_on(tmp_path: Path) -> Non
     stat.write_text("nr_periods 100\nnr_throttled 0\n")
     shares: list[float] = []
     kept, clock = ledger(), Hands()
-    monitor = SelfMonitor(HEALTH, kept, clock, shares.append, tmp_path)
+    monitor = SelfMonitor(HEALTH, kept, clock, shares.append, root=tmp_path)
     stat.write_text("nr_periods 150\nnr_throttled 45\n")
     for _ in range(20):
         clock.now += 0.25
@@ -73,3 +73,24 @@ def test_throttling_is_read_from_the_cgroup_and_passed_on(tmp_path: Path) -> Non
     monitor.beat(0.0)
     (trouble,) = kept.troubles
     assert trouble.until == 1005.0
+
+
+def test_what_was_dropped_since_the_last_beat_is_a_trouble() -> None:
+    dropped = {"datagrams": 0, "connections": 0}
+    kept, clock = ledger(), Hands()
+    monitor = SelfMonitor(HEALTH, kept, clock, lost=lambda: dict(dropped))
+    for _ in range(2):
+        clock.now += 0.25
+        monitor.beat(0.0)
+    assert not kept.troubles
+    dropped["datagrams"] = 12
+    clock.now += 0.25
+    monitor.beat(0.0)
+    (trouble,) = kept.troubles
+    assert trouble.cause == "dropped 12 datagrams that came faster than they could be taken"
+    assert (trouble.since, trouble.until) == (1000.5, None)
+    for _ in range(12):
+        clock.now += 0.25
+        monitor.beat(0.0)
+    (trouble,) = kept.troubles
+    assert trouble.until == 1000.75

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kubesonar.core.telemetry.ledger import Ledger
@@ -25,9 +25,9 @@ throttled period of 0.1 s weighs too much."""
 
 
 class SelfMonitor:
-    """Feeds `SelfHealth` with lags, throttling and loopback losses; a trouble that opens or ends goes into the ledger
-    and the log. `throttled` is called with each share of throttled CPU periods (0 to 1). `troubles` counts those that
-    opened."""
+    """Feeds `SelfHealth` with lags, throttling, drops and loopback losses; a trouble that opens or ends goes into the
+    ledger and the log. `throttled` is called with each share of throttled CPU periods (0 to 1); `lost` returns how much
+    of what came was dropped so far, by what it was. `troubles` counts those that opened."""
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class SelfMonitor:
         ledger: Ledger,
         clock: Clock,
         throttled: Callable[[float], None] = lambda share: None,
+        lost: Callable[[], Mapping[str, int]] = dict,
         root: Path = Path("/"),
     ) -> None:
         self.troubles = 0
@@ -44,7 +45,9 @@ class SelfMonitor:
         self._throttled = throttled
         self._worst_lag = 0.0
         self._beats = 0
-        self._since = clock.mono()
+        self._lost = lost
+        self._lost_before: Mapping[str, int] = {}
+        self._beat_before = self._since = clock.mono()
         self._stat = cpu_stat(root)
         self._before = throttling(self._stat) if self._stat else None
 
@@ -70,12 +73,22 @@ class SelfMonitor:
             self.beat(max(0.0, self._clock.mono() - start - _BEAT))
 
     def beat(self, late: float) -> None:
-        """Take in that a beat was `late` seconds late; now and then reads how much the cgroup throttled."""
+        """Take in that a beat was `late` seconds late; look at what was dropped and, now and then, how much the cgroup
+        throttled."""
         self.lag(late)
+        self._look_at_drops()
         self._record(self._health.calm(self._clock.wall()))
         self._beats += 1
         if self._stat and self._beats % _CGROUP_BEATS == 0:
             self._look_at_cgroup(self._stat)
+
+    def _look_at_drops(self) -> None:
+        before, self._beat_before = self._beat_before, self._clock.mono()
+        lost_before, self._lost_before = self._lost_before, self._lost()
+        for what, count in self._lost_before.items():
+            fresh = count - lost_before.get(what, 0)
+            if fresh > 0:
+                self._record(self._health.dropped(self._clock.wall(), self._beat_before - before, fresh, what))
 
     def _look_at_cgroup(self, stat: Path) -> None:
         before, self._before = self._before, throttling(stat)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from kubesonar.net.queue_drops import queue_drops
 from kubesonar.web.connection import Connection
 from kubesonar.web.connection_set import ConnectionSet
 from kubesonar.web.handler import Handler
@@ -46,6 +47,11 @@ class Server:
     def connections(self) -> int:
         """Number of open connections."""
         return sum(map(len, self._sets))
+
+    @property
+    def lost(self) -> int:
+        """Connections that the kernel dropped so far, as more came than were accepted."""
+        return sum(map(queue_drops, self._sockets))
 
     async def start(self) -> None:
         """Open every listener. Raises ConfigError where an address or a certificate cannot be used; then nothing is

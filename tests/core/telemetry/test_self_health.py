@@ -57,3 +57,16 @@ def test_a_wall_clock_set_back_does_not_keep_a_trouble_open() -> None:
     ended = health.calm(1402.5)
     assert ended is not None
     assert (ended.since, ended.until) == (4999.0, 4999.0)
+
+
+def test_what_was_dropped_is_a_trouble_from_the_look_before_to_the_last_drop() -> None:
+    health = SelfHealth(HEALTH)
+    trouble = health.dropped(100.0, 0.25, 7, "datagrams")
+    assert trouble is not None
+    assert trouble.since == 99.75
+    assert trouble.cause == "dropped 7 datagrams that came faster than they could be taken"
+    assert health.dropped(101.5, 0.25, 1, "connections") is None
+    assert health.calm(103.0) is None
+    ended = health.calm(103.6)
+    assert ended is not None
+    assert (ended.since, ended.until) == (99.75, 101.5)

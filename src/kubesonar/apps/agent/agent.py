@@ -58,7 +58,7 @@ class Agent:
         self._supervisor = Supervisor()
         now = self._clock.wall()
         self._ledger = Ledger(options.member.member(now), now, options.ledger)
-        self._monitor = SelfMonitor(options.health, self._ledger, self._clock, self._throttled)
+        self._monitor = SelfMonitor(options.health, self._ledger, self._clock, self._throttled, self._lost)
         self._membership: MembershipService | None = None
         self._watching = False
 
@@ -132,7 +132,7 @@ class Agent:
             self._dropped,
             families,
         )
-        server = Server(self._listeners(view, bind))
+        self._server = server = Server(self._listeners(view, bind))
         await server.start()
         closing.push_async_callback(server.stop, 1.0)
         supervisor.run_forever("housekeeping", self._keep_house)
@@ -170,6 +170,14 @@ class Agent:
     def _throttled(self, share: float) -> None:
         if self._membership is not None:
             self._membership.throttled(share)
+
+    def _lost(self) -> Mapping[str, int]:
+        """Return how much of what others sent was dropped here so far: no loss of it is the network's."""
+        return {
+            "datagrams": self._endpoint.lost,
+            "answers": self._probers.lost,
+            "connections": self._server.lost,
+        }
 
     def _dropped(self) -> Mapping[str, int]:
         return {

@@ -55,6 +55,11 @@ class MemberEndpoint:
         """Datagrams that were not answered so far."""
         return sum(count for what, count in self._responder.counters.items() if what not in _NO_DROP)
 
+    @property
+    def lost(self) -> int:
+        """Members' datagrams among them: those that came faster than this process could or would take them."""
+        return self._responder.lost()
+
     def become(self, me: Member) -> None:
         """Send and answer as the member that the roster knows."""
         self.sender.become(WireIdentity.of(me))

@@ -81,6 +81,11 @@ class Probers:
         """Answers to trains that were not taken so far."""
         return sum((self._trains.counters + self._whole.counters).values())
 
+    @property
+    def lost(self) -> int:
+        """Answers to trains and pings, among other datagrams, that the kernel dropped so far."""
+        return self._trains.lost + self._whole.lost + self.pinger.lost
+
     def close(self) -> None:
         """Close every socket."""
         self._closing.close()

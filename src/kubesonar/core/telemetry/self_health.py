@@ -1,8 +1,8 @@
 """Decides when this member cannot trust its own measurements: a starved observer sees loss where there is none.
 
 Host noise is the main source of false alarms in the field (a CPU limit alone made "pings" of more than 100 ms). So a
-member reports the periods in which it was starved, throttled, frozen or lost datagrams on its own loopback, and the
-diagnosis leaves them out.
+member reports the periods in which it was starved, throttled, frozen, dropped what came to it or lost datagrams on its
+own loopback, and the diagnosis leaves them out.
 """
 
 from __future__ import annotations
@@ -60,6 +60,11 @@ class SelfHealth:
         lost = observation.sent - observation.received
         end = observation.at + observation.check.timeout
         return self._bad(observation.at, end, f"lost {lost} of {observation.sent} datagrams on its own loopback")
+
+    def dropped(self, now: float, span: float, count: int, what: str) -> Trouble | None:
+        """`count` of `what` came in the last `span` seconds and were dropped unread: no loss of theirs is the
+        network's."""
+        return self._bad(now - span, now, f"dropped {count} {what} that came faster than they could be taken")
 
     def calm(self, now: float) -> Trouble | None:
         """Time has passed; to be called about once a second."""

@@ -13,6 +13,10 @@ Since version 3 the body of a PROBE and of a MESSAGE holds the sender's `alias`,
 roster that knows no nodes recognises it. The body of a MESSAGE begins with whom it is for, identity 8 and epoch 8 (0:
 not known yet), so that one that was recorded is of no use elsewhere, nor here after a restart; its flags are the newest
 version that its sender understands (0: 2).
+
+A PROBE (in its padding) and a MESSAGE (in `number`, which it needs for nothing else) carry two bytes that only holders
+of the key know, the cookie. It proves nothing, as whoever sees a datagram knows it; by it the kernel tells members'
+datagrams from a flood before any is read (`net/udp/shared_port.py`). Senders that know no cookie write zeros.
 """
 
 from __future__ import annotations
@@ -56,6 +60,11 @@ MAX_DATAGRAM = 9216
 
 MAX_TRAIN = 256
 """Most datagrams in one train."""
+
+PROBE_COOKIE_AT, MESSAGE_COOKIE_AT = 46, 30
+"""Offsets of the cookie of `COOKIE_SIZE` bytes: the last padding of the shortest PROBE, and a MESSAGE's `number`."""
+
+COOKIE_SIZE = 2
 
 HOLD_LIMIT = 0xFFFFFFFF
 """Longest holding time that an answer can say (ns, 4.29 s): this value means "at least"."""
@@ -142,6 +151,8 @@ class Keyring:
         self._keyed = {number: blake2s(key=key, digest_size=MAC_SIZE) for number, key in keys.items()} or {
             0: blake2s(digest_size=MAC_SIZE)
         }
+        self.cookies = {number: _cookie(key) for number, key in (keys or {0: b""}).items()}
+        """The cookie of each key, by its id."""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -185,6 +196,7 @@ class Sender:
         head = self._head(DatagramType.PROBE, ring, version, flags, number, sequence, count)
         if version > _WITHOUT_ALIAS:
             head += self.identity.alias
+        head = head.ljust(PROBE_COOKIE_AT, b"\0") + ring.cookies[ring.signer]
         return _sign(head.ljust(max(size, MIN_REQUEST) - MAC_SIZE, b"\0"), ring, ring.signer)
 
     def message(
@@ -198,7 +210,8 @@ class Sender:
     ) -> bytes:
         """A signed MESSAGE for the member of that identity and epoch; `payload` has `MAX_MESSAGE` bytes at most.
         `newest` is the newest version that this member understands."""
-        head = self._head(DatagramType.MESSAGE, ring, version, newest, 0, 0, 1)
+        number = int.from_bytes(ring.cookies[ring.signer]) << 16
+        head = self._head(DatagramType.MESSAGE, ring, version, newest, number, 0, 1)
         alias = self.identity.alias if version > _WITHOUT_ALIAS else b""
         body = _ADDRESSEE.pack(addressee, addressee_epoch & _EVER) + alias + payload
         return _sign(head + body, ring, ring.signer)
@@ -307,6 +320,12 @@ def quoted_number(data: bytes) -> int | None:
         return None
     counter: int = _HEADER.unpack_from(data)[7]
     return counter
+
+
+def _cookie(key: bytes) -> bytes:
+    """The cookie of a key; zeros, which those send who know none, are no cookie."""
+    found = blake2s(key=key, digest_size=COOKIE_SIZE, person=b"cookie").digest()
+    return found if any(found) else b"\0\1"
 
 
 def _sign(data: bytes, ring: Keyring, key: int) -> bytes:

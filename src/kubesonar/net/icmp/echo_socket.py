@@ -6,18 +6,14 @@ import errno
 import select
 import socket
 import time
-from array import array
-from struct import Struct as Layout
 
 from kubesonar.model import Fault
-from kubesonar.net import cmsg
+from kubesonar.net import bpf, cmsg
 from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.net.error_queue import ErrorQueue, QueuedError, TransmitStamp
 from kubesonar.net.icmp import packet
 from kubesonar.net.icmp.echo import PendingEcho
 
-_SO_ATTACH_FILTER = 26  # include/uapi/asm-generic/socket.h
-_PROGRAM = Layout("@HP")  # struct sock_fprog, include/uapi/linux/filter.h
 _PROTOCOL = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
 _RECVERR = {4: (socket.IPPROTO_IP, cmsg.IP_RECVERR), 6: (socket.IPPROTO_IPV6, cmsg.IPV6_RECVERR)}
 
@@ -70,9 +66,8 @@ class IcmpSocket:
 
     def ready(self, events: int) -> bool:
         """Handle the socket's events; return False where a full batch may have left more to read."""
-        if events & select.EPOLLERR:
-            self.read_errors()
-        return not events & ~select.EPOLLERR or self.read()
+        empty = not events & select.EPOLLERR or self.read_errors()
+        return empty & (not events & ~select.EPOLLERR or self.read())
 
     def read(self) -> bool:
         """Read the packets that the socket holds; return False where a full batch may have left more."""
@@ -90,10 +85,15 @@ class IcmpSocket:
             self._take_packet(found, cmsg.received_at(ancillary), peer[0].partition("%")[0])
         return False
 
-    def read_errors(self) -> None:
-        """Empty the error queue: transmit stamps, and on a datagram socket the network's errors."""
-        while (found := self._errors.read()) is not None:
+    def read_errors(self) -> bool:
+        """Read transmit stamps and, on a datagram socket, the network's errors; return False where a full batch may
+        have left more."""
+        for _ in range(_BATCH):
+            found = self._errors.read()
+            if found is None:
+                return True
             self._take(found)
+        return False
 
     def _send(self, address: str, packet: bytes, ping: PendingEcho) -> None:
         ping.wall, ping.began = time.time_ns(), time.monotonic_ns()
@@ -127,18 +127,14 @@ class IcmpSocket:
             endpoint = socket.socket(family, socket.SOCK_RAW, protocol)
         try:
             if self.raw:
-                self._filter(endpoint)
+                program = packet.socket_filter(self.family, self.identifier)
+                bpf.attach(endpoint, bpf.SO_ATTACH_FILTER, program)
             else:
                 self._bind(endpoint)
         except OSError:
             endpoint.close()
             raise
         return endpoint
-
-    def _filter(self, endpoint: socket.socket) -> None:
-        program = array("B", packet.socket_filter(self.family, self.identifier))
-        address, size = program.buffer_info()
-        endpoint.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, _PROGRAM.pack(size // 8, address))
 
     def _bind(self, endpoint: socket.socket) -> None:
         """Bind a datagram socket, whose port is its identifier; send its errors to the error queue."""

@@ -7,6 +7,7 @@ from struct import Struct as Layout
 import msgspec
 
 from kubesonar.core.address import unpacked_address
+from kubesonar.net.bpf import Instruction, assemble
 
 ECHO = {4: 8, 6: 128}
 REPLY = {4: 0, 6: 129}
@@ -105,15 +106,12 @@ _UNREACHABLE = {
 """Words for each code of "destination unreachable" (RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1; RFC
 4443)."""
 
-Instruction = tuple[int, int, int, int]
-
 _LOAD_HEADER = (0xB1, 0, 0, 0)  # x = length of the IP header; codes of include/uapi/linux/bpf_common.h
 _LOAD_BYTE = {4: 0x50, 6: 0x30}  # at x + k (4), at k (6: a raw socket's data has no IP header)
 _LOAD_HALF = {4: 0x48, 6: 0x28}
 _EQUAL = 0x15
 _RETURN = 0x06
 _ALL = 0xFFFF
-_INSTRUCTION = Layout("=HBBI")  # struct sock_filter, include/uapi/linux/filter.h
 
 
 def socket_filter(family: int, identifier: int) -> bytes:
@@ -136,4 +134,4 @@ def socket_filter(family: int, identifier: int) -> bytes:
         (_RETURN, 0, 0, _ALL),
         (_RETURN, 0, 0, 0),
     ]
-    return b"".join(_INSTRUCTION.pack(*instruction) for instruction in program)
+    return assemble(program)

@@ -12,6 +12,7 @@ from kubesonar.net.errno_faults import fault_of
 from kubesonar.net.icmp.echo import EchoResult, PendingEcho
 from kubesonar.net.icmp.echo_socket import IcmpSocket
 from kubesonar.net.icmp.packet import request
+from kubesonar.net.queue_drops import queue_drops
 
 ROTATION = 60.0
 """Seconds for which one identifier is used. A fixed one may hit a dead conntrack entry for ever. With less than 30 s,
@@ -33,6 +34,12 @@ class Pinger:
         self._sockets: dict[int, IcmpSocket] = {}
         self._open: set[IcmpSocket] = set()
         self._epoll: Epoll | None = None
+        self._dropped = 0
+
+    @property
+    def lost(self) -> int:
+        """Packets that the kernel dropped so far, as this process did not read them in time; replies among them."""
+        return self._dropped + sum(queue_drops(entry.socket) for entry in self._open)
 
     async def ping(self, address: str, deadline: Deadline, size: int = 56) -> EchoResult:
         """Send one request with `size` bytes of payload (at least `echo.NONCE`) to an IP address; wait for the reply.
@@ -91,6 +98,7 @@ class Pinger:
     def _close(self, entry: IcmpSocket) -> None:
         assert self._epoll is not None
         self._open.remove(entry)
+        self._dropped += queue_drops(entry.socket)
         self._epoll.drop(entry.socket.fileno())
         entry.socket.close()
 

@@ -10,6 +10,7 @@ from kubesonar.net import cmsg
 from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.net.epoll import Epoll
 from kubesonar.net.error_queue import ErrorQueue
+from kubesonar.net.queue_drops import queue_drops
 from kubesonar.net.udp.train import SentTrain
 
 _STAMPS_AWAITED = 64
@@ -58,6 +59,7 @@ class PortPool:
         self._ready = ready
         self._whole = whole
         self._retired: list[PortSocket] = []
+        self._dropped = 0
         self._oldest = self._turn = 0
         self._sockets: list[PortSocket] = []
         try:
@@ -69,6 +71,11 @@ class PortPool:
 
     def __iter__(self) -> Iterator[PortSocket]:
         return iter((*self._sockets, *self._retired))
+
+    @property
+    def dropped(self) -> int:
+        """Datagrams that the kernel dropped so far at these ports, those replaced included."""
+        return self._dropped + sum(queue_drops(entry.socket) for entry in self)
 
     def take(self, count: int) -> list[PortSocket]:
         """Return the next `count` sockets in turn."""
@@ -103,5 +110,6 @@ class PortPool:
         return entry
 
     def _shut(self, entry: PortSocket) -> None:
+        self._dropped += queue_drops(entry.socket)
         self._epoll.drop(entry.socket.fileno())
         entry.socket.close()

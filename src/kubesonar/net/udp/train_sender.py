@@ -68,6 +68,11 @@ class TrainSender:
         self._touched: set[SentTrain] = set()
         self._sending: SentTrain | None = None
 
+    @property
+    def lost(self) -> int:
+        """Datagrams that the kernel dropped so far, as this process did not read them in time; answers among them."""
+        return sum(pool.dropped for pool in self._pools.values())
+
     async def train(
         self, address: str, port: int, *, number: int, count: int, size: int, timeout: float, flags: int = 0
     ) -> TrainResult:
@@ -167,9 +172,8 @@ class TrainSender:
                 self.counters["rebind"] += 1
 
     def _ready(self, entry: PortSocket, events: int) -> bool:
-        if events & select.EPOLLERR:
-            self._read_errors(entry)
-        empty = not events & ~select.EPOLLERR or self._read_answers(entry)
+        empty = not events & select.EPOLLERR or self._read_errors(entry)
+        empty &= not events & ~select.EPOLLERR or self._read_answers(entry)
         for train in self._touched:
             if train.settled:
                 self._finish(train)
@@ -229,9 +233,14 @@ class TrainSender:
             and peer[:2] == train.peer
         )
 
-    def _read_errors(self, entry: PortSocket) -> None:
-        while (found := entry.errors.read()) is not None:
+    def _read_errors(self, entry: PortSocket) -> bool:
+        """Read errors and stamps; return False where a full batch may have left more: anybody can send ICMP errors."""
+        for _ in range(_BATCH):
+            found = entry.errors.read()
+            if found is None:
+                return True
             self._take_error(found)
+        return False
 
     def _take_error(self, found: TransmitStamp[tuple[SentTrain, int]] | QueuedError | None) -> None:
         if isinstance(found, TransmitStamp):
