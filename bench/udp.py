@@ -1,8 +1,9 @@
 """UDP trains of 8 to a responder in another process: CPU per probe, and how far a busy event loop shifts the figures.
 
-`python bench/udp.py` writes bench/results/udp.md. CPU is user and system time of the probing process (getrusage), from
+`python -m bench.udp` writes bench/results/udp.md. CPU is user and system time of the probing process (getrusage), from
 the check to the finished observation. The busy loop spins 5 ms of every 10; kernel stamps and user-space timers ask
-the same responder, in turns, quiet and busy, so that the machine's moods meet all of them.
+the same responder, in turns, quiet and busy, so that the machine's moods meet all of them. `python -m bench.udp flood`
+measures floods alone, and writes the part about them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import platform
 import random
 import resource
+import socket
 import subprocess
 import sys
 import time
@@ -40,6 +42,7 @@ ROUNDS = 7
 SLICE = 0.005
 BLOCKS, BLOCK = 16, 40
 PACE = 0.02
+FLOOD, FLOOD_RATE, FLOODS = 20_000, 20_000, 5
 
 
 async def respond() -> None:
@@ -51,6 +54,80 @@ async def respond() -> None:
     print(responder.port, flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     responder.close()
+
+
+async def endure() -> None:
+    """The far end of a flood: prints its port, then, for each line of its standard input, its CPU so far (s)."""
+    responder = UdpResponder(["127.0.0.1"], 0, me=lambda: who("b"), ring=lambda: RING, publish=lambda record: None)
+    print(responder.port, flush=True)
+    loop = asyncio.get_running_loop()
+    while await loop.run_in_executor(None, sys.stdin.readline):
+        print(cpu(), responder.counters["received"], flush=True)
+    responder.close()
+
+
+def floods() -> dict[str, bytes]:
+    """One datagram of each kind of flood."""
+    sender = Sender(who("a"), 1)
+    signed = sender.probe(RING, 1, 0, 1, 64)
+    forged = Keyring({1: bytes(32)}, 1)
+    return {
+        "forged": sender.probe(forged, 1, 0, 1, 64),
+        "forged, 1,400 bytes": sender.probe(forged, 1, 0, 1, 1400),
+        "a key that is not held": sender.probe(Keyring({9: bytes(32)}, 9), 1, 0, 1, 64),
+        "noise": os.urandom(64),
+        "empty": b"",
+        "signed, replayed": signed,
+    }
+
+
+def endured(far: subprocess.Popen[bytes]) -> tuple[float, int]:
+    """CPU seconds of the far end so far, and the datagrams that it has read."""
+    assert far.stdin and far.stdout
+    far.stdin.write(b"\n")
+    far.stdin.flush()
+    used, read = far.stdout.readline().split()
+    return float(used), int(read)
+
+
+def flood(far: subprocess.Popen[bytes], port: int, data: bytes) -> tuple[float, float]:
+    """Microseconds of CPU for each datagram of a flood, and the share of them that was read."""
+    began, before = endured(far)
+    start, sent = time.monotonic(), 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flooder:
+        while sent < FLOOD:
+            flooder.sendto(data, ("127.0.0.1", port))
+            sent += 1
+            while time.monotonic() - start < sent / FLOOD_RATE:
+                pass
+    time.sleep(2 * SLICE)
+    used, read = endured(far)
+    return (used - began) / FLOOD * 1e6, (read - before) / FLOOD
+
+
+def flood_table() -> str:
+    """The table of floods, as markdown."""
+    far = subprocess.Popen([sys.executable, "-m", "bench.udp", "endure"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert far.stdout and far.stdin
+    try:
+        port = int(far.stdout.readline())
+        found: dict[str, list[tuple[float, float]]] = {name: [] for name in floods()}
+        for _ in range(FLOODS):
+            for name, data in floods().items():
+                found[name].append(flood(far, port, data))
+    finally:
+        far.stdin.close()
+        far.wait(10)
+        far.stdout.close()
+    lines = [
+        "| 20,000 datagrams a second, each | CPU us a datagram, median | best | worst | read |",
+        "|---|---|---|---|---|",
+    ]
+    for name, figures in found.items():
+        used = [figure for figure, _ in figures]
+        share = median(share for _, share in figures)
+        lines.append(f"| {name} | {median(used):.1f} | {min(used):.1f} | {max(used):.1f} | {share:.0%} |")
+    return "\n".join(lines)
 
 
 class Plain(asyncio.DatagramProtocol):
@@ -186,7 +263,9 @@ def main() -> None:
     """Starts the far end, measures, writes."""
     before = os.getloadavg()
     cores = sorted(os.sched_getaffinity(0))
-    far = subprocess.Popen([sys.executable, __file__, "respond"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    far = subprocess.Popen(
+        [sys.executable, "-m", "bench.udp", "respond"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     assert far.stdout and far.stdin
     os.sched_setaffinity(far.pid, cores[-1:])
     os.sched_setaffinity(0, cores[:1])
@@ -206,13 +285,35 @@ def main() -> None:
         "Targets: 45 us a probe; 25 us of difference at p99.\n\n"
     )
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(text + tables + "\n")
+    RESULT.write_text(text + tables + "\n\n" + flood_part() + "\n")
     print(text + tables)
 
 
+def flood_part() -> str:
+    """The part about floods, with its own word on the machine."""
+    before = os.getloadavg()[0]
+    table = flood_table()
+    return (
+        "## A flood\n\n"
+        f"Load average {before:.1f} before and {os.getloadavg()[0]:.1f} after; {FLOODS} rounds of {FLOOD:,} datagrams "
+        f"in turns, user and system time of the responder's process.\n\n{table}"
+    )
+
+
+def write_flood() -> None:
+    """Replaces the part about floods."""
+    others = RESULT.read_text().partition("\n## A flood")[0].rstrip("\n")
+    part = flood_part()
+    RESULT.write_text(f"{others}\n\n{part}\n")
+    print(part)
+
+
 if __name__ == "__main__":
-    if sys.argv[1:] == ["respond"]:
+    far_ends = {"respond": respond, "endure": endure}
+    if sys.argv[1:] and sys.argv[1] in far_ends:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(respond())
+            runner.run(far_ends[sys.argv[1]]())
+    elif sys.argv[1:] == ["flood"]:
+        write_flood()
     else:
         main()

@@ -392,8 +392,8 @@ class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A period in which a member could not be trusted to measure or to answer: its loop was starved, or it was
-    throttled or frozen. `until` is None while it lasts."""
+    """A period in which a member could not be trusted to measure or to answer: its loop was starved, it was
+    throttled or frozen, or it dropped what came to it. `until` is None while it lasts."""
 
     since: UnixTime
     until: UnixTime | None

@@ -109,7 +109,9 @@ TROUBLED = _metric(
     "kubesonar_troubled", "gauge", "1 where this agent could not trust itself at some time in the long window, else 0."
 )
 TROUBLES = _metric(
-    "kubesonar_troubles_total", "counter", "Stretches in which this agent was starved, throttled or frozen."
+    "kubesonar_troubles_total",
+    "counter",
+    "Stretches in which this agent was starved, throttled or frozen, or dropped what came.",
 )
 DROPPED = _metric("kubesonar_dropped_total", "counter", "What was dropped because a bound was reached.", "what")
 RESIDENT = _metric("process_resident_memory_bytes", "gauge", "Resident memory of the agent.")
