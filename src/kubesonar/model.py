@@ -230,7 +230,8 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
     `target` is a member's name or that of a plain target. `request` is what is asked: a URL (http), a server name
     (tls), "name TYPE" (dns); empty elsewhere. `expect` is the good answer: a status or a range as "200-299" (http), an
     rcode's mnemonic (dns); empty: the kind's default. `trust` is a file of CA certificates, empty: the system's.
-    `node` is where a plain target runs, empty where that is not known.
+    `node` is where a plain target runs, empty where that is not known. `family` is 4 or 6 where only addresses of that
+    family are tried, 0 for either.
     """
 
     id: str
@@ -245,6 +246,7 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
     expect: str = ""
     trust: str = ""
     node: str = ""
+    family: int = 0
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):

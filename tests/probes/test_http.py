@@ -8,6 +8,7 @@ from kubesonar.model import Check, Fault, Kind, Network, Observation, Phase
 from kubesonar.model import Path as Way
 from kubesonar.probes.http import HttpOptions, HttpProbe
 from kubesonar.probes.source import ProbeSource
+from tests.net.book import Book
 from tests.net.certificates import Authority
 from tests.net.rig import run
 from tests.net.servers import OK, Script, asked, endless, saying, serving, silent
@@ -54,6 +55,39 @@ def test_the_url_is_asked_of_the_address() -> None:
 def test_without_an_address_the_urls_host_is_asked() -> None:
     (seen,) = _look(saying(OK), address="", request="http://127.0.0.1/x")
     assert (seen.fault, seen.address) == (None, "127.0.0.1")
+
+
+def _by_name(family: int, keep_alive: bool = False, times: int = 1) -> list[Observation]:
+    """A server that listens at 127.0.0.1 alone, by a name that has ::1 too."""
+
+    async def scenario() -> list[Observation]:
+        async with serving(saying(OK, stay=keep_alive)) as port:
+            check = _check(port, address="", request="http://dual.test/", family=family)
+            options = HttpOptions(keep_alive=keep_alive)
+            probe = HttpProbe(SOURCE, options, resolver=Book("::1", "127.0.0.1"))
+            seen = [await probe(check) for _ in range(times)]
+            probe.close()
+            return seen
+
+    return run(scenario())
+
+
+def test_a_dead_family_beside_a_good_one_is_told_and_is_no_fault() -> None:
+    (seen,) = _by_name(0)
+    assert (seen.fault, seen.address, seen.family) == (None, "127.0.0.1", 4)
+    assert seen.detail.startswith("IPv6, ::1: ")
+    (four,) = _by_name(4)
+    assert (four.fault, four.family, four.detail) == (None, 4, "")
+    (six,) = _by_name(6)
+    assert six.fault is not None
+    assert (six.address, six.family) == ("::1", 6)
+
+
+def test_a_kept_connection_is_found_by_the_address_that_accepted() -> None:
+    first, second = _by_name(0, keep_alive=True, times=2)
+    assert (first.fault, second.fault) == (None, None)
+    assert first.source_port == second.source_port
+    assert (second.address, second.detail) == ("127.0.0.1", "")
 
 
 @pytest.mark.parametrize(

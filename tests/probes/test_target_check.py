@@ -14,18 +14,22 @@ import pytest
 
 from kubesonar.config import ConfigError
 from kubesonar.core.probing.cluster_options import ClusterOptions
-from kubesonar.core.probing.plan import Target
+from kubesonar.core.probing.plan import Target, of_target
 from kubesonar.model import Kind
 from kubesonar.model import Path as Way
 from kubesonar.probes.target_check import refuse_bad, refuse_bad_cluster
 
 
-def dns(name: str = "dns-1", address: str = "10.0.0.53", request: str = "a.b A", expect: str = "") -> Target:
-    return Target(name=name, kind=Kind.DNS, path=Way.DNS_POD, address=address, request=request, expect=expect)
+def dns(
+    name: str = "dns-1", address: str = "10.0.0.53", request: str = "a.b A", expect: str = "", family: int = 0
+) -> Target:
+    return Target(
+        name=name, kind=Kind.DNS, path=Way.DNS_POD, address=address, request=request, expect=expect, family=family
+    )
 
 
-def http(request: str = "http://10.0.0.1/", expect: str = "") -> Target:
-    return Target(name="web", kind=Kind.HTTP, path=Way.INGRESS, request=request, expect=expect)
+def http(request: str = "http://10.0.0.1/", expect: str = "", family: int = 0) -> Target:
+    return Target(name="web", kind=Kind.HTTP, path=Way.INGRESS, request=request, expect=expect, family=family)
 
 
 GOOD = (dns(), dns(request="a.b A tcp"), http(expect="200-399"))
@@ -33,6 +37,11 @@ GOOD = (dns(), dns(request="a.b A tcp"), http(expect="200-399"))
 
 def test_good_ones_pass() -> None:
     refuse_bad(GOOD)
+    both = http("http://dual.example/", family=4), http("http://dual.example/", family=6)
+    refuse_bad((*both, http("http://[fd00::1]/")))
+    assert [of_target(one).id for one in both] == ["http/ingress/web/v4", "http/ingress/web/v6"]
+    with pytest.raises(ValueError, match="family is 4 or 6, or 0 for either"):
+        http(family=5)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +56,8 @@ def test_good_ones_pass() -> None:
         (http(""), r"targets\[3\]\.request: a URL is"),
         (http(expect="2xx"), r"targets\[3\]\.expect: an HTTP check expects"),
         (http(expect="299-200"), r"targets\[3\]\.expect"),
+        (dns("x", family=6), r"targets\[3\]\.family: got 6, expected that of 10\.0\.0\.53 \(4\), or 0"),
+        (http("http://[fd00::1]/", family=4), r"targets\[3\]\.family: got 4"),
         (dns(), r'targets\[3\]\.name: got "dns-1", which targets\[0\] of the same kind and path has'),
     ],
 )

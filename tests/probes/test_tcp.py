@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import socket
 
+import msgspec
 import pytest
 
-from kubesonar.model import Check, Fault, Health, Kind, Network, Observation, Phase, StampSource
+from kubesonar.model import Check, Fault, Health, Kind, Network, Observation, Phase, Span, StampSource
 from kubesonar.model import Path as Way
+from kubesonar.net.deadline import Deadline
+from kubesonar.net.tcp.stream import Stream
+from kubesonar.probes.attempt import Attempt
 from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.tcp import TcpOptions, TcpProbe
+from tests.net.book import Book
 from tests.net.rig import run
 from tests.net.servers import serving, silent
 
@@ -34,6 +39,26 @@ def test_an_accepted_connection(host: str, reset: bool) -> None:
     assert seen.rtt.best == seen.kernel.rtt > 0
     assert [span.phase for span in seen.phases] == [Phase.CONNECT]
     assert seen.source_port
+
+
+def test_every_address_of_a_name_is_tried() -> None:
+    async def nothing(stream: Stream, deadline: Deadline, phases: list[Span]) -> str:
+        return ""
+
+    async def scenario(*addresses: str, family: int = 0) -> Observation:
+        async with serving(silent) as port:
+            check = msgspec.structs.replace(_check("dual.test", port), family=family)
+            return await Attempt(check, SOURCE).over_stream(Book(*addresses), nothing)
+
+    well = run(scenario("::1", "127.0.0.1"))
+    assert (well.fault, well.address, well.family) == (None, "127.0.0.1", 4)
+    assert well.detail.startswith("IPv6, ::1: ")
+    assert [span.phase for span in well.phases] == [Phase.DNS, Phase.CONNECT]
+    dead = run(scenario("::1", "127.0.0.1", family=6))
+    assert (dead.fault is None, dead.address, dead.received) == (False, "::1", 0)
+    both = run(scenario("::1", "127.0.0.9", "127.0.0.1", family=4))
+    assert (both.address, both.fault) == ("127.0.0.1", None)
+    assert "127.0.0.9" in both.detail
 
 
 def test_a_refused_one() -> None:

@@ -77,6 +77,10 @@ class Deadline:
         connect, that may take less time than the whole."""
         return Deadline(seconds, self._clock) if seconds < self.timeout and seconds < self.left else nullcontext(self)
 
+    def apart(self) -> Deadline:
+        """Return a deadline of its own that ends with this one, for one of several waits at the same time."""
+        return Deadline(self.left, self._clock)
+
     def wait(self) -> asyncio.Future[bool]:
         """Return a future for one wait; `wake` ends it with True, the deadline with False. One wait at a time."""
         self._waiter = self.loop.create_future()

@@ -16,6 +16,7 @@ from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import HEAD_ONLY
 from kubesonar.net.http.retry_after import retry_after
 from kubesonar.net.http.url import Url
+from kubesonar.net.tcp.dialer import DialOptions
 from kubesonar.net.watched_file import WatchedFile
 from kubesonar.notify.allow_list import address_allowed
 from kubesonar.notify.formats import Format
@@ -46,7 +47,7 @@ class Webhook:
     def __init__(self, receiver: Receiver, clock: Clock) -> None:
         self._receiver = receiver
         self._clock = clock
-        self._client = HttpClient(choose=self._allowed, patience=receiver.connect)
+        self._client = HttpClient(choose=self._allowed, dial=DialOptions(patience=receiver.connect))
         self._contexts = CaContexts()
 
     async def post(self, id: str, body: bytes) -> Outcome:

@@ -11,6 +11,7 @@ from kubesonar.model import Check, Fault, Kernel, Observation, Phase, Rtt, Span,
 from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
+from kubesonar.net.tcp.dialer import Dialer
 from kubesonar.net.tcp.stream import Stream
 from kubesonar.probes.source import ProbeSource
 
@@ -37,47 +38,57 @@ class AttemptOutcome(msgspec.Struct, frozen=True):
 
 
 class Attempt:
-    """The start and the address of an attempt. It is made right before the first step."""
+    """The start and the address of an attempt, which is made right before its first step. `remark` tells which
+    addresses of the name did not accept though another one did."""
 
     def __init__(self, check: Check, source: ProbeSource, clock: Clock = _SYSTEM) -> None:
         self.at = clock.wall()
         self.address = check.address
+        self.remark = ""
         self._check = check
         self._source = source
         self._resolved: tuple[Span, ...] = ()
 
-    async def resolve(self, resolver: Resolver, deadline: Deadline) -> None:
-        """Replace a name by the first address that the resolver gives. Raises `Failed`."""
+    async def resolve(self, resolver: Resolver, deadline: Deadline) -> list[str]:
+        """Return the addresses to try, those of the check's family where it names one; the first becomes `address`.
+        Raises `Failed`."""
         if is_literal(self.address):
-            return
+            return [self.address]
         name, self.address = self.address, ""
-        found = await resolver.resolve(name, deadline)
+        found = await resolver.resolve(name, deadline, self._check.family)
         self._resolved = (Span(Phase.DNS, 0.0, deadline.elapsed),)
         self.address = found[0]
+        return found
 
     async def over_stream(self, resolver: Resolver, then: AfterConnect) -> Observation:
         """Connect to the check's port within its timeout, do `then`, close, and return the observation."""
-        stream, phases, detail = Stream(), list[Span](), ""
+        phases, detail = list[Span](), ""
         failed: Failed | None = None
+        stream: Stream | None = None
         try:
             with Deadline(self._check.timeout) as deadline:
-                await self.resolve(resolver, deadline)
-                began = deadline.elapsed
-                await stream.connect(self.address, self._check.port, deadline)
+                addresses = await self.resolve(resolver, deadline)
+                dialer, began = Dialer(_stream, addresses, self._check.port), deadline.elapsed
+                try:
+                    connected = await dialer.connect(deadline)
+                finally:
+                    stream, self.address = dialer.wire, dialer.address
+                self.remark = dialer.remark
                 phases.append(Span(Phase.CONNECT, began, deadline.elapsed))
-                detail = await then(stream, deadline, phases)
-            stream.close()
+                detail = await then(connected, deadline, phases)
+            connected.close()
         except Failed as error:
             failed = error
         finally:
-            stream.abort()
+            if stream is not None:
+                stream.abort()
         return self.observation(
             AttemptOutcome(
                 failed.fault if failed else None,
                 failed.detail if failed else detail,
                 phases=tuple(phases),
-                kernel=stream.kernel,
-                source_port=stream.source_port,
+                kernel=stream.kernel if stream else None,
+                source_port=stream.source_port if stream else 0,
                 received=int(bool(phases)),
             )
         )
@@ -91,7 +102,7 @@ class Attempt:
         SYN has none, because the kernel times no segment that it sent twice (RFC 6298, section 3)."""
         kernel = outcome.kernel
         rtt = outcome.rtt or (kernel.rtt if kernel else 0.0)
-        detail = outcome.detail
+        detail = "; ".join(filter(None, (outcome.detail, self.remark)))
         if kernel and kernel.retransmits:
             detail = f"{detail}; {kernel.retransmits} segments sent again".removeprefix("; ")
         return Observation(
@@ -111,3 +122,7 @@ class Attempt:
             kernel=kernel,
             detail=clip(detail) if detail else "",
         )
+
+
+def _stream(patience: float) -> Stream:
+    return Stream(patience=patience)

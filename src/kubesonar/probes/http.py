@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -92,9 +92,9 @@ class HttpProbe:
             context = self._trust.context(check.trust or self._options.trust) if url.secure else None
             attempt.address = check.address or url.host
             with Deadline(check.timeout, self._clock) as deadline:
-                await attempt.resolve(self._resolver, deadline)
-                origin = Origin(attempt.address, check.port or url.port, url.host, url.secure, context)
-                outcome = await self._ask(check, origin, plan, deadline)
+                addresses = await attempt.resolve(self._resolver, deadline)
+                named = Origin(check.address or url.host, check.port or url.port, url.host, url.secure, context)
+                outcome = await self._ask(check, attempt, named, addresses, plan, deadline)
         except ValueError as error:
             return attempt.observation(AttemptOutcome(Fault.OTHER, str(error), sent=0))
         except Failed as failed:
@@ -106,23 +106,35 @@ class HttpProbe:
         self._pool.close()
         self._resolver.close()
 
-    async def _ask(self, check: Check, origin: Origin, plan: HttpPlan, deadline: Deadline) -> AttemptOutcome:
+    async def _ask(
+        self,
+        check: Check,
+        attempt: Attempt,
+        named: Origin,
+        addresses: Sequence[str],
+        plan: HttpPlan,
+        deadline: Deadline,
+    ) -> AttemptOutcome:
+        """Ask one of the addresses of the origin `named`, and note in the attempt which one it was."""
         terms = self._terms.get(check.id, _NO_TERMS)
-        session = self._sessions.get(origin) if terms.full else None
-        connection = self._pool.take(origin) or HttpConnection(origin, keep=True, session=session)
+        session = self._sessions.get(named) if terms.full else None
+        kept = (self._pool.take(_at(named, address)) for address in addresses)
+        connection = next(filter(None, kept), None) or HttpConnection(named, addresses, keep=True, session=session)
         answered = False
         try:
             response = await connection.request(plan.request, deadline, self._limits)
+            attempt.address, attempt.remark = response.address, response.remark
+            origin = _at(named, response.address)
             outcome = _judged(plan, response)
             if response.status in REFUSED and terms.bearer is not None and outcome.fault is not None:
                 outcome = await self._as_bearer(terms.bearer, check, origin, plan, connection, outcome, deadline)
             answered = outcome.code is not None
         finally:
             if not answered:
-                self._sessions.drop(origin)
+                self._sessions.drop(named)
                 connection.close()
         if terms.full:
-            self._sessions.keep(origin, connection.session, terms.full)
+            self._sessions.keep(named, connection.session, terms.full)
         self._pool.give(origin, connection)
         return outcome
 
@@ -148,6 +160,11 @@ class HttpProbe:
         outcome = _judged(plan, response)
         phases = tuple(span for span in refused.phases if span.phase in _CONNECTING) + response.phases
         return msgspec.structs.replace(outcome, phases=phases, kernel=outcome.kernel or refused.kernel)
+
+
+def _at(named: Origin, address: str) -> Origin:
+    """Return the origin at one of its addresses."""
+    return named if named.host == address else msgspec.structs.replace(named, host=address)
 
 
 def _judged(plan: HttpPlan, response: Response) -> AttemptOutcome:

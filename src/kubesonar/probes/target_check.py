@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from kubesonar.config import ConfigError
-from kubesonar.core.address import is_literal
+from kubesonar.core.address import family_of, is_literal
 from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.core.probing.plan import Target, of_target
 from kubesonar.model import Kind
@@ -22,12 +22,19 @@ def refuse_bad(targets: Iterable[Target]) -> None:
                 read(getattr(target, field))
             except ValueError as error:
                 raise ConfigError(f"targets[{number}].{field}: {error}") from None
+        _refuse_other_family(f"targets[{number}]", target)
         before = seen.setdefault(of_target(target).id, number)
         if before != number:
             raise ConfigError(
                 f'targets[{number}].name: got "{target.name}", which targets[{before}] of the same kind and path has; '
                 "expected a name of its own"
             )
+
+
+def _refuse_other_family(key: str, target: Target) -> None:
+    host = target.address or (parse_url(target.request).host if target.kind is Kind.HTTP else "")
+    if target.family and is_literal(host) and family_of(host) != target.family:
+        raise ConfigError(f"{key}.family: got {target.family}, expected that of {host} ({family_of(host)}), or 0")
 
 
 def refuse_bad_cluster(options: ClusterOptions) -> None:

@@ -56,6 +56,10 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     kind: Annotated[Kind, msgspec.Meta(description="How to look: http, tcp, tls, icmp or dns.")]
     path: Annotated[Path, msgspec.Meta(description="Through what: service, ingress, api_direct, dns_pod, external …")]
     address: Annotated[str, msgspec.Meta(max_length=253, description="IP address or host name.")] = ""
+    family: Annotated[
+        int,
+        msgspec.Meta(ge=0, le=6, description="4 or 6: only addresses of this family are tried; 0: whichever answers."),
+    ] = 0
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535, description="Port; 0: that of the URL, or 53 for dns.")] = 0
     request: Annotated[
         str, msgspec.Meta(max_length=2048, description='URL (http), server name (tls) or "name TYPE [udp|tcp]" (dns).')
@@ -74,6 +78,8 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError(f"a target's path is one of {', '.join(path for path in Path if path is not Path.OTHER)}")
         if not self.address and self.kind is not Kind.HTTP:
             raise ValueError(f"a target of kind {self.kind} needs an address")
+        if self.family not in (0, 4, 6):
+            raise ValueError(f"a target's family is 4 or 6, or 0 for either, not {self.family}")
         if not self.port and self.kind in (Kind.TCP, Kind.TLS):
             raise ValueError(f"a target of kind {self.kind} needs a port")
 
@@ -125,7 +131,9 @@ def of_target(target: Target) -> Check:
     transport = target.request.rsplit(" ", 1)[-1] if target.kind is Kind.DNS else target.kind
     suffix = transport if target.kind is not Kind.DNS or transport in ("udp", "tcp") else "udp"
     return Check(
-        id=f"{target.kind}/{target.path}/{target.name}" + (f"/{suffix}" if target.kind is Kind.DNS else ""),
+        id=f"{target.kind}/{target.path}/{target.name}"
+        + (f"/{suffix}" if target.kind is Kind.DNS else "")
+        + (f"/v{target.family}" if target.family else ""),
         kind=target.kind,
         path=target.path,
         target=target.name,
@@ -136,6 +144,7 @@ def of_target(target: Target) -> Check:
         request=target.request,
         expect=target.expect,
         trust=target.trust,
+        family=target.family,
     )
 
 

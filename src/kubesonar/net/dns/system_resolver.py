@@ -40,7 +40,8 @@ class Resolver:
             return task.result()
         except (OSError, UnicodeError, asyncio.CancelledError) as error:
             reason = getattr(error, "strerror", None) or str(error) or "the resolver was closed"
-            raise Failed(Fault.UNRESOLVED, f"{host}: {reason}") from None
+            asked = f"{host} by IPv{family}" if family else host
+            raise Failed(Fault.UNRESOLVED, f"{asked}: {reason}") from None
 
     def close(self) -> None:
         """Cancel the look-ups that still run."""

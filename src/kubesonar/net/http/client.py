@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from math import inf
 
 import msgspec
 
@@ -15,18 +14,17 @@ from kubesonar.net.http.exchange import HttpRequest, Response
 from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.pool import ConnectionPool
 from kubesonar.net.http.response_reader import ResponseLimits
+from kubesonar.net.tcp.dialer import DialOptions
 from kubesonar.net.tcp.stream import UNIX
 
-ADDRESSES = 4
-"""Addresses of a name that one request tries. Lower: a server behind the last of several is not reached; higher: each
-has a smaller share of the time to accept."""
+_DIAL = DialOptions()
 
 
 class HttpClient:
-    """Sends requests, each at one address after another until one accepts the connection: what comes then, good or bad,
-    is the response. Each address has an equal share of the time that is left, and at most `patience` seconds; `dial`
-    bounds (s) the look-up and all connects together. `choose` may reorder or refuse (by `Failed`) the addresses.
-    Without a `pool` every request has a connection of its own. `close` it.
+    """Sends requests, each at whichever address of the name accepts the connection: what comes then, good or bad, is
+    the response. `dial` says how the addresses are tried, and bounds the look-up and all connects together. `choose`
+    may reorder or refuse (by `Failed`) the addresses. Without a `pool` every request has a connection of its own.
+    `close` it.
 
     Used by the API server's client, webhooks, the fetcher of agents' documents and the rooms of older tools."""
 
@@ -36,13 +34,11 @@ class HttpClient:
         pool: ConnectionPool | None = None,
         resolver: Resolver | None = None,
         choose: Callable[[list[str]], list[str]] = list,
-        patience: float = inf,
-        dial: float = inf,
+        dial: DialOptions = _DIAL,
     ) -> None:
         self._pool = pool
         self._resolver = resolver or Resolver()
         self._choose = choose
-        self._patience = patience
         self._dial = dial
 
     async def request(
@@ -79,18 +75,14 @@ class HttpClient:
         if kept is not None:
             return kept, await send(kept)
         began = deadline.elapsed
-        with deadline.sooner(self._dial) as dial:
+        with deadline.sooner(self._dial.within) as dial:
             addresses = await self._addresses(origin.host, dial)
             looked_up = () if addresses == [origin.host] else (Span(Phase.DNS, began, deadline.elapsed),)
-            for position, address in enumerate(addresses):
-                share = dial.left / (len(addresses) - position)
-                patience = min(share, self._patience)
-                connection = HttpConnection(origin, address, keep=self._pool is not None, patience=patience)
-                response = await send(connection)
-                if response.fault is None or response.phases or dial.over:
-                    break
+            within = msgspec.structs.replace(self._dial, within=dial.left)
+            connection = HttpConnection(origin, addresses, keep=self._pool is not None, dial=within)
+            response = await send(connection)
         return connection, msgspec.structs.replace(response, phases=looked_up + response.phases)
 
     async def _addresses(self, host: str, dial: Deadline) -> list[str]:
         found = [host] if host.startswith(UNIX) else await self._resolver.resolve(host, dial)
-        return self._choose(found)[:ADDRESSES]
+        return self._choose(found)

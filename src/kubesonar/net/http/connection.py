@@ -3,47 +3,50 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from math import inf
 
 from kubesonar.model import Fault, Phase
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.exchange import Exchange, HttpRequest, Response
 from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits, ResponseReader
+from kubesonar.net.tcp.dialer import Dialer, DialOptions
 from kubesonar.net.tcp.stream import Wire
 
 READ_SIZE = 16_384
 """Bytes of one read. Lower: more calls for a long body; higher: more memory for every read."""
 
 _LIMITS = ResponseLimits()
+_DIAL = DialOptions()
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that may be sent twice (RFC 9110, section 9.2.1)."""
 
 
 class HttpConnection:
-    """A connection to an origin at one of its addresses (an IP literal or "unix:/path"; empty: the origin's host),
-    which has `patience` seconds to accept it. With `keep` it stays open between requests; one that the server closed
-    meanwhile is replaced, and a safe request sent again, within the same deadline. `session` is a TLS session to
-    resume. Redirects are not followed. One request at a time; without `keep` it closes itself after the response.
+    """A connection to an origin at one of its `addresses` (IP literals or one "unix:/path"; none: the origin's host),
+    which are tried as `dial` says; `address` is the latest. With `keep` it stays open between requests; one that the
+    server closed meanwhile is replaced, and a safe request sent again, within the same deadline. `session` is a TLS
+    session to resume. Redirects are not followed. One request at a time; without `keep` it closes itself after the
+    response.
 
     Used by the HTTP probe and the KNH room directly and by all other clients through `HttpClient`."""
 
     def __init__(
         self,
         origin: Origin,
-        address: str = "",
+        addresses: Sequence[str] = (),
         *,
         keep: bool = False,
         session: ssl.SSLSession | None = None,
-        patience: float = inf,
+        dial: DialOptions = _DIAL,
     ) -> None:
+        self.address = origin.host
         self._origin = origin
-        self._address = address or origin.host
+        self._addresses = addresses or [origin.host]
         self._keep = keep
         self._session = session
-        self._patience = patience
+        self._dial = dial
         self._wire: Wire | None = None
         self._running: ResponseReader | None = None
 
@@ -60,9 +63,9 @@ class HttpConnection:
                 answer.feed(await self._connected.read(READ_SIZE, deadline))
             if answer.size and not head:
                 exchange.done(Phase.BODY)
-            return exchange.response(self._wire, self._address)
+            return exchange.response(self._wire, self.address)
         except Failed as failed:
-            return exchange.response(self._wire, self._address, failed)
+            return exchange.response(self._wire, self.address, failed)
         finally:
             if head:
                 self._running = exchange.answer
@@ -138,8 +141,13 @@ class HttpConnection:
 
     async def _connect(self, exchange: Exchange) -> None:
         origin = self._origin
-        wire = self._wire = origin.wire(self._patience)
-        await wire.connect(self._address, origin.port, exchange.deadline)
+        dialer = Dialer(origin.wire, self._addresses, origin.port, self._dial)
+        try:
+            wire = await dialer.connect(exchange.deadline)
+        finally:
+            self._wire, self.address = dialer.wire, dialer.address
+        exchange.remark = dialer.remark
+        self._addresses = [dialer.address]  # what was said of this server holds when it is connected to again
         exchange.done(Phase.CONNECT)
         if origin.secure and origin.context is not None:
             await wire.start_tls(origin.context, origin.server_name, exchange.deadline, self._session)

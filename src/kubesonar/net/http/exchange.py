@@ -39,9 +39,9 @@ class HttpRequest(msgspec.Struct, frozen=True):
 
 class Response(msgspec.Struct, frozen=True):
     """The outcome of a request: a `status`, or a `fault` and its `detail` with status 0 or that of a body that broke
-    off. `address` was asked, `phases` are those that were completed, `complete` is False where more body would have
-    come, `reused` tells that an idle connection was asked. `kernel` counts the segments sent again in this exchange,
-    connecting included."""
+    off. `address` was asked; `remark` tells which others did not accept. `phases` are those that were completed,
+    `complete` is False where more body would have come, `reused` tells that an idle connection was asked. `kernel`
+    counts the segments sent again in this exchange, connecting included."""
 
     status: int = 0
     headers: tuple[Header, ...] = ()
@@ -51,6 +51,7 @@ class Response(msgspec.Struct, frozen=True):
     detail: str = ""
     phases: tuple[Span, ...] = ()
     reused: bool = False
+    remark: str = ""
     kernel: Kernel | None = None
     address: str = ""
     source_port: int = 0
@@ -77,6 +78,7 @@ class Exchange:
         self.answer = ResponseReader(self._limits, self.streaming, bodiless=self.request.method == "HEAD")
         self.phases: list[Span] = []
         self.reused = False
+        self.remark = ""
         self.retransmits = 0
         self._mark = self.deadline.elapsed
 
@@ -98,6 +100,7 @@ class Exchange:
             detail=clip(failed.detail) if failed else "",
             phases=tuple(self.phases),
             reused=self.reused,
+            remark=self.remark,
             kernel=self._kernel(wire) if wire else None,
             address=address,
             source_port=wire.source_port if wire else 0,

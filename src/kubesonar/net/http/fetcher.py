@@ -14,6 +14,7 @@ from kubesonar.net.http.exchange import CLOSE, HttpRequest
 from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.net.http.url import parse_url
+from kubesonar.net.tcp.dialer import DialOptions
 from kubesonar.net.tcp.stream import UNIX
 
 
@@ -37,7 +38,7 @@ class Fetcher:
         self._timeout = timeout
         self._limit = limit
         self._contexts = CaContexts()
-        self._client = HttpClient()
+        self._client = HttpClient(dial=DialOptions(racing=True))  # a person waits
 
     def __enter__(self) -> Self:
         return self

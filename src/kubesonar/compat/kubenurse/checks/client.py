@@ -21,6 +21,7 @@ from kubesonar.net.http.exchange import CLOSE, USER_AGENT, HttpRequest, Response
 from kubesonar.net.http.origin import Origin, direct
 from kubesonar.net.http.pool import ConnectionPool
 from kubesonar.net.http.url import Url, parse_url
+from kubesonar.net.tcp.dialer import DialOptions
 from kubesonar.probes.source import ProbeSource
 
 _TOTAL = 6.0
@@ -73,7 +74,7 @@ class CheckClient:
         self._observe = observe
         self._keep = keep
         self._period = period
-        self._client = HttpClient(pool=ConnectionPool(_KEPT) if keep else None, dial=_DIAL)
+        self._client = HttpClient(pool=ConnectionPool(_KEPT) if keep else None, dial=DialOptions(within=_DIAL))
 
     async def get(
         self, target: CheckTarget, context: ssl.SSLContext, tolerated: frozenset[int] = frozenset()
