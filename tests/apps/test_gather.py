@@ -67,7 +67,7 @@ def test_all_agents_of_a_directory_are_read(tmp_path: Path) -> None:
         (lambda request: b"220 smtp.example ESMTP\r\n\r\n", "not HTTP"),
         (lambda request: b"", "without an answer"),
         (lambda request: b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nhalf", "in the middle of the body"),
-        (lambda request: b"HTTP/1.1 200 OK\r\nx: " + b"y" * (10 << 20), "more than 32768 bytes of headers"),
+        (lambda request: b"HTTP/1.1 200 OK\r\nx: " + b"y" * (10 << 20), "more than 1048576 bytes of headers"),
     ],
 )
 def test_what_is_no_snapshot_is_refused_with_a_reason(answering: Answering, expected: str) -> None:
