@@ -125,7 +125,8 @@ class Network(Open):
 
 
 class State(Open):
-    """What is expected of a member. Only silence of a serving member is a failure."""
+    """What is expected of a member. Silence is a failure of one that serves and of one that is NOT_READY, which its
+    cluster says of the node without having announced it; UNSUPPORTED is one on a node that can run no agent."""
 
     SERVING = "serving"
     STARTING = "starting"
@@ -134,7 +135,11 @@ class State(Open):
     NOT_READY = "not_ready"
     ROLLING = "rolling"
     DELETED = "deleted"
+    UNSUPPORTED = "unsupported"
     OTHER = "other"
+
+
+_EXPECTED = frozenset({State.SERVING, State.NOT_READY})
 
 
 class Side(Open):
@@ -180,7 +185,8 @@ class Health(Open):
 class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     """A participant. `name` is a label, unique in a roster; `identity` is who it is. `addresses` are IP literals, of
     which at most one of each family is probed; `port` is the port of its responder (UDP) and its HTTP listener (TCP);
-    `epoch` (Unix milliseconds of its start, 0 unknown) tells a restarted member from the one before."""
+    `epoch` (Unix milliseconds of its start, 0 unknown) tells a restarted member from the one before. `since` is when
+    its `state` began (Unix seconds, 0 unknown)."""
 
     name: str
     node: str
@@ -191,6 +197,7 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     epoch: int = 0
     state: State = State.SERVING
     reason: str = ""
+    since: UnixTime = 0.0
 
     @property
     def identity(self) -> str:
@@ -206,7 +213,7 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def expected(self) -> bool:
         """Whether this member's silence is a failure."""
-        return self.state is State.SERVING
+        return self.state in _EXPECTED
 
 
 class Roster(msgspec.Struct, frozen=True):

@@ -8,6 +8,8 @@ import msgspec
 
 from kubesonar.kube.types import Node, Pod
 
+Tree = dict[str, Any]
+
 CREATED = "2026-11-21T08:00:00Z"
 START = 1795248000.0
 """Unix seconds of `CREATED`."""
@@ -64,6 +66,6 @@ def pod(*args: Any, **changes: Any) -> Pod:
     return msgspec.json.decode(msgspec.json.encode(pod_tree(*args, **changes)), type=Pod)
 
 
-def node(*args: Any, **changes: Any) -> Node:
-    """`node_tree`, decoded."""
-    return msgspec.json.decode(msgspec.json.encode(node_tree(*args, **changes)), type=Node)
+def node(*args: Any, tree: Tree | None = None, **changes: Any) -> Node:
+    """`node_tree`, or the `tree` that is given, decoded."""
+    return msgspec.json.decode(msgspec.json.encode(tree or node_tree(*args, **changes)), type=Node)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kubesonar.discovery.member_state import LEAVING
+from kubesonar.discovery.node_state import LEAVING
 from kubesonar.model import Member, State
-from tests.discovery.objects import LATER, START, node, pod
+from tests.discovery.objects import START, node, pod
 from tests.discovery.placed import DELETED, STARTING, only, placed
 
 
@@ -31,10 +31,7 @@ from tests.discovery.placed import DELETED, STARTING, only, placed
             "node n1 is being drained",
         ),
         ({}, {"meta": DELETED}, State.DRAINING, "node n1 is being drained: it is being deleted"),
-        ({}, {"ready": "False"}, State.NOT_READY, "node n1 is not ready: KubeletReady"),
-        ({}, {"ready": "Unknown"}, State.NOT_READY, "node n1 is not ready: KubeletReady"),
-        ({}, {"status": {"conditions": []}}, State.NOT_READY, "node n1 is not ready"),
-        ({}, {"ready": "False", "spec": {"unschedulable": True}}, State.NOT_READY, "node n1 is not ready"),
+        ({}, {"status": {"conditions": []}}, State.NOT_READY, "no condition Ready"),
         ({}, {"name": "another"}, State.DELETED, "node n1 is gone"),
         ({"meta": DELETED}, {"name": "another"}, State.DELETED, "node n1 is gone"),
         ({"meta": DELETED}, {}, State.ROLLING, "its DaemonSet replaces it"),
@@ -65,13 +62,6 @@ def test_a_pod_may_take_its_time_to_start_but_not_for_ever() -> None:
     assert found.due == START + STARTING
     assert only(unready, now=START + 301).expected
     assert placed(unready, now=START + 301).due is None
-
-
-def test_a_node_that_came_back_gives_its_pods_time_again() -> None:
-    rows = [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-21T09:00:00Z"}]
-    back = node(status={"conditions": rows})
-    assert only(pod(ready=False), nodes=(back,), now=LATER + 10).state is State.STARTING
-    assert only(pod(ready=False), nodes=(back,), now=LATER + 301).expected
 
 
 def test_a_young_pod_on_a_node_not_seen_yet_is_starting_and_not_on_a_deleted_node() -> None:

@@ -22,7 +22,7 @@ import msgspec
 from kubesonar.config.yamltext import read_yaml
 from kubesonar.core.address import is_unicast, packed_address
 from kubesonar.discovery.options import RosterOptions
-from kubesonar.model import Member, Network, Roster, State, clip
+from kubesonar.model import Member, Network, Roster, State, UnixTime, clip
 from kubesonar.net.watched_file import WatchedFile, read_file, reason_of
 
 FILE_VERSION = 1
@@ -51,6 +51,7 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epoch: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 0
     state: State = State.SERVING
     reason: Annotated[str, msgspec.Meta(max_length=1000, pattern=_PLAIN)] = ""
+    since: UnixTime = 0.0
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

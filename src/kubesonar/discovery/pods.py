@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from kubesonar.core.address import one_of_each_family, packed_address
+from kubesonar.discovery.history import History
 from kubesonar.discovery.member_state import ExpectedState, expected_state
 from kubesonar.kube.types import Node, Pod
-from kubesonar.model import Member, Network, State
+from kubesonar.model import Member, Network
 
 PORT_LABEL = "kubesonar.io/port"
 """The label of agents' pods; its value is the port of their responder."""
@@ -38,13 +39,13 @@ def members_of_pods(
     *,
     starting: float,
     port: int = 0,
-    doubtful: Collection[str] = (),
+    history: History,
 ) -> PodMembers:
     """Return the members that these pods are at `now` (Unix seconds).
 
-    `nodes` is None where nodes may not be read: zones and states of nodes are then unknown; `doubtful` are names of
-    nodes whose absence from `nodes` proves nothing. `starting` is how long a pod may take to become ready (s). `port`
-    stands in for a missing label (0: such a pod is no member). A pod that is not scheduled yet is left out.
+    `nodes` is None where nodes may not be read: zones and states of nodes are then unknown. `starting` is how
+    long a pod may take to become ready (s). `port` stands in for a missing label (0: such a pod is no member).
+    `history` holds what earlier lists said. A pod that is not scheduled yet is left out.
     """
     found: list[tuple[Pod, Member, ExpectedState]] = []
     over: dict[str, str] = {}
@@ -56,7 +57,7 @@ def members_of_pods(
         elif fault := _fault(pod, port):
             odd[name] = fault
         elif node:
-            expected = expected_state(pod, nodes, now, starting, doubtful)
+            expected = expected_state(pod, nodes, now, starting, history)
             found.append((pod, _member(pod, nodes, expected, port), expected))
     dues = [expected.due for _, _, expected in found if expected.due is not None]
     return PodMembers(tuple(_apart(found)), min(dues, default=None), over, odd)
@@ -101,6 +102,7 @@ def _member(pod: Pod, nodes: Mapping[str, Node] | None, expected: ExpectedState,
         zone=zone if _is_plain(zone) else "",
         state=expected.state,
         reason=expected.reason,
+        since=expected.since,
     )
 
 
@@ -131,7 +133,7 @@ def _apart(found: list[tuple[Pod, Member, ExpectedState]]) -> Iterator[Member]:
 def _claim(one: tuple[Pod, Member, ExpectedState]) -> tuple[bool, bool, str, str]:
     pod, member, _ = one
     staying = pod.metadata.deletion_timestamp is None
-    return staying, member.state is State.SERVING, pod.metadata.creation_timestamp or "", member.name
+    return staying, member.expected, pod.metadata.creation_timestamp or "", member.name
 
 
 def _is_plain(text: str) -> bool:

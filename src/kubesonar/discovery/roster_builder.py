@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import msgspec
 
+from kubesonar.discovery.history import History
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.discovery.pods import PodMembers, members_of_pods
 from kubesonar.discovery.poller import ResourceCopy
@@ -33,7 +34,7 @@ class RosterBuilder:
         self._clock = clock
         self._tombstones = Tombstones(options.linger)
         self._members: tuple[Member, ...] = ()
-        self._known_nodes: set[str] = set()
+        self._history = History()
         self._odd: frozenset[str] = frozenset()
         self._changes = Changes(_LOG)
 
@@ -56,25 +57,20 @@ class RosterBuilder:
     def _update(self, pods: ResourceCopy, nodes: ResourceCopy) -> float | None:
         wall, mono = self._clock.wall(), self._clock.mono()
         known = nodes.items if nodes.synced else None
+        self._history.update(pods.items.values(), known, current=not nodes.trouble)
         placed = members_of_pods(
             pods.items.values(),
             known,
             wall,
             starting=self._starting,
             port=self._port,
-            doubtful=self._doubtful(pods, nodes),
+            history=self._history,
         )
         self._note(placed)
         self._members = self._tombstones.step(mono, placed.members, placed.over)
         waits = [placed.due - wall] if placed.due is not None else []
         waits += [self._tombstones.due - mono] if self._tombstones.due is not None else []
         return max(0.0, min(waits)) if waits else None
-
-    def _doubtful(self, pods: ResourceCopy, nodes: ResourceCopy) -> frozenset[str]:
-        """Return the nodes of pods that were never listed, where the list is out of date: it may lack new ones."""
-        used = {pod.spec.node_name for pod in pods.items.values()}
-        self._known_nodes = (self._known_nodes | nodes.items.keys()) & used
-        return frozenset(used - self._known_nodes) if nodes.trouble else frozenset()
 
     def _note(self, placed: PodMembers) -> None:
         """Log, once for each reason, which pods cannot be members."""

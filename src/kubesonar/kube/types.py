@@ -32,11 +32,33 @@ class PodSpec(ObjectPart, frozen=True):
     host_network: bool = False
 
 
+class WaitingReason(ObjectPart, frozen=True):
+    """Why a container does not run."""
+
+    reason: ObjectWord = ""
+
+
+class ContainerState(ObjectPart, frozen=True):
+    """The state of a container; `waiting` is None where it runs or has ended."""
+
+    waiting: WaitingReason | None = None
+
+
+class ContainerStatus(ObjectPart, frozen=True):
+    """One container of a pod, and how often it was started again."""
+
+    restart_count: int = 0
+    state: ContainerState = ContainerState()
+
+
 class PodStatus(ObjectPart, frozen=True):
-    """The observed pod; `phase` is Pending, Running, Succeeded, Failed or Unknown."""
+    """The observed pod; `phase` is Pending, Running, Succeeded, Failed or Unknown. `start_time` is when a kubelet took
+    it up, None before."""
 
     phase: ObjectWord = ""
     reason: ObjectWord = ""
+    start_time: ObjectWord | None = None
+    container_statuses: tuple[ContainerStatus, ...] = ()
     pod_ip: IpText = msgspec.field(default="", name="podIP")
     pod_ips: tuple[PodIP, ...] = msgspec.field(default=(), name="podIPs")
     host_ip: IpText = msgspec.field(default="", name="hostIP")
@@ -56,6 +78,7 @@ class Taint(ObjectPart, frozen=True):
 
     key: ObjectWord
     effect: ObjectWord
+    time_added: ObjectWord | None = None
 
 
 class NodeSpec(ObjectPart, frozen=True):

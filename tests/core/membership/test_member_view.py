@@ -47,14 +47,15 @@ def test_who_is_deleted_has_no_vote_and_who_drains_votes_but_does_not_stand() ->
         member("c", State.DELETED),
         member("d", State.CORDONED),
         member("e", State.NOT_READY),
+        member("u", State.UNSUPPORTED),
         member("h", network=Network.HOST),
     )
     assert sorted(found.members) == ["a", "b", "d", "e"]
     assert found.majority == 3
-    assert found.ranked == ("d", "a")
+    assert found.ranked == ("e", "d", "a")
     assert not found.eligible("b")
     assert found.outranks("a", "b")
-    assert found.serving == 1
+    assert found.serving == 2
 
 
 def test_a_pod_and_its_successor_on_the_same_node_are_one_member() -> None:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from kubesonar.core.membership.events import Announce, Assembled, Doubted
 from kubesonar.core.membership.messages import Reachability, Seen
 from kubesonar.core.membership.notices import ID_DIGITS, announced, assembled, doubted, notice_id
@@ -52,6 +56,17 @@ def test_a_death_says_who_where_since_when_and_who_saw_it() -> None:
     )
     assert (notice.id, notice.subject, notice.node, notice.epoch, notice.since) == ("id", "b", "node-b", 7, 97.5)
     assert (notice.evidence, notice.coordinator) == (("c got no answer from its host",), "a")
+
+
+def test_a_death_says_what_kubernetes_says_of_the_node() -> None:
+    def sentence(**changes: Any) -> str:
+        unready = msgspec.structs.replace(ROSTER.members[1], state=State.NOT_READY, **changes)
+        notice = announced(_announce(Condition.DEAD), Roster("1", (unready,)), "a", 100.0)
+        assert notice is not None
+        return notice.sentence
+
+    assert sentence().endswith(", silent for 2.5 s; Kubernetes calls node-b NotReady")
+    assert sentence(since=90.0, reason="PLEG").endswith("; Kubernetes calls node-b NotReady for 10 s: PLEG")
 
 
 def test_a_return_has_no_beginning() -> None:

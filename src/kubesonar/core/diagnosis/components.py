@@ -70,7 +70,7 @@ PARTS: tuple[Part, ...] = (
         4.0,
         path_features.passes,
         path_features.nodes,
-        "{subject} is cut off: nothing gets {ways} since {since}{agree}",
+        "{subject} is {cut} since {since}{agree}",
         "{subject} loses {both} since {since}{agree}",
         fault="cut",
         both=True,

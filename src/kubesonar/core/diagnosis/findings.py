@@ -10,6 +10,7 @@ from kubesonar.core.diagnosis.components import part
 from kubesonar.core.diagnosis.confirmation import confirmation
 from kubesonar.core.diagnosis.consequences import listed
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
+from kubesonar.core.diagnosis.expectations import beside
 from kubesonar.core.diagnosis.likelihood import confidence
 from kubesonar.core.diagnosis.localization import Search
 from kubesonar.core.diagnosis.population import Population
@@ -176,16 +177,21 @@ class _Writer:
             "loss": percent(lost),
             "both": both_ways(suspect, lost),
             "agree": agreement(suspect),
-            "ways": ways_of(suspect),
+            "cut": "down or cut off" if self._beside(path) else f"cut off: nothing gets {ways_of(suspect)}",
             "back": way_back(path, self._evidence.cells, suspect.fit.bins),
             "above": above,
             "vanish": vanish,
             "delay": delay(suspect),
         }
 
+    def _beside(self, subject: str) -> str:
+        return beside(subject, self._who, self._clock)
+
     def _write(self, suspect: Suspect, subject: str, began: float, words: dict[str, str]) -> Finding:
         row = suspect.part
         template = row.partial if row.partial and not total(suspect) else row.total
+        called = self._beside(subject)
+        agree = words.get("agree", "")
         evidence, against = kinds(suspect)
         alike = tuple(dict.fromkeys(f"{rival.part} {rival.subject}" for rival in suspect.rivals if rival.lead < CLEAR))
         if alike:
@@ -196,7 +202,7 @@ class _Writer:
             fault=row.fault,
             since=began,
             confidence=confidence(suspect.net),
-            sentence=template.format_map(words),
+            sentence=template.format_map(words | {"agree": called + agree}) + ("" if "{agree}" in template else called),
             evidence=tuple(evidence),
             against=tuple(against),
             severity=self._severity(suspect),

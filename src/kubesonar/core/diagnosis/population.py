@@ -3,12 +3,12 @@ could not be trusted, and how its clock stands to ours."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from kubesonar.core.diagnosis.path_features import End
-from kubesonar.model import Member, Network, Roster, Snapshot
+from kubesonar.model import Health, Kind, Member, Network, Roster, Snapshot, State
 
 TROUBLE_MARGIN = 1.0
 """Seconds before and after a member's own trouble, or after its start, in which it is not trusted either."""
@@ -62,6 +62,8 @@ def standing(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: floa
             members[member.name] = member
         if not member.expected:
             excused[member.name] = _why(member)
+    for name in _started(fresh, read.values()):
+        excused.pop(name, None)
     for name in _not_everywhere(fresh):
         excused.setdefault(name, f"{name} is joining or leaving: not in every roster")
     return Population(
@@ -77,6 +79,37 @@ def standing(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: floa
 
 def _why(member: Member) -> str:
     return f"{member.name} {member.state.value.replace('_', ' ')}" + (f": {member.reason}" if member.reason else "")
+
+
+def _started(rosters: Iterable[Roster], snapshots: Collection[Snapshot]) -> Iterator[str]:
+    """Yield those that only count as starting, and have started: another roster says so, or they have answered."""
+    states: dict[str, set[State]] = {}
+    starting: dict[str, Member] = {}
+    for member in (member for roster in rosters for member in roster.members):
+        states.setdefault(member.name, set()).add(member.state)
+        if member.state is State.STARTING:
+            starting[member.name] = member
+    for name, member in starting.items():
+        if states[name] <= _STARTED and (len(states[name]) > 1 or _has_answered(member, snapshots)):
+            yield name
+
+
+def _has_answered(member: Member, snapshots: Iterable[Snapshot]) -> bool:
+    """Whether this member has answered anybody, as far as these snapshots reach back."""
+    return any(
+        trial.health is Health.GOOD
+        for snapshot in snapshots
+        for edge in snapshot.edges
+        if edge.latest.check.target == member.name
+        and edge.latest.check.kind in _BY_AGENTS
+        and edge.latest.check.address in member.addresses
+        for trial in edge.trials
+    )
+
+
+_STARTED = frozenset({State.STARTING, State.SERVING, State.NOT_READY})
+_BY_AGENTS = frozenset({Kind.UDP, Kind.HTTP})
+"""Kinds that an agent answers itself; a frozen one's kernel still answers the others."""
 
 
 def _not_everywhere(rosters: list[Roster]) -> set[str]:

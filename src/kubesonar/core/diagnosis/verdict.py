@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from kubesonar.core.diagnosis.components import part
 from kubesonar.core.diagnosis.evidence import Evidence
+from kubesonar.core.diagnosis.expectations import not_ready_remarks, without_agents
 from kubesonar.core.diagnosis.findings import Known, diagnose
 from kubesonar.core.diagnosis.join import Basis, basis
 from kubesonar.core.diagnosis.population import CLOCK_OFF, Population
@@ -53,6 +54,7 @@ def verdict_on(found: Basis, clock: WallClock, known: Known = NOTHING_KNOWN) -> 
         if name not in who.members or (name in who.expected and not blamed & {name, who.members[name].node})
     ]
     remarks += diagnosis.remarks
+    remarks += not_ready_remarks(who, evidence, findings, clock)
     remarks += _remarks(who, evidence, clock)
     return Verdict(
         verdict=health,
@@ -76,7 +78,7 @@ def _sentence(who: Population, evidence: Evidence, findings: Sequence[Finding], 
     nodes = {who.members[name].node for name in who.expected}
     return (
         f"the network is healthy: {_count(len(nodes), 'node')}, {_count(len(who.expected), 'agent')}, "
-        f"{_count(len(paths), 'path')}, {_loss(evidence)}"
+        f"{_count(len(paths), 'path')}, {_loss(evidence)}{without_agents(who)}"
     )
 
 
@@ -115,7 +117,8 @@ def _silent(name: str, who: Population, unread: Mapping[str, str]) -> str:
         return f"{name} could not be trusted in the last seconds"
     if name in unread:
         return f"{name} was neither read ({unread[name]}) nor heard"
-    return f"nobody has heard {name} in the last seconds"
+    reason = who.members[name].reason
+    return f"nobody has heard {name} in the last seconds" + (f": {reason}" if reason else "")
 
 
 def _troubled(who: Population, name: str) -> bool:

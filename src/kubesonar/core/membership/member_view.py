@@ -19,7 +19,10 @@ class Rank(StrEnum):
     BYTES = "bytes"
 
 
-_ELIGIBLE = frozenset({State.SERVING, State.CORDONED})
+_ELIGIBLE = frozenset({State.SERVING, State.CORDONED, State.NOT_READY})
+"""NOT_READY too: where no kubelet reaches the API server, there must be a coordinator all the same."""
+
+_ABSENT = frozenset({State.DELETED, State.UNSUPPORTED})
 
 
 class MemberView:
@@ -71,9 +74,9 @@ class MemberView:
 
 
 def by_identity(members: Iterable[Member]) -> dict[str, Member]:
-    """The members that are not deleted, by identity. Of several with one identity, as a pod and its successor on the
+    """The members that are there, neither deleted nor on a node that can run no agent, by identity. Of several with one identity, as a pod and its successor on the
     same node, the one that serves counts."""
-    present = (member for member in members if member.state is not State.DELETED)
+    present = (member for member in members if member.state not in _ABSENT)
     return {member.identity: member for member in sorted(present, key=lambda member: member.expected)}
 
 

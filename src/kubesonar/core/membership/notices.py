@@ -8,7 +8,7 @@ from hashlib import sha256
 from kubesonar.core.membership.events import Announce, Assembled, Doubted
 from kubesonar.core.membership.member_view import by_identity
 from kubesonar.core.membership.messages import Reachability
-from kubesonar.model import Condition, Member, Notice, Roster
+from kubesonar.model import Condition, Member, Notice, Roster, State
 
 ID_DIGITS = 32
 """Length of a notice's id, in hex digits: 128 bits."""
@@ -35,18 +35,27 @@ def announced(action: Announce, roster: Roster, coordinator: str, at: float) -> 
     witnesses = ", ".join(name for name, _ in seen_by)
     by = f"; confirmed by {witnesses}" if witnesses else ""
     silent = f", silent for {action.silent:.1f} s" if since is not None else ""
+    called = _called(member, at) if since is not None else ""
     return Notice(
         id=action.id,
         what=action.what,
         subject=member.name,
         at=at,
-        sentence=f"{_BECAME[action.what].format(subject=subject)}{silent}{by}",
+        sentence=f"{_BECAME[action.what].format(subject=subject)}{silent}{by}{called}",
         node=member.node,
         epoch=action.epoch,
         since=since,
         evidence=tuple(_REPORTED[reachability].format(name=name) for name, reachability in seen_by),
         coordinator=coordinator,
     )
+
+
+def _called(member: Member, at: float) -> str:
+    """What Kubernetes says of the member's node, where it calls it NotReady."""
+    if member.state is not State.NOT_READY:
+        return ""
+    lasting = f" for {max(0.0, at - member.since):.0f} s" if member.since else ""
+    return f"; Kubernetes calls {member.node} NotReady{lasting}" + (f": {member.reason}" if member.reason else "")
 
 
 def doubted(action: Doubted, me: Member, at: float) -> Notice:

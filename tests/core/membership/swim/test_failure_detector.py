@@ -295,7 +295,7 @@ def test_told_deaths_are_not_told_again_by_the_next_coordinator() -> None:
 
 
 @pytest.mark.parametrize(
-    "state", [State.ROLLING, State.DRAINING, State.CORDONED, State.NOT_READY, State.DELETED, State.STARTING]
+    "state", [State.ROLLING, State.DRAINING, State.CORDONED, State.UNSUPPORTED, State.DELETED, State.STARTING]
 )
 def test_expected_changes_are_no_deaths(state: State) -> None:
     cluster = Cluster(7, seed=6).started()
@@ -304,6 +304,16 @@ def test_expected_changes_are_no_deaths(state: State) -> None:
     cluster.world.power_off(name)
     cluster.run(20)
     assert cluster.said == []
+
+
+def test_being_not_ready_is_no_excuse() -> None:
+    cluster = Cluster(7, seed=6).started()
+    name = next(name for name in cluster.world.nodes if name != cluster.coordinator)
+    cluster.world.power_off(name)
+    cluster.run(2)
+    _populate(cluster, name, State.NOT_READY)
+    cluster.run(20)
+    assert cluster.told() == [(name, Condition.DEAD)]
 
 
 def test_a_member_that_was_excused_is_looked_at_again_when_it_should_serve() -> None:
