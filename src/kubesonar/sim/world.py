@@ -20,10 +20,10 @@ from kubesonar.core.membership.events import (
     Send,
 )
 from kubesonar.core.membership.instance import Membership, MembershipOptions
-from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView, Rank
+from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView, Rank, present_members
 from kubesonar.core.membership.messages import Reachability, encode_message
 from kubesonar.core.wire.codec import MESSAGE_OVERHEAD
-from kubesonar.model import Member, State
+from kubesonar.model import Member
 from kubesonar.sim.driver import INFINITE_TIME, VirtualDrive, VirtualTime
 from kubesonar.sim.network import SimNetwork
 from kubesonar.sim.node import SimNode, SimProcess
@@ -39,7 +39,7 @@ ActionHandler = Callable[[float, SimNode, MembershipAction], None]
 
 def view_of(members: Iterable[Member], order: Rank = Rank.NATURAL) -> MemberView:
     """A view of these members by name: in a simulation names are unique and never change."""
-    return MemberView({member.name: member for member in members if member.state is not State.DELETED}, order)
+    return MemberView({member.name: member for member in present_members(members)}, order)
 
 
 class SimWorld(VirtualTime):

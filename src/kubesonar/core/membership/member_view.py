@@ -4,7 +4,7 @@ for each roster in O(n log n); what it answers does not grow with the number of 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 
 from kubesonar.core.hash_ring import Ring
@@ -73,11 +73,15 @@ class MemberView:
         return self.place(one) < self.place(other)
 
 
+def present_members(members: Iterable[Member]) -> Iterator[Member]:
+    """Yield the members that are there: neither deleted nor on a node that can run no agent."""
+    return (member for member in members if member.state not in _ABSENT)
+
+
 def by_identity(members: Iterable[Member]) -> dict[str, Member]:
-    """The members that are there, neither deleted nor on a node that can run no agent, by identity. Of several with one identity, as a pod and its successor on the
-    same node, the one that serves counts."""
-    present = (member for member in members if member.state not in _ABSENT)
-    return {member.identity: member for member in sorted(present, key=lambda member: member.expected)}
+    """The present members by identity. Of several with one identity, as a pod and its successor on the same node, the
+    one that serves counts."""
+    return {member.identity: member for member in sorted(present_members(members), key=lambda member: member.expected)}
 
 
 def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
