@@ -27,6 +27,7 @@ SUITES = {
     "scenarios": "labs and meshes of real agents",
     "test_conftest.py": "the hooks of all tests",
     "test_house.py": "this file",
+    "test_readers.py": "everything that reads bytes from outside",
 }
 """Tests of more than one module: a folder or a file, and what it tests."""
 
@@ -90,6 +91,30 @@ def test_what_is_ours_is_imported_by_its_own_name_from_the_top() -> None:
     assert unexpected({said for file in PACKAGE.rglob("*.py") for said in _renamed(file)}) == []
 
 
+DECODERS = {
+    "src/kubesonar/core/decoding.py": "JSON, MessagePack and plain data",
+    "src/kubesonar/config/yamltext.py": "YAML",
+    "src/kubesonar/apps/agent/options.py": "only copies options that were read into others",
+}
+"""Where foreign data are decoded, each of the first two with one exception for all that does not fit."""
+
+DECODING = re.compile(
+    r"msgspec\.((json|msgpack|yaml|toml)\.(decode|Decoder)|convert)|yaml\.(\w*load\w*|parse|compose)|(json|pickle|marshal|"
+    r"tomllib|plistlib)\.loads?|(msgspec\.)?(DecodeError|ValidationError|MsgspecError)|\w+\.JSONDecodeError"
+)
+
+
+def test_foreign_data_are_decoded_in_one_place() -> None:
+    found = {
+        f"{_name(file)}: {name}"
+        for file in PACKAGE.rglob("*.py")
+        if _name(file) not in DECODERS
+        for name in _dotted(_tree(file))
+        if DECODING.fullmatch(name)
+    }
+    assert unexpected(found) == []
+
+
 def test_tests_import_nothing_of_measurements() -> None:
     others = (file for file in TESTS.rglob("*.py") if "bench" not in file.parent.parts)
     found = {_name(file) for file in others if any(name.startswith("bench") for name in _imported(file))}
@@ -142,6 +167,11 @@ def _renamed(file: Path) -> Iterator[str]:
             for alias in node.names:
                 if alias.asname and (module or alias.name).startswith("kubesonar"):
                     yield f"{_name(file)}: {alias.name} as {alias.asname}"
+
+
+def _dotted(tree: ast.Module) -> Iterator[str]:
+    """Names and attributes of names, as they are written."""
+    return (ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Name))
 
 
 def _imported(file: Path) -> Iterator[str]:

@@ -42,6 +42,12 @@ def test_an_object_that_does_not_fit_is_named_all_the_same() -> None:
     assert event.unfit
 
 
+def test_an_object_with_text_that_is_not_utf_8_is_named_all_the_same() -> None:
+    line = b'{"type":"ADDED","object":' + msgspec.json.encode(pod() | {"status": {"podIP": "?"}}) + b"}"
+    assert read_event(line.replace(b'"?"', b'"\xff"'), ObjectDecoder(Pod)) == Event("ADDED", None, "7", "default/a")
+    assert read_event(line.replace(b'"?"', b'"\xff"').replace(b'"a"', b'"\xff"'), ObjectDecoder(Pod)) is None
+
+
 @pytest.mark.parametrize("tree", [None, 5, {}, {"metadata": {}}, {"metadata": {"name": "a"}}])
 def test_a_line_without_a_version_is_passed_over(tree: object) -> None:
     assert read("ADDED", tree) is None

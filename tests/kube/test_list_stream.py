@@ -94,6 +94,12 @@ def test_an_object_that_does_not_fit_is_skipped_and_counted(unfit: dict[str, Any
         assert (len(pods), objects.skipped) == (5, 1)
 
 
+def test_an_object_with_text_that_is_not_utf_8_is_skipped_and_counted() -> None:
+    data = _list(*PODS, shapes.pod("odd") | {"status": {"podIP": "?"}}).replace(b'"?"', b'"\xff"')
+    pods, _, objects = _read(data)
+    assert (len(pods), objects.skipped) == (len(PODS), 1)
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -6,7 +6,6 @@ from kubesonar.core.probing.schedule import Schedule, ScheduleOptions
 from kubesonar.model import Check, Kind, Path
 from kubesonar.net.clock import SystemClock
 from kubesonar.runtime.drive import Drive
-from kubesonar.runtime.supervise import Supervisor
 
 
 def test_a_schedule_is_driven_on_the_loop() -> None:
@@ -55,34 +54,3 @@ def test_a_bug_in_one_action_does_not_end_the_schedule() -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(scenario())
-
-
-def test_a_crashed_task_is_logged_counted_and_begun_again() -> None:
-    async def scenario() -> None:
-        supervisor, starts, running = Supervisor(), 0, asyncio.Event()
-
-        async def work() -> None:
-            nonlocal starts
-            starts += 1
-            if starts == 1:
-                raise RuntimeError("bug")
-            running.set()
-            await asyncio.Event().wait()
-
-        supervisor.run_forever("work", work)
-        await asyncio.wait_for(running.wait(), 10)
-        assert (supervisor.crashes, starts) == (1, 2)
-        await supervisor.stop()
-        assert len(supervisor) == 0
-
-    asyncio.run(scenario())
-
-
-def test_work_that_is_stopped_before_it_began_is_no_trouble() -> None:
-    async def scenario() -> None:
-        supervisor = Supervisor()
-        supervisor.run_once("work", asyncio.sleep(60))
-        await supervisor.stop()
-        assert (len(supervisor), supervisor.crashes) == (0, 0)
-
-    asyncio.run(scenario())

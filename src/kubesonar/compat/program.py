@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import uvloop
 
 from kubesonar.compat import Room
+from kubesonar.runtime.supervise import Supervisor
 
 
 def run_program(argv: Sequence[str], usage: str, start: Callable[[Mapping[str, str]], Room]) -> int:
@@ -27,6 +28,7 @@ def run_program(argv: Sequence[str], usage: str, start: Callable[[Mapping[str, s
 
 async def _until_signal(room: Room) -> None:
     leave = asyncio.Event()
+    Supervisor().watch_loop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, leave.set)

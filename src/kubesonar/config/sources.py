@@ -80,11 +80,9 @@ def _read(path: str, origin: str) -> object:
         with open(path, "rb") as file:  # noqa: PTH123 (pathlib costs an agent 0.3 MiB)
             if os.fstat(file.fileno()).st_size > YAML_LIMIT or len(data := file.read(YAML_LIMIT + 1)) > YAML_LIMIT:
                 raise ConfigError(f"{origin} is larger than {YAML_LIMIT} bytes")
-        return read_yaml(data.decode())
+        return read_yaml(data)
     except OSError as error:
         raise ConfigError(f"{origin} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{origin} is not UTF-8 text (byte {error.start})") from error
     except ValueError as error:
         raise ConfigError(f"{origin} {error}") from error
 

@@ -9,10 +9,9 @@ from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import msgspec
-
 from kubesonar.config.schema import is_duration, metas, plain_type, section_of
 from kubesonar.config.yamltext import read_yaml
+from kubesonar.core.decoding import Undecodable, convert_plain, decode_json
 from kubesonar.model import Open
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -45,8 +44,8 @@ def convert(kind: Any, raw: object, *, text: bool) -> Any:
     Raises ValueError, whose text is the place and the trouble inside a value, and empty for a plain value.
     """
     try:
-        return msgspec.convert(_prepared(kind, raw), kind, strict=not text)
-    except msgspec.ValidationError as error:
+        return convert_plain(_prepared(kind, raw), kind, strict=not text)
+    except Undecodable as error:
         raise ValueError(_inside(str(error))) from error
     except ValueError as error:
         raise ValueError(str(error).lstrip(".")) from None
@@ -102,8 +101,8 @@ def _structured(kind: Any, text: str) -> object:
 
 def _parsed(text: str) -> Any:
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+        return decode_json(text, object)
+    except Undecodable:
         return read_yaml(text)
 
 

@@ -21,6 +21,7 @@ import msgspec
 
 from kubesonar.config.yamltext import read_yaml
 from kubesonar.core.address import is_unicast, packed_address
+from kubesonar.core.decoding import Undecodable, convert_plain, decode_json
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.model import Member, Network, Roster, State, UnixTime, clip
 from kubesonar.net.watched_file import WatchedFile, read_file, reason_of
@@ -68,8 +69,8 @@ def parse(text: bytes) -> Roster:
     if version != FILE_VERSION:
         raise RosterError(f"has version {clip(repr(version), 40)}, expected {FILE_VERSION}")
     try:
-        file = msgspec.convert(tree, _File)
-    except msgspec.ValidationError as error:
+        file = convert_plain(tree, _File)
+    except Undecodable as error:
         raise RosterError(f"is not a list of members: {clip(str(error))}") from None
     members = tuple(_member(entry) for entry in file.members)
     _refuse_doubles(members)
@@ -77,14 +78,11 @@ def parse(text: bytes) -> Roster:
 
 
 def _tree(text: bytes) -> Any:
+    is_json = text.lstrip()[:1] == b"{"
     try:
-        if text.lstrip()[:1] == b"{":
-            return msgspec.json.decode(text)
-        return read_yaml(text.decode(), limit=_SIZE_LIMIT)
-    except RecursionError:
-        raise RosterError("is nested too deeply") from None
-    except ValueError as error:
-        raise RosterError(clip(str(error))) from None
+        return decode_json(text, object) if is_json else read_yaml(text, limit=_SIZE_LIMIT)
+    except Undecodable as error:
+        raise RosterError(f"{'is not JSON: ' if is_json else ''}{clip(str(error))}") from None
 
 
 def _member(entry: _Entry) -> Member:

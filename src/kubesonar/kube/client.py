@@ -8,8 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TypeVar
 
-import msgspec
-
+from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.kube.auth.credentials import Credentials
 from kubesonar.kube.errors import ApiError
 from kubesonar.kube.events import Event, read_event
@@ -123,8 +122,8 @@ class Client:
     async def _asked(self, call: ApiRequest, kind: builtins.type[Any], timeout: float) -> Any:
         body = await self._transport.ask(call, timeout, BODY_LIMIT)
         try:
-            return msgspec.json.decode(body, type=kind)
-        except (msgspec.DecodeError, RecursionError) as error:
+            return decode_json(body, kind)
+        except Undecodable as error:
             raise ApiError(0, "wrong_answer", f"an answer that does not fit: {error}") from None
 
     async def _listed(self, resource: Resource[T], version: str) -> Listing[T]:

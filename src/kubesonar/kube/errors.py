@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
-
+from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.kube.types import Status
 from kubesonar.model import clip
 from kubesonar.net.deadline import Failed
@@ -57,6 +56,6 @@ def wait_wanted(response: Response, now: float) -> float:
 
 def _status(body: bytes) -> Status | None:
     try:
-        return msgspec.json.decode(body, type=Status)
-    except (msgspec.DecodeError, RecursionError):
+        return decode_json(body, Status)
+    except Undecodable:
         return None

@@ -6,6 +6,7 @@ from typing import Generic
 
 import msgspec
 
+from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.kube.errors import refused_within
 from kubesonar.kube.list_stream import ObjectDecoder, meta_of
 from kubesonar.kube.object_meta import T
@@ -38,9 +39,9 @@ class _Line(msgspec.Struct, frozen=True):
 def read_event(data: bytes, decoder: ObjectDecoder[T]) -> Event[T] | None:
     """Return the event in a line, None where the line is of no use. Raises ApiError for an ERROR event."""
     try:
-        line = msgspec.json.decode(data, type=_Line)
+        line = decode_json(data, _Line)
         found = decoder.decode(line.object) if line.type in _CHANGES else None
-    except (msgspec.DecodeError, RecursionError):
+    except Undecodable:
         return None
     if line.type == "ERROR":
         raise refused_within(bytes(line.object))

@@ -15,6 +15,7 @@ from typing import Generic
 
 import msgspec
 
+from kubesonar.core.decoding import JsonDecoder, TooDeep, Undecodable, decode_json
 from kubesonar.kube.errors import ApiError, unanswered
 from kubesonar.kube.object_meta import Meta, ObjectPart, T
 from kubesonar.net.clock import Clock
@@ -62,17 +63,17 @@ class ObjectDecoder(Generic[T]):
     """Decodes objects of one kind; `skipped` counts those that do not fit."""
 
     def __init__(self, kind: type[T]) -> None:
-        self._decoder = msgspec.json.Decoder(kind)
+        self._decoder = JsonDecoder(kind)
         self.skipped = 0
 
     def decode(self, data: bytes | msgspec.Raw) -> T | None:
-        """Return the object, None where it does not fit. Raises msgspec.DecodeError for less than one JSON value."""
+        """Return the object, None where it does not fit. Raises Undecodable for less than one JSON value."""
         try:
             return self._decoder.decode(data)
-        except msgspec.ValidationError:
-            msgspec.json.decode(data, type=msgspec.Raw)
-        except RecursionError:
+        except TooDeep:
             pass
+        except Undecodable:
+            decode_json(data, msgspec.Raw)
         self.skipped += 1
         return None
 
@@ -80,8 +81,8 @@ class ObjectDecoder(Generic[T]):
 def meta_of(data: msgspec.Raw) -> Meta | None:
     """Return the metadata of an object whose other fields do not fit, None where the metadata does not fit either."""
     try:
-        return msgspec.json.decode(data, type=_Bare).metadata
-    except (msgspec.DecodeError, RecursionError):
+        return decode_json(data, _Bare).metadata
+    except Undecodable:
         return None
 
 
@@ -155,9 +156,9 @@ class ListPage(Generic[T]):
     def end(self) -> tuple[list[T], ListMeta]:
         """Return the last objects and the metadata of the list."""
         try:
-            page = msgspec.json.decode(self._head + self._rest, type=_Page)
+            page = decode_json(self._head + self._rest, _Page)
             found = [self._decoder.decode(raw) for raw in page.items or ()]
-        except (msgspec.DecodeError, RecursionError) as error:
+        except Undecodable as error:
             raise PageError(f"not a list: {error}") from None
         return [item for item in found if item is not None], page.metadata
 
@@ -180,7 +181,7 @@ class ListPage(Generic[T]):
                 return
             try:
                 item = self._decoder.decode(bytes(self._rest[: at + 1]))
-            except msgspec.DecodeError:
+            except Undecodable:
                 self._false, self._looked = self._false + 1, at + 1
                 continue
             del self._rest[: at + 2]

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import msgspec
 
+from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.lab.directory import LabError, control_socket
 from kubesonar.lab.faults import FaultError
 
@@ -72,10 +73,10 @@ def ask(directory: Path, fault: str = "") -> tuple[str, ...]:
         try:
             connection.connect(str(control_socket(directory)))
             connection.sendall(request)
-            answer = msgspec.json.decode(connection.makefile("rb").readline(_LINE_LIMIT + 1), type=Answer)
+            answer = decode_json(connection.makefile("rb").readline(_LINE_LIMIT + 1), Answer)
         except (FileNotFoundError, ConnectionRefusedError):
             raise LabError(f"no lab runs in {directory}: start one with kubesonar lab") from None
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, Undecodable) as error:
             raise LabError(f"the lab in {directory} does not answer: {error or 'timed out'}") from None
     if answer.error:
         raise FaultError(answer.error)
@@ -84,13 +85,13 @@ def ask(directory: Path, fault: str = "") -> tuple[str, ...]:
 
 def _answer(line: bytes, obey: Obey) -> Answer:
     try:
-        order = msgspec.json.decode(line, type=FaultOrder)
+        order = decode_json(line, FaultOrder)
         if order.version != CONTROL_VERSION:
             return Answer(
                 error=f"version: got {order.version}, expected {CONTROL_VERSION}, that of the lab's kubesonar"
             )
         return Answer(faults=obey(order.fault))
-    except (msgspec.DecodeError, RecursionError) as error:
+    except Undecodable as error:
         return Answer(error=f"this is no order to a lab: {error}")
     except FaultError as error:
         return Answer(error=str(error))

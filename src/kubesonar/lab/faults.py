@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
+from kubesonar.core.decoding import convert_plain
 from kubesonar.lab.topology import LabPlan, Role
 from kubesonar.model import State, clip
 
@@ -138,7 +139,7 @@ def parse(text: str, plan: LabPlan) -> LabFault:
     fields: dict[str, object] = {}
     for name, word in zip(row.takes, words, strict=True):
         fields |= _READERS[name](word, plan)
-    return msgspec.convert({"verb": verb, **fields}, LabFault)
+    return convert_plain({"verb": verb, **fields}, LabFault)
 
 
 def _node(word: str, plan: LabPlan) -> dict[str, object]:

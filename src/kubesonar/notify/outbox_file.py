@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
+from kubesonar.core.decoding import convert_plain
 from kubesonar.notify.outbox_entry import NOTICE_BODY_LIMIT, OutboxEntry
 
 OUTBOX_VERSION = 1
@@ -81,10 +82,10 @@ class OutboxFile:
             ).rowcount
             rows = self._base.execute(f"SELECT {', '.join(_COLUMNS)} FROM outbox ORDER BY seq").fetchall()
         try:
-            entries = [msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), OutboxEntry) for row in rows]
+            entries = [convert_plain(dict(zip(_COLUMNS, row, strict=True)), OutboxEntry) for row in rows]
             for entry in entries:
                 entry.body.decode()  # what is signed is text
-        except ValueError as error:  # msgspec.ValidationError is one
+        except ValueError as error:  # Undecodable is one
             raise Unreadable(f"a row is not what it should be: {error}") from None
         return entries, lost
 

@@ -36,7 +36,7 @@ def cpu_stat(root: Path = Path("/")) -> Path | None:
     path is tried first and the mount's root after it.
     """
     try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
+        lines = os.fsdecode((root / "proc/self/cgroup").read_bytes()).splitlines()
     except OSError:
         return None
     for line in lines:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kubesonar.core.decoding import Undecodable, convert_plain, decode_json
 from kubesonar.core.membership.events import Leased, MembershipAction
 from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.model import Member
@@ -107,13 +108,13 @@ class Player:
     def _set(self, command: ScenarioCommand) -> None:
         part, _, name = command.words[0].partition(".")
         try:
-            value = msgspec.json.decode(command.words[1])
-        except msgspec.DecodeError:
+            value = decode_json(command.words[1], object)
+        except Undecodable:
             value = command.words[1]
         self._settings.setdefault(part, {})[name] = value
         try:
-            msgspec.convert(self._settings, MembershipOptions)
-        except msgspec.ValidationError as error:
+            convert_plain(self._settings, MembershipOptions)
+        except Undecodable as error:
             raise ScenarioError(f"line {command.number}: {command.text.strip()[:60]}: {error}") from None
 
     def _populate(self, command: ScenarioCommand) -> None:
@@ -121,7 +122,7 @@ class Player:
             raise ScenarioError(f'line {command.number}: "members" can be said only once')
         count = self._members or whole(command, command.words[0], 1, MOST_MEMBERS)
         zones = whole(command, command.words[2], 1, 100) if len(command.words) == 3 else min(3, count)
-        options = msgspec.convert(self._settings, MembershipOptions)
+        options = convert_plain(self._settings, MembershipOptions)
         self.world = world = SimWorld(self._rng(self._seed or 0), options, self._record)
         self.oracles = Oracles(world)
         world.watch.append(self.oracles.act)

@@ -133,7 +133,8 @@ class Connection(asyncio.Protocol):
         self._writer = self._task = None
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            _LOG.error("answering %s crashed: a bug of kubesonar", request.path, exc_info=error)
+            message = f"answering {request.path} crashed: a bug of kubesonar"
+            self._shared.loop.call_exception_handler({"message": message, "exception": error})
         if self._transport.is_closing():
             return
         if not writer.complete:

@@ -65,6 +65,7 @@ class Agent:
     async def run(self) -> None:
         """Serve and probe until SIGTERM or SIGINT, then leave in order. Raises ConfigError at the start where an
         address, a key or a token cannot be used."""
+        self._supervisor.watch_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._leave.set)
         async with AsyncExitStack() as closing:

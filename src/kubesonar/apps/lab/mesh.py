@@ -14,6 +14,7 @@ import uvloop
 from kubesonar.apps import agent
 from kubesonar.apps.agent.options import AgentOptions, ApiOptions, MemberOptions
 from kubesonar.apps.lab.rooms import entrance_port, room_port, rooms_of
+from kubesonar.core.decoding import convert_plain
 from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.core.probing.plan import PlanOptions, Rhythm, Target
 from kubesonar.core.probing.schedule import ScheduleOptions
@@ -123,7 +124,7 @@ def _target(
 ) -> Target:
     where = {"name": server.name, "address": server.addresses[0], "port": server.port}
     how = {"kind": kind, "path": path, "request": request, "period": period, "timeout": timeout, "trust": trust}
-    return msgspec.convert({**where, **how}, Target)
+    return convert_plain({**where, **how}, Target)
 
 
 _Work = Callable[[asyncio.Event], Coroutine[Any, Any, None]]

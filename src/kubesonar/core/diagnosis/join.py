@@ -297,7 +297,7 @@ def _port(check: Check) -> int:
         return 0
     scheme, _, rest = check.request.partition("://")
     port = rest.partition("/")[0].rpartition("]")[2].rpartition(":")[2]
-    return int(port) if port.isdigit() else _PORTS.get(scheme, 0)
+    return int(port) if port.isascii() and port.isdigit() and len(port) < 6 else _PORTS.get(scheme, 0)
 
 
 def _recorded(edge: Edge) -> bool:

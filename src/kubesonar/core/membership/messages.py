@@ -14,6 +14,7 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
+from kubesonar.core.decoding import MsgpackDecoder, Undecodable
 from kubesonar.core.wire import codec
 from kubesonar.model import Condition, Open
 
@@ -181,9 +182,9 @@ Message: TypeAlias = (
 
 _KINDS = range(1, 13)
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
-_bare: msgspec.msgpack.Decoder[list[msgspec.Raw]] = msgspec.msgpack.Decoder(list[msgspec.Raw])
-_kind: msgspec.msgpack.Decoder[int] = msgspec.msgpack.Decoder(int)
+_decoder: MsgpackDecoder[Message] = MsgpackDecoder(Message)
+_bare = MsgpackDecoder(list[msgspec.Raw])
+_kind = MsgpackDecoder(int)
 
 
 def encode_message(message: Message) -> bytes:
@@ -201,13 +202,13 @@ def decode_message(data: bytes | memoryview) -> Message | Other | None:
         return None
     try:
         return _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except Undecodable:
         return _unknown(data)
 
 
 def _unknown(data: bytes | memoryview) -> Other | None:
     try:
         kind = _kind.decode(_bare.decode(data)[0])
-    except (msgspec.DecodeError, RecursionError, IndexError):
+    except (Undecodable, IndexError):
         return None
     return None if kind in _KINDS else Other(kind)

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 
 import msgspec
 
+from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.model import SCHEMA, Snapshot, clip
 
 REASON_LIMIT = 120
 """Longest reason why there is no snapshot, in characters. Shorter, and the field at fault is cut off; longer, and a
 stranger fills the terminal."""
-
-_REFUSED = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
 class _Head(msgspec.Struct):
@@ -22,8 +21,8 @@ class _Head(msgspec.Struct):
 def decode_snapshot(body: bytes) -> Snapshot | str:
     """Return the snapshot in `body`, or the reason why there is none. Everything in it is a stranger's claim."""
     try:
-        snapshot = msgspec.json.decode(body, type=Snapshot)
-    except _REFUSED as error:
+        snapshot = decode_json(body, Snapshot)
+    except Undecodable as error:
         return _unreadable(body, clip(str(error), REASON_LIMIT))
     return snapshot if snapshot.schema == SCHEMA else _other_schema(snapshot.schema)
 
@@ -40,8 +39,8 @@ def newest(snapshots: Iterable[Snapshot]) -> dict[str, Snapshot]:
 
 def _unreadable(body: bytes, reason: str) -> str:
     try:
-        head = msgspec.json.decode(body, type=_Head)
-    except _REFUSED:
+        head = decode_json(body, _Head)
+    except Undecodable:
         return f"its answer is no snapshot: {reason}"
     return _other_schema(head.schema) if head.schema != SCHEMA else f"its snapshot is malformed: {reason}"
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.identity import ClientIdentity, checked_token
 from kubesonar.kube.auth.subprocess_output import RunError, run_command
@@ -96,8 +97,8 @@ class ExecPlugin:
 
     def _take(self, output: bytes) -> None:
         try:
-            credential = msgspec.json.decode(output, type=_Credential)
-        except (msgspec.DecodeError, RecursionError) as error:
+            credential = decode_json(output, _Credential)
+        except Undecodable as error:
             raise CredentialsError(f"{self._name} printed no ExecCredential: {clip(str(error))}") from None
         if credential.api_version != self._spec.api_version:
             raise CredentialsError(f"{self._name} printed another apiVersion than {self._spec.api_version}")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from kubesonar.config.yamltext import read_yaml
+from kubesonar.core.decoding import convert_plain
 from kubesonar.kube.auth.credential_file import CredentialsError, credential_file
 from kubesonar.kube.auth.exec_plugin import ExecSpec
 from kubesonar.model import clip
@@ -101,9 +102,8 @@ class MergedKubeconfig:
 
 
 def _parsed(path: str) -> _File:
-    text = credential_file(path)().decode("utf-8", "replace")
+    data = credential_file(path)()
     try:
-        return msgspec.convert(read_yaml(text) or {}, _File)
-    except (ValueError, RecursionError) as error:  # msgspec.ValidationError is a ValueError
-        reason = "is nested too deeply" if isinstance(error, RecursionError) else clip(str(error))
-        raise CredentialsError(f"cannot be used: {reason}") from None
+        return convert_plain(read_yaml(data) or {}, _File)
+    except ValueError as error:  # Undecodable is one
+        raise CredentialsError(f"cannot be used: {clip(str(error))}") from None

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from kubesonar.core.decoding import decode_json
 from kubesonar.model import Member, Network, State
 from kubesonar.web import Reply, Request
 
@@ -80,7 +81,7 @@ class LabCluster:
             return
         self._text = text
         self._version += 1
-        members = [m for m in msgspec.json.decode(text, type=_Roster).members if m.state is not State.DELETED]
+        members = [m for m in decode_json(text, _Roster).members if m.state is not State.DELETED]
         hosts = {member.node: member for member in members if member.network is Network.HOST}
         self._objects = {
             "Node": [_node(member) for member in hosts.values()],

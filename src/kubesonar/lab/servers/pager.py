@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.lab.servers.listening import joined, serve
 from kubesonar.web import ListenOptions, Reply, Request
 
@@ -42,7 +43,7 @@ def read_notices(notices: Path) -> list[PagedNotice]:
         lines = notices.read_bytes().splitlines()
     except FileNotFoundError:
         return []
-    return [msgspec.json.decode(line, type=PagedNotice) for line in lines]
+    return [decode_json(line, PagedNotice) for line in lines]
 
 
 class _Pager:
@@ -55,8 +56,8 @@ class _Pager:
 
     def _take(self, body: bytes) -> int:
         try:
-            told = msgspec.json.decode(body, type=_Envelope).data
-        except (msgspec.DecodeError, RecursionError):
+            told = decode_json(body, _Envelope).data
+        except Undecodable:
             return 400
         if told.id not in self._seen and len(self._seen) < _NOTICES:
             self._seen.add(told.id)

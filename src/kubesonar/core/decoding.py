@@ -1,0 +1,81 @@
+"""The only place that decodes JSON and MessagePack, and that checks plain data against a type.
+
+msgspec raises an exception of its own for most data that do not fit, but UnicodeDecodeError for text that is not UTF-8,
+UnicodeEncodeError for lone surrogates, ValueError for a date in no year, and RecursionError for deep nesting. Here all
+of these are one exception, so that nobody who reads foreign data needs to know them. tests/test_house.py finds decoding
+elsewhere.
+"""
+
+from __future__ import annotations
+
+from types import UnionType
+from typing import Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+_REFUSED = (ValueError, RecursionError)  # msgspec.DecodeError and the errors of Unicode are ValueErrors
+
+
+class Undecodable(ValueError):
+    """Data that do not fit. The text is a clause: what was expected and, where known, in which field."""
+
+
+class TooDeep(Undecodable):
+    """Data that are nested deeper than the interpreter follows."""
+
+    def __init__(self) -> None:
+        super().__init__("nested too deeply")
+
+
+class JsonDecoder(Generic[T]):
+    """Decodes JSON of one type, faster than `decode_json` does."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self._decoder = msgspec.json.Decoder(kind)
+
+    def decode(self, data: bytes | memoryview | msgspec.Raw) -> T:
+        """Return the value. Raises Undecodable."""
+        try:
+            return self._decoder.decode(data)
+        except _REFUSED as error:
+            raise _undecodable(error) from None
+
+
+class MsgpackDecoder(Generic[T]):
+    """Decodes MessagePack of one type, or of one of several."""
+
+    def __init__(self, kind: type[T] | UnionType) -> None:
+        self._decoder: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(kind)
+
+    def decode(self, data: bytes | memoryview | msgspec.Raw) -> T:
+        """Return the value. Raises Undecodable."""
+        try:
+            return self._decoder.decode(data)
+        except _REFUSED as error:
+            raise _undecodable(error) from None
+
+
+def decode_json(data: bytes | bytearray | memoryview | str | msgspec.Raw, kind: type[T]) -> T:
+    """Return the JSON value in `data`, checked against `kind`. Raises Undecodable."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except _REFUSED as error:
+        raise _undecodable(error) from None
+
+
+def convert_plain(tree: object, kind: type[T], *, strict: bool = True) -> T:
+    """Return plain data (dicts, lists, text, numbers) as a value of `kind`; unless `strict`, text may stand for numbers
+    and booleans. Raises Undecodable."""
+    try:
+        return msgspec.convert(tree, kind, strict=strict)
+    except _REFUSED as error:
+        raise _undecodable(error) from None
+
+
+def _undecodable(error: Exception) -> Undecodable:
+    if isinstance(error, RecursionError):
+        return TooDeep()
+    if isinstance(error, UnicodeError):
+        return Undecodable("text that is not UTF-8")
+    return Undecodable(str(error))

@@ -1,0 +1,277 @@
+"""Whatever comes in, a reader returns or raises what it documents and nothing else: a row for each reader of bytes or
+text from outside, fed with valid input that is cut, spliced and mixed with what decoders trip over."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.compat.knh.settings import knh_settings
+from kubesonar.compat.kubenurse.settings import kubenurse_settings
+from kubesonar.config import ConfigError
+from kubesonar.config.loading import resolve
+from kubesonar.config.yamltext import read_yaml
+from kubesonar.core.decoding import Undecodable
+from kubesonar.core.diagnosis.join import basis
+from kubesonar.core.dns.message import Question, decode_reply, encode_question
+from kubesonar.core.membership.messages import Ping, decode_message, encode_message
+from kubesonar.core.probing import resolv_conf
+from kubesonar.core.telemetry.snapshots import decode_snapshot
+from kubesonar.core.wire.codec import Keyring, Sender, decode, mismatch, quoted_number
+from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.discovery import file
+from kubesonar.discovery.file import RosterError
+from kubesonar.kube.auth.credential_file import CredentialsError
+from kubesonar.kube.auth.loading_rules import from_kubeconfig
+from kubesonar.kube.errors import ApiError, refused_within
+from kubesonar.kube.events import read_event
+from kubesonar.kube.list_stream import ListPage, ObjectDecoder, PageError
+from kubesonar.kube.types import EndpointSlice, Node, Pod, Service
+from kubesonar.lab import faults
+from kubesonar.lab.faults import FaultError
+from kubesonar.lab.topology import plan_lab
+from kubesonar.model import Condition, Snapshot
+from kubesonar.net.deadline import Failed
+from kubesonar.net.http.response_reader import ResponseLimits, ResponseReader
+from kubesonar.net.http.retry_after import retry_after
+from kubesonar.net.http.url import parse_url
+from kubesonar.net.udp.key_file import read_keys
+from kubesonar.notify.outbox_file import OUTBOX_FILE, OutboxFile, Unavailable, Unreadable
+from kubesonar.runtime.proc import cpu_stat
+from kubesonar.sim import scenario
+from kubesonar.sim.scenario import ScenarioError
+from kubesonar.web.options import LimitOptions
+from kubesonar.web.request_reader import RequestReader
+from tests.core.mesh import Mesh
+from tests.kube import shapes
+
+RING = Keyring({1: bytes(32)}, 1)
+ME = WireIdentity(bytes(8), bytes(8), bytes(8))
+PLAN = plan_lab(2)
+
+
+def datagram(data: bytes) -> None:
+    decode(data, RING)
+    mismatch(data)
+    quoted_number(data)
+    signed = Sender(ME, 1).message(RING, bytes(8), 1, data[:500])
+    decode_message(getattr(decode(signed, RING), "payload", b""))
+
+
+def snapshot(data: bytes) -> None:
+    found = decode_snapshot(data)
+    if isinstance(found, Snapshot):
+        basis([found], {}, 0.0)
+
+
+def in_file(read: Callable[[str], object]) -> Callable[[bytes], None]:
+    def written(data: bytes) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "file"
+            path.write_bytes(data)
+            read(str(path))
+
+    return written
+
+
+def as_text(read: Callable[[str], object]) -> Callable[[bytes], None]:
+    def decoded(data: bytes) -> None:
+        read(data.decode("utf-8", "surrogateescape"))  # as the interpreter decodes arguments and variables
+
+    return decoded
+
+
+def page(data: bytes) -> None:
+    reader = ListPage(ObjectDecoder(Pod))
+    for start in range(0, len(data), 100):
+        list(reader.feed(data[start : start + 100]))
+    reader.end()
+
+
+def events(data: bytes) -> None:
+    for kind in (Pod, Node, Service, EndpointSlice):
+        read_event(data, ObjectDecoder(kind))
+
+
+def outbox(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / OUTBOX_FILE).write_bytes(data)
+        box = OutboxFile(folder)
+        box.load(10)
+        box.close()
+
+
+def outbox_row(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        OutboxFile(folder).close()
+        with sqlite3.connect(Path(folder) / OUTBOX_FILE) as base:
+            base.execute("INSERT INTO outbox VALUES (1, ?, CAST(? AS TEXT), ?, 0, ?)", (data, data, "x", data))
+        base.close()
+        box = OutboxFile(folder)
+        try:
+            box.load(10)
+        finally:
+            box.close()
+
+
+def cgroup(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("proc/self/cgroup", "sys/fs/cgroup/cpu.stat"):
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        cpu_stat(Path(folder))
+
+
+def response(data: bytes) -> None:
+    ResponseReader(ResponseLimits()).feed(data)
+
+
+def request(data: bytes) -> None:
+    for parsed in RequestReader(LimitOptions()).feed(data):
+        parsed.request(None)
+
+
+def variable(name: str) -> Callable[[bytes], None]:
+    return as_text(lambda text: resolve(AgentOptions, [], {name: text}))
+
+
+class Reader(NamedTuple):
+    """What reads, the exceptions that it documents, and inputs that it accepts."""
+
+    read: Callable[[bytes], object]
+    documented: tuple[type[Exception], ...]
+    accepted: tuple[bytes, ...]
+
+
+POD = shapes.pod("a", node="n", ips=("10.0.0.1",))
+YAML = b"""version: 1
+members:
+  - {name: a, node: n, network: host, zone: z, addresses: [10.0.0.1], port: 7473}
+  - name: "b"
+    node: m
+    addresses: ["fd00::1"]
+    port: 7473
+"""
+KUBECONFIG = b"""current-context: c
+clusters: [{name: k, cluster: {server: "https://10.0.0.1:6443"}}]
+users: [{name: u, user: {token: abc}}]
+contexts: [{name: c, context: {cluster: k, user: u}}]
+"""
+CONFIG = b"member: {name: a, port: 7473}\nroster: {file: members.yaml}\ntargets: [{name: x, kind: tcp}]\n"
+TOLD = msgspec.json.encode(next(iter(Mesh(nodes=2).run(5.0).snapshots(5.0)[0])))
+
+READERS = {
+    "datagrams and their messages": Reader(
+        datagram,
+        (),
+        (
+            Sender(ME, 1).probe(RING, 1, 0, 1, 100),
+            encode_message(Ping(1, Condition.SUSPECT, 1)),
+        ),
+    ),
+    "snapshots of agents": Reader(snapshot, (), (TOLD,)),
+    "DNS messages": Reader(decode_reply, (), (encode_question(Question("a.b.", 1, 1)),)),
+    "a members file": Reader(file.parse, (RosterError,), (YAML, b'{"version":1,"members":[{"name":"a"}]}')),
+    "YAML": Reader(read_yaml, (Undecodable,), (YAML, b"a: !!binary aGk=\nb: 2020-01-01\nc: 1:20\n")),
+    "a key file": Reader(read_keys, (ValueError,), (b"1 " + b"ab" * 32 + b"\n", b"2 " + b"QUJD" * 8)),
+    "events of a watch": Reader(
+        events,
+        (ApiError,),
+        (json.dumps({"type": "ADDED", "object": POD}).encode(), b'{"type":"ERROR","object":{"code":410}}'),
+    ),
+    "a list": Reader(
+        page, (PageError,), (json.dumps({"metadata": {}, "items": [POD, POD]}, separators=(",", ":")).encode(),)
+    ),
+    "an error of the API": Reader(refused_within, (), (b'{"kind":"Status","code":410,"reason":"Gone"}',)),
+    "a kubeconfig": Reader(in_file(from_kubeconfig), (CredentialsError,), (KUBECONFIG,)),
+    "a configuration file": Reader(
+        in_file(lambda path: resolve(AgentOptions, ["--config", path], {})), (ConfigError,), (CONFIG,)
+    ),
+    "a variable that is a list": Reader(variable("KUBESONAR_TARGETS"), (ConfigError,), (b'[{"name":"x"}]',)),
+    "a variable that is a number": Reader(variable("KUBESONAR_UDP_TRAIN"), (ConfigError,), (b"16",)),
+    "kubenurse's variables": Reader(
+        as_text(lambda text: kubenurse_settings({"KUBENURSE_CHECK_INTERVAL": text, "KUBENURSE_EXTRA_CHECKS": text})),
+        (ConfigError,),
+        (b"5s", b"a:http://b/|c:http://d/"),
+    ),
+    "KNH's variables": Reader(
+        as_text(lambda text: knh_settings({"POD_IP": text, "MY_NODE_NAME": text, "LOG_LEVEL": text})),
+        (ConfigError,),
+        (b"10.0.0.1", b"3"),
+    ),
+    "an outbox": Reader(outbox, (Unreadable, Unavailable), (b"SQLite format 3\0" + bytes(4080),)),
+    "a row of the outbox": Reader(outbox_row, (Unreadable, Unavailable), (b"abc",)),
+    "files of the kernel": Reader(cgroup, (), (b"0::/\n", b"nr_periods 1\nnr_throttled 1\n")),
+    "a resolver's configuration": Reader(as_text(resolv_conf.parse), (), (b"nameserver 10.0.0.1\nsearch a.b c\n",)),
+    "an HTTP response": Reader(
+        response,
+        (Failed,),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+            b"HTTP/1.1 100 x\r\n\r\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        ),
+    ),
+    "an HTTP request": Reader(request, (), (b"GET /%41?a=b HTTP/1.1\r\nhost: a\r\n\r\n",)),
+    "Retry-After": Reader(as_text(lambda text: retry_after(text, 0.0)), (), (b"5", b"Fri, 31 Dec 1999 23:59:59 GMT")),
+    "a URL": Reader(as_text(parse_url), (ValueError,), (b"https://a:1/b?c", b"http://[::1]/")),
+    "an order to the lab": Reader(
+        as_text(lambda text: faults.parse(text, PLAN)), (FaultError,), (b"cut node-1", b"loss node-1 > node-2 5%")
+    ),
+    "a scenario": Reader(as_text(scenario.parse), (ScenarioError,), (b"members 3\nrun 5s\n",)),
+}
+
+PITFALLS = (
+    b"\xff", b"\xc3", b"\x00", b"\xed\xa0\x80", b"\\ud800", b"\\u0000", b"\xc2\x9b", "²".encode(), b"\r\n", b"\t",
+    b"[" * 2000, b'{"a":' * 2000, b"(", b"9" * 5000, b"-1", b"1e400", b"NaN", b"nan", b".inf", b"null", b"~", b"true",
+    b'!!int ""', b'!!float ""', b"!!bool x", b"!!timestamp x", b"!!map [a]", b"!!set [a]", b"!a:", b"? [a] : b",
+    b"{a: b}: c", b"2026-99-99", b"&a", b"*a", b"<<: 1", b"- - - -", b'"', b"'", b"{", b"}", b"]", b",", b":", b"$ref",
+    b"\xc1", b"\xd9\xff", b"\xdf\xff\xff\xff\xff", b"\xc7\x0c\xff", b"\xdd\xff\xff\xff\xff",
+)  # fmt: skip
+"""What decoders trip over: text that is not UTF-8, halves of characters, depth, digits, tags and keys of YAML, and the
+headers of long values in MessagePack."""
+
+
+def mixed(accepted: tuple[bytes, ...]) -> st.SearchStrategy[bytes]:
+    """Accepted input with up to four places cut out or replaced."""
+
+    @st.composite
+    def spoiled(draw: st.DrawFn) -> bytes:
+        data = draw(st.sampled_from(accepted))
+        for _ in range(draw(st.integers(1, 4))):
+            start = draw(st.integers(0, len(data)))
+            end = draw(st.integers(start, min(len(data), start + 40)))
+            data = data[:start] + draw(st.sampled_from((*PITFALLS, b"")) | st.binary(max_size=8)) + data[end:]
+        return data
+
+    return st.binary(max_size=200) | spoiled()
+
+
+@pytest.mark.parametrize("name", READERS)
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_a_reader_raises_only_what_it_documents(name: str, data: st.DataObject) -> None:
+    reader = READERS[name]
+    given_bytes = data.draw(mixed(reader.accepted))
+    with suppress(*reader.documented):
+        reader.read(given_bytes)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_pitfall_alone_is_no_accident(name: str) -> None:
+    reader = READERS[name]
+    for pitfall in PITFALLS:
+        for given_bytes in (pitfall, *(one[: len(one) // 2] + pitfall for one in reader.accepted)):
+            with suppress(*reader.documented):
+                reader.read(given_bytes)
