@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from kubesonar.compat.kubenurse.checks.api_server import ApiServerCheck
 from kubesonar.compat.kubenurse.checks.client import CheckClient
 from kubesonar.compat.kubenurse.checks.plan import CheckPlan
-from kubesonar.compat.kubenurse.checks.proxies import Proxies
 from kubesonar.compat.kubenurse.checks.rounds import Rounds
 from kubesonar.compat.kubenurse.checks.trust import TrustContexts
 from kubesonar.compat.kubenurse.listener.endpoints import KubenurseEndpoints
@@ -25,6 +24,7 @@ from kubesonar.kube.auth.credentials import Credentials
 from kubesonar.kube.auth.loading_rules import find_credentials, in_cluster
 from kubesonar.model import Network
 from kubesonar.net.clock import SystemClock
+from kubesonar.net.http.proxy.environment import Proxies
 from kubesonar.probes.source import ProbeSource
 from kubesonar.runtime.supervise import Supervisor
 from kubesonar.web import LimitOptions, Listener, ListenOptions, Server

@@ -7,12 +7,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from kubesonar.compat.kubenurse.checks.client import CheckClient, CheckResponse, CheckTarget
-from kubesonar.compat.kubenurse.checks.proxies import Proxies
 from kubesonar.compat.kubenurse.checks.redirect import redirect_target
 from kubesonar.compat.kubenurse.checks.trust import TrustContexts
 from kubesonar.compat.kubenurse.go.httptrace import failure, timeline
 from kubesonar.model import Fault, Network, Observation
 from kubesonar.model import Path as Way
+from kubesonar.net.http.proxy.environment import Proxies
 from kubesonar.net.http.url import parse_url
 from kubesonar.probes.source import ProbeSource
 from tests.compat.kubenurse.rig import run

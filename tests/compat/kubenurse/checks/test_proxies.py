@@ -8,61 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.compat.kubenurse.checks.proxies import Proxies
 from kubesonar.compat.kubenurse.checks.trust import TrustContexts
 from kubesonar.compat.kubenurse.go.httptrace import failure, timeline
-from kubesonar.net.http.url import parse_url
 from tests.compat.kubenurse.checks.test_client import PLAIN, SECURE, asking
 from tests.compat.kubenurse.rig import run
 from tests.net.certificates import Authority
 from tests.net.servers import OK, asked, saying, serving
-
-
-def through(no_proxy: str, url: str, **more: str) -> bool:
-    environ = {"HTTP_PROXY": "http://proxy.invalid:3128", "HTTPS_PROXY": "proxy.invalid:3129", "NO_PROXY": no_proxy}
-    return Proxies(environ | more).of(parse_url(url)) is not None
-
-
-@pytest.mark.parametrize(
-    ("no_proxy", "url", "expected"),
-    [
-        ("", "http://a.example/", True),
-        ("", "https://a.example/", True),
-        ("", "http://localhost:8080/", False),
-        ("", "http://127.0.0.9/", False),
-        ("", "http://[::1]/", False),
-        ("*", "http://a.example/", False),
-        ("a.example", "http://a.example/", False),
-        ("a.example", "http://b.a.example/", False),
-        ("a.example", "http://ba.example/", True),
-        (".a.example", "http://a.example/", True),
-        (".a.example", "http://b.a.example/", False),
-        ("*.a.example", "http://b.a.example/", False),
-        ("A.example, .svc,.cluster.local", "http://x.ns.svc.cluster.local:8080/", False),
-        ("a.example:81", "http://a.example/", True),
-        ("a.example:81", "http://a.example:81/", False),
-        ("10.0.0.0/8", "http://10.1.2.3:8080/", False),
-        ("10.0.0.0/8", "http://11.1.2.3:8080/", True),
-        ("10.0.0.0/8", "http://a.example/", True),
-        ("10.0.0.0/x", "http://10.1.2.3/", True),
-        ("fd00::/8", "http://[fd12::1]/", False),
-        ("10.1.2.3", "http://10.1.2.3/", False),
-        ("10.1.2.3:80", "http://10.1.2.3:81/", True),
-    ],
-)
-def test_kn42_exceptions_are_read_as_go_reads_them(no_proxy: str, url: str, expected: bool) -> None:
-    assert through(no_proxy, url) is expected
-
-
-def test_kn42_without_proxies_everything_goes_straight() -> None:
-    assert Proxies({}).of(parse_url("http://a.example/")) is None
-
-
-@pytest.mark.parametrize("text", ["socks5://proxy:1080", "https://proxy:443", "http://"])
-def test_kn42_a_proxy_that_cannot_be_used_is_told(text: str) -> None:
-    proxies = Proxies({"https_proxy": text})
-    assert "HTTPS_PROXY is not used" in proxies.trouble
-    assert proxies.of(parse_url("https://a.example/")) is None
 
 
 def test_kn42_plain_requests_are_handed_to_the_proxy_whole() -> None:

@@ -10,17 +10,16 @@ from http import HTTPStatus
 import msgspec
 
 from kubesonar.compat.kubenurse.checks.attempt import CheckAttempt, status_line
-from kubesonar.compat.kubenurse.checks.proxies import Proxies, Proxy
 from kubesonar.compat.kubenurse.checks.redirect import MAX_REDIRECTS
-from kubesonar.compat.kubenurse.checks.tunnel import Tunnel
 from kubesonar.model import Check, Fault, Kind, Observation, Path, clip
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.client import HttpClient
 from kubesonar.net.http.connection import HttpConnection
-from kubesonar.net.http.exchange import CLOSE, USER_AGENT, HttpRequest, Response
-from kubesonar.net.http.origin import Origin, direct
+from kubesonar.net.http.exchange import CLOSE, USER_AGENT, Response
 from kubesonar.net.http.pool import ConnectionPool
-from kubesonar.net.http.url import Url, parse_url
+from kubesonar.net.http.proxy.environment import Proxies
+from kubesonar.net.http.proxy.route import origin_of, request_of
+from kubesonar.net.http.url import parse_url
 from kubesonar.net.tcp.dialer import DialOptions
 from kubesonar.probes.source import ProbeSource
 
@@ -113,10 +112,10 @@ class CheckClient:
         try:
             attempt.url = url = parse_url(place)
             proxy = self._proxies.of(url)
-            origin = _origin(url, context, proxy)
+            origin = origin_of(url, context, proxy)
             attempt.server = origin.host
             end = () if self._keep else (CLOSE,)
-            request = _request(url, (USER_AGENT, ("Accept", "*/*"), *headers, *end), proxy)
+            request = request_of("GET", url, (USER_AGENT, ("Accept", "*/*"), *headers, *end), proxy)
         except ValueError as error:
             return Response(fault=Fault.OTHER, detail=str(error))
         try:
@@ -138,22 +137,6 @@ async def _drain(connection: HttpConnection) -> None:
                 size += len(data)
                 if size > _BODY:
                     break
-
-
-def _origin(url: Url, context: ssl.SSLContext, proxy: Proxy | None) -> Origin:
-    if proxy is None:
-        return Origin.of(url, context)
-    wire = Tunnel.to(url, proxy.headers) if url.secure else direct
-    return Origin(proxy.url.host, proxy.url.port, url.host, url.secure, context, wire)
-
-
-def _request(url: Url, headers: tuple[tuple[str, str], ...], proxy: Proxy | None) -> HttpRequest:
-    """Return the request: in absolute form (RFC 9112, section 3.2.2) for a proxy that makes no tunnel. Raises
-    ValueError."""
-    if proxy is None or url.secure:
-        return HttpRequest.make("GET", url, headers)
-    whole = msgspec.structs.replace(url, target=f"{url.scheme}://{url.authority}{url.target}")
-    return HttpRequest.make("GET", whole, (*headers, *proxy.headers))
 
 
 def _answer(place: str, seen: Observation, seconds: float) -> CheckResponse:

@@ -8,12 +8,12 @@ from functools import partial
 from kubesonar.compat.kubenurse.checks.api_server import ApiServerCheck
 from kubesonar.compat.kubenurse.checks.client import CheckClient, CheckResponse, CheckTarget
 from kubesonar.compat.kubenurse.checks.trust import TrustContexts
-from kubesonar.compat.kubenurse.checks.userinfo import split_user
 from kubesonar.compat.kubenurse.metrics.instruments import PATH_PREFIX
 from kubesonar.compat.kubenurse.neighbours.selection import Neighbour, OwnPod
 from kubesonar.compat.kubenurse.settings import KubenurseSettings
 from kubesonar.core.address import bracketed, family_of
 from kubesonar.model import Path
+from kubesonar.net.http.proxy.userinfo import split_user
 
 ALWAYS_HAPPY = "/alwayshappy"
 ORIGIN = "KUBENURSE-NEIGHBOUR-ORIGIN"

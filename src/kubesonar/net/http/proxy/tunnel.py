@@ -6,7 +6,6 @@ from typing import Self
 
 import msgspec
 
-from kubesonar.compat.kubenurse.checks.attempt import status_line
 from kubesonar.core.address import bracketed
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Deadline, Failed
@@ -51,4 +50,4 @@ class _TunnelStream(Stream):
         except Failed as failed:
             raise Failed(failed.fault, f"the proxy's answer to CONNECT: {failed.detail}") from None
         if answer.status // 100 != 2:
-            raise Failed(Fault.WRONG_ANSWER, f"the proxy refuses: {status_line(answer.status)}")
+            raise Failed(Fault.WRONG_ANSWER, f"the proxy refuses with status {answer.status}")

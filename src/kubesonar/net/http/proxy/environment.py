@@ -1,0 +1,68 @@
+"""HTTP_PROXY, HTTPS_PROXY and NO_PROXY, read as by Go (https://pkg.go.dev/golang.org/x/net/http/httpproxy)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from kubesonar.net.http.proxy.no_proxy import NoProxy
+from kubesonar.net.http.proxy.userinfo import split_user
+from kubesonar.net.http.url import Url, parse_url
+
+
+class Proxy(msgspec.Struct, frozen=True):
+    """A proxy's URL, and the value of the header that authenticates its client (empty: none)."""
+
+    url: Url
+    authorization: str = ""
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """The header for requests to the proxy, if any."""
+        return (("Proxy-Authorization", self.authorization),) if self.authorization else ()
+
+
+class Proxies:
+    """The proxy for each URL. `names` are the variables that are set for it, by scheme; `trouble` names a variable that
+    cannot be used."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.trouble = ""
+        self.names = {scheme: _name(environ, f"{scheme}_proxy") for scheme in ("http", "https")}
+        self._of = {scheme: self._read(environ, f"{scheme}_proxy") for scheme in ("http", "https")}
+        self._direct = NoProxy(_value(environ, "no_proxy"))
+
+    def of(self, url: Url) -> Proxy | None:
+        """Return the proxy; None where there is none, the host is excepted, or it is this machine."""
+        proxy = self._of[url.scheme]
+        return None if proxy is None or self._direct.has(url.host, url.port) else proxy
+
+    def _read(self, environ: Mapping[str, str], name: str) -> Proxy | None:
+        text = _value(environ, name)
+        if not text:
+            return None
+        try:
+            return _proxy(text if "://" in text else f"http://{text}")
+        except ValueError:
+            self.trouble = f"{name.upper()} is not used: expected http://HOST:PORT"
+            return None
+
+
+def _proxy(text: str) -> Proxy:
+    """Read a proxy's URL. Raises ValueError."""
+    scheme, mark, rest = text.partition("://")
+    bare, authorization = split_user(scheme.lower() + mark + rest)
+    url = parse_url(bare)
+    if url.secure:
+        raise ValueError("a proxy that is asked by TLS")
+    return Proxy(url, authorization)
+
+
+def _value(environ: Mapping[str, str], name: str) -> str:
+    return environ.get(_name(environ, name), "")
+
+
+def _name(environ: Mapping[str, str], name: str) -> str:
+    """The spelling of the variable that is in force: capitals go before small letters."""
+    return name.upper() if environ.get(name.upper()) else name
