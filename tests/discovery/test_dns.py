@@ -72,7 +72,7 @@ def test_changes_are_followed_and_an_outage_leaves_the_last_answer_in_force() ->
             with serving(folder, ["fd00::1", "fd00::2", "10.0.0.1"]):
                 await rosters.become({"fd00::1": SERVING, "fd00::2": SERVING})
             await until(lambda: rosters.last.stale)
-            assert rosters.last.stale.startswith(f"DNS: {NAME}: ")
+            assert rosters.last.stale.startswith(f"DNS: {NAME} by IPv6: ")
             assert [member.name for member in rosters.last.members] == ["fd00::1", "fd00::2"]
             with serving(folder, ["10.0.0.1"]):  # the other family is no answer
                 await until(lambda: rosters.last.stale)

@@ -36,7 +36,7 @@ def reserved(scenario: Scenario, members: int, addresses: int, *refused: str) ->
         )
         dns = DnsRoster(options, (), Network.POD, 7473, rosters.append, rng=rng)
         kubernetes = KubernetesRoster(client, options, 0, rosters.append, rng=rng, reflector=QUICK)
-        source = FallbackRoster(kubernetes, dns, LIMIT)
+        source = FallbackRoster(kubernetes, dns, LIMIT, rng=rng, way_back=0.1)
         task = asyncio.create_task(source.watch())
         await scenario(api, rosters, source)
         task.cancel()
@@ -72,6 +72,28 @@ def test_where_pods_may_not_be_listed_members_come_from_dns() -> None:
         assert len(rosters) == 1
 
     reserved(scenario, 2, 2, "*")
+
+
+def test_a_right_that_is_given_back_is_used_without_a_restart() -> None:
+    async def scenario(api: ApiServer, rosters: Rosters, source: FallbackRoster) -> None:
+        await rosters.become({"10.0.0.1": SERVING, "10.0.0.2": SERVING})
+        api.allow("list", "pods")
+        await rosters.become({"agent-0": SERVING, "agent-1": SERVING})
+        assert (source.source, rosters.last.lacks) == ("kubernetes", "")
+
+    reserved(scenario, 2, 2, "list")
+
+
+def test_a_cluster_that_shrinks_is_watched_again() -> None:
+    async def scenario(api: ApiServer, rosters: Rosters, source: FallbackRoster) -> None:
+        await rosters.become({"10.0.0.1": SERVING, "10.0.0.2": SERVING})
+        assert source.source == "dns"
+        for number in (2, 3):
+            api.delete("pods", f"agent-{number}")
+        await rosters.become({"agent-0": SERVING, "agent-1": SERVING})
+        assert source.source == "kubernetes"
+
+    reserved(scenario, 4, 2)
 
 
 def test_a_small_cluster_is_watched_and_one_that_grows_is_left_to_dns() -> None:

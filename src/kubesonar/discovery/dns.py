@@ -75,7 +75,11 @@ class DnsRoster:
         self._count = 0
 
     async def watch(self, why: str = "") -> None:
-        """Look up for ever. `why` says, in `Roster.lacks`, why members do not come from a source that knows more."""
+        """Look up for ever. `why` says, in `Roster.lacks`, why members do not come from a source that knows more.
+
+        The first roster is published whatever was published at an earlier time.
+        """
+        self._roster = Roster("", ())
         lacks = f"{_LACKS} ({why})" if why else _LACKS
         while True:
             self._publish(await self._look(lacks))

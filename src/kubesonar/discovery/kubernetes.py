@@ -16,7 +16,7 @@ from functools import partial
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.discovery.poller import Poller, ResourceCopy, Urgency, follow, too_many
 from kubesonar.discovery.roster_builder import RosterBuilder
-from kubesonar.kube.client import Client
+from kubesonar.kube.client import ApiError, Client
 from kubesonar.kube.reflector import Reflector
 from kubesonar.kube.reflector_schedule import ReflectorPeriods
 from kubesonar.kube.resource import NODES, Resource, pods
@@ -70,7 +70,8 @@ class KubernetesRoster:
         namespace = options.kubernetes.namespace or client.credentials.namespace
         self._pods = Resource(pods(namespace), Pod, labels=options.kubernetes.selector)
         self._nodes = Resource(NODES, Node)
-        self._builder = RosterBuilder(options, port, self._clock)
+        self._new_builder = partial(RosterBuilder, options, port, self._clock)
+        self._builder = self._new_builder()
         self._roster: Roster | None = None
         self._news = asyncio.Event()
 
@@ -84,11 +85,24 @@ class KubernetesRoster:
             await self._follow(listed, nodes, partial(self._few_again, listed), polled=True)
 
     async def watch_until_better(self) -> str:
-        """Watch until DNS is the better source; return why: pods may not be listed, or members are too many."""
-        listed = self._watched(self._pods)
+        """Watch until DNS is the better source; return why: pods may not be listed, or members are too many.
+
+        What was known from an earlier time is forgotten. Members that are too many are published before, so that an
+        outage of DNS does not leave the agent without any.
+        """
+        self._builder, self._roster = self._new_builder(), None
+        listed, nodes = self._watched(self._pods), self._watched(self._nodes)
         return await self._follow(
-            listed, self._watched(self._nodes), lambda: _may_not(listed) or self._too_many(listed)
+            listed, nodes, lambda: _may_not(listed) or (self._too_many(listed) if self._roster else "")
         )
+
+    async def may_watch(self) -> bool:
+        """Return whether pods may be listed now, and are few enough to be watched."""
+        try:
+            listing = await self._client.list(self._pods)
+        except ApiError:
+            return False
+        return not too_many(len(listing.items), self._limit, polling=True)
 
     def _watched(self, resource: Resource[Pod] | Resource[Node]) -> ResourceCopy:
         return Reflector(

@@ -158,6 +158,8 @@ async def follow(
             published, wait = publish()
             if published:
                 await asyncio.sleep(settle)
+            if reason := done():  # what was published may be one
+                break
             await wait_for_event(news, wait)
             news.clear()
         for task in running:

@@ -25,8 +25,9 @@ class ReflectorPeriods(msgspec.Struct, frozen=True, kw_only=True):
     """Highest limit of the wait after failures. Longer: copies stay out of date for longer after an outage."""
     poll: float = 30.0
     """Between two lists where watching is not permitted."""
-    retry: float = 300.0
-    """Between two attempts to use a right that is missing."""
+    retry: float = 240.0
+    """Between two attempts to use a right that is missing, give or take a fifth and one `poll`: with more, a right that
+    is given is not used within 5 minutes."""
     watch: float = 300.0
     """Shortest watch; the longest is twice as long, so that not all begin anew at one moment."""
     relist: float = 3600.0

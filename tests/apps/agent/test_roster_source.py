@@ -56,6 +56,25 @@ def test_a_pod_takes_kubernetes_where_it_has_credentials(tmp_path: Path, dns: Dn
         chosen.close()
 
 
+def test_no_source_begins_without_members_while_those_of_another_are_known(tmp_path: Path) -> None:
+    async def scenario(api: ApiServer) -> None:
+        kubernetes = KubernetesOptions(kubeconfig=api.kubeconfig(tmp_path / "config"), direct_limit=2, settle=0.05)
+        nowhere = DnsRosterOptions(name="agents.invalid", poll=0.05, timeout=0.5)
+        chosen = members(IN_A_POD, kubernetes=kubernetes, dns=nowhere)
+        rosters: list[Roster] = []
+        task = asyncio.create_task(chosen.watch(rosters.append))
+        await until(lambda: rosters and rosters[-1].stale)
+        assert rosters[-1].stale.startswith("DNS: ")
+        assert [len(roster.members) for roster in rosters] == [3, 3]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        chosen.close()
+
+    with ApiServer() as api:
+        api.populate(3)
+        asyncio.run(scenario(api))
+
+
 def test_a_pod_without_a_service_account_says_so(caplog: pytest.LogCaptureFixture) -> None:
     members(IN_A_POD).close()
     (said,) = caplog.records

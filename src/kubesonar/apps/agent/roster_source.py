@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from kubesonar.apps.agent.options import MemberOptions
 from kubesonar.config import ConfigError
 from kubesonar.discovery.file import FileRoster
@@ -92,6 +94,8 @@ class RosterSource:
             self._stale_since = self._clock.mono()
         if roster.lacks and roster.lacks != self._roster.lacks:
             _LOG.warning("the roster does not tell everything", extra={"reason": roster.lacks})
+        if roster.stale and not roster.members:  # a source that begins during an outage knows less than the one before
+            roster = msgspec.structs.replace(self._roster, stale=roster.stale, lacks=roster.lacks)
         self._roster = roster
         self._changed(roster)
 
@@ -126,7 +130,7 @@ class RosterSource:
         )
         if not roster.dns.name:
             return kubernetes
-        return FallbackRoster(kubernetes, self._dns(), roster.kubernetes.direct_limit)
+        return FallbackRoster(kubernetes, self._dns(), roster.kubernetes.direct_limit, rng=random.Random())
 
     def _dns(self) -> DnsRoster:
         from kubesonar.discovery.dns import DnsRoster

@@ -64,7 +64,7 @@ def verdict_on(found: Basis, clock: WallClock, known: Known = NOTHING_KNOWN) -> 
         unknown=tuple(clip(remark) for remark in dict.fromkeys(remarks))[:_MOST_LINES],
         states=tuple(clip(why) for _, why in sorted(who.excused.items()))[:_MOST_LINES],
         observers=len(who.read),
-        members=len(who.members),
+        members=len(who.members.keys() | who.read.keys()),
     )
 
 
