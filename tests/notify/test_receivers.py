@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kubesonar.config import ConfigError
+from kubesonar.net.http.proxy.environment import Proxies
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.notify.receivers import configured
 from tests.notify.receivers import options
@@ -57,6 +58,17 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(more: dict[str, Any], se
     with pytest.raises(ConfigError) as refused:
         configured(options(**{"url": URL, **more}), {"other": lambda notice: None})
     assert str(refused.value) == sentence
+
+
+def test_networks_cannot_hold_through_a_proxy() -> None:
+    environ = {"HTTPS_PROXY": "proxy.example:3128", "HTTP_PROXY": "proxy.example:3128"}
+    limited = options(URL, networks=("10.0.0.0/8",))
+    with pytest.raises(ConfigError, match=r"notify\.receivers\[pager\]: is reached through a proxy"):
+        configured(limited, {}, Proxies(environ))
+    (straight,) = configured(limited, {}, Proxies({**environ, "NO_PROXY": "*"}))
+    assert straight.proxy is None
+    (proxied,) = configured(options(URL), {}, Proxies(environ))
+    assert proxied.proxy is not None
 
 
 def test_a_url_that_is_a_secret_is_not_repeated(tmp_path: Path) -> None:

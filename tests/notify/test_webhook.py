@@ -10,6 +10,7 @@ import pytest
 
 from kubesonar.core.delivery.http_outcome import Outcome
 from kubesonar.net.clock import SystemClock
+from kubesonar.net.http.proxy.environment import NO_PROXIES, Proxies
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.notify.receivers import configured
 from kubesonar.notify.webhook import Webhook as Poster
@@ -21,8 +22,8 @@ OLD = "whsec_" + "b2xk" * 8
 NEW = "whsec_" + "bmV3" * 8
 
 
-async def post(options: NotifyOptions) -> Outcome:
-    (own,) = configured(options, {})
+async def post(options: NotifyOptions, proxies: Proxies = NO_PROXIES) -> Outcome:
+    (own,) = configured(options, {}, proxies)
     poster = Poster(own, SystemClock())
     try:
         return await poster.post("0123", b"{}")
@@ -58,6 +59,19 @@ def test_tls_is_verified_and_the_failure_named(tmp_path: Path) -> None:
     known, unknown = run(scenario())
     assert known.delivered
     assert unknown == Outcome(detail="the certificate's issuer is not known here")
+
+
+def test_a_receiver_behind_a_proxy() -> None:
+    async def scenario() -> None:
+        async with Receiver().serve() as proxy:
+            proxies = Proxies({"HTTP_PROXY": f"http://127.0.0.1:{proxy.port}"})
+            assert (await post(options("http://pager.invalid/hook"), proxies)).delivered
+            (request,) = await proxy.heard(1)
+        assert request.line == "POST http://pager.invalid/hook HTTP/1.1"
+        assert request.headers["host"] == "pager.invalid"
+        assert request.body == b"{}"
+
+    run(scenario())
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])

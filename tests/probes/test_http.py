@@ -2,16 +2,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from kubesonar.model import Check, Fault, Kind, Network, Observation, Phase
 from kubesonar.model import Path as Way
+from kubesonar.net.http.proxy.environment import Proxies
 from kubesonar.probes.http import HttpOptions, HttpProbe
 from kubesonar.probes.source import ProbeSource
 from tests.net.book import Book
 from tests.net.certificates import Authority
 from tests.net.rig import run
 from tests.net.servers import OK, Script, asked, endless, saying, serving, silent
+from tests.ports import free_port
 
 SOURCE = ProbeSource("node-1", Network.POD)
 
@@ -81,6 +84,29 @@ def test_a_dead_family_beside_a_good_one_is_told_and_is_no_fault() -> None:
     (six,) = _by_name(6)
     assert six.fault is not None
     assert (six.address, six.family) == ("::1", 6)
+
+
+@pytest.mark.parametrize(("way", "through"), [(Way.EXTERNAL, True), (Way.INGRESS, False)])
+def test_external_urls_alone_go_through_a_proxy(way: Way, through: bool) -> None:
+    heads: list[bytes] = []
+    url = f"http://shop.invalid:{free_port()}/x"
+
+    async def proxy(reader: Any, writer: Any) -> None:
+        heads.append(await asked(reader))
+        writer.write(OK)
+
+    async def scenario() -> Observation:
+        async with serving(proxy) as port:
+            proxies = Proxies({"HTTP_PROXY": f"127.0.0.1:{port}"})
+            check = _check(0, address="", request=url)
+            probe = HttpProbe(SOURCE, HttpOptions(), resolver=Book("127.0.0.1"), proxies=proxies)
+            seen = await probe(msgspec.structs.replace(check, path=way))
+            probe.close()
+            return seen
+
+    seen = run(scenario())
+    assert seen.fault is (None if through else Fault.REFUSED)
+    assert [head.split(b"\r\n")[0] for head in heads] == [f"GET {url} HTTP/1.1".encode()] * through
 
 
 def test_a_kept_connection_is_found_by_the_address_that_accepted() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubesonar.config import ConfigError
+from kubesonar.net.http.proxy.environment import NO_PROXIES, Proxies
 from kubesonar.net.http.url import Url, parse_url
 from kubesonar.notify.allow_list import host_allowed, network
 from kubesonar.notify.formats import ALERTS_PATH, Format, alertmanager, native
@@ -17,12 +18,13 @@ _ALERTMANAGER = "alertmanager"
 _PRINTABLE_ASCII = range(0x21, 0x7F)
 
 
-def configured(options: NotifyOptions, formats: Mapping[str, Format]) -> list[Receiver]:
-    """Return the receivers of `options`; `formats` are those that the program adds to ours. Raises ConfigError."""
+def configured(options: NotifyOptions, formats: Mapping[str, Format], proxies: Proxies = NO_PROXIES) -> list[Receiver]:
+    """Return the receivers of `options`; `formats` are those that the program adds to ours, `proxies` lead to the
+    receivers. Raises ConfigError."""
     if options.link:
         _url("notify.link", options.link)
     known = {"native": native, _ALERTMANAGER: alertmanager(options.link, options.alert_for), **formats}
-    found = [_configured(options, receiver, known) for receiver in options.receivers]
+    found = [_configured(options, receiver, known, proxies) for receiver in options.receivers]
     names = [receiver.name for receiver in options.receivers]
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
@@ -30,13 +32,23 @@ def configured(options: NotifyOptions, formats: Mapping[str, Format]) -> list[Re
     return found
 
 
-def _configured(options: NotifyOptions, own: ReceiverOptions, formats: Mapping[str, Format]) -> Receiver:
+def _configured(
+    options: NotifyOptions, own: ReceiverOptions, formats: Mapping[str, Format], proxies: Proxies
+) -> Receiver:
     key = f"notify.receivers[{own.name}]"
     if own.format not in formats:
         raise ConfigError(f'{key}.format: got "{own.format}", expected one of {", ".join(formats)}')
+    url = _target(key, options, own)
+    proxy = proxies.of(url)
+    if proxy is not None and options.networks:
+        raise ConfigError(
+            f"{key}: is reached through a proxy, which looks its name up, so notify.networks cannot hold; expected "
+            "no networks, or its host in NO_PROXY"
+        )
     return Receiver(
         name=own.name,
-        url=_target(key, options, own),
+        url=url,
+        proxy=proxy,
         format=formats[own.format],
         only=own.only,
         connect=options.connect,

@@ -12,7 +12,8 @@ from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.ca_contexts import CaContexts
 from kubesonar.net.http.client import HttpClient
 from kubesonar.net.http.exchange import CLOSE, USER_AGENT, HttpRequest
-from kubesonar.net.http.origin import Origin
+from kubesonar.net.http.proxy.environment import Proxy
+from kubesonar.net.http.proxy.route import origin_of, request_of
 from kubesonar.net.http.response_reader import HEAD_ONLY
 from kubesonar.net.http.retry_after import retry_after
 from kubesonar.net.http.url import Url
@@ -33,6 +34,7 @@ class Receiver(msgspec.Struct, frozen=True):
     format: Format
     connect: float
     timeout: float
+    proxy: Proxy | None = None
     only: tuple[Condition, ...] = ()
     networks: tuple[IpNetwork, ...] = ()
     ca_file: str = ""
@@ -56,7 +58,8 @@ class Webhook:
         with Deadline(receiver.timeout) as deadline:
             try:
                 context = self._contexts.context(receiver.ca_file) if receiver.url.secure else None
-                origin, request = Origin.of(receiver.url, context), self._request(id, body)
+                origin = origin_of(receiver.url, context, receiver.proxy)
+                request = self._request(id, body)
                 response = await self._client.request(origin, request, deadline, HEAD_ONLY)
             except Failed as failed:
                 return Outcome(detail=failed.detail)
@@ -83,4 +86,4 @@ class Webhook:
         if receiver.token:
             headers = (*headers, ("authorization", f"Bearer {receiver.token.get()[0]}"))
         fixed = (USER_AGENT, ("content-type", "application/json"), CLOSE)
-        return HttpRequest.make("POST", receiver.url, (*fixed, *headers), body)
+        return request_of("POST", receiver.url, (*fixed, *headers), receiver.proxy, body)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kubesonar.core.delivery.retry_queue import DeliveryFigures
 from kubesonar.model import Notice
 from kubesonar.net.clock import Clock
+from kubesonar.net.http.proxy.environment import NO_PROXIES, Proxies
 from kubesonar.notify.delivery_worker import DeliveryWorker
 from kubesonar.notify.formats import Format
 from kubesonar.notify.options import NotifyOptions
@@ -30,7 +31,7 @@ class Webhooks:
     receivers that cannot be used. `start` it on the running loop, and `stop` it.
 
     `formats` are those that a receiver's option may name besides native and alertmanager; `done` is called with the id
-    of each notice once no receiver waits for it any more."""
+    of each notice once no receiver waits for it any more. `proxies` lead to the receivers."""
 
     def __init__(
         self,
@@ -40,9 +41,10 @@ class Webhooks:
         clock: Clock,
         rng: Random,
         done: Callable[[str], None] = lambda _: None,
+        proxies: Proxies = NO_PROXIES,
     ) -> None:
         self._options = options
-        self._receivers = configured(options, formats)
+        self._receivers = configured(options, formats, proxies)
         self._supervisor = supervisor
         self._clock = clock
         self._rng = rng

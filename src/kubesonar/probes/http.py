@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.model import Check, Fault, Observation, Phase
+from kubesonar.model import Check, Fault, Observation, Path, Phase
 from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
@@ -16,6 +16,8 @@ from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import Response
 from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.pool import ConnectionPool
+from kubesonar.net.http.proxy.environment import NO_PROXIES, Proxies
+from kubesonar.net.http.proxy.route import origin_of
 from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.probes.attempt import Attempt, AttemptOutcome
 from kubesonar.probes.http_plan import HttpPlan, get, http_plan
@@ -61,7 +63,8 @@ class HttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 class HttpProbe:
     """Asks `Check.request` (a URL) of `Check.address`, which may be another than the URL's host (empty: the same): that
     host is the Host header and the name in the certificate. `Check.port` is the URL's where it is 0. `terms` are those
-    of single checks, by id. `close` it on the loop that it ran on."""
+    of single checks, by id; `proxies` lead to URLs of path external, and are asked instead. `close` it on the loop that
+    it ran on."""
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class HttpProbe:
         terms: Mapping[str, Terms] | None = None,
         resolver: Resolver | None = None,
         trust: CaContexts | None = None,
+        proxies: Proxies = NO_PROXIES,
         clock: Clock = _SYSTEM,
     ) -> None:
         self._source = source
@@ -79,6 +83,7 @@ class HttpProbe:
         self._terms = terms or {}
         self._resolver = resolver or Resolver()
         self._trust = trust or CaContexts()
+        self._proxies = proxies
         self._clock = clock
         self._pool = ConnectionPool(options.connections if options.keep_alive else 0)
         self._sessions = TlsSessions(clock)
@@ -90,10 +95,13 @@ class HttpProbe:
             plan = http_plan(check.request, check.expect)
             url = plan.url
             context = self._trust.context(check.trust or self._options.trust) if url.secure else None
-            attempt.address = check.address or url.host
+            named = Origin(check.address or url.host, check.port or url.port, url.host, url.secure, context)
+            if check.path is Path.EXTERNAL and not check.address and (proxy := self._proxies.of(url)) is not None:
+                named = origin_of(url, context, proxy)
+                plan = msgspec.structs.replace(plan, request=get(url, proxy=proxy))
+            attempt.address = named.host
             with Deadline(check.timeout, self._clock) as deadline:
                 addresses = await attempt.resolve(self._resolver, deadline)
-                named = Origin(check.address or url.host, check.port or url.port, url.host, url.secure, context)
                 outcome = await self._ask(check, attempt, named, addresses, plan, deadline)
         except ValueError as error:
             return attempt.observation(AttemptOutcome(Fault.OTHER, str(error), sent=0))

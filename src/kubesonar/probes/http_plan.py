@@ -8,6 +8,8 @@ import msgspec
 
 from kubesonar import __version__
 from kubesonar.net.http.exchange import HttpRequest
+from kubesonar.net.http.proxy.environment import Proxy
+from kubesonar.net.http.proxy.route import request_of
 from kubesonar.net.http.url import Url, parse_url
 
 _PLANS = 1024
@@ -32,10 +34,11 @@ def http_plan(request: str, expect: str) -> HttpPlan:
     return HttpPlan(url, get(url), lowest, highest)
 
 
-def get(url: Url, token: str = "") -> HttpRequest:
-    """Return a GET of this URL, with the bearer token if any. Raises ValueError for a token with a line break."""
+def get(url: Url, token: str = "", proxy: Proxy | None = None) -> HttpRequest:
+    """Return a GET of this URL, with the bearer token if any, for the server or for its proxy. Raises ValueError for a
+    token with a line break."""
     shown = (("Authorization", f"Bearer {token}"),) if token else ()
-    return HttpRequest.make("GET", url, (("User-Agent", f"kubesonar/{__version__}"), ("Accept", "*/*"), *shown))
+    return request_of("GET", url, (("User-Agent", f"kubesonar/{__version__}"), ("Accept", "*/*"), *shown), proxy)
 
 
 def parse_statuses(text: str) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from kubesonar.apps.agent.endpoint import MemberEndpoint
 from kubesonar.apps.agent.membership_service import MembershipService
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.agent.probers import Probers
+from kubesonar.apps.agent.proxies import proxies_of
 from kubesonar.apps.agent.roster_source import RosterSource
 from kubesonar.apps.agent.view import LiveAgentView
 from kubesonar.config import ConfigError
@@ -80,6 +81,7 @@ class Agent:
     def _open(self, bind: Sequence[str], closing: AsyncExitStack) -> None:
         """Make what probes and answers, each part after those that it needs; `closing` closes them in reverse."""
         options, ledger, monitor = self._options, self._ledger, self._monitor
+        self._proxies = proxies_of(options, os.environ)
         self._cluster = cluster = ClusterWatch(options.cluster, options.roster.kubernetes, options.member, os.environ)
         closing.callback(cluster.close)
         self._rosters = RosterSource(options.roster, options.member, os.environ, self._clock)
@@ -91,7 +93,14 @@ class Agent:
         )
         closing.callback(endpoint.close)
         self._probers = probers = Probers(
-            source, options.probers(), endpoint.sender, endpoint.ring, self._clock, cluster.terms, pods=cluster
+            source,
+            options.probers(),
+            endpoint.sender,
+            endpoint.ring,
+            self._clock,
+            cluster.terms,
+            pods=cluster,
+            proxies=self._proxies,
         )
         closing.callback(probers.close)
         closing.push_async_callback(self._supervisor.stop)
@@ -114,6 +123,7 @@ class Agent:
                 self._clock,
                 self._monitor.lag,
                 os.environ,
+                self._proxies,
                 self._rosters.coordinates,
             )
             closing.push_async_callback(self._membership.stop)

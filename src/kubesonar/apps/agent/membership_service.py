@@ -28,6 +28,7 @@ from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.messaging.shell import MembershipShell
 from kubesonar.model import Condition, Member, Notice, Roster
 from kubesonar.net.clock import Clock
+from kubesonar.net.http.proxy.environment import Proxies
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.notify.log import LogNotifier
 from kubesonar.notify.notifier import Notifiers
@@ -41,9 +42,9 @@ _LOG = logging.getLogger("kubesonar.membership")
 
 class MembershipService:
     """Runs membership on the agent's port, notifies the receivers of what it announces, and holds the Lease that guards
-    it. `coordinates` is called at each election with whether this member is the coordinator. Raises ConfigError for
-    receivers or a Lease that cannot be used. To be made on the running loop; `start` it, and `stop` it before the
-    supervisor."""
+    it. `proxies` lead to receivers. `coordinates` is called at each election with whether this member is the
+    coordinator. Raises ConfigError for receivers or a Lease that cannot be used. To be made on the running loop;
+    `start` it, and `stop` it before the supervisor."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class MembershipService:
         clock: Clock,
         lag: Callable[[float], None],
         environ: Mapping[str, str],
+        proxies: Proxies,
         coordinates: Callable[[bool], None],
     ) -> None:
         self._coordinates = coordinates
@@ -75,7 +77,7 @@ class MembershipService:
         )
         endpoint.deliver_to(self._shell.transport.arrived)
         self._webhooks = Webhooks(
-            options.notify, formats(self._view), supervisor, clock, random.SystemRandom(), self._delivered
+            options.notify, formats(self._view), supervisor, clock, random.SystemRandom(), self._delivered, proxies
         )
         self._notifier = Notifiers([LogNotifier(), self._webhooks])
         if options.notify.receivers and not options.keys.file:

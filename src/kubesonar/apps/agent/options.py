@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -79,6 +80,13 @@ class MemberOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         )
 
 
+class ProxyUse(StrEnum):
+    """Whether the proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY are used."""
+
+    NONE = "none"
+    ENVIRONMENT = "environment"
+
+
 class KeyOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The keys that sign datagrams between members."""
 
@@ -146,6 +154,14 @@ class AgentOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     metrics: MetricsOptions = MetricsOptions()
     log: LogOptions = LogOptions()
     shutdown: ShutdownOptions = ShutdownOptions()
+    proxy: Annotated[
+        ProxyUse,
+        msgspec.Meta(
+            description="How targets with a URL and path external, and receivers of notices, are reached: straight "
+            "(none), or through the proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY, read as Go reads them "
+            "(environment)."
+        ),
+    ] = ProxyUse.NONE
     rooms: Annotated[
         tuple[str, ...],
         msgspec.Meta(

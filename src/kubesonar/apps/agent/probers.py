@@ -11,6 +11,7 @@ import msgspec
 from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.model import Kind, Path
 from kubesonar.net.clock import Clock
+from kubesonar.net.http.proxy.environment import Proxies
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.cautious import CautiousProbe, TargetListing
@@ -43,7 +44,8 @@ class ProberOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 class Probers:
     """Opens the shared sockets; `probes` is the table. `sender` and `ring` sign the datagrams, `terms` hold for single
-    checks by id, `pods` tells when DNS pods were listed. To be made on the running loop; `close` it."""
+    checks by id, `pods` tells when DNS pods were listed, `proxies` lead to external targets. To be
+    made on the running loop; `close` it."""
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class Probers:
         clock: Clock,
         terms: Mapping[str, Terms],
         pods: TargetListing,
+        proxies: Proxies,
     ) -> None:
         self._closing = ExitStack()
         udp = options.udp
@@ -62,7 +65,7 @@ class Probers:
         self._whole = TrainSender(sender, ring, ports=_MTU_PORTS, speak=udp.speak, whole=True)
         self._closing.callback(self._whole.close)
         self.pinger = Pinger()
-        http = HttpProbe(source, options.http, terms=terms)
+        http = HttpProbe(source, options.http, terms=terms, proxies=proxies)
         dns = DnsProbe(source, options.dns, clock, random.SystemRandom())
         for closable in (self.pinger, http, dns):
             self._closing.callback(closable.close)

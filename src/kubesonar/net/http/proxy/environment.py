@@ -29,7 +29,8 @@ class Proxies:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.trouble = ""
-        self.names = {scheme: _name(environ, f"{scheme}_proxy") for scheme in ("http", "https")}
+        names = {scheme: _name(environ, f"{scheme}_proxy") for scheme in ("http", "https")}
+        self.names = {scheme: name for scheme, name in names.items() if environ.get(name)}
         self._of = {scheme: self._read(environ, f"{scheme}_proxy") for scheme in ("http", "https")}
         self._direct = NoProxy(_value(environ, "no_proxy"))
 
@@ -66,3 +67,7 @@ def _value(environ: Mapping[str, str], name: str) -> str:
 def _name(environ: Mapping[str, str], name: str) -> str:
     """The spelling of the variable that is in force: capitals go before small letters."""
     return name.upper() if environ.get(name.upper()) else name
+
+
+NO_PROXIES = Proxies({})
+"""Leads to every server straight."""
