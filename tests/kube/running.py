@@ -22,7 +22,7 @@ from tests.kube.apiserver import PATIENCE, ApiServer
 T = TypeVar("T")
 
 PODS = Resource(pods("default"), Pod)
-QUICK = ReflectorPeriods(start=0, backoff=0.01, ceiling=0.05, poll=0.1, retry=0.1, watch=60, silence=5)
+QUICK = ReflectorPeriods(start=0, backoff=0.01, outage=0.05, ceiling=0.05, poll=0.1, retry=0.1, watch=60, silence=5)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

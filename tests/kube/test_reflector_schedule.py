@@ -46,16 +46,37 @@ def test_watches_last_from_five_to_ten_minutes() -> None:
 
 
 @pytest.mark.parametrize("turn", [ReflectorAction.LIST, ReflectorAction.WATCH])
-def test_back_off_doubles_up_to_its_ceiling_with_full_jitter(turn: ReflectorAction) -> None:
+@pytest.mark.parametrize(("status", "ceiling"), [(0, OPTIONS.outage), (503, OPTIONS.outage), (429, OPTIONS.ceiling)])
+def test_back_off_doubles_up_to_its_ceiling_with_full_jitter(
+    turn: ReflectorAction, status: int, ceiling: float
+) -> None:
     worst = [0.0] * 12
     for seed in range(500):
         pace = _pace(seed)
         for attempt in range(len(worst)):
-            wait = pace.failed(0.0, turn, _error(0)).wait
-            assert 0 < wait <= min(OPTIONS.ceiling, OPTIONS.backoff * 2**attempt)
+            wait = pace.failed(0.0, turn, _error(status)).wait
+            assert 0 < wait <= min(ceiling, OPTIONS.backoff * 2**attempt)
             worst[attempt] = max(worst[attempt], wait)
-    assert worst == sorted(worst[:6]) + worst[6:]
-    assert worst[-1] > 0.9 * OPTIONS.ceiling
+    assert worst[:3] == sorted(worst[:3])
+    assert worst[-1] > 0.9 * ceiling
+
+
+@pytest.mark.parametrize("outage", [20.0, 60.0, 3600.0])
+@pytest.mark.parametrize("expired", [True, False])
+def test_a_copy_is_current_within_ten_seconds_after_an_outage(outage: float, expired: bool) -> None:
+    for seed in range(200):
+        pace, now = _pace(seed), 0.0
+        pace.listed(now)
+        step = pace.ended(now, 300.0)
+        while now + step.wait < outage:
+            now += step.wait
+            step = pace.failed(now, step.action, _error(0))
+        now += step.wait
+        if expired and step.action is ReflectorAction.WATCH:
+            step = pace.failed(now, step.action, _error(410))
+            assert step.action is ReflectorAction.LIST
+            now += step.wait + pace.listed(now).wait
+        assert now - outage < 9
 
 
 def test_a_watch_that_ends_at_once_never_makes_a_hot_loop() -> None:

@@ -21,8 +21,12 @@ class ReflectorPeriods(msgspec.Struct, frozen=True, kw_only=True):
     """The first list waits a random share of this. Shorter: agents that start together ask at one moment."""
     backoff: float = 1.0
     """Limit of the wait after a first failure. It doubles with each failure in a row."""
+    outage: float = 6.0
+    """Highest limit of the wait while the API server does not answer. Longer: copies are out of date for longer than
+    10 s after an outage; shorter: more attempts by all agents meanwhile."""
     ceiling: float = 30.0
-    """Highest limit of the wait after failures. Longer: copies stay out of date for longer after an outage."""
+    """Highest limit of the wait after what the API server refuses, and after watches that end at once. Shorter: a
+    server that goes on refusing is asked more often."""
     poll: float = 30.0
     """Between two lists where watching is not permitted."""
     retry: float = 240.0
@@ -51,10 +55,13 @@ class NextAction(msgspec.Struct, frozen=True):
     wait: float
 
 
-_HEALED = 30.0
+_HEALED = 10.0
 """Seconds after which a watch that still lives proves that the trouble before is over."""
 
 _EXPIRED = 410
+_OUTAGE = frozenset({0, 500, 502, 503, 504})
+"""Statuses by which nobody was asked to ask less: no answer, and those of a server or proxy that is not up yet."""
+
 _KEEPS_VERSION = frozenset({0, 401, 408, 429, 500, 502, 503, 504})
 """Statuses after which a watch from the last version may still succeed; after any other the objects are listed."""
 
@@ -99,7 +106,10 @@ class ReflectorSchedule:
         self._forgive(lasted)
         self._failures += 1
         relist = now - self._listed >= self._periods.relist
-        return NextAction(ReflectorAction.LIST if relist else ReflectorAction.WATCH, self._backoff())
+        return NextAction(
+            ReflectorAction.LIST if relist else ReflectorAction.WATCH,
+            self._backoff(self._failures, self._periods.ceiling),
+        )
 
     def failed(self, now: float, action: ReflectorAction, error: ApiError, lasted: float = 0.0) -> NextAction:
         """Take note that an action was refused or not answered; return the next one.
@@ -108,14 +118,16 @@ class ReflectorSchedule:
         """
         self._forgive(lasted)
         self._failures += 1
-        wait = error.retry_after + self._backoff()
+        ceiling = self._periods.outage if error.status in _OUTAGE else self._periods.ceiling
+        wait = error.retry_after + self._backoff(self._failures, ceiling)
         if error.status == 403:
             return self._forbidden(now, action, wait)
         if action is not ReflectorAction.WATCH:
             expired = error.status == _EXPIRED
             return NextAction(ReflectorAction.LIST_EXACTLY if expired else ReflectorAction.LIST, wait)
         if error.status == _EXPIRED:
-            self._expiries += 1
+            self._expiries += 1  # it answers again: what failed before delays no list
+            wait = error.retry_after + self._backoff(self._expiries, self._periods.ceiling)
             again = self._expiries > 1
             return NextAction(ReflectorAction.LIST_EXACTLY if again else ReflectorAction.LIST, wait)
         return NextAction(ReflectorAction.WATCH if error.status in _KEEPS_VERSION else ReflectorAction.LIST, wait)
@@ -135,9 +147,9 @@ class ReflectorSchedule:
         if lasted >= min(_HEALED, self._periods.watch):
             self._failures = self._expiries = 0
 
-    def _backoff(self) -> float:
+    def _backoff(self, failures: int, ceiling: float) -> float:
         """Return a random share of a limit that doubles with each failure, at least a tenth of the first limit."""
-        limit = min(self._periods.ceiling, self._periods.backoff * 2.0 ** min(self._failures - 1, 30))
+        limit = min(ceiling, self._periods.backoff * 2.0 ** min(failures - 1, 30))
         return max(self._periods.backoff / 10, self._rng.uniform(0, limit))
 
     def _spread(self, period: float) -> float:

@@ -132,6 +132,21 @@ def test_a_stale_roster_and_one_that_cannot_tell_everything_are_remarked_on_and_
     assert found.unknown == ("the roster of 2 of 10 agents is stale: pods: no answer, 1", lacks)
 
 
+def test_what_agents_lack_alike_is_one_line_with_a_count() -> None:
+    snapshots, _, now = Mesh(seed=1).run(15).snapshots(15)
+    told = [
+        msgspec.structs.replace(
+            snapshot,
+            lacks=(f"DNS pods may be out of date: no answer (since 09:00:0{n})", "the ingress is not checked: no URL"),
+        )
+        for n, snapshot in enumerate(snapshots)
+    ]
+    assert judge(told, {}, now, clock).unknown == (
+        "DNS pods may be out of date: no answer (since 09:00:00) (and 9 more agents)",
+        "the ingress is not checked: no URL",
+    )
+
+
 def test_a_verdict_is_of_the_time_at_which_it_was_asked_for() -> None:
     """Not of the newest snapshot, by which trials are judged: reading may have taken a while."""
     snapshots, unread, now = Mesh().run(12).snapshots(12)

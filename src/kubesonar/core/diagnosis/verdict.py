@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from kubesonar.core.diagnosis.components import part
 from kubesonar.core.diagnosis.evidence import Evidence
@@ -147,8 +147,19 @@ def _of_rosters(who: Population) -> list[str]:
     rosters = [snapshot.roster for _, snapshot in sorted(who.read.items())]
     stale = [roster.stale for roster in rosters if roster.stale]
     lines = [f"the roster of {len(stale)} of {len(rosters)} agents is stale: {stale[0]}"] if stale else []
-    lacks = {roster.lacks for roster in rosters if roster.lacks}
-    return lines + sorted(lacks.union(*(snapshot.lacks for snapshot in who.read.values())))
+    lacks = [roster.lacks for roster in rosters if roster.lacks]
+    return lines + _alike([*lacks, *(line for snapshot in who.read.values() for line in snapshot.lacks)])
+
+
+def _alike(sentences: Iterable[str]) -> list[str]:
+    """One sentence of each first clause, sorted; with a count where what follows differs, as times and reasons do."""
+    groups: dict[str, list[str]] = {}
+    for sentence in sentences:
+        groups.setdefault(sentence.partition(": ")[0], []).append(sentence)
+    return sorted(
+        min(group) + (f" (and {len(group) - 1} more agents)" if len(set(group)) > 1 else "")
+        for group in groups.values()
+    )
 
 
 def _local(who: Population, name: str, clock: WallClock) -> list[str]:
