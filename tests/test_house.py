@@ -43,7 +43,6 @@ LEFT: set[str] = {
     "one_of",
     "resolve",
     "src/kubesonar/core/diagnosis",
-    "src/kubesonar/messaging",
 }
 """What is not yet as it should be: what comes before the colon in what a check found."""
 
