@@ -21,6 +21,7 @@ FOLDERS = sorted({file.parent for file in PACKAGE.rglob("*.py")})
 
 SUITES = {
     "bench": "what measurements compute with",
+    "compat/kubenurse/checks/test_proxies.py": "kubenurse's client through the proxies of net/",
     "deploy": "the chart, the image and the monitoring, which are no modules",
     "docs": "pages written by hand",
     "e2e": "the API client against a real cluster or its double",
