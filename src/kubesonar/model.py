@@ -159,7 +159,8 @@ class StampSource(Open):
 
 
 class Condition(Open):
-    """The condition of its subject that a notice reports. Each replaces the one before it; BACK ends all others.
+    """The condition of its subject that a notice reports. Each replaces the one before it; BACK and LEFT (on no
+    roster any more) end all others.
     SUSPECT means that an observer does not trust itself and so announces nothing else, MINORITY that it hears no
     majority. CLUSTER is no condition of a member but the status after an election."""
 
@@ -169,6 +170,7 @@ class Condition(Open):
     SUSPECT = "suspect"
     MINORITY = "minority"
     BACK = "back"
+    LEFT = "left"
     CLUSTER = "cluster"
     OTHER = "other"
 
@@ -447,7 +449,9 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
     """What receivers get: `what` became of the member `subject`. `id` is the same whichever member sends it
     (`core.membership.notices.notice_id`), so that a receiver can drop doubles. `since` is when it began as far as is
-    known, `at` when it was decided, `sentence` all of it for a person, `coordinator` the member that sends it."""
+    known, `at` when it was decided, `sentence` all of it for a person, `coordinator` the member that sends it.
+    `cluster` is the name of the cluster, `network` that of the subject; `component` is "member", or "coordinator" where
+    the coordinator's own view is in doubt."""
 
     id: str
     what: Condition
@@ -459,6 +463,9 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
     since: float | None = None
     evidence: tuple[str, ...] = ()
     coordinator: str = ""
+    cluster: str = ""
+    component: str = "member"
+    network: Network = Network.POD
 
 
 class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -17,7 +17,7 @@ PAGE = (Path(__file__).parents[2] / "docs/webhooks.md").read_text()
 
 def test_every_condition_and_alert_is_in_the_page() -> None:
     words = [condition.value for condition in Condition if condition is not Condition.OTHER]
-    words += [name for name, _ in ALERTS.values()]
+    words += [name for name, *_ in ALERTS.values()]
     assert [word for word in words if f"`{word}`" not in PAGE] == []
 
 

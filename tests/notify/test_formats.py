@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from kubesonar.core.delivery.http_outcome import Outcome
-from kubesonar.model import Condition, Notice
+from kubesonar.model import Condition, Network, Notice
 from kubesonar.net.clock import SystemClock
 from kubesonar.notify.formats import PAYLOAD_SCHEMA, alertmanager, native
 from kubesonar.notify.options import NotifyOptions
@@ -62,7 +62,9 @@ def test_native_bodies_are_valid_and_say_everything(what: Condition) -> None:
     assert parsed["type"] == ("cluster.status" if what is Condition.CLUSTER else f"member.{what}")
     assert parsed["timestamp"] == "2026-11-21T12:00:01.000Z"
     data = parsed["data"]
-    told = json.loads(msgspec.json.encode(notice(1, what=what))) | {"schema": PAYLOAD_SCHEMA, "member": "node-1-pod"}
+    own = notice(1, what=what)
+    told = json.loads(msgspec.json.encode(own)) | {"schema": PAYLOAD_SCHEMA, "member": "node-1-pod"}
+    told |= {"cluster": own.cluster, "network": own.network, "component": own.component}
     del told["subject"]
     assert data == told
     assert list(data) == NOTICE["properties"]["data"]["required"]
@@ -79,25 +81,54 @@ def test_every_condition_is_in_the_schema() -> None:
 
 @pytest.mark.parametrize("what", [what for what in CONDITIONS if what is not Condition.CLUSTER])
 def test_alerts_are_valid_and_just_the_present_condition_fires(what: Condition) -> None:
-    body = alertmanager("https://sonar.example.org/", 3600)(notice(1, what=what))
+    of_coordinator = what in (Condition.SUSPECT, Condition.MINORITY)
+    told = msgspec.structs.replace(notice(1, what=what), component="coordinator" if of_coordinator else "member")
+    body = alertmanager("https://sonar.example.org/")(told)
     assert body is not None
     alerts = valid(body, POSTABLE_ALERTS)
-    firing = [alert["labels"]["alertname"] for alert in alerts if alert["endsAt"] == "2026-11-21T13:00:01.000Z"]
+    firing = [alert["labels"]["alertname"] for alert in alerts if alert["endsAt"] == "2026-11-21T12:05:01.000Z"]
     ended = [alert for alert in alerts if alert["endsAt"] == "2026-11-21T12:00:01.000Z"]
-    assert len(firing) == (what is not Condition.BACK)
-    assert len(firing) + len(ended) == 5
+    assert len(firing) == (what not in (Condition.BACK, Condition.LEFT))
+    assert len(firing) + len(ended) == (2 if of_coordinator else 3)
     assert {alert["startsAt"] for alert in alerts} == {"2026-11-21T11:59:57.500Z"}
     assert alerts[0]["generatorURL"] == "https://sonar.example.org/"
 
 
 def test_alerts_of_little_and_none_of_the_cluster() -> None:
-    assert alertmanager("", 60)(notice(1, what=Condition.CLUSTER)) is None
-    body = alertmanager("", 60)(BARE)
+    assert alertmanager("")(notice(1, what=Condition.CLUSTER)) is None
+    body = alertmanager("")(BARE)
     assert body is not None
     for alert in valid(body, POSTABLE_ALERTS):
         assert alert["startsAt"] == alert["endsAt"]
-        assert "node" not in alert["labels"]
+        assert alert["labels"]["subject"] == "a"
         assert "generatorURL" not in alert
+
+
+def labels(told: Notice) -> list[dict[str, str]]:
+    body = alertmanager("")(told)
+    assert body is not None
+    return [alert["labels"] for alert in json.loads(body)]
+
+
+def test_an_alert_is_known_by_cluster_component_subject_and_network() -> None:
+    one = msgspec.structs.replace(notice(1), cluster="prod-eu", network=Network.HOST)
+    (dead, *_) = labels(one)
+    assert dead == {
+        "alertname": "KubesonarMemberDead",
+        "severity": "critical",
+        "cluster": "prod-eu",
+        "component": "member",
+        "subject": "node-1",
+        "network": "host",
+    }
+    successor = msgspec.structs.replace(one, subject="kubesonar-x2x4z", epoch=9, id="1" * 32)
+    assert labels(successor) == labels(one)
+    assert labels(msgspec.structs.replace(one, cluster="prod-us")) != labels(one)
+
+
+def test_the_doubts_of_two_coordinators_are_one_alert() -> None:
+    one = msgspec.structs.replace(notice(1, what=Condition.MINORITY), component="coordinator", cluster="prod-eu")
+    assert labels(one) == labels(msgspec.structs.replace(one, subject="node-2-pod", node="node-2"))
 
 
 @pytest.fixture(scope="module")

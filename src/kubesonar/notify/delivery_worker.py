@@ -81,6 +81,11 @@ class DeliveryWorker:
         if body is not None:
             self.deliver(self._outbox.add(self.name, notice.id, notice.subject, body))
 
+    def renew(self, notice: Notice) -> None:
+        """Deliver a notice again to a receiver that forgets, unless one about its subject waits already."""
+        if self._receiver.forgets and all(entry.subject != notice.subject for entry in self._entries.values()):
+            self.offer(notice)
+
     def deliver(self, entry: OutboxEntry) -> None:
         """Queue an entry of the outbox for delivery."""
         self._entries[entry.seq] = entry

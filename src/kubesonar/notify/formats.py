@@ -34,37 +34,56 @@ def native(notice: Notice) -> bytes:
         "sentence": notice.sentence,
         "evidence": notice.evidence,
         "coordinator": notice.coordinator,
+        "cluster": notice.cluster,
+        "network": notice.network.value,
+        "component": notice.component,
     }
     return msgspec.json.encode({"type": subject, "timestamp": timestamp(notice.at), "data": data})
 
 
+ALERT_LASTS = 300.0
+"""Seconds for which an alert fires unless it is sent again, which it is each minute: with less, a slow minute resolves
+it; with more, it outlives a coordinator that died."""
+
+_ENDS = frozenset({Condition.BACK, Condition.LEFT})
+
 ALERTS = {
-    Condition.DEAD: ("KubesonarMemberDead", "critical"),
-    Condition.GONE: ("KubesonarMemberGone", "warning"),
-    Condition.FROZEN: ("KubesonarMemberFrozen", "warning"),
-    Condition.SUSPECT: ("KubesonarObserverSuspect", "warning"),
-    Condition.MINORITY: ("KubesonarMinority", "critical"),
+    Condition.DEAD: ("KubesonarMemberDead", "critical", "member"),
+    Condition.GONE: ("KubesonarMemberGone", "warning", "member"),
+    Condition.FROZEN: ("KubesonarMemberFrozen", "warning", "member"),
+    Condition.SUSPECT: ("KubesonarObserverSuspect", "warning", "coordinator"),
+    Condition.MINORITY: ("KubesonarMinority", "critical", "coordinator"),
 }
-"""Name and severity of the alert of each condition."""
+"""Name, severity and component of the alert of each condition."""
 
 
-def alertmanager(link: str, alert_for: float) -> Format:
-    """Return the format of Alertmanager's API v2. A notice fires the alert of its condition, for at most `alert_for`
-    seconds, and resolves the others of the same member: a new coordinator does not know which of them its predecessor
-    fired, and Alertmanager ignores the end of an alert that never fired. `link` becomes the generatorURL."""
+def alertmanager(link: str) -> Format:
+    """Return the format of Alertmanager's API v2. A notice fires the alert of its condition, for `ALERT_LASTS` seconds,
+    and resolves the others of the same subject: a new coordinator does not know which of them its predecessor fired,
+    and Alertmanager ignores the end of an alert that never fired. `link` becomes the generatorURL.
+
+    Cluster, component, subject and network are the alert's identity, beside its condition: never a pod's name or an
+    address, which others may have next. The subject is the node; only where none is known it is the member."""
 
     def bodies(notice: Notice) -> bytes | None:
-        if notice.what not in ALERTS and notice.what is not Condition.BACK:
+        if notice.what not in ALERTS and notice.what not in _ENDS:
             return None
-        alerts = [_alert(notice, condition, link, alert_for) for condition in ALERTS]
+        alerts = [_alert(notice, condition, link) for condition, rule in ALERTS.items() if rule[2] == notice.component]
         return msgspec.json.encode(alerts)
 
     return bodies
 
 
-def _alert(notice: Notice, condition: Condition, link: str, alert_for: float) -> dict[str, object]:
-    name, severity = ALERTS[condition]
-    labels = {"alertname": name, "severity": severity, "member": notice.subject, "node": notice.node}
+def _alert(notice: Notice, condition: Condition, link: str) -> dict[str, object]:
+    name, severity, component = ALERTS[condition]
+    labels = {
+        "alertname": name,
+        "severity": severity,
+        "cluster": notice.cluster,
+        "component": component,
+        "subject": (notice.node or notice.subject) if component == "member" else component,
+        "network": notice.network.value,
+    }
     fires = notice.what is condition
     started = notice.at if notice.since is None else min(notice.since, notice.at)
     alert: dict[str, object] = {
@@ -72,10 +91,11 @@ def _alert(notice: Notice, condition: Condition, link: str, alert_for: float) ->
         "annotations": {
             "summary": notice.sentence,
             "description": "; ".join(notice.evidence),
+            "member": notice.subject,
             "coordinator": notice.coordinator,
             "notice": notice.id,
         },
         "startsAt": timestamp(started),
-        "endsAt": timestamp(notice.at + alert_for if fires else notice.at),
+        "endsAt": timestamp(notice.at + ALERT_LASTS if fires else notice.at),
     }
     return alert | ({"generatorURL": link} if link else {})

@@ -7,7 +7,7 @@ import logging
 from kubesonar.model import Condition, Notice
 
 _LOG = logging.getLogger("kubesonar.notify")
-_CALM = frozenset({Condition.BACK, Condition.CLUSTER})
+_CALM = frozenset({Condition.BACK, Condition.LEFT, Condition.CLUSTER})
 
 
 class LogNotifier:

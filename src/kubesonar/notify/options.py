@@ -73,8 +73,4 @@ class NotifyOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     link: Annotated[
         str, msgspec.Meta(max_length=2048, description="URL where people find more; alerts name it as their source.")
     ] = ""
-    alert_for: Annotated[
-        Seconds,
-        msgspec.Meta(ge=60, le=2_592_000, description="How long an alert fires where its end is never told."),
-    ] = 86_400.0
     delivery: DeliveryOptions = DeliveryOptions()

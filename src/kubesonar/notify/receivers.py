@@ -23,7 +23,7 @@ def configured(options: NotifyOptions, formats: Mapping[str, Format], proxies: P
     receivers. Raises ConfigError."""
     if options.link:
         _url("notify.link", options.link)
-    known = {"native": native, _ALERTMANAGER: alertmanager(options.link, options.alert_for), **formats}
+    known = {"native": native, _ALERTMANAGER: alertmanager(options.link), **formats}
     found = [_configured(options, receiver, known, proxies) for receiver in options.receivers]
     names = [receiver.name for receiver in options.receivers]
     double = next((name for name in names if names.count(name) > 1), None)
@@ -51,6 +51,7 @@ def _configured(
         proxy=proxy,
         format=formats[own.format],
         only=own.only,
+        forgets=own.format == _ALERTMANAGER,
         connect=options.connect,
         timeout=options.timeout,
         networks=tuple(network("notify.networks", text) for text in options.networks),

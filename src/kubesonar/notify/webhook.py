@@ -27,7 +27,7 @@ from kubesonar.notify.signing import Signer, unsigned
 class Receiver(msgspec.Struct, frozen=True):
     """A receiver whose options were checked. `connect` and `timeout` are seconds for one address and for the whole try,
     `format` makes the bodies of the notices whose condition is in `only` (empty: all); `networks` empty: any address
-    will do."""
+    will do. `forgets`: what still holds is to be delivered again now and then."""
 
     name: str
     url: Url
@@ -36,6 +36,7 @@ class Receiver(msgspec.Struct, frozen=True):
     timeout: float
     proxy: Proxy | None = None
     only: tuple[Condition, ...] = ()
+    forgets: bool = False
     networks: tuple[IpNetwork, ...] = ()
     ca_file: str = ""
     signer: Signer | None = None

@@ -70,6 +70,11 @@ class Webhooks:
         self._settled(notice.id)
         await self._outbox.settled()
 
+    def renew(self, notice: Notice) -> None:
+        """Deliver a notice that still holds, or that ended lately, to the receivers that forget (Alertmanager)."""
+        for worker in self._workers.values():
+            worker.renew(notice)
+
     @property
     def trouble(self) -> str:
         """The reason why the outbox is not on disk though it should be; empty while it is."""

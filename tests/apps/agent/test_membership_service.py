@@ -37,6 +37,7 @@ class Mesh:
     def start(self, name: str) -> RunningAgent:
         more = {
             "keys": {"file": str(self._folder / "keys")},
+            "cluster": {"name": "prod-eu", "detect": False},
             "notify": {"receivers": [{"name": "pager", "url": self._hooks.url}]},
             **self._more,
         }
@@ -51,6 +52,10 @@ class Mesh:
         """kill -9."""
         self.agents[name].process.kill()
         self.agents[name].process.wait()
+
+    def forget(self, name: str) -> None:
+        """The roster names it no more."""
+        members(self._folder, {other: port for other, port in self.ports.items() if other != name})
 
     def coordinator(self) -> str:
         """The one that all agents that run agree on; empty while they do not."""
@@ -84,6 +89,31 @@ def test_a_killed_agent_is_told_once_and_its_return_too_and_the_coordinator_is_n
         assert notice["coordinator"] == second
         deaths = [body["data"]["member"] for body in hooks.bodies if body["data"]["what"] in ("gone", "dead", "frozen")]
         assert sorted(deaths) == sorted([victim, first]), "nobody else was called dead, and nobody twice"
+
+
+def test_who_is_told_gone_has_left_once_no_roster_names_it_whoever_coordinates_then(tmp_path: Path) -> None:
+    with receiving() as hooks, ExitStack() as stack:
+        mesh = Mesh(tmp_path, stack, "abcdefg", hooks)
+        first = until(mesh.coordinator)
+        victim = min(set(mesh.ports) - {first})
+        mesh.kill(victim)
+        until(lambda: hooks.told("gone", victim))
+        mesh.kill(first)
+        until(lambda: mesh.coordinator() not in ("", first))
+        until(lambda: hooks.told("gone", first))
+        mesh.forget(victim)
+        left = until(lambda: hooks.told("left", victim))
+        assert (left["cluster"], left["network"], left["component"]) == ("prod-eu", "pod", "member")
+        assert [body["data"]["member"] for body in hooks.bodies if body["data"]["what"] == "left"] == [victim]
+
+
+def test_receivers_without_a_name_of_the_cluster_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    with receiving() as hooks, ExitStack() as stack:
+        mesh = Mesh(tmp_path, stack, "", hooks, cluster={"detect": False})
+        mesh.ports["a"] = free_port()
+        agent = mesh.start("a")
+        assert agent.process.wait(30) == 2
+        assert "cluster.name: expected a name" in agent.log.read_text()
 
 
 def test_who_tells_what_anybody_may_have_made_up_is_warned(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from kubesonar.core.membership.events import Announce, Assembled, Doubted
+from kubesonar.core.membership.member_view import by_identity
 from kubesonar.core.membership.messages import Reachability, Seen
 from kubesonar.core.membership.notices import ID_DIGITS, announced, assembled, doubted, notice_id
 from kubesonar.model import Condition, Member, Network, Roster, State
@@ -44,12 +45,15 @@ def test_what_differs_has_another_id() -> None:
 B, C = "node-b/pod/7473", "c/pod/7473"
 
 
+MEMBERS = by_identity(ROSTER.members)
+
+
 def _announce(what: Condition, member: str = B, *witnesses: Seen) -> Announce:
     return Announce("id", member, 7, 0, what, 2.5, witnesses)
 
 
 def test_a_death_says_who_where_since_when_and_who_saw_it() -> None:
-    notice = announced(_announce(Condition.DEAD, B, Seen(C, Reachability.SILENT)), ROSTER, "a", 100.0)
+    notice = announced(_announce(Condition.DEAD, B, Seen(C, Reachability.SILENT)), MEMBERS, "a", 100.0)
     assert notice is not None
     assert notice.sentence == (
         "b on node-b is dead: neither it nor its host answers anybody, silent for 2.5 s; confirmed by c"
@@ -61,7 +65,7 @@ def test_a_death_says_who_where_since_when_and_who_saw_it() -> None:
 def test_a_death_says_what_kubernetes_says_of_the_node() -> None:
     def sentence(**changes: Any) -> str:
         unready = msgspec.structs.replace(ROSTER.members[1], state=State.NOT_READY, **changes)
-        notice = announced(_announce(Condition.DEAD), Roster("1", (unready,)), "a", 100.0)
+        notice = announced(_announce(Condition.DEAD), by_identity([unready]), "a", 100.0)
         assert notice is not None
         return notice.sentence
 
@@ -70,21 +74,27 @@ def test_a_death_says_what_kubernetes_says_of_the_node() -> None:
 
 
 def test_a_return_has_no_beginning() -> None:
-    notice = announced(_announce(Condition.BACK, C), ROSTER, "a", 100.0)
+    notice = announced(_announce(Condition.BACK, C), MEMBERS, "a", 100.0)
     assert notice is not None
     assert (notice.sentence, notice.since, notice.evidence) == ("c is back", None, ())
 
 
+def test_who_left_is_told_from_who_is_back() -> None:
+    notice = announced(_announce(Condition.LEFT, C), MEMBERS, "a", 100.0)
+    assert notice is not None
+    assert (notice.sentence, notice.since) == ("c left: no roster names it any more", None)
+
+
 def test_witnesses_that_the_roster_does_not_name_are_not_repeated() -> None:
     made_up = Seen("\x1b[2Jcall +1 555 at once\n", Reachability.SILENT)
-    notice = announced(_announce(Condition.GONE, B, made_up, Seen(C, Reachability.REFUSED)), ROSTER, "a", 100.0)
+    notice = announced(_announce(Condition.GONE, B, made_up, Seen(C, Reachability.REFUSED)), MEMBERS, "a", 100.0)
     assert notice is not None
     assert "555" not in notice.sentence + "".join(notice.evidence)
     assert notice.evidence == ("c was refused by its host",)
 
 
 def test_of_who_is_in_the_roster_no_more_nothing_is_told() -> None:
-    assert announced(_announce(Condition.DEAD, "z"), ROSTER, "a", 100.0) is None
+    assert announced(_announce(Condition.DEAD, "z"), MEMBERS, "a", 100.0) is None
 
 
 def test_after_an_election_those_of_the_own_network_that_are_not_heard_are_named() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
 
 from kubesonar.apps.agent.endpoint import MemberEndpoint
 from kubesonar.apps.agent.lease_guard import LeaseGuard
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.compat.formats import formats
+from kubesonar.config import ConfigError
 from kubesonar.core.membership import notices
 from kubesonar.core.membership.events import (
     Announce,
@@ -21,9 +24,11 @@ from kubesonar.core.membership.events import (
     Leased,
     Leaving,
     MembershipAction,
+    RenewAlerts,
     Throttled,
     WantLease,
 )
+from kubesonar.core.membership.member_view import by_identity
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.messaging.shell import MembershipShell
 from kubesonar.model import Condition, Member, Notice, Roster
@@ -38,6 +43,8 @@ from kubesonar.views.metrics import membership, webhooks
 from kubesonar.views.metrics.exposition import Metric, Series
 
 _LOG = logging.getLogger("kubesonar.membership")
+_MAX_DEPARTED = 1000
+"""Most members that are remembered after they left the roster, for the notice that says so."""
 
 
 class MembershipService:
@@ -64,6 +71,12 @@ class MembershipService:
         self._supervisor = supervisor
         self._clock = clock
         self._announced: Counter[Condition] = Counter()
+        self._cluster = options.cluster.name
+        self._members: dict[str, Member] = {}
+        self._departed: dict[str, Member] = {}
+        self._doubt: Notice | None = None
+        if options.notify.receivers and not self._cluster:
+            raise ConfigError("cluster.name: expected a name, because notify.receivers are told of which cluster")
         self._mine = False
         self._shell = MembershipShell(
             ledger.member,
@@ -93,6 +106,9 @@ class MembershipService:
 
     def roster_changed(self, roster: Roster, me: Member) -> None:
         """Take over the members, and who this one is among them."""
+        before, self._members = self._members, by_identity(roster.members)
+        departed = self._departed | {id: member for id, member in before.items() if id not in self._members}
+        self._departed = dict(list(departed.items())[-_MAX_DEPARTED:])
         self._shell.roster_changed(roster, me)
 
     def throttled(self, share: float) -> None:
@@ -133,13 +149,16 @@ class MembershipService:
         if isinstance(action, Elected):
             self._elected(action)
         elif isinstance(action, Announce):
-            notice = notices.announced(action, roster, me.name, now)
+            notice = self._notice_of(action)
             if notice is not None:
                 self._notify(notice)
+        elif isinstance(action, RenewAlerts):
+            self._renew(action)
         elif isinstance(action, WantLease):
             self._guard.want(action.want)
         elif isinstance(action, Doubted):
-            self._notify(notices.doubted(action, me, now))
+            self._doubt = notices.doubted(action, me, now)
+            self._notify(self._doubt)
         elif isinstance(action, Assembled):
             self._notify(notices.assembled(action, me, roster, now))
 
@@ -152,7 +171,24 @@ class MembershipService:
         what = "elected coordinator" if action.mine else other
         _LOG.info(what, extra={"coordinator": name})
 
+    def _notice_of(self, action: Announce) -> Notice | None:
+        members = ChainMap(self._members, self._departed)
+        return notices.announced(action, members, self._ledger.member.name, self._clock.wall())
+
+    def _renew(self, action: RenewAlerts) -> None:
+        doubt = self._doubt
+        if doubt is not None:
+            self._webhooks.renew(self._named(msgspec.structs.replace(doubt, at=self._clock.wall())))
+        for announced in action.announced:
+            notice = self._notice_of(announced)
+            if notice is not None:
+                self._webhooks.renew(self._named(notice))
+
+    def _named(self, notice: Notice) -> Notice:
+        return msgspec.structs.replace(notice, cluster=self._cluster)
+
     def _notify(self, notice: Notice) -> None:
+        notice = self._named(notice)
         self._announced[notice.what] += 1
         self._supervisor.run_once(f"notice {notice.id}", self._notifier.notify(notice))
 

@@ -79,7 +79,7 @@ def agent_options(world: LabWorld, member: Member, targets: tuple[Target, ...]) 
         schedule=ScheduleOptions(members=10 if few else 4),
         plan=_rhythms(1.0 if few else 4.0, (4, 6) if world.plan.namespaces else (4,)),
         targets=targets,
-        cluster=ClusterOptions(detect=False),
+        cluster=ClusterOptions(name="lab", detect=False),
         udp=UdpOptions(train=_TRAIN, size=_PAYLOAD),
         notify=NotifyOptions(receivers=_receivers(world.plan)),
         api=ApiOptions(listen=(ListenOptions(address=f"unix:{world.directory.agent_socket(member.name)}"),)),

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.core.membership.claim_book import ClaimBook
+from kubesonar.core.membership.claim_book import ENDED, ClaimBook
 from kubesonar.core.membership.events import (
     Announce,
     Delivered,
@@ -22,12 +22,14 @@ from kubesonar.core.membership.events import (
     Quorum,
     QuorumQuery,
     Received,
+    RenewAlerts,
     Send,
     ToSelf,
 )
 from kubesonar.core.membership.member_view import MemberView
 from kubesonar.core.membership.messages import Leave, Ping, StatusClaim, StepDown
-from kubesonar.core.membership.transitions import PendingClaim
+from kubesonar.core.membership.notices import notice_id
+from kubesonar.core.membership.transitions import AnnouncedClaim, PendingClaim
 from kubesonar.core.timers import TimedMachine, Timer
 from kubesonar.model import Condition, Seconds
 
@@ -53,6 +55,18 @@ REVIEW_INTERVAL = 2.0
 """Seconds between two looks whether members that were announced follow the coordinator again."""
 
 
+RENEWAL = 60.0
+"""Seconds between two `RenewAlerts`. An Alertmanager forgets its alerts when it restarts: with more they are
+missing for longer; less costs requests."""
+
+RENEWED_END = 900.0
+"""Seconds for which the end of what was announced is renewed, so that it reaches an Alertmanager that was away."""
+
+
+MAX_ENDS = 1000
+"""Most ends that are renewed: a bound on memory and on what is sent after a big event; the oldest go first."""
+
+
 class AnnouncingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is told, and when rather not."""
 
@@ -67,8 +81,8 @@ class AnnouncingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
 class Announcer(TimedMachine):
     """A machine of the member `me`. In: `MemberView`, `Elected`, `Received` and `ToSelf` (StatusClaim,
-    Leave, StepDown), `FollowerHeard`, `Quorum`, `Leased`, `Delivered`. Out: `Announce`, `Send`, `QuorumQuery`,
-    `Doubted` (SUSPECT, BACK)."""
+    Leave, StepDown), `FollowerHeard`, `Quorum`, `Leased`, `Delivered`. Out: `Announce`, `RenewAlerts`, `Send`,
+    `QuorumQuery`, `Doubted` (SUSPECT, BACK)."""
 
     def __init__(self, me: str, options: AnnouncingOptions) -> None:
         super().__init__()
@@ -77,6 +91,7 @@ class Announcer(TimedMachine):
         self._book = ClaimBook(self._emit)
         self._leads = False
         self._elections = 0
+        self._ends: list[tuple[float, Announce]] = []
         self._lease: bool | None = None
         self._timer: Timer | None = None
         self._timer_at = 0.0
@@ -87,7 +102,7 @@ class Announcer(TimedMachine):
     def conditions(self) -> dict[str, Condition]:
         """The last announcement about each member, BACK left out."""
         last = ((name, announced.claim.what) for name, announced in self._book.announced.items())
-        return {name: what for name, what in last if what is not Condition.BACK}
+        return {name: what for name, what in last if what not in ENDED}
 
     def _take(self, now: float, event: object) -> None:
         if isinstance(event, FollowerHeard):
@@ -100,7 +115,8 @@ class Announcer(TimedMachine):
         elif isinstance(event, Quorum):
             self._decide(now, event)
         elif isinstance(event, MemberView):
-            self._book.change(event)
+            for one in self._book.change(now, event):
+                self._left(now, one)
         elif isinstance(event, Elected):
             self._elected(now, event)
         elif isinstance(event, Leased):
@@ -113,7 +129,9 @@ class Announcer(TimedMachine):
         self._elections += 1
         if event.mine:
             self._timers.at(now + REVIEW_INTERVAL, self._review, self._elections)
+            self._timers.at(now + RENEWAL, self._renew, self._elections)
         self._book.clear()
+        self._ends.clear()
         self._recover()
         self._sober_from = float("-inf")
 
@@ -127,6 +145,11 @@ class Announcer(TimedMachine):
             self._claimed(now, event.source, message)
 
     def _claimed(self, now: float, source: str, claim: StatusClaim) -> None:
+        if claim.what is Condition.LEFT:
+            left = self._book.take_left(now, source, claim) if self._leads else None
+            if left is not None:
+                self._left(now, left)
+            return
         members = self._book.view.members
         known = claim.member in members and (not source or source in members)
         if self._leads and known and self._book.take(now, source, claim):
@@ -146,6 +169,22 @@ class Announcer(TimedMachine):
                 self._claimed(now, "", StatusClaim(name, heard.epoch, heard.incarnation, Condition.BACK))
             else:
                 self._emit(Send(name, Ping(0, claim.what, claim.incarnation)))
+
+    def _left(self, now: float, announced: AnnouncedClaim) -> None:
+        """Announce that a member left of which something was announced. It needs no majority: rosters say so."""
+        if self._leads:
+            claim = announced.claim
+            id = notice_id(claim.member, claim.epoch, Condition.LEFT, claim.incarnation)
+            self._tell(now, Announce(id, claim.member, claim.epoch, claim.incarnation, Condition.LEFT, 0.0, ()))
+
+    def _renew(self, now: float, election: int) -> None:
+        if self._elections != election:
+            return
+        self._timers.at(now + RENEWAL, self._renew, election)
+        self._ends = [(at, end) for at, end in self._ends if now - at <= RENEWED_END]
+        held = [one for one in self._book.announced.values() if one.claim.what not in ENDED]
+        announced = [self._announcement(now, one) for one in held] + [end for _, end in self._ends]
+        self._emit(RenewAlerts(tuple(announced)))
 
     # Announcing
 
@@ -178,14 +217,21 @@ class Announcer(TimedMachine):
                 self._announce(now, one)
 
     def _announce(self, now: float, pending: PendingClaim) -> None:
-        announced, claim = self._book.announce(now, pending), pending.claim
+        announced = self._book.announce(now, pending)
         if announced is not None:
-            silent = claim.silent + now - pending.first
-            self._emit(
-                Announce(
-                    announced.id, claim.member, claim.epoch, claim.incarnation, claim.what, silent, claim.witnesses
-                )
-            )
+            self._tell(now, self._announcement(now, announced))
+
+    def _announcement(self, now: float, announced: AnnouncedClaim) -> Announce:
+        claim = announced.claim
+        silent = claim.silent + now - announced.first
+        return Announce(announced.id, claim.member, claim.epoch, claim.incarnation, claim.what, silent, claim.witnesses)
+
+    def _tell(self, now: float, announcement: Announce) -> None:
+        self._ends = [(at, end) for at, end in self._ends if end.member != announcement.member]
+        if announcement.what in ENDED:
+            self._ends.append((now, announcement))
+            del self._ends[:-MAX_ENDS]
+        self._emit(announcement)
 
     # Doubt
 

@@ -23,6 +23,13 @@ EXCUSED = 600.0
 """Seconds for which the silence of a member that took its leave is no death, unless it began anew since: longer than a
 roster needs to leave it out, which in big clusters takes minutes (docs/kubernetes.md)."""
 
+DEPARTED = 90.0
+"""Seconds for which a member that is on the roster no more may still be claimed to have left: longer than others keep
+such a claim for a coordinator that is to be elected (`claim_queue.KEPT`)."""
+
+ENDED = frozenset({Condition.BACK, Condition.LEFT})
+"""Conditions that end all others."""
+
 SOURCES = 8
 """Most members that are told that their claim is delivered: a member has about three watchers."""
 
@@ -38,12 +45,19 @@ class ClaimBook:
         self.heard: dict[str, FollowerHeard] = {}
         self._emit = emit
         self._excused: dict[str, tuple[float, int]] = {}
+        self._departed: dict[str, tuple[float, bool]] = {}
         self._host_answered: dict[str, float] = {}
 
-    def change(self, view: MemberView) -> None:
-        """Take over the members, and forget all others. A successor has not taken its leave."""
+    def change(self, now: float, view: MemberView) -> list[AnnouncedClaim]:
+        """Take over the members, and forget all others. A successor has not taken its leave. Returns what was announced
+        of members that are not there any more and has not ended otherwise."""
         for name in [name for name in self._excused if name in view.members and view.renamed(name, self.view)]:
             del self._excused[name]
+        for name in [name for name, (at, _) in self._departed.items() if now - at > DEPARTED or name in view.members]:
+            del self._departed[name]
+        open_claims = {name: one for name, one in self.announced.items() if one.claim.what not in ENDED}
+        for name in self.view.members.keys() - view.members.keys():
+            self._departed[name] = now, name in open_claims
         self.view = view
         tables: tuple[dict[str, Any], ...] = (
             self.pending, self.announced, self.heard, self._excused, self._host_answered,
@@ -51,6 +65,7 @@ class ClaimBook:
         for table in tables:
             for name in [name for name in table if name not in view.members]:
                 del table[name]
+        return [one for name, one in open_claims.items() if name not in view.members]
 
     def clear(self) -> None:
         """Begin anew: the coordinator has changed."""
@@ -65,6 +80,16 @@ class ClaimBook:
         """The members that took their leave and were not heard in a later epoch since."""
         epochs = {name: heard.epoch for name, heard in self.heard.items()}
         return {name for name in self._excused if self._has_left(now, name, epochs.get(name, 0))}
+
+    def take_left(self, now: float, source: str, claim: StatusClaim) -> AnnouncedClaim | None:
+        """Take over a claim that a member left, acknowledge it, and return what is to be announced: None while the
+        member is on the roster, where its end was announced already, and where nothing was announced that could end."""
+        departed, ended = self._departed.get(claim.member, (0.0, True))
+        if claim.member in self.view.members or not departed:
+            return None
+        self.acknowledge(source, claim, True)
+        self._departed[claim.member] = departed, True
+        return None if ended or claim.ends in ENDED else AnnouncedClaim(claim, now, [], now)
 
     def drop_lapsed(self, now: float) -> None:
         """Drop the pending claims that nobody repeats."""

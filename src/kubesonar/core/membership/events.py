@@ -111,6 +111,13 @@ class Announce(msgspec.Struct, frozen=True, gc=False):
     witnesses: tuple[Seen, ...]
 
 
+class RenewAlerts(msgspec.Struct, frozen=True, gc=False):
+    """Send again what is announced and still holds, and what ended lately, to the receivers that forget. Comes every
+    `announcer.RENEWAL` seconds from a coordinator."""
+
+    announced: tuple[Announce, ...]
+
+
 class Doubted(msgspec.Struct, frozen=True, gc=False):
     """This coordinator doubts its own view, and announces nothing else meanwhile. MINORITY: it hears only `count` of
     `of` members, no majority. SUSPECT: `count` of `of` members look dead at once, so the observer or the network is the
@@ -127,7 +134,7 @@ class WantLease(msgspec.Struct, frozen=True, gc=False):
     want: bool
 
 
-MembershipAction: TypeAlias = Send | ProbeHost | Elected | Assembled | Announce | Doubted | WantLease
+MembershipAction: TypeAlias = Send | ProbeHost | Elected | Assembled | Announce | RenewAlerts | Doubted | WantLease
 
 
 # Between the machines

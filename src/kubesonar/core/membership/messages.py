@@ -85,9 +85,9 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class StatusClaim(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False):
-    """To the coordinator: `member`, of this epoch and incarnation, is now `what` (dead, gone, frozen, or back). It has
-    been silent for `silent` seconds, as `witnesses` confirm. `told`: an earlier coordinator acknowledged that the
-    announcement was delivered. `ends`: the condition that a claim of BACK ends."""
+    """To the coordinator: `member`, of this epoch and incarnation, is now `what` (dead, gone, frozen, back or left). It
+    has been silent for `silent` seconds, as `witnesses` confirm. `told`: an earlier coordinator acknowledged that the
+    announcement was delivered. `ends`: the condition that a claim of BACK or LEFT ends."""
 
     member: MemberRef
     epoch: Counted

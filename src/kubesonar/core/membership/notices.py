@@ -3,6 +3,7 @@ receivers can drop doubles."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 
 from kubesonar.core.membership.events import Announce, Assembled, Doubted
@@ -22,16 +23,16 @@ def notice_id(subject: str, epoch: int, what: Condition, incarnation: int = 0) -
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:ID_DIGITS]
 
 
-def announced(action: Announce, roster: Roster, coordinator: str, at: float) -> Notice | None:
-    """The notice of an announcement made `at` that time (Unix seconds), None for a member that the roster does not know
-    any more. Only witnesses that the roster knows are named: text that came in a message does not reach people."""
-    members = by_identity(roster.members)
+def announced(action: Announce, members: Mapping[str, Member], coordinator: str, at: float) -> Notice | None:
+    """The notice of an announcement made `at` that time (Unix seconds), None for a member that is not among `members`
+    (by identity: those of the roster and those that left it lately). Only witnesses that are among them are named: text
+    that came in a message does not reach people."""
     member = members.get(action.member)
     if member is None:
         return None
     seen_by = [(members[seen.name].name, seen.reachability) for seen in action.witnesses if seen.name in members]
     subject = f"{member.name} on {member.node}" if member.node != member.name else member.name
-    since = None if action.what is Condition.BACK else at - action.silent
+    since = None if action.what in _ENDS else at - action.silent
     witnesses = ", ".join(name for name, _ in seen_by)
     by = f"; confirmed by {witnesses}" if witnesses else ""
     silent = f", silent for {action.silent:.1f} s" if since is not None else ""
@@ -47,6 +48,7 @@ def announced(action: Announce, roster: Roster, coordinator: str, at: float) -> 
         since=since,
         evidence=tuple(_REPORTED[reachability].format(name=name) for name, reachability in seen_by),
         coordinator=coordinator,
+        network=member.network,
     )
 
 
@@ -70,6 +72,8 @@ def doubted(action: Doubted, me: Member, at: float) -> Notice:
         epoch=me.epoch,
         since=None if action.what is Condition.BACK else at,
         coordinator=me.name,
+        component="coordinator",
+        network=me.network,
     )
 
 
@@ -88,8 +92,12 @@ def assembled(action: Assembled, me: Member, roster: Roster, at: float) -> Notic
         node=me.node,
         epoch=me.epoch,
         coordinator=me.name,
+        component="coordinator",
+        network=me.network,
     )
 
+
+_ENDS = frozenset({Condition.BACK, Condition.LEFT})
 
 _NAMED = 10
 """Most members that the sentence after an election names: a longer list is not read."""
@@ -99,6 +107,7 @@ _BECAME = {
     Condition.GONE: "the agent {subject} is gone: its host refuses its port",
     Condition.FROZEN: "the agent {subject} is frozen: its host answers, it does not",
     Condition.BACK: "{subject} is back",
+    Condition.LEFT: "{subject} left: no roster names it any more",
 }
 
 _DOUBTS = {

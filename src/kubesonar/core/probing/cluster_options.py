@@ -131,6 +131,15 @@ class IngressOptions(HttpCheckOptions, frozen=True, forbid_unknown_fields=True, 
 class ClusterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a workload in the cluster depends on. Further URLs are plain targets."""
 
+    name: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=63,
+            pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$",
+            description="Name of this cluster in every notice and alert. Required where notify.receivers are given: "
+            "many clusters share one Alertmanager.",
+        ),
+    ] = ""
     detect: Annotated[
         bool,
         msgspec.Meta(

@@ -120,7 +120,7 @@ class FailureDetector(TimedMachine):
         members = view.members
         member = self._me in members  # a roster may lack this member, before it knows it or when it has dropped it
         self._targets = view.neighbours(self._me, self._options.watched) if member else []
-        self._suspicions.change(view)
+        self._suspicions.change(now, view)
         concerned = {*self._targets, *self._suspicions.conditions}
         news = {name for name in concerned if view.renamed(name, before)}  # successors, which may take time to start
         self._known = {name: known for name, known in self._known.items() if name in concerned - news}

@@ -70,7 +70,7 @@ class Suspicions:
         """The suspected members, and the condition held of each (None: not judged yet)."""
         return {name: suspicion.condition for name, suspicion in self._open.items()}
 
-    def change(self, view: MemberView) -> None:
+    def change(self, now: float, view: MemberView) -> None:
         """Take over the members, and drop the suspicions of those that are excused; all of them where this member is
         not on the roster."""
         self._view = view
@@ -78,7 +78,10 @@ class Suspicions:
         for name in list(self._open):
             if not known or name not in view.members or not view.members[name].expected:
                 del self._open[name]
-                self._claims.drop(name)
+                if known and name not in view.members:
+                    self._claims.left(now, name)
+                else:
+                    self._claims.drop(name)
 
     def elected(self, now: float, coordinator: Elected) -> None:
         """Send claims to this coordinator."""

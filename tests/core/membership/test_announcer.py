@@ -1,0 +1,146 @@
+"""What was announced ends when its member leaves the roster, and is renewed for receivers that forget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kubesonar.core.membership.announcer import RENEWAL, RENEWED_END, Announcer, AnnouncingOptions
+from kubesonar.core.membership.events import Announce, Elected, Quorum, QuorumQuery, Received, RenewAlerts, Send
+from kubesonar.core.membership.member_view import MemberView, by_identity
+from kubesonar.core.membership.messages import StatusClaim, StatusClaimAck
+from kubesonar.model import Condition, Member
+
+ME, WATCHER, DEAD = "a/pod/7473", "b/pod/7473", "z/pod/7473"
+DEATH = StatusClaim(DEAD, 7, 0, Condition.DEAD, 3.0)
+
+
+def view(*nodes: str) -> MemberView:
+    return MemberView(by_identity(Member(f"{node}-pod", node, ("10.0.0.1",), 7473) for node in nodes))
+
+
+EVERYBODY = view("a", "b", "c", "d", "e", "z")
+WITHOUT_Z = view("a", "b", "c", "d", "e")
+
+
+class Coordinator:
+    """An announcer that leads a majority."""
+
+    def __init__(self, members: MemberView = EVERYBODY) -> None:
+        self.machine = Announcer(ME, AnnouncingOptions())
+        self.sent: list[object] = []
+        self.feed(0.0, members)
+        self.feed(0.0, Elected(ME, 1, True))
+
+    def feed(self, now: float, event: object = None) -> list[Announce]:
+        """The announcements that follow."""
+        actions = list(self.machine.step(now, event))
+        for action in actions:
+            if isinstance(action, QuorumQuery):
+                actions += self.machine.step(now, Quorum(True, frozenset(), 100.0, 0.5))
+        self.sent += actions
+        return [action for action in actions if isinstance(action, Announce)]
+
+    def claim(self, now: float, claim: StatusClaim) -> list[Announce]:
+        return self.feed(now, Received(WATCHER, 1, claim))
+
+    def until(self, now: float) -> list[Announce]:
+        """The announcements of its timers up to then."""
+        found: list[Announce] = []
+        while self.machine.due is not None and self.machine.due <= now:
+            found += self.feed(self.machine.due)
+        return found
+
+    def dies(self) -> None:
+        """A member is announced dead."""
+        self.claim(1.0, DEATH)
+        (told,) = self.until(5.0)
+        assert (told.member, told.what) == (DEAD, Condition.DEAD)
+
+    def renewed(self) -> list[tuple[str, Condition]]:
+        (last,) = [action for action in self.sent if isinstance(action, RenewAlerts)][-1:]
+        return [(one.member, one.what) for one in last.announced]
+
+
+def said(announcements: Iterable[Announce]) -> list[tuple[str, Condition]]:
+    return [(one.member, one.what) for one in announcements]
+
+
+def test_a_member_of_which_something_was_announced_has_left_when_no_roster_names_it() -> None:
+    coordinator = Coordinator()
+    coordinator.dies()
+    assert said(coordinator.feed(10.0, WITHOUT_Z)) == [(DEAD, Condition.LEFT)]
+    assert coordinator.machine.conditions == {}
+
+
+def test_of_who_was_well_or_is_back_nothing_is_told_when_it_leaves() -> None:
+    coordinator = Coordinator()
+    assert coordinator.feed(10.0, WITHOUT_Z) == []
+    coordinator = Coordinator()
+    coordinator.dies()
+    coordinator.claim(6.0, StatusClaim(DEAD, 7, 1, Condition.BACK, ends=Condition.DEAD))
+    assert said(coordinator.until(8.0)) == [(DEAD, Condition.BACK)]
+    assert coordinator.feed(10.0, WITHOUT_Z) == []
+
+
+def test_a_new_coordinator_knows_from_others_what_was_announced_before() -> None:
+    coordinator = Coordinator()
+    told = StatusClaim(DEAD, 7, 0, Condition.DEAD, 60.0, told=True)
+    assert coordinator.claim(1.0, told) == []
+    assert said(coordinator.feed(10.0, WITHOUT_Z)) == [(DEAD, Condition.LEFT)]
+
+
+def test_a_coordinator_elected_after_the_member_left_is_told_by_those_who_claimed_it() -> None:
+    coordinator = Coordinator()
+    coordinator.feed(10.0, Elected("", 0, False))
+    coordinator.feed(11.0, WITHOUT_Z)
+    coordinator.feed(12.0, Elected(ME, 1, True))
+    left = StatusClaim(DEAD, 7, 0, Condition.LEFT, ends=Condition.DEAD)
+    assert said(coordinator.claim(13.0, left)) == [(DEAD, Condition.LEFT)]
+    assert coordinator.claim(14.0, left) == []
+    acks = [action for action in coordinator.sent if isinstance(action, Send) and action.to == WATCHER]
+    assert [ack.message for ack in acks][-1:] == [StatusClaimAck(DEAD, 7, 0, Condition.LEFT, True)]
+
+
+def test_nobody_leaves_by_a_claim_while_the_roster_names_it_or_never_did() -> None:
+    coordinator = Coordinator()
+    coordinator.dies()
+    assert coordinator.claim(6.0, StatusClaim(DEAD, 7, 0, Condition.LEFT, ends=Condition.DEAD)) == []
+    assert coordinator.claim(6.0, StatusClaim("x/pod/1", 7, 0, Condition.LEFT, ends=Condition.DEAD)) == []
+
+
+def test_every_coordinator_gives_a_leave_the_same_id() -> None:
+    ids = set()
+    for claim in (DEATH, StatusClaim(DEAD, 7, 0, Condition.DEAD, 60.0, told=True)):
+        coordinator = Coordinator()
+        coordinator.claim(1.0, claim)
+        coordinator.until(5.0)
+        ids |= {one.id for one in coordinator.feed(10.0, WITHOUT_Z)}
+    assert len(ids) == 1
+
+
+def test_what_holds_is_renewed_each_minute_with_its_beginning() -> None:
+    coordinator = Coordinator()
+    coordinator.dies()
+    coordinator.until(2 * RENEWAL + 1)
+    renewals = [action for action in coordinator.sent if isinstance(action, RenewAlerts)]
+    assert len(renewals) == 2
+    begins = [RENEWAL * (place + 1) - renewal.announced[0].silent for place, renewal in enumerate(renewals)]
+    assert max(begins) - min(begins) < 1e-6
+
+
+def test_an_end_is_renewed_for_a_quarter_of_an_hour() -> None:
+    coordinator = Coordinator()
+    coordinator.dies()
+    coordinator.feed(10.0, WITHOUT_Z)
+    coordinator.until(RENEWED_END)
+    assert coordinator.renewed() == [(DEAD, Condition.LEFT)]
+    coordinator.until(RENEWED_END + 2 * RENEWAL)
+    assert coordinator.renewed() == []
+
+
+def test_who_is_coordinator_no_more_renews_nothing() -> None:
+    coordinator = Coordinator()
+    coordinator.dies()
+    coordinator.feed(10.0, Elected(WATCHER, 1, False))
+    coordinator.until(10 * RENEWAL)
+    assert not [action for action in coordinator.sent if isinstance(action, RenewAlerts)]
