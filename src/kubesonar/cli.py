@@ -37,7 +37,7 @@ COMMANDS: dict[str, Command] = {
     "config": Command(
         "config show: the configuration in force, and where each value comes from", "kubesonar.apps.config:main"
     ),
-    "keys": Command("keys make: fresh keys for members, printed or in a Secret", "kubesonar.apps.keys:main"),
+    "keys": Command("make and rotate the keys that members sign with; who knows which", "kubesonar.apps.keys:main"),
     "kubenurse": Command(
         "serve what kubenurse served, told by its environment variables", "kubesonar.compat.kubenurse.program:main"
     ),

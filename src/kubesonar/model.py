@@ -36,6 +36,10 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 32)]
 """A number in what is decoded from others: no more datagrams fit into a window, and trains are numbered in 32 bits."""
 
 
+KeyId = Annotated[int, msgspec.Meta(ge=0, le=255)]
+"""The id of a key that members sign with; 0: without keys, a checksum."""
+
+
 class Open(StrEnum):
     """An enum that a later version may extend: a value that is not known here decodes to `OTHER`."""
 
@@ -471,7 +475,8 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
 class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything that one member knows at `at`: itself, the roster in force, its edges (both sides) and its own
     troubles. `coordinator` is the elected member, empty while there is none. `lacks` says what this member cannot
-    check, and why: a sentence each."""
+    check, and why: a sentence each. `keys` are the ids of the keys that it accepts, the signing one first (0: it has
+    none); empty where it does not tell."""
 
     schema: int
     member: Member
@@ -482,6 +487,7 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     troubles: tuple[Trouble, ...] = ()
     coordinator: str = ""
     lacks: tuple[str, ...] = ()
+    keys: tuple[KeyId, ...] = ()
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):

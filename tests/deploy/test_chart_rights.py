@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kubesonar.apps.keys import key_file
+from kubesonar.apps.keys.rotation import next_key
 from tests.apps.agents import RunningAgent, until
 from tests.deploy.rendering import one, render
 from tests.deploy.rights import Right, rights, used
@@ -37,7 +37,7 @@ def configuration(folder: Path, api: ApiServer, flags: tuple[str, ...], prefix: 
     kubeconfig = folder / "kubeconfig"
     api.kubeconfig(kubeconfig)
     kubeconfig.write_text(kubeconfig.read_text().replace('"namespace": "default"', '"namespace": "mon"'))
-    (folder / "keys").write_text(key_file())
+    (folder / "keys").write_bytes(next_key(b"")[0])
     # The address of a cache on the node: the DNS Service's is then asked of the API server.
     (folder / "resolv.conf").write_text("search mon.svc.cluster.local\nnameserver 169.254.20.10\n")
     tree["keys"] = {"file": str(folder / "keys")}

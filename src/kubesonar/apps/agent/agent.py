@@ -142,6 +142,7 @@ class Agent:
             self._rosters,
             self._dropped,
             families,
+            lambda: self._endpoint.ring().ids,
         )
         self._server = server = Server(self._listeners(view, bind))
         await server.start()

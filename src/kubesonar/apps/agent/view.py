@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+import msgspec
+
 from kubesonar import __version__
 from kubesonar.apps.agent.roster_source import RosterSource
 from kubesonar.core.probing.planner import CheckPlanner
@@ -19,7 +21,7 @@ from kubesonar.views.metrics.exposition import Metric, Series
 
 class LiveAgentView:
     """The `api.agent.AgentView` of a running agent. `dropped` returns what was dropped so far, by what it was; `more`
-    the families of other tables of metrics."""
+    the families of other tables of metrics, `keys` the ids of the keys in force, that of the signing one first."""
 
     def __init__(
         self,
@@ -31,6 +33,7 @@ class LiveAgentView:
         rosters: RosterSource,
         dropped: Callable[[], Mapping[str, int]],
         more: Callable[[], Iterable[tuple[Metric, Series]]],
+        keys: Callable[[], tuple[int, ...]],
     ) -> None:
         self._ledger = ledger
         self._clock = clock
@@ -39,6 +42,7 @@ class LiveAgentView:
         self._rosters = rosters
         self._dropped = dropped
         self._more = more
+        self._keys = keys
         self._counts = ProbeCounts()
         self._metrics = AgentMetrics(options)
         self._not_ready = "starting"
@@ -63,7 +67,7 @@ class LiveAgentView:
 
     def snapshot(self) -> Snapshot:
         """Return all that is known now, with trials."""
-        return self._ledger.snapshot(self._clock.wall())
+        return msgspec.structs.replace(self._ledger.snapshot(self._clock.wall()), keys=self._keys())
 
     def latest(self) -> Iterable[Observation]:
         """Return the latest observation of every edge."""

@@ -156,8 +156,8 @@ class Keyring:
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The ids accepted, 0 for "no keys"."""
-        return tuple(self._keyed)
+        """The ids accepted, the signer's first; 0 for "no keys"."""
+        return (self.signer, *(number for number in self._keyed if number != self.signer))
 
     def mac(self, key: int, data: bytes | memoryview) -> bytes | None:
         """The MAC of `data` under that key, None for a key not held."""

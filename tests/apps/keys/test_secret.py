@@ -1,8 +1,10 @@
-"""`kubesonar keys make`, against an API server over real HTTPS."""
+"""Keys in a Secret, against an API server over real HTTPS."""
 
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,68 @@ def test_a_missing_right_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_bad_name_never_reaches_the_server(capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["keys", "make", "--secret", "../pods"]) == 2
     assert "--secret" in capsys.readouterr().err
+
+
+def rotate(api: ApiServer, folder: Path, *step: str) -> int:
+    return main([*step, "--secret", "mesh", "--kubeconfig", api.kubeconfig(folder / "config")])
+
+
+def keys_of(api: ApiServer) -> tuple[int, ...]:
+    return read_keys(base64.b64decode(api.get("secrets", "mesh")["data"]["keys"])).ids
+
+
+def test_a_secret_is_rotated_and_the_job_of_the_chart_leaves_it_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ApiServer() as api:
+        assert rotate(api, tmp_path, "make", "--append") == 0
+        token = api.get("secrets", "mesh")["data"]["token"]
+        steps = {("make", "--append"): (1, 2), ("sign", "2"): (2, 1), ("make",): (2, 1), ("remove", "1"): (2,)}
+        for step, ids in steps.items():
+            assert rotate(api, tmp_path, *step) == 0
+            assert keys_of(api) == ids
+        assert rotate(api, tmp_path, "make") == 0
+        assert keys_of(api) == (2,)
+        assert api.get("secrets", "mesh")["data"]["token"] == token
+    assert capsys.readouterr().out.splitlines() == [
+        "Secret default/mesh made",
+        "Secret default/mesh: key 2 was added, key 1 signs",
+        "Secret default/mesh: key 2 signs",
+        "Secret default/mesh is there and stays as it is",
+        "Secret default/mesh: key 1 was removed, key 2 signs",
+        "Secret default/mesh is there and stays as it is",
+    ]
+
+
+@pytest.mark.parametrize("step", [("make", "--append"), ("sign", "1"), ("remove", "1")])
+def test_a_secret_that_agents_cannot_use_is_not_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], step: tuple[str, ...]
+) -> None:
+    with ApiServer() as api:
+        api.put("secrets", secret(keys=b"x secret-key", token=b"t"))
+        before = api.get("secrets", "mesh")
+        assert rotate(api, tmp_path, *step) == 1
+        assert api.get("secrets", "mesh") == before
+    said = capsys.readouterr().err
+    assert said.startswith("kubesonar keys: Secret default/mesh stays as it is, as its keys cannot be used: line 1")
+    assert "secret-key" not in said
+
+
+def test_a_step_on_a_secret_that_is_missing_or_too_full_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ApiServer() as api:
+        assert rotate(api, tmp_path, "sign", "2") == 1
+        assert capsys.readouterr().err.startswith("kubesonar keys: 404 NotFound")
+        assert [rotate(api, tmp_path, "make", "--append") for _ in range(5)] == [0, 0, 0, 0, 1]
+        assert keys_of(api) == (1, 2, 3, 4)
+
+
+def test_two_who_rotate_a_secret_at_once_both_do(tmp_path: Path) -> None:
+    with ApiServer() as api:
+        assert rotate(api, tmp_path, "make") == 0
+        config = api.kubeconfig(tmp_path / "config")
+        command = [sys.executable, "-m", "kubesonar", "keys", "make", "--append", "--secret", "mesh"]
+        both = [subprocess.Popen([*command, "--kubeconfig", config], stdout=subprocess.DEVNULL) for _ in range(2)]
+        assert [one.wait(60) for one in both] == [0, 0]
+        assert keys_of(api) == (1, 2, 3)
