@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.discovery.roster_builder import RosterBuilder, revision
-from kubesonar.kube.types import Node, Pod
 from kubesonar.model import Roster, State
-from tests.discovery.objects import LATER, node, pod
-
-
-class Copy:
-    """A copy that holds what a test puts into it."""
-
-    def __init__(self, items: Mapping[str, Pod] | Mapping[str, Node], trouble: str = "", forbidden: str = "") -> None:
-        self.items = items
-        self.synced = True
-        self.trouble = trouble
-        self.forbidden = forbidden
-
-    async def run(self) -> None:
-        """Never called: the builder only looks."""
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = LATER
-
-    def wall(self) -> float:
-        return self.now
-
-    def mono(self) -> float:
-        return self.now
+from tests.discovery.copies import Clock, Copy
+from tests.discovery.objects import node, pod
 
 
 def built(builder: RosterBuilder, pods: Copy, nodes: Copy, slow: str = "") -> Roster:

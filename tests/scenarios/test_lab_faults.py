@@ -129,3 +129,24 @@ def test_a_draining_node_may_leave(lab: RunningLab) -> None:
         assert not verdict.findings, verdict.sentence
     assert verdict.verdict is Health.GOOD
     assert any("node-2" in state and "draining" in state for state in verdict.states)
+
+
+def test_a_cut_node_that_is_called_not_ready_goes_on_being_named(lab: RunningLab) -> None:
+    lab.order("cut node-3")
+    cut = frozenset({("node", "node-3")})
+    settle(lab, cut)
+    lab.order("state node-3 not_ready")
+    settle(lab, cut)
+    for verdict in watch(lab, 5.0):
+        assert named(verdict) == cut, verdict.sentence
+        assert verdict.sentence.startswith("node-3 is down or cut off since ")
+        assert "; Kubernetes calls it NotReady" in verdict.sentence
+
+
+def test_a_node_called_not_ready_whose_agents_answer_is_a_remark(lab: RunningLab) -> None:
+    lab.order("state node-2 not_ready")
+    for verdict in watch(lab, 6.0):
+        assert not verdict.findings, verdict.sentence
+    assert verdict.verdict is Health.GOOD
+    remark = "Kubernetes calls node-2 NotReady (said by the lab), but its agents answer everybody: look at its kubelet"
+    assert remark in verdict.unknown
