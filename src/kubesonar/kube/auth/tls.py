@@ -6,7 +6,7 @@ import os
 import ssl
 
 from kubesonar.kube.auth.credential_file import CredentialsError, ReadBytes
-from kubesonar.net.http.ca_contexts import ca_context, refuse_password
+from kubesonar.net.http.ca_contexts import ca_context, refuse_password, system_context
 
 
 class Tls:
@@ -47,12 +47,10 @@ class Tls:
 
     def _trusting(self, authority: bytes) -> ssl.SSLContext:
         if self._authority is None:
-            return ca_context()
-        if not authority:
-            raise CredentialsError("the API server's CA certificates cannot be used: there are none")
+            return system_context()
         try:
-            return ca_context(data=authority.decode("ascii", "ignore"))
-        except (ssl.SSLError, ValueError) as error:
+            return ca_context(authority, "the API server's CA certificates")
+        except ValueError as error:
             raise CredentialsError(f"the API server's CA certificates cannot be used: {error}") from None
 
 

@@ -6,15 +6,16 @@ import logging
 import ssl
 
 from kubesonar.kube.auth.credential_file import CredentialsError, credential_file
-from kubesonar.net.http.ca_contexts import ca_context
+from kubesonar.net.http.ca_contexts import load_cas, system_context
 from kubesonar.runtime.logs import Changes
 
 _LOG = logging.getLogger("kubesonar.kubenurse")
 
 
 class TrustContexts:
-    """The TLS context that all checks share, made again only when a file of CAs changes. A file that cannot be used is
-    logged and left out. With `insecure` nothing is verified, so nothing is loaded."""
+    """The TLS context that all checks share, made again only when a file of CAs changes. A file, or a
+    block of one, that cannot be used is logged and left out. With `insecure` nothing is verified, so nothing is
+    loaded."""
 
     def __init__(self, files: tuple[str, ...], *, insecure: bool) -> None:
         self._files = {path: credential_file(path) for path in files}
@@ -39,12 +40,12 @@ class TrustContexts:
             return b""
 
     def _trusting(self, parts: tuple[bytes, ...]) -> ssl.SSLContext:
-        context = ca_context()
+        context = system_context()
         for path, part in zip(self._files, parts, strict=True):
             if part:
                 try:
-                    context.load_verify_locations(cadata=part.decode("ascii", "ignore"))
-                except (ssl.SSLError, ValueError) as error:
+                    load_cas(context, part, path)
+                except ValueError as error:
                     self._changes.note(f"CA file {path}", f"not trusted: {error}")
                 else:
                     self._changes.note(f"CA file {path}", "")
