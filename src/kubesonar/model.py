@@ -492,7 +492,8 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer to "is the network healthy?" in one sentence, and the findings behind it. `unknown` says what could
-    not be told, and why; `states` which members are excused, and why; `observers` of `members` could be read."""
+    not be told, and why; `states` which members are excused, and why; `left` the nodes and members that are deleted;
+    `observers` of `members` could be read."""
 
     verdict: Health
     sentence: str
@@ -500,6 +501,7 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     findings: tuple[Finding, ...] = ()
     unknown: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
+    left: frozenset[str] = frozenset()
     observers: int = 0
     members: int = 0
 

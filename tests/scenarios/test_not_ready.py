@@ -118,5 +118,5 @@ def test_when_the_node_object_goes_its_agents_have_left() -> None:
     assert cluster.verdict(60).verdict is Health.BAD
     cluster.nodes.remove("node-3")
     found = cluster.verdict(61)
-    assert found.verdict is Health.GOOD
+    assert (found.verdict, found.left) == (Health.GOOD, frozenset({"node-3", "node-3-host", "node-3-pod"}))
     assert found.states == tuple(f"node-3-{network} deleted: node node-3 is gone" for network in ("host", "pod"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from kubesonar.core.diagnosis.casebook import FLAPS, SAME, WELL, Became, Casebook, settled
@@ -50,6 +51,14 @@ def test_it_is_closed_once_it_was_seen_to_be_well_the_later_the_fainter(loss: fl
     book = Casebook()
     look(book, 0, 3, verdict(found(loss=loss)))
     assert look(book, 3, 60, verdict()) == [(2.5 + WELL * times, Became.CLOSED)]
+
+
+@pytest.mark.parametrize("health", [Health.GOOD, Health.UNKNOWN])
+def test_of_a_node_that_was_deleted_it_is_told_that_it_left(health: Health) -> None:
+    book = Casebook()
+    look(book, 0, 3, verdict(found()))
+    gone = msgspec.structs.replace(verdict(health=health), left=frozenset({"node-3"}))
+    assert look(book, 3, 60, gone) == [(2.5 + WELL, Became.LEFT)]
 
 
 def test_nothing_is_closed_while_nobody_can_tell() -> None:

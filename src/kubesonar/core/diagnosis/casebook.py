@@ -51,6 +51,8 @@ class Became(Enum):
     RETURNED = "returned"
     FLAPPING = "flapping"
     CLOSED = "closed"
+    LEFT = "left"
+    """It is not well, but gone: its node or member was deleted."""
 
 
 class Incident(msgspec.Struct):
@@ -105,8 +107,12 @@ class Casebook:
         found = {(finding.part, finding.subject): finding for finding in event.findings}
         self._candidates = {key: self._candidates.get(key, now) for key in found}
         changes = [change for key, finding in found.items() for change in self._found(now, key, finding, found)]
-        if event.verdict is not Health.UNKNOWN:
-            changes += [self._close(now, incident) for incident in self.open if self._over(now, incident)]
+        told = event.verdict is not Health.UNKNOWN
+        for incident in self.open:
+            left = incident.finding.subject in event.left
+            if (told or left) and self._over(now, incident):
+                incident.closed = now
+                changes.append(IncidentChange(Became.LEFT if left else Became.CLOSED, incident))
         self._forget(now)
         return changes
 
@@ -134,10 +140,6 @@ class Casebook:
 
     def _over(self, now: float, incident: Incident) -> bool:
         return now - incident.seen >= WELL * _patience(incident.finding)
-
-    def _close(self, now: float, incident: Incident) -> IncidentChange:
-        incident.closed = now
-        return IncidentChange(Became.CLOSED, incident)
 
     def _forget(self, now: float) -> None:
         closed = sorted(

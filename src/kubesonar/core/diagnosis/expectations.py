@@ -49,6 +49,13 @@ def not_ready_remarks(who: Population, evidence: Evidence, findings: Sequence[Fi
     return lines
 
 
+def have_left(who: Population) -> frozenset[str]:
+    """Return the members that are deleted, and the nodes of which no other member is known."""
+    deleted = {name for name, member in who.members.items() if member.state is State.DELETED and name in who.excused}
+    staying = {member.node for name, member in who.members.items() if name not in deleted}
+    return frozenset(deleted | {who.members[name].node for name in deleted} - staying)
+
+
 def without_agents(who: Population) -> str:
     """Return the end of a sentence: the nodes that can run no agent and so are not measured; empty where there are
     none."""

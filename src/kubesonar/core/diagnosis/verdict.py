@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from kubesonar.core.diagnosis.components import part
 from kubesonar.core.diagnosis.evidence import Evidence
-from kubesonar.core.diagnosis.expectations import not_ready_remarks, without_agents
+from kubesonar.core.diagnosis.expectations import have_left, not_ready_remarks, without_agents
 from kubesonar.core.diagnosis.findings import Known, diagnose
 from kubesonar.core.diagnosis.join import Basis, basis
 from kubesonar.core.diagnosis.population import CLOCK_OFF, Population
@@ -63,6 +63,7 @@ def verdict_on(found: Basis, clock: WallClock, known: Known = NOTHING_KNOWN) -> 
         findings=tuple(findings),
         unknown=tuple(clip(remark) for remark in dict.fromkeys(remarks))[:_MOST_LINES],
         states=tuple(clip(why) for _, why in sorted(who.excused.items()))[:_MOST_LINES],
+        left=have_left(who),
         observers=len(who.read),
         members=len(who.members.keys() | who.read.keys()),
     )

@@ -51,7 +51,7 @@ def verdict_view(verdict: Verdict, clock: TimeOfDay) -> RenderableType:
 def change_line(change: IncidentChange, at: float, clock: TimeOfDay) -> RenderableType:
     """Render what became of an incident: "05:33:01 opened (critical): no DNS server …"."""
     incident = change.incident
-    until = f", since {clock(incident.since)}" if change.became is Became.CLOSED else ""
+    until = f", since {clock(incident.since)}" if change.became in (Became.CLOSED, Became.LEFT) else ""
     return Text(
         clip(
             f"{clock(at)} {change.became.value} ({incident.finding.severity}){until}: {incident.finding.sentence}",
