@@ -116,7 +116,7 @@ def test_one_address_leads_to_the_others_through_the_roster() -> None:
     gone.close()
     members = (
         Member("a", "a", ("127.0.0.1",), 1),
-        Member("b", "b", ("127.0.0.1",), port),
+        Member("b", "b", ("::1", "127.0.0.1"), port),  # answers by one of its families only
         Member("c", "c", ("127.0.0.1",), dead),
         Member("evil", "evil", ("metadata.example", "169.254.0.1/x"), 80),
     )

@@ -90,7 +90,7 @@ async def _ask_all(sources: Sequence[SnapshotSource], access: AgentAccess) -> Ga
 
     async def ask(source: SnapshotSource) -> Snapshot | str:
         async with gate:
-            return read_snapshot(await fetcher.get(source.url, SNAPSHOT_PATH), source)
+            return read_snapshot(await fetcher.get(source.url, SNAPSHOT_PATH, source.addresses), source)
 
     chosen = sources[:MAX_MEMBERS]
     with fetcher:

@@ -21,11 +21,13 @@ _SCHEMES = ("http", "https")
 
 class SnapshotSource(msgspec.Struct, frozen=True):
     """The API of one agent: `url` is "http://HOST:PORT", "https://HOST:PORT" or "unix:PATH"; `name` the member that
-    must answer there, empty where that is not known beforehand, and `identity` who that is."""
+    must answer there, empty where that is not known beforehand, and `identity` who that is. `addresses` are all that it
+    may be reached at, where they are known."""
 
     url: str
     name: str = ""
     identity: str = ""
+    addresses: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -70,11 +72,10 @@ def others(
     scheme = urlsplit(asked.url).scheme
     found: dict[str, SnapshotSource] = {}
     for member in (member for snapshot in snapshots for member in snapshot.roster.members):
-        host = next(filter(None, map(_literal, member.addresses)), "")
-        if member.name not in names and member.identity not in read and host and 0 < member.port < 65536:
-            found.setdefault(
-                member.name, SnapshotSource(f"{scheme}://{host}:{member.port}", member.name, member.identity)
-            )
+        addresses = tuple(filter(_literal, member.addresses))
+        if member.name not in names and member.identity not in read and addresses and 0 < member.port < 65536:
+            url = f"{scheme}://{bracketed(addresses[0])}:{member.port}"
+            found.setdefault(member.name, SnapshotSource(url, member.name, member.identity, addresses))
     return list(found.values())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -42,11 +42,19 @@ class HttpClient:
         self._dial = dial
 
     async def request(
-        self, origin: Origin, request: HttpRequest, deadline: Deadline, limits: ResponseLimits
+        self,
+        origin: Origin,
+        request: HttpRequest,
+        deadline: Deadline,
+        limits: ResponseLimits,
+        addresses: Sequence[str] = (),
     ) -> Response:
-        """Send the request and return the response with its body up to `limits.body`. Raises `Failed` where the name
-        cannot be looked up; any other failure is in the response."""
-        connection, response = await self._exchange(origin, deadline, lambda it: it.request(request, deadline, limits))
+        """Send the request and return the response with its body up to `limits.body`. The host is asked at `addresses`,
+        without any at those that its name has. Raises `Failed` where the name cannot be looked up; any other failure is
+        in the response."""
+        connection, response = await self._exchange(
+            origin, deadline, lambda it: it.request(request, deadline, limits), addresses
+        )
         self.release(origin, connection)
         return response
 
@@ -69,15 +77,19 @@ class HttpClient:
             self._pool.close()
 
     async def _exchange(
-        self, origin: Origin, deadline: Deadline, send: Callable[[HttpConnection], Awaitable[Response]]
+        self,
+        origin: Origin,
+        deadline: Deadline,
+        send: Callable[[HttpConnection], Awaitable[Response]],
+        known: Sequence[str] = (),
     ) -> tuple[HttpConnection, Response]:
         kept = self._pool.take(origin) if self._pool is not None else None
         if kept is not None:
             return kept, await send(kept)
         began = deadline.elapsed
         with deadline.sooner(self._dial.within) as dial:
-            addresses = await self._addresses(origin.host, dial)
-            looked_up = () if addresses == [origin.host] else (Span(Phase.DNS, began, deadline.elapsed),)
+            addresses = known or await self._addresses(origin.host, dial)
+            looked_up = () if known or addresses == [origin.host] else (Span(Phase.DNS, began, deadline.elapsed),)
             within = msgspec.structs.replace(self._dial, within=dial.left)
             connection = HttpConnection(origin, addresses, keep=self._pool is not None, dial=within)
             response = await send(connection)

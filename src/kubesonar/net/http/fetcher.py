@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -46,8 +47,9 @@ class Fetcher:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._client.close()
 
-    async def get(self, base: str, path: str) -> Fetched:
-        """Return the document at `path` of `base`: "http://HOST:PORT", "https://HOST:PORT" or "unix:PATH"."""
+    async def get(self, base: str, path: str, addresses: Sequence[str] = ()) -> Fetched:
+        """Return the document at `path` of `base`: "http://HOST:PORT", "https://HOST:PORT" or "unix:PATH". The host is
+        asked at `addresses`, without any at those that its name has."""
         local = base.startswith(UNIX)
         url = parse_url(f"http://localhost{path}" if local else base + path)
         request = HttpRequest.make("GET", url, self._headers)
@@ -55,7 +57,9 @@ class Fetcher:
             try:
                 context = self._contexts.context(self._ca_file) if url.secure else None
                 origin = Origin(base, 0) if local else Origin.of(url, context)
-                response = await self._client.request(origin, request, deadline, ResponseLimits(body=self._limit))
+                response = await self._client.request(
+                    origin, request, deadline, ResponseLimits(body=self._limit), addresses
+                )
             except Failed as failed:
                 return Fetched(failure=failed.detail)
         if response.fault is not None:
