@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
+
 from kubesonar.core.membership.announcer import RENEWAL, RENEWED_END, Announcer, AnnouncingOptions
-from kubesonar.core.membership.events import Announce, Elected, Quorum, QuorumQuery, Received, RenewAlerts, Send
+from kubesonar.core.membership.events import (
+    Announce,
+    Doubted,
+    Elected,
+    Quorum,
+    QuorumQuery,
+    Received,
+    RenewAlerts,
+    Send,
+)
 from kubesonar.core.membership.member_view import MemberView, by_identity
 from kubesonar.core.membership.messages import StatusClaim, StatusClaimAck
 from kubesonar.model import Condition, Member
@@ -144,3 +155,34 @@ def test_who_is_coordinator_no_more_renews_nothing() -> None:
     coordinator.feed(10.0, Elected(WATCHER, 1, False))
     coordinator.until(10 * RENEWAL)
     assert not [action for action in coordinator.sent if isinstance(action, RenewAlerts)]
+
+
+def nodes_die(count: int, of: int) -> list[tuple[str, Condition]]:
+    """What is announced when so many of so many nodes die within a second, and what the coordinator says of itself."""
+    names = [f"n{place:02}" for place in range(of)]
+    coordinator = Coordinator(view("a", "b", *names[2:]))
+    told: list[Announce] = []
+    for place in range(count):
+        dead = StatusClaim(f"{names[-1 - place]}/pod/7473", 7, 0, Condition.DEAD, 3.0)
+        told += coordinator.claim(1.0 + 0.1 * place, dead)
+    told += coordinator.until(10.0)
+    doubts = [("", action.what) for action in coordinator.sent if isinstance(action, Doubted)]
+    return said(told) or doubts[:1]
+
+
+@pytest.mark.parametrize(("count", "of"), [(1, 5), (2, 5), (2, 6), (2, 10), (3, 10), (6, 20)])
+def test_a_few_nodes_that_die_at_once_are_told_one_by_one(count: int, of: int) -> None:
+    assert [what for _, what in nodes_die(count, of)] == [Condition.DEAD] * count
+
+
+@pytest.mark.parametrize(("count", "of"), [(3, 7), (4, 10), (7, 20)])
+def test_when_many_nodes_look_dead_at_once_the_observer_is_the_suspect(count: int, of: int) -> None:
+    assert nodes_die(count, of) == [("", Condition.SUSPECT)]
+
+
+def test_two_agents_of_one_node_are_one_node_that_looks_dead() -> None:
+    several = [Member(f"{node}-{port}", node, ("10.0.0.1",), port) for node in "abcdefg" for port in (7473, 7474)]
+    coordinator = Coordinator(MemberView(by_identity(several)))
+    for name in ("f/pod/7473", "f/pod/7474", "g/pod/7473", "g/pod/7474"):
+        coordinator.claim(1.0, StatusClaim(name, 7, 0, Condition.DEAD, 3.0))
+    assert len(coordinator.until(10.0)) == 4

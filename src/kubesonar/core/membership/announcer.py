@@ -42,6 +42,10 @@ MANY = 3
 CLAIM_PATIENCE = 4.0
 """How many times longer it then waits: claims about one event come in over about two seconds."""
 
+LEAST_MANY = 3
+"""Fewest nodes that look dead at once for the observer to be the suspect, whatever their share: of five nodes two may
+well die of one cause. With more, an observer that is cut off from a few speaks of their death."""
+
 OLD = 60.0
 """Seconds after which an announced member no longer counts among those that look dead at once: it is another event."""
 
@@ -75,7 +79,11 @@ class AnnouncingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     ] = 0.5
     share: Annotated[
         float,
-        msgspec.Meta(gt=0, le=1, description="If more than this share looks dead at once, the observer is suspected."),
+        msgspec.Meta(
+            gt=0,
+            le=1,
+            description="If more of the nodes than this share, 3 at least, look dead at once, the observer is doubted.",
+        ),
     ] = 0.3
 
 
@@ -242,7 +250,7 @@ class Announcer(TimedMachine):
                 self._sober_from = now + SOBER_PERIOD
             return True
         looks, of = self._look_dead(now, quorum)
-        if looks <= max(1.0, self._options.share * of):
+        if looks < LEAST_MANY or looks <= self._options.share * of:
             self._recover()
             return False
         if quorum.tenure > MIN_TENURE * quorum.interval:
@@ -253,13 +261,18 @@ class Announcer(TimedMachine):
         return True
 
     def _look_dead(self, now: float, quorum: Quorum) -> tuple[int, int]:
-        """How many of how many members look dead at once."""
+        """How many of how many nodes look dead at once. A node whose members are all silent is one, not several."""
         view, book = self._book.view, self._book
         looks = {name for name in quorum.unheard if name in view.members and view.members[name].expected}
         old = {name for name in self.conditions if now - book.announced[name].at > OLD and name in looks}
         looks |= {name for name, pending in book.pending.items() if pending.claim.what is not Condition.BACK}
         left = {name for name in book.excused(now) if name != self._me and view.members[name].expected}
-        return len(looks - old - left), view.serving - len(old | left)
+        serving = {name for name, member in view.members.items() if member.expected}
+        return len(self._nodes(looks - old - left)), len(self._nodes(serving - old - left))
+
+    def _nodes(self, names: set[str]) -> set[str]:
+        members = self._book.view.members
+        return {members[name].node or name for name in names}
 
     def _recover(self) -> None:
         if self._doubted:
