@@ -407,22 +407,54 @@ PARTS: tuple[Part, ...] = (
             severity=Severity.CRITICAL if name == "dns_service" else Severity.WARNING,
         )
         for name, variant, noun, penalty, when, subjects, total, partial in (
-            (
-                "dns_service",
-                "",
-                "the cluster's DNS",
-                4.5,
-                path_features.dns_fails,
-                path_features.dns_service,
-                "no DNS server of the cluster answers",
-                "the DNS servers of the cluster leave {loss} of the questions without an answer",
+            *(
+                (
+                    "dns_service",
+                    variant,
+                    "the cluster's DNS",
+                    penalty,
+                    when,
+                    path_features.dns_service,
+                    f"no DNS server of the cluster {total}",
+                    f"the DNS servers of the cluster {partial}",
+                )
+                for variant, penalty, when, total, partial in (
+                    (
+                        "",
+                        4.5,
+                        path_features.cluster_dns_silent,
+                        "answers",
+                        "leave {loss} of the questions without an answer",
+                    ),
+                    (
+                        "refused",
+                        5.0,
+                        path_features.cluster_dns_gone,
+                        "answers rightly",
+                        "refuse or answer wrongly {loss} of the questions",
+                    ),
+                    (
+                        "udp",
+                        5.5,
+                        path_features.cluster_dns_udp,
+                        "answers by UDP, TCP is well,",
+                        "leave {loss} of the questions by UDP without an answer, TCP is well,",
+                    ),
+                    (
+                        "tcp",
+                        5.5,
+                        path_features.cluster_dns_tcp,
+                        "answers by TCP, UDP is well,",
+                        "leave {loss} of the questions by TCP without an answer, UDP is well,",
+                    ),
+                )
             ),
             (
                 "dns_from_node",
                 "",
                 "DNS as one node sees it",
                 5.5,
-                path_features.dns_fails,
+                path_features.cluster_dns_silent,
                 path_features.source_node,
                 "{subject} gets no answer from any DNS server, others do,",
                 "{subject} gets no answer to {loss} of its questions to DNS servers, others do,",
@@ -432,7 +464,7 @@ PARTS: tuple[Part, ...] = (
                 "service",
                 "DNS as one node sees it",
                 5.5,
-                path_features.dns_service_fails,
+                path_features.dns_service_silent,
                 path_features.source_node,
                 "{subject} gets no answer from the DNS service, others do,",
                 "{subject} gets no answer to {loss} of its questions to the DNS service, others do,",
@@ -549,11 +581,16 @@ def part(name: str, variant: str = "") -> Part:
     return _ROWS[name, variant]
 
 
+_FEW = 8
+
 _ROWS = {(row.name, row.variant): row for row in PARTS}
 
 
 def crossed(route: Traversal) -> list[tuple[int, str]]:
-    """All that trials on this route cross, as (index of the row in `PARTS`, subject)."""
+    """All that trials on this route cross, as (index of the row in `PARTS`, subject). Of a Service with more than
+    `_FEW` servers those are left out: each is crossed by so few trials that they tell nothing of it."""
+    if len(route.target.behind) > _FEW:
+        route = msgspec.structs.replace(route, target=msgspec.structs.replace(route.target, behind=()))
     shape = route.shape
     rows = _BY_SHAPE.get(shape)
     if rows is None:

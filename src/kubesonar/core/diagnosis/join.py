@@ -52,6 +52,7 @@ class _Collector:
         self.ages = ages
         self.logs = _logs(who)
         self.dual = len({_family(edge) for snapshot in who.read.values() for edge in snapshot.edges}) > 1
+        self.dns_addresses = _addresses(who, Path.DNS_SERVICE)
         self.behind = {Path.DNS_SERVICE: _dns_pods(who), Path.SERVICE: _agents(who)}
         self.cells: dict[tuple[object, ...], Cell] = {}
         self.lookups: dict[tuple[str, str], Lookups] = {}
@@ -96,6 +97,8 @@ class _Collector:
     def _target(self, check: Check) -> End:
         end = self.who.target(check.target, check.node)
         behind = self.behind.get(check.path, ()) if check.target in _OWN_SERVICES else ()
+        if check.path is Path.DNS_UPSTREAM and check.address in self.dns_addresses:
+            behind = self.behind[Path.DNS_SERVICE]
         return msgspec.structs.replace(end, behind=behind) if behind else end
 
     def unread_sources(self) -> None:
@@ -265,6 +268,12 @@ def _logs(who: Population) -> dict[tuple[str, str], TrainLog]:
 def _agents(who: Population) -> tuple[End, ...]:
     """The members behind the agents' own Service: those in the pod network that are expected."""
     return tuple(who.end(name) for name in sorted(who.expected) if who.members[name].network is Network.POD)
+
+
+def _addresses(who: Population, path: Path) -> frozenset[str]:
+    """What is asked by checks of that path."""
+    edges = (edge for snapshot in who.read.values() for edge in snapshot.edges)
+    return frozenset(edge.latest.check.address for edge in edges if edge.latest.check.path is path)
 
 
 def _dns_pods(who: Population) -> tuple[End, ...]:

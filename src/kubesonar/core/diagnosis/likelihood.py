@@ -6,13 +6,12 @@ A part is taken to lose each packet with a rate, since some age; what that does 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from math import exp, log
 
 import msgspec
 
-from kubesonar.core.diagnosis.components import Part
 from kubesonar.core.diagnosis.evidence import Cell
-from kubesonar.core.diagnosis.path_features import Way
 from kubesonar.core.diagnosis.trial_model import RATES, Load, Odds, either, lossy
 
 _ENDED = 4.0
@@ -22,12 +21,6 @@ CONFIDENT = 5.0
 """Scale of `confidence`, in nats."""
 
 _LEAST_ODDS = 1e-9
-
-
-def load(part: Part, subject: str, cell: Cell) -> Load:
-    """How the trials of that cell cross that part."""
-    crossings = 2 if part.both and cell.route.way is Way.ROUND else 1
-    return Load(cell.packets, crossings, part.share(cell.route, subject) if part.share else 1.0)
 
 
 def confidence(net: float) -> float:
@@ -40,7 +33,7 @@ class Belief:
     """A cell, and the odds of a trial in it as explained so far, bin by bin. A bin that has been forgotten counts
     zero."""
 
-    __slots__ = ("bad", "cell", "dead", "expected", "total")
+    __slots__ = ("bad", "cell", "dead", "expected", "packed", "total", "untouched")
 
     def __init__(self, cell: Cell, background: Odds) -> None:
         self.cell = cell
@@ -48,9 +41,14 @@ class Belief:
         self.bad = list(cell.bad)
         self.dead = list(cell.dead)
         self.expected = [background] * len(cell.total)
+        self.untouched: Odds | None = background
+        """What is expected in every bin, as long as nothing was explained."""
+        self.packed = _pack(self.total, self.bad, self.dead)
+        """All counts in one number, so that those of many cells are added at once."""
 
     def explain(self, odds: Odds, bins: int) -> None:
         """Expects this besides, through the newest `bins`."""
+        self.untouched = None
         for index in range(bins):
             self.expected[index] = either(self.expected[index], odds)
 
@@ -58,6 +56,26 @@ class Belief:
         """Leaves the bins from `start` to `stop` out of account."""
         for index in range(start, stop):
             self.total[index] = self.bad[index] = self.dead[index] = 0
+        self.packed = _pack(self.total, self.bad, self.dead)
+
+    def most(self, newest: int) -> float:
+        """The most that any part can explain of so many of the newest bins (nats)."""
+        return sum(
+            dead * -log(odds.dead) + (bad - dead) * -log(max(odds.bad - odds.dead, _LEAST_ODDS))
+            for bad, dead, odds in zip(self.bad[:newest], self.dead, self.expected, strict=False)
+            if bad
+        )
+
+
+_BITS = 24
+_MASK = (1 << _BITS) - 1
+
+
+def _pack(total: list[int], bad: list[int], dead: list[int]) -> int:
+    packed = 0
+    for index in range(len(total) - 1, -1, -1):
+        packed = (((((packed << _BITS) | dead[index]) << _BITS) | bad[index]) << _BITS) | total[index]
+    return packed
 
 
 class Fit(msgspec.Struct, frozen=True):
@@ -95,10 +113,15 @@ def fit(crossings: Iterable[Crossing], newest: int) -> Fit:
 
 
 def _table(crossings: Iterable[Crossing]) -> Table:
+    packed: dict[tuple[Load, Odds], int] = {}
     counts: dict[tuple[int, Load, Odds], list[int]] = {}
     bins = 0
     for belief, crossing in crossings:
         bins = len(belief.total)
+        if belief.untouched is not None:
+            kind = crossing, belief.untouched
+            packed[kind] = packed.get(kind, 0) + belief.packed
+            continue
         for index, total in enumerate(belief.total):
             if total:
                 key = (index, crossing, belief.expected[index])
@@ -109,11 +132,47 @@ def _table(crossings: Iterable[Crossing]) -> Table:
                 count[1] += belief.bad[index]
                 count[2] += belief.dead[index]
     table = [[0.0] * len(RATES) for _ in range(bins)]
-    for (index, crossing, expected), count in counts.items():
-        row = table[index]
-        for column, odds in enumerate(_odds(crossing)):
-            row[column] += gain_of(count, expected, odds)
+    for (crossing, expected), number in packed.items():
+        for index in range(bins):
+            if number & _MASK:
+                _add(
+                    table,
+                    index,
+                    crossing,
+                    expected,
+                    number & _MASK,
+                    number >> _BITS & _MASK,
+                    number >> 2 * _BITS & _MASK,
+                )
+            number >>= 3 * _BITS
+    for (index, crossing, expected), (total, bad, dead) in counts.items():
+        _add(table, index, crossing, expected, total, bad, dead)
     return table
+
+
+def _add(table: Table, index: int, crossing: Load, expected: Odds, total: int, bad: int, dead: int) -> None:
+    """Adds the gain of these trials to the row of that bin."""
+    gains = _gains(crossing, expected)
+    good, partly, row = total - bad, bad - dead, table[index]
+    if not bad:
+        table[index] = [gain + good * of_good for gain, (of_good, _, _) in zip(row, gains, strict=True)]
+    else:
+        table[index] = [
+            gain + good * of_good + partly * of_partly + dead * of_dead
+            for gain, (of_good, of_partly, of_dead) in zip(row, gains, strict=True)
+        ]
+
+
+@lru_cache(maxsize=8192)
+def _gains(crossing: Load, expected: Odds) -> tuple[tuple[float, float, float], ...]:
+    """What each rate explains of a good trial, of one that is bad in part, and of a dead one (nats)."""
+    found = []
+    for rate in RATES:
+        odds = lossy(crossing, rate)
+        found.append(
+            (gain_of([1, 0, 0], expected, odds), gain_of([1, 1, 0], expected, odds), gain_of([1, 1, 1], expected, odds))
+        )
+    return tuple(found)
 
 
 def gain_of(count: list[int], expected: Odds, odds: Odds) -> float:
@@ -128,17 +187,6 @@ def gain_of(count: list[int], expected: Odds, odds: Odds) -> float:
             partly = max(with_it.bad - with_it.dead, _LEAST_ODDS)
             gain += (bad - dead) * log(partly / max(expected.bad - expected.dead, _LEAST_ODDS))
     return gain
-
-
-_BY_LOAD: dict[Load, tuple[Odds, ...]] = {}
-"""The odds at each rate, by load: a cache, as large as there are loads."""
-
-
-def _odds(crossing: Load) -> tuple[Odds, ...]:
-    found = _BY_LOAD.get(crossing)
-    if found is None:
-        found = _BY_LOAD[crossing] = tuple(lossy(crossing, rate) for rate in RATES)
-    return found
 
 
 def _end(table: Table, lasting: float) -> tuple[float, int]:

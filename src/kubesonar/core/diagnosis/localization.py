@@ -11,9 +11,10 @@ and what is loud now is told by the newest trials alone, before older ones are a
 from __future__ import annotations
 
 from kubesonar.core.diagnosis.background import Background
-from kubesonar.core.diagnosis.components import PARTS, Part, crossed
+from kubesonar.core.diagnosis.components import PARTS, Part
 from kubesonar.core.diagnosis.evidence import Ages, Cell
-from kubesonar.core.diagnosis.likelihood import NO_FIT, Belief, Fit, fit, load
+from kubesonar.core.diagnosis.incidence import Incidence
+from kubesonar.core.diagnosis.likelihood import NO_FIT, Belief, Fit, fit
 from kubesonar.core.diagnosis.persistence import lasts, share_of_events, times_since
 from kubesonar.core.diagnosis.suspects import CLEAR, Key, Rival, Suspect, relatives, resolve
 from kubesonar.core.diagnosis.trial_model import lossy
@@ -34,6 +35,9 @@ MAX_SUSPECTS = 64
 
 _RIVALS = 3
 
+_FAR = 0.5
+"""An explanation of less than this share of what the chosen one explains is no rival, and is not looked at."""
+
 
 class Search:
     """One search over the evidence."""
@@ -43,13 +47,10 @@ class Search:
         self._now = now
         background = Background(cells)
         self._beliefs = [Belief(cell, background.odds(cell)) for cell in cells]
-        self._routes = [crossed(cell.route) for cell in cells]
-        self._members: dict[Key, list[int]] = {}
-        for index, keys in enumerate(self._routes):
-            for key in keys:
-                self._members.setdefault(key, []).append(index)
+        self._incidence = Incidence(cells)
+        self._sick = [index for index, belief in enumerate(self._beliefs) if any(belief.bad)]
         self._fits: dict[Key, Fit] = {}
-        self._stale: set[Key] = set()
+        self._most: dict[Key, float] = {}
         self._newest = 0
 
     def run(self) -> list[Suspect]:
@@ -60,7 +61,8 @@ class Search:
     def _pass(self, newest: int, margin: float) -> list[Suspect]:
         """What so many of the newest bins show."""
         self._newest = newest
-        self._stale = set(self._members)
+        self._fits = {}
+        self._rank()
         suspects = []
         for _ in range(MAX_SUSPECTS):
             key = self._best(margin)
@@ -75,6 +77,7 @@ class Search:
                 suspects.append(suspect)
                 if suspect.part.hides is not None:
                     self._hide(suspect.part, suspect.subject)
+            self._rank()
         return suspects
 
     def _hide(self, part: Part, subject: str) -> None:
@@ -85,29 +88,31 @@ class Search:
                 belief.forget(0, len(belief.total))
 
     def _best(self, margin: float) -> Key | None:
-        for key in self._stale:
-            self._fits[key] = self._fit(key)
-        self._stale = set()
-        best, most = None, margin
-        for key, found in self._fits.items():
-            net = found.past - PARTS[key[0]].penalty
-            if net > most or (net == most and best is not None and key < best):
-                best, most = key, net
-        return best
+        """The part that explains most, and more than that. What a part explains is looked at only when the most that it
+        could is more than what was found."""
+        while self._most:
+            key = max(self._most, key=lambda each: (self._most[each], each))
+            if self._most[key] <= margin:
+                break
+            if key in self._fits:
+                return key
+            self._most[key] = self._fit(key).past - PARTS[key[0]].penalty
+        return None
 
     def _fit(self, key: Key) -> Fit:
-        beliefs = [self._beliefs[index] for index in self._members[key]]
-        if not any(any(belief.bad) for belief in beliefs):
-            return NO_FIT
-        part = PARTS[key[0]]
-        return fit([(belief, load(part, key[1], belief.cell)) for belief in beliefs], self._newest)
+        found = self._fits.get(key)
+        if found is None:
+            incidence, beliefs = self._incidence, self._beliefs
+            crossings = [(beliefs[index], load) for index, load in incidence.crossings(key)]
+            found = self._fits[key] = fit(crossings, self._newest) if key in self._most else NO_FIT
+        return found
 
     def _suspect(self, key: Key) -> Suspect:
         """That part with all that is known of it, or the same part's ways apart where this explains more."""
-        members = self._members
-        beliefs = {k: [self._beliefs[i] for i in members[k]] for k in relatives(key) if k in members}
+        members = self._incidence.members
+        beliefs = {each: [self._beliefs[index] for index in members(each)] for each in relatives(key)}
         choice = resolve(key, self._fits[key], beliefs)
-        indexes = members[choice.key]
+        indexes = members(choice.key)
         bad_at = sorted(at for index in indexes for at in self._beliefs[index].cell.bad_at)
         times = times_since(bad_at, self._now - self._ages.edges[choice.fit.bins - 1])
         return Suspect(
@@ -140,29 +145,61 @@ class Search:
             if found.ended:
                 belief.forget(found.ended, len(belief.total))
                 continue
-            if suspect.rates is not None:
-                odds = suspect.rates.odds(belief.cell, suspect.subject)
-            else:
-                odds = lossy(load(suspect.part, suspect.subject, belief.cell), found.rate)
-            belief.explain(odds, found.bins)
+            self._expect(suspect, index)
             if told:
                 belief.forget(found.bins, len(belief.total))
+        if told and not found.ended:
+            self._expect_of_services(suspect)
+
+    def _expect(self, suspect: Suspect, index: int) -> None:
+        cell = self._beliefs[index].cell
+        if suspect.rates is not None:
+            odds = suspect.rates.odds(cell, suspect.subject)
+        else:
+            odds = lossy(self._incidence.load(suspect.key, index), suspect.fit.rate)
+        self._beliefs[index].explain(odds, suspect.fit.bins)
+
+    def _expect_of_services(self, suspect: Suspect) -> None:
+        """Expects failures of Services with so many servers that each is crossed by few trials only."""
+        explained = set(suspect.indexes)
+        for index in self._incidence.services:
+            route = self._beliefs[index].cell.route
+            share = suspect.part.share if suspect.part.when(route) else None
+            if index not in explained and share is not None and share(route, suspect.subject):
+                self._expect(suspect, index)
+                self._touch(index)
 
     def _rivals(self, key: Key, gain: float, ways: list[Rival]) -> list[Rival]:
         """The next best explanations of most of the same trials."""
-        part, mine = PARTS[key[0]], set(self._members[key])
+        part, incidence = PARTS[key[0]], self._incidence
+        mine = set(incidence.members(key))
         kin = relatives(key)
         net = gain - part.penalty
         rivals = list(ways)
-        for other in {other for index in mine for other in self._routes[index]}:
+        for other in {other for index in mine for other in incidence.keys(index)}:
             row = PARTS[other[0]]
             if other in kin or (row.name, other[1]) == (part.name, key[1]):
                 continue
-            theirs = set(self._members[other])
-            lead = net - self._fits[other].gain + row.penalty
+            if self._most.get(other, 0.0) <= _FAR * net:
+                continue
+            lead = net - self._fit(other).gain + row.penalty
+            theirs = set(incidence.members(other))
             if lead < net and 2 * len(theirs & mine) >= min(len(theirs), len(mine)):
                 rivals.append(Rival(row.name, other[1], lead, theirs == mine))
         return sorted(rivals, key=lambda rival: rival.lead)[:_RIVALS]
 
     def _touch(self, index: int) -> None:
-        self._stale.update(self._routes[index])
+        """Has the parts that this cell crosses looked at anew."""
+        for key in self._incidence.keys(index):
+            self._fits.pop(key, None)
+
+    def _rank(self) -> None:
+        """The most that each part could explain, and of those that were looked at what they do explain."""
+        self._most = {}
+        for index in self._sick:
+            most = self._beliefs[index].most(self._newest)
+            for key in self._incidence.keys(index) if most else ():
+                self._most[key] = self._most.get(key, -PARTS[key[0]].penalty) + most
+        self._most |= {
+            key: found.past - PARTS[key[0]].penalty for key, found in self._fits.items() if key in self._most
+        }

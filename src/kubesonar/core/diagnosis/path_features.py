@@ -217,7 +217,7 @@ def target_node(route: Traversal) -> Subjects:
 
 def servers(route: Traversal) -> Subjects:
     """A DNS server by its name: of a Service also those behind it."""
-    itself = () if route.question is Aspect.RESOLVE else (route.target.name,)
+    itself = () if route.question is Aspect.RESOLVE or route.path is Path.DNS_UPSTREAM else (route.target.name,)
     return (*itself, *(server.name for server in route.target.behind))
 
 
@@ -321,17 +321,23 @@ VIRTUAL_PATHS = (Path.DNS_SERVICE, Path.SERVICE, *API_PATHS)
 OUTSIDE_PATHS = (Path.EXTERNAL, Path.INGRESS)
 """What has names outside of the cluster."""
 
-_FAILS = frozenset({Aspect.REACH, Aspect.ANSWER, Aspect.RESOLVE})
-
 
 def dns(route: Traversal) -> bool:
     """Questions to DNS servers."""
-    return route.kind is Kind.DNS and to_plain_target(route, DNS_PATHS)
+    return (route.kind is Kind.DNS and to_plain_target(route, DNS_PATHS)) or cluster_dns(route)
+
+
+def cluster_dns(route: Traversal) -> bool:
+    """Questions to the servers of the cluster's DNS: also for names outside, where it is they that are asked."""
+    if route.kind is not Kind.DNS or route.question is Aspect.RESOLVE:
+        return False
+    outside = route.path is Path.DNS_UPSTREAM and bool(route.target.behind)
+    return outside or to_plain_target(route, CLUSTER_DNS_PATHS)
 
 
 def dns_udp(route: Traversal) -> bool:
     """Questions by UDP that nobody answers."""
-    return route.reach and not route.tcp and dns(route)
+    return route.question is Aspect.RESOLVE or (route.reach and not route.tcp and dns(route))
 
 
 def dns_tcp(route: Traversal) -> bool:
@@ -354,26 +360,34 @@ def dns_gone(route: Traversal) -> bool:
     return route.question is Aspect.RESOLVE or (gone(route) and dns(route))
 
 
-def cluster_dns(route: Traversal) -> bool:
-    """Questions to the servers of the cluster's DNS."""
-    return route.kind is Kind.DNS and to_plain_target(route, CLUSTER_DNS_PATHS)
+def cluster_dns_silent(route: Traversal) -> bool:
+    """Questions to the cluster's DNS that nobody answers."""
+    return route.question is Aspect.RESOLVE or (route.reach and cluster_dns(route))
 
 
-def dns_fails(route: Traversal) -> bool:
-    """Questions to the cluster's DNS that nobody answers, or not rightly."""
-    return route.question is Aspect.RESOLVE or (route.question in _FAILS and cluster_dns(route))
+def cluster_dns_gone(route: Traversal) -> bool:
+    """What the cluster's DNS fails in where its servers are gone, or answer wrongly."""
+    return route.question is Aspect.RESOLVE or (gone(route) and cluster_dns(route))
 
 
-def dns_service_fails(route: Traversal) -> bool:
-    """The same, through the DNS Service only."""
-    return route.question is Aspect.RESOLVE or (
-        route.question in _FAILS and to_plain_target(route, (Path.DNS_SERVICE,))
-    )
+def cluster_dns_udp(route: Traversal) -> bool:
+    """Questions by UDP to the cluster's DNS that nobody answers."""
+    return cluster_dns_silent(route) and not route.tcp
+
+
+def cluster_dns_tcp(route: Traversal) -> bool:
+    """Questions by TCP to the cluster's DNS that nobody answers."""
+    return route.reach and route.tcp and cluster_dns(route)
+
+
+def dns_service_silent(route: Traversal) -> bool:
+    """Questions through the DNS Service that nobody answers."""
+    return cluster_dns_silent(route) and route.path is not Path.DNS_POD
 
 
 def virtual(route: Traversal) -> bool:
-    """What reaches its target through a virtual address."""
-    return route.question is Aspect.RESOLVE or (route.question in _FAILS and to_plain_target(route, VIRTUAL_PATHS))
+    """What reaches its target through a virtual address and gets no answer."""
+    return dns_service_silent(route) or (route.reach and to_plain_target(route, VIRTUAL_PATHS))
 
 
 def upstream(route: Traversal) -> bool:

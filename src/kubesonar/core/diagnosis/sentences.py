@@ -6,10 +6,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
 from kubesonar.core.diagnosis.evidence import Ages, Cell, Evidence
-from kubesonar.core.diagnosis.likelihood import load
 from kubesonar.core.diagnosis.path_features import Way
 from kubesonar.core.diagnosis.suspects import CLEAR, Suspect
-from kubesonar.core.diagnosis.trial_model import lossy
+from kubesonar.core.diagnosis.trial_model import Load, lossy
 from kubesonar.model import Fault
 
 WallClock = Callable[[float], str]
@@ -182,7 +181,10 @@ def _expected(suspect: Suspect, cell: Cell) -> float:
     """The share of that cell's trials that the suspect makes bad."""
     if suspect.rates is not None:
         return suspect.rates.odds(cell, suspect.subject).bad
-    return lossy(load(suspect.part, suspect.subject, cell), suspect.fit.rate).bad
+    part = suspect.part
+    share = part.share(cell.route, suspect.subject) if part.share else 1.0
+    crossings = 2 if part.both and cell.route.way is Way.ROUND else 1
+    return lossy(Load(cell.packets, crossings, share), suspect.fit.rate).bad
 
 
 def delay(suspect: Suspect) -> str:

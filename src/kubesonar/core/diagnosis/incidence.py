@@ -1,0 +1,81 @@
+"""Which trials cross which parts: looked up only for parts that may be sick, because in a big mesh most are not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kubesonar.core.diagnosis.components import PARTS, crossed
+from kubesonar.core.diagnosis.evidence import Cell
+from kubesonar.core.diagnosis.path_features import Traversal, Way
+from kubesonar.core.diagnosis.suspects import Key
+from kubesonar.core.diagnosis.trial_model import Load
+from kubesonar.model import Kind
+
+
+class Incidence:
+    """The cells of a search, by number, and the parts that they cross."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self._cells = cells
+        self._keys: list[tuple[Key, ...] | None] = [None] * len(cells)
+        self._crossings: dict[Key, list[tuple[int, Load]]] = {}
+        self._members: dict[Key, list[int]] = {}
+        self._by_word: dict[str, list[int]] = {}
+        self._loads: dict[tuple[int, int, bool], Load] = {}
+        self.services: list[int] = []
+        """The cells of Services, whose servers are crossed in part."""
+        for index, cell in enumerate(cells):
+            route = cell.route
+            for word in _words(route):
+                self._by_word.setdefault(word, []).append(index)
+            if route.target.behind:
+                self.services.append(index)
+
+    def keys(self, index: int) -> tuple[Key, ...]:
+        """All parts that this cell crosses."""
+        keys = self._keys[index]
+        if keys is None:
+            keys = self._keys[index] = tuple(crossed(self._cells[index].route))
+        return keys
+
+    def members(self, key: Key) -> list[int]:
+        """All cells that cross this part."""
+        members = self._members.get(key)
+        if members is None:
+            members = self._members[key] = [index for index in self._near(key) if key in self.keys(index)]
+        return members
+
+    def crossings(self, key: Key) -> list[tuple[int, Load]]:
+        """All cells that cross this part, and how."""
+        found = self._crossings.get(key)
+        if found is None:
+            found = self._crossings[key] = [(index, self.load(key, index)) for index in self.members(key)]
+        return found
+
+    def load(self, key: Key, index: int) -> Load:
+        """How the trials of that cell cross that part."""
+        route, packets = self._cells[index].route, self._cells[index].packets
+        both = route.way is Way.ROUND
+        found = None if route.target.behind else self._loads.get((key[0], packets, both))
+        if found is None:
+            part = PARTS[key[0]]
+            share = part.share(route, key[1]) if part.share else 1.0
+            found = Load(packets, 2 if part.both and both else 1, share)
+            if not route.target.behind:
+                self._loads[key[0], packets, both] = found
+        return found
+
+    def _near(self, key: Key) -> list[int]:
+        """Cells that may cross a part with that subject."""
+        words = key[1].partition(" ")[0].split(">")
+        known = [found for word in words if (found := self._by_word.get(word)) is not None]
+        return min(known, key=len) if len(known) == len(words) else list(range(len(self._cells)))
+
+
+def _words(route: Traversal) -> set[str]:
+    """The words that the subjects of parts which that route crosses consist of."""
+    words = {"dns-service", "upstream"} if route.kind is Kind.DNS else set()
+    for end in (route.source, route.target, *route.target.behind):
+        words |= {end.name, end.node, end.zone}
+    words.discard("")
+    return words

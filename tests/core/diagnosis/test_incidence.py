@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from kubesonar.core.diagnosis.components import PARTS, End, Traversal, Way, crossed
+from kubesonar.core.diagnosis.evidence import Cell
+from kubesonar.core.diagnosis.incidence import Incidence
+from kubesonar.core.diagnosis.path_features import Aspect
+from kubesonar.model import Kind, Network, Path
+
+ENDS = [End(f"node-{n}-pod", f"node-{n}", "ab"[n % 2], Network.POD) for n in range(1, 5)]
+SERVICE = End("dns-service", behind=(End("dns-1", "node-3", "b"), End("dns-2", "node-9", "a")))
+
+
+def routes() -> list[Traversal]:
+    members = [
+        Traversal(source, target, Kind.UDP, Path.POD, way, Aspect.REACH)
+        for source in ENDS
+        for target in ENDS
+        for way in Way
+        if source != target
+    ]
+    asked = [Traversal(end, SERVICE, Kind.DNS, Path.DNS_SERVICE, Way.ROUND, Aspect.REACH, 53) for end in ENDS]
+    plain = [Traversal(end, End("api"), Kind.HTTP, Path.API_DIRECT, Way.ROUND, Aspect.REACH, 443) for end in ENDS]
+    named = [Traversal(end, End("names"), Kind.DNS, Path.EXTERNAL, Way.ROUND, Aspect.RESOLVE) for end in ENDS]
+    return members + asked + plain + named
+
+
+def test_the_cells_of_a_part_are_those_that_cross_it() -> None:
+    cells = [Cell(route, 1, 3) for route in routes()]
+    incidence = Incidence(cells)
+    expected: dict[tuple[int, str], list[int]] = {}
+    for index, cell in enumerate(cells):
+        for key in crossed(cell.route):
+            expected.setdefault(key, []).append(index)
+    assert {key: incidence.members(key) for key in expected} == expected
+
+
+def test_a_server_behind_a_service_is_crossed_in_part() -> None:
+    cells = [Cell(route, 1, 3) for route in routes()]
+    incidence = Incidence(cells)
+    row = next(index for index, part in enumerate(PARTS) if (part.name, part.variant) == ("dns_server", ""))
+    assert {load.share for _, load in incidence.crossings((row, "dns-1"))} == {0.5}
+
+
+def test_the_servers_of_a_big_service_are_left_out() -> None:
+    servers = tuple(End(f"agent-{n}", f"node-{n}", "a", Network.POD) for n in range(1, 30))
+    asked = Traversal(ENDS[0], End("service", behind=servers), Kind.HTTP, Path.SERVICE, Way.ROUND, Aspect.REACH, 80)
+    subjects = {subject for _, subject in crossed(asked)}
+    assert "node-1" in subjects
+    assert "node-20" not in subjects
