@@ -11,6 +11,7 @@ from bench.diagnosis.cluster import SEARCH, Cluster, Place
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.core.address import of_family
 from kubesonar.core.probing.cluster_checks import dependencies
+from kubesonar.core.probing.confirmation import is_suspicious
 from kubesonar.core.probing.planner import CheckPlanner
 from kubesonar.core.probing.schedule import Schedule
 from kubesonar.core.telemetry.ledger import Ledger
@@ -107,11 +108,12 @@ class VirtualAgent:
             self.ledger.retain(self._checks, self.wall(now))
         return self._schedule.step(now)
 
-    def add(self, observation: Observation) -> None:
-        """Takes in what a probe came to, or what the responder recorded."""
+    def add(self, observation: Observation, now: float) -> list[Check]:
+        """Takes in what a probe came to, or what the responder recorded; returns what is due at once."""
         self.ledger.add(observation)
         if observation.check.path is Path.LOOPBACK:
             self._note(self._health.loopback(observation))
+        return self._schedule.step(now, observation) if is_suspicious(observation) else []
 
     def throttle(self, now: float, span: float, share: float) -> None:
         """Its cgroup throttled it."""

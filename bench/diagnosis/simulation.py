@@ -288,7 +288,8 @@ class Simulation:
             told = local(outcome) if starved else outcome.observation
             self.at(agent.thaw, lambda: self._done(agent, Outcome(agent.thaw, told)))
             return
-        agent.add(outcome.observation)
+        self._launch(agent, agent.add(outcome.observation, self.now))
+        self._arm(agent)
 
     def _record(self, when: float, agent: VirtualAgent, observation: Observation) -> None:
         self.at(when, lambda: self._done(agent, Outcome(when, observation)))

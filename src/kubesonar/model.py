@@ -361,7 +361,8 @@ def _health(fault: Fault | None, received: int) -> Health:
 
 class Trial(msgspec.Struct, frozen=True, array_like=True):
     """One observation, reduced to what windows and diagnosis need. `number` is the train's (0 without one), `rtt` the
-    best round trip in seconds (0 unknown), `rate` in bit/s (0 unknown)."""
+    best round trip in seconds (0 unknown), `rate` in bit/s (0 unknown), `slow` whether it took much longer than
+    is usual for its edge."""
 
     at: UnixTime
     number: Count
@@ -371,6 +372,7 @@ class Trial(msgspec.Struct, frozen=True, array_like=True):
     rtt: Elapsed
     rate: Annotated[float, msgspec.Meta(ge=0, le=1e15)]
     fault: Fault | None
+    slow: bool = False
 
     @property
     def health(self) -> Health:
@@ -397,13 +399,14 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Everything kept of one check: its latest observation, a short and a long window, and their trials, oldest
-    first."""
+    """Everything kept of one check: its latest observation, a short and a long window, their trials, oldest first, and
+    the time below which 95 % of its checks stay (`usual`, 0 while that is not known)."""
 
     latest: Observation
     short: Window
     long: Window
     trials: tuple[Trial, ...] = ()
+    usual: Elapsed = 0.0
 
 
 class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 
 from kubesonar.core.probing.cluster_facts import Dependencies
+from kubesonar.core.probing.confirmation import is_suspicious
 from kubesonar.core.probing.planner import CheckPlanner
 from kubesonar.core.probing.schedule import Schedule
 from kubesonar.core.telemetry.ledger import Ledger
@@ -50,7 +51,7 @@ class ProbeLoop:
         self._changes = Changes(_LOG)
         self._excused: frozenset[str] = frozenset()
         self._fewer: int | None = None
-        self._drive: Drive[Iterable[Check], Check] = Drive(schedule, clock, self._launch, lag)
+        self._drive: Drive[Iterable[Check] | Observation, Check] = Drive(schedule, clock, self._launch, lag)
 
     def roster_changed(self, roster: Roster) -> None:
         """Put `roster` into force and plan for it; what in it contradicts this member's own options is logged."""
@@ -97,6 +98,8 @@ class ProbeLoop:
     async def _probe(self, check: Check) -> None:
         observation = await self._probes[check.kind](check)
         self._ledger.add(observation)
+        if is_suspicious(observation) and check.target not in self._excused:
+            self._drive.feed(observation)
         accused = observation.fault is not None and observation.fault.accuses
         level = logging.INFO if check.target in self._excused else logging.WARNING
         self._changes.note(check.id, str(observation.fault) if accused else "", level, detail=observation.detail)

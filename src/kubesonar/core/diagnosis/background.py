@@ -56,7 +56,7 @@ class Background:
         """The odds of that cell's trials."""
         if cell.packets == BIG:
             return Odds(_BIG_ONES, _BIG_ONES)
-        if cell.route.question is not Aspect.REACH:
+        if cell.route.question not in (Aspect.REACH, Aspect.RESOLVE):
             return Odds(BACKGROUND, BACKGROUND)
         expected = self._learned.get(group_of(cell)) if cell.route.between_members else None
         if expected is None:

@@ -63,6 +63,13 @@ STARVED = 20.0
 """Seconds without a turn up to which a process counts as starved, not as frozen: told sooner, every CPU limit would
 make findings; later, a frozen one is told late."""
 
+_SLOW_SHARES = {
+    "node_slow": path_features.part_of_node,
+    "zone_pair_slow": path_features.part_of_zones,
+    "target_slow": path_features.one_of,
+    "dns_slow": path_features.one_of,
+}
+
 PARTS: tuple[Part, ...] = (
     Part(
         "node",
@@ -103,7 +110,7 @@ PARTS: tuple[Part, ...] = (
         4.5,
         path_features.passes_pod,
         path_features.pod_nodes,
-        "the pod network of {subject} is cut off since {since}, its host answers{agree}",
+        "the pod network of {subject} is cut off: nothing gets {gets} since {since}, its host answers{agree}",
         "the pod network of {subject} loses {both} since {since}{agree}",
         fault="cut",
         both=True,
@@ -450,24 +457,24 @@ PARTS: tuple[Part, ...] = (
                 )
             ),
             (
-                "dns_from_node",
+                "dns_node",
                 "",
                 "DNS as one node sees it",
                 5.5,
                 path_features.cluster_dns_silent,
-                path_features.source_node,
-                "{subject} gets no answer from any DNS server, others do,",
-                "{subject} gets no answer to {loss} of its questions to DNS servers, others do,",
+                path_features.dns_seen,
+                "{a} gets no answer from any DNS server, others do,",
+                "{a} gets no answer to {loss} of its questions to DNS servers, others do,",
             ),
             (
-                "dns_from_node",
+                "dns_node",
                 "service",
                 "DNS as one node sees it",
                 5.5,
                 path_features.dns_service_silent,
-                path_features.source_node,
-                "{subject} gets no answer from the DNS service, others do,",
-                "{subject} gets no answer to {loss} of its questions to the DNS service, others do,",
+                path_features.dns_seen,
+                "{a} gets no answer from the DNS service, others do,",
+                "{a} gets no answer to {loss} of its questions to the DNS service, others do,",
             ),
             (
                 "dns_upstream",
@@ -483,7 +490,7 @@ PARTS: tuple[Part, ...] = (
                 "service_proxy",
                 "",
                 "the service proxy on a node",
-                5.5,
+                7.0,
                 path_features.virtual,
                 path_features.source_node,
                 "no Service works on {subject} (service proxy)",
@@ -539,26 +546,28 @@ PARTS: tuple[Part, ...] = (
             name,
             f"the delay of {noun}",
             penalty,
-            path_features.speed,
+            path_features.speed_of_dns if name == "dns_slow" else path_features.speed,
             subjects,
             f"{what} since {{since}}: {{delay}}{{agree}}",
             fault="slow",
             least=0.5,
-            both=name == "slow_node",
+            both=name == "node_slow",
+            share=_SLOW_SHARES.get(name),
             age=SLOW_AGE,
             severity=Severity.INFO,
         )
         for name, noun, penalty, subjects, what in (
-            ("slow_node", "a node's link", 4.0, path_features.nodes, "everything to and from {subject} is slow"),
+            ("node_slow", "a node's link", 4.0, path_features.nodes, "everything to and from {subject} is slow"),
             (
-                "slow_zone_pair",
+                "zone_pair_slow",
                 "the way from one zone to another",
                 5.5,
                 path_features.zones,
                 "zone {a} > zone {b} is slow",
             ),
-            ("slow_pair", "the way from one node to another", 6.0, path_features.pair_either, "{a} > {b} is slow"),
-            ("slow_target", "a plain target", 4.0, path_features.plain_target, "{subject} answers slowly"),
+            ("pair_slow", "the way from one node to another", 6.0, path_features.pair_either, "{a} > {b} is slow"),
+            ("target_slow", "a plain target", 4.0, path_features.plain_target, "{subject} answers slowly"),
+            ("dns_slow", "a DNS server", 3.5, path_features.servers, "{subject} answers slowly"),
         )
     ),
     Part(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.model import Check, Finding, Kind, Network, clip
 
-_PINGED = ("node", "node_in", "node_out", "node_family", "slow_node", "link_rate")
+_PINGED = ("node", "node_in", "node_out", "node_family", "node_slow", "link_rate")
 _PINGED_POD = ("pod_network", "pod_network_in", "pod_network_out", "pod_network_family")
 _ON_NODE = "kubectl debug node/{node} -it --image=nicolaka/netshoot -- "
 

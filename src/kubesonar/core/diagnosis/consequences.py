@@ -9,17 +9,24 @@ import msgspec
 from kubesonar.core.diagnosis.evidence import Lookups
 from kubesonar.model import Finding, clip
 
-_RESOLVERS = ("dns_service", "dns_from_node", "dns_server", "dns_udp", "dns_tcp", "service_proxy", "dns_upstream")
+_WIDE = ("node", "node_in", "node_out", "pod_network", "pod_network_in", "pod_network_out", "zone_pair")
+_BIG_ONES = ("node_mtu", "pod_network_mtu", "pair_mtu")
+_TO_TARGETS = ("zone_target", "pair", "pair_port", "pair_slow")
+_OFTEN = 0.05
+"""Share of failed look-ups from which on they are told."""
+
+_RESOLVERS = ("dns_service", "dns_node", "dns_server", "dns_udp", "dns_tcp", "service_proxy", "dns_upstream")
 """The parts that look-ups fail by, the likeliest first."""
 
 
-def listed(findings: Sequence[Finding], lookups: Mapping[tuple[str, str], Lookups]) -> list[Finding]:
-    """The findings that are causes, each with what else fails because of it."""
-    zones = [finding for finding in findings if finding.part == "zone_pair"]
+def listed(
+    findings: Sequence[Finding], lookups: Mapping[tuple[str, str], Lookups], zones: Mapping[str, str]
+) -> list[Finding]:
+    """The findings that are causes, each with what else fails because of it; `zones` are those of the nodes."""
     causes: list[Finding] = []
     because: dict[int, list[str]] = {}
     for finding in findings:
-        cause = next((zone for zone in zones if _follows(finding, zone)), None)
+        cause = next((other for other in findings if _follows(finding, other, zones)), None)
         if cause is None:
             causes.append(finding)
         else:
@@ -35,18 +42,21 @@ def listed(findings: Sequence[Finding], lookups: Mapping[tuple[str, str], Lookup
     ]
 
 
-def _follows(finding: Finding, zone: Finding) -> bool:
-    """Whether a zone does not reach a target because it does not reach another zone, where the target may be."""
-    if finding.part != "zone_target":
-        return False
-    start, _, end = zone.subject.partition(">")
-    return finding.subject.partition(">")[0] in (start, end)
+def _follows(finding: Finding, cause: Finding, zones: Mapping[str, str]) -> bool:
+    """Whether a zone, or nodes in it, do not reach a plain target because the zone does not reach another, where the
+    target may be; or a node gets no answer from one because no big packets pass, as certificates need them."""
+    start, _, end = finding.subject.partition(" ")[0].partition(">")
+    if finding.part in _TO_TARGETS and cause.part in ("zone_pair", "zone_pair_slow") and end not in zones:
+        return zones.get(start, start) in cause.subject.split(">")
+    if finding.part in ("pair", "pair_port") and cause.part in _BIG_ONES:
+        return start in cause.subject.split(">") and end not in cause.subject.split(">")
+    return False
 
 
 def _resolver(findings: Sequence[Finding]) -> Finding | None:
-    """The finding by which names cannot be looked up; where none is about DNS, the first there is."""
-    ranked = [finding for name in _RESOLVERS for finding in findings if finding.part == name]
-    return next(iter(ranked or findings), None)
+    """The finding by which names cannot be looked up, if any is: about DNS, else about the way to its servers."""
+    ranked = [finding for name in (*_RESOLVERS, *_WIDE) for finding in findings if finding.part == name]
+    return next(iter(ranked), None)
 
 
 def _unresolved(lookups: Mapping[tuple[str, str], Lookups]) -> list[str]:
@@ -58,5 +68,5 @@ def _unresolved(lookups: Mapping[tuple[str, str], Lookups]) -> list[str]:
     return [
         f"because of this, {bad} of {total} checks of {target} by name fail"
         for target, (bad, total) in sorted(targets.items())
-        if bad
+        if bad >= _OFTEN * total
     ]

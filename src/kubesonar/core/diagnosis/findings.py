@@ -69,7 +69,7 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
     young: list[Finding] = []
     for finding in findings:
         (young if _young(finding, who.now) else old).append(finding)
-    causes = listed(_distinct(old), evidence.lookups)
+    causes = listed(_distinct(old), evidence.lookups, who.zones)
     return Diagnosis(
         [msgspec.structs.replace(cause, confirm=confirmation(cause, who)) for cause in causes],
         [f"{finding.sentence} (too new to tell)" for finding in young],
@@ -176,6 +176,7 @@ class _Writer:
             else time_of(began, self._who.now, self._evidence.ages, self._clock),
             "loss": percent(lost),
             "both": both_ways(suspect, lost),
+            "gets": ways_of(suspect),
             "agree": agreement(suspect),
             "cut": "down or cut off" if self._beside(path) else f"cut off: nothing gets {ways_of(suspect)}",
             "back": way_back(path, self._evidence.cells, suspect.fit.bins),

@@ -18,13 +18,17 @@ from kubesonar.core.diagnosis.evidence import SETTLE, Ages, Cell, Evidence, Look
 from kubesonar.core.diagnosis.path_features import Aspect, End, Traversal, Way
 from kubesonar.core.diagnosis.population import Interval, Population, standing
 from kubesonar.core.diagnosis.trains import TrainLog
-from kubesonar.core.diagnosis.trial_model import BIG, stream
+from kubesonar.core.diagnosis.trial_model import BIG, look_up, stream
 from kubesonar.model import Check, Edge, Fault, Kind, Network, Path, Side, Snapshot, Trial
 
 __all__ = ["Ages", "Basis", "Cell", "Evidence", "basis", "collect"]
 
 _SILENT = frozenset({Fault.TIMEOUT, Fault.UNREACHABLE})
 _STREAMS = frozenset({Kind.TCP, Kind.HTTP, Kind.TLS})
+_QUESTIONS = {Path.API_DNS: 2, Path.API_DIRECT: 2}
+"""Questions by which a name that is absolute is looked up: for IPv4 and for IPv6."""
+_MOST_QUESTIONS = 10
+"""The same where the search list of a usual pod is gone through."""
 _OWN_SERVICES = frozenset({"dns-service", "service"})
 """Targets of core/probing/cluster_checks.py of which it is known what is behind them."""
 _PORTS = {"http": 80, "https": 443}
@@ -52,6 +56,7 @@ class _Collector:
         self.ages = ages
         self.logs = _logs(who)
         self.dual = len({_family(edge) for snapshot in who.read.values() for edge in snapshot.edges}) > 1
+        self.slowness = any(trial.slow for s in who.read.values() for edge in s.edges for trial in edge.trials[-8:])
         self.dns_addresses = _addresses(who, Path.DNS_SERVICE)
         self.behind = {Path.DNS_SERVICE: _dns_pods(who), Path.SERVICE: _agents(who)}
         self.cells: dict[tuple[object, ...], Cell] = {}
@@ -169,6 +174,7 @@ class _Collector:
         datagram = check.kind is Kind.DNS and not tcp
         named = check.kind in _STREAMS and not _literal(check.address)
         resolve = self._resolve(source, check) if named else None
+        speed = self._speed(source, edge)
         lookups = Lookups()
         heard: int | None = None
         for trial, at, age_bin in self._judged(source, edge, _settle(edge)):
@@ -186,9 +192,17 @@ class _Collector:
                 answer.add(at, age_bin, trial.fault is not None)
             if trial.fault is None:
                 heard = age_bin
+                if speed is not None:
+                    speed.add(at, age_bin, trial.slow)
         if lookups.total:
             self.lookups[source, check.target] = lookups
         self._hear(edge, heard)
+
+    def _speed(self, source: str, edge: Edge) -> Cell | None:
+        """Where answers are held against the usual time; None where nothing is slow anyway, or that is not known."""
+        if not (self.slowness and edge.usual):
+            return None
+        return self.cell(source, edge, Way.ROUND, Aspect.SPEED, 1)
 
     def _resolve(self, source: str, check: Check) -> Cell:
         """Look-ups of that check's name, by whichever DNS server."""
@@ -197,7 +211,9 @@ class _Collector:
         if found is None:
             servers = End("names", behind=self.behind[Path.DNS_SERVICE])
             route = Traversal(self.who.end(source), servers, Kind.DNS, check.path, Way.ROUND, Aspect.RESOLVE)
-            found = self.cells[key] = Cell(route, stream(check.timeout), len(self.ages.edges))
+            found = self.cells[key] = Cell(
+                route, look_up(_QUESTIONS.get(check.path, _MOST_QUESTIONS)), len(self.ages.edges)
+            )
         return found
 
     def _sizes(self, source: str, edge: Edge) -> None:
@@ -222,12 +238,15 @@ class _Collector:
         back = self.cell(source, edge, Way.BACK, Aspect.REACH, size)
         both = self.cell(source, edge, Way.ROUND, Aspect.REACH, size)
         answer = self.cell(source, edge, Way.ROUND, Aspect.ANSWER, 1)
+        speed = self._speed(source, edge)
         log = self._log(source, check.target)
         heard: int | None = None
         for trial, at, age_bin in self._judged(source, edge, max(SETTLE, _settle(edge))):
             sent, received = trial.sent, trial.received
             if received:
                 heard = age_bin
+                if speed is not None:
+                    speed.add(at, age_bin, trial.slow)
             self.sent[age_bin] += sent
             self.lost[age_bin] += max(0, sent - received)
             if trial.fault is Fault.REFUSED:

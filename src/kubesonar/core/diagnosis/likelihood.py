@@ -108,8 +108,7 @@ def fit(crossings: Iterable[Crossing], newest: int) -> Fit:
             gain += row[index]
             if gain > best.gain:
                 best = Fit(gain, rate, stop + 1, 0, gain)
-    past, ended = _end(table, best.gain)
-    return msgspec.structs.replace(best, ended=ended, past=past) if ended else best
+    return _end(table, best)
 
 
 def _table(crossings: Iterable[Crossing]) -> Table:
@@ -189,14 +188,14 @@ def gain_of(count: list[int], expected: Odds, odds: Odds) -> float:
     return gain
 
 
-def _end(table: Table, lasting: float) -> tuple[float, int]:
-    """The gain with an end and the bin in which the fault ended, 0 where an end does not explain much more."""
-    best, ended = lasting + _ENDED, 0
-    for index in range(len(RATES)):
+def _end(table: Table, lasting: Fit) -> Fit:
+    """The account with an end, where that explains much more than the lasting one does."""
+    best, past = lasting, lasting.gain + _ENDED
+    for index, rate in enumerate(RATES):
         for start in range(1, len(table)):
             gain = 0.0
             for row in table[start:]:
                 gain += row[index]
-                if gain > best:
-                    best, ended = gain, start
-    return best, ended
+                if gain > past:
+                    best, past = Fit(lasting.gain, rate, lasting.bins, start, gain), gain
+    return best

@@ -30,6 +30,9 @@ YOUNG_BINS = 5
 """A fault within so many of the newest bins is told only when it is clear (`CLEAR`) which part it is; a second
 later there is more to tell by."""
 
+BELIEVED = 10.0
+"""Lead (nats) that decides in the newest trials although another part explains more of them: beyond the penalties."""
+
 MAX_SUSPECTS = 64
 """Most parts that one search chooses."""
 
@@ -134,7 +137,10 @@ class Search:
             return False
         if not lasts(suspect.times, found.rate, part, self._ages.edges[found.bins - 1]):
             return False
-        return found.bins > YOUNG_BINS or all(rival.lead >= CLEAR for rival in suspect.rivals if not rival.same)
+        open_ = [rival for rival in suspect.rivals if not rival.same]
+        if self._newest < len(self._ages.edges) and any(rival.more > 0 and rival.lead < BELIEVED for rival in open_):
+            return False  # only what was held to be probable beforehand speaks for it so far
+        return found.bins > YOUNG_BINS or all(rival.lead >= CLEAR for rival in open_)
 
     def _explain(self, suspect: Suspect, *, told: bool) -> None:
         """Expects what this part does from now on."""
@@ -145,19 +151,19 @@ class Search:
             if found.ended:
                 belief.forget(found.ended, len(belief.total))
                 continue
-            self._expect(suspect, index)
+            self._expect(suspect, index, found.bins)
             if told:
                 belief.forget(found.bins, len(belief.total))
-        if told and not found.ended:
+        if told or found.ended:
             self._expect_of_services(suspect)
 
-    def _expect(self, suspect: Suspect, index: int) -> None:
+    def _expect(self, suspect: Suspect, index: int, bins: int) -> None:
         cell = self._beliefs[index].cell
         if suspect.rates is not None:
             odds = suspect.rates.odds(cell, suspect.subject)
         else:
             odds = lossy(self._incidence.load(suspect.key, index), suspect.fit.rate)
-        self._beliefs[index].explain(odds, suspect.fit.bins)
+        self._beliefs[index].explain(odds, bins)
 
     def _expect_of_services(self, suspect: Suspect) -> None:
         """Expects failures of Services with so many servers that each is crossed by few trials only."""
@@ -166,7 +172,7 @@ class Search:
             route = self._beliefs[index].cell.route
             share = suspect.part.share if suspect.part.when(route) else None
             if index not in explained and share is not None and share(route, suspect.subject):
-                self._expect(suspect, index)
+                self._expect(suspect, index, len(self._ages.edges))
                 self._touch(index)
 
     def _rivals(self, key: Key, gain: float, ways: list[Rival]) -> list[Rival]:
@@ -184,8 +190,9 @@ class Search:
                 continue
             lead = net - self._fit(other).gain + row.penalty
             theirs = set(incidence.members(other))
+            more = self._fit(other).gain - gain
             if lead < net and 2 * len(theirs & mine) >= min(len(theirs), len(mine)):
-                rivals.append(Rival(row.name, other[1], lead, theirs == mine))
+                rivals.append(Rival(row.name, other[1], lead, theirs == mine, more))
         return sorted(rivals, key=lambda rival: rival.lead)[:_RIVALS]
 
     def _touch(self, index: int) -> None:

@@ -103,7 +103,8 @@ def pair(route: Traversal) -> Subjects:
     """Both directions between two nodes, as far as packets went; to a plain target only the way there and back."""
     if route.target.behind or route.question is Aspect.RESOLVE:
         return {way for legs in _ways(route) for way in _between(legs)}
-    return (f"{route.source.place}>{route.target.place}",) if not route.between_members else _between(route.legs)
+    itself = () if route.between_members else (f"{route.source.place}>{route.target.place}",)
+    return (*itself, *(_between(route.legs) if route.target.node else ()))
 
 
 def way_there(route: Traversal) -> Subjects:
@@ -227,8 +228,8 @@ def one_of(route: Traversal, subject: str) -> float:
 
 
 def plain_target(route: Traversal) -> Subjects:
-    """A plain target by its name; none where the target is a member."""
-    return () if route.between_members else (route.target.name,)
+    """A plain target by its name, and those behind it; none where the target is a member."""
+    return () if route.between_members else (route.target.name, *(server.name for server in route.target.behind))
 
 
 def pair_either(route: Traversal) -> Subjects:
@@ -242,6 +243,11 @@ def pair_either(route: Traversal) -> Subjects:
 def dns_service(route: Traversal) -> Subjects:
     """The cluster's DNS as a whole."""
     return ("dns-service",)
+
+
+def dns_seen(route: Traversal) -> Subjects:
+    """The cluster's DNS as the source's node sees it."""
+    return (f"{route.source.node}>dns",)
 
 
 def source_node(route: Traversal) -> Subjects:
@@ -305,6 +311,11 @@ def big_host(route: Traversal) -> bool:
 def speed(route: Traversal) -> bool:
     """Whether slowness is what counts as bad."""
     return route.question is Aspect.SPEED
+
+
+def speed_of_dns(route: Traversal) -> bool:
+    """Whether slow answers of DNS servers are what counts as bad."""
+    return speed(route) and dns(route)
 
 
 def to_plain_target(route: Traversal, paths: Collection[Path]) -> bool:

@@ -21,12 +21,14 @@ CLEAR = 3.0
 
 class Rival(msgspec.Struct, frozen=True):
     """Another explanation of most of the same trials, and by how much (nats) the chosen one leads. `same`: exactly the
-    same trials cross it, so that no further trial of these can tell."""
+    same trials cross it, so that no further trial of these can tell. `more` is how much more it would explain, were it
+    not held to be less probable beforehand."""
 
     part: str
     subject: str
     lead: float
     same: bool = False
+    more: float = 0.0
 
 
 class Suspect(msgspec.Struct, frozen=True):
@@ -53,6 +55,10 @@ class Suspect(msgspec.Struct, frozen=True):
     def subject(self) -> str:
         """Which part of that kind."""
         return self.key[1]
+
+
+_TOTAL = 0.9
+"""Loss from which on a part is held to let nothing through."""
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -103,5 +109,6 @@ def resolve(key: Key, found: Fit, beliefs: Mapping[Key, list[Belief]]) -> Choice
     )
     best, row, rates = nets[0]
     rate = max(rates.inward, rates.outward)
-    rivals = [Rival(PARTS[other[0]].name, other[1], best - net) for net, other, _ in nets[1:]]
+    total = rate >= _TOTAL  # nothing comes out then, and nobody knows what gets in: no further trial can tell
+    rivals = [Rival(PARTS[other[0]].name, other[1], best - net, total) for net, other, _ in nets[1:]]
     return Choice(row, Fit(found.gain, rate, found.bins, 0, found.past), rates, rivals)

@@ -15,6 +15,7 @@ BIG = 0
 """The `packets` of a trial of size: three big packets vanish where one of three small ones passes."""
 
 _MOST_TRIES = 4
+_LOOK_UPS = -10
 
 BURST_SHARE = 0.02
 """Share of loss that takes whole trains. Too high, and UDP that is blocked looks like a lossy way; too low, and a lossy
@@ -31,9 +32,15 @@ def stream(timeout: float) -> int:
     return -min(_MOST_TRIES, max(1, ceil(timeout)))
 
 
+def look_up(questions: int) -> int:
+    """The `packets` of the look-up of a name that asks so many questions, each of which must be answered: resolvers ask
+    again after 5 s, when the check has ended."""
+    return _LOOK_UPS - questions
+
+
 class Load(NamedTuple):
-    """How a trial crosses a part: its `packets` (or `BIG`, or `stream`), how often each crosses the part (twice if it
-    is both ways of a round trip), and the share of such trials that cross it at all."""
+    """How a trial crosses a part: its `packets` (or `BIG`, `stream`, `look_up`), how often each crosses the part (twice
+    if it is both ways of a round trip), and the share of such trials that cross it at all."""
 
     packets: int
     crossings: int = 1
@@ -55,6 +62,9 @@ def lossy(load: Load, rate: float) -> Odds:
 
 
 def _odds(packets: int, lost: float) -> Odds:
+    if packets < _LOOK_UPS:
+        bad = 1 - (1 - lost) ** (_LOOK_UPS - packets)
+        return Odds(bad, bad)
     if packets < 0:
         bad = BURST_SHARE * lost + (1 - BURST_SHARE) * lost**-packets
         return Odds(bad, bad)

@@ -14,7 +14,8 @@ from typing import Annotated
 import msgspec
 
 from kubesonar.core.hash_ring import place
-from kubesonar.model import Check, Seconds
+from kubesonar.core.probing.confirmation import Confirmation
+from kubesonar.model import Check, Observation, Seconds
 
 
 class ScheduleOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -30,7 +31,8 @@ class ScheduleOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 
 class Schedule:
-    """The machine: its event is a new set of checks (None: time has passed), its actions are the checks to make now.
+    """The machine: its event is a new set of checks or an observation of one (None: time has passed), its actions are
+    the checks to make now.
 
     A check that is in both sets keeps its phase. A check that was due several times while the process did not run is
     made once.
@@ -41,25 +43,29 @@ class Schedule:
         self._tick = options.tick
         self._checks: Mapping[str, Check] = {}
         self._queue: list[tuple[float, str]] = []
+        self._confirmation = Confirmation()
 
     @property
     def due(self) -> float | None:
         """The next tick (seconds of the clock of `step`) at which a check is due, None without checks."""
-        if not self._queue:
-            return None
-        return -(-self._queue[0][0] // self._tick) * self._tick
+        times = [self._queue[0][0]] if self._queue else []
+        times += [] if self._confirmation.due is None else [self._confirmation.due]
+        return -(-min(times) // self._tick) * self._tick if times else None
 
-    def step(self, now: float, event: Iterable[Check] | None = None) -> list[Check]:
+    def step(self, now: float, event: Iterable[Check] | Observation | None = None) -> list[Check]:
         """Return the checks to make at `now` (seconds of a clock that never goes back)."""
-        if event is not None:
+        if isinstance(event, Observation):
+            self._confirmation.note(now, event)
+        elif event is not None:
             self._replace(now, event)
+            self._confirmation.replace(now, self._checks.values())
         launched = []
         while self._queue and self._queue[0][0] <= now:
             _, name = heapq.heappop(self._queue)
             check = self._checks[name]
             launched.append(check)
             heapq.heappush(self._queue, (self._next(check, now), name))
-        return launched
+        return launched + self._confirmation.take(now)
 
     def _replace(self, now: float, checks: Iterable[Check]) -> None:
         old, self._checks = self._checks, {check.id: check for check in checks}

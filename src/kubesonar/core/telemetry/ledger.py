@@ -15,6 +15,7 @@ from typing import Annotated
 import msgspec
 
 from kubesonar.core.telemetry.instruments import Instrument
+from kubesonar.core.telemetry.usual import UsualTime, time_taken
 from kubesonar.model import (
     SCHEMA,
     Check,
@@ -34,6 +35,8 @@ from kubesonar.model import (
 
 _TRIAL = Packed("<dIHHHffB")
 _FAULTS = (None, *Fault)
+_SLOW = 0x80
+"""The bit of a packed trial's fault that says that it was slow."""
 _CODES = {fault: code for code, fault in enumerate(_FAULTS)}
 _TROUBLES = 32
 """Troubles kept; fewer, and the diagnosis would hold an older stretch against the network."""
@@ -57,10 +60,11 @@ class LedgerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class _Kept:
-    __slots__ = ("latest", "trials")
+    __slots__ = ("latest", "trials", "usual")
 
     def __init__(self, latest: Observation) -> None:
         self.latest = latest
+        self.usual = UsualTime()
         self.trials = bytearray()
 
 
@@ -139,7 +143,8 @@ class Ledger:
                 return
             kept = edges[observation.check.id] = _Kept(observation)
         kept.latest = observation
-        self._append(kept.trials, observation)
+        took = time_taken(observation) if observation.side is Side.SOURCE else 0.0
+        self._append(kept.trials, observation, slow=took > 0 and kept.usual.slow(took))
 
     def retain(self, checks: Collection[Check], now: float) -> None:
         """Forget the edges of checks that are no longer made, and edges of members that have not probed this one for a
@@ -193,7 +198,7 @@ class Ledger:
             return True
         return not full
 
-    def _append(self, packed: bytearray, observation: Observation) -> None:
+    def _append(self, packed: bytearray, observation: Observation, *, slow: bool) -> None:
         train = observation.train
         if packed and _TRIAL.unpack_from(packed, len(packed) - _TRIAL.size)[0] > observation.at + self._options.long:
             packed.clear()  # the wall clock was set back: what is "later" than now would never leave a window
@@ -205,7 +210,7 @@ class Ledger:
             min(train.seen, 65535) if train else 0,
             observation.rtt.best if observation.rtt else 0.0,
             (train.rate or 0.0) if train else 0.0,
-            _CODES[observation.fault],
+            _CODES[observation.fault] | (_SLOW if slow else 0),
         )
         surplus = len(packed) // _TRIAL.size - self._options.trials
         horizon = observation.at - self._options.long
@@ -215,13 +220,14 @@ class Ledger:
 
     def _edge(self, kept: _Kept, now: float, with_trials: bool) -> Edge:
         trials = [
-            Trial(at, number, sent, received, seen, rtt, rate, _FAULTS[code])
+            Trial(at, number, sent, received, seen, rtt, rate, _FAULTS[code & ~_SLOW], bool(code & _SLOW))
             for at, number, sent, received, seen, rtt, rate, code in _TRIAL.iter_unpack(kept.trials)
         ]
         return Edge(
             latest=kept.latest,
             short=window(trials, now, self._options.short),
             long=window(trials, now, self._options.long),
+            usual=kept.usual.seconds if kept.usual.known else 0.0,
             trials=tuple(trials) if with_trials else (),
         )
 

@@ -1,0 +1,122 @@
+"""Asking again after a bad trial: at once and for some seconds faster, so that a fault is told from a lost packet soon.
+
+Only members are asked again: what the whole cluster asks together (DNS, the API server, the ingress) has budgets of its
+own. A loss that is everywhere must not become a storm: all that is asked besides comes from a bucket of packets.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from kubesonar.model import Check, Kind, Observation, Path, Side
+
+LASTS = 8.0
+"""Seconds for which a target is asked faster after its latest bad trial. Shorter, and a loss of 10 % is not followed;
+longer, and a lost packet costs more."""
+
+FAST = {Kind.UDP: 0.8, Kind.ICMP: 1.0, Kind.TCP: 2.0, Kind.HTTP: 2.5, Kind.MTU: 3.0}
+"""Seconds between two checks of one kind while a target is in doubt. Shorter, and the bucket is empty before the fault
+is clear; longer, and a fault of one kind takes three times as long to be told."""
+
+SHARE = 0.3
+"""Packets besides, as a share of the usual ones. Higher, and a fault of a zone costs the cluster half as much again;
+lower, and faults that many see are told as late as without."""
+
+SHARE_FEW = 2.0
+"""The same with at most `FEW` targets, where few look at each."""
+
+FEW = 4
+
+_SEVERAL = 3
+"""Datagrams lost of one train that are more than a stray loss."""
+
+_STORED = 10.0
+"""Seconds of usual packets that the bucket holds."""
+
+_PACKETS = {Kind.UDP: 16, Kind.ICMP: 2, Kind.TCP: 7, Kind.HTTP: 12, Kind.MTU: 40}
+_MEMBERS = frozenset({Path.POD, Path.HOST})
+
+
+def is_suspicious(observation: Observation) -> bool:
+    """Return whether it is a reason to ask again: a fault that accuses the target, or datagrams without an answer."""
+    if observation.side is not Side.SOURCE:
+        return False
+    if observation.fault is not None:
+        return observation.fault.accuses
+    return observation.received < observation.sent
+
+
+class Confirmation:
+    """Which checks to make besides the usual ones, and when. Times are seconds of a clock that never goes back."""
+
+    def __init__(self) -> None:
+        self._by_target: dict[str, list[Check]] = {}
+        self._until: dict[str, float] = {}
+        self._partly: dict[str, float] = {}
+        self._queue: list[tuple[float, str]] = []
+        self._queued: set[str] = set()
+        self._checks: dict[str, Check] = {}
+        self._usual = 0.0
+        self._share = SHARE
+        self._left = 0.0
+        self._filled = 0.0
+
+    @property
+    def due(self) -> float | None:
+        """When a check is due next, None for never."""
+        return self._queue[0][0] if self._queue else None
+
+    def replace(self, now: float, checks: Iterable[Check]) -> None:
+        """Take these checks for the usual ones from now on."""
+        self._checks = {check.id: check for check in checks if check.path in _MEMBERS and check.kind in FAST}
+        self._by_target = {}
+        self._partly = {}
+        for check in self._checks.values():
+            self._by_target.setdefault(check.target, []).append(check)
+        self._usual = sum(_PACKETS[check.kind] / check.period for check in self._checks.values())
+        self._share = SHARE_FEW if len(self._by_target) <= FEW else SHARE
+        self._left, self._filled = _STORED * self._usual, now
+        self._queue = [(when, name) for when, name in self._queue if name in self._checks]
+        self._queued = {name for _, name in self._queue}
+        heapq.heapify(self._queue)
+
+    def note(self, now: float, observation: Observation) -> None:
+        """Have the target asked again where this observation is bad."""
+        check = observation.check
+        if check.id not in self._checks or not is_suspicious(observation):
+            return
+        again = now - self._partly.get(check.target, float("-inf")) < LASTS
+        if observation.fault is None and not again and observation.sent - observation.received < _SEVERAL:
+            self._partly[check.target] = now
+            self._ask(now, check)  # one more look at a lost packet; all that is asked only if more are lost
+            return
+        self._until[check.target] = now + LASTS
+        for other in self._by_target[check.target]:
+            if other.kind is not Kind.MTU or check.kind is Kind.MTU:
+                self._ask(now, other)
+
+    def take(self, now: float) -> list[Check]:
+        """The checks to make now."""
+        found = []
+        self._left = min(self._left + (now - self._filled) * self._usual * self._share, _STORED * self._usual)
+        self._filled = now
+        while self._queue and self._queue[0][0] <= now:
+            _, name = heapq.heappop(self._queue)
+            self._queued.discard(name)
+            check = self._checks[name]
+            if self._left < _PACKETS[check.kind]:
+                continue  # it is asked at its usual times all the same
+            self._left -= _PACKETS[check.kind]
+            found.append(check)
+            if now < self._until.get(check.target, 0.0):
+                self._push(now + FAST[check.kind], check)
+        return found
+
+    def _ask(self, now: float, check: Check) -> None:
+        if check.id not in self._queued and check.period > FAST[check.kind]:
+            self._push(now, check)
+
+    def _push(self, when: float, check: Check) -> None:
+        self._queued.add(check.id)
+        heapq.heappush(self._queue, (when, check.id))

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from kubesonar.core.diagnosis.consequences import listed
+from kubesonar.core.diagnosis.evidence import Lookups
+from kubesonar.model import Finding
+
+ZONES = {"node-1": "a", "node-2": "b", "node-3": "c"}
+
+
+def found(part: str, subject: str) -> Finding:
+    return Finding(part, subject, "loss", 0.0, 0.99, f"{part} of {subject}")
+
+
+def lookups(failed: int, total: int) -> dict[tuple[str, str], Lookups]:
+    asked = Lookups()
+    for number in range(total):
+        asked.add(float(number), number < failed)
+    return {("node-1-pod", "api-server"): asked}
+
+
+@pytest.mark.parametrize(
+    ("cause", "effect"),
+    [
+        (("zone_pair", "a>b"), ("zone_target", "a>api-server")),
+        (("zone_pair", "b>a"), ("pair_port", "node-1>api-server tcp/443")),
+        (("zone_pair_slow", "a>b"), ("pair_slow", "node-1>api-server")),
+        (("node_mtu", "node-1"), ("pair_port", "node-1>api-server tcp/443")),
+    ],
+)
+def test_what_follows_is_listed_under_its_cause(cause: tuple[str, str], effect: tuple[str, str]) -> None:
+    (only,) = listed([found(*effect), found(*cause)], {}, ZONES)
+    assert (only.part, only.subject) == cause
+    assert only.because == (f"{effect[0]} of {effect[1]}",)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("zone_pair", "a>b"), ("zone_target", "c>api-server")),
+        (("zone_pair", "a>b"), ("pair", "node-1>node-3")),
+        (("node", "node-1"), ("api_server", "api-server")),
+        (("node_mtu", "node-2"), ("pair_port", "node-1>api-server tcp/443")),
+    ],
+)
+def test_what_does_not_follow_is_told_beside_it(one: tuple[str, str], other: tuple[str, str]) -> None:
+    assert len(listed([found(*one), found(*other)], {}, ZONES)) == 2
+
+
+def test_names_that_cannot_be_looked_up_are_listed_under_dns() -> None:
+    findings = listed([found("node", "node-3"), found("dns_service", "dns-service")], lookups(6, 12), ZONES)
+    assert [finding.because for finding in findings] == [
+        (),
+        ("because of this, 6 of 12 checks of api-server by name fail",),
+    ]
+
+
+def test_one_failed_look_up_in_many_is_chance_and_a_pair_explains_none() -> None:
+    assert listed([found("dns_udp", "dns-1")], lookups(1, 100), ZONES)[0].because == ()
+    assert listed([found("pair", "node-1>node-2")], lookups(6, 12), ZONES)[0].because == ()

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+
+from kubesonar.core.probing.confirmation import FAST, LASTS, SHARE, Confirmation
+from kubesonar.model import Check, Fault, Kind, Network, Observation, Path
+
+PERIODS = {Kind.UDP: 2.5, Kind.TCP: 10.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0}
+CHECKS = [
+    Check(f"{kind}/{target}", kind, Path.POD, f"node-{target}", "10.0.0.1", 7473, period)
+    for target in range(10)
+    for kind, period in PERIODS.items()
+]
+PLAIN = Check("http/api", Kind.HTTP, Path.API_DIRECT, "api", "10.0.0.1", 443, 10.0)
+UDP = CHECKS[0]
+
+
+def seen(check: Check, fault: Fault | None = Fault.TIMEOUT, received: int = 0) -> Observation:
+    return Observation(check, "me", Network.POD, 0.0, fault=fault, sent=8, received=received)
+
+
+def confirming(*checks: Check) -> Confirmation:
+    confirmation = Confirmation()
+    confirmation.replace(0.0, checks or (*CHECKS, PLAIN))
+    return confirmation
+
+
+def made(confirmation: Confirmation, until: float, bad: bool = False) -> Counter[Kind]:
+    """How many checks of each kind were made by then, every tenth of a second; all of them bad if so said."""
+    count: Counter[Kind] = Counter()
+    for step in range(int(until * 10)):
+        now = step / 10
+        for check in confirmation.take(now):
+            count[check.kind] += 1
+            if bad:
+                confirmation.note(now, seen(check))
+    return count
+
+
+def test_nothing_is_asked_besides_while_all_is_well() -> None:
+    confirmation = confirming()
+    confirmation.note(0.0, seen(UDP, None, 8))
+    assert confirmation.due is None
+    assert made(confirmation, 60) == {}
+
+
+def test_a_silent_target_is_asked_at_once_by_every_kind_and_faster_for_some_seconds() -> None:
+    confirmation = confirming()
+    confirmation.note(0.0, seen(UDP))
+    first = confirmation.take(0.0)
+    assert {check.kind for check in first} == {Kind.UDP, Kind.TCP, Kind.HTTP, Kind.ICMP}
+    assert {check.target for check in first} == {"node-0"}
+    count = made(confirmation, 60)
+    assert count[Kind.UDP] == int(LASTS / FAST[Kind.UDP])
+    assert confirmation.due is None
+
+
+def test_some_lost_datagrams_are_worth_one_more_look() -> None:
+    confirmation = confirming()
+    confirmation.note(0.0, seen(UDP, None, 7))
+    assert made(confirmation, 60) == {Kind.UDP: 1}
+
+
+def test_big_packets_are_tried_again_only_where_they_vanish() -> None:
+    confirmation = confirming()
+    big = next(check for check in CHECKS if check.kind is Kind.MTU)
+    confirmation.note(0.0, seen(big, Fault.BLACK_HOLE))
+    assert made(confirmation, 5)[Kind.MTU] == 2
+
+
+def test_what_the_whole_cluster_asks_is_not_asked_besides() -> None:
+    confirmation = confirming()
+    confirmation.note(0.0, seen(PLAIN))
+    assert confirmation.due is None
+
+
+def test_loss_everywhere_is_no_storm() -> None:
+    """In a minute in which nothing answers at all, not much more than the share that is allowed is asked besides."""
+    confirmation = confirming()
+    for check in CHECKS:
+        confirmation.note(0.0, seen(check))
+    packets = {Kind.UDP: 16, Kind.ICMP: 2, Kind.TCP: 7, Kind.HTTP: 12, Kind.MTU: 40}
+    usual = sum(packets[check.kind] / check.period for check in CHECKS)
+    count = made(confirmation, 60, bad=True)
+    besides = sum(packets[kind] * number for kind, number in count.items())
+    assert besides <= usual * (10 + 60 * SHARE)
+    assert besides >= usual * 10
+
+
+def test_a_check_that_is_no_longer_made_is_not_asked_again() -> None:
+    confirmation = confirming()
+    confirmation.note(0.0, seen(UDP))
+    confirmation.replace(0.0, [msgspec.structs.replace(UDP, id="other")])
+    assert confirmation.take(1.0) == []
