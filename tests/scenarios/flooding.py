@@ -48,11 +48,12 @@ def forged_probe(member: Member, ring: Keyring = STRANGER, version: int = 3) -> 
     return frame[:2] + bytes((version, DatagramType.PROBE)) + frame[4:]
 
 
-def send_packets(target: str, make: Callable[[int], bytes], rate: int, seconds: float) -> int:
-    """Send at most `rate` packets a second to an address, made by `make` of their number; return how many went out."""
+def send_packets(target: str, make: Callable[[int], bytes], rate: int, seconds: float, distinct: int = 2000) -> int:
+    """Send at most `rate` packets a second to an address, `distinct` ones made by `make` of their number, in turns;
+    return how many went out."""
     version = ip_address(target).version
     family = socket.AF_INET if version == 4 else socket.AF_INET6
-    packets = [make(number) for number in range(2000)]
+    packets = [make(number) for number in range(distinct)]
     random.Random(1).shuffle(packets)
     with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
         raw.setsockopt(*_IP_HDRINCL[version], 1)

@@ -16,12 +16,13 @@ from kubesonar.apps.agent.options import KeyOptions
 from kubesonar.apps.gather import Assessment, assess
 from kubesonar.apps.lab.mesh import agent_options
 from kubesonar.apps.sources import SnapshotSource
-from kubesonar.core.wire.codec import Keyring
+from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.lab.kernel.processes import LabProcess
 from kubesonar.lab.world import LabWorld
 from kubesonar.model import MEMBER_PORT, Health, Side
 from tests.apps.agents import until
 from tests.lab.inside import home, in_world
+from tests.net.rig import who
 from tests.scenarios.flooding import forged_probe, port_unreachable, send_packets, udp_packet
 
 pytestmark = pytest.mark.lab
@@ -29,6 +30,8 @@ pytestmark = pytest.mark.lab
 RATE = 20_000
 SECONDS = 4.0
 LOOK = 0.5
+KEY = b"\xab" * 32
+MESH = Keyring({1: KEY}, 1)
 VICTIM, PEER, ATTACKER = "node-1-host", "node-2-host", "node-3-host"
 
 
@@ -64,6 +67,8 @@ def floods(world: LabWorld) -> dict[str, Callable[[], int]]:
         forged_probe(peer) + bytes(1300),
         b"",
     )
+    recorded = forged_probe(peer, MESH)
+    ghost = Sender(who("ghost"), 1)
     packets: dict[str, tuple[str, Callable[[int], bytes]]] = {
         "a peer's address": (four, lambda number: udp_packet(peer_four, four, forged_probe(peer))),
         "2,000 addresses": (
@@ -75,11 +80,14 @@ def floods(world: LabWorld) -> dict[str, Callable[[], int]]:
             four,
             lambda number: udp_packet(peer_four, four, odd[number % len(odd)]),
         ),
+        "signed and replayed": (four, lambda number: udp_packet(peer_four, four, recorded)),
         "ICMP errors": (four, lambda number: port_unreachable(peer_four, four, peer_four, 32_768 + 14 * number)),
     }
     found: dict[str, Callable[[], int]] = {
         name: partial(send_packets, to, make, RATE, SECONDS) for name, (to, make) in packets.items()
     }
+    fresh = partial(send_packets, four, lambda number: udp_packet(peer_four, four, ghost.probe(MESH, number, 0, 8, 64)))
+    found["signed by who is no member"] = partial(fresh, RATE, SECONDS, int(RATE * SECONDS))
     return found | {"connections": partial(open_connections, four)}
 
 
@@ -115,7 +123,7 @@ def ran(flood: Callable[[], int]) -> int:
 
 def flooded(world: LabWorld) -> None:
     keys = world.directory.path / "keys"
-    keys.write_text("1 " + "ab" * 32 + "\n")
+    keys.write_text(f"1 {KEY.hex()}\n")
     for member in world.plan.members:
         options = msgspec.structs.replace(agent_options(world, member, ()), keys=KeyOptions(file=str(keys)))
         world.start(member, partial(agent.run_agent, options, {}))

@@ -8,6 +8,10 @@ import socket
 import time
 from pathlib import Path
 
+import pytest
+
+from kubesonar.core.diagnosis.join import basis
+from kubesonar.core.diagnosis.verdict import verdict_on
 from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.model import Fault, Member, Side
@@ -16,6 +20,10 @@ from tests.net.rig import who
 from tests.ports import free_port
 
 RING = Keyring()
+RATE = 20_000
+"""Datagrams of a flood a second."""
+SETTLED = 2.5
+"""Seconds after which a train that was lost is known to be: its timeout, and some more."""
 
 
 def resident(agent: RunningAgent) -> int:
@@ -63,6 +71,44 @@ def test_a_flood_of_strangers_costs_no_edge_and_no_memory_and_others_are_answere
         assert sum(t.received for t in during if t.fault is not Fault.LOCAL) > 0
         assert agent.stop() == 0
         assert "Traceback" not in agent.log.read_text()
+
+
+FLOOD_KEYS = {"keyed": Keyring({1: b"k" * 32}, 1), "no keys": Keyring()}
+
+
+@pytest.mark.parametrize("keys", FLOOD_KEYS)
+def test_a_flood_from_a_peers_address_accuses_nobody(tmp_path: Path, keys: str) -> None:
+    """Where members have keys their trains count all the while. Without, a stranger can be anybody, and the rate limit
+    of the peer's address is used up: then the loss is said to be the agent's own doing."""
+    ports = {"a": free_port(), "peer": free_port()}
+    roster = members(tmp_path, ports)
+    (tmp_path / "keys").write_text(f"1 {(b'k' * 32).hex()}\n")
+    more = {"keys": {"file": str(tmp_path / "keys")}} if keys == "keyed" else {}
+    stranger = Keyring({1: b"x" * 32}, 1) if keys == "keyed" else Keyring()
+    with (
+        RunningAgent(tmp_path, "a", **tree("a", ports["a"], roster, **more)) as agent,
+        RunningAgent(tmp_path, "peer", **tree("peer", ports["peer"], roster, **more)) as other,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flooder,
+    ):
+        until(lambda: any(e.latest.received for e in other.snapshot().edges if e.latest.check.target == "a"))
+        flooder.connect(("127.0.0.1", ports["a"]))
+        sender = Sender(who("stranger"), 1)
+        frames = [sender.probe(stranger, number, 0, 1, 64) for number in range(40_000)]
+        begun = time.time()
+        for at in range(0, len(frames), 100):
+            for frame in frames[at : at + 100]:
+                flooder.send(frame)
+            time.sleep(max(0.0, begun + at / RATE - time.time()))
+        ended = time.time()
+        time.sleep(SETTLED)
+        snapshots = [agent.snapshot(), other.snapshot()]
+    assert verdict_on(basis(snapshots, {}, time.time()), str).findings == ()
+    edge = next(e for e in snapshots[1].edges if e.latest.check.id == "udp/pod/a/v4")
+    during = [trial for trial in edge.trials if begun < trial.at < ended and trial.fault is not Fault.LOCAL]
+    lossless = all(trial.received == trial.sent for trial in during)
+    troubled = any(trouble.until is None or trouble.until > begun for trouble in snapshots[0].troubles)
+    assert during and (lossless or troubled)
+    assert troubled or keys == "keyed"
 
 
 def test_clients_that_only_hold_connections_keep_no_probe_away(tmp_path: Path) -> None:
