@@ -60,6 +60,11 @@ class Kind(Open):
     MTU = "mtu"
     OTHER = "other"
 
+    @property
+    def by_agent(self) -> bool:
+        """Whether an agent itself answers such a check; the kernel of a frozen one still answers the others."""
+        return self in (Kind.UDP, Kind.HTTP)
+
 
 class Path(Open):
     """Through what a check goes."""

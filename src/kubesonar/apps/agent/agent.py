@@ -23,6 +23,7 @@ from kubesonar.core.address import bracketed
 from kubesonar.core.probing.planner import CheckPlanner
 from kubesonar.core.probing.schedule import Schedule
 from kubesonar.core.telemetry.ledger import Ledger
+from kubesonar.core.telemetry.started import StartedMembers
 from kubesonar.discovery.self_lookup import with_self
 from kubesonar.model import Roster
 from kubesonar.net.clock import SystemClock
@@ -62,6 +63,9 @@ class Agent:
         self._monitor = SelfMonitor(options.health, self._ledger, self._clock, self._throttled, self._lost)
         self._membership: MembershipService | None = None
         self._watching = False
+        self._given = Roster("", ())
+        self._started = StartedMembers(self._has_started)
+        self._ledger.register(self._started)
 
     async def run(self) -> None:
         """Serve and probe until SIGTERM or SIGINT, then leave in order. Raises ConfigError at the start where an
@@ -164,7 +168,10 @@ class Agent:
     def _roster_changed(self, roster: Roster) -> None:
         """Pass a roster on, and as which member of it this agent goes from now on. The first one starts the watch of
         the cluster, which depends on how many agents there are."""
-        roster, me = with_self(roster, self._ledger.member, self._options.member.own_addresses)
+        self._given = roster
+        roster, me = with_self(
+            self._started.roster_changed(roster), self._ledger.member, self._options.member.own_addresses
+        )
         self._ledger.rename(me.name)
         self._source.rename(me.name)
         self._endpoint.become(me)
@@ -178,6 +185,10 @@ class Agent:
             self._supervisor.run_forever("cluster", lambda: self._cluster.watch(self._loop.dependencies_changed))
         if not roster.stale:
             self._view.started()
+
+    def _has_started(self) -> None:
+        """Pass the roster on anew, after the observation at hand: a member that counted as starting has answered."""
+        asyncio.get_running_loop().call_soon(lambda: self._roster_changed(self._given))
 
     def _throttled(self, share: float) -> None:
         if self._membership is not None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from kubesonar.core.diagnosis.path_features import End
-from kubesonar.model import Health, Kind, Member, Network, Roster, Snapshot, State
+from kubesonar.model import Health, Member, Network, Roster, Snapshot, State
 
 TROUBLE_MARGIN = 1.0
 """Seconds before and after a member's own trouble, or after its start, in which it is not trusted either."""
@@ -101,15 +101,13 @@ def _has_answered(member: Member, snapshots: Iterable[Snapshot]) -> bool:
         for snapshot in snapshots
         for edge in snapshot.edges
         if edge.latest.check.target == member.name
-        and edge.latest.check.kind in _BY_AGENTS
+        and edge.latest.check.kind.by_agent
         and edge.latest.check.address in member.addresses
         for trial in edge.trials
     )
 
 
 _STARTED = frozenset({State.STARTING, State.SERVING, State.NOT_READY})
-_BY_AGENTS = frozenset({Kind.UDP, Kind.HTTP})
-"""Kinds that an agent answers itself; a frozen one's kernel still answers the others."""
 
 
 def _not_everywhere(rosters: list[Roster]) -> set[str]:
