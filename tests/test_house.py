@@ -115,6 +115,28 @@ def test_foreign_data_are_decoded_in_one_place() -> None:
     assert unexpected(found) == []
 
 
+def test_json_is_written_in_one_place() -> None:
+    found = {
+        f"{_name(file)}: {name}"
+        for file in PACKAGE.rglob("*.py")
+        if _name(file) != "src/kubesonar/core/encoding.py"
+        for name in _dotted(_tree(file))
+        if re.fullmatch(r"msgspec\.json\.(encode|Encoder)|json\.dumps?", name)
+    }
+    assert unexpected(found) == []
+
+
+def test_patterns_end_where_the_text_ends() -> None:
+    """`$` would let a line break follow."""
+    found = {
+        f"{_name(file)}: {text}"
+        for file in PACKAGE.rglob("*.py")
+        for text in _patterns(_tree(file))
+        if re.search(r"(?<!\\)\$\)*$", text)
+    }
+    assert unexpected(found) == []
+
+
 def test_tests_import_nothing_of_measurements() -> None:
     others = (file for file in TESTS.rglob("*.py") if "bench" not in file.parent.parts)
     found = {_name(file) for file in others if any(name.startswith("bench") for name in _imported(file))}
@@ -172,6 +194,16 @@ def _renamed(file: Path) -> Iterator[str]:
 def _dotted(tree: ast.Module) -> Iterator[str]:
     """Names and attributes of names, as they are written."""
     return (ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Name))
+
+
+def _patterns(tree: ast.Module) -> Iterator[str]:
+    """Regular expressions that are given to functions of `re` and as `pattern=`."""
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call):
+            given = [keyword.value for keyword in call.keywords if keyword.arg == "pattern"]
+            if isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "re":
+                given += call.args[:1]
+            yield from (str(one.value) for one in given if isinstance(one, ast.Constant))
 
 
 def _imported(file: Path) -> Iterator[str]:

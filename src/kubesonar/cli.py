@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from typing import NamedTuple
 
 from kubesonar import __version__
 from kubesonar.config import ConfigError
 from kubesonar.runtime.descriptors import open_standard_descriptors
+from kubesonar.runtime.streams import EscapingStream
 
 
 class Command(NamedTuple):
@@ -54,6 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     output went away."""
     open_standard_descriptors()
     _end_on_signals()
+    with redirect_stdout(EscapingStream(sys.stdout)), redirect_stderr(EscapingStream(sys.stderr)):
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _dispatch(arguments)

@@ -7,6 +7,7 @@ Every enum has a member `OTHER`, to which a value decodes that only a newer vers
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -209,6 +210,10 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     state: State = State.SERVING
     reason: str = ""
     since: UnixTime = 0.0
+
+    def __post_init__(self) -> None:
+        if not is_name(self.name) or (self.node and not is_name(self.node)):
+            raise ValueError(f"name and node: expected at most {LONGEST_NAME} printable characters")
 
     @property
     def identity(self) -> str:
@@ -512,6 +517,23 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     left: frozenset[str] = frozenset()
     observers: int = 0
     members: int = 0
+
+
+LONGEST_NAME = 253
+"""Longest name, in characters: that of a DNS name, and so of objects in Kubernetes."""
+
+
+def is_name(text: str) -> bool:
+    """Return whether `text` may be a name of a member, node or target: it is not empty, not too long, and has nothing
+    but printable characters, no space at its ends. So it may stand in logs, metrics and terminals as it is."""
+    return 0 < len(text) <= LONGEST_NAME and text.isprintable() and text == text.strip()
+
+
+def printable(text: str, escape: Callable[[str], str] = lambda char: repr(char)[1:-1]) -> str:
+    """Return `text` with every character that is not printable as what `escape` makes of it (as Python writes it): of
+    control, bidirectional and zero-width characters, separators of lines and halves of characters. What comes from
+    outside must neither forge lines nor give orders to a terminal."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else escape(char) for char in text)
 
 
 def clip(text: str, limit: int = DETAIL_LIMIT) -> str:

@@ -60,7 +60,24 @@ def test_sources_are_read_as_people_write_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["node-1", "ftp://a", "http://", "http://a:99999", "http://u@a", "http://a/x", "http://a?b", "/nowhere", ""]
+    "text",
+    [
+        "node-1",
+        "ftp://a",
+        "http://",
+        "http://a:99999",
+        "http://u@a",
+        "http://a/x",
+        "http://a?b",
+        "/nowhere",
+        "",
+        "http://a b/",
+        "http://a\nb/",
+        "http://a\t/",
+        "http://\x9b/",
+        "http://a\u2028/",
+        " http://a",
+    ],
 )
 def test_what_is_no_source_is_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(ConfigError, match=r'^source: got ".*", expected ') as refused:

@@ -186,7 +186,7 @@ def test_without_a_directory_that_can_be_written_the_memory_has_to_do(
         async with own.serve() as receiver, telling(options(receiver.url, directory=str(missing))) as webhooks:
             await webhooks.notify(notice(1))
             await receiver.heard(1)
-            assert webhooks.trouble == "unable to open database file; notices are held in memory only"
+            assert webhooks.trouble == "it cannot be opened: No such file or directory; notices are held in memory only"
 
     run(scenario())
     assert "held in memory only" in caplog.text

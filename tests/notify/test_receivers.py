@@ -29,6 +29,15 @@ URL = "http://hooks.example.org/x"
             "https://host:port/path",
         ),
         (
+            {"url": "http://a\nb/\x9b"},
+            'notify.receivers[pager].url: got "http://a\\nb/\\x9b", expected http://host:port/path or '
+            "https://host:port/path",
+        ),
+        (
+            {"url": "http://a b/"},
+            'notify.receivers[pager].url: got "http://a b/", expected http://host:port/path or https://host:port/path',
+        ),
+        (
             {"format": "xml"},
             'notify.receivers[pager].format: got "xml", expected one of native, alertmanager, other',
         ),

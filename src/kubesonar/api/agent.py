@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-import msgspec
-
 from kubesonar.api.selection import FIELDS, Selection
+from kubesonar.core.encoding import encode_json
 from kubesonar.model import Observation, Snapshot
 from kubesonar.views.metrics.exposition import OPENMETRICS, TEXT, accepts_openmetrics
 from kubesonar.web import Authenticator, Reply, Request, Route, Router, error_reply
@@ -82,9 +81,9 @@ class _Paths:
     async def observations(self, request: Request) -> Reply:
         chosen = Selection.of(request.query(FIELDS)).choose(self._view.latest())
         if NDJSON in request.header(b"accept"):
-            return Reply(msgspec.json.Encoder().encode_lines(chosen), NDJSON)
-        return Reply(msgspec.json.encode(chosen))
+            return Reply(b"".join(encode_json(one) + b"\n" for one in chosen), NDJSON)
+        return Reply(encode_json(chosen))
 
     async def snapshot(self, request: Request) -> Reply:
         request.query({})
-        return Reply(msgspec.json.encode(self._view.snapshot()))
+        return Reply(encode_json(self._view.snapshot()))

@@ -5,10 +5,16 @@ from __future__ import annotations
 import io
 import re
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from kubesonar.model import printable
+from kubesonar.runtime.streams import EscapingStream
 
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 _SVG_WIDTH = 100
@@ -23,6 +29,13 @@ class Color(StrEnum):
 
 
 class _Console(Console):
+    """Escapes its texts; what it adds are the terminal's own orders."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield the segments of `renderable`, those of text with everything escaped but line breaks."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(_printable(segment.text), segment.style)
+
     def on_broken_pipe(self) -> None:
         """Raise the BrokenPipeError that is being handled, for `cli.main`: Rich would end with 1, which says "bad" of
         the network."""
@@ -31,13 +44,15 @@ class _Console(Console):
 
 def console(color: Color = Color.AUTO) -> Console:
     """Return standard output. Characters that the locale's encoding does not have become "?"."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+    raw = sys.stdout.raw if isinstance(sys.stdout, EscapingStream) else sys.stdout
+    if isinstance(raw, io.TextIOWrapper):
+        raw.reconfigure(errors="replace")
     if color is Color.NEVER:
-        return _Console(color_system=None, highlight=False)
+        return _Console(file=raw, color_system=None, highlight=False)
     if color is Color.ALWAYS:
-        return _Console(color_system="standard" if not sys.stdout.isatty() else "auto", no_color=False, highlight=False)
-    return _Console(highlight=False)
+        system: Literal["standard", "auto"] = "auto" if raw.isatty() else "standard"
+        return _Console(file=raw, color_system=system, no_color=False, highlight=False)
+    return _Console(file=raw, highlight=False)
 
 
 def print_to(to: Console, what: RenderableType) -> None:
@@ -52,6 +67,10 @@ def write_json(document: bytes) -> None:
 
 def write_svg(what: RenderableType, path: Path) -> None:
     """Write a picture of `what` as a terminal shows it. It uses the fonts that the viewer has and fetches none."""
-    paper = Console(record=True, width=_SVG_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    paper = _Console(record=True, width=_SVG_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     paper.print(what)
     path.write_text(_FONTS.sub("", paper.export_svg(title="kubesonar")), encoding="utf-8")
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from kubesonar.model import Member, Snapshot, clip
 _EXPECTED = "expected http://HOST:PORT, https://HOST[:PORT], unix:PATH or a directory of agents' sockets"
 _CONTROL = control_socket(Path()).name
 _SCHEMES = ("http", "https")
+_GRAPHIC = re.compile(r"[!-~]+")  # urlsplit drops line breaks and tabs, and takes spaces
 
 
 class SnapshotSource(msgspec.Struct, frozen=True):
@@ -108,7 +110,7 @@ def _url(text: str) -> str:
     except ValueError:
         raise _refused(text, _EXPECTED) from None
     extra = parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None
-    if parts.scheme not in _SCHEMES or not parts.hostname or extra or not text.isascii():
+    if parts.scheme not in _SCHEMES or not parts.hostname or extra or not _GRAPHIC.fullmatch(text):
         raise _refused(text, _EXPECTED)
     return f"{parts.scheme}://{bracketed(parts.hostname)}:{port or (443 if parts.scheme == 'https' else 80)}"
 

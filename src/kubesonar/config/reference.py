@@ -8,6 +8,7 @@ import msgspec
 
 from kubesonar.config.schema import CONFIG_ENV, CONFIG_FLAG, Option, Schema, is_duration
 from kubesonar.config.values import expected
+from kubesonar.core.encoding import encode_json
 
 
 class OptionRow(msgspec.Struct, frozen=True):
@@ -66,5 +67,5 @@ def _default(option: Option) -> str:
         return ""
     if is_duration(option.type) and isinstance(option.default, int | float):
         return f"{option.default:g}s"
-    text = msgspec.json.encode(option.default).decode()
+    text = encode_json(option.default).decode()
     return text.strip('"') or '""' if isinstance(option.default, str) else text

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from kubesonar.core.encoding import encode_json
+
 
 def show_config(tree: msgspec.Struct, origins: Mapping[str, str] | None = None) -> str:
     """Return YAML that `resolve` reads back to an equal tree.
@@ -26,5 +28,5 @@ def _lines(tree: msgspec.Struct, path: tuple[str, ...], origins: Mapping[str, st
         else:
             origin = origins.get(".".join((*path, name)))
             comment = f"  # {origin}" if origin else ""
-            lines.append(f"{indent}{name}: {msgspec.json.encode(value).decode()}{comment}")
+            lines.append(f"{indent}{name}: {encode_json(value).decode()}{comment}")
     return lines

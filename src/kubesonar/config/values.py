@@ -18,6 +18,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)", re.ASCII)
 _DURATION = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 _NOT_FINITE = frozenset({"nan", "inf", "infinity"})
+_END = r"\Z"  # of a pattern; people know it as "$", after which Python lets a line break follow
 _LISTS = (list, tuple, set, frozenset)
 
 
@@ -175,7 +176,7 @@ def _lengths(kind: Any, what: str) -> str:
     pattern = _limit(kind, "pattern")
     text = f" of at least {least} {what}" if least else ""
     text += f"{' and' if text else ' of'} at most {most} {what}" if most is not None else ""
-    return text + (f" matching {pattern}" if pattern else "")
+    return text + (f" matching {pattern.replace(_END, '$')}" if pattern else "")
 
 
 def _limit(kind: Any, name: str) -> Any:

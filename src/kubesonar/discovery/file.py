@@ -23,7 +23,7 @@ from kubesonar.config.yamltext import read_yaml
 from kubesonar.core.address import is_unicast, packed_address
 from kubesonar.core.decoding import Undecodable, convert_plain, decode_json
 from kubesonar.discovery.options import RosterOptions
-from kubesonar.model import Member, Network, Roster, State, UnixTime, clip
+from kubesonar.model import LONGEST_NAME, Member, Network, Roster, State, UnixTime, clip, is_name
 from kubesonar.net.watched_file import WatchedFile, read_file, reason_of
 
 FILE_VERSION = 1
@@ -38,21 +38,24 @@ class RosterError(ValueError):
     """A members file that cannot be used. The text is a clause that follows the file's name."""
 
 
-_PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"  # names reach terminals and logs: no control characters
-FileWord = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=_PLAIN)]
-
-
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: FileWord
-    node: FileWord
+    name: str
+    node: str
     addresses: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=16)]
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
     network: Network = Network.POD
-    zone: Annotated[str, msgspec.Meta(max_length=253, pattern=_PLAIN)] = ""
+    zone: str = ""
     epoch: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 0
     state: State = State.SERVING
-    reason: Annotated[str, msgspec.Meta(max_length=1000, pattern=_PLAIN)] = ""
+    reason: Annotated[str, msgspec.Meta(max_length=1000)] = ""
     since: UnixTime = 0.0
+
+    def __post_init__(self) -> None:
+        for field, text in (("name", self.name), ("node", self.node), ("zone", self.zone or "none")):
+            if not is_name(text):
+                raise ValueError(f"{field}: expected 1 to {LONGEST_NAME} printable characters")
+        if not self.reason.isprintable():
+            raise ValueError("reason: expected printable characters")
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

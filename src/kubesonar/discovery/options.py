@@ -15,7 +15,7 @@ class KubernetesOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     namespace: Annotated[
         str,
         msgspec.Meta(
-            max_length=63, pattern=r"^[a-z0-9-]*$", description="Namespace of the agents' pods; empty: the own one."
+            max_length=63, pattern=r"^[a-z0-9-]*\Z", description="Namespace of the agents' pods; empty: the own one."
         ),
     ] = ""
     selector: Annotated[
@@ -57,7 +57,7 @@ class DnsRosterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     name: Annotated[
         str,
         msgspec.Meta(
-            max_length=253, pattern=r"^[A-Za-z0-9._-]*$", description="Name of a headless Service; empty: none."
+            max_length=253, pattern=r"^[A-Za-z0-9._-]*\Z", description="Name of a headless Service; empty: none."
         ),
     ] = ""
     poll: Annotated[

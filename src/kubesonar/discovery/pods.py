@@ -10,7 +10,7 @@ from kubesonar.core.address import one_of_each_family, packed_address
 from kubesonar.discovery.history import History
 from kubesonar.discovery.member_state import ExpectedState, expected_state
 from kubesonar.kube.types import Node, Pod
-from kubesonar.model import Member, Network
+from kubesonar.model import Member, Network, is_name
 
 PORT_LABEL = "kubesonar.io/port"
 """The label of agents' pods; its value is the port of their responder."""
@@ -68,12 +68,12 @@ _OVER = frozenset({"Succeeded", "Failed"})
 
 def _end(pod: Pod) -> str:
     how = "has failed" if pod.status.phase == "Failed" else "has ended"
-    return f"its pod {how}" + (f": {pod.status.reason}" if _is_plain(pod.status.reason) else "")
+    return f"its pod {how}" + (f": {pod.status.reason}" if is_name(pod.status.reason) else "")
 
 
 def _fault(pod: Pod, port: int) -> str:
     """Return why this pod cannot be a member, empty where it can."""
-    if not _is_plain(pod.metadata.name) or (pod.spec.node_name and not _is_plain(pod.spec.node_name)):
+    if not is_name(pod.metadata.name) or (pod.spec.node_name and not is_name(pod.spec.node_name)):
         return "its name or its node's is empty, too long or not printable"
     if not _port(pod, port):
         given = pod.metadata.labels.get(PORT_LABEL, "")
@@ -99,7 +99,7 @@ def _member(pod: Pod, nodes: Mapping[str, Node] | None, expected: ExpectedState,
         addresses=_addresses(pod),
         port=_port(pod, port),
         network=Network.HOST if pod.spec.host_network else Network.POD,
-        zone=zone if _is_plain(zone) else "",
+        zone=zone if is_name(zone) else "",
         state=expected.state,
         reason=expected.reason,
         since=expected.since,
@@ -134,8 +134,3 @@ def _claim(one: tuple[Pod, Member, ExpectedState]) -> tuple[bool, bool, str, str
     pod, member, _ = one
     staying = pod.metadata.deletion_timestamp is None
     return staying, member.expected, pod.metadata.creation_timestamp or "", member.name
-
-
-def _is_plain(text: str) -> bool:
-    """Return whether this text may stand in logs, metrics and terminals as it is."""
-    return 0 < len(text) <= 253 and text.isprintable()

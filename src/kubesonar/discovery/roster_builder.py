@@ -6,8 +6,7 @@ import logging
 from collections.abc import Iterable
 from hashlib import sha256
 
-import msgspec
-
+from kubesonar.core.encoding import encode_json
 from kubesonar.discovery.history import History
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.discovery.pods import PodMembers, members_of_pods
@@ -22,7 +21,7 @@ _LOG = logging.getLogger("kubesonar.discovery")
 
 def revision(members: Iterable[Member]) -> str:
     """Return a digest that is the same for equal members, whoever lists them."""
-    return sha256(msgspec.json.encode(list(members))).hexdigest()[:16]
+    return sha256(encode_json(list(members))).hexdigest()[:16]
 
 
 class RosterBuilder:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from kubesonar.core.address import is_unicast
 from kubesonar.core.probing.cluster_facts import DnsPod, ServiceEndpoint
+from kubesonar.kube.resource import is_object_name
 from kubesonar.kube.types import Endpoint, EndpointPort, EndpointSlice, Service
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _MANY = 5000
 """Most DNS pods taken; the rest is left out."""
 
@@ -57,7 +56,7 @@ def service_endpoints(services: Iterable[Service]) -> tuple[ServiceEndpoint, ...
 
 def _name(endpoint: Endpoint, address: str) -> str:
     name = endpoint.target_ref.name if endpoint.target_ref else ""
-    return name if _NAME.fullmatch(name) else address
+    return name if is_object_name(name) else address
 
 
 def _port(ports: Iterable[EndpointPort] | None, protocol: str) -> int:

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from kubesonar.core.encoding import encode_json
 from kubesonar.kube.client import ApiError, Client
 from kubesonar.kube.types import Lease
 from kubesonar.net.clock import Clock
@@ -143,7 +142,7 @@ class LeaseKeeper:
     async def _write(self, method: str, path: str, tree: dict[str, Any]) -> bool | None:
         kind = _PATCH if method == "PATCH" else "application/json"
         try:
-            await self._client.send(method, path, msgspec.json.encode(tree), Lease, kind)
+            await self._client.send(method, path, encode_json(tree), Lease, kind)
         except ApiError as error:
             if error.status == 409:
                 return None

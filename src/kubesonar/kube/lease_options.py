@@ -13,7 +13,7 @@ class LeaseOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     name: Annotated[
         str,
         msgspec.Meta(
-            pattern=r"^([a-z0-9]([a-z0-9.-]{0,240}[a-z0-9])?)?$",
+            pattern=r"^([a-z0-9]([a-z0-9.-]{0,240}[a-z0-9])?)?\Z",
             description="Its name; that of the host network has -host behind it. Empty: none. Needs the rights to get, "
             "create and patch leases.",
         ),

@@ -10,7 +10,8 @@ import msgspec
 
 from kubesonar.kube.object_meta import T
 
-_NAMESPACED = re.compile(r"/namespaces/([^/]+)/([^/]+)$")
+_NAMESPACED = re.compile(r"/namespaces/([^/]+)/([^/]+)\Z")
+_OBJECT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
@@ -72,3 +73,8 @@ def _path(group: str, namespace: str, plural: str) -> str:
     if namespace and not is_namespace(namespace):
         raise ValueError(f"a namespace is lower case letters, digits and hyphens, 63 at most, not {namespace[:80]!r}")
     return f"{group}/namespaces/{namespace}/{plural}" if namespace else f"{group}/{plural}"
+
+
+def is_object_name(name: str) -> bool:
+    """Return whether this may be the name of an object (RFC 1123 subdomain)."""
+    return _OBJECT.fullmatch(name) is not None

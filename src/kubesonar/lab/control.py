@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 
 from kubesonar.core.decoding import Undecodable, decode_json
+from kubesonar.core.encoding import encode_json
 from kubesonar.lab.directory import LabError, control_socket
 from kubesonar.lab.faults import FaultError
 
@@ -53,7 +54,7 @@ async def listen(path: Path, obey: Obey) -> AsyncIterator[None]:
         with contextlib.suppress(OSError, ValueError, TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 line = await reader.readline()
-                writer.write(msgspec.json.encode(_answer(line, obey)) + b"\n")
+                writer.write(encode_json(_answer(line, obey)) + b"\n")
                 await writer.drain()
         writer.close()
 
@@ -67,7 +68,7 @@ async def listen(path: Path, obey: Obey) -> AsyncIterator[None]:
 def ask(directory: Path, fault: str = "") -> tuple[str, ...]:
     """Inject a fault into the lab in `directory`, and return the active ones. Raises LabError where no lab runs there
     or it does not answer, FaultError where it refuses."""
-    request = msgspec.json.encode(FaultOrder(fault=fault)) + b"\n"
+    request = encode_json(FaultOrder(fault=fault)) + b"\n"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_PATIENCE)
         try:

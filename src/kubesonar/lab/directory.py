@@ -22,8 +22,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
-
+from kubesonar.core.encoding import encode_json
 from kubesonar.model import Member
 
 _VERSION = 1
@@ -80,7 +79,7 @@ class Directory:
 
     def write_roster(self, members: Iterable[Member]) -> None:
         """Replace the members file atomically. JSON is YAML too, and is read faster."""
-        lines = ",\n".join(msgspec.json.encode(member).decode() for member in members)
+        lines = ",\n".join(encode_json(member).decode() for member in members)
         draft = self.path / "members.draft"
         draft.write_text(f'{{"version": {_VERSION}, "members": [\n{lines}\n]}}\n')
         draft.replace(self.roster)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
+from kubesonar.core.encoding import encode_json
 from kubesonar.model import Condition, Notice
 from kubesonar.runtime.logs import timestamp
 
@@ -38,7 +37,7 @@ def native(notice: Notice) -> bytes:
         "network": notice.network.value,
         "component": notice.component,
     }
-    return msgspec.json.encode({"type": subject, "timestamp": timestamp(notice.at), "data": data})
+    return encode_json({"type": subject, "timestamp": timestamp(notice.at), "data": data})
 
 
 ALERT_LASTS = 300.0
@@ -69,7 +68,7 @@ def alertmanager(link: str) -> Format:
         if notice.what not in ALERTS and notice.what not in _ENDS:
             return None
         alerts = [_alert(notice, condition, link) for condition, rule in ALERTS.items() if rule[2] == notice.component]
-        return msgspec.json.encode(alerts)
+        return encode_json(alerts)
 
     return bodies
 

@@ -18,7 +18,7 @@ class ReceiverOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     name: Annotated[
         str,
         msgspec.Meta(
-            pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$",
+            pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?\Z",
             description="Its name in logs, metrics and the outbox.",
         ),
     ]

@@ -16,7 +16,7 @@ class OutboxEntry(msgspec.Struct, frozen=True):
 
     seq: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
     receiver: str
-    id: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]{1,128}$")]
+    id: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]{1,128}\Z")]
     subject: str
     told: float
     body: Annotated[bytes, msgspec.Meta(max_length=NOTICE_BODY_LIMIT)]

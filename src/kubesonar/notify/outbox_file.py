@@ -17,6 +17,7 @@ OUTBOX_VERSION = 1
 
 OUTBOX_FILE = "outbox.sqlite"
 _ASIDE = ".unreadable"
+_BESIDE = ("-wal", "-shm")
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -62,6 +63,7 @@ class OutboxFile:
 
     def __init__(self, directory: str, wait: float = 1.0) -> None:
         path = os.path.join(directory, OUTBOX_FILE)  # noqa: PTH118 (pathlib costs an agent 0.3 MiB)
+        _make_private(path)
         with _classified():
             self._base = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
         try:
@@ -130,11 +132,23 @@ def _classified() -> Iterator[None]:
         raise (Unavailable if code in _TRANSIENT else Unreadable)(str(error)) from error
 
 
+def _make_private(path: str) -> None:
+    """Let only the owner read the file, which is made where there is none, and its log: bodies and receivers may be
+    secrets. SQLite gives a new log the mode of the file."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise Unavailable(f"it cannot be opened: {error.strerror}") from error
+    for end in ("", *_BESIDE):
+        with suppress(FileNotFoundError, PermissionError):  # one that belongs to somebody else stays as it is
+            os.chmod(path + end, 0o600)  # noqa: PTH101
+
+
 def set_aside(directory: str) -> str:
     """Rename a file that cannot be read, over the one set aside before; return its new path. Raises `Unavailable`."""
     path = os.path.join(directory, OUTBOX_FILE)  # noqa: PTH118
     try:
-        for end in ("-wal", "-shm"):
+        for end in _BESIDE:
             with suppress(FileNotFoundError):
                 os.remove(path + end)  # noqa: PTH107
         os.replace(path, path + _ASIDE)  # noqa: PTH105

@@ -9,6 +9,9 @@ from typing import Annotated, Any, Literal, TextIO
 
 import msgspec
 
+from kubesonar.core.encoding import encode_json
+from kubesonar.model import printable
+
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
 _SUBJECTS = 1024
 
@@ -48,7 +51,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        return encode_json(line, enc_hook=str).decode()
 
 
 class TextFormatter(logging.Formatter):
@@ -57,8 +60,10 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of `record`."""
         fields = "".join(f" {name}={_word(value)}" for name, value in fields_of(record).items())
-        line = f"{timestamp(record.created)} {record.levelname:<7} {_printable(record.getMessage())}{fields}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        line = f"{timestamp(record.created)} {record.levelname:<7} {printable(record.getMessage())}{fields}"
+        if not record.exc_info:
+            return line
+        return "\n".join([line, *map(printable, self.formatException(record.exc_info).split("\n"))])
 
 
 def timestamp(seconds: float) -> str:
@@ -99,10 +104,5 @@ class Changes:
 
 
 def _word(value: object) -> str:
-    text = _printable(str(value))
+    text = printable(str(value))
     return f'"{text}"' if " " in text or not text else text
-
-
-def _printable(text: str) -> str:
-    """Return `text` without line breaks and control characters: what comes from outside must not forge lines."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

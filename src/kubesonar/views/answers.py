@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from kubesonar.core.encoding import format_json
 from kubesonar.model import SCHEMA, Finding, Health, Severity, State, Verdict
 from kubesonar.views.cells import PathCell
 from kubesonar.views.matrix import Matrix
@@ -88,13 +89,13 @@ def verdict_json(verdict: Verdict, stamp: TimeFormat) -> bytes:
         observers=verdict.observers,
         members=verdict.members,
     )
-    return msgspec.json.format(msgspec.json.encode(answer))
+    return format_json(answer)
 
 
 def map_json(matrices: Sequence[Matrix], at: float, stamp: TimeFormat) -> bytes:
     """Return one indented document without a final newline."""
     answer = MapAnswer(SCHEMA, stamp(at), tuple(_network(matrix) for matrix in matrices))
-    return msgspec.json.format(msgspec.json.encode(answer))
+    return format_json(answer)
 
 
 def _finding(finding: Finding, stamp: TimeFormat) -> FindingAnswer:

@@ -20,6 +20,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 import msgspec
 
+from kubesonar.core.encoding import encode_json
+
 _QUERY_LIMIT = 32
 """Most fields of a query that are read; what follows them is taken as part of the last one."""
 
@@ -92,7 +94,7 @@ Handler = Callable[[Request], Awaitable[Reply]]
 
 def error_reply(status: int, text: str, *headers: tuple[bytes, bytes]) -> Reply:
     """Return an error as every path of an agent reports it: JSON with the one key "error"."""
-    return Reply(msgspec.json.encode({"error": text}), status=status, headers=headers)
+    return Reply(encode_json({"error": text}), status=status, headers=headers)
 
 
 def percent_decoded(text: bytes) -> str:

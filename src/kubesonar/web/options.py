@@ -21,7 +21,7 @@ class ListenOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         ),
     ]
     socket_mode: Annotated[
-        str, msgspec.Meta(pattern="^0?[0-7]{3}$", description="Permissions of a Unix socket, in octal.")
+        str, msgspec.Meta(pattern=r"^0?[0-7]{3}\Z", description="Permissions of a Unix socket, in octal.")
     ] = "0600"
     certificate_file: Annotated[
         str,

@@ -73,3 +73,9 @@ def test_plain_targets() -> None:
 def test_a_target_that_cannot_be_checked_is_refused(given: dict[str, str], says: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=says):
         msgspec.convert(given, Target)
+
+
+@pytest.mark.parametrize("name", ["m1\n", "m1\x9b", "\u202em1", "m 1", ""])
+def test_a_target_s_name_holds_nothing_but_what_a_name_may_hold(name: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match="name"):
+        msgspec.convert({"name": name, "kind": "tcp", "path": "external", "address": "a", "port": 1}, Target)

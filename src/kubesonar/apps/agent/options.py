@@ -20,7 +20,7 @@ from kubesonar.core.telemetry.ledger import LedgerOptions
 from kubesonar.core.telemetry.self_health import SelfHealthOptions
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.kube.lease_options import LeaseOptions
-from kubesonar.model import MEMBER_PORT, Member, Network, Seconds, clip
+from kubesonar.model import MEMBER_PORT, Member, Network, Seconds, clip, is_name, printable
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.probes.dns import DnsOptions
 from kubesonar.probes.http import HttpOptions
@@ -60,6 +60,9 @@ class MemberOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     def __post_init__(self) -> None:
         if bad := [address for address in self.own_addresses if not is_unicast(address)]:
             raise ValueError(f'addresses holds "{clip(bad[0], 60)}", expected IP addresses with commas between')
+        for field, text in (("name", self.name), ("node", self.node), ("zone", self.zone)):
+            if text and not is_name(text):
+                raise ValueError(f"{field}: expected printable characters, no space at an end")
 
     @property
     def own_addresses(self) -> tuple[str, ...]:
@@ -68,7 +71,7 @@ class MemberOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     def member(self, now: float) -> Member:
         """This member as it knows itself when it starts at `now` (Unix seconds), before a roster names it."""
-        name = self.name or socket.gethostname()
+        name = self.name or printable(socket.gethostname())
         return Member(
             name=name,
             node=self.node or name,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,10 +23,9 @@ from kubesonar.config import ConfigError
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.loading_rules import find_credentials
 from kubesonar.kube.client import ApiError, Client
+from kubesonar.kube.resource import is_object_name
 from kubesonar.net.udp.key_file import KEY_FILE_LIMIT
 from kubesonar.net.watched_file import read_file, reason_of
-
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -64,7 +62,7 @@ def _in_file(given: argparse.Namespace) -> str:
 
 def _in_secret(given: argparse.Namespace) -> str:
     for flag, name in (("--secret", given.secret), ("--namespace", given.namespace)):
-        if name and not _NAME.fullmatch(name):
+        if name and not is_object_name(name):
             raise ConfigError(f'{flag}: got "{name[:80]}", expected a name of small letters, digits, "-" and "."')
 
     async def run() -> str:

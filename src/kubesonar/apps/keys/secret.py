@@ -8,6 +8,7 @@ import secrets
 import msgspec
 
 from kubesonar.apps.keys.rotation import KeyFileChange, add_key
+from kubesonar.core.encoding import encode_json
 from kubesonar.kube.client import ApiError, Client
 from kubesonar.kube.object_meta import Object
 from kubesonar.net.udp.key_file import read_keys
@@ -80,7 +81,7 @@ class SecretStore:
                 "metadata": {"resourceVersion": secret.metadata.resource_version},
                 "data": {KEYS: base64.b64encode(keys).decode()},
             }
-            body, kind = msgspec.json.encode(patch), "application/merge-patch+json"
+            body, kind = encode_json(patch), "application/merge-patch+json"
             try:
                 await self._client.send("PATCH", f"{self._path}/{self._name}", body, Secret, kind)
             except ApiError as error:
@@ -113,7 +114,7 @@ def complaint(secret: Secret) -> str:
 def _fresh(name: str) -> bytes:
     """Return a v1 Secret of this name with fresh contents, as JSON."""
     contents = {KEYS: add_key(b"")[0], TOKEN: secrets.token_urlsafe(_TOKEN_BYTES).encode()}
-    return msgspec.json.encode(
+    return encode_json(
         {
             "apiVersion": "v1",
             "kind": "Secret",

@@ -13,6 +13,7 @@ from kubesonar.apps import asking
 from kubesonar.apps.gather import AgentAccess, gather
 from kubesonar.apps.output import Color, console, print_to, write_json
 from kubesonar.apps.sources import sources_of
+from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.key_agreement import KeyAgreement, key_agreement
 from kubesonar.model import SCHEMA
 from kubesonar.views.terminal.keys import key_agreement_view
@@ -53,7 +54,7 @@ def status(
     def run() -> int:
         agreement = asking.run_async(_agreed(source or [], access, know, sign, wait))
         if as_json:
-            write_json(msgspec.json.encode({"schema": SCHEMA, **msgspec.to_builtins(agreement)}))
+            write_json(encode_json({"schema": SCHEMA, **msgspec.to_builtins(agreement)}))
         else:
             print_to(console(color), key_agreement_view(agreement))
         return int(not agreement.agreed)

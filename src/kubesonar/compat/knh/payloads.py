@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from kubesonar.compat.knh.identity import Peer
+from kubesonar.core.encoding import encode_json
 
 
 class _Status(msgspec.Struct, frozen=True):
@@ -30,7 +31,7 @@ class _ClusterStatus(msgspec.Struct, frozen=True):
 
 def peer_status(peer: Peer, alive: bool, coordinator: Peer) -> bytes:
     """Return the body that is posted to PEER_STATUS_URL about one peer."""
-    return msgspec.json.encode(_PeerStatus(_status(peer, alive), coordinator.id, coordinator.address))
+    return encode_json(_PeerStatus(_status(peer, alive), coordinator.id, coordinator.address))
 
 
 def cluster_status(peers: Iterable[tuple[Peer, bool]], coordinator: Peer) -> bytes:
@@ -38,7 +39,7 @@ def cluster_status(peers: Iterable[tuple[Peer, bool]], coordinator: Peer) -> byt
     order of ids."""
     ordered = sorted(peers, key=lambda pair: (pair[0].id.encode("utf-8", "surrogatepass"), pair[0].address))
     states = [_status(peer, alive) for peer, alive in ordered]
-    return msgspec.json.encode(_ClusterStatus(states, coordinator.id, coordinator.address))
+    return encode_json(_ClusterStatus(states, coordinator.id, coordinator.address))
 
 
 def _status(peer: Peer, alive: bool) -> _Status:

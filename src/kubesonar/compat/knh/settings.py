@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from kubesonar.compat.knh.peer_state import Timing
 from kubesonar.compat.variables import Variable, settings_from, unchanged
 from kubesonar.core.address import is_literal
+from kubesonar.kube.resource import is_object_name
 from kubesonar.net.http.url import Url, parse_url
 from kubesonar.web.sockets import parse_listen_address
 
@@ -18,7 +19,6 @@ _LEVELS = {"trace": 10, "debug": 10, "info": 20, "warn": 30, "error": 40, "fatal
 _NUMBERED = {-1: "trace", 0: "debug", 1: "info", 2: "warn", 3: "error", 4: "fatal", 5: "panic", 7: "disabled"}
 """The numbers that zerolog gives its levels (https://pkg.go.dev/github.com/rs/zerolog#Level)."""
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 
 
@@ -71,7 +71,7 @@ def _address(given: str) -> str:
 
 
 def _name(given: str) -> str:
-    if not _NAME.fullmatch(given):
+    if not is_object_name(given):
         raise ValueError("a name in Kubernetes' sense: lower-case letters, digits, '-' and '.'")
     return given
 

@@ -40,11 +40,11 @@ class ApiServerOptions(PacedOptions, frozen=True, forbid_unknown_fields=True, kw
     host: Annotated[
         str,
         msgspec.Meta(
-            max_length=253, pattern=r"^[A-Za-z0-9.:-]*$", description="Its address; empty: KUBERNETES_SERVICE_HOST."
+            max_length=253, pattern=r"^[A-Za-z0-9.:-]*\Z", description="Its address; empty: KUBERNETES_SERVICE_HOST."
         ),
     ] = ""
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535, description="Its port; 0: KUBERNETES_SERVICE_PORT, or 443.")] = 0
-    path: Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^/[!-~]*$", description="What it is asked for.")] = (
+    path: Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^/[!-~]*\Z", description="What it is asked for.")] = (
         "/version"
     )
     trust: Annotated[str, msgspec.Meta(max_length=4096, description="File of the cluster's CA certificates.")] = (
@@ -82,9 +82,9 @@ class ClusterDnsOptions(PacedOptions, frozen=True, forbid_unknown_fields=True, k
         msgspec.Meta(max_length=4, description="The Service's addresses; empty: from resolv.conf and the API server."),
     ] = ()
     namespace: Annotated[
-        str, msgspec.Meta(max_length=63, pattern=r"^[a-z0-9-]+$", description="Namespace of the Service.")
+        str, msgspec.Meta(max_length=63, pattern=r"^[a-z0-9-]+\Z", description="Namespace of the Service.")
     ] = "kube-system"
-    name: Annotated[str, msgspec.Meta(max_length=63, pattern=r"^[a-z0-9-]+$", description="Name of the Service.")] = (
+    name: Annotated[str, msgspec.Meta(max_length=63, pattern=r"^[a-z0-9-]+\Z", description="Name of the Service.")] = (
         "kube-dns"
     )
     question: Annotated[
@@ -116,7 +116,7 @@ class OwnServiceOptions(HttpCheckOptions, frozen=True, forbid_unknown_fields=Tru
         str,
         msgspec.Meta(
             max_length=63,
-            pattern=r"^[a-z0-9-]*$",
+            pattern=r"^[a-z0-9-]*\Z",
             description="Name of the Service, whose addresses the API server tells; empty, with no url: no check.",
         ),
     ] = ""
@@ -150,7 +150,7 @@ class ClusterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         str,
         msgspec.Meta(
             max_length=200,
-            pattern=r"^[A-Za-z0-9.-]*$",
+            pattern=r"^[A-Za-z0-9.-]*\Z",
             description="The cluster's domain, as cluster.local; empty: that of the search list.",
         ),
     ] = ""

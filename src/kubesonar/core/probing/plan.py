@@ -46,7 +46,7 @@ class PlanOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             raise ValueError("families holds 4, 6 or both")
 
 
-TargetName = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+TargetName = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
 
 
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

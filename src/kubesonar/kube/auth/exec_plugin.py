@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from kubesonar.core.decoding import Undecodable, decode_json
+from kubesonar.core.encoding import encode_json
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.identity import ClientIdentity, checked_token
 from kubesonar.kube.auth.subprocess_output import RunError, run_command
@@ -133,4 +134,4 @@ def _info(spec: ExecSpec, server: Url, server_name: str) -> dict[str, str]:
         cluster = {"server": f"{server.scheme}://{server.authority}{server.target}".rstrip("/")}
         content["cluster"] = {**cluster, "tls-server-name": server_name} if server_name else cluster
     info = {"apiVersion": spec.api_version, "kind": "ExecCredential", "spec": content}
-    return {"KUBERNETES_EXEC_INFO": msgspec.json.encode(info).decode()}
+    return {"KUBERNETES_EXEC_INFO": encode_json(info).decode()}

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from kubesonar.core.decoding import decode_json
+from kubesonar.core.encoding import encode_json
 from kubesonar.model import Member, Network, State
 from kubesonar.web import Reply, Request
 
@@ -57,11 +58,11 @@ class LabCluster:
         query = request.query_string.split(b"&")
         if b"watch=true" in query:
             return Reply(self._watch(f"resourceVersion={self._version}".encode() in query))
-        return Reply(msgspec.json.encode(self._listed(_PATHS[request.path])))
+        return Reply(encode_json(self._listed(_PATHS[request.path])))
 
     async def _watch(self, current: bool) -> AsyncGenerator[bytes, None]:
         if not current or await self._changes():
-            yield msgspec.json.encode({"type": "ERROR", "object": _GONE}) + b"\n"
+            yield encode_json({"type": "ERROR", "object": _GONE}) + b"\n"
 
     async def _changes(self) -> bool:
         """Wait for a change; False where none comes within the time of a watch."""

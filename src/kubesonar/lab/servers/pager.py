@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from kubesonar.core.decoding import Undecodable, decode_json
+from kubesonar.core.encoding import encode_json
 from kubesonar.lab.servers.listening import joined, serve
 from kubesonar.web import ListenOptions, Reply, Request
 
@@ -62,5 +63,5 @@ class _Pager:
         if told.id not in self._seen and len(self._seen) < _NOTICES:
             self._seen.add(told.id)
             with self._notices.open("ab") as file:
-                file.write(msgspec.json.encode(told) + b"\n")
+                file.write(encode_json(told) + b"\n")
         return 204

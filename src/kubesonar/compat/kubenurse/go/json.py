@@ -6,19 +6,20 @@ from typing import Any
 
 import msgspec
 
+from kubesonar.core.encoding import encode_json
+
 _ESCAPES = (
     (b"&", b"\\u0026"),
     (b"<", b"\\u003c"),
     (b">", b"\\u003e"),
-    ("\u2028".encode(), b"\\u2028"),
-    ("\u2029".encode(), b"\\u2029"),
 )
-"""Characters that Go escapes so that JSON may stand in HTML; they occur within strings only."""
+"""Characters that Go escapes so that JSON may stand in HTML; they occur within strings only. The separators of lines,
+which it escapes too, `encode_json` does."""
 
 
 def go_json(value: Any) -> bytes:
     """Return `value` indented by one space, with a final newline."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=1)
+    text = msgspec.json.format(encode_json(value), indent=1)
     for plain, escaped in _ESCAPES:
         text = text.replace(plain, escaped)
     return text + b"\n"

@@ -1,0 +1,82 @@
+"""What is written to people holds nothing that their terminal obeys."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from kubesonar.model import Snapshot
+from kubesonar.runtime.streams import EscapingStream
+from tests.apps.listening import answer, answers, on_sockets, snapshots
+from tests.core.mesh import Mesh
+
+ORDERS = "\x1b]0;x\x07\x9b31m\u202e\u2066\u200b\u2028"
+
+
+def test_lines_and_tabs_stay_and_orders_are_escaped() -> None:
+    raw = io.StringIO()
+    stream = EscapingStream(raw)
+    assert stream.write(f"a\tb\n{ORDERS}\r\n") == 4 + len(ORDERS) + 2
+    assert raw.getvalue() == "a\tb\n\\x1b]0;x\\x07\\x9b31m\\u202e\\u2066\\u200b\\u2028\\r\n"
+
+
+def said(*arguments: str) -> str:
+    """All that a command says, where its locale knows every character."""
+    done = subprocess.run(
+        [sys.executable, "-m", "kubesonar", *arguments],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONUTF8": "1", "NO_COLOR": "1"},
+    )
+    return (done.stdout + done.stderr).decode("utf-8", "surrogateescape")
+
+
+def assert_harmless(text: str) -> None:
+    assert text
+    assert [line for line in text.split("\n") if not line.replace("\t", "").isprintable()] == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (f"a{ORDERS}",),
+        ("check", f"http://{ORDERS}/"),
+        ("check", f"/{ORDERS}"),
+        ("check", f"--{ORDERS}"),
+        ("check", "--timeout", ORDERS),
+        ("map", "--network", ORDERS),
+        ("lab", "--fault", f"cut {ORDERS}"),
+        ("lab", "fault", "--directory", f"/{ORDERS}", "clear"),
+        ("simulate", f"/{ORDERS}"),
+        ("config", "show", f"--{ORDERS}", "1"),
+        ("config", "show", "--member.reason", ORDERS),
+        ("config", "show", "--metrics.edges", ORDERS),
+        ("agent", "--config", f"/{ORDERS}"),
+        ("agent", "--notify.receivers", f'[{{"name": "a", "url": "http://a\\n{ORDERS[8:]}/"}}]'),
+        ("keys", "make", "--secret", ORDERS),
+        ("keys", f"--{ORDERS}"),
+    ],
+)
+def test_what_is_wrong_with_arguments_is_said_without_giving_orders(arguments: tuple[str, ...]) -> None:
+    assert_harmless(said(*arguments))
+
+
+@pytest.mark.parametrize("output", [("check",), ("check", "--json"), ("map", "--once"), ("map", "--json")])
+@pytest.mark.parametrize("fields", [("name",), ("detail", "target", "zone", "reason")])
+def test_what_agents_tell_gives_no_orders(tmp_path: Path, output: tuple[str, ...], fields: tuple[str, ...]) -> None:
+    told = snapshots(Mesh().cut("node-3"))
+    name, first = next((name, one) for name, one in told.items() if isinstance(one, Snapshot))
+    text = msgspec.json.encode(first)
+    for field in fields:
+        known = f'"{field}":"'.encode()
+        text = text.replace(known, known + ORDERS[8:].encode())
+    served = answers(Mesh().cut("node-3")) | {name: answer(text)}
+    with on_sockets(tmp_path, served):
+        assert_harmless(said(output[0], str(tmp_path), *output[1:]))
