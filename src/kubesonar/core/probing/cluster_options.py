@@ -135,7 +135,7 @@ class ClusterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         str,
         msgspec.Meta(
             max_length=63,
-            pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$",
+            pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?\Z",
             description="Name of this cluster in every notice and alert. Required where notify.receivers are given: "
             "many clusters share one Alertmanager.",
         ),
