@@ -125,6 +125,18 @@ def test_a_node_that_shut_down_in_order_stays_excused_when_its_kubelet_falls_sil
     assert state(unready()) is State.NOT_READY
 
 
+def test_a_cordon_after_the_silence_was_seen_excuses_nobody_also_where_the_api_tells_no_time() -> None:
+    history = History()
+
+    def state(tree: Tree) -> State:
+        return only(cut_pod(), nodes=(node(tree=tree),), now=AFTER, history=history).state
+
+    assert state(unready()) is State.NOT_READY
+    assert state(unready(spec={"unschedulable": True})) is State.NOT_READY
+    assert state(node_tree(spec={"unschedulable": True})) is State.CORDONED
+    assert state(unready(spec={"unschedulable": True})) is State.CORDONED
+
+
 def test_pods_of_a_node_that_is_ready_again_are_not_starting() -> None:
     back = node(status={"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": AFTER_CUT}]})
     assert only(cut_pod(), nodes=(back,), now=AFTER).state is State.SERVING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from kubesonar.discovery.node_state import is_shutting_down, not_ready
+from kubesonar.discovery.node_state import is_cordoned, is_shutting_down, not_ready
 from kubesonar.kube.object_meta import find_condition
 from kubesonar.kube.types import Node, Pod
 
@@ -16,12 +16,14 @@ class History:
     """Compares each list of pods and nodes with those before it.
 
     `doubtful` are the names of nodes that pods run on and that were never listed, while the list is out of date: their
-    absence proves nothing. `shut_down` are the names of nodes that said that they shut down and are not ready since.
+    absence proves nothing. `shut_down` are the names of nodes that said that they shut down and are not ready since,
+    `failed` those of nodes that became unready uncordoned and are so still: a cordon is then an answer to the failure.
     """
 
     def __init__(self) -> None:
         self.doubtful: frozenset[str] = frozenset()
         self.shut_down: frozenset[str] = frozenset()
+        self.failed: frozenset[str] = frozenset()
         self._known: set[str] = set()
         self._ready: set[PodKey] = set()
 
@@ -38,6 +40,12 @@ class History:
             name
             for name, node in listed.items()
             if is_shutting_down(node) or (name in self.shut_down and not_ready(node) is not None)
+        )
+
+        self.failed = frozenset(
+            name
+            for name, node in listed.items()
+            if not_ready(node) is not None and (name in self.failed or not is_cordoned(node))
         )
 
     def was_ready(self, pod: Pod) -> bool:

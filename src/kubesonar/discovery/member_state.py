@@ -56,7 +56,9 @@ def expected_state(
     if nodes is not None and node is None and not young and name not in history.doubtful:
         return ExpectedState(State.DELETED, f"node {name} is gone")
     trouble = not_ready(node) if node is not None else None
-    if pod.metadata.deletion_timestamp is not None and (state := _terminating(pod, node, trouble, now, starting)):
+    if pod.metadata.deletion_timestamp is not None and (
+        state := _terminating(pod, node, trouble, now, starting, history)
+    ):
         return state
     if node is not None and (state := _announced(pod, node, history)):
         return state
@@ -97,13 +99,13 @@ def _crashes(pod: Pod) -> bool:
 
 
 def _terminating(
-    pod: Pod, node: Node | None, trouble: NodeTrouble | None, now: float, starting: float
+    pod: Pod, node: Node | None, trouble: NodeTrouble | None, now: float, starting: float, history: History
 ) -> ExpectedState | None:
     """Return the state of a pod that is being deleted. None where its node was not ready before, since the deletion is
     then an answer to the failure, and where it is not ready and the pod should have been gone for long."""
     gone_by = unix_seconds(pod.metadata.deletion_timestamp)
     began = gone_by - (pod.metadata.deletion_grace_period_seconds or 0)
-    if node is not None and (leaving(node) or is_cordoned(node)):
+    if node is not None and (leaving(node) or _was_cordoned(node, history)):
         return ExpectedState(State.DRAINING, f"node {node.metadata.name} is being drained")
     due = gone_by + starting if trouble is not None else None
     if trouble is not None and due is not None and (0 < trouble.since < began or now >= due):
@@ -117,13 +119,18 @@ def _announced(pod: Pod, node: Node, history: History) -> ExpectedState | None:
     """Return the state that was announced for the pod's node, None where none was."""
     name = node.metadata.name
     disrupted = find_condition(pod.status.conditions, "DisruptionTarget")
-    if (why := leaving(node)) or (is_cordoned(node) and disrupted is not None and disrupted.status == "True"):
+    cordoned = _was_cordoned(node, history)
+    if (why := leaving(node)) or (cordoned and disrupted is not None and disrupted.status == "True"):
         return ExpectedState(State.DRAINING, clip(f"node {name} is being drained" + (f": {why}" if why else "")))
     if is_shutting_down(node) or name in history.shut_down:
         return ExpectedState(State.DRAINING, f"node {name} is shutting down")
-    if is_cordoned(node):
+    if cordoned:
         return ExpectedState(State.CORDONED, f"node {name} is cordoned")
     return None
+
+
+def _was_cordoned(node: Node, history: History) -> bool:
+    return is_cordoned(node) and node.metadata.name not in history.failed
 
 
 def _starting(pod: Pod, ready_by: float) -> ExpectedState:

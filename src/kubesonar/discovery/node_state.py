@@ -17,6 +17,7 @@ UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 LEAVING = frozenset(
     {
         "ToBeDeletedByClusterAutoscaler",  # cluster-autoscaler, utils/taints
+        "karpenter.sh/disruption",  # before Karpenter 1.0
         "karpenter.sh/disrupted",  # https://karpenter.sh/docs/concepts/disruption/
         "node.cloudprovider.kubernetes.io/shutdown",
         "node.kubernetes.io/out-of-service",
