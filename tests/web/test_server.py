@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -57,6 +58,21 @@ def test_both_families_are_served(address: str) -> None:
             return answer
 
     assert run(work).endswith(b"GET / 0")
+
+
+def test_connections_beyond_the_backlog_are_counted_as_lost() -> None:
+    async def work() -> tuple[int, int]:
+        async with serving() as server:
+            before = server.lost
+            with contextlib.ExitStack() as asking:
+                for _ in range(400):
+                    one = asking.enter_context(socket.socket())
+                    one.setblocking(False)
+                    one.connect_ex(("127.0.0.1", port_of(server)))
+                return before, server.lost
+
+    before, after = run(work)
+    assert before == 0 < after
 
 
 def test_each_family_can_have_a_listener_on_one_port() -> None:

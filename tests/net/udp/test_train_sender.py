@@ -15,7 +15,7 @@ from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.model import Fault, StampSource
 from kubesonar.net.udp.train_result import TrainResult
 from kubesonar.net.udp.train_sender import TrainSender
-from tests.net.rig import ASKER, open_files, rig, run, starve, who
+from tests.net.rig import ANSWERER, ASKER, open_files, rig, run, starve, who
 
 KEY = Keyring({1: bytes(16)}, 1)
 OTHER_KEY = Keyring({2: bytes(range(16))}, 2)
@@ -218,6 +218,24 @@ def test_a_flood_of_noise_is_read_to_its_end_and_costs_no_answer() -> None:
     assert (result.received, noise) == (1, 150)
 
 
+def test_what_the_kernel_dropped_of_answers_is_told_also_of_ports_replaced_since() -> None:
+    async def scenario() -> tuple[int, int, int]:
+        with rig(ports=1, rebind=0.05) as (engine, responder), silent() as stranger:
+            (tally,) = (await ask(engine, responder.port)).ports
+            before = engine.lost
+            for _ in range(5000):
+                stranger.sendto(b"x", ("127.0.0.1", tally.port))
+            during = engine.lost
+            ports = {tally.port}
+            while len(ports) < 4:
+                ports |= {tally.port for tally in (await ask(engine, responder.port)).ports}
+                await asyncio.sleep(0.01)
+            return before, during, engine.lost
+
+    before, during, after = run(scenario())
+    assert before == 0 < during == after
+
+
 @pytest.mark.parametrize(("asks", "answers"), [(KEY, OTHER_KEY), (KEY, Keyring()), (Keyring(), KEY)])
 def test_keys_that_differ_are_a_mismatch_and_no_loss(asks: Keyring, answers: Keyring) -> None:
     async def scenario() -> TrainResult:
@@ -225,6 +243,33 @@ def test_keys_that_differ_are_a_mismatch_and_no_loss(asks: Keyring, answers: Key
             return await ask(engine, responder.port, timeout=0.4)
 
     assert run(scenario()).fault() == (Fault.MISMATCH, "version/key mismatch")
+
+
+def test_a_peer_that_told_of_a_mismatch_stays_one_while_it_is_not_heard() -> None:
+    """In a flood it may not get to say so each time; what it answers and what the network says of it go before."""
+
+    async def scenario() -> list[Fault | None]:
+        found: list[Fault | None] = []
+        with rig() as (engine, _), silent() as peer:
+            peer.setblocking(False)
+            port = peer.getsockname()[1]
+            for reply in (None, codec.mismatch, None, answered, None):
+                asking = asyncio.ensure_future(ask(engine, port, count=1, timeout=0.3))
+                await asyncio.sleep(0)
+                data, back = peer.recvfrom(2048)
+                if reply:
+                    peer.sendto(reply(data) or b"", back)
+                found.append((await asking).fault()[0])
+        return found
+
+    assert run(scenario()) == [Fault.TIMEOUT, Fault.MISMATCH, Fault.MISMATCH, None, Fault.TIMEOUT]
+
+
+def answered(data: bytes) -> bytes:
+    """The answer to a probe without keys."""
+    probe = codec.decode(data, Keyring())
+    assert isinstance(probe, codec.Datagram)
+    return codec.echo(probe, ANSWERER, Keyring(), hold=0, seen=1, gap=0)
 
 
 def test_old_and_new_versions_speak_both_ways() -> None:

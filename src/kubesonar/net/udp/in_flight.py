@@ -11,11 +11,15 @@ LATE_ANSWER_WAIT = 10.0
 FALLBACK = 600.0
 """Seconds for which a peer that speaks only an older version is asked in it. Longer delays its upgrade."""
 
+MISMATCH_MEMORY = 30.0
+"""Seconds after a mismatch for which a peer that does not answer is taken to share no version or key still: in a flood
+its notices may be lost. Longer, and a peer that dies meanwhile is unknown for longer; shorter, and it looks lossy."""
+
 _MISSING = 65_536
 """Datagrams without an answer that are remembered after their train's end."""
 
 _PEERS = 16_384
-"""Peers with an older version that are remembered."""
+"""Peers with an older version that are remembered, and peers that told of a mismatch."""
 
 
 class InFlight:
@@ -65,6 +69,7 @@ class PeerVersions:
     def __init__(self, speak: int) -> None:
         self._speak = speak
         self._older: dict[tuple[str, int], tuple[int, float]] = {}
+        self._mismatched: dict[tuple[str, int], float] = {}
 
     def of(self, peer: tuple[str, int], now: float) -> int:
         """Return the version to ask this peer in."""
@@ -72,10 +77,22 @@ class PeerVersions:
         return version if until > now else self._speak
 
     def newest(self, peer: tuple[str, int], version: int, now: float) -> None:
-        """Record that this peer speaks nothing newer than `version`."""
+        """Record that this peer told of a mismatch and speaks nothing newer than `version`."""
+        self._mismatched.pop(peer, None)
+        self._mismatched[peer] = now + MISMATCH_MEMORY
+        if len(self._mismatched) > _PEERS:
+            del self._mismatched[next(iter(self._mismatched))]
         if not codec.OLDEST <= version < self._speak:
             return
         self._older.pop(peer, None)
         self._older[peer] = (version, now + FALLBACK)
         if len(self._older) > _PEERS:
             del self._older[next(iter(self._older))]
+
+    def answered(self, peer: tuple[str, int]) -> None:
+        """Record that this peer took a request and so shares version and key."""
+        self._mismatched.pop(peer, None)
+
+    def mismatched(self, peer: tuple[str, int], now: float) -> bool:
+        """Return whether this peer told of a mismatch lately, and has answered nothing since."""
+        return self._mismatched.get(peer, now) > now

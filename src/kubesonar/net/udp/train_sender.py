@@ -96,6 +96,8 @@ class TrainSender:
             self._send(loop, train, flags, counters)
             if not train.settled:
                 await done
+            if not train.answered and not train.errors:
+                train.mismatch |= self._versions.mismatched(train.peer, time.monotonic())
             return train.result()
         finally:
             timer.cancel()
@@ -222,6 +224,7 @@ class TrainSender:
             train.mismatch = True
             self._versions.newest(train.peer, answer.version, read_at / 1e9)
         else:
+            self._versions.answered(train.peer)
             train.note_answer(answer, stamp, read_at)
             self._touched.add(train)
 
