@@ -1,4 +1,4 @@
-"""Requests to a server by name: over an idle connection, or at the first of its addresses that accepts one."""
+"""Requests to a server by name: over an idle connection, or at whichever of its addresses accepts one."""
 
 from __future__ import annotations
 

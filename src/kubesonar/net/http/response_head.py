@@ -23,7 +23,7 @@ _BODILESS = frozenset({204, 304})
 """Statuses without a body, beside 1xx (RFC 9112, section 6.3)."""
 
 _BLANK = b" \t"
-_STATUS_LINE = re.compile(rb"HTTP/(\d)\.(\d) +(\+\d\d|\d{3})(?: .*)?", re.DOTALL)  # Go's Atoi reads a plus sign
+_STATUS_LINE = re.compile(rb"HTTP/(\d)\.(\d) +(\+\d\d|-00|\d{3})(?: .*)?", re.DOTALL)  # Go reads a sign
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z ]+")  # a token (RFC 9110, section 5.6.2), or one with spaces, as in Go
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _DIGITS = re.compile(rb"\d+")
