@@ -101,7 +101,7 @@ class Phase(Open):
 
 class Fault(Open):
     """Why a probe failed. `LOCAL` is the prober's own trouble, and `MISMATCH` a version or key that the two ends do not
-    share: neither accuses the target."""
+    share: neither accuses the target. `MISDELIVERED`: another member than the one meant answered."""
 
     REFUSED = "refused"
     RESET = "reset"
@@ -115,6 +115,7 @@ class Fault(Open):
     NOT_PERMITTED = "not_permitted"
     LOCAL = "local"
     MISMATCH = "mismatch"
+    MISDELIVERED = "misdelivered"
     OTHER = "other"
 
     @property

@@ -67,3 +67,16 @@ def test_a_member_completes_a_roster_that_knows_addresses_only() -> None:
 def test_a_roster_without_this_member_stays_as_it_is() -> None:
     me = Member("x", "n8", (), 7473, epoch=5)
     assert with_self(ROSTER, me, ()) == (ROSTER, me)
+
+
+def test_who_was_told_its_name_is_not_the_one_that_had_its_address_before() -> None:
+    assert recognise(ROSTER, Member("x", "x", (), 7473), ("10.0.0.2",), told=True) is None
+    known = Member("b-renamed", "x", ("10.0.0.2",), 7473)
+    found = recognise(ROSTER, known, ("10.0.0.2",), told=True)
+    assert found is not None and found.name == "b", "an earlier roster had it there"
+
+
+def test_who_was_not_told_its_node_goes_by_its_address_where_the_roster_knows_no_more() -> None:
+    by_dns = Roster("dns", (Member("10.0.0.1", "10.0.0.1", ("10.0.0.1",), 7473),))
+    _, own = with_self(by_dns, Member("host", "host", (), 7473, epoch=5), ("10.0.0.1",), told=True)
+    assert own.identity == "10.0.0.1/pod/7473"

@@ -12,6 +12,7 @@ from kubesonar.messaging.transport import MessagePort, MessageTransport
 from kubesonar.model import Member, Roster
 from kubesonar.net.clock import Clock
 from kubesonar.net.icmp.pinger import Pinger
+from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.runtime.drive import Drive
 from kubesonar.runtime.supervise import Supervisor
 
@@ -30,6 +31,7 @@ class MembershipShell:
         port: MessagePort,
         *,
         pinger: Pinger,
+        trains: TrainSender,
         supervisor: Supervisor,
         clock: Clock,
         lag: Callable[[float], None],
@@ -37,6 +39,7 @@ class MembershipShell:
     ) -> None:
         self._options = options
         self._pinger = pinger
+        self._trains = trains
         self._supervisor = supervisor
         self._clock = clock
         self._lag = lag
@@ -83,5 +86,5 @@ class MembershipShell:
     async def _probe_host(self, order: ProbeHost) -> None:
         member = self._members.get(order.target)
         if member is not None:
-            found = await probe_host(member, order.timeout, self._pinger)
+            found = await probe_host(member, order.timeout, self._pinger, self._trains)
             self.feed(HostProbed(order.number, order.target, found))

@@ -10,7 +10,7 @@ import msgspec
 
 from kubesonar.core.address import family_of
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.identity import MemberIndex
+from kubesonar.core.wire.identity import MemberIndex, WireIdentity
 from kubesonar.model import (
     Check,
     Fault,
@@ -82,9 +82,15 @@ class UdpProbe:
         self._options = options
         self._base = base
         self._numbers: dict[str, int] = {}
+        self._members: dict[str, Member] = {}
+
+    def roster_changed(self, roster: Roster) -> None:
+        """Learn who is meant by the targets' names."""
+        self._members = {member.name: member for member in roster.members}
 
     async def __call__(self, check: Check) -> Observation:
-        """See `Probe`."""
+        """See `Probe`. An answer by another member than the target counts as none."""
+        member = self._members.get(check.target)
         result = await self._engine.train(
             check.address,
             check.port,
@@ -92,8 +98,11 @@ class UdpProbe:
             count=self._options.train,
             size=self._options.size,
             timeout=check.timeout,
+            meant=WireIdentity.of(member) if member is not None else None,
         )
         fault, detail = result.fault()
+        if fault is Fault.MISDELIVERED:
+            detail += f" at {check.address}"
         if check.path is Path.LOOPBACK and fault is Fault.TIMEOUT:
             fault = Fault.LOCAL  # the responder that did not answer is this process
         return Observation(

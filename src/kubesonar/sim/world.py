@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 START = 0.3
 """How long a process takes to start (s)."""
 
+_ANSWERS = {
+    SimProcess.RUNNING: Reachability.AGENT,
+    SimProcess.STOPPED: Reachability.KERNEL,
+    SimProcess.DEAD: Reachability.REFUSED,
+}
+
 ActionHandler = Callable[[float, SimNode, MembershipAction], None]
 
 
@@ -204,15 +210,14 @@ class SimWorld(VirtualTime):
                 self.after(delay, source.feed, Refused(node.name))
 
     def _probe_host(self, node: SimNode, probe: ProbeHost) -> None:
-        """A handshake and an ICMP echo, side by side; each is lost on its own. What only the echo answered is known
-        when the handshake has had its time."""
+        """A probe of the agent with a handshake, and an ICMP echo, side by side; each is lost on its own. What only the
+        echo answered is known when the others have had their time."""
         target = self.nodes.get(probe.target)
         found, delay = Reachability.SILENT, probe.timeout
         if target is not None and target.host_up:
             handshake = self._there_and_back(node.name, target.name)
             if handshake is not None and handshake < probe.timeout:
-                dead = target.process is SimProcess.DEAD
-                found, delay = Reachability.REFUSED if dead else Reachability.KERNEL, handshake
+                found, delay = _ANSWERS[target.process], handshake
             elif (echo := self._there_and_back(node.name, target.name)) is not None and echo < probe.timeout:
                 found = Reachability.KERNEL
         self.after(delay, self._host_probed, node, node.epoch, HostProbed(probe.number, probe.target, found))

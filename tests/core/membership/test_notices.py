@@ -73,6 +73,13 @@ def test_a_death_says_what_kubernetes_says_of_the_node() -> None:
     assert sentence(since=90.0, reason="PLEG").endswith("; Kubernetes calls node-b NotReady for 10 s: PLEG")
 
 
+def test_who_is_gone_as_another_has_its_address_is_told_so() -> None:
+    notice = announced(_announce(Condition.GONE, B, Seen(C, Reachability.STRANGER)), MEMBERS, "a", 100.0)
+    assert notice is not None
+    assert notice.sentence.startswith("somebody else answers at 10.0.0.2: the agent b on node-b is gone, silent for")
+    assert notice.evidence == ("c was answered by another member at its address",)
+
+
 def test_a_return_has_no_beginning() -> None:
     notice = announced(_announce(Condition.BACK, C), MEMBERS, "a", 100.0)
     assert notice is not None

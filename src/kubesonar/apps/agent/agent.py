@@ -93,7 +93,12 @@ class Agent:
         self._source = source = ProbeSource(ledger.member.name, ledger.member.network)
         self._trains = trains = TrainObserver(source, ledger.add)
         self._endpoint = endpoint = MemberEndpoint(
-            ledger.member, bind, options.keys.file, options.udp.speak, trains.arrived
+            ledger.member,
+            bind,
+            options.keys.file,
+            options.udp.speak,
+            trains.arrived,
+            certain=bool(options.member.node),
         )
         closing.callback(endpoint.close)
         self._probers = probers = Probers(
@@ -123,6 +128,7 @@ class Agent:
                 self._ledger,
                 self._endpoint,
                 self._probers.pinger,
+                self._probers.trains,
                 self._supervisor,
                 self._clock,
                 self._monitor.lag,
@@ -168,13 +174,15 @@ class Agent:
     def _roster_changed(self, roster: Roster) -> None:
         """Pass a roster on, and as which member of it this agent goes from now on. The first one starts the watch of
         the cluster, which depends on how many agents there are."""
+        mine = self._options.member
         self._given = roster
         roster, me = with_self(
-            self._started.roster_changed(roster), self._ledger.member, self._options.member.own_addresses
+            self._started.roster_changed(roster), self._ledger.member, mine.own_addresses, told=mine.told
         )
         self._ledger.rename(me.name)
         self._source.rename(me.name)
-        self._endpoint.become(me)
+        self._endpoint.become(me, certain=mine.told or me in roster.members)
+        self._probers.roster_changed(roster)
         self._trains.roster_changed(roster, me)
         self._loop.roster_changed(roster)
         if self._membership is not None:

@@ -22,6 +22,7 @@ _NO_DROP = frozenset({"received", "answered", "held", "messages", "sent"})
 
 class MemberEndpoint:
     """Opens the port of the member `me` on each address of `bind`; `trains` gets the record of each train that came.
+    `certain`: it knows who it is before a roster says so.
     Raises ConfigError where the key file or an address cannot be used. To be made on the running loop; `close` it."""
 
     def __init__(
@@ -31,8 +32,10 @@ class MemberEndpoint:
         key_file: str,
         speak: int,
         trains: Callable[[TrainRecord], None],
+        *,
+        certain: bool = True,
     ) -> None:
-        self.sender = Sender(WireIdentity.of(me), me.epoch)
+        self.sender = Sender(WireIdentity.of(me, certain), me.epoch)
         self.speak = speak
         self._keys = _open_keys(key_file)
         self._messages: MessageHandler | None = None
@@ -60,9 +63,9 @@ class MemberEndpoint:
         """Members' datagrams among them: those that came faster than this process could or would take them."""
         return self._responder.lost()
 
-    def become(self, me: Member) -> None:
-        """Send and answer as the member that the roster knows."""
-        self.sender.become(WireIdentity.of(me))
+    def become(self, me: Member, *, certain: bool) -> None:
+        """Send and answer as the member that the roster knows, or that this one is `certain` to be."""
+        self.sender.become(WireIdentity.of(me, certain))
 
     def deliver_to(self, messages: MessageHandler) -> None:
         """Hand members' messages to `messages` from now on; those before are dropped."""

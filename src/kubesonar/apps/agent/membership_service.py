@@ -35,6 +35,7 @@ from kubesonar.model import Condition, Member, Notice, Roster
 from kubesonar.net.clock import Clock
 from kubesonar.net.http.proxy.environment import Proxies
 from kubesonar.net.icmp.pinger import Pinger
+from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.notify.log import LogNotifier
 from kubesonar.notify.notifier import Notifiers
 from kubesonar.notify.webhooks import Webhooks
@@ -59,6 +60,7 @@ class MembershipService:
         ledger: Ledger,
         endpoint: MemberEndpoint,
         pinger: Pinger,
+        trains: TrainSender,
         supervisor: Supervisor,
         clock: Clock,
         lag: Callable[[float], None],
@@ -83,6 +85,7 @@ class MembershipService:
             options.membership,
             endpoint,
             pinger=pinger,
+            trains=trains,
             supervisor=supervisor,
             clock=clock,
             lag=lag,

@@ -65,6 +65,11 @@ class MemberOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
                 raise ValueError(f"{field}: expected printable characters, no space at an end")
 
     @property
+    def told(self) -> bool:
+        """Whether its name or its node is configured, so that it knows who it is without a roster."""
+        return bool(self.name or self.node)
+
+    @property
     def own_addresses(self) -> tuple[str, ...]:
         """`addresses`, one by one."""
         return tuple(text.strip() for text in self.addresses.split(",") if text.strip())

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import msgspec
 
 from kubesonar.core.wire.codec import Keyring, Sender
-from kubesonar.model import Kind, Path
+from kubesonar.model import Kind, Path, Roster
 from kubesonar.net.clock import Clock
 from kubesonar.net.http.proxy.environment import Proxies
 from kubesonar.net.icmp.pinger import Pinger
@@ -60,8 +60,8 @@ class Probers:
     ) -> None:
         self._closing = ExitStack()
         udp = options.udp
-        self._trains = TrainSender(sender, ring, ports=udp.ports, rebind=udp.rebind, speak=udp.speak)
-        self._closing.callback(self._trains.close)
+        self.trains = TrainSender(sender, ring, ports=udp.ports, rebind=udp.rebind, speak=udp.speak)
+        self._closing.callback(self.trains.close)
         self._whole = TrainSender(sender, ring, ports=_MTU_PORTS, speak=udp.speak, whole=True)
         self._closing.callback(self._whole.close)
         self.pinger = Pinger()
@@ -69,8 +69,9 @@ class Probers:
         dns = DnsProbe(source, options.dns, clock, random.SystemRandom())
         for closable in (self.pinger, http, dns):
             self._closing.callback(closable.close)
+        self._udp = UdpProbe(source, self.trains, udp, base=int(clock.wall()))
         self.probes: Mapping[Kind, Probe] = {
-            Kind.UDP: UdpProbe(source, self._trains, udp, base=int(clock.wall())),
+            Kind.UDP: self._udp,
             Kind.MTU: MtuProbe(source, self._whole, options.mtu),
             Kind.TCP: TcpProbe(source, options.tcp),
             Kind.TLS: TlsProbe(source, options.tls),
@@ -79,15 +80,19 @@ class Probers:
             Kind.DNS: CautiousProbe(dns, Path.DNS_POD, pods),
         }
 
+    def roster_changed(self, roster: Roster) -> None:
+        """Learn who is meant by the targets' names."""
+        self._udp.roster_changed(roster)
+
     @property
     def dropped(self) -> int:
         """Answers to trains that were not taken so far."""
-        return sum((self._trains.counters + self._whole.counters).values())
+        return sum((self.trains.counters + self._whole.counters).values())
 
     @property
     def lost(self) -> int:
         """Answers to trains and pings, among other datagrams, that the kernel dropped so far."""
-        return self._trains.lost + self._whole.lost + self.pinger.lost
+        return self.trains.lost + self._whole.lost + self.pinger.lost
 
     def close(self) -> None:
         """Close every socket."""

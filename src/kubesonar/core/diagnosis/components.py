@@ -334,6 +334,16 @@ PARTS: tuple[Part, ...] = (
         )
         for scope, extra, subject in (("", 0.0, path_features.target), ("node", 1.0, path_features.target_node))
     ),
+    Part(
+        "agent_displaced",
+        "a node's agent, at whose address another one answers",
+        4.0,
+        lambda route: False,
+        path_features.target,
+        "somebody else answers at {address}, the address of {subject}, since {since}",
+        fault="misdelivered",
+        hides=lambda route: route.between_members,
+    ),
     *(
         Part(
             name,

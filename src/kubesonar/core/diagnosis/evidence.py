@@ -86,7 +86,8 @@ class Speed(msgspec.Struct, frozen=True):
 class Evidence(msgspec.Struct, frozen=True):
     """All that the snapshots say together. `heard` are the members that answered something lately, `sizes` the
     largest packet known to pass where bigger ones do not (by source and target) and whether a router said so, `sent`
-    and `lost` count the datagrams of all trains, by bin of age, `lookups` those of names (by source and target)."""
+    and `lost` count the datagrams of all trains, by bin of age, `lookups` those of names (by source and target).
+    `misdelivered` are the targets at whose address another member answers, with who sees it, since when and where."""
 
     ages: Ages
     cells: list[Cell]
@@ -97,6 +98,7 @@ class Evidence(msgspec.Struct, frozen=True):
     sent: list[int]
     lost: list[int]
     lookups: dict[tuple[str, str], Lookups]
+    misdelivered: dict[str, dict[str, tuple[float, str]]] = {}
 
     def loss(self, age: float) -> float:
         """The share of all datagrams sent in the last `age` seconds that nobody answered."""

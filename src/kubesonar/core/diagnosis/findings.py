@@ -33,7 +33,7 @@ from kubesonar.core.diagnosis.sentences import (
 )
 from kubesonar.core.diagnosis.slow_links import SlowLink, dead_pairs, slow_links
 from kubesonar.core.diagnosis.suspects import CLEAR, Suspect
-from kubesonar.model import Finding, Severity, clip
+from kubesonar.model import Finding, Member, Severity, clip
 
 _AGENTS = ("agent_gone", "agent_frozen")
 _PAIRS = ("pair", "pair_udp", "pair_port", "pair_family")
@@ -59,10 +59,12 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
     """The parts that are sick now. `clock` renders Unix seconds for sentences; what is `known` from before keeps its
     beginning."""
     links = slow_links(who, evidence.speeds)
-    cells = _without(evidence.cells, links)
+    displaced = [name for name in sorted(evidence.misdelivered) if name in who.expected]
+    cells = _without([cell for cell in evidence.cells if not _at_taken_address(cell, displaced)], links)
     suspects = Search(cells, evidence.ages, who.now).run()
     writer = _Writer(who, evidence, clock, known)
-    findings = [writer.slow(link) for link in links]
+    findings = [writer.displaced(who.members[name]) for name in displaced]
+    findings += [writer.slow(link) for link in links]
     findings += [writer.finding(suspect) for suspect in suspects if suspect.part.name not in _AGENTS]
     findings += writer.agents([suspect for suspect in suspects if suspect.part.name in _AGENTS])
     old: list[Finding] = []
@@ -100,6 +102,12 @@ def _without(cells: list[Cell], links: Sequence[SlowLink]) -> list[Cell]:
     ]
 
 
+def _at_taken_address(cell: Cell, displaced: Sequence[str]) -> bool:
+    """Whether another member than the target answers on that route: it says nothing of the target."""
+    row = part("agent_displaced")
+    return any(row.hidden(cell.route, name) for name in displaced)
+
+
 def _distinct(findings: Sequence[Finding]) -> list[Finding]:
     """One finding for each part and subject: rows of one name are ways to see the same part."""
     first: dict[tuple[str, str], Finding] = {}
@@ -126,6 +134,24 @@ class _Writer:
             sentence=row.total.format(subject=link.node, rate=bits(link.rate)),
             evidence=(clip(f"{len(link.peers)} of {link.asked} peers see this rate: {', '.join(link.peers)}"),),
             severity=row.severity,
+        )
+
+    def displaced(self, member: Member) -> Finding:
+        """The finding that another member answers at the address of this one."""
+        row = part("agent_displaced")
+        seen = self._evidence.misdelivered[member.name]
+        began = self._known.get((row.name, member.name), min(at for at, _ in seen.values()))
+        subject = f"{member.name} on {member.node}" if member.node != member.name else member.name
+        return Finding(
+            part=row.name,
+            subject=member.name,
+            fault=row.fault,
+            since=began,
+            confidence=confidence(_SURE * len(seen)),
+            sentence=row.total.format(address=next(iter(seen.values()))[1], subject=subject, since=self._clock(began)),
+            evidence=(clip(f"another member signed the answers to {', '.join(sorted(seen))}"),),
+            severity=row.severity,
+            observers=tuple(sorted(seen)),
         )
 
     def finding(self, suspect: Suspect) -> Finding:

@@ -63,6 +63,7 @@ class _Collector:
         self.lookups: dict[tuple[str, str], Lookups] = {}
         self.heard: set[str] = set()
         self.mismatches: set[tuple[str, str]] = set()
+        self.misdelivered: dict[str, dict[str, tuple[float, str]]] = {}
         self.speeds: list[Speed] = []
         self.sizes: dict[tuple[str, str], tuple[int, Fault]] = {}
         self.sent = [0] * len(ages.edges)
@@ -241,7 +242,11 @@ class _Collector:
         speed = self._speed(source, edge)
         log = self._log(source, check.target)
         heard: int | None = None
+        elsewhere: list[float] = []
         for trial, at, age_bin in self._judged(source, edge, max(SETTLE, _settle(edge))):
+            if trial.fault is Fault.MISDELIVERED:
+                elsewhere.append(at)  # says nothing of the target, nor of the way to it
+                continue
             sent, received = trial.sent, trial.received
             if received:
                 heard = age_bin
@@ -261,6 +266,8 @@ class _Collector:
             forward.add(at, age_bin, arrived < sent, sent, sent - arrived)
             if answered:
                 back.add(at, age_bin, received < answered, answered, answered - received)
+        if elsewhere and edge.latest.fault is Fault.MISDELIVERED:
+            self.misdelivered.setdefault(check.target, {})[source] = elsewhere[0], check.address
         self._hear(edge, heard)
 
     def _log(self, source: str, target: str) -> TrainLog | None:
@@ -374,6 +381,7 @@ def collect(who: Population) -> Evidence:
         collector.sent,
         collector.lost,
         collector.lookups,
+        collector.misdelivered,
     )
 
 

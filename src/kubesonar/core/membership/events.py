@@ -24,7 +24,7 @@ class Received(msgspec.Struct, frozen=True, gc=False):
 
 
 class HostProbed(msgspec.Struct, frozen=True, gc=False):
-    """Result of the `ProbeHost` of that number: KERNEL, REFUSED, SILENT or UNABLE."""
+    """Result of the `ProbeHost` of that number: any `Reachability` but OTHER."""
 
     number: int
     target: str
@@ -72,9 +72,10 @@ class Send(msgspec.Struct, frozen=True, gc=False):
 
 
 class ProbeHost(msgspec.Struct, frozen=True, gc=False):
-    """Try a TCP handshake on the port of `target` and an ICMP echo, side by side, for `timeout` seconds. Accepted:
-    KERNEL; refused: REFUSED; only ICMP answered: KERNEL; neither: SILENT; not possible (no buffers, not permitted):
-    UNABLE. Report the result with `HostProbed`."""
+    """Send the responder of `target` a probe, try a TCP handshake on its port and an ICMP echo, side by side, for
+    `timeout` seconds. The probe is answered by the member: AGENT; by another one: STRANGER; else the handshake is
+    accepted: KERNEL; refused: REFUSED; only ICMP answered: KERNEL; nothing: SILENT; not possible (no buffers, not
+    permitted): UNABLE. Report the result with `HostProbed`."""
 
     number: int
     target: str

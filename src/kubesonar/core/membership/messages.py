@@ -32,11 +32,13 @@ Lasting = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
 class Reachability(Open):
     """Result of probing a member. AGENT: the agent itself answered. KERNEL: only its host did (a handshake, ICMP).
-    REFUSED: its host refused the agent's port. SILENT: nothing answered. UNABLE: the prober cannot tell."""
+    REFUSED: its host refused the agent's port. STRANGER: another member answered at its address. SILENT: nothing
+    answered. UNABLE: the prober cannot tell."""
 
     AGENT = "agent"
     KERNEL = "kernel"
     REFUSED = "refused"
+    STRANGER = "stranger"
     SILENT = "silent"
     UNABLE = "unable"
     OTHER = "other"

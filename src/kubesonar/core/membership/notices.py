@@ -32,6 +32,9 @@ def announced(action: Announce, members: Mapping[str, Member], coordinator: str,
         return None
     seen_by = [(members[seen.name].name, seen.reachability) for seen in action.witnesses if seen.name in members]
     subject = f"{member.name} on {member.node}" if member.node != member.name else member.name
+    became = _BECAME[action.what]
+    if action.what is Condition.GONE and any(seen.reachability is Reachability.STRANGER for seen in action.witnesses):
+        became = f"somebody else answers at {' and '.join(member.addresses)}: the agent {{subject}} is gone"
     since = None if action.what in _ENDS else at - action.silent
     witnesses = ", ".join(name for name, _ in seen_by)
     by = f"; confirmed by {witnesses}" if witnesses else ""
@@ -42,7 +45,7 @@ def announced(action: Announce, members: Mapping[str, Member], coordinator: str,
         what=action.what,
         subject=member.name,
         at=at,
-        sentence=f"{_BECAME[action.what].format(subject=subject)}{silent}{by}{called}",
+        sentence=f"{became.format(subject=subject)}{silent}{by}{called}",
         node=member.node,
         epoch=action.epoch,
         since=since,
@@ -120,6 +123,7 @@ _DOUBTS = {
 _REPORTED = {
     Reachability.SILENT: "{name} got no answer from its host",
     Reachability.REFUSED: "{name} was refused by its host",
+    Reachability.STRANGER: "{name} was answered by another member at its address",
     Reachability.KERNEL: "{name} was answered by its host, not by the agent",
     Reachability.AGENT: "{name} was answered",
     Reachability.UNABLE: "{name} could not tell",

@@ -72,6 +72,9 @@ HOLD_LIMIT = 0xFFFFFFFF
 UNRECORDED = 1
 """Flag of a request: answer and count, but publish nothing (path MTU search)."""
 
+CERTAIN = 1
+"""Flag of an ECHO: its `source` is who answers. Without it the one who answers may not know its node yet."""
+
 _ANSWER = 0x80
 _EVER = 0xFFFFFFFFFFFFFFFF
 
@@ -239,8 +242,8 @@ def echo(probe: Datagram, me: WireIdentity, ring: Keyring, *, hold: int, seen: i
     """The answer of `me` to `probe`, in its version and under its key; see `Datagram` for the figures,
     which are cut to what their fields hold."""
     head = _HEADER.pack(
-        MAGIC, probe.version, DatagramType.ECHO, probe.key, 0, me.source(probe.version), probe.epoch, probe.counter,
-        probe.number, probe.sequence, probe.count,
+        MAGIC, probe.version, DatagramType.ECHO, probe.key, CERTAIN * me.certain, me.source(probe.version), probe.epoch,
+        probe.counter, probe.number, probe.sequence, probe.count,
     )  # fmt: skip
     body = _ECHO.pack(min(max(hold, 0), HOLD_LIMIT), min(seen, 0xFFFF), min(max(gap, 0), 0xFFFFFFFF))
     return _sign(head + body, ring, probe.key)

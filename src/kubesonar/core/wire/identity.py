@@ -20,23 +20,32 @@ def identity_hash(text: str) -> bytes:
 
 class WireIdentity(msgspec.Struct, frozen=True):
     """The hashes of one member: of its identity, of its alias (its identity by address; the identity where no address
-    is known) and of its name. `others` are those of further addresses."""
+    is known) and of its name. `others` are those of further addresses. `certain`: that is who it is, as it was told its
+    node or a roster names it; one that has just started may not know yet."""
 
     identity: bytes
     alias: bytes
     name: bytes
     others: frozenset[bytes] = frozenset()
+    certain: bool = True
 
     @classmethod
-    def of(cls, member: Member) -> WireIdentity:
+    def of(cls, member: Member, certain: bool = True) -> WireIdentity:
         """The hashes of a member."""
         identity = identity_hash(member.identity)
         aliases = [identity_hash(alias) for alias in member.aliases]
-        return cls(identity, aliases[0] if aliases else identity, identity_hash(member.name), frozenset(aliases[1:]))
+        first = aliases[0] if aliases else identity
+        return cls(identity, first, identity_hash(member.name), frozenset(aliases[1:]), certain)
 
     def source(self, version: int) -> bytes:
         """What the header of this member's datagrams says in that version."""
         return self.name if version <= NAMED else self.identity
+
+    def may_answer(self, source: bytes, certain: bool) -> bool:
+        """Whether an answer of `source`, which is `certain` of who it is, may be this member's. Whoever answers is one
+        of which only the address is known, and one that is not certain gets the benefit of the doubt."""
+        by_address = self.identity == self.alias or self.identity in self.others
+        return by_address or not certain or source in self
 
     def __contains__(self, hashed: bytes) -> bool:
         """Whether a datagram for this identity, alias or name is for this member."""
@@ -55,8 +64,14 @@ class MemberIndex:
                 self._members[hashed] = member
 
     def find(self, source: bytes, alias: bytes = b"") -> Member | None:
-        """The member that a datagram names as its sender, None for a stranger."""
-        return self._members.get(source) or self._members.get(alias)
+        """The member that a datagram names as its sender, None for a stranger. By its alias is known only one of which
+        the roster or the sender itself knows no more than the address: else a member that took over another's address
+        would be taken for it."""
+        member = self._members.get(source)
+        if member is not None:
+            return member
+        member = self._members.get(alias)
+        return member if member is not None and member.node in member.addresses else None
 
 
 def _preference(member: Member) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from kubesonar.core.wire.codec import HOLD_LIMIT, Datagram
+from kubesonar.core.wire.codec import CERTAIN, HOLD_LIMIT, Datagram
+from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.model import PortTally, StampSource
 from kubesonar.net.cmsg import NetError
 from kubesonar.net.udp.train_result import TrainResult
@@ -32,11 +33,21 @@ _ERRORS = 8
 class SentTrain:
     """The state of a train while it is under way.
 
-    All times are in ns: `sent_at` and `read_at` of the monotonic clock, stamps of the wall clock.
+    Answers of others than the member that is `meant` (None: anybody) do not count. All times are in ns: `sent_at` and
+    `read_at` of the monotonic clock, stamps of the wall clock.
     """
 
-    def __init__(self, peer: tuple[str, int], family: int, number: int, count: int, size: int) -> None:
+    def __init__(
+        self,
+        peer: tuple[str, int],
+        family: int,
+        number: int,
+        count: int,
+        size: int,
+        meant: WireIdentity | None = None,
+    ) -> None:
         self.peer = peer
+        self.meant = meant
         self.family = family
         self.number = number
         self.size = size
@@ -59,7 +70,7 @@ class SentTrain:
         self.errors: list[NetError] = []
         self.sent = self.duplicates = self.late = self.seen = self.gap = 0
         self.starved = 0.0
-        self.mismatch = False
+        self.mismatch = self.misdelivered = False
 
     @property
     def settled(self) -> bool:
@@ -82,6 +93,10 @@ class SentTrain:
         """
         sequence = answer.sequence
         if sequence >= len(self.ports) or not self.ports[sequence]:
+            return
+        if self.meant is not None and not self.meant.may_answer(answer.source, bool(answer.flags & CERTAIN)):
+            self.misdelivered = True
+            self.refused.add(sequence)
             return
         if sequence in self.answered:
             self.duplicates += 1
@@ -125,6 +140,7 @@ class SentTrain:
             ports=self._tallies(),
             starved=self.starved,
             mismatch=self.mismatch,
+            misdelivered=self.misdelivered,
             errors=tuple(self.errors),
         )
 

@@ -16,7 +16,8 @@ class TrainResult(msgspec.Struct, frozen=True):
     time for which the responder held the datagram; `late` counts answers after the deadline; `reordered` counts answers
     overtaken by a later datagram's (RFC 4737), which is normal where source ports take different paths; `starved` is
     how late the own deadline fired (s) where that was so late that silence proves nothing, else 0; `errors` are those
-    that the kernel and the network reported. `seen` and `rate` are as in `model.Train`.
+    that the kernel and the network reported; `misdelivered`: another member than the one meant answered. `seen` and
+    `rate` are as in `model.Train`.
     """
 
     number: int
@@ -34,10 +35,13 @@ class TrainResult(msgspec.Struct, frozen=True):
     ports: tuple[PortTally, ...] = ()
     starved: float = 0.0
     mismatch: bool = False
+    misdelivered: bool = False
     errors: tuple[NetError, ...] = ()
 
     def fault(self) -> tuple[Fault | None, str]:
         """Return the fault, None where there is none, and the text of its detail. Loss of a part is no fault."""
+        if self.misdelivered:
+            return Fault.MISDELIVERED, "somebody else answers"
         if self.received == self.sent > 0:
             return None, ""
         if self.mismatch and not self.received:

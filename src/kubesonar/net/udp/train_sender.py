@@ -12,6 +12,7 @@ from collections.abc import Callable
 from kubesonar.core.address import canonical_address, family_of
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Datagram, DatagramType, Keyring, Refusal, Sender
+from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.net import cmsg
 from kubesonar.net.cmsg import NetError
 from kubesonar.net.deadline import starved
@@ -74,16 +75,31 @@ class TrainSender:
         return sum(pool.dropped for pool in self._pools.values())
 
     async def train(
-        self, address: str, port: int, *, number: int, count: int, size: int, timeout: float, flags: int = 0
+        self,
+        address: str,
+        port: int,
+        *,
+        number: int,
+        count: int,
+        size: int,
+        timeout: float,
+        flags: int = 0,
+        meant: WireIdentity | None = None,
     ) -> TrainResult:
         """Send a train to an IP address and wait for the answers, for at most `timeout` seconds.
 
         The `count` datagrams (at most `codec.MAX_TRAIN`) of `size` bytes (UDP payload, at least `codec.MIN_REQUEST`)
-        are sent back to back. Failures are in the result; a text that is no address raises ValueError.
+        are sent back to back. Only answers of the member that is `meant` count (None: anybody's). Failures are in the
+        result; a text that is no address raises ValueError.
         """
         loop = asyncio.get_running_loop()
         train = SentTrain(
-            (canonical_address(address), port), family_of(address), number, count, max(size, codec.MIN_REQUEST)
+            (canonical_address(address), port),
+            family_of(address),
+            number,
+            count,
+            max(size, codec.MIN_REQUEST),
+            meant,
         )
         started = time.monotonic_ns()
         train.began = time.time_ns()

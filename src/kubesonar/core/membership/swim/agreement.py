@@ -12,10 +12,14 @@ from kubesonar.model import Condition
 CONDITIONS = {
     Reachability.SILENT: Condition.DEAD,
     Reachability.REFUSED: Condition.GONE,
+    Reachability.STRANGER: Condition.GONE,
     Reachability.KERNEL: Condition.FROZEN,
 }
 """The condition that follows where enough members got the same result: an agent that is gone leaves a host that
-refuses, and a host that answers for an agent that does not answer is no dead host."""
+refuses, or another member has its address, and a host that answers for an agent that does not answer is no dead host.
+"""
+
+_ANSWERED = frozenset({Reachability.KERNEL, Reachability.REFUSED, Reachability.STRANGER})
 
 _ROUNDING = 1e-9
 
@@ -36,7 +40,7 @@ def agree(reports: Collection[ProbeReport], witnesses: int, zones: int) -> Condi
     if Reachability.AGENT in results:
         return Condition.BACK
     for reachability, condition in CONDITIONS.items():
-        if reachability is Reachability.SILENT and results & {Reachability.KERNEL, Reachability.REFUSED}:
+        if reachability is Reachability.SILENT and results & _ANSWERED:
             continue
         same = [report for report in reports if report.reachability is reachability]
         enough = sum(report.weight for report in same) >= witnesses - _ROUNDING

@@ -61,9 +61,10 @@ class IndirectProbes:
         self._emit(Send(source, PingReqReply(request.number, request.target, Reachability.UNABLE, 0.0)))
 
     def host_probed(self, target: str, number: int, reachability: Reachability) -> None:
-        """Take over the result of the host probe of that number."""
+        """Take over the result of the host probe of that number. That the agent answered it is not reported: it names
+        no incarnation, and a member that is alive answers the ping too."""
         job = self._jobs.get(target)
-        if job is not None and job.number == number:
+        if job is not None and job.number == number and reachability is not Reachability.AGENT:
             job.reachability = reachability
 
     def answered(self, target: str, epoch: int, incarnation: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from kubesonar.core.membership.events import CoordinatorLost, Elected, HostProbed, ProbeHost, Send
 from kubesonar.core.membership.local_health import LocalHealth
 from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView
-from kubesonar.core.membership.messages import PingReq, PingReqReply, StatusClaim, StatusClaimAck
+from kubesonar.core.membership.messages import PingReq, PingReqReply, Reachability, StatusClaim, StatusClaimAck
 from kubesonar.core.membership.swim.agreement import agree, named_witnesses
 from kubesonar.core.membership.swim.claim_queue import ClaimQueue
 from kubesonar.core.membership.swim.options import SuspicionOptions
@@ -114,9 +114,10 @@ class Suspicions:
     # Reports
 
     def host_probed(self, event: HostProbed) -> None:
-        """Take over the result of this member's own probe."""
+        """Take over the result of this member's own probe, as `IndirectProbes.host_probed` does."""
         suspicion = self._open.get(event.target)
-        if suspicion is not None and suspicion.number == event.number:
+        current = suspicion is not None and suspicion.number == event.number
+        if suspicion is not None and current and event.reachability is not Reachability.AGENT:
             suspicion.report(self._view, self._me, event.reachability, self._health.weight)
 
     def asked_for(self, source: str, reply: PingReqReply) -> Suspicion | None:
