@@ -8,7 +8,7 @@ from pathlib import Path
 from kubesonar.apps import asking
 from kubesonar.apps.gather import Assessment, assess
 from kubesonar.apps.sources import SnapshotSource
-from kubesonar.model import Health
+from kubesonar.model import Health, Verdict
 from tests.apps.agent.test_membership_service import Mesh
 from tests.apps.agents import RunningAgent, tree, until
 from tests.apps.hooks import receiving
@@ -16,6 +16,10 @@ from tests.apps.hooks import receiving
 
 def look(mesh: Mesh, names: str) -> Assessment:
     return asking.run_async(assess([SnapshotSource(f"http://127.0.0.1:{mesh.ports[name]}") for name in names]))
+
+
+def bad(verdict: Verdict) -> Verdict | None:
+    return verdict if verdict.findings else None
 
 
 def test_check_and_webhook_both_say_that_somebody_else_answers(tmp_path: Path) -> None:
@@ -30,7 +34,7 @@ def test_check_and_webhook_both_say_that_somebody_else_answers(tmp_path: Path) -
         with RunningAgent(tmp_path, "d", **other):
             notice = until(lambda: hooks.told("gone", victim))
             assert f"the agent {victim} is gone" in notice["sentence"]  # by whichever was seen first
-            verdict = until(lambda: (found := look(mesh, rest).verdict).findings and found)
+            verdict = until(lambda: bad(look(mesh, rest).verdict))
             assert [(finding.part, finding.subject) for finding in verdict.findings] == [("agent_displaced", victim)]
             assert verdict.sentence.startswith(f"somebody else answers at 127.0.0.1, the address of {victim}, since ")
         mesh.restart(victim)
