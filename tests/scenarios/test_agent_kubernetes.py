@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -127,6 +128,43 @@ def test_agents_find_each_other_and_only_what_should_be_there_and_is_not_is_a_fa
         until(lambda: _states(agents["a"]).get("agent-c") in ("deleted", None))
         found = until(lambda: well if (well := verdict(*rest))["code"] == 0 else None, PATIENCE)
         until(lambda: set(_states(agents["a"])) == {"agent-a", "agent-b", "agent-d"})
+
+
+@pytest.mark.timeout(200)
+def test_a_node_that_kubernetes_calls_not_ready_is_expected_to_answer_until_it_is_deleted(tmp_path: Path) -> None:
+    with ApiServer() as api, mesh(api, tmp_path) as agents:
+        until(lambda: verdict(*agents.values())["code"] == 0, PATIENCE)
+
+        # The kubelet falls silent, the agent answers: a remark on the kubelet.
+        silent = shapes.node("node-b", ready="Unknown")
+        silent["status"]["conditions"][-1] |= {
+            "reason": "NodeStatusUnknown",
+            "message": "Kubelet stopped posting node status.",
+            "lastTransitionTime": "2026-11-28T09:47:31Z",
+        }
+        api.put("nodes", silent)
+        until(lambda: _states(agents["a"]).get("agent-b") == "not_ready")
+        remark = (
+            r"Kubernetes calls node-b NotReady since [\d:]{8}, but its agents answer everybody: look at its kubelet"
+        )
+
+        def remarked() -> bool:
+            found = verdict(*agents.values())
+            return found["code"] == 0 and any(re.fullmatch(remark, line) for line in found["unknown"])
+
+        until(remarked, PATIENCE)
+
+        # The agent dies: it is told, whatever Kubernetes says of its node.
+        agents.pop("b").process.kill()
+        rest = tuple(agents.values())
+        found = until(lambda: bad if (bad := verdict(*rest))["code"] == 1 else None, PATIENCE)
+        assert re.search(r"node-b .*; Kubernetes calls it NotReady since \d\d:\d\d:\d\d", found["sentence"])
+        assert found["states"] == []
+
+        # The node object goes: somebody wanted that.
+        api.delete("nodes", "node-b")
+        found = until(lambda: well if (well := verdict(*rest))["code"] == 0 else None, PATIENCE)
+        assert found["states"] == ["agent-b deleted: node node-b is gone"]
 
 
 def test_in_the_host_network_an_agent_that_knows_only_its_host_finds_its_pods_name(tmp_path: Path) -> None:

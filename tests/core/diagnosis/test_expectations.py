@@ -69,6 +69,17 @@ def test_a_node_whose_agents_answer_is_a_remark_on_its_kubelet(reason: str, told
     )
 
 
+def test_many_nodes_that_are_not_ready_and_answer_are_one_line() -> None:
+    snapshots, unread, now = Mesh(nodes=5, seed=1).run(30).snapshots(30)
+    roster = msgspec.structs.replace(
+        snapshots[0].roster,
+        members=tuple(msgspec.structs.replace(one, state=State.NOT_READY) for one in snapshots[0].roster.members),
+    )
+    found = judge([msgspec.structs.replace(one, roster=roster) for one in snapshots], unread, now, clock)
+    assert found.verdict is Health.GOOD
+    assert found.unknown == ("Kubernetes calls node-1 and 4 more nodes NotReady, but their agents answer everybody",)
+
+
 def test_agents_that_do_not_answer_everybody_are_not_said_to() -> None:
     mesh = Mesh(nodes=3, seed=1).drop("node-1", "node-3", 1, CUT).run(30)
     assert "Kubernetes calls node-3 NotReady since 18" in verdict(mesh, 30, readable=True).unknown

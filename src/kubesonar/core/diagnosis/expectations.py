@@ -13,6 +13,9 @@ from kubesonar.core.diagnosis.population import Population
 from kubesonar.core.diagnosis.sentences import WallClock
 from kubesonar.model import Finding, Member, State
 
+_FEW = 3
+"""NotReady nodes up to which each is told alone; more would hide the other remarks."""
+
 _ANSWERED = 0.95
 """Share of the trials towards a node's agents that must have gone well for them to "answer everybody"."""
 
@@ -37,16 +40,22 @@ def beside(subject: str, who: Population, clock: WallClock) -> str:
 
 
 def not_ready_remarks(who: Population, evidence: Evidence, findings: Sequence[Finding], clock: WallClock) -> list[str]:
-    """Return a sentence for each NotReady node that no finding is about."""
+    """Return a sentence for each NotReady node that no finding is about; one for all whose agents answer, where these
+    are many."""
     told = {finding.subject for finding in findings}
-    lines = []
+    lines: dict[str, str] = {}
+    well: dict[str, str] = {}
     for node, member in not_ready_nodes(who).items():
         names = {name for name in who.expected if who.members[name].node == node}
         if not told & {node, *names}:
-            line = f"Kubernetes calls {node} {called_not_ready(member, clock)}"
-            well = names <= evidence.heard and _answers(node, evidence)
-            lines.append(f"{line}, but its agents answer everybody: look at its kubelet" if well else line)
-    return lines
+            answers = names <= evidence.heard and _answers(node, evidence)
+            (well if answers else lines)[node] = f"Kubernetes calls {node} {called_not_ready(member, clock)}"
+    if len(well) > _FEW:
+        first, more = min(well), len(well) - 1
+        lines[first] = f"Kubernetes calls {first} and {more} more nodes NotReady, but their agents answer everybody"
+    else:
+        lines |= {node: f"{line}, but its agents answer everybody: look at its kubelet" for node, line in well.items()}
+    return [line for _, line in sorted(lines.items())]
 
 
 def have_left(who: Population) -> frozenset[str]:
