@@ -106,10 +106,12 @@ def test_what_waits_is_bounded() -> None:
     assert most < 30 * 20
 
 
-@pytest.mark.timeout(900)
-def test_a_thousand_members_for_half_an_hour() -> None:
+@pytest.mark.parametrize(
+    ("members", "load"), [(100, 4.2), pytest.param(1000, 4.0, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+)
+def test_many_members_for_half_an_hour(members: int, load: float) -> None:
     """Nobody dies in vain with 1 % loss; one death in each of three ways is told; the load stays what it was."""
-    cluster = Cluster(1000, seed=1).started(settle=60.0)
+    cluster = Cluster(members, seed=1).started(settle=60.0)
     cluster.world.network.loss = 0.01
     start, messages = cluster.world.now, cluster.world.messages
     cluster.run(10 * MINUTE)
@@ -133,4 +135,4 @@ def test_a_thousand_members_for_half_an_hour() -> None:
     assert cluster.oracles.complaints == []
     cluster.oracles.settled()
     assert cluster.oracles.complaints == []
-    assert (cluster.world.messages - messages) / 1000 / (cluster.world.now - start) < 4
+    assert (cluster.world.messages - messages) / members / (cluster.world.now - start) < load

@@ -6,7 +6,7 @@ from bench.diagnosis.quick import jobs, pooled
 from bench.diagnosis.report import by_row, failures
 from bench.diagnosis.sweep import sweep
 
-pytestmark = [pytest.mark.accuracy, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
 
 def test_the_right_sentence_pooled_over_faults() -> None:

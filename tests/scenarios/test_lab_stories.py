@@ -1,0 +1,68 @@
+"""A lab with real packets in which several things happen: a second fault, a return, what Kubernetes says."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubesonar.model import Health
+from tests.lab.inside import needs_nft
+from tests.scenarios.running_lab import RunningLab
+from tests.scenarios.verdicts import named, settle, watch
+
+pytestmark = [pytest.mark.lab, needs_nft, pytest.mark.usefixtures("healed")]
+
+ONE_AFTER_THE_OTHER = [
+    (("loss node-1>node-2 10", "pair", "node-1>node-2"), ("cut node-3", "node", "node-3")),
+    (("mtu node-3>node-5 1300", "pair_mtu", "node-3>node-5"), ("podnet node-4", "pod_network", "node-4")),
+]
+
+
+@pytest.mark.parametrize("faults", ONE_AFTER_THE_OTHER)
+def test_a_fault_alone_and_then_with_another(lab: RunningLab, faults: tuple[tuple[str, str, str], ...]) -> None:
+    expected: set[tuple[str, str]] = set()
+    for fault, part, subject in faults:
+        lab.order(fault)
+        expected.add((part, subject))
+        settle(lab, frozenset(expected))
+
+
+def test_frozen_agents_are_told_from_a_dead_node_and_blame_nobody_once_they_go_on(lab: RunningLab) -> None:
+    lab.order("pause node-3")
+    verdict = settle(lab, frozenset({("agent_frozen", "node-3")}))
+    assert verdict.sentence.startswith("the agents on node-3 are frozen, its host answers")
+    lab.order("resume node-3")
+    after = watch(lab, 8.0)
+    blamed = [bool(verdict.findings) for verdict in after]
+    assert blamed == sorted(blamed, reverse=True), "blamed again after it had been forgotten"
+    assert after[-1].verdict is Health.GOOD, after[-1].sentence
+    assert after[-1].unknown and all(remark.startswith("local: node-3-") for remark in after[-1].unknown)
+
+
+def test_a_draining_node_may_leave(lab: RunningLab) -> None:
+    lab.order("state node-2 draining")
+    lab.order("kill node-2")
+    for verdict in watch(lab, 10.0):
+        assert not verdict.findings, verdict.sentence
+    assert verdict.verdict is Health.GOOD
+    assert any("node-2" in state and "draining" in state for state in verdict.states)
+
+
+def test_a_cut_node_that_is_called_not_ready_goes_on_being_named(lab: RunningLab) -> None:
+    lab.order("cut node-3")
+    cut = frozenset({("node", "node-3")})
+    settle(lab, cut)
+    lab.order("state node-3 not_ready")
+    settle(lab, cut)
+    for verdict in watch(lab, 5.0):
+        assert named(verdict) == cut, verdict.sentence
+        assert verdict.sentence.startswith("node-3 is down or cut off since ")
+        assert "; Kubernetes calls it NotReady" in verdict.sentence
+
+
+def test_a_node_called_not_ready_whose_agents_answer_is_a_remark(lab: RunningLab) -> None:
+    lab.order("state node-2 not_ready")
+    for verdict in watch(lab, 6.0):
+        assert not verdict.findings, verdict.sentence
+    assert verdict.verdict is Health.GOOD
+    remark = "Kubernetes calls node-2 NotReady (said by the lab), but its agents answer everybody: look at its kubelet"
+    assert remark in verdict.unknown
