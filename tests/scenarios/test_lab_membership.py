@@ -19,7 +19,7 @@ POD, HOST = Network.POD, Network.HOST
 
 
 @pytest.fixture
-def led(lab: RunningLab, healed: None) -> None:
+def led(lab: RunningLab) -> None:
     """Before each test everybody follows a coordinator."""
     until(lambda: leaders(lab))
 
@@ -56,7 +56,7 @@ def assert_back(lab: RunningLab, node: str, before: int) -> None:
     until(lambda: {notice.member for notice in lab.told()[before:] if notice.what == "back"} >= of(node))
 
 
-@pytest.mark.usefixtures("led")
+@pytest.mark.usefixtures("healed", "led")
 @pytest.mark.parametrize(
     ("verb", "what", "office"),
     [("kill", "gone", False), ("kill", "gone", True), ("pause", "frozen", True), ("cut", "dead", True)],
@@ -74,7 +74,7 @@ def test_a_death_is_told_for_what_it_is_once_and_of_nobody_else(
     assert_back(lab, node, before)
 
 
-@pytest.mark.usefixtures("led")
+@pytest.mark.usefixtures("healed", "led")
 def test_a_member_that_hears_and_is_not_heard_is_told_and_tells_nothing(lab: RunningLab) -> None:
     node = node_of(leaders(lab)[POD])
     told = break_and_watch(lab, f"drop {node}>*", node, "dead")
@@ -82,7 +82,7 @@ def test_a_member_that_hears_and_is_not_heard_is_told_and_tells_nothing(lab: Run
     assert all(node_of(notice.coordinator) != node for notice in told if notice.what in DEATHS)
 
 
-@pytest.mark.usefixtures("led")
+@pytest.mark.usefixtures("healed", "led")
 def test_a_receiver_that_was_away_is_told_afterwards(lab: RunningLab) -> None:
     lab.order("drop *>pager")
     before = len(lab.told())
@@ -98,7 +98,7 @@ def test_a_receiver_that_was_away_is_told_afterwards(lab: RunningLab) -> None:
     assert of_one == ["gone", "back"], "in the order in which it happened"
 
 
-@pytest.mark.usefixtures("led")
+@pytest.mark.usefixtures("healed", "led")
 def test_a_rolling_restart_of_all_is_nobodys_death(lab: RunningLab) -> None:
     before = len(lab.told())
     for number in range(1, 6):
