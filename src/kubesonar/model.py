@@ -411,13 +411,15 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything kept of one check: its latest observation, a short and a long window, their trials, oldest first, and
-    the time below which 95 % of its checks stay (`usual`, 0 while that is not known)."""
+    the time below which 95 % of its checks stay (`usual`, 0 while that is not known). `bad_since` is when its trials
+    began to be bad, None where they are well; it may lie long before the oldest trial that is kept."""
 
     latest: Observation
     short: Window
     long: Window
     trials: tuple[Trial, ...] = ()
     usual: Elapsed = 0.0
+    bad_since: UnixTime | None = None
 
 
 class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
+import msgspec
 import pytest
 
 from kubesonar.core.diagnosis.verdict import judge
@@ -280,6 +281,30 @@ def test_a_fault_older_than_every_record_is_told_apart_as_a_new_one_is(fault: Ca
     assert {(finding.part, finding.subject) for finding in findings} == {(row[1], row[2])}
     assert [line for line in findings[0].evidence if "cannot tell" in line] == []
     assert any("way there" in line for line in findings[0].evidence)
+
+
+def test_a_fault_older_than_all_trials_began_when_those_who_ask_remember() -> None:
+    mesh = Mesh()
+    cut(mesh)
+    mesh.rules = [replace(rule, until=float("inf")) for rule in mesh.rules]
+    snapshots, unread, now = mesh.run(95).snapshots(90)
+    remembering = [
+        msgspec.structs.replace(
+            snapshot,
+            edges=tuple(
+                msgspec.structs.replace(edge, bad_since=START + ON + 1)
+                if "node-3" in edge.latest.check.target
+                else edge
+                for edge in snapshot.edges
+            ),
+        )
+        for snapshot in snapshots
+        if snapshot.member.node != "node-3"
+    ]
+    unread = dict.fromkeys(("node-3-pod", "node-3-host"), "no answer within 2 s")
+    (finding,) = judge(remembering, unread, now, clock).findings
+    assert finding.since == START + ON + 1
+    assert "since 12;" in finding.sentence
 
 
 def test_parts_that_cannot_be_told_apart_are_named_once() -> None:

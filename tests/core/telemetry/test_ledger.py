@@ -70,6 +70,17 @@ def test_failures_that_accuse_nobody_are_unknown_and_not_loss() -> None:
     assert edge.short.sent == 8
 
 
+def test_it_is_remembered_since_when_an_edge_is_bad_longer_than_its_trials() -> None:
+    kept = ledger()
+    for second in range(0, 600, 5):
+        well = second < 20 or second == 100
+        kept.add(train(1000.0 + second, received=8 if well else 0, fault=None if well else Fault.TIMEOUT))
+    assert kept.snapshot(1600.0).edges[0].bad_since == 1020.0
+    for second in range(600, 615, 5):
+        kept.add(train(1000.0 + second))
+    assert kept.snapshot(1615.0).edges[0].bad_since is None
+
+
 def test_nothing_sent_is_no_loss() -> None:
     kept = ledger()
     kept.add(train(1000.0))

@@ -87,7 +87,8 @@ class Evidence(msgspec.Struct, frozen=True):
     """All that the snapshots say together. `heard` are the members that answered something lately, `sizes` the
     largest packet known to pass where bigger ones do not (by source and target) and whether a router said so, `sent`
     and `lost` count the datagrams of all trains, by bin of age, `lookups` those of names (by source and target).
-    `misdelivered` are the targets at whose address another member answers, with who sees it, since when and where."""
+    `misdelivered` are the targets at whose address another member answers, with who sees it, since when and where.
+    `bad_since` is when the checks of a target began to fail, by source and target, as far as the source remembers."""
 
     ages: Ages
     cells: list[Cell]
@@ -99,6 +100,7 @@ class Evidence(msgspec.Struct, frozen=True):
     lost: list[int]
     lookups: dict[tuple[str, str], Lookups]
     misdelivered: dict[str, dict[str, tuple[float, str]]] = {}
+    bad_since: dict[tuple[str, str], float] = {}
 
     def loss(self, age: float) -> float:
         """The share of all datagrams sent in the last `age` seconds that nobody answered."""

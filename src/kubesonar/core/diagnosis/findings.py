@@ -24,7 +24,7 @@ from kubesonar.core.diagnosis.sentences import (
     loss,
     percent,
     seen_by,
-    since,
+    since_when,
     size,
     time_of,
     total,
@@ -157,7 +157,7 @@ class _Writer:
     def finding(self, suspect: Suspect) -> Finding:
         began = self._known.get((suspect.part.name, suspect.subject))
         if began is None:
-            began = since(suspect, self._who.now, self._evidence.ages)
+            began = since_when(suspect, self._evidence, self._who.now)
         return self._write(suspect, suspect.subject, began, self._words(suspect, began))
 
     def agents(self, suspects: Sequence[Suspect]) -> list[Finding]:
@@ -182,7 +182,7 @@ class _Writer:
     def _agent(self, group: Sequence[Suspect], subject: str, words: dict[str, str]) -> Finding:
         began = self._known.get((group[0].part.name, subject))
         if began is None:
-            began = min(since(suspect, self._who.now, self._evidence.ages) for suspect in group)
+            began = min(since_when(suspect, self._evidence, self._who.now) for suspect in group)
         surest = max(group, key=lambda suspect: suspect.net)
         return self._write(surest, subject, began, words)
 

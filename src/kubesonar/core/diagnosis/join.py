@@ -60,6 +60,7 @@ class _Collector:
         self.dns_addresses = _addresses(who, Path.DNS_SERVICE)
         self.behind = {Path.DNS_SERVICE: _dns_pods(who), Path.SERVICE: _agents(who)}
         self.cells: dict[tuple[object, ...], Cell] = {}
+        self.bad_since: dict[tuple[str, str], float] = {}
         self.lookups: dict[tuple[str, str], Lookups] = {}
         self.heard: set[str] = set()
         self.mismatches: set[tuple[str, str]] = set()
@@ -71,6 +72,10 @@ class _Collector:
 
     def edge(self, source: str, edge: Edge) -> None:
         check = edge.latest.check
+        if edge.bad_since is not None:
+            ends = source, check.target
+            began = edge.bad_since + self.who.offset(source)
+            self.bad_since[ends] = min(began, self.bad_since.get(ends, began))
         if check.kind is Kind.UDP:
             self._trains(source, edge)
         elif check.kind is Kind.MTU:
@@ -382,6 +387,7 @@ def collect(who: Population) -> Evidence:
         collector.lost,
         collector.lookups,
         collector.misdelivered,
+        collector.bad_since,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from statistics import median
 
 from kubesonar.core.diagnosis.evidence import Ages, Cell, Evidence
 from kubesonar.core.diagnosis.path_features import Way
@@ -51,9 +52,20 @@ def since(suspect: Suspect, now: float, ages: Ages) -> float:
     return times[start]
 
 
+def since_when(suspect: Suspect, evidence: Evidence, now: float) -> float:
+    """When it began: as the trials tell, or, where it is older than they are, as those who ask remember (median)."""
+    began = since(suspect, now, evidence.ages)
+    if now - began <= evidence.ages.long - _AT_THE_EDGE - 2.0:
+        return began
+    ends = {(cell.route.source.name, cell.route.target.name) for cell in suspect.cells if any(cell.bad)}
+    remembered = [evidence.bad_since[pair] for pair in ends if pair in evidence.bad_since]
+    return min(began, median(remembered)) if remembered else began
+
+
 def time_of(began: float, now: float, ages: Ages, clock: WallClock) -> str:
-    """That time for a sentence; where it lies at the far end of the window, the fault may be older."""
-    older = now - began > ages.long - _AT_THE_EDGE - 2.0
+    """That time for a sentence; where it lies at the far end of the window, the fault may be older. What is remembered
+    lies beyond."""
+    older = ages.long - _AT_THE_EDGE - 2.0 < now - began <= ages.long
     return ("before " if older else "") + clock(began)
 
 

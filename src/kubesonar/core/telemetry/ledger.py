@@ -59,13 +59,35 @@ class LedgerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     ] = 256
 
 
+_WELL_AGAIN = 3
+"""Good trials in a row that end a stretch of bad ones. Fewer, and a lossy way seems to have begun just now; more, and
+two faults are one."""
+
+
+def _lossy(observation: Observation) -> bool:
+    return observation.fault is None and 0 < observation.received < observation.sent
+
+
 class _Kept:
-    __slots__ = ("latest", "trials", "usual")
+    __slots__ = ("bad_since", "good", "latest", "trials", "usual")
 
     def __init__(self, latest: Observation) -> None:
         self.latest = latest
         self.usual = UsualTime()
+        self.bad_since: float | None = None
+        self.good = 0
         self.trials = bytearray()
+
+    def judged(self, observation: Observation) -> None:
+        """Note since when trials are bad, with no more than a few good ones in a row between them."""
+        if observation.health is Health.BAD or (observation.side is Side.SOURCE and _lossy(observation)):
+            self.good = 0
+            if self.bad_since is None:
+                self.bad_since = observation.at
+        elif observation.health is Health.GOOD:
+            self.good += 1
+            if self.good >= _WELL_AGAIN:
+                self.bad_since = None
 
 
 class Ledger:
@@ -143,6 +165,7 @@ class Ledger:
                 return
             kept = edges[observation.check.id] = _Kept(observation)
         kept.latest = observation
+        kept.judged(observation)
         took = time_taken(observation) if observation.side is Side.SOURCE else 0.0
         self._append(kept.trials, observation, slow=took > 0 and kept.usual.slow(took))
 
@@ -228,6 +251,7 @@ class Ledger:
             short=window(trials, now, self._options.short),
             long=window(trials, now, self._options.long),
             usual=kept.usual.seconds if kept.usual.known else 0.0,
+            bad_since=kept.bad_since,
             trials=tuple(trials) if with_trials else (),
         )
 
