@@ -11,7 +11,7 @@ from kubesonar.model import Condition, Member, Notice, Roster, State
 MEMBERS = (
     Member("node-1-pod", "node-1", ("10.0.1.2", "fd00::2"), 7473),
     Member("node-2-pod", "node-2", ("10.0.2.2",), 7473),
-    Member("node-3-pod", "node-3", ("10.0.3.2",), 7473),
+    Member("node-3-pod", "node-3", ("10.0.3.2",), 7473, state=State.NOT_READY),
     Member("node-4-pod", "node-4", ("10.0.4.2",), 7473, state=State.DRAINING),
 )
 
