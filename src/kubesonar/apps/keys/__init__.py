@@ -31,9 +31,9 @@ from kubesonar.net.watched_file import read_file, reason_of
 def main(argv: Sequence[str]) -> int:
     """Return 0 when it is done (`status`: when the agents agree), 1 when it could not be. Raises ConfigError."""
     if argv and argv[0] == "status":
-        from kubesonar.apps.keys.status import main as status  # only people need what it imports
+        from kubesonar.apps.keys import status  # only people need what it imports
 
-        return status(argv[1:])
+        return status.main(argv[1:])
     given = _parser().parse_args(argv)
     if given.secret and given.file:
         raise ConfigError("FILE, --secret: expected one of both")

@@ -38,7 +38,7 @@ _SAME_ONSET = 15.0
 MOST = 1000
 """Most incidents that are remembered; the oldest closed one is forgotten first."""
 
-Key = tuple[str, str]
+IncidentKey = tuple[str, str]
 """A part and its subject."""
 
 
@@ -68,7 +68,7 @@ class Incident(msgspec.Struct):
     returns: int = 0
 
     @property
-    def key(self) -> Key:
+    def key(self) -> IncidentKey:
         """The part and its subject."""
         return self.finding.part, self.finding.subject
 
@@ -86,8 +86,8 @@ class Casebook:
     due: float | None = None
 
     def __init__(self) -> None:
-        self._incidents: dict[Key, Incident] = {}
-        self._candidates: dict[Key, float] = {}
+        self._incidents: dict[IncidentKey, Incident] = {}
+        self._candidates: dict[IncidentKey, float] = {}
         self._numbers = 0
 
     @property
@@ -96,7 +96,7 @@ class Casebook:
         return [incident for incident in self._incidents.values() if incident.closed is None]
 
     @property
-    def known(self) -> Mapping[Key, float]:
+    def known(self) -> Mapping[IncidentKey, float]:
         """Since when what may be found next lasts, as far as that was told before."""
         return {incident.key: incident.since for incident in self.open}
 
@@ -116,7 +116,9 @@ class Casebook:
         self._forget(now)
         return changes
 
-    def _found(self, now: float, key: Key, finding: Finding, found: Mapping[Key, Finding]) -> list[IncidentChange]:
+    def _found(
+        self, now: float, key: IncidentKey, finding: Finding, found: Mapping[IncidentKey, Finding]
+    ) -> list[IncidentChange]:
         known = self._incidents.get(key)
         if known is not None and known.closed is None:
             known.finding, known.seen = finding, now

@@ -66,8 +66,8 @@ make findings; later, a frozen one is told late."""
 _SLOW_SHARES = {
     "node_slow": path_features.part_of_node,
     "zone_pair_slow": path_features.part_of_zones,
-    "target_slow": path_features.one_of,
-    "dns_slow": path_features.one_of,
+    "target_slow": path_features.server_share,
+    "dns_slow": path_features.server_share,
 }
 
 PARTS: tuple[Part, ...] = (
@@ -175,7 +175,7 @@ PARTS: tuple[Part, ...] = (
             f"one address family of {whose}",
             penalty,
             when,
-            path_features.of_family(subjects),
+            path_features.by_family(subjects),
             f"no {{ip}} packets get {where} since {{since}}; the other address family is well",
             f"{where_lossy} {{loss}} of the {{ip}} packets since {{since}}; the other address family is well",
             both=name != "pair_family",
@@ -355,7 +355,7 @@ PARTS: tuple[Part, ...] = (
             f"{{subject}} {partial} since {{since}}{{agree}}",
             variant=variant,
             fault=fault,
-            share=path_features.one_of,
+            share=path_features.server_share,
         )
         for name, variant, noun, penalty, when, fault, total, partial in (
             (

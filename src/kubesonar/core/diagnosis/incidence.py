@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kubesonar.core.diagnosis.components import PARTS, crossed
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.path_features import Traversal, Way
-from kubesonar.core.diagnosis.suspects import Key
+from kubesonar.core.diagnosis.suspects import SuspectKey
 from kubesonar.core.diagnosis.trial_model import Load
 from kubesonar.model import Kind
 
@@ -17,9 +17,9 @@ class Incidence:
 
     def __init__(self, cells: Sequence[Cell]) -> None:
         self._cells = cells
-        self._keys: list[tuple[Key, ...] | None] = [None] * len(cells)
-        self._crossings: dict[Key, list[tuple[int, Load]]] = {}
-        self._members: dict[Key, list[int]] = {}
+        self._keys: list[tuple[SuspectKey, ...] | None] = [None] * len(cells)
+        self._crossings: dict[SuspectKey, list[tuple[int, Load]]] = {}
+        self._members: dict[SuspectKey, list[int]] = {}
         self._by_word: dict[str, list[int]] = {}
         self._loads: dict[tuple[int, int, bool], Load] = {}
         self.services: list[int] = []
@@ -31,28 +31,28 @@ class Incidence:
             if route.target.behind:
                 self.services.append(index)
 
-    def keys(self, index: int) -> tuple[Key, ...]:
+    def keys(self, index: int) -> tuple[SuspectKey, ...]:
         """All parts that this cell crosses."""
         keys = self._keys[index]
         if keys is None:
             keys = self._keys[index] = tuple(crossed(self._cells[index].route))
         return keys
 
-    def members(self, key: Key) -> list[int]:
+    def members(self, key: SuspectKey) -> list[int]:
         """All cells that cross this part."""
         members = self._members.get(key)
         if members is None:
             members = self._members[key] = [index for index in self._near(key) if key in self.keys(index)]
         return members
 
-    def crossings(self, key: Key) -> list[tuple[int, Load]]:
+    def crossings(self, key: SuspectKey) -> list[tuple[int, Load]]:
         """All cells that cross this part, and how."""
         found = self._crossings.get(key)
         if found is None:
             found = self._crossings[key] = [(index, self.load(key, index)) for index in self.members(key)]
         return found
 
-    def load(self, key: Key, index: int) -> Load:
+    def load(self, key: SuspectKey, index: int) -> Load:
         """How the trials of that cell cross that part."""
         route, packets = self._cells[index].route, self._cells[index].packets
         both = route.way is Way.ROUND
@@ -65,7 +65,7 @@ class Incidence:
                 self._loads[key[0], packets, both] = found
         return found
 
-    def _near(self, key: Key) -> list[int]:
+    def _near(self, key: SuspectKey) -> list[int]:
         """Cells that may cross a part with that subject."""
         words = key[1].partition(" ")[0].split(">")
         known = [found for word in words if (found := self._by_word.get(word)) is not None]

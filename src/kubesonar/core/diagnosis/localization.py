@@ -16,7 +16,7 @@ from kubesonar.core.diagnosis.evidence import Ages, Cell
 from kubesonar.core.diagnosis.incidence import Incidence
 from kubesonar.core.diagnosis.likelihood import NO_FIT, Belief, Fit, fit
 from kubesonar.core.diagnosis.persistence import lasts, share_of_events, times_since
-from kubesonar.core.diagnosis.suspects import CLEAR, Key, Rival, Suspect, relatives, resolve
+from kubesonar.core.diagnosis.suspects import CLEAR, Rival, Suspect, SuspectKey, choose_ways, relatives
 from kubesonar.core.diagnosis.trial_model import lossy
 
 MIN_GAIN = 16.0
@@ -52,8 +52,8 @@ class Search:
         self._beliefs = [Belief(cell, background.odds(cell)) for cell in cells]
         self._incidence = Incidence(cells)
         self._sick = [index for index, belief in enumerate(self._beliefs) if any(belief.bad)]
-        self._fits: dict[Key, Fit] = {}
-        self._most: dict[Key, float] = {}
+        self._fits: dict[SuspectKey, Fit] = {}
+        self._most: dict[SuspectKey, float] = {}
         self._newest = 0
 
     def run(self) -> list[Suspect]:
@@ -90,7 +90,7 @@ class Search:
                 self._touch(index)
                 belief.forget(0, len(belief.total))
 
-    def _best(self, margin: float) -> Key | None:
+    def _best(self, margin: float) -> SuspectKey | None:
         """The part that explains most, and more than that. What a part explains is looked at only when the most that it
         could is more than what was found."""
         while self._most:
@@ -102,7 +102,7 @@ class Search:
             self._most[key] = self._fit(key).past - PARTS[key[0]].penalty
         return None
 
-    def _fit(self, key: Key) -> Fit:
+    def _fit(self, key: SuspectKey) -> Fit:
         found = self._fits.get(key)
         if found is None:
             incidence, beliefs = self._incidence, self._beliefs
@@ -110,11 +110,11 @@ class Search:
             found = self._fits[key] = fit(crossings, self._newest) if key in self._most else NO_FIT
         return found
 
-    def _suspect(self, key: Key) -> Suspect:
+    def _suspect(self, key: SuspectKey) -> Suspect:
         """That part with all that is known of it, or the same part's ways apart where this explains more."""
         members = self._incidence.members
         beliefs = {each: [self._beliefs[index] for index in members(each)] for each in relatives(key)}
-        choice = resolve(key, self._fits[key], beliefs)
+        choice = choose_ways(key, self._fits[key], beliefs)
         indexes = members(choice.key)
         bad_at = sorted(at for index in indexes for at in self._beliefs[index].cell.bad_at)
         times = times_since(bad_at, self._now - self._ages.edges[choice.fit.bins - 1])
@@ -175,7 +175,7 @@ class Search:
                 self._expect(suspect, index, len(self._ages.edges))
                 self._touch(index)
 
-    def _rivals(self, key: Key, gain: float, ways: list[Rival]) -> list[Rival]:
+    def _rivals(self, key: SuspectKey, gain: float, ways: list[Rival]) -> list[Rival]:
         """The next best explanations of most of the same trials."""
         part, incidence = PARTS[key[0]], self._incidence
         mine = set(incidence.members(key))

@@ -201,7 +201,7 @@ def port(route: Traversal) -> Subjects:
     return (f"{route.source.place}>{route.target.place} tcp/{route.port}",)
 
 
-def of_family(subjects: Callable[[Traversal], Subjects]) -> Callable[[Traversal], Subjects]:
+def by_family(subjects: Callable[[Traversal], Subjects]) -> Callable[[Traversal], Subjects]:
     """The same parts, each by its address family: "node-3 ipv6"."""
     return lambda route: [f"{subject} ipv{route.family}" for subject in subjects(route)]
 
@@ -222,7 +222,7 @@ def servers(route: Traversal) -> Subjects:
     return (*itself, *(server.name for server in route.target.behind))
 
 
-def one_of(route: Traversal, subject: str) -> float:
+def server_share(route: Traversal, subject: str) -> float:
     """The share of trials on that route that a server gets: of a Service one of those behind it."""
     return 1.0 if subject == route.target.name else 1 / len(route.target.behind)
 

@@ -11,7 +11,7 @@ from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.likelihood import Belief, Fit
 from kubesonar.core.diagnosis.two_rates import EXTRA_RATE, TwoRates, one_rate, two_rates
 
-Key = tuple[int, str]
+SuspectKey = tuple[int, str]
 """A row of `PARTS`, by its index, and a subject."""
 
 
@@ -36,7 +36,7 @@ class Suspect(msgspec.Struct, frozen=True):
     when trials through it were bad, in order, `times` those of them since it began, `rivals` the next best
     explanations; `net` is the gain, counted by events, after the penalty (nats)."""
 
-    key: Key
+    key: SuspectKey
     fit: Fit
     rates: TwoRates | None
     indexes: list[int]
@@ -64,7 +64,7 @@ _TOTAL = 0.9
 class Choice(msgspec.Struct, frozen=True):
     """One of the three readings of a part with two ways, and the others."""
 
-    key: Key
+    key: SuspectKey
     fit: Fit
     rates: TwoRates | None
     rivals: list[Rival]
@@ -79,13 +79,13 @@ _FAMILIES = {
 """By the name of any of them: the rows of both ways, of the way in and of the way out."""
 
 
-def relatives(key: Key) -> list[Key]:
+def relatives(key: SuspectKey) -> list[SuspectKey]:
     """The key itself, or, where its part has two ways, the keys of both, of the way in and of the way out."""
     rows = _FAMILIES.get(PARTS[key[0]].name)
     return [key] if rows is None else [(row, key[1]) for row in rows]
 
 
-def resolve(key: Key, found: Fit, beliefs: Mapping[Key, list[Belief]]) -> Choice:
+def choose_ways(key: SuspectKey, found: Fit, beliefs: Mapping[SuspectKey, list[Belief]]) -> Choice:
     """Which ways of the part are sick: both at two rates, or one; the part as it is where it has no ways."""
     rows = relatives(key)
     if len(rows) == 1 or found.ended or rows[0] not in beliefs:
