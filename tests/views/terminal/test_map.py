@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import pytest
 
 from kubesonar.core.diagnosis.join import basis
 from kubesonar.core.diagnosis.verdict import verdict_on
-from kubesonar.model import Kind, Network, State
+from kubesonar.model import Kind, Member, Network, State
 from kubesonar.views.cells import Mark, PathCell
 from kubesonar.views.matrix import Matrix, matrices, natural
 from kubesonar.views.terminal.board import Board
-from kubesonar.views.terminal.labels import duration, share, without_prefix
+from kubesonar.views.terminal.labels import duration, share
 from kubesonar.views.terminal.map import MapView
 from tests.core.mesh import Mesh
+from tests.views.clusters import CLUSTERS
 from tests.views.drawn import drawn
 
 AFTER = 25.0
+TARGETS = ("api", "ingress", "coredns-5d78c9869d-7xk2p", "coredns-5d78c9869d-m2v4q")
 SLOW = {Kind.UDP: 1.5, Kind.TCP: 3.0, Kind.HTTP: 3.0, Kind.ICMP: 3.0, Kind.MTU: 3.0, Kind.DNS: 3.0}
 
 
@@ -135,7 +138,8 @@ def test_more_trouble_than_room_shows_the_worst() -> None:
     mesh = Mesh(nodes=80, neighbours=5, period=SLOW, plain=()).drop("*", "*", 0.3).cut("node-9")
     lines = drawn(MapView(seen(mesh, 14.0)[:1], height=20), 72)
     assert max(map(len, lines)) <= 72 and len(lines) <= 20
-    assert any(line.startswith("node-9 ") for line in lines)
+    assert "named by what differs in node-…" in lines
+    assert any(line.startswith("9 ") for line in lines)
     assert any("less sick or well" in line for line in lines)
 
 
@@ -149,11 +153,53 @@ def test_the_board_has_the_verdict_above_and_a_footer_below() -> None:
     assert drawn(Board(verdict, ())) == drawn(Board(verdict, (), ""))
 
 
-def test_labels() -> None:
-    assert without_prefix(["node-1", "node-10", "node-11"]) == ("node-", ["1", "10", "11"])
-    assert without_prefix(["node-", "node-1"]) == ("", ["node-", "node-1"])
-    assert without_prefix(["a.x", "b.x"]) == ("", ["a.x", "b.x"])
+def test_numbers_in_names_are_in_order() -> None:
     assert sorted(["n10", "n9", "n", "m2"], key=natural) == ["m2", "n", "n9", "n10"]
+
+
+def named(nodes: Sequence[str], targets: tuple[str, ...] = TARGETS) -> Matrix:
+    """A pod network whose agents are called as a DaemonSet calls its pods, on these nodes."""
+    members = tuple(Member(f"kubesonar-{n:05x}", node, ("10.0.0.1",), 7473) for n, node in enumerate(nodes))
+    ends = [*(member.name for member in members), *targets]
+    cells = tuple(PathCell(a.name, b, Mark.WELL, 0.0, 82e-6) for a in members for b in ends if a.name != b)
+    return Matrix(Network.POD, members, targets, cells, {members[1].name: "cordoned"}, {})
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+@pytest.mark.parametrize("size", [3, 6, 9, 12])
+def test_a_map_of_real_names_is_read_across_at_80_columns(name: str, size: int) -> None:
+    lines = drawn(MapView([named(CLUSTERS[name][:size])]), 80)
+    nodes = len(CLUSTERS[name][:size])
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 1 + 1 + 1 + nodes + 3  # title, what is cut, headings, rows, legend: nothing downwards
+    first = next(number for number, line in enumerate(lines) if "api" in line)
+    heads = lines[first].split()
+    assert len(heads) == len(set(heads)) == nodes + len(TARGETS)
+    rows = [line[: line.index("  ")] if "  " in line else line for line in lines[first + 1 : first + 1 + nodes]]
+    assert len(set(rows)) == nodes
+    assert "kubesonar-" not in "".join(lines)
+
+
+def test_columns_without_room_for_names_have_the_numbers_of_rows() -> None:
+    lines = drawn(MapView([named(CLUSTERS["AKS"][:6])]), 80)
+    assert lines[1] == "named by what differs in aks-…"
+    assert lines[2].split()[:7] == ["1", "(2)", "3", "4", "5", "6", "api"]
+    assert [line.split("  ")[0] for line in lines[3:6]] == [
+        "1 nodepool1-00",
+        "(2 nodepool1-01)",
+        "3 nodepool1-0a",
+    ]
+
+
+def test_names_that_fit_are_whole() -> None:
+    lines = drawn(MapView([named(CLUSTERS["EKS"][:3])]), 250)
+    assert lines[1].split()[0] == CLUSTERS["EKS"][0]
+    assert "named by" not in "".join(lines)
+
+
+def test_two_agents_on_a_node_are_told_apart() -> None:
+    lines = drawn(MapView([named(["node-1", "node-1", "node-2"], ())]), 80)
+    assert [line.split()[0] for line in lines[2:5]] == ["node-1/kubesonar-00000", "(node-1/kubesonar-00001)", "node-2"]
 
 
 def test_figures_take_five_characters_and_do_not_lie() -> None:

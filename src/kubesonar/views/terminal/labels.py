@@ -1,31 +1,6 @@
-"""Short texts for table cells: labels of members, durations and shares."""
+"""Short texts for table cells: durations and shares."""
 
 from __future__ import annotations
-
-from collections import Counter
-from collections.abc import Sequence
-
-from kubesonar.model import Member, clip
-
-_SEPARATORS = "-./_:"
-_LONGEST = 24
-
-
-def of_members(members: Sequence[Member]) -> dict[str, str]:
-    """Map each member's name to a label: its node, where only one of `members` is on it, else its name."""
-    nodes = Counter(member.node for member in members)
-    return {member.name: clip(member.node if nodes[member.node] == 1 else member.name, _LONGEST) for member in members}
-
-
-def without_prefix(labels: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the common beginning of all labels, up to a separator, and what follows it in each."""
-    if len(labels) < 2:
-        return "", list(labels)
-    first, last = min(labels), max(labels)
-    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    while same and (first[same - 1] not in _SEPARATORS or any(len(label) <= same for label in labels)):
-        same -= 1
-    return first[:same], [label[same:] for label in labels]
 
 
 def duration(seconds: float) -> str:

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from kubesonar.model import clip
 from kubesonar.views.cells import Mark, PathCell
 from kubesonar.views.matrix import Matrix
 from kubesonar.views.terminal.labels import duration, share
-from kubesonar.views.terminal.layout import HEADING_ROWS, Layout, lay_out, summed_up
+from kubesonar.views.terminal.layout import Cells, Layout, lay_out, summed_up
 from kubesonar.views.terminal.zones import zone_lines
 
 _HEAVY = 0.05
@@ -78,10 +77,10 @@ def _section(matrix: Matrix, layout: Layout, width: int) -> Iterator[Text]:
     cells = {(cell.source, cell.target): cell for cell in matrix.cells}
     for name, label in zip(layout.rows.names, layout.rows.labels, strict=True):
         line = Text(label.ljust(layout.rows.width), _member_style(matrix, name))
-        if not layout.figures:
+        if layout.cells is Cells.DENSE:
             line.append(" ")
         for column, room in zip(layout.columns.names, layout.widths, strict=True):
-            text, style = _figure(matrix, name, column, cells.get((name, column)), layout.figures)
+            text, style = _figure(matrix, name, column, cells.get((name, column)), layout.cells is Cells.FIGURES)
             line.append(text.rjust(room), style)
         yield line
     if not layout.whole:
@@ -109,20 +108,17 @@ def _rest(layout: Layout) -> str:
 
 
 def _headings(layout: Layout) -> Iterator[Text]:
-    """Yield headings: one line over figures, vertical ones over characters; their common prefix stands before them."""
+    """Yield headings: one line over figures, vertical ones over characters; before them what the names share that are
+    cut."""
     axis, margin = layout.columns, " " * layout.rows.width
-    corner = clip(axis.prefix, max(1, layout.rows.width)).ljust(layout.rows.width)
-    if layout.figures:
-        yield Text.assemble(
-            (corner, "dim"), *(label.rjust(room) for label, room in zip(axis.labels, layout.widths, strict=True))
-        )
+    if layout.frame:
+        yield Text(f"named by what differs in {layout.frame}", "dim", no_wrap=True, overflow="ellipsis")
+    if layout.cells is not Cells.DENSE:
+        yield Text(margin + "".join(label.rjust(room) for label, room in zip(axis.labels, layout.widths, strict=True)))
         return
-    labels = [label if len(label) <= HEADING_ROWS else label[: HEADING_ROWS - 1] + "…" for label in axis.labels]
-    tall = max(map(len, labels), default=0)
+    tall = max(map(len, axis.labels), default=0)
     for row in range(tall):
-        last = row == tall - 1
-        text = "".join(label.rjust(tall)[row] for label in labels)
-        yield Text.assemble((corner if last else margin, "dim"), " ", text)
+        yield Text(f"{margin} " + "".join(label.rjust(tall)[row] for label in axis.labels))
 
 
 def _member_style(matrix: Matrix, name: str) -> str:
@@ -153,7 +149,7 @@ def _words(cell: PathCell) -> str:
 
 def _legend(matrices: Sequence[Matrix], layouts: Sequence[Layout]) -> Text:
     """Explain the marks that occur."""
-    figures = all(layout.figures for layout in layouts)
+    figures = all(layout.cells is Cells.FIGURES for layout in layouts)
     marks = {cell.mark for matrix in matrices for cell in matrix.cells}
     if any(matrix.unread.keys() - matrix.excused.keys() for matrix in matrices):
         marks.add(Mark.UNKNOWN)
