@@ -38,9 +38,7 @@ MANY = 15
 OF_MANY = {"main", "parse"}
 """Public names that several modules may define: each program has a `main`, each format a `parse`."""
 
-LEFT: set[str] = {
-    "src/kubesonar/core/diagnosis",
-}
+LEFT: set[str] = set()
 """What is not yet as it should be: what comes before the colon in what a check found."""
 
 

@@ -11,8 +11,10 @@ from kubesonar.core.diagnosis.confirmation import confirmation
 from kubesonar.core.diagnosis.consequences import listed
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
 from kubesonar.core.diagnosis.expectations import beside
-from kubesonar.core.diagnosis.likelihood import confidence
-from kubesonar.core.diagnosis.localization import Search
+from kubesonar.core.diagnosis.inference.likelihood import confidence
+from kubesonar.core.diagnosis.inference.localization import Search
+from kubesonar.core.diagnosis.inference.slow_links import SlowLink, dead_pairs, slow_links
+from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.core.diagnosis.sentences import (
     WallClock,
@@ -31,8 +33,6 @@ from kubesonar.core.diagnosis.sentences import (
     way_back,
     ways_of,
 )
-from kubesonar.core.diagnosis.slow_links import SlowLink, dead_pairs, slow_links
-from kubesonar.core.diagnosis.suspects import CLEAR, Suspect
 from kubesonar.model import Finding, Member, Severity, clip
 
 _AGENTS = ("agent_gone", "agent_frozen")

@@ -15,10 +15,10 @@ from statistics import median
 import msgspec
 
 from kubesonar.core.diagnosis.evidence import SETTLE, Ages, Cell, Evidence, Lookups, Speed
+from kubesonar.core.diagnosis.inference.trial_model import BIG, look_up, stream
 from kubesonar.core.diagnosis.path_features import Aspect, End, Traversal, Way
 from kubesonar.core.diagnosis.population import Interval, Population, standing
 from kubesonar.core.diagnosis.trains import TrainLog
-from kubesonar.core.diagnosis.trial_model import BIG, look_up, stream
 from kubesonar.model import Check, Edge, Fault, Kind, Network, Path, Side, Snapshot, Trial
 
 __all__ = ["Ages", "Basis", "Cell", "Evidence", "basis", "collect"]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from statistics import median
 
 from kubesonar.core.diagnosis.evidence import Ages, Cell, Evidence
+from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect
+from kubesonar.core.diagnosis.inference.trial_model import Load, lossy
 from kubesonar.core.diagnosis.path_features import Way
-from kubesonar.core.diagnosis.suspects import CLEAR, Suspect
-from kubesonar.core.diagnosis.trial_model import Load, lossy
 from kubesonar.model import Fault
 
 WallClock = Callable[[float], str]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubesonar.core.diagnosis.trial_model import BIG, Load, Odds, either, lossy, stream
+from kubesonar.core.diagnosis.inference.trial_model import BIG, Load, Odds, either, lossy, stream
 
 
 def test_half_of_the_packets_lost_and_all_of_them_are_told_apart_by_trains_of_which_nothing_came() -> None:

@@ -10,14 +10,14 @@ and what is loud now is told by the newest trials alone, before older ones are a
 
 from __future__ import annotations
 
-from kubesonar.core.diagnosis.background import Background
 from kubesonar.core.diagnosis.components import PARTS, Part
 from kubesonar.core.diagnosis.evidence import Ages, Cell
-from kubesonar.core.diagnosis.incidence import Incidence
-from kubesonar.core.diagnosis.likelihood import NO_FIT, Belief, Fit, fit
-from kubesonar.core.diagnosis.persistence import lasts, share_of_events, times_since
-from kubesonar.core.diagnosis.suspects import CLEAR, Rival, Suspect, SuspectKey, choose_ways, relatives
-from kubesonar.core.diagnosis.trial_model import lossy
+from kubesonar.core.diagnosis.inference.background import Background
+from kubesonar.core.diagnosis.inference.incidence import Incidence
+from kubesonar.core.diagnosis.inference.likelihood import NO_FIT, Belief, Fit, fit
+from kubesonar.core.diagnosis.inference.persistence import lasts, share_of_events, times_since
+from kubesonar.core.diagnosis.inference.suspects import CLEAR, Rival, Suspect, SuspectKey, choose_ways, relatives
+from kubesonar.core.diagnosis.inference.trial_model import lossy
 
 MIN_GAIN = 16.0
 """Gain after the penalty (nats) below which a part is not named. In 300 simulated healthy windows with bursts the most

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import msgspec
 
 from kubesonar.core.diagnosis.evidence import Cell
-from kubesonar.core.diagnosis.likelihood import Belief, gain_of
+from kubesonar.core.diagnosis.inference.likelihood import Belief, gain_of
+from kubesonar.core.diagnosis.inference.trial_model import RATES, Load, Odds, lossy
 from kubesonar.core.diagnosis.path_features import part_of_node, sides
-from kubesonar.core.diagnosis.trial_model import RATES, Load, Odds, lossy
 
 EXTRA_RATE = 2.0
 """What a second rate must explain (nats) before the two ways are said to differ."""

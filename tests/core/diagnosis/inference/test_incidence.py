@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from kubesonar.core.diagnosis.components import PARTS, End, Traversal, Way, crossed
 from kubesonar.core.diagnosis.evidence import Cell
-from kubesonar.core.diagnosis.incidence import Incidence
+from kubesonar.core.diagnosis.inference.incidence import Incidence
 from kubesonar.core.diagnosis.path_features import Aspect
 from kubesonar.model import Kind, Network, Path
 

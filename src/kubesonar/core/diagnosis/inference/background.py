@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from math import sqrt
 
 from kubesonar.core.diagnosis.evidence import Cell
+from kubesonar.core.diagnosis.inference.trial_model import BIG, Load, Odds, lossy
 from kubesonar.core.diagnosis.path_features import Aspect
-from kubesonar.core.diagnosis.trial_model import BIG, Load, Odds, lossy
 from kubesonar.model import Network
 
 BACKGROUND = 1e-3

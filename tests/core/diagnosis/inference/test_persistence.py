@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kubesonar.core.diagnosis.components import part
-from kubesonar.core.diagnosis.persistence import bursts, lasts, share_of_events
+from kubesonar.core.diagnosis.inference.persistence import bursts, lasts, share_of_events
 
 
 @pytest.mark.parametrize(

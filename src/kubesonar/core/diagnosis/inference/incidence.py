@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from kubesonar.core.diagnosis.components import PARTS, crossed
 from kubesonar.core.diagnosis.evidence import Cell
+from kubesonar.core.diagnosis.inference.suspects import SuspectKey
+from kubesonar.core.diagnosis.inference.trial_model import Load
 from kubesonar.core.diagnosis.path_features import Traversal, Way
-from kubesonar.core.diagnosis.suspects import SuspectKey
-from kubesonar.core.diagnosis.trial_model import Load
 from kubesonar.model import Kind
 
 

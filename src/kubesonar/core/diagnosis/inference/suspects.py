@@ -8,8 +8,8 @@ import msgspec
 
 from kubesonar.core.diagnosis.components import PARTS, Part
 from kubesonar.core.diagnosis.evidence import Cell
-from kubesonar.core.diagnosis.likelihood import Belief, Fit
-from kubesonar.core.diagnosis.two_rates import EXTRA_RATE, TwoRates, one_rate, two_rates
+from kubesonar.core.diagnosis.inference.likelihood import Belief, Fit
+from kubesonar.core.diagnosis.inference.two_rates import EXTRA_RATE, TwoRates, one_rate, two_rates
 
 SuspectKey = tuple[int, str]
 """A row of `PARTS`, by its index, and a subject."""

@@ -12,7 +12,7 @@ from math import exp, log
 import msgspec
 
 from kubesonar.core.diagnosis.evidence import Cell
-from kubesonar.core.diagnosis.trial_model import RATES, Load, Odds, either, lossy
+from kubesonar.core.diagnosis.inference.trial_model import RATES, Load, Odds, either, lossy
 
 _ENDED = 4.0
 """A fault has ended when that explains its trials this much (nats) better than that it still lasts."""
