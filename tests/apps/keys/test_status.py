@@ -18,21 +18,21 @@ from kubesonar.model import SCHEMA, Member, Roster, Snapshot
 @contextmanager
 def agent(name: str, *keys: int, others: tuple[Member, ...] = ()) -> Iterator[Member]:
     """An agent that knows these keys, and a roster with itself and the others."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    me = Member(name, f"node-{name}", ("127.0.0.1",), server.server_address[1])
-    body = msgspec.json.encode(Snapshot(SCHEMA, me, 1.0, 0.0, Roster("1", (me, *others)), keys=keys))
+    bodies: list[bytes] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
-            self.send_header("content-length", str(len(body)))
+            self.send_header("content-length", str(len(bodies[0])))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(bodies[0])
 
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    server.RequestHandlerClass = Handler
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    me = Member(name, f"node-{name}", ("127.0.0.1",), server.server_address[1])
+    bodies.append(msgspec.json.encode(Snapshot(SCHEMA, me, 1.0, 0.0, Roster("1", (me, *others)), keys=keys)))
     thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
