@@ -68,12 +68,12 @@ def test_keys_are_rotated_as_documented_without_a_loss_a_mismatch_or_a_notice(tm
             shutil.copy(tmp_path / "keys", tmp_path / f"keys-{name}")
             more = {
                 "keys": {"file": str(tmp_path / f"keys-{name}")},
+                "cluster": {"name": "kind-1", "detect": False},
                 "notify": {"receivers": [{"name": "pager", "url": hooks.url}]},
                 "ledger": {"long": 600, "trials": 4096},
             }
-            agents.append(RunningAgent(tmp_path, name, **tree(name, ports[name], roster, **more)))
-        for agent in agents:
-            stack.enter_context(agent)
+            agent = RunningAgent(tmp_path, name, **tree(name, ports[name], roster, **more))
+            agents.append(stack.enter_context(agent))
         until(lambda: len({agent.snapshot().coordinator for agent in agents} - {""}) == 1)
         until(lambda: all(sum(edge.latest.received > 0 for edge in agent.snapshot().edges) > 4 for agent in agents))
         begun = time.time()
