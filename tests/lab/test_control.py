@@ -67,6 +67,7 @@ def test_a_refusal_reaches_the_person(tmp_path: Path) -> None:
     [
         (b"\n", b"this is no order to a lab"),
         (b"nonsense\n", b"this is no order to a lab"),
+        (b'{"version":1,"fault":"\xff"}\n', b"this is no order to a lab: text that is not UTF-8"),
         (b'{"version":1,"fault":3}\n', b"this is no order to a lab"),
         (b"[" * 20_000 + b"\n", b"this is no order to a lab"),
         (b'{"version":9}\n', b"version: got 9, expected 1"),

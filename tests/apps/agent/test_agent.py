@@ -197,3 +197,29 @@ def test_a_roster_that_does_not_fit_is_told_of(tmp_path: Path) -> None:
         (own,) = until(lambda: [e for e in agent.snapshot().edges if len(e.trials) > 3])
         assert own.short.failed == own.short.unknown == 0
         assert agent.status("/readyz") == 200
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        b"version: 1\nmembers:\n- {name: a, node: a, network: host,!addresses: [127.0.0.1], port: 1}\n",
+        b'{"version": 1, "members": [{"name": "\xff"}]}',
+        b'version: 1\nmembers: [{name: !!int ""}]\n',
+    ],
+)
+def test_a_members_file_that_becomes_bad_leaves_the_last_good_one_in_force_and_is_told(
+    tmp_path: Path, spoiled: bytes
+) -> None:
+    port = free_port()
+    roster = members(tmp_path, {"a": port})
+    with RunningAgent(tmp_path, "a", **tree("a", port, roster)) as agent:
+        roster.write_bytes(spoiled)
+        until(lambda: agent.snapshot().roster.stale)
+        assert agent.snapshot().roster.stale.startswith(f"members file {roster} ")
+        assert [member.name for member in agent.snapshot().roster.members] == ["a"]
+        status, body = agent.get("/readyz")
+        assert (status, b"the roster is stale" in body) == (200, True)
+        assert "what was read before stays in force" in agent.log.read_text()
+        assert 'kubesonar_dropped_total{what="crashes"} 0' in agent.get("/metrics")[1].decode()
+        members(tmp_path, {"a": port})
+        until(lambda: not agent.snapshot().roster.stale)

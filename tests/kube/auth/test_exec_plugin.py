@@ -92,6 +92,7 @@ def test_it_is_told_what_it_needs(tmp_path: Path) -> None:
     ("code", "sentence"),
     [
         ("echo no", "printed no ExecCredential"),
+        (r"""printf '{"apiVersion":"v1","status":{"token":"\377"}}'""", "printed no ExecCredential"),
         ("exit 3", "ended with exit code 3"),
         (f"echo '{_credential()}'", "gave neither a token nor a certificate"),
         (f"echo '{_credential(token='a b')}'", "the token is not a word"),
