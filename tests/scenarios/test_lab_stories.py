@@ -7,7 +7,7 @@ import pytest
 from kubesonar.model import Health
 from tests.lab.inside import needs_nft
 from tests.scenarios.running_lab import RunningLab
-from tests.scenarios.verdicts import named, settle, watch
+from tests.scenarios.verdicts import PROMISED_FROZEN, named, settle, watch
 
 pytestmark = [pytest.mark.lab, needs_nft, pytest.mark.usefixtures("healed")]
 
@@ -28,7 +28,7 @@ def test_a_fault_alone_and_then_with_another(lab: RunningLab, faults: tuple[tupl
 
 def test_frozen_agents_are_told_from_a_dead_node_and_blame_nobody_once_they_go_on(lab: RunningLab) -> None:
     lab.order("pause node-3")
-    verdict = settle(lab, frozenset({("agent_frozen", "node-3")}))
+    verdict = settle(lab, frozenset({("agent_frozen", "node-3")}), PROMISED_FROZEN)
     assert verdict.sentence.startswith("the agents on node-3 are frozen, its host answers")
     lab.order("resume node-3")
     after = watch(lab, 8.0)

@@ -8,7 +8,9 @@ from kubesonar.model import Verdict
 from tests.scenarios.running_lab import RunningLab
 
 PROMISED = 15.0
-"""Seconds in which a fault is named."""
+"""Seconds in which a fault is named ..."""
+PROMISED_FROZEN = 30.0
+"""... and in which agents are called frozen: up to 20 s without a turn they are starved."""
 STAYS = 3.0
 """Seconds for which a verdict must not change to count as settled."""
 PAUSE = 0.25
@@ -22,7 +24,7 @@ def named(verdict: Verdict) -> Named:
     return frozenset((finding.part, finding.subject) for finding in verdict.findings)
 
 
-def settle(lab: RunningLab, expected: Named) -> Verdict:
+def settle(lab: RunningLab, expected: Named, promised: float = PROMISED) -> Verdict:
     """The first verdict that names just these and then stays so. On the way fewer may be named, or another part of the
     same subject (a node's way out before its way in), but nobody innocent for longer than `FLEETING`."""
     start = time.monotonic()
@@ -41,8 +43,8 @@ def settle(lab: RunningLab, expected: Named) -> Verdict:
             since = now
         elif now - since >= STAYS:
             return verdict
-        if since is None and now - start > PROMISED:
-            raise AssertionError("\n".join((f"not named within {PROMISED:.0f} s", *story)))
+        if since is None and now - start > promised:
+            raise AssertionError("\n".join((f"not named within {promised:.0f} s", *story)))
         time.sleep(PAUSE)
 
 

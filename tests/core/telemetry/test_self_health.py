@@ -65,8 +65,15 @@ def test_what_was_dropped_is_a_trouble_from_the_look_before_to_the_last_drop() -
     assert trouble is not None
     assert trouble.since == 99.75
     assert trouble.cause == "dropped 7 datagrams that came faster than they could be taken"
-    assert health.dropped(101.5, 0.25, 1, "connections") is None
+    assert health.dropped(101.5, 0.25, 10, "connections") is None
     assert health.calm(103.0) is None
     ended = health.calm(103.6)
     assert ended is not None
     assert (ended.since, ended.until) == (99.75, 101.5)
+
+
+def test_a_few_connections_that_the_kernel_gave_up_are_no_trouble() -> None:
+    """A way out that loses everything leaves a listener with handshakes that never end: that is the network's loss."""
+    health = SelfHealth(SelfHealthOptions())
+    assert health.dropped(100.0, 0.25, 1, "connections") is None
+    assert health.dropped(101.0, 0.25, 30, "connections") is not None

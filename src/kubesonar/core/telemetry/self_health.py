@@ -13,6 +13,10 @@ import msgspec
 
 from kubesonar.model import Observation, Seconds, Trouble
 
+_MANY_CONNECTIONS = 10
+"""Connections dropped within one look that are a crowd. Fewer, and a member whose answers the network loses excuses
+that loss as its own; more, and a queue that overflows shortly is taken for a network that does not answer."""
+
 _AHEAD = 60.0
 """Seconds that a trouble may end after now: the longest timeout of a probe. Shorter, and such a trouble would end at
 once; longer, and one would last as long after the wall clock was set back."""
@@ -63,7 +67,10 @@ class SelfHealth:
 
     def dropped(self, now: float, span: float, count: int, what: str) -> Trouble | None:
         """`count` of `what` came in the last `span` seconds and were dropped unread: no loss of theirs is the
-        network's."""
+        network's. A few connections are none: the kernel also counts segments of connections that it has given up, as
+        it does while the network loses their answers."""
+        if what == "connections" and count < _MANY_CONNECTIONS:
+            return None
         return self._bad(now - span, now, f"dropped {count} {what} that came faster than they could be taken")
 
     def calm(self, now: float) -> Trouble | None:
