@@ -41,8 +41,8 @@ class KubernetesOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         msgspec.Meta(
             ge=0,
             le=3600,
-            description="How long a pod may take to become ready, after its creation or its node's return, before its "
-            "silence is a failure.",
+            description="How long a new pod may take to become ready for the first time before its silence is a "
+            "failure.",
         ),
     ] = 300.0
     settle: Annotated[
