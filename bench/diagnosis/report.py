@@ -30,7 +30,11 @@ def by_class(scores: Iterable[Score]) -> str:
             continue
         reached = _share([goal.met(score) for score in group])
         wanted = f"{100 * goal.share:.0f} % by {goal.due} s"
-        lines.append("|".join([goal.name, str(nodes), judge, str(len(group)), reached, wanted, *_manners(group)]))
+        lines.append(
+            "|".join(
+                [goal.name, str(nodes), judge, str(len(group)), reached, wanted, *_manners(group), *_packets(group)]
+            )
+        )
     return _markdown(lines)
 
 
@@ -115,6 +119,12 @@ def _manners(group: Sequence[Score]) -> list[str]:
         _middle([score.silence for score in group]),
         f"{sum(score.flips for score in group) / len(group):.1f}",
     ]
+
+
+def _packets(group: Sequence[Score]) -> list[str]:
+    """The median over the runs, and the worst run."""
+    cluster = median(score.cluster_packets for score in group)
+    return [f"x {cluster:.2f}", f"x {max(score.node_packets for score in group):.1f}"]
 
 
 def _grouped(scores: Iterable[Score], key: Callable[[Score], _Key]) -> dict[_Key, list[Score]]:

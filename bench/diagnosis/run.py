@@ -15,6 +15,9 @@ from bench.diagnosis.scoring import Score, Second, score
 from bench.diagnosis.simulation import Simulation
 from bench.diagnosis.stories import STORIES
 
+_COUNTED = 30.0
+"""Seconds before and after the onset over which packets are counted."""
+
 _WARM = 66.0
 """Seconds before the fault: the long window is full."""
 
@@ -35,11 +38,13 @@ def play(row: Row, shape: Shape, seed: int, judges: Sequence[str], pace: Pace) -
     onset = _WARM + rng.uniform(0.0, 10.0)
     cure = onset + row.hold
     end = cure + row.tail
+    usual = _marked(sim, onset - _COUNTED, onset)
     sim.run(_WARM)
     taken: set[str] = set()
     injections = [_inject(sim, rng, fault.kind, fault.share, fault.manner, cure, taken) for fault in row.drawn(rng)]
     if row.story:
         STORIES[row.story](sim, rng, onset)
+    busy = _marked(sim, onset, onset + _COUNTED)
     for injection in injections:
         sim.at(onset, injection.begin)
         sim.at(cure, injection.heal)
@@ -52,7 +57,30 @@ def play(row: Row, shape: Shape, seed: int, judges: Sequence[str], pace: Pace) -
             seconds[name].append(Second(when - onset, tuple(told)))
     truths = [injection.truth for injection in injections]
     coverage = _coverage(sim)
-    return [score(str(row), shape, seed, name, truths, seconds[name], row.hold, coverage) for name in judges]
+    found = [score(str(row), shape, seed, name, truths, seconds[name], row.hold, coverage) for name in judges]
+    cluster, node = _dearer(usual, busy)
+    return [msgspec.structs.replace(each, cluster_packets=cluster, node_packets=node) for each in found]
+
+
+def _marked(sim: Simulation, start: float, end: float) -> dict[str, float]:
+    """Will hold the packets of each node between those times, once the second has passed."""
+    counted: dict[str, float] = {}
+
+    def begin() -> None:
+        counted.update({node: -packets for node, packets in sim.packets.items()})
+
+    def stop() -> None:
+        counted.update({node: packets + counted[node] for node, packets in sim.packets.items()})
+
+    sim.at(start, begin)
+    sim.at(end, stop)
+    return counted
+
+
+def _dearer(usual: dict[str, float], busy: dict[str, float]) -> tuple[float, float]:
+    """How many times the usual packets the cluster sent, and the node that sent most beyond its usual."""
+    ratios = [busy[node] / packets for node, packets in usual.items() if packets]
+    return sum(busy.values()) / sum(usual.values()), max(ratios)
 
 
 def _inject(

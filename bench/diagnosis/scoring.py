@@ -27,7 +27,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     when first. `wrongs` are the first wrong things with their times, `wrong` how many seconds had any. `flips` are how
     often something is said again that was no longer said, `alarms` how often something wrong began to be said within
     the `span` (s) that was watched. `instead` is what was said just before the cure, where that
-    was not right."""
+    was not right. `cluster_packets` and `node_packets` are how many times their usual packets of probes all nodes
+    together, and the node with most beyond its usual, sent in the half minute after the onset."""
 
     row: str
     shape: Shape
@@ -45,6 +46,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     span: float
     instead: tuple[str, ...]
     coverage: dict[str, float]
+    cluster_packets: float = 1.0
+    node_packets: float = 1.0
     commit: str = ""
 
 

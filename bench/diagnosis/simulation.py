@@ -16,7 +16,7 @@ from bench.diagnosis.network import Flow, VirtualNetwork
 from bench.diagnosis.prober import FULL, SMALL, Outcome, Prober, local
 from bench.diagnosis.servers import Servers
 from bench.diagnosis.tcp import connect
-from kubesonar.model import Check, Member, Network, Observation, Roster, Snapshot, State
+from kubesonar.model import Check, Kind, Member, Network, Observation, Roster, Snapshot, State
 
 OBSERVER = Place("observer")
 """Who reads the snapshots: outside of all nodes and zones."""
@@ -29,6 +29,10 @@ _GRACE = 40.0
 
 _LATE = 0.1
 """Deadlines that fire later than this (s) and than a quarter of the timeout prove nothing."""
+
+
+_PACKETS = {Kind.UDP: 16, Kind.ICMP: 2, Kind.TCP: 6, Kind.HTTP: 10, Kind.DNS: 2, Kind.MTU: 20}
+"""Packets of one probe, both ways (docs/cost.md)."""
 
 
 class Read(NamedTuple):
@@ -51,6 +55,8 @@ class Simulation:
         self.now = 0.0
         self.offsets = {node: self._offset() for node in self.cluster.nodes} if shape.clocks else {}
         """How far nodes' clocks are ahead (s)."""
+        self.packets: dict[str, float] = dict.fromkeys(self.cluster.nodes, 0.0)
+        """Packets of probes so far, both ways, by the node that probes."""
         self._options = self.cluster.options()
         self._lags = {member.name: self.rng.uniform(0.0, shape.lag) for member in self.cluster.members}
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -276,6 +282,7 @@ class Simulation:
         for check in checks:
             if check.target in self.agents or check.target not in self.members:
                 outcome = self._prober.probe(agent, check, self.now)
+                self.packets[agent.place.node] += _PACKETS[check.kind]
                 self.at(outcome.done, lambda outcome=outcome: self._done(agent, outcome))  # type: ignore[misc]
 
     def _done(self, agent: VirtualAgent, outcome: Outcome) -> None:
