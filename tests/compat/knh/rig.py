@@ -50,11 +50,19 @@ def pod(number: int) -> Peer:
     return peer(f"node-{number}", ip(number), PORT)
 
 
-def behind_service(api: ApiServer, *numbers: int) -> None:
-    """The API lists these pods, in EndpointSlices and in Endpoints."""
+def behind_service(api: ApiServer, *numbers: int, terminating: int | None = None) -> None:
+    """The API lists these pods, in EndpointSlices and in Endpoints; one of them may terminate."""
     pods = [(f"knh-{number}", f"node-{number}", ip(number)) for number in numbers]
-    api.put("endpointslices", shapes.endpoint_slice("service-knh-x1", SERVICE, *pods, namespace=NAMESPACE))
-    addresses = [{"ip": address, "nodeName": node} for _, node, address in pods]
+    tree = shapes.endpoint_slice("service-knh-x1", SERVICE, *pods, namespace=NAMESPACE)
+    for endpoint in tree["endpoints"]:
+        if terminating is not None and endpoint["addresses"] == [ip(terminating)]:
+            endpoint["conditions"] = {"ready": False, "serving": True, "terminating": True}
+    api.put("endpointslices", tree)
+    addresses = [
+        {"ip": address, "nodeName": node}
+        for number, (_, node, address) in zip(numbers, pods, strict=True)
+        if number != terminating
+    ]
     api.put(
         "endpoints",
         {"metadata": {"name": SERVICE, "namespace": NAMESPACE}, "subsets": [{"addresses": addresses, "ports": []}]},

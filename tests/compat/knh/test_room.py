@@ -191,7 +191,7 @@ def test_knh16_a_stranger_becomes_no_coordinator(tmp_path: Path, caplog: pytest.
     assert "claims to be the coordinator zzz" in caplog.text
 
 
-def test_knh08_pods_that_the_api_lists_no_longer_leave_without_a_word(tmp_path: Path) -> None:
+def test_knh08_pods_that_terminate_leave_without_a_word(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with (
             Receiver().serve() as peers,
@@ -205,13 +205,32 @@ def test_knh08_pods_that_the_api_lists_no_longer_leave_without_a_word(tmp_path: 
             for number in (1, 2, 3):
                 running.start(number, PEER_STATUS_URL=peers.url, CLUSTER_STATUS_URL=cluster.url)
             await running.settle(3)
-            behind_service(api, 2, 3)
+            behind_service(api, 1, 2, 3, terminating=1)
             await until(lambda: listed() == ["node-2"])
+            behind_service(api, 2, 3)
             await running.stop(1)
             before = len(cluster.requests)
             await cluster.heard(before + 2)
             assert listed() == ["node-2"]
             assert peers.requests == []
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("dies", [1, 3])
+def test_knh08_a_pod_that_is_deleted_by_force_is_reported_like_any_other_also_a_coordinator(
+    tmp_path: Path, dies: int
+) -> None:
+    async def scenario() -> None:
+        async with Receiver().serve() as peers, pods(tmp_path, 1, 2, 3) as (api, running):
+            for number in (1, 2, 3):
+                running.start(number, PEER_STATUS_URL=peers.url, SEND_MAX_RETRIES="2")
+            await running.settle(3)
+            await running.stop(dies)
+            behind_service(api, *{1, 2, 3} - {dies})
+            await peers.heard(1)
+            (body,) = told(peers, PEER_STATUS)
+            assert (body["peer"]["node_name"], body["peer"]["alive"]) == (f"node-{dies}", False)
 
     run(scenario())
 

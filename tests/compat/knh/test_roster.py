@@ -8,7 +8,15 @@ from typing import Any
 import msgspec
 
 from kubesonar.compat.knh.peers import Peers
-from kubesonar.compat.knh.roster import KnhRoster, ListedPeer, cut_off, in_endpoints, in_slices
+from kubesonar.compat.knh.roster import (
+    VANISHED,
+    KnhRoster,
+    ListedPeer,
+    cut_off,
+    in_endpoints,
+    in_slices,
+    terminating_in,
+)
 from kubesonar.compat.knh.settings import knh_settings
 from kubesonar.kube.reflector_schedule import ReflectorPeriods
 from kubesonar.kube.types import Endpoints, EndpointSlice
@@ -95,7 +103,7 @@ def test_a_pod_joins_when_it_is_ready_and_stays_until_it_is_gone() -> None:
     roster = KnhRoster("10.0.0.9")
 
     def update(ready: bool, *more: dict[str, Any]) -> list[str]:
-        roster.update(in_slices([slice_of(endpoint("10.0.0.1", ready=ready), *more)], 4, 8080))
+        roster.update(0.0, in_slices([slice_of(endpoint("10.0.0.1", ready=ready), *more)], 4, 8080))
         return list(roster.peers)
 
     assert update(False) == []
@@ -103,7 +111,7 @@ def test_a_pod_joins_when_it_is_ready_and_stays_until_it_is_gone() -> None:
     assert update(True, endpoint("10.0.0.9")) == ["10.0.0.1:8080"]
     assert roster.found_myself
     assert update(False) == ["10.0.0.1:8080"]
-    roster.update([])
+    roster.update(0.0, [])
     assert roster.peers == {}
     assert update(False) == []
 
@@ -167,7 +175,7 @@ async def follow(api: ApiServer, folder: Path, seen: list[list[ListedPeer]]) -> 
     """Follows the Service until it is cancelled."""
     client = client_of(api, folder)
     try:
-        await Peers(client, knh_settings(environ(1)), seen.append, Random(0), QUICK).run()
+        await Peers(client, knh_settings(environ(1)), lambda listed, _: seen.append(listed), Random(0), QUICK).run()
     finally:
         client.close()
 
@@ -180,3 +188,45 @@ async def first(api: ApiServer, folder: Path) -> list[ListedPeer]:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     return seen[0]
+
+
+def roster_of(*addresses: str) -> KnhRoster:
+    roster = KnhRoster("10.0.0.9")
+    roster.update(0.0, in_slices([slice_of(*(endpoint(address) for address in addresses))], 4, 8080), frozenset())
+    return roster
+
+
+def then(roster: KnhRoster, now: float, *endpoints: dict[str, Any]) -> set[str]:
+    """The addresses of its peers after another list."""
+    slices = [slice_of(*endpoints)]
+    roster.update(now, in_slices(slices, 4, 8080), terminating_in(slices, 8080))
+    return {found.ip for found in roster.peers.values()}
+
+
+def test_who_terminates_is_a_peer_no_more() -> None:
+    roster = roster_of("10.0.0.1", "10.0.0.2")
+    assert then(roster, 1.0, endpoint("10.0.0.1"), endpoint("10.0.0.2", ready=False, terminating=True)) == {"10.0.0.1"}
+    assert then(roster, 2.0, endpoint("10.0.0.1")) == {"10.0.0.1"}
+
+
+def test_who_vanishes_without_having_terminated_stays_until_its_death_is_found() -> None:
+    roster = roster_of("10.0.0.1", "10.0.0.2")
+    assert then(roster, 1.0, endpoint("10.0.0.1")) == {"10.0.0.1", "10.0.0.2"}
+    assert roster.due == 1.0 + VANISHED
+    assert then(roster, 30.0, endpoint("10.0.0.1"), endpoint("10.0.0.3")) == {"10.0.0.1", "10.0.0.2", "10.0.0.3"}
+    assert then(roster, 1.0 + VANISHED, endpoint("10.0.0.1"), endpoint("10.0.0.3")) == {"10.0.0.1", "10.0.0.3"}
+    assert roster.due is None
+
+
+def test_who_vanished_and_is_listed_again_is_a_peer_like_any_other() -> None:
+    roster = roster_of("10.0.0.1", "10.0.0.2")
+    then(roster, 1.0, endpoint("10.0.0.1"))
+    assert then(roster, 2.0, endpoint("10.0.0.1"), endpoint("10.0.0.2")) == {"10.0.0.1", "10.0.0.2"}
+    assert roster.due is None
+
+
+def test_v1_endpoints_and_an_empty_list_do_not_say_who_vanished() -> None:
+    roster = roster_of("10.0.0.1", "10.0.0.2")
+    roster.update(1.0, in_slices([slice_of(endpoint("10.0.0.1"))], 4, 8080), None)
+    assert {found.ip for found in roster.peers.values()} == {"10.0.0.1"}
+    assert then(roster_of("10.0.0.1", "10.0.0.2"), 1.0) == set()

@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import Callable
 
-from kubesonar.compat.knh.roster import ListedPeer, cut_off, in_endpoints, in_slices
+from kubesonar.compat.knh.roster import ListedPeer, cut_off, in_endpoints, in_slices, terminating_in
 from kubesonar.compat.knh.settings import KnhSettings
 from kubesonar.core.address import family_of
 from kubesonar.kube.client import Client
@@ -23,13 +23,14 @@ _CUT_OFF = "Endpoints end at 1000 addresses: permit EndpointSlices to be listed 
 
 class Peers:
     """Lists and watches EndpointSlices of the Service; where that is not permitted, its Endpoints. Calls `changed` with
-    the whole list. During an outage of the API server the last list stays in force."""
+    the whole list and the addresses of the pods that terminate (None where the API does not say). During an outage of
+    the API server the last list stays in force."""
 
     def __init__(
         self,
         client: Client,
         settings: KnhSettings,
-        changed: Callable[[list[ListedPeer]], None],
+        changed: Callable[[list[ListedPeer], frozenset[str] | None], None],
         rng: random.Random,
         options: ReflectorPeriods | None = None,
     ) -> None:
@@ -72,11 +73,12 @@ class Peers:
     def _look(self) -> None:
         if self._slices.synced:
             self._changes.note("peers", self._slices.trouble)
-            self._changed(in_slices(self._slices.items.values(), self._family, self._port))
+            slices = self._slices.items.values()
+            self._changed(in_slices(slices, self._family, self._port), terminating_in(slices, self._port))
         elif self._endpoints.synced:
             found = self._endpoints.items.values()
             self._changes.note("peers", self._endpoints.trouble or (_CUT_OFF if cut_off(found) else ""))
-            self._changed(in_endpoints(found, self._family, self._port))
+            self._changed(in_endpoints(found, self._family, self._port), None)
         else:
             wants = [reflector.forbidden for reflector in (self._slices, self._endpoints) if reflector.forbidden]
             missing = f"not permitted: {' nor '.join(wants)}" if wants else ""

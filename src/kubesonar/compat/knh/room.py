@@ -41,6 +41,10 @@ from kubesonar.web import LimitOptions, Listener, ListenOptions, Server
 
 _LOG = logging.getLogger("kubesonar.knh")
 _LIMITS = LimitOptions(connections=1024, head=65_536, body=65_536, request=5.0, idle=75.0, response=5.0)
+_TERMINATION = 1.0
+"""Seconds between the signal to end and the end, so that the API shows this pod as terminating before it is gone:
+shorter, its successor may take an orderly end for a death; longer, rollouts are slower."""
+
 _GRACE = 5.0
 """Seconds at the end for webhooks that are not yet delivered."""
 
@@ -67,6 +71,9 @@ class KnhRoom:
         self._roster = KnhRoster(settings.pod_ip)
         self._bully = Bully(self._own, settings, checks=settings.sanity_url is not None)
         self._supervisor = Supervisor()
+        self._clock = SystemClock()
+        self._listed: tuple[list[ListedPeer], frozenset[str] | None] = ([], None)
+        self._timer: asyncio.TimerHandle | None = None
         self._leaving = False
 
     @property
@@ -76,7 +83,7 @@ class KnhRoom:
 
     async def run(self, leave: asyncio.Event) -> None:
         """Take part until `leave` is set. Raises ConfigError where an address or a file cannot be used."""
-        settings, clock, rng = self._settings, SystemClock(), SystemRandom()
+        settings, clock, rng = self._settings, self._clock, SystemRandom()
         self._webhooks = StatusWebhooks(settings, self._own, self._supervisor, clock, rng)
         self._caller = PeerClient(self._own.id, settings.pod_ip, settings.port)
         self._sanity = SanityCheck(settings.sanity_url) if settings.sanity_url else None
@@ -91,8 +98,11 @@ class KnhRoom:
             _LOG.info("serving", extra={"id": self._own.id, "listen": listen.address})
             await leave.wait()
             _LOG.info("leaving")
+            await asyncio.sleep(_TERMINATION)
         finally:
             self._leaving = True
+            if self._timer is not None:
+                self._timer.cancel()
             self._drive.stop()
             await self._webhooks.stop(_GRACE)
             await self._supervisor.stop()
@@ -105,9 +115,17 @@ class KnhRoom:
         if not self._leaving:
             self._drive.feed(event)
 
-    def _found(self, found: list[ListedPeer]) -> None:
-        before = self._roster.peers
-        self._roster.update(found)
+    def _found(self, found: list[ListedPeer], terminating: frozenset[str] | None) -> None:
+        self._listed = found, terminating
+        self._update()
+
+    def _update(self) -> None:
+        before, now = self._roster.peers, self._clock.mono()
+        self._roster.update(now, *self._listed)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._roster.due is not None and not self._leaving:
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, self._roster.due - now), self._update)
         if self._roster.peers != before:
             _LOG.info("peers: %d", len(self._roster.peers))
         self._take(PeersListed(tuple(self._roster.peers.values()), self._roster.found_myself))

@@ -1,7 +1,8 @@
 """Peers from the addresses behind the Service, in EndpointSlices or, where only those are permitted, Endpoints.
 
 A pod becomes a peer when it is ready. It stays one when it is no longer ready, because that is how the API shows a dead
-node. A pod that terminates or is no longer listed is removed without a report: somebody wanted that.
+node. A pod that terminates is removed without a report: somebody wanted that. One that is listed no longer and did not
+terminate (its deletion was forced, or the node is gone) stays for a while, so that its death is found.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
 
 MAX_PEERS = 10_000
 """Most peers; further addresses are ignored."""
+
+
+VANISHED = 60.0
+"""Seconds for which a pod stays a peer that is listed no longer and did not terminate. Shorter than a coordinator needs
+to be found dead, its death is never reported; longer, a pod that somebody took out of the Service stays on the list."""
 
 
 class ListedPeer(msgspec.Struct, frozen=True):
@@ -43,6 +49,16 @@ def in_slices(slices: Iterable[EndpointSlice], family: int, port: int) -> list[L
                         yield ListedPeer(peer(endpoint.node_name or "", address, port), state.ready is not False)
 
     return _unique(listed())
+
+
+def terminating_in(slices: Iterable[EndpointSlice], port: int) -> frozenset[str]:
+    """Return the peer addresses of the pods that terminate."""
+    return frozenset(
+        peer("", endpoint.addresses[0], port).address
+        for piece in slices
+        for endpoint in piece.endpoints or ()
+        if endpoint.conditions.terminating and endpoint.addresses
+    )
 
 
 def in_endpoints(objects: Iterable[Endpoints], family: int, port: int) -> list[ListedPeer]:
@@ -71,14 +87,26 @@ class KnhRoster:
         self._own_ip = own_ip
         self.peers: dict[str, Peer] = {}
         self.found_myself = False
+        self._vanished: dict[str, float] = {}
 
-    def update(self, listed: list[ListedPeer]) -> None:
-        """Take over a new list."""
+    @property
+    def due(self) -> float | None:
+        """Time at which a pod that is listed no longer stops to be a peer: `update` is to be called again then."""
+        return min(self._vanished.values(), default=None)
+
+    def update(self, now: float, listed: list[ListedPeer], terminating: frozenset[str] | None = None) -> None:
+        """Take over a new list, and the addresses of pods that terminate (None: not known, as of v1 Endpoints). An
+        empty list is believed at once: the Service was scaled to nothing or deleted."""
         self.found_myself = any(found.peer.ip == self._own_ip and found.ready for found in listed)
         others = [found for found in listed if found.peer.ip != self._own_ip]
-        self.peers = {
+        present = {
             found.peer.address: found.peer for found in others if found.ready or found.peer.address in self.peers
         }
+        known = {found.peer.address for found in others} | (terminating or frozenset())
+        gone = {} if terminating is None or not listed else {a: p for a, p in self.peers.items() if a not in known}
+        ends = {address: self._vanished.get(address, now + VANISHED) for address in gone}
+        self._vanished = {address: end for address, end in ends.items() if now < end}
+        self.peers = present | {address: gone[address] for address in self._vanished}
 
 
 def _unique(listed: Iterable[ListedPeer]) -> list[ListedPeer]:
