@@ -31,14 +31,15 @@ NETWORKS = {"both": (Network.HOST, Network.POD), "host": (Network.HOST,), "pod":
 
 def main() -> None:
     asked = _arguments().parse_args()
-    pace = Pace(asked.every, asked.dense, asked.coarse)
+    every = asked.every or (1.0 if asked.row else 2.0)
+    pace = Pace(every, asked.dense, asked.coarse if asked.row else 3 * asked.coarse)
     judges = tuple(asked.judge or ["watch"])
     jobs = [
         Job(str(row), shape, seed, judges, pace)
         for row in map(rows.parse, asked.row or rows.usual())
         for nodes in asked.nodes
         for shape in rows.shapes(row, _shape(asked, nodes))
-        for seed in _seeds(asked.seeds)
+        for seed in _seeds(asked.seeds or ("0-4" if asked.row else "0-1"))
     ]
     began, scores = time.monotonic(), []
     for score in sweep(jobs, asked.results, asked.workers):
@@ -123,10 +124,10 @@ def _arguments() -> argparse.ArgumentParser:
     add("--starved", type=float, default=0.0, help="share of agents that stand still once a minute for up to 10 s")
     add("--unread", type=float, default=0.0, help="share of agents whom the observer cannot ask")
     add("--clocks", action="store_true", help="nodes' clocks differ")
-    add("--seeds", default="0-4", help="FIRST-LAST")
+    add("--seeds", help="FIRST-LAST; 0-4, or 0-1 of a whole sweep, unless given")
     add("--judge", action="append", choices=JUDGES, help="watch unless given; may be repeated")
-    add("--every", type=float, default=1.0, help="seconds between two looks after a change")
-    add("--dense", type=float, default=21.0, help="for so long (s)")
+    add("--every", type=float, help="seconds between two looks after a change; 1, or 2 in a whole sweep, unless given")
+    add("--dense", type=float, default=26.0, help="for so long (s)")
     add("--coarse", type=float, default=5.0, help="seconds between two looks otherwise")
     add("--workers", type=int, default=1)
     add("--results", type=Path, help="file of JSON lines: what is in it is not played again")

@@ -26,7 +26,7 @@ class Pace(msgspec.Struct, frozen=True):
     """How often the judge is asked: each `fine` seconds for `dense` seconds after a change, then each `coarse`."""
 
     fine: float = 1.0
-    dense: float = 21.0
+    dense: float = 26.0
     coarse: float = 5.0
 
 
