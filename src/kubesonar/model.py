@@ -137,7 +137,8 @@ class Network(Open):
 
 class State(Open):
     """What is expected of a member. Silence is a failure of one that serves and of one that is NOT_READY, which its
-    cluster says of the node without having announced it; UNSUPPORTED is one on a node that can run no agent."""
+    cluster says of the node without having announced it; UNSUPPORTED is one on a node that can run no agent, LEAVING
+    one that took its leave of others and that the roster still has: it is not probed any more."""
 
     SERVING = "serving"
     STARTING = "starting"
@@ -147,6 +148,7 @@ class State(Open):
     ROLLING = "rolling"
     DELETED = "deleted"
     UNSUPPORTED = "unsupported"
+    LEAVING = "leaving"
     OTHER = "other"
 
 

@@ -41,6 +41,9 @@ class RunningAgent:
     def __init__(self, folder: Path, name: str, environ: Mapping[str, str] | None = None, **tree: Any) -> None:
         self.name = name
         self.port = tree["member"]["port"]
+        self.host = next(
+            (address for address in tree["member"].get("bind", []) if address.startswith("127.")), "127.0.0.1"
+        )
         config = folder / f"{name}.json"
         config.write_text(json.dumps(tree))
         self.log = folder / f"{name}.log"
@@ -56,7 +59,7 @@ class RunningAgent:
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Status and body."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = HTTPConnection(self.host, self.port, timeout=10)
         try:
             connection.request("GET", path, headers=dict(headers or {}))
             answer = connection.getresponse()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
+from kubesonar.core.address import canonical_address
 from kubesonar.core.membership.events import Received, Send
 from kubesonar.core.membership.member_view import by_identity
 from kubesonar.core.membership.messages import Message, Other, decode_message, encode_message
@@ -33,10 +34,11 @@ class MessagePeer:
     """What this member knows of another: where it is, its `epoch` (0: unknown), the version to send to it, and the last
     message to it, when it was said and under which counter."""
 
-    __slots__ = ("counter", "epoch", "member", "message", "said", "version")
+    __slots__ = ("addresses", "counter", "epoch", "member", "message", "said", "version")
 
     def __init__(self, member: Member, version: int) -> None:
         self.member = member
+        self.addresses: frozenset[str] = frozenset()
         self.version = version
         self.epoch = 0
         self.message: Message | None = None
@@ -86,6 +88,7 @@ class MessageTransport:
         }
         for id, peer in self._peers.items():
             peer.member = members[id]
+            peer.addresses = frozenset(map(canonical_address, members[id].addresses))
 
     def send(self, order: Send) -> None:
         """Send a message once, if the roster knows where to."""
@@ -114,9 +117,9 @@ class MessageTransport:
             peer.epoch = datagram.epoch
             self._say_again(peer)
         if datagram.payload:
-            self._hear(peer, datagram)
+            self._hear(peer, datagram, address.partition("%")[0] not in peer.addresses)
 
-    def _hear(self, peer: MessagePeer, datagram: Datagram) -> None:
+    def _hear(self, peer: MessagePeer, datagram: Datagram, elsewhere: bool) -> None:
         message = decode_message(datagram.payload)
         if message is None:
             self.counters["malformed"] += 1
@@ -124,7 +127,8 @@ class MessageTransport:
             self.counters["unknown"] += 1
         else:
             self.counters["delivered"] += 1
-            self._deliver(Received(peer.member.identity, datagram.epoch, self._references.incoming(message)))
+            known = self._references.incoming(message)
+            self._deliver(Received(peer.member.identity, datagram.epoch, known, elsewhere))
 
     def _say_again(self, peer: MessagePeer) -> None:
         if peer.message is not None and self._clock.mono() - peer.said <= RETRANSMIT_INTERVAL:

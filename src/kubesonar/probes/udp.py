@@ -192,10 +192,12 @@ def responder_observation(record: TrainRecord, source: ProbeSource, peer: str) -
 
 class TrainObserver:
     """Gives `observe` an observation for each record of our responder about another member's train. `strangers` counts
-    trains whose sender the roster does not name: nobody could join them, and anybody can forge them."""
+    trains whose sender the roster does not name: nobody could join them, and anybody can forge them. `probers` are the
+    identities of the members that probed this one, with the time of the last train (Unix seconds)."""
 
     def __init__(self, source: ProbeSource, observe: Callable[[Observation], None]) -> None:
         self.strangers = 0
+        self.probers: dict[str, float] = {}
         self._source = source
         self._observe = observe
         self._index = MemberIndex()
@@ -205,6 +207,8 @@ class TrainObserver:
         """Learn which members may send trains, and which of them is this one."""
         self._index = MemberIndex((*roster.members, me))
         self._me = me.identity
+        named = {member.identity for member in roster.members}
+        self.probers = {id: at for id, at in self.probers.items() if id in named}
 
     def arrived(self, record: TrainRecord) -> None:
         """Report one record. A train of this member itself is left out: the check of the loopback reports it."""
@@ -212,4 +216,5 @@ class TrainObserver:
         if peer is None:
             self.strangers += 1
         elif peer.identity != self._me:
+            self.probers[peer.identity] = record.at
             self._observe(responder_observation(record, self._source, peer.name))

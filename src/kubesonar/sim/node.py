@@ -24,10 +24,12 @@ class SimProcess(StrEnum):
 class SimNode:
     """`machine` and the `drive` that steps it are there while the process is. `offset` is what the node's clock shows
     less the world's (s). The process was started at `alive_since` and has run without interruption since `well_since`,
-    infinity where it does not."""
+    infinity where it does not. `departed` are the members of which it
+    heard that they took their leave."""
 
     __slots__ = (
         "alive_since",
+        "departed",
         "drive",
         "epoch",
         "host_up",
@@ -46,6 +48,7 @@ class SimNode:
         self.member = member
         self.name = member.name
         self.offset = offset
+        self.departed: frozenset[str] = frozenset()
         self.machine: Membership | None = None
         self.drive: VirtualDrive | None = None
         self.epoch = 0

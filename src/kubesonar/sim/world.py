@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kubesonar.core.membership.events import (
     Announce,
     Delivered,
+    Departed,
     HostProbed,
     Leaving,
     MembershipAction,
@@ -20,7 +21,7 @@ from kubesonar.core.membership.events import (
     Send,
 )
 from kubesonar.core.membership.instance import Membership, MembershipOptions
-from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView, Rank, present_members
+from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView, Rank, present_members, without_departed
 from kubesonar.core.membership.messages import Reachability, encode_message
 from kubesonar.core.wire.codec import MESSAGE_OVERHEAD
 from kubesonar.model import Member
@@ -84,7 +85,13 @@ class SimWorld(VirtualTime):
             else:
                 node.member = member
         for node in self.nodes.values():
-            node.feed(self.view)
+            self._feed_view(node)
+
+    def _feed_view(self, node: SimNode) -> None:
+        """Tell a member who the members are, and who of them took its leave as far as it heard."""
+        left = {self.nodes[name].member.identity for name in node.departed & self.nodes.keys()}
+        view = view_of(without_departed(self.members, left), self.options.election.order) if left else self.view
+        node.feed(view)
 
     def remove(self, names: Iterable[str]) -> None:
         """Take these members off the roster."""
@@ -174,6 +181,7 @@ class SimWorld(VirtualTime):
         node.epoch = int(self.now * 1000) + 1
         node.machine = Membership(node.name, node.epoch, self.options)
         node.drive = VirtualDrive(self, node.machine, partial(self._act, node), node.offset)
+        node.departed = frozenset()
         node.drive.feed(self.view)
 
     # Actions
@@ -184,6 +192,9 @@ class SimWorld(VirtualTime):
             self._send(node, action)
         elif kind is ProbeHost:
             self._probe_host(node, action)
+        elif kind is Departed:
+            node.departed = action.members
+            self.after(0.0, self._feed_view, node)
         else:
             for act in self.watch:
                 act(self.now, node, action)

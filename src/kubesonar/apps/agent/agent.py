@@ -9,6 +9,8 @@ import signal
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
+from msgspec.structs import replace
+
 from kubesonar.api.agent import agent_handler
 from kubesonar.apps.agent.cluster import ClusterWatch
 from kubesonar.apps.agent.endpoint import MemberEndpoint
@@ -20,6 +22,7 @@ from kubesonar.apps.agent.roster_source import RosterSource
 from kubesonar.apps.agent.view import LiveAgentView
 from kubesonar.config import ConfigError
 from kubesonar.core.address import bracketed
+from kubesonar.core.membership.member_view import without_departed
 from kubesonar.core.probing.planner import CheckPlanner
 from kubesonar.core.probing.schedule import Schedule
 from kubesonar.core.telemetry.ledger import Ledger
@@ -63,6 +66,7 @@ class Agent:
         self._monitor = SelfMonitor(options.health, self._ledger, self._clock, self._throttled, self._lost)
         self._membership: MembershipService | None = None
         self._watching = False
+        self._departed: frozenset[str] = frozenset()
         self._given = Roster("", ())
         self._started = StartedMembers(self._has_started)
         self._ledger.register(self._started)
@@ -135,6 +139,7 @@ class Agent:
                 os.environ,
                 self._proxies,
                 self._rosters.coordinates,
+                self._members_departed,
             )
             closing.push_async_callback(self._membership.stop)
             await self._membership.start()
@@ -165,7 +170,7 @@ class Agent:
         view.leaving()
         self._loop.stop()
         if membership is not None:
-            membership.leave()
+            membership.leave(frozenset(self._trains.probers))
         self._leaving.set()
         grace = options.shutdown.grace
         _LOG.info("leaving: probing has stopped, others are still answered", extra={"grace": grace})
@@ -176,6 +181,10 @@ class Agent:
         the cluster, which depends on how many agents there are."""
         mine = self._options.member
         self._given = roster
+        if self._departed:
+            present = without_departed(roster.members, self._departed)
+            revision = f"{roster.revision} without {', '.join(sorted(self._departed))}"
+            roster = replace(roster, members=present, revision=revision)
         roster, me = with_self(
             self._started.roster_changed(roster), self._ledger.member, mine.own_addresses, told=mine.told
         )
@@ -196,6 +205,11 @@ class Agent:
 
     def _has_started(self) -> None:
         """Pass the roster on anew, after the observation at hand: a member that counted as starting has answered."""
+        asyncio.get_running_loop().call_soon(lambda: self._roster_changed(self._given))
+
+    def _members_departed(self, departed: frozenset[str]) -> None:
+        """Expect these members (by identity) no more: they took their leave, which the roster does not know yet."""
+        self._departed = departed
         asyncio.get_running_loop().call_soon(lambda: self._roster_changed(self._given))
 
     def _throttled(self, share: float) -> None:

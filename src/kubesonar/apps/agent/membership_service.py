@@ -19,6 +19,7 @@ from kubesonar.core.membership.events import (
     Announce,
     Assembled,
     Delivered,
+    Departed,
     Doubted,
     Elected,
     Leased,
@@ -50,9 +51,10 @@ _MAX_DEPARTED = 1000
 
 class MembershipService:
     """Runs membership on the agent's port, notifies the receivers of what it announces, and holds the Lease that guards
-    it. `proxies` lead to receivers. `coordinates` is called at each election with whether this member is the
-    coordinator. Raises ConfigError for receivers or a Lease that cannot be used. To be made on the running loop;
-    `start` it, and `stop` it before the supervisor."""
+    it. `departed` is called with the members that took their leave (by identity) whenever these change. `proxies`
+    lead to receivers. `coordinates` is called at each election with whether this member is the coordinator. Raises
+    ConfigError for receivers or a Lease that cannot be used. To be made on the running loop; `start` it, and `stop`
+    it before the supervisor."""
 
     def __init__(
         self,
@@ -67,8 +69,10 @@ class MembershipService:
         environ: Mapping[str, str],
         proxies: Proxies,
         coordinates: Callable[[bool], None],
+        departed: Callable[[frozenset[str]], None],
     ) -> None:
         self._coordinates = coordinates
+        self._took_leave = departed
         self._ledger = ledger
         self._supervisor = supervisor
         self._clock = clock
@@ -118,9 +122,10 @@ class MembershipService:
         """Give others more time: the cgroup throttled this process in that share (0 to 1) of its CPU periods."""
         self._shell.feed(Throttled(share))
 
-    def leave(self) -> None:
-        """Take leave of the others, so that the silence that follows is no death."""
-        self._shell.feed(Leaving())
+    def leave(self, probers: frozenset[str]) -> None:
+        """Take leave of those that probed this one (by identity) or spoke with it lately, so that the silence that
+        follows is no death."""
+        self._shell.feed(Leaving(probers))
         self._ledger.elected("")
 
     async def stop(self) -> None:
@@ -157,6 +162,8 @@ class MembershipService:
                 self._notify(notice)
         elif isinstance(action, RenewAlerts):
             self._renew(action)
+        elif isinstance(action, Departed):
+            self._took_leave(action.members)
         elif isinstance(action, WantLease):
             self._guard.want(action.want)
         elif isinstance(action, Doubted):

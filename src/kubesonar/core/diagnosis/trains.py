@@ -37,7 +37,8 @@ class TrainLog:
         """How many datagrams of that train, sent at `at`, arrived, and how many were answered."""
         recorded, record = self._records.get(trial.number, (0.0, None))
         if record is None or abs(recorded - at) >= SAME_TRAIN:
-            return 0, 0
+            known = max(trial.received, min(trial.seen, trial.sent))  # what was answered arrived, though not recorded:
+            return known, known  # the responder's roster did not name the source yet
         return min(record.received, trial.sent), record.sent
 
     def arrivals(self) -> Iterator[Arrival]:

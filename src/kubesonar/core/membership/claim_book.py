@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kubesonar.core.membership.events import FollowerHeard, Send
+from kubesonar.core.membership.goodbyes import EXCUSED
 from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView
 from kubesonar.core.membership.messages import StatusClaim, StatusClaimAck
 from kubesonar.core.membership.transitions import AnnouncedClaim, PendingClaim, earlier, ends, known, same
@@ -18,10 +19,6 @@ when it is announced: with less, a lost repetition drops it; with more, a claim 
 
 SUSPECT_MARGIN = 0.5
 """A member that was heard less than this (s) after its silence is said to have begun may have died just then."""
-
-EXCUSED = 600.0
-"""Seconds for which the silence of a member that took its leave is no death, unless it began anew since: longer than a
-roster needs to leave it out, which in big clusters takes minutes (docs/kubernetes.md)."""
 
 DEPARTED = 90.0
 """Seconds for which a member that is on the roster no more may still be claimed to have left: longer than others keep

@@ -16,11 +16,13 @@ from kubesonar.model import Condition
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
-    """A message came from the member `source` of that `epoch`: its datagram was signed and not seen before."""
+    """A message came from the member `source` of that `epoch`: its datagram was signed and not seen before.
+    `elsewhere`: it came from an address that the roster does not have for that member, as its successor's may."""
 
     source: str
     epoch: int
     message: Message
+    elsewhere: bool = False
 
 
 class HostProbed(msgspec.Struct, frozen=True, gc=False):
@@ -45,7 +47,9 @@ class Throttled(msgspec.Struct, frozen=True, gc=False):
 
 
 class Leaving(msgspec.Struct, frozen=True, gc=False):
-    """This member is about to stop, on purpose."""
+    """This member is about to stop, on purpose. `probers` are members that probed it lately."""
+
+    probers: frozenset[str] = frozenset()
 
 
 class Leased(msgspec.Struct, frozen=True, gc=False):
@@ -129,13 +133,22 @@ class Doubted(msgspec.Struct, frozen=True, gc=False):
     of: int
 
 
+class Departed(msgspec.Struct, frozen=True, gc=False):
+    """These members took their leave and did not begin anew since: in a `MemberView` their state is to be LEAVING, as
+    long as the roster says no more of them."""
+
+    members: frozenset[str]
+
+
 class WantLease(msgspec.Struct, frozen=True, gc=False):
     """Try to hold the Lease that guards announcements, or release it."""
 
     want: bool
 
 
-MembershipAction: TypeAlias = Send | ProbeHost | Elected | Assembled | Announce | RenewAlerts | Doubted | WantLease
+MembershipAction: TypeAlias = (
+    Send | ProbeHost | Elected | Assembled | Announce | RenewAlerts | Doubted | Departed | WantLease
+)
 
 
 # Between the machines

@@ -34,6 +34,7 @@ from kubesonar.core.membership.events import (
     Throttled,
     ToSelf,
 )
+from kubesonar.core.membership.goodbyes import Goodbyes
 from kubesonar.core.membership.local_health import LocalHealth
 from kubesonar.core.membership.member_view import MemberView
 from kubesonar.core.membership.messages import (
@@ -83,13 +84,16 @@ class Membership:
         self._detector = detector = FailureDetector(me, options.suspicion, self._health)
         self._election = election = Election(me, epoch, options.election, self._health)
         self._announcer = announcer = Announcer(me, options.announcing)
-        self._machines: tuple[TimedMachine, ...] = (detector, election, announcer)
+        self._goodbyes = goodbyes = Goodbyes(me)
+        self._machines: tuple[TimedMachine, ...] = (detector, election, announcer, goodbyes)
+        self._for_both: tuple[TimedMachine, ...] = (detector, election, goodbyes)
+        self._for_detector: tuple[TimedMachine, ...] = (detector, goodbyes)
         self._takers: dict[type, tuple[TimedMachine, ...]] = {
             MemberView: self._machines,
             HostProbed: (detector,),
             Refused: (detector,),
             Throttled: (detector,),
-            Leaving: (election,),
+            Leaving: (goodbyes, election),
             Leased: (announcer,),
             Delivered: (announcer,),
             Late: (detector, election),
@@ -98,7 +102,7 @@ class Membership:
             Elected: (announcer, detector),
             HeartbeatMissed: (detector,),
             CoordinatorLost: (election,),
-            Refuted: (election,),
+            Refuted: (election, goodbyes),
             FollowerHeard: (announcer,),
             QuorumQuery: (election,),
             Quorum: (announcer,),
@@ -160,7 +164,9 @@ class Membership:
             return ()
         if kind in _FOR_ANNOUNCER:
             return self._machines
-        return self._machines[:2] if kind in _FOR_ELECTION or event.source == self._coordinator else self._machines[:1]
+        if kind in _FOR_ELECTION or event.source == self._coordinator:
+            return self._for_both
+        return self._for_detector
 
     def _feed(
         self, now: float, event: Any, machines: tuple[TimedMachine, ...], actions: list[MembershipAction]

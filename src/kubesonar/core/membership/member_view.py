@@ -4,8 +4,10 @@ for each roster in O(n log n); what it answers does not grow with the number of 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from enum import StrEnum
+
+from msgspec.structs import replace
 
 from kubesonar.core.hash_ring import Ring
 from kubesonar.model import Member, State
@@ -76,6 +78,16 @@ class MemberView:
 def present_members(members: Iterable[Member]) -> Iterator[Member]:
     """Yield the members that are there: neither deleted nor on a node that can run no agent."""
     return (member for member in members if member.state not in _ABSENT)
+
+
+def without_departed(members: Iterable[Member], departed: Container[str]) -> tuple[Member, ...]:
+    """Return the members, those that took their leave (by identity) in the state LEAVING."""
+    return tuple(
+        replace(member, state=State.LEAVING, reason="it took its leave")
+        if member.expected and member.identity in departed
+        else member
+        for member in members
+    )
 
 
 def by_identity(members: Iterable[Member]) -> dict[str, Member]:

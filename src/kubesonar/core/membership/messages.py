@@ -112,7 +112,10 @@ class StatusClaimAck(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=Fal
 
 
 class Leave(msgspec.Struct, frozen=True, array_like=True, tag=7, gc=False):
-    """To the coordinator: the sender is about to stop, on purpose, so its silence is no death."""
+    """To all that know the sender: it is about to stop, on purpose, so its silence is no death. `incarnation` is its
+    last one."""
+
+    incarnation: Counted = 0
 
 
 class StartElection(msgspec.Struct, frozen=True, array_like=True, tag=8, gc=False):

@@ -9,7 +9,7 @@ import msgspec
 
 from kubesonar.core.address import bracketed, of_family
 from kubesonar.core.hash_ring import Ring, same_network
-from kubesonar.model import Check, Kind, Member, Network, Path, Roster, Seconds
+from kubesonar.model import Check, Kind, Member, Network, Path, Roster, Seconds, State
 
 PROBE_PATH = "/healthz"
 """URL path of a member's http check; the agent answers it without looking at anything else."""
@@ -91,8 +91,8 @@ _MEMBER_KINDS = (Kind.UDP, Kind.TCP, Kind.HTTP, Kind.ICMP, Kind.MTU)
 def plan(roster: Roster, me: Member, k: int, options: PlanOptions, targets: Iterable[Target]) -> list[Check]:
     """Return all checks of the member `me`: of `k` neighbours and of `targets`. Members that are not serving are
     probed too: their answers show when they are back, and the diagnosis excuses their silence. A member without an
-    address is left out before the neighbours are chosen."""
-    reachable = [member for member in roster.members if member.addresses]
+    address, and one that took its leave, is left out before the neighbours are chosen."""
+    reachable = [member for member in roster.members if member.addresses and member.state is not State.LEAVING]
     neighbours = Ring(same_network(reachable, me.network)).neighbours(me, k)
     checks = [
         check

@@ -29,7 +29,7 @@ from kubesonar.core.membership.events import (
 )
 from kubesonar.core.membership.local_health import LocalHealth
 from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView
-from kubesonar.core.membership.messages import Alive, Heartbeat, HeartbeatAck, Leave, StartElection, StepDown
+from kubesonar.core.membership.messages import Alive, Heartbeat, HeartbeatAck, StartElection, StepDown
 from kubesonar.core.timers import TimedMachine
 from kubesonar.model import Condition
 
@@ -283,7 +283,5 @@ class Election(TimedMachine):
     def _leave(self, now: float) -> None:
         if self._leadership is not None:
             self._step_down(now, self._leadership.successor(now), leaves=True)
-        elif self._follower.coordinator:
-            self._emit(Send(self._follower.coordinator, Leave()))
         self._campaign.close()
         self._left = True
