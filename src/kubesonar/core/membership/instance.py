@@ -84,7 +84,7 @@ class Membership:
         self._detector = detector = FailureDetector(me, options.suspicion, self._health)
         self._election = election = Election(me, epoch, options.election, self._health)
         self._announcer = announcer = Announcer(me, options.announcing)
-        self._goodbyes = goodbyes = Goodbyes(me)
+        goodbyes = Goodbyes(me)
         self._machines: tuple[TimedMachine, ...] = (detector, election, announcer, goodbyes)
         self._for_both: tuple[TimedMachine, ...] = (detector, election, goodbyes)
         self._for_detector: tuple[TimedMachine, ...] = (detector, goodbyes)
