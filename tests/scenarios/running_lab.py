@@ -17,7 +17,8 @@ from kubesonar.lab.directory import LabError
 from kubesonar.lab.servers.pager import PagedNotice, read_notices
 from kubesonar.model import Health, Network, Verdict
 
-_START = 30.0
+_START = 120.0
+"""Seconds that a lab may take to start: 3 s where the machine is calm. A lower limit fails on a busy one."""
 _AGENTS_A_NODE = 2
 
 
