@@ -24,6 +24,7 @@ def by_class(scores: Iterable[Score]) -> str:
     )
     lines = [
         "class|nodes|judge|runs|right|to reach|runs with a wrong sentence|first right (s)|silent after (s)|flips a run"
+        "|packets, cluster|packets, worst node"
     ]
     for (goal, nodes, judge), group in groups.items():
         if goal is None:

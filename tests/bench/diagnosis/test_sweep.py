@@ -35,4 +35,5 @@ def test_the_table_pools_by_row_and_failures_name_seeds() -> None:
     scores = list(sweep([Job("node", SHAPE, seed, ("threshold",), PACE) for seed in range(2)], None, 1))
     assert by_row(scores).splitlines()[2].startswith("| node | 3 | threshold | 2 |")
     assert by_class(scores).splitlines()[2].startswith("| nodes, pod networks, zones, hard | 3 | threshold | 2 |")
+    assert len({line.count("|") for line in by_class(scores).splitlines()}) == 1
     assert "seed 1" in failures(scores) or all(score.wrong == 0 for score in scores)
