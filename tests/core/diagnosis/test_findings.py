@@ -117,7 +117,12 @@ HARD: list[tuple[Callable[[Mesh], None], str, str, str]] = [
     (api_from_one, "pair_port", "node-1>api tcp/6443", "node-1 gets no answer from api on tcp/6443 since 11"),
     (api_from_all, "api_server", "api", "the API server api does not answer since 11; 10 of 10 observers agree"),
     (ingress, "ingress", "ingress", "the ingress ingress does not answer since 11; 10 of 10 observers agree"),
-    (podnet, "pod_network", "node-3", "the pod network of node-3 is cut off since 11, its host answers"),
+    (
+        podnet,
+        "pod_network",
+        "node-3",
+        "the pod network of node-3 is cut off: nothing gets in or out since 11, its host answers",
+    ),
     (kill, "agent_gone", "node-3", "the agents on node-3 are gone, its host answers"),
     (dns_udp, "dns_udp", "dns-1", "dns-1 is deaf by UDP and answers by TCP since 11"),
     (dns_tcp, "dns_tcp", "dns-1", "dns-1 is deaf by TCP and answers by UDP since 11"),
