@@ -11,6 +11,8 @@ from kubesonar.core.membership.events import (
     Announce,
     Doubted,
     Elected,
+    HostProbed,
+    ProbeHost,
     Quorum,
     QuorumQuery,
     Received,
@@ -18,7 +20,7 @@ from kubesonar.core.membership.events import (
     Send,
 )
 from kubesonar.core.membership.member_view import MemberView, by_identity
-from kubesonar.core.membership.messages import StatusClaim, StatusClaimAck
+from kubesonar.core.membership.messages import Reachability, StatusClaim, StatusClaimAck
 from kubesonar.model import Condition, Member
 
 ME, WATCHER, DEAD = "a/pod/7473", "b/pod/7473", "z/pod/7473"
@@ -34,11 +36,12 @@ WITHOUT_Z = view("a", "b", "c", "d", "e")
 
 
 class Coordinator:
-    """An announcer that leads a majority."""
+    """An announcer that leads a majority, and sees itself what is claimed."""
 
     def __init__(self, members: MemberView = EVERYBODY) -> None:
         self.machine = Announcer(ME, AnnouncingOptions())
         self.sent: list[object] = []
+        self._alive: set[str] = set()
         self.feed(0.0, members)
         self.feed(0.0, Elected(ME, 1, True))
 
@@ -48,10 +51,14 @@ class Coordinator:
         for action in actions:
             if isinstance(action, QuorumQuery):
                 actions += self.machine.step(now, Quorum(True, frozenset(), 100.0, 0.5))
+            elif isinstance(action, ProbeHost):
+                seen = Reachability.AGENT if action.target in self._alive else Reachability.SILENT
+                actions += self.machine.step(now, HostProbed(action.number, action.target, seen))
         self.sent += actions
         return [action for action in actions if isinstance(action, Announce)]
 
     def claim(self, now: float, claim: StatusClaim) -> list[Announce]:
+        (self._alive.add if claim.what is Condition.BACK else self._alive.discard)(claim.member)
         return self.feed(now, Received(WATCHER, 1, claim))
 
     def until(self, now: float) -> list[Announce]:
@@ -96,7 +103,7 @@ def test_of_who_was_well_or_is_back_nothing_is_told_when_it_leaves() -> None:
 def test_a_new_coordinator_knows_from_others_what_was_announced_before() -> None:
     coordinator = Coordinator()
     told = StatusClaim(DEAD, 7, 0, Condition.DEAD, 60.0, told=True)
-    assert coordinator.claim(1.0, told) == []
+    assert coordinator.claim(1.0, told) == coordinator.until(5.0) == [], "it only looks whether that is so"
     assert said(coordinator.feed(10.0, WITHOUT_Z)) == [(DEAD, Condition.LEFT)]
 
 

@@ -1,8 +1,9 @@
 """The announcer: a coordinator turns claims into announcements, once each, unless it has reason to doubt itself.
 
-It announces only what others have confirmed, of a member that is expected to serve and that it has not heard itself
-since, while a majority follows it and the Lease that guards it, where there is one, is not another's. When too many
-members look dead at once, the observer is the likelier suspect, and that is all it says.
+It announces only what others have confirmed and what it sees itself at that moment (`own_looks.py`), of a member that
+is expected to serve and that it has not heard itself since, while a majority follows it and the Lease that guards it,
+where there is one, is not another's. When too many members look dead at once, the observer is the likelier suspect, and
+that is all it says.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from kubesonar.core.membership.events import (
     Doubted,
     Elected,
     FollowerHeard,
+    HostProbed,
     Leased,
     Quorum,
     QuorumQuery,
@@ -29,6 +31,7 @@ from kubesonar.core.membership.events import (
 from kubesonar.core.membership.member_view import MemberView
 from kubesonar.core.membership.messages import Leave, Ping, StatusClaim, StepDown
 from kubesonar.core.membership.notices import notice_id
+from kubesonar.core.membership.own_looks import LOOK_TIMEOUT, OwnLooks
 from kubesonar.core.membership.transitions import AnnouncedClaim, PendingClaim
 from kubesonar.core.timers import TimedMachine, Timer
 from kubesonar.model import Condition, Seconds
@@ -88,15 +91,16 @@ class AnnouncingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
 
 class Announcer(TimedMachine):
-    """A machine of the member `me`. In: `MemberView`, `Elected`, `Received` and `ToSelf` (StatusClaim,
-    Leave, StepDown), `FollowerHeard`, `Quorum`, `Leased`, `Delivered`. Out: `Announce`, `RenewAlerts`, `Send`,
-    `QuorumQuery`, `Doubted` (SUSPECT, BACK)."""
+    """A machine of the member `me`. In: `MemberView`, `Elected`, `Received` and `ToSelf` (StatusClaim, Leave,
+    StepDown), `FollowerHeard`, `HostProbed`, `Quorum`, `Leased`, `Delivered`. Out: `Announce`, `RenewAlerts`,
+    `Send`, `ProbeHost`, `QuorumQuery`, `Doubted` (SUSPECT, BACK)."""
 
     def __init__(self, me: str, options: AnnouncingOptions) -> None:
         super().__init__()
         self._me = me
         self._options = options
         self._book = ClaimBook(self._emit)
+        self._looks = OwnLooks(self._emit)
         self._leads = False
         self._elections = 0
         self._ends: list[tuple[float, Announce]] = []
@@ -117,6 +121,8 @@ class Announcer(TimedMachine):
             self._book.heard[event.member] = event
         elif isinstance(event, Received):
             self._received(now, event)
+        elif isinstance(event, HostProbed):
+            self._looked(now, event)
         elif isinstance(event, ToSelf):
             if isinstance(event.message, StatusClaim):
                 self._claimed(now, self._me, event.message)
@@ -139,6 +145,7 @@ class Announcer(TimedMachine):
             self._timers.at(now + REVIEW_INTERVAL, self._review, self._elections)
             self._timers.at(now + RENEWAL, self._renew, self._elections)
         self._book.clear()
+        self._looks.clear()
         self._ends.clear()
         self._recover()
         self._sober_from = float("-inf")
@@ -160,8 +167,31 @@ class Announcer(TimedMachine):
             return
         members = self._book.view.members
         known = claim.member in members and (not source or source in members)
-        if self._leads and known and self._book.take(now, source, claim):
+        if not self._leads or not known or self._confirmed(now, claim) is False:
+            return
+        if self._book.take(now, source, claim):
             self._consider_at(now + self._options.settle)
+            if self._confirmed(now, claim) is None:
+                self._looks.look(now, claim.member)
+
+    def _looked(self, now: float, event: HostProbed) -> None:
+        """Take over an own look, and drop the claim that it contradicts."""
+        if not self._leads or not self._looks.take(event):
+            return
+        pending = self._book.pending.get(event.target)
+        if pending is None:
+            return
+        if self._confirmed(now, pending.claim) is False:
+            del self._book.pending[event.target]
+        self._consider_at(now)
+
+    def _confirmed(self, now: float, claim: StatusClaim) -> bool | None:
+        """Whether this coordinator sees itself what is claimed; None where it has not looked at this moment. One that
+        follows it since it was announced is back."""
+        heard, announced = self._book.heard.get(claim.member), self._book.announced.get(claim.member)
+        if claim.what is Condition.BACK and heard is not None and (announced is None or heard.at > announced.at):
+            return True
+        return claim.member == self._me or self._looks.confirmed(now, claim.member, claim.what)
 
     def _review(self, now: float, election: int) -> None:
         """Announce that a member that follows again is back, also when all that could claim it are gone. One that has
@@ -221,12 +251,15 @@ class Announcer(TimedMachine):
         for one in pending:
             if now - one.first < settle - 1e-6:
                 self._consider_at(one.first + settle)
-            else:
+            elif self._confirmed(now, one.claim):
                 self._announce(now, one)
+            else:
+                self._looks.look(now, one.claim.member)
+                self._consider_at(now + RECHECK_INTERVAL)
 
     def _announce(self, now: float, pending: PendingClaim) -> None:
         announced = self._book.announce(now, pending)
-        if announced is not None:
+        if announced is not None and not announced.told:
             self._tell(now, self._announcement(now, announced))
 
     def _announcement(self, now: float, announced: AnnouncedClaim) -> Announce:
@@ -265,7 +298,8 @@ class Announcer(TimedMachine):
         view, book = self._book.view, self._book
         looks = {name for name in quorum.unheard if name in view.members and view.members[name].expected}
         old = {name for name in self.conditions if now - book.announced[name].at > OLD and name in looks}
-        looks |= {name for name, pending in book.pending.items() if pending.claim.what is not Condition.BACK}
+        claimed = {name: one for name, one in book.pending.items() if one.claim.what is not Condition.BACK}
+        looks |= {name for name, one in claimed.items() if now - one.first >= LOOK_TIMEOUT - 1e-6}  # not contradicted
         left = {name for name in book.excused(now) if name != self._me and view.members[name].expected}
         serving = {name for name, member in view.members.items() if member.expected}
         return len(self._nodes(looks - old - left)), len(self._nodes(serving - old - left))

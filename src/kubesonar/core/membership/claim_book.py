@@ -108,7 +108,7 @@ class ClaimBook:
             self._host_answered[claim.member] = now
         if not back and self._unlikely(now, claim):
             return False
-        if claim.told or (back and not ends(claim, announced)):
+        if back and (claim.told or not ends(claim, announced)):
             self.pending.pop(claim.member, None)
             self.announced[claim.member] = AnnouncedClaim(claim, now, [], now)
             self.acknowledge(source, claim, True)
@@ -131,6 +131,8 @@ class ClaimBook:
                 return False
             pending = self.pending[claim.member] = PendingClaim(claim, now)
         pending.last = now
+        if claim.told:
+            pending.claim = claim
         if source and source not in pending.sources and len(pending.sources) < SOURCES:
             pending.sources.append(source)
         return fresh
@@ -145,7 +147,7 @@ class ClaimBook:
             return None
         announced = self.announced[claim.member] = AnnouncedClaim(claim, now, pending.sources, pending.first)
         for source in pending.sources:
-            self.acknowledge(source, claim, False)
+            self.acknowledge(source, claim, claim.told)
         return announced
 
     def delivered(self, id: str) -> None:

@@ -90,7 +90,7 @@ class Membership:
         self._for_detector: tuple[TimedMachine, ...] = (detector, goodbyes)
         self._takers: dict[type, tuple[TimedMachine, ...]] = {
             MemberView: self._machines,
-            HostProbed: (detector,),
+            HostProbed: (detector, announcer),
             Refused: (detector,),
             Throttled: (detector,),
             Leaving: (goodbyes, election),
