@@ -31,7 +31,7 @@ def agent(folder: Path, address: str, port: int, node: str = "", **roster: Any) 
         "shutdown": {"grace": 0.2},
     }
     running = RunningAgent(folder, address, **tree)
-    running.port = asked
+    running.host, running.port = "127.0.0.1", asked
     return running
 
 
