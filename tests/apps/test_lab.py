@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.apps.lab.settling import AT_MOST, Settling
+from kubesonar.apps.lab.settling import AT_MOST, AT_MOST_BROKEN, Settling
 from kubesonar.model import Finding, Health, Verdict
 from tests.lab.inside import needs_nft
 
@@ -78,7 +78,7 @@ def test_good_is_believed_early_only_where_nothing_was_broken() -> None:
         settling = Settling(0.0, quick=quick)
         settling.settled(1.0, verdict(Health.GOOD))
         assert settling.settled(8.0, verdict(Health.GOOD)) is quick
-        assert settling.settled(AT_MOST, verdict(Health.GOOD))
+        assert settling.settled(AT_MOST if quick else AT_MOST_BROKEN, verdict(Health.GOOD))
 
 
 def test_unknown_is_waited_out() -> None:

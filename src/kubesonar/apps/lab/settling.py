@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from kubesonar.core.diagnosis.components import STARVED
 from kubesonar.model import Health, Verdict
 
 AT_MOST = 15.0
-"""Seconds after which the verdict is final in any case."""
+"""Seconds after which the verdict is final in any case, where no fault was injected."""
+AT_MOST_BROKEN = STARVED + 12.0
+"""The same after a fault was injected: an agent that does not run is called frozen only after `STARVED` seconds."""
 _CALM = 3.0
 """Seconds without a change after which it is final."""
 _LEAST = 6.0
@@ -22,6 +25,7 @@ class Settling:
         self._began = began
         self._quick = quick
         self._least = _LEAST if quick else _LEAST_BROKEN
+        self._most = AT_MOST if quick else AT_MOST_BROKEN
         self._said: tuple[str, ...] = ()
         self._since = began
 
@@ -30,7 +34,7 @@ class Settling:
         said = (verdict.verdict.value, *(f"{finding.part} {finding.subject}" for finding in verdict.findings))
         if said != self._said:
             self._said, self._since = said, now
-        if now - self._began >= AT_MOST:
+        if now - self._began >= self._most:
             return True
         believed = verdict.verdict is Health.BAD or (verdict.verdict is Health.GOOD and self._quick)
         return believed and now - self._began >= self._least and now - self._since >= _CALM
