@@ -19,6 +19,8 @@ from tests.apps.listening import answers, on_sockets
 from tests.core.mesh import Mesh
 
 LINES = 26
+_ENVIRON = {key: value for key, value in os.environ.items() if key not in ("LINES", "COLUMNS")}
+"""Without the size that a parent says (a worker of pytest-xdist does), which would go before the terminal's own."""
 """Height of the terminal."""
 
 
@@ -57,7 +59,7 @@ def test_a_live_map_on_a_terminal_fits_it_and_leaves_it_as_it_was(
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env={**os.environ, "TERM": "xterm", "NO_COLOR": "1"},
+            env={**_ENVIRON, "TERM": "xterm", "NO_COLOR": "1"},
         )
         os.close(theirs)
         shown = read_until(ours, "Ctrl-C ends")

@@ -80,9 +80,13 @@ def test_the_rules_tell_the_lost_member_from_those_that_are_well(prometheus: Run
     assert {(sample["metric"]["target_node"], sample["value"][1]) for sample in down} == {("gone", "3")}
     edges = prometheus.query('kubesonar:edge_down{kind="tcp", path="pod"}')
     assert {sample["metric"]["source_node"] for sample in edges} == {"a", "b", "c"}
-    ratio = prometheus.query("kubesonar:failing:ratio")
-    found = {sample["metric"]["path"]: float(sample["value"][1]) for sample in ratio}
-    assert (found["api_direct"], found["service"], found["pod"]) == (0, 1, 1)
+
+    def failing_shares() -> tuple[float | None, ...]:
+        ratio = prometheus.query("kubesonar:failing:ratio")
+        found = {sample["metric"]["path"]: float(sample["value"][1]) for sample in ratio}
+        return found.get("api_direct"), found.get("service"), found.get("pod")
+
+    until(lambda: failing_shares() == (0, 1, 1))  # on a busy machine one check may be late once
     failing = prometheus.query("kubesonar:path_failing:ratio")
     assert [sample["metric"]["path"] for sample in failing] == ["service"]
 
