@@ -173,9 +173,8 @@ class StampSource(Open):
 
 class Condition(Open):
     """The condition of its subject that a notice reports. Each replaces the one before it; BACK and LEFT (on no
-    roster any more) end all others.
-    SUSPECT means that an observer does not trust itself and so announces nothing else, MINORITY that it hears no
-    majority. CLUSTER is no condition of a member but the status after an election."""
+    roster any more) end all others. SUSPECT means that an observer does not trust itself and so announces nothing else,
+    MINORITY that it hears no majority. CLUSTER is no condition of a member but the status after an election."""
 
     DEAD = "dead"
     GONE = "gone"
@@ -186,6 +185,14 @@ class Condition(Open):
     LEFT = "left"
     CLUSTER = "cluster"
     OTHER = "other"
+
+    @property
+    def ends(self) -> bool:
+        """Whether this condition ends all others of its subject."""
+        return self in _ENDING
+
+
+_ENDING = frozenset({Condition.BACK, Condition.LEFT})
 
 
 class Health(Open):

@@ -44,8 +44,6 @@ ALERT_LASTS = 300.0
 """Seconds for which an alert fires unless it is sent again, which it is each minute: with less, a slow minute resolves
 it; with more, it outlives a coordinator that died."""
 
-_ENDS = frozenset({Condition.BACK, Condition.LEFT})
-
 ALERTS = {
     Condition.DEAD: ("KubesonarMemberDead", "critical", "member"),
     Condition.GONE: ("KubesonarMemberGone", "warning", "member"),
@@ -65,7 +63,7 @@ def alertmanager(link: str) -> Format:
     address, which others may have next. The subject is the node; only where none is known it is the member."""
 
     def bodies(notice: Notice) -> bytes | None:
-        if notice.what not in ALERTS and notice.what not in _ENDS:
+        if notice.what not in ALERTS and not notice.what.ends:
             return None
         alerts = [_alert(notice, condition, link) for condition, rule in ALERTS.items() if rule[2] == notice.component]
         return encode_json(alerts)

@@ -29,7 +29,7 @@ def transcript_sentence(action: MembershipAction) -> str:
 
 
 def _announce(action: Announce) -> str:
-    if action.what in (Condition.BACK, Condition.LEFT):
+    if action.what.ends:
         return f"announces: {action.member} {'is back' if action.what is Condition.BACK else 'left'}"
     seen = ", ".join(f"{one.reachability} to {one.name}" for one in action.witnesses)
     return f"announces: {action.member} is {action.what}, silent for {action.silent:.1f} s ({seen})"

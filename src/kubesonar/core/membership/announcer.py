@@ -12,7 +12,7 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.core.membership.claim_book import ENDED, ClaimBook
+from kubesonar.core.membership.claim_book import ClaimBook
 from kubesonar.core.membership.events import (
     Announce,
     Delivered,
@@ -114,7 +114,7 @@ class Announcer(TimedMachine):
     def conditions(self) -> dict[str, Condition]:
         """The last announcement about each member, BACK left out."""
         last = ((name, announced.claim.what) for name, announced in self._book.announced.items())
-        return {name: what for name, what in last if what not in ENDED}
+        return {name: what for name, what in last if not what.ends}
 
     def _take(self, now: float, event: object) -> None:
         if isinstance(event, FollowerHeard):
@@ -220,7 +220,7 @@ class Announcer(TimedMachine):
             return
         self._timers.at(now + RENEWAL, self._renew, election)
         self._ends = [(at, end) for at, end in self._ends if now - at <= RENEWED_END]
-        held = [one for one in self._book.announced.values() if one.claim.what not in ENDED]
+        held = [one for one in self._book.announced.values() if not one.claim.what.ends]
         announced = [self._announcement(now, one) for one in held] + [end for _, end in self._ends]
         self._emit(RenewAlerts(tuple(announced)))
 
@@ -269,7 +269,7 @@ class Announcer(TimedMachine):
 
     def _tell(self, now: float, announcement: Announce) -> None:
         self._ends = [(at, end) for at, end in self._ends if end.member != announcement.member]
-        if announcement.what in ENDED:
+        if announcement.what.ends:
             self._ends.append((now, announcement))
             del self._ends[:-MAX_ENDS]
         self._emit(announcement)

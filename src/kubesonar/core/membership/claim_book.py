@@ -24,9 +24,6 @@ DEPARTED = 90.0
 """Seconds for which a member that is on the roster no more may still be claimed to have left: longer than others keep
 such a claim for a coordinator that is to be elected (`claim_queue.KEPT`)."""
 
-ENDED = frozenset({Condition.BACK, Condition.LEFT})
-"""Conditions that end all others."""
-
 SOURCES = 8
 """Most members that are told that their claim is delivered: a member has about three watchers."""
 
@@ -52,7 +49,7 @@ class ClaimBook:
             del self._excused[name]
         for name in [name for name, (at, _) in self._departed.items() if now - at > DEPARTED or name in view.members]:
             del self._departed[name]
-        open_claims = {name: one for name, one in self.announced.items() if one.claim.what not in ENDED}
+        open_claims = {name: one for name, one in self.announced.items() if not one.claim.what.ends}
         for name in self.view.members.keys() - view.members.keys():
             self._departed[name] = now, name in open_claims
         self.view = view
@@ -86,7 +83,7 @@ class ClaimBook:
             return None
         self.acknowledge(source, claim, True)
         self._departed[claim.member] = departed, True
-        return None if ended or claim.ends in ENDED else AnnouncedClaim(claim, now, [], now)
+        return None if ended or claim.ends.ends else AnnouncedClaim(claim, now, [], now)
 
     def drop_lapsed(self, now: float) -> None:
         """Drop the pending claims that nobody repeats."""

@@ -35,7 +35,7 @@ def announced(action: Announce, members: Mapping[str, Member], coordinator: str,
     became = _BECAME[action.what]
     if action.what is Condition.GONE and any(seen.reachability is Reachability.STRANGER for seen in action.witnesses):
         became = f"somebody else answers at {' and '.join(member.addresses)}: the agent {{subject}} is gone"
-    since = None if action.what in _ENDS else at - action.silent
+    since = None if action.what.ends else at - action.silent
     witnesses = ", ".join(name for name, _ in seen_by)
     by = f"; confirmed by {witnesses}" if witnesses else ""
     silent = f", silent for {action.silent:.1f} s" if since is not None else ""
@@ -99,8 +99,6 @@ def assembled(action: Assembled, me: Member, roster: Roster, at: float) -> Notic
         network=me.network,
     )
 
-
-_ENDS = frozenset({Condition.BACK, Condition.LEFT})
 
 _NAMED = 10
 """Most members that the sentence after an election names: a longer list is not read."""

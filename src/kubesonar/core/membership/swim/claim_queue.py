@@ -24,8 +24,6 @@ VALID = 6.0
 """Seconds for which a claim is sent after it was last confirmed: a suspicion is looked into about every 4 s, and a
 claim that is not confirmed any more may be wrong."""
 
-_ENDS = frozenset({Condition.BACK, Condition.LEFT})
-
 KEPT = 60.0
 """Seconds for which a claim of BACK or LEFT is kept for a coordinator that is still to be elected."""
 
@@ -40,7 +38,7 @@ class QueuedClaim:
         self.claim = claim
         self.since = now - claim.silent
         self.confirmed = now
-        self.until = now + KEPT if claim.what in _ENDS else float("inf")
+        self.until = now + KEPT if claim.what.ends else float("inf")
         self.acknowledged = self.announced = False
         self.pause = REPEAT
         self.timer: Timer | None = None
@@ -58,7 +56,7 @@ class ClaimQueue:
     def put(self, now: float, claim: StatusClaim) -> None:
         """Send `claim` from now on, in the place of the one before about that member."""
         before = self._claims.get(claim.member)
-        if before is not None and claim.what in _ENDS:
+        if before is not None and claim.what.ends:
             ends = before.claim.what if before.announced else before.claim.ends
             claim = msgspec.structs.replace(claim, ends=ends)
         queued = self._claims[claim.member] = QueuedClaim(now, claim)
@@ -73,7 +71,7 @@ class ClaimQueue:
     def left(self, now: float, name: str) -> None:
         """Claim that this member left, in the place of a claim about it that was announced; drop any other."""
         queued = self._claims.pop(name, None)
-        if queued is not None and queued.announced and queued.claim.what not in _ENDS:
+        if queued is not None and queued.announced and not queued.claim.what.ends:
             claim = queued.claim
             self.put(now, StatusClaim(name, claim.epoch, claim.incarnation, Condition.LEFT, ends=claim.what))
 
@@ -106,7 +104,7 @@ class ClaimQueue:
         if now > queued.until:
             del self._claims[member]
         elif self._coordinator:
-            if queued.claim.what in _ENDS or now - queued.confirmed <= VALID:
+            if queued.claim.what.ends or now - queued.confirmed <= VALID:
                 silent = min(86_400.0, now - queued.since)
                 self._emit(Send(self._coordinator, msgspec.structs.replace(queued.claim, silent=silent)))
             if queued.timer is not None:
