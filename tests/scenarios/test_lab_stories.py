@@ -33,7 +33,8 @@ def test_frozen_agents_are_told_from_a_dead_node_and_blame_nobody_once_they_go_o
     lab.order("resume node-3")
     after = watch(lab, 8.0)
     blamed = [bool(verdict.findings) for verdict in after]
-    assert blamed == sorted(blamed, reverse=True), "blamed again after it had been forgotten"
+    story = "\n".join(f"{verdict.sentence} {sorted(named(verdict))} {verdict.unknown}" for verdict in after)
+    assert blamed == sorted(blamed, reverse=True), f"blamed again after it had been forgotten:\n{story}"
     assert after[-1].verdict is Health.GOOD, after[-1].sentence
     assert after[-1].unknown and all(remark.startswith("local: node-3-") for remark in after[-1].unknown)
 
