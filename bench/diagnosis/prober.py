@@ -210,7 +210,7 @@ class Prober:
             family=family,
             sent=answered,
             received=received,
-            train=Train(number=number, seen=received, size=64),
+            train=Train(number=number, seen=TRAIN, size=64),
             detail=f"{received} of {TRAIN} arrived",
         )
         closed = at + hold if received == TRAIN else at + hold + _TRAIN_GAP + self._rng.uniform(0.0, 0.25)

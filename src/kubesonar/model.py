@@ -312,7 +312,7 @@ class PortTally(msgspec.Struct, frozen=True, array_like=True):
 class Train(msgspec.Struct, frozen=True, omit_defaults=True):
     """Several datagrams sent back to back. `number` counts the source's trains towards this target and joins its
     observation with the responder's. `seen` is how many the responder had received when it sent its last answer (0: it
-    did not say). `size` is the UDP payload of each (bytes). `rate` is the bottleneck's rate (bit/s) from source to
+    did not say), and in a responder's observation how many datagrams the source announced. `size` is the UDP payload of each (bytes). `rate` is the bottleneck's rate (bit/s) from source to
     responder, by the median spacing of arrivals (packet-train dispersion; Dovrolis et al., INFOCOM 2001), None where
     the train was too short or the way too fast to tell."""
 
@@ -418,10 +418,21 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
         return 1 - self.received / self.sent if self.sent else None
 
 
+class Minute(msgspec.Struct, frozen=True, array_like=True):
+    """The trials of one edge that were made in the minute from `at` on: how many there were that tell something, and
+    those of them that were bad: they failed, or lost datagrams. A responder's trial is bad where not all that the
+    source announced arrived."""
+
+    at: UnixTime
+    trials: Count
+    bad: tuple[Trial, ...] = ()
+
+
 class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything kept of one check: its latest observation, a short and a long window, their trials, oldest first, and
-    the time below which 95 % of its checks stay (`usual`, 0 while that is not known). `bad_since` is when its trials
-    began to be bad, None where they are well; it may lie long before the oldest trial that is kept."""
+    the time below which 95 % of its checks stay (`usual`, 0 while that is not known). `past` are the minutes before
+    the oldest trial, oldest first; a trial is in one of the two. `bad_since` is when its trials began to be bad, None
+    where they are well; it may lie long before the oldest trial that is kept."""
 
     latest: Observation
     short: Window
@@ -429,6 +440,7 @@ class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
     trials: tuple[Trial, ...] = ()
     usual: Elapsed = 0.0
     bad_since: UnixTime | None = None
+    past: tuple[Minute, ...] = ()
 
 
 class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -513,6 +525,17 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     coordinator: str = ""
     lacks: tuple[str, ...] = ()
     keys: tuple[KeyId, ...] = ()
+
+    @property
+    def latest_troubles(self) -> tuple[Trouble, ...]:
+        """Those of `troubles` that lasted within the last minute; the others tell only which of the past to leave
+        out."""
+        return tuple(each for each in self.troubles if each.until is None or each.until >= self.at - _LATELY)
+
+
+_LATELY = 60.0
+"""Seconds for which a trouble is told after it has ended. Shorter, and it ends before anybody looks; longer, and it is
+told long after all is well."""
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -182,7 +182,7 @@ def responder_observation(record: TrainRecord, source: ProbeSource, peer: str) -
             number=record.number,
             duplicates=record.duplicates,
             reordered=record.reordered,
-            seen=record.received,
+            seen=record.announced,
             size=record.size,
             ports=record.ports,
         ),

@@ -118,13 +118,15 @@ def test_checks_that_are_no_longer_made_are_forgotten_and_silent_askers_too() ->
     assert {edge.latest.check.target for edge in kept.snapshot(1061.0).edges} == {"stays"}
 
 
-def test_troubles_are_kept_as_long_as_the_long_window() -> None:
+def test_troubles_are_kept_as_long_as_the_past_and_told_for_a_minute() -> None:
     kept = ledger()
     kept.trouble(Trouble(1000.0, None, "starved"))
     assert kept.snapshot(2000.0).troubles == (Trouble(1000.0, None, "starved"),)
     kept.trouble(Trouble(1000.0, 2000.0, "starved"))
     assert kept.snapshot(2001.0).troubles == (Trouble(1000.0, 2000.0, "starved"),)
-    assert kept.snapshot(2061.0).troubles == ()
+    assert kept.snapshot(2061.0).latest_troubles == ()
+    assert len(kept.snapshot(2900.0).troubles) == 1
+    assert kept.snapshot(2901.0).troubles == ()
 
 
 def test_folds_see_every_observation() -> None:

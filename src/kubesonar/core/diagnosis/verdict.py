@@ -123,7 +123,7 @@ def _silent(name: str, who: Population, unread: Mapping[str, str]) -> str:
 
 
 def _troubled(who: Population, name: str) -> bool:
-    return bool(who.read[name].troubles) or who.read[name].started > who.read[name].at - CLOCK_OFF
+    return bool(who.read[name].latest_troubles) or who.read[name].started > who.read[name].at - CLOCK_OFF
 
 
 def _enough(evidence: Evidence) -> bool:
@@ -167,7 +167,7 @@ def _local(who: Population, name: str, clock: WallClock) -> list[str]:
     lines = []
     row = part("observer")
     offset = who.offset(name)
-    for trouble in who.read[name].troubles[-1:]:
+    for trouble in who.read[name].latest_troubles[-1:]:
         when = f"since {clock(trouble.since + offset)}"
         if trouble.until is not None:
             when = f"from {clock(trouble.since + offset)} to {clock(trouble.until + offset)}"

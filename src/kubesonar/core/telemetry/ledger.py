@@ -1,26 +1,21 @@
-"""The memory of one member: per edge the latest observation and the trials of the long window, bounded in size.
-
-Trials are packed into 27 bytes each, because an agent with 1,000 targets would otherwise spend more memory on trials
-than on everything else (bench/results/memory.md).
-"""
+"""The memory of one member: per edge the latest observation and what `trial_memory` keeps of it, bounded in size."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator
 from itertools import chain
-from struct import Struct as Packed
 from typing import Annotated
 
 import msgspec
 
 from kubesonar.core.telemetry.instruments import Instrument
+from kubesonar.core.telemetry.trial_memory import PAST, TrialMemory
 from kubesonar.core.telemetry.usual import UsualTime, time_taken
 from kubesonar.model import (
     SCHEMA,
     Check,
     Edge,
-    Fault,
     Health,
     Member,
     Observation,
@@ -33,11 +28,6 @@ from kubesonar.model import (
     Window,
 )
 
-_TRIAL = Packed("<dIHHHffB")
-_FAULTS = (None, *Fault)
-_SLOW = 0x80
-"""The bit of a packed trial's fault that says that it was slow."""
-_CODES = {fault: code for code, fault in enumerate(_FAULTS)}
 _TROUBLES = 32
 """Troubles kept; fewer, and the diagnosis would hold an older stretch against the network."""
 
@@ -69,14 +59,14 @@ def _lossy(observation: Observation) -> bool:
 
 
 class _Kept:
-    __slots__ = ("bad_since", "good", "latest", "trials", "usual")
+    __slots__ = ("bad_since", "good", "latest", "memory", "usual")
 
-    def __init__(self, latest: Observation) -> None:
+    def __init__(self, latest: Observation, options: LedgerOptions) -> None:
         self.latest = latest
         self.usual = UsualTime()
         self.bad_since: float | None = None
         self.good = 0
-        self.trials = bytearray()
+        self.memory = TrialMemory(options.long, options.trials)
 
     def judged(self, observation: Observation) -> None:
         """Note since when trials are bad, with no more than a few good ones in a row between them."""
@@ -98,6 +88,7 @@ class Ledger:
         self.dropped = 0
         self._member = member
         self._roster = Roster("", ())
+        self._excused: frozenset[str] = frozenset()
         self._lacks: tuple[str, ...] = ()
         self._coordinator = ""
         self._started = started
@@ -130,6 +121,7 @@ class Ledger:
         """Put `roster` into force. This member becomes what the roster says of its name, with its own epoch. Return a
         sentence for each thing in which the two differ: others go by the roster, so whoever wrote it should know."""
         self._roster = roster
+        self._excused = frozenset(member.name for member in roster.members if not member.expected)
         me, named = self._member, roster.named(self._member.name)
         if named is None:
             nobody = "the roster does not name this member: nobody can tell whose trains its own are"
@@ -163,11 +155,17 @@ class Ledger:
             if not self._room(observation.side):
                 self.dropped += 1
                 return
-            kept = edges[observation.check.id] = _Kept(observation)
+            kept = edges[observation.check.id] = _Kept(observation, self._options)
         kept.latest = observation
         kept.judged(observation)
         took = time_taken(observation) if observation.side is Side.SOURCE else 0.0
-        self._append(kept.trials, observation, slow=took > 0 and kept.usual.slow(took))
+        excused = bool(self._excused) and not self._excused.isdisjoint((observation.check.target, self._member.name))
+        kept.memory.add(
+            observation,
+            slow=took > 0 and kept.usual.slow(took),
+            excused=excused,
+            troubles=self._troubles,
+        )
 
     def retain(self, checks: Collection[Check], now: float) -> None:
         """Forget the edges of checks that are no longer made, and edges of members that have not probed this one for a
@@ -190,7 +188,7 @@ class Ledger:
 
     def snapshot(self, now: float, *, trials: bool = True) -> Snapshot:
         """Return all that is known at `now` (Unix seconds). Metrics need it without `trials`, small and cheap."""
-        horizon = now - self._options.long
+        horizon = now - max(self._options.long, PAST)
         return Snapshot(
             schema=SCHEMA,
             member=self._member,
@@ -221,31 +219,8 @@ class Ledger:
             return True
         return not full
 
-    def _append(self, packed: bytearray, observation: Observation, *, slow: bool) -> None:
-        train = observation.train
-        if packed and _TRIAL.unpack_from(packed, len(packed) - _TRIAL.size)[0] > observation.at + self._options.long:
-            packed.clear()  # the wall clock was set back: what is "later" than now would never leave a window
-        packed += _TRIAL.pack(
-            observation.at,
-            train.number if train else 0,
-            min(observation.sent, 65535),
-            min(observation.received, 65535),
-            min(train.seen, 65535) if train else 0,
-            observation.rtt.best if observation.rtt else 0.0,
-            (train.rate or 0.0) if train else 0.0,
-            _CODES[observation.fault] | (_SLOW if slow else 0),
-        )
-        surplus = len(packed) // _TRIAL.size - self._options.trials
-        horizon = observation.at - self._options.long
-        while surplus > 0 or _TRIAL.unpack_from(packed)[0] < horizon:
-            del packed[: _TRIAL.size]
-            surplus -= 1
-
     def _edge(self, kept: _Kept, now: float, with_trials: bool) -> Edge:
-        trials = [
-            Trial(at, number, sent, received, seen, rtt, rate, _FAULTS[code & ~_SLOW], bool(code & _SLOW))
-            for at, number, sent, received, seen, rtt, rate, code in _TRIAL.iter_unpack(kept.trials)
-        ]
+        trials = kept.memory.trials()
         return Edge(
             latest=kept.latest,
             short=window(trials, now, self._options.short),
@@ -253,6 +228,7 @@ class Ledger:
             usual=kept.usual.seconds if kept.usual.known else 0.0,
             bad_since=kept.bad_since,
             trials=tuple(trials) if with_trials else (),
+            past=kept.memory.minutes(now) if with_trials else (),
         )
 
 

@@ -178,7 +178,7 @@ def agent_families(
     yield PERIOD, facts.plan.periods
     yield CONNTRACK, {(): facts.plan.conntrack}
     yield LAG, {(): facts.lag}
-    yield TROUBLED, {(): int(bool(snapshot.troubles))}
+    yield TROUBLED, {(): int(bool(snapshot.latest_troubles))}
     yield TROUBLES, {(): facts.troubles}
     yield DROPPED, {(what,): count for what, count in {**facts.dropped, "label_sets": counts.overflow}.items()}
     yield RESIDENT, {(): facts.resident}
