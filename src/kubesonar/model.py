@@ -312,9 +312,10 @@ class PortTally(msgspec.Struct, frozen=True, array_like=True):
 class Train(msgspec.Struct, frozen=True, omit_defaults=True):
     """Several datagrams sent back to back. `number` counts the source's trains towards this target and joins its
     observation with the responder's. `seen` is how many the responder had received when it sent its last answer (0: it
-    did not say), and in a responder's observation how many datagrams the source announced. `size` is the UDP payload of each (bytes). `rate` is the bottleneck's rate (bit/s) from source to
-    responder, by the median spacing of arrivals (packet-train dispersion; Dovrolis et al., INFOCOM 2001), None where
-    the train was too short or the way too fast to tell."""
+    did not say), and in a responder's observation how many datagrams the source announced. `size` is the UDP payload of
+    each (bytes). `rate` is the bottleneck's rate (bit/s) from source to responder, by the median spacing of arrivals
+    (packet-train dispersion; Dovrolis et al., INFOCOM 2001), None where the train was too short or the way too fast to
+    tell."""
 
     number: int
     duplicates: int = 0
