@@ -37,13 +37,13 @@ def test_what_leaves_the_long_window_is_counted_by_the_minute_and_bad_trials_are
 @pytest.mark.parametrize(
     "bad",
     [
-        {"received": 7},
-        {"received": 0, "fault": Fault.TIMEOUT},
-        {"received": 5, "side": Side.RESPONDER},
+        train(1200.0, 7),
+        train(1200.0, 0, fault=Fault.TIMEOUT),
+        train(1200.0, 5, side=Side.RESPONDER),
     ],
 )
-def test_bad_is_what_failed_or_lost_datagrams(bad: dict[str, object]) -> None:
-    memory = remembered(train(1200.0, **bad), train(1210.0), train(1300.0))
+def test_bad_is_what_failed_or_lost_datagrams(bad: Observation) -> None:
+    memory = remembered(bad, train(1210.0), train(1300.0))
     assert counted(memory, 1300.0) == [(1200.0, 2, [1200.0])]
 
 
