@@ -26,9 +26,10 @@ from kubesonar.core.probing.planner import CheckPlanner, PlanFigures
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
 from kubesonar.lab.kernel.isolate import Isolation, run_isolated
-from kubesonar.model import Check, Kind, Member, Network, Observation, Path, Roster, Rtt, StampSource
+from kubesonar.model import Check, Kind, Member, Network, Observation, Path, Roster, Rtt, Saturation, StampSource
 from kubesonar.views.metrics.agent import AgentMetrics, Facts
 from kubesonar.views.metrics.membership import MembershipFacts, membership_families
+from kubesonar.views.metrics.saturation import saturation_families
 
 RESULTS = File(__file__).parent / "results/cost.md"
 SIZES = ((10, 2), (300, 19), (3000, 188))
@@ -155,7 +156,9 @@ def _series(checks: list[Check], roster: Roster, figures: PlanFigures) -> int:
     )  # fmt: skip
     text = AgentMetrics(OPTIONS.metrics).render(ledger.snapshot(11.0), counts, facts, openmetrics=False).decode()
     watch = MembershipFacts("agent-1", False, 0, {}, {}, {"delivered": 1, "greeted": 1, "outdated": 1})
-    watched = sum(len(series) for _, series in membership_families(watch) if isinstance(series, Mapping))
+    kernel = saturation_families(Saturation(1.0, 1.0, 1, 1, 1, 1, 1, 1, 1, 1))
+    more = (*membership_families(watch), *kernel)
+    watched = sum(len(series) for _, series in more if isinstance(series, Mapping))
     return watched + sum(not line.startswith("#") for line in text.splitlines())
 
 

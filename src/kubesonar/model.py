@@ -453,6 +453,28 @@ class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
     cause: str
 
 
+class Saturation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How full the conntrack table of a member's network namespace is at `at`, and what the kernel dropped for want of
+    room in the `span` seconds before. None: the kernel does not tell.
+
+    `conntrack_entries` of at most `conntrack_limit` are in use. `conntrack_drops` are packets dropped because the table
+    was full, `conntrack_early_drops` entries thrown out to make room, `conntrack_insert_failed` packets dropped because
+    another one had made the same entry (as A and AAAA questions do that race). `udp_receive_drops` are datagrams that
+    found a receive buffer full and `udp_send_drops` those that found a send buffer full, of all processes there.
+    `softnet_drops` are packets that found a CPU's backlog full, of the whole node in whatever namespace."""
+
+    at: UnixTime
+    span: Elapsed
+    conntrack_entries: Count | None = None
+    conntrack_limit: Count | None = None
+    conntrack_drops: Count | None = None
+    conntrack_early_drops: Count | None = None
+    conntrack_insert_failed: Count | None = None
+    udp_receive_drops: Count | None = None
+    udp_send_drops: Count | None = None
+    softnet_drops: Count | None = None
+
+
 class Severity(Open):
     """How far a finding reaches: a remark, something to repair, or something that many workloads feel."""
 
@@ -514,7 +536,7 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything that one member knows at `at`: itself, the roster in force, its edges (both sides) and its own
     troubles. `coordinator` is the elected member, empty while there is none. `lacks` says what this member cannot
     check, and why: a sentence each. `keys` are the ids of the keys that it accepts, the signing one first (0: it has
-    none); empty where it does not tell."""
+    none); empty where it does not tell. `saturation` is what its kernel lacks room for, of the last minute."""
 
     schema: int
     member: Member
@@ -526,6 +548,7 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     coordinator: str = ""
     lacks: tuple[str, ...] = ()
     keys: tuple[KeyId, ...] = ()
+    saturation: Saturation | None = None
 
     @property
     def latest_troubles(self) -> tuple[Trouble, ...]:

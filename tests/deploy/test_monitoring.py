@@ -13,7 +13,7 @@ import yaml
 
 from deploy.monitoring.make import RUNBOOKS, files
 from kubesonar.model import Fault
-from kubesonar.views.metrics import agent, membership, webhooks
+from kubesonar.views.metrics import agent, membership, saturation, webhooks
 from tests.programs import needs
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,12 @@ def test_every_page_is_of_an_alert_and_listed() -> None:
 
 
 def test_only_metrics_that_exist_are_asked_for() -> None:
-    table = (*agent.AGENT_METRICS, *membership.MEMBERSHIP_METRICS, *webhooks.WEBHOOK_METRICS)
+    table = (
+        *agent.AGENT_METRICS,
+        *saturation.SATURATION_METRICS,
+        *membership.MEMBERSHIP_METRICS,
+        *webhooks.WEBHOOK_METRICS,
+    )
     exported = {metric.name for metric in table} | {
         f"{metric.name}_{suffix}"
         for metric in table

@@ -8,7 +8,7 @@ import pytest
 
 from kubesonar.core.telemetry.ledger import Ledger, LedgerOptions
 from kubesonar.core.telemetry.self_health import SelfHealthOptions
-from kubesonar.model import Check, Kind, Member, Network, Observation
+from kubesonar.model import Check, Kind, Member, Network, Observation, Saturation
 from kubesonar.model import Path as Way
 from kubesonar.runtime.self_monitor import SelfMonitor
 
@@ -73,6 +73,20 @@ def test_throttling_is_read_from_the_cgroup_and_passed_on(tmp_path: Path) -> Non
     monitor.beat(0.0)
     (trouble,) = kept.troubles
     assert trouble.until == 1005.0
+
+
+def test_each_ten_seconds_the_kernels_counters_are_read(tmp_path: Path) -> None:
+    backlog = tmp_path / "proc/net/softnet_stat"
+    backlog.parent.mkdir(parents=True)
+    backlog.write_text("00000001 00000005\n")
+    clock = Hands()
+    monitor = SelfMonitor(HEALTH, ledger(), clock, root=tmp_path)
+    monitor.beat(0.0)
+    backlog.write_text("00000001 00000007\n")
+    for _ in range(40):
+        clock.now += 0.25
+        monitor.beat(0.0)
+    assert monitor.saturation.recent == Saturation(1010.0, 10.0, softnet_drops=2)
 
 
 def test_what_was_dropped_since_the_last_beat_is_a_trouble() -> None:

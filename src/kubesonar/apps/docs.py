@@ -27,7 +27,7 @@ _METRICS = """# Metrics of the agent
 Made from the code by `scripts/docs`; do not edit.
 
 `/metrics` speaks the Prometheus text format 0.0.4 and OpenMetrics 1.0, as the Accept header asks. A member with ten
-peers in a healthy mesh has at most 55 series, and about 13 for each kind and path of plain targets; edges have series
+peers in a healthy mesh has at most 63 series, and about 13 for each kind and path of plain targets; edges have series
 of their own while they are bad, or as `metrics.edges` says. Rules, alerts and dashboards: [monitoring](monitoring.md).
 
 """

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kubesonar.core.telemetry.ledger import Ledger
+from kubesonar.core.telemetry.saturation import SaturationWindow
 from kubesonar.core.telemetry.self_health import SelfHealth, SelfHealthOptions
 from kubesonar.model import Observation, Trouble
 from kubesonar.net.clock import Clock
+from kubesonar.runtime.kernel_counters import read_saturation
 from kubesonar.runtime.proc import cpu_stat, throttling
 
 _LOG = logging.getLogger("kubesonar.agent")
@@ -24,10 +26,16 @@ _CGROUP_BEATS = 20
 throttled period of 0.1 s weighs too much."""
 
 
+_KERNEL_BEATS = 40
+"""Beats (10 s) between two looks at the kernel's counters: longer, and a shortage shows late beside the loss that it
+causes; shorter, and six files are read more often for nothing."""
+
+
 class SelfMonitor:
     """Feeds `SelfHealth` with lags, throttling, drops and loopback losses; a trouble that opens or ends goes into the
     ledger and the log. `throttled` is called with each share of throttled CPU periods (0 to 1); `lost` returns how much
-    of what came was dropped so far, by what it was. `troubles` counts those that opened."""
+    of what came was dropped so far, by what it was. `troubles` counts those that opened; `saturation` is what the
+    kernel lacks room for."""
 
     def __init__(
         self,
@@ -39,6 +47,8 @@ class SelfMonitor:
         root: Path = Path("/"),
     ) -> None:
         self.troubles = 0
+        self.saturation = SaturationWindow()
+        self._root = root
         self._health = SelfHealth(options)
         self._ledger = ledger
         self._clock = clock
@@ -78,6 +88,8 @@ class SelfMonitor:
         self.lag(late)
         self._look_at_drops()
         self._record(self._health.calm(self._clock.wall()))
+        if self._beats % _KERNEL_BEATS == 0:
+            self.saturation.note(read_saturation(self._clock.wall(), self._root))
         self._beats += 1
         if self._stat and self._beats % _CGROUP_BEATS == 0:
             self._look_at_cgroup(self._stat)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 
 import msgspec
 
@@ -17,6 +18,7 @@ from kubesonar.runtime.proc import process_usage
 from kubesonar.runtime.self_monitor import SelfMonitor
 from kubesonar.views.metrics.agent import AgentMetrics, Facts, MetricsOptions
 from kubesonar.views.metrics.exposition import Metric, Series
+from kubesonar.views.metrics.saturation import saturation_families
 
 
 class LiveAgentView:
@@ -67,7 +69,8 @@ class LiveAgentView:
 
     def snapshot(self) -> Snapshot:
         """Return all that is known now, with trials."""
-        return msgspec.structs.replace(self._ledger.snapshot(self._clock.wall()), keys=self._keys())
+        known = self._ledger.snapshot(self._clock.wall())
+        return msgspec.structs.replace(known, keys=self._keys(), saturation=self._monitor.saturation.recent)
 
     def latest(self) -> Iterable[Observation]:
         """Return the latest observation of every edge."""
@@ -88,4 +91,5 @@ class LiveAgentView:
             plan=self._planner.figures,
         )
         snapshot = self._ledger.snapshot(self._clock.wall(), trials=False)
-        return self._metrics.render(snapshot, self._counts, facts, self._more(), openmetrics=openmetrics)
+        more = chain(saturation_families(self._monitor.saturation.total), self._more())
+        return self._metrics.render(snapshot, self._counts, facts, more, openmetrics=openmetrics)
