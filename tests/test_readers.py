@@ -47,8 +47,9 @@ from kubesonar.net.http.response_reader import ResponseLimits, ResponseReader
 from kubesonar.net.http.retry_after import retry_after
 from kubesonar.net.http.url import parse_url
 from kubesonar.net.udp.key_file import read_keys
-from kubesonar.notify.outbox_file import OUTBOX_FILE, OutboxFile, Unavailable, Unreadable
+from kubesonar.notify.outbox_file import OUTBOX_FILE, OutboxFile
 from kubesonar.runtime.proc import cpu_stat
+from kubesonar.runtime.sqlite_file import Unavailable, Unreadable
 from kubesonar.sim import scenario
 from kubesonar.sim.scenario import ScenarioError
 from kubesonar.web.options import LimitOptions

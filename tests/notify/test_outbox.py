@@ -2,18 +2,16 @@
 
 import asyncio
 import os
-import resource
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from kubesonar.core.delivery.retry_queue import DeliveryOptions
 from kubesonar.notify.outbox_file import OUTBOX_FILE
+from tests.full_disk import largest, no_file_larger_than
 from tests.notify.receivers import Receiver, notice, options, rows, run, sentences, telling, until
 
 ROOT = Path(__file__).parents[2]
@@ -86,6 +84,7 @@ def test_receivers_that_are_no_longer_there_are_forgotten(tmp_path: Path, caplog
 TELLER = """
 import asyncio, sys
 import uvloop
+from tests.full_disk import largest, no_file_larger_than
 from tests.notify.receivers import rows, notice, options, telling
 
 async def main():
@@ -190,20 +189,6 @@ def test_without_a_directory_that_can_be_written_the_memory_has_to_do(
 
     run(scenario())
     assert "held in memory only" in caplog.text
-
-
-@contextmanager
-def no_file_larger_than(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def largest(directory: Path) -> int:
-    return max(path.stat().st_size for path in directory.iterdir())
 
 
 def test_a_full_disk_is_said_and_made_up_for_once_there_is_room(tmp_path: Path) -> None:

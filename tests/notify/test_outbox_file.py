@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from kubesonar.notify.outbox_entry import OutboxEntry
-from kubesonar.notify.outbox_file import OUTBOX_FILE, OutboxFile, Unavailable
+from kubesonar.notify.outbox_file import OUTBOX_FILE, OutboxFile
+from kubesonar.runtime.sqlite_file import Unavailable
 from tests.notify.receivers import notice, options, rows, run, telling
 
 

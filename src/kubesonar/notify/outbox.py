@@ -103,7 +103,8 @@ class Outbox:
     async def _follow(self) -> None:
         if self._thread is None:
             return
-        from kubesonar.notify.outbox_file import OUTBOX_FILE, Unavailable, Unreadable, set_aside
+        from kubesonar.notify.outbox_file import OUTBOX_FILE
+        from kubesonar.runtime.sqlite_file import Unavailable, Unreadable, set_aside
 
         path = f"{self._directory}/{OUTBOX_FILE}"
         try:
@@ -111,7 +112,7 @@ class Outbox:
                 await self._save()
             except Unreadable as error:
                 await self._leave_file()
-                aside = await self._off(lambda: set_aside(self._directory))
+                aside = await self._off(lambda: set_aside(path))
                 self._stored = set()
                 _LOG.error("outbox %s: %s; it was set aside as %s and a new one begun", path, error, aside)
                 await self._save()
