@@ -110,6 +110,31 @@ def test_the_token_is_shown() -> None:
     assert b"authorization: Bearer s3cret\r\n" in asked[0] and b"authorization" not in asked[1]
 
 
+def test_the_token_is_shown_to_those_that_a_given_agent_names_and_to_nobody_that_these_name() -> None:
+    """Nor to where any of them redirects."""
+    asked: list[bytes] = []
+
+    def recorded(request: bytes) -> bytes | None:
+        asked.append(request)
+        return answer(encoded(lone("c")))(request)
+
+    with on_tcp(recorded) as strange:
+        port = int(strange.rpartition(":")[2])
+        stranger = Member("c", "c", ("127.0.0.1",), port)
+        redirecting = b"HTTP/1.1 302 x\r\nlocation: %b/\r\ncontent-length: 0\r\n\r\n" % strange.encode()
+        with (
+            on_tcp(answer(encoded(lone("b", roster=(stranger,))))) as named,
+            on_tcp(lambda request: redirecting) as elsewhere,
+        ):
+            ports = [int(url.rpartition(":")[2]) for url in (named, elsewhere)]
+            roster = (Member("b", "b", ("127.0.0.1",), ports[0]), Member("d", "d", ("127.0.0.1",), ports[1]))
+            with on_tcp(answer(encoded(lone("a", roster=roster)))) as given:
+                found = gathered(sources_of([given]), AgentAccess(token="s3cret"))
+    assert [s.member.name for s in found.snapshots] == ["a", "b"]
+    assert found.unread == {"d": "HTTP status 302"}
+    assert asked == []
+
+
 def test_one_address_leads_to_the_others_through_the_roster() -> None:
     sock, gone = bound(), bound()
     port, dead = sock.getsockname()[1], gone.getsockname()[1]

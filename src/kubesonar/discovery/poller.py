@@ -45,7 +45,7 @@ class Urgency:
 
     All agents together share a budget of requests, and one may exceed its part without harm. The coordinator does: its
     roster decides who counts as dead and what a majority is, so it must know of members that left before their silence
-    counts (`core/membership/announcer.py`, EXCUSED). An agent to which a listed address does not answer does so once.
+    counts (`core/excuses.py`). An agent to which a listed address does not answer does so once.
     """
 
     def __init__(self) -> None:

@@ -186,12 +186,6 @@ def test_members_that_are_not_expected_are_left_out() -> None:
     assert who.excused == {"b-pod": "b-pod draining: drill"}
 
 
-def test_a_member_is_expected_only_when_every_roster_has_it() -> None:
-    who = standing([snapshot(A), snapshot(B, members=(B,), revision="2")], {}, NOW)
-    assert who.expected == {"b-pod"}
-    assert "not in every roster" in who.excused["a-pod"]
-
-
 def test_a_roster_that_names_nobody_of_a_network_does_not_speak_of_it() -> None:
     host = Member("a-host", "a", ("192.0.2.1",), 7474, Network.HOST)
     pods, hosts, never = (

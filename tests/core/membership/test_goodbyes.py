@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubesonar.core.excuses import GOODBYE_LAG
 from kubesonar.core.membership.events import Departed, Leaving, Received
-from kubesonar.core.membership.goodbyes import EXCUSED, LATELY, Goodbyes
+from kubesonar.core.membership.goodbyes import LATELY, Goodbyes
 from kubesonar.core.membership.messages import Leave, Ping
 from kubesonar.sim.playing import member
 from kubesonar.sim.world import view_of
@@ -52,8 +53,8 @@ def test_another_entry_in_the_roster_is_expected() -> None:
 def test_a_roster_that_never_follows_excuses_for_a_while_only() -> None:
     machine = started()
     machine.step(1.0, Received("b", 5, Leave()))
-    assert departed(machine.step(EXCUSED)) == []
-    assert departed(machine.step(EXCUSED + 1.0)) == [set()]
+    assert departed(machine.step(GOODBYE_LAG)) == []
+    assert departed(machine.step(GOODBYE_LAG + 1.0)) == [set()]
 
 
 def test_in_a_rollout_nobody_is_told_of_though_rosters_lag_behind() -> None:

@@ -22,6 +22,7 @@ from kubesonar.apps.agent.roster_source import RosterSource
 from kubesonar.apps.agent.view import LiveAgentView
 from kubesonar.config import ConfigError
 from kubesonar.core.address import bracketed
+from kubesonar.core.excuses import StateDates
 from kubesonar.core.membership.member_view import without_departed
 from kubesonar.core.probing.planner import CheckPlanner
 from kubesonar.core.probing.schedule import Schedule
@@ -67,6 +68,7 @@ class Agent:
         self._membership: MembershipService | None = None
         self._watching = False
         self._departed: frozenset[str] = frozenset()
+        self._dates = StateDates()
         self._given = Roster("", ())
         self._started = StartedMembers(self._has_started)
         self._ledger.register(self._started)
@@ -185,6 +187,7 @@ class Agent:
             present = without_departed(roster.members, self._departed)
             revision = f"{roster.revision} without {', '.join(sorted(self._departed))}"
             roster = replace(roster, members=present, revision=revision)
+        roster = self._dates.dated(roster, self._clock.wall())
         roster, me = with_self(
             self._started.roster_changed(roster), self._ledger.member, mine.own_addresses, told=mine.told
         )

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from kubesonar.core.diagnosis.path_features import End
-from kubesonar.model import Health, Member, Network, Roster, Snapshot, State
+from kubesonar.core.diagnosis.roster_agreement import agree_on_members
+from kubesonar.model import Health, Member, Roster, Snapshot, State
 
 TROUBLE_MARGIN = 1.0
 """Seconds before and after a member's own trouble, or after its start, in which it is not trusted either."""
@@ -22,7 +23,7 @@ Interval = tuple[float, float]
 class Population(msgspec.Struct, frozen=True):
     """`members` are all that any roster names, `expected` those that must answer, `excused` why the others need not.
     `read` are the usable snapshots by member, `blind` the stretches (our clock) in which a member is not trusted,
-    `zones` those of the nodes."""
+    `zones` those of the nodes, `disagreements` what rosters say differently for longer than they may lag."""
 
     now: float
     members: dict[str, Member]
@@ -31,6 +32,7 @@ class Population(msgspec.Struct, frozen=True):
     read: dict[str, Snapshot]
     blind: dict[str, list[Interval]]
     zones: dict[str, str]
+    disagreements: tuple[str, ...] = ()
 
     def offset(self, name: str) -> float:
         """What to add to that member's times to have ours. A snapshot is read just before it is judged, so a
@@ -52,20 +54,12 @@ def standing(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: floa
     all is judged is that of the newest snapshot, so that the time reading took counts as nobody's."""
     read = {snapshot.member.name: snapshot for snapshot in snapshots if snapshot.member.name not in unread}
     now -= max(0.0, min((now - snapshot.at for snapshot in read.values()), default=0.0))
-    rosters = [snapshot.roster for snapshot in read.values()]
-    fresh = [roster for roster in rosters if not roster.stale] or rosters
-    members: dict[str, Member] = {}
-    excused: dict[str, str] = {}
-    for member in (member for roster in fresh for member in roster.members):
-        known = members.get(member.name)
-        if known is None or member.epoch >= known.epoch:
-            members[member.name] = member
-        if not member.expected:
-            excused[member.name] = _why(member)
-    for name in _started(fresh, read.values()):
+    rosters = {name: snapshot.roster for name, snapshot in read.items()}
+    fresh = {name: roster for name, roster in rosters.items() if not roster.stale} or rosters
+    agreed = agree_on_members(fresh, {name: now - read[name].at for name in fresh}, now)
+    members, excused = agreed.members, dict(agreed.excused)
+    for name in _started(fresh.values(), read.values()):
         excused.pop(name, None)
-    for name in _not_everywhere(fresh):
-        excused.setdefault(name, f"{name} is joining or leaving: not in every roster")
     return Population(
         now=now,
         members=members,
@@ -74,11 +68,8 @@ def standing(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: floa
         read=read,
         blind={name: _blind(snapshot, now - snapshot.at) for name, snapshot in read.items()},
         zones={member.node: member.zone for member in members.values()},
+        disagreements=agreed.disagreements,
     )
-
-
-def _why(member: Member) -> str:
-    return f"{member.name} {member.state.value.replace('_', ' ')}" + (f": {member.reason}" if member.reason else "")
 
 
 def _started(rosters: Iterable[Roster], snapshots: Collection[Snapshot]) -> Iterator[str]:
@@ -108,18 +99,6 @@ def _has_answered(member: Member, snapshots: Iterable[Snapshot]) -> bool:
 
 
 _STARTED = frozenset({State.STARTING, State.SERVING, State.NOT_READY})
-
-
-def _not_everywhere(rosters: list[Roster]) -> set[str]:
-    """Rosters lag behind each other while members come and go; who is not in all of them is not yet, or no longer,
-    expected. A roster that names nobody of a network does not speak of it: it is one of the other network's members
-    only (from DNS), or was never there (an agent that began while its source was away)."""
-    distinct = {roster.revision: roster for roster in rosters}.values()
-    missing: set[str] = set()
-    for network in Network:
-        named = [names for roster in distinct if (names := {m.name for m in roster.members if m.network is network})]
-        missing |= set().union(*named) - (named[0].intersection(*named) if named else set())
-    return missing
 
 
 def _blind(snapshot: Snapshot, offset: float) -> list[Interval]:

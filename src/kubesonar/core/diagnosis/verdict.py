@@ -148,6 +148,7 @@ def _of_rosters(who: Population) -> list[str]:
     rosters = [snapshot.roster for _, snapshot in sorted(who.read.items())]
     stale = [roster.stale for roster in rosters if roster.stale]
     lines = [f"the roster of {len(stale)} of {len(rosters)} agents is stale: {stale[0]}"] if stale else []
+    lines += who.disagreements
     lacks = [roster.lacks for roster in rosters if roster.lacks]
     return lines + _alike([*lacks, *(line for snapshot in who.read.values() for line in snapshot.lacks)])
 

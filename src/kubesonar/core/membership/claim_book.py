@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kubesonar.core.excuses import GOODBYE_LAG
 from kubesonar.core.membership.events import FollowerHeard, Send
-from kubesonar.core.membership.goodbyes import EXCUSED
 from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView
 from kubesonar.core.membership.messages import StatusClaim, StatusClaimAck
 from kubesonar.core.membership.transitions import AnnouncedClaim, PendingClaim, earlier, ends, known, same
@@ -68,7 +68,7 @@ class ClaimBook:
 
     def excuse(self, now: float, name: str, epoch: int) -> None:
         """Note that a member of that epoch took its leave."""
-        self._excused[name] = now + EXCUSED, epoch
+        self._excused[name] = now + GOODBYE_LAG, epoch
 
     def excused(self, now: float) -> set[str]:
         """The members that took their leave and were not heard in a later epoch since."""

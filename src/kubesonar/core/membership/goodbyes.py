@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
+from kubesonar.core.excuses import GOODBYE_LAG
 from kubesonar.core.membership.events import Departed, Leaving, Received, Refuted, Send
 from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView
 from kubesonar.core.membership.messages import Leave, StepDown
@@ -17,11 +18,6 @@ told; more tells members for which it is no matter."""
 
 REPEATS = (0.0, 0.4, 0.8)
 """When a goodbye is said (s), so that one lost datagram means nothing."""
-
-EXCUSED = 600.0
-"""Seconds for which the silence of a member that took its leave is no death, unless it began anew since: longer than a
-roster needs to leave it out, which in big clusters takes minutes (docs/kubernetes.md)."""
-
 
 Entry = tuple[str, tuple[str, ...]]
 
@@ -71,8 +67,8 @@ class Goodbyes(TimedMachine):
         self._spoke[name] = now
         if isinstance(message, Leave) or (isinstance(message, StepDown) and message.leaves):
             if event.epoch >= self._epochs.get(name, 0) and name not in self._departed:
-                self._departed[name] = _Departure(event.epoch, _entry(member), now + EXCUSED)
-                self._timers.at(now + EXCUSED, self._lapse)
+                self._departed[name] = _Departure(event.epoch, _entry(member), now + GOODBYE_LAG)
+                self._timers.at(now + GOODBYE_LAG, self._lapse)
                 self._report()
         elif not event.elsewhere:
             self._epochs[name] = event.epoch
