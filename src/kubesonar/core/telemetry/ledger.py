@@ -36,6 +36,19 @@ _RESPONDER_SHARE = 4
 them, could fill more of it; higher, and large rings would lose one-way counts."""
 
 
+EdgeKey = tuple[Side, str]
+"""What tells an edge of one ledger from the others: whose counts it holds, and the id of its check."""
+
+
+class RecentEdge(msgspec.Struct, frozen=True):
+    """An edge with its newest trials and minutes only; `trials` is how many trials are kept of it in all, `oldest` the
+    beginning of the oldest minute that is remembered (Unix seconds, 0: none is)."""
+
+    edge: Edge
+    trials: int
+    oldest: float
+
+
 class LedgerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long a member remembers, and how much."""
 
@@ -188,6 +201,11 @@ class Ledger:
 
     def snapshot(self, now: float, *, trials: bool = True) -> Snapshot:
         """Return all that is known at `now` (Unix seconds). Metrics need it without `trials`, small and cheap."""
+        edges = tuple(self._edge(kept, now, trials) for kept in self._edges())
+        return msgspec.structs.replace(self.head(now), edges=edges)
+
+    def head(self, now: float) -> Snapshot:
+        """Return what is known at `now` (Unix seconds) without the edges."""
         horizon = now - max(self._options.long, PAST)
         return Snapshot(
             schema=SCHEMA,
@@ -195,11 +213,33 @@ class Ledger:
             at=now,
             started=self._started,
             roster=self._roster,
-            edges=tuple(self._edge(kept, now, trials) for kept in self._edges()),
             troubles=tuple(t for t in self._troubles if t.until is None or t.until >= horizon),
             coordinator=self._coordinator,
             lacks=self._lacks,
         )
+
+    def keys(self) -> set[EdgeKey]:
+        """Return the side and the check's id of every edge."""
+        probed = ((Side.SOURCE, id) for id in self._probed)
+        return {*probed, *((Side.RESPONDER, id) for id in self._asked)}
+
+    def recent(self, key: EdgeKey, now: float, trials: int, since: float) -> RecentEdge | None:
+        """Return an edge with its last `trials` trials, the minutes from `since` on (Unix seconds), and windows without
+        sums; None where there is no such edge."""
+        kept = (self._asked if key[0] is Side.RESPONDER else self._probed).get(key[1])
+        if kept is None:
+            return None
+        minutes = kept.memory.minutes(now)
+        edge = Edge(
+            latest=kept.latest,
+            short=Window(self._options.short),
+            long=Window(self._options.long),
+            usual=kept.usual.seconds if kept.usual.known else 0.0,
+            bad_since=kept.bad_since,
+            trials=tuple(kept.memory.trials(trials)),
+            past=tuple(minute for minute in minutes if minute.at >= since),
+        )
+        return RecentEdge(edge, len(kept.memory), minutes[0].at if minutes else 0.0)
 
     def latest(self) -> Iterator[Observation]:
         """Return the latest observation of every edge."""

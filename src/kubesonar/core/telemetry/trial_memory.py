@@ -74,9 +74,14 @@ class TrialMemory:
             del recent[: _TRIAL.size]
             surplus -= 1
 
-    def trials(self) -> list[Trial]:
-        """Return the trials of the long window, as they came."""
-        return _unpacked(self._recent)
+    def trials(self, last: int | None = None) -> list[Trial]:
+        """Return the trials of the long window, as they came; at most the `last` ones."""
+        first = 0 if last is None else max(0, len(self._recent) - last * _TRIAL.size)
+        return _unpacked(self._recent[first:] if first else self._recent)
+
+    def __len__(self) -> int:
+        """Return the number of trials of the long window."""
+        return len(self._recent) // _TRIAL.size
 
     def minutes(self, now: float) -> tuple[Minute, ...]:
         """Return the minutes before, the oldest first, as far as they are remembered at `now`."""

@@ -1,0 +1,128 @@
+"""What a collector knows of one agent: the agent's snapshot again, made of its reports."""
+
+from __future__ import annotations
+
+import msgspec
+
+from kubesonar.core.telemetry.ledger import window
+from kubesonar.core.telemetry.reports.report import EdgeReport, Report, latest_reported
+from kubesonar.core.telemetry.trial_memory import PAST
+from kubesonar.model import SCHEMA, Check, Edge, Member, Minute, Roster, Snapshot, Trial
+
+MOST_TRIALS = 256
+"""Most trials kept of one edge, as many as a ledger keeps by default. Fewer, and faint loss is seen later than by the
+agent; more, and one agent can make the collector keep more."""
+
+MOST_MIRRORED = 8192
+"""Most edges kept of one agent, as many as a ledger keeps by default. Fewer, and a large agent is known in part."""
+
+MOST_MINUTES = 20
+"""Most minutes kept of the past of one edge: those of a quarter of an hour, and some that a clock passed twice. More,
+and an agent that invents some makes the collector keep them."""
+
+_NEVER = float("inf")
+
+
+class _MirroredEdge(msgspec.Struct):
+    """An edge as the reports told it; `made` counts the trials that the agent made of it."""
+
+    check: Check
+    edge: Edge
+    made: int
+
+
+class Mirror:
+    """One life of one agent (one epoch of a member). Reports come in order; `take` them, and ask for a `snapshot`.
+
+    `seen` is when the last report came (seconds of the collector's clock), `behind` what to add to the agent's times
+    to have the collector's, `report` the last report without its edges, `sequence` the number of the last one that
+    told of edges."""
+
+    def __init__(self, report: Report, now: float) -> None:
+        self.report = report
+        self.seen = now
+        self.behind = now - report.head.at
+        self.sequence = 0
+        self._roster = Roster("", ())
+        self._edges: dict[int, _MirroredEdge] = {}
+
+    @property
+    def member(self) -> Member:
+        """The agent as it last called itself."""
+        return self.report.head.member
+
+    def take(self, report: Report, roster: Roster, now: float) -> bool:
+        """Take a report that came at `now`, with the roster that its digest stands for. Return False where it builds on
+        one that is not known here: then a whole one is needed. One that came before changes nothing."""
+        if report.base > self.sequence:
+            return False
+        self.seen, self.behind, self._roster = now, now - report.head.at, roster
+        if report.sequence <= self.sequence:
+            return True
+        if not report.withheld:
+            if report.base == 0:
+                self._edges.clear()
+            if not all(self._told(told, report) for told in report.edges):
+                return False
+            for number in report.gone:
+                self._edges.pop(number, None)
+            self.sequence = report.sequence
+        self.report = msgspec.structs.replace(report, edges=(), gone=(), roster=None)
+        return True
+
+    def snapshot(self, at: float, *, windows: bool = True) -> Snapshot:
+        """Return what the agent would say at `at` (seconds of the collector's clock), if nothing had happened since its
+        last report. Diagnosis needs it without the sums over `windows`, which cost the most."""
+        own = at - self.behind
+        edges = (mirrored.edge for mirrored in self._edges.values())
+        return msgspec.structs.replace(
+            self.report.head,
+            schema=SCHEMA,
+            at=own,
+            roster=self._roster,
+            edges=tuple(_with_windows(edge, own) for edge in edges) if windows else tuple(edges),
+        )
+
+    def _told(self, told: EdgeReport, report: Report) -> bool:
+        """Take what changed of an edge, unless there are too many; return False for one whose check was never told."""
+        known = self._edges.get(told.number)
+        if known is None and len(self._edges) >= MOST_MIRRORED:
+            return True
+        check = told.check or (known.check if known is not None else None)
+        if check is None:
+            return False
+        edge = told.edge
+        trials: tuple[Trial, ...] = ()
+        past: tuple[Minute, ...] = ()
+        new = edge.trials
+        if known is not None:
+            trials, past = known.edge.trials, known.edge.past
+            new = new[max(0, known.made - told.first) :]
+        most = min(told.kept, MOST_TRIALS)
+        self._edges[told.number] = _MirroredEdge(
+            check,
+            msgspec.structs.replace(
+                edge,
+                latest=latest_reported(edge.latest, check, report.head.member.name),
+                trials=(*trials, *new)[-most:] if most else (),
+                past=_merged(past, edge.past, told.oldest),
+            ),
+            told.first + len(edge.trials),
+        )
+        return True
+
+
+def _merged(known: tuple[Minute, ...], told: tuple[Minute, ...], oldest: float) -> tuple[Minute, ...]:
+    """Return the minutes known before, as far as they are remembered and not told again, and those that were told."""
+    until = told[0].at if told else _NEVER
+    return (*(minute for minute in known if oldest <= minute.at < until), *told)[-MOST_MINUTES:] if oldest else ()
+
+
+def _with_windows(edge: Edge, now: float) -> Edge:
+    trials = list(edge.trials)
+    return msgspec.structs.replace(
+        edge,
+        short=window(trials, now, edge.short.span),
+        long=window(trials, now, edge.long.span),
+        past=tuple(minute for minute in edge.past if minute.at >= now - PAST),
+    )

@@ -1,0 +1,145 @@
+"""Everything that a collector knows of all agents: who reports, what of, and who is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
+
+from kubesonar.core.telemetry.reports.mirror import Mirror
+from kubesonar.core.telemetry.reports.report import REPORT_SCHEMA, Receipt, Report, digest_of
+from kubesonar.model import Member, Roster, Seconds, Snapshot
+
+LATE = 2.0
+"""Intervals without a report after which an agent counts as missing. Fewer, and a report that is sent again makes its
+agent missing for a moment; more, and one agent that is cut off holds up the judgement of all others."""
+
+_GRACE = 0.5
+"""Seconds that a report may take beyond that."""
+
+_FORGOTTEN = 600.0
+"""Seconds without a report after which an agent that no roster names is forgotten. Less, and the page of a node that
+was just deleted is empty; more, and agents that are gone take memory."""
+
+
+class MirrorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Reports: how many agents may send them, and how often they should."""
+
+    members: Annotated[
+        int, msgspec.Meta(ge=1, le=100_000, description="Most agents whose reports are kept; others are refused.")
+    ] = 20_000
+    interval: Annotated[
+        Seconds, msgspec.Meta(ge=0.5, le=60, description="Time between two reports of one agent, in a small cluster.")
+    ] = 2.0
+    rate: Annotated[
+        float,
+        msgspec.Meta(ge=1, le=100_000, description="Most reports a second; beyond, all agents report less often."),
+    ] = 500.0
+
+
+class Collected(msgspec.Struct, frozen=True):
+    """What all agents said up to `at` (Unix seconds of the collector's clock), and why nothing is known of the others,
+    by member's name."""
+
+    at: float
+    snapshots: list[Snapshot]
+    unread: dict[str, str]
+
+
+class Mirrors:
+    """Takes reports in and returns snapshots. Reads no clock: `now` is Unix seconds. `refused` counts reports of agents
+    beyond the bound; `taken` those that were taken."""
+
+    def __init__(self, options: MirrorOptions) -> None:
+        self.taken = 0
+        self.refused = 0
+        self._options = options
+        self._mirrors: dict[str, Mirror] = {}
+        self._rosters: dict[str, Roster] = {}
+        self._shared: dict[Member, Member] = {}
+
+    def __len__(self) -> int:
+        return len(self._mirrors)
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two reports of one agent: more where there are many agents."""
+        return max(self._options.interval, len(self._mirrors) / self._options.rate)
+
+    def take(self, report: Report, now: float) -> Receipt | str:
+        """Take a report and return its receipt, or a sentence that says why it is not taken."""
+        identity, epoch = report.head.member.identity, report.head.member.epoch
+        mirror = self._mirrors.get(identity)
+        if mirror is not None and epoch < mirror.member.epoch:
+            return f"{report.head.member.name} has started again since: this report is of an earlier life"
+        if report.roster is not None:
+            if digest_of(report.roster) != report.digest:
+                return "roster: expected the one that digest stands for"
+            self._keep_roster(report.digest, report.roster)
+        if mirror is None or epoch > mirror.member.epoch:
+            if mirror is None and len(self._mirrors) >= self._options.members:
+                self.refused += 1
+                return f"the collector keeps at most {self._options.members} agents (reports.members)"
+            mirror = self._mirrors[identity] = Mirror(report, now)
+        roster = self._rosters.get(report.digest)
+        whole = not mirror.take(report, roster or Roster("", ()), now)
+        self.taken += 1
+        return Receipt(REPORT_SCHEMA, mirror.sequence, self.interval, whole=whole, roster=roster is None)
+
+    def collected(self, now: float, *, windows: bool = False) -> Collected:
+        """Return what can be judged at `now`: all agents as of the oldest of their last reports, so that what one end
+        of a path has not yet reported counts for neither, and who is missing."""
+        self._forget(now)
+        patience = LATE * self.interval + _GRACE
+        current = [mirror for mirror in self._mirrors.values() if now - mirror.seen <= patience]
+        at = min((mirror.seen for mirror in current), default=now)
+        unread = {mirror.member.name: _late(now - mirror.seen) for mirror in self._late(now, patience)}
+        reporting = {mirror.member.identity for mirror in self._mirrors.values()}
+        names = {mirror.member.name for mirror in self._mirrors.values()}
+        for member in self.members():
+            ids = {member.identity, *member.aliases}
+            if member.name not in names and not ids & reporting:
+                unread.setdefault(member.name, "it has not reported yet")
+        unread |= {
+            mirror.member.name: f"only small packets get through to the collector, not a report of "
+            f"{mirror.report.withheld} bytes"
+            for mirror in current
+            if mirror.report.withheld
+        }
+        return Collected(at, [mirror.snapshot(at, windows=windows) for mirror in current], unread)
+
+    def members(self) -> Iterator[Member]:
+        """Return the members that the rosters of agents name, each once for each state it is in."""
+        yield from dict.fromkeys(member for roster in self._rosters.values() for member in roster.members)
+
+    def mirror(self, name: str) -> Mirror | None:
+        """Return the mirror of the member of that name, None where it never reported."""
+        return next((one for one in self._mirrors.values() if one.member.name == name), None)
+
+    @property
+    def dropped(self) -> int:
+        """Trials that agents forgot before they could report them."""
+        return sum(mirror.report.dropped for mirror in self._mirrors.values())
+
+    def _late(self, now: float, patience: float) -> Iterator[Mirror]:
+        return (mirror for mirror in self._mirrors.values() if now - mirror.seen > patience)
+
+    def _keep_roster(self, digest: str, roster: Roster) -> None:
+        """Keep a roster, with members shared among all that hold equal ones, and forget those that nobody uses."""
+        used = {mirror.report.digest for mirror in self._mirrors.values()}
+        self._rosters = {known: kept for known, kept in self._rosters.items() if known in used}
+        self._shared = {member: member for kept in self._rosters.values() for member in kept.members}
+        members = tuple(self._shared.setdefault(member, member) for member in roster.members)
+        self._rosters[digest] = msgspec.structs.replace(roster, members=members)
+
+    def _forget(self, now: float) -> None:
+        old = [identity for identity, mirror in self._mirrors.items() if now - mirror.seen > _FORGOTTEN]
+        named = {id for member in self.members() for id in (member.identity, *member.aliases)} if old else set()
+        for identity in old:
+            if identity not in named:
+                del self._mirrors[identity]
+
+
+def _late(seconds: float) -> str:
+    return f"it has not reported for {seconds:.0f} s"

@@ -1,0 +1,148 @@
+"""The wire format between an agent and a collector: a report says what changed since the last one that was received."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Annotated
+
+import msgspec
+
+from kubesonar.core.decoding import JsonDecoder, Undecodable, decode_json
+from kubesonar.core.encoding import encode_json
+from kubesonar.core.telemetry.ledger import RecentEdge
+from kubesonar.model import (
+    Check,
+    Count,
+    Edge,
+    Elapsed,
+    Fault,
+    Kind,
+    Observation,
+    Path,
+    Roster,
+    Snapshot,
+    UnixTime,
+    clip,
+)
+
+REPORT_SCHEMA = 1
+"""Version of reports and receipts; raised when a reader of the version before could misread one."""
+
+MOST_EDGES = 100_000
+"""Most edges in one report, as many as a ledger may keep. Fewer, and the report of a large agent is refused."""
+
+_DIGEST = 32
+"""Hex digits of a roster's digest: 128 bits, so that two rosters never share one by chance."""
+
+_REASON = 160
+"""Longest reason for a refusal, in characters. Shorter, and the field at fault is cut off."""
+
+Sequence = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+"""The number of a report; JSON readers of other languages know whole numbers up to 2^53."""
+
+_UNSAID = Check("", Kind.OTHER, Path.OTHER, "", "")
+
+
+class EdgeReport(msgspec.Struct, frozen=True, array_like=True):
+    """What changed of one edge. `number` stands for it in this agent's reports; `check` is given with the first of them
+    and whenever it changes, else None. `edge.trials` are the new trials only, of which the first is the edge's trial
+    number `first`, and `edge.past` the minutes from the last one that was told on; of all the agent keeps the last
+    `kept` trials and the minutes from `oldest` on. The windows have a span and no sums, and the latest observation has
+    neither check nor source."""
+
+    number: Sequence
+    check: Check | None
+    first: Sequence
+    kept: Count
+    oldest: UnixTime
+    edge: Edge
+
+
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What changed at an agent since its report number `base` (0: nothing is taken as known, `edges` are all). `head`
+    is the agent's snapshot without edges and roster. `digest` stands for the roster in force, which is given in
+    `roster` once the collector asks for it. `gone` are the numbers of edges that are no more. `dropped` counts the
+    trials that the ledger forgot before a report could be delivered; `withheld` is the size (bytes) of a report that
+    did not get through, where this one leaves out all edges to be small, else 0. `interval` is the time (s) to the
+    next."""
+
+    schema: int
+    sequence: Sequence
+    base: Sequence
+    interval: Elapsed
+    digest: Annotated[str, msgspec.Meta(max_length=_DIGEST)]
+    head: Snapshot
+    edges: Annotated[tuple[EdgeReport, ...], msgspec.Meta(max_length=MOST_EDGES)] = ()
+    gone: Annotated[tuple[Sequence, ...], msgspec.Meta(max_length=MOST_EDGES)] = ()
+    dropped: Count = 0
+    withheld: Count = 0
+    roster: Roster | None = None
+
+
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The collector's answer: reports up to number `sequence` are received and need not be told again. `whole` asks for
+    a report that takes nothing as known, `roster` for the roster; `interval` is the time (s) between two reports."""
+
+    schema: int
+    sequence: Sequence
+    interval: Annotated[float, msgspec.Meta(ge=0.1, le=3600)]
+    whole: bool = False
+    roster: bool = False
+
+
+class _Head(msgspec.Struct):
+    schema: int
+
+
+_REPORTS = JsonDecoder(Report)
+
+
+def decode_report(body: bytes) -> Report | str:
+    """Return the report in `body`, or the reason why there is none. Everything in it is a stranger's claim."""
+    try:
+        report = _REPORTS.decode(body)
+    except Undecodable as error:
+        try:
+            schema = decode_json(body, _Head).schema
+        except Undecodable:
+            return f"this is no report: {clip(str(error), _REASON)}"
+        return f"the report is malformed: {clip(str(error), _REASON)}" if schema == REPORT_SCHEMA else _other(schema)
+    return report if report.schema == REPORT_SCHEMA else _other(report.schema)
+
+
+def decode_receipt(body: bytes) -> Receipt | str:
+    """Return the receipt in `body`, or the reason why there is none."""
+    try:
+        receipt = decode_json(body, Receipt)
+    except Undecodable as error:
+        return f"its answer is no receipt: {clip(str(error), _REASON)}"
+    return receipt if receipt.schema == REPORT_SCHEMA else _other(receipt.schema)
+
+
+def digest_of(roster: Roster) -> str:
+    """Return what stands for a roster in reports: equal rosters have equal digests, others never."""
+    return sha256(encode_json(roster)).hexdigest()[:_DIGEST]
+
+
+def edge_reported(number: int, first: int, recent: RecentEdge, *, known: Check | None) -> EdgeReport:
+    """Return the report of an edge whose trials begin with number `first`; `known` is the check as it was told last."""
+    latest = recent.edge.latest
+    check = None if latest.check == known else latest.check
+    bare = msgspec.structs.replace(latest, check=_UNSAID, source="")
+    edge = msgspec.structs.replace(recent.edge, latest=bare)
+    return EdgeReport(number, check, first, recent.trials, recent.oldest, edge)
+
+
+def latest_reported(latest: Observation, check: Check, source: str) -> Observation:
+    """Return the latest observation of a report with its check and its source again."""
+    return msgspec.structs.replace(latest, check=check, source=source)
+
+
+def turned_bad(before: Fault | None, observation: Observation) -> bool:
+    """Whether this observation is the first bad one after a good one: what a collector is told at once."""
+    accuses = observation.fault is not None and observation.fault.accuses
+    return accuses and observation.fault is not before
+
+
+def _other(schema: int) -> str:
+    return f"version mismatch: this is of schema {schema}, expected {REPORT_SCHEMA}"
