@@ -7,6 +7,7 @@ Every enum has a member `OTHER`, to which a value decodes that only a newer vers
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Self
@@ -595,7 +596,25 @@ def printable(text: str, escape: Callable[[str], str] = lambda char: repr(char)[
     return text if text.isprintable() else "".join(char if char.isprintable() else escape(char) for char in text)
 
 
+_USERINFO = re.compile(
+    r"""
+      (?<=//) [^\s"/?\#:@\[]{0,256} : (?! \d{1,5} (?![^\s/?\#:]) | \s) (?: [^\s"]{0,1024} | [^"@]{0,1024} ) @
+    | (?<=//) [^\s"/?\#]{0,1024} @
+    | [^\s"/?\#@:\[(=,]{1,256} : (?! // | \d{1,5} [/?\#] | \s) [^\s"]{0,1024} @
+    """,
+    re.VERBOSE,
+)
+"""What stands before "@" as in https://user:word@host, also where the scheme is missing or the word has characters that
+a URL does not take. A host with a port is none, nor is a name such as node@10."""
+
+
+def mask_userinfo(text: str) -> str:
+    """Return `text` with user names and passwords of URLs in it replaced by "***". Errors and logs repeat what was
+    given, and go where no secret may. To be called before a text is cut: a password without its "@" is not known."""
+    return _USERINFO.sub("***@", text) if "@" in text else text
+
+
 def clip(text: str, limit: int = DETAIL_LIMIT) -> str:
-    """Return `text` as a detail: printable, on one line, at most `limit` characters."""
-    line = "".join(char if char.isprintable() else " " for char in text[: 4 * limit]).strip()
+    """Return `text` as a detail: printable, on one line, without passwords of URLs, at most `limit` characters."""
+    line = "".join(char if char.isprintable() else " " for char in mask_userinfo(text)[: 4 * limit]).strip()
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -49,6 +49,27 @@ def test_a_bad_flag_is_one_sentence(flags: list[str], sentence: str | None) -> N
     assert "\n" not in text
 
 
+SECRET = f"https://user:{'word' * 30}@host/path"
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ"),
+    [
+        (["--http.port", SECRET], {}),
+        (["--udp.ports", f"[1, '{SECRET}']"], {}),
+        (["--http.listen", f"[{{address: '{SECRET}', port: x}}]"], {}),
+        (["--labels", SECRET], {}),
+        (["--labels", f"{{a: {SECRET}: b}}"], {}),
+        ([SECRET], {}),
+        ([f"--{SECRET}", "1"], {}),
+        (["--config", SECRET], {}),
+        ([], {"KUBESONAR_HTTP_PORT": SECRET}),
+    ],
+)
+def test_no_refusal_repeats_the_password_of_a_url(flags: list[str], environ: dict[str, str]) -> None:
+    assert "word" not in refusal(flags, environ)
+
+
 def test_unknown_variables_are_refused_without_their_value() -> None:
     text = refusal([], {"KUBESONAR_HTTP_TOKEN": "s3cret"})
     assert "KUBESONAR_HTTP_TOKEN" in text

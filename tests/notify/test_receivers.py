@@ -25,7 +25,7 @@ URL = "http://hooks.example.org/x"
         ),
         (
             {"url": "https://user:word@a/"},
-            'notify.receivers[pager].url: got "https://user:word@a/", expected http://host:port/path or '
+            'notify.receivers[pager].url: got "https://***@a/", expected http://host:port/path or '
             "https://host:port/path",
         ),
         (
@@ -56,6 +56,10 @@ URL = "http://hooks.example.org/x"
         (
             {"link": "sonar"},
             'notify.link: got "sonar", expected http://host:port/path or https://host:port/path',
+        ),
+        (
+            {"link": "https://user:" + 100 * "word" + "@a/"},
+            'notify.link: got "https://***@a/", expected http://host:port/path or https://host:port/path',
         ),
         (
             {"secret_file": "/nowhere"},

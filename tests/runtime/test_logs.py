@@ -70,6 +70,18 @@ def test_text_is_one_line_whatever_it_holds(text: Lines) -> None:
     assert line.endswith('peer="b c" n=1')
 
 
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_no_password_of_a_url_is_logged(formatter: logging.Formatter) -> None:
+    stream = io.StringIO()
+    log = logger_to(stream, formatter)
+    try:
+        raise KeyError("http://user:word@traceback")
+    except KeyError:
+        log.exception("http://user:word@%s", "message", extra={"peer": "http://user:word@field"})
+    assert ":word" not in stream.getvalue()
+    assert all(f"http://***@{where}" in stream.getvalue() for where in ("message", "field", "traceback"))
+
+
 def test_times_are_utc() -> None:
     assert timestamp(0.25) == "1970-01-01T00:00:00.250Z"
 

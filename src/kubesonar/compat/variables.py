@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from kubesonar.config import ConfigError
+from kubesonar.model import mask_userinfo
 
 _Settings = TypeVar("_Settings", bound=msgspec.Struct)
 
@@ -64,7 +65,7 @@ def _value(variable: Variable, given: str) -> Any:
     try:
         return variable.read(given)
     except (ValueError, ConfigError) as error:
-        raise ConfigError(f'{variable.name}: got "{given[:80]}", expected {error}') from None
+        raise ConfigError(f'{variable.name}: got "{mask_userinfo(given)[:80]}", expected {error}') from None
 
 
 def _shown(default: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kubesonar.model import clip, printable
+from kubesonar.model import clip, mask_userinfo, printable
 
 GIVEN_LIMIT = 80
 """Longest piece of a given value that an error repeats (characters)."""
@@ -14,11 +14,11 @@ class ConfigError(Exception):
     """A configuration that cannot be used.
 
     The text is one sentence for the person who wrote it: the key, its source, the given value and what is expected.
-    Programs print it and exit with code 2. What it repeats of a value is escaped.
+    Programs print it and exit with code 2. What it repeats of a value is escaped, without passwords of URLs.
     """
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(printable(sentence))
+        super().__init__(printable(mask_userinfo(sentence)))
 
 
 def bad_value(key: str, origin: str, given: object, expected: str) -> ConfigError:

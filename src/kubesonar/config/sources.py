@@ -13,6 +13,7 @@ from kubesonar.config.errors import ConfigError, bad_value, unknown
 from kubesonar.config.schema import CONFIG_ENV, CONFIG_FLAG, ENV_PREFIX, Option, Schema
 from kubesonar.config.values import convert, expected, from_text
 from kubesonar.config.yamltext import YAML_LIMIT, read_yaml
+from kubesonar.model import mask_userinfo
 
 SERVICE_LINK = re.compile(r"KUBESONAR\w*?_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 """Variables that are no options: Kubernetes sets them in every container of a namespace that has a Service whose name
@@ -66,7 +67,9 @@ def split_flags(flags: Sequence[str]) -> Iterator[tuple[str, str]]:
     for word in rest:
         flag, equals, text = word.partition("=")
         if not flag.startswith("--") or flag == "--":
-            raise ConfigError(f'unexpected argument "{word[:80]}", expected flags such as --section.field VALUE')
+            raise ConfigError(
+                f'unexpected argument "{mask_userinfo(word)[:80]}", expected flags such as --section.field VALUE'
+            )
         if not equals:
             following = next(rest, None)
             if following is None or following.startswith("--"):

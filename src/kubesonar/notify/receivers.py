@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubesonar.config import ConfigError
+from kubesonar.model import mask_userinfo
 from kubesonar.net.http.proxy.environment import NO_PROXIES, Proxies
 from kubesonar.net.http.url import Url, parse_url
 from kubesonar.notify.allow_list import host_allowed, network
@@ -77,7 +78,7 @@ def _url(key: str, text: str, secret: bool = False) -> Url:
     try:
         return parse_url(text)
     except ValueError:
-        given = "" if secret else f'got "{text[:80]}", '
+        given = "" if secret else f'got "{mask_userinfo(text)[:80]}", '
         raise ConfigError(f"{key}: {given}expected http://host:port/path or https://host:port/path") from None
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TextIO
 import msgspec
 
 from kubesonar.core.encoding import encode_json
-from kubesonar.model import printable
+from kubesonar.model import mask_userinfo, printable
 
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
 _SUBJECTS = 1024
@@ -51,7 +51,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return encode_json(line, enc_hook=str).decode()
+        return mask_userinfo(encode_json(line, enc_hook=str).decode())
 
 
 class TextFormatter(logging.Formatter):
@@ -61,9 +61,8 @@ class TextFormatter(logging.Formatter):
         """Return the line of `record`."""
         fields = "".join(f" {name}={_word(value)}" for name, value in fields_of(record).items())
         line = f"{timestamp(record.created)} {record.levelname:<7} {printable(record.getMessage())}{fields}"
-        if not record.exc_info:
-            return line
-        return "\n".join([line, *map(printable, self.formatException(record.exc_info).split("\n"))])
+        traceback = self.formatException(record.exc_info).split("\n") if record.exc_info else ()
+        return mask_userinfo("\n".join([line, *map(printable, traceback)]))
 
 
 def timestamp(seconds: float) -> str:

@@ -10,6 +10,7 @@ import stat
 
 from kubesonar.config import ConfigError
 from kubesonar.core.address import family_of, is_literal
+from kubesonar.model import mask_userinfo
 from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.web.options import ListenOptions
 
@@ -36,8 +37,9 @@ def parse_listen_address(address: str) -> tuple[str, int]:
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     valid = colon and port.isdecimal() and port.isascii() and int(port) <= 65535 and _is_host(bare, host)
     if not valid:
+        given = mask_userinfo(address)[:80]
         raise ConfigError(
-            f'cannot listen on "{address[:80]}", expected HOST:PORT, [V6]:PORT, :PORT or unix:PATH, HOST an IP address'
+            f'cannot listen on "{given}", expected HOST:PORT, [V6]:PORT, :PORT or unix:PATH, HOST an IP address'
         )
     return bare, int(port)
 

@@ -104,6 +104,11 @@ def test_what_does_not_fit_is_said_in_one_sentence(name: str, given: str, expect
     assert str(refused.value) == f'{name}: got "{given}", expected {expected}'
 
 
+def test_no_password_of_a_url_is_repeated() -> None:
+    with pytest.raises(ConfigError, match=r'CLUSTER_STATUS_URL: got "https://\*\*\*@a/", expected http'):
+        knh_settings({**NEEDED, "CLUSTER_STATUS_URL": f"https://user:{'word' * 30}@a/"})
+
+
 def test_no_variable_looks_like_a_link_to_a_service_named_knh() -> None:
     """https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables."""
     assert not any(variable.name.startswith(("KNH_SERVICE", "KNH_PORT")) for variable in KNH_VARIABLES)

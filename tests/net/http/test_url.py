@@ -25,3 +25,8 @@ def test_urls(text: str, expected: tuple[str, int, str, str]) -> None:
 def test_what_is_no_url(text: str) -> None:
     with pytest.raises(ValueError, match="a URL is"):
         parse_url(text)
+
+
+def test_a_password_is_not_repeated() -> None:
+    with pytest.raises(ValueError, match=r"not 'https://\*\*\*@host/'"):
+        parse_url("https://user:word@host/")

@@ -6,6 +6,8 @@ import re
 
 import msgspec
 
+from kubesonar.model import mask_userinfo
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _URL = re.compile(
@@ -34,7 +36,7 @@ def parse_url(text: str) -> Url:
     found = _URL.fullmatch(text.partition("#")[0])
     port = int(found["port"] or 0) if found else 0
     if found is None or port > 65535:
-        raise ValueError(f"a URL is http://host:port/path or https://host:port/path, not {text!r}")
+        raise ValueError(f"a URL is http://host:port/path or https://host:port/path, not {mask_userinfo(text)!r}")
     target = found["target"] or "/"
     return Url(
         scheme=found["scheme"],
