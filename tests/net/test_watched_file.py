@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.net.watched_file import WatchedFile, read_file
+from kubesonar.net.watched_file import WatchedFile, bad_files, read_file
 
 
 class Reader:
@@ -71,8 +71,10 @@ def test_each_new_reason_is_logged_once_and_the_value_stays(tmp_path: Path, capl
         "invalid literal for int() with base 10: 'x'; what was read before stays in force",
         "No such file or directory; what was read before stays in force",
     ]
+    assert f"{path}: No such file or directory; what was read before stays in force" in bad_files()
     path.write_text("3")
     assert (file.get(), file.trouble) == (3, "")
+    assert not any(str(path) in remark for remark in bad_files())
 
 
 def test_without_a_good_value_every_read_raises(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 _LOG = logging.getLogger("kubesonar.files")
 
@@ -34,6 +35,7 @@ class WatchedFile(Generic[Value]):
         self._value: Value | None = None
         self._tried: _Stamp | None = None
         self._seen: _Stamp | None = None
+        _WATCHED.add(self)
 
     def get(self, again: bool = False) -> Value:
         """Return the value of the files as they are now; with `again`, read them even if they look unchanged.
@@ -78,9 +80,20 @@ class WatchedFile(Generic[Value]):
     def _note(self, trouble: str) -> None:
         if trouble != self.trouble:
             self.trouble = trouble
-            _LOG.warning(
-                "%s: %s; what was read before stays in force", " with ".join(dict.fromkeys(self._paths)), trouble
-            )
+            _LOG.warning("%s", self.remark)
+
+    @property
+    def remark(self) -> str:
+        """A sentence on the files that cannot be used as they are now."""
+        return f"{' with '.join(dict.fromkeys(self._paths))}: {self.trouble}; what was read before stays in force"
+
+
+_WATCHED: WeakSet[WatchedFile[Any]] = WeakSet()
+
+
+def bad_files() -> list[str]:
+    """Return a sentence for each watched file of this process that could not be used when it was last looked at."""
+    return sorted(file.remark for file in _WATCHED if file.trouble)
 
 
 def read_file(path: str, limit: int) -> bytes:

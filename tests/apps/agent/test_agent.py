@@ -59,6 +59,14 @@ def test_two_agents_probe_each_other_by_every_kind(tmp_path: Path) -> None:
         during = [trial for trial in trials if trial.at > rotated]
         assert len(during) > 5
         assert all(trial.fault in (None, Fault.MISMATCH, Fault.LOCAL) for trial in during)
+
+        # A key file that is spoiled changes nothing, and is told of where one looks after a rotation.
+        keys.write_text(OTHER_KEY + "3 short\n")
+        remark = f"{keys}: line 2 has a key that is neither hex nor base64; what was read before stays in force\n"
+        until(lambda: remark in one.get("/readyz")[1].decode())
+        assert one.status("/readyz") == 200
+        keys.write_text(OTHER_KEY)
+        until(lambda: one.get("/readyz")[1] == b"ok\n")
         assert one.stop() == 0
 
 

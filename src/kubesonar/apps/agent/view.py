@@ -14,6 +14,7 @@ from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
 from kubesonar.model import Observation, Snapshot
 from kubesonar.net.clock import Clock
+from kubesonar.net.watched_file import bad_files
 from kubesonar.runtime.proc import process_usage
 from kubesonar.runtime.self_monitor import SelfMonitor
 from kubesonar.views.metrics.agent import AgentMetrics, Facts, MetricsOptions
@@ -64,8 +65,9 @@ class LiveAgentView:
         return self._not_ready
 
     def remarks(self) -> list[str]:
-        """Return what is amiss with the roster, and what of the cluster cannot be checked: a sentence each."""
-        return [*self._rosters.remarks, *self._ledger.lacks]
+        """Return what is amiss with the roster, what of the cluster cannot be checked, and which files (keys, tokens,
+        certificates) cannot be used as they are now: a sentence each."""
+        return [*self._rosters.remarks, *self._ledger.lacks, *bad_files()]
 
     def snapshot(self) -> Snapshot:
         """Return all that is known now, with trials."""
