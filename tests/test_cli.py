@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,57 @@ def test_a_bad_value_is_one_sentence_and_exit_code_2() -> None:
     assert done.stderr == (
         'kubesonar config show: metrics.edges (flag --metrics.edges): got "some", expected one of bad, all, none\n'
     )
+
+
+PRINTING = [
+    ["version"],
+    ["keys", "--help"],
+    ["check", "--help"],
+    ["agent", "--help"],
+    ["config", "show"],
+    ["check", "SOURCES"],
+    ["check", "SOURCES", "--json"],
+    ["map", "SOURCES", "--once"],
+]
+
+
+@pytest.mark.parametrize("arguments", PRINTING)
+def test_output_that_cannot_be_written_is_told_and_no_verdict(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with on_sockets(tmp_path, answers(Mesh(nodes=3))), Path("/dev/full").open("w") as full, redirect_stdout(full):
+        assert main([str(tmp_path) if word == "SOURCES" else word for word in arguments]) == 74
+    sentence = "kubesonar: standard output cannot be written: No space left on device\n"
+    assert capsys.readouterr() == ("", sentence)
+
+
+@pytest.mark.parametrize("arguments", PRINTING)
+def test_output_that_nobody_reads_any_more_ends_in_silence(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with on_sockets(tmp_path, answers(Mesh(nodes=3))), os.fdopen(writer, "w") as unread, redirect_stdout(unread):
+        assert main([str(tmp_path) if word == "SOURCES" else word for word in arguments]) == 141
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["nonsense"], 2), (["keys", "remove"], 2), (["check", "unix:/nonexistent"], 2)]
+)
+def test_an_error_that_cannot_be_written_keeps_the_exit_code(arguments: list[str], code: int) -> None:
+    with Path("/dev/full").open("w") as full, redirect_stderr(full):
+        assert main(arguments) == code
+
+
+@pytest.mark.parametrize("command", [["keys", "status"], ["check"], ["lab"]])
+def test_without_its_extra_a_command_says_what_to_install(command: list[str]) -> None:
+    bare = "import sys; sys.modules['typer'] = None; from kubesonar.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", bare, *command], capture_output=True, text=True, check=False, timeout=30
+    )
+    expected = "kubesonar: this command needs typer: pip install 'kubesonar[cli]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

@@ -3,7 +3,6 @@ Typer."""
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from typing import NamedTuple
 from kubesonar import __version__
 from kubesonar.config import ConfigError
 from kubesonar.runtime.descriptors import open_standard_descriptors
-from kubesonar.runtime.streams import EscapingStream
+from kubesonar.runtime.streams import ErrorStream, EscapingStream, OutputError
 
 
 class Command(NamedTuple):
@@ -52,26 +51,30 @@ _EXTRAS = {"rich": "cli", "typer": "cli", "pyroute2": "lab", "trustme": "lab"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` names (None: the arguments of the process) and return the exit code: the command's
-    own, 2 where it cannot be run as asked, 70 after a bug of kubesonar, 130 after Ctrl-C, 141 where the reader of its
-    output went away."""
+    own, 2 where it cannot be run as asked, 70 after a bug of kubesonar, 74 where its output cannot be written, 130
+    after Ctrl-C, 141 where the reader of its output went away."""
     open_standard_descriptors()
     _end_on_signals()
-    with redirect_stdout(EscapingStream(sys.stdout)), redirect_stderr(EscapingStream(sys.stderr)):
+    with redirect_stdout(EscapingStream(sys.stdout)), redirect_stderr(ErrorStream(sys.stderr)):
         return _run(argv)
 
 
 def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _dispatch(arguments)
+        code = _finished(arguments)
         sys.stdout.flush()
     except ConfigError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit complains
-        return 141
+    except OutputError as error:
+        return _output_lost(error)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            return _report_bug()
+        return _complain(f"this command needs {error.name}: pip install 'kubesonar[{extra}]'")
     except Exception:  # noqa: BLE001 (the interpreter would leave with 1, which says "bad" of the network)
         return _report_bug()
     return code
@@ -98,6 +101,14 @@ def _end_on_signals() -> None:
             signal.signal(number, handler)
 
 
+def _finished(arguments: list[str]) -> int:
+    """Run the command and return its exit code, also where it raises SystemExit, as argparse does after --help."""
+    try:
+        return _dispatch(arguments)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 2
+
+
 def _dispatch(arguments: list[str]) -> int:
     if not arguments:
         sys.stderr.write(usage())
@@ -110,21 +121,9 @@ def _dispatch(arguments: list[str]) -> int:
         name = "version"
     if name not in COMMANDS:
         return _complain(_unknown(name))
-    function = _load(COMMANDS[name].target)
-    return _complain(function) if isinstance(function, str) else function(rest)
-
-
-def _load(target: str) -> Callable[[Sequence[str]], int] | str:
-    """Return the function, or one sentence about the package that is missing."""
-    module, _, function = target.partition(":")
-    try:
-        found: Callable[[Sequence[str]], int] = getattr(import_module(module), function)
-    except ModuleNotFoundError as error:
-        extra = _EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
-            raise
-        return f"this command needs {error.name}: pip install 'kubesonar[{extra}]'"
-    return found
+    module, _, name = COMMANDS[name].target.partition(":")
+    function: Callable[[Sequence[str]], int] = getattr(import_module(module), name)
+    return function(rest)
 
 
 def _unknown(name: str) -> str:
@@ -142,6 +141,16 @@ def _report_bug() -> int:
     traceback.print_exc()
     sys.stderr.write("kubesonar: this is a bug of kubesonar; the lines above say where\n")
     return 70
+
+
+def _output_lost(error: OutputError) -> int:
+    """Return 141, as of a process that SIGPIPE ended, where the reader of the output went away: `| head` is no mistake
+    and needs no word. Else say why it cannot be written and return EX_IOERR of sysexits.h: a verdict that nobody got is
+    none."""
+    if isinstance(error.__cause__, BrokenPipeError):
+        return 141
+    sys.stderr.write(f"kubesonar: standard output cannot be written: {error}\n")
+    return 74
 
 
 def _complain(sentence: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from functools import partial
 
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.epoll import Epoll
@@ -64,3 +65,35 @@ def test_who_stops_before_the_socket_is_empty_is_called_again() -> None:
         return got
 
     assert run(scenario()) == [b"1", b"2", b"3"]
+
+
+def test_a_handler_that_raises_keeps_no_other_socket_from_its_events() -> None:
+    async def scenario() -> tuple[list[str], set[int]]:
+        loop = asyncio.get_running_loop()
+        crashes: list[str] = []
+        loop.set_exception_handler(lambda _, context: crashes.append(str(context["exception"])))
+        pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(5)]
+        served: set[int] = set()
+        done = loop.create_future()
+
+        def ready(place: int, _: int) -> bool:
+            served.add(place)
+            if len(served) == len(pairs):
+                done.set_result(None)
+            if place in (0, 1, 3):
+                raise KeyError(place)
+            return True
+
+        epoll = Epoll.of(loop)
+        for place, (near, far) in enumerate(pairs):
+            far.send(b"x")
+            epoll.watch(near.fileno(), partial(ready, place))
+        await asyncio.wait_for(done, 5)
+        await asyncio.sleep(0)
+        for near, far in pairs:
+            epoll.drop(near.fileno())
+            near.close()
+            far.close()
+        return crashes, served
+
+    assert run(scenario()) == (["0", "1", "3"], {0, 1, 2, 3, 4})

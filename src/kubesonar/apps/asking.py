@@ -58,8 +58,7 @@ def access(token_file: Path | None, ca_file: Path | None, timeout: float, everyb
 
 def parsed(command: Callable[..., R], arguments: Sequence[str], name: str) -> R | int:
     """Return what `command`, whose parameters Typer reads, returns; the exit code, where there is nothing to run
-    (--help, wrong usage). Its result is run outside of Typer, which has an exit code of its own for Ctrl-C. Raises
-    BrokenPipeError where nobody reads the help."""
+    (--help, wrong usage). Its result is run outside of Typer, which has an exit code of its own for Ctrl-C."""
     found: list[R] = []
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -73,8 +72,6 @@ def parsed(command: Callable[..., R], arguments: Sequence[str], name: str) -> R 
     except SystemExit as leaving:
         if found:
             return found[0]
-        if isinstance(leaving.__context__, BrokenPipeError):
-            raise leaving.__context__ from None  # Typer's exit code of it is 1, which says "bad" of the network
         return leaving.code if isinstance(leaving.code, int) else 2
     return found[0]
 

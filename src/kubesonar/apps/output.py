@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 from kubesonar.model import printable
-from kubesonar.runtime.streams import EscapingStream
+from kubesonar.runtime.streams import EscapingStream, OutputStream
 
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 _SVG_WIDTH = 100
@@ -36,23 +36,19 @@ class _Console(Console):
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(_printable(segment.text), segment.style)
 
-    def on_broken_pipe(self) -> None:
-        """Raise the BrokenPipeError that is being handled, for `cli.main`: Rich would end with 1, which says "bad" of
-        the network."""
-        raise
-
 
 def console(color: Color = Color.AUTO) -> Console:
     """Return standard output. Characters that the locale's encoding does not have become "?"."""
     raw = sys.stdout.raw if isinstance(sys.stdout, EscapingStream) else sys.stdout
     if isinstance(raw, io.TextIOWrapper):
         raw.reconfigure(errors="replace")
+    file = cast("TextIO", OutputStream(raw))
     if color is Color.NEVER:
-        return _Console(file=raw, color_system=None, highlight=False)
+        return _Console(file=file, color_system=None, highlight=False)
     if color is Color.ALWAYS:
         system: Literal["standard", "auto"] = "auto" if raw.isatty() else "standard"
-        return _Console(file=raw, color_system=system, no_color=False, highlight=False)
-    return _Console(file=raw, highlight=False)
+        return _Console(file=file, color_system=system, no_color=False, highlight=False)
+    return _Console(file=file, highlight=False)
 
 
 def print_to(to: Console, what: RenderableType) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from weakref import WeakKeyDictionary
 
 from kubesonar.net.deadline import Deadline, wake
@@ -84,10 +84,20 @@ class Epoll:
         self._ready_of.pop(number, None)
 
     def _ready(self) -> None:
-        for number, events in self._epoll.poll(0, _BATCH):
-            ready = self._ready_of.get(number)
-            if ready is not None and not ready(events):
-                self._epoll.modify(number, _DATAGRAMS)  # another edge for the rest, after the others had their turn
+        self._serve(self._epoll.poll(0, _BATCH))
+
+    def _serve(self, batch: Iterable[tuple[int, int]]) -> None:
+        """Serve these sockets in order. An exception in one's handler goes to the loop; those after it are served in
+        the next turn, because an edge shows once."""
+        rest = iter(batch)
+        try:
+            for number, events in rest:
+                ready = self._ready_of.get(number)
+                if ready is not None and not ready(events):
+                    self._epoll.modify(number, _DATAGRAMS)  # another edge for the rest, after the others had their turn
+        finally:
+            if left := list(rest):
+                asyncio.get_running_loop().call_soon(self._serve, left)
 
 
 _EPOLLS: WeakKeyDictionary[asyncio.AbstractEventLoop, Epoll] = WeakKeyDictionary()
