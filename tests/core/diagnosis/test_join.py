@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+import pytest
 
 from kubesonar.core.diagnosis.components import Aspect, Way
 from kubesonar.core.diagnosis.join import Cell, Evidence, collect
@@ -176,6 +177,20 @@ def test_neither_end_counts_while_it_was_in_trouble_nor_before_it_started() -> N
     assert gather(snapshot(A, lost, troubles=froze), snapshot(B)).cells == []
     assert gather(snapshot(A, lost), snapshot(B, troubles=froze)).cells == []
     assert gather(snapshot(A, lost), snapshot(B, started=NOW - 4.5)).cells == []
+
+
+@pytest.mark.parametrize("troubled", ["source", "target"])
+@pytest.mark.parametrize("until", [NOW - 3, None])
+def test_after_long_trouble_nothing_older_counts_and_after_a_short_one_it_does(
+    troubled: str, until: float | None
+) -> None:
+    """What was cured just before the trouble would be told again: the trial that shows the cure is not trusted."""
+    lost = edge(Kind.UDP, "b-pod", [train(age, age, received=0, fault=Fault.TIMEOUT) for age in range(30, 40)])
+    for began, counted in ((NOW - 25, False), (NOW - 6, True)):
+        froze = (Trouble(began, until, "frozen"),)
+        of = {troubled: froze}
+        evidence = gather(snapshot(A, lost, troubles=of.get("source", ())), snapshot(B, troubles=of.get("target", ())))
+        assert bool(evidence.cells) is counted
 
 
 def test_members_that_are_not_expected_are_left_out() -> None:

@@ -14,6 +14,11 @@ from kubesonar.model import Health, Member, Roster, Snapshot, State
 TROUBLE_MARGIN = 1.0
 """Seconds before and after a member's own trouble, or after its start, in which it is not trusted either."""
 
+AFRESH = 10.0
+"""Seconds of trouble after which a member begins afresh: what it saw before is old, and if that was cured meanwhile,
+the trials which would have shown it do not count. Fewer, and a member that is often starved forgets faults that go on;
+more, and a fault that is gone is told again after the trouble."""
+
 CLOCK_OFF = 5.0
 """A member whose clock differs by more than this (s) is mentioned; its trials are shifted to our clock all the same."""
 
@@ -105,5 +110,6 @@ def _blind(snapshot: Snapshot, offset: float) -> list[Interval]:
     spans = [(0.0, snapshot.started + offset + TROUBLE_MARGIN)]
     for trouble in snapshot.troubles:
         until = float("inf") if trouble.until is None else trouble.until + offset + TROUBLE_MARGIN
-        spans.append((trouble.since + offset - TROUBLE_MARGIN, until))
+        afresh = (trouble.until or snapshot.at) - trouble.since > AFRESH
+        spans.append((0.0 if afresh else trouble.since + offset - TROUBLE_MARGIN, until))
     return spans
