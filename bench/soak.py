@@ -1,7 +1,8 @@
 """A healthy lab with both cores kept busy: nobody may be blamed.
 
-`python -m bench.soak [MINUTES]` (default 10) writes bench/results/soak.md. The lab is the default one; a spinning
-process for each core runs beside it at the same priority, and the verdict is formed once a second.
+`python -m bench.soak [MINUTES [RATES]]` (default 10 at the rates of a lab; `default` for those of production) writes
+bench/results/soak.md. A spinning process for each core runs beside the lab at the same priority, and the verdict is
+formed once a second.
 """
 
 from __future__ import annotations
@@ -58,11 +59,15 @@ def busy(cores: int) -> Iterator[None]:
             process.wait()
 
 
-def soak(seconds: float) -> tuple[Tally, float]:
+def soak(seconds: float, rates: str) -> tuple[Tally, float]:
     """The tally, and how long it really took."""
     tally = Tally()
-    with tempfile.TemporaryDirectory() as folder, RunningLab(Path(folder)) as lab, busy(os.cpu_count() or 1):
-        await_good(lab)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        RunningLab(Path(folder), rates=rates) as lab,
+        busy(os.cpu_count() or 1),
+    ):
+        await_good(lab, 120.0)
         start = time.monotonic()
         due = start
         while due < start + seconds:
@@ -72,15 +77,15 @@ def soak(seconds: float) -> tuple[Tally, float]:
         return tally, time.monotonic() - start
 
 
-def report(tally: Tally, seconds: float) -> str:
+def report(tally: Tally, seconds: float, rates: str) -> str:
     """The figures for people."""
     looks = tally.verdicts.total()
     lines = [
         "# A healthy lab on busy cores",
         "",
         f"{datetime.now(UTC):%Y-%m-%d}, Linux {platform.release()}, {os.cpu_count()} cores, Python "
-        f"{platform.python_version()}. `python -m bench.soak`: the default lab (5 nodes, 10 agents) for "
-        f"{seconds:.0f} s, a process spinning for each core (nice 0), one look a second.",
+        f"{platform.python_version()}. `python -m bench.soak`: a lab of 5 nodes (10 agents) at its `{rates}` "
+        f"rates for {seconds:.0f} s, a process spinning for each core (nice 0), one look a second.",
         "",
         "| | |",
         "|---|---|",
@@ -98,7 +103,8 @@ def report(tally: Tally, seconds: float) -> str:
 
 def main() -> None:
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
-    text = report(*soak(60 * minutes))
+    rates = sys.argv[2] if len(sys.argv) > 2 else "lab"
+    text = report(*soak(60 * minutes, rates), rates)
     RESULT.write_text(text)
     print(text)
 

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.apps.lab.mesh import Rates, agent_options
 from kubesonar.apps.lab.settling import AT_MOST, AT_MOST_BROKEN, Settling
+from kubesonar.lab.directory import Directory
+from kubesonar.lab.topology import plan_lab
+from kubesonar.lab.world import LabWorld
 from kubesonar.model import Finding, Health, Verdict
 from tests.lab.inside import needs_nft
 
@@ -71,6 +76,21 @@ def test_a_verdict_stands_once_it_has_not_changed_for_a_while() -> None:
     assert not settling.settled(10.0, verdict(Health.BAD, "node"))
     assert not settling.settled(12.0, verdict(Health.BAD, "node"))
     assert settling.settled(13.0, verdict(Health.BAD, "node"))
+
+
+def test_at_default_rates_a_verdict_takes_three_times_as_long() -> None:
+    settling = Settling(0.0, quick=True, slow=True)
+    settling.settled(10.0, verdict(Health.GOOD))
+    assert not settling.settled(17.0, verdict(Health.GOOD))
+    assert settling.settled(18.0, verdict(Health.GOOD))
+
+
+def test_at_default_rates_an_agent_of_the_lab_probes_as_one_that_is_told_nothing(tmp_path: Path) -> None:
+    world = LabWorld(plan_lab(3), Directory(tmp_path / "lab"))
+    lab, default = (agent_options(world, world.plan.members[0], (), rates) for rates in Rates)
+    told = AgentOptions()
+    assert (default.plan, default.schedule, default.udp) == (told.plan, told.schedule, told.udp)
+    assert lab.plan.udp.period < default.plan.udp.period
 
 
 def test_good_is_believed_early_only_where_nothing_was_broken() -> None:

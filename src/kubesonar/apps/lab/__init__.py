@@ -15,6 +15,7 @@ import typer
 
 from kubesonar.apps import asking
 from kubesonar.apps.lab import orders
+from kubesonar.apps.lab.mesh import Rates
 from kubesonar.apps.lab.running import LabRequest, run_lab
 from kubesonar.apps.output import Color
 from kubesonar.compat import ROOMS, acceptance_test
@@ -52,7 +53,8 @@ def lab(
         ),
     ] = None,
     once: Annotated[
-        bool, typer.Option("--once", help="Wait for enough observations, at most 15 s, print the verdict and leave.")
+        bool,
+        typer.Option("--once", help="Wait for enough observations, at most 15 s (45 at default rates), print, leave."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As --once, and print JSON.")] = False,
     directory: Annotated[Path | None, typer.Option(metavar="PATH", help="Where its sockets and logs are.")] = None,
@@ -66,6 +68,9 @@ def lab(
             help=f"Open an older tool's room on every node too ({_ROOMS}); --once puts it to that tool's acceptance.",
         ),
     ] = "",
+    rates: Annotated[
+        Rates, typer.Option(help="How often agents probe: as a lab does (ten times as often), or as in production.")
+    ] = Rates.LAB,
     color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
 ) -> LabRequest:
     """Run a real mesh on this machine in network namespaces: live map and verdict until Ctrl-C. Touches nothing outside
@@ -78,6 +83,7 @@ def lab(
         directory=(directory or default_path()).absolute(),
         user=user,
         compat=compat,
+        rates=rates,
         color=color,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Iterator
+from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -45,27 +46,41 @@ _PACKETS = 10
 _TRAIN, _PAYLOAD = 8, 320
 """Packets of a train and bytes of each: more than a limited link passes at once (lab/network/shaper.py), so that a
 train shows the speed of the link."""
+_UNTOLD = Rhythm(period=10.0, timeout=3.0)
+"""How often a plain target is asked whose configuration says nothing (core/probing/plan.Target)."""
 
 
-def start(world: LabWorld, compat: str = "") -> None:
+class Rates(StrEnum):
+    """How often the lab's agents probe: ten times as often as in production, or as an agent does that is told nothing
+    else."""
+
+    LAB = "lab"
+    DEFAULT = "default"
+
+
+def start(world: LabWorld, compat: str = "", rates: Rates = Rates.LAB) -> None:
     """Start the servers and then the agents, those in pod networks with the room `compat` beside them, if any. To be
     called from the main thread."""
     addresses = [address for server in world.plan.servers for address in server.addresses]
     certificates = make_certificates(world.directory.certificates, addresses)
     for server in world.plan.servers:
         world.start_server(server, partial(_serve, _server(server, world, certificates)))
-    targets = tuple(_targets(world.plan, certificates))
+    targets = tuple(_targets(world.plan, certificates, rates))
     rooms = rooms_of(world, compat, certificates) if compat else {}
     for member in world.plan.members:
-        options = agent_options(world, member, targets)
+        options = agent_options(world, member, targets, rates)
         if member.name in rooms:
             options = msgspec.structs.replace(options, rooms=(compat,))
         world.start(member, partial(agent.run_agent, options, rooms.get(member.name, {})))
 
 
-def agent_options(world: LabWorld, member: Member, targets: tuple[Target, ...]) -> AgentOptions:
+def agent_options(
+    world: LabWorld, member: Member, targets: tuple[Target, ...], rates: Rates = Rates.LAB
+) -> AgentOptions:
     """Return the configuration of one agent."""
     few = len(world.plan.nodes) <= _SMALL
+    families = (4, 6) if world.plan.namespaces else (4,)
+    often = rates is Rates.LAB
     return AgentOptions(
         member=MemberOptions(
             name=member.name,
@@ -76,11 +91,11 @@ def agent_options(world: LabWorld, member: Member, targets: tuple[Target, ...]) 
             port=member.port,
         ),
         roster=RosterOptions(file=str(world.directory.roster), poll=0.2),
-        schedule=ScheduleOptions(members=10 if few else 4),
-        plan=_rhythms(1.0 if few else 4.0, (4, 6) if world.plan.namespaces else (4,)),
+        schedule=ScheduleOptions(members=10 if few else 4) if often else ScheduleOptions(),
+        plan=_rhythms(1.0 if few else 4.0, families) if often else PlanOptions(families=families),
         targets=targets,
         cluster=ClusterOptions(name="lab", detect=False),
-        udp=UdpOptions(train=_TRAIN, size=_PAYLOAD),
+        udp=UdpOptions(train=_TRAIN, size=_PAYLOAD) if often else UdpOptions(),
         notify=NotifyOptions(receivers=_receivers(world.plan)),
         api=ApiOptions(listen=(ListenOptions(address=f"unix:{world.directory.agent_socket(member.name)}"),)),
     )
@@ -104,26 +119,28 @@ def _rhythms(slower: float, families: tuple[int, ...]) -> PlanOptions:
     )
 
 
-def _targets(plan: LabPlan, certificates: Certificates) -> Iterator[Target]:
+def _targets(plan: LabPlan, certificates: Certificates, rates: Rates) -> Iterator[Target]:
     """Yield the checks of the DNS servers (over UDP and TCP), of the API server and of the ingress."""
+    often = rates is Rates.LAB
+    dns = Rhythm(period=1.0, timeout=0.8) if often else _UNTOLD
+    http = Rhythm(period=2.0, timeout=1.5) if often else _UNTOLD
     for server in plan.servers:
         host = f"{server.addresses[0]}:{server.port}"
         match server.role:
             case Role.DNS:
                 for transport in ("udp", "tcp"):
-                    yield _target(server, Kind.DNS, Path.DNS_POD, f"{_QUESTION} {transport}", 1.0, 0.8)
+                    yield _target(server, Kind.DNS, Path.DNS_POD, f"{_QUESTION} {transport}", dns)
             case Role.API:
                 trust = str(certificates.authority)
-                yield _target(server, Kind.HTTP, Path.API_DIRECT, f"https://{host}/readyz", 2.0, 1.5, trust)
+                yield _target(server, Kind.HTTP, Path.API_DIRECT, f"https://{host}/readyz", http, trust)
             case Role.INGRESS:
-                yield _target(server, Kind.HTTP, Path.INGRESS, f"http://{host}/healthz", 2.0, 1.5)
+                yield _target(server, Kind.HTTP, Path.INGRESS, f"http://{host}/healthz", http)
 
 
-def _target(
-    server: LabServer, kind: Kind, path: Path, request: str, period: float, timeout: float, trust: str = ""
-) -> Target:
+def _target(server: LabServer, kind: Kind, path: Path, request: str, rhythm: Rhythm, trust: str = "") -> Target:
     where = {"name": server.name, "address": server.addresses[0], "port": server.port}
-    how = {"kind": kind, "path": path, "request": request, "period": period, "timeout": timeout, "trust": trust}
+    pace = {"period": rhythm.period, "timeout": rhythm.timeout}
+    how = {"kind": kind, "path": path, "request": request, "trust": trust, **pace}
     return convert_plain({**where, **how}, Target)
 
 

@@ -50,6 +50,7 @@ class LabRequest(msgspec.Struct, frozen=True, kw_only=True):
     directory: Path
     user: bool
     compat: str
+    rates: mesh.Rates
     color: Color
 
 
@@ -64,7 +65,7 @@ def run_lab(request: LabRequest, isolation: Isolation) -> int:
     with LabWorld.build(
         plan_lab(request.nodes, namespaces=isolation.namespaces), Directory(request.directory)
     ) as world:
-        mesh.start(world, request.compat)
+        mesh.start(world, request.compat, request.rates)
         faults = [parse(text, world.plan) for text in request.faults]
         if any(fault.act is Act.PROCESS for fault in faults):
             _await_agents(world)
@@ -108,7 +109,8 @@ class LabWatch:
 
     async def _settled(self) -> Assessment:
         now = SystemClock().mono
-        settling = Settling(now(), quick=not self._request.faults)
+        slow = self._request.rates is mesh.Rates.DEFAULT
+        settling = Settling(now(), quick=not self._request.faults, slow=slow)
         while True:
             assessment = await self._look()
             if settling.settled(now(), assessment.verdict):

@@ -15,17 +15,20 @@ _LEAST = 6.0
 """Least seconds from the start to a final verdict. Less: parts that are probed seldom are missing in it."""
 _LEAST_BROKEN = 11.0
 """The same after a fault was injected: two rounds of the slowest probes (mesh.py), so that one fault hides no other."""
+_SLOWER = 3.0
+"""How many times as long all this takes at default rates: each target is asked every 10 s."""
 
 
 class Settling:
     """Takes each verdict and says when one is final. `quick`: a good one may be final early, because no fault was
-    injected; else only at the end, because a fault may show late."""
+    injected; else only at the end, because a fault may show late. `slow`: agents probe at default rates."""
 
-    def __init__(self, began: float, *, quick: bool) -> None:
+    def __init__(self, began: float, *, quick: bool, slow: bool = False) -> None:
+        times = _SLOWER if slow else 1.0
         self._began = began
         self._quick = quick
-        self._least = _LEAST if quick else _LEAST_BROKEN
-        self._most = AT_MOST if quick else AT_MOST_BROKEN
+        self._least = times * (_LEAST if quick else _LEAST_BROKEN)
+        self._most = times * (AT_MOST if quick else AT_MOST_BROKEN)
         self._said: tuple[str, ...] = ()
         self._since = began
 
