@@ -27,8 +27,9 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
 class Put(msgspec.Struct, frozen=True):
     """Sets the record `name` of `kind` to `value`, the UTF-8 text of one JSON object. After `time_to_live` seconds
-    (None: never) the record is gone; each `Put` counts anew, and a store may keep a record one second or a twentieth
-    of that time longer. What is closed, such as an ended incident, gets a time to live: that is its retention."""
+    (None: never) the record is gone; each `Put` counts anew, and a store may keep a record two seconds or a
+    fiftieth of that time longer. What is closed, such as an ended incident, gets a time to live, which is its
+    retention."""
 
     kind: str
     name: str
