@@ -144,7 +144,7 @@ def _share(cells: Iterable[Cell], ages: Ages, *, trials: bool = False) -> Figure
     the short one is empty. None without trials."""
     cells = list(cells)
     first = sum(edge <= _FIRST_LOOK * ages.short for edge in ages.edges)
-    for age, bins, least in ((_SHORT, first, _ENOUGH), (_SHORT, ages.recent, 1), (_OLD, len(ages.edges), 1)):
+    for age, bins, least in ((_SHORT, first, _ENOUGH), (_SHORT, ages.recent, 1), (_OLD, ages.window, 1)):
         total = sum(sum(cell.total[:bins]) for cell in cells)
         if total < least:
             continue

@@ -14,18 +14,27 @@ SETTLE = 2.0
 
 _STEPS = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 2.0, 3.5)
 
+_PAST_STEPS = (120.0, 180.0, 240.0, 360.0, 480.0, 600.0, 750.0, 960.0)
+"""Upper ends (s) of the bins of the past, of which trials are known by the minute: wide, because what is faint has no
+sharper beginning."""
+
 _WITH_SETTLING = 1.2
 """The short window with what trials need to settle."""
 
 
 class Ages:
     """The bins of age into which trials are sorted, fine where a fault may just have begun. `edges` are their upper
-    ends in seconds, derived from the two windows."""
+    ends in seconds, derived from the two windows; beyond the long one lie those of the past."""
 
     def __init__(self, short: float, long: float) -> None:
         self.short = short
         self.long = max(long, _WITH_SETTLING * short) + SETTLE
         self.edges = [step * short for step in _STEPS if step * short < self.long] + [self.long]
+        self.window = len(self.edges)
+        """How many of the bins make up the long window."""
+        self.edges += [step for step in _PAST_STEPS if step > self.long]
+        self.memory = self.edges[-1]
+        """Seconds that the oldest bin reaches back."""
         self.recent = bisect_right(self.edges, _WITH_SETTLING * short)
         """How many of the bins make up the short window."""
 
@@ -57,6 +66,11 @@ class Cell:
             self.dead[age_bin] += lost >= sent
             self.lost[age_bin] += lost
             self.bad_at.append(at)
+
+    def add_good(self, count: int, age_bin: int, sent: int = 1) -> None:
+        """Counts so many trials of `sent` packets each, of which all arrived."""
+        self.total[age_bin] += count
+        self.sent[age_bin] += sent * count
 
 
 class Lookups:

@@ -9,7 +9,7 @@ What responders recorded of a member's trains counts also where that member itse
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 
 import msgspec
@@ -19,11 +19,12 @@ from kubesonar.core.diagnosis.inference.trial_model import BIG, look_up, stream
 from kubesonar.core.diagnosis.path_features import Aspect, End, Traversal, Way
 from kubesonar.core.diagnosis.population import Interval, Population, standing
 from kubesonar.core.diagnosis.trains import TrainLog
-from kubesonar.model import Check, Edge, Fault, Kind, Network, Path, Side, Snapshot, Trial
+from kubesonar.model import Check, Edge, Fault, Kind, Minute, Network, Path, Side, Snapshot, Trial
 
 __all__ = ["Ages", "Basis", "Cell", "Evidence", "basis", "collect"]
 
 _SILENT = frozenset({Fault.TIMEOUT, Fault.UNREACHABLE})
+_MINUTE = 60.0
 _STREAMS = frozenset({Kind.TCP, Kind.HTTP, Kind.TLS})
 _QUESTIONS = {Path.API_DNS: 2, Path.API_DIRECT: 2}
 """Questions by which a name that is absolute is looked up: for IPv4 and for IPv6."""
@@ -148,7 +149,8 @@ class _Collector:
         return bisect_right(self.ages.edges, now - at)
 
     def _judged(self, source: str, edge: Edge, settle: float) -> Iterator[tuple[Trial, float, int]]:
-        """The trials that count, each with its time by our clock and its bin."""
+        """The trials that count, each with its time by our clock and its bin: all of the long window, and the bad ones
+        of the past."""
         target = edge.latest.check.target
         offset = self.who.offset(source)
         spans = self.who.blind[source] + self.who.blind.get(target, [])
@@ -166,6 +168,29 @@ class _Collector:
             if fault is None and not trial.received:
                 continue
             yield trial, at, age_bin
+        for minute, age_bin in self._past(source, edge):
+            for trial in minute.bad:
+                yield trial, trial.at + offset, age_bin
+
+    def _past(self, source: str, edge: Edge) -> Iterator[tuple[Minute, int]]:
+        """The minutes of the past that count, each with its bin: those in which the target could be trusted. The
+        source left out its own troubles."""
+        if not edge.past:
+            return
+        now, ages, offset = self.who.now, self.ages, self.who.offset(source)
+        blind = self.who.blind.get(edge.latest.check.target, [])
+        for minute in edge.past:
+            start = minute.at + offset
+            age = now - start - _MINUTE / 2
+            if age > ages.memory or any(since < start + _MINUTE and until > start for since, until in blind):
+                continue
+            yield minute, max(ages.window, bisect_right(ages.edges, age))
+
+    def _good_past(self, source: str, edge: Edge, cells: Iterable[Cell], sent: int) -> None:
+        """Counts the trials of the past that were well, of `sent` packets each, in all these cells."""
+        for minute, age_bin in self._past(source, edge):
+            for cell in cells:
+                cell.add_good(minute.trials - len(minute.bad), age_bin, sent)
 
     def _hear(self, edge: Edge, heard: int | None) -> None:
         """Notes that the target answered, in this bin of age."""
@@ -183,10 +208,12 @@ class _Collector:
         speed = self._speed(source, edge)
         lookups = Lookups()
         heard: int | None = None
+        self._good_past(source, edge, [reach, answer] if resolve is None else [reach, answer, resolve], 1)
         for trial, at, age_bin in self._judged(source, edge, _settle(edge)):
             unresolved = trial.fault is Fault.UNRESOLVED
             if resolve is not None:
-                lookups.add(at, unresolved)
+                if age_bin < self.ages.window:
+                    lookups.add(at, unresolved)
                 resolve.add(at, age_bin, unresolved)
             if unresolved:
                 continue  # what stood behind the name was not tried
@@ -248,6 +275,7 @@ class _Collector:
         log = self._log(source, check.target)
         heard: int | None = None
         elsewhere: list[float] = []
+        self._good_past(source, edge, [both] if log is None else [forward, back], size)
         for trial, at, age_bin in self._judged(source, edge, max(SETTLE, _settle(edge))):
             if trial.fault is Fault.MISDELIVERED:
                 elsewhere.append(at)  # says nothing of the target, nor of the way to it
@@ -267,7 +295,11 @@ class _Collector:
             if log is None:
                 both.add(at, age_bin, received < sent, sent, sent - received)
                 continue
-            arrived, answered = log.arrived(trial, at)
+            known = log.arrived(trial, at) if age_bin < self.ages.window else log.arrived_before(trial, at)
+            if known is None:
+                both.add(at, age_bin, True, sent, sent)
+                continue
+            arrived, answered = known
             forward.add(at, age_bin, arrived < sent, sent, sent - arrived)
             if answered:
                 back.add(at, age_bin, received < answered, answered, answered - received)

@@ -29,6 +29,7 @@ _DENSE = 0.6
 
 _SHORTEST_GAP = 1.5
 _AT_THE_EDGE = 3.0
+_FAR_EDGE = 120.0
 
 _MOST_OBSERVERS = 20
 
@@ -65,7 +66,7 @@ def since_when(suspect: Suspect, evidence: Evidence, now: float) -> float:
 def time_of(began: float, now: float, ages: Ages, clock: WallClock) -> str:
     """That time for a sentence; where it lies at the far end of the window, the fault may be older. What is remembered
     lies beyond."""
-    older = ages.long - _AT_THE_EDGE - 2.0 < now - began <= ages.long
+    older = ages.memory - _FAR_EDGE < now - began <= ages.memory
     return ("before " if older else "") + clock(began)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -28,18 +28,32 @@ class TrainLog:
     """What a responder recorded of one peer's trains, over all address families: one count of the peer runs over them,
     so that a number is one train's alone. `offset` makes its times ours."""
 
-    def __init__(self, edges: Iterable[Edge], offset: float) -> None:
+    def __init__(self, edges: Sequence[Edge], offset: float) -> None:
         self._records: dict[int, tuple[float, Trial]] = {
             trial.number: (trial.at + offset, trial) for edge in edges for trial in edge.trials
         }
+        past = [minute for edge in edges for minute in edge.past]
+        self._since = min((minute.at + offset for minute in past), default=float("inf"))
+        self._incomplete = {trial.number: (trial.at + offset, trial) for minute in past for trial in minute.bad}
 
     def arrived(self, trial: Trial, at: float) -> tuple[int, int]:
         """How many datagrams of that train, sent at `at`, arrived, and how many were answered."""
-        recorded, record = self._records.get(trial.number, (0.0, None))
-        if record is None or abs(recorded - at) >= SAME_TRAIN:
+        record = _of(self._records, trial, at)
+        if record is None:
             known = max(trial.received, min(trial.seen, trial.sent))  # what was answered arrived, though not recorded:
             return known, known  # the responder's roster did not name the source yet
         return min(record.received, trial.sent), record.sent
+
+    def arrived_before(self, trial: Trial, at: float) -> tuple[int, int] | None:
+        """The same of a bad train of the past, of which the responder kept the incomplete ones only. None where that is
+        not known: of a train without any answer all may have arrived, or nothing."""
+        record = _of(self._incomplete, trial, at) or _of(self._records, trial, at)
+        if record is not None:
+            return min(record.received, trial.sent), record.sent
+        if not trial.received:
+            return None
+        known = trial.sent if at >= self._since else max(trial.received, min(trial.seen, trial.sent))
+        return known, known
 
     def arrivals(self) -> Iterator[Arrival]:
         """The peer's trains in the order of their numbers. Those whose number is missing between two that arrived did
@@ -52,3 +66,9 @@ class TrainLog:
                 yield from (Arrival(last[1] + step * n, size, 0) for n in range(1, number - last[0]))
             yield Arrival(at, size, record.received)
             last = number, at
+
+
+def _of(records: Mapping[int, tuple[float, Trial]], trial: Trial, at: float) -> Trial | None:
+    """The record of that train, None where there is none."""
+    recorded, record = records.get(trial.number, (0.0, None))
+    return None if record is None or abs(recorded - at) >= SAME_TRAIN else record

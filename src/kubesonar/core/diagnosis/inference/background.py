@@ -7,7 +7,7 @@ from math import sqrt
 
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.trial_model import BIG, Load, Odds, lossy
-from kubesonar.core.diagnosis.path_features import Aspect
+from kubesonar.core.diagnosis.path_features import Aspect, Way
 from kubesonar.model import Network
 
 BACKGROUND = 1e-3
@@ -27,13 +27,15 @@ _OUTLYING = 2.5
 
 _ROUNDS = 6
 
-Group = tuple[int, Network | None, bool]
-"""Trials that are alike when all is well: their packets, the network, and whether they are round trips."""
+Group = tuple[int, Network | None, bool, bool]
+"""Trials that are alike when all is well: their packets, the network, whether they are round trips, and whether they
+go from one zone to another, where there is one thing more to lose them."""
 
 
 def group_of(cell: Cell) -> Group:
     """The group of a cell's trials."""
-    return cell.packets, cell.route.source.network, len(cell.route.legs) > 1
+    route = cell.route
+    return cell.packets, route.source.network, route.way is Way.ROUND, route.source.zone != route.target.zone
 
 
 class Background:
@@ -68,7 +70,7 @@ class Background:
         """The rate at which one packet is lost on one way, from the trains."""
         rates = [
             1 - (1 - odds.bad) ** (1 / (packets * (2 if round_trip else 1)))
-            for (packets, where, round_trip), odds in self._learned.items()
+            for (packets, where, round_trip, _), odds in self._learned.items()
             if packets > 1 and where is network
         ]
         return min(rates, default=0.0)

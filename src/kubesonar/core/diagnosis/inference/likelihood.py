@@ -67,7 +67,7 @@ class Belief:
         )
 
 
-_BITS = 24
+_BITS = 28
 _MASK = (1 << _BITS) - 1
 
 

@@ -58,7 +58,13 @@ class Search:
 
     def run(self) -> list[Suspect]:
         """The parts that are sick now, the one that explains most first."""
-        passes = ((YOUNG_BINS, LOUD), (self._ages.recent, LOUD), (len(self._ages.edges), MIN_GAIN))
+        everything = len(self._ages.edges)
+        passes = (
+            (YOUNG_BINS, LOUD),
+            (self._ages.recent, LOUD),
+            (self._ages.window, MIN_GAIN),
+            (everything, MIN_GAIN),
+        )
         return [suspect for newest, margin in passes for suspect in self._pass(newest, margin)]
 
     def _pass(self, newest: int, margin: float) -> list[Suspect]:
