@@ -14,6 +14,7 @@ from kubesonar.model import (
     Fault,
     Kind,
     Member,
+    Minute,
     Network,
     Observation,
     Path,
@@ -309,7 +310,8 @@ class Mesh:
         for latest, known in self.records.get(member.name, {}).values():
             trials = tuple(trial for seen, trial in known if seen <= now and trial.at - clock >= now - long)
             if trials:
-                edges.append(Edge(latest, Window(10.0), Window(long), trials))
+                past = self._past(latest.side, [trial for _, trial in known if trial.at - clock < now - long])
+                edges.append(Edge(latest, Window(10.0), Window(long), trials, past=past))
         started = self.gone.get(member.name, (0.0, START - 100))[1]
         return Snapshot(
             schema=SCHEMA,
@@ -321,11 +323,24 @@ class Mesh:
             troubles=tuple(self._troubles(member, now)),
         )
 
+    def _past(self, side: Side, trials: list[Trial]) -> tuple[Minute, ...]:
+        minutes: dict[float, list[Trial]] = {}
+        for trial in trials:
+            minutes.setdefault(trial.at // 60 * 60, []).append(trial)
+        return tuple(
+            Minute(at, len(found), tuple(each for each in found if _bad(each, side)))
+            for at, found in sorted(minutes.items())
+        )
+
     def _troubles(self, member: Member, now: float) -> Iterable[Trouble]:
         yield from self.troubles.get(member.name, ())
         if member.name in self.frozen and self.frozen[member.name][1] <= now:
             since, until = self.frozen[member.name]
             yield Trouble(since, until, f"frozen for {until - since:.0f} s")
+
+
+def _bad(trial: Trial, side: Side) -> bool:
+    return trial.fault is not None or trial.received < (8 if side is Side.RESPONDER else trial.sent)
 
 
 def _as(packet: Packet, proto: str, port: int, size: int = 100) -> Packet:

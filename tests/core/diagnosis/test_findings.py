@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from kubesonar.core.diagnosis.verdict import judge
-from kubesonar.model import Health, Kind, Network, State, Trouble, Verdict
+from kubesonar.model import Health, Kind, Network, Snapshot, State, Trouble, Verdict
 from tests.core.mesh import PLAIN, START, Mesh
 
 ON, OFF, END = 11.0, 25.0, 35.5
@@ -324,12 +324,43 @@ def test_parts_that_cannot_be_told_apart_are_named_once() -> None:
 
 
 def test_at_the_rates_of_production() -> None:
-    period = {Kind.UDP: 2.5, Kind.TCP: 10.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0, Kind.DNS: 10.0}
-    mesh = Mesh(20, seed=4, background=1e-4, period=period, neighbours=10)
+    mesh = Mesh(20, seed=4, background=1e-4, period=PRODUCTION, neighbours=10)
     cut(mesh)
     mesh.run(24)
     assert verdict(mesh, ON).verdict is Health.GOOD
     assert parts(verdict(mesh, ON + 10)) == {("node", "node-3")}
+
+
+PRODUCTION = {Kind.UDP: 2.5, Kind.TCP: 10.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0, Kind.DNS: 10.0}
+
+
+def test_half_a_percent_of_loss_is_named_within_minutes_with_its_beginning() -> None:
+    mesh = Mesh(8, seed=3, background=1e-4, period=PRODUCTION, neighbours=4, plain=())
+    mesh.drop("node-3", "*", 0.005, 90).drop("*", "node-3", 0.005, 90).run(640)
+    snapshots, unread, now = mesh.snapshots(630)
+    (finding,) = judge(snapshots, unread, now, clock).findings
+    assert (finding.part, finding.subject) == ("node", "node-3")
+    assert finding.loss == pytest.approx(0.005, abs=0.003)
+    assert finding.since == pytest.approx(START + 90, abs=60)
+    mixed = [each if index % 2 else of_the_version_before(each) for index, each in enumerate(snapshots)]
+    assert parts(judge(mixed, unread, now, clock)) == {("node", "node-3")}
+
+
+def of_the_version_before(snapshot: Snapshot) -> Snapshot:
+    edges = tuple(msgspec.structs.replace(edge, past=()) for edge in snapshot.edges)
+    return msgspec.structs.replace(snapshot, edges=edges)
+
+
+def test_faint_loss_that_ended_is_not_named_though_it_is_remembered() -> None:
+    mesh = Mesh(8, seed=3, background=1e-4, period=PRODUCTION, neighbours=4, plain=())
+    mesh.drop("node-3", "*", 0.005, 90, 400).drop("*", "node-3", 0.005, 90, 400).run(640)
+    assert parts(verdict(mesh, 390)) == {("node", "node-3")}
+    assert parts(verdict(mesh, 630)) == set()
+
+
+def test_all_paths_losing_a_little_for_minutes_is_no_fault_of_any() -> None:
+    mesh = Mesh(8, seed=5, background=0.01, period=PRODUCTION, neighbours=4, plain=()).run(640)
+    assert verdict(mesh, 630).findings == ()
 
 
 def _bursty(seed: int) -> Mesh:

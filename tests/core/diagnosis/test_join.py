@@ -15,6 +15,7 @@ from kubesonar.model import (
     Fault,
     Kind,
     Member,
+    Minute,
     Network,
     Observation,
     Path,
@@ -237,3 +238,55 @@ def test_a_link_that_is_fast_again_is_not_slow_for_as_long_as_the_window() -> No
     assert rate(2e6) == rate(2e6, 2e6, 0) == rate(2e6, 0, 2e6) == 2e6
     assert rate(0, 2e6) == 2e6, "the newest of two says slow"
     assert rate(2e6, 0) == rate(2e6, 0, 0) == 0
+
+
+MINUTE = NOW - 300.0
+
+
+def with_past(told: Edge, *minutes: Minute) -> Edge:
+    return msgspec.structs.replace(told, past=minutes)
+
+
+def past_counts(evidence: Evidence, way: Way) -> tuple[int, int]:
+    """Trials and bad trials of the past one way."""
+    cells = [cell for cell in evidence.cells if cell.route.way is way and cell.route.question is Aspect.REACH]
+    start = evidence.ages.window
+    return sum(sum(cell.total[start:]) for cell in cells), sum(sum(cell.bad[start:]) for cell in cells)
+
+
+def faint() -> Edge:
+    """Two dozen trains of the past, of which one lost a datagram on the way there, one on the way back, and one most
+    of its datagrams."""
+    bad = train(290, 2, received=7, seen=7), train(280, 3, received=7, seen=8), train(270, 4, received=2, seen=2)
+    return with_past(edge(Kind.UDP, "b-pod", [train(5, 1)]), Minute(MINUTE, 24, bad))
+
+
+def test_faint_loss_of_the_past_has_a_direction_by_what_the_responder_kept_of_incomplete_trains() -> None:
+    incomplete = Minute(MINUTE, 24, (train(290, 2, sent=7, received=7, seen=8),))
+    evidence = gather(snapshot(A, faint()), snapshot(B, with_past(records(train(5, 1)), incomplete)))
+    assert past_counts(evidence, Way.FORWARD) == (24, 1)
+    assert past_counts(evidence, Way.BACK) == (23, 1)
+
+
+def test_a_responder_of_the_version_before_has_no_past_and_what_it_had_seen_tells_the_direction() -> None:
+    evidence = gather(snapshot(A, faint()), snapshot(B, records(train(5, 1))))
+    assert past_counts(evidence, Way.FORWARD) == (23, 1)
+    assert past_counts(evidence, Way.BACK) == (24, 1)
+
+
+def test_minutes_in_which_the_target_was_in_trouble_or_had_not_started_do_not_count() -> None:
+    trouble = Trouble(NOW - 260.0, NOW - 250.0, "starved")
+    assert past_counts(gather(snapshot(A, faint()), snapshot(B, troubles=(trouble,))), Way.FORWARD) == (0, 0)
+    assert past_counts(gather(snapshot(A, faint()), snapshot(B, started=NOW - 270.0)), Way.FORWARD) == (0, 0)
+
+
+def test_of_members_only_trains_tell_of_the_past_and_of_plain_targets_all() -> None:
+    silent = Minute(MINUTE, 6, (train(290, 0, sent=1, received=0, fault=Fault.TIMEOUT),))
+    asked = [with_past(edge(Kind.HTTP, target, [train(8, 0, sent=1, received=1)]), silent) for target in ("b-pod", "x")]
+    outside = [
+        msgspec.structs.replace(each.latest, check=msgspec.structs.replace(each.latest.check, path=Path.EXTERNAL))
+        for each in asked
+    ]
+    assert past_counts(gather(snapshot(A, asked[0]), snapshot(B)), Way.ROUND) == (0, 0)
+    plain = msgspec.structs.replace(asked[1], latest=outside[1])
+    assert past_counts(gather(snapshot(A, plain), snapshot(B)), Way.ROUND) == (6, 1)

@@ -22,6 +22,11 @@ _WITH_SETTLING = 1.2
 """The short window with what trials need to settle."""
 
 
+FAINT = 0.4
+"""Share of a train's datagrams beyond which its loss is not counted in the past: it tells of a burst, or of a fault of
+which newer trials tell more. Lower, and two lost of eight are no faint loss; higher, and bursts are taken for it."""
+
+
 class Ages:
     """The bins of age into which trials are sorted, fine where a fault may just have begun. `edges` are their upper
     ends in seconds, derived from the two windows; beyond the long one lie those of the past."""
@@ -43,7 +48,7 @@ class Cell:
     """Trials of one route: per bin how many there were, how many were bad, how many of these dead (nothing came
     through), and packets sent and lost."""
 
-    __slots__ = ("bad", "bad_at", "dead", "lost", "packets", "route", "sent", "total")
+    __slots__ = ("bad", "bad_at", "dead", "gone_at", "lost", "packets", "route", "sent", "total")
 
     def __init__(self, route: Traversal, packets: int, bins: int) -> None:
         self.route = route
@@ -56,6 +61,8 @@ class Cell:
         self.lost = [0] * bins
         self.bad_at: list[float] = []
         """When trials were bad, by our clock; as many at most as a snapshot holds."""
+        self.gone_at: list[float] = []
+        """When trials of the past were bad that are not counted, because they lost more than faint loss does."""
 
     def add(self, at: float, age_bin: int, bad: bool, sent: int = 1, lost: int = 1) -> None:
         """Counts one trial of `sent` packets, of which `lost` did not arrive if it was bad."""

@@ -14,7 +14,7 @@ from statistics import median
 
 import msgspec
 
-from kubesonar.core.diagnosis.evidence import SETTLE, Ages, Cell, Evidence, Lookups, Speed
+from kubesonar.core.diagnosis.evidence import FAINT, SETTLE, Ages, Cell, Evidence, Lookups, Speed
 from kubesonar.core.diagnosis.inference.trial_model import BIG, look_up, stream
 from kubesonar.core.diagnosis.path_features import Aspect, End, Traversal, Way
 from kubesonar.core.diagnosis.population import Interval, Population, standing
@@ -174,11 +174,12 @@ class _Collector:
 
     def _past(self, source: str, edge: Edge) -> Iterator[tuple[Minute, int]]:
         """The minutes of the past that count, each with its bin: those in which the target could be trusted. The
-        source left out its own troubles."""
-        if not edge.past:
+        source left out its own troubles. Of members only trains tell of faint loss."""
+        check = edge.latest.check
+        if not edge.past or (check.target in self.who.members and check.kind is not Kind.UDP):
             return
         now, ages, offset = self.who.now, self.ages, self.who.offset(source)
-        blind = self.who.blind.get(edge.latest.check.target, [])
+        blind = self.who.blind.get(check.target, [])
         for minute in edge.past:
             start = minute.at + offset
             age = now - start - _MINUTE / 2
@@ -293,19 +294,23 @@ class _Collector:
             if received:
                 answer.add(at, age_bin, trial.fault not in (None, *_SILENT))
             if log is None:
-                both.add(at, age_bin, received < sent, sent, sent - received)
+                self._train(both, at, age_bin, sent, received)
                 continue
-            known = log.arrived(trial, at) if age_bin < self.ages.window else log.arrived_before(trial, at)
-            if known is None:
-                both.add(at, age_bin, True, sent, sent)
-                continue
-            arrived, answered = known
-            forward.add(at, age_bin, arrived < sent, sent, sent - arrived)
+            arrived, answered = (log.arrived if age_bin < self.ages.window else log.arrived_before)(trial, at)
+            self._train(forward, at, age_bin, sent, arrived)
             if answered:
-                back.add(at, age_bin, received < answered, answered, answered - received)
+                self._train(back, at, age_bin, answered, received)
         if elsewhere and edge.latest.fault is Fault.MISDELIVERED:
             self.misdelivered.setdefault(check.target, {})[source] = elsewhere[0], check.address
         self._hear(edge, heard)
+
+    def _train(self, cell: Cell, at: float, age_bin: int, sent: int, arrived: int) -> None:
+        """Counts one way of a train, in the past only if its loss is faint."""
+        lost = sent - arrived
+        if age_bin >= self.ages.window and lost > FAINT * sent:
+            cell.gone_at.append(at)
+        else:
+            cell.add(at, age_bin, lost > 0, sent, lost)
 
     def _log(self, source: str, target: str) -> TrainLog | None:
         """What the responder recorded of this source's trains; None where that is not known. A responder that was read

@@ -44,14 +44,14 @@ class TrainLog:
             return known, known  # the responder's roster did not name the source yet
         return min(record.received, trial.sent), record.sent
 
-    def arrived_before(self, trial: Trial, at: float) -> tuple[int, int] | None:
-        """The same of a bad train of the past, of which the responder kept the incomplete ones only. None where that is
-        not known: of a train without any answer all may have arrived, or nothing."""
+    def arrived_before(self, trial: Trial, at: float) -> tuple[int, int]:
+        """The same of a bad train of the past, of which the responder kept the incomplete ones only; nothing where no
+        answer came, because then all of it may have arrived, or nothing."""
         record = _of(self._incomplete, trial, at) or _of(self._records, trial, at)
         if record is not None:
             return min(record.received, trial.sent), record.sent
         if not trial.received:
-            return None
+            return 0, 0
         known = trial.sent if at >= self._since else max(trial.received, min(trial.seen, trial.sent))
         return known, known
 

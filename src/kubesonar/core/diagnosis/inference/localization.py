@@ -122,15 +122,16 @@ class Search:
         beliefs = {each: [self._beliefs[index] for index in members(each)] for each in relatives(key)}
         choice = choose_ways(key, self._fits[key], beliefs)
         indexes = members(choice.key)
-        bad_at = sorted(at for index in indexes for at in self._beliefs[index].cell.bad_at)
+        cells = [self._beliefs[index].cell for index in indexes]
+        bad_at = sorted(at for cell in cells for at in cell.bad_at)
         times = times_since(bad_at, self._now - self._ages.edges[choice.fit.bins - 1])
         return Suspect(
             key=choice.key,
             fit=choice.fit,
             rates=choice.rates,
             indexes=indexes,
-            cells=[self._beliefs[index].cell for index in indexes],
-            bad_at=bad_at,
+            cells=cells,
+            bad_at=sorted([*bad_at, *(at for cell in cells for at in cell.gone_at)]),
             times=times,
             rivals=self._rivals(choice.key, choice.fit.gain, choice.rivals),
             net=choice.fit.gain * share_of_events(times) - PARTS[choice.key[0]].penalty,
