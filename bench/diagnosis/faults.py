@@ -2,7 +2,9 @@
 
 Equivalences, where two answers are the same: see `Truth`. With one network only, a node and its pod network are crossed
 by the same probes. Between two zones of which one is a single node, the way between the zones is the way into or out
-of that node as far as members' probes go. Pairs are chosen among those that a probe crosses in that direction.
+of that node as far as members' probes go, and between two zones of one node each it is the pair. Of a node or a pod
+network that lets nothing out the agents cannot be read either, so nobody knows whether anything gets in. Pairs are
+chosen among those that a probe crosses in that direction.
 """
 
 from __future__ import annotations
@@ -156,8 +158,10 @@ def _node(kind: str) -> Callable[[Making], Injection]:
         if kind != "node_in":
             components.append(("node_out", node))
         alike: list[Named] = [(kind, node)]
+        if kind == "node_out" and making.share >= 1:
+            alike.append(("node", node))
         if making.sim.cluster.shape.networks == (Network.POD,):
-            alike.append((kind.replace("node", "pod_network"), node))
+            alike += [(part.replace("node", "pod_network"), node) for part, _ in alike]
         injection = making.lossy(_either(*alike), *components)
         return making.losing(node, injection) if making.share >= 1 else injection
 
@@ -173,8 +177,10 @@ def _pod_network(kind: str) -> Callable[[Making], Injection]:
         if kind != "pod_network_in":
             components.append(("pod_out", node))
         alike: list[Named] = [(kind, node)]
+        if kind == "pod_network_out" and making.share >= 1:
+            alike.append(("pod_network", node))
         if making.sim.cluster.shape.networks == (Network.POD,):
-            alike.append((kind.replace("pod_network", "node"), node))
+            alike += [(part.replace("pod_network", "node"), node) for part, _ in alike]
         return making.lossy(_either(*alike), *components)
 
     return make
@@ -199,13 +205,23 @@ def _zone_pair(both: bool) -> Callable[[Making], Injection]:
     return make
 
 
+def _alone_in_zones(sim: Simulation, *nodes: str) -> bool:
+    """Whether each of these is the only node of its zone."""
+    zones = list(sim.cluster.zone_of.values())
+    return all(zones.count(sim.cluster.zone_of[node]) == 1 for node in nodes)
+
+
 def _pair(part: str, both: bool, hits: Callable[[Flow], bool] | None, *kinds: Kind) -> Callable[[Making], Injection]:
     def make(making: Making) -> Injection:
         one, other = making.pair(*kinds, round_trip=part in ("pair", "pair_udp") and not both)
         ways = [(one, other), (other, one)] if both else [(one, other)]
         suffix = f" tcp/{PORT}" if part == "pair_port" else ""
         named: list[Named] = [(part, f"{a}>{b}{suffix}") for a, b in ways]
-        return making.lossy(_one(*named), *(("pair", a, b) for a, b in ways), hits=hits)
+        alike = [answer(*named)]
+        if part == "pair" and _alone_in_zones(making.sim, one, other):
+            zone_of = making.sim.cluster.zone_of
+            alike.append(answer(*(("zone_pair", f"{zone_of[a]}>{zone_of[b]}") for a, b in ways)))
+        return making.lossy(Truth(tuple(alike)), *(("pair", a, b) for a, b in ways), hits=hits)
 
     return make
 
@@ -236,6 +252,10 @@ def _node_mtu(both: bool) -> Callable[[Making], Injection]:
         return making.lossy(truth, *components, hits=_is_big)
 
     return make
+
+
+def _to_port(flow: Flow) -> bool:
+    return flow.proto == "tcp" and flow.port == PORT and not flow.reply
 
 
 def _is_big(flow: Flow) -> bool:
@@ -290,7 +310,9 @@ _DEAF = {frozenset({"deaf_udp"}): "dns_udp", frozenset({"deaf_tcp"}): "dns_tcp"}
 def _dns_node(making: Making) -> Injection:
     node = making.node()
     truth = _one(("dns_node", f"{node}>dns"))
-    return making.lossy(truth, ("pod_out", node), ("node_out", node), hits=lambda flow: flow.port == 53)
+    return making.lossy(
+        truth, ("pod_out", node), ("node_out", node), hits=lambda flow: flow.port == 53 and not flow.reply
+    )
 
 
 def _service_proxy(making: Making) -> Injection:
@@ -444,8 +466,12 @@ def _slow(part: str) -> Callable[[Making], Injection]:
         else:
             one, other = making.pair()
             subject, components = f"{one}>{other}", [("pair", one, other)]
-        truth = _either((part, subject), (part, ">".join(reversed(subject.split(">")))))
-        return making.slow(truth, 0.05, *components)
+        alike = [(part, subject)]
+        if part == "pair_slow" and _alone_in_zones(making.sim, one, other):
+            zone_of = making.sim.cluster.zone_of
+            alike.append(("zone_pair_slow", f"{zone_of[one]}>{zone_of[other]}"))
+        alike += [(name, ">".join(reversed(whose.split(">")))) for name, whose in alike]
+        return making.slow(_either(*alike), 0.05, *components)
 
     return make
 
@@ -463,7 +489,7 @@ FAULTS: dict[str, Callable[[Making], Injection]] = {
     "pair_both": _pair("pair", True, None),
     "pair_pod": _pair_pod,
     "pair_udp": _pair("pair_udp", False, lambda flow: flow.proto == "udp", Kind.UDP),
-    "pair_port": _pair("pair_port", False, lambda flow: flow.proto == "tcp" and flow.port == PORT, Kind.TCP),
+    "pair_port": _pair("pair_port", False, _to_port, Kind.TCP),
     "pair_mtu": _pair_mtu,
     "node_mtu": _node_mtu(False),
     "node_mtu_both": _node_mtu(True),

@@ -24,14 +24,15 @@ _NEAR, _FAR = 0.0003, 0.0012
 
 
 class Flow(NamedTuple):
-    """What a component may tell packets apart by: transport, the server's port, bytes of the IP packet, family, and
-    whether it goes through a Service's address."""
+    """What a component may tell packets apart by: transport, the server's port, bytes of the IP packet, family, whether
+    it goes through a Service's address, and whether it comes from the server."""
 
     proto: str
     port: int = 0
     size: int = 100
     family: int = 4
     service: bool = False
+    reply: bool = False
 
 
 class Effect(NamedTuple):

@@ -120,7 +120,8 @@ class Prober:
         return 1.0 + self._rng.expovariate(5.0)
 
     def _ways(self, source: Place, target: Place, flow: Flow) -> tuple[Way, Way]:
-        return self._network.way(source, target, flow), self._network.way(target, source, flow._replace(service=False))
+        reply = flow._replace(service=False, reply=True)
+        return self._network.way(source, target, flow), self._network.way(target, source, reply)
 
     def _made(self, agent: VirtualAgent, check: Check, now: float, **fields: object) -> Observation:
         values = {"family": 6 if ":" in check.address else 4, "address": check.address} | fields
@@ -259,7 +260,7 @@ class Prober:
         if target.thaw - now > patience:
             return 0
         there, back = self._ways(agent.place, target.place, flow)
-        back = self._network.way(target.place, agent.place, flow._replace(size=SMALL))
+        back = self._network.way(target.place, agent.place, flow._replace(size=SMALL, reply=True))
         return len(back.arrivals(now, len(there.arrivals(now, count))))
 
     def _tcp(self, agent: VirtualAgent, check: Check, now: float) -> Outcome:
@@ -444,7 +445,11 @@ class Prober:
         asked = deliver(there, start, deadline)
         if asked is None:
             return None
-        flight = self._network.way(met.place, agent.place, flow._replace(size=FULL, service=False)) if full else back
+        flight = (
+            self._network.way(met.place, agent.place, flow._replace(size=FULL, service=False, reply=True))
+            if full
+            else back
+        )
         done = deliver(flight, asked + 0.001, deadline)
         if done is not None and full and check.path in (Path.API_DIRECT, Path.API_DNS):
             self._full[key] = start

@@ -27,6 +27,7 @@ def lookups(failed: int, total: int) -> dict[tuple[str, str], Lookups]:
         (("zone_pair", "b>a"), ("pair_port", "node-1>api-server tcp/443")),
         (("zone_pair_slow", "a>b"), ("pair_slow", "node-1>api-server")),
         (("node_mtu", "node-1"), ("pair_port", "node-1>api-server tcp/443")),
+        (("pair", "node-1>node-2"), ("pair_slow", "node-2>node-1")),
     ],
 )
 def test_what_follows_is_listed_under_its_cause(cause: tuple[str, str], effect: tuple[str, str]) -> None:

@@ -137,6 +137,25 @@ def test_what_was_recorded_of_a_members_trains_counts_where_it_was_not_read() ->
     assert "b-pod" in evidence.heard
 
 
+def test_of_a_member_that_was_not_read_nobody_knows_which_address_family_half_of_its_trains_was_lost_in() -> None:
+    def forward(lost: int) -> tuple[int, int]:
+        trains = [train(30 - n, n, received=8 - (n < lost)) for n in range(20)]
+        theirs = edge(Kind.UDP, "b-pod", trains, Side.RESPONDER)
+        asked = edge(Kind.UDP, "b-pod", [train(9, 1)])
+        six = msgspec.structs.replace(
+            asked.latest, check=msgspec.structs.replace(asked.latest.check, address="fd00::9")
+        )
+        both = snapshot(A, theirs, asked, msgspec.structs.replace(asked, latest=six))
+        return counts(gather(both, unread={"b-pod": "no answer within 2 s"}), Way.FORWARD)
+
+    assert [forward(lost) for lost in (1, 10, 19)] == [(20, 1), (0, 0), (20, 19)]
+
+
+def test_no_kind_of_probe_counts_sooner_than_trains_do() -> None:
+    young = edge(Kind.ICMP, "b-pod", [Trial(NOW - age, 0, 1, 1, 0, 0.001, 0.0, None) for age in (3.0, 1.5)])
+    assert counts(gather(snapshot(A, young)), Way.ROUND) == (1, 0)
+
+
 def test_a_name_that_was_not_resolved_says_nothing_of_what_it_names() -> None:
     asked = Check("http/api", Kind.HTTP, Path.API_DNS, "api", "kubernetes.default.", request="https://api/")
     trials = [Trial(NOW - age, 0, 1, 0, 0, 0.0, 0.0, fault) for age, fault in ((9, Fault.UNRESOLVED), (8, None))]

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from kubesonar.core.telemetry.usual import LEAST, UsualTime, time_taken
-from kubesonar.model import Check, Fault, Kind, Network, Observation, Path, Phase, Rtt, Span, StampSource
+from kubesonar.model import Check, Fault, Kernel, Kind, Network, Observation, Path, Phase, Rtt, Span, StampSource
 
 CHECK = Check("http/api", Kind.HTTP, Path.API_DNS, "api", "api.", 443)
 
@@ -52,3 +52,10 @@ def test_nothing_is_slow_before_the_usual_is_known() -> None:
 def test_what_a_check_took_is_without_looking_up_its_name(fields: dict[str, object], took: float) -> None:
     observation = Observation(CHECK, "me", Network.POD, 0.0, **fields)  # type: ignore[arg-type]
     assert time_taken(observation) == pytest.approx(took)
+
+
+def test_a_segment_that_was_sent_again_is_loss_and_no_delay() -> None:
+    phases = (Span(Phase.CONNECT, 0.0, 1.0),)
+    sent_again = Observation(CHECK, "a", Network.POD, 0.0, phases=phases, kernel=Kernel(retransmits=1))
+    assert time_taken(sent_again) == 0.0
+    assert time_taken(Observation(CHECK, "a", Network.POD, 0.0, phases=phases, kernel=Kernel())) == 1.0

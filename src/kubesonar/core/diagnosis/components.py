@@ -40,6 +40,8 @@ class Part(msgspec.Struct, frozen=True):
     """The rows that stand for the way in and the way out of the same part."""
     share: Callable[[Traversal, str], float] | None = None
     """The share of trials on a route that crosses this subject, where not all do."""
+    whole: bool = False
+    """Whether it fails whole requests, as servers do, and not single packets, of which kernels send some again."""
     seconds: int = 3
     """In how many different seconds it must have been bad, so that one burst is no fault."""
     age: float = 0.0
@@ -115,7 +117,7 @@ PARTS: tuple[Part, ...] = (
         fault="cut",
         both=True,
         ways=("pod_network_in", "pod_network_out"),
-        share=path_features.part_of_node,
+        share=path_features.part_of_pod_network,
     ),
     Part(
         "pod_network_in",
@@ -125,7 +127,7 @@ PARTS: tuple[Part, ...] = (
         path_features.pod_receivers,
         "the pod network of {subject} receives nothing from anyone since {since}{agree}",
         "the pod network of {subject} loses {loss} of the packets sent to it since {since}{agree}",
-        share=path_features.part_of_node,
+        share=path_features.part_of_pod_network,
     ),
     Part(
         "pod_network_out",
@@ -135,7 +137,7 @@ PARTS: tuple[Part, ...] = (
         path_features.pod_senders,
         "nothing that the pod network of {subject} sends arrives anywhere since {since}{agree}",
         "the pod network of {subject} loses {loss} of the packets it sends since {since}{agree}",
-        share=path_features.part_of_node,
+        share=path_features.part_of_pod_network,
     ),
     Part(
         "zone_pair",
@@ -179,6 +181,7 @@ PARTS: tuple[Part, ...] = (
             f"no {{ip}} packets get {where} since {{since}}; the other address family is well",
             f"{where_lossy} {{loss}} of the {{ip}} packets since {{since}}; the other address family is well",
             both=name != "pair_family",
+            share=path_features.part_of_family,
         )
         for name, whose, penalty, when, subjects, where, where_lossy in (
             (
@@ -356,6 +359,7 @@ PARTS: tuple[Part, ...] = (
             variant=variant,
             fault=fault,
             share=path_features.server_share,
+            whole=True,
         )
         for name, variant, noun, penalty, when, fault, total, partial in (
             (
@@ -422,6 +426,7 @@ PARTS: tuple[Part, ...] = (
             variant=variant,
             fault="silent",
             severity=Severity.CRITICAL if name == "dns_service" else Severity.WARNING,
+            whole=name == "dns_service",
         )
         for name, variant, noun, penalty, when, subjects, total, partial in (
             *(
@@ -480,7 +485,7 @@ PARTS: tuple[Part, ...] = (
                 "dns_node",
                 "service",
                 "DNS as one node sees it",
-                5.5,
+                7.0,
                 path_features.dns_service_silent,
                 path_features.dns_seen,
                 "{a} gets no answer from the DNS service, others do,",
@@ -500,7 +505,7 @@ PARTS: tuple[Part, ...] = (
                 "service_proxy",
                 "",
                 "the service proxy on a node",
-                7.0,
+                6.3,  # above a port of a plain target, of which no more than that was seen
                 path_features.virtual,
                 path_features.source_node,
                 "no Service works on {subject} (service proxy)",
@@ -532,6 +537,7 @@ PARTS: tuple[Part, ...] = (
             variant=variant,
             fault=fault,
             severity=Severity.CRITICAL if name == "api_server" else Severity.WARNING,
+            whole=True,
         )
         for name, noun, what, paths in (
             ("api_server", "the API server", "the API server", path_features.API_PATHS),

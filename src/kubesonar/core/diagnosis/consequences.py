@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from kubesonar.core.diagnosis.evidence import Lookups
+from kubesonar.core.diagnosis.inference.suspects import Suspect
 from kubesonar.model import Finding, clip
 
 _WIDE = ("node", "node_in", "node_out", "pod_network", "pod_network_in", "pod_network_out", "zone_pair")
@@ -19,14 +20,23 @@ _RESOLVERS = ("dns_service", "dns_node", "dns_server", "dns_udp", "dns_tcp", "se
 """The parts that look-ups fail by, the likeliest first."""
 
 
-def listed(
-    findings: Sequence[Finding], lookups: Mapping[tuple[str, str], Lookups], zones: Mapping[str, str]
-) -> list[Finding]:
+_WIDTH = 1.0
+"""Seconds by which the age at which a fault ended may be off: the width of the newest bins."""
+
+Named = tuple[str, str]
+"""A part and its subject."""
+
+Zones = Mapping[str, str]
+"""The zones of nodes."""
+
+
+def listed(findings: Sequence[Finding], lookups: Mapping[tuple[str, str], Lookups], zones: Zones) -> list[Finding]:
     """The findings that are causes, each with what else fails because of it; `zones` are those of the nodes."""
     causes: list[Finding] = []
     because: dict[int, list[str]] = {}
     for finding in findings:
-        cause = next((other for other in findings if _follows(finding, other, zones)), None)
+        named = finding.part, finding.subject
+        cause = next((other for other in findings if _follows(named, (other.part, other.subject), zones)), None)
         if cause is None:
             causes.append(finding)
         else:
@@ -42,14 +52,28 @@ def listed(
     ]
 
 
-def _follows(finding: Finding, cause: Finding, zones: Mapping[str, str]) -> bool:
+def outlived(suspect: Suspect, over: Sequence[Suspect], now: float, edges: Sequence[float], zones: Zones) -> bool:
+    """Whether what is told of a suspect follows from one of those that are over, and was not tried again since: a plain
+    target is asked more rarely than members are. `edges` are those of the bins of age."""
+    named, last = (suspect.part.name, suspect.subject), suspect.times[-1] if suspect.times else 0.0
+    return any(
+        _follows(named, (cause.part.name, cause.subject), zones) and last <= now - edges[cause.fit.ended - 1] + _WIDTH
+        for cause in over
+    )
+
+
+def _follows(named: Named, cause: Named, zones: Zones) -> bool:
     """Whether a zone, or nodes in it, do not reach a plain target because the zone does not reach another, where the
-    target may be; or a node gets no answer from one because no big packets pass, as certificates need them."""
-    start, _, end = finding.subject.partition(" ")[0].partition(">")
-    if finding.part in _TO_TARGETS and cause.part in ("zone_pair", "zone_pair_slow") and end not in zones:
-        return zones.get(start, start) in cause.subject.split(">")
-    if finding.part in ("pair", "pair_port") and cause.part in _BIG_ONES:
-        return start in cause.subject.split(">") and end not in cause.subject.split(">")
+    target may be; or a node gets no answer from one because no big packets pass, as certificates need them; or what
+    loses packets is slow, because they are sent again."""
+    (name, subject), (by, whose) = named, cause
+    start, _, end = subject.partition(" ")[0].partition(">")
+    if name in _TO_TARGETS and by in ("zone_pair", "zone_pair_slow") and end not in zones:
+        return zones.get(start, start) in whose.split(">")
+    if name == f"{by}_slow" and {*subject.split(">")} == {*whose.split(">")}:
+        return True
+    if name in ("pair", "pair_port") and by in _BIG_ONES:
+        return start in whose.split(">") and end not in whose.split(">")
     return False
 
 

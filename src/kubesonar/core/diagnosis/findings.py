@@ -8,7 +8,7 @@ import msgspec
 
 from kubesonar.core.diagnosis.components import part
 from kubesonar.core.diagnosis.confirmation import confirmation
-from kubesonar.core.diagnosis.consequences import listed
+from kubesonar.core.diagnosis.consequences import listed, outlived
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
 from kubesonar.core.diagnosis.expectations import beside
 from kubesonar.core.diagnosis.inference.likelihood import confidence
@@ -61,7 +61,9 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
     links = slow_links(who, evidence.speeds)
     displaced = [name for name in sorted(evidence.misdelivered) if name in who.expected]
     cells = _without([cell for cell in evidence.cells if not _at_taken_address(cell, displaced)], links)
-    suspects = Search(cells, evidence.ages, who.now).run()
+    search = Search(cells, evidence.ages, who.now)
+    edges = evidence.ages.edges
+    suspects = [found for found in search.run() if not outlived(found, search.over, who.now, edges, who.zones)]
     writer = _Writer(who, evidence, clock, known)
     findings = [writer.displaced(who.members[name]) for name in displaced]
     findings += [writer.slow(link) for link in links]

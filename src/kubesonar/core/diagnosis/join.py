@@ -26,10 +26,13 @@ __all__ = ["Ages", "Basis", "Cell", "Evidence", "basis", "collect"]
 _SILENT = frozenset({Fault.TIMEOUT, Fault.UNREACHABLE})
 _MINUTE = 60.0
 _STREAMS = frozenset({Kind.TCP, Kind.HTTP, Kind.TLS})
-_QUESTIONS = {Path.API_DNS: 2, Path.API_DIRECT: 2}
-"""Questions by which a name that is absolute is looked up: for IPv4 and for IPv6."""
-_MOST_QUESTIONS = 10
+_NAMES = {Path.API_DNS: 1, Path.API_DIRECT: 1}
+"""Names that are tried where the name is absolute."""
+_MOST_NAMES = 5
 """The same where the search list of a usual pod is gone through."""
+_ONE_OF_TWO = 0.1
+"""Share of lossy trains from which on (and up to one less this) only one address family may be sick: responders count
+the trains of both as one."""
 _OWN_SERVICES = frozenset({"dns-service", "service"})
 """Targets of core/probing/cluster_checks.py of which it is known what is behind them."""
 _PORTS = {"http": 80, "https": 443}
@@ -124,22 +127,26 @@ class _Collector:
         path = Path.HOST if start.network is Network.HOST else Path.POD
         if start.node == end.node or responder not in self.who.expected:
             return
-        forward = Traversal(start, end, Kind.UDP, path, Way.FORWARD, Aspect.REACH)
-        alive = Traversal(end, start, Kind.UDP, path, Way.BACK, Aspect.ALIVE, silent=True)
-        cells: list[Cell] = []
-        for arrival in log.arrivals():
-            age_bin = self._bin(arrival.at, SETTLE, self.who.blind.get(responder, []))
-            if age_bin is not None:
-                if not cells:
-                    bins = len(self.ages.edges)
-                    cells = [Cell(forward, arrival.sent, bins), Cell(alive, 1, bins)]
-                lost = arrival.sent - arrival.received
-                cells[0].add(arrival.at, age_bin, lost > 0, arrival.sent, lost)
-                cells[1].add(arrival.at, age_bin, False)
-                if age_bin < self.ages.recent:
-                    self.heard.add(source)
-        for cell in cells:
-            self.cells[source, responder, cell.route.question, "unread"] = cell
+        blind, bins = self.who.blind.get(responder, []), len(self.ages.edges)
+        arrivals = [
+            (arrival, age_bin)
+            for arrival in log.arrivals()
+            if (age_bin := self._bin(arrival.at, SETTLE, blind)) is not None
+        ]
+        if not arrivals:
+            return
+        if any(age_bin < self.ages.recent for _, age_bin in arrivals):
+            self.heard.add(source)
+        forward = Cell(Traversal(start, end, Kind.UDP, path, Way.FORWARD, Aspect.REACH), arrivals[0][0].sent, bins)
+        alive = Cell(Traversal(end, start, Kind.UDP, path, Way.BACK, Aspect.ALIVE, silent=True), 1, bins)
+        for arrival, age_bin in arrivals:
+            lost = arrival.sent - arrival.received
+            forward.add(arrival.at, age_bin, lost > 0, arrival.sent, lost)
+            alive.add(arrival.at, age_bin, False)
+        self.cells[source, responder, "alive"] = alive
+        lossy = sum(forward.bad) / sum(forward.total)
+        if not self.dual or lossy < _ONE_OF_TWO or lossy > 1 - _ONE_OF_TWO:
+            self.cells[source, responder, "unread"] = forward
 
     def _bin(self, at: float, settle: float, blind: list[Interval]) -> int | None:
         """The bin of that time; None where it does not count."""
@@ -210,7 +217,7 @@ class _Collector:
         lookups = Lookups()
         heard: int | None = None
         self._good_past(source, edge, [reach, answer] if resolve is None else [reach, answer, resolve], 1)
-        for trial, at, age_bin in self._judged(source, edge, _settle(edge)):
+        for trial, at, age_bin in self._judged(source, edge, max(SETTLE, _settle(edge))):
             unresolved = trial.fault is Fault.UNRESOLVED
             if resolve is not None:
                 if age_bin < self.ages.window:
@@ -244,10 +251,17 @@ class _Collector:
         found = self.cells.get(key)
         if found is None:
             servers = End("names", behind=self.behind[Path.DNS_SERVICE])
-            route = Traversal(self.who.end(source), servers, Kind.DNS, check.path, Way.ROUND, Aspect.RESOLVE)
-            found = self.cells[key] = Cell(
-                route, look_up(_QUESTIONS.get(check.path, _MOST_QUESTIONS)), len(self.ages.edges)
+            family = 6 if any(":" in address for address in self.dns_addresses) else 4
+            route = Traversal(
+                self.who.end(source),
+                servers,
+                Kind.DNS,
+                check.path,
+                Way.ROUND,
+                Aspect.RESOLVE,
+                family=family if self.dual else 0,
             )
+            found = self.cells[key] = Cell(route, look_up(_NAMES.get(check.path, _MOST_NAMES)), len(self.ages.edges))
         return found
 
     def _sizes(self, source: str, edge: Edge) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from enum import Enum
 
 import msgspec
@@ -118,7 +118,18 @@ def part_of_pair(route: Traversal, subject: str) -> float:
 
 
 def _between(legs: Legs) -> list[str]:
-    return [f"{start.node or start.name}>{end.node or end.name}" for start, end in legs if start.name and end.name]
+    away = [(a.node or a.name, b.node or b.name) for a, b in legs if a.name and b.name and not _at_home((a, b))]
+    return [f"{start}>{end}" for start, end in away]
+
+
+def _at_home(leg: tuple[End, End]) -> bool:
+    """Whether it does not leave a node."""
+    return bool(leg[0].node) and leg[0].node == leg[1].node
+
+
+def _links(route: Traversal) -> Iterator[tuple[End, End]]:
+    """The legs that packets may have gone over links of nodes."""
+    return (leg for legs in _ways(route) for leg in legs if not _at_home(leg))
 
 
 def _ways(route: Traversal) -> list[Legs]:
@@ -136,17 +147,17 @@ def _share(crossing: Iterable[bool]) -> float:
 
 def nodes(route: Traversal) -> Subjects:
     """The nodes at either end, and those of servers behind a Service."""
-    return {end.node for legs in _ways(route) for leg in legs for end in leg if end.node}
+    return {end.node for leg in _links(route) for end in leg if end.node}
 
 
 def senders(route: Traversal) -> Subjects:
     """The nodes that packets left."""
-    return {start.node for legs in _ways(route) for start, _ in legs if start.node}
+    return {start.node for start, _ in _links(route) if start.node}
 
 
 def receivers(route: Traversal) -> Subjects:
     """The nodes that packets came to."""
-    return {end.node for legs in _ways(route) for _, end in legs if end.node}
+    return {end.node for _, end in _links(route) if end.node}
 
 
 def pod_nodes(route: Traversal) -> Subjects:
@@ -173,7 +184,7 @@ def part_of_node(route: Traversal, node: str) -> float:
     """The share of trials on that route that cross that node: all, or those that a server there gets."""
     if not route.target.behind:
         return 1.0
-    return _share(any(node in (start.node, end.node) for start, end in legs) for legs in _ways(route))
+    return _share(any(node in (a.node, b.node) and not _at_home((a, b)) for a, b in legs) for legs in _ways(route))
 
 
 def sides(route: Traversal, node: str) -> tuple[bool, bool]:
@@ -185,6 +196,20 @@ def sides(route: Traversal, node: str) -> tuple[bool, bool]:
 def zones(route: Traversal) -> Subjects:
     """The ways between two different zones."""
     return {way for legs in _ways(route) for way in _between_zones(legs)}
+
+
+def part_of_pod_network(route: Traversal, node: str) -> float:
+    """The share of trials on that route that cross the pod network of that node."""
+    if not route.target.behind:
+        return 1.0
+    ends = ([end for leg in legs for end in leg] for legs in _ways(route))
+    return _share(any(end.node == node and _in_pod_network(end) for end in found) for found in ends)
+
+
+def part_of_family(route: Traversal, subject: str) -> float:
+    """The same of the packets of one family, or of what goes between two nodes in it."""
+    place = subject.partition(" ")[0]
+    return part_of_pair(route, place) if ">" in place else part_of_node(route, place)
 
 
 def part_of_zones(route: Traversal, subject: str) -> float:
@@ -279,8 +304,9 @@ def passes_pod(route: Traversal) -> bool:
 
 
 def passes_way_pod(route: Traversal) -> bool:
-    """The same of what goes between two ends in pod networks."""
-    return passes(route) and route.source.network is Network.POD and route.path in (Path.POD, Path.DNS_POD)
+    """The same of what goes between two ends in pod networks: a Service's servers are pods."""
+    to_pod = route.path in (Path.POD, Path.DNS_POD) or bool(route.target.behind)
+    return passes(route) and route.source.network is Network.POD and to_pod
 
 
 def of_one_family(route: Traversal) -> bool:
@@ -402,8 +428,12 @@ def virtual(route: Traversal) -> bool:
 
 
 def upstream(route: Traversal) -> bool:
-    """Look-ups of names outside of the cluster."""
-    return route.question is Aspect.RESOLVE and route.path in OUTSIDE_PATHS
+    """Look-ups of names outside of the cluster, and questions for them to the cluster's DNS."""
+    asked = route.path is Path.DNS_UPSTREAM and bool(route.target.behind) and route.question in _ASKED
+    return asked or (route.question is Aspect.RESOLVE and route.path in OUTSIDE_PATHS)
+
+
+_ASKED = (Aspect.REACH, Aspect.ANSWER)
 
 
 def dns_upstream(route: Traversal) -> Subjects:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from statistics import median
 
 from kubesonar.core.diagnosis.evidence import Ages, Cell, Evidence
+from kubesonar.core.diagnosis.inference.incidence import load_of
 from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect
-from kubesonar.core.diagnosis.inference.trial_model import Load, lossy
+from kubesonar.core.diagnosis.inference.trial_model import lossy
 from kubesonar.core.diagnosis.path_features import Way
 from kubesonar.model import Fault
 
@@ -193,11 +194,8 @@ def _label(cell: Cell) -> str:
 def _expected(suspect: Suspect, cell: Cell) -> float:
     """The share of that cell's trials that the suspect makes bad."""
     if suspect.rates is not None:
-        return suspect.rates.odds(cell, suspect.subject).bad
-    part = suspect.part
-    share = part.share(cell.route, suspect.subject) if part.share else 1.0
-    crossings = 2 if part.both and cell.route.way is Way.ROUND else 1
-    return lossy(Load(cell.packets, crossings, share), suspect.fit.rate).bad
+        return suspect.rates.odds(cell, suspect.subject, suspect.part.share).bad
+    return lossy(load_of(suspect.part, cell, suspect.subject), suspect.fit.rate).bad
 
 
 def delay(suspect: Suspect) -> str:

@@ -48,8 +48,9 @@ class UsualTime:
 
 
 def time_taken(observation: Observation) -> float:
-    """Return the seconds from the first packet to the last answer, without looking up the name; 0 where not known."""
-    if observation.fault is not None:
+    """Return the seconds from the first packet to the last answer, without looking up the name; 0 where not known, and
+    where the kernel sent segments again: that is loss and no delay."""
+    if observation.fault is not None or (observation.kernel and observation.kernel.retransmits):
         return 0.0
     if observation.phases:
         first = max((span.end for span in observation.phases if span.phase is Phase.DNS), default=0.0)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from kubesonar.core.diagnosis.components import PARTS, End, Traversal, Way, crossed
 from kubesonar.core.diagnosis.evidence import Cell
-from kubesonar.core.diagnosis.inference.incidence import Incidence
+from kubesonar.core.diagnosis.inference.incidence import Incidence, load_of
 from kubesonar.core.diagnosis.path_features import Aspect
 from kubesonar.model import Kind, Network, Path
 
@@ -47,3 +47,10 @@ def test_the_servers_of_a_big_service_are_left_out() -> None:
     subjects = {subject for _, subject in crossed(asked)}
     assert "node-1" in subjects
     assert "node-20" not in subjects
+
+
+def test_a_server_fails_whole_requests_where_a_way_loses_single_packets() -> None:
+    asked = Cell(Traversal(ENDS[0], End("api"), Kind.HTTP, Path.API_DIRECT, Way.ROUND, Aspect.REACH, 443), -3, 3)
+    by_name = {part.name: part for part in PARTS}
+    assert load_of(by_name["api_server"], asked, "api").packets == 1
+    assert load_of(by_name["pair"], asked, "node-1>api").packets == -3

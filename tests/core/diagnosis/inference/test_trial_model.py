@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubesonar.core.diagnosis.inference.trial_model import BIG, Load, Odds, either, lossy, stream
+from kubesonar.core.diagnosis.inference.trial_model import BIG, Load, Odds, either, look_up, lossy, stream
 
 
 def test_half_of_the_packets_lost_and_all_of_them_are_told_apart_by_trains_of_which_nothing_came() -> None:
@@ -27,3 +27,9 @@ def test_loss_seldom_hides_big_packets_alone() -> None:
 
 def test_either_of_two_causes() -> None:
     assert either(Odds(0.5, 0.5), Odds(0.5, 0.0)) == Odds(0.75, 0.5)
+
+
+def test_each_name_of_a_look_up_may_meet_the_server_that_is_sick() -> None:
+    assert lossy(Load(look_up(1), share=0.5), 1.0).bad == pytest.approx(0.5)
+    assert lossy(Load(look_up(5), share=0.5), 1.0).bad == pytest.approx(1 - 0.5**5)
+    assert lossy(Load(look_up(1)), 0.1).bad == pytest.approx(1 - 0.9**2)

@@ -25,6 +25,10 @@ _CAUTION = 1.3
 _OUTLYING = 2.5
 """Standard deviations from which on a pair of places is left out as faulty."""
 
+_LEAST_USUAL = 0.01
+"""Share of bad trials that does not make a pair stand out: less, and in a network that is well one bad trial of a dozen
+would, and all background be taken for none."""
+
 _ROUNDS = 6
 
 Group = tuple[int, Network | None, bool, bool]
@@ -60,34 +64,45 @@ class Background:
             return Odds(_BIG_ONES, _BIG_ONES)
         if cell.route.question not in (Aspect.REACH, Aspect.RESOLVE):
             return Odds(BACKGROUND, BACKGROUND)
-        expected = self._learned.get(group_of(cell)) if cell.route.between_members else None
-        if expected is None:
+        group = group_of(cell)
+        expected = self._learned.get(group) if cell.route.between_members else None
+        if expected is None or self._by_one_way(group):
             expected = lossy(Load(cell.packets, 2), self._packet[cell.route.source.network])
         bad = max(expected.bad, BACKGROUND)
         return Odds(bad, bad if cell.packets <= 1 else min(max(expected.dead, BACKGROUND / 2), bad / 2))
+
+    def _by_one_way(self, group: Group) -> bool:
+        """Whether more is known from trains that are counted one way: all but those to members that cannot be read,
+        which may all be sick."""
+        packets, network, round_trip, far = group
+        return packets > 1 and round_trip and (packets, network, False, far) in self._learned
 
     def _lost(self, network: Network | None) -> float:
         """The rate at which one packet is lost on one way, from the trains."""
         rates = [
             1 - (1 - odds.bad) ** (1 / (packets * (2 if round_trip else 1)))
-            for (packets, where, round_trip, _), odds in self._learned.items()
-            if packets > 1 and where is network
+            for (packets, where, round_trip, far), odds in self._learned.items()
+            if packets > 1 and where is network and not self._by_one_way((packets, where, round_trip, far))
         ]
         return min(rates, default=0.0)
 
 
 def _pooled(pairs: list[list[int]]) -> Odds:
-    kept = pairs
+    """The share of bad and of dead trials over the pairs that do not stand out from the best quarter of them: pairs in
+    doubt are asked more often than others, so that the mean over all trials is mostly theirs."""
+    pairs = sorted((count for count in pairs if count[0]), key=lambda count: count[1] / count[0])
+    if not pairs:
+        return Odds(0.0, 0.0)
+    kept = pairs[: -(-len(pairs) // 4)]
     share = 0.0
     for _ in range(_ROUNDS):
-        total = sum(count[0] for count in kept)
-        share = sum(count[1] for count in kept) / total if total else 0.0
-        left = [count for count in pairs if count[1] <= _most(count[0], share)]
+        share = sum(count[1] for count in kept) / sum(count[0] for count in kept)
+        usual = max(share, _LEAST_USUAL)
+        left = [count for count in pairs if count[1] <= _most(count[0], usual)] or kept
         if len(left) == len(kept):
             break
         kept = left
-    total = sum(count[0] for count in kept)
-    dead = sum(count[2] for count in kept) / total if total else 0.0
+    dead = sum(count[2] for count in kept) / sum(count[0] for count in kept)
     return Odds(min(_CAUTION * share, BACKGROUND_LIMIT), min(_CAUTION * dead, BACKGROUND_LIMIT))
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kubesonar.core.diagnosis.components import PARTS, crossed
+from kubesonar.core.diagnosis.components import PARTS, Part, crossed
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.suspects import SuspectKey
-from kubesonar.core.diagnosis.inference.trial_model import Load
+from kubesonar.core.diagnosis.inference.trial_model import Load, is_stream
 from kubesonar.core.diagnosis.path_features import Traversal, Way
 from kubesonar.model import Kind
+
+
+def load_of(part: Part, cell: Cell, subject: str) -> Load:
+    """How the trials of that cell cross that subject of that kind of part."""
+    share = part.share(cell.route, subject) if part.share else 1.0
+    packets = 1 if part.whole and is_stream(cell.packets) else cell.packets
+    return Load(packets, 2 if part.both and cell.route.way is Way.ROUND else 1, share)
 
 
 class Incidence:
@@ -58,9 +65,7 @@ class Incidence:
         both = route.way is Way.ROUND
         found = None if route.target.behind else self._loads.get((key[0], packets, both))
         if found is None:
-            part = PARTS[key[0]]
-            share = part.share(route, key[1]) if part.share else 1.0
-            found = Load(packets, 2 if part.both and both else 1, share)
+            found = load_of(PARTS[key[0]], self._cells[index], key[1])
             if not route.target.behind:
                 self._loads[key[0], packets, both] = found
         return found

@@ -29,6 +29,10 @@ def confidence(net: float) -> float:
     return min(0.9999, 1 - exp(-max(0.0, net) / CONFIDENT))
 
 
+Expectation = tuple[list[Odds], Odds | None]
+"""The odds expected in each bin, and those of all bins while nothing was explained."""
+
+
 class Belief:
     """A cell, and the odds of a trial in it as explained so far, bin by bin. A bin that has been forgotten counts
     zero."""
@@ -51,6 +55,15 @@ class Belief:
         self.untouched = None
         for index in range(bins):
             self.expected[index] = either(self.expected[index], odds)
+
+    @property
+    def expectation(self) -> Expectation:
+        """What is expected, to be set again after something was supposed."""
+        return list(self.expected), self.untouched
+
+    @expectation.setter
+    def expectation(self, before: Expectation) -> None:
+        self.expected, self.untouched = before
 
     def forget(self, start: int, stop: int) -> None:
         """Leaves the bins from `start` to `stop` out of account."""

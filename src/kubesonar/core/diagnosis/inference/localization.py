@@ -10,14 +10,18 @@ and what is loud now is told by the newest trials alone, before older ones are a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from kubesonar.core.diagnosis.components import PARTS, Part
 from kubesonar.core.diagnosis.evidence import Ages, Cell
 from kubesonar.core.diagnosis.inference.background import Background
 from kubesonar.core.diagnosis.inference.incidence import Incidence
 from kubesonar.core.diagnosis.inference.likelihood import NO_FIT, Belief, Fit, fit
 from kubesonar.core.diagnosis.inference.persistence import lasts, share_of_events, times_since
-from kubesonar.core.diagnosis.inference.suspects import CLEAR, Rival, Suspect, SuspectKey, choose_ways, relatives
+from kubesonar.core.diagnosis.inference.suspects import Rival, Suspect, SuspectKey, choose_ways, relatives
 from kubesonar.core.diagnosis.inference.trial_model import lossy
+from kubesonar.core.diagnosis.inference.two_rates import TwoRates
 
 MIN_GAIN = 16.0
 """Gain after the penalty (nats) below which a part is not named. In 300 simulated healthy windows with bursts the most
@@ -27,8 +31,12 @@ LOUD = 3 * MIN_GAIN
 """Gain after the penalty (nats) in the newest bins alone that needs no longer memory."""
 
 YOUNG_BINS = 5
-"""A fault within so many of the newest bins is told only when it is clear (`CLEAR`) which part it is; a second
-later there is more to tell by."""
+"""So many of the newest bins are searched first."""
+
+SURE = 6.0
+"""Lead (nats) which a fault that began within the short window must have over all that else might explain it: one wrong
+explanation in 400. Lower, and the first losses are put down to what is merely more common; higher, and faults are told
+late. A second later there is more to tell by."""
 
 BELIEVED = 10.0
 """Lead (nats) that decides in the newest trials although another part explains more of them: beyond the penalties."""
@@ -37,6 +45,9 @@ MAX_SUSPECTS = 64
 """Most parts that one search chooses."""
 
 _RIVALS = 3
+
+_ALIKE = 0.01
+"""Difference in what two parts explain, as a share of it, below which hardly a trial tells them apart, now or later."""
 
 _FAR = 0.5
 """An explanation of less than this share of what the chosen one explains is no rival, and is not looked at."""
@@ -55,6 +66,8 @@ class Search:
         self._fits: dict[SuspectKey, Fit] = {}
         self._most: dict[SuspectKey, float] = {}
         self._newest = 0
+        self.over: list[Suspect] = []
+        """The parts that `run` found to have been sick, and to be well again."""
 
     def run(self) -> list[Suspect]:
         """The parts that are sick now, the one that explains most first."""
@@ -77,11 +90,13 @@ class Search:
             key = self._best(margin)
             if key is None:
                 break
-            suspect = self._suspect(key)
+            suspect = self._refined(self._suspect(key))
             told = self._told(suspect)
             if not told and not suspect.fit.ended and self._newest < len(self._ages.edges):
                 break  # it takes older trials to tell what this is
             self._explain(suspect, told=told)
+            if suspect.fit.ended:
+                self.over.append(suspect)
             if told:
                 suspects.append(suspect)
                 if suspect.part.hides is not None:
@@ -137,6 +152,53 @@ class Search:
             net=choice.fit.gain * share_of_events(times) - PARTS[choice.key[0]].penalty,
         )
 
+    def _refined(self, suspect: Suspect) -> Suspect:
+        """The suspect, or the better one of two narrower parts which together explain more than it does beside the best
+        of them: both ways between two nodes are not one of these nodes."""
+        if suspect.fit.ended:
+            return suspect
+        half = (suspect.fit.gain - suspect.part.penalty) / 2
+        firsts = [key for key in self._within(suspect) if self._most[key] > half and self._net(key) > half]
+        if not firsts:
+            return suspect
+        narrower = self._within(suspect)
+        first = max(firsts, key=lambda key: (self._net(key), key))
+        alone = self._net(first)
+        with self._supposed(first, self._fit(first)):
+            second = max(narrower, key=lambda key: (self._net(key), key))
+            fit_of_second = self._fit(second)
+            together = alone + self._net(second)
+        with self._supposed(suspect.key, suspect.fit, suspect.rates):
+            most = 2 * half + max(0.0, max(map(self._net, narrower)))
+        if together <= most or alone >= together:
+            return suspect
+        with self._supposed(second, fit_of_second):
+            self._fit(first)
+            return self._suspect(first)
+
+    def _within(self, suspect: Suspect) -> list[SuspectKey]:
+        """The parts that are crossed only by trials which cross this one too."""
+        mine, kin, incidence = set(suspect.indexes), relatives(suspect.key), self._incidence
+        keys = {key for index in self._sick if index in mine for key in incidence.keys(index)}
+        return [key for key in keys if key in self._most and key not in kin and mine.issuperset(incidence.members(key))]
+
+    def _net(self, key: SuspectKey) -> float:
+        """What a part explains, after its penalty (nats)."""
+        return self._fit(key).gain - PARTS[key[0]].penalty
+
+    @contextmanager
+    def _supposed(self, key: SuspectKey, found: Fit, rates: TwoRates | None = None) -> Iterator[None]:
+        """For a while, expects what this part does."""
+        indexes = self._incidence.members(key)
+        before = [self._beliefs[index].expectation for index in indexes]
+        for index in indexes:
+            self._expect(key, found, rates, index, found.bins)
+            self._touch(index)
+        yield
+        for index, expectation in zip(indexes, before, strict=True):
+            self._beliefs[index].expectation = expectation
+            self._touch(index)
+
     def _told(self, suspect: Suspect) -> bool:
         """Whether it is a present, lasting and clear fault."""
         found, part = suspect.fit, suspect.part
@@ -145,9 +207,10 @@ class Search:
         if not lasts(suspect.times, found.rate, part, self._ages.edges[found.bins - 1]):
             return False
         open_ = [rival for rival in suspect.rivals if not rival.same]
-        if self._newest < len(self._ages.edges) and any(rival.more > 0 and rival.lead < BELIEVED for rival in open_):
+        brief = self._newest < len(self._ages.edges) or found.bins <= self._ages.recent
+        if brief and any(rival.more > 0 and rival.lead < BELIEVED for rival in open_):
             return False  # only what was held to be probable beforehand speaks for it so far
-        return found.bins > YOUNG_BINS or all(rival.lead >= CLEAR for rival in open_)
+        return found.bins > self._ages.recent or all(rival.lead >= SURE for rival in open_)
 
     def _explain(self, suspect: Suspect, *, told: bool) -> None:
         """Expects what this part does from now on."""
@@ -158,18 +221,17 @@ class Search:
             if found.ended:
                 belief.forget(found.ended, len(belief.total))
                 continue
-            self._expect(suspect, index, found.bins)
+            self._expect(suspect.key, found, suspect.rates, index, found.bins)
             if told:
                 belief.forget(found.bins, len(belief.total))
         if told or found.ended:
             self._expect_of_services(suspect)
 
-    def _expect(self, suspect: Suspect, index: int, bins: int) -> None:
-        cell = self._beliefs[index].cell
-        if suspect.rates is not None:
-            odds = suspect.rates.odds(cell, suspect.subject)
+    def _expect(self, key: SuspectKey, found: Fit, rates: TwoRates | None, index: int, bins: int) -> None:
+        if rates is not None:
+            odds = rates.odds(self._beliefs[index].cell, key[1], PARTS[key[0]].share)
         else:
-            odds = lossy(self._incidence.load(suspect.key, index), suspect.fit.rate)
+            odds = lossy(self._incidence.load(key, index), found.rate)
         self._beliefs[index].explain(odds, bins)
 
     def _expect_of_services(self, suspect: Suspect) -> None:
@@ -179,7 +241,7 @@ class Search:
             route = self._beliefs[index].cell.route
             share = suspect.part.share if suspect.part.when(route) else None
             if index not in explained and share is not None and share(route, suspect.subject):
-                self._expect(suspect, index, len(self._ages.edges))
+                self._expect(suspect.key, suspect.fit, suspect.rates, index, len(self._ages.edges))
                 self._touch(index)
 
     def _rivals(self, key: SuspectKey, gain: float, ways: list[Rival]) -> list[Rival]:
@@ -199,7 +261,8 @@ class Search:
             theirs = set(incidence.members(other))
             more = self._fit(other).gain - gain
             if lead < net and 2 * len(theirs & mine) >= min(len(theirs), len(mine)):
-                rivals.append(Rival(row.name, other[1], lead, theirs == mine, more))
+                alike = theirs == mine or abs(more) < _ALIKE * gain
+                rivals.append(Rival(row.name, other[1], lead, alike, more))
         return sorted(rivals, key=lambda rival: rival.lead)[:_RIVALS]
 
     def _touch(self, index: int) -> None:

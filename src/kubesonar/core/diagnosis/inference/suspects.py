@@ -20,8 +20,8 @@ CLEAR = 3.0
 
 
 class Rival(msgspec.Struct, frozen=True):
-    """Another explanation of most of the same trials, and by how much (nats) the chosen one leads. `same`: exactly the
-    same trials cross it, so that no further trial of these can tell. `more` is how much more it would explain, were it
+    """Another explanation of most of the same trials, and by how much (nats) the chosen one leads. `same`: the same
+    trials cross it, so that no further trial of these can tell. `more` is how much more it would explain, were it
     not held to be less probable beforehand."""
 
     part: str
@@ -92,7 +92,8 @@ def choose_ways(key: SuspectKey, found: Fit, beliefs: Mapping[SuspectKey, list[B
         return Choice(key, found, None, [])
     wide, way_in, way_out = rows
     trials = beliefs[wide]
-    both = two_rates(trials, key[1], found.bins, found.rate)
+    share = PARTS[wide[0]].share
+    both = two_rates(trials, key[1], share, found.bins, found.rate)
     extra = 0.0 if both.inward == both.outward else EXTRA_RATE
     readings = [
         (both.gain - extra, wide, both),
@@ -100,7 +101,7 @@ def choose_ways(key: SuspectKey, found: Fit, beliefs: Mapping[SuspectKey, list[B
             (one.gain, row, one)
             for row, inward in ((way_in, True), (way_out, False))
             if row in beliefs
-            for one in [one_rate(trials, key[1], found.bins, inward=inward)]
+            for one in [one_rate(trials, key[1], share, found.bins, inward=inward)]
         ),
     ]
     readings = [reading for reading in readings if reading[1] != wide or (both.inward and both.outward)]

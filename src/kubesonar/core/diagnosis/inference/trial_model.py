@@ -32,15 +32,20 @@ def stream(timeout: float) -> int:
     return -min(_MOST_TRIES, max(1, ceil(timeout)))
 
 
-def look_up(questions: int) -> int:
-    """The `packets` of the look-up of a name that asks so many questions, each of which must be answered: resolvers ask
-    again after 5 s, when the check has ended."""
-    return _LOOK_UPS - questions
+def is_stream(packets: int) -> bool:
+    """Return whether trials of so many `packets` are of a kernel that sends lost segments again."""
+    return _LOOK_UPS < packets < 0
+
+
+def look_up(names: int) -> int:
+    """The `packets` of a look-up that tries so many names, each with a question for IPv4 and one for IPv6 to one of the
+    servers. All must be answered: resolvers ask again after 5 s, when the check has ended."""
+    return _LOOK_UPS - names
 
 
 class Load(NamedTuple):
     """How a trial crosses a part: its `packets` (or `BIG`, `stream`, `look_up`), how often each crosses the part (twice
-    if it is both ways of a round trip), and the share of such trials that cross it at all."""
+    if it is both ways of a round trip), and the share of such trials, or names of a look-up, that cross it at all."""
 
     packets: int
     crossings: int = 1
@@ -57,14 +62,15 @@ class Odds(NamedTuple):
 def lossy(load: Load, rate: float) -> Odds:
     """The odds of a trial where packets are lost at this rate."""
     lost = rate if load.crossings == 1 else 1 - (1 - rate) ** load.crossings
+    if load.packets < _LOOK_UPS:
+        one = load.share * (1 - (1 - lost) ** 2)
+        bad = min(1 - (1 - one) ** (_LOOK_UPS - load.packets), _HIGHEST)
+        return Odds(bad, bad)
     bad, dead = _odds(load.packets, lost)
     return Odds(min(bad * load.share, _HIGHEST), min(dead * load.share, _HIGHEST))
 
 
 def _odds(packets: int, lost: float) -> Odds:
-    if packets < _LOOK_UPS:
-        bad = 1 - (1 - lost) ** (_LOOK_UPS - packets)
-        return Odds(bad, bad)
     if packets < 0:
         bad = BURST_SHARE * lost + (1 - BURST_SHARE) * lost**-packets
         return Odds(bad, bad)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import log
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ import msgspec
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.likelihood import Belief, gain_of
 from kubesonar.core.diagnosis.inference.trial_model import RATES, Load, Odds, lossy
-from kubesonar.core.diagnosis.path_features import part_of_node, sides
+from kubesonar.core.diagnosis.path_features import Traversal, sides
 
 EXTRA_RATE = 2.0
 """What a second rate must explain (nats) before the two ways are said to differ."""
@@ -27,6 +27,10 @@ _SWEEPS = 3
 _STEPS = (0.0, *RATES)
 
 
+Share = Callable[[Traversal, str], float] | None
+"""The share of trials on a route that cross a node; None: all."""
+
+
 class TwoRates(msgspec.Struct, frozen=True):
     """The rates of loss on the way in and on the way out that explain most, and how much (nats)."""
 
@@ -34,9 +38,9 @@ class TwoRates(msgspec.Struct, frozen=True):
     outward: float
     gain: float
 
-    def odds(self, cell: Cell, node: str) -> Odds:
-        """The odds of a trial of that cell, which crosses that node."""
-        way = _Way(cell.packets, *sides(cell.route, node), part_of_node(cell.route, node))
+    def odds(self, cell: Cell, node: str, share: Share) -> Odds:
+        """The odds of a trial of that cell, of which that share crosses that node."""
+        way = _way(cell, node, share)
         return lossy(Load(way.packets, share=way.share), _lost(way, self.inward, self.outward))
 
 
@@ -49,12 +53,16 @@ class _Way(NamedTuple):
     share: float
 
 
+def _way(cell: Cell, node: str, share: Share) -> _Way:
+    return _Way(cell.packets, *sides(cell.route, node), share(cell.route, node) if share else 1.0)
+
+
 _Counts = dict[tuple[_Way, Odds], list[int]]
 
 
-def two_rates(beliefs: Iterable[Belief], node: str, bins: int, start: float) -> TwoRates:
+def two_rates(beliefs: Iterable[Belief], node: str, share: Share, bins: int, start: float) -> TwoRates:
     """The best pair of rates through the newest `bins`, from `start` both ways on (coordinate ascent)."""
-    counts = _counted(beliefs, node, bins)
+    counts = _counted(beliefs, node, share, bins)
     rate_in = rate_out = start
     for _ in range(_SWEEPS):
         rate_in = max(_STEPS, key=lambda rate, other=rate_out: _gain(counts, rate, other))  # type: ignore[misc]
@@ -66,19 +74,18 @@ def two_rates(beliefs: Iterable[Belief], node: str, bins: int, start: float) -> 
     return TwoRates(rate_in, rate_out, best)
 
 
-def one_rate(beliefs: Iterable[Belief], node: str, bins: int, *, inward: bool) -> TwoRates:
+def one_rate(beliefs: Iterable[Belief], node: str, share: Share, bins: int, *, inward: bool) -> TwoRates:
     """The best rate through the newest `bins` where only the way in, or only the way out, is sick."""
-    counts = _counted(beliefs, node, bins)
+    counts = _counted(beliefs, node, share, bins)
     ways = [(rate, 0.0) if inward else (0.0, rate) for rate in RATES]
     best = max(ways, key=lambda way: _gain(counts, *way))
     return TwoRates(*best, _gain(counts, *best))
 
 
-def _counted(beliefs: Iterable[Belief], node: str, bins: int) -> _Counts:
+def _counted(beliefs: Iterable[Belief], node: str, share: Share, bins: int) -> _Counts:
     counts: _Counts = {}
     for belief in beliefs:
-        route = belief.cell.route
-        way = _Way(belief.cell.packets, *sides(route, node), part_of_node(route, node))
+        way = _way(belief.cell, node, share)
         for index in range(bins):
             if belief.total[index]:
                 count = counts.setdefault((way, belief.expected[index]), [0, 0, 0, 0, 0])

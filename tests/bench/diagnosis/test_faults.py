@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from random import Random
+
+from bench.diagnosis.cluster import PORT, Shape
+from bench.diagnosis.faults import FAULTS, Injection, Making
+from bench.diagnosis.network import Flow
+from bench.diagnosis.simulation import Simulation
+
+
+def made(kind: str, share: float = 1.0, nodes: int = 3) -> tuple[Simulation, Injection]:
+    sim = Simulation(Shape(nodes=nodes), 1)
+    sim.run(5.0)
+    return sim, FAULTS[kind](Making(sim, Random(2), share, "steady", 60.0, set()))
+
+
+def named(injection: Injection) -> set[str]:
+    return {part for answer in injection.truth.answers for part, _ in answer}
+
+
+def test_of_a_node_that_lets_nothing_out_nobody_knows_whether_anything_gets_in() -> None:
+    assert named(made("node_out")[1]) == {"node_out", "node"}
+    assert named(made("node_out", 0.3)[1]) == {"node_out"}
+    assert named(made("pod_network_out")[1]) == {"pod_network_out", "pod_network"}
+
+
+def test_between_two_zones_of_one_node_each_the_pair_is_the_way_between_the_zones() -> None:
+    assert named(made("pair")[1]) == {"pair", "zone_pair"}
+    assert named(made("pair_slow")[1]) == {"pair_slow", "zone_pair_slow"}
+    assert named(made("pair", nodes=6)[1]) == {"pair"}
+
+
+def test_a_port_is_blocked_on_the_way_to_it_and_not_for_the_answers() -> None:
+    sim, injection = made("pair_port")
+    ((_, subject),) = injection.truth.answers[0]
+    one, _, other = subject.partition(" ")[0].partition(">")
+    injection.begin()
+    start, end = sim.cluster.places[f"{one}-pod"], sim.cluster.places[f"{other}-pod"]
+    flow = Flow("tcp", PORT)
+    assert not sim.network.way(start, end, flow).passes(6.0)
+    assert sim.network.way(start, end, flow._replace(reply=True)).passes(6.0)

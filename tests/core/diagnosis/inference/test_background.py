@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from kubesonar.core.diagnosis.components import End, Traversal, Way
+from kubesonar.core.diagnosis.evidence import Cell
+from kubesonar.core.diagnosis.inference.background import BACKGROUND, Background
+from kubesonar.core.diagnosis.path_features import Aspect
+from kubesonar.model import Kind, Network, Path
+
+ENDS = [End(f"node-{n}-pod", f"node-{n}", "a", Network.POD) for n in range(1, 4)]
+PAIRS = [(source, target) for source in ENDS for target in ENDS if source != target]
+
+
+def cell(ends: tuple[End, End], kind: Kind, way: Way, total: int, bad: int) -> Cell:
+    packets = 8 if kind is Kind.UDP else 1
+    found = Cell(Traversal(*ends, kind, Path.POD, way, Aspect.REACH), packets, 1)
+    for number in range(total):
+        found.add(float(number), 0, number < bad, packets, 1)
+    return found
+
+
+def test_pairs_that_are_asked_more_because_they_are_in_doubt_do_not_make_their_loss_usual() -> None:
+    quiet = [cell(ends, Kind.ICMP, Way.ROUND, 12, 0) for ends in PAIRS[2:]]
+    doubted = [cell(ends, Kind.ICMP, Way.ROUND, 67, 20) for ends in PAIRS[:2]]
+    cells = quiet + doubted
+    assert Background(cells).odds(cells[-1]).bad == BACKGROUND
+
+
+def test_what_all_pairs_lose_is_usual() -> None:
+    cells = [cell(ends, Kind.ICMP, Way.ROUND, 60, 6) for ends in PAIRS]
+    assert 0.1 <= Background(cells).odds(cells[0]).bad <= 0.15
+
+
+def test_trains_to_a_member_that_cannot_be_read_do_not_say_what_is_usual() -> None:
+    one_way = [cell(ends, Kind.UDP, Way.FORWARD, 24, 0) for ends in PAIRS if ends[1] is not ENDS[0]]
+    unread = [cell(ends, Kind.UDP, Way.ROUND, 24, 24) for ends in PAIRS if ends[1] is ENDS[0]]
+    assert Background(one_way + unread).odds(unread[0]).bad == BACKGROUND

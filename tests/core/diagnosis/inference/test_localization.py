@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from kubesonar.core.diagnosis.inference.localization import Search
+from kubesonar.core.diagnosis.join import basis
+from tests.core.mesh import Mesh
+
+Named = set[tuple[str, str]]
+
+
+def both_ways(mesh: Mesh) -> Named:
+    mesh.drop("node-1", "node-2", 0.3).drop("node-2", "node-1", 0.3)
+    return {("pair", "node-1>node-2"), ("pair", "node-2>node-1")}
+
+
+def two_from_one_node(mesh: Mesh) -> Named:
+    mesh.drop("node-1", "node-2", 0.3).drop("node-1", "node-4", 0.3)
+    return {("pair", "node-1>node-2"), ("pair", "node-1>node-4")}
+
+
+def one_node(mesh: Mesh) -> Named:
+    mesh.drop("node-1", "*", 0.3).drop("*", "node-1", 0.3)
+    return {("node", "node-1")}
+
+
+@pytest.mark.parametrize("fault", [both_ways, two_from_one_node, one_node])
+def test_two_narrow_faults_are_not_one_wide_one(fault: Callable[[Mesh], Named]) -> None:
+    mesh = Mesh(nodes=4, seed=1)
+    expected = fault(mesh)
+    found = basis(*mesh.run(30).snapshots(30))
+    suspects = Search(found.evidence.cells, found.evidence.ages, found.who.now).run()
+    assert {(suspect.part.name, suspect.subject) for suspect in suspects} == expected
+
+
+def test_what_is_over_is_kept_apart() -> None:
+    found = basis(*Mesh(nodes=4, seed=1).cut("node-3", 11, 25).run(30).snapshots(30))
+    search = Search(found.evidence.cells, found.evidence.ages, found.who.now)
+    assert search.run() == []
+    assert {(suspect.part.name, suspect.subject) for suspect in search.over} == {("node", "node-3")}
