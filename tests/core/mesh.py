@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import msgspec
 
 from kubesonar.model import (
     SCHEMA,
@@ -33,8 +35,7 @@ TIMEOUT = {Kind.UDP: 1.0, Kind.TCP: 2.0, Kind.HTTP: 2.0, Kind.ICMP: 1.0, Kind.MT
 LAB_PERIOD = {Kind.UDP: 0.5, Kind.TCP: 1.0, Kind.HTTP: 1.0, Kind.ICMP: 1.0, Kind.MTU: 2.5, Kind.DNS: 1.0}
 
 
-@dataclass(frozen=True)
-class Packet:
+class Packet(msgspec.Struct, frozen=True, gc=False):
     """One packet on its way; `port` is the destination's, `size` its bytes."""
 
     at: float
@@ -153,6 +154,8 @@ class Mesh:
         """Whether one packet arrives."""
         if self.background and self.random.random() < self.background:
             return False
+        if not self.rules:
+            return True
         for rule in self.rules:
             hit = rule.since <= packet.at < rule.until and rule.matches(packet)
             if hit and (rule.share >= 1 or self.random.random() < rule.share):
@@ -181,20 +184,20 @@ class Mesh:
 
     def _series(self, member: Member, kind: Kind, other: Member | None, plain: Plain | None, duration: float) -> None:
         period = self.period[kind]
+        check = _check_of_member(member, kind, other) if other is not None else _check_of_plain(plain or PLAIN[0])
         at = START + self.random.random() * period
         number = 0
         while at < START + duration:
             number += 1
             if not self._down(member.name, self.gone, at) and not self._down(member.name, self.frozen, at):
                 if other is not None:
-                    self._probe(member, other, kind, at, number)
+                    self._probe(member, other, check, at, number)
                 elif plain is not None:
-                    self._ask(member, plain, at)
+                    self._ask(member, plain, check, at)
             at += period
 
-    def _probe(self, a: Member, b: Member, kind: Kind, at: float, number: int) -> None:
-        path = Path(a.network.value)
-        check = Check(f"{kind}/{path}/{b.name}/v4", kind, path, b.name, b.addresses[0], PORT, timeout=TIMEOUT[kind])
+    def _probe(self, a: Member, b: Member, check: Check, at: float, number: int) -> None:
+        kind = check.kind
         there = Packet(at, a.node, b.node, a.network, "udp", PORT)
         back = Packet(at, b.node, a.node, a.network, "udp")
         dead = self._down(b.name, self.gone, at)
@@ -253,11 +256,8 @@ class Mesh:
                 answers = answers and any(self.passes(_later(packet, wait)) for wait in (0.0, 0.2, 0.6))
             self._note(a, check, there.at, None if answers else Fault.TIMEOUT)
 
-    def _ask(self, a: Member, plain: Plain, at: float) -> None:
-        tcp = plain.kind is not Kind.DNS or plain.request.endswith("tcp")
-        suffix = f"/{'tcp' if tcp else 'udp'}" if plain.kind is Kind.DNS else ""
-        name = f"{plain.kind}/{plain.path}/{plain.name}{suffix}"
-        check = Check(name, plain.kind, plain.path, plain.name, "10.9.9.9", plain.port, request=plain.request)
+    def _ask(self, a: Member, plain: Plain, check: Check, at: float) -> None:
+        tcp = _by_tcp(plain)
         there = Packet(at, a.node, plain.name, a.network, "tcp" if tcp else "udp", plain.port)
         back = Packet(at, plain.name, a.node, a.network, there.proto)
         dead = self._down(plain.name, self.refusing, at)
@@ -286,7 +286,8 @@ class Mesh:
         known = at + (check.timeout if fault in (Fault.TIMEOUT, Fault.BLACK_HOLE) else delay)
         edges = self.records.setdefault(member.name, {})
         observation = Observation(check, member.name, member.network, at, side=side, fault=fault, mtu=mtu)
-        _, trials = edges.get((side, check.id), (observation, []))
+        before = edges.get((side, check.id))
+        trials = before[1] if before is not None else []
         trials.append((known, shrunk))
         edges[side, check.id] = (observation, trials)
 
@@ -344,8 +345,24 @@ def _bad(trial: Trial, side: Side) -> bool:
 
 
 def _as(packet: Packet, proto: str, port: int, size: int = 100) -> Packet:
-    return replace(packet, proto=proto, port=port, size=size)
+    return Packet(packet.at, packet.source, packet.target, packet.network, proto, port, size)
 
 
 def _later(packet: Packet, wait: float) -> Packet:
-    return replace(packet, at=packet.at + wait)
+    at = packet.at + wait
+    return Packet(at, packet.source, packet.target, packet.network, packet.proto, packet.port, packet.size)
+
+
+def _check_of_member(a: Member, kind: Kind, b: Member) -> Check:
+    path = Path(a.network.value)
+    return Check(f"{kind}/{path}/{b.name}/v4", kind, path, b.name, b.addresses[0], PORT, timeout=TIMEOUT[kind])
+
+
+def _check_of_plain(plain: Plain) -> Check:
+    suffix = f"/{'tcp' if _by_tcp(plain) else 'udp'}" if plain.kind is Kind.DNS else ""
+    name = f"{plain.kind}/{plain.path}/{plain.name}{suffix}"
+    return Check(name, plain.kind, plain.path, plain.name, "10.9.9.9", plain.port, request=plain.request)
+
+
+def _by_tcp(plain: Plain) -> bool:
+    return plain.kind is not Kind.DNS or plain.request.endswith("tcp")
