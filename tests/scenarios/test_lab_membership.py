@@ -1,4 +1,5 @@
-"""The coordinators of a lab tell, truly, when a member dies: real processes, real links."""
+"""The coordinators of a lab tell, truly, when a member dies, and `kubesonar check` names what is sick: real processes,
+real links."""
 
 from __future__ import annotations
 
@@ -7,10 +8,11 @@ import time
 import pytest
 
 from kubesonar.lab.servers.pager import PagedNotice
-from kubesonar.model import Network
+from kubesonar.model import Health, Network
 from tests.apps.agents import until
 from tests.lab.inside import in_namespaces, needs_nft
 from tests.scenarios.running_lab import RunningLab, await_good
+from tests.scenarios.verdicts import PROMISED, PROMISED_FROZEN, named, settle, watch
 
 pytestmark = [pytest.mark.lab, needs_nft]
 
@@ -42,12 +44,13 @@ def deaths(told: list[PagedNotice]) -> list[tuple[str, str]]:
     return [(notice.what, notice.member) for notice in told if notice.what in DEATHS]
 
 
-def break_and_watch(lab: RunningLab, fault: str, node: str, what: str) -> list[PagedNotice]:
-    """Breaks a node; what is told of it until both its members were told as `what`, and a while longer."""
+def break_and_watch(lab: RunningLab, fault: str, node: str, what: str, part: str) -> list[PagedNotice]:
+    """Breaks a node; what is told of it until both its members were told as `what` and the verdict has settled on this
+    part of the node, which is longer than anything false takes to be told."""
     before = len(lab.told())
     lab.order(fault)
+    settle(lab, frozenset({(part, node)}), PROMISED_FROZEN if what == "frozen" else PROMISED)
     until(lambda: {name for kind, name in deaths(lab.told()[before:]) if kind == what} >= of(node))
-    time.sleep(2.0)  # anything false would come now
     return lab.told()[before:]
 
 
@@ -58,26 +61,46 @@ def assert_back(lab: RunningLab, node: str, before: int) -> None:
 
 @pytest.mark.usefixtures("healed", "led")
 @pytest.mark.parametrize(
-    ("verb", "what", "office"),
-    [("kill", "gone", False), ("kill", "gone", True), ("pause", "frozen", True), ("cut", "dead", True)],
+    ("verb", "what", "part", "office"),
+    [
+        ("kill", "gone", "agent_gone", False),
+        ("kill", "gone", "agent_gone", True),
+        ("pause", "frozen", "agent_frozen", True),
+        ("cut", "dead", "node", True),
+    ],
 )
 def test_a_death_is_told_for_what_it_is_once_and_of_nobody_else(
-    lab: RunningLab, verb: str, what: str, office: bool
+    lab: RunningLab, verb: str, what: str, part: str, office: bool
 ) -> None:
     leading = {node_of(name) for name in leaders(lab).values()}
     nodes = {f"node-{number}" for number in range(1, 6)}
     node = min(leading if office else nodes - leading)
     before = len(lab.told())
-    told = break_and_watch(lab, f"{verb} {node}", node, what)
+    told = break_and_watch(lab, f"{verb} {node}", node, what, part)
     assert sorted(deaths(told)) == sorted((what, name) for name in of(node))
     assert all(node_of(notice.coordinator) != node for notice in told if notice.what == what)
+    if what == "frozen":
+        assert_nobody_is_blamed_once_they_go_on(lab, node)
     assert_back(lab, node, before)
+
+
+def assert_nobody_is_blamed_once_they_go_on(lab: RunningLab, node: str) -> None:
+    """Lets the frozen agents of a node run again: the verdict forgets them, accuses nobody for what was lost meanwhile,
+    and says that they were starved."""
+    assert lab.verdict().sentence.startswith(f"the agents on {node} are frozen, its host answers")
+    lab.order("clear")
+    after = watch(lab, 8.0)
+    blamed = [bool(verdict.findings) for verdict in after]
+    story = "\n".join(f"{verdict.sentence} {sorted(named(verdict))} {verdict.unknown}" for verdict in after)
+    assert blamed == sorted(blamed, reverse=True), f"blamed again after it had been forgotten:\n{story}"
+    assert after[-1].verdict is Health.GOOD, after[-1].sentence
+    assert after[-1].unknown and all(remark.startswith(f"local: {node}-") for remark in after[-1].unknown)
 
 
 @pytest.mark.usefixtures("healed", "led")
 def test_a_member_that_hears_and_is_not_heard_is_told_and_tells_nothing(lab: RunningLab) -> None:
     node = node_of(leaders(lab)[POD])
-    told = break_and_watch(lab, f"drop {node}>*", node, "dead")
+    told = break_and_watch(lab, f"drop {node}>*", node, "dead", "node_out")
     assert {name for _, name in deaths(told)} == of(node)
     assert all(node_of(notice.coordinator) != node for notice in told if notice.what in DEATHS)
 
@@ -98,26 +121,29 @@ def test_a_receiver_that_was_away_is_told_afterwards(lab: RunningLab) -> None:
     assert of_one == ["gone", "back"], "in the order in which it happened"
 
 
-@pytest.mark.usefixtures("healed", "led")
-def test_a_rolling_restart_of_all_is_nobodys_death(lab: RunningLab) -> None:
+@pytest.mark.parametrize("nodes", [3, pytest.param(12, marks=pytest.mark.crowd)])
+def test_few_members_and_more_than_each_probes(tmp_path_factory: pytest.TempPathFactory, nodes: int) -> None:
+    in_namespaces(lambda: None)
+    with RunningLab(tmp_path_factory.mktemp("n"), nodes) as lab:
+        await_good(lab, 60.0)
+        until(lambda: leaders(lab), 60.0)
+        if nodes == 3:
+            assert_a_rolling_restart_is_nobodys_death(lab, nodes)
+            await_good(lab)
+        node = node_of(leaders(lab)[HOST])
+        told = break_and_watch(lab, f"kill {node}", node, "gone", "agent_gone")
+        assert sorted(deaths(told)) == sorted(("gone", name) for name in of(node))
+
+
+def assert_a_rolling_restart_is_nobodys_death(lab: RunningLab, nodes: int) -> None:
+    """Restarts all nodes' agents, one node after the other, as a rollout does."""
     before = len(lab.told())
-    for number in range(1, 6):
+    for number in range(1, nodes + 1):
         lab.order(f"state node-{number} rolling")
         time.sleep(0.5)
         lab.order(f"kill node-{number}")
         time.sleep(2.5)  # longer than a death takes to be told
         lab.order("clear")
-        until(lambda: len(leaders(lab)) == 2 and lab.verdict().observers == 10)
+        until(lambda: len(leaders(lab)) == 2 and lab.verdict().observers == 2 * nodes)
     time.sleep(3.0)
     assert deaths(lab.told()[before:]) == []
-
-
-@pytest.mark.parametrize("nodes", [3, pytest.param(15, marks=pytest.mark.crowd)])
-def test_few_members_and_more(tmp_path_factory: pytest.TempPathFactory, nodes: int) -> None:
-    in_namespaces(lambda: None)
-    with RunningLab(tmp_path_factory.mktemp("n"), nodes) as lab:
-        await_good(lab, 60.0)
-        until(lambda: leaders(lab), 60.0)
-        node = node_of(leaders(lab)[HOST])
-        told = break_and_watch(lab, f"kill {node}", node, "gone")
-        assert sorted(deaths(told)) == sorted(("gone", name) for name in of(node))

@@ -7,7 +7,7 @@ import pytest
 from kubesonar.model import Health
 from tests.lab.inside import needs_nft
 from tests.scenarios.running_lab import RunningLab
-from tests.scenarios.verdicts import PROMISED_FROZEN, named, settle, watch
+from tests.scenarios.verdicts import named, settle, watch
 
 pytestmark = [pytest.mark.lab, needs_nft, pytest.mark.usefixtures("healed")]
 
@@ -24,19 +24,6 @@ def test_a_fault_alone_and_then_with_another(lab: RunningLab, faults: tuple[tupl
         lab.order(fault)
         expected.add((part, subject))
         settle(lab, frozenset(expected))
-
-
-def test_frozen_agents_are_told_from_a_dead_node_and_blame_nobody_once_they_go_on(lab: RunningLab) -> None:
-    lab.order("pause node-3")
-    verdict = settle(lab, frozenset({("agent_frozen", "node-3")}), PROMISED_FROZEN)
-    assert verdict.sentence.startswith("the agents on node-3 are frozen, its host answers")
-    lab.order("resume node-3")
-    after = watch(lab, 8.0)
-    blamed = [bool(verdict.findings) for verdict in after]
-    story = "\n".join(f"{verdict.sentence} {sorted(named(verdict))} {verdict.unknown}" for verdict in after)
-    assert blamed == sorted(blamed, reverse=True), f"blamed again after it had been forgotten:\n{story}"
-    assert after[-1].verdict is Health.GOOD, after[-1].sentence
-    assert after[-1].unknown and all(remark.startswith("local: node-3-") for remark in after[-1].unknown)
 
 
 def test_a_draining_node_may_leave(lab: RunningLab) -> None:
