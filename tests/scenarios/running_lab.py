@@ -25,12 +25,12 @@ _AGENTS_A_NODE = 2
 class RunningLab:
     """`kubesonar lab` as a process of its own, taken down at the end of the context."""
 
-    def __init__(self, folder: Path, nodes: int = 5, rates: str = "lab") -> None:
+    def __init__(self, folder: Path, nodes: int = 5, rates: str = "lab", compat: str = "") -> None:
         self._directory = folder / "lab"
         self._nodes = nodes
         self._said = (folder / "lab.log").open("w+")
         command = [sys.executable, "-m", "kubesonar", "lab", "--nodes", str(nodes), "--directory", str(self._directory)]
-        command += ["--rates", rates]
+        command += ["--rates", rates, *(["--compat", compat] if compat else ())]
         self._process = subprocess.Popen(command, stdout=self._said, stderr=self._said)
 
     def __enter__(self) -> RunningLab:
@@ -52,6 +52,10 @@ class RunningLab:
             self._process.wait()
         finally:
             self._said.close()
+
+    def room(self, member: str) -> str:
+        """Where the older tool's room beside a member answers."""
+        return f"unix:{self._directory}/rooms/{member}.sock"
 
     @property
     def said(self) -> str:

@@ -14,20 +14,19 @@ import pytest
 
 from kubesonar.net.http.fetcher import Fetcher
 from tests.lab.inside import in_namespaces
+from tests.scenarios.running_lab import RunningLab
 
 pytestmark = pytest.mark.lab
 
 SECONDS = 40.0
 
 
-def lab(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "kubesonar", "lab", "--nodes", "3", *arguments]
-
-
 def test_kubenurse_is_accepted_on_every_node(tmp_path: Path) -> None:
     in_namespaces(lambda: None)  # skips where there are none
-    command = lab("--compat", "kubenurse", "--once", "--directory", str(tmp_path / "lab"))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, "-m", "kubesonar", "lab", "--nodes", "3", "--compat", "kubenurse", "--once"]
+    done = subprocess.run(
+        [*command, "--directory", str(tmp_path / "lab")], capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     for node in range(1, 4):
         assert f"node-{node}-pod: kubenurse: accepted" in done.stderr
@@ -35,29 +34,18 @@ def test_kubenurse_is_accepted_on_every_node(tmp_path: Path) -> None:
 
 def test_kubenurse_heeds_cordons_and_names_what_fails(tmp_path: Path) -> None:
     in_namespaces(lambda: None)
-    directory = tmp_path / "lab"
-    sock = f"unix:{directory}/rooms/node-1-pod.sock"
-    with subprocess.Popen(
-        lab("--compat", "kubenurse", "--directory", str(directory)), stdout=subprocess.DEVNULL
-    ) as run:
-        try:
-            until(sock, "/alive", 200)
-            order(directory, "state node-1 cordoned")
-            until(sock, "/ready", 503)
-            order(directory, "state node-1 serving")
-            until(sock, "/ready", 200)
-            order(directory, "cut node-2")
-            said = until(sock, "/alive", 500)
-            assert said["last_check_result"]["path_node-2"] != "ok"
-            assert said["last_check_result"]["path_node-3"] == said["api_server_direct"] == "ok"
-            assert b'type="path_node-2",event="connect_done"' in ask(sock, "/metrics")[1]
-        finally:
-            run.terminate()
-
-
-def order(directory: Path, fault: str) -> None:
-    command = [sys.executable, "-m", "kubesonar", "lab", "fault", "--directory", str(directory), fault]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    with RunningLab(tmp_path, 3, compat="kubenurse") as lab:
+        sock = lab.room("node-1-pod")
+        until(sock, "/alive", 200)
+        lab.order("state node-1 cordoned")
+        until(sock, "/ready", 503)
+        lab.order("state node-1 serving")
+        until(sock, "/ready", 200)
+        lab.order("cut node-2")
+        said = until(sock, "/alive", 500)
+        assert said["last_check_result"]["path_node-2"] != "ok"
+        assert said["last_check_result"]["path_node-3"] == said["api_server_direct"] == "ok"
+        assert b'type="path_node-2",event="connect_done"' in ask(sock, "/metrics")[1]
 
 
 def until(where: str, path: str, status: int) -> Any:
