@@ -16,7 +16,7 @@ from kubesonar.core.probing.planner import CheckPlanner
 from kubesonar.core.probing.schedule import Schedule
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.telemetry.self_health import SelfHealth
-from kubesonar.model import Check, Member, Observation, Path, Roster, Snapshot, Trouble
+from kubesonar.model import Check, Member, Observation, Path, Roster, Saturation, Snapshot, Trouble
 
 _RETAIN = 30.0
 """Seconds between two looks for edges to forget, as in the agent."""
@@ -36,6 +36,8 @@ class VirtualAgent:
         self.thaw = 0.0
         self.accepted = 0
         """Connections that wait in the queue of a process that is frozen."""
+        self.conntrack_drops = 0
+        """Packets that the node's kernel dropped in the last minute because its conntrack table is full."""
         self._wall = cluster.epoch + offset
         self._options = options
         self._member = msgspec.structs.replace(member, epoch=round((self._wall + now) * 1000))
@@ -122,7 +124,11 @@ class VirtualAgent:
     def snapshot(self, now: float) -> Snapshot:
         """What its API shows."""
         self._note(self._health.calm(self.wall(now)))
-        return self.ledger.snapshot(self.wall(now))
+        snapshot = self.ledger.snapshot(self.wall(now))
+        if not self.conntrack_drops:
+            return snapshot
+        full = Saturation(snapshot.at, 60.0, 262_100, 262_144, conntrack_drops=self.conntrack_drops)
+        return msgspec.structs.replace(snapshot, saturation=full)
 
     def _note(self, trouble: Trouble | None) -> None:
         if trouble is not None:

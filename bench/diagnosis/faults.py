@@ -363,6 +363,36 @@ def _link_rate(making: Making) -> Injection:
     return Injection(lambda: rates.update({node: 10e6}), rates.clear, _one(("link_rate", node)))
 
 
+def _conntrack_full(making: Making) -> Injection:
+    """The node's conntrack table is full: what begins anew is dropped by chance, what goes on already passes."""
+    node, sim = making.node(), making.sim
+    truth = _one(("conntrack_full", node))
+    injection = making.lossy(truth, ("node_in", node), ("node_out", node), hits=_begins)
+    hosts = [name for name, member in sim.members.items() if member.node == node and member.network is Network.HOST]
+
+    def fill(drops: int) -> Callable[[], None]:
+        def change() -> None:
+            for name in hosts:
+                sim.agents[name].conntrack_drops = drops
+
+        return change
+
+    def begin() -> None:
+        injection.begin()
+        fill(500)()
+
+    def heal() -> None:
+        injection.heal()
+        fill(0)()
+
+    return Injection(begin, heal, truth)
+
+
+def _begins(flow: Flow) -> bool:
+    """Whether it needs a new entry: trains go on from the same ports."""
+    return not flow.reply and (flow.proto != "udp" or flow.port == 53)
+
+
 def _zone_dead(making: Making) -> Injection:
     """All nodes of a zone are without power."""
     zone = making.rng.choice(making.sim.cluster.zones)
@@ -523,6 +553,7 @@ FAULTS: dict[str, Callable[[Making], Injection]] = {
     "agent_gone_one": _agent_gone_one,
     "api_outage": _api_outage,
     "zone_dead": _zone_dead,
+    "conntrack_full": _conntrack_full,
     "link_rate": _link_rate,
     "node_slow": _slow("node_slow"),
     "pair_slow": _slow("pair_slow"),

@@ -115,3 +115,12 @@ def test_what_is_not_stable_yet_is_a_remark_and_no_finding() -> None:
     gone = verdict()
     book.step(NOW + 3, gone)
     assert settled(gone, book).findings == seen.findings
+
+
+def test_what_follows_from_a_kernel_without_room_is_not_told_while_that_kernel_cannot_be_asked() -> None:
+    book = Casebook()
+    full = msgspec.structs.replace(found("conntrack_full"), fault="full", loss=None)
+    assert look(book, 0, 2, verdict(full)) == [(1.5, Became.OPENED)]
+    assert look(book, 2, 5, verdict(found("node_in"), found("pair", "node-1>node-3"))) == []
+    assert look(book, 7, 2, verdict(full)) == []
+    assert look(book, 9, 20, verdict()) == [(8.5 + 4 * WELL, Became.CLOSED)]

@@ -49,6 +49,8 @@ def test_the_names_the_lab_relies_on() -> None:
         "node_mtu",
         "pod_network_mtu",
         "link_rate",
+        "conntrack_full",
+        "backlog_full",
         "agent_gone",
         "agent_frozen",
         "agent_displaced",
@@ -182,6 +184,7 @@ def test_sentences_use_only_known_words() -> None:
         "cut",
         "ip",
         "delay",
+        "used",
     }
     for row in PARTS:
         for template in (row.total, row.partial):

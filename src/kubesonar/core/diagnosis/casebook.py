@@ -12,6 +12,7 @@ from enum import Enum
 
 import msgspec
 
+from kubesonar.core.diagnosis.consequences import for_want_of_room
 from kubesonar.model import Finding, Health, Verdict
 
 HOLD = 1.5
@@ -25,6 +26,10 @@ longer, and they outlast the cure. Loss that is faint takes longer to be seen to
 _FAINT = ((0.05, 1.0), (0.015, 3.0), (0.0, 20.0))
 """By the loss from which on it counts: how many times `WELL` a finding must be gone. The fainter, the rarer lost
 packets are, and the longer a silence may be chance."""
+
+_FULL = "full"
+_SELDOM_READ = 4.0
+"""The same of what a kernel says of itself: while it drops new connections, its agents cannot be read each time."""
 
 SAME = 1800.0
 """Seconds after its closing in which a return is the same incident."""
@@ -123,7 +128,7 @@ class Casebook:
         if known is not None and known.closed is None:
             known.finding, known.seen = finding, now
             return []
-        if now - self._candidates[key] < HOLD:
+        if now - self._candidates[key] < HOLD or any(for_want_of_room(key, other.key) for other in self.open):
             return []
         if known is not None:
             known.finding, known.seen, known.closed = finding, now, None
@@ -155,6 +160,8 @@ class Casebook:
 
 def _patience(finding: Finding) -> float:
     """How many times as long as usual a finding must be gone."""
+    if finding.fault == _FULL:
+        return _SELDOM_READ
     loss = 1.0 if finding.loss is None else finding.loss
     return next(times for least, times in _FAINT if loss >= least)
 

@@ -320,6 +320,25 @@ PARTS: tuple[Part, ...] = (
     *(
         Part(
             name,
+            noun,
+            4.0,
+            lambda route: False,
+            path_features.nodes,
+            total,
+            fault="full",
+        )
+        for name, noun, total in (
+            (
+                "conntrack_full",
+                "a node's conntrack table",
+                "the conntrack table of {subject} is full and new connections fail: {used}",
+            ),
+            ("backlog_full", "a node's receive backlog", "{subject} gets more packets than its CPUs take: {used}"),
+        )
+    ),
+    *(
+        Part(
+            name,
             "a node's agent process",
             penalty + extra,
             cannot,

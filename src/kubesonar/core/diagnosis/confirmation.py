@@ -7,6 +7,10 @@ from kubesonar.model import Check, Finding, Kind, Network, clip
 
 _PINGED = ("node", "node_in", "node_out", "node_family", "node_slow", "link_rate")
 _PINGED_POD = ("pod_network", "pod_network_in", "pod_network_out", "pod_network_family")
+_KERNEL = {
+    "conntrack_full": "cat /proc/sys/net/netfilter/nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max",
+    "backlog_full": "cat /proc/net/softnet_stat",
+}
 _ON_NODE = "kubectl debug node/{node} -it --image=nicolaka/netshoot -- "
 
 
@@ -18,6 +22,8 @@ def confirmation(finding: Finding, who: Population) -> str:
         member = who.members.get(subject)
         node = member.node if member else subject
         return f"kubectl get pods -A -o wide --field-selector spec.nodeName={node}"
+    if finding.part in _KERNEL:
+        return clip(_on(subject, _KERNEL[finding.part]))
     if end:
         return clip(_on(_source(start, who), _probe(end, which, finding, who)))
     other = next((member.node for member in who.members.values() if member.node != subject), "")

@@ -12,6 +12,7 @@ from kubesonar.model import Finding, clip
 
 _WIDE = ("node", "node_in", "node_out", "pod_network", "pod_network_in", "pod_network_out", "zone_pair")
 _BIG_ONES = ("node_mtu", "pod_network_mtu", "pair_mtu")
+_FULL = ("conntrack_full", "backlog_full")
 _TO_TARGETS = ("zone_target", "pair", "pair_port", "pair_slow")
 _OFTEN = 0.05
 """Share of failed look-ups from which on they are told."""
@@ -62,12 +63,20 @@ def outlived(suspect: Suspect, over: Sequence[Suspect], now: float, edges: Seque
     )
 
 
+def for_want_of_room(named: Named, cause: Named) -> bool:
+    """Whether what is named happens at a node whose kernel drops packets for want of room."""
+    start, _, end = named[1].partition(" ")[0].partition(">")
+    return cause[0] in _FULL and named[0] not in _FULL and cause[1] in (start, end)
+
+
 def _follows(named: Named, cause: Named, zones: Zones) -> bool:
-    """Whether a zone, or nodes in it, do not reach a plain target because the zone does not reach another, where the
-    target may be; or a node gets no answer from one because no big packets pass, as certificates need them; or what
-    loses packets is slow, because they are sent again."""
+    """Whether that is for want of room on a node; a zone, or nodes in it, do not reach a plain target because the zone
+    does not reach another, where the target may be; a node gets no answer from one because no big packets pass, as
+    certificates need them; or what loses packets is slow, because they are sent again."""
     (name, subject), (by, whose) = named, cause
     start, _, end = subject.partition(" ")[0].partition(">")
+    if for_want_of_room(named, cause):
+        return True
     if name in _TO_TARGETS and by in ("zone_pair", "zone_pair_slow") and end not in zones:
         return zones.get(start, start) in whose.split(">")
     if name == f"{by}_slow" and {*subject.split(">")} == {*whose.split(">")}:

@@ -11,6 +11,7 @@ from kubesonar.core.diagnosis.confirmation import confirmation
 from kubesonar.core.diagnosis.consequences import listed, outlived
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
 from kubesonar.core.diagnosis.expectations import beside
+from kubesonar.core.diagnosis.inference.exhaustion import full_backlog, full_conntrack
 from kubesonar.core.diagnosis.inference.likelihood import confidence
 from kubesonar.core.diagnosis.inference.localization import Search
 from kubesonar.core.diagnosis.inference.slow_links import SlowLink, dead_pairs, slow_links
@@ -67,6 +68,8 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
     writer = _Writer(who, evidence, clock, known)
     findings = [writer.displaced(who.members[name]) for name in displaced]
     findings += [writer.slow(link) for link in links]
+    findings += [writer.full("conntrack_full", node, used) for node, used in full_conntrack(who).items()]
+    findings += [writer.full("backlog_full", node, used) for node, used in full_backlog(who).items()]
     findings += [writer.finding(suspect) for suspect in suspects if suspect.part.name not in _AGENTS]
     findings += writer.agents([suspect for suspect in suspects if suspect.part.name in _AGENTS])
     old: list[Finding] = []
@@ -74,6 +77,7 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
     for finding in findings:
         (young if _young(finding, who.now) else old).append(finding)
     causes = listed(_distinct(old), evidence.lookups, who.zones)
+    causes = [cause for cause in causes if cause.because or cause.part != "backlog_full"]
     return Diagnosis(
         [msgspec.structs.replace(cause, confirm=confirmation(cause, who)) for cause in causes],
         [f"{finding.sentence} (too new to tell)" for finding in young],
@@ -135,6 +139,20 @@ class _Writer:
             confidence=confidence(_SURE * len(link.peers) / link.asked),
             sentence=row.total.format(subject=link.node, rate=bits(link.rate)),
             evidence=(clip(f"{len(link.peers)} of {link.asked} peers see this rate: {', '.join(link.peers)}"),),
+            severity=row.severity,
+        )
+
+    def full(self, name: str, node: str, used: str) -> Finding:
+        """The finding that a node's kernel drops packets for want of room, as it says itself."""
+        row = part(name)
+        return Finding(
+            part=row.name,
+            subject=node,
+            fault=row.fault,
+            since=self._known.get((row.name, node)),
+            confidence=confidence(_SURE),
+            sentence=row.total.format(subject=node, used=used),
+            evidence=(clip(f"the kernel of {node} says so itself: {used}"),),
             severity=row.severity,
         )
 

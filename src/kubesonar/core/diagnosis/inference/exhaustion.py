@@ -1,0 +1,48 @@
+"""Nodes whose kernel says itself that it drops packets for want of room: a cause that no probe can show."""
+
+from __future__ import annotations
+
+from kubesonar.core.diagnosis.population import Population
+from kubesonar.model import Network, Saturation
+
+FULL = 0.9
+"""Share of the conntrack table in use from which on it is full. Lower, and a busy table is called full; higher, and one
+that is cleared while it is read is not."""
+
+DROPS = 5
+"""Packets dropped within the last minute for want of a conntrack entry that are no accident."""
+
+BACKLOG_DROPS = 100
+"""Packets that found a CPU's backlog full within the last minute, from which on they may be what probes miss; a few are
+dropped on every busy node."""
+
+
+def full_conntrack(who: Population) -> dict[str, str]:
+    """Return the nodes whose conntrack table is full, each with how full it is, in words. Only agents in the host
+    network see the node's own table."""
+    found = {}
+    for node, saturation in _by_node(who, Network.HOST):
+        used, limit = saturation.conntrack_entries or 0, saturation.conntrack_limit or 0
+        dropped = (saturation.conntrack_drops or 0) + (saturation.conntrack_early_drops or 0)
+        if limit and used >= FULL * limit and dropped >= DROPS:
+            found[node] = f"{used:,} of {limit:,} entries, {dropped:,} dropped in the last {saturation.span:.0f} s"
+    return found
+
+
+def full_backlog(who: Population) -> dict[str, str]:
+    """Return the nodes that drop packets which find a CPU's backlog full, each with how many, in words."""
+    found = {}
+    for node, saturation in _by_node(who, None):
+        dropped = saturation.softnet_drops or 0
+        if dropped >= BACKLOG_DROPS:
+            found[node] = f"{dropped:,} packets dropped in the last {saturation.span:.0f} s"
+    return found
+
+
+def _by_node(who: Population, network: Network | None) -> list[tuple[str, Saturation]]:
+    """What the agents say that were read, in that network (None: in any)."""
+    return [
+        (snapshot.member.node, snapshot.saturation)
+        for name, snapshot in sorted(who.read.items())
+        if snapshot.saturation is not None and name in who.expected and network in (None, snapshot.member.network)
+    ]

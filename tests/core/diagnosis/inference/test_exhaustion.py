@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from kubesonar.core.diagnosis.verdict import judge
+from kubesonar.model import Health, Saturation, Verdict
+from tests.core.mesh import START, Mesh
+
+
+def verdict(mesh: Mesh, **kernel: int) -> Verdict:
+    """The verdict after 30 s, where the kernel of node-3 says this."""
+    snapshots, unread, now = mesh.run(30).snapshots(30)
+    full = Saturation(now, 60.0, **kernel)
+    told = [
+        msgspec.structs.replace(snapshot, saturation=full) if snapshot.member.name == "node-3-host" else snapshot
+        for snapshot in snapshots
+    ]
+    return judge(told, unread, now, lambda at: f"{at - START:.0f}")
+
+
+FULL = {"conntrack_entries": 262_100, "conntrack_limit": 262_144, "conntrack_drops": 1_234}
+
+
+def test_a_full_conntrack_table_is_the_cause_of_what_the_node_loses() -> None:
+    mesh = Mesh(nodes=4, seed=1).drop("*", "node-3", 0.5, proto="tcp").drop("*", "node-3", 0.3, proto="icmp")
+    (only,) = verdict(mesh, **FULL).findings
+    assert (only.part, only.subject) == ("conntrack_full", "node-3")
+    assert only.sentence == (
+        "the conntrack table of node-3 is full and new connections fail: "
+        "262,100 of 262,144 entries, 1,234 dropped in the last 60 s"
+    )
+    assert only.because
+    assert only.confirm.endswith("nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max")
+
+
+def test_it_is_told_though_no_probe_shows_it() -> None:
+    (only,) = verdict(Mesh(nodes=4, seed=1), **FULL).findings
+    assert only.part == "conntrack_full"
+
+
+@pytest.mark.parametrize("change", [{"conntrack_entries": 100_000}, {"conntrack_drops": 3}, {"conntrack_limit": 0}])
+def test_a_busy_table_is_not_full(change: dict[str, int]) -> None:
+    assert verdict(Mesh(nodes=4, seed=1), **FULL | change).verdict is Health.GOOD
+
+
+def test_a_full_backlog_is_told_only_where_loss_follows_from_it() -> None:
+    assert verdict(Mesh(nodes=4, seed=1), softnet_drops=5_000).verdict is Health.GOOD
+    lossy = Mesh(nodes=4, seed=1).drop("*", "node-3", 0.3)
+    (only,) = verdict(lossy, softnet_drops=5_000).findings
+    assert (only.part, only.subject) == ("backlog_full", "node-3")
+    assert "node-3 loses" in only.because[0]
