@@ -32,7 +32,8 @@ from kubesonar.model import (
 Record = Callable[[float, VirtualAgent, Observation], None]
 """Told of an observation that a member will make at that time."""
 
-TRAIN = 8
+TRAIN = 7
+"""Datagrams of a train besides the one of full size."""
 _TRAIN_GAP = 1.0
 """Seconds after its last datagram at which a responder closes a train that is not complete."""
 _HELD = 0.5
@@ -134,33 +135,38 @@ class Prober:
         )
 
     def _loopback(self, agent: VirtualAgent, check: Check, now: float) -> Outcome:
-        train = Train(number=agent.number(check.target), seen=TRAIN, size=64)
-        return Outcome(now, self._made(agent, check, now, sent=TRAIN, received=TRAIN, rtt=_rtt(5e-5), train=train))
+        sent = TRAIN + 1
+        train = Train(number=agent.number(check.target), seen=sent, size=64)
+        return Outcome(now, self._made(agent, check, now, sent=sent, received=sent, rtt=_rtt(5e-5), train=train))
 
     def _udp(self, agent: VirtualAgent, check: Check, now: float) -> Outcome:
         target = self._agent(check.target)
         family = 6 if ":" in check.address else 4
-        there, back = self._ways(agent.place, target.place, Flow("udp", check.port, SMALL, family))
+        flow = Flow("udp", check.port, SMALL, family)
+        there, back = self._ways(agent.place, target.place, flow)
         number = agent.number(check.target)
         arrived = there.arrivals(now, TRAIN)
+        full = self._network.way(agent.place, target.place, flow._replace(size=FULL)).passes(now)
         deadline = now + check.timeout
         at = now + there.latency
-        if arrived and not target.alive:
+        reached = full or bool(arrived)
+        if reached and not target.alive:
             return self._refused(agent, check, now, back, number, target.absent)
-        if arrived and (agent.name in self.strangers) != (target.name in self.strangers):
+        if reached and (agent.name in self.strangers) != (target.name in self.strangers):
             mismatch = self._made(agent, check, now, fault=Fault.MISMATCH, sent=TRAIN, train=Train(number=number))
             return Outcome(now + check.timeout, mismatch)
         hold = max(0.0, target.thaw - at)
         answered = arrived if hold <= check.timeout else []
-        if arrived:
-            self._recorded(agent, target, family, number, len(arrived), len(arrived) if hold <= _HELD else 0, at, hold)
+        if reached:
+            self._recorded(agent, target, family, number, len(arrived), full, at, hold)
         back_at = at + hold
+        full = full and hold <= check.timeout and back.passes(back_at)
         got = [arrived[index] for index in back.arrivals(back_at, len(arrived))] if answered else []
         rtt = (there.latency + back.latency) * self._jitter()
         if now + rtt + hold > deadline:
-            got = []
+            got, full = [], False
         seen = arrived.index(got[-1]) + 1 if got else 0
-        complete = len(got) == TRAIN
+        complete = len(got) == TRAIN and full
         observation = self._made(
             agent,
             check,
@@ -169,7 +175,7 @@ class Prober:
             sent=TRAIN,
             received=len(got),
             rtt=_rtt(rtt) if got else None,
-            train=Train(number=number, seen=seen, size=64),
+            train=Train(number=number, seen=seen, size=64, full=FULL, full_sent=1, full_received=int(full)),
             detail="" if got else f"none of {TRAIN} answered",
         )
         return Outcome(now + rtt + hold if complete else deadline, observation)
@@ -189,7 +195,7 @@ class Prober:
         family: int,
         number: int,
         received: int,
-        answered: int,
+        full: bool,
         at: float,
         hold: float,
     ) -> None:
@@ -209,12 +215,19 @@ class Prober:
             side=Side.RESPONDER,
             address=address,
             family=family,
-            sent=answered,
+            sent=received if hold <= _HELD else 0,
             received=received,
-            train=Train(number=number, seen=TRAIN, size=64),
+            train=Train(
+                number=number,
+                seen=TRAIN,
+                size=64,
+                full=FULL * full,
+                full_sent=int(full and hold <= _HELD),
+                full_received=int(full),
+            ),
             detail=f"{received} of {TRAIN} arrived",
         )
-        closed = at + hold if received == TRAIN else at + hold + _TRAIN_GAP + self._rng.uniform(0.0, 0.25)
+        closed = at + hold if full and received == TRAIN else at + hold + _TRAIN_GAP + self._rng.uniform(0.0, 0.25)
         self._record(closed, target, observation)
 
     def _icmp(self, agent: VirtualAgent, check: Check, now: float) -> Outcome:

@@ -316,7 +316,9 @@ class Train(msgspec.Struct, frozen=True, omit_defaults=True):
     did not say), and in a responder's observation how many datagrams the source announced. `size` is the UDP payload of
     each (bytes). `rate` is the bottleneck's rate (bit/s) from source to responder, by the median spacing of arrivals
     (packet-train dispersion; Dovrolis et al., INFOCOM 2001), None where the train was too short or the way too fast to
-    tell."""
+    tell. One more datagram may fill the path's MTU: `full` is its IP packet (bytes, 0: there was none, or it did not
+    arrive at the responder), `full_sent` and `full_received` count it as `Observation.sent` and `received` count the
+    others, among which it never is."""
 
     number: int
     duplicates: int = 0
@@ -326,6 +328,14 @@ class Train(msgspec.Struct, frozen=True, omit_defaults=True):
     size: int = 0
     rate: float | None = None
     ports: tuple[PortTally, ...] = ()
+    full: int = 0
+    full_sent: int = 0
+    full_received: int = 0
+
+    @property
+    def full_lost(self) -> bool:
+        """Whether a datagram that fills the path's MTU was sent and not answered."""
+        return self.full_received < self.full_sent
 
 
 class Kernel(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -347,7 +357,7 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     are joined: forward, source.sent against responder.received; back, responder.sent against source.received. A probe
     of one question counts 1 sent and 0 or 1 received. On the responder's side `check.target` is the peer that asked and
     `source` the member that counted. `code` is the HTTP status or the DNS rcode. `mtu` is the largest IP packet known
-    to pass (kind mtu, bytes).
+    to pass (bytes; kind mtu, and a train whose full-size datagram a router refused as too big).
     """
 
     check: Check
@@ -384,7 +394,7 @@ def _health(fault: Fault | None, received: int) -> Health:
 class Trial(msgspec.Struct, frozen=True, array_like=True):
     """One observation, reduced to what windows and diagnosis need. `number` is the train's (0 without one), `rtt` the
     best round trip in seconds (0 unknown), `rate` in bit/s (0 unknown), `slow` whether it took much longer than
-    is usual for its edge."""
+    is usual for its edge, `full_sent` and `full_received` as in `Train`."""
 
     at: UnixTime
     number: Count
@@ -395,6 +405,8 @@ class Trial(msgspec.Struct, frozen=True, array_like=True):
     rate: Annotated[float, msgspec.Meta(ge=0, le=1e15)]
     fault: Fault | None
     slow: bool = False
+    full_sent: Count = 0
+    full_received: Count = 0
 
     @property
     def health(self) -> Health:

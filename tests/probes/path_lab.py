@@ -22,7 +22,8 @@ from kubesonar.model import Path as Way
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.mtu import MtuOptions, MtuProbe
-from kubesonar.probes.source import ProbeSource
+from kubesonar.probes.source import Probe, ProbeSource
+from kubesonar.probes.udp import UdpOptions, UdpProbe
 
 PORT = 7777
 FAR = ("10.9.1.2", "fd09:1::2")
@@ -89,8 +90,9 @@ async def respond() -> None:
 
 async def observe(router: int) -> None:
     """Tries every case in both families, each twice: the second time the probe knows what it found."""
-    engine = TrainSender(Sender(A, 1), lambda: RING, whole=True)
-    probe = MtuProbe(ProbeSource("a", Network.POD), engine, MtuOptions())
+    engine = TrainSender(Sender(A, 1), lambda: RING)
+    source = ProbeSource("a", Network.POD)
+    probe, trains = MtuProbe(source, engine, MtuOptions()), UdpProbe(source, engine, UdpOptions(), 1)
     for case, commands in CASES.items():
         for command in commands:
             run(command, router)
@@ -98,12 +100,15 @@ async def observe(router: int) -> None:
             check = Check(f"mtu/{case}/{address}", Kind.MTU, Way.POD, "b", address, PORT, timeout=TIMEOUT)
             observations = [await judged(probe, check) for _ in range(1 if case in ONCE else 2)]
             sys.stdout.write(msgspec.json.encode((case, address, observations)).decode() + "\n")
+            train = Check(f"udp/{case}/{address}", Kind.UDP, Way.POD, "b", address, PORT, timeout=0.5)
+            observations = [await judged(trains, train) for _ in range(2)]
+            sys.stdout.write(msgspec.json.encode((f"{case} train", address, observations)).decode() + "\n")
         for command in UNDO:
             run(command, router, check=False)
     engine.close()
 
 
-async def judged(probe: MtuProbe, check: Check) -> Observation:
+async def judged(probe: Probe, check: Check) -> Observation:
     """Asks again as long as this machine was too busy to tell."""
     for _ in range(20):
         observation = await probe(check)

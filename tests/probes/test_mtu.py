@@ -66,6 +66,18 @@ def test_a_router_that_says_too_big_is_named(seen: Seen, address: str) -> None:
 
 
 @pytest.mark.lab
+@both
+def test_each_train_fills_the_path_and_tells_a_lost_size_from_a_lost_packet(seen: Seen, address: str) -> None:
+    router = "fd09::1" if ":" in address else "10.9.0.1"
+    for case, fault, mtu, passed in (("fine", None, 0, 1), ("hole", None, 0, 0), ("told", Fault.TOO_BIG, 1400, 0)):
+        for observation in seen[f"{case} train", address]:
+            assert (observation.sent, observation.received, observation.fault, observation.mtu) == (7, 7, fault, mtu)
+            train = observation.train
+            assert train is not None and (train.full, train.full_sent, train.full_received) == (1500, 1, passed)
+            assert not fault or observation.detail == f"{router} refuses 1500 bytes as too big; 1400 pass"
+
+
+@pytest.mark.lab
 def test_loss_of_every_size_is_no_hole(seen: Seen) -> None:
     assert all(observation.fault is None for observation in seen["lossy", "10.9.1.2"])
 
@@ -87,7 +99,7 @@ def test_the_rate_of_a_slow_link_is_told_and_that_of_a_fast_one_is_not(seen: See
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_the_ceiling_ends_the_search_where_the_link_takes_more(address: str) -> None:
     async def scenario() -> Observation:
-        with rig(address, whole=True) as (engine, responder):
+        with rig(address) as (engine, responder):
             return await _probe(engine, MtuOptions(ceiling=4000))(_check(address, responder))
 
     observation = run(scenario())
@@ -96,7 +108,7 @@ def test_the_ceiling_ends_the_search_where_the_link_takes_more(address: str) -> 
 
 def test_a_link_that_takes_less_than_expected_is_a_local_limit() -> None:
     async def scenario() -> Observation:
-        with rig(whole=True) as (engine, responder):
+        with rig() as (engine, responder):
             return await _probe(engine, MtuOptions(ceiling=1500, expect=9000))(_check("127.0.0.1", responder))
 
     observation = run(scenario())
@@ -106,7 +118,7 @@ def test_a_link_that_takes_less_than_expected_is_a_local_limit() -> None:
 
 def test_a_refusal_is_no_statement_about_the_mtu() -> None:
     async def scenario() -> Observation:
-        with rig(whole=True) as (engine, responder):
+        with rig() as (engine, responder):
             check = _check("127.0.0.1", responder)
             responder.close()
             return await _probe(engine, MtuOptions())(check)
@@ -122,7 +134,7 @@ def test_its_trains_are_not_published_by_the_responder() -> None:
         responder = UdpResponder(
             ["127.0.0.1"], 0, me=lambda: who("b"), ring=lambda: ring, publish=lambda record: records.append(record)
         )
-        engine = TrainSender(Sender(who("a"), 1), lambda: ring, whole=True)
+        engine = TrainSender(Sender(who("a"), 1), lambda: ring)
         await _probe(engine, MtuOptions())(_check("127.0.0.1", responder))
         engine.close()
         responder.close()

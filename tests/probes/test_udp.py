@@ -10,6 +10,7 @@ from kubesonar.core.wire.identity import NAMED, WireIdentity
 from kubesonar.model import Check, Fault, Health, Kind, Member, Network, Observation, Path, Roster, Side, StampSource
 from kubesonar.net.udp.token_bucket import RateLimits
 from kubesonar.net.udp.train_records import TrainRecord
+from kubesonar.net.udp.train_sender import LARGEST_PACKET
 from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.udp import TrainObserver, UdpOptions, UdpProbe, responder_observation
 from tests.net.rig import rig, run
@@ -32,14 +33,17 @@ def test_both_ends_report_the_same_train(address: str) -> None:
 
     ours, record = run(scenario())
     theirs = responder_observation(record, PEER, "node-1")
-    assert (ours.health, ours.sent, ours.received, ours.side) == (Health.GOOD, 8, 8, Side.SOURCE)
+    assert (ours.health, ours.sent, ours.received, ours.side) == (Health.GOOD, 7, 7, Side.SOURCE)
     assert ours.rtt is not None and ours.rtt.clock is StampSource.KERNEL
     assert 0 < ours.rtt.best <= ours.rtt.mean <= ours.rtt.worst
     assert ours.train is not None and theirs.train is not None
-    assert (ours.train.number, ours.train.seen, ours.train.size) == (100, 8, 64)
-    assert (theirs.train.number, theirs.train.seen, theirs.train.size) == (100, 8, 64)
+    assert (ours.train.number, ours.train.seen, ours.train.size) == (100, 7, 64)
+    assert (theirs.train.number, theirs.train.seen, theirs.train.size) == (100, 7, 64)
+    assert [(train.full, train.full_sent, train.full_received) for train in (ours.train, theirs.train)] == [
+        (LARGEST_PACKET, 1, 1)
+    ] * 2
     assert (theirs.check.id, theirs.check.target, theirs.source) == ("udp/from/node-1", "node-1", "node-2")
-    assert (theirs.side, theirs.sent, theirs.received, theirs.health) == (Side.RESPONDER, 8, 8, Health.GOOD)
+    assert (theirs.side, theirs.sent, theirs.received, theirs.health) == (Side.RESPONDER, 7, 7, Health.GOOD)
     assert (theirs.check.path, theirs.network, theirs.address) == (Path.HOST, Network.HOST, address)
     assert sorted(tally.port for tally in ours.train.ports) == sorted(tally.port for tally in theirs.train.ports)
 
@@ -67,7 +71,7 @@ def test_a_refusal_accuses_and_a_mismatch_does_not() -> None:
     stranger, refusal = run(scenario())
     assert (stranger.fault, stranger.health) == (Fault.MISMATCH, Health.UNKNOWN)
     assert (refusal.fault, refusal.health) == (Fault.REFUSED, Health.BAD)
-    assert (refusal.sent, refusal.received, refusal.rtt) == (8, 0, None)
+    assert (refusal.sent, refusal.received, refusal.rtt) == (7, 0, None)
 
 
 def test_partial_loss_is_no_fault() -> None:
@@ -77,9 +81,55 @@ def test_partial_loss_is_no_fault() -> None:
 
     observation = run(scenario())
     assert observation.fault in (None, Fault.LOCAL)  # local: this machine was too busy to tell
-    assert (observation.sent, observation.received) == (8, 5)
-    assert observation.train is not None
-    assert [tally.received for tally in observation.train.ports] == [1] * 5 + [0] * 3
+    assert (observation.sent, observation.received) == (7, 4)
+    assert observation.train is not None and observation.train.full_received == 1
+    assert [tally.received for tally in observation.train.ports] == [1] * 4 + [0] * 3
+
+
+@pytest.mark.parametrize(("asks_in", "answers_in"), [(3, 4), (4, 3), (3, 3)])
+def test_a_member_of_the_version_before_gets_no_datagram_that_it_would_count_wrongly(
+    asks_in: int, answers_in: int
+) -> None:
+    """The first train to an older member is a mismatch, which accuses nobody; all others are as that member knows."""
+
+    async def scenario() -> tuple[list[Observation], list[TrainRecord]]:
+        records: list[TrainRecord] = []
+        with rig(asks_in=asks_in, answers_in=answers_in, publish=records.append) as (engine, responder):
+            probe = UdpProbe(ME, engine, UdpOptions(), 1)
+            found = [await probe(check(responder.port)) for _ in range(3)]
+        return found, records
+
+    found, records = run(scenario())
+    if asks_in > answers_in:
+        assert (found[0].fault, found[0].health) == (Fault.MISMATCH, Health.UNKNOWN)
+        found = found[1:]
+    assert {(one.sent, one.received, one.fault) for one in found} == {(8, 8, None)}
+    assert {one.train and one.train.full_sent for one in found} == {0}
+    assert {(record.announced, record.received, record.full) for record in records} == {(8, 8, 0)}
+
+
+def test_each_source_port_has_its_turn_with_the_full_size_datagram() -> None:
+    async def scenario() -> list[Observation]:
+        with rig() as (engine, responder):
+            probe = UdpProbe(ME, engine, UdpOptions(), 1)
+            return [await probe(check(responder.port)) for _ in range(8)]
+
+    trains = [one.train for one in run(scenario()) if one.train]
+    small = [{tally.port for tally in train.ports} for train in trains]
+    every = set().union(*small)
+    assert len(every) == 8
+    assert set().union(*(every - ports for ports in small)) == every
+
+
+def test_the_own_loopback_and_a_train_of_one_have_no_full_size_datagram() -> None:
+    async def scenario() -> list[Observation]:
+        with rig() as (engine, responder):
+            own = msgspec.structs.replace(check(responder.port), path=Path.LOOPBACK)
+            one = UdpProbe(ME, engine, UdpOptions(train=1), 1)
+            return [await UdpProbe(ME, engine, UdpOptions(), 1)(own), await one(check(responder.port))]
+
+    own, one = run(scenario())
+    assert [(found.sent, found.train and found.train.full) for found in (own, one)] == [(8, 0), (1, 0)]
 
 
 def test_silence_of_the_own_responder_is_local() -> None:

@@ -51,7 +51,7 @@ class MtuOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 class MtuProbe:
     """Finds the MTU of one path. In the steady state a check costs one small and one full-size datagram and a short
-    train; after a black hole the size that passed is tried first. `engine` must forbid fragments (`whole=True`)."""
+    train; after a black hole the size that passed is tried first."""
 
     def __init__(self, source: ProbeSource, engine: TrainSender, options: MtuOptions) -> None:
         self._source = source

@@ -89,7 +89,8 @@ class UdpProbe:
         self._members = {member.name: member for member in roster.members}
 
     async def __call__(self, check: Check) -> Observation:
-        """See `Probe`. An answer by another member than the target counts as none."""
+        """See `Probe`. An answer by another member than the target counts as none. A train to another member has one
+        datagram that fills the path's MTU."""
         member = self._members.get(check.target)
         result = await self._engine.train(
             check.address,
@@ -99,6 +100,7 @@ class UdpProbe:
             size=self._options.size,
             timeout=check.timeout,
             meant=WireIdentity.of(member) if member is not None else None,
+            full=check.path is not Path.LOOPBACK,
         )
         fault, detail = result.fault()
         if fault is Fault.MISDELIVERED:
@@ -118,6 +120,7 @@ class UdpProbe:
             received=result.received,
             rtt=train_round_trip(result),
             train=train_of(result),
+            mtu=result.too_big.mtu if fault is Fault.TOO_BIG and result.too_big else 0,
             detail=clip(detail),
         )
 
@@ -156,6 +159,9 @@ def train_of(result: TrainResult) -> Train:
         size=result.size,
         rate=result.rate,
         ports=result.ports,
+        full=result.full,
+        full_sent=int(result.full > 0),
+        full_received=int(result.full_received),
     )
 
 
@@ -185,6 +191,9 @@ def responder_observation(record: TrainRecord, source: ProbeSource, peer: str) -
             seen=record.announced,
             size=record.size,
             ports=record.ports,
+            full=record.full,
+            full_sent=int(record.full_answered),
+            full_received=int(record.full > 0),
         ),
         detail=f"{record.received} of {record.announced} arrived",
     )

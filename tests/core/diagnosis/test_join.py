@@ -309,3 +309,39 @@ def test_of_members_only_trains_tell_of_the_past_and_of_plain_targets_all() -> N
     assert past_counts(gather(snapshot(A, asked[0]), snapshot(B)), Way.ROUND) == (0, 0)
     plain = msgspec.structs.replace(asked[1], latest=outside[1])
     assert past_counts(gather(snapshot(A, plain), snapshot(B)), Way.ROUND) == (6, 1)
+
+
+def filled(age: float, number: int, passed: bool, received: int = 7, sent: int = 7, full: int = 1) -> Trial:
+    """A train with a full-size datagram, of which that many others came back; of a responder with `full` 0 sent."""
+    trial = train(age, number, sent=sent, received=received)
+    return msgspec.structs.replace(trial, full_sent=full, full_received=int(passed))
+
+
+def test_a_lost_full_size_datagram_is_evidence_about_size_where_all_others_arrived() -> None:
+    """It is never a loss, and where others were lost too nothing is said of size."""
+    sent = [filled(5, 1, True), filled(4, 2, False), filled(3, 3, False, received=6), train(2.5, 4)]
+    mine = edge(Kind.UDP, "b-pod", sent)
+    round_trips = gather(snapshot(A, mine), unread={"b-pod": "no answer within 2 s"})
+    assert counts(round_trips, Way.ROUND, Aspect.SIZE) == (2, 1)
+    assert counts(round_trips, Way.ROUND) == (4, 1)
+    arrived = [filled(5, 1, True), filled(4, 2, False), filled(3, 3, False, received=7), train(2.5, 4)]
+    one_way = gather(snapshot(A, mine), snapshot(B, records(*arrived)))
+    assert counts(one_way, Way.FORWARD, Aspect.SIZE) == (3, 2)
+    assert counts(one_way, Way.FORWARD) == (4, 0)
+    assert counts(one_way, Way.BACK) == (4, 1)
+
+
+def test_a_full_size_datagram_whose_answer_was_lost_did_arrive() -> None:
+    mine = edge(Kind.UDP, "b-pod", [filled(5, 1, False), filled(4, 2, False)])
+    evidence = gather(snapshot(A, mine), snapshot(B, records(filled(5, 1, True), filled(4, 2, True, full=0))))
+    assert counts(evidence, Way.FORWARD, Aspect.SIZE) == (2, 0)
+
+
+def test_a_train_that_a_router_refused_as_too_big_is_answered_well_and_tells_the_size_that_passes() -> None:
+    trial = msgspec.structs.replace(filled(5, 1, False), fault=Fault.TOO_BIG)
+    mine = edge(Kind.UDP, "b-pod", [trial])
+    told = msgspec.structs.replace(mine, latest=msgspec.structs.replace(mine.latest, fault=Fault.TOO_BIG, mtu=1400))
+    evidence = gather(snapshot(A, told), unread={"b-pod": "no answer within 2 s"})
+    assert counts(evidence, Way.ROUND, Aspect.ANSWER) == (1, 0)
+    assert counts(evidence, Way.ROUND, Aspect.SIZE) == (1, 1)
+    assert evidence.sizes == {("a-pod", "b-pod"): (1400, Fault.TOO_BIG)}

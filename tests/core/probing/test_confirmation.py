@@ -5,7 +5,7 @@ from collections import Counter
 import msgspec
 
 from kubesonar.core.probing.confirmation import FAST, LASTS, SHARE, Confirmation
-from kubesonar.model import Check, Fault, Kind, Network, Observation, Path
+from kubesonar.model import Check, Fault, Kind, Network, Observation, Path, Train
 
 PERIODS = {Kind.UDP: 2.5, Kind.TCP: 10.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0}
 CHECKS = [
@@ -68,6 +68,33 @@ def test_big_packets_are_tried_again_only_where_they_vanish() -> None:
     big = next(check for check in CHECKS if check.kind is Kind.MTU)
     confirmation.note(0.0, seen(big, Fault.BLACK_HOLE))
     assert made(confirmation, 5)[Kind.MTU] == 2
+
+
+def filled(fault: Fault | None = None, received: int = 7, passed: int = 0) -> Observation:
+    """A train of which the full-size datagram was lost, unless said otherwise."""
+    train = Train(1, full=1500, full_sent=1, full_received=passed)
+    return Observation(UDP, "me", Network.POD, 0.0, fault=fault, sent=7, received=received, train=train)
+
+
+def test_a_lost_full_size_datagram_is_worth_one_more_look_and_the_second_a_search_for_the_size() -> None:
+    confirmation = confirming()
+    confirmation.note(0.0, filled())
+    assert made(confirmation, 2) == {Kind.UDP: 1}
+    confirmation.note(2.0, filled())
+    assert {check.kind for check in confirmation.take(2.0)} == {Kind.UDP, Kind.MTU}
+
+
+def test_a_size_that_a_router_refused_is_searched_for_at_once() -> None:
+    confirmation = confirming()
+    confirmation.note(0.0, filled(Fault.TOO_BIG))
+    assert {check.kind for check in confirmation.take(0.0)} == {Kind.UDP, Kind.MTU}
+
+
+def test_a_full_size_datagram_that_is_lost_among_others_says_nothing_of_size() -> None:
+    confirmation = confirming()
+    for _ in range(2):
+        confirmation.note(0.0, filled(received=5))
+    assert {check.kind for check in confirmation.take(0.0)} == {Kind.UDP, Kind.TCP, Kind.HTTP, Kind.ICMP}
 
 
 def test_what_the_whole_cluster_asks_is_not_asked_besides() -> None:

@@ -60,6 +60,18 @@ def test_an_edge_has_its_latest_observation_and_two_windows() -> None:
     assert [trial.number for trial in edge.trials] == list(range(1000, 1060, 5))
 
 
+@pytest.mark.parametrize("fault", [None, *Fault])
+@pytest.mark.parametrize(("sent", "received"), [(0, 0), (1, 0), (1, 1), (0, 1)])
+def test_trials_keep_every_fault_and_what_became_of_the_full_size_datagram(
+    fault: Fault | None, sent: int, received: int
+) -> None:
+    kept = ledger()
+    full = Train(number=7, full=1500, full_sent=sent, full_received=received)
+    kept.add(train(1000.0, fault=fault, train=full))
+    (trial,) = kept.snapshot(1001.0).edges[0].trials
+    assert (trial.fault, trial.full_sent, trial.full_received, trial.slow) == (fault, sent, received, False)
+
+
 def test_failures_that_accuse_nobody_are_unknown_and_not_loss() -> None:
     kept = ledger()
     kept.add(train(1000.0, received=0, fault=Fault.LOCAL))

@@ -33,7 +33,7 @@ RINGS = {
 }
 
 u16, u32 = st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF)
-versions = st.sampled_from([2, 3])
+versions = st.sampled_from(range(codec.OLDEST, codec.CURRENT + 1))
 rings = st.sampled_from(sorted(RINGS)).map(RINGS.__getitem__)
 
 
@@ -154,7 +154,7 @@ def test_what_a_key_holder_signs_is_still_checked(header: bytes, body: bytes, ki
         (b"", Refusal.SHORT),
         (bytes(codec.MAX_DATAGRAM + 1), Refusal.LONG),
         (bytes(64), Refusal.MAGIC),
-        (probe(version=4), Refusal.VERSION),
+        (probe(version=codec.CURRENT + 1), Refusal.VERSION),
         (probe(version=1), Refusal.VERSION),
         (probe(version=0), Refusal.VERSION),
         (probe(RINGS["new"]), Refusal.KEY),

@@ -141,7 +141,7 @@ def test_answers_tell_how_much_of_the_train_has_come() -> None:
     ]
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", range(codec.OLDEST, codec.CURRENT + 1))
 @pytest.mark.parametrize("size", [64, 65, 1400])
 def test_no_answer_is_longer_than_its_request(version: int, size: int) -> None:
     async def scenario() -> list[bytes]:
@@ -191,7 +191,7 @@ def test_a_replay_is_not_answered() -> None:
     assert (len(answers), replays) == (1, 9)
 
 
-@pytest.mark.parametrize("fields", [{"version": 4}, {"ring": Keyring({9: bytes(16)}, 9)}])
+@pytest.mark.parametrize("fields", [{"version": codec.CURRENT + 1}, {"ring": Keyring({9: bytes(16)}, 9)}])
 def test_versions_and_keys_not_shared_are_told_so_a_few_times_a_second(fields: dict[str, object]) -> None:
     async def scenario() -> list[bytes]:
         with client() as (asking, _):

@@ -60,9 +60,10 @@ class Probers:
     ) -> None:
         self._closing = ExitStack()
         udp = options.udp
-        self.trains = TrainSender(sender, ring, ports=udp.ports, rebind=udp.rebind, speak=udp.speak)
+        ceiling = options.mtu.ceiling
+        self.trains = TrainSender(sender, ring, ports=udp.ports, rebind=udp.rebind, speak=udp.speak, ceiling=ceiling)
         self._closing.callback(self.trains.close)
-        self._whole = TrainSender(sender, ring, ports=_MTU_PORTS, speak=udp.speak, whole=True)
+        self._whole = TrainSender(sender, ring, ports=_MTU_PORTS, speak=udp.speak, ceiling=ceiling)
         self._closing.callback(self._whole.close)
         self.pinger = Pinger()
         http = HttpProbe(source, options.http, terms=terms, proxies=proxies)

@@ -275,7 +275,10 @@ class _Collector:
                     rates.append(trial.rate)
         if rates:
             self.speeds.append(Speed(source, check.target, _usual_rate(rates)))
-        fault = edge.latest.fault
+        self._note_size(source, edge)
+
+    def _note_size(self, source: str, edge: Edge) -> None:
+        fault, check = edge.latest.fault, edge.latest.check
         if fault in (Fault.BLACK_HOLE, Fault.TOO_BIG) and edge.latest.mtu:
             self.sizes[source, check.target] = (edge.latest.mtu, fault)
 
@@ -288,6 +291,7 @@ class _Collector:
         answer = self.cell(source, edge, Way.ROUND, Aspect.ANSWER, 1)
         speed = self._speed(source, edge)
         log = self._log(source, check.target)
+        full = self.cell(source, edge, Way.ROUND if log is None else Way.FORWARD, Aspect.SIZE, 1)
         heard: int | None = None
         elsewhere: list[float] = []
         self._good_past(source, edge, [both] if log is None else [forward, back], size)
@@ -306,16 +310,21 @@ class _Collector:
                 answer.add(at, age_bin, True)
                 continue
             if received:
-                answer.add(at, age_bin, trial.fault not in (None, *_SILENT))
+                answer.add(at, age_bin, trial.fault not in (None, Fault.TOO_BIG, *_SILENT))
             if log is None:
                 self._train(both, at, age_bin, sent, received)
-                continue
-            arrived, answered = (log.arrived if age_bin < self.ages.window else log.arrived_before)(trial, at)
-            self._train(forward, at, age_bin, sent, arrived)
-            if answered:
-                self._train(back, at, age_bin, answered, received)
+                whole, passed = received == sent, trial.full_received > 0
+            else:
+                arrived, answered = (log.arrived if age_bin < self.ages.window else log.arrived_before)(trial, at)
+                self._train(forward, at, age_bin, sent, arrived)
+                if answered:
+                    self._train(back, at, age_bin, answered, received)
+                whole, passed = arrived == sent, log.full_arrived(trial, at)
+            if trial.full_sent and whole and age_bin < self.ages.window:
+                full.add(at, age_bin, not passed)
         if elsewhere and edge.latest.fault is Fault.MISDELIVERED:
             self.misdelivered.setdefault(check.target, {})[source] = elsewhere[0], check.address
+        self._note_size(source, edge)
         self._hear(edge, heard)
 
     def _train(self, cell: Cell, at: float, age_bin: int, sent: int, arrived: int) -> None:

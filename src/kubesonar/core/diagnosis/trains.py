@@ -55,6 +55,11 @@ class TrainLog:
         known = trial.sent if at >= self._since else max(trial.received, min(trial.seen, trial.sent))
         return known, known
 
+    def full_arrived(self, trial: Trial, at: float) -> bool:
+        """Whether the datagram of that train that fills the path's MTU arrived."""
+        record = _of(self._records, trial, at)
+        return trial.full_received > 0 or (record is not None and record.full_received > 0)
+
     def arrivals(self) -> Iterator[Arrival]:
         """The peer's trains in the order of their numbers. Those whose number is missing between two that arrived did
         not arrive; what came after the last nobody knows."""

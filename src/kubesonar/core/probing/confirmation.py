@@ -35,6 +35,7 @@ _STORED = 10.0
 """Seconds of usual packets that the bucket holds."""
 
 _PACKETS = {Kind.UDP: 16, Kind.ICMP: 2, Kind.TCP: 7, Kind.HTTP: 12, Kind.MTU: 40}
+_OF_SIZE = frozenset({Kind.UDP, Kind.MTU})
 _MEMBERS = frozenset({Path.POD, Path.HOST})
 
 
@@ -44,7 +45,14 @@ def is_suspicious(observation: Observation) -> bool:
         return False
     if observation.fault is not None:
         return observation.fault.accuses
-    return observation.received < observation.sent
+    return observation.received < observation.sent or is_about_size(observation)
+
+
+def is_about_size(observation: Observation) -> bool:
+    """Return whether all of a train came back but the datagram that fills the path's MTU, or big packets failed."""
+    train = observation.train
+    lost = train is not None and train.full_lost and observation.received == observation.sent
+    return lost or observation.check.kind is Kind.MTU
 
 
 class Confirmation:
@@ -53,7 +61,8 @@ class Confirmation:
     def __init__(self) -> None:
         self._by_target: dict[str, list[Check]] = {}
         self._until: dict[str, float] = {}
-        self._partly: dict[str, float] = {}
+        self._partly: dict[tuple[str, bool], float] = {}
+        """When a datagram was lost last, by target and whether that was the one that fills the path's MTU."""
         self._queue: list[tuple[float, str]] = []
         self._queued: set[str] = set()
         self._checks: dict[str, Check] = {}
@@ -86,14 +95,15 @@ class Confirmation:
         check = observation.check
         if check.id not in self._checks or not is_suspicious(observation):
             return
-        again = now - self._partly.get(check.target, float("-inf")) < LASTS
+        size = is_about_size(observation)
+        again = now - self._partly.get((check.target, size), float("-inf")) < LASTS
         if observation.fault is None and not again and observation.sent - observation.received < _SEVERAL:
-            self._partly[check.target] = now
+            self._partly[check.target, size] = now
             self._ask(now, check)  # one more look at a lost packet; all that is asked only if more are lost
             return
         self._until[check.target] = now + LASTS
         for other in self._by_target[check.target]:
-            if other.kind is not Kind.MTU or check.kind is Kind.MTU:
+            if other.kind in _OF_SIZE if size else other.kind is not Kind.MTU:
                 self._ask(now, other)
 
     def take(self, now: float) -> list[Check]:

@@ -1,7 +1,7 @@
 """What is remembered of one edge: all trials of the long window, and of a quarter of an hour before how many there were
 in each minute, with those that were bad.
 
-Faint loss is told from bad trials over minutes, and good ones need only be counted for it. Trials are packed into 27
+Faint loss is told from bad trials over minutes, and good ones need only be counted for it. Trials are packed into 28
 bytes each, because an agent with 1,000 targets would otherwise spend more memory on trials than on everything else
 (bench/results/memory.md).
 """
@@ -24,12 +24,12 @@ _MOST_BAD = 64
 """Bad trials kept of the past of one edge; the minutes before are forgotten with those beyond. Fewer, and a loss of 2 %
 is remembered for less than the past; more, and an edge that is dead takes as much memory as a hundred that are well."""
 
-_TRIAL = Packed("<dIHHHffB")
+_TRIAL = Packed("<dIHHHffH")
 _COUNT = Packed("<IH")
 _FAULTS = (None, *Fault)
-_SLOW, _EXCUSED, _INCOMPLETE = 0x80, 0x40, 0x20
+_SLOW, _EXCUSED, _INCOMPLETE, _FULL_SENT, _FULL_RECEIVED = 0x80, 0x40, 0x20, 0x100, 0x200
 """Bits of a packed trial's fault: it was slow; it tells nothing of the past, because silence was announced; datagrams
-of it were lost."""
+of it were lost; a full-size one was sent; it was received."""
 _FAULT = 0x1F
 _CODES = {fault: code for code, fault in enumerate(_FAULTS)}
 _MOST_COUNTED = 65_535
@@ -65,7 +65,9 @@ class TrialMemory:
             _CODES[observation.fault]
             | (_SLOW if slow else 0)
             | (_EXCUSED if excused else 0)
-            | (_INCOMPLETE if _incomplete(observation) else 0),
+            | (_INCOMPLETE if _incomplete(observation) else 0)
+            | (_FULL_SENT if train and train.full_sent else 0)
+            | (_FULL_RECEIVED if train and train.full_received else 0),
         )
         surplus = len(recent) // _TRIAL.size - self._most
         while surplus > 0 or _TRIAL.unpack_from(recent)[0] < at - self._long:
@@ -142,6 +144,18 @@ def _minute(at: float) -> int:
 
 def _unpacked(packed: bytearray) -> list[Trial]:
     return [
-        Trial(at, number, sent, received, seen, rtt, rate, _FAULTS[code & _FAULT], bool(code & _SLOW))
+        Trial(
+            at,
+            number,
+            sent,
+            received,
+            seen,
+            rtt,
+            rate,
+            _FAULTS[code & _FAULT],
+            bool(code & _SLOW),
+            int(bool(code & _FULL_SENT)),
+            int(bool(code & _FULL_RECEIVED)),
+        )
         for at, number, sent, received, seen, rtt, rate, code in _TRIAL.iter_unpack(packed)
     ]

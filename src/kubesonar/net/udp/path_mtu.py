@@ -66,7 +66,7 @@ class PathResult(msgspec.Struct, frozen=True):
 class PathSearch:
     """Searches the path to one responder within `timeout` seconds.
 
-    `sender` forbids fragments (`whole=True`). `known` is the size that passed the last time that bigger packets did
+    `known` is the size that passed the last time that bigger packets did
     not (0: none); it is tried first.
     """
 

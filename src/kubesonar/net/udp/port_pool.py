@@ -20,12 +20,12 @@ _STAMPS_AWAITED = 64
 class PortSocket:
     """One source port. `errors` gives the transmit stamps of datagrams (train and sequence) and what failed."""
 
-    def __init__(self, family: int, *, whole: bool) -> None:
+    def __init__(self, family: int) -> None:
         self.family = family
         self.socket = socket.socket(ADDRESS_FAMILY[family], socket.SOCK_DGRAM)
         try:
             self.socket.setblocking(False)
-            self._errors_on(whole)
+            self._errors_on()
             self.socket.bind(("", 0))
         except OSError:
             self.socket.close()
@@ -33,31 +33,26 @@ class PortSocket:
         self.port: int = self.socket.getsockname()[1]
         self.errors: ErrorQueue[tuple[SentTrain, int]] = ErrorQueue(self.socket, _STAMPS_AWAITED)
 
-    def _errors_on(self, whole: bool) -> None:
-        """Send ICMP errors to the error queue; with `whole`, never fragment and believe no cached path MTU."""
+    def _errors_on(self) -> None:
+        """Send ICMP errors to the error queue, never fragment and believe no cached path MTU."""
         if self.family == 4:
             self.socket.setsockopt(socket.IPPROTO_IP, cmsg.IP_RECVERR, 1)
-            if whole:
-                self.socket.setsockopt(socket.IPPROTO_IP, cmsg.IP_MTU_DISCOVER, cmsg.PMTUDISC_PROBE)
+            self.socket.setsockopt(socket.IPPROTO_IP, cmsg.IP_MTU_DISCOVER, cmsg.PMTUDISC_PROBE)
             return
         self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         self.socket.setsockopt(socket.IPPROTO_IPV6, cmsg.IPV6_RECVERR, 1)
-        if whole:
-            self.socket.setsockopt(socket.IPPROTO_IPV6, cmsg.IPV6_MTU_DISCOVER, cmsg.PMTUDISC_PROBE)
-            self.socket.setsockopt(socket.IPPROTO_IPV6, cmsg.IPV6_DONTFRAG, 1)
+        self.socket.setsockopt(socket.IPPROTO_IPV6, cmsg.IPV6_MTU_DISCOVER, cmsg.PMTUDISC_PROBE)
+        self.socket.setsockopt(socket.IPPROTO_IPV6, cmsg.IPV6_DONTFRAG, 1)
 
 
 class PortPool:
-    """`size` source ports of one family. `ready` gets a socket and its events, as `Epoll.watch` has it; `whole` as in
-    `PortSocket`. Raises OSError."""
+    """`size` source ports of one family. `ready` gets a socket and its events, as `Epoll.watch` has it. Raises
+    OSError."""
 
-    def __init__(
-        self, family: int, size: int, epoll: Epoll, ready: Callable[[PortSocket, int], bool], *, whole: bool = False
-    ) -> None:
+    def __init__(self, family: int, size: int, epoll: Epoll, ready: Callable[[PortSocket, int], bool]) -> None:
         self._family = family
         self._epoll = epoll
         self._ready = ready
-        self._whole = whole
         self._retired: list[PortSocket] = []
         self._dropped = 0
         self._oldest = self._turn = 0
@@ -101,7 +96,7 @@ class PortPool:
             self._shut(entry)
 
     def _open(self) -> PortSocket:
-        entry = PortSocket(self._family, whole=self._whole)
+        entry = PortSocket(self._family)
         try:
             self._epoll.watch(entry.socket.fileno(), partial(self._ready, entry))
         except OSError:

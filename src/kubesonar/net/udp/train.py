@@ -66,6 +66,10 @@ class SentTrain:
         """True where the round trip is by the kernel's stamps."""
         self.answered: dict[int, int] = {}
         """Sequences that were answered in time, with the stamp of their arrival, 0 where there is none."""
+        self.full: int | None = None
+        """Sequence of the datagram that fills the path's MTU, None where there is none."""
+        self.full_size = 0
+        """UDP payload of that datagram (bytes)."""
         self.refused: set[int] = set()
         self.errors: list[NetError] = []
         self.sent = self.duplicates = self.late = self.seen = self.gap = 0
@@ -84,7 +88,7 @@ class SentTrain:
 
     def fits(self, error: NetError) -> bool:
         """Return whether "too big" cannot be about this train, since its packets are no bigger than what passes."""
-        return 0 < self.size + HEADERS[self.family] <= error.mtu
+        return 0 < max(self.size, self.full_size) + HEADERS[self.family] <= error.mtu
 
     def note_answer(self, answer: Datagram, stamp: int | None, read_at: int) -> None:
         """Take an answer that belongs to this train; `stamp` is the kernel's for its arrival.
@@ -124,12 +128,14 @@ class SentTrain:
     def result(self) -> TrainResult:
         """Return the outcome by now."""
         clock, rtts = self._round_trips()
+        full_sent = self.full is not None and self.ports[self.full] > 0
+        full_received = self.full in self.answered
         return TrainResult(
             number=self.number,
             at=self.began / 1e9,
             size=self.size,
-            sent=self.sent,
-            received=len(self.answered),
+            sent=self.sent - full_sent,
+            received=len(self.answered) - full_received,
             rtts=rtts,
             clock=clock,
             duplicates=self.duplicates,
@@ -142,16 +148,19 @@ class SentTrain:
             mismatch=self.mismatch,
             misdelivered=self.misdelivered,
             errors=tuple(self.errors),
+            full=self.full_size + HEADERS[self.family] if full_sent else 0,
+            full_received=full_received,
         )
 
     def _round_trips(self) -> tuple[StampSource, tuple[float, ...]]:
         """Return the kernel's round trips, or, where it gave none at all, the own ones: never a mix of both."""
-        exact = any(self.exact)
-        rtts = tuple(rtt for rtt, kernel in zip(self.rtt, self.exact, strict=True) if rtt and kernel is exact)
+        small = [sequence for sequence in range(len(self.ports)) if sequence != self.full]
+        exact = any(self.exact[sequence] for sequence in small)
+        rtts = tuple(rtt for sequence in small if (rtt := self.rtt[sequence]) and self.exact[sequence] is exact)
         return (StampSource.KERNEL if exact else StampSource.USER), rtts
 
     def _reordered(self) -> int:
-        arrivals = sorted(self.answered, key=self.answered.__getitem__)
+        arrivals = sorted(self.answered.keys() - {self.full}, key=self.answered.__getitem__)
         highest, count = -1, 0
         for sequence in arrivals:
             count += sequence < highest
@@ -172,7 +181,7 @@ class SentTrain:
     def _tallies(self) -> tuple[PortTally, ...]:
         counts: dict[int, list[int]] = {}
         for sequence, port in enumerate(self.ports):
-            if port:
+            if port and sequence != self.full:
                 tally = counts.setdefault(port, [0, 0])
                 tally[0] += 1
                 tally[1] += sequence in self.answered

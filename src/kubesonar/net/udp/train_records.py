@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import msgspec
 
-from kubesonar.core.wire.codec import UNRECORDED, Datagram
+from kubesonar.core.wire.codec import FULL, UNRECORDED, WITH_FULL, Datagram
 from kubesonar.model import PortTally
-from kubesonar.net.udp.train import median
+from kubesonar.net.udp.train import HEADERS, median
 
 TRAIN_GAP = 1.0
 """Seconds after its last datagram at which a train is over. Shorter splits trains that trickle in, longer delays their
@@ -23,7 +23,8 @@ class TrainRecord(msgspec.Struct, frozen=True):
     counts the different ones that arrived, `answered` those of them that were answered in time; `gap` is their median
     spacing (s, 0 where it is unknown); `at` is when the first arrived (Unix seconds); `ports` counts by the sender's
     source ports as they are seen here. A train that trickles in for longer than `TRAIN_GAP` has several records, which
-    add up.
+    add up. The datagram that fills the path's MTU is in none of these: `full` is its IP packet (bytes, 0 where it did
+    not arrive), `full_answered` whether it was answered in time.
     """
 
     source: bytes
@@ -41,6 +42,8 @@ class TrainRecord(msgspec.Struct, frozen=True):
     peer: str
     family: int
     ports: tuple[PortTally, ...]
+    full: int = 0
+    full_answered: bool = False
 
 
 _Key = tuple[bytes, int, int, int]
@@ -62,7 +65,8 @@ class OpenTrains:
         return len(self._open)
 
     def add(self, probe: Datagram, peer: tuple[str, int], family: int, stamp: int, now: float) -> tuple[int, int]:
-        """Count a new datagram; return how many of its train have arrived and their median spacing (ns).
+        """Count a new datagram; return how many of its train have arrived and their median spacing (ns), without the
+        one that fills the path's MTU.
 
         `stamp` is in ns of the wall clock, `now` in seconds of the monotonic one.
         """
@@ -72,7 +76,7 @@ class OpenTrains:
             if len(self._open) >= self._limit:
                 self._close(next(iter(self._open)))
             entry = self._open[key] = _Open(probe, peer[0], family, stamp)
-        entry.add(probe.sequence, peer[1], stamp, now)
+        entry.add(probe, peer[1], stamp, now)
         return entry.received, entry.gap()
 
     def done(self, probe: Datagram, answered: bool) -> None:
@@ -80,8 +84,8 @@ class OpenTrains:
         entry = self._open.get(_key(probe))
         if entry is None:
             return
-        entry.answered += answered
-        if entry.received >= entry.announced:
+        entry.done(probe, answered)
+        if entry.complete:
             self._close(_key(probe))
 
     def duplicate(self, probe: Datagram) -> None:
@@ -107,18 +111,21 @@ class OpenTrains:
 
 
 def _key(probe: Datagram) -> _Key:
-    return probe.source, probe.epoch, probe.number, probe.flags
+    return probe.source, probe.epoch, probe.number, probe.flags & UNRECORDED
 
 
 class _Open:
     def __init__(self, probe: Datagram, peer: str, family: int, stamp: int) -> None:
-        self.announced = probe.count
+        self.announced = probe.count - bool(probe.flags & WITH_FULL)
+        self._count = probe.count
+        self._full = 0
+        self._full_answered = False
         self.peer = peer
         self.family = family
         self.at = stamp
         self.heard = 0.0
         self.duplicates = self.reordered = self.answered = 0
-        self._size = probe.size
+        self._size = 0
         self._alias = probe.alias
         self._highest = -1
         self._stamps: list[int] = []
@@ -128,12 +135,26 @@ class _Open:
     def received(self) -> int:
         return len(self._stamps)
 
-    def add(self, sequence: int, port: int, stamp: int, now: float) -> None:
+    @property
+    def complete(self) -> bool:
+        return self.received + bool(self._full) >= self._count
+
+    def add(self, probe: Datagram, port: int, stamp: int, now: float) -> None:
         self.heard = now
-        self.reordered += sequence < self._highest
-        self._highest = max(self._highest, sequence)
+        if probe.flags & FULL:
+            self._full = probe.size + HEADERS[self.family]
+            return
+        self._size = probe.size
+        self.reordered += probe.sequence < self._highest
+        self._highest = max(self._highest, probe.sequence)
         self._stamps.append(stamp)
         self._ports[port] = self._ports.get(port, 0) + 1
+
+    def done(self, probe: Datagram, answered: bool) -> None:
+        if probe.flags & FULL:
+            self._full_answered = answered
+        else:
+            self.answered += answered
 
     def gap(self) -> int:
         stamps = self._stamps
@@ -159,4 +180,6 @@ class _Open:
             peer=self.peer,
             family=self.family,
             ports=tuple(PortTally(port, count, count) for port, count in self._ports.items()),
+            full=self._full,
+            full_answered=self._full_answered,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import msgspec
 
 from kubesonar.model import Fault, PortTally, StampSource
@@ -17,7 +19,8 @@ class TrainResult(msgspec.Struct, frozen=True):
     overtaken by a later datagram's (RFC 4737), which is normal where source ports take different paths; `starved` is
     how late the own deadline fired (s) where that was so late that silence proves nothing, else 0; `errors` are those
     that the kernel and the network reported; `misdelivered`: another member than the one meant answered. `seen` and
-    `rate` are as in `model.Train`.
+    `rate` are as in `model.Train`. `full` is the IP packet of the datagram that filled the link's MTU (bytes, 0 where
+    none was sent) and `full_received` whether it was answered; `sent`, `received`, `rtts` and `ports` are without it.
     """
 
     number: int
@@ -37,22 +40,41 @@ class TrainResult(msgspec.Struct, frozen=True):
     mismatch: bool = False
     misdelivered: bool = False
     errors: tuple[NetError, ...] = ()
+    full: int = 0
+    full_received: bool = False
+
+    @property
+    def too_big(self) -> NetError | None:
+        """The error by which the network refused the full-size datagram as too big; None where it did not."""
+        lost = self.full and not self.full_received
+        return next((error for error in self.errors if lost and _is_too_big(error)), None)
 
     def fault(self) -> tuple[Fault | None, str]:
         """Return the fault, None where there is none, and the text of its detail. Loss of a part is no fault."""
         if self.misdelivered:
             return Fault.MISDELIVERED, "somebody else answers"
+        if self.received and (refusal := self.too_big):
+            return Fault.TOO_BIG, f"{_speaker(refusal)} refuses {self.full} bytes as too big; {refusal.mtu} pass"
         if self.received == self.sent > 0:
             return None, ""
         if self.mismatch and not self.received:
             return Fault.MISMATCH, "version/key mismatch"
-        if self.errors and not self.received:
-            return self._error()
+        errors = [error for error in self.errors if not (self.full and _is_too_big(error))]
+        if errors and not self.received:
+            return _told(errors[0])
         if self.starved:
             return Fault.LOCAL, f"event loop was {self.starved * 1000:.0f} ms late"
         return (None, "") if self.received else (Fault.TIMEOUT, f"none of {self.sent} answered")
 
-    def _error(self) -> tuple[Fault, str]:
-        error = self.errors[0]
-        fault, words = fault_of(OSError(error.errno, ""))
-        return fault, f"{words}, said by {error.by or ('this machine' if error.local else 'the network')}"
+
+def _told(error: NetError) -> tuple[Fault, str]:
+    fault, words = fault_of(OSError(error.errno, ""))
+    return fault, f"{words}, said by {_speaker(error)}"
+
+
+def _speaker(error: NetError) -> str:
+    return error.by or ("this machine" if error.local else "the network")
+
+
+def _is_too_big(error: NetError) -> bool:
+    return error.errno == errno.EMSGSIZE and not error.local

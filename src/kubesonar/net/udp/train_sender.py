@@ -8,6 +8,7 @@ import select
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from kubesonar.core.address import canonical_address, family_of
 from kubesonar.core.wire import codec
@@ -19,12 +20,21 @@ from kubesonar.net.deadline import starved
 from kubesonar.net.epoll import Epoll
 from kubesonar.net.error_queue import QueuedError, TransmitStamp
 from kubesonar.net.udp.in_flight import InFlight, PeerVersions
+from kubesonar.net.udp.link_sizes import LinkSizes
 from kubesonar.net.udp.port_pool import PortPool, PortSocket
 from kubesonar.net.udp.train import SentTrain
 from kubesonar.net.udp.train_result import TrainResult
 
 _BATCH = 64
 """Datagrams read from one socket before the others have their turn."""
+
+LARGEST_PACKET = 9000
+"""Largest IP packet by which a path is filled, unless told otherwise (bytes): a jumbo frame's. Lower, and holes above
+it are not seen; higher, and trains cost more bytes where links take it (`codec.MAX_DATAGRAM` is the most)."""
+
+_FILLS = 3
+"""Tries to fill a link whose MTU is not known yet: one is refused with the MTU, the next passes. Fewer, and a link
+whose MTU changed just then is not filled; more only cost time."""
 
 _ANSWER_SIZE = 2048
 """Bytes read of one answer."""
@@ -38,7 +48,8 @@ class TrainSender:
 
     All instances of a process share one `sender`, since its counter must not repeat. `ports` for each family is also
     the most conntrack entries that are held towards one target; every `rebind` seconds one port is replaced, so that no
-    dead conntrack entry sticks. `speak` is the newest wire version used; `whole` forbids fragments (path MTU search).
+    dead conntrack entry sticks. `speak` is the newest wire version used; `ceiling` is the largest IP packet (bytes) by
+    which a path is filled. No datagram is fragmented.
 
     `counters` has refused datagrams by `codec.Refusal`, "late" and "duplicate" (after the end of their train),
     "stranger" (not an answer to a train) and "rebind" (a port that could not be replaced).
@@ -52,7 +63,7 @@ class TrainSender:
         ports: int = 8,
         rebind: float = 120.0,
         speak: int = codec.CURRENT,
-        whole: bool = False,
+        ceiling: int = LARGEST_PACKET,
     ) -> None:
         self.counters: Counter[str] = Counter()
         self._sender = sender
@@ -60,11 +71,11 @@ class TrainSender:
         self._ports = ports
         self._rebind = rebind
         self._speak = speak
-        self._whole = whole
         self._pools: dict[int, PortPool] = {}
         self._rotation: asyncio.TimerHandle | None = None
         self._in_flight = InFlight()
         self._versions = PeerVersions(speak)
+        self._links = LinkSizes(ceiling)
         self._waiting: dict[SentTrain, asyncio.Future[None]] = {}
         self._touched: set[SentTrain] = set()
         self._sending: SentTrain | None = None
@@ -85,12 +96,15 @@ class TrainSender:
         timeout: float,
         flags: int = 0,
         meant: WireIdentity | None = None,
+        full: bool = False,
     ) -> TrainResult:
         """Send a train to an IP address and wait for the answers, for at most `timeout` seconds.
 
         The `count` datagrams (at most `codec.MAX_TRAIN`) of `size` bytes (UDP payload, at least `codec.MIN_REQUEST`)
-        are sent back to back. Only answers of the member that is `meant` count (None: anybody's). Failures are in the
-        result; a text that is no address raises ValueError.
+        are sent back to back. Only answers of the member that is `meant` count (None: anybody's). With `full` one of
+        them fills the link's MTU, each time another one, so that each source port has its turn; there is none where the
+        peer speaks too old a version to know it, and none in a train of one. Failures are in the result; a text that is
+        no address raises ValueError.
         """
         loop = asyncio.get_running_loop()
         train = SentTrain(
@@ -109,7 +123,7 @@ class TrainSender:
         done = self._waiting[train] = loop.create_future()
         timer = loop.call_later(timeout, self._expire, train, timeout)
         try:
-            self._send(loop, train, flags, counters)
+            self._send(loop, train, flags, counters, full=full)
             if not train.settled:
                 await done
             if not train.answered and not train.errors:
@@ -130,25 +144,49 @@ class TrainSender:
             pool.close()
         self._pools.clear()
 
-    def _send(self, loop: asyncio.AbstractEventLoop, train: SentTrain, flags: int, counters: list[int]) -> None:
+    def _send(
+        self, loop: asyncio.AbstractEventLoop, train: SentTrain, flags: int, counters: list[int], *, full: bool
+    ) -> None:
         try:
             entries = self._pool(loop, train.family).take(len(train.ports))
         except OSError as error:
             train.note_error(NetError(error.errno or 0, local=True))
             return
         ring, count, version = self._ring(), len(entries), self._versions.of(train.peer, time.monotonic())
-        frames = []
-        for sequence in range(count):
-            frames.append(self._sender.probe(ring, train.number, sequence, count, train.size, version, flags))
+        if full and count > 1 and version >= codec.FULL_SINCE:
+            train.full = train.number % count
+            flags |= codec.WITH_FULL
+
+        def signed(sequence: int, size: int, more: int = 0) -> bytes:
+            frame = self._sender.probe(ring, train.number, sequence, count, size, version, flags | more)
             counters.append(self._sender.counter)
             self._in_flight.add(self._sender.counter, train, sequence)
+            return frame
+
+        frames = [b"" if sequence == train.full else signed(sequence, train.size) for sequence in range(count)]
         self._sending = train
         for sequence, (entry, frame) in enumerate(zip(entries, frames, strict=True)):
-            self._send_one(entry, frame, train, sequence)
+            if frame:
+                self._send_one(entry, frame, train, sequence)
+            else:
+                self._send_full(entry, partial(signed, sequence, more=codec.FULL), train, sequence)
         self._sending = None
         for entry in entries:
             if entry.errors:
                 self._take_error(entry.errors.read())
+
+    def _send_full(self, entry: PortSocket, signed: Callable[[int], bytes], train: SentTrain, sequence: int) -> None:
+        """Send a datagram that fills the link's MTU; where the link refuses it, send one of the size that it takes."""
+        address, now = train.peer[0], time.monotonic()
+        for _ in range(_FILLS):
+            train.full_size = max(self._links.payload(address, train.family, now), train.size)
+            self._send_one(entry, signed(train.full_size), train, sequence)
+            refusal = next((error for error in train.errors if error.local and error.errno == errno.EMSGSIZE), None)
+            if refusal is None or train.ports[sequence]:
+                return
+            train.errors.remove(refusal)
+            if not self._links.refused(address, refusal.mtu, now):
+                return
 
     def _send_one(self, entry: PortSocket, frame: bytes, train: SentTrain, sequence: int) -> None:
         train.sent_at[sequence] = time.monotonic_ns()
@@ -178,7 +216,7 @@ class TrainSender:
         pool = self._pools.get(family)
         if pool is None:
             epoll = Epoll.of(loop)
-            pool = self._pools[family] = PortPool(family, self._ports, epoll, self._ready, whole=self._whole)
+            pool = self._pools[family] = PortPool(family, self._ports, epoll, self._ready)
         return pool
 
     def _rotate(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -62,6 +62,9 @@ class Background:
         """The odds of that cell's trials."""
         if cell.packets == BIG:
             return Odds(_BIG_ONES, _BIG_ONES)
+        if cell.route.question is Aspect.SIZE:
+            lost = lossy(Load(cell.packets, len(cell.route.legs)), self._packet[cell.route.source.network]).bad
+            return Odds(max(lost, BACKGROUND), max(lost, BACKGROUND))
         if cell.route.question not in (Aspect.REACH, Aspect.RESOLVE):
             return Odds(BACKGROUND, BACKGROUND)
         group = group_of(cell)
