@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from math import inf
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kubesonar.core.probing.budget import (
+    POD_TURN,
     UNKNOWN_AGENTS,
     BudgetOptions,
     Consumers,
@@ -37,20 +39,28 @@ PODS = tuple(
     for pod in range(2)
     for transport in range(2)
 )
-SERVICE = tuple(check(Path.DNS_SERVICE, "dns-service", Kind.DNS, address=f"10.96.0.1{way}") for way in range(2))
+SERVICE = tuple(
+    msgspec.structs.replace(check(Path.DNS_SERVICE, "dns-service", Kind.DNS, address="10.96.0.1"), id=way, request=way)
+    for way in ("a.b A udp", "a.b A tcp")
+)
 
 
 def periods(checks: tuple[Check, ...], agents: int, options: BudgetOptions = OPTIONS) -> list[float]:
     return [one.period for one in fit_to_budget(checks, Consumers(agents), options)]
 
 
-def test_3000_agents_ask_the_api_server_by_two_checks_each_every_300_s() -> None:
-    assert periods(API, 3000) == [300.0, 300.0]
+def test_agents_ask_the_api_server_and_the_ingress_within_the_budget_and_at_least_each_minute() -> None:
+    assert periods(API, 300) == [30.0, 30.0]
+    assert periods(API, 3000) == periods(API, 10_000) == [60.0, 60.0]
+    assert periods((check(Path.INGRESS),), 1000) == [50.0]
+    assert periods((check(Path.INGRESS, address="shop.example.com"),), 10_000) == [60.0]
+    assert periods((check(Path.INGRESS, period=90.0),), 10_000) == [90.0]
+    assert periods(API, 3000, BudgetOptions(api_longest=86_400)) == [300.0, 300.0]
 
 
 def test_what_3000_agents_ask_is_spread_evenly() -> None:
     """By their schedules, which know nothing of each other: 20 a second, and in no second twice that."""
-    checks = fit_to_budget(API, Consumers(3000), OPTIONS)
+    checks = fit_to_budget(API, Consumers(3000), BudgetOptions(api_longest=300))
     asked: Counter[int] = Counter()
     for number in range(3000):
         schedule = Schedule(f"kubesonar-{number:05x}", ScheduleOptions())
@@ -68,33 +78,45 @@ def test_a_small_cluster_keeps_the_periods_that_were_configured() -> None:
 
 
 def test_each_of_service_ingress_and_external_target_has_a_budget_of_its_own() -> None:
-    several = (check(Path.SERVICE), check(Path.INGRESS), check(Path.EXTERNAL, "a"), check(Path.EXTERNAL, "b"))
-    assert periods(several, 3000) == [150.0] * 4
+    several = (check(Path.SERVICE), check(Path.EXTERNAL, "a"), check(Path.EXTERNAL, "b"), check(Path.INGRESS))
+    assert periods(several, 3000) == [150.0] * 3 + [60.0]
 
 
 def test_a_dns_pod_is_asked_20_questions_a_second_by_all_together() -> None:
-    assert periods(PODS, 3000) == [300.0] * 4  # udp and tcp: 6,000 questions in 300 s
+    assert periods(PODS, 300) == [30.0] * 4  # udp and tcp: 600 questions in 30 s
+
+
+def test_each_agent_asks_one_dns_pod_after_the_other_one_each_30_s_at_least() -> None:
+    assert periods(PODS, 3000) == periods(PODS, 10_000) == [120.0] * 4
 
 
 def test_what_comes_through_the_dns_service_counts_at_the_pods() -> None:
-    paced = fit_to_budget((*PODS, *SERVICE), Consumers(3000), OPTIONS)
-    assert {one.period for one in paced} == {450.0}  # each pod: its own 2, and half of the service's 2
+    paced = fit_to_budget((*PODS, *SERVICE), Consumers(300), BudgetOptions(dns_longest=86_400))
+    assert {round(one.period, 6) for one in paced} == {45.0}  # each pod: its own 2, and half of the service's 2
+
+
+@pytest.mark.parametrize(("agents", "rest"), [(10, 10.0), (200, 10 * (2 + 1 / 2) * 20 / 10), (3000, 150.0)])
+def test_the_dns_service_is_asked_each_10_s_and_what_is_left_goes_to_the_pods(agents: int, rest: float) -> None:
+    paced = {one.id: one.period for one in fit_to_budget((*PODS, *SERVICE), Consumers(agents), OPTIONS)}
+    assert paced.pop("a.b A udp") == 10.0
+    assert list(paced.values()) == pytest.approx([rest] * 5)
 
 
 def test_without_knowing_the_pods_two_are_assumed() -> None:
-    assert periods(SERVICE, 3000) == [150.0] * 2
-    assert periods(SERVICE, 3000, BudgetOptions(dns_pods=30)) == [10.0] * 2
+    assert periods(SERVICE, 300) == [10.0, 30.0]  # 15 questions a second at each by UDP, 5 are left
+    assert periods(SERVICE, 300, BudgetOptions(dns_pods=30)) == [10.0] * 2
 
 
 def test_names_that_are_looked_up_leave_less_for_questions() -> None:
-    paced = {one.id: one.period for one in fit_to_budget((*API, *PODS), Consumers(3000), OPTIONS)}
-    assert paced[API[1].id] == 300.0  # 20 questions a second, over two pods: half of the budget
-    assert paced[PODS[0].id] == 600.0
+    paced = {one.id: one.period for one in fit_to_budget((*API, *PODS), Consumers(300), OPTIONS)}
+    assert paced[API[1].id] == 30.0  # 20 questions a second, over two pods: half of the budget
+    assert paced[PODS[0].id] == 60.0
 
 
 def test_a_name_that_the_search_list_makes_many_of_slows_itself_only() -> None:
     ingress = check(Path.INGRESS, address="shop.example.com")
-    paced = {one.path: one.period for one in fit_to_budget((*API, ingress), Consumers(300, names=5), OPTIONS)}
+    options = BudgetOptions(ingress_longest=300)
+    paced = {one.path: one.period for one in fit_to_budget((*API, ingress), Consumers(300, names=5), options)}
     assert paced[Path.API_DIRECT] == 30.0
     assert paced[Path.API_DNS] == 60.0
     assert paced[Path.INGRESS] == 300.0
@@ -170,10 +192,11 @@ def _checks(draw: st.DrawFn) -> tuple[Check, ...]:
 
 
 @given(_checks(), st.integers(1, 50_000), st.integers(1, 8))
-def test_no_budget_is_ever_exceeded_and_no_period_ever_shortened(
+def test_where_nothing_has_a_longest_period_only_the_least_of_dns_pods_exceeds_a_budget(
     checks: tuple[Check, ...], agents: int, names: int
 ) -> None:
-    paced = fit_to_budget(checks, Consumers(agents, names), OPTIONS)
+    options = BudgetOptions(api_longest=inf, ingress_longest=inf, dns_longest=inf)
+    paced = fit_to_budget(checks, Consumers(agents, names), options)
     assert [one.id for one in paced] == [one.id for one in checks]
     assert all(after.period >= before.period for after, before in zip(paced, checks, strict=True))
     loads: dict[str, float] = defaultdict(float)
@@ -189,5 +212,15 @@ def test_no_budget_is_ever_exceeded_and_no_period_ever_shortened(
             loads[f"{one.path} {one.target if one.path in (Path.DNS_POD, Path.EXTERNAL) else ''}"] += rate
     at_a_pod = loads.pop("lookups", 0.0) + loads.pop("dns service", 0.0)
     own = [load for key, load in loads.items() if key.startswith("dns_pod")]
-    assert at_a_pod + max(own, default=0.0) <= 20 * 1.000001
-    assert all(load <= 20 * 1.000001 for load in loads.values())
+    assert at_a_pod + max(own, default=0.0) <= (20 + 2 * agents / pods / POD_TURN) * 1.000001
+    assert all(load <= 20 * 1.000001 for key, load in loads.items() if not key.startswith("dns_pod"))
+
+
+@given(_checks(), st.integers(1, 50_000), st.integers(1, 8))
+def test_no_period_is_shortened_and_none_is_longer_than_a_node_needs(
+    checks: tuple[Check, ...], agents: int, names: int
+) -> None:
+    longest = {Path.API_DIRECT: 60.0, Path.API_DNS: 60.0, Path.INGRESS: 60.0, Path.DNS_SERVICE: 10.0}
+    paced = fit_to_budget(checks, Consumers(agents, names), OPTIONS)
+    for before, after in zip(checks, paced, strict=True):
+        assert before.period <= after.period <= max(before.period, longest.get(before.path, inf))

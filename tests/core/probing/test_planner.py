@@ -36,7 +36,9 @@ def test_a_configured_target_replaces_a_found_one() -> None:
 
 def test_plain_targets_keep_to_the_budgets_too_and_the_longest_period_is_said() -> None:
     given = Target(name="mine", kind=Kind.HTTP, path=Path.INGRESS, request="http://10.9.0.2/", period=2.0)
-    planner, checks = planned(PlannerOptions(targets=(given,), budget=BudgetOptions(agents=3000)), INGRESS)
+    planner, checks = planned(
+        PlannerOptions(targets=(given,), budget=BudgetOptions(agents=3000, ingress_longest=3600)), INGRESS
+    )
     loads = [3000 / checks[name].period for name in (INGRESS.id, "http/ingress/mine")]
     assert round(sum(loads), 6) == 20
     assert planner.figures.agents == 3000

@@ -1,9 +1,10 @@
 """Makes periods longer until all agents together keep to the budgets of what the cluster shares.
 
 No agent asks another: each divides the budgets by the number of agents, which the roster tells. A period is never
-shorter than configured. Every member of the roster counts, in either network and in any state, because each is an agent
-with the same checks. Phases are spread by a hash of source and check (core/probing/schedule.py), so the load of n
-agents is even over a period.
+shorter than configured, and some are never longer than what a node needs to see its own trouble: where agents are so
+many that a budget does not pay for that, it is what they pay together at that pace. Every member of the roster counts,
+in either network and in any state, because each is an agent with the same checks. Phases are spread by a hash of source
+and check (core/probing/schedule.py), so the load of n agents is even over a period.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from typing import Annotated
 import msgspec
 
 from kubesonar.core.address import is_literal
-from kubesonar.model import Check, Kind, Path, Roster
+from kubesonar.model import Check, Kind, Path, Roster, Seconds
 
 UNKNOWN_AGENTS = 1000
 """Agents that are assumed while a roster has never been read. Too low, and an outage of the roster's source makes all
 agents ask as if each were alone; too high, and a small cluster is hardly checked until its roster is read."""
+
+POD_TURN = 30.0
+"""Seconds in which each agent asks at least one DNS pod, one after the other, whatever the budget. Shorter, and a few
+DNS pods of a big cluster are asked more; longer, and a node's own trouble with one of them is seen later."""
 
 QUESTIONS = 2
 """DNS questions of one look-up: A and AAAA."""
@@ -59,6 +64,33 @@ class BudgetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         int,
         msgspec.Meta(ge=1, le=10_000, description="DNS pods behind the Service, as long as they cannot be counted."),
     ] = 2
+    api_longest: Annotated[
+        Seconds,
+        msgspec.Meta(
+            ge=1,
+            le=86_400,
+            description="Longest time between two checks of the API server by one agent, even if budget.api is "
+            "exceeded.",
+        ),
+    ] = 60.0
+    ingress_longest: Annotated[
+        Seconds,
+        msgspec.Meta(
+            ge=1,
+            le=86_400,
+            description="Longest time between two checks of the ingress by one agent, even if budget.ingress is "
+            "exceeded.",
+        ),
+    ] = 60.0
+    dns_longest: Annotated[
+        Seconds,
+        msgspec.Meta(
+            ge=1,
+            le=86_400,
+            description="Longest time between two questions of one agent by UDP to the DNS Service, even if budget.dns "
+            "is exceeded.",
+        ),
+    ] = 10.0
     conntrack: Annotated[
         int,
         msgspec.Meta(
@@ -90,16 +122,21 @@ def rounded(count: int) -> int:
 
 
 def fit_to_budget(checks: Iterable[Check], among: Consumers, options: BudgetOptions) -> list[Check]:
-    """Return the same checks, in the same order, with periods as long as the budgets need. Checks of members keep
-    theirs, because the ring bounds them."""
+    """Return the same checks, in the same order, with periods as long as the budgets need and no longer than allowed.
+    Checks of members keep theirs, because the ring bounds them. DNS pods are asked in turn, a few at a time: their
+    phases spread them over the period (core/probing/schedule.py)."""
     paced = _within(list(checks), among.agents, options)
     pods = len({check.target for check in paced if check.path is Path.DNS_POD}) or options.dns_pods
-    lookups = [among.agents / pods * questions(check, among.names) / check.period for check in paced]
-    most = fair_share(lookups, options.dns / 2)
-    paced = [_slower(check, load / most) for check, load in zip(paced, lookups, strict=True)]
-    left = options.dns - sum(min(load, most) for load in lookups)
-    factor = _dns_load(paced, among.agents, pods) / left
-    return [_slower(check, factor) if check.path in _SHARED_DNS else check for check in paced]
+    most = fair_share(_lookups(paced, among, pods), options.dns / 2)
+    loads = _lookups(paced, among, pods)
+    paced = [_slower(check, load / most, options) for check, load in zip(paced, loads, strict=True)]
+    left = options.dns - sum(_lookups(paced, among, pods))
+    for asked in (_is_of_service, _is_of_pods):
+        rest = [check for check in paced if _is_of_pods(check) or asked(check)]
+        factor = _dns_load(rest, among.agents, pods) / max(left, among.agents / pods / POD_TURN)
+        paced = [_slower(check, factor, options) if asked(check) else check for check in paced]
+        left -= _dns_load(filter(asked, paced), among.agents, pods)
+    return paced
 
 
 def fair_share(loads: Iterable[float], capacity: float) -> float:
@@ -147,7 +184,22 @@ def _within(checks: Sequence[Check], agents: int, options: BudgetOptions) -> lis
     loads: dict[str, float] = defaultdict(float)
     for check, (name, _) in zip(checks, drawn, strict=True):
         loads[name] += agents / check.period
-    return [_slower(check, loads[name] / rate) for check, (name, rate) in zip(checks, drawn, strict=True)]
+    return [_slower(check, loads[name] / rate, options) for check, (name, rate) in zip(checks, drawn, strict=True)]
+
+
+def _lookups(checks: Iterable[Check], among: Consumers, pods: int) -> list[float]:
+    """Return the questions a second that all agents ask each DNS pod because of each check."""
+    return [among.agents / pods * questions(check, among.names) / check.period for check in checks]
+
+
+def _is_of_service(check: Check) -> bool:
+    """Whether the check asks the DNS Service as most workloads do, by UDP."""
+    return check.path in (Path.DNS_SERVICE, Path.DNS_NODE_LOCAL) and not check.request.endswith(" tcp")
+
+
+def _is_of_pods(check: Check) -> bool:
+    """Whether it asks DNS pods in another way, which takes what the Service leaves."""
+    return check.path in _SHARED_DNS and not _is_of_service(check)
 
 
 def _dns_load(checks: Iterable[Check], agents: int, pods: int) -> float:
@@ -162,8 +214,20 @@ def _dns_load(checks: Iterable[Check], agents: int, pods: int) -> float:
     return shared / pods + max(own.values(), default=0.0)
 
 
-def _slower(check: Check, factor: float) -> Check:
-    return msgspec.structs.replace(check, period=check.period * factor) if factor > 1 else check
+def _slower(check: Check, factor: float, options: BudgetOptions) -> Check:
+    period = min(check.period * factor, max(_longest(check, options), check.period))
+    return msgspec.structs.replace(check, period=period) if period > check.period else check
+
+
+def _longest(check: Check, options: BudgetOptions) -> float:
+    """Return the longest period of a check that its budget may cause (seconds)."""
+    match check.path:
+        case Path.API_DIRECT | Path.API_DNS:
+            return options.api_longest
+        case Path.INGRESS:
+            return options.ingress_longest
+        case _:
+            return options.dns_longest if _is_of_service(check) else inf
 
 
 def _host(url: str) -> str:

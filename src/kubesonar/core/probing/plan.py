@@ -89,11 +89,11 @@ _MEMBER_KINDS = (Kind.UDP, Kind.TCP, Kind.HTTP, Kind.ICMP, Kind.MTU)
 
 
 def plan(roster: Roster, me: Member, k: int, options: PlanOptions, targets: Iterable[Target]) -> list[Check]:
-    """Return all checks of the member `me`: of `k` neighbours and of `targets`. Members that are not serving are
-    probed too: their answers show when they are back, and the diagnosis excuses their silence. A member without an
-    address, and one that took its leave, is left out before the neighbours are chosen."""
+    """Return all checks of the member `me`: of `k` neighbours, most of them in its zone, and of `targets`. Members that
+    are not serving are probed too: their answers show when they are back, and the diagnosis excuses their silence. A
+    member without an address, and one that took its leave, is left out before the neighbours are chosen."""
     reachable = [member for member in roster.members if member.addresses and member.state is not State.LEAVING]
-    neighbours = Ring(same_network(reachable, me.network)).neighbours(me, k)
+    neighbours = Ring(same_network(reachable, me.network)).mostly_of_zone(me, k)
     checks = [
         check
         for member in neighbours
