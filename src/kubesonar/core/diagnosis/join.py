@@ -180,13 +180,13 @@ class _Collector:
                 yield trial, trial.at + offset, age_bin
 
     def _past(self, source: str, edge: Edge) -> Iterator[tuple[Minute, int]]:
-        """The minutes of the past that count, each with its bin: those in which the target could be trusted. The
-        source left out its own troubles. Of members only trains tell of faint loss."""
+        """The minutes of the past that count, each with its bin: those in which both ends could be trusted. Of
+        members only trains tell of faint loss."""
         check = edge.latest.check
         if not edge.past or (check.target in self.who.members and check.kind is not Kind.UDP):
             return
         now, ages, offset = self.who.now, self.ages, self.who.offset(source)
-        blind = self.who.blind.get(check.target, [])
+        blind = self.who.blind[source] + self.who.blind.get(check.target, [])
         for minute in edge.past:
             start = minute.at + offset
             age = now - start - _MINUTE / 2
