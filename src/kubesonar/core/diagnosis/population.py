@@ -81,7 +81,8 @@ def _started(rosters: Iterable[Roster], snapshots: Collection[Snapshot]) -> Iter
     """Yield those that only count as starting, and have started: another roster says so, or they have answered."""
     states: dict[str, set[State]] = {}
     starting: dict[str, Member] = {}
-    for member in (member for roster in rosters for member in roster.members):
+    distinct = {id(roster.members): roster for roster in rosters}
+    for member in (member for roster in distinct.values() for member in roster.members):
         states.setdefault(member.name, set()).add(member.state)
         if member.state is State.STARTING:
             starting[member.name] = member

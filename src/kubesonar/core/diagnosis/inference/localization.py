@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from heapq import heapify, heappop, heapreplace
 
 from kubesonar.core.diagnosis.components import PARTS, Part
 from kubesonar.core.diagnosis.evidence import Ages, Cell
@@ -114,13 +115,17 @@ class Search:
     def _best(self, margin: float) -> SuspectKey | None:
         """The part that explains most, and more than that. What a part explains is looked at only when the most that it
         could is more than what was found."""
-        while self._most:
-            key = max(self._most, key=lambda each: (self._most[each], each))
-            if self._most[key] <= margin:
-                break
+        queue = [(-most, -key[0], key) for key, most in self._most.items() if most > margin]
+        heapify(queue)
+        while queue:
+            key = queue[0][2]
             if key in self._fits:
                 return key
-            self._most[key] = self._fit(key).past - PARTS[key[0]].penalty
+            most = self._most[key] = self._fit(key).past - PARTS[key[0]].penalty
+            if most > margin:
+                heapreplace(queue, (-most, -key[0], key))
+            else:
+                heappop(queue)
         return None
 
     def _fit(self, key: SuspectKey) -> Fit:
