@@ -1,8 +1,8 @@
 """How much CPU a verdict takes by the size of the mesh: `python -m bench.diagnosis_speed [NODES …]`.
 
-The snapshots are made up, not simulated: every member probes k others at the default rates, datagrams are lost by chance,
-and one node loses all, or 2 %, of what it sends and gets. Several looks in a row are timed, 10 s apart, without reading
-and decoding. Writes bench/results/diagnosis_speed.md.
+The snapshots are made up, not simulated: every member probes k others at the default rates, datagrams are lost by
+chance, and one node loses all, or 2 %, of what it sends and gets. Several looks in a row are timed, 10 s apart, without
+reading and decoding.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path as File
 from random import Random
 
 import msgspec
@@ -36,7 +35,6 @@ from kubesonar.model import (
     Trial,
 )
 
-RESULT = File(__file__).parent / "results/diagnosis_speed.md"
 START = 1_700_000_040.0
 PERIODS = {Kind.UDP: 2.5, Kind.TCP: 10.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0, Kind.DNS: 10.0}
 TRAIN = 8
@@ -101,10 +99,16 @@ class Made:
             lost = share if sick in self.ends and at >= since else 0.0
             count = TRAIN if train else 1
             chance = 1 - (1 - LOSS) * (1 - lost)
-            arrived = sum(rng.random() >= chance for _ in range(count)) if chance > LOSS else count - (rng.random() < count * LOSS)
+            arrived = (
+                sum(rng.random() >= chance for _ in range(count))
+                if chance > LOSS
+                else count - (rng.random() < count * LOSS)
+            )
             got = sum(rng.random() >= chance for _ in range(arrived)) if chance > LOSS else arrived
             fault = None if got else Fault.TIMEOUT
-            self.trials.append(Trial(at, self._number if train else 0, count, got, arrived if got else 0, 0.001, 0.0, fault))
+            self.trials.append(
+                Trial(at, self._number if train else 0, count, got, arrived if got else 0, 0.001, 0.0, fault)
+            )
             if train and arrived:
                 self.records.append(Trial(at, self._number, arrived, arrived, count, 0.0, 0.0, None))
         self.trials = [trial for trial in self.trials if trial.at >= now - 62]
@@ -118,7 +122,15 @@ class Fleet:
         self.rng = Random(7)
         self.case = case
         self.members = [
-            Member(f"node-{n}-{network}", f"node-{n}", (f"10.{n // 60000}.{n // 250}.{n % 250 + 1}",), 7473, network, "abc"[n % 3], 1)
+            Member(
+                f"node-{n}-{network}",
+                f"node-{n}",
+                (f"10.{n // 60000}.{n // 250}.{n % 250 + 1}",),
+                7473,
+                network,
+                "abc"[n % 3],
+                1,
+            )
             for n in range(case.nodes)
             for network in (Network.POD, Network.HOST)
         ]
@@ -185,8 +197,12 @@ def timed(case: Case) -> Timed:
 
 def main(sizes: Sequence[int]) -> None:
     rows = [timed(Case(nodes, share)) for nodes in sizes for share in (0.0, 0.02, 1.0)]
-    lines = [f"| {row.case.nodes:,} | {row.edges:,} | {row.case.name} | {row.looks[0]:.2f} | {max(row.looks[1:]):.2f} | {row.said[-1]} |" for row in rows]
-    print("\n".join(lines))
+    print("\n".join(_row(row) for row in rows))
+
+
+def _row(row: Timed) -> str:
+    case, later = row.case, max(row.looks[1:])
+    return f"| {case.nodes:,} | {row.edges:,} | {case.name} | {row.looks[0]:.2f} | {later:.2f} | {row.said[-1]} |"
 
 
 if __name__ == "__main__":
