@@ -109,7 +109,7 @@ def _contested(
             else:
                 networks[name] = member.network
                 excusing.setdefault(name, []).extend((each, _dated(member, offsets[each])) for each in readers)
-        speaking.update({network: count for network in spoken})
+        speaking.update(dict.fromkeys(spoken, count))
     found = []
     for name in serving.keys() | excusing.keys():
         of = speaking[serving[name].network if name in serving else networks[name]]
