@@ -10,6 +10,7 @@ chosen among those that a probe crosses in that direction.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from random import Random
 
 import msgspec
@@ -393,23 +394,27 @@ def _begins(flow: Flow) -> bool:
     return not flow.reply and (flow.proto != "udp" or flow.port == 53)
 
 
-def _zone_dead(making: Making) -> Injection:
-    """All nodes of a zone are without power."""
-    zone = making.rng.choice(making.sim.cluster.zones)
-    cluster = making.sim.cluster
-    nodes = [node for node in cluster.nodes if cluster.zone_of[node] == zone]
-    injections = [_dead(making, node) for node in nodes]
+def _zone_dead(share: float) -> Callable[[Making], Injection]:
+    """So many nodes of a zone are without power."""
 
-    def begin() -> None:
-        for injection in injections:
-            injection.begin()
+    def make(making: Making) -> Injection:
+        zone = making.rng.choice(making.sim.cluster.zones)
+        cluster = making.sim.cluster
+        nodes = [node for node in cluster.nodes if cluster.zone_of[node] == zone]
+        injections = [_dead(making, node) for node in nodes[: ceil(share * len(nodes))]]
 
-    def heal() -> None:
-        for injection in injections:
-            injection.heal()
+        def begin() -> None:
+            for injection in injections:
+                injection.begin()
 
-    alike = (answer(("zone", zone)),) if len(nodes) > 1 else (answer(("zone", zone)), answer(("node", nodes[0])))
-    return Injection(begin, heal, Truth(alike))
+        def heal() -> None:
+            for injection in injections:
+                injection.heal()
+
+        alike = (answer(("zone", zone)),) if len(nodes) > 1 else (answer(("zone", zone)), answer(("node", nodes[0])))
+        return Injection(begin, heal, Truth(alike))
+
+    return make
 
 
 _UNREADY = 10.0
@@ -552,7 +557,8 @@ FAULTS: dict[str, Callable[[Making], Injection]] = {
     "node_dead": _node_dead,
     "agent_gone_one": _agent_gone_one,
     "api_outage": _api_outage,
-    "zone_dead": _zone_dead,
+    "zone_dead": _zone_dead(1.0),
+    "zone_most_dead": _zone_dead(0.8),
     "conntrack_full": _conntrack_full,
     "link_rate": _link_rate,
     "node_slow": _slow("node_slow"),

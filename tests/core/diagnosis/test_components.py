@@ -38,6 +38,7 @@ def test_the_names_the_lab_relies_on() -> None:
         "pod_network",
         "pod_network_in",
         "pod_network_out",
+        "zone",
         "zone_pair",
         "pair",
         "pair_udp",
@@ -185,6 +186,7 @@ def test_sentences_use_only_known_words() -> None:
         "ip",
         "delay",
         "used",
+        "which",
     }
     for row in PARTS:
         for template in (row.total, row.partial):

@@ -140,6 +140,16 @@ PARTS: tuple[Part, ...] = (
         share=path_features.part_of_pod_network,
     ),
     Part(
+        "zone",
+        "most nodes of a zone",
+        4.0,
+        lambda route: False,
+        path_features.zones,
+        "zone {subject} is down or cut off{since}: {which}",
+        fault="cut",
+        severity=Severity.CRITICAL,
+    ),
+    Part(
         "zone_pair",
         "the way from one zone to another",
         5.5,

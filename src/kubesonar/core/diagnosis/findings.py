@@ -34,6 +34,7 @@ from kubesonar.core.diagnosis.sentences import (
     way_back,
     ways_of,
 )
+from kubesonar.core.diagnosis.zones import by_zone
 from kubesonar.model import Finding, Member, Severity, clip
 
 _AGENTS = ("agent_gone", "agent_frozen")
@@ -76,7 +77,7 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
     young: list[Finding] = []
     for finding in findings:
         (young if _young(finding, who.now) else old).append(finding)
-    causes = listed(_distinct(old), evidence.lookups, who.zones)
+    causes = by_zone(listed(_distinct(old), evidence.lookups, who.zones), who, evidence, clock)
     causes = [cause for cause in causes if cause.because or cause.part != "backlog_full"]
     return Diagnosis(
         [msgspec.structs.replace(cause, confirm=confirmation(cause, who)) for cause in causes],
