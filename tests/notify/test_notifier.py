@@ -23,7 +23,7 @@ def test_everybody_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
             ]
 
     run(scenario())
-    dead, back = caplog.records[:2]
-    assert (dead.levelname, dead.getMessage()) == ("WARNING", "node-1-pod is dead (1)")
-    assert dead.__dict__["evidence"] == "silent to 3 members in 3 zones"
-    assert back.levelname == "INFO"
+    assert [record.getMessage() for record in caplog.records[:2]] == [
+        "node-1-pod is dead (1)",
+        "node-1-pod is back (2)",
+    ]

@@ -7,13 +7,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from kubesonar.compat.kubenurse.checks.client import CheckClient, CheckResponse, CheckTarget
-from kubesonar.compat.kubenurse.checks.redirect import redirect_target
 from kubesonar.compat.kubenurse.checks.trust import TrustContexts
 from kubesonar.compat.kubenurse.go.httptrace import failure, timeline
 from kubesonar.model import Fault, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.http.proxy.environment import Proxies
-from kubesonar.net.http.url import parse_url
 from kubesonar.probes.source import ProbeSource
 from tests.compat.kubenurse.rig import run
 from tests.net.certificates import Authority
@@ -255,16 +253,3 @@ def test_kn36_connections_are_kept_only_where_asked_for() -> None:
     assert (connections, names(seen[2])) == (1, PLAIN[2:])
     connections, seen = run(scenario(True, anew=True))
     assert (connections, names(seen[2])) == (3, PLAIN)
-
-
-def test_follows_relative_places() -> None:
-    base = parse_url("http://a.example:81/x/y?q=1")
-    for place, expected in (
-        ("HTTPS://b.example/z", "https://b.example/z"),
-        ("//b.example/z", "http://b.example/z"),
-        ("/z?k=v#f", "http://a.example:81/z?k=v"),
-        ("z", "http://a.example:81/x/z"),
-        ("?k=v", "http://a.example:81/x/y?k=v"),
-    ):
-        found = redirect_target(base, place)
-        assert f"{found.scheme}://{found.authority}{found.target}" == expected
