@@ -47,7 +47,7 @@ def passing(biggest: int, lost: int = 0) -> Iterator[int]:
 
 async def search(port: int, *, ceiling: int = 1500, known: int = 0, train: int = 0, timeout: float = 3.0) -> PathResult:
     """The result for a path to that port, of which 1,400 bytes are expected."""
-    with rig(whole=True) as (sender, _):
+    with rig() as (sender, _):
         way = PathSearch(sender, "127.0.0.1", port, timeout=timeout, ceiling=ceiling, known=known, number=1)
         return await way.run(least=1400, tries=4, train=train)
 
