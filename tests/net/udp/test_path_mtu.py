@@ -65,12 +65,19 @@ def test_what_passes_is_the_ceiling() -> None:
 @pytest.mark.parametrize("known", [0, 1377, 1000])
 @pytest.mark.parametrize("biggest", [1377, 1280, 577])
 def test_where_big_ones_vanish_the_biggest_that_passes_is_found(biggest: int, known: int) -> None:
+    """A machine that is too busy to answer within a step of the search finds less, and never more."""
+
     async def scenario() -> PathResult:
         with passing(biggest) as port:
             return await search(port, known=known)
 
-    result = run(scenario())
-    assert (result.outcome, result.mtu) == (SizeOutcome.VANISHED, biggest)
+    for _ in range(5):
+        result = run(scenario())
+        assert result.outcome is SizeOutcome.VANISHED
+        assert result.mtu <= biggest
+        if result.mtu == biggest:
+            return
+    raise AssertionError(f"found {result.mtu} in the last of five searches, {biggest} passes")
 
 
 def test_a_link_that_takes_less_than_is_expected_is_told_from_a_path_that_does() -> None:
