@@ -3,8 +3,9 @@ from __future__ import annotations
 from collections import Counter
 
 import msgspec
+import pytest
 
-from kubesonar.core.probing.confirmation import FAST, LASTS, SHARE, Confirmation
+from kubesonar.core.probing.confirmation import FAST, LASTS, MOST, MOST_FEW, SPAN, Confirmation
 from kubesonar.model import Check, Fault, Kind, Network, Observation, Path, Train
 
 PERIODS = {Kind.UDP: 2.5, Kind.TCP: 10.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0}
@@ -103,17 +104,28 @@ def test_what_the_whole_cluster_asks_is_not_asked_besides() -> None:
     assert confirmation.due is None
 
 
-def test_loss_everywhere_is_no_storm() -> None:
-    """In a minute in which nothing answers at all, not much more than the share that is allowed is asked besides."""
-    confirmation = confirming()
-    for check in CHECKS:
-        confirmation.note(0.0, seen(check))
-    packets = {Kind.UDP: 16, Kind.ICMP: 2, Kind.TCP: 7, Kind.HTTP: 12, Kind.MTU: 40}
-    usual = sum(packets[check.kind] / check.period for check in CHECKS)
-    count = made(confirmation, 60, bad=True)
-    besides = sum(packets[kind] * number for kind, number in count.items())
-    assert besides <= usual * (10 + 60 * SHARE)
-    assert besides >= usual * 10
+PACKETS = {Kind.UDP: 16, Kind.ICMP: 2, Kind.TCP: 7, Kind.HTTP: 12, Kind.MTU: 40}
+
+
+@pytest.mark.parametrize(("targets", "most"), [(10, MOST), (5, MOST), (4, MOST_FEW), (1, MOST_FEW)])
+@pytest.mark.parametrize("churn", [False, True])
+def test_loss_everywhere_is_no_storm(targets: int, most: float, churn: bool) -> None:
+    """While nothing answers at all, in any half minute a member sends no more besides than is allowed, and nearly that
+    much; nor where its checks are replaced again and again."""
+    checks = CHECKS[: targets * len(PERIODS)]
+    usual = sum(PACKETS[check.kind] / check.period for check in checks)
+    confirmation = confirming(*checks)
+    sent: list[float] = []
+    for step in range(1200):
+        now = step / 10
+        if churn and step % 50 == 0:
+            confirmation.replace(now, checks)
+        for check in checks:
+            confirmation.note(now, seen(check))
+        sent.append(sum(PACKETS[check.kind] for check in confirmation.take(now)))
+    spans = [sum(sent[start : start + int(10 * SPAN)]) for start in range(0, len(sent) - int(10 * SPAN), 10)]
+    assert max(spans) <= most * SPAN * usual
+    assert max(spans) >= min(0.6 * most, 1.0) * SPAN * usual
 
 
 def test_a_check_that_is_no_longer_made_is_not_asked_again() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubesonar.core.wire.codec import FULL, WITH_FULL, Sender
+from kubesonar.core.wire.codec import IS_FULL, WITH_FULL, Sender
 from kubesonar.net.udp.train_records import OpenTrains, TrainRecord
 from tests.net.rig import ASKER, KEY, accepted
 
@@ -26,7 +26,7 @@ def recorded(*arriving: int, full: int = 2, count: int = 4) -> TrainRecord:
     sender = Sender(ASKER, 1)
     for sequence in arriving:
         big = sequence == full
-        flags = WITH_FULL | (FULL if big else 0)
+        flags = WITH_FULL | (IS_FULL if big else 0)
         probe = accepted(sender.probe(KEY, 9, sequence, count, 1472 if big else 64, flags=flags))
         arrivals.add(probe, ("192.0.2.1", 1000 + sequence), 4, 10**18 + sequence, 0.0)
         arrivals.done(probe, answered=True)

@@ -19,20 +19,24 @@ FAST = {Kind.UDP: 0.8, Kind.ICMP: 1.0, Kind.TCP: 2.0, Kind.HTTP: 2.5, Kind.MTU: 
 """Seconds between two checks of one kind while a target is in doubt. Shorter, and the bucket is empty before the fault
 is clear; longer, and a fault of one kind takes three times as long to be told."""
 
-SHARE = 0.3
-"""Packets besides, as a share of the usual ones. Higher, and a fault of a zone costs the cluster half as much again;
-lower, and faults that many see are told as late as without."""
+SPAN = 30.0
+"""Seconds over which packets besides are bounded. Shorter, and little can be asked at once; longer, and a storm has
+room for more."""
 
-SHARE_FEW = 2.0
-"""The same with at most `FEW` targets, where few look at each."""
+MOST, MOST_FEW = 0.2, 2.0
+"""Packets besides within any `SPAN`, as a share of the usual ones: of any member, and of one with at most `FEW`
+targets, where few look at each. No member knows how many others suspect something at the same time: so that all
+together keep to a fifth more in a fault that everybody sees, each of them does. Higher, and such a fault costs the
+cluster more; lower, and faults that many see are told as late as without."""
 
 FEW = 4
 
+_STORED = 3.0
+"""Seconds of usual packets that the bucket holds, for what is asked at once: half of what `MOST` allows. Higher, and
+less is left for later; lower, and a pair is asked faster for fewer seconds."""
+
 _SEVERAL = 3
 """Datagrams lost of one train that are more than a stray loss."""
-
-_STORED = 10.0
-"""Seconds of usual packets that the bucket holds."""
 
 _PACKETS = {Kind.UDP: 16, Kind.ICMP: 2, Kind.TCP: 7, Kind.HTTP: 12, Kind.MTU: 40}
 _OF_SIZE = frozenset({Kind.UDP, Kind.MTU})
@@ -67,7 +71,7 @@ class Confirmation:
         self._queued: set[str] = set()
         self._checks: dict[str, Check] = {}
         self._usual = 0.0
-        self._share = SHARE
+        self._share = 0.0
         self._left = 0.0
         self._filled = 0.0
 
@@ -78,14 +82,17 @@ class Confirmation:
 
     def replace(self, now: float, checks: Iterable[Check]) -> None:
         """Take these checks for the usual ones from now on."""
+        before = self._usual
         self._checks = {check.id: check for check in checks if check.path in _MEMBERS and check.kind in FAST}
         self._by_target = {}
         self._partly = {}
         for check in self._checks.values():
             self._by_target.setdefault(check.target, []).append(check)
         self._usual = sum(_PACKETS[check.kind] / check.period for check in self._checks.values())
-        self._share = SHARE_FEW if len(self._by_target) <= FEW else SHARE
-        self._left, self._filled = _STORED * self._usual, now
+        most = MOST_FEW if len(self._by_target) <= FEW else MOST
+        self._share = most - _STORED / SPAN
+        self._left = min(self._left, _STORED * self._usual) if before else _STORED * self._usual
+        self._filled = now
         self._queue = [(when, name) for when, name in self._queue if name in self._checks]
         self._queued = {name for _, name in self._queue}
         heapq.heapify(self._queue)

@@ -14,8 +14,8 @@ roster that knows no nodes recognises it. The body of a MESSAGE begins with whom
 not known yet), so that one that was recorded is of no use elsewhere, nor here after a restart; its flags are the newest
 version that its sender understands (0: 2).
 
-Since version 4 one PROBE of a train may be as long as the path's MTU allows (`WITH_FULL`, `FULL`). Responders count it
-apart from the others, so a packet that is too big for the path is told from one that was lost. A version 3 responder
+Since version 4 one PROBE of a train may be as long as the path's MTU allows (`WITH_FULL`, `IS_FULL`). Responders count
+it apart from the others, so a packet that is too big for the path is told from one that was lost. A version 3 responder
 would count it as one of the others, so no train has one in version 3.
 
 A PROBE (in its padding) and a MESSAGE (in `number`, which it needs for nothing else) carry two bytes that only holders
@@ -79,11 +79,11 @@ UNRECORDED = 1
 WITH_FULL = 2
 """Flag of a PROBE: one datagram of its train fills the path's MTU, is sent with DF set, and counts apart."""
 
-FULL = 4
+IS_FULL = 4
 """Flag of a PROBE: this is that datagram."""
 
 FULL_SINCE = 4
-"""The first version whose responders know `WITH_FULL` and `FULL`."""
+"""The first version whose responders know `WITH_FULL` and `IS_FULL`."""
 
 CERTAIN = 1
 """Flag of an ECHO: its `source` is who answers. Without it the one who answers may not know its node yet."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import msgspec
 
-from kubesonar.core.wire.codec import FULL, UNRECORDED, WITH_FULL, Datagram
+from kubesonar.core.wire.codec import IS_FULL, UNRECORDED, WITH_FULL, Datagram
 from kubesonar.model import PortTally
 from kubesonar.net.udp.train import HEADERS, median
 
@@ -141,7 +141,7 @@ class _Open:
 
     def add(self, probe: Datagram, port: int, stamp: int, now: float) -> None:
         self.heard = now
-        if probe.flags & FULL:
+        if probe.flags & IS_FULL:
             self._full = probe.size + HEADERS[self.family]
             return
         self._size = probe.size
@@ -151,7 +151,7 @@ class _Open:
         self._ports[port] = self._ports.get(port, 0) + 1
 
     def done(self, probe: Datagram, answered: bool) -> None:
-        if probe.flags & FULL:
+        if probe.flags & IS_FULL:
             self._full_answered = answered
         else:
             self.answered += answered

@@ -169,7 +169,7 @@ class TrainSender:
             if frame:
                 self._send_one(entry, frame, train, sequence)
             else:
-                self._send_full(entry, partial(signed, sequence, more=codec.FULL), train, sequence)
+                self._send_full(entry, partial(signed, sequence, more=codec.IS_FULL), train, sequence)
         self._sending = None
         for entry in entries:
             if entry.errors:
