@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from kubesonar.api import agent_handler
 from kubesonar.core.telemetry.ledger import Ledger, LedgerOptions
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
+from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.model import Check, Fault, Kind, Member, Network, Observation, Side, Snapshot
 from kubesonar.model import Path as Way
 from kubesonar.views.metrics.agent import AgentMetrics, Facts, MetricsOptions
@@ -29,7 +30,8 @@ def observation(target: str, kind: Kind, fault: Fault | None = None, side: Side 
 class Agent:
     """A ledger with a few edges, shown."""
 
-    def __init__(self, reason: str = "", amiss: Iterable[str] = ()) -> None:
+    def __init__(self, reason: str = "", amiss: Iterable[str] = (), certain: bool = True) -> None:
+        self.certain = certain
         self.reason = reason
         self.amiss = list(amiss)
         self.ledger = Ledger(Member("me", "me", ("::1",), 1), 1.0, LedgerOptions())
@@ -52,6 +54,9 @@ class Agent:
 
     def metrics(self, *, openmetrics: bool) -> bytes:
         return self.view.render(self.ledger.snapshot(100.0, trials=False), self.counts, FACTS, openmetrics=openmetrics)
+
+    def identity(self) -> WireIdentity:
+        return WireIdentity.of(self.ledger.member, self.certain)
 
     def ready(self) -> str:
         return self.reason
@@ -82,6 +87,12 @@ def observed(target: str) -> list[tuple[str, str]]:
 
 def test_healthz_is_well_while_it_answers() -> None:
     assert fetch("/healthz")[::2] == (200, b"ok\n")
+
+
+def test_healthz_says_who_answers_once_that_is_certain() -> None:
+    me = WireIdentity.of(Member("me", "me", ("::1",), 1))
+    assert fetch("/healthz")[1]["kubesonar-identity"] == me.identity.hex()
+    assert "kubesonar-identity" not in fetch("/healthz", agent=Agent(certain=False))[1]
 
 
 def test_readyz_tells_what_is_amiss_with_the_roster_and_stays_ready() -> None:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from kubesonar.api.selection import FIELDS, Selection
 from kubesonar.core.encoding import encode_json
+from kubesonar.core.wire.identity import IDENTITY_HEADER, WireIdentity
 from kubesonar.model import Observation, Snapshot
 from kubesonar.views.metrics.exposition import OPENMETRICS, TEXT, accepts_openmetrics
 from kubesonar.web import Authenticator, Reply, Request, Route, Router, error_reply
@@ -27,6 +28,10 @@ class AgentView(Protocol):
 
     def metrics(self, *, openmetrics: bool) -> bytes:
         """Return the metrics as OpenMetrics or as Prometheus text."""
+        ...
+
+    def identity(self) -> WireIdentity:
+        """Return who this agent is, as far as it knows."""
         ...
 
     def ready(self) -> str:
@@ -64,7 +69,9 @@ class _Paths:
         self._view = view
 
     async def healthz(self, request: Request) -> Reply:
-        return Reply(b"ok\n", "text/plain")
+        claim = self._view.identity().claim
+        who = ((IDENTITY_HEADER.lower().encode(), claim.encode()),) if claim else ()
+        return Reply(b"ok\n", "text/plain", headers=who)
 
     async def readyz(self, request: Request) -> Reply:
         reason = self._view.ready()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from kubesonar.core.wire.identity import IDENTITY_HEADER
 from kubesonar.model import Check, Fault, Observation, Path, Phase
 from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import Deadline, Failed
@@ -19,9 +20,11 @@ from kubesonar.net.http.pool import ConnectionPool
 from kubesonar.net.http.proxy.environment import NO_PROXIES, Proxies
 from kubesonar.net.http.proxy.route import origin_of
 from kubesonar.net.http.response_reader import ResponseLimits
+from kubesonar.net.udp.train_result import SOMEBODY_ELSE
 from kubesonar.probes.attempt import Attempt, AttemptOutcome
 from kubesonar.probes.http_plan import HttpPlan, get, http_plan
 from kubesonar.probes.source import ProbeSource
+from kubesonar.probes.target_identities import TargetIdentities
 from kubesonar.probes.terms import REFUSED, Bearer, Terms, withheld
 from kubesonar.probes.tls_sessions import TlsSessions
 
@@ -63,8 +66,8 @@ class HttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 class HttpProbe:
     """Asks `Check.request` (a URL) of `Check.address`, which may be another than the URL's host (empty: the same): that
     host is the Host header and the name in the certificate. `Check.port` is the URL's where it is 0. `terms` are those
-    of single checks, by id; `proxies` lead to URLs of path external, and are asked instead. `close` it on the loop that
-    it ran on."""
+    of single checks, by id; `proxies` lead to URLs of path external, and are asked instead; `targets` tells which
+    member has to answer. `close` it on the loop that it ran on."""
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class HttpProbe:
         resolver: Resolver | None = None,
         trust: CaContexts | None = None,
         proxies: Proxies = NO_PROXIES,
+        targets: TargetIdentities | None = None,
         clock: Clock = _SYSTEM,
     ) -> None:
         self._source = source
@@ -84,6 +88,7 @@ class HttpProbe:
         self._resolver = resolver or Resolver()
         self._trust = trust or CaContexts()
         self._proxies = proxies
+        self._targets = targets or TargetIdentities()
         self._clock = clock
         self._pool = ConnectionPool(options.connections if options.keep_alive else 0)
         self._sessions = TlsSessions(clock)
@@ -133,7 +138,11 @@ class HttpProbe:
             response = await connection.request(plan.request, deadline, self._limits)
             attempt.address, attempt.remark = response.address, response.remark
             origin = _at(named, response.address)
+            meant = self._targets.meant_by(check)
             outcome = _judged(plan, response)
+            if meant is not None and meant.contradicts(response.header(IDENTITY_HEADER)):
+                detail = f"{SOMEBODY_ELSE} at {check.address}"
+                outcome = msgspec.structs.replace(outcome, fault=Fault.MISDELIVERED, detail=detail)
             if response.status in REFUSED and terms.bearer is not None and outcome.fault is not None:
                 outcome = await self._as_bearer(terms.bearer, check, origin, plan, connection, outcome, deadline)
             answered = outcome.code is not None

@@ -11,8 +11,10 @@ from kubesonar.core.address import family_of
 from kubesonar.model import Check, Fault, Observation, Train, clip
 from kubesonar.net.udp.path_mtu import PathResult, PathSearch, SizeOutcome
 from kubesonar.net.udp.train import HEADERS
+from kubesonar.net.udp.train_result import SOMEBODY_ELSE
 from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.source import ProbeSource
+from kubesonar.probes.target_identities import TargetIdentities
 from kubesonar.probes.udp import train_round_trip
 
 _STRIDE = 64
@@ -53,10 +55,13 @@ class MtuProbe:
     """Finds the MTU of one path. In the steady state a check costs one small and one full-size datagram and a short
     train; after a black hole the size that passed is tried first."""
 
-    def __init__(self, source: ProbeSource, engine: TrainSender, options: MtuOptions) -> None:
+    def __init__(
+        self, source: ProbeSource, engine: TrainSender, options: MtuOptions, targets: TargetIdentities | None = None
+    ) -> None:
         self._source = source
         self._engine = engine
         self._options = options
+        self._targets = targets or TargetIdentities()
         self._holes: dict[str, int] = {}
         self._number = 0
 
@@ -72,6 +77,7 @@ class MtuProbe:
             ceiling=options.ceiling,
             known=self._holes.pop(check.id, 0),
             number=self._number,
+            meant=self._targets.meant_by(check),
         )
         result = await search.run(least=options.expect, tries=options.tries, train=options.train)
         if result.outcome in (SizeOutcome.TOLD, SizeOutcome.VANISHED):
@@ -80,6 +86,8 @@ class MtuProbe:
 
     def _observation(self, check: Check, at: float, result: PathResult) -> Observation:
         fault, detail = _verdict(result, self._options.expect)
+        if fault is Fault.MISDELIVERED:
+            detail += f" at {check.address}"
         family = family_of(check.address)
         return Observation(
             check=check,
@@ -113,6 +121,8 @@ def _verdict(result: PathResult, expect: int) -> tuple[Fault | None, str]:
             return None, "too many small datagrams are lost to tell whether big ones pass"
         case SizeOutcome.STARVED:
             return Fault.LOCAL, "event loop was late while answers could have come"
+        case SizeOutcome.MISDELIVERED:
+            return Fault.MISDELIVERED, SOMEBODY_ELSE
         case SizeOutcome.SILENT:
             fault, detail = result.small.fault()
             return fault or Fault.TIMEOUT, f"small datagrams do not pass either: {detail}"

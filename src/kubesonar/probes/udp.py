@@ -10,7 +10,7 @@ import msgspec
 
 from kubesonar.core.address import family_of
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.identity import MemberIndex, WireIdentity
+from kubesonar.core.wire.identity import MemberIndex
 from kubesonar.model import (
     Check,
     Fault,
@@ -30,6 +30,7 @@ from kubesonar.net.udp.train_records import TrainRecord
 from kubesonar.net.udp.train_result import TrainResult
 from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.source import ProbeSource
+from kubesonar.probes.target_identities import TargetIdentities
 
 _TARGETS = 16_384
 _NUMBERS = 1 << 32
@@ -76,22 +77,24 @@ class UdpProbe:
     """Sends one train and reports it. `base` is the number of the first train towards each target (32 bits). It must
     grow from start to start of this process, as Unix seconds do: else the responder takes new trains for old ones."""
 
-    def __init__(self, source: ProbeSource, engine: TrainSender, options: UdpOptions, base: int) -> None:
+    def __init__(
+        self,
+        source: ProbeSource,
+        engine: TrainSender,
+        options: UdpOptions,
+        base: int,
+        targets: TargetIdentities | None = None,
+    ) -> None:
         self._source = source
         self._engine = engine
         self._options = options
         self._base = base
+        self._targets = targets or TargetIdentities()
         self._numbers: dict[str, int] = {}
-        self._members: dict[str, Member] = {}
-
-    def roster_changed(self, roster: Roster) -> None:
-        """Learn who is meant by the targets' names."""
-        self._members = {member.name: member for member in roster.members}
 
     async def __call__(self, check: Check) -> Observation:
         """See `Probe`. An answer by another member than the target counts as none. A train to another member has one
         datagram that fills the path's MTU."""
-        member = self._members.get(check.target)
         result = await self._engine.train(
             check.address,
             check.port,
@@ -99,7 +102,7 @@ class UdpProbe:
             count=self._options.train,
             size=self._options.size,
             timeout=check.timeout,
-            meant=WireIdentity.of(member) if member is not None else None,
+            meant=self._targets.meant_by(check),
             full=check.path is not Path.LOOPBACK,
         )
         fault, detail = result.fault()

@@ -345,3 +345,25 @@ def test_a_train_that_a_router_refused_as_too_big_is_answered_well_and_tells_the
     assert counts(evidence, Way.ROUND, Aspect.ANSWER) == (1, 0)
     assert counts(evidence, Way.ROUND, Aspect.SIZE) == (1, 1)
     assert evidence.sizes == {("a-pod", "b-pod"): (1400, Fault.TOO_BIG)}
+
+
+def met(kind: Kind, fault: Fault | None, age: float, trials: Sequence[Trial]) -> Edge:
+    """An edge whose latest answer, so many seconds ago, was another member's or a good one."""
+    told = edge(kind, "b-pod", trials)
+    return msgspec.structs.replace(told, latest=msgspec.structs.replace(told.latest, fault=fault, at=NOW - age))
+
+
+@pytest.mark.parametrize("kind", [Kind.UDP, Kind.HTTP, Kind.MTU])
+def test_what_another_member_answers_is_no_evidence_of_the_target_by_any_kind(kind: Kind) -> None:
+    strange = [train(7, 1, received=0, fault=Fault.MISDELIVERED), train(5, 2, received=0, fault=Fault.MISDELIVERED)]
+    evidence = gather(snapshot(A, met(kind, Fault.MISDELIVERED, 5, strange)), snapshot(B))
+    assert evidence.misdelivered == {"b-pod": {"a-pod": (NOW - 7, "10.0.0.9")}}
+    assert evidence.cells == []
+
+
+def test_a_good_answer_since_from_the_same_address_ends_what_another_kind_saw_before() -> None:
+    strange = met(Kind.MTU, Fault.MISDELIVERED, 30, [train(30, 0, sent=1, received=0, fault=Fault.MISDELIVERED)])
+    well = met(Kind.UDP, None, 3, [train(3, 1)])
+    assert gather(snapshot(A, strange, well), snapshot(B)).misdelivered == {}
+    again = met(Kind.HTTP, Fault.MISDELIVERED, 2, [train(2.5, 0, sent=1, received=0, fault=Fault.MISDELIVERED)])
+    assert set(gather(snapshot(A, well, again), snapshot(B)).misdelivered) == {"b-pod"}

@@ -160,6 +160,7 @@ class Agent:
             self._dropped,
             families,
             lambda: self._endpoint.ring().ids,
+            lambda: self._endpoint.sender.identity,
         )
         self._server = server = Server(self._listeners(view, bind))
         await server.start()

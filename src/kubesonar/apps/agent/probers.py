@@ -20,6 +20,7 @@ from kubesonar.probes.http import HttpOptions, HttpProbe
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe
 from kubesonar.probes.mtu import MtuOptions, MtuProbe
 from kubesonar.probes.source import Probe, ProbeSource
+from kubesonar.probes.target_identities import TargetIdentities
 from kubesonar.probes.tcp import TcpOptions, TcpProbe
 from kubesonar.probes.terms import Terms
 from kubesonar.probes.tls import TlsOptions, TlsProbe
@@ -66,14 +67,14 @@ class Probers:
         self._whole = TrainSender(sender, ring, ports=_MTU_PORTS, speak=udp.speak, ceiling=ceiling)
         self._closing.callback(self._whole.close)
         self.pinger = Pinger()
-        http = HttpProbe(source, options.http, terms=terms, proxies=proxies)
+        self._targets = targets = TargetIdentities()
+        http = HttpProbe(source, options.http, terms=terms, proxies=proxies, targets=targets)
         dns = DnsProbe(source, options.dns, clock, random.SystemRandom())
         for closable in (self.pinger, http, dns):
             self._closing.callback(closable.close)
-        self._udp = UdpProbe(source, self.trains, udp, base=int(clock.wall()))
         self.probes: Mapping[Kind, Probe] = {
-            Kind.UDP: self._udp,
-            Kind.MTU: MtuProbe(source, self._whole, options.mtu),
+            Kind.UDP: UdpProbe(source, self.trains, udp, base=int(clock.wall()), targets=targets),
+            Kind.MTU: MtuProbe(source, self._whole, options.mtu, targets),
             Kind.TCP: TcpProbe(source, options.tcp),
             Kind.TLS: TlsProbe(source, options.tls),
             Kind.HTTP: http,
@@ -83,7 +84,7 @@ class Probers:
 
     def roster_changed(self, roster: Roster) -> None:
         """Learn who is meant by the targets' names."""
-        self._udp.roster_changed(roster)
+        self._targets.roster_changed(roster)
 
     @property
     def dropped(self) -> int:

@@ -12,6 +12,7 @@ from kubesonar.apps.agent.roster_source import RosterSource
 from kubesonar.core.probing.planner import CheckPlanner
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
+from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.model import Observation, Snapshot
 from kubesonar.net.clock import Clock
 from kubesonar.net.watched_file import bad_files
@@ -24,7 +25,8 @@ from kubesonar.views.metrics.saturation import saturation_families
 
 class LiveAgentView:
     """The `api.agent.AgentView` of a running agent. `dropped` returns what was dropped so far, by what it was; `more`
-    the families of other tables of metrics, `keys` the ids of the keys in force, that of the signing one first."""
+    the families of other tables of metrics, `keys` the ids of the keys in force, that of the signing one first, and
+    `identity` who this agent is."""
 
     def __init__(
         self,
@@ -37,6 +39,7 @@ class LiveAgentView:
         dropped: Callable[[], Mapping[str, int]],
         more: Callable[[], Iterable[tuple[Metric, Series]]],
         keys: Callable[[], tuple[int, ...]],
+        identity: Callable[[], WireIdentity],
     ) -> None:
         self._ledger = ledger
         self._clock = clock
@@ -46,6 +49,7 @@ class LiveAgentView:
         self._dropped = dropped
         self._more = more
         self._keys = keys
+        self._identity = identity
         self._counts = ProbeCounts()
         self._metrics = AgentMetrics(options)
         self._not_ready = "starting"
@@ -59,6 +63,10 @@ class LiveAgentView:
     def leaving(self) -> None:
         """Report not ready from now on."""
         self._not_ready = "leaving"
+
+    def identity(self) -> WireIdentity:
+        """Return who this agent is, as far as it knows."""
+        return self._identity()
 
     def ready(self) -> str:
         """Return why the agent is not ready, "starting" or "leaving"; empty where it is."""

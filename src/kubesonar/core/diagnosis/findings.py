@@ -170,7 +170,7 @@ class _Writer:
             since=began,
             confidence=confidence(_SURE * len(seen)),
             sentence=row.total.format(address=next(iter(seen.values()))[1], subject=subject, since=self._clock(began)),
-            evidence=(clip(f"another member signed the answers to {', '.join(sorted(seen))}"),),
+            evidence=(clip(f"another member answered {', '.join(sorted(seen))}"),),
             severity=row.severity,
             observers=tuple(sorted(seen)),
         )

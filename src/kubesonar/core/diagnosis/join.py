@@ -19,12 +19,14 @@ from kubesonar.core.diagnosis.inference.trial_model import BIG, look_up, stream
 from kubesonar.core.diagnosis.path_features import Aspect, End, Traversal, Way
 from kubesonar.core.diagnosis.population import Interval, Population, standing
 from kubesonar.core.diagnosis.trains import TrainLog
-from kubesonar.model import Check, Edge, Fault, Kind, Minute, Network, Path, Side, Snapshot, Trial
+from kubesonar.model import Check, Edge, Fault, Kind, Minute, Network, Observation, Path, Side, Snapshot, Trial
 
 __all__ = ["Ages", "Basis", "Cell", "Evidence", "basis", "collect"]
 
 _SILENT = frozenset({Fault.TIMEOUT, Fault.UNREACHABLE})
 _MINUTE = 60.0
+_SIGNED = frozenset({Kind.UDP, Kind.HTTP, Kind.MTU})
+"""Kinds of checks whose answers say which member gave them."""
 _STREAMS = frozenset({Kind.TCP, Kind.HTTP, Kind.TLS})
 _NAMES = {Path.API_DNS: 1, Path.API_DIRECT: 1}
 """Names that are tried where the name is absolute."""
@@ -69,6 +71,7 @@ class _Collector:
         self.heard: set[str] = set()
         self.mismatches: set[tuple[str, str]] = set()
         self.misdelivered: dict[str, dict[str, tuple[float, str]]] = {}
+        self.met = _latest_met(who)
         self.speeds: list[Speed] = []
         self.sizes: dict[tuple[str, str], tuple[int, Fault]] = {}
         self.sent = [0] * len(ages.edges)
@@ -168,6 +171,9 @@ class _Collector:
             if age_bin is None:
                 continue
             fault = trial.fault
+            if fault is Fault.MISDELIVERED:
+                self._elsewhere(source, edge, at)
+                continue
             if fault is not None and not fault.accuses:
                 if fault is Fault.MISMATCH:
                     self.mismatches.add((source, target))
@@ -177,7 +183,17 @@ class _Collector:
             yield trial, at, age_bin
         for minute, age_bin in self._past(source, edge):
             for trial in minute.bad:
-                yield trial, trial.at + offset, age_bin
+                if trial.fault is not Fault.MISDELIVERED:
+                    yield trial, trial.at + offset, age_bin
+
+    def _elsewhere(self, source: str, edge: Edge, at: float) -> None:
+        """Notes that another member answered, where that is the latest that is known of this address; it says nothing
+        of the target, nor of the way to it."""
+        check = edge.latest.check
+        met = self.met.get((source, check.target, check.address))
+        if met is not None and met.fault is Fault.MISDELIVERED:
+            seen = self.misdelivered.setdefault(check.target, {})
+            seen[source] = min(seen.get(source, (at, check.address)), (at, check.address))
 
     def _past(self, source: str, edge: Edge) -> Iterator[tuple[Minute, int]]:
         """The minutes of the past that count, each with its bin: those in which both ends could be trusted. Of
@@ -293,12 +309,8 @@ class _Collector:
         log = self._log(source, check.target)
         full = self.cell(source, edge, Way.ROUND if log is None else Way.FORWARD, Aspect.SIZE, 1)
         heard: int | None = None
-        elsewhere: list[float] = []
         self._good_past(source, edge, [both] if log is None else [forward, back], size)
         for trial, at, age_bin in self._judged(source, edge, max(SETTLE, _settle(edge))):
-            if trial.fault is Fault.MISDELIVERED:
-                elsewhere.append(at)  # says nothing of the target, nor of the way to it
-                continue
             sent, received = trial.sent, trial.received
             if received:
                 heard = age_bin
@@ -322,8 +334,6 @@ class _Collector:
                 whole, passed = arrived == sent, log.full_arrived(trial, at)
             if trial.full_sent and whole and age_bin < self.ages.window:
                 full.add(at, age_bin, not passed)
-        if elsewhere and edge.latest.fault is Fault.MISDELIVERED:
-            self.misdelivered.setdefault(check.target, {})[source] = elsewhere[0], check.address
         self._note_size(source, edge)
         self._hear(edge, heard)
 
@@ -354,6 +364,18 @@ def _logs(who: Population) -> dict[tuple[str, str], TrainLog]:
             if _recorded(edge):
                 edges.setdefault((name, edge.latest.check.target), []).append(edge)
     return {ends: TrainLog(found, who.offset(ends[0])) for ends, found in edges.items()}
+
+
+def _latest_met(who: Population) -> dict[tuple[str, str, str], Observation]:
+    """By source, target and address the latest probe whose answer says who gave it."""
+    found: dict[tuple[str, str, str], Observation] = {}
+    for source, snapshot in who.read.items():
+        for latest in (edge.latest for edge in snapshot.edges):
+            if latest.check.kind in _SIGNED and (latest.fault is None or latest.fault is Fault.MISDELIVERED):
+                key = source, latest.check.target, latest.check.address
+                if key not in found or found[key].at < latest.at:
+                    found[key] = latest
+    return found
 
 
 def _agents(who: Population) -> tuple[End, ...]:

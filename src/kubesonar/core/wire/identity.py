@@ -9,6 +9,9 @@ import msgspec
 
 from kubesonar.model import Member, State
 
+IDENTITY_HEADER = "Kubesonar-Identity"
+"""The header of an agent's /healthz that says who answers, as `WireIdentity.claim`."""
+
 NAMED = 2
 """The last wire version in which a member is named by its name."""
 
@@ -36,6 +39,20 @@ class WireIdentity(msgspec.Struct, frozen=True):
         aliases = [identity_hash(alias) for alias in member.aliases]
         first = aliases[0] if aliases else identity
         return cls(identity, first, identity_hash(member.name), frozenset(aliases[1:]), certain)
+
+    @property
+    def claim(self) -> str:
+        """The identity as the value of `IDENTITY_HEADER`; empty where it is not certain."""
+        return self.identity.hex() if self.certain else ""
+
+    def contradicts(self, claim: str) -> bool:
+        """Whether an answer with this claim is another member's. An empty one, which members of an older version make,
+        and one that is none contradict nobody."""
+        try:
+            source = bytes.fromhex(claim)
+        except ValueError:
+            return False
+        return len(source) == len(self.identity) and not self.may_answer(source, True)
 
     def source(self, version: int) -> bytes:
         """What the header of this member's datagrams says in that version."""

@@ -11,6 +11,7 @@ import msgspec
 
 from kubesonar.core.address import family_of
 from kubesonar.core.wire.codec import MIN_REQUEST, UNRECORDED
+from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.net.cmsg import NetError
 from kubesonar.net.udp.train import HEADERS
 from kubesonar.net.udp.train_result import TrainResult
@@ -43,6 +44,8 @@ class SizeOutcome(Enum):
     """Too many small packets are lost for a conclusion."""
     SILENT = "silent"
     """Small packets do not pass either."""
+    MISDELIVERED = "misdelivered"
+    """Another member than the one meant answers."""
     STARVED = "starved"
     """The process was not running while answers could have come."""
 
@@ -64,14 +67,23 @@ class PathResult(msgspec.Struct, frozen=True):
 
 
 class PathSearch:
-    """Searches the path to one responder within `timeout` seconds.
+    """Searches the path to one responder, of the member that is `meant` (None: anybody), within `timeout` seconds.
 
     `known` is the size that passed the last time that bigger packets did
     not (0: none); it is tried first.
     """
 
     def __init__(
-        self, sender: TrainSender, address: str, port: int, *, timeout: float, ceiling: int, known: int, number: int
+        self,
+        sender: TrainSender,
+        address: str,
+        port: int,
+        *,
+        timeout: float,
+        ceiling: int,
+        known: int,
+        number: int,
+        meant: WireIdentity | None = None,
     ) -> None:
         self._sender = sender
         self._to = (address, port)
@@ -82,6 +94,7 @@ class PathSearch:
         self._limit = ceiling
         self._known = known
         self._number = number
+        self._meant = meant
 
     async def run(self, *, least: int, tries: int, train: int) -> PathResult:
         """Search once.
@@ -91,7 +104,7 @@ class PathSearch:
         """
         small, full = await self._first()
         told = _too_big(full, local=False)
-        if not full.received and not full.starved:
+        if not (full.received or full.starved or full.misdelivered):
             small, full = await self._both(tries, self._patience)
         outcome, mtu, by = await self._conclude(small, full, told or _too_big(full, local=False), least, tries)
         rate = await self._rate(mtu, train) if mtu else None
@@ -111,6 +124,8 @@ class PathSearch:
     ) -> tuple[SizeOutcome, int, str]:
         if full.received:
             return (SizeOutcome.LINK if self._limit < least else SizeOutcome.PASSED), self._limit, ""
+        if small.misdelivered or full.misdelivered:
+            return SizeOutcome.MISDELIVERED, 0, ""
         if small.starved or full.starved:
             return SizeOutcome.STARVED, 0, ""
         if not small.received:
@@ -157,6 +172,7 @@ class PathSearch:
             size=size - self._headers,
             timeout=timeout,
             flags=UNRECORDED,
+            meant=self._meant,
         )
 
 

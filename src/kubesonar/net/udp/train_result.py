@@ -10,6 +10,9 @@ from kubesonar.model import Fault, PortTally, StampSource
 from kubesonar.net.cmsg import NetError
 from kubesonar.net.errno_faults import fault_of
 
+SOMEBODY_ELSE = "somebody else answers"
+"""The detail of `Fault.MISDELIVERED`, which the address follows."""
+
 
 class TrainResult(msgspec.Struct, frozen=True):
     """The outcome of one train.
@@ -52,7 +55,7 @@ class TrainResult(msgspec.Struct, frozen=True):
     def fault(self) -> tuple[Fault | None, str]:
         """Return the fault, None where there is none, and the text of its detail. Loss of a part is no fault."""
         if self.misdelivered:
-            return Fault.MISDELIVERED, "somebody else answers"
+            return Fault.MISDELIVERED, SOMEBODY_ELSE
         if self.received and (refusal := self.too_big):
             return Fault.TOO_BIG, f"{_speaker(refusal)} refuses {self.full} bytes as too big; {refusal.mtu} pass"
         if self.received == self.sent > 0:
