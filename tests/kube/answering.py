@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import itertools
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import msgspec
@@ -37,6 +37,7 @@ class Switches:
         self.tokens: set[str] = set()
         self.refused: set[tuple[str, str]] = set()
         self.failures: list[Failure] = []
+        self.documents: dict[str, Callable[[bytes], Tree]] = {}
         self.slow = 0.0
         self.frozen = False
         self.bookmarks = 60.0
@@ -106,7 +107,7 @@ class Api:
         self._fail(request)
         if not known and request.path not in OPEN:
             raise _forbidden(request, "system:anonymous")
-        if not request.resource and request.path not in OPEN:
+        if not request.resource and request.path not in {*OPEN, *self._switches.documents}:
             raise Refused(404, "NotFound", "the server could not find the requested resource")
         if {(request.verb, request.resource), ("*", request.resource)} & self._switches.refused:
             raise _forbidden(request, USER)
@@ -122,6 +123,8 @@ class Api:
     def _answer(self, request: Asked, body: bytes) -> Tree:
         if request.path == "/version":
             return {"major": "1", "minor": "36", "gitVersion": "v1.36.0", "platform": "linux/amd64"}
+        if document := self._switches.documents.get(request.path):
+            return document(body)
         if not request.resource:
             return {"ok": True}
         if request.verb == "list":

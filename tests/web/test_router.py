@@ -96,3 +96,40 @@ def test_large_bodies_are_compressed_for_those_who_take_it() -> None:
 )
 def test_gzip_is_taken_as_the_client_says(said: str, taken: bool) -> None:
     assert accepts_gzip(said) is taken
+
+
+async def parameters(request: Request) -> Reply:
+    return Reply(msgspec.json.encode(dict(request.parameters) | {"body": request.body.decode()}))
+
+
+PATTERNS = {
+    "/a/{x}": Route(parameters, "One."),
+    "/a/{x}/b": Route(parameters, "Two."),
+    "/a/known": Route(echo, "Exact."),
+    "/post": Route(parameters, "Post.", open=True, method="POST"),
+}
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "status", "body"),
+    [
+        ("/a/1", "GET", 200, {"x": "1", "body": ""}),
+        ("/a/%C3%BC/b", "GET", 200, {"x": "ü", "body": ""}),
+        ("/a/known", "GET", 200, {}),
+        ("/a/{x}", "GET", 200, {"x": "{x}", "body": ""}),
+        ("/post", "POST", 200, {"body": ""}),
+        ("/post", "GET", 405, {"error": "only POST is understood here"}),
+        ("/a/", "GET", 404, {"error": "there is nothing here; / lists what there is"}),
+        ("/a/1/c", "GET", 404, {"error": "there is nothing here; / lists what there is"}),
+        ("/a/1", "POST", 405, {"error": "only GET and HEAD are understood here"}),
+    ],
+)
+def test_a_part_of_a_path_may_be_a_parameter_and_a_path_may_have_a_method_of_its_own(
+    target: str, method: str, status: int, body: dict[str, str]
+) -> None:
+    async def work() -> tuple[int, dict[str, str], bytes]:
+        async with serving(Router(PATTERNS, Anonymous())) as server:
+            return await get(server, target, method=method)
+
+    found, _, text = run(work)
+    assert (found, msgspec.json.decode(text)) == (status, body)

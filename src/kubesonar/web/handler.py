@@ -35,6 +35,7 @@ class BadRequest(Exception):
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One request, which has arrived in full. `path` is percent-decoded, `raw_path` and `query_string` are as sent;
     names in `headers` are in lower case; `client` is the IP address and port of the other end, None for a Unix socket.
+    `parameters` are the parts of the path that stand for the names in a route's pattern.
     """
 
     method: str = "GET"
@@ -44,6 +45,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: list[tuple[bytes, bytes]] = []
     client: tuple[str, int] | None = None
     body: bytes = b""
+    parameters: Mapping[str, str] = {}
 
     @property
     def target(self) -> bytes:

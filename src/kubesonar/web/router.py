@@ -1,4 +1,4 @@
-"""Handlers by exact path, behind an authenticator, with replies compressed where that pays."""
+"""Handlers by path, behind an authenticator, with replies compressed where that pays."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ GZIP_FROM = 1024
 
 
 class Route(msgspec.Struct, frozen=True):
-    """The handler of GET and HEAD on a path; an `open` one needs no authentication."""
+    """The handler of GET and HEAD on a path, or of `method` alone; an `open` one needs no authentication."""
 
     handler: Handler
     summary: str
     open: bool = False
+    method: str = "GET"
 
 
 class Router:
-    """A handler that calls the one of `routes` (by exact path) that fits the request."""
+    """A handler that calls the one of `routes` that fits the request, by its path. A part of a path that is written
+    {NAME} stands for any one part that is not empty; a path without such parts goes before."""
 
     def __init__(self, routes: Mapping[str, Route], authenticator: Authenticator) -> None:
         self._routes = routes
+        self._patterns = [(path.split("/"), route) for path, route in routes.items() if "{" in path]
         self._authenticator = authenticator
 
     async def __call__(self, request: Request) -> Reply:
@@ -35,16 +38,31 @@ class Router:
 
     async def _reply(self, request: Request) -> Reply:
         route = self._routes.get(request.path)
+        if route is None or "{" in request.path:
+            route, request = self._matching(request)
         if route is None:
             return error_reply(404, "there is nothing here; / lists what there is")
-        if request.method not in ("GET", "HEAD"):
-            return error_reply(405, "only GET and HEAD are understood here", (b"allow", b"GET, HEAD"))
+        methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
+        if request.method not in methods:
+            said = f"{' and '.join(methods)} {'are' if len(methods) > 1 else 'is'}"
+            return error_reply(405, f"only {said} understood here", (b"allow", ", ".join(methods).encode()))
         if not route.open and not await self._authenticator.permits(request):
             return error_reply(401, "a bearer token is needed", (b"www-authenticate", b'Bearer realm="kubesonar"'))
         try:
             return await route.handler(request)
         except BadRequest as refusal:
             return error_reply(400, str(refusal))
+
+    def _matching(self, request: Request) -> tuple[Route | None, Request]:
+        """Return the route whose pattern fits, None where there is none, and the request with its parameters."""
+        parts = request.path.split("/")
+        for pattern, route in self._patterns:
+            if len(pattern) == len(parts) and all(
+                part if wanted.startswith("{") else part == wanted for wanted, part in zip(pattern, parts, strict=True)
+            ):
+                found = {wanted[1:-1]: part for wanted, part in zip(pattern, parts, strict=True) if wanted[:1] == "{"}
+                return route, msgspec.structs.replace(request, parameters=found)
+        return None, request
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

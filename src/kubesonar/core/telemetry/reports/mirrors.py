@@ -104,7 +104,7 @@ class Mirrors:
         unread |= {
             mirror.member.name: f"only small packets get through to the collector, not a report of "
             f"{mirror.report.withheld} bytes"
-            for mirror in current
+            for mirror in self._mirrors.values()
             if mirror.report.withheld
         }
         return Collected(at, [mirror.snapshot(at, windows=windows) for mirror in current], unread)

@@ -28,6 +28,9 @@ from kubesonar.model import (
 REPORT_SCHEMA = 1
 """Version of reports and receipts; raised when a reader of the version before could misread one."""
 
+REPORT_PATH = "/api/v1/reports"
+"""Where a collector takes reports, by POST."""
+
 MOST_EDGES = 100_000
 """Most edges in one report, as many as a ledger may keep. Fewer, and the report of a large agent is refused."""
 

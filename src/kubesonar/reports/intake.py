@@ -1,0 +1,51 @@
+"""Takes reports in: from a request to a receipt, or to a status that says who has to change what."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from kubesonar.core.encoding import encode_json
+from kubesonar.core.telemetry.reports.mirrors import Mirrors
+from kubesonar.core.telemetry.reports.report import Receipt, decode_report
+from kubesonar.model import clip
+from kubesonar.net.clock import Clock
+from kubesonar.reports.auth.reporter import AuthorityAway, ReportAuthenticator, ReporterRefused
+from kubesonar.web import Reply, Request, error_reply
+
+
+class Intake:
+    """The handler of POST on `report.REPORT_PATH`. `refused` counts the reports that were not taken, by the status of
+    the reply."""
+
+    def __init__(self, mirrors: Mirrors, authenticator: ReportAuthenticator, clock: Clock) -> None:
+        self.refused: Counter[int] = Counter()
+        self._mirrors = mirrors
+        self._authenticator = authenticator
+        self._clock = clock
+
+    async def take(self, request: Request) -> Reply:
+        """Return the receipt of a report, or an error: 400 for what is no report, 401 and 403 for whom is not believed,
+        409 for one of an earlier life, 415 for one that is compressed, 503 while nobody can vouch for its sender."""
+        reply = await self._reply(request)
+        if reply.status != 200:
+            self.refused[reply.status] += 1
+        return reply
+
+    async def _reply(self, request: Request) -> Reply:
+        try:
+            reporter = await self._authenticator.reporter(request)
+        except ReporterRefused as refusal:
+            return error_reply(401, str(refusal), (b"www-authenticate", b'Bearer realm="kubesonar"'))
+        except AuthorityAway as away:
+            return error_reply(503, str(away), (b"retry-after", b"5"))
+        if request.first(b"content-encoding") not in (b"", b"identity"):
+            return error_reply(415, "content-encoding: expected none, a report is not compressed")
+        report = decode_report(request.body)
+        if isinstance(report, str):
+            return error_reply(400, report)
+        member = report.head.member
+        if not reporter.may_be(member):
+            claimed = f"{clip(member.name, 60)} on {clip(member.node, 60)}"
+            return error_reply(403, f"the report is of {claimed}, its token of {reporter.pod} on {reporter.node}")
+        receipt = self._mirrors.take(report, self._clock.wall())
+        return Reply(encode_json(receipt)) if isinstance(receipt, Receipt) else error_reply(409, receipt)

@@ -1,0 +1,237 @@
+"""Sends an agent's reports to every collector: one at a time to each, again until it is received, patiently."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kubesonar.core.encoding import encode_json
+from kubesonar.core.telemetry.ledger import Ledger
+from kubesonar.core.telemetry.reports.outgoing import Outgoing, ReportLog
+from kubesonar.core.telemetry.reports.report import REPORT_PATH, Receipt, decode_receipt
+from kubesonar.model import Fault, Snapshot, clip
+from kubesonar.net.clock import Clock
+from kubesonar.net.deadline import Deadline, Failed
+from kubesonar.net.dns.system_resolver import Resolver
+from kubesonar.net.http.ca_contexts import CaContexts
+from kubesonar.net.http.connection import HttpConnection
+from kubesonar.net.http.exchange import USER_AGENT, HttpRequest, Response
+from kubesonar.net.http.origin import Origin
+from kubesonar.net.http.response_reader import ResponseLimits
+from kubesonar.net.http.url import Url, parse_url
+from kubesonar.net.watched_file import WatchedFile, read_file, reason_of
+from kubesonar.reports.options import ReportOptions
+from kubesonar.runtime.logs import Changes
+
+if TYPE_CHECKING:
+    from random import Random
+
+_LOG = logging.getLogger("kubesonar.reports")
+
+MOST_COLLECTORS = 3
+"""Most collectors that are reported to. More, and each costs this agent as much again; fewer, and a replica that has no
+room knows nothing."""
+
+FIRST_INTERVAL = 2.0
+"""Seconds between two reports until a collector says otherwise."""
+
+_URGENT = 0.1
+"""Seconds for which other bad trials are waited for before a bad one is reported. Longer, and a fault is told later;
+shorter, and one fault makes many reports."""
+
+_LEAST = 0.5
+"""Least seconds between two reports. Shorter, and an agent around which everything breaks floods the collector."""
+
+_LONGEST = 30.0
+"""Longest pause after failures (s). Longer, and a collector that is back is blind for as long; shorter, and many agents
+press upon one that is overloaded."""
+
+_LOOK_UP = 30.0
+"""Seconds between two look-ups of the collectors' names. Longer, and a replica that was replaced hears nothing for as
+long; shorter, and the DNS is asked more."""
+
+_BIG = 1200
+"""Bytes from which on a report may be too big for the way: each packet of a smaller one fits any MTU."""
+
+_ANSWER = 4096
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """What became of one report: the `receipt`, or the `failure` in a clause. `stuck` is its size (bytes) where it
+    waited in vain for an answer and may be too big for the way, else 0."""
+
+    failure: str = ""
+    stuck: int = 0
+    receipt: Receipt | None = None
+
+
+class ReportSender:
+    """The reports of one agent to all its collectors. `head` returns the agent's snapshot without edges. To be made on
+    the running loop; `run` it for ever, and `close` it."""
+
+    def __init__(
+        self, options: ReportOptions, ledger: Ledger, head: Callable[[], Snapshot], clock: Clock, rng: Random
+    ) -> None:
+        self._options = options
+        self._ledger = ledger
+        self._head = head
+        self._clock = clock
+        self._rng = rng
+        self._log = ReportLog(ledger, self._urgent)
+        self._contexts = CaContexts()
+        self._resolver = Resolver()
+        self._token = WatchedFile(self._read_token, options.token_file) if options.token_file else None
+        self._links: dict[tuple[str, str], _Link] = {}
+        self._lost = 0
+
+    @property
+    def dropped(self) -> int:
+        """Trials that the ledger forgot before a collector had them."""
+        return self._lost + sum(link.outgoing.dropped for link in self._links.values())
+
+    @property
+    def answered(self) -> bool:
+        """Whether a collector took this agent's last report."""
+        return any(link.answered for link in self._links.values())
+
+    async def run(self) -> None:
+        """Report until cancelled, to whatever addresses the collectors' names have."""
+        async with asyncio.TaskGroup() as group:
+            tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+            while True:
+                wanted = await self._addresses()
+                for gone in tasks.keys() - wanted.keys():
+                    tasks.pop(gone).cancel()
+                    self._lost += self._links.pop(gone).outgoing.dropped
+                for key, url in wanted.items():
+                    if key not in tasks:
+                        link = self._links[key] = _Link(url, key[1], self)
+                        tasks[key] = group.create_task(link.run())
+                await asyncio.sleep(_LOOK_UP)
+
+    def close(self) -> None:
+        """Give the resolver back; to be called once `run` has ended."""
+        self._resolver.close()
+
+    def outgoing(self) -> Outgoing:
+        """Return the reports of one more collector."""
+        return Outgoing(self._ledger, self._log)
+
+    async def send(self, connection: HttpConnection, url: Url, outgoing: Outgoing, withheld: int) -> Sent:
+        """Send one report over `connection`; it leaves out all edges where one of `withheld` bytes did not get
+        through."""
+        body = encode_json(outgoing.report(self._head(), FIRST_INTERVAL, withheld))
+        headers = [USER_AGENT, ("Content-Type", "application/json")]
+        if self._token is not None:
+            try:
+                headers.append(("Authorization", f"Bearer {self._token.get()}"))
+            except (OSError, ValueError) as error:
+                return Sent(f"reports.token_file: {reason_of(error)}")
+        request = HttpRequest.make("POST", url, tuple(headers), body)
+        with Deadline(self._options.timeout, self._clock) as deadline:
+            response = await connection.request(request, deadline, ResponseLimits(body=_ANSWER))
+        return _sent(response, len(body))
+
+    def connection(self, url: Url, address: str) -> HttpConnection:
+        """Return a connection to one collector. Raises Failed where the CA certificates cannot be used."""
+        context = self._contexts.context(self._options.ca_file) if url.secure else None
+        return HttpConnection(Origin.of(url, context), [address], keep=True)
+
+    def pause(self, failures: int) -> float:
+        """Return the seconds to wait after so many failures in a row: exponential, with full jitter."""
+        return _LEAST + self._rng.uniform(0.0, min(_LONGEST, 2.0 ** min(failures, 16)))
+
+    def share(self) -> float:
+        """Return a random share, so that agents that begin together do not report together."""
+        return self._rng.random()
+
+    def _urgent(self) -> None:
+        for link in self._links.values():
+            link.urgent.set()
+
+    def _read_token(self) -> str:
+        words = read_file(self._options.token_file, 32_768).split()
+        if not words or not words[0].isascii():
+            raise ValueError("it holds no token")
+        return words[0].decode("ascii")
+
+    async def _addresses(self) -> dict[tuple[str, str], Url]:
+        """Return the collectors by URL and address, at most `MOST_COLLECTORS`; those of a name that cannot be looked up
+        stay what they were."""
+        found: dict[tuple[str, str], Url] = {}
+        for text in self._options.to:
+            url = parse_url(text.rstrip("/") + REPORT_PATH)
+            try:
+                with Deadline(self._options.timeout, self._clock) as deadline:
+                    addresses: Sequence[str] = await self._resolver.resolve(url.host, deadline)
+            except Failed as failed:
+                addresses = [address for known, address in self._links if known == text]
+                _CHANGES.note(text, failed.detail)
+            found |= {(text, address): url for address in sorted(addresses)}
+        return dict(list(found.items())[:MOST_COLLECTORS])
+
+
+class _Link:
+    """The reports to one collector. `urgent` is set when the next one should not wait; `answered` tells whether the
+    last one was received."""
+
+    def __init__(self, url: Url, address: str, sender: ReportSender) -> None:
+        self.urgent = asyncio.Event()
+        self.answered = False
+        self.outgoing = sender.outgoing()
+        self._url = url
+        self._address = address
+        self._sender = sender
+
+    async def run(self) -> None:
+        """Report until cancelled."""
+        sender = self._sender
+        connection = sender.connection(self._url, self._address)
+        failures, withheld, interval = 0, 0, FIRST_INTERVAL
+        pause = sender.share() * interval
+        try:
+            while True:
+                await self._wait(pause)
+                sent = await sender.send(connection, self._url, self.outgoing, withheld)
+                self.answered = sent.receipt is not None
+                _CHANGES.note(f"collector {self._address}", sent.failure)
+                if sent.receipt is None:
+                    failures += 1
+                    withheld, pause = sent.stuck, sender.pause(failures)
+                    continue
+                at_once = self.outgoing.received(sent.receipt)
+                failures, withheld, interval = 0, 0, sent.receipt.interval
+                pause = 0.0 if at_once else interval
+        finally:
+            connection.close()
+
+    async def _wait(self, pause: float) -> None:
+        """Wait so many seconds, or less where there is something urgent."""
+        if not self.answered:
+            await asyncio.sleep(pause)
+            return
+        least = min(pause, _LEAST)
+        await asyncio.sleep(least)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause - least):
+                await self.urgent.wait()
+                await asyncio.sleep(_URGENT)
+        self.urgent.clear()
+
+
+_CHANGES = Changes(_LOG)
+
+
+def _sent(response: Response, size: int) -> Sent:
+    if response.fault is not None:
+        waited = response.fault is Fault.TIMEOUT and size > _BIG and bool(response.phases)
+        return Sent(response.detail or response.fault.value, size if waited else 0)
+    if response.status != 200:
+        return Sent(f"HTTP status {response.status}: {clip(response.body.decode('utf-8', 'replace'), 160)}")
+    receipt = decode_receipt(response.body)
+    return Sent(receipt) if isinstance(receipt, str) else Sent(receipt=receipt)
