@@ -26,6 +26,9 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "agent": Command("probe the other members and answer them; one runs on every node", "kubesonar.apps.agent:main"),
+    "collector": Command(
+        "take the agents' reports, judge the mesh, remember and answer; once a cluster", "kubesonar.apps.collector:main"
+    ),
     "lab": Command("a real mesh on this machine, with faults on demand and a verdict", "kubesonar.apps.lab:main"),
     "check": Command(
         "say in one sentence whether the network is healthy; exit 0 good, 1 bad, 2 unknown", "kubesonar.apps.check:main"
@@ -46,7 +49,7 @@ COMMANDS: dict[str, Command] = {
     "version": Command("print the version", "kubesonar.cli:version"),
 }
 
-_EXTRAS = {"rich": "cli", "typer": "cli", "pyroute2": "lab", "trustme": "lab"}
+_EXTRAS = {"joserfc": "collector", "rich": "cli", "typer": "cli", "pyroute2": "lab", "trustme": "lab"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

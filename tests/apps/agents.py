@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 
@@ -35,21 +35,22 @@ def until(look: Callable[[], Value | None], seconds: float = 30.0) -> Value:
         time.sleep(0.05)
 
 
-class RunningAgent:
-    """One agent process with a configuration of its own in `folder`, and these variables more."""
+class RunningProgram:
+    """A process of kubesonar with a configuration of its own in `folder`, and these variables more. It answers by HTTP
+    at `host` and `port`."""
 
-    def __init__(self, folder: Path, name: str, environ: Mapping[str, str] | None = None, **tree: Any) -> None:
+    def __init__(
+        self, folder: Path, name: str, command: str, host: str, port: int, environ: Mapping[str, str] | None, tree: Any
+    ) -> None:
         self.name = name
-        self.port = tree["member"]["port"]
-        self.host = next(
-            (address for address in tree["member"].get("bind", []) if address.startswith("127.")), "127.0.0.1"
-        )
+        self.host = host
+        self.port = port
         config = folder / f"{name}.json"
         config.write_text(json.dumps(tree))
         self.log = folder / f"{name}.log"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "kubesonar", "agent", "--config", str(config)],
+                [sys.executable, "-m", "kubesonar", command, "--config", str(config)],
                 stderr=log,
                 env={
                     **{key: value for key, value in os.environ.items() if not key.startswith(_SET_APART)},
@@ -74,16 +75,12 @@ class RunningAgent:
         except OSError:
             return 0
 
-    def snapshot(self) -> Snapshot:
-        """What it knows."""
-        return msgspec.json.decode(self.get("/api/v1/snapshot")[1], type=Snapshot)
-
     def stop(self) -> int:
         """Ends it by SIGTERM; its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
 
-    def __enter__(self) -> RunningAgent:
+    def __enter__(self) -> Self:
         until(lambda: self.status("/readyz") == 200 or self.process.poll() is not None)
         assert self.process.poll() is None, self.log.read_text()
         return self
@@ -91,6 +88,31 @@ class RunningAgent:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
+
+
+class RunningAgent(RunningProgram):
+    """An agent."""
+
+    def __init__(self, folder: Path, name: str, environ: Mapping[str, str] | None = None, **tree: Any) -> None:
+        own = (address for address in tree["member"].get("bind", []) if address.startswith("127."))
+        super().__init__(folder, name, "agent", next(own, "127.0.0.1"), tree["member"]["port"], environ, tree)
+
+    def snapshot(self) -> Snapshot:
+        """What it knows."""
+        return msgspec.json.decode(self.get("/api/v1/snapshot")[1], type=Snapshot)
+
+
+class RunningCollector(RunningProgram):
+    """A collector on loopback."""
+
+    def __init__(self, folder: Path, port: int, **tree: Any) -> None:
+        whole = {"listen": [{"address": f"127.0.0.1:{port}"}], **tree}
+        super().__init__(folder, "collector", "collector", "127.0.0.1", port, None, whole)
+
+    def document(self, path: str, token: str = "") -> Any:
+        """A document of its API; None while there is none."""
+        status, body = self.get(path, {"Authorization": f"Bearer {token}"})
+        return json.loads(body) if status == 200 else None
 
 
 def members(folder: Path, ports: Mapping[str, int], **states: str) -> Path:

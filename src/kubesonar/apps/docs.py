@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.apps.collector.options import CollectorOptions
 from kubesonar.config import describe, markdown
 from kubesonar.views.metrics.agent import reference
 
@@ -19,6 +20,13 @@ variables, flags (`--section.field VALUE` or `--section.field=VALUE`; the flag o
 Durations are seconds or text such as `250ms`, `5s`, `2m`, `1h`. A list is repeated flags, or YAML or JSON text. An
 unknown key or a bad value ends the program with exit code 2 and one sentence. `kubesonar config show` prints what is in
 force and where each value comes from.
+
+"""
+
+_COLLECTOR = """# Configuration of the collector
+
+Made from the code by `scripts/docs`; do not edit. The sources and their priority are those of [the agent's
+configuration](configuration.md); [the collector](collector.md) says what it does.
 
 """
 
@@ -37,6 +45,7 @@ def pages() -> dict[str, str]:
     """Return each page's name and text."""
     return {
         "configuration.md": _CONFIGURATION + markdown(describe(AgentOptions)),
+        "collector-configuration.md": _COLLECTOR + markdown(describe(CollectorOptions)),
         "metrics.md": _METRICS + reference(),
     }
 

@@ -81,7 +81,7 @@ async def gather(sources: Sequence[SnapshotSource], access: AgentAccess | None =
         rest = others(first.snapshots, sources, remote)
         second = await _ask_all(rest, access)
         first = Gathered(first.snapshots + second.snapshots, first.unread | second.unread)
-    return _one_of_each(first)
+    return one_of_each(first)
 
 
 async def _ask_all(sources: Sequence[SnapshotSource], access: AgentAccess) -> Gathered:
@@ -119,7 +119,7 @@ _STATUS = {
 }
 
 
-def _one_of_each(gathered: Gathered) -> Gathered:
+def one_of_each(gathered: Gathered) -> Gathered:
     """Return one snapshot of each member. An address that could not be read goes by its member's name where that is
     known, and not at all where the member was read elsewhere."""
     found = newest(relabelled(gathered.snapshots))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import random
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -40,6 +42,9 @@ from kubesonar.runtime.self_monitor import SelfMonitor
 from kubesonar.runtime.supervise import Supervisor
 from kubesonar.web import Anonymous, BearerToken, Listener, ListenOptions, Server
 
+if TYPE_CHECKING:
+    from kubesonar.reports.sender import ReportSender
+
 _LOG = logging.getLogger("kubesonar.agent")
 
 _HOUSEKEEPING = 1.0
@@ -66,6 +71,7 @@ class Agent:
         self._ledger = Ledger(options.member.member(now), now, options.ledger)
         self._monitor = SelfMonitor(options.health, self._ledger, self._clock, self._throttled, self._lost)
         self._membership: MembershipService | None = None
+        self._reports: ReportSender | None = None
         self._watching = False
         self._departed: frozenset[str] = frozenset()
         self._dates = StateDates()
@@ -165,6 +171,7 @@ class Agent:
         self._server = server = Server(self._listeners(view, bind))
         await server.start()
         closing.push_async_callback(server.stop, 1.0)
+        self._report(closing)
         supervisor.run_forever("housekeeping", self._keep_house)
         supervisor.run_forever("self monitor", self._monitor.watch)
         supervisor.run_forever("roster", lambda: self._rosters.watch(self._roster_changed))
@@ -178,6 +185,18 @@ class Agent:
         grace = options.shutdown.grace
         _LOG.info("leaving: probing has stopped, others are still answered", extra={"grace": grace})
         await asyncio.sleep(grace)
+
+    def _report(self, closing: AsyncExitStack) -> None:
+        """Send reports, where there are collectors."""
+        if not self._options.reports.to:
+            return
+        from kubesonar.reports.sender import ReportSender  # agents without a collector save the memory
+
+        self._reports = reports = ReportSender(
+            self._options.reports, self._ledger, self._view.head, self._clock, random.Random()
+        )
+        closing.callback(reports.close)
+        self._supervisor.run_forever("reports", reports.run)
 
     def _roster_changed(self, roster: Roster) -> None:
         """Pass a roster on, and as which member of it this agent goes from now on. The first one starts the watch of
@@ -236,6 +255,7 @@ class Agent:
             "requests": self._endpoint.dropped,
             "answers": self._probers.dropped,
             "strangers": self._trains.strangers,
+            "reported trials": self._reports.dropped if self._reports is not None else 0,
         }
 
     async def _keep_house(self) -> None:

@@ -29,6 +29,7 @@ from kubesonar.probes.mtu import MtuOptions
 from kubesonar.probes.tcp import TcpOptions
 from kubesonar.probes.tls import TlsOptions
 from kubesonar.probes.udp import UdpOptions
+from kubesonar.reports.options import ReportOptions
 from kubesonar.runtime.logs import LogOptions
 from kubesonar.views.metrics.agent import MetricsOptions
 from kubesonar.web import LimitOptions, ListenOptions
@@ -158,6 +159,7 @@ class AgentOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     membership: MembershipOptions = MembershipOptions()
     lease: LeaseOptions = LeaseOptions()
     notify: NotifyOptions = NotifyOptions()
+    reports: ReportOptions = ReportOptions()
     api: ApiOptions = ApiOptions()
     metrics: MetricsOptions = MetricsOptions()
     log: LogOptions = LogOptions()

@@ -79,8 +79,11 @@ class LiveAgentView:
 
     def snapshot(self) -> Snapshot:
         """Return all that is known now, with trials."""
-        known = self._ledger.snapshot(self._clock.wall())
-        return msgspec.structs.replace(known, keys=self._keys(), saturation=self._monitor.saturation.recent)
+        return self._completed(self._ledger.snapshot(self._clock.wall()))
+
+    def head(self) -> Snapshot:
+        """Return all that is known now but the edges."""
+        return self._completed(self._ledger.head(self._clock.wall()))
 
     def latest(self) -> Iterable[Observation]:
         """Return the latest observation of every edge."""
@@ -103,3 +106,7 @@ class LiveAgentView:
         snapshot = self._ledger.snapshot(self._clock.wall(), trials=False)
         more = chain(saturation_families(self._monitor.saturation.total), self._more())
         return self._metrics.render(snapshot, self._counts, facts, more, openmetrics=openmetrics)
+
+    def _completed(self, known: Snapshot) -> Snapshot:
+        """Return a snapshot with what the ledger does not know."""
+        return msgspec.structs.replace(known, keys=self._keys(), saturation=self._monitor.saturation.recent)

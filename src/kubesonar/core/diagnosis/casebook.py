@@ -7,7 +7,7 @@ same incident again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 
 import msgspec
@@ -90,10 +90,11 @@ class Casebook:
 
     due: float | None = None
 
-    def __init__(self) -> None:
-        self._incidents: dict[IncidentKey, Incident] = {}
+    def __init__(self, known: Iterable[Incident] = ()) -> None:
+        """Go on with the incidents that are `known` from another casebook, each of another part."""
+        self._incidents: dict[IncidentKey, Incident] = {incident.key: incident for incident in known}
         self._candidates: dict[IncidentKey, float] = {}
-        self._numbers = 0
+        self._numbers = max((incident.number for incident in self._incidents.values()), default=0)
 
     @property
     def open(self) -> list[Incident]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated
 
 import msgspec
@@ -112,6 +112,10 @@ class Mirrors:
     def members(self) -> Iterator[Member]:
         """Return the members that the rosters of agents name, each once for each state it is in."""
         yield from dict.fromkeys(member for roster in self._rosters.values() for member in roster.members)
+
+    def all(self) -> Collection[Mirror]:
+        """Return the mirrors of all agents that ever reported and are not forgotten."""
+        return self._mirrors.values()
 
     def mirror(self, name: str) -> Mirror | None:
         """Return the mirror of the member of that name, None where it never reported."""

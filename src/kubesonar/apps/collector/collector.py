@@ -1,0 +1,99 @@
+"""The life of one collector: its parts are made in order, serve, and leave in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from contextlib import AsyncExitStack
+
+from kubesonar import __version__
+from kubesonar.api.collector import collector_handler
+from kubesonar.apps.collector.judge import Judge
+from kubesonar.apps.collector.keeping import IncidentKeeper
+from kubesonar.apps.collector.options import CollectorOptions, CollectorStoreOptions, StoreKind
+from kubesonar.apps.collector.view import LiveCollectorView
+from kubesonar.core.diagnosis.incident_log import IncidentLog, IncidentRecord
+from kubesonar.core.telemetry.reports.mirrors import Mirrors
+from kubesonar.net.clock import Clock, SystemClock
+from kubesonar.reports.auth.choice import report_authenticator
+from kubesonar.reports.intake import Intake
+from kubesonar.runtime.supervise import Supervisor
+from kubesonar.stores.memory import MemoryStore
+from kubesonar.stores.sqlite import SqliteStore
+from kubesonar.stores.store import Store
+from kubesonar.web import Anonymous, BearerToken, Listener, Server
+
+_LOG = logging.getLogger("kubesonar.collector")
+
+_STOP = 2.0
+"""Seconds that replies on their way, and records that wait for the store, have at the end."""
+
+
+class Collector:
+    """One collector. To be made on any thread; `run` it on a loop. Raises ConfigError where a file that the options
+    name cannot be used."""
+
+    def __init__(self, options: CollectorOptions) -> None:
+        self._options = options
+        self._clock = SystemClock()
+        self._supervisor = Supervisor()
+        self._log = IncidentLog()
+        self._mirrors = Mirrors(options.agents)
+
+    async def run(self) -> None:
+        """Take reports, judge and answer until SIGTERM or SIGINT. Raises ConfigError at the start where an address, a
+        certificate, a token or credentials cannot be used."""
+        leave = asyncio.Event()
+        self._supervisor.watch_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, leave.set)
+        async with AsyncExitStack() as closing:
+            await self._serve(closing)
+            await leave.wait()
+            _LOG.info("leaving")
+        _LOG.info("left")
+
+    async def _serve(self, closing: AsyncExitStack) -> None:
+        """Start all parts; `closing` stops them in reverse."""
+        options, clock, supervisor = self._options, self._clock, self._supervisor
+        store = _store(options.store, clock)
+        closing.push_async_callback(store.close)
+        keeper = IncidentKeeper(store, options.store.retention)
+        authenticator = report_authenticator(options.reports, os.environ, clock)
+        intake = Intake(self._mirrors, authenticator, clock)
+        closing.push_async_callback(supervisor.stop)
+
+        def changed(records: list[IncidentRecord]) -> None:
+            keeper.keep(records)
+            view.tell(records)
+
+        judge = Judge(self._mirrors, self._log, clock, changed)
+        view = LiveCollectorView(self._mirrors, self._log, judge, keeper, intake, clock, options.api.streams)
+        reader = BearerToken(options.api.token_file) if options.api.token_file else Anonymous()
+        handler = collector_handler(view, intake.take, reader, __version__)
+        server = Server([Listener(listen, handler, options.api.limits) for listen in options.listen])
+        await server.start()
+        closing.push_async_callback(self._last_records, keeper)
+        closing.push_async_callback(server.stop, _STOP)
+        closing.callback(view.leaving)
+        supervisor.run_forever("store", keeper.run)
+        supervisor.run_forever("judge", lambda: self._resumed(keeper, judge))
+        _LOG.info("serving", extra={"addresses": ", ".join(str(address) for address in server.addresses)})
+
+    async def _resumed(self, keeper: IncidentKeeper, judge: Judge) -> None:
+        """Go on with the incidents of the store, and judge for ever."""
+        if not self._log.records:
+            self._log.resume(await keeper.load(), self._clock.wall())
+        await judge.run()
+
+    async def _last_records(self, keeper: IncidentKeeper) -> None:
+        async with asyncio.timeout(_STOP):
+            await keeper.write()
+
+
+def _store(options: CollectorStoreOptions, clock: Clock) -> Store:
+    if options.kind is StoreKind.SQLITE:
+        return SqliteStore(options.directory, options.size, clock)
+    return MemoryStore(options.size, clock)

@@ -1,0 +1,166 @@
+"""What a collector shows of itself and of the cluster by its API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+
+from kubesonar import __version__
+from kubesonar.api.collector import API_SCHEMA, CollectorMember, MatrixDocument, StatesDocument
+from kubesonar.apps.collector.judge import Judge
+from kubesonar.apps.collector.keeping import IncidentKeeper
+from kubesonar.apps.gather import Gathered, one_of_each
+from kubesonar.core.diagnosis.incident_log import IncidentLog, IncidentRecord
+from kubesonar.core.diagnosis.join import basis
+from kubesonar.core.encoding import encode_json
+from kubesonar.core.telemetry.reports.mirrors import Collected, Mirrors
+from kubesonar.model import Member, Snapshot, Verdict
+from kubesonar.net.clock import Clock
+from kubesonar.reports.intake import Intake
+from kubesonar.runtime.proc import process_usage
+from kubesonar.views.matrix import matrices, natural
+from kubesonar.views.metrics.collector import CollectorFacts, collector_families
+from kubesonar.views.metrics.exposition import Exposition
+
+_BEAT = 10.0
+"""Seconds after which a client that follows changes gets a comment. Longer, and one that has gone is noticed later;
+longer than proxies wait, and they cut the stream."""
+
+_STREAM = 50.0
+"""Seconds after which a stream ends, within the time that a client has for its response; the client begins another."""
+
+_QUEUE = 256
+"""Changes that wait for one client; one that takes fewer begins anew. More, and a slow client takes memory."""
+
+
+class LiveCollectorView:
+    """The `api.collector.CollectorView` of a running collector; at most `streams` clients follow changes."""
+
+    def __init__(
+        self,
+        mirrors: Mirrors,
+        log: IncidentLog,
+        judge: Judge,
+        keeper: IncidentKeeper,
+        intake: Intake,
+        clock: Clock,
+        streams: int,
+    ) -> None:
+        self._mirrors = mirrors
+        self._log = log
+        self._judge = judge
+        self._keeper = keeper
+        self._intake = intake
+        self._clock = clock
+        self._streams = streams
+        self._followers: set[asyncio.Queue[bytes]] = set()
+        self._exposition = Exposition()
+        self._not_ready = ""
+        self._said = ""
+
+    def leaving(self) -> None:
+        """Report not ready from now on."""
+        self._not_ready = "leaving"
+
+    def tell(self, records: list[IncidentRecord]) -> None:
+        """Pass incidents on to those that follow changes, and the verdict's sentence where it is another."""
+        latest = self._judge.latest
+        events = [b"event: incident\ndata: " + encode_json(record) + b"\n\n" for record in records]
+        if latest is not None and latest.verdict.sentence != self._said:
+            self._said = latest.verdict.sentence
+            events.append(b"event: verdict\ndata: " + encode_json(latest.verdict) + b"\n\n")
+        for queue in list(self._followers):
+            for event in events:
+                if queue.full():
+                    self._followers.discard(queue)
+                else:
+                    queue.put_nowait(event)
+
+    def ready(self) -> str:
+        """Return why the collector is not ready, empty where it is."""
+        return self._not_ready
+
+    def verdict(self) -> Verdict | None:
+        """Return the latest verdict, None before the first."""
+        return self._judge.latest.verdict if self._judge.latest else None
+
+    def durable(self) -> str:
+        """Return why incidents are not durable now, empty where they are."""
+        return self._keeper.trouble
+
+    def incidents(self) -> Iterable[IncidentRecord]:
+        """Return all incidents, the latest first."""
+        return (self._log.current(record) for record in reversed(list(self._log.records.values())))
+
+    def members(self) -> Iterable[CollectorMember]:
+        """Return all members by name."""
+        now = self._clock.wall()
+        unread = self._mirrors.collected(now).unread
+        known: dict[str, Member] = {member.name: member for member in self._mirrors.members()}
+        seen = {mirror.member.name: now - mirror.seen for mirror in self._mirrors.all()}
+        known |= {mirror.member.name: mirror.member for mirror in self._mirrors.all()}
+        for name in sorted(known, key=natural):
+            yield CollectorMember(known[name], seen.get(name), unread.get(name, ""))
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        """Return the snapshot of a member as it would give it now, None where it never reported."""
+        mirror = self._mirrors.mirror(name)
+        return mirror.snapshot(self._clock.wall()) if mirror is not None else None
+
+    async def matrix(self) -> MatrixDocument | None:
+        """Return who reaches whom, None before the first verdict."""
+        if self._judge.latest is None:
+            return None
+        return await asyncio.to_thread(_matrix, self._mirrors.collected(self._clock.wall(), windows=True))
+
+    def states(self) -> StatesDocument:
+        """Return who need not answer, and who did not report."""
+        latest = self._judge.latest
+        excused = latest.found.who.excused if latest is not None else {}
+        return StatesDocument(API_SCHEMA, excused, self._mirrors.collected(self._clock.wall()).unread)
+
+    def metrics(self, *, openmetrics: bool) -> bytes:
+        """Return the metrics as OpenMetrics or as Prometheus text."""
+        usage, latest = process_usage(), self._judge.latest
+        facts = CollectorFacts(
+            version=__version__,
+            taken=self._mirrors.taken,
+            refused=self._intake.refused,
+            reporting=len(self._mirrors),
+            interval=self._mirrors.interval,
+            lost_trials=self._mirrors.dropped,
+            judging=latest.took if latest else 0.0,
+            waiting=self._keeper.waiting,
+            dropped=self._keeper.dropped,
+            resident=usage.resident,
+            cpu=usage.cpu,
+        )
+        families = collector_families(self.verdict(), self._log.records.values(), facts)
+        return self._exposition.render(families, openmetrics=openmetrics)
+
+    def changes(self) -> AsyncGenerator[bytes, None] | None:
+        """Return server-sent events of changes from now on, None where too many clients follow them."""
+        return None if len(self._followers) >= self._streams else self._follow()
+
+    async def _follow(self) -> AsyncGenerator[bytes, None]:
+        queue: asyncio.Queue[bytes] = asyncio.Queue(_QUEUE)
+        self._followers.add(queue)
+        verdict = self.verdict()
+        until = self._clock.mono() + _STREAM
+        try:
+            yield b"retry: 1000\n\n"
+            if verdict is not None:
+                yield b"event: verdict\ndata: " + encode_json(verdict) + b"\n\n"
+            while queue in self._followers and self._clock.mono() < until:
+                try:
+                    async with asyncio.timeout(_BEAT):
+                        yield await queue.get()
+                except TimeoutError:
+                    yield b": all is as before\n\n"
+        finally:
+            self._followers.discard(queue)
+
+
+def _matrix(collected: Collected) -> MatrixDocument:
+    gathered = one_of_each(Gathered(collected.snapshots, collected.unread))
+    return MatrixDocument(API_SCHEMA, collected.at, matrices(basis(gathered.snapshots, gathered.unread, collected.at)))

@@ -1,0 +1,94 @@
+"""The metrics of a collector: the cluster as a whole, and what the collector itself does. The number of series does not
+depend on the number of members."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from kubesonar.core.diagnosis.incident_log import IncidentRecord
+from kubesonar.model import Health, Verdict
+from kubesonar.views.metrics.exposition import Metric, Series
+
+_HEALTH = {Health.GOOD: 1.0, Health.BAD: 0.0, Health.UNKNOWN: -1.0, Health.OTHER: -1.0}
+
+_MOST_INCIDENTS = 100
+"""Most series of open incidents; the others are counted together as part "other". More, and an outage of everything
+floods Prometheus."""
+
+
+class CollectorFacts(msgspec.Struct, frozen=True):
+    """What a collector knows of itself: reports taken and refused by status, agents that report, seconds from one of
+    their reports to the next, trials that agents lost before they could report them, seconds that the last judgement
+    took, records that wait for the store, records that were dropped, resident memory (bytes) and CPU time (s)."""
+
+    version: str
+    taken: int
+    refused: Mapping[int, int]
+    reporting: int
+    interval: float
+    lost_trials: int
+    judging: float
+    waiting: int
+    dropped: int
+    resident: int
+    cpu: float
+
+
+_HEALTHY = Metric(
+    "kubesonar_cluster_health", "gauge", "Verdict on the network: 1 good, 0 bad, -1 unknown. Alert on < 1."
+)
+_MEMBERS = Metric("kubesonar_cluster_members", "gauge", "Members that any roster names.")
+_OBSERVERS = Metric("kubesonar_cluster_observers", "gauge", "Members whose reports the verdict rests on.")
+_INCIDENTS = Metric(
+    "kubesonar_incident", "gauge", "Open incidents by part, kind of fault and severity.", ("part", "kind", "severity")
+)
+_TAKEN = Metric("kubesonar_collector_reports_total", "counter", "Reports taken.")
+_REFUSED = Metric("kubesonar_collector_reports_refused_total", "counter", "Reports refused, by status.", ("status",))
+_REPORTING = Metric("kubesonar_collector_agents", "gauge", "Agents whose reports are kept.")
+_INTERVAL = Metric(
+    "kubesonar_collector_report_interval_seconds", "gauge", "Time between two reports of one agent.", (), "seconds"
+)
+_LOST = Metric(
+    "kubesonar_collector_trials_lost_total", "counter", "Trials that agents forgot before they could report them."
+)
+_JUDGING = Metric("kubesonar_collector_judgement_seconds", "gauge", "Time that the last judgement took.", (), "seconds")
+_WAITING = Metric("kubesonar_collector_store_waiting", "gauge", "Records that are not durable yet.")
+_DROPPED = Metric("kubesonar_collector_store_dropped_total", "counter", "Records that never will be durable.")
+_INFO = Metric("kubesonar_collector_info", "info", "Version of the collector.", ("version",))
+_RESIDENT = Metric("process_resident_memory_bytes", "gauge", "Resident memory.", (), "bytes")
+_CPU = Metric("process_cpu_seconds_total", "counter", "CPU time used.", (), "seconds")
+
+
+def collector_families(
+    verdict: Verdict | None, records: Iterable[IncidentRecord], facts: CollectorFacts
+) -> Iterable[tuple[Metric, Series]]:
+    """Return the families; those about the cluster once there is a verdict."""
+    if verdict is not None:
+        yield _HEALTHY, {(): _HEALTH[verdict.verdict]}
+        yield _MEMBERS, {(): verdict.members}
+        yield _OBSERVERS, {(): verdict.observers}
+        yield _INCIDENTS, _by_part(records)
+    yield _TAKEN, {(): facts.taken}
+    yield _REFUSED, {(str(status),): count for status, count in facts.refused.items()}
+    yield _REPORTING, {(): facts.reporting}
+    yield _INTERVAL, {(): facts.interval}
+    yield _LOST, {(): facts.lost_trials}
+    yield _JUDGING, {(): facts.judging}
+    yield _WAITING, {(): facts.waiting}
+    yield _DROPPED, {(): facts.dropped}
+    yield _INFO, {(facts.version,): 1}
+    yield _RESIDENT, {(): facts.resident}
+    yield _CPU, {(): facts.cpu}
+
+
+def _by_part(records: Iterable[IncidentRecord]) -> dict[tuple[str, ...], float]:
+    counts: Counter[tuple[str, ...]] = Counter()
+    for record in records:
+        if record.closed is None:
+            finding = record.finding
+            labels = (finding.part, finding.fault, finding.severity.value)
+            counts[labels if labels in counts or len(counts) < _MOST_INCIDENTS else ("other", "", "")] += 1
+    return dict(counts)

@@ -1,0 +1,96 @@
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from kubesonar.apps.collector.keeping import KIND, IncidentKeeper
+from kubesonar.core.diagnosis.incident_log import IncidentRecord
+from kubesonar.model import Finding
+from kubesonar.net.clock import SystemClock
+from kubesonar.stores.memory import MemoryStore
+from kubesonar.stores.store import READ_LIMIT, Change, Guard, Put, StoredRecord, StoreUnavailable
+from tests.virtual_time import run_virtually
+
+RECORD = IncidentRecord(1, "00ff", Finding("node", "a", "dead", 1.0, 0.9, "a is dead"), 1.0, 2.0, 3.0)
+
+
+class Away:
+    """A store that cannot be used for the first so many requests."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.kept = MemoryStore(1 << 20, SystemClock())
+
+    def _ask(self) -> None:
+        self.times -= 1
+        if self.times >= 0:
+            raise StoreUnavailable("the disk is full")
+
+    async def write(self, changes: Sequence[Change], guard: Guard | None = None) -> bool:
+        self._ask()
+        return await self.kept.write(changes, guard)
+
+    async def get(self, kind: str, name: str) -> bytes | None:
+        return await self.kept.get(kind, name)
+
+    async def read(
+        self, kind: str, *, prefix: str = "", after: str = "", limit: int = READ_LIMIT
+    ) -> list[StoredRecord]:
+        self._ask()
+        return await self.kept.read(kind, prefix=prefix, after=after, limit=limit)
+
+    async def close(self) -> None:
+        await self.kept.close()
+
+
+def test_what_is_kept_is_loaded_by_a_successor_the_latest_of_each_incident() -> None:
+    async def work() -> list[IncidentRecord]:
+        store = Away(0)
+        keeper = IncidentKeeper(store, 3600)
+        keeper.keep([RECORD])
+        keeper.keep([msgspec.structs.replace(RECORD, closed=9.0)])
+        await keeper.write()
+        return await IncidentKeeper(store, 3600).load()
+
+    assert run_virtually(work()) == [msgspec.structs.replace(RECORD, closed=9.0)]
+
+
+def test_while_the_store_is_away_records_wait_and_are_written_once_it_is_back() -> None:
+    async def work() -> None:
+        store = Away(3)
+        keeper = IncidentKeeper(store, 3600)
+        running = asyncio.create_task(keeper.run())
+        keeper.keep([RECORD])
+        await asyncio.sleep(1)
+        assert keeper.trouble == "the disk is full; incidents are held in memory only"
+        assert keeper.waiting == 1
+        await asyncio.sleep(10)
+        assert (keeper.trouble, keeper.waiting) == ("", 0)
+        assert await store.kept.get(KIND, "00ff") is not None
+        running.cancel()
+
+    run_virtually(work())
+
+
+def test_a_store_that_is_away_at_the_start_is_waited_for() -> None:
+    assert run_virtually(IncidentKeeper(Away(5), 3600).load()) == []
+
+
+def test_records_that_wait_are_bounded_and_those_that_are_dropped_are_counted() -> None:
+    async def work() -> None:
+        keeper = IncidentKeeper(Away(1_000_000), 3600)
+        keeper.keep([msgspec.structs.replace(RECORD, id=f"{number:x}") for number in range(6000)])
+        assert (keeper.waiting, keeper.dropped) == (5000, 1000)
+
+    run_virtually(work())
+
+
+def test_what_cannot_be_read_or_is_of_another_version_is_passed_over() -> None:
+    async def work() -> list[IncidentRecord]:
+        store = Away(0)
+        await store.write(
+            [Put(KIND, "a", b"{}"), Put(KIND, "b", msgspec.json.encode(RECORD).replace(b":1,", b":9,", 1))]
+        )
+        return await IncidentKeeper(store, 3600).load()
+
+    assert run_virtually(work()) == []
