@@ -84,8 +84,12 @@ def test_all_is_told_of_members_edges_and_who_reaches_whom(collector: RunningCol
     found = collector.document("/api/v1/members", TOKEN)["members"]
     assert [one["member"]["name"] for one in found] == ["a", "b", "c"]
     assert {one["unread"] for one in found} == {""}
-    (matrix,) = collector.document("/api/v1/matrix", TOKEN)["matrices"]
-    assert {cell["mark"] for cell in matrix["cells"]} == {"well"}
+
+    def marks() -> set[str]:
+        (matrix,) = collector.document("/api/v1/matrix", TOKEN)["matrices"]
+        return {cell["mark"] for cell in matrix["cells"]}
+
+    until(lambda: marks() == {"well"})
     edges = collector.document("/api/v1/edges?source=a&target=b", TOKEN)["edges"]
     assert {"udp", "tcp"} <= {one["edge"]["latest"]["check"]["kind"] for one in edges}
     (udp, *_) = (e for e in collector.document("/api/v1/edges/a/b", TOKEN)["edges"] if e["trials"])
