@@ -11,7 +11,7 @@ import msgspec
 
 from kubesonar.api.openapi import Operation, QueryField, openapi
 from kubesonar.core.decoding import Undecodable, convert_plain
-from kubesonar.core.diagnosis.incident_log import IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.reports.report import REPORT_PATH
 from kubesonar.model import Edge, Member, Snapshot, State, Verdict

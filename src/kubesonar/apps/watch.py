@@ -8,7 +8,7 @@ import msgspec
 
 from kubesonar.apps.gather import AgentAccess, Assessment, assess
 from kubesonar.apps.sources import SnapshotSource
-from kubesonar.core.diagnosis.casebook import Casebook, IncidentChange, settled
+from kubesonar.core.diagnosis.incidents.casebook import Casebook, IncidentChange, settled
 
 
 class Watch:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import msgspec
 
 from kubesonar.apps.collector.keeping import KIND, IncidentKeeper
-from kubesonar.core.diagnosis.incident_log import IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.model import Finding
 from kubesonar.net.clock import SystemClock
 from kubesonar.stores.memory import MemoryStore

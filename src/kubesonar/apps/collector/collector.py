@@ -14,7 +14,7 @@ from kubesonar.apps.collector.judge import Judge
 from kubesonar.apps.collector.keeping import IncidentKeeper
 from kubesonar.apps.collector.options import CollectorOptions, CollectorStoreOptions, StoreKind
 from kubesonar.apps.collector.view import LiveCollectorView
-from kubesonar.core.diagnosis.incident_log import IncidentLog, IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
 from kubesonar.core.telemetry.reports.mirrors import Mirrors
 from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.reports.auth.choice import report_authenticator

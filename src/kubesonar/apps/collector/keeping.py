@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from kubesonar.core.decoding import Undecodable, decode_json
-from kubesonar.core.diagnosis.incident_log import RECORD_SCHEMA, IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_log import RECORD_SCHEMA, IncidentRecord
 from kubesonar.core.encoding import encode_json
 from kubesonar.runtime.logs import Changes
 from kubesonar.stores.store import READ_LIMIT, Put, Store, StoreRefused, StoreUnavailable

@@ -10,7 +10,7 @@ from kubesonar.api.collector import API_SCHEMA, CollectorMember, MatrixDocument,
 from kubesonar.apps.collector.judge import Judge
 from kubesonar.apps.collector.keeping import IncidentKeeper
 from kubesonar.apps.gather import Gathered, one_of_each
-from kubesonar.core.diagnosis.incident_log import IncidentLog, IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
 from kubesonar.core.diagnosis.join import basis
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.reports.mirrors import Collected, Mirrors

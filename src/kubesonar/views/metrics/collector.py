@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from kubesonar.core.diagnosis.incident_log import IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.model import Health, Verdict
 from kubesonar.views.metrics.exposition import Metric, Series
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from kubesonar.core.diagnosis.casebook import Became, IncidentChange
+from kubesonar.core.diagnosis.incidents.casebook import Became, IncidentChange
 from kubesonar.model import Finding, Health, Verdict, clip
 
 TimeOfDay = Callable[[float], str]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.core.diagnosis.casebook import SAME, Became, Casebook, Incident
+from kubesonar.core.diagnosis.incidents.casebook import SAME, Became, Casebook, Incident
 from kubesonar.model import Finding, UnixTime, Verdict
 
 RECORD_SCHEMA = 1

@@ -1,5 +1,5 @@
-from kubesonar.core.diagnosis.casebook import HOLD, SAME, WELL
-from kubesonar.core.diagnosis.incident_log import REFRESH, IncidentLog, IncidentRecord, opened_now
+from kubesonar.core.diagnosis.incidents.casebook import HOLD, SAME, WELL
+from kubesonar.core.diagnosis.incidents.incident_log import REFRESH, IncidentLog, IncidentRecord, opened_now
 from kubesonar.model import Finding, Health, Verdict
 
 START = 1_700_000_000.0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubesonar.core.diagnosis.casebook import FLAPS, SAME, WELL, Became, Casebook, settled
+from kubesonar.core.diagnosis.incidents.casebook import FLAPS, SAME, WELL, Became, Casebook, settled
 from kubesonar.model import Finding, Health, Verdict
 
 NOW = 1_000_000.0
