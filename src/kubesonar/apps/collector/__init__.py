@@ -17,12 +17,16 @@ from kubesonar.apps.collector.options import CollectorOptions
 from kubesonar.config import ConfigError, from_command_line
 from kubesonar.runtime import logs
 
-SUMMARY = "Takes the reports of all agents, says whether the network is healthy, and remembers what was wrong when."
+COLLECTOR_SUMMARY = (
+    "Takes the reports of all agents, says whether the network is healthy, and remembers what was wrong when."
+)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run until SIGTERM or SIGINT; return 0 after an orderly end, 2 when the configuration cannot be used."""
-    loaded = from_command_line(CollectorOptions, argv, os.environ, program="kubesonar collector", summary=SUMMARY)
+    loaded = from_command_line(
+        CollectorOptions, argv, os.environ, program="kubesonar collector", summary=COLLECTOR_SUMMARY
+    )
     return run_collector(loaded.tree)
 
 

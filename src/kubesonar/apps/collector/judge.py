@@ -17,7 +17,7 @@ from kubesonar.core.telemetry.reports.mirrors import Collected, Mirrors
 from kubesonar.model import Verdict
 from kubesonar.net.clock import Clock
 
-PERIOD = 1.0
+JUDGE_PERIOD = 1.0
 """Seconds between two judgements, in a mesh of up to a thousand nodes. Longer, and faults are told later."""
 
 _SHARE = 2.0
@@ -29,7 +29,7 @@ _QUIET = 10.0
 starts during an outage says nothing for as long."""
 
 
-class Judgement(msgspec.Struct, frozen=True):
+class ClusterJudgement(msgspec.Struct, frozen=True):
     """The verdict on what agents reported up to `at` (Unix seconds), with the evidence, and how long judging took (s).
     `verdict` holds the open incidents as its findings."""
 
@@ -46,7 +46,7 @@ class Judge:
     def __init__(
         self, mirrors: Mirrors, log: IncidentLog, clock: Clock, changed: Callable[[list[IncidentRecord]], None]
     ) -> None:
-        self.latest: Judgement | None = None
+        self.latest: ClusterJudgement | None = None
         self._mirrors = mirrors
         self._log = log
         self._clock = clock
@@ -59,7 +59,7 @@ class Judge:
             now = self._clock.mono()
             if self._mirrors and (now - began >= _QUIET or not self._mirrors.collected(self._clock.wall()).unread):
                 await self._judge()
-            await asyncio.sleep(max(PERIOD, _SHARE * (self.latest.took if self.latest else 0.0)))
+            await asyncio.sleep(max(JUDGE_PERIOD, _SHARE * (self.latest.took if self.latest else 0.0)))
 
     async def _judge(self) -> None:
         began = self._clock.mono()
@@ -67,7 +67,7 @@ class Judge:
         found, verdict = await asyncio.to_thread(_judged, collected, dict(self._log.casebook.known))
         changed = self._log.step(self._clock.wall(), verdict)
         took = self._clock.mono() - began
-        self.latest = Judgement(collected.at, settled(verdict, self._log.casebook), found, took)
+        self.latest = ClusterJudgement(collected.at, settled(verdict, self._log.casebook), found, took)
         self._changed(changed)
 
 

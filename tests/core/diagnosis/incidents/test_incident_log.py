@@ -1,5 +1,5 @@
 from kubesonar.core.diagnosis.incidents.casebook import HOLD, SAME, WELL
-from kubesonar.core.diagnosis.incidents.incident_log import REFRESH, IncidentLog, IncidentRecord, opened_now
+from kubesonar.core.diagnosis.incidents.incident_log import KEPT_ANEW, IncidentLog, IncidentRecord, opened_now
 from kubesonar.model import Finding, Health, Verdict
 
 START = 1_700_000_000.0
@@ -32,7 +32,7 @@ def test_an_open_incident_is_kept_anew_now_and_then_with_what_was_seen_last() ->
     log = IncidentLog()
     records = after(log, START, 100, SICK)
     assert len({record.id for record in records}) == 1
-    assert len(records) == 1 + int((100 - HOLD) // REFRESH)
+    assert len(records) == 1 + int((100 - HOLD) // KEPT_ANEW)
     assert log.current(records[0]).seen == START + 99
 
 

@@ -14,7 +14,7 @@ from kubesonar.model import Finding, UnixTime, Verdict
 RECORD_SCHEMA = 1
 """Version of a record in a store; raised when a reader of the version before could misread it."""
 
-REFRESH = 30.0
+KEPT_ANEW = 30.0
 """Seconds after which the record of an open incident is kept anew though nothing became of it. Longer, and a successor
 knows older evidence; shorter, and the store writes more."""
 
@@ -103,7 +103,7 @@ class IncidentLog:
         for incident in self._casebook.open:
             record = self._record(incident)
             before = self.records.get(record.id)
-            if record.id not in changed and before is not None and record.seen - before.seen >= REFRESH:
+            if record.id not in changed and before is not None and record.seen - before.seen >= KEPT_ANEW:
                 changed[record.id] = record
         self.records |= changed
         self._forget()
