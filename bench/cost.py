@@ -155,7 +155,7 @@ def _series(checks: list[Check], roster: Roster, figures: PlanFigures) -> int:
         "kubernetes", 0.0, figures,
     )  # fmt: skip
     text = AgentMetrics(OPTIONS.metrics).render(ledger.snapshot(11.0), counts, facts, openmetrics=False).decode()
-    watch = MembershipFacts("agent-1", False, 0, {}, {}, {"delivered": 1, "greeted": 1, "outdated": 1})
+    watch = MembershipFacts("agent-1", False, 0, {}, {}, {}, {"delivered": 1, "greeted": 1, "outdated": 1})
     kernel = saturation_families(Saturation(1.0, 1.0, 1, 1, 1, 1, 1, 1, 1, 1))
     more = (*membership_families(watch), *kernel)
     watched = sum(len(series) for _, series in more if isinstance(series, Mapping))

@@ -524,11 +524,12 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What receivers get: `what` became of the member `subject`. `id` is the same whichever member sends it
+    """What receivers get: `what` became of the `subject`, which is a member, or a node where all its `members` are
+    concerned. `id` is the same whichever member sends it
     (`core.membership.notices.notice_id`), so that a receiver can drop doubles. `since` is when it began as far as is
     known, `at` when it was decided, `sentence` all of it for a person, `coordinator` the member that sends it.
-    `cluster` is the name of the cluster, `network` that of the subject; `component` is "member", or "coordinator" where
-    the coordinator's own view is in doubt."""
+    `cluster` is the name of the cluster, `network` that of the member, of a node that of its first one; `component` is
+    "member", "node", or "coordinator" where the coordinator's own view is in doubt."""
 
     id: str
     what: Condition
@@ -543,6 +544,7 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
     cluster: str = ""
     component: str = "member"
     network: Network = Network.POD
+    members: tuple[str, ...] = ()
 
 
 class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -64,7 +64,7 @@ def test_native_bodies_are_valid_and_say_everything(what: Condition) -> None:
     data = parsed["data"]
     own = notice(1, what=what)
     told = json.loads(msgspec.json.encode(own)) | {"schema": PAYLOAD_SCHEMA, "member": "node-1-pod"}
-    told |= {"cluster": own.cluster, "network": own.network, "component": own.component}
+    told |= {"cluster": own.cluster, "network": own.network, "component": own.component, "members": ["node-1-pod"]}
     del told["subject"]
     assert data == told
     assert list(data) == NOTICE["properties"]["data"]["required"]
@@ -89,7 +89,8 @@ def test_alerts_are_valid_and_just_the_present_condition_fires(what: Condition) 
     firing = [alert["labels"]["alertname"] for alert in alerts if alert["endsAt"] == "2026-11-21T12:05:01.000Z"]
     ended = [alert for alert in alerts if alert["endsAt"] == "2026-11-21T12:00:01.000Z"]
     assert len(firing) == (what not in (Condition.BACK, Condition.LEFT))
-    assert len(firing) + len(ended) == (2 if of_coordinator else 3)
+    of_node = 3 if what.ends else 0  # what ends for a member ends for all of its node
+    assert len(firing) + len(ended) == (2 if of_coordinator else 3 + of_node)
     assert {alert["startsAt"] for alert in alerts} == {"2026-11-21T11:59:57.500Z"}
     assert alerts[0]["generatorURL"] == "https://sonar.example.org/"
 
@@ -124,6 +125,25 @@ def test_an_alert_is_known_by_cluster_component_subject_and_network() -> None:
     successor = msgspec.structs.replace(one, subject="kubesonar-x2x4z", epoch=9, id="1" * 32)
     assert labels(successor) == labels(one)
     assert labels(msgspec.structs.replace(one, cluster="prod-us")) != labels(one)
+
+
+def test_an_alert_about_a_node_has_no_network_and_ends_with_that_of_any_of_its_members() -> None:
+    both = ("node-1-host", "node-1-pod")
+    node = msgspec.structs.replace(notice(1), subject="node-1", component="node", members=both, cluster="prod-eu")
+    (dead, *_) = labels(node)
+    assert dead == {
+        "alertname": "KubesonarMemberDead",
+        "severity": "critical",
+        "cluster": "prod-eu",
+        "component": "node",
+        "subject": "node-1",
+    }
+    assert all(one["component"] == "node" for one in labels(node))
+    returned = msgspec.structs.replace(node, what=Condition.BACK, subject="node-1-pod", component="member")
+    assert dead in labels(returned)
+    body = json.loads(native(node))
+    assert body["type"] == "member.dead"
+    assert (body["data"]["member"], body["data"]["members"]) == ("node-1-host", list(both))
 
 
 def test_the_doubts_of_two_coordinators_are_one_alert() -> None:

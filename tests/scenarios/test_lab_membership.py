@@ -27,13 +27,9 @@ def led(lab: RunningLab) -> None:
 
 
 def leaders(lab: RunningLab) -> dict[Network, str]:
-    """The coordinators, once both networks have one that all follow."""
+    """The coordinator of each network, once it is one that all follow."""
     found = lab.coordinators()
-    return found if all(found.values()) and len(found) == 2 else {}
-
-
-def of(node: str) -> set[str]:
-    return {f"{node}-pod", f"{node}-host"}
+    return found if len(found) == 2 and len(set(found.values())) == 1 and all(found.values()) else {}
 
 
 def node_of(member: str) -> str:
@@ -41,22 +37,22 @@ def node_of(member: str) -> str:
 
 
 def deaths(told: list[PagedNotice]) -> list[tuple[str, str]]:
-    return [(notice.what, notice.member) for notice in told if notice.what in DEATHS]
+    return [(notice.what, notice.subject) for notice in told if notice.what in DEATHS]
 
 
 def break_and_watch(lab: RunningLab, fault: str, node: str, what: str, part: str) -> list[PagedNotice]:
-    """Breaks a node; what is told of it until both its members were told as `what` and the verdict has settled on this
+    """Breaks a node; what is told of it until it was told as `what` and the verdict has settled on this
     part of the node, which is longer than anything false takes to be told."""
     before = len(lab.told())
     lab.order(fault)
     settle(lab, frozenset({(part, node)}), PROMISED_FROZEN if what == "frozen" else PROMISED)
-    until(lambda: {name for kind, name in deaths(lab.told()[before:]) if kind == what} >= of(node))
+    until(lambda: (what, node) in deaths(lab.told()[before:]))
     return lab.told()[before:]
 
 
 def assert_back(lab: RunningLab, node: str, before: int) -> None:
     lab.order("clear")
-    until(lambda: {notice.member for notice in lab.told()[before:] if notice.what == "back"} >= of(node))
+    until(lambda: node in {notice.subject for notice in lab.told()[before:] if notice.what == "back"})
 
 
 @pytest.mark.usefixtures("healed", "led")
@@ -77,7 +73,7 @@ def test_a_death_is_told_for_what_it_is_once_and_of_nobody_else(
     node = min(leading if office else nodes - leading)
     before = len(lab.told())
     told = break_and_watch(lab, f"{verb} {node}", node, what, part)
-    assert sorted(deaths(told)) == sorted((what, name) for name in of(node))
+    assert deaths(told) == [(what, node)]
     assert all(node_of(notice.coordinator) != node for notice in told if notice.what == what)
     if what == "frozen":
         assert_nobody_is_blamed_once_they_go_on(lab, node)
@@ -101,7 +97,7 @@ def assert_nobody_is_blamed_once_they_go_on(lab: RunningLab, node: str) -> None:
 def test_a_member_that_hears_and_is_not_heard_is_told_and_tells_nothing(lab: RunningLab) -> None:
     node = node_of(leaders(lab)[POD])
     told = break_and_watch(lab, f"drop {node}>*", node, "dead", "node_out")
-    assert {name for _, name in deaths(told)} == of(node)
+    assert {name for _, name in deaths(told)} == {node}
     assert all(node_of(notice.coordinator) != node for notice in told if notice.what in DEATHS)
 
 
@@ -115,9 +111,9 @@ def test_a_receiver_that_was_away_is_told_afterwards(lab: RunningLab) -> None:
     time.sleep(3.0)
     assert deaths(lab.told()[before:]) == []
     lab.order("clear")
-    until(lambda: {name for _, name in deaths(lab.told()[before:])} == of(node))
-    until(lambda: {notice.member for notice in lab.told()[before:] if notice.what == "back"} >= of(node))
-    of_one = [notice.what for notice in lab.told()[before:] if notice.member == f"{node}-pod"]
+    until(lambda: {name for _, name in deaths(lab.told()[before:])} == {node})
+    assert_back(lab, node, before)
+    of_one = [notice.what for notice in lab.told()[before:] if notice.subject == node]
     assert of_one == ["gone", "back"], "in the order in which it happened"
 
 
@@ -132,7 +128,7 @@ def test_few_members_and_more_than_each_probes(tmp_path_factory: pytest.TempPath
             await_good(lab)
         node = node_of(leaders(lab)[HOST])
         told = break_and_watch(lab, f"kill {node}", node, "gone", "agent_gone")
-        assert sorted(deaths(told)) == sorted(("gone", name) for name in of(node))
+        assert deaths(told) == [("gone", node)]
 
 
 def assert_a_rolling_restart_is_nobodys_death(lab: RunningLab, nodes: int) -> None:

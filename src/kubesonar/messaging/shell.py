@@ -60,8 +60,7 @@ class MembershipShell:
             self._begin(me)
         self._members = by_identity(roster.members)
         self.transport.roster_changed(roster)
-        here = {id: member for id, member in self._members.items() if member.network is me.network}
-        self._drive.feed(MemberView(here, self._options.election.order))
+        self._drive.feed(MemberView(self._members, self._options.election.order))
 
     def name_of(self, id: str) -> str:
         """The name of the member with this identity; the identity itself where the roster does not name it."""

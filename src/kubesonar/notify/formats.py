@@ -25,7 +25,8 @@ def native(notice: Notice) -> bytes:
         "schema": PAYLOAD_SCHEMA,
         "id": notice.id,
         "what": notice.what.value,
-        "member": notice.subject,
+        "member": notice.members[0] if notice.members else notice.subject,
+        "members": notice.members or (notice.subject,),
         "node": notice.node,
         "epoch": notice.epoch,
         "since": notice.since,
@@ -53,6 +54,11 @@ ALERTS = {
 }
 """Name, severity and component of the alert of each condition."""
 
+_CONDITIONS = {
+    component: tuple(what for what, rule in ALERTS.items() if rule[2] == of)
+    for component, of in {"member": "member", "node": "member", "coordinator": "coordinator"}.items()
+}
+
 
 def alertmanager(link: str) -> Format:
     """Return the format of Alertmanager's API v2. A notice fires the alert of its condition, for `ALERT_LASTS` seconds,
@@ -60,26 +66,30 @@ def alertmanager(link: str) -> Format:
     and Alertmanager ignores the end of an alert that never fired. `link` becomes the generatorURL.
 
     Cluster, component, subject and network are the alert's identity, beside its condition: never a pod's name or an
-    address, which others may have next. The subject is the node; only where none is known it is the member."""
+    address, which others may have next. The subject is the node; only where none is known it is the member. An alert
+    about a node (all its members) has no network; what ends an alert about one of its members ends it too, because it
+    holds for all of them only."""
 
     def bodies(notice: Notice) -> bytes | None:
         if notice.what not in ALERTS and not notice.what.ends:
             return None
-        alerts = [_alert(notice, condition, link) for condition, rule in ALERTS.items() if rule[2] == notice.component]
-        return encode_json(alerts)
+        components = [notice.component]
+        if notice.what.ends and notice.component == "member" and notice.node:
+            components.append("node")
+        return encode_json([_alert(notice, one, what, link) for one in components for what in _CONDITIONS[one]])
 
     return bodies
 
 
-def _alert(notice: Notice, condition: Condition, link: str) -> dict[str, object]:
-    name, severity, component = ALERTS[condition]
+def _alert(notice: Notice, component: str, condition: Condition, link: str) -> dict[str, object]:
+    name, severity, _ = ALERTS[condition]
     labels = {
         "alertname": name,
         "severity": severity,
         "cluster": notice.cluster,
         "component": component,
-        "subject": (notice.node or notice.subject) if component == "member" else component,
-        "network": notice.network.value,
+        "subject": component if component == "coordinator" else notice.node or notice.subject,
+        "network": "" if component == "node" else notice.network.value,
     }
     fires = notice.what is condition
     started = notice.at if notice.since is None else min(notice.since, notice.at)
@@ -88,7 +98,7 @@ def _alert(notice: Notice, condition: Condition, link: str) -> dict[str, object]
         "annotations": {
             "summary": notice.sentence,
             "description": "; ".join(notice.evidence),
-            "member": notice.subject,
+            "member": ", ".join(notice.members) or notice.subject,
             "coordinator": notice.coordinator,
             "notice": notice.id,
         },

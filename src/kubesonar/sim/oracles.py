@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubesonar.core.membership.events import Announce, Elected, MembershipAction
-from kubesonar.model import Condition
+from kubesonar.model import Condition, Network
 from kubesonar.sim.node import SimNode, SimProcess
 from kubesonar.sim.world import SimWorld
 
@@ -67,17 +67,28 @@ class Oracles:
             self._complain(f"{told.member} was announced frozen, and runs")
 
     def _heard(self, node: SimNode) -> bool:
-        """Whether more than half of the members would hear this one if it spoke."""
+        """Whether more than half of the members of its network would hear this one if it spoke."""
         network, nodes = self._world.network, self._world.nodes
         if not (network.cut or network.parts or network.blocked):
             return True
-        ways = (network.open(node.name, name) and network.open(name, node.name) for name in nodes)
-        return sum(ways) > len(nodes) // 2
+        near = [name for name, other in nodes.items() if other.member.network is node.member.network]
+        ways = (network.open(node.name, name) and network.open(name, node.name) for name in near)
+        return sum(ways) > len(near) // 2
 
     def _one_announces(self, now: float) -> None:
         heads = self.announcing()
-        if len(heads) > 1:
+        if len(heads) > 1 and len(self._networks(heads)) < sum(len(self._networks([head])) for head in heads):
             self._complain(f"{' and '.join(heads)} could announce at the same time")
+
+    def _networks(self, heads: list[str]) -> set[Network]:
+        """The networks of whose members these may announce deaths now."""
+        nodes, now = (self._world.nodes[head] for head in heads), self._world.now
+        return {
+            network
+            for node in nodes
+            if node.machine is not None
+            for network in node.machine.announces(now + node.offset)
+        }
 
     def announcing(self) -> list[str]:
         """The members that may announce now, in the order of names."""

@@ -51,7 +51,8 @@ def view_of(members: Iterable[Member], order: Rank = Rank.NATURAL) -> MemberView
 
 class SimWorld(VirtualTime):
     """`watch` are called with (time, node, action) for every action but messages and host probes. An announcement
-    counts as delivered at once. With `weigh`, the bytes of all datagrams are counted, which takes its time."""
+    counts as delivered at once. Members that are `older` know nobody of the other network, as before both elected one
+    coordinator. With `weigh`, the bytes of all datagrams are counted, which takes its time."""
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class SimWorld(VirtualTime):
         self.options = options or MembershipOptions()
         self.network = SimNetwork(rng)
         self.nodes: dict[str, SimNode] = {}
+        self.older: set[str] = set()
         self.messages = 0
         self.bytes = 0
         self.view = NO_MEMBERS
@@ -89,9 +91,12 @@ class SimWorld(VirtualTime):
 
     def _feed_view(self, node: SimNode) -> None:
         """Tell a member who the members are, and who of them took its leave as far as it heard."""
+        node.feed(self._view_of(node))
+
+    def _view_of(self, node: SimNode) -> MemberView:
         left = {self.nodes[name].member.identity for name in node.departed & self.nodes.keys()}
         view = view_of(without_departed(self.members, left), self.options.election.order) if left else self.view
-        node.feed(view)
+        return view.within(node.name) if node.name in self.older else view
 
     def remove(self, names: Iterable[str]) -> None:
         """Take these members off the roster."""
@@ -182,7 +187,7 @@ class SimWorld(VirtualTime):
         node.machine = Membership(node.name, node.epoch, self.options)
         node.drive = VirtualDrive(self, node.machine, partial(self._act, node), node.offset)
         node.departed = frozenset()
-        node.drive.feed(self.view)
+        node.drive.feed(self._view_of(node))
 
     # Actions
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 import pytest
 
 from kubesonar.compat.formats import FORMATS, formats
-from kubesonar.model import Condition, Member, Notice, Roster, State
+from kubesonar.model import Condition, Member, Network, Notice, Roster, State
 
 MEMBERS = (
     Member("node-1-pod", "node-1", ("10.0.1.2", "fd00::2"), 7473),
     Member("node-2-pod", "node-2", ("10.0.2.2",), 7473),
     Member("node-3-pod", "node-3", ("10.0.3.2",), 7473, state=State.NOT_READY),
     Member("node-4-pod", "node-4", ("10.0.4.2",), 7473, state=State.DRAINING),
+    Member("node-4-host", "node-4", ("192.0.2.4",), 7474, Network.HOST, state=State.DRAINING),
 )
 
 
@@ -60,3 +61,10 @@ def test_what_was_never_told_is_not_told() -> None:
     assert told("knh-peer", Condition.DEAD, "unknown") is None
     assert told("knh-cluster", Condition.CLUSTER, coordinator="unknown") is None
     assert set(FORMATS) == set(formats(view))
+
+
+def test_of_a_node_its_pod_is_told() -> None:
+    both = ("node-4-host", "node-4-pod")
+    notice = Notice("0" * 32, Condition.DEAD, "node-4", 0.0, "…", coordinator="node-1-pod", members=both)
+    body = formats(view)["knh-peer"](notice)
+    assert body is not None and json.loads(body)["peer"]["address"] == "10.0.4.2:7473"

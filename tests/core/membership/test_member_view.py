@@ -72,3 +72,22 @@ def test_a_pod_and_its_successor_on_the_same_node_are_one_member() -> None:
     )
     assert after.renamed("node-1/pod/7473", before)
     assert not after.renamed("node-2/pod/7473", before)
+
+
+def test_a_member_is_ranked_and_watched_within_its_network() -> None:
+    both = [
+        member(f"{network.value}-{node}", network=network) for network in (Network.POD, Network.HOST) for node in "abc"
+    ]
+    found = view_of(both)
+    pods = found.within("pod-a")
+    assert set(pods.members) == {"pod-a", "pod-b", "pod-c"}
+    assert (pods.majority, found.majority) == (2, 4)
+    assert set(found.neighbours("host-a", 5)) == {"host-b", "host-c"}
+    assert found.near("pod-a", "pod-b") and not found.near("pod-a", "host-a")
+    assert not found.near("pod-a", "nobody") and len(found.within("nobody")) == 0
+    assert pods.within("pod-b") is pods
+
+
+def test_a_view_knows_the_members_of_each_node() -> None:
+    found = view_of([Member(name, "n1", ("192.0.2.1",), port) for name, port in (("b", 1), ("a", 2))])
+    assert found.nodes == {"n1": ("a", "b")}

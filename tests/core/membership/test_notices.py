@@ -3,8 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
-from kubesonar.core.membership.events import Announce, Assembled, Doubted
+from kubesonar.core.membership.events import Announce, Apart, Assembled, Doubted
 from kubesonar.core.membership.member_view import by_identity
 from kubesonar.core.membership.messages import Reachability, Seen
 from kubesonar.core.membership.notices import ID_DIGITS, announced, assembled, doubted, notice_id
@@ -104,9 +105,55 @@ def test_of_who_is_in_the_roster_no_more_nothing_is_told() -> None:
     assert announced(_announce(Condition.DEAD, "z"), MEMBERS, "a", 100.0) is None
 
 
-def test_after_an_election_those_of_the_own_network_that_are_not_heard_are_named() -> None:
-    notice = assembled(Assembled((B,), 3), ME, ROSTER, 100.0)
-    assert notice.sentence == "a coordinates and hears 2 of 3 members, itself included; not c"
+def test_after_an_election_those_that_are_not_heard_are_named() -> None:
+    notice = assembled(Assembled((B,), 4), ME, ROSTER, 100.0)
+    assert notice.sentence == "a coordinates and hears 2 of 4 members, itself included; not c, h"
+
+
+@pytest.mark.parametrize(("reached", "few"), [(0, "none"), (1, "only 1")])
+def test_a_network_that_elects_its_own_coordinator_is_named_with_the_reason(reached: int, few: str) -> None:
+    notice = assembled(Assembled((B,), 3, (Apart(Network.HOST, reached, 7),)), ME, ROSTER, 100.0)
+    assert notice.sentence == (
+        "a coordinates and hears 2 of 3 members, itself included; not c"
+        f"; {few} of the 7 agents of the host network answer it, so that they elect their own"
+    )
+
+
+HOST = Member("b-host", "node-b", ("192.0.2.2",), 7474, network=Network.HOST)
+WITH_HOST = by_identity([*ROSTER.members, HOST])
+
+
+@pytest.mark.parametrize(
+    ("what", "begin"),
+    [
+        (Condition.DEAD, "node-b is dead: nothing on it answers anybody, neither of its agents b-host and b, silent"),
+        (Condition.GONE, "the agents of node-b are gone: its host refuses the ports of b-host and b, silent"),
+        (Condition.FROZEN, "the agents of node-b are frozen: its host answers, b-host and b do not, silent"),
+        (Condition.BACK, "node-b is back: b-host and b"),
+        (Condition.LEFT, "node-b left: no roster names its agents any more"),
+    ],
+)
+def test_what_befalls_all_agents_of_a_node_is_told_of_the_node(what: Condition, begin: str) -> None:
+    action = Announce("id", HOST.identity, 7, 0, what, 2.5, (), (B,), "node-b")
+    notice = announced(action, WITH_HOST, "a", 100.0)
+    assert notice is not None
+    assert notice.sentence.startswith(begin)
+    assert (notice.subject, notice.component, notice.members) == ("node-b", "node", ("b-host", "b"))
+
+
+def test_a_dead_pod_network_is_told_from_a_dead_node() -> None:
+    action = Announce("id", B, 7, 0, Condition.DEAD, 2.5, (), answering=(HOST.identity,))
+    notice = announced(action, WITH_HOST, "a", 100.0)
+    assert notice is not None
+    assert notice.sentence == (
+        "the pod network of node-b is dead: nobody reaches b, while b-host still answers, silent for 2.5 s"
+    )
+    assert (notice.subject, notice.component) == ("b", "member")
+
+
+def test_a_doubt_that_lasts_names_the_nodes() -> None:
+    lasting = doubted(Doubted(Condition.SUSPECT, 4, 9, 61.0, ("n1", "n2", "n3")), ME, 100.0)
+    assert lasting.sentence.endswith("tells of nobody's death, for 61 s now: n1, n2, n3 and 1 more")
 
 
 def test_a_doubt_is_about_the_coordinator_itself() -> None:

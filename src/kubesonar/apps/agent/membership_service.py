@@ -32,7 +32,7 @@ from kubesonar.core.membership.events import (
 from kubesonar.core.membership.member_view import by_identity
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.messaging.shell import MembershipShell
-from kubesonar.model import Condition, Member, Notice, Roster
+from kubesonar.model import Condition, Member, Network, Notice, Roster
 from kubesonar.net.clock import Clock
 from kubesonar.net.http.proxy.environment import Proxies
 from kubesonar.net.icmp.pinger import Pinger
@@ -80,6 +80,7 @@ class MembershipService:
         self._cluster = options.cluster.name
         self._members: dict[str, Member] = {}
         self._departed: dict[str, Member] = {}
+        self._networks: frozenset[Network] = frozenset()
         self._doubt: Notice | None = None
         if options.notify.receivers and not self._cluster:
             raise ConfigError("cluster.name: expected a name, because notify.receivers are told of which cluster")
@@ -116,6 +117,7 @@ class MembershipService:
         before, self._members = self._members, by_identity(roster.members)
         departed = self._departed | {id: member for id, member in before.items() if id not in self._members}
         self._departed = dict(list(departed.items())[-_MAX_DEPARTED:])
+        self._networks = frozenset(member.network for member in self._members.values())
         self._shell.roster_changed(roster, me)
 
     def throttled(self, share: float) -> None:
@@ -140,7 +142,8 @@ class MembershipService:
         facts = membership.MembershipFacts(
             machine.coordinator,
             self._mine,
-            machine.following(now)[0],
+            machine.following(now),
+            {network: network in machine.announces(now) for network in sorted(self._networks)},
             machine.suspected,
             self._announced,
             self._shell.transport.counters,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from kubesonar.compat.knh.identity import Peer, peer
 from kubesonar.compat.knh.payloads import cluster_status, peer_status
-from kubesonar.model import Condition, Member, Notice, Roster
+from kubesonar.model import Condition, Member, Network, Notice, Roster
 
 Conditions = Mapping[str, Condition]
 """Conditions of the members that are not well, by name."""
@@ -36,10 +36,16 @@ def cluster_format(members: Roster, conditions: Conditions, notice: Notice) -> b
 
 
 def _peer(members: Roster, notice: Notice) -> bytes | None:
-    subject, own = members.named(notice.subject), members.named(notice.coordinator)
+    subject, own = _subject(members, notice), members.named(notice.coordinator)
     if subject is None or own is None or not (subject.addresses and own.addresses):
         return None
     return peer_status(_pod(subject), notice.what not in _SILENT, _pod(own))
+
+
+def _subject(members: Roster, notice: Notice) -> Member | None:
+    """The pod that a notice is about; of a node the one in the pod network, which is the older tool's peer."""
+    found = [one for name in notice.members or (notice.subject,) if (one := members.named(name)) is not None]
+    return next((one for one in found if one.network is Network.POD), found[0] if found else None)
 
 
 def _pod(member: Member) -> Peer:

@@ -12,7 +12,7 @@ import msgspec
 
 from kubesonar.core.membership.member_view import MemberView
 from kubesonar.core.membership.messages import Message, Reachability, Seen, StatusClaim, StatusClaimAck
-from kubesonar.model import Condition
+from kubesonar.model import Condition, Network
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
@@ -94,18 +94,30 @@ class Elected(msgspec.Struct, frozen=True, gc=False):
     mine: bool
 
 
-class Assembled(msgspec.Struct, frozen=True, gc=False):
-    """This coordinator has sent all members a heartbeat: `heard` answered, and the cluster has `of` members. Comes once
-    after each election."""
+class Apart(msgspec.Struct, frozen=True, gc=False):
+    """A network for which a coordinator does not speak: only `reached` of its `of` members answer it, so that they
+    elect a coordinator of their own."""
 
-    heard: tuple[str, ...]
+    network: Network
+    reached: int
     of: int
 
 
+class Assembled(msgspec.Struct, frozen=True, gc=False):
+    """To the shell and to the announcer: this coordinator has sent all members a heartbeat. `heard` follow it, and the
+    networks for which it speaks have `of` members; others are `apart`. Comes after each election, and when that
+    changes."""
+
+    heard: tuple[str, ...]
+    of: int
+    apart: tuple[Apart, ...] = ()
+
+
 class Announce(msgspec.Struct, frozen=True, gc=False):
-    """Notify the receivers that `member` is now `what`. Every coordinator derives the same `id`. `silent` is the number
-    of seconds since the member was last heard, `witnesses` are those that confirmed it. Report the delivery with
-    `Delivered`."""
+    """Notify the receivers that `member` is now `what`, and so are the others in `members`, where one event befell
+    several on one node. Every coordinator derives the same `id`. `silent` is the number of seconds since the member was
+    last heard, `witnesses` are those that confirmed it. `node` is the node where all its members are in this condition,
+    `answering` those of them that answer. Report the delivery with `Delivered`."""
 
     id: str
     member: str
@@ -114,28 +126,34 @@ class Announce(msgspec.Struct, frozen=True, gc=False):
     what: Condition
     silent: float
     witnesses: tuple[Seen, ...]
+    members: tuple[str, ...] = ()
+    node: str = ""
+    answering: tuple[str, ...] = ()
 
 
 class RenewAlerts(msgspec.Struct, frozen=True, gc=False):
     """Send again what is announced and still holds, and what ended lately, to the receivers that forget. Comes every
-    `announcer.RENEWAL` seconds from a coordinator."""
+    `announcing.renewals.RENEWAL` seconds from a coordinator."""
 
     announced: tuple[Announce, ...]
 
 
 class Doubted(msgspec.Struct, frozen=True, gc=False):
     """This coordinator doubts its own view, and announces nothing else meanwhile. MINORITY: it hears only `count` of
-    `of` members, no majority. SUSPECT: `count` of `of` members look dead at once, so the observer or the network is the
-    likelier suspect. BACK: the doubt is over."""
+    `of` members, no majority. SUSPECT: `count` of `of` nodes look dead at once, so the observer or the network is the
+    likelier suspect; it comes again, with the seconds that it is `lasting` and the first of these `nodes`, when that
+    does not end. BACK: the doubt is over."""
 
     what: Condition
     count: int
     of: int
+    lasting: float = 0.0
+    nodes: tuple[str, ...] = ()
 
 
 class Departed(msgspec.Struct, frozen=True, gc=False):
-    """These members took their leave and did not begin anew since: in a `MemberView` their state is to be LEAVING, as
-    long as the roster says no more of them."""
+    """To the shell and to the announcer: these members took their leave and did not begin anew since. In a `MemberView`
+    their state is to be LEAVING, as long as the roster says no more of them."""
 
     members: frozenset[str]
 
@@ -199,15 +217,25 @@ class FollowerHeard(msgspec.Struct, frozen=True, gc=False):
     incarnation: int
 
 
+class GaveWay(msgspec.Struct, frozen=True, gc=False):
+    """From the announcer to the election: this coordinator's roster alone excuses a member that others claim to be
+    dead, so that `successor`, one of these, should lead."""
+
+    successor: str
+
+
 class QuorumQuery(msgspec.Struct, frozen=True, gc=False):
     """From the announcer to the election: who follows this coordinator now? The answer is a `Quorum`."""
 
 
 class Quorum(msgspec.Struct, frozen=True, gc=False):
-    """From the election to the announcer: whether a majority follows this coordinator, and which members do not. It
-    has led for `tenure` seconds, with a heartbeat every `interval` seconds."""
+    """From the election to the announcer: for which `networks` this coordinator speaks, because a majority of their
+    members follows it (none while its own network is not among them), and which of their members do not follow. It has
+    led for `tenure` seconds, with a heartbeat every `interval` seconds. `merging`: members of the other network answer
+    it and follow another, and one of both is about to step down."""
 
-    majority: bool
+    networks: frozenset[Network]
     unheard: frozenset[str]
     tenure: float
     interval: float
+    merging: bool = False

@@ -10,14 +10,17 @@ from typing import Annotated, Any
 
 import msgspec
 
-from kubesonar.core.membership.announcer import Announcer, AnnouncingOptions
+from kubesonar.core.membership.announcing.announcer import Announcer, AnnouncingOptions
 from kubesonar.core.membership.election.election import Election
 from kubesonar.core.membership.election.options import ElectionOptions
 from kubesonar.core.membership.events import (
+    Assembled,
     CoordinatorLost,
     Delivered,
+    Departed,
     Elected,
     FollowerHeard,
+    GaveWay,
     HeartbeatMissed,
     HostProbed,
     Late,
@@ -41,7 +44,6 @@ from kubesonar.core.membership.messages import (
     Alive,
     Heartbeat,
     HeartbeatAck,
-    Leave,
     StartElection,
     StatusClaim,
     StepDown,
@@ -49,14 +51,14 @@ from kubesonar.core.membership.messages import (
 from kubesonar.core.membership.swim.failure_detector import FailureDetector
 from kubesonar.core.membership.swim.options import SuspicionOptions
 from kubesonar.core.timers import TimedMachine
-from kubesonar.model import Condition
+from kubesonar.model import Condition, Network
 
 LATE_STEP = 0.25
 """A machine that is stepped so much (s) after it was due was starved or frozen. With less, a busy event loop counts as
 that; with more, pings are missed by this process's own fault."""
 
-_FOR_ANNOUNCER = frozenset({StatusClaim, Leave, StepDown})
-_FOR_ELECTION = frozenset({Heartbeat, HeartbeatAck, StartElection, Alive})
+_FOR_ELECTION = frozenset({Heartbeat, HeartbeatAck, StartElection, Alive, StepDown})
+_FOR_SHELL_TOO = frozenset({Elected, Departed, Assembled})
 
 
 class MembershipOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -105,6 +107,9 @@ class Membership:
             Refuted: (election, goodbyes),
             FollowerHeard: (announcer,),
             QuorumQuery: (election,),
+            GaveWay: (election,),
+            Departed: (announcer,),
+            Assembled: (announcer,),
             Quorum: (announcer,),
         }
 
@@ -128,14 +133,13 @@ class Membership:
         """As coordinator: the members last announced as dead, gone or frozen."""
         return self._announcer.conditions
 
-    def following(self, now: float) -> tuple[int, int]:
-        """As coordinator: how many members follow it now, itself included, and how many are a majority; else (0, 0)."""
+    def following(self, now: float) -> int:
+        """As coordinator: how many members follow it now, itself included; else 0."""
         return self._election.following(now)
 
-    def announces(self, now: float) -> bool:
-        """Whether it may announce deaths now: a majority follows it."""
-        heard, majority = self.following(now)
-        return 0 < majority <= heard
+    def announces(self, now: float) -> frozenset[Network]:
+        """The networks of whose members it may announce deaths now: a majority of each follows it."""
+        return self._election.networks(now)
 
     def step(self, now: float, event: MembershipEvent | None = None) -> list[MembershipAction]:
         """Take `event`, run the timers that are due, and return the actions in order; see `core/machine.py`."""
@@ -162,7 +166,7 @@ class Membership:
         kind = type(event.message)
         if event.source == self._me:
             return ()
-        if kind in _FOR_ANNOUNCER:
+        if kind is StatusClaim:
             return self._machines
         if kind in _FOR_ELECTION or event.source == self._coordinator:
             return self._for_both
@@ -188,7 +192,7 @@ class Membership:
             takers = self._inner.get(kind)
             if kind is Elected:
                 self._coordinator = action.coordinator
-            if takers is None or kind is Elected:
+            if takers is None or kind in _FOR_SHELL_TOO:
                 actions.append(action)
             for machine in takers or ():
                 handed += machine.step(now, action)

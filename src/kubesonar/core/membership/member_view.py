@@ -1,16 +1,21 @@
-"""The members of one network at one roster revision, as the machines of membership look at them. A view is made once
-for each roster in O(n log n); what it answers does not grow with the number of members."""
+"""The members at one roster revision, as the machines of membership look at them. A view is made once for each roster
+in O(n log n); what it answers does not grow with the number of members.
+
+Members of both networks elect one coordinator, where the networks reach each other. Within one network members are
+ranked, watch each other and form a majority: `MemberView.within` is the part of a view that has one network.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from enum import StrEnum
+from functools import cached_property
 
 from msgspec.structs import replace
 
 from kubesonar.core.hash_ring import Ring
-from kubesonar.model import Member, State
+from kubesonar.model import Member, Network, State
 
 
 class Rank(StrEnum):
@@ -32,18 +37,64 @@ class MemberView:
     be elected, the highest rank first; `serving` the number of those expected to answer. A member that is not serving
     counts for the majority, but may not be elected."""
 
-    __slots__ = ("_ids", "_place", "_ring", "members", "ranked", "serving", "zones")
-
     def __init__(self, members: Mapping[str, Member], order: Rank = Rank.NATURAL) -> None:
         self.members = members
-        key = _natural if order is Rank.NATURAL else _bytes
-        eligible = (id for id, member in members.items() if member.state in _ELIGIBLE)
-        self.ranked: tuple[str, ...] = tuple(sorted(eligible, key=key, reverse=True))
-        self._place = {id: place for place, id in enumerate(self.ranked)}
-        self.serving = sum(member.expected for member in members.values())
-        self.zones = frozenset(member.zone for member in members.values())
-        self._ring = Ring(members.values())
-        self._ids = {member.name: id for id, member in members.items()}
+        self._order = order
+
+    @cached_property
+    def ranked(self) -> tuple[str, ...]:
+        key = _natural if self._order is Rank.NATURAL else _bytes
+        eligible = (id for id, member in self.members.items() if member.state in _ELIGIBLE)
+        return tuple(sorted(eligible, key=key, reverse=True))
+
+    @cached_property
+    def serving(self) -> int:
+        return sum(member.expected for member in self.members.values())
+
+    @cached_property
+    def zones(self) -> frozenset[str]:
+        return frozenset(member.zone for member in self.members.values())
+
+    @cached_property
+    def networks(self) -> Mapping[Network, MemberView]:
+        """The part of the view that each network has."""
+        parts: dict[Network, dict[str, Member]] = {}
+        for id, member in self.members.items():
+            parts.setdefault(member.network, {})[id] = member
+        if len(parts) == 1:
+            return dict.fromkeys(parts, self)
+        return {network: MemberView(members, self._order) for network, members in parts.items()}
+
+    @cached_property
+    def nodes(self) -> Mapping[str, tuple[str, ...]]:
+        """The ids of the members on each node that is known."""
+        found: dict[str, list[str]] = {}
+        for id, member in self.members.items():
+            if member.node:
+                found.setdefault(member.node, []).append(id)
+        return {node: tuple(sorted(ids)) for node, ids in found.items()}
+
+    def within(self, id: str) -> MemberView:
+        """The part of the view that has the network of this member; an empty one where the member is not there."""
+        member = self.members.get(id)
+        return self.networks[member.network] if member is not None else NO_MEMBERS
+
+    def near(self, one: str, other: str) -> bool:
+        """Whether both are members of one network."""
+        members = self.members
+        return one in members and other in members and members[one].network is members[other].network
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {id: place for place, id in enumerate(self.ranked)}
+
+    @cached_property
+    def _ring(self) -> Ring:
+        return Ring(self.members.values())
+
+    @cached_property
+    def _ids(self) -> dict[str, str]:
+        return {member.name: id for id, member in self.members.items()}
 
     def __len__(self) -> int:
         return len(self.members)
@@ -54,7 +105,11 @@ class MemberView:
         return len(self.members) // 2 + 1
 
     def neighbours(self, id: str, count: int) -> list[str]:
-        """At most `count` members on other nodes that follow this one on the hash ring, of its own zone and others."""
+        """At most `count` members of its network on other nodes that follow this one on the hash ring, of its own zone
+        and others."""
+        part = self.within(id)
+        if part is not self:
+            return part.neighbours(id, count)
         return [self._ids[member.name] for member in self._ring.neighbours(self.members[id], count)]
 
     def place(self, id: str) -> int:

@@ -126,8 +126,8 @@ class StartElection(msgspec.Struct, frozen=True, array_like=True, tag=8, gc=Fals
 
 class Alive(msgspec.Struct, frozen=True, array_like=True, tag=9, gc=False):
     """The answer to `StartElection`, and to the heartbeat of a coordinator that the sender does not follow. The sender
-    heard the coordinator (empty: none) `age` seconds ago, and that one heard so many members. `stands`: the sender may
-    be elected itself."""
+    heard the coordinator (empty: none) `age` seconds ago, and that one heard so many members of the
+    sender's network. `stands`: the sender may be elected itself."""
 
     number: Counted
     coordinator: Annotated[str, msgspec.Meta(max_length=400)] = ""
@@ -138,14 +138,18 @@ class Alive(msgspec.Struct, frozen=True, array_like=True, tag=9, gc=False):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=10, gc=False):
-    """The sender is the coordinator; its next heartbeat comes within `interval` seconds. By the last one it heard
-    `heard` of `of` members, itself included; `announces`: that is a majority."""
+    """The sender is the coordinator; its next heartbeat comes within `interval` seconds. Of the `of` members of the
+    receiver's network `heard` follow it, itself included; `announces`: that is a majority. To a member of the other
+    network it says besides how many of that network's members it `reaches`, whomever they follow, and how many of its
+    own network follow it (`holds`)."""
 
     number: Counted
     interval: Annotated[float, msgspec.Meta(gt=0, le=60)]
     heard: Counted = 0
     of: Counted = 0
     announces: bool = False
+    reaches: Counted = 0
+    holds: Counted = 0
 
 
 class HeartbeatAck(msgspec.Struct, frozen=True, array_like=True, tag=11, gc=False):

@@ -3,13 +3,13 @@ receivers can drop doubles."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from kubesonar.core.membership.events import Announce, Assembled, Doubted
+from kubesonar.core.membership.events import Announce, Apart, Assembled, Doubted
 from kubesonar.core.membership.member_view import by_identity
 from kubesonar.core.membership.messages import Reachability
-from kubesonar.model import Condition, Member, Notice, Roster, State
+from kubesonar.model import Condition, Member, Network, Notice, Roster, State
 
 ID_DIGITS = 32
 """Length of a notice's id, in hex digits: 128 bits."""
@@ -25,34 +25,48 @@ def notice_id(subject: str, epoch: int, what: Condition, incarnation: int = 0) -
 
 def announced(action: Announce, members: Mapping[str, Member], coordinator: str, at: float) -> Notice | None:
     """The notice of an announcement made `at` that time (Unix seconds), None for a member that is not among `members`
-    (by identity: those of the roster and those that left it lately). Only witnesses that are among them are named: text
-    that came in a message does not reach people."""
+    (by identity: those of the roster and those that left it lately). Its subject is the node where all members of that
+    are concerned. Only members that are among them are named: text that came in a message does not reach people."""
     member = members.get(action.member)
     if member is None:
         return None
     seen_by = [(members[seen.name].name, seen.reachability) for seen in action.witnesses if seen.name in members]
-    subject = f"{member.name} on {member.node}" if member.node != member.name else member.name
-    became = _BECAME[action.what]
-    if action.what is Condition.GONE and any(seen.reachability is Reachability.STRANGER for seen in action.witnesses):
-        became = f"somebody else answers at {' and '.join(member.addresses)}: the agent {{subject}} is gone"
     since = None if action.what.ends else at - action.silent
     witnesses = ", ".join(name for name, _ in seen_by)
     by = f"; confirmed by {witnesses}" if witnesses else ""
     silent = f", silent for {action.silent:.1f} s" if since is not None else ""
     called = _called(member, at) if since is not None else ""
+    names = [members[one].name for one in (action.member, *action.members) if one in members]
     return Notice(
         id=action.id,
         what=action.what,
-        subject=member.name,
+        subject=action.node or member.name,
         at=at,
-        sentence=f"{became.format(subject=subject)}{silent}{by}{called}",
+        sentence=f"{_became(action, member, names, members)}{silent}{by}{called}",
         node=member.node,
         epoch=action.epoch,
         since=since,
         evidence=tuple(_REPORTED[reachability].format(name=name) for name, reachability in seen_by),
         coordinator=coordinator,
+        component="node" if action.node else "member",
         network=member.network,
+        members=tuple(names),
     )
+
+
+def _became(action: Announce, member: Member, names: Sequence[str], members: Mapping[str, Member]) -> str:
+    """The beginning of the sentence: who is in which condition."""
+    agents = " and ".join(names)
+    if action.node:
+        return _NODE_BECAME[action.what].format(node=action.node, agents=agents)
+    answering = [members[one].name for one in action.answering if one in members]
+    if action.what is Condition.DEAD and answering and member.network is Network.POD:
+        others = " and ".join(answering)
+        return f"the pod network of {member.node} is dead: nobody reaches {agents}, while {others} still answers"
+    on = f" on {member.node}" if member.node not in names else ""
+    if action.what is Condition.GONE and any(seen.reachability is Reachability.STRANGER for seen in action.witnesses):
+        return f"somebody else answers at {' and '.join(member.addresses)}: the agent {agents}{on} is gone"
+    return _BECAME[action.what].format(subject=f"{agents}{on}")
 
 
 def _called(member: Member, at: float) -> str:
@@ -70,7 +84,7 @@ def doubted(action: Doubted, me: Member, at: float) -> Notice:
         what=action.what,
         subject=me.name,
         at=at,
-        sentence=_DOUBTS[action.what].format(me=me.name, count=action.count, of=action.of),
+        sentence=_doubt(action, me),
         node=me.node,
         epoch=me.epoch,
         since=None if action.what is Condition.BACK else at,
@@ -80,9 +94,19 @@ def doubted(action: Doubted, me: Member, at: float) -> Notice:
     )
 
 
+def _doubt(action: Doubted, me: Member) -> str:
+    sentence = _DOUBTS[action.what].format(me=me.name, count=action.count, of=action.of)
+    if not action.lasting:
+        return sentence
+    more = f" and {action.count - len(action.nodes)} more" if action.count > len(action.nodes) else ""
+    return f"{sentence}, for {action.lasting:.0f} s now: {', '.join(action.nodes)}{more}"
+
+
 def assembled(action: Assembled, me: Member, roster: Roster, at: float) -> Notice:
-    """The notice after an election: who coordinates, and which members of its network it hears."""
-    electors = by_identity(member for member in roster.members if member.network is me.network)
+    """The notice after an election: who coordinates, which members it hears, and which network elects another one,
+    because its members do not answer."""
+    others = {apart.network for apart in action.apart}
+    electors = by_identity(member for member in roster.members if member.network not in others)
     missing = sorted(electors[id].name for id in electors.keys() - {*action.heard, me.identity})
     heard = len(action.heard) + 1
     sentence = f"{me.name} coordinates and hears {heard} of {action.of} members, itself included"
@@ -91,12 +115,21 @@ def assembled(action: Assembled, me: Member, roster: Roster, at: float) -> Notic
         what=Condition.CLUSTER,
         subject=me.name,
         at=at,
-        sentence=sentence + (f"; not {', '.join(missing[:_NAMED])}" if missing else ""),
+        sentence=sentence
+        + (f"; not {', '.join(missing[:_NAMED])}" if missing else "")
+        + "".join(map(_apart, action.apart)),
         node=me.node,
         epoch=me.epoch,
         coordinator=me.name,
         component="coordinator",
         network=me.network,
+    )
+
+
+def _apart(apart: Apart) -> str:
+    few = f"only {apart.reached}" if apart.reached else "none"
+    return (
+        f"; {few} of the {apart.of} agents of the {apart.network.value} network answer it, so that they elect their own"
     )
 
 
@@ -111,9 +144,17 @@ _BECAME = {
     Condition.LEFT: "{subject} left: no roster names it any more",
 }
 
+_NODE_BECAME = {
+    Condition.DEAD: "{node} is dead: nothing on it answers anybody, neither of its agents {agents}",
+    Condition.GONE: "the agents of {node} are gone: its host refuses the ports of {agents}",
+    Condition.FROZEN: "the agents of {node} are frozen: its host answers, {agents} do not",
+    Condition.BACK: "{node} is back: {agents}",
+    Condition.LEFT: "{node} left: no roster names its agents any more",
+}
+
 _DOUBTS = {
     Condition.MINORITY: "{me} hears only {count} of {of} members, no majority: it tells of nobody's death",
-    Condition.SUSPECT: "{count} of {of} members look dead to {me} at once: it suspects itself or the network and tells "
+    Condition.SUSPECT: "{count} of {of} nodes look dead to {me} at once: it suspects itself or the network and tells "
     "of nobody's death",
     Condition.BACK: "{me} trusts what it sees again",
 }

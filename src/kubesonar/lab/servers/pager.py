@@ -18,7 +18,8 @@ _NOTICES = 10_000
 
 
 class PagedNotice(msgspec.Struct, frozen=True):
-    """One notice: the condition (`what`) of a member, in one sentence, and the coordinator that reported it."""
+    """One notice: the condition (`what`) of a member, or of a `node` where the `component` is "node", in one sentence,
+    and the coordinator that reported it."""
 
     id: str
     what: str
@@ -26,6 +27,13 @@ class PagedNotice(msgspec.Struct, frozen=True):
     sentence: str
     at: float
     coordinator: str = ""
+    node: str = ""
+    component: str = "member"
+
+    @property
+    def subject(self) -> str:
+        """The node or the member that the notice is about."""
+        return self.node if self.component == "node" else self.member
 
 
 class _Envelope(msgspec.Struct, frozen=True):

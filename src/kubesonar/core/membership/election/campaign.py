@@ -48,6 +48,7 @@ class Campaign:
         self._emit = emit
         self._win = win
         self._view = NO_MEMBERS
+        self._members = NO_MEMBERS.members
         self._votes_from = float("inf")
         self._round = ElectionRound()
         self._lost: dict[str, tuple[int, float]] = {}
@@ -59,8 +60,9 @@ class Campaign:
         return self._votes_from
 
     def change(self, view: MemberView) -> None:
-        """Take over the members."""
-        self._view = view
+        """Take over the members. Those of the member's own network elect."""
+        self._members = view.members
+        self._view = view.within(self._me)
         self._round.retain(view.members)
         self._lost = {name: when for name, when in self._lost.items() if name in view.members}
 
@@ -73,8 +75,8 @@ class Campaign:
         return self._view.eligible(self._me) and self.votes(now) and now >= self._quorum.stands_from
 
     def outranks(self, other: str) -> bool:
-        """Whether this member ranks before another."""
-        return self._view.outranks(self._me, other)
+        """Whether this member ranks before another of its network."""
+        return other in self._view.members and self._view.outranks(self._me, other)
 
     def start(self, now: float) -> None:
         """Call an election, unless one is under way or this member may not vote yet."""
@@ -138,8 +140,10 @@ class Campaign:
     def _is_coordinator(self, now: float, alive: Alive) -> bool:
         """Whether the coordinator that another member hears is one for this member too."""
         name = alive.coordinator
-        if name not in self._view.members or name == self._me:
+        if name not in self._members or name == self._me:
             return False
+        if name not in self._view.members and alive.heard < self._view.majority:
+            return False  # one of the other network, for which this one may not be its own
         if self._options.highest and self.outranks(name) and self.stands(now):
             return False
         lost = self._lost.get(name)

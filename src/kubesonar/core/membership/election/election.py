@@ -1,8 +1,9 @@
 """The election of a coordinator without any outside help: who leads, who follows, and what happens in between.
 
 A coordinator that is heard stays, also when a member of higher rank comes (with `highest` it goes). A member that hears
-none calls an election (`campaign.py`). That no two coordinators hold a majority at once is guaranteed by the promises
-(`leader.py`); everything here only makes sure that there is a coordinator soon.
+none calls an election in its network (`campaign.py`); of two networks that reach each other, the coordinator of one
+then steps down for the other (`networks.py`). That no two coordinators hold a majority at once is guaranteed by the
+promises (`leader.py`); everything here only makes sure that there is a coordinator soon.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from kubesonar.core.membership.election.campaign import Campaign
 from kubesonar.core.membership.election.check_quorum import QuorumAction, QuorumCheck
 from kubesonar.core.membership.election.follower import FollowerState
 from kubesonar.core.membership.election.followers import NEVER
-from kubesonar.core.membership.election.leader import Leadership
+from kubesonar.core.membership.election.leader import MERGE_PATIENCE, Leadership
+from kubesonar.core.membership.election.networks import PREFERRED, NetworkCrossing
 from kubesonar.core.membership.election.options import ElectionOptions
 from kubesonar.core.membership.events import (
     CoordinatorLost,
     Doubted,
     Elected,
+    GaveWay,
     Late,
     Leaving,
     QuorumQuery,
@@ -31,11 +34,16 @@ from kubesonar.core.membership.local_health import LocalHealth
 from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView
 from kubesonar.core.membership.messages import Alive, Heartbeat, HeartbeatAck, StartElection, StepDown
 from kubesonar.core.timers import TimedMachine
-from kubesonar.model import Condition
+from kubesonar.model import Condition, Network
 
 ELECTION_TIMEOUT = 2.25
 """Intervals without a heartbeat after which a member calls an election: two lost ones. With less, a lost datagram
 starts one; with more, a dead coordinator is replaced later."""
+
+HANDOVER = 2.25
+"""Intervals for which a member waits for the heartbeat of a successor in the other network before it calls an election.
+With less, it elects another one meanwhile; with more, its network has no coordinator for longer, where the successor
+does not reach it."""
 
 LONGEST_INTERVAL = 60.0
 """Longest time between two heartbeats (s), however many members there are: the wire format allows no longer one."""
@@ -43,7 +51,7 @@ LONGEST_INTERVAL = 60.0
 
 class Election(TimedMachine):
     """A machine of the member `me`, started at `epoch`. In: `MemberView`, `Received`, `CoordinatorLost`, `Late`,
-    `Leaving`, `Refuted`, `QuorumQuery`. Out: `Send`, `Elected`, `Assembled`, `HeartbeatMissed`,
+    `Leaving`, `Refuted`, `QuorumQuery`, `GaveWay`. Out: `Send`, `Elected`, `Assembled`, `HeartbeatMissed`,
     `FollowerHeard`, `Doubted` (MINORITY, BACK), `WantLease`, `Quorum`."""
 
     def __init__(self, me: str, epoch: int, options: ElectionOptions, health: LocalHealth) -> None:
@@ -58,21 +66,26 @@ class Election(TimedMachine):
         self._heartbeats = 0
         self._leadership: Leadership | None = None
         self._follower = FollowerState(options.beacon)
+        self._crossing = NetworkCrossing()
         self._quorum = QuorumCheck(options.minority, options.welcome)
         self._campaign = Campaign(
             me, options, self._follower, self._quorum, health, self._timers, self._emit, self._lead
         )  # fmt: skip
         self._handlers: dict[type, Any] = {
-            Heartbeat: self._heartbeat,
+            Heartbeat: self._heartbeat_heard,
             HeartbeatAck: self._acknowledged,
             StartElection: self._called,
             Alive: self._alive,
             StepDown: self._stepped_down,
         }
 
-    def following(self, now: float) -> tuple[int, int]:
-        """As coordinator: how many members follow, this one included, and how many are a majority; else (0, 0)."""
-        return (self._leadership.heard(now), self._view.majority) if self._leadership is not None else (0, 0)
+    def following(self, now: float) -> int:
+        """As coordinator: how many members follow, this one included; else 0."""
+        return self._leadership.following(now) if self._leadership is not None else 0
+
+    def networks(self, now: float) -> frozenset[Network]:
+        """As coordinator: the networks of which a majority follows."""
+        return self._leadership.networks(now) if self._leadership is not None else frozenset()
 
     def _take(self, now: float, event: object) -> None:
         if self._left:
@@ -94,6 +107,10 @@ class Election(TimedMachine):
             self._follower.last = now  # heartbeats may have been lost meanwhile
             if self._leadership is not None:
                 self._leadership.late(now)
+        elif isinstance(event, GaveWay):
+            if self._leadership is not None:
+                self._quorum.abstain(now)
+                self._step_down(now, event.successor)
         elif isinstance(event, Leaving):
             self._leave(now)
 
@@ -129,10 +146,17 @@ class Election(TimedMachine):
 
     # Following
 
-    def _heartbeat(self, now: float, source: str, epoch: int, heartbeat: Heartbeat) -> None:
-        follower = self._follower
+    def _heartbeat_heard(self, now: float, source: str, epoch: int, heartbeat: Heartbeat) -> None:
+        follower, near = self._follower, self._view.near(self._me, source)
         if self._leadership is not None:
-            self._rival(now, source, heartbeat.heard)
+            if near:
+                self._rival(now, source, heartbeat.heard)
+            else:
+                self._other_network(now, source, heartbeat)
+        elif not near and not self._crossing.may_follow(now, source, heartbeat, follower):
+            if source == follower.coordinator:
+                self._vacate(now)
+            self._emit(Send(source, self._own_view(now, heartbeat.number)))
         elif follower.coordinator not in ("", source) and follower.bound_elsewhere(now, source):
             self._emit(Send(source, self._own_view(now, heartbeat.number)))
         elif not follower.stale(now, source, epoch, heartbeat):
@@ -162,8 +186,15 @@ class Election(TimedMachine):
         self._timers.at(now + limit if silent else self._follower.last + limit + 1e-6, self._check_silence)
 
     def _elect(self, now: float) -> None:
-        if not self._left and self._leadership is None:
+        if self._crossing.awaits(now):
+            self._timers.at(self._crossing.awaited_until, self._elect_if_vacant)
+        elif not self._left and self._leadership is None:
             self._campaign.start(now)
+
+    def _hand_over(self, now: float, successor: str) -> None:
+        """Wait for the heartbeat of a successor in the other network before an election is called here."""
+        other = successor in self._view.members and not self._view.near(self._me, successor)
+        self._crossing.handed_over(successor, now + HANDOVER * self._interval if other else now)
 
     def _elect_if_vacant(self, now: float) -> None:
         if not self._follower.coordinator:
@@ -182,6 +213,7 @@ class Election(TimedMachine):
         if not message.successor and not follower.heartbeat.announces:
             self._quorum.reported_by_other()
         follower.leave(released=True)
+        self._hand_over(now, message.successor)
         self._emit(Elected("", 0, False))
         if message.successor == self._me and self._campaign.stands(now) and self._leadership is None:
             self._lead(now)
@@ -195,7 +227,7 @@ class Election(TimedMachine):
     def _called(self, now: float, source: str, epoch: int, call: StartElection) -> None:
         self._emit(Send(source, self._own_view(now, call.number)))
         if self._leadership is not None:
-            self._emit(Send(source, self._leadership.heartbeat(now)))
+            self._emit(Send(source, self._leadership.heartbeat(now, source)))
         elif self._campaign.stands(now) and self._campaign.outranks(source) and not self._follower.fresh(now):
             self._elect(now)
 
@@ -211,7 +243,11 @@ class Election(TimedMachine):
     def _alive(self, now: float, source: str, epoch: int, alive: Alive) -> None:
         if self._leadership is None:
             self._campaign.answered(now, source, alive)
-        elif alive.coordinator not in ("", self._me) and now - alive.age > self._leadership.since:
+            return
+        self._leadership.followers.answered(source, now)
+        if not self._view.near(self._me, source):
+            return  # whom the other network follows is for the coordinators to settle
+        if alive.coordinator not in ("", self._me) and now - alive.age > self._leadership.since:
             self._rival(now, alive.coordinator, alive.heard)
 
     def _periodic(self, now: float) -> None:
@@ -240,7 +276,7 @@ class Election(TimedMachine):
 
     def _acknowledged(self, now: float, source: str, epoch: int, ack: HeartbeatAck) -> None:
         if self._leadership is not None:
-            self._leadership.acknowledged(source, epoch, ack)
+            self._leadership.acknowledged(now, source, epoch, ack)
 
     def _rival(self, now: float, name: str, heard: int) -> None:
         """Two hold the office, as after a split has healed: the one that hears more members keeps it."""
@@ -249,9 +285,23 @@ class Election(TimedMachine):
         mine = self._leadership.heard(now)
         stays = outranks if self._options.highest else mine > heard or (mine == heard and outranks)
         if stays:
-            self._emit(Send(name, self._leadership.heartbeat(now)))
+            self._emit(Send(name, self._leadership.heartbeat(now, name)))
         else:
             self._step_down(now, name)
+
+    def _other_network(self, now: float, source: str, heartbeat: Heartbeat) -> None:
+        """The other network has a coordinator too: step down for it, where it reaches all that follow this one, unless
+        it is to step down itself."""
+        leadership = self._leadership
+        assert leadership is not None
+        leadership.followers.answered(source, now)
+        network = self._view.members[source].network
+        leads = heartbeat.holds >= self._view.networks[network].majority
+        stays = leadership.network is PREFERRED and (
+            now - leadership.since < MERGE_PATIENCE / 2 or leadership.reached(now, network) >= heartbeat.holds
+        )
+        if leads and not stays and heartbeat.reaches >= leadership.heard(now):
+            self._step_down(now, source)
 
     def _check_quorum(self, now: float, leadership: Leadership) -> None:
         """Look whether a majority follows; at each interval in office."""
@@ -264,7 +314,7 @@ class Election(TimedMachine):
             self._step_down(now, "")
         elif action is not QuorumAction.NONE:
             what = Condition.MINORITY if action is QuorumAction.REPORT else Condition.BACK
-            self._emit(Doubted(what, leadership.heard(now), len(self._view)))
+            self._emit(Doubted(what, leadership.heard(now), len(self._view.within(self._me))))
 
     def _step_down(self, now: float, successor: str, *, leaves: bool = False) -> None:
         leadership = self._leadership
@@ -275,6 +325,7 @@ class Election(TimedMachine):
         leadership.close()
         self._heartbeats = leadership.number
         self._leadership = None
+        self._hand_over(now, successor)
         self._follower.leave(released=False)
         self._emit(Elected("", 0, False))
         self._emit(WantLease(False))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from kubesonar.core.membership.member_view import MemberView
+from kubesonar.model import Network
 
 NEVER = float("-inf")
 
 
 class Progress:
     """One member: `number` of the last heartbeat to it, when that one and the one before were sent (`sent`, `before`),
-    when the last one that it acknowledged was sent (`acked`), and the epoch and incarnation of that acknowledgement."""
+    when the last one that it acknowledged was sent (`acked`), and the epoch and incarnation of that acknowledgement. It
+    answered at all, if only to say that it follows another, at `answered`."""
 
-    __slots__ = ("acked", "before", "epoch", "incarnation", "number", "sent")
+    __slots__ = ("acked", "answered", "before", "epoch", "incarnation", "number", "sent")
 
     def __init__(self) -> None:
         self.number = 0
-        self.sent = self.before = self.acked = NEVER
+        self.sent = self.before = self.acked = self.answered = NEVER
         self.epoch = self.incarnation = 0
 
 
@@ -58,13 +60,28 @@ class Followers:
         progress.epoch, progress.incarnation = epoch, incarnation
         return progress
 
-    def count(self, since: float) -> int:
-        """The number of members that follow."""
-        return sum(progress.acked >= since for progress in self._progress.values())
+    def answered(self, name: str, now: float) -> None:
+        """Note that a member answered, whomever it follows."""
+        progress = self._progress.get(name)
+        if progress is not None:
+            progress.answered = now
 
-    def unheard(self, since: float) -> frozenset[str]:
-        """The members that do not follow."""
-        return frozenset(name for name, progress in self._progress.items() if progress.acked < since)
+    def count(self, network: Network, since: float) -> int:
+        """The number of members of that network that follow."""
+        return sum(self._progress[name].acked >= since for name in self._of(network))
+
+    def reached(self, network: Network, since: float) -> int:
+        """The number of members of that network that answered since that time."""
+        return sum(self._progress[name].answered >= since for name in self._of(network))
+
+    def unheard(self, networks: Iterable[Network], since: float) -> frozenset[str]:
+        """The members of these networks that do not follow."""
+        names = (name for network in networks for name in self._of(network))
+        return frozenset(name for name in names if self._progress[name].acked < since)
+
+    def _of(self, network: Network) -> Iterator[str]:
+        part = self._view.networks.get(network)
+        return (name for name in part.members if name != self._me) if part is not None else iter(())
 
     def ranked(self, since: float) -> list[str]:
         """The members that follow, the highest rank first."""

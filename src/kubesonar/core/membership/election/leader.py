@@ -4,6 +4,9 @@ A member that acknowledges a heartbeat promises to follow nobody else for `LEADE
 leader lease of Gray and Cheriton, 1989, given by a majority). The coordinator counts the acknowledgement for as long
 from when it *sent* the heartbeat, which was earlier. So two coordinators never hold a majority of one roster at once,
 whatever the network does, as long as clocks run at about the same rate.
+
+Members live in two networks, which may not reach each other. So the majority is one of each network by itself: a
+coordinator speaks for every network of which it has a majority.
 """
 
 from __future__ import annotations
@@ -12,12 +15,15 @@ from collections.abc import Callable
 from math import ceil
 from typing import Any
 
+from msgspec.structs import replace
+
 from kubesonar.core.membership.election.followers import Followers
-from kubesonar.core.membership.events import Assembled, FollowerHeard, HeartbeatMissed, Quorum, Send
+from kubesonar.core.membership.events import Apart, Assembled, FollowerHeard, HeartbeatMissed, Quorum, Send
 from kubesonar.core.membership.local_health import LocalHealth
 from kubesonar.core.membership.member_view import MemberView
 from kubesonar.core.membership.messages import Heartbeat, HeartbeatAck
 from kubesonar.core.timers import Timers
+from kubesonar.model import Network
 
 LEADER_LEASE = 1.5
 """How long an acknowledgement binds and counts, in intervals. With less, a heartbeat that is late by half an interval
@@ -30,6 +36,15 @@ bursts overflow socket buffers."""
 ROUNDS = 4
 """Rounds of heartbeats after which the coordinator reports who answered even without a majority: right after a start,
 some members are not up or may not vote yet."""
+
+REACH = 3.0
+"""Intervals for which a member that answered a heartbeat counts as reached, whomever it follows. With less, lost
+datagrams make two networks look apart; with more, a network that is cut off counts as reached."""
+
+MERGE_PATIENCE = 6.0
+"""Seconds after its election for which a coordinator that reaches members of the other network, which follow another
+one, leaves announcements to whichever of both remains. With less, one event is told by both; with more, a network whose
+members only some of the other reach hears of deaths later."""
 
 ACK_PATIENCE = 0.3
 """Seconds without an acknowledgement after which the heartbeat is repeated and the failure detector asked to look.
@@ -60,12 +75,16 @@ class Leadership:
         self._emit = emit
         self._health = health
         self._votes_from = votes_from
+        self._me = me
         self._view = view
+        self.network = view.members[me].network
         self._interval = interval
         self._open = True
         self._assembled = False
         self._rounds = 0
-        self._heard_last = 1
+        self._said: dict[Network, Heartbeat] = {}
+        self._reported: frozenset[Network] = frozenset()
+        self._changed = 0
         self._spoken = (interval, interval)
         self._trusted_from = float("-inf")
 
@@ -91,25 +110,48 @@ class Leadership:
         also when the interval has just grown."""
         return now - LEADER_LEASE * min(*self._spoken, self._interval)
 
-    def heard(self, now: float) -> int:
-        """The number of members that follow, this one included."""
-        return self.followers.count(self._since(now)) + (now >= self._votes_from)
+    def heard(self, now: float, network: Network | None = None) -> int:
+        """The number of members of a network that follow; of its own network where none is given, itself included."""
+        network = network or self.network
+        return self.followers.count(network, self._since(now)) + (network is self.network and now >= self._votes_from)
+
+    def reached(self, now: float, network: Network) -> int:
+        """The number of members of a network that answer, whomever they follow."""
+        return self.followers.reached(network, now - REACH * self._interval)
 
     def majority(self, now: float) -> bool:
-        """Whether more than half of the roster follows."""
-        return self.heard(now) >= self._view.majority
+        """Whether more than half of its own network follows."""
+        return self.network in self.networks(now)
+
+    def networks(self, now: float) -> frozenset[Network]:
+        """The networks of which more than half follows."""
+        parts = self._view.networks.items()
+        return frozenset(network for network, part in parts if self.heard(now, network) >= part.majority)
+
+    def following(self, now: float) -> int:
+        """The number of members of all networks that follow, this one included."""
+        return sum(self.heard(now, network) for network in self._view.networks)
 
     def quorum(self, now: float) -> Quorum:
         """Who follows, for the announcer."""
-        unheard = self.followers.unheard(self._since(now))
-        return Quorum(self.majority(now), unheard, now - self.since, self._interval)
+        networks = self.networks(now)
+        tenure = now - self.since
+        merging = tenure < MERGE_PATIENCE and any(self._apart(now, networks).values())
+        unheard = self.followers.unheard(networks, self._since(now))
+        return Quorum(networks if self.network in networks else frozenset(), unheard, tenure, self._interval, merging)
+
+    def _apart(self, now: float, networks: frozenset[Network]) -> dict[Network, int]:
+        """The other networks for which it does not speak, and how many of their members answer all the same."""
+        apart = self._view.networks.keys() - networks - {self.network}
+        return {network: self.reached(now, network) for network in apart}
 
     def successor(self, now: float) -> str:
         """The member to hand the office to, empty where nobody fit follows."""
         return self.followers.youngest(self._since(now))
 
-    def acknowledged(self, source: str, epoch: int, ack: HeartbeatAck) -> None:
+    def acknowledged(self, now: float, source: str, epoch: int, ack: HeartbeatAck) -> None:
         """Take over an acknowledgement."""
+        self.followers.answered(source, now)
         progress = self.followers.acknowledged(source, ack.number, epoch, ack.incarnation)
         if progress is not None:
             self._emit(FollowerHeard(source, progress.acked, epoch, ack.incarnation))
@@ -122,43 +164,80 @@ class Leadership:
         self._spoken = (self._spoken[1], self._interval)
         names = list(self.followers)
         slices = ceil(len(names) / SLICE) or 1
-        heard = self._heard_last = self.heard(now)
+        self._said = {network: self._heartbeat(now, network) for network in self._view.networks}
         for piece in range(slices):
             at = now + self._interval * piece / slices
-            self._timers.at(at, self._send_slice, names[piece::slices], self.number, heard)
+            self._timers.at(at, self._send_slice, names[piece::slices], self._said)
+        self._notice_change(now)
         if not self._assembled:
             last = now + self._interval * (slices - 1) / slices
             self._timers.at(last + ACK_PATIENCE * self._health.multiplier, self._assemble)
         self._timers.at(now + self._interval, self.round)
 
-    def heartbeat(self, now: float) -> Heartbeat:
-        """A heartbeat outside of the rounds, with the present figures."""
-        return self._heartbeat(self.number, self.heard(now))
+    def _notice_change(self, now: float) -> None:
+        """Report anew who follows, where it speaks for other networks than it did, and has for some rounds."""
+        differs = self._assembled and self.majority(now) and self.networks(now) != self._reported
+        self._changed = self._changed + 1 if differs else 0
+        if self._changed >= ROUNDS:
+            self.assemble()
 
-    def _heartbeat(self, number: int, heard: int) -> Heartbeat:
-        return Heartbeat(number, self._interval, heard, len(self._view), heard >= self._view.majority)
+    def heartbeat(self, now: float, name: str) -> Heartbeat:
+        """A heartbeat to that member outside of the rounds, with the present figures."""
+        return self._heartbeat(now, self._network_of(name))
 
-    def _send_slice(self, now: float, names: list[str], number: int, heard: int) -> None:
+    def _network_of(self, name: str) -> Network:
+        member = self._view.members.get(name)
+        return member.network if member is not None else self.network
+
+    def _heartbeat(self, now: float, network: Network) -> Heartbeat:
+        heard, part = self.heard(now, network), self._view.networks[network]
+        other = network is not self.network
+        return Heartbeat(
+            self.number,
+            self._interval,
+            heard,
+            len(part),
+            heard >= part.majority,
+            reaches=self.reached(now, network) if other else 0,
+            holds=self.heard(now) if other else 0,
+        )
+
+    def _send_slice(self, now: float, names: list[str], said: dict[Network, Heartbeat]) -> None:
         if not self._open:
             return
-        heartbeat = self._heartbeat(number, heard)
         for name in names:
-            if self.followers.get(name) is not None:
-                self.followers.heartbeat_sent(name, now, number)
+            heartbeat = said.get(self._network_of(name))
+            if self.followers.get(name) is not None and heartbeat is not None:
+                self.followers.heartbeat_sent(name, now, heartbeat.number)
                 self._emit(Send(name, heartbeat))
         self._timers.at(now + ACK_PATIENCE * self._health.multiplier, self._look_closer, names, now)
 
     def _look_closer(self, now: float, names: list[str], sent: float) -> None:
+        """Repeat the heartbeat to those that did not answer, and have them looked at; not to members of a network for
+        which it does not speak."""
         if not self._open or sent < self._trusted_from:
             return
+        networks = {*self.networks(now), self.network}
         for name in names:
-            progress = self.followers.get(name)
-            if progress is not None and progress.acked < sent:
-                self._emit(Send(name, self._heartbeat(progress.number, self._heard_last)))
+            progress, network = self.followers.get(name), self._network_of(name)
+            said = self._said.get(network)
+            if progress is not None and said is not None and progress.acked < sent and network in networks:
+                self._emit(Send(name, replace(said, number=progress.number)))
                 self._emit(HeartbeatMissed(name, progress.epoch, progress.incarnation))
 
     def _assemble(self, now: float) -> None:
+        """Report who follows, as soon as a majority does and no other network is about to."""
         self._rounds += 1
-        if self._open and not self._assembled and (self.majority(now) or self._rounds >= ROUNDS):
-            self._assembled = True
-            self._emit(Assembled(tuple(self.followers.ranked(self._since(now))), len(self._view)))
+        networks = self.networks(now)
+        apart = self._apart(now, networks)
+        waits = self.network not in networks or any(apart.values())
+        if self._open and not self._assembled and (self._rounds >= ROUNDS or not waits):
+            self._assembled, self._reported = True, networks | {self.network}
+            sizes = {network: len(self._view.networks[network]) for network in apart}
+            self._emit(
+                Assembled(
+                    tuple(self.followers.ranked(self._since(now))),
+                    len(self._view) - sum(sizes.values()),
+                    tuple(Apart(network, apart[network], sizes[network]) for network in sorted(apart)),
+                )
+            )

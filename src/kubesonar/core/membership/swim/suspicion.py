@@ -79,5 +79,7 @@ class Suspicion:
     def needed(self, view: MemberView, asker: str, witnesses: int, zones: int) -> tuple[int, int]:
         """How many members must agree, the asker included, and of how many zones: as many as there are, unless a round
         has shown that they cannot be had, as when the rest of a zone is dead too."""
-        others = view.serving - view.members[self.name].expected - view.members[asker].expected
-        return 1 + min(witnesses, others), min(zones, len(view.zones)) if self.round == 1 else 1
+        part, members = view.within(self.name), view.members
+        watches = asker in part.members and members[asker].expected
+        others = part.serving - members[self.name].expected - watches
+        return 1 + min(witnesses, others), min(zones, len(part.zones)) if self.round == 1 else 1

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from kubesonar.core.membership.announcer import RENEWAL, RENEWED_END, Announcer, AnnouncingOptions
+from kubesonar.core.membership.announcing.announcer import Announcer, AnnouncingOptions
+from kubesonar.core.membership.announcing.renewals import RENEWAL, RENEWED_END
 from kubesonar.core.membership.events import (
     Announce,
     Doubted,
@@ -21,7 +22,7 @@ from kubesonar.core.membership.events import (
 )
 from kubesonar.core.membership.member_view import MemberView, by_identity
 from kubesonar.core.membership.messages import Reachability, StatusClaim, StatusClaimAck
-from kubesonar.model import Condition, Member
+from kubesonar.model import Condition, Member, Network
 
 ME, WATCHER, DEAD = "a/pod/7473", "b/pod/7473", "z/pod/7473"
 DEATH = StatusClaim(DEAD, 7, 0, Condition.DEAD, 3.0)
@@ -50,7 +51,7 @@ class Coordinator:
         actions = list(self.machine.step(now, event))
         for action in actions:
             if isinstance(action, QuorumQuery):
-                actions += self.machine.step(now, Quorum(True, frozenset(), 100.0, 0.5))
+                actions += self.machine.step(now, Quorum(frozenset(Network), frozenset(), 100.0, 0.5))
             elif isinstance(action, ProbeHost):
                 seen = Reachability.AGENT if action.target in self._alive else Reachability.SILENT
                 actions += self.machine.step(now, HostProbed(action.number, action.target, seen))
@@ -192,4 +193,8 @@ def test_two_agents_of_one_node_are_one_node_that_looks_dead() -> None:
     coordinator = Coordinator(MemberView(by_identity(several)))
     for name in ("f/pod/7473", "f/pod/7474", "g/pod/7473", "g/pod/7474"):
         coordinator.claim(1.0, StatusClaim(name, 7, 0, Condition.DEAD, 3.0))
-    assert len(coordinator.until(10.0)) == 4
+    told = coordinator.until(10.0)
+    assert [(one.node, one.member, one.members) for one in told] == [
+        ("f", "f/pod/7473", ("f/pod/7474",)),
+        ("g", "g/pod/7473", ("g/pod/7474",)),
+    ]

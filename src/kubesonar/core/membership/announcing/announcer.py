@@ -1,9 +1,9 @@
 """The announcer: a coordinator turns claims into announcements, once each, unless it has reason to doubt itself.
 
 It announces only what others have confirmed and what it sees itself at that moment (`own_looks.py`), of a member that
-is expected to serve and that it has not heard itself since, while a majority follows it and the Lease that guards it,
-where there is one, is not another's. When too many members look dead at once, the observer is the likelier suspect, and
-that is all it says.
+is expected to serve and that it has not heard itself since, while a majority of its network follows it and the Lease
+that guards it, where there is one, is not another's. What befalls all members of a node is one announcement
+(`node_events.py`); when too many nodes look dead at once, the observer is the likelier suspect (`brake.py`).
 """
 
 from __future__ import annotations
@@ -12,27 +12,32 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.core.membership.claim_book import ClaimBook
+from kubesonar.core.membership.announcing.brake import Brake
+from kubesonar.core.membership.announcing.claim_book import ClaimBook
+from kubesonar.core.membership.announcing.contradictions import Contradictions
+from kubesonar.core.membership.announcing.node_events import NodeEvents
+from kubesonar.core.membership.announcing.own_looks import LOOK_TIMEOUT, OwnLooks
+from kubesonar.core.membership.announcing.renewals import RENEWAL, Renewals
+from kubesonar.core.membership.announcing.transitions import NodeEvent
 from kubesonar.core.membership.events import (
     Announce,
+    Assembled,
     Delivered,
-    Doubted,
+    Departed,
     Elected,
     FollowerHeard,
+    GaveWay,
     HostProbed,
     Leased,
     Quorum,
     QuorumQuery,
     Received,
-    RenewAlerts,
     Send,
     ToSelf,
 )
 from kubesonar.core.membership.member_view import MemberView
-from kubesonar.core.membership.messages import Leave, Ping, StatusClaim, StepDown
+from kubesonar.core.membership.messages import Ping, StatusClaim
 from kubesonar.core.membership.notices import notice_id
-from kubesonar.core.membership.own_looks import LOOK_TIMEOUT, OwnLooks
-from kubesonar.core.membership.transitions import AnnouncedClaim, PendingClaim
 from kubesonar.core.timers import TimedMachine, Timer
 from kubesonar.model import Condition, Seconds
 
@@ -40,38 +45,16 @@ RECHECK_INTERVAL = 0.5
 """Seconds after which claims that may not be announced yet are considered again."""
 
 MANY = 3
-"""With so many claims at once the coordinator waits longer, to see how big the event is."""
+"""With claims about so many nodes at once the coordinator waits longer, to see how big the event is."""
 
 CLAIM_PATIENCE = 4.0
 """How many times longer it then waits: claims about one event come in over about two seconds."""
 
-LEAST_MANY = 3
-"""Fewest nodes that look dead at once for the observer to be the suspect, whatever their share: of five nodes two may
-well die of one cause. With more, an observer that is cut off from a few speaks of their death."""
-
 OLD = 60.0
 """Seconds after which an announced member no longer counts among those that look dead at once: it is another event."""
 
-MIN_TENURE = 3.0
-"""Intervals after an election during which followers may be missing because a promise binds them to another."""
-
-SOBER_PERIOD = 7.0
-"""Seconds without announcements after self-suspicion, so that every open suspicion is checked again first."""
-
 REVIEW_INTERVAL = 2.0
 """Seconds between two looks whether members that were announced follow the coordinator again."""
-
-
-RENEWAL = 60.0
-"""Seconds between two `RenewAlerts`. An Alertmanager forgets its alerts when it restarts: with more they are
-missing for longer; less costs requests."""
-
-RENEWED_END = 900.0
-"""Seconds for which the end of what was announced is renewed, so that it reaches an Alertmanager that was away."""
-
-
-MAX_ENDS = 1000
-"""Most ends that are renewed: a bound on memory and on what is sent after a big event; the oldest go first."""
 
 
 class AnnouncingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -91,24 +74,25 @@ class AnnouncingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
 
 class Announcer(TimedMachine):
-    """A machine of the member `me`. In: `MemberView`, `Elected`, `Received` and `ToSelf` (StatusClaim, Leave,
-    StepDown), `FollowerHeard`, `HostProbed`, `Quorum`, `Leased`, `Delivered`. Out: `Announce`, `RenewAlerts`,
-    `Send`, `ProbeHost`, `QuorumQuery`, `Doubted` (SUSPECT, BACK)."""
+    """A machine of the member `me`. In: `MemberView`, `Elected`, `Received` and `ToSelf` (StatusClaim),
+    `FollowerHeard`, `HostProbed`, `Quorum`, `Leased`, `Delivered`, `Departed`, `Assembled`. Out: `Announce`,
+    `RenewAlerts`, `Send`, `ProbeHost`, `QuorumQuery`, `GaveWay`, `Doubted` (SUSPECT, BACK)."""
 
     def __init__(self, me: str, options: AnnouncingOptions) -> None:
         super().__init__()
         self._me = me
-        self._options = options
+        self._settle = options.settle
         self._book = ClaimBook(self._emit)
         self._looks = OwnLooks(self._emit)
+        self._events = NodeEvents(me, self._book)
+        self._brake = Brake(options.share, self._emit)
+        self._renewals = Renewals()
+        self._contradictions = Contradictions()
         self._leads = False
         self._elections = 0
-        self._ends: list[tuple[float, Announce]] = []
         self._lease: bool | None = None
         self._timer: Timer | None = None
         self._timer_at = 0.0
-        self._doubted = False
-        self._sober_from = float("-inf")
 
     @property
     def conditions(self) -> dict[str, Condition]:
@@ -120,7 +104,8 @@ class Announcer(TimedMachine):
         if isinstance(event, FollowerHeard):
             self._book.heard[event.member] = event
         elif isinstance(event, Received):
-            self._received(now, event)
+            if isinstance(event.message, StatusClaim):
+                self._claimed(now, event.source, event.message)
         elif isinstance(event, HostProbed):
             self._looked(now, event)
         elif isinstance(event, ToSelf):
@@ -129,12 +114,17 @@ class Announcer(TimedMachine):
         elif isinstance(event, Quorum):
             self._decide(now, event)
         elif isinstance(event, MemberView):
-            for one in self._book.change(now, event):
-                self._left(now, one)
+            gone = self._book.change(now, event)
+            for left in self._events.left(gone) if self._leads else ():
+                self._left(now, left)
         elif isinstance(event, Elected):
             self._elected(now, event)
         elif isinstance(event, Leased):
             self._lease = event.mine
+        elif isinstance(event, Assembled):
+            self._book.forget([apart.network for apart in event.apart])
+        elif isinstance(event, Departed):
+            self._book.took_leave = event.members
         elif isinstance(event, Delivered):
             self._book.delivered(event.id)
 
@@ -144,35 +134,38 @@ class Announcer(TimedMachine):
         if event.mine:
             self._timers.at(now + REVIEW_INTERVAL, self._review, self._elections)
             self._timers.at(now + RENEWAL, self._renew, self._elections)
-        self._book.clear()
-        self._looks.clear()
-        self._ends.clear()
-        self._recover()
-        self._sober_from = float("-inf")
+        for part in (self._book, self._looks, self._renewals, self._contradictions, self._brake):
+            part.clear()
 
-    def _received(self, now: float, event: Received) -> None:
-        message = event.message
-        if event.source not in self._book.view.members:
-            return
-        if isinstance(message, Leave) or (isinstance(message, StepDown) and message.leaves):
-            self._book.excuse(now, event.source, event.epoch)
-        elif isinstance(message, StatusClaim):
-            self._claimed(now, event.source, message)
+    # Claims
 
     def _claimed(self, now: float, source: str, claim: StatusClaim) -> None:
-        if claim.what is Condition.LEFT:
-            left = self._book.take_left(now, source, claim) if self._leads else None
-            if left is not None:
-                self._left(now, left)
-            return
         members = self._book.view.members
-        known = claim.member in members and (not source or source in members)
-        if not self._leads or not known or self._confirmed(now, claim) is False:
+        if not self._leads or (source and source not in members):
             return
-        if self._book.take(now, source, claim):
-            self._consider_at(now + self._options.settle)
-            if self._confirmed(now, claim) is None:
+        if claim.what is Condition.LEFT:
+            left = self._book.take_left(now, source, claim)
+            if left is not None:
+                self._left(now, left.event)
+        elif self._excused(claim):
+            if source != self._me and self._contradictions.claimed(now, source, claim.member):
+                self._emit(GaveWay(source))
+        elif claim.member in members:
+            self._take_claim(now, source, claim)
+
+    def _take_claim(self, now: float, source: str, claim: StatusClaim) -> None:
+        confirmed = self._confirmed(now, claim)
+        if confirmed is not False and self._book.take(now, source, claim):
+            self._consider_at(now + self._settle)
+            if confirmed is None:
                 self._looks.look(now, claim.member)
+
+    def _excused(self, claim: StatusClaim) -> bool:
+        """Whether this coordinator's roster excuses the silence that is claimed, or does not name the member; not where
+        the member said itself that it leaves."""
+        member = self._book.view.members.get(claim.member)
+        excused = member is None or not member.expected
+        return excused and not claim.what.ends and claim.member not in self._book.took_leave
 
     def _looked(self, now: float, event: HostProbed) -> None:
         """Take over an own look, and drop the claim that it contradicts."""
@@ -208,22 +201,6 @@ class Announcer(TimedMachine):
             else:
                 self._emit(Send(name, Ping(0, claim.what, claim.incarnation)))
 
-    def _left(self, now: float, announced: AnnouncedClaim) -> None:
-        """Announce that a member left of which something was announced. It needs no majority: rosters say so."""
-        if self._leads:
-            claim = announced.claim
-            id = notice_id(claim.member, claim.epoch, Condition.LEFT, claim.incarnation)
-            self._tell(now, Announce(id, claim.member, claim.epoch, claim.incarnation, Condition.LEFT, 0.0, ()))
-
-    def _renew(self, now: float, election: int) -> None:
-        if self._elections != election:
-            return
-        self._timers.at(now + RENEWAL, self._renew, election)
-        self._ends = [(at, end) for at, end in self._ends if now - at <= RENEWED_END]
-        held = [one for one in self._book.announced.values() if not one.claim.what.ends]
-        announced = [self._announcement(now, one) for one in held] + [end for _, end in self._ends]
-        self._emit(RenewAlerts(tuple(announced)))
-
     # Announcing
 
     def _consider_at(self, when: float) -> None:
@@ -240,75 +217,80 @@ class Announcer(TimedMachine):
         if self._leads and self._book.pending:
             self._emit(QuorumQuery())  # goes on in _decide
         else:
-            self._recover()
+            self._brake.release()
 
     def _decide(self, now: float, quorum: Quorum) -> None:
-        if self._lease is False or self._doubtful(now, quorum) or now < self._sober_from:
+        dead, of = self._look_dead(now, quorum)
+        if self._brake.holds(now, quorum, dead, of) or self._lease is False or quorum.merging:
             self._consider_at(now + RECHECK_INTERVAL)
             return
-        pending = list(self._book.pending.values())
-        settle = self._options.settle * (CLAIM_PATIENCE if len(pending) >= MANY else 1.0)
+        members = self._book.view.members
+        pending = [one for name, one in self._book.pending.items() if members[name].network in quorum.networks]
+        if len(pending) < len(self._book.pending):
+            self._consider_at(now + RECHECK_INTERVAL)  # its network may be about to follow
+        many = len(self._nodes({one.claim.member for one in pending})) >= MANY
+        settle = self._settle * (CLAIM_PATIENCE if many else 1.0)
+        ready = {}
         for one in pending:
             if now - one.first < settle - 1e-6:
                 self._consider_at(one.first + settle)
             elif self._confirmed(now, one.claim):
-                self._announce(now, one)
+                ready[one.claim.member] = one
             else:
                 self._looks.look(now, one.claim.member)
                 self._consider_at(now + RECHECK_INTERVAL)
+        for event in self._events.announce(now, ready, quorum.networks, self._consider_at):
+            self._tell(now, self._announcement(now, event))
 
-    def _announce(self, now: float, pending: PendingClaim) -> None:
-        announced = self._book.announce(now, pending)
-        if announced is not None and not announced.told:
-            self._tell(now, self._announcement(now, announced))
-
-    def _announcement(self, now: float, announced: AnnouncedClaim) -> Announce:
-        claim = announced.claim
-        silent = claim.silent + now - announced.first
-        return Announce(announced.id, claim.member, claim.epoch, claim.incarnation, claim.what, silent, claim.witnesses)
-
-    def _tell(self, now: float, announcement: Announce) -> None:
-        self._ends = [(at, end) for at, end in self._ends if end.member != announcement.member]
-        if announcement.what.ends:
-            self._ends.append((now, announcement))
-            del self._ends[:-MAX_ENDS]
-        self._emit(announcement)
-
-    # Doubt
-
-    def _doubtful(self, now: float, quorum: Quorum) -> bool:
-        """Whether to doubt this coordinator's own view, or to wait because it was just elected and not all follow."""
-        if not quorum.majority:
-            if quorum.tenure > SOBER_PERIOD:
-                self._sober_from = now + SOBER_PERIOD
-            return True
-        looks, of = self._look_dead(now, quorum)
-        if looks < LEAST_MANY or looks <= self._options.share * of:
-            self._recover()
-            return False
-        if quorum.tenure > MIN_TENURE * quorum.interval:
-            self._sober_from = now + SOBER_PERIOD
-            if not self._doubted:
-                self._doubted = True
-                self._emit(Doubted(Condition.SUSPECT, looks, of))
-        return True
-
-    def _look_dead(self, now: float, quorum: Quorum) -> tuple[int, int]:
-        """How many of how many nodes look dead at once. A node whose members are all silent is one, not several."""
-        view, book = self._book.view, self._book
-        looks = {name for name in quorum.unheard if name in view.members and view.members[name].expected}
+    def _look_dead(self, now: float, quorum: Quorum) -> tuple[set[str], int]:
+        """The nodes that look dead at once, and of how many. A node whose members are all silent is one, not
+        several."""
+        book = self._book
+        members = {name: one for name, one in book.view.members.items() if one.network in quorum.networks}
+        looks = {name for name in quorum.unheard if name in members and members[name].expected}
         old = {name for name in self.conditions if now - book.announced[name].at > OLD and name in looks}
         claimed = {name: one for name, one in book.pending.items() if one.claim.what is not Condition.BACK}
-        looks |= {name for name, one in claimed.items() if now - one.first >= LOOK_TIMEOUT - 1e-6}  # not contradicted
-        left = {name for name in book.excused(now) if name != self._me and view.members[name].expected}
-        serving = {name for name, member in view.members.items() if member.expected}
-        return len(self._nodes(looks - old - left)), len(self._nodes(serving - old - left))
+        looks |= {  # not contradicted
+            name for name, one in claimed.items() if now - one.first >= LOOK_TIMEOUT - 1e-6 and name in members
+        }
+        left = old | (book.took_leave - {self._me})
+        serving = {name for name, member in members.items() if member.expected}
+        return self._nodes(looks - left), len(self._nodes(serving - left))
 
     def _nodes(self, names: set[str]) -> set[str]:
         members = self._book.view.members
         return {members[name].node or name for name in names}
 
-    def _recover(self) -> None:
-        if self._doubted:
-            self._doubted = False
-            self._emit(Doubted(Condition.BACK, 0, 0))
+    def _left(self, now: float, event: NodeEvent) -> None:
+        """Announce that members left of which something was announced. It needs no majority: rosters say so."""
+        claim = event.claims[0]
+        id = notice_id(event.node or claim.member, claim.epoch, Condition.LEFT, claim.incarnation)
+        others = event.members[1:]
+        left = Announce(id, claim.member, claim.epoch, claim.incarnation, Condition.LEFT, 0.0, (), others, event.node)
+        self._tell(now, left)
+
+    def _renew(self, now: float, election: int) -> None:
+        if self._elections == election:
+            self._timers.at(now + RENEWAL, self._renew, election)
+            held = [self._announcement(now, event) for event in self._events.held()]
+            self._emit(self._renewals.renew(now, held))
+
+    def _announcement(self, now: float, event: NodeEvent) -> Announce:
+        claim = event.claims[0]
+        silent = claim.silent + now - self._book.announced[claim.member].first
+        return Announce(
+            event.id,
+            claim.member,
+            claim.epoch,
+            claim.incarnation,
+            claim.what,
+            silent,
+            claim.witnesses,
+            event.members[1:],
+            event.node,
+            event.answering,
+        )
+
+    def _tell(self, now: float, announcement: Announce) -> None:
+        self._renewals.announced(now, announcement)
+        self._emit(announcement)

@@ -6,23 +6,36 @@ from kubesonar.core.membership.messages import StatusClaim
 from kubesonar.core.membership.notices import notice_id
 from kubesonar.model import Condition
 
+READY_GAP = 3.0
+"""Seconds without a confirmation after which a claim is ready anew: more than the time from one own look to the next
+(`own_looks.py`), less than the brake holds."""
+
 
 class PendingClaim:
     """A claim that is not announced yet: when it came `first` and `last`, and from whom."""
 
-    __slots__ = ("claim", "first", "last", "sources")
+    __slots__ = ("_ready", "_ready_last", "claim", "first", "last", "sources")
 
     def __init__(self, claim: StatusClaim, first: float) -> None:
         self.claim = claim
         self.first = self.last = first
+        self._ready = self._ready_last = float("-inf")
         self.sources: list[str] = []
+
+    def ready(self, now: float) -> float:
+        """Note that it could be announced now; return for how many seconds it could be, but for what is open of its
+        node."""
+        if now - self._ready_last > READY_GAP:
+            self._ready = now
+        self._ready_last = now
+        return now - self._ready
 
 
 class AnnouncedClaim:
-    """A claim that was announced here or by an earlier coordinator: `at` what time, when it came `first`, under which
-    `id`, and who gets an acknowledgement once it is delivered (`told`)."""
+    """A claim that was announced here or by an earlier coordinator: `at` what time, when it came `first`, as part of
+    which `event`, and who gets an acknowledgement once it is delivered (`told`)."""
 
-    __slots__ = ("at", "claim", "first", "id", "sources", "told")
+    __slots__ = ("at", "claim", "event", "first", "sources", "told")
 
     def __init__(self, claim: StatusClaim, at: float, sources: list[str], first: float) -> None:
         self.claim = claim
@@ -30,7 +43,31 @@ class AnnouncedClaim:
         self.first = first
         self.sources = sources
         self.told = claim.told
-        self.id = notice_id(claim.member, claim.epoch, claim.what, claim.incarnation)
+        self.event = NodeEvent((claim,))
+
+    @property
+    def id(self) -> str:
+        """The id of the announcement."""
+        return self.event.id
+
+
+class NodeEvent:
+    """What befell one or more members of a node at once: their `claims`, the first one that of the lowest id. Of
+    several it is announced once, of the `node` where they are all that it has; the others `answering`."""
+
+    __slots__ = ("answering", "claims", "id", "node")
+
+    def __init__(self, claims: tuple[StatusClaim, ...], node: str = "", answering: tuple[str, ...] = ()) -> None:
+        self.claims = claims
+        self.node = node
+        self.answering = answering
+        first = claims[0]
+        self.id = notice_id(node or first.member, first.epoch, first.what, first.incarnation)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The members that it befell."""
+        return tuple(claim.member for claim in self.claims)
 
 
 def same(one: StatusClaim, other: StatusClaim) -> bool:

@@ -3,15 +3,14 @@ a claim."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
-from kubesonar.core.excuses import GOODBYE_LAG
+from kubesonar.core.membership.announcing.transitions import AnnouncedClaim, PendingClaim, earlier, ends, known, same
 from kubesonar.core.membership.events import FollowerHeard, Send
 from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView
 from kubesonar.core.membership.messages import StatusClaim, StatusClaimAck
-from kubesonar.core.membership.transitions import AnnouncedClaim, PendingClaim, earlier, ends, known, same
-from kubesonar.model import Condition
+from kubesonar.model import Condition, Network
 
 FRESH = 6.0
 """Seconds after which a claim that nobody repeats is dropped. A claim is repeated until it is acknowledged, which it is
@@ -30,7 +29,7 @@ SOURCES = 8
 
 class ClaimBook:
     """Claims by member. `pending` are neither announced nor refused yet, `announced` those that were, here or by an
-    earlier coordinator."""
+    earlier coordinator. `took_leave` are the members that said that they leave (`goodbyes.py`)."""
 
     def __init__(self, emit: Callable[[Any], None]) -> None:
         self.view = NO_MEMBERS
@@ -38,15 +37,13 @@ class ClaimBook:
         self.announced: dict[str, AnnouncedClaim] = {}
         self.heard: dict[str, FollowerHeard] = {}
         self._emit = emit
-        self._excused: dict[str, tuple[float, int]] = {}
+        self.took_leave: frozenset[str] = frozenset()
         self._departed: dict[str, tuple[float, bool]] = {}
         self._host_answered: dict[str, float] = {}
 
     def change(self, now: float, view: MemberView) -> list[AnnouncedClaim]:
-        """Take over the members, and forget all others. A successor has not taken its leave. Returns what was announced
-        of members that are not there any more and has not ended otherwise."""
-        for name in [name for name in self._excused if name in view.members and view.renamed(name, self.view)]:
-            del self._excused[name]
+        """Take over the members, and forget all others. Returns what was announced of members that are not there any
+        more and has not ended otherwise."""
         for name in [name for name, (at, _) in self._departed.items() if now - at > DEPARTED or name in view.members]:
             del self._departed[name]
         open_claims = {name: one for name, one in self.announced.items() if not one.claim.what.ends}
@@ -54,7 +51,7 @@ class ClaimBook:
             self._departed[name] = now, name in open_claims
         self.view = view
         tables: tuple[dict[str, Any], ...] = (
-            self.pending, self.announced, self.heard, self._excused, self._host_answered,
+            self.pending, self.announced, self.heard, self._host_answered,
         )  # fmt: skip
         for table in tables:
             for name in [name for name in table if name not in view.members]:
@@ -66,14 +63,13 @@ class ClaimBook:
         for table in (self.pending, self.announced, self.heard):
             table.clear()
 
-    def excuse(self, now: float, name: str, epoch: int) -> None:
-        """Note that a member of that epoch took its leave."""
-        self._excused[name] = now + GOODBYE_LAG, epoch
-
-    def excused(self, now: float) -> set[str]:
-        """The members that took their leave and were not heard in a later epoch since."""
-        epochs = {name: heard.epoch for name, heard in self.heard.items()}
-        return {name for name in self._excused if self._has_left(now, name, epochs.get(name, 0))}
+    def forget(self, networks: Collection[Network]) -> None:
+        """Forget the claims about members of these networks: another coordinator speaks for them now, and they claim
+        again what holds when this one does."""
+        tables: tuple[dict[str, Any], ...] = (self.pending, self.announced)
+        for table in tables:
+            for name in [name for name in table if self.view.members[name].network in networks]:
+                del table[name]
 
     def take_left(self, now: float, source: str, claim: StatusClaim) -> AnnouncedClaim | None:
         """Take over a claim that a member left, acknowledge it, and return what is to be announced: None while the
@@ -168,8 +164,4 @@ class ClaimBook:
         if heard is not None and (heard.at > now - claim.silent + SUSPECT_MARGIN or 0 < claim.epoch < heard.epoch):
             return True
         answered = now - self._host_answered.get(claim.member, float("-inf")) <= FRESH
-        return (answered and claim.what is Condition.DEAD) or self._has_left(now, claim.member, claim.epoch)
-
-    def _has_left(self, now: float, name: str, epoch: int) -> bool:
-        until, last = self._excused.get(name, (now, 0))
-        return until > now and epoch <= last
+        return (answered and claim.what is Condition.DEAD) or claim.member in self.took_leave

@@ -1,0 +1,174 @@
+"""One event, one announcement: what befalls all members of a node at once is announced of the node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator
+
+import msgspec
+
+from kubesonar.core.membership.announcing.claim_book import SUSPECT_MARGIN, ClaimBook
+from kubesonar.core.membership.announcing.transitions import AnnouncedClaim, NodeEvent, PendingClaim
+from kubesonar.model import Condition, Network
+
+NODE_PATIENCE = 4.0
+"""Seconds that a claim waits for what becomes of the other members of its node, of which nothing is known since. With
+less, a dead node is announced once for each of its agents; with more, a lone death is announced later."""
+
+TOLD_PATIENCE = 10.0
+"""The same for a claim that another coordinator announced: nobody waits for it."""
+
+RETURN_PATIENCE = 10.0
+"""Seconds that the return of one member waits for that of the others that fell silent with it. With less, a node that
+comes back is announced several times; with more, it is late that its other member is still silent."""
+
+
+RETRY = 0.5
+"""Seconds after which what waits is looked at again: less costs work, more delays announcements."""
+
+
+class _Siblings(msgspec.Struct, frozen=True):
+    """The other expected members of a node: those that are claimed or were announced to be in the same condition
+    (`ready` now, or `before`), those `answering`, and whether of others it is `open` what becomes of them."""
+
+    ready: tuple[str, ...]
+    before: tuple[str, ...]
+    answering: tuple[str, ...]
+    open: bool
+    others: int
+
+    @property
+    def all_silent(self) -> bool:
+        return self.others > 0 and len(self.ready) + len(self.before) == self.others
+
+
+class NodeEvents:
+    """Joins the claims in the `book` of the coordinator `me` to events."""
+
+    def __init__(self, me: str, book: ClaimBook) -> None:
+        self._me = me
+        self._book = book
+
+    def announce(
+        self,
+        now: float,
+        ready: dict[str, PendingClaim],
+        networks: Container[Network],
+        wait: Callable[[float], None],
+    ) -> Iterator[NodeEvent]:
+        """Turn the claims that are `ready`, by member, into announced ones, and yield the events that are to be told;
+        call `wait` with the time at which to try again for the rest. Of members of other than these networks nothing is
+        known."""
+        for name in sorted(ready):
+            if name not in self._book.pending:
+                continue  # it was part of an event before
+            if ready[name].claim.what is Condition.BACK:
+                yield from self._returned(now, name, ready, wait)
+            else:
+                yield from self._befell(now, name, ready, networks, wait)
+
+    def left(self, gone: Iterable[AnnouncedClaim]) -> Iterator[NodeEvent]:
+        """Yield the events that end because their last members left the roster."""
+        for event in dict.fromkeys(announced.event for announced in gone):
+            rest = self._open(event, ())
+            if rest:
+                self._continue(event, rest, event.node, event.answering)
+            else:
+                yield event
+
+    def held(self) -> Iterator[NodeEvent]:
+        """Yield the events that have not ended."""
+        claims = self._book.announced.values()
+        yield from dict.fromkeys(one.event for one in claims if not one.claim.what.ends)
+
+    def _befell(
+        self,
+        now: float,
+        name: str,
+        ready: dict[str, PendingClaim],
+        networks: Container[Network],
+        wait: Callable[[float], None],
+    ) -> Iterator[NodeEvent]:
+        pending = ready[name]
+        node = self._book.view.members[name].node
+        siblings = self._siblings(name, pending, ready, networks)
+        waited = pending.ready(now)
+        if siblings.open and waited < (TOLD_PATIENCE if pending.claim.told else NODE_PATIENCE):
+            wait(now + RETRY)
+            return
+        joined = sorted((name, *siblings.ready))
+        found = [one for one in (self._book.announce(now, ready[other]) for other in joined) if one is not None]
+        if found:
+            whole = siblings.all_silent and len(found) == len(joined)
+            claims = tuple(one.claim for one in found)
+            event = NodeEvent(claims, node if whole else "", siblings.answering)
+            yield from self._part_of(event, found)
+
+    def _part_of(self, event: NodeEvent, found: list[AnnouncedClaim]) -> Iterator[NodeEvent]:
+        for one in found:
+            one.event = event
+        if not all(one.told for one in found):
+            yield event
+
+    def _siblings(
+        self, name: str, pending: PendingClaim, ready: dict[str, PendingClaim], networks: Container[Network]
+    ) -> _Siblings:
+        book = self._book
+        members, what = book.view.members, pending.claim.what
+        began = pending.first - pending.claim.silent
+        same, before, answering, unknown = [], [], [], 0
+        others = [
+            other
+            for other in book.view.nodes.get(members[name].node, ())
+            if other != name and members[other].expected and other not in book.took_leave
+        ]
+        for other in others:
+            announced, heard = book.announced.get(other), book.heard.get(other)
+            if other in ready and ready[other].claim.what is what:
+                same.append(other)
+            elif other not in book.pending and announced is not None and announced.claim.what is what:
+                before.append(other)
+            elif other == self._me or (
+                other not in book.pending and heard is not None and heard.at > began + SUSPECT_MARGIN
+            ):
+                answering.append(other)
+            elif members[other].network in networks:
+                unknown += 1
+        return _Siblings(tuple(same), tuple(before), tuple(answering), unknown > 0, len(others))
+
+    def _returned(
+        self, now: float, name: str, ready: dict[str, PendingClaim], wait: Callable[[float], None]
+    ) -> Iterator[NodeEvent]:
+        """Announce one return of all that fell silent together, or of the first ones after `RETURN_PATIENCE`; of the
+        others it is then announced again that they are silent."""
+        before = self._book.announced.get(name)
+        event = before.event if before is not None and not before.claim.what.ends else None
+        others = self._open(event, (name,)) if event is not None else []
+        back = [other for other in others if other in ready and ready[other].claim.what is Condition.BACK]
+        if len(back) < len(others) and now - ready[name].first < RETURN_PATIENCE:
+            wait(now + RETRY)
+            return
+        joined = sorted((name, *back))
+        found = [one for one in (self._book.announce(now, ready[other]) for other in joined) if one is not None]
+        if found:
+            claims = tuple(one.claim for one in found)
+            yield from self._part_of(NodeEvent(claims, event.node if event is not None else ""), found)
+        if event is not None and len(back) < len(others):
+            silent = [other for other in others if other not in back]
+            yield self._continue(event, silent, "", tuple(joined))
+
+    def _open(self, event: NodeEvent, without: tuple[str, ...]) -> list[str]:
+        """The members of an event, without these, of which it has not ended."""
+        announced, members = self._book.announced, self._book.view.members
+        return [
+            name
+            for name in event.members
+            if name not in without and name in members and name in announced and announced[name].event is event
+        ]
+
+    def _continue(self, event: NodeEvent, names: list[str], node: str, answering: tuple[str, ...]) -> NodeEvent:
+        """Let an event go on for these of its members."""
+        announced = self._book.announced
+        rest = NodeEvent(tuple(announced[name].claim for name in names), node, answering)
+        for name in names:
+            announced[name].event = rest
+        return rest
