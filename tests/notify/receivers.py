@@ -93,7 +93,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     line, *fields = head.strip().split("\r\n")
     headers = {name.lower(): value for name, value in (field.split(": ", 1) for field in fields)}
-    return Request(line, headers, await reader.readexactly(int(headers["content-length"])))
+    return Request(line, headers, await reader.readexactly(int(headers.get("content-length", 0))))
 
 
 def notice(number: int, subject: str = "node-1-pod", what: Condition = Condition.DEAD) -> Notice:

@@ -13,6 +13,7 @@ from kubesonar.compat.knh.identity import Peer, peer
 from kubesonar.compat.knh.room import KnhRoom
 from kubesonar.compat.knh.settings import knh_settings
 from kubesonar.kube.auth.loading_rules import in_cluster
+from kubesonar.net.http.proxy.environment import Proxies
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.net.servers import serving
@@ -81,7 +82,7 @@ class Pods:
         """Starts a pod."""
         mounted = in_cluster(self._api.in_cluster(self._folder), str(self._folder))
         hurried = msgspec.structs.replace(knh_settings(environ(number, **more)), election_pause=HURRY)
-        room, leave = KnhRoom(hurried, mounted), asyncio.Event()
+        room, leave = KnhRoom(hurried, mounted, Proxies(more)), asyncio.Event()
         self._running[number] = room, leave, asyncio.create_task(room.run(leave))
 
     async def stop(self, number: int) -> None:

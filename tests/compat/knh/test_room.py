@@ -145,6 +145,21 @@ def test_knh03_only_who_passes_the_sanity_check_tells(tmp_path: Path, reachable:
     run(scenario())
 
 
+def test_knh28_posts_and_the_sanity_check_go_through_a_proxy_and_calls_to_peers_do_not(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with Receiver().serve() as proxy, pods(tmp_path, 1, 2) as (_, running):
+            given = {"HTTP_PROXY": f"http://127.0.0.1:{proxy.port}", "SANITY_CHECK_URL": "http://sanity.invalid/"}
+            running.start(2, PEER_STATUS_URL="http://hooks.invalid/peer", **given)
+            running.start(1)
+            await running.settle(2)
+            await running.stop(1)
+            await until(lambda: any("/peer" in request.line for request in proxy.requests))
+            lines = {request.line for request in proxy.requests}
+        assert lines == {"GET http://sanity.invalid/ HTTP/1.1", "POST http://hooks.invalid/peer HTTP/1.1"}
+
+    run(scenario())
+
+
 def test_a_greater_older_pod_is_obeyed_and_its_death_told(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with Receiver().serve() as peers, pods(tmp_path, 1, 2, 5) as (_, running):

@@ -80,12 +80,6 @@ def test_knh26_a_variable_that_sets_nothing_is_pointed_out() -> None:
     ]
 
 
-def test_knh28_so_is_a_proxy() -> None:
-    assert mistaken_variables({**NEEDED, "HTTP_PROXY": "http://proxy:3128"}) == [
-        "HTTP_PROXY sets nothing: calls, posts and the sanity check go straight to their targets"
-    ]
-
-
 @pytest.mark.parametrize(
     ("name", "given", "expected"),
     [

@@ -35,6 +35,7 @@ from kubesonar.kube.auth.credentials import Credentials
 from kubesonar.kube.auth.loading_rules import find_credentials
 from kubesonar.kube.client import Client
 from kubesonar.net.clock import SystemClock
+from kubesonar.net.http.proxy.environment import NO_PROXIES, Proxies
 from kubesonar.runtime.drive import Drive
 from kubesonar.runtime.supervise import Supervisor
 from kubesonar.web import LimitOptions, Listener, ListenOptions, Server
@@ -58,14 +59,19 @@ def open_knh(environ: Mapping[str, str]) -> KnhRoom:
         credentials = find_credentials(environ)
     except CredentialsError as error:
         raise ConfigError(f"the API server cannot be asked for peers: {error}") from None
-    return KnhRoom(settings, credentials)
+    proxies = Proxies(environ)
+    if proxies.trouble:
+        _LOG.warning("%s; posts and the sanity check go straight to their targets", proxies.trouble)
+    return KnhRoom(settings, credentials, proxies)
 
 
 class KnhRoom:
-    """One pod: it answers and calls other pods, and posts webhooks while it is the coordinator."""
+    """One pod: it answers and calls other pods, and posts webhooks while it is the coordinator. Posts and the sanity
+    check go through `proxies`, calls to other pods never."""
 
-    def __init__(self, settings: KnhSettings, credentials: Credentials) -> None:
+    def __init__(self, settings: KnhSettings, credentials: Credentials, proxies: Proxies = NO_PROXIES) -> None:
         self._settings = settings
+        self._proxies = proxies
         self._credentials = credentials
         self._own = peer(settings.node_name, settings.pod_ip, settings.port)
         self._roster = KnhRoster(settings.pod_ip)
@@ -84,9 +90,9 @@ class KnhRoom:
     async def run(self, leave: asyncio.Event) -> None:
         """Take part until `leave` is set. Raises ConfigError where an address or a file cannot be used."""
         settings, clock, rng = self._settings, self._clock, SystemRandom()
-        self._webhooks = StatusWebhooks(settings, self._own, self._supervisor, clock, rng)
+        self._webhooks = StatusWebhooks(settings, self._own, self._supervisor, clock, rng, self._proxies)
         self._caller = PeerClient(self._own.id, settings.pod_ip, settings.port)
-        self._sanity = SanityCheck(settings.sanity_url) if settings.sanity_url else None
+        self._sanity = SanityCheck(settings.sanity_url, self._proxies) if settings.sanity_url else None
         self._drive: Drive[BullyEvent, BullyAction] = Drive(self._bully, clock, self._act, lambda _: None)
         client = Client(self._credentials, clock=clock)
         listen = ListenOptions(address=settings.listen or self._own.address)

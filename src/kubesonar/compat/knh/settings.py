@@ -130,11 +130,6 @@ KNH_VARIABLES: tuple[Variable, ...] = (
     Variable("KNH_LISTEN", "listen", _listen, "address to listen on instead of POD_IP:CONTAINER_PORT"),
 )
 
-_NO_PROXY = "calls, posts and the sanity check go straight to their targets"
 _MISTAKEN = {
     "SANITY_CHECK_URLS": "SANITY_CHECK_URL is meant, most likely",  # in the older tool's sample manifest
-    "HTTP_PROXY": _NO_PROXY,
-    "HTTPS_PROXY": _NO_PROXY,
-    "http_proxy": _NO_PROXY,
-    "https_proxy": _NO_PROXY,
 }

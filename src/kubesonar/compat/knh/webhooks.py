@@ -12,6 +12,7 @@ from kubesonar.core.delivery.retry_queue import DeliveryOptions
 from kubesonar.core.membership.notices import notice_id
 from kubesonar.model import Condition, Notice
 from kubesonar.net.clock import Clock
+from kubesonar.net.http.proxy.environment import NO_PROXIES, Proxies
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.notify.webhooks import Webhooks
 from kubesonar.runtime.supervise import Supervisor
@@ -23,9 +24,17 @@ _LATEST = DeliveryOptions(pending=2, parallel=1, keep=60.0)
 
 class StatusWebhooks:
     """Posts deaths and returns of peers, at least once and in order per peer, and the latest status of the cluster.
-    `start` it, and `stop` it before the supervisor. Raises ConfigError."""
+    `proxies` lead to the receivers. `start` it, and `stop` it before the supervisor. Raises ConfigError."""
 
-    def __init__(self, settings: KnhSettings, own: Peer, supervisor: Supervisor, clock: Clock, rng: Random) -> None:
+    def __init__(
+        self,
+        settings: KnhSettings,
+        own: Peer,
+        supervisor: Supervisor,
+        clock: Clock,
+        rng: Random,
+        proxies: Proxies = NO_PROXIES,
+    ) -> None:
         self._own = own
         self._clock = clock
         self._back = settings.tell_return
@@ -33,8 +42,8 @@ class StatusWebhooks:
         formats = {_FORMAT: lambda notice: self._bodies[notice.id]}
         peers = _options(settings, "peer-status", settings.peer_url, settings.outbox, DeliveryOptions())
         cluster = _options(settings, "cluster-status", settings.cluster_url, "", _LATEST)
-        self._peers = Webhooks(peers, formats, supervisor, clock, rng)
-        self._cluster = Webhooks(cluster, formats, supervisor, clock, rng)
+        self._peers = Webhooks(peers, formats, supervisor, clock, rng, proxies=proxies)
+        self._cluster = Webhooks(cluster, formats, supervisor, clock, rng, proxies=proxies)
 
     async def start(self) -> None:
         """Load what the outbox holds from an earlier run, and begin to deliver."""
