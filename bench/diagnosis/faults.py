@@ -227,6 +227,12 @@ def _pair(part: str, both: bool, hits: Callable[[Flow], bool] | None, *kinds: Ki
     return make
 
 
+def _network(making: Making) -> Injection:
+    """What all nodes share, as a switch is: each way between two nodes."""
+    nodes = making.sim.cluster.nodes
+    return making.lossy(_one(("network", "all nodes")), *(("pair", a, b) for a in nodes for b in nodes if a != b))
+
+
 def _pair_pod(making: Making) -> Injection:
     """Between the pod networks of two nodes only."""
     one, other = making.pair()
@@ -520,6 +526,7 @@ FAULTS: dict[str, Callable[[Making], Injection]] = {
     "pod_network_out": _pod_network("pod_network_out"),
     "zone_pair": _zone_pair(False),
     "zone_pair_both": _zone_pair(True),
+    "network": _network,
     "pair": _pair("pair", False, None),
     "pair_both": _pair("pair", True, None),
     "pair_pod": _pair_pod,

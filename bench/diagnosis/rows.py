@@ -166,7 +166,7 @@ def usual() -> list[str]:
     rows += [f"{kind} loss {share:g}" for share in (1.0, 0.3) for kind in SHARED]
     rows += [f"{kind} loss {share:g}" for share in (1.0, 0.3) for kind in FAMILY]
     rows += [f"{kind} loss {share:g}" for share in (1.0, 0.1) for kind in _FAILING]
-    rows += ["conntrack_full loss 0.3"]
+    rows += ["conntrack_full loss 0.3", *(f"network loss {share:g}" for share in (1.0, 0.3, 0.1))]
     rows += [*_HARD, *SLOW]
     rows += [f"{kind} loss 0.3 {manner}" for kind in ("node", "pod_network", "pair") for manner in MANNERS[1:3]]
     rows += [f"{kind} flapping" for kind in ("node", "pod_network", "pair")]

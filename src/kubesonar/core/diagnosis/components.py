@@ -40,6 +40,8 @@ class Part(msgspec.Struct, frozen=True):
     """The rows that stand for the way in and the way out of the same part."""
     share: Callable[[Traversal, str], float] | None = None
     """The share of trials on a route that crosses this subject, where not all do."""
+    common: bool = False
+    """Whether all trials cross it, each at a place of its own."""
     whole: bool = False
     """Whether it fails whole requests, as servers do, and not single packets, of which kernels send some again."""
     seconds: int = 3
@@ -159,6 +161,18 @@ PARTS: tuple[Part, ...] = (
         "zone {a} > zone {b} loses {loss} of packets since {since}{agree}",
         severity=Severity.CRITICAL,
         share=path_features.part_of_zones,
+    ),
+    Part(
+        "network",
+        "the network between all nodes",
+        6.5,  # below two nodes at once
+        path_features.passes,
+        path_features.all_nodes,
+        "nothing gets from any node to another since {since}: look at what all nodes share",
+        "all nodes lose {loss} of the packets between each other since {since}: look at what they share",
+        severity=Severity.CRITICAL,
+        both=True,
+        common=True,
     ),
     Part(
         "pair",

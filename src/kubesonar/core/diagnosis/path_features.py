@@ -150,6 +150,11 @@ def nodes(route: Traversal) -> Subjects:
     return {end.node for leg in _links(route) for end in leg if end.node}
 
 
+def all_nodes(route: Traversal) -> Subjects:
+    """What all nodes share."""
+    return ("all nodes",)
+
+
 def senders(route: Traversal) -> Subjects:
     """The nodes that packets left."""
     return {start.node for start, _ in _links(route) if start.node}

@@ -26,7 +26,12 @@ def one_node(mesh: Mesh) -> Named:
     return {("node", "node-1")}
 
 
-@pytest.mark.parametrize("fault", [both_ways, two_from_one_node, one_node])
+def everything(mesh: Mesh) -> Named:
+    mesh.drop("*", "*", 0.1)
+    return {("network", "all nodes")}
+
+
+@pytest.mark.parametrize("fault", [both_ways, two_from_one_node, one_node, everything])
 def test_two_narrow_faults_are_not_one_wide_one(fault: Callable[[Mesh], Named]) -> None:
     mesh = Mesh(nodes=4, seed=1)
     expected = fault(mesh)

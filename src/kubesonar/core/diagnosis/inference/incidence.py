@@ -22,8 +22,10 @@ def load_of(part: Part, cell: Cell, subject: str) -> Load:
 class Incidence:
     """The cells of a search, by number, and the parts that they cross."""
 
-    def __init__(self, cells: Sequence[Cell]) -> None:
+    def __init__(self, cells: Sequence[Cell], *, everywhere: bool = True) -> None:
+        """`everywhere`: also those parts that all cells cross."""
         self._cells = cells
+        self._everywhere = everywhere
         self._keys: list[tuple[SuspectKey, ...] | None] = [None] * len(cells)
         self._crossings: dict[SuspectKey, list[tuple[int, Load]]] = {}
         self._members: dict[SuspectKey, list[int]] = {}
@@ -42,7 +44,8 @@ class Incidence:
         """All parts that this cell crosses."""
         keys = self._keys[index]
         if keys is None:
-            keys = self._keys[index] = tuple(crossed(self._cells[index].route))
+            found = crossed(self._cells[index].route)
+            keys = self._keys[index] = tuple(key for key in found if self._everywhere or not PARTS[key[0]].common)
         return keys
 
     def members(self, key: SuspectKey) -> list[int]:

@@ -31,9 +31,10 @@ def times_since(bad_at: Sequence[float], began: float) -> Sequence[float]:
     return bad_at[bisect_right(bad_at, began) :]
 
 
-def share_of_events(times: Sequence[float]) -> float:
-    """What is left of the evidence had all that was bad at the same moment been one event."""
-    return len({int(at / SLOT) for at in times}) / max(1, len(times))
+def share_of_events(*groups: Sequence[float]) -> float:
+    """What is left of the evidence had all of a group that was bad at the same moment been one event."""
+    events = sum(len({int(at / SLOT) for at in times}) for times in groups)
+    return events / max(1, sum(map(len, groups)))
 
 
 def lasts(times: Sequence[float], rate: float, part: Part, age: float) -> bool:
