@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from kubesonar.cli import main
 from kubesonar.model import Snapshot
 from kubesonar.runtime.streams import EscapingStream
 from tests.apps.listening import answer, answers, on_sockets, snapshots
@@ -28,14 +27,15 @@ def test_lines_and_tabs_stay_and_orders_are_escaped() -> None:
 
 def said(*arguments: str) -> str:
     """All that a command says, where its locale knows every character."""
-    done = subprocess.run(
-        [sys.executable, "-m", "kubesonar", *arguments],
-        capture_output=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "PYTHONUTF8": "1", "NO_COLOR": "1"},
-    )
-    return (done.stdout + done.stderr).decode("utf-8", "surrogateescape")
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", "surrogateescape", newline="") for _ in range(2))
+    with redirect_stdout(out), redirect_stderr(err):
+        main(arguments)
+    text = ""
+    for stream in (out, err):
+        stream.flush()
+        stream.seek(0)
+        text += stream.read()
+    return text
 
 
 def assert_harmless(text: str) -> None:
