@@ -8,7 +8,8 @@
         environ = api.in_cluster(tmp_path)              # writes token, ca.crt and namespace; what the kubelet would set
         client = Client(in_cluster(environ, str(tmp_path)))
 
-It serves pods, nodes, services, endpoints, endpointslices, leases, namespaces, events, configmaps, secrets, daemonsets:
+It serves pods, nodes, services, endpoints, endpointslices, leases, namespaces, events, configmaps, secrets, daemonsets,
+customresourcedefinitions and two custom resources (records, agents):
 get, list (limit and continue, label and field selectors), watch (bookmarks, timeoutSeconds), create, update (409 on a
 stale resourceVersion), patch (merge), delete; /version, /healthz, /livez, /readyz without a token. What to break:
 

@@ -25,10 +25,13 @@ GROUPS = {
     "endpointslices": ("discovery.k8s.io", "v1", "EndpointSlice"),
     "leases": ("coordination.k8s.io", "v1", "Lease"),
     "daemonsets": ("apps", "v1", "DaemonSet"),
+    "customresourcedefinitions": ("apiextensions.k8s.io", "v1", "CustomResourceDefinition"),
+    "records": ("kubesonar.io", "v1", "Record"),
+    "agents": ("network-checker.ext", "v1", "Agent"),
 }
 """The resources served: group, version and kind."""
 
-CLUSTER_SCOPED = frozenset({"nodes", "namespaces"})
+CLUSTER_SCOPED = frozenset({"nodes", "namespaces", "customresourcedefinitions"})
 
 
 class Refused(Exception):

@@ -1,0 +1,186 @@
+"""What stands between a program and a store that may be away: takes every write, and goes on answering."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from math import inf
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kubesonar.net.clock import Clock
+from kubesonar.runtime.logs import Changes
+from kubesonar.stores.store import (
+    CHANGES_LIMIT,
+    READ_LIMIT,
+    WRITE_LIMIT,
+    Change,
+    Put,
+    Store,
+    StoreRefused,
+    StoreUnavailable,
+    check_write,
+)
+
+if TYPE_CHECKING:
+    from random import Random
+
+_LOG = logging.getLogger("kubesonar.stores")
+
+PENDING_BYTES = 32 << 20
+"""Most bytes of values that wait for the store; the oldest are dropped beyond. Higher: memory in a long outage; lower:
+less is made up for after it."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+"""Seconds before a failed write is tried again, doubled up to the second. Higher: later caught up; lower: an
+overloaded store is pressed."""
+
+
+class _Pending(msgspec.Struct, frozen=True):
+    number: int
+    change: Change
+    end: float
+
+    @property
+    def size(self) -> int:
+        return len(self.change.value) if isinstance(self.change, Put) else 0
+
+
+class WriteBehind:
+    """Takes changes at once and writes them in order, many at a time; of several changes of one record only the last is
+    written. While the store is away `trouble` is the reason, a clause, and what was read last, with what was written
+    since, stands in for it, up to `keep` seconds for records of others. `dropped` counts changes that were not written:
+    the oldest of too many, and those that the store refused."""
+
+    def __init__(self, store: Store, clock: Clock, rng: Random, keep: float) -> None:
+        self.trouble = ""
+        self.dropped = 0
+        self._store = store
+        self._clock = clock
+        self._rng = rng
+        self._keep = keep
+        self._number = 0
+        self._pending: dict[tuple[str, str], _Pending] = {}
+        self._size = 0
+        self._copies: dict[str, dict[str, tuple[bytes, float]]] = {}
+        self._wake = asyncio.Event()
+        self._changes = Changes(_LOG)
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Take the changes over. Raises `StoreRefused` where no store would take them."""
+        check_write(changes, None)
+        for change in changes:
+            self._number += 1
+            lives = change.time_to_live if isinstance(change, Put) else None
+            pending = _Pending(self._number, change, inf if lives is None else self._clock.mono() + lives)
+            self._forget(change)
+            self._pending[change.kind, change.name] = pending
+            self._size += pending.size
+            self._copy(pending)
+        while self._size > PENDING_BYTES:
+            self._forget(next(iter(self._pending.values())).change)
+            self.dropped += 1
+        self._wake.set()
+
+    async def read(self, kind: str) -> dict[str, bytes]:
+        """Return the values of all records of a kind by name: those of the store with what is still to be written, or,
+        while it is away, those of memory."""
+        try:
+            found = await self._all(kind)
+        except StoreUnavailable as error:
+            self._note(error)
+        else:
+            until = self._clock.mono() + self._keep
+            self._copies[kind] = {name: (value, until) for name, value in found.items()}
+            for pending in self._pending.values():
+                if pending.change.kind == kind:
+                    self._copy(pending)
+        now = self._clock.mono()
+        self._copies[kind] = {name: kept for name, kept in self._copies.get(kind, {}).items() if kept[1] > now}
+        return {name: value for name, (value, _) in self._copies[kind].items()}
+
+    async def run(self) -> None:
+        """Write what was taken over, for ever."""
+        pause = _FIRST_PAUSE
+        while True:
+            await self._wake.wait()
+            if await self._flush():
+                pause = _FIRST_PAUSE
+            else:
+                await asyncio.sleep(pause * (0.5 + self._rng.random()))
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _flush(self) -> bool:
+        """Write the oldest changes; return whether the store took or refused them."""
+        batch = self._batch()
+        try:
+            await self._try(batch)
+        except StoreUnavailable as error:
+            self._note(error)
+            return False
+        self._note(None)
+        if not self._pending:
+            self._wake.clear()
+        return True
+
+    async def _try(self, batch: Sequence[_Pending]) -> None:
+        try:
+            if batch:
+                await self._store.write([self._aged(pending) for pending in batch])
+        except StoreRefused as error:
+            if len(batch) > 1:
+                for one in batch:
+                    await self._try([one])
+                return
+            self.dropped += 1
+            change = batch[0].change
+            _LOG.warning("the store refuses the record %s/%s: %s", change.kind, change.name, error)
+        for pending in batch:
+            if self._pending.get((pending.change.kind, pending.change.name)) is pending:
+                self._forget(pending.change)
+
+    def _batch(self) -> list[_Pending]:
+        now, size = self._clock.mono(), 0
+        for pending in [pending for pending in self._pending.values() if pending.end <= now]:
+            self._forget(pending.change)
+        batch: list[_Pending] = []
+        for pending in self._pending.values():
+            size += pending.size
+            if len(batch) == CHANGES_LIMIT or size > WRITE_LIMIT:
+                break
+            batch.append(pending)
+        return batch
+
+    def _aged(self, pending: _Pending) -> Change:
+        """Return the change with the time to live that is left of it."""
+        if pending.end == inf:
+            return pending.change
+        return msgspec.structs.replace(pending.change, time_to_live=max(1.0, pending.end - self._clock.mono()))
+
+    def _copy(self, pending: _Pending) -> None:
+        change = pending.change
+        copies = self._copies.setdefault(change.kind, {})
+        if isinstance(change, Put):
+            copies[change.name] = change.value, pending.end
+        else:
+            copies.pop(change.name, None)
+
+    def _forget(self, change: Change) -> None:
+        before = self._pending.pop((change.kind, change.name), None)
+        self._size -= before.size if before else 0
+
+    async def _all(self, kind: str) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        after = ""
+        while True:
+            page = await self._store.read(kind, after=after)
+            found |= {record.name: record.value for record in page}
+            if len(page) < READ_LIMIT:
+                return found
+            after = page[-1].name
+
+    def _note(self, error: StoreUnavailable | None) -> None:
+        self.trouble = str(error) if error else ""
+        self._changes.note("the store", f"{error}; what is new is kept in memory" if error else "")
