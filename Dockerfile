@@ -3,6 +3,8 @@
 #   docker build --target kubesonar -t kubesonar/kubesonar:VERSION .
 #   docker build --target kubenurse -t kubesonar/kubenurse:VERSION .
 #   docker build --target knh -t kubesonar/knh:VERSION .
+#   docker build --target netchecker-server -t kubesonar/netchecker-server:VERSION .
+#   docker build --target netchecker-agent -t kubesonar/netchecker-agent:VERSION .
 #
 # For linux/amd64 and linux/arm64 alike. Runs as any user, on a read-only root, without a shell.
 
@@ -58,6 +60,18 @@ LABEL org.opencontainers.image.title="kubesonar for those who come from KNH" \
       org.opencontainers.image.description="KNH's environment variables, endpoints, elections and webhooks, done by kubesonar."
 EXPOSE 8080/tcp
 ENTRYPOINT ["/usr/local/bin/python3", "-I", "-B", "-m", "kubesonar", "knh"]
+
+FROM runtime AS netchecker-server
+LABEL org.opencontainers.image.title="kubesonar for those who come from netchecker: the server" \
+      org.opencontainers.image.description="The flags, endpoints, records and metrics of netchecker's server, served by kubesonar."
+EXPOSE 8081/tcp
+ENTRYPOINT ["/usr/local/bin/python3", "-I", "-B", "-m", "kubesonar", "netchecker-server"]
+CMD ["-v=5", "-kubeproxyinit", "-endpoint=0.0.0.0:8081"]
+
+FROM runtime AS netchecker-agent
+LABEL org.opencontainers.image.title="kubesonar for those who come from netchecker: the agent" \
+      org.opencontainers.image.description="The flags and reports of netchecker's agent, sent by kubesonar."
+ENTRYPOINT ["/usr/local/bin/python3", "-I", "-B", "-m", "kubesonar", "netchecker-agent"]
 
 FROM runtime AS kubesonar
 EXPOSE 7473/tcp 7473/udp

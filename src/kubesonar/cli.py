@@ -46,6 +46,14 @@ COMMANDS: dict[str, Command] = {
         "serve what kubenurse served, told by its environment variables", "kubesonar.compat.kubenurse.program:main"
     ),
     "knh": Command("do what KNH did, told by its environment variables", "kubesonar.compat.knh.program:main"),
+    "netchecker-server": Command(
+        "take reports and serve what netchecker's server served, told by its flags",
+        "kubesonar.compat.netchecker.server.program:main",
+    ),
+    "netchecker-agent": Command(
+        "report to a netchecker server what netchecker's agent reported, told by its flags",
+        "kubesonar.compat.netchecker.agent.program:main",
+    ),
     "version": Command("print the version", "kubesonar.cli:version"),
 }
 

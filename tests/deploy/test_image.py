@@ -27,6 +27,9 @@ BASE = 45.0
 STDLIB = 5.0
 """Compressed MiB of the standard library's compiled modules, at most: those of Python 3.11 have 4."""
 LIMIT = 60.0
+TOOLS = ("kubenurse", "knh", "netchecker-server", "netchecker-agent")
+"""The stages that take the place of older tools, which are commands too."""
+
 SOMEBODY = 54_321
 """A user that no image knows."""
 
@@ -55,16 +58,16 @@ def test_the_base_is_debian_13_with_a_named_python() -> None:
 
 
 def test_the_last_stage_is_the_agent() -> None:
-    assert list(stages()) == ["build", "runtime", "kubenurse", "knh", "kubesonar"]
+    assert list(stages()) == ["build", "runtime", *TOOLS, "kubesonar"]
 
 
 def test_every_stage_starts_a_command_of_ours_without_a_shell() -> None:
     words = json.loads(last("runtime", "ENTRYPOINT"))
     assert words == ["/usr/local/bin/python3", "-I", "-B", "-m", "kubesonar"]
     assert json.loads(last("kubesonar", "CMD")) == ["agent"]
-    for tool in ("kubenurse", "knh"):
+    for tool in TOOLS:
         assert json.loads(last(tool, "ENTRYPOINT")) == [*words, tool]
-    assert {"agent", "kubenurse", "knh"} <= COMMANDS.keys()
+    assert {"agent", *TOOLS} <= COMMANDS.keys()
 
 
 def test_the_chart_asks_for_commands_that_the_image_has() -> None:
@@ -74,7 +77,7 @@ def test_the_chart_asks_for_commands_that_the_image_has() -> None:
 
 def test_the_user_is_a_number_that_is_not_root() -> None:
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", last("runtime", "USER"))
-    assert not [i for name in ("kubenurse", "knh", "kubesonar") for i in stages()[name] if i["instruction"] == "USER"]
+    assert not [i for name in (*TOOLS, "kubesonar") for i in stages()[name] if i["instruction"] == "USER"]
 
 
 def test_what_is_copied_is_there_and_reaches_the_build() -> None:

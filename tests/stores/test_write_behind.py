@@ -22,7 +22,7 @@ from kubesonar.stores.store import (
     StoreUnavailable,
 )
 from kubesonar.stores.write_behind import PENDING_BYTES, WriteBehind
-from tests.virtual_time import run_virtually
+from tests.virtual_time import now, run_virtually
 
 
 class VirtualClock:
@@ -168,5 +168,22 @@ def test_more_records_than_one_read_returns_are_read() -> None:
             for number in range(READ_LIMIT + 1):
                 await store.write([Put("a", f"{number:05d}", b"{}")])
             assert len(await writer.read("a")) == READ_LIMIT + 1
+
+    run_virtually(work())
+
+
+def test_who_settles_waits_for_what_is_written_then_and_not_for_ever() -> None:
+    async def work() -> None:
+        store = Failing()
+        async with behind(store) as writer:
+            await writer.settle(5)
+            writer.write([Put("a", "x", b"{}")])
+            await writer.settle(5)
+            assert await store.get("a", "x")
+            store.away = True
+            writer.write([Put("a", "y", b"{}")])
+            began = now()
+            await writer.settle(5)
+            assert now() - began == 5
 
     run_virtually(work())

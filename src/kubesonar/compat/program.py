@@ -1,4 +1,5 @@
-"""A room of an older tool as a program of its own. Used by `kubesonar kubenurse` and `kubesonar knh`."""
+"""A room of an older tool as a program of its own. Used by `kubesonar kubenurse`, `knh`, `netchecker-server`
+and `netchecker-agent`."""
 
 from __future__ import annotations
 
@@ -20,7 +21,11 @@ def run_program(argv: Sequence[str], usage: str, start: Callable[[Mapping[str, s
     if "--help" in argv or "-h" in argv:
         sys.stdout.write(usage)
         return 0
-    room = start(os.environ)
+    return run_room(start(os.environ))
+
+
+def run_room(room: Room) -> int:
+    """Run the room until SIGTERM or SIGINT, and return 0. Raises ConfigError."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_signal(room))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,7 @@ class WriteBehind:
         self._pending: dict[tuple[str, str], _Pending] = {}
         self._size = 0
         self._copies: dict[str, dict[str, tuple[bytes, float]]] = {}
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
         self._changes = Changes(_LOG)
 
@@ -101,6 +103,16 @@ class WriteBehind:
         self._copies[kind] = {name: kept for name, kept in self._copies.get(kind, {}).items() if kept[1] > now}
         return {name: value for name, (value, _) in self._copies[kind].items()}
 
+    async def settle(self, patience: float) -> None:
+        """Wait until all that was taken over so far is written, at most `patience` seconds. `run` does the writing."""
+        until = self._number
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append((until, waiter))
+        self._answer_waiters()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await waiter
+
     async def run(self) -> None:
         """Write what was taken over, for ever."""
         pause = _FIRST_PAUSE
@@ -121,9 +133,17 @@ class WriteBehind:
             self._note(error)
             return False
         self._note(None)
+        self._answer_waiters()
         if not self._pending:
             self._wake.clear()
         return True
+
+    def _answer_waiters(self) -> None:
+        oldest = min((pending.number for pending in self._pending.values()), default=self._number + 1)
+        for number, waiter in self._waiters:
+            if number < oldest and not waiter.done():
+                waiter.set_result(None)
+        self._waiters = [each for each in self._waiters if not each[1].done()]
 
     async def _try(self, batch: Sequence[_Pending]) -> None:
         try:

@@ -34,7 +34,7 @@ class Router:
 
     async def __call__(self, request: Request) -> Reply:
         """Return the reply, or an error of status 400, 401, 404 or 405."""
-        return _compressed(request, await self._reply(request))
+        return compressed(request, await self._reply(request))
 
     async def _reply(self, request: Request) -> Reply:
         route = self._routes.get(request.path)
@@ -74,7 +74,8 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return False
 
 
-def _compressed(request: Request, reply: Reply) -> Reply:
+def compressed(request: Request, reply: Reply) -> Reply:
+    """Return the reply with its body compressed, where that pays and the client takes it."""
     body = reply.body
     if not isinstance(body, bytes) or len(body) <= GZIP_FROM:
         return reply

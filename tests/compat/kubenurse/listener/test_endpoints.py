@@ -13,7 +13,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubesonar.compat.kubenurse.go.json import go_json
+from kubesonar.compat.go_json import go_json
 from kubesonar.config import ConfigError
 from tests.compat.kubenurse.rig import ALONE, Running, get, neighbour, run, until, working
 from tests.net.servers import asked, saying, serving

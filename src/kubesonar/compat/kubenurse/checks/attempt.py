@@ -6,12 +6,12 @@ from http import HTTPStatus
 
 import msgspec
 
-from kubesonar.compat.kubenurse.checks.redirect import MAX_REDIRECTS, STATUSES, redirect_target
 from kubesonar.core.address import family_of
 from kubesonar.model import Check, Fault, Observation, Span
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.http.exchange import Response
+from kubesonar.net.http.redirect import MAX_REDIRECTS, REDIRECT_STATUSES, redirect_target
 from kubesonar.net.http.url import Url
 from kubesonar.probes.source import ProbeSource
 
@@ -31,7 +31,7 @@ class CheckAttempt:
 
     def onward(self, response: Response) -> str:
         """Return the URL to which the response redirects, empty where it does not."""
-        location = response.header("location") if response.status in STATUSES else ""
+        location = response.header("location") if response.status in REDIRECT_STATUSES else ""
         if not location or self.url is None:
             return ""
         try:

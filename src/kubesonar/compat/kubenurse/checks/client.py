@@ -10,7 +10,6 @@ from http import HTTPStatus
 import msgspec
 
 from kubesonar.compat.kubenurse.checks.attempt import CheckAttempt, status_line
-from kubesonar.compat.kubenurse.checks.redirect import MAX_REDIRECTS
 from kubesonar.model import Check, Fault, Kind, Observation, Path, clip
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.client import HttpClient
@@ -19,6 +18,7 @@ from kubesonar.net.http.exchange import CLOSE, USER_AGENT, Response
 from kubesonar.net.http.pool import ConnectionPool
 from kubesonar.net.http.proxy.environment import Proxies
 from kubesonar.net.http.proxy.route import origin_of, request_of
+from kubesonar.net.http.redirect import MAX_REDIRECTS
 from kubesonar.net.http.url import parse_url
 from kubesonar.net.tcp.dialer import DialOptions
 from kubesonar.probes.source import ProbeSource

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubesonar.compat.go_json import go_json
 from kubesonar.compat.kubenurse.checks.rounds import RoundResult
-from kubesonar.compat.kubenurse.go.json import go_json
 from kubesonar.compat.kubenurse.neighbours.selection import Neighbour
 from kubesonar.core.address import bracketed
 from kubesonar.core.hash_ring import place

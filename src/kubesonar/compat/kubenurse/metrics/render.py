@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from kubesonar.compat.kubenurse.metrics.exposition import GoExposition
 from kubesonar.compat.kubenurse.metrics.instruments import CheckInstruments
+from kubesonar.compat.process_series import process_series
 
 _METHOD = 'method="get"'
 """A label that is documented, and was there up to 1.13."""
@@ -34,22 +34,6 @@ class MetricsPage:
         family("kubenurse_neighbourhood_incoming_checks", "gauge", (), {(): incoming})
         if self._older:
             family("kubenurse_request_duration", "histogram", ("type",), instruments.checks)
-        for name, kind, value in _process(self._started):
+        for name, kind, value in process_series(self._started):
             family(name, kind, (), {(): value})
         return self._text.take()
-
-
-def _process(started: float) -> list[tuple[str, str, float]]:
-    """Return the metrics that Prometheus' clients have of their process (https://prometheus.io/docs/instrumenting/writing_clientlibs/);
-    /proc/self/statm is described in proc(5)."""
-    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 (pathlib costs an agent 0.3 MiB)
-        pages = file.read().split()
-    size = os.sysconf("SC_PAGE_SIZE")
-    times = os.times()
-    return [
-        ("process_cpu_seconds_total", "counter", times.user + times.system),
-        ("process_open_fds", "gauge", len(os.listdir("/proc/self/fd"))),  # noqa: PTH208
-        ("process_resident_memory_bytes", "gauge", int(pages[1]) * size),
-        ("process_start_time_seconds", "gauge", round(started, 2)),
-        ("process_virtual_memory_bytes", "gauge", int(pages[0]) * size),
-    ]

@@ -7,11 +7,11 @@ import re
 from kubesonar.net.http.url import Url, parse_url
 
 MAX_REDIRECTS = 10
-"""Most redirects that one check follows, as Go's client."""
+"""Most redirects that one request follows, as Go's client. Higher: a loop costs more; lower: long chains fail."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
 
-STATUSES = frozenset({301, 302, 303, 307, 308})
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 
 
 def redirect_target(url: Url, location: str) -> Url:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubesonar.compat.kubenurse.checks.redirect import redirect_target
+from kubesonar.net.http.redirect import redirect_target
 from kubesonar.net.http.url import parse_url
 
 

@@ -1,0 +1,71 @@
+"""Looks each interval for reports that are missing and agents that are gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from kubesonar.compat.netchecker.server.metrics import NetcheckerMetrics
+from kubesonar.compat.netchecker.server.missed_reports import MissedReports
+from kubesonar.compat.netchecker.server.pods import AgentPods, label_of
+from kubesonar.compat.netchecker.server.records import AgentRecords
+from kubesonar.kube.client import ApiError
+from kubesonar.runtime.logs import Changes
+from kubesonar.stores.write_behind import WriteBehind
+
+_LOG = logging.getLogger("kubesonar.netchecker")
+
+
+class ReportWatch:
+    """Counts missed reports, forgets agents whose pods are gone, and saves the counts. With `resources` records are
+    custom resources, which leave with their pods; else they end by themselves. While the API server or the store does
+    not answer nothing is counted and nothing forgotten."""
+
+    def __init__(
+        self,
+        records: AgentRecords,
+        pods: AgentPods,
+        metrics: NetcheckerMetrics,
+        missed: MissedReports,
+        store: WriteBehind,
+        *,
+        resources: bool,
+    ) -> None:
+        self._records = records
+        self._pods = pods
+        self._metrics = metrics
+        self._missed = missed
+        self._store = store
+        self._resources = resources
+        self._changes = Changes(_LOG)
+
+    async def run(self, interval: float) -> None:
+        """Look each `interval` seconds, for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(interval)
+
+    async def look(self) -> None:
+        """Look once."""
+        try:
+            pods = {pod.name: pod for pod in await self._pods.all()}
+        except ApiError as error:
+            self._changes.note("pods", f"they cannot be listed: {error}")
+            return
+        self._changes.note("pods", "")
+        records = await self._records.all()
+        if not self._records.trouble:
+            nodes = {name: pod.node for name, pod in pods.items()}
+            nodes |= {name: spec.nodename for name, spec in records.items() if spec.nodename}
+            labels = {name: label_of(node, name) for name, node in nodes.items()}
+            if self._resources:
+                ages = {name: (spec, self._records.age(name, spec)) for name, spec in records.items() if name in pods}
+                missing = self._missed.overdue(ages)
+                for gone in records.keys() - pods.keys():
+                    self._records.drop(gone)
+            else:
+                missing = self._missed.absent(pods, records)
+            for name in missing:
+                self._metrics.error(labels[name])
+            self._metrics.forget({*labels.values(), label_of("", "")}, self._store)
+        await self._metrics.sync(self._store)
