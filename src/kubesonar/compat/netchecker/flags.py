@@ -18,8 +18,8 @@ _LARGEST = 2**63 - 1
 
 
 class Flag(msgspec.Struct, frozen=True):
-    """A flag: its name, which is that of the field it sets, if any, with hyphens for underscores; the reader of its text (raises
-    ValueError with what is expected), and its meaning. A `bare` one needs no value: it is a boolean."""
+    """A flag: its name, which is that of the field it sets, if any, with hyphens for underscores; the reader of its
+    text (raises ValueError with what is expected); and its meaning. A `bare` one needs no value: it is a boolean."""
 
     name: str
     read: Callable[[str], Any]
