@@ -57,7 +57,11 @@ class Oracles:
                     self._complain(f"{head} holds {node.name} for {held[node.name]}")
 
     def _true(self, now: float, told: Announce) -> None:
-        node = self._world.nodes[told.member]
+        node = self._world.nodes.get(told.member)
+        if node is None:
+            if told.what is not Condition.LEFT:
+                self._complain(f"{told.member} was announced {told.what}, and is on no roster")
+            return
         if now - self._still_since < HINDSIGHT or not self._heard(node):
             return
         if told.what in DEATHS and node.host_up and now - node.alive_since > HINDSIGHT:

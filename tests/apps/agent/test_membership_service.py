@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from kubesonar.messaging.open_claims import OPEN_CLAIMS_FILE
 from tests.apps.agents import RunningAgent, members, tree, until
 from tests.apps.hooks import Hooks, receiving
 from tests.kube import shapes
@@ -38,9 +39,13 @@ class Mesh:
         more = {
             "keys": {"file": str(self._folder / "keys")},
             "cluster": {"name": "prod-eu", "detect": False},
-            "notify": {"receivers": [{"name": "pager", "url": self._hooks.url}]},
+            "notify": {
+                "receivers": [{"name": "pager", "url": self._hooks.url}],
+                "directory": str(self._folder / f"outbox-{name}"),
+            },
             **self._more,
         }
+        (self._folder / f"outbox-{name}").mkdir(exist_ok=True)
         agent = RunningAgent(self._folder, name, **tree(name, self.ports[name], self._roster, **more))
         self.agents[name] = agent
         return agent
@@ -105,6 +110,24 @@ def test_who_is_told_gone_has_left_once_no_roster_names_it_whoever_coordinates_t
         left = until(lambda: hooks.told("left", victim))
         assert (left["cluster"], left["network"], left["component"]) == ("prod-eu", "pod", "member")
         assert [body["data"]["member"] for body in hooks.bodies if body["data"]["what"] == "left"] == [victim]
+
+
+def test_who_left_while_all_agents_were_down_is_told_by_what_the_coordinator_kept(tmp_path: Path) -> None:
+    with receiving() as hooks, ExitStack() as stack:
+        mesh = Mesh(tmp_path, stack, "abcd", hooks)
+        first = until(mesh.coordinator)
+        victim = min(set(mesh.ports) - {first})
+        mesh.kill(victim)
+        until(lambda: hooks.told("gone", victim))
+        kept = tmp_path / f"outbox-{first}" / OPEN_CLAIMS_FILE
+        until(kept.exists)
+        for name in set(mesh.ports) - {victim}:
+            mesh.kill(name)
+        mesh.forget(victim)
+        for name in set(mesh.ports) - {victim}:
+            mesh.restart(name)
+        (left,) = until(lambda: [body["data"] for body in hooks.bodies if body["data"]["what"] == "left"])
+        assert (left["node"], left["network"], left["component"]) == (victim, "pod", "member")
 
 
 def test_receivers_without_a_name_of_the_cluster_are_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -25,12 +25,14 @@ from kubesonar.core.membership.events import (
     Leased,
     Leaving,
     MembershipAction,
+    Remembered,
     RenewAlerts,
     Throttled,
     WantLease,
 )
 from kubesonar.core.membership.member_view import by_identity
 from kubesonar.core.telemetry.ledger import Ledger
+from kubesonar.messaging.open_claims import OpenClaimsFile
 from kubesonar.messaging.shell import MembershipShell
 from kubesonar.model import Condition, Member, Network, Notice, Roster
 from kubesonar.net.clock import Clock
@@ -106,6 +108,8 @@ class MembershipService:
                 "members' messages are not signed, as keys.file is empty: whoever reaches member.port can have members "
                 "called dead, or deaths kept quiet"
             )
+        self._kept = OpenClaimsFile(options.notify.directory, clock.wall)
+        self._remembered = self._kept.load() if options.notify.receivers else ()
         self._guard = LeaseGuard(options, environ, ledger.member, supervisor, clock, self._leased)
 
     async def start(self) -> None:
@@ -119,6 +123,9 @@ class MembershipService:
         self._departed = dict(list(departed.items())[-_MAX_DEPARTED:])
         self._networks = frozenset(member.network for member in self._members.values())
         self._shell.roster_changed(roster, me)
+        if self._remembered and self._members:
+            remembered, self._remembered = self._remembered, ()
+            self._shell.feed(Remembered(remembered))
 
     def throttled(self, share: float) -> None:
         """Give others more time: the cgroup throttled this process in that share (0 to 1) of its CPU periods."""
@@ -163,6 +170,7 @@ class MembershipService:
             notice = self._notice_of(action)
             if notice is not None:
                 self._notify(notice)
+            self._keep()
         elif isinstance(action, RenewAlerts):
             self._renew(action)
         elif isinstance(action, Departed):
@@ -183,12 +191,20 @@ class MembershipService:
         other = "another member was elected coordinator" if name else "no coordinator is elected"
         what = "elected coordinator" if action.mine else other
         _LOG.info(what, extra={"coordinator": name})
+        if name and not action.mine:
+            self._kept.save(())  # another one keeps it now
+
+    def _keep(self) -> None:
+        """Keep what is announced and has not ended, for the case that all agents are restarted at once."""
+        if self._mine:
+            self._kept.save(self._shell.machine.open_claims(self._clock.mono()))
 
     def _notice_of(self, action: Announce) -> Notice | None:
         members = ChainMap(self._members, self._departed)
         return notices.announced(action, members, self._ledger.member.name, self._clock.wall())
 
     def _renew(self, action: RenewAlerts) -> None:
+        self._keep()
         doubt = self._doubt
         if doubt is not None:
             self._webhooks.renew(self._named(msgspec.structs.replace(doubt, at=self._clock.wall())))

@@ -65,7 +65,16 @@ class Delivered(msgspec.Struct, frozen=True, gc=False):
     id: str
 
 
-MembershipEvent: TypeAlias = MemberView | Received | HostProbed | Refused | Throttled | Leaving | Leased | Delivered
+class Remembered(msgspec.Struct, frozen=True, gc=False):
+    """Before a restart this member was the coordinator, and had announced these claims, which had not ended. To be fed
+    after the first `MemberView` that has members."""
+
+    claims: tuple[StatusClaim, ...]
+
+
+MembershipEvent: TypeAlias = (
+    MemberView | Received | HostProbed | Refused | Throttled | Leaving | Leased | Delivered | Remembered
+)
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):

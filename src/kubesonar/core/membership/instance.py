@@ -33,6 +33,7 @@ from kubesonar.core.membership.events import (
     Received,
     Refused,
     Refuted,
+    Remembered,
     Send,
     Throttled,
     ToSelf,
@@ -98,6 +99,7 @@ class Membership:
             Leaving: (goodbyes, election),
             Leased: (announcer,),
             Delivered: (announcer,),
+            Remembered: (detector,),
             Late: (detector, election),
         }
         self._inner: dict[type, tuple[TimedMachine, ...]] = {
@@ -132,6 +134,10 @@ class Membership:
     def conditions(self) -> dict[str, Condition]:
         """As coordinator: the members last announced as dead, gone or frozen."""
         return self._announcer.conditions
+
+    def open_claims(self, now: float) -> list[StatusClaim]:
+        """As coordinator: what was announced and has not ended."""
+        return self._announcer.open_claims(now)
 
     def following(self, now: float) -> int:
         """As coordinator: how many members follow it now, itself included; else 0."""

@@ -25,9 +25,12 @@ def notice_id(subject: str, epoch: int, what: Condition, incarnation: int = 0) -
 
 def announced(action: Announce, members: Mapping[str, Member], coordinator: str, at: float) -> Notice | None:
     """The notice of an announcement made `at` that time (Unix seconds), None for a member that is not among `members`
-    (by identity: those of the roster and those that left it lately). Its subject is the node where all members of that
-    are concerned. Only members that are among them are named: text that came in a message does not reach people."""
+    (by identity: those of the roster and those that left it lately), unless it left. Its subject is the node where all
+    members of that are concerned. Only members that are among them are named: text that came in a message does not
+    reach people, but for the identity of one that left."""
     member = members.get(action.member)
+    if member is None and action.what is Condition.LEFT:
+        member = _from_identity(action.member)
     if member is None:
         return None
     seen_by = [(members[seen.name].name, seen.reachability) for seen in action.witnesses if seen.name in members]
@@ -36,7 +39,7 @@ def announced(action: Announce, members: Mapping[str, Member], coordinator: str,
     by = f"; confirmed by {witnesses}" if witnesses else ""
     silent = f", silent for {action.silent:.1f} s" if since is not None else ""
     called = _called(member, at) if since is not None else ""
-    names = [members[one].name for one in (action.member, *action.members) if one in members]
+    names = [members[one].name for one in (action.member, *action.members) if one in members] or [member.name]
     return Notice(
         id=action.id,
         what=action.what,
@@ -52,6 +55,15 @@ def announced(action: Announce, members: Mapping[str, Member], coordinator: str,
         network=member.network,
         members=tuple(names),
     )
+
+
+def _from_identity(identity: str) -> Member | None:
+    """A member that left before this process was started, of which only the identity is known: node, network, port."""
+    node, _, rest = identity.rpartition("/")[0].rpartition("/")
+    try:
+        return Member(identity, node, (), 0, Network(rest))
+    except ValueError:
+        return None
 
 
 def _became(action: Announce, member: Member, names: Sequence[str], members: Mapping[str, Member]) -> str:

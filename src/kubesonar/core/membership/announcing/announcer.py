@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from kubesonar.core.membership.announcing.brake import Brake
 from kubesonar.core.membership.announcing.claim_book import ClaimBook
@@ -99,6 +100,11 @@ class Announcer(TimedMachine):
         """The last announcement about each member, BACK left out."""
         last = ((name, announced.claim.what) for name, announced in self._book.announced.items())
         return {name: what for name, what in last if not what.ends}
+
+    def open_claims(self, now: float) -> list[StatusClaim]:
+        """The claims that were announced and have not ended."""
+        held = (one for one in self._book.announced.values() if not one.claim.what.ends)
+        return [replace(one.claim, silent=one.claim.silent + now - one.first, told=one.told) for one in held]
 
     def _take(self, now: float, event: object) -> None:
         if isinstance(event, FollowerHeard):

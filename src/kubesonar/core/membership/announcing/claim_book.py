@@ -23,6 +23,9 @@ DEPARTED = 90.0
 """Seconds for which a member that is on the roster no more may still be claimed to have left: longer than others keep
 such a claim for a coordinator that is to be elected (`claim_queue.KEPT`)."""
 
+MAX_DEPARTED = 10_000
+"""Most members that are remembered after they left: a bound on memory, more than leave a cluster at once."""
+
 SOURCES = 8
 """Most members that are told that their claim is delivered: a member has about three watchers."""
 
@@ -73,9 +76,10 @@ class ClaimBook:
 
     def take_left(self, now: float, source: str, claim: StatusClaim) -> AnnouncedClaim | None:
         """Take over a claim that a member left, acknowledge it, and return what is to be announced: None while the
-        member is on the roster, where its end was announced already, and where nothing was announced that could end."""
-        departed, ended = self._departed.get(claim.member, (0.0, True))
-        if claim.member in self.view.members or not departed:
+        member is on the roster, where its end was announced already, and where nothing was announced that could end.
+        The member may have left before this coordinator was started."""
+        departed, ended = self._departed.get(claim.member, (now, False))
+        if claim.member in self.view.members or len(self._departed) >= MAX_DEPARTED:
             return None
         self.acknowledge(source, claim, True)
         self._departed[claim.member] = departed, True

@@ -30,18 +30,27 @@ KEPT = 60.0
 
 class QueuedClaim:
     """A claim, silent `since` that time, `confirmed` at that one, and dropped after `until`. `acknowledged` by the
-    present coordinator, `announced` by any."""
+    present coordinator, `announced` by any; `before` is the condition that was announced of the member before, BACK
+    for none."""
 
-    __slots__ = ("acknowledged", "announced", "claim", "confirmed", "pause", "since", "timer", "until")
+    __slots__ = ("acknowledged", "announced", "before", "claim", "confirmed", "pause", "since", "timer", "until")
 
-    def __init__(self, now: float, claim: StatusClaim) -> None:
+    def __init__(self, now: float, claim: StatusClaim, before: Condition = Condition.BACK) -> None:
         self.claim = claim
+        self.before = before
         self.since = now - claim.silent
         self.confirmed = now
         self.until = now + KEPT if claim.what.ends else float("inf")
         self.acknowledged = self.announced = False
         self.pause = REPEAT
         self.timer: Timer | None = None
+
+    @property
+    def held(self) -> Condition:
+        """The condition that is announced of the member and that an end of it ends, BACK for none."""
+        if self.claim.what.ends:
+            return Condition.BACK if self.announced else self.claim.ends
+        return self.claim.what if self.announced else self.before
 
 
 class ClaimQueue:
@@ -56,11 +65,15 @@ class ClaimQueue:
     def put(self, now: float, claim: StatusClaim) -> None:
         """Send `claim` from now on, in the place of the one before about that member."""
         before = self._claims.get(claim.member)
+        held = before.held if before is not None else Condition.BACK
         if before is not None and claim.what.ends:
-            ends = before.claim.what if before.announced else before.claim.ends
-            claim = msgspec.structs.replace(claim, ends=ends)
-        queued = self._claims[claim.member] = QueuedClaim(now, claim)
+            claim = msgspec.structs.replace(claim, ends=held)
+        queued = self._claims[claim.member] = QueuedClaim(now, claim, held)
         self._send(now, queued)
+
+    def announced(self, name: str) -> None:
+        """Note that the claim about this member was announced, by an earlier coordinator."""
+        self._claims[name].announced = True
 
     def confirm(self, now: float, name: str) -> None:
         """Note that the claim about this member was found true again."""
@@ -69,11 +82,11 @@ class ClaimQueue:
             queued.confirmed = now
 
     def left(self, now: float, name: str) -> None:
-        """Claim that this member left, in the place of a claim about it that was announced; drop any other."""
+        """Claim that this member left, where something is announced of it, in the place of any other claim."""
         queued = self._claims.pop(name, None)
-        if queued is not None and queued.announced and not queued.claim.what.ends:
+        if queued is not None and not queued.held.ends:
             claim = queued.claim
-            self.put(now, StatusClaim(name, claim.epoch, claim.incarnation, Condition.LEFT, ends=claim.what))
+            self.put(now, StatusClaim(name, claim.epoch, claim.incarnation, Condition.LEFT, ends=queued.held))
 
     def drop(self, name: str) -> None:
         """Send no claim about this member any more."""

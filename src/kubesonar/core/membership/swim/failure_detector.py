@@ -19,6 +19,7 @@ from kubesonar.core.membership.events import (
     Received,
     Refused,
     Refuted,
+    Remembered,
     Send,
     Throttled,
     ToSelf,
@@ -43,7 +44,8 @@ HIGHEST_INCARNATION = 2**62
 
 class FailureDetector(TimedMachine):
     """A machine of the member `me`. In: `MemberView`, `Elected`, `Received` (any message shows that its
-    sender is alive), `ToSelf`, `HostProbed`, `Refused`, `HeartbeatMissed`, `Late`, `Throttled`. Out: `Send`,
+    sender is alive), `ToSelf`, `HostProbed`, `Refused`, `HeartbeatMissed`, `Late`, `Throttled`,
+    `Remembered`. Out: `Send`,
     `ProbeHost`, `CoordinatorLost`, `Refuted`."""
 
     def __init__(self, me: str, options: SuspicionOptions, health: LocalHealth) -> None:
@@ -92,6 +94,9 @@ class FailureDetector(TimedMachine):
             self._suspicions.elected(now, event)
         elif isinstance(event, Late):
             self._late(now, event.seconds)
+        elif isinstance(event, Remembered):
+            for claim in event.claims if self._me in self._view.members else ():
+                self._suspicions.recall(now, claim)
         elif isinstance(event, Throttled):
             self._health.throttle(event.share)
         elif isinstance(event, MemberView):

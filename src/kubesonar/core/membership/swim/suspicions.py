@@ -14,7 +14,7 @@ from kubesonar.core.membership.events import CoordinatorLost, Elected, HostProbe
 from kubesonar.core.membership.local_health import LocalHealth
 from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView
 from kubesonar.core.membership.messages import PingReq, PingReqReply, Reachability, StatusClaim, StatusClaimAck
-from kubesonar.core.membership.swim.agreement import agree, named_witnesses
+from kubesonar.core.membership.swim.agreement import CONDITIONS, agree, named_witnesses
 from kubesonar.core.membership.swim.claim_queue import ClaimQueue
 from kubesonar.core.membership.swim.options import SuspicionOptions
 from kubesonar.core.membership.swim.ping import Pings
@@ -98,6 +98,21 @@ class Suspicions:
         if name not in self._open and len(self._open) < OPEN_LIMIT:
             suspicion = self._open[name] = Suspicion(name, since, epoch, incarnation)
             self._round(now, suspicion)
+
+    def recall(self, now: float, claim: StatusClaim) -> None:
+        """Go on with a suspicion from before a restart of this member, which led to an announcement; of a member that
+        is on the roster no more, claim that it left."""
+        name = claim.member
+        if name in self._open or len(self._open) >= OPEN_LIMIT or claim.what not in CONDITIONS.values():
+            return
+        self._claims.put(now, claim)
+        self._claims.announced(name)
+        if name not in self._view.members:
+            self._claims.left(now, name)
+            return
+        suspicion = self._open[name] = Suspicion(name, now - claim.silent, claim.epoch, claim.incarnation)
+        suspicion.condition = claim.what
+        self._round(now, suspicion)
 
     def remind(self, now: float, name: str) -> None:
         """Ping a member whose condition is held, so that it refutes it if it is alive."""
