@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from kubesonar.core.membership.announcing.announcer import Announcer, AnnouncingOptions
+from kubesonar.core.membership.announcing.claim_book import FORGETFUL
 from kubesonar.core.membership.announcing.renewals import RENEWAL, RENEWED_END
 from kubesonar.core.membership.events import (
     Announce,
@@ -120,11 +121,19 @@ def test_a_coordinator_elected_after_the_member_left_is_told_by_those_who_claime
     assert [ack.message for ack in acks][-1:] == [StatusClaimAck(DEAD, 7, 0, Condition.LEFT, True)]
 
 
-def test_nobody_leaves_by_a_claim_while_the_roster_names_it_or_never_did() -> None:
+def test_nobody_leaves_by_a_claim_while_the_roster_names_it_or_if_it_never_did() -> None:
     coordinator = Coordinator()
     coordinator.dies()
     assert coordinator.claim(6.0, StatusClaim(DEAD, 7, 0, Condition.LEFT, ends=Condition.DEAD)) == []
-    assert coordinator.claim(6.0, StatusClaim("x/pod/1", 7, 0, Condition.LEFT, ends=Condition.DEAD)) == []
+    coordinator.until(FORGETFUL + 1)
+    assert coordinator.claim(FORGETFUL + 1, StatusClaim("x/pod/1", 7, 0, Condition.LEFT, ends=Condition.DEAD)) == []
+
+
+def test_who_left_before_a_coordinator_was_started_is_told_by_who_knew_it() -> None:
+    coordinator = Coordinator()
+    left = StatusClaim("x/pod/1", 7, 0, Condition.LEFT, ends=Condition.DEAD)
+    assert said(coordinator.claim(6.0, left)) == [("x/pod/1", Condition.LEFT)]
+    assert coordinator.claim(7.0, left) == []
 
 
 def test_every_coordinator_gives_a_leave_the_same_id() -> None:

@@ -23,6 +23,11 @@ DEPARTED = 90.0
 """Seconds for which a member that is on the roster no more may still be claimed to have left: longer than others keep
 such a claim for a coordinator that is to be elected (`claim_queue.KEPT`)."""
 
+FORGETFUL = 120.0
+"""Seconds after the first roster in which this process may not know who left before it was started: longer than an
+election and the time for which others keep such a claim. With more, invented members may be said to have left for
+longer, by one that holds the key."""
+
 MAX_DEPARTED = 10_000
 """Most members that are remembered after they left: a bound on memory, more than leave a cluster at once."""
 
@@ -41,6 +46,7 @@ class ClaimBook:
         self.heard: dict[str, FollowerHeard] = {}
         self._emit = emit
         self.took_leave: frozenset[str] = frozenset()
+        self._began = float("-inf")
         self._departed: dict[str, tuple[float, bool]] = {}
         self._host_answered: dict[str, float] = {}
 
@@ -52,6 +58,8 @@ class ClaimBook:
         open_claims = {name: one for name, one in self.announced.items() if not one.claim.what.ends}
         for name in self.view.members.keys() - view.members.keys():
             self._departed[name] = now, name in open_claims
+        if not self.view.members:
+            self._began = now
         self.view = view
         tables: tuple[dict[str, Any], ...] = (
             self.pending, self.announced, self.heard, self._host_answered,
@@ -77,9 +85,10 @@ class ClaimBook:
     def take_left(self, now: float, source: str, claim: StatusClaim) -> AnnouncedClaim | None:
         """Take over a claim that a member left, acknowledge it, and return what is to be announced: None while the
         member is on the roster, where its end was announced already, and where nothing was announced that could end.
-        The member may have left before this coordinator was started."""
-        departed, ended = self._departed.get(claim.member, (now, False))
-        if claim.member in self.view.members or len(self._departed) >= MAX_DEPARTED:
+        Of a member that this one never knew it is believed for a while after its start: it may have left before."""
+        young = now - self._began <= FORGETFUL and len(self._departed) < MAX_DEPARTED
+        departed, ended = self._departed.get(claim.member, (now if young else 0.0, not young))
+        if claim.member in self.view.members or not departed:
             return None
         self.acknowledge(source, claim, True)
         self._departed[claim.member] = departed, True
