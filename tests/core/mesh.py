@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import msgspec
 
 from kubesonar.model import (
-    SCHEMA,
     Check,
     Edge,
     Fault,
@@ -20,7 +19,6 @@ from kubesonar.model import (
     Network,
     Observation,
     Path,
-    Roster,
     Side,
     Snapshot,
     State,
@@ -28,6 +26,7 @@ from kubesonar.model import (
     Trouble,
     Window,
 )
+from tests.core.snapshots import snapshot_of
 
 START = 1_000_000.0
 PORT = 7473
@@ -314,13 +313,13 @@ class Mesh:
                 past = self._past(latest.side, [trial for _, trial in known if trial.at - clock < now - long])
                 edges.append(Edge(latest, Window(10.0), Window(long), trials, past=past))
         started = self.gone.get(member.name, (0.0, START - 100))[1]
-        return Snapshot(
-            schema=SCHEMA,
-            member=member,
+        return snapshot_of(
+            member,
+            *edges,
             at=now + clock,
             started=(started if started <= now else START - 100) + clock,
-            roster=Roster("r1", tuple(self.members)),
-            edges=tuple(edges),
+            members=self.members,
+            revision="r1",
             troubles=tuple(self._troubles(member, now)),
         )
 

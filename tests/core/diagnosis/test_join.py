@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,7 +10,6 @@ from kubesonar.core.diagnosis.components import Aspect, Way
 from kubesonar.core.diagnosis.join import Cell, Evidence, collect
 from kubesonar.core.diagnosis.population import standing
 from kubesonar.model import (
-    SCHEMA,
     Check,
     Edge,
     Fault,
@@ -19,7 +19,6 @@ from kubesonar.model import (
     Network,
     Observation,
     Path,
-    Roster,
     Side,
     Snapshot,
     State,
@@ -27,6 +26,7 @@ from kubesonar.model import (
     Trouble,
     Window,
 )
+from tests.core.snapshots import snapshot_of
 
 NOW = 2_000_000.0
 A = Member("a-pod", "a", ("10.0.0.1",), 7473)
@@ -39,16 +39,9 @@ def edge(kind: Kind, target: str, trials: Sequence[Trial], side: Side = Side.SOU
     return Edge(latest, Window(10.0), Window(60.0), tuple(trials))
 
 
-def snapshot(
-    member: Member,
-    *edges: Edge,
-    clock: float = 0.0,
-    started: float = NOW - 1000,
-    troubles: tuple[Trouble, ...] = (),
-    members: tuple[Member, ...] = (A, B),
-    revision: str = "1",
-) -> Snapshot:
-    return Snapshot(SCHEMA, member, NOW + clock, started + clock, Roster(revision, members), edges, troubles)
+def snapshot(member: Member, *edges: Edge, clock: float = 0.0, started: float = NOW - 1000, **more: Any) -> Snapshot:
+    given = {"members": (A, B), **more}
+    return snapshot_of(member, *edges, at=NOW + clock, started=started + clock, **given)
 
 
 def train(
