@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from kubesonar.core.telemetry.ledger import window
 from kubesonar.model import (
     Check,
     Edge,
@@ -24,7 +25,6 @@ from kubesonar.model import (
     State,
     Trial,
     Trouble,
-    Window,
 )
 from tests.core.snapshots import snapshot_of
 
@@ -311,7 +311,9 @@ class Mesh:
             trials = tuple(trial for seen, trial in known if seen <= now and trial.at - clock >= now - long)
             if trials:
                 past = self._past(latest.side, [trial for _, trial in known if trial.at - clock < now - long])
-                edges.append(Edge(latest, Window(10.0), Window(long), trials, past=past))
+                at = now + clock
+                windows = window([*trials], at, 10.0), window([*trials], at, long)
+                edges.append(Edge(latest, *windows, trials, past=past))
         started = self.gone.get(member.name, (0.0, START - 100))[1]
         return snapshot_of(
             member,

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from kubesonar.core.diagnosis.consequences import listed
+from kubesonar.core.diagnosis.consequences import AllLookups, listed
 from kubesonar.core.diagnosis.evidence import Lookups
 from kubesonar.model import Finding
 
@@ -13,11 +15,11 @@ def found(part: str, subject: str) -> Finding:
     return Finding(part, subject, "loss", 0.0, 0.99, f"{part} of {subject}")
 
 
-def lookups(failed: int, total: int) -> dict[tuple[str, str], Lookups]:
+def lookups(failed: int, total: int) -> Callable[[], AllLookups]:
     asked = Lookups()
     for number in range(total):
         asked.add(float(number), number < failed)
-    return {("node-1-pod", "api-server"): asked}
+    return lambda: {("node-1-pod", "api-server"): asked}
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ def lookups(failed: int, total: int) -> dict[tuple[str, str], Lookups]:
     ],
 )
 def test_what_follows_is_listed_under_its_cause(cause: tuple[str, str], effect: tuple[str, str]) -> None:
-    (only,) = listed([found(*effect), found(*cause)], {}, ZONES)
+    (only,) = listed([found(*effect), found(*cause)], dict, ZONES)
     assert (only.part, only.subject) == cause
     assert only.because == (f"{effect[0]} of {effect[1]}",)
 
@@ -46,7 +48,7 @@ def test_what_follows_is_listed_under_its_cause(cause: tuple[str, str], effect: 
     ],
 )
 def test_what_does_not_follow_is_told_beside_it(one: tuple[str, str], other: tuple[str, str]) -> None:
-    assert len(listed([found(*one), found(*other)], {}, ZONES)) == 2
+    assert len(listed([found(*one), found(*other)], dict, ZONES)) == 2
 
 
 def test_names_that_cannot_be_looked_up_are_listed_under_dns() -> None:

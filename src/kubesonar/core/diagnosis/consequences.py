@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -27,11 +27,14 @@ _WIDTH = 1.0
 Named = tuple[str, str]
 """A part and its subject."""
 
+AllLookups = Mapping[tuple[str, str], Lookups]
+"""Look-ups by source and target."""
+
 Zones = Mapping[str, str]
 """The zones of nodes."""
 
 
-def listed(findings: Sequence[Finding], lookups: Mapping[tuple[str, str], Lookups], zones: Zones) -> list[Finding]:
+def listed(findings: Sequence[Finding], lookups: Callable[[], AllLookups], zones: Zones) -> list[Finding]:
     """The findings that are causes, each with what else fails because of it; `zones` are those of the nodes."""
     causes: list[Finding] = []
     because: dict[int, list[str]] = {}
@@ -44,7 +47,7 @@ def listed(findings: Sequence[Finding], lookups: Mapping[tuple[str, str], Lookup
             because.setdefault(id(cause), []).append(finding.sentence)
     resolver = _resolver(causes)
     if resolver is not None:
-        because.setdefault(id(resolver), []).extend(_unresolved(lookups))
+        because.setdefault(id(resolver), []).extend(_unresolved(lookups()))
     return [
         msgspec.structs.replace(finding, because=tuple(clip(line) for line in because[id(finding)]))
         if id(finding) in because
@@ -92,7 +95,7 @@ def _resolver(findings: Sequence[Finding]) -> Finding | None:
     return next(iter(ranked), None)
 
 
-def _unresolved(lookups: Mapping[tuple[str, str], Lookups]) -> list[str]:
+def _unresolved(lookups: AllLookups) -> list[str]:
     targets: dict[str, list[int]] = {}
     for (_, target), found in lookups.items():
         count = targets.setdefault(target, [0, 0])

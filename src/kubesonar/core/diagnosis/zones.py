@@ -31,7 +31,7 @@ _NODES = ("node", "node_in", "node_out")
 
 def by_zone(findings: Sequence[Finding], who: Population, evidence: Evidence, clock: WallClock) -> list[Finding]:
     """Return the findings with those of silent zones as one each, and with several sick nodes as critical."""
-    silent = silent_nodes(who, evidence)
+    silent = silent_nodes(who, evidence) if findings else frozenset()
     left = list(findings)
     for zone, nodes in sorted(_nodes_by_zone(who).items()):
         there, elsewhere = nodes & silent, silent - nodes
@@ -49,6 +49,12 @@ def by_zone(findings: Sequence[Finding], who: Population, evidence: Evidence, cl
 
 def silent_nodes(who: Population, evidence: Evidence) -> frozenset[str]:
     """Return the nodes none of whose expected members was read or answered lately, though they were asked."""
+    for node in _silent_so_far(who, evidence):
+        evidence.near(node)
+    return _silent_so_far(who, evidence)
+
+
+def _silent_so_far(who: Population, evidence: Evidence) -> frozenset[str]:
     asked: set[str] = set()
     answered = {who.members[name].node for name in who.expected & who.read.keys()}
     for cell in evidence.cells:

@@ -36,12 +36,12 @@ def test_two_narrow_faults_are_not_one_wide_one(fault: Callable[[Mesh], Named]) 
     mesh = Mesh(nodes=4, seed=1)
     expected = fault(mesh)
     found = basis(*mesh.run(30).snapshots(30))
-    suspects = Search(found.evidence.cells, found.evidence.ages, found.who.now).run()
+    suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
     assert {(suspect.part.name, suspect.subject) for suspect in suspects} == expected
 
 
 def test_what_is_over_is_kept_apart() -> None:
     found = basis(*Mesh(nodes=4, seed=1).cut("node-3", 11, 25).run(30).snapshots(30))
-    search = Search(found.evidence.cells, found.evidence.ages, found.who.now)
+    search = Search(found.evidence, found.who.now, lambda cell: True)
     assert search.run() == []
     assert {(suspect.part.name, suspect.subject) for suspect in search.over} == {("node", "node-3")}
