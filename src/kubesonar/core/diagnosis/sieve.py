@@ -214,6 +214,8 @@ class Sieve:
             if newest.slow:
                 self.slowness = True
                 self._loud[pair] = None
+            elif newest.full_received < newest.full_sent:
+                self._loud[pair] = None
             elif check.kind is Kind.MTU and any(0 < trial.rate < SLOW for trial in trials[-_SIZED:]):
                 self._loud[pair] = None
         self._tally(source, edge, 1)
