@@ -6,7 +6,7 @@ An edge is judged by its windows and minutes alone, which cost the same whether 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import log
 from statistics import median
@@ -17,7 +17,7 @@ from kubesonar.core.diagnosis.inference.slow_links import SLOW
 from kubesonar.core.diagnosis.inference.trial_model import stream
 from kubesonar.core.diagnosis.path_features import End
 from kubesonar.core.diagnosis.population import Population
-from kubesonar.model import Check, Edge, Kind, Network, Observation, Path, Side
+from kubesonar.model import Check, Edge, Kind, Network, Observation, Path, Side, Trial
 
 Pair = tuple[str, str]
 """A source and a target, by their names."""
@@ -214,9 +214,7 @@ class Sieve:
             if newest.slow:
                 self.slowness = True
                 self._loud[pair] = None
-            elif newest.full_received < newest.full_sent:
-                self._loud[pair] = None
-            elif check.kind is Kind.MTU and any(0 < trial.rate < SLOW for trial in trials[-_SIZED:]):
+            elif newest.full_received < newest.full_sent or (check.kind is Kind.MTU and _slow(trials)):
                 self._loud[pair] = None
         self._tally(source, edge, 1)
         if edge.past and (check.kind is Kind.UDP or check.target not in self._who.members):
@@ -354,6 +352,11 @@ class PairIndex:
 
     def _plain(self) -> list[str]:
         return [name for name in self._sieve.askers if name not in self._who.members]
+
+
+def _slow(trials: Sequence[Trial]) -> bool:
+    """Whether any of the newest trials of big packets saw the rate of a slow link."""
+    return any(0 < trial.rate < SLOW for trial in trials[-_SIZED:])
 
 
 def family_of(latest: Observation) -> int:
