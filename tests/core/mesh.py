@@ -127,12 +127,12 @@ class Mesh:
         return self.drop(node, "*", 1.0, since, until, **more).drop("*", node, 1.0, since, until, **more)
 
     def mtu(self, source: str, target: str, size: int, **more: object) -> Mesh:
-        """Big packets vanish silently."""
+        """Big packets vanish silently ("*": from or to any)."""
 
         def matches(packet: Packet) -> bool:
             return (
-                packet.source == source
-                and packet.target == target
+                source in ("*", packet.source)
+                and target in ("*", packet.target)
                 and packet.size > size
                 and all(getattr(packet, key) == value for key, value in more.items())
             )
