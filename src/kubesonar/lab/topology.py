@@ -100,7 +100,7 @@ def plan_lab(nodes: int = 5, *, namespaces: bool = True, collectors: int = 0) ->
     )
 
 
-_COLLECTOR_PORT = 7474
+_COLLECTOR_PORT = 7475
 _SERVERS = (
     LabServer("dns-1", Role.DNS, ("10.90.0.53", "fd90::53"), 53),
     LabServer("dns-2", Role.DNS, ("10.90.0.54", "fd90::54"), 53),
