@@ -8,12 +8,18 @@ import msgspec
 
 from kubesonar.core.diagnosis.evidence import Lookups
 from kubesonar.core.diagnosis.inference.suspects import Suspect
-from kubesonar.model import Finding, clip
+from kubesonar.core.diagnosis.path_features import OWN_SERVICE
+from kubesonar.core.diagnosis.population import Population
+from kubesonar.model import Finding, Network, clip
 
 _WIDE = ("node", "node_in", "node_out", "pod_network", "pod_network_in", "pod_network_out", "zone_pair")
 _BIG_ONES = ("node_mtu", "pod_network_mtu", "pair_mtu")
 _FULL = ("conntrack_full", "backlog_full")
 _TO_TARGETS = ("zone_target", "pair", "pair_port", "pair_slow")
+_BY_CHANCE = 2.0
+"""How many times its share a part of the endpoints may be met by chance. Less, and a rollout is a finding; more, and a
+Service of which half fails is none while some agents leave."""
+
 _OFTEN = 0.05
 """Share of failed look-ups from which on they are told."""
 
@@ -64,6 +70,16 @@ def outlived(suspect: Suspect, over: Sequence[Suspect], now: float, edges: Seque
         _follows(named, (cause.part.name, cause.subject), zones) and last <= now - edges[cause.fit.ended - 1] + _WIDTH
         for cause in over
     )
+
+
+def of_leaving_members(named: Named, lost: float, who: Population) -> bool:
+    """Whether what is named is the agents' own Service and fails no more often (a share of `lost`) than it leads to
+    agents that leave and are silent already: its endpoints lag behind what was announced."""
+    if named != ("service", OWN_SERVICE):
+        return False
+    pods = [name for name, member in who.members.items() if member.network is Network.POD]
+    silent = sum(name in who.excused and name not in who.read for name in pods)
+    return silent > 0 and lost <= _BY_CHANCE * silent / len(pods)
 
 
 def for_want_of_room(named: Named, cause: Named) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 
 from kubesonar.core.diagnosis.components import part
 from kubesonar.core.diagnosis.confirmation import confirmation
-from kubesonar.core.diagnosis.consequences import listed, outlived
+from kubesonar.core.diagnosis.consequences import listed, of_leaving_members, outlived
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
 from kubesonar.core.diagnosis.expectations import beside
 from kubesonar.core.diagnosis.inference.exhaustion import full_backlog, full_conntrack
@@ -70,7 +70,12 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
         evidence, who.now, lambda cell: not _at_taken_address(cell, displaced) and not _slowed(cell, links, dead)
     )
     edges = evidence.ages.edges
-    suspects = [found for found in search.run() if not outlived(found, search.over, who.now, edges, who.zones)]
+    suspects = [
+        found
+        for found in search.run()
+        if not outlived(found, search.over, who.now, edges, who.zones)
+        and not of_leaving_members((found.part.name, found.subject), loss(found, evidence.ages.recent), who)
+    ]
     writer = _Writer(who, evidence, clock, known)
     findings = [writer.displaced(who.members[name]) for name in displaced]
     findings += [writer.slow(link) for link in links]

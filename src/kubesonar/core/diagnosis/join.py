@@ -16,7 +16,7 @@ import msgspec
 
 from kubesonar.core.diagnosis.evidence import FAINT, SETTLE, Ages, Cell, Evidence, Lookups, Speed
 from kubesonar.core.diagnosis.inference.trial_model import BIG, look_up, stream
-from kubesonar.core.diagnosis.path_features import Aspect, End, Traversal, Way
+from kubesonar.core.diagnosis.path_features import OWN_SERVICE, Aspect, End, Traversal, Way
 from kubesonar.core.diagnosis.population import Interval, Population, standing
 from kubesonar.core.diagnosis.sieve import Pair, PairIndex, Sieve, family_of, is_literal
 from kubesonar.core.diagnosis.trains import TrainLog
@@ -36,7 +36,7 @@ _MOST_NAMES = 5
 _ONE_OF_TWO = 0.1
 """Share of lossy trains from which on (and up to one less this) only one address family may be sick: responders count
 the trains of both as one."""
-_OWN_SERVICES = frozenset({"dns-service", "service"})
+_OWN_SERVICES = frozenset({"dns-service", OWN_SERVICE})
 """Targets of core/probing/cluster_checks.py of which it is known what is behind them."""
 _PORTS = {"http": 80, "https": 443}
 

@@ -26,12 +26,18 @@ def one_node(mesh: Mesh) -> Named:
     return {("node", "node-1")}
 
 
+def big_packets_into_a_node(mesh: Mesh) -> Named:
+    for node in ("node-1", "node-2", "node-4"):
+        mesh.mtu(node, "node-3", 1400)
+    return {("node_mtu", "node-3")}
+
+
 def everything(mesh: Mesh) -> Named:
     mesh.drop("*", "*", 0.1)
     return {("network", "all nodes")}
 
 
-@pytest.mark.parametrize("fault", [both_ways, two_from_one_node, one_node, everything])
+@pytest.mark.parametrize("fault", [both_ways, two_from_one_node, one_node, big_packets_into_a_node, everything])
 def test_two_narrow_faults_are_not_one_wide_one(fault: Callable[[Mesh], Named]) -> None:
     mesh = Mesh(nodes=4, seed=1)
     expected = fault(mesh)
