@@ -17,11 +17,12 @@ from kubesonar.core.diagnosis.inference.slow_links import SLOW
 from kubesonar.core.diagnosis.inference.trial_model import stream
 from kubesonar.core.diagnosis.path_features import End
 from kubesonar.core.diagnosis.population import Population
-from kubesonar.model import Check, Edge, Kind, Network, Observation, Path, Side, Trial
+from kubesonar.model import Check, Edge, Kind, Member, Network, Observation, Path, Side, Trial
 
 Pair = tuple[str, str]
 """A source and a target, by their names."""
 
+_SOURCE, _MTU = Side.SOURCE, Kind.MTU
 STREAMS = frozenset({Kind.TCP, Kind.HTTP, Kind.TLS})
 _BEYOND = (Path.POD, Path.HOST, Path.LOOPBACK, Path.COLLECTOR, Path.OTHER)
 _DNS_WORDS = frozenset({"dns", "dns-service", "upstream"})
@@ -61,6 +62,16 @@ class _Count:
         return self.bad * log(self.bad / expected) - self.bad + expected
 
 
+class _Found:
+    """The edges of one pair; `far` is whether they go to another zone, None where the target is no member."""
+
+    __slots__ = ("edges", "far")
+
+    def __init__(self, far: bool | None) -> None:
+        self.far = far
+        self.edges: list[Edge] = []
+
+
 class Sieve:
     """One look at every edge. `heard` are the targets that answered lately, `sent` the datagrams of quiet pairs in the
     short window, `recorded` says whether responders keep records, `dual` whether there are two address families,
@@ -85,8 +96,13 @@ class Sieve:
         self._loud: dict[Pair, None] = {}
         self._faint: list[tuple[Pair, int, int]] = []
         self._past: dict[str, _Count] = {}
-        self._flows: dict[tuple[str, Network], list[int]] = {}
-        self._quiet: dict[tuple[Kind, float, Network, bool], list[int]] = {}
+        self._flows: dict[tuple[str, bool], list[int]] = {}
+        """By word, and by whether it is the host network: trains lately and in the past."""
+        self._quiet: dict[tuple[bool, bool], dict[int, list[int]]] = {
+            (host, far): {} for host in (False, True) for far in (False, True)
+        }
+        """By whether it is the host network, and goes to another zone: by packets the pairs, their trials, and the
+        datagrams of a train."""
         since = who.now - ages.edges[ages.recent - 1]
         self._untrusted = {name for name, blind in who.blind.items() if any(until > since for _, until in blind)}
         for name in who.read:
@@ -105,8 +121,9 @@ class Sieve:
     def take(self, source: str, target: str) -> list[Edge]:
         """Return the edges of that pair, once."""
         edges = self.edges.get(source, {}).pop(target, [])
-        for edge in edges:
-            self._tally(source, edge, -1)
+        me, other = self._who.members[source], self._who.members.get(target)
+        for edge in edges if other is not None else ():
+            self._tally(me, other is not None and me.zone != other.zone, edge, -1)
         return edges
 
     def suspicious(self) -> Iterable[Pair]:
@@ -123,61 +140,93 @@ class Sieve:
 
     def passing(self, part: str, subject: str) -> tuple[float, float]:
         """See `Reserve`."""
-        networks = [
-            network for network in Network if part in _PASSED or (part in _PASSED_POD and network is Network.POD)
-        ]
+        hosts = [host for host in (False, True) if part in _PASSED or (part in _PASSED_POD and not host)]
         words = [subject, ">".join(reversed(subject.split(">")))] if part.startswith("zone_pair") else [subject]
-        flows = [self._flows.get((word, network), (0, 0)) for word in words for network in networks]
+        flows = [self._flows.get((word, host), (0, 0)) for word in words for host in hosts]
         recent, past = sum(flow[0] for flow in flows), sum(flow[1] for flow in flows)
         return recent / self._ages.long, past / (self._ages.memory - self._ages.long)
 
     def quiet(self) -> Iterator[Quiet]:
         """What was counted of the pairs that were not taken."""
-        for (kind, timeout, network, far), (pairs, trials, size) in self._quiet.items():
-            if pairs > 0 and trials > 0:
-                if kind is Kind.UDP and self.recorded:
-                    yield Quiet(size, network, False, far, 2 * pairs, 2 * trials)
-                else:
-                    packets = size if kind is Kind.UDP else stream(timeout) if kind in STREAMS else 1
-                    yield Quiet(packets, network, True, far, pairs, trials)
+        for (host, far), groups in self._quiet.items():
+            network = Network.HOST if host else Network.POD
+            for packets, (pairs, trials, size) in groups.items():
+                if pairs > 0 and trials > 0:
+                    ways = 2 if not packets and self.recorded else 1
+                    yield Quiet(size, network, ways == 1, far, ways * pairs, ways * trials)
 
     def _sift(self, name: str) -> None:
         who, snapshot = self._who, self._who.read[name]
-        members, heard = who.members, self.heard
-        own: dict[str, list[Edge] | None] = {}
-        expected = name in who.expected
-        doubted = name in self._untrusted
+        if name not in who.expected:
+            for edge in snapshot.edges:
+                self._learn(edge.latest)
+            return
+        me, heard, addresses = who.members[name], self.heard, self._families
+        doubted = self._untrusted if name not in self._untrusted else None
+        own: dict[str, _Found | None] = {}
         for edge in snapshot.edges:
             latest = edge.latest
             check = latest.check
             target = check.target
-            if latest.side is not Side.SOURCE:
-                self.recorded = self.recorded or (latest.side is Side.RESPONDER and check.kind is Kind.UDP)
+            if latest.side is not _SOURCE or target not in own:
+                self._learn(latest)
+                if latest.side is not _SOURCE:
+                    continue
+                own[target] = self._found(me, check)
+            elif check.address not in addresses:
+                self._learn(latest)
+            found = own[target]
+            if found is None:
                 continue
-            if check.address not in self._families:
-                self._meet(latest)
-            if target not in members:
-                self._plain(check)
-            if not expected:
-                continue
-            if target in own:
-                edges = own[target]
-            else:
-                edges = own[target] = [] if self._counts(name, check) else None
-            if edges is None:
-                continue
-            edges.append(edge)
-            self._weigh(name, edge)
-            if edge.short.received and check.kind is not Kind.MTU and not doubted and target not in self._untrusted:
+            found.edges.append(edge)
+            if edge.latest.fault is not None or self._suspect(edge, check.kind):
+                self._loud[name, target] = None
+            if found.far is not None:
+                self._tally(me, found.far, edge, 1)
+            elif edge.past:
+                self._remember((name, target), edge)
+            if doubted is not None and edge.short.received and target not in doubted and check.kind is not _MTU:
                 heard.add(target)
-        found = {target: edges for target, edges in own.items() if edges}
+        self._settle(name, {target: found.edges for target, found in own.items() if found is not None})
+
+    def _settle(self, name: str, found: dict[str, list[Edge]]) -> None:
+        """Keep the pairs of that source."""
         self.edges[name] = found
         self.paths += len(found)
         for target in found:
             self.askers.setdefault(target, []).append(name)
-            if doubted or target in self._untrusted:
+            if name in self._untrusted or target in self._untrusted:
                 self._loud[name, target] = None
         self.old = self.old or any(self._reaches_back(name, edges[0]) for edges in found.values())
+
+    def _learn(self, latest: Observation) -> None:
+        """Note what an edge tells besides its trials."""
+        check = latest.check
+        if latest.side is not _SOURCE:
+            self.recorded = self.recorded or (latest.side is Side.RESPONDER and check.kind is Kind.UDP)
+            return
+        if check.address not in self._families:
+            self._meet(latest)
+        if check.target not in self._who.members:
+            self._plain(check)
+
+    def _found(self, me: Member, check: Check) -> _Found | None:
+        """A pair to be filled; None where nothing is told by what that source asks there."""
+        if not self._counts(me.name, check):
+            return None
+        target = self._who.members.get(check.target)
+        return _Found(None if target is None else me.zone != target.zone)
+
+    def _suspect(self, edge: Edge, kind: Kind) -> bool:
+        """Whether that edge is to be looked at."""
+        window, trials = edge.long, edge.trials
+        if window.failed or window.received < window.sent or window.unknown:
+            return True
+        if not trials:
+            return False
+        newest = trials[-1]
+        self.slowness = self.slowness or newest.slow
+        return newest.slow or newest.full_received < newest.full_sent or (kind is _MTU and _slow(trials))
 
     def _meet(self, latest: Observation) -> None:
         if is_literal(latest.check.address):
@@ -203,25 +252,8 @@ class Sieve:
             return check.path not in _BEYOND
         return target.node != who.members[source].node and target.network is not Network.OTHER
 
-    def _weigh(self, source: str, edge: Edge) -> None:
-        """Note whether that edge is to be looked at, and count it."""
-        window, trials, check = edge.long, edge.trials, edge.latest.check
-        pair = source, check.target
-        if window.failed or window.unknown or window.received < window.sent or edge.latest.fault is not None:
-            self._loud[pair] = None
-        if trials:
-            newest = trials[-1]
-            if newest.slow:
-                self.slowness = True
-                self._loud[pair] = None
-            elif newest.full_received < newest.full_sent or (check.kind is Kind.MTU and _slow(trials)):
-                self._loud[pair] = None
-        self._tally(source, edge, 1)
-        if edge.past and (check.kind is Kind.UDP or check.target not in self._who.members):
-            self._remember(pair, edge)
-
-    def _remember(self, pair: Pair, edge: Edge) -> None:
-        """Count the past of that edge, by all that it may be held against."""
+    def _remember(self, pair: Pair, edge: Edge) -> int:
+        """Count the past of that edge, by all that it may be held against; return its trials."""
         total = bad = 0
         for minute in edge.past:
             total += minute.trials
@@ -234,6 +266,7 @@ class Sieve:
                 count = self._past[word] = _Count()
             count.total += total
             count.bad += bad
+        return total
 
     def _words(self, pair: Pair) -> tuple[str, ...]:
         """What loss between that pair is held against: nodes, zones and plain targets."""
@@ -252,28 +285,36 @@ class Sieve:
         shares = [count.bad / count.total for count in self._past.values() if count.total]
         return max(BACKGROUND, median(shares)) if shares else BACKGROUND
 
-    def _tally(self, source: str, edge: Edge, sign: int) -> None:
-        check = edge.latest.check
-        target = self._who.members.get(check.target)
-        if target is None or check.kind not in _KINDS:
+    def _tally(self, me: Member, far: bool, edge: Edge, sign: int) -> None:
+        """Count the trials of an edge between members, or take them out again."""
+        check, trials = edge.latest.check, edge.long.observations
+        kind = check.kind
+        if kind is Kind.UDP:
+            packets = 0
+            self._pass_trains(me, edge, sign, trials)
+        elif kind is Kind.ICMP:
+            packets = 1
+        elif kind is _MTU or kind not in STREAMS:
             return
-        window = edge.long
-        me = self._who.members[source]
-        key = (check.kind, check.timeout, me.network, me.zone != target.zone)
-        count = self._quiet.get(key)
+        else:
+            packets = stream(check.timeout)
+        count = self._quiet[me.network is Network.HOST, far].get(packets)
         if count is None:
-            count = self._quiet[key] = [0, 0, max((trial.sent for trial in edge.trials), default=1)]
+            size = max((trial.sent for trial in edge.trials), default=1) if kind is Kind.UDP else packets
+            count = self._quiet[me.network is Network.HOST, far][packets] = [0, 0, size]
         count[0] += sign
-        count[1] += sign * window.observations
-        if check.kind is Kind.UDP:
-            self.sent += sign * edge.short.sent
-            past = sum(minute.trials for minute in edge.past)
-            for word in (me.node, target.node, f"{me.zone}>{target.zone}"):
-                flow = self._flows.get((word, me.network))
-                if flow is None:
-                    flow = self._flows[word, me.network] = [0, 0]
-                flow[0] += sign * window.observations
-                flow[1] += sign * past
+        count[1] += sign * trials
+
+    def _pass_trains(self, me: Member, edge: Edge, sign: int, trials: int) -> None:
+        self.sent += sign * edge.short.sent
+        pair = me.name, edge.latest.check.target
+        past = self._remember(pair, edge) if sign > 0 else sum(minute.trials for minute in edge.past)
+        for word in self._words(pair):
+            flow = self._flows.get((word, me.network is Network.HOST))
+            if flow is None:
+                flow = self._flows[word, me.network is Network.HOST] = [0, 0]
+            flow[0] += sign * trials
+            flow[1] += sign * past
 
     def _reaches_back(self, source: str, edge: Edge) -> bool:
         who, ages = self._who, self._ages
@@ -287,7 +328,6 @@ class Sieve:
 
 _PASSED = ("node", "node_in", "node_out", "zone_pair", "zone_pair_slow")
 _PASSED_POD = ("pod_network", "pod_network_in", "pod_network_out")
-_KINDS = frozenset({Kind.UDP, Kind.TCP, Kind.HTTP, Kind.TLS, Kind.ICMP})
 
 
 class PairIndex:

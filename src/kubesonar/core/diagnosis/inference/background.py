@@ -58,7 +58,9 @@ class Background:
         pooled = {group: list(pairs.values()) for group, pairs in counts.items()}
         for each in quiet:
             group = each.packets, each.network, each.round_trip, each.far
-            pooled.setdefault(group, []).extend([[each.trials // each.pairs, 0, 0]] * each.pairs)
+            known = pooled.setdefault(group, [])
+            as_many = min(each.pairs, 4 * len(known) + 1)  # the best quarter is well, however many more are
+            known += [[each.trials // as_many, 0, 0]] * as_many
         self._learned = {group: _pooled(pairs) for group, pairs in pooled.items()}
         self._packet = {network: self._lost(network) for network in (*Network, None)}
 
