@@ -26,6 +26,8 @@ SUITES = {
     "docs": "pages written by hand",
     "e2e": "the API client against a real cluster or its double",
     "scenarios": "labs and meshes of real agents",
+    "sim/test_networks.py": "virtual clusters in two networks",
+    "sim/test_restart.py": "virtual clusters of which all agents restart",
     "test_conftest.py": "the hooks of all tests",
     "test_house.py": "this file",
     "test_readers.py": "everything that reads bytes from outside",

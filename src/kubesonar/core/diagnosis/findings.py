@@ -42,7 +42,7 @@ _PAIRS = ("pair", "pair_udp", "pair_port", "pair_family")
 _DEAD_BINS = 4
 _SURE = 20.0
 
-FAINT = 0.05
+_FAINT = 0.05
 """Loss of a pair below which it is a remark: TCP hides it, and one pair is a small part of a cluster."""
 
 
@@ -269,6 +269,6 @@ class _Writer:
         )
 
     def _severity(self, suspect: Suspect) -> Severity:
-        if suspect.part.name in _PAIRS and loss(suspect, self._evidence.ages.recent) < FAINT:
+        if suspect.part.name in _PAIRS and loss(suspect, self._evidence.ages.recent) < _FAINT:
             return Severity.INFO
         return suspect.part.severity

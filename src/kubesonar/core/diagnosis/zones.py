@@ -12,11 +12,11 @@ from kubesonar.core.diagnosis.population import Population
 from kubesonar.core.diagnosis.sentences import WallClock
 from kubesonar.model import Finding, Severity, clip
 
-MOST = 2 / 3
+_MOST = 2 / 3
 """Share of a zone's nodes that must be silent before the zone is named. Lower, and some nodes that fail together are
 told as their zone; higher, and a zone with a survivor is told node by node."""
 
-FEW = 1 / 3
+_FEW = 1 / 3
 """Share of all other nodes that may be silent: with more, it is no matter of one zone."""
 
 SEVERAL = 3
@@ -36,7 +36,7 @@ def by_zone(findings: Sequence[Finding], who: Population, evidence: Evidence, cl
     for zone, nodes in sorted(_nodes_by_zone(who).items()):
         there, elsewhere = nodes & silent, silent - nodes
         others = len(set(who.zones) - nodes)
-        if len(nodes) > 1 and others and len(there) >= MOST * len(nodes) and len(elsewhere) <= FEW * others:
+        if len(nodes) > 1 and others and len(there) >= _MOST * len(nodes) and len(elsewhere) <= _FEW * others:
             causes = [finding for finding in left if _within(finding, zone, there)]
             if causes:
                 left = [_zone(zone, nodes, there, causes, clock), *(f for f in left if f not in causes)]

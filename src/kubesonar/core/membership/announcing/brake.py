@@ -25,7 +25,7 @@ HELD_TOO_LONG = 60.0
 """Seconds after which a brake that is held is told once more, with the nodes: an observer that is wrong for so long
 helps nobody by silence. With less, a short disturbance is told twice."""
 
-NAMED = 10
+_NAMED = 10
 """Most nodes that are named then."""
 
 
@@ -97,5 +97,5 @@ class Brake:
             self._emit(Doubted(Condition.SUSPECT, len(dead), of))
         elif not self._told and now - self._since >= HELD_TOO_LONG:
             self._told = True
-            nodes = tuple(sorted(dead)[:NAMED])
+            nodes = tuple(sorted(dead)[:_NAMED])
             self._emit(Doubted(Condition.SUSPECT, len(dead), of, now - self._since, nodes))
