@@ -14,11 +14,12 @@ from statistics import median
 
 import msgspec
 
+from kubesonar.core.address import is_literal
 from kubesonar.core.diagnosis.evidence import FAINT, SETTLE, Ages, Cell, Evidence, Lookups, Speed
 from kubesonar.core.diagnosis.inference.trial_model import BIG, look_up, stream
 from kubesonar.core.diagnosis.path_features import OWN_SERVICE, Aspect, End, Traversal, Way
 from kubesonar.core.diagnosis.population import Interval, Population, standing
-from kubesonar.core.diagnosis.sieve import Pair, PairIndex, Sieve, family_of, is_literal
+from kubesonar.core.diagnosis.sieve import Pair, PairIndex, Sieve, observed_family
 from kubesonar.core.diagnosis.trains import TrainLog
 from kubesonar.model import Check, Edge, Fault, Kind, Minute, Network, Observation, Path, Side, Snapshot, Trial
 
@@ -119,7 +120,7 @@ class _Collector:
     def cell(self, source: str, edge: Edge, way: Way, question: Aspect, packets: int) -> Cell:
         check = edge.latest.check
         tcp = check.kind in _STREAMS or (check.kind is Kind.DNS and check.request.endswith(" tcp"))
-        family = family_of(edge.latest) if self.sieve.dual else 0
+        family = observed_family(edge.latest) if self.sieve.dual else 0
         key = (source, check.target, check.kind, tcp, check.path, way, question, family, check.port)
         found = self.cells.get(key)
         if found is None:

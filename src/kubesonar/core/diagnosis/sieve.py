@@ -11,6 +11,7 @@ from itertools import chain
 from math import log
 from statistics import median
 
+from kubesonar.core.address import family_of, is_literal
 from kubesonar.core.diagnosis.evidence import Ages, Quiet
 from kubesonar.core.diagnosis.inference.background import BACKGROUND
 from kubesonar.core.diagnosis.inference.slow_links import SLOW
@@ -230,7 +231,7 @@ class Sieve:
 
     def _meet(self, latest: Observation) -> None:
         if is_literal(latest.check.address):
-            self._families[latest.check.address] = family_of(latest)
+            self._families[latest.check.address] = observed_family(latest)
         else:
             self._named.add(latest.family)
 
@@ -399,12 +400,7 @@ def _slow(trials: Sequence[Trial]) -> bool:
     return any(0 < trial.rate < SLOW for trial in trials[-_SIZED:])
 
 
-def family_of(latest: Observation) -> int:
+def observed_family(latest: Observation) -> int:
     """The address family that a check goes by; that of its latest observation where it asks a name."""
     address = latest.check.address
-    return (6 if ":" in address else 4) if is_literal(address) else latest.family
-
-
-def is_literal(address: str) -> bool:
-    """Whether that is an address and not a name."""
-    return ":" in address or address.replace(".", "").isdigit()
+    return family_of(address) if is_literal(address) else latest.family
