@@ -166,8 +166,9 @@ class Evidence(msgspec.Struct, frozen=True):
         return self.cells
 
     def all_lookups(self) -> Mapping[tuple[str, str], Lookups]:
-        """Return the look-ups of all names, which makes the cells of all plain targets."""
-        self.reserve.near(("dns-service",))
+        """Return the look-ups of all names where any failed, which makes the cells of all plain targets."""
+        if any(found.bad_at for found in self.lookups.values()):
+            self.reserve.near(("dns-service",))
         return self.lookups
 
     def near(self, *words: str) -> list[Cell]:

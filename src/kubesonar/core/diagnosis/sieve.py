@@ -29,7 +29,7 @@ _BEYOND = (Path.POD, Path.HOST, Path.LOOPBACK, Path.COLLECTOR, Path.OTHER)
 _DNS_WORDS = frozenset({"dns", "dns-service", "upstream"})
 """Words of subjects that all questions to DNS servers, and look-ups of names, may be about."""
 
-_STANDING_OUT = 12.0
+STANDING_OUT = 12.0
 """What loss in the past must explain at least (nats) to be looked at. Higher, and faint loss is passed over that the
 best onset would make a finding of; lower, and chance is looked at for nothing."""
 
@@ -130,12 +130,12 @@ class Sieve:
     def suspicious(self) -> Iterable[Pair]:
         """The pairs that are looked at in any case."""
         usual = self._usual()
-        standing = {word for word, count in self._past.items() if count.most(usual) > _STANDING_OUT}
+        standing = {word for word, count in self._past.items() if count.most(usual) > STANDING_OUT}
         between: dict[frozenset[str], _Count] = {}
         for pair, total, bad in self._faint:
             between.setdefault(self._places(pair), _Count()).add(total, bad)
         for pair, _, _ in self._faint:
-            if between[self._places(pair)].most(usual) > _STANDING_OUT or standing.intersection(self._words(pair)):
+            if between[self._places(pair)].most(usual) > STANDING_OUT or standing.intersection(self._words(pair)):
                 self._loud[pair] = None
         return self._loud
 
