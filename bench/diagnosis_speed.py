@@ -204,10 +204,10 @@ def timed(case: Case) -> Timed:
 _HEAD = """# CPU of a verdict
 
 Written by `python -m bench.diagnosis_speed 300 1000 5000`: snapshots as agents make them at default rates (k = {k},
-both networks, all kinds of checks; an edge is what one member keeps of one check, or of another member's trains), {loss:.2%}
-of datagrams lost everywhere, and a fault that is 30 s old. Seconds of CPU in one process of plain Python, of the first
-look and of one 10 s later; reading and decoding are not in them. Memory is that of the whole process, with all
-snapshots. {cpu} cores with other work on them, Python {python}.
+both networks, all kinds of checks; an edge is what one member keeps of one check, or of another member's trains),
+{loss:.2%} of datagrams lost everywhere, and a fault that is 30 s old. Seconds of CPU in one process of plain Python, of
+the first look and of one 10 s later; reading and decoding are not in them. Memory is that of the whole process, with
+all snapshots. {cpu} cores with other work on them, Python {python}.
 
 | nodes | edges | what is wrong | first look (s) | next look (s) | memory (MiB) | told |
 |---|---|---|---|---|---|---|
