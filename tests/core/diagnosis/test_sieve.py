@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
+
 from kubesonar.core.diagnosis.evidence import Evidence
 from kubesonar.core.diagnosis.join import basis
-from kubesonar.core.diagnosis.verdict import verdict_on
-from kubesonar.model import Health, Verdict
+from kubesonar.core.diagnosis.verdict import judge, verdict_on
+from kubesonar.model import Edge, Health, Verdict, Window
 from tests.core.mesh import Mesh
 
 
@@ -60,3 +63,17 @@ def test_a_plain_target_that_fails_is_looked_at_from_everywhere() -> None:
     assert [finding.subject for finding in verdict.findings] == ["dns-1"]
     assert told(verdict) == told(whole)
     assert ("node-1", "node-2") not in looked_at(evidence)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_windows_without_sums_as_reports_have_them_are_summed(share: float) -> None:
+    snapshots, unread, now = Mesh(6, seed=1).drop("node-1", "node-2", share, 5).run(20).snapshots(20)
+    bare = [msgspec.structs.replace(each, edges=tuple(without_sums(edge) for edge in each.edges)) for each in snapshots]
+    verdict, expected = judge(bare, unread, now, str), judge(snapshots, unread, now, str)
+    assert told(verdict) == told(expected)
+    assert verdict.sentence == expected.sentence
+    assert bool(verdict.findings) is (share > 0)
+
+
+def without_sums(edge: Edge) -> Edge:
+    return msgspec.structs.replace(edge, short=Window(edge.short.span), long=Window(edge.long.span))

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import log
 from statistics import median
+from typing import NamedTuple
 
 from kubesonar.core.address import family_of, is_literal
 from kubesonar.core.diagnosis.evidence import Ages, Quiet
@@ -61,6 +62,32 @@ class _Count:
         if self.bad <= expected:
             return 0.0
         return self.bad * log(self.bad / expected) - self.bad + expected
+
+
+class _Sums(NamedTuple):
+    """Of an edge: whether any trial was bad or told nothing, how many trials there were, and what was sent and received
+    in the short window."""
+
+    bad: bool
+    trials: int
+    sent: int
+    received: int
+
+
+def _sums(edge: Edge, now: float) -> _Sums:
+    """What the windows say; where they have no sums, as in reports, what the trials say."""
+    long, short, trials = edge.long, edge.short, edge.trials
+    if long.observations or not trials:
+        bad = long.failed > 0 or long.unknown > 0 or long.received < long.sent
+        return _Sums(bad, long.observations, short.sent, short.received)
+    bad, sent, received, since = False, 0, 0, now - short.span
+    for trial in trials:
+        if trial.fault is not None or trial.received < trial.sent:
+            bad = True
+        if since <= trial.at <= now:
+            sent += trial.sent
+            received += trial.received
+    return _Sums(bad, len(trials), sent, received)
 
 
 class _Found:
@@ -124,7 +151,8 @@ class Sieve:
         edges = self.edges.get(source, {}).pop(target, [])
         me, other = self._who.members[source], self._who.members.get(target)
         for edge in edges if other is not None else ():
-            self._tally(me, other is not None and me.zone != other.zone, edge, -1)
+            sums = _sums(edge, self._who.read[source].at)
+            self._tally(me, other is not None and me.zone != other.zone, edge, sums, -1)
         return edges
 
     def suspicious(self) -> Iterable[Pair]:
@@ -164,6 +192,7 @@ class Sieve:
             return
         me, heard, addresses = who.members[name], self.heard, self._families
         doubted = self._untrusted if name not in self._untrusted else None
+        now = snapshot.at
         own: dict[str, _Found | None] = {}
         for edge in snapshot.edges:
             latest = edge.latest
@@ -180,13 +209,14 @@ class Sieve:
             if found is None:
                 continue
             found.edges.append(edge)
-            if edge.latest.fault is not None or self._suspect(edge, check.kind):
+            sums = _sums(edge, now)
+            if latest.fault is not None or sums.bad or self._suspect(edge, check.kind):
                 self._loud[name, target] = None
             if found.far is not None:
-                self._tally(me, found.far, edge, 1)
+                self._tally(me, found.far, edge, sums, 1)
             elif edge.past:
                 self._remember((name, target), edge)
-            if doubted is not None and edge.short.received and target not in doubted and check.kind is not _MTU:
+            if doubted is not None and sums.received and target not in doubted and check.kind is not _MTU:
                 heard.add(target)
         self._settle(name, {target: found.edges for target, found in own.items() if found is not None})
 
@@ -219,10 +249,8 @@ class Sieve:
         return _Found(None if target is None else me.zone != target.zone)
 
     def _suspect(self, edge: Edge, kind: Kind) -> bool:
-        """Whether that edge is to be looked at."""
-        window, trials = edge.long, edge.trials
-        if window.failed or window.received < window.sent or window.unknown:
-            return True
+        """Whether that edge is to be looked at though nothing failed: something was slow, or big packets were lost."""
+        trials = edge.trials
         if not trials:
             return False
         newest = trials[-1]
@@ -286,13 +314,13 @@ class Sieve:
         shares = [count.bad / count.total for count in self._past.values() if count.total]
         return max(BACKGROUND, median(shares)) if shares else BACKGROUND
 
-    def _tally(self, me: Member, far: bool, edge: Edge, sign: int) -> None:
+    def _tally(self, me: Member, far: bool, edge: Edge, sums: _Sums, sign: int) -> None:
         """Count the trials of an edge between members, or take them out again."""
-        check, trials = edge.latest.check, edge.long.observations
+        check = edge.latest.check
         kind = check.kind
         if kind is Kind.UDP:
             packets = 0
-            self._pass_trains(me, edge, sign, trials)
+            self._pass_trains(me, edge, sums, sign)
         elif kind is Kind.ICMP:
             packets = 1
         elif kind is _MTU or kind not in STREAMS:
@@ -304,17 +332,17 @@ class Sieve:
             size = max((trial.sent for trial in edge.trials), default=1) if kind is Kind.UDP else packets
             count = self._quiet[me.network is Network.HOST, far][packets] = [0, 0, size]
         count[0] += sign
-        count[1] += sign * trials
+        count[1] += sign * sums.trials
 
-    def _pass_trains(self, me: Member, edge: Edge, sign: int, trials: int) -> None:
-        self.sent += sign * edge.short.sent
+    def _pass_trains(self, me: Member, edge: Edge, sums: _Sums, sign: int) -> None:
+        self.sent += sign * sums.sent
         pair = me.name, edge.latest.check.target
         past = self._remember(pair, edge) if sign > 0 else sum(minute.trials for minute in edge.past)
         for word in self._words(pair):
             flow = self._flows.get((word, me.network is Network.HOST))
             if flow is None:
                 flow = self._flows[word, me.network is Network.HOST] = [0, 0]
-            flow[0] += sign * trials
+            flow[0] += sign * sums.trials
             flow[1] += sign * past
 
     def _reaches_back(self, source: str, edge: Edge) -> bool:
