@@ -98,7 +98,7 @@ async def _all(port: int, dns: int, api: ApiServer, folder: Path) -> dict[str, O
     ring = Keyring()
     sender = Sender(who("bench"), 1)
     trains = TrainSender(sender, lambda: ring, ports=8)
-    whole = TrainSender(sender, lambda: ring, ports=2)
+    whole = TrainSender(sender, lambda: ring, ports=2, at_once=True)
     pinger = Pinger()
     bearer = Bearer("127.0.0.1", api.port, trust, lambda: api.token)
     terms = {"resumed": Terms(full=600.0), "token": Terms(bearer)}

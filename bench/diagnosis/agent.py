@@ -10,7 +10,6 @@ import msgspec
 from bench.diagnosis.cluster import SEARCH, Cluster, Place
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.core.address import of_family
-from kubesonar.core.excuses import StateDates
 from kubesonar.core.probing.cluster_checks import dependencies
 from kubesonar.core.probing.confirmation import is_suspicious
 from kubesonar.core.probing.planner import CheckPlanner
@@ -43,12 +42,11 @@ class VirtualAgent:
         self._options = options
         self._member = msgspec.structs.replace(member, epoch=round((self._wall + now) * 1000))
         self.ledger = Ledger(self._member, self._wall + now, options.ledger)
-        self._schedule = Schedule(member.name, options.schedule)
+        self._schedule = Schedule(member.name)
         self._planner = CheckPlanner(options.planner(SEARCH, "127.0.0.1"))
         self._cluster = cluster
         self._find(tuple(cluster.dns))
         self._health = SelfHealth(options.health)
-        self._dates = StateDates()
         self._checks: list[Check] = []
         self._numbers: dict[str, int] = {}
         self._base = int(self._wall + now)
@@ -85,7 +83,7 @@ class VirtualAgent:
 
     def set_roster(self, roster: Roster, now: float) -> list[Check]:
         """Plans for that roster; returns what is due at once."""
-        self.ledger.roster_changed(self._dates.dated(roster, self.wall(now)))
+        self.ledger.roster_changed(roster)
         return self._plan(now)
 
     def set_dns(self, names: Sequence[str], now: float) -> list[Check]:

@@ -14,6 +14,7 @@ import uvloop
 from kubesonar.core.wire.codec import CURRENT, Datagram, Keyring, Sender, decode
 from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.model import Member
+from kubesonar.net.ticks import Ticks
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.token_bucket import RateLimits
 from kubesonar.net.udp.train_records import TrainRecord
@@ -42,9 +43,10 @@ def accepted(data: bytes) -> Datagram:
     return datagram
 
 
-def run(scenario: Coroutine[Any, Any, T]) -> T:
-    """Runs a scenario on the event loop that an agent runs on."""
+def run(scenario: Coroutine[Any, Any, T], tick: float = 0.001) -> T:
+    """Runs a scenario on the event loop that an agent runs on, in quicker ticks."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        Ticks.of(runner.get_loop(), tick)
         return runner.run(scenario)
 
 

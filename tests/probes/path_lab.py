@@ -90,7 +90,7 @@ async def respond() -> None:
 
 async def observe(router: int) -> None:
     """Tries every case in both families, each twice: the second time the probe knows what it found."""
-    engine = TrainSender(Sender(A, 1), lambda: RING)
+    engine = TrainSender(Sender(A, 1), lambda: RING, at_once=True)
     source = ProbeSource("a", Network.POD)
     probe, trains = MtuProbe(source, engine, MtuOptions()), UdpProbe(source, engine, UdpOptions(), 1)
     for case, commands in CASES.items():
@@ -119,7 +119,7 @@ async def judged(probe: Probe, check: Check) -> Observation:
 
 async def ready() -> None:
     """Waits until the far end answers."""
-    engine = TrainSender(Sender(A, 0), lambda: RING)
+    engine = TrainSender(Sender(A, 0), lambda: RING, at_once=True)
     for address in FAR:
         for number in range(100):
             if (await engine.train(address, PORT, number=number, count=1, size=64, timeout=0.2)).received:

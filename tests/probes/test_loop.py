@@ -14,7 +14,7 @@ from kubesonar.core.probing.budget import BudgetOptions
 from kubesonar.core.probing.cluster_facts import Dependencies
 from kubesonar.core.probing.plan import PlanOptions, Rhythm
 from kubesonar.core.probing.planner import CheckPlanner, PlannerOptions
-from kubesonar.core.probing.schedule import Schedule, ScheduleOptions
+from kubesonar.core.probing.schedule import Schedule
 from kubesonar.core.telemetry.ledger import Ledger, LedgerOptions
 from kubesonar.model import Check, Fault, Kind, Member, Network, Observation, Path, Roster, State
 from kubesonar.net.clock import SystemClock
@@ -41,7 +41,7 @@ class Rig:
             self.ledger,
             CheckPlanner(options),
             {Kind.UDP: self.probe},
-            Schedule("me", ScheduleOptions()),
+            Schedule("me"),
             self.supervisor,
             SystemClock(),
             lag=lambda late: None,

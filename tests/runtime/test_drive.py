@@ -2,7 +2,7 @@ import asyncio
 
 import uvloop
 
-from kubesonar.core.probing.schedule import Schedule, ScheduleOptions
+from kubesonar.core.probing.schedule import Schedule
 from kubesonar.model import Check, Kind, Path
 from kubesonar.net.clock import SystemClock
 from kubesonar.runtime.drive import Drive
@@ -14,14 +14,14 @@ def test_a_schedule_is_driven_on_the_loop() -> None:
     async def scenario() -> None:
         launched: asyncio.Queue[Check] = asyncio.Queue()
         lags: list[float] = []
-        drive = Drive(Schedule("me", ScheduleOptions()), SystemClock(), launched.put_nowait, lags.append)
+        drive = Drive(Schedule("me"), SystemClock(), launched.put_nowait, lags.append)
         drive.feed([check])
         for _ in range(3):
             assert await asyncio.wait_for(launched.get(), 10) == check
         assert min(lags) >= 0
         drive.stop()
         others: asyncio.Queue[Check] = asyncio.Queue()
-        other = Drive(Schedule("me", ScheduleOptions()), SystemClock(), others.put_nowait, lags.append)
+        other = Drive(Schedule("me"), SystemClock(), others.put_nowait, lags.append)
         other.feed([check])
         for _ in range(3):
             await asyncio.wait_for(others.get(), 10)
@@ -46,7 +46,7 @@ def test_a_bug_in_one_action_does_not_end_the_schedule() -> None:
             else:
                 raise ValueError("bug")
 
-        drive = Drive(Schedule("me", ScheduleOptions()), SystemClock(), act, lambda _: None)
+        drive = Drive(Schedule("me"), SystemClock(), act, lambda _: None)
         drive.feed([check])
         await asyncio.wait_for(done.wait(), 10)
         assert [str(error) for error in errors] == ["bug"]

@@ -5,7 +5,7 @@ import sys
 from functools import partial
 from itertools import pairwise
 
-from kubesonar.core.probing.schedule import Schedule, ScheduleOptions
+from kubesonar.core.probing.schedule import Schedule
 from kubesonar.model import Check, Kind, Path
 from kubesonar.sim.driver import VirtualDrive, VirtualTime
 
@@ -18,7 +18,7 @@ def driven(time: VirtualTime, name: str, transcript: Transcript) -> VirtualDrive
     def act(check: Check) -> None:
         transcript.append((time.now, name, check))
 
-    return VirtualDrive(time, Schedule(name, ScheduleOptions()), act)
+    return VirtualDrive(time, Schedule(name), act)
 
 
 def mesh(seed: int, members: int = 50) -> Transcript:

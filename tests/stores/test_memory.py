@@ -11,8 +11,7 @@ import pytest
 
 from kubesonar.stores.memory import MemoryStore
 from kubesonar.stores.store import Put, Store, StoreRefused
-from tests.clocks import TurnedClock
-from tests.stores.conformance import Conformance, names
+from tests.stores.conformance import Conformance, TurnedClock, names
 
 
 class TestMemory(Conformance):

@@ -12,7 +12,7 @@ import msgspec
 from kubesonar.config.errors import ConfigError, bad_value, unknown
 from kubesonar.config.schema import CONFIG_ENV, CONFIG_FLAG, ENV_PREFIX, Option, Schema
 from kubesonar.config.values import convert, expected, from_text
-from kubesonar.config.yamltext import YAML_LIMIT, read_yaml
+from kubesonar.config.yamltext import YAML_LIMIT, read_document
 from kubesonar.model import mask_userinfo
 
 SERVICE_LINK = re.compile(r"KUBESONAR\w*?_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
@@ -83,7 +83,7 @@ def _read(path: str, origin: str) -> object:
         with open(path, "rb") as file:  # noqa: PTH123 (pathlib costs an agent 0.3 MiB)
             if os.fstat(file.fileno()).st_size > YAML_LIMIT or len(data := file.read(YAML_LIMIT + 1)) > YAML_LIMIT:
                 raise ConfigError(f"{origin} is larger than {YAML_LIMIT} bytes")
-        return read_yaml(data)
+        return read_document(data)
     except OSError as error:
         raise ConfigError(f"{origin} cannot be read: {error.strerror}") from error
     except ValueError as error:

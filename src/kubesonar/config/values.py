@@ -10,8 +10,8 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from kubesonar.config.schema import is_duration, metas, plain_type, section_of
-from kubesonar.config.yamltext import read_yaml
-from kubesonar.core.decoding import Undecodable, convert_plain, decode_json
+from kubesonar.config.yamltext import read_document
+from kubesonar.core.decoding import Undecodable, convert_plain
 from kubesonar.model import Open
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -33,7 +33,7 @@ def from_text(kind: Any, texts: list[str]) -> object:
     found: list[object] = []
     for text in texts:
         if text.lstrip().startswith("["):
-            found.extend(_parsed(text))
+            found.extend(read_document(text))
         elif text or len(texts) > 1:
             found.append(_structured(element(kind), text))
     return found
@@ -97,14 +97,7 @@ def element(kind: Any) -> Any:
 
 def _structured(kind: Any, text: str) -> object:
     mapping = section_of(kind) is not None or (get_origin(plain_type(kind)) or plain_type(kind)) is dict
-    return _parsed(text) if mapping else text
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return decode_json(text, object)
-    except Undecodable:
-        return read_yaml(text)
+    return read_document(text) if mapping else text
 
 
 def _prepared(kind: Any, raw: object) -> object:

@@ -24,6 +24,7 @@ from kubesonar.core.address import is_unicast, packed_address
 from kubesonar.core.decoding import Undecodable, convert_plain, decode_json
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.model import LONGEST_NAME, Member, Network, Roster, State, UnixTime, clip, is_name
+from kubesonar.net.ticks import Ticks
 from kubesonar.net.watched_file import WatchedFile, read_file, reason_of
 
 FILE_VERSION = 1
@@ -150,8 +151,9 @@ class FileRoster:
         written can be valid YAML; and in a thread, since a big one takes long.
         """
         await self._read()
+        ticks = Ticks.of(asyncio.get_running_loop())
         while True:
-            await asyncio.sleep(self._poll)
+            await ticks.sleep(self._poll)
             if self._file.settled():
                 await self._read()
 

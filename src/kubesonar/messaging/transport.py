@@ -34,16 +34,21 @@ class MessagePeer:
     """What this member knows of another: where it is, its `epoch` (0: unknown), the version to send to it, and the last
     message to it, when it was said and under which counter."""
 
-    __slots__ = ("addresses", "counter", "epoch", "member", "message", "said", "version")
+    __slots__ = ("addresses", "counter", "epoch", "identity", "member", "message", "said", "version")
 
     def __init__(self, member: Member, version: int) -> None:
-        self.member = member
-        self.addresses: frozenset[str] = frozenset()
+        self.is_now(member)
         self.version = version
         self.epoch = 0
         self.message: Message | None = None
         self.said = 0.0
         self.counter = 0
+
+    def is_now(self, member: Member) -> None:
+        """Take over what the roster says of it."""
+        self.member = member
+        self.identity = WireIdentity.of(member)
+        self.addresses = frozenset(map(canonical_address, member.addresses))
 
 
 class MessagePort(Protocol):
@@ -87,8 +92,7 @@ class MessageTransport:
             id: known.get(id) or MessagePeer(one, self._newest) for id, one in members.items() if one.addresses
         }
         for id, peer in self._peers.items():
-            peer.member = members[id]
-            peer.addresses = frozenset(map(canonical_address, members[id].addresses))
+            peer.is_now(members[id])
 
     def send(self, order: Send) -> None:
         """Send a message once, if the roster knows where to."""
@@ -151,14 +155,17 @@ class MessageTransport:
         self._transmit(datagram.source, datagram.epoch, _GREETING, datagram.version, address, port)
 
     def _dispatch(self, peer: MessagePeer, message: Message) -> None:
-        """Send by each of the peer's addresses in turn, so that one dead family does not silence it."""
-        member = peer.member
-        address = member.addresses[next(self._turn) % len(member.addresses)]
+        """Send by each of the peer's addresses in turn, so that one dead family does not silence it; where the kernel
+        takes nothing for one, as a machine without IPv6, by the next."""
+        member, turn = peer.member, next(self._turn)
         payload = encode_message(self._references.outgoing(message, peer.version))
-        addressee = WireIdentity.of(member).source(peer.version)
-        self._transmit(addressee, peer.epoch, payload, peer.version, address, member.port)
+        addressee = peer.identity.source(peer.version)
+        for offset in range(len(member.addresses)):
+            address = member.addresses[(turn + offset) % len(member.addresses)]
+            if self._transmit(addressee, peer.epoch, payload, peer.version, address, member.port):
+                break
         peer.counter = self._sender.counter
 
-    def _transmit(self, addressee: bytes, epoch: int, payload: bytes, version: int, address: str, port: int) -> None:
+    def _transmit(self, addressee: bytes, epoch: int, payload: bytes, version: int, address: str, port: int) -> bool:
         frame = self._sender.message(self._port.ring(), addressee, epoch, payload, version, self._newest)
-        self._port.send(frame, address, port)
+        return self._port.send(frame, address, port)

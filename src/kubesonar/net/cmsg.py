@@ -6,7 +6,6 @@ Python's `socket` (3.11) lacks these numbers; each is named with the header that
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
 from struct import Struct as Layout
 
 import msgspec
@@ -56,10 +55,14 @@ class NetError(msgspec.Struct, frozen=True):
     mtu: int = 0
 
 
-def stamps_on(endpoint: socket.socket, flags: int) -> None:
-    """Ask for the kernel's stamps. On a kernel without (gVisor) round trips are measured by the process's clock."""
-    with suppress(OSError):
+def stamps_on(endpoint: socket.socket, flags: int) -> bool:
+    """Ask for the kernel's stamps; return whether there will be any. On a kernel without (gVisor) round trips are
+    measured by the process's clock."""
+    try:
         endpoint.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, flags)
+    except OSError:
+        return False
+    return True
 
 
 def received_at(ancillary: Ancillary) -> int | None:

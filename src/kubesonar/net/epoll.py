@@ -1,4 +1,4 @@
-"""One edge-triggered epoll for all client sockets of an event loop: TCP streams, DNS questions, trains and pings.
+"""Edge-triggered epolls for all client sockets of an event loop: TCP streams, DNS questions, trains and pings.
 
 The loop's own `add_reader` makes and closes a handle for every wait, and uvloop's stops after the first POLLERR. Here a
 socket is registered once in its life, and one wake-up serves all sockets that are ready. Closing a socket takes it out
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from weakref import WeakKeyDictionary
 
 from kubesonar.net.deadline import Deadline, wake
+from kubesonar.net.ticks import Ticks
 
 _STREAM = select.EPOLLIN | select.EPOLLOUT | select.EPOLLET
 _DATAGRAMS = select.EPOLLIN | select.EPOLLERR | select.EPOLLET
@@ -52,12 +53,15 @@ class EpollHandler:
 
 
 class Epoll:
-    """The epoll of one loop. It is made at the first use (OSError without descriptors) and goes with the loop."""
+    """The sockets of one loop, on two epolls: streams are served at once, datagrams, whose time of arrival the kernel
+    stamps, in the ticks. It is made at the first use (OSError without descriptors) and goes with the loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._epoll = select.epoll()
+        self._streams = select.epoll()
+        self._datagrams: select.epoll | None = None
         self._ready_of: dict[int, OnReady] = {}
-        loop.add_reader(self._epoll.fileno(), self._ready)
+        self._loop = loop
+        loop.add_reader(self._streams.fileno(), self._ready)
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> Epoll:
@@ -70,13 +74,21 @@ class Epoll:
     def add(self, number: int) -> EpollHandler:
         """Register a socket by its descriptor, for one task that waits. Raises OSError."""
         handler = EpollHandler()
-        self._epoll.register(number, _STREAM)
+        self._streams.register(number, _STREAM)
         self._ready_of[number] = handler.happened
         return handler
 
-    def watch(self, number: int, ready: OnReady) -> None:
-        """Have `ready` called when the socket is readable or its error queue is not empty. Raises OSError."""
-        self._epoll.register(number, _DATAGRAMS)
+    def watch(self, number: int, ready: OnReady, *, at_once: bool = False) -> None:
+        """Have `ready` called when the socket is readable or its error queue is not empty: in the next tick, or
+        `at_once`, as where the kernel stamps nothing. Raises OSError."""
+        if at_once:
+            self._streams.register(number, _DATAGRAMS)
+        elif self._datagrams is None:
+            self._datagrams = select.epoll()
+            self._datagrams.register(number, _DATAGRAMS)
+            Ticks.of(self._loop).read_each(self._read)
+        else:
+            self._datagrams.register(number, _DATAGRAMS)
         self._ready_of[number] = ready
 
     def drop(self, number: int) -> None:
@@ -84,20 +96,29 @@ class Epoll:
         self._ready_of.pop(number, None)
 
     def _ready(self) -> None:
-        self._serve(self._epoll.poll(0, _BATCH))
+        self._serve(self._streams, self._streams.poll(0, _BATCH))
 
-    def _serve(self, batch: Iterable[tuple[int, int]]) -> None:
-        """Serve these sockets in order. An exception in one's handler goes to the loop; those after it are served in
-        the next turn, because an edge shows once."""
-        rest = iter(batch)
+    def _read(self) -> None:
+        """Serve the datagrams' sockets; where there may be more, in the loop's next turn."""
+        assert self._datagrams is not None
+        batch = self._datagrams.poll(0, _BATCH)
+        if not self._serve(self._datagrams, batch) or len(batch) == _BATCH:
+            self._loop.call_soon(self._read)
+
+    def _serve(self, epoll: select.epoll, batch: Iterable[tuple[int, int]]) -> bool:
+        """Serve these sockets in order; return whether all were read empty. An exception in one's handler goes to the
+        loop; those after it are served in the next turn, because an edge shows once."""
+        rest, empty = iter(batch), True
         try:
             for number, events in rest:
                 ready = self._ready_of.get(number)
                 if ready is not None and not ready(events):
-                    self._epoll.modify(number, _DATAGRAMS)  # another edge for the rest, after the others had their turn
+                    empty = False
+                    epoll.modify(number, _DATAGRAMS)  # another edge for the rest, after the others had their turn
         finally:
             if left := list(rest):
-                asyncio.get_running_loop().call_soon(self._serve, left)
+                self._loop.call_soon(self._serve, epoll, left)
+        return empty
 
 
 _EPOLLS: WeakKeyDictionary[asyncio.AbstractEventLoop, Epoll] = WeakKeyDictionary()

@@ -34,7 +34,7 @@ class ErrorQueue(Generic[Item]):
     """Tells which of the items that were sent a stamp or an error is about.
 
     The kernel numbers what the socket sends (OPT_ID, from 0). At most `limit` items wait for their stamp; beyond, the
-    oldest is forgotten. Raises OSError.
+    oldest is forgotten. `stamped`: the kernel stamps what the socket receives. Raises OSError.
     """
 
     def __init__(self, endpoint: socket.socket, limit: int) -> None:
@@ -50,7 +50,7 @@ class ErrorQueue(Generic[Item]):
 
     def restart(self) -> None:
         """Count from 0 again: after a failed send it is unknown whether the kernel counted it."""
-        cmsg.stamps_on(self._socket, cmsg.RX_STAMPS)
+        self.stamped = cmsg.stamps_on(self._socket, cmsg.RX_STAMPS)
         cmsg.stamps_on(self._socket, cmsg.BOTH_STAMPS)
         self._waiting.clear()
         self._next = 0

@@ -7,14 +7,17 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from kubesonar.core.machine import Machine
+from kubesonar.core.timers import Timer
 from kubesonar.net.clock import Clock
+from kubesonar.net.ticks import Ticks
 
 Event = TypeVar("Event")
 Action = TypeVar("Action")
 
 
 class Drive(Generic[Event, Action]):
-    """Steps `machine` when an event is fed to it and whenever it is due, and calls `act` with each action.
+    """Steps `machine` when an event is fed to it, and at the first tick (net/ticks) at which it is due, and calls `act`
+    with each action.
 
     `lag` is called with how late each timed step was (seconds): so the process notices that its loop is starved.
     """
@@ -30,8 +33,9 @@ class Drive(Generic[Event, Action]):
         self._clock = clock
         self._act = act
         self._lag = lag
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._ticks = Ticks.of(asyncio.get_running_loop())
+        self._timer: Timer | None = None
+        self._due: float | None = None
         self._stopped = False
 
     def feed(self, event: Event) -> None:
@@ -52,15 +56,16 @@ class Drive(Generic[Event, Action]):
             self._arm()  # a bug in one step must not be the last step
 
     def _arm(self) -> None:
+        due = self._machine.due
         if self._timer is not None:
+            if due == self._due:
+                return
             self._timer.cancel()
             self._timer = None
-        due = self._machine.due
         if due is not None and not self._stopped:
-            # uvloop's clock counts whole milliseconds: half a millisecond more keeps the timer from firing too early.
-            self._timer = self._loop.call_later(max(0.0, due - self._clock.mono()) + 0.0005, self._wake, due)
+            self._due, self._timer = due, self._ticks.at(due, self._wake)
 
-    def _wake(self, due: float) -> None:
+    def _wake(self, _now: float) -> None:
         self._timer = None
-        self._lag(self._clock.mono() - due)
+        self._lag(self._ticks.late)
         self._step(None)

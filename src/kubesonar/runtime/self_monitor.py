@@ -12,6 +12,7 @@ from kubesonar.core.telemetry.saturation import SaturationWindow
 from kubesonar.core.telemetry.self_health import SelfHealth, SelfHealthOptions
 from kubesonar.model import Observation, Trouble
 from kubesonar.net.clock import Clock
+from kubesonar.net.ticks import Ticks
 from kubesonar.runtime.kernel_counters import read_saturation
 from kubesonar.runtime.proc import cpu_stat, throttling
 
@@ -20,6 +21,10 @@ _LOG = logging.getLogger("kubesonar.agent")
 _BEAT = 0.25
 """Seconds between two looks at how late the loop is: longer, and short freezes are missed; shorter, and an idle agent
 wakes more often than it probes."""
+
+_DROP_BEATS = 4
+"""Beats (1 s) between two looks at what was dropped: longer, and more than what came in a burst is excused; shorter,
+and each socket is asked more often for nothing."""
 
 _CGROUP_BEATS = 20
 """Beats (5 s) between two looks at the cgroup's CPU counters: longer, and throttling is noticed late; shorter, and one
@@ -77,16 +82,16 @@ class SelfMonitor:
 
     async def watch(self) -> None:
         """Call `beat` with how late the loop is, for ever."""
+        ticks = Ticks.of(asyncio.get_running_loop())
         while True:
-            start = self._clock.mono()
-            await asyncio.sleep(_BEAT)
-            self.beat(max(0.0, self._clock.mono() - start - _BEAT))
+            self.beat(await ticks.sleep(_BEAT))
 
     def beat(self, late: float) -> None:
         """Take in that a beat was `late` seconds late; look at what was dropped and, now and then, how much the cgroup
         throttled."""
         self.lag(late)
-        self._look_at_drops()
+        if self._beats % _DROP_BEATS == 0:
+            self._look_at_drops()
         self._record(self._health.calm(self._clock.wall()))
         if self._beats % _KERNEL_BEATS == 0:
             self.saturation.note(read_saturation(self._clock.wall(), self._root))

@@ -72,7 +72,8 @@ def _bound(family: socket.AddressFamily, host: str, port: int, *, both: bool = F
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
-        info = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+        # as bytes: text would load the codec for international names, half a megabyte
+        info = socket.getaddrinfo(host.encode(), port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
         listening.bind(info[0][4])
         listening.listen(_BACKLOG)
         listening.setblocking(False)

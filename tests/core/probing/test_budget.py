@@ -21,7 +21,7 @@ from kubesonar.core.probing.budget import (
     questions,
     rounded,
 )
-from kubesonar.core.probing.schedule import Schedule, ScheduleOptions
+from kubesonar.core.probing.schedule import Schedule
 from kubesonar.model import Check, Kind, Member, Network, Path, Roster
 
 OPTIONS = BudgetOptions()
@@ -63,7 +63,7 @@ def test_what_3000_agents_ask_is_spread_evenly() -> None:
     checks = fit_to_budget(API, Consumers(3000), BudgetOptions(api_longest=300))
     asked: Counter[int] = Counter()
     for number in range(3000):
-        schedule = Schedule(f"kubesonar-{number:05x}", ScheduleOptions())
+        schedule = Schedule(f"kubesonar-{number:05x}")
         schedule.step(1000.0, checks)
         while (due := schedule.due) is not None and due < 1600:
             asked[int(due)] += len(schedule.step(due))

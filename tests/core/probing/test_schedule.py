@@ -1,7 +1,7 @@
 from collections import Counter
 
 from kubesonar.core.hash_ring import place
-from kubesonar.core.probing.schedule import Schedule, ScheduleOptions
+from kubesonar.core.probing.schedule import Schedule
 from kubesonar.model import Check, Kind, Path
 
 
@@ -18,23 +18,22 @@ def run(schedule: Schedule, until: float, now: float = 1000.0) -> list[tuple[flo
 
 
 def test_each_check_runs_once_a_period() -> None:
-    schedule = Schedule("me", ScheduleOptions())
+    schedule = Schedule("me")
     schedule.step(1000.0, [check(f"c{i}") for i in range(40)])
     counts = Counter(name for _, name in run(schedule, 1050.0))
     assert set(counts.values()) == {10}
 
 
-def test_checks_are_spread_over_the_period_and_batched_in_ticks() -> None:
-    schedule = Schedule("me", ScheduleOptions(tick=0.05))
+def test_checks_are_spread_over_the_period() -> None:
+    schedule = Schedule("me")
     schedule.step(1000.0, [check(f"c{i}") for i in range(400)])
     launched = run(schedule, 1005.0)
-    by_tick = Counter(round(when / 0.05) for when, _ in launched)
-    assert max(by_tick.values()) <= 20  # 400 in 100 ticks
-    assert all(abs(when / 0.05 - round(when / 0.05)) < 1e-6 for when, _ in launched)
+    by_time = Counter(when // 0.05 for when, _ in launched)
+    assert max(by_time.values()) <= 20  # 400 in 100 parts
 
 
 def test_members_do_not_line_up() -> None:
-    schedules = [Schedule(f"m{i}", ScheduleOptions()) for i in range(50)]
+    schedules = [Schedule(f"m{i}") for i in range(50)]
     for schedule in schedules:
         schedule.step(1000.0, [check("target")])
     first = [schedule.due for schedule in schedules]
@@ -42,7 +41,7 @@ def test_members_do_not_line_up() -> None:
 
 
 def test_a_new_set_of_checks_keeps_the_phase_of_those_that_stay() -> None:
-    schedule = Schedule("me", ScheduleOptions())
+    schedule = Schedule("me")
     schedule.step(1000.0, [check("a"), check("b")])
     times = {name: when for when, name in run(schedule, 1005.0)}
     schedule.step(1005.1, [check("b"), check("c")])
@@ -52,7 +51,7 @@ def test_a_new_set_of_checks_keeps_the_phase_of_those_that_stay() -> None:
 
 
 def test_a_missed_turn_is_made_up_once() -> None:
-    schedule = Schedule("me", ScheduleOptions())
+    schedule = Schedule("me")
     schedule.step(1000.0, [check("a", period=1.0)])
     assert [c.id for c in schedule.step(1060.0)] == ["a"]
     assert schedule.due is not None
@@ -60,14 +59,14 @@ def test_a_missed_turn_is_made_up_once() -> None:
 
 
 def test_without_checks_nothing_is_due() -> None:
-    schedule = Schedule("me", ScheduleOptions())
+    schedule = Schedule("me")
     assert schedule.step(0.0, []) == []
     assert schedule.due is None
 
 
 def test_a_check_that_is_due_exactly_now_is_launched_once() -> None:
     for number in range(200):
-        schedule, one = Schedule("me", ScheduleOptions()), check(f"c{number}", period=0.1)
+        schedule, one = Schedule("me"), check(f"c{number}", period=0.1)
         exactly = place(f"me {one.id}") / 2**64 * 0.1 + 0.1 * 10_000_000
         schedule.step(exactly - 0.05, [one])
         launched = [c.id for now in (exactly, exactly + 0.01) for c in schedule.step(now)]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from kubesonar.core.telemetry.key_agreement import key_agreement
-from kubesonar.model import Member, Snapshot
-from tests.core.snapshots import snapshot_of
+from kubesonar.model import SCHEMA, Member, Roster, Snapshot
 
 
 def agent(name: str, *keys: int) -> Snapshot:
-    return snapshot_of(Member(name, f"node-{name}", (), 7473), keys=keys)
+    return Snapshot(SCHEMA, Member(name, f"node-{name}", (), 7473), 1.0, 0.0, Roster("1", ()), keys=keys)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,13 @@ import pytest
 
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import DatagramType, Keyring, Sender
+from kubesonar.model import StampSource
+from kubesonar.net.ticks import Ticks
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.token_bucket import RateLimits
 from kubesonar.net.udp.train_records import TrainRecord
+from kubesonar.net.udp.train_result import TrainResult
+from kubesonar.net.udp.train_sender import TrainSender
 from tests.net.rig import ANSWERER, ASKER, GENEROUS, KEY, accepted, rig, run, starve, who
 
 both = pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
@@ -427,3 +431,36 @@ def test_messages_are_sent_from_the_port_on_which_we_answer(address: str) -> Non
             responder.close()
 
     run(play())
+
+
+async def _asked(engine: TrainSender, port: int, count: int = 1, flags: int = 0) -> TrainResult:
+    return await engine.train("127.0.0.1", port, number=1, count=count, size=64, timeout=10.0, flags=flags)
+
+
+def test_an_answer_waits_for_a_tick_and_says_for_how_long() -> None:
+    async def scenario() -> TrainResult:
+        with rig() as (engine, responder):
+            return await _asked(engine, responder.port, count=8)
+
+    result = run(scenario(), tick=0.5)
+    assert (result.received, result.clock) == (8, StampSource.KERNEL)
+    assert max(result.rtts) < 0.25
+
+
+@pytest.mark.parametrize(("flags", "first"), [(codec.UNRECORDED, 1), (0, 64)], ids=["searched", "many"])
+def test_who_searches_is_answered_at_once_and_so_are_many(flags: int, first: int) -> None:
+    async def scenario() -> int:
+        ticks = 0
+
+        def count() -> None:
+            nonlocal ticks
+            ticks += 1
+
+        with rig(at_once=True) as (engine, responder):
+            await _asked(engine, responder.port, first, flags)
+            Ticks.of(asyncio.get_running_loop()).read_each(count)
+            for _ in range(8):
+                await _asked(engine, responder.port, 8, flags)
+        return ticks
+
+    assert run(scenario(), tick=1.0) < 4, "each of eight would have waited for a tick"

@@ -39,13 +39,32 @@ def test_the_round_trip_is_by_the_kernel_less_the_responders_hold() -> None:
     assert list(result.rtts) == pytest.approx([0.002])
 
 
-@pytest.mark.parametrize("stamp", [None, WALL + 3600_000 * MS, WALL - 10 * MS])
-def test_without_a_stamp_that_can_be_true_our_own_clock_counts(stamp: int | None) -> None:
+def test_without_any_stamp_our_own_clock_counts() -> None:
     train = on_the_way()
-    train.note_answer(echo(0, hold=3 * MS), stamp, 50 * MS)
+    train.note_answer(echo(0, hold=3 * MS), None, 50 * MS)
     result = train.result()
     assert (result.clock, result.received) == (StampSource.USER, 1)
     assert list(result.rtts) == pytest.approx([0.047])
+
+
+def test_an_answer_that_lay_waiting_is_measured_until_the_kernel_had_it_also_where_its_sending_was_not_stamped() -> (
+    None
+):
+    train = on_the_way()
+    train.left[0] = 0
+    train.deadline, train.wall_deadline = 1000 * MS, WALL + 1000 * MS
+    train.note_answer(echo(0, hold=3 * MS), WALL + 5 * MS, 120 * MS)
+    result = train.result()
+    assert result.clock is StampSource.USER
+    assert list(result.rtts) == pytest.approx([0.002])
+
+
+@pytest.mark.parametrize("stamp", [WALL + 3600_000 * MS, WALL - 10 * MS])
+def test_a_stamp_that_cannot_be_true_measures_nothing(stamp: int) -> None:
+    train = on_the_way()
+    train.note_answer(echo(0, hold=3 * MS), stamp, 50 * MS)
+    result = train.result()
+    assert (result.received, result.rtts) == (1, ())
 
 
 def test_kernel_and_user_round_trips_are_never_mixed() -> None:

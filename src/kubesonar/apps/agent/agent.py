@@ -34,6 +34,7 @@ from kubesonar.discovery.self_lookup import with_self
 from kubesonar.model import Roster
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.own_addresses import loopback_of, without_missing_ipv6
+from kubesonar.net.ticks import Ticks
 from kubesonar.probes.loop import ProbeLoop
 from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.target_check import refuse_bad, refuse_bad_cluster
@@ -127,7 +128,7 @@ class Agent:
         closing.push_async_callback(self._supervisor.stop)
         self._planner = planner = CheckPlanner(options.planner(cluster.names, loopback_of(bind[0])))
         planner.found(cluster.dependencies.checks)
-        schedule = Schedule(ledger.member.name, options.schedule)
+        schedule = Schedule(ledger.member.name)
         self._loop = ProbeLoop(
             ledger, planner, probers.probes, schedule, self._supervisor, self._clock, monitor.lag, monitor.loopback
         )
@@ -259,9 +260,9 @@ class Agent:
         }
 
     async def _keep_house(self) -> None:
-        beats = 0
+        beats, ticks = 0, Ticks.of(asyncio.get_running_loop())
         while True:
-            await asyncio.sleep(_HOUSEKEEPING)
+            await ticks.sleep(_HOUSEKEEPING)
             beats += 1
             self._endpoint.refresh_keys()
             if beats % _FORGET == 0:

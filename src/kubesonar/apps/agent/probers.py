@@ -64,7 +64,7 @@ class Probers:
         ceiling = options.mtu.ceiling
         self.trains = TrainSender(sender, ring, ports=udp.ports, rebind=udp.rebind, speak=udp.speak, ceiling=ceiling)
         self._closing.callback(self.trains.close)
-        self._whole = TrainSender(sender, ring, ports=_MTU_PORTS, speak=udp.speak, ceiling=ceiling)
+        self._whole = TrainSender(sender, ring, ports=_MTU_PORTS, speak=udp.speak, ceiling=ceiling, at_once=True)
         self._closing.callback(self._whole.close)
         self.pinger = Pinger()
         self._targets = targets = TargetIdentities()

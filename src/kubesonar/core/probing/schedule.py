@@ -1,8 +1,8 @@
 """Decides when each check is made: a machine that takes the set of checks and returns those that are due.
 
 Each check keeps its phase within its period. The phase is a hash of source and check, not the time of the start, so
-that the trains of all members spread over the period and a rollout does not line them up. Due times are rounded up to
-ticks: a wake-up for every probe costs 2.5 to 4 times the CPU of a batch (bench/results/scale.md).
+that the trains of all members spread over the period and a rollout does not line them up. Whoever drives it launches
+what is due in ticks: a wake-up for every probe costs 2.5 to 4 times the CPU of a batch (bench/results/scale.md).
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ import msgspec
 
 from kubesonar.core.hash_ring import place
 from kubesonar.core.probing.confirmation import Confirmation
-from kubesonar.model import Check, Observation, Seconds
+from kubesonar.model import Check, Observation
+
+_SHORTEST = 0.05
+"""Shortest period (s). Shorter, and a check would be due again before it could be made."""
 
 
 class ScheduleOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -24,10 +27,6 @@ class ScheduleOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     members: Annotated[
         int, msgspec.Meta(ge=1, le=1000, description="How many other members each member probes (k of the ring).")
     ] = 10
-    tick: Annotated[
-        Seconds,
-        msgspec.Meta(ge=0.005, le=1, description="Probes due within one tick are launched together, to wake up less."),
-    ] = 0.05
 
 
 class Schedule:
@@ -38,19 +37,18 @@ class Schedule:
     made once.
     """
 
-    def __init__(self, source: str, options: ScheduleOptions) -> None:
+    def __init__(self, source: str) -> None:
         self._source = source
-        self._tick = options.tick
         self._checks: Mapping[str, Check] = {}
         self._queue: list[tuple[float, str]] = []
         self._confirmation = Confirmation()
 
     @property
     def due(self) -> float | None:
-        """The next tick (seconds of the clock of `step`) at which a check is due, None without checks."""
+        """The next time (seconds of the clock of `step`) at which a check is due, None without checks."""
         times = [self._queue[0][0]] if self._queue else []
         times += [] if self._confirmation.due is None else [self._confirmation.due]
-        return -(-min(times) // self._tick) * self._tick if times else None
+        return min(times) if times else None
 
     def step(self, now: float, event: Iterable[Check] | Observation | None = None) -> list[Check]:
         """Return the checks to make at `now` (seconds of a clock that never goes back)."""
@@ -81,7 +79,7 @@ class Schedule:
 
     def _next(self, check: Check, now: float) -> float:
         """Return the first time after `now` that has this check's phase."""
-        period = max(check.period, self._tick)
+        period = max(check.period, _SHORTEST)
         phase = place(f"{self._source} {check.id}") / 2**64 * period
         due = float(phase + ((now - phase) // period + 1) * period)
         return due if due > now else due + period  # rounded down onto now, it would be due again for ever

@@ -66,4 +66,4 @@ class PendingEcho:
             return EchoResult((self.arrived - self.left) / 1e9, StampSource.KERNEL)
         if self.arrived and self.arrived > self.wall:
             return EchoResult((self.arrived - self.wall) / 1e9)
-        return EchoResult((self.ended - self.began) / 1e9)
+        return EchoResult((self.ended - self.began) / 1e9 if not self.arrived else 0.0)

@@ -28,7 +28,8 @@ _STAMPS_AWAITED = 1024
 
 
 class IcmpSocket:
-    """Sends echo requests under one `identifier`; `pending` are those without a reply, by sequence number.
+    """Sends echo requests under one `identifier`; `pending` are those without a reply, by sequence number; `errors` has
+    the transmit stamps of requests and what failed.
 
     Raises OSError where neither kind of socket can be opened: PermissionError where that is a matter of rights.
     """
@@ -42,7 +43,7 @@ class IcmpSocket:
         self.socket = self._open()
         self._sequence = identifier
         self.socket.setblocking(False)
-        self._errors: ErrorQueue[PendingEcho] = ErrorQueue(self.socket, _STAMPS_AWAITED)
+        self.errors: ErrorQueue[PendingEcho] = ErrorQueue(self.socket, _STAMPS_AWAITED)
 
     def sequence(self) -> int:
         """Return the next number that no pending request has. Raises BlockingIOError where all are taken."""
@@ -59,10 +60,10 @@ class IcmpSocket:
         except OSError:
             # The next call on the socket reports an error that an earlier request met (ip(7)).
             self.read_errors()
-            self._errors.restart()
+            self.errors.restart()
             self._send(address, packet, ping)
-        self._errors.sent(ping)
-        self._take(self._errors.read())
+        self.errors.sent(ping)
+        self._take(self.errors.read())
 
     def ready(self, events: int) -> bool:
         """Handle the socket's events; return False where a full batch may have left more to read."""
@@ -89,7 +90,7 @@ class IcmpSocket:
         """Read transmit stamps and, on a datagram socket, the network's errors; return False where a full batch may
         have left more."""
         for _ in range(_BATCH):
-            found = self._errors.read()
+            found = self.errors.read()
             if found is None:
                 return True
             self._take(found)

@@ -85,7 +85,7 @@ class Pinger:
         self._epoll = Epoll.of(deadline.loop)
         fresh = self._sockets[family] = IcmpSocket(family, 1 + secrets.randbelow(0xFFFF), deadline.start)
         self._open.add(fresh)
-        self._epoll.watch(fresh.socket.fileno(), fresh.ready)
+        self._epoll.watch(fresh.socket.fileno(), fresh.ready, at_once=not fresh.errors.stamped)
         if current is not None:
             self._retire(current)
         return fresh

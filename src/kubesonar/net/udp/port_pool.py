@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -46,10 +47,13 @@ class PortSocket:
 
 
 class PortPool:
-    """`size` source ports of one family. `ready` gets a socket and its events, as `Epoll.watch` has it. Raises
-    OSError."""
+    """`size` source ports of one family. `ready` gets a socket and its events, as `Epoll.watch` has it: at once or in
+    ticks. Raises OSError."""
 
-    def __init__(self, family: int, size: int, epoll: Epoll, ready: Callable[[PortSocket, int], bool]) -> None:
+    def __init__(
+        self, family: int, size: int, epoll: Epoll, ready: Callable[[PortSocket, int], bool], *, at_once: bool = False
+    ) -> None:
+        self._at_once = at_once
         self._family = family
         self._epoll = epoll
         self._ready = ready
@@ -85,6 +89,7 @@ class PortPool:
         """
         fresh = self._open()
         for entry in self._retired:
+            self._ready(entry, select.EPOLLIN)  # what lies there waits for the next tick
             self._shut(entry)
         self._retired = [self._sockets[self._oldest]]
         self._sockets[self._oldest] = fresh
@@ -98,7 +103,8 @@ class PortPool:
     def _open(self) -> PortSocket:
         entry = PortSocket(self._family)
         try:
-            self._epoll.watch(entry.socket.fileno(), partial(self._ready, entry))
+            ready = partial(self._ready, entry)
+            self._epoll.watch(entry.socket.fileno(), ready, at_once=self._at_once or not entry.errors.stamped)
         except OSError:
             entry.socket.close()
             raise

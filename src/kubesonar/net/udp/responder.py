@@ -21,9 +21,10 @@ from kubesonar.core.wire.replay_window import ReplayGuard
 from kubesonar.net import cmsg
 from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.net.queue_drops import queue_drops
+from kubesonar.net.ticks import Ticks
 from kubesonar.net.udp.shared_port import share_port, sort_by_cookie
 from kubesonar.net.udp.token_bucket import RateLimits, TokenBuckets
-from kubesonar.net.udp.train_records import TRAIN_GAP, OpenTrains, TrainRecord
+from kubesonar.net.udp.train_records import OpenTrains, TrainRecord
 
 HELD = 500_000_000
 """Time after which an answer does not count as given (ns). The process was not running, and the asking member may have
@@ -32,19 +33,22 @@ given up, so that a missing answer there says nothing about the way back."""
 _BATCH = 64
 """Datagrams taken from one socket before others have their turn."""
 
-_ROOM = codec.MAX_DATAGRAM + 1
-_SWEEP = TRAIN_GAP / 4
-"""Seconds between two looks for trains that are over."""
+_BUSY = 32
+"""Datagrams taken and messages sent in one tick, after which datagrams are read at once, until ticks are calm again.
+Lower, and a process at rest wakes up more often; higher, and buffers may overflow between ticks: one of 208 KiB (the
+kernel's default of net.core.rmem_max, doubled) holds some 100 small datagrams of a card that takes a page for each."""
 
+_AWAITED = 1.0
+"""Seconds after an unrecorded probe for which datagrams are read at once: who searches for a path's MTU, or looks
+whether somebody is frozen, asks again after the answer and waits for a fraction of a second. Shorter, and each step of
+a search waits for a tick; longer, and a process at rest wakes up more often."""
+
+_ROOM = codec.MAX_DATAGRAM + 1
 _BUFFER = 1 << 20
 """Receive buffer asked for (bytes, cut to net.core.rmem_max). Datagrams beyond are lost while the loop is busy."""
 
 _OTHERS_BUFFER = 1 << 17
 """The same for datagrams without a cookie: members that know none (version 2 before cookies) send trains too."""
-
-_OTHERS_PAUSE = 0.02
-"""Seconds between two batches of datagrams without a cookie. Shorter, and a flood of them costs more CPU; longer, and
-trains of members that know no cookie wait longer."""
 
 _COOKIELESS = 60.0
 """Seconds after a signed datagram without a cookie in which the loss of such counts as the loss of a member's."""
@@ -52,6 +56,10 @@ _COOKIELESS = 60.0
 
 class UdpResponder:
     """Answers probes on `port` of each of `addresses`. Make it on the running event loop and `close` it.
+
+    Datagrams are read in the loop's ticks: how long each waited is in its answer, by the kernel's stamp. Where the
+    kernel stamps none, while many come or are asked for, and while somebody searches, they are read at once. Those
+    without a cookie never are: a batch in each tick, so that a flood of them costs little.
 
     Addresses are IP addresses; "0.0.0.0" and "::" answer from the address that was asked. A port of 0 takes a free one,
     the same for all addresses. `me` returns who this member is, and `ring` the keys in force; `publish` gets the record
@@ -90,10 +98,14 @@ class UdpResponder:
         self._mismatches = TokenBuckets(limits.mismatch_rate, limits.mismatch_burst, limits.addresses)
         self._room = bytearray(_ROOM)
         self._loop = asyncio.get_running_loop()
-        self._sweeper: asyncio.TimerHandle | None = None
+        self._ticks = Ticks.of(self._loop)
+        self._stamped = True
+        self._eager = False
+        self._handled = 0
+        self._awaited = float("-inf")
         self._sockets: list[socket.socket] = []
-        self._others: dict[socket.socket, asyncio.TimerHandle | None] = {}
-        """The sockets for datagrams without a cookie, and until when each is not read."""
+        self._others: list[socket.socket] = []
+        """The sockets for datagrams without a cookie."""
         self._sorted_by = ring()
         self._cookieless = float("-inf")
         self._drops: dict[socket.socket, int] = {}
@@ -103,9 +115,11 @@ class UdpResponder:
         except OSError:
             self.close()
             raise
+        self._ticks.read_each(self._tick)
+        self._read_at_once(not self._stamped)
 
     def send(self, data: bytes, address: str, port: int) -> bool:
-        """Send a message from the port that answers probes; return whether the kernel took it.
+        """Send a message from the port that answers probes; return whether the kernel took it. An answer may come.
 
         A full buffer or an unreachable network is counted and raises nothing: messages may be lost anyway.
         """
@@ -119,6 +133,7 @@ class UdpResponder:
             self.counters["send"] += 1
             return False
         self.counters["sent"] += 1
+        self._handled += 1
         return True
 
     def lost(self) -> int:
@@ -136,14 +151,9 @@ class UdpResponder:
 
     def close(self) -> None:
         """Publish the open trains and close the sockets."""
-        if self._sweeper:
-            self._sweeper.cancel()
-            self._sweeper = None
-        for pause in self._others.values():
-            if pause:
-                pause.cancel()
+        self._ticks.read_no_more(self._tick)
+        self._read_at_once(False)
         for endpoint in (*self._sockets, *self._others):
-            self._loop.remove_reader(endpoint.fileno())
             endpoint.close()
         self._sockets.clear()
         self._others.clear()
@@ -154,18 +164,37 @@ class UdpResponder:
         self._sockets.append(listener)
         listener.bind((address, self.port))
         self.port = listener.getsockname()[1]
-        self._loop.add_reader(listener.fileno(), self._read, listener)
+        self._stamped &= cmsg.stamps_on(listener, cmsg.RX_STAMPS)
         others = _open(address, _OTHERS_BUFFER)
         try:
             share_port(listener, others, address, self._sorted_by)
         except OSError:
             others.close()  # then `listener` gets everything
         else:
-            self._others[others] = None
-            self._loop.add_reader(others.fileno(), self._read_others, others)
+            self._others.append(others)
+
+    def _tick(self) -> None:
+        """Read a batch of each socket, and go on at once where there may be more than fit into the next tick's."""
+        for endpoint in (*self._sockets, *self._others):
+            self._read(endpoint)
+        now = time.monotonic()
+        busy, self._handled = self._handled > _BUSY or now < self._awaited, 0
+        if self._stamped and busy is not self._eager:
+            self._read_at_once(busy)
+        if len(self._trains):
+            self._trains.sweep(now)
+
+    def _read_at_once(self, eager: bool) -> None:
+        """Read what members send as soon as it comes, or in ticks only."""
+        self._eager = eager
+        for listener in self._sockets:
+            if eager:
+                self._loop.add_reader(listener.fileno(), self._read, listener)
+            else:
+                self._loop.remove_reader(listener.fileno())
 
     def _read(self, listener: socket.socket) -> None:
-        """Take at most a batch, so that a flood cannot keep the loop; the loop calls again for the rest."""
+        """Take at most a batch, so that a flood cannot keep the loop."""
         for _ in range(_BATCH):
             try:
                 size, ancillary, flags, peer = listener.recvmsg_into([self._room], cmsg.ANCILLARY)
@@ -174,17 +203,8 @@ class UdpResponder:
             except OSError:
                 self.counters["receive"] += 1
                 return
+            self._handled += listener not in self._others
             self._take(listener, size, ancillary, flags, peer)
-
-    def _read_others(self, others: socket.socket) -> None:
-        """Take at most a batch of those without a cookie, and then none for a while."""
-        self._read(others)
-        self._loop.remove_reader(others.fileno())
-        self._others[others] = self._loop.call_later(_OTHERS_PAUSE, self._resume, others)
-
-    def _resume(self, others: socket.socket) -> None:
-        self._others[others] = None
-        self._loop.add_reader(others.fileno(), self._read_others, others)
 
     def _take(
         self, listener: socket.socket, size: int, ancillary: cmsg.Ancillary, flags: int, peer: tuple[str, int]
@@ -266,6 +286,8 @@ class UdpResponder:
         peer: tuple[str, int],
         now: float,
     ) -> None:
+        if probe.flags & codec.UNRECORDED:
+            self._awaited = now + _AWAITED
         stamp = cmsg.received_at(ancillary) or time.time_ns()
         family = 6 if listener.family == socket.AF_INET6 else 4
         seen, gap = self._trains.add(probe, peer, family, stamp, now)
@@ -274,8 +296,6 @@ class UdpResponder:
         given = self._send(listener, answer, ancillary, peer)
         self.counters["held"] += hold > HELD
         self._trains.done(probe, given and hold <= HELD)
-        if self._sweeper is None and len(self._trains):
-            self._sweeper = self._loop.call_later(_SWEEP, self._sweep)
 
     def _send(self, listener: socket.socket, answer: bytes, ancillary: cmsg.Ancillary, peer: tuple[str, int]) -> bool:
         try:
@@ -286,10 +306,6 @@ class UdpResponder:
         self.counters["answered"] += 1
         return True
 
-    def _sweep(self) -> None:
-        self._trains.sweep(time.monotonic())
-        self._sweeper = self._loop.call_later(_SWEEP, self._sweep) if len(self._trains) else None
-
 
 def _open(address: str, buffer: int) -> socket.socket:
     """Return a socket that is ready to be bound to this address."""
@@ -298,7 +314,6 @@ def _open(address: str, buffer: int) -> socket.socket:
     try:
         endpoint.setblocking(False)
         endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        cmsg.stamps_on(endpoint, cmsg.RX_STAMPS)
         if family == socket.AF_INET6:
             endpoint.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if address in ("0.0.0.0", "::"):

@@ -116,14 +116,16 @@ class SentTrain:
             self._measure(sequence, answer.hold, stamp, read_at)
 
     def _measure(self, sequence: int, hold: int, stamp: int | None, read_at: int) -> None:
-        """Measure by the kernel's stamps, unless they contradict the own clock: then the wall clock was set."""
+        """Measure by the kernel's stamps; where it gave none of the sending, by the own clock until the answer's stamp.
+        Stamps that contradict the own clock measure nothing, since the wall clock was set, and neither does the moment
+        at which a stamped answer was read, since it lay waiting for a tick."""
         elapsed = read_at - self.sent_at[sequence]
-        left = self.left[sequence]
-        if stamp and left and hold < stamp - left <= elapsed + _SLACK:
-            self.rtt[sequence] = (stamp - left - hold) / 1e9
-            self.exact[sequence] = True
-        else:
+        left = self.left[sequence] or self.sent_at[sequence] + self.wall_deadline - self.deadline
+        if not stamp:
             self.rtt[sequence] = max(elapsed - hold, 1) / 1e9
+        elif hold < stamp - left <= elapsed + _SLACK:
+            self.rtt[sequence] = (stamp - left - hold) / 1e9
+            self.exact[sequence] = self.left[sequence] > 0
 
     def result(self) -> TrainResult:
         """Return the outcome by now."""

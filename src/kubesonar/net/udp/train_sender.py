@@ -49,7 +49,8 @@ class TrainSender:
     All instances of a process share one `sender`, since its counter must not repeat. `ports` for each family is also
     the most conntrack entries that are held towards one target; every `rebind` seconds one port is replaced, so that no
     dead conntrack entry sticks. `speak` is the newest wire version used; `ceiling` is the largest IP packet (bytes) by
-    which a path is filled. No datagram is fragmented.
+    which a path is filled. No datagram is fragmented. Answers are read in the loop's ticks, by the kernel's stamps, or
+    `at_once`, for who sends one train after the other.
 
     `counters` has refused datagrams by `codec.Refusal`, "late" and "duplicate" (after the end of their train),
     "stranger" (not an answer to a train) and "rebind" (a port that could not be replaced).
@@ -64,6 +65,7 @@ class TrainSender:
         rebind: float = 120.0,
         speak: int = codec.CURRENT,
         ceiling: int = LARGEST_PACKET,
+        at_once: bool = False,
     ) -> None:
         self.counters: Counter[str] = Counter()
         self._sender = sender
@@ -71,6 +73,7 @@ class TrainSender:
         self._ports = ports
         self._rebind = rebind
         self._speak = speak
+        self._at_once = at_once
         self._pools: dict[int, PortPool] = {}
         self._rotation: asyncio.TimerHandle | None = None
         self._in_flight = InFlight()
@@ -216,7 +219,7 @@ class TrainSender:
         pool = self._pools.get(family)
         if pool is None:
             epoll = Epoll.of(loop)
-            pool = self._pools[family] = PortPool(family, self._ports, epoll, self._ready)
+            pool = self._pools[family] = PortPool(family, self._ports, epoll, self._ready, at_once=self._at_once)
         return pool
 
     def _rotate(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,0 +1,118 @@
+"""Timers of one loop share its ticks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+
+from kubesonar.net.ticks import TICK, Ticks
+from tests.virtual_time import now, run_virtually
+
+T = TypeVar("T")
+
+
+class LoopClock:
+    """The clock of a loop in virtual time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.mono = loop.time
+        self.wall = loop.time
+
+
+def ticking(work: Callable[[Ticks], Awaitable[T]]) -> T:
+    async def scenario() -> T:
+        loop = asyncio.get_running_loop()
+        return await work(Ticks(loop, LoopClock(loop)))
+
+    return run_virtually(scenario())
+
+
+def tick_now() -> float:
+    """The number of ticks since the start."""
+    return round(now() / TICK, 2)
+
+
+def test_what_is_due_between_two_ticks_is_done_at_the_second_one() -> None:
+    async def scenario(ticks: Ticks) -> list[tuple[str, float]]:
+        done: list[tuple[str, float]] = []
+        for name, when in (("late", 0.3), ("a", 0.01), ("on the tick", TICK), ("b", 0.12), ("past", -1.0)):
+            ticks.at(when, lambda _, name=name: done.append((name, tick_now())))  # type: ignore[misc]
+        await ticks.sleep(0.5)
+        return done
+
+    assert ticking(scenario) == [("past", 1), ("a", 1), ("b", 1), ("on the tick", 1), ("late", 3)]
+
+
+def test_hundreds_of_timers_wake_the_loop_eight_times_a_second() -> None:
+    async def scenario(ticks: Ticks) -> set[float]:
+        woken: set[float] = set()
+
+        def again(at: float) -> None:
+            woken.add(now())
+            ticks.at(at + 0.07, again)
+
+        for number in range(300):
+            ticks.at(number / 300, again)
+        await ticks.sleep(2.0)
+        return woken
+
+    assert len(ticking(scenario)) == 2.0 / TICK
+
+
+def test_what_came_is_read_before_timers_run() -> None:
+    async def scenario(ticks: Ticks) -> list[str]:
+        order: list[str] = []
+        ticks.at(0.0, lambda _: order.append("timeout"))
+        ticks.read_each(lambda: order.append("answer"))
+        await ticks.sleep(TICK)
+        return order
+
+    assert ticking(scenario) == ["answer", "timeout"]
+
+
+def test_nothing_to_do_wakes_nobody_and_a_cancelled_timer_is_nothing() -> None:
+    async def scenario(ticks: Ticks) -> tuple[float, list[float]]:
+        done: list[float] = []
+        ticks.at(0.1, done.append).cancel()
+        ticks.at(60.0, done.append)
+        await asyncio.sleep(30)
+        ticks.at(0.0, lambda at: done.append(at))
+        return await ticks.sleep(1.0), done
+
+    late, done = ticking(scenario)
+    assert late < 0.001
+    assert done == [pytest.approx(30 + TICK, abs=0.001)]
+
+
+def test_a_loop_that_stood_still_is_late_once_and_makes_up_no_ticks() -> None:
+    async def scenario(ticks: Ticks) -> tuple[list[float], list[float]]:
+        reads: list[float] = []
+        ticks.read_each(lambda: reads.append(now()))
+        late = [await ticks.sleep(TICK)]
+        loop = asyncio.get_running_loop()
+        loop.selector.now += 1.0  # type: ignore[attr-defined]
+        late += [await ticks.sleep(0.0), await ticks.sleep(0.0)]
+        return reads, late
+
+    reads, late = ticking(scenario)
+    assert late == [pytest.approx(0, abs=0.001), pytest.approx(1 - TICK, abs=0.001), pytest.approx(0, abs=0.001)]
+    assert len(reads) == 3
+
+
+def test_a_bug_in_one_callback_is_not_the_last_tick() -> None:
+    async def scenario(ticks: Ticks) -> list[str]:
+        errors: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(str(context["exception"])))
+
+        def bug(_: float) -> None:
+            raise ValueError("bug")
+
+        ticks.at(0.0, bug)
+        ticks.at(0.0, lambda _: errors.append("still here"))
+        await ticks.sleep(1.0)
+        return errors
+
+    assert ticking(scenario) == ["bug", "still here"]
