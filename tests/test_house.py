@@ -26,13 +26,59 @@ SUITES = {
     "docs": "pages written by hand",
     "e2e": "the API client against a real cluster or its double",
     "scenarios": "labs and meshes of real agents",
+    "sim/test_networks.py": "virtual clusters in two networks",
+    "sim/test_restart.py": "virtual clusters of which all agents restart",
     "test_conftest.py": "the hooks of all tests",
     "test_house.py": "this file",
     "test_readers.py": "everything that reads bytes from outside",
 }
 """Tests of more than one module: a folder or a file, and what it tests."""
 
-MANY = 15
+TESTED_WITH = {
+    "api/collector.py": "apps/test_collector.py",
+    "apps/collector": "apps/test_collector.py",
+    "apps/lab": "apps/test_lab.py",
+    "compat/kubenurse": "compat/kubenurse/test_program.py",
+    "compat/netchecker/server": "compat/netchecker/server/test_room.py",
+    "config/json_schema.py": "deploy/test_chart_values.py",
+    "core/diagnosis": "core/diagnosis/test_findings.py",
+    "core/membership/announcing": "core/membership/announcing/test_announcer.py",
+    "core/membership/election": "core/membership/election/test_election.py",
+    "core/membership/swim": "core/membership/swim/test_failure_detector.py",
+    "core/telemetry/reports": "core/telemetry/reports/test_mirrors.py",
+    "lab": "lab/test_world.py",
+    "net/http/response_head.py": "net/http/test_response_reader.py",
+    "net/icmp/echo_socket.py": "net/icmp/test_pinger.py",
+    "net/udp/train_result.py": "net/udp/test_train_sender.py",
+    "probes/attempt.py": "probes/test_http.py",
+    "sim": "sim/test_playing.py",
+    "stores": "stores/conformance.py",
+    "views": "views/terminal/test_map.py",
+    "web/reply_writer.py": "web/test_connection.py",
+    "web/request_reader.py": "web/test_connection.py",
+}
+"""Modules, or all those of a folder without a test of their own, that are parts of one thing, and the file that tests
+it through its front."""
+
+LOGIC = 15
+"""Branches, loops and clauses from which on a module has a test of its own name. Less, and parts of three lines need
+one; more, and the test of a module is searched for."""
+
+BRANCHING = (
+    ast.If,
+    ast.IfExp,
+    ast.For,
+    ast.While,
+    ast.Try,
+    ast.With,
+    ast.AsyncFor,
+    ast.AsyncWith,
+    ast.BoolOp,
+    ast.Match,
+    ast.comprehension,
+)
+
+MANY = 16
 """Most modules in a folder beside its __init__: a folder of more holds several subjects."""
 
 OF_MANY = {"main", "parse"}
@@ -48,6 +94,17 @@ def test_a_test_has_the_place_and_name_of_the_module_that_it_tests() -> None:
         if not {str(test), *map(str, test.parents)} & SUITES.keys() and not set(_tested(test)) & modules
     }
     assert found == set()
+
+
+def test_a_module_with_logic_has_a_test_of_its_name() -> None:
+    found = {str(module) for module in _untested() if not {str(module), *map(str, module.parents)} & TESTED_WITH.keys()}
+    assert found == set()
+
+
+@pytest.mark.parametrize("place", TESTED_WITH)
+def test_a_part_that_another_file_tests_is_there_and_has_no_test_of_its_own(place: str) -> None:
+    assert (TESTS / TESTED_WITH[place]).exists()
+    assert [module for module in _untested() if place in {str(module), *map(str, module.parents)}]
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -128,6 +185,17 @@ def test_tests_import_nothing_of_measurements() -> None:
     others = (file for file in TESTS.rglob("*.py") if "bench" not in file.parent.parts)
     found = {_name(file) for file in others if any(name.startswith("bench") for name in _imported(file))}
     assert found == set()
+
+
+def _untested() -> list[Path]:
+    """The modules with logic of which no test has the name."""
+    tested = {module for file in TESTS.rglob("test_*.py") for module in _tested(file.relative_to(TESTS))}
+    files = [
+        file
+        for file in PACKAGE.rglob("*.py")
+        if sum(isinstance(node, BRANCHING) for node in ast.walk(_tree(file))) >= LOGIC
+    ]
+    return [file.relative_to(PACKAGE) for file in files if file.relative_to(PACKAGE) not in tested]
 
 
 def _tested(test: Path) -> Iterator[Path]:

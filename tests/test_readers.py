@@ -3,6 +3,7 @@ text from outside, fed with valid input that is cut, spliced and mixed with what
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import tempfile
@@ -19,6 +20,9 @@ from hypothesis import strategies as st
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.compat.knh.settings import knh_settings
 from kubesonar.compat.kubenurse.settings import kubenurse_settings
+from kubesonar.compat.netchecker.flags import settings_of
+from kubesonar.compat.netchecker.server.settings import SERVER_FLAGS, ServerSettings
+from kubesonar.compat.netchecker.spec import decode_spec
 from kubesonar.config import ConfigError
 from kubesonar.config.loading import resolve
 from kubesonar.config.yamltext import read_yaml
@@ -42,6 +46,7 @@ from kubesonar.lab import faults
 from kubesonar.lab.faults import FaultError
 from kubesonar.lab.topology import plan_lab
 from kubesonar.model import Condition, Snapshot
+from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Failed
 from kubesonar.net.http.response_reader import ResponseLimits, ResponseReader
 from kubesonar.net.http.retry_after import retry_after
@@ -52,10 +57,16 @@ from kubesonar.runtime.proc import cpu_stat
 from kubesonar.runtime.sqlite_file import Unavailable, Unreadable
 from kubesonar.sim import scenario
 from kubesonar.sim.scenario import ScenarioError
+from kubesonar.stores.etcd import EtcdStore
+from kubesonar.stores.etcd_options import EtcdOptions
+from kubesonar.stores.record_file import STORE_FILE, RecordFile
+from kubesonar.stores.store import StoreUnavailable
 from kubesonar.web.options import LimitOptions
 from kubesonar.web.request_reader import RequestReader
+from tests.compat.netchecker.rig import requests_of_the_original_agent
 from tests.core.mesh import Mesh
 from tests.kube import shapes
+from tests.net.servers import serving
 
 RING = Keyring({1: bytes(32)}, 1)
 ME = WireIdentity(bytes(8), bytes(8), bytes(8))
@@ -124,6 +135,35 @@ def outbox_row(data: bytes) -> None:
             box.load(10)
         finally:
             box.close()
+
+
+def store_file(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / STORE_FILE).write_bytes(data)
+        RecordFile(folder, 1 << 20, SystemClock()).close()
+
+
+def etcd_answer(data: bytes) -> None:
+    """What an endpoint of etcd answers, by the store that reads it."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(data) + data)
+
+    async def asked() -> None:
+        async with serving(script) as port:
+            store = EtcdStore(EtcdOptions(endpoints=(f"http://127.0.0.1:{port}",)))
+            try:
+                await store.read("agents")
+            finally:
+                await store.close()
+
+    asyncio.run(asked())
+
+
+def netchecker_flags(text: str) -> None:
+    settings_of("netchecker-server", ServerSettings, SERVER_FLAGS, text.split(" "))
 
 
 def cgroup(data: bytes) -> None:
@@ -213,6 +253,18 @@ READERS = {
         (b"10.0.0.1", b"3"),
     ),
     "an outbox": Reader(outbox, (Unreadable, Unavailable), (b"SQLite format 3\0" + bytes(4080),)),
+    "a store's file": Reader(store_file, (Unreadable, Unavailable), (b"SQLite format 3\0" + bytes(4080),)),
+    "an answer of etcd": Reader(
+        etcd_answer, (StoreUnavailable,), (b'{"kvs":[{"key":"a3ViZXNvbmFyL2FnZW50cy9h","value":"e30="}],"count":"1"}',)
+    ),
+    "a report of netchecker's agent": Reader(
+        decode_spec, (Undecodable,), (requests_of_the_original_agent()[1].partition(b"\r\n\r\n")[2],)
+    ),
+    "netchecker's flags": Reader(
+        as_text(netchecker_flags),
+        (ConfigError,),
+        (b"-v=5 -kubeproxyinit -report-ttl 30", b"--endpoint=:1 -check-interval=0x1"),
+    ),
     "a row of the outbox": Reader(outbox_row, (Unreadable, Unavailable), (b"abc",)),
     "files of the kernel": Reader(cgroup, (), (b"0::/\n", b"nr_periods 1\nnr_throttled 1\n")),
     "a resolver's configuration": Reader(as_text(resolv_conf.parse), (), (b"nameserver 10.0.0.1\nsearch a.b c\n",)),

@@ -10,6 +10,7 @@ import msgspec
 from bench.diagnosis.cluster import SEARCH, Cluster, Place
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.core.address import of_family
+from kubesonar.core.excuses import StateDates
 from kubesonar.core.probing.cluster_checks import dependencies
 from kubesonar.core.probing.confirmation import is_suspicious
 from kubesonar.core.probing.planner import CheckPlanner
@@ -47,6 +48,7 @@ class VirtualAgent:
         self._cluster = cluster
         self._find(tuple(cluster.dns))
         self._health = SelfHealth(options.health)
+        self._dates = StateDates()
         self._checks: list[Check] = []
         self._numbers: dict[str, int] = {}
         self._base = int(self._wall + now)
@@ -83,7 +85,7 @@ class VirtualAgent:
 
     def set_roster(self, roster: Roster, now: float) -> list[Check]:
         """Plans for that roster; returns what is due at once."""
-        self.ledger.roster_changed(roster)
+        self.ledger.roster_changed(self._dates.dated(roster, self.wall(now)))
         return self._plan(now)
 
     def set_dns(self, names: Sequence[str], now: float) -> list[Check]:

@@ -12,6 +12,8 @@ import pytest
 import schemathesis
 from hypothesis import given, settings
 
+from kubesonar.apps import check, history, map
+from kubesonar.config import ConfigError
 from tests.apps.agents import RunningAgent, RunningCollector, members, tree, until
 from tests.ports import free_port
 
@@ -151,6 +153,20 @@ def test_changes_are_told_as_they_happen(collector: RunningCollector) -> None:
     with urlopen(asked, timeout=30) as answer:
         assert answer.headers["content-type"] == "text/event-stream"
         assert [answer.readline() for _ in range(3)] == [b"retry: 1000\n", b"\n", b"event: verdict\n"]
+
+
+def test_peoples_commands_ask_it_in_place_of_agents(
+    cluster: Cluster, collector: RunningCollector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--collector", f"http://127.0.0.1:{collector.port}", "--token-file", str(cluster.folder / "token")]
+    assert check.main(asked) == 0
+    assert "3 of 3 members read" in capsys.readouterr().out
+    assert map.main([*asked, "--once", "--json"]) == 0
+    (network,) = json.loads(capsys.readouterr().out)["networks"]
+    assert len(network["cells"]) == 6
+    assert history.main(asked) == 0
+    with pytest.raises(ConfigError, match="asks for a token"):
+        history.main(asked[:2])
 
 
 def test_an_incident_outlives_the_collector_and_keeps_its_id(cluster: Cluster, running: Running) -> None:

@@ -14,18 +14,15 @@ import uvloop
 
 from kubesonar.apps.gather import AgentAccess, Gathered, gather
 from kubesonar.apps.sources import SnapshotSource, sources_of
-from kubesonar.model import SCHEMA, Member, Roster, Snapshot
+from kubesonar.model import Member, Snapshot
 from tests.apps.listening import Answering, answer, answers, bound, on_sockets, on_tcp, snapshots
 from tests.core.mesh import Mesh
+from tests.core.snapshots import lone
 
 
 def gathered(sources: Sequence[SnapshotSource], access: AgentAccess | None = None) -> Gathered:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(gather(sources, access))
-
-
-def lone(name: str = "a", at: float = 100.0, roster: tuple[Member, ...] = ()) -> Snapshot:
-    return Snapshot(SCHEMA, Member(name, name, (), 0), at, 1.0, Roster("1", roster))
 
 
 def encoded(snapshot: Snapshot, **changes: object) -> bytes:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from kubesonar.core.telemetry.ledger import window
 from kubesonar.model import (
-    SCHEMA,
     Check,
     Edge,
     Fault,
@@ -20,14 +20,13 @@ from kubesonar.model import (
     Network,
     Observation,
     Path,
-    Roster,
     Side,
     Snapshot,
     State,
     Trial,
     Trouble,
-    Window,
 )
+from tests.core.snapshots import snapshot_of
 
 START = 1_000_000.0
 PORT = 7473
@@ -128,12 +127,12 @@ class Mesh:
         return self.drop(node, "*", 1.0, since, until, **more).drop("*", node, 1.0, since, until, **more)
 
     def mtu(self, source: str, target: str, size: int, **more: object) -> Mesh:
-        """Big packets vanish silently."""
+        """Big packets vanish silently ("*": from or to any)."""
 
         def matches(packet: Packet) -> bool:
             return (
-                packet.source == source
-                and packet.target == target
+                source in ("*", packet.source)
+                and target in ("*", packet.target)
                 and packet.size > size
                 and all(getattr(packet, key) == value for key, value in more.items())
             )
@@ -312,15 +311,17 @@ class Mesh:
             trials = tuple(trial for seen, trial in known if seen <= now and trial.at - clock >= now - long)
             if trials:
                 past = self._past(latest.side, [trial for _, trial in known if trial.at - clock < now - long])
-                edges.append(Edge(latest, Window(10.0), Window(long), trials, past=past))
+                at = now + clock
+                windows = window([*trials], at, 10.0), window([*trials], at, long)
+                edges.append(Edge(latest, *windows, trials, past=past))
         started = self.gone.get(member.name, (0.0, START - 100))[1]
-        return Snapshot(
-            schema=SCHEMA,
-            member=member,
+        return snapshot_of(
+            member,
+            *edges,
             at=now + clock,
             started=(started if started <= now else START - 100) + clock,
-            roster=Roster("r1", tuple(self.members)),
-            edges=tuple(edges),
+            members=self.members,
+            revision="r1",
             troubles=tuple(self._troubles(member, now)),
         )
 

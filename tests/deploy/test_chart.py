@@ -76,7 +76,7 @@ def selected(trees: tuple[Tree, ...], selector: Tree) -> set[str]:
 
 
 def workloads(trees: tuple[Tree, ...]) -> tuple[Tree, ...]:
-    return tuple(tree for tree in trees if tree["kind"] in ("DaemonSet", "Job"))
+    return tuple(tree for tree in trees if tree["kind"] in ("DaemonSet", "Deployment", "Job"))
 
 
 @pytest.mark.parametrize("flags", [("everything",), ("kubenurse", "--set", "hostNetwork.enabled=true")])
@@ -98,7 +98,8 @@ def test_services_lead_to_ports_that_the_pods_have() -> None:
     trees = render("everything")
     for service in (tree for tree in trees if tree["kind"] == "Service"):
         (name,) = selected(workloads(trees), service["spec"]["selector"])
-        ports = {port.get("name"): port["containerPort"] for port in container(one(trees, "DaemonSet", name))["ports"]}
+        (workload,) = (tree for tree in workloads(trees) if tree["metadata"]["name"] == name)
+        ports = {port.get("name"): port["containerPort"] for port in container(workload)["ports"]}
         for port in service["spec"]["ports"]:
             assert ports[port["targetPort"]] == port["port"]
 

@@ -144,7 +144,7 @@ def test_linux_nodes_only_whatever_their_taints() -> None:
 
 
 def test_the_policy_lets_agents_reach_each_other_and_others_reach_their_ports() -> None:
-    spec = one(render("everything"), "NetworkPolicy")["spec"]
+    spec = one(render("everything"), "NetworkPolicy", "ks-kubesonar")["spec"]
     each_other, ports = spec["ingress"]
     assert "ports" not in each_other
     assert {(port["port"], port["protocol"]) for port in ports["ports"]} == {(7473, "TCP"), (7473, "UDP")}

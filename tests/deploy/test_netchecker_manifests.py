@@ -15,6 +15,7 @@ from kubesonar.compat.netchecker.agent.settings import AGENT_FLAGS, AgentSetting
 from kubesonar.compat.netchecker.flags import settings_of
 from kubesonar.compat.netchecker.server.settings import SERVER_FLAGS, ServerSettings
 from tests.deploy.pod_security import violations
+from tests.deploy.rendering import CHART, helm, newest
 
 FOLDER = Path(__file__).parents[2] / "deploy/netchecker"
 
@@ -70,6 +71,46 @@ def test_agents_are_labelled_as_the_server_looks_for_them_within_kubesprays_limi
         assert settings_of("netchecker-agent", AgentSettings, AGENT_FLAGS, container(tree)["args"])
     assert (pod["metadata"]["name"], host["metadata"]["name"]) == ("netchecker-agent", "netchecker-agent-hostnet")
     assert host["spec"]["template"]["spec"]["dnsPolicy"] == "ClusterFirstWithHostNet"
+
+
+def rendered(chart: str, *flags: str) -> list[dict[str, Any]]:
+    """The objects of a chart in the namespace default."""
+    done = helm(newest(), "template", "x", str(CHART.parent / chart), "-n", "default", *flags)
+    assert done.returncode == 0, done.stderr
+    return [tree for tree in yaml.safe_load_all(done.stdout) if tree]
+
+
+def in_order(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(given, key=lambda tree: (tree["kind"], tree["metadata"]["name"]))
+
+
+@pytest.mark.parametrize(
+    ("chart", "manifests"), [("netchecker-server", "server.yaml"), ("netchecker-agent", "agents.yaml")]
+)
+def test_charts_and_manifests_are_the_same(chart: str, manifests: str) -> None:
+    assert in_order(rendered(chart)) == in_order(trees(manifests))
+
+
+def test_the_charts_take_the_values_of_the_originals() -> None:
+    values = {
+        "app.name": "checker", "image.repository": "example/server", "image.tag": "1", "image.pullPolicy": "Always",
+        "container.port": "9000", "container.hostPort": "9001", "container.args[0]": "-v=1", "service.name": "s",
+        "service.externalPort": "80", "service.internalPort": "9000", "service.nodePort": "30001",
+        "rbac.serviceaccount": "nechecker-operator", "rbac.clusterrole": "r", "rbac.clusterrolebinding": "b",
+    }  # fmt: skip
+    given = rendered("netchecker-server", *(f"--set={name}={value}" for name, value in values.items()))
+    (deployment,), (service,) = of_kind(given, "Deployment"), of_kind(given, "Service")
+    assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == "nechecker-operator"
+    assert container(deployment)["ports"] == [{"containerPort": 9000, "hostPort": 9001}]
+    assert (container(deployment)["image"], container(deployment)["args"][0]) == ("example/server:1", "-v=1")
+    assert service["spec"]["ports"][0] == {"protocol": "TCP", "port": 80, "targetPort": 9000, "nodePort": 30001}
+    assert service["spec"]["selector"] == {"app": "checker"}
+    etcd = rendered("netchecker-server", "--set=rbac.resources=false", "--set=service.type=ClusterIP")
+    assert of_kind(etcd, "ClusterRole")[0]["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]
+    assert "nodePort" not in of_kind(etcd, "Service")[0]["spec"]["ports"][0]
+    agents = rendered("netchecker-agent", "--set=agents.names={netchecker-agent}", "--set=image.tag=2")
+    (agent,) = of_kind(agents, "DaemonSet")
+    assert container(agent)["image"] == "kubesonar/netchecker-agent:2"
 
 
 def test_the_script_without_variables_applies_the_manifests_as_they_are() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from kubesonar.kube.client import Client
 from kubesonar.kube.lease import LeaseKeeper
 from kubesonar.kube.resource import leases
-from kubesonar.net.clock import SystemClock
+from tests.clocks import TurnedClock
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import client_of, run, until
@@ -19,20 +19,11 @@ from tests.kube.running import client_of, run, until
 PATH = leases("default")
 
 
-class Turned(SystemClock):
-    """A clock that a test may turn."""
-
-    ahead = 0.0
-
-    def mono(self) -> float:
-        return super().mono() + self.ahead
-
-
 class Holder:
     """A keeper of the lease "told", and what it was told."""
 
     def __init__(self, client: Client, name: str) -> None:
-        self.clock = Turned()
+        self.clock = TurnedClock()
         self.said: list[bool | None] = []
         self.keeper = LeaseKeeper(
             client, PATH, "told", name, self.said.append, duration=1, clock=self.clock, rng=random.Random(1)

@@ -11,6 +11,7 @@ from kubesonar.kube.transport import API_IDLE, ApiRequest, ApiTransport
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.dns.system_resolver import Resolver
+from tests.clocks import TurnedClock
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import run
 
@@ -79,19 +80,9 @@ def test_an_idle_connection_that_the_server_closed_is_replaced(tmp_path: Path) -
         assert _statuses(api, tmp_path, "127.0.0.1", act=act) == [200, 200, 200]
 
 
-class Leaping(SystemClock):
-    """A clock that was `ahead` seconds further in the meantime."""
-
-    ahead = 0.0
-
-    def mono(self) -> float:
-        """See `Clock`."""
-        return SystemClock.mono() + self.ahead
-
-
 def test_a_connection_that_rested_too_long_is_not_trusted_with_another_request(tmp_path: Path) -> None:
     async def scenario() -> list[int]:
-        clock = Leaping()
+        clock = TurnedClock()
         transport = ApiTransport(in_cluster(api.in_cluster(tmp_path), str(tmp_path)), clock)
         handshakes = []
         for leap in (0.0, API_IDLE - 5, API_IDLE + 5):

@@ -12,6 +12,7 @@ from kubesonar.lab.network.firewall import bridge_script, inlet_script
 from kubesonar.lab.topology import plan_lab
 
 LAB = plan_lab(3)
+COLLECTING = plan_lab(3, collectors=2)
 EXAMPLES = (
     ("cut node-3", "node", "node-3"),
     ("drop node-1>node-2", "pair", "node-1>node-2"),
@@ -49,10 +50,10 @@ def test_the_examples_cover_the_table_and_every_row_is_a_part() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", 'fault: got "", expected one of: cut NODE; drop A>B; '),
-        ("brake node-1", 'fault: got "brake node-1", expected one of: cut NODE; '),
-        ("cut", 'fault: got "cut", expected: cut NODE (nothing passes its link, either way)'),
-        ("cut node-1 node-2", "expected: cut NODE"),
+        ("", 'fault: got "", expected one of: cut PLACE; drop A>B; '),
+        ("brake node-1", 'fault: got "brake node-1", expected one of: cut PLACE; '),
+        ("cut", 'fault: got "cut", expected: cut PLACE (nothing passes its link, either way)'),
+        ("cut node-1 node-2", "expected: cut PLACE"),
         ("cut node-9", 'node: got "node-9", expected one of node-1, node-2, node-3'),
         ("cut dns-1", "expected one of node-1, node-2, node-3"),
         ("drop node-1", 'A>B: got "node-1", expected two different ends'),
@@ -115,3 +116,15 @@ def test_neighbours_are_found_before_anything_but_a_cut_is_dropped() -> None:
     packets, forward = bridge_script([read("drop node-1>node-2"), read("cut node-3")]).split("chain forward")
     assert packets.index("nd-neighbor-solicit") < packets.index("drop")
     assert forward.index('"node-3" drop') < forward.index("goto packets")
+
+
+@pytest.mark.parametrize("text", ["cut collector-2", "kill collector-1"])
+def test_a_collector_that_is_cut_off_or_gone_makes_no_part_of_the_network_sick(text: str) -> None:
+    fault = parse(text, COLLECTING)
+    assert (fault.text, fault.row) == (text, "")
+
+
+@pytest.mark.parametrize("text", ["podnet collector-1", "state collector-1 draining", "rate collector-1 2000"])
+def test_what_only_a_node_can_suffer_no_collector_can(text: str) -> None:
+    with pytest.raises(FaultError, match=r"expected one of node-1, node-2, node-3\Z"):
+        parse(text, COLLECTING)

@@ -27,22 +27,13 @@ from kubesonar.core.wire.codec import CURRENT, Datagram, Keyring, Sender, mismat
 from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.messaging.transport import RETRANSMIT_INTERVAL, MessageTransport
 from kubesonar.model import Condition, Member, Roster
-from kubesonar.net.clock import SystemClock
 from kubesonar.net.udp.responder import UdpResponder
+from tests.clocks import TurnedClock
 from tests.net.rig import run, who
 
 KEY = Keyring({1: bytes(16)}, 1)
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 both = pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-
-
-class FakeTime(SystemClock):
-    """A clock that a test may turn."""
-
-    ahead = 0.0
-
-    def mono(self) -> float:
-        return super().mono() + self.ahead
 
 
 class End:
@@ -53,7 +44,7 @@ class End:
     ) -> None:
         self.name = name
         self.speak = speak
-        self.clock = FakeTime()
+        self.clock = TurnedClock()
         self.heard: list[Received] = []
         self.frames: list[bytes] = []
         self._ring = ring

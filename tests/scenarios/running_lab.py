@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 
 from kubesonar.apps import asking
+from kubesonar.apps.collector_client import CollectorClient
 from kubesonar.apps.gather import assess, gather
 from kubesonar.apps.sources import sources_of
 from kubesonar.config import ConfigError
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.lab.control import ask
 from kubesonar.lab.directory import LabError
 from kubesonar.lab.servers.pager import PagedNotice, read_notices
@@ -25,12 +27,12 @@ _AGENTS_A_NODE = 2
 class RunningLab:
     """`kubesonar lab` as a process of its own, taken down at the end of the context."""
 
-    def __init__(self, folder: Path, nodes: int = 5, rates: str = "lab", compat: str = "") -> None:
+    def __init__(self, folder: Path, nodes: int = 5, rates: str = "lab", compat: str = "", collectors: int = 0) -> None:
         self._directory = folder / "lab"
         self._nodes = nodes
         self._said = (folder / "lab.log").open("w+")
         command = [sys.executable, "-m", "kubesonar", "lab", "--nodes", str(nodes), "--directory", str(self._directory)]
-        command += ["--rates", rates, *(["--compat", compat] if compat else ())]
+        command += ["--collectors", str(collectors), "--rates", rates, *(["--compat", compat] if compat else ())]
         self._process = subprocess.Popen(command, stdout=self._said, stderr=self._said)
 
     def __enter__(self) -> RunningLab:
@@ -66,6 +68,11 @@ class RunningLab:
     def order(self, text: str = "") -> tuple[str, ...]:
         """Breaks something, as `kubesonar lab fault …`; what is broken then."""
         return ask(self._directory, text)
+
+    def history(self, collector: str) -> list[IncidentRecord]:
+        """What a collector remembers, the latest first."""
+        url = f"unix:{self._directory}/collectors/{collector}.sock"
+        return asking.run_async(CollectorClient(url, "", "", 2.0).incidents())
 
     def told(self) -> list[PagedNotice]:
         """What the coordinators told the lab's pager so far."""

@@ -9,20 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.net.clock import SystemClock
 from kubesonar.stores.store import CHANGES_LIMIT, READ_LIMIT, VALUE_LIMIT, Delete, Guard, Put, Store, StoreRefused
-
-
-class TurnedClock(SystemClock):
-    """A clock that a test may turn."""
-
-    ahead = 0.0
-
-    def mono(self) -> float:
-        return super().mono() + self.ahead
-
-    def wall(self) -> float:
-        return super().wall() + self.ahead
 
 
 class Conformance:

@@ -12,9 +12,10 @@ import pytest
 from kubesonar.stores.custom_kind import CustomKind
 from kubesonar.stores.kubernetes import RECORDS_LIMIT, KubernetesStore
 from kubesonar.stores.store import Delete, Guard, Put, Store, StoreRefused, StoreUnavailable
+from tests.clocks import TurnedClock
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import client_of
-from tests.stores.conformance import Conformance, TurnedClock, names
+from tests.stores.conformance import Conformance, names
 
 AGENTS = CustomKind("network-checker.ext", "agents", "Agent")
 

@@ -11,7 +11,8 @@ import pytest
 
 from kubesonar.stores.memory import MemoryStore
 from kubesonar.stores.store import Put, Store, StoreRefused
-from tests.stores.conformance import Conformance, TurnedClock, names
+from tests.clocks import TurnedClock
+from tests.stores.conformance import Conformance, names
 
 
 class TestMemory(Conformance):

@@ -17,8 +17,9 @@ from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.stores.record_file import STORE_FILE
 from kubesonar.stores.sqlite import SqliteStore
 from kubesonar.stores.store import Put, Store, StoreRefused, StoreUnavailable
+from tests.clocks import TurnedClock
 from tests.full_disk import largest, no_file_larger_than
-from tests.stores.conformance import Conformance, TurnedClock, names
+from tests.stores.conformance import Conformance, names
 
 ROOT = Path(__file__).parents[2]
 

@@ -40,6 +40,7 @@ class Failing(MemoryStore):
     def __init__(self) -> None:
         super().__init__(1 << 30, VirtualClock())
         self.away = False
+        self.slow = 0.0
         self.writes: list[int] = []
 
     async def write(self, changes: Sequence[Change], guard: Guard | None = None) -> bool:
@@ -53,7 +54,9 @@ class Failing(MemoryStore):
         self, kind: str, *, prefix: str = "", after: str = "", limit: int = READ_LIMIT
     ) -> list[StoredRecord]:
         self._check()
-        return await super().read(kind, prefix=prefix, after=after, limit=limit)
+        found = await super().read(kind, prefix=prefix, after=after, limit=limit)
+        await asyncio.sleep(self.slow)  # what is written meanwhile is not in the answer
+        return found
 
     def _check(self) -> None:
         if self.away:
@@ -97,15 +100,18 @@ def test_an_outage_is_bridged_from_memory_and_made_up_for() -> None:
             store.away = True
             writer.write([Put("a", "during", b'{"n":1}'), Put("a", "short", b"{}", 5.0)])
             assert sorted(await writer.read("a")) == ["before", "during", "of-another", "short"]
-            assert writer.trouble == "nobody answers"
+            assert writer.unread == "nobody answers"
             await asyncio.sleep(10)
             writer.write([Put("a", "during", b'{"n":2}'), Delete("a", "before")])
             assert sorted(await writer.read("a")) == ["during", "of-another"]
             await asyncio.sleep(60)
             assert sorted(await writer.read("a")) == ["during"]
             store.away = False
+            assert writer.unwritten == "nobody answers"
             await asyncio.sleep(8)
-            assert writer.trouble == ""
+            assert writer.unwritten == ""
+            await writer.read("a")
+            assert writer.unread == ""
             assert {record.name: record.value for record in await store.read("a")} == {
                 "during": b'{"n":2}',
                 "of-another": b"{}",
@@ -185,5 +191,19 @@ def test_who_settles_waits_for_what_is_written_then_and_not_for_ever() -> None:
             began = now()
             await writer.settle(5)
             assert now() - began == 5
+
+    run_virtually(work())
+
+
+def test_a_read_lacks_nothing_that_was_written_while_it_was_under_way() -> None:
+    async def work() -> None:
+        store = Failing()
+        store.slow = 1.0
+        async with behind(store) as writer:
+            writer.write([Put("a", "before", b"{}"), Put("a", "gone", b"{}")])
+            reading = asyncio.create_task(writer.read("a"))
+            await asyncio.sleep(0.5)
+            writer.write([Put("a", "during", b"{}"), Delete("a", "gone")])
+            assert sorted(await reading) == ["before", "during"]
 
     run_virtually(work())

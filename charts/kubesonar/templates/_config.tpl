@@ -14,6 +14,9 @@
 {{- if include "kubesonar.hasKeys" . -}}
 {{- $_ := set $config "keys" (dict "file" "/etc/kubesonar/keys/keys") -}}
 {{- end -}}
+{{- if .Values.collector.enabled -}}
+{{- $_ := set $config "reports" (include "kubesonar.reports" . | fromYaml) -}}
+{{- end -}}
 {{- if and .Values.ingress.enabled (ne (include "kubesonar.dropin" .) "true") -}}
 {{- $scheme := ternary "https" "http" (include "kubesonar.ingressTls" . | eq "true") -}}
 {{- $_ := set $config.cluster "ingress" (dict "url" (printf "%s://%s/healthz" $scheme (required "ingress.host: the ingress needs a host name" .Values.ingress.host))) -}}

@@ -90,6 +90,9 @@ containers:
   {{- if include "kubesonar.hasKeys" $root }}
   - {name: keys, mountPath: /etc/kubesonar/keys, readOnly: true}
   {{- end }}
+  {{- with include "kubesonar.reportMounts" $root }}
+  {{- . | nindent 2 }}
+  {{- end }}
   {{- with $settings.volumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -109,6 +112,9 @@ volumes:
     {{- if .host }}
     - {key: token, path: token}
     {{- end }}
+{{- end }}
+{{- with include "kubesonar.reportVolumes" $root }}
+{{ . }}
 {{- end }}
 {{- with $settings.volumes }}
 {{ toYaml . }}

@@ -15,6 +15,7 @@ import typer
 import uvloop
 
 from kubesonar.apps.gather import AgentAccess
+from kubesonar.apps.sources import SnapshotSource, one_source, sources_of
 from kubesonar.config import ConfigError
 
 R = TypeVar("R")
@@ -43,17 +44,40 @@ TokenFile = Annotated[
 ]
 CaFile = Annotated[Path | None, typer.Option(metavar="FILE", help="CA certificates (PEM) to trust with https://.")]
 Timeout = Annotated[float, typer.Option(min=0.1, max=60, metavar="SECONDS", help="How long one agent may take.")]
+CollectorUrl = Annotated[
+    str,
+    typer.Option(
+        metavar="URL",
+        envvar="KUBESONAR_COLLECTOR",
+        help="Ask the collector at this URL (http://HOST:PORT, https://HOST[:PORT] or unix:PATH) in place of agents.",
+        show_default=False,
+    ),
+]
 MapPicture = Annotated[Path | None, typer.Option(metavar="FILE", hidden=True)]
 
 
-def access(token_file: Path | None, ca_file: Path | None, timeout: float, everybody: bool | None) -> AgentAccess:
-    """Return how agents are asked. Raises ConfigError where a file cannot be used."""
+def access(
+    token_file: Path | None, ca_file: Path | None, timeout: float, everybody: bool | None = None, collector: str = ""
+) -> AgentAccess:
+    """Return how agents are asked, or the collector at that URL. Raises ConfigError where a file or the URL cannot be
+    used."""
     return AgentAccess(
         token=_token(token_file) if token_file else "",
         ca_file=_readable("--ca-file", ca_file) if ca_file else "",
         timeout=timeout,
         everybody=everybody,
+        collector=one_source(collector).url if collector else "",
     )
+
+
+def sources(given: Sequence[str], access: AgentAccess) -> list[SnapshotSource]:
+    """Return the agents to ask; none where a collector is asked. Raises ConfigError as `sources_of` does, and where
+    both are given."""
+    if not access.collector:
+        return sources_of(given)
+    if given:
+        raise ConfigError("--collector and agents: expected one of them, not both")
+    return []
 
 
 def parsed(command: Callable[..., R], arguments: Sequence[str], name: str) -> R | int:

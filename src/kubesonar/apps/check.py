@@ -15,7 +15,6 @@ from kubesonar.apps import asking
 from kubesonar.apps.gather import AgentAccess, assess
 from kubesonar.apps.live import REFRESH
 from kubesonar.apps.output import Color, console, print_to, write_json, write_svg
-from kubesonar.apps.sources import sources_of
 from kubesonar.apps.times import clock, utc_stamp
 from kubesonar.apps.watch import Watch
 from kubesonar.config import ConfigError
@@ -59,6 +58,7 @@ def check(
     token_file: asking.TokenFile = None,
     ca_file: asking.CaFile = None,
     timeout: asking.Timeout = 2.0,
+    collector: asking.CollectorUrl = "",
     color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
     svg: asking.MapPicture = None,
     watching: Annotated[bool, typer.Option("--watch", help="Look again and again; a line for each change.")] = False,
@@ -67,12 +67,12 @@ def check(
     ] = FailOn.WARNING,
 ) -> Callable[[], int]:
     """Say in one sentence whether the network is healthy, and why. Exit code: 0 good, 1 bad, 2 unknown."""
-    access = asking.access(token_file, ca_file, timeout, everybody)
+    access = asking.access(token_file, ca_file, timeout, everybody, collector)
 
     def run() -> int:
         if watching:
             with contextlib.suppress(KeyboardInterrupt):
-                asking.run_async(_watch(Watch(lambda: sources_of(source or []), access), console(color)))
+                asking.run_async(_watch(Watch(lambda: asking.sources(source or [], access), access), console(color)))
             return 0
         verdict = asking.run_async(_waited(source or [], access, wait))
         if as_json:
@@ -116,7 +116,7 @@ async def _waited(given: Sequence[str], access: AgentAccess, wait: float) -> Ver
     while True:
         left = until - loop.time()
         try:
-            verdict = (await assess(sources_of(given), access)).verdict
+            verdict = (await assess(asking.sources(given, access), access)).verdict
         except ConfigError:
             if given or left <= 0:
                 raise

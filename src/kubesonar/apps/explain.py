@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from kubesonar.apps import asking
-from kubesonar.apps.gather import assess
+from kubesonar.apps.collector_client import CollectorClient, CollectorSilent
+from kubesonar.apps.gather import AgentAccess, assess
 from kubesonar.apps.output import Color, console, print_to
-from kubesonar.apps.sources import sources_of
 from kubesonar.apps.times import clock
 from kubesonar.config import ConfigError
 from kubesonar.model import Finding
@@ -24,28 +24,45 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def explain(
-    finding: Annotated[str, typer.Argument(metavar="FINDING", help='Its part or subject: "node-3", "pair", "all".')],
+    finding: Annotated[
+        str,
+        typer.Argument(metavar="FINDING", help='Its part, its subject ("node-3"), an id of an incident, or "all".'),
+    ],
     source: asking.Sources = None,
     everybody: asking.Everybody = None,
     token_file: asking.TokenFile = None,
     ca_file: asking.CaFile = None,
     timeout: asking.Timeout = 2.0,
+    collector: asking.CollectorUrl = "",
     color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
 ) -> Callable[[], int]:
     """Show who saw what, which explanations were refuted and by how much, what follows, and a command to confirm it."""
-    access = asking.access(token_file, ca_file, timeout, everybody)
+    access = asking.access(token_file, ca_file, timeout, everybody, collector)
 
     def run() -> int:
-        verdict = asking.run_async(assess(sources_of(source or []), access)).verdict
-        chosen = [each for each in verdict.findings if finding == "all" or _is(each, finding)]
+        found = asking.run_async(_findings(source or [], access))
+        chosen = [each for id, each in found if finding in ("all", id) or _is(each, finding)]
         if not chosen:
-            known = ", ".join(f'"{each.part} {each.subject}"' for each in verdict.findings) or "none"
+            known = ", ".join(f'"{each.part} {each.subject}"' for _, each in found) or "none"
             raise ConfigError(f'explain: got "{finding}", expected one of the findings: {known}')
         for each in chosen:
             print_to(console(color), explanation(each, clock))
         return 0
 
     return run
+
+
+async def _findings(source: Sequence[str], access: AgentAccess) -> list[tuple[str, Finding]]:
+    """Return what is found now, each with an id; from a collector what was found lately too, the latest first. Raises
+    ConfigError where the collector does not answer."""
+    if not access.collector:
+        verdict = (await assess(asking.sources(source, access), access)).verdict
+        return [("", each) for each in verdict.findings]
+    client = CollectorClient(access.collector, access.token, access.ca_file, access.timeout)
+    try:
+        return [(record.id, record.finding) for record in await client.incidents()]
+    except CollectorSilent as silent:
+        raise ConfigError(str(silent)) from None
 
 
 def _is(finding: Finding, asked: str) -> bool:

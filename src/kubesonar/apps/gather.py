@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 
 import msgspec
 
+from kubesonar.apps.collector_client import CollectorClient, CollectorSilent
 from kubesonar.apps.sources import SnapshotSource, others, owner
 from kubesonar.apps.times import clock
-from kubesonar.core.diagnosis.join import Basis, basis
+from kubesonar.core.diagnosis.join import basis
 from kubesonar.core.diagnosis.verdict import NOTHING_KNOWN, Known, verdict_on
 from kubesonar.core.telemetry.labels import relabelled
 from kubesonar.core.telemetry.snapshots import REASON_LIMIT, decode_snapshot, newest
-from kubesonar.model import Network, Snapshot, Verdict, clip
+from kubesonar.model import Health, Network, Snapshot, Verdict, clip
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.http.fetcher import Fetched, Fetcher
 from kubesonar.views.matrix import Matrix, matrices
@@ -33,12 +36,14 @@ _BODY_LIMIT = 8 << 20
 
 class AgentAccess(msgspec.Struct, frozen=True, kw_only=True):
     """How agents are asked: the bearer token, the file of CA certificates (empty: the system's), the seconds that one
-    answer may take, and whether members that only a roster names are asked too (None: where one source is given)."""
+    answer may take, whether members that only a roster names are asked too (None: where one source is given), and the
+    collector that is asked in place of agents (as `SnapshotSource.url`, empty: none)."""
 
     token: str = ""
     ca_file: str = ""
     timeout: float = 2.0
     everybody: bool | None = None
+    collector: str = ""
 
 
 class Gathered(msgspec.Struct, frozen=True):
@@ -49,26 +54,44 @@ class Gathered(msgspec.Struct, frozen=True):
 
 
 class Assessment(msgspec.Struct, frozen=True):
-    """The snapshots read at `at` (Unix seconds), the evidence in them, and the verdict."""
+    """The snapshots read at `at` (Unix seconds), the verdict, and a function that draws who reaches whom."""
 
     at: float
     snapshots: list[Snapshot]
-    found: Basis
     verdict: Verdict
+    draw: Callable[[Sequence[Network]], tuple[Matrix, ...]]
 
     def matrices(self, networks: Sequence[Network] = (Network.POD, Network.HOST)) -> tuple[Matrix, ...]:
         """Return who reaches whom, a matrix for each network."""
-        return matrices(self.found, networks)
+        return self.draw(networks)
 
 
 async def assess(
     sources: Sequence[SnapshotSource], access: AgentAccess | None = None, known: Known = NOTHING_KNOWN
 ) -> Assessment:
-    """Ask all agents once and judge. What is `known` from earlier looks keeps its beginning."""
+    """Ask all agents once and judge; or ask the collector, where `access` names one. What is `known` from earlier looks
+    keeps its beginning."""
+    if access is not None and access.collector:
+        return await _collected(access)
     gathered = await gather(sources, access)
     now = SystemClock().wall()
     found = basis(gathered.snapshots, gathered.unread, now)
-    return Assessment(now, gathered.snapshots, found, verdict_on(found, clock, known))
+    return Assessment(now, gathered.snapshots, verdict_on(found, clock, known), partial(matrices, found))
+
+
+async def _collected(access: AgentAccess) -> Assessment:
+    """Ask the collector. One that does not answer makes all unknown, as agents that do not."""
+    client = CollectorClient(access.collector, access.token, access.ca_file, access.timeout)
+    now = SystemClock().wall()
+    drawn: tuple[Matrix, ...] = ()
+    try:
+        verdict = await client.verdict()
+    except CollectorSilent as silent:
+        verdict = Verdict(Health.UNKNOWN, f"cannot tell: {silent}", now)
+    else:
+        with suppress(CollectorSilent):
+            drawn = await client.matrices()
+    return Assessment(now, [], verdict, lambda networks: tuple(one for one in drawn if one.network in networks))
 
 
 async def gather(sources: Sequence[SnapshotSource], access: AgentAccess | None = None) -> Gathered:

@@ -14,7 +14,6 @@ from kubesonar.apps import asking
 from kubesonar.apps.gather import AgentAccess, Assessment, assess
 from kubesonar.apps.live import live
 from kubesonar.apps.output import Color, console, print_to, write_json, write_svg
-from kubesonar.apps.sources import sources_of
 from kubesonar.apps.times import utc_stamp
 from kubesonar.apps.watch import Watch
 from kubesonar.model import Network
@@ -53,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     request = asking.parsed(map_, arguments, "map")
     if isinstance(request, int):
         return request
-    sources = sources_of(request.sources)
+    sources = asking.sources(request.sources, request.access)
     if request.once or request.as_json or request.svg:
         return _print(asking.run_async(assess(sources, request.access)), request)
     watch = Watch(lambda: sources, request.access)
@@ -70,13 +69,14 @@ def map_(
     token_file: asking.TokenFile = None,
     ca_file: asking.CaFile = None,
     timeout: asking.Timeout = 2.0,
+    collector: asking.CollectorUrl = "",
     color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
     svg: asking.MapPicture = None,
 ) -> MapRequest:
     """Show who reaches whom: sources by targets, until Ctrl-C."""
     return MapRequest(
         sources=source or [],
-        access=asking.access(token_file, ca_file, timeout, everybody),
+        access=asking.access(token_file, ca_file, timeout, everybody, collector),
         once=once,
         as_json=as_json,
         network=network,
@@ -94,4 +94,4 @@ def _print(assessment: Assessment, request: MapRequest) -> int:
         print_to(console(request.color), board)
     if request.svg:
         write_svg(board, request.svg)
-    return 0 if assessment.snapshots else 2
+    return 0 if assessment.verdict.observers else 2

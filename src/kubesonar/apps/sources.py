@@ -63,6 +63,14 @@ def sources_of(given: Sequence[str]) -> list[SnapshotSource]:
         ) from None
 
 
+def one_source(given: str) -> SnapshotSource:
+    """Return the one source that was given. Raises ConfigError for what is no source, or several."""
+    found = list(_parse(given))
+    if len(found) != 1:
+        raise _refused(given, "expected one http://HOST:PORT, https://HOST[:PORT] or unix:PATH")
+    return found[0]
+
+
 def others(
     snapshots: Iterable[Snapshot], known: Iterable[SnapshotSource], asked: SnapshotSource
 ) -> list[SnapshotSource]:

@@ -14,6 +14,14 @@ def clock(at: float) -> str:
         return "?"
 
 
+def day_and_time(at: float) -> str:
+    """Return Unix seconds as local day and time; "?" for what no calendar has."""
+    try:
+        return time.strftime("%b %d %H:%M:%S", time.localtime(at))
+    except (OverflowError, ValueError, OSError):
+        return "?"
+
+
 def utc_stamp(at: float) -> str | None:
     """Return Unix seconds as a time stamp of RFC 3339 in UTC, with milliseconds; None for what no calendar has."""
     try:

@@ -32,6 +32,7 @@ def of_family(addresses: Iterable[str], family: int) -> str | None:
     return next((address for address in addresses if family_of(address) == family), None)
 
 
+@lru_cache(4096)  # asked of each edge of a mesh, and a name costs an exception
 def is_literal(host: str) -> bool:
     """Return whether `host` is an IP address, with a zone ("fe80::1%eth0") or without, and needs no look-up."""
     try:

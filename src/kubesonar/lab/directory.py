@@ -3,6 +3,8 @@
     members.json        the roster that the agents watch
     control.sock        takes orders from `kubesonar lab fault …`
     agents/NAME.sock    the API of each agent
+    collectors/NAME     what each collector keeps, beside its API (NAME.sock)
+    collectors/secret   what agents show to collectors
     rooms/NAME.sock     an older tool's room beside an agent
     logs/NAME.log       the output of each process
     notices.jsonl       the notices that the receiver of webhooks got
@@ -27,7 +29,7 @@ from kubesonar.model import Member
 
 _VERSION = 1
 """Version of the members file (discovery/file.py)."""
-_FOLDERS = ("agents", "rooms", "logs", "certificates", "account")
+_FOLDERS = ("agents", "collectors", "rooms", "logs", "certificates", "account")
 _FILES = ("members.json", "members.draft", "control.sock", "notices.jsonl")
 _PATH_LIMIT = 80
 """Longest path of the directory, in bytes: the paths of its sockets must fit the 108 bytes of struct sockaddr_un."""
@@ -73,6 +75,19 @@ class Directory:
         """Return the path of the Unix socket of the room beside a member's agent."""
         return self.path / "rooms" / f"{name}.sock"
 
+    def collector_socket(self, name: str) -> Path:
+        """Return the path of the Unix socket of a collector's API."""
+        return self.path / "collectors" / f"{name}.sock"
+
+    def collector_store(self, name: str) -> Path:
+        """Return the path of the directory in which a collector keeps its incidents."""
+        return self.path / "collectors" / name
+
+    @property
+    def collector_secret(self) -> Path:
+        """The path of the file that agents show a line of to collectors."""
+        return self.path / "collectors" / "secret"
+
     def log(self, name: str) -> Path:
         """Return the path of a process's output."""
         return self.path / "logs" / f"{name}.log"
@@ -101,6 +116,11 @@ class Directory:
 def control_socket(path: Path) -> Path:
     """Return the path of the control socket of the lab in the directory `path`."""
     return path / "control.sock"
+
+
+def collector_sockets(path: Path) -> list[Path]:
+    """Return the sockets of the collectors of the lab in the directory `path`, by name; none where it has none."""
+    return sorted((path / "collectors").glob("*.sock"))
 
 
 def _make(path: Path) -> None:

@@ -56,7 +56,7 @@ class Verb(msgspec.Struct, frozen=True):
 
 
 VERBS = (
-    Verb("cut", ("NODE",), "nothing passes its link, either way", Act.FIREWALL, "node"),
+    Verb("cut", ("PLACE",), "nothing passes its link, either way", Act.FIREWALL, "node"),
     Verb("drop", ("A>B",), "no packet gets from A to B; the way back is well", Act.FIREWALL, "pair"),
     Verb("loss", ("A>B", "PERCENT"), "this share of the packets from A to B is lost", Act.FIREWALL, "pair"),
     Verb("udp", ("A>B",), "no UDP gets from A to B", Act.FIREWALL, "pair_udp"),
@@ -64,7 +64,7 @@ VERBS = (
     Verb("mtu", ("A>B", "BYTES"), "bigger IP packets from A to B vanish silently", Act.FIREWALL, "pair_mtu"),
     Verb("podnet", ("NODE",), "its pod network is cut off, its host network is well", Act.FIREWALL, "pod_network"),
     Verb("rate", ("NODE", "KBIT"), "its link passes only so many kbit/s each way", Act.SHAPER, "link_rate"),
-    Verb("kill", ("NODE",), "its agents are gone, its host answers", Act.PROCESS, "agent_gone"),
+    Verb("kill", ("PLACE",), "its agents are gone, its host answers; or the collector is", Act.PROCESS, "agent_gone"),
     Verb("pause", ("NODE",), "its agents are frozen until resumed", Act.PROCESS, "agent_frozen"),
     Verb("resume", ("NODE",), "its frozen agents go on", Act.PROCESS),
     Verb("dns", ("SERVER", "udp"), "a DNS server is deaf by UDP and alive by TCP", Act.FIREWALL, "dns_udp"),
@@ -102,6 +102,8 @@ class LabFault(msgspec.Struct, frozen=True):
     @property
     def row(self) -> str:
         """The name of the part that must be found sick, empty where none may be."""
+        if self.role is Role.COLLECTOR:
+            return ""
         if not self._one_sided:
             return _BY_NAME[self.verb].row
         if self.role is not None:
@@ -144,6 +146,12 @@ def parse(text: str, plan: LabPlan) -> LabFault:
 
 def _node(word: str, plan: LabPlan) -> dict[str, object]:
     return {"target": _one_of("node", word, [node.name for node in plan.nodes])}
+
+
+def _place(word: str, plan: LabPlan) -> dict[str, object]:
+    collectors = [server.name for server in plan.of_role(Role.COLLECTOR)]
+    role = Role.COLLECTOR if word in collectors else None
+    return {"target": _one_of("node", word, [*(node.name for node in plan.nodes), *collectors]), "role": role}
 
 
 def _server(word: str, plan: LabPlan) -> dict[str, object]:
@@ -205,6 +213,7 @@ _BY_NAME = {verb.name: verb for verb in VERBS}
 
 _READERS: dict[str, Callable[[str, LabPlan], dict[str, object]]] = {
     "NODE": _node,
+    "PLACE": _place,
     "SERVER": _server,
     "A>B": _way,
     "STATE": _state,
@@ -219,6 +228,7 @@ _READERS: dict[str, Callable[[str, LabPlan], dict[str, object]]] = {
 
 _WRITERS: dict[str, Callable[[LabFault], str]] = {
     "NODE": lambda fault: fault.target,
+    "PLACE": lambda fault: fault.target,
     "SERVER": lambda fault: fault.target,
     "A>B": lambda fault: f"{fault.source}>{fault.target}",
     "STATE": lambda fault: fault.state,

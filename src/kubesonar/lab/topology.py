@@ -2,7 +2,7 @@
 
     bridge --- node-1 (eth0) --- node-1-pod        a pod network of its own behind each node, routed through it
            |-- node-2 (eth0) --- node-2-pod
-           |-- dns-1, dns-2, api, ingress, pager
+           |-- dns-1, dns-2, api, ingress, pager, collector-1
 
 Without namespaces, each member and server has a loopback address of its own instead (127.0.0.0/8 needs no set-up), in
 one network without links.
@@ -17,6 +17,7 @@ import msgspec
 from kubesonar.model import MEMBER_PORT, Member, Network
 
 MIN_NODES, MAX_NODES = 2, 100
+MAX_COLLECTORS = 3
 
 HOSTS4, HOSTS6 = 16, 64
 """Prefix lengths of the network on the bridge."""
@@ -31,6 +32,7 @@ class Role(StrEnum):
     API = "api"
     INGRESS = "ingress"
     PAGER = "pager"
+    COLLECTOR = "collector"
 
 
 class LabServer(msgspec.Struct, frozen=True):
@@ -81,19 +83,24 @@ class LabPlan(msgspec.Struct, frozen=True):
         return tuple(server for server in self.servers if server.role is role)
 
 
-def plan_lab(nodes: int = 5, *, namespaces: bool = True) -> LabPlan:
-    """Plan a lab of that many nodes in two zones. Raises ValueError outside `MIN_NODES` to `MAX_NODES`."""
+def plan_lab(nodes: int = 5, *, namespaces: bool = True, collectors: int = 0) -> LabPlan:
+    """Plan a lab of that many nodes in two zones, with at most `MAX_COLLECTORS` collectors. Raises ValueError outside
+    `MIN_NODES` to `MAX_NODES`."""
     if not MIN_NODES <= nodes <= MAX_NODES:
         raise ValueError(f"nodes: got {nodes}, expected {MIN_NODES} to {MAX_NODES}")
     make = _node if namespaces else _loopback_node
     half = (nodes + 1) // 2
     return LabPlan(
         nodes=tuple(make(number, "zone-a" if number <= half else "zone-b") for number in range(1, nodes + 1)),
-        servers=_SERVERS if namespaces else _LOOPBACK_SERVERS,
+        servers=(
+            *(_SERVERS if namespaces else _LOOPBACK_SERVERS),
+            *(_collector(number, namespaces) for number in range(1, min(collectors, MAX_COLLECTORS) + 1)),
+        ),
         namespaces=namespaces,
     )
 
 
+_COLLECTOR_PORT = 7475
 _SERVERS = (
     LabServer("dns-1", Role.DNS, ("10.90.0.53", "fd90::53"), 53),
     LabServer("dns-2", Role.DNS, ("10.90.0.54", "fd90::54"), 53),
@@ -109,6 +116,12 @@ _LOOPBACK_SERVERS = (
     LabServer("ingress", Role.INGRESS, ("127.73.0.80",), 7380),
     LabServer("pager", Role.PAGER, ("127.73.0.99",), 7399),
 )
+
+
+def _collector(number: int, namespaces: bool) -> LabServer:
+    last = 100 + number
+    addresses = (f"10.90.0.{last}", f"fd90::{last}") if namespaces else (f"127.73.0.{last}",)
+    return LabServer(f"collector-{number}", Role.COLLECTOR, addresses, _COLLECTOR_PORT)
 
 
 def _node(number: int, zone: str) -> LabNode:

@@ -69,7 +69,7 @@ class LabWorld:
     @property
     def fallen(self) -> tuple[LabProcess, ...]:
         """Processes that ended without a fault that ends them."""
-        killed = {member.name for fault in self.faults if fault.verb == "kill" for member in self._agents(fault)}
+        killed = {each.name for fault in self.faults if fault.verb == "kill" for each in self._processes_of(fault)}
         return tuple(each for name, each in self.processes.items() if name not in killed and not each.running)
 
     def network(self, name: str) -> int | None:
@@ -193,8 +193,6 @@ class LabWorld:
             for member in self.plan.members
         )
 
-    def _agents(self, fault: LabFault) -> tuple[Member, ...]:
-        return tuple(member for member in self.plan.members if member.node == fault.target)
-
     def _processes_of(self, fault: LabFault) -> tuple[LabProcess, ...]:
-        return tuple(self.processes[each.name] for each in self._agents(fault) if each.name in self.processes)
+        names = [member.name for member in self.plan.members if member.node == fault.target] or [fault.target]
+        return tuple(self.processes[name] for name in names if name in self.processes)

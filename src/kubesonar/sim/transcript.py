@@ -29,15 +29,19 @@ def transcript_sentence(action: MembershipAction) -> str:
 
 
 def _announce(action: Announce) -> str:
+    subject = action.node or action.member
     if action.what.ends:
-        return f"announces: {action.member} {'is back' if action.what is Condition.BACK else 'left'}"
+        return f"announces: {subject} {'is back' if action.what is Condition.BACK else 'left'}"
     seen = ", ".join(f"{one.reachability} to {one.name}" for one in action.witnesses)
-    return f"announces: {action.member} is {action.what}, silent for {action.silent:.1f} s ({seen})"
+    return f"announces: {subject} is {action.what}, silent for {action.silent:.1f} s ({seen})"
 
 
 def _doubt(action: Doubted) -> str:
     if action.what is Condition.MINORITY:
         return f"hears only {action.count} of {action.of} members and announces nothing"
     if action.what is Condition.SUSPECT:
-        return f"{action.count} of {action.of} members look dead at once: it suspects itself and announces nothing"
+        lasting = f", for {action.lasting:.0f} s now" if action.lasting else ""
+        return (
+            f"{action.count} of {action.of} nodes look dead at once: it suspects itself and announces nothing{lasting}"
+        )
     return "doubts itself no more"

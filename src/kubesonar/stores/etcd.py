@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from math import ceil
 from time import monotonic
@@ -34,8 +33,10 @@ _LEASE_NOT_FOUND = 5
 
 
 class _KeyValue(msgspec.Struct, frozen=True):
-    key: str = ""
-    value: str = ""
+    """A pair, whose bytes are base64 on the wire."""
+
+    key: bytes = b""
+    value: bytes = b""
 
 
 class _Range(msgspec.Struct, frozen=True):
@@ -77,7 +78,7 @@ class EtcdStore:
         """As `Store.get`."""
         check_name(kind, name)
         found = await self._client.call("kv/range", {"key": self._key(kind, name)}, _Range)
-        return b64decode(found.kvs[0].value) if found.kvs else None
+        return found.kvs[0].value if found.kvs else None
 
     async def read(
         self, kind: str, *, prefix: str = "", after: str = "", limit: int = READ_LIMIT
@@ -106,7 +107,7 @@ class EtcdStore:
         key = self._key(change.kind, change.name)
         if not isinstance(change, Put):
             return {"request_delete_range": {"key": key}}
-        put: dict[str, Any] = {"key": key, "value": _base64(change.value)}
+        put: dict[str, Any] = {"key": key, "value": change.value}
         if change.time_to_live is not None:
             put["lease"] = await self._lease(change.time_to_live)
         return {"request_put": put}
@@ -115,7 +116,7 @@ class EtcdStore:
         key = self._key(guard.kind, guard.name)
         if guard.value is None:
             return {"key": key, "target": "VERSION", "result": "EQUAL", "version": "0"}
-        return {"key": key, "target": "VALUE", "result": "EQUAL", "value": _base64(guard.value)}
+        return {"key": key, "target": "VALUE", "result": "EQUAL", "value": guard.value}
 
     async def _lease(self, time_to_live: float) -> str:
         shared = max(1.0, time_to_live / 100)
@@ -135,13 +136,9 @@ class EtcdStore:
         first = max(f"{root}{prefix}", f"{root}{after}\0" if after else "")
         end = f"{root}{prefix}"
         end = end[:-1] + chr(ord(end[-1]) + 1)
-        body = {"key": _base64(first.encode()), "range_end": _base64(end.encode()), "limit": str(limit)}
+        body = {"key": first.encode(), "range_end": end.encode(), "limit": str(limit)}
         found = await self._client.call("kv/range", body, _Range)
-        return [StoredRecord(b64decode(each.key).decode()[len(root) :], b64decode(each.value)) for each in found.kvs]
+        return [StoredRecord(each.key.decode("utf-8", "replace")[len(root) :], each.value) for each in found.kvs]
 
-    def _key(self, kind: str, name: str) -> str:
-        return _base64(f"{self._tree}/{kind}/{name}".encode())
-
-
-def _base64(data: bytes) -> str:
-    return b64encode(data).decode()
+    def _key(self, kind: str, name: str) -> bytes:
+        return f"{self._tree}/{kind}/{name}".encode()

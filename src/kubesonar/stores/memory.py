@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
 
 from kubesonar.net.clock import Clock
 from kubesonar.stores.store import (
@@ -32,6 +33,7 @@ class MemoryStore:
         self._clock = clock
         self._values: dict[_Key, bytes] = {}
         self._ends: dict[_Key, float] = {}
+        self._queue: list[tuple[float, _Key]] = []
         self._size = 0
 
     async def write(self, changes: Sequence[Change], guard: Guard | None = None) -> bool:
@@ -65,12 +67,17 @@ class MemoryStore:
 
     async def close(self) -> None:
         """Forget everything."""
-        self._values, self._ends, self._size = {}, {}, 0
+        self._values, self._ends, self._queue, self._size = {}, {}, [], 0
 
     def _expire(self) -> None:
+        """Remove what has ended, by a queue in which a record that was put again has older entries too."""
         now = self._clock.mono()
-        for key in [key for key, end in self._ends.items() if end <= now]:
-            self._remove(key)
+        while self._queue and self._queue[0][0] <= now:
+            end, key = heappop(self._queue)
+            if self._ends.get(key) == end:
+                self._remove(key)
+        if len(self._queue) > 2 * len(self._ends) + 64:
+            self._queue = sorted((end, key) for key, end in self._ends.items())
 
     def _make_room(self, changes: Mapping[_Key, Change]) -> None:
         size = self._size + sum(
@@ -93,7 +100,8 @@ class MemoryStore:
         self._values[key] = put.value
         self._size += len(put.value)
         if put.time_to_live is not None:
-            self._ends[key] = self._clock.mono() + put.time_to_live
+            self._ends[key] = end = self._clock.mono() + put.time_to_live
+            heappush(self._queue, (end, key))
 
     def _remove(self, key: _Key) -> None:
         self._size -= len(self._values.pop(key, b""))

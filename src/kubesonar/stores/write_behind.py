@@ -49,14 +49,23 @@ class _Pending(msgspec.Struct, frozen=True):
         return len(self.change.value) if isinstance(self.change, Put) else 0
 
 
+class _Reading:
+    """A read that is under way: the changes that its answer may lack, since they were not written when it began."""
+
+    def __init__(self, changes: list[_Pending]) -> None:
+        self.changes = changes
+
+
 class WriteBehind:
     """Takes changes at once and writes them in order, many at a time; of several changes of one record only the last is
-    written. While the store is away `trouble` is the reason, a clause, and what was read last, with what was written
-    since, stands in for it, up to `keep` seconds for records of others. `dropped` counts changes that were not written:
+    written. While the store does not answer, what was read last, with what was written since, stands in for it, up
+    to `keep` seconds for records of others. `unread` and `unwritten` are the reasons why the last read and the last
+    write failed, a clause each, empty where they did not. `dropped` counts changes that were not written:
     the oldest of too many, and those that the store refused."""
 
     def __init__(self, store: Store, clock: Clock, rng: Random, keep: float) -> None:
-        self.trouble = ""
+        self.unread = ""
+        self.unwritten = ""
         self.dropped = 0
         self._store = store
         self._clock = clock
@@ -65,6 +74,7 @@ class WriteBehind:
         self._number = 0
         self._pending: dict[tuple[str, str], _Pending] = {}
         self._size = 0
+        self._readings: set[_Reading] = set()
         self._copies: dict[str, dict[str, tuple[bytes, float]]] = {}
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
@@ -81,6 +91,8 @@ class WriteBehind:
             self._pending[change.kind, change.name] = pending
             self._size += pending.size
             self._copy(pending)
+            for reading in self._readings:
+                reading.changes.append(pending)
         while self._size > PENDING_BYTES:
             self._forget(next(iter(self._pending.values())).change)
             self.dropped += 1
@@ -89,16 +101,21 @@ class WriteBehind:
     async def read(self, kind: str) -> dict[str, bytes]:
         """Return the values of all records of a kind by name: those of the store with what is still to be written, or,
         while it is away, those of memory."""
+        reading = _Reading([*self._pending.values()])
+        self._readings.add(reading)
         try:
             found = await self._all(kind)
         except StoreUnavailable as error:
-            self._note(error)
+            self._note_read(error)
         else:
+            self._note_read(None)
             until = self._clock.mono() + self._keep
             self._copies[kind] = {name: (value, until) for name, value in found.items()}
-            for pending in self._pending.values():
+            for pending in reading.changes:
                 if pending.change.kind == kind:
                     self._copy(pending)
+        finally:
+            self._readings.discard(reading)
         now = self._clock.mono()
         self._copies[kind] = {name: kept for name, kept in self._copies.get(kind, {}).items() if kept[1] > now}
         return {name: value for name, (value, _) in self._copies[kind].items()}
@@ -130,9 +147,9 @@ class WriteBehind:
         try:
             await self._try(batch)
         except StoreUnavailable as error:
-            self._note(error)
+            self._note_write(error)
             return False
-        self._note(None)
+        self._note_write(None)
         self._answer_waiters()
         if not self._pending:
             self._wake.clear()
@@ -201,6 +218,10 @@ class WriteBehind:
                 return found
             after = page[-1].name
 
-    def _note(self, error: StoreUnavailable | None) -> None:
-        self.trouble = str(error) if error else ""
-        self._changes.note("the store", f"{error}; what is new is kept in memory" if error else "")
+    def _note_read(self, error: StoreUnavailable | None) -> None:
+        self.unread = str(error or "")
+        self._changes.note("reading from the store", f"{error}; memory stands in for it" if error else "")
+
+    def _note_write(self, error: StoreUnavailable | None) -> None:
+        self.unwritten = str(error or "")
+        self._changes.note("writing to the store", f"{error}; what is new is kept in memory" if error else "")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.core.encoding import format_json
 from kubesonar.model import SCHEMA, Finding, Health, Severity, State, Verdict
 from kubesonar.views.cells import PathCell
@@ -96,6 +97,50 @@ def map_json(matrices: Sequence[Matrix], at: float, stamp: TimeFormat) -> bytes:
     """Return one indented document without a final newline."""
     answer = MapAnswer(SCHEMA, stamp(at), tuple(_network(matrix) for matrix in matrices))
     return format_json(answer)
+
+
+class IncidentChangeAnswer(msgspec.Struct, frozen=True):
+    """What became of an incident, when, and its sentence then."""
+
+    at: str | None
+    became: str
+    sentence: str
+
+
+class IncidentAnswer(msgspec.Struct, frozen=True):
+    """An incident with time stamps; `closed` is null while it is open."""
+
+    id: str
+    since: str | None
+    opened: str | None
+    closed: str | None
+    returns: int
+    finding: FindingAnswer
+    changes: tuple[IncidentChangeAnswer, ...]
+
+
+class HistoryAnswer(msgspec.Struct, frozen=True):
+    """Incidents, the oldest first."""
+
+    schema: int
+    incidents: tuple[IncidentAnswer, ...]
+
+
+def history_json(records: Sequence[IncidentRecord], stamp: TimeFormat) -> bytes:
+    """Return one indented document without a final newline."""
+    incidents = tuple(
+        IncidentAnswer(
+            id=record.id,
+            since=stamp(record.since),
+            opened=stamp(record.opened),
+            closed=None if record.closed is None else stamp(record.closed),
+            returns=record.returns,
+            finding=_finding(record.finding, stamp),
+            changes=tuple(IncidentChangeAnswer(stamp(one.at), one.became, one.sentence) for one in record.changes),
+        )
+        for record in records
+    )
+    return format_json(HistoryAnswer(SCHEMA, incidents))
 
 
 def _finding(finding: Finding, stamp: TimeFormat) -> FindingAnswer:

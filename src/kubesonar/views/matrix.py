@@ -41,7 +41,7 @@ class _Builder:
         self._unread = found.unread
         self._ages = found.evidence.ages
         self._counts: dict[tuple[str, str], CellCounts] = {}
-        for cell in found.evidence.cells:
+        for cell in found.evidence.all_cells():
             self._sort_in(cell)
         self._edges: dict[tuple[str, str], list[Edge]] = {}
         for name, snapshot in found.who.read.items():

@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from kubesonar.cli import main as command
-from kubesonar.model import SCHEMA, Member, Roster, Snapshot
+from kubesonar.model import SCHEMA, Member
+from tests.core.snapshots import snapshot_of
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def agent(name: str, *keys: int, others: tuple[Member, ...] = ()) -> Iterator[Me
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     me = Member(name, f"node-{name}", ("127.0.0.1",), server.server_address[1])
-    bodies.append(msgspec.json.encode(Snapshot(SCHEMA, me, 1.0, 0.0, Roster("1", (me, *others)), keys=keys)))
+    bodies.append(msgspec.json.encode(snapshot_of(me, members=(me, *others), keys=keys)))
     thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

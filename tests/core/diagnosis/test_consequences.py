@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from kubesonar.core.diagnosis.consequences import listed
+from kubesonar.core.diagnosis.consequences import AllLookups, listed, of_leaving_members
 from kubesonar.core.diagnosis.evidence import Lookups
-from kubesonar.model import Finding
+from kubesonar.core.diagnosis.population import Population
+from kubesonar.model import Finding, Member, Network
 
 ZONES = {"node-1": "a", "node-2": "b", "node-3": "c"}
 
@@ -13,11 +16,11 @@ def found(part: str, subject: str) -> Finding:
     return Finding(part, subject, "loss", 0.0, 0.99, f"{part} of {subject}")
 
 
-def lookups(failed: int, total: int) -> dict[tuple[str, str], Lookups]:
+def lookups(failed: int, total: int) -> Callable[[], AllLookups]:
     asked = Lookups()
     for number in range(total):
         asked.add(float(number), number < failed)
-    return {("node-1-pod", "api-server"): asked}
+    return lambda: {("node-1-pod", "api-server"): asked}
 
 
 @pytest.mark.parametrize(
@@ -31,7 +34,7 @@ def lookups(failed: int, total: int) -> dict[tuple[str, str], Lookups]:
     ],
 )
 def test_what_follows_is_listed_under_its_cause(cause: tuple[str, str], effect: tuple[str, str]) -> None:
-    (only,) = listed([found(*effect), found(*cause)], {}, ZONES)
+    (only,) = listed([found(*effect), found(*cause)], dict, ZONES)
     assert (only.part, only.subject) == cause
     assert only.because == (f"{effect[0]} of {effect[1]}",)
 
@@ -46,7 +49,7 @@ def test_what_follows_is_listed_under_its_cause(cause: tuple[str, str], effect: 
     ],
 )
 def test_what_does_not_follow_is_told_beside_it(one: tuple[str, str], other: tuple[str, str]) -> None:
-    assert len(listed([found(*one), found(*other)], {}, ZONES)) == 2
+    assert len(listed([found(*one), found(*other)], dict, ZONES)) == 2
 
 
 def test_names_that_cannot_be_looked_up_are_listed_under_dns() -> None:
@@ -60,3 +63,16 @@ def test_names_that_cannot_be_looked_up_are_listed_under_dns() -> None:
 def test_one_failed_look_up_in_many_is_chance_and_a_pair_explains_none() -> None:
     assert listed([found("dns_udp", "dns-1")], lookups(1, 100), ZONES)[0].because == ()
     assert listed([found("pair", "node-1>node-2")], lookups(6, 12), ZONES)[0].because == ()
+
+
+@pytest.mark.parametrize(
+    ("left", "lost", "excused"), [(0, 0.2, False), (1, 0.2, True), (1, 0.8, False), (3, 0.8, True)]
+)
+def test_the_own_service_may_lead_to_agents_that_leave(left: int, lost: float, excused: bool) -> None:
+    members = {
+        f"node-{n}-pod": Member(f"node-{n}-pod", f"node-{n}", (f"10.0.0.{n}",), 7473, Network.POD) for n in range(6)
+    }
+    gone = dict.fromkeys(sorted(members)[:left], "draining")
+    who = Population(0.0, members, frozenset(members) - gone.keys(), gone, {}, {}, {})
+    assert of_leaving_members(("service", "service"), lost, who) is excused
+    assert not of_leaving_members(("service", "theirs"), lost, who)

@@ -199,6 +199,23 @@ def test_big_packets_that_vanish(network: Network | None, where: str) -> None:
     assert found.sentence == expected
 
 
+@pytest.mark.parametrize(
+    ("ways", "where"),
+    [
+        ((("*", "node-3"),), "into node-3"),
+        ((("node-3", "*"),), "out of node-3"),
+        ((("*", "node-3"), ("node-3", "*")), "in or out of node-3"),
+    ],
+)
+def test_big_packets_that_vanish_at_a_node_whichever_way(ways: tuple[tuple[str, str], ...], where: str) -> None:
+    mesh = Mesh(seed=2)
+    for way in ways:
+        mesh = mesh.mtu(*way, 1300)
+    found = verdict(mesh.run(12), 12)
+    assert parts(found) == {("node_mtu", "node-3")}
+    assert found.sentence == f"packets above 1,300 bytes vanish silently {where} (smaller ones pass)"
+
+
 def test_a_slow_link_explains_what_it_loses() -> None:
     mesh = Mesh(seed=2, slow={"node-3": 512e3}).drop("node-3", "*", 0.2).drop("*", "node-3", 0.1).run(15)
     found = verdict(mesh, 15)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -8,8 +9,8 @@ import pytest
 from kubesonar.core.diagnosis.components import Aspect, Way
 from kubesonar.core.diagnosis.join import Cell, Evidence, collect
 from kubesonar.core.diagnosis.population import standing
+from kubesonar.core.telemetry.ledger import window
 from kubesonar.model import (
-    SCHEMA,
     Check,
     Edge,
     Fault,
@@ -19,14 +20,13 @@ from kubesonar.model import (
     Network,
     Observation,
     Path,
-    Roster,
     Side,
     Snapshot,
     State,
     Trial,
     Trouble,
-    Window,
 )
+from tests.core.snapshots import snapshot_of
 
 NOW = 2_000_000.0
 A = Member("a-pod", "a", ("10.0.0.1",), 7473)
@@ -36,19 +36,12 @@ B = Member("b-pod", "b", ("10.0.0.2",), 7473)
 def edge(kind: Kind, target: str, trials: Sequence[Trial], side: Side = Side.SOURCE) -> Edge:
     check = Check(f"{kind}/{side}/{target}", kind, Path.POD, target, "10.0.0.9", 7473, timeout=1.0)
     latest = Observation(check, "any", Network.POD, NOW, side=side)
-    return Edge(latest, Window(10.0), Window(60.0), tuple(trials))
+    return Edge(latest, window([*trials], NOW, 10.0), window([*trials], NOW, 60.0), tuple(trials))
 
 
-def snapshot(
-    member: Member,
-    *edges: Edge,
-    clock: float = 0.0,
-    started: float = NOW - 1000,
-    troubles: tuple[Trouble, ...] = (),
-    members: tuple[Member, ...] = (A, B),
-    revision: str = "1",
-) -> Snapshot:
-    return Snapshot(SCHEMA, member, NOW + clock, started + clock, Roster(revision, members), edges, troubles)
+def snapshot(member: Member, *edges: Edge, clock: float = 0.0, started: float = NOW - 1000, **more: Any) -> Snapshot:
+    given = {"members": (A, B), **more}
+    return snapshot_of(member, *edges, at=NOW + clock, started=started + clock, **given)
 
 
 def train(
@@ -64,7 +57,9 @@ def train(
 
 
 def gather(*snapshots: Snapshot, unread: dict[str, str] | None = None) -> Evidence:
-    return collect(standing(snapshots, unread or {}, NOW))
+    evidence = collect(standing(snapshots, unread or {}, NOW))
+    evidence.all_cells()
+    return evidence
 
 
 def counts(evidence: Evidence, way: Way, question: Aspect = Aspect.REACH) -> tuple[int, int]:
@@ -161,7 +156,7 @@ def test_a_name_that_was_not_resolved_says_nothing_of_what_it_names() -> None:
     trials = [Trial(NOW - age, 0, 1, 0, 0, 0.0, 0.0, fault) for age, fault in ((9, Fault.UNRESOLVED), (8, None))]
     trials[1] = msgspec.structs.replace(trials[1], received=1)
     latest = Observation(asked, "any", Network.POD, NOW)
-    evidence = gather(snapshot(A, Edge(latest, Window(10.0), Window(60.0), tuple(trials))))
+    evidence = gather(snapshot(A, Edge(latest, window(trials, NOW, 10.0), window(trials, NOW, 60.0), tuple(trials))))
     assert counts(evidence, Way.ROUND) == counts(evidence, Way.ROUND, Aspect.ANSWER) == (1, 0)
     assert counts(evidence, Way.ROUND, Aspect.RESOLVE) == (2, 1)
     assert {cell.route.port for cell in evidence.cells if cell.route.reach} == {443}

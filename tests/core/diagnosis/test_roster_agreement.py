@@ -101,6 +101,22 @@ def test_each_network_is_spoken_of_by_the_rosters_that_have_it() -> None:
     assert agreed(ALL, ALL, hosts).excused == {}
 
 
+def test_rosters_that_know_no_states_do_not_outvote_those_that_do() -> None:
+    """Most agents have members from DNS, one from Kubernetes."""
+    by_dns = {f"m{number}": Roster("dns", ALL, lacks="zones and states are unknown") for number in range(1, 5)}
+    drained = Roster("api", with_state("m3", State.DRAINING, NOW - 1000))
+    rosters = {**by_dns, "m5": drained}
+    found = agree_on_members(rosters, dict.fromkeys(rosters, 0.0), NOW)
+    assert set(found.excused) == {"m3"} and found.disagreements == ()
+    assert agree_on_members(by_dns, dict.fromkeys(by_dns, 0.0), NOW).excused == {}
+
+
+def test_rosters_that_know_no_states_speak_of_a_network_that_no_other_names() -> None:
+    hosts = tuple(Member(f"h{n}", f"n{n}", (f"192.0.2.{n}",), 7474, Network.HOST) for n in range(1, 4))
+    rosters = {"m1": Roster("1", ALL), "h1": Roster("2", hosts, lacks="states are unknown")}
+    assert agree_on_members(rosters, dict.fromkeys(rosters, 0.0), NOW).excused == {}
+
+
 @pytest.mark.parametrize(
     ("age", "state"), [(5.0, State.DRAINING), (90.0, State.DRAINING), (5.0, State.DELETED), (90.0, State.DELETED)]
 )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import msgspec
 
 from kubesonar.core.diagnosis.verdict import judge
+from kubesonar.core.telemetry.ledger import window
 from kubesonar.model import Fault, Health, Side, Snapshot, Trial, Verdict
 from tests.core.mesh import START, Mesh
 
@@ -80,8 +81,9 @@ def test_a_version_mismatch_is_named_and_is_no_loss() -> None:
         msgspec.structs.replace(
             snapshot,
             edges=tuple(
-                msgspec.structs.replace(edge, trials=tuple(mismatch(trial) for trial in edge.trials))
-                if edge.latest.check.id == "udp/pod/node-3-pod/v4"
+                msgspec.structs.replace(edge, trials=tuple(trials), long=window(trials, now, 60.0))
+                if (trials := [mismatch(trial) for trial in edge.trials])
+                and edge.latest.check.id == "udp/pod/node-3-pod/v4"
                 else edge
                 for edge in snapshot.edges
             ),

@@ -11,14 +11,13 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kubesonar.core.dns.classify import Worth, classify
 from kubesonar.core.dns.message import Malformed, Question, decode_reply, encode_answer, encode_question, question_of
 from kubesonar.core.dns.names import Reader, encode_name
-from kubesonar.core.dns.records import Data, Record, RecordType, Srv, encode_record
+from kubesonar.core.dns.records import Data, Record, RecordType, Srv
 
 
 def wire_of(name: dns.name.Name) -> bytes:
@@ -68,29 +67,6 @@ def rrset_of(record: Record) -> dns.rrset.RRset:
     kind = dns.rdatatype.RdataType.make(record.type)
     rdata = dns.rdata.from_wire(dns.rdataclass.IN, kind, data, 0, len(data))
     return dns.rrset.from_rdata(theirs(record.name), record.ttl, rdata)
-
-
-@given(NAMES)
-def test_a_name_survives_the_way_through_text(name: dns.name.Name) -> None:
-    text, after = Reader(wire_of(name)).name(0)
-    assert after == len(wire_of(name))
-    assert encode_name(text) == wire_of(name)
-    assert dns.name.from_text(text) == name
-
-
-@given(st.ip_addresses(v=6))
-def test_addresses_are_written_from_any_spelling(address: ipaddress.IPv6Address) -> None:
-    short, long = (encode_record(Record("a", RecordType.AAAA, 1, text)) for text in (str(address), address.exploded))
-    assert short == long
-    assert short.endswith(address.packed)
-
-
-@pytest.mark.parametrize(
-    ("type_", "address"), [(RecordType.A, "::1"), (RecordType.AAAA, "192.0.2.1"), (RecordType.A, "x")]
-)
-def test_an_address_of_the_other_family_is_refused(type_: RecordType, address: str) -> None:
-    with pytest.raises(ValueError, match=r"address|IP"):
-        encode_record(Record("a", type_, 1, address))
 
 
 @given(TEXTS, IDS, IDS, st.booleans(), st.sampled_from((0, 512, 1232, 4096)))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from kubesonar.core.telemetry.key_agreement import key_agreement
-from kubesonar.model import SCHEMA, Member, Roster, Snapshot
+from kubesonar.model import Member, Snapshot
+from tests.core.snapshots import snapshot_of
 
 
 def agent(name: str, *keys: int) -> Snapshot:
-    return Snapshot(SCHEMA, Member(name, f"node-{name}", (), 7473), 1.0, 0.0, Roster("1", ()), keys=keys)
+    return snapshot_of(Member(name, f"node-{name}", (), 7473), keys=keys)
 
 
 @pytest.mark.parametrize(

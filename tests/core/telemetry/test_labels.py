@@ -4,7 +4,6 @@ import msgspec
 
 from kubesonar.core.telemetry.labels import relabelled
 from kubesonar.model import (
-    SCHEMA,
     Check,
     Edge,
     Kind,
@@ -12,11 +11,11 @@ from kubesonar.model import (
     Network,
     Observation,
     Path,
-    Roster,
     Snapshot,
     State,
     Window,
 )
+from tests.core.snapshots import snapshot_of
 
 A = Member("pod-a", "node-a", ("10.0.0.1", "fd00::1"), 7473, zone="z1")
 B = Member("pod-b", "node-b", ("10.0.0.2", "fd00::2"), 7473, zone="z2")
@@ -30,7 +29,7 @@ def by_dns(member: Member) -> Member:
 def snapshot(me: Member, *members: Member, target: str = "", coordinator: str = "") -> Snapshot:
     check = Check(f"udp/pod/{target}/v4", Kind.UDP, Path.POD, target, "10.0.0.9")
     edge = Edge(Observation(check, me.name, Network.POD, 1.0), Window(10.0), Window(60.0))
-    return Snapshot(SCHEMA, me, 1.0, 0.0, Roster("1", members), (edge,), coordinator=coordinator)
+    return snapshot_of(me, edge, members=members, coordinator=coordinator)
 
 
 def test_snapshots_with_rosters_from_one_source_stay_as_they_are() -> None:

@@ -6,11 +6,8 @@ import msgspec
 import pytest
 
 from kubesonar.core.telemetry.snapshots import decode_snapshot, newest
-from kubesonar.model import SCHEMA, Member, Roster, Snapshot
-
-
-def lone(name: str = "a", at: float = 100.0, epoch: int = 0) -> Snapshot:
-    return Snapshot(SCHEMA, Member(name, name, (), 0, epoch=epoch), at, 1.0, Roster("1", ()))
+from kubesonar.model import SCHEMA
+from tests.core.snapshots import lone
 
 
 def changed(**fields: object) -> bytes:

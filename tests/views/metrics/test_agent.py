@@ -13,7 +13,6 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from kubesonar.core.probing.planner import PlanFigures
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
 from kubesonar.model import (
-    SCHEMA,
     Check,
     Edge,
     Fault,
@@ -31,6 +30,7 @@ from kubesonar.model import (
     Window,
 )
 from kubesonar.views.metrics.agent import AGENT_METRICS, AgentMetrics, Facts, MetricsOptions, reference
+from tests.core.snapshots import snapshot_of
 from tests.programs import needs
 
 FACTS = Facts(
@@ -57,7 +57,7 @@ def edge(
 
 def snapshot(*edges: Edge, state: State = State.SERVING, peers: int = 10) -> Snapshot:
     members = tuple(Member(f"n{i}", f"n{i}", (f"10.0.0.{i}",), 7000, state=state) for i in range(peers))
-    return Snapshot(SCHEMA, Member("me", "me", ("10.0.0.99",), 7000), 2.0, 1.0, Roster("1", members), edges)
+    return snapshot_of(Member("me", "me", ("10.0.0.99",), 7000), *edges, at=2.0, started=1.0, members=members)
 
 
 def healthy() -> tuple[Snapshot, ProbeCounts]:

@@ -13,7 +13,7 @@ from kubesonar.reports.options import IntakeOptions
 from kubesonar.runtime.logs import LogOptions
 from kubesonar.web import LimitOptions, ListenOptions
 
-COLLECTOR_PORT = 7474
+COLLECTOR_PORT = 7475
 """Default port of a collector."""
 
 

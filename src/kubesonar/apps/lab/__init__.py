@@ -23,7 +23,7 @@ from kubesonar.config import ConfigError
 from kubesonar.lab.directory import LabError, default_path
 from kubesonar.lab.faults import FaultError, parse
 from kubesonar.lab.kernel.isolate import run_isolated
-from kubesonar.lab.topology import MAX_NODES, MIN_NODES, plan_lab
+from kubesonar.lab.topology import MAX_COLLECTORS, MAX_NODES, MIN_NODES, plan_lab
 
 _ROOMS = ", ".join(name for name, row in ROOMS.items() if row.acceptance)
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     if isinstance(request, int):
         return request
     try:
-        _check(request.faults, request.nodes)
+        _check(request.faults, request.nodes, request.collectors)
         if request.compat:
             acceptance_test(request.compat)
         return run_isolated(partial(run_lab, request), user=request.user)
@@ -46,6 +46,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def lab(
     nodes: Annotated[int, typer.Option(min=MIN_NODES, max=MAX_NODES, help="How many nodes, in two zones.")] = 5,
+    collectors: Annotated[
+        int,
+        typer.Option(min=0, max=MAX_COLLECTORS, help="How many collectors; `kubesonar history` asks the first."),
+    ] = 1,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -77,6 +81,7 @@ def lab(
     and leaves nothing behind. Exit code: 0 good, 1 bad, 2 unknown."""
     return LabRequest(
         nodes=nodes,
+        collectors=collectors,
         faults=tuple(fault or ()),
         once=once or as_json,
         as_json=as_json,
@@ -88,7 +93,7 @@ def lab(
     )
 
 
-def _check(faults: Sequence[str], nodes: int) -> None:
+def _check(faults: Sequence[str], nodes: int, collectors: int) -> None:
     """Refuse a bad fault before anything starts. Raises FaultError."""
     for text in faults:
-        parse(text, plan_lab(nodes))
+        parse(text, plan_lab(nodes, collectors=collectors))

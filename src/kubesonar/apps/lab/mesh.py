@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Coroutine, Iterator
 from enum import StrEnum
 from functools import partial
+from secrets import token_hex
 from typing import Any
 
 import msgspec
@@ -14,7 +15,10 @@ import uvloop
 
 from kubesonar.apps import agent
 from kubesonar.apps.agent.options import AgentOptions, ApiOptions, MemberOptions
+from kubesonar.apps.collector import run_collector
+from kubesonar.apps.collector.options import CollectorOptions, CollectorStoreOptions, StoreKind
 from kubesonar.apps.lab.rooms import entrance_port, room_port, rooms_of
+from kubesonar.core.address import bracketed
 from kubesonar.core.decoding import convert_plain
 from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.core.probing.plan import PlanOptions, Rhythm, Target
@@ -30,6 +34,7 @@ from kubesonar.lab.world import LabWorld
 from kubesonar.model import Kind, Member, Path
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.probes.udp import UdpOptions
+from kubesonar.reports.options import IntakeOptions, ReportOptions
 from kubesonar.web import ListenOptions
 
 _DOMAIN = "cluster.local"
@@ -76,7 +81,10 @@ def start_servers(world: LabWorld) -> Certificates:
     addresses = [address for server in world.plan.servers for address in server.addresses]
     certificates = make_certificates(world.directory.certificates, addresses)
     for server in world.plan.servers:
-        world.start_server(server, partial(_serve, _server(server, world, certificates)))
+        if server.role is Role.COLLECTOR:
+            world.start_server(server, partial(run_collector, collector_options(world, server)))
+        else:
+            world.start_server(server, partial(_serve, _server(server, world, certificates)))
     return certificates
 
 
@@ -103,8 +111,33 @@ def agent_options(
         cluster=ClusterOptions(name="lab", detect=False),
         udp=UdpOptions(train=_TRAIN, size=_PAYLOAD) if often else UdpOptions(),
         notify=NotifyOptions(receivers=_receivers(world.plan)),
+        reports=_reports(world),
         api=ApiOptions(listen=(ListenOptions(address=f"unix:{world.directory.agent_socket(member.name)}"),)),
     )
+
+
+def collector_options(world: LabWorld, server: LabServer) -> CollectorOptions:
+    """Return the configuration of one collector. Makes the directory of its store, and the secret that agents show."""
+    directory, secret = world.directory.collector_store(server.name), world.directory.collector_secret
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if not secret.exists():
+        secret.touch(0o600)
+        secret.write_text(f"{token_hex(16)}\n")
+    listen = [f"{bracketed(address)}:{server.port}" for address in server.addresses]
+    listen.append(f"unix:{world.directory.collector_socket(server.name)}")
+    return CollectorOptions(
+        listen=tuple(ListenOptions(address=address) for address in listen),
+        reports=IntakeOptions(secret_file=str(secret)),
+        store=CollectorStoreOptions(kind=StoreKind.SQLITE, directory=str(directory)),
+    )
+
+
+def _reports(world: LabWorld) -> ReportOptions:
+    collectors = world.plan.of_role(Role.COLLECTOR)
+    if not collectors:
+        return ReportOptions()
+    to = tuple(f"http://{server.addresses[0]}:{server.port}" for server in collectors)
+    return ReportOptions(to=to, token_file=str(world.directory.collector_secret), timeout=2.0)
 
 
 def _receivers(plan: LabPlan) -> tuple[ReceiverOptions, ...]:
@@ -154,7 +187,8 @@ _Work = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 def _server(server: LabServer, world: LabWorld, certificates: Certificates) -> _Work:
-    """Return the coroutine function that serves until its event is set."""
+    """Return the coroutine function that serves until its event is set. Raises ValueError for a collector, which is a
+    program of its own."""
     plan, roster = world.plan, world.directory.roster
     match server.role:
         case Role.DNS:
@@ -174,6 +208,8 @@ def _server(server: LabServer, world: LabWorld, certificates: Certificates) -> _
                 await asyncio.gather(ingress(server.addresses, server.port, agents, stop), to_rooms)
 
             return both
+        case Role.COLLECTOR:
+            raise ValueError(f"{server.name} is a program of its own")
 
 
 def _serve(work: _Work) -> None:

@@ -55,7 +55,8 @@ def table() -> str:
 
 fault.__doc__ = f"""Break something in the running lab, or mend it.
 
-A and B are nodes, dns-1, dns-2, api, ingress, pager, or * for all. Quote what has > or * in it.
+A and B are nodes, dns-1, dns-2, api, ingress, pager, or * for all; PLACE is a node or a collector. Quote what has > or
+* in it.
 
 \b
 {table()}

@@ -26,7 +26,7 @@ from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import Act, parse
 from kubesonar.lab.kernel.isolate import Isolation
 from kubesonar.lab.servers.pager import read_notices
-from kubesonar.lab.topology import plan_lab
+from kubesonar.lab.topology import Role, plan_lab
 from kubesonar.lab.world import LabWorld
 from kubesonar.model import Verdict
 from kubesonar.net.clock import SystemClock
@@ -44,6 +44,7 @@ class LabRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Arguments of the command."""
 
     nodes: int
+    collectors: int
     faults: tuple[str, ...]
     once: bool
     as_json: bool
@@ -62,9 +63,8 @@ def run_lab(request: LabRequest, isolation: Isolation) -> int:
             f"no network namespaces: {isolation.reason}. All agents share this machine's loopback, which has no links: "
             "faults of links, of pod networks and of DNS by UDP cannot be shown"
         )
-    with LabWorld.build(
-        plan_lab(request.nodes, namespaces=isolation.namespaces), Directory(request.directory)
-    ) as world:
+    plan = plan_lab(request.nodes, namespaces=isolation.namespaces, collectors=request.collectors)
+    with LabWorld.build(plan, Directory(request.directory)) as world:
         mesh.start(world, request.compat, request.rates)
         faults = [parse(text, world.plan) for text in request.faults]
         if any(fault.act is Act.PROCESS for fault in faults):
@@ -155,6 +155,7 @@ def _await_agents(world: LabWorld) -> None:
     clock = SystemClock()
     until = clock.mono() + _START
     sockets = [world.directory.agent_socket(member.name) for member in world.plan.members]
+    sockets += [world.directory.collector_socket(server.name) for server in world.plan.of_role(Role.COLLECTOR)]
     while clock.mono() < until and not all(socket.exists() for socket in sockets):
         time.sleep(0.02)
 

@@ -288,11 +288,13 @@ PARTS: tuple[Part, ...] = (
             variant=variant,
             fault="mtu",
             least=_MOST_BIG_ONES,
-            both=name != "pair_mtu",
+            both=subjects is path_features.nodes,
             seconds=1,
         )
         for name, variant, noun, penalty, when, subjects, where in (
             ("node_mtu", "", "of a node", 4.5, path_features.big, path_features.nodes, "in or out of {subject}"),
+            ("node_mtu", "in", "into a node", 5.0, path_features.big, path_features.target_node, "into {subject}"),
+            ("node_mtu", "out", "out of a node", 5.0, path_features.big, path_features.source_node, "out of {subject}"),
             (
                 "pod_network_mtu",
                 "",
@@ -301,6 +303,24 @@ PARTS: tuple[Part, ...] = (
                 path_features.big_pod,
                 path_features.nodes,
                 "in or out of the pod network of {subject}",
+            ),
+            (
+                "pod_network_mtu",
+                "in",
+                "into a node's pod network",
+                5.5,
+                path_features.big_pod,
+                path_features.target_node,
+                "into the pod network of {subject}",
+            ),
+            (
+                "pod_network_mtu",
+                "out",
+                "out of a node's pod network",
+                5.5,
+                path_features.big_pod,
+                path_features.source_node,
+                "out of the pod network of {subject}",
             ),
             (
                 "pair_mtu",

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from kubesonar.core.diagnosis.evidence import Lookups
 from kubesonar.core.diagnosis.inference.suspects import Suspect
-from kubesonar.model import Finding, clip
+from kubesonar.core.diagnosis.path_features import OWN_SERVICE
+from kubesonar.core.diagnosis.population import Population
+from kubesonar.model import Finding, Network, clip
 
 _WIDE = ("node", "node_in", "node_out", "pod_network", "pod_network_in", "pod_network_out", "zone_pair")
 _BIG_ONES = ("node_mtu", "pod_network_mtu", "pair_mtu")
 _FULL = ("conntrack_full", "backlog_full")
 _TO_TARGETS = ("zone_target", "pair", "pair_port", "pair_slow")
+_BY_CHANCE = 2.0
+"""How many times its share a part of the endpoints may be met by chance. Less, and a rollout is a finding; more, and a
+Service of which half fails is none while some agents leave."""
+
 _OFTEN = 0.05
 """Share of failed look-ups from which on they are told."""
 
@@ -27,11 +33,14 @@ _WIDTH = 1.0
 Named = tuple[str, str]
 """A part and its subject."""
 
+AllLookups = Mapping[tuple[str, str], Lookups]
+"""Look-ups by source and target."""
+
 Zones = Mapping[str, str]
 """The zones of nodes."""
 
 
-def listed(findings: Sequence[Finding], lookups: Mapping[tuple[str, str], Lookups], zones: Zones) -> list[Finding]:
+def listed(findings: Sequence[Finding], lookups: Callable[[], AllLookups], zones: Zones) -> list[Finding]:
     """The findings that are causes, each with what else fails because of it; `zones` are those of the nodes."""
     causes: list[Finding] = []
     because: dict[int, list[str]] = {}
@@ -44,7 +53,7 @@ def listed(findings: Sequence[Finding], lookups: Mapping[tuple[str, str], Lookup
             because.setdefault(id(cause), []).append(finding.sentence)
     resolver = _resolver(causes)
     if resolver is not None:
-        because.setdefault(id(resolver), []).extend(_unresolved(lookups))
+        because.setdefault(id(resolver), []).extend(_unresolved(lookups()))
     return [
         msgspec.structs.replace(finding, because=tuple(clip(line) for line in because[id(finding)]))
         if id(finding) in because
@@ -61,6 +70,16 @@ def outlived(suspect: Suspect, over: Sequence[Suspect], now: float, edges: Seque
         _follows(named, (cause.part.name, cause.subject), zones) and last <= now - edges[cause.fit.ended - 1] + _WIDTH
         for cause in over
     )
+
+
+def of_leaving_members(named: Named, lost: float, who: Population) -> bool:
+    """Whether what is named is the agents' own Service and fails no more often (a share of `lost`) than it leads to
+    agents that leave and are silent already: its endpoints lag behind what was announced."""
+    if named != ("service", OWN_SERVICE):
+        return False
+    pods = [name for name, member in who.members.items() if member.network is Network.POD]
+    silent = sum(name in who.excused and name not in who.read for name in pods)
+    return silent > 0 and lost <= _BY_CHANCE * silent / len(pods)
 
 
 def for_want_of_room(named: Named, cause: Named) -> bool:
@@ -92,7 +111,7 @@ def _resolver(findings: Sequence[Finding]) -> Finding | None:
     return next(iter(ranked), None)
 
 
-def _unresolved(lookups: Mapping[tuple[str, str], Lookups]) -> list[str]:
+def _unresolved(lookups: AllLookups) -> list[str]:
     targets: dict[str, list[int]] = {}
     for (_, target), found in lookups.items():
         count = targets.setdefault(target, [0, 0])

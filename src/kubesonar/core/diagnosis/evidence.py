@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Collection, Mapping
+from typing import Protocol
 
 import msgspec
 
 from kubesonar.core.diagnosis.path_features import Traversal
-from kubesonar.model import Fault
+from kubesonar.model import Fault, Network
 
 SETTLE = 2.0
 """Seconds until both ends have recorded a train (the responder publishes it about 1 s after its last datagram)."""
@@ -104,8 +106,39 @@ class Speed(msgspec.Struct, frozen=True):
     rate: float
 
 
+class Quiet(msgspec.Struct, frozen=True):
+    """Trials between members that were all good and that no cell holds: over how many pairs of one group, how many."""
+
+    packets: int
+    network: Network | None
+    round_trip: bool
+    far: bool
+    pairs: int
+    trials: int
+
+
+class Reserve(Protocol):
+    """The pairs of which no cell was made yet, because nothing failed between them lately: in a big mesh nearly all."""
+
+    def near(self, words: Collection[str]) -> list[Cell]:
+        """Make the cells of all routes whose parts have subjects of these words (names, nodes, zones), and return
+        those that are new; `Evidence.cells` has them from then on."""
+        ...
+
+    def everything(self) -> None:
+        """Make all cells."""
+        ...
+
+    def passing(self, part: str, subject: str) -> tuple[float, float]:
+        """Return how many trains of pairs in reserve cross that part in a second, lately and in the past; less where
+        that is not known."""
+        ...
+
+
 class Evidence(msgspec.Struct, frozen=True):
-    """All that the snapshots say together. `heard` are the members that answered something lately, `sizes` the
+    """All that the snapshots say together. `cells` are those of pairs between which something failed, and what was made
+    of the `reserve`; `quiet` counts the other trials, `paths` all pairs, `old` says whether trials reach back
+    far enough to judge by. `heard` are the members that answered something lately, `sizes` the
     largest packet known to pass where bigger ones do not (by source and target) and whether a router said so, `sent`
     and `lost` count the datagrams of all trains, by bin of age, `lookups` those of names (by source and target).
     `misdelivered` are the targets at whose address another member answers, with who sees it, since when and where.
@@ -120,8 +153,28 @@ class Evidence(msgspec.Struct, frozen=True):
     sent: list[int]
     lost: list[int]
     lookups: dict[tuple[str, str], Lookups]
+    reserve: Reserve
     misdelivered: dict[str, dict[str, tuple[float, str]]] = {}
     bad_since: dict[tuple[str, str], float] = {}
+    quiet: tuple[Quiet, ...] = ()
+    paths: int = 0
+    old: bool = True
+
+    def all_cells(self) -> list[Cell]:
+        """Return all cells, which costs as much as all trials."""
+        self.reserve.everything()
+        return self.cells
+
+    def all_lookups(self) -> Mapping[tuple[str, str], Lookups]:
+        """Return the look-ups of all names where any failed, which makes the cells of all plain targets."""
+        if any(found.bad_at for found in self.lookups.values()):
+            self.reserve.near(("dns-service",))
+        return self.lookups
+
+    def near(self, *words: str) -> list[Cell]:
+        """Return the cells so far, with all that cross a part whose subject has these words."""
+        self.reserve.near(words)
+        return self.cells
 
     def loss(self, age: float) -> float:
         """The share of all datagrams sent in the last `age` seconds that nobody answered."""

@@ -79,7 +79,7 @@ def without_agents(who: Population) -> str:
 def _answers(node: str, evidence: Evidence) -> bool:
     """Return whether nearly all that others asked that node's agents lately was answered."""
     recent = evidence.ages.recent
-    asked = [cell for cell in evidence.cells if cell.route.target.node == node and cell.route.source.node != node]
+    asked = [cell for cell in evidence.near(node) if cell.route.target.node == node and cell.route.source.node != node]
     total = sum(sum(cell.total[:recent]) for cell in asked)
     bad = sum(sum(cell.bad[:recent]) for cell in asked)
     return bad <= (1 - _ANSWERED) * total

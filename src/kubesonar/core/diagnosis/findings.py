@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
 from kubesonar.core.diagnosis.components import part
 from kubesonar.core.diagnosis.confirmation import confirmation
-from kubesonar.core.diagnosis.consequences import listed, outlived
+from kubesonar.core.diagnosis.consequences import listed, of_leaving_members, outlived
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
 from kubesonar.core.diagnosis.expectations import beside
 from kubesonar.core.diagnosis.inference.exhaustion import full_backlog, full_conntrack
 from kubesonar.core.diagnosis.inference.likelihood import confidence
 from kubesonar.core.diagnosis.inference.localization import Search
-from kubesonar.core.diagnosis.inference.slow_links import SlowLink, dead_pairs, slow_links
+from kubesonar.core.diagnosis.inference.slow_links import SLOW, SlowLink, dead_pairs, slow_links
 from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.core.diagnosis.sentences import (
@@ -42,7 +42,7 @@ _PAIRS = ("pair", "pair_udp", "pair_port", "pair_family")
 _DEAD_BINS = 4
 _SURE = 20.0
 
-FAINT = 0.05
+_FAINT = 0.05
 """Loss of a pair below which it is a remark: TCP hides it, and one pair is a small part of a cluster."""
 
 
@@ -60,12 +60,22 @@ Known = Mapping[tuple[str, str], float]
 def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known) -> Diagnosis:
     """The parts that are sick now. `clock` renders Unix seconds for sentences; what is `known` from before keeps its
     beginning."""
+    for speed in [speed for speed in evidence.speeds if 0 < speed.rate < SLOW]:
+        evidence.near(who.members[speed.source].node)
+        evidence.near(who.members[speed.target].node)
     links = slow_links(who, evidence.speeds)
     displaced = [name for name in sorted(evidence.misdelivered) if name in who.expected]
-    cells = _without([cell for cell in evidence.cells if not _at_taken_address(cell, displaced)], links)
-    search = Search(cells, evidence.ages, who.now)
+    dead = dead_pairs(evidence.cells, _DEAD_BINS) if links else set()
+    search = Search(
+        evidence, who.now, lambda cell: not _at_taken_address(cell, displaced) and not _slowed(cell, links, dead)
+    )
     edges = evidence.ages.edges
-    suspects = [found for found in search.run() if not outlived(found, search.over, who.now, edges, who.zones)]
+    suspects = [
+        found
+        for found in search.run()
+        if not outlived(found, search.over, who.now, edges, who.zones)
+        and not of_leaving_members((found.part.name, found.subject), loss(found, evidence.ages.recent), who)
+    ]
     writer = _Writer(who, evidence, clock, known)
     findings = [writer.displaced(who.members[name]) for name in displaced]
     findings += [writer.slow(link) for link in links]
@@ -77,7 +87,7 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
     young: list[Finding] = []
     for finding in findings:
         (young if _young(finding, who.now) else old).append(finding)
-    causes = by_zone(listed(_distinct(old), evidence.lookups, who.zones), who, evidence, clock)
+    causes = by_zone(listed(_distinct(old), evidence.all_lookups, who.zones), who, evidence, clock)
     causes = [cause for cause in causes if cause.because or cause.part != "backlog_full"]
     return Diagnosis(
         [msgspec.structs.replace(cause, confirm=confirmation(cause, who)) for cause in causes],
@@ -95,18 +105,12 @@ def min_age(name: str) -> float:
     return part(name).age
 
 
-def _without(cells: list[Cell], links: Sequence[SlowLink]) -> list[Cell]:
-    """What the slow links do not explain: other paths, and those through them on which nothing passes at all."""
-    if not links:
-        return cells
+def _slowed(cell: Cell, links: Sequence[SlowLink], dead: Collection[tuple[str, str]]) -> bool:
+    """Whether slow links explain what is lost there: it goes through one, and something passes."""
+    if not links or (cell.route.source.place, cell.route.target.place) in dead:
+        return False
     row = part("link_rate")
-    dead = dead_pairs(cells, _DEAD_BINS)
-    return [
-        cell
-        for cell in cells
-        if (cell.route.source.place, cell.route.target.place) in dead
-        or not any(row.hidden(cell.route, link.node) for link in links)
-    ]
+    return any(row.hidden(cell.route, link.node) for link in links)
 
 
 def _at_taken_address(cell: Cell, displaced: Sequence[str]) -> bool:
@@ -226,7 +230,7 @@ class _Writer:
             "gets": ways_of(suspect),
             "agree": agreement(suspect),
             "cut": "down or cut off" if self._beside(path) else f"cut off: nothing gets {ways_of(suspect)}",
-            "back": way_back(path, self._evidence.cells, suspect.fit.bins),
+            "back": way_back(path, self._evidence.near(*path.split(">")), suspect.fit.bins),
             "above": above,
             "vanish": vanish,
             "delay": delay(suspect),
@@ -265,6 +269,6 @@ class _Writer:
         )
 
     def _severity(self, suspect: Suspect) -> Severity:
-        if suspect.part.name in _PAIRS and loss(suspect, self._evidence.ages.recent) < FAINT:
+        if suspect.part.name in _PAIRS and loss(suspect, self._evidence.ages.recent) < _FAINT:
             return Severity.INFO
         return suspect.part.severity

@@ -9,15 +9,17 @@ What responders recorded of a member's trains counts also where that member itse
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from statistics import median
 
 import msgspec
 
+from kubesonar.core.address import is_literal
 from kubesonar.core.diagnosis.evidence import FAINT, SETTLE, Ages, Cell, Evidence, Lookups, Speed
 from kubesonar.core.diagnosis.inference.trial_model import BIG, look_up, stream
-from kubesonar.core.diagnosis.path_features import Aspect, End, Traversal, Way
+from kubesonar.core.diagnosis.path_features import OWN_SERVICE, Aspect, End, Traversal, Way
 from kubesonar.core.diagnosis.population import Interval, Population, standing
+from kubesonar.core.diagnosis.sieve import Pair, PairIndex, Sieve, observed_family
 from kubesonar.core.diagnosis.trains import TrainLog
 from kubesonar.model import Check, Edge, Fault, Kind, Minute, Network, Observation, Path, Side, Snapshot, Trial
 
@@ -35,7 +37,7 @@ _MOST_NAMES = 5
 _ONE_OF_TWO = 0.1
 """Share of lossy trains from which on (and up to one less this) only one address family may be sick: responders count
 the trains of both as one."""
-_OWN_SERVICES = frozenset({"dns-service", "service"})
+_OWN_SERVICES = frozenset({"dns-service", OWN_SERVICE})
 """Targets of core/probing/cluster_checks.py of which it is known what is behind them."""
 _PORTS = {"http": 80, "https": 443}
 
@@ -57,25 +59,50 @@ def basis(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float) 
 
 
 class _Collector:
-    def __init__(self, who: Population, ages: Ages) -> None:
+    """Makes cells of the pairs that are asked for; `made` are those that hold trials."""
+
+    def __init__(self, who: Population, ages: Ages, sieve: Sieve) -> None:
         self.who = who
         self.ages = ages
-        self.logs = _logs(who)
-        self.dual = len({_family(edge) for snapshot in who.read.values() for edge in snapshot.edges}) > 1
-        self.slowness = any(trial.slow for s in who.read.values() for edge in s.edges for trial in edge.trials[-8:])
-        self.dns_addresses = _addresses(who, Path.DNS_SERVICE)
-        self.behind = {Path.DNS_SERVICE: _dns_pods(who), Path.SERVICE: _agents(who)}
+        self.sieve = sieve
+        self.made: list[Cell] = []
+        self._new: list[Cell] = []
+        self.logs = _Logs(who, sieve)
+        self.behind = {Path.DNS_SERVICE: sieve.dns_pods, Path.SERVICE: _agents(who)}
         self.cells: dict[tuple[object, ...], Cell] = {}
         self.bad_since: dict[tuple[str, str], float] = {}
         self.lookups: dict[tuple[str, str], Lookups] = {}
-        self.heard: set[str] = set()
+        self.heard: set[str] = set(sieve.heard)
+        self._index = PairIndex(who, sieve, self.behind)
         self.mismatches: set[tuple[str, str]] = set()
         self.misdelivered: dict[str, dict[str, tuple[float, str]]] = {}
-        self.met = _latest_met(who)
+        self._who_answered: dict[str, dict[tuple[str, str], Observation]] = {}
         self.speeds: list[Speed] = []
         self.sizes: dict[tuple[str, str], tuple[int, Fault]] = {}
         self.sent = [0] * len(ages.edges)
         self.lost = [0] * len(ages.edges)
+
+    def near(self, words: Collection[str]) -> list[Cell]:
+        """See `Reserve`."""
+        return self.make(self._index.near(words))
+
+    def everything(self) -> None:
+        """See `Reserve`."""
+        self.make(self.sieve.pairs())
+
+    def passing(self, part: str, subject: str) -> tuple[float, float]:
+        """See `Reserve`."""
+        return self.sieve.passing(part, subject)
+
+    def make(self, pairs: Iterable[Pair]) -> list[Cell]:
+        """Makes the cells of these pairs, unless they are made; returns the new ones."""
+        for source, target in pairs:
+            for edge in self.sieve.take(source, target):
+                self.edge(source, edge)
+        new = [cell for cell in self._new if any(cell.total)]
+        self._new = []
+        self.made += new
+        return new
 
     def edge(self, source: str, edge: Edge) -> None:
         check = edge.latest.check
@@ -93,7 +120,7 @@ class _Collector:
     def cell(self, source: str, edge: Edge, way: Way, question: Aspect, packets: int) -> Cell:
         check = edge.latest.check
         tcp = check.kind in _STREAMS or (check.kind is Kind.DNS and check.request.endswith(" tcp"))
-        family = _family(edge) if self.dual else 0
+        family = observed_family(edge.latest) if self.sieve.dual else 0
         key = (source, check.target, check.kind, tcp, check.path, way, question, family, check.port)
         found = self.cells.get(key)
         if found is None:
@@ -109,21 +136,30 @@ class _Collector:
                 silent=check.target not in self.who.read,
                 family=family,
             )
-            found = self.cells[key] = Cell(route, packets, len(self.ages.edges))
+            found = self._keep(key, Cell(route, packets, len(self.ages.edges)))
         return found
+
+    def _keep(self, key: tuple[object, ...], cell: Cell) -> Cell:
+        self.cells[key] = cell
+        self._new.append(cell)
+        return cell
 
     def _target(self, check: Check) -> End:
         end = self.who.target(check.target, check.node)
         behind = self.behind.get(check.path, ()) if check.target in _OWN_SERVICES else ()
-        if check.path is Path.DNS_UPSTREAM and check.address in self.dns_addresses:
+        if check.path is Path.DNS_UPSTREAM and check.address in self.sieve.dns_addresses:
             behind = self.behind[Path.DNS_SERVICE]
         return msgspec.structs.replace(end, behind=behind) if behind else end
 
     def unread_sources(self) -> None:
         """Counts what was recorded of the trains of members that could not be read themselves."""
-        for (responder, source), log in self.logs.items():
-            if source in self.who.expected and source not in self.who.read:
-                self._of_unread(source, responder, log)
+        unread = self.who.expected - self.who.read.keys()
+        for responder in self.who.read if unread else ():
+            for source in self.logs.sources(responder) & unread:
+                log = self.logs.of(responder, source)
+                if log is not None:
+                    self._of_unread(source, responder, log)
+        self.make(())
 
     def _of_unread(self, source: str, responder: str, log: TrainLog) -> None:
         start, end = self.who.end(source), self.who.end(responder)
@@ -146,10 +182,10 @@ class _Collector:
             lost = arrival.sent - arrival.received
             forward.add(arrival.at, age_bin, lost > 0, arrival.sent, lost)
             alive.add(arrival.at, age_bin, False)
-        self.cells[source, responder, "alive"] = alive
+        self._keep((source, responder, "alive"), alive)
         lossy = sum(forward.bad) / sum(forward.total)
-        if not self.dual or lossy < _ONE_OF_TWO or lossy > 1 - _ONE_OF_TWO:
-            self.cells[source, responder, "unread"] = forward
+        if not self.sieve.dual or lossy < _ONE_OF_TWO or lossy > 1 - _ONE_OF_TWO:
+            self._keep((source, responder, "unread"), forward)
 
     def _bin(self, at: float, settle: float, blind: list[Interval]) -> int | None:
         """The bin of that time; None where it does not count."""
@@ -190,10 +226,22 @@ class _Collector:
         """Notes that another member answered, where that is the latest that is known of this address; it says nothing
         of the target, nor of the way to it."""
         check = edge.latest.check
-        met = self.met.get((source, check.target, check.address))
+        met = self._met(source).get((check.target, check.address))
         if met is not None and met.fault is Fault.MISDELIVERED:
             seen = self.misdelivered.setdefault(check.target, {})
             seen[source] = min(seen.get(source, (at, check.address)), (at, check.address))
+
+    def _met(self, source: str) -> dict[tuple[str, str], Observation]:
+        """By target and address the source's latest probe whose answer says who gave it."""
+        found = self._who_answered.get(source)
+        if found is None:
+            found = self._who_answered[source] = {}
+            for latest in (edge.latest for edge in self.who.read[source].edges):
+                if latest.check.kind in _SIGNED and (latest.fault is None or latest.fault is Fault.MISDELIVERED):
+                    key = latest.check.target, latest.check.address
+                    if key not in found or found[key].at < latest.at:
+                        found[key] = latest
+        return found
 
     def _past(self, source: str, edge: Edge) -> Iterator[tuple[Minute, int]]:
         """The minutes of the past that count, each with its bin: those in which both ends could be trusted. Of
@@ -227,7 +275,7 @@ class _Collector:
         reach = self.cell(source, edge, Way.ROUND, Aspect.REACH, stream(check.timeout) if tcp else 1)
         answer = self.cell(source, edge, Way.ROUND, Aspect.ANSWER, 1)
         datagram = check.kind is Kind.DNS and not tcp
-        named = check.kind in _STREAMS and not _literal(check.address)
+        named = check.kind in _STREAMS and not is_literal(check.address)
         resolve = self._resolve(source, check) if named else None
         speed = self._speed(source, edge)
         lookups = Lookups()
@@ -257,7 +305,7 @@ class _Collector:
 
     def _speed(self, source: str, edge: Edge) -> Cell | None:
         """Where answers are held against the usual time; None where nothing is slow anyway, or that is not known."""
-        if not (self.slowness and edge.usual):
+        if not (self.sieve.slowness and edge.usual):
             return None
         return self.cell(source, edge, Way.ROUND, Aspect.SPEED, 1)
 
@@ -267,7 +315,7 @@ class _Collector:
         found = self.cells.get(key)
         if found is None:
             servers = End("names", behind=self.behind[Path.DNS_SERVICE])
-            family = 6 if any(":" in address for address in self.dns_addresses) else 4
+            family = 6 if any(":" in address for address in self.sieve.dns_addresses) else 4
             route = Traversal(
                 self.who.end(source),
                 servers,
@@ -275,9 +323,10 @@ class _Collector:
                 check.path,
                 Way.ROUND,
                 Aspect.RESOLVE,
-                family=family if self.dual else 0,
+                family=family if self.sieve.dual else 0,
             )
-            found = self.cells[key] = Cell(route, look_up(_NAMES.get(check.path, _MOST_NAMES)), len(self.ages.edges))
+            names = _NAMES.get(check.path, _MOST_NAMES)
+            found = self._keep(key, Cell(route, look_up(names), len(self.ages.edges)))
         return found
 
     def _sizes(self, source: str, edge: Edge) -> None:
@@ -306,7 +355,7 @@ class _Collector:
         both = self.cell(source, edge, Way.ROUND, Aspect.REACH, size)
         answer = self.cell(source, edge, Way.ROUND, Aspect.ANSWER, 1)
         speed = self._speed(source, edge)
-        log = self._log(source, check.target)
+        log = self.logs.of(check.target, source)
         full = self.cell(source, edge, Way.ROUND if log is None else Way.FORWARD, Aspect.SIZE, 1)
         heard: int | None = None
         self._good_past(source, edge, [both] if log is None else [forward, back], size)
@@ -345,72 +394,44 @@ class _Collector:
         else:
             cell.add(at, age_bin, lost > 0, sent, lost)
 
-    def _log(self, source: str, target: str) -> TrainLog | None:
+
+class _Logs:
+    """What responders recorded of each source's trains, read when it is asked for."""
+
+    def __init__(self, who: Population, sieve: Sieve) -> None:
+        self._who = who
+        self._kept = sieve.recorded
+        self._edges: dict[str, dict[str, list[Edge]]] = {}
+        self._logs: dict[tuple[str, str], TrainLog] = {}
+
+    def of(self, responder: str, source: str) -> TrainLog | None:
         """What the responder recorded of this source's trains; None where that is not known. A responder that was read
         and has no records at all received nothing, if records are kept in this mesh."""
-        if target not in self.who.read or not self.logs:
+        if responder not in self._who.read or not self._kept:
             return None
-        return self.logs.get((target, source), _NOTHING)
+        log = self._logs.get((responder, source))
+        if log is None:
+            found = self._of(responder).get(source, [])
+            log = self._logs[responder, source] = TrainLog(found, self._who.offset(responder))
+        return log
 
+    def sources(self, responder: str) -> Set[str]:
+        """Whose trains that member recorded."""
+        return self._of(responder).keys()
 
-_NOTHING = TrainLog((), 0.0)
-
-
-def _logs(who: Population) -> dict[tuple[str, str], TrainLog]:
-    """By responder and source."""
-    edges: dict[tuple[str, str], list[Edge]] = {}
-    for name, snapshot in who.read.items():
-        for edge in snapshot.edges:
-            if _recorded(edge):
-                edges.setdefault((name, edge.latest.check.target), []).append(edge)
-    return {ends: TrainLog(found, who.offset(ends[0])) for ends, found in edges.items()}
-
-
-def _latest_met(who: Population) -> dict[tuple[str, str, str], Observation]:
-    """By source, target and address the latest probe whose answer says who gave it."""
-    found: dict[tuple[str, str, str], Observation] = {}
-    for source, snapshot in who.read.items():
-        for latest in (edge.latest for edge in snapshot.edges):
-            if latest.check.kind in _SIGNED and (latest.fault is None or latest.fault is Fault.MISDELIVERED):
-                key = source, latest.check.target, latest.check.address
-                if key not in found or found[key].at < latest.at:
-                    found[key] = latest
-    return found
+    def _of(self, responder: str) -> dict[str, list[Edge]]:
+        edges = self._edges.get(responder)
+        if edges is None:
+            edges = self._edges[responder] = {}
+            for edge in self._who.read[responder].edges:
+                if edge.latest.side is Side.RESPONDER and edge.latest.check.kind is Kind.UDP:
+                    edges.setdefault(edge.latest.check.target, []).append(edge)
+        return edges
 
 
 def _agents(who: Population) -> tuple[End, ...]:
     """The members behind the agents' own Service: those in the pod network that are expected."""
     return tuple(who.end(name) for name in sorted(who.expected) if who.members[name].network is Network.POD)
-
-
-def _addresses(who: Population, path: Path) -> frozenset[str]:
-    """What is asked by checks of that path."""
-    edges = (edge for snapshot in who.read.values() for edge in snapshot.edges)
-    return frozenset(edge.latest.check.address for edge in edges if edge.latest.check.path is path)
-
-
-def _dns_pods(who: Population) -> tuple[End, ...]:
-    """The servers behind the DNS Service, as far as anybody asks them."""
-    found = {
-        check.target: check.node
-        for snapshot in who.read.values()
-        for edge in snapshot.edges
-        if (check := edge.latest.check).path is Path.DNS_POD
-    }
-    return tuple(who.target(name, node) for name, node in sorted(found.items()))
-
-
-def _family(edge: Edge) -> int:
-    """The address family that a check goes by; that of the latest observation where it asks a name."""
-    check = edge.latest.check
-    if _literal(check.address):
-        return 6 if ":" in check.address else 4
-    return edge.latest.family
-
-
-def _literal(address: str) -> bool:
-    """Whether that is an address and not a name."""
-    return ":" in address or address.replace(".", "").isdigit()
 
 
 def _port(check: Check) -> int:
@@ -420,11 +441,6 @@ def _port(check: Check) -> int:
     scheme, _, rest = check.request.partition("://")
     port = rest.partition("/")[0].rpartition("]")[2].rpartition(":")[2]
     return int(port) if port.isascii() and port.isdigit() and len(port) < 6 else _PORTS.get(scheme, 0)
-
-
-def _recorded(edge: Edge) -> bool:
-    """Whether this is what a responder recorded of a peer's trains."""
-    return edge.latest.side is Side.RESPONDER and edge.latest.check.kind is Kind.UDP
 
 
 def _usual_rate(rates: list[float]) -> float:
@@ -451,16 +467,17 @@ def collect(who: Population) -> Evidence:
         min(max((edge.short.span for edge in edges), default=10.0), 600.0),
         min(max((edge.long.span for edge in edges), default=60.0), 3600.0),
     )
-    collector = _Collector(who, ages)
-    for name, snapshot in who.read.items():
-        if name in who.expected:
-            for edge in snapshot.edges:
-                if _counts(who, name, edge):
-                    collector.edge(name, edge)
+    sieve = Sieve(who, ages)
+    collector = _Collector(who, ages, sieve)
+    collector.make(sieve.suspicious())
     collector.unread_sources()
+    previous = SETTLE
+    for index, edge in enumerate(ages.edges[: ages.recent]):
+        collector.sent[index] += round(sieve.sent * max(0.0, min(edge, ages.short) - previous) / ages.short)
+        previous = max(SETTLE, edge)
     return Evidence(
         ages,
-        [cell for cell in collector.cells.values() if any(cell.total)],
+        collector.made,
         frozenset(collector.heard),
         frozenset(collector.mismatches),
         collector.speeds,
@@ -468,16 +485,10 @@ def collect(who: Population) -> Evidence:
         collector.sent,
         collector.lost,
         collector.lookups,
+        collector,
         collector.misdelivered,
         collector.bad_since,
+        tuple(sieve.quiet()),
+        sieve.paths,
+        sieve.old,
     )
-
-
-def _counts(who: Population, source: str, edge: Edge) -> bool:
-    check = edge.latest.check
-    if edge.latest.side is not Side.SOURCE or check.target in who.excused:
-        return False
-    target = who.members.get(check.target)
-    if target is None:
-        return check.path not in (Path.POD, Path.HOST, Path.LOOPBACK, Path.COLLECTOR, Path.OTHER)
-    return target.node != who.members[source].node and target.network is not Network.OTHER

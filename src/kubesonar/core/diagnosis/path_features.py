@@ -354,6 +354,9 @@ def to_plain_target(route: Traversal, paths: Collection[Path]) -> bool:
     return not route.between_members and route.path in paths
 
 
+OWN_SERVICE = "service"
+"""The name of the agents' own Service as a target (core/probing/cluster_checks.py)."""
+
 CLUSTER_DNS_PATHS = (Path.DNS_POD, Path.DNS_SERVICE)
 DNS_PATHS = (*CLUSTER_DNS_PATHS, Path.DNS_NODE_LOCAL, Path.DNS_EXPOSED)
 API_PATHS = (Path.API_DIRECT, Path.API_DNS)

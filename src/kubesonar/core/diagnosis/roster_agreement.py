@@ -40,7 +40,7 @@ class _Opinion(msgspec.Struct, frozen=True):
 
     @property
     def absent(self) -> int:
-        return self.of - len(self.excusing) - self.serving
+        return max(0, self.of - len(self.excusing) - self.serving)
 
     @property
     def excused_by_majority(self) -> bool:
@@ -85,7 +85,9 @@ def _contested(
 ) -> list[_Opinion]:
     """Return the opinions of members that not every roster names as expected, and collect in `serving` those that any
     does. A roster that names nobody of a network does not speak of it: it is one of the other network's members only
-    (from DNS), or was never there (an agent that began while its source was away)."""
+    (from DNS), or was never there (an agent that began while its source was away). One that lacks something, as the
+    states of members, does not expect a member against rosters that lack nothing."""
+    complete = {member.network for members in _complete(rosters) for member in members}
     excusing: dict[str, list[tuple[str, Member]]] = {}
     expecting: Counter[str] = Counter()
     dated: Counter[str] = Counter()
@@ -94,17 +96,20 @@ def _contested(
     speaking: Counter[Network] = Counter()
     for readers in _readers(rosters):
         count, offset = len(readers), min(offsets[reader] for reader in readers)
+        complete_itself = not rosters[readers[0]].lacks
         spoken: set[Network] = set()
         for member in rosters[readers[0]].members:
             name = member.name
-            spoken.add(member.network)
+            votes = count if complete_itself or member.network not in complete else 0
+            if votes:
+                spoken.add(member.network)
             if member.expected:
-                expecting[name] += count
+                expecting[name] += votes
                 known = serving.get(name)
                 if known is None or member.epoch >= known.epoch:
                     serving[name] = member
-                if member.since:
-                    dated[name] += count
+                if member.since and votes:
+                    dated[name] += votes
                     joined[name] = min(member.since + offset, joined.get(name, float("inf")))
             else:
                 networks[name] = member.network
@@ -121,10 +126,15 @@ def _contested(
 
 def _readers(rosters: Mapping[str, Roster]) -> Iterable[list[str]]:
     """Return the readers that have one and the same list of members, together: of a thousand agents nearly all."""
-    groups: dict[int, list[str]] = {}
+    groups: dict[tuple[int, bool], list[str]] = {}
     for reader, roster in rosters.items():
-        groups.setdefault(id(roster.members), []).append(reader)
+        groups.setdefault((id(roster.members), not roster.lacks), []).append(reader)
     return groups.values()
+
+
+def _complete(rosters: Mapping[str, Roster]) -> Iterable[tuple[Member, ...]]:
+    """Return the lists of members of the rosters that lack nothing, each once."""
+    return {id(roster.members): roster.members for roster in rosters.values() if not roster.lacks}.values()
 
 
 def _dated(member: Member, offset: float) -> Member:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 
 from kubesonar.core.diagnosis.components import part
@@ -18,9 +17,6 @@ __all__ = ["NOTHING_KNOWN", "Known", "judge", "verdict_on"]
 
 _LEAST_SHARE = 0.5
 """Share of the expected members that must have been read before the network may be called healthy."""
-
-_LEAST_SPAN = 0.4
-"""Share of the short window over which there must be trials before the network may be called healthy."""
 
 _JUST_NOW = 0.4
 """Share of the short window that is "just now"; trials need half of it to settle."""
@@ -75,11 +71,10 @@ def _sentence(who: Population, evidence: Evidence, findings: Sequence[Finding], 
         return findings[0].sentence + (f" (and {more} more)" if more else "")
     if gaps:
         return f"cannot tell: {gaps[0]}" + (f" (and {len(gaps) - 1} more)" if len(gaps) > 1 else "")
-    paths = {(cell.route.source.name, cell.route.target.name) for cell in evidence.cells}
     nodes = {who.members[name].node for name in who.expected}
     return (
         f"the network is healthy: {_count(len(nodes), 'node')}, {_count(len(who.expected), 'agent')}, "
-        f"{_count(len(paths), 'path')}, {_loss(evidence)}{without_agents(who)}"
+        f"{_count(evidence.paths, 'path')}, {_loss(evidence)}{without_agents(who)}"
     )
 
 
@@ -106,7 +101,7 @@ def _gaps(who: Population, evidence: Evidence, unread: Mapping[str, str]) -> lis
     read = len(who.expected & who.read.keys())
     if read < _LEAST_SHARE * len(who.expected):
         return [f"only {read} of {len(who.expected)} serving agents could be read"]
-    if not _enough(evidence):
+    if not evidence.old:
         return ["not enough has been measured yet"]
     share = evidence.loss(_JUST_NOW * evidence.ages.short)
     gaps = [f"{percent(share)} of all packets were lost just now, too few yet to say where"] if share >= _LOSSY else []
@@ -124,12 +119,6 @@ def _silent(name: str, who: Population, unread: Mapping[str, str]) -> str:
 
 def _troubled(who: Population, name: str) -> bool:
     return bool(who.read[name].latest_troubles) or who.read[name].started > who.read[name].at - CLOCK_OFF
-
-
-def _enough(evidence: Evidence) -> bool:
-    """Whether trials reach back far enough."""
-    start = bisect_right(evidence.ages.edges, _LEAST_SPAN * evidence.ages.short)
-    return any(any(cell.total[start:]) for cell in evidence.cells)
 
 
 def _remarks(who: Population, evidence: Evidence, clock: WallClock) -> list[str]:

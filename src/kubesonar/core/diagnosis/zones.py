@@ -12,11 +12,11 @@ from kubesonar.core.diagnosis.population import Population
 from kubesonar.core.diagnosis.sentences import WallClock
 from kubesonar.model import Finding, Severity, clip
 
-MOST = 2 / 3
+_MOST = 2 / 3
 """Share of a zone's nodes that must be silent before the zone is named. Lower, and some nodes that fail together are
 told as their zone; higher, and a zone with a survivor is told node by node."""
 
-FEW = 1 / 3
+_FEW = 1 / 3
 """Share of all other nodes that may be silent: with more, it is no matter of one zone."""
 
 SEVERAL = 3
@@ -31,12 +31,12 @@ _NODES = ("node", "node_in", "node_out")
 
 def by_zone(findings: Sequence[Finding], who: Population, evidence: Evidence, clock: WallClock) -> list[Finding]:
     """Return the findings with those of silent zones as one each, and with several sick nodes as critical."""
-    silent = silent_nodes(who, evidence)
+    silent = silent_nodes(who, evidence) if findings else frozenset()
     left = list(findings)
     for zone, nodes in sorted(_nodes_by_zone(who).items()):
         there, elsewhere = nodes & silent, silent - nodes
         others = len(set(who.zones) - nodes)
-        if len(nodes) > 1 and others and len(there) >= MOST * len(nodes) and len(elsewhere) <= FEW * others:
+        if len(nodes) > 1 and others and len(there) >= _MOST * len(nodes) and len(elsewhere) <= _FEW * others:
             causes = [finding for finding in left if _within(finding, zone, there)]
             if causes:
                 left = [_zone(zone, nodes, there, causes, clock), *(f for f in left if f not in causes)]
@@ -49,6 +49,12 @@ def by_zone(findings: Sequence[Finding], who: Population, evidence: Evidence, cl
 
 def silent_nodes(who: Population, evidence: Evidence) -> frozenset[str]:
     """Return the nodes none of whose expected members was read or answered lately, though they were asked."""
+    for node in _silent_so_far(who, evidence):
+        evidence.near(node)
+    return _silent_so_far(who, evidence)
+
+
+def _silent_so_far(who: Population, evidence: Evidence) -> frozenset[str]:
     asked: set[str] = set()
     answered = {who.members[name].node for name in who.expected & who.read.keys()}
     for cell in evidence.cells:

@@ -24,12 +24,12 @@ SPAN = 30.0
 room for more."""
 
 MOST, MOST_FEW = 0.2, 2.0
-"""Packets besides within any `SPAN`, as a share of the usual ones: of any member, and of one with at most `FEW`
+"""Packets besides within any `SPAN`, as a share of the usual ones: of any member, and of one with at most `_FEW`
 targets, where few look at each. No member knows how many others suspect something at the same time: so that all
 together keep to a fifth more in a fault that everybody sees, each of them does. Higher, and such a fault costs the
 cluster more; lower, and faults that many see are told as late as without."""
 
-FEW = 4
+_FEW = 4
 
 _STORED = 3.0
 """Seconds of usual packets that the bucket holds, for what is asked at once: half of what `MOST` allows. Higher, and
@@ -89,7 +89,7 @@ class Confirmation:
         for check in self._checks.values():
             self._by_target.setdefault(check.target, []).append(check)
         self._usual = sum(_PACKETS[check.kind] / check.period for check in self._checks.values())
-        most = MOST_FEW if len(self._by_target) <= FEW else MOST
+        most = MOST_FEW if len(self._by_target) <= _FEW else MOST
         self._share = most - _STORED / SPAN
         self._left = min(self._left, _STORED * self._usual) if before else _STORED * self._usual
         self._filled = now

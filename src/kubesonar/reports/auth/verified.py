@@ -17,7 +17,7 @@ from kubesonar.net.clock import Clock
 from kubesonar.reports.auth.reporter import AuthorityAway, Reporter, ReporterRefused, bearer_token
 from kubesonar.web import Request
 
-KEPT = 20_000
+_KEPT = 20_000
 """Verified tokens that are remembered, one for each agent of a large cluster. Fewer, and tokens are verified again with
 each report; more, and whoever has many tokens takes more memory."""
 
@@ -75,7 +75,7 @@ class VerifiedTokens:
         self._known.pop(key, None)
         bound = await self._verify(token)
         reporter = await self._bound(bound)
-        if len(self._known) >= KEPT:
+        if len(self._known) >= _KEPT:
             del self._known[next(iter(self._known))]
         self._known[key] = min(bound.until, now + _WORTH), reporter
         return reporter

@@ -7,6 +7,9 @@ import signal
 import urllib.request
 from pathlib import Path
 
+from kubesonar.compat.netchecker.agent.settings import AGENT_FLAGS
+from kubesonar.compat.netchecker.flags import LOG_FLAGS
+from kubesonar.compat.netchecker.server.settings import SERVER_FLAGS
 from tests.compat.netchecker.rig import start
 from tests.kube.apiserver import ApiServer
 from tests.ports import free_port
@@ -22,6 +25,12 @@ def test_every_quirk_has_a_test_and_every_test_a_quirk() -> None:
     tested = {found for name in names for found in re.findall(r"nc(\d\d)_", name)}
     assert listed == [f"{number:02d}" for number in range(1, len(listed) + 1)]
     assert sorted(tested) == listed
+
+
+def test_every_flag_is_in_the_page() -> None:
+    page = (ROOT / "docs/netchecker.md").read_text()
+    flags = {flag.name for flag in (*SERVER_FLAGS, *AGENT_FLAGS)} - {flag.name for flag in LOG_FLAGS}
+    assert [name for name in sorted(flags) if f"`-{name}`" not in page] == []
 
 
 def test_nc38_the_server_runs_and_leaves_in_order(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def routes() -> list[Traversal]:
 
 def test_the_cells_of_a_part_are_those_that_cross_it() -> None:
     cells = [Cell(route, 1, 3) for route in routes()]
-    incidence = Incidence(cells)
+    incidence = Incidence(cells, lambda words: ())
     expected: dict[tuple[int, str], list[int]] = {}
     for index, cell in enumerate(cells):
         for key in crossed(cell.route):
@@ -36,7 +36,7 @@ def test_the_cells_of_a_part_are_those_that_cross_it() -> None:
 
 def test_a_server_behind_a_service_is_crossed_in_part() -> None:
     cells = [Cell(route, 1, 3) for route in routes()]
-    incidence = Incidence(cells)
+    incidence = Incidence(cells, lambda words: ())
     row = next(index for index, part in enumerate(PARTS) if (part.name, part.variant) == ("dns_server", ""))
     assert {load.share for _, load in incidence.crossings((row, "dns-1"))} == {0.5}
 

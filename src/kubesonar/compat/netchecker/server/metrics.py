@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import msgspec
@@ -90,9 +90,14 @@ class NetcheckerMetrics:
         if (counts := self._of(label)) is not None:
             counts.errors += 1
 
-    def forget(self, labels: Collection[str], store: WriteBehind) -> None:
-        """Remove the series of all agents but these."""
-        for label in self._counts.keys() - set(labels):
+    @property
+    def labels(self) -> set[str]:
+        """The agents that are counted."""
+        return {*self._counts}
+
+    def forget(self, labels: Iterable[str], store: WriteBehind) -> None:
+        """Remove the series of these agents, which are counted."""
+        for label in labels:
             del self._counts[label]
             self._probes.pop(label, None)
             self._changed.discard(label)
@@ -104,7 +109,7 @@ class NetcheckerMetrics:
         call."""
         if not self._loaded:
             found = await store.read(_KIND)
-            if store.trouble:
+            if store.unread:
                 return
             self._add(found.values())
             self._loaded = True

@@ -27,8 +27,8 @@ class AgentRecords:
 
     @property
     def trouble(self) -> str:
-        """Why the store does not answer, a clause; empty where it does."""
-        return self._store.trouble
+        """Why the records could not be read from the store, a clause; empty where they could."""
+        return self._store.unread
 
     def keep(self, name: str, spec: AgentSpec) -> None:
         """Keep the record under this name; one that no store takes is logged and passed over, as the original did."""

@@ -40,7 +40,7 @@ FLAPS = 3
 _SAME_ONSET = 15.0
 """Seconds between the beginnings of two findings of which one took the other's place."""
 
-MOST = 1000
+_MOST = 1000
 """Most incidents that are remembered; the oldest closed one is forgotten first."""
 
 IncidentKey = tuple[str, str]
@@ -153,7 +153,7 @@ class Casebook:
         closed = sorted(
             (incident.closed, key) for key, incident in self._incidents.items() if incident.closed is not None
         )
-        surplus = len(self._incidents) - MOST
+        surplus = len(self._incidents) - _MOST
         for index, (at, key) in enumerate(closed):
             if index < surplus or now - at > SAME:
                 del self._incidents[key]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import sqrt
 
-from kubesonar.core.diagnosis.evidence import Cell
+from kubesonar.core.diagnosis.evidence import Cell, Quiet
 from kubesonar.core.diagnosis.inference.trial_model import BIG, Load, Odds, lossy
 from kubesonar.core.diagnosis.path_features import Aspect, Way
 from kubesonar.model import Network
@@ -46,7 +46,7 @@ class Background:
     """The odds of a trial in a network that is well, by group, learned from these cells: the pooled share of bad trials
     over all pairs of places but those that stand out."""
 
-    def __init__(self, cells: Iterable[Cell]) -> None:
+    def __init__(self, cells: Iterable[Cell], quiet: Iterable[Quiet] = ()) -> None:
         counts: dict[Group, dict[tuple[str, str], list[int]]] = {}
         for cell in cells:
             if cell.route.question is Aspect.REACH and cell.route.between_members:
@@ -55,8 +55,21 @@ class Background:
                 count[0] += sum(cell.total)
                 count[1] += sum(cell.bad)
                 count[2] += sum(cell.dead)
-        self._learned = {group: _pooled(list(pairs.values())) for group, pairs in counts.items()}
+        pooled = {group: list(pairs.values()) for group, pairs in counts.items()}
+        for each in quiet:
+            group = each.packets, each.network, each.round_trip, each.far
+            known = pooled.setdefault(group, [])
+            as_many = min(each.pairs, 4 * len(known) + 1)  # the best quarter is well, however many more are
+            known += [[each.trials // as_many, 0, 0]] * as_many
+        self._learned = {group: _pooled(pairs) for group, pairs in pooled.items()}
         self._packet = {network: self._lost(network) for network in (*Network, None)}
+
+    @property
+    def least(self) -> Odds:
+        """The least odds of a train one way, over all groups."""
+        trains = [odds for (packets, _, round_trip, _), odds in self._learned.items() if packets > 1 and not round_trip]
+        bad = max(BACKGROUND, min((odds.bad for odds in trains), default=0.0))
+        return Odds(bad, min(max(BACKGROUND / 2, min((odds.dead for odds in trains), default=0.0)), bad / 2))
 
     def odds(self, cell: Cell) -> Odds:
         """The odds of that cell's trials."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable
 
 from kubesonar.core.diagnosis.components import PARTS, Part, crossed
 from kubesonar.core.diagnosis.evidence import Cell
@@ -20,21 +20,34 @@ def load_of(part: Part, cell: Cell, subject: str) -> Load:
 
 
 class Incidence:
-    """The cells of a search, by number, and the parts that they cross."""
+    """The cells of a search, by number, and the parts that they cross. `more` makes those that cross a part whose
+    subject consists of such words, and were not made before."""
 
-    def __init__(self, cells: Sequence[Cell], *, everywhere: bool = True) -> None:
+    def __init__(
+        self,
+        cells: Iterable[Cell],
+        more: Callable[[Collection[str]], Iterable[Cell]],
+        *,
+        everywhere: bool = True,
+    ) -> None:
         """`everywhere`: also those parts that all cells cross."""
-        self._cells = cells
+        self._more = more
         self._everywhere = everywhere
-        self._keys: list[tuple[SuspectKey, ...] | None] = [None] * len(cells)
+        self._cells: list[Cell] = []
+        self._keys: list[tuple[SuspectKey, ...] | None] = []
         self._crossings: dict[SuspectKey, list[tuple[int, Load]]] = {}
         self._members: dict[SuspectKey, list[int]] = {}
         self._by_word: dict[str, list[int]] = {}
         self._loads: dict[tuple[int, int, bool], Load] = {}
         self.services: list[int] = []
         """The cells of Services, whose servers are crossed in part."""
-        for index, cell in enumerate(cells):
+        self._add(cells)
+
+    def _add(self, cells: Iterable[Cell]) -> None:
+        for index, cell in enumerate(cells, len(self._cells)):
             route = cell.route
+            self._cells.append(cell)
+            self._keys.append(None)
             for word in _words(route):
                 self._by_word.setdefault(word, []).append(index)
             if route.target.behind:
@@ -52,8 +65,13 @@ class Incidence:
         """All cells that cross this part."""
         members = self._members.get(key)
         if members is None:
-            members = self._members[key] = [index for index in self._near(key) if key in self.keys(index)]
+            self._add(self._more(_words_of(key)))
+            members = self._members[key] = self.known(key)
         return members
+
+    def known(self, key: SuspectKey) -> list[int]:
+        """Those of the cells that cross this part which were made so far."""
+        return [index for index in self._near(key) if key in self.keys(index)]
 
     def crossings(self, key: SuspectKey) -> list[tuple[int, Load]]:
         """All cells that cross this part, and how."""
@@ -75,9 +93,13 @@ class Incidence:
 
     def _near(self, key: SuspectKey) -> list[int]:
         """Cells that may cross a part with that subject."""
-        words = key[1].partition(" ")[0].split(">")
+        words = _words_of(key)
         known = [found for word in words if (found := self._by_word.get(word)) is not None]
         return min(known, key=len) if len(known) == len(words) else list(range(len(self._cells)))
+
+
+def _words_of(key: SuspectKey) -> list[str]:
+    return key[1].partition(" ")[0].split(">")
 
 
 def _words(route: Traversal) -> set[str]:

@@ -73,11 +73,14 @@ class Belief:
 
     def most(self, newest: int) -> float:
         """The most that any part can explain of so many of the newest bins (nats)."""
-        return sum(
-            dead * -log(odds.dead) + (bad - dead) * -log(max(odds.bad - odds.dead, _LEAST_ODDS))
+        return sum(self.nats(newest)) if any(self.bad[:newest]) else 0.0
+
+    def nats(self, newest: int) -> list[float]:
+        """The same, bin by bin."""
+        return [
+            dead * -log(odds.dead) + (bad - dead) * -log(max(odds.bad - odds.dead, _LEAST_ODDS)) if bad else 0.0
             for bad, dead, odds in zip(self.bad[:newest], self.dead, self.expected, strict=False)
-            if bad
-        )
+        ]
 
 
 _BITS = 28

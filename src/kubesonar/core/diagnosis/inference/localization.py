@@ -10,19 +10,22 @@ and what is loud now is told by the newest trials alone, before older ones are a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from heapq import heapify, heappop, heapreplace
 
 from kubesonar.core.diagnosis.components import PARTS, Part
-from kubesonar.core.diagnosis.evidence import Ages, Cell
-from kubesonar.core.diagnosis.inference.background import Background
+from kubesonar.core.diagnosis.evidence import SETTLE, Cell, Evidence
+from kubesonar.core.diagnosis.inference.background import BACKGROUND, Background
 from kubesonar.core.diagnosis.inference.incidence import Incidence
-from kubesonar.core.diagnosis.inference.likelihood import NO_FIT, Belief, Fit, fit
+from kubesonar.core.diagnosis.inference.likelihood import NO_FIT, Belief, Crossing, Fit, fit
 from kubesonar.core.diagnosis.inference.persistence import lasts, share_of_events, times_since
 from kubesonar.core.diagnosis.inference.suspects import Rival, Suspect, SuspectKey, choose_ways, relatives
-from kubesonar.core.diagnosis.inference.trial_model import lossy
+from kubesonar.core.diagnosis.inference.trial_model import Load, Odds, lossy
 from kubesonar.core.diagnosis.inference.two_rates import TwoRates
+from kubesonar.core.diagnosis.inference.upper_bound import upper_bound
+from kubesonar.core.diagnosis.path_features import Aspect, End, Traversal, Way
+from kubesonar.model import Kind, Path
 
 MIN_GAIN = 16.0
 """Gain after the penalty (nats) below which a part is not named. In 300 simulated healthy windows with bursts the most
@@ -58,22 +61,50 @@ _FAR = 0.5
 """An explanation of less than this share of what the chosen one explains is no rival, and is not looked at."""
 
 
-class Search:
-    """One search over the evidence."""
+_WIDE = ("zone_pair", "zone_pair_slow")
+"""Parts that so many trials cross that these are counted as one, until it is such a part that explains most."""
 
-    def __init__(self, cells: list[Cell], ages: Ages, now: float) -> None:
-        self._ages = ages
+_ANY_ROUTE = Traversal(End(""), End(""), Kind.UDP, Path.OTHER, Way.FORWARD, Aspect.REACH)
+
+
+class Search:
+    """One search over the evidence, as far as `counts` says of its cells that they do."""
+
+    def __init__(self, evidence: Evidence, now: float, counts: Callable[[Cell], bool]) -> None:
+        self._ages = evidence.ages
         self._now = now
-        background = Background(cells)
-        self._beliefs = [Belief(cell, background.odds(cell)) for cell in cells]
-        trains = [any(cell.bad[: ages.recent]) for cell in cells if cell.packets > 1]
-        self._incidence = Incidence(cells, everywhere=sum(trains) >= WIDESPREAD * len(trains))
-        self._sick = [index for index, belief in enumerate(self._beliefs) if any(belief.bad)]
+        self._reserve = evidence.reserve
+        self._counts = counts
+        cells = [cell for cell in evidence.cells if counts(cell)]
+        self._background = Background(cells, evidence.quiet)
+        self._beliefs: list[Belief] = []
+        self._sick: list[int] = []
+        self._believe(cells)
+        trains = [any(cell.bad[: self._ages.recent]) for cell in cells if cell.packets > 1]
+        well = sum(quiet.pairs for quiet in evidence.quiet if quiet.packets > 1)
+        self._incidence = Incidence(cells, self._more, everywhere=sum(trains) >= WIDESPREAD * (len(trains) + well))
         self._fits: dict[SuspectKey, Fit] = {}
         self._most: dict[SuspectKey, float] = {}
+        self._bounded: set[SuspectKey] = set()
+        self._rough: set[SuspectKey] = set()
+        self._close: set[SuspectKey] = set()
+        self._sick_of: dict[SuspectKey, list[int]] = {}
         self._newest = 0
         self.over: list[Suspect] = []
         """The parts that `run` found to have been sick, and to be well again."""
+
+    def _believe(self, cells: Iterable[Cell]) -> None:
+        for cell in cells:
+            belief = Belief(cell, self._background.odds(cell))
+            if any(belief.bad):
+                self._sick.append(len(self._beliefs))
+            self._beliefs.append(belief)
+
+    def _more(self, words: Collection[str]) -> list[Cell]:
+        """The cells that are new of parts whose subjects consist of these words."""
+        cells = [cell for cell in self._reserve.near(words) if self._counts(cell)]
+        self._believe(cells)
+        return cells
 
     def run(self) -> list[Suspect]:
         """The parts that are sick now, the one that explains most first."""
@@ -124,22 +155,63 @@ class Search:
         heapify(queue)
         while queue:
             key = queue[0][2]
-            if key in self._fits:
+            if key in self._fits and key not in self._rough:
                 return key
-            most = self._most[key] = self._fit(key).past - PARTS[key[0]].penalty
+            if key in self._fits:
+                self._look_closely(key)
+            most = self._bound(key) if key not in self._bounded else self._fit(key).past
+            self._bounded.add(key)
+            most = self._most[key] = min(self._most[key], most - PARTS[key[0]].penalty)
             if most > margin:
                 heapreplace(queue, (-most, -key[0], key))
             else:
                 heappop(queue)
         return None
 
+    def _bound(self, key: SuspectKey) -> float:
+        """The most that the part explains, told without looking at all that crosses it."""
+        sick = [self._beliefs[index] for index in self._sick_of[key]]
+        return upper_bound(sick, self._passed(key)[: self._newest], self._background.least)
+
+    def _passed(self, key: SuspectKey) -> list[float]:
+        """How many trains that no cell holds crossed the part well, bin by bin."""
+        rates = self._reserve.passing(PARTS[key[0]].name, key[1])
+        times = 2 if PARTS[key[0]].ways else 1
+        previous, passed = SETTLE, []
+        for index, edge in enumerate(self._ages.edges):
+            rate = rates[0] if index < self._ages.window else rates[1]
+            passed.append(times * rate * max(0.0, edge - previous))
+            previous = max(previous, edge)
+        return passed
+
     def _fit(self, key: SuspectKey) -> Fit:
         found = self._fits.get(key)
         if found is None:
             incidence, beliefs = self._incidence, self._beliefs
-            crossings = [(beliefs[index], load) for index, load in incidence.crossings(key)]
+            if PARTS[key[0]].name in _WIDE and key not in self._close and key in self._most:
+                crossings = [(beliefs[index], incidence.load(key, index)) for index in incidence.known(key)]
+                crossings.append(self._others(key, crossings))
+                self._rough.add(key)
+            else:
+                crossings = [(beliefs[index], load) for index, load in incidence.crossings(key)]
             found = self._fits[key] = fit(crossings, self._newest) if key in self._most else NO_FIT
         return found
+
+    def _others(self, key: SuspectKey, crossings: Sequence[Crossing]) -> Crossing:
+        """The trials of all pairs in reserve that cross a wide part, as if they were one cell's."""
+        speed = PARTS[key[0]].name.endswith("_slow")
+        packets = 1 if speed else max((belief.cell.packets for belief, _ in crossings), default=1)
+        cell = Cell(_ANY_ROUTE, packets, len(self._ages.edges))
+        for index, count in enumerate(self._passed(key)):
+            cell.add_good(round(count), index, packets)
+        usual = Odds(BACKGROUND, BACKGROUND) if speed else self._background.least
+        return Belief(cell, usual), Load(packets)
+
+    def _look_closely(self, key: SuspectKey) -> None:
+        """Has all trials looked at that cross a wide part, because it is the best explanation so far."""
+        self._close.add(key)
+        self._rough.discard(key)
+        self._fits.pop(key)
 
     def _suspect(self, key: SuspectKey) -> Suspect:
         """That part with all that is known of it, or the same part's ways apart where this explains more."""
@@ -175,7 +247,7 @@ class Search:
         if suspect.fit.ended:
             return suspect
         half = (suspect.fit.gain - suspect.part.penalty) / 2
-        firsts = [key for key in self._within(suspect) if self._most[key] > half and self._net(key) > half]
+        firsts = [key for key in self._within(suspect, half) if self._net(key) > half]
         if not firsts:
             return suspect
         narrower = self._within(suspect)
@@ -193,11 +265,18 @@ class Search:
             self._fit(first)
             return self._suspect(first)
 
-    def _within(self, suspect: Suspect) -> list[SuspectKey]:
-        """The parts that are crossed only by trials which cross this one too."""
+    def _within(self, suspect: Suspect, least: float = float("-inf")) -> list[SuspectKey]:
+        """The parts that are crossed only by trials which cross this one too, and may explain more than `least`."""
         mine, kin, incidence = set(suspect.indexes), relatives(suspect.key), self._incidence
         keys = {key for index in self._sick if index in mine for key in incidence.keys(index)}
-        return [key for key in keys if key in self._most and key not in kin and mine.issuperset(incidence.members(key))]
+        return [
+            key
+            for key in keys
+            if self._most.get(key, least) > least
+            and key not in kin
+            and not any(self._reserve.passing(PARTS[key[0]].name, key[1]))
+            and mine.issuperset(incidence.members(key))
+        ]
 
     def _net(self, key: SuspectKey) -> float:
         """What a part explains, after its penalty (nats)."""
@@ -275,7 +354,7 @@ class Search:
             if self._most.get(other, 0.0) <= _FAR * net:
                 continue
             lead = net - self._fit(other).gain + row.penalty
-            theirs = set(incidence.members(other))
+            theirs = set(incidence.known(other) if other in self._rough else incidence.members(other))
             more = self._fit(other).gain - gain
             if lead < net and 2 * len(theirs & mine) >= min(len(theirs), len(mine)):
                 alike = theirs == mine or abs(more) < _ALIKE * gain
@@ -290,10 +369,13 @@ class Search:
     def _rank(self) -> None:
         """The most that each part could explain, and of those that were looked at what they do explain."""
         self._most = {}
+        self._bounded = set()
+        self._sick_of = {}
         for index in self._sick:
             most = self._beliefs[index].most(self._newest)
             for key in self._incidence.keys(index) if most else ():
                 self._most[key] = self._most.get(key, -PARTS[key[0]].penalty) + most
+                self._sick_of.setdefault(key, []).append(index)
         self._most |= {
             key: found.past - PARTS[key[0]].penalty for key, found in self._fits.items() if key in self._most
         }

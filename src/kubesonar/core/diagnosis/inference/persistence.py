@@ -23,6 +23,11 @@ BURSTS_HARD = 2
 PER_BURST = 20.0
 """Seconds of a fault beyond the first so many in which one burst more falls by chance."""
 
+PER_FAINT_BURST = 40.0
+"""The same beyond the minute, of which only faint loss counts, so that most bursts leave no trace there."""
+
+_MINUTE = 60.0
+
 _HARD = 0.9
 
 
@@ -42,7 +47,8 @@ def lasts(times: Sequence[float], rate: float, part: Part, age: float) -> bool:
     take."""
     if len({int(at) for at in times}) < part.seconds:
         return False
-    needed = BURSTS_HARD if rate >= _HARD else BURSTS + max(0.0, age / PER_BURST - 1)
+    by_chance = max(0.0, min(age, _MINUTE) / PER_BURST - 1) + max(0.0, age - _MINUTE) / PER_FAINT_BURST
+    needed = BURSTS_HARD if rate >= _HARD else BURSTS + by_chance
     return part.seconds == 1 or bursts(times) >= needed
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
+from kubesonar.core.membership.announcing.claim_book import ClaimBook
+from kubesonar.core.membership.announcing.own_looks import LOOK_TIMEOUT
 from kubesonar.core.membership.events import Doubted, Quorum
+from kubesonar.core.membership.member_view import MemberView
 from kubesonar.model import Condition
 
 LEAST_MANY = 3
@@ -22,8 +25,34 @@ HELD_TOO_LONG = 60.0
 """Seconds after which a brake that is held is told once more, with the nodes: an observer that is wrong for so long
 helps nobody by silence. With less, a short disturbance is told twice."""
 
-NAMED = 10
+_NAMED = 10
 """Most nodes that are named then."""
+
+
+OLD = 60.0
+"""Seconds after which an announced member no longer counts among those that look dead at once: it is another event."""
+
+
+def look_dead(now: float, me: str, book: ClaimBook, quorum: Quorum) -> tuple[frozenset[str], int]:
+    """Return the nodes that look dead at once to the coordinator `me`, and of how many, in the networks for which it
+    speaks. A node whose members are all silent is one, not several."""
+    view = book.view
+    members = {name: one for name, one in view.members.items() if one.network in quorum.networks}
+    looks = {name for name in quorum.unheard if name in members and members[name].expected}
+    announced = {name: one for name, one in book.announced.items() if not one.claim.what.ends}
+    old = {name for name, one in announced.items() if now - one.at > OLD and name in looks}
+    claimed = {name: one for name, one in book.pending.items() if one.claim.what is not Condition.BACK}
+    looks |= {  # not contradicted
+        name for name, one in claimed.items() if now - one.first >= LOOK_TIMEOUT - 1e-6 and name in members
+    }
+    left = old | (book.took_leave - {me})
+    serving = {name for name, member in members.items() if member.expected}
+    return nodes_of(view, looks - left), len(nodes_of(view, serving - left))
+
+
+def nodes_of(view: MemberView, names: Iterable[str]) -> frozenset[str]:
+    """Return the nodes of these members; a member whose node is not known is one of its own."""
+    return frozenset(view.members[name].node or name for name in names)
 
 
 class Brake:
@@ -68,5 +97,5 @@ class Brake:
             self._emit(Doubted(Condition.SUSPECT, len(dead), of))
         elif not self._told and now - self._since >= HELD_TOO_LONG:
             self._told = True
-            nodes = tuple(sorted(dead)[:NAMED])
+            nodes = tuple(sorted(dead)[:_NAMED])
             self._emit(Doubted(Condition.SUSPECT, len(dead), of, now - self._since, nodes))

@@ -9,7 +9,7 @@ from kubesonar.core.membership.announcing.claim_book import FRESH
 AGAINST = 2
 """Members whose rosters expect the one that they claim to be dead: one of them may be behind itself."""
 
-MOST = 1000
+_MOST = 1000
 """Most members of which such claims are counted: a bound on memory."""
 
 
@@ -25,7 +25,7 @@ class Contradictions:
 
     def claimed(self, now: float, source: str, member: str) -> bool:
         """Note a claim; return whether `AGAINST` members have made it for `ROSTER_LAG` seconds."""
-        if member not in self._claims and len(self._claims) >= MOST:
+        if member not in self._claims and len(self._claims) >= _MOST:
             self._claims.clear()
         sources = self._claims.setdefault(member, {})
         first, _ = sources.get(source, (now, now))

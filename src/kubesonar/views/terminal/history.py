@@ -1,0 +1,37 @@
+"""Incidents at a terminal: when each began and ended, how bad it was, and its sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
+from kubesonar.views.terminal.verdict import TextLine, TimeOfDay
+
+
+def history_view(records: Sequence[IncidentRecord], now: float, since: str, clock: TimeOfDay) -> RenderableType:
+    """Render incidents in their order; `since` is how far back they were asked for, in the user's words."""
+    if not records:
+        return TextLine("", f"no incident in the last {since}", "bold green")
+    return Group(*(line for record in records for line in _incident(record, now, clock)))
+
+
+def _incident(record: IncidentRecord, now: float, clock: TimeOfDay) -> list[RenderableType]:
+    finding = record.finding
+    if record.closed is None:
+        when, style = f"since {clock(record.since)} ({_lasting(now - record.since)})", "bold red"
+    else:
+        when, style = f"{clock(record.since)} to {clock(record.closed)} ({_lasting(record.closed - record.since)})", ""
+    back = f", came back {record.returns} times" if record.returns else ""
+    return [
+        TextLine("", f"{when}  {finding.severity}{back}  [{record.id}]", style),
+        TextLine("    ", finding.sentence),
+    ]
+
+
+def _lasting(seconds: float) -> str:
+    seconds = max(0.0, seconds)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,107 @@
+"""`kubesonar history`, as people run it, and what the other commands say of a collector."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from kubesonar.api.collector import IncidentPage, VerdictDocument
+from kubesonar.apps import check, explain, history, map
+from kubesonar.config import ConfigError
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord, RecordedChange
+from kubesonar.core.encoding import encode_json
+from kubesonar.model import Finding, Health, Verdict
+from kubesonar.net.clock import SystemClock
+from tests.apps.listening import answer, on_tcp
+
+NOW = SystemClock().wall()
+SICK = Finding("node", "node-3", "cut", NOW - 600, 0.9, "node-3 is cut off", evidence=("8 of 8 observers agree",))
+
+
+def record(id: str, opened: float, closed: float | None, finding: Finding = SICK) -> IncidentRecord:
+    changes = (RecordedChange(opened, "opened", finding.sentence),)
+    return IncidentRecord(1, id, finding, opened, opened, closed or NOW, closed, 0, changes)
+
+
+PAGE = encode_json(IncidentPage(1, (record("bb", NOW - 65, None), record("aa", NOW - 600, NOW - 480)), ""))
+
+
+def test_incidents_are_told_with_their_times_the_latest_last(capsys: pytest.CaptureFixture[str]) -> None:
+    with on_tcp(answer(PAGE)) as url:
+        assert history.main(["--collector", url, "--since", "12h"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "(2 min)" in lines[0]
+    assert "[aa]" in lines[0]
+    assert lines[1].strip() == "node-3 is cut off"
+    assert lines[2].startswith("since ")
+    assert "[bb]" in lines[2]
+
+
+def test_without_one_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with on_tcp(answer(encode_json(IncidentPage(1, (), "")))) as url:
+        assert history.main(["--collector", url, "--since", "12h"]) == 0
+    assert capsys.readouterr().out == "no incident in the last 12h\n"
+
+
+def test_json_has_time_stamps(capsys: pytest.CaptureFixture[str]) -> None:
+    with on_tcp(answer(PAGE)) as url:
+        assert history.main(["--collector", url, "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)["incidents"]
+    assert (first["id"], second["closed"]) == ("aa", None)
+    assert first["changes"][0]["became"] == "opened"
+    assert first["opened"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--since", "yesterday"], "--since"),
+        (["--since", "-1h"], "--since"),
+        (["--since", "0"], "--since"),
+        (["--collector", "ftp://a"], "source"),
+        (["--collector", "/nowhere"], "source"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(arguments: Sequence[str], why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        history.main(["--collector", "http://127.0.0.1:9", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "why"),
+    [
+        (b"", 401, "asks for a token"),
+        (b"", 404, "no collector, or of another version"),
+        (b"{}", 200, "does not answer as one"),
+        (b"\x1b[2J", 200, "does not answer as one"),
+    ],
+)
+def test_whatever_answers_there_is_no_history(body: bytes, status: int, why: str) -> None:
+    with on_tcp(answer(body, status)) as url, pytest.raises(ConfigError, match=why):
+        history.main(["--collector", url])
+
+
+def test_what_is_over_can_be_explained_by_its_id(capsys: pytest.CaptureFixture[str]) -> None:
+    with on_tcp(answer(PAGE)) as url:
+        assert explain.main(["aa", "--collector", url]) == 0
+    assert "8 of 8 observers agree" in capsys.readouterr().out
+
+
+def test_a_collector_that_does_not_answer_makes_it_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check.main(["--collector", "http://127.0.0.1:9"]) == 2
+    assert "cannot tell: the collector at http://127.0.0.1:9 does not answer" in capsys.readouterr().out
+    assert map.main(["--once", "--collector", "http://127.0.0.1:9"]) == 2
+
+
+def test_agents_and_a_collector_are_not_asked_both() -> None:
+    with pytest.raises(ConfigError, match="one of them, not both"):
+        check.main(["http://127.0.0.1:9", "--collector", "http://127.0.0.1:9"])
+
+
+def test_the_collector_is_known_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = encode_json(VerdictDocument(1, Verdict(Health.GOOD, "well", NOW), ""))
+    with on_tcp(answer(document)) as url:
+        monkeypatch.setenv("KUBESONAR_COLLECTOR", url)
+        assert check.main([]) == 0

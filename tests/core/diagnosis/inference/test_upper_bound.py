@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from kubesonar.core.diagnosis.evidence import Cell
+from kubesonar.core.diagnosis.inference.likelihood import Belief, fit
+from kubesonar.core.diagnosis.inference.trial_model import Load, Odds
+from kubesonar.core.diagnosis.inference.upper_bound import upper_bound
+from kubesonar.core.diagnosis.path_features import Aspect, End, Traversal, Way
+from kubesonar.model import Kind, Path
+
+ROUTE = Traversal(End("a"), End("b"), Kind.UDP, Path.POD, Way.FORWARD, Aspect.REACH)
+USUAL = Odds(0.002, 0.001)
+BINS = 6
+
+
+def belief(rng: Random, sick: bool) -> Belief:
+    """Trains of six bins, a quarter of them bad in some where it is sick."""
+    cell = Cell(ROUTE, 8, BINS)
+    onset = rng.randrange(1, BINS)
+    for age_bin in range(BINS):
+        for _ in range(rng.randrange(12)):
+            bad = sick and age_bin < onset and rng.random() < 0.25
+            cell.add(0.0, age_bin, bad, 8, rng.choice([1, 8]))
+    return Belief(cell, USUAL)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_rate_and_no_onset_explains_more(seed: int) -> None:
+    rng = Random(seed)
+    beliefs = [belief(rng, sick=index < 4) for index in range(8)]
+    sick = [each for each in beliefs if any(each.bad)]
+    passed = [float(sum(each.total[index] for each in beliefs if each not in sick)) for index in range(BINS)]
+    found = fit([(each, Load(8)) for each in beliefs], BINS)
+    assert found.past <= upper_bound(sick, passed, USUAL) + 1e-9
+
+
+def test_what_many_trains_passed_explains_little() -> None:
+    cell = Cell(ROUTE, 8, BINS)
+    for age_bin in (0, 3):
+        cell.add(0.0, age_bin, True, 8, 1)
+    sick = [Belief(cell, USUAL)]
+    assert upper_bound(sick, [0.0] * BINS, USUAL) > 10
+    assert upper_bound(sick, [500.0] * BINS, USUAL) < 1
