@@ -669,15 +669,17 @@ def part(name: str, variant: str = "") -> Part:
     return _ROWS[name, variant]
 
 
-_FEW = 8
+MOST_SERVERS = 8
+"""Servers behind a Service up to which each counts as crossed. Fewer, and a sick DNS server is not told from its
+Service; more, and each is crossed by so few trials that they tell nothing of it."""
 
 _ROWS = {(row.name, row.variant): row for row in PARTS}
 
 
 def crossed(route: Traversal) -> list[tuple[int, str]]:
     """All that trials on this route cross, as (index of the row in `PARTS`, subject). Of a Service with more than
-    `_FEW` servers those are left out: each is crossed by so few trials that they tell nothing of it."""
-    if len(route.target.behind) > _FEW:
+    `MOST_SERVERS` servers those are left out: each is crossed by so few trials that they tell nothing of it."""
+    if len(route.target.behind) > MOST_SERVERS:
         route = msgspec.structs.replace(route, target=msgspec.structs.replace(route.target, behind=()))
     shape = route.shape
     rows = _BY_SHAPE.get(shape)

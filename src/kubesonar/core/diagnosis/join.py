@@ -17,9 +17,10 @@ import msgspec
 from kubesonar.core.address import is_literal
 from kubesonar.core.diagnosis.evidence import FAINT, SETTLE, Ages, Cell, Evidence, Lookups, Speed
 from kubesonar.core.diagnosis.inference.trial_model import BIG, look_up, stream
+from kubesonar.core.diagnosis.pair_index import PairIndex
 from kubesonar.core.diagnosis.path_features import OWN_SERVICE, Aspect, End, Traversal, Way
 from kubesonar.core.diagnosis.population import Interval, Population, standing
-from kubesonar.core.diagnosis.sieve import Pair, PairIndex, Sieve, observed_family
+from kubesonar.core.diagnosis.sieve import STREAMS, Pair, Sieve, observed_family
 from kubesonar.core.diagnosis.trains import TrainLog
 from kubesonar.model import Check, Edge, Fault, Kind, Minute, Network, Observation, Path, Side, Snapshot, Trial
 
@@ -29,7 +30,6 @@ _SILENT = frozenset({Fault.TIMEOUT, Fault.UNREACHABLE})
 _MINUTE = 60.0
 _SIGNED = frozenset({Kind.UDP, Kind.HTTP, Kind.MTU})
 """Kinds of checks whose answers say which member gave them."""
-_STREAMS = frozenset({Kind.TCP, Kind.HTTP, Kind.TLS})
 _NAMES = {Path.API_DNS: 1, Path.API_DIRECT: 1}
 """Names that are tried where the name is absolute."""
 _MOST_NAMES = 5
@@ -119,7 +119,7 @@ class _Collector:
 
     def cell(self, source: str, edge: Edge, way: Way, question: Aspect, packets: int) -> Cell:
         check = edge.latest.check
-        tcp = check.kind in _STREAMS or (check.kind is Kind.DNS and check.request.endswith(" tcp"))
+        tcp = check.kind in STREAMS or (check.kind is Kind.DNS and check.request.endswith(" tcp"))
         family = observed_family(edge.latest) if self.sieve.dual else 0
         key = (source, check.target, check.kind, tcp, check.path, way, question, family, check.port)
         found = self.cells.get(key)
@@ -271,11 +271,11 @@ class _Collector:
 
     def _probes(self, source: str, edge: Edge) -> None:
         check = edge.latest.check
-        tcp = check.kind in _STREAMS or (check.kind is Kind.DNS and check.request.endswith(" tcp"))
+        tcp = check.kind in STREAMS or (check.kind is Kind.DNS and check.request.endswith(" tcp"))
         reach = self.cell(source, edge, Way.ROUND, Aspect.REACH, stream(check.timeout) if tcp else 1)
         answer = self.cell(source, edge, Way.ROUND, Aspect.ANSWER, 1)
         datagram = check.kind is Kind.DNS and not tcp
-        named = check.kind in _STREAMS and not is_literal(check.address)
+        named = check.kind in STREAMS and not is_literal(check.address)
         resolve = self._resolve(source, check) if named else None
         speed = self._speed(source, edge)
         lookups = Lookups()
