@@ -31,6 +31,14 @@ from kubesonar.core.diagnosis.join import basis
 from kubesonar.core.dns.message import Question, decode_reply, encode_question
 from kubesonar.core.membership.messages import Ping, decode_message, encode_message
 from kubesonar.core.probing import resolv_conf
+from kubesonar.core.telemetry.reports.mirrors import MirrorOptions, Mirrors
+from kubesonar.core.telemetry.reports.report import (
+    REPORT_SCHEMA,
+    EdgeReport,
+    Report,
+    decode_receipt,
+    decode_report,
+)
 from kubesonar.core.telemetry.snapshots import decode_snapshot
 from kubesonar.core.wire.codec import Keyring, Sender, decode, mismatch, quoted_number
 from kubesonar.core.wire.identity import WireIdentity
@@ -45,7 +53,7 @@ from kubesonar.kube.types import EndpointSlice, Node, Pod, Service
 from kubesonar.lab import faults
 from kubesonar.lab.faults import FaultError
 from kubesonar.lab.topology import plan_lab
-from kubesonar.model import Condition, Snapshot
+from kubesonar.model import Condition, Roster, Snapshot
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Failed
 from kubesonar.net.http.response_reader import ResponseLimits, ResponseReader
@@ -85,6 +93,15 @@ def snapshot(data: bytes) -> None:
     found = decode_snapshot(data)
     if isinstance(found, Snapshot):
         basis([found], {}, 0.0)
+
+
+def report(data: bytes) -> None:
+    found = decode_report(data)
+    if isinstance(found, Report):
+        mirrors = Mirrors(MirrorOptions())
+        mirrors.take(found, 1.0)
+        collected = mirrors.collected(1.0, windows=True)
+        basis(collected.snapshots, collected.unread, collected.at)
 
 
 def in_file(read: Callable[[str], object]) -> Callable[[bytes], None]:
@@ -211,7 +228,22 @@ users: [{name: u, user: {token: abc}}]
 contexts: [{name: c, context: {cluster: k, user: u}}]
 """
 CONFIG = b"member: {name: a, port: 7473}\nroster: {file: members.yaml}\ntargets: [{name: x, kind: tcp}]\n"
-TOLD = msgspec.json.encode(next(iter(Mesh(nodes=2).run(5.0).snapshots(5.0)[0])))
+SAID = Mesh(nodes=2).run(5.0).snapshots(5.0)[0][0]
+TOLD = msgspec.json.encode(SAID)
+REPORTED = msgspec.json.encode(
+    Report(
+        REPORT_SCHEMA,
+        1,
+        0,
+        2.0,
+        "",
+        msgspec.structs.replace(SAID, edges=(), roster=Roster("", ())),
+        edges=tuple(
+            EdgeReport(number, edge.latest.check, 0, 100, 0.0, edge) for number, edge in enumerate(SAID.edges[:5])
+        ),
+        roster=SAID.roster,
+    )
+)
 
 READERS = {
     "datagrams and their messages": Reader(
@@ -223,6 +255,8 @@ READERS = {
         ),
     ),
     "snapshots of agents": Reader(snapshot, (), (TOLD,)),
+    "reports of agents": Reader(report, (), (REPORTED,)),
+    "receipts of collectors": Reader(decode_receipt, (), (b'{"schema":1,"sequence":1,"interval":2.0}',)),
     "DNS messages": Reader(decode_reply, (), (encode_question(Question("a.b.", 1, 1)),)),
     "a members file": Reader(file.parse, (RosterError,), (YAML, b'{"version":1,"members":[{"name":"a"}]}')),
     "YAML": Reader(read_yaml, (Undecodable,), (YAML, b"a: !!binary aGk=\nb: 2020-01-01\nc: 1:20\n")),
