@@ -3,6 +3,8 @@ event."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import product
 from random import Random
 
 import pytest
@@ -152,6 +154,31 @@ def test_networks_that_part_are_told_apart_and_nobody_is_called_dead() -> None:
     assert sorted(cluster.run(30).told()) == [("h2", Condition.BACK), ("p2", Condition.BACK)]
     assert one_speaks_for_both(cluster)
     assert cluster.oracles.complaints == []
+
+
+PARTLY: dict[str, Callable[[str, str], bool]] = {
+    "on one node": lambda source, target: source[1:] == target[1:],
+    "pod to host": lambda source, target: source.startswith("p"),
+    "host to pod": lambda source, target: source.startswith("h"),
+    "every second": lambda source, target: (int(source[1:]) + int(target[1:])) % 2 == 0,
+}
+"""Which ways from one network to the other are open."""
+
+
+@pytest.mark.parametrize("way", PARTLY)
+@pytest.mark.parametrize("nodes", [3, 5])
+def test_networks_that_reach_each_other_in_part_have_one_each_and_the_office_stays(nodes: int, way: str) -> None:
+    cluster = TwoNetworks(nodes, seed=1)
+    cluster.oracles.moved()
+    for source, target in product(cluster.world.nodes, repeat=2):
+        if source[0] != target[0] and not PARTLY[way](source, target):
+            cluster.world.network.blocked.add((source, target))
+    cluster.started()
+    assert sorted(speakers(cluster).values()) == [{Network.HOST}, {Network.POD}]
+    elections = len(cluster.elected)
+    cluster.run(60)
+    assert len(cluster.elected) == elections
+    assert cluster.told() == [] and cluster.doubted == [] and cluster.oracles.complaints == []
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["upgrade", "rollback"])
