@@ -58,7 +58,7 @@ COMMANDS: dict[str, Command] = {
     "version": Command("print the version", "kubesonar.cli:version"),
 }
 
-_EXTRAS = {"joserfc": "collector", "rich": "cli", "typer": "cli", "pyroute2": "lab", "trustme": "lab"}
+_EXTRAS = {"rich": "cli", "typer": "cli", "pyroute2": "lab", "trustme": "lab"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

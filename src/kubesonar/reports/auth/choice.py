@@ -30,6 +30,10 @@ def report_authenticator(options: IntakeOptions, environ: Mapping[str, str], clo
         raise ConfigError(f"reports.auth: {options.auth.value} cannot be used: {error}") from error
     if options.auth is ReportAuthority.REVIEW:
         return VerifiedTokens(TokenReviews(client, options.audience).verify, client, options.account, clock)
-    from kubesonar.reports.auth.service_account import PublishedKeys  # joserfc: only where tokens are verified here
-
+    try:
+        from kubesonar.reports.auth.service_account import PublishedKeys  # joserfc: only where tokens are verified here
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"reports.auth: token needs {error.name}: pip install 'kubesonar[collector]', or use review"
+        ) from None
     return VerifiedTokens(PublishedKeys(client, options.audience, clock).verify, client, options.account, clock)
