@@ -362,3 +362,17 @@ def test_a_good_answer_since_from_the_same_address_ends_what_another_kind_saw_be
     assert gather(snapshot(A, strange, well), snapshot(B)).misdelivered == {}
     again = met(Kind.HTTP, Fault.MISDELIVERED, 2, [train(2.5, 0, sent=1, received=0, fault=Fault.MISDELIVERED)])
     assert set(gather(snapshot(A, well, again), snapshot(B)).misdelivered) == {"b-pod"}
+
+
+def test_a_mesh_that_has_just_started_is_judged_once_its_trials_since_then_reach_back() -> None:
+    """Trials of a process's first seconds do not count, and must not keep those that follow from doing so."""
+
+    def old(started: float) -> bool:
+        edges = [
+            edge(Kind.TCP, name, [train(age / 2, 0) for age in range(int(2 * started), 0, -1)])
+            for name in ("b-pod", "a-pod")
+        ]
+        return gather(*(snapshot(me, one, started=NOW - started) for me, one in zip((A, B), edges, strict=True))).old
+
+    assert not old(3.0)
+    assert old(16.0)

@@ -7,7 +7,6 @@ An edge is judged by its windows and minutes alone, which cost the same whether 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from math import log
 from statistics import median
 from typing import NamedTuple
@@ -340,13 +339,16 @@ class Sieve:
             flow[1] += sign * past
 
     def _reaches_back(self, source: str, edge: Edge) -> bool:
-        who, ages = self._who, self._ages
-        if not edge.trials:
-            return False
-        at = edge.trials[0].at + who.offset(source)
-        blind = chain(who.blind[source], who.blind.get(edge.latest.check.target, ()))
-        trusted = not any(since <= at <= until for since, until in blind)
-        return trusted and who.now - at >= _LEAST_SPAN * ages.short
+        """Whether the oldest trial that counts is old enough. Those of the first seconds of a process do not count."""
+        who, offset = self._who, self._who.offset(source)
+        latest = who.now - _LEAST_SPAN * self._ages.short - offset
+        blind = (*who.blind[source], *who.blind.get(edge.latest.check.target, ()))
+        for trial in edge.trials:
+            if trial.at > latest:
+                return False
+            if not any(since <= trial.at + offset <= until for since, until in blind):
+                return True
+        return False
 
 
 _PASSED = ("node", "node_in", "node_out", "zone_pair", "zone_pair_slow")
