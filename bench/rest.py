@@ -213,7 +213,8 @@ def head(seconds: float) -> list[str]:
         "",
         f"{time.strftime('%Y-%m-%d')}, {machine}, load average {os.getloadavg()[0]:.1f} before. "
         f"`python -m bench.rest`: {seconds:.0f} s after {SETTLING:.0f} s, all well, all three at the same time on each "
-        "node of a lab in namespaces; means over the nodes.",
+        "node of a lab in namespaces; means over the nodes. Where typing_extensions is installed, as beside tools of "
+        "development but not in the image, 1.1 MiB of ours are its.",
     ]
 
 

@@ -94,6 +94,19 @@ async def settled() -> None:
         await asyncio.sleep(0.005)
 
 
+def test_a_message_leaves_by_the_next_address_where_the_kernel_takes_nothing_for_one() -> None:
+    async def play() -> list[tuple[str, int, Message]]:
+        a, b = End("a", 111, "127.0.0.1"), End("b", 222, "127.0.0.1")
+        b.member = msgspec.structs.replace(b.member, addresses=("::1", "127.0.0.1"))
+        with ends(a, b):
+            for number in range(4):
+                a.courier.send(Send(b.id, Ping(number)))
+                await settled()
+            return b.said()
+
+    assert [message for _, _, message in run(play())] == [Ping(number) for number in range(4)]
+
+
 @both
 def test_the_first_message_arrives_although_neither_knows_the_others_epoch(address: str) -> None:
     async def play() -> None:
