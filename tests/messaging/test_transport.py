@@ -95,7 +95,7 @@ async def settled() -> None:
 
 
 def test_a_message_leaves_by_the_next_address_where_the_kernel_takes_nothing_for_one() -> None:
-    async def play() -> list[tuple[str, int, Message]]:
+    async def play() -> list[tuple[str, int, object]]:
         a, b = End("a", 111, "127.0.0.1"), End("b", 222, "127.0.0.1")
         b.member = msgspec.structs.replace(b.member, addresses=("::1", "127.0.0.1"))
         with ends(a, b):
