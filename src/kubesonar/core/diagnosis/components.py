@@ -60,6 +60,10 @@ class Part(msgspec.Struct, frozen=True):
 
 _MOST_BIG_ONES = 0.8
 
+_USUAL_EVERYWHERE = 0.035
+"""Loss on each way between nodes below which a network counts as well: 0.3 % in each of the parts that a packet crosses
+come to nearly 2 %. Lower, and busy networks are findings for ever; higher, and a switch that loses 3 % is none."""
+
 SLOW_AGE = 55.0
 """Seconds for which a path must have been slow before it is told; shorter, and a burst of traffic is a finding."""
 
@@ -171,6 +175,7 @@ PARTS: tuple[Part, ...] = (
         "nothing gets from any node to another since {since}: look at what all nodes share",
         "all nodes lose {loss} of the packets between each other since {since}: look at what they share",
         severity=Severity.CRITICAL,
+        least=_USUAL_EVERYWHERE,
         both=True,
         common=True,
     ),

@@ -51,3 +51,8 @@ def test_what_is_over_is_kept_apart() -> None:
     search = Search(found.evidence, found.who.now, lambda cell: True)
     assert search.run() == []
     assert {(suspect.part.name, suspect.subject) for suspect in search.over} == {("node", "node-3")}
+
+
+def test_a_little_loss_everywhere_is_usual() -> None:
+    found = basis(*Mesh(nodes=4, seed=1).drop("*", "*", 0.015).run(60).snapshots(60))
+    assert Search(found.evidence, found.who.now, lambda cell: True).run() == []

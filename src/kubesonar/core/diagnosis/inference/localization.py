@@ -57,6 +57,10 @@ _RIVALS = 3
 _ALIKE = 0.01
 """Difference in what two parts explain, as a share of it, below which hardly a trial tells them apart, now or later."""
 
+_MUCH_MORE = 1.1
+"""How many times as much two narrower parts must explain as a wide one. Less, and a DNS server that is deaf is told as
+deaf by UDP and deaf by TCP, because each then has a rate of its own; more, and two pairs are told as a node."""
+
 _FAR = 0.5
 """An explanation of less than this share of what the chosen one explains is no rival, and is not looked at."""
 
@@ -259,7 +263,7 @@ class Search:
             together = alone + self._net(second)
         with self._supposed(suspect.key, suspect.fit, suspect.rates):
             most = 2 * half + max(0.0, max(map(self._net, narrower)))
-        if together <= most or alone >= together:
+        if together <= _MUCH_MORE * most or alone >= together:
             return suspect
         with self._supposed(second, fit_of_second):
             self._fit(first)
