@@ -46,6 +46,14 @@ def test_two_narrow_faults_are_not_one_wide_one(fault: Callable[[Mesh], Named]) 
     assert {(suspect.part.name, suspect.subject) for suspect in suspects} == expected
 
 
+def test_what_all_share_has_to_answer_for_the_paths_that_are_well() -> None:
+    mesh = Mesh(nodes=3, seed=1)
+    expected = both_ways(mesh)
+    found = basis(*mesh.run(30).snapshots(30))
+    suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
+    assert {(suspect.part.name, suspect.subject) for suspect in suspects} == expected
+
+
 def test_what_is_over_is_kept_apart() -> None:
     found = basis(*Mesh(nodes=4, seed=1).cut("node-3", 11, 25).run(30).snapshots(30))
     search = Search(found.evidence, found.who.now, lambda cell: True)

@@ -57,10 +57,6 @@ _RIVALS = 3
 _ALIKE = 0.01
 """Difference in what two parts explain, as a share of it, below which hardly a trial tells them apart, now or later."""
 
-_MUCH_MORE = 1.1
-"""How many times as much two narrower parts must explain as a wide one. Less, and a DNS server that is deaf is told as
-deaf by UDP and deaf by TCP, because each then has a rate of its own; more, and two pairs are told as a node."""
-
 _FAR = 0.5
 """An explanation of less than this share of what the chosen one explains is no rival, and is not looked at."""
 
@@ -83,10 +79,14 @@ class Search:
         self._background = Background(cells, evidence.quiet)
         self._beliefs: list[Belief] = []
         self._sick: list[int] = []
-        self._believe(cells)
         trains = [any(cell.bad[: self._ages.recent]) for cell in cells if cell.packets > 1]
         well = sum(quiet.pairs for quiet in evidence.quiet if quiet.packets > 1)
-        self._incidence = Incidence(cells, self._more, everywhere=sum(trains) >= WIDESPREAD * (len(trains) + well))
+        everywhere = sum(trains) >= WIDESPREAD * (len(trains) + well)
+        if everywhere:
+            evidence.reserve.everything()  # what all share has to answer for all that went well
+            cells = [cell for cell in evidence.cells if counts(cell)]
+        self._believe(cells)
+        self._incidence = Incidence(cells, self._more, everywhere=everywhere)
         self._fits: dict[SuspectKey, Fit] = {}
         self._most: dict[SuspectKey, float] = {}
         self._bounded: set[SuspectKey] = set()
@@ -247,8 +247,9 @@ class Search:
 
     def _refined(self, suspect: Suspect) -> Suspect:
         """The suspect, or the better one of two narrower parts which together explain more than it does beside the best
-        of them: both ways between two nodes are not one of these nodes."""
-        if suspect.fit.ended:
+        of them: both ways between two nodes are not one of these nodes. A server is not its transports, though each may
+        fail at a rate of its own."""
+        if suspect.fit.ended or suspect.part.whole:
             return suspect
         half = (suspect.fit.gain - suspect.part.penalty) / 2
         firsts = [key for key in self._within(suspect, half) if self._net(key) > half]
@@ -263,7 +264,7 @@ class Search:
             together = alone + self._net(second)
         with self._supposed(suspect.key, suspect.fit, suspect.rates):
             most = 2 * half + max(0.0, max(map(self._net, narrower)))
-        if together <= _MUCH_MORE * most or alone >= together:
+        if together <= most or alone >= together:
             return suspect
         with self._supposed(second, fit_of_second):
             self._fit(first)
