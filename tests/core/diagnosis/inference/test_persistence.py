@@ -30,7 +30,7 @@ def test_the_longer_a_fault_lasts_the_more_bursts_it_must_take() -> None:
 def test_faint_loss_of_many_minutes_takes_fewer_bursts_than_loss_of_one_minute_would() -> None:
     times = [30.0 * count for count in range(16)]
     assert lasts(times, 0.006, part("pair"), 480)
-    assert not lasts(times[:13], 0.006, part("pair"), 480)
+    assert not lasts(times[:11], 0.006, part("pair"), 480)
 
 
 def test_big_packets_that_vanish_once_are_enough() -> None:

@@ -23,7 +23,7 @@ BURSTS_HARD = 2
 PER_BURST = 20.0
 """Seconds of a fault beyond the first so many in which one burst more falls by chance."""
 
-PER_FAINT_BURST = 40.0
+PER_FAINT_BURST = 60.0
 """The same beyond the minute, of which only faint loss counts, so that most bursts leave no trace there."""
 
 _MINUTE = 60.0
