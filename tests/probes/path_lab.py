@@ -38,6 +38,11 @@ CASES: dict[str, list[str]] = {
     "lossy": ["nft add rule inet t f numgen random mod 100 < 20 drop"],
     "slow": ["tc qdisc add dev r1 root tbf rate 1mbit burst 2000 latency 400ms"],
     "dead": ["nft add rule inet t f meta l4proto udp drop"],
+    "overlay": [
+        "nft add rule inet t f meta length > 1400 drop",
+        "HERE ip route change default via 10.9.0.1 mtu 1400",
+        "HERE ip route change default via fd09:0::1 dev a0 mtu 1400",
+    ],
 }
 ONCE = ("lossy", "slow", "dead")
 UNDO = ["nft flush chain inet t f", "ip link set r1 mtu 1500", "tc qdisc del dev r1 root"]
@@ -90,12 +95,13 @@ async def respond() -> None:
 
 async def observe(router: int) -> None:
     """Tries every case in both families, each twice: the second time the probe knows what it found."""
-    engine = TrainSender(Sender(A, 1), lambda: RING, at_once=True)
     source = ProbeSource("a", Network.POD)
-    probe, trains = MtuProbe(source, engine, MtuOptions()), UdpProbe(source, engine, UdpOptions(), 1)
-    for case, commands in CASES.items():
+    for number, (case, commands) in enumerate(CASES.items(), 1):
         for command in commands:
-            run(command, router)
+            here = command.removeprefix("HERE ")
+            run(here, 0 if here != command else router)
+        engine = TrainSender(Sender(A, number), lambda: RING, at_once=True)
+        probe, trains = MtuProbe(source, engine, MtuOptions()), UdpProbe(source, engine, UdpOptions(), 1)
         for address in FAR[:1] if case in ONCE else FAR:
             check = Check(f"mtu/{case}/{address}", Kind.MTU, Way.POD, "b", address, PORT, timeout=TIMEOUT)
             observations = [await judged(probe, check) for _ in range(1 if case in ONCE else 2)]
@@ -105,7 +111,7 @@ async def observe(router: int) -> None:
             sys.stdout.write(msgspec.json.encode((f"{case} train", address, observations)).decode() + "\n")
         for command in UNDO:
             run(command, router, check=False)
-    engine.close()
+        engine.close()
 
 
 async def judged(probe: Probe, check: Check) -> Observation:

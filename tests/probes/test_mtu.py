@@ -67,6 +67,17 @@ def test_a_router_that_says_too_big_is_named(seen: Seen, address: str) -> None:
 
 @pytest.mark.lab
 @both
+def test_a_route_that_allows_less_than_the_link_is_no_hole(seen: Seen, address: str) -> None:
+    """So overlays are made: links of 1,500 bytes, and routes that leave room for the outer headers."""
+    for observation in seen["overlay", address]:
+        assert (observation.fault, observation.mtu) == (None, 1400), observation.detail
+    for observation in seen["overlay train", address]:
+        train = observation.train
+        assert train is not None and (train.full, train.full_sent, train.full_received) == (1400, 1, 1)
+
+
+@pytest.mark.lab
+@both
 def test_each_train_fills_the_path_and_tells_a_lost_size_from_a_lost_packet(seen: Seen, address: str) -> None:
     router = "fd09::1" if ":" in address else "10.9.0.1"
     for case, fault, mtu, passed in (("fine", None, 0, 1), ("hole", None, 0, 0), ("told", Fault.TOO_BIG, 1400, 0)):

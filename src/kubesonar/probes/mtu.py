@@ -9,6 +9,7 @@ import msgspec
 
 from kubesonar.core.address import family_of
 from kubesonar.model import Check, Fault, Observation, Train, clip
+from kubesonar.net.route_mtu import route_mtu
 from kubesonar.net.udp.path_mtu import PathResult, PathSearch, SizeOutcome
 from kubesonar.net.udp.train import HEADERS
 from kubesonar.net.udp.train_result import SOMEBODY_ELSE
@@ -74,7 +75,7 @@ class MtuProbe:
             check.address,
             check.port,
             timeout=check.timeout,
-            ceiling=options.ceiling,
+            ceiling=min(options.ceiling, route_mtu(check.address) or options.ceiling),
             known=self._holes.pop(check.id, 0),
             number=self._number,
             meant=self._targets.meant_by(check),
