@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kubesonar.api.collector import IncidentPage, VerdictDocument
+from kubesonar.api.collector import IncidentPage, MatrixDocument, VerdictDocument
 from kubesonar.apps import check, explain, history, map
 from kubesonar.config import ConfigError
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord, RecordedChange
@@ -52,6 +52,23 @@ def test_json_has_time_stamps(capsys: pytest.CaptureFixture[str]) -> None:
     assert (first["id"], second["closed"]) == ("aa", None)
     assert first["changes"][0]["became"] == "opened"
     assert first["opened"].endswith("Z")
+
+
+def test_only_the_map_has_the_collector_send_the_matrix(capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[bytes] = []
+    document = encode_json(VerdictDocument(1, Verdict(Health.GOOD, "all well", NOW, members=3, observers=3), ""))
+
+    def served(request: bytes) -> bytes | None:
+        path = request.split(b" ")[1]
+        asked.append(path)
+        return answer(document if path == b"/api/v1/verdict" else encode_json(MatrixDocument(1, NOW, ())))(request)
+
+    with on_tcp(served) as url:
+        assert check.main(["--collector", url]) == 0
+        assert asked == [b"/api/v1/verdict"]
+        assert map.main(["--collector", url, "--once"]) == 0
+        assert asked[1:] == [b"/api/v1/verdict", b"/api/v1/matrix"]
+    assert "all well" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,19 @@ def test_who_settles_waits_for_what_is_written_then_and_not_for_ever() -> None:
     run_virtually(work())
 
 
+def test_who_keeps_no_copies_reads_the_store_with_what_waits_and_nothing_while_it_is_away() -> None:
+    async def work() -> None:
+        store = Failing()
+        await store.write([Put("a", "of-another", b"{}")])
+        writer = WriteBehind(store, VirtualClock(), random.Random(1), keep=0.0)
+        writer.write([Put("a", "mine", b"{}")])
+        assert sorted(await writer.read("a")) == ["mine", "of-another"]
+        store.away = True
+        assert (await writer.read("a"), writer.unread, writer.waiting) == ({}, "nobody answers", 1)
+
+    run_virtually(work())
+
+
 def test_a_read_lacks_nothing_that_was_written_while_it_was_under_way() -> None:
     async def work() -> None:
         store = Failing()

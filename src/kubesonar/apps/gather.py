@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
@@ -54,16 +52,17 @@ class Gathered(msgspec.Struct, frozen=True):
 
 
 class Assessment(msgspec.Struct, frozen=True):
-    """The snapshots read at `at` (Unix seconds), the verdict, and a function that draws who reaches whom."""
+    """The snapshots read at `at` (Unix seconds), the verdict, and a function that draws who reaches whom. Drawing waits
+    until it is asked for, because a collector sends the matrix, its largest document, for that alone."""
 
     at: float
     snapshots: list[Snapshot]
     verdict: Verdict
-    draw: Callable[[Sequence[Network]], tuple[Matrix, ...]]
+    draw: Callable[[Sequence[Network]], Awaitable[tuple[Matrix, ...]]]
 
-    def matrices(self, networks: Sequence[Network] = (Network.POD, Network.HOST)) -> tuple[Matrix, ...]:
-        """Return who reaches whom, a matrix for each network."""
-        return self.draw(networks)
+    async def matrices(self, networks: Sequence[Network] = (Network.POD, Network.HOST)) -> tuple[Matrix, ...]:
+        """Return who reaches whom, a matrix for each network; none where the collector does not tell."""
+        return await self.draw(networks)
 
 
 async def assess(
@@ -76,22 +75,30 @@ async def assess(
     gathered = await gather(sources, access)
     now = SystemClock().wall()
     found = basis(gathered.snapshots, gathered.unread, now)
-    return Assessment(now, gathered.snapshots, verdict_on(found, clock, known), partial(matrices, found))
+
+    async def draw(networks: Sequence[Network]) -> tuple[Matrix, ...]:
+        return matrices(found, networks)
+
+    return Assessment(now, gathered.snapshots, verdict_on(found, clock, known), draw)
 
 
 async def _collected(access: AgentAccess) -> Assessment:
     """Ask the collector. One that does not answer makes all unknown, as agents that do not."""
     client = CollectorClient(access.collector, access.token, access.ca_file, access.timeout)
     now = SystemClock().wall()
-    drawn: tuple[Matrix, ...] = ()
+
+    async def draw(networks: Sequence[Network]) -> tuple[Matrix, ...]:
+        try:
+            drawn = await client.matrices()
+        except CollectorSilent:
+            return ()
+        return tuple(one for one in drawn if one.network in networks)
+
     try:
         verdict = await client.verdict()
     except CollectorSilent as silent:
         verdict = Verdict(Health.UNKNOWN, f"cannot tell: {silent}", now)
-    else:
-        with suppress(CollectorSilent):
-            drawn = await client.matrices()
-    return Assessment(now, [], verdict, lambda networks: tuple(one for one in drawn if one.network in networks))
+    return Assessment(now, [], verdict, draw)
 
 
 async def gather(sources: Sequence[SnapshotSource], access: AgentAccess | None = None) -> Gathered:

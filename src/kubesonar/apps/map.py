@@ -11,9 +11,10 @@ import msgspec
 import typer
 
 from kubesonar.apps import asking
-from kubesonar.apps.gather import AgentAccess, Assessment, assess
+from kubesonar.apps.gather import AgentAccess, assess
 from kubesonar.apps.live import live
 from kubesonar.apps.output import Color, console, print_to, write_json, write_svg
+from kubesonar.apps.sources import SnapshotSource
 from kubesonar.apps.times import utc_stamp
 from kubesonar.apps.watch import Watch
 from kubesonar.model import Network
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         return request
     sources = asking.sources(request.sources, request.access)
     if request.once or request.as_json or request.svg:
-        return _print(asking.run_async(assess(sources, request.access)), request)
+        return asking.run_async(_print(sources, request))
     watch = Watch(lambda: sources, request.access)
     asking.run_until_signal(live(watch.look, console(request.color), request.network.networks))
     return 0
@@ -85,8 +86,9 @@ def map_(
     )
 
 
-def _print(assessment: Assessment, request: MapRequest) -> int:
-    matrices = assessment.matrices(request.network.networks)
+async def _print(sources: Sequence[SnapshotSource], request: MapRequest) -> int:
+    assessment = await assess(sources, request.access)
+    matrices = await assessment.matrices(request.network.networks)
     board = Board(assessment.verdict, matrices)
     if request.as_json:
         write_json(map_json(matrices, assessment.at, utc_stamp))

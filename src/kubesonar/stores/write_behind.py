@@ -39,6 +39,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 overloaded store is pressed."""
 
 
+_Copies = dict[str, tuple[bytes, float]]
+"""The value of each record by name, and when (monotonic seconds) it is out of date."""
+
+
 class _Pending(msgspec.Struct, frozen=True):
     number: int
     change: Change
@@ -59,9 +63,9 @@ class _Reading:
 class WriteBehind:
     """Takes changes at once and writes them in order, many at a time; of several changes of one record only the last is
     written. While the store does not answer, what was read last, with what was written since, stands in for it, up
-    to `keep` seconds for records of others. `unread` and `unwritten` are the reasons why the last read and the last
-    write failed, a clause each, empty where they did not. `dropped` counts changes that were not written:
-    the oldest of too many, and those that the store refused."""
+    to `keep` seconds for records of others; with 0 no copy is held, and a read returns nothing then. `unread` and
+    `unwritten` are the reasons why the last read and the last write failed, a clause each, empty where they did not.
+    `dropped` counts changes that were not written: the oldest of too many, and those that the store refused."""
 
     def __init__(self, store: Store, clock: Clock, rng: Random, keep: float) -> None:
         self.unread = ""
@@ -75,10 +79,15 @@ class WriteBehind:
         self._pending: dict[tuple[str, str], _Pending] = {}
         self._size = 0
         self._readings: set[_Reading] = set()
-        self._copies: dict[str, dict[str, tuple[bytes, float]]] = {}
+        self._copies: dict[str, _Copies] = {}
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
         self._changes = Changes(_LOG)
+
+    @property
+    def waiting(self) -> int:
+        """Changes that are not written yet."""
+        return len(self._pending)
 
     def write(self, changes: Sequence[Change]) -> None:
         """Take the changes over. Raises `StoreRefused` where no store would take them."""
@@ -90,7 +99,8 @@ class WriteBehind:
             self._forget(change)
             self._pending[change.kind, change.name] = pending
             self._size += pending.size
-            self._copy(pending)
+            if self._keep:
+                _lay_over(self._copies.setdefault(change.kind, {}), pending)
             for reading in self._readings:
                 reading.changes.append(pending)
         while self._size > PENDING_BYTES:
@@ -107,18 +117,21 @@ class WriteBehind:
             found = await self._all(kind)
         except StoreUnavailable as error:
             self._note_read(error)
+            copies = self._copies.get(kind, {})
         else:
             self._note_read(None)
-            until = self._clock.mono() + self._keep
-            self._copies[kind] = {name: (value, until) for name, value in found.items()}
+            until = self._clock.mono() + (self._keep or inf)
+            copies = {name: (value, until) for name, value in found.items()}
             for pending in reading.changes:
                 if pending.change.kind == kind:
-                    self._copy(pending)
+                    _lay_over(copies, pending)
         finally:
             self._readings.discard(reading)
         now = self._clock.mono()
-        self._copies[kind] = {name: kept for name, kept in self._copies.get(kind, {}).items() if kept[1] > now}
-        return {name: value for name, (value, _) in self._copies[kind].items()}
+        copies = {name: copy for name, copy in copies.items() if copy[1] > now}
+        if self._keep:
+            self._copies[kind] = copies
+        return {name: value for name, (value, _) in copies.items()}
 
     async def settle(self, patience: float) -> None:
         """Wait until all that was taken over so far is written, at most `patience` seconds. `run` does the writing."""
@@ -196,14 +209,6 @@ class WriteBehind:
             return pending.change
         return msgspec.structs.replace(pending.change, time_to_live=max(1.0, pending.end - self._clock.mono()))
 
-    def _copy(self, pending: _Pending) -> None:
-        change = pending.change
-        copies = self._copies.setdefault(change.kind, {})
-        if isinstance(change, Put):
-            copies[change.name] = change.value, pending.end
-        else:
-            copies.pop(change.name, None)
-
     def _forget(self, change: Change) -> None:
         before = self._pending.pop((change.kind, change.name), None)
         self._size -= before.size if before else 0
@@ -225,3 +230,12 @@ class WriteBehind:
     def _note_write(self, error: StoreUnavailable | None) -> None:
         self.unwritten = str(error or "")
         self._changes.note("writing to the store", f"{error}; what is new is kept in memory" if error else "")
+
+
+def _lay_over(copies: _Copies, pending: _Pending) -> None:
+    """Do to the copies what the change does to the store."""
+    change = pending.change
+    if isinstance(change, Put):
+        copies[change.name] = change.value, pending.end
+    else:
+        copies.pop(change.name, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import random
 import signal
 from contextlib import AsyncExitStack
 
@@ -12,17 +13,16 @@ from kubesonar import __version__
 from kubesonar.api.collector import collector_handler
 from kubesonar.apps.collector.judge import Judge
 from kubesonar.apps.collector.keeping import IncidentKeeper
-from kubesonar.apps.collector.options import CollectorOptions, CollectorStoreOptions, StoreKind
+from kubesonar.apps.collector.options import CollectorOptions
+from kubesonar.apps.collector.store_choice import collector_store
 from kubesonar.apps.collector.view import LiveCollectorView
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
 from kubesonar.core.telemetry.reports.mirrors import Mirrors
-from kubesonar.net.clock import Clock, SystemClock
+from kubesonar.net.clock import SystemClock
 from kubesonar.reports.auth.choice import report_authenticator
 from kubesonar.reports.intake import Intake
 from kubesonar.runtime.supervise import Supervisor
-from kubesonar.stores.memory import MemoryStore
-from kubesonar.stores.sqlite import SqliteStore
-from kubesonar.stores.store import Store
+from kubesonar.stores.write_behind import WriteBehind
 from kubesonar.web import Anonymous, BearerToken, Listener, Server
 
 _LOG = logging.getLogger("kubesonar.collector")
@@ -58,9 +58,10 @@ class Collector:
     async def _serve(self, closing: AsyncExitStack) -> None:
         """Start all parts; `closing` stops them in reverse."""
         options, clock, supervisor = self._options, self._clock, self._supervisor
-        store = _store(options.store, clock)
+        store = collector_store(options.store, os.environ, clock)
         closing.push_async_callback(store.close)
-        keeper = IncidentKeeper(store, options.store.retention)
+        writer = WriteBehind(store, clock, random.Random(), keep=0.0)
+        keeper = IncidentKeeper(writer, options.store.retention)
         authenticator = report_authenticator(options.reports, os.environ, clock)
         intake = Intake(self._mirrors, authenticator, clock)
         closing.push_async_callback(supervisor.stop)
@@ -75,10 +76,10 @@ class Collector:
         handler = collector_handler(view, intake.take, reader, __version__)
         server = Server([Listener(listen, handler, options.api.limits) for listen in options.listen])
         await server.start()
-        closing.push_async_callback(self._last_records, keeper)
+        closing.push_async_callback(writer.settle, _STOP)
         closing.push_async_callback(server.stop, _STOP)
         closing.callback(view.leaving)
-        supervisor.run_forever("store", keeper.run)
+        supervisor.run_forever("store", writer.run)
         supervisor.run_forever("judge", lambda: self._resumed(keeper, judge))
         _LOG.info("serving", extra={"addresses": ", ".join(str(address) for address in server.addresses)})
 
@@ -87,13 +88,3 @@ class Collector:
         if not self._log.records:
             self._log.resume(await keeper.load(), self._clock.wall())
         await judge.run()
-
-    async def _last_records(self, keeper: IncidentKeeper) -> None:
-        async with asyncio.timeout(_STOP):
-            await keeper.write()
-
-
-def _store(options: CollectorStoreOptions, clock: Clock) -> Store:
-    if options.kind is StoreKind.SQLITE:
-        return SqliteStore(options.directory, options.size, clock)
-    return MemoryStore(options.size, clock)

@@ -9,6 +9,7 @@ import msgspec
 
 from kubesonar.core.telemetry.reports.mirrors import MirrorOptions
 from kubesonar.model import Seconds
+from kubesonar.net.http.url import parse_url
 from kubesonar.reports.options import IntakeOptions
 from kubesonar.runtime.logs import LogOptions
 from kubesonar.web import LimitOptions, ListenOptions
@@ -21,17 +22,61 @@ class StoreKind(StrEnum):
     """Where a collector keeps what outlives it."""
 
     SQLITE = "sqlite"
+    ETCD = "etcd"
+    KUBERNETES = "kubernetes"
     MEMORY = "memory"
+
+
+_File = Annotated[str, msgspec.Meta(max_length=4096)]
+
+
+class CollectorEtcdOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How etcd is reached. A member with https is always verified."""
+
+    endpoints: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(max_length=16, description="URLs of etcd's members, as http://HOST:PORT or https://HOST:PORT."),
+    ] = ()
+    tree: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9._/-]{1,200}$", description="What all keys begin with.")] = (
+        "kubesonar"
+    )
+    ca_file: Annotated[_File, msgspec.Meta(description="CA certificates to trust (PEM); empty: the system's.")] = ""
+    cert_file: Annotated[_File, msgspec.Meta(description="Client certificate to show to etcd (PEM).")] = ""
+    key_file: Annotated[_File, msgspec.Meta(description="Its key (PEM).")] = ""
+    user: Annotated[
+        str, msgspec.Meta(max_length=253, description="User, where etcd's authentication is on; empty: none.")
+    ] = ""
+    password_file: Annotated[_File, msgspec.Meta(description="File with that user's password.")] = ""
+
+    def __post_init__(self) -> None:
+        for text in self.endpoints:
+            if parse_url(text).target != "/":
+                raise ValueError(f'endpoints: got "{text[:80]}", expected http://HOST:PORT or https://HOST:PORT')
+        if bool(self.cert_file) != bool(self.key_file):
+            raise ValueError("cert_file and key_file: expected both or none")
+        if bool(self.user) != bool(self.password_file):
+            raise ValueError("user and password_file: expected both or none")
 
 
 class CollectorStoreOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where incidents are kept, how much of them and how long."""
 
     kind: Annotated[
-        StoreKind, msgspec.Meta(description="sqlite: a file in `directory`; memory: nothing outlives the process.")
+        StoreKind,
+        msgspec.Meta(
+            description="sqlite: a file in `directory`; etcd: version 3; kubernetes: custom resources in the pod's "
+            "namespace, at most 500 incidents; memory: nothing outlives the process."
+        ),
     ] = StoreKind.MEMORY
     directory: Annotated[str, msgspec.Meta(max_length=4096, description="Directory of the SQLite file.")] = ""
-    size: Annotated[int, msgspec.Meta(ge=1 << 20, le=1 << 40, description="Most bytes that are kept.")] = 256 << 20
+    size: Annotated[
+        int, msgspec.Meta(ge=1 << 20, le=1 << 40, description="Most bytes that sqlite and memory keep.")
+    ] = 256 << 20
+    etcd: CollectorEtcdOptions = CollectorEtcdOptions()
+    kubeconfig: Annotated[
+        _File,
+        msgspec.Meta(description="Kubeconfig for kind kubernetes; empty: the pod's service account."),
+    ] = ""
     retention: Annotated[
         Seconds, msgspec.Meta(ge=3600, le=1e9, description="Closed incidents are kept for this long.")
     ] = 30 * 86_400.0
@@ -39,6 +84,8 @@ class CollectorStoreOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=T
     def __post_init__(self) -> None:
         if self.kind is StoreKind.SQLITE and not self.directory:
             raise ValueError("directory: expected a directory, because kind is sqlite")
+        if self.kind is StoreKind.ETCD and not self.etcd.endpoints:
+            raise ValueError("etcd.endpoints: expected one URL at least, because kind is etcd")
 
 
 class CollectorApiOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

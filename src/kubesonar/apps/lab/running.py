@@ -97,7 +97,7 @@ class LabWatch:
         """Watch, and take orders at the same time."""
         async with listen(self._world.directory.control, self._obey):
             if self._request.once:
-                self._print(await self._settled())
+                await self._print(await self._settled())
                 await self._try_rooms()
             else:
                 await live(self._look, console(self._request.color), footer=self._footer)
@@ -126,13 +126,13 @@ class LabWatch:
             if failure or not self._request.as_json:
                 _report(f"{member}: {name}: {failure or 'accepted'}")
 
-    def _print(self, assessment: Assessment) -> None:
+    async def _print(self, assessment: Assessment) -> None:
         if self._request.as_json:
             write_json(verdict_json(assessment.verdict, utc_stamp))
             return
         out = console(self._request.color)
         print_to(out, verdict_view(assessment.verdict, clock))
-        if matrices := assessment.matrices():
+        if matrices := await assessment.matrices():
             out.print()
             print_to(out, MapView(matrices))
 
