@@ -104,5 +104,6 @@ def _zone(
         severity=row.severity,
         observers=causes[0].observers,
         loss=1.0,
+        nodes=tuple(sorted(silent)),
         because=tuple(clip(line) for cause in causes for line in (cause.sentence, *cause.because)),
     )

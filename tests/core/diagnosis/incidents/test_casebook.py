@@ -97,6 +97,83 @@ def test_a_better_explanation_of_the_same_cause_takes_its_place() -> None:
     assert [(incident.number, incident.key) for incident in book.open] == [(1, ("node", "node-3"))]
 
 
+ZONE = msgspec.structs.replace(found("zone", "a"), nodes=("node-3", "node-4"))
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (found("node_in"), found("node")),
+        (found("node"), found("node_out")),
+        (found("pod_network_out"), found("node")),
+        (found("pair", "node-1>node-3"), found("node")),
+        (found("node"), found("pair", "node-1>node-3")),
+        (found("pair_udp", "node-1>node-3"), found("pair", "node-1>node-3")),
+        (found("pair_port", "node-1>node-3 tcp/80"), found("pair", "node-1>node-3")),
+        (found("node"), ZONE),
+        (found("pair", "node-1>node-3"), ZONE),
+        (found("zone_pair", "a>b"), ZONE),
+    ],
+    ids=lambda said: f"{said.part} {said.subject}",
+)
+@pytest.mark.parametrize("pause", [0.0, 1.0, 4.0])
+@pytest.mark.parametrize("period", [0.5, 1.0, 3.0])
+def test_one_cause_that_is_explained_by_another_part_stays_one_incident(
+    first: Finding, then: Finding, pause: float, period: float
+) -> None:
+    book = Casebook()
+    became = []
+    for step in range(30):
+        now = NOW + step * period
+        said = first if step < 5 else then
+        nothing = step >= 5 and step * period < 5 * period + pause
+        became += [change.became for change in book.step(now, verdict() if nothing else verdict(said))]
+    (incident,) = book.open
+    assert (incident.number, incident.since, incident.key) == (1, NOW - 5, (then.part, then.subject))
+    assert became in (
+        [Became.OPENED, Became.CHANGED],
+        [Became.OPENED, Became.CLOSED, Became.RETURNED],  # where nothing was found for longer in between
+    )
+    assert pause or became[-1] is Became.CHANGED
+
+
+def test_a_cause_that_changes_its_part_does_not_return_as_an_older_incident_of_that_part() -> None:
+    book = Casebook()
+    look(book, 0, 3, verdict(found("node")))
+    look(book, 3, 100, verdict())
+    look(book, 200, 3, verdict(found("node_in", since=NOW + 195)))
+    assert look(book, 203, 3, verdict(found("node", since=NOW + 195))) == [(204.5, Became.CHANGED)]
+    assert [(incident.number, incident.since) for incident in book.open] == [(2, NOW + 195)]
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (found("node"), found("node", "node-4")),
+        (found("pair", "node-1>node-3"), found("pair", "node-3>node-4")),
+        (found("node"), found("pair", "node-1>node-3", since=NOW + 60)),
+        (found("node"), msgspec.structs.replace(found("link_rate"), since=None)),
+        (found("node", "node-5"), ZONE),
+    ],
+    ids=["another node", "pairs that share a node", "another onset", "no onset", "not of that zone"],
+)
+def test_two_faults_of_which_one_is_over_are_two_incidents(first: Finding, then: Finding) -> None:
+    book = Casebook()
+    look(book, 0, 3, verdict(first))
+    look(book, 3, 59, verdict())
+    look(book, 62, 4, verdict(then))
+    assert [incident.key for incident in book.open] == [(then.part, then.subject)]
+    assert [incident.number for incident in book.open] == [2]
+
+
+def test_two_faults_that_both_last_are_two_incidents_though_one_is_at_the_other_s_place() -> None:
+    book = Casebook()
+    node, pair = found("node_in"), found("pair", "node-3>node-1")
+    look(book, 0, 3, verdict(node))
+    look(book, 3, 3, verdict(node, pair))
+    assert [incident.number for incident in book.open] == [1, 2]
+
+
 def test_another_cause_at_the_same_time_is_another_incident() -> None:
     book = Casebook()
     both = verdict(found(), found("pair", "node-1>node-2"))

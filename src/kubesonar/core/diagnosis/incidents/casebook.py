@@ -52,7 +52,7 @@ class Became(Enum):
 
     OPENED = "opened"
     CHANGED = "changed"
-    """Its explanation is another."""
+    """Its explanation is another: another part, at what is the same place or contains it."""
     RETURNED = "returned"
     FLAPPING = "flapping"
     CLOSED = "closed"
@@ -116,7 +116,7 @@ class Casebook:
         told = event.verdict is not Health.UNKNOWN
         for incident in self.open:
             left = incident.finding.subject in event.left
-            if (told or left) and self._over(now, incident):
+            if (told or left) and self._over(now, incident, found):
                 incident.closed = now
                 changes.append(IncidentChange(Became.LEFT if left else Became.CLOSED, incident))
         self._forget(now)
@@ -131,23 +131,33 @@ class Casebook:
             return []
         if now - self._candidates[key] < HOLD or any(for_want_of_room(key, other.key) for other in self.open):
             return []
+        known = self._told_otherwise(finding, found) or known
         if known is not None:
+            was_open = known.closed is None
+            del self._incidents[known.key]
             known.finding, known.seen, known.closed = finding, now, None
+            self._incidents[key] = known
+            if was_open:
+                return [IncidentChange(Became.CHANGED, known)]
             known.returns += 1
             return [IncidentChange(Became.FLAPPING if known.returns >= FLAPS else Became.RETURNED, known)]
-        replaced = next((other for other in self.open if other.key not in found and _one_cause(other, finding)), None)
-        if replaced is not None:
-            del self._incidents[replaced.key]
-            replaced.finding, replaced.seen = finding, now
-            self._incidents[key] = replaced
-            return [IncidentChange(Became.CHANGED, replaced)]
         self._numbers += 1
         since = now if finding.since is None else finding.since
         self._incidents[key] = Incident(self._numbers, finding, since, now, now)
         return [IncidentChange(Became.OPENED, self._incidents[key])]
 
-    def _over(self, now: float, incident: Incident) -> bool:
-        return now - incident.seen >= WELL * _patience(incident.finding)
+    def _told_otherwise(self, finding: Finding, found: Mapping[IncidentKey, Finding]) -> Incident | None:
+        """The incident of the same cause that was explained by another part, which is no longer found: an open one
+        first, else the one seen last."""
+        same = [other for other in self._incidents.values() if other.key not in found and _one_cause(other, finding)]
+        return max(same, key=lambda other: (other.closed is None, other.seen), default=None)
+
+    def _over(self, now: float, incident: Incident, found: Mapping[IncidentKey, Finding]) -> bool:
+        """Whether it is gone for long enough, and nothing is about to take its place: looks may be further apart than
+        `WELL`."""
+        young = [found[key] for key in found if key not in self._incidents or self._incidents[key].closed is not None]
+        gone = now - incident.seen >= WELL * _patience(incident.finding)
+        return gone and not any(_one_cause(incident, finding) for finding in young)
 
     def _forget(self, now: float) -> None:
         closed = sorted(
@@ -168,15 +178,27 @@ def _patience(finding: Finding) -> float:
 
 
 def _one_cause(incident: Incident, finding: Finding) -> bool:
-    """Whether a finding is a better explanation of the same cause: it began when the incident did, and both are about
-    the same node or target."""
-    began = finding.since is None or abs(finding.since - incident.since) <= _SAME_ONSET
-    return began and bool(_places(incident.finding) & _places(finding))
+    """Whether a finding is another explanation of the same cause: it began when the incident did, as far as is known,
+    and before that was last seen, and one of them is about what the other is about, or about a part of it."""
+    since = finding.since
+    if since is None:
+        began = incident.closed is None
+    else:
+        began = abs(since - incident.since) <= _SAME_ONSET and since <= incident.seen
+    before = incident.finding
+    return began and (_contains(before, finding) or _contains(finding, before))
 
 
-def _places(finding: Finding) -> set[str]:
+def _contains(wide: Finding, narrow: Finding) -> bool:
+    """Whether all that the narrow one is about (a node, or the way between two) lies at the ends of the wide one, or
+    leads to nodes that this stands for."""
+    ends = _ends(narrow)
+    return ends <= _ends(wide) or not ends.isdisjoint(wide.nodes)
+
+
+def _ends(finding: Finding) -> set[str]:
     way = finding.subject.partition(" ")[0]
-    return {place for place in way.split(">") if place}
+    return {end for end in way.split(">") if end}
 
 
 def settled(verdict: Verdict, casebook: Casebook) -> Verdict:
