@@ -49,6 +49,7 @@ def test_the_thresholds_of_the_search_are_in_the_page_on_diagnosis() -> None:
         f"| {persistence.SLOT} s (`SLOT`) |",
         f"| {persistence.BURST:.0f} s (`BURST`) |",
         f"| {persistence.BURSTS} bursts (`BURSTS`) |",
+        f"| {persistence.LONG_BURST:.0f} s (`LONG_BURST`) |",
         f"| {trial_model.BURST_SHARE} (`BURST_SHARE`) |",
         f"| {STARVED:.0f} s (`STARVED`) |",
         f"| {slow_links.SLOW / 1e6:.0f} Mbit/s (`SLOW`) |",

@@ -14,11 +14,16 @@ def test_the_fewest_bursts_that_cover_all_times(times: list[float], count: int) 
 
 
 @pytest.mark.parametrize(
-    ("seconds", "rate", "told"), [(2, 0.999, False), (4, 0.999, True), (4, 0.5, False), (7, 0.5, True)]
+    ("seconds", "rate", "told"), [(2, 0.999, False), (4, 0.999, True), (4, 0.5, False), (8, 0.5, False), (9, 0.5, True)]
 )
 def test_loss_of_some_packets_must_last_longer_than_loss_of_all(seconds: int, rate: float, told: bool) -> None:
     times = [100 + step / 4 for step in range(4 * seconds)]
     assert lasts(times, rate, part("node"), seconds) is told
+
+
+def test_two_short_bursts_far_apart_are_no_loss_that_lasts() -> None:
+    times = [0.0, 0.5, 1.0, 12.0, 12.5]
+    assert not lasts(times, 0.5, part("pair"), 20)
 
 
 def test_the_longer_a_fault_lasts_the_more_bursts_it_must_take() -> None:

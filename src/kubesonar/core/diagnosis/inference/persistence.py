@@ -17,6 +17,11 @@ BURST = 2.0
 BURSTS = 3
 """So many bursts it must take to explain a loss of some packets: fewer come by chance, more make the fault late."""
 
+LONG_BURST = 8.0
+"""Seconds from the first bad trial to the last that a loss of some packets must span: one burst lasts as long with a
+probability of exp(-8 / 2), or 2 %, where `BURST` is the mean of an exponential distribution. Shorter, and single long
+bursts are findings (at 4 s one in 7 lasts as long); longer, and 10 % of loss is not told within 20 s."""
+
 BURSTS_HARD = 2
 """The same where nothing gets through, which a queue that overflows does not do to all trials."""
 
@@ -44,12 +49,15 @@ def share_of_events(*groups: Sequence[float]) -> float:
 
 def lasts(times: Sequence[float], rate: float, part: Part, age: float) -> bool:
     """Whether it was bad in enough different seconds since it began at that age (s), and for longer than a few bursts
-    take."""
+    take, or than a long one does where something gets through. `times` are in order."""
     if len({int(at) for at in times}) < part.seconds:
         return False
     by_chance = max(0.0, min(age, _MINUTE) / PER_BURST - 1) + max(0.0, age - _MINUTE) / PER_FAINT_BURST
-    needed = BURSTS_HARD if rate >= _HARD else BURSTS + by_chance
-    return part.seconds == 1 or bursts(times) >= needed
+    if part.seconds == 1:
+        return True
+    if rate >= _HARD:
+        return bursts(times) >= BURSTS_HARD
+    return times[-1] - times[0] >= LONG_BURST and bursts(times) >= BURSTS + by_chance
 
 
 def bursts(times: Sequence[float]) -> int:
