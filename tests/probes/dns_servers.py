@@ -22,6 +22,7 @@ from kubesonar.model import Path as Way
 from kubesonar.net.clock import SystemClock
 from kubesonar.probes.dns import DnsOptions, DnsProbe
 from kubesonar.probes.source import ProbeSource
+from tests.ports import free_port
 from tests.programs import found
 
 NAME = "kubernetes.default.svc.cluster.local"
@@ -114,18 +115,11 @@ def tcp_server(script: Callable[[socket.socket, bytes], None]) -> Iterator[int]:
             thread.join()
 
 
-def closed_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
 def running_unbound(folder: Path) -> Iterator[int]:
     """A real unbound with a small zone, on a free port; skips where it is not installed."""
     program = found("unbound")
-    port = closed_port()
+    port = free_port()
     big = "\n".join(f"  local-data: 'big.cluster.local. TXT \"{number} {'x' * 200}\"'" for number in range(20))
     (folder / "unbound.conf").write_text(
         f"""server:

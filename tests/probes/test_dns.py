@@ -17,12 +17,12 @@ from kubesonar.core.dns.message import Question, Rcode, encode_answer
 from kubesonar.core.dns.records import Record, RecordType
 from kubesonar.model import Fault, Observation, Phase, StampSource
 from kubesonar.probes.dns import DnsOptions, parse_answer, parse_request
+from tests.ports import free_port
 from tests.probes.dns_servers import (
     CHECK,
     NAME,
     RECORD,
     check,
-    closed_port,
     good,
     look,
     none,
@@ -177,7 +177,7 @@ def test_a_truncated_answer_by_tcp_is_a_wrong_one() -> None:
 
 
 def test_nobody_there_is_refused_by_udp_and_by_tcp() -> None:
-    port = closed_port()
+    port = free_port()
     by_udp, by_tcp = look(check(port), check(port, f"{NAME} A tcp"))
     assert (by_udp.fault, by_tcp.fault) == (Fault.REFUSED, Fault.REFUSED)
 

@@ -20,8 +20,9 @@ OTHER_KEY = "2 " + "cd" * 16 + "\n"
 def both_sides_well(snapshot: Snapshot, peer: str) -> bool:
     """Whether every kind towards the peer was seen to be well, and the peer's trains arrived."""
     edges = [edge for edge in snapshot.edges if edge.latest.check.target == peer]
-    well = {edge.latest.check.kind for edge in edges if edge.latest.health is Health.GOOD}
-    asked = any(edge.latest.side is Side.RESPONDER and edge.latest.received == 7 for edge in edges)
+    good = [edge.latest for edge in edges if edge.latest.health is Health.GOOD]
+    well = {latest.check.kind for latest in good if latest.side is Side.SOURCE}
+    asked = any(latest.side is Side.RESPONDER and latest.received == 7 for latest in good)
     return asked and well >= {Kind.UDP, Kind.TCP, Kind.HTTP, Kind.MTU}
 
 

@@ -20,8 +20,8 @@ def test_less_loss_takes_longer_and_a_pair_longer_than_a_node() -> None:
 
 
 def test_a_pair_is_crossed_by_the_trains_of_both_its_ends() -> None:
-    """Each of two members of either network sends 8 datagrams each 2.5 s, and answers those of the other."""
+    """Each of two members of either network sends 7 small datagrams each 2.5 s, and answers those of the other."""
     (pair,) = [limit for limit in limits(SHAPE) if limit.part == "pair"]
     assert pair.subjects == 30
-    assert pair.rate == pytest.approx(2 * 2 * 8 / 2.5)
-    assert "| pair | 30 | 13 |" in table(SHAPE)
+    assert pair.rate == pytest.approx(2 * 2 * 7 / 2.5)
+    assert "| pair | 30 | 11 |" in table(SHAPE)

@@ -48,9 +48,6 @@ _SMALL = 15
 """Most nodes of a lab whose agents probe often. With more nodes they probe less, so that two cores carry a hundred."""
 _PACKETS = 10
 """UDP packets a second that an agent sends to each neighbour, over all families."""
-_TRAIN, _PAYLOAD = 8, 320
-"""Packets of a train and bytes of each: more than a limited link passes at once (lab/network/shaper.py), so that a
-train shows the speed of the link."""
 _UNTOLD = Rhythm(period=10.0, timeout=3.0)
 """How often a plain target is asked whose configuration says nothing (core/probing/plan.Target)."""
 
@@ -109,7 +106,6 @@ def agent_options(
         plan=_rhythms(1.0 if few else 4.0, families) if often else PlanOptions(families=families),
         targets=targets,
         cluster=ClusterOptions(name="lab", detect=False),
-        udp=UdpOptions(train=_TRAIN, size=_PAYLOAD) if often else UdpOptions(),
         notify=NotifyOptions(receivers=_receivers(world.plan)),
         reports=_reports(world),
         api=ApiOptions(listen=(ListenOptions(address=f"unix:{world.directory.agent_socket(member.name)}"),)),
@@ -150,7 +146,7 @@ def _receivers(plan: LabPlan) -> tuple[ReceiverOptions, ...]:
 def _rhythms(slower: float, families: tuple[int, ...]) -> PlanOptions:
     return PlanOptions(
         families=families,
-        udp=Rhythm(period=len(families) * _TRAIN / _PACKETS, timeout=1.0),
+        udp=Rhythm(period=len(families) * UdpOptions().train / _PACKETS, timeout=1.0),
         tcp=Rhythm(period=1.0 * slower, timeout=1.0),
         http=Rhythm(period=2.0 * slower, timeout=1.5),
         icmp=Rhythm(period=1.0 * slower, timeout=0.8),
