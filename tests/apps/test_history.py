@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -117,8 +118,19 @@ def test_agents_and_a_collector_are_not_asked_both() -> None:
         check.main(["http://127.0.0.1:9", "--collector", "http://127.0.0.1:9"])
 
 
-def test_the_collector_is_known_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_collector_and_its_token_are_known_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     document = encode_json(VerdictDocument(1, Verdict(Health.GOOD, "well", NOW), ""))
-    with on_tcp(answer(document)) as url:
+    (tmp_path / "token").write_text("reader\n")
+
+    def guarded(request: bytes) -> bytes | None:
+        return answer(document if b"Bearer reader" in request else b"", 200 if b"Bearer reader" in request else 401)(
+            request
+        )
+
+    with on_tcp(guarded) as url:
         monkeypatch.setenv("KUBESONAR_COLLECTOR", url)
+        assert check.main([]) == 2
+        monkeypatch.setenv("KUBESONAR_TOKEN_FILE", str(tmp_path / "token"))
         assert check.main([]) == 0

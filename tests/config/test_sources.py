@@ -77,6 +77,11 @@ def test_unknown_variables_are_refused_without_their_value() -> None:
     assert "s3cret" not in text
 
 
+def test_variables_of_the_commands_for_people_are_passed_over() -> None:
+    theirs = ("KUBESONAR_COLLECTOR", "KUBESONAR_TOKEN_FILE", "KUBESONAR_CA_FILE")
+    assert resolve(Root, [], dict.fromkeys(theirs, "http://127.0.0.1:7475")).tree == Root()
+
+
 def test_what_kubernetes_sets_for_a_service_of_our_name_is_not_ours() -> None:
     links = {
         "KUBESONAR_SERVICE_HOST": "10.96.0.9",

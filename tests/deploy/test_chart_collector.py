@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from kubesonar.apps.agent.options import AgentOptions
-from kubesonar.apps.collector.options import CollectorOptions
+from kubesonar.apps.collector.options import CollectorOptions, StoreKind
 from kubesonar.config import resolve
 from kubesonar.reports.options import ReportAuthority
+from kubesonar.stores.custom_kind import RECORDS
 from tests.deploy.rendering import Tree, container, one, refusal, render
 
 ON = ("--set", "collector.enabled=true")
@@ -51,7 +53,7 @@ def test_without_one_nothing_is_made_and_nobody_reports(tmp_path: Path) -> None:
 
 def test_it_takes_the_reports_of_the_chart_s_agents_and_nobody_else_s(tmp_path: Path) -> None:
     taken = collector(tmp_path, *ON).reports
-    assert taken.auth is ReportAuthority.REVIEW
+    assert taken.auth is ReportAuthority.TOKEN
     assert taken.account == f"mon/{one(render(*ON), 'ServiceAccount', 'ks-kubesonar')['metadata']['name']}"
     for name in ("ks-kubesonar", "ks-kubesonar-host"):
         pods = one(render(*TLS), "DaemonSet", name)
@@ -77,16 +79,85 @@ def test_agents_report_to_its_service(tmp_path: Path, flags: tuple[str, ...], sc
     assert probe["scheme"] == scheme.upper()
 
 
-def test_it_may_review_tokens_and_read_pods_of_its_namespace_and_nothing_else() -> None:
-    rules = {
+def granted(*flags: str) -> set[tuple[str, str, str]]:
+    """What its account may do: kind of role, verb, resource."""
+    return {
         (tree["kind"], verb, resource)
-        for tree in render(*ON)
+        for tree in render(*ON, *flags)
         if tree["kind"] in ("Role", "ClusterRole") and "collector" in tree["metadata"]["name"]
         for rule in tree["rules"]
         for verb in rule["verbs"]
         for resource in rule["resources"]
     }
-    assert rules == {("ClusterRole", "create", "tokenreviews"), ("Role", "get", "pods")}
+
+
+def test_it_may_read_pods_of_its_namespace_and_what_is_chosen_needs_and_nothing_else() -> None:
+    pods = ("Role", "get", "pods")
+    assert granted() == {pods}
+    assert granted("--set", "collector.config.reports.auth=review") == {pods, ("ClusterRole", "create", "tokenreviews")}
+    verbs = ("get", "list", "create", "update", "delete")
+    records = {("Role", verb, "records") for verb in verbs}
+    assert granted("--set", "collector.config.store.kind=kubernetes") == {pods, *records}
+
+
+def test_the_kind_of_its_custom_resources_is_defined_by_the_chart_as_the_store_would() -> None:
+    made = one(render(*ON, "--set", "collector.config.store.kind=kubernetes"), "CustomResourceDefinition")
+    wanted = RECORDS.definition()
+    assert made["metadata"]["name"] == wanted["metadata"]["name"]
+    assert {key: made[key] for key in ("apiVersion", "kind", "spec")} == {
+        key: wanted[key] for key in ("apiVersion", "kind", "spec")
+    }
+    assert made["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert not [tree for tree in render(*ON) if tree["kind"] == "CustomResourceDefinition"]
+
+
+def test_etcd_is_reached_with_what_a_secret_holds(tmp_path: Path) -> None:
+    at = "/etc/kubesonar/store"
+    reached = f"endpoints={{https://etcd-0:2379,https://etcd-1:2379}},collector.config.store.etcd.ca_file={at}/ca.crt"
+    flags = (
+        *ON,
+        "--set",
+        f"collector.storeSecretName=etcd,collector.config.store.kind=etcd,collector.config.store.etcd.{reached}",
+    )
+    store = collector(tmp_path, *flags).store
+    assert (store.kind, len(store.etcd.endpoints), store.etcd.ca_file) == (StoreKind.ETCD, 2, f"{at}/ca.crt")
+    deployment = one(render(*flags), "Deployment", NAME)
+    assert volume(deployment, "store-secret")["secret"]["secretName"] == "etcd"
+    mounts = {mount["name"]: mount["mountPath"] for mount in container(deployment)["volumeMounts"]}
+    assert mounts["store-secret"] == at
+    assert "store" not in mounts
+    assert "collector.existingClaim: a claim is for" in refusal(*flags, "--set", "collector.existingClaim=incidents")
+
+
+@pytest.mark.parametrize("flags", [ON, TLS])
+def test_commands_for_people_in_its_pod_find_it_without_dns(flags: tuple[str, ...]) -> None:
+    deployment = one(render(*flags), "Deployment", NAME)
+    variables = {variable["name"]: variable["value"] for variable in container(deployment)["env"]}
+    url = urlsplit(variables["KUBESONAR_COLLECTOR"])
+    (port,) = container(deployment)["ports"]
+    assert url.port == port["containerPort"]
+    assert variables["KUBESONAR_TOKEN_FILE"] == "/etc/kubesonar/keys/token"
+    names = [entry["hostnames"] for entry in deployment["spec"]["template"]["spec"].get("hostAliases", [])]
+    if flags is TLS:
+        assert (url.scheme, names) == ("https", [[f"{NAME}.mon.svc.cluster.local"]])
+        assert url.hostname == names[0][0]
+        mounts = {mount["name"]: mount["mountPath"] for mount in container(deployment)["volumeMounts"]}
+        assert variables["KUBESONAR_CA_FILE"] == f"{mounts['tls']}/ca.crt"
+    else:
+        assert (url.scheme, url.hostname, names) == ("http", "127.0.0.1", [])
+
+
+@pytest.mark.parametrize(
+    ("flags", "image"),
+    [
+        ("image.tag=1.2", "kubesonar/kubesonar-collector:1.2"),
+        ("image.repository=r.example.org/ks,image.tag=1.2", "r.example.org/ks-collector:1.2"),
+        ("collector.image.repository=c,collector.image.tag=3", "c:3"),
+        (f"collector.image.digest=sha256:{64 * 'a'}", f"kubesonar/kubesonar-collector@sha256:{64 * 'a'}"),
+    ],
+)
+def test_its_image_stands_beside_the_agents(flags: str, image: str) -> None:
+    assert container(one(render(*ON, "--set", flags), "Deployment", NAME))["image"] == image
 
 
 def test_reading_needs_the_token_of_the_keys(tmp_path: Path) -> None:

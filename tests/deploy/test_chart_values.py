@@ -144,5 +144,5 @@ def test_values_in_the_page_on_installing_exist() -> None:
     known = {path.lstrip(".") for path, _ in described(SCHEMA)}
     said = set(re.findall(r"`([a-z][A-Za-z]+(?:\.[A-Za-z]+)+)(?::[^`]*)?`", (ROOT / "docs" / "install.md").read_text()))
     assert {value for value in said if value.partition(".")[0] in SCHEMA["properties"]} <= known | {
-        value for value in said if value.startswith("config.")
+        value for value in said if value.startswith(("config.", "collector.config."))
     }

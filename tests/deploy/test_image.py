@@ -27,6 +27,8 @@ BASE = 45.0
 STDLIB = 5.0
 """Compressed MiB of the standard library's compiled modules, at most: those of Python 3.11 have 4."""
 LIMIT = 60.0
+MORE = 14.0
+"""Compressed MiB that the collector's image has beside the agent's, at most."""
 TOOLS = ("kubenurse", "knh", "netchecker-server", "netchecker-agent")
 """The stages that take the place of older tools, which are commands too."""
 
@@ -58,31 +60,33 @@ def test_the_base_is_debian_13_with_a_named_python() -> None:
 
 
 def test_the_last_stage_is_the_agent() -> None:
-    assert list(stages()) == ["build", "runtime", *TOOLS, "kubesonar"]
+    assert list(stages()) == ["build", "collector-build", "runtime", *TOOLS, "collector", "kubesonar"]
 
 
 def test_every_stage_starts_a_command_of_ours_without_a_shell() -> None:
     words = json.loads(last("runtime", "ENTRYPOINT"))
     assert words == ["/usr/local/bin/python3", "-I", "-B", "-m", "kubesonar"]
     assert json.loads(last("kubesonar", "CMD")) == ["agent"]
+    assert json.loads(last("collector", "CMD")) == ["collector"]
     for tool in TOOLS:
         assert json.loads(last(tool, "ENTRYPOINT")) == [*words, tool]
     assert {"agent", *TOOLS} <= COMMANDS.keys()
 
 
 def test_the_chart_asks_for_commands_that_the_image_has() -> None:
-    for kind in ("DaemonSet", "Job"):
-        assert container(one(render(), kind))["args"][0] in COMMANDS
+    trees = render("--set", "collector.enabled=true")
+    for kind in ("DaemonSet", "Job", "Deployment"):
+        assert container(one(trees, kind))["args"][0] in COMMANDS
 
 
 def test_the_user_is_a_number_that_is_not_root() -> None:
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", last("runtime", "USER"))
-    assert not [i for name in (*TOOLS, "kubesonar") for i in stages()[name] if i["instruction"] == "USER"]
+    assert not [i for name in (*TOOLS, "collector", "kubesonar") for i in stages()[name] if i["instruction"] == "USER"]
 
 
 def test_what_is_copied_is_there_and_reaches_the_build() -> None:
     ignore = (ROOT / ".dockerignore").read_text().splitlines()
-    for instruction in stages()["build"]:
+    for instruction in (*stages()["build"], *stages()["collector-build"]):
         if instruction["instruction"] == "COPY":
             for source in instruction["value"].split()[:-1]:
                 assert (ROOT / source).exists()
@@ -99,6 +103,7 @@ def test_the_chart_and_the_dockerfile_name_one_image() -> None:
     repository = re.search(r"repository: (\S+)", (CHART / "values.yaml").read_text())
     assert repository
     assert f"-t {repository[1]}:" in TEXT
+    assert f"-t {repository[1]}-collector:" in TEXT
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +123,21 @@ def image() -> Iterator[Path]:
         (wheel,) = Path(wheels).glob("kubesonar-*.whl")
         step(*install, str(wheel))
         step(sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(prefix))
+        yield prefix
+
+
+@pytest.fixture(scope="module")
+def collector(image: Path) -> Iterator[Path]:
+    """The image with what the collector's has more."""
+    with tempfile.TemporaryDirectory(prefix="kubesonar-collector-") as folder:
+        Path(folder).chmod(0o755)
+        prefix = Path(folder) / "image"
+        shutil.copytree(image, prefix, symlinks=True)
+        pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+        install = (*pip, "--python", str(prefix / "bin" / "python"), "install", "--no-deps", "--no-compile")
+        step(
+            *install, "--require-hashes", "--only-binary", ":all:", "-r", str(ROOT / "requirements" / "collector.lock")
+        )
         yield prefix
 
 
@@ -156,6 +176,31 @@ def test_commands_run_for_anybody_from_what_the_lock_holds(image: Path, words: t
     assert says in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("collector", "--help"), "--store.etcd.endpoints"),
+        (("check", "--help"), "KUBESONAR_COLLECTOR"),
+        (("map", "--help"), "--once"),
+        (("history", "--help"), "--since"),
+        (("explain", "--help"), "FINDING"),
+    ],
+)
+def test_the_collector_s_image_has_the_commands_for_people(collector: Path, words: tuple[str, ...], says: str) -> None:
+    done = run(collector, "-m", "kubesonar", *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert says in done.stdout
+
+
+def test_the_collector_s_image_verifies_tokens_itself(collector: Path) -> None:
+    assert run(collector, "-c", "import kubesonar.reports.auth.service_account").returncode == 0
+
+
+def test_agents_have_nothing_that_only_the_collector_needs(image: Path) -> None:
+    for module in ("cryptography", "pydantic", "typing_extensions", "rich"):
+        assert "ModuleNotFoundError" in run(image, "-c", f"import {module}").stderr
+
+
 def test_everything_is_compiled_and_never_compared_with_its_source(image: Path) -> None:
     packages = next(image.glob("lib/python3.*/site-packages"))
     sources = [path for path in packages.rglob("*.py") if "conftest" not in path.name]
@@ -166,9 +211,19 @@ def test_everything_is_compiled_and_never_compared_with_its_source(image: Path) 
             assert int.from_bytes(file.read(8)[4:], "little") == 0b01  # PEP 552: by hash, unchecked
 
 
-def test_what_we_add_leaves_room_below_the_limit(image: Path) -> None:
+def compressed(image: Path) -> float:
+    """MiB of what is installed."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=6) as layer:
         layer.add(next(image.glob("lib/python3.*/site-packages")), "layer")
-    ours = len(buffer.getvalue()) / 2**20
+    return len(buffer.getvalue()) / 2**20
+
+
+def test_what_we_add_leaves_room_below_the_limit(image: Path) -> None:
+    ours = compressed(image)
     assert BASE + STDLIB + ours <= LIMIT, f"{ours:.1f} MiB of ours"
+
+
+def test_what_the_collector_s_image_has_more_is_no_more_than_the_page_says(image: Path, collector: Path) -> None:
+    more = compressed(collector) - compressed(image)
+    assert more <= MORE, f"{more:.1f} MiB"

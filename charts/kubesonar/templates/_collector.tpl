@@ -9,7 +9,7 @@
 {{- $account := printf "%s/%s" .Release.Namespace (include "kubesonar.serviceAccount" .) -}}
 {{- $config := dict
   "listen" (list $listen)
-  "reports" (dict "auth" "review" "audience" "kubesonar" "account" $account)
+  "reports" (dict "auth" "token" "audience" "kubesonar" "account" $account)
   "store" (dict "kind" "sqlite" "directory" "/var/lib/kubesonar")
   "log" (dict "format" "json") -}}
 {{- if include "kubesonar.hasKeys" . -}}
@@ -17,13 +17,21 @@
 {{- else if gt (int $collector.nodePort) 0 -}}
 {{- fail "collector.nodePort: what the collector knows is read with a token from the Secret with the keys; set keys.create or keys.existingSecret" -}}
 {{- end -}}
-{{- toYaml (mergeOverwrite $config (deepCopy $collector.config)) -}}
+{{- $config = mergeOverwrite $config (deepCopy $collector.config) -}}
+{{- if and $collector.existingClaim (ne $config.store.kind "sqlite") -}}
+{{- fail (printf "collector.existingClaim: a claim is for config.store.kind sqlite, which is %s" $config.store.kind) -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{- define "kubesonar.collectorHost" -}}
+{{- printf "%s.%s.svc.%s" (include "kubesonar.named" (list . "collector")) .Release.Namespace .Values.clusterDomain -}}
 {{- end -}}
 
 {{/* What agents are told of the collector. */}}
 {{- define "kubesonar.reports" -}}
 {{- $collector := .Values.collector -}}
-{{- $host := printf "%s.%s.svc.%s" (include "kubesonar.named" (list . "collector")) .Release.Namespace .Values.clusterDomain -}}
+{{- $host := include "kubesonar.collectorHost" . -}}
 {{- $reports := dict
   "to" (list (printf "%s://%s:%d" (ternary "https" "http" (ne $collector.tlsSecretName "")) $host (int $collector.port)))
   "token_file" "/var/run/secrets/kubesonar/token" -}}

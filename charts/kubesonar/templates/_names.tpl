@@ -64,6 +64,16 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "kubesonar.collectorImage" -}}
+{{- $image := .Values.collector.image -}}
+{{- $repository := $image.repository | default (printf "%s-collector" .Values.image.repository) -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $repository $image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $repository ($image.tag | default .Values.image.tag | default .Chart.AppVersion | toString) -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "kubesonar.pullSecrets" -}}
 {{- with concat (.Values.imagePullSecrets | default list) (.Values.serviceAccount.imagePullSecrets | default list) | uniq -}}
 imagePullSecrets:

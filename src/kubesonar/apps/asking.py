@@ -16,7 +16,7 @@ import uvloop
 
 from kubesonar.apps.gather import AgentAccess
 from kubesonar.apps.sources import SnapshotSource, one_source, sources_of
-from kubesonar.config import ConfigError
+from kubesonar.config import CA_FILE_ENV, COLLECTOR_ENV, TOKEN_FILE_ENV, ConfigError
 
 R = TypeVar("R")
 _TOKEN_LIMIT = 4096
@@ -40,15 +40,23 @@ Everybody = Annotated[
     ),
 ]
 TokenFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Bearer token to show to agents: the first line of this file.")
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        envvar=TOKEN_FILE_ENV,
+        help="Bearer token to show to agents or the collector: the first line of this file.",
+    ),
 ]
-CaFile = Annotated[Path | None, typer.Option(metavar="FILE", help="CA certificates (PEM) to trust with https://.")]
+CaFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", envvar=CA_FILE_ENV, help="CA certificates (PEM) to trust with https://."),
+]
 Timeout = Annotated[float, typer.Option(min=0.1, max=60, metavar="SECONDS", help="How long one agent may take.")]
 CollectorUrl = Annotated[
     str,
     typer.Option(
         metavar="URL",
-        envvar="KUBESONAR_COLLECTOR",
+        envvar=COLLECTOR_ENV,
         help="Ask the collector at this URL (http://HOST:PORT, https://HOST[:PORT] or unix:PATH) in place of agents.",
         show_default=False,
     ),

@@ -8,10 +8,14 @@ docs/configuration.md, from the fields' `msgspec.Meta(description=…)`. Read `l
 from kubesonar.config.errors import ConfigError
 from kubesonar.config.loading import Loaded, from_command_line, resolve
 from kubesonar.config.reference import OptionRow, describe, help_text, markdown
+from kubesonar.config.schema import CA_FILE_ENV, COLLECTOR_ENV, TOKEN_FILE_ENV
 from kubesonar.config.showing import show_config
 from kubesonar.config.yamltext import read_yaml
 
 __all__ = [
+    "CA_FILE_ENV",
+    "COLLECTOR_ENV",
+    "TOKEN_FILE_ENV",
     "ConfigError",
     "Loaded",
     "OptionRow",

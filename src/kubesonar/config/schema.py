@@ -11,6 +11,12 @@ ENV_PREFIX = "KUBESONAR_"
 CONFIG_ENV = "KUBESONAR_CONFIG"
 CONFIG_FLAG = "--config"
 
+COLLECTOR_ENV = "KUBESONAR_COLLECTOR"
+TOKEN_FILE_ENV = "KUBESONAR_TOKEN_FILE"
+CA_FILE_ENV = "KUBESONAR_CA_FILE"
+COMMAND_ENVS = (COLLECTOR_ENV, TOKEN_FILE_ENV, CA_FILE_ENV)
+"""Variables of the commands for people. A program that runs in the same pod passes over them."""
+
 
 class Option(msgspec.Struct, frozen=True):
     """One leaf of a schema.

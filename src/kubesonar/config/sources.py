@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from kubesonar.config.errors import ConfigError, bad_value, unknown
-from kubesonar.config.schema import CONFIG_ENV, CONFIG_FLAG, ENV_PREFIX, Option, Schema
+from kubesonar.config.schema import COMMAND_ENVS, CONFIG_ENV, CONFIG_FLAG, ENV_PREFIX, Option, Schema
 from kubesonar.config.values import convert, expected, from_text
 from kubesonar.config.yamltext import YAML_LIMIT, read_document
 from kubesonar.model import mask_userinfo
@@ -38,7 +38,7 @@ def from_file(schema: Schema, path: str) -> Iterator[tuple[str, ConfigSource]]:
 def from_environ(schema: Schema, environ: Mapping[str, str]) -> Iterator[tuple[str, ConfigSource]]:
     """Yield the values of the variables KUBESONAR_*. Raises ConfigError, also for a variable of no option."""
     for name in sorted(environ):
-        if not name.startswith(ENV_PREFIX) or name == CONFIG_ENV:
+        if not name.startswith(ENV_PREFIX) or name in (CONFIG_ENV, *COMMAND_ENVS):
             continue
         option = schema.by_env.get(name)
         if SERVICE_LINK.fullmatch(name) and (option is None or re.match("(tcp|udp|sctp)://", environ[name])):
