@@ -23,9 +23,15 @@ WELL = 2.5
 """Seconds without the finding after which an incident is closed. Shorter, and incidents flap with single trials;
 longer, and they outlast the cure. Loss that is faint takes longer to be seen to have ended, as `_FAINT` says."""
 
-_FAINT = ((0.05, 1.0), (0.015, 3.0), (0.0, 20.0))
-"""By the loss from which on it counts: how many times `WELL` a finding must be gone. The fainter, the rarer lost
-packets are, and the longer a silence may be chance."""
+_FAINT = 0.06
+"""Loss below which a finding must be gone for longer than `WELL`, in proportion: half as much loss, and lost packets
+are half as frequent, so that a silence twice as long may be chance. A pair is crossed by 16 packets a second, so that
+2.4 of them would be lost meanwhile. Lower, and incidents of faint loss close while it lasts; higher, and they outlast
+the cure."""
+
+_MOST_PATIENT = 20.0
+"""Most times `WELL` for which a finding of faint loss must be gone. More, and incidents of 0.3 % and less outlast the
+cure by more than a minute; fewer, and they flap."""
 
 _FULL = "full"
 _SELDOM_READ = 4.0
@@ -174,7 +180,7 @@ def _patience(finding: Finding) -> float:
     if finding.fault == _FULL:
         return _SELDOM_READ
     loss = 1.0 if finding.loss is None else finding.loss
-    return next(times for least, times in _FAINT if loss >= least)
+    return max(1.0, _FAINT / max(loss, _FAINT / _MOST_PATIENT))
 
 
 def _one_cause(incident: Incident, finding: Finding) -> bool:
