@@ -46,7 +46,9 @@ def test_it_keeps_its_beginning_whatever_later_looks_say() -> None:
     assert dict(book.known) == {("node", "node-3"): NOW - 5}
 
 
-@pytest.mark.parametrize(("loss", "times"), [(1.0, 1), (0.1, 1), (0.02, 3), (0.01, 6), (0.005, 12), (0.001, 20), (0.0, 20)])
+@pytest.mark.parametrize(
+    ("loss", "times"), [(1.0, 1), (0.1, 1), (0.02, 3), (0.01, 6), (0.005, 12), (0.001, 20), (0.0, 20)]
+)
 def test_it_is_closed_once_it_was_seen_to_be_well_the_later_the_fainter(loss: float, times: float) -> None:
     book = Casebook()
     look(book, 0, 3, verdict(found(loss=loss)))

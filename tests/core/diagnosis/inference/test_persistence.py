@@ -32,6 +32,15 @@ def test_the_longer_a_fault_lasts_the_more_bursts_it_must_take() -> None:
     assert not lasts(times, 0.3, part("node"), 62)
 
 
+@pytest.mark.parametrize(("age", "needed"), [(20, 3), (40, 4), (60, 5), (62, 5), (119, 5), (120, 6)])
+def test_one_burst_more_is_asked_for_each_twenty_seconds_of_a_minute_and_each_minute_beyond(
+    age: float, needed: int
+) -> None:
+    times = [(age - 5) / (needed - 1) * count for count in range(needed)]
+    assert lasts(times, 0.02, part("pair"), age)
+    assert not lasts(times[1:], 0.02, part("pair"), age)
+
+
 def test_faint_loss_of_many_minutes_takes_fewer_bursts_than_loss_of_one_minute_would() -> None:
     times = [30.0 * count for count in range(16)]
     assert lasts(times, 0.006, part("pair"), 480)

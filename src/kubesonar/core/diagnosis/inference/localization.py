@@ -305,7 +305,8 @@ class Search:
         found, part = suspect.fit, suspect.part
         if found.ended or found.rate < part.least or suspect.net < MIN_GAIN:
             return False
-        if not lasts(suspect.times, found.rate, part, self._ages.edges[found.bins - 1]):
+        first = suspect.times[0] if suspect.times else self._now
+        if not lasts(suspect.times, found.rate, part, self._now - first):
             return False
         open_ = [rival for rival in suspect.rivals if not rival.same]
         brief = self._newest < len(self._ages.edges) or found.bins <= self._ages.recent

@@ -48,11 +48,11 @@ def share_of_events(*groups: Sequence[float]) -> float:
 
 
 def lasts(times: Sequence[float], rate: float, part: Part, age: float) -> bool:
-    """Whether it was bad in enough different seconds since it began at that age (s), and for longer than a few bursts
-    take, or than a long one does where something gets through. `times` are in order."""
+    """Whether it was bad in enough different seconds since its first bad trial, which is that old (`age`, seconds), and
+    for longer than a few bursts take, or than a long one does where something gets through. `times` are in order."""
     if len({int(at) for at in times}) < part.seconds:
         return False
-    by_chance = max(0.0, min(age, _MINUTE) / PER_BURST - 1) + max(0.0, age - _MINUTE) / PER_FAINT_BURST
+    by_chance = max(0.0, min(age, _MINUTE) / PER_BURST - 1) + max(0.0, age - _MINUTE) // PER_FAINT_BURST
     if part.seconds == 1:
         return True
     if rate >= _HARD:
