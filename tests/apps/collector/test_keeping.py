@@ -69,7 +69,9 @@ def test_what_is_kept_is_loaded_by_a_successor_the_latest_of_each_incident() -> 
         async with keeping(store) as (keeper, writer):
             keeper.keep([RECORD])
             keeper.keep([msgspec.structs.replace(RECORD, closed=9.0)])
+            assert keeper.trouble == "the latest incidents are being written"
             await writer.settle(5)
+            assert keeper.trouble == ""
         return await loaded(store).load()
 
     assert run_virtually(work()) == [msgspec.structs.replace(RECORD, closed=9.0)]

@@ -30,9 +30,10 @@ class IncidentKeeper:
 
     @property
     def trouble(self) -> str:
-        """Why records are not durable now, empty while they are."""
-        reason = self._writer.unread or self._writer.unwritten
-        return f"{reason}; incidents are held in memory only" if reason else ""
+        """Why records are not durable now, empty while they are: also in the moment that a write takes."""
+        if reason := self._writer.unread or self._writer.unwritten:
+            return f"{reason}; incidents are held in memory only"
+        return "the latest incidents are being written" if self._writer.waiting else ""
 
     @property
     def waiting(self) -> int:
