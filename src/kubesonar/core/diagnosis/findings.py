@@ -261,6 +261,7 @@ class _Writer:
             observers=seen_by(suspect),
             loss=loss(suspect, self._evidence.ages.recent),
             alike=alike,
+            latest=suspect.times[-1] if suspect.times else None,
             rivals=tuple(
                 f"{rival.part} {rival.subject}: less likely by {rival.lead:.0f} nats"
                 for rival in suspect.rivals

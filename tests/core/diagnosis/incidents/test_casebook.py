@@ -82,6 +82,15 @@ def test_a_return_within_half_an_hour_is_the_same_incident_and_flaps_from_the_th
     assert [(incident.number, incident.since) for incident in book.open] == [(1, NOW - 5)]
 
 
+def test_what_was_lost_before_an_incident_was_closed_does_not_bring_it_back() -> None:
+    book = Casebook()
+    look(book, 0, 3, verdict(found()))
+    look(book, 3, 10, verdict())
+    assert look(book, 20, 10, verdict(msgspec.structs.replace(found(), latest=NOW + 2))) == []
+    lost_again = msgspec.structs.replace(found(), latest=NOW + 30)
+    assert [became for _, became in look(book, 30, 3, verdict(lost_again))] == [Became.RETURNED]
+
+
 def test_a_return_after_that_is_a_new_incident() -> None:
     book = Casebook()
     look(book, 0, 3, verdict(found()))

@@ -138,6 +138,8 @@ class Casebook:
         if now - self._candidates[key] < HOLD or any(for_want_of_room(key, other.key) for other in self.open):
             return []
         known = self._told_otherwise(finding, found) or known
+        if known is not None and known.closed is not None and _before(finding, known.closed):
+            return []
         if known is not None:
             was_open = known.closed is None
             del self._incidents[known.key]
@@ -193,6 +195,12 @@ def _one_cause(incident: Incident, finding: Finding) -> bool:
         began = abs(since - incident.since) <= _SAME_ONSET and since <= incident.seen
     before = incident.finding
     return began and (_contains(before, finding) or _contains(finding, before))
+
+
+def _before(finding: Finding, closed: float) -> bool:
+    """Whether all that speaks for a finding happened before the incident was closed: as trials age, the same ones may
+    look like loss that lasts again."""
+    return finding.latest is not None and finding.latest <= closed
 
 
 def _contains(wide: Finding, narrow: Finding) -> bool:
