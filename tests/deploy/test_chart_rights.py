@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,11 @@ import pytest
 import yaml
 
 from kubesonar.apps.keys.rotation import next_key
+from kubesonar.kube.auth.loading_rules import from_kubeconfig
+from kubesonar.kube.client import Client
+from kubesonar.net.clock import SystemClock
+from kubesonar.stores.kubernetes import KubernetesStore
+from kubesonar.stores.store import Delete, Put
 from tests.apps.agents import RunningAgent, until
 from tests.deploy.rendering import one, render
 from tests.deploy.rights import Right, rights, used
@@ -76,3 +82,26 @@ def test_agents_use_every_right_and_miss_none(flags: tuple[str, ...], prefix: st
             (a.verb, a.namespace, a.resource, a.query) for a, _ in api.log if a.resource and not used(a, granted)
         ]
         assert missing == []
+
+
+def test_the_collector_s_records_use_every_right_and_miss_none_but_to_define_their_kind(tmp_path: Path) -> None:
+    flags = ("--set", "collector.enabled=true,collector.config.store.kind=kubernetes")
+    granted = rights(render(*flags), "ks-kubesonar-collector")
+    with ApiServer() as api:
+
+        async def work() -> None:
+            credentials = from_kubeconfig(api.kubeconfig(tmp_path / "config"))
+            store = KubernetesStore(Client(credentials), "mon", SystemClock())
+            await store.write([Put("incident", "a", b'{"n":1}')])
+            await store.write([Put("incident", "a", b'{"n":2}')])
+            assert [record.name for record in await store.read("incident")] == ["a"]
+            await store.write([Delete("incident", "a")])
+            assert await store.get("incident", "a") is None
+            await store.close()
+
+        asyncio.run(work())
+        taken = [(asked.verb, asked.resource) for asked, _ in api.log if used(asked, granted)]
+        missing = {(asked.verb, asked.resource) for asked, _ in api.log if asked.resource and not used(asked, granted)}
+    (records,) = (right for right in granted if right[1] == "records")
+    assert {verb for verb, resource in taken if resource == "records"} == set(records[3].split())
+    assert missing == {("create", "customresourcedefinitions")}

@@ -15,8 +15,10 @@ def pod(tree: Tree) -> Tree:
 
 
 @pytest.mark.parametrize("flags", [(), ("everything",), ("kubenurse",)])
-def test_agents_in_the_pod_network_and_the_job_keep_to_the_restricted_standard(flags: tuple[str, ...]) -> None:
-    trees = [tree for tree in render(*flags) if tree["kind"] in ("DaemonSet", "Job")]
+def test_agents_in_the_pod_network_the_collector_and_the_job_keep_to_the_restricted_standard(
+    flags: tuple[str, ...],
+) -> None:
+    trees = [tree for tree in render(*flags) if tree["kind"] in ("DaemonSet", "Deployment", "Job")]
     for tree in trees:
         if not pod(tree).get("hostNetwork"):
             assert violations(pod(tree)) == [], tree["metadata"]["name"]
@@ -36,7 +38,7 @@ def test_root_and_a_capability_only_where_pinging_needs_them_and_somebody_said_s
 
 @pytest.mark.parametrize("flags", [(), ("everything",), ("kubenurse",)])
 def test_every_root_file_system_is_read_only(flags: tuple[str, ...]) -> None:
-    for tree in (tree for tree in render(*flags) if tree["kind"] in ("DaemonSet", "Job")):
+    for tree in (tree for tree in render(*flags) if tree["kind"] in ("DaemonSet", "Deployment", "Job")):
         assert container(tree)["securityContext"]["readOnlyRootFilesystem"] is True
 
 
