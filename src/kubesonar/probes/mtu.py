@@ -28,7 +28,9 @@ class MtuOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ceiling: Annotated[
         int,
         msgspec.Meta(
-            ge=1280, le=9000, description="Largest IP packet tried, in bytes; the own link's MTU is the other limit."
+            ge=1280,
+            le=9000,
+            description="Largest IP packet tried, in bytes; the MTU of the own link and route is the other limit.",
         ),
     ] = 9000
     expect: Annotated[
