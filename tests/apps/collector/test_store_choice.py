@@ -44,6 +44,7 @@ def test_each_kind_is_a_store_of_its_own(tmp_path: Path) -> None:
         (["--store.etcd.user", "root"], "user and password_file: expected both or none"),
         (["--store.etcd.key_file", "key"], "cert_file and key_file: expected both or none"),
         (["--store.etcd.tree", "a b"], "tree"),
+        (["--store.etcd.tree", "a\n"], "tree"),
         (["--store.kind", "kubernetes"], "store.kind: kubernetes cannot be used: no credentials"),
         ([*ETCD, "--store.etcd.user=a", "--store.etcd.password_file=/no"], "store.etcd.password_file: /no cannot be"),
     ],

@@ -37,9 +37,9 @@ class CollectorEtcdOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
         tuple[str, ...],
         msgspec.Meta(max_length=16, description="URLs of etcd's members, as http://HOST:PORT or https://HOST:PORT."),
     ] = ()
-    tree: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9._/-]{1,200}$", description="What all keys begin with.")] = (
-        "kubesonar"
-    )
+    tree: Annotated[
+        str, msgspec.Meta(pattern=r"^[A-Za-z0-9._/-]{1,200}\Z", description="What all keys begin with.")
+    ] = "kubesonar"
     ca_file: Annotated[_File, msgspec.Meta(description="CA certificates to trust (PEM); empty: the system's.")] = ""
     cert_file: Annotated[_File, msgspec.Meta(description="Client certificate to show to etcd (PEM).")] = ""
     key_file: Annotated[_File, msgspec.Meta(description="Its key (PEM).")] = ""
