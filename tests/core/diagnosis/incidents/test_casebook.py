@@ -185,6 +185,18 @@ def test_two_faults_that_both_last_are_two_incidents_though_one_is_at_the_other_
     assert [incident.number for incident in book.open] == [1, 2]
 
 
+def test_the_two_directions_of_a_pair_are_two_incidents_though_one_is_not_found_for_a_moment() -> None:
+    book = Casebook()
+    there, back = found("pair", "node-1>node-3"), found("pair", "node-3>node-1")
+    look(book, 0, 3, verdict(there))
+    look(book, 3, 2, verdict(back))
+    look(book, 5, 3, verdict(there, back))
+    assert [(incident.number, incident.finding.subject) for incident in book.open] == [
+        (1, "node-1>node-3"),
+        (2, "node-3>node-1"),
+    ]
+
+
 def test_another_cause_at_the_same_time_is_another_incident() -> None:
     book = Casebook()
     both = verdict(found(), found("pair", "node-1>node-2"))

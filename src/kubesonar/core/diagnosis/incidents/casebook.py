@@ -204,15 +204,15 @@ def _before(finding: Finding, closed: float) -> bool:
 
 
 def _contains(wide: Finding, narrow: Finding) -> bool:
-    """Whether all that the narrow one is about (a node, or the way between two) lies at the ends of the wide one, or
-    leads to nodes that this stands for."""
-    ends = _ends(narrow)
-    return ends <= _ends(wide) or not ends.isdisjoint(wide.nodes)
+    """Whether both are about the same place or the same way between two, or the narrow one is about a way into or out of
+    what the wide one is about, or about nodes that this stands for."""
+    place, within = _way(narrow), _way(wide)
+    return place == within or (len(within) == 1 and within[0] in place) or any(end in wide.nodes for end in place)
 
 
-def _ends(finding: Finding) -> set[str]:
-    way = finding.subject.partition(" ")[0]
-    return {end for end in way.split(">") if end}
+def _way(finding: Finding) -> list[str]:
+    """The place that it is about, or the two ends of a way, in order: two directions are two causes."""
+    return finding.subject.partition(" ")[0].split(">")
 
 
 def settled(verdict: Verdict, casebook: Casebook) -> Verdict:
