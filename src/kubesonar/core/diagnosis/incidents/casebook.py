@@ -204,8 +204,8 @@ def _before(finding: Finding, closed: float) -> bool:
 
 
 def _contains(wide: Finding, narrow: Finding) -> bool:
-    """Whether both are about the same place or the same way between two, or the narrow one is about a way into or out of
-    what the wide one is about, or about nodes that this stands for."""
+    """Whether both are about the same place or the same way between two, or the narrow one is about a way into or out
+    of what the wide one is about, or about nodes that this stands for."""
     place, within = _way(narrow), _way(wide)
     return place == within or (len(within) == 1 and within[0] in place) or any(end in wide.nodes for end in place)
 
