@@ -11,7 +11,7 @@ import pytest
 
 from kubesonar.cli import main
 from kubesonar.model import Snapshot
-from kubesonar.runtime.streams import EscapingStream
+from kubesonar.runtime.streams import EscapingStream, OutputError, OutputStream
 from tests.apps.listening import answer, answers, on_sockets, snapshots
 from tests.core.mesh import Mesh
 
@@ -23,6 +23,19 @@ def test_lines_and_tabs_stay_and_orders_are_escaped() -> None:
     stream = EscapingStream(raw)
     assert stream.write(f"a\tb\n{ORDERS}\r\n") == 4 + len(ORDERS) + 2
     assert raw.getvalue() == "a\tb\n\\x1b]0;x\\x07\\x9b31m\\u202e\\u2066\\u200b\\u2028\\r\n"
+
+
+@pytest.mark.parametrize("kind", [OutputStream, EscapingStream])
+def test_a_stream_that_failed_fails_at_each_call_and_is_forgotten_in_silence(kind: type[OutputStream]) -> None:
+    """From Python 3.13 on, what closing a forgotten stream raises is printed."""
+    with Path("/dev/full").open("w") as full:
+        stream = kind(full)
+        stream.write("lost")
+        for _ in range(2):
+            with pytest.raises(OutputError, match="No space left on device"):
+                stream.flush()
+        stream.close()
+        assert not full.closed
 
 
 def said(*arguments: str) -> str:

@@ -39,6 +39,10 @@ class OutputStream(io.TextIOBase):
         """Flush `raw`."""
         self._do(self.raw.flush)
 
+    def close(self) -> None:
+        """Leave `raw` as it is: it belongs to others. Where it failed, the interpreter, which closes each stream that it
+        forgets, would print the failure once more (Python 3.13)."""
+
     def isatty(self) -> bool:
         """Return whether `raw` is a terminal."""
         return self.raw.isatty()
