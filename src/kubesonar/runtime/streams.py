@@ -3,6 +3,7 @@ written is told from every other trouble."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from collections.abc import Callable
@@ -40,8 +41,10 @@ class OutputStream(io.TextIOBase):
         self._do(self.raw.flush)
 
     def close(self) -> None:
-        """Leave `raw` as it is: it belongs to others. Where it failed, the interpreter, which closes each stream that it
-        forgets, would print the failure once more (Python 3.13)."""
+        """Flush `raw`, which stays open, and report nothing: the interpreter closes each stream that it forgets, and
+        would print what that raises (Python 3.13)."""
+        with contextlib.suppress(OutputError):
+            self.flush()
 
     def isatty(self) -> bool:
         """Return whether `raw` is a terminal."""
