@@ -94,7 +94,7 @@ class SimWorld(VirtualTime):
         node.feed(self._view_of(node))
 
     def _view_of(self, node: SimNode) -> MemberView:
-        left = {self.nodes[name].member.identity for name in node.departed & self.nodes.keys()}
+        left = {self.nodes[name].member.identity: 0.0 for name in node.departed & self.nodes.keys()}
         view = view_of(without_departed(self.members, left), self.options.election.order) if left else self.view
         return view.within(node.name) if node.name in self.older else view
 

@@ -63,6 +63,16 @@ def test_a_goodbye_excuses_for_longer_as_only_some_were_told() -> None:
     assert agreed(*others, with_state("m3", State.LEAVING, NOW - GOODBYE_LAG - 1)).excused == {}
 
 
+@pytest.mark.parametrize("told", [1, 3, 4])
+def test_a_goodbye_of_who_began_anew_excuses_no_more_though_only_some_heard_of_that(told: int) -> None:
+    """An agent that is restarted in its place says goodbye to all that it speaks with, and is heard by fewer."""
+    left = with_state("m3", State.LEAVING, NOW - 300)
+    back = with_state("m3", State.SERVING, NOW - 290)
+    assert agreed(*[left] * told, *[back] * (5 - told)).excused == {}
+    never = with_state("m3", State.SERVING, NOW - 310)
+    assert "m3" in agreed(*[left] * told, *[never] * (5 - told)).excused
+
+
 def test_one_that_most_rosters_lack_is_not_expected_and_one_that_few_lack_is() -> None:
     without = tuple(member for member in ALL if member.name != "m3")
     assert agreed(ALL, *[without] * 4).excused == {"m3": "m3 is joining or leaving: not in every roster"}

@@ -74,7 +74,7 @@ class Agent:
         self._membership: MembershipService | None = None
         self._reports: ReportSender | None = None
         self._watching = False
-        self._departed: frozenset[str] = frozenset()
+        self._departed: dict[str, float] = {}
         self._dates = StateDates()
         self._given = Roster("", ())
         self._started = StartedMembers(self._has_started)
@@ -233,7 +233,8 @@ class Agent:
 
     def _members_departed(self, departed: frozenset[str]) -> None:
         """Expect these members (by identity) no more: they took their leave, which the roster does not know yet."""
-        self._departed = departed
+        now = self._clock.wall()
+        self._departed = {identity: self._departed.get(identity, now) for identity in departed}
         asyncio.get_running_loop().call_soon(lambda: self._roster_changed(self._given))
 
     def _throttled(self, share: float) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from kubesonar.core.excuses import ROSTER_LAG, excuse_limit
-from kubesonar.model import Member, Network, Roster
+from kubesonar.model import Member, Network, Roster, State
 
 _ABSENT = "missing"
 
@@ -92,6 +92,7 @@ def _contested(
     expecting: Counter[str] = Counter()
     dated: Counter[str] = Counter()
     joined: dict[str, float] = {}
+    anew: dict[str, float] = {}
     networks: dict[str, Network] = {}
     speaking: Counter[Network] = Counter()
     for readers in _readers(rosters):
@@ -111,17 +112,28 @@ def _contested(
                 if member.since and votes:
                     dated[name] += votes
                     joined[name] = min(member.since + offset, joined.get(name, float("inf")))
+                    anew[name] = max(member.since + offset, anew.get(name, 0.0))
             else:
                 networks[name] = member.network
                 excusing.setdefault(name, []).extend((each, _dated(member, offsets[each])) for each in readers)
         speaking.update(dict.fromkeys(spoken, count))
     found = []
+    for name in anew.keys() & excusing.keys():
+        current = [word for word in excusing[name] if not _outdated(word[1], anew[name])]
+        expecting[name] += len(excusing[name]) - len(current)
+        excusing[name] = current
     for name in serving.keys() | excusing.keys():
         of = speaking[serving[name].network if name in serving else networks[name]]
         if expecting[name] < of:
             since = joined[name] if expecting[name] and dated[name] == expecting[name] else 0.0
             found.append(_Opinion(name, of, excusing.get(name, []), expecting[name], since))
     return sorted(found, key=lambda opinion: opinion.name)
+
+
+def _outdated(member: Member, anew: float) -> bool:
+    """Whether that member took its leave before others saw it begin anew. Only some hear that it did, as it was told to
+    those only that it speaks with; the others would hide its next death for `GOODBYE_LAG`."""
+    return member.state is State.LEAVING and member.since < anew
 
 
 def _readers(rosters: Mapping[str, Roster]) -> Iterable[list[str]]:

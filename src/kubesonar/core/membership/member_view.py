@@ -8,7 +8,7 @@ ranked, watch each other and form a majority: `MemberView.within` is the part of
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import cached_property
 
@@ -135,10 +135,11 @@ def present_members(members: Iterable[Member]) -> Iterator[Member]:
     return (member for member in members if member.state not in _ABSENT)
 
 
-def without_departed(members: Iterable[Member], departed: Container[str]) -> tuple[Member, ...]:
-    """Return the members, those that took their leave (by identity) in the state LEAVING."""
+def without_departed(members: Iterable[Member], departed: Mapping[str, float]) -> tuple[Member, ...]:
+    """Return the members, those that took their leave (by identity, with when: Unix seconds) in the state LEAVING since
+    then. Who says so is held against those that saw the member begin anew, so that the date is that of the goodbye."""
     return tuple(
-        replace(member, state=State.LEAVING, reason="it took its leave")
+        replace(member, state=State.LEAVING, reason="it took its leave", since=departed[member.identity])
         if member.expected and member.identity in departed
         else member
         for member in members
