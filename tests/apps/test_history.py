@@ -75,11 +75,13 @@ def test_only_the_map_has_the_collector_send_the_matrix(capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["--since", "yesterday"], "--since"),
-        (["--since", "-1h"], "--since"),
-        (["--since", "0"], "--since"),
-        (["--collector", "ftp://a"], "source"),
-        (["--collector", "/nowhere"], "source"),
+        (["--since", "yesterday"], '^--since: got "yesterday", expected a duration as "12h" or "30m"$'),
+        (["--since", "12x"], '^--since: got "12x", expected a duration'),
+        (["--since", "-1h"], '^--since: got "-1h", expected a duration'),
+        (["--since", "0"], '^--since: got "0", expected a duration'),
+        (["--since", "nan"], '^--since: got "nan", expected a duration'),
+        (["--collector", "ftp://a"], '^--collector: got "ftp://a", expected one http://HOST:PORT'),
+        (["--collector", "/nowhere"], '^--collector: got "/nowhere", expected one http://HOST:PORT'),
     ],
 )
 def test_what_cannot_be_used_is_refused(arguments: Sequence[str], why: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
@@ -76,10 +77,8 @@ def _of_lab() -> str:
 
 
 def _seconds(text: str) -> float:
-    try:
+    with contextlib.suppress(ValueError):
         value = convert(Seconds, text, text=True)
-    except ValueError as error:
-        raise ConfigError(f"--since: {error}") from None
-    if not isinstance(value, float | int) or not 0 < value <= 1e9:
-        raise ConfigError(f'--since: got "{text[:40]}", expected a duration as "12h" or "30m"')
-    return float(value)
+        if isinstance(value, float | int) and 0 < value <= 1e9:
+            return float(value)
+    raise ConfigError(f'--since: got "{text[:40]}", expected a duration as "12h" or "30m"')

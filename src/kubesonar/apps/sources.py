@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import stat
 from collections.abc import Iterable, Sequence
@@ -64,11 +65,12 @@ def sources_of(given: Sequence[str]) -> list[SnapshotSource]:
 
 
 def one_source(given: str) -> SnapshotSource:
-    """Return the one source that was given. Raises ConfigError for what is no source, or several."""
-    found = list(_parse(given))
-    if len(found) != 1:
-        raise _refused(given, "expected one http://HOST:PORT, https://HOST[:PORT] or unix:PATH")
-    return found[0]
+    """Return the one source that was given as `--collector`. Raises ConfigError for what is no source, or several."""
+    with contextlib.suppress(ConfigError):
+        found = _parse(given)
+        if len(found) == 1:
+            return found[0]
+    raise _refused(given, "expected one http://HOST:PORT, https://HOST[:PORT] or unix:PATH", "--collector")
 
 
 def others(
@@ -148,5 +150,5 @@ def _literal(address: str) -> str:
     return bracketed(address) if is_literal(address) and "%" not in address else ""
 
 
-def _refused(given: str, expected: str) -> ConfigError:
-    return ConfigError(f'source: got "{clip(given, 80)}", {expected}')
+def _refused(given: str, expected: str, field: str = "source") -> ConfigError:
+    return ConfigError(f'{field}: got "{clip(given, 80)}", {expected}')

@@ -66,6 +66,6 @@ def _default(option: Option) -> str:
     if option.default is msgspec.NODEFAULT:
         return ""
     if is_duration(option.type) and isinstance(option.default, int | float):
-        return f"{option.default:g}s"
+        return f"{option.default:.15g}s"
     text = encode_json(option.default).decode()
     return text.strip('"') or '""' if isinstance(option.default, str) else text

@@ -157,7 +157,7 @@ def _bounds(kind: Any, unit: str = "") -> str:
     above, over, below, under = (_limit(kind, name) for name in ("ge", "gt", "le", "lt"))
     words = [(above, "at least"), (over, "more than"), (below, "at most"), (under, "less than")]
     if above is not None and below is not None:
-        words = [(f"{above:g} to {below:g}", "from")]
+        words = [(f"{above:.15g} to {below:.15g}", "from")]
     return "".join(
         f"{',' if place else ''} {word} {limit}{unit}"
         for place, (limit, word) in enumerate([(limit, word) for limit, word in words if limit is not None])
