@@ -195,6 +195,7 @@ class UdpResponder:
 
     def _read(self, listener: socket.socket) -> None:
         """Take at most a batch, so that a flood cannot keep the loop."""
+        counted = listener not in self._others
         for _ in range(_BATCH):
             try:
                 size, ancillary, flags, peer = listener.recvmsg_into([self._room], cmsg.ANCILLARY)
@@ -203,7 +204,7 @@ class UdpResponder:
             except OSError:
                 self.counters["receive"] += 1
                 return
-            self._handled += listener not in self._others
+            self._handled += counted
             self._take(listener, size, ancillary, flags, peer)
 
     def _take(

@@ -91,12 +91,11 @@ class Announcer(TimedMachine):
     @property
     def conditions(self) -> dict[str, Condition]:
         """The last announcement about each member, BACK left out."""
-        last = ((name, announced.claim.what) for name, announced in self._book.announced.items())
-        return {name: what for name, what in last if not what.ends}
+        return {name: one.claim.what for name, one in self._book.open.items()}
 
     def open_claims(self, now: float) -> list[StatusClaim]:
         """The claims that were announced and have not ended."""
-        held = (one for one in self._book.announced.values() if not one.claim.what.ends)
+        held = self._book.open.values()
         return [replace(one.claim, silent=one.claim.silent + now - one.first, told=one.told) for one in held]
 
     def _take(self, now: float, event: object) -> None:

@@ -39,11 +39,11 @@ def look_dead(now: float, me: str, book: ClaimBook, quorum: Quorum) -> tuple[fro
     view = book.view
     members = {name: one for name, one in view.members.items() if one.network in quorum.networks}
     looks = {name for name in quorum.unheard if name in members and members[name].expected}
-    announced = {name: one for name, one in book.announced.items() if not one.claim.what.ends}
-    old = {name for name, one in announced.items() if now - one.at > OLD and name in looks}
-    claimed = {name: one for name, one in book.pending.items() if one.claim.what is not Condition.BACK}
+    old = {name for name, one in book.open.items() if now - one.at > OLD and name in looks}
     looks |= {  # not contradicted
-        name for name, one in claimed.items() if now - one.first >= LOOK_TIMEOUT - 1e-6 and name in members
+        name
+        for name, one in book.pending.items()
+        if one.claim.what is not Condition.BACK and now - one.first >= LOOK_TIMEOUT - 1e-6 and name in members
     }
     left = old | (book.took_leave - {me})
     serving = {name for name, member in members.items() if member.expected}

@@ -50,12 +50,17 @@ class ClaimBook:
         self._departed: dict[str, tuple[float, bool]] = {}
         self._host_answered: dict[str, float] = {}
 
+    @property
+    def open(self) -> dict[str, AnnouncedClaim]:
+        """What was announced and has not ended, by member."""
+        return {name: one for name, one in self.announced.items() if not one.claim.what.ends}
+
     def change(self, now: float, view: MemberView) -> list[AnnouncedClaim]:
         """Take over the members, and forget all others. Returns what was announced of members that are not there any
         more and has not ended otherwise."""
         for name in [name for name, (at, _) in self._departed.items() if now - at > DEPARTED or name in view.members]:
             del self._departed[name]
-        open_claims = {name: one for name, one in self.announced.items() if not one.claim.what.ends}
+        open_claims = self.open
         for name in self.view.members.keys() - view.members.keys():
             self._departed[name] = now, name in open_claims
         if not self.view.members:

@@ -77,8 +77,7 @@ class NodeEvents:
 
     def held(self) -> Iterator[NodeEvent]:
         """Yield the events that have not ended."""
-        claims = self._book.announced.values()
-        yield from dict.fromkeys(one.event for one in claims if not one.claim.what.ends)
+        yield from dict.fromkeys(one.event for one in self._book.open.values())
 
     def _befell(
         self,

@@ -176,7 +176,8 @@ class Leadership:
 
     def _notice_change(self, now: float) -> None:
         """Report anew who follows, where it speaks for other networks than it did, and has for some rounds."""
-        differs = self._assembled and self.majority(now) and self.networks(now) != self._reported
+        networks = self.networks(now) if self._assembled else frozenset()
+        differs = self.network in networks and networks != self._reported
         self._changed = self._changed + 1 if differs else 0
         if self._changed >= ROUNDS:
             self.assemble()
@@ -217,11 +218,12 @@ class Leadership:
         which it does not speak."""
         if not self._open or sent < self._trusted_from:
             return
-        networks = {*self.networks(now), self.network}
-        for name in names:
-            progress, network = self.followers.get(name), self._network_of(name)
+        late = [(name, one) for name in names if (one := self.followers.get(name)) is not None and one.acked < sent]
+        networks = {*self.networks(now), self.network} if late else ()
+        for name, progress in late:
+            network = self._network_of(name)
             said = self._said.get(network)
-            if progress is not None and said is not None and progress.acked < sent and network in networks:
+            if said is not None and network in networks:
                 self._emit(Send(name, replace(said, number=progress.number)))
                 self._emit(HeartbeatMissed(name, progress.epoch, progress.incarnation))
 
