@@ -19,9 +19,10 @@ from tests.apps.listening import answers, on_sockets
 from tests.core.mesh import Mesh
 
 LINES = 26
+"""Height of the terminal."""
+
 _ENVIRON = {key: value for key, value in os.environ.items() if key not in ("LINES", "COLUMNS")}
 """Without the size that a parent says (a worker of pytest-xdist does), which would go before the terminal's own."""
-"""Height of the terminal."""
 
 
 def process(*arguments: str, **environ: str) -> subprocess.Popen[str]:

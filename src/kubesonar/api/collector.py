@@ -152,6 +152,7 @@ def _text(expected: str) -> QueryField:
 
 _LIMIT = QueryField(f"a whole number from 1 to {MOST_ITEMS}", {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS})
 _AFTER = _text("what `next` of the page before says")
+_PAGE = {"limit": _LIMIT, "after": _AFTER}
 _GONE = "nothing has the key that `after` names"
 _OPEN = QueryField("true or false", {"type": "string", "enum": ["true", "false"]})
 _SINCE = QueryField("Unix seconds", {"type": "number", "minimum": 0, "maximum": 1e11})
@@ -161,7 +162,6 @@ _STATE = QueryField(f"one of {', '.join(State)}", {"type": "string", "enum": [st
 def operations(view: CollectorView) -> list[Operation]:
     """Return what can be read under /api/v1."""
     paths = _Paths(view)
-    page = {"limit": _LIMIT, "after": _AFTER}
     return [
         Operation("/api/v1/verdict", "whether the network is healthy", paths.verdict, VerdictDocument),
         Operation(
@@ -169,7 +169,7 @@ def operations(view: CollectorView) -> list[Operation]:
             "incidents, the latest first",
             paths.incidents,
             IncidentPage,
-            {"open": _OPEN, "since": _SINCE, "part": _text("a part of the network"), **page},
+            {"open": _OPEN, "since": _SINCE, "part": _text("a part of the network"), **_PAGE},
             missing=_GONE,
         ),
         Operation(
@@ -179,13 +179,13 @@ def operations(view: CollectorView) -> list[Operation]:
             IncidentRecord,
             missing="there is no incident of that id",
         ),
-        Operation("/api/v1/members", "members", paths.members, MemberPage, {"state": _STATE, **page}, _GONE),
+        Operation("/api/v1/members", "members", paths.members, MemberPage, {"state": _STATE, **_PAGE}, _GONE),
         Operation(
             "/api/v1/edges",
             "edges without their trials",
             paths.edges,
             EdgePage,
-            {"source": _text("a member's name"), "target": _text("a member's or target's name"), **page},
+            {"source": _text("a member's name"), "target": _text("a member's or target's name"), **_PAGE},
             missing=_GONE,
         ),
         Operation(
@@ -336,9 +336,6 @@ class _Paths:
         _query(request)
         stream = self._view.changes()
         return Reply(stream, EVENTS) if stream else error_reply(503, "too many clients follow changes (api.streams)")
-
-
-_PAGE = {"limit": _LIMIT, "after": _AFTER}
 
 
 def _edges(snapshot: Snapshot | None) -> list[Edge]:

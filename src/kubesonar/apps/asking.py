@@ -14,9 +14,11 @@ from typing import Annotated, Any, TypeVar
 import typer
 import uvloop
 
+from kubesonar.apps.collector_client import CollectorClient, CollectorSilent
 from kubesonar.apps.gather import AgentAccess
 from kubesonar.apps.sources import SnapshotSource, one_source, sources_of
 from kubesonar.config import CA_FILE_ENV, COLLECTOR_ENV, TOKEN_FILE_ENV, ConfigError
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 
 R = TypeVar("R")
 _TOKEN_LIMIT = 4096
@@ -86,6 +88,16 @@ def sources(given: Sequence[str], access: AgentAccess) -> list[SnapshotSource]:
     if given:
         raise ConfigError("--collector and agents: expected one of them, not both")
     return []
+
+
+async def incidents(access: AgentAccess, since: float = 0.0) -> list[IncidentRecord]:
+    """Return the collector's incidents that were not over before `since` (Unix seconds), the latest first. Raises
+    ConfigError where it does not answer."""
+    client = CollectorClient(access.collector, access.token, access.ca_file, access.timeout)
+    try:
+        return await client.incidents(since)
+    except CollectorSilent as silent:
+        raise ConfigError(str(silent)) from None
 
 
 def parsed(command: Callable[..., R], arguments: Sequence[str], name: str) -> R | int:

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kubesonar.apps import asking
-from kubesonar.apps.collector_client import CollectorClient, CollectorSilent
 from kubesonar.apps.gather import AgentAccess, assess
 from kubesonar.apps.output import Color, console, print_to
 from kubesonar.apps.times import clock
@@ -58,11 +57,7 @@ async def _findings(source: Sequence[str], access: AgentAccess) -> list[tuple[st
     if not access.collector:
         verdict = (await assess(asking.sources(source, access), access)).verdict
         return [("", each) for each in verdict.findings]
-    client = CollectorClient(access.collector, access.token, access.ca_file, access.timeout)
-    try:
-        return [(record.id, record.finding) for record in await client.incidents()]
-    except CollectorSilent as silent:
-        raise ConfigError(str(silent)) from None
+    return [(record.id, record.finding) for record in await asking.incidents(access)]
 
 
 def _is(finding: Finding, asked: str) -> bool:

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from kubesonar.apps import asking
-from kubesonar.apps.collector_client import CollectorClient, CollectorSilent
 from kubesonar.apps.gather import AgentAccess
 from kubesonar.apps.output import Color, console, print_to, write_json
 from kubesonar.apps.times import day_and_time, utc_stamp
@@ -60,11 +59,7 @@ def history(
 
 
 async def _incidents(access: AgentAccess, since: float) -> list[IncidentRecord]:
-    client = CollectorClient(access.collector, access.token, access.ca_file, access.timeout)
-    try:
-        return sorted(await client.incidents(max(0.0, since)), key=lambda record: record.opened)
-    except CollectorSilent as silent:
-        raise ConfigError(str(silent)) from None
+    return sorted(await asking.incidents(access, max(0.0, since)), key=lambda record: record.opened)
 
 
 def _of_lab() -> str:

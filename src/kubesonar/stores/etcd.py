@@ -21,6 +21,7 @@ from kubesonar.stores.store import (
     check_name,
     check_read,
     check_write,
+    last_changes,
 )
 
 _PAGE = 100
@@ -65,7 +66,7 @@ class EtcdStore:
     async def write(self, changes: Sequence[Change], guard: Guard | None = None) -> bool:
         """As `Store.write`, in one transaction."""
         check_write(changes, guard)
-        last = {(change.kind, change.name): change for change in changes}
+        last = last_changes(changes)
         try:
             return await self._write(tuple(last.values()), guard)
         except EtcdError as error:

@@ -26,6 +26,7 @@ from kubesonar.stores.store import (
     check_name,
     check_read,
     check_write,
+    last_changes,
 )
 
 RECORDS_LIMIT = 500
@@ -62,7 +63,7 @@ class KubernetesStore:
     async def write(self, changes: Sequence[Change], guard: Guard | None = None) -> bool:
         """As `Store.write`, but see the class."""
         check_write(changes, guard)
-        last = {(change.kind, change.name): change for change in changes}
+        last = last_changes(changes)
         if guard is None:
             for change in last.values():
                 await self._change(change)

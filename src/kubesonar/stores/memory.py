@@ -17,6 +17,7 @@ from kubesonar.stores.store import (
     check_name,
     check_read,
     check_write,
+    last_changes,
 )
 
 _Key = tuple[str, str]
@@ -42,7 +43,7 @@ class MemoryStore:
         self._expire()
         if guard is not None and self._values.get((guard.kind, guard.name)) != guard.value:
             return False
-        last = {(change.kind, change.name): change for change in changes}
+        last = last_changes(changes)
         self._make_room(last)
         for key, change in last.items():
             self._remove(key)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from kubesonar.net.clock import Clock
 from kubesonar.runtime.sqlite_file import Unavailable, Unreadable, classified, open_sqlite, transaction
 from kubesonar.stores.migrations import MIGRATIONS, Migration, migrate
-from kubesonar.stores.store import Change, Guard, Put, StoredRecord, StoreRefused
+from kubesonar.stores.store import Change, Guard, Put, StoredRecord, StoreRefused, last_changes
 
 STORE_FILE = "store.sqlite"
 _LIVE = "(expires IS NULL OR expires > ?)"
@@ -78,7 +78,7 @@ class RecordFile:
     def _write(self, changes: Sequence[Change], guard: Guard | None) -> bool | StoreRefused:
         if guard is not None and self._value((guard.kind, guard.name)) != guard.value:
             return False
-        last = {(change.kind, change.name): change for change in changes}
+        last = last_changes(changes)
         if not self._make_room(last):
             return StoreRefused(f"the store is full: at most {self._limit} bytes fit")
         for key, change in last.items():

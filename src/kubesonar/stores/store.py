@@ -111,6 +111,11 @@ def check_write(changes: Sequence[Change], guard: Guard | None) -> None:
         check_name(guard.kind, guard.name)
 
 
+def last_changes(changes: Sequence[Change]) -> dict[tuple[str, str], Change]:
+    """Return the change of each record, by kind and name, that counts: of two the later."""
+    return {(change.kind, change.name): change for change in changes}
+
+
 def check_name(kind: str, name: str) -> None:
     """Raise `StoreRefused` where kind or name cannot be those of a record."""
     if not _KIND.fullmatch(kind):

@@ -169,7 +169,7 @@ class WriteBehind:
         return True
 
     def _answer_waiters(self) -> None:
-        oldest = min((pending.number for pending in self._pending.values()), default=self._number + 1)
+        oldest = next((pending.number for pending in self._pending.values()), self._number + 1)
         for number, waiter in self._waiters:
             if number < oldest and not waiter.done():
                 waiter.set_result(None)

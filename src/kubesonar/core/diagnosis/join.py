@@ -119,7 +119,7 @@ class _Collector:
 
     def cell(self, source: str, edge: Edge, way: Way, question: Aspect, packets: int) -> Cell:
         check = edge.latest.check
-        tcp = check.kind in STREAMS or (check.kind is Kind.DNS and check.request.endswith(" tcp"))
+        tcp = _by_tcp(check)
         family = observed_family(edge.latest) if self.sieve.dual else 0
         key = (source, check.target, check.kind, tcp, check.path, way, question, family, check.port)
         found = self.cells.get(key)
@@ -271,7 +271,7 @@ class _Collector:
 
     def _probes(self, source: str, edge: Edge) -> None:
         check = edge.latest.check
-        tcp = check.kind in STREAMS or (check.kind is Kind.DNS and check.request.endswith(" tcp"))
+        tcp = _by_tcp(check)
         reach = self.cell(source, edge, Way.ROUND, Aspect.REACH, stream(check.timeout) if tcp else 1)
         answer = self.cell(source, edge, Way.ROUND, Aspect.ANSWER, 1)
         datagram = check.kind is Kind.DNS and not tcp
@@ -449,6 +449,10 @@ def _usual_rate(rates: list[float]) -> float:
     measured = [rate for rate in rates if rate]
     most = 2 * len(measured) - len(rates)
     return median(measured) if measured and (most > 0 or (most == 0 and rates[-1])) else 0.0
+
+
+def _by_tcp(check: Check) -> bool:
+    return check.kind in STREAMS or (check.kind is Kind.DNS and check.request.endswith(" tcp"))
 
 
 def _settle(edge: Edge) -> float:

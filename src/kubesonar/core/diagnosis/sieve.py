@@ -7,7 +7,6 @@ An edge is judged by its windows and minutes alone, which cost the same whether 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import log
 from statistics import median
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from kubesonar.core.diagnosis.evidence import Ages, Quiet
 from kubesonar.core.diagnosis.inference.background import BACKGROUND
 from kubesonar.core.diagnosis.inference.slow_links import SLOW
 from kubesonar.core.diagnosis.inference.trial_model import stream
+from kubesonar.core.diagnosis.inference.upper_bound import best_gain
 from kubesonar.core.diagnosis.path_features import End
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.model import Check, Edge, Kind, Member, Network, Observation, Path, Side, Trial
@@ -51,10 +51,7 @@ class _Count:
 
     def most(self, usual: float) -> float:
         """The most that any rate of loss explains of it (nats)."""
-        expected = usual * self.total
-        if self.bad <= expected:
-            return 0.0
-        return self.bad * log(self.bad / expected) - self.bad + expected
+        return best_gain(self.bad, usual * self.total)
 
 
 class _Sums(NamedTuple):
@@ -143,9 +140,9 @@ class Sieve:
         """Return the edges of that pair, once."""
         edges = self.edges.get(source, {}).pop(target, [])
         me, other = self._who.members[source], self._who.members.get(target)
-        for edge in edges if other is not None else ():
-            sums = _sums(edge, self._who.read[source].at)
-            self._tally(me, other is not None and me.zone != other.zone, edge, sums, -1)
+        if other is not None:
+            for edge in edges:
+                self._tally(me, me.zone != other.zone, edge, _sums(edge, self._who.read[source].at), -1)
         return edges
 
     def suspicious(self) -> Iterable[Pair]:
@@ -208,7 +205,7 @@ class Sieve:
             if found.far is not None:
                 self._tally(me, found.far, edge, sums, 1)
             elif edge.past:
-                self._remember((name, target), edge)
+                self._remember((name, target), self._words((name, target)), edge)
             if doubted is not None and sums.received and target not in doubted and check.kind is not _MTU:
                 heard.add(target)
         self._settle(name, {target: found.edges for target, found in own.items() if found is not None})
@@ -274,15 +271,15 @@ class Sieve:
             return check.path not in _BEYOND
         return target.node != who.members[source].node and target.network is not Network.OTHER
 
-    def _remember(self, pair: Pair, edge: Edge) -> int:
-        """Count the past of that edge, by all that it may be held against; return its trials."""
+    def _remember(self, pair: Pair, words: Sequence[str], edge: Edge) -> int:
+        """Count the past of that edge of the pair, by all that it may be held against; return its trials."""
         total = bad = 0
         for minute in edge.past:
             total += minute.trials
             bad += len(minute.bad)
         if bad:
             self._faint.append((pair, total, bad))
-        for word in self._words(pair):
+        for word in words:
             count = self._past.get(word)
             if count is None:
                 count = self._past[word] = _Count()
@@ -316,7 +313,7 @@ class Sieve:
             self._pass_trains(me, edge, sums, sign)
         elif kind is Kind.ICMP:
             packets = 1
-        elif kind is _MTU or kind not in STREAMS:
+        elif kind not in STREAMS:
             return
         else:
             packets = stream(check.timeout)
@@ -330,11 +327,12 @@ class Sieve:
     def _pass_trains(self, me: Member, edge: Edge, sums: _Sums, sign: int) -> None:
         self.sent += sign * sums.sent
         pair = me.name, edge.latest.check.target
-        past = self._remember(pair, edge) if sign > 0 else sum(minute.trials for minute in edge.past)
-        for word in self._words(pair):
-            flow = self._flows.get((word, me.network is Network.HOST))
+        words, host = self._words(pair), me.network is Network.HOST
+        past = self._remember(pair, words, edge) if sign > 0 else sum(minute.trials for minute in edge.past)
+        for word in words:
+            flow = self._flows.get((word, host))
             if flow is None:
-                flow = self._flows[word, me.network is Network.HOST] = [0, 0]
+                flow = self._flows[word, host] = [0, 0]
             flow[0] += sign * sums.trials
             flow[1] += sign * past
 

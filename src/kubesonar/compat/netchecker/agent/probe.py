@@ -24,7 +24,7 @@ _LIMITS = ResponseLimits(body=_BODY)
 
 
 class UrlProber:
-    """Gets URLs, each on a connection of its own, within `timeout` seconds. `close` it."""
+    """Gets URLs, each on a connection of its own, within `timeout` seconds."""
 
     def __init__(self, client: HttpClient, timeout: float) -> None:
         self._client = client

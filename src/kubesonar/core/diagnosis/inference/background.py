@@ -63,10 +63,10 @@ class Background:
             known += [[each.trials // as_many, 0, 0]] * as_many
         self._learned = {group: _pooled(pairs) for group, pairs in pooled.items()}
         self._packet = {network: self._lost(network) for network in (*Network, None)}
-
-    @property
-    def least(self) -> Odds:
+        self.least = self._least()
         """The least odds of a train one way, over all groups."""
+
+    def _least(self) -> Odds:
         trains = [odds for (packets, _, round_trip, _), odds in self._learned.items() if packets > 1 and not round_trip]
         bad = max(BACKGROUND, min((odds.bad for odds in trains), default=0.0))
         return Odds(bad, min(max(BACKGROUND / 2, min((odds.dead for odds in trains), default=0.0)), bad / 2))

@@ -37,11 +37,11 @@ def upper_bound(sick: Iterable[Belief], passed: Sequence[float], usual: Odds) ->
             losses += partly[index]
             deaths += dead[index]
             more += rest[index]
-            gain = more + _gain(losses, trains * (usual.bad - usual.dead)) + _gain(deaths, trains * usual.dead)
+            gain = more + best_gain(losses, trains * (usual.bad - usual.dead)) + best_gain(deaths, trains * usual.dead)
             best = max(best, gain)
     return best
 
 
-def _gain(seen: float, expected: float) -> float:
+def best_gain(seen: float, expected: float) -> float:
     """What the best rate explains of so many outcomes where so many were expected (nats)."""
     return seen * log(seen / expected) - seen + expected if seen > expected > 0 else 0.0
