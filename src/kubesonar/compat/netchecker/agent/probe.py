@@ -32,10 +32,18 @@ class UrlProber:
         self._contexts = CaContexts()
 
     async def probe(self, text: str) -> ProbeResult:
-        """Return what came of a GET. A URL that is none, or whose server is not reached, has a result of 0."""
+        """Return what came of a GET. A URL that is none, or whose server is not reached, has a result of 0.
+
+        What is no URL took no time: its `total` is 0.
+        """
+        try:
+            url = parse_url(text)
+        except ValueError as error:
+            _LOG.warning("Get %r: %s", text, error)
+            return ProbeResult(url=text)
         with Deadline(self._timeout) as deadline:
             try:
-                response = await self._get(parse_url(text), deadline)
+                response = await self._get(url, deadline)
             except (Failed, ValueError) as error:
                 _LOG.warning("Get %r: %s", text, error)
                 return ProbeResult(url=text, total=_ms(deadline.elapsed))
