@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kubesonar.config import ConfigError
-from kubesonar.web import Anonymous, Authenticator, BearerToken, Request
+from kubesonar.web import Anonymous, Authenticator, BearerToken, Request, cookie_value
 
 
 def allows(authenticator: Authenticator, value: bytes | None) -> bool:
@@ -59,3 +59,19 @@ def test_a_file_without_token_is_refused_at_the_start(tmp_path: Path, content: s
 
 def test_where_no_token_is_set_everybody_may() -> None:
     assert allows(Anonymous(), None)
+
+
+def test_a_cookie_is_as_good_as_the_header_where_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text('it "is"; secret\n')
+    value = cookie_value(b'it "is"; secret')
+    told, untold = BearerToken(str(path), cookie=b"token"), BearerToken(str(path))
+
+    def permitted(bearer: BearerToken, *headers: tuple[bytes, bytes]) -> bool:
+        return asyncio.run(bearer.permits(Request(headers=list(headers))))
+
+    assert permitted(told, (b"cookie", b"other=1; token=" + value + b"; more=2"))
+    assert not permitted(untold, (b"cookie", b"token=" + value))
+    for bad in (b"", b"token", b"token=", b"token=zz", b"token=\xff", b"tokens=" + value, b"token=" + value[:-2]):
+        assert not permitted(told, (b"cookie", bad))
+    assert not permitted(told, (b"cookie", b"token=" + value), (b"authorization", b"Bearer wrong"))

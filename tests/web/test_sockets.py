@@ -81,6 +81,9 @@ def test_a_unix_socket_is_for_its_owner_and_a_stale_one_is_replaced(tmp_path: Pa
         ("unix:/no/such/place", "cannot listen on unix:/no/such/place: No such file"),
         ("unix:/dev/null", "the path exists and is not a socket"),
         ("unix:/tmp/" + "x" * 200, "too long"),
+        ("fd:x", "expected fd:NUMBER"),
+        ("fd:99999", "cannot listen on fd:99999: Bad file descriptor"),
+        ("fd:0", "cannot listen on fd:0: "),
     ],
 )
 def test_an_address_that_cannot_be_had_is_one_sentence(address: str, part: str) -> None:
@@ -90,3 +93,24 @@ def test_an_address_that_cannot_be_had_is_one_sentence(address: str, part: str) 
     with pytest.raises(ConfigError) as raised:
         run(work)
     assert part in str(raised.value)
+
+
+def test_a_socket_that_the_process_was_started_with_is_taken_over_and_outlives_the_server() -> None:
+    async def work(address: str) -> list[int]:
+        statuses = []
+        for _ in range(2):
+            async with serving(address=address) as server:
+                assert port_of(server) == inherited.getsockname()[1]
+                statuses.append((await get(server, "/"))[0])
+        return statuses
+
+    with socket.create_server(("127.0.0.1", 0)) as inherited:
+        assert run(lambda: work(f"fd:{inherited.fileno()}")) == [200, 200]
+
+
+def test_a_socket_that_does_not_listen_is_refused() -> None:
+    async def work(address: str) -> None:
+        await Server([Listener(ListenOptions(address=address), hello)]).start()
+
+    with socket.socket() as idle, pytest.raises(ConfigError, match="no TCP socket that listens"):
+        run(lambda: work(f"fd:{idle.fileno()}"))

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from kubesonar.config import ConfigError
-from kubesonar.web import Listener, ListenOptions, Server
+from kubesonar.web import Listener, ListenOptions, Reply, Request, Server
 from tests.web.support import ask, hello, port_of, run
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
@@ -54,6 +54,31 @@ def test_a_changed_certificate_is_taken_and_a_broken_one_is_not(
         first, renewed, after_broken = run(work)
     assert first != renewed == after_broken
     assert "what was read before stays in force" in caplog.text
+
+
+def test_handlers_know_whether_the_connection_is_encrypted(tmp_path: Path) -> None:
+    authority, path = trustme.CA(), tmp_path / "tls.pem"
+    certify(authority, path)
+
+    async def said(request: Request) -> Reply:
+        return Reply(request.scheme.encode())
+
+    async def work() -> list[bytes]:
+        plain, secret = (ListenOptions(address="127.0.0.1:0", certificate_file=file) for file in ("", str(path)))
+        server = Server([Listener(plain, said), Listener(secret, said)])
+        await server.start()
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        answers = []
+        for address, trust in zip(server.addresses, (None, context), strict=True):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(address[1]), ssl=trust)
+            writer.write(REQUEST)
+            answers.append((await reader.read()).rpartition(b"\r\n")[2])
+            writer.close()
+        await server.stop(1)
+        return answers
+
+    assert run(work) == [b"http", b"https"]
 
 
 def test_a_client_without_tls_does_not_disturb(tmp_path: Path) -> None:

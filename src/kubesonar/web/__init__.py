@@ -4,7 +4,7 @@ In: addresses, limits, certificates, and a handler for each listener. Out: repli
 handler is a coroutine function from `Request` to `Reply`; `server` listens and `connection` speaks to one client.
 """
 
-from kubesonar.web.auth import Anonymous, Authenticator, BearerToken
+from kubesonar.web.auth import Anonymous, Authenticator, BearerToken, cookie_value
 from kubesonar.web.handler import BadRequest, Handler, Reply, Request, error_reply
 from kubesonar.web.options import LimitOptions, ListenOptions
 from kubesonar.web.router import Route, Router
@@ -24,5 +24,6 @@ __all__ = [
     "Route",
     "Router",
     "Server",
+    "cookie_value",
     "error_reply",
 ]

@@ -49,6 +49,7 @@ class Connection(asyncio.Protocol):
         """Set limits. asyncio calls this method, and those below up to `resume_writing`."""
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
+        self._scheme = "https" if transport.get_extra_info("sslcontext") else "http"
         self._client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
         if self._shared.enter(self):
             self._deadline.set(self._shared.limits.request, self.close)
@@ -117,7 +118,7 @@ class Connection(asyncio.Protocol):
     def _next(self) -> None:
         """Begin to answer the request that came first."""
         parsed = self._queue.popleft()
-        request = parsed.request(self._client)
+        request = parsed.request(self._client, self._scheme)
         if request is None:
             self._refuse(RequestRefused(400, "the request's target is not a path"))
             return

@@ -5,7 +5,7 @@ a program that runs once a cluster can mount the same handler in Starlette on uv
 the names of the ASGI scope (https://asgi.readthedocs.io/en/latest/specs/www.html):
 
     async def endpoint(asked: starlette.requests.Request) -> starlette.responses.Response:
-        same = ("method", "path", "raw_path", "query_string", "headers", "client")
+        same = ("method", "scheme", "path", "raw_path", "query_string", "headers", "client")
         reply = await handler(Request(body=await asked.body(), **{name: asked.scope[name] for name in same}))
         kind = Response if isinstance(reply.body, bytes) else StreamingResponse
         response = kind(reply.body, reply.status)
@@ -25,6 +25,9 @@ from kubesonar.core.encoding import encode_json
 _QUERY_LIMIT = 32
 """Most fields of a query that are read; what follows them is taken as part of the last one."""
 
+_COOKIE_LIMIT = 64
+"""Most cookies of a request that are looked at; browsers send those of all ports of a host."""
+
 _ESCAPE = re.compile(rb"%([0-9a-fA-F]{2})")
 
 
@@ -34,11 +37,13 @@ class BadRequest(Exception):
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One request, which has arrived in full. `path` is percent-decoded, `raw_path` and `query_string` are as sent;
-    names in `headers` are in lower case; `client` is the IP address and port of the other end, None for a Unix socket.
-    `parameters` are the parts of the path that stand for the names in a route's pattern.
+    names in `headers` are in lower case; `client` is the IP address and port of the other end, None for a Unix socket;
+    `scheme` is "https" where the connection is encrypted. `parameters` are the parts of the path that stand for the
+    names in a route's pattern.
     """
 
     method: str = "GET"
+    scheme: str = "http"
     path: str = "/"
     raw_path: bytes = b"/"
     query_string: bytes = b""
@@ -59,6 +64,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def first(self, name: bytes) -> bytes:
         """Return the first value of the header `name` (lower case); empty where there is none."""
         return next((value for known, value in self.headers if known == name), b"")
+
+    def cookie(self, name: bytes) -> bytes:
+        """Return the value of the first cookie of that name (RFC 6265, section 4.2); empty where there is none."""
+        pairs = (pair.strip().partition(b"=") for pair in self.first(b"cookie").split(b";", _COOKIE_LIMIT))
+        return next((value for known, _, value in pairs if known == name), b"")
 
     def query(self, known: Mapping[str, str]) -> dict[str, str]:
         """Return the fields of the query. `known` maps each permitted name to what its value is expected to be. Raises

@@ -17,7 +17,8 @@ class ListenOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         msgspec.Meta(
             min_length=1,
             max_length=260,
-            description="HOST:PORT, [V6]:PORT, :PORT (every address) or unix:PATH; HOST is an IP address.",
+            description="HOST:PORT, [V6]:PORT, :PORT (every address), unix:PATH or fd:NUMBER (a TCP socket that the "
+            "process was started with and that listens); HOST is an IP address.",
         ),
     ]
     socket_mode: Annotated[

@@ -30,7 +30,7 @@ class ParsedRequest(msgspec.Struct):
     keep_alive: bool = False
     head_complete: bool = False
 
-    def request(self, client: tuple[str, int] | None) -> Request | None:
+    def request(self, client: tuple[str, int] | None, scheme: str = "http") -> Request | None:
         """Return the request for the handler; None where the target is no path."""
         try:
             parsed = httptools.parse_url(self.url)
@@ -39,6 +39,7 @@ class ParsedRequest(msgspec.Struct):
         path = parsed.path or b"/"
         return Request(
             method=self.method,
+            scheme=scheme,
             path=percent_decoded(path),
             raw_path=path,
             query_string=parsed.query or b"",

@@ -18,6 +18,7 @@ _BACKLOG = 128
 """Connections that the kernel holds until they are accepted."""
 
 _UNIX = "unix:"
+_INHERITED = "fd:"
 
 
 def open_socket(options: ListenOptions) -> socket.socket:
@@ -26,9 +27,30 @@ def open_socket(options: ListenOptions) -> socket.socket:
     try:
         if address.startswith(_UNIX):
             return _unix(address.removeprefix(_UNIX), int(options.socket_mode, 8))
+        if address.startswith(_INHERITED):
+            return _inherited(address)
         return _tcp(*parse_listen_address(address))
     except OSError as error:
         raise ConfigError(f"cannot listen on {address}: {error.strerror or error}") from error
+
+
+def _inherited(address: str) -> socket.socket:
+    """Return a copy of a socket that this process was started with; the original stays open for a successor."""
+    number = address.removeprefix(_INHERITED)
+    if not (number.isdecimal() and number.isascii() and len(number) < 10):
+        raise ConfigError(f'cannot listen on "{mask_userinfo(address)[:80]}", expected fd:NUMBER')
+    copy = os.dup(int(number))
+    try:
+        listening = socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
+    tcp = listening.family in (socket.AF_INET, socket.AF_INET6)
+    if not tcp or not listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        listening.close()
+        raise ConfigError(f"cannot listen on {address}: this is no TCP socket that listens")
+    listening.setblocking(False)
+    return listening
 
 
 def parse_listen_address(address: str) -> tuple[str, int]:
@@ -39,7 +61,8 @@ def parse_listen_address(address: str) -> tuple[str, int]:
     if not valid:
         given = mask_userinfo(address)[:80]
         raise ConfigError(
-            f'cannot listen on "{given}", expected HOST:PORT, [V6]:PORT, :PORT or unix:PATH, HOST an IP address'
+            f'cannot listen on "{given}", expected HOST:PORT, [V6]:PORT, :PORT, unix:PATH or fd:NUMBER, '
+            "HOST an IP address"
         )
     return bare, int(port)
 
