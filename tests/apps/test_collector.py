@@ -99,6 +99,19 @@ def test_all_is_told_of_members_edges_and_who_reaches_whom(collector: RunningCol
     assert collector.document("/api/v1/states", TOKEN) == {"schema": 1, "excused": {}, "unread": {}}
 
 
+def test_the_last_day_is_told_by_the_minute(collector: RunningCollector) -> None:
+    page = collector.document("/api/v1/history?part=node", TOKEN)
+    assert page["step"] == 60
+    assert {one["subject"] for one in page["series"]} == {"a", "b", "c"}
+    first = collector.document("/api/v1/history?part=node&limit=1", TOKEN)
+    assert [one["subject"] for one in first["series"]] == ["a"]
+    rest = collector.document(f"/api/v1/history?part=node&after={first['next'].replace(' ', '%20')}", TOKEN)
+    assert [one["subject"] for one in rest["series"]] == ["b", "c"]
+    (one,) = collector.document("/api/v1/history?subject=b&since=1", TOKEN)["series"]
+    assert 0 in one["loss"]
+    assert len(one["loss"]) == len(one["rtt"])
+
+
 def test_pages_follow_each_other(collector: RunningCollector) -> None:
     names, after = [], ""
     while True:
@@ -145,7 +158,7 @@ def test_every_operation_does_what_the_openapi_document_says(collector: RunningC
 
         keeps_its_word()
         tried.add(operation.path)
-    assert len(tried) == 8
+    assert len(tried) == 9
 
 
 def test_changes_are_told_as_they_happen(collector: RunningCollector) -> None:

@@ -14,6 +14,8 @@ from kubesonar.core.decoding import Undecodable, convert_plain
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.reports.report import REPORT_PATH
+from kubesonar.core.telemetry.reports.short_history import HistoryPart, HistorySeries, ShortHistory
+from kubesonar.core.telemetry.trial_memory import MINUTE
 from kubesonar.model import Edge, Member, Snapshot, State, Verdict
 from kubesonar.views.matrix import Matrix
 from kubesonar.views.metrics.exposition import OPENMETRICS, TEXT, accepts_openmetrics
@@ -24,6 +26,9 @@ API_SCHEMA = 1
 
 MOST_ITEMS = 1000
 """Most items of one page. More, and a reply of a large cluster takes megabytes and seconds."""
+
+MOST_SERIES = 50
+"""Most series of one page of the history. More, and a page of whole days holds up the taking of reports."""
 
 EVENTS = "text/event-stream"
 
@@ -86,6 +91,15 @@ class EdgeDocument(msgspec.Struct, frozen=True):
     edges: tuple[Edge, ...]
 
 
+class HistoryPage(msgspec.Struct, frozen=True):
+    """Series of one value each `step` seconds, by part and subject, and `next` as in `IncidentPage`."""
+
+    schema: int
+    step: float
+    series: tuple[HistorySeries, ...]
+    next: str
+
+
 class MatrixDocument(msgspec.Struct, frozen=True):
     """Who reaches whom, a matrix for each network."""
 
@@ -129,6 +143,10 @@ class CollectorView(Protocol):
         """Return the snapshot of a member as it would give it now, None where it never reported."""
         ...
 
+    def history(self) -> ShortHistory:
+        """Return the series of the last day."""
+        ...
+
     async def matrix(self) -> MatrixDocument | None:
         """Return who reaches whom, None before the first verdict."""
         ...
@@ -156,6 +174,16 @@ _PAGE = {"limit": _LIMIT, "after": _AFTER}
 _GONE = "nothing has the key that `after` names"
 _OPEN = QueryField("true or false", {"type": "string", "enum": ["true", "false"]})
 _SINCE = QueryField("Unix seconds", {"type": "number", "minimum": 0, "maximum": 1e11})
+_PARTS = [part.value for part in HistoryPart]
+_HISTORY = {
+    "part": QueryField(f"one of {', '.join(_PARTS)}", {"type": "string", "enum": _PARTS}),
+    "subject": QueryField("a node, NODE>NODE or a target", {"type": "string", "maxLength": 600}),
+    "since": _SINCE,
+    "limit": QueryField(
+        f"a whole number from 1 to {MOST_SERIES}", {"type": "integer", "minimum": 1, "maximum": MOST_SERIES}
+    ),
+    "after": QueryField(_AFTER.expected, {"type": "string", "maxLength": 600}),
+}
 _STATE = QueryField(f"one of {', '.join(State)}", {"type": "string", "enum": [state.value for state in State]})
 
 
@@ -194,6 +222,14 @@ def operations(view: CollectorView) -> list[Operation]:
             paths.edge,
             EdgeDocument,
             missing="nothing is known from there to there",
+        ),
+        Operation(
+            "/api/v1/history",
+            "loss and round trip of nodes, bad pairs and targets, by the minute of one day",
+            paths.history,
+            HistoryPage,
+            _HISTORY,
+            missing=_GONE,
         ),
         Operation("/api/v1/matrix", "who reaches whom", paths.matrix, MatrixDocument),
         Operation("/api/v1/states", "who need not answer, and who did not report", paths.states, StatesDocument),
@@ -323,6 +359,17 @@ class _Paths:
             return error_reply(404, "nothing is known from there to there")
         return Reply(encode_json(EdgeDocument(API_SCHEMA, source, target, tuple(edges))))
 
+    async def history(self, request: Request) -> Reply:
+        query = _query(request, **_HISTORY)
+        history = self._view.history()
+        part = HistoryPart(query["part"]) if "part" in query else None
+
+        def page(schema: int, found: tuple[tuple[HistoryPart, str], ...], following: str) -> HistoryPage:
+            series = (history.series(*key, query.get("since", 0.0)) for key in found)
+            return HistoryPage(schema, MINUTE, tuple(series), following)
+
+        return _page(history.subjects(part, query.get("subject")), query, " ".join, page, MOST_SERIES)
+
     async def matrix(self, request: Request) -> Reply:
         _query(request)
         found = await self._view.matrix()
@@ -372,10 +419,16 @@ def _value(name: str, text: str, field: QueryField) -> Any:
     return number
 
 
-def _page(items: Iterable[Any], query: dict[str, Any], key: Callable[[Any], str], page: Callable[..., Any]) -> Reply:
-    """Return one `page` of the items, and the key of its last one where there are more; 404 for an `after` that no item
-    has."""
-    after, limit = query.get("after"), query.get("limit", MOST_ITEMS)
+def _page(
+    items: Iterable[Any],
+    query: dict[str, Any],
+    key: Callable[[Any], str],
+    page: Callable[..., Any],
+    most: int = MOST_ITEMS,
+) -> Reply:
+    """Return one `page` of the items, `most` of them at most, and the key of its last one where there are more; 404 for
+    an `after` that no item has."""
+    after, limit = query.get("after"), query.get("limit", most)
     rest = iter(items)
     if after is not None and not any(key(item) == after for item in rest):
         return error_reply(404, "query field after: there is nothing by that key (any more), begin again without it")

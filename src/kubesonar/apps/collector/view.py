@@ -14,6 +14,7 @@ from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, Inciden
 from kubesonar.core.diagnosis.join import basis
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.reports.mirrors import Collected, Mirrors
+from kubesonar.core.telemetry.reports.short_history import ShortHistory
 from kubesonar.model import Member, Snapshot, Verdict
 from kubesonar.net.clock import Clock
 from kubesonar.reports.intake import Intake
@@ -106,6 +107,10 @@ class LiveCollectorView:
         """Return the snapshot of a member as it would give it now, None where it never reported."""
         mirror = self._mirrors.mirror(name)
         return mirror.snapshot(self._clock.wall()) if mirror is not None else None
+
+    def history(self) -> ShortHistory:
+        """Return the series of the last day."""
+        return self._mirrors.history
 
     async def matrix(self) -> MatrixDocument | None:
         """Return who reaches whom, None before the first verdict."""

@@ -81,7 +81,7 @@ class Pair:
             return
         if self.mirror is None:
             self.mirror = Mirror(report, self.now + OFF)
-        whole = not self.mirror.take(report, self.ledger.roster, self.now + OFF)
+        whole = self.mirror.take(report, self.ledger.roster, self.now + OFF) is None
         if not unheard:
             self.outgoing.received(Receipt(REPORT_SCHEMA, self.mirror.sequence, 2.0, whole=whole))
 
@@ -192,7 +192,7 @@ def test_a_report_that_builds_on_an_unknown_one_is_not_taken() -> None:
     pair.mirror = None
     pair.observe(1)
     report = pair.report()
-    assert not Mirror(report, START).take(report, ROSTER, START)
+    assert Mirror(report, START).take(report, ROSTER, START) is None
 
 
 def test_a_report_that_comes_twice_changes_nothing() -> None:
@@ -200,9 +200,9 @@ def test_a_report_that_comes_twice_changes_nothing() -> None:
     pair.observe(3)
     report = pair.report()
     mirror = Mirror(report, START)
-    assert mirror.take(report, ROSTER, START)
+    assert mirror.take(report, ROSTER, START) is not None
     before = mirror.snapshot(pair.now)
-    assert mirror.take(report, ROSTER, START)
+    assert mirror.take(report, ROSTER, START) is not None
     assert mirror.snapshot(pair.now) == before
 
 
@@ -214,7 +214,7 @@ def test_a_small_report_is_a_sign_of_life_and_keeps_what_was_told() -> None:
     assert pair.mirror is not None
     small = pair.outgoing.report(pair.head(), 2.0, withheld=9000)
     assert small.edges == ()
-    assert pair.mirror.take(small, ROSTER, pair.now + OFF)
+    assert pair.mirror.take(small, ROSTER, pair.now + OFF) is not None
     pair.outgoing.received(Receipt(REPORT_SCHEMA, pair.mirror.sequence, 2.0))
     assert pair.mirror.report.withheld == 9000
     pair.deliver()
@@ -235,7 +235,7 @@ def test_an_agent_that_invents_edges_and_trials_makes_a_mirror_no_larger_than_a_
     edges = (*map(forged, range(MOST_MIRRORED + 10)), forged(1, trials=4000, first=1))
     report = Report(REPORT_SCHEMA, 1, 0, 2.0, "", HEAD, edges=edges)
     mirror = Mirror(report, START)
-    assert mirror.take(report, ROSTER, START)
+    assert mirror.take(report, ROSTER, START) is not None
     snapshot = mirror.snapshot(START, windows=False)
     assert len(snapshot.edges) == MOST_MIRRORED
     assert max(len(edge.trials) for edge in snapshot.edges) == 256
@@ -245,7 +245,7 @@ def test_an_agent_that_invents_edges_and_trials_makes_a_mirror_no_larger_than_a_
 def test_a_count_of_trials_that_is_made_up_harms_nobody(first: int) -> None:
     report = Report(REPORT_SCHEMA, 1, 0, 2.0, "", HEAD, edges=(forged(1, 3, first), forged(1, 3, 0)))
     mirror = Mirror(report, START)
-    assert mirror.take(report, ROSTER, START)
+    assert mirror.take(report, ROSTER, START) is not None
     assert len(mirror.snapshot(START).edges) == 1
 
 
@@ -254,6 +254,6 @@ def test_minutes_that_are_made_up_take_no_more_room_than_a_quarter_of_an_hour() 
     edge = msgspec.structs.replace(forged(1).edge, past=past)
     report = Report(REPORT_SCHEMA, 1, 0, 2.0, "", HEAD, edges=(EdgeReport(1, edge.latest.check, 0, 1, 1.0, edge),))
     mirror = Mirror(report, START)
-    assert mirror.take(report, ROSTER, START)
+    assert mirror.take(report, ROSTER, START) is not None
     assert len(mirror.snapshot(START, windows=False).edges[0].past) == 20
     assert {minute.at >= START - 900 for minute in mirror.snapshot(START).edges[0].past} == {True}

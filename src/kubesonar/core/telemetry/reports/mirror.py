@@ -6,6 +6,7 @@ import msgspec
 
 from kubesonar.core.telemetry.ledger import window
 from kubesonar.core.telemetry.reports.report import EdgeReport, Report, latest_reported
+from kubesonar.core.telemetry.reports.short_history import NewTrials
 from kubesonar.core.telemetry.trial_memory import PAST
 from kubesonar.model import SCHEMA, Check, Edge, Member, Minute, Roster, Snapshot, Trial
 
@@ -51,24 +52,26 @@ class Mirror:
         """The agent as it last called itself."""
         return self.report.head.member
 
-    def take(self, report: Report, roster: Roster, now: float) -> bool:
-        """Take a report that came at `now`, with the roster that its digest stands for. Return False where it builds on
-        one that is not known here: then a whole one is needed. One that came before changes nothing."""
+    def take(self, report: Report, roster: Roster, now: float) -> list[NewTrials] | None:
+        """Take a report that came at `now`, with the roster that its digest stands for. Return the trials that are new,
+        or None where it builds on one that is not known here: then a whole one is needed. One that came before changes
+        nothing."""
         if report.base > self.sequence:
-            return False
+            return None
         self.seen, self.behind, self._roster = now, now - report.head.at, roster
         if report.sequence <= self.sequence:
-            return True
+            return []
+        fresh: list[NewTrials] = []
         if not report.withheld:
             if report.base == 0:
                 self._edges.clear()
-            if not all(self._told(told, report) for told in report.edges):
-                return False
+            if not all(self._told(told, report, fresh) for told in report.edges):
+                return None
             for number in report.gone:
                 self._edges.pop(number, None)
             self.sequence = report.sequence
         self.report = msgspec.structs.replace(report, edges=(), gone=(), roster=None)
-        return True
+        return fresh
 
     def snapshot(self, at: float, *, windows: bool = True) -> Snapshot:
         """Return what the agent would say at `at` (seconds of the collector's clock), if nothing had happened since its
@@ -83,8 +86,9 @@ class Mirror:
             edges=tuple(_with_windows(edge, own) for edge in edges) if windows else tuple(edges),
         )
 
-    def _told(self, told: EdgeReport, report: Report) -> bool:
-        """Take what changed of an edge, unless there are too many; return False for one whose check was never told."""
+    def _told(self, told: EdgeReport, report: Report, fresh: list[NewTrials]) -> bool:
+        """Take what changed of an edge, unless there are too many, and add its new trials to `fresh`; return False for
+        one whose check was never told."""
         known = self._edges.get(told.number)
         if known is None and len(self._edges) >= MOST_MIRRORED:
             return True
@@ -99,11 +103,13 @@ class Mirror:
             trials, past = known.edge.trials, known.edge.past
             new = new[max(0, known.made - told.first) :]
         most = min(told.kept, MOST_TRIALS)
+        latest = latest_reported(edge.latest, check, report.head.member.name)
+        fresh.append(NewTrials(check, latest, new))
         self._edges[told.number] = _MirroredEdge(
             check,
             msgspec.structs.replace(
                 edge,
-                latest=latest_reported(edge.latest, check, report.head.member.name),
+                latest=latest,
                 trials=(*trials, *new)[-most:] if most else (),
                 past=_merged(past, edge.past, told.oldest),
             ),

@@ -9,6 +9,7 @@ import msgspec
 
 from kubesonar.core.telemetry.reports.mirror import Mirror
 from kubesonar.core.telemetry.reports.report import REPORT_SCHEMA, Receipt, Report, digest_of
+from kubesonar.core.telemetry.reports.short_history import ShortHistory
 from kubesonar.model import Member, Roster, Seconds, Snapshot
 
 LATE = 2.0
@@ -49,14 +50,16 @@ class Collected(msgspec.Struct, frozen=True):
 
 class Mirrors:
     """Takes reports in and returns snapshots. Reads no clock: `now` is Unix seconds. `refused` counts reports of agents
-    beyond the bound; `taken` those that were taken."""
+    beyond the bound; `taken` those that were taken; `history` is what they told of the last day, by the minute."""
 
     def __init__(self, options: MirrorOptions) -> None:
         self.taken = 0
         self.refused = 0
+        self.history = ShortHistory()
         self._options = options
         self._mirrors: dict[str, Mirror] = {}
         self._rosters: dict[str, Roster] = {}
+        self._nodes: dict[str, dict[str, str]] = {}
         self._shared: dict[Member, Member] = {}
 
     def __len__(self) -> int:
@@ -83,9 +86,11 @@ class Mirrors:
                 return f"the collector keeps at most {self._options.members} agents (reports.members)"
             mirror = self._mirrors[identity] = Mirror(report, now)
         roster = self._rosters.get(report.digest)
-        whole = not mirror.take(report, roster or Roster("", ()), now)
+        fresh = mirror.take(report, roster or Roster("", ()), now)
         self.taken += 1
-        return Receipt(REPORT_SCHEMA, mirror.sequence, self.interval, whole=whole, roster=roster is None)
+        if fresh and roster is not None:
+            self.history.add(report.head.member, self._nodes[report.digest], fresh, mirror.behind, now)
+        return Receipt(REPORT_SCHEMA, mirror.sequence, self.interval, whole=fresh is None, roster=roster is None)
 
     def collected(self, now: float, *, windows: bool = False) -> Collected:
         """Return what can be judged at `now`: all agents as of the oldest of their last reports, so that what one end
@@ -136,6 +141,8 @@ class Mirrors:
         self._shared = {member: member for kept in self._rosters.values() for member in kept.members}
         members = tuple(self._shared.setdefault(member, member) for member in roster.members)
         self._rosters[digest] = msgspec.structs.replace(roster, members=members)
+        self._nodes = {known: self._nodes[known] for known in self._rosters if known in self._nodes}
+        self._nodes[digest] = {member.name: member.node for member in members}
 
     def _forget(self, now: float) -> None:
         old = [identity for identity, mirror in self._mirrors.items() if now - mirror.seen > _FORGOTTEN]
