@@ -19,9 +19,9 @@ import uvloop
 
 from kubesonar.model import Check, Kind, Network
 from kubesonar.model import Path as Way
-from kubesonar.probes.http import HttpOptions, HttpProbe
+from kubesonar.probes.http.http import HttpOptions, HttpProbe
+from kubesonar.probes.http.terms import Terms
 from kubesonar.probes.source import ProbeSource
-from kubesonar.probes.terms import Terms
 
 BLOCKS, BLOCK = 15, 20
 """Both kinds in turns, so many probes each: what else the machine does hits both alike."""

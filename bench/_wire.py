@@ -27,12 +27,12 @@ from kubesonar.net.clock import SystemClock
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.dns import DnsOptions, DnsProbe
-from kubesonar.probes.http import HttpOptions, HttpProbe
+from kubesonar.probes.http.http import HttpOptions, HttpProbe
+from kubesonar.probes.http.terms import Bearer, Terms
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe
 from kubesonar.probes.mtu import MtuOptions, MtuProbe
 from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.tcp import TcpOptions, TcpProbe
-from kubesonar.probes.terms import Bearer, Terms
 from kubesonar.probes.udp import UdpOptions, UdpProbe
 from tests.apps.agents import RunningAgent
 from tests.kube.apiserver import ApiServer

@@ -20,7 +20,7 @@ from random import Random
 
 import msgspec
 
-from kubesonar.core.diagnosis.join import basis
+from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.diagnosis.verdict import verdict_on
 from kubesonar.core.telemetry.ledger import window
 from kubesonar.model import (

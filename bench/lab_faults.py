@@ -19,10 +19,10 @@ from statistics import median
 
 import msgspec
 
-from kubesonar.apps import asking
-from kubesonar.apps.gather import AgentAccess
-from kubesonar.apps.sources import sources_of
-from kubesonar.apps.watch import Watch
+from kubesonar.apps.client import asking
+from kubesonar.apps.client.gather import AgentAccess
+from kubesonar.apps.client.sources import sources_of
+from kubesonar.apps.client.watch import Watch
 from tests.scenarios.running_lab import RunningLab, await_good
 
 RESULT = Path(__file__).with_name("results") / "lab_faults.md"

@@ -34,7 +34,7 @@ from kubesonar.net.http.exchange import HttpRequest
 from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.url import parse_url
 from kubesonar.net.icmp.pinger import Pinger
-from kubesonar.probes.http import HttpOptions, HttpProbe
+from kubesonar.probes.http.http import HttpOptions, HttpProbe
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe
 from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.tcp import TcpOptions, TcpProbe

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from kubesonar.net import cmsg
+from kubesonar.net.kernel import cmsg
 from tests.programs import advice
 
 LAB_TIMEOUT = 400

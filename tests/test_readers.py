@@ -27,7 +27,7 @@ from kubesonar.config import ConfigError
 from kubesonar.config.loading import resolve
 from kubesonar.config.yamltext import read_yaml
 from kubesonar.core.decoding import Undecodable
-from kubesonar.core.diagnosis.join import basis
+from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.dns.message import Question, decode_reply, encode_question
 from kubesonar.core.membership.messages import Ping, decode_message, encode_message
 from kubesonar.core.probing import resolv_conf

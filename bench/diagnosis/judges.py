@@ -8,7 +8,7 @@ from typing import Protocol
 from bench.diagnosis.peers import Threshold, Votes
 from bench.diagnosis.truth import Told
 from kubesonar.core.diagnosis.incidents.casebook import Casebook
-from kubesonar.core.diagnosis.join import basis
+from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.diagnosis.verdict import judge, verdict_on
 from kubesonar.model import Snapshot
 

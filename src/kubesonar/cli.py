@@ -31,11 +31,14 @@ COMMANDS: dict[str, Command] = {
     ),
     "lab": Command("a real mesh on this machine, with faults on demand and a verdict", "kubesonar.apps.lab:main"),
     "check": Command(
-        "say in one sentence whether the network is healthy; exit 0 good, 1 bad, 2 unknown", "kubesonar.apps.check:main"
+        "say in one sentence whether the network is healthy; exit 0 good, 1 bad, 2 unknown",
+        "kubesonar.apps.client.check:main",
     ),
-    "explain": Command("why a finding is held to be true, and what would confirm it", "kubesonar.apps.explain:main"),
-    "history": Command("what was wrong, and when: a collector's incidents", "kubesonar.apps.history:main"),
-    "map": Command("show who reaches whom, live", "kubesonar.apps.map:main"),
+    "explain": Command(
+        "why a finding is held to be true, and what would confirm it", "kubesonar.apps.client.explain:main"
+    ),
+    "history": Command("what was wrong, and when: a collector's incidents", "kubesonar.apps.client.history:main"),
+    "map": Command("show who reaches whom, live", "kubesonar.apps.client.map:main"),
     "simulate": Command(
         "a virtual cluster: elections, deaths and what is told of them", "kubesonar.apps.simulate:main"
     ),

@@ -498,7 +498,7 @@ class Severity(Open):
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A part of the network that is sick. `part` is a row of the table of parts (core/diagnosis/components.py),
+    """A part of the network that is sick. `part` is a row of the table of parts (core/diagnosis/parts/table.py),
     `subject` which one ("node-3", "node-1>node-2"), `fault` what is wrong with it in one word, `since` when it began as
     far as is known, `confidence` 0 to 1, `sentence` all of it for a person, `evidence` and `against` what speaks for
     and against it. `alike` are parts ("pair node-1>node-2") that the present probes cannot tell from it, `rivals` the

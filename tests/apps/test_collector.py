@@ -12,7 +12,7 @@ import pytest
 import schemathesis
 from hypothesis import given, settings
 
-from kubesonar.apps import check, history, map
+from kubesonar.apps.client import check, history, map
 from kubesonar.config import ConfigError
 from tests.apps.agents import RunningAgent, RunningCollector, members, tree, until
 from tests.ports import free_port

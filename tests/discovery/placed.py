@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubesonar.discovery.history import History
-from kubesonar.discovery.pods import PodMembers, members_of_pods
+from kubesonar.discovery.pods.history import History
+from kubesonar.discovery.pods.members import PodMembers, members_of_pods
 from kubesonar.kube.types import Node, Pod
 from kubesonar.model import Member
 from tests.discovery.objects import LATER, node

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.core.diagnosis.components import NAMES, PARTS, STARVED
 from kubesonar.core.diagnosis.inference import localization, persistence, slow_links, suspects, trial_model, two_rates
+from kubesonar.core.diagnosis.parts.node_parts import STARVED
+from kubesonar.core.diagnosis.parts.table import NAMES, PARTS
 from kubesonar.lab.faults import VERBS
 from kubesonar.model import Fault, Kind
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubesonar.core.diagnosis.components import PARTS
+from kubesonar.core.diagnosis.parts.table import PARTS
 from kubesonar.lab.faults import VERBS, FaultError, LabFault, parse
 from kubesonar.lab.network.firewall import bridge_script, inlet_script
 from kubesonar.lab.topology import plan_lab

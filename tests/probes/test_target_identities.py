@@ -7,7 +7,7 @@ import pytest
 
 from kubesonar.core.wire.identity import IDENTITY_HEADER, WireIdentity
 from kubesonar.model import Check, Fault, Kind, Member, Network, Observation, Path, Roster
-from kubesonar.probes.http import HttpOptions, HttpProbe
+from kubesonar.probes.http.http import HttpOptions, HttpProbe
 from kubesonar.probes.mtu import MtuOptions, MtuProbe
 from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.target_identities import TargetIdentities

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from kubesonar.apps import asking
-from kubesonar.apps.gather import Assessment, assess
-from kubesonar.apps.sources import SnapshotSource
+from kubesonar.apps.client import asking
+from kubesonar.apps.client.gather import Assessment, assess
+from kubesonar.apps.client.sources import SnapshotSource
 from kubesonar.model import Finding, Health
 from tests.apps.agents import RunningAgent, members, tree
 from tests.ports import free_port

@@ -8,10 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from kubesonar.apps import asking
-from kubesonar.apps.collector_client import CollectorClient
-from kubesonar.apps.gather import assess, gather
-from kubesonar.apps.sources import sources_of
+from kubesonar.apps.client import asking
+from kubesonar.apps.client.collector_client import CollectorClient
+from kubesonar.apps.client.gather import assess, gather
+from kubesonar.apps.client.sources import sources_of
 from kubesonar.config import ConfigError
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.lab.control import ask

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from kubesonar.apps import asking
-from kubesonar.apps.gather import Assessment, assess
-from kubesonar.apps.sources import SnapshotSource
+from kubesonar.apps.client import asking
+from kubesonar.apps.client.gather import Assessment, assess
+from kubesonar.apps.client.sources import SnapshotSource
 from kubesonar.model import Health, Verdict
 from tests.apps.agent.test_membership_service import Mesh
 from tests.apps.agents import RunningAgent, tree, until

@@ -7,9 +7,9 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from kubesonar.apps import asking
-from kubesonar.apps.gather import AgentAccess, Assessment, assess
-from kubesonar.apps.sources import SnapshotSource
+from kubesonar.apps.client import asking
+from kubesonar.apps.client.gather import AgentAccess, Assessment, assess
+from kubesonar.apps.client.sources import SnapshotSource
 from kubesonar.model import Finding, Health
 from tests.apps.agents import RunningAgent, tree
 from tests.ports import free_port

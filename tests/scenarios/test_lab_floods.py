@@ -11,11 +11,12 @@ from functools import partial
 import msgspec
 import pytest
 
-from kubesonar.apps import agent, asking
+from kubesonar.apps import agent
 from kubesonar.apps.agent.options import KeyOptions
-from kubesonar.apps.gather import Assessment, assess
+from kubesonar.apps.client import asking
+from kubesonar.apps.client.gather import Assessment, assess
+from kubesonar.apps.client.sources import SnapshotSource
 from kubesonar.apps.lab.mesh import agent_options
-from kubesonar.apps.sources import SnapshotSource
 from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.lab.kernel.processes import LabProcess
 from kubesonar.lab.world import LabWorld

@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from kubesonar.apps import asking
+from kubesonar.apps.client import asking
 from kubesonar.config import ConfigError
 from kubesonar.sim.playing import Player
 from kubesonar.sim.scenario import MOST_MEMBERS, Scenario, ScenarioError, parse

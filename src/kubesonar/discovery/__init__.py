@@ -2,5 +2,5 @@
 
 In: a members file, a headless Service in DNS, or pods, nodes and Services of the Kubernetes API. Out: a `Roster`
 whenever it changes, with what is out of date and what is missing said in it, and a `ServicesUpdate` for the DNS Service
-and the agents' own. Read `kubernetes.py` first, then `pods.py` and `member_state.py`, which turn pods into members.
+and the agents' own. Read `kubernetes.py` first, then `pods/`, which turns pods into members.
 """

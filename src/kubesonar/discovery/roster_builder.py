@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 from kubesonar.core.encoding import encode_json
-from kubesonar.discovery.history import History
 from kubesonar.discovery.options import RosterOptions
-from kubesonar.discovery.pods import PodMembers, members_of_pods
+from kubesonar.discovery.pods.history import History
+from kubesonar.discovery.pods.members import PodMembers, members_of_pods
 from kubesonar.discovery.poller import ResourceCopy
 from kubesonar.discovery.tombstones import Tombstones
 from kubesonar.model import Member, Roster, clip

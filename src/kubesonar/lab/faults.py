@@ -41,7 +41,7 @@ class FaultError(ValueError):
 
 class Verb(msgspec.Struct, frozen=True):
     """A row of the table: `takes` are the kinds of its arguments, `help` its effect, `act` its means, `row` the part
-    (core/diagnosis/components.py) that must be found sick, empty where none may be."""
+    (core/diagnosis/parts/table.py) that must be found sick, empty where none may be."""
 
     name: str
     takes: tuple[str, ...]

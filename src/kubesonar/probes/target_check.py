@@ -10,7 +10,8 @@ from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.core.probing.plan import Target, of_target
 from kubesonar.model import Kind
 from kubesonar.net.http.url import parse_url
-from kubesonar.probes import dns, http_plan
+from kubesonar.probes import dns
+from kubesonar.probes.http import plan
 
 
 def refuse_bad(targets: Iterable[Target]) -> None:
@@ -40,9 +41,9 @@ def _refuse_other_family(key: str, target: Target) -> None:
 def refuse_bad_cluster(options: ClusterOptions) -> None:
     """Raises ConfigError, naming the first field of `cluster` that no probe could ask."""
     _refuse("cluster.service.url", parse_url, options.service.url)
-    _refuse("cluster.service.expect", http_plan.parse_statuses, options.service.expect)
+    _refuse("cluster.service.expect", plan.parse_statuses, options.service.expect)
     _refuse("cluster.ingress.url", parse_url, options.ingress.url)
-    _refuse("cluster.ingress.expect", http_plan.parse_statuses, options.ingress.expect)
+    _refuse("cluster.ingress.expect", plan.parse_statuses, options.ingress.expect)
     _refuse("cluster.dns.question", _question, options.dns.question)
     _refuse("cluster.dns.expect", dns.parse_answer, options.dns.expect)
     for number, address in enumerate(options.dns.address):
@@ -70,6 +71,6 @@ def _literal(address: str) -> None:
 
 
 _READERS: dict[Kind, dict[str, Callable[[str], object]]] = {
-    Kind.HTTP: {"request": parse_url, "expect": http_plan.parse_statuses},
+    Kind.HTTP: {"request": parse_url, "expect": plan.parse_statuses},
     Kind.DNS: {"address": _literal, "request": dns.parse_request, "expect": dns.parse_answer},
 }

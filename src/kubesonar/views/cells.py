@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from kubesonar.core.diagnosis.evidence import Ages, Cell
-from kubesonar.core.diagnosis.path_features import Aspect, Way
+from kubesonar.core.diagnosis.parts.traversal import Aspect, Way
 from kubesonar.model import Kind
 
 _DEAD = 0.995

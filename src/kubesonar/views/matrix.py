@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import msgspec
 
 from kubesonar.core.diagnosis.evidence import Cell
-from kubesonar.core.diagnosis.join import Basis
-from kubesonar.core.diagnosis.path_features import Aspect, Way
+from kubesonar.core.diagnosis.joining.join import Basis
+from kubesonar.core.diagnosis.parts.traversal import Aspect, Way
 from kubesonar.model import Edge, Kind, Member, Network, Side
 from kubesonar.views.cells import CellCounts, Mark, PathCell
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kubesonar.net.queue_drops import queue_drops
+from kubesonar.net.kernel.queue_drops import queue_drops
 from kubesonar.web.connection import Connection
 from kubesonar.web.connection_set import ConnectionSet
 from kubesonar.web.handler import Handler

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.core.diagnosis.join import basis
+from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.diagnosis.verdict import verdict_on
 from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.core.wire.identity import WireIdentity

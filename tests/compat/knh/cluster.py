@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from kubesonar.compat.knh.bully import Bully
-from kubesonar.compat.knh.events import (
+from kubesonar.compat.knh.election.bully import Bully
+from kubesonar.compat.knh.election.events import (
     Call,
     CallEnded,
     CheckSanity,
@@ -16,8 +16,8 @@ from kubesonar.compat.knh.events import (
     PeersListed,
     SanityResult,
 )
-from kubesonar.compat.knh.identity import Peer, peer
-from kubesonar.compat.knh.peer_state import Timing
+from kubesonar.compat.knh.election.identity import Peer, peer
+from kubesonar.compat.knh.election.peer_state import Timing
 from kubesonar.sim.driver import VirtualDrive, VirtualTime
 
 TRIP = 0.002

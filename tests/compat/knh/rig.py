@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from kubesonar.compat.knh.identity import Peer, peer
+from kubesonar.compat.knh.election.identity import Peer, peer
 from kubesonar.compat.knh.room import KnhRoom
 from kubesonar.compat.knh.settings import knh_settings
 from kubesonar.kube.auth.loading_rules import in_cluster

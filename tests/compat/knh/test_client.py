@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from kubesonar.compat.knh.client import AT_ONCE, PeerClient, escaped
-from kubesonar.compat.knh.events import Call
-from kubesonar.compat.knh.identity import Peer
+from kubesonar.compat.knh.election.events import Call
+from kubesonar.compat.knh.election.identity import Peer
 from tests.net.servers import asked, serving
 from tests.ports import free_port
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from kubesonar.compat.knh.identity import outranks, peer
+from kubesonar.compat.knh.election.identity import outranks, peer
 from kubesonar.compat.knh.settings import KNH_VARIABLES, SILENT, knh_settings, mistaken_variables
 from kubesonar.config import ConfigError
 

@@ -234,7 +234,7 @@ _WITHOUT_DESCRIPTORS = """
 import asyncio, json, resource, socket
 from kubesonar.model import Check, Kind, Network, Path
 from kubesonar.net.icmp.pinger import Pinger
-from kubesonar.probes.http import HttpOptions, HttpProbe
+from kubesonar.probes.http.http import HttpOptions, HttpProbe
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe
 from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.tcp import TcpOptions, TcpProbe

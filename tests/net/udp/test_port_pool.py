@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from kubesonar.net import cmsg
 from kubesonar.net.epoll import Epoll
+from kubesonar.net.kernel import cmsg
 from kubesonar.net.udp.port_pool import PortPool, PortSocket
 from tests.net.rig import open_files, run
 

@@ -8,7 +8,7 @@ import pytest
 
 from kubesonar.core.wire.codec import HOLD_LIMIT, Datagram, DatagramType
 from kubesonar.model import Fault, StampSource
-from kubesonar.net.cmsg import NetError
+from kubesonar.net.kernel.cmsg import NetError
 from kubesonar.net.udp.train import SentTrain
 
 MS = 1_000_000

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kubesonar.core.diagnosis.join import basis
+from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.diagnosis.verdict import verdict_on
 from kubesonar.model import Kind, Member, Network, State
 from kubesonar.views.cells import Mark, PathCell

@@ -20,7 +20,7 @@ from kubesonar.discovery.options import KubernetesOptions
 from kubesonar.model import Fault
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Failed
-from kubesonar.probes.terms import Bearer, Terms
+from kubesonar.probes.http.terms import Bearer, Terms
 
 if TYPE_CHECKING:
     from kubesonar.discovery.services import ServicesUpdate, ServiceWatch

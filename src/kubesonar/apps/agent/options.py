@@ -23,7 +23,7 @@ from kubesonar.kube.lease_options import LeaseOptions
 from kubesonar.model import MEMBER_PORT, Member, Network, Seconds, clip, is_name, printable
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.probes.dns import DnsOptions
-from kubesonar.probes.http import HttpOptions
+from kubesonar.probes.http.http import HttpOptions
 from kubesonar.probes.icmp import IcmpOptions
 from kubesonar.probes.mtu import MtuOptions
 from kubesonar.probes.tcp import TcpOptions

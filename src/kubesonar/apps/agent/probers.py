@@ -16,13 +16,13 @@ from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.cautious import CautiousProbe, TargetListing
 from kubesonar.probes.dns import DnsOptions, DnsProbe
-from kubesonar.probes.http import HttpOptions, HttpProbe
+from kubesonar.probes.http.http import HttpOptions, HttpProbe
+from kubesonar.probes.http.terms import Terms
 from kubesonar.probes.icmp import IcmpOptions, IcmpProbe
 from kubesonar.probes.mtu import MtuOptions, MtuProbe
 from kubesonar.probes.source import Probe, ProbeSource
 from kubesonar.probes.target_identities import TargetIdentities
 from kubesonar.probes.tcp import TcpOptions, TcpProbe
-from kubesonar.probes.terms import Terms
 from kubesonar.probes.tls import TlsOptions, TlsProbe
 from kubesonar.probes.udp import UdpOptions, UdpProbe
 

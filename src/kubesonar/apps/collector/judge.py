@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from kubesonar.apps.gather import Gathered, one_of_each
-from kubesonar.apps.times import clock
+from kubesonar.apps.client.gather import Gathered, one_of_each
+from kubesonar.apps.client.times import clock
 from kubesonar.core.diagnosis.incidents.casebook import settled
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
-from kubesonar.core.diagnosis.join import Basis, basis
+from kubesonar.core.diagnosis.joining.join import Basis, basis
 from kubesonar.core.diagnosis.verdict import Known, verdict_on
 from kubesonar.core.telemetry.reports.mirrors import Collected, Mirrors
 from kubesonar.model import Verdict

@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, Iterable
 
 from kubesonar import __version__
 from kubesonar.api.collector import API_SCHEMA, CollectorMember, MatrixDocument, StatesDocument
+from kubesonar.apps.client.gather import Gathered, one_of_each
 from kubesonar.apps.collector.judge import Judge
 from kubesonar.apps.collector.keeping import IncidentKeeper
-from kubesonar.apps.gather import Gathered, one_of_each
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
-from kubesonar.core.diagnosis.join import basis
+from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.reports.mirrors import Collected, Mirrors
 from kubesonar.core.telemetry.reports.short_history import ShortHistory

@@ -9,10 +9,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from kubesonar.apps import asking
-from kubesonar.apps.gather import AgentAccess, gather
-from kubesonar.apps.output import Color, console, print_to, write_json
-from kubesonar.apps.sources import sources_of
+from kubesonar.apps.client import asking
+from kubesonar.apps.client.gather import AgentAccess, gather
+from kubesonar.apps.client.output import Color, console, print_to, write_json
+from kubesonar.apps.client.sources import sources_of
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.key_agreement import KeyAgreement, key_agreement
 from kubesonar.model import SCHEMA

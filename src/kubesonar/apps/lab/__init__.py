@@ -13,11 +13,11 @@ from typing import Annotated
 
 import typer
 
-from kubesonar.apps import asking
+from kubesonar.apps.client import asking
+from kubesonar.apps.client.output import Color
 from kubesonar.apps.lab import orders
 from kubesonar.apps.lab.mesh import Rates
 from kubesonar.apps.lab.running import LabRequest, run_lab
-from kubesonar.apps.output import Color
 from kubesonar.compat import ROOMS, acceptance_test
 from kubesonar.config import ConfigError
 from kubesonar.lab.directory import LabError, default_path

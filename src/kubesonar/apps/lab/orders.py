@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from kubesonar.apps import asking
+from kubesonar.apps.client import asking
 from kubesonar.config import ConfigError
 from kubesonar.lab.control import ask
 from kubesonar.lab.directory import LabError, default_path

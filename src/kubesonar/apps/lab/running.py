@@ -11,16 +11,16 @@ from pathlib import Path
 
 import msgspec
 
-from kubesonar.apps import asking
-from kubesonar.apps.check import EXIT_CODES
-from kubesonar.apps.gather import Assessment, assess
+from kubesonar.apps.client import asking
+from kubesonar.apps.client.check import EXIT_CODES
+from kubesonar.apps.client.gather import Assessment, assess
+from kubesonar.apps.client.live import live
+from kubesonar.apps.client.output import Color, console, print_to, write_json
+from kubesonar.apps.client.sources import SnapshotSource
+from kubesonar.apps.client.times import clock, utc_stamp
 from kubesonar.apps.lab import mesh
 from kubesonar.apps.lab.rooms import acceptance_failures
 from kubesonar.apps.lab.settling import Settling
-from kubesonar.apps.live import live
-from kubesonar.apps.output import Color, console, print_to, write_json
-from kubesonar.apps.sources import SnapshotSource
-from kubesonar.apps.times import clock, utc_stamp
 from kubesonar.lab.control import listen
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.faults import Act, parse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubesonar.core.diagnosis.components import STARVED
+from kubesonar.core.diagnosis.parts.node_parts import STARVED
 from kubesonar.model import Health, Verdict
 
 AT_MOST = 15.0

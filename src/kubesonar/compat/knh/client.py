@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import string
 
-from kubesonar.compat.knh.events import Call
+from kubesonar.compat.knh.election.events import Call
 from kubesonar.model import Fault
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.http.connection import HttpConnection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kubesonar.compat.knh.identity import Peer, peer
+from kubesonar.compat.knh.election.identity import Peer, peer
 from kubesonar.compat.knh.payloads import cluster_status, peer_status
 from kubesonar.model import Condition, Member, Network, Notice, Roster
 

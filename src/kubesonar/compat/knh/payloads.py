@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from kubesonar.compat.knh.identity import Peer
+from kubesonar.compat.knh.election.identity import Peer
 from kubesonar.core.encoding import encode_json
 
 

@@ -7,10 +7,9 @@ import logging
 from collections.abc import Mapping
 from random import SystemRandom
 
-from kubesonar.compat.knh.bully import Bully
 from kubesonar.compat.knh.client import PeerClient
-from kubesonar.compat.knh.endpoints import KnhEndpoints
-from kubesonar.compat.knh.events import (
+from kubesonar.compat.knh.election.bully import Bully
+from kubesonar.compat.knh.election.events import (
     BullyAction,
     BullyEvent,
     Call,
@@ -23,7 +22,8 @@ from kubesonar.compat.knh.events import (
     PeersListed,
     SanityResult,
 )
-from kubesonar.compat.knh.identity import peer
+from kubesonar.compat.knh.election.identity import peer
+from kubesonar.compat.knh.endpoints import KnhEndpoints
 from kubesonar.compat.knh.peers import Peers
 from kubesonar.compat.knh.roster import KnhRoster, ListedPeer
 from kubesonar.compat.knh.sanity import SanityCheck

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from kubesonar.compat.knh.identity import Peer, peer
+from kubesonar.compat.knh.election.identity import Peer, peer
 from kubesonar.core.address import family_of, is_literal
 from kubesonar.kube.types import Endpoints, EndpointSlice
 

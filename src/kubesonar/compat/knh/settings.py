@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from kubesonar.compat.knh.peer_state import Timing
+from kubesonar.compat.knh.election.peer_state import Timing
 from kubesonar.compat.variables import Variable, settings_from, unchanged
 from kubesonar.core.address import is_literal
 from kubesonar.kube.resource import is_object_name

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from kubesonar.compat.knh.events import NotifyCluster, NotifyPeer
-from kubesonar.compat.knh.identity import Peer
+from kubesonar.compat.knh.election.events import NotifyCluster, NotifyPeer
+from kubesonar.compat.knh.election.identity import Peer
 from kubesonar.compat.knh.payloads import cluster_status, peer_status
 from kubesonar.compat.knh.settings import KnhSettings
 from kubesonar.core.delivery.retry_queue import DeliveryOptions

@@ -1,6 +1,6 @@
 """Diagnosis: from what members observed to the parts of the network that are sick, each in one sentence. Pure.
 
 The snapshots of members come in; findings, a verdict and what changed since the last look go out. Read `findings.py`
-first; `join.py` brings both ends of a train together, `components.py` is the table of parts, `inference/` chooses
+first; `joining/` brings both ends of a train together, `parts/` is the table of what can be sick, `inference/` chooses
 among them.
 """

@@ -8,7 +8,7 @@ import msgspec
 
 from kubesonar.core.diagnosis.evidence import Lookups
 from kubesonar.core.diagnosis.inference.suspects import Suspect
-from kubesonar.core.diagnosis.path_features import OWN_SERVICE
+from kubesonar.core.diagnosis.parts.traversal import OWN_SERVICE
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.model import Finding, Network, clip
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from kubesonar.core.diagnosis.path_features import Traversal
+from kubesonar.core.diagnosis.parts.traversal import Traversal
 from kubesonar.model import Fault, Network
 
 SETTLE = 2.0

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from kubesonar.core.diagnosis.components import part
 from kubesonar.core.diagnosis.confirmation import confirmation
 from kubesonar.core.diagnosis.consequences import listed, of_leaving_members, outlived
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
@@ -16,6 +15,7 @@ from kubesonar.core.diagnosis.inference.likelihood import confidence
 from kubesonar.core.diagnosis.inference.localization import Search
 from kubesonar.core.diagnosis.inference.slow_links import SLOW, SlowLink, dead_pairs, slow_links
 from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect
+from kubesonar.core.diagnosis.parts.table import part
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.core.diagnosis.sentences import (
     WallClock,

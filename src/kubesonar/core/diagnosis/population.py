@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from kubesonar.core.diagnosis.path_features import End
+from kubesonar.core.diagnosis.parts.traversal import End
 from kubesonar.core.diagnosis.roster_agreement import agree_on_members
 from kubesonar.model import Health, Member, Roster, Snapshot, State
 

@@ -10,7 +10,7 @@ from kubesonar.core.diagnosis.evidence import Ages, Cell, Evidence
 from kubesonar.core.diagnosis.inference.incidence import load_of
 from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect
 from kubesonar.core.diagnosis.inference.trial_model import lossy
-from kubesonar.core.diagnosis.path_features import Way
+from kubesonar.core.diagnosis.parts.traversal import Way
 from kubesonar.model import Fault
 
 WallClock = Callable[[float], str]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from kubesonar.core.diagnosis.components import part
 from kubesonar.core.diagnosis.evidence import Evidence
 from kubesonar.core.diagnosis.expectations import have_left, not_ready_remarks, without_agents
 from kubesonar.core.diagnosis.findings import Known, diagnose
-from kubesonar.core.diagnosis.join import Basis, basis
+from kubesonar.core.diagnosis.joining.join import Basis, basis
+from kubesonar.core.diagnosis.parts.table import part
 from kubesonar.core.diagnosis.population import CLOCK_OFF, Population
 from kubesonar.core.diagnosis.sentences import WallClock, percent
 from kubesonar.model import Finding, Health, Snapshot, Verdict, clip

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from kubesonar.core.diagnosis.components import part
 from kubesonar.core.diagnosis.evidence import Evidence
+from kubesonar.core.diagnosis.parts.table import part
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.core.diagnosis.sentences import WallClock
 from kubesonar.model import Finding, Severity, clip

@@ -11,12 +11,12 @@ import msgspec
 
 from kubesonar.core.address import family_of, packed_address
 from kubesonar.model import Fault, StampSource
-from kubesonar.net import cmsg
 from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.transport import WIRE_LIMIT, DnsReply
 from kubesonar.net.epoll import Epoll
 from kubesonar.net.errno_faults import fault_of
+from kubesonar.net.kernel import cmsg
 
 if TYPE_CHECKING:
     from kubesonar.net.clock import Clock

@@ -10,9 +10,9 @@ import time
 import msgspec
 
 from kubesonar.model import Fault, StampSource
-from kubesonar.net.cmsg import NetError
 from kubesonar.net.deadline import wake
 from kubesonar.net.errno_faults import fault_of
+from kubesonar.net.kernel.cmsg import NetError
 
 NONCE = 16
 """Random bytes in each request (bytes), so that only a receiver of the request can answer it; the least payload."""

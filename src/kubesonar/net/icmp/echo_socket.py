@@ -8,11 +8,11 @@ import socket
 import time
 
 from kubesonar.model import Fault
-from kubesonar.net import bpf, cmsg
 from kubesonar.net.address_families import ADDRESS_FAMILY
-from kubesonar.net.error_queue import ErrorQueue, QueuedError, TransmitStamp
 from kubesonar.net.icmp import packet
 from kubesonar.net.icmp.echo import PendingEcho
+from kubesonar.net.kernel import bpf, cmsg
+from kubesonar.net.kernel.error_queue import ErrorQueue, QueuedError, TransmitStamp
 
 _PROTOCOL = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
 _RECVERR = {4: (socket.IPPROTO_IP, cmsg.IP_RECVERR), 6: (socket.IPPROTO_IPV6, cmsg.IPV6_RECVERR)}

@@ -7,7 +7,7 @@ from struct import Struct as Layout
 import msgspec
 
 from kubesonar.core.address import unpacked_address
-from kubesonar.net.bpf import Instruction, assemble
+from kubesonar.net.kernel.bpf import Instruction, assemble
 
 ECHO = {4: 8, 6: 128}
 REPLY = {4: 0, 6: 129}

@@ -12,7 +12,7 @@ from kubesonar.net.errno_faults import fault_of
 from kubesonar.net.icmp.echo import EchoResult, PendingEcho
 from kubesonar.net.icmp.echo_socket import IcmpSocket
 from kubesonar.net.icmp.packet import request
-from kubesonar.net.queue_drops import queue_drops
+from kubesonar.net.kernel.queue_drops import queue_drops
 
 ROTATION = 60.0
 """Seconds for which one identifier is used. A fixed one may hit a dead conntrack entry for ever. With less than 30 s,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kubesonar.net.route_mtu import route_mtu
+from kubesonar.net.kernel.route_mtu import route_mtu
 from kubesonar.net.udp.train import HEADERS
 
 LINK_MEMORY = 600.0

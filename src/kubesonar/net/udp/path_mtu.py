@@ -12,7 +12,7 @@ import msgspec
 from kubesonar.core.address import family_of
 from kubesonar.core.wire.codec import MIN_REQUEST, UNRECORDED
 from kubesonar.core.wire.identity import WireIdentity
-from kubesonar.net.cmsg import NetError
+from kubesonar.net.kernel.cmsg import NetError
 from kubesonar.net.udp.train import HEADERS
 from kubesonar.net.udp.train_result import TrainResult
 from kubesonar.net.udp.train_sender import TrainSender

@@ -7,11 +7,11 @@ import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from kubesonar.net import cmsg
 from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.net.epoll import Epoll
-from kubesonar.net.error_queue import ErrorQueue
-from kubesonar.net.queue_drops import queue_drops
+from kubesonar.net.kernel import cmsg
+from kubesonar.net.kernel.error_queue import ErrorQueue
+from kubesonar.net.kernel.queue_drops import queue_drops
 from kubesonar.net.udp.train import SentTrain
 
 _STAMPS_AWAITED = 64

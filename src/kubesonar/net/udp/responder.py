@@ -18,9 +18,9 @@ from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Datagram, DatagramType, Keyring, Refusal
 from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.core.wire.replay_window import ReplayGuard
-from kubesonar.net import cmsg
 from kubesonar.net.address_families import ADDRESS_FAMILY
-from kubesonar.net.queue_drops import queue_drops
+from kubesonar.net.kernel import cmsg
+from kubesonar.net.kernel.queue_drops import queue_drops
 from kubesonar.net.ticks import Ticks
 from kubesonar.net.udp.shared_port import share_port, sort_by_cookie
 from kubesonar.net.udp.token_bucket import RateLimits, TokenBuckets

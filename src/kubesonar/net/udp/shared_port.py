@@ -11,7 +11,7 @@ import socket
 
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import DatagramType, Keyring
-from kubesonar.net import bpf
+from kubesonar.net.kernel import bpf
 
 _LENGTH, _HALF, _BYTE = 0x80, 0x28, 0x30  # load; codes of include/uapi/linux/bpf_common.h
 _EQUAL, _GREATER, _AT_LEAST, _JUMP = 0x15, 0x25, 0x35, 0x05

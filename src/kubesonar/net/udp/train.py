@@ -7,7 +7,7 @@ from itertools import pairwise
 from kubesonar.core.wire.codec import CERTAIN, HOLD_LIMIT, Datagram
 from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.model import PortTally, StampSource
-from kubesonar.net.cmsg import NetError
+from kubesonar.net.kernel.cmsg import NetError
 from kubesonar.net.udp.train_result import TrainResult
 
 HEADERS = {4: 28, 6: 48}

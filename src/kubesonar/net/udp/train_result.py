@@ -7,8 +7,8 @@ import errno
 import msgspec
 
 from kubesonar.model import Fault, PortTally, StampSource
-from kubesonar.net.cmsg import NetError
 from kubesonar.net.errno_faults import fault_of
+from kubesonar.net.kernel.cmsg import NetError
 
 SOMEBODY_ELSE = "somebody else answers"
 """The detail of `Fault.MISDELIVERED`, which the address follows."""

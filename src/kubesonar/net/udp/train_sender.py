@@ -14,11 +14,11 @@ from kubesonar.core.address import canonical_address, family_of
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Datagram, DatagramType, Keyring, Refusal, Sender
 from kubesonar.core.wire.identity import WireIdentity
-from kubesonar.net import cmsg
-from kubesonar.net.cmsg import NetError
 from kubesonar.net.deadline import starved
 from kubesonar.net.epoll import Epoll
-from kubesonar.net.error_queue import QueuedError, TransmitStamp
+from kubesonar.net.kernel import cmsg
+from kubesonar.net.kernel.cmsg import NetError
+from kubesonar.net.kernel.error_queue import QueuedError, TransmitStamp
 from kubesonar.net.udp.in_flight import InFlight, PeerVersions
 from kubesonar.net.udp.link_sizes import LinkSizes
 from kubesonar.net.udp.port_pool import PortPool, PortSocket

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from kubesonar.core.diagnosis.components import End, Traversal, Way
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.background import BACKGROUND, Background
-from kubesonar.core.diagnosis.path_features import Aspect
+from kubesonar.core.diagnosis.parts.traversal import Aspect, End, Traversal, Way
 from kubesonar.model import Kind, Network, Path
 
 ENDS = [End(f"node-{n}-pod", f"node-{n}", "a", Network.POD) for n in range(1, 4)]

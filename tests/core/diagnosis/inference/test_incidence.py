@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from kubesonar.core.diagnosis.components import PARTS, End, Traversal, Way, crossed
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.incidence import Incidence, load_of
-from kubesonar.core.diagnosis.path_features import Aspect
+from kubesonar.core.diagnosis.parts.table import PARTS, crossed
+from kubesonar.core.diagnosis.parts.traversal import Aspect, End, Traversal, Way
 from kubesonar.model import Kind, Network, Path
 
 ENDS = [End(f"node-{n}-pod", f"node-{n}", "ab"[n % 2], Network.POD) for n in range(1, 5)]

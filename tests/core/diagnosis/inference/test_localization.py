@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from kubesonar.core.diagnosis.inference.localization import Search
-from kubesonar.core.diagnosis.join import basis
+from kubesonar.core.diagnosis.joining.join import basis
 from tests.core.mesh import Mesh
 
 Named = set[tuple[str, str]]

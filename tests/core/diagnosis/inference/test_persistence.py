@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from kubesonar.core.diagnosis.components import part
 from kubesonar.core.diagnosis.inference.persistence import bursts, lasts, share_of_events
+from kubesonar.core.diagnosis.parts.table import part
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.likelihood import Belief, fit
 from kubesonar.core.diagnosis.inference.trial_model import Load, Odds
 from kubesonar.core.diagnosis.inference.upper_bound import upper_bound
-from kubesonar.core.diagnosis.path_features import Aspect, End, Traversal, Way
+from kubesonar.core.diagnosis.parts.traversal import Aspect, End, Traversal, Way
 from kubesonar.model import Kind, Path
 
 ROUTE = Traversal(End("a"), End("b"), Kind.UDP, Path.POD, Way.FORWARD, Aspect.REACH)

@@ -6,7 +6,7 @@ import logging
 
 from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.dns.system_resolver import Resolver
-from kubesonar.net.interface_addresses import interface_addresses
+from kubesonar.net.kernel.interface_addresses import interface_addresses
 from kubesonar.net.watched_file import read_file
 
 _LOG = logging.getLogger("kubesonar.netchecker")

@@ -7,7 +7,7 @@ from math import sqrt
 
 from kubesonar.core.diagnosis.evidence import Cell, Quiet
 from kubesonar.core.diagnosis.inference.trial_model import BIG, Load, Odds, lossy
-from kubesonar.core.diagnosis.path_features import Aspect, Way
+from kubesonar.core.diagnosis.parts.traversal import Aspect, Way
 from kubesonar.model import Network
 
 BACKGROUND = 1e-3

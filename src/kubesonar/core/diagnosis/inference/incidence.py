@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-from kubesonar.core.diagnosis.components import PARTS, Part, crossed
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.suspects import SuspectKey
 from kubesonar.core.diagnosis.inference.trial_model import Load, is_stream
-from kubesonar.core.diagnosis.path_features import Traversal, Way
+from kubesonar.core.diagnosis.parts.part import Part
+from kubesonar.core.diagnosis.parts.table import PARTS, crossed
+from kubesonar.core.diagnosis.parts.traversal import Traversal, Way
 from kubesonar.model import Kind
 
 

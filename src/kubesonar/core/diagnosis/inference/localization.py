@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from heapq import heapify, heappop, heapreplace
 
-from kubesonar.core.diagnosis.components import PARTS, Part
 from kubesonar.core.diagnosis.evidence import SETTLE, Cell, Evidence
 from kubesonar.core.diagnosis.inference.background import BACKGROUND, Background
 from kubesonar.core.diagnosis.inference.incidence import Incidence
@@ -24,7 +23,9 @@ from kubesonar.core.diagnosis.inference.suspects import Rival, Suspect, SuspectK
 from kubesonar.core.diagnosis.inference.trial_model import Load, Odds, lossy
 from kubesonar.core.diagnosis.inference.two_rates import TwoRates
 from kubesonar.core.diagnosis.inference.upper_bound import upper_bound
-from kubesonar.core.diagnosis.path_features import Aspect, End, Traversal, Way
+from kubesonar.core.diagnosis.parts.part import Part
+from kubesonar.core.diagnosis.parts.table import PARTS
+from kubesonar.core.diagnosis.parts.traversal import Aspect, End, Traversal, Way
 from kubesonar.model import Kind, Path
 
 MIN_GAIN = 16.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from kubesonar.core.diagnosis.components import Part
+from kubesonar.core.diagnosis.parts.part import Part
 
 SLOT = 0.5
 """Trials that are bad within the same so many seconds count as one event, because losses come in bursts that many

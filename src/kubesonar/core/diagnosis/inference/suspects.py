@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from kubesonar.core.diagnosis.components import PARTS, Part
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.likelihood import Belief, Fit
 from kubesonar.core.diagnosis.inference.two_rates import EXTRA_RATE, TwoRates, one_rate, two_rates
+from kubesonar.core.diagnosis.parts.part import Part
+from kubesonar.core.diagnosis.parts.table import PARTS
 
 SuspectKey = tuple[int, str]
 """A row of `PARTS`, by its index, and a subject."""

@@ -11,7 +11,8 @@ import msgspec
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.likelihood import Belief, gain_of
 from kubesonar.core.diagnosis.inference.trial_model import RATES, Load, Odds, lossy
-from kubesonar.core.diagnosis.path_features import Traversal, sides
+from kubesonar.core.diagnosis.parts.shares import sides
+from kubesonar.core.diagnosis.parts.traversal import Traversal
 
 EXTRA_RATE = 2.0
 """What a second rate must explain (nats) before the two ways are said to differ."""

@@ -1,0 +1,64 @@
+"""`kubesonar explain`: why a finding is held to be true (docs/check.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from kubesonar.apps.client import asking
+from kubesonar.apps.client.gather import AgentAccess, assess
+from kubesonar.apps.client.output import Color, console, print_to
+from kubesonar.apps.client.times import clock
+from kubesonar.config import ConfigError
+from kubesonar.model import Finding
+from kubesonar.views.terminal.explanation import explanation
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Explain the findings asked for; return 0, or 2 where there is none such. Raises ConfigError."""
+    run = asking.parsed(explain, arguments, "explain")
+    return run if isinstance(run, int) else run()
+
+
+def explain(
+    finding: Annotated[
+        str,
+        typer.Argument(metavar="FINDING", help='Its part, its subject ("node-3"), an id of an incident, or "all".'),
+    ],
+    source: asking.Sources = None,
+    everybody: asking.Everybody = None,
+    token_file: asking.TokenFile = None,
+    ca_file: asking.CaFile = None,
+    timeout: asking.Timeout = 2.0,
+    collector: asking.CollectorUrl = "",
+    color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
+) -> Callable[[], int]:
+    """Show who saw what, which explanations were refuted and by how much, what follows, and a command to confirm it."""
+    access = asking.access(token_file, ca_file, timeout, everybody, collector)
+
+    def run() -> int:
+        found = asking.run_async(_findings(source or [], access))
+        chosen = [each for id, each in found if finding in ("all", id) or _is(each, finding)]
+        if not chosen:
+            known = ", ".join(f'"{each.part} {each.subject}"' for _, each in found) or "none"
+            raise ConfigError(f'explain: got "{finding}", expected one of the findings: {known}')
+        for each in chosen:
+            print_to(console(color), explanation(each, clock))
+        return 0
+
+    return run
+
+
+async def _findings(source: Sequence[str], access: AgentAccess) -> list[tuple[str, Finding]]:
+    """Return what is found now, each with an id; from a collector what was found lately too, the latest first. Raises
+    ConfigError where the collector does not answer."""
+    if not access.collector:
+        verdict = (await assess(asking.sources(source, access), access)).verdict
+        return [("", each) for each in verdict.findings]
+    return [(record.id, record.finding) for record in await asking.incidents(access)]
+
+
+def _is(finding: Finding, asked: str) -> bool:
+    return asked in (finding.part, finding.subject, f"{finding.part} {finding.subject}")

@@ -1,0 +1,27 @@
+"""Looking again and again: what is told is stable, and an incident keeps its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from kubesonar.apps.client.gather import AgentAccess, Assessment, assess
+from kubesonar.apps.client.sources import SnapshotSource
+from kubesonar.core.diagnosis.incidents.casebook import Casebook, IncidentChange, settled
+
+
+class Watch:
+    """Repeated looks at the agents that `sources` finds. `changes` are what became of incidents at the last look."""
+
+    def __init__(self, sources: Callable[[], Sequence[SnapshotSource]], access: AgentAccess) -> None:
+        self._sources = sources
+        self._access = access
+        self._casebook = Casebook()
+        self.changes: list[IncidentChange] = []
+
+    async def look(self) -> Assessment:
+        """Ask all agents once; the verdict holds the open incidents."""
+        seen = await assess(self._sources(), self._access, self._casebook.known)
+        self.changes = self._casebook.step(seen.at, seen.verdict)
+        return msgspec.structs.replace(seen, verdict=settled(seen.verdict, self._casebook))

@@ -1,0 +1,104 @@
+"""Which trials cross a kind of part at all, judged by the shape of their route and by what they ask."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from kubesonar.core.diagnosis.parts.subjects import pod_nodes
+from kubesonar.core.diagnosis.parts.traversal import Aspect, Traversal, Way
+from kubesonar.model import Kind, Network, Path
+
+
+def passes(route: Traversal) -> bool:
+    """Whether packets that are lost make it bad: of any size, or only so many that no big one passes."""
+    return route.question in _LOSSY
+
+
+_LOSSY = frozenset({Aspect.REACH, Aspect.SIZE, Aspect.RESOLVE})
+
+
+def passes_pod(route: Traversal) -> bool:
+    """The same, of what goes through a pod network."""
+    return passes(route) and any(pod_nodes(route))
+
+
+def passes_way_pod(route: Traversal) -> bool:
+    """The same of what goes between two ends in pod networks: a Service's servers are pods."""
+    to_pod = route.path in (Path.POD, Path.DNS_POD) or bool(route.target.behind)
+    return passes(route) and route.source.network is Network.POD and to_pod
+
+
+def of_one_family(route: Traversal) -> bool:
+    """Packets of one family where the mesh has two."""
+    return passes(route) and bool(route.family)
+
+
+def of_one_family_pod(route: Traversal) -> bool:
+    """The same, of what goes through a pod network."""
+    return passes(route) and any(pod_nodes(route)) and bool(route.family)
+
+
+def big(route: Traversal) -> bool:
+    """Whether big packets are what is asked about."""
+    return route.question is Aspect.SIZE
+
+
+def big_pod(route: Traversal) -> bool:
+    """The same, of what goes through a pod network."""
+    return big(route) and route.source.network is Network.POD
+
+
+def big_host(route: Traversal) -> bool:
+    """The same, of what goes through the host network."""
+    return big(route) and route.source.network is Network.HOST
+
+
+def speed(route: Traversal) -> bool:
+    """Whether slowness is what counts as bad."""
+    return route.question is Aspect.SPEED
+
+
+API_PATHS = (Path.API_DIRECT, Path.API_DNS)
+
+
+def to_plain_target(route: Traversal, paths: Collection[Path]) -> bool:
+    """Whether the target is no member and of one of these kinds."""
+    return not route.between_members and route.path in paths
+
+
+def plain(route: Traversal) -> bool:
+    """What a plain target does not answer."""
+    return route.reach and not route.between_members
+
+
+def gone(route: Traversal) -> bool:
+    """What a process that is gone cannot do: accept, and answer datagrams. Datagrams may be refused or just vanish,
+    because kernels limit how many ICMP errors they send (net.ipv4.icmp_ratelimit)."""
+    datagram = not route.tcp and route.kind in (Kind.UDP, Kind.DNS) and route.way is Way.ROUND
+    return route.question is Aspect.ANSWER or (route.reach and datagram)
+
+
+def silent_member(route: Traversal) -> bool:
+    """Whether the target is a member whose own view could not be read."""
+    return route.between_members and route.silent
+
+
+def agent_gone(route: Traversal) -> bool:
+    """What an agent that is gone cannot do."""
+    return silent_member(route) and (gone(route) or route.question is Aspect.ALIVE)
+
+
+def agent_frozen(route: Traversal) -> bool:
+    """What a frozen process cannot do; its kernel still completes TCP handshakes and answers ICMP."""
+    unanswered = route.reach and route.way is Way.ROUND and route.kind in (Kind.UDP, Kind.HTTP)
+    return silent_member(route) and (unanswered or route.question is Aspect.ALIVE)
+
+
+def agent_frozen_long(route: Traversal) -> bool:
+    """After some minutes the queue of connections that nobody accepts is full, and handshakes fail as well."""
+    return agent_frozen(route) or (silent_member(route) and route.reach and route.tcp)
+
+
+def through_process(route: Traversal) -> bool:
+    """All but what the kernel answers for a process."""
+    return silent_member(route) and route.kind is not Kind.ICMP

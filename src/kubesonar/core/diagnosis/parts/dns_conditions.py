@@ -1,0 +1,97 @@
+"""Which trials cross DNS servers, the cluster's DNS, and Services, whose addresses every node translates for itself."""
+
+from __future__ import annotations
+
+from kubesonar.core.diagnosis.parts.conditions import API_PATHS, gone, speed, to_plain_target
+from kubesonar.core.diagnosis.parts.traversal import Aspect, Traversal
+from kubesonar.model import Kind, Path
+
+CLUSTER_DNS_PATHS = (Path.DNS_POD, Path.DNS_SERVICE)
+DNS_PATHS = (*CLUSTER_DNS_PATHS, Path.DNS_NODE_LOCAL, Path.DNS_EXPOSED)
+
+VIRTUAL_PATHS = (Path.DNS_SERVICE, Path.SERVICE, *API_PATHS)
+"""What goes through virtual addresses, which every node translates for itself."""
+
+OUTSIDE_PATHS = (Path.EXTERNAL, Path.INGRESS)
+"""What has names outside of the cluster."""
+
+_ASKED = (Aspect.REACH, Aspect.ANSWER)
+
+
+def dns(route: Traversal) -> bool:
+    """Questions to DNS servers."""
+    return (route.kind is Kind.DNS and to_plain_target(route, DNS_PATHS)) or cluster_dns(route)
+
+
+def cluster_dns(route: Traversal) -> bool:
+    """Questions to the servers of the cluster's DNS: also for names outside, where it is they that are asked."""
+    if route.kind is not Kind.DNS or route.question is Aspect.RESOLVE:
+        return False
+    outside = route.path is Path.DNS_UPSTREAM and bool(route.target.behind)
+    return outside or to_plain_target(route, CLUSTER_DNS_PATHS)
+
+
+def dns_udp(route: Traversal) -> bool:
+    """Questions by UDP that nobody answers."""
+    return route.question is Aspect.RESOLVE or (route.reach and not route.tcp and dns(route))
+
+
+def dns_tcp(route: Traversal) -> bool:
+    """Questions by TCP that nobody answers."""
+    return route.reach and route.tcp and dns(route)
+
+
+def dns_tcp_refused(route: Traversal) -> bool:
+    """Questions by TCP that are refused or answered wrongly."""
+    return route.question is Aspect.ANSWER and route.tcp and dns(route)
+
+
+def dns_silent(route: Traversal) -> bool:
+    """Questions that nobody answers."""
+    return route.question is Aspect.RESOLVE or (route.reach and dns(route))
+
+
+def dns_gone(route: Traversal) -> bool:
+    """What a DNS server that is gone, or answers wrongly, fails in."""
+    return route.question is Aspect.RESOLVE or (gone(route) and dns(route))
+
+
+def cluster_dns_silent(route: Traversal) -> bool:
+    """Questions to the cluster's DNS that nobody answers."""
+    return route.question is Aspect.RESOLVE or (route.reach and cluster_dns(route))
+
+
+def cluster_dns_gone(route: Traversal) -> bool:
+    """What the cluster's DNS fails in where its servers are gone, or answer wrongly."""
+    return route.question is Aspect.RESOLVE or (gone(route) and cluster_dns(route))
+
+
+def cluster_dns_udp(route: Traversal) -> bool:
+    """Questions by UDP to the cluster's DNS that nobody answers."""
+    return cluster_dns_silent(route) and not route.tcp
+
+
+def cluster_dns_tcp(route: Traversal) -> bool:
+    """Questions by TCP to the cluster's DNS that nobody answers."""
+    return route.reach and route.tcp and cluster_dns(route)
+
+
+def dns_service_silent(route: Traversal) -> bool:
+    """Questions through the DNS Service that nobody answers."""
+    return cluster_dns_silent(route) and route.path is not Path.DNS_POD
+
+
+def speed_of_dns(route: Traversal) -> bool:
+    """Whether slow answers of DNS servers are what counts as bad."""
+    return speed(route) and dns(route)
+
+
+def virtual(route: Traversal) -> bool:
+    """What reaches its target through a virtual address and gets no answer."""
+    return dns_service_silent(route) or (route.reach and to_plain_target(route, VIRTUAL_PATHS))
+
+
+def upstream(route: Traversal) -> bool:
+    """Look-ups of names outside of the cluster, and questions for them to the cluster's DNS."""
+    asked = route.path is Path.DNS_UPSTREAM and bool(route.target.behind) and route.question in _ASKED
+    return asked or (route.question is Aspect.RESOLVE and route.path in OUTSIDE_PATHS)

@@ -1,0 +1,186 @@
+"""DNS servers, the cluster's DNS as a whole and as one node sees it, the service proxy, targets as a zone sees them."""
+
+from __future__ import annotations
+
+from kubesonar.core.diagnosis.parts import conditions, dns_conditions, shares, subjects
+from kubesonar.core.diagnosis.parts.part import Part
+from kubesonar.model import Severity
+
+DNS_PARTS: tuple[Part, ...] = (
+    *(
+        Part(
+            name,
+            noun,
+            penalty,
+            when,
+            subjects.servers,
+            f"{{subject}} {total} since {{since}}{{agree}}",
+            f"{{subject}} {partial} since {{since}}{{agree}}",
+            variant=variant,
+            fault=fault,
+            share=shares.server_share,
+            whole=True,
+        )
+        for name, variant, noun, penalty, when, fault, total, partial in (
+            (
+                "dns_udp",
+                "",
+                "a DNS server by UDP",
+                5.0,
+                dns_conditions.dns_udp,
+                "deaf",
+                "is deaf by UDP and answers by TCP",
+                "leaves {loss} of the questions by UDP without an answer, TCP is well,",
+            ),
+            (
+                "dns_tcp",
+                "",
+                "a DNS server by TCP",
+                5.0,
+                dns_conditions.dns_tcp,
+                "deaf",
+                "is deaf by TCP and answers by UDP",
+                "leaves {loss} of the questions by TCP without an answer, UDP is well,",
+            ),
+            (
+                "dns_tcp",
+                "refused",
+                "a DNS server by TCP",
+                5.0,
+                dns_conditions.dns_tcp_refused,
+                "refused",
+                "refuses TCP and answers by UDP",
+                "refuses {loss} of the questions by TCP, UDP is well,",
+            ),
+            (
+                "dns_server",
+                "",
+                "a DNS server",
+                4.0,
+                dns_conditions.dns_silent,
+                "silent",
+                "answers neither by UDP nor by TCP",
+                "leaves {loss} of the questions without an answer",
+            ),
+            (
+                "dns_server",
+                "refused",
+                "a DNS server",
+                4.5,
+                dns_conditions.dns_gone,
+                "refused",
+                "refuses or answers wrongly",
+                "refuses or answers wrongly {loss} of the questions",
+            ),
+        )
+    ),
+    *(
+        Part(
+            name,
+            noun,
+            penalty,
+            when,
+            crossing,
+            f"{total} since {{since}}{{agree}}",
+            f"{partial} since {{since}}{{agree}}",
+            variant=variant,
+            fault="silent",
+            severity=Severity.CRITICAL if name == "dns_service" else Severity.WARNING,
+            whole=name == "dns_service",
+        )
+        for name, variant, noun, penalty, when, crossing, total, partial in (
+            *(
+                (
+                    "dns_service",
+                    variant,
+                    "the cluster's DNS",
+                    penalty,
+                    when,
+                    subjects.dns_service,
+                    f"no DNS server of the cluster {total}",
+                    f"the DNS servers of the cluster {partial}",
+                )
+                for variant, penalty, when, total, partial in (
+                    (
+                        "",
+                        4.5,
+                        dns_conditions.cluster_dns_silent,
+                        "answers",
+                        "leave {loss} of the questions without an answer",
+                    ),
+                    (
+                        "refused",
+                        5.0,
+                        dns_conditions.cluster_dns_gone,
+                        "answers rightly",
+                        "refuse or answer wrongly {loss} of the questions",
+                    ),
+                    (
+                        "udp",
+                        5.5,
+                        dns_conditions.cluster_dns_udp,
+                        "answers by UDP, TCP is well,",
+                        "leave {loss} of the questions by UDP without an answer, TCP is well,",
+                    ),
+                    (
+                        "tcp",
+                        5.5,
+                        dns_conditions.cluster_dns_tcp,
+                        "answers by TCP, UDP is well,",
+                        "leave {loss} of the questions by TCP without an answer, UDP is well,",
+                    ),
+                )
+            ),
+            (
+                "dns_node",
+                "",
+                "DNS as one node sees it",
+                5.5,
+                dns_conditions.cluster_dns_silent,
+                subjects.dns_seen,
+                "{a} gets no answer from any DNS server, others do,",
+                "{a} gets no answer to {loss} of its questions to DNS servers, others do,",
+            ),
+            (
+                "dns_node",
+                "service",
+                "DNS as one node sees it",
+                7.0,
+                dns_conditions.dns_service_silent,
+                subjects.dns_seen,
+                "{a} gets no answer from the DNS service, others do,",
+                "{a} gets no answer to {loss} of its questions to the DNS service, others do,",
+            ),
+            (
+                "dns_upstream",
+                "names",
+                "names outside of the cluster",
+                4.5,
+                dns_conditions.upstream,
+                subjects.dns_upstream,
+                "the cluster's DNS resolves no names outside of the cluster",
+                "the cluster's DNS does not resolve {loss} of the names outside of the cluster",
+            ),
+            (
+                "service_proxy",
+                "",
+                "the service proxy on a node",
+                6.3,  # above a port of a plain target, of which no more than that was seen
+                dns_conditions.virtual,
+                subjects.source_node,
+                "no Service works on {subject} (service proxy)",
+                "{loss} of the requests to Services fail on {subject} (service proxy)",
+            ),
+            (
+                "zone_target",
+                "",
+                "a plain target as one zone sees it",
+                6.0,
+                conditions.plain,
+                subjects.zone_target,
+                "zone {a} does not reach {b}, others do,",
+                "zone {a} gets no answer to {loss} of its requests to {b}, others do,",
+            ),
+        )
+    ),
+)

@@ -1,0 +1,81 @@
+"""What is wrong on one node: a slow link, a full table, an agent that is gone, frozen, displaced or starved."""
+
+from __future__ import annotations
+
+from kubesonar.core.diagnosis.parts import conditions, subjects
+from kubesonar.core.diagnosis.parts.part import Part
+
+STARVED = 20.0
+"""Seconds without a turn up to which a process counts as starved, not as frozen: told sooner, every CPU limit would
+make findings; later, a frozen one is told late."""
+
+NODE_PARTS: tuple[Part, ...] = (
+    Part(
+        "link_rate",
+        "the speed of a node's link",
+        4.0,
+        lambda route: False,
+        subjects.nodes,
+        "the link of {subject} passes only about {rate}",
+        fault="slow",
+        hides=lambda route: True,
+    ),
+    *(
+        Part(
+            name,
+            noun,
+            4.0,
+            lambda route: False,
+            subjects.nodes,
+            total,
+            fault="full",
+        )
+        for name, noun, total in (
+            (
+                "conntrack_full",
+                "a node's conntrack table",
+                "the conntrack table of {subject} is full and new connections fail: {used}",
+            ),
+            ("backlog_full", "a node's receive backlog", "{subject} gets more packets than its CPUs take: {used}"),
+        )
+    ),
+    *(
+        Part(
+            name,
+            "a node's agent process",
+            penalty + extra,
+            cannot,
+            subject,
+            f"the {{noun}} on {{node}} {{be}} {how}, its host answers",
+            variant=f"{variant}{scope}",
+            fault=how,
+            hides=conditions.through_process,
+            age=STARVED if name == "agent_frozen" else 0.0,
+        )
+        for name, how, penalty, cannot, variant in (
+            ("agent_gone", "gone", 4.0, conditions.agent_gone, ""),
+            ("agent_frozen", "frozen", 4.5, conditions.agent_frozen, ""),
+            ("agent_frozen", "frozen", 5.5, conditions.agent_frozen_long, "backlog"),
+        )
+        for scope, extra, subject in (("", 0.0, subjects.target), ("node", 1.0, subjects.target_node))
+    ),
+    Part(
+        "agent_displaced",
+        "a node's agent, at whose address another one answers",
+        4.0,
+        lambda route: False,
+        subjects.target,
+        "somebody else answers at {address}, the address of {subject}, since {since}",
+        fault="misdelivered",
+        hides=lambda route: route.between_members,
+    ),
+    Part(
+        "observer",
+        "an agent that cannot measure",
+        4.0,
+        lambda route: False,
+        subjects.nodes,
+        "{subject} could not measure {when}: {cause}",
+        fault="starved",
+    ),
+)

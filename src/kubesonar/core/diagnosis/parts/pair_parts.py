@@ -1,0 +1,114 @@
+"""Ways between two nodes, and what is less than a whole link or way: one address family, one protocol, one port."""
+
+from __future__ import annotations
+
+from kubesonar.core.diagnosis.parts import conditions, shares, subjects
+from kubesonar.core.diagnosis.parts.part import Part
+from kubesonar.core.diagnosis.parts.traversal import Aspect
+from kubesonar.model import Kind
+
+PAIR_PARTS: tuple[Part, ...] = (
+    Part(
+        "pair",
+        "the way from one node to another",
+        6.0,
+        conditions.passes,
+        subjects.pair,
+        "nothing gets from {a} to {b} since {since}{back}",
+        "{a} > {b} loses {loss} of packets since {since}",
+        share=shares.part_of_pair,
+    ),
+    Part(
+        "pair",
+        "the way from one node to another",
+        9.0,
+        conditions.passes_way_pod,
+        subjects.pair,
+        "nothing gets from {a} to {b} in the pod network since {since}; the host network is well",
+        "{a} > {b} loses {loss} of packets in the pod network since {since}",
+        variant="pod",
+        share=shares.part_of_pair,
+    ),
+    *(
+        Part(
+            name,
+            f"one address family of {whose}",
+            penalty,
+            when,
+            subjects.by_family(crossing),
+            f"no {{ip}} packets get {where} since {{since}}; the other address family is well",
+            f"{where_lossy} {{loss}} of the {{ip}} packets since {{since}}; the other address family is well",
+            both=name != "pair_family",
+            share=shares.part_of_family,
+        )
+        for name, whose, penalty, when, crossing, where, where_lossy in (
+            (
+                "node_family",
+                "a node",
+                8.0,
+                conditions.of_one_family,
+                subjects.nodes,
+                "in or out of {subject}",
+                "{subject} loses",
+            ),
+            (
+                "pod_network_family",
+                "a node's pod network",
+                8.5,
+                conditions.of_one_family_pod,
+                subjects.pod_nodes,
+                "in or out of the pod network of {subject}",
+                "the pod network of {subject} loses",
+            ),
+            (
+                "pair_family",
+                "the way from one node to another",
+                10.0,
+                conditions.of_one_family,
+                subjects.pair,
+                "from {a} to {b}",
+                "{a} > {b} loses",
+            ),
+        )
+    ),
+    Part(
+        "pair_udp",
+        "UDP from one node to another",
+        10.0,
+        lambda route: conditions.passes(route) and not route.tcp and route.kind is not Kind.ICMP,
+        subjects.pair,
+        "no UDP gets from {a} to {b} since {since}; TCP and ICMP are well",
+        "{a} > {b} loses {loss} of UDP packets since {since}; TCP and ICMP are well",
+        share=shares.part_of_pair,
+    ),
+    Part(
+        "pair_port",
+        "one TCP port from one node to another",
+        9.0,
+        lambda route: route.reach and route.tcp,
+        subjects.port,
+        "{a} gets no answer from {b} on {port} since {since}",
+        "{a} often gets no answer from {b} on {port} since {since}",
+    ),
+    Part(
+        "pair_port",
+        "one TCP port from one node to another",
+        5.5,  # below the pair's: of a plain target that is asked on one port no more than that was seen
+        lambda route: route.reach and route.tcp and not route.between_members and route.kind is not Kind.DNS,
+        subjects.port,
+        "{a} gets no answer from {b} on {port} since {since}",
+        "{a} often gets no answer from {b} on {port} since {since}",
+        variant="plain",
+    ),
+    Part(
+        "pair_port",
+        "one TCP port from one node to another",
+        9.0,
+        lambda route: route.question is Aspect.ANSWER and route.tcp,
+        subjects.port,
+        "{a} is refused by {b} on {port} since {since}",
+        "{a} is often refused by {b} on {port} since {since}",
+        variant="refused",
+        fault="refused",
+    ),
+)

@@ -1,0 +1,52 @@
+"""A row of the table of parts: one kind of part of the network that can be sick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from kubesonar.core.diagnosis.parts.subjects import Subjects
+from kubesonar.core.diagnosis.parts.traversal import Traversal
+from kubesonar.model import Severity
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A row. `penalty` is -log of the prior probability that one given subject is sick, in nats. `fault` is the fault
+    in one word. `when` says which routes cross this kind of part (from their shape only), `subjects` which ones of it
+    they cross. `total` is the sentence when nothing gets through, `partial` when something does; `variant` tells rows
+    of one name apart (the same part, seen in another way)."""
+
+    name: str
+    noun: str
+    penalty: float
+    when: Callable[[Traversal], bool]
+    subjects: Callable[[Traversal], Subjects]
+    total: str
+    partial: str = ""
+    variant: str = ""
+    fault: str = "loss"
+    least: float = 0.0
+    """The least rate at which it is told: what depends on size alone hits all big packets, or it is mere loss."""
+    both: bool = False
+    """Whether it stands for both directions, so that a round trip crosses it twice."""
+    ways: tuple[str, str] | None = None
+    """The rows that stand for the way in and the way out of the same part."""
+    share: Callable[[Traversal, str], float] | None = None
+    """The share of trials on a route that crosses this subject, where not all do."""
+    common: bool = False
+    """Whether all trials cross it, each at a place of its own."""
+    whole: bool = False
+    """Whether it fails whole requests, as servers do, and not single packets, of which kernels send some again."""
+    seconds: int = 3
+    """In how many different seconds it must have been bad, so that one burst is no fault."""
+    age: float = 0.0
+    """Seconds for which it must have lasted before it is told."""
+    severity: Severity = Severity.WARNING
+    """How far it reaches."""
+    hides: Callable[[Traversal], bool] | None = None
+    """Which trials of these subjects say nothing of their own once this part is known to be sick."""
+
+    def hidden(self, route: Traversal, subject: str) -> bool:
+        """Whether this part being sick leaves trials on that route without meaning."""
+        return self.hides is not None and self.hides(route) and subject in self.subjects(route)

@@ -1,0 +1,55 @@
+"""The share of the trials on a route that cross one subject: of a Service each server gets a part of the requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kubesonar.core.diagnosis.parts.subjects import node_pairs, zone_pairs
+from kubesonar.core.diagnosis.parts.traversal import Traversal, stays_on_node
+
+
+def part_of_pair(route: Traversal, subject: str) -> float:
+    """The share of trials on that route that go between those two nodes."""
+    return _share(subject in node_pairs(legs) for legs in route.ways) if route.target.behind else 1.0
+
+
+def part_of_node(route: Traversal, node: str) -> float:
+    """The share of trials on that route that cross that node: all, or those that a server there gets."""
+    if not route.target.behind:
+        return 1.0
+    return _share(any(node in (a.node, b.node) and not stays_on_node((a, b)) for a, b in legs) for legs in route.ways)
+
+
+def sides(route: Traversal, node: str) -> tuple[bool, bool]:
+    """Whether packets on that route enter that node, and whether they leave it."""
+    legs = [leg for way in route.ways for leg in way]
+    return any(end.node == node for _, end in legs), any(start.node == node for start, _ in legs)
+
+
+def part_of_pod_network(route: Traversal, node: str) -> float:
+    """The share of trials on that route that cross the pod network of that node."""
+    if not route.target.behind:
+        return 1.0
+    ends = ([end for leg in legs for end in leg] for legs in route.ways)
+    return _share(any(end.node == node and end.in_pod_network for end in found) for found in ends)
+
+
+def part_of_family(route: Traversal, subject: str) -> float:
+    """The same of the packets of one family, or of what goes between two nodes in it."""
+    place = subject.partition(" ")[0]
+    return part_of_pair(route, place) if ">" in place else part_of_node(route, place)
+
+
+def part_of_zones(route: Traversal, subject: str) -> float:
+    """The share of trials on that route that go from that zone to that one."""
+    return _share(subject in zone_pairs(legs) for legs in route.ways) if route.target.behind else 1.0
+
+
+def server_share(route: Traversal, subject: str) -> float:
+    """The share of trials on that route that a server gets: of a Service one of those behind it."""
+    return 1.0 if subject == route.target.name else 1 / len(route.target.behind)
+
+
+def _share(crossing: Iterable[bool]) -> float:
+    found = list(crossing)
+    return sum(found) / len(found)

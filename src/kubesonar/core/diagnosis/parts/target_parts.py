@@ -1,0 +1,45 @@
+"""Plain targets that do not answer or answer wrongly."""
+
+from __future__ import annotations
+
+from kubesonar.core.diagnosis.parts import conditions, subjects
+from kubesonar.core.diagnosis.parts.part import Part
+from kubesonar.core.diagnosis.parts.traversal import Aspect
+from kubesonar.model import Path, Severity
+
+TARGET_PARTS: tuple[Part, ...] = (
+    *(
+        Part(
+            name,
+            noun,
+            4.0,
+            lambda route, question=question, paths=paths: (  # type: ignore[misc]
+                route.question is question and conditions.to_plain_target(route, paths)
+            ),
+            subjects.target,
+            f"{what} {{subject}} {verb} since {{since}}{{agree}}",
+            f"{what} {{subject}} {partly} since {{since}}{{agree}}",
+            variant=variant,
+            fault=fault,
+            severity=Severity.CRITICAL if name == "api_server" else Severity.WARNING,
+            whole=True,
+        )
+        for name, noun, what, paths in (
+            ("api_server", "the API server", "the API server", conditions.API_PATHS),
+            ("ingress", "the ingress", "the ingress", (Path.INGRESS,)),
+            ("service", "a Service", "the Service", (Path.SERVICE,)),
+            ("dns_upstream", "a DNS server outside", "the DNS server", (Path.DNS_UPSTREAM,)),
+            ("external", "a target outside", "the target", (Path.EXTERNAL,)),
+        )
+        for question, verb, partly, variant, fault in (
+            (Aspect.REACH, "does not answer", "does not answer {loss} of all requests", "", "silent"),
+            (
+                Aspect.ANSWER,
+                "refuses or answers wrongly",
+                "refuses or answers wrongly {loss} of all requests",
+                "refused",
+                "refused",
+            ),
+        )
+    ),
+)

@@ -1,0 +1,138 @@
+"""`kubesonar history`, as people run it, and what the other commands say of a collector."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from kubesonar.api.collector import IncidentPage, MatrixDocument, VerdictDocument
+from kubesonar.apps.client import check, explain, history, map
+from kubesonar.config import ConfigError
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord, RecordedChange
+from kubesonar.core.encoding import encode_json
+from kubesonar.model import Finding, Health, Verdict
+from kubesonar.net.clock import SystemClock
+from tests.apps.listening import answer, on_tcp
+
+NOW = SystemClock().wall()
+SICK = Finding("node", "node-3", "cut", NOW - 600, 0.9, "node-3 is cut off", evidence=("8 of 8 observers agree",))
+
+
+def record(id: str, opened: float, closed: float | None, finding: Finding = SICK) -> IncidentRecord:
+    changes = (RecordedChange(opened, "opened", finding.sentence),)
+    return IncidentRecord(1, id, finding, opened, opened, closed or NOW, closed, 0, changes)
+
+
+PAGE = encode_json(IncidentPage(1, (record("bb", NOW - 65, None), record("aa", NOW - 600, NOW - 480)), ""))
+
+
+def test_incidents_are_told_with_their_times_the_latest_last(capsys: pytest.CaptureFixture[str]) -> None:
+    with on_tcp(answer(PAGE)) as url:
+        assert history.main(["--collector", url, "--since", "12h"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "(2 min)" in lines[0]
+    assert "[aa]" in lines[0]
+    assert lines[1].strip() == "node-3 is cut off"
+    assert lines[2].startswith("since ")
+    assert "[bb]" in lines[2]
+
+
+def test_without_one_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with on_tcp(answer(encode_json(IncidentPage(1, (), "")))) as url:
+        assert history.main(["--collector", url, "--since", "12h"]) == 0
+    assert capsys.readouterr().out == "no incident in the last 12h\n"
+
+
+def test_json_has_time_stamps(capsys: pytest.CaptureFixture[str]) -> None:
+    with on_tcp(answer(PAGE)) as url:
+        assert history.main(["--collector", url, "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)["incidents"]
+    assert (first["id"], second["closed"]) == ("aa", None)
+    assert first["changes"][0]["became"] == "opened"
+    assert first["opened"].endswith("Z")
+
+
+def test_only_the_map_has_the_collector_send_the_matrix(capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[bytes] = []
+    document = encode_json(VerdictDocument(1, Verdict(Health.GOOD, "all well", NOW, members=3, observers=3), ""))
+
+    def served(request: bytes) -> bytes | None:
+        path = request.split(b" ")[1]
+        asked.append(path)
+        return answer(document if path == b"/api/v1/verdict" else encode_json(MatrixDocument(1, NOW, ())))(request)
+
+    with on_tcp(served) as url:
+        assert check.main(["--collector", url]) == 0
+        assert asked == [b"/api/v1/verdict"]
+        assert map.main(["--collector", url, "--once"]) == 0
+        assert asked[1:] == [b"/api/v1/verdict", b"/api/v1/matrix"]
+    assert "all well" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--since", "yesterday"], '^--since: got "yesterday", expected a duration as "12h" or "30m"$'),
+        (["--since", "12x"], '^--since: got "12x", expected a duration'),
+        (["--since", "-1h"], '^--since: got "-1h", expected a duration'),
+        (["--since", "0"], '^--since: got "0", expected a duration'),
+        (["--since", "nan"], '^--since: got "nan", expected a duration'),
+        (["--collector", "ftp://a"], '^--collector: got "ftp://a", expected one http://HOST:PORT'),
+        (["--collector", "/nowhere"], '^--collector: got "/nowhere", expected one http://HOST:PORT'),
+    ],
+)
+def test_what_cannot_be_used_is_refused(arguments: Sequence[str], why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        history.main(["--collector", "http://127.0.0.1:9", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "why"),
+    [
+        (b"", 401, "asks for a token"),
+        (b"", 404, "no collector, or of another version"),
+        (b"{}", 200, "does not answer as one"),
+        (b"\x1b[2J", 200, "does not answer as one"),
+    ],
+)
+def test_whatever_answers_there_is_no_history(body: bytes, status: int, why: str) -> None:
+    with on_tcp(answer(body, status)) as url, pytest.raises(ConfigError, match=why):
+        history.main(["--collector", url])
+
+
+def test_what_is_over_can_be_explained_by_its_id(capsys: pytest.CaptureFixture[str]) -> None:
+    with on_tcp(answer(PAGE)) as url:
+        assert explain.main(["aa", "--collector", url]) == 0
+    assert "8 of 8 observers agree" in capsys.readouterr().out
+
+
+def test_a_collector_that_does_not_answer_makes_it_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check.main(["--collector", "http://127.0.0.1:9"]) == 2
+    assert "cannot tell: the collector at http://127.0.0.1:9 does not answer" in capsys.readouterr().out
+    assert map.main(["--once", "--collector", "http://127.0.0.1:9"]) == 2
+
+
+def test_agents_and_a_collector_are_not_asked_both() -> None:
+    with pytest.raises(ConfigError, match="one of them, not both"):
+        check.main(["http://127.0.0.1:9", "--collector", "http://127.0.0.1:9"])
+
+
+def test_the_collector_and_its_token_are_known_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    document = encode_json(VerdictDocument(1, Verdict(Health.GOOD, "well", NOW), ""))
+    (tmp_path / "token").write_text("reader\n")
+
+    def guarded(request: bytes) -> bytes | None:
+        return answer(document if b"Bearer reader" in request else b"", 200 if b"Bearer reader" in request else 401)(
+            request
+        )
+
+    with on_tcp(guarded) as url:
+        monkeypatch.setenv("KUBESONAR_COLLECTOR", url)
+        assert check.main([]) == 2
+        monkeypatch.setenv("KUBESONAR_TOKEN_FILE", str(tmp_path / "token"))
+        assert check.main([]) == 0

@@ -1,0 +1,79 @@
+"""In a big mesh few pairs are looked at closely, and what is told is the same."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from kubesonar.core.diagnosis.evidence import Evidence
+from kubesonar.core.diagnosis.joining.join import basis
+from kubesonar.core.diagnosis.verdict import judge, verdict_on
+from kubesonar.model import Edge, Health, Verdict, Window
+from tests.core.mesh import Mesh
+
+
+def looked_at(evidence: Evidence) -> set[tuple[str, str]]:
+    return {(cell.route.source.node, cell.route.target.place) for cell in evidence.cells}
+
+
+def closely(mesh: Mesh, after: float) -> tuple[Evidence, Verdict, Verdict]:
+    """The evidence after a verdict, that verdict, and the one on all trials of all pairs."""
+    snapshots, unread, now = mesh.snapshots(after)
+    found, whole = basis(snapshots, unread, now), basis(snapshots, unread, now)
+    whole.evidence.all_cells()
+    return found.evidence, verdict_on(found, str), verdict_on(whole, str)
+
+
+def told(verdict: Verdict) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(finding.sentence, finding.confirm, finding.observers) for finding in verdict.findings]
+
+
+def test_of_a_mesh_that_is_well_nothing_is_looked_at_closely() -> None:
+    evidence, verdict, whole = closely(Mesh(6, seed=1).run(20), 20)
+    assert evidence.cells == []
+    assert (verdict.verdict, verdict.findings) == (Health.GOOD, whole.findings)
+    assert evidence.paths == 12 * (5 + 4)
+    assert not evidence.loss(10.0)
+
+
+def test_of_one_sick_pair_its_two_nodes_are_enough() -> None:
+    evidence, verdict, whole = closely(Mesh(6, seed=1).drop("node-1", "node-2", 1, 5).run(20), 20)
+    assert [finding.subject for finding in verdict.findings] == ["node-1>node-2"]
+    assert told(verdict) == told(whole)
+    between_others = {("node-4", "node-5"), ("node-5", "node-6"), ("node-6", "node-4")}
+    assert not looked_at(evidence) & between_others
+
+
+def test_a_node_is_told_by_what_crosses_it_and_a_zone_by_everything() -> None:
+    evidence, verdict, whole = closely(Mesh(6, seed=1).cut("node-3", 5).run(20), 20)
+    assert [finding.subject for finding in verdict.findings] == ["node-3"]
+    assert told(verdict) == told(whole)
+    assert ("node-1", "node-2") not in looked_at(evidence)
+    zones = Mesh(6, seed=1)
+    for near in (1, 2, 3):
+        for far in (4, 5, 6):
+            zones.drop(f"node-{near}", f"node-{far}", 1, 5)
+    _, verdict, whole = closely(zones.run(20), 20)
+    assert [finding.subject for finding in verdict.findings] == ["a>b"]
+    assert told(verdict) == told(whole)
+
+
+def test_a_plain_target_that_fails_is_looked_at_from_everywhere() -> None:
+    evidence, verdict, whole = closely(Mesh(6, seed=1).drop("*", "dns-1", 1, 5).run(20), 20)
+    assert [finding.subject for finding in verdict.findings] == ["dns-1"]
+    assert told(verdict) == told(whole)
+    assert ("node-1", "node-2") not in looked_at(evidence)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_windows_without_sums_as_reports_have_them_are_summed(share: float) -> None:
+    snapshots, unread, now = Mesh(6, seed=1).drop("node-1", "node-2", share, 5).run(20).snapshots(20)
+    bare = [msgspec.structs.replace(each, edges=tuple(without_sums(edge) for edge in each.edges)) for each in snapshots]
+    verdict, expected = judge(bare, unread, now, str), judge(snapshots, unread, now, str)
+    assert told(verdict) == told(expected)
+    assert verdict.sentence == expected.sentence
+    assert bool(verdict.findings) is (share > 0)
+
+
+def without_sums(edge: Edge) -> Edge:
+    return msgspec.structs.replace(edge, short=Window(edge.short.span), long=Window(edge.long.span))

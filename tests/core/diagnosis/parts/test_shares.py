@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from kubesonar.core.diagnosis.parts import shares, subjects
+from kubesonar.model import Network
+from tests.core.diagnosis.parts.routes import asked
+
+
+def test_of_a_service_with_a_server_on_the_same_node_only_a_part_crosses_the_link() -> None:
+    route = asked(Network.HOST)
+    assert set(subjects.nodes(route)) == {"node-1", "node-2"}
+    assert shares.part_of_node(route, "node-1") == 0.5
+    assert shares.part_of_pod_network(route, "node-1") == 0.5
+    assert shares.part_of_pod_network(asked(Network.POD), "node-1") == 1.0
+    assert "node-1>node-1" not in subjects.pair(route)
+
+
+def test_a_share_of_a_family_is_that_of_its_node_or_pair() -> None:
+    route = asked(Network.POD)
+    assert shares.part_of_family(route, "node-2 ipv4") == 0.5
+    assert shares.part_of_family(route, "node-1>node-2 ipv4") == 0.5
