@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from kubesonar.core.diagnosis.evidence import Cell
+import pytest
+
+from kubesonar.core.diagnosis.evidence import Cell, Quiet
 from kubesonar.core.diagnosis.inference.background import BACKGROUND, Background
 from kubesonar.core.diagnosis.parts.traversal import Aspect, End, Traversal, Way
 from kubesonar.model import Kind, Network, Path
@@ -33,3 +35,13 @@ def test_trains_to_a_member_that_cannot_be_read_do_not_say_what_is_usual() -> No
     one_way = [cell(ends, Kind.UDP, Way.FORWARD, 24, 0) for ends in PAIRS if ends[1] is not ENDS[0]]
     unread = [cell(ends, Kind.UDP, Way.ROUND, 24, 24) for ends in PAIRS if ends[1] is ENDS[0]]
     assert Background(one_way + unread).odds(unread[0]).bad == BACKGROUND
+
+
+@pytest.mark.parametrize("asked", [250, 1000])
+@pytest.mark.parametrize(("pairs", "trials"), [(1, 24), (2, 48), (4, 60)])
+def test_a_few_pairs_that_were_asked_little_and_went_well_do_not_say_what_is_usual(
+    asked: int, pairs: int, trials: int
+) -> None:
+    cells = [cell(ends, Kind.UDP, Way.FORWARD, asked, asked // 25) for ends in PAIRS]
+    quiet = Quiet(8, Network.POD, False, False, pairs, trials)
+    assert Background(cells, [quiet]).odds(cells[0]).bad >= 0.04

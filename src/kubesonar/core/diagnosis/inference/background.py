@@ -29,6 +29,10 @@ _LEAST_USUAL = 0.01
 """Share of bad trials that does not make a pair stand out: less, and in a network that is well one bad trial of a dozen
 would, and all background be taken for none."""
 
+_NONE_SEEN = 3.0
+"""Bad trials that a share may stand for though none was seen (with 95 %): a few trials that went well do not prove that
+less than a few in a hundred is usual."""
+
 _ROUNDS = 6
 
 Group = tuple[int, Network | None, bool, bool]
@@ -105,15 +109,17 @@ class Background:
 
 def _pooled(pairs: list[list[int]]) -> Odds:
     """The share of bad and of dead trials over the pairs that do not stand out from the best quarter of them: pairs in
-    doubt are asked more often than others, so that the mean over all trials is mostly theirs."""
+    doubt are asked more often than others, so that the mean over all trials is mostly theirs. What was seen of the best
+    pairs counts with what it leaves open, or those that were asked least would decide."""
     pairs = sorted((count for count in pairs if count[0]), key=lambda count: count[1] / count[0])
     if not pairs:
         return Odds(0.0, 0.0)
     kept = pairs[: -(-len(pairs) // 4)]
     share = 0.0
     for _ in range(_ROUNDS):
-        share = sum(count[1] for count in kept) / sum(count[0] for count in kept)
-        usual = max(share, _LEAST_USUAL)
+        total, bad = sum(count[0] for count in kept), sum(count[1] for count in kept)
+        share = bad / total
+        usual = min(max((bad + _NONE_SEEN) / total, _LEAST_USUAL), BACKGROUND_LIMIT)
         left = [count for count in pairs if count[1] <= _most(count[0], usual)] or kept
         if len(left) == len(kept):
             break
