@@ -64,3 +64,13 @@ def test_what_is_over_is_kept_apart() -> None:
 def test_a_little_loss_everywhere_is_usual() -> None:
     found = basis(*Mesh(nodes=4, seed=1).drop("*", "*", 0.015).run(60).snapshots(60))
     assert Search(found.evidence, found.who.now, lambda cell: True).run() == []
+
+
+@pytest.mark.parametrize(("nodes", "after"), [(3, 38), (4, 36), (6, 36)])
+def test_each_of_two_ways_is_named_though_round_trips_are_explained_by_the_other(nodes: int, after: int) -> None:
+    mesh = Mesh(nodes=nodes, seed=1)
+    mesh.drop("node-1", "node-2", since=30).drop("node-2", "node-1", since=30)
+    found = basis(*mesh.run(after).snapshots(after))
+    suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
+    assert len(suspects) == 2
+    assert {suspect.subject for suspect in suspects} <= {"node-1>node-2", "node-2>node-1", "a>b", "b>a"}

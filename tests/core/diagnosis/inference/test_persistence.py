@@ -52,5 +52,13 @@ def test_big_packets_that_vanish_once_are_enough() -> None:
 
 
 def test_what_was_bad_at_the_same_moment_is_one_event() -> None:
-    assert share_of_events([1.0, 1.1, 1.2, 1.3]) == 0.25
-    assert share_of_events([1.0, 2.0]) == 1.0
+    assert share_of_events([(1.0, 7.0), (1.1, 7.0), (1.2, 7.0), (1.3, 7.0)]) == 0.25
+    assert share_of_events([(1.0, 7.0), (2.0, 7.0)]) == 1.0
+    assert share_of_events([(1.0, 7.0), (1.1, 7.0)], [(1.0, 7.0), (1.1, 7.0)]) == 0.5
+    assert share_of_events() == 1.0
+
+
+def test_what_is_explained_already_does_not_make_one_event_of_the_rest() -> None:
+    explained = [(1.0 + step / 10, 0.0) for step in range(20)]
+    assert share_of_events([(1.0, 7.0), (2.0, 7.0), *explained]) == 1.0
+    assert share_of_events([(1.0, 7.0), (1.2, 7.0), (2.0, 7.0), *explained]) == pytest.approx(2 / 3)

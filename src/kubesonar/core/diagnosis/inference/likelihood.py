@@ -71,6 +71,10 @@ class Belief:
             self.total[index] = self.bad[index] = self.dead[index] = 0
         self.packed = _pack(self.total, self.bad, self.dead)
 
+    def forgot(self, age_bin: int) -> bool:
+        """Return whether the trials of that bin were left out of account."""
+        return self.cell.total[age_bin] > 0 == self.total[age_bin]
+
     def most(self, newest: int) -> float:
         """The most that any part can explain of so many of the newest bins (nats)."""
         return sum(self.nats(newest)) if any(self.bad[:newest]) else 0.0

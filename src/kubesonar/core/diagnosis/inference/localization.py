@@ -10,9 +10,11 @@ and what is loud now is told by the newest trials alone, before older ones are a
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from heapq import heapify, heappop, heapreplace
+from math import log
 
 from kubesonar.core.diagnosis.evidence import SETTLE, Cell, Evidence
 from kubesonar.core.diagnosis.inference.background import BACKGROUND, Background
@@ -224,16 +226,14 @@ class Search:
         beliefs = {each: [self._beliefs[index] for index in members(each)] for each in relatives(key)}
         choice = choose_ways(key, self._fits[key], beliefs)
         indexes = members(choice.key)
-        cells = [self._beliefs[index].cell for index in indexes]
+        members_of = [self._beliefs[index] for index in indexes]
+        cells = [belief.cell for belief in members_of]
         bad_at = sorted(at for cell in cells for at in cell.bad_at)
         began = self._now - self._ages.edges[choice.fit.bins - 1]
-        times = times_since(bad_at, began)
-        groups = [times]
-        if PARTS[choice.key[0]].common:
-            by_place: dict[str, list[float]] = {}
-            for cell in cells:
-                by_place.setdefault(cell.route.source.place, []).extend(times_since(cell.bad_at, began))
-            groups = list(by_place.values())
+        by_place: dict[str, list[tuple[float, float]]] = {}
+        for belief in members_of:
+            place = belief.cell.route.source.place if PARTS[choice.key[0]].common else ""
+            by_place.setdefault(place, []).extend(self._worth(belief, began))
         return Suspect(
             key=choice.key,
             fit=choice.fit,
@@ -241,10 +241,17 @@ class Search:
             indexes=indexes,
             cells=cells,
             bad_at=sorted([*bad_at, *(at for cell in cells for at in cell.gone_at)]),
-            times=times,
+            times=times_since(bad_at, began),
             rivals=self._rivals(choice.key, choice.fit.gain, choice.rivals),
-            net=choice.fit.gain * share_of_events(*groups) - PARTS[choice.key[0]].penalty,
+            net=choice.fit.gain * share_of_events(*by_place.values()) - PARTS[choice.key[0]].penalty,
         )
+
+    def _worth(self, belief: Belief, began: float) -> Iterator[tuple[float, float]]:
+        """The bad trials of a cell since then: when each was, and what there is to explain of it (nats)."""
+        for at in belief.cell.bad_at:
+            age_bin = min(bisect_right(self._ages.edges, self._now - at), len(belief.total) - 1)
+            if at > began and not belief.forgot(age_bin):
+                yield at, -log(belief.expected[age_bin].bad)
 
     def _refined(self, suspect: Suspect) -> Suspect:
         """The suspect, or the better one of two narrower parts which together explain more than it does beside the best

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from kubesonar.core.diagnosis.parts.part import Part
 
@@ -41,10 +41,19 @@ def times_since(bad_at: Sequence[float], began: float) -> Sequence[float]:
     return bad_at[bisect_right(bad_at, began) :]
 
 
-def share_of_events(*groups: Sequence[float]) -> float:
-    """What is left of the evidence had all of a group that was bad at the same moment been one event."""
-    events = sum(len({int(at / SLOT) for at in times}) for times in groups)
-    return events / max(1, sum(map(len, groups)))
+def share_of_events(*groups: Iterable[tuple[float, float]]) -> float:
+    """Return what is left of the evidence had all of a group that was bad at the same moment been one event. A group
+    holds times of bad trials, each with what it is worth (nats): what is explained already is worth next to nothing,
+    and does not make one event of what is not."""
+    left = whole = 0.0
+    for group in groups:
+        slots: dict[int, tuple[float, float]] = {}
+        for at, worth in group:
+            total, squares = slots.get(int(at / SLOT), (0.0, 0.0))
+            slots[int(at / SLOT)] = total + worth, squares + worth * worth
+        left += sum(squares / total for total, squares in slots.values() if total)
+        whole += sum(total for total, _ in slots.values())
+    return left / whole if whole else 1.0
 
 
 def lasts(times: Sequence[float], rate: float, part: Part, age: float) -> bool:
