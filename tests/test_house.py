@@ -45,6 +45,7 @@ TESTED_WITH = {
     "core/membership/announcing": "core/membership/announcing/test_announcer.py",
     "core/membership/election": "core/membership/election/test_election.py",
     "core/membership/swim": "core/membership/swim/test_failure_detector.py",
+    "core/remedy": "core/remedy/test_remedy.py",
     "core/telemetry/reports": "core/telemetry/reports/test_mirrors.py",
     "lab": "lab/test_world.py",
     "net/http/response_head.py": "net/http/test_response_reader.py",

@@ -1,0 +1,114 @@
+"""What the standpoints say together: which DNS pods answer, which are sick, and what cannot be told."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from kubesonar.core.remedy.dns_round import DnsRound, DnsServerPod, DnsStandpoint, PodReplies, PodReply
+
+_FAILED = frozenset({PodReply.SILENT, PodReply.REFUSED, PodReply.WRONG})
+
+
+class PodHealth(StrEnum):
+    """What all standpoints say of a pod. `PARTIAL`: some reach it and some do not, so that it is a way's fault.
+    `UNREACHED`: no quorum member got anything back, nor does its node confirm it, so that it may be a way's fault."""
+
+    ANSWERING = "answering"
+    SICK = "sick"
+    PARTIAL = "partial"
+    UNREACHED = "unreached"
+    UNKNOWN = "unknown"
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """The health of a pod, from how many nodes it fails, of how many that can say, and whether only one can."""
+
+    health: PodHealth
+    against: int = 0
+    of: int = 0
+
+    @property
+    def alone(self) -> bool:
+        """Whether only one standpoint can say."""
+        return self.of == 1
+
+
+class Votes(msgspec.Struct, frozen=True):
+    """The pods of a round by uid. `answered`: at least one standpoint got an answer from a DNS pod. `hold` says in
+    words reason nothing can be concluded, "" where it can."""
+
+    pods: dict[str, Judged]
+    answered: bool
+    hold: str = ""
+
+    def having(self, health: PodHealth) -> list[str]:
+        """Return the uids of the pods of that health, in the order of the round."""
+        return [uid for uid, judged in self.pods.items() if judged.health is health]
+
+
+class _Voter:
+    """A node that questions are asked from: what its standpoints got from each pod."""
+
+    def __init__(self) -> None:
+        self.well = False
+        self.answered: set[str] = set()
+        self.failed: set[str] = set()
+        self.reached: set[str] = set()
+
+    def take(self, replies: PodReplies, standpoint: DnsStandpoint) -> None:
+        self.well |= bool(standpoint.well)
+        if replies.decisive is PodReply.ANSWERED:
+            self.answered.add(replies.pod)
+        elif replies.decisive in _FAILED:
+            self.failed.add(replies.pod)
+        if replies.came_back:
+            self.reached.add(replies.pod)
+
+    def fails(self, uid: str) -> bool:
+        return uid in self.failed and uid not in self.answered
+
+
+def count_votes(found: DnsRound, quorum: int) -> Votes:
+    """Return what the standpoints of a round say together. A pod is sick where it fails from more than half of the
+    nodes that can say, and from `quorum` of them where there are as many.
+
+    A node can say something where a standpoint of it is not known to be unwell and, if any DNS pod answers anybody,
+    it gets an answer from one itself: else its own way is what failed."""
+    voters: dict[str, _Voter] = {}
+    standpoints = {one.name: one for one in found.standpoints}
+    pods = found.pods or ()
+    for replies in found.replies:
+        standpoint = standpoints.get(replies.standpoint)
+        if standpoint is not None and standpoint.well is not False:
+            voters.setdefault(standpoint.node or standpoint.name, _Voter()).take(replies, standpoint)
+    answered = any(voter.answered for voter in voters.values())
+    saying = {name: voter for name, voter in voters.items() if voter.answered or (not answered and voter.failed)}
+    of = len({one.node or one.name for one in found.standpoints})
+    if len(saying) * 2 <= of:
+        return Votes(
+            {pod.uid: Judged(PodHealth.UNKNOWN) for pod in pods},
+            answered,
+            f"only {len(saying)} of {of} nodes that ask can say anything: look at the network first",
+        )
+    return Votes({pod.uid: _judge(pod, saying, of, quorum, answered) for pod in pods}, answered)
+
+
+def _judge(pod: DnsServerPod, voters: dict[str, _Voter], of: int, quorum: int, answered: bool) -> Judged:
+    against = [name for name, voter in voters.items() if voter.fails(pod.uid)]
+    count = len(against) + sum(pod.uid in voter.answered for voter in voters.values())
+    if count * 2 <= of:
+        return Judged(PodHealth.UNKNOWN, len(against), count)
+    if len(against) * 2 < count:
+        return Judged(PodHealth.ANSWERING, len(against), count)
+    own = voters.get(pod.node)
+    enough = len(against) >= min(count, max(quorum, count // 2 + 1))
+    if not enough or (own is not None and pod.uid in own.answered):
+        return Judged(PodHealth.PARTIAL, len(against), count)
+    confirmed = (
+        sum(pod.uid in voters[name].reached for name in against) * 2 > len(against)
+        or (own is not None and own.fails(pod.uid) and (answered or own.well))
+        or (not pod.ready and pod.node_ready is True)
+    )
+    return Judged(PodHealth.SICK if confirmed else PodHealth.UNREACHED, len(against), count)
