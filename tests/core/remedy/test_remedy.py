@@ -242,7 +242,7 @@ def test_a_pod_that_stays_after_its_eviction_is_waited_for_no_longer() -> None:
     doctor = Doctor()
     doctor.until_restart(SICK)
     doctor.see(SICK, SUCCESSOR_TIMEOUT + 10)
-    assert "was not removed" in doctor.outcomes[0].sentence
+    assert "still there" in doctor.outcomes[0].sentence
     assert decisions_in(doctor.see(SICK))[0].reason is RemedyReason.BUDGET
 
 

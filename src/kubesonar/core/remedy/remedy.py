@@ -139,32 +139,27 @@ class DnsRemedy:
         uid, name = history.pending
         standing = [pod.uid for pod in found.pods or () if not pod.deleting]
         successors = history.successors(standing)
+        elapsed = short_duration(history.elapsed(now))
         late = history.elapsed(now) > SUCCESSOR_TIMEOUT
         if uid in standing:
             if late:
                 history.drop()
-                return RestartOutcome(
-                    name, False, f"DNS pod {name} was not removed within {short_duration(SUCCESSOR_TIMEOUT)}"
-                )
+                return RestartOutcome(name, False, f"DNS pod {name} is still there after {elapsed}")
             return None
         well = [one for one in successors if one in answering]
         if well:
             history.helped(now, well[0])
             self._missing_told = False
-            return RestartOutcome(
-                name, True, f"the successor of {name} answers after {short_duration(history.elapsed(now))}"
-            )
+            return RestartOutcome(name, True, f"the successor of {name} answers after {elapsed}")
         if not late:
             return None
         if successors:
             history.failed()
-            return RestartOutcome(
-                name, False, f"the successor of {name} does not answer after {short_duration(SUCCESSOR_TIMEOUT)}"
-            )
+            return RestartOutcome(name, False, f"the successor of {name} does not answer after {elapsed}")
         if self._missing_told:
             return None
         self._missing_told = True
-        return RestartOutcome(name, False, f"no successor of {name} came within {short_duration(SUCCESSOR_TIMEOUT)}")
+        return RestartOutcome(name, False, f"no successor of {name} came within {elapsed}")
 
     # What is done about a pod
 
