@@ -47,6 +47,7 @@ TESTED_WITH = {
     "core/membership/swim": "core/membership/swim/test_failure_detector.py",
     "core/remedy": "core/remedy/test_remedy.py",
     "core/telemetry/reports": "core/telemetry/reports/test_mirrors.py",
+    "kube/streaming/channels.py": "kube/streaming/test_exec.py",
     "lab": "lab/test_world.py",
     "net/http/response_head.py": "net/http/test_response_reader.py",
     "net/icmp/echo_socket.py": "net/icmp/test_pinger.py",

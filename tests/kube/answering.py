@@ -14,6 +14,7 @@ from kubesonar.web import Reply, Request
 from tests.kube.requests import Asked, asked
 from tests.kube.selecting import selector
 from tests.kube.store import GROUPS, Refused, Store, Tree
+from tests.kube.upgrading import StreamSwitches
 
 USER = "system:serviceaccount:default:kubesonar"
 OPEN = frozenset({"/version", "/healthz", "/livez", "/readyz"})
@@ -49,6 +50,7 @@ class Switches:
         self.tears = 0
         self.expiries = 0
         self.raw_events: list[bytes] = []
+        self.streams = StreamSwitches()
 
 
 class Api:
@@ -57,6 +59,7 @@ class Api:
     def __init__(self, store: Store, switches: Switches) -> None:
         self.log: list[tuple[Asked, int]] = []
         self.certified: set[tuple[str, int]] = set()
+        self.streams = switches.streams
         self._store = store
         self._switches = switches
         self._watchers: set[asyncio.Event] = set()
@@ -78,8 +81,7 @@ class Api:
         number = len(self.log)
         self.log.append((request, 0))
         try:
-            await self._hold()
-            self._admit(request, given.client)
+            await self._admit(request, given.client)
             if request.verb == "watch":
                 self.log[number] = (request, 200)
                 return self._watch(request)
@@ -95,12 +97,25 @@ class Api:
             return Reply(_cut(tree))
         return _reply(status, tree, {})
 
-    async def _hold(self) -> None:
+    async def upgrade(self, request: Asked, peer: Any) -> None:
+        """Returns where a WebSocket may be opened. Raises Refused."""
+        number = len(self.log)
+        self.log.append((request, 0))
+        try:
+            await self._admit(request, (str(peer[0]), int(peer[1])))
+            if request.resource not in ("pods/exec", "pods/portforward"):
+                raise Refused(404, "NotFound", "the server could not find the requested resource")
+            self._store.get("pods", request.name, request.namespace)
+        except Refused as refused:
+            self.log[number] = (request, refused.code)
+            raise
+        self.log[number] = (request, 101)
+
+    async def _admit(self, request: Asked, client: tuple[str, int] | None) -> None:
+        """Returns once the request is no longer held up. Raises Refused for one that is not allowed."""
         await asyncio.sleep(self._switches.slow)
         while self._switches.frozen:
             await self._changed(60.0)
-
-    def _admit(self, request: Asked, client: tuple[str, int] | None) -> None:
         known = request.token in self._switches.tokens or (not request.token and client in self.certified)
         if request.token and not known:
             raise Refused(401, "Unauthorized", "Unauthorized")
@@ -127,6 +142,8 @@ class Api:
             return document(body)
         if not request.resource:
             return {"ok": True}
+        if "/" in request.resource:
+            raise Refused(404, "NotFound", "the server could not find the requested resource")
         if request.verb == "list":
             return self._list(request)
         if request.verb == "get":

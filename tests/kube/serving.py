@@ -7,7 +7,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import trustme
 import uvloop
@@ -16,6 +16,7 @@ from kubesonar.web.connection import Connection
 from kubesonar.web.connection_set import ConnectionSet
 from kubesonar.web.options import LimitOptions
 from tests.kube.answering import Api
+from tests.kube.upgrading import Upgraded
 
 _LIMITS = LimitOptions(connections=65_536, body=4 << 20, response=600.0, idle=600.0)
 
@@ -64,6 +65,7 @@ class Serving:
         self.handshakes = 0
         self._api = api
         self._certificates = certificates
+        self._sockets: set[Upgraded] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -124,6 +126,7 @@ class Serving:
             if self.begun == self.handshakes:
                 break
             await asyncio.sleep(0.005)
+        await asyncio.gather(*(socket.abort() for socket in [*self._sockets]))
         connections.abort()
         await connections.emptied()
 
@@ -134,16 +137,38 @@ class Serving:
         if transport.get_extra_info("peercert"):
             self._api.certified.add((str(peer[0]), int(peer[1])))
 
+    def upgrade(self, transport: asyncio.Transport, data: bytes) -> None:
+        """Makes a WebSocket of a connection whose request is in `data`."""
+        socket = Upgraded(self._api.streams, self._api.upgrade, self._sockets)
+        transport.set_protocol(socket)
+        socket.connection_made(transport)
+        socket.data_received(data)
+
 
 class _Certified(Connection):
-    """A connection that tells who has shown a certificate."""
+    """A connection that tells who has shown a certificate, and becomes a WebSocket where its first request asks so."""
 
     def __init__(self, connections: ConnectionSet, serving: Serving) -> None:
         super().__init__(connections)
         self._serving = serving
+        self._head: bytes | None = b""
         serving.begun += 1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio."""
         self._serving.connected(transport)
+        self._raw = cast(asyncio.Transport, transport)
         super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Called by asyncio."""
+        if self._head is None:
+            return super().data_received(data)
+        self._head += data
+        if b"\r\n\r\n" not in self._head:
+            return None
+        data, self._head = self._head, None
+        if b"\r\nupgrade: websocket\r\n" not in data.lower():
+            return super().data_received(data)
+        super().connection_lost(None)
+        return self._serving.upgrade(self._raw, data)

@@ -37,8 +37,14 @@ def unanswered(failed: Failed) -> ApiError:
 def refusal(response: Response, body: bytes, now: float) -> ApiError:
     """Return the error of a response other than 2xx at `now` (Unix seconds). Its body is a v1 Status where the API
     server itself speaks."""
+    return refused_status(response.status, body, wait_wanted(response, now))
+
+
+def refused_status(code: int, body: bytes, retry_after: float = 0.0) -> ApiError:
+    """Return the error of an answer with the HTTP status `code`, whose body is a v1 Status where the API server itself
+    speaks."""
     status = _status(body) or Status(message=body[:400].decode("utf-8", "replace"))
-    return ApiError(response.status, clip(status.reason), status.message, wait_wanted(response, now))
+    return ApiError(code, clip(status.reason), status.message, retry_after)
 
 
 def refused_within(body: bytes) -> ApiError:
