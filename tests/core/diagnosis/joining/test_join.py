@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubesonar.core.diagnosis.joining.join import Cell, Evidence, collect
+from kubesonar.core.diagnosis.evidence import Cell, Evidence
+from kubesonar.core.diagnosis.joining.join import collect
 from kubesonar.core.diagnosis.parts.traversal import Aspect, Way
 from kubesonar.core.diagnosis.population import standing
 from kubesonar.core.telemetry.ledger import window

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from kubesonar.core.diagnosis.evidence import Ages
 from kubesonar.core.diagnosis.joining.pair_index import PairIndex
-from kubesonar.core.diagnosis.joining.sieve import Pair, Sieve
+from kubesonar.core.diagnosis.joining.past_loss import Pair
+from kubesonar.core.diagnosis.joining.sieve import Sieve
 from kubesonar.core.diagnosis.population import standing
 from tests.core.mesh import Mesh
 

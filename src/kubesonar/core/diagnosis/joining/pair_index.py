@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from kubesonar.core.diagnosis.joining.sieve import Pair, Sieve
+from kubesonar.core.diagnosis.joining.past_loss import Pair
+from kubesonar.core.diagnosis.joining.sieve import Sieve
 from kubesonar.core.diagnosis.parts.table import MOST_SERVERS
 from kubesonar.core.diagnosis.parts.traversal import End
 from kubesonar.core.diagnosis.population import Population

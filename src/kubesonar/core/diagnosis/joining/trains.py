@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 import msgspec
 
-from kubesonar.model import Edge, Trial
+from kubesonar.core.diagnosis.population import Population
+from kubesonar.model import Edge, Kind, Side, Trial
 
 SAME_TRAIN = 5.0
 """Seconds by which both ends' times of one train may differ; a member that restarts counts its trains anew."""
@@ -71,6 +72,41 @@ class TrainLog:
                 yield from (Arrival(last[1] + step * n, size, 0) for n in range(1, number - last[0]))
             yield Arrival(at, size, record.received)
             last = number, at
+
+
+class TrainLogs:
+    """What responders recorded of each source's trains, read when it is asked for. `kept` is whether responders of this
+    mesh keep records."""
+
+    def __init__(self, who: Population, kept: bool) -> None:
+        self._who = who
+        self._kept = kept
+        self._edges: dict[str, dict[str, list[Edge]]] = {}
+        self._logs: dict[tuple[str, str], TrainLog] = {}
+
+    def of(self, responder: str, source: str) -> TrainLog | None:
+        """Return what the responder recorded of this source's trains; None where that is not known. A responder that
+        was read and has no records at all received nothing, if records are kept in this mesh."""
+        if responder not in self._who.read or not self._kept:
+            return None
+        log = self._logs.get((responder, source))
+        if log is None:
+            found = self._of(responder).get(source, [])
+            log = self._logs[responder, source] = TrainLog(found, self._who.offset(responder))
+        return log
+
+    def sources(self, responder: str) -> Set[str]:
+        """Return whose trains that member recorded."""
+        return self._of(responder).keys()
+
+    def _of(self, responder: str) -> dict[str, list[Edge]]:
+        edges = self._edges.get(responder)
+        if edges is None:
+            edges = self._edges[responder] = {}
+            for edge in self._who.read[responder].edges:
+                if edge.latest.side is Side.RESPONDER and edge.latest.check.kind is Kind.UDP:
+                    edges.setdefault(edge.latest.check.target, []).append(edge)
+        return edges
 
 
 def _of(records: Mapping[int, tuple[float, Trial]], trial: Trial, at: float) -> Trial | None:

@@ -1,0 +1,252 @@
+"""Counts the trials of edges into cells, each with what both of its ends counted.
+
+A check is a chain: a name is resolved, packets go there and back, something answers. What failed says nothing of what
+would have come after it. A train of datagrams is one trial each way, lossy or not, because losses come in bursts. Where
+the responder's record of a train could be read, the two ways are told apart; where not, the trial is one round trip.
+What responders recorded of a member's trains counts also where that member itself could not be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from statistics import median
+
+from kubesonar.core.address import is_literal
+from kubesonar.core.diagnosis.evidence import FAINT, SETTLE, Ages, Cell, Lookups, Speed
+from kubesonar.core.diagnosis.inference.trial_model import BIG, stream
+from kubesonar.core.diagnosis.joining.pair_index import PairIndex
+from kubesonar.core.diagnosis.joining.past_loss import Pair
+from kubesonar.core.diagnosis.joining.quiet_pairs import STREAMS
+from kubesonar.core.diagnosis.joining.route_cells import RouteCells, goes_by_tcp
+from kubesonar.core.diagnosis.joining.sieve import Sieve
+from kubesonar.core.diagnosis.joining.trains import TrainLog, TrainLogs
+from kubesonar.core.diagnosis.joining.trial_clock import TrialClock
+from kubesonar.core.diagnosis.parts.traversal import Aspect, Traversal, Way
+from kubesonar.core.diagnosis.population import Population
+from kubesonar.model import Edge, Fault, Kind, Network, Path
+
+_SILENT = frozenset({Fault.TIMEOUT, Fault.UNREACHABLE})
+_ONE_OF_TWO = 0.1
+"""Share of lossy trains from which on (and up to one less this) only one address family may be sick: responders count
+the trains of both as one."""
+
+
+class CellMaker:
+    """Makes cells of the pairs that are asked for; `made` are those that hold trials. The maker is the `Reserve` of
+    the evidence."""
+
+    def __init__(self, who: Population, ages: Ages, sieve: Sieve) -> None:
+        self.who = who
+        self.ages = ages
+        self.sieve = sieve
+        self.made: list[Cell] = []
+        self.cells = RouteCells(who, sieve, len(ages.edges))
+        self.clock = TrialClock(who, ages)
+        self.logs = TrainLogs(who, sieve.recorded)
+        self.bad_since: dict[tuple[str, str], float] = {}
+        self.lookups: dict[tuple[str, str], Lookups] = {}
+        self.heard: set[str] = set(sieve.heard)
+        self._index = PairIndex(who, sieve, self.cells.behind)
+        self.speeds: list[Speed] = []
+        self.sizes: dict[tuple[str, str], tuple[int, Fault]] = {}
+        self.sent = [0] * len(ages.edges)
+        self.lost = [0] * len(ages.edges)
+
+    def near(self, words: Collection[str]) -> list[Cell]:
+        """See `Reserve`."""
+        return self.make(self._index.near(words))
+
+    def everything(self) -> None:
+        """See `Reserve`."""
+        self.make(self.sieve.pairs())
+
+    def passing(self, part: str, subject: str) -> tuple[float, float]:
+        """See `Reserve`."""
+        return self.sieve.quiet.passing(part, subject)
+
+    def make(self, pairs: Iterable[Pair]) -> list[Cell]:
+        """Make the cells of these pairs, unless they are made; return the new ones."""
+        for source, target in pairs:
+            for edge in self.sieve.take(source, target):
+                self._edge(source, edge)
+        new = self.cells.take_new()
+        self.made += new
+        return new
+
+    def _edge(self, source: str, edge: Edge) -> None:
+        check = edge.latest.check
+        if edge.bad_since is not None:
+            ends = source, check.target
+            began = edge.bad_since + self.who.offset(source)
+            self.bad_since[ends] = min(began, self.bad_since.get(ends, began))
+        if check.kind is Kind.UDP:
+            self._trains(source, edge)
+        elif check.kind is Kind.MTU:
+            self._sizes(source, edge)
+        elif check.kind is not Kind.OTHER:
+            self._probes(source, edge)
+
+    def unread_sources(self) -> None:
+        """Count what was recorded of the trains of members that could not be read themselves."""
+        unread = self.who.expected - self.who.read.keys()
+        for responder in self.who.read if unread else ():
+            for source in self.logs.sources(responder) & unread:
+                log = self.logs.of(responder, source)
+                if log is not None:
+                    self._of_unread(source, responder, log)
+        self.make(())
+
+    def _of_unread(self, source: str, responder: str, log: TrainLog) -> None:
+        start, end = self.who.end(source), self.who.end(responder)
+        path = Path.HOST if start.network is Network.HOST else Path.POD
+        if start.node == end.node or responder not in self.who.expected:
+            return
+        blind, bins = self.who.blind.get(responder, []), len(self.ages.edges)
+        arrivals = [
+            (arrival, age_bin)
+            for arrival in log.arrivals()
+            if (age_bin := self.clock.age_bin(arrival.at, SETTLE, blind)) is not None
+        ]
+        if not arrivals:
+            return
+        if any(age_bin < self.ages.recent for _, age_bin in arrivals):
+            self.heard.add(source)
+        forward = Cell(Traversal(start, end, Kind.UDP, path, Way.FORWARD, Aspect.REACH), arrivals[0][0].sent, bins)
+        alive = Cell(Traversal(end, start, Kind.UDP, path, Way.BACK, Aspect.ALIVE, silent=True), 1, bins)
+        for arrival, age_bin in arrivals:
+            lost = arrival.sent - arrival.received
+            forward.add(arrival.at, age_bin, lost > 0, arrival.sent, lost)
+            alive.add(arrival.at, age_bin, False)
+        self.cells.keep((source, responder, "alive"), alive)
+        lossy = sum(forward.bad) / sum(forward.total)
+        if not self.sieve.dual or lossy < _ONE_OF_TWO or lossy > 1 - _ONE_OF_TWO:
+            self.cells.keep((source, responder, "unread"), forward)
+
+    def _good_past(self, source: str, edge: Edge, cells: Iterable[Cell], sent: int) -> None:
+        """Counts the trials of the past that were well, of `sent` packets each, in all these cells."""
+        for minute, age_bin in self.clock.past(source, edge):
+            for cell in cells:
+                cell.add_good(minute.trials - len(minute.bad), age_bin, sent)
+
+    def _hear(self, edge: Edge, heard: int | None) -> None:
+        """Notes that the target answered, in this bin of age."""
+        if heard is not None and heard < self.ages.recent:
+            self.heard.add(edge.latest.check.target)
+
+    def _probes(self, source: str, edge: Edge) -> None:
+        check = edge.latest.check
+        tcp = goes_by_tcp(check)
+        reach = self.cells.of_check(source, edge, Way.ROUND, Aspect.REACH, stream(check.timeout) if tcp else 1)
+        answer = self.cells.of_check(source, edge, Way.ROUND, Aspect.ANSWER, 1)
+        datagram = check.kind is Kind.DNS and not tcp
+        named = check.kind in STREAMS and not is_literal(check.address)
+        resolve = self.cells.of_lookups(source, check) if named else None
+        speed = self._speed(source, edge)
+        lookups = Lookups()
+        heard: int | None = None
+        self._good_past(source, edge, [reach, answer] if resolve is None else [reach, answer, resolve], 1)
+        for trial, at, age_bin in self.clock.counted(source, edge, max(SETTLE, _settle(edge))):
+            unresolved = trial.fault is Fault.UNRESOLVED
+            if resolve is not None:
+                if age_bin < self.ages.window:
+                    lookups.add(at, unresolved)
+                resolve.add(at, age_bin, unresolved)
+            if unresolved:
+                continue  # what stood behind the name was not tried
+            silent = trial.fault in _SILENT
+            refused = trial.fault is Fault.REFUSED
+            if not (datagram and refused):
+                reach.add(at, age_bin, silent)
+            if not silent and check.kind is not Kind.ICMP:
+                answer.add(at, age_bin, trial.fault is not None)
+            if trial.fault is None:
+                heard = age_bin
+                if speed is not None:
+                    speed.add(at, age_bin, trial.slow)
+        if lookups.total:
+            self.lookups[source, check.target] = lookups
+        self._hear(edge, heard)
+
+    def _speed(self, source: str, edge: Edge) -> Cell | None:
+        """Where answers are held against the usual time; None where nothing is slow anyway, or that is not known."""
+        if not (self.sieve.slowness and edge.usual):
+            return None
+        return self.cells.of_check(source, edge, Way.ROUND, Aspect.SPEED, 1)
+
+    def _sizes(self, source: str, edge: Edge) -> None:
+        check = edge.latest.check
+        cell = self.cells.of_check(source, edge, Way.ROUND, Aspect.SIZE, BIG)
+        rates: list[float] = []
+        for trial, at, age_bin in self.clock.counted(source, edge, _settle(edge)):
+            if trial.fault in (None, Fault.BLACK_HOLE, Fault.TOO_BIG):
+                cell.add(at, age_bin, trial.fault is not None)
+                if age_bin < self.ages.recent and (trial.rate or trial.fault is None):
+                    rates.append(trial.rate)
+        if rates:
+            self.speeds.append(Speed(source, check.target, _usual_rate(rates)))
+        self._note_size(source, edge)
+
+    def _note_size(self, source: str, edge: Edge) -> None:
+        fault, check = edge.latest.fault, edge.latest.check
+        if fault in (Fault.BLACK_HOLE, Fault.TOO_BIG) and edge.latest.mtu:
+            self.sizes[source, check.target] = (edge.latest.mtu, fault)
+
+    def _trains(self, source: str, edge: Edge) -> None:
+        check = edge.latest.check
+        size = max((trial.sent for trial in edge.trials), default=1)
+        forward = self.cells.of_check(source, edge, Way.FORWARD, Aspect.REACH, size)
+        back = self.cells.of_check(source, edge, Way.BACK, Aspect.REACH, size)
+        both = self.cells.of_check(source, edge, Way.ROUND, Aspect.REACH, size)
+        answer = self.cells.of_check(source, edge, Way.ROUND, Aspect.ANSWER, 1)
+        speed = self._speed(source, edge)
+        log = self.logs.of(check.target, source)
+        full = self.cells.of_check(source, edge, Way.ROUND if log is None else Way.FORWARD, Aspect.SIZE, 1)
+        heard: int | None = None
+        self._good_past(source, edge, [both] if log is None else [forward, back], size)
+        for trial, at, age_bin in self.clock.counted(source, edge, max(SETTLE, _settle(edge))):
+            sent, received = trial.sent, trial.received
+            if received:
+                heard = age_bin
+                if speed is not None:
+                    speed.add(at, age_bin, trial.slow)
+            self.sent[age_bin] += sent
+            self.lost[age_bin] += max(0, sent - received)
+            if trial.fault is Fault.REFUSED:
+                answer.add(at, age_bin, True)
+                continue
+            if received:
+                answer.add(at, age_bin, trial.fault not in (None, Fault.TOO_BIG, *_SILENT))
+            if log is None:
+                self._train(both, at, age_bin, sent, received)
+                whole, passed = received == sent, trial.full_received > 0
+            else:
+                arrived, answered = (log.arrived if age_bin < self.ages.window else log.arrived_before)(trial, at)
+                self._train(forward, at, age_bin, sent, arrived)
+                if answered:
+                    self._train(back, at, age_bin, answered, received)
+                whole, passed = arrived == sent, log.full_arrived(trial, at)
+            if trial.full_sent and whole and age_bin < self.ages.window:
+                full.add(at, age_bin, not passed)
+        self._note_size(source, edge)
+        self._hear(edge, heard)
+
+    def _train(self, cell: Cell, at: float, age_bin: int, sent: int, arrived: int) -> None:
+        """Counts one way of a train, in the past only if its loss is faint."""
+        lost = sent - arrived
+        if age_bin >= self.ages.window and lost > FAINT * sent:
+            cell.gone_at.append(at)
+        else:
+            cell.add(at, age_bin, lost > 0, sent, lost)
+
+
+def _usual_rate(rates: list[float]) -> float:
+    """The median of what was measured, oldest first, 0 where most trains were too fast or too broken to tell. As many
+    of each: the newest decides, so that a link that is fast again is not called slow for as long as the window."""
+    measured = [rate for rate in rates if rate]
+    most = 2 * len(measured) - len(rates)
+    return median(measured) if measured and (most > 0 or (most == 0 and rates[-1])) else 0.0
+
+
+def _settle(edge: Edge) -> float:
+    """A failure is known only after its timeout; counting the successes that are known sooner would flatter."""
+    return min(edge.latest.check.timeout, 5.0) + 0.2
