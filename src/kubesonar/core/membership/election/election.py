@@ -13,9 +13,8 @@ from typing import Any
 from kubesonar.core.membership.election.campaign import Campaign
 from kubesonar.core.membership.election.check_quorum import QuorumAction, QuorumCheck
 from kubesonar.core.membership.election.follower import FollowerState
-from kubesonar.core.membership.election.followers import NEVER
-from kubesonar.core.membership.election.leader import MERGE_PATIENCE, Leadership
-from kubesonar.core.membership.election.networks import PREFERRED, NetworkCrossing
+from kubesonar.core.membership.election.leader_role import LeaderRole
+from kubesonar.core.membership.election.networks import NetworkCrossing
 from kubesonar.core.membership.election.options import ElectionOptions
 from kubesonar.core.membership.events import (
     CoordinatorLost,
@@ -63,17 +62,19 @@ class Election(TimedMachine):
         self._view = NO_MEMBERS
         self._incarnation = 0
         self._joined = self._left = False
-        self._heartbeats = 0
-        self._leadership: Leadership | None = None
         self._follower = FollowerState(options.beacon)
         self._crossing = NetworkCrossing()
         self._quorum = QuorumCheck(options.minority, options.welcome)
         self._campaign = Campaign(
             me, options, self._follower, self._quorum, health, self._timers, self._emit, self._lead
         )  # fmt: skip
+        self._leader = LeaderRole(
+            me, epoch, options, self._campaign, self._follower, self._quorum, health, self._timers, self._emit,
+            self._led,
+        )  # fmt: skip
         self._handlers: dict[type, Any] = {
             Heartbeat: self._heartbeat_heard,
-            HeartbeatAck: self._acknowledged,
+            HeartbeatAck: self._leader.acknowledged,
             StartElection: self._called,
             Alive: self._alive,
             StepDown: self._stepped_down,
@@ -81,22 +82,23 @@ class Election(TimedMachine):
 
     def following(self, now: float) -> int:
         """As coordinator: how many members follow, this one included; else 0."""
-        return self._leadership.following(now) if self._leadership is not None else 0
+        return self._leader.following(now)
 
     def networks(self, now: float) -> frozenset[Network]:
         """As coordinator: the networks of which a majority follows."""
-        return self._leadership.networks(now) if self._leadership is not None else frozenset()
+        return self._leader.networks(now)
 
     def _take(self, now: float, event: object) -> None:
         if self._left:
             return
+        leadership = self._leader.leadership
         if isinstance(event, Received):
             self._received(now, event)
         elif isinstance(event, MemberView):
             self._change(now, event)
         elif isinstance(event, QuorumQuery):
-            if self._leadership is not None:
-                self._emit(self._leadership.quorum(now))
+            if leadership is not None:
+                self._emit(leadership.quorum(now))
         elif isinstance(event, Refuted):
             self._incarnation = event.incarnation
         elif isinstance(event, CoordinatorLost):
@@ -105,12 +107,10 @@ class Election(TimedMachine):
                 self._vacate(now)
         elif isinstance(event, Late):
             self._follower.last = now  # heartbeats may have been lost meanwhile
-            if self._leadership is not None:
-                self._leadership.late(now)
+            if leadership is not None:
+                leadership.late(now)
         elif isinstance(event, GaveWay):
-            if self._leadership is not None:
-                self._quorum.abstain(now)
-                self._step_down(now, event.successor)
+            self._leader.give_up(now, event.successor)
         elif isinstance(event, Leaving):
             self._leave(now)
 
@@ -133,11 +133,8 @@ class Election(TimedMachine):
             self._timers.at(self._campaign.join(now, self._interval), self._check_silence)
             if self._options.period:
                 self._timers.at(now + self._options.period, self._periodic)
-        if self._leadership is not None:
-            self._leadership.change(view, self._interval)
-            if not view.eligible(self._me):
-                self._step_down(now, self._leadership.successor(now))
-        elif self._follower.coordinator and self._follower.coordinator not in view.members:
+        self._leader.change(now, view, self._interval)
+        if self._follower.coordinator not in ("", self._me) and self._follower.coordinator not in view.members:
             self._vacate(now)
 
     @property
@@ -147,12 +144,10 @@ class Election(TimedMachine):
     # Following
 
     def _heartbeat_heard(self, now: float, source: str, epoch: int, heartbeat: Heartbeat) -> None:
-        follower, near = self._follower, self._view.near(self._me, source)
-        if self._leadership is not None:
-            if near:
-                self._rival(now, source, heartbeat.heard)
-            else:
-                self._other_network(now, source, heartbeat)
+        follower, leadership = self._follower, self._leader.leadership
+        near = self._view.near(self._me, source)
+        if leadership is not None:
+            self._leader.met_leader(now, leadership, source, heartbeat)
         elif not near and not self._crossing.may_follow(now, source, heartbeat, follower):
             if source == follower.coordinator:
                 self._vacate(now)
@@ -188,7 +183,7 @@ class Election(TimedMachine):
     def _elect(self, now: float) -> None:
         if self._crossing.awaits(now):
             self._timers.at(self._crossing.awaited_until, self._elect_if_vacant)
-        elif not self._left and self._leadership is None:
+        elif not self._left and self._leader.leadership is None:
             self._campaign.start(now)
 
     def _hand_over(self, now: float, successor: str) -> None:
@@ -215,7 +210,7 @@ class Election(TimedMachine):
         follower.leave(released=True)
         self._hand_over(now, message.successor)
         self._emit(Elected("", 0, False))
-        if message.successor == self._me and self._campaign.stands(now) and self._leadership is None:
+        if message.successor == self._me and self._campaign.stands(now) and self._leader.leadership is None:
             self._lead(now)
         elif message.successor:
             self._timers.at(now + self._options.answer * self._health.multiplier, self._elect_if_vacant)
@@ -226,34 +221,32 @@ class Election(TimedMachine):
 
     def _called(self, now: float, source: str, epoch: int, call: StartElection) -> None:
         self._emit(Send(source, self._own_view(now, call.number)))
-        if self._leadership is not None:
-            self._emit(Send(source, self._leadership.heartbeat(now, source)))
+        leadership = self._leader.leadership
+        if leadership is not None:
+            self._emit(Send(source, leadership.heartbeat(now, source)))
         elif self._campaign.stands(now) and self._campaign.outranks(source) and not self._follower.fresh(now):
             self._elect(now)
 
     def _own_view(self, now: float, number: int) -> Alive:
-        stands, follower = self._campaign.stands(now), self._follower
-        if self._leadership is not None:
-            return Alive(number, self._me, self._epoch, 0.0, self._leadership.heard(now), stands)
+        stands, follower, leadership = self._campaign.stands(now), self._follower, self._leader.leadership
+        if leadership is not None:
+            return Alive(number, self._me, self._epoch, 0.0, leadership.heard(now), stands)
         if not follower.coordinator or not follower.direct:
             return Alive(number, stands=stands)
         age = min(now - follower.last, 86_400.0)
         return Alive(number, follower.coordinator, follower.epoch, age, follower.heartbeat.heard, stands)
 
     def _alive(self, now: float, source: str, epoch: int, alive: Alive) -> None:
-        if self._leadership is None:
+        leadership = self._leader.leadership
+        if leadership is None:
             self._campaign.answered(now, source, alive)
-            return
-        self._leadership.followers.answered(source, now)
-        if not self._view.near(self._me, source):
-            return  # whom the other network follows is for the coordinators to settle
-        if alive.coordinator not in ("", self._me) and now - alive.age > self._leadership.since:
-            self._rival(now, alive.coordinator, alive.heard)
+        else:
+            self._leader.heard_alive(now, leadership, source, alive)
 
     def _periodic(self, now: float) -> None:
         self._timers.at(now + self._options.period, self._periodic)
-        if self._leadership is not None:
-            self._leadership.assemble()
+        if self._leader.leadership is not None:
+            self._leader.leadership.assemble()
         elif not self._follower.direct or (
             self._options.highest and self._campaign.outranks(self._follower.coordinator)
         ):
@@ -262,69 +255,10 @@ class Election(TimedMachine):
     # Leading
 
     def _lead(self, now: float) -> None:
-        self._campaign.close()  # a round may be open still, where the office was handed over meanwhile
-        bound = self._follower.bound_elsewhere(now, self._me)
-        leadership = self._leadership = Leadership(
-            self._me, self._view, self._interval, self._timers, self._emit, self._health,
-            since=now, number=self._heartbeats, votes_from=self._follower.promised_until if bound else NEVER,
-        )  # fmt: skip
-        self._follower.lead(self._me, self._epoch)
-        self._emit(Elected(self._me, self._epoch, True))
-        self._emit(WantLease(True))
-        self._timers.at(now + self._interval, self._check_quorum, leadership)
-        leadership.round(now)
+        self._leader.take(now)
 
-    def _acknowledged(self, now: float, source: str, epoch: int, ack: HeartbeatAck) -> None:
-        if self._leadership is not None:
-            self._leadership.acknowledged(now, source, epoch, ack)
-
-    def _rival(self, now: float, name: str, heard: int) -> None:
-        """Two hold the office, as after a split has healed: the one that hears more members keeps it."""
-        assert self._leadership is not None
-        outranks = self._campaign.outranks(name)
-        mine = self._leadership.heard(now)
-        stays = outranks if self._options.highest else mine > heard or (mine == heard and outranks)
-        if stays:
-            self._emit(Send(name, self._leadership.heartbeat(now, name)))
-        else:
-            self._step_down(now, name)
-
-    def _other_network(self, now: float, source: str, heartbeat: Heartbeat) -> None:
-        """The other network has a coordinator too: step down for it, where it reaches all that follow this one, unless
-        it is to step down itself."""
-        leadership = self._leadership
-        assert leadership is not None
-        leadership.followers.answered(source, now)
-        network = self._view.members[source].network
-        leads = heartbeat.holds >= self._view.networks[network].majority
-        stays = leadership.network is PREFERRED and (
-            now - leadership.since < MERGE_PATIENCE / 2 or leadership.reached(now, network) >= heartbeat.holds
-        )
-        if leads and not stays and heartbeat.reaches >= leadership.heard(now):
-            self._step_down(now, source)
-
-    def _check_quorum(self, now: float, leadership: Leadership) -> None:
-        """Look whether a majority follows; at each interval in office."""
-        if self._leadership is not leadership:
-            return
-        self._timers.at(now + self._interval, self._check_quorum, leadership)
-        action = self._quorum.check(now, leadership.majority(now))
-        if action is QuorumAction.STEP_DOWN:
-            self._quorum.abstain(now)
-            self._step_down(now, "")
-        elif action is not QuorumAction.NONE:
-            what = Condition.MINORITY if action is QuorumAction.REPORT else Condition.BACK
-            self._emit(Doubted(what, leadership.heard(now), len(self._view.within(self._me))))
-
-    def _step_down(self, now: float, successor: str, *, leaves: bool = False) -> None:
-        leadership = self._leadership
-        assert leadership is not None
-        message = StepDown(leadership.number, successor, leaves)
-        for name in leadership.followers:
-            self._emit(Send(name, message))
-        leadership.close()
-        self._heartbeats = leadership.number
-        self._leadership = None
+    def _led(self, now: float, successor: str) -> None:
+        """This member has stepped down: it follows nobody until the successor is heard, or an election is over."""
         self._hand_over(now, successor)
         self._follower.leave(released=False)
         self._emit(Elected("", 0, False))
@@ -332,7 +266,6 @@ class Election(TimedMachine):
         self._timers.at(now + self._options.takeover * self._health.multiplier, self._elect_if_vacant)
 
     def _leave(self, now: float) -> None:
-        if self._leadership is not None:
-            self._step_down(now, self._leadership.successor(now), leaves=True)
+        self._leader.leave(now)
         self._campaign.close()
         self._left = True
