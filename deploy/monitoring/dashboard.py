@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deploy.monitoring.dashboard_agents import AGENTS, ROSTER
+from deploy.monitoring.dashboard_collector import COLLECTOR
 from deploy.monitoring.grafana import Dashboard, Panel, Query, Variable
 from deploy.monitoring.selectors import SOURCE, TRUSTED, of, on_path, rate
 
@@ -201,5 +202,5 @@ DASHBOARD = Dashboard(
     title="kubesonar",
     help="What the agents of kubesonar see of the network, and how they are themselves.",
     variables=tuple(Variable(name, "kubesonar_build_info") for name in ("cluster", "namespace", "job")),
-    panels=_OVERVIEW + _NODES + _LATENCY + _FAILURES + _SERVICES + AGENTS + ROSTER,
+    panels=_OVERVIEW + COLLECTOR + _NODES + _LATENCY + _FAILURES + _SERVICES + AGENTS + ROSTER,
 )

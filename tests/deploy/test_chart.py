@@ -151,7 +151,7 @@ DOCUMENTED: dict[str, set[str]] = {
     # https://prometheus-operator.dev/docs/api-reference/api/
     "ServiceMonitor": {"jobLabel", "namespaceSelector", "selector", "endpoints"},
     "PodMonitor": {"jobLabel", "namespaceSelector", "selector", "podMetricsEndpoints"},
-    "endpoint": {"port", "interval", "relabelings", "metricRelabelings", "authorization"},
+    "endpoint": {"port", "interval", "relabelings", "metricRelabelings", "authorization", "scheme", "tlsConfig"},
     # https://gateway-api.sigs.k8s.io/reference/spec/#httproutespec
     "HTTPRoute": {"parentRefs", "hostnames", "rules"},
     "rule": {"matches", "backendRefs"},
@@ -182,7 +182,7 @@ def test_monitors_name_ports_that_exist() -> None:
     services = {p["name"] for t in trees if t["kind"] == "Service" for p in t["spec"]["ports"]}
     for monitor in (t for t in trees if t["kind"] == "ServiceMonitor"):
         assert {e["port"] for e in monitor["spec"]["endpoints"]} <= services
-    pods = {p.get("name") for t in trees if t["kind"] == "DaemonSet" for p in container(t)["ports"]}
+    pods = {p.get("name") for t in trees if t["kind"] in ("DaemonSet", "Deployment") for p in container(t)["ports"]}
     for monitor in (t for t in trees if t["kind"] == "PodMonitor"):
         assert {e["port"] for e in monitor["spec"]["podMetricsEndpoints"]} <= pods
 

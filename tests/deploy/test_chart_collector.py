@@ -186,3 +186,14 @@ def test_its_incidents_are_on_a_claim_where_one_is_named() -> None:
     claimed = one(render(*ON, "--set", "collector.existingClaim=incidents"), "Deployment", NAME)
     assert volume(claimed, "store")["persistentVolumeClaim"] == {"claimName": "incidents"}
     assert yaml.safe_dump(claimed).count("fsGroup") == 1
+
+
+@pytest.mark.parametrize("monitor", ["serviceMonitor", "podMonitor"])
+def test_what_it_says_of_the_cluster_is_scraped_with_the_token_that_reading_needs(monitor: str) -> None:
+    found = one(render(*TLS, "--set", f"{monitor}.enabled=true"), "PodMonitor", NAME)
+    (endpoint,) = found["spec"]["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["scheme"]) == ("collector", "https")
+    assert endpoint["tlsConfig"]["ca"] == {"secret": {"name": "certificate", "key": "ca.crt"}}
+    assert endpoint["authorization"]["credentials"]["key"] == "token"
+    (plain,) = one(render(*ON, "--set", f"{monitor}.enabled=true"), "PodMonitor", NAME)["spec"]["podMetricsEndpoints"]
+    assert {"scheme", "tlsConfig"} & plain.keys() == set()

@@ -13,7 +13,7 @@ import yaml
 
 from deploy.monitoring.make import RUNBOOKS, files
 from kubesonar.model import Fault
-from kubesonar.views.metrics import agent, membership, saturation, webhooks
+from kubesonar.views.metrics import agent, collector, membership, saturation, webhooks
 from tests.programs import needs
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +80,7 @@ def test_only_metrics_that_exist_are_asked_for() -> None:
         *saturation.SATURATION_METRICS,
         *membership.MEMBERSHIP_METRICS,
         *webhooks.WEBHOOK_METRICS,
+        *collector.COLLECTOR_METRICS,
     )
     exported = {metric.name for metric in table} | {
         f"{metric.name}_{suffix}"

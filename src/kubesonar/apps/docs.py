@@ -10,6 +10,8 @@ from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.collector.options import CollectorOptions
 from kubesonar.config import describe, markdown
 from kubesonar.views.metrics.agent import reference
+from kubesonar.views.metrics.collector import COLLECTOR_METRICS
+from kubesonar.views.metrics.exposition import metric_table
 
 _CONFIGURATION = """# Configuration of the agent
 
@@ -30,13 +32,32 @@ configuration](configuration.md); [the collector](collector.md) says what it doe
 
 """
 
-_METRICS = """# Metrics of the agent
+_METRICS = """# Metrics
 
 Made from the code by `scripts/docs`; do not edit.
 
-`/metrics` speaks the Prometheus text format 0.0.4 and OpenMetrics 1.0, as the Accept header asks. A member with ten
-peers in a healthy mesh has at most 63 series, and about 13 for each kind and path of plain targets; edges have series
-of their own while they are bad, or as `metrics.edges` says. Rules, alerts and dashboards: [monitoring](monitoring.md).
+The `/metrics` of an agent speaks the Prometheus text format 0.0.4 and OpenMetrics 1.0, as the Accept header asks. A
+member with ten peers in a healthy mesh has at most 63 series, and about 13 for each kind and path of plain targets;
+edges have series of their own while they are bad, or as `metrics.edges` says. Rules, alerts and dashboards:
+[monitoring](monitoring.md).
+
+"""
+
+
+_METRICS_COLLECTOR = """
+# Metrics of the collector
+
+Series about the cluster exist only at [the collector](collector.md#metrics), at most 300 whatever its size. The
+latencies are the indicators of Kubernetes' SIG Scalability
+([network](https://github.com/kubernetes/community/blob/master/sig-scalability/slos/network_latency.md),
+[DNS](https://github.com/kubernetes/community/blob/master/sig-scalability/slos/dns_latency.md)), counted at the agents
+and summed up here. The 99th percentile over five minutes is
+
+    histogram_quantile(0.99, sum by (le) (rate(kubesonar_cluster_network_latency_seconds_bucket[5m])))
+
+They differ from the published definition in that agents ask every few seconds, not each second, and in that the
+percentile is that of all agents together. Network programming latency cannot be had from probes: it needs the time at
+which an endpoint changed.
 
 """
 
@@ -46,7 +67,7 @@ def pages() -> dict[str, str]:
     return {
         "configuration.md": _CONFIGURATION + markdown(describe(AgentOptions)),
         "collector-configuration.md": _COLLECTOR + markdown(describe(CollectorOptions)),
-        "metrics.md": _METRICS + reference(),
+        "metrics.md": _METRICS + reference() + _METRICS_COLLECTOR + metric_table(COLLECTOR_METRICS),
     }
 
 

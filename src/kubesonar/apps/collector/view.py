@@ -140,7 +140,7 @@ class LiveCollectorView:
             resident=usage.resident,
             cpu=usage.cpu,
         )
-        families = collector_families(self.verdict(), self._log.records.values(), facts)
+        families = collector_families(self.verdict(), self._log.records.values(), self._mirrors.levels, facts)
         return self._exposition.render(families, openmetrics=openmetrics)
 
     def changes(self) -> AsyncGenerator[bytes, None] | None:

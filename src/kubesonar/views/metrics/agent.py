@@ -15,7 +15,7 @@ from kubesonar.core.telemetry.instruments import Labels
 from kubesonar.core.telemetry.probe_counters import ProbeCounts
 from kubesonar.model import Edge, Health, Path, Snapshot
 from kubesonar.views.metrics import membership, saturation, webhooks
-from kubesonar.views.metrics.exposition import Exposition, Metric, Series
+from kubesonar.views.metrics.exposition import Exposition, Metric, Series, metric_table
 
 
 class MetricsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -221,9 +221,5 @@ def _edges(edges: list[Edge], nodes: Mapping[str, str]) -> Iterator[tuple[Metric
 
 def reference() -> str:
     """Return the table of metrics as Markdown, for docs/metrics.md."""
-    lines = ["| metric | type | labels | unit | meaning |", "|---|---|---|---|---|"]
     tables = AGENT_METRICS, saturation.SATURATION_METRICS, membership.MEMBERSHIP_METRICS, webhooks.WEBHOOK_METRICS
-    for metric in chain.from_iterable(tables):
-        labels = ", ".join(f"`{label}`" for label in metric.labels)
-        lines.append(f"| `{metric.name}` | {metric.type} | {labels} | {metric.unit} | {metric.help} |")
-    return "\n".join(lines) + "\n"
+    return metric_table(chain.from_iterable(tables))

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
+from kubesonar.core.telemetry.instruments import Histograms, Labels
+from kubesonar.core.telemetry.reports.level_sums import LevelSums
 from kubesonar.model import Health, Verdict
 from kubesonar.views.metrics.exposition import Metric, Series
 
@@ -45,6 +47,29 @@ _OBSERVERS = Metric("kubesonar_cluster_observers", "gauge", "Members whose repor
 _INCIDENTS = Metric(
     "kubesonar_incident", "gauge", "Open incidents by part, kind of fault and severity.", ("part", "kind", "severity")
 )
+_SENT = Metric("kubesonar_cluster_udp_sent_total", "counter", "Datagrams that all agents sent in trains to members.")
+_RECEIVED = Metric("kubesonar_cluster_udp_received_total", "counter", "Answers to these datagrams.")
+_NETWORK_LATENCY = Metric(
+    "kubesonar_cluster_network_latency_seconds",
+    "histogram",
+    "In-cluster network latency (SIG Scalability): requests to the agents' own Service, from all agents.",
+    (),
+    "seconds",
+)
+_NETWORK_FAILURES = Metric(
+    "kubesonar_cluster_network_latency_failures_total", "counter", "Requests to the agents' own Service that failed."
+)
+_DNS_LATENCY = Metric(
+    "kubesonar_cluster_dns_latency_seconds",
+    "histogram",
+    "In-cluster DNS latency (SIG Scalability): look-ups by UDP from all agents, at the DNS Service (service) or at the "
+    "cache of the node (node_local).",
+    ("server",),
+    "seconds",
+)
+_DNS_FAILURES = Metric(
+    "kubesonar_cluster_dns_latency_failures_total", "counter", "Look-ups of these that failed.", ("server",)
+)
 _TAKEN = Metric("kubesonar_collector_reports_total", "counter", "Reports taken.")
 _REFUSED = Metric("kubesonar_collector_reports_refused_total", "counter", "Reports refused, by status.", ("status",))
 _REPORTING = Metric("kubesonar_collector_agents", "gauge", "Agents whose reports are kept.")
@@ -62,15 +87,47 @@ _RESIDENT = Metric("process_resident_memory_bytes", "gauge", "Resident memory.",
 _CPU = Metric("process_cpu_seconds_total", "counter", "CPU time used.", (), "seconds")
 
 
+COLLECTOR_METRICS = (
+    _HEALTHY,
+    _MEMBERS,
+    _OBSERVERS,
+    _INCIDENTS,
+    _SENT,
+    _RECEIVED,
+    _NETWORK_LATENCY,
+    _NETWORK_FAILURES,
+    _DNS_LATENCY,
+    _DNS_FAILURES,
+    _TAKEN,
+    _REFUSED,
+    _REPORTING,
+    _INTERVAL,
+    _LOST,
+    _JUDGING,
+    _WAITING,
+    _DROPPED,
+    _INFO,
+    _RESIDENT,
+    _CPU,
+)
+"""All metrics in the order of the exposition."""
+
+
 def collector_families(
-    verdict: Verdict | None, records: Iterable[IncidentRecord], facts: CollectorFacts
+    verdict: Verdict | None, records: Iterable[IncidentRecord], levels: LevelSums, facts: CollectorFacts
 ) -> Iterable[tuple[Metric, Series]]:
-    """Return the families; those about the cluster once there is a verdict."""
+    """Return the families; those of the verdict once there is one."""
     if verdict is not None:
         yield _HEALTHY, {(): _HEALTH[verdict.verdict]}
         yield _MEMBERS, {(): verdict.members}
         yield _OBSERVERS, {(): verdict.observers}
         yield _INCIDENTS, _by_part(records)
+    yield _SENT, {(): levels.sent}
+    yield _RECEIVED, {(): levels.received}
+    yield _NETWORK_LATENCY, _renamed(levels.answered, {"service": ()})
+    yield _NETWORK_FAILURES, {(): levels.failed.series.get(("service",), 0)}
+    yield _DNS_LATENCY, _renamed(levels.answered, _SERVERS)
+    yield _DNS_FAILURES, {labels: levels.failed.series.get((name,), 0) for name, labels in _SERVERS.items()}
     yield _TAKEN, {(): facts.taken}
     yield _REFUSED, {(str(status),): count for status, count in facts.refused.items()}
     yield _REPORTING, {(): facts.reporting}
@@ -82,6 +139,16 @@ def collector_families(
     yield _INFO, {(facts.version,): 1}
     yield _RESIDENT, {(): facts.resident}
     yield _CPU, {(): facts.cpu}
+
+
+_SERVERS: dict[str, Labels] = {"dns_service": ("service",), "dns_node_local": ("node_local",)}
+
+
+def _renamed(histograms: Histograms, labels: Mapping[str, Labels]) -> Histograms:
+    """Return the histograms of these indicators under other labels."""
+    found = Histograms(histograms.bounds)
+    found.series = {labels[name]: tally for (name,), tally in histograms.series.items() if name in labels}
+    return found
 
 
 def _by_part(records: Iterable[IncidentRecord]) -> dict[tuple[str, ...], float]:

@@ -80,6 +80,15 @@ class Exposition:
         return lines
 
 
+def metric_table(metrics: Iterable[Metric]) -> str:
+    """Return a table of metrics as Markdown, for docs/metrics.md."""
+    lines = ["| metric | type | labels | unit | meaning |", "|---|---|---|---|---|"]
+    for metric in metrics:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        lines.append(f"| `{metric.name}` | {metric.type} | {labels} | {metric.unit} | {metric.help} |")
+    return "\n".join(lines) + "\n"
+
+
 def accepts_openmetrics(accept: str) -> bool:
     """Whether an Accept header (RFC 9110, section 12.5.1) gives OpenMetrics at least the weight of plain text."""
     best = {"application/openmetrics-text": 0.0, "text/plain": 0.0}

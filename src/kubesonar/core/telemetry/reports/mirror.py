@@ -70,7 +70,7 @@ class Mirror:
             for number in report.gone:
                 self._edges.pop(number, None)
             self.sequence = report.sequence
-        self.report = msgspec.structs.replace(report, edges=(), gone=(), roster=None)
+        self.report = msgspec.structs.replace(report, edges=(), gone=(), roster=None, levels=None)
         return fresh
 
     def snapshot(self, at: float, *, windows: bool = True) -> Snapshot:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from kubesonar.core.telemetry.reports.level_sums import LevelSums
 from kubesonar.core.telemetry.reports.mirror import Mirror
 from kubesonar.core.telemetry.reports.report import REPORT_SCHEMA, Receipt, Report, digest_of
 from kubesonar.core.telemetry.reports.short_history import ShortHistory
@@ -50,12 +51,14 @@ class Collected(msgspec.Struct, frozen=True):
 
 class Mirrors:
     """Takes reports in and returns snapshots. Reads no clock: `now` is Unix seconds. `refused` counts reports of agents
-    beyond the bound; `taken` those that were taken; `history` is what they told of the last day, by the minute."""
+    beyond the bound; `taken` those that were taken; `history` is what they told of the last day, by the minute,
+    `levels` the sums of what they counted."""
 
     def __init__(self, options: MirrorOptions) -> None:
         self.taken = 0
         self.refused = 0
         self.history = ShortHistory()
+        self.levels = LevelSums()
         self._options = options
         self._mirrors: dict[str, Mirror] = {}
         self._rosters: dict[str, Roster] = {}
@@ -88,6 +91,8 @@ class Mirrors:
         roster = self._rosters.get(report.digest)
         fresh = mirror.take(report, roster or Roster("", ()), now)
         self.taken += 1
+        if report.levels is not None:
+            self.levels.take(identity, epoch, report.head.at - report.head.started, report.levels, now)
         if fresh and roster is not None:
             self.history.add(report.head.member, self._nodes[report.digest], fresh, mirror.behind, now)
         return Receipt(REPORT_SCHEMA, mirror.sequence, self.interval, whole=fresh is None, roster=roster is None)
@@ -150,6 +155,7 @@ class Mirrors:
         for identity in old:
             if identity not in named:
                 del self._mirrors[identity]
+                self.levels.forget(identity)
 
 
 def _late(seconds: float) -> str:

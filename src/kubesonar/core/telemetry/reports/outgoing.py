@@ -17,6 +17,7 @@ from kubesonar.core.telemetry.reports.report import (
     edge_reported,
     turned_bad,
 )
+from kubesonar.core.telemetry.service_levels import LatencyLog
 from kubesonar.model import Check, Fault, Observation, Roster, Snapshot
 
 _NO_ROSTER = Roster("", ())
@@ -34,11 +35,12 @@ class _Made:
 
 
 class ReportLog:
-    """An instrument that counts each edge's trials, for all collectors together. `urgent` is called with the first bad
-    observation of an edge after good ones."""
+    """An instrument that counts each edge's trials, and how long answers took, for all collectors together. `urgent` is
+    called with the first bad observation of an edge after good ones."""
 
     def __init__(self, ledger: Ledger, urgent: Callable[[], None]) -> None:
         self.made: dict[EdgeKey, _Made] = {}
+        self.latencies = LatencyLog()
         self._ledger = ledger
         self._urgent = urgent
         self._numbers = 0
@@ -48,6 +50,7 @@ class ReportLog:
 
     def add(self, observation: Observation) -> None:
         """Count one trial of its edge."""
+        self.latencies.add(observation)
         key = (observation.side, observation.check.id)
         made = self.made.get(key)
         if made is None:
@@ -116,6 +119,7 @@ class Outgoing:
             dropped=self.dropped + self._lost,
             withheld=withheld,
             roster=roster if self._asked_roster else None,
+            levels=self._log.latencies.levels(),
         )
 
     def received(self, receipt: Receipt) -> bool:

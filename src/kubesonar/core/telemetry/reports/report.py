@@ -10,6 +10,7 @@ import msgspec
 from kubesonar.core.decoding import JsonDecoder, Undecodable, decode_json
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.ledger import RecentEdge
+from kubesonar.core.telemetry.service_levels import ServiceLevels
 from kubesonar.model import (
     Check,
     Count,
@@ -67,7 +68,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     `roster` once the collector asks for it. `gone` are the numbers of edges that are no more. `dropped` counts the
     trials that the ledger forgot before a report could be delivered; `withheld` is the size (bytes) of a report that
     did not get through, where this one leaves out all edges to be small, else 0. `interval` is the time (s) to the
-    next."""
+    next. `levels` are what the agent counted since it began."""
 
     schema: int
     sequence: Sequence
@@ -80,6 +81,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     dropped: Count = 0
     withheld: Count = 0
     roster: Roster | None = None
+    levels: ServiceLevels | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
