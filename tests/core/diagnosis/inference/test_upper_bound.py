@@ -16,21 +16,22 @@ USUAL = Odds(0.002, 0.001)
 BINS = 6
 
 
-def belief(rng: Random, sick: bool) -> Belief:
-    """Trains of six bins, a quarter of them bad in some where it is sick."""
+def belief(rng: Random, sick: bool, share: float, lost: tuple[int, ...]) -> Belief:
+    """Trains of six bins, a share of them bad in some where it is sick, each having lost one of these numbers."""
     cell = Cell(ROUTE, 8, BINS)
     onset = rng.randrange(1, BINS)
     for age_bin in range(BINS):
         for _ in range(rng.randrange(12)):
-            bad = sick and age_bin < onset and rng.random() < 0.25
-            cell.add(0.0, age_bin, bad, 8, rng.choice([1, 8]))
+            bad = sick and age_bin < onset and rng.random() < share
+            cell.add(0.0, age_bin, bad, 8, rng.choice(lost))
     return Belief(cell, USUAL)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_no_rate_and_no_onset_explains_more(seed: int) -> None:
+@pytest.mark.parametrize(("share", "lost"), [(0.25, (1, 8)), (0.6, (1,)), (0.9, (1, 8)), (0.9, (8,)), (1.0, (8,))])
+@pytest.mark.parametrize("seed", range(10))
+def test_no_rate_and_no_onset_explains_more(seed: int, share: float, lost: tuple[int, ...]) -> None:
     rng = Random(seed)
-    beliefs = [belief(rng, sick=index < 4) for index in range(8)]
+    beliefs = [belief(rng, sick=index < 4, share=share, lost=lost) for index in range(8)]
     sick = [each for each in beliefs if any(each.bad)]
     passed = [float(sum(each.total[index] for each in beliefs if each not in sick)) for index in range(BINS)]
     found = fit([(each, Load(8)) for each in beliefs], BINS)

@@ -37,11 +37,16 @@ def upper_bound(sick: Iterable[Belief], passed: Sequence[float], usual: Odds) ->
             losses += partly[index]
             deaths += dead[index]
             more += rest[index]
-            gain = more + best_gain(losses, trains * (usual.bad - usual.dead)) + best_gain(deaths, trains * usual.dead)
-            best = max(best, gain)
+            best = max(best, more + best_gain(trains, (losses, usual.bad - usual.dead), (deaths, usual.dead)))
     return best
 
 
-def best_gain(seen: float, expected: float) -> float:
-    """What the best rate explains of so many outcomes where so many were expected (nats)."""
-    return seen * log(seen / expected) - seen + expected if seen > expected > 0 else 0.0
+def best_gain(trials: float, *outcomes: tuple[float, float]) -> float:
+    """Return what the best rates explain of so many trials (nats). Each outcome that is no success is given by how often
+    it was seen and by its odds when all is well; one that is no more frequent than usual counts as a success."""
+    gain, good = 0.0, trials
+    for seen, odds in outcomes:
+        if seen > trials * odds > 0:
+            gain += seen * log(seen / (trials * odds)) - trials * log(1 - odds)
+            good -= seen
+    return gain + good * log(good / trials) if 0 < good < trials else gain

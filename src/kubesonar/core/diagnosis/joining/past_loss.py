@@ -80,4 +80,4 @@ class _Count:
 
     def most(self, usual: float) -> float:
         """The most that any rate of loss explains of it (nats)."""
-        return best_gain(self.bad, usual * self.total)
+        return best_gain(self.total, (self.bad, usual))
