@@ -219,6 +219,8 @@ def _pair(part: str, both: bool, hits: Callable[[Flow], bool] | None, *kinds: Ki
         suffix = f" tcp/{PORT}" if part == "pair_port" else ""
         named: list[Named] = [(part, f"{a}>{b}{suffix}") for a, b in ways]
         alike = [answer(*named)]
+        if both and making.share >= 1 and (other, one) not in crossed_pairs(making.sim, kinds, 0, False):
+            alike.append(answer(named[0]))
         if part == "pair" and _alone_in_zones(making.sim, one, other):
             zone_of = making.sim.cluster.zone_of
             alike.append(answer(*(("zone_pair", f"{zone_of[a]}>{zone_of[b]}") for a, b in ways)))

@@ -107,7 +107,8 @@ class Speed(msgspec.Struct, frozen=True):
 
 
 class Quiet(msgspec.Struct, frozen=True):
-    """Trials between members that were all good and that no cell holds: over how many pairs of one group, how many."""
+    """Trials between members that no cell holds, because none was bad lately: over how many pairs of one group, how
+    many, and how many of these were bad before."""
 
     packets: int
     network: Network | None
@@ -115,6 +116,7 @@ class Quiet(msgspec.Struct, frozen=True):
     far: bool
     pairs: int
     trials: int
+    bad: int = 0
 
 
 class Reserve(Protocol):

@@ -77,3 +77,13 @@ def test_windows_without_sums_as_reports_have_them_are_summed(share: float) -> N
 
 def without_sums(edge: Edge) -> Edge:
     return msgspec.structs.replace(edge, short=Window(edge.short.span), long=Window(edge.long.span))
+
+
+@pytest.mark.parametrize("nodes", [3, 6])
+def test_of_pairs_that_are_well_now_it_is_told_what_they_lost_before(nodes: int) -> None:
+    mesh = Mesh(nodes, seed=1).drop("*", "*", 0.0002, until=170).run(240)
+    found = basis(*mesh.snapshots(240)).evidence.quiet
+    trains = [each for each in found if each.packets > 1]
+    assert trains
+    for each in trains:
+        assert 0 < each.bad < 0.003 * each.trials

@@ -29,10 +29,6 @@ _LEAST_USUAL = 0.01
 """Share of bad trials that does not make a pair stand out: less, and in a network that is well one bad trial of a dozen
 would, and all background be taken for none."""
 
-_NONE_SEEN = 3.0
-"""Bad trials that a share may stand for though none was seen (with 95 %): a few trials that went well do not prove that
-less than a few in a hundred is usual."""
-
 _ROUNDS = 6
 
 Group = tuple[int, Network | None, bool, bool]
@@ -51,7 +47,7 @@ class Background:
     over all pairs of places but those that stand out."""
 
     def __init__(self, cells: Iterable[Cell], quiet: Iterable[Quiet] = ()) -> None:
-        counts: dict[Group, dict[tuple[str, str], list[int]]] = {}
+        counts: dict[Group, dict[tuple[str, str], list[float]]] = {}
         for cell in cells:
             if cell.route.question is Aspect.REACH and cell.route.between_members:
                 pair = cell.route.source.place, cell.route.target.place
@@ -64,7 +60,7 @@ class Background:
             group = each.packets, each.network, each.round_trip, each.far
             known = pooled.setdefault(group, [])
             as_many = min(each.pairs, 4 * len(known) + 1)  # the best quarter is well, however many more are
-            known += [[each.trials // as_many, 0, 0]] * as_many
+            known += [[each.trials // as_many, each.bad / as_many, 0]] * as_many
         self._learned = {group: _pooled(pairs) for group, pairs in pooled.items()}
         self._packet = {network: self._lost(network) for network in (*Network, None)}
         self.least = self._least()
@@ -107,19 +103,17 @@ class Background:
         return min(rates, default=0.0)
 
 
-def _pooled(pairs: list[list[int]]) -> Odds:
+def _pooled(pairs: list[list[float]]) -> Odds:
     """The share of bad and of dead trials over the pairs that do not stand out from the best quarter of them: pairs in
-    doubt are asked more often than others, so that the mean over all trials is mostly theirs. What was seen of the best
-    pairs counts with what it leaves open, or those that were asked least would decide."""
+    doubt are asked more often than others, so that the mean over all trials is mostly theirs."""
     pairs = sorted((count for count in pairs if count[0]), key=lambda count: count[1] / count[0])
     if not pairs:
         return Odds(0.0, 0.0)
     kept = pairs[: -(-len(pairs) // 4)]
     share = 0.0
     for _ in range(_ROUNDS):
-        total, bad = sum(count[0] for count in kept), sum(count[1] for count in kept)
-        share = bad / total
-        usual = min(max((bad + _NONE_SEEN) / total, _LEAST_USUAL), BACKGROUND_LIMIT)
+        share = sum(count[1] for count in kept) / sum(count[0] for count in kept)
+        usual = max(share, _LEAST_USUAL)
         left = [count for count in pairs if count[1] <= _most(count[0], usual)] or kept
         if len(left) == len(kept):
             break
@@ -128,6 +122,6 @@ def _pooled(pairs: list[list[int]]) -> Odds:
     return Odds(min(_CAUTION * share, BACKGROUND_LIMIT), min(_CAUTION * dead, BACKGROUND_LIMIT))
 
 
-def _most(total: int, share: float) -> float:
+def _most(total: float, share: float) -> float:
     expected = total * share
     return expected + _OUTLYING * sqrt(expected * (1 - share)) + 0.5

@@ -48,6 +48,11 @@ late. A second later there is more to tell by."""
 BELIEVED = 10.0
 """Lead (nats) that decides in the newest trials although another part explains more of them: beyond the penalties."""
 
+DEFER_TO_NARROWER = 30.0
+"""Seconds for which a fault is not told while a narrower part explains more of it, and only what was held to be
+probable beforehand speaks against that. Shorter, and 10 % loss of UDP is told as loss of all packets; longer, and a
+pair that loses 2 %, of whose TCP and ICMP nothing was lost by chance, is told late."""
+
 WIDESPREAD = 0.3
 """Share of paths that lost datagrams in the short window from which on what all share is asked about. Higher, and a
 network that loses 5 % everywhere is told as many nodes; lower, and time is spent on it for each sick node."""
@@ -318,7 +323,10 @@ class Search:
             return False
         open_ = [rival for rival in suspect.rivals if not rival.same]
         brief = self._newest < len(self._ages.edges) or found.bins <= self._ages.recent
-        if brief and any(rival.more > 0 and rival.lead < BELIEVED for rival in open_):
+        unbelieved = [rival for rival in open_ if rival.more > 0 and rival.lead < BELIEVED]
+        if unbelieved and (
+            brief or (self._now - first < DEFER_TO_NARROWER and any(rival.within for rival in unbelieved))
+        ):
             return False  # only what was held to be probable beforehand speaks for it so far
         return found.bins > self._ages.recent or all(rival.lead >= SURE for rival in open_)
 
@@ -372,7 +380,7 @@ class Search:
             more = self._fit(other).gain - gain
             if lead < net and 2 * len(theirs & mine) >= min(len(theirs), len(mine)):
                 alike = theirs == mine or abs(more) < _ALIKE * gain
-                rivals.append(Rival(row.name, other[1], lead, alike, more))
+                rivals.append(Rival(row.name, other[1], lead, alike, more, theirs < mine))
         return sorted(rivals, key=lambda rival: rival.lead)[:_RIVALS]
 
     def _touch(self, index: int) -> None:

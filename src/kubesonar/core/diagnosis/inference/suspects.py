@@ -23,13 +23,14 @@ CLEAR = 3.0
 class Rival(msgspec.Struct, frozen=True):
     """Another explanation of most of the same trials, and by how much (nats) the chosen one leads. `same`: the same
     trials cross it, so that no further trial of these can tell. `more` is how much more it would explain, were it
-    not held to be less probable beforehand."""
+    not held to be less probable beforehand. `within`: some of the same trials cross it, and no others."""
 
     part: str
     subject: str
     lead: float
     same: bool = False
     more: float = 0.0
+    within: bool = False
 
 
 class Suspect(msgspec.Struct, frozen=True):

@@ -42,8 +42,8 @@ def upper_bound(sick: Iterable[Belief], passed: Sequence[float], usual: Odds) ->
 
 
 def best_gain(trials: float, *outcomes: tuple[float, float]) -> float:
-    """Return what the best rates explain of so many trials (nats). Each outcome that is no success is given by how often
-    it was seen and by its odds when all is well; one that is no more frequent than usual counts as a success."""
+    """Return what the best rates explain of so many trials (nats). Each outcome that is no success is given by how
+    often it was seen and by its odds when all is well; one that is no more frequent than usual counts as a success."""
     gain, good = 0.0, trials
     for seen, odds in outcomes:
         if seen > trials * odds > 0:

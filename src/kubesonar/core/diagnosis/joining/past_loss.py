@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from statistics import median
+from typing import NamedTuple
 
+from kubesonar.core.diagnosis.evidence import FAINT
 from kubesonar.core.diagnosis.inference.background import BACKGROUND
 from kubesonar.core.diagnosis.inference.upper_bound import best_gain
 from kubesonar.core.diagnosis.population import Population
@@ -18,6 +20,30 @@ STANDING_OUT = 12.0
 best onset would make a finding of; lower, and chance is looked at for nothing."""
 
 
+class PastTrials(NamedTuple):
+    """Of an edge, beyond its windows: how many trials there were, how many were bad, and how many of these lost no more
+    than faint loss does."""
+
+    trials: int
+    bad: int
+    faint: int
+
+
+NO_PAST = PastTrials(0, 0, 0)
+"""The past of what has none."""
+
+
+def past_trials(edge: Edge) -> PastTrials:
+    """Return what the minutes of that edge say."""
+    trials = bad = faint = 0
+    for minute in edge.past:
+        trials += minute.trials
+        if minute.bad:
+            bad += len(minute.bad)
+            faint += sum(trial.sent - trial.received <= FAINT * trial.sent for trial in minute.bad)
+    return PastTrials(trials, bad, faint)
+
+
 class PastLoss:
     """Counts the trials of the past, by pair and by the words (nodes, zones, plain targets) that loss may be held
     against."""
@@ -27,21 +53,16 @@ class PastLoss:
         self._by_word: dict[str, _Count] = {}
         self._faint: list[tuple[Pair, int, int]] = []
 
-    def add(self, pair: Pair, words: Iterable[str], edge: Edge) -> int:
-        """Count the past of an edge of that pair, of which these are the `words`, and return its trials."""
-        total = bad = 0
-        for minute in edge.past:
-            total += minute.trials
-            bad += len(minute.bad)
-        if bad:
-            self._faint.append((pair, total, bad))
+    def add(self, pair: Pair, words: Iterable[str], past: PastTrials) -> None:
+        """Count the past of an edge of that pair, of which these are the `words`."""
+        if past.bad:
+            self._faint.append((pair, past.trials, past.bad))
         for word in words:
             count = self._by_word.get(word)
             if count is None:
                 count = self._by_word[word] = _Count()
-            count.total += total
-            count.bad += bad
-        return total
+            count.total += past.trials
+            count.bad += past.bad
 
     def words(self, pair: Pair) -> tuple[str, ...]:
         """Return what loss between that pair is held against: nodes, zones and plain targets."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from kubesonar.core.diagnosis.evidence import Ages, Quiet
 from kubesonar.core.diagnosis.inference.trial_model import stream
 from kubesonar.core.diagnosis.joining.edge_sums import EdgeSums
-from kubesonar.core.diagnosis.joining.past_loss import PastLoss
+from kubesonar.core.diagnosis.joining.past_loss import NO_PAST, PastLoss, PastTrials, past_trials
 from kubesonar.model import Edge, Kind, Member, Network
 
 STREAMS = frozenset({Kind.TCP, Kind.HTTP, Kind.TLS})
@@ -30,23 +30,28 @@ class QuietPairs:
         self._groups: dict[tuple[bool, bool], dict[int, list[int]]] = {
             (host, far): {} for host in (False, True) for far in (False, True)
         }
-        """By whether it is the host network, and goes to another zone: by packets the pairs, their trials, and the
-        datagrams of a train."""
+        """By whether it is the host network, and goes to another zone: by packets the pairs, their trials, how many of
+        these were bad in the past, and the datagrams of a train."""
 
     def add(self, me: Member, far: bool, edge: Edge, sums: EdgeSums) -> None:
         """Count the trials of an edge of that member, which goes to another zone if `far`."""
+        past = NO_PAST
         if edge.latest.check.kind is Kind.UDP:
+            past = past_trials(edge)
             pair = me.name, edge.latest.check.target
             words = self._past.words(pair)
-            self._pass_trains(words, me, sums.sent, sums.trials, self._past.add(pair, words, edge))
-        self._count(me, far, edge, sums, 1)
+            self._past.add(pair, words, past)
+            self._pass_trains(words, me, sums.sent, sums.trials, past.trials)
+        self._count(me, far, edge, sums, past, 1)
 
     def take(self, me: Member, far: bool, edge: Edge, sums: EdgeSums) -> None:
         """Take the trials of an edge out again."""
+        past = NO_PAST
         if edge.latest.check.kind is Kind.UDP:
+            past = past_trials(edge)
             words = self._past.words((me.name, edge.latest.check.target))
-            self._pass_trains(words, me, -sums.sent, -sums.trials, -sum(minute.trials for minute in edge.past))
-        self._count(me, far, edge, sums, -1)
+            self._pass_trains(words, me, -sums.sent, -sums.trials, -past.trials)
+        self._count(me, far, edge, sums, past, -1)
 
     def passing(self, part: str, subject: str) -> tuple[float, float]:
         """See `Reserve`."""
@@ -60,12 +65,12 @@ class QuietPairs:
         """Return what was counted and not taken; where responders keep records, of each way of a train."""
         for (host, far), groups in self._groups.items():
             network = Network.HOST if host else Network.POD
-            for packets, (pairs, trials, size) in groups.items():
+            for packets, (pairs, trials, bad, size) in groups.items():
                 if pairs > 0 and trials > 0:
                     ways = 2 if not packets and recorded else 1
-                    yield Quiet(size, network, ways == 1, far, ways * pairs, ways * trials)
+                    yield Quiet(size, network, ways == 1, far, ways * pairs, ways * trials, bad)
 
-    def _count(self, me: Member, far: bool, edge: Edge, sums: EdgeSums, sign: int) -> None:
+    def _count(self, me: Member, far: bool, edge: Edge, sums: EdgeSums, past: PastTrials, sign: int) -> None:
         check = edge.latest.check
         kind = check.kind
         if kind is Kind.UDP:
@@ -79,9 +84,10 @@ class QuietPairs:
         count = self._groups[me.network is Network.HOST, far].get(packets)
         if count is None:
             size = max((trial.sent for trial in edge.trials), default=1) if kind is Kind.UDP else packets
-            count = self._groups[me.network is Network.HOST, far][packets] = [0, 0, size]
+            count = self._groups[me.network is Network.HOST, far][packets] = [0, 0, 0, size]
         count[0] += sign
-        count[1] += sign * sums.trials
+        count[1] += sign * (sums.trials + past.trials)
+        count[2] += sign * past.faint
 
     def _pass_trains(self, words: Iterable[str], me: Member, sent: int, trials: int, past: int) -> None:
         self.sent += sent

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from kubesonar.core.address import is_literal
 from kubesonar.core.diagnosis.evidence import Ages
 from kubesonar.core.diagnosis.joining.edge_sums import observed_family, saw_slow_link, sums_of
-from kubesonar.core.diagnosis.joining.past_loss import Pair, PastLoss
+from kubesonar.core.diagnosis.joining.past_loss import Pair, PastLoss, past_trials
 from kubesonar.core.diagnosis.joining.quiet_pairs import QuietPairs
 from kubesonar.core.diagnosis.parts.traversal import End
 from kubesonar.core.diagnosis.population import Population
@@ -117,7 +117,7 @@ class Sieve:
             if found.far is not None:
                 self.quiet.add(me, found.far, edge, sums)
             elif edge.past:
-                self._past.add((name, target), self._past.words((name, target)), edge)
+                self._past.add((name, target), self._past.words((name, target)), past_trials(edge))
             if doubted is not None and sums.received and target not in doubted and check.kind is not _MTU:
                 heard.add(target)
         self._settle(name, {target: found.edges for target, found in own.items() if found is not None})
