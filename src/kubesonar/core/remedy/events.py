@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from kubesonar.core.remedy.dns_round import DnsRound
 
@@ -28,6 +29,13 @@ class RemedyMemory(msgspec.Struct, frozen=True):
     unhelpful: int = 0
     pending: PendingRestart | None = None
     trial: str = ""
+
+    def aged(self, seconds: float) -> RemedyMemory:
+        """Return what it says so many seconds later."""
+        pending = self.pending
+        if pending is not None:
+            pending = replace(pending, age=pending.age + seconds)
+        return replace(self, restarts=tuple(age + seconds for age in self.restarts), pending=pending)
 
 
 class Leading(msgspec.Struct, frozen=True):

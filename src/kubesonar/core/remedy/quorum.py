@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from enum import StrEnum
 
 import msgspec
@@ -76,13 +77,13 @@ def count_votes(found: DnsRound, quorum: int) -> Votes:
 
     A node can say something where a standpoint of it is not known to be unwell and, if any DNS pod answers anybody,
     it gets an answer from one itself: else its own way is what failed."""
-    voters: dict[str, _Voter] = {}
+    voters: defaultdict[str, _Voter] = defaultdict(_Voter)
     standpoints = {one.name: one for one in found.standpoints}
     pods = found.pods or ()
     for replies in found.replies:
         standpoint = standpoints.get(replies.standpoint)
         if standpoint is not None and standpoint.well is not False:
-            voters.setdefault(standpoint.node or standpoint.name, _Voter()).take(replies, standpoint)
+            voters[standpoint.node or standpoint.name].take(replies, standpoint)
     answered = any(voter.answered for voter in voters.values())
     saying = {name: voter for name, voter in voters.items() if voter.answered or (not answered and voter.failed)}
     of = len({one.node or one.name for one in found.standpoints})
