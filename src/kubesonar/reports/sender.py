@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -13,18 +13,18 @@ import msgspec
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.telemetry.reports.outgoing import Outgoing, ReportLog
-from kubesonar.core.telemetry.reports.report import REPORT_PATH, Receipt, decode_receipt
+from kubesonar.core.telemetry.reports.report import Receipt, decode_receipt
 from kubesonar.model import Fault, Snapshot, clip
 from kubesonar.net.clock import Clock
-from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.dns.system_resolver import Resolver
+from kubesonar.net.deadline import Deadline
 from kubesonar.net.http.ca_contexts import CaContexts
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import USER_AGENT, HttpRequest, Response
 from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits
-from kubesonar.net.http.url import Url, parse_url
+from kubesonar.net.http.url import Url
 from kubesonar.net.watched_file import WatchedFile, read_file, reason_of
+from kubesonar.reports.addresses import CollectorAddresses, CollectorKey
 from kubesonar.reports.options import ReportOptions
 from kubesonar.runtime.logs import Changes
 
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from random import Random
 
 _LOG = logging.getLogger("kubesonar.reports")
-
-MOST_COLLECTORS = 3
-"""Most collectors that are reported to. More, and each costs this agent as much again; fewer, and a replica that has no
-room knows nothing."""
 
 FIRST_INTERVAL = 2.0
 """Seconds between two reports until a collector says otherwise."""
@@ -71,8 +67,8 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class ReportSender:
-    """The reports of one agent to all its collectors. `head` returns the agent's snapshot without edges. To be made on
-    the running loop; `run` it for ever, and `close` it."""
+    """The reports of one agent to all its collectors. `head` returns the agent's snapshot without edges, `changes` logs
+    what becomes of each collector. To be made on the running loop; `run` it for ever, and `close` it."""
 
     def __init__(
         self, options: ReportOptions, ledger: Ledger, head: Callable[[], Snapshot], clock: Clock, rng: Random
@@ -84,9 +80,10 @@ class ReportSender:
         self._rng = rng
         self._log = ReportLog(ledger, self._urgent)
         self._contexts = CaContexts()
-        self._resolver = Resolver()
+        self._addresses = CollectorAddresses(options.to, options.timeout, clock, _LOG)
         self._token = WatchedFile(self._read_token, options.token_file) if options.token_file else None
-        self._links: dict[tuple[str, str], _Link] = {}
+        self._links: dict[CollectorKey, _Link] = {}
+        self.changes = Changes(_LOG)
         self._lost = 0
 
     @property
@@ -102,9 +99,9 @@ class ReportSender:
     async def run(self) -> None:
         """Report until cancelled, to whatever addresses the collectors' names have."""
         async with asyncio.TaskGroup() as group:
-            tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+            tasks: dict[CollectorKey, asyncio.Task[None]] = {}
             while True:
-                wanted = await self._addresses()
+                wanted = await self._addresses.look_up()
                 for gone in tasks.keys() - wanted.keys():
                     tasks.pop(gone).cancel()
                     self._lost += self._links.pop(gone).outgoing.dropped
@@ -116,7 +113,7 @@ class ReportSender:
 
     def close(self) -> None:
         """Give the resolver back; to be called once `run` has ended."""
-        self._resolver.close()
+        self._addresses.close()
 
     def outgoing(self) -> Outgoing:
         """Return the reports of one more collector."""
@@ -160,21 +157,6 @@ class ReportSender:
             raise ValueError("it holds no token")
         return words[0].decode("ascii")
 
-    async def _addresses(self) -> dict[tuple[str, str], Url]:
-        """Return the collectors by URL and address, at most `MOST_COLLECTORS`; those of a name that cannot be looked up
-        stay what they were."""
-        found: dict[tuple[str, str], Url] = {}
-        for text in self._options.to:
-            url = parse_url(text.rstrip("/") + REPORT_PATH)
-            try:
-                with Deadline(self._options.timeout, self._clock) as deadline:
-                    addresses: Sequence[str] = await self._resolver.resolve(url.host, deadline)
-            except Failed as failed:
-                addresses = [address for known, address in self._links if known == text]
-                _CHANGES.note(text, failed.detail)
-            found |= {(text, address): url for address in sorted(addresses)}
-        return dict(list(found.items())[:MOST_COLLECTORS])
-
 
 class _Link:
     """The reports to one collector. `urgent` is set when the next one should not wait; `answered` tells whether the
@@ -199,7 +181,7 @@ class _Link:
                 await self._wait(pause)
                 sent = await sender.send(connection, self._url, self.outgoing, withheld)
                 self.answered = sent.receipt is not None
-                _CHANGES.note(f"collector {self._address}", sent.failure)
+                sender.changes.note(f"collector {self._address}", sent.failure)
                 if sent.receipt is None:
                     failures += 1
                     withheld, pause = sent.stuck, sender.pause(failures)
@@ -222,9 +204,6 @@ class _Link:
                 await self.urgent.wait()
                 await asyncio.sleep(_URGENT)
         self.urgent.clear()
-
-
-_CHANGES = Changes(_LOG)
 
 
 def _sent(response: Response, size: int) -> Sent:
