@@ -31,6 +31,7 @@ from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.dns.message import Question, decode_reply, encode_question
 from kubesonar.core.membership.messages import Ping, decode_message, encode_message
 from kubesonar.core.probing import resolv_conf
+from kubesonar.core.telemetry.reports.mirror import summed
 from kubesonar.core.telemetry.reports.mirrors import MirrorOptions, Mirrors
 from kubesonar.core.telemetry.reports.report import (
     REPORT_SCHEMA,
@@ -100,8 +101,8 @@ def report(data: bytes) -> None:
     if isinstance(found, Report):
         mirrors = Mirrors(MirrorOptions())
         mirrors.take(found, 1.0)
-        collected = mirrors.collected(1.0, windows=True)
-        basis(collected.snapshots, collected.unread, collected.at)
+        collected = mirrors.collected(1.0)
+        basis([summed(snapshot) for snapshot in collected.snapshots], collected.unread, collected.at)
 
 
 def in_file(read: Callable[[str], object]) -> Callable[[bytes], None]:

@@ -57,7 +57,7 @@ class Judge:
         began = self._clock.mono()
         while True:
             now = self._clock.mono()
-            if self._mirrors and (now - began >= _QUIET or not self._mirrors.collected(self._clock.wall()).unread):
+            if self._mirrors and (now - began >= _QUIET or not self._mirrors.unread(self._clock.wall())):
                 await self._judge()
             await asyncio.sleep(max(JUDGE_PERIOD, _SHARE * (self.latest.took if self.latest else 0.0)))
 

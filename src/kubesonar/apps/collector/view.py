@@ -13,6 +13,7 @@ from kubesonar.apps.collector.keeping import IncidentKeeper
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.encoding import encode_json
+from kubesonar.core.telemetry.reports.mirror import summed
 from kubesonar.core.telemetry.reports.mirrors import Collected, Mirrors
 from kubesonar.core.telemetry.reports.short_history import ShortHistory
 from kubesonar.model import Member, Snapshot, Verdict
@@ -91,12 +92,12 @@ class LiveCollectorView:
 
     def incidents(self) -> Iterable[IncidentRecord]:
         """Return all incidents, the latest first."""
-        return (self._log.current(record) for record in reversed(list(self._log.records.values())))
+        return reversed(self._log.current())
 
     def members(self) -> Iterable[CollectorMember]:
         """Return all members by name."""
         now = self._clock.wall()
-        unread = self._mirrors.collected(now).unread
+        unread = self._mirrors.unread(now)
         known: dict[str, Member] = {member.name: member for member in self._mirrors.members()}
         seen = {mirror.member.name: now - mirror.seen for mirror in self._mirrors.all()}
         known |= {mirror.member.name: mirror.member for mirror in self._mirrors.all()}
@@ -106,7 +107,7 @@ class LiveCollectorView:
     def snapshot(self, name: str) -> Snapshot | None:
         """Return the snapshot of a member as it would give it now, None where it never reported."""
         mirror = self._mirrors.mirror(name)
-        return mirror.snapshot(self._clock.wall()) if mirror is not None else None
+        return summed(mirror.snapshot(self._clock.wall())) if mirror is not None else None
 
     def history(self) -> ShortHistory:
         """Return the series of the last day."""
@@ -116,13 +117,13 @@ class LiveCollectorView:
         """Return who reaches whom, None before the first verdict."""
         if self._judge.latest is None:
             return None
-        return await asyncio.to_thread(_matrix, self._mirrors.collected(self._clock.wall(), windows=True))
+        return await asyncio.to_thread(_matrix, self._mirrors.collected(self._clock.wall()))
 
     def states(self) -> StatesDocument:
         """Return who need not answer, and who did not report."""
         latest = self._judge.latest
         excused = latest.found.who.excused if latest is not None else {}
-        return StatesDocument(API_SCHEMA, excused, self._mirrors.collected(self._clock.wall()).unread)
+        return StatesDocument(API_SCHEMA, excused, self._mirrors.unread(self._clock.wall()))
 
     def metrics(self, *, openmetrics: bool) -> bytes:
         """Return the metrics as OpenMetrics or as Prometheus text."""
@@ -167,5 +168,5 @@ class LiveCollectorView:
 
 
 def _matrix(collected: Collected) -> MatrixDocument:
-    gathered = one_of_each(Gathered(collected.snapshots, collected.unread))
+    gathered = one_of_each(Gathered([summed(snapshot) for snapshot in collected.snapshots], collected.unread))
     return MatrixDocument(API_SCHEMA, collected.at, matrices(basis(gathered.snapshots, gathered.unread, collected.at)))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.ledger import Ledger, LedgerOptions
-from kubesonar.core.telemetry.reports.mirror import MOST_MIRRORED, Mirror
+from kubesonar.core.telemetry.reports.mirror import MOST_MIRRORED, Mirror, summed
 from kubesonar.core.telemetry.reports.outgoing import Outgoing, ReportLog
 from kubesonar.core.telemetry.reports.report import REPORT_SCHEMA, EdgeReport, Receipt, Report, decode_report
 from kubesonar.model import (
@@ -91,7 +91,7 @@ class Pair:
 
     def compare(self) -> None:
         assert self.mirror is not None
-        mirrored = self.mirror.snapshot(self.now + OFF)
+        mirrored = summed(self.mirror.snapshot(self.now + OFF))
         assert shape(mirrored) == shape(self.ledger.snapshot(self.now))
 
 
@@ -236,7 +236,7 @@ def test_an_agent_that_invents_edges_and_trials_makes_a_mirror_no_larger_than_a_
     report = Report(REPORT_SCHEMA, 1, 0, 2.0, "", HEAD, edges=edges)
     mirror = Mirror(report, START)
     assert mirror.take(report, ROSTER, START) is not None
-    snapshot = mirror.snapshot(START, windows=False)
+    snapshot = mirror.snapshot(START)
     assert len(snapshot.edges) == MOST_MIRRORED
     assert max(len(edge.trials) for edge in snapshot.edges) == 256
 
@@ -255,5 +255,5 @@ def test_minutes_that_are_made_up_take_no_more_room_than_a_quarter_of_an_hour() 
     report = Report(REPORT_SCHEMA, 1, 0, 2.0, "", HEAD, edges=(EdgeReport(1, edge.latest.check, 0, 1, 1.0, edge),))
     mirror = Mirror(report, START)
     assert mirror.take(report, ROSTER, START) is not None
-    assert len(mirror.snapshot(START, windows=False).edges[0].past) == 20
-    assert {minute.at >= START - 900 for minute in mirror.snapshot(START).edges[0].past} == {True}
+    assert len(mirror.snapshot(START).edges[0].past) == 20
+    assert {minute.at >= START - 900 for minute in summed(mirror.snapshot(START)).edges[0].past} == {True}

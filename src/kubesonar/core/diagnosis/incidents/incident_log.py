@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.core.diagnosis.incidents.casebook import SAME, Became, Casebook, Incident
+from kubesonar.core.diagnosis.incidents.casebook import SAME, Casebook, Incident
 from kubesonar.model import Finding, UnixTime, Verdict
 
 RECORD_SCHEMA = 1
@@ -109,12 +109,10 @@ class IncidentLog:
         self._forget()
         return list(changed.values())
 
-    def current(self, record: IncidentRecord) -> IncidentRecord:
-        """Return a record with what was seen since it was kept."""
-        for incident in self._casebook.open:
-            if self._ids.get(incident.number) == record.id:
-                return self._record(incident)
-        return record
+    def current(self) -> list[IncidentRecord]:
+        """Return all records, the oldest first, the open ones with what was seen since they were kept."""
+        seen = {record.id: record for record in map(self._record, self._casebook.open)}
+        return [seen.get(id, record) for id, record in self.records.items()]
 
     def _record(self, incident: Incident) -> IncidentRecord:
         id = self._ids.setdefault(incident.number, _id(incident))
@@ -136,11 +134,8 @@ class IncidentLog:
         closed = [id for id, record in self.records.items() if record.closed is not None] if surplus > 0 else []
         for id in closed[:surplus]:
             del self.records[id]
-
-
-def opened_now(record: IncidentRecord) -> bool:
-    """Whether the last thing that became of the incident is that it began, or began again."""
-    return bool(record.changes) and record.changes[-1].became in (Became.OPENED.value, Became.RETURNED.value)
+        if closed:
+            self._ids = {number: id for number, id in self._ids.items() if id in self.records}
 
 
 def _id(incident: Incident) -> str:

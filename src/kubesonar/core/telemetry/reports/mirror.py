@@ -73,17 +73,12 @@ class Mirror:
         self.report = msgspec.structs.replace(report, edges=(), gone=(), roster=None, levels=None)
         return fresh
 
-    def snapshot(self, at: float, *, windows: bool = True) -> Snapshot:
+    def snapshot(self, at: float) -> Snapshot:
         """Return what the agent would say at `at` (seconds of the collector's clock), if nothing had happened since its
-        last report. Diagnosis needs it without the sums over `windows`, which cost the most."""
-        own = at - self.behind
-        edges = (mirrored.edge for mirrored in self._edges.values())
+        last report, without the sums over windows, which cost the most (see `summed`)."""
+        edges = tuple(mirrored.edge for mirrored in self._edges.values())
         return msgspec.structs.replace(
-            self.report.head,
-            schema=SCHEMA,
-            at=own,
-            roster=self._roster,
-            edges=tuple(_with_windows(edge, own) for edge in edges) if windows else tuple(edges),
+            self.report.head, schema=SCHEMA, at=at - self.behind, roster=self._roster, edges=edges
         )
 
     def _told(self, told: EdgeReport, report: Report, fresh: list[NewTrials]) -> bool:
@@ -116,6 +111,13 @@ class Mirror:
             told.first + len(edge.trials),
         )
         return True
+
+
+def summed(snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot of a mirror with the sums over both windows and the past as of its time. It may be called in
+    a thread."""
+    edges = tuple(_with_windows(edge, snapshot.at) for edge in snapshot.edges)
+    return msgspec.structs.replace(snapshot, edges=edges)
 
 
 def _merged(known: tuple[Minute, ...], told: tuple[Minute, ...], oldest: float) -> tuple[Minute, ...]:

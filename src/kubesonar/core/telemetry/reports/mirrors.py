@@ -50,13 +50,11 @@ class Collected(msgspec.Struct, frozen=True):
 
 
 class Mirrors:
-    """Takes reports in and returns snapshots. Reads no clock: `now` is Unix seconds. `refused` counts reports of agents
-    beyond the bound; `taken` those that were taken; `history` is what they told of the last day, by the minute,
-    `levels` the sums of what they counted."""
+    """Takes reports in and returns snapshots. Reads no clock: `now` is Unix seconds. `taken` counts the reports that
+    were taken; `history` is what they told of the last day, by the minute, `levels` the sums of what they counted."""
 
     def __init__(self, options: MirrorOptions) -> None:
         self.taken = 0
-        self.refused = 0
         self.history = ShortHistory()
         self.levels = LevelSums()
         self._options = options
@@ -85,7 +83,6 @@ class Mirrors:
             self._keep_roster(report.digest, report.roster)
         if mirror is None or epoch > mirror.member.epoch:
             if mirror is None and len(self._mirrors) >= self._options.members:
-                self.refused += 1
                 return f"the collector keeps at most {self._options.members} agents (reports.members)"
             mirror = self._mirrors[identity] = Mirror(report, now)
         roster = self._rosters.get(report.digest)
@@ -97,27 +94,31 @@ class Mirrors:
             self.history.add(report.head.member, self._nodes[report.digest], fresh, mirror.behind, now)
         return Receipt(REPORT_SCHEMA, mirror.sequence, self.interval, whole=fresh is None, roster=roster is None)
 
-    def collected(self, now: float, *, windows: bool = False) -> Collected:
+    def collected(self, now: float) -> Collected:
         """Return what can be judged at `now`: all agents as of the oldest of their last reports, so that what one end
         of a path has not yet reported counts for neither, and who is missing."""
-        self._forget(now)
-        patience = LATE * self.interval + _GRACE
-        current = [mirror for mirror in self._mirrors.values() if now - mirror.seen <= patience]
+        unread = self.unread(now)
+        current = [mirror for mirror in self._mirrors.values() if not self._late(mirror, now)]
         at = min((mirror.seen for mirror in current), default=now)
-        unread = {mirror.member.name: _late(now - mirror.seen) for mirror in self._late(now, patience)}
+        return Collected(at, [mirror.snapshot(at) for mirror in current], unread)
+
+    def unread(self, now: float) -> dict[str, str]:
+        """Return who is missing at `now` or heard in part only, and why, by member's name."""
+        self._forget(now)
+        late = (mirror for mirror in self._mirrors.values() if self._late(mirror, now))
+        unread = {mirror.member.name: f"it has not reported for {now - mirror.seen:.0f} s" for mirror in late}
         reporting = {mirror.member.identity for mirror in self._mirrors.values()}
         names = {mirror.member.name for mirror in self._mirrors.values()}
         for member in self.members():
             ids = {member.identity, *member.aliases}
             if member.name not in names and not ids & reporting:
                 unread.setdefault(member.name, "it has not reported yet")
-        unread |= {
+        return unread | {
             mirror.member.name: f"only small packets get through to the collector, not a report of "
             f"{mirror.report.withheld} bytes"
             for mirror in self._mirrors.values()
             if mirror.report.withheld
         }
-        return Collected(at, [mirror.snapshot(at, windows=windows) for mirror in current], unread)
 
     def members(self) -> Iterator[Member]:
         """Return the members that the rosters of agents name, each once for each state it is in."""
@@ -136,8 +137,8 @@ class Mirrors:
         """Trials that agents forgot before they could report them."""
         return sum(mirror.report.dropped for mirror in self._mirrors.values())
 
-    def _late(self, now: float, patience: float) -> Iterator[Mirror]:
-        return (mirror for mirror in self._mirrors.values() if now - mirror.seen > patience)
+    def _late(self, mirror: Mirror, now: float) -> bool:
+        return now - mirror.seen > LATE * self.interval + _GRACE
 
     def _keep_roster(self, digest: str, roster: Roster) -> None:
         """Keep a roster, with members shared among all that hold equal ones, and forget those that nobody uses."""
@@ -156,7 +157,3 @@ class Mirrors:
             if identity not in named:
                 del self._mirrors[identity]
                 self.levels.forget(identity)
-
-
-def _late(seconds: float) -> str:
-    return f"it has not reported for {seconds:.0f} s"
