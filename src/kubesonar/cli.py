@@ -38,6 +38,10 @@ COMMANDS: dict[str, Command] = {
         "why a finding is held to be true, and what would confirm it", "kubesonar.apps.client.explain:main"
     ),
     "history": Command("what was wrong, and when: a collector's incidents", "kubesonar.apps.client.history:main"),
+    "dns": Command(
+        "ask the cluster's DNS servers from here and say which part is sick: dns check, dns --help",
+        "kubesonar.apps.dns:main",
+    ),
     "map": Command("show who reaches whom, live", "kubesonar.apps.client.map:main"),
     "simulate": Command(
         "a virtual cluster: elections, deaths and what is told of them", "kubesonar.apps.simulate:main"

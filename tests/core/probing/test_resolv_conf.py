@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubesonar.core.probing.resolv_conf import ResolvConf, parse
+from kubesonar.core.probing.resolv_conf import ResolvConf, parse, tried_names
 
 POD = """search shop.svc.cluster.local svc.cluster.local cluster.local example.com
 nameserver 10.96.0.10
@@ -46,3 +46,18 @@ def test_what_is_hostile_is_passed_over() -> None:
 
 def test_the_last_search_line_counts() -> None:
     assert parse("search a.example\ndomain b.example\n").search == ("b.example",)
+
+
+@pytest.mark.parametrize(
+    ("options", "ndots"),
+    [("ndots:5", 5), ("edns0 ndots:2 timeout:1", 2), ("ndots:99", 15), ("ndots:x", 1), ("ndots:", 1), ("", 1)],
+)
+def test_ndots(options: str, ndots: int) -> None:
+    assert parse(f"options {options}\n").ndots == ndots
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("example.com", 5), ("a.b.c.d.e.example", 1), ("example.com.", 1), ("db", 5)]
+)
+def test_names_that_a_look_up_tries(name: str, count: int) -> None:
+    assert tried_names(parse(POD), name) == count

@@ -21,7 +21,8 @@ class DnsServer(msgspec.Struct, frozen=True):
 class DnsReply(msgspec.Struct, frozen=True):
     """The outcome of one question. `wire` is the message, None where none came in time and `fault` says why. `at` is
     when the question left (wall clock), `took` the time (s) to the answer by `clock`, `connected` the part of it that
-    connecting took. `strays` counts answers with another id or from elsewhere, which were passed over, `late` answers
+    connecting took. `strays` counts answers with another id or from elsewhere, which were passed over; `elsewhere` is
+    the address of the last one with the right id, which a wrong translation of addresses sends; `late` counts answers
     to earlier questions that arrived after their deadline."""
 
     at: float
@@ -34,3 +35,4 @@ class DnsReply(msgspec.Struct, frozen=True):
     detail: str = ""
     strays: int = 0
     late: int = 0
+    elsewhere: str = ""

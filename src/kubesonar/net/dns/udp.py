@@ -44,6 +44,7 @@ class _DnsSocket:
     def __init__(self, server: DnsServer, wire: bytes, clock: Clock, deadline: Deadline) -> None:
         """Send the question. Raises OSError."""
         self.strays = 0
+        self.elsewhere = ""
         self._id = wire[:2]
         family = family_of(server.address)
         self._peer = (packed_address(server.address), server.port)
@@ -80,6 +81,8 @@ class _DnsSocket:
             if (packed_address(peer[0]), peer[1]) == self._peer and (len(wire) < 2 or wire[:2] == self._id):
                 return _Arrival(wire, cmsg.received_at(ancillary))
             self.strays += 1
+            if wire[:2] == self._id:
+                self.elsewhere = peer[0]
         return None
 
     def close(self) -> None:
@@ -137,7 +140,9 @@ async def ask_udp(server: DnsServer, wire: bytes, timeout: float, clock: Clock, 
                 unanswered.keep(server, asked)
             else:
                 asked.close()
-    return msgspec.structs.replace(reply, source_port=asked.source_port, strays=asked.strays, late=late)
+    return msgspec.structs.replace(
+        reply, source_port=asked.source_port, strays=asked.strays, late=late, elsewhere=asked.elsewhere
+    )
 
 
 async def _reply(asked: _DnsSocket, deadline: Deadline) -> DnsReply:

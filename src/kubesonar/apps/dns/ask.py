@@ -1,0 +1,71 @@
+"""`kubesonar dns ask`: asks the servers that are named, from here. The doctor runs it in its helper pod."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+
+import uvloop
+
+from kubesonar.apps.dns.look_options import read_resolv_conf
+from kubesonar.apps.dns.printing import add_output_options, print_look
+from kubesonar.config import ConfigError
+from kubesonar.core.address import is_literal
+from kubesonar.core.decoding import Undecodable, decode_json
+from kubesonar.core.dns_check.questions import AskedServer, AskPlan, DnsNames, ServerRole, usual_asks
+from kubesonar.core.dns_check.results import DnsLook, DnsResult
+from kubesonar.doctor.direct import DirectAsker
+from kubesonar.net.clock import SystemClock
+
+_DOMAIN = "cluster.local"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Ask and print; return 0 for good, 1 for bad, 2 for unknown. Raises ConfigError."""
+    parser = argparse.ArgumentParser(prog="kubesonar dns ask", description="Ask DNS servers from here.")
+    parser.add_argument("servers", nargs="*", metavar="ADDRESS[:PORT]", help="IP addresses of servers")
+    parser.add_argument("--domain", default="", help="the cluster's domain (default: that of the search list)")
+    parser.add_argument("--outside", default="", metavar="NAME", help="also ask for this name outside the cluster")
+    parser.add_argument("--timeout", type=float, default=2.0, metavar="SECONDS", help="for an answer (default: 2)")
+    parser.add_argument("--plan", default="", metavar="JSON", help="servers and questions in place of all the above")
+    parser.add_argument("--resolv-conf", default="/etc/resolv.conf", metavar="FILE", help="this machine's resolver")
+    add_output_options(parser)
+    given = parser.parse_args(arguments)
+    plan = _given_plan(given.plan) if given.plan else _plan(given)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        results = runner.run(_ask(plan))
+    look = DnsLook(at=time.time(), vantage=1, why="asked from here", results=tuple(results))
+    return print_look(look, given)
+
+
+async def _ask(plan: AskPlan) -> list[DnsResult]:
+    async with DirectAsker(SystemClock(), random.SystemRandom()) as asker:
+        return await asker.ask(plan)
+
+
+def _given_plan(text: str) -> AskPlan:
+    try:
+        return decode_json(text, AskPlan)
+    except Undecodable as error:
+        raise ConfigError(f"--plan: {error}") from None
+
+
+def _plan(given: argparse.Namespace) -> AskPlan:
+    if not given.servers:
+        raise ConfigError("ADDRESS: expected at least one IP address of a DNS server")
+    domain = given.domain or read_resolv_conf(given.resolv_conf).domain or _DOMAIN
+    asks = usual_asks(DnsNames(domain=domain, outside=given.outside))
+    return AskPlan(tuple(map(_server, given.servers)), asks, min(30.0, max(0.05, given.timeout)))
+
+
+def _server(text: str) -> AskedServer:
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if is_literal(text):
+        return AskedServer(text, ServerRole.SERVER, text)
+    if is_literal(host) and port.isascii() and port.isdigit() and 0 < int(port[:9]) < 65_536:
+        return AskedServer(text, ServerRole.SERVER, host, int(port), int(port))
+    raise ConfigError(f'ADDRESS: got "{text[:80]}", expected an IP address, with or without a port')

@@ -1,0 +1,158 @@
+"""The arguments that say which DNS is looked at, from where, and how the API server is asked: for all verbs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+from collections.abc import Mapping
+
+from kubesonar.config import ConfigError
+from kubesonar.core.address import is_literal
+from kubesonar.core.dns.names import encode_name
+from kubesonar.core.probing import resolv_conf
+from kubesonar.doctor.look import Looker, LookOptions
+from kubesonar.doctor.servers import DnsTarget
+from kubesonar.kube.auth.credential_file import CredentialsError
+from kubesonar.kube.auth.loading_rules import find_credentials
+from kubesonar.kube.client import Client
+from kubesonar.kube.resource import is_namespace, is_object_name
+from kubesonar.net.clock import Clock, SystemClock
+from kubesonar.net.watched_file import read_file, reason_of
+
+_RESOLV_CONF_LIMIT = 65_536
+"""Most bytes read of resolv.conf; fewer, and a long search list is cut; more, and a wrong path costs memory."""
+
+VANTAGES = (1, 2)
+"""The numbers of the standpoints (docs/dns.md)."""
+
+
+def add_look_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of one look."""
+    add_service_option(parser)
+    add = parser.add_argument
+    add("--port", type=_port, default=0, help="its port (default: found by its name)")
+    add("--domain", type=_name, default="", help="the cluster's domain (default: found)")
+    add(
+        "--outside",
+        type=_name,
+        default="example.com",
+        metavar="NAME",
+        help="a name outside the cluster, which tells DNS from its upstream; empty: none (default: %(default)s)",
+    )
+    add("--headless", type=_name, default="", metavar="NAME", help="the name of a headless Service (default: found)")
+    add(
+        "--large",
+        type=_name,
+        default="",
+        metavar="NAME",
+        help="a name with a large answer (default: that of a headless Service with 30 addresses or more)",
+    )
+    add(
+        "--upstream",
+        type=_address,
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="an upstream server of the cluster's DNS; may be repeated (default: those in the Corefile)",
+    )
+    add("--vantage", type=int, choices=VANTAGES, default=0, help="the standpoint (default: the best that can be taken)")
+    add(
+        "--timeout", type=_seconds, default=2.0, metavar="SECONDS", help="how long an answer is waited for (default: 2)"
+    )
+    add(
+        "--kubeconfig", default="", metavar="FILE", help="kubeconfig file (default: the pod's account, then as kubectl)"
+    )
+    add("--resolv-conf", default="/etc/resolv.conf", metavar="FILE", help="where this machine's resolver is configured")
+
+
+def add_service_option(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names the DNS Service."""
+    parser.add_argument(
+        "--service",
+        type=_service,
+        default=("kube-system", "kube-dns"),
+        metavar="NAMESPACE/NAME",
+        help="the DNS Service (default: kube-system/kube-dns)",
+    )
+
+
+def look_options(given: argparse.Namespace) -> LookOptions:
+    """Return the options of a look that the arguments mean."""
+    namespace, name = given.service
+    target = DnsTarget(
+        namespace=namespace,
+        name=name,
+        port=given.port,
+        domain=given.domain,
+        headless=given.headless,
+        large=given.large,
+        upstream=tuple(given.upstream),
+    )
+    return LookOptions(target=target, outside=given.outside, vantage=given.vantage, timeout=given.timeout)
+
+
+def looker(given: argparse.Namespace, environ: Mapping[str, str], clock: Clock | None = None) -> Looker:
+    """Return what looks as the arguments say. Raises ConfigError where there are no credentials for an API server."""
+    try:
+        client = Client(find_credentials(environ, given.kubeconfig))
+    except CredentialsError as error:
+        raise ConfigError(f"{error}; `kubesonar dns ask ADDRESS` needs no API server") from None
+    inside = bool(environ.get("KUBERNETES_SERVICE_HOST")) and not given.kubeconfig
+    return Looker(
+        client,
+        look_options(given),
+        read_resolv_conf(given.resolv_conf),
+        inside=inside,
+        clock=clock or SystemClock(),
+        rng=random.SystemRandom(),
+    )
+
+
+def read_resolv_conf(path: str) -> resolv_conf.ResolvConf:
+    """Return this machine's resolver, an empty one where there is no such file. Raises ConfigError where it cannot be
+    read."""
+    if not os.path.exists(path):  # noqa: PTH110
+        return resolv_conf.ResolvConf()
+    try:
+        return resolv_conf.parse(read_file(path, _RESOLV_CONF_LIMIT).decode("utf-8", "replace"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--resolv-conf: {path}: {reason_of(error)}") from None
+
+
+def _service(text: str) -> tuple[str, str]:
+    namespace, found, name = text.rpartition("/")
+    namespace = namespace if found else "kube-system"
+    if not is_namespace(namespace) or not is_object_name(name):
+        raise argparse.ArgumentTypeError(f'got "{text[:80]}", expected NAMESPACE/NAME or NAME')
+    return namespace, name
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) < 65_536):
+        raise argparse.ArgumentTypeError(f'got "{text[:20]}", expected a port from 1 to 65535')
+    return int(text)
+
+
+def _name(text: str) -> str:
+    try:
+        encode_name(text or ".")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a domain name: {error}") from None
+    return text.rstrip(".")
+
+
+def _address(text: str) -> str:
+    if not is_literal(text):
+        raise argparse.ArgumentTypeError(f'got "{text[:80]}", expected an IP address')
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.05 <= value <= 30:
+        raise argparse.ArgumentTypeError(f'got "{text[:20]}", expected seconds from 0.05 to 30')
+    return value

@@ -1,0 +1,137 @@
+"""One look at a cluster's DNS: finds it, takes a standpoint, asks, and returns what came back."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+
+from kubesonar.core.address import family_of
+from kubesonar.core.dns_check.questions import AskPlan, DnsNames, domain_asks, domain_in, usual_asks
+from kubesonar.core.dns_check.results import DnsLook, SearchCost
+from kubesonar.core.probing.resolv_conf import ResolvConf, tried_names
+from kubesonar.doctor.dns_system import DnsSystem, find_dns
+from kubesonar.doctor.servers import DnsTarget
+from kubesonar.doctor.vantage import Scene, Standpoint, take_standpoint
+from kubesonar.kube.client import Client
+from kubesonar.net.clock import Clock
+
+_ASSUMED = "cluster.local"
+"""The cluster domain of most clusters, where it cannot be found out."""
+
+_ASKED_FOR_DOMAIN = 4
+"""Servers that are asked for the cluster's domain; the first that knows it is believed."""
+
+
+class LookOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a look is made. `outside` is a name outside the cluster (empty: none is asked for), `vantage` the number of
+    the standpoint (0: the best), `timeout` how long an answer is waited for (s)."""
+
+    target: DnsTarget = DnsTarget()
+    outside: str = "example.com"
+    vantage: int = 0
+    timeout: float = 2.0
+
+
+class Looker:
+    """Looks at DNS as often as it is told to. `conf` is this machine's resolver, `inside` whether this process is a pod
+    of the cluster, and `client` None where there is no API server to ask. What was found serves until `again`. `close`
+    it: that closes the client too."""
+
+    def __init__(
+        self,
+        client: Client | None,
+        options: LookOptions,
+        conf: ResolvConf,
+        *,
+        inside: bool,
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        self._client = client
+        self._options = options
+        self._conf = conf
+        self._inside = inside
+        self._clock = clock
+        self._rng = rng
+        self._known: tuple[DnsSystem, Standpoint] | None = None
+        self._domain_said = ""
+
+    async def look(self) -> DnsLook:
+        """Look once. Raises AskFailed where there is no standpoint, or nothing could be asked from it."""
+        options = self._options
+        system, standpoint = await self._found()
+        domain, assumed = await self._domain(system, standpoint)
+        at = self._clock.wall()
+        asks = usual_asks(_names(system, domain, options.outside))
+        results = await standpoint.asker.ask(AskPlan(standpoint.servers, asks, options.timeout))
+        return DnsLook(
+            at=at,
+            vantage=standpoint.number,
+            why=standpoint.why,
+            results=tuple(results),
+            untested=standpoint.untested,
+            unknown=(*system.unknown, *assumed),
+            search=self._search(),
+        )
+
+    async def again(self) -> None:
+        """Find DNS and take a standpoint anew at the next look."""
+        if self._known is not None:
+            known, self._known = self._known, None
+            await known[1].asker.close()
+
+    async def close(self) -> None:
+        """Leave the standpoint, and the API server."""
+        await self.again()
+        if self._client is not None:
+            self._client.close()
+
+    async def _found(self) -> tuple[DnsSystem, Standpoint]:
+        if self._known is None:
+            exposed = not self._inside or self._options.vantage == 2
+            system = await find_dns(
+                self._client, self._options.target, self._conf, inside=self._inside, exposed=exposed
+            )
+            scene = Scene(
+                system=system,
+                client=self._client,
+                inside=self._inside,
+                timeout=self._options.timeout,
+                clock=self._clock,
+                rng=self._rng,
+            )
+            self._known = system, await take_standpoint(scene, self._options.vantage)
+        return self._known
+
+    async def _domain(self, system: DnsSystem, standpoint: Standpoint) -> tuple[str, tuple[str, ...]]:
+        """Return the cluster's domain, and what has to be said of it."""
+        if known := system.domain or self._domain_said:
+            return known, ()
+        if system.vips:
+            plan = AskPlan(standpoint.servers[:_ASKED_FOR_DOMAIN], domain_asks(system.vips[0]), self._options.timeout)
+            for result in await standpoint.asker.ask(plan):
+                if domain := next(filter(None, map(domain_in, result.said)), ""):
+                    self._domain_said = domain
+                    return domain, ()
+        return _ASSUMED, (f"the cluster domain was not found: {_ASSUMED} is assumed (--domain)",)
+
+    def _search(self) -> SearchCost | None:
+        name = self._options.outside
+        if not name or not self._inside:
+            return None
+        return SearchCost(name, self._conf.ndots, self._conf.search, tried_names(self._conf, name))
+
+
+def _names(system: DnsSystem, domain: str, outside: str) -> DnsNames:
+    family6 = bool(system.api) and all(family_of(address) == 6 for address in system.api)
+    return DnsNames(
+        domain=domain,
+        api=system.api,
+        vips=system.vips,
+        service=f"{system.name}.{system.namespace}.svc.{domain}",
+        headless=system.headless,
+        large=system.large,
+        outside=outside,
+        type="AAAA" if family6 else "A",
+    )

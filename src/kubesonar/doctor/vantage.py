@@ -1,0 +1,120 @@
+"""The standpoints from which a cluster's DNS can be looked at, in order of preference, and the choice among them.
+
+Each row of `STANDPOINTS` looks whether it can be taken and says why, or why not; the first that can is taken.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from kubesonar.core.dns_check.questions import AskedServer, AskPlan, domain_asks
+from kubesonar.doctor.direct import Asker, AskFailed, DirectAsker
+from kubesonar.doctor.dns_system import DnsSystem
+from kubesonar.kube.client import Client
+from kubesonar.net.clock import Clock
+
+_TRIAL = 4
+"""Addresses that are tried to find out whether a standpoint reaches any; more make the choice slow where none does."""
+
+_TRIAL_TIMEOUT = 1.0
+"""Most seconds for the answer to a trial, which is asked twice: less fails far standpoints, more delays the choice."""
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """What the choice looks at. `inside` is whether this process is a pod of the cluster, or was told so; `client` is
+    None where there is no API server to ask; `timeout` is how long an answer is waited for (s)."""
+
+    system: DnsSystem
+    client: Client | None
+    inside: bool
+    timeout: float
+    clock: Clock
+    rng: random.Random
+
+
+class Standpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A standpoint that was taken: which one and why, the servers that are asked from there, and what asks them.
+    `untested` says what cannot be seen from there."""
+
+    number: int
+    why: str
+    servers: tuple[AskedServer, ...]
+    asker: Asker
+    untested: tuple[str, ...] = ()
+
+
+Take = Callable[[Scene, bool], Awaitable[Standpoint]]
+"""Takes a standpoint, whether or not anything answers there where it is `wanted`. Raises AskFailed with the reason
+where it cannot be taken."""
+
+
+async def take_standpoint(scene: Scene, wanted: int = 0) -> Standpoint:
+    """Return the standpoint with the number `wanted`, or the first of the table that can be taken. Raises AskFailed
+    with the reasons against all."""
+    refused = list[str]()
+    for number, take in STANDPOINTS:
+        if wanted in (0, number):
+            try:
+                return _with(await take(scene, bool(wanted)), refused)
+            except AskFailed as failed:
+                refused.append(f"{number}: {failed}")
+    if not wanted and scene.system.exposed:
+        return _with(await _exposed(scene, True), refused)
+    raise AskFailed(f"no standpoint to ask from: {'; '.join(refused)}" if refused else f"no standpoint {wanted}")
+
+
+def _with(taken: Standpoint, refused: Sequence[str]) -> Standpoint:
+    if not refused:
+        return taken
+    return msgspec.structs.replace(taken, why=f"{taken.why}; not {'; not '.join(refused)}")
+
+
+async def _direct(scene: Scene, wanted: bool) -> Standpoint:
+    """Standpoint 1: the Service's addresses and each pod's, directly."""
+    system, asker = scene.system, DirectAsker(scene.clock, scene.rng)
+    servers = (*system.servers, *(system.caches if scene.inside else ()), *system.upstreams)
+    why = "this is a pod of the cluster" if scene.inside else "it was asked for" if wanted else ""
+    if not system.servers:
+        raise AskFailed("neither the Service nor a pod of DNS was found")
+    if not why:
+        answered = await _answering(asker, system.servers, scene.timeout)
+        if not answered:
+            await asker.close()
+            raise AskFailed("no address inside the cluster answers from here")
+        why = f"{answered} answers from here"
+    return Standpoint(number=1, why=why, servers=servers, asker=asker)
+
+
+async def _exposed(scene: Scene, wanted: bool) -> Standpoint:
+    """Standpoint 2: addresses from outside that lead to the DNS pods."""
+    system = scene.system
+    if not system.exposed:
+        raise AskFailed("no NodePort, load balancer or external IP leads to the DNS pods")
+    asker = DirectAsker(scene.clock, scene.rng)
+    answered = await _answering(asker, system.exposed, scene.timeout)
+    if not answered and not wanted:
+        await asker.close()
+        raise AskFailed("no exposed address answers from here")
+    return Standpoint(
+        number=2,
+        why=f"{answered} answers from here"
+        if answered
+        else "nothing else can be asked, and no exposed address answers",
+        servers=(*system.exposed, *system.upstreams),
+        asker=asker,
+        untested=("the DNS pods were not asked one by one, nor the Service's address inside the cluster",),
+    )
+
+
+async def _answering(asker: DirectAsker, servers: Sequence[AskedServer], timeout: float) -> str:
+    """Return the name of the first of these servers that answers anything, empty where none does."""
+    plan = AskPlan(tuple(servers[:_TRIAL]), domain_asks(servers[0].address), min(timeout, _TRIAL_TIMEOUT))
+    results = await asker.ask(plan)
+    return next((result.server.name for result in results if result.answered), "")
+
+
+STANDPOINTS: tuple[tuple[int, Take], ...] = ((1, _direct), (2, _exposed))
+"""The standpoints by number, the best first."""

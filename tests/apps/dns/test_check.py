@@ -1,0 +1,117 @@
+"""`kubesonar dns`: what is printed, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kubesonar.apps.dns import main
+from kubesonar.config import ConfigError
+from kubesonar.core.dns.message import Rcode
+from kubesonar.core.dns_check.questions import AskedServer, AskPlan, DnsNames, ServerRole, usual_asks
+from kubesonar.core.encoding import encode_json
+from tests.doctor import dns_server
+from tests.doctor.cluster import dns_cluster
+from tests.doctor.dns_server import DOMAIN, DnsServerDouble, serving
+from tests.ports import free_port
+
+
+def test_a_healthy_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with dns_cluster() as cluster:
+        assert main(["check", "--kubeconfig", cluster.kubeconfig(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("DNS is healthy: kube-dns, coredns-1 and coredns-2 answered")
+    assert "coredns-2  127.0.0.12  node-2" in said
+    assert "asked from standpoint 1: kube-dns answers from here" in said
+
+
+def test_a_sick_pod_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with dns_cluster() as cluster:
+        cluster.pods[0].udp = cluster.pods[0].tcp = dns_server.says(Rcode.REFUSED)
+        assert main(["check", "--json", "--kubeconfig", cluster.kubeconfig(tmp_path)]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["schema"], said["verdict"], said["vantage"]) == (1, "bad", 1)
+    assert [(one["part"], one["subject"], one["fault"]) for one in said["findings"]] == [
+        ("pod", "coredns-1", "refused")
+    ]
+    assert {one["server"]["name"] for one in said["results"]} == {"kube-dns", "coredns-1", "coredns-2"}
+
+
+def test_an_api_server_that_refuses_everything_outside_is_an_error(tmp_path: Path) -> None:
+    with dns_cluster() as cluster:
+        for resource in ("services", "endpointslices", "configmaps", "pods"):
+            cluster.api.refuse("*", resource)
+        with pytest.raises(ConfigError, match="neither the Service nor a pod of DNS was found"):
+            main(["check", "--kubeconfig", cluster.kubeconfig(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--service", "Kube_System/x"],
+        ["--service", "a/b/c"],
+        ["--port", "0"],
+        ["--port", "65536"],
+        ["--domain", "a..b"],
+        ["--outside", "x" * 64],
+        ["--upstream", "dns.example"],
+        ["--vantage", "9"],
+        ["--timeout", "nan"],
+        ["--timeout", "0"],
+    ],
+)
+def test_wrong_arguments_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["check", *arguments])
+    assert ended.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_without_credentials_it_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="dns ask ADDRESS"):
+        main(["check", "--kubeconfig", str(tmp_path / "none")])
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["ask", "--help"]])
+def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        assert main(arguments) == 0
+    except SystemExit as ended:
+        assert ended.code == 0
+    assert "usage: kubesonar dns" in capsys.readouterr().out
+
+
+def test_verbs_that_do_not_exist() -> None:
+    with pytest.raises(ConfigError, match="expected one of check, ask"):
+        main(["cheque"])
+    assert main([]) == 2
+
+
+def test_a_server_that_is_named_is_asked_without_any_api_server(capsys: pytest.CaptureFixture[str]) -> None:
+    server = DnsServerDouble("127.0.0.1", free_port())
+    with serving([server]):
+        address = f"127.0.0.1:{server.port}"
+        assert main(["ask", address, "--domain", DOMAIN]) == 0
+        server.udp = dns_server.silent
+        assert main(["ask", address, "--domain", DOMAIN, "--timeout", "0.2"]) == 1
+    assert f"the DNS server {address} does not answer by UDP, by TCP it does" in capsys.readouterr().out
+
+
+def test_a_plan_is_carried_out_and_answered_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    server = DnsServerDouble("127.0.0.1", free_port())
+    asked = AskedServer("coredns-a", ServerRole.POD, server.address, server.port, server.port)
+    plan = AskPlan((asked,), usual_asks(DnsNames(domain=DOMAIN)), 1.0)
+    with serving([server]):
+        assert main(["ask", "--json", "--plan", encode_json(plan).decode()]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert {one["outcome"] for one in said["results"]} == {"good"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["dns.example"], ["127.0.0.1:0"], ["127.0.0.1:x"], ["--plan", "{}"], ["--plan", "nonsense"]]
+)
+def test_what_cannot_be_asked_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(ConfigError):
+        main(["ask", *arguments])
