@@ -36,7 +36,7 @@ _OF_RCODE: dict[int, DnsOutcome] = {
 }
 
 
-class Judged(msgspec.Struct, frozen=True):
+class JudgedReply(msgspec.Struct, frozen=True):
     """The outcome of one question, the data in its answer, and what a person should know."""
 
     outcome: DnsOutcome
@@ -56,55 +56,61 @@ def put(ask: DnsAsk, rng: random.Random) -> Question:
     return Question(name, RecordType[ask.type], rng.getrandbits(16), payload=PLAIN if ask.tcp else ask.payload)
 
 
-def judge_reply(ask: DnsAsk, question: Question, reply: DnsReply) -> Judged:
+def judge_reply(ask: DnsAsk, question: Question, reply: DnsReply) -> JudgedReply:
     """Return what the reply to `question` is worth."""
     if reply.wire is None:
         return _unanswered(reply)
     found = classify(question, reply.wire)
     if found.message is None:
-        return Judged(DnsOutcome.WRONG_ANSWER, (), clip(f"{found.worth.value.replace('_', ' ')}: {found.reason}"))
+        return JudgedReply(DnsOutcome.WRONG_ANSWER, (), clip(f"{found.worth.value.replace('_', ' ')}: {found.reason}"))
     return _answered(ask, question, found, found.message)
 
 
-def judge_pair(questions: Sequence[Question], wires: Sequence[bytes | None], fault: Fault | None, why: str) -> Judged:
+def judge_pair(
+    questions: Sequence[Question], wires: Sequence[bytes | None], fault: Fault | None, why: str
+) -> JudgedReply:
     """Return what the replies to both halves of a look-up are worth. An answer without records is one: most Services
     have one family."""
     if fault is not None:
-        return Judged(_outcome_of(fault), (), why)
+        return JudgedReply(_outcome_of(fault), (), why)
     for question, wire in zip(questions, wires, strict=True):
         if wire is not None and classify(question, wire).message is None:
-            return Judged(DnsOutcome.WRONG_ANSWER, (), clip(classify(question, wire).reason))
+            return JudgedReply(DnsOutcome.WRONG_ANSWER, (), clip(classify(question, wire).reason))
     missing = [question for question, wire in zip(questions, wires, strict=True) if wire is None]
     if missing:
-        return Judged(DnsOutcome.ONE_OF_TWO, (), f"no answer to {RecordType(missing[0].type).name} of a pair")
-    return Judged(DnsOutcome.GOOD)
+        return JudgedReply(DnsOutcome.ONE_OF_TWO, (), f"no answer to {RecordType(missing[0].type).name} of a pair")
+    return JudgedReply(DnsOutcome.GOOD)
 
 
-def _unanswered(reply: DnsReply) -> Judged:
+def _unanswered(reply: DnsReply) -> JudgedReply:
     if reply.elsewhere:
-        return Judged(DnsOutcome.WRONG_ADDRESS, (), reply.elsewhere)
-    return Judged(_outcome_of(reply.fault or Fault.OTHER), (), reply.detail)
+        return JudgedReply(DnsOutcome.WRONG_ADDRESS, (), reply.elsewhere)
+    return JudgedReply(_outcome_of(reply.fault or Fault.OTHER), (), reply.detail)
 
 
 def _outcome_of(fault: Fault) -> DnsOutcome:
     return _OF_FAULT.get(fault, DnsOutcome.LOCAL)
 
 
-def _answered(ask: DnsAsk, question: Question, found: Judgement, message: DnsMessage) -> Judged:
+def _answered(ask: DnsAsk, question: Question, found: Judgement, message: DnsMessage) -> JudgedReply:
     if found.worth is Worth.TRUNCATED:
         cut = ask.purpose in _MAY_BE_LONG and not ask.tcp
-        return Judged(DnsOutcome.GOOD if cut else DnsOutcome.WRONG_ANSWER, (), "truncated")
+        return JudgedReply(DnsOutcome.GOOD if cut else DnsOutcome.WRONG_ANSWER, (), "truncated")
     rcode = rcode_name(message.rcode)
     if rcode != ask.rcode:
-        return Judged(_OF_RCODE.get(message.rcode, DnsOutcome.RCODE), (), f"{rcode} instead of {ask.rcode}")
+        return JudgedReply(_OF_RCODE.get(message.rcode, DnsOutcome.RCODE), (), f"{rcode} instead of {ask.rcode}")
     if found.worth is Worth.NODATA:
-        return Judged(DnsOutcome.WRONG_ANSWER, (), clip(f"an empty answer: {found.reason}"))
+        return JudgedReply(DnsOutcome.WRONG_ANSWER, (), clip(f"an empty answer: {found.reason}"))
     said = tuple(_text(record) for record in message.answers if record.type == question.type)
     if ask.want and not {word.lower() for word in ask.want} & {word.lower() for word in said}:
-        return Judged(DnsOutcome.WRONG_ANSWER, said[:SAID], clip(f"{', '.join(said[:3])} instead of {ask.want[0]}"))
+        return JudgedReply(
+            DnsOutcome.WRONG_ANSWER, said[:SAID], clip(f"{', '.join(said[:3])} instead of {ask.want[0]}")
+        )
     if ask.mixed and message.asked and message.asked[0][0] != question.name:
-        return Judged(DnsOutcome.CASE_CHANGED, said[:SAID], f"asked for {question.name}, echoed {message.asked[0][0]}")
-    return Judged(DnsOutcome.GOOD, said[:SAID])
+        return JudgedReply(
+            DnsOutcome.CASE_CHANGED, said[:SAID], f"asked for {question.name}, echoed {message.asked[0][0]}"
+        )
+    return JudgedReply(DnsOutcome.GOOD, said[:SAID])
 
 
 def _text(record: Record) -> str:

@@ -14,7 +14,7 @@ from kubesonar.core.dns.message import Question, encode_question
 from kubesonar.core.dns.records import RecordType
 from kubesonar.core.dns_check.questions import PAIRS, SERVER_LIMIT, AskedServer, AskPlan, AskPurpose, DnsAsk, asks_for
 from kubesonar.core.dns_check.results import DnsOutcome, DnsResult
-from kubesonar.doctor.answers import Judged, judge_pair, judge_reply, put
+from kubesonar.doctor.answers import JudgedReply, judge_pair, judge_reply, put
 from kubesonar.net.clock import Clock
 from kubesonar.net.dns.pair import ask_pair
 from kubesonar.net.dns.tcp import ask_tcp
@@ -109,5 +109,5 @@ def _repeated(plan: AskPlan) -> Sequence[tuple[AskedServer, DnsAsk]]:
     ]
 
 
-def _of(server: AskedServer, ask: DnsAsk, judged: Judged, took: float, tries: int) -> DnsResult:
+def _of(server: AskedServer, ask: DnsAsk, judged: JudgedReply, took: float, tries: int) -> DnsResult:
     return DnsResult(server, ask, judged.outcome, took, tries, judged.said, judged.detail)
