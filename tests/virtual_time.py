@@ -7,6 +7,8 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from kubesonar.net.clock import SystemClock
+
 T = TypeVar("T")
 
 
@@ -40,3 +42,17 @@ def run_virtually(work: Coroutine[Any, Any, T]) -> T:
 def now() -> float:
     """Virtual seconds since the start of `run_virtually`, to the microsecond."""
     return round(asyncio.get_running_loop().time(), 6)
+
+
+class VirtualClock(SystemClock):
+    """The clock of the running virtual loop. `ahead` is for how many seconds its process has been frozen."""
+
+    ahead = 0.0
+
+    def mono(self) -> float:
+        """See `Clock`."""
+        return asyncio.get_running_loop().time() + self.ahead
+
+    def wall(self) -> float:
+        """See `Clock`."""
+        return 1_700_000_000.0 + self.mono()

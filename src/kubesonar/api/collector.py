@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Protocol
@@ -13,7 +13,6 @@ from kubesonar.api.openapi import Operation, QueryField, openapi
 from kubesonar.core.decoding import Undecodable, convert_plain
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.core.encoding import encode_json
-from kubesonar.core.telemetry.reports.report import REPORT_PATH
 from kubesonar.core.telemetry.reports.short_history import HistoryPart, HistorySeries, ShortHistory
 from kubesonar.core.telemetry.trial_memory import MINUTE
 from kubesonar.model import Edge, Member, Snapshot, State, Verdict
@@ -43,11 +42,14 @@ class CollectorMember(msgspec.Struct, frozen=True):
 
 
 class VerdictDocument(msgspec.Struct, frozen=True):
-    """The verdict. `durable` is empty while incidents are kept durably, else why they are not."""
+    """The verdict. `durable` is empty while incidents are kept durably, else why they are not; `replica` answers, and
+    `leader` is the one that decides what becomes of incidents, empty where none is known."""
 
     schema: int
     verdict: Verdict
     durable: str
+    replica: str = ""
+    leader: str = ""
 
 
 class IncidentPage(msgspec.Struct, frozen=True):
@@ -129,6 +131,10 @@ class CollectorView(Protocol):
 
     def durable(self) -> str:
         """Return why incidents are not durable now, empty where they are."""
+        ...
+
+    def replicas(self) -> tuple[str, str]:
+        """Return the names of this replica and of the one that leads, empty where none is known."""
         ...
 
     def incidents(self) -> Iterable[IncidentRecord]:
@@ -238,10 +244,10 @@ def operations(view: CollectorView) -> list[Operation]:
 
 
 def collector_handler(
-    view: CollectorView, take: Callable[[Request], Awaitable[Reply]], authenticator: Authenticator, version: str
+    view: CollectorView, more: Mapping[str, Route], authenticator: Authenticator, version: str
 ) -> Router:
-    """Return the handler of a collector's API; `take` takes reports. /healthz and /readyz need no token, because the
-    kubelet has none, and reports have proof of their own."""
+    """Return the handler of a collector's API, with `more` routes by path, for agents and other replicas. /healthz and
+    /readyz need no token, because the kubelet has none."""
     table = operations(view)
     document = encode_json(openapi("kubesonar collector", version, table))
     plain = _Plain(view, document, "".join(f"{row.path}  {row.summary}\n" for row in table).encode())
@@ -253,7 +259,7 @@ def collector_handler(
             "/readyz": Route(plain.readyz, "200 once started, 503 before", open=True),
             "/metrics": Route(plain.metrics, "metrics, as Prometheus text or OpenMetrics"),
             "/api/v1/openapi.json": Route(plain.openapi, "the OpenAPI document"),
-            REPORT_PATH: Route(take, "takes reports of agents", open=True, method="POST"),
+            **more,
             **routes,
         },
         authenticator,
@@ -314,7 +320,7 @@ class _Paths:
         verdict = self._view.verdict()
         if verdict is None:
             return _not_yet()
-        return Reply(encode_json(VerdictDocument(API_SCHEMA, verdict, self._view.durable())))
+        return Reply(encode_json(VerdictDocument(API_SCHEMA, verdict, self._view.durable(), *self._view.replicas())))
 
     async def incidents(self, request: Request) -> Reply:
         query = _query(request, open=_OPEN, since=_SINCE, part=_text("a part of the network"), **_PAGE)

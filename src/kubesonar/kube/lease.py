@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from kubesonar.core.encoding import encode_json
@@ -43,7 +44,10 @@ class LeaseKeeper:
 
     `changed` is called with True (held), False (another holds it) or None (unknown: the API server does not answer or
     does not permit the question) whenever that changes. `path` is that of the namespace's leases (`resource.leases`);
-    `duration` is in whole seconds.
+    `duration` is in whole seconds. While `hold_back` returns True, an expired Lease of another is not taken.
+
+    `renewed` is when the last renewal that succeeded began (monotonic seconds), minus infinity once another holds the
+    Lease; `current` is the holder that was seen last, `term` how often the holder had changed by then.
     """
 
     def __init__(
@@ -57,7 +61,12 @@ class LeaseKeeper:
         duration: int,
         clock: Clock,
         rng: Random,
+        hold_back: Callable[[], bool] = lambda: False,
     ) -> None:
+        self.renewed = -inf
+        self.current = ""
+        self.term = 0
+        self._hold_back = hold_back
         self._client = client
         self._path = path
         self._name = name
@@ -90,7 +99,7 @@ class LeaseKeeper:
 
     async def release(self) -> None:
         """Give the Lease up, so that another can take it at once. A failure is logged only."""
-        held, self._state = self._state, None
+        held, self._state, self.renewed = self._state, None, -inf
         if not held:
             return
         try:
@@ -98,7 +107,7 @@ class LeaseKeeper:
             if lease.spec.holder_identity == self._holder:
                 tree = self._tree(lease)
                 tree["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
-                await self._write("PATCH", f"{self._path}/{self._name}", tree)
+                await self._write("PATCH", f"{self._path}/{self._name}", tree, -inf)
         except ApiError as error:
             _LOG.info("the lease %s could not be released: %s", self._name, error)
 
@@ -119,15 +128,17 @@ class LeaseKeeper:
 
     async def _try_to_hold(self) -> bool | None:
         """Return whether the Lease is held; None where another changed it at the same moment."""
+        began = self._clock.mono()
         try:
             lease = await self._client.get(f"{self._path}/{self._name}", Lease)
         except ApiError as error:
             if error.status != 404:
                 raise
-            return await self._write("POST", self._path, self._tree(None))
+            return await self._write("POST", self._path, self._tree(None), began)
         if not self._may_take(lease):
+            self._saw(lease, -inf)
             return False
-        return await self._write("PATCH", f"{self._path}/{self._name}", self._tree(lease))
+        return await self._write("PATCH", f"{self._path}/{self._name}", self._tree(lease), began)
 
     def _may_take(self, lease: Lease) -> bool:
         spec = lease.spec
@@ -137,12 +148,18 @@ class LeaseKeeper:
             self._seen, self._since = seen, self._clock.mono()
         theirs = min(spec.lease_duration_seconds or 0, _LONGEST * self._duration)
         expires = self._since + max(theirs, self._duration)
-        return holder in ("", self._holder) or self._clock.mono() >= expires
+        if holder == self._holder:
+            return True
+        return (not holder or self._clock.mono() >= expires) and not self._hold_back()
 
-    async def _write(self, method: str, path: str, tree: dict[str, Any]) -> bool | None:
+    def _saw(self, lease: Lease, renewed: float) -> None:
+        self.current, self.term = lease.spec.holder_identity or "", lease.spec.lease_transitions or 0
+        self.renewed = renewed
+
+    async def _write(self, method: str, path: str, tree: dict[str, Any], began: float) -> bool | None:
         kind = _PATCH if method == "PATCH" else "application/json"
         try:
-            await self._client.send(method, path, encode_json(tree), Lease, kind)
+            self._saw(await self._client.send(method, path, encode_json(tree), Lease, kind), began)
         except ApiError as error:
             if error.status == 409:
                 return None

@@ -16,6 +16,10 @@ _LOG = logging.getLogger("kubesonar.files")
 
 Value = TypeVar("Value")
 
+_TOKEN_LIMIT = 32_768
+"""Bytes of a token file that are read. Fewer, and a long list of tokens is refused; more, and a wrong path costs
+memory."""
+
 _Stamp = tuple[tuple[int, int, int, int], ...]
 
 
@@ -104,6 +108,18 @@ def read_file(path: str, limit: int) -> bytes:
         size = f"{limit >> 20} MiB" if limit >> 20 else f"{limit} bytes"
         raise ValueError(f"it is larger than {size}")
     return data
+
+
+def token_file(path: str) -> WatchedFile[str]:
+    """Return a watched file whose value is its first word, a bearer token to show."""
+
+    def read() -> str:
+        words = read_file(path, _TOKEN_LIMIT).split()
+        if not words or not words[0].isascii():
+            raise ValueError("it holds no token")
+        return words[0].decode("ascii")
+
+    return WatchedFile(read, path)
 
 
 def reason_of(error: OSError | ValueError) -> str:

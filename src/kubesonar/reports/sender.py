@@ -23,7 +23,7 @@ from kubesonar.net.http.exchange import USER_AGENT, HttpRequest, Response
 from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.net.http.url import Url
-from kubesonar.net.watched_file import WatchedFile, read_file, reason_of
+from kubesonar.net.watched_file import reason_of, token_file
 from kubesonar.reports.addresses import CollectorAddresses, CollectorKey
 from kubesonar.reports.options import ReportOptions
 from kubesonar.runtime.logs import Changes
@@ -81,7 +81,7 @@ class ReportSender:
         self._log = ReportLog(ledger, self._urgent)
         self._contexts = CaContexts()
         self._addresses = CollectorAddresses(options.to, options.timeout, clock, _LOG)
-        self._token = WatchedFile(self._read_token, options.token_file) if options.token_file else None
+        self._token = token_file(options.token_file) if options.token_file else None
         self._links: dict[CollectorKey, _Link] = {}
         self.changes = Changes(_LOG)
         self._lost = 0
@@ -150,12 +150,6 @@ class ReportSender:
     def _urgent(self) -> None:
         for link in self._links.values():
             link.urgent.set()
-
-    def _read_token(self) -> str:
-        words = read_file(self._options.token_file, 32_768).split()
-        if not words or not words[0].isascii():
-            raise ValueError("it holds no token")
-        return words[0].decode("ascii")
 
 
 class _Link:

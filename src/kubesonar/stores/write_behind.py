@@ -133,8 +133,15 @@ class WriteBehind:
             self._copies[kind] = copies
         return {name: value for name, (value, _) in copies.items()}
 
-    async def settle(self, patience: float) -> None:
-        """Wait until all that was taken over so far is written, at most `patience` seconds. `run` does the writing."""
+    def abandon(self) -> None:
+        """Forget what is not written: another writes now."""
+        for pending in list(self._pending.values()):
+            self._forget(pending.change)
+        self._answer_waiters()
+
+    async def settle(self, patience: float) -> bool:
+        """Wait until all that was taken over so far is written, at most `patience` seconds; return whether it is. `run`
+        does the writing."""
         until = self._number
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append((until, waiter))
@@ -142,6 +149,7 @@ class WriteBehind:
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await waiter
+        return waiter.done() and not waiter.cancelled()
 
     async def run(self) -> None:
         """Write what was taken over, for ever."""

@@ -5,30 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import signal
 from contextlib import AsyncExitStack
 
 from kubesonar import __version__
 from kubesonar.api.collector import collector_handler
 from kubesonar.apps.collector.judge import Judge
-from kubesonar.apps.collector.keeping import IncidentKeeper
 from kubesonar.apps.collector.options import CollectorOptions
-from kubesonar.apps.collector.store_choice import collector_store
+from kubesonar.apps.collector.replica import Replica
 from kubesonar.apps.collector.view import LiveCollectorView
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
 from kubesonar.core.telemetry.reports.mirrors import Mirrors
+from kubesonar.core.telemetry.reports.report import REPORT_PATH
 from kubesonar.net.clock import SystemClock
 from kubesonar.reports.auth.choice import report_authenticator
 from kubesonar.reports.intake import Intake
 from kubesonar.runtime.supervise import Supervisor
-from kubesonar.stores.write_behind import WriteBehind
-from kubesonar.web import Anonymous, BearerToken, Listener, Server
+from kubesonar.web import Anonymous, BearerToken, Listener, Route, Server
 
 _LOG = logging.getLogger("kubesonar.collector")
 
 _STOP = 2.0
-"""Seconds that replies on their way, and records that wait for the store, have at the end."""
+"""Seconds that replies on their way have at the end."""
 
 
 class Collector:
@@ -58,33 +56,24 @@ class Collector:
     async def _serve(self, closing: AsyncExitStack) -> None:
         """Start all parts; `closing` stops them in reverse."""
         options, clock, supervisor = self._options, self._clock, self._supervisor
-        store = collector_store(options.store, os.environ, clock)
-        closing.push_async_callback(store.close)
-        writer = WriteBehind(store, clock, random.Random(), keep=0.0)
-        keeper = IncidentKeeper(writer, options.store.retention)
+        replica = Replica(options, self._log, os.environ, clock, closing)
         authenticator = report_authenticator(options.reports, os.environ, clock)
         intake = Intake(self._mirrors, authenticator, clock)
         closing.push_async_callback(supervisor.stop)
 
         def changed(records: list[IncidentRecord]) -> None:
-            keeper.keep(records)
+            replica.keep(records)
             view.tell(records)
 
-        judge = Judge(self._mirrors, self._log, clock, changed)
-        view = LiveCollectorView(self._mirrors, self._log, judge, keeper, intake, clock, options.api.streams)
+        judge = Judge(self._mirrors, self._log, clock, changed, replica.decides)
+        view = LiveCollectorView(self._mirrors, self._log, judge, replica, intake, clock, options.api.streams)
         reader = BearerToken(options.api.token_file) if options.api.token_file else Anonymous()
-        handler = collector_handler(view, intake.take, reader, __version__)
+        reports = Route(intake.take, "takes reports of agents", open=True, method="POST")
+        handler = collector_handler(view, {REPORT_PATH: reports, **replica.routes}, reader, __version__)
+        replica.start(supervisor, closing)
         server = Server([Listener(listen, handler, options.api.limits) for listen in options.listen])
         await server.start()
-        closing.push_async_callback(writer.settle, _STOP)
         closing.push_async_callback(server.stop, _STOP)
         closing.callback(view.leaving)
-        supervisor.run_forever("store", writer.run)
-        supervisor.run_forever("judge", lambda: self._resumed(keeper, judge))
+        supervisor.run_forever("judge", judge.run)
         _LOG.info("serving", extra={"addresses": ", ".join(str(address) for address in server.addresses)})
-
-    async def _resumed(self, keeper: IncidentKeeper, judge: Judge) -> None:
-        """Go on with the incidents of the store, and judge for ever."""
-        if not self._log.records:
-            self._log.resume(await keeper.load(), self._clock.wall())
-        await judge.run()

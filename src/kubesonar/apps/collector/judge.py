@@ -41,16 +41,23 @@ class ClusterJudgement(msgspec.Struct, frozen=True):
 
 class Judge:
     """Judges for ever, once it `run`s. `latest` is the last judgement, None before the first. `changed` is called after
-    each with the incident records that are to be kept."""
+    each with the incident records that are to be kept. Something becomes of incidents only while `decides` returns
+    True; else they are what `log` holds of another collector's decisions."""
 
     def __init__(
-        self, mirrors: Mirrors, log: IncidentLog, clock: Clock, changed: Callable[[list[IncidentRecord]], None]
+        self,
+        mirrors: Mirrors,
+        log: IncidentLog,
+        clock: Clock,
+        changed: Callable[[list[IncidentRecord]], None],
+        decides: Callable[[], bool],
     ) -> None:
         self.latest: ClusterJudgement | None = None
         self._mirrors = mirrors
         self._log = log
         self._clock = clock
         self._changed = changed
+        self._decides = decides
 
     async def run(self) -> None:
         """Judge every second; less often where judging takes long."""
@@ -65,7 +72,7 @@ class Judge:
         began = self._clock.mono()
         collected = self._mirrors.collected(self._clock.wall())
         found, verdict = await asyncio.to_thread(_judged, collected, dict(self._log.casebook.known))
-        changed = self._log.step(self._clock.wall(), verdict)
+        changed = self._log.step(self._clock.wall(), verdict) if self._decides() else []
         took = self._clock.mono() - began
         self.latest = ClusterJudgement(collected.at, settled(verdict, self._log.casebook), found, took)
         self._changed(changed)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 
+from kubesonar.apps.collector.replicas.wire import Position
 from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.core.diagnosis.incidents.incident_log import RECORD_SCHEMA, IncidentRecord
 from kubesonar.core.encoding import encode_json
-from kubesonar.stores.store import Put, StoreRefused
+from kubesonar.stores.store import Delete, Put, StoreRefused
 from kubesonar.stores.write_behind import WriteBehind
 
 KIND = "incident"
+
+_POSITION_KIND, _POSITION = "replica", "position"
 
 _LOG = logging.getLogger("kubesonar.collector")
 
@@ -54,9 +58,21 @@ class IncidentKeeper:
                 return [record for name, value in sorted(found.items()) if (record := _record(name, value)) is not None]
             await asyncio.sleep(_PAUSE)
 
-    def keep(self, records: list[IncidentRecord]) -> None:
-        """Write these records, in place of what was kept of the same incidents. One that no store takes is logged and
-        counted."""
+    async def position(self) -> Position:
+        """Return up to which position of a leader the store held everything when it was last written to."""
+        found = await self._writer.read(_POSITION_KIND)
+        try:
+            return decode_json(found.get(_POSITION, b"{}"), Position)
+        except Undecodable:
+            return Position()
+
+    def keep(
+        self, records: Collection[IncidentRecord], gone: Collection[str] = (), position: Position | None = None
+    ) -> None:
+        """Write these records, in place of what was kept of the same incidents, remove those that are `gone` (by id)
+        and write the `position`, if any. A record that no store takes is logged and counted."""
+        for id in gone:
+            self._writer.write([Delete(KIND, id)])
         for record in records:
             ends = self._retention if record.closed is not None else None
             try:
@@ -64,6 +80,8 @@ class IncidentKeeper:
             except StoreRefused as error:
                 self._refused += 1
                 _LOG.warning("incident %s is not kept: %s", record.id, error)
+        if position is not None:
+            self._writer.write([Put(_POSITION_KIND, _POSITION, encode_json(position))])
 
 
 def _record(name: str, value: bytes) -> IncidentRecord | None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from kubesonar.apps.collector.replicas.options import ReplicaOptions
 from kubesonar.core.telemetry.reports.mirrors import MirrorOptions
 from kubesonar.model import Seconds
 from kubesonar.net.http.url import parse_url
@@ -25,6 +26,11 @@ class StoreKind(StrEnum):
     ETCD = "etcd"
     KUBERNETES = "kubernetes"
     MEMORY = "memory"
+
+    @property
+    def shared(self) -> bool:
+        """Whether several collectors may use one such store."""
+        return self in (StoreKind.ETCD, StoreKind.KUBERNETES)
 
 
 _File = Annotated[str, msgspec.Meta(max_length=4096)]
@@ -115,4 +121,5 @@ class CollectorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     agents: MirrorOptions = MirrorOptions()
     store: CollectorStoreOptions = CollectorStoreOptions()
     api: CollectorApiOptions = CollectorApiOptions()
+    replicas: ReplicaOptions = ReplicaOptions()
     log: LogOptions = LogOptions()

@@ -9,7 +9,7 @@ from kubesonar import __version__
 from kubesonar.api.collector import API_SCHEMA, CollectorMember, MatrixDocument, StatesDocument
 from kubesonar.apps.client.gather import Gathered, one_of_each
 from kubesonar.apps.collector.judge import Judge
-from kubesonar.apps.collector.keeping import IncidentKeeper
+from kubesonar.apps.collector.replica import Replica
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.encoding import encode_json
@@ -43,7 +43,7 @@ class LiveCollectorView:
         mirrors: Mirrors,
         log: IncidentLog,
         judge: Judge,
-        keeper: IncidentKeeper,
+        replica: Replica,
         intake: Intake,
         clock: Clock,
         streams: int,
@@ -51,7 +51,7 @@ class LiveCollectorView:
         self._mirrors = mirrors
         self._log = log
         self._judge = judge
-        self._keeper = keeper
+        self._replica = replica
         self._intake = intake
         self._clock = clock
         self._streams = streams
@@ -88,7 +88,11 @@ class LiveCollectorView:
 
     def durable(self) -> str:
         """Return why incidents are not durable now, empty where they are."""
-        return self._keeper.trouble
+        return self._replica.trouble
+
+    def replicas(self) -> tuple[str, str]:
+        """Return the names of this replica and of the one that leads, empty where none is known."""
+        return self._replica.name, self._replica.leader
 
     def incidents(self) -> Iterable[IncidentRecord]:
         """Return all incidents, the latest first."""
@@ -136,8 +140,9 @@ class LiveCollectorView:
             interval=self._mirrors.interval,
             lost_trials=self._mirrors.dropped,
             judging=latest.took if latest else 0.0,
-            waiting=self._keeper.waiting,
-            dropped=self._keeper.dropped,
+            leads=self._replica.decides(),
+            waiting=self._replica.waiting,
+            dropped=self._replica.dropped,
             resident=usage.resident,
             cpu=usage.cpu,
         )

@@ -24,7 +24,8 @@ floods Prometheus."""
 class CollectorFacts(msgspec.Struct, frozen=True):
     """What a collector knows of itself: reports taken and refused by status, agents that report, seconds from one of
     their reports to the next, trials that agents lost before they could report them, seconds that the last judgement
-    took, records that wait for the store, records that were dropped, resident memory (bytes) and CPU time (s)."""
+    took, whether it leads its replicas, records that wait for the store, records that were dropped, resident memory
+    (bytes) and CPU time (s)."""
 
     version: str
     taken: int
@@ -33,6 +34,7 @@ class CollectorFacts(msgspec.Struct, frozen=True):
     interval: float
     lost_trials: int
     judging: float
+    leads: bool
     waiting: int
     dropped: int
     resident: int
@@ -80,6 +82,11 @@ _LOST = Metric(
     "kubesonar_collector_trials_lost_total", "counter", "Trials that agents forgot before they could report them."
 )
 _JUDGING = Metric("kubesonar_collector_judgement_seconds", "gauge", "Time that the last judgement took.", (), "seconds")
+_LEADS = Metric(
+    "kubesonar_collector_leads",
+    "gauge",
+    "Whether this replica decides what becomes of incidents (1), or another does (0). Alert on a sum other than 1.",
+)
 _WAITING = Metric("kubesonar_collector_store_waiting", "gauge", "Records that are not durable yet.")
 _DROPPED = Metric("kubesonar_collector_store_dropped_total", "counter", "Records that never will be durable.")
 _INFO = Metric("kubesonar_collector_info", "info", "Version of the collector.", ("version",))
@@ -134,6 +141,7 @@ def collector_families(
     yield _INTERVAL, {(): facts.interval}
     yield _LOST, {(): facts.lost_trials}
     yield _JUDGING, {(): facts.judging}
+    yield _LEADS, {(): float(facts.leads)}
     yield _WAITING, {(): facts.waiting}
     yield _DROPPED, {(): facts.dropped}
     yield _INFO, {(facts.version,): 1}

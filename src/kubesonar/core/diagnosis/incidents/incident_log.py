@@ -71,9 +71,18 @@ class IncidentLog:
         return self._casebook
 
     def resume(self, records: Iterable[IncidentRecord], now: float) -> None:
-        """Go on at `now` with what was kept: of each part the latest incident that is open or closed lately."""
+        """Go on at `now` with what was kept: of each part the latest incident that is open or closed lately. One that
+        was open is held to be so for some seconds."""
+        self._load(records, now, now + _RESUMED)
+
+    def follow(self, records: Iterable[IncidentRecord], now: float) -> None:
+        """Hold what another log, which decides, has kept by `now`, in place of everything before."""
+        self._load(records, now, None)
+
+    def _load(self, records: Iterable[IncidentRecord], now: float, seen: float | None) -> None:
         kept = sorted(records, key=lambda record: record.opened)[-_MOST_RECORDS:]
         self.records = {record.id: record for record in kept}
+        self._ids = {}
         latest: dict[tuple[str, str], Incident] = {}
         for number, record in enumerate(kept, 1):
             incident = Incident(
@@ -81,7 +90,7 @@ class IncidentLog:
                 record.finding,
                 record.since,
                 record.opened,
-                record.seen if record.closed is not None else now + _RESUMED,
+                record.seen if record.closed is not None or seen is None else seen,
                 record.closed,
                 record.returns,
             )

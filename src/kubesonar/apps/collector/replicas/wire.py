@@ -1,0 +1,79 @@
+"""What replicas say to each other: a leader pushes what it has kept, a follower tells up to where it holds that."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from kubesonar.core.decoding import Undecodable, decode_json
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
+from kubesonar.model import clip
+
+REPLICA_SCHEMA = 1
+"""Version of pushes and their answers; raised when a reader of the version before could misread one."""
+
+REPLICA_PATH = "/api/v1/replica"
+"""Where a replica takes pushes, by POST."""
+
+COPY_PATH = "/api/v1/replica/copy"
+"""Where a replica gives a copy of what it holds, by GET."""
+
+_NAME = Annotated[str, msgspec.Meta(max_length=300)]
+_NUMBER = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+_REASON = 160
+
+Message = TypeVar("Message", "Push", "Held")
+
+
+class Position(msgspec.Struct, frozen=True, order=True):
+    """Up to where something is held: the change `number` of the leader's `term`. Later ones are greater."""
+
+    term: _NUMBER = 0
+    number: _NUMBER = 0
+
+
+class Push(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What `replica`, which leads in the term of `position`, has kept up to there: since `base`, or, where that is
+    None, everything, in pages of which this is number `page`. `last` says that no page follows."""
+
+    schema: int
+    replica: _NAME
+    position: Position
+    base: Position | None = None
+    page: _NUMBER = 0
+    last: bool = True
+    incidents: tuple[IncidentRecord, ...] = ()
+
+
+class Held(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer to a push: who answers, up to where it durably holds what was pushed, and the greatest term that it
+    knows of. `refused` tells that another leader is known, so that nothing was taken. `whole` asks for a copy of
+    everything."""
+
+    schema: int
+    replica: _NAME
+    position: Position
+    term: _NUMBER
+    refused: bool = False
+    whole: bool = False
+
+
+def decode_push(body: bytes) -> Push | str:
+    """Return the push in `body`, or the reason why there is none."""
+    return _decoded(body, Push)
+
+
+def decode_held(body: bytes) -> Held | str:
+    """Return the answer in `body`, or the reason why there is none."""
+    return _decoded(body, Held)
+
+
+def _decoded(body: bytes, kind: type[Message]) -> Message | str:
+    try:
+        found = decode_json(body, kind)
+    except Undecodable as error:
+        return f"expected a message of a replica: {clip(str(error), _REASON)}"
+    if found.schema != REPLICA_SCHEMA:
+        return f"version mismatch: this is of schema {found.schema}, expected {REPLICA_SCHEMA}"
+    return found

@@ -1,0 +1,137 @@
+"""Two collectors as processes, with SQLite each and a Lease, or with one etcd: killed, frozen, and started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apps.agents import RunningAgent, RunningCollector, members, tree, until
+from tests.kube.apiserver import ApiServer
+from tests.ports import free_port
+from tests.stores.etcds import EtcdMembers
+
+LATE = 30.0
+"""Seconds for what takes 10 on a machine that is not busy."""
+
+
+class Pair:
+    """Collectors "one" and "two", and agent a, of whose two peers b is not there at first."""
+
+    def __init__(self, folder: Path, store: dict[str, Any], lease: dict[str, Any]) -> None:
+        self.ports = {name: free_port() for name in ("one", "two")}
+        self._folder = folder
+        self._store = store
+        self._lease = lease
+        (folder / "secret").write_text("shared\n")
+        agents = {"a": free_port(), "b": free_port()}
+        roster = members(folder, agents)
+        reports = {"to": [f"http://127.0.0.1:{port}" for port in self.ports.values()], "timeout": 1.0}
+        self._trees = {
+            name: tree(name, port, roster, reports=reports, membership={"enabled": False})
+            for name, port in agents.items()
+        }
+
+    def collector(self, name: str) -> RunningCollector:
+        folder = self._folder / name
+        folder.mkdir(exist_ok=True)
+        return RunningCollector(
+            folder,
+            self.ports[name],
+            reports={"auth": "none"},
+            agents={"interval": 0.5},
+            store=self._store if self._store["kind"] == "etcd" else {**self._store, "directory": str(folder)},
+            replicas={
+                "name": name,
+                "peers": [f"http://127.0.0.1:{port}" for port in self.ports.values()],
+                "token_file": str(self._folder / "secret"),
+                **self._lease,
+            },
+        )
+
+    def agent(self, name: str) -> RunningAgent:
+        return RunningAgent(self._folder, name, **self._trees[name])
+
+
+def leader(of: RunningCollector) -> str:
+    return str((of.document("/api/v1/verdict") or {}).get("leader", ""))
+
+
+def durable(of: RunningCollector) -> bool:
+    return bool((of.document("/api/v1/verdict") or {}).get("durable") == "")
+
+
+def incidents(of: RunningCollector) -> dict[str, list[str]]:
+    """What became of each incident, by its id."""
+    page = of.document("/api/v1/incidents") or {}
+    return {one["id"]: [change["became"] for change in one["changes"]] for one in page.get("incidents", [])}
+
+
+def succeed(pair: Pair, *, killed: bool) -> None:
+    """The leader is killed and started again, or frozen and continued."""
+    with ExitStack() as closing:
+        both = {name: closing.enter_context(pair.collector(name)) for name in pair.ports}
+        closing.enter_context(pair.agent("a"))
+        first = until(lambda: leader(both["one"]) or leader(both["two"]))
+        second = next(name for name in pair.ports if name != first)
+        opened = until(lambda: durable(both[first]) and incidents(both[first]), 60)
+        until(lambda: incidents(both[second]) == opened)
+        assert leader(both[second]) == first
+
+        os.kill(both[first].process.pid, signal.SIGKILL if killed else signal.SIGSTOP)
+        until(lambda: leader(both[second]) == second, LATE)
+        assert incidents(both[second]) == opened
+        closing.enter_context(pair.agent("b"))
+        closed = {id: [*became, "closed"] for id, became in opened.items()}
+        until(lambda: incidents(both[second]) == closed, 60)
+        if killed:
+            both[first].process.wait(30)
+            both[first] = closing.enter_context(pair.collector(first))
+        else:
+            os.kill(both[first].process.pid, signal.SIGCONT)
+        until(lambda: (leader(both[first]), incidents(both[first])) == (second, closed), LATE)
+        until(lambda: durable(both[second]))
+        assert (leader(both[second]), incidents(both[second])) == (second, closed)
+
+
+@contextmanager
+def with_sqlite(folder: Path) -> Iterator[Pair]:
+    """Each has a file of its own, and a Lease elects."""
+    with ApiServer() as api:
+        lease = {"lease": "collector", "kubeconfig": str(api.kubeconfig(folder / "config"))}
+        yield Pair(folder, {"kind": "sqlite"}, lease)
+
+
+@contextmanager
+def with_etcd(folder: Path) -> Iterator[Pair]:
+    """Both write to one etcd, in which a record elects."""
+    etcd = EtcdMembers(folder)
+    try:
+        etcd.start()
+        yield Pair(folder, {"kind": "etcd", "etcd": {"endpoints": list(etcd.endpoints)}}, {})
+    finally:
+        etcd.stop()
+
+
+def test_who_was_killed_is_followed_by_one_with_the_same_incidents_and_gets_a_copy(tmp_path: Path) -> None:
+    with with_sqlite(tmp_path) as pair:
+        succeed(pair, killed=True)
+
+
+def test_who_was_frozen_writes_nothing_more_and_follows(tmp_path: Path) -> None:
+    with with_etcd(tmp_path) as pair:
+        succeed(pair, killed=False)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("store", "killed"), [(with_sqlite, False), (with_etcd, True)])
+def test_so_it_is_with_each_store(
+    store: Callable[[Path], AbstractContextManager[Pair]], killed: bool, tmp_path: Path
+) -> None:
+    with store(tmp_path) as pair:
+        succeed(pair, killed=killed)
