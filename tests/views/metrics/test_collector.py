@@ -16,6 +16,7 @@ FACTS = CollectorFacts(
     interval=2.0,
     lost_trials=0,
     judging=0.1,
+    leads=True,
     waiting=0,
     dropped=0,
     resident=1,

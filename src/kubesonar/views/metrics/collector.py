@@ -111,6 +111,7 @@ COLLECTOR_METRICS = (
     _INTERVAL,
     _LOST,
     _JUDGING,
+    _LEADS,
     _WAITING,
     _DROPPED,
     _INFO,
