@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from math import inf
 
@@ -25,7 +25,6 @@ from kubesonar.core.encoding import encode_json
 from kubesonar.model import clip
 from kubesonar.net.clock import Clock
 from kubesonar.net.deadline import Deadline, Failed
-from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.http.ca_contexts import CaContexts
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import USER_AGENT, HttpRequest, Response
@@ -33,6 +32,7 @@ from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.net.http.url import parse_url
 from kubesonar.net.watched_file import reason_of, token_file
+from kubesonar.reports.addresses import CollectorAddresses
 from kubesonar.runtime.logs import Changes
 
 _LOG = logging.getLogger("kubesonar.collector")
@@ -69,16 +69,15 @@ class ReplicaPeers:
         self._clock = clock
         self._token = token_file(options.token_file)
         self._contexts = CaContexts()
-        self._resolver = Resolver()
+        self._addresses = CollectorAddresses(options.peers, _TIMEOUT, clock, _LOG)
         self._peers: dict[tuple[str, str], _Peer] = {}
-        self._changes = Changes(_LOG)
 
     async def run(self) -> None:
         """Push to whatever addresses the replicas' names have, while this one leads, until cancelled."""
         async with asyncio.TaskGroup() as group:
             tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
             while True:
-                wanted = await self._addresses()
+                wanted = (await self._addresses.look_up()).keys()
                 for gone in tasks.keys() - wanted:
                     tasks.pop(gone).cancel()
                     del self._peers[gone]
@@ -89,7 +88,7 @@ class ReplicaPeers:
 
     def close(self) -> None:
         """Give the resolver back; to be called once `run` has ended."""
-        self._resolver.close()
+        self._addresses.close()
 
     def wake(self) -> None:
         """Push at once what is new."""
@@ -128,7 +127,7 @@ class ReplicaPeers:
         where no other replica answers or holds more."""
         try:
             async with asyncio.timeout(_COPY):
-                asked = [self._copy_of(*key) for key in await self._addresses()]
+                asked = [self._copy_of(*key) for key in await self._addresses.look_up()]
                 copies = await asyncio.gather(*asked)
         except TimeoutError:
             return []
@@ -172,19 +171,6 @@ class ReplicaPeers:
         finally:
             connection.close()
         return pages
-
-    async def _addresses(self) -> set[tuple[str, str]]:
-        """Return the replicas by URL and address; those of a name that cannot be looked up stay what they were."""
-        found: set[tuple[str, str]] = set()
-        for url in self._options.peers:
-            try:
-                with Deadline(_TIMEOUT, self._clock) as deadline:
-                    addresses: Sequence[str] = await self._resolver.resolve(parse_url(url).host, deadline)
-            except Failed as failed:
-                self._changes.note(url, failed.detail)
-                addresses = [address for known, address in self._peers if known == url]
-            found |= {(url, address) for address in addresses}
-        return found
 
     def _others(self) -> Iterator[_Peer]:
         return (peer for peer in self._peers.values() if not peer.itself)
