@@ -62,6 +62,10 @@ COMMANDS: dict[str, Command] = {
         "report to a netchecker server what netchecker's agent reported, told by its flags",
         "kubesonar.compat.netchecker.agent.program:main",
     ),
+    "kubectl": Command(
+        "check, map, history, explain and the page of an installation in a cluster: kubectl sonar",
+        "kubesonar.apps.kubectl:main",
+    ),
     "version": Command("print the version", "kubesonar.cli:version"),
 }
 
@@ -76,6 +80,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     _end_on_signals()
     with redirect_stdout(EscapingStream(sys.stdout)), redirect_stderr(ErrorStream(sys.stderr)):
         return _run(argv)
+
+
+def kubectl_sonar() -> int:
+    """Run `kubectl sonar`, which kubectl starts as the program kubectl-sonar, and return the exit code."""
+    return main(["kubectl", *sys.argv[1:]])
 
 
 def _run(argv: Sequence[str] | None) -> int:

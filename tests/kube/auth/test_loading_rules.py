@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kubesonar.kube.auth.credential_file import CredentialsError
-from kubesonar.kube.auth.loading_rules import find_credentials, in_cluster
+from kubesonar.kube.auth.loading_rules import find_credentials, in_cluster, personal_credentials
 from tests.kube.apiserver import ApiServer
 from tests.kube.auth.mounted import ENVIRON, mounted
 
@@ -60,9 +60,17 @@ def test_what_is_found_first(tmp_path: Path) -> None:
     assert find_credentials(environ, given).server.port == api.port
     assert find_credentials(environ).server.host == "named.example"
     assert find_credentials({"HOME": str(tmp_path)}).server.host == "home.example"
+    in_pod = {**ENVIRON, **environ}
+    assert personal_credentials(in_pod, given).server.port == api.port
+    assert personal_credentials(in_pod).server.host == "named.example"
+    assert personal_credentials({**ENVIRON, "HOME": str(tmp_path)}, context="test").server.host == "home.example"
     refusals: list[tuple[Callable[[], object], str]] = [
         (lambda: find_credentials({}), "neither KUBECONFIG nor HOME is set"),
         (lambda: find_credentials(ENVIRON), "serviceaccount/token cannot be read"),
+        (lambda: personal_credentials({}), "neither KUBECONFIG nor HOME is set"),
+        (lambda: personal_credentials({**ENVIRON, "HOME": "/nowhere"}), "serviceaccount/token cannot be read"),
+        (lambda: personal_credentials({"HOME": "/nowhere"}), "kubeconfig /nowhere/.kube/config: .*No such file"),
+        (lambda: personal_credentials(environ, given, "other"), 'has no context "other", only: test'),
         (lambda: find_credentials({"HOME": "/nowhere"}), "kubeconfig /nowhere/.kube/config: .*No such file"),
     ]
     for look, sentence in refusals:

@@ -21,20 +21,21 @@ from kubesonar.model import clip
 from kubesonar.net.http.url import Url, parse_url
 
 
-def load_kubeconfig(path: str) -> Credentials:
-    """Return the credentials of the current context; see `loading_rules.from_kubeconfig`. Raises CredentialsError."""
+def load_kubeconfig(path: str, context: str = "") -> Credentials:
+    """Return the credentials of a context (empty: the current one); see `loading_rules.from_kubeconfig`. Raises
+    CredentialsError."""
     paths = [part for part in path.split(os.pathsep) if part]
     present = [part for part in paths if os.path.exists(part)] if len(paths) > 1 else paths  # noqa: PTH110
     try:
         if not present:
             raise CredentialsError("there is no such file")
-        return _credentials(MergedKubeconfig(present))
+        return _credentials(MergedKubeconfig(present), context)
     except CredentialsError as error:
         raise CredentialsError(f"kubeconfig {clip(path, 120)}: {error}") from None
 
 
-def _credentials(merged: MergedKubeconfig) -> Credentials:
-    name = merged.current
+def _credentials(merged: MergedKubeconfig, wanted: str) -> Credentials:
+    name = wanted or merged.current
     if not name:
         raise CredentialsError("no context is current (current-context)")
     _, context = _named("context", name, merged.contexts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from kubesonar.core.address import bracketed
@@ -32,14 +33,14 @@ def in_cluster(environ: Mapping[str, str], directory: str = DIRECTORY) -> Creden
     return Credentials(server, identity, tls, namespace=_namespace(directory))
 
 
-def from_kubeconfig(path: str) -> Credentials:
-    """Return the credentials of the current context of a kubeconfig file.
+def from_kubeconfig(path: str, context: str = "") -> Credentials:
+    """Return the credentials of a context of a kubeconfig file (empty: of its current one).
 
     Several files, joined by ":", are merged as kubectl does. Raises CredentialsError.
     """
     from kubesonar.kube.auth.kubeconfig import load_kubeconfig  # agents in pods save the memory
 
-    return load_kubeconfig(path)
+    return load_kubeconfig(path, context)
 
 
 def find_credentials(environ: Mapping[str, str], kubeconfig: str = "") -> Credentials:
@@ -56,6 +57,21 @@ def find_credentials(environ: Mapping[str, str], kubeconfig: str = "") -> Creden
     if environ.get("HOME"):
         return from_kubeconfig(f"{environ['HOME']}/.kube/config")
     raise CredentialsError("no credentials: not in a cluster, and neither KUBECONFIG nor HOME is set")
+
+
+def personal_credentials(environ: Mapping[str, str], kubeconfig: str = "", context: str = "") -> Credentials:
+    """Return the credentials of a person as kubectl finds them: of the file given, else of KUBECONFIG, else of
+    ~/.kube/config, else of the pod where there is none of them.
+
+    Raises CredentialsError.
+    """
+    home = f"{environ['HOME']}/.kube/config" if environ.get("HOME") else ""
+    path = kubeconfig or environ.get("KUBECONFIG", "") or home
+    if environ.get("KUBERNETES_SERVICE_HOST") and not context and not os.path.exists(path):  # noqa: PTH110
+        return in_cluster(environ)
+    if not path:
+        raise CredentialsError("no credentials: neither KUBECONFIG nor HOME is set")
+    return from_kubeconfig(path, context)
 
 
 def _namespace(directory: str) -> str:

@@ -1,0 +1,68 @@
+"""Arguments that every command of `kubectl sonar` takes, as kubectl names them; the others are the command's own."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NoReturn
+
+import msgspec
+
+from kubesonar.config import ConfigError
+from kubesonar.kube.resource import is_namespace
+
+
+class OutputFormat(StrEnum):
+    """How a command answers: text, text with all that explains it, or a document."""
+
+    TEXT = ""
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+
+
+class KubectlArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """The arguments of one command; `own` are those that the command itself reads."""
+
+    kubeconfig: str = ""
+    context: str = ""
+    namespace: str = ""
+    release: str = ""
+    output: OutputFormat = OutputFormat.TEXT
+    own: tuple[str, ...] = ()
+
+
+def read_arguments(arguments: Sequence[str]) -> KubectlArguments:
+    """Return the arguments after the command's name. Raises ConfigError."""
+    given, own = _parser().parse_known_args(list(arguments))
+    if given.namespace and not is_namespace(given.namespace):
+        raise ConfigError(f'--namespace: got "{given.namespace[:80]}", expected the name of a namespace')
+    if given.output not in set(map(str, OutputFormat)):
+        raise ConfigError(f'--output: got "{given.output[:20]}", expected json, yaml or wide')
+    return KubectlArguments(
+        kubeconfig=given.kubeconfig,
+        context=given.context,
+        namespace="" if given.all_namespaces else given.namespace,
+        release=given.release,
+        output=OutputFormat(given.output),
+        own=tuple(own),
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses wrong usage with a ConfigError, as every command does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="kubectl sonar", add_help=False, allow_abbrev=False)
+    parser.add_argument("--kubeconfig", default="")
+    parser.add_argument("--context", default="")
+    parser.add_argument("-n", "--namespace", default="")
+    parser.add_argument("-A", "--all-namespaces", action="store_true")
+    parser.add_argument("--release", default="")
+    parser.add_argument("-o", "--output", default="")
+    return parser

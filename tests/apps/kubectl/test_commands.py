@@ -1,0 +1,218 @@
+"""`kubectl sonar`, from kubeconfig to verdict, against the API double in which the real chart is installed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kubesonar.api.collector import IncidentPage, MatrixDocument, VerdictDocument
+from kubesonar.apps import kubectl
+from kubesonar.config import ConfigError
+from kubesonar.core.encoding import encode_json
+from kubesonar.model import Health, Verdict
+from kubesonar.net.clock import SystemClock
+from tests.apps.kubectl.installation import AGENTS, COLLECTOR, NAMESPACE, TOKEN, agents, collector, install
+from tests.apps.listening import answer
+from tests.core.mesh import Mesh
+from tests.kube.apiserver import ApiServer
+
+GOOD = encode_json(
+    VerdictDocument(1, Verdict(Health.GOOD, "all well", SystemClock().wall(), members=3, observers=3), "")
+)
+
+
+@pytest.fixture
+def api() -> Iterator[ApiServer]:
+    with ApiServer() as api:
+        yield api
+
+
+@pytest.fixture
+def config(api: ApiServer, tmp_path: Path) -> list[str]:
+    return ["--kubeconfig", api.kubeconfig(tmp_path / "config")]
+
+
+def _answering(asked: list[bytes], document: bytes = GOOD) -> Any:
+    def answered(request: bytes) -> bytes:
+        asked.append(request)
+        body = document
+        if b"/incidents" in request:
+            body = encode_json(IncidentPage(1, (), ""))
+        elif b"/matrix" in request:
+            body = encode_json(MatrixDocument(1, SystemClock().wall(), ()))
+        return answer(body)(request) or b""
+
+    return answered
+
+
+def test_agents_are_asked_where_there_is_no_collector(
+    api: ApiServer, config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with agents(api, tmp_path, Mesh()):
+        assert kubectl.main(["check", *config]) == 0
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first.startswith("the network is healthy: 5 nodes, 10 agents")
+    assert rest[-1].startswith("10 of 10 members read at ")
+
+
+def test_a_sick_network_is_exit_code_1_and_wide_explains_it(
+    api: ApiServer, config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with agents(api, tmp_path, Mesh().cut("node-3")):
+        assert kubectl.main(["check", "-o", "wide", *config]) == 1
+    told = capsys.readouterr().out
+    assert told.startswith("node-3 is cut off")
+    assert "8 of 8 observers agree" in told
+    assert "confirm" in told
+
+
+def test_the_collector_is_asked_with_the_token_of_the_secret(
+    api: ApiServer, config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[bytes] = []
+    with collector(api, tmp_path, _answering(asked)):
+        assert kubectl.main(["check", *config]) == 0
+    assert capsys.readouterr().out.startswith("all well")
+    assert f"authorization: bearer {TOKEN}" in asked[0].decode().lower()
+    assert {request.name for request in api.asked("create", "pods/portforward")} == {COLLECTOR}
+
+
+def test_json_and_yaml_hold_the_same(
+    api: ApiServer, config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with collector(api, tmp_path, _answering([])):
+        assert kubectl.main(["check", "-o", "json", *config]) == 0
+        as_json = json.loads(capsys.readouterr().out)
+        assert kubectl.main(["check", "-oyaml", *config]) == 0
+        as_yaml = yaml.safe_load(capsys.readouterr().out)
+    assert as_json == as_yaml
+    assert as_json["sentence"] == "all well"
+
+
+def test_history_and_map_ask_the_collector(
+    api: ApiServer, config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[bytes] = []
+    with collector(api, tmp_path, _answering(asked)):
+        assert kubectl.main(["history", "--since", "30m", *config]) == 0
+        assert kubectl.main(["map", "--once", *config]) == 0
+    assert capsys.readouterr().out.startswith("no incident in the last 30m\n")
+    assert asked[0].startswith(b"GET /api/v1/incidents?")
+
+
+def test_history_without_a_collector_says_what_to_set(api: ApiServer, config: list[str], tmp_path: Path) -> None:
+    with agents(api, tmp_path, Mesh()), pytest.raises(ConfigError, match=r"collector\.enabled=true"):
+        kubectl.main(["history", *config])
+
+
+def test_a_cluster_without_an_installation_says_so(api: ApiServer, config: list[str]) -> None:
+    with pytest.raises(ConfigError, match="no pod of kubesonar runs in this cluster"):
+        kubectl.main(["check", *config])
+    with pytest.raises(ConfigError, match="no pod of kubesonar runs in namespace prod"):
+        kubectl.main(["check", "-n", "prod", *config])
+
+
+def test_two_installations_need_a_choice(
+    api: ApiServer, config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(api, Mesh(), *AGENTS, release="other", namespace="lab")
+    with agents(api, tmp_path, Mesh()):
+        with pytest.raises(ConfigError, match="several installations fit, lab/other, mon/ks: choose one with -n"):
+            kubectl.main(["check", *config])
+        for chosen in (["-n", NAMESPACE], ["--release", "ks"]):
+            assert kubectl.main(["check", *chosen, *config]) == 0
+    assert "10 of 10 members read" in capsys.readouterr().out
+
+
+def test_who_may_not_list_pods_everywhere_looks_in_the_namespace_of_the_context(
+    api: ApiServer, config: list[str], tmp_path: Path
+) -> None:
+    api.refuse("list", "pods")
+    with agents(api, tmp_path, Mesh()), pytest.raises(ConfigError, match="right to list pods in namespace default"):
+        kubectl.main(["check", *config])
+    assert [request.namespace for request in api.asked("list", "pods")] == ["", "default"]
+    with pytest.raises(ConfigError, match="right to list pods in namespace prod"):
+        kubectl.main(["check", "-n", "prod", *config])
+
+
+def test_a_token_that_may_not_be_read_names_the_right(api: ApiServer, config: list[str], tmp_path: Path) -> None:
+    api.refuse("get", "secrets")
+    own = tmp_path / "token"
+    own.write_text("mine")
+    asked: list[bytes] = []
+    with collector(api, tmp_path, _answering(asked)):
+        with pytest.raises(ConfigError, match=r'right to get secrets "ks-kubesonar-keys" in namespace mon; or give it'):
+            kubectl.main(["check", *config])
+        assert kubectl.main(["check", "--token-file", str(own), *config]) == 0
+    assert b"mine" in asked[0]
+
+
+def test_port_forward_that_is_refused_names_the_right(
+    api: ApiServer, config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.refuse("create", "pods/portforward")
+    with collector(api, tmp_path, _answering([])):
+        assert kubectl.main(["check", *config]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.startswith("cannot tell: the collector")
+    assert "a role must grant create and get on pods/portforward" in printed.err
+
+
+def test_a_connection_that_is_lost_in_the_middle_is_no_verdict(
+    api: ApiServer, config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.switches.streams.cut = 20
+    with collector(api, tmp_path, _answering([])):
+        assert kubectl.main(["check", *config]) == 2
+    assert "the connection was lost" in capsys.readouterr().err
+
+
+def test_too_many_agents_are_for_a_collector(api: ApiServer, config: list[str]) -> None:
+    install(api, Mesh(nodes=51), *AGENTS)
+    with pytest.raises(ConfigError, match="has 102 agents and no collector, and at most 100"):
+        kubectl.main(["check", *config])
+
+
+def test_pods_that_do_not_run_are_not_asked(
+    api: ApiServer, config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with agents(api, tmp_path, Mesh()):
+        pod = api.get("pods", "node-5-host", NAMESPACE)
+        api.put("pods", {**pod, "status": {"phase": "Pending"}})
+        kubectl.main(["check", *config])
+    assert "node-5-host" not in {request.name for request in api.asked("create", "pods/portforward")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["check", "-o", "xml"], "--output: got"),
+        (["check", "-n", "No Name"], "--namespace: got"),
+        (["check", "-n"], "expected one argument"),
+        (["paint"], "unknown command"),
+        (["explain", "all", "-o", "json"], "explain answers in words"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(config: list[str], arguments: list[str], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        kubectl.main([*arguments, *config] if arguments[-1] != "-n" else arguments)
+
+
+def test_a_kubeconfig_or_context_that_is_not_there_is_one_sentence(config: list[str]) -> None:
+    with pytest.raises(ConfigError, match="kubeconfig /nowhere: the file /nowhere cannot be read"):
+        kubectl.main(["check", "--kubeconfig", "/nowhere"])
+    with pytest.raises(ConfigError, match='has no context "other", only: test'):
+        kubectl.main(["check", "--context", "other", *config])
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert kubectl.main(["--help"]) == 0
+    assert "kubectl sonar check -o wide" in capsys.readouterr().out
+    assert kubectl.main(["check", "--help"]) == 0
+    assert "--fail-on" in capsys.readouterr().out
+    assert kubectl.main([]) == 2
