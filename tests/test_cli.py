@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.cli import COMMANDS, main
+from kubesonar.cli import COMMANDS, kubectl_sonar, main
 from tests.apps.agents import members, tree
 from tests.apps.listening import answers, on_sockets
 from tests.core.mesh import Mesh
@@ -46,6 +46,14 @@ def test_an_unknown_command_gets_a_suggestion() -> None:
 def test_the_version_is_printed(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([word]) == 0
     assert capsys.readouterr().out.startswith("kubesonar 0.")
+
+
+def test_the_plug_in_of_kubectl_is_a_program_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["kubectl-sonar", "--help"])
+    assert kubectl_sonar() == 0
+    assert capsys.readouterr().out.startswith("usage: kubectl sonar COMMAND")
 
 
 def test_a_bad_value_is_one_sentence_and_exit_code_2() -> None:

@@ -38,6 +38,7 @@ TESTED_WITH = {
     "api/collector.py": "apps/test_collector.py",
     "apps/collector": "apps/test_collector.py",
     "apps/dns": "apps/dns/test_check.py",
+    "apps/kubectl": "apps/kubectl/test_commands.py",
     "apps/lab": "apps/test_lab.py",
     "compat/kubenurse": "compat/kubenurse/test_program.py",
     "compat/netchecker/server": "compat/netchecker/server/test_room.py",

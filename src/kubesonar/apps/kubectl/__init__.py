@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from kubesonar.apps.kubectl.arguments import read_arguments
-from kubesonar.apps.kubectl.commands import COMMANDS, run_command
+from kubesonar.apps.kubectl.commands import KUBECTL_COMMANDS, run_plugin_command
 from kubesonar.config import ConfigError
 
 _HELP = """\
@@ -38,15 +38,17 @@ Examples:
 def main(arguments: Sequence[str]) -> int:
     """Run the command that is named and return its exit code; 2 where it cannot be run as asked. Raises ConfigError."""
     if not arguments or arguments[0] in ("--help", "-h", "help"):
-        (sys.stdout if arguments else sys.stderr).write(usage())
+        (sys.stdout if arguments else sys.stderr).write(plugin_usage())
         return 0 if arguments else 2
     name, *rest = arguments
-    if name not in COMMANDS:
-        raise ConfigError(f'unknown command "{name[:40]}"; expected one of {", ".join(COMMANDS)}')
-    return run_command(name, read_arguments(rest))
+    if name not in KUBECTL_COMMANDS:
+        raise ConfigError(f'unknown command "{name[:40]}"; expected one of {", ".join(KUBECTL_COMMANDS)}')
+    return run_plugin_command(name, read_arguments(rest))
 
 
-def usage() -> str:
+def plugin_usage() -> str:
     """Return the text of --help."""
-    width = max(map(len, COMMANDS))
-    return _HELP.format(commands="\n".join(f"  {name:<{width}}  {each.help}" for name, each in COMMANDS.items()))
+    width = max(map(len, KUBECTL_COMMANDS))
+    return _HELP.format(
+        commands="\n".join(f"  {name:<{width}}  {each.help}" for name, each in KUBECTL_COMMANDS.items())
+    )

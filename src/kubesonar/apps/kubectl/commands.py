@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from kubesonar.apps.client import asking, check, explain, history
-from kubesonar.apps.client import map as map_command
+from kubesonar.apps.client import asking, check, explain, history, map
 from kubesonar.apps.kubectl.arguments import KubectlArguments, OutputFormat
 from kubesonar.apps.kubectl.page import PageUpstream, page_options, show_page
 from kubesonar.apps.kubectl.release import Release, find_release, read_token
-from kubesonar.apps.kubectl.tunnel import Tunnel
+from kubesonar.apps.kubectl.tunnel import PodTunnel
 from kubesonar.config import ConfigError
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.credentials import Credentials
@@ -32,7 +31,7 @@ class Reached(NamedTuple):
     """An installation that can be asked: the sockets, whether it is a collector that answers there, and the token."""
 
     release: Release
-    tunnel: Tunnel
+    tunnel: PodTunnel
     collected: bool
     token: str
 
@@ -56,7 +55,7 @@ def reached(given: KubectlArguments) -> Iterator[Reached]:
     credentials = credentials_of(given)
     release, token = asking.run_async(_found(credentials, given))
     ports = [port for pod in release.asked if (port := pod.collector_port or pod.agent_port)]
-    with Tunnel(credentials, ports, token) as tunnel:
+    with PodTunnel(credentials, ports, token) as tunnel:
         yield Reached(release, tunnel, bool(release.collectors), token)
         for pod, error in list(tunnel.errors.items())[:1]:
             sys.stderr.write(f"kubectl sonar: {pod} cannot be reached: {error}{_granted(error.status)}\n")
@@ -84,9 +83,9 @@ def _granted(status: int) -> str:
     return "; a role must grant create and get on pods/portforward" if status == 403 else ""
 
 
-def run_command(name: str, given: KubectlArguments) -> int:
-    """Run one of `COMMANDS` and return its exit code. Raises ConfigError."""
-    command = COMMANDS[name]
+def run_plugin_command(name: str, given: KubectlArguments) -> int:
+    """Run one of `KUBECTL_COMMANDS` and return its exit code. Raises ConfigError."""
+    command = KUBECTL_COMMANDS[name]
     if "--help" in given.own and command.plain is not None:
         return command.plain(["--help"])
     return command.run(given)
@@ -117,7 +116,7 @@ def _check(given: KubectlArguments) -> int:
 
 def _map(given: KubectlArguments) -> int:
     with reached(given) as place:
-        return _asked(map_command.main, given, place)
+        return _asked(map.main, given, place)
 
 
 def _history(given: KubectlArguments) -> int:
@@ -151,9 +150,9 @@ class KubectlCommand(NamedTuple):
     plain: Callable[[Sequence[str]], int] | None = None
 
 
-COMMANDS = {
+KUBECTL_COMMANDS = {
     "check": KubectlCommand("say in one sentence whether the network is healthy", _check, check.main),
-    "map": KubectlCommand("show who reaches whom, live", _map, map_command.main),
+    "map": KubectlCommand("show who reaches whom, live", _map, map.main),
     "history": KubectlCommand("what was wrong, and when", _history, history.main),
     "explain": KubectlCommand("why a finding is held to be true, and what would confirm it", _explain, explain.main),
     "page": KubectlCommand("open the page of the installation in the browser", _page),

@@ -23,7 +23,7 @@ _PATH_LIMIT = 107
 """Longest path of a Unix socket (bytes, unix(7))."""
 
 
-class Tunnel:
+class PodTunnel:
     """A private folder with a socket for each port, from `with` on until its end. `sources` are the sockets as people's
     commands take them, in the order of the ports; `token_file` holds the token. `errors` is why pods could not be
     reached, by pod."""
