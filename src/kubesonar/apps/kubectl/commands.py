@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import msgspec
+import yaml
 
 from kubesonar.apps.client import asking, check, explain, history, map
 from kubesonar.apps.kubectl.arguments import KubectlArguments, OutputFormat
@@ -18,6 +18,7 @@ from kubesonar.apps.kubectl.page import PageUpstream, page_options, show_page
 from kubesonar.apps.kubectl.release import Release, find_release, read_token
 from kubesonar.apps.kubectl.tunnel import PodTunnel
 from kubesonar.config import ConfigError
+from kubesonar.core.decoding import decode_json
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.credentials import Credentials
 from kubesonar.kube.auth.loading_rules import personal_credentials
@@ -99,10 +100,10 @@ def _asked(run: Callable[[Sequence[str]], int], given: KubectlArguments, place: 
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         code = run(["--json", *arguments])
-    document = printed.getvalue().encode()
+    document = printed.getvalue()
     if given.output is OutputFormat.YAML and document:
-        document = msgspec.yaml.encode(msgspec.json.decode(document))
-    sys.stdout.write(document.decode())
+        document = yaml.safe_dump(decode_json(document, object), sort_keys=False, allow_unicode=True)
+    sys.stdout.write(document)
     return code
 
 
