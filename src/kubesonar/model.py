@@ -488,6 +488,34 @@ class Saturation(msgspec.Struct, frozen=True, omit_defaults=True):
     softnet_drops: Count | None = None
 
 
+class InterfaceFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A network interface: its MTU (bytes, 0: not known) and its addresses with prefix lengths ("10.0.0.1/24")."""
+
+    name: Annotated[str, msgspec.Meta(max_length=64)]
+    mtu: Count = 0
+    addresses: Annotated[tuple[Annotated[str, msgspec.Meta(max_length=64)], ...], msgspec.Meta(max_length=64)] = ()
+
+
+_Word = Annotated[str, msgspec.Meta(max_length=253)]
+_Words = Annotated[tuple[_Word, ...], msgspec.Meta(max_length=64)]
+
+
+class NodeFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What seldom changes at a member, in its own network namespace: the node's kernel and when it booted (Unix
+    seconds, 0 unknown), interfaces, and the resolver's configuration (resolv.conf(5)). `looked_up` are names that it
+    was asked for with their addresses, none where it has none. `throttled` is the share of CPU periods in which the
+    member's cgroup was throttled, in tenths."""
+
+    kernel: _Word = ""
+    booted: UnixTime = 0.0
+    interfaces: Annotated[tuple[InterfaceFacts, ...], msgspec.Meta(max_length=256)] = ()
+    nameservers: _Words = ()
+    search: _Words = ()
+    ndots: Annotated[int, msgspec.Meta(ge=0, le=15)] = 1
+    looked_up: Annotated[dict[_Word, _Words], msgspec.Meta(max_length=8)] = {}
+    throttled: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+
+
 class Severity(Open):
     """How far a finding reaches: a remark, something to repair, or something that many workloads feel."""
 
@@ -554,7 +582,9 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything that one member knows at `at`: itself, the roster in force, its edges (both sides) and its own
     troubles. `coordinator` is the elected member, empty while there is none. `lacks` says what this member cannot
     check, and why: a sentence each. `keys` are the ids of the keys that it accepts, the signing one first (0: it has
-    none); empty where it does not tell. `saturation` is what its kernel lacks room for, of the last minute."""
+    none); empty where it does not tell. `saturation` is what its kernel lacks room for, of the last minute. Members
+    that report to a collector tell `facts`; `withheld` is the size (bytes) of a report that did not get through to it
+    while small ones do, else 0."""
 
     schema: int
     member: Member
@@ -567,6 +597,8 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     lacks: tuple[str, ...] = ()
     keys: tuple[KeyId, ...] = ()
     saturation: Saturation | None = None
+    facts: NodeFacts | None = None
+    withheld: Count = 0
 
     @property
     def latest_troubles(self) -> tuple[Trouble, ...]:

@@ -99,6 +99,15 @@ def test_all_is_told_of_members_edges_and_who_reaches_whom(collector: RunningCol
     assert collector.document("/api/v1/states", TOKEN) == {"schema": 1, "excused": {}, "unread": {}}
 
 
+def test_a_member_is_told_with_what_it_says_of_its_node(collector: RunningCollector) -> None:
+    found = collector.document("/api/v1/members/a", TOKEN)
+    assert (found["member"]["name"], found["unread"]) == ("a", "")
+    assert "lo" in [one["name"] for one in found["said"]["facts"]["interfaces"]]
+    assert found["said"]["roster"]["members"] == []
+    status, _ = collector.get("/api/v1/members/nobody", {"Authorization": f"Bearer {TOKEN}"})
+    assert status == 404
+
+
 def test_the_last_day_is_told_by_the_minute(collector: RunningCollector) -> None:
     page = collector.document("/api/v1/history?part=node", TOKEN)
     assert page["step"] == 60
@@ -158,7 +167,7 @@ def test_every_operation_does_what_the_openapi_document_says(collector: RunningC
 
         keeps_its_word()
         tried.add(operation.path)
-    assert len(tried) == 9
+    assert len(tried) == 10
 
 
 def test_changes_are_told_as_they_happen(collector: RunningCollector) -> None:

@@ -130,6 +130,28 @@ def test_where_only_small_packets_get_through_a_small_report_says_so() -> None:
     run(work)
 
 
+def test_a_small_report_is_padded_now_and_then_so_that_the_way_is_known_to_pass_large_ones() -> None:
+    sizes: list[int] = []
+
+    async def work() -> None:
+        collector = Collecting()
+
+        async def counting(request: Request) -> Reply:
+            sizes.append(len(request.body))
+            return await collector.intake.take(request)
+
+        async with serving(counting, body=1 << 20) as server:
+            agent = Reporting(port_of(server))
+            agent.observe()
+            async with agent.running():
+                await until(lambda: len(sizes) > 1)
+        assert collector.trials == 1
+
+    run(work)
+    assert sizes[0] == 16_384
+    assert max(sizes[1:]) < 2000
+
+
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 404, 500, 503])
 def test_whatever_else_answers_there_takes_no_report_and_stops_no_agent(status: int) -> None:
     asked = []

@@ -41,6 +41,17 @@ class CollectorMember(msgspec.Struct, frozen=True):
     unread: str
 
 
+class MemberDocument(msgspec.Struct, frozen=True):
+    """A member as in `CollectorMember`, and what it last said of itself, without roster and edges: troubles, what its
+    kernel lacks room for, and its facts; None where it never reported."""
+
+    schema: int
+    member: Member
+    reported: float | None
+    unread: str
+    said: Snapshot | None
+
+
 class VerdictDocument(msgspec.Struct, frozen=True):
     """The verdict. `durable` is empty while incidents are kept durably, else why they are not; `replica` answers, and
     `leader` is the one that decides what becomes of incidents, empty where none is known."""
@@ -145,6 +156,10 @@ class CollectorView(Protocol):
         """Return all members by name."""
         ...
 
+    def said(self, name: str) -> Snapshot | None:
+        """Return what a member last said of itself, without roster and edges, None where it never reported."""
+        ...
+
     def snapshot(self, name: str) -> Snapshot | None:
         """Return the snapshot of a member as it would give it now, None where it never reported."""
         ...
@@ -214,6 +229,13 @@ def operations(view: CollectorView) -> list[Operation]:
             missing="there is no incident of that id",
         ),
         Operation("/api/v1/members", "members", paths.members, MemberPage, {"state": _STATE, **_PAGE}, _GONE),
+        Operation(
+            "/api/v1/members/{name}",
+            "one member, with what it says of itself and its node",
+            paths.member,
+            MemberDocument,
+            missing="there is no member of that name",
+        ),
         Operation(
             "/api/v1/edges",
             "edges without their trials",
@@ -345,6 +367,15 @@ class _Paths:
         state = query.get("state")
         found = (one for one in self._view.members() if state in (None, one.member.state.value))
         return _page(found, query, lambda one: one.member.name, MemberPage)
+
+    async def member(self, request: Request) -> Reply:
+        _query(request)
+        name = request.parameters["name"]
+        found = next((one for one in self._view.members() if one.member.name == name), None)
+        if found is None:
+            return error_reply(404, "there is no member of that name")
+        said = self._view.said(name)
+        return Reply(encode_json(MemberDocument(API_SCHEMA, found.member, found.reported, found.unread, said)))
 
     async def edges(self, request: Request) -> Reply:
         query = _query(request, source=_text("a member"), target=_text("a member or target"), **_PAGE)

@@ -54,6 +54,14 @@ long; shorter, and the DNS is asked more."""
 _BIG = 1200
 """Bytes from which on a report may be too big for the way: each packet of a smaller one fits any MTU."""
 
+_PADDED = 16_384
+"""Bytes of a report that checks the way: its packets are as large as any link lets pass. Fewer, and a link of 9,000
+bytes is not filled; more, and a minute's check costs more than the reports."""
+
+_PAD_PERIOD = 60.0
+"""Seconds between two reports that are as large. Longer, and a way that passes small packets only is found late where
+reports are small; shorter, and it costs more."""
+
 _ANSWER = 4096
 
 
@@ -119,10 +127,14 @@ class ReportSender:
         """Return the reports of one more collector."""
         return Outgoing(self._ledger, self._log)
 
-    async def send(self, connection: HttpConnection, url: Url, outgoing: Outgoing, withheld: int) -> Sent:
+    async def send(
+        self, connection: HttpConnection, url: Url, outgoing: Outgoing, withheld: int, *, padded: bool
+    ) -> Sent:
         """Send one report over `connection`; it leaves out all edges where one of `withheld` bytes did not get
-        through."""
+        through. A `padded` one ends in blanks, which JSON allows, so that it is as large as the way has to pass."""
         body = encode_json(outgoing.report(self._head(), FIRST_INTERVAL, withheld))
+        if padded and not withheld:
+            body = body.ljust(_PADDED)
         headers = [USER_AGENT, ("Content-Type", "application/json")]
         if self._token is not None:
             try:
@@ -142,6 +154,10 @@ class ReportSender:
     def pause(self, failures: int) -> float:
         """Return the seconds to wait after so many failures in a row: exponential, with full jitter."""
         return _LEAST + self._rng.uniform(0.0, min(_LONGEST, 2.0 ** min(failures, 16)))
+
+    def now(self) -> float:
+        """Return the monotonic time (s)."""
+        return self._clock.mono()
 
     def share(self) -> float:
         """Return a random share, so that agents that begin together do not report together."""
@@ -169,11 +185,13 @@ class _Link:
         sender = self._sender
         connection = sender.connection(self._url, self._address)
         failures, withheld, interval = 0, 0, FIRST_INTERVAL
+        large = float("-inf")
         pause = sender.share() * interval
         try:
             while True:
                 await self._wait(pause)
-                sent = await sender.send(connection, self._url, self.outgoing, withheld)
+                padded = sender.now() - large >= _PAD_PERIOD
+                sent = await sender.send(connection, self._url, self.outgoing, withheld, padded=padded)
                 self.answered = sent.receipt is not None
                 sender.changes.note(f"collector {self._address}", sent.failure)
                 if sent.receipt is None:
@@ -181,6 +199,8 @@ class _Link:
                     withheld, pause = sent.stuck, sender.pause(failures)
                     continue
                 at_once = self.outgoing.received(sent.receipt)
+                if padded and not withheld:
+                    large = sender.now()
                 failures, withheld, interval = 0, 0, sent.receipt.interval
                 pause = 0.0 if at_once else interval
         finally:

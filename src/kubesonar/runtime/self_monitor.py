@@ -40,7 +40,7 @@ class SelfMonitor:
     """Feeds `SelfHealth` with lags, throttling, drops and loopback losses; a trouble that opens or ends goes into the
     ledger and the log. `throttled` is called with each share of throttled CPU periods (0 to 1); `lost` returns how much
     of what came was dropped so far, by what it was. `troubles` counts those that opened; `saturation` is what the
-    kernel lacks room for."""
+    kernel lacks room for, `throttled_share` the latest share of throttled CPU periods."""
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class SelfMonitor:
         root: Path = Path("/"),
     ) -> None:
         self.troubles = 0
+        self.throttled_share = 0.0
         self.saturation = SaturationWindow()
         self._root = root
         self._health = SelfHealth(options)
@@ -112,6 +113,7 @@ class SelfMonitor:
         now, since, self._since = self._before, self._since, self._clock.mono()
         if now and before and now.periods > before.periods:
             share = (now.throttled - before.throttled) / (now.periods - before.periods)
+            self.throttled_share = share
             self._throttled(share)
             self._record(self._health.throttled(self._clock.wall(), self._since - since, share))
 

@@ -285,6 +285,17 @@ def test_nothing_but_a_remark_after_a_pause(seed: int) -> None:
     assert "local: node-3-pod could not measure from 11 to 25: frozen for 14 s" in found.unknown
 
 
+def test_reports_that_are_too_big_for_the_way_to_the_collector_are_one_finding_of_the_node() -> None:
+    mesh = Mesh(seed=1).run(15)
+    snapshots, unread = mesh.snapshots(15)[:2]
+    sizes = {"node-1-pod": 21_000, "node-1-host": 16_384}
+    told = [msgspec.structs.replace(one, withheld=sizes.get(one.member.name, 0)) for one in snapshots]
+    found = judge(told, unread, START + 15, clock)
+    assert parts(found) == {("collector_mtu", "node-1")}
+    assert found.sentence == "only small packets get from node-1 to the collector, not a report of 16384 bytes"
+    assert "ping -M do" in found.findings[0].confirm
+
+
 def test_a_starved_observer_accuses_nobody() -> None:
     trouble = Trouble(START + 3, None, "loop late by 900 ms")
     mesh = Mesh(seed=1, troubles={"node-2-pod": [trouble]}).drop("node-2", "*", 0.6, 4, network=Network.POD).run(15)

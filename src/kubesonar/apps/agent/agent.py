@@ -33,6 +33,7 @@ from kubesonar.core.telemetry.started import StartedMembers
 from kubesonar.discovery.self_lookup import with_self
 from kubesonar.model import Roster
 from kubesonar.net.clock import SystemClock
+from kubesonar.net.http.url import parse_url
 from kubesonar.net.own_addresses import loopback_of, without_missing_ipv6
 from kubesonar.net.ticks import Ticks
 from kubesonar.probes.loop import ProbeLoop
@@ -192,11 +193,22 @@ class Agent:
         if not self._options.reports.to:
             return
         from kubesonar.reports.sender import ReportSender  # agents without a collector save the memory
+        from kubesonar.runtime.node_facts import NodeFactsReader
 
+        hosts = dict.fromkeys(parse_url(text).host for text in self._options.reports.to)
+        facts = NodeFactsReader(
+            self._options.cluster.resolv_conf, [*hosts], self._clock, lambda: self._monitor.throttled_share
+        )
+        closing.callback(facts.close)
         self._reports = reports = ReportSender(
-            self._options.reports, self._ledger, self._view.head, self._clock, random.Random()
+            self._options.reports,
+            self._ledger,
+            lambda: replace(self._view.head(), facts=facts.facts),
+            self._clock,
+            random.Random(),
         )
         closing.callback(reports.close)
+        self._supervisor.run_forever("node facts", facts.run)
         self._supervisor.run_forever("reports", reports.run)
 
     def _roster_changed(self, roster: Roster) -> None:

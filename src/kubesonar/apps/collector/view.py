@@ -108,6 +108,11 @@ class LiveCollectorView:
         for name in sorted(known, key=natural):
             yield CollectorMember(known[name], seen.get(name), unread.get(name, ""))
 
+    def said(self, name: str) -> Snapshot | None:
+        """Return what a member last said of itself, without roster and edges, None where it never reported."""
+        mirror = self._mirrors.mirror(name)
+        return mirror.report.head if mirror is not None else None
+
     def snapshot(self, name: str) -> Snapshot | None:
         """Return the snapshot of a member as it would give it now, None where it never reported."""
         mirror = self._mirrors.mirror(name)

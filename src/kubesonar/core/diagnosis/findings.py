@@ -81,6 +81,7 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
     findings += [writer.slow(link) for link in links]
     findings += [writer.full("conntrack_full", node, used) for node, used in full_conntrack(who).items()]
     findings += [writer.full("backlog_full", node, used) for node, used in full_backlog(who).items()]
+    findings += [writer.withheld(node, big) for node, big in _withheld(who).items()]
     findings += [writer.finding(suspect) for suspect in suspects if suspect.part.name not in _AGENTS]
     findings += writer.agents([suspect for suspect in suspects if suspect.part.name in _AGENTS])
     old: list[Finding] = []
@@ -93,6 +94,17 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
         [msgspec.structs.replace(cause, confirm=confirmation(cause, who)) for cause in causes],
         [f"{finding.sentence} (too new to tell)" for finding in young],
     )
+
+
+def _withheld(who: Population) -> dict[str, int]:
+    """Return the nodes whose agents say that a report was too big for its way, with the size (bytes) of the
+    smallest."""
+    found: dict[str, int] = {}
+    for name, snapshot in sorted(who.read.items()):
+        if snapshot.withheld and name in who.expected:
+            node = who.members[name].node
+            found[node] = min(snapshot.withheld, found.get(node, snapshot.withheld))
+    return found
 
 
 def _young(finding: Finding, now: float) -> bool:
@@ -158,6 +170,20 @@ class _Writer:
             confidence=confidence(_SURE),
             sentence=row.total.format(subject=node, used=used),
             evidence=(clip(f"the kernel of {node} says so itself: {used}"),),
+            severity=row.severity,
+        )
+
+    def withheld(self, node: str, big: int) -> Finding:
+        """The finding that big reports of a node's agents do not get to the collector, as they say themselves."""
+        row = part("collector_mtu")
+        return Finding(
+            part=row.name,
+            subject=node,
+            fault=row.fault,
+            since=self._known.get((row.name, node)),
+            confidence=confidence(_SURE),
+            sentence=row.total.format(subject=node, used=f"a report of {big} bytes"),
+            evidence=(clip(f"agents of {node} report without their edges since one of {big} bytes was not taken"),),
             severity=row.severity,
         )
 

@@ -75,6 +75,7 @@ def test_the_names_the_lab_relies_on() -> None:
         "target_slow",
         "dns_slow",
         "observer",
+        "collector_mtu",
     }
 
 

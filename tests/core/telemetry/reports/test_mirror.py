@@ -18,6 +18,7 @@ from kubesonar.model import (
     Member,
     Minute,
     Network,
+    NodeFacts,
     Observation,
     Path,
     Roster,
@@ -257,3 +258,21 @@ def test_minutes_that_are_made_up_take_no_more_room_than_a_quarter_of_an_hour() 
     assert mirror.take(report, ROSTER, START) is not None
     assert len(mirror.snapshot(START).edges[0].past) == 20
     assert {minute.at >= START - 900 for minute in summed(mirror.snapshot(START)).edges[0].past} == {True}
+
+
+def test_facts_are_told_when_they_change_and_again_to_who_does_not_know_them() -> None:
+    pair = Pair()
+    before, after = NodeFacts(kernel="6.18"), NodeFacts(kernel="6.19")
+
+    def told(facts: NodeFacts) -> NodeFacts | None:
+        report = pair.outgoing.report(msgspec.structs.replace(pair.head(), facts=facts), 2.0)
+        mirror = pair.mirror = pair.mirror or Mirror(report, pair.now + OFF)
+        whole = mirror.take(report, ROSTER, pair.now + OFF) is None
+        pair.outgoing.received(Receipt(REPORT_SCHEMA, mirror.sequence, 2.0, whole=whole))
+        assert whole or mirror.snapshot(pair.now).facts == facts
+        return report.head.facts
+
+    assert [told(before), told(before), told(after), told(after)] == [before, None, after, None]
+    pair.mirror = None
+    told(after)
+    assert told(after) == after

@@ -10,6 +10,15 @@ _MOST_BIG_ONES = 0.8
 and a path of which one way of two is broken does not."""
 
 MTU_PARTS: tuple[Part, ...] = (
+    Part(
+        "collector_mtu",
+        "big packets from a node to the collector",
+        4.0,
+        lambda route: False,
+        subjects.nodes,
+        "only small packets get from {subject} to the collector, not {used}",
+        fault="mtu",
+    ),
     *(
         Part(
             name,

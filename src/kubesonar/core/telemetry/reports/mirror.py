@@ -70,7 +70,10 @@ class Mirror:
             for number in report.gone:
                 self._edges.pop(number, None)
             self.sequence = report.sequence
-        self.report = msgspec.structs.replace(report, edges=(), gone=(), roster=None, levels=None)
+        head = report.head
+        if head.facts is None:
+            head = msgspec.structs.replace(head, facts=self.report.head.facts)
+        self.report = msgspec.structs.replace(report, head=head, edges=(), gone=(), roster=None, levels=None)
         return fresh
 
     def snapshot(self, at: float) -> Snapshot:
@@ -78,7 +81,12 @@ class Mirror:
         last report, without the sums over windows, which cost the most (see `summed`)."""
         edges = tuple(mirrored.edge for mirrored in self._edges.values())
         return msgspec.structs.replace(
-            self.report.head, schema=SCHEMA, at=at - self.behind, roster=self._roster, edges=edges
+            self.report.head,
+            schema=SCHEMA,
+            at=at - self.behind,
+            roster=self._roster,
+            edges=edges,
+            withheld=self.report.withheld,
         )
 
     def _told(self, told: EdgeReport, report: Report, fresh: list[NewTrials]) -> bool:

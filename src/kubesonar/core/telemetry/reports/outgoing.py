@@ -18,7 +18,7 @@ from kubesonar.core.telemetry.reports.report import (
     turned_bad,
 )
 from kubesonar.core.telemetry.service_levels import LatencyLog
-from kubesonar.model import Check, Fault, Observation, Roster, Snapshot
+from kubesonar.model import Check, Fault, NodeFacts, Observation, Roster, Snapshot
 
 _NO_ROSTER = Roster("", ())
 _ALL = 1 << 32
@@ -98,6 +98,8 @@ class Outgoing:
         self._known: dict[EdgeKey, _Told] = {}
         self._said: dict[EdgeKey, _Told] = {}
         self._lost = 0
+        self._facts: NodeFacts | None = None
+        self._facts_said: NodeFacts | None = None
         self._asked_roster = False
 
     def report(self, head: Snapshot, interval: float, withheld: int = 0) -> Report:
@@ -107,13 +109,15 @@ class Outgoing:
         roster, digest = self._log.roster()
         self._sequence += 1
         self._said, self._lost = dict(self._known), 0
+        self._facts_said = head.facts
+        facts = head.facts if head.facts != self._facts else None
         return Report(
             schema=REPORT_SCHEMA,
             sequence=self._sequence,
             base=self._received,
             interval=interval,
             digest=digest,
-            head=msgspec.structs.replace(head, edges=(), roster=_NO_ROSTER),
+            head=msgspec.structs.replace(head, edges=(), roster=_NO_ROSTER, facts=facts),
             edges=() if withheld else tuple(self._edges(head.at)),
             gone=() if withheld else tuple(self._gone()),
             dropped=self.dropped + self._lost,
@@ -126,9 +130,9 @@ class Outgoing:
         """Take the receipt of the last report; return whether the next one is wanted at once."""
         self._asked_roster = receipt.roster
         if receipt.whole:
-            self._received, self._known = 0, {}
+            self._received, self._known, self._facts = 0, {}, None
         elif receipt.sequence == self._sequence:
-            self._received, self._known = receipt.sequence, self._said
+            self._received, self._known, self._facts = receipt.sequence, self._said, self._facts_said
             self.dropped += self._lost
         return receipt.whole or receipt.roster
 

@@ -64,11 +64,11 @@ class EdgeReport(msgspec.Struct, frozen=True, array_like=True):
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     """What changed at an agent since its report number `base` (0: nothing is taken as known, `edges` are all). `head`
-    is the agent's snapshot without edges and roster. `digest` stands for the roster in force, which is given in
-    `roster` once the collector asks for it. `gone` are the numbers of edges that are no more. `dropped` counts the
-    trials that the ledger forgot before a report could be delivered; `withheld` is the size (bytes) of a report that
-    did not get through, where this one leaves out all edges to be small, else 0. `interval` is the time (s) to the
-    next. `levels` are what the agent counted since it began."""
+    is the agent's snapshot without edges and roster, with its facts only where they changed. `digest` stands for the
+    roster in force, which is given in `roster` once the collector asks for it. `gone` are the numbers of edges that are
+    no more. `dropped` counts the trials that the ledger forgot before a report could be delivered; `withheld` is the
+    size (bytes) of a report that did not get through, where this one leaves out all edges to be small, else 0.
+    `interval` is the time (s) to the next. `levels` are what the agent counted since it began."""
 
     schema: int
     sequence: Sequence
