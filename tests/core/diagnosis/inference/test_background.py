@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from kubesonar.core.diagnosis.evidence import Cell, Quiet
 from kubesonar.core.diagnosis.inference.background import BACKGROUND, Background
 from kubesonar.core.diagnosis.parts.traversal import Aspect, End, Traversal, Way
@@ -39,3 +41,26 @@ def test_pairs_that_were_well_for_a_minute_count_with_what_they_lost_before() ->
     cells = [cell(ends, Kind.UDP, Way.FORWARD, 250, 10) for ends in PAIRS]
     quiet = Quiet(8, Network.POD, False, False, 2, 548, 18)
     assert 0.04 <= Background(cells, [quiet]).odds(cells[0]).bad <= 0.06
+
+
+FAR = End("node-4-pod", "node-4", "b", Network.POD)
+BETWEEN_ZONES = [(near, FAR) for near in ENDS[:2]] + [(FAR, near) for near in ENDS[:2]]
+SAME_ZONE = [PAIRS[0], (ENDS[1], ENDS[0])]
+
+
+@pytest.mark.parametrize("bad", [10, 30, 60])
+@pytest.mark.parametrize(("sick", "well"), [(SAME_ZONE, BETWEEN_ZONES), (BETWEEN_ZONES, SAME_ZONE)])
+def test_where_all_pairs_within_a_zone_or_between_two_are_sick_the_others_say_what_is_usual(
+    bad: int, sick: list[tuple[End, End]], well: list[tuple[End, End]]
+) -> None:
+    cells = [cell(ends, Kind.UDP, Way.FORWARD, 60, bad) for ends in sick]
+    cells += [cell(ends, Kind.UDP, Way.FORWARD, 60, 0) for ends in well]
+    assert Background(cells).odds(cells[0]).bad < 0.06
+
+
+def test_a_little_more_may_be_lost_between_zones_than_within() -> None:
+    cells = [cell(ends, Kind.UDP, Way.FORWARD, 1000, 100) for ends in SAME_ZONE]
+    cells += [cell(ends, Kind.UDP, Way.FORWARD, 1000, 120) for ends in BETWEEN_ZONES]
+    found = Background(cells)
+    assert found.odds(cells[0]).bad == pytest.approx(0.13)
+    assert found.odds(cells[-1]).bad == pytest.approx(0.156)

@@ -74,3 +74,14 @@ def test_each_of_two_ways_is_named_though_round_trips_are_explained_by_the_other
     suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
     assert len(suspects) == 2
     assert {suspect.subject for suspect in suspects} <= {"node-1>node-2", "node-2>node-1", "a>b", "b>a"}
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05])
+@pytest.mark.parametrize(("nodes", "seed"), [(3, 1), (3, 2), (4, 5)])
+def test_both_ways_of_the_only_pair_within_a_zone_are_named_though_little_is_lost(
+    nodes: int, seed: int, share: float
+) -> None:
+    mesh = Mesh(nodes=nodes, seed=seed).drop("node-1", "node-2", share).drop("node-2", "node-1", share)
+    found = basis(*mesh.run(70).snapshots(70))
+    suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
+    assert {suspect.subject for suspect in suspects} == {"node-1>node-2", "node-2>node-1"}

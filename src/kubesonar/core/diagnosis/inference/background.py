@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import sqrt
+from typing import NamedTuple
 
 from kubesonar.core.diagnosis.evidence import Cell, Quiet
 from kubesonar.core.diagnosis.inference.trial_model import BIG, Load, Odds, lossy
@@ -28,6 +29,14 @@ _OUTLYING = 2.5
 _LEAST_USUAL = 0.01
 """Share of bad trials that does not make a pair stand out: less, and in a network that is well one bad trial of a dozen
 would, and all background be taken for none."""
+
+_NONE_SEEN = 3.0
+"""Bad trials that a share may stand for though none was seen (with 95 %)."""
+
+_FARTHER = 1.5
+"""How many times as much as within a zone may be lost between zones for it to be usual: a packet crosses one thing
+more. Less, and lossy ways between zones are findings for ever; more, and of two zones nothing is told of the way
+between."""
 
 _ROUNDS = 6
 
@@ -61,7 +70,7 @@ class Background:
             known = pooled.setdefault(group, [])
             as_many = min(each.pairs, 4 * len(known) + 1)  # the best quarter is well, however many more are
             known += [[each.trials // as_many, each.bad / as_many, 0]] * as_many
-        self._learned = {group: _pooled(pairs) for group, pairs in pooled.items()}
+        self._learned = _held_together({group: usual for group in pooled if (usual := _pooled(pooled[group])).trials})
         self._packet = {network: self._lost(network) for network in (*Network, None)}
         self.least = self._least()
         """The least odds of a train one way, over all groups."""
@@ -103,12 +112,36 @@ class Background:
         return min(rates, default=0.0)
 
 
-def _pooled(pairs: list[list[float]]) -> Odds:
-    """The share of bad and of dead trials over the pairs that do not stand out from the best quarter of them: pairs in
-    doubt are asked more often than others, so that the mean over all trials is mostly theirs."""
+class _Usual(NamedTuple):
+    """The share of trials that are bad, and that are dead, as so many trials say."""
+
+    bad: float
+    dead: float
+    trials: float
+
+
+def _held_together(usual: Mapping[Group, _Usual]) -> dict[Group, Odds]:
+    """The odds of each group. In a small mesh few pairs, or none but sick ones, may be within a zone, or between two:
+    so neither loses much more than the other."""
+    odds = {}
+    for group, found in usual.items():
+        packets, network, round_trip, far = group
+        other = usual.get((packets, network, round_trip, not far))
+        bad = found.bad
+        if other is not None:
+            most = other.bad + _NONE_SEEN / other.trials
+            bad = min(bad, _FARTHER * most if far else most)
+        bad, dead = _CAUTION * bad, _CAUTION * min(found.dead, bad)
+        odds[group] = Odds(min(bad, BACKGROUND_LIMIT), min(dead, BACKGROUND_LIMIT))
+    return odds
+
+
+def _pooled(pairs: list[list[float]]) -> _Usual:
+    """What is usual of the pairs that do not stand out from the best quarter of them: pairs in doubt are asked more
+    often than others, so that the mean over all trials is mostly theirs."""
     pairs = sorted((count for count in pairs if count[0]), key=lambda count: count[1] / count[0])
     if not pairs:
-        return Odds(0.0, 0.0)
+        return _Usual(0.0, 0.0, 0.0)
     kept = pairs[: -(-len(pairs) // 4)]
     share = 0.0
     for _ in range(_ROUNDS):
@@ -118,8 +151,8 @@ def _pooled(pairs: list[list[float]]) -> Odds:
         if len(left) == len(kept):
             break
         kept = left
-    dead = sum(count[2] for count in kept) / sum(count[0] for count in kept)
-    return Odds(min(_CAUTION * share, BACKGROUND_LIMIT), min(_CAUTION * dead, BACKGROUND_LIMIT))
+    total = sum(count[0] for count in kept)
+    return _Usual(share, sum(count[2] for count in kept) / total, total)
 
 
 def _most(total: float, share: float) -> float:

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from heapq import heapify, heappop, heapreplace
 from math import log
 
+import msgspec
+
 from kubesonar.core.diagnosis.evidence import SETTLE, Cell, Evidence
 from kubesonar.core.diagnosis.inference.background import BACKGROUND, Background
 from kubesonar.core.diagnosis.inference.incidence import Incidence
@@ -61,6 +63,7 @@ MAX_SUSPECTS = 64
 """Most parts that one search chooses."""
 
 _RIVALS = 3
+_FIRSTS = 4
 
 _ALIKE = 0.01
 """Difference in what two parts explain, as a share of it, below which hardly a trial tells them apart, now or later."""
@@ -265,23 +268,33 @@ class Search:
         if suspect.fit.ended or suspect.part.whole:
             return suspect
         half = (suspect.fit.gain - suspect.part.penalty) / 2
-        firsts = [key for key in self._within(suspect, half) if self._net(key) > half]
+        firsts = sorted((key for key in self._within(suspect, half) if self._net(key) > half), key=self._by_net)
         if not firsts:
             return suspect
         narrower = self._within(suspect)
-        first = max(firsts, key=lambda key: (self._net(key), key))
+        together, first, second, fit_of_second = max(
+            (self._two(first, narrower) for first in firsts[-_FIRSTS:]), key=lambda two: two[:3]
+        )
         alone = self._net(first)
-        with self._supposed(first, self._fit(first)):
-            second = max(narrower, key=lambda key: (self._net(key), key))
-            fit_of_second = self._fit(second)
-            together = alone + self._net(second)
         with self._supposed(suspect.key, suspect.fit, suspect.rates):
             most = 2 * half + max(0.0, max(map(self._net, narrower)))
-        if together <= most or alone >= together:
+        if alone >= together:
             return suspect
+        if together <= most:
+            return _rivalled(suspect, most - together, first, second)
         with self._supposed(second, fit_of_second):
             self._fit(first)
-            return self._suspect(first)
+            return _rivalled(self._suspect(first), together - most, suspect.key)
+
+    def _two(self, first: SuspectKey, others: Collection[SuspectKey]) -> tuple[float, SuspectKey, SuspectKey, Fit]:
+        """What a part and the best of the others beside it explain together, these two, and how the second loses."""
+        alone = self._net(first)
+        with self._supposed(first, self._fit(first)):
+            second = max(others, key=self._by_net)
+            return alone + self._net(second), first, second, self._fit(second)
+
+    def _by_net(self, key: SuspectKey) -> tuple[float, SuspectKey]:
+        return self._net(key), key
 
     def _within(self, suspect: Suspect, least: float = float("-inf")) -> list[SuspectKey]:
         """The parts that are crossed only by trials which cross this one too, and may explain more than `least`."""
@@ -401,3 +414,10 @@ class Search:
         self._most |= {
             key: found.past - PARTS[key[0]].penalty for key, found in self._fits.items() if key in self._most
         }
+
+
+def _rivalled(suspect: Suspect, lead: float, *others: SuspectKey) -> Suspect:
+    """The suspect, with these as another explanation that falls behind it by so much; rows of one name are one."""
+    more = [Rival(PARTS[key[0]].name, key[1], lead) for key in others if PARTS[key[0]].name != suspect.part.name]
+    rivals = sorted([*suspect.rivals, *more], key=lambda rival: rival.lead)
+    return msgspec.structs.replace(suspect, rivals=rivals[:_RIVALS])
