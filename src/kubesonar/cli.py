@@ -69,7 +69,14 @@ COMMANDS: dict[str, Command] = {
     "version": Command("print the version", "kubesonar.cli:version"),
 }
 
-_EXTRAS = {"rich": "cli", "typer": "cli", "websockets": "cli", "pyroute2": "lab", "trustme": "lab"}
+_EXTRAS = {
+    "jinja2": "collector",
+    "rich": "cli",
+    "typer": "cli",
+    "websockets": "cli",
+    "pyroute2": "lab",
+    "trustme": "lab",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -82,6 +82,19 @@ def test_reads_need_the_token_and_health_does_not(collector: RunningCollector) -
     assert collector.get("/readyz")[0] == 200
 
 
+def test_browsers_are_led_to_the_page_which_asks_for_the_token(collector: RunningCollector) -> None:
+    assert collector.get("/", {"Accept": "text/html"})[0] == 303
+    status, form = collector.get("/now")
+    assert status == 401 and b'name="token"' in form
+    assert collector.get("/")[0] == 401
+    kept = {"Cookie": f"kubesonar_token={TOKEN.encode().hex()}"}
+    for view in ("now", "map", "timeline", "nodes", "nodes/a", "targets", "dns"):
+        status, page = collector.get(f"/{view}", kept)
+        assert status == 200 and b"<h1" in page, view
+    assert collector.get("/api/v1/verdict", kept)[0] == 200
+    assert collector.get("/metrics", {"Cookie": "kubesonar_token=00"})[0] == 401
+
+
 def test_all_is_told_of_members_edges_and_who_reaches_whom(collector: RunningCollector) -> None:
     found = collector.document("/api/v1/members", TOKEN)["members"]
     assert [one["member"]["name"] for one in found] == ["a", "b", "c"]

@@ -18,7 +18,17 @@ from kubesonar.core.telemetry.trial_memory import MINUTE
 from kubesonar.model import Edge, Member, Snapshot, State, Verdict
 from kubesonar.views.matrix import Matrix
 from kubesonar.views.metrics.exposition import OPENMETRICS, TEXT, accepts_openmetrics
-from kubesonar.web import Authenticator, BadRequest, Handler, Reply, Request, Route, Router, error_reply
+from kubesonar.web import (
+    Authenticator,
+    BadRequest,
+    Handler,
+    Reply,
+    Request,
+    Route,
+    Router,
+    error_reply,
+    unauthorized_reply,
+)
 
 API_SCHEMA = 1
 """Version of the documents under /api/v1; raised when a reader of the version before could misread one."""
@@ -268,15 +278,22 @@ def operations(view: CollectorView) -> list[Operation]:
 def collector_handler(
     view: CollectorView, more: Mapping[str, Route], authenticator: Authenticator, version: str
 ) -> Router:
-    """Return the handler of a collector's API, with `more` routes by path, for agents and other replicas. /healthz and
-    /readyz need no token, because the kubelet has none."""
+    """Return the handler of a collector's API, with `more` routes by path, for agents, other replicas and browsers,
+    which are led from / to the page where there is one. /healthz and /readyz need no token, because the kubelet has
+    none."""
     table = operations(view)
     document = encode_json(openapi("kubesonar collector", version, table))
     plain = _Plain(view, document, "".join(f"{row.path}  {row.summary}\n" for row in table).encode())
     routes = {row.path: Route(_tagged(row.handler), row.summary) for row in table}
+
+    async def root(request: Request) -> Reply:
+        if "/now" in more and "text/html" in request.header(b"accept"):
+            return Reply(b"", "", 303, ((b"location", b"/now"), (b"vary", b"accept")))
+        return await plain.index(request) if await authenticator.permits(request) else unauthorized_reply()
+
     return Router(
         {
-            "/": Route(plain.index, "this list"),
+            "/": Route(root, "this list; the page for browsers", open=True),
             "/healthz": Route(plain.healthz, "200 while the event loop turns", open=True),
             "/readyz": Route(plain.readyz, "200 once started, 503 before", open=True),
             "/metrics": Route(plain.metrics, "metrics, as Prometheus text or OpenMetrics"),

@@ -5,9 +5,9 @@ handler is a coroutine function from `Request` to `Reply`; `server` listens and 
 """
 
 from kubesonar.web.auth import Anonymous, Authenticator, BearerToken, cookie_value
-from kubesonar.web.handler import BadRequest, Handler, Reply, Request, error_reply
+from kubesonar.web.handler import BadRequest, Handler, Reply, Request, error_reply, form_fields
 from kubesonar.web.options import LimitOptions, ListenOptions
-from kubesonar.web.router import Route, Router
+from kubesonar.web.router import Route, Router, unauthorized_reply
 from kubesonar.web.server import Listener, Server
 
 __all__ = [
@@ -26,4 +26,6 @@ __all__ = [
     "Server",
     "cookie_value",
     "error_reply",
+    "form_fields",
+    "unauthorized_reply",
 ]

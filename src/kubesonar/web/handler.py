@@ -73,17 +73,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def query(self, known: Mapping[str, str]) -> dict[str, str]:
         """Return the fields of the query. `known` maps each permitted name to what its value is expected to be. Raises
         BadRequest for an unknown field and for one that is given twice."""
-        found: dict[str, str] = {}
-        for pair in self.query_string.replace(b"+", b" ").split(b"&", _QUERY_LIMIT):
-            name, _, value = (percent_decoded(part) for part in pair.partition(b"="))
-            if not name and not value:
-                continue
-            if name not in known:
-                raise BadRequest(f'unknown query field "{name[:40]}", expected {", ".join(known) or "none"}')
-            if name in found:
-                raise BadRequest(f"query field {name} is given twice, expected {known[name]}")
-            found[name] = value
-        return found
+        return form_fields(self.query_string, known)
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -107,6 +97,21 @@ Handler = Callable[[Request], Awaitable[Reply]]
 def error_reply(status: int, text: str, *headers: tuple[bytes, bytes]) -> Reply:
     """Return an error as every path of an agent reports it: JSON with the one key "error"."""
     return Reply(encode_json({"error": text}), status=status, headers=headers)
+
+
+def form_fields(data: bytes, known: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of a query, or of a form's body, as `Request.query` does. Raises BadRequest as it does."""
+    found: dict[str, str] = {}
+    for pair in data.replace(b"+", b" ").split(b"&", _QUERY_LIMIT):
+        name, _, value = (percent_decoded(part) for part in pair.partition(b"="))
+        if not name and not value:
+            continue
+        if name not in known:
+            raise BadRequest(f'unknown query field "{name[:40]}", expected {", ".join(known) or "none"}')
+        if name in found:
+            raise BadRequest(f"query field {name} is given twice, expected {known[name]}")
+        found[name] = value
+    return found
 
 
 def percent_decoded(text: bytes) -> str:

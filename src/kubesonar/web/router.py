@@ -47,7 +47,7 @@ class Router:
             said = f"{' and '.join(methods)} {'are' if len(methods) > 1 else 'is'}"
             return error_reply(405, f"only {said} understood here", (b"allow", ", ".join(methods).encode()))
         if not route.open and not await self._authenticator.permits(request):
-            return error_reply(401, "a bearer token is needed", (b"www-authenticate", b'Bearer realm="kubesonar"'))
+            return unauthorized_reply()
         try:
             return await route.handler(request)
         except BadRequest as refusal:
@@ -63,6 +63,11 @@ class Router:
                 found = {wanted[1:-1]: part for wanted, part in zip(pattern, parts, strict=True) if wanted[:1] == "{"}
                 return route, msgspec.structs.replace(request, parameters=found)
         return None, request
+
+
+def unauthorized_reply() -> Reply:
+    """Return the error for a client that showed no valid token."""
+    return error_reply(401, "a bearer token is needed", (b"www-authenticate", b'Bearer realm="kubesonar"'))
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

@@ -11,9 +11,9 @@ from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.diagnosis.verdict import verdict_on
 from kubesonar.model import Kind, Member, Network, State
 from kubesonar.views.cells import Mark, PathCell
+from kubesonar.views.labels import duration, share
 from kubesonar.views.matrix import Matrix, matrices, natural
 from kubesonar.views.terminal.board import Board
-from kubesonar.views.terminal.labels import duration, share
 from kubesonar.views.terminal.map import MapView
 from tests.core.mesh import Mesh
 from tests.views.clusters import CLUSTERS

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kubesonar.model import Finding, Health, Verdict
-from kubesonar.views.terminal.verdict import confidence_words, headline, verdict_view
+from kubesonar.views.labels import confidence_words
+from kubesonar.views.terminal.verdict import headline, verdict_view
 from tests.views.drawn import drawn
 
 CUT = Finding(

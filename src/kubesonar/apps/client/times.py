@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from kubesonar.views.page.moments import PageTimes
+
 
 def clock(at: float) -> str:
     """Return Unix seconds as the local time of day; "?" for what no calendar has, as a snapshot may say anything."""
@@ -28,3 +30,8 @@ def utc_stamp(at: float) -> str | None:
         return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     except (OverflowError, ValueError, OSError):
         return None
+
+
+def page_times() -> PageTimes:
+    """Return how the page writes times: in the time zone of this process, as the sentences of verdicts do."""
+    return PageTimes(clock, day_and_time, utc_stamp, time.tzname[time.localtime().tm_isdst > 0])

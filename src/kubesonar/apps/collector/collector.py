@@ -10,6 +10,9 @@ from contextlib import AsyncExitStack
 
 from kubesonar import __version__
 from kubesonar.api.collector import collector_handler
+from kubesonar.api.page import page_routes
+from kubesonar.api.page.door import TOKEN_COOKIE
+from kubesonar.apps.client.times import page_times
 from kubesonar.apps.collector.judge import Judge
 from kubesonar.apps.collector.options import CollectorOptions
 from kubesonar.apps.collector.replica import Replica
@@ -67,9 +70,11 @@ class Collector:
 
         judge = Judge(self._mirrors, self._log, clock, changed, replica.decides)
         view = LiveCollectorView(self._mirrors, self._log, judge, replica, intake, clock, options.api.streams)
-        reader = BearerToken(options.api.token_file) if options.api.token_file else Anonymous()
+        token_file = options.api.token_file
+        reader = BearerToken(token_file, cookie=TOKEN_COOKIE) if token_file else Anonymous()
+        pages = page_routes(view, reader, page_times()) if options.page.enabled else {}
         reports = Route(intake.take, "takes reports of agents", open=True, method="POST")
-        handler = collector_handler(view, {REPORT_PATH: reports, **replica.routes}, reader, __version__)
+        handler = collector_handler(view, {REPORT_PATH: reports, **replica.routes, **pages}, reader, __version__)
         replica.start(supervisor, closing)
         server = Server([Listener(listen, handler, options.api.limits) for listen in options.listen])
         await server.start()

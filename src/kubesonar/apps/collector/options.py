@@ -110,6 +110,12 @@ class CollectorApiOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     ] = 100
 
 
+class CollectorPageOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The page for browsers, at the same addresses as the API, with the same token."""
+
+    enabled: Annotated[bool, msgspec.Meta(description="Serve the page; needs Jinja2.")] = True
+
+
 class CollectorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The configuration of `kubesonar collector`."""
 
@@ -122,4 +128,5 @@ class CollectorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     store: CollectorStoreOptions = CollectorStoreOptions()
     api: CollectorApiOptions = CollectorApiOptions()
     replicas: ReplicaOptions = ReplicaOptions()
+    page: CollectorPageOptions = CollectorPageOptions()
     log: LogOptions = LogOptions()

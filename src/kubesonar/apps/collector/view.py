@@ -16,7 +16,8 @@ from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.reports.mirror import summed
 from kubesonar.core.telemetry.reports.mirrors import Collected, Mirrors
 from kubesonar.core.telemetry.reports.short_history import ShortHistory
-from kubesonar.model import Member, Snapshot, Verdict
+from kubesonar.core.telemetry.state_log import StateLog, StateSpan
+from kubesonar.model import Member, Notice, Snapshot, Verdict
 from kubesonar.net.clock import Clock
 from kubesonar.reports.intake import Intake
 from kubesonar.runtime.proc import process_usage
@@ -57,15 +58,22 @@ class LiveCollectorView:
         self._streams = streams
         self._followers: set[asyncio.Queue[bytes]] = set()
         self._exposition = Exposition()
+        self._states = StateLog()
         self._not_ready = ""
         self._said = ""
+
+    def now(self) -> float:
+        """Return the time (Unix seconds)."""
+        return self._clock.wall()
 
     def leaving(self) -> None:
         """Report not ready from now on."""
         self._not_ready = "leaving"
 
     def tell(self, records: list[IncidentRecord]) -> None:
-        """Pass incidents on to those that follow changes, and the verdict's sentence where it is another."""
+        """Pass incidents on to those that follow changes, and the verdict's sentence where it is another. To be called
+        after each judgement: what states members are in is remembered then."""
+        self._states.step(self._clock.wall(), self._mirrors.members())
         latest = self._judge.latest
         events = [b"event: incident\ndata: " + encode_json(record) + b"\n\n" for record in records]
         if latest is not None and latest.verdict.sentence != self._said:
@@ -121,6 +129,18 @@ class LiveCollectorView:
     def history(self) -> ShortHistory:
         """Return the series of the last day."""
         return self._mirrors.history
+
+    def snapshots(self) -> Iterable[Snapshot]:
+        """Return the snapshots of all members that report, without the sums over windows."""
+        return self._mirrors.collected(self._clock.wall()).snapshots
+
+    def state_spans(self, since: float) -> Iterable[StateSpan]:
+        """Return when nodes were in other states than serving, as far as that lasted after `since` (Unix seconds)."""
+        return self._states.spans(since)
+
+    def notices(self) -> Iterable[Notice]:
+        """Return what receivers were told, the latest first."""
+        return ()
 
     async def matrix(self) -> MatrixDocument | None:
         """Return who reaches whom, None before the first verdict."""

@@ -16,6 +16,7 @@ import typer
 from kubesonar.apps.client import asking
 from kubesonar.apps.client.output import Color
 from kubesonar.apps.lab import orders
+from kubesonar.apps.lab.front import page_socket
 from kubesonar.apps.lab.mesh import Rates
 from kubesonar.apps.lab.running import LabRequest, run_lab
 from kubesonar.compat import ROOMS, acceptance_test
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str]) -> int:
         _check(request.faults, request.nodes, request.collectors)
         if request.compat:
             acceptance_test(request.compat)
-        return run_isolated(partial(run_lab, request), user=request.user)
+        with page_socket(request.collectors) as page:
+            return run_isolated(partial(run_lab, request, page), user=request.user)
     except (FaultError, LabError) as error:
         raise ConfigError(str(error)) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable, Coroutine, Iterator
 from enum import StrEnum
 from functools import partial
@@ -60,10 +61,10 @@ class Rates(StrEnum):
     DEFAULT = "default"
 
 
-def start(world: LabWorld, compat: str = "", rates: Rates = Rates.LAB) -> None:
-    """Start the servers and then the agents, those in pod networks with the room `compat` beside them, if any. To be
-    called from the main thread."""
-    certificates = start_servers(world)
+def start(world: LabWorld, compat: str = "", rates: Rates = Rates.LAB, page: socket.socket | None = None) -> None:
+    """Start the servers and then the agents, those in pod networks with the room `compat` beside them, if any; the
+    first collector serves its page at the socket `page` too. To be called from the main thread."""
+    certificates = start_servers(world, page)
     targets = tuple(_targets(world.plan, certificates, rates))
     rooms = rooms_of(world, compat, certificates) if compat else {}
     for member in world.plan.members:
@@ -73,13 +74,15 @@ def start(world: LabWorld, compat: str = "", rates: Rates = Rates.LAB) -> None:
         world.start(member, partial(agent.run_agent, options, rooms.get(member.name, {})))
 
 
-def start_servers(world: LabWorld) -> Certificates:
-    """Start the servers and return the certificates of the API server. To be called from the main thread."""
+def start_servers(world: LabWorld, page: socket.socket | None = None) -> Certificates:
+    """Start the servers and return the certificates of the API server; the first collector serves its page at the
+    socket `page` too. To be called from the main thread."""
     addresses = [address for server in world.plan.servers for address in server.addresses]
     certificates = make_certificates(world.directory.certificates, addresses)
     for server in world.plan.servers:
         if server.role is Role.COLLECTOR:
-            world.start_server(server, partial(run_collector, collector_options(world, server)))
+            world.start_server(server, partial(run_collector, collector_options(world, server, page)))
+            page = None
         else:
             world.start_server(server, partial(_serve, _server(server, world, certificates)))
     return certificates
@@ -112,8 +115,9 @@ def agent_options(
     )
 
 
-def collector_options(world: LabWorld, server: LabServer) -> CollectorOptions:
-    """Return the configuration of one collector. Makes the directory of its store, and the secret that agents show."""
+def collector_options(world: LabWorld, server: LabServer, page: socket.socket | None = None) -> CollectorOptions:
+    """Return the configuration of one collector, which listens at the socket `page` too. Makes the directory of its
+    store, and the secret that agents show."""
     directory, secret = world.directory.collector_store(server.name), world.directory.collector_secret
     directory.mkdir(mode=0o700, exist_ok=True)
     if not secret.exists():
@@ -121,6 +125,8 @@ def collector_options(world: LabWorld, server: LabServer) -> CollectorOptions:
         secret.write_text(f"{token_hex(16)}\n")
     listen = [f"{bracketed(address)}:{server.port}" for address in server.addresses]
     listen.append(f"unix:{world.directory.collector_socket(server.name)}")
+    if page is not None:
+        listen.append(f"fd:{page.fileno()}")
     return CollectorOptions(
         listen=tuple(ListenOptions(address=address) for address in listen),
         reports=IntakeOptions(secret_file=str(secret)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from kubesonar.apps.client.output import Color, console, print_to, write_json
 from kubesonar.apps.client.sources import SnapshotSource
 from kubesonar.apps.client.times import clock, utc_stamp
 from kubesonar.apps.lab import mesh
+from kubesonar.apps.lab.front import page_address
 from kubesonar.apps.lab.rooms import acceptance_failures
 from kubesonar.apps.lab.settling import Settling
 from kubesonar.lab.control import listen
@@ -55,9 +57,9 @@ class LabRequest(msgspec.Struct, frozen=True, kw_only=True):
     color: Color
 
 
-def run_lab(request: LabRequest, isolation: Isolation) -> int:
-    """Run the lab and return the exit code of its last verdict. Raises LabError where the directory cannot be used, and
-    FaultError where a fault cannot be injected."""
+def run_lab(request: LabRequest, page: socket.socket | None, isolation: Isolation) -> int:
+    """Run the lab, with its page at the socket `page`, and return the exit code of its last verdict. Raises LabError
+    where the directory cannot be used, and FaultError where a fault cannot be injected."""
     if not isolation.namespaces:
         _report(
             f"no network namespaces: {isolation.reason}. All agents share this machine's loopback, which has no links: "
@@ -65,13 +67,16 @@ def run_lab(request: LabRequest, isolation: Isolation) -> int:
         )
     plan = plan_lab(request.nodes, namespaces=isolation.namespaces, collectors=request.collectors)
     with LabWorld.build(plan, Directory(request.directory)) as world:
-        mesh.start(world, request.compat, request.rates)
+        mesh.start(world, request.compat, request.rates, page)
         faults = [parse(text, world.plan) for text in request.faults]
         if any(fault.act is Act.PROCESS for fault in faults):
             _await_agents(world)
         for fault in faults:
             world.apply(fault)
-        watch = LabWatch(world, request)
+        address = "" if page is None or request.once else page_address(page)
+        if address:
+            _report(f"the page is at {address}")
+        watch = LabWatch(world, request, address)
         with contextlib.suppress(KeyboardInterrupt):  # the usual way to end the live map
             asking.run_async(watch.run())
         for process in world.fallen:
@@ -83,11 +88,13 @@ def run_lab(request: LabRequest, isolation: Isolation) -> int:
 class LabWatch:
     """Reads the agents until the verdict has settled, or until it is cancelled."""
 
-    def __init__(self, world: LabWorld, request: LabRequest) -> None:
+    def __init__(self, world: LabWorld, request: LabRequest, page: str) -> None:
+        """`page` is the URL of the page, empty where there is none."""
         self.verdict: Verdict | None = None
         self.refused = False
         self._world = world
         self._request = request
+        self._page = page
         self._sources = [
             SnapshotSource(f"unix:{world.directory.agent_socket(member.name)}", member.name)
             for member in world.plan.members
@@ -146,7 +153,8 @@ class LabWatch:
         fallen = ", ".join(process.name for process in self._world.fallen)
         parts = (f"broken: {broken}" if broken else "break something: kubesonar lab fault --help", "Ctrl-C ends")
         told = [f"told: {notice.sentence}" for notice in read_notices(self._world.directory.notices)[-1:]]
-        return "  |  ".join((*told, *((f"ended by themselves: {fallen}",) if fallen else ()), *parts))
+        page = (f"page: {self._page}",) if self._page else ()
+        return "  |  ".join((*page, *told, *((f"ended by themselves: {fallen}",) if fallen else ()), *parts))
 
 
 def _await_agents(world: LabWorld) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
+from kubesonar.views.labels import lasting
 from kubesonar.views.terminal.verdict import TextLine, TimeOfDay
 
 
@@ -20,18 +21,11 @@ def history_view(records: Sequence[IncidentRecord], now: float, since: str, cloc
 def _incident(record: IncidentRecord, now: float, clock: TimeOfDay) -> list[RenderableType]:
     finding = record.finding
     if record.closed is None:
-        when, style = f"since {clock(record.since)} ({_lasting(now - record.since)})", "bold red"
+        when, style = f"since {clock(record.since)} ({lasting(now - record.since)})", "bold red"
     else:
-        when, style = f"{clock(record.since)} to {clock(record.closed)} ({_lasting(record.closed - record.since)})", ""
+        when, style = f"{clock(record.since)} to {clock(record.closed)} ({lasting(record.closed - record.since)})", ""
     back = f", came back {record.returns} times" if record.returns else ""
     return [
         TextLine("", f"{when}  {finding.severity}{back}  [{record.id}]", style),
         TextLine("    ", finding.sentence),
     ]
-
-
-def _lasting(seconds: float) -> str:
-    seconds = max(0.0, seconds)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -10,7 +10,7 @@ import msgspec
 
 from kubesonar.model import LONGEST_NAME, clip
 from kubesonar.views.matrix import Matrix
-from kubesonar.views.terminal.names import fitted, member_labels, shortened, without_hashes
+from kubesonar.views.names import fitted, member_labels, shortened, without_hashes
 
 FIGURE = 5
 """Characters of a cell with a figure."""

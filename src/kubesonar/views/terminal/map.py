@@ -8,8 +8,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from kubesonar.views.cells import Mark, PathCell
+from kubesonar.views.labels import duration, share
 from kubesonar.views.matrix import Matrix
-from kubesonar.views.terminal.labels import duration, share
 from kubesonar.views.terminal.layout import Cells, Layout, lay_out, summed_up
 from kubesonar.views.terminal.zones import zone_lines
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from kubesonar.core.diagnosis.incidents.casebook import Became, IncidentChange
 from kubesonar.model import Finding, Health, Verdict, clip
+from kubesonar.views.labels import confidence_words
 
 TimeOfDay = Callable[[float], str]
 """A function from Unix seconds to a time of day."""
@@ -88,11 +89,6 @@ def title(finding: Finding, clock: TimeOfDay) -> str:
     began = "" if finding.since is None else f", since {clock(finding.since)}"
     sure = f"{confidence_words(finding.confidence)} sure"
     return f"{finding.part} {finding.subject}: {finding.fault}{began}, {sure}, {finding.severity}"
-
-
-def confidence_words(value: float) -> str:
-    """Return "97 %", rounded down."""
-    return f"{int(100 * min(1.0, max(0.0, value)) + 1e-9)} %"
 
 
 def points(label: str, lines: Iterable[str], style: str) -> Iterator[RenderableType]:

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from kubesonar.model import clip
 from kubesonar.views.cells import PathCell
+from kubesonar.views.labels import share
 from kubesonar.views.matrix import Matrix
-from kubesonar.views.terminal.labels import share
 
 _ROOM = 17
 """Characters of a cell."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubesonar.views.terminal.names import ShortNames, fitted, shortened, without_hashes
+from kubesonar.views.names import ShortNames, fitted, shortened, without_hashes
 from tests.views.clusters import CLUSTERS
 
 

@@ -1,4 +1,4 @@
-"""Short texts for table cells: durations and shares."""
+"""Short texts: durations, shares and how sure a finding is."""
 
 from __future__ import annotations
 
@@ -17,3 +17,16 @@ def share(part: float) -> str:
     if part <= 0 or part >= 1:
         return "0%" if part <= 0 else "100%"
     return "<1%" if part < 0.01 else f"{min(99, round(100 * part))}%"
+
+
+def lasting(seconds: float) -> str:
+    """Return for how long something lasts, as people say it: "12 s", "5 min", "2.5 h"; nothing lasts less than none."""
+    seconds = max(0.0, seconds)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def confidence_words(value: float) -> str:
+    """Return "97 %", rounded down."""
+    return f"{int(100 * min(1.0, max(0.0, value)) + 1e-9)} %"

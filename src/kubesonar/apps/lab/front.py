@@ -1,0 +1,39 @@
+"""Where the lab's page is: a socket of this machine's loopback, opened before the lab moves into namespaces of its own.
+
+A socket stays in the network that it was opened in, so the lab's first collector, which inherits it, answers browsers
+of this machine from within the lab.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+from kubesonar.apps.collector.options import COLLECTOR_PORT
+
+_HOST = "127.0.0.1"
+_BACKLOG = 128
+
+
+@contextlib.contextmanager
+def page_socket(collectors: int) -> Iterator[socket.socket | None]:
+    """Yield a listening socket at the port of a collector, or at any that is free where that is taken; None without
+    collectors, which have the page."""
+    if not collectors:
+        yield None
+        return
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((_HOST, COLLECTOR_PORT))
+        except OSError:
+            listening.bind((_HOST, 0))
+        listening.listen(_BACKLOG)
+        yield listening
+
+
+def page_address(listening: socket.socket) -> str:
+    """Return the URL of the page at that socket."""
+    host, port = listening.getsockname()
+    return f"http://{host}:{port}/"
