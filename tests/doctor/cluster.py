@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tests.doctor.dns_server import API, VIP, DnsServerDouble, serving
+from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.ports import free_port
 
@@ -24,9 +27,15 @@ class DnsCluster:
         self.servers = {address: DnsServerDouble(address, port) for address in (VIP, *PODS)}
         self.rights: set[str] = set()
         """Rights that an access review grants, as "create pods/exec"."""
+        self.commands: list[list[str]] = []
+        """What was run in pods."""
         api.put("services", service(port))
         api.put("services", kubernetes())
         api.put("endpointslices", endpoints(port))
+        for address in PODS:
+            number = address[-1]
+            labels = {"k8s-app": "kube-dns"}
+            api.put("pods", shapes.pod(f"coredns-{number}", ips=(address,), namespace="kube-system", labels=labels))
         api.switches.documents[REVIEWS] = self._review
 
     @property
@@ -41,8 +50,6 @@ class DnsCluster:
         return self.api.kubeconfig(folder / "kubeconfig")
 
     def _review(self, body: bytes) -> dict[str, Any]:
-        import msgspec
-
         wanted = msgspec.json.decode(body)["spec"]["resourceAttributes"]
         resource = "/".join(filter(None, (wanted["resource"], wanted["subresource"])))
         return {"status": {"allowed": f"{wanted['verb']} {resource}" in self.rights}}

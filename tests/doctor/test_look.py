@@ -2,62 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 
 from kubesonar.core.dns_check.questions import AskPurpose, ServerRole
 from kubesonar.core.dns_check.results import DnsLook, DnsOutcome
 from kubesonar.core.dns_check.verdict import judge_look
-from kubesonar.core.probing.resolv_conf import ResolvConf, parse
+from kubesonar.core.probing.resolv_conf import parse
 from kubesonar.doctor.direct import AskFailed
-from kubesonar.doctor.look import Looker, LookOptions
 from kubesonar.doctor.servers import DnsTarget
-from kubesonar.kube.auth.loading_rules import from_kubeconfig
-from kubesonar.kube.client import Client
 from kubesonar.model import Health
-from kubesonar.net.clock import SystemClock
 from tests.doctor import dns_server
 from tests.doctor.cluster import DnsCluster, dns_cluster, endpoints, service
 from tests.doctor.dns_server import VIP
+from tests.doctor.looking import look_at
 
-POD_CONF = parse(f"search x.svc.cluster.local svc.cluster.local cluster.local\nnameserver {VIP}\noptions ndots:5\n")
 NODE = "127.0.0.20"
-
-
-def look_at(
-    cluster: DnsCluster,
-    folder: Path,
-    *,
-    inside: bool = False,
-    conf: ResolvConf | None = None,
-    target: DnsTarget | None = None,
-    vantage: int = 0,
-    outside: str = "example.com",
-) -> DnsLook:
-    async def run() -> DnsLook:
-        client = Client(from_kubeconfig(cluster.kubeconfig(folder)))
-        options = LookOptions(target=target or DnsTarget(), outside=outside, vantage=vantage, timeout=0.4)
-        looker = Looker(
-            client,
-            options,
-            conf or (POD_CONF if inside else ResolvConf()),
-            inside=inside,
-            clock=SystemClock(),
-            rng=random.Random(2),
-        )
-        try:
-            return await looker.look()
-        finally:
-            await looker.close()
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run())
 
 
 def names(look: DnsLook, role: ServerRole) -> list[str]:

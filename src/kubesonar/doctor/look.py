@@ -7,12 +7,13 @@ import random
 import msgspec
 
 from kubesonar.core.address import family_of
-from kubesonar.core.dns_check.questions import AskPlan, DnsNames, domain_asks, domain_in, usual_asks
+from kubesonar.core.dns_check.questions import AskedServer, AskPlan, DnsNames, domain_asks, domain_in, usual_asks
 from kubesonar.core.dns_check.results import DnsLook, SearchCost
 from kubesonar.core.probing.resolv_conf import ResolvConf, tried_names
+from kubesonar.doctor.direct import AskFailed
 from kubesonar.doctor.dns_system import DnsSystem, find_dns
 from kubesonar.doctor.servers import DnsTarget
-from kubesonar.doctor.vantage import Scene, Standpoint, take_standpoint
+from kubesonar.doctor.vantage import HelperWish, Scene, Standpoint, servers_from, take_standpoint
 from kubesonar.kube.client import Client
 from kubesonar.net.clock import Clock
 
@@ -25,18 +26,20 @@ _ASKED_FOR_DOMAIN = 4
 
 class LookOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a look is made. `outside` is a name outside the cluster (empty: none is asked for), `vantage` the number of
-    the standpoint (0: the best), `timeout` how long an answer is waited for (s)."""
+    the standpoint (0: the best), `helper` what is wanted of a helper pod, `timeout` how long an answer is waited for
+    (s)."""
 
     target: DnsTarget = DnsTarget()
     outside: str = "example.com"
     vantage: int = 0
+    helper: HelperWish = HelperWish()
     timeout: float = 2.0
 
 
 class Looker:
     """Looks at DNS as often as it is told to. `conf` is this machine's resolver, `inside` whether this process is a pod
-    of the cluster, and `client` None where there is no API server to ask. What was found serves until `again`. `close`
-    it: that closes the client too."""
+    of the cluster, and `client` None where there is no API server to ask. `close` it: that
+    closes the client too."""
 
     def __init__(
         self,
@@ -54,17 +57,40 @@ class Looker:
         self._inside = inside
         self._clock = clock
         self._rng = rng
-        self._known: tuple[DnsSystem, Standpoint] | None = None
+        self._standpoint: Standpoint | None = None
         self._domain_said = ""
 
     async def look(self) -> DnsLook:
-        """Look once. Raises AskFailed where there is no standpoint, or nothing could be asked from it."""
+        """Look once: DNS is found anew, since pods come and go, the standpoint is kept. Raises AskFailed where there is
+        no standpoint, or nothing could be asked from it; the next look takes a standpoint anew."""
         options = self._options
-        system, standpoint = await self._found()
-        domain, assumed = await self._domain(system, standpoint)
+        system = await find_dns(
+            self._client,
+            options.target,
+            self._conf,
+            inside=self._inside,
+            exposed=not self._inside or options.vantage == 2,
+        )
+        if self._standpoint is None:
+            self._standpoint = await take_standpoint(self._scene(system), options.vantage)
+        try:
+            return await self._from(self._standpoint, system)
+        except AskFailed:
+            await self._leave()
+            raise
+
+    async def close(self) -> None:
+        """Leave the standpoint, and the API server."""
+        await self._leave()
+        if self._client is not None:
+            self._client.close()
+
+    async def _from(self, standpoint: Standpoint, system: DnsSystem) -> DnsLook:
+        servers = servers_from(standpoint.number, system, self._inside)
+        domain, assumed = await self._domain(system, standpoint, servers)
         at = self._clock.wall()
-        asks = usual_asks(_names(system, domain, options.outside))
-        results = await standpoint.asker.ask(AskPlan(standpoint.servers, asks, options.timeout))
+        asks = usual_asks(_names(system, domain, self._options.outside))
+        results = await standpoint.asker.ask(AskPlan(servers, asks, self._options.timeout))
         return DnsLook(
             at=at,
             vantage=standpoint.number,
@@ -75,41 +101,30 @@ class Looker:
             search=self._search(),
         )
 
-    async def again(self) -> None:
-        """Find DNS and take a standpoint anew at the next look."""
-        if self._known is not None:
-            known, self._known = self._known, None
-            await known[1].asker.close()
+    async def _leave(self) -> None:
+        if self._standpoint is not None:
+            standpoint, self._standpoint = self._standpoint, None
+            await standpoint.asker.close()
 
-    async def close(self) -> None:
-        """Leave the standpoint, and the API server."""
-        await self.again()
-        if self._client is not None:
-            self._client.close()
+    def _scene(self, system: DnsSystem) -> Scene:
+        return Scene(
+            system=system,
+            client=self._client,
+            inside=self._inside,
+            helper=self._options.helper,
+            timeout=self._options.timeout,
+            clock=self._clock,
+            rng=self._rng,
+        )
 
-    async def _found(self) -> tuple[DnsSystem, Standpoint]:
-        if self._known is None:
-            exposed = not self._inside or self._options.vantage == 2
-            system = await find_dns(
-                self._client, self._options.target, self._conf, inside=self._inside, exposed=exposed
-            )
-            scene = Scene(
-                system=system,
-                client=self._client,
-                inside=self._inside,
-                timeout=self._options.timeout,
-                clock=self._clock,
-                rng=self._rng,
-            )
-            self._known = system, await take_standpoint(scene, self._options.vantage)
-        return self._known
-
-    async def _domain(self, system: DnsSystem, standpoint: Standpoint) -> tuple[str, tuple[str, ...]]:
+    async def _domain(
+        self, system: DnsSystem, standpoint: Standpoint, servers: tuple[AskedServer, ...]
+    ) -> tuple[str, tuple[str, ...]]:
         """Return the cluster's domain, and what has to be said of it."""
         if known := system.domain or self._domain_said:
             return known, ()
         if system.vips:
-            plan = AskPlan(standpoint.servers[:_ASKED_FOR_DOMAIN], domain_asks(system.vips[0]), self._options.timeout)
+            plan = AskPlan(servers[:_ASKED_FOR_DOMAIN], domain_asks(system.vips[0]), self._options.timeout)
             for result in await standpoint.asker.ask(plan):
                 if domain := next(filter(None, map(domain_in, result.said)), ""):
                     self._domain_said = domain

@@ -9,6 +9,7 @@ import msgspec
 
 from kubesonar.core.address import unicast
 from kubesonar.kube.object_meta import IpText, Object, ObjectPart, ObjectWord
+from kubesonar.kube.types import PodStatus
 
 
 class NamedPort(ObjectPart, frozen=True):
@@ -121,3 +122,4 @@ class ContainedPod(Object, frozen=True):
     """v1 Pod with its containers."""
 
     spec: ContainedPodSpec = ContainedPodSpec()
+    status: PodStatus = PodStatus()

@@ -168,3 +168,16 @@ def headless_names(found: Iterable[FullService], slices: Iterable[EndpointSlice]
     most = max(names, key=lambda meta: (counts[meta.name], meta.name))
     name = f"{most.name}.{most.namespace}.svc.{domain}"
     return name, name if counts[most.name] >= _LARGE else ""
+
+
+def forwardable(servers: tuple[AskedServer, ...]) -> tuple[AskedServer, ...]:
+    """Return the DNS pods that are known by their names, once each, as servers that are asked by TCP only."""
+    named = {
+        server.name: AskedServer(server.name, server.role, server.address, 0, server.tcp, server.node)
+        for server in servers
+        if server.role is ServerRole.POD
+        and server.tcp
+        and is_object_name(server.name)
+        and server.name != server.address
+    }
+    return tuple(named.values())

@@ -7,20 +7,38 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from kubesonar.core.dns_check.questions import AskedServer, AskPlan, domain_asks
+from kubesonar.doctor.access import missing_rules
 from kubesonar.doctor.direct import Asker, AskFailed, DirectAsker
 from kubesonar.doctor.dns_system import DnsSystem
-from kubesonar.kube.client import Client
+from kubesonar.doctor.objects import ContainedPod
+from kubesonar.doctor.rights import DnsPlace, Rule, forward_rules, helper_rules, image_rule
+from kubesonar.doctor.servers import forwardable
+from kubesonar.kube.client import ApiError, Client
+from kubesonar.kube.resource import Resource, pods
 from kubesonar.net.clock import Clock
+
+if TYPE_CHECKING:
+    from kubesonar.doctor.helper_pod import HelperAsker
 
 _TRIAL = 4
 """Addresses that are tried to find out whether a standpoint reaches any; more make the choice slow where none does."""
 
 _TRIAL_TIMEOUT = 1.0
 """Most seconds for the answer to a trial, which is asked twice: less fails far standpoints, more delays the choice."""
+
+
+class HelperWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wanted of a helper pod. `namespace` is the doctor's own (empty: that of the credentials), `image` one
+    with kubesonar or dig (empty: that of kubesonar's pods there), `keep` leaves the pod for the next look."""
+
+    namespace: str = ""
+    image: str = ""
+    keep: bool = False
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,20 +48,38 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     system: DnsSystem
     client: Client | None
     inside: bool
+    helper: HelperWish
     timeout: float
     clock: Clock
     rng: random.Random
 
 
 class Standpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A standpoint that was taken: which one and why, the servers that are asked from there, and what asks them.
-    `untested` says what cannot be seen from there."""
+    """A standpoint that was taken: which one and why, and what asks from there. `untested` says what cannot be seen
+    from there."""
 
     number: int
     why: str
-    servers: tuple[AskedServer, ...]
     asker: Asker
     untested: tuple[str, ...] = ()
+
+
+_OWN_PODS = "kubesonar.io/port"
+"""Label of kubesonar's agents (docs/kubernetes.md), whose image a helper pod can have."""
+
+
+def servers_from(number: int, system: DnsSystem, inside: bool) -> tuple[AskedServer, ...]:
+    """Return the servers that are asked from the standpoint with this number. A cache on the node is asked only from
+    `inside` the cluster: outside its link-local address is somebody else's."""
+    match number:
+        case 1:
+            return (*system.servers, *(system.caches if inside else ()), *system.upstreams)
+        case 2:
+            return (*system.exposed, *system.upstreams)
+        case 3:
+            return (*system.servers, *system.caches, *system.upstreams)
+        case _:
+            return forwardable(system.servers)
 
 
 Take = Callable[[Scene, bool], Awaitable[Standpoint]]
@@ -75,7 +111,6 @@ def _with(taken: Standpoint, refused: Sequence[str]) -> Standpoint:
 async def _direct(scene: Scene, wanted: bool) -> Standpoint:
     """Standpoint 1: the Service's addresses and each pod's, directly."""
     system, asker = scene.system, DirectAsker(scene.clock, scene.rng)
-    servers = (*system.servers, *(system.caches if scene.inside else ()), *system.upstreams)
     why = "this is a pod of the cluster" if scene.inside else "it was asked for" if wanted else ""
     if not system.servers:
         raise AskFailed("neither the Service nor a pod of DNS was found")
@@ -85,7 +120,7 @@ async def _direct(scene: Scene, wanted: bool) -> Standpoint:
             await asker.close()
             raise AskFailed("no address inside the cluster answers from here")
         why = f"{answered} answers from here"
-    return Standpoint(number=1, why=why, servers=servers, asker=asker)
+    return Standpoint(number=1, why=why, asker=asker)
 
 
 async def _exposed(scene: Scene, wanted: bool) -> Standpoint:
@@ -103,10 +138,81 @@ async def _exposed(scene: Scene, wanted: bool) -> Standpoint:
         why=f"{answered} answers from here"
         if answered
         else "nothing else can be asked, and no exposed address answers",
-        servers=(*system.exposed, *system.upstreams),
         asker=asker,
         untested=("the DNS pods were not asked one by one, nor the Service's address inside the cluster",),
     )
+
+
+async def make_helper(client: Client, wish: HelperWish, dns_namespace: str, rng: random.Random) -> HelperAsker:
+    """Return a helper pod that runs. Raises AskFailed where it cannot be made, with the rules that would grant it."""
+    from kubesonar.doctor.helper_pod import HelperAsker, HelperOptions  # a doctor in the cluster has no WebSockets
+
+    place = DnsPlace(dns=dns_namespace, own=wish.namespace or client.credentials.namespace)
+    if place.own == dns_namespace:
+        raise AskFailed(f"no helper pod is made in the namespace of DNS, {place.own}: name another (--namespace)")
+    await _permitted(client, helper_rules(place))
+    image = wish.image or await _own_image(client, place)
+    helper = HelperAsker(client, HelperOptions(namespace=place.own, image=image, keep=wish.keep), rng)
+    try:
+        await helper.start()
+    except BaseException:
+        await helper.close()
+        raise
+    return helper
+
+
+async def _helper(scene: Scene, wanted: bool) -> Standpoint:
+    """Standpoint 3: from a helper pod."""
+    del wanted
+    client, system = scene.client, scene.system
+    if client is None or not system.servers:
+        raise AskFailed("neither the Service nor a pod of DNS was found")
+    helper = await make_helper(client, scene.helper, system.namespace, scene.rng)
+    return Standpoint(number=3, why=f"a helper pod may be made in namespace {helper.namespace}", asker=helper)
+
+
+async def _forwarded(scene: Scene, wanted: bool) -> Standpoint:
+    """Standpoint 4: by port-forward to each DNS pod."""
+    from kubesonar.doctor.forward import ForwardAsker  # a doctor in the cluster has no WebSockets
+
+    client, system = scene.client, scene.system
+    if client is None or not forwardable(system.servers):
+        raise AskFailed("no DNS pod is known by its name")
+    if not wanted:
+        await _permitted(client, forward_rules(DnsPlace(dns=system.namespace)))
+    return Standpoint(
+        number=4,
+        why="port-forward to the DNS pods is permitted",
+        asker=ForwardAsker(client, system.namespace, scene.clock, scene.rng),
+        untested=(
+            "port-forward speaks TCP to each pod's own localhost: UDP, the pod network and the Service were not tested",
+        ),
+    )
+
+
+async def _permitted(client: Client, rules: Sequence[Rule]) -> None:
+    try:
+        missing = await missing_rules(client, rules)
+    except ApiError as error:
+        raise AskFailed(f"rights cannot be looked up: {error}") from None
+    if missing:
+        raise AskFailed(f"no right; {' and '.join(rule.line for rule in missing)} would grant it")
+
+
+async def _own_image(client: Client, place: DnsPlace) -> str:
+    """Return the image of a pod of kubesonar in the doctor's namespace."""
+    what = Resource(pods(place.own), ContainedPod, labels=_OWN_PODS)
+    try:
+        listing = await client.list(what)
+    except ApiError as error:
+        granting = f"; {image_rule(place).line} would grant it" if error.status == 403 else ""
+        raise AskFailed(
+            f"no image for a helper pod (--image), and kubesonar's is not found: {error}{granting}"
+        ) from None
+    images = [container.image for pod in listing.items for container in pod.spec.containers[:1] if container.image]
+    if not images:
+        raise AskFailed(f"no image for a helper pod (--image), and no pod of kubesonar in namespace {place.own}")
+    return images[0]
 
 
 async def _answering(asker: DirectAsker, servers: Sequence[AskedServer], timeout: float) -> str:
@@ -116,5 +222,5 @@ async def _answering(asker: DirectAsker, servers: Sequence[AskedServer], timeout
     return next((result.server.name for result in results if result.answered), "")
 
 
-STANDPOINTS: tuple[tuple[int, Take], ...] = ((1, _direct), (2, _exposed))
+STANDPOINTS: tuple[tuple[int, Take], ...] = ((1, _direct), (2, _exposed), (3, _helper), (4, _forwarded))
 """The standpoints by number, the best first."""

@@ -13,6 +13,7 @@ from kubesonar.core.dns.names import encode_name
 from kubesonar.core.probing import resolv_conf
 from kubesonar.doctor.look import Looker, LookOptions
 from kubesonar.doctor.servers import DnsTarget
+from kubesonar.doctor.vantage import HelperWish
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.loading_rules import find_credentials
 from kubesonar.kube.client import Client
@@ -23,7 +24,7 @@ from kubesonar.net.watched_file import read_file, reason_of
 _RESOLV_CONF_LIMIT = 65_536
 """Most bytes read of resolv.conf; fewer, and a long search list is cut; more, and a wrong path costs memory."""
 
-VANTAGES = (1, 2)
+VANTAGES = (1, 2, 3, 4)
 """The numbers of the standpoints (docs/dns.md)."""
 
 
@@ -57,12 +58,11 @@ def add_look_options(parser: argparse.ArgumentParser) -> None:
         help="an upstream server of the cluster's DNS; may be repeated (default: those in the Corefile)",
     )
     add("--vantage", type=int, choices=VANTAGES, default=0, help="the standpoint (default: the best that can be taken)")
+    add_helper_options(parser)
     add(
         "--timeout", type=_seconds, default=2.0, metavar="SECONDS", help="how long an answer is waited for (default: 2)"
     )
-    add(
-        "--kubeconfig", default="", metavar="FILE", help="kubeconfig file (default: the pod's account, then as kubectl)"
-    )
+    add_client_options(parser)
     add("--resolv-conf", default="/etc/resolv.conf", metavar="FILE", help="where this machine's resolver is configured")
 
 
@@ -77,6 +77,28 @@ def add_service_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_client_options(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that says how the API server is asked."""
+    parser.add_argument(
+        "--kubeconfig", default="", metavar="FILE", help="kubeconfig file (default: the pod's account, then as kubectl)"
+    )
+
+
+def add_helper_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say how a helper pod is made."""
+    add = parser.add_argument
+    add(
+        "--namespace",
+        type=_namespace,
+        default="",
+        help="the doctor's own namespace, where a helper pod is made (default: that of the credentials)",
+    )
+    add(
+        "--image", default="", help="image of a helper pod, with kubesonar or dig (default: that of kubesonar's agents)"
+    )
+    add("--keep", action="store_true", help="leave the helper pod for the next look (default: remove it)")
+
+
 def look_options(given: argparse.Namespace) -> LookOptions:
     """Return the options of a look that the arguments mean."""
     namespace, name = given.service
@@ -89,18 +111,29 @@ def look_options(given: argparse.Namespace) -> LookOptions:
         large=given.large,
         upstream=tuple(given.upstream),
     )
-    return LookOptions(target=target, outside=given.outside, vantage=given.vantage, timeout=given.timeout)
+    return LookOptions(
+        target=target, outside=given.outside, vantage=given.vantage, helper=helper_of(given), timeout=given.timeout
+    )
+
+
+def helper_of(given: argparse.Namespace) -> HelperWish:
+    """Return what the arguments want of a helper pod."""
+    return HelperWish(namespace=given.namespace, image=given.image, keep=given.keep)
+
+
+def client_of(given: argparse.Namespace, environ: Mapping[str, str]) -> Client:
+    """Return a client of the API server. Raises ConfigError where there are no credentials."""
+    try:
+        return Client(find_credentials(environ, given.kubeconfig))
+    except CredentialsError as error:
+        raise ConfigError(f"{error}; `kubesonar dns ask ADDRESS` needs no API server") from None
 
 
 def looker(given: argparse.Namespace, environ: Mapping[str, str], clock: Clock | None = None) -> Looker:
     """Return what looks as the arguments say. Raises ConfigError where there are no credentials for an API server."""
-    try:
-        client = Client(find_credentials(environ, given.kubeconfig))
-    except CredentialsError as error:
-        raise ConfigError(f"{error}; `kubesonar dns ask ADDRESS` needs no API server") from None
     inside = bool(environ.get("KUBERNETES_SERVICE_HOST")) and not given.kubeconfig
     return Looker(
-        client,
+        client_of(given, environ),
         look_options(given),
         read_resolv_conf(given.resolv_conf),
         inside=inside,
@@ -126,6 +159,12 @@ def _service(text: str) -> tuple[str, str]:
     if not is_namespace(namespace) or not is_object_name(name):
         raise argparse.ArgumentTypeError(f'got "{text[:80]}", expected NAMESPACE/NAME or NAME')
     return namespace, name
+
+
+def _namespace(text: str) -> str:
+    if text and not is_namespace(text):
+        raise argparse.ArgumentTypeError(f'got "{text[:80]}", expected lower case letters, digits and hyphens')
+    return text
 
 
 def _port(text: str) -> int:

@@ -15,6 +15,9 @@ SLOW_ANSWER = 0.25
 """Seconds from which the median answer about the cluster's own names is slow: CoreDNS has them in memory and needs
 under a millisecond. Lower blames the way of far standpoints, higher hides a server that is starved."""
 
+_NEAR = (1, 3)
+"""Standpoints inside the cluster: from others the time of an answer is mostly that of the way to the cluster."""
+
 SEARCH_TRIES = 4
 """Names tried for one outside name from which the search list is worth a remark."""
 
@@ -31,7 +34,8 @@ def remarks(look: DnsLook, states: Sequence[ServerState]) -> Iterator[DnsFinding
     yield from _upstream(look.results, well)
     yield from _pairs(well)
     yield from _large(well)
-    yield from _slow(well)
+    if look.vantage in _NEAR:
+        yield from _slow(well)
     yield from _again(well)
     yield from _case(well)
     for purpose, words in ((AskPurpose.HEADLESS, "headless names"), (AskPurpose.REVERSE, "reverse names")):
