@@ -9,23 +9,14 @@ from typing import TypeVar
 import pytest
 
 from kubesonar.net.ticks import TICK, Ticks
-from tests.virtual_time import now, run_virtually
+from tests.virtual_time import VirtualClock, now, run_virtually
 
 T = TypeVar("T")
 
 
-class LoopClock:
-    """The clock of a loop in virtual time."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.mono = loop.time
-        self.wall = loop.time
-
-
 def ticking(work: Callable[[Ticks], Awaitable[T]]) -> T:
     async def scenario() -> T:
-        loop = asyncio.get_running_loop()
-        return await work(Ticks(loop, LoopClock(loop)))
+        return await work(Ticks(asyncio.get_running_loop(), VirtualClock()))
 
     return run_virtually(scenario())
 

@@ -22,16 +22,7 @@ from kubesonar.stores.store import (
     StoreUnavailable,
 )
 from kubesonar.stores.write_behind import PENDING_BYTES, WriteBehind
-from tests.virtual_time import now, run_virtually
-
-
-class VirtualClock:
-    """The time of the virtual loop."""
-
-    def mono(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    wall = mono
+from tests.virtual_time import VirtualClock, now, run_virtually
 
 
 class Failing(MemoryStore):

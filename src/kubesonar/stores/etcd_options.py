@@ -6,11 +6,7 @@ import ssl
 
 import msgspec
 
-from kubesonar.net.http.ca_contexts import ca_context, refuse_password, system_context
-from kubesonar.net.watched_file import read_file
-
-_PEM_LIMIT = 1 << 20
-"""Largest CA file (bytes). Higher: a wrong path fills memory; lower: a large bundle is refused."""
+from kubesonar.net.http.ca_contexts import ca_file_context, refuse_password
 
 
 class EtcdOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +31,7 @@ class EtcdOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 def etcd_context(options: EtcdOptions) -> ssl.SSLContext:
     """Return the TLS context. Raises OSError and ValueError where a file cannot be used."""
-    path = options.ca_file
-    context = ca_context(read_file(path, _PEM_LIMIT), path) if path else system_context()
+    context = ca_file_context(options.ca_file)
     if not options.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -4,7 +4,7 @@ In: addresses, limits, certificates, and a handler for each listener. Out: repli
 handler is a coroutine function from `Request` to `Reply`; `server` listens and `connection` speaks to one client.
 """
 
-from kubesonar.web.auth import Anonymous, Authenticator, BearerToken, cookie_value
+from kubesonar.web.auth import Anonymous, Authenticator, BearerToken, bearer_token, cookie_value
 from kubesonar.web.handler import BadRequest, Handler, Reply, Request, error_reply, form_fields
 from kubesonar.web.options import LimitOptions, ListenOptions
 from kubesonar.web.router import Route, Router, unauthorized_reply
@@ -24,6 +24,7 @@ __all__ = [
     "Route",
     "Router",
     "Server",
+    "bearer_token",
     "cookie_value",
     "error_reply",
     "form_fields",

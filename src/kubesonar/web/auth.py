@@ -47,15 +47,21 @@ class BearerToken:
 
     async def permits(self, request: Request) -> bool:
         """Return whether the header, or else the cookie, holds a token of the file."""
-        scheme, _, token = request.first(b"authorization").partition(b" ")
-        if scheme.lower() == b"bearer":
-            return self.knows(token.strip())
+        token = bearer_token(request)
+        if token is not None:
+            return self.knows(token)
         return bool(self._cookie) and self.knows(_token_of(request.cookie(self._cookie)))
 
     def knows(self, token: bytes) -> bool:
         """Compare with every token, in a time that does not depend on how much of one is right."""
         matches = [hmac.compare_digest(token, known) for known in self._file.get()]
         return any(matches)
+
+
+def bearer_token(request: Request) -> bytes | None:
+    """Return the bearer token of a request (RFC 6750, section 2.1), None where it shows none."""
+    scheme, _, token = request.first(b"authorization").partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else None
 
 
 def cookie_value(token: bytes) -> bytes:

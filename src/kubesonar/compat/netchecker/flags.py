@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from kubesonar.compat.variables import unchanged
 from kubesonar.config import ConfigError
 
 _Settings = TypeVar("_Settings", bound=msgspec.Struct)
@@ -25,11 +26,6 @@ class Flag(msgspec.Struct, frozen=True):
     read: Callable[[str], Any]
     help: str
     bare: bool = False
-
-
-def text(given: str) -> str:
-    """Return the text as it is."""
-    return given
 
 
 def boolean(given: str) -> bool:
@@ -64,10 +60,10 @@ LOG_FLAGS = (
     Flag("logtostderr", boolean, "accepted: the log goes to standard error in any case", bare=True),
     Flag("alsologtostderr", boolean, "accepted: the log goes to standard error in any case", bare=True),
     Flag("v", whole_number(-(2**31), 2**31 - 1), "how much is logged: from 5 on every report"),
-    Flag("vmodule", text, "accepted, sets nothing"),
-    Flag("stderrthreshold", text, "accepted, sets nothing"),
-    Flag("log_dir", text, "accepted: no file is written"),
-    Flag("log_backtrace_at", text, "accepted, sets nothing"),
+    Flag("vmodule", unchanged, "accepted, sets nothing"),
+    Flag("stderrthreshold", unchanged, "accepted, sets nothing"),
+    Flag("log_dir", unchanged, "accepted: no file is written"),
+    Flag("log_backtrace_at", unchanged, "accepted, sets nothing"),
 )
 """glog's flags, which every command line of the older tool has."""
 

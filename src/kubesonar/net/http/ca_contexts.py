@@ -43,8 +43,7 @@ class CaContexts:
         if file is None:
             if len(self._known) >= _FILES:
                 self._known.pop(next(iter(self._known)))
-            make = partial(_of_file, path) if path else system_context
-            file = self._known[path] = WatchedFile(make, *filter(None, [path]))
+            file = self._known[path] = WatchedFile(partial(ca_file_context, path), *filter(None, [path]))
         try:
             return file.get()
         except (OSError, ValueError) as error:
@@ -54,6 +53,12 @@ class CaContexts:
 def system_context() -> ssl.SSLContext:
     """Return a client's context that trusts the system's CAs. Raises OSError."""
     return _as_go(ssl.create_default_context())
+
+
+def ca_file_context(path: str) -> ssl.SSLContext:
+    """Return a client's context that trusts the CAs in the file at `path`, those of the system for an empty one. Raises
+    OSError and ValueError where the file cannot be used."""
+    return ca_context(read_file(path, _BUNDLE), path) if path else system_context()
 
 
 def ca_context(bundle: bytes, where: str) -> ssl.SSLContext:
@@ -85,10 +90,6 @@ def load_cas(context: ssl.SSLContext, bundle: bytes, where: str) -> None:
 def refuse_password() -> str:
     """Raise ValueError where OpenSSL would ask the terminal for the password of an encrypted key."""
     raise ValueError("the key is encrypted, which is not supported")
-
-
-def _of_file(path: str) -> ssl.SSLContext:
-    return ca_context(read_file(path, _BUNDLE), path)
 
 
 def _as_go(context: ssl.SSLContext) -> ssl.SSLContext:

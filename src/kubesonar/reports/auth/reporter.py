@@ -48,9 +48,3 @@ class AnyReporter:
     async def reporter(self, request: Request) -> Reporter:
         """Return one that may be any member."""
         return Reporter()
-
-
-def bearer_token(request: Request) -> str:
-    """Return the bearer token of a request (RFC 6750, section 2.1), empty where it has none."""
-    scheme, _, token = request.first(b"authorization").partition(b" ")
-    return token.strip().decode("ascii", "replace") if scheme.lower() == b"bearer" else ""

@@ -14,8 +14,8 @@ from kubesonar.kube.object_meta import ObjectPart, ObjectWord
 from kubesonar.kube.types import PodSpec
 from kubesonar.model import clip
 from kubesonar.net.clock import Clock
-from kubesonar.reports.auth.reporter import AuthorityAway, Reporter, ReporterRefused, bearer_token
-from kubesonar.web import Request
+from kubesonar.reports.auth.reporter import AuthorityAway, Reporter, ReporterRefused
+from kubesonar.web import Request, bearer_token
 
 _KEPT = 20_000
 """Verified tokens that are remembered, one for each agent of a large cluster. Fewer, and tokens are verified again with
@@ -65,7 +65,7 @@ class VerifiedTokens:
 
     async def reporter(self, request: Request) -> Reporter:
         """See `ReportAuthenticator`."""
-        token = bearer_token(request)
+        token = (bearer_token(request) or b"").decode("ascii", "replace")
         if not _WORD.fullmatch(token):
             raise ReporterRefused("a service account's token is needed")
         now, key = self._clock.wall(), sha256(token.encode()).digest()

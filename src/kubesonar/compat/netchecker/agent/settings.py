@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
-from kubesonar.compat.netchecker.flags import LOG_FLAGS, Flag, LogFlags, text, whole_number
+from kubesonar.compat.netchecker.flags import LOG_FLAGS, Flag, LogFlags, whole_number
+from kubesonar.compat.variables import unchanged
 from kubesonar.net.http.url import Url, parse_url
 
 AGENT_FLAGS: tuple[Flag, ...] = (
-    Flag("serverendpoint", text, "host and port of the server"),
-    Flag("probeurls", text, "URLs to probe, separated by commas or semicolons"),
+    Flag("serverendpoint", unchanged, "host and port of the server"),
+    Flag("probeurls", unchanged, "URLs to probe, separated by commas or semicolons"),
     Flag("reportinterval", whole_number(1, 86_400), "seconds between two reports"),
     Flag(
         "zeroextenderlength",

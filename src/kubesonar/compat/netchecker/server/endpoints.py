@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from kubesonar.compat.go_json import go_compact_json
 from kubesonar.compat.netchecker.server.metrics import NetcheckerMetrics
 from kubesonar.compat.netchecker.server.missed_reports import MissedReports
-from kubesonar.compat.netchecker.server.pods import AgentPods, label_of
+from kubesonar.compat.netchecker.server.pods import NOBODY, AgentPods, label_of
 from kubesonar.compat.netchecker.server.records import AgentRecords
 from kubesonar.compat.netchecker.server.routes import TEXT_PLAIN, HttpRoutes, text_error
 from kubesonar.compat.netchecker.spec import AgentSpec, decode_spec
@@ -60,7 +60,7 @@ class NetcheckerEndpoints:
         try:
             spec = decode_spec(request.body).received(self._clock.wall())
         except Undecodable as error:
-            self._metrics.report(label_of("", ""), AgentSpec())
+            self._metrics.report(NOBODY, AgentSpec())
             return text_error(500, f"Error while unmarshaling data. Details: {error}")
         pod = spec.podname if self._resource is None else name
         self._metrics.report(label_of(spec.nodename or self._pods.nodes.get(pod, ""), pod), spec)

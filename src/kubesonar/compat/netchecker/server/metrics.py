@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.compat.netchecker.server.pods import label_of
+from kubesonar.compat.netchecker.server.pods import NOBODY
 from kubesonar.compat.netchecker.spec import NONSENSE_MS, AgentSpec, ProbeResult
 from kubesonar.compat.process_series import process_series
 from kubesonar.core.decoding import JsonDecoder, Undecodable
@@ -83,12 +83,14 @@ class NetcheckerMetrics:
         """Count a report, and keep its probes."""
         if (counts := self._of(label)) is not None:
             counts.reports += 1
+            self._changed.add(label)
             self._probes[label] = spec.network_probes or []
 
     def error(self, label: str) -> None:
         """Count a report that is missing."""
         if (counts := self._of(label)) is not None:
             counts.errors += 1
+            self._changed.add(label)
 
     @property
     def labels(self) -> set[str]:
@@ -101,7 +103,7 @@ class NetcheckerMetrics:
             del self._counts[label]
             self._probes.pop(label, None)
             self._changed.discard(label)
-            if _is_kept(label):
+            if label != NOBODY:
                 store.write([Delete(_KIND, _record_name(label))])
 
     async def sync(self, store: WriteBehind) -> None:
@@ -114,7 +116,7 @@ class NetcheckerMetrics:
             self._add(found.values())
             self._loaded = True
         for label in self._changed:
-            if _is_kept(label):
+            if label != NOBODY:
                 try:
                     store.write([Put(_KIND, _record_name(label), encode_json(self._counts[label]))])
                 except StoreRefused:  # a node's name that is none: it is counted until the next restart
@@ -149,22 +151,12 @@ class NetcheckerMetrics:
         counts = self._counts.get(label)
         if counts is None and len(self._counts) < AGENTS_LIMIT:
             counts = self._counts[label] = _Counts(label)
-        if counts is not None:
-            self._changed.add(label)
         return counts
-
-
-NOBODY = label_of("", "")
-"""The name under which reports count that are none, or name no node."""
 
 
 def _true_values(field: str, probes: Iterable[tuple[Labels, ProbeResult]]) -> dict[Labels, float]:
     values = {labels: getattr(probe, field) for labels, probe in probes}
     return {labels: value for labels, value in values.items() if value < NONSENSE_MS}
-
-
-def _is_kept(label: str) -> bool:
-    return label != NOBODY
 
 
 def _record_name(label: str) -> str:

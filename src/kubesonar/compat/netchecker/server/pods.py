@@ -38,3 +38,7 @@ class AgentPods:
 def label_of(node: str, pod: str) -> str:
     """Return how metrics name an agent: by its node and network, which the name of its pod tells."""
     return f"{node}-{'host' if 'hostnet' in pod else 'private'}_network"
+
+
+NOBODY = label_of("", "")
+"""How metrics name reports that are none, or that name no node."""

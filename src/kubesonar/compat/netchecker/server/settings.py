@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from kubesonar.compat.netchecker.flags import LOG_FLAGS, Flag, LogFlags, boolean, text, whole_number
+from kubesonar.compat.netchecker.flags import LOG_FLAGS, Flag, LogFlags, boolean, whole_number
+from kubesonar.compat.variables import unchanged
 from kubesonar.config import ConfigError
 from kubesonar.kube.client import Client
 from kubesonar.net.clock import Clock
@@ -29,15 +30,15 @@ COUNTER_RESOURCE = CustomKind("network-checker.ext", "agents", "Agent", shared=T
 _YEAR = 31_536_000
 
 SERVER_FLAGS: tuple[Flag, ...] = (
-    Flag("endpoint", text, "address to listen on, HOST:PORT"),
+    Flag("endpoint", unchanged, "address to listen on, HOST:PORT"),
     Flag("kubeproxyinit", boolean, "keep records as custom resources in the API server; else in etcd", bare=True),
     Flag("report-ttl", whole_number(1, _YEAR), "seconds for which etcd keeps a report"),
     Flag("ping-timeout", whole_number(0, 3600), "seconds to wait at the start for the store's first answer"),
-    Flag("etcd-endpoints", text, "URLs of etcd's members, separated by commas"),
-    Flag("etcd-tree", text, "what all keys in etcd begin with"),
-    Flag("etcd-key", text, "file with the key of the client certificate"),
-    Flag("etcd-cert", text, "file with the client certificate to show to etcd"),
-    Flag("etcd-ca", text, "file with the CAs to verify etcd with; without it etcd is not verified"),
+    Flag("etcd-endpoints", unchanged, "URLs of etcd's members, separated by commas"),
+    Flag("etcd-tree", unchanged, "what all keys in etcd begin with"),
+    Flag("etcd-key", unchanged, "file with the key of the client certificate"),
+    Flag("etcd-cert", unchanged, "file with the client certificate to show to etcd"),
+    Flag("etcd-ca", unchanged, "file with the CAs to verify etcd with; without it etcd is not verified"),
     Flag("check-interval", whole_number(1, _YEAR), "seconds between two looks for reports that are missing"),
     *LOG_FLAGS,
 )

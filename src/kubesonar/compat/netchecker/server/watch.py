@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from kubesonar.compat.netchecker.server.metrics import NetcheckerMetrics
 from kubesonar.compat.netchecker.server.missed_reports import MissedReports
-from kubesonar.compat.netchecker.server.pods import AgentPod, AgentPods, label_of
+from kubesonar.compat.netchecker.server.pods import NOBODY, AgentPod, AgentPods, label_of
 from kubesonar.compat.netchecker.server.records import AgentRecords
 from kubesonar.compat.netchecker.spec import AgentSpec
 from kubesonar.kube.client import ApiError
@@ -66,7 +66,7 @@ class ReportWatch:
                 self._metrics.error(labels[name])
             if self._resources:
                 self._drop(records.keys() - pods.keys())
-            self._metrics.forget(counted - {*labels.values(), label_of("", "")}, self._store)
+            self._metrics.forget(counted - {*labels.values(), NOBODY}, self._store)
         await self._metrics.sync(self._store)
 
     def _missing(self, pods: Mapping[str, AgentPod], records: Mapping[str, AgentSpec]) -> list[str]:
