@@ -26,6 +26,7 @@ from typing import Any
 import uvloop
 from joserfc import jwk, jwt
 
+from bench._usage import cpu_of
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.ledger import Ledger, LedgerOptions
 from kubesonar.core.telemetry.reports.mirrors import MirrorOptions, Mirrors
@@ -41,7 +42,6 @@ from tests.ports import free_port
 
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "collector.md"
-TICKS = os.sysconf("SC_CLK_TCK")
 AGENTS, EDGES, REPORTS, ROUNDS = 50, 30, 40, 3
 START = 1_700_000_000.0
 
@@ -77,12 +77,6 @@ class Telling:
             self.observe()
             self.observe()
             yield self.report()
-
-
-def cpu_of(pid: int) -> float:
-    """Seconds of CPU that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def resident(pid: int) -> float:

@@ -21,13 +21,13 @@ from pathlib import Path
 
 import uvloop
 
+from bench._usage import cpu_of, memory_of
 from tests.compat.knh.rig import NAMESPACE, PORT, SERVICE, behind_service, ip
 from tests.kube.apiserver import ApiServer
 from tests.notify.receivers import Receiver
 
 RESULT = Path(__file__).with_name("results") / "knh.md"
 SIZES = (3, 5, 15)
-TICKS = os.sysconf("SC_CLK_TCK")
 SETTLED = 25.0
 """Seconds until the first election is over and everybody is watched."""
 IDLE = 30.0
@@ -47,16 +47,6 @@ class Pods:
 
     def restart(self, number: int) -> None:
         self.running[number] = self._start(number)
-
-    def pss(self) -> float:
-        """MiB of one pod, shared pages by share."""
-        text = Path(f"/proc/{self.running[1].pid}/smaps_rollup").read_text()
-        return int(text.split("Pss:")[1].split()[0]) / 1024
-
-    def cpu(self, number: int) -> float:
-        """Seconds of CPU that a pod has used."""
-        fields = Path(f"/proc/{self.running[number].pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
 
     def close(self) -> None:
         for process in self.running.values():
@@ -102,9 +92,10 @@ async def measured(size: int, runs: int) -> tuple[dict[str, list[float]], float,
             pods = Pods(size, api.kubeconfig(Path(folder) / "config"), receiver.url)
             try:
                 await asyncio.sleep(SETTLED)
-                before = pods.cpu(pods.coordinator)
+                busy = pods.running[pods.coordinator].pid
+                before = cpu_of(busy)
                 await asyncio.sleep(IDLE)
-                load, pss = (pods.cpu(pods.coordinator) - before) / IDLE, pods.pss()
+                load, (_, pss) = (cpu_of(busy) - before) / IDLE, memory_of(pods.running[1].pid)
                 for run in range(runs):
                     member = 1 + run % 2
                     pods.kill(member)

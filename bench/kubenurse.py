@@ -12,7 +12,6 @@ import asyncio
 import json
 import os
 import platform
-import re
 import socket
 import subprocess
 import sys
@@ -26,13 +25,13 @@ from urllib.request import Request, urlopen
 
 import uvloop
 
+from bench._usage import cpu_of, memory_of
 from tests.compat.kubenurse.rig import neighbour
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.ports import free_port
 
 RESULT = Path(__file__).with_name("results") / "kubenurse.md"
-TICKS = os.sysconf("SC_CLK_TCK")
 STARTS = 7
 ROOM = "127.0.0.1"
 LIMIT = 0.030
@@ -102,19 +101,6 @@ async def every(period: float, port: int, path: str, origin: str = "") -> None:
         await asyncio.to_thread(lambda: urlopen(request, timeout=10).read())
 
 
-def spent(pid: int) -> float:
-    """CPU seconds of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def resident(pid: int) -> tuple[float, float]:
-    """RSS and PSS in MiB."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    rss, pss = (int(re.search(rf"^{key}:\s+(\d+) kB", rollup, re.M)[1]) for key in ("Rss", "Pss"))  # type: ignore[index]
-    return rss / 1024, pss / 1024
-
-
 def room(environ: dict[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "kubesonar", "kubenurse"]
     return subprocess.Popen(command, env={"PATH": os.environ["PATH"], **environ}, stderr=subprocess.DEVNULL)
@@ -128,11 +114,11 @@ def lasting(neighbours: int, seconds: float, **more: str) -> tuple[float, float,
         process = room({**surroundings.environ, **more})
         try:
             time.sleep(15)
-            before, start = spent(process.pid), time.monotonic()
+            before, start = cpu_of(process.pid), time.monotonic()
             time.sleep(seconds)
-            share = (spent(process.pid) - before) / (time.monotonic() - start)
+            share = (cpu_of(process.pid) - before) / (time.monotonic() - start)
             healthy(port, process.pid)
-            return share, *resident(process.pid)
+            return share, *memory_of(process.pid)
         finally:
             process.kill()
             process.wait()
@@ -157,9 +143,9 @@ def starting() -> tuple[float, float, float, float]:
         try:
             while not listens(port):
                 time.sleep(0.002)
-            serves, cpu = time.monotonic() - start, spent(process.pid)
+            serves, cpu = time.monotonic() - start, cpu_of(process.pid)
             probes = surroundings.first_probe() - start
-            return serves, cpu, probes, spent(process.pid)
+            return serves, cpu, probes, cpu_of(process.pid)
         finally:
             process.kill()
             process.wait()

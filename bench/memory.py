@@ -7,7 +7,6 @@ other processes in full, PSS by share (proc(5), smaps_rollup). Writes bench/resu
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -16,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 from urllib.request import urlopen
+
+from bench._usage import memory_of
 
 RESULTS = Path(__file__).parent / "results/memory.md"
 PORT, PEER_PORT = 17473, 17474
@@ -59,18 +60,6 @@ def metric(name: str) -> float:
     return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.M))
 
 
-def memory(pid: int) -> tuple[float, float]:
-    """RSS and PSS in MiB."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    rss, pss = (int(re.search(rf"^{key}:\s+(\d+) kB", rollup, re.M)[1]) for key in ("Rss", "Pss"))  # type: ignore[index]
-    return rss / 1024, pss / 1024
-
-
-def cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 class Run:
     """An agent with so many targets, and who answers it."""
 
@@ -108,7 +97,7 @@ def sizes() -> list[str]:
         period = targets * 4 / 200
         with Run(targets, dict.fromkeys(("udp", "tcp", "http", "icmp"), period)) as run:
             run.until("kubesonar_probes_total", 10_000)
-            rss, pss = memory(run.agent.pid)
+            rss, pss = memory_of(run.agent.pid)
             rows.append(f"| {targets:,} | {rss:.1f} | {pss:.1f} |")
             print(rows[-1], flush=True)
     return rows
@@ -119,7 +108,7 @@ def growth() -> list[str]:
     with Run(100, {"udp": 0.1}) as run:
         for million in (0.1, 0.25, 0.5, 0.75, 1.0):
             run.until("kubesonar_udp_sent_total", million * 1e6)
-            rss, pss = memory(run.agent.pid)
+            rss, pss = memory_of(run.agent.pid)
             rows.append(f"| {million * 1e6:,.0f} | {rss:.1f} | {pss:.1f} |")
             print(rows[-1], flush=True)
     return rows

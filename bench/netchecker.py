@@ -18,24 +18,13 @@ import time
 import urllib.request
 from pathlib import Path
 
+from bench._usage import cpu_of, peak_of
 from tests.compat.netchecker.rig import add_pods, requests_of_the_original_agent
 from tests.kube.apiserver import ApiServer
 from tests.ports import free_port
 from tests.stores.etcds import EtcdMembers
 
 AT_ONCE = 20
-
-
-def resident(pid: int) -> float:
-    """MiB of a process now, and at most so far."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return max(int(line.split()[1]) for line in lines if line.startswith(("VmRSS", "VmHWM"))) / 1024
-
-
-def cpu(pid: int) -> float:
-    """CPU seconds of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def report(pod: str, node: str) -> bytes:
@@ -80,20 +69,18 @@ def measure(agents: int, rounds: int, folder: Path, api: ApiServer, flags: list[
     agent = subprocess.Popen([*own, "-reportinterval=1"], env=named, stderr=subprocess.DEVNULL)
     try:
         requests = [report(f"netchecker-agent-{number}", f"node{number}") for number in range(agents)]
-        before = cpu(server.pid)
+        before = cpu_of(server.pid)
         for _ in range(rounds):
             asyncio.run(send(port, requests))
-        spent = cpu(server.pid) - before
+        spent = cpu_of(server.pid) - before
         checks = [get(port, "/api/v1/connectivity_check")[1] for _ in range(5)]
         shown = [get(port, "/api/v1/agents/") for _ in range(3)]
         metrics = [get(port, "/metrics") for _ in range(3)]
         print(f"{agents} agents, {rounds} reports each, {' '.join(flags)[:40]}")
-        print(
-            f"  server {resident(server.pid):.1f} MiB at most, {spent / agents / rounds * 1e6:.0f} us of CPU a report"
-        )
+        print(f"  server {peak_of(server.pid):.1f} MiB at most, {spent / agents / rounds * 1e6:.0f} us of CPU a report")
         print(f"  connectivity_check {min(checks):.0f} ms, agents {min(took for _, took in shown):.0f} ms "
               f"({len(shown[0][0]) >> 10} KiB), metrics {min(took for _, took in metrics):.0f} ms")  # fmt: skip
-        print(f"  agent {resident(agent.pid):.1f} MiB at most, {cpu(agent.pid):.2f} s of CPU since its start")
+        print(f"  agent {peak_of(agent.pid):.1f} MiB at most, {cpu_of(agent.pid):.2f} s of CPU since its start")
     finally:
         for process in (agent, server):
             process.terminate()
@@ -105,13 +92,8 @@ def main() -> None:
     parser.add_argument("--agents", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, ApiServer() as api:
-        members = EtcdMembers(Path(folder))
-        members.start()
-        try:
-            measure(given.agents, given.rounds, Path(folder), api, [f"-etcd-endpoints={members.endpoints[0]}"])
-        finally:
-            members.stop()
+    with tempfile.TemporaryDirectory() as folder, ApiServer() as api, EtcdMembers(Path(folder)) as members:
+        measure(given.agents, given.rounds, Path(folder), api, [f"-etcd-endpoints={members.endpoints[0]}"])
     with tempfile.TemporaryDirectory() as folder, ApiServer() as api:
         measure(min(given.agents, 400), given.rounds, Path(folder), api, ["-kubeproxyinit"])
 

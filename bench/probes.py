@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-import resource
 import shutil
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from typing import cast
 
 import uvloop
 
+from bench._usage import cpu_of, own_cpu
 from kubesonar.model import Check, Kind, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.deadline import Deadline
@@ -111,18 +111,6 @@ def run(work: Awaitable[float]) -> float:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main())
-
-
-def own_cpu() -> float:
-    """CPU seconds of this process."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def cpu_of(pid: int) -> float:
-    """CPU seconds of another process (proc(5), stat: utime and stime)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def ours(kind: Kind, port: int, launch: Launch = in_ticks) -> float:

@@ -29,6 +29,7 @@ from statistics import mean
 
 import msgspec
 
+from bench._usage import memory_of
 from kubesonar.apps.lab.mesh import start_servers
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.kernel.isolate import Isolation, run_isolated
@@ -69,13 +70,12 @@ def usage(pid: int) -> Usage:
     """Of all threads of a process."""
     tasks = list(Path(f"/proc/{pid}/task").iterdir())
     switches = [re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (task / "status").read_text(), re.M) for task in tasks]
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    rss, pss = (int(re.search(rf"^{key}:\s+(\d+) kB", rollup, re.M)[1]) for key in ("Rss", "Pss"))  # type: ignore[index]
+    rss, pss = memory_of(pid)
     return Usage(
         cpu=sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9,
         wakeups=sum(int(found[1]) for found in switches if found),
-        rss=rss / 1024,
-        pss=pss / 1024,
+        rss=rss,
+        pss=pss,
     )
 
 

@@ -11,7 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from bench.memory import Run, cpu, metric
+from bench._usage import cpu_of
+from bench.memory import Run, metric
 
 RESULTS = Path(__file__).parent / "results/scale.md"
 KINDS = ("udp", "tcp", "http", "icmp")
@@ -20,9 +21,9 @@ SECONDS = 12.0
 
 def cost(run: Run) -> tuple[float, float]:
     """CPU seconds and probes made in a while."""
-    used, made = cpu(run.agent.pid), metric("kubesonar_probes_total")
+    used, made = cpu_of(run.agent.pid), metric("kubesonar_probes_total")
     time.sleep(SECONDS)
-    return cpu(run.agent.pid) - used, metric("kubesonar_probes_total") - made
+    return cpu_of(run.agent.pid) - used, metric("kubesonar_probes_total") - made
 
 
 def idle() -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from bench._usage import own_cpu
 from kubesonar.core.decoding import decode_json
 from kubesonar.net.clock import SystemClock
 from kubesonar.stores.etcd import EtcdStore
@@ -34,11 +34,6 @@ WRITES, AT_ONCE = 3000, 32
 VALUE = b'{"text":"%s"}' % (b"x" * 589)
 
 
-def cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
 async def rate(name: str, write: Callable[[int], Awaitable[object]]) -> None:
     left = iter(range(WRITES))
 
@@ -46,9 +41,9 @@ async def rate(name: str, write: Callable[[int], Awaitable[object]]) -> None:
         for number in left:
             await write(number)
 
-    began, before = time.monotonic(), cpu()
+    began, before = time.monotonic(), own_cpu()
     await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
-    took, spent = time.monotonic() - began, cpu() - before
+    took, spent = time.monotonic() - began, own_cpu() - before
     print(f"| {name} | {WRITES / took:,.0f} | {spent / WRITES * 1e6:.0f} |", flush=True)
 
 
@@ -83,13 +78,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=1000)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        members = EtcdMembers(Path(folder))
-        members.start()
-        try:
-            uvloop.run(run(Path(folder), members.endpoints))
-        finally:
-            members.stop()
+    with tempfile.TemporaryDirectory() as folder, EtcdMembers(Path(folder)) as members:
+        uvloop.run(run(Path(folder), members.endpoints))
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "tests.stores.killing", folder, str(given.kills)], check=True)
 

@@ -13,7 +13,6 @@ import contextlib
 import os
 import platform
 import random
-import resource
 import socket
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from statistics import median
 
 import uvloop
 
+from bench._usage import own_cpu
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.model import Check, Kind, Network, StampSource
@@ -62,7 +62,7 @@ async def endure() -> None:
     print(responder.port, flush=True)
     loop = asyncio.get_running_loop()
     while await loop.run_in_executor(None, sys.stdin.readline):
-        print(cpu(), responder.counters["received"], flush=True)
+        print(own_cpu(), responder.counters["received"], flush=True)
     responder.close()
 
 
@@ -164,23 +164,17 @@ class Plain(asyncio.DatagramProtocol):
         return self.rtts
 
 
-def cpu() -> float:
-    """Seconds of CPU that this process has used."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
 async def cost(probe: UdpProbe, check: Check, trains: int, together: int, pause: float) -> float:
     """Microseconds of CPU a datagram: `together` trains at once, then a pause. With a pause, what the pauses alone cost
     stays in: an agent pays it too."""
-    began = cpu()
+    began = own_cpu()
     for _ in range(trains // together):
         for observation in await asyncio.gather(*(probe(check) for _ in range(together))):
             if observation.received != TRAIN or not observation.rtt or observation.rtt.clock is not StampSource.KERNEL:
                 raise SystemExit(f"the measurement is void: {observation}")
         if pause:
             await asyncio.sleep(pause)
-    return (cpu() - began) / trains / TRAIN * 1e6
+    return (own_cpu() - began) / trains / TRAIN * 1e6
 
 
 async def spin() -> None:

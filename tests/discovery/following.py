@@ -13,7 +13,8 @@ from kubesonar.discovery.options import KubernetesOptions, RosterOptions
 from kubesonar.discovery.poller import Urgency
 from kubesonar.model import Member, Roster, State
 from tests.kube.apiserver import ApiServer
-from tests.kube.running import QUICK, client_of, until
+from tests.kube.running import QUICK, client_of
+from tests.waiting import until
 
 
 class Rosters(list[Roster]):

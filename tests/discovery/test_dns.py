@@ -17,7 +17,8 @@ from kubesonar.discovery.poller import Urgency
 from kubesonar.model import Member, Network, State
 from tests.discovery.following import Rosters
 from tests.discovery.nameserver import NAME, needs_unbound, resolving, serving
-from tests.kube.running import run, until
+from tests.kube.running import run
+from tests.waiting import until
 
 SERVING = State.SERVING
 

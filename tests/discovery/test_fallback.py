@@ -17,7 +17,8 @@ from tests.discovery.following import Rosters
 from tests.discovery.nameserver import NAME, needs_unbound, resolving, serving
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
-from tests.kube.running import QUICK, client_of, run, until
+from tests.kube.running import QUICK, client_of, run
+from tests.waiting import until
 
 LIMIT = 3
 SERVING = State.SERVING

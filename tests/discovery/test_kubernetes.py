@@ -15,7 +15,8 @@ from kubesonar.model import Network, State
 from tests.discovery.following import following, options
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
-from tests.kube.running import run, until
+from tests.kube.running import run
+from tests.waiting import until
 
 SERVING = State.SERVING
 

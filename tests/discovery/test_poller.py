@@ -13,8 +13,9 @@ from kubesonar.kube.resource import Resource, pods
 from kubesonar.kube.types import Pod
 from kubesonar.net.clock import SystemClock
 from tests.kube.apiserver import ApiServer
-from tests.kube.running import client_of, run, until
+from tests.kube.running import client_of, run
 from tests.virtual_time import now, run_virtually
+from tests.waiting import until
 
 
 def test_lasting_urgency_shortens_pauses_and_ends_the_one_that_runs() -> None:

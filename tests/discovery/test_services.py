@@ -16,7 +16,8 @@ from kubesonar.discovery.services import ServicesUpdate, ServiceWatch
 from kubesonar.net.clock import SystemClock
 from tests.discovery.service_objects import service, slice_
 from tests.kube.apiserver import ApiServer
-from tests.kube.running import QUICK, client_of, run, until
+from tests.kube.running import QUICK, client_of, run
+from tests.waiting import until
 
 OPTIONS = ClusterOptions(service=OwnServiceOptions(name="kubesonar"))
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from kubesonar.model import Condition
 from kubesonar.notify.formats import ALERTS
-from tests.notify.receivers import notice, options, run, telling, until
+from tests.notify.receivers import notice, options, run, telling
+from tests.waiting import until
 
 PAGE = (Path(__file__).parents[2] / "docs/webhooks.md").read_text()
 
@@ -40,7 +41,7 @@ def test_the_receiver_in_the_page_takes_what_is_signed_and_drops_doubles(tmp_pat
         async with telling(options(url, secret_file=str(tmp_path / "secret"))) as webhooks:
             for delivered in (1, 2):
                 await webhooks.notify(notice(1))
-                await until(lambda delivered=delivered: webhooks.figures()[0].delivered == delivered)  # type: ignore[misc]
+                await until(lambda delivered=delivered: webhooks.figures()[0].delivered == delivered)
         async with telling(options(url, secret_file=str(tmp_path / "wrong"))) as webhooks:
             await webhooks.notify(notice(2))
             await until(lambda: webhooks.figures()[0].failed > 0)

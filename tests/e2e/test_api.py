@@ -19,8 +19,9 @@ from kubesonar.kube.resource import NODES, Resource, leases, pods
 from kubesonar.kube.types import Lease, Node, Pod
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
-from tests.kube.running import QUICK, run, until
+from tests.kube.running import QUICK, run
 from tests.kube.shapes import Version
+from tests.waiting import until
 
 NAME = f"kubesonar-test-{os.getpid()}"
 PATH = leases("default")

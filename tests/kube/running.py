@@ -17,7 +17,7 @@ from kubesonar.kube.reflector import Reflector
 from kubesonar.kube.reflector_schedule import ReflectorPeriods
 from kubesonar.kube.resource import Resource, pods
 from kubesonar.kube.types import Pod
-from tests.kube.apiserver import PATIENCE, ApiServer
+from tests.kube.apiserver import ApiServer
 
 T = TypeVar("T")
 
@@ -34,13 +34,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def client_of(api: ApiServer, folder: Path) -> Client:
     """A client with a pod's credentials."""
     return Client(in_cluster(api.in_cluster(folder), str(folder)))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Waits until something is so."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110  # what is waited for knows nothing of the test
-            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

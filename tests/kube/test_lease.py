@@ -14,7 +14,8 @@ from kubesonar.kube.resource import leases
 from tests.clocks import TurnedClock
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
-from tests.kube.running import client_of, run, until
+from tests.kube.running import client_of, run
+from tests.waiting import until
 
 PATH = leases("default")
 

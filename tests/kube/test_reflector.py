@@ -13,7 +13,8 @@ from kubesonar.kube.resource import NODES, Resource
 from kubesonar.kube.types import Node, Pod
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
-from tests.kube.running import QUICK, reflecting, run, until
+from tests.kube.running import QUICK, reflecting, run
+from tests.waiting import until
 
 Pods = Reflector[Pod]
 

@@ -137,12 +137,6 @@ async def telling(options: NotifyOptions, **formats: Any) -> AsyncIterator[Webho
         assert supervisor.crashes == 0
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Waits until it holds."""
-    while not condition():  # noqa: ASYNC110 (what it waits for has no event)
-        await asyncio.sleep(0.005)
-
-
 def sentences(requests: list[Request]) -> list[str]:
     """What native bodies say."""
     return [json.loads(request.body)["data"]["sentence"] for request in requests]

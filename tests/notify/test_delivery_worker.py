@@ -9,7 +9,8 @@ import pytest
 
 from kubesonar.core.delivery.retry_queue import DeliveryOptions
 from kubesonar.model import Condition, Notice
-from tests.notify.receivers import Receiver, notice, options, run, sentences, status, telling, until
+from tests.notify.receivers import Receiver, notice, options, run, sentences, status, telling
+from tests.waiting import until
 
 
 def test_whatever_goes_wrong_on_the_way_nothing_is_lost_and_the_order_holds() -> None:

@@ -12,7 +12,8 @@ import pytest
 from kubesonar.core.delivery.retry_queue import DeliveryOptions
 from kubesonar.notify.outbox_file import OUTBOX_FILE
 from tests.full_disk import largest, no_file_larger_than
-from tests.notify.receivers import Receiver, notice, options, rows, run, sentences, telling, until
+from tests.notify.receivers import Receiver, notice, options, rows, run, sentences, telling
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,8 @@ from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.notify.webhooks import Webhooks
 from kubesonar.runtime.supervise import Supervisor
 from tests.net.servers import serving, silent
-from tests.notify.receivers import FAST, Receiver, notice, options, run, sentences, status, telling, until
+from tests.notify.receivers import FAST, Receiver, notice, options, run, sentences, status, telling
+from tests.waiting import until
 
 
 def test_a_receiver_that_is_down_is_told_in_order_once_it_is_back() -> None:

@@ -20,6 +20,7 @@ from kubesonar.model import Check, Fault, Kind, Member, Network, Observation, Pa
 from kubesonar.net.clock import SystemClock
 from kubesonar.probes.loop import ProbeLoop
 from kubesonar.runtime.supervise import Supervisor
+from tests.waiting import until
 
 ME = Member("me", "me", ("127.0.0.1",), 7473)
 PLAN = PlanOptions(families=(4,), **{kind: Rhythm(period=0.02, timeout=0.1) for kind in ("udp", "tcp")})
@@ -57,12 +58,6 @@ class Rig:
 def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(scenario())
-
-
-async def until(look: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
-        while not look():  # noqa: ASYNC110  # what is waited for is counted by the loop under test
-            await asyncio.sleep(0.01)
 
 
 def test_what_is_due_is_probed_and_remembered(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from kubesonar.core.telemetry.ledger import Ledger, LedgerOptions
@@ -90,10 +90,3 @@ class Reporting:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             self.sender.close()
-
-
-async def until(condition: Callable[[], object], patience: float = 20.0) -> None:
-    """Waits for a condition."""
-    async with asyncio.timeout(patience):
-        while not condition():  # noqa: ASYNC110 (what is waited for happens in other tasks that tell nobody)
-            await asyncio.sleep(0.01)

@@ -10,7 +10,8 @@ from kubesonar.model import Fault
 from kubesonar.reports.auth.shared_secret import SharedSecret
 from kubesonar.reports.options import ReportOptions
 from kubesonar.web import Reply, Request
-from tests.reports.collecting import CLOCK, Collecting, Reporting, until
+from tests.reports.collecting import CLOCK, Collecting, Reporting
+from tests.waiting import until
 from tests.web.support import port_of, run, serving
 
 

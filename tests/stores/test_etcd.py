@@ -19,27 +19,22 @@ from tests.stores.etcds import EtcdMembers, key
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdMembers]:
     """A member that goes through no trouble."""
-    yield from started(EtcdMembers(tmp_path_factory.mktemp("etcd")))
+    with EtcdMembers(tmp_path_factory.mktemp("etcd")) as members:
+        yield members
 
 
 @pytest.fixture
 def member(tmp_path: Path) -> Iterator[EtcdMembers]:
     """A member to be harmed."""
-    yield from started(EtcdMembers(tmp_path))
+    with EtcdMembers(tmp_path) as members:
+        yield members
 
 
 @pytest.fixture
 def three(tmp_path: Path) -> Iterator[EtcdMembers]:
     """Three members with TLS."""
-    yield from started(EtcdMembers(tmp_path, 3, tls=True))
-
-
-def started(members: EtcdMembers) -> Iterator[EtcdMembers]:
-    try:
-        members.start()
+    with EtcdMembers(tmp_path, 3, tls=True) as members:
         yield members
-    finally:
-        members.stop()
 
 
 @asynccontextmanager
@@ -144,7 +139,7 @@ def test_compacting_and_defragmenting_change_nothing(member: EtcdMembers) -> Non
 
 
 def test_a_full_etcd_is_an_outage_and_over_once_there_is_room(tmp_path: Path) -> None:
-    for members in started(EtcdMembers(tmp_path, quota=4 << 20)):
+    with EtcdMembers(tmp_path, quota=4 << 20) as members:
         _fill_and_clear(members)
 
 
@@ -189,7 +184,7 @@ def options_of(members: EtcdMembers, *, ca_file: str | None = None, password: st
 
 
 def test_who_it_is_talking_to_is_verified_unless_that_is_switched_off(tmp_path: Path) -> None:
-    for members in started(EtcdMembers(tmp_path, tls=True)):
+    with EtcdMembers(tmp_path, tls=True) as members:
         _verify(members)
 
 

@@ -28,7 +28,6 @@ class Operation(msgspec.Struct, frozen=True):
     fields: Mapping[str, QueryField] = {}
     missing: str = ""
     kind: str = "application/json"
-    open: bool = False
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):
@@ -64,10 +63,9 @@ def _described(operation: Operation, schema: dict[str, Any], error: dict[str, An
     responses: dict[str, Any] = {
         "200": {"description": operation.summary, "content": {operation.kind: {"schema": schema}}},
         "400": {"description": "the query is not understood", "content": error},
+        "401": {"description": "a bearer token is needed", "content": error},
         "503": {"description": "there is no judgement yet, or too many clients", "content": error},
     }
-    if not operation.open:
-        responses["401"] = {"description": "a bearer token is needed", "content": error}
     if operation.missing:
         responses["404"] = {"description": operation.missing, "content": error}
     responses["304"] = {"description": "nothing changed since the ETag in If-None-Match"}

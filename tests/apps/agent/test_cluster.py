@@ -23,8 +23,9 @@ from kubesonar.model import Path as Way
 from kubesonar.net.deadline import Failed
 from kubesonar.probes.cautious import CautiousProbe
 from tests.kube.apiserver import PATIENCE, ApiServer
-from tests.kube.running import run, until
+from tests.kube.running import run
 from tests.scenarios.test_agent_cluster import dns_slice
+from tests.waiting import until
 
 POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
 IN_CLUSTER = {"domain": "cluster.local", "api": {"direct": False, "dns": False}, "dns": {"service": False}}

@@ -17,7 +17,8 @@ from kubesonar.model import Member, Network
 from kubesonar.net.clock import SystemClock
 from kubesonar.runtime.supervise import Supervisor
 from tests.kube.apiserver import ApiServer
-from tests.kube.running import run, until
+from tests.kube.running import run
+from tests.waiting import until
 
 HELD = LeaseOptions(name="told", namespace="default")
 

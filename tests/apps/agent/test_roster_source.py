@@ -16,7 +16,7 @@ from kubesonar.discovery.options import DnsRosterOptions, KubernetesOptions, Ros
 from kubesonar.model import Roster
 from kubesonar.net.clock import SystemClock
 from tests.kube.apiserver import ApiServer
-from tests.kube.running import until
+from tests.waiting import until
 
 IN_A_POD = {"KUBERNETES_SERVICE_HOST": "127.0.0.1"}
 """As the kubelet sets it; but nothing is mounted where a service account would be."""

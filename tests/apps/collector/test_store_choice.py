@@ -71,12 +71,8 @@ def test_custom_resources_are_in_the_namespace_of_the_credentials(tmp_path: Path
 
 @pytest.fixture
 def etcd(tmp_path: Path) -> Iterator[EtcdMembers]:
-    found = EtcdMembers(tmp_path)
-    try:
-        found.start()
+    with EtcdMembers(tmp_path) as found:
         yield found
-    finally:
-        found.stop()
 
 
 def test_an_incident_in_etcd_outlives_the_collector_that_was_killed(etcd: EtcdMembers, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from kubesonar.net.http.proxy.environment import Proxies
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.net.servers import serving
+from tests.waiting import until
 
 _PROCESS = os.getpid()
 
@@ -155,10 +156,3 @@ async def call(to: Peer, target: str, source: str = "", method: str = "GET") -> 
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Waits until it holds."""
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 (what it waits for has no event)
-            await asyncio.sleep(0.01)

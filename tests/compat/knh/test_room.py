@@ -9,8 +9,9 @@ import pytest
 from jsonschema import Draft4Validator
 
 from kubesonar.config import ConfigError
-from tests.compat.knh.rig import HURRY, NAMESPACE, SERVICE, Older, behind_service, call, environ, ip, pod, pods, until
+from tests.compat.knh.rig import HURRY, NAMESPACE, SERVICE, Older, behind_service, call, environ, ip, pod, pods
 from tests.notify.receivers import Receiver, run, status
+from tests.waiting import until
 
 
 def _object(**properties: Any) -> dict[str, Any]:

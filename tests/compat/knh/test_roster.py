@@ -20,11 +20,12 @@ from kubesonar.compat.knh.roster import (
 from kubesonar.compat.knh.settings import knh_settings
 from kubesonar.kube.reflector_schedule import ReflectorPeriods
 from kubesonar.kube.types import Endpoints, EndpointSlice
-from tests.compat.knh.rig import NAMESPACE, SERVICE, behind_service, environ, ip, pod, until
+from tests.compat.knh.rig import NAMESPACE, SERVICE, behind_service, environ, ip, pod
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import client_of
 from tests.notify.receivers import run
+from tests.waiting import until
 
 
 def slice_of(*endpoints: dict[str, Any], family: str = "IPv4") -> EndpointSlice:

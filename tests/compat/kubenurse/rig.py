@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,6 +14,7 @@ import uvloop
 from kubesonar.compat.kubenurse.room import KubenurseRoom, open_kubenurse
 from kubesonar.web import Listener, ListenOptions, Reply, Request, Server
 from tests.ports import free_port
+from tests.waiting import listening, until
 from tests.web.support import parsed
 
 T = TypeVar("T")
@@ -125,30 +126,6 @@ async def working(environ: dict[str, str], *, port: int = 0) -> AsyncIterator[Ru
     finally:
         leave.set()
         await life
-
-
-async def listening(port: int, life: asyncio.Task[None]) -> None:
-    """Until somebody accepts there; raises what ended `life` before."""
-    async with asyncio.timeout(10):
-        while not life.done():
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.01)
-            else:
-                writer.close()
-                return
-    await life
-
-
-async def until(condition: Callable[[], object] | Callable[[], Awaitable[object]]) -> None:
-    """Waits until something is so."""
-    async with asyncio.timeout(10):
-        while True:
-            found = condition()
-            if await found if isinstance(found, Awaitable) else found:
-                return
-            await asyncio.sleep(0.02)
 
 
 class Older:

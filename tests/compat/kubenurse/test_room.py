@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.compat.kubenurse.rig import ALONE, Older, Running, neighbour, run, until, working
+from tests.compat.kubenurse.rig import ALONE, Older, Running, neighbour, run, working
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.ports import free_port
+from tests.waiting import until
 
 ONLY_NEIGHBOURS = {**ALONE, "KUBENURSE_CHECK_NEIGHBOURHOOD": "true"}
 HERE, LEFT, RIGHT = "127.0.0.1", "127.0.0.2", "127.0.0.3"

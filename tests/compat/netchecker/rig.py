@@ -20,6 +20,7 @@ from kubesonar.compat.netchecker.server.settings import SERVER_FLAGS, ServerSett
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.ports import free_port
+from tests.waiting import listening
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "netchecker"
 
@@ -94,24 +95,11 @@ async def serving(api: ApiServer, folder: Path, *arguments: str) -> AsyncIterato
     leave = asyncio.Event()
     task = asyncio.create_task(room.run(leave))
     try:
-        async with asyncio.timeout(20):
-            while not task.done() and not await _listens(port):  # noqa: ASYNC110  # nobody tells
-                await asyncio.sleep(0.02)
-        if task.done():
-            task.result()
+        await listening(port, task)
         yield RunningServer(port, api)
     finally:
         leave.set()
         await task
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 def recorded(title: str) -> tuple[str, bytes]:

@@ -16,8 +16,9 @@ from kubesonar.lab.servers.api_server import api_server
 from kubesonar.lab.servers.certificates import make_certificates
 from kubesonar.lab.topology import plan_lab
 from kubesonar.model import Member, State
-from tests.kube.running import QUICK, run, until
+from tests.kube.running import QUICK, run
 from tests.ports import free_port
+from tests.waiting import until
 
 
 def changed(members: tuple[Member, ...], node: str, state: State) -> list[Member]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -16,6 +16,7 @@ from kubesonar.model import Fault, StampSource
 from kubesonar.net.udp.train_result import TrainResult
 from kubesonar.net.udp.train_sender import TrainSender
 from tests.net.rig import ANSWERER, ASKER, open_files, rig, run, starve, who
+from tests.waiting import until
 
 KEY = Keyring({1: bytes(16)}, 1)
 OTHER_KEY = Keyring({2: bytes(range(16))}, 2)
@@ -324,11 +325,3 @@ def test_a_name_is_no_address() -> None:
             await ask(engine, 1, "localhost")
 
     run(scenario())
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Waits until something has come in."""
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.005)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.compat.kubenurse.rig import ALONE, Running, run, until, working
+from tests.compat.kubenurse.rig import ALONE, Running, run, working
 from tests.net.certificates import Authority
 from tests.net.servers import OK, Script, asked, serving
+from tests.waiting import until
 
 TOKEN = "s3cret"
 REFUSED = b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n"

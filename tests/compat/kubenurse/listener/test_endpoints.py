@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from kubesonar.compat.go_json import go_json
 from kubesonar.config import ConfigError
-from tests.compat.kubenurse.rig import ALONE, Running, get, neighbour, run, until, working
+from tests.compat.kubenurse.rig import ALONE, Running, get, neighbour, run, working
 from tests.net.servers import asked, saying, serving
 from tests.ports import free_port
+from tests.waiting import until
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(0, 2**64 - 1) | st.text(),

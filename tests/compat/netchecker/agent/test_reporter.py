@@ -19,6 +19,7 @@ from tests.kube.running import run
 from tests.net.servers import Script
 from tests.net.servers import serving as scripted
 from tests.ports import free_port
+from tests.waiting import until
 
 OK = b"HTTP/1.1 200 OK\r\nDate: Sat, 28 Nov 2026 11:21:45 GMT\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 """The original server's answer to a ping and to a report."""
@@ -56,12 +57,6 @@ async def reporting(port: int, **more: int | str) -> AsyncIterator[None]:
     finally:
         leave.set()
         await task
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  # what is waited for knows nothing of the test
-            await asyncio.sleep(0.02)
 
 
 def against(script: Script, work: Callable[[int], Awaitable[None]]) -> None:

@@ -23,16 +23,15 @@ from tests.kube.apiserver import ApiServer
 from tests.kube.running import run
 from tests.ports import free_port
 from tests.stores.etcds import EtcdMembers, key
+from tests.waiting import until
 
 RESOURCES = "-kubeproxyinit"
 
 
 @pytest.fixture(scope="module")
 def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdMembers]:
-    members = EtcdMembers(tmp_path_factory.mktemp("etcd"))
-    members.start()
-    yield members
-    members.stop()
+    with EtcdMembers(tmp_path_factory.mktemp("etcd")) as members:
+        yield members
 
 
 @pytest.fixture
@@ -56,12 +55,6 @@ def use(api: ApiServer, folder: Path, work: Work, *flags: str) -> None:
             await work(server)
 
     run(used())
-
-
-async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(20):
-        while not await condition():  # noqa: ASYNC110  # what is waited for knows nothing of the test
-            await asyncio.sleep(0.05)
 
 
 async def report_as_recorded(server: RunningServer) -> list[str]:
@@ -294,11 +287,8 @@ def test_nc14_etcd_that_was_away_has_all_reports_afterwards(api: ApiServer, tmp_
     async def kept(pod: str) -> bool:
         return "kvs" in await members.ask("kv/range", key=key(f"netchecker/agents/{pod}"))
 
-    try:
-        members.start()
+    with members:
         use(api, tmp_path, work, f"-etcd-endpoints={members.endpoints[0]}")
-    finally:
-        members.stop()
 
 
 def test_nc18_nc24_a_restart_loses_neither_records_nor_counts(
@@ -425,16 +415,13 @@ def test_nc23_etcd_is_verified_by_the_ca_that_is_given_and_else_not_which_is_sai
         answer = await server.check()
         assert answer.status == 500 and b"certificate" in answer.body
 
-    try:
-        members.start()
+    with members:
         flags = [f"-etcd-endpoints={members.endpoints[0]}", "-ping-timeout=0"]
         use(api, tmp_path, works, *flags, f"-etcd-ca={members.ca_file}")
         assert "etcd is not verified" not in caplog.text
         use(api, tmp_path, works, *flags)
         assert "etcd is not verified" in caplog.text
         use(api, tmp_path, refused, *flags, f"-etcd-ca={wrong}")
-    finally:
-        members.stop()
 
 
 def test_b7_what_kubespray_asks_after_its_deployment_is_answered(

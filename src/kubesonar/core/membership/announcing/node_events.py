@@ -94,15 +94,20 @@ class NodeEvents:
         if siblings.open and waited < (TOLD_PATIENCE if pending.claim.told else NODE_PATIENCE):
             wait(now + RETRY)
             return
-        joined = sorted((name, *siblings.ready))
-        found = [one for one in (self._book.announce(now, ready[other]) for other in joined) if one is not None]
-        if found:
-            whole = siblings.all_silent and len(found) == len(joined)
-            claims = tuple(one.claim for one in found)
-            event = NodeEvent(claims, node if whole else "", siblings.answering)
-            yield from self._part_of(event, found)
+        joined = [ready[other] for other in (name, *siblings.ready)]
+        yield from self._event(now, joined, node if siblings.all_silent else "", siblings.answering)
 
-    def _part_of(self, event: NodeEvent, found: list[AnnouncedClaim]) -> Iterator[NodeEvent]:
+    def _event(
+        self, now: float, joined: Iterable[PendingClaim], node: str, answering: tuple[str, ...] = ()
+    ) -> Iterator[NodeEvent]:
+        """Announce these claims as one event, and yield it unless all of them are told already. It is about the `node`,
+        if any, where all of them still stand."""
+        ordered = sorted(joined, key=lambda pending: pending.claim.member)
+        found = [one for one in (self._book.announce(now, pending) for pending in ordered) if one is not None]
+        if not found:
+            return
+        claims = tuple(one.claim for one in found)
+        event = NodeEvent(claims, node if len(found) == len(ordered) else "", answering)
         for one in found:
             one.event = event
         if not all(one.told for one in found):
@@ -146,14 +151,11 @@ class NodeEvents:
         if len(back) < len(others) and now - ready[name].first < RETURN_PATIENCE:
             wait(now + RETRY)
             return
-        joined = sorted((name, *back))
-        found = [one for one in (self._book.announce(now, ready[other]) for other in joined) if one is not None]
-        if found:
-            claims = tuple(one.claim for one in found)
-            yield from self._part_of(NodeEvent(claims, event.node if event is not None else ""), found)
+        joined = (name, *back)
+        yield from self._event(now, [ready[other] for other in joined], event.node if event is not None else "")
         if event is not None and len(back) < len(others):
             silent = [other for other in others if other not in back]
-            yield self._continue(event, silent, "", tuple(joined))
+            yield self._continue(event, silent, "", tuple(sorted(joined)))
 
     def _open(self, event: NodeEvent, without: tuple[str, ...]) -> list[str]:
         """The members of an event, without these, of which it has not ended."""
