@@ -33,16 +33,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.selector.now
 
 
-class VirtualClock:
-    """The time of the virtual loop that runs, as both clocks."""
-
-    def mono(self) -> float:
-        """See `Clock`."""
-        return asyncio.get_running_loop().time()
-
-    wall = mono
-
-
 def run_virtually(work: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine in virtual time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:

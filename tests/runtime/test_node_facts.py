@@ -11,7 +11,7 @@ import pytest
 
 from kubesonar.net.clock import SystemClock
 from kubesonar.runtime.node_facts import NodeFactsReader
-from tests.reports.collecting import until
+from tests.waiting import until
 
 
 def test_the_interfaces_the_kernel_and_the_resolver_are_told(tmp_path: Path) -> None:

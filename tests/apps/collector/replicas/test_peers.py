@@ -20,8 +20,9 @@ from kubesonar.apps.collector.replicas.wire import COPY_PATH, REPLICA_PATH, Posi
 from kubesonar.net.clock import SystemClock
 from kubesonar.web import Anonymous, BearerToken, Listener, ListenOptions, Route, Router, Server
 from tests.apps.collector.replicas.test_journal import Holding, record
-from tests.kube.running import run, until
+from tests.kube.running import run
 from tests.ports import free_port
+from tests.waiting import until
 
 
 class Node:
