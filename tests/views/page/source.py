@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from kubesonar.api.collector import API_SCHEMA, CollectorMember, MatrixDocument, StatesDocument
 from kubesonar.core.diagnosis.incidents.casebook import settled
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.diagnosis.verdict import verdict_on
+from kubesonar.core.telemetry.reports.short_history import NewTrials, ShortHistory
 from kubesonar.core.telemetry.state_log import StateLog, StateSpan
 from kubesonar.model import Member, Notice, Snapshot, Verdict
 from kubesonar.views.matrix import matrices
@@ -27,6 +28,15 @@ HOSTILE = "<script>alert(1)</script>\"'&\u202e\n- forged"
 follows it around."""
 
 
+def history_of(snapshots: Iterable[Snapshot], members: Mapping[str, Member], now: float) -> ShortHistory:
+    """What these snapshots tell of the last minutes."""
+    history, nodes = ShortHistory(), {name: member.node for name, member in members.items()}
+    for snapshot in snapshots:
+        told = [NewTrials(edge.latest.check, edge.latest, edge.trials) for edge in snapshot.edges]
+        history.add(snapshot.member, nodes, told, 0.0, now)
+    return history
+
+
 class MeshSource:
     """The `api.page.PageSource` of a simulated mesh that was looked at after so many seconds; members of the node
     `silent` did not report."""
@@ -42,6 +52,7 @@ class MeshSource:
             self.log.step(at, verdict)
         self.said: Verdict | None = settled(verdict, self.log.casebook)
         self.told: list[Notice] = []
+        self.past = history_of(snapshots, self.known(), self.at)
         self.trouble = ""
         self._snapshots = {snapshot.member.name: snapshot for snapshot in snapshots}
         self._states = StateLog()
@@ -78,6 +89,9 @@ class MeshSource:
 
     def states(self) -> StatesDocument:
         return StatesDocument(API_SCHEMA, self.found.who.excused, self.unread)
+
+    def history(self) -> ShortHistory:
+        return self.past
 
     def state_spans(self, since: float) -> Iterable[StateSpan]:
         return self._states.spans(since)

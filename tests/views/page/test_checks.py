@@ -7,7 +7,7 @@ import msgspec
 from kubesonar.model import Network
 from kubesonar.views.page.checks import checks_of, target_model, targets_model
 from tests.core.mesh import Mesh, Packet, Rule
-from tests.views.page.source import MeshSource
+from tests.views.page.source import UTC, MeshSource
 
 
 def deaf(packet: Packet) -> bool:
@@ -39,11 +39,11 @@ def test_dns_is_questions_only() -> None:
 
 def test_one_target_is_told_by_each_who_asks() -> None:
     source = MeshSource(Mesh(nodes=2, rules=[Rule(deaf)]))
-    model = target_model("dns-1", source.snapshots(), source.known())
+    model = target_model("dns-1", source.snapshots(), source.known(), source.past, source.at, UTC)
     assert model is not None and len(model.checks) == 8
     first = model.checks[0]
     assert (first.source.text, first.source.href, first.failed) == ("node-1-pod", "/nodes/node-1", "100%")
-    assert target_model("node-1-pod", source.snapshots(), source.known()) is None
+    assert target_model("node-1-pod", source.snapshots(), source.known(), source.past, source.at, UTC) is None
 
 
 def test_nothing_is_known_of_what_was_asked_long_ago() -> None:

@@ -14,7 +14,7 @@ SOURCE = MeshSource(Mesh().drop("node-1", "node-2", 0.4))
 
 
 def test_the_evidence_the_rivals_and_the_command_are_there() -> None:
-    model = incident_model(RECORD, SOURCE.known(), (), SOURCE.at, UTC)
+    model = incident_model(RECORD, SOURCE.known(), (), SOURCE.past, SOURCE.at, UTC)
     assert [place.href for place in model.places] == ["/nodes/node-1", "/nodes/node-2"]
     assert model.evidence and model.rivals and model.observers and model.confirm
     assert [change.became for change in model.changes] == ["opened"]
@@ -25,7 +25,7 @@ def test_a_sentence_is_not_said_twice() -> None:
     said = [("opened", "a"), ("changed", "b"), ("closed", "b")]
     changes = tuple(RecordedChange(SOURCE.at, became, sentence) for became, sentence in said)
     record = msgspec.structs.replace(RECORD, changes=changes, closed=SOURCE.at + 60.0, since=SOURCE.at, returns=2)
-    model = incident_model(record, {}, (), SOURCE.at, UTC)
+    model = incident_model(record, {}, (), SOURCE.past, SOURCE.at, UTC)
     assert [change.sentence for change in model.changes] == ["a", "b", ""]
     assert (model.line.lasting, model.line.returns, model.places) == ("60 s", 2, ())
 
@@ -33,7 +33,7 @@ def test_a_sentence_is_not_said_twice() -> None:
 def test_targets_and_members_that_it_is_about_are_linked() -> None:
     finding = msgspec.structs.replace(RECORD.finding, subject="node-1-pod>dns 1")
     model = incident_model(
-        msgspec.structs.replace(RECORD, finding=finding), SOURCE.known(), ["dns", "2"], SOURCE.at, UTC
+        msgspec.structs.replace(RECORD, finding=finding), SOURCE.known(), ["dns", "2"], SOURCE.past, SOURCE.at, UTC
     )
     assert [(place.text, place.href) for place in model.places] == [
         ("node-1-pod", "/nodes/node-1"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from kubesonar.core.telemetry.reports.short_history import ShortHistory
 from kubesonar.model import Member, Saturation, State, Trouble
 from kubesonar.views.matrix import matrices
 from kubesonar.views.page.nodes import MemberReport, NodeModel, node_model, nodes_model
@@ -20,7 +21,9 @@ def reports(source: MeshSource) -> list[MemberReport]:
 
 def node(source: MeshSource, name: str, told: list[MemberReport] | None = None) -> NodeModel | None:
     found = reports(source) if told is None else told
-    return node_model(name, found, matrices(source.found), source.incidents(), source.known(), source.at, UTC)
+    return node_model(
+        name, found, matrices(source.found), source.incidents(), source.known(), source.past, source.at, UTC
+    )
 
 
 def test_sick_nodes_come_first_and_remarks_say_why() -> None:
@@ -75,7 +78,9 @@ def test_there_is_no_page_of_what_is_no_node(name: str) -> None:
 
 def test_a_member_whose_node_is_not_known_has_its_own_page() -> None:
     member = Member("lone", "", ("10.0.0.9",), 1)
-    model = node_model("lone", [MemberReport(member, None, "it has not reported yet")], (), (), {}, 1.0, UTC)
+    model = node_model(
+        "lone", [MemberReport(member, None, "it has not reported yet")], (), (), {}, ShortHistory(), 1.0, UTC
+    )
     assert model is not None and model.members[0].unread == "it has not reported yet"
     lines = nodes_model([MemberReport(member, None, "")], (), {}).nodes
     assert [line.link.href for line in lines] == ["/nodes/lone"]

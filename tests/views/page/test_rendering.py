@@ -86,13 +86,13 @@ def hostile() -> dict[str, msgspec.Struct]:
         members=tuple(msgspec.structs.replace(member, name=f"{NAME}{n}") for n in range(70)),
         cells=(),
     )
-    node = node_model(NAME, reports, [matrix], [record], members, now, UTC)
-    target = target_model(NAME, source.snapshots(), source.known())
+    node = node_model(NAME, reports, [matrix], [record], members, source.past, now, UTC)
+    target = target_model(NAME, source.snapshots(), source.known(), source.past, now, UTC)
     assert node is not None and target is not None
     return {
         "now": now_model(verdict, [record], members, {NAME: HOSTILE}, {"x": HOSTILE}, HOSTILE, now, UTC),
         "map": map_model([matrix, many], HOSTILE),
-        "incident": incident_model(record, members, [NAME], now, UTC),
+        "incident": incident_model(record, members, [NAME], source.past, now, UTC),
         "timeline": timeline_model(
             [record],
             [StateSpan(NAME, State.ROLLING, HOSTILE, now - 9.0)],

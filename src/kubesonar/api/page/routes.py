@@ -12,6 +12,7 @@ from kubesonar.api.collector import CollectorMember, MatrixDocument, StatesDocum
 from kubesonar.api.page.door import HTML, Door, private
 from kubesonar.api.page.files import PageFiles
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
+from kubesonar.core.telemetry.reports.short_history import ShortHistory
 from kubesonar.core.telemetry.state_log import StateSpan
 from kubesonar.model import Health, Member, Notice, Snapshot, Verdict, clip
 from kubesonar.views.matrix import Matrix
@@ -75,6 +76,10 @@ class PageSource(Protocol):
 
     def states(self) -> StatesDocument:
         """Return who need not answer, and who did not report."""
+        ...
+
+    def history(self) -> ShortHistory:
+        """Return the series of the last day."""
         ...
 
     def state_spans(self, since: float) -> Iterable[StateSpan]:
@@ -224,7 +229,7 @@ class _Views:
             return None
         members = self._members()
         targets = {target for matrix in await self._matrices() for target in matrix.targets}
-        model = incident_model(record, members, targets, source.now(), self._times)
+        model = incident_model(record, members, targets, source.history(), source.now(), self._times)
         return _Drawn(model.line.what, "incident", model)
 
     async def nodes(self, request: Request, query: Mapping[str, str]) -> _Drawn:
@@ -239,7 +244,9 @@ class _Views:
             for report in self._reports()
             if name in (report.member.node, report.member.name)
         ]
-        model = node_model(name, reports, matrices, source.incidents(), members, source.now(), self._times)
+        model = node_model(
+            name, reports, matrices, source.incidents(), members, source.history(), source.now(), self._times
+        )
         return None if model is None else _Drawn(name, "node", model)
 
     async def dns(self, request: Request, query: Mapping[str, str]) -> _Drawn:
@@ -249,8 +256,8 @@ class _Views:
         return _Drawn("Targets", "targets", targets_model(self._source.snapshots(), self._members()))
 
     async def target(self, request: Request, query: Mapping[str, str]) -> _Drawn | None:
-        name = request.parameters["name"]
-        model = target_model(name, self._source.snapshots(), self._members())
+        name, source = request.parameters["name"], self._source
+        model = target_model(name, source.snapshots(), self._members(), source.history(), source.now(), self._times)
         return None if model is None else _Drawn(name, "target", model)
 
     def _members(self) -> dict[str, Member]:

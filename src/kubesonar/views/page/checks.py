@@ -8,10 +8,13 @@ from statistics import mean
 import msgspec
 
 from kubesonar.core.telemetry.ledger import window
+from kubesonar.core.telemetry.reports.short_history import ShortHistory
 from kubesonar.model import Check, Edge, Health, Kind, Member, Side, Snapshot, clip
 from kubesonar.views.labels import duration, share
 from kubesonar.views.matrix import natural
 from kubesonar.views.page.links import Link, node_href, target_href
+from kubesonar.views.page.moments import PageTimes
+from kubesonar.views.page.plots import Plot, day_plots
 
 _SHORT = 15.0
 """Seconds of checks that say how a target answers now. Fewer, and one seldom asked is not known; more, and what has
@@ -67,11 +70,12 @@ class TargetsModel(msgspec.Struct, frozen=True):
 
 
 class TargetModel(msgspec.Struct, frozen=True):
-    """One plain target: its checks summed up, and one by one, those that fail first."""
+    """One plain target: its checks summed up, and one by one, those that fail first; `plots` are of the last day."""
 
     name: str
     summaries: tuple[TargetSummary, ...]
     checks: tuple[TargetCheck, ...]
+    plots: tuple[Plot, ...]
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -93,13 +97,25 @@ def targets_model(snapshots: Iterable[Snapshot], members: Mapping[str, Member], 
     return TargetsModel(tuple(_summaries(found)))
 
 
-def target_model(name: str, snapshots: Iterable[Snapshot], members: Mapping[str, Member]) -> TargetModel | None:
+def target_model(
+    name: str,
+    snapshots: Iterable[Snapshot],
+    members: Mapping[str, Member],
+    history: ShortHistory,
+    now: float,
+    times: PageTimes,
+) -> TargetModel | None:
     """Return the plain target of that name, None where nobody asks it."""
     found = [one for one in _asked(snapshots, members) if one.edge.latest.check.target == name]
     if not found:
         return None
     found.sort(key=lambda one: (-(one.failed or 0.0), natural(one.source)))
-    return TargetModel(name, tuple(_summaries(found)), tuple(_check(one, members) for one in found))
+    return TargetModel(
+        name,
+        tuple(_summaries(found)),
+        tuple(_check(one, members) for one in found),
+        day_plots(name, history, now, times),
+    )
 
 
 def checks_of(snapshot: Snapshot, members: Mapping[str, Member]) -> tuple[TargetCheck, ...]:

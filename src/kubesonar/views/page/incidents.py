@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
+from kubesonar.core.telemetry.reports.short_history import ShortHistory
 from kubesonar.model import Member
 from kubesonar.views.labels import confidence_words, lasting
 from kubesonar.views.page.links import Link, place_link
 from kubesonar.views.page.moments import Moment, PageTimes
+from kubesonar.views.page.plots import Plot, incident_plots
 
 _OBSERVERS = 3
 """Most observers named in a line. More, and the line hides its sentence."""
@@ -42,7 +44,8 @@ class ChangeLine(msgspec.Struct, frozen=True):
 
 
 class IncidentModel(msgspec.Struct, frozen=True):
-    """An incident in full. `places` are the nodes and targets that it is about."""
+    """An incident in full. `places` are the nodes and targets that it is about, `plots` those of them and of the ways
+    between them."""
 
     line: IncidentLine
     places: tuple[Link, ...]
@@ -54,6 +57,7 @@ class IncidentModel(msgspec.Struct, frozen=True):
     rivals: tuple[str, ...]
     because: tuple[str, ...]
     confirm: str
+    plots: tuple[Plot, ...]
 
 
 def incident_line(record: IncidentRecord, now: float, times: PageTimes) -> IncidentLine:
@@ -77,7 +81,12 @@ def incident_line(record: IncidentRecord, now: float, times: PageTimes) -> Incid
 
 
 def incident_model(
-    record: IncidentRecord, members: Mapping[str, Member], targets: Iterable[str], now: float, times: PageTimes
+    record: IncidentRecord,
+    members: Mapping[str, Member],
+    targets: Iterable[str],
+    history: ShortHistory,
+    now: float,
+    times: PageTimes,
 ) -> IncidentModel:
     """Return a record in full; `members` and `targets` by name are what its subject may be."""
     finding, known = record.finding, frozenset(targets)
@@ -94,6 +103,7 @@ def incident_model(
         rivals=finding.rivals,
         because=finding.because,
         confirm=finding.confirm,
+        plots=incident_plots(finding, record.since, record.closed, history, members, now, times),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
+from kubesonar.core.telemetry.reports.short_history import ShortHistory
 from kubesonar.model import Member, Saturation, Snapshot, Trouble, clip
 from kubesonar.views.cells import PathCell
 from kubesonar.views.labels import lasting
@@ -16,6 +17,7 @@ from kubesonar.views.page.checks import TargetCheck, checks_of
 from kubesonar.views.page.incidents import IncidentLine, incident_line
 from kubesonar.views.page.links import Link, node_href
 from kubesonar.views.page.moments import PageTimes
+from kubesonar.views.page.plots import Plot, day_plots
 
 _PATHS = 200
 """Most paths of one node that are listed, those that are not well first."""
@@ -73,7 +75,7 @@ class PeerLine(msgspec.Struct, frozen=True):
 
 
 class NodeModel(msgspec.Struct, frozen=True):
-    """One node. `more_paths` are not listed."""
+    """One node. `more_paths` are not listed; `plots` are of the last day."""
 
     name: str
     zone: str
@@ -81,6 +83,7 @@ class NodeModel(msgspec.Struct, frozen=True):
     incidents: tuple[IncidentLine, ...]
     paths: tuple[PeerLine, ...]
     more_paths: int
+    plots: tuple[Plot, ...]
 
 
 class MemberReport(msgspec.Struct, frozen=True):
@@ -112,6 +115,7 @@ def node_model(
     matrices: Sequence[Matrix],
     records: Iterable[IncidentRecord],
     members: Mapping[str, Member],
+    history: ShortHistory,
     now: float,
     times: PageTimes,
 ) -> NodeModel | None:
@@ -131,6 +135,7 @@ def node_model(
         incidents=tuple(incident_line(record, now, times) for record, _ in zip(about, range(_INCIDENTS), strict=False)),
         paths=tuple(paths[:_PATHS]),
         more_paths=max(0, len(paths) - _PATHS),
+        plots=day_plots(name, history, now, times),
     )
 
 
