@@ -42,6 +42,7 @@ COMMANDS: dict[str, Command] = {
         "ask the cluster's DNS servers from here and say which part is sick: dns check, dns --help",
         "kubesonar.apps.dns:main",
     ),
+    "support": Command("write one archive for a bug report; check --from reads it", "kubesonar.apps.support:main"),
     "map": Command("show who reaches whom, live", "kubesonar.apps.client.map:main"),
     "simulate": Command(
         "a virtual cluster: elections, deaths and what is told of them", "kubesonar.apps.simulate:main"

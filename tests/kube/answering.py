@@ -50,6 +50,7 @@ class Switches:
         self.tears = 0
         self.expiries = 0
         self.raw_events: list[bytes] = []
+        self.logs: dict[str, str] = {}
         self.streams = StreamSwitches()
 
 
@@ -82,6 +83,10 @@ class Api:
         self.log.append((request, 0))
         try:
             await self._admit(request, given.client)
+            if request.resource == "pods/log":
+                self._store.get("pods", request.name, request.namespace)
+                self.log[number] = (request, 200)
+                return Reply(self._switches.logs.get(request.name, "").encode(), "text/plain")
             if request.verb == "watch":
                 self.log[number] = (request, 200)
                 return self._watch(request)

@@ -23,6 +23,7 @@ stale resourceVersion), patch (merge), delete; /version, /healthz, /livez, /read
     api.freeze() / api.thaw()                           holds every answer and every watch, connections stay open
     api.stop() / api.start()                            nobody listens; the same port and the same objects afterwards
     api.switches.documents["/path"] = function          what a path that is none of a resource says to a body
+    api.switches.logs["pod"] = "text"                   what a pod has printed
     api.switches.streams.…                              exec and port-forward over WebSocket: see `upgrading`
     api.switches.…                                      see `answering.Switches`
 

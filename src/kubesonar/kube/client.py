@@ -14,7 +14,7 @@ from kubesonar.kube.errors import ApiError
 from kubesonar.kube.events import Event, read_event
 from kubesonar.kube.list_stream import Listing, ListReader, ObjectDecoder
 from kubesonar.kube.object_meta import Object
-from kubesonar.kube.query import request_target, resource_target
+from kubesonar.kube.query import Query, request_target, resource_target
 from kubesonar.kube.resource import Resource
 from kubesonar.kube.transport import ApiRequest, ApiTransport
 from kubesonar.net.clock import Clock, SystemClock
@@ -62,6 +62,10 @@ class Client:
     async def get(self, path: str, type: type[Any], *, timeout: float = API_TIMEOUT) -> Any:
         """Return one object, decoded as `type`."""
         return await self._asked(ApiRequest("GET", request_target(path)), type, timeout)
+
+    async def read(self, path: str, query: Query, limit: int) -> bytes:
+        """Return an answer that is no object, as a pod's log, of at most `limit` bytes."""
+        return await self._transport.ask(ApiRequest("GET", request_target(path, query)), API_TIMEOUT, limit)
 
     async def send(
         self,

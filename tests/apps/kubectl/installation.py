@@ -46,6 +46,9 @@ def collector(api: ApiServer, folder: Path, served: Answering, *flags: str) -> I
 def install(api: ApiServer, mesh: Mesh, *flags: str, release: str = "ks", namespace: str = NAMESPACE) -> None:
     """Makes the pods of a release, and the Secret that its hook would make."""
     for tree in render(*flags, release=release):
+        if tree["kind"] == "ConfigMap":
+            api.put("configmaps", {**tree, "metadata": {**tree["metadata"], "namespace": namespace}})
+            continue
         labels = tree["spec"]["template"]["metadata"]["labels"] if tree["kind"] in ("DaemonSet", "Deployment") else {}
         if tree["kind"] == "Deployment":
             _run(api, tree, COLLECTOR.replace("ks-", f"{release}-", 1), namespace)

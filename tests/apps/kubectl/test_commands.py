@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 
 from kubesonar.api.collector import IncidentPage, MatrixDocument, VerdictDocument
 from kubesonar.apps import kubectl
+from kubesonar.apps.client import check
 from kubesonar.config import ConfigError
 from kubesonar.core.encoding import encode_json
 from kubesonar.model import Health, Verdict
@@ -19,6 +21,7 @@ from kubesonar.net.clock import SystemClock
 from tests.apps.kubectl.installation import AGENTS, COLLECTOR, NAMESPACE, TOKEN, agents, collector, install
 from tests.apps.listening import answer
 from tests.core.mesh import Mesh
+from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 
 GOOD = encode_json(
@@ -186,6 +189,41 @@ def test_pods_that_do_not_run_are_not_asked(
         api.put("pods", {**pod, "status": {"phase": "Pending"}})
         kubectl.main(["check", *config])
     assert "node-5-host" not in {request.name for request in api.asked("create", "pods/portforward")}
+
+
+def test_support_holds_what_a_report_needs_and_no_secrets(
+    api: ApiServer, config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.put("nodes", shapes.node("node-1"))
+    api.switches.logs["node-1-pod"] = "elected coordinator\n"
+    out = tmp_path / "a.tar.gz"
+    receiver = "config.notify.receivers[0].name=a,config.notify.receivers[0].url=https://u:xyzzy@hooks.example/xyzzy"
+    with agents(api, tmp_path, Mesh().cut("node-3"), *AGENTS, "--set", receiver):
+        assert kubectl.main(["support", "--out", str(out), *config]) == 0
+    assert "logs/ (10)" in capsys.readouterr().out
+    with tarfile.open(out) as tar:
+        files = {name: part.read().decode() for name in tar.getnames() if (part := tar.extractfile(name))}
+    assert files["logs/node-1-pod.log"] == "elected coordinator\n"
+    assert json.loads(files["kubernetes.json"])["gitVersion"] == "v1.36.0"
+    assert json.loads(files["nodes.json"])[0]["conditions"]["Ready"] == "True"
+    assert "https://***@hooks.example/(removed)" in files["configuration/ks-kubesonar-config/pod.yaml"]
+    assert not any("xyzzy" in text or TOKEN in text for text in files.values())
+    assert check.main(["--from", str(out)]) == 1
+    assert capsys.readouterr().out.startswith("node-3 is cut off")
+
+
+def test_support_leaves_out_what_may_not_be_read_and_says_so(
+    api: ApiServer, config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for verb, resource in (("list", "nodes"), ("get", "pods/log"), ("list", "configmaps")):
+        api.refuse(verb, resource)
+    with collector(api, tmp_path, _answering([])):
+        assert kubectl.main(["support", "--out", str(tmp_path / "a"), *config]) == 0
+    said = capsys.readouterr().out
+    assert "left out: nodes.json: 403 Forbidden: nodes is forbidden: User" in said
+    assert "left out: configuration: 403" in said
+    assert "left out: logs/ks-kubesonar-collector-5f7b9.log: 403" in said
+    assert check.main(["--from", str(tmp_path / "a")]) == 0
 
 
 @pytest.mark.parametrize(

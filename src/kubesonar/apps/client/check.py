@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from kubesonar.apps.client import asking
+from kubesonar.apps.client.archive import read_archive
 from kubesonar.apps.client.gather import AgentAccess, assess
 from kubesonar.apps.client.live import REFRESH
 from kubesonar.apps.client.output import Color, console, print_to, write_json, write_svg
@@ -62,11 +64,17 @@ def check(
     color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
     svg: asking.MapPicture = None,
     watching: Annotated[bool, typer.Option("--watch", help="Look again and again; a line for each change.")] = False,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Judge what a support archive holds, and ask nobody."),
+    ] = None,
     fail_on: Annotated[
         FailOn, typer.Option(help="The least severe finding that makes the exit code 1.")
     ] = FailOn.WARNING,
 ) -> Callable[[], int]:
     """Say in one sentence whether the network is healthy, and why. Exit code: 0 good, 1 bad, 2 unknown."""
+    if archive is not None and (source or collector or watching or wait):
+        raise ConfigError("--from: expected it alone, since nobody is asked")
     access = asking.access(token_file, ca_file, timeout, everybody, collector)
 
     def run() -> int:
@@ -74,7 +82,10 @@ def check(
             with contextlib.suppress(KeyboardInterrupt):
                 asking.run_async(_watch(Watch(lambda: asking.sources(source or [], access), access), console(color)))
             return 0
-        verdict = asking.run_async(_waited(source or [], access, wait))
+        if archive is None:
+            verdict = asking.run_async(_waited(source or [], access, wait))
+        else:
+            verdict = read_archive(archive).assessment().verdict
         if as_json:
             write_json(verdict_json(verdict, utc_stamp))
         else:

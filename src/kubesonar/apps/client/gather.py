@@ -73,7 +73,11 @@ async def assess(
     if access is not None and access.collector:
         return await _collected(access)
     gathered = await gather(sources, access)
-    now = SystemClock().wall()
+    return assess_gathered(gathered, SystemClock().wall(), known)
+
+
+def assess_gathered(gathered: Gathered, now: float, known: Known = NOTHING_KNOWN) -> Assessment:
+    """Return what the snapshots that were read at `now` (Unix seconds) show."""
     found = basis(gathered.snapshots, gathered.unread, now)
 
     async def draw(networks: Sequence[Network]) -> tuple[Matrix, ...]:

@@ -35,3 +35,8 @@ def utc_stamp(at: float) -> str | None:
 def page_times() -> PageTimes:
     """Return how the page writes times: in the time zone of this process, as the sentences of verdicts do."""
     return PageTimes(clock, day_and_time, utc_stamp, time.tzname[time.localtime().tm_isdst > 0])
+
+
+def file_stamp(at: float) -> str:
+    """Return Unix seconds as UTC for the name of a file, "20261128-193000"."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y%m%d-%H%M%S")

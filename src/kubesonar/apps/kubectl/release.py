@@ -38,6 +38,7 @@ class _Probe(ObjectPart, frozen=True):
 
 
 class _Container(ObjectPart, frozen=True):
+    image: ObjectWord = ""
     ports: tuple[_NamedPort, ...] = ()
     liveness_probe: _Probe | None = None
 
@@ -116,11 +117,11 @@ class Release(msgspec.Struct, frozen=True):
     collectors: tuple[ReleasePod, ...]
     agents: tuple[ReleasePod, ...]
 
-    @property
-    def asked(self) -> tuple[ReleasePod, ...]:
-        """The pods whose API is asked: one collector, else the agents. Raises ConfigError where there are too many."""
+    def asked(self, everybody: bool = False) -> tuple[ReleasePod, ...]:
+        """Return the pods whose API is asked: one collector, else the agents; with `everybody` both, as far as
+        `AGENTS_REACHED` permits. Raises ConfigError where there are more agents and no collector."""
         if self.collectors:
-            return self.collectors[:1]
+            return self.collectors[:1] + (self.agents[:AGENTS_REACHED] if everybody else ())
         if len(self.agents) > AGENTS_REACHED:
             raise ConfigError(
                 f"release {self.name} has {len(self.agents)} agents and no collector, and at most {AGENTS_REACHED} are "
