@@ -78,14 +78,16 @@ def test_what_is_too_large_is_left_out_and_said(tmp_path: Path) -> None:
 
 
 def test_names_lead_nowhere_and_links_are_passed_over(tmp_path: Path) -> None:
-    link = tarfile.TarInfo("snapshots/0.json")
-    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    with tarfile.open(tmp_path / "other", "w") as other:
+        link = other.gettarinfo(tmp_path / "link", "snapshots/0.json")
+    assert link.issym()
     device = tarfile.TarInfo("verdict.json")
     device.type = tarfile.CHRTYPE
     path = _tar(tmp_path / "a", {"../../escaped": b"x", "/etc/cron.d/x": b"x", **EMPTY}, link, device)
     contents = read_archive(path)
     assert (contents.gathered.snapshots, contents.verdict) == ([], None)
-    assert [each.name for each in tmp_path.iterdir()] == ["a"]
+    assert {each.name for each in tmp_path.iterdir()} == {"a", "link", "other"}
 
 
 @pytest.mark.parametrize(

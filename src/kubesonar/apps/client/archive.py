@@ -97,7 +97,7 @@ class ArchiveWriter:
             with tarfile.open(fileobj=file, mode="w:gz") as tar:
                 for name, data in {_MANIFEST: format_json(manifest), **self._files}.items():
                     info = tarfile.TarInfo(name)
-                    info.size, info.mtime, info.mode = len(data), int(self.at), 0o600
+                    info.size, info.mode = len(data), 0o600
                     tar.addfile(info, io.BytesIO(data))
             return file.tell()
 

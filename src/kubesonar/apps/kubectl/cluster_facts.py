@@ -21,19 +21,14 @@ LOG_LINES, LOG_BYTES = 2_000, 1 << 20
 LOGS = 40
 """Pods whose logs are taken, collectors first. More: the API server is asked for that many megabytes."""
 
+_IDENTIFYING = frozenset({"machineID", "systemUUID", "bootID"})
+"""Facts of a node that tell nothing of its network and name the machine for ever."""
+
 T = TypeVar("T", bound=Object)
 
 
-class _NodeInfo(ObjectPart, frozen=True):
-    kubelet_version: ObjectWord = ""
-    kernel_version: ObjectWord = ""
-    os_image: ObjectWord = ""
-    architecture: ObjectWord = ""
-    container_runtime_version: ObjectWord = ""
-
-
 class _NodeStatus(ObjectPart, frozen=True):
-    node_info: _NodeInfo = _NodeInfo()
+    node_info: dict[str, ObjectWord] = msgspec.field(default_factory=dict)
     conditions: tuple[ObjectCondition, ...] = ()
 
 
@@ -89,7 +84,8 @@ async def _log(writer: ArchiveWriter, client: Client, place: str, pod: str) -> N
 
 def _node(node: _SupportNode) -> dict[str, object]:
     conditions = {each.type: each.status for each in node.status.conditions}
-    return {"name": node.metadata.name, **msgspec.to_builtins(node.status.node_info), "conditions": conditions}
+    facts = {name: value for name, value in node.status.node_info.items() if name not in _IDENTIFYING}
+    return {"name": node.metadata.name, **facts, "conditions": conditions}
 
 
 def _pod(pod: ReleasePod) -> dict[str, object]:
