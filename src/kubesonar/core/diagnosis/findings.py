@@ -67,7 +67,10 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
     displaced = [name for name in sorted(evidence.misdelivered) if name in who.expected]
     dead = dead_pairs(evidence.cells, _DEAD_BINS) if links else set()
     search = Search(
-        evidence, who.now, lambda cell: not _at_taken_address(cell, displaced) and not _slowed(cell, links, dead)
+        evidence,
+        who.now,
+        lambda cell: not _at_taken_address(cell, displaced) and not _slowed(cell, links, dead),
+        known,
     )
     edges = evidence.ages.edges
     suspects = [

@@ -85,3 +85,10 @@ def test_both_ways_of_the_only_pair_within_a_zone_are_named_though_little_is_los
     found = basis(*mesh.run(70).snapshots(70))
     suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
     assert {suspect.subject for suspect in suspects} == {"node-1>node-2", "node-2>node-1"}
+
+
+@pytest.mark.parametrize("known", [("pair", "node-1>node-2"), ("zone_pair", "a>b")])
+def test_of_parts_that_explain_about_as_much_the_one_told_before_is_told_again(known: tuple[str, str]) -> None:
+    found = basis(*Mesh(nodes=2, seed=1).drop("node-1", "node-2").run(30).snapshots(30))
+    suspects = Search(found.evidence, found.who.now, lambda cell: True, {known}).run()
+    assert [(suspect.part.name, suspect.subject) for suspect in suspects] == [known]

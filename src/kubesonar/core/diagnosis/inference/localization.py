@@ -22,8 +22,8 @@ from kubesonar.core.diagnosis.evidence import SETTLE, Cell, Evidence
 from kubesonar.core.diagnosis.inference.background import BACKGROUND, Background
 from kubesonar.core.diagnosis.inference.incidence import Incidence
 from kubesonar.core.diagnosis.inference.likelihood import NO_FIT, Belief, Crossing, Fit, fit
-from kubesonar.core.diagnosis.inference.persistence import lasts, share_of_events, times_since
-from kubesonar.core.diagnosis.inference.suspects import Rival, Suspect, SuspectKey, choose_ways, relatives
+from kubesonar.core.diagnosis.inference.persistence import HARD, lasts, share_of_events, times_since
+from kubesonar.core.diagnosis.inference.suspects import CLEAR, Rival, Suspect, SuspectKey, choose_ways, relatives
 from kubesonar.core.diagnosis.inference.trial_model import Load, Odds, lossy
 from kubesonar.core.diagnosis.inference.two_rates import TwoRates
 from kubesonar.core.diagnosis.inference.upper_bound import upper_bound
@@ -55,6 +55,14 @@ DEFER_TO_NARROWER = 30.0
 probable beforehand speaks against that. Shorter, and 10 % loss of UDP is told as loss of all packets; longer, and a
 pair that loses 2 %, of whose TCP and ICMP nothing was lost by chance, is told late."""
 
+UNSURE = CLEAR
+"""Lead (nats) which loss of some packets must have for as long over all that else might explain it. Lower, and DNS by
+UDP is told as names outside of the cluster at first; higher, and faint faults are told late."""
+
+TOLD_BEFORE = CLEAR
+"""Nats by which a part is likelier for having been told before. Fewer, and two parts that explain about as much are
+told in turn; more, and what was told wrongly is told for longer."""
+
 WIDESPREAD = 0.3
 """Share of paths that lost datagrams in the short window from which on what all share is asked about. Higher, and a
 network that loses 5 % everywhere is told as many nodes; lower, and time is spent on it for each sick node."""
@@ -79,13 +87,21 @@ _ANY_ROUTE = Traversal(End(""), End(""), Kind.UDP, Path.OTHER, Way.FORWARD, Aspe
 
 
 class Search:
-    """One search over the evidence, as far as `counts` says of its cells that they do."""
+    """One search over the evidence, as far as `counts` says of its cells that they do. `known` are the parts and
+    subjects that are known to be sick from before, which makes them likelier than others."""
 
-    def __init__(self, evidence: Evidence, now: float, counts: Callable[[Cell], bool]) -> None:
+    def __init__(
+        self,
+        evidence: Evidence,
+        now: float,
+        counts: Callable[[Cell], bool],
+        known: Collection[tuple[str, str]] = (),
+    ) -> None:
         self._ages = evidence.ages
         self._now = now
         self._reserve = evidence.reserve
         self._counts = counts
+        self._known = known
         cells = [cell for cell in evidence.cells if counts(cell)]
         self._background = Background(cells, evidence.quiet)
         self._beliefs: list[Belief] = []
@@ -176,7 +192,7 @@ class Search:
                 self._look_closely(key)
             most = self._bound(key) if key not in self._bounded else self._fit(key).past
             self._bounded.add(key)
-            most = self._most[key] = min(self._most[key], most - PARTS[key[0]].penalty)
+            most = self._most[key] = min(self._most[key], most - self._penalty(key))
             if most > margin:
                 heapreplace(queue, (-most, -key[0], key))
             else:
@@ -232,7 +248,7 @@ class Search:
         """That part with all that is known of it, or the same part's ways apart where this explains more."""
         members = self._incidence.members
         beliefs = {each: [self._beliefs[index] for index in members(each)] for each in relatives(key)}
-        choice = choose_ways(key, self._fits[key], beliefs)
+        choice = choose_ways(key, self._fits[key], beliefs, self._penalty)
         indexes = members(choice.key)
         members_of = [self._beliefs[index] for index in indexes]
         cells = [belief.cell for belief in members_of]
@@ -267,7 +283,7 @@ class Search:
         fail at a rate of its own."""
         if suspect.fit.ended or suspect.part.whole:
             return suspect
-        half = (suspect.fit.gain - suspect.part.penalty) / 2
+        half = (suspect.fit.gain - self._penalty(suspect.key)) / 2
         firsts = sorted((key for key in self._within(suspect, half) if self._net(key) > half), key=self._by_net)
         if not firsts:
             return suspect
@@ -309,9 +325,14 @@ class Search:
             and mine.issuperset(incidence.members(key))
         ]
 
+    def _penalty(self, key: SuspectKey) -> float:
+        """How improbable a fault of that part is beforehand (nats)."""
+        row = PARTS[key[0]]
+        return row.penalty - (TOLD_BEFORE if (row.name, key[1]) in self._known else 0.0)
+
     def _net(self, key: SuspectKey) -> float:
         """What a part explains, after its penalty (nats)."""
-        return self._fit(key).gain - PARTS[key[0]].penalty
+        return self._fit(key).gain - self._penalty(key)
 
     @contextmanager
     def _supposed(self, key: SuspectKey, found: Fit, rates: TwoRates | None = None) -> Iterator[None]:
@@ -341,7 +362,10 @@ class Search:
             brief or (self._now - first < DEFER_TO_NARROWER and any(rival.within for rival in unbelieved))
         ):
             return False  # only what was held to be probable beforehand speaks for it so far
-        return found.bins > self._ages.recent or all(rival.lead >= SURE for rival in open_)
+        if found.bins <= self._ages.recent:
+            return all(rival.lead >= SURE for rival in open_)
+        young = found.rate < HARD and self._now - first < DEFER_TO_NARROWER
+        return not young or all(rival.lead >= UNSURE for rival in open_)
 
     def _explain(self, suspect: Suspect, *, told: bool) -> None:
         """Expects what this part does from now on."""
@@ -380,7 +404,7 @@ class Search:
         part, incidence = PARTS[key[0]], self._incidence
         mine = set(incidence.members(key))
         kin = relatives(key)
-        net = gain - part.penalty
+        net = gain - self._penalty(key)
         rivals = list(ways)
         for other in {other for index in mine for other in incidence.keys(index)}:
             row = PARTS[other[0]]
@@ -388,7 +412,7 @@ class Search:
                 continue
             if self._most.get(other, 0.0) <= _FAR * net:
                 continue
-            lead = net - self._fit(other).gain + row.penalty
+            lead = net - self._fit(other).gain + self._penalty(other)
             theirs = set(incidence.known(other) if other in self._rough else incidence.members(other))
             more = self._fit(other).gain - gain
             if lead < net and 2 * len(theirs & mine) >= min(len(theirs), len(mine)):
@@ -409,11 +433,9 @@ class Search:
         for index in self._sick:
             most = self._beliefs[index].most(self._newest)
             for key in self._incidence.keys(index) if most else ():
-                self._most[key] = self._most.get(key, -PARTS[key[0]].penalty) + most
+                self._most[key] = self._most.get(key, -self._penalty(key)) + most
                 self._sick_of.setdefault(key, []).append(index)
-        self._most |= {
-            key: found.past - PARTS[key[0]].penalty for key, found in self._fits.items() if key in self._most
-        }
+        self._most |= {key: found.past - self._penalty(key) for key, found in self._fits.items() if key in self._most}
 
 
 def _rivalled(suspect: Suspect, lead: float, *others: SuspectKey) -> Suspect:

@@ -33,7 +33,9 @@ PER_FAINT_BURST = 60.0
 
 _MINUTE = 60.0
 
-_HARD = 0.9
+HARD = 0.9
+"""Loss from which on nothing is held to get through. Lower, and bursts are taken for it; higher, and hard faults beside
+a probe that came through by chance are told late."""
 
 
 def times_since(bad_at: Sequence[float], began: float) -> Sequence[float]:
@@ -64,7 +66,7 @@ def lasts(times: Sequence[float], rate: float, part: Part, age: float) -> bool:
     by_chance = max(0.0, min(age, _MINUTE) / PER_BURST - 1) + max(0.0, age - _MINUTE) // PER_FAINT_BURST
     if part.seconds == 1:
         return True
-    if rate >= _HARD:
+    if rate >= HARD:
         return bursts(times) >= BURSTS_HARD
     return times[-1] - times[0] >= LONG_BURST and bursts(times) >= BURSTS + by_chance
 

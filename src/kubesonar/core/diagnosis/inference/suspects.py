@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -87,8 +87,14 @@ def relatives(key: SuspectKey) -> list[SuspectKey]:
     return [key] if rows is None else [(row, key[1]) for row in rows]
 
 
-def choose_ways(key: SuspectKey, found: Fit, beliefs: Mapping[SuspectKey, list[Belief]]) -> Choice:
-    """Which ways of the part are sick: both at two rates, or one; the part as it is where it has no ways."""
+def choose_ways(
+    key: SuspectKey,
+    found: Fit,
+    beliefs: Mapping[SuspectKey, list[Belief]],
+    penalty: Callable[[SuspectKey], float],
+) -> Choice:
+    """Which ways of the part are sick: both at two rates, or one; the part as it is where it has no ways. `penalty`
+    says how improbable each is beforehand (nats)."""
     rows = relatives(key)
     if len(rows) == 1 or found.ended or rows[0] not in beliefs:
         return Choice(key, found, None, [])
@@ -107,9 +113,7 @@ def choose_ways(key: SuspectKey, found: Fit, beliefs: Mapping[SuspectKey, list[B
         ),
     ]
     readings = [reading for reading in readings if reading[1] != wide or (both.inward and both.outward)]
-    nets = sorted(
-        ((gain - PARTS[row[0]].penalty, row, rates) for gain, row, rates in readings), key=lambda each: -each[0]
-    )
+    nets = sorted(((gain - penalty(row), row, rates) for gain, row, rates in readings), key=lambda each: -each[0])
     best, row, rates = nets[0]
     rate = max(rates.inward, rates.outward)
     total = rate >= _TOTAL  # nothing comes out then, and nobody knows what gets in: no further trial can tell

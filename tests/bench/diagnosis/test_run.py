@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from bench.diagnosis.cluster import Shape
+from bench.diagnosis.rows import parse, shapes
+from bench.diagnosis.run import Pace, play
+
+
+@pytest.mark.parametrize(
+    ("row", "nodes"),
+    [
+        ("dns_udp loss 0.3", 3),
+        ("node_family loss 0.3", 3),
+        ("pair_udp loss 0.1", 3),
+        ("pair_udp loss 0.3", 5),
+        ("pair_both", 3),
+    ],
+)
+def test_small_clusters_are_told_what_is_sick_and_nothing_else_on_the_way(row: str, nodes: int) -> None:
+    (shape,) = shapes(parse(row), Shape(nodes=nodes))
+    (score,) = play(parse(row), shape, 0, ["watch"], Pace(2.0, 26.0, 15.0))
+    assert score.first_right is not None
+    assert score.wrongs == ()
+    assert score.flips == 0
+    assert score.silence is not None
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_every_component_loses_a_little_of_is_no_finding_at_three_nodes(seed: int) -> None:
+    shape = Shape(nodes=3, background=0.001)
+    (score,) = play(parse("healthy"), shape, seed, ["watch"], Pace(5.0, 26.0, 15.0))
+    assert score.wrongs == ()
