@@ -173,9 +173,10 @@ class StampSource(Open):
 
 
 class Condition(Open):
-    """The condition of its subject that a notice reports. Each replaces the one before it; BACK and LEFT (on no
+    """The condition of its subject that a notice reports. Each replaces the one before it; BACK, CLOSED and LEFT (on no
     roster any more) end all others. SUSPECT means that an observer does not trust itself and so announces nothing else,
-    MINORITY that it hears no majority. CLUSTER is no condition of a member but the status after an election."""
+    MINORITY that it hears no majority. CLUSTER is no condition of a member but the status after an election. OPENED,
+    CHANGED, RETURNED, FLAPPING and CLOSED are those of an incident."""
 
     DEAD = "dead"
     GONE = "gone"
@@ -185,6 +186,11 @@ class Condition(Open):
     BACK = "back"
     LEFT = "left"
     CLUSTER = "cluster"
+    OPENED = "opened"
+    CHANGED = "changed"
+    RETURNED = "returned"
+    FLAPPING = "flapping"
+    CLOSED = "closed"
     OTHER = "other"
 
     @property
@@ -193,7 +199,7 @@ class Condition(Open):
         return self in _ENDING
 
 
-_ENDING = frozenset({Condition.BACK, Condition.LEFT})
+_ENDING = frozenset({Condition.BACK, Condition.LEFT, Condition.CLOSED})
 
 
 class Health(Open):
@@ -560,7 +566,8 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
     (`core.membership.notices.notice_id`), so that a receiver can drop doubles. `since` is when it began as far as is
     known, `at` when it was decided, `sentence` all of it for a person, `coordinator` the member that sends it.
     `cluster` is the name of the cluster, `network` that of the member, of a node that of its first one; `component` is
-    "member", "node", or "coordinator" where the coordinator's own view is in doubt."""
+    "member", "node", "coordinator" where the coordinator's own view is in doubt, or "incident": then `incident` is its
+    id, `part` and `severity` those of its finding, and the collector that leads is the `coordinator`."""
 
     id: str
     what: Condition
@@ -576,6 +583,9 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
     component: str = "member"
     network: Network = Network.POD
     members: tuple[str, ...] = ()
+    incident: str = ""
+    part: str = ""
+    severity: str = ""
 
 
 class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):

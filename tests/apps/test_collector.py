@@ -227,3 +227,8 @@ def test_an_incident_outlives_the_collector_and_keeps_its_id(cluster: Cluster, r
             (closed,) = until(lambda: [one for one in incidents(successor) if one["closed"] is not None], 60)
             assert closed["id"] == opened["id"]
             assert closed["changes"][0]["became"] == "opened"
+            page = successor.document(f"/api/v1/notices?incident={closed['id']}&limit=1", TOKEN)
+            assert [one["notice"]["what"] for one in page["notices"]] == ["closed"]
+            rest = successor.document(f"/api/v1/notices?incident={closed['id']}&after={page['next']}", TOKEN)
+            assert [one["notice"]["what"] for one in rest["notices"]] == ["opened"]
+            assert successor.document("/api/v1/notices?what=dead", TOKEN)["notices"] == []

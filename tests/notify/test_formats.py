@@ -27,6 +27,30 @@ from tests.programs import found
 ROOT = Path(__file__).parents[2]
 NOTICE = json.loads((ROOT / "docs/schemas/notice.json").read_text())
 CONDITIONS = [condition for condition in Condition if condition is not Condition.OTHER]
+OF_INCIDENTS = [
+    Condition.OPENED,
+    Condition.CHANGED,
+    Condition.RETURNED,
+    Condition.FLAPPING,
+    Condition.CLOSED,
+    Condition.LEFT,
+]
+OF_MEMBERS = [condition for condition in CONDITIONS if condition not in OF_INCIDENTS or condition is Condition.LEFT]
+INCIDENT = Notice(
+    id="1" * 32,
+    what=Condition.OPENED,
+    subject="node-3",
+    at=1_795_262_401.0,
+    sentence="node-3 is cut off",
+    since=1_795_262_399.0,
+    evidence=("8 of 8 observers agree",),
+    coordinator="collector-1",
+    cluster="prod-eu",
+    component="incident",
+    incident="67b3bfdc0dff7ceb",
+    part="node",
+    severity="critical",
+)
 BARE = Notice(id="0" * 32, what=Condition.BACK, subject="a", at=0.0, sentence="a is back")
 
 LABELS = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -56,7 +80,7 @@ def valid(document: bytes, schema: dict[str, Any]) -> Any:
     return parsed
 
 
-@pytest.mark.parametrize("what", CONDITIONS)
+@pytest.mark.parametrize("what", OF_MEMBERS)
 def test_native_bodies_are_valid_and_say_everything(what: Condition) -> None:
     parsed = valid(native(notice(1, what=what)), NOTICE)
     assert parsed["type"] == ("cluster.status" if what is Condition.CLUSTER else f"member.{what}")
@@ -65,6 +89,7 @@ def test_native_bodies_are_valid_and_say_everything(what: Condition) -> None:
     own = notice(1, what=what)
     told = json.loads(msgspec.json.encode(own)) | {"schema": PAYLOAD_SCHEMA, "member": "node-1-pod"}
     told |= {"cluster": own.cluster, "network": own.network, "component": own.component, "members": ["node-1-pod"]}
+    told |= {"incident": "", "part": "", "severity": ""}
     del told["subject"]
     assert data == told
     assert list(data) == NOTICE["properties"]["data"]["required"]
@@ -79,7 +104,36 @@ def test_every_condition_is_in_the_schema() -> None:
     assert [condition for condition in CONDITIONS if condition not in said] == []
 
 
-@pytest.mark.parametrize("what", [what for what in CONDITIONS if what is not Condition.CLUSTER])
+@pytest.mark.parametrize("what", OF_INCIDENTS)
+def test_bodies_about_incidents_are_valid_and_say_which_part_and_how_bad(what: Condition) -> None:
+    told = msgspec.structs.replace(INCIDENT, what=what)
+    parsed = valid(native(told), NOTICE)
+    assert parsed["type"] == f"incident.{what}"
+    data = parsed["data"]
+    assert (data["member"], data["incident"], data["part"], data["severity"]) == (
+        "node-3",
+        "67b3bfdc0dff7ceb",
+        "node",
+        "critical",
+    )
+    body = alertmanager("https://sonar.example.org/")(told)
+    assert body is not None
+    (alert,) = valid(body, POSTABLE_ALERTS)
+    assert alert["labels"] == {
+        "alertname": "KubesonarIncident",
+        "severity": "critical",
+        "cluster": "prod-eu",
+        "component": "incident",
+        "part": "node",
+        "subject": "node-3",
+        "incident": "67b3bfdc0dff7ceb",
+    }
+    assert (alert["startsAt"], alert["annotations"]["summary"]) == ("2026-11-21T11:59:59.000Z", "node-3 is cut off")
+    over = what in (Condition.CLOSED, Condition.LEFT)
+    assert alert["endsAt"] == ("2026-11-21T12:00:01.000Z" if over else "2026-11-21T12:05:01.000Z")
+
+
+@pytest.mark.parametrize("what", [what for what in OF_MEMBERS if what is not Condition.CLUSTER])
 def test_alerts_are_valid_and_just_the_present_condition_fires(what: Condition) -> None:
     of_coordinator = what in (Condition.SUSPECT, Condition.MINORITY)
     told = msgspec.structs.replace(notice(1, what=what), component="coordinator" if of_coordinator else "member")

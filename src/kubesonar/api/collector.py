@@ -12,10 +12,11 @@ import msgspec
 from kubesonar.api.openapi import Operation, QueryField, openapi
 from kubesonar.core.decoding import Undecodable, convert_plain
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.reports.short_history import HistoryPart, HistorySeries, ShortHistory
 from kubesonar.core.telemetry.trial_memory import MINUTE
-from kubesonar.model import Edge, Member, Snapshot, State, Verdict
+from kubesonar.model import Condition, Edge, Member, Snapshot, State, Verdict
 from kubesonar.views.matrix import Matrix
 from kubesonar.views.metrics.exposition import OPENMETRICS, TEXT, accepts_openmetrics
 from kubesonar.web import (
@@ -78,6 +79,14 @@ class IncidentPage(msgspec.Struct, frozen=True):
 
     schema: int
     incidents: tuple[IncidentRecord, ...]
+    next: str
+
+
+class NoticePage(msgspec.Struct, frozen=True):
+    """Notices, the latest first, and `next` as in `IncidentPage`."""
+
+    schema: int
+    notices: tuple[NoticeRecord, ...]
     next: str
 
 
@@ -162,6 +171,10 @@ class CollectorView(Protocol):
         """Return all incidents, the latest first."""
         ...
 
+    def notices(self) -> Iterable[NoticeRecord]:
+        """Return all notices, the latest first."""
+        ...
+
     def members(self) -> Iterable[CollectorMember]:
         """Return all members by name."""
         ...
@@ -215,6 +228,7 @@ _HISTORY = {
     ),
     "after": QueryField(_AFTER.expected, {"type": "string", "maxLength": 600}),
 }
+_WHAT = QueryField(f"one of {', '.join(Condition)}", {"type": "string", "enum": [what.value for what in Condition]})
 _STATE = QueryField(f"one of {', '.join(State)}", {"type": "string", "enum": [state.value for state in State]})
 
 
@@ -237,6 +251,20 @@ def operations(view: CollectorView) -> list[Operation]:
             paths.incident,
             IncidentRecord,
             missing="there is no incident of that id",
+        ),
+        Operation(
+            "/api/v1/notices",
+            "what receivers are told, the latest first",
+            paths.notices,
+            NoticePage,
+            {
+                "what": _WHAT,
+                "since": _SINCE,
+                "incident": _text("an incident's id"),
+                "delivered": _OPEN,
+                **_PAGE,
+            },
+            missing=_GONE,
         ),
         Operation("/api/v1/members", "members", paths.members, MemberPage, {"state": _STATE, **_PAGE}, _GONE),
         Operation(
@@ -378,6 +406,20 @@ class _Paths:
         wanted = request.parameters["id"]
         found = next((record for record in self._view.incidents() if record.id == wanted), None)
         return Reply(encode_json(found)) if found else error_reply(404, "there is no incident of that id")
+
+    async def notices(self, request: Request) -> Reply:
+        query = _query(request, what=_WHAT, since=_SINCE, incident=_text("an incident's id"), delivered=_OPEN, **_PAGE)
+        what, since, incident = query.get("what"), query.get("since", 0.0), query.get("incident")
+        wanted = query.get("delivered")
+        found = (
+            record
+            for record in self._view.notices()
+            if what in (None, record.notice.what.value)
+            and record.notice.at >= since
+            and incident in (None, record.notice.incident)
+            and (wanted is None or (record.delivered is not None) is (wanted == "true"))
+        )
+        return _page(found, query, lambda record: record.id, NoticePage)
 
     async def members(self, request: Request) -> Reply:
         query = _query(request, state=_STATE, **_PAGE)

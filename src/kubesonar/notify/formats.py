@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from kubesonar.core.encoding import encode_json
 from kubesonar.model import Condition, Notice
@@ -20,7 +20,8 @@ Format = Callable[[Notice], bytes | None]
 
 def native(notice: Notice) -> bytes:
     """Return the notice in the envelope that the Standard Webhooks recommend (type, timestamp, data)."""
-    subject = "cluster.status" if notice.what is Condition.CLUSTER else f"member.{notice.what.value}"
+    about = "incident" if notice.component == INCIDENT else "member"
+    subject = "cluster.status" if notice.what is Condition.CLUSTER else f"{about}.{notice.what.value}"
     data = {
         "schema": PAYLOAD_SCHEMA,
         "id": notice.id,
@@ -37,9 +38,15 @@ def native(notice: Notice) -> bytes:
         "cluster": notice.cluster,
         "network": notice.network.value,
         "component": notice.component,
+        "incident": notice.incident,
+        "part": notice.part,
+        "severity": notice.severity,
     }
     return encode_json({"type": subject, "timestamp": timestamp(notice.at), "data": data})
 
+
+INCIDENT = "incident"
+"""The component of notices about incidents."""
 
 ALERT_LASTS = 300.0
 """Seconds for which an alert fires unless it is sent again, which it is each minute: with less, a slow minute resolves
@@ -68,9 +75,14 @@ def alertmanager(link: str) -> Format:
     Cluster, component, subject and network are the alert's identity, beside its condition: never a pod's name or an
     address, which others may have next. The subject is the node; only where none is known it is the member. An alert
     about a node (all its members) has no network; what ends an alert about one of its members ends it too, because it
-    holds for all of them only."""
+    holds for all of them only.
+
+    The alert of an incident is known by the incident's id, its part, subject and severity: of an incident that is
+    explained otherwise than before, the alert before ends by itself."""
 
     def bodies(notice: Notice) -> bytes | None:
+        if notice.component == INCIDENT:
+            return encode_json([_incident_alert(notice, link)])
         if notice.what not in ALERTS and not notice.what.ends:
             return None
         components = [notice.component]
@@ -79,6 +91,19 @@ def alertmanager(link: str) -> Format:
         return encode_json([_alert(notice, one, what, link) for one in components for what in _CONDITIONS[one]])
 
     return bodies
+
+
+def _incident_alert(notice: Notice, link: str) -> dict[str, object]:
+    labels = {
+        "alertname": "KubesonarIncident",
+        "severity": notice.severity,
+        "cluster": notice.cluster,
+        "component": notice.component,
+        "part": notice.part,
+        "subject": notice.subject,
+        "incident": notice.incident,
+    }
+    return _body(notice, labels, link, fires=not notice.what.ends)
 
 
 def _alert(notice: Notice, component: str, condition: Condition, link: str) -> dict[str, object]:
@@ -91,7 +116,10 @@ def _alert(notice: Notice, component: str, condition: Condition, link: str) -> d
         "subject": component if component == "coordinator" else notice.node or notice.subject,
         "network": "" if component == "node" else notice.network.value,
     }
-    fires = notice.what is condition
+    return _body(notice, labels, link, fires=notice.what is condition)
+
+
+def _body(notice: Notice, labels: Mapping[str, str], link: str, *, fires: bool) -> dict[str, object]:
     started = notice.at if notice.since is None else min(notice.since, notice.at)
     alert: dict[str, object] = {
         "labels": {label: value for label, value in labels.items() if value},

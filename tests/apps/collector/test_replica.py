@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -23,7 +26,8 @@ LATE = 30.0
 class Pair:
     """Collectors "one" and "two", and agent a, of whose two peers b is not there at first."""
 
-    def __init__(self, folder: Path, store: dict[str, Any], lease: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, store: dict[str, Any], lease: dict[str, Any], pager: Pager) -> None:
+        self.pager = pager
         self.ports = {name: free_port() for name in ("one", "two")}
         self._folder = folder
         self._store = store
@@ -44,6 +48,11 @@ class Pair:
             folder,
             self.ports[name],
             reports={"auth": "none"},
+            cluster="prod",
+            notify={
+                "receivers": [{"name": "pager", "url": self.pager.url}],
+                "delivery": {"first": 0.1, "longest": 1.0},
+            },
             agents={"interval": 0.5},
             store=self._store if self._store["kind"] == "etcd" else {**self._store, "directory": str(folder)},
             replicas={
@@ -56,6 +65,45 @@ class Pair:
 
     def agent(self, name: str) -> RunningAgent:
         return RunningAgent(self._folder, name, **self._trees[name])
+
+
+class Pager:
+    """A receiver: what it was told about incidents, by the notice's id, and how often. While it is `away` it takes
+    nothing."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, list[str]] = {}
+        self.away = False
+        pager = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                if not pager.away:
+                    pager.told.setdefault(body["data"]["id"], []).append(f"{body['type']} {body['data']['incident']}")
+                self.send_response(503 if pager.away else 204)
+                self.end_headers()
+
+            def log_message(self, *words: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def events(self) -> list[str]:
+        """What was told, each notice once."""
+        return [words[0] for words in self.told.values()]
 
 
 def leader(of: RunningCollector) -> str:
@@ -79,16 +127,25 @@ def succeed(pair: Pair, *, killed: bool) -> None:
         closing.enter_context(pair.agent("a"))
         first = until(lambda: leader(both["one"]) or leader(both["two"]))
         second = next(name for name in pair.ports if name != first)
-        opened = until(lambda: durable(both[first]) and incidents(both[first]), 60)
+        opened = until(lambda: incidents(both[first]) if durable(both[first]) else {}, 60)
+        news = [f"incident.opened {id}" for id in opened]
+        if killed:
+            pair.pager.away = True
+        else:
+            until(lambda: pair.pager.events == news)
         until(lambda: incidents(both[second]) == opened)
         assert leader(both[second]) == first
 
         os.kill(both[first].process.pid, signal.SIGKILL if killed else signal.SIGSTOP)
         until(lambda: leader(both[second]) == second, LATE)
         assert incidents(both[second]) == opened
+        pair.pager.away = False
+        until(lambda: pair.pager.events == news)
         closing.enter_context(pair.agent("b"))
         closed = {id: [*became, "closed"] for id, became in opened.items()}
         until(lambda: incidents(both[second]) == closed, 60)
+        news += [f"incident.closed {id}" for id in closed]
+        until(lambda: pair.pager.events == news)
         if killed:
             both[first].process.wait(30)
             both[first] = closing.enter_context(pair.collector(first))
@@ -97,14 +154,22 @@ def succeed(pair: Pair, *, killed: bool) -> None:
         until(lambda: (leader(both[first]), incidents(both[first])) == (second, closed), LATE)
         until(lambda: durable(both[second]))
         assert (leader(both[second]), incidents(both[second])) == (second, closed)
+        assert pair.pager.events == news
+        assert until(lambda: [*delivered(both[first])] == [*delivered(both[second])] == [*pair.pager.told])
+
+
+def delivered(of: RunningCollector) -> list[str]:
+    """The ids of the notices that were delivered, the oldest first."""
+    page = of.document("/api/v1/notices?delivered=true") or {}
+    return [one["notice"]["id"] for one in reversed(page.get("notices", []))]
 
 
 @contextmanager
 def with_sqlite(folder: Path) -> Iterator[Pair]:
     """Each has a file of its own, and a Lease elects."""
-    with ApiServer() as api:
+    with ApiServer() as api, Pager() as pager:
         lease = {"lease": "collector", "kubeconfig": str(api.kubeconfig(folder / "config"))}
-        yield Pair(folder, {"kind": "sqlite"}, lease)
+        yield Pair(folder, {"kind": "sqlite"}, lease, pager)
 
 
 @contextmanager
@@ -113,7 +178,8 @@ def with_etcd(folder: Path) -> Iterator[Pair]:
     etcd = EtcdMembers(folder)
     try:
         etcd.start()
-        yield Pair(folder, {"kind": "etcd", "etcd": {"endpoints": list(etcd.endpoints)}}, {})
+        with Pager() as pager:
+            yield Pair(folder, {"kind": "etcd", "etcd": {"endpoints": list(etcd.endpoints)}}, {}, pager)
     finally:
         etcd.stop()
 

@@ -18,6 +18,7 @@ FACTS = CollectorFacts(
     judging=0.1,
     leads=True,
     waiting=0,
+    untold=0,
     dropped=0,
     resident=1,
     cpu=1.0,

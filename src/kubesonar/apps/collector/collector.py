@@ -16,6 +16,7 @@ from kubesonar.apps.client.times import page_times
 from kubesonar.apps.collector.judge import Judge
 from kubesonar.apps.collector.options import CollectorOptions
 from kubesonar.apps.collector.replica import Replica
+from kubesonar.apps.collector.teller import IncidentTeller
 from kubesonar.apps.collector.view import LiveCollectorView
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
 from kubesonar.core.telemetry.reports.mirrors import Mirrors
@@ -65,17 +66,18 @@ class Collector:
         closing.push_async_callback(supervisor.stop)
 
         def changed(records: list[IncidentRecord]) -> None:
-            replica.keep(records)
+            teller.decided(records)
             view.tell(records)
 
+        teller = IncidentTeller(options.notify, options.cluster, replica, self._log, supervisor, clock)
         judge = Judge(self._mirrors, self._log, clock, changed, replica.decides)
-        view = LiveCollectorView(self._mirrors, self._log, judge, replica, intake, clock, options.api.streams)
+        view = LiveCollectorView(self._mirrors, self._log, judge, replica, teller, intake, clock, options.api.streams)
         token_file = options.api.token_file
         reader = BearerToken(token_file, cookie=TOKEN_COOKIE) if token_file else Anonymous()
         pages = page_routes(view, reader, page_times()) if options.page.enabled else {}
         reports = Route(intake.take, "takes reports of agents", open=True, method="POST")
         handler = collector_handler(view, {REPORT_PATH: reports, **replica.routes, **pages}, reader, __version__)
-        replica.start(supervisor, closing)
+        replica.start(supervisor, closing, teller.tell)
         server = Server([Listener(listen, handler, options.api.limits) for listen in options.listen])
         await server.start()
         closing.push_async_callback(server.stop, _STOP)

@@ -1,21 +1,26 @@
-"""Keeps incident records in the store: what they are called there, how they are read and for how long they stay."""
+"""Keeps records of incidents and notices in the store: their names there, how they are read, how long they stay."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Collection
+from typing import TypeVar
 
-from kubesonar.apps.collector.replicas.wire import Position
+from kubesonar.apps.collector.replicas.wire import Position, Records
 from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.core.diagnosis.incidents.incident_log import RECORD_SCHEMA, IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_notices import NOTICE_SCHEMA, NoticeRecord
 from kubesonar.core.encoding import encode_json
 from kubesonar.stores.store import Delete, Put, StoreRefused
 from kubesonar.stores.write_behind import WriteBehind
 
 KIND = "incident"
 
+_NOTICE_KIND = "notice"
 _POSITION_KIND, _POSITION = "replica", "position"
+
+Kept = TypeVar("Kept", IncidentRecord, NoticeRecord)
 
 _LOG = logging.getLogger("kubesonar.collector")
 
@@ -49,14 +54,11 @@ class IncidentKeeper:
         """Records that will never be durable."""
         return self._refused + self._writer.dropped
 
-    async def load(self) -> list[IncidentRecord]:
+    async def load(self) -> Records:
         """Return all records of the store; one that cannot be read is passed over. Waits as long as the store is
         away."""
-        while True:
-            found = await self._writer.read(KIND)
-            if not self._writer.unread:
-                return [record for name, value in sorted(found.items()) if (record := _record(name, value)) is not None]
-            await asyncio.sleep(_PAUSE)
+        incidents = await self._all(KIND, IncidentRecord, RECORD_SCHEMA)
+        return Records(incidents, await self._all(_NOTICE_KIND, NoticeRecord, NOTICE_SCHEMA))
 
     async def position(self) -> Position:
         """Return up to which position of a leader the store held everything when it was last written to."""
@@ -67,27 +69,43 @@ class IncidentKeeper:
             return Position()
 
     def keep(
-        self, records: Collection[IncidentRecord], gone: Collection[str] = (), position: Position | None = None
+        self,
+        new: Records,
+        gone: tuple[Collection[str], Collection[str]] = ((), ()),
+        position: Position | None = None,
     ) -> None:
-        """Write these records, in place of what was kept of the same incidents, remove those that are `gone` (by id)
-        and write the `position`, if any. A record that no store takes is logged and counted."""
-        for id in gone:
-            self._writer.write([Delete(KIND, id)])
-        for record in records:
-            ends = self._retention if record.closed is not None else None
-            try:
-                self._writer.write([Put(KIND, record.id, encode_json(record), ends)])
-            except StoreRefused as error:
-                self._refused += 1
-                _LOG.warning("incident %s is not kept: %s", record.id, error)
+        """Write these records, in place of what was kept of the same incidents and notices, remove the incidents and
+        the notices that are `gone` (by id) and write the `position`, if any. A record that no store takes is logged and
+        counted. What is over and delivered stays for the retention."""
+        for kind, ids in zip((KIND, _NOTICE_KIND), gone, strict=True):
+            for id in ids:
+                self._writer.write([Delete(kind, id)])
+        for incident in new.incidents:
+            self._put(KIND, incident, over=incident.closed is not None)
+        for notice in new.notices:
+            self._put(_NOTICE_KIND, notice, over=notice.delivered is not None)
         if position is not None:
             self._writer.write([Put(_POSITION_KIND, _POSITION, encode_json(position))])
 
+    def _put(self, kind: str, record: IncidentRecord | NoticeRecord, *, over: bool) -> None:
+        try:
+            self._writer.write([Put(kind, record.id, encode_json(record), self._retention if over else None)])
+        except StoreRefused as error:
+            self._refused += 1
+            _LOG.warning("%s %s is not kept: %s", kind, record.id, error)
 
-def _record(name: str, value: bytes) -> IncidentRecord | None:
+    async def _all(self, kind: str, type: type[Kept], schema: int) -> tuple[Kept, ...]:
+        while True:
+            found = await self._writer.read(kind)
+            if not self._writer.unread:
+                records = (_record(kind, name, value, type) for name, value in sorted(found.items()))
+                return tuple(record for record in records if record is not None and record.schema == schema)
+            await asyncio.sleep(_PAUSE)
+
+
+def _record(kind: str, name: str, value: bytes, type: type[Kept]) -> Kept | None:
     try:
-        record = decode_json(value, IncidentRecord)
+        return decode_json(value, type)
     except Undecodable as error:
-        _LOG.warning("incident %s in the store cannot be read: %s", name, error)
+        _LOG.warning("%s %s in the store cannot be read: %s", kind, name, error)
         return None
-    return record if record.schema == RECORD_SCHEMA else None

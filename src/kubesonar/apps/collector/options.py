@@ -11,6 +11,7 @@ from kubesonar.apps.collector.replicas.options import ReplicaOptions
 from kubesonar.core.telemetry.reports.mirrors import MirrorOptions
 from kubesonar.model import Seconds
 from kubesonar.net.http.url import parse_url
+from kubesonar.notify.options import NotifyOptions
 from kubesonar.reports.options import IntakeOptions
 from kubesonar.runtime.logs import LogOptions
 from kubesonar.web import LimitOptions, ListenOptions
@@ -129,4 +130,8 @@ class CollectorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     api: CollectorApiOptions = CollectorApiOptions()
     replicas: ReplicaOptions = ReplicaOptions()
     page: CollectorPageOptions = CollectorPageOptions()
+    cluster: Annotated[
+        str, msgspec.Meta(max_length=253, description="Name of the cluster in notices; required with receivers.")
+    ] = ""
+    notify: NotifyOptions = NotifyOptions()
     log: LogOptions = LogOptions()

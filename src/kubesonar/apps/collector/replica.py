@@ -1,4 +1,4 @@
-"""One replica: what it remembers of incidents, alone or with others, and whether it decides what becomes of them."""
+"""One replica: what it remembers of incidents and notices, alone or with others, and whether it decides on them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import random
 import secrets
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from typing import Any
 
 from kubesonar.apps.collector.election_choice import collector_election
 from kubesonar.apps.collector.keeping import IncidentKeeper
@@ -16,9 +17,10 @@ from kubesonar.apps.collector.replicas.follower import Follower
 from kubesonar.apps.collector.replicas.journal import Journal
 from kubesonar.apps.collector.replicas.leadership import ReplicaLeadership
 from kubesonar.apps.collector.replicas.peers import ReplicaPeers
-from kubesonar.apps.collector.replicas.wire import COPY_PATH, REPLICA_PATH, Position
+from kubesonar.apps.collector.replicas.wire import COPY_PATH, REPLICA_PATH, Position, Records
 from kubesonar.apps.collector.store_choice import collector_store
-from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog
+from kubesonar.core.diagnosis.incidents.incident_notices import NoticeBook
 from kubesonar.net.clock import Clock
 from kubesonar.runtime.supervise import Supervisor
 from kubesonar.stores.write_behind import WriteBehind
@@ -29,9 +31,9 @@ _SETTLE = 2.0
 
 
 class Replica:
-    """Holds the incidents of `log` in the store of the options, and on the other replicas. To be made on the running
-    loop; `start` it, and `closing` closes it. Raises ConfigError where the store, the election or the token of replicas
-    cannot be used."""
+    """Holds the incidents of `log` and the notices of `book` in the store of the options, and on the other replicas. To
+    be made on the running loop; `start` it, and `closing` closes it. Raises ConfigError where the store, the election
+    or the token of replicas cannot be used."""
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Replica:
         closing: AsyncExitStack,
     ) -> None:
         self.name = options.replicas.name or socket.gethostname()
+        self.book = NoticeBook()
         self._log = log
         self._clock = clock
         self._shared = options.store.kind.shared
@@ -58,7 +61,7 @@ class Replica:
         closing.push_async_callback(self._election.release)
         self._writer = WriteBehind(fenced, clock, random.Random(), keep=0.0)
         self._keeper = IncidentKeeper(self._writer, options.store.retention)
-        self._journal = Journal(life, log, self._write, shared=self._shared)
+        self._journal = Journal(life, log, self.book, self._write, shared=self._shared)
         self._peers: ReplicaPeers | None = None
         self.routes: dict[str, Route] = {}
         """What the other replicas ask for, by path."""
@@ -77,9 +80,12 @@ class Replica:
                 COPY_PATH: Route(follower.give, "what this replica holds", open=True),
             }
 
-    def start(self, supervisor: Supervisor, closing: AsyncExitStack) -> None:
-        """Load what was remembered, take part in the election, and write what is kept, until `closing` has waited for
-        what is not yet written and `supervisor` is stopped."""
+    def start(
+        self, supervisor: Supervisor, closing: AsyncExitStack, duty: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Load what was remembered, take part in the election, run `duty` while this replica decides, and write what is
+        kept, until `closing` has waited for what is not yet written and `supervisor` is stopped."""
+        self._duty = duty
         closing.push_async_callback(self._writer.settle, _SETTLE)
         supervisor.run_forever("store", self._writer.run)
         supervisor.run_forever("leadership", self._take_part)
@@ -95,7 +101,7 @@ class Replica:
         """The name of the replica that leads, empty where none is known."""
         return self._leadership.leader.rpartition("_")[0]
 
-    def keep(self, records: Collection[IncidentRecord]) -> None:
+    def keep(self, records: Records) -> None:
         """Keep what this replica has decided; nothing where it does not decide."""
         if records and self.decides():
             self._journal.append(records)
@@ -129,7 +135,7 @@ class Replica:
     def _promised(self, since: float) -> bool:
         return self._peers is not None and self._peers.promised(since)
 
-    def _write(self, new: Collection[IncidentRecord], gone: Collection[str], position: Position) -> None:
+    def _write(self, new: Records, gone: tuple[Collection[str], Collection[str]], position: Position) -> None:
         self._keeper.keep(new, gone, position if self._several and not self._shared else None)
 
     async def _take_part(self) -> None:
@@ -137,7 +143,8 @@ class Replica:
         if not self._loaded:
             records = await self._keeper.load()
             if not self._log.records:
-                self._log.follow(records, self._clock.wall())
+                self._log.follow(records.incidents, self._clock.wall())
+                self.book.take(records.notices)
                 self._journal.position = await self._keeper.position()
             self._loaded = True
         async with asyncio.TaskGroup() as group:
@@ -147,7 +154,9 @@ class Replica:
     async def _lead(self, term: int) -> None:
         """Go on where the leader before ended, and decide until cancelled."""
         if self._shared:
-            self._log.resume(await self._keeper.load(), self._clock.wall())
+            records = await self._keeper.load()
+            self.book.take(records.notices)
+            self._log.resume(records.incidents, self._clock.wall())
         else:
             if self._peers is not None:
                 for page in await self._peers.copy(self._journal.position):
@@ -156,7 +165,7 @@ class Replica:
         self._journal.begin(term)
         self._deciding = True
         try:
-            await asyncio.get_running_loop().create_future()
+            await self._duty()
         finally:
             self._deciding = False
             if self._shared:

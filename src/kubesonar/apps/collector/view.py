@@ -10,7 +10,9 @@ from kubesonar.api.collector import API_SCHEMA, CollectorMember, MatrixDocument,
 from kubesonar.apps.client.gather import Gathered, one_of_each
 from kubesonar.apps.collector.judge import Judge
 from kubesonar.apps.collector.replica import Replica
+from kubesonar.apps.collector.teller import IncidentTeller
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.reports.mirror import summed
@@ -45,6 +47,7 @@ class LiveCollectorView:
         log: IncidentLog,
         judge: Judge,
         replica: Replica,
+        teller: IncidentTeller,
         intake: Intake,
         clock: Clock,
         streams: int,
@@ -53,6 +56,7 @@ class LiveCollectorView:
         self._log = log
         self._judge = judge
         self._replica = replica
+        self._teller = teller
         self._intake = intake
         self._clock = clock
         self._streams = streams
@@ -105,6 +109,10 @@ class LiveCollectorView:
     def incidents(self) -> Iterable[IncidentRecord]:
         """Return all incidents, the latest first."""
         return reversed(self._log.current())
+
+    def notices(self) -> Iterable[NoticeRecord]:
+        """Return all notices, the latest first."""
+        return sorted(self._replica.book.records.values(), key=lambda record: record.notice.at, reverse=True)
 
     def members(self) -> Iterable[CollectorMember]:
         """Return all members by name."""
@@ -167,12 +175,13 @@ class LiveCollectorView:
             judging=latest.took if latest else 0.0,
             leads=self._replica.decides(),
             waiting=self._replica.waiting,
+            untold=len(self._replica.book.waiting),
             dropped=self._replica.dropped,
             resident=usage.resident,
             cpu=usage.cpu,
         )
         families = collector_families(self.verdict(), self._log.records.values(), self._mirrors.levels, facts)
-        return self._exposition.render(families, openmetrics=openmetrics)
+        return self._exposition.render([*families, *self._teller.families()], openmetrics=openmetrics)
 
     def changes(self) -> AsyncGenerator[bytes, None] | None:
         """Return server-sent events of changes from now on, None where too many clients follow them."""

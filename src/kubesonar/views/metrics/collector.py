@@ -24,8 +24,8 @@ floods Prometheus."""
 class CollectorFacts(msgspec.Struct, frozen=True):
     """What a collector knows of itself: reports taken and refused by status, agents that report, seconds from one of
     their reports to the next, trials that agents lost before they could report them, seconds that the last judgement
-    took, whether it leads its replicas, records that wait for the store, records that were dropped, resident memory
-    (bytes) and CPU time (s)."""
+    took, whether it leads its replicas, records that wait for the store, notices that wait for a receiver, records that
+    were dropped, resident memory (bytes) and CPU time (s)."""
 
     version: str
     taken: int
@@ -36,6 +36,7 @@ class CollectorFacts(msgspec.Struct, frozen=True):
     judging: float
     leads: bool
     waiting: int
+    untold: int
     dropped: int
     resident: int
     cpu: float
@@ -88,6 +89,7 @@ _LEADS = Metric(
     "Whether this replica decides what becomes of incidents (1), or another does (0). Alert on a sum other than 1.",
 )
 _WAITING = Metric("kubesonar_collector_store_waiting", "gauge", "Records that are not durable yet.")
+_UNTOLD = Metric("kubesonar_collector_notices_waiting", "gauge", "Notices that a receiver is still to get.")
 _DROPPED = Metric("kubesonar_collector_store_dropped_total", "counter", "Records that never will be durable.")
 _INFO = Metric("kubesonar_collector_info", "info", "Version of the collector.", ("version",))
 _RESIDENT = Metric("process_resident_memory_bytes", "gauge", "Resident memory.", (), "bytes")
@@ -113,6 +115,7 @@ COLLECTOR_METRICS = (
     _JUDGING,
     _LEADS,
     _WAITING,
+    _UNTOLD,
     _DROPPED,
     _INFO,
     _RESIDENT,
@@ -144,6 +147,7 @@ def collector_families(
     yield _JUDGING, {(): facts.judging}
     yield _LEADS, {(): float(facts.leads)}
     yield _WAITING, {(): facts.waiting}
+    yield _UNTOLD, {(): facts.untold}
     yield _DROPPED, {(): facts.dropped}
     yield _INFO, {(facts.version,): 1}
     yield _RESIDENT, {(): facts.resident}

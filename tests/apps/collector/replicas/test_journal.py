@@ -1,13 +1,15 @@
 """What a follower holds is what its leader holds, whatever was lost, late or older."""
 
 from collections.abc import Collection
+from typing import Any
 
 import msgspec
 
 from kubesonar.apps.collector.replicas.journal import Journal
-from kubesonar.apps.collector.replicas.wire import Position, Push
+from kubesonar.apps.collector.replicas.wire import Position, Push, Records
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
-from kubesonar.model import Finding
+from kubesonar.core.diagnosis.incidents.incident_notices import NoticeBook, NoticeRecord
+from kubesonar.model import Condition, Finding, Notice
 
 NOW = 1_700_000_000.0
 
@@ -16,23 +18,32 @@ def record(id: str, sentence: str = "it is dead") -> IncidentRecord:
     return IncidentRecord(1, id, Finding("node", id, "dead", NOW, 0.9, sentence), NOW, NOW, NOW)
 
 
+def notice(of: IncidentRecord) -> NoticeRecord:
+    told = Notice(f"n{of.id}", Condition.OPENED, of.finding.subject, NOW, of.finding.sentence, incident=of.id)
+    return NoticeRecord(1, told)
+
+
 class Holding:
     """A journal with its log, and what its store was given."""
 
     def __init__(self, name: str, *, shared: bool = False) -> None:
         self.log = IncidentLog()
-        self.stored: dict[str, IncidentRecord] = {}
+        self.book = NoticeBook()
+        self.stored: dict[str, IncidentRecord | NoticeRecord] = {}
         self.position = Position()
-        self.journal = Journal(name, self.log, self._keep, shared=shared)
+        self.journal = Journal(name, self.log, self.book, self._keep, shared=shared)
 
-    def _keep(self, new: Collection[IncidentRecord], gone: Collection[str], position: Position) -> None:
-        self.stored = {id: one for id, one in self.stored.items() if id not in gone} | {one.id: one for one in new}
+    def _keep(self, new: Records, gone: tuple[Collection[str], Collection[str]], position: Position) -> None:
+        for id in (*gone[0], *gone[1]):
+            del self.stored[id]
+        self.stored.update({one.id: one for one in new.incidents})
+        self.stored.update({one.id: one for one in new.notices})
         self.position = position
 
     def decide(self, *records: IncidentRecord) -> None:
-        """As the judge does: the log holds what is decided, before it is kept."""
+        """As the judge does: the log holds what is decided, before it is kept, and each is told."""
         self.log.records |= {one.id: one for one in records}
-        self.journal.append(records)
+        self.journal.append(Records(records, tuple(notice(one) for one in records)))
 
     def follow(self, leader: "Holding") -> int:
         """Take what the leader pushes; return how many incidents came."""
@@ -40,11 +51,11 @@ class Holding:
         pushes = list(leader.journal.since(held))
         for push in pushes:
             self.journal.take(push, NOW)
-        return sum(len(push.incidents) for push in pushes)
+        return sum(len(push.records.incidents) for push in pushes)
 
     @property
-    def all(self) -> tuple[Position, dict[str, IncidentRecord], dict[str, IncidentRecord]]:
-        return self.journal.position, self.log.records, self.stored
+    def all(self) -> tuple[Position, dict[str, IncidentRecord], dict[str, NoticeRecord], dict[str, Any]]:
+        return self.journal.position, self.log.records, self.book.records, self.stored
 
 
 def leader(term: int = 1, *records: IncidentRecord) -> Holding:
@@ -73,7 +84,7 @@ def test_a_copy_takes_the_place_of_everything_that_a_follower_held() -> None:
     successor = leader(2, record("a"))
     follower.follow(successor)
     assert follower.all == successor.all
-    assert set(follower.stored) == {"a"}
+    assert set(follower.stored) == {"a", "na"}
 
 
 def test_a_copy_of_many_pages_counts_once_it_is_whole_and_is_not_mixed_with_another() -> None:
@@ -83,7 +94,7 @@ def test_a_copy_of_many_pages_counts_once_it_is_whole_and_is_not_mixed_with_anot
     follower = Holding("follower")
     for page in pages[:-1]:
         follower.journal.take(page, NOW)
-        assert follower.log.records == {}
+        assert (follower.log.records, follower.book.records) == ({}, {})
     other = msgspec.structs.replace(pages[-1], position=Position(1, 9))
     follower.journal.take(other, NOW)
     assert follower.log.records == {}
@@ -105,7 +116,7 @@ def test_pages_that_are_lost_or_come_in_another_order_count_for_nothing() -> Non
 def test_what_does_not_follow_on_what_is_held_is_not_taken() -> None:
     first, follower = leader(1, record("a")), Holding("follower")
     follower.follow(first)
-    gap = Push(1, "leader", Position(1, 9), Position(1, 8), incidents=(record("b"),))
+    gap = Push(1, "leader", Position(1, 9), Position(1, 8), records=Records((record("b"),)))
     follower.journal.take(gap, NOW)
     assert follower.all == first.all
 
@@ -133,7 +144,7 @@ def test_after_a_start_the_store_may_hold_more_than_its_position_says_so_that_a_
     follower = Holding("follower")
     follower.journal.position = Position(1, 1)
     assert follower.journal.whole
-    follower.journal.take(Push(1, "leader", Position(1, 2), Position(1, 1), incidents=(record("b"),)), NOW)
+    follower.journal.take(Push(1, "leader", Position(1, 2), Position(1, 1), records=Records((record("b"),))), NOW)
     assert follower.log.records == {}
 
 

@@ -159,7 +159,7 @@ def test_a_successor_takes_over_the_copy_of_the_replica_that_holds_most(tmp_path
         first.holding.decide(record("a"))
         await first.peers.settled(10)
         copy = await second.peers.copy(Position())
-        assert [one.id for page in copy for one in page.incidents] == ["a"]
+        assert [one.id for page in copy for one in page.records.incidents] == ["a"]
         assert await second.peers.copy(copy[0].position) == []
 
     scenario(work, tmp_path, ("a", "b", "c"))

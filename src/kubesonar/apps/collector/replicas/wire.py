@@ -8,6 +8,7 @@ import msgspec
 
 from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
 from kubesonar.model import clip
 
 REPLICA_SCHEMA = 1
@@ -33,6 +34,16 @@ class Position(msgspec.Struct, frozen=True, order=True):
     number: _NUMBER = 0
 
 
+class Records(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Records of incidents and of notices."""
+
+    incidents: tuple[IncidentRecord, ...] = ()
+    notices: tuple[NoticeRecord, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.incidents or self.notices)
+
+
 class Push(msgspec.Struct, frozen=True, omit_defaults=True):
     """What `replica`, which leads in the term of `position`, has kept up to there: since `base`, or, where that is
     None, everything, in pages of which this is number `page`. `last` says that no page follows."""
@@ -43,7 +54,7 @@ class Push(msgspec.Struct, frozen=True, omit_defaults=True):
     base: Position | None = None
     page: _NUMBER = 0
     last: bool = True
-    incidents: tuple[IncidentRecord, ...] = ()
+    records: Records = Records()
 
 
 class Held(msgspec.Struct, frozen=True, omit_defaults=True):
