@@ -171,8 +171,8 @@ class CollectorView(Protocol):
         """Return all incidents, the latest first."""
         ...
 
-    def notices(self) -> Iterable[NoticeRecord]:
-        """Return all notices, the latest first."""
+    def outbox(self) -> Iterable[NoticeRecord]:
+        """Return all notices as they are kept, the latest first."""
         ...
 
     def members(self) -> Iterable[CollectorMember]:
@@ -413,7 +413,7 @@ class _Paths:
         wanted = query.get("delivered")
         found = (
             record
-            for record in self._view.notices()
+            for record in self._view.outbox()
             if what in (None, record.notice.what.value)
             and record.notice.at >= since
             and incident in (None, record.notice.incident)

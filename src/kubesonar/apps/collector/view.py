@@ -110,8 +110,8 @@ class LiveCollectorView:
         """Return all incidents, the latest first."""
         return reversed(self._log.current())
 
-    def notices(self) -> Iterable[NoticeRecord]:
-        """Return all notices, the latest first."""
+    def outbox(self) -> Iterable[NoticeRecord]:
+        """Return all notices as they are kept, the latest first."""
         return sorted(self._replica.book.records.values(), key=lambda record: record.notice.at, reverse=True)
 
     def members(self) -> Iterable[CollectorMember]:
@@ -148,7 +148,7 @@ class LiveCollectorView:
 
     def notices(self) -> Iterable[Notice]:
         """Return what receivers were told, the latest first."""
-        return ()
+        return (record.notice for record in self.outbox())
 
     async def matrix(self) -> MatrixDocument | None:
         """Return who reaches whom, None before the first verdict."""
