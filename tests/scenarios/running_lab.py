@@ -60,6 +60,11 @@ class RunningLab:
         return f"unix:{self._directory}/rooms/{member}.sock"
 
     @property
+    def page(self) -> str:
+        """The address of its page, as it prints it."""
+        return self.said.partition("the page is at ")[2].split()[0]
+
+    @property
     def said(self) -> str:
         """What it printed so far."""
         self._said.flush()

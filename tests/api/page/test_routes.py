@@ -123,6 +123,7 @@ def test_files_are_open_and_kept() -> None:
         assert (reply.status, header(reply, b"content-type").startswith(kind)) == (200, True)
         assert "immutable" in header(reply, b"cache-control")
     assert ask("/static/other").status == 404
+    assert ask("/favicon.ico").body == ask("/static/icon.svg").body
 
 
 def test_before_anything_is_known_it_cannot_be_told() -> None:

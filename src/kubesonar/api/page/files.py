@@ -27,7 +27,13 @@ class PageFiles:
 
     async def get(self, request: Request) -> Reply:
         """Return the file that the path names."""
-        name = request.parameters["name"]
+        return self._reply(request.parameters["name"])
+
+    async def icon(self, request: Request) -> Reply:
+        """Return the icon."""
+        return self._reply("icon.svg")
+
+    def _reply(self, name: str) -> Reply:
         if name not in self._files:
             return error_reply(404, "there is no such file")
         return Reply(self._files[name], _KINDS[name], headers=(*SECURITY_HEADERS, _KEPT))

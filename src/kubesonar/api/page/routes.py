@@ -124,6 +124,7 @@ def page_routes(source: PageSource, reader: Authenticator, times: PageTimes) -> 
         "/targets": route(views.targets, "page: what agents check besides each other"),
         "/targets/{name}": route(views.target, "page: one of these"),
         "/static/{name}": Route(page_files.get, "files of the page", open=True),
+        "/favicon.ico": Route(page_files.icon, "the icon, where browsers look for it beside text", open=True),
         "/sign-in": Route(door.sign_in, "takes the token of a browser", open=True, method="POST"),
         "/sign-out": Route(door.sign_out, "makes a browser forget it", open=True, method="POST"),
     }
