@@ -34,11 +34,13 @@ _TRIAL_TIMEOUT = 1.0
 
 class HelperWish(msgspec.Struct, frozen=True, kw_only=True):
     """What is wanted of a helper pod. `namespace` is the doctor's own (empty: that of the credentials), `image` one
-    with kubesonar or dig (empty: that of kubesonar's pods there), `keep` leaves the pod for the next look."""
+    with kubesonar or dig (empty: that of kubesonar's pods there), `keep` leaves the pod for the next look, and none is
+    made unless that is `permitted`."""
 
     namespace: str = ""
     image: str = ""
     keep: bool = False
+    permitted: bool = True
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +167,8 @@ async def _helper(scene: Scene, wanted: bool) -> Standpoint:
     """Standpoint 3: from a helper pod."""
     del wanted
     client, system = scene.client, scene.system
+    if not scene.helper.permitted:
+        raise AskFailed("no helper pod is wanted")
     if client is None or not system.servers:
         raise AskFailed("neither the Service nor a pod of DNS was found")
     helper = await make_helper(client, scene.helper, system.namespace, scene.rng)

@@ -7,6 +7,8 @@ import os
 import random
 from collections.abc import Mapping
 
+import msgspec
+
 from kubesonar.config import ConfigError
 from kubesonar.core.address import is_literal
 from kubesonar.core.dns.names import encode_name
@@ -59,8 +61,13 @@ def add_look_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--vantage", type=int, choices=VANTAGES, default=0, help="the standpoint (default: the best that can be taken)")
     add_helper_options(parser)
+    add("--no-helper", action="store_true", help="never make a helper pod")
     add(
-        "--timeout", type=_seconds, default=2.0, metavar="SECONDS", help="how long an answer is waited for (default: 2)"
+        "--timeout",
+        type=read_seconds,
+        default=2.0,
+        metavar="SECONDS",
+        help="how long an answer is waited for (default: 2)",
     )
     add_client_options(parser)
     add("--resolv-conf", default="/etc/resolv.conf", metavar="FILE", help="where this machine's resolver is configured")
@@ -111,8 +118,9 @@ def look_options(given: argparse.Namespace) -> LookOptions:
         large=given.large,
         upstream=tuple(given.upstream),
     )
+    helper = msgspec.structs.replace(helper_of(given), permitted=not given.no_helper)
     return LookOptions(
-        target=target, outside=given.outside, vantage=given.vantage, helper=helper_of(given), timeout=given.timeout
+        target=target, outside=given.outside, vantage=given.vantage, helper=helper, timeout=given.timeout
     )
 
 
@@ -187,7 +195,8 @@ def _address(text: str) -> str:
     return text
 
 
-def _seconds(text: str) -> float:
+def read_seconds(text: str) -> float:
+    """Read a duration of an argument (s). Raises ArgumentTypeError."""
     try:
         value = float(text)
     except ValueError:

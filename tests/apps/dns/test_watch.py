@@ -1,0 +1,119 @@
+"""`kubesonar dns watch` as a process: metrics by our names and by the older tool's, a log line for each change."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kubesonar.config import ConfigError
+from kubesonar.views.metrics.dns import DNS_METRICS
+from tests.doctor import dns_server
+from tests.doctor.cluster import DnsCluster, dns_cluster
+from tests.ports import free_port
+
+PATIENCE = 30.0
+
+
+class Watch:
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self.process, self._port = process, port
+
+    def get(self, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+        try:
+            connection.request("GET", path)
+            reply = connection.getresponse()
+            return reply.status, reply.read().decode()
+        except ConnectionRefusedError:
+            return 0, ""
+        finally:
+            connection.close()
+
+    def metrics(self) -> dict[tuple[str, str], float]:
+        """Samples by name and the values of their labels."""
+        lines = re.findall(r"^(\w+)(?:\{(.*)\})? (\S+)$", self.get("/metrics")[1], re.MULTILINE)
+        return {(name, " ".join(re.findall('"([^"]*)"', labels))): float(value) for name, labels, value in lines}
+
+    def until(self, fits: Callable[[dict[tuple[str, str], float]], bool]) -> dict[tuple[str, str], float]:
+        end = time.monotonic() + PATIENCE
+        while not fits(found := self.metrics()):
+            assert time.monotonic() < end, found
+            assert self.process.poll() is None
+            time.sleep(0.05)
+        return found
+
+
+@contextmanager
+def watching(cluster: DnsCluster, folder: Path, *arguments: str) -> Iterator[Watch]:
+    port = free_port()
+    command = [sys.executable, "-m", "kubesonar", "dns", "watch", "--listen", f"127.0.0.1:{port}"]
+    command += ["--period", "0.2", "--timeout", "0.2", f"-path={cluster.kubeconfig(folder)}", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield Watch(process, port)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+
+
+POD = "coredns-1 pod node-1 udp"
+
+
+def test_a_pod_that_falls_deaf_and_comes_back(tmp_path: Path) -> None:
+    with dns_cluster() as cluster, watching(cluster, tmp_path, "-allowPods=false", "-memFactor=2") as watch:
+        well = watch.until(lambda found: found.get(("kubesonar_dns_healthy", "")) == 1)
+        assert well["kubesonar_dns_server_well", POD] == 1
+        assert well["kubesonar_dns_vantage", ""] == 1
+        for name in ("dns_query_count", "dns_query_response_time_count"):
+            assert well[name, ""] > 0
+        assert [well[name, ""] for name in ("oom_count", "restart_count", "total_failures")] == [0, 0, 0]
+        assert well["process_resident_memory_bytes", ""] > 0
+        cluster.pods[0].udp = dns_server.silent
+        sick = watch.until(lambda found: found.get(("kubesonar_dns_server_well", POD)) == 0)
+        assert sick["kubesonar_dns_healthy", ""] == 0
+        assert sick["kubesonar_dns_findings", "pod tcp_only"] == 1
+        assert json.loads(watch.get("/api/v1/dns")[1])["findings"][0]["subject"] == "coredns-1"
+        assert watch.get("/healthz") == (200, "ok\n")
+        cluster.pods[0].udp = dns_server.well
+        watch.until(lambda found: found.get(("kubesonar_dns_healthy", "")) == 1)
+        watch.process.send_signal(signal.SIGTERM)
+        _, said = watch.process.communicate(timeout=20)
+    assert watch.process.returncode == 0
+    assert "-memFactor: taken, and changes nothing" in said
+    assert len(re.findall("DNS is healthy", said)) == 2
+    assert len(re.findall("the DNS pod coredns-1 on node-1 does not answer by UDP", said)) == 1
+
+
+def test_where_nothing_can_be_asked_it_says_why_and_goes_on(tmp_path: Path) -> None:
+    with dns_cluster() as cluster:
+        for resource in ("services", "endpointslices"):
+            cluster.api.refuse("*", resource)
+        with watching(cluster, tmp_path) as watch:
+            found = watch.until(lambda found: found.get(("kubesonar_dns_looks_failed_total", ""), 0) >= 2)
+            assert ("kubesonar_dns_healthy", "") not in found
+            assert watch.get("/api/v1/dns")[0] == 503
+            for resource in ("services", "endpointslices"):
+                cluster.api.allow("*", resource)
+            watch.until(lambda found: found.get(("kubesonar_dns_healthy", "")) == 1)
+
+
+def test_an_address_that_is_taken(tmp_path: Path) -> None:
+    from kubesonar.apps.dns.watch import main
+
+    with dns_cluster() as cluster, pytest.raises(ConfigError, match="cannot listen"):
+        main(["--listen", f"127.0.0.1:{cluster.api.port}", "--kubeconfig", cluster.kubeconfig(tmp_path)])
+
+
+def test_every_metric_is_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "dns.md").read_text()
+    assert [metric.name for metric in DNS_METRICS if f"`{metric.name}`" not in page] == []
