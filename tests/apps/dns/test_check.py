@@ -84,7 +84,7 @@ def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_verbs_that_do_not_exist() -> None:
-    with pytest.raises(ConfigError, match="expected one of check, ask"):
+    with pytest.raises(ConfigError, match="expected one of check, "):
         main(["cheque"])
     assert main([]) == 2
 
