@@ -6,8 +6,9 @@ import contextlib
 import io
 import sys
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+import typer
 import yaml
 
 from kubesonar.apps.client import asking, check, explain, history, map
@@ -19,6 +20,8 @@ from kubesonar.apps.kubectl.cluster_facts import take_cluster
 from kubesonar.apps.kubectl.page import PageUpstream, page_options, show_page
 from kubesonar.apps.kubectl.reaching import Reached, credentials_of, reached
 from kubesonar.apps.kubectl.release import Release
+from kubesonar.apps.kubectl.trial import new_plan, run_trial
+from kubesonar.apps.kubectl.trial_objects import TRIAL_IMAGE, anchor, owned
 from kubesonar.apps.support import Out, take, write_archive
 from kubesonar.config import ConfigError
 from kubesonar.core.decoding import decode_json
@@ -115,6 +118,34 @@ async def _facts(writer: ArchiveWriter, given: KubectlArguments, release: Releas
         client.close()
 
 
+def _try(given: KubectlArguments) -> int:
+    run = asking.parsed(_trial, given.own, "try")
+    return run if isinstance(run, int) else run(given)
+
+
+def _trial(
+    seconds: Annotated[
+        float, typer.Option("--for", min=1, max=600, metavar="SECONDS", help="How long the agents measure.")
+    ] = 300,
+    image: Annotated[str, typer.Option(metavar="IMAGE", help="The image of the agents.")] = TRIAL_IMAGE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be created; create nothing.")] = False,
+) -> Callable[[KubectlArguments], int]:
+    """Make a mesh for five minutes where nothing is installed, give one verdict, and delete everything. It has an agent
+    on every node, and the right to list the pods of its namespace. Kubernetes deletes it within 20 minutes where this
+    command cannot."""
+
+    def run(given: KubectlArguments) -> int:
+        credentials = credentials_of(given)
+        plan = new_plan(given.namespace or credentials.namespace, image)
+        if dry_run:
+            trees = [each.tree for each in (anchor(plan), *owned(plan, "(uid of the Job)"))]
+            sys.stdout.write(yaml.safe_dump_all(trees, sort_keys=False))
+            return 0
+        return run_trial(credentials, plan, seconds, ["--json"] if given.output is OutputFormat.JSON else [])
+
+    return run
+
+
 class KubectlCommand(NamedTuple):
     """One command: its description in one line, what runs it, and the command of kubesonar whose --help it has (None:
     it has one itself)."""
@@ -130,5 +161,6 @@ KUBECTL_COMMANDS = {
     "history": KubectlCommand("what was wrong, and when", _history, history.main),
     "explain": KubectlCommand("why a finding is held to be true, and what would confirm it", _explain, explain.main),
     "support": KubectlCommand("write one archive for a bug report", _support),
+    "try": KubectlCommand("without an installation: a mesh for five minutes, one verdict, nothing left", _try),
     "page": KubectlCommand("open the page of the installation in the browser", _page),
 }
