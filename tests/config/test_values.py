@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any
 
+import msgspec
 import pytest
 
 from kubesonar.config import resolve
+from kubesonar.config.values import expected
 from tests.config.trees import Listener, Root, load_file, refusal
 
 
@@ -45,3 +48,23 @@ def test_lists_of_structs_are_mappings_in_yaml_or_json(tmp_path: Path) -> None:
 )
 def test_trouble_inside_a_list_is_told_with_its_place(listeners: str, place: str) -> None:
     assert refusal(["--http.listen", listeners]).endswith(place)
+
+
+def bounded(kind: type, **bounds: Any) -> Any:
+    return Annotated[kind, msgspec.Meta(**bounds)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (bounded(int, ge=1024, le=1 << 20), "a whole number from 1024 to 1048576"),
+        (bounded(int, ge=0, le=2**62), "a whole number from 0 to 4611686018427387904"),
+        (bounded(int, gt=999_999, lt=10_000_000), "a whole number more than 999999, less than 10000000"),
+        (bounded(float, ge=1e6), "a number at least 1000000"),
+        (bounded(float, gt=0, le=33_554_432.5), "a number more than 0, at most 33554432.5"),
+        (bounded(float, ge=0.001, le=86_400.0), "a number from 0.001 to 86400"),
+        (bounded(int, le=0), "a whole number at most 0"),
+    ],
+)
+def test_bounds_are_said_in_full(kind: Any, text: str) -> None:
+    assert expected(kind) == text

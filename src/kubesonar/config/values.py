@@ -154,14 +154,21 @@ def choices(bare: Any) -> list[str] | None:
 
 
 def _bounds(kind: Any, unit: str = "") -> str:
-    above, over, below, under = (_limit(kind, name) for name in ("ge", "gt", "le", "lt"))
+    above, over, below, under = (_written(_limit(kind, name)) for name in ("ge", "gt", "le", "lt"))
     words = [(above, "at least"), (over, "more than"), (below, "at most"), (under, "less than")]
     if above is not None and below is not None:
-        words = [(f"{above:.15g} to {below:.15g}", "from")]
+        words = [(f"{above} to {below}", "from")]
     return "".join(
         f"{',' if place else ''} {word} {limit}{unit}"
         for place, (limit, word) in enumerate([(limit, word) for limit, word in words if limit is not None])
     )
+
+
+def _written(limit: float | None) -> str | None:
+    """Return a limit in full: 1048576, not 1.04858e+06."""
+    if limit is None:
+        return None
+    return f"{limit:.15g}" if isinstance(limit, float) else str(limit)
 
 
 def _lengths(kind: Any, what: str) -> str:
