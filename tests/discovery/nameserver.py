@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,10 +11,9 @@ from pyroute2 import IPRoute
 
 from kubesonar.lab.kernel.syscalls import mount
 from tests.lab.inside import in_namespaces
-from tests.probes.dns_servers import wait_for
-from tests.programs import find, needs
+from tests.programs import needs
+from tests.unbound import unbound
 
-PROGRAM = find("unbound")
 NAME = "agents.net.svc.cluster.local"
 _MS_BIND = 0x1000  # include/uapi/linux/mount.h
 
@@ -43,30 +41,6 @@ def resolving(body: Callable[[Path], None]) -> None:
 @contextlib.contextmanager
 def serving(folder: Path, addresses: Iterable[str]) -> Iterator[None]:
     """Unbound on port 53 of 127.0.0.1, with these addresses behind `NAME`."""
-    data = "".join(f'  local-data: "{NAME}. 5 {"AAAA" if ":" in a else "A"} {a}"\n' for a in addresses)
-    (folder / "unbound.conf").write_text(
-        f"""server:
-  interface: 127.0.0.1
-  port: 53
-  do-daemonize: no
-  chroot: ""
-  username: ""
-  directory: "{folder}"
-  pidfile: ""
-  use-syslog: no
-  num-threads: 1
-  local-zone: "cluster.local." static
-{data}
-remote-control:
-  control-enable: no
-"""
-    )
-    assert PROGRAM is not None
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([PROGRAM, "-d", "-c", str(folder / "unbound.conf")], stderr=log, stdout=log)
-    try:
-        wait_for(53, server, folder / "log")
+    records = [f"{NAME}. 5 {'AAAA' if ':' in address else 'A'} {address}" for address in addresses]
+    with unbound(folder, 53, records):
         yield
-    finally:
-        server.terminate()
-        server.wait()

@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import random
 import socket
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,7 +21,7 @@ from kubesonar.net.clock import SystemClock
 from kubesonar.probes.dns import DnsOptions, DnsProbe
 from kubesonar.probes.source import ProbeSource
 from tests.ports import free_port
-from tests.programs import found
+from tests.unbound import unbound
 
 NAME = "kubernetes.default.svc.cluster.local"
 RECORD = Record(NAME, RecordType.A, 5, "10.96.0.1")
@@ -118,45 +116,11 @@ def tcp_server(script: Callable[[socket.socket, bytes], None]) -> Iterator[int]:
 @contextlib.contextmanager
 def running_unbound(folder: Path) -> Iterator[int]:
     """A real unbound with a small zone, on a free port; skips where it is not installed."""
-    program = found("unbound")
     port = free_port()
-    big = "\n".join(f"  local-data: 'big.cluster.local. TXT \"{number} {'x' * 200}\"'" for number in range(20))
-    (folder / "unbound.conf").write_text(
-        f"""server:
-  interface: 127.0.0.1
-  port: {port}
-  do-daemonize: no
-  chroot: ""
-  username: ""
-  directory: "{folder}"
-  pidfile: ""
-  use-syslog: no
-  num-threads: 1
-  local-zone: "cluster.local." static
-  local-data: "{NAME}. 5 A 10.96.0.1"
-  local-data: "{NAME}. 5 AAAA fd00::1"
-{big}
-remote-control:
-  control-enable: no
-"""
-    )
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([program, "-d", "-c", str(folder / "unbound.conf")], stderr=log, stdout=log)
-    try:
-        wait_for(port, server, folder / "log")
+    big = [f'big.cluster.local. TXT "{number} {"x" * 200}"' for number in range(20)]
+    addresses = [f"{NAME}. 5 A 10.96.0.1", f"{NAME}. 5 AAAA fd00::1"]
+    with unbound(folder, port, [*addresses, *big]):
         yield port
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(200):
-        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-            return
-        assert server.poll() is None, log.read_text()
-        time.sleep(0.05)
-    raise AssertionError(log.read_text())
 
 
 def none(_: object) -> None:

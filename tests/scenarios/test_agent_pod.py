@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +18,10 @@ from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.lab.inside import in_namespaces
 from tests.ports import free_port
-from tests.probes.dns_servers import wait_for
-from tests.programs import find, needs
+from tests.programs import needs
 from tests.scenarios.test_agent_cluster import dns_slice
+from tests.unbound import unbound
 
-UNBOUND = find("unbound")
 MS_BIND = 0x1000  # include/uapi/linux/mount.h
 API = "kubernetes.default.svc.cluster.local."
 SHOP = "shop.example.com."
@@ -40,40 +38,12 @@ PATHS = {"api_direct", "api_dns", "dns_service", "service", "ingress"}
 
 @contextmanager
 def resolver(folder: Path, address: str = "127.0.0.1") -> Iterator[Path]:
-    """The machine's name server, at its usual port; gives the file of the questions that it was asked."""
-    assert UNBOUND is not None
-    log = folder / "questions"
-    (folder / "unbound.conf").write_text(
-        f"""server:
-  interface: 127.0.0.1
-  interface: {address}
-  access-control: 0.0.0.0/0 allow
-  port: 53
-  do-daemonize: no
-  chroot: ""
-  username: ""
-  directory: "{folder}"
-  pidfile: ""
-  use-syslog: no
-  log-queries: yes
-  num-threads: 1
-  local-zone: "." static
-  local-data: "{API} 5 A 127.0.0.1"
-  local-data: "{SHOP} 5 A 127.0.0.1"
-remote-control:
-  control-enable: no
-"""
-    )
+    """The machine's name server, at its usual port; gives its log, which holds the questions that it was asked."""
     (folder / "resolv.conf").write_text(f"search {' '.join(SEARCH)}\nnameserver {address}\noptions ndots:5\n")
     mount(str(folder / "resolv.conf"), "/etc/resolv.conf", "none", MS_BIND)
-    with log.open("wb") as output:
-        server = subprocess.Popen([UNBOUND, "-d", "-c", str(folder / "unbound.conf")], stderr=output, stdout=output)
-    try:
-        wait_for(53, server, log)
+    more = ["log-queries: yes", f"interface: {address}", "access-control: 0.0.0.0/0 allow"]
+    with unbound(folder, 53, [f"{name} 5 A 127.0.0.1" for name in (API, SHOP)], *more, zone=".") as log:
         yield log
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def asked(log: Path) -> set[tuple[str, str]]:

@@ -1,13 +1,11 @@
-import os
 import random
-import subprocess
-import sys
 from functools import partial
 from itertools import pairwise
 
 from kubesonar.core.probing.schedule import Schedule
 from kubesonar.model import Check, Kind, Path
 from kubesonar.sim.driver import VirtualDrive, VirtualTime
+from tests.sim.seeds import said_under_two_hash_seeds
 
 CHECKS = [Check(f"c{i}", Kind.TCP, Path.POD, f"c{i}", "127.0.0.1", period=1 + i % 3) for i in range(20)]
 
@@ -41,16 +39,7 @@ def test_the_transcript_does_not_depend_on_the_hash_seed() -> None:
         "from hashlib import sha256; from tests.sim.test_driver import mesh;"
         "print(sha256(repr(mesh(1, 9)).encode()).hexdigest())"
     )
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout
-        for seed in ("0", "1")
-    }
+    digests = said_under_two_hash_seeds(code)
     assert len(digests) == 1
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from random import Random
 
 import pytest
@@ -13,6 +10,7 @@ from hypothesis import strategies as st
 
 from kubesonar.sim.node import SimProcess
 from tests.sim.cluster import Cluster
+from tests.sim.seeds import said_under_two_hash_seeds
 
 MINUTE = 60.0
 
@@ -78,16 +76,7 @@ def _settle(cluster: Cluster) -> None:
 
 def test_the_same_seed_gives_the_same_run_under_any_hash_seed() -> None:
     code = "from tests.sim.test_world import chaos; c = chaos(7, 3, 60.0); print(c.said, c.elected, c.world.messages)"
-    runs = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout
-        for seed in ("0", "1")
-    }
+    runs = said_under_two_hash_seeds(code)
     assert len(runs) == 1
     assert "GONE" in runs.pop()
     assert chaos(7, 4, 60.0).world.messages != chaos(7, 3, 60.0).world.messages

@@ -164,6 +164,15 @@ class _Writer:
 
     def full(self, name: str, node: str, used: str) -> Finding:
         """The finding that a node's kernel drops packets for want of room, as it says itself."""
+        return self._said(name, node, used, f"the kernel of {node} says so itself: {used}")
+
+    def withheld(self, node: str, big: int) -> Finding:
+        """The finding that big reports of a node's agents do not get to the collector, as they say themselves."""
+        evidence = f"agents of {node} report without their edges since one of {big} bytes was not taken"
+        return self._said("collector_mtu", node, f"a report of {big} bytes", evidence)
+
+    def _said(self, name: str, node: str, used: str, evidence: str) -> Finding:
+        """The finding of that part of a node which needs no inference, because the node says so itself."""
         row = part(name)
         return Finding(
             part=row.name,
@@ -172,21 +181,7 @@ class _Writer:
             since=self._known.get((row.name, node)),
             confidence=confidence(_SURE),
             sentence=row.total.format(subject=node, used=used),
-            evidence=(clip(f"the kernel of {node} says so itself: {used}"),),
-            severity=row.severity,
-        )
-
-    def withheld(self, node: str, big: int) -> Finding:
-        """The finding that big reports of a node's agents do not get to the collector, as they say themselves."""
-        row = part("collector_mtu")
-        return Finding(
-            part=row.name,
-            subject=node,
-            fault=row.fault,
-            since=self._known.get((row.name, node)),
-            confidence=confidence(_SURE),
-            sentence=row.total.format(subject=node, used=f"a report of {big} bytes"),
-            evidence=(clip(f"agents of {node} report without their edges since one of {big} bytes was not taken"),),
+            evidence=(clip(evidence),),
             severity=row.severity,
         )
 
