@@ -2,11 +2,13 @@
 
 The snapshots are made up, not simulated: every member probes k others at the default rates, datagrams are lost by
 chance, and one node loses all, or 2 %, of what it sends and gets. Several looks in a row are timed, 10 s apart, without
-reading and decoding. Writes bench/results/diagnosis_speed.md.
+reading and decoding, as the collector's judging process makes them: without the sums over the short window, and with
+the collection of garbage after each look, not in it. Writes bench/results/diagnosis_speed.md.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import resource
@@ -38,6 +40,7 @@ from kubesonar.model import (
     Side,
     Snapshot,
     Trial,
+    Window,
 )
 
 RESULT = File(__file__).parent / "results/diagnosis_speed.md"
@@ -173,15 +176,16 @@ class Fleet:
 
 
 def _edge(latest: Observation, trials: list[Trial], past: tuple[Minute, ...], now: float) -> Edge:
-    return Edge(latest, window(trials, now, 10.0), window(trials, now, 60.0), tuple(trials), past=past)
+    return Edge(latest, Window(10.0), window(trials, now, 60.0), tuple(trials), past=past)
 
 
 class Timed(msgspec.Struct, frozen=True):
-    """What it took (s of CPU, MiB at most), and what was said."""
+    """What it took (s of CPU, and that of collecting garbage afterwards; MiB at most), and what was said."""
 
     case: Case
     edges: int
     looks: list[float]
+    garbage: float
     memory: int
     said: list[str]
 
@@ -189,16 +193,21 @@ class Timed(msgspec.Struct, frozen=True):
 def timed(case: Case) -> Timed:
     """Times some looks in a row."""
     fleet = Fleet(case)
-    looks, said, edges = [], [""], 0
+    looks, garbage, said, edges = [], [], [""], 0
+    gc.disable()
     for look in range(LOOKS):
         now = START + look * STEP
         snapshots = fleet.snapshots(now)
         edges = sum(len(snapshot.edges) for snapshot in snapshots)
+        gc.collect()
         began = time.process_time()
         verdict = verdict_on(basis(snapshots, {}, now), lambda at: f"{at - START:+.0f} s")
         looks.append(time.process_time() - began)
+        began = time.process_time()
+        gc.collect(0)
+        garbage.append(time.process_time() - began)
         said = [verdict.verdict.value, *(finding.sentence for finding in verdict.findings)]
-    return Timed(case, edges, looks, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, said)
+    return Timed(case, edges, looks, max(garbage), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, said)
 
 
 _HEAD = """# CPU of a verdict
@@ -209,8 +218,8 @@ both networks, all kinds of checks; an edge is what one member keeps of one chec
 the first look and of one 10 s later; reading and decoding are not in them. Memory is that of the whole process, with
 all snapshots. {cpu} cores with other work on them, Python {python}.
 
-| nodes | edges | what is wrong | first look (s) | next look (s) | memory (MiB) | told |
-|---|---|---|---|---|---|---|
+| nodes | edges | what is wrong | first look (s) | next look (s) | garbage after it (s) | memory (MiB) | told |
+|---|---|---|---|---|---|---|---|
 """
 
 
@@ -226,7 +235,7 @@ def main(sizes: Sequence[int]) -> None:
 
 def _row(row: Timed) -> str:
     case = row.case
-    figures = f"{row.looks[0]:.2f} | {row.looks[1]:.2f} | {row.memory:,}"
+    figures = f"{row.looks[0]:.2f} | {row.looks[1]:.2f} | {row.garbage:.2f} | {row.memory:,}"
     return f"| {case.nodes:,} | {row.edges:,} | {case.name} | {figures} | {row.said[-1]} |"
 
 

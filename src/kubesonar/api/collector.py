@@ -148,8 +148,13 @@ class StatesDocument(msgspec.Struct, frozen=True):
     unread: dict[str, str]
 
 
+class EvidenceAway(Exception):
+    """What agents reported cannot be read now, as what keeps it is being started; the message is a clause."""
+
+
 class CollectorView(Protocol):
-    """The parts of a collector that its API reads. Methods without `async` return at once."""
+    """The parts of a collector that its API reads. Methods without `async` return at once; those with it raise
+    EvidenceAway."""
 
     def ready(self) -> str:
         """Return why the collector is not ready, empty where it is."""
@@ -183,7 +188,7 @@ class CollectorView(Protocol):
         """Return what a member last said of itself, without roster and edges, None where it never reported."""
         ...
 
-    def snapshot(self, name: str) -> Snapshot | None:
+    async def snapshot(self, name: str) -> Snapshot | None:
         """Return the snapshot of a member as it would give it now, None where it never reported."""
         ...
 
@@ -337,7 +342,10 @@ def _tagged(handler: Handler) -> Handler:
     """Return a handler that answers 304 where the client has the same reply already (RFC 9110, section 8.8.3)."""
 
     async def answer(request: Request) -> Reply:
-        reply = await handler(request)
+        try:
+            reply = await handler(request)
+        except EvidenceAway as away:
+            return error_reply(503, str(away), (b"retry-after", b"1"))
         if reply.status != 200 or not isinstance(reply.body, bytes):
             return reply
         tag = b'"' + sha256(reply.body).hexdigest()[:32].encode() + b'"'
@@ -439,18 +447,25 @@ class _Paths:
     async def edges(self, request: Request) -> Reply:
         query = _query(request, source=_text("a member"), target=_text("a member or target"), **_PAGE)
         sources = [query["source"]] if "source" in query else [one.member.name for one in self._view.members()]
-        found = (
-            EdgeSummary(name, msgspec.structs.replace(edge, trials=(), past=()))
-            for name in sources
-            for edge in _edges(self._view.snapshot(name))
-            if query.get("target") in (None, edge.latest.check.target)
-        )
+        after = query.get("after", "")
+        first = next((at for at, name in enumerate(sources) if after.startswith(f"{name} ")), 0)
+        found: list[EdgeSummary] = []
+        before = 0
+        for name in sources[first:]:
+            found += [
+                EdgeSummary(name, msgspec.structs.replace(edge, trials=(), past=()))
+                for edge in _edges(await self._view.snapshot(name))
+                if query.get("target") in (None, edge.latest.check.target)
+            ]
+            before = before or (len(found) if after else 0)
+            if len(found) - before > query.get("limit", MOST_ITEMS):
+                break
         return _page(found, query, _edge_key, EdgePage)
 
     async def edge(self, request: Request) -> Reply:
         _query(request)
         source, target = request.parameters["source"], request.parameters["target"]
-        edges = [edge for edge in _edges(self._view.snapshot(source)) if edge.latest.check.target == target]
+        edges = [edge for edge in _edges(await self._view.snapshot(source)) if edge.latest.check.target == target]
         if not edges:
             return error_reply(404, "nothing is known from there to there")
         return Reply(encode_json(EdgeDocument(API_SCHEMA, source, target, tuple(edges))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.reports.mirrors import Mirrors
@@ -15,13 +16,20 @@ from kubesonar.web import Reply, Request, error_reply
 
 class Intake:
     """The handler of POST on `report.REPORT_PATH`. `refused` counts the reports that were not taken, by the status of
-    the reply."""
+    the reply. `taken` is called with each report that was, as it came, and when (Unix seconds)."""
 
-    def __init__(self, mirrors: Mirrors, authenticator: ReportAuthenticator, clock: Clock) -> None:
+    def __init__(
+        self,
+        mirrors: Mirrors,
+        authenticator: ReportAuthenticator,
+        clock: Clock,
+        taken: Callable[[float, bytes], None] = lambda now, body: None,
+    ) -> None:
         self.refused: Counter[int] = Counter()
         self._mirrors = mirrors
         self._authenticator = authenticator
         self._clock = clock
+        self._taken = taken
 
     async def take(self, request: Request) -> Reply:
         """Return the receipt of a report, or an error: 400 for what is no report, 401 and 403 for whom is not believed,
@@ -47,5 +55,9 @@ class Intake:
         if not reporter.may_be(member):
             claimed = f"{clip(member.name, 60)} on {clip(member.node, 60)}"
             return error_reply(403, f"the report is of {claimed}, its token of {reporter.pod} on {reporter.node}")
-        receipt = self._mirrors.take(report, self._clock.wall())
-        return Reply(encode_json(receipt)) if isinstance(receipt, Receipt) else error_reply(409, receipt)
+        now = self._clock.wall()
+        receipt = self._mirrors.take(report, now)
+        if not isinstance(receipt, Receipt):
+            return error_reply(409, receipt)
+        self._taken(now, request.body)
+        return Reply(encode_json(receipt))

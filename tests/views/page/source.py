@@ -54,7 +54,7 @@ class MeshSource:
         self.told: list[Notice] = []
         self.past = history_of(snapshots, self.known(), self.at)
         self.trouble = ""
-        self._snapshots = {snapshot.member.name: snapshot for snapshot in snapshots}
+        self.read = {snapshot.member.name: snapshot for snapshot in snapshots}
         self._states = StateLog()
         self._states.step(self.at - 60.0, self.found.who.members.values())
 
@@ -72,17 +72,17 @@ class MeshSource:
 
     def members(self) -> Iterable[CollectorMember]:
         for name, member in sorted(self.known().items()):
-            yield CollectorMember(member, 1.5 if name in self._snapshots else None, self.unread.get(name, ""))
+            yield CollectorMember(member, 1.5 if name in self.read else None, self.unread.get(name, ""))
 
     def known(self) -> dict[str, Member]:
         """Return all members by name."""
         return dict(self.found.who.members)
 
-    def snapshot(self, name: str) -> Snapshot | None:
-        return self._snapshots.get(name)
+    async def snapshot(self, name: str) -> Snapshot | None:
+        return self.read.get(name)
 
-    def snapshots(self) -> Iterable[Snapshot]:
-        return self._snapshots.values()
+    async def snapshots(self) -> Iterable[Snapshot]:
+        return self.read.values()
 
     async def matrix(self) -> MatrixDocument | None:
         return MatrixDocument(API_SCHEMA, self.at, matrices(self.found))

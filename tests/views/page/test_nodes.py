@@ -15,7 +15,7 @@ from tests.views.page.source import UTC, MeshSource
 
 def reports(source: MeshSource) -> list[MemberReport]:
     return [
-        MemberReport(one.member, one.reported, one.unread, source.snapshot(one.member.name)) for one in source.members()
+        MemberReport(one.member, one.reported, one.unread, source.read.get(one.member.name)) for one in source.members()
     ]
 
 

@@ -78,7 +78,7 @@ def hostile() -> dict[str, msgspec.Struct]:
         {NAME: HOSTILE},
     )
     now = source.at
-    reports = [MemberReport(member, 1.0, HOSTILE, source.snapshot("node-1-pod"))]
+    reports = [MemberReport(member, 1.0, HOSTILE, source.read.get("node-1-pod"))]
     verdict = Verdict(Health.BAD, HOSTILE, now, (finding,), unknown=(HOSTILE,))
     many = msgspec.structs.replace(
         matrix,
@@ -87,7 +87,7 @@ def hostile() -> dict[str, msgspec.Struct]:
         cells=(),
     )
     node = node_model(NAME, reports, [matrix], [record], members, source.past, now, UTC)
-    target = target_model(NAME, source.snapshots(), source.known(), source.past, now, UTC)
+    target = target_model(NAME, source.read.values(), source.known(), source.past, now, UTC)
     assert node is not None and target is not None
     return {
         "now": now_model(verdict, [record], members, {NAME: HOSTILE}, {"x": HOSTILE}, HOSTILE, now, UTC),
@@ -103,8 +103,8 @@ def hostile() -> dict[str, msgspec.Struct]:
         ),
         "nodes": nodes_model(reports, [matrix], {NAME: HOSTILE}),
         "node": node,
-        "dns": targets_model(source.snapshots(), source.known(), dns=True),
-        "targets": targets_model(source.snapshots(), source.known()),
+        "dns": targets_model(source.read.values(), source.known(), dns=True),
+        "targets": targets_model(source.read.values(), source.known()),
         "target": target,
     }
 

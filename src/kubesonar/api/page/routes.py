@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from kubesonar.api.collector import CollectorMember, MatrixDocument, StatesDocument
+from kubesonar.api.collector import CollectorMember, EvidenceAway, MatrixDocument, StatesDocument
 from kubesonar.api.page.door import HTML, Door, private
 from kubesonar.api.page.files import PageFiles
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
@@ -62,12 +62,12 @@ class PageSource(Protocol):
         """Return all members by name."""
         ...
 
-    def snapshot(self, name: str) -> Snapshot | None:
+    async def snapshot(self, name: str) -> Snapshot | None:
         """Return the snapshot of a member as it would give it now, None where it never reported."""
         ...
 
-    def snapshots(self) -> Iterable[Snapshot]:
-        """Return the snapshots of all members that report, without the sums over windows."""
+    async def snapshots(self) -> Iterable[Snapshot]:
+        """Return the snapshots of all members that report, with their edges to plain targets at least."""
         ...
 
     async def matrix(self) -> MatrixDocument | None:
@@ -157,6 +157,8 @@ class _Page:
             drawn = await self._view(request, query)
         except BadRequest as refusal:
             return self._notice(400, "Not understood", str(refusal))
+        except EvidenceAway as away:
+            return self._notice(503, "Not now", f"{away}: try again in some seconds")
         if drawn is None:
             return self._notice(404, "Not there", "There is nothing of that name here, or not any more.")
         frame = self._frame(drawn, request)
@@ -241,7 +243,7 @@ class _Views:
         name, source = request.parameters["name"], self._source
         members, matrices = self._members(), await self._matrices()
         reports = [
-            msgspec.structs.replace(report, snapshot=source.snapshot(report.member.name))
+            msgspec.structs.replace(report, snapshot=await source.snapshot(report.member.name))
             for report in self._reports()
             if name in (report.member.node, report.member.name)
         ]
@@ -251,14 +253,16 @@ class _Views:
         return None if model is None else _Drawn(name, "node", model)
 
     async def dns(self, request: Request, query: Mapping[str, str]) -> _Drawn:
-        return _Drawn("DNS", "dns", targets_model(self._source.snapshots(), self._members(), dns=True))
+        return _Drawn("DNS", "dns", targets_model(await self._source.snapshots(), self._members(), dns=True))
 
     async def targets(self, request: Request, query: Mapping[str, str]) -> _Drawn:
-        return _Drawn("Targets", "targets", targets_model(self._source.snapshots(), self._members()))
+        return _Drawn("Targets", "targets", targets_model(await self._source.snapshots(), self._members()))
 
     async def target(self, request: Request, query: Mapping[str, str]) -> _Drawn | None:
         name, source = request.parameters["name"], self._source
-        model = target_model(name, source.snapshots(), self._members(), source.history(), source.now(), self._times)
+        model = target_model(
+            name, await source.snapshots(), self._members(), source.history(), source.now(), self._times
+        )
         return None if model is None else _Drawn(name, "target", model)
 
     def _members(self) -> dict[str, Member]:

@@ -14,6 +14,7 @@ from kubesonar.api.page import page_routes
 from kubesonar.api.page.door import TOKEN_COOKIE
 from kubesonar.apps.client.times import page_times
 from kubesonar.apps.collector.judge import Judge
+from kubesonar.apps.collector.judging_client import JudgingClient
 from kubesonar.apps.collector.options import CollectorOptions
 from kubesonar.apps.collector.replica import Replica
 from kubesonar.apps.collector.teller import IncidentTeller
@@ -42,7 +43,7 @@ class Collector:
         self._clock = SystemClock()
         self._supervisor = Supervisor()
         self._log = IncidentLog()
-        self._mirrors = Mirrors(options.agents)
+        self._mirrors = Mirrors(options.agents, edges=False)
 
     async def run(self) -> None:
         """Take reports, judge and answer until SIGTERM or SIGINT. Raises ConfigError at the start where an address, a
@@ -62,7 +63,8 @@ class Collector:
         options, clock, supervisor = self._options, self._clock, self._supervisor
         replica = Replica(options, self._log, os.environ, clock, closing)
         authenticator = report_authenticator(options.reports, os.environ, clock)
-        intake = Intake(self._mirrors, authenticator, clock)
+        judging = JudgingClient(options.agents, clock, self._mirrors.begin_anew)
+        intake = Intake(self._mirrors, authenticator, clock, judging.feed)
         closing.push_async_callback(supervisor.stop)
 
         def changed(records: list[IncidentRecord]) -> None:
@@ -70,8 +72,10 @@ class Collector:
             view.tell(records)
 
         teller = IncidentTeller(options.notify, options.cluster, replica, self._log, supervisor, clock)
-        judge = Judge(self._mirrors, self._log, clock, changed, replica.decides)
-        view = LiveCollectorView(self._mirrors, self._log, judge, replica, teller, intake, clock, options.api.streams)
+        judge = Judge(judging, self._mirrors, self._log, clock, changed, replica.decides)
+        view = LiveCollectorView(
+            self._mirrors, self._log, judge, judging, replica, teller, intake, clock, options.api.streams
+        )
         token_file = options.api.token_file
         reader = BearerToken(token_file, cookie=TOKEN_COOKIE) if token_file else Anonymous()
         pages = page_routes(view, reader, page_times()) if options.page.enabled else {}
@@ -82,5 +86,6 @@ class Collector:
         await server.start()
         closing.push_async_callback(server.stop, _STOP)
         closing.callback(view.leaving)
+        supervisor.run_forever("judging process", judging.run)
         supervisor.run_forever("judge", judge.run)
         _LOG.info("serving", extra={"addresses": ", ".join(str(address) for address in server.addresses)})

@@ -1,28 +1,34 @@
-"""Judges the mesh again and again by what agents reported, beside the loop that takes reports in."""
+"""Has the mesh judged again and again by what agents reported, and what becomes of incidents decided."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
-from kubesonar.apps.client.gather import Gathered, one_of_each
-from kubesonar.apps.client.times import clock
+from kubesonar.apps.collector.judging_client import JudgingClient, JudgingGone
 from kubesonar.core.diagnosis.incidents.casebook import settled
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
-from kubesonar.core.diagnosis.joining.join import Basis, basis
-from kubesonar.core.diagnosis.verdict import Known, verdict_on
-from kubesonar.core.telemetry.reports.mirrors import Collected, Mirrors
+from kubesonar.core.telemetry.reports.mirrors import Mirrors
 from kubesonar.model import Verdict
 from kubesonar.net.clock import Clock
 
 JUDGE_PERIOD = 1.0
-"""Seconds between two judgements, in a mesh of up to a thousand nodes. Longer, and faults are told later."""
+"""Seconds between the beginnings of two judgements, in a mesh of up to a thousand nodes. Longer, and faults are told
+later."""
 
-_SHARE = 2.0
-"""Times its own duration that a judgement pauses afterwards. Less, and in a large mesh judging leaves no CPU for
-reports; more, and faults are told later there."""
+_LARGE = 2000
+"""Agents beyond which judging is less frequent: a thousand nodes with two each. More, and one judgement takes as long
+as the pause between two."""
+
+_LARGE_PERIOD = 10.0
+"""Seconds between the beginnings of two judgements in a larger mesh."""
+
+_SHARE = 0.5
+"""Times its own duration that a judgement pauses afterwards at least. Less, and judging takes a whole CPU; more, and
+faults are told later where it takes long."""
 
 _QUIET = 10.0
 """Seconds after the start without a word on who is missing: agents have to report first. Longer, and a collector that
@@ -30,13 +36,15 @@ starts during an outage says nothing for as long."""
 
 
 class ClusterJudgement(msgspec.Struct, frozen=True):
-    """The verdict on what agents reported up to `at` (Unix seconds), with the evidence, and how long judging took (s).
-    `verdict` holds the open incidents as its findings."""
+    """The verdict on what agents reported up to `at` (Unix seconds), who is excused and why, how long judging took (s),
+    and the memory (bytes) and CPU (s) of the process that did. `verdict` holds the open incidents as its findings."""
 
     at: float
     verdict: Verdict
-    found: Basis
+    excused: dict[str, str]
     took: float
+    resident: int
+    cpu: float
 
 
 class Judge:
@@ -46,6 +54,7 @@ class Judge:
 
     def __init__(
         self,
+        judging: JudgingClient,
         mirrors: Mirrors,
         log: IncidentLog,
         clock: Clock,
@@ -53,6 +62,7 @@ class Judge:
         decides: Callable[[], bool],
     ) -> None:
         self.latest: ClusterJudgement | None = None
+        self._judging = judging
         self._mirrors = mirrors
         self._log = log
         self._clock = clock
@@ -60,25 +70,34 @@ class Judge:
         self._decides = decides
 
     async def run(self) -> None:
-        """Judge every second; less often where judging takes long."""
-        began = self._clock.mono()
+        """Judge every second; less often in a large mesh, and where judging takes long."""
         while True:
-            now = self._clock.mono()
-            if self._mirrors and (now - began >= _QUIET or not self._mirrors.unread(self._clock.wall())):
-                await self._judge()
-            await asyncio.sleep(max(JUDGE_PERIOD, _SHARE * (self.latest.took if self.latest else 0.0)))
+            began = self._clock.mono()
+            if self._may_judge(began):
+                with suppress(JudgingGone):
+                    await self._judge()
+            period = JUDGE_PERIOD if len(self._mirrors) <= _LARGE else _LARGE_PERIOD
+            took = self._clock.mono() - began
+            await asyncio.sleep(max(period - took, _SHARE * took))
+
+    def _may_judge(self, now: float) -> bool:
+        """Whether enough is known: all agents have reported since the process began, or had the time to."""
+        since = self._judging.since
+        if since is None or not self._mirrors:
+            return False
+        return now - since >= _QUIET or not self._mirrors.unread(self._clock.wall())
 
     async def _judge(self) -> None:
-        began = self._clock.mono()
-        collected = self._mirrors.collected(self._clock.wall())
-        found, verdict = await asyncio.to_thread(_judged, collected, dict(self._log.casebook.known))
-        changed = self._log.step(self._clock.wall(), verdict) if self._decides() else []
-        took = self._clock.mono() - began
-        self.latest = ClusterJudgement(collected.at, settled(verdict, self._log.casebook), found, took)
+        answer = await self._judging.judge(self._log.casebook.known)
+        for identity in answer.lacking:
+            self._mirrors.ask_again(identity)
+        changed = self._log.step(self._clock.wall(), answer.verdict) if self._decides() else []
+        self.latest = ClusterJudgement(
+            answer.at,
+            settled(answer.verdict, self._log.casebook),
+            answer.excused,
+            answer.took,
+            answer.resident,
+            answer.cpu,
+        )
         self._changed(changed)
-
-
-def _judged(collected: Collected, known: Known) -> tuple[Basis, Verdict]:
-    gathered = one_of_each(Gathered(collected.snapshots, collected.unread))
-    found = basis(gathered.snapshots, gathered.unread, collected.at)
-    return found, verdict_on(found, clock, known)

@@ -7,23 +7,21 @@ from collections.abc import AsyncGenerator, Iterable
 
 from kubesonar import __version__
 from kubesonar.api.collector import API_SCHEMA, CollectorMember, MatrixDocument, StatesDocument
-from kubesonar.apps.client.gather import Gathered, one_of_each
 from kubesonar.apps.collector.judge import Judge
+from kubesonar.apps.collector.judging_client import JudgingClient
 from kubesonar.apps.collector.replica import Replica
 from kubesonar.apps.collector.teller import IncidentTeller
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
 from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
-from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.encoding import encode_json
-from kubesonar.core.telemetry.reports.mirror import summed
-from kubesonar.core.telemetry.reports.mirrors import Collected, Mirrors
+from kubesonar.core.telemetry.reports.mirrors import Mirrors
 from kubesonar.core.telemetry.reports.short_history import ShortHistory
 from kubesonar.core.telemetry.state_log import StateLog, StateSpan
 from kubesonar.model import Member, Notice, Snapshot, Verdict
 from kubesonar.net.clock import Clock
 from kubesonar.reports.intake import Intake
 from kubesonar.runtime.proc import process_usage
-from kubesonar.views.matrix import matrices, natural
+from kubesonar.views.matrix import natural
 from kubesonar.views.metrics.collector import CollectorFacts, collector_families
 from kubesonar.views.metrics.exposition import Exposition
 
@@ -46,6 +44,7 @@ class LiveCollectorView:
         mirrors: Mirrors,
         log: IncidentLog,
         judge: Judge,
+        judging: JudgingClient,
         replica: Replica,
         teller: IncidentTeller,
         intake: Intake,
@@ -55,6 +54,7 @@ class LiveCollectorView:
         self._mirrors = mirrors
         self._log = log
         self._judge = judge
+        self._judging = judging
         self._replica = replica
         self._teller = teller
         self._intake = intake
@@ -129,18 +129,17 @@ class LiveCollectorView:
         mirror = self._mirrors.mirror(name)
         return mirror.report.head if mirror is not None else None
 
-    def snapshot(self, name: str) -> Snapshot | None:
+    async def snapshot(self, name: str) -> Snapshot | None:
         """Return the snapshot of a member as it would give it now, None where it never reported."""
-        mirror = self._mirrors.mirror(name)
-        return summed(mirror.snapshot(self._clock.wall())) if mirror is not None else None
+        return await self._judging.snapshot(name)
 
     def history(self) -> ShortHistory:
         """Return the series of the last day."""
         return self._mirrors.history
 
-    def snapshots(self) -> Iterable[Snapshot]:
-        """Return the snapshots of all members that report, without the sums over windows."""
-        return self._mirrors.collected(self._clock.wall()).snapshots
+    async def snapshots(self) -> Iterable[Snapshot]:
+        """Return the snapshots of all members that report, with their edges to plain targets only, and no roster."""
+        return await self._judging.snapshots()
 
     def state_spans(self, since: float) -> Iterable[StateSpan]:
         """Return when nodes were in other states than serving, as far as that lasted after `since` (Unix seconds)."""
@@ -152,14 +151,12 @@ class LiveCollectorView:
 
     async def matrix(self) -> MatrixDocument | None:
         """Return who reaches whom, None before the first verdict."""
-        if self._judge.latest is None:
-            return None
-        return await asyncio.to_thread(_matrix, self._mirrors.collected(self._clock.wall()))
+        return await self._judging.matrix() if self._judge.latest is not None else None
 
     def states(self) -> StatesDocument:
         """Return who need not answer, and who did not report."""
         latest = self._judge.latest
-        excused = latest.found.who.excused if latest is not None else {}
+        excused = latest.excused if latest is not None else {}
         return StatesDocument(API_SCHEMA, excused, self._mirrors.unread(self._clock.wall()))
 
     def metrics(self, *, openmetrics: bool) -> bytes:
@@ -173,6 +170,8 @@ class LiveCollectorView:
             interval=self._mirrors.interval,
             lost_trials=self._mirrors.dropped,
             judging=latest.took if latest else 0.0,
+            judge_resident=latest.resident if latest else 0,
+            judge_cpu=latest.cpu if latest else 0.0,
             leads=self._replica.decides(),
             waiting=self._replica.waiting,
             untold=len(self._replica.book.waiting),
@@ -204,8 +203,3 @@ class LiveCollectorView:
                     yield b": all is as before\n\n"
         finally:
             self._followers.discard(queue)
-
-
-def _matrix(collected: Collected) -> MatrixDocument:
-    gathered = one_of_each(Gathered([summed(snapshot) for snapshot in collected.snapshots], collected.unread))
-    return MatrixDocument(API_SCHEMA, collected.at, matrices(basis(gathered.snapshots, gathered.unread, collected.at)))

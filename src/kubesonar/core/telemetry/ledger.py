@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import Annotated
 
@@ -274,7 +274,11 @@ class Ledger:
 
 def window(trials: list[Trial], now: float, span: float) -> Window:
     """Return the sums over the trials that began within the last `span` seconds."""
-    recent = [trial for trial in trials if now - span <= trial.at <= now]
+    return window_of([trial for trial in trials if now - span <= trial.at <= now], span)
+
+
+def window_of(recent: Sequence[Trial], span: float) -> Window:
+    """Return the sums over these trials, which are those of a window of `span` seconds."""
     counted = [trial for trial in recent if trial.health is not Health.UNKNOWN]
     rtts = [trial.rtt for trial in counted if trial.rtt]
     return Window(

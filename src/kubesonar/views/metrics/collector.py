@@ -34,6 +34,8 @@ class CollectorFacts(msgspec.Struct, frozen=True):
     interval: float
     lost_trials: int
     judging: float
+    judge_resident: int
+    judge_cpu: float
     leads: bool
     waiting: int
     untold: int
@@ -88,6 +90,12 @@ _LEADS = Metric(
     "gauge",
     "Whether this replica decides what becomes of incidents (1), or another does (0). Alert on a sum other than 1.",
 )
+_JUDGE_RESIDENT = Metric(
+    "kubesonar_collector_judge_memory_bytes", "gauge", "Resident memory of the process that judges.", (), "bytes"
+)
+_JUDGE_CPU = Metric(
+    "kubesonar_collector_judge_cpu_seconds_total", "counter", "CPU time of the process that judges.", (), "seconds"
+)
 _WAITING = Metric("kubesonar_collector_store_waiting", "gauge", "Records that are not durable yet.")
 _UNTOLD = Metric("kubesonar_collector_notices_waiting", "gauge", "Notices that a receiver is still to get.")
 _DROPPED = Metric("kubesonar_collector_store_dropped_total", "counter", "Records that never will be durable.")
@@ -113,6 +121,8 @@ COLLECTOR_METRICS = (
     _INTERVAL,
     _LOST,
     _JUDGING,
+    _JUDGE_RESIDENT,
+    _JUDGE_CPU,
     _LEADS,
     _WAITING,
     _UNTOLD,
@@ -145,6 +155,8 @@ def collector_families(
     yield _INTERVAL, {(): facts.interval}
     yield _LOST, {(): facts.lost_trials}
     yield _JUDGING, {(): facts.judging}
+    yield _JUDGE_RESIDENT, {(): facts.judge_resident}
+    yield _JUDGE_CPU, {(): facts.judge_cpu}
     yield _LEADS, {(): float(facts.leads)}
     yield _WAITING, {(): facts.waiting}
     yield _UNTOLD, {(): facts.untold}

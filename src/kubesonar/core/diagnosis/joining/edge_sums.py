@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from kubesonar.core.address import family_of, is_literal
 from kubesonar.core.diagnosis.inference.slow_links import SLOW
@@ -14,7 +15,7 @@ _SIZED = 4
 is not seen; more, and one that is fast again is looked at for longer."""
 
 
-class EdgeSums(NamedTuple):
+class EdgeSums(msgspec.Struct, frozen=True, gc=False):
     """Of an edge: whether any trial was bad or told nothing, how many trials there were, and what was sent and received
     in the short window."""
 
@@ -25,19 +26,20 @@ class EdgeSums(NamedTuple):
 
 
 def sums_of(edge: Edge, now: float) -> EdgeSums:
-    """Return what the windows say; where they have no sums, as in reports, what the trials say."""
+    """Return what the windows say; where the short one has no sums, as with a collector, what the newest trials say."""
     long, short, trials = edge.long, edge.short, edge.trials
-    if long.observations or not trials:
-        bad = long.failed > 0 or long.unknown > 0 or long.received < long.sent
+    bad = long.failed > 0 or long.unknown > 0 or long.received < long.sent
+    if short.observations or not trials:
         return EdgeSums(bad, long.observations, short.sent, short.received)
-    bad, sent, received, since = False, 0, 0, now - short.span
-    for trial in trials:
-        if trial.fault is not None or trial.received < trial.sent:
-            bad = True
-        if since <= trial.at <= now:
+    sent, received, since = 0, 0, now - short.span
+    for trial in reversed(trials):
+        at = trial.at
+        if at < since:
+            break
+        if at <= now:
             sent += trial.sent
             received += trial.received
-    return EdgeSums(bad, len(trials), sent, received)
+    return EdgeSums(bad, long.observations, sent, received)
 
 
 def saw_slow_link(trials: Sequence[Trial]) -> bool:

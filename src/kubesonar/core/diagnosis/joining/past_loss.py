@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from statistics import median
-from typing import NamedTuple
+
+import msgspec
 
 from kubesonar.core.diagnosis.evidence import FAINT
 from kubesonar.core.diagnosis.inference.background import BACKGROUND
@@ -20,7 +21,7 @@ STANDING_OUT = 12.0
 best onset would make a finding of; lower, and chance is looked at for nothing."""
 
 
-class PastTrials(NamedTuple):
+class PastTrials(msgspec.Struct, frozen=True, gc=False):
     """Of an edge, beyond its windows: how many trials there were, how many were bad, and how many of these lost no more
     than faint loss does."""
 

@@ -81,10 +81,11 @@ class QuietPairs:
             return
         else:
             packets = stream(check.timeout)
-        count = self._groups[me.network is Network.HOST, far].get(packets)
+        group = self._groups[me.network is Network.HOST, far]
+        count = group.get(packets)
         if count is None:
             size = max((trial.sent for trial in edge.trials), default=1) if kind is Kind.UDP else packets
-            count = self._groups[me.network is Network.HOST, far][packets] = [0, 0, 0, size]
+            count = group[packets] = [0, 0, 0, size]
         count[0] += sign
         count[1] += sign * (sums.trials + past.trials)
         count[2] += sign * past.faint

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from kubesonar.core.telemetry.ledger import window
+from kubesonar.core.telemetry.ledger import window, window_of
 from kubesonar.core.telemetry.reports.report import EdgeReport, Report, latest_reported
 from kubesonar.core.telemetry.reports.short_history import NewTrials
 from kubesonar.core.telemetry.trial_memory import PAST
-from kubesonar.model import SCHEMA, Check, Edge, Member, Minute, Roster, Snapshot, Trial
+from kubesonar.model import SCHEMA, Check, Edge, Member, Minute, Observation, Roster, Snapshot, Trial
 
 MOST_TRIALS = 256
 """Most trials kept of one edge, as many as a ledger keeps by default. Fewer, and faint loss is seen later than by the
@@ -25,10 +25,11 @@ _NEVER = float("inf")
 
 
 class _MirroredEdge(msgspec.Struct):
-    """An edge as the reports told it; `made` counts the trials that the agent made of it."""
+    """An edge as the reports told it, None where only its check is kept; `made` counts the trials that the agent made
+    of it."""
 
     check: Check
-    edge: Edge
+    edge: Edge | None
     made: int
 
 
@@ -37,14 +38,15 @@ class Mirror:
 
     `seen` is when the last report came (seconds of the collector's clock), `behind` what to add to the agent's times
     to have the collector's, `report` the last report without its edges, `sequence` the number of the last one that
-    told of edges."""
+    told of edges. With `edges` False only what receipts need is kept of them, and snapshots have none."""
 
-    def __init__(self, report: Report, now: float) -> None:
+    def __init__(self, report: Report, now: float, *, edges: bool = True) -> None:
         self.report = report
         self.seen = now
         self.behind = now - report.head.at
         self.sequence = 0
         self._roster = Roster("", ())
+        self._keeps_edges = edges
         self._edges: dict[int, _MirroredEdge] = {}
 
     @property
@@ -78,8 +80,9 @@ class Mirror:
 
     def snapshot(self, at: float) -> Snapshot:
         """Return what the agent would say at `at` (seconds of the collector's clock), if nothing had happened since its
-        last report, without the sums over windows, which cost the most (see `summed`)."""
-        edges = tuple(mirrored.edge for mirrored in self._edges.values())
+        last report, without the sums over the short window and with those over the long one as they were then: to
+        make them anew costs the most (see `summed`)."""
+        edges = tuple(mirrored.edge for mirrored in self._edges.values() if mirrored.edge is not None)
         return msgspec.structs.replace(
             self.report.head,
             schema=SCHEMA,
@@ -99,25 +102,11 @@ class Mirror:
         if check is None:
             return False
         edge = told.edge
-        trials: tuple[Trial, ...] = ()
-        past: tuple[Minute, ...] = ()
-        new = edge.trials
-        if known is not None:
-            trials, past = known.edge.trials, known.edge.past
-            new = new[max(0, known.made - told.first) :]
-        most = min(told.kept, MOST_TRIALS)
+        new = edge.trials if known is None else edge.trials[max(0, known.made - told.first) :]
         latest = latest_reported(edge.latest, check, report.head.member.name)
         fresh.append(NewTrials(check, latest, new))
-        self._edges[told.number] = _MirroredEdge(
-            check,
-            msgspec.structs.replace(
-                edge,
-                latest=latest,
-                trials=(*trials, *new)[-most:] if most else (),
-                past=_merged(past, edge.past, told.oldest),
-            ),
-            told.first + len(edge.trials),
-        )
+        mirrored = _grown(known.edge if known is not None else None, told, latest, new) if self._keeps_edges else None
+        self._edges[told.number] = _MirroredEdge(check, mirrored, told.first + len(edge.trials))
         return True
 
 
@@ -126,6 +115,20 @@ def summed(snapshot: Snapshot) -> Snapshot:
     a thread."""
     edges = tuple(_with_windows(edge, snapshot.at) for edge in snapshot.edges)
     return msgspec.structs.replace(snapshot, edges=edges)
+
+
+def _grown(known: Edge | None, told: EdgeReport, latest: Observation, new: tuple[Trial, ...]) -> Edge:
+    """Return an edge with what a report told of it besides what was known."""
+    trials, past = (known.trials, known.past) if known is not None else ((), ())
+    most = min(told.kept, MOST_TRIALS)
+    trials = (*trials, *new)[-most:] if most else ()
+    return msgspec.structs.replace(
+        told.edge,
+        latest=latest,
+        long=window_of(trials, told.edge.long.span),
+        trials=trials,
+        past=_merged(past, told.edge.past, told.oldest),
+    )
 
 
 def _merged(known: tuple[Minute, ...], told: tuple[Minute, ...], oldest: float) -> tuple[Minute, ...]:

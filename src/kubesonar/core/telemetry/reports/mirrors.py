@@ -51,10 +51,12 @@ class Collected(msgspec.Struct, frozen=True):
 
 class Mirrors:
     """Takes reports in and returns snapshots. Reads no clock: `now` is Unix seconds. `taken` counts the reports that
-    were taken; `history` is what they told of the last day, by the minute, `levels` the sums of what they counted."""
+    were taken; `history` is what they told of the last day, by the minute, `levels` the sums of what they counted. With
+    `edges` False only what receipts need is kept of them, and snapshots have none."""
 
-    def __init__(self, options: MirrorOptions) -> None:
+    def __init__(self, options: MirrorOptions, *, edges: bool = True) -> None:
         self.taken = 0
+        self._keeps_edges = edges
         self.history = ShortHistory()
         self.levels = LevelSums()
         self._options = options
@@ -84,7 +86,7 @@ class Mirrors:
         if mirror is None or epoch > mirror.member.epoch:
             if mirror is None and len(self._mirrors) >= self._options.members:
                 return f"the collector keeps at most {self._options.members} agents (reports.members)"
-            mirror = self._mirrors[identity] = Mirror(report, now)
+            mirror = self._mirrors[identity] = Mirror(report, now, edges=self._keeps_edges)
         roster = self._rosters.get(report.digest)
         fresh = mirror.take(report, roster or Roster("", ()), now)
         self.taken += 1
@@ -93,6 +95,18 @@ class Mirrors:
         if fresh and roster is not None:
             self.history.add(report.head.member, self._nodes[report.digest], fresh, mirror.behind, now)
         return Receipt(REPORT_SCHEMA, mirror.sequence, self.interval, whole=fresh is None, roster=roster is None)
+
+    def begin_anew(self) -> None:
+        """Forget all agents and rosters, so that each of them is asked for all it knows."""
+        self._mirrors.clear()
+        self._rosters.clear()
+
+    def ask_again(self, identity: str) -> None:
+        """Ask that agent for all it knows, and for its roster, with its next receipt."""
+        mirror = self._mirrors.get(identity)
+        if mirror is not None:
+            mirror.sequence = 0
+            self._rosters.pop(mirror.report.digest, None)
 
     def collected(self, now: float) -> Collected:
         """Return what can be judged at `now`: all agents as of the oldest of their last reports, so that what one end

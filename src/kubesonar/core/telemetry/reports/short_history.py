@@ -31,7 +31,8 @@ _MOST_MS = 60_000.0
 """Longest round trip of a slot in milliseconds, within what a half-precision number holds (65,504)."""
 
 
-_BETWEEN_MEMBERS = frozenset({Path.POD, Path.HOST})
+BETWEEN_MEMBERS = frozenset({Path.POD, Path.HOST})
+"""The paths of checks whose target is a member; that of all others is a plain target."""
 
 
 class HistoryPart(StrEnum):
@@ -158,7 +159,7 @@ class ShortHistory:
                 continue
             target = news.check.target
             for at, sums in _by_minute(news, behind, minute).items():
-                if news.check.path not in _BETWEEN_MEMBERS:
+                if news.check.path not in BETWEEN_MEMBERS:
                     self._add(HistoryPart.TARGET, target, at, sums)
                 elif target in nodes:
                     self._add_way(source.node, nodes[target], at, sums)
