@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from kubesonar.web import Reply, Request
+from tests.kube.evicting import EvictionSwitches, evict, replace, require_uid
 from tests.kube.requests import Asked, asked
 from tests.kube.selecting import selector
 from tests.kube.store import GROUPS, Refused, Store, Tree
@@ -52,6 +53,7 @@ class Switches:
         self.raw_events: list[bytes] = []
         self.logs: dict[str, str] = {}
         self.streams = StreamSwitches()
+        self.evictions = EvictionSwitches()
 
 
 class Api:
@@ -147,6 +149,8 @@ class Api:
             return document(body)
         if not request.resource:
             return {"ok": True}
+        if request.resource == "pods/eviction":
+            return evict(self._store, self._switches.evictions, request, body)
         if "/" in request.resource:
             raise Refused(404, "NotFound", "the server could not find the requested resource")
         if request.verb == "list":
@@ -154,6 +158,11 @@ class Api:
         if request.verb == "get":
             return self._store.get(request.resource, request.name, request.namespace)
         if request.verb == "delete":
+            if body:
+                uid = msgspec.json.decode(body).get("preconditions", {}).get("uid")
+                pod = self._store.get(request.resource, request.name, request.namespace)
+                require_uid(pod, uid or pod["metadata"]["uid"])
+                return replace(self._store, self._switches.evictions, pod)
             return self._store.delete(request.resource, request.name, request.namespace)
         return self._change(request, body)
 

@@ -9,7 +9,7 @@
         client = Client(in_cluster(environ, str(tmp_path)))
 
 It serves pods, nodes, services, endpoints, endpointslices, leases, namespaces, events, configmaps, secrets, daemonsets,
-customresourcedefinitions and two custom resources (records, agents):
+deployments, customresourcedefinitions and two custom resources (records, agents):
 get, list (limit and continue, label and field selectors), watch (bookmarks, timeoutSeconds), create, update (409 on a
 stale resourceVersion), patch (merge), delete; /version, /healthz, /livez, /readyz without a token. What to break:
 
@@ -24,6 +24,7 @@ stale resourceVersion), patch (merge), delete; /version, /healthz, /livez, /read
     api.stop() / api.start()                            nobody listens; the same port and the same objects afterwards
     api.switches.documents["/path"] = function          what a path that is none of a resource says to a body
     api.switches.logs["pod"] = "text"                   what a pod has printed
+    api.switches.evictions.…                            budgets, and who comes back: see `evicting`
     api.switches.streams.…                              exec and port-forward over WebSocket: see `upgrading`
     api.switches.…                                      see `answering.Switches`
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +34,19 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def client_of(api: ApiServer, folder: Path) -> Client:
     """A client with a pod's credentials."""
     return Client(in_cluster(api.in_cluster(folder), str(folder)))
+
+
+def with_client(api: ApiServer, folder: Path, work: Callable[[Client], Awaitable[T]]) -> T:
+    """Does something with a client."""
+
+    async def scenario() -> T:
+        client = client_of(api, folder)
+        try:
+            return await work(client)
+        finally:
+            client.close()
+
+    return run(scenario())
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ GROUPS = {
     "services": ("", "v1", "Service"),
     "endpoints": ("", "v1", "Endpoints"),
     "namespaces": ("", "v1", "Namespace"),
-    "events": ("", "v1", "Event"),
+    "events": ("events.k8s.io", "v1", "Event"),
     "configmaps": ("", "v1", "ConfigMap"),
     "secrets": ("", "v1", "Secret"),
     "endpointslices": ("discovery.k8s.io", "v1", "EndpointSlice"),
@@ -29,6 +29,7 @@ GROUPS = {
     "serviceaccounts": ("", "v1", "ServiceAccount"),
     "roles": ("rbac.authorization.k8s.io", "v1", "Role"),
     "rolebindings": ("rbac.authorization.k8s.io", "v1", "RoleBinding"),
+    "deployments": ("apps", "v1", "Deployment"),
     "customresourcedefinitions": ("apiextensions.k8s.io", "v1", "CustomResourceDefinition"),
     "records": ("kubesonar.io", "v1", "Record"),
     "agents": ("network-checker.ext", "v1", "Agent"),
@@ -44,6 +45,7 @@ class Refused(Exception):
     def __init__(self, code: int, reason: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
         self.code, self.reason, self.message, self.headers = code, reason, message, headers or {}
+        self.details: Tree = {}
 
     def status(self) -> Tree:
         """The body."""
@@ -54,6 +56,7 @@ class Refused(Exception):
             "status": "Failure",
             "message": self.message,
             "reason": self.reason,
+            **({"details": self.details} if self.details else {}),
             "code": self.code,
         }
 

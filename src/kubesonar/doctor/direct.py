@@ -82,7 +82,8 @@ class DirectAsker:
             reply = await self._reply(server, question, ask.tcp, timeout)
             judged = judge_reply(ask, question, reply)
             lost = judged.outcome is DnsOutcome.NO_ANSWER
-        return _of(server, ask, judged, reply.took, tries)
+        reached = reply.wire is not None or reply.connected > 0 or judged.outcome is DnsOutcome.CLOSED
+        return msgspec.structs.replace(_of(server, ask, judged, reply.took, tries), reached=reached)
 
     async def _reply(self, server: AskedServer, question: Question, tcp: bool, timeout: float) -> DnsReply:
         wire = encode_question(question)

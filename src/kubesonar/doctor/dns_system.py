@@ -59,6 +59,7 @@ class DnsSystem(msgspec.Struct, frozen=True, kw_only=True):
 
     namespace: str
     name: str
+    selector: str = ""
     domain: str = ""
     api: tuple[str, ...] = ()
     vips: tuple[str, ...] = ()
@@ -95,9 +96,11 @@ async def find_dns(
     vips = service.vips if service else tuple(a for a in nameservers if not a.startswith(LINK_LOCAL))
     servers = [*service_servers(name, vips, service, target), *pod_servers(behind, service, target, found.unknown)]
     headless, large = headless_names(all_services, slices, target.domain or conf.domain or config.domain)
+    selector = service.spec.selector if service else None
     return DnsSystem(
         namespace=target.namespace,
         name=name,
+        selector=",".join(f"{key}={value}" for key, value in (selector or {}).items()),
         domain=(target.domain or (conf.domain if inside else "") or config.domain).rstrip("."),
         api=await found.api(),
         vips=vips,

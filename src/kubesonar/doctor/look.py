@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 import msgspec
 
 from kubesonar.core.address import family_of
 from kubesonar.core.dns_check.questions import AskedServer, AskPlan, DnsNames, domain_asks, domain_in, usual_asks
-from kubesonar.core.dns_check.results import DnsLook, SearchCost
+from kubesonar.core.dns_check.results import DnsLook, DnsResult, SearchCost
+from kubesonar.core.dns_check.states import OWN_NAMES
 from kubesonar.core.probing.resolv_conf import ResolvConf, tried_names
 from kubesonar.doctor.direct import AskFailed
 from kubesonar.doctor.dns_system import DnsSystem, find_dns
@@ -22,6 +24,11 @@ _ASSUMED = "cluster.local"
 
 _ASKED_FOR_DOMAIN = 4
 """Servers that are asked for the cluster's domain; the first that knows it is believed."""
+
+
+_KEPT = 60.0
+"""Seconds for which what was found of DNS serves those who ask pods that they know themselves. Less burdens the API
+server; more, and a changed port is noticed later."""
 
 
 class LookOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,25 +66,41 @@ class Looker:
         self._rng = rng
         self._standpoint: Standpoint | None = None
         self._domain_said = ""
+        self._found: tuple[float, DnsSystem] | None = None
 
     async def look(self) -> DnsLook:
         """Look once: DNS is found anew, since pods come and go, the standpoint is kept. Raises AskFailed where there is
         no standpoint, or nothing could be asked from it; the next look takes a standpoint anew."""
-        options = self._options
-        system = await find_dns(
-            self._client,
-            options.target,
-            self._conf,
-            inside=self._inside,
-            exposed=not self._inside or options.vantage == 2,
-        )
-        if self._standpoint is None:
-            self._standpoint = await take_standpoint(self._scene(system), options.vantage)
+        system = await self._find()
+        standpoint = await self._stand(system)
         try:
-            return await self._from(self._standpoint, system)
+            return await self._from(standpoint, system)
         except AskFailed:
             await self._leave()
             raise
+
+    async def ask_pods(self, pods: Iterable[AskedServer]) -> list[DnsResult]:
+        """Ask these DNS pods for the cluster's own names, at the ports at which those in rotation answer. Raises
+        AskFailed as `look` does, and where single pods are not reached from the standpoint."""
+        system = await self._known()
+        standpoint = await self._stand(system)
+        if standpoint.number == 2:
+            raise AskFailed("single DNS pods cannot be asked from standpoint 2, an address that leads to all of them")
+        servers = servers_from(standpoint.number, system, self._inside)
+        domain, _ = await self._domain(system, standpoint, servers)
+        asks = tuple(ask for ask in usual_asks(_names(system, domain, "")) if ask.purpose in OWN_NAMES)
+        port = self._options.target.port or 53
+        udp, tcp = next(((pod.udp, pod.tcp) for pod in system.pods), (port, port))
+        asked = tuple(msgspec.structs.replace(pod, udp=udp, tcp=tcp) for pod in pods)
+        try:
+            return await standpoint.asker.ask(AskPlan(asked, asks, self._options.timeout))
+        except AskFailed:
+            await self._leave()
+            raise
+
+    async def selector(self) -> str:
+        """Return the labels that select the DNS pods, as the API wants them, empty where they are not known."""
+        return (await self._known()).selector
 
     async def close(self) -> None:
         """Leave the standpoint, and the API server."""
@@ -100,6 +123,23 @@ class Looker:
             unknown=(*system.unknown, *assumed),
             search=self._search(),
         )
+
+    async def _known(self) -> DnsSystem:
+        """Return DNS as it was found at most `_KEPT` seconds ago."""
+        if self._found is None or self._clock.mono() - self._found[0] > _KEPT:
+            return await self._find()
+        return self._found[1]
+
+    async def _find(self) -> DnsSystem:
+        exposed = not self._inside or self._options.vantage == 2
+        system = await find_dns(self._client, self._options.target, self._conf, inside=self._inside, exposed=exposed)
+        self._found = self._clock.mono(), system
+        return system
+
+    async def _stand(self, system: DnsSystem) -> Standpoint:
+        if self._standpoint is None:
+            self._standpoint = await take_standpoint(self._scene(system), self._options.vantage)
+        return self._standpoint
 
     async def _leave(self) -> None:
         if self._standpoint is not None:

@@ -13,6 +13,10 @@ import msgspec
 HELPER = "kubesonar-dns-helper"
 """Name of the helper pod: fixed, so that exec can be granted for it alone (resourceNames)."""
 
+DOCTOR_LEASE = "kubesonar-dns-doctor"
+"""Name of the Lease, in the namespace of the DNS Service, that lets only one doctor of a cluster restart pods. It is
+the same for all of them, however they were started."""
+
 STREAM_VERBS = ("get", "create")
 """Verbs for exec and port-forward, of which a server asks for one."""
 
@@ -98,6 +102,33 @@ def forward_rules(place: DnsPlace) -> tuple[Rule, ...]:
     return (
         Rule(place.dns, "", "pods/portforward", STREAM_VERBS, why="get before Kubernetes 1.35, create from 1.35 on"),
     )
+
+
+def repair_rules(place: DnsPlace) -> tuple[Rule, ...]:
+    """Return the rules for restarting DNS pods. Kubernetes cannot narrow `create` to a name."""
+    lease = (DOCTOR_LEASE,)
+    return (
+        *watch_pods_rules(place),
+        Rule(place.dns, "", "pods/eviction", ("create",), why="restarts a sick DNS pod"),
+        Rule(place.dns, "coordination.k8s.io", "leases", ("create",), why="lets only one doctor act"),
+        Rule(place.dns, "coordination.k8s.io", "leases", ("get", "patch"), lease, "and remembers what it did"),
+        Rule(place.dns, "events.k8s.io", "events", ("create",), why="says at the pod what was done about it"),
+    )
+
+
+def watch_pods_rules(place: DnsPlace) -> tuple[Rule, ...]:
+    """Return the rules for what decides on a restart, which a suggestion needs too."""
+    return (
+        Rule(place.dns, "", "pods", ("list",), why="tells which DNS pods there are, and since when they are ready"),
+        Rule(place.dns, "apps", "deployments", ("list",), why="tells whether DNS is rolled out"),
+        daemon_sets_rule(),
+        Rule("", "", "nodes", ("list",), why="tells whether a pod's node is ready or cordoned"),
+    )
+
+
+def daemon_sets_rule() -> Rule:
+    """Return the rule for rollouts of the CNI and the service proxy, wherever they live."""
+    return Rule("", "apps", "daemonsets", ("list",), why="tells whether the CNI or the service proxy is rolled out")
 
 
 def rules_of(vantage: int, place: DnsPlace) -> tuple[Rule, ...]:

@@ -17,15 +17,17 @@ away for longer."""
 class ApiError(Exception):
     """A request that failed.
 
-    `status` is the HTTP status (0: no answer), `reason` the API's word for it ("Forbidden", "Expired", "Conflict") and
-    `retry_after` the seconds for which the server wants to be left alone.
+    `status` is the HTTP status (0: no answer), `reason` the API's word for it ("Forbidden", "Expired", "Conflict"),
+    `retry_after` the seconds for which the server wants to be left alone, and `cause` what it names as the cause, such
+    as a disruption budget (empty: nothing).
     """
 
-    def __init__(self, status: int, reason: str, message: str, retry_after: float = 0.0) -> None:
+    def __init__(self, status: int, reason: str, message: str, retry_after: float = 0.0, cause: str = "") -> None:
         self.status = status
         self.reason = reason
         self.message = clip(message)
         self.retry_after = retry_after
+        self.cause = clip(cause)
         super().__init__(f"{status} {reason}: {self.message}" if status else self.message)
 
 
@@ -44,7 +46,8 @@ def refused_status(code: int, body: bytes, retry_after: float = 0.0) -> ApiError
     """Return the error of an answer with the HTTP status `code`, whose body is a v1 Status where the API server itself
     speaks."""
     status = _status(body) or Status(message=body[:400].decode("utf-8", "replace"))
-    return ApiError(code, clip(status.reason), status.message, retry_after)
+    cause = status.causes[0].message if status.causes else ""
+    return ApiError(code, clip(status.reason), status.message, retry_after, cause)
 
 
 def refused_within(body: bytes) -> ApiError:

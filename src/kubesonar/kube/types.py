@@ -192,9 +192,28 @@ class Lease(Object, frozen=True):
     spec: LeaseSpec = LeaseSpec()
 
 
+class StatusCause(ObjectPart, frozen=True):
+    """One cause of a status, such as the disruption budget that forbids an eviction, or the exit code of a command."""
+
+    reason: ObjectWord = ""
+    message: str = ""
+
+
+class StatusDetails(ObjectPart, frozen=True):
+    """What a status is about."""
+
+    causes: tuple[StatusCause, ...] | None = None
+
+
 class Status(ObjectPart, frozen=True):
     """v1 Status: the API server's reason for a refusal."""
 
     reason: ObjectWord = ""
     message: str = ""
     code: int = 0
+    details: StatusDetails | None = None
+
+    @property
+    def causes(self) -> tuple[StatusCause, ...]:
+        """The causes, as far as they are told."""
+        return (self.details.causes or ()) if self.details is not None else ()

@@ -67,3 +67,14 @@ def test_wrong_arguments() -> None:
     for arguments in ([], ["--vantage", "0"], ["--vantage", "1", "--namespace", "A_B"]):
         with pytest.raises(SystemExit):
             main(["rbac", *arguments])
+
+
+def test_restarts_need_no_more_than_evictions_one_lease_and_events(capsys: pytest.CaptureFixture[str]) -> None:
+    granted = rules(printed(capsys, "--vantage", "1", "--repair"))
+    assert {one for one in granted if one[2] not in ("list", "get")} == {
+        ("kube-system", "pods/eviction", "create", ""),
+        ("kube-system", "leases", "create", ""),
+        ("kube-system", "leases", "patch", "kubesonar-dns-doctor"),
+        ("kube-system", "events", "create", ""),
+    }
+    assert {resource for place, resource, _, _ in granted if not place} == {"nodes", "daemonsets"}

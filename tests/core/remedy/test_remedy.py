@@ -25,7 +25,7 @@ from kubesonar.core.remedy.events import (
 )
 from kubesonar.core.remedy.options import RemedyOptions, RepairMode
 from kubesonar.core.remedy.remedy import SUCCESSOR_TIMEOUT, DnsRemedy
-from tests.core.remedy.rounds import DEAD, DEAF, decisions_in, outcomes_in, pod, report_in, round_of
+from tests.core.remedy.rounds import DEAD, DEAF, WRONG, decisions_in, outcomes_in, pod, report_in, round_of
 
 ON = RemedyOptions(repair=RepairMode.ON)
 PODS = (pod(1), pod(2), pod(3))
@@ -132,6 +132,7 @@ REFUSALS = [
         RemedyReason.LAST,
         sick(replies={("*", "u1"): DEAF, **{(f"n{node}", f"u{2 + node % 2}"): DEAF for node in (1, 2, 3, 4)}}),
     ),
+    (RemedyReason.BRAKE, round_of(PODS, {("*", one.uid): (WRONG, WRONG) for one in PODS})),
     (RemedyReason.BRAKE, round_of([pod(n) for n in range(1, 6)], {("*", f"u{n}"): DEAF for n in (1, 2, 3)})),
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from kubesonar.api.collector import IncidentPage, MatrixDocument, VerdictDocument
+from kubesonar.api.collector import EdgePage, EdgeSummary, IncidentPage, MatrixDocument, MemberPage, VerdictDocument
 from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.model import Verdict, clip
@@ -15,11 +15,12 @@ _LIMIT = 32 << 20
 """Largest document (bytes). Smaller, and the map of a large cluster is not shown."""
 
 _MOST_PAGES = 20
-"""Most pages of incidents that are read, of a thousand each. More, and a collector that never ends one holds us."""
+"""Most pages of a list that are read, of a thousand each. More, and a collector that never ends one holds us."""
 
 _REASON = 160
 
 T = TypeVar("T")
+P = TypeVar("P", IncidentPage, MemberPage, EdgePage)
 
 
 class CollectorSilent(Exception):
@@ -45,11 +46,26 @@ class CollectorClient:
 
     async def incidents(self, since: float = 0.0) -> list[IncidentRecord]:
         """Return the incidents that were not over before `since` (Unix seconds), the latest first."""
-        found: list[IncidentRecord] = []
+        pages = await self._pages(f"/api/v1/incidents?since={since:.0f}", IncidentPage)
+        return [record for page in pages for record in page.incidents]
+
+    async def nodes(self) -> dict[str, str]:
+        """Return the node of each member that reported, by the member's name."""
+        pages = await self._pages("/api/v1/members?", MemberPage)
+        return {one.member.name: one.member.node for page in pages for one in page.members if one.reported is not None}
+
+    async def edges_to(self, target: str) -> list[EdgeSummary]:
+        """Return what each member found about the target of that name."""
+        pages = await self._pages(f"/api/v1/edges?target={target}", EdgePage)
+        return [edge for page in pages for edge in page.edges]
+
+    async def _pages(self, path: str, kind: type[P]) -> list[P]:
+        """Return the pages of a list; `path` has a query, to which fields can be added."""
+        found: list[P] = []
         after = ""
-        for _ in range(_MOST_PAGES):
-            page = await self._get(f"/api/v1/incidents?since={since:.0f}{after and f'&after={after}'}", IncidentPage)
-            found += page.incidents
+        while len(found) < _MOST_PAGES:
+            page = await self._get(f"{path}{after and f'&after={after}'}", kind)
+            found.append(page)
             after = page.next if page.next.isalnum() else ""
             if not after:
                 break

@@ -15,6 +15,7 @@ from kubesonar.config import ConfigError
 DNS_VERBS = {
     "check": "one look: a table, a verdict in one sentence, exit 0 good, 1 bad, 2 unknown",
     "watch": "look for ever: metrics on port 9890, and a log line for each change",
+    "repair": "say which DNS pod should be restarted; --yes restarts it",
     "ask": "ask the servers that are named, from here",
     "exec": "run a command in the helper pod: dns exec -- dig +short NAME",
     "rbac": "print the rights that a standpoint needs, as YAML",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from kubesonar.apps.dns.look_options import VANTAGES, add_service_option
-from kubesonar.doctor.rights import DnsPlace, manifests, rules_of
+from kubesonar.doctor.rights import DnsPlace, manifests, repair_rules, rules_of
 from kubesonar.kube.resource import is_namespace
 
 
@@ -24,10 +24,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--account", type=_namespace, default="kubesonar-dns", help="its service account (default: %(default)s)"
     )
+    parser.add_argument("--repair", action="store_true", help="also those for restarting sick DNS pods")
     add_service_option(parser)
     given = parser.parse_args(arguments)
     place = DnsPlace(dns=given.service[0], own=given.namespace)
-    sys.stdout.write(manifests(rules_of(given.vantage, place), given.account, given.account, given.namespace))
+    rules = (*rules_of(given.vantage, place), *(repair_rules(place) if given.repair else ()))
+    sys.stdout.write(manifests(dict.fromkeys(rules), given.account, given.account, given.namespace))
     return 0
 
 

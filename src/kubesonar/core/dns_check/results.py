@@ -35,7 +35,8 @@ class DnsOutcome(Open):
 
 class DnsResult(msgspec.Struct, frozen=True):
     """The result of one question to one server. `took` is the time to the answer (s), `tries` how often it was asked,
-    `said` the data of the answer's records, at most `SAID` of them, and `detail` tells a person the rest."""
+    `said` the data of the answer's records, at most `SAID` of them, and `detail` tells a person the rest. `reached`:
+    something of the server's address came back, a completed handshake without an answer included."""
 
     server: AskedServer
     ask: DnsAsk
@@ -44,6 +45,7 @@ class DnsResult(msgspec.Struct, frozen=True):
     tries: int = 1
     said: tuple[str, ...] = ()
     detail: str = ""
+    reached: bool = False
 
     @property
     def answered(self) -> bool:

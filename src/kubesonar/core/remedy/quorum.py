@@ -24,11 +24,13 @@ class PodHealth(StrEnum):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """The health of a pod, from how many nodes it fails, of how many that can say, and whether only one can."""
+    """The health of a pod, from how many nodes it fails, of how many that can say, and whether more of them got a wrong
+    answer than none."""
 
     health: PodHealth
     against: int = 0
     of: int = 0
+    wrong: bool = False
 
     @property
     def alone(self) -> bool:
@@ -56,6 +58,7 @@ class _Voter:
         self.well = False
         self.answered: set[str] = set()
         self.failed: set[str] = set()
+        self.wrong: set[str] = set()
         self.reached: set[str] = set()
 
     def take(self, replies: PodReplies, standpoint: DnsStandpoint) -> None:
@@ -64,6 +67,8 @@ class _Voter:
             self.answered.add(replies.pod)
         elif replies.decisive in _FAILED:
             self.failed.add(replies.pod)
+        if replies.decisive is PodReply.WRONG:
+            self.wrong.add(replies.pod)
         if replies.came_back:
             self.reached.add(replies.pod)
 
@@ -112,4 +117,5 @@ def _judge(pod: DnsServerPod, voters: dict[str, _Voter], of: int, quorum: int, a
         or (own is not None and own.fails(pod.uid) and (answered or own.well))
         or (not pod.ready and pod.node_ready is True)
     )
-    return Judged(PodHealth.SICK if confirmed else PodHealth.UNREACHED, len(against), count)
+    wrong = sum(pod.uid in voters[name].wrong for name in against) * 2 > len(against)
+    return Judged(PodHealth.SICK if confirmed else PodHealth.UNREACHED, len(against), count, wrong)

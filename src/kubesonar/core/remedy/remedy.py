@@ -229,6 +229,7 @@ class DnsRemedy:
                 RemedyReason.BRAKE,
                 {"detail": f"{looks} of {len(votes.pods)}"},
             ),
+            (not votes.answered and judged.wrong, RemedyReason.BRAKE, {"detail": "all"}),
         )
         return next(((reason, words) for holds, reason, words in reasons if holds), None)
 

@@ -40,18 +40,8 @@ class ExecResult(msgspec.Struct, frozen=True):
     truncated: bool
 
 
-class _Cause(msgspec.Struct, frozen=True):
-    reason: str = ""
-    message: str = ""
-
-
-class _Details(msgspec.Struct, frozen=True):
-    causes: tuple[_Cause, ...] = ()
-
-
 class _ExecStatus(Status, frozen=True):
     status: str = ""
-    details: _Details = _Details()
 
 
 async def exec_in_pod(
@@ -125,7 +115,7 @@ def _exit_code(body: bytes) -> int:
         raise ApiError(0, "wrong_answer", f"a status that does not fit: {error}") from None
     if status.status == "Success":
         return 0
-    for cause in status.details.causes:
+    for cause in status.causes:
         if cause.reason == "ExitCode" and cause.message.isascii() and cause.message.isdigit():
             return int(cause.message[:9])
     raise ApiError(status.code, status.reason or "InternalError", status.message)

@@ -1,0 +1,58 @@
+"""One doctor at work: finds what is known of the DNS pods, asks them, and lets the remedy act."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from kubesonar.core.dns_check.results import DnsResult
+from kubesonar.core.remedy.dns_round import DnsRound, DnsStandpoint
+from kubesonar.core.remedy.events import RemedyAction
+from kubesonar.doctor.direct import AskFailed
+from kubesonar.doctor.look import Looker
+from kubesonar.doctor.repair.facts import FactsReader
+from kubesonar.doctor.repair.repairer import Repairer
+from kubesonar.doctor.repair.rounds import MeshEdge, round_of, servers_of
+from kubesonar.net.clock import Clock
+
+MeshReader = Callable[[Sequence[str]], Awaitable[list[MeshEdge]]]
+"""Returns what the agents of a mesh found about the DNS pods of these names; nothing where that cannot be read."""
+
+
+class RepairDuty:
+    """Makes rounds: from `here`, and from the nodes of the agents whose findings `mesh` reads, where there are any.
+    `lost` says why nothing could be asked in the last round, empty where it could."""
+
+    def __init__(
+        self,
+        looker: Looker,
+        facts: FactsReader,
+        repairer: Repairer,
+        here: DnsStandpoint,
+        clock: Clock,
+        mesh: MeshReader | None = None,
+    ) -> None:
+        self.lost = ""
+        self._looker = looker
+        self._facts = facts
+        self._repairer = repairer
+        self._here = here
+        self._clock = clock
+        self._mesh = mesh
+
+    async def round(self) -> list[RemedyAction]:
+        """Make one round, act on it, and return what was decided and done."""
+        return await self._repairer.take(await self.look())
+
+    async def look(self) -> DnsRound:
+        """Ask all DNS pods and return what is known of them; a standpoint that cannot be taken is unknown."""
+        labels, results = await self._looker.selector(), list[DnsResult]()
+        self.lost = "" if labels else "the DNS Service was not found, or not which pods it selects"
+        facts = await self._facts.read(labels)
+        try:
+            servers = servers_of(facts)
+            results = await self._looker.ask_pods(servers) if servers else []
+        except AskFailed as failed:
+            self.lost = str(failed)
+        names = [pod.name for pod in facts.pods or ()]
+        edges = await self._mesh(names) if self._mesh is not None and names else []
+        return round_of(facts, self._here, results, edges, self._clock.wall())

@@ -1,0 +1,92 @@
+"""A round, of what this doctor got and of what the agents of a mesh found."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubesonar.core.dns_check.questions import AskedServer, AskPurpose, DnsAsk, ServerRole
+from kubesonar.core.dns_check.results import DnsOutcome, DnsResult
+from kubesonar.core.remedy.dns_round import DnsServerPod, DnsStandpoint, PodReplies, PodReply
+from kubesonar.core.telemetry.ledger import window
+from kubesonar.doctor.repair.facts import DnsFacts
+from kubesonar.doctor.repair.rounds import MESH_FRESH, MeshEdge, round_of, servers_of
+from kubesonar.model import Check, Edge, Fault, Kind, Network, Observation, Path, Phase, Span
+
+HERE = DnsStandpoint(name="here", node="n1")
+FACTS = DnsFacts(
+    pods=(DnsServerPod(uid="u1", name="coredns-1", node="n2"), DnsServerPod(uid="u2", name="coredns-2")),
+    addresses={"u1": "10.0.0.1", "u2": ""},
+)
+NOW = 1000.0
+
+
+def result(outcome: DnsOutcome, *, tcp: bool = False, reached: bool = False, name: str = "coredns-1") -> DnsResult:
+    server = AskedServer(name, ServerRole.POD, "10.0.0.1")
+    return DnsResult(server, DnsAsk(AskPurpose.CLUSTER, "x", tcp=tcp), outcome, reached=reached)
+
+
+def test_every_pod_with_an_address_is_asked() -> None:
+    assert [(one.name, one.address, one.node) for one in servers_of(FACTS)] == [("coredns-1", "10.0.0.1", "n2")]
+
+
+@pytest.mark.parametrize(
+    "outcome, reply",
+    [
+        (DnsOutcome.GOOD, PodReply.ANSWERED),
+        (DnsOutcome.NO_ANSWER, PodReply.SILENT),
+        (DnsOutcome.UNREACHABLE, PodReply.SILENT),
+        (DnsOutcome.CLOSED, PodReply.REFUSED),
+        (DnsOutcome.SERVFAIL, PodReply.WRONG),
+        (DnsOutcome.WRONG_ADDRESS, PodReply.UNKNOWN),
+        (DnsOutcome.LOCAL, PodReply.UNKNOWN),
+    ],
+)
+def test_what_came_back_here(outcome: DnsOutcome, reply: PodReply) -> None:
+    found = round_of(FACTS, HERE, [result(outcome), result(DnsOutcome.GOOD, tcp=True)])
+    assert found.replies == (PodReplies(standpoint="here", pod="u1", udp=reply, tcp=PodReply.ANSWERED),)
+
+
+def test_a_handshake_without_an_answer_reached_the_pod() -> None:
+    found = round_of(FACTS, HERE, [result(DnsOutcome.NO_ANSWER), result(DnsOutcome.NO_ANSWER, tcp=True, reached=True)])
+    assert found.replies[0].reached
+
+
+def test_servers_that_are_no_pods_of_the_facts_do_not_count() -> None:
+    assert round_of(FACTS, HERE, [result(DnsOutcome.GOOD, name="other")]).replies == ()
+
+
+def edge(
+    fault: Fault | None, by: str = "udp", *, source: str = "a2", path: Path = Path.DNS_POD, age: float = 1.0
+) -> MeshEdge:
+    check = Check("c", Kind.DNS, path, "coredns-1", "10.0.0.1", 53, request=f"x A {by}")
+    phases = (Span(Phase.CONNECT, 0.0, 0.1),) if by == "tcp" else ()
+    latest = Observation(check, source, Network.POD, NOW - age, fault=fault, phases=phases)
+    return MeshEdge(source, f"node-{source}", Edge(latest, window([], NOW, 10.0), window([], NOW, 60.0)))
+
+
+def test_agents_are_standpoints_on_their_nodes() -> None:
+    mesh = [edge(Fault.TIMEOUT), edge(Fault.TIMEOUT, "tcp"), edge(None, source="a3")]
+    found = round_of(FACTS, HERE, [], mesh, NOW)
+    assert [(one.name, one.node) for one in found.standpoints] == [
+        ("here", "n1"),
+        ("a2", "node-a2"),
+        ("a3", "node-a3"),
+    ]
+    assert found.replies == (
+        PodReplies(standpoint="a2", pod="u1", udp=PodReply.SILENT, tcp=PodReply.SILENT, reached=True),
+        PodReplies(standpoint="a3", pod="u1", udp=PodReply.ANSWERED),
+    )
+
+
+@pytest.mark.parametrize(
+    "fault, reply",
+    [(Fault.LOCAL, PodReply.UNKNOWN), (Fault.REFUSED, PodReply.REFUSED), (Fault.WRONG_ANSWER, PodReply.WRONG)],
+)
+def test_what_an_agent_found(fault: Fault, reply: PodReply) -> None:
+    assert round_of(FACTS, HERE, [], [edge(fault)], NOW).replies[0].udp is reply
+
+
+def test_what_is_old_or_about_the_service_does_not_count() -> None:
+    mesh = [edge(None, age=MESH_FRESH + 1), edge(None, path=Path.DNS_SERVICE)]
+    found = round_of(FACTS, HERE, [], mesh, NOW)
+    assert (found.replies, found.standpoints) == ((), (HERE,))
