@@ -49,7 +49,7 @@ def packed_address(address: str) -> bytes:
 
 def unpacked_address(data: bytes) -> str:
     """Return the text of an address in network order, as the kernel writes it. Raises ValueError."""
-    return str(ip_address(data))
+    return ".".join(map(str, data)) if len(data) == 4 else str(ip_address(data))  # a tenth of the CPU
 
 
 def canonical_address(address: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -15,6 +16,7 @@ from kubesonar.core.dns_check.results import SAID, DnsOutcome
 from kubesonar.model import Fault, clip
 from kubesonar.net.dns.transport import DnsReply
 
+_CASE = 0x20
 _LABEL = "abcdefghijklmnopqrstuvwxyz234567"
 _LABEL_LENGTH = 13  # 65 bits: two are never the same in practice
 
@@ -51,9 +53,21 @@ def put(ask: DnsAsk, rng: random.Random) -> Question:
     if name.startswith("*."):
         name = "".join(rng.choices(_LABEL, k=_LABEL_LENGTH)) + name[1:]
     if ask.mixed:
-        bits = rng.getrandbits(len(name) or 1)
-        name = "".join(char.upper() if bits >> at & 1 else char for at, char in enumerate(name))
+        name = _mixed(name, rng)
     return Question(name, RecordType[ask.type], rng.getrandbits(16), payload=PLAIN if ask.tcp else ask.payload)
+
+
+def _mixed(name: str, rng: random.Random) -> str:
+    """Return the name with the case of each letter drawn by lot."""
+    wire = name.encode()
+    flips = rng.getrandbits(8 * len(wire)) & _case_bits(wire)
+    return (int.from_bytes(wire, "big") ^ flips).to_bytes(len(wire), "big").decode()
+
+
+@lru_cache(64)  # the same few names are asked again and again
+def _case_bits(wire: bytes) -> int:
+    """Return the bit of the case of every letter, as ASCII has it, in the number that the bytes are."""
+    return int.from_bytes(bytes(_CASE if chr(byte).isalpha() else 0 for byte in wire), "big")
 
 
 def judge_reply(ask: DnsAsk, question: Question, reply: DnsReply) -> JudgedReply:
@@ -101,8 +115,8 @@ def _answered(ask: DnsAsk, question: Question, found: Judgement, message: DnsMes
         return JudgedReply(_OF_RCODE.get(message.rcode, DnsOutcome.RCODE), (), f"{rcode} instead of {ask.rcode}")
     if found.worth is Worth.NODATA:
         return JudgedReply(DnsOutcome.WRONG_ANSWER, (), clip(f"an empty answer: {found.reason}"))
-    said = tuple(_text(record) for record in message.answers if record.type == question.type)
-    if ask.want and not {word.lower() for word in ask.want} & {word.lower() for word in said}:
+    said = tuple([_text(record) for record in message.answers if record.type == question.type])
+    if ask.want and not any(word.lower() in ask.want for word in said):
         return JudgedReply(
             DnsOutcome.WRONG_ANSWER, said[:SAID], clip(f"{', '.join(said[:3])} instead of {ask.want[0]}")
         )

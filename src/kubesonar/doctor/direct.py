@@ -60,13 +60,16 @@ class DirectAsker:
     async def ask(self, plan: AskPlan) -> list[DnsResult]:
         """Ask every server what `asks_for` says, the servers side by side, and return the results in the order of the
         plan. A failure is a result."""
-        free = asyncio.Semaphore(_AT_ONCE)
+        asked = _repeated(plan)
+        results: list[DnsResult | None] = [None] * len(asked)
+        rest = iter(enumerate(asked))
 
-        async def one(server: AskedServer, ask: DnsAsk) -> DnsResult:
-            async with free:
-                return await self._result(server, ask, plan.timeout)
+        async def work() -> None:
+            for place, (server, ask) in rest:
+                results[place] = await self._result(server, ask, plan.timeout)
 
-        return list(await asyncio.gather(*(one(server, ask) for server, ask in _repeated(plan))))
+        await asyncio.gather(*(work() for _ in asked[:_AT_ONCE]))
+        return [result for result in results if result is not None]
 
     async def close(self) -> None:
         """Close the sockets that wait for late answers."""

@@ -19,6 +19,7 @@ LABEL_LIMIT = 63
 
 _POINTER = 0xC0
 _PLAIN = bytes(byte for byte in range(0x21, 0x7F) if byte not in b".\\")
+_PLAIN_AND_DOTS = _PLAIN + b"."
 _DIGITS = frozenset("0123456789")
 
 
@@ -43,14 +44,26 @@ class Reader:
         return text_of(labels), after
 
     def _labels(self, at: int) -> tuple[list[bytes], int]:
-        wire, labels = self.wire, list[bytes]()
-        start, after, first, mark = at, 0, -1, 0
-        while length := self._length(at):
-            if length < _POINTER:
+        wire, size, labels = self.wire, len(self.wire), list[bytes]()
+        start, after, first, mark, steps = at, 0, -1, 0, self._steps
+        while True:  # the innermost loop of a reply: calls would double what it costs
+            if at >= size:
+                raise BadWire("a name runs past the end")
+            length = wire[at]
+            steps -= 1
+            if steps < 0:
+                raise BadWire("more name compression than an honest message has")
+            if length <= LABEL_LIMIT:
+                if not length:
+                    break
                 labels.append(wire[at + 1 : at + 1 + length])
                 at += 1 + length
                 continue
-            target = (length & 0x3F) << 8 | self._byte(at + 1)
+            if length < _POINTER:
+                raise BadWire(f"label type {length >> 6} in a name")
+            if at + 1 >= size:
+                raise BadWire("a name runs past the end")
+            target = (length & 0x3F) << 8 | wire[at + 1]
             if target >= start:
                 raise BadWire("a name points forward or at itself")
             after = after or at + 2
@@ -60,28 +73,18 @@ class Reader:
             if first < 0:
                 first, mark = target, len(labels)
             at = start = target
+        self._steps = steps
         if first >= 0:
             self._known[first] = tuple(labels[mark:])
         return labels, after or at + 1
 
-    def _length(self, at: int) -> int:
-        length = self._byte(at)
-        self._steps -= 1
-        if self._steps < 0:
-            raise BadWire("more name compression than an honest message has")
-        if LABEL_LIMIT < length < _POINTER:
-            raise BadWire(f"label type {length >> 6} in a name")
-        return length
-
-    def _byte(self, at: int) -> int:
-        if at >= len(self.wire):
-            raise BadWire("a name runs past the end")
-        return self.wire[at]
-
 
 def text_of(labels: list[bytes]) -> str:
     """Return the name of these labels as text."""
-    return ".".join(map(_label_text, labels)) or "."
+    joined = b".".join(labels)
+    if joined.count(b".") < max(1, len(labels)) and not joined.translate(None, _PLAIN_AND_DOTS):
+        return joined.decode("ascii") or "."  # nothing to escape in any label
+    return ".".join(map(_label_text, labels))
 
 
 def _label_text(label: bytes) -> str:

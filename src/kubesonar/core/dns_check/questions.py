@@ -82,7 +82,8 @@ class AskPurpose(Open):
 
 class DnsAsk(msgspec.Struct, frozen=True):
     """One question. `payload` is what it offers by EDNS0 (0: no EDNS0), `mixed` has the case of its letters drawn by
-    lot, `rcode` is the answer that is well, and `want` are data of which one must be in it (empty: any)."""
+    lot, `rcode` is the answer that is well, and `want` are data, in
+    small letters, of which one must be in it (empty: any)."""
 
     purpose: AskPurpose
     name: str
@@ -179,7 +180,7 @@ def _both(purpose: AskPurpose, name: str, type: str) -> Iterator[DnsAsk]:
 
 
 def _reverse(address: str, service: str) -> Iterator[DnsAsk]:
-    yield DnsAsk(AskPurpose.REVERSE, reverse_name(address), "PTR", want=(service,) if service else ())
+    yield DnsAsk(AskPurpose.REVERSE, reverse_name(address), "PTR", want=(service.lower(),) if service else ())
 
 
 def _large(name: str, type: str) -> Iterator[DnsAsk]:

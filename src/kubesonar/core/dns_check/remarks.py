@@ -3,10 +3,10 @@ answers, EDNS, letter case, raced pairs, slowness."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
-from kubesonar.core.dns_check.questions import AskPurpose, ServerRole
+from kubesonar.core.dns_check.questions import AskedServer, AskPurpose, ServerRole
 from kubesonar.core.dns_check.results import DnsFinding, DnsLook, DnsOutcome, DnsResult
 from kubesonar.core.dns_check.states import OWN_NAMES, ServerState, in_words
 from kubesonar.model import Severity
@@ -31,11 +31,14 @@ def remarks(look: DnsLook, states: Sequence[ServerState]) -> Iterator[DnsFinding
         for result in look.results
         if (result.server, result.ask.tcp) in well_by and result.outcome is not DnsOutcome.LOCAL
     ]
+    of: dict[AskedServer, list[DnsResult]] = {}
+    for result in well:
+        of.setdefault(result.server, []).append(result)
     yield from _upstream(look.results, well)
-    yield from _pairs(well)
-    yield from _large(well)
+    yield from _pairs(of)
+    yield from _large(of)
     if look.vantage in _NEAR:
-        yield from _slow(well)
+        yield from _slow(of)
     yield from _again(well)
     yield from _case(well)
     for purpose, words in ((AskPurpose.HEADLESS, "headless names"), (AskPurpose.REVERSE, "reverse names")):
@@ -75,10 +78,10 @@ def _upstream(results: Sequence[DnsResult], well: Sequence[DnsResult]) -> Iterat
     )
 
 
-def _pairs(well: Sequence[DnsResult]) -> Iterator[DnsFinding]:
+def _pairs(of: Mapping[AskedServer, Sequence[DnsResult]]) -> Iterator[DnsFinding]:
     """The race for a conntrack entry drops one of two questions from one socket; resolvers ask again after 5 s."""
-    for server in dict.fromkeys(one.server for one in well):
-        pairs = [one for one in well if one.server == server and one.ask.purpose is AskPurpose.PAIR]
+    for server, results in of.items():
+        pairs = [one for one in results if one.ask.purpose is AskPurpose.PAIR]
         lost = [one for one in pairs if one.outcome is DnsOutcome.ONE_OF_TWO]
         if lost:
             yield DnsFinding(
@@ -91,10 +94,9 @@ def _pairs(well: Sequence[DnsResult]) -> Iterator[DnsFinding]:
             )
 
 
-def _large(well: Sequence[DnsResult]) -> Iterator[DnsFinding]:
-    asked = [one for one in well if one.ask.purpose is AskPurpose.LARGE]
-    for server in dict.fromkeys(one.server for one in asked):
-        bad = [one for one in asked if one.server == server and one.outcome is not DnsOutcome.GOOD]
+def _large(of: Mapping[AskedServer, Sequence[DnsResult]]) -> Iterator[DnsFinding]:
+    for server, results in of.items():
+        bad = [one for one in results if one.ask.purpose is AskPurpose.LARGE and one.outcome is not DnsOutcome.GOOD]
         if bad:
             by = "TCP" if bad[0].ask.tcp else "UDP, in fragments" if bad[0].ask.payload else "UDP"
             yield DnsFinding(
@@ -106,13 +108,9 @@ def _large(well: Sequence[DnsResult]) -> Iterator[DnsFinding]:
             )
 
 
-def _slow(well: Sequence[DnsResult]) -> Iterator[DnsFinding]:
-    for server in dict.fromkeys(one.server for one in well):
-        times = [
-            one.took
-            for one in well
-            if one.server == server and one.outcome is DnsOutcome.GOOD and one.ask.purpose in OWN_NAMES
-        ]
+def _slow(of: Mapping[AskedServer, Sequence[DnsResult]]) -> Iterator[DnsFinding]:
+    for server, results in of.items():
+        times = [one.took for one in results if one.outcome is DnsOutcome.GOOD and one.ask.purpose in OWN_NAMES]
         if times and median(times) >= SLOW_ANSWER:
             yield DnsFinding(
                 server.role.value,

@@ -148,14 +148,14 @@ async def ask_udp(server: DnsServer, wire: bytes, timeout: float, clock: Clock, 
 async def _reply(asked: _DnsSocket, deadline: Deadline) -> DnsReply:
     try:
         arrival = await asked.answer(deadline)
-        failed = deadline.passed()
     except OSError as error:
-        arrival, failed = None, Failed(*fault_of(error))
-    elapsed = deadline.elapsed - asked.began
+        return _failed(asked, deadline, Failed(*fault_of(error)))
     if arrival is None:
-        if asked.strays >= STRAYS_LIMIT:
-            failed = Failed(Fault.WRONG_ANSWER, "flooded with strays")
-        return DnsReply(asked.at, elapsed, fault=failed.fault, detail=failed.detail)
+        flooded = asked.strays >= STRAYS_LIMIT
+        return _failed(
+            asked, deadline, Failed(Fault.WRONG_ANSWER, "flooded with strays") if flooded else deadline.passed()
+        )
+    elapsed = deadline.elapsed - asked.began
     took = arrival.stamp / 1e9 - asked.at if arrival.stamp else -1.0
     if not 0 <= took <= elapsed:  # no stamp, or somebody set the wall clock meanwhile
         return DnsReply(asked.at, elapsed, arrival.wire)
@@ -163,3 +163,7 @@ async def _reply(asked: _DnsSocket, deadline: Deadline) -> DnsReply:
         detail = f"the answer came {(took - deadline.timeout) * 1000:.0f} ms after the deadline"
         return DnsReply(asked.at, took, fault=Fault.TIMEOUT, detail=detail)
     return DnsReply(asked.at, took, arrival.wire, StampSource.KERNEL)
+
+
+def _failed(asked: _DnsSocket, deadline: Deadline, failed: Failed) -> DnsReply:
+    return DnsReply(asked.at, deadline.elapsed - asked.began, fault=failed.fault, detail=failed.detail)
