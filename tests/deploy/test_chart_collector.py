@@ -16,8 +16,9 @@ from kubesonar.reports.options import ReportAuthority
 from kubesonar.stores.custom_kind import RECORDS
 from tests.deploy.rendering import Tree, container, one, refusal, render
 
-ON = ("--set", "collector.enabled=true")
+ON = ("--set", "collector.enabled=true,collector.createCertificate=false")
 TLS = ("--set", "collector.enabled=true,collector.tlsSecretName=certificate,hostNetwork.enabled=true")
+MADE = ("--set", "collector.enabled=true,hostNetwork.enabled=true")
 NAME = "ks-kubesonar-collector"
 
 
@@ -67,11 +68,16 @@ def test_it_takes_the_reports_of_the_chart_s_agents_and_nobody_else_s(tmp_path: 
         assert pods["spec"]["template"]["spec"]["serviceAccountName"] == "ks-kubesonar"
 
 
-@pytest.mark.parametrize(("flags", "scheme"), [(ON, "http"), (TLS, "https")])
-def test_agents_report_to_its_service(tmp_path: Path, flags: tuple[str, ...], scheme: str) -> None:
-    service = one(render(*flags), "Service", NAME)
+@pytest.mark.parametrize(("flags", "scheme"), [(ON, "http"), (TLS, "https"), (MADE, "https")])
+@pytest.mark.parametrize(("more", "name"), [((), f"{NAME}-replicas"), (("--set", "collector.replicas=1"), NAME)])
+def test_agents_report_to_each_replica(
+    tmp_path: Path, flags: tuple[str, ...], scheme: str, more: tuple[str, ...], name: str
+) -> None:
+    flags = (*flags, *more)
+    service = one(render(*flags), "Service", name)
+    assert (service["spec"].get("clusterIP") == "None") is (name != NAME)
     (port,) = service["spec"]["ports"]
-    assert agent(tmp_path, *flags).reports.to == (f"{scheme}://{NAME}.mon.svc.cluster.local:{port['port']}",)
+    assert agent(tmp_path, *flags).reports.to == (f"{scheme}://{name}.mon.svc.cluster.local:{port['port']}",)
     (listen,) = collector(tmp_path, *flags).listen
     assert listen.address == f":{port['port']}"
     assert bool(listen.certificate_file) is (scheme == "https")
@@ -93,11 +99,81 @@ def granted(*flags: str) -> set[tuple[str, str, str]]:
 
 def test_it_may_read_pods_of_its_namespace_and_what_is_chosen_needs_and_nothing_else() -> None:
     pods = ("Role", "get", "pods")
-    assert granted() == {pods}
-    assert granted("--set", "collector.config.reports.auth=review") == {pods, ("ClusterRole", "create", "tokenreviews")}
+    lease = {("Role", verb, "leases") for verb in ("create", "get", "patch")}
+    assert granted("--set", "collector.replicas=1") == {pods}
+    assert granted() == {pods, *lease}
+    reviews = ("ClusterRole", "create", "tokenreviews")
+    assert granted("--set", "collector.config.reports.auth=review") == {pods, reviews, *lease}
     verbs = ("get", "list", "create", "update", "delete")
     records = {("Role", verb, "records") for verb in verbs}
     assert granted("--set", "collector.config.store.kind=kubernetes") == {pods, *records}
+
+
+def test_two_by_default_on_two_nodes_agree_by_a_lease_and_are_not_evicted_together(tmp_path: Path) -> None:
+    deployment = one(render(*ON), "Deployment", NAME)
+    assert deployment["spec"]["replicas"] == 2
+    assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    pod = deployment["spec"]["template"]["spec"]
+    spread = {rule["topologyKey"]: rule["whenUnsatisfiable"] for rule in pod["topologySpreadConstraints"]}
+    assert spread == {"kubernetes.io/hostname": "DoNotSchedule", "topology.kubernetes.io/zone": "ScheduleAnyway"}
+    seconds = {one["key"].rpartition("/")[2]: one["tolerationSeconds"] for one in pod["tolerations"]}
+    assert seconds == {"not-ready": 30, "unreachable": 30}
+    budget = one(render(*ON), "PodDisruptionBudget", NAME)
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    for selector in (budget["spec"]["selector"], *(rule["labelSelector"] for rule in pod["topologySpreadConstraints"])):
+        assert selector["matchLabels"].items() <= labels.items()
+    assert budget["spec"]["maxUnavailable"] == 1
+    options = collector(tmp_path, *ON).replicas
+    assert options.peers == agent(tmp_path, *ON).reports.to
+    assert options.token_file == "/etc/kubesonar/keys/token"
+    rules = one(render(*ON), "Role", NAME)["rules"]
+    assert [rule["resourceNames"] for rule in rules if "leases" in rule["resources"] and "patch" in rule["verbs"]] == [
+        [options.lease]
+    ]
+
+
+@pytest.mark.parametrize("kind", ["etcd", "kubernetes"])
+def test_with_a_shared_store_no_lease_is_needed(tmp_path: Path, kind: str) -> None:
+    flags = (*ON, "--set", f"collector.config.store.kind={kind},collector.config.store.etcd.endpoints={{http://e:1}}")
+    options = collector(tmp_path, *flags).replicas
+    assert (bool(options.peers), options.lease) == (True, "")
+    assert not any(resource == "leases" for _, _, resource in granted(*flags[2:]))
+
+
+@pytest.mark.parametrize("more", ["collector.replicas=1", "collector.existingClaim=incidents"])
+def test_one_alone_leads_without_others(tmp_path: Path, more: str) -> None:
+    flags = (*ON, "--set", more)
+    assert collector(tmp_path, *flags).replicas.peers == ()
+    deployment = one(render(*flags), "Deployment", NAME)
+    assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]) == (1, {"type": "Recreate"})
+    assert not [tree for tree in render(*flags) if tree["kind"] == "PodDisruptionBudget"]
+
+
+def test_replicas_need_the_token_by_which_they_know_each_other() -> None:
+    assert "collector.replicas: replicas know each other by the token" in refusal(*ON, "--set", "keys.create=false")
+
+
+def test_its_certificate_is_made_once_by_a_job_for_the_names_that_it_is_reached_by(tmp_path: Path) -> None:
+    job = one(render(*MADE), "Job", f"{NAME}-tls")
+    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert arguments[:4] == ["keys", "certificate", "--secret", f"{NAME}-tls"]
+    hosts = {arguments[index + 1] for index, word in enumerate(arguments) if word == "--host"}
+    assert hosts == {f"{NAME}.mon.svc.cluster.local", f"{NAME}-replicas.mon.svc.cluster.local"}
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    assert urlsplit(agent(tmp_path, *MADE).reports.to[0]).hostname in hosts
+    for tree in (one(render(*MADE), "Deployment", NAME), one(render(*MADE), "DaemonSet", "ks-kubesonar")):
+        (secret,) = (
+            one["secret"]
+            for one in tree["spec"]["template"]["spec"]["volumes"]
+            if one.get("secret", {}).get("secretName") == f"{NAME}-tls"
+        )
+        assert "ca.key" not in {item["key"] for item in secret["items"]}
+    rules = one(render(*MADE), "Role", f"{NAME}-tls")["rules"]
+    assert [(rule["verbs"], rule.get("resourceNames")) for rule in rules] == [
+        (["create"], None),
+        (["get", "patch"], [f"{NAME}-tls"]),
+    ]
+    assert not [tree for tree in (*render(*TLS), *render(*ON)) if tree["metadata"]["name"].endswith("-tls")]
 
 
 def test_the_kind_of_its_custom_resources_is_defined_by_the_chart_as_the_store_would() -> None:

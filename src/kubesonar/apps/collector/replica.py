@@ -123,6 +123,13 @@ class Replica:
         return trouble
 
     @property
+    def lacks(self) -> str:
+        """Why this replica could not go on in place of the others, empty where it could: it has no copy yet of what
+        they hold in stores of their own."""
+        lacks = self._several and not self._shared and self._journal.whole
+        return "this replica does not hold yet what the others do" if lacks else ""
+
+    @property
     def waiting(self) -> int:
         """Records that are not durable yet."""
         return self._keeper.waiting

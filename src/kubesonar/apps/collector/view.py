@@ -92,7 +92,7 @@ class LiveCollectorView:
 
     def ready(self) -> str:
         """Return why the collector is not ready, empty where it is."""
-        return self._not_ready
+        return self._not_ready or self._replica.lacks
 
     def verdict(self) -> Verdict | None:
         """Return the latest verdict, None before the first."""

@@ -1,5 +1,5 @@
 """`kubesonar keys`: makes the keys that members sign with, rotates them in a file or a Secret, and says which ones the
-agents know (docs/agent.md#rotating-keys).
+agents know (docs/agent.md#rotating-keys); makes the collector's certificate.
 
 A Secret that exists is checked and not changed by `make` alone, so that the command can run before every installation
 and upgrade.
@@ -34,6 +34,10 @@ def main(argv: Sequence[str]) -> int:
         from kubesonar.apps.keys import status  # only people need what it imports
 
         return status.main(argv[1:])
+    if argv and argv[0] == "certificate":
+        from kubesonar.apps.keys import certificate  # only the collector's image has what it imports
+
+        return certificate.main(argv[1:])
     given = _parser().parse_args(argv)
     if given.secret and given.file:
         raise ConfigError("FILE, --secret: expected one of both")
@@ -100,13 +104,14 @@ def _key_id(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kubesonar keys", description="Keys that members sign with.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="make|sign|remove|status")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="make|sign|remove|status|certificate")
     make = verbs.add_parser("make", help="print the next key; with --append, add it; with --secret, make the Secret")
     make.add_argument("--append", action="store_true", help="add the key as the last one; FILE is made if missing")
     sign = verbs.add_parser("sign", help="have this key sign: it moves to the top")
     remove = verbs.add_parser("remove", help="remove a key that no agent signs with")
     for verb in (sign, remove):
         verb.add_argument("id", metavar="ID", type=_key_id, help="the key's id")
+    verbs.add_parser("certificate", help="make the collector's CA and certificate in a Secret, once", add_help=False)
     verbs.add_parser("status", help="ask agents which keys they know and sign with", add_help=False)
     for verb in (make, sign, remove):
         verb.add_argument("file", metavar="FILE", nargs="?", default="", help="a key file; none: what make prints is 1")
