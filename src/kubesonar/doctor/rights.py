@@ -122,7 +122,7 @@ def watch_pods_rules(place: DnsPlace) -> tuple[Rule, ...]:
         Rule(place.dns, "", "pods", ("list",), why="tells which DNS pods there are, and since when they are ready"),
         Rule(place.dns, "apps", "deployments", ("list",), why="tells whether DNS is rolled out"),
         daemon_sets_rule(),
-        Rule("", "", "nodes", ("list",), why="tells whether a pod's node is ready or cordoned"),
+        Rule("", "", "nodes", ("get",), why="tells whether a pod's node is ready or cordoned"),
     )
 
 

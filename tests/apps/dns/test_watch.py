@@ -17,8 +17,10 @@ import pytest
 
 from kubesonar.config import ConfigError
 from kubesonar.views.metrics.dns import DNS_METRICS
+from kubesonar.views.metrics.dns_repair import REPAIR_METRICS
 from tests.doctor import dns_server
 from tests.doctor.cluster import DnsCluster, dns_cluster
+from tests.doctor.repair.doctors import populate
 from tests.ports import free_port
 
 PATIENCE = 30.0
@@ -107,6 +109,31 @@ def test_where_nothing_can_be_asked_it_says_why_and_goes_on(tmp_path: Path) -> N
             watch.until(lambda found: found.get(("kubesonar_dns_healthy", "")) == 1)
 
 
+def test_a_deaf_pod_is_restarted_where_that_is_wanted(tmp_path: Path) -> None:
+    with dns_cluster("127.0.0.13") as cluster:
+        populate(cluster, 1, 2, holder="")
+        cluster.pods[0].udp = dns_server.silent
+        with watching(cluster, tmp_path, "--repair", "on", "--after", "0s") as watch:
+            found = watch.until(lambda found: found.get(("kubesonar_dns_restart_outcomes_total", "true")) == 1)
+            assert found["kubesonar_dns_restarts_total", "done"] == 1
+            assert found["kubesonar_dns_repair_decisions_total", "restart sick"] == 1
+            assert found["restart_count", ""] == found["total_failures", ""] == 1
+            assert found["kubesonar_dns_repair_given_up", ""] == 0
+        assert len(cluster.api.asked("create", "pods/eviction")) == 1
+
+
+def test_by_default_it_suggests_and_off_it_says_nothing(tmp_path: Path) -> None:
+    with dns_cluster() as cluster:
+        populate(cluster, 1, 2)
+        cluster.pods[0].udp = dns_server.silent
+        with watching(cluster, tmp_path, "--after", "0s") as watch:
+            watch.until(lambda found: found.get(("kubesonar_dns_repair_decisions_total", "suggest sick"), 0) > 0)
+        with watching(cluster, tmp_path, "--repair", "off") as watch:
+            found = watch.until(lambda found: found.get(("kubesonar_dns_looks_total", ""), 0) > 1)
+            assert not [name for name, _ in found if name.startswith("kubesonar_dns_repair")]
+        assert cluster.api.asked("create") == cluster.api.asked("patch") == []
+
+
 def test_an_address_that_is_taken(tmp_path: Path) -> None:
     from kubesonar.apps.dns.watch import main
 
@@ -116,4 +143,4 @@ def test_an_address_that_is_taken(tmp_path: Path) -> None:
 
 def test_every_metric_is_documented() -> None:
     page = (Path(__file__).parents[3] / "docs" / "dns.md").read_text()
-    assert [metric.name for metric in DNS_METRICS if f"`{metric.name}`" not in page] == []
+    assert [metric.name for metric in (*DNS_METRICS, *REPAIR_METRICS) if f"`{metric.name}`" not in page] == []

@@ -11,6 +11,7 @@ from kubesonar.core.decoding import convert_plain
 from kubesonar.core.remedy.dns_round import DnsServerPod
 from kubesonar.doctor.repair.facts import DnsFacts, FactsReader, rolls
 from kubesonar.doctor.repair.objects import Workload
+from kubesonar.kube.client import Client
 from kubesonar.kube.object_meta import unix_seconds
 from tests.clocks import TurnedClock
 from tests.doctor.repair.kubernetes import dns_pod, workload
@@ -27,7 +28,12 @@ class _At(TurnedClock):
 
 
 def facts(api: ApiServer, folder: Path) -> DnsFacts:
-    return with_client(api, folder, lambda client: FactsReader(client, "kube-system", _At()).read("k8s-app=kube-dns"))
+    async def work(client: Client) -> DnsFacts:
+        reader = FactsReader(client, "kube-system", _At())
+        found = await reader.read("k8s-app=kube-dns")
+        return await reader.explain(found) if found.pods is not None else found
+
+    return with_client(api, folder, work)
 
 
 def test_pods_with_what_decides_on_them(tmp_path: Path) -> None:
@@ -60,7 +66,7 @@ def test_pods_with_what_decides_on_them(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_unknown_and_never_evidence(tmp_path: Path) -> None:
     with ApiServer() as api:
         api.put("pods", dns_pod(1))
-        api.refuse("list", "nodes")
+        api.refuse("get", "nodes")
         api.refuse("list", "daemonsets")
         found = facts(api, tmp_path)
         assert found.pods is not None
@@ -69,7 +75,10 @@ def test_what_cannot_be_read_is_unknown_and_never_evidence(tmp_path: Path) -> No
         assert "a ClusterRole with" in found.planned[0]
         assert "resources: [daemonsets], verbs: [list]} would grant it" in found.planned[0]
         api.refuse("list", "pods")
-        assert facts(api, tmp_path).pods is None
+        assert (
+            with_client(api, tmp_path, lambda client: FactsReader(client, "kube-system", _At()).read("a=b")).pods
+            is None
+        )
 
 
 def test_rollouts_of_dns_and_of_what_runs_in_the_nodes_network_are_planned(tmp_path: Path) -> None:

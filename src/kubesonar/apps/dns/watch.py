@@ -14,11 +14,14 @@ import uvloop
 
 from kubesonar.apps.client.times import utc_stamp
 from kubesonar.apps.dns.look_options import add_look_options, looker, read_seconds
+from kubesonar.apps.dns.repair_options import RepairAssembly, add_repair_options
 from kubesonar.compat.coredns_health.flags import add_healthcheck_flags, healthcheck_flags
 from kubesonar.compat.coredns_health.metrics import RESPONSE_BOUNDS, healthcheck_families
 from kubesonar.compat.process_series import process_series
-from kubesonar.core.dns_check.results import DnsLook, DnsOutcome, DnsVerdict
+from kubesonar.core.dns_check.results import DnsLook, DnsOutcome, DnsResult, DnsVerdict
 from kubesonar.core.dns_check.verdict import judge_look
+from kubesonar.core.remedy.events import Eviction
+from kubesonar.core.remedy.options import RepairMode
 from kubesonar.core.telemetry.instruments import CounterVec, Histograms
 from kubesonar.doctor.direct import AskFailed
 from kubesonar.doctor.look import Looker
@@ -28,6 +31,7 @@ from kubesonar.runtime import logs
 from kubesonar.runtime.supervise import Supervisor
 from kubesonar.views.dns_answers import dns_json
 from kubesonar.views.metrics.dns import dns_families
+from kubesonar.views.metrics.dns_repair import repair_families
 from kubesonar.views.metrics.exposition import TEXT, Exposition, Metric, Series
 from kubesonar.web import Anonymous, Listener, ListenOptions, Reply, Request, Route, Router, Server, error_reply
 
@@ -46,6 +50,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--period", type=read_seconds, default=5.0, metavar="SECONDS", help="from look to look (default: 5)"
     )
+    parser.add_argument(
+        "--repair",
+        choices=[mode.value for mode in RepairMode],
+        default=RepairMode.SUGGEST.value,
+        help="what is done about a DNS pod that is sick for long: nothing, a suggestion in the log, a restart "
+        "(default: %(default)s)",
+    )
+    add_repair_options(parser)
     parser.add_argument("--listen", default=":9890", metavar="ADDRESS", help="where metrics are (default: %(default)s)")
     add_healthcheck_flags(parser)
     given = parser.parse_args(arguments)
@@ -66,13 +78,16 @@ async def _run(given: argparse.Namespace) -> None:
     supervisor.watch_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, leave.set)
-    watch = DnsWatch(looker(given, os.environ), given.period)
+    looks, mode = looker(given, os.environ), RepairMode(given.repair)
+    repair = RepairAssembly(given, looks, os.environ, SystemClock(), mode)
+    watch = DnsWatch(looks, given.period, repair if mode is not RepairMode.OFF else None)
     server = Server([Listener(ListenOptions(address=given.listen), watch.handler)])
     await server.start()
     try:
         _LOG.info("serving", extra={"addresses": ", ".join(str(address) for address in server.addresses)})
-        supervisor.run_forever("look", watch.run)
-        await leave.wait()
+        async with repair:
+            supervisor.run_forever("look", watch.run)
+            await leave.wait()
     finally:
         await supervisor.stop()
         await watch.close()
@@ -80,11 +95,13 @@ async def _run(given: argparse.Namespace) -> None:
 
 
 class DnsWatch:
-    """Looks each `period` seconds, counts, and answers HTTP requests by `handler`."""
+    """Looks each `period` seconds, counts, and answers HTTP requests by `handler`. Each look is also a round of
+    `repair`, where there is one."""
 
-    def __init__(self, looker: Looker, period: float) -> None:
+    def __init__(self, looker: Looker, period: float, repair: RepairAssembly | None) -> None:
         self._looker = looker
         self._period = period
+        self._repair = repair
         self._clock = SystemClock()
         self._started = time.time()
         self._exposition = Exposition()
@@ -117,6 +134,7 @@ class DnsWatch:
         except AskFailed as failed:
             self._failed += 1
             self._log(logging.WARNING, str(failed), str(failed))
+            await self._act(())
             return
         self._looks += 1
         for one in look.results:
@@ -127,6 +145,11 @@ class DnsWatch:
         verdict = self._latest[1]
         key = verdict.health, [(one.part, one.subject, one.fault) for one in verdict.findings]
         self._log(logging.INFO if verdict.health is Health.GOOD else logging.WARNING, key, verdict.sentence)
+        await self._act(look.results)
+
+    async def _act(self, results: Sequence[DnsResult]) -> None:
+        if self._repair is not None:
+            await self._repair.duty.round(results)
 
     def _log(self, level: int, key: object, sentence: str) -> None:
         """Log a sentence whose key differs from that of the last one: figures change from look to look."""
@@ -138,7 +161,12 @@ class DnsWatch:
         series = self._questions.series
         yield from dns_families(self._latest, series, self._looks, self._failed)
         asked = sum(count for (_, outcome), count in series.items() if outcome != DnsOutcome.LOCAL.value)
-        yield from healthcheck_families(asked, self._times, 0)
+        restarts = 0
+        if self._repair is not None:
+            done = self._repair.repairer
+            restarts = done.evictions[Eviction.DONE]
+            yield from repair_families(done.decisions, done.evictions, done.outcomes, done.report)
+        yield from healthcheck_families(asked, self._times, restarts)
         for name, kind, value in process_series(self._started):
             yield Metric(name, "counter" if kind == "counter" else "gauge", "Of this process."), {(): value}
 

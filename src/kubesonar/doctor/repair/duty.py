@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from kubesonar.core.dns_check.questions import ServerRole
 from kubesonar.core.dns_check.results import DnsResult
-from kubesonar.core.remedy.dns_round import DnsRound, DnsStandpoint
+from kubesonar.core.remedy.dns_round import DnsRound, DnsStandpoint, PodReply
 from kubesonar.core.remedy.events import RemedyAction
 from kubesonar.doctor.direct import AskFailed
 from kubesonar.doctor.look import Looker
@@ -39,20 +40,26 @@ class RepairDuty:
         self._clock = clock
         self._mesh = mesh
 
-    async def round(self) -> list[RemedyAction]:
-        """Make one round, act on it, and return what was decided and done."""
-        return await self._repairer.take(await self.look())
+    async def round(self, known: Iterable[DnsResult] = ()) -> list[RemedyAction]:
+        """Make one round, act on it, and return what was decided and done. `known` are results of a look that was made
+        just now: the pods in it are not asked again."""
+        return await self._repairer.take(await self.look(known))
 
-    async def look(self) -> DnsRound:
+    async def look(self, known: Iterable[DnsResult] = ()) -> DnsRound:
         """Ask all DNS pods and return what is known of them; a standpoint that cannot be taken is unknown."""
-        labels, results = await self._looker.selector(), list[DnsResult]()
+        labels = await self._looker.selector()
         self.lost = "" if labels else "the DNS Service was not found, or not which pods it selects"
         facts = await self._facts.read(labels)
+        results = [one for one in known if one.server.role is ServerRole.POD]
+        asked = {one.server.name for one in results}
+        servers = [server for server in servers_of(facts) if server.name not in asked]
         try:
-            servers = servers_of(facts)
-            results = await self._looker.ask_pods(servers) if servers else []
+            results += await self._looker.ask_pods(servers) if servers else []
         except AskFailed as failed:
             self.lost = str(failed)
         names = [pod.name for pod in facts.pods or ()]
         edges = await self._mesh(names) if self._mesh is not None and names else []
-        return round_of(facts, self._here, results, edges, self._clock.wall())
+        found = round_of(facts, self._here, results, edges, self._clock.wall())
+        if all(one.decisive is PodReply.ANSWERED for one in found.replies):
+            return found
+        return round_of(await self._facts.explain(facts), self._here, results, edges, self._clock.wall())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from kubesonar.core.remedy.dns_round import DnsServerPod
 from kubesonar.doctor.repair.objects import RestartablePod, Workload
@@ -39,21 +40,32 @@ class FactsReader:
         self._clock = clock
 
     async def read(self, labels: str) -> DnsFacts:
-        """Return what is known now of the pods that `labels` select, as in `Resource`; empty: nobody knows which pods
-        are meant. An API server that does not answer is unknown, never evidence."""
+        """Return which pods `labels` select, as in `Resource`; empty: nobody knows which are meant. An API server that
+        does not answer is unknown, never evidence."""
         if not labels:
             return DnsFacts()
         found = await _listed(self._client, Resource(pods(self._namespace), RestartablePod, labels=labels))
         if isinstance(found, ApiError):
             return DnsFacts()
-        nodes = await _listed(self._client, Resource(NODES, Node))
-        known = {} if isinstance(nodes, ApiError) else {node.metadata.name: node for node in nodes}
         now = self._clock.wall()
         return DnsFacts(
-            pods=tuple(pod_facts(pod, known.get(pod.spec.node_name), now) for pod in found),
+            pods=tuple(pod_facts(pod, now) for pod in found),
             addresses={pod.metadata.uid: pod.status.pod_ip for pod in found},
-            planned=await self._planned(),
         )
+
+    async def explain(self, facts: DnsFacts) -> DnsFacts:
+        """Return the facts with what may explain a silence: rollouts, and the state of the pods' nodes. It is read
+        only where a pod is silent, to spare the API server."""
+        names = {pod.node for pod in facts.pods or () if pod.node}
+        nodes = {name: await self._node(name) for name in names}
+        with_nodes = tuple(on_node(pod, nodes.get(pod.node)) for pod in facts.pods or ())
+        return replace(facts, pods=with_nodes, planned=await self._planned())
+
+    async def _node(self, name: str) -> Node | None:
+        try:
+            return await self._client.get(f"{NODES}/{name}", Node)
+        except ApiError:
+            return None
 
     async def _planned(self) -> tuple[str, ...]:
         """Return the rollouts of DNS and of what runs in the nodes' own network: the CNI, the service proxy, caches."""
@@ -73,11 +85,10 @@ class FactsReader:
         return tuple(planned)
 
 
-def pod_facts(pod: RestartablePod, node: Node | None, now: float) -> DnsServerPod:
-    """Return what decides on the restart of a pod at `now` (Unix seconds); `node` is None where it is not known."""
+def pod_facts(pod: RestartablePod, now: float) -> DnsServerPod:
+    """Return what decides on the restart of a pod at `now` (Unix seconds), as far as the pod itself tells it."""
     ready = find_condition(pod.status.conditions, "Ready")
     since = ready.since if ready is not None else 0.0
-    up = find_condition(node.status.conditions, "Ready") if node is not None else None
     meta = pod.metadata
     return DnsServerPod(
         uid=meta.uid,
@@ -88,11 +99,18 @@ def pod_facts(pod: RestartablePod, node: Node | None, now: float) -> DnsServerPo
         ready=ready is not None and ready.status == "True",
         running_for=max(0.0, now - since) if since else 0.0,
         restarts=sum(status.restart_count for status in pod.status.container_statuses),
-        node_ready=up.status == "True" if up is not None else None,
         owner=next((owner.kind for owner in meta.owner_references if owner.controller), ""),
         deleting=meta.deletion_timestamp is not None,
-        planned="its node is cordoned" if node is not None and node.spec.unschedulable else "",
     )
+
+
+def on_node(pod: DnsServerPod, node: Node | None) -> DnsServerPod:
+    """Return the pod with what its node says, None where that is not known."""
+    if node is None:
+        return pod
+    up = find_condition(node.status.conditions, "Ready")
+    planned = "its node is cordoned" if node.spec.unschedulable else ""
+    return replace(pod, node_ready=up.status == "True" if up is not None else None, planned=planned)
 
 
 def rolls(workload: Workload, kind: str) -> bool:
