@@ -74,6 +74,16 @@ PLAIN = (
 )
 
 
+class Record(msgspec.Struct, gc=False):
+    """What a member remembers of one check: what came of it last, and its trials, each with when it is known."""
+
+    check: Check
+    at: float = 0.0
+    fault: Fault | None = None
+    mtu: int = 0
+    trials: list[tuple[float, Trial]] = []
+
+
 @dataclass
 class Mesh:
     """`nodes` nodes in two zones, a pod and a host agent on each. Times are offsets from `START`, as all arguments."""
@@ -97,7 +107,7 @@ class Mesh:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.members = [self._member(n, network) for n in range(1, self.nodes + 1) for network in ("pod", "host")]
-        self.records: dict[str, dict[tuple[Side, str], tuple[Observation, list[tuple[float, Trial]]]]] = {}
+        self.records: dict[str, dict[tuple[Side, str], Record]] = {}
 
     def _member(self, number: int, network: str) -> Member:
         name = f"node-{number}-{network}"
@@ -279,16 +289,18 @@ class Mesh:
         delay: float = 0.01,
         mtu: int = 0,
     ) -> None:
-        base = trial or Trial(at, 0, 1, int(fault is None), 0, 0.001, 0.0, None)
         clock = self.clocks.get(member.name, 0.0)
-        shrunk = Trial(base.at + clock, base.number, base.sent, base.received, base.seen, base.rtt, base.rate, fault)
+        if trial is None:
+            trial = Trial(at + clock, 0, 1, int(fault is None), 0, 0.001, 0.0, fault)
+        elif clock or fault is not None:
+            trial = msgspec.structs.replace(trial, at=trial.at + clock, fault=fault)
         known = at + (check.timeout if fault in (Fault.TIMEOUT, Fault.BLACK_HOLE) else delay)
-        edges = self.records.setdefault(member.name, {})
-        observation = Observation(check, member.name, member.network, at, side=side, fault=fault, mtu=mtu)
-        before = edges.get((side, check.id))
-        trials = before[1] if before is not None else []
-        trials.append((known, shrunk))
-        edges[side, check.id] = (observation, trials)
+        records = self.records.setdefault(member.name, {})
+        record = records.get((side, check.id))
+        if record is None:
+            record = records[side, check.id] = Record(check)
+        record.at, record.fault, record.mtu = at, fault, mtu
+        record.trials.append((known, trial))
 
     def snapshots(self, after: float, long: float = 60.0) -> tuple[list[Snapshot], dict[str, str], float]:
         """What could be read `after` so many seconds: snapshots, who could not be read and why, and the time."""
@@ -307,10 +319,14 @@ class Mesh:
     def _snapshot(self, member: Member, now: float, long: float) -> Snapshot:
         clock = self.clocks.get(member.name, 0.0)
         edges = []
-        for latest, known in self.records.get(member.name, {}).values():
-            trials = tuple(trial for seen, trial in known if seen <= now and trial.at - clock >= now - long)
+        oldest = now + clock - long
+        for (side, _), record in self.records.get(member.name, {}).items():
+            trials = tuple([trial for seen, trial in record.trials if seen <= now and trial.at >= oldest])
             if trials:
-                past = self._past(latest.side, [trial for _, trial in known if trial.at - clock < now - long])
+                past = self._past(side, [trial for _, trial in record.trials if trial.at < oldest])
+                latest = Observation(
+                    record.check, member.name, member.network, record.at, side=side, fault=record.fault, mtu=record.mtu
+                )
                 at = now + clock
                 windows = window([*trials], at, 10.0), window([*trials], at, long)
                 edges.append(Edge(latest, *windows, trials, past=past))

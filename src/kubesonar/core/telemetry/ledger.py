@@ -279,14 +279,25 @@ def window(trials: list[Trial], now: float, span: float) -> Window:
 
 def window_of(recent: Sequence[Trial], span: float) -> Window:
     """Return the sums over these trials, which are those of a window of `span` seconds."""
-    counted = [trial for trial in recent if trial.health is not Health.UNKNOWN]
-    rtts = [trial.rtt for trial in counted if trial.rtt]
+    failed = unknown = sent = received = timed = 0
+    rtts = 0.0
+    for trial in recent:
+        if trial.fault is not None or not trial.received:  # else it is good, as most are
+            if trial.health is Health.UNKNOWN:
+                unknown += 1
+                continue
+            failed += 1
+        sent += trial.sent
+        received += trial.received
+        if trial.rtt:
+            rtts += trial.rtt
+            timed += 1
     return Window(
         span=span,
         observations=len(recent),
-        failed=sum(trial.health is Health.BAD for trial in counted),
-        unknown=len(recent) - len(counted),
-        sent=sum(trial.sent for trial in counted),
-        received=sum(trial.received for trial in counted),
-        rtt_mean=sum(rtts) / len(rtts) if rtts else 0.0,
+        failed=failed,
+        unknown=unknown,
+        sent=sent,
+        received=received,
+        rtt_mean=rtts / timed if timed else 0.0,
     )
