@@ -8,7 +8,7 @@ import pytest
 
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
 from kubesonar.core.diagnosis.joining.join import collect
-from kubesonar.core.diagnosis.parts.traversal import Aspect, Way
+from kubesonar.core.diagnosis.parts.traversal import EITHER, Aspect, Way
 from kubesonar.core.diagnosis.population import standing
 from kubesonar.core.telemetry.ledger import window
 from kubesonar.model import (
@@ -133,8 +133,8 @@ def test_what_was_recorded_of_a_members_trains_counts_where_it_was_not_read() ->
     assert "b-pod" in evidence.heard
 
 
-def test_of_a_member_that_was_not_read_nobody_knows_which_address_family_half_of_its_trains_was_lost_in() -> None:
-    def forward(lost: int) -> tuple[int, int]:
+def test_of_a_member_that_was_not_read_nobody_knows_which_address_family_its_trains_were_lost_in() -> None:
+    def forward(lost: int) -> Evidence:
         trains = [train(30 - n, n, received=8 - (n < lost)) for n in range(20)]
         theirs = edge(Kind.UDP, "b-pod", trains, Side.RESPONDER)
         asked = edge(Kind.UDP, "b-pod", [train(9, 1)])
@@ -142,9 +142,11 @@ def test_of_a_member_that_was_not_read_nobody_knows_which_address_family_half_of
             asked.latest, check=msgspec.structs.replace(asked.latest.check, address="fd00::9")
         )
         both = snapshot(A, theirs, asked, msgspec.structs.replace(asked, latest=six))
-        return counts(gather(both, unread={"b-pod": "no answer within 2 s"}), Way.FORWARD)
+        return gather(both, unread={"b-pod": "no answer within 2 s"})
 
-    assert [forward(lost) for lost in (1, 10, 19)] == [(20, 1), (0, 0), (20, 19)]
+    assert [counts(forward(lost), Way.FORWARD) for lost in (1, 10, 19)] == [(20, 1), (20, 10), (20, 19)]
+    families = {cell.route.family for cell in forward(1).cells if cell.route.way is Way.FORWARD and cell.route.reach}
+    assert families == {EITHER}
 
 
 def test_no_kind_of_probe_counts_sooner_than_trains_do() -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import msgspec
+
 from kubesonar.core.diagnosis.parts import shares, subjects
+from kubesonar.core.diagnosis.parts.traversal import EITHER
 from kubesonar.model import Network
 from tests.core.diagnosis.parts.routes import asked
 
@@ -18,3 +21,9 @@ def test_a_share_of_a_family_is_that_of_its_node_or_pair() -> None:
     route = asked(Network.POD)
     assert shares.part_of_family(route, "node-2 ipv4") == 0.5
     assert shares.part_of_family(route, "node-1>node-2 ipv4") == 0.5
+
+
+def test_of_trials_whose_family_is_not_known_half_went_by_each() -> None:
+    route = msgspec.structs.replace(asked(Network.POD), family=EITHER)
+    assert set(subjects.by_family(subjects.target)(route)) == {f"{route.target.name} ipv{family}" for family in (4, 6)}
+    assert shares.part_of_family(route, "node-2 ipv6") == 0.25

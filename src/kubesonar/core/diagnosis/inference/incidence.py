@@ -39,7 +39,7 @@ class Incidence:
         self._crossings: dict[SuspectKey, list[tuple[int, Load]]] = {}
         self._members: dict[SuspectKey, list[int]] = {}
         self._by_word: dict[str, list[int]] = {}
-        self._loads: dict[tuple[int, int, bool], Load] = {}
+        self._loads: dict[tuple[int, int, bool, int], Load] = {}
         self.services: list[int] = []
         """The cells of Services, whose servers are crossed in part."""
         self._add(cells)
@@ -84,12 +84,12 @@ class Incidence:
     def load(self, key: SuspectKey, index: int) -> Load:
         """How the trials of that cell cross that part."""
         route, packets = self._cells[index].route, self._cells[index].packets
-        both = route.way is Way.ROUND
-        found = None if route.target.behind else self._loads.get((key[0], packets, both))
+        alike = key[0], packets, route.way is Way.ROUND, route.family
+        found = None if route.target.behind else self._loads.get(alike)
         if found is None:
             found = load_of(PARTS[key[0]], self._cells[index], key[1])
             if not route.target.behind:
-                self._loads[key[0], packets, both] = found
+                self._loads[alike] = found
         return found
 
     def _near(self, key: SuspectKey) -> list[int]:

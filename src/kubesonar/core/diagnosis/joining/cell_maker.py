@@ -21,14 +21,11 @@ from kubesonar.core.diagnosis.joining.route_cells import RouteCells, goes_by_tcp
 from kubesonar.core.diagnosis.joining.sieve import Sieve
 from kubesonar.core.diagnosis.joining.trains import TrainLog, TrainLogs
 from kubesonar.core.diagnosis.joining.trial_clock import TrialClock
-from kubesonar.core.diagnosis.parts.traversal import Aspect, Traversal, Way
+from kubesonar.core.diagnosis.parts.traversal import EITHER, Aspect, Traversal, Way
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.model import Edge, Fault, Kind, Network, Path
 
 _SILENT = frozenset({Fault.TIMEOUT, Fault.UNREACHABLE})
-_ONE_OF_TWO = 0.1
-"""Share of lossy trains from which on (and up to one less this) only one address family may be sick: responders count
-the trains of both as one."""
 
 
 class CellMaker:
@@ -111,16 +108,16 @@ class CellMaker:
             return
         if any(age_bin < self.ages.recent for _, age_bin in arrivals):
             self.heard.add(source)
-        forward = Cell(Traversal(start, end, Kind.UDP, path, Way.FORWARD, Aspect.REACH), arrivals[0][0].sent, bins)
+        family = EITHER if self.sieve.dual else 0  # responders count the trains of both families as one
+        route = Traversal(start, end, Kind.UDP, path, Way.FORWARD, Aspect.REACH, family=family)
+        forward = Cell(route, arrivals[0][0].sent, bins)
         alive = Cell(Traversal(end, start, Kind.UDP, path, Way.BACK, Aspect.ALIVE, silent=True), 1, bins)
         for arrival, age_bin in arrivals:
             lost = arrival.sent - arrival.received
             forward.add(arrival.at, age_bin, lost > 0, arrival.sent, lost)
             alive.add(arrival.at, age_bin, False)
         self.cells.keep((source, responder, "alive"), alive)
-        lossy = sum(forward.bad) / sum(forward.total)
-        if not self.sieve.dual or lossy < _ONE_OF_TWO or lossy > 1 - _ONE_OF_TWO:
-            self.cells.keep((source, responder, "unread"), forward)
+        self.cells.keep((source, responder, "unread"), forward)
 
     def _good_past(self, source: str, edge: Edge, cells: Iterable[Cell], sent: int) -> None:
         """Counts the trials of the past that were well, of `sent` packets each, in all these cells."""

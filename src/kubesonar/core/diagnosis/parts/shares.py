@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kubesonar.core.diagnosis.parts.subjects import node_pairs, zone_pairs
-from kubesonar.core.diagnosis.parts.traversal import Traversal, stays_on_node
+from kubesonar.core.diagnosis.parts.traversal import EITHER, Traversal, stays_on_node
 
 
 def part_of_pair(route: Traversal, subject: str) -> float:
@@ -37,7 +37,8 @@ def part_of_pod_network(route: Traversal, node: str) -> float:
 def part_of_family(route: Traversal, subject: str) -> float:
     """The same of the packets of one family, or of what goes between two nodes in it."""
     place = subject.partition(" ")[0]
-    return part_of_pair(route, place) if ">" in place else part_of_node(route, place)
+    share = part_of_pair(route, place) if ">" in place else part_of_node(route, place)
+    return share / 2 if route.family == EITHER else share
 
 
 def part_of_zones(route: Traversal, subject: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from kubesonar.core.diagnosis.parts.traversal import Aspect, End, Legs, Traversal, stays_on_node
+from kubesonar.core.diagnosis.parts.traversal import EITHER, Aspect, End, Legs, Traversal, stays_on_node
 from kubesonar.model import Path
 
 Subjects = Iterable[str]
@@ -88,7 +88,11 @@ def port(route: Traversal) -> Subjects:
 
 def by_family(subjects: Callable[[Traversal], Subjects]) -> Callable[[Traversal], Subjects]:
     """The same parts, each by its address family: "node-3 ipv6"."""
-    return lambda route: [f"{subject} ipv{route.family}" for subject in subjects(route)]
+    return lambda route: [f"{subject} ipv{family}" for subject in subjects(route) for family in _families(route)]
+
+
+def _families(route: Traversal) -> Iterable[int]:
+    return (4, 6) if route.family == EITHER else (route.family,)
 
 
 def target(route: Traversal) -> Subjects:

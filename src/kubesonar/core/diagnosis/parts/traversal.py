@@ -62,10 +62,14 @@ Legs = tuple[tuple[End, End], ...]
 """From where to where packets went, leg by leg."""
 
 
+EITHER = 46
+"""The `family` of trials of which half went by IPv4 and half by IPv6."""
+
+
 class Traversal(msgspec.Struct, frozen=True):
     """The features of a set of trials that cross the same parts. `tcp` is whether they go by TCP, `silent` whether the
     target's own view could not be read (only then may its agent be gone or frozen), `family` the address family (0
-    where the mesh has only one, which says nothing)."""
+    where the mesh has only one, which says nothing; `EITHER` where half of the trials went by each)."""
 
     source: End
     target: End
