@@ -540,7 +540,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     and against it. `alike` are parts ("pair node-1>node-2") that the present probes cannot tell from it, `rivals` the
     explanations that it was preferred to and by how much, `because` what else fails because of it, `observers` who saw
     how much of it, `confirm` a command that would confirm it. `loss` is the share of packets or checks that it makes
-    fail, None where that is not what it does. `nodes` are those of a zone that it stands for.
+    fail, None where that is not what it does. `nodes` are those of a zone that it stands for, or where a server runs.
     `latest` is when something was last lost or failed by it (Unix seconds), None where trials do not show it."""
 
     part: str

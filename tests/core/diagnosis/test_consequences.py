@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from kubesonar.core.diagnosis.consequences import AllLookups, listed, of_leaving_members
@@ -50,6 +51,12 @@ def test_what_follows_is_listed_under_its_cause(cause: tuple[str, str], effect: 
 )
 def test_what_does_not_follow_is_told_beside_it(one: tuple[str, str], other: tuple[str, str]) -> None:
     assert len(listed([found(*one), found(*other)], dict, ZONES)) == 2
+
+
+@pytest.mark.parametrize(("home", "causes"), [("node-2", 1), ("node-3", 2)])
+def test_what_a_server_does_not_answer_is_for_want_of_room_on_its_node(home: str, causes: int) -> None:
+    server = msgspec.structs.replace(found("dns_server", "coredns-1"), nodes=(home,))
+    assert len(listed([server, found("conntrack_full", "node-2")], dict, ZONES)) == causes
 
 
 def test_names_that_cannot_be_looked_up_are_listed_under_dns() -> None:

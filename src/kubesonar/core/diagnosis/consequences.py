@@ -45,8 +45,7 @@ def listed(findings: Sequence[Finding], lookups: Callable[[], AllLookups], zones
     causes: list[Finding] = []
     because: dict[int, list[str]] = {}
     for finding in findings:
-        named = finding.part, finding.subject
-        cause = next((other for other in findings if _follows(named, (other.part, other.subject), zones)), None)
+        cause = next((other for other in findings if _because_of(finding, other, zones)), None)
         if cause is None:
             causes.append(finding)
         else:
@@ -82,20 +81,23 @@ def of_leaving_members(named: Named, lost: float, who: Population) -> bool:
     return silent > 0 and lost <= _BY_CHANCE * silent / len(pods)
 
 
-def for_want_of_room(named: Named, cause: Named) -> bool:
-    """Whether what is named happens at a node whose kernel drops packets for want of room."""
-    start, _, end = named[1].partition(" ")[0].partition(">")
-    return cause[0] in _FULL and named[0] not in _FULL and cause[1] in (start, end)
+def for_want_of_room(finding: Finding, cause: Finding) -> bool:
+    """Whether what is found happens at a node whose kernel drops packets for want of room, or to a server there."""
+    start, _, end = finding.subject.partition(" ")[0].partition(">")
+    return cause.part in _FULL and finding.part not in _FULL and cause.subject in (start, end, *finding.nodes)
+
+
+def _because_of(finding: Finding, cause: Finding, zones: Zones) -> bool:
+    named = finding.part, finding.subject
+    return for_want_of_room(finding, cause) or _follows(named, (cause.part, cause.subject), zones)
 
 
 def _follows(named: Named, cause: Named, zones: Zones) -> bool:
-    """Whether that is for want of room on a node; a zone, or nodes in it, do not reach a plain target because the zone
-    does not reach another, where the target may be; a node gets no answer from one because no big packets pass, as
-    certificates need them; or what loses packets is slow, because they are sent again."""
+    """Whether a zone, or nodes in it, do not reach a plain target because the zone does not reach another, where the
+    target may be; a node gets no answer from one because no big packets pass, as certificates need them; or what loses
+    packets is slow, because they are sent again."""
     (name, subject), (by, whose) = named, cause
     start, _, end = subject.partition(" ")[0].partition(">")
-    if for_want_of_room(named, cause):
-        return True
     if name in _TO_TARGETS and by in ("zone_pair", "zone_pair_slow") and end not in zones:
         return zones.get(start, start) in whose.split(">")
     if name == f"{by}_slow" and {*subject.split(">")} == {*whose.split(">")}:

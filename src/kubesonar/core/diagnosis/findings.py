@@ -10,7 +10,7 @@ from kubesonar.core.diagnosis.confirmation import confirmation
 from kubesonar.core.diagnosis.consequences import listed, of_leaving_members, outlived
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
 from kubesonar.core.diagnosis.expectations import beside
-from kubesonar.core.diagnosis.inference.exhaustion import full_backlog, full_conntrack
+from kubesonar.core.diagnosis.inference.exhaustion import full_backlog, full_conntrack, not_read_now
 from kubesonar.core.diagnosis.inference.likelihood import confidence
 from kubesonar.core.diagnosis.inference.localization import Search
 from kubesonar.core.diagnosis.inference.slow_links import SLOW, SlowLink, dead_pairs, slow_links
@@ -23,6 +23,7 @@ from kubesonar.core.diagnosis.sentences import (
     bits,
     both_ways,
     delay,
+    home,
     kinds,
     loss,
     percent,
@@ -82,8 +83,10 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
     writer = _Writer(who, evidence, clock, known)
     findings = [writer.displaced(who.members[name]) for name in displaced]
     findings += [writer.slow(link) for link in links]
-    findings += [writer.full("conntrack_full", node, used) for node, used in full_conntrack(who).items()]
-    findings += [writer.full("backlog_full", node, used) for node, used in full_backlog(who).items()]
+    for name, full in (("conntrack_full", full_conntrack(who)), ("backlog_full", full_backlog(who))):
+        before = [node for part_name, node in known if part_name == name]
+        full = not_read_now(who, before, evidence.heard) | full
+        findings += [writer.full(name, node, used) for node, used in full.items()]
     findings += [writer.withheld(node, big) for node, big in _withheld(who).items()]
     findings += [writer.finding(suspect) for suspect in suspects if suspect.part.name not in _AGENTS]
     findings += writer.agents([suspect for suspect in suspects if suspect.part.name in _AGENTS])
@@ -284,6 +287,7 @@ class _Writer:
             severity=self._severity(suspect),
             observers=seen_by(suspect),
             loss=loss(suspect, self._evidence.ages.recent),
+            nodes=home(suspect),
             alike=alike,
             latest=suspect.times[-1] if suspect.times else None,
             rivals=tuple(

@@ -221,6 +221,13 @@ def way_back(subject: str, cells: Iterable[Cell], bins: int) -> str:
     return "; the way back works" if total and bad < 0.5 * total else ""
 
 
+def home(suspect: Suspect) -> tuple[str, ...]:
+    """The node on which a server runs that is sick, as far as that is known."""
+    ends = (end for cell in suspect.cells for end in (cell.route.target, *cell.route.target.behind))
+    nodes = {end.node for end in ends if end.name == suspect.subject and end.node and end.network is None}
+    return tuple(sorted(nodes))
+
+
 def size(suspect: Suspect, evidence: Evidence) -> tuple[str, str]:
     """Which packets do not pass, and how they fail."""
     found = [

@@ -3,7 +3,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubesonar.core.diagnosis.verdict import judge
+from kubesonar.core.diagnosis.joining.join import basis
+from kubesonar.core.diagnosis.verdict import judge, verdict_on
 from kubesonar.model import Health, Saturation, Verdict
 from tests.core.mesh import START, Mesh
 
@@ -50,3 +51,18 @@ def test_a_full_backlog_is_told_only_where_loss_follows_from_it() -> None:
     (only,) = verdict(lossy, softnet_drops=5_000).findings
     assert (only.part, only.subject) == ("backlog_full", "node-3")
     assert "node-3 loses" in only.because[0]
+
+
+@pytest.mark.parametrize(("known", "heard", "told"), [(True, True, True), (False, True, False), (True, False, False)])
+def test_a_kernel_that_said_so_is_full_until_it_is_read_again_or_nobody_hears_it(
+    known: bool, heard: bool, told: bool
+) -> None:
+    mesh = Mesh(nodes=4, seed=1)
+    if not heard:
+        mesh.cut("node-3", 5)
+    snapshots, _, now = mesh.run(30).snapshots(30)
+    unread = dict.fromkeys(("node-3-host", "node-3-pod"), "no answer within 2 s")
+    read = [snapshot for snapshot in snapshots if snapshot.member.name not in unread]
+    before = {("conntrack_full", "node-3"): now - 20} if known else {}
+    findings = verdict_on(basis(read, unread, now), str, before).findings
+    assert any(finding.part == "conntrack_full" for finding in findings) is told

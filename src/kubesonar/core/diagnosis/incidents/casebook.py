@@ -135,7 +135,7 @@ class Casebook:
         if known is not None and known.closed is None:
             known.finding, known.seen = finding, now
             return []
-        if now - self._candidates[key] < HOLD or any(for_want_of_room(key, other.key) for other in self.open):
+        if now - self._candidates[key] < HOLD or any(for_want_of_room(finding, other.finding) for other in self.open):
             return []
         known = self._told_otherwise(finding, found) or known
         if known is not None and known.closed is not None and _before(finding, known.closed):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.model import Network, Saturation
 
@@ -37,6 +39,17 @@ def full_backlog(who: Population) -> dict[str, str]:
         if dropped >= BACKLOG_DROPS:
             found[node] = f"{dropped:,} packets dropped in the last {saturation.span:.0f} s"
     return found
+
+
+def not_read_now(who: Population, nodes: Iterable[str], heard: Collection[str]) -> dict[str, str]:
+    """Return those of the nodes, whose kernel said before that it has no room, that nobody could read now although
+    others `heard` them, each with that in words. A kernel that drops new connections drops those of who reads, too."""
+    there = {node: {name for name in who.expected if who.members[name].node == node} for node in nodes}
+    return {
+        node: "its agents say no more, because they cannot be read now"
+        for node, names in there.items()
+        if names.isdisjoint(who.read) and not names.isdisjoint(heard)
+    }
 
 
 def _by_node(who: Population, network: Network | None) -> list[tuple[str, Saturation]]:
