@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.apps.dns.ask import given_plan
 from kubesonar.compat.knh.settings import knh_settings
 from kubesonar.compat.kubenurse.settings import kubenurse_settings
 from kubesonar.compat.netchecker.flags import settings_of
@@ -29,6 +30,8 @@ from kubesonar.config.yamltext import read_yaml
 from kubesonar.core.decoding import Undecodable
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.dns.message import Question, decode_reply, encode_question
+from kubesonar.core.dns_check import corefile
+from kubesonar.core.dns_check.questions import AskedServer, AskPlan, AskPurpose, DnsAsk, ServerRole
 from kubesonar.core.membership.messages import Ping, decode_message, encode_message
 from kubesonar.core.probing import resolv_conf
 from kubesonar.core.telemetry.reports.mirror import summed
@@ -45,6 +48,7 @@ from kubesonar.core.wire.codec import Keyring, Sender, decode, mismatch, quoted_
 from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.discovery import file
 from kubesonar.discovery.file import RosterError
+from kubesonar.doctor.dig import read_dig
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.loading_rules import from_kubeconfig
 from kubesonar.kube.errors import ApiError, refused_within
@@ -229,6 +233,9 @@ users: [{name: u, user: {token: abc}}]
 contexts: [{name: c, context: {cluster: k, user: u}}]
 """
 CONFIG = b"member: {name: a, port: 7473}\nroster: {file: members.yaml}\ntargets: [{name: x, kind: tcp}]\n"
+DNS_PLAN = msgspec.json.encode(
+    AskPlan((AskedServer("a", ServerRole.POD, "10.0.0.1"),), (DnsAsk(AskPurpose.MADE_UP, "*.c.local"),))
+)
 SAID = Mesh(nodes=2).run(5.0).snapshots(5.0)[0][0]
 TOLD = msgspec.json.encode(SAID)
 REPORTED = msgspec.json.encode(
@@ -303,6 +310,18 @@ READERS = {
     "a row of the outbox": Reader(outbox_row, (Unreadable, Unavailable), (b"abc",)),
     "files of the kernel": Reader(cgroup, (), (b"0::/\n", b"nr_periods 1\nnr_throttled 1\n")),
     "a resolver's configuration": Reader(as_text(resolv_conf.parse), (), (b"nameserver 10.0.0.1\nsearch a.b c\n",)),
+    "a Corefile": Reader(
+        as_text(corefile.parse), (), (b".:53 {\n  kubernetes c.local {\n  }\n  forward . 10.0.0.2 [fd00::2]:53\n}\n",)
+    ),
+    "what dig printed": Reader(
+        as_text(lambda text: read_dig(text, 9, Question("a.b.", 1, 1))),
+        (),
+        (
+            b";; ->>HEADER<<- opcode: QUERY, status: NOERROR, id: 2\n;; flags: qr aa tc; QUERY: 1\n;a.b. IN A\n"
+            b"a.b. 5 IN A 10.0.0.1\n;; Query time: 4 msec\n",
+        ),
+    ),
+    "a plan of DNS questions": Reader(as_text(given_plan), (ConfigError,), (DNS_PLAN,)),
     "an HTTP response": Reader(
         response,
         (Failed,),

@@ -32,11 +32,18 @@ def look_at(
     vantage: int = 0,
     outside: str = "example.com",
     helper: HelperWish | None = None,
+    timeout: float = 0.4,
+    also: tuple[str, ...] = (),
 ) -> DnsLook:
     async def run() -> DnsLook:
         client = Client(from_kubeconfig(cluster.kubeconfig(folder)))
         options = LookOptions(
-            target=target or DnsTarget(), outside=outside, vantage=vantage, helper=helper or HelperWish(), timeout=0.4
+            target=target or DnsTarget(),
+            outside=outside,
+            vantage=vantage,
+            helper=helper or HelperWish(),
+            timeout=timeout,
+            also=also,
         )
         looker = Looker(
             client,

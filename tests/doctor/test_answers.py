@@ -10,7 +10,7 @@ import pytest
 
 from kubesonar.core.dns.message import Question, Rcode, encode_answer
 from kubesonar.core.dns.records import Record, RecordType, Srv
-from kubesonar.core.dns_check.questions import AskPurpose, DnsAsk
+from kubesonar.core.dns_check.questions import AskedType, AskPurpose, DnsAsk
 from kubesonar.core.dns_check.results import SAID, DnsOutcome
 from kubesonar.doctor.answers import judge_pair, judge_reply, put
 from kubesonar.model import Fault
@@ -109,7 +109,7 @@ def test_at_most_some_of_the_data_are_kept() -> None:
 
 
 def test_data_of_every_type_are_text() -> None:
-    records = {
+    records: dict[AskedType, Record] = {
         "SRV": Record(NAME, RecordType.SRV, 5, Srv(0, 1, 443, "a.example")),
         "TXT": Record(NAME, RecordType.TXT, 5, (b"1.1.", b"0")),
         "MX": Record(NAME, RecordType.MX, 5, b"\0\1"),

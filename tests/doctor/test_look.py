@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kubesonar.core.dns.message import Rcode, encode_answer
 from kubesonar.core.dns_check.questions import AskPurpose, ServerRole
 from kubesonar.core.dns_check.results import DnsLook, DnsOutcome
 from kubesonar.core.dns_check.verdict import judge_look
 from kubesonar.core.probing.resolv_conf import parse
 from kubesonar.doctor.direct import AskFailed
+from kubesonar.doctor.dns_system import DnsSystem, find_dns
+from kubesonar.doctor.look import Looker, LookOptions
 from kubesonar.doctor.servers import DnsTarget
+from kubesonar.doctor.vantage import servers_from
+from kubesonar.kube.auth.loading_rules import from_kubeconfig
+from kubesonar.kube.client import Client
 from kubesonar.model import Health
+from kubesonar.net.clock import SystemClock
 from tests.doctor import dns_server
 from tests.doctor.cluster import DnsCluster, dns_cluster, endpoints, service
-from tests.doctor.dns_server import VIP
-from tests.doctor.looking import look_at
+from tests.doctor.dns_server import VIP, DnsServerDouble
+from tests.doctor.looking import POD_CONF, look_at
 
 NODE = "127.0.0.20"
+
+
+def slow(server: DnsServerDouble) -> None:
+    server.delay = 0.6
+
+
+def truncating(server: DnsServerDouble) -> None:
+    server.udp = lambda question: encode_answer(question, Rcode.NOERROR, [], limit=0)
+
+
+def mute_about_made_up_names(server: DnsServerDouble) -> None:
+    """As a cache in front of a dead server."""
+    server.udp = lambda question: None if len(question.name.split(".")[0]) == 13 else dns_server.well(question)
 
 
 def names(look: DnsLook, role: ServerRole) -> list[str]:
@@ -164,7 +186,7 @@ def test_headless_names_and_large_answers_are_found(tmp_path: Path) -> None:
         many["metadata"] |= {"name": "db-a", "labels": {"kubernetes.io/service-name": "db"}}
         cluster.api.put("endpointslices", many)
         look = look_at(cluster, tmp_path, inside=True)
-    assert purposes(look) == set(AskPurpose) - {AskPurpose.OTHER}
+    assert purposes(look) == set(AskPurpose) - {AskPurpose.OTHER, AskPurpose.NAMED}
     assert {one.outcome for one in look.results} == {DnsOutcome.GOOD}
 
 
@@ -206,20 +228,67 @@ def test_a_service_with_another_name_is_found_by_its_label(tmp_path: Path) -> No
     assert names(look, ServerRole.SERVICE) == ["coredns"]
 
 
-def test_a_cache_that_the_resolver_asks_is_a_server_of_its_own(tmp_path: Path) -> None:
+def test_caches_on_the_node_are_found_by_the_resolver_and_by_their_pods(tmp_path: Path) -> None:
+    """They are not asked here: a link-local address is of this machine's own network."""
+    conf = parse("search svc.cluster.local\nnameserver 169.254.20.10\n")
+    labels = {"k8s-app": "node-local-dns"}
+    pod = {"metadata": {"name": "node-local-dns-a", "namespace": "kube-system", "labels": labels}}
+    args = ["-localip=169.254.25.10,10.96.0.10", "-conf", "/etc/Corefile"]
+
+    async def run() -> DnsSystem:
+        client = Client(from_kubeconfig(cluster.kubeconfig(tmp_path)))
+        try:
+            return await find_dns(client, DnsTarget(), conf, inside=True, exposed=False)
+        finally:
+            client.close()
+
     with dns_cluster() as cluster:
-        conf = parse("search svc.cluster.local\nnameserver 169.254.20.10\n")
-        pod = {
-            "metadata": {
-                "name": "node-local-dns-a",
-                "namespace": "kube-system",
-                "labels": {"k8s-app": "node-local-dns"},
-            }
-        }
-        args = ["-localip=169.254.25.10,10.96.0.10"]
         cluster.api.put("pods", pod | {"spec": {"containers": [{"image": "x", "args": args}]}})
-        look = look_at(cluster, tmp_path, inside=True, conf=conf)
-    assert names(look, ServerRole.CACHE) == ["cache 169.254.20.10", "cache 169.254.25.10"]
+        system = asyncio.run(run())
+    assert [one.address for one in system.caches] == ["169.254.20.10", "169.254.25.10"]
+    assert set(system.caches) <= set(servers_from(1, system, inside=True))
+    assert not set(system.caches) & set(servers_from(1, system, inside=False))
+
+
+def test_further_names_are_asked_for(tmp_path: Path) -> None:
+    with dns_cluster() as cluster:
+        verdict = judge_look(look_at(cluster, tmp_path, also=("db.kube-system.svc.cluster.local", "no.cluster.local")))
+    assert [(one.part, one.fault) for one in verdict.findings] == [("names", "named")]
+    assert "for no.cluster.local" in verdict.sentence
+
+
+def test_while_the_api_server_is_away_what_it_said_last_is_asked(tmp_path: Path) -> None:
+    async def run() -> list[DnsLook]:
+        client = Client(from_kubeconfig(cluster.kubeconfig(tmp_path)))
+        options, rng = LookOptions(timeout=0.4), random.Random(2)
+        looker = Looker(client, options, POD_CONF, inside=True, clock=SystemClock(), rng=rng)
+        try:
+            first = await looker.look()
+            cluster.api.stop()
+            cluster.pods[0].udp = dns_server.silent
+            return [first, await looker.look()]
+        finally:
+            await looker.close()
+
+    with dns_cluster() as cluster:
+        first, second = asyncio.run(run())
+        cluster.api.start()
+    assert first.unknown == ()
+    assert second.unknown == ("the API server does not answer: what it said before is used",)
+    assert judge_look(second).findings[0].subject == "coredns-1"
+
+
+@pytest.mark.parametrize(
+    ("make_sick", "faults"),
+    [(slow, ["slow"]), (truncating, ["wrong_answer"]), (mute_about_made_up_names, ["partly"])],
+)
+def test_servers_that_are_slow_or_say_half(
+    make_sick: Callable[[DnsServerDouble], None], faults: list[str], tmp_path: Path
+) -> None:
+    with dns_cluster() as cluster:
+        make_sick(cluster.pods[1])
+        verdict = judge_look(look_at(cluster, tmp_path, timeout=2.0))
+    assert [(one.subject, one.fault) for one in verdict.findings] == [("coredns-2", fault) for fault in faults]
 
 
 @pytest.mark.parametrize(

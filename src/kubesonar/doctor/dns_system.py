@@ -49,13 +49,13 @@ _EXPOSED_NODES = 4
 _CACHE_LABEL = "k8s-app=node-local-dns"
 """Label of the pods of NodeLocal DNSCache in its own manifest (kubernetes/cluster/addons/dns/nodelocaldns)."""
 
-
 R = TypeVar("R")
 
 
 class DnsSystem(msgspec.Struct, frozen=True, kw_only=True):
     """A cluster's DNS as it was found. `servers` are the Service's addresses and the pods, `exposed` the addresses from
-    outside, `api` the addresses of the Service kubernetes; `unknown` says what was not found, and why."""
+    outside, `api` the addresses of the Service kubernetes; `unknown` says what was not found, and why, and `answered`
+    whether the API server answered to everything, if only by a refusal."""
 
     namespace: str
     name: str
@@ -70,6 +70,7 @@ class DnsSystem(msgspec.Struct, frozen=True, kw_only=True):
     headless: str = ""
     large: str = ""
     unknown: tuple[str, ...] = ()
+    answered: bool = True
 
     @property
     def pods(self) -> tuple[AskedServer, ...]:
@@ -81,8 +82,8 @@ async def find_dns(
     client: Client | None, target: DnsTarget, conf: ResolvConf, *, inside: bool, exposed: bool
 ) -> DnsSystem:
     """Return the cluster's DNS. `client` is None where there is no API server to ask; `conf` is this machine's
-    resolver, which counts where this process is `inside` the cluster;
-    addresses from outside are looked for where they may be asked (`exposed`)."""
+    resolver, which counts where this process is `inside` the cluster; addresses from outside are looked for where they
+    may be asked (`exposed`)."""
     found = _Finder(client, target)
     all_services = await found.services()
     service = chosen_service(all_services, target)
@@ -111,14 +112,17 @@ async def find_dns(
         headless=target.headless or headless,
         large=target.large or large,
         unknown=tuple(found.unknown),
+        answered=found.answered,
     )
 
 
 class _Finder:
-    """Reads from the API server; `unknown` collects what could not be read."""
+    """Reads from the API server; `unknown` collects what could not be read, `answered` is False once it was silent or
+    broken."""
 
     def __init__(self, client: Client | None, target: DnsTarget) -> None:
         self.unknown: list[str] = []
+        self.answered = True
         self._client = client
         self._target = target
         self._place = DnsPlace(dns=target.namespace)
@@ -184,5 +188,6 @@ class _Finder:
             if error.status == 403:
                 self.unknown.append(f"{what}: no right; {rule.line} would grant it")
             elif error.status != 404:
+                self.answered = False
                 self.unknown.append(f"{what}: {error}")
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterable
 
@@ -22,6 +23,13 @@ from kubesonar.net.clock import Clock
 _ASSUMED = "cluster.local"
 """The cluster domain of most clusters, where it cannot be found out."""
 
+_FIND = 20.0
+"""Seconds for finding DNS the first time; less fails slow API servers."""
+
+_FIND_AGAIN = 3.0
+"""Seconds for finding it again, after which what is known counts: more delays the look at a fault of DNS where the API
+server is down too."""
+
 _ASKED_FOR_DOMAIN = 4
 """Servers that are asked for the cluster's domain; the first that knows it is believed."""
 
@@ -32,12 +40,14 @@ server; more, and a changed port is noticed later."""
 
 
 class LookOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a look is made. `outside` is a name outside the cluster (empty: none is asked for), `vantage` the number of
+    """How a look is made. `outside` is a name outside the cluster (empty: none is asked for), `also` are
+    further names, `vantage` the number of
     the standpoint (0: the best), `helper` what is wanted of a helper pod, `timeout` how long an answer is waited for
     (s)."""
 
     target: DnsTarget = DnsTarget()
     outside: str = "example.com"
+    also: tuple[str, ...] = ()
     vantage: int = 0
     helper: HelperWish = HelperWish()
     timeout: float = 2.0
@@ -69,8 +79,9 @@ class Looker:
         self._found: tuple[float, DnsSystem] | None = None
 
     async def look(self) -> DnsLook:
-        """Look once: DNS is found anew, since pods come and go, the standpoint is kept. Raises AskFailed where there is
-        no standpoint, or nothing could be asked from it; the next look takes a standpoint anew."""
+        """Look once: DNS is found anew, since pods come and go, the standpoint is kept. While the API server does not
+        answer, what it said last counts. Raises AskFailed where there is no standpoint, or nothing could be asked from
+        it; the next look takes a standpoint anew."""
         system = await self._find()
         standpoint = await self._stand(system)
         try:
@@ -88,7 +99,7 @@ class Looker:
             raise AskFailed("single DNS pods cannot be asked from standpoint 2, an address that leads to all of them")
         servers = servers_from(standpoint.number, system, self._inside)
         domain, _ = await self._domain(system, standpoint, servers)
-        asks = tuple(ask for ask in usual_asks(_names(system, domain, "")) if ask.purpose in OWN_NAMES)
+        asks = tuple(ask for ask in usual_asks(_names(system, domain, self._options)) if ask.purpose in OWN_NAMES)
         port = self._options.target.port or 53
         udp, tcp = next(((pod.udp, pod.tcp) for pod in system.pods), (port, port))
         asked = tuple(msgspec.structs.replace(pod, udp=udp, tcp=tcp) for pod in pods)
@@ -112,7 +123,7 @@ class Looker:
         servers = servers_from(standpoint.number, system, self._inside)
         domain, assumed = await self._domain(system, standpoint, servers)
         at = self._clock.wall()
-        asks = usual_asks(_names(system, domain, self._options.outside))
+        asks = usual_asks(_names(system, domain, self._options))
         results = await standpoint.asker.ask(AskPlan(servers, asks, self._options.timeout))
         return DnsLook(
             at=at,
@@ -131,10 +142,24 @@ class Looker:
         return self._found[1]
 
     async def _find(self) -> DnsSystem:
-        exposed = not self._inside or self._options.vantage == 2
-        system = await find_dns(self._client, self._options.target, self._conf, inside=self._inside, exposed=exposed)
+        """Return DNS as it is, or as it was last, where the API server does not answer."""
+        try:
+            async with asyncio.timeout(_FIND_AGAIN if self._found else _FIND):
+                system = await self._asked(self._client)
+        except TimeoutError:
+            system = None
+        if system is None or not system.answered:
+            if self._found is not None:
+                before = self._found[1]
+                unknown = *before.unknown, "the API server does not answer: what it said before is used"
+                return msgspec.structs.replace(before, unknown=unknown)
+            return system or await self._asked(None)
         self._found = self._clock.mono(), system
         return system
+
+    async def _asked(self, client: Client | None) -> DnsSystem:
+        exposed = not self._inside or self._options.vantage == 2
+        return await find_dns(client, self._options.target, self._conf, inside=self._inside, exposed=exposed)
 
     async def _stand(self, system: DnsSystem) -> Standpoint:
         if self._standpoint is None:
@@ -178,7 +203,7 @@ class Looker:
         return SearchCost(name, self._conf.ndots, self._conf.search, tried_names(self._conf, name))
 
 
-def _names(system: DnsSystem, domain: str, outside: str) -> DnsNames:
+def _names(system: DnsSystem, domain: str, options: LookOptions) -> DnsNames:
     family6 = bool(system.api) and all(family_of(address) == 6 for address in system.api)
     return DnsNames(
         domain=domain,
@@ -187,6 +212,7 @@ def _names(system: DnsSystem, domain: str, outside: str) -> DnsNames:
         service=f"{system.name}.{system.namespace}.svc.{domain}",
         headless=system.headless,
         large=system.large,
-        outside=outside,
+        outside=options.outside,
+        also=options.also,
         type="AAAA" if family6 else "A",
     )

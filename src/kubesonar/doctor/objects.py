@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from kubesonar.core.address import unicast
+from kubesonar.core.dns_check.questions import Port
 from kubesonar.kube.object_meta import IpText, Object, ObjectPart, ObjectWord
 from kubesonar.kube.types import PodStatus
 
@@ -15,10 +16,10 @@ from kubesonar.kube.types import PodStatus
 class NamedPort(ObjectPart, frozen=True):
     """A port of a Service; `node_port` is 0 where it has none."""
 
-    port: int
+    port: Port
     name: ObjectWord | None = None
     protocol: ObjectWord = "TCP"
-    node_port: int = 0
+    node_port: Port = 0
 
 
 class FullServiceSpec(ObjectPart, frozen=True):

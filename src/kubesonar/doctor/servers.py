@@ -91,7 +91,9 @@ def pod_servers(
 
 def _slice_port(part: EndpointSlice, service: FullService | None, target: DnsTarget, protocol: str) -> int:
     wanted = service.port(protocol, target.port) if service else None
-    fitting = [port for port in part.ports or () if (port.protocol or "TCP") == protocol and port.port]
+    fitting = [
+        port for port in part.ports or () if (port.protocol or "TCP") == protocol and 0 < (port.port or 0) < 65_536
+    ]
     if wanted is not None:
         fitting = [port for port in fitting if (port.name or "") == (wanted.name or "")]
     fitting.sort(key=lambda port: not (port.name or "").startswith("dns"))

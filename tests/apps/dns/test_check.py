@@ -17,6 +17,8 @@ from tests.doctor.cluster import dns_cluster
 from tests.doctor.dns_server import DOMAIN, DnsServerDouble, serving
 from tests.ports import free_port
 
+BAD_PLAN = '{"servers": [{"name": "a", "role": "pod", "address": "dns.example"}], "asks": []}'
+
 
 def test_a_healthy_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with dns_cluster() as cluster:
@@ -60,6 +62,7 @@ def test_an_api_server_that_refuses_everything_outside_is_an_error(tmp_path: Pat
         ["--vantage", "9"],
         ["--timeout", "nan"],
         ["--timeout", "0"],
+        ["--name", "a..b"],
     ],
 )
 def test_wrong_arguments_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +113,16 @@ def test_a_plan_is_carried_out_and_answered_as_json(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["dns.example"], ["127.0.0.1:0"], ["127.0.0.1:x"], ["--plan", "{}"], ["--plan", "nonsense"]]
+    "arguments",
+    [
+        [],
+        ["dns.example"],
+        ["127.0.0.1:0"],
+        ["127.0.0.1:x"],
+        ["--plan", "{}"],
+        ["--plan", "nonsense"],
+        ["--plan", BAD_PLAN],
+    ],
 )
 def test_what_cannot_be_asked_is_refused(arguments: list[str]) -> None:
     with pytest.raises(ConfigError):

@@ -24,6 +24,7 @@ ASKS = usual_asks(
         headless="h.c.example",
         large="h.c.example",
         outside="o.example",
+        also=("a.example", "b.example", "c.example", "d.example"),
     )
 )
 
@@ -34,6 +35,10 @@ def test_a_server_is_asked_a_bounded_number_of_questions_by_both_transports(role
     assert 0 < len(asks) <= QUESTION_LIMIT
     assert {ask.tcp for ask in asks} == {True, False}
     assert {ask.purpose for ask in asks} == set(AskPurpose) - {AskPurpose.PAIR, AskPurpose.OTHER}
+
+
+def test_at_most_three_further_names_are_asked_for() -> None:
+    assert len({ask.name for ask in ASKS if ask.purpose is AskPurpose.NAMED}) == 3
 
 
 def test_with_and_without_edns_and_with_mixed_case() -> None:

@@ -13,8 +13,9 @@ import uvloop
 from kubesonar.apps.dns.look_options import read_resolv_conf
 from kubesonar.apps.dns.printing import add_output_options, print_look
 from kubesonar.config import ConfigError
-from kubesonar.core.address import is_literal
-from kubesonar.core.decoding import Undecodable, decode_json
+from kubesonar.core.address import is_literal, packed_address
+from kubesonar.core.decoding import decode_json
+from kubesonar.core.dns.names import encode_name
 from kubesonar.core.dns_check.questions import AskedServer, AskPlan, DnsNames, ServerRole, usual_asks
 from kubesonar.core.dns_check.results import DnsLook, DnsResult
 from kubesonar.doctor.direct import DirectAsker
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--resolv-conf", default="/etc/resolv.conf", metavar="FILE", help="this machine's resolver")
     add_output_options(parser)
     given = parser.parse_args(arguments)
-    plan = _given_plan(given.plan) if given.plan else _plan(given)
+    plan = given_plan(given.plan) if given.plan else _plan(given)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         results = runner.run(_ask(plan))
     look = DnsLook(at=time.time(), vantage=1, why="asked from here", results=tuple(results))
@@ -46,11 +47,17 @@ async def _ask(plan: AskPlan) -> list[DnsResult]:
         return await asker.ask(plan)
 
 
-def _given_plan(text: str) -> AskPlan:
+def given_plan(text: str) -> AskPlan:
+    """Return the plan in the argument --plan, as JSON. Raises ConfigError for one that cannot be carried out."""
     try:
-        return decode_json(text, AskPlan)
-    except Undecodable as error:
+        plan = decode_json(text, AskPlan)
+        for server in plan.servers:
+            packed_address(server.address)
+        for ask in plan.asks:
+            encode_name(ask.name.removeprefix("*."))
+    except ValueError as error:  # Undecodable is one
         raise ConfigError(f"--plan: {error}") from None
+    return plan
 
 
 def _plan(given: argparse.Namespace) -> AskPlan:

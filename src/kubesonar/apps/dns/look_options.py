@@ -12,6 +12,7 @@ import msgspec
 from kubesonar.config import ConfigError
 from kubesonar.core.address import is_literal
 from kubesonar.core.dns.names import encode_name
+from kubesonar.core.dns_check.questions import NAMES_LIMIT
 from kubesonar.core.probing import resolv_conf
 from kubesonar.doctor.look import Looker, LookOptions
 from kubesonar.doctor.servers import DnsTarget
@@ -50,6 +51,14 @@ def add_look_options(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="NAME",
         help="a name with a large answer (default: that of a headless Service with 30 addresses or more)",
+    )
+    add(
+        "--name",
+        type=_name,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"a further name that must resolve; may be given {NAMES_LIMIT} times",
     )
     add(
         "--upstream",
@@ -107,7 +116,9 @@ def add_helper_options(parser: argparse.ArgumentParser) -> None:
 
 
 def look_options(given: argparse.Namespace) -> LookOptions:
-    """Return the options of a look that the arguments mean."""
+    """Return the options of a look that the arguments mean. Raises ConfigError for too many names."""
+    if len(given.name) > NAMES_LIMIT:
+        raise ConfigError(f"--name: got {len(given.name)}, expected at most {NAMES_LIMIT}")
     namespace, name = given.service
     target = DnsTarget(
         namespace=namespace,
@@ -120,7 +131,12 @@ def look_options(given: argparse.Namespace) -> LookOptions:
     )
     helper = msgspec.structs.replace(helper_of(given), permitted=not given.no_helper)
     return LookOptions(
-        target=target, outside=given.outside, vantage=given.vantage, helper=helper, timeout=given.timeout
+        target=target,
+        outside=given.outside,
+        also=tuple(given.name),
+        vantage=given.vantage,
+        helper=helper,
+        timeout=given.timeout,
     )
 
 

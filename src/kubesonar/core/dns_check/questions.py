@@ -6,6 +6,7 @@ A name that begins with "*." gets a new random label each time it is asked, so t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -30,8 +31,16 @@ most looks; more cost every DNS pod two questions each."""
 SERVER_LIMIT = 64
 """Most servers asked in one look; the rest is left out and said so."""
 
-QUESTION_LIMIT = 16
+NAMES_LIMIT = 3
+"""Most further names that one look asks for; more would pass `QUESTION_LIMIT`."""
+
+QUESTION_LIMIT = 20
 """Most questions of one look to one server, pairs apart. More load the DNS pods with what is asked to test them."""
+
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+AskedType = Literal["A", "AAAA", "PTR", "CNAME", "NS", "SRV", "TXT", "MX", "SOA"]
+"""Record types that a question may be of."""
 
 
 class ServerRole(Open):
@@ -55,8 +64,8 @@ class AskedServer(msgspec.Struct, frozen=True, order=True):
     name: str
     role: ServerRole
     address: str
-    udp: int = 53
-    tcp: int = 53
+    udp: Port = 53
+    tcp: Port = 53
     node: str = ""
 
     @property
@@ -67,13 +76,14 @@ class AskedServer(msgspec.Struct, frozen=True, order=True):
 
 class AskPurpose(Open):
     """What a question finds out: whether the server answers for the cluster's own names (CLUSTER, MADE_UP, which no
-    cache can know), headless and reverse names, names outside (OUTSIDE), answers that do not fit one datagram (LARGE),
-    both halves of one look-up (PAIR)."""
+    cache can know), headless and reverse names, names that somebody wants asked (NAMED), names outside (OUTSIDE),
+    answers that do not fit one datagram (LARGE), both halves of one look-up (PAIR)."""
 
     CLUSTER = "cluster"
     MADE_UP = "made_up"
     HEADLESS = "headless"
     REVERSE = "reverse"
+    NAMED = "named"
     OUTSIDE = "outside"
     LARGE = "large"
     PAIR = "pair"
@@ -87,9 +97,9 @@ class DnsAsk(msgspec.Struct, frozen=True):
 
     purpose: AskPurpose
     name: str
-    type: str = "A"
+    type: AskedType = "A"
     tcp: bool = False
-    payload: int = EDNS
+    payload: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = EDNS
     mixed: bool = False
     rcode: str = "NOERROR"
     want: tuple[str, ...] = ()
@@ -98,7 +108,8 @@ class DnsAsk(msgspec.Struct, frozen=True):
 class DnsNames(msgspec.Struct, frozen=True, kw_only=True):
     """The names to ask for. `domain` is the cluster's, without a final dot; `api` are the addresses of the Service
     kubernetes, `vips` those of the DNS Service, whose name is `service`; `headless`, `large` and `outside` are names,
-    empty: not asked. `type` is the record type of the cluster's main family."""
+    empty: not asked; `also` are further ones, of which `NAMES_LIMIT` are asked. `type` is the record type of the
+    cluster's main family."""
 
     domain: str
     api: tuple[str, ...] = ()
@@ -107,7 +118,8 @@ class DnsNames(msgspec.Struct, frozen=True, kw_only=True):
     headless: str = ""
     large: str = ""
     outside: str = ""
-    type: str = "A"
+    also: tuple[str, ...] = ()
+    type: AskedType = "A"
 
 
 class AskPlan(msgspec.Struct, frozen=True):
@@ -116,7 +128,7 @@ class AskPlan(msgspec.Struct, frozen=True):
 
     servers: tuple[AskedServer, ...]
     asks: tuple[DnsAsk, ...]
-    timeout: float = 2.0
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=30)] = 2.0
 
 
 def usual_asks(names: DnsNames) -> tuple[DnsAsk, ...]:
@@ -131,6 +143,7 @@ def usual_asks(names: DnsNames) -> tuple[DnsAsk, ...]:
         DnsAsk(AskPurpose.MADE_UP, made_up, names.type, tcp=True, rcode="NXDOMAIN"),
         *_both(AskPurpose.HEADLESS, names.headless, names.type),
         *(_reverse(names.vips[0], names.service) if names.vips else ()),
+        *(ask for name in names.also[:NAMES_LIMIT] for ask in _both(AskPurpose.NAMED, name, names.type)),
         *_both(AskPurpose.OUTSIDE, names.outside, names.type),
         *_large(names.large, names.type),
         DnsAsk(AskPurpose.PAIR, cluster, names.type, payload=PLAIN),
@@ -173,7 +186,7 @@ def reverse_name(address: str) -> str:
     return ".".join(reversed(packed.hex())) + ".ip6.arpa"
 
 
-def _both(purpose: AskPurpose, name: str, type: str) -> Iterator[DnsAsk]:
+def _both(purpose: AskPurpose, name: str, type: AskedType) -> Iterator[DnsAsk]:
     if name:
         yield DnsAsk(purpose, name, type)
         yield DnsAsk(purpose, name, type, tcp=True)
@@ -183,7 +196,7 @@ def _reverse(address: str, service: str) -> Iterator[DnsAsk]:
     yield DnsAsk(AskPurpose.REVERSE, reverse_name(address), "PTR", want=(service.lower(),) if service else ())
 
 
-def _large(name: str, type: str) -> Iterator[DnsAsk]:
+def _large(name: str, type: AskedType) -> Iterator[DnsAsk]:
     """Ask as old resolvers do, where the answer has to say that it is cut; in fragments; and by TCP."""
     if name:
         yield DnsAsk(AskPurpose.LARGE, name, type, payload=PLAIN)

@@ -18,6 +18,13 @@ under a millisecond. Lower blames the way of far standpoints, higher hides a ser
 _NEAR = (1, 3)
 """Standpoints inside the cluster: from others the time of an answer is mostly that of the way to the cluster."""
 
+_KINDS = {
+    AskPurpose.NAMED: "names that are asked for (--name)",
+    AskPurpose.HEADLESS: "headless names",
+    AskPurpose.REVERSE: "reverse names",
+}
+"""Purposes of which a failure is told by itself, and what they are called."""
+
 SEARCH_TRIES = 4
 """Names tried for one outside name from which the search list is worth a remark."""
 
@@ -41,7 +48,7 @@ def remarks(look: DnsLook, states: Sequence[ServerState]) -> Iterator[DnsFinding
         yield from _slow(of)
     yield from _again(well)
     yield from _case(well)
-    for purpose, words in ((AskPurpose.HEADLESS, "headless names"), (AskPurpose.REVERSE, "reverse names")):
+    for purpose, words in _KINDS.items():
         yield from _kind(well, purpose, words)
     yield from _search(look)
 
