@@ -20,7 +20,7 @@ _CASE = 0x20
 _LABEL = "abcdefghijklmnopqrstuvwxyz234567"
 _LABEL_LENGTH = 13  # 65 bits: two are never the same in practice
 
-_MAY_BE_LONG = frozenset({AskPurpose.LARGE, AskPurpose.HEADLESS, AskPurpose.OUTSIDE})
+_MAY_BE_LONG = frozenset({AskPurpose.LARGE, AskPurpose.HEADLESS, AskPurpose.OUTSIDE, AskPurpose.NAMED})
 """Purposes whose answers may be longer than a datagram, so that a truncated one is well by UDP."""
 
 _OF_FAULT = {
