@@ -124,8 +124,8 @@ def test_a_folder_holds_one_subject() -> None:
     assert {f"{_name(folder)}: {count} modules" for folder, count in counts.items() if count > MANY} == set()
 
 
-def test_every_folder_says_in_sentences_what_it_is_for() -> None:
-    found = {_name(folder) for folder in FOLDERS if len(re.findall(r"\.(?=\s|$)", _docstring(folder))) < 2}
+def test_every_folder_says_in_three_sentences_what_it_is_for() -> None:
+    found = {_name(folder) for folder in FOLDERS if len(re.findall(r"\.(?=\s|$)", _docstring(folder))) < 3}
     assert found == set()
 
 

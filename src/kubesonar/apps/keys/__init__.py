@@ -2,7 +2,7 @@
 agents know (docs/agent.md#rotating-keys); makes the collector's certificate.
 
 A Secret that exists is checked and not changed by `make` alone, so that the command can run before every installation
-and upgrade.
+and upgrade. Read `rotation.py` first, then `secret.py`.
 """
 
 from __future__ import annotations

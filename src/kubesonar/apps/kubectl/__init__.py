@@ -1,7 +1,8 @@
 """`kubectl sonar`: people's commands for an installation in a cluster, by way of its API server (docs/kubectl.md).
 
 Nothing needs to be reachable but the API server: the installation is found by its labels, its token is read from its
-Secret, and its collector, or its agents, are reached by port-forward over WebSocket.
+Secret, and its collector, or its agents, are reached by port-forward over WebSocket. Arguments come in; a command's
+output and exit code go out. Read `arguments.py` first, then `reaching.py`.
 """
 
 from __future__ import annotations
