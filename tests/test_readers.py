@@ -34,6 +34,7 @@ from kubesonar.core.dns_check import corefile
 from kubesonar.core.dns_check.questions import AskedServer, AskPlan, AskPurpose, DnsAsk, ServerRole
 from kubesonar.core.membership.messages import Ping, decode_message, encode_message
 from kubesonar.core.probing import resolv_conf
+from kubesonar.core.probing.cluster_document import decode_cluster
 from kubesonar.core.telemetry.reports.mirror import summed
 from kubesonar.core.telemetry.reports.mirrors import MirrorOptions, Mirrors
 from kubesonar.core.telemetry.reports.report import (
@@ -264,6 +265,11 @@ READERS = {
     ),
     "snapshots of agents": Reader(snapshot, (), (TOLD,)),
     "reports of agents": Reader(report, (), (REPORTED,)),
+    "a collector's members and Services": Reader(
+        decode_cluster,
+        (),
+        (b'{"schema":1,"roster":{"revision":"r","members":[]},"dns_pods":[{"name":"d","address":"x"}]}',),
+    ),
     "receipts of collectors": Reader(decode_receipt, (), (b'{"schema":1,"sequence":1,"interval":2.0}',)),
     "DNS messages": Reader(decode_reply, (), (encode_question(Question("a.b.", 1, 1)),)),
     "a members file": Reader(file.parse, (RosterError,), (YAML, b'{"version":1,"members":[{"name":"a"}]}')),

@@ -15,6 +15,7 @@ from kubesonar.config import resolve
 from kubesonar.reports.options import ReportAuthority
 from kubesonar.stores.custom_kind import RECORDS
 from tests.deploy.rendering import Tree, container, one, refusal, render
+from tests.deploy.rights import rights
 
 ON = ("--set", "collector.enabled=true,collector.createCertificate=false")
 TLS = ("--set", "collector.enabled=true,collector.tlsSecretName=certificate,hostNetwork.enabled=true")
@@ -50,6 +51,18 @@ def volume(tree: Tree, name: str) -> Tree:
 def test_without_one_nothing_is_made_and_nobody_reports(tmp_path: Path) -> None:
     assert not [tree for tree in render() if "collector" in tree["metadata"]["name"]]
     assert agent(tmp_path).reports.to == ()
+
+
+def test_it_watches_the_cluster_for_all_agents_which_then_have_no_right_to(tmp_path: Path) -> None:
+    trees = render(*ON)
+    assert rights(trees, "ks-kubesonar") == set()
+    assert ("mon", "pods", "*", "list watch") in rights(trees, NAME)
+    assert (agent(tmp_path, *ON).roster.source, collector(tmp_path, *ON).roster.source) == ("collector", "kubernetes")
+    assert agent(tmp_path, *ON).roster.directory == "/var/lib/kubesonar"
+    assert volume(one(trees, "DaemonSet"), "roster")["emptyDir"]
+    apart = (*ON, "--set", "config.roster.source=kubernetes")
+    assert rights(render(*apart), "ks-kubesonar") == rights(render(), "ks-kubesonar")
+    assert collector(tmp_path, *apart).roster.source == "none"
 
 
 def test_it_takes_the_reports_of_the_chart_s_agents_and_nobody_else_s(tmp_path: Path) -> None:

@@ -6,21 +6,26 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
+from kubesonar.apps.collector.cluster_watch import SharedClusterWatch
+from kubesonar.apps.collector.options import CollectorRosterOptions
 from kubesonar.apps.keys.rotation import next_key
 from kubesonar.kube.auth.loading_rules import from_kubeconfig
 from kubesonar.kube.client import Client
 from kubesonar.net.clock import SystemClock
 from kubesonar.stores.kubernetes import KubernetesStore
 from kubesonar.stores.store import Delete, Put
+from tests import waiting
 from tests.apps.agents import RunningAgent, until
 from tests.deploy.rendering import one, render
 from tests.deploy.rights import Right, rights, used
 from tests.deploy.test_chart_config import environ
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
+from tests.kube.running import run
 from tests.ports import free_port
 
 
@@ -82,6 +87,30 @@ def test_agents_use_every_right_and_miss_none(flags: tuple[str, ...], prefix: st
             (a.verb, a.namespace, a.resource, a.query) for a, _ in api.log if a.resource and not used(a, granted)
         ]
         assert missing == []
+
+
+def test_the_collector_uses_every_right_to_watch_and_misses_none(tmp_path: Path) -> None:
+    flags = ("--set", "collector.enabled=true")
+    granted = {right for right in rights(render(*flags), "ks-kubesonar-collector") if right[3] == "list watch"}
+    tree = yaml.safe_load(one(render(*flags), "ConfigMap", "ks-kubesonar-collector")["data"]["collector.yaml"])
+    with ApiServer() as api:
+        populate(api, "ks-kubesonar", free_port())
+        kubeconfig = tmp_path / "kubeconfig"
+        api.kubeconfig(kubeconfig)
+        kubeconfig.write_text(kubeconfig.read_text().replace('"namespace": "default"', '"namespace": "mon"'))
+        tree["roster"]["kubernetes"] = {"kubeconfig": str(kubeconfig)}
+        options = msgspec.convert(tree["roster"], CollectorRosterOptions)
+
+        async def work() -> None:
+            watch = SharedClusterWatch(options, {}, SystemClock(), lambda document: None)
+            task = asyncio.create_task(watch.run())
+            await waiting.until(lambda: {used(a, granted) for a, _ in api.log if a.resource} - {None} == granted)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            watch.close()
+
+        run(work())
+        assert [a for a, _ in api.log if a.resource and not used(a, granted)] == []
 
 
 def test_the_collector_s_records_use_every_right_and_miss_none_but_to_define_their_kind(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_agents_have_these_rights_and_no_others() -> None:
 
 def test_rights_follow_where_the_configuration_looks_for_dns() -> None:
     assert {("dns", "endpointslices", "*", "list watch"), ("dns", "services", "coredns", "list watch")} <= rights(
-        render("everything"), "ks-kubesonar"
+        render("everything"), "ks-kubesonar-collector"
     )
 
 

@@ -14,6 +14,11 @@
   "reports" (dict "auth" "token" "audience" "kubesonar" "account" $account)
   "store" (dict "kind" "sqlite" "directory" "/var/lib/kubesonar")
   "log" (dict "format" "json") -}}
+{{- if include "kubesonar.collectorWatches" . -}}
+{{- $dns := dig "cluster" "dns" (dict) .Values.config -}}
+{{- $named := dict "namespace" ($dns.namespace | default "kube-system") "name" ($dns.name | default "kube-dns") -}}
+{{- $_ := set $config "roster" (dict "source" "kubernetes" "service" (include "kubesonar.vip" .) "dns" $named) -}}
+{{- end -}}
 {{- if include "kubesonar.hasKeys" . -}}
 {{- $_ := set $config "api" (dict "token_file" "/etc/kubesonar/keys/token") -}}
 {{- else if gt (int $collector.nodePort) 0 -}}
@@ -89,6 +94,9 @@
 {{- define "kubesonar.reportMounts" -}}
 {{- if .Values.collector.enabled -}}
 - {name: report-token, mountPath: /var/run/secrets/kubesonar, readOnly: true}
+{{- if include "kubesonar.collectorWatches" . }}
+- {name: roster, mountPath: /var/lib/kubesonar}
+{{- end }}
 {{- if include "kubesonar.collectorTls" . }}
 - {name: collector-ca, mountPath: /etc/kubesonar/collector, readOnly: true}
 {{- end }}
@@ -102,6 +110,11 @@
     defaultMode: 0444
     sources:
     - serviceAccountToken: {audience: kubesonar, expirationSeconds: 3600, path: token}
+{{- if include "kubesonar.collectorWatches" . }}
+# The last list of members, for an agent that starts anew while no collector answers.
+- name: roster
+  emptyDir: {sizeLimit: 64Mi}
+{{- end }}
 {{- with include "kubesonar.collectorTls" . }}
 - name: collector-ca
   secret:

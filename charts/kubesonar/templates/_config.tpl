@@ -8,9 +8,12 @@
 {{- end -}}
 {{- end -}}
 {{- $config := dict
-  "roster" (dict "source" "kubernetes")
+  "roster" (dict "source" (ternary "collector" "kubernetes" (eq (include "kubesonar.collectorWatches" .) "true")))
   "cluster" (dict "service" (dict "name" (include "kubesonar.vip" .)))
   "log" (dict "format" "json") -}}
+{{- if include "kubesonar.collectorWatches" . -}}
+{{- $_ := set $config.roster "directory" "/var/lib/kubesonar" -}}
+{{- end -}}
 {{- if include "kubesonar.hasKeys" . -}}
 {{- $_ := set $config "keys" (dict "file" "/etc/kubesonar/keys/keys") -}}
 {{- end -}}

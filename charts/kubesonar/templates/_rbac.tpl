@@ -1,4 +1,15 @@
-{{/* Binds a role to the agents' account: (dict "root" . "kind" "Role" "name" … "namespace" …). */}}
+{{/* Whether the collector watches the cluster for all agents, which then need no right to. Kubenurse's room asks by itself. */}}
+{{- define "kubesonar.collectorWatches" -}}
+{{- $source := dig "roster" "source" "collector" .Values.config -}}
+{{- if and .Values.collector.enabled (ne (include "kubesonar.dropin" .) "true") (eq $source "collector") -}}true{{- end -}}
+{{- end -}}
+
+{{/* The account of who watches the cluster. */}}
+{{- define "kubesonar.watcher" -}}
+{{- ternary (include "kubesonar.named" (list . "collector")) (include "kubesonar.serviceAccount" .) (eq (include "kubesonar.collectorWatches" .) "true") -}}
+{{- end -}}
+
+{{/* Binds a role to an account: (dict "root" . "kind" "Role" "name" … "namespace" … "account" …). */}}
 {{- define "kubesonar.binding" }}
 apiVersion: rbac.authorization.k8s.io/v1
 kind: {{ .kind }}Binding
@@ -11,7 +22,7 @@ metadata:
     {{- include "kubesonar.labels" .root | nindent 4 }}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: {{ .kind }}, name: {{ .name }}}
 subjects:
-- {kind: ServiceAccount, name: {{ include "kubesonar.serviceAccount" .root }}, namespace: {{ .root.Release.Namespace }}}
+- {kind: ServiceAccount, name: {{ .account }}, namespace: {{ .root.Release.Namespace }}}
 {{- end -}}
 
 {{/* kubenurse's allow_unschedulable is for those who may not grant rights beyond the namespace. */}}

@@ -76,14 +76,23 @@ class RosterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """The source of members, and the options of each source."""
 
     source: Annotated[
-        Literal["auto", "file", "kubernetes", "dns", "none"],
+        Literal["auto", "file", "kubernetes", "dns", "collector", "none"],
         msgspec.Meta(
             description="auto: the file where one is given, else Kubernetes where the agent runs in a pod, else DNS "
-            "where a name is given, else none."
+            "where a name is given, else none. collector: the collectors of reports.to, which watch the cluster for "
+            "all agents."
         ),
     ] = "auto"
     file: Annotated[
         str, msgspec.Meta(max_length=4096, description="File with the members (YAML or JSON); empty: none.")
+    ] = ""
+    directory: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=4096,
+            description="Directory in which an agent keeps the last list of a collector, so that it knows others when "
+            "it starts while none answers; empty: none.",
+        ),
     ] = ""
     poll: Annotated[
         Seconds, msgspec.Meta(ge=0.05, le=600, description="How often the file is looked at for a change.")
@@ -104,3 +113,12 @@ class RosterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
             raise ValueError("the source file needs roster.file, the path of a members file")
         if self.source == "dns" and not self.dns.name:
             raise ValueError("the source dns needs roster.dns.name, the name of a headless Service")
+
+
+class CollectorAccess(msgspec.Struct, frozen=True):
+    """Collectors by their URLs, of which the first that answers is asked; the file of the token to show, and that of
+    the CA certificates to trust (empty: none, the system's)."""
+
+    urls: tuple[str, ...]
+    token_file: str = ""
+    ca_file: str = ""

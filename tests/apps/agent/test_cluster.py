@@ -15,10 +15,11 @@ from kubesonar.apps.agent.cluster import ClusterWatch
 from kubesonar.apps.agent.options import MemberOptions
 from kubesonar.config import ConfigError
 from kubesonar.core.probing.cluster_checks import API_DIRECT, API_DNS
-from kubesonar.core.probing.cluster_facts import Dependencies
+from kubesonar.core.probing.cluster_document import ClusterDocument
+from kubesonar.core.probing.cluster_facts import Dependencies, DnsPod, ServiceEndpoint
 from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.discovery.options import KubernetesOptions
-from kubesonar.model import Check, Fault, Network, Observation
+from kubesonar.model import Check, Fault, Network, Observation, Roster
 from kubesonar.model import Path as Way
 from kubesonar.net.deadline import Failed
 from kubesonar.probes.cautious import CautiousProbe
@@ -56,6 +57,19 @@ def test_in_a_pod(tmp_path: Path) -> None:
     ]
     assert found.names == 5
     assert set(found.terms) == {API_DIRECT, API_DNS}
+
+
+def test_what_a_collector_tells_takes_the_place_of_asking_the_api_server(tmp_path: Path) -> None:
+    (tmp_path / "resolv.conf").write_text(SEARCH)
+    options = ClusterOptions(resolv_conf=str(tmp_path / "resolv.conf"))
+    found = ClusterWatch(options, KubernetesOptions(), MemberOptions(), POD, told=True)
+    changed: list[Dependencies] = []
+    asyncio.run(found.watch(changed.append))
+    assert len(changed) == 1
+    service = (ServiceEndpoint("10.96.0.11", 7473),)
+    found.tell(ClusterDocument(1, Roster("r", ()), (DnsPod("dns-1", "10.0.0.53"),), service=service, complete=True))
+    told = {check.id for check in changed[-1].checks}
+    assert {"dns/dns_pod/dns-1/udp", "http/service/service"} <= told
 
 
 def test_outside_a_cluster(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from kubesonar.apps.agent.options import MemberOptions
 from kubesonar.apps.agent.roster_source import RosterSource
-from kubesonar.discovery.options import DnsRosterOptions, KubernetesOptions, RosterOptions
+from kubesonar.config import ConfigError
+from kubesonar.discovery.options import CollectorAccess, DnsRosterOptions, KubernetesOptions, RosterOptions
 from kubesonar.model import Roster
 from kubesonar.net.clock import SystemClock
 from tests.kube.apiserver import ApiServer
@@ -54,6 +55,16 @@ def test_a_pod_takes_kubernetes_where_it_has_credentials(tmp_path: Path, dns: Dn
         chosen = members(IN_A_POD, kubernetes=kubernetes, dns=dns)
         assert chosen.source == "kubernetes"
         chosen.close()
+
+
+def test_a_collector_is_one_where_one_is_named() -> None:
+    options = RosterOptions(source="collector")
+    me, clock = MemberOptions(name="a"), SystemClock()
+    chosen = RosterSource(options, me, IN_A_POD, clock, CollectorAccess(("http://collector:7475",)))
+    assert chosen.source == "collector"
+    chosen.close()
+    with pytest.raises(ConfigError, match=r"needs reports\.to"):
+        RosterSource(options, me, IN_A_POD, clock)
 
 
 def test_no_source_begins_without_members_while_those_of_another_are_known(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from kubesonar.core.probing.planner import CheckPlanner
 from kubesonar.core.probing.schedule import Schedule
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.telemetry.started import StartedMembers
+from kubesonar.discovery.options import CollectorAccess
 from kubesonar.discovery.self_lookup import with_self
 from kubesonar.model import Roster
 from kubesonar.net.clock import SystemClock
@@ -100,9 +101,13 @@ class Agent:
         """Make what probes and answers, each part after those that it needs; `closing` closes them in reverse."""
         options, ledger, monitor = self._options, self._ledger, self._monitor
         self._proxies = proxies_of(options, os.environ)
-        self._cluster = cluster = ClusterWatch(options.cluster, options.roster.kubernetes, options.member, os.environ)
+        told = options.roster.source == "collector"
+        self._cluster = cluster = ClusterWatch(
+            options.cluster, options.roster.kubernetes, options.member, os.environ, told=told
+        )
         closing.callback(cluster.close)
-        self._rosters = RosterSource(options.roster, options.member, os.environ, self._clock)
+        collectors = CollectorAccess(options.reports.to, options.reports.token_file, options.reports.ca_file)
+        self._rosters = RosterSource(options.roster, options.member, os.environ, self._clock, collectors, cluster.tell)
         closing.callback(self._rosters.close)
         self._source = source = ProbeSource(ledger.member.name, ledger.member.network)
         self._trains = trains = TrainObserver(source, ledger.add)

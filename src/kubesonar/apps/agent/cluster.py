@@ -14,6 +14,7 @@ from kubesonar.apps.agent.options import MemberOptions
 from kubesonar.config import ConfigError
 from kubesonar.core.probing import resolv_conf
 from kubesonar.core.probing.cluster_checks import API_DIRECT, API_DNS, dependencies
+from kubesonar.core.probing.cluster_document import ClusterDocument
 from kubesonar.core.probing.cluster_facts import Dependencies, ServiceEndpoint, Surroundings
 from kubesonar.core.probing.cluster_options import ApiServerOptions, ClusterOptions
 from kubesonar.discovery.options import KubernetesOptions
@@ -36,8 +37,9 @@ _HTTPS = 443
 
 class ClusterWatch:
     """Finds what there is to check, and finds it anew as it changes. `kubernetes` says how the API server is asked,
-    `me` which member this is. `terms` hold for single checks, by id; `names` is how many names a look-up may try.
-    Raises ConfigError where the environment holds what cannot be used. `close` it."""
+    `me` which member this is; with `told` it is not asked, as a collector says what it knows. `terms` hold for single
+    checks, by id; `names` is how many names a look-up may try. Raises ConfigError where the environment holds what
+    cannot be used. `close` it."""
 
     def __init__(
         self,
@@ -45,7 +47,10 @@ class ClusterWatch:
         kubernetes: KubernetesOptions,
         me: MemberOptions,
         environ: Mapping[str, str],
+        *,
+        told: bool = False,
     ) -> None:
+        self._told = told
         self._options = options
         self._kubernetes = kubernetes
         self._environ = environ if options.detect else {}
@@ -60,6 +65,7 @@ class ClusterWatch:
             api=_api_server(options.api, self._environ),
             domain=resolver.domain,
             nameservers=resolver.nameservers,
+            complete=not told,
         )
         self.terms: Mapping[str, Terms] = self._terms()
 
@@ -101,7 +107,9 @@ class ClusterWatch:
     def _watcher(self) -> ServiceWatch | None:
         """Return the watch. Its modules are imported here, because only agents in a cluster should pay for them."""
         kubernetes, cluster = self._kubernetes, self._options
-        if not (cluster.detect and (self._environ.get("KUBERNETES_SERVICE_HOST") or kubernetes.kubeconfig)):
+        if self._told or not (
+            cluster.detect and (self._environ.get("KUBERNETES_SERVICE_HOST") or kubernetes.kubeconfig)
+        ):
             return None
         from kubesonar.discovery.services import ServiceWatch
         from kubesonar.kube.auth.credential_file import CredentialsError
@@ -125,6 +133,18 @@ class ClusterWatch:
             rng=random.Random(),
             clock=SystemClock(),
         )
+
+    def tell(self, document: ClusterDocument) -> None:
+        """Take what a collector knows of Services."""
+        self._found = msgspec.structs.replace(
+            self._found,
+            dns_pods=document.dns_pods,
+            vips=document.vips,
+            service=document.service,
+            lost=document.lost,
+            complete=document.complete,
+        )
+        self._changed(self.dependencies)
 
     def _take(self, update: ServicesUpdate) -> None:
         self._found = msgspec.structs.replace(self._found, **msgspec.structs.asdict(update))

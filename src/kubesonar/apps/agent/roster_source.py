@@ -12,8 +12,9 @@ import msgspec
 
 from kubesonar.apps.agent.options import MemberOptions
 from kubesonar.config import ConfigError
+from kubesonar.core.probing.cluster_document import ClusterDocument
 from kubesonar.discovery.file import FileRoster
-from kubesonar.discovery.options import RosterOptions
+from kubesonar.discovery.options import CollectorAccess, RosterOptions
 from kubesonar.discovery.poller import Urgency
 from kubesonar.model import Roster
 from kubesonar.net.clock import Clock
@@ -37,11 +38,24 @@ class RosterInput(Protocol):
         ...
 
 
-class RosterSource:
-    """The source that `options` ask for, for the member `me`. Raises ConfigError where it cannot be used. `close`
-    it."""
+_NO_COLLECTORS = CollectorAccess(())
 
-    def __init__(self, options: RosterOptions, me: MemberOptions, environ: Mapping[str, str], clock: Clock) -> None:
+
+class RosterSource:
+    """The source that `options` ask for, for the member `me`. `collectors` are those of `reports`, and `services` is
+    called with what they tell besides members. Raises ConfigError where it cannot be used. `close` it."""
+
+    def __init__(
+        self,
+        options: RosterOptions,
+        me: MemberOptions,
+        environ: Mapping[str, str],
+        clock: Clock,
+        collectors: CollectorAccess = _NO_COLLECTORS,
+        services: Callable[[ClusterDocument], None] = lambda document: None,
+    ) -> None:
+        self._collectors = collectors
+        self._services = services
         self._options = options
         self._me = me
         self._clock = clock
@@ -54,7 +68,7 @@ class RosterSource:
 
     @property
     def source(self) -> str:
-        """The name of the source in use: file, kubernetes, dns or none."""
+        """The name of the source in use: file, kubernetes, dns, collector or none."""
         return self._source.source if self._source else "none"
 
     @property
@@ -106,7 +120,25 @@ class RosterSource:
             return FileRoster(roster, self._take)
         if kind == "dns":
             return self._dns()
+        if kind == "collector":
+            return self._collector()
         return self._kubernetes(environ) if kind == "kubernetes" else None
+
+    def _collector(self) -> RosterInput:
+        if not self._collectors.urls:
+            raise ConfigError("roster.source: the source collector needs reports.to, the URLs of collectors")
+        from kubesonar.discovery.collector import CollectorRoster  # only agents that need it pay for it
+
+        source = CollectorRoster(
+            self._collectors,
+            self._options.directory,
+            self._take,
+            self._services,
+            clock=self._clock,
+            rng=random.Random(),
+        )
+        self._closing.callback(source.close)
+        return source
 
     def _kubernetes(self, environ: Mapping[str, str]) -> RosterInput | None:
         """Return the source, whose modules are imported here: only agents in a cluster should pay for them."""

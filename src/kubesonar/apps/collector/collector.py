@@ -13,6 +13,7 @@ from kubesonar.api.collector import collector_handler
 from kubesonar.api.page import page_routes
 from kubesonar.api.page.door import TOKEN_COOKIE
 from kubesonar.apps.client.times import page_times
+from kubesonar.apps.collector.cluster_watch import SharedClusterWatch
 from kubesonar.apps.collector.judge import Judge
 from kubesonar.apps.collector.judging_client import JudgingClient
 from kubesonar.apps.collector.options import CollectorOptions
@@ -20,10 +21,12 @@ from kubesonar.apps.collector.replica import Replica
 from kubesonar.apps.collector.teller import IncidentTeller
 from kubesonar.apps.collector.view import LiveCollectorView
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
+from kubesonar.core.probing.cluster_document import CLUSTER_PATH
 from kubesonar.core.telemetry.reports.mirrors import Mirrors
 from kubesonar.core.telemetry.reports.report import REPORT_PATH
 from kubesonar.net.clock import SystemClock
 from kubesonar.reports.auth.choice import report_authenticator
+from kubesonar.reports.cluster_handout import ClusterHandout
 from kubesonar.reports.intake import Intake
 from kubesonar.runtime.supervise import Supervisor
 from kubesonar.web import Anonymous, BearerToken, Listener, Route, Server
@@ -65,6 +68,11 @@ class Collector:
         authenticator = report_authenticator(options.reports, os.environ, clock)
         judging = JudgingClient(options.agents, clock, self._mirrors.begin_anew)
         intake = Intake(self._mirrors, authenticator, clock, judging.feed)
+        handout = ClusterHandout(authenticator)
+        if options.roster.source == "kubernetes":
+            watch = SharedClusterWatch(options.roster, os.environ, clock, handout.publish)
+            closing.callback(watch.close)
+            supervisor.run_forever("cluster", watch.run)
         closing.push_async_callback(supervisor.stop)
 
         def changed(records: list[IncidentRecord]) -> None:
@@ -80,7 +88,9 @@ class Collector:
         reader = BearerToken(token_file, cookie=TOKEN_COOKIE) if token_file else Anonymous()
         pages = page_routes(view, reader, page_times()) if options.page.enabled else {}
         reports = Route(intake.take, "takes reports of agents", open=True, method="POST")
-        handler = collector_handler(view, {REPORT_PATH: reports, **replica.routes, **pages}, reader, __version__)
+        cluster = Route(handout.give, "the members and Services of the cluster, for agents", open=True)
+        more = {REPORT_PATH: reports, CLUSTER_PATH: cluster, **replica.routes, **pages}
+        handler = collector_handler(view, more, reader, __version__)
         replica.start(supervisor, closing, teller.tell)
         server = Server([Listener(listen, handler, options.api.limits) for listen in options.listen])
         await server.start()

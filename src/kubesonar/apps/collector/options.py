@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from kubesonar.apps.collector.replicas.options import ReplicaOptions
+from kubesonar.core.probing.cluster_options import ClusterDnsOptions
 from kubesonar.core.telemetry.reports.mirrors import MirrorOptions
+from kubesonar.discovery.options import KubernetesOptions
 from kubesonar.model import Seconds
 from kubesonar.net.http.url import parse_url
 from kubesonar.notify.options import NotifyOptions
@@ -95,6 +97,25 @@ class CollectorStoreOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=T
             raise ValueError("etcd.endpoints: expected one URL at least, because kind is etcd")
 
 
+class CollectorRosterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the collector watches for all agents whose roster.source is collector."""
+
+    source: Annotated[
+        Literal["none", "kubernetes"],
+        msgspec.Meta(description="kubernetes: pods, nodes, DNS and the agents' Service are watched and handed out."),
+    ] = "none"
+    kubernetes: KubernetesOptions = KubernetesOptions(direct_limit=50_000)
+    linger: Annotated[
+        Seconds,
+        msgspec.Meta(ge=0, le=3600, description="How long a member that is gone stands in the roster as deleted."),
+    ] = 60.0
+    dns: ClusterDnsOptions = ClusterDnsOptions()
+    service: Annotated[
+        str,
+        msgspec.Meta(max_length=63, description="Name of the agents' own Service, in their namespace; empty: none."),
+    ] = ""
+
+
 class CollectorApiOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who may read, and what clients are limited to."""
 
@@ -126,6 +147,7 @@ class CollectorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     ] = (ListenOptions(address=f":{COLLECTOR_PORT}"),)
     reports: IntakeOptions = IntakeOptions()
     agents: MirrorOptions = MirrorOptions()
+    roster: CollectorRosterOptions = CollectorRosterOptions()
     store: CollectorStoreOptions = CollectorStoreOptions()
     api: CollectorApiOptions = CollectorApiOptions()
     replicas: ReplicaOptions = ReplicaOptions()

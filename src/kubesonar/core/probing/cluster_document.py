@@ -1,0 +1,49 @@
+"""What a collector that watches the cluster hands to agents: who the members are, and what else is checked."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import msgspec
+
+from kubesonar.core.decoding import Undecodable, decode_json
+from kubesonar.core.probing.cluster_facts import DnsPod, ServiceEndpoint
+from kubesonar.model import Roster, clip
+
+CLUSTER_PATH = "/api/v1/cluster"
+"""Where a collector hands it out, by GET."""
+
+CLUSTER_SCHEMA = 1
+"""Version of the document; raised when a reader of the version before could misread one."""
+
+_REASON = 160
+"""Longest reason why there is no document, in characters. Shorter, and the field at fault is cut off."""
+
+
+class ClusterDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The roster, and the Services that agents check, as `cluster_facts.Surroundings` has them. `complete` is whether
+    the API server has answered to all of that, if only by a refusal."""
+
+    schema: int
+    roster: Roster
+    dns_pods: tuple[DnsPod, ...] = ()
+    vips: tuple[str, ...] = ()
+    service: tuple[ServiceEndpoint, ...] = ()
+    lost: tuple[str, ...] = ()
+    complete: bool = False
+
+
+def decode_cluster(body: bytes) -> ClusterDocument | str:
+    """Return the document in `body`, or the reason why there is none."""
+    try:
+        document = decode_json(body, ClusterDocument)
+    except Undecodable as error:
+        return f"its answer is no list of members: {clip(str(error), _REASON)}"
+    if document.schema != CLUSTER_SCHEMA:
+        return f"version mismatch: its list of members has schema {document.schema}, expected {CLUSTER_SCHEMA}"
+    return document
+
+
+def entity_tag(body: bytes) -> str:
+    """Return the ETag of a document (RFC 9110, section 8.8.3)."""
+    return f'"{sha256(body).hexdigest()[:32]}"'

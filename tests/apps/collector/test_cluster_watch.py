@@ -1,0 +1,48 @@
+"""The cluster as a collector watches it for all agents, against a real list and watch."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from kubesonar.apps.collector.cluster_watch import SharedClusterWatch
+from kubesonar.apps.collector.options import CollectorRosterOptions
+from kubesonar.config import ConfigError
+from kubesonar.core.probing.cluster_document import ClusterDocument
+from kubesonar.discovery.options import KubernetesOptions
+from kubesonar.net.clock import SystemClock
+from tests.kube.apiserver import ApiServer
+from tests.kube.running import run
+from tests.scenarios.test_agent_cluster import dns_slice
+from tests.waiting import until
+
+
+def options(kubeconfig: str) -> CollectorRosterOptions:
+    kubernetes = KubernetesOptions(kubeconfig=kubeconfig, settle=0.05, direct_limit=50_000)
+    return CollectorRosterOptions(source="kubernetes", kubernetes=kubernetes)
+
+
+def test_members_and_services_are_published_and_again_when_they_change(tmp_path: Path) -> None:
+    async def scenario(api: ApiServer) -> None:
+        published: list[ClusterDocument] = []
+        watch = SharedClusterWatch(options(api.kubeconfig(tmp_path / "config")), {}, SystemClock(), published.append)
+        task = asyncio.create_task(watch.run())
+        await until(lambda: published and published[-1].complete and published[-1].dns_pods)
+        assert [member.name for member in published[-1].roster.members] == ["agent-0", "agent-1", "agent-2"]
+        api.delete("pods", "agent-2")
+        await until(lambda: published[-1].roster.members[2].reason)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        watch.close()
+
+    with ApiServer() as api:
+        api.populate(3)
+        api.put("endpointslices", dns_slice(("dns-1", 53)))
+        run(scenario(api))
+
+
+def test_credentials_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"roster\.source: kubernetes cannot be used: "):
+        SharedClusterWatch(options(str(tmp_path / "none")), {}, SystemClock(), lambda document: None)
