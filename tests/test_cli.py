@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from kubesonar.apps.examples import EXAMPLES
+from kubesonar.apps.kubectl import plugin_usage
+from kubesonar.apps.kubectl.commands import KUBECTL_COMMANDS
 from kubesonar.cli import COMMANDS, kubectl_sonar, main
 from tests.apps.agents import members, tree
 from tests.apps.listening import answers, on_sockets
@@ -23,6 +27,12 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "kubesonar", *arguments], capture_output=True, text=True, check=False, timeout=30
     )
+
+
+TAKING_NO_FLAGS = {"kubectl", "knh", "kubenurse", "version"}
+
+DNS_FLAGS = "--vantage"
+"""Flags of verbs, which the help of `dns` itself does not list."""
 
 
 def test_help_lists_every_command() -> None:
@@ -39,7 +49,10 @@ def test_no_command_is_a_mistake_and_shows_the_help() -> None:
 
 def test_an_unknown_command_gets_a_suggestion() -> None:
     done = run("agnet")
-    assert (done.returncode, done.stderr) == (2, 'kubesonar: unknown command "agnet"; did you mean agent?\n')
+    assert (done.returncode, done.stderr) == (
+        2,
+        'kubesonar: unknown command "agnet"; did you mean agent?\nkubesonar --help shows more\n',
+    )
 
 
 @pytest.mark.parametrize("word", ["version", "--version"])
@@ -56,11 +69,37 @@ def test_the_plug_in_of_kubectl_is_a_program_of_its_own(
     assert capsys.readouterr().out.startswith("usage: kubectl sonar COMMAND")
 
 
+@pytest.mark.parametrize("name", [*COMMANDS, *(f"kubectl {name}" for name in KUBECTL_COMMANDS)])
+def test_every_command_has_two_examples_of_flags_that_it_has(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*name.split(), "--help"]) == 0
+    printed = capsys.readouterr()
+    told = " ".join((printed.out + printed.err).split())
+    help_text, _, examples = told.rpartition("Examples:")
+    assert [row.line in examples for row in EXAMPLES[name]] == [True, True]
+    program = name.replace("kubectl", "kubectl sonar") if name.startswith("kubectl ") else f"kubesonar {name}"
+    for row in EXAMPLES[name]:
+        flags = re.findall(r" (--?[a-z][a-z.-]+)", row.line) if program in row.line else []
+        assert [flag for flag in flags if flag not in help_text and flag not in plugin_usage() + DNS_FLAGS] == []
+
+
+def test_examples_are_those_of_commands() -> None:
+    assert EXAMPLES.keys() == {*COMMANDS, *(f"kubectl {name}" for name in KUBECTL_COMMANDS)}
+
+
+@pytest.mark.parametrize("name", [*sorted(COMMANDS.keys() - TAKING_NO_FLAGS), "kubectl check", "kubectl page"])
+def test_an_error_names_the_command_that_shows_more(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*name.split(), "--no-such-flag", "x"]) == 2
+    said = capsys.readouterr().err
+    program = name.replace("kubectl", "kubectl sonar")
+    assert re.search(rf"(kubesonar )?{program} --help|Usage of kubesonar {program}:", said)
+
+
 def test_a_bad_value_is_one_sentence_and_exit_code_2() -> None:
     done = run("config", "show", "--metrics.edges", "some")
     assert done.returncode == 2
     assert done.stderr == (
         'kubesonar config show: metrics.edges (flag --metrics.edges): got "some", expected one of bad, all, none\n'
+        "kubesonar config --help shows more\n"
     )
 
 
@@ -176,5 +215,5 @@ def test_an_agent_ends_although_its_parent_ignores_signals(tmp_path: Path, numbe
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 2), (signal.SIGTERM, 128 + signal.SIGTERM)])
 def test_a_lab_ends_although_its_parent_ignores_signals(tmp_path: Path, number: signal.Signals, code: int) -> None:
     directory = tmp_path / "lab"
-    assert ended_by(number, "lab", "--nodes", "2", "--directory", str(directory), ready=":") == code
+    assert ended_by(number, "lab", "--nodes", "2", "--directory", str(directory), ready="cannot tell") == code
     assert not directory.exists()

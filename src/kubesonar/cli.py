@@ -101,7 +101,7 @@ def _run(argv: Sequence[str] | None) -> int:
         code = _finished(arguments)
         sys.stdout.flush()
     except ConfigError as error:
-        return _complain(str(error))
+        return _complain(str(error), _more(arguments))
     except KeyboardInterrupt:
         return 130
     except OutputError as error:
@@ -140,9 +140,30 @@ def _end_on_signals() -> None:
 def _finished(arguments: list[str]) -> int:
     """Run the command and return its exit code, also where it raises SystemExit, as argparse does after --help."""
     try:
-        return _dispatch(arguments)
+        code = _dispatch(arguments)
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 2
+        code = ended.code if isinstance(ended.code, int) else 2
+        if code == 2:
+            sys.stderr.write(_more(arguments))
+    if code == 0 and {"--help", "-h"} & set(arguments[1:]):
+        from kubesonar.apps.examples import example_lines  # only people need it
+
+        sys.stdout.write(example_lines(_command_of(arguments)))
+    return code
+
+
+def _command_of(arguments: Sequence[str]) -> str:
+    """Return the command that is asked for, as "check" or, of kubectl's plug-in, as "kubectl check"."""
+    words = [word for word in arguments[:2] if not word.startswith("-")]
+    return " ".join(words if words[:1] == ["kubectl"] else words[:1])
+
+
+def _more(arguments: Sequence[str]) -> str:
+    """Return the line that ends an error: the command that shows more."""
+    words = _command_of(arguments).split()
+    program = "kubectl sonar" if words[:1] == ["kubectl"] else "kubesonar"
+    known = words if words[:1] and words[0] in COMMANDS else []
+    return " ".join([program, *(known[1:] if program == "kubectl sonar" else known), "--help shows more\n"])
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -156,7 +177,7 @@ def _dispatch(arguments: list[str]) -> int:
     if name == "--version":
         name = "version"
     if name not in COMMANDS:
-        return _complain(_unknown(name))
+        return _complain(_unknown(name), _more([]))
     module, _, name = COMMANDS[name].target.partition(":")
     function: Callable[[Sequence[str]], int] = getattr(import_module(module), name)
     return function(rest)
@@ -189,6 +210,6 @@ def _output_lost(error: OutputError) -> int:
     return 74
 
 
-def _complain(sentence: str) -> int:
-    sys.stderr.write(f"kubesonar: {sentence}\n")
+def _complain(sentence: str, more: str = "") -> int:
+    sys.stderr.write(f"kubesonar: {sentence}\n{more}")
     return 2

@@ -254,3 +254,22 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert kubectl.main(["check", "--help"]) == 0
     assert "--fail-on" in capsys.readouterr().out
     assert kubectl.main([]) == 2
+
+
+def test_dns_goes_with_the_context_that_is_named(
+    api: ApiServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(api.kubeconfig(tmp_path / "config"))
+    tree = json.loads(path.read_text())
+    tree["contexts"].append({"name": "second", "context": {**tree["contexts"][0]["context"], "namespace": "ops"}})
+    path.write_text(json.dumps(tree))
+    api.refuse("*", "services")
+    with pytest.raises(ConfigError, match="no standpoint to ask from"):
+        kubectl.main(["dns", "check", "--kubeconfig", str(path), "--context", "second"])
+    assert api.asked("get", "services") or api.asked("list", "services")
+    with pytest.raises(ConfigError, match='has no context "third"'):
+        kubectl.main(["dns", "check", "--kubeconfig", str(path), "--context", "third"])
+    with pytest.raises(ConfigError, match="dns has no other format"):
+        kubectl.main(["dns", "check", "-o", "yaml"])
+    assert kubectl.main(["dns", "rbac", "--vantage", "1"]) == 0
+    assert "kind: Role, name: kubesonar-dns" in capsys.readouterr().out

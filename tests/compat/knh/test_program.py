@@ -61,7 +61,10 @@ def test_what_is_missing_ends_it_with_one_sentence() -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr == "kubesonar: MY_NODE_NAME is not set, expected the name of the node it runs on\n"
+    assert done.stderr == (
+        "kubesonar: MY_NODE_NAME is not set, expected the name of the node it runs on\n"
+        "kubesonar knh --help shows more\n"
+    )
 
 
 def test_help_lists_the_variables() -> None:

@@ -27,12 +27,6 @@ Flags of every command:
       --kubeconfig FILE  default: $KUBECONFIG, ~/.kube/config
   -o, --output FORMAT    json, yaml, or wide (each finding is explained)
 Others are those of kubesonar COMMAND: kubectl sonar COMMAND --help.
-
-Examples:
-  kubectl sonar check                  is the network healthy? exit code 0 good, 1 bad, 2 unknown
-  kubectl sonar check -o wide          and why each finding is held to be true
-  kubectl sonar map --context staging  who reaches whom, until Ctrl-C
-  kubectl sonar history --since 12h    what was wrong, and when
 """
 
 

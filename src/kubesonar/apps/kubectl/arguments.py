@@ -35,7 +35,9 @@ class KubectlArguments(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_arguments(arguments: Sequence[str]) -> KubectlArguments:
     """Return the arguments after the command's name. Raises ConfigError."""
-    given, own = _parser().parse_known_args(list(arguments))
+    words = list(arguments)
+    end = words.index("--") if "--" in words else len(words)
+    given, own = _parser().parse_known_args(words[:end])
     if given.namespace and not is_namespace(given.namespace):
         raise ConfigError(f'--namespace: got "{given.namespace[:80]}", expected the name of a namespace')
     if given.output not in set(map(str, OutputFormat)):
@@ -46,7 +48,7 @@ def read_arguments(arguments: Sequence[str]) -> KubectlArguments:
         namespace="" if given.all_namespaces else given.namespace,
         release=given.release,
         output=OutputFormat(given.output),
-        own=tuple(own),
+        own=(*own, *words[end:]),
     )
 
 

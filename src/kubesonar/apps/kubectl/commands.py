@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple
 import typer
 import yaml
 
+from kubesonar.apps import dns
 from kubesonar.apps.client import asking, check, explain, history, map
 from kubesonar.apps.client.archive import ArchiveWriter
 from kubesonar.apps.client.gather import AgentAccess
@@ -18,7 +19,7 @@ from kubesonar.apps.client.sources import sources_of
 from kubesonar.apps.kubectl.arguments import KubectlArguments, OutputFormat
 from kubesonar.apps.kubectl.cluster_facts import take_cluster
 from kubesonar.apps.kubectl.page import PageUpstream, page_options, show_page
-from kubesonar.apps.kubectl.reaching import Reached, credentials_of, reached
+from kubesonar.apps.kubectl.reaching import Reached, chosen_kubeconfig, credentials_of, reached
 from kubesonar.apps.kubectl.release import Release
 from kubesonar.apps.kubectl.trial import new_plan, run_trial
 from kubesonar.apps.kubectl.trial_objects import TRIAL_IMAGE, anchor, owned
@@ -33,7 +34,7 @@ def run_plugin_command(name: str, given: KubectlArguments) -> int:
     """Run one of `KUBECTL_COMMANDS` and return its exit code. Raises ConfigError."""
     command = KUBECTL_COMMANDS[name]
     if "--help" in given.own and command.plain is not None:
-        return command.plain(["--help"])
+        return command.plain(list(given.own) if name == "dns" else ["--help"])
     return command.run(given)
 
 
@@ -146,6 +147,18 @@ def _trial(
     return run
 
 
+def _dns(given: KubectlArguments) -> int:
+    """Run `kubesonar dns` with the kubeconfig, context and namespace of kubectl."""
+    verb, rest = given.own[:1], given.own[1:]
+    if given.output not in (OutputFormat.TEXT, OutputFormat.JSON):
+        raise ConfigError(f"--output: got {given.output}, expected json: dns has no other format")
+    flags = ["--namespace", given.namespace] if given.namespace else []
+    flags += ["--json"] if given.output is OutputFormat.JSON else []
+    with chosen_kubeconfig(given) as kubeconfig:
+        flags += ["--kubeconfig", kubeconfig] if kubeconfig else []
+        return dns.main([*verb, *flags, *rest])
+
+
 class KubectlCommand(NamedTuple):
     """One command: its description in one line, what runs it, and the command of kubesonar whose --help it has (None:
     it has one itself)."""
@@ -160,6 +173,7 @@ KUBECTL_COMMANDS = {
     "map": KubectlCommand("show who reaches whom, live", _map, map.main),
     "history": KubectlCommand("what was wrong, and when", _history, history.main),
     "explain": KubectlCommand("why a finding is held to be true, and what would confirm it", _explain, explain.main),
+    "dns": KubectlCommand("which part of the cluster's DNS is sick", _dns, dns.main),
     "support": KubectlCommand("write one archive for a bug report", _support),
     "try": KubectlCommand("without an installation: a mesh for five minutes, one verdict, nothing left", _try),
     "page": KubectlCommand("open the page of the installation in the browser", _page),

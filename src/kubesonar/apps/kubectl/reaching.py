@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from kubesonar.apps.kubectl.arguments import KubectlArguments
 from kubesonar.apps.kubectl.release import Release, find_release, read_token
 from kubesonar.apps.kubectl.tunnel import PodTunnel
 from kubesonar.config import ConfigError
+from kubesonar.core.encoding import encode_json
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.credentials import Credentials
 from kubesonar.kube.auth.loading_rules import personal_credentials
@@ -62,6 +64,21 @@ def credentials_of(given: KubectlArguments) -> Credentials:
         return personal_credentials(os.environ, given.kubeconfig, given.context)
     except CredentialsError as error:
         raise ConfigError(str(error)) from None
+
+
+@contextmanager
+def chosen_kubeconfig(given: KubectlArguments) -> Iterator[str]:
+    """Yield the kubeconfig for a command that knows no contexts, empty for the usual one. Of several files the first
+    one names the current context, so a file that says no more goes before."""
+    if not given.context:
+        yield given.kubeconfig
+        return
+    credentials_of(given)  # says so where there is no such context
+    usual = given.kubeconfig or os.environ.get("KUBECONFIG", "") or f"{os.environ.get('HOME', '')}/.kube/config"
+    with tempfile.NamedTemporaryFile("wb", prefix="kubesonar-") as file:
+        file.write(encode_json({"current-context": given.context}))
+        file.flush()
+        yield f"{file.name}{os.pathsep}{usual}"
 
 
 async def _found(credentials: Credentials, given: KubectlArguments, everybody: bool) -> tuple[Release, str]:
