@@ -19,6 +19,7 @@ TOKEN = "secret-token"
 COLLECTOR = "ks-kubesonar-collector-5f7b9"
 AGENTS = ("--set", "hostNetwork.enabled=true")
 COLLECTED = ("--set", "collector.enabled=true")
+PLAIN = ("--set", "collector.createCertificate=false")
 
 Tree = dict[str, Any]
 
@@ -36,8 +37,8 @@ def agents(api: ApiServer, folder: Path, mesh: Mesh, *flags: str) -> Iterator[No
 
 @contextlib.contextmanager
 def collector(api: ApiServer, folder: Path, served: Answering, *flags: str) -> Iterator[None]:
-    """A release with a collector that answers so."""
-    install(api, Mesh(), *COLLECTED, *flags)
+    """A release with a collector that answers so, without TLS."""
+    install(api, Mesh(), *COLLECTED, *PLAIN, *flags)
     with on_sockets(folder, {"collector": served}):
         api.switches.streams.listening[COLLECTOR, 7475] = str(folder / "collector.sock")
         yield

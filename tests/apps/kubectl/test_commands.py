@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import ssl
 import tarfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import yaml
 
 from kubesonar.api.collector import IncidentPage, MatrixDocument, VerdictDocument
@@ -18,7 +22,7 @@ from kubesonar.config import ConfigError
 from kubesonar.core.encoding import encode_json
 from kubesonar.model import Health, Verdict
 from kubesonar.net.clock import SystemClock
-from tests.apps.kubectl.installation import AGENTS, COLLECTOR, NAMESPACE, TOKEN, agents, collector, install
+from tests.apps.kubectl.installation import AGENTS, COLLECTED, COLLECTOR, NAMESPACE, TOKEN, agents, collector, install
 from tests.apps.listening import answer
 from tests.core.mesh import Mesh
 from tests.kube import shapes
@@ -83,6 +87,33 @@ def test_the_collector_is_asked_with_the_token_of_the_secret(
     assert capsys.readouterr().out.startswith("all well")
     assert f"authorization: bearer {TOKEN}" in asked[0].decode().lower()
     assert {request.name for request in api.asked("create", "pods/portforward")} == {COLLECTOR}
+
+
+class _Answering(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-length", str(len(GOOD)))
+        self.end_headers()
+        self.wfile.write(GOOD)
+
+
+def test_a_collector_with_a_certificate_is_spoken_to_by_tls(
+    api: ApiServer, config: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(api, Mesh(), *COLLECTED)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("collector.example").configure_cert(context)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Answering) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        api.switches.streams.listening[COLLECTOR, 7475] = ("127.0.0.1", server.server_port)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            assert kubectl.main(["check", *config]) == 0
+        finally:
+            server.shutdown()
+            thread.join()
+    assert capsys.readouterr().out.startswith("all well")
 
 
 def test_json_and_yaml_hold_the_same(
@@ -250,7 +281,7 @@ def test_a_kubeconfig_or_context_that_is_not_there_is_one_sentence(config: list[
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert kubectl.main(["--help"]) == 0
-    assert "kubectl sonar check -o wide" in capsys.readouterr().out
+    assert "usage: kubectl sonar COMMAND" in capsys.readouterr().out
     assert kubectl.main(["check", "--help"]) == 0
     assert "--fail-on" in capsys.readouterr().out
     assert kubectl.main([]) == 2
