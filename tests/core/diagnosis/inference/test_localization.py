@@ -66,6 +66,19 @@ def test_a_little_loss_everywhere_is_usual() -> None:
     assert Search(found.evidence, found.who.now, lambda cell: True).run() == []
 
 
+@pytest.mark.parametrize("share", [0.1, 0.3, 1.0])
+@pytest.mark.parametrize("nodes", [3, 5])
+def test_what_all_nodes_share_on_their_ways_to_each_other_does_not_lead_outside(nodes: int, share: float) -> None:
+    mesh = Mesh(nodes=nodes, seed=1)
+    names = [f"node-{number}" for number in range(1, nodes + 1)]
+    for source in names:
+        for target in set(names) - {source}:
+            mesh.drop(source, target, share, since=20)
+    found = basis(*mesh.run(40).snapshots(40))
+    suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
+    assert {(suspect.part.name, suspect.subject) for suspect in suspects} == {("network", "all nodes")}
+
+
 @pytest.mark.parametrize(("nodes", "after"), [(3, 38), (4, 36), (6, 36)])
 def test_each_of_two_ways_is_named_though_round_trips_are_explained_by_the_other(nodes: int, after: int) -> None:
     mesh = Mesh(nodes=nodes, seed=1)

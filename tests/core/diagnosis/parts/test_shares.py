@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 
 from kubesonar.core.diagnosis.parts import shares, subjects
-from kubesonar.core.diagnosis.parts.traversal import EITHER
+from kubesonar.core.diagnosis.parts.traversal import EITHER, End
 from kubesonar.model import Network
 from tests.core.diagnosis.parts.routes import asked
 
@@ -27,3 +27,11 @@ def test_of_trials_whose_family_is_not_known_half_went_by_each() -> None:
     route = msgspec.structs.replace(asked(Network.POD), family=EITHER)
     assert set(subjects.by_family(subjects.target)(route)) == {f"{route.target.name} ipv{family}" for family in (4, 6)}
     assert shares.part_of_family(route, "node-2 ipv6") == 0.25
+
+
+def test_of_a_service_with_a_server_on_the_same_node_only_a_part_goes_between_nodes() -> None:
+    route = asked(Network.HOST)
+    assert list(subjects.between_nodes(route)) == ["all nodes"]
+    assert shares.part_between_nodes(route, "all nodes") == 0.5
+    outside = msgspec.structs.replace(route, target=End("api"))
+    assert not list(subjects.between_nodes(outside))

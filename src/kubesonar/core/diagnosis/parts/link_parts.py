@@ -98,17 +98,25 @@ LINK_PARTS: tuple[Part, ...] = (
         severity=Severity.CRITICAL,
         share=shares.part_of_zones,
     ),
-    Part(
-        "network",
-        "the network between all nodes",
-        6.5,  # below two nodes at once
-        conditions.passes,
-        subjects.all_nodes,
-        "nothing gets from any node to another since {since}: look at what all nodes share",
-        "all nodes lose {loss} of the packets between each other since {since}: look at what they share",
-        severity=Severity.CRITICAL,
-        least=_USUAL_EVERYWHERE,
-        both=True,
-        common=True,
+    *(
+        Part(
+            "network",
+            "the network between all nodes",
+            penalty,
+            conditions.passes,
+            crossing,
+            "nothing gets from any node to another since {since}: look at what all nodes share",
+            "all nodes lose {loss} of the packets between each other since {since}: look at what they share",
+            variant=variant,
+            severity=Severity.CRITICAL,
+            least=_USUAL_EVERYWHERE,
+            both=True,
+            common=True,
+            share=shares.part_between_nodes if variant else None,
+        )
+        for variant, penalty, crossing in (  # below two nodes at once
+            ("", 6.5, subjects.all_nodes),
+            ("nodes", 6.5, subjects.between_nodes),
+        )
     ),
 )

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kubesonar.core.diagnosis.parts.subjects import node_pairs, zone_pairs
-from kubesonar.core.diagnosis.parts.traversal import EITHER, Traversal, stays_on_node
+from kubesonar.core.diagnosis.parts.traversal import EITHER, Traversal, leaves_for_a_node, stays_on_node
 
 
 def part_of_pair(route: Traversal, subject: str) -> float:
     """The share of trials on that route that go between those two nodes."""
     return _share(subject in node_pairs(legs) for legs in route.ways) if route.target.behind else 1.0
+
+
+def part_between_nodes(route: Traversal, subject: str) -> float:
+    """The share of trials on that route that go from one node to another."""
+    return _share(any(leaves_for_a_node(leg) for leg in legs) for legs in route.ways)
 
 
 def part_of_node(route: Traversal, node: str) -> float:

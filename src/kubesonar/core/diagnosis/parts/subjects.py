@@ -5,7 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from kubesonar.core.diagnosis.parts.traversal import EITHER, Aspect, End, Legs, Traversal, stays_on_node
+from kubesonar.core.diagnosis.parts.traversal import (
+    EITHER,
+    Aspect,
+    End,
+    Legs,
+    Traversal,
+    leaves_for_a_node,
+    stays_on_node,
+)
 from kubesonar.model import Path
 
 Subjects = Iterable[str]
@@ -39,6 +47,11 @@ def nodes(route: Traversal) -> Subjects:
 def all_nodes(route: Traversal) -> Subjects:
     """What all nodes share."""
     return ("all nodes",)
+
+
+def between_nodes(route: Traversal) -> Subjects:
+    """What all nodes share on their ways to each other, and not to what stands outside."""
+    return ("all nodes",) if any(leaves_for_a_node(leg) for legs in route.ways for leg in legs) else ()
 
 
 def senders(route: Traversal) -> Subjects:

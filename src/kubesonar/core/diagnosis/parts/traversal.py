@@ -118,3 +118,8 @@ class Traversal(msgspec.Struct, frozen=True):
 def stays_on_node(leg: tuple[End, End]) -> bool:
     """Whether it does not leave a node."""
     return bool(leg[0].node) and leg[0].node == leg[1].node
+
+
+def leaves_for_a_node(leg: tuple[End, End]) -> bool:
+    """Return whether it goes from one node to another."""
+    return bool(leg[0].node and leg[1].node) and not stays_on_node(leg)
