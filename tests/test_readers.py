@@ -18,7 +18,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubesonar.apps.agent.options import AgentOptions
-from kubesonar.apps.dns.ask import given_plan
 from kubesonar.compat.knh.settings import knh_settings
 from kubesonar.compat.kubenurse.settings import kubenurse_settings
 from kubesonar.compat.netchecker.flags import settings_of
@@ -50,6 +49,7 @@ from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.discovery import file
 from kubesonar.discovery.file import RosterError
 from kubesonar.doctor.dig import read_dig
+from kubesonar.doctor.packed_plan import pack_plan, unpack_plan
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.loading_rules import from_kubeconfig
 from kubesonar.kube.errors import ApiError, refused_within
@@ -234,9 +234,9 @@ users: [{name: u, user: {token: abc}}]
 contexts: [{name: c, context: {cluster: k, user: u}}]
 """
 CONFIG = b"member: {name: a, port: 7473}\nroster: {file: members.yaml}\ntargets: [{name: x, kind: tcp}]\n"
-DNS_PLAN = msgspec.json.encode(
+DNS_PLAN = pack_plan(
     AskPlan((AskedServer("a", ServerRole.POD, "10.0.0.1"),), (DnsAsk(AskPurpose.MADE_UP, "*.c.local"),))
-)
+).encode()
 SAID = Mesh(nodes=2).run(5.0).snapshots(5.0)[0][0]
 TOLD = msgspec.json.encode(SAID)
 REPORTED = msgspec.json.encode(
@@ -327,7 +327,7 @@ READERS = {
             b"a.b. 5 IN A 10.0.0.1\n;; Query time: 4 msec\n",
         ),
     ),
-    "a plan of DNS questions": Reader(as_text(given_plan), (ConfigError,), (DNS_PLAN,)),
+    "a plan of DNS questions": Reader(as_text(unpack_plan), (ValueError,), (DNS_PLAN,)),
     "an HTTP response": Reader(
         response,
         (Failed,),

@@ -10,9 +10,9 @@ import uvloop
 
 from kubesonar.core.dns_check.results import DnsLook
 from kubesonar.core.probing.resolv_conf import ResolvConf, parse
+from kubesonar.doctor.helper_making import HelperWish
 from kubesonar.doctor.look import Looker, LookOptions
 from kubesonar.doctor.servers import DnsTarget
-from kubesonar.doctor.vantage import HelperWish
 from kubesonar.kube.auth.loading_rules import from_kubeconfig
 from kubesonar.kube.client import Client
 from kubesonar.net.clock import SystemClock

@@ -11,8 +11,8 @@ from kubesonar.core.dns_check.questions import ServerRole
 from kubesonar.core.dns_check.results import DnsOutcome
 from kubesonar.core.dns_check.verdict import judge_look
 from kubesonar.doctor.direct import AskFailed
+from kubesonar.doctor.helper_making import HelperWish
 from kubesonar.doctor.rights import HELPER
-from kubesonar.doctor.vantage import HelperWish
 from kubesonar.model import Health
 from tests.doctor import dns_server
 from tests.doctor.cluster import DnsCluster, dns_cluster

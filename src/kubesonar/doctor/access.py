@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import msgspec
 
 from kubesonar.core.encoding import encode_json
+from kubesonar.doctor.direct import AskFailed
 from kubesonar.doctor.rights import STREAM_VERBS, Rule
-from kubesonar.kube.client import Client
+from kubesonar.kube.client import ApiError, Client
 
 _PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
@@ -19,6 +20,16 @@ class _Allowed(msgspec.Struct, frozen=True):
 
 class _Review(msgspec.Struct, frozen=True):
     status: _Allowed = _Allowed()
+
+
+async def require(client: Client, rules: Iterable[Rule]) -> None:
+    """Raise AskFailed, with the rules that would grant it, where a right is missing."""
+    try:
+        missing = await missing_rules(client, rules)
+    except ApiError as error:
+        raise AskFailed(f"rights cannot be looked up: {error}") from None
+    if missing:
+        raise AskFailed(f"no right; {' and '.join(rule.line for rule in missing)} would grant it")
 
 
 async def missing_rules(client: Client, rules: Iterable[Rule]) -> list[Rule]:

@@ -21,6 +21,7 @@ from kubesonar.doctor.answers import judge_reply, put
 from kubesonar.doctor.dig import DIG_PURPOSES, dig_command, read_dig
 from kubesonar.doctor.direct import AskFailed
 from kubesonar.doctor.objects import ContainedPod
+from kubesonar.doctor.packed_plan import pack_plan
 from kubesonar.doctor.rights import HELPER
 from kubesonar.kube.client import ApiError, Client
 from kubesonar.kube.resource import pods
@@ -30,6 +31,9 @@ from kubesonar.model import clip
 LIFETIME = 900
 """Seconds after which Kubernetes ends the pod by itself (activeDeadlineSeconds): what is left of it by a crash costs
 nothing then. Shorter than a look, and it fails; longer, and a forgotten pod runs longer."""
+
+_MARGIN = 120.0
+"""Seconds before its end from which a pod is not used for another look, which must not be cut off in its middle."""
 
 _START = 90.0
 """Seconds for the pod to run, its image pulled. Less fails slow registries."""
@@ -73,10 +77,12 @@ class HelperAsker:
         self._path = f"{pods(options.namespace)}/{HELPER}"
         self._by_dig = False
         self._refused = ""
+        self._ends = 0.0
 
     async def start(self) -> None:
         """Remove what an earlier run left, make the pod, and wait until it runs. A pod that runs with the same image
         and is to be kept is taken over. Raises AskFailed."""
+        self._ends = asyncio.get_running_loop().time() + LIFETIME - _MARGIN
         try:
             if not await self._taken_over():
                 await _until(self._gone, "the helper pod of an earlier run does not go away")
@@ -87,7 +93,9 @@ class HelperAsker:
 
     async def ask(self, plan: AskPlan) -> list[DnsResult]:
         """Ask in the pod what the plan holds: by `kubesonar dns ask` where the image has it, else by dig. Raises
-        AskFailed."""
+        AskFailed. A pod whose time is nearly over is made anew before."""
+        if asyncio.get_running_loop().time() > self._ends:
+            await self.start()
         if not self._by_dig:
             try:
                 return await self._by_kubesonar(plan)
@@ -117,7 +125,7 @@ class HelperAsker:
                 return
 
     async def _by_kubesonar(self, plan: AskPlan) -> list[DnsResult]:
-        done = await self.run(["kubesonar", "dns", "ask", "--json", "--plan", encode_json(plan).decode()])
+        done = await self.run(["kubesonar", "dns", "ask", "--json", "--plan", pack_plan(plan)])
         return list(decode_json(done.stdout, _Answer).results)
 
     async def _all_by_dig(self, plan: AskPlan) -> list[DnsResult]:

@@ -15,8 +15,9 @@ from kubesonar.core.dns_check.states import OWN_NAMES
 from kubesonar.core.probing.resolv_conf import ResolvConf, tried_names
 from kubesonar.doctor.direct import AskFailed
 from kubesonar.doctor.dns_system import DnsSystem, find_dns
+from kubesonar.doctor.helper_making import HelperWish
 from kubesonar.doctor.servers import DnsTarget
-from kubesonar.doctor.vantage import HelperWish, Scene, Standpoint, servers_from, take_standpoint
+from kubesonar.doctor.vantage import Scene, Standpoint, servers_from, take_standpoint
 from kubesonar.kube.client import Client
 from kubesonar.net.clock import Clock
 
@@ -129,6 +130,7 @@ class Looker:
             vantage=standpoint.number,
             why=standpoint.why,
             results=tuple(results),
+            inside=self._inside or standpoint.number != 1,
             untested=standpoint.untested,
             unknown=(*system.unknown, *assumed),
             search=self._search(),

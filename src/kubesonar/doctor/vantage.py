@@ -7,40 +7,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from kubesonar.core.dns_check.questions import AskedServer, AskPlan, domain_asks
-from kubesonar.doctor.access import missing_rules
+from kubesonar.doctor.access import require
 from kubesonar.doctor.direct import Asker, AskFailed, DirectAsker
 from kubesonar.doctor.dns_system import DnsSystem
-from kubesonar.doctor.objects import ContainedPod
-from kubesonar.doctor.rights import DnsPlace, Rule, forward_rules, helper_rules, image_rule
+from kubesonar.doctor.helper_making import HelperWish, make_helper
+from kubesonar.doctor.rights import DnsPlace, forward_rules
 from kubesonar.doctor.servers import forwardable
-from kubesonar.kube.client import ApiError, Client
-from kubesonar.kube.resource import Resource, pods
+from kubesonar.kube.client import Client
 from kubesonar.net.clock import Clock
-
-if TYPE_CHECKING:
-    from kubesonar.doctor.helper_pod import HelperAsker
 
 _TRIAL = 4
 """Addresses that are tried to find out whether a standpoint reaches any; more make the choice slow where none does."""
 
 _TRIAL_TIMEOUT = 1.0
 """Most seconds for the answer to a trial, which is asked twice: less fails far standpoints, more delays the choice."""
-
-
-class HelperWish(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wanted of a helper pod. `namespace` is the doctor's own (empty: that of the credentials), `image` one
-    with kubesonar or dig (empty: that of kubesonar's pods there), `keep` leaves the pod for the next look, and none is
-    made unless that is `permitted`."""
-
-    namespace: str = ""
-    image: str = ""
-    keep: bool = False
-    permitted: bool = True
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,10 +48,6 @@ class Standpoint(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     asker: Asker
     untested: tuple[str, ...] = ()
-
-
-_OWN_PODS = "kubesonar.io/port"
-"""Label of kubesonar's agents (docs/kubernetes.md), whose image a helper pod can have."""
 
 
 def servers_from(number: int, system: DnsSystem, inside: bool) -> tuple[AskedServer, ...]:
@@ -145,24 +125,6 @@ async def _exposed(scene: Scene, wanted: bool) -> Standpoint:
     )
 
 
-async def make_helper(client: Client, wish: HelperWish, dns_namespace: str, rng: random.Random) -> HelperAsker:
-    """Return a helper pod that runs. Raises AskFailed where it cannot be made, with the rules that would grant it."""
-    from kubesonar.doctor.helper_pod import HelperAsker, HelperOptions  # a doctor in the cluster has no WebSockets
-
-    place = DnsPlace(dns=dns_namespace, own=wish.namespace or client.credentials.namespace)
-    if place.own == dns_namespace:
-        raise AskFailed(f"no helper pod is made in the namespace of DNS, {place.own}: name another (--namespace)")
-    await _permitted(client, helper_rules(place))
-    image = wish.image or await _own_image(client, place)
-    helper = HelperAsker(client, HelperOptions(namespace=place.own, image=image, keep=wish.keep), rng)
-    try:
-        await helper.start()
-    except BaseException:
-        await helper.close()
-        raise
-    return helper
-
-
 async def _helper(scene: Scene, wanted: bool) -> Standpoint:
     """Standpoint 3: from a helper pod."""
     del wanted
@@ -183,7 +145,7 @@ async def _forwarded(scene: Scene, wanted: bool) -> Standpoint:
     if client is None or not forwardable(system.servers):
         raise AskFailed("no DNS pod is known by its name")
     if not wanted:
-        await _permitted(client, forward_rules(DnsPlace(dns=system.namespace)))
+        await require(client, forward_rules(DnsPlace(dns=system.namespace)))
     return Standpoint(
         number=4,
         why="port-forward to the DNS pods is permitted",
@@ -192,31 +154,6 @@ async def _forwarded(scene: Scene, wanted: bool) -> Standpoint:
             "port-forward speaks TCP to each pod's own localhost: UDP, the pod network and the Service were not tested",
         ),
     )
-
-
-async def _permitted(client: Client, rules: Sequence[Rule]) -> None:
-    try:
-        missing = await missing_rules(client, rules)
-    except ApiError as error:
-        raise AskFailed(f"rights cannot be looked up: {error}") from None
-    if missing:
-        raise AskFailed(f"no right; {' and '.join(rule.line for rule in missing)} would grant it")
-
-
-async def _own_image(client: Client, place: DnsPlace) -> str:
-    """Return the image of a pod of kubesonar in the doctor's namespace."""
-    what = Resource(pods(place.own), ContainedPod, labels=_OWN_PODS)
-    try:
-        listing = await client.list(what)
-    except ApiError as error:
-        granting = f"; {image_rule(place).line} would grant it" if error.status == 403 else ""
-        raise AskFailed(
-            f"no image for a helper pod (--image), and kubesonar's is not found: {error}{granting}"
-        ) from None
-    images = [container.image for pod in listing.items for container in pod.spec.containers[:1] if container.image]
-    if not images:
-        raise AskFailed(f"no image for a helper pod (--image), and no pod of kubesonar in namespace {place.own}")
-    return images[0]
 
 
 async def _answering(asker: DirectAsker, servers: Sequence[AskedServer], timeout: float) -> str:

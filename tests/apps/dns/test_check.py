@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,13 +13,13 @@ from kubesonar.apps.dns import main
 from kubesonar.config import ConfigError
 from kubesonar.core.dns.message import Rcode
 from kubesonar.core.dns_check.questions import AskedServer, AskPlan, DnsNames, ServerRole, usual_asks
-from kubesonar.core.encoding import encode_json
+from kubesonar.doctor.packed_plan import pack_plan
 from tests.doctor import dns_server
 from tests.doctor.cluster import dns_cluster
 from tests.doctor.dns_server import DOMAIN, DnsServerDouble, serving
 from tests.ports import free_port
 
-BAD_PLAN = '{"servers": [{"name": "a", "role": "pod", "address": "dns.example"}], "asks": []}'
+BAD_PLAN = pack_plan(AskPlan((AskedServer("a", ServerRole.POD, "dns.example"),), ()))
 
 
 def test_a_healthy_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,7 +109,7 @@ def test_a_plan_is_carried_out_and_answered_as_json(capsys: pytest.CaptureFixtur
     asked = AskedServer("coredns-a", ServerRole.POD, server.address, server.port, server.port)
     plan = AskPlan((asked,), usual_asks(DnsNames(domain=DOMAIN)), 1.0)
     with serving([server]):
-        assert main(["ask", "--json", "--plan", encode_json(plan).decode()]) == 0
+        assert main(["ask", "--json", "--plan", pack_plan(plan)]) == 0
     said = json.loads(capsys.readouterr().out)
     assert {one["outcome"] for one in said["results"]} == {"good"}
 
@@ -127,3 +129,8 @@ def test_a_plan_is_carried_out_and_answered_as_json(capsys: pytest.CaptureFixtur
 def test_what_cannot_be_asked_is_refused(arguments: list[str]) -> None:
     with pytest.raises(ConfigError):
         main(["ask", *arguments])
+
+
+def test_what_runs_in_a_helper_pod_loads_nothing_that_only_people_need() -> None:
+    code = "import sys; from kubesonar.apps.dns import ask; print({'rich', 'typer', 'websockets'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"

@@ -114,6 +114,15 @@ def test_pods_well_and_the_virtual_address_dead_is_the_proxy_or_the_service() ->
     assert "not told apart" in verdict.unknown[0]
 
 
+def test_outside_the_cluster_a_virtual_address_that_is_not_reached_accuses_nobody() -> None:
+    seen = look(VIP, A, B, sick={(VIP, ""): DnsOutcome.NO_ANSWER}, inside=False)
+    verdict = judge_look(seen)
+    assert (verdict.health, verdict.findings) == (Health.UNKNOWN, ())
+    assert "as is usual outside the cluster" in verdict.sentence
+    deaf = judge_look(look(VIP, A, B, sick={(VIP, "udp"): DnsOutcome.NO_ANSWER}, inside=False))
+    assert found(deaf) == [("service", "kube-dns", "tcp_only")]
+
+
 def test_with_a_cache_on_the_node_it_may_own_the_dead_address() -> None:
     verdict = said(VIP, A, CACHE, sick={(VIP, ""): DnsOutcome.NO_ANSWER})
     assert "the DNS cache, where that owns the address" in verdict.unknown[0]

@@ -13,12 +13,11 @@ import uvloop
 from kubesonar.apps.dns.look_options import read_resolv_conf
 from kubesonar.apps.dns.printing import add_output_options, print_look
 from kubesonar.config import ConfigError
-from kubesonar.core.address import is_literal, packed_address
-from kubesonar.core.decoding import decode_json
-from kubesonar.core.dns.names import encode_name
+from kubesonar.core.address import is_literal
 from kubesonar.core.dns_check.questions import AskedServer, AskPlan, DnsNames, ServerRole, usual_asks
 from kubesonar.core.dns_check.results import DnsLook, DnsResult
 from kubesonar.doctor.direct import DirectAsker
+from kubesonar.doctor.packed_plan import unpack_plan
 from kubesonar.net.clock import SystemClock
 
 _DOMAIN = "cluster.local"
@@ -31,11 +30,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--domain", default="", help="the cluster's domain (default: that of the search list)")
     parser.add_argument("--outside", default="", metavar="NAME", help="also ask for this name outside the cluster")
     parser.add_argument("--timeout", type=float, default=2.0, metavar="SECONDS", help="for an answer (default: 2)")
-    parser.add_argument("--plan", default="", metavar="JSON", help="servers and questions in place of all the above")
+    parser.add_argument("--plan", default="", metavar="PACKED", help="servers and questions, as the doctor packs them")
     parser.add_argument("--resolv-conf", default="/etc/resolv.conf", metavar="FILE", help="this machine's resolver")
     add_output_options(parser)
     given = parser.parse_args(arguments)
-    plan = given_plan(given.plan) if given.plan else _plan(given)
+    plan = _given_plan(given.plan) if given.plan else _plan(given)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         results = runner.run(_ask(plan))
     look = DnsLook(at=time.time(), vantage=1, why="asked from here", results=tuple(results))
@@ -47,17 +46,11 @@ async def _ask(plan: AskPlan) -> list[DnsResult]:
         return await asker.ask(plan)
 
 
-def given_plan(text: str) -> AskPlan:
-    """Return the plan in the argument --plan, as JSON. Raises ConfigError for one that cannot be carried out."""
+def _given_plan(text: str) -> AskPlan:
     try:
-        plan = decode_json(text, AskPlan)
-        for server in plan.servers:
-            packed_address(server.address)
-        for ask in plan.asks:
-            encode_name(ask.name.removeprefix("*."))
-    except ValueError as error:  # Undecodable is one
+        return unpack_plan(text)
+    except ValueError as error:
         raise ConfigError(f"--plan: {error}") from None
-    return plan
 
 
 def _plan(given: argparse.Namespace) -> AskPlan:

@@ -20,7 +20,7 @@ from kubesonar.apps.dns.look_options import (
 )
 from kubesonar.config import ConfigError
 from kubesonar.doctor.direct import AskFailed
-from kubesonar.doctor.vantage import HelperWish, make_helper
+from kubesonar.doctor.helper_making import HelperWish, make_helper
 from kubesonar.kube.client import ApiError, Client
 from kubesonar.kube.streaming.exec import ExecResult
 

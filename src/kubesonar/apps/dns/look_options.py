@@ -14,9 +14,9 @@ from kubesonar.core.address import is_literal
 from kubesonar.core.dns.names import encode_name
 from kubesonar.core.dns_check.questions import NAMES_LIMIT
 from kubesonar.core.probing import resolv_conf
+from kubesonar.doctor.helper_making import HelperWish
 from kubesonar.doctor.look import Looker, LookOptions
 from kubesonar.doctor.servers import DnsTarget
-from kubesonar.doctor.vantage import HelperWish
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.loading_rules import find_credentials
 from kubesonar.kube.client import Client

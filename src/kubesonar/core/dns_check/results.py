@@ -69,12 +69,14 @@ class SearchCost(msgspec.Struct, frozen=True):
 
 class DnsLook(msgspec.Struct, frozen=True, kw_only=True):
     """All of one look at `at` (Unix seconds). `vantage` is the number of the standpoint and `why` the reason for it;
-    `untested` says what cannot be seen from there, `unknown` what was not found and why."""
+    `untested` says what cannot be seen from there, `unknown` what was not found and why; `inside` is whether it is in
+    the cluster, where virtual addresses must be reached."""
 
     at: float
     vantage: int
     why: str
     results: tuple[DnsResult, ...]
+    inside: bool = True
     untested: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     search: SearchCost | None = None

@@ -28,7 +28,7 @@ def judge_look(look: DnsLook) -> DnsVerdict:
     """Return the verdict of one look."""
     states = states_of(look.results)
     unclear: list[str] = []
-    findings = [*_placed(states, unclear), *remarks(look, states)]
+    findings = [*_placed(states, look.inside, unclear), *remarks(look, states)]
     unknown = [*unclear, *look.unknown, *look.untested]
     seen = [state for state in states if state.known]
     severe = [finding for finding in findings if finding.severity is not Severity.INFO]
@@ -55,7 +55,7 @@ def _sentence(health: Health, seen: Sequence[ServerState], severe: Sequence[DnsF
     return f"cannot tell: {unknown[0] if unknown else 'no server was asked'}"
 
 
-def _placed(states: Sequence[ServerState], unclear: list[str]) -> Iterator[DnsFinding]:
+def _placed(states: Sequence[ServerState], inside: bool, unclear: list[str]) -> Iterator[DnsFinding]:
     """Yield the findings about servers; what one standpoint cannot place goes to `unclear`."""
     pods = [state for state in states if state.server.role in _SINGLE and state.known]
     fronts = [state for state in states if state.server.fronts and state.known]
@@ -66,7 +66,10 @@ def _placed(states: Sequence[ServerState], unclear: list[str]) -> Iterator[DnsFi
         return
     yield from _pods(pods, fronts, unclear)
     for front in fronts:
-        yield from _front(front, fronts, pods, caches, unclear)
+        if not inside and not front.answers and front.server.role is ServerRole.SERVICE and any(p.well for p in pods):
+            unclear.append(f"{_called(front.server)} is not reached from here, as is usual outside the cluster")
+        else:
+            yield from _front(front, fronts, pods, caches, unclear)
     for cache in caches:
         yield from _cache(cache, pods, fronts)
 
