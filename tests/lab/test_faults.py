@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from kubesonar.core.diagnosis.parts.table import PARTS
 from kubesonar.lab.faults import VERBS, FaultError, LabFault, parse
-from kubesonar.lab.network.firewall import bridge_script, inlet_script
+from kubesonar.lab.network.firewall import bridge_script, inlet_script, service_script
 from kubesonar.lab.topology import plan_lab
 
 LAB = plan_lab(3)
+RESOLVING = plan_lab(3, dns=True)
 COLLECTING = plan_lab(3, collectors=2)
 EXAMPLES = (
     ("cut node-3", "node", "node-3"),
@@ -30,6 +31,9 @@ EXAMPLES = (
     ("pause node-1", "agent_frozen", "node-1"),
     ("resume node-1", "", "node-1"),
     ("dns dns-2 udp", "dns_udp", "dns-2"),
+    ("vip node-2", "dns_node", "node-2>dns"),
+    ("cache node-2", "dns_cache", "node-2"),
+    ("upstream", "dns_upstream", "upstream"),
     ("state node-1 draining", "", "node-1"),
     ("clear", "", ""),
 )
@@ -37,7 +41,7 @@ EXAMPLES = (
 
 @pytest.mark.parametrize(("text", "row", "subject"), EXAMPLES)
 def test_every_verb_is_read_written_and_names_its_part(text: str, row: str, subject: str) -> None:
-    fault = parse(text, LAB)
+    fault = parse(text, RESOLVING)
     assert (fault.text, fault.row, fault.subject) == (text, row, subject)
 
 
@@ -69,6 +73,8 @@ def test_the_examples_cover_the_table_and_every_row_is_a_part() -> None:
         ("port node-1>node-2 tcp/65536", "expected a number from 1 to 65535"),
         ("mtu node-1>node-2 1500", "expected a number from 68 to 1499"),
         ("rate node-1 999", 'kbit/s: got "999", expected a number from 1000 to 1000000'),
+        ("vip node-1", "fault vip: this lab has no DNS Service, caches and upstream; start it with --dns"),
+        ("upstream", "start it with --dns"),
         ("dns api udp", "DNS server: got"),
         ("dns dns-1 tcp", 'protocol: got "tcp", expected one of udp'),
         ("state node-1 other", 'state: got "other", expected one of serving, starting'),
@@ -109,7 +115,7 @@ def test_the_rules_are_replaced_whole() -> None:
     assert 'iifname "node-1" oifname "node-2" ip length > 1400 drop' in script
     assert 'iifname "node-1" oifname "node-2" ip6 length > 1360 drop' in script
     assert "node-" not in bridge_script([])
-    assert inlet_script("eth0", cut=False) == "table inet lab\ndelete table inet lab\n"
+    assert inlet_script() == "table inet lab\ndelete table inet lab\n"
 
 
 def test_neighbours_are_found_before_anything_but_a_cut_is_dropped() -> None:
@@ -128,3 +134,15 @@ def test_a_collector_that_is_cut_off_or_gone_makes_no_part_of_the_network_sick(t
 def test_what_only_a_node_can_suffer_no_collector_can(text: str) -> None:
     with pytest.raises(FaultError, match=r"expected one of node-1, node-2, node-3\Z"):
         parse(text, COLLECTING)
+
+
+def test_a_node_translates_the_service_s_address_to_its_servers_or_to_none() -> None:
+    script = service_script("10.96.0.10", ["10.90.0.53", "10.90.0.54"])
+    assert "dnat to numgen random mod 2 map { 0 : 10.90.0.53, 1 : 10.90.0.54 }" in script
+    assert service_script("10.96.0.10", []) == "table ip lab\ndelete table ip lab\n"
+
+
+def test_a_mute_cache_and_a_cut_pod_network_are_rules_of_one_namespace() -> None:
+    script = inlet_script("pods", "169.254.20.10")
+    assert 'iifname "pods" drop' in script
+    assert "ip daddr 169.254.20.10 drop" in script

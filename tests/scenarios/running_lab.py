@@ -27,12 +27,21 @@ _AGENTS_A_NODE = 2
 class RunningLab:
     """`kubesonar lab` as a process of its own, taken down at the end of the context."""
 
-    def __init__(self, folder: Path, nodes: int = 5, rates: str = "lab", compat: str = "", collectors: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        nodes: int = 5,
+        rates: str = "lab",
+        compat: str = "",
+        collectors: int = 0,
+        dns: bool = False,
+    ) -> None:
         self._directory = folder / "lab"
         self._nodes = nodes
         self._said = (folder / "lab.log").open("w+")
         command = [sys.executable, "-m", "kubesonar", "lab", "--nodes", str(nodes), "--directory", str(self._directory)]
         command += ["--collectors", str(collectors), "--rates", rates, *(["--compat", compat] if compat else ())]
+        command += ["--dns"] if dns else []
         self._process = subprocess.Popen(command, stdout=self._said, stderr=self._said)
 
     def __enter__(self) -> RunningLab:

@@ -68,12 +68,19 @@ VERBS = (
     Verb("pause", ("NODE",), "its agents are frozen until resumed", Act.PROCESS, "agent_frozen"),
     Verb("resume", ("NODE",), "its frozen agents go on", Act.PROCESS),
     Verb("dns", ("SERVER", "udp"), "a DNS server is deaf by UDP and alive by TCP", Act.FIREWALL, "dns_udp"),
+    Verb("vip", ("NODE",), "it no longer translates the DNS Service's address", Act.FIREWALL, "dns_node"),
+    Verb("cache", ("NODE",), "its DNS cache answers nobody", Act.FIREWALL, "dns_cache"),
+    Verb("upstream", (), "the cluster's DNS gets no answer from its upstream", Act.FIREWALL, "dns_upstream"),
     Verb("state", ("NODE", "STATE"), "what the roster says of its members; serving is usual", Act.ROSTER),
     Verb("clear", (), "undoes everything", Act.CLEAR),
 )
 
 # Where one end is every node, the other end is sick: a node's way in or out, or a server as a whole.
 _ONE_SIDED = frozenset({"drop", "loss"})
+_NEED_DNS = frozenset({"vip", "cache", "upstream"})
+_SUBJECTS = {"vip": "{}>dns"}
+"""What findings call the subject of a fault where it is not its target."""
+
 _SERVER_ROWS = {Role.DNS: "dns_server", Role.API: "api_server", Role.INGRESS: "ingress"}
 
 
@@ -115,6 +122,8 @@ class LabFault(msgspec.Struct, frozen=True):
         """The subject of the finding, as findings write it."""
         if self._one_sided:
             return self.target if self.source == ANY else self.source
+        if self.verb in _SUBJECTS:
+            return _SUBJECTS[self.verb].format(self.target)
         if not self.source:
             return self.target
         way = f"{self.source}>{self.target}"
@@ -138,7 +147,9 @@ def parse(text: str, plan: LabPlan) -> LabFault:
         raise FaultError(f"fault: got {_quoted(text)}, expected one of: {'; '.join(each.syntax for each in VERBS)}")
     if len(words) != len(row.takes):
         raise FaultError(f"fault: got {_quoted(text)}, expected: {row.syntax} ({row.help})")
-    fields: dict[str, object] = {}
+    if verb in _NEED_DNS and not plan.dns:
+        raise FaultError(f"fault {verb}: this lab has no DNS Service, caches and upstream; start it with --dns")
+    fields: dict[str, object] = {"target": Role.UPSTREAM.value} if verb == "upstream" else {}
     for name, word in zip(row.takes, words, strict=True):
         fields |= _READERS[name](word, plan)
     return convert_plain({"verb": verb, **fields}, LabFault)

@@ -2,7 +2,10 @@
 
     bridge --- node-1 (eth0) --- node-1-pod        a pod network of its own behind each node, routed through it
            |-- node-2 (eth0) --- node-2-pod
-           |-- dns-1, dns-2, api, ingress, pager, collector-1
+           |-- dns-1, dns-2, upstream, api, ingress, pager, collector-1
+
+With `dns`, every node translates the DNS Service's address to dns-1 or dns-2, as kube-proxy does, and has a DNS cache
+at a link-local address, as NodeLocal DNSCache; dns-1 and dns-2 ask upstream for names outside of the cluster.
 
 Without namespaces, each member and server has a loopback address of its own instead (127.0.0.0/8 needs no set-up), in
 one network without links.
@@ -19,6 +22,12 @@ from kubesonar.model import MEMBER_PORT, Member, Network
 MIN_NODES, MAX_NODES = 2, 100
 MAX_COLLECTORS = 3
 
+DNS_VIP = "10.96.0.10"
+"""The DNS Service's cluster IP."""
+
+DNS_CACHE = "169.254.20.10"
+"""The address of each node's DNS cache, that of NodeLocal DNSCache."""
+
 HOSTS4, HOSTS6 = 16, 64
 """Prefix lengths of the network on the bridge."""
 PODS4, PODS6 = 24, 64
@@ -29,6 +38,7 @@ class Role(StrEnum):
     """The kind of a server."""
 
     DNS = "dns"
+    UPSTREAM = "upstream"
     API = "api"
     INGRESS = "ingress"
     PAGER = "pager"
@@ -57,12 +67,15 @@ class LabNode(msgspec.Struct, frozen=True):
 
 
 class LabPlan(msgspec.Struct, frozen=True):
-    """The whole lab. The name of a node or server is also that of its namespace and of its port on the bridge; the
-    namespace of a pod network has the name of the member in it."""
+    """The whole lab; with `dns` it has a DNS Service, caches and an upstream.
+
+    The name of a node or server is also that of its namespace and of its port on the bridge; the namespace of a pod
+    network has the name of the member in it."""
 
     nodes: tuple[LabNode, ...]
     servers: tuple[LabServer, ...]
     namespaces: bool
+    dns: bool = False
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -83,9 +96,9 @@ class LabPlan(msgspec.Struct, frozen=True):
         return tuple(server for server in self.servers if server.role is role)
 
 
-def plan_lab(nodes: int = 5, *, namespaces: bool = True, collectors: int = 0) -> LabPlan:
-    """Plan a lab of that many nodes in two zones, with at most `MAX_COLLECTORS` collectors. Raises ValueError outside
-    `MIN_NODES` to `MAX_NODES`."""
+def plan_lab(nodes: int = 5, *, namespaces: bool = True, collectors: int = 0, dns: bool = False) -> LabPlan:
+    """Plan a lab of that many nodes in two zones, with at most `MAX_COLLECTORS` collectors; `dns` needs namespaces and
+    is left out without them. Raises ValueError outside `MIN_NODES` to `MAX_NODES`."""
     if not MIN_NODES <= nodes <= MAX_NODES:
         raise ValueError(f"nodes: got {nodes}, expected {MIN_NODES} to {MAX_NODES}")
     make = _node if namespaces else _loopback_node
@@ -94,12 +107,15 @@ def plan_lab(nodes: int = 5, *, namespaces: bool = True, collectors: int = 0) ->
         nodes=tuple(make(number, "zone-a" if number <= half else "zone-b") for number in range(1, nodes + 1)),
         servers=(
             *(_SERVERS if namespaces else _LOOPBACK_SERVERS),
+            *([_UPSTREAM] if dns and namespaces else []),
             *(_collector(number, namespaces) for number in range(1, min(collectors, MAX_COLLECTORS) + 1)),
         ),
         namespaces=namespaces,
+        dns=dns and namespaces,
     )
 
 
+_UPSTREAM = LabServer("upstream", Role.UPSTREAM, ("10.90.0.55", "fd90::55"), 53)
 _COLLECTOR_PORT = 7475
 _SERVERS = (
     LabServer("dns-1", Role.DNS, ("10.90.0.53", "fd90::53"), 53),

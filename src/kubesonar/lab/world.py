@@ -18,7 +18,7 @@ from kubesonar.lab.faults import Act, FaultError, LabFault
 from kubesonar.lab.kernel.namespaces import new_network
 from kubesonar.lab.kernel.processes import LabProcess, Main
 from kubesonar.lab.network import firewall, links, shaper
-from kubesonar.lab.topology import LabNode, LabPlan, LabServer
+from kubesonar.lab.topology import DNS_CACHE, DNS_VIP, LabNode, LabPlan, LabServer, Role
 from kubesonar.model import Member, State
 
 MAX_FAULTS = 64
@@ -55,6 +55,8 @@ class LabWorld:
                 for name in (*plan.stations, *(node.pod.name for node in plan.nodes)):
                     world._namespaces[name] = new_network()
                 links.build(plan, world._namespaces)
+                for node in plan.nodes if plan.dns else ():
+                    world._translate(node, True)
             world._write_roster()
         except BaseException:
             world.close()
@@ -79,6 +81,10 @@ class LabWorld:
     def start(self, member: Member, main: Main) -> LabProcess:
         """Start a member's agent in its namespace."""
         return self._start(member.name, self.plan.home(member), main)
+
+    def start_cache(self, node: LabNode, main: Main) -> LabProcess:
+        """Start the DNS cache of a node in its namespace."""
+        return self._start(f"cache-{node.name}", node.name, main)
 
     def start_server(self, server: LabServer, main: Main) -> LabProcess:
         """Start a server in its namespace."""
@@ -150,16 +156,24 @@ class LabWorld:
             raise
 
     def _load_rules(self, before: Iterable[LabFault], after: Iterable[LabFault]) -> None:
+        before, after = [*before], [*after]
         firewall.load_rules(firewall.bridge_script(after), None)
-        cut = {fault.target for fault in after if fault.verb == "podnet"}
-        was = {fault.target for fault in before if fault.verb == "podnet"}
+        cut, was = _broken("podnet", after), _broken("podnet", before)
+        mute, silent = _broken("cache", after), _broken("cache", before)
+        lost, astray = _broken("vip", after), _broken("vip", before)
         for node in self.plan.nodes:
-            if node.name in cut ^ was:
-                self._cut_pods(node, node.name in cut)
+            if node.name in (cut ^ was) | (mute ^ silent):
+                pods, cache = links.POD_LINK if node.name in cut else "", DNS_CACHE if node.name in mute else ""
+                firewall.load_rules(firewall.inlet_script(pods, cache), self.network(node.name))
+                inlet = firewall.inlet_script(links.UPLINK if node.name in cut else "")
+                firewall.load_rules(inlet, self.network(node.pod.name))
+            if node.name in lost ^ astray:
+                self._translate(node, node.name not in lost)
 
-    def _cut_pods(self, node: LabNode, cut: bool) -> None:
-        firewall.load_rules(firewall.inlet_script(links.POD_LINK, cut), self.network(node.name))
-        firewall.load_rules(firewall.inlet_script(links.UPLINK, cut), self.network(node.pod.name))
+    def _translate(self, node: LabNode, well: bool) -> None:
+        """Let a node translate the DNS Service's address, or do so no more. Raises FaultError without nft."""
+        servers = [server.addresses[0] for server in self.plan.of_role(Role.DNS)] if well else []
+        firewall.load_rules(firewall.service_script(DNS_VIP, servers), self.network(node.name))
 
     def _shape(self, fault: LabFault) -> None:
         shaper.shape(fault.target, self._namespaces[fault.target], fault.amount)
@@ -196,3 +210,8 @@ class LabWorld:
     def _processes_of(self, fault: LabFault) -> tuple[LabProcess, ...]:
         names = [member.name for member in self.plan.members if member.node == fault.target] or [fault.target]
         return tuple(self.processes[name] for name in names if name in self.processes)
+
+
+def _broken(verb: str, faults: Iterable[LabFault]) -> set[str]:
+    """The nodes of the active faults of that verb."""
+    return {fault.target for fault in faults if fault.verb == verb}

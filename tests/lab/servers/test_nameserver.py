@@ -11,7 +11,7 @@ import dns.rcode
 
 from kubesonar.core.dns.message import Question, encode_answer, encode_question
 from kubesonar.core.dns.records import Record, RecordType
-from kubesonar.lab.servers.nameserver import Zone, cluster_records, dns_server
+from kubesonar.lab.servers.nameserver import Zone, cluster_records, dns_server, udp_limit
 from tests.lab.servers.support import HOST, run, running
 
 NAME = "kubernetes.default.svc.cluster.local"
@@ -41,13 +41,13 @@ def test_what_is_no_question_is_not_answered() -> None:
     question = Question(NAME, RecordType.A, 7)
     assert ZONE.answer(encode_question(question), 512)
     for wire in (b"", b"\0" * 12, b"\xff" * 40, encode_answer(question, 0), encode_question(question)[:-1]):
-        assert ZONE.answer_udp(wire) is None
+        assert ZONE.answer(wire, udp_limit(wire)) is None
 
 
 def test_an_answer_that_is_too_long_for_the_client_is_truncated() -> None:
     zone = Zone("cluster.local", [Record("big.cluster.local", RecordType.TXT, 5, (b"x" * 250,)) for _ in range(9)])
-    plain = zone.answer_udp(encode_question(Question("big.cluster.local", RecordType.TXT, 7, payload=0)))
-    greedy = zone.answer_udp(encode_question(Question("big.cluster.local", RecordType.TXT, 7, payload=65535)))
+    asked = [encode_question(Question("big.cluster.local", RecordType.TXT, 7, payload=size)) for size in (0, 65535)]
+    plain, greedy = (zone.answer(wire, udp_limit(wire)) for wire in asked)
     assert plain
     assert greedy
     assert struct.unpack_from(">H", plain, 2)[0] & struct.unpack_from(">H", greedy, 2)[0] & 0x0200

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     if isinstance(request, int):
         return request
     try:
-        _check(request.faults, request.nodes, request.collectors)
+        _check(request.faults, request.nodes, request.collectors, request.dns)
         if request.compat:
             acceptance_test(request.compat)
         with page_socket(request.collectors) as page:
@@ -74,6 +74,13 @@ def lab(
             help=f"Open an older tool's room on every node too ({_ROOMS}); --once puts it to that tool's acceptance.",
         ),
     ] = "",
+    dns: Annotated[
+        bool,
+        typer.Option(
+            "--dns",
+            help="Add a DNS Service as kube-proxy has it, a DNS cache on each node, an upstream. Needs nft.",
+        ),
+    ] = False,
     rates: Annotated[
         Rates, typer.Option(help="How often agents probe: as a lab does (ten times as often), or as in production.")
     ] = Rates.LAB,
@@ -90,12 +97,13 @@ def lab(
         directory=(directory or default_path()).absolute(),
         user=user,
         compat=compat,
+        dns=dns,
         rates=rates,
         color=color,
     )
 
 
-def _check(faults: Sequence[str], nodes: int, collectors: int) -> None:
+def _check(faults: Sequence[str], nodes: int, collectors: int, dns: bool) -> None:
     """Refuse a bad fault before anything starts. Raises FaultError."""
     for text in faults:
-        parse(text, plan_lab(nodes, collectors=collectors))
+        parse(text, plan_lab(nodes, collectors=collectors, dns=dns))

@@ -21,16 +21,18 @@ from kubesonar.apps.collector.options import CollectorOptions, CollectorStoreOpt
 from kubesonar.apps.lab.rooms import entrance_port, room_port, rooms_of
 from kubesonar.core.address import bracketed
 from kubesonar.core.decoding import convert_plain
+from kubesonar.core.dns.records import Record, RecordType
 from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.core.probing.plan import PlanOptions, Rhythm, Target
 from kubesonar.core.probing.schedule import ScheduleOptions
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.lab.servers.api_server import api_server
 from kubesonar.lab.servers.certificates import Certificates, make_certificates
+from kubesonar.lab.servers.dns_forwarder import Forwarder
 from kubesonar.lab.servers.ingress import ingress
-from kubesonar.lab.servers.nameserver import Zone, cluster_records, dns_server
+from kubesonar.lab.servers.nameserver import TTL, Zone, cluster_records, dns_server
 from kubesonar.lab.servers.pager import pager
-from kubesonar.lab.topology import LabPlan, LabServer, Role
+from kubesonar.lab.topology import DNS_CACHE, DNS_VIP, LabPlan, LabServer, Role
 from kubesonar.lab.world import LabWorld
 from kubesonar.model import Kind, Member, Path
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
@@ -40,6 +42,9 @@ from kubesonar.web import ListenOptions
 
 _DOMAIN = "cluster.local"
 _QUESTION = f"kubernetes.default.svc.{_DOMAIN} A"
+
+_OUTSIDE = "example.com"
+"""A name outside of the cluster, which the lab's upstream knows."""
 
 _EVERYWHERE = MemberOptions().bind
 _LOOPBACK = "127.0.0.1"
@@ -68,7 +73,7 @@ def start(world: LabWorld, compat: str = "", rates: Rates = Rates.LAB, page: soc
     targets = tuple(_targets(world.plan, certificates, rates))
     rooms = rooms_of(world, compat, certificates) if compat else {}
     for member in world.plan.members:
-        options = agent_options(world, member, targets, rates)
+        options = agent_options(world, member, (*targets, *_cache_targets(world.plan, member, rates)), rates)
         if member.name in rooms:
             options = msgspec.structs.replace(options, rooms=(compat,))
         world.start(member, partial(agent.run_agent, options, rooms.get(member.name, {})))
@@ -85,6 +90,9 @@ def start_servers(world: LabWorld, page: socket.socket | None = None) -> Certifi
             page = None
         else:
             world.start_server(server, partial(_serve, _server(server, world, certificates)))
+    for node in world.plan.nodes if world.plan.dns else ():
+        cache = Forwarder([(server.addresses[0], server.port) for server in world.plan.of_role(Role.DNS)])
+        world.start_cache(node, partial(_serve, partial(dns_server, (DNS_CACHE,), 53, cache)))
     return certificates
 
 
@@ -163,7 +171,7 @@ def _rhythms(slower: float, families: tuple[int, ...]) -> PlanOptions:
 def _targets(plan: LabPlan, certificates: Certificates, rates: Rates) -> Iterator[Target]:
     """Yield the checks of the DNS servers (over UDP and TCP), of the API server and of the ingress."""
     often = rates is Rates.LAB
-    dns = Rhythm(period=1.0, timeout=0.8) if often else _UNTOLD
+    dns = _dns_rhythm(rates)
     http = Rhythm(period=2.0, timeout=1.5) if often else _UNTOLD
     for server in plan.servers:
         host = f"{server.addresses[0]}:{server.port}"
@@ -176,6 +184,7 @@ def _targets(plan: LabPlan, certificates: Certificates, rates: Rates) -> Iterato
                 yield _target(server, Kind.HTTP, Path.API_DIRECT, f"https://{host}/readyz", http, trust)
             case Role.INGRESS:
                 yield _target(server, Kind.HTTP, Path.INGRESS, f"http://{host}/healthz", http)
+    yield from _service_targets(plan, rates)
 
 
 def _target(server: LabServer, kind: Kind, path: Path, request: str, rhythm: Rhythm, trust: str = "") -> Target:
@@ -183,6 +192,28 @@ def _target(server: LabServer, kind: Kind, path: Path, request: str, rhythm: Rhy
     pace = {"period": rhythm.period, "timeout": rhythm.timeout}
     how = {"kind": kind, "path": path, "request": request, "trust": trust, **pace}
     return convert_plain({**where, **how}, Target)
+
+
+def _cache_targets(plan: LabPlan, member: Member, rates: Rates) -> Iterator[Target]:
+    """Yield the checks of the DNS cache of a member's node, where there is one."""
+    if plan.dns:
+        cache = LabServer(f"dns-node-local-{member.node}", Role.DNS, (DNS_CACHE,), 53)
+        for transport in ("udp", "tcp"):
+            yield _target(cache, Kind.DNS, Path.DNS_NODE_LOCAL, f"{_QUESTION} {transport}", _dns_rhythm(rates))
+
+
+def _service_targets(plan: LabPlan, rates: Rates) -> Iterator[Target]:
+    """Yield the checks of the DNS Service and of a name outside of the cluster, where there is one."""
+    if plan.dns:
+        service = LabServer("dns-service", Role.DNS, (DNS_VIP,), 53)
+        for transport in ("udp", "tcp"):
+            yield _target(service, Kind.DNS, Path.DNS_SERVICE, f"{_QUESTION} {transport}", _dns_rhythm(rates))
+        outside = msgspec.structs.replace(service, name="names-outside")
+        yield _target(outside, Kind.DNS, Path.DNS_UPSTREAM, f"{_OUTSIDE} A udp", _dns_rhythm(rates))
+
+
+def _dns_rhythm(rates: Rates) -> Rhythm:
+    return Rhythm(period=1.0, timeout=0.8) if rates is Rates.LAB else _UNTOLD
 
 
 _Work = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -194,8 +225,13 @@ def _server(server: LabServer, world: LabWorld, certificates: Certificates) -> _
     plan, roster = world.plan, world.directory.roster
     match server.role:
         case Role.DNS:
+            beyond = [(one.addresses[0], one.port) for one in plan.of_role(Role.UPSTREAM)]
             zone = Zone(_DOMAIN, cluster_records(_DOMAIN))
-            return lambda stop: dns_server(server.addresses, server.port, zone, stop)
+            source = Forwarder(beyond, zone) if beyond else zone
+            return lambda stop: dns_server(server.addresses, server.port, source, stop)
+        case Role.UPSTREAM:
+            outside = Zone("com", (Record(_OUTSIDE, RecordType.A, TTL, "192.0.2.1"),))
+            return lambda stop: dns_server(server.addresses, server.port, outside, stop)
         case Role.API:
             return lambda stop: api_server(server.addresses, server.port, certificates, roster, stop)
         case Role.PAGER:

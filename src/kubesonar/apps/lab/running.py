@@ -53,6 +53,7 @@ class LabRequest(msgspec.Struct, frozen=True, kw_only=True):
     directory: Path
     user: bool
     compat: str
+    dns: bool
     rates: mesh.Rates
     color: Color
 
@@ -65,7 +66,7 @@ def run_lab(request: LabRequest, page: socket.socket | None, isolation: Isolatio
             f"no network namespaces: {isolation.reason}. All agents share this machine's loopback, which has no links: "
             "faults of links, of pod networks and of DNS by UDP cannot be shown"
         )
-    plan = plan_lab(request.nodes, namespaces=isolation.namespaces, collectors=request.collectors)
+    plan = plan_lab(request.nodes, namespaces=isolation.namespaces, collectors=request.collectors, dns=request.dns)
     with LabWorld.build(plan, Directory(request.directory)) as world:
         mesh.start(world, request.compat, request.rates, page)
         faults = [parse(text, world.plan) for text in request.faults]

@@ -23,7 +23,16 @@ Service of which half fails is none while some agents leave."""
 _OFTEN = 0.05
 """Share of failed look-ups from which on they are told."""
 
-_RESOLVERS = ("dns_service", "dns_node", "dns_server", "dns_udp", "dns_tcp", "service_proxy", "dns_upstream")
+_RESOLVERS = (
+    "dns_service",
+    "dns_node",
+    "dns_server",
+    "dns_udp",
+    "dns_tcp",
+    "dns_cache",
+    "service_proxy",
+    "dns_upstream",
+)
 """The parts that look-ups fail by, the likeliest first."""
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from kubesonar.lab.faults import ANY, FaultError, LabFault
@@ -37,14 +37,30 @@ def bridge_script(faults: Iterable[LabFault]) -> str:
     return f"{_emptied('bridge')}table bridge {_TABLE} {{\n{packets}{forward}}}\n"
 
 
-def inlet_script(interface: str, cut: bool) -> str:
-    """Return all rules of one namespace: the interface lets in nothing, or everything. Packets are dropped on input,
-    because a sender would get an error (EPERM) for a drop on output."""
-    if not cut:
+def inlet_script(interface: str = "", cache: str = "") -> str:
+    """Return all rules of one namespace: the interface lets in nothing, and nothing reaches the address `cache`; empty:
+    everything does. Packets are dropped on input, because a sender would get an error (EPERM) for a drop on output."""
+    if not interface and not cache:
         return _emptied("inet")
     hook = "type filter hook prerouting priority 0; policy accept;"
-    inlet = _chain("inlet", [hook, f"{_RESOLUTION} accept", f'iifname "{interface}" drop'])
-    return f"{_emptied('inet')}table inet {_TABLE} {{\n{inlet}}}\n"
+    cuts = [f'iifname "{interface}" drop'] if interface else []
+    cuts += [f"ip daddr {cache} drop"] if cache else []
+    return f"{_emptied('inet')}table inet {_TABLE} {{\n{_chain('inlet', [hook, f'{_RESOLUTION} accept', *cuts])}}}\n"
+
+
+def service_script(vip: str, servers: Sequence[str]) -> str:
+    """Return the rules by which a node translates the DNS Service's address `vip` to one of these servers, drawn for
+    each flow, as kube-proxy's do; without servers none."""
+    if not servers:
+        return _emptied("ip")
+    drawn = ", ".join(f"{number} : {server}" for number, server in enumerate(servers))
+    to = f"dnat to numgen random mod {len(servers)} map {{ {drawn} }}"
+    translate = _chain("translate", [f"meta l4proto {{ tcp, udp }} th dport 53 {to}"])
+    hooks = (
+        _chain(name, [f"type nat hook {hook} priority -100; policy accept;", f"ip daddr {vip} goto translate"])
+        for name, hook in (("forwarded", "prerouting"), ("own", "output"))
+    )
+    return f"{_emptied('ip')}table ip {_TABLE} {{\n{translate}{''.join(hooks)}}}\n"
 
 
 def find_nft() -> str | None:
@@ -57,7 +73,7 @@ def load_rules(script: str, network: int | None) -> None:
     refuses the script."""
     nft = find_nft()
     if nft is None:
-        raise FaultError("this fault needs the program nft: install the Debian package nftables")
+        raise FaultError("this needs the program nft: install the Debian package nftables")
     run = partial(
         subprocess.run, [nft, "-f", "-"], input=script, capture_output=True, text=True, timeout=_TIMEOUT, check=False
     )
@@ -106,4 +122,5 @@ _RULES: dict[str, Callable[[LabFault], list[str]]] = {
     "port": _port,
     "mtu": _mtu,
     "dns": lambda fault: [f"{_way(fault)}udp dport 53 drop"],
+    "upstream": lambda fault: [f'oifname "{fault.target}" drop'],
 }

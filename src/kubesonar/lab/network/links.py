@@ -15,7 +15,7 @@ from pyroute2 import IPRoute
 from kubesonar.core.address import family_of
 from kubesonar.lab.kernel.namespaces import within
 from kubesonar.lab.network.offload import segment_in_software
-from kubesonar.lab.topology import HOSTS4, HOSTS6, PODS4, PODS6, LabNode, LabPlan, LabServer
+from kubesonar.lab.topology import DNS_CACHE, DNS_VIP, HOSTS4, HOSTS6, PODS4, PODS6, LabNode, LabPlan, LabServer
 from kubesonar.net.address_families import ADDRESS_FAMILY
 
 BRIDGE = "lab"
@@ -86,6 +86,9 @@ def _build_node(plan: LabPlan, node: LabNode, pod: int) -> None:
         _make_veth(route, POD_LINK, pod)
         _set_up(route, POD_LINK, zip(node.gateways, (PODS4, PODS6), strict=True))
         _route_to_pods(route, (other for other in plan.nodes if other is not node))
+        if plan.dns:
+            route.route("add", dst=f"{DNS_VIP}/32", oif=_index(route, UPLINK))  # translated on its way out
+            route.addr("add", index=_index(route, "lo"), address=DNS_CACHE, prefixlen=32)
 
 
 def _build_pod(node: LabNode) -> None:

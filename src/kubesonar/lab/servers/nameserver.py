@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import Protocol, cast
 
 from kubesonar.core.dns.message import (
     EDNS_PAYLOAD,
@@ -25,7 +25,7 @@ TTL = 5
 _IDLE = 10.0
 """Seconds without a question after which a TCP connection is closed."""
 _CONNECTIONS = 256
-"""Most TCP connections; further ones are closed."""
+"""Most TCP connections, and most UDP questions that wait for an answer; further ones are dropped."""
 _HUNG_UP = (OSError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError)
 """Exceptions that end a connection: the client left or is idle, or the server stops."""
 
@@ -46,6 +46,11 @@ class Zone:
         for record in records:
             self._records.setdefault(record.name.lower(), []).append(record)
 
+    def has(self, name: str) -> bool:
+        """Whether a name is in the zone."""
+        lower = name.lower()
+        return lower == self._domain or lower.endswith(f".{self._domain}")
+
     def answer(self, wire: bytes, limit: int) -> bytes | None:
         """Return the answer to `wire` in at most `limit` bytes; None for what is no question, so that two servers never
         answer each other."""
@@ -55,15 +60,9 @@ class Zone:
             return None
         return encode_answer(question, *self._found(question), limit=limit)
 
-    def answer_udp(self, wire: bytes) -> bytes | None:
-        """Return the answer in as many bytes as the client accepts over UDP."""
-        message = decode_reply(wire)
-        offered = 0 if isinstance(message, Malformed) else message.payload
-        return self.answer(wire, max(PLAIN_PAYLOAD, min(offered, EDNS_PAYLOAD)))
-
     def _found(self, question: Question) -> tuple[Rcode, list[Record]]:
         name = question.name.lower()
-        if name != self._domain and not name.endswith(f".{self._domain}"):
+        if not self.has(name):
             return Rcode.REFUSED, []
         records = self._records.get(name)
         if records is None:
@@ -71,8 +70,23 @@ class Zone:
         return Rcode.NOERROR, [record for record in records if record.type == question.type]
 
 
-async def dns_server(addresses: Sequence[str], port: int, zone: Zone, stop: asyncio.Event) -> None:
-    """Serve `zone` at these addresses over UDP and TCP until `stop` is set. Raises OSError where it cannot listen."""
+class Answering(Protocol):
+    """Answers a question (`wire`) in at most `limit` bytes; None: not at all."""
+
+    async def answer(self, wire: bytes, limit: int) -> bytes | None: ...
+
+
+def udp_limit(wire: bytes) -> int:
+    """Return in how many bytes the client accepts an answer over UDP."""
+    message = decode_reply(wire)
+    offered = 0 if isinstance(message, Malformed) else message.payload
+    return max(PLAIN_PAYLOAD, min(offered, EDNS_PAYLOAD))
+
+
+async def dns_server(addresses: Sequence[str], port: int, source: Zone | Answering, stop: asyncio.Event) -> None:
+    """Serve what `source` answers at these addresses over UDP and TCP until `stop` is set. Raises OSError where it
+    cannot listen."""
+    zone = _Immediate(source) if isinstance(source, Zone) else source
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
         service = _TcpService(zone)
@@ -85,23 +99,40 @@ async def dns_server(addresses: Sequence[str], port: int, zone: Zone, stop: asyn
         await stop.wait()
 
 
-class _Udp(asyncio.DatagramProtocol):
+class _Immediate:
+    """A zone, which needs no time to answer."""
+
     def __init__(self, zone: Zone) -> None:
         self._zone = zone
+
+    async def answer(self, wire: bytes, limit: int) -> bytes | None:
+        return self._zone.answer(wire, limit)
+
+
+class _Udp(asyncio.DatagramProtocol):
+    def __init__(self, zone: Answering) -> None:
+        self._zone = zone
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.DatagramTransport", transport)  # uvloop's does not inherit from it
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        answer = self._zone.answer_udp(data)
-        if answer is not None:
+        if len(self._tasks) < _CONNECTIONS:
+            task = asyncio.ensure_future(self._answer(data, addr))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, data: bytes, addr: tuple[str, int]) -> None:
+        answer = await self._zone.answer(data, udp_limit(data))
+        if answer is not None and not self._transport.is_closing():
             self._transport.sendto(answer, addr)
 
 
 class _TcpService:
     """The TCP connections of all addresses."""
 
-    def __init__(self, zone: Zone) -> None:
+    def __init__(self, zone: Answering) -> None:
         self._zone = zone
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -130,7 +161,7 @@ class _TcpService:
             async with asyncio.timeout(_IDLE):
                 length = int.from_bytes(await reader.readexactly(2), "big")
                 wire = await reader.readexactly(length)
-                answer = self._zone.answer(wire, 0xFFFF)
+                answer = await self._zone.answer(wire, 0xFFFF)
                 if answer is None:
                     return
                 writer.write(len(answer).to_bytes(2, "big") + answer)

@@ -67,6 +67,7 @@ def test_the_names_the_lab_relies_on() -> None:
         "service_proxy",
         "dns_service",
         "dns_node",
+        "dns_cache",
         "dns_upstream",
         "zone_target",
         "node_slow",

@@ -27,8 +27,7 @@ def cluster_dns(route: Traversal) -> bool:
     """Questions to the servers of the cluster's DNS: also for names outside, where it is they that are asked."""
     if route.kind is not Kind.DNS or route.question is Aspect.RESOLVE:
         return False
-    outside = route.path is Path.DNS_UPSTREAM and bool(route.target.behind)
-    return outside or to_plain_target(route, CLUSTER_DNS_PATHS)
+    return outside(route) or to_plain_target(route, CLUSTER_DNS_PATHS)
 
 
 def dns_udp(route: Traversal) -> bool:
@@ -47,13 +46,28 @@ def dns_tcp_refused(route: Traversal) -> bool:
 
 
 def dns_silent(route: Traversal) -> bool:
-    """Questions that nobody answers."""
-    return route.question is Aspect.RESOLVE or (route.reach and dns(route))
+    """Questions that nobody answers, but to the caches on the nodes."""
+    return route.question is Aspect.RESOLVE or (route.reach and dns(route) and not to_cache(route))
 
 
 def dns_gone(route: Traversal) -> bool:
-    """What a DNS server that is gone, or answers wrongly, fails in."""
-    return route.question is Aspect.RESOLVE or (gone(route) and dns(route))
+    """What a DNS server that is gone, or answers wrongly, fails in; not the caches on the nodes."""
+    return route.question is Aspect.RESOLVE or (gone(route) and dns(route) and not to_cache(route))
+
+
+def to_cache(route: Traversal) -> bool:
+    """Questions to the DNS cache on the source's node."""
+    return route.kind is Kind.DNS and to_plain_target(route, (Path.DNS_NODE_LOCAL,))
+
+
+def cache_silent(route: Traversal) -> bool:
+    """Questions to the DNS cache that it does not answer."""
+    return route.reach and to_cache(route)
+
+
+def cache_gone(route: Traversal) -> bool:
+    """What a DNS cache that is gone, or answers wrongly, fails in."""
+    return gone(route) and to_cache(route)
 
 
 def cluster_dns_silent(route: Traversal) -> bool:
@@ -93,5 +107,18 @@ def virtual(route: Traversal) -> bool:
 
 def upstream(route: Traversal) -> bool:
     """Look-ups of names outside of the cluster, and questions for them to the cluster's DNS."""
-    asked = route.path is Path.DNS_UPSTREAM and bool(route.target.behind) and route.question in _ASKED
-    return asked or (route.question is Aspect.RESOLVE and route.path in OUTSIDE_PATHS)
+    return (outside(route) and route.question in _ASKED) or _resolves_outside(route)
+
+
+def upstream_gone(route: Traversal) -> bool:
+    """The same where the cluster's DNS answers, and wrongly: SERVFAIL where it gets no answer itself."""
+    return (outside(route) and route.question is Aspect.ANSWER) or _resolves_outside(route)
+
+
+def outside(route: Traversal) -> bool:
+    """What is asked of the cluster's DNS about names outside."""
+    return route.path is Path.DNS_UPSTREAM and bool(route.target.behind)
+
+
+def _resolves_outside(route: Traversal) -> bool:
+    return route.question is Aspect.RESOLVE and route.path in OUTSIDE_PATHS

@@ -148,8 +148,38 @@ DNS_PARTS: tuple[Part, ...] = (
                 7.0,
                 dns_conditions.dns_service_silent,
                 subjects.dns_seen,
-                "{a} gets no answer from the DNS service, others do,",
-                "{a} gets no answer to {loss} of its questions to the DNS service, others do,",
+                "{a} gets no answer from the DNS Service, others do (its service proxy, or a DNS cache that owns the "
+                "address),",
+                "{a} gets no answer to {loss} of its questions to the DNS Service, others do (its service proxy, or a "
+                "DNS cache that owns the address),",
+            ),
+            *(
+                (
+                    "dns_cache",
+                    variant,
+                    "the DNS cache of a node",
+                    penalty,
+                    when,
+                    subjects.source_node,
+                    f"the DNS cache of {{subject}} {total}",
+                    f"the DNS cache of {{subject}} {partial}",
+                )
+                for variant, penalty, when, total, partial in (
+                    (
+                        "",
+                        4.0,
+                        dns_conditions.cache_silent,
+                        "does not answer",
+                        "leaves {loss} of the questions without an answer",
+                    ),
+                    (
+                        "refused",
+                        4.5,
+                        dns_conditions.cache_gone,
+                        "refuses or answers wrongly",
+                        "refuses or answers wrongly {loss} of the questions",
+                    ),
+                )
             ),
             (
                 "dns_upstream",
@@ -160,6 +190,17 @@ DNS_PARTS: tuple[Part, ...] = (
                 subjects.dns_upstream,
                 "the cluster's DNS resolves no names outside of the cluster",
                 "the cluster's DNS does not resolve {loss} of the names outside of the cluster",
+            ),
+            (
+                "dns_upstream",
+                "failing",
+                "names outside of the cluster",
+                4.5,
+                dns_conditions.upstream_gone,
+                subjects.dns_upstream,
+                "the cluster's DNS answers, and resolves no names outside of the cluster (its upstream),",
+                "the cluster's DNS answers, and does not resolve {loss} of the names outside of the cluster (its "
+                "upstream),",
             ),
             (
                 "service_proxy",

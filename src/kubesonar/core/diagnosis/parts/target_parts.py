@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubesonar.core.diagnosis.parts import conditions, subjects
+from kubesonar.core.diagnosis.parts import conditions, dns_conditions, subjects
 from kubesonar.core.diagnosis.parts.part import Part
 from kubesonar.core.diagnosis.parts.traversal import Aspect
 from kubesonar.model import Path, Severity
@@ -14,7 +14,9 @@ TARGET_PARTS: tuple[Part, ...] = (
             noun,
             4.0,
             lambda route, question=question, paths=paths: (  # type: ignore[misc]
-                route.question is question and conditions.to_plain_target(route, paths)
+                route.question is question
+                and conditions.to_plain_target(route, paths)
+                and not dns_conditions.outside(route)
             ),
             subjects.target,
             f"{what} {{subject}} {verb} since {{since}}{{agree}}",
