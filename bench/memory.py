@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from bench._usage import memory_of
+from tests.apps.agents import until
 
 RESULTS = Path(__file__).parent / "results/memory.md"
 PORT, PEER_PORT = 17473, 17474
@@ -70,7 +71,7 @@ class Run:
         self._peers = [start(folder / f"peer-{number}.json") for number in range(PEERS)]
         time.sleep(3)
         self.agent = start(folder / "me.json")
-        time.sleep(1.5)
+        until(self._serves)
 
     def until(self, name: str, count: float) -> None:
         """Waits until that counter has reached `count`."""
@@ -79,6 +80,13 @@ class Run:
             if time.monotonic() > deadline or self.agent.poll() is not None:
                 raise RuntimeError(f"{name} did not reach {count}: {metric(name)}")
             time.sleep(1)
+
+    def _serves(self) -> bool:
+        try:
+            metric("kubesonar_probes_total")
+        except OSError:
+            return False
+        return True
 
     def __enter__(self) -> Run:
         return self

@@ -73,13 +73,16 @@ order = []
 
 
 def run(folder: Path, text: str, *options: str, wrapper: tuple[str, ...] = (), code: int = 0, **environ: str) -> str:
-    """Runs the tests in `text` with the settings and hooks of all, where no program is found; what pytest prints."""
+    """Runs the tests in `text` with the settings and hooks of all, where no program is found; what pytest prints. As in
+    scripts/test without a plug-in that costs each process a second."""
     (folder / "test_it.py").write_text(text)
     here = (
         "-p",
         "tests.conftest",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "no:schemathesis",
         "-c",
         str(ROOT / "pyproject.toml"),
         "--rootdir",
