@@ -49,6 +49,7 @@ class DeliveryWorker:
         done: Callable[[str], None],
     ) -> None:
         self.name = receiver.name
+        self.own = receiver.own
         self._receiver = receiver
         self._outbox = outbox
         self._supervisor = supervisor

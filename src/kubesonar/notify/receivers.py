@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from kubesonar.config import ConfigError
 from kubesonar.model import mask_userinfo
 from kubesonar.net.http.proxy.environment import NO_PROXIES, Proxies
@@ -25,7 +27,10 @@ def configured(options: NotifyOptions, formats: Mapping[str, Format], proxies: P
     if options.link:
         _url("notify.link", options.link)
     known = {"native": native, _ALERTMANAGER: alertmanager(options.link), **formats}
-    found = [_configured(options, receiver, known, proxies) for receiver in options.receivers]
+    found = [
+        replace(_configured(options, receiver, known, proxies), own=receiver.format in formats)
+        for receiver in options.receivers
+    ]
     names = [receiver.name for receiver in options.receivers]
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:

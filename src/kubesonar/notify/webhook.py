@@ -27,7 +27,8 @@ from kubesonar.notify.signing import Signer, unsigned
 class Receiver(msgspec.Struct, frozen=True):
     """A receiver whose options were checked. `connect` and `timeout` are seconds for one address and for the whole try,
     `format` makes the bodies of the notices whose condition is in `only` (empty: all); `networks` empty: any address
-    will do. `forgets`: what still holds is to be delivered again now and then."""
+    will do. `forgets`: what still holds is to be delivered again now and then. `own`: only this program has its
+    format."""
 
     name: str
     url: Url
@@ -37,6 +38,7 @@ class Receiver(msgspec.Struct, frozen=True):
     proxy: Proxy | None = None
     only: tuple[Condition, ...] = ()
     forgets: bool = False
+    own: bool = False
     networks: tuple[IpNetwork, ...] = ()
     ca_file: str = ""
     signer: Signer | None = None

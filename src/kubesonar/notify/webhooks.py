@@ -62,11 +62,13 @@ class Webhooks:
         await self._outbox.open()
         self._supervisor.run_forever("outbox", self._outbox.run)
 
-    async def notify(self, notice: Notice) -> None:
+    async def notify(self, notice: Notice, *, handed: bool = False) -> None:
         """See `Notifier`. After its return the notice survives the death of this process, where the outbox is on a disk
-        that works. The first try does not wait for the disk."""
+        that works. The first try does not wait for the disk. A notice that was `handed` to another program goes to
+        those receivers only whose format that does not have."""
         for worker in self._workers.values():
-            worker.offer(notice)
+            if worker.own or not handed:
+                worker.offer(notice)
         self._settled(notice.id)
         await self._outbox.settled()
 

@@ -10,7 +10,7 @@ from kubesonar.core.telemetry.reports.mirrors import Mirrors
 from kubesonar.core.telemetry.reports.report import Receipt, decode_report
 from kubesonar.model import clip
 from kubesonar.net.clock import Clock
-from kubesonar.reports.auth.reporter import AuthorityAway, ReportAuthenticator, ReporterRefused
+from kubesonar.reports.auth.reporter import AuthorityAway, ReportAuthenticator, Reporter, ReporterRefused
 from kubesonar.web import Reply, Request, error_reply
 
 
@@ -40,12 +40,9 @@ class Intake:
         return reply
 
     async def _reply(self, request: Request) -> Reply:
-        try:
-            reporter = await self._authenticator.reporter(request)
-        except ReporterRefused as refusal:
-            return error_reply(401, str(refusal), (b"www-authenticate", b'Bearer realm="kubesonar"'))
-        except AuthorityAway as away:
-            return error_reply(503, str(away), (b"retry-after", b"5"))
+        reporter = await proven(self._authenticator, request)
+        if isinstance(reporter, Reply):
+            return reporter
         if request.first(b"content-encoding") not in (b"", b"identity"):
             return error_reply(415, "content-encoding: expected none, a report is not compressed")
         report = decode_report(request.body)
@@ -61,3 +58,13 @@ class Intake:
             return error_reply(409, receipt)
         self._taken(now, request.body)
         return Reply(encode_json(receipt))
+
+
+async def proven(authenticator: ReportAuthenticator, request: Request) -> Reporter | Reply:
+    """Return who sends a request, or the error of status 401 or 503 for whom is not believed, or not now."""
+    try:
+        return await authenticator.reporter(request)
+    except ReporterRefused as refusal:
+        return error_reply(401, str(refusal), (b"www-authenticate", b'Bearer realm="kubesonar"'))
+    except AuthorityAway as away:
+        return error_reply(503, str(away), (b"retry-after", b"5"))

@@ -16,13 +16,13 @@ from kubesonar.core.telemetry.reports.outgoing import Outgoing, ReportLog
 from kubesonar.core.telemetry.reports.report import Receipt, decode_receipt
 from kubesonar.model import Fault, Snapshot, clip
 from kubesonar.net.clock import Clock
-from kubesonar.net.deadline import Deadline
+from kubesonar.net.deadline import Deadline, Failed
 from kubesonar.net.http.ca_contexts import CaContexts
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import USER_AGENT, HttpRequest, Response
 from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits
-from kubesonar.net.http.url import Url
+from kubesonar.net.http.url import Url, parse_url
 from kubesonar.net.watched_file import reason_of, token_file
 from kubesonar.reports.addresses import CollectorAddresses, CollectorKey
 from kubesonar.reports.options import ReportOptions
@@ -135,16 +135,32 @@ class ReportSender:
         body = encode_json(outgoing.report(self._head(), FIRST_INTERVAL, withheld))
         if padded and not withheld:
             body = body.ljust(_PADDED)
-        headers = [USER_AGENT, ("Content-Type", "application/json")]
-        if self._token is not None:
-            try:
-                headers.append(("Authorization", f"Bearer {self._token.get()}"))
-            except (OSError, ValueError) as error:
-                return Sent(f"reports.token_file: {reason_of(error)}")
-        request = HttpRequest.make("POST", url, tuple(headers), body)
+        try:
+            request = HttpRequest.make("POST", url, self._headers(), body)
+        except (OSError, ValueError) as error:
+            return Sent(f"reports.token_file: {reason_of(error)}")
         with Deadline(self._options.timeout, self._clock) as deadline:
             response = await connection.request(request, deadline, ResponseLimits(body=_ANSWER))
         return _sent(response, len(body))
+
+    async def post(self, path: str, body: bytes) -> list[Response]:
+        """Post to all collectors that are known now, and return the responses of those that could be asked."""
+
+        async def posted(text: str, address: str) -> Response | None:
+            url = parse_url(text.rstrip("/") + path)
+            try:
+                connection = self.connection(url, address)
+                request = HttpRequest.make("POST", url, self._headers(), body)
+            except (Failed, OSError, ValueError):
+                return None  # reports, which go the same way, log why
+            try:
+                with Deadline(self._options.timeout, self._clock) as deadline:
+                    return await connection.request(request, deadline, ResponseLimits(body=_ANSWER))
+            finally:
+                connection.close()
+
+        responses = await asyncio.gather(*(posted(*key) for key in self._links))
+        return [response for response in responses if response is not None]
 
     def connection(self, url: Url, address: str) -> HttpConnection:
         """Return a connection to one collector. Raises Failed where the CA certificates cannot be used."""
@@ -162,6 +178,11 @@ class ReportSender:
     def share(self) -> float:
         """Return a random share, so that agents that begin together do not report together."""
         return self._rng.random()
+
+    def _headers(self) -> tuple[tuple[str, str], ...]:
+        """Return the headers of a post. Raises OSError and ValueError where there is no token."""
+        headers = (USER_AGENT, ("Content-Type", "application/json"))
+        return headers if self._token is None else (*headers, ("Authorization", f"Bearer {self._token.get()}"))
 
     def _urgent(self) -> None:
         for link in self._links.values():

@@ -215,6 +215,12 @@ class Agent:
         closing.callback(reports.close)
         self._supervisor.run_forever("node facts", facts.run)
         self._supervisor.run_forever("reports", reports.run)
+        if self._membership is not None:
+            from kubesonar.reports.hand_over import NoticeHandOver
+
+            collectors = NoticeHandOver(reports, lambda: self._ledger.member, self._clock)
+            self._membership.hand_over_to(collectors)
+            self._supervisor.run_forever("hand-over", collectors.run)
 
     def _roster_changed(self, roster: Roster) -> None:
         """Pass a roster on, and as which member of it this agent goes from now on. The first one starts the watch of

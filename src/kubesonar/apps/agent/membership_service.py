@@ -6,6 +6,7 @@ import logging
 import random
 from collections import ChainMap, Counter
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -40,15 +41,18 @@ from kubesonar.net.http.proxy.environment import Proxies
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.notify.log import LogNotifier
-from kubesonar.notify.notifier import Notifiers
 from kubesonar.notify.webhooks import Webhooks
 from kubesonar.runtime.supervise import Supervisor
 from kubesonar.views.metrics import membership, webhooks
 from kubesonar.views.metrics.exposition import Metric, Series
 
+if TYPE_CHECKING:
+    from kubesonar.reports.hand_over import NoticeHandOver
+
 _LOG = logging.getLogger("kubesonar.membership")
 _MAX_DEPARTED = 1000
-"""Most members that are remembered after they left the roster, for the notice that says so."""
+"""Most members that are remembered after they left the roster, for the notice that says so, and most notices that were
+handed over, which are not renewed here."""
 
 
 class MembershipService:
@@ -102,7 +106,9 @@ class MembershipService:
         self._webhooks = Webhooks(
             options.notify, formats(self._view), supervisor, clock, random.SystemRandom(), self._delivered, proxies
         )
-        self._notifier = Notifiers([LogNotifier(), self._webhooks])
+        self._logged = LogNotifier()
+        self._collectors: NoticeHandOver | None = None
+        self._handed: dict[str, None] = {}
         if options.notify.receivers and not options.keys.file:
             _LOG.warning(
                 "members' messages are not signed, as keys.file is empty: whoever reaches member.port can have members "
@@ -111,6 +117,10 @@ class MembershipService:
         self._kept = OpenClaimsFile(options.notify.directory, clock.wall)
         self._remembered = self._kept.load() if options.notify.receivers else ()
         self._guard = LeaseGuard(options, environ, ledger.member, supervisor, clock, self._leased)
+
+    def hand_over_to(self, collectors: NoticeHandOver) -> None:
+        """Let collectors tell receivers, as long as one answers."""
+        self._collectors = collectors
 
     async def start(self) -> None:
         """Deliver what the outbox holds from before."""
@@ -207,11 +217,15 @@ class MembershipService:
         self._keep()
         doubt = self._doubt
         if doubt is not None:
-            self._webhooks.renew(self._named(msgspec.structs.replace(doubt, at=self._clock.wall())))
+            self._renew_notice(msgspec.structs.replace(doubt, at=self._clock.wall()))
         for announced in action.announced:
             notice = self._notice_of(announced)
             if notice is not None:
-                self._webhooks.renew(self._named(notice))
+                self._renew_notice(notice)
+
+    def _renew_notice(self, notice: Notice) -> None:
+        if notice.id not in self._handed:
+            self._webhooks.renew(self._named(notice))
 
     def _named(self, notice: Notice) -> Notice:
         return msgspec.structs.replace(notice, cluster=self._cluster)
@@ -219,7 +233,17 @@ class MembershipService:
     def _notify(self, notice: Notice) -> None:
         notice = self._named(notice)
         self._announced[notice.what] += 1
-        self._supervisor.run_once(f"notice {notice.id}", self._notifier.notify(notice))
+        self._supervisor.run_once(f"notice {notice.id}", self._tell(notice))
+
+    async def _tell(self, notice: Notice) -> None:
+        """Log a notice, and have a collector tell receivers of it, or tell them."""
+        await self._logged.notify(notice)
+        handed = self._collectors is not None and await self._collectors.taken(notice)
+        if handed:
+            self._handed[notice.id] = None
+            if len(self._handed) > _MAX_DEPARTED:
+                del self._handed[next(iter(self._handed))]
+        await self._webhooks.notify(notice, handed=handed)
 
     def _leased(self, mine: bool | None) -> None:
         self._shell.feed(Leased(mine))

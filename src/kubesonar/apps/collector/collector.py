@@ -22,11 +22,13 @@ from kubesonar.apps.collector.teller import IncidentTeller
 from kubesonar.apps.collector.view import LiveCollectorView
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
 from kubesonar.core.probing.cluster_document import CLUSTER_PATH
+from kubesonar.core.telemetry.reports.hand_over import HAND_OVER_PATH
 from kubesonar.core.telemetry.reports.mirrors import Mirrors
 from kubesonar.core.telemetry.reports.report import REPORT_PATH
 from kubesonar.net.clock import SystemClock
 from kubesonar.reports.auth.choice import report_authenticator
 from kubesonar.reports.cluster_handout import ClusterHandout
+from kubesonar.reports.hand_over_intake import HandOverIntake
 from kubesonar.reports.intake import Intake
 from kubesonar.runtime.supervise import Supervisor
 from kubesonar.web import Anonymous, BearerToken, Listener, Route, Server
@@ -79,7 +81,7 @@ class Collector:
             teller.decided(records)
             view.tell(records)
 
-        teller = IncidentTeller(options.notify, options.cluster, replica, self._log, supervisor, clock)
+        teller = IncidentTeller(options.notify, options.cluster, replica, supervisor, clock)
         judge = Judge(judging, self._mirrors, self._log, clock, changed, replica.decides)
         view = LiveCollectorView(
             self._mirrors, self._log, judge, judging, replica, teller, intake, clock, options.api.streams
@@ -89,7 +91,9 @@ class Collector:
         pages = page_routes(view, reader, page_times()) if options.page.enabled else {}
         reports = Route(intake.take, "takes reports of agents", open=True, method="POST")
         cluster = Route(handout.give, "the members and Services of the cluster, for agents", open=True)
-        more = {REPORT_PATH: reports, CLUSTER_PATH: cluster, **replica.routes, **pages}
+        handed = HandOverIntake(authenticator, teller.hand_over)
+        notices = Route(handed.take, "takes notices of coordinators", open=True, method="POST")
+        more = {REPORT_PATH: reports, HAND_OVER_PATH: notices, CLUSTER_PATH: cluster, **replica.routes, **pages}
         handler = collector_handler(view, more, reader, __version__)
         replica.start(supervisor, closing, teller.tell)
         server = Server([Listener(listen, handler, options.api.limits) for listen in options.listen])

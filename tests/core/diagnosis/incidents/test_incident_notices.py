@@ -4,7 +4,14 @@ import msgspec
 import pytest
 
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
-from kubesonar.core.diagnosis.incidents.incident_notices import NoticeBook, NoticeRecord, incident_notice
+from kubesonar.core.diagnosis.incidents.incident_notices import (
+    SILENT_PARTS,
+    NoticeBook,
+    NoticeRecord,
+    incident_notice,
+    same_event,
+)
+from kubesonar.core.diagnosis.parts.table import PARTS
 from kubesonar.model import Condition, Finding, Health, Notice, Severity, Verdict
 
 START = 1_700_000_000.0
@@ -80,3 +87,50 @@ def test_what_is_gone_is_forgotten_and_what_is_delivered_waits_no_more() -> None
     assert [one.id for one in book.waiting] == ["0002"]
     book.take([], ["0002", "unknown"])
     assert [*book.records] == ["0001"]
+
+
+DEAD = Notice("d1", Condition.DEAD, "node-3-pod", START + 5, "node-3-pod is dead", "node-3", members=("node-3-pod",))
+
+
+def incident(what: Condition, subject: str, part: str = "node", at: float = START) -> Notice:
+    return Notice("i1", what, subject, at, "", component="incident", incident="00ff", part=part)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (DEAD, incident(Condition.OPENED, "node-3"), True),
+        (DEAD, incident(Condition.RETURNED, "node-3-pod", "agent_gone"), True),
+        (DEAD, incident(Condition.OPENED, "node-3 IPv6"), True),
+        (DEAD, incident(Condition.OPENED, "node-2"), False),
+        (DEAD, incident(Condition.CLOSED, "node-3"), False),
+        (DEAD, incident(Condition.OPENED, "node-3", at=START + 66), False),
+        (DEAD, incident(Condition.OPENED, "node-3", "conntrack_full"), False),
+        (DEAD, incident(Condition.OPENED, "node-1>node-3", "pair"), False),
+        (DEAD, msgspec.structs.replace(DEAD, id="d2"), False),
+        (msgspec.structs.replace(DEAD, what=Condition.BACK), incident(Condition.CLOSED, "node-3"), True),
+        (msgspec.structs.replace(DEAD, what=Condition.LEFT), incident(Condition.LEFT, "node-3"), True),
+        (msgspec.structs.replace(DEAD, what=Condition.SUSPECT), incident(Condition.OPENED, "node-3"), False),
+        (msgspec.structs.replace(DEAD, component="coordinator"), incident(Condition.OPENED, "node-3"), False),
+    ],
+)
+def test_one_event_is_one_place_that_falls_ill_or_is_well_within_a_minute(
+    one: Notice, other: Notice, same: bool
+) -> None:
+    assert same_event(one, other) is same
+    assert same_event(other, one) is same
+
+
+def test_what_ended_since_is_not_the_event_that_is_told_now() -> None:
+    book = NoticeBook()
+    opened, closed = incident(Condition.OPENED, "node-3"), incident(Condition.CLOSED, "node-3", at=START + 3)
+    book.take([NoticeRecord(1, opened)])
+    assert [one.notice for one in book.twins(DEAD)] == [opened]
+    book.take([NoticeRecord(1, msgspec.structs.replace(closed, id="i2"))])
+    assert book.twins(DEAD) == []
+    book.take([NoticeRecord(1, msgspec.structs.replace(opened, id="i3", at=START + 6), None, "d0")])
+    assert book.twins(DEAD) == []
+
+
+def test_the_parts_that_make_a_member_silent_are_parts() -> None:
+    assert set(SILENT_PARTS) <= {part.name for part in PARTS}

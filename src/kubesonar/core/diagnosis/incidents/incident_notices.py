@@ -30,6 +30,34 @@ _BECAME = {
     Became.LEFT.value: Condition.LEFT,
 }
 
+_BEGINS = (
+    Condition.DEAD,
+    Condition.GONE,
+    Condition.FROZEN,
+    Condition.OPENED,
+    Condition.CHANGED,
+    Condition.RETURNED,
+    Condition.FLAPPING,
+)
+_ENDS = (Condition.BACK, Condition.LEFT, Condition.CLOSED)
+
+SILENT_PARTS = (
+    "node",
+    "node_in",
+    "node_out",
+    "pod_network",
+    "pod_network_in",
+    "pod_network_out",
+    "agent_gone",
+    "agent_frozen",
+    "agent_displaced",
+)
+"""Parts whose fault makes a member silent, which a coordinator tells as dead, gone or frozen."""
+
+_SAME_EVENT = 60.0
+"""Seconds between two notices of one event. Longer, and another event at the same node is taken for it; shorter, and
+one that a slow diagnosis finds is told twice."""
+
 _SENTENCES = {
     Condition.RETURNED: "again: {sentence}",
     Condition.FLAPPING: "again, {times} times by now: {sentence}",
@@ -40,11 +68,13 @@ _SENTENCES = {
 
 
 class NoticeRecord(msgspec.Struct, frozen=True):
-    """A notice as it is kept: when it was `delivered` to all receivers or given up (Unix seconds, None: not yet)."""
+    """A notice as it is kept: when it was `delivered` to all receivers or given up (Unix seconds, None: not yet), and
+    `same`, the id of the notice by which the same event was told, empty where it is told by this one."""
 
     schema: int
     notice: Notice
     delivered: UnixTime | None = None
+    same: str = ""
 
     @property
     def id(self) -> str:
@@ -75,6 +105,25 @@ def incident_notice(record: IncidentRecord, change: RecordedChange, replica: str
     )
 
 
+def about_incident(notice: Notice) -> bool:
+    """Return whether a notice is about an incident; else a coordinator of members has made it."""
+    return bool(notice.incident)
+
+
+def may_repeat(notice: Notice) -> bool:
+    """Return whether what a coordinator tells by it may be told as an incident too, and the other way round."""
+    return notice.component in ("member", "node", "incident") and notice.what in (*_BEGINS, *_ENDS)
+
+
+def same_event(one: Notice, other: Notice) -> bool:
+    """Return whether both tell that the same node or member fell ill, or is well again: one about an incident there,
+    the other about the member, within a minute."""
+    if about_incident(one) == about_incident(other) or not (may_repeat(one) and may_repeat(other)):
+        return False
+    alike = any(one.what in kind and other.what in kind for kind in (_BEGINS, _ENDS))
+    return alike and abs(one.at - other.at) <= _SAME_EVENT and bool(_places(one) & _places(other))
+
+
 class NoticeBook:
     """The notices of one cluster. `records` is by id, the oldest first."""
 
@@ -92,8 +141,25 @@ class NoticeBook:
             for record in oldest[:surplus]:
                 del self.records[record.id]
 
+    def latest(self) -> list[NoticeRecord]:
+        """Return the last notice about each incident, and about each other subject."""
+        ordered = sorted(self.records.values(), key=lambda record: record.notice.at)
+        return list({record.notice.incident or record.notice.subject: record for record in ordered}.values())
+
+    def twins(self, notice: Notice) -> list[NoticeRecord]:
+        """Return the notices that tell the same event, which no later one has ended, and that repeat no other
+        themselves."""
+        return [record for record in self.latest() if not record.same and same_event(record.notice, notice)]
+
     @property
     def waiting(self) -> list[NoticeRecord]:
         """The notices that are not delivered, the oldest first."""
         waiting = [record for record in self.records.values() if record.delivered is None]
         return sorted(waiting, key=lambda record: record.notice.at)
+
+
+def _places(notice: Notice) -> set[str]:
+    """Return the node or members that are silent by it."""
+    if about_incident(notice):
+        return {notice.subject.partition(" ")[0]} if notice.part in SILENT_PARTS else set()
+    return {notice.subject, *notice.members} | ({notice.node} if notice.node else set())

@@ -1,0 +1,56 @@
+"""The wire format in which a coordinator hands its notices to a collector, so that one event is told once."""
+
+from __future__ import annotations
+
+import msgspec
+
+from kubesonar.core.decoding import Undecodable, decode_json
+from kubesonar.model import Member, Notice, clip
+
+HAND_OVER_SCHEMA = 1
+"""Version of the messages; raised when a reader of the version before could misread one."""
+
+HAND_OVER_PATH = "/api/v1/hand-over"
+"""Where a collector takes notices, by POST."""
+
+_REASON = 160
+_LONGEST = 300
+
+
+class HandOver(msgspec.Struct, frozen=True):
+    """A notice of the coordinator `member`, and whether it was `told` to receivers already, while no collector
+    answered."""
+
+    schema: int
+    member: Member
+    notice: Notice
+    told: bool = False
+
+
+class HandedOver(msgspec.Struct, frozen=True):
+    """Whether the collector tells receivers of it, or has told them of the same event; else it has no receivers."""
+
+    schema: int
+    taken: bool
+
+
+def decode_hand_over(body: bytes) -> HandOver | str:
+    """Return the message in `body`, or the reason why there is none."""
+    try:
+        found = decode_json(body, HandOver)
+    except Undecodable as error:
+        return f"expected a notice: {clip(str(error), _REASON)}"
+    if found.schema != HAND_OVER_SCHEMA:
+        return f"version mismatch: this is of schema {found.schema}, expected {HAND_OVER_SCHEMA}"
+    notice = found.notice
+    if not notice.id.isalnum() or max(map(len, (notice.id, notice.subject, notice.node))) > _LONGEST:
+        return "notice: expected an id of letters and digits, and short names"
+    return found
+
+
+def decode_handed_over(body: bytes) -> bool | None:
+    """Return whether the collector has taken the notice, None for what is no answer."""
+    try:
+        return decode_json(body, HandedOver).taken
+    except Undecodable:
+        return None

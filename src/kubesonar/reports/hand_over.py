@@ -1,0 +1,66 @@
+"""Hands the coordinator's notices to the collector that leads, and tells when it has to speak itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from kubesonar.core.encoding import encode_json
+from kubesonar.core.telemetry.reports.hand_over import HAND_OVER_PATH, HAND_OVER_SCHEMA, HandOver, decode_handed_over
+from kubesonar.model import Member, Notice
+from kubesonar.net.clock import Clock
+from kubesonar.reports.sender import ReportSender
+
+_PATIENCE = 12.0
+"""Seconds for which a notice waits while collectors take reports but none leads: longer than a change of leaders takes.
+Longer, and it is late where none will; shorter, and an event is told twice when a leader is lost."""
+
+_PAUSE = 1.0
+"""Seconds between two tries."""
+
+_MOST = 200
+"""Most notices that are remembered because they were told without a collector; the oldest is forgotten. More, and they
+take memory; fewer, and after a large outage a collector tells again what was told."""
+
+
+class NoticeHandOver:
+    """Hands notices over by the addresses, the token and the CA of `sender`; `member` returns who speaks. `run` it for
+    ever, so that a collector that is back hears what was told without it."""
+
+    def __init__(self, sender: ReportSender, member: Callable[[], Member], clock: Clock) -> None:
+        self._sender = sender
+        self._member = member
+        self._clock = clock
+        self._told: dict[str, Notice] = {}
+
+    async def taken(self, notice: Notice) -> bool:
+        """Return whether a collector tells receivers of it. Takes some seconds at most, and no time while no collector
+        answers reports."""
+        until = self._clock.mono() + _PATIENCE
+        while True:
+            taken = await self._handed(notice, told=False)
+            if taken is not None:
+                return taken
+            if not self._sender.answered or self._clock.mono() >= until:
+                self._told[notice.id] = notice
+                if len(self._told) > _MOST:
+                    del self._told[next(iter(self._told))]
+                return False
+            await asyncio.sleep(_PAUSE)
+
+    async def run(self) -> None:
+        """Hand over what was told without a collector, once one answers, for ever."""
+        while True:
+            await asyncio.sleep(_PAUSE)
+            for notice in list(self._told.values()) if self._sender.answered else ():
+                if await self._handed(notice, told=True) is None:
+                    break
+                self._told.pop(notice.id, None)
+
+    async def _handed(self, notice: Notice, *, told: bool) -> bool | None:
+        """Return whether the leading collector takes it, None where none answers."""
+        body = encode_json(HandOver(HAND_OVER_SCHEMA, self._member(), notice, told))
+        for response in await self._sender.post(HAND_OVER_PATH, body):
+            if response.status == 200 and (taken := decode_handed_over(response.body)) is not None:
+                return taken
+        return None
