@@ -173,10 +173,10 @@ class StampSource(Open):
 
 
 class Condition(Open):
-    """The condition of its subject that a notice reports. Each replaces the one before it; BACK, CLOSED and LEFT (on no
-    roster any more) end all others. SUSPECT means that an observer does not trust itself and so announces nothing else,
-    MINORITY that it hears no majority. CLUSTER is no condition of a member but the status after an election. OPENED,
-    CHANGED, RETURNED, FLAPPING and CLOSED are those of an incident."""
+    """The condition of its subject that a notice reports. Each replaces the one before it; BACK, CLOSED, MERGED and
+    LEFT (on no roster any more) end all others. SUSPECT means that an observer does not trust itself and so announces
+    nothing else, MINORITY that it hears no majority. CLUSTER is no condition of a member but the status after an
+    election. OPENED, CHANGED, RETURNED, FLAPPING, CLOSED and MERGED are those of an incident."""
 
     DEAD = "dead"
     GONE = "gone"
@@ -191,6 +191,7 @@ class Condition(Open):
     RETURNED = "returned"
     FLAPPING = "flapping"
     CLOSED = "closed"
+    MERGED = "merged"
     OTHER = "other"
 
     @property
@@ -199,7 +200,7 @@ class Condition(Open):
         return self in _ENDING
 
 
-_ENDING = frozenset({Condition.BACK, Condition.LEFT, Condition.CLOSED})
+_ENDING = frozenset({Condition.BACK, Condition.LEFT, Condition.CLOSED, Condition.MERGED})
 
 
 class Health(Open):

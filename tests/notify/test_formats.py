@@ -33,6 +33,7 @@ OF_INCIDENTS = [
     Condition.RETURNED,
     Condition.FLAPPING,
     Condition.CLOSED,
+    Condition.MERGED,
     Condition.LEFT,
 ]
 OF_MEMBERS = [condition for condition in CONDITIONS if condition not in OF_INCIDENTS or condition is Condition.LEFT]
@@ -129,7 +130,7 @@ def test_bodies_about_incidents_are_valid_and_say_which_part_and_how_bad(what: C
         "incident": "67b3bfdc0dff7ceb",
     }
     assert (alert["startsAt"], alert["annotations"]["summary"]) == ("2026-11-21T11:59:59.000Z", "node-3 is cut off")
-    over = what in (Condition.CLOSED, Condition.LEFT)
+    over = what in (Condition.CLOSED, Condition.MERGED, Condition.LEFT)
     assert alert["endsAt"] == ("2026-11-21T12:00:01.000Z" if over else "2026-11-21T12:05:01.000Z")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from kubesonar.core.diagnosis.incidents.casebook import Became, IncidentChange
+from kubesonar.core.diagnosis.incidents.casebook import IncidentChange
 from kubesonar.model import Finding, Health, Verdict, clip
 from kubesonar.views.labels import confidence_words
 
@@ -52,7 +52,7 @@ def verdict_view(verdict: Verdict, clock: TimeOfDay) -> RenderableType:
 def change_line(change: IncidentChange, at: float, clock: TimeOfDay) -> RenderableType:
     """Render what became of an incident: "05:33:01 opened (critical): no DNS server …"."""
     incident = change.incident
-    until = f", since {clock(incident.since)}" if change.became in (Became.CLOSED, Became.LEFT) else ""
+    until = f", since {clock(incident.since)}" if change.incident.closed is not None else ""
     return Text(
         clip(
             f"{clock(at)} {change.became.value} ({incident.finding.severity}){until}: {incident.finding.sentence}",

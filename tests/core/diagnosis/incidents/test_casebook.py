@@ -148,6 +148,31 @@ def test_one_cause_that_is_explained_by_another_part_stays_one_incident(
     assert pause or became[-1] is Became.CHANGED
 
 
+@pytest.mark.parametrize(
+    ("narrow", "wide"),
+    [
+        (found("pair", "node-1>node-3"), found("node", since=NOW + 60)),
+        (found("pair_port", "node-1>node-3 tcp/80"), found("pair", "node-1>node-3", since=NOW + 60)),
+        (found("node"), msgspec.structs.replace(ZONE, since=NOW + 60)),
+        (found("pod_network"), found("node", since=NOW + 60)),
+    ],
+    ids=lambda said: f"{said.part} {said.subject}",
+)
+def test_what_becomes_part_of_a_wider_incident_is_merged_and_not_well(narrow: Finding, wide: Finding) -> None:
+    book = Casebook()
+    look(book, 0, 62, verdict(narrow))
+    assert [became for _, became in look(book, 62, 10, verdict(wide))] == [Became.OPENED, Became.MERGED]
+    assert [incident.key for incident in book.open] == [(wide.part, wide.subject)]
+
+
+@pytest.mark.parametrize("wide", [found("node"), found("node", "node-5", since=NOW + 60)], ids=["older", "elsewhere"])
+def test_what_is_well_beside_an_incident_that_it_is_no_part_of_is_closed(wide: Finding) -> None:
+    book = Casebook()
+    pair = found("pair", "node-1>node-3")
+    look(book, 0, 62, verdict(pair, *([wide] if wide.since == NOW - 5 else [])))
+    assert look(book, 62, 10, verdict(wide))[-1][1] is Became.CLOSED
+
+
 def test_a_cause_that_changes_its_part_does_not_return_as_an_older_incident_of_that_part() -> None:
     book = Casebook()
     look(book, 0, 3, verdict(found("node")))

@@ -61,7 +61,7 @@ def test_every_replica_derives_the_same_id() -> None:
 def test_the_often_returning_is_counted_and_what_a_later_version_knows_is_told_as_other() -> None:
     flapping = records((5, True), (10, False), (5, True), (10, False), (5, True), (10, False), (5, True))[-1]
     assert told(flapping).sentence == "again, 3 times by now: node-3 is dead"
-    later = msgspec.structs.replace(flapping.changes[-1], became="merged")
+    later = msgspec.structs.replace(flapping.changes[-1], became="split")
     assert incident_notice(flapping, later, "", "").what is Condition.OTHER
 
 

@@ -64,6 +64,8 @@ class Became(Enum):
     CLOSED = "closed"
     LEFT = "left"
     """It is not well, but gone: its node or member was deleted."""
+    MERGED = "merged"
+    """It is not well, but part of what an incident is about that was opened since: that one goes on."""
 
 
 class Incident(msgspec.Struct):
@@ -124,7 +126,7 @@ class Casebook:
             left = incident.finding.subject in event.left
             if (told or left) and self._over(now, incident, found):
                 incident.closed = now
-                changes.append(IncidentChange(Became.LEFT if left else Became.CLOSED, incident))
+                changes.append(IncidentChange(Became.LEFT if left else self._end(incident, found), incident))
         self._forget(now)
         return changes
 
@@ -166,6 +168,15 @@ class Casebook:
         young = [found[key] for key in found if key not in self._incidents or self._incidents[key].closed is not None]
         gone = now - incident.seen >= WELL * _patience(incident.finding)
         return gone and not any(_one_cause(incident, finding) for finding in young)
+
+    def _end(self, incident: Incident, found: Mapping[IncidentKey, Finding]) -> Became:
+        """How it ended: as part of a wider one, if such a one was opened since it was last seen, or because it is
+        well."""
+        wider = any(
+            other.key in found and other.opened >= incident.seen and _contains(other.finding, incident.finding)
+            for other in self.open
+        )
+        return Became.MERGED if wider else Became.CLOSED
 
     def _forget(self, now: float) -> None:
         closed = sorted(

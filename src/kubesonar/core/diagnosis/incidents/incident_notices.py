@@ -28,6 +28,7 @@ _BECAME = {
     Became.FLAPPING.value: Condition.FLAPPING,
     Became.CLOSED.value: Condition.CLOSED,
     Became.LEFT.value: Condition.LEFT,
+    Became.MERGED.value: Condition.MERGED,
 }
 
 _BEGINS = (
@@ -62,6 +63,7 @@ _SENTENCES = {
     Condition.RETURNED: "again: {sentence}",
     Condition.FLAPPING: "again, {times} times by now: {sentence}",
     Condition.CLOSED: "over after {lasted:.0f} s: {sentence}",
+    Condition.MERGED: "not well, but part of what is told otherwise after {lasted:.0f} s: {sentence}",
     Condition.LEFT: "gone after {lasted:.0f} s, as {subject} was deleted: {sentence}",
 }
 """What is said beside the finding's own sentence."""
