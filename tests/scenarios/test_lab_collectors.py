@@ -1,4 +1,4 @@
-"""A lab with two collectors: both remember what was broken, each also while the other is cut off or gone."""
+"""A lab with two collectors: both remember what was broken, with the same ids, also when one is cut off or gone."""
 
 from __future__ import annotations
 
@@ -36,6 +36,17 @@ def over(lab: RunningLab, collector: str) -> bool:
     return bool(found) and all(record.closed for record in found)
 
 
+def ids(lab: RunningLab, collector: str) -> list[tuple[str, list[str]]]:
+    """Its incidents, and what became of each."""
+    return [(record.id, [change.became for change in record.changes]) for record in lab.history(collector)]
+
+
+def alike(lab: RunningLab) -> bool:
+    """Whether both tell the same."""
+    one, other = (ids(lab, collector) for collector in COLLECTORS)
+    return one == other
+
+
 def test_both_know_what_was_broken_and_when_it_ended(collecting: RunningLab) -> None:
     collecting.order("cut node-2")
     for collector in COLLECTORS:
@@ -43,6 +54,7 @@ def test_both_know_what_was_broken_and_when_it_ended(collecting: RunningLab) -> 
     collecting.order("clear")
     for collector in COLLECTORS:
         until(partial(over, collecting, collector))
+    until(partial(alike, collecting))
 
 
 def test_a_collector_that_is_cut_off_or_killed_makes_nobody_sick_and_the_other_goes_on(collecting: RunningLab) -> None:
@@ -56,4 +68,6 @@ def test_a_collector_that_is_cut_off_or_killed_makes_nobody_sick_and_the_other_g
     assert all("node-3" in record.finding.subject for record in collecting.history("collector-2")[:-before])
     collecting.order("clear")
     until(partial(over, collecting, "collector-2"), 60)
-    until(lambda: about(collecting, "collector-1", "node-2"))  # it was started again, and remembers
+    until(partial(alike, collecting), 60)  # it was started again, and has all that happened meanwhile
+    assert about(collecting, "collector-1", "node-3")
+    assert about(collecting, "collector-1", "node-2")

@@ -9,7 +9,7 @@
     logs/NAME.log       the output of each process
     notices.jsonl       the notices that the receiver of webhooks got
     certificates/       of the API server
-    account/            a service account for the API server
+    account/            a service account for the API server, and a kubeconfig
 
 A lock on the directory (flock(2)) shows that a lab runs, and ends with it in any case; what an earlier lab left is
 removed.
@@ -87,6 +87,11 @@ class Directory:
     def collector_secret(self) -> Path:
         """The path of the file that agents show a line of to collectors."""
         return self.path / "collectors" / "secret"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The path of the file by which collectors reach the API server."""
+        return self.path / "account" / "kubeconfig"
 
     def log(self, name: str) -> Path:
         """Return the path of a process's output."""

@@ -60,7 +60,5 @@ class NoticeHandOver:
     async def _handed(self, notice: Notice, *, told: bool) -> bool | None:
         """Return whether the leading collector takes it, None where none answers."""
         body = encode_json(HandOver(HAND_OVER_SCHEMA, self._member(), notice, told))
-        for response in await self._sender.post(HAND_OVER_PATH, body):
-            if response.status == 200 and (taken := decode_handed_over(response.body)) is not None:
-                return taken
-        return None
+        response = await self._sender.post(HAND_OVER_PATH, body)
+        return None if response is None else decode_handed_over(response.body)

@@ -143,8 +143,9 @@ class ReportSender:
             response = await connection.request(request, deadline, ResponseLimits(body=_ANSWER))
         return _sent(response, len(body))
 
-    async def post(self, path: str, body: bytes) -> list[Response]:
-        """Post to all collectors that are known now, and return the responses of those that could be asked."""
+    async def post(self, path: str, body: bytes) -> Response | None:
+        """Post to all collectors that are known now, and return the first response of status 200, None where there is
+        none."""
 
         async def posted(text: str, address: str) -> Response | None:
             url = parse_url(text.rstrip("/") + path)
@@ -159,8 +160,17 @@ class ReportSender:
             finally:
                 connection.close()
 
-        responses = await asyncio.gather(*(posted(*key) for key in self._links))
-        return [response for response in responses if response is not None]
+        tasks = [asyncio.create_task(posted(*key)) for key in self._links]
+        try:
+            for done in asyncio.as_completed(tasks):
+                response = await done
+                if response is not None and response.status == 200:
+                    return response
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return None
 
     def connection(self, url: Url, address: str) -> HttpConnection:
         """Return a connection to one collector. Raises Failed where the CA certificates cannot be used."""

@@ -18,10 +18,12 @@ from kubesonar.apps import agent
 from kubesonar.apps.agent.options import AgentOptions, ApiOptions, MemberOptions
 from kubesonar.apps.collector import run_collector
 from kubesonar.apps.collector.options import CollectorOptions, CollectorStoreOptions, StoreKind
+from kubesonar.apps.collector.replicas.options import ReplicaOptions
 from kubesonar.apps.lab.rooms import entrance_port, room_port, rooms_of
 from kubesonar.core.address import bracketed
 from kubesonar.core.decoding import convert_plain
 from kubesonar.core.dns.records import Record, RecordType
+from kubesonar.core.encoding import encode_json
 from kubesonar.core.probing.cluster_options import ClusterOptions
 from kubesonar.core.probing.plan import PlanOptions, Rhythm, Target
 from kubesonar.core.probing.schedule import ScheduleOptions
@@ -136,17 +138,47 @@ def collector_options(world: LabWorld, server: LabServer, page: socket.socket | 
     if page is not None:
         listen.append(f"fd:{page.fileno()}")
     return CollectorOptions(
+        replicas=_replicas(world, server),
         listen=tuple(ListenOptions(address=address) for address in listen),
         reports=IntakeOptions(secret_file=str(secret)),
         store=CollectorStoreOptions(kind=StoreKind.SQLITE, directory=str(directory)),
     )
 
 
+def _replicas(world: LabWorld, server: LabServer) -> ReplicaOptions:
+    """Return how several collectors agree: by a Lease of the lab's API server. Writes the kubeconfig for that."""
+    peers = _collector_urls(world.plan)
+    if len(peers) < 2:
+        return ReplicaOptions(name=server.name)
+    (api,) = world.plan.of_role(Role.API)
+    reached = {
+        "server": f"https://{bracketed(api.addresses[0])}:{api.port}",
+        "certificate-authority": str(world.directory.certificates / "ca.pem"),
+    }
+    config = {
+        "clusters": [{"name": "lab", "cluster": reached}],
+        "users": [{"name": "lab", "user": {"token": "lab"}}],
+        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}],
+        "current-context": "lab",
+    }
+    world.directory.kubeconfig.write_bytes(encode_json(config))
+    return ReplicaOptions(
+        name=server.name,
+        peers=peers,
+        token_file=str(world.directory.collector_secret),
+        lease="collector",
+        kubeconfig=str(world.directory.kubeconfig),
+    )
+
+
+def _collector_urls(plan: LabPlan) -> tuple[str, ...]:
+    return tuple(f"http://{server.addresses[0]}:{server.port}" for server in plan.of_role(Role.COLLECTOR))
+
+
 def _reports(world: LabWorld) -> ReportOptions:
-    collectors = world.plan.of_role(Role.COLLECTOR)
-    if not collectors:
+    to = _collector_urls(world.plan)
+    if not to:
         return ReportOptions()
-    to = tuple(f"http://{server.addresses[0]}:{server.port}" for server in collectors)
     return ReportOptions(to=to, token_file=str(world.directory.collector_secret), timeout=2.0)
 
 

@@ -1,4 +1,4 @@
-"""An HTTPS endpoint that resembles an API server: its version, its health, and the lab's pods and nodes."""
+"""An HTTPS endpoint that resembles an API server: its version, its health, Leases, and the lab's pods and nodes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from kubesonar.lab.servers.api_leases import LabLeases
 from kubesonar.lab.servers.api_objects import LabCluster
 from kubesonar.lab.servers.certificates import Certificates
 from kubesonar.lab.servers.listening import joined, serve
@@ -25,12 +26,14 @@ _PAGES = {
 async def api_server(
     addresses: Sequence[str], port: int, certificates: Certificates, roster: Path, stop: asyncio.Event
 ) -> None:
-    """Serve over HTTPS, until `stop` is set, what anybody may read of an API server, and the pods and nodes of the
-    members file `roster`. Raises ConfigError where it cannot listen."""
+    """Serve over HTTPS, until `stop` is set, what anybody may read of an API server, the pods and nodes of the members
+    file `roster`, and Leases. Raises ConfigError where it cannot listen."""
     files = {"certificate_file": str(certificates.chain), "key_file": str(certificates.key)}
-    cluster = LabCluster(roster)
+    cluster, leases = LabCluster(roster), LabLeases()
 
     async def handler(request: Request) -> Reply:
+        if leases.has(request.path):
+            return leases.reply(request)
         page = _PAGES.get(request.path)
         if page is None and not cluster.has(request.path):
             return Reply(b"404 page not found", "text/plain", 404)
