@@ -7,7 +7,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -101,11 +101,14 @@ class DnsServerDouble:
         transport, _ = await loop.create_datagram_endpoint(
             lambda: _Datagrams(self), local_addr=(self.address, self.port)
         )
-        server = await asyncio.start_server(self._connection, self.address, self.port)
+        open_streams: set[asyncio.Transport] = set()
+        server = await loop.create_server(lambda: _Stream(self, open_streams), self.address, self.port)
 
         def end() -> None:
             transport.close()
             server.close()
+            for stream in open_streams:
+                stream.abort()
 
         return end
 
@@ -122,15 +125,28 @@ class DnsServerDouble:
             return encode_answer(question, Rcode.NOERROR, [], limit=0)
         return said
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                length = int.from_bytes(await reader.readexactly(2), "big")
-                said = self.answer("tcp", await reader.readexactly(length))
-                await asyncio.sleep(self.delay)
-                if said:
-                    writer.write(len(said).to_bytes(2, "big") + said)
-        writer.close()
+
+class _Stream(asyncio.Protocol):
+    def __init__(self, server: DnsServerDouble, streams: set[asyncio.Transport]) -> None:
+        self._server, self._streams, self._got = server, streams, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._streams.add(self._transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._streams.discard(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._got += data
+        while len(self._got) >= 2 and len(self._got) >= 2 + (length := int.from_bytes(self._got[:2], "big")):
+            wire, self._got = self._got[2 : 2 + length], self._got[2 + length :]
+            asyncio.get_running_loop().call_later(self._server.delay, self._say, wire)
+
+    def _say(self, wire: bytes) -> None:
+        said = self._server.answer("tcp", wire)
+        if said and not self._transport.is_closing():
+            self._transport.write(len(said).to_bytes(2, "big") + said)
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -170,6 +186,7 @@ def serving(servers: Iterable[DnsServerDouble]) -> Iterator[None]:
         await ended.wait()
         for end in ends:
             end()
+        await asyncio.sleep(0)  # what was aborted is told so before the loop is closed
 
     thread = threading.Thread(target=asyncio.run, args=(run(),))
     thread.start()

@@ -32,7 +32,7 @@ def look_at(
     vantage: int = 0,
     outside: str = "example.com",
     helper: HelperWish | None = None,
-    timeout: float = 0.4,
+    timeout: float = 1.0,
     also: tuple[str, ...] = (),
 ) -> DnsLook:
     async def run() -> DnsLook:

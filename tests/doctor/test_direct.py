@@ -92,7 +92,7 @@ def test_sick_by_udp_only(make_sick: Callable[[DnsServerDouble], None], outcome:
     server = DnsServerDouble("127.0.0.1", free_port())
     make_sick(server)
     with serving([server]):
-        results = ask(pod(server), names=DnsNames(domain=DOMAIN), timeout=0.3)
+        results = ask(pod(server), names=DnsNames(domain=DOMAIN), timeout=0.8)
     assert outcomes(results, AskPurpose.CLUSTER) == outcomes(results, AskPurpose.MADE_UP) == {outcome}
     assert outcomes(results, AskPurpose.CLUSTER, tcp=True) == {DnsOutcome.GOOD}
 
@@ -117,7 +117,7 @@ def test_a_lost_packet_is_no_silence() -> None:
 
     server.udp = once_silent
     with serving([server]):
-        results = ask(pod(server), names=DnsNames(domain=DOMAIN), timeout=0.5)
+        results = ask(pod(server), names=DnsNames(domain=DOMAIN), timeout=1.0)
     assert {one.outcome for one in results} == {DnsOutcome.GOOD}
     assert {one.tries for one in results} == {1, 2}
 
@@ -126,7 +126,7 @@ def test_questions_with_edns_that_a_firewall_drops() -> None:
     server = DnsServerDouble("127.0.0.1", free_port())
     server.udp = dns_server.without_edns
     with serving([server]):
-        results = ask(pod(server), names=DnsNames(domain=DOMAIN), timeout=0.3)
+        results = ask(pod(server), names=DnsNames(domain=DOMAIN), timeout=0.8)
     found = {bool(one.ask.payload): one.outcome for one in results if not one.ask.tcp}
     assert found == {True: SILENT, False: DnsOutcome.GOOD}
 
@@ -150,7 +150,7 @@ def test_pairs_are_sent_several_times_and_lose_one_half() -> None:
     server.drop_aaaa = True
     vip = msgspec.structs.replace(pod(server), role=ServerRole.SERVICE)
     with serving([server]):
-        results = ask(vip, names=DnsNames(domain=DOMAIN), timeout=0.3)
+        results = ask(vip, names=DnsNames(domain=DOMAIN), timeout=0.8)
     pairs = [one.outcome for one in results if one.ask.purpose is AskPurpose.PAIR]
     assert pairs == [DnsOutcome.ONE_OF_TWO] * PAIRS
 

@@ -69,7 +69,7 @@ def test_in_the_cluster_the_standpoint_stays_when_nothing_answers(tmp_path: Path
     with dns_cluster() as cluster:
         for server in cluster.servers.values():
             server.udp = server.tcp = dns_server.silent
-        look = look_at(cluster, tmp_path, inside=True)
+        look = look_at(cluster, tmp_path, inside=True, timeout=0.2)
     assert look.vantage == 1
     assert [one.part for one in judge_look(look).findings][:1] == ["way"]
 
@@ -123,7 +123,7 @@ def test_exposed_and_deaf_by_udp(tmp_path: Path) -> None:
     with dns_cluster(NODE) as cluster:
         external_ip(cluster)
         cluster.servers[NODE].udp = dns_server.silent
-        look = look_at(cluster, tmp_path)
+        look = look_at(cluster, tmp_path, target=DnsTarget(domain="cluster.local"))
     assert [(one.part, one.fault) for one in judge_look(look).findings] == [("exposed", "tcp_only")]
 
 
@@ -131,7 +131,7 @@ def test_exposed_addresses_are_asked_as_the_last_resort(tmp_path: Path) -> None:
     with dns_cluster(NODE) as cluster:
         external_ip(cluster)
         cluster.servers[NODE].udp = cluster.servers[NODE].tcp = dns_server.silent
-        look = look_at(cluster, tmp_path)
+        look = look_at(cluster, tmp_path, timeout=0.2)
     assert look.vantage == 2
     assert judge_look(look).health is Health.BAD
 
@@ -260,7 +260,7 @@ def test_further_names_are_asked_for(tmp_path: Path) -> None:
 def test_while_the_api_server_is_away_what_it_said_last_is_asked(tmp_path: Path) -> None:
     async def run() -> list[DnsLook]:
         client = Client(from_kubeconfig(cluster.kubeconfig(tmp_path)))
-        options, rng = LookOptions(timeout=0.4), random.Random(2)
+        options, rng = LookOptions(timeout=1.0), random.Random(2)
         looker = Looker(client, options, POD_CONF, inside=True, clock=SystemClock(), rng=rng)
         try:
             first = await looker.look()

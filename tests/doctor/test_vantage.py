@@ -13,6 +13,7 @@ from kubesonar.core.dns_check.verdict import judge_look
 from kubesonar.doctor.direct import AskFailed
 from kubesonar.doctor.helper_making import HelperWish
 from kubesonar.doctor.rights import HELPER
+from kubesonar.doctor.servers import DnsTarget
 from kubesonar.model import Health
 from tests.doctor import dns_server
 from tests.doctor.cluster import DnsCluster, dns_cluster
@@ -23,6 +24,7 @@ from tests.kube.store import Refused
 from tests.programs import needs
 
 WISH = HelperWish(namespace="doctors", image="registry.example/kubesonar:1")
+KNOWN = DnsTarget(domain="cluster.local")
 FORWARD = {"get pods/portforward"}
 
 
@@ -41,7 +43,7 @@ def made(cluster: DnsCluster) -> list[Any]:
 def test_the_helper_pod_asks_with_kubesonar_and_is_removed(tmp_path: Path) -> None:
     with dns_cluster() as cluster, kubelet(cluster):
         cluster.rights |= RIGHTS
-        look = look_at(cluster, tmp_path, helper=WISH, vantage=3)
+        look = look_at(cluster, tmp_path, helper=WISH, vantage=3, target=KNOWN)
         assert no_helper(cluster)
     assert (look.vantage, look.why) == (3, "a helper pod may be made in namespace doctors")
     assert judge_look(look).health is Health.GOOD
@@ -54,7 +56,7 @@ def test_in_an_image_without_kubesonar_dig_asks(tmp_path: Path) -> None:
     with dns_cluster() as cluster, kubelet(cluster, programs=("dig",)):
         cluster.rights |= RIGHTS
         cluster.pods[1].udp = cluster.pods[1].tcp = dns_server.wrong
-        look = look_at(cluster, tmp_path, helper=WISH, vantage=3)
+        look = look_at(cluster, tmp_path, helper=WISH, vantage=3, target=KNOWN)
     assert [(one.part, one.subject) for one in judge_look(look).findings][:1] == [("pod", "coredns-2")]
     assert {one.outcome for one in look.results if one.server.name == "coredns-1"} == {DnsOutcome.GOOD}
 
@@ -63,7 +65,7 @@ def test_an_image_with_neither_is_refused(tmp_path: Path) -> None:
     with dns_cluster() as cluster, kubelet(cluster, programs=()):
         cluster.rights |= RIGHTS
         with pytest.raises(AskFailed, match="neither kubesonar nor dig runs"):
-            look_at(cluster, tmp_path, helper=WISH, vantage=3)
+            look_at(cluster, tmp_path, helper=WISH, vantage=3, target=KNOWN)
         assert no_helper(cluster)
 
 
@@ -72,7 +74,7 @@ def test_what_a_crash_left_is_swept_at_the_next_start(tmp_path: Path) -> None:
     with dns_cluster() as cluster, kubelet(cluster):
         cluster.rights |= RIGHTS
         cluster.api.put("pods", left)
-        assert look_at(cluster, tmp_path, helper=WISH, vantage=3).vantage == 3
+        assert look_at(cluster, tmp_path, helper=WISH, vantage=3, target=KNOWN).vantage == 3
         assert no_helper(cluster)
         assert len(made(cluster)) == 1
 
@@ -82,11 +84,11 @@ def test_a_kept_pod_serves_the_next_look_while_its_image_is_the_same(tmp_path: P
     with dns_cluster() as cluster, kubelet(cluster):
         cluster.rights |= RIGHTS
         for _ in range(2):
-            look_at(cluster, tmp_path, helper=keep, vantage=3)
+            look_at(cluster, tmp_path, helper=keep, vantage=3, target=KNOWN)
         assert len(made(cluster)) == 1
         assert not no_helper(cluster)
         other = HelperWish(namespace="doctors", image="registry.example/kubesonar:2")
-        look_at(cluster, tmp_path, helper=other, vantage=3)
+        look_at(cluster, tmp_path, helper=other, vantage=3, target=KNOWN)
         assert len(made(cluster)) == 2
         assert no_helper(cluster)
 
@@ -95,7 +97,7 @@ def test_the_pod_is_small_unprivileged_and_ends_by_itself(tmp_path: Path) -> Non
     keep = HelperWish(namespace="doctors", image="registry.example/kubesonar:1", keep=True)
     with dns_cluster() as cluster, kubelet(cluster):
         cluster.rights |= RIGHTS
-        look_at(cluster, tmp_path, helper=keep, vantage=3)
+        look_at(cluster, tmp_path, helper=keep, vantage=3, target=KNOWN)
         pod = cluster.api.get("pods", HELPER, "doctors")
     (container,) = pod["spec"]["containers"]
     assert pod["spec"]["activeDeadlineSeconds"] > 0
@@ -116,20 +118,20 @@ def test_a_pod_that_never_runs(of: tuple[str, str], sentence: str, tmp_path: Pat
     with dns_cluster() as cluster, kubelet(cluster, phase=of[0], waiting=of[1]):
         cluster.rights |= RIGHTS
         with pytest.raises(AskFailed, match=sentence):
-            look_at(cluster, tmp_path, helper=WISH, vantage=3)
+            look_at(cluster, tmp_path, helper=WISH, vantage=3, target=KNOWN)
         assert no_helper(cluster)
 
 
 def test_no_helper_pod_in_the_namespace_of_dns(tmp_path: Path) -> None:
     with dns_cluster() as cluster, pytest.raises(AskFailed, match="in the namespace of DNS, kube-system"):
-        look_at(cluster, tmp_path, helper=HelperWish(namespace="kube-system", image="x"), vantage=3)
+        look_at(cluster, tmp_path, helper=HelperWish(namespace="kube-system", image="x"), vantage=3, target=KNOWN)
 
 
 def test_the_image_of_kubesonars_agents_is_found(tmp_path: Path) -> None:
     with dns_cluster() as cluster, kubelet(cluster):
         cluster.rights |= RIGHTS
         cluster.api.put("pods", shapes.pod("agent-1", namespace="doctors"))
-        look_at(cluster, tmp_path, helper=HelperWish(namespace="doctors", keep=True), vantage=3)
+        look_at(cluster, tmp_path, helper=HelperWish(namespace="doctors", keep=True), vantage=3, target=KNOWN)
         (container,) = cluster.api.get("pods", HELPER, "doctors")["spec"]["containers"]
     assert container["image"] == "registry.example/kubesonar:1"
 
@@ -138,14 +140,14 @@ def test_without_an_image_it_says_which_are_looked_for(tmp_path: Path) -> None:
     with dns_cluster() as cluster:
         cluster.rights |= RIGHTS
         with pytest.raises(AskFailed, match=r"--image"):
-            look_at(cluster, tmp_path, helper=HelperWish(namespace="doctors"), vantage=3)
+            look_at(cluster, tmp_path, helper=HelperWish(namespace="doctors"), vantage=3, target=KNOWN)
 
 
 def test_a_missing_right_is_named_with_its_rule(tmp_path: Path) -> None:
     with dns_cluster() as cluster:
         cluster.rights |= RIGHTS - {"create pods"}
         with pytest.raises(AskFailed, match=r"namespace doctors with .*resources: \[pods\], verbs: \[create\]"):
-            look_at(cluster, tmp_path, helper=WISH, vantage=3)
+            look_at(cluster, tmp_path, helper=WISH, vantage=3, target=KNOWN)
 
 
 def forwarded(cluster: DnsCluster) -> None:
@@ -202,7 +204,7 @@ def test_a_helper_pod_is_chosen_where_nothing_is_reached_and_pods_may_be_made(tm
     with dns_cluster() as cluster, kubelet(cluster):
         hidden(cluster)
         cluster.rights |= RIGHTS | FORWARD
-        look = look_at(cluster, tmp_path, helper=WISH)
+        look = look_at(cluster, tmp_path, helper=WISH, target=KNOWN, timeout=0.3)
     assert look.vantage == 3
     assert "not 1: no address inside the cluster answers from here; not 2: no NodePort" in look.why
 
@@ -211,7 +213,7 @@ def test_port_forward_is_chosen_where_nothing_else_is_permitted(tmp_path: Path) 
     with dns_cluster() as cluster:
         hidden(cluster)
         cluster.rights |= FORWARD
-        look = look_at(cluster, tmp_path, helper=WISH)
+        look = look_at(cluster, tmp_path, helper=WISH, target=KNOWN, timeout=0.3)
     assert look.vantage == 4
     assert "not 3: no right; a Role in namespace doctors" in look.why
 
@@ -220,4 +222,4 @@ def test_where_nothing_can_be_taken_every_reason_is_said(tmp_path: Path) -> None
     with dns_cluster() as cluster:
         hidden(cluster)
         with pytest.raises(AskFailed, match=r"1: no address.*2: no NodePort.*3: no right.*4: no right"):
-            look_at(cluster, tmp_path, helper=WISH)
+            look_at(cluster, tmp_path, helper=WISH, target=KNOWN, timeout=0.3)
