@@ -13,8 +13,12 @@ from kubesonar.config import ConfigError
 from kubesonar.core.probing.cluster_document import ClusterDocument
 from kubesonar.discovery.options import KubernetesOptions
 from kubesonar.net.clock import SystemClock
+from tests.apps.agents import RunningAgent, RunningCollector, tree
+from tests.apps.agents import until as waited
+from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import run
+from tests.ports import free_port
 from tests.scenarios.test_agent_cluster import dns_slice
 from tests.waiting import until
 
@@ -41,6 +45,32 @@ def test_members_and_services_are_published_and_again_when_they_change(tmp_path:
         api.populate(3)
         api.put("endpointslices", dns_slice(("dns-1", 53)))
         run(scenario(api))
+
+
+def test_an_agent_knows_the_members_by_its_collector_and_asks_no_api_server(tmp_path: Path) -> None:
+    own, other, port = free_port(), free_port(), free_port()
+    (tmp_path / "secret").write_text("shared\n")
+    with ApiServer() as api:
+        kubeconfig = api.kubeconfig(tmp_path / "config")
+        for name, member in (("a", own), ("b", other)):
+            api.put("nodes", shapes.node(f"node-{name}"))
+            labels = {**shapes.AGENT, "kubesonar.io/port": str(member)}
+            api.put("pods", shapes.pod(name, node=f"node-{name}", ips=("127.0.0.1",), labels=labels))
+        agent = {
+            **tree("a", own, tmp_path, membership={"enabled": False}),
+            "roster": {"source": "collector", "directory": str(tmp_path)},
+            "reports": {"to": [f"http://127.0.0.1:{port}"], "token_file": str(tmp_path / "secret")},
+            "cluster": {"resolv_conf": str(tmp_path / "none")},
+        }
+        collector = {
+            "reports": {"auth": "secret", "secret_file": str(tmp_path / "secret")},
+            "roster": {"source": "kubernetes", "kubernetes": {"kubeconfig": kubeconfig, "settle": 0.05}},
+        }
+        with RunningCollector(tmp_path, port, **collector), RunningAgent(tmp_path, "a", **agent) as running:
+            waited(lambda: {one.name for one in running.snapshot().roster.members} == {"a", "b"})
+            assert running.snapshot().roster.stale == ""
+        assert len(api.asked("list", "pods")) == 1
+        assert (tmp_path / "cluster.json").exists()
 
 
 def test_credentials_that_cannot_be_used_are_named(tmp_path: Path) -> None:
