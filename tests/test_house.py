@@ -23,7 +23,7 @@ SUITES = {
     "bench": "what measurements compute with",
     "compat/kubenurse/checks/test_proxies.py": "kubenurse's client through the proxies of net/",
     "deploy": "the chart, the image and the monitoring, which are no modules",
-    "docs": "pages written by hand",
+    "docs": "pages written by hand, and the commands in them",
     "e2e": "the API client against a real cluster or its double",
     "scenarios": "labs and meshes of real agents",
     "sim/test_networks.py": "virtual clusters in two networks",
