@@ -28,7 +28,7 @@ SUITES = {
     "scenarios": "labs and meshes of real agents",
     "sim/test_networks.py": "virtual clusters in two networks",
     "sim/test_restart.py": "virtual clusters of which all agents restart",
-    "views/page/test_browser.py": "the page in a browser",
+    "api/page/test_browser.py": "the page in a browser",
     "test_conftest.py": "the hooks of all tests",
     "test_house.py": "this file",
     "test_readers.py": "everything that reads bytes from outside",

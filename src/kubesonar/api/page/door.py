@@ -49,11 +49,6 @@ class Door:
         self._reader = reader
         self._renderer = renderer
 
-    @property
-    def has_token(self) -> bool:
-        """Whether a token is needed at all."""
-        return isinstance(self._reader, BearerToken)
-
     def behind(self, handler: Handler) -> Handler:
         """Return `handler` for those who may read, and the form for others. What is asked for from another site comes
         without the cookie (SameSite=Strict): the browser is made to ask again by itself."""

@@ -9,10 +9,10 @@ from typing import Protocol
 import msgspec
 
 from kubesonar.api.collector import CollectorMember, EvidenceAway, MatrixDocument, StatesDocument
-from kubesonar.api.page.door import HTML, Door, private
+from kubesonar.api.page.door import HTML, TOKEN_COOKIE, Door, private
 from kubesonar.api.page.files import PageFiles
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
-from kubesonar.core.telemetry.reports.short_history import ShortHistory
+from kubesonar.core.telemetry.reports.short_history import HistoryPart, ShortHistory
 from kubesonar.core.telemetry.state_log import StateSpan
 from kubesonar.model import Health, Member, Notice, Snapshot, Verdict, clip
 from kubesonar.views.matrix import Matrix
@@ -33,8 +33,12 @@ _FIRST = "a whole number up to 100000"
 _ZONE = "a zone of at most 300 characters"
 
 _AGE = 1.0
-"""Seconds for which a matrix that was drawn serves others who look at the same time. Longer, and the map lags; shorter,
-and many viewers take the CPU that judging needs."""
+"""Least seconds for which a matrix that was drawn serves others who look. Longer, and the map lags; shorter, and many
+viewers take the CPU that judging needs."""
+
+_SHARE = 4.0
+"""Times as long as it took to be drawn for which it does, in a large mesh. More, and the map lags there; less, and
+viewers take more than a fifth of a CPU."""
 
 _NOTHING = Verdict(Health.UNKNOWN, "cannot tell: no agent has reported yet", 0.0)
 
@@ -110,7 +114,7 @@ def page_routes(source: PageSource, reader: Authenticator, times: PageTimes) -> 
     door, views = Door(reader, renderer), _Views(source, times)
 
     def route(view: _View, summary: str, **fields: str) -> Route:
-        page = _Page(source, renderer, times, view, {**fields, "format": _FORMAT}, sign_out=door.has_token)
+        page = _Page(source, renderer, times, view, {**fields, "format": _FORMAT})
         return Route(door.behind(page.reply), summary, open=True)
 
     return {
@@ -140,15 +144,12 @@ class _Page:
         times: PageTimes,
         view: _View,
         fields: Mapping[str, str],
-        *,
-        sign_out: bool,
     ) -> None:
         self._source = source
         self._renderer = renderer
         self._times = times
         self._view = view
         self._fields = fields
-        self._sign_out = sign_out
 
     async def reply(self, request: Request) -> Reply:
         try:
@@ -180,7 +181,7 @@ class _Page:
             observers=verdict.observers,
             members=verdict.members,
             zone=self._times.zone,
-            sign_out=self._sign_out,
+            sign_out=bool(request.cookie(TOKEN_COOKIE)),
         )
 
     def _notice(self, status: int, headline: str, sentence: str) -> Reply:
@@ -194,7 +195,7 @@ class _Views:
         self._source = source
         self._times = times
         self._drawing: asyncio.Task[tuple[Matrix, ...]] | None = None
-        self._drawn = 0.0
+        self._until = 0.0
 
     async def now(self, request: Request, query: Mapping[str, str]) -> _Drawn:
         source, states = self._source, self._source.states()
@@ -230,9 +231,9 @@ class _Views:
         record = next((one for one in source.incidents() if one.id == wanted), None)
         if record is None:
             return None
-        members = self._members()
-        targets = {target for matrix in await self._matrices() for target in matrix.targets}
-        model = incident_model(record, members, targets, source.history(), source.now(), self._times)
+        history = source.history()
+        targets = [subject for _, subject in history.subjects(HistoryPart.TARGET, None)]
+        model = incident_model(record, self._members(), targets, history, source.now(), self._times)
         return _Drawn(model.line.what, "incident", model)
 
     async def nodes(self, request: Request, query: Mapping[str, str]) -> _Drawn:
@@ -272,15 +273,17 @@ class _Views:
         return [MemberReport(one.member, one.reported, one.unread) for one in self._source.members()]
 
     async def _matrices(self) -> tuple[Matrix, ...]:
-        """Return the matrices of this second: drawn once for all who look."""
+        """Return matrices that are not older than a second or a few: drawn once for all who look."""
         loop = asyncio.get_running_loop()
-        if self._drawing is None or (self._drawing.done() and loop.time() - self._drawn >= _AGE):
-            self._drawn = loop.time()
+        if self._drawing is None or (self._drawing.done() and loop.time() >= self._until):
             self._drawing = loop.create_task(self._draw())
         return await asyncio.shield(self._drawing)
 
     async def _draw(self) -> tuple[Matrix, ...]:
+        clock = asyncio.get_running_loop().time
+        began = clock()
         found = await self._source.matrix()
+        self._until = began + max(_AGE, _SHARE * (clock() - began))
         return () if found is None else found.matrices
 
 

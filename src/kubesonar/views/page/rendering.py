@@ -95,6 +95,7 @@ def _environment(assets: str, finalize: Callable[[object], object], *, escaped: 
         finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
         undefined=StrictUndefined,
     )
     environment.globals.update(assets=assets, views=VIEWS, headlines=HEADLINES)
