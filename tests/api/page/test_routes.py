@@ -117,6 +117,13 @@ def test_a_view_keeps_its_address_in_the_other_formats() -> None:
     assert 'href="/timeline?hours=6&amp;format=text"' in said(ask("/timeline?hours=6"))
 
 
+def test_only_of_a_small_mesh_the_first_view_has_the_map() -> None:
+    assert 'class="glance"' in said(ask("/now"))
+    large = MeshSource(Mesh(nodes=17, neighbours=1, plain=()), 6.0)
+    page = Router(page_routes(large, Anonymous(), UTC), Anonymous())
+    assert 'class="glance"' not in said(ask("/now", router=page))
+
+
 def test_files_are_open_and_kept() -> None:
     for name, kind in (("page.css", "text/css"), ("page.js", "text/javascript"), ("icon.svg", "image/svg+xml")):
         reply = ask(f"/static/{name}")

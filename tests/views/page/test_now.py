@@ -16,7 +16,9 @@ def now(source: MeshSource, at: float | None = None) -> NowModel:
     assert verdict is not None
     moment = source.now() if at is None else at
     members = source.known()
-    return now_model(verdict, source.incidents(), members, states.excused, states.unread, source.durable(), moment, UTC)
+    return now_model(
+        verdict, source.incidents(), members, states.excused, states.unread, source.durable(), (), moment, UTC
+    )
 
 
 def test_of_a_well_network_nothing_is_told() -> None:
@@ -50,7 +52,7 @@ def test_lists_end_and_say_how_many_more_there_are() -> None:
     many = [msgspec.structs.replace(record, id=str(n), closed=None if n < 70 else source.at - n) for n in range(120)]
     verdict = source.verdict()
     assert verdict is not None
-    model = now_model(verdict, many, {}, {str(n): "why" for n in range(60)}, {}, "disk full", source.at, UTC)
+    model = now_model(verdict, many, {}, {str(n): "why" for n in range(60)}, {}, "disk full", (), source.at, UTC)
     assert (len(model.open), model.more_open, len(model.closed)) == (50, 20, 5)
     assert [line.id for line in model.closed] == ["70", "71", "72", "73", "74"]
     assert (len(model.excused), model.more_excused, model.durable) == (50, 10, "disk full")

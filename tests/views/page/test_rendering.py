@@ -90,7 +90,7 @@ def hostile() -> dict[str, msgspec.Struct]:
     target = target_model(NAME, source.read.values(), source.known(), source.past, now, UTC)
     assert node is not None and target is not None
     return {
-        "now": now_model(verdict, [record], members, {NAME: HOSTILE}, {"x": HOSTILE}, HOSTILE, now, UTC),
+        "now": now_model(verdict, [record], members, {NAME: HOSTILE}, {"x": HOSTILE}, HOSTILE, [matrix], now, UTC),
         "map": map_model([matrix, many], HOSTILE),
         "incident": incident_model(record, members, [NAME], source.past, now, UTC),
         "timeline": timeline_model(

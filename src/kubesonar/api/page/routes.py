@@ -36,6 +36,9 @@ _AGE = 1.0
 """Least seconds for which a matrix that was drawn serves others who look. Longer, and the map lags; shorter, and many
 viewers take the CPU that judging needs."""
 
+_GLANCED = 32
+"""Most members whose map is shown with what is wrong now. More, and the first view is neither light nor quick."""
+
 _SHARE = 4.0
 """Times as long as it took to be drawn for which it does, in a large mesh. More, and the map lags there; less, and
 viewers take more than a fifth of a CPU."""
@@ -198,14 +201,15 @@ class _Views:
         self._until = 0.0
 
     async def now(self, request: Request, query: Mapping[str, str]) -> _Drawn:
-        source, states = self._source, self._source.states()
+        source, states, members = self._source, self._source.states(), self._members()
         model = now_model(
             source.verdict() or _NOTHING,
             source.incidents(),
-            self._members(),
+            members,
             states.excused,
             states.unread,
             source.durable(),
+            await self._matrices() if len(members) <= _GLANCED else (),
             source.now(),
             self._times,
         )

@@ -8,9 +8,10 @@ import msgspec
 
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.model import Member, Network, Verdict
-from kubesonar.views.matrix import natural
+from kubesonar.views.matrix import Matrix, natural
 from kubesonar.views.page.incidents import IncidentLine, incident_line
 from kubesonar.views.page.links import Link, node_href
+from kubesonar.views.page.map import MapModel, map_model
 from kubesonar.views.page.moments import PageTimes
 from kubesonar.views.page.timeline import DayLane, day_lane
 
@@ -39,8 +40,8 @@ class NetworkCount(msgspec.Struct, frozen=True):
 
 class NowModel(msgspec.Struct, frozen=True):
     """What is wrong now: the `open` incidents, the latest `closed` ones, who is excused or unread and why (and how many
-    more), what cannot be told, and the incidents of the last `day`. `durable` says why incidents are not kept durably,
-    empty where they are."""
+    more), what cannot be told, and the incidents of the last `day`. `glance` is the map of a small mesh, without
+    networks in a larger one. `durable` says why incidents are not kept durably, empty where they are."""
 
     open: tuple[IncidentLine, ...]
     more_open: int
@@ -52,6 +53,7 @@ class NowModel(msgspec.Struct, frozen=True):
     unknown: tuple[str, ...]
     networks: tuple[NetworkCount, ...]
     day: DayLane
+    glance: MapModel
     durable: str
 
 
@@ -62,10 +64,12 @@ def now_model(
     excused: Mapping[str, str],
     unread: Mapping[str, str],
     durable: str,
+    matrices: Iterable[Matrix],
     now: float,
     times: PageTimes,
 ) -> NowModel:
-    """Return what is wrong now; `records` are the latest first, `excused` and `unread` map members to the reason."""
+    """Return what is wrong now; `records` are the latest first, `excused` and `unread` map members to the reason.
+    `matrices` are those to be shown at a glance."""
     known = list(records)
     opened = [record for record in known if record.closed is None]
     closed = [record for record in known if record.closed is not None]
@@ -85,6 +89,7 @@ def now_model(
         unknown=verdict.unknown[:_MOST],
         networks=tuple(_counts(members.values())),
         day=day_lane(known, now, times),
+        glance=map_model(matrices),
         durable=durable,
     )
 
