@@ -1,5 +1,5 @@
-"""The page in a browser: by keyboard alone, on small and large screens, readable, kept in by its policy, behind its
-door."""
+"""The page in a browser: by keyboard alone, on small and large screens, readable, kept in by its policy, and for
+those who have the token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from kubesonar.api.page import page_routes
-from kubesonar.api.page.door import TOKEN_COOKIE
+from kubesonar.api.page.access import TOKEN_COOKIE
 from kubesonar.model import Kind, State
 from kubesonar.web import (
     Anonymous,

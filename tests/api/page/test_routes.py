@@ -1,4 +1,4 @@
-"""The page over HTTP: its views in every format, the door, and what browsers are told."""
+"""The page over HTTP: its views in every format, who may see it, and what browsers are told."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from kubesonar.api.page import page_routes
-from kubesonar.api.page.door import TOKEN_COOKIE
+from kubesonar.api.page.access import TOKEN_COOKIE
 from kubesonar.web import Anonymous, BearerToken, Reply, Request, Router, cookie_value
 from tests.core.mesh import Mesh
 from tests.views.page.source import UTC, MeshSource
@@ -118,10 +118,10 @@ def test_a_view_keeps_its_address_in_the_other_formats() -> None:
 
 
 def test_only_of_a_small_mesh_the_first_view_has_the_map() -> None:
-    assert 'class="glance"' in said(ask("/now"))
+    assert 'class="small-map"' in said(ask("/now"))
     large = MeshSource(Mesh(nodes=17, neighbours=1, plain=()), 6.0)
     page = Router(page_routes(large, Anonymous(), UTC), Anonymous())
-    assert 'class="glance"' not in said(ask("/now", router=page))
+    assert 'class="small-map"' not in said(ask("/now", router=page))
 
 
 def test_files_are_open_and_kept() -> None:

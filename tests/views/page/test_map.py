@@ -81,9 +81,9 @@ def test_a_large_network_is_drawn_by_zones_with_what_is_sick() -> None:
 @pytest.mark.parametrize(("zone", "rows"), [("a", 40), ("nowhere", None)])
 def test_a_zone_is_opened(zone: str, rows: int | None) -> None:
     opened = map_model(large(), zone).networks[0].opened
-    assert (None if opened is None else len(opened.strips)) == rows
+    assert (None if opened is None else len(opened.rows)) == rows
     if opened is not None:
-        first = opened.strips[0]
+        first = opened.rows[0]
         assert {cell.look[0] for cell in (*first.out, *first.into)} & {"d", "l"}
 
 
@@ -92,10 +92,10 @@ def test_a_large_zone_has_pages() -> None:
     matrix = Matrix(Network.POD, members, (), (PathCell("m-249", "m-3", Mark.DEAD),), {}, {})
     (first,) = map_model([matrix], "z & co").networks
     assert first.opened is not None
-    assert [strip.heading.name for strip in first.opened.strips[:2]] == ["m-3", "m-249"]
+    assert [row.heading.name for row in first.opened.rows[:2]] == ["m-3", "m-249"]
     assert (first.opened.before, first.opened.after) == ("", "/map?zone=z%20%26%20co&first=100#pod")
     last = map_model([matrix], "z & co", 200).networks[0].opened
-    assert last is not None and len(last.strips) == 50
+    assert last is not None and len(last.rows) == 50
     assert (last.before, last.after) == ("/map?zone=z%20%26%20co&first=100#pod", "")
     beyond = map_model([matrix], "z & co", 90_000).networks[0].opened
-    assert beyond is not None and beyond.strips == ()
+    assert beyond is not None and beyond.rows == ()

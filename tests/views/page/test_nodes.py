@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kubesonar.core.telemetry.reports.short_history import ShortHistory
-from kubesonar.model import Member, Saturation, State, Trouble
+from kubesonar.model import InterfaceFacts, Member, NodeFacts, Saturation, State, Trouble
 from kubesonar.views.matrix import matrices
 from kubesonar.views.page.nodes import MemberReport, NodeModel, node_model, nodes_model
 from tests.core.mesh import Mesh
@@ -69,6 +69,34 @@ def test_a_member_says_what_troubles_it() -> None:
         "3 packets dropped because the conntrack table was full in 60 s",
     )
     assert card.remarks[0].startswith("the loop was starved, since ") and " until " in card.remarks[1]
+
+
+def test_facts_of_a_node_are_told_in_words() -> None:
+    source = MeshSource(Mesh(nodes=2))
+    told = reports(source)
+    assert told[0].snapshot is not None
+    facts = NodeFacts(
+        kernel="6.18.2",
+        booted=source.at - 3600.0,
+        interfaces=(InterfaceFacts("eth0", 1450, ("10.0.0.1/24",)), InterfaceFacts("eth1")),
+        nameservers=("10.96.0.10",),
+        search=("svc.cluster.local",),
+        ndots=5,
+        looked_up={"collector": ()},
+        throttled=0.25,
+    )
+    snapshot = msgspec.structs.replace(told[0].snapshot, facts=facts)
+    model = node(source, "node-1", [msgspec.structs.replace(told[0], snapshot=snapshot)])
+    assert model is not None
+    assert [(fact.label, fact.text) for fact in model.members[0].facts] == [
+        ("Kernel", "6.18.2"),
+        ("Booted", UTC.clock(source.at - 3600.0)),
+        ("Interface eth0", "MTU 1450, 10.0.0.1/24"),
+        ("Interface eth1", "MTU not known, no address"),
+        ("Resolver", "10.96.0.10, ndots 5, search svc.cluster.local"),
+        ("collector is", "not known to the resolver"),
+        ("Throttled", "in 25% of the CPU's periods"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "dns-1"])

@@ -35,6 +35,7 @@ def test_an_incident_says_since_when_how_sure_and_who_saw_it() -> None:
     assert len(line.observers) == 3 and line.more_observers > 0
     (bar,) = now(source).day.lane.bars
     assert bar.href == f"/incidents/{line.id}"
+    assert now(source).small_map.networks == ()
 
 
 def test_members_of_a_node_share_a_line_where_they_share_the_reason() -> None:

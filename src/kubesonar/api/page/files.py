@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from importlib.resources import files
 
-from kubesonar.api.page.door import SECURITY_HEADERS
+from kubesonar.api.page.access import SECURITY_HEADERS
 from kubesonar.web import Reply, Request, error_reply
 
 _KINDS = {

@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from kubesonar.api.collector import CollectorMember, EvidenceAway, MatrixDocument, StatesDocument
-from kubesonar.api.page.door import HTML, TOKEN_COOKIE, Door, private
+from kubesonar.api.page.access import HTML, TOKEN_COOKIE, PageAccess, private
 from kubesonar.api.page.files import PageFiles
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.core.telemetry.reports.short_history import HistoryPart, ShortHistory
@@ -114,11 +114,11 @@ def page_routes(source: PageSource, reader: Authenticator, times: PageTimes) -> 
     gets the form for the token and no error."""
     page_files = PageFiles()
     renderer = PageRenderer(page_files.version)
-    door, views = Door(reader, renderer), _Views(source, times)
+    access, views = PageAccess(reader, renderer), _Views(source, times)
 
     def route(view: _View, summary: str, **fields: str) -> Route:
         page = _Page(source, renderer, times, view, {**fields, "format": _FORMAT})
-        return Route(door.behind(page.reply), summary, open=True)
+        return Route(access.restricted(page.reply), summary, open=True)
 
     return {
         "/now": route(views.now, "page: what is wrong now"),
@@ -132,8 +132,8 @@ def page_routes(source: PageSource, reader: Authenticator, times: PageTimes) -> 
         "/targets/{name}": route(views.target, "page: one of these"),
         "/static/{name}": Route(page_files.get, "files of the page", open=True),
         "/favicon.ico": Route(page_files.icon, "the icon, where browsers look for it beside text", open=True),
-        "/sign-in": Route(door.sign_in, "takes the token of a browser", open=True, method="POST"),
-        "/sign-out": Route(door.sign_out, "makes a browser forget it", open=True, method="POST"),
+        "/sign-in": Route(access.sign_in, "takes the token of a browser", open=True, method="POST"),
+        "/sign-out": Route(access.sign_out, "makes a browser forget it", open=True, method="POST"),
     }
 
 

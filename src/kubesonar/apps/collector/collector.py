@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from kubesonar import __version__
 from kubesonar.api.collector import collector_handler
 from kubesonar.api.page import page_routes
-from kubesonar.api.page.door import TOKEN_COOKIE
+from kubesonar.api.page.access import TOKEN_COOKIE
 from kubesonar.apps.client.times import page_times
 from kubesonar.apps.collector.cluster_watch import SharedClusterWatch
 from kubesonar.apps.collector.judge import Judge

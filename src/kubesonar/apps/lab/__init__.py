@@ -16,8 +16,8 @@ import typer
 from kubesonar.apps.client import asking
 from kubesonar.apps.client.output import Color
 from kubesonar.apps.lab import orders
-from kubesonar.apps.lab.front import page_socket
 from kubesonar.apps.lab.mesh import Rates
+from kubesonar.apps.lab.page_socket import page_socket
 from kubesonar.apps.lab.running import LabRequest, run_lab
 from kubesonar.compat import ROOMS, acceptance_test
 from kubesonar.config import ConfigError

@@ -20,7 +20,7 @@ from kubesonar.apps.client.output import Color, console, print_to, write_json
 from kubesonar.apps.client.sources import SnapshotSource
 from kubesonar.apps.client.times import clock, utc_stamp
 from kubesonar.apps.lab import mesh
-from kubesonar.apps.lab.front import page_address
+from kubesonar.apps.lab.page_socket import page_address
 from kubesonar.apps.lab.rooms import acceptance_failures
 from kubesonar.apps.lab.settling import Settling
 from kubesonar.lab.control import listen

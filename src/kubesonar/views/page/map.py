@@ -88,7 +88,7 @@ class SickPath(msgspec.Struct, frozen=True):
     back: str
 
 
-class PathStrip(msgspec.Struct, frozen=True):
+class MemberPaths(msgspec.Struct, frozen=True):
     """A member of an opened zone, the paths that it probes, and those by which others probe it."""
 
     heading: Heading
@@ -103,7 +103,7 @@ class OpenedZone(msgspec.Struct, frozen=True):
     label: str
     first: int
     total: int
-    strips: tuple[PathStrip, ...]
+    rows: tuple[MemberPaths, ...]
     before: str
     after: str
 
@@ -251,8 +251,8 @@ class _Network:
             label=zone,
             first=first,
             total=len(inside),
-            strips=tuple(
-                PathStrip(
+            rows=tuple(
+                MemberPaths(
                     self._heading(member),
                     tuple(map(self._cell, sorted(out[member.name], key=_badness))),
                     tuple(map(self._cell, sorted(into[member.name], key=_badness))),

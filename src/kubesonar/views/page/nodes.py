@@ -8,7 +8,7 @@ import msgspec
 
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.core.telemetry.reports.short_history import ShortHistory
-from kubesonar.model import Member, Saturation, Snapshot, Trouble, clip
+from kubesonar.model import Member, NodeFacts, Saturation, Snapshot, Trouble, clip
 from kubesonar.views.cells import PathCell
 from kubesonar.views.labels import lasting
 from kubesonar.views.matrix import Matrix, natural
@@ -48,6 +48,13 @@ class NodesModel(msgspec.Struct, frozen=True):
     nodes: tuple[NodeLine, ...]
 
 
+class FactLine(msgspec.Struct, frozen=True):
+    """Something that seldom changes at a member."""
+
+    label: str
+    text: str
+
+
 class MemberCard(msgspec.Struct, frozen=True):
     """One member of a node: who it is, what is expected of it, whether it reports, and what it says of itself."""
 
@@ -60,6 +67,7 @@ class MemberCard(msgspec.Struct, frozen=True):
     reported: str
     unread: str
     remarks: tuple[str, ...]
+    facts: tuple[FactLine, ...]
     checks: tuple[TargetCheck, ...]
 
 
@@ -167,8 +175,26 @@ def _card(report: MemberReport, members: Mapping[str, Member], now: float, times
         reported="never" if report.reported is None else f"{lasting(report.reported)} ago",
         unread=report.unread,
         remarks=() if snapshot is None else tuple(_remarks(snapshot, now, times)),
+        facts=() if snapshot is None or snapshot.facts is None else tuple(_facts(snapshot.facts, now, times)),
         checks=() if snapshot is None else checks_of(snapshot, members),
     )
+
+
+def _facts(facts: NodeFacts, now: float, times: PageTimes) -> Iterable[FactLine]:
+    if facts.kernel:
+        yield FactLine("Kernel", facts.kernel)
+    if facts.booted:
+        yield FactLine("Booted", times.moment(facts.booted, now).text)
+    for one in facts.interfaces[:_LINES]:
+        mtu = f"MTU {one.mtu}" if one.mtu else "MTU not known"
+        yield FactLine(f"Interface {one.name}", f"{mtu}, {', '.join(one.addresses) or 'no address'}")
+    if facts.nameservers:
+        search = f", search {' '.join(facts.search)}" if facts.search else ""
+        yield FactLine("Resolver", f"{', '.join(facts.nameservers)}, ndots {facts.ndots}{search}")
+    for name, addresses in facts.looked_up.items():
+        yield FactLine(f"{name} is", ", ".join(addresses) or "not known to the resolver")
+    if facts.throttled:
+        yield FactLine("Throttled", f"in {facts.throttled:.0%} of the CPU's periods")
 
 
 def _remarks(snapshot: Snapshot, now: float, times: PageTimes) -> Iterable[str]:

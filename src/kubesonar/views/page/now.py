@@ -40,7 +40,7 @@ class NetworkCount(msgspec.Struct, frozen=True):
 
 class NowModel(msgspec.Struct, frozen=True):
     """What is wrong now: the `open` incidents, the latest `closed` ones, who is excused or unread and why (and how many
-    more), what cannot be told, and the incidents of the last `day`. `glance` is the map of a small mesh, without
+    more), what cannot be told, and the incidents of the last `day`. `small_map` is the map of a small mesh, without
     networks in a larger one. `durable` says why incidents are not kept durably, empty where they are."""
 
     open: tuple[IncidentLine, ...]
@@ -53,7 +53,7 @@ class NowModel(msgspec.Struct, frozen=True):
     unknown: tuple[str, ...]
     networks: tuple[NetworkCount, ...]
     day: DayLane
-    glance: MapModel
+    small_map: MapModel
     durable: str
 
 
@@ -69,7 +69,7 @@ def now_model(
     times: PageTimes,
 ) -> NowModel:
     """Return what is wrong now; `records` are the latest first, `excused` and `unread` map members to the reason.
-    `matrices` are those to be shown at a glance."""
+    `matrices` are those to be shown small."""
     known = list(records)
     opened = [record for record in known if record.closed is None]
     closed = [record for record in known if record.closed is not None]
@@ -89,7 +89,7 @@ def now_model(
         unknown=verdict.unknown[:_MOST],
         networks=tuple(_counts(members.values())),
         day=day_lane(known, now, times),
-        glance=map_model(matrices),
+        small_map=map_model(matrices),
         durable=durable,
     )
 

@@ -59,10 +59,15 @@
     const next = fresh.getElementById("main");
     if (!next) return;
     const before = sentence(main);
-    if (next.innerHTML !== drawn) {
+    const said = next.innerHTML;
+    if (said !== drawn) {
+      drawn = said;
       const place = placeOf(document.activeElement);
       const scrolled = [...main.querySelectorAll(".scroll[id]")].map((one) => [one.id, one.scrollLeft]);
-      drawn = next.innerHTML;
+      for (const one of main.querySelectorAll("details[id][open]")) {
+        const same = next.querySelector(`#${CSS.escape(one.id)}`);
+        if (same) same.open = true;
+      }
       main.replaceChildren(...next.childNodes);
       document.body.className = fresh.body.className;
       document.title = fresh.title;

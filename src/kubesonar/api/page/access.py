@@ -42,14 +42,14 @@ _NOT_KEPT = (b"cache-control", b"no-store")
 HTML = "text/html; charset=utf-8"
 
 
-class Door:
+class PageAccess:
     """Lets in requests that `reader` permits; shows the form for the token to others."""
 
     def __init__(self, reader: Authenticator, renderer: PageRenderer) -> None:
         self._reader = reader
         self._renderer = renderer
 
-    def behind(self, handler: Handler) -> Handler:
+    def restricted(self, handler: Handler) -> Handler:
         """Return `handler` for those who may read, and the form for others. What is asked for from another site comes
         without the cookie (SameSite=Strict): the browser is made to ask again by itself."""
 
