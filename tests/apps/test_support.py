@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.api.collector import IncidentPage, MatrixDocument, VerdictDocument
+from kubesonar.api.documents import IncidentPage, MatrixDocument, VerdictDocument
 from kubesonar.apps import support
 from kubesonar.apps.client import check
 from kubesonar.config import ConfigError

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kubesonar.api.collector import IncidentPage, MatrixDocument, VerdictDocument
+from kubesonar.api.documents import IncidentPage, MatrixDocument, VerdictDocument
 from kubesonar.cli import main
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord, RecordedChange
 from kubesonar.core.encoding import encode_json

@@ -1,7 +1,7 @@
-"""What an agent serves over HTTP: health, metrics, observations and snapshots.
+"""What an agent and a collector serve over HTTP: health, metrics, observations, snapshots, verdicts and incidents.
 
-In: an agent (the protocol `AgentView`) and requests. Out: replies in JSON or text. Read `agent` first: it lists the
-paths.
+In: an agent (the protocol `AgentView`) or a collector (`CollectorView`), and requests. Out: replies in JSON or text.
+Read `agent.py` first, then `collector.py`: each lists its paths. `page/` is what people's browsers are shown.
 """
 
 from kubesonar.api.agent import AgentView, agent_handler

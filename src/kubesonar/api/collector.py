@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
-from itertools import islice
-from typing import Any, Protocol
 
 import msgspec
 
+from kubesonar.api.collector_view import CollectorView, EvidenceAway
+from kubesonar.api.documents import (
+    API_SCHEMA,
+    EdgeDocument,
+    EdgePage,
+    EdgeSummary,
+    HistoryPage,
+    IncidentPage,
+    MatrixDocument,
+    MemberDocument,
+    MemberPage,
+    NoticePage,
+    StatesDocument,
+    VerdictDocument,
+)
 from kubesonar.api.openapi import Operation, QueryField, openapi
-from kubesonar.core.decoding import Undecodable, convert_plain
+from kubesonar.api.queries import MOST_ITEMS, PAGE_FIELDS, page_of, query_of, text_field
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
-from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
 from kubesonar.core.encoding import encode_json
-from kubesonar.core.telemetry.reports.short_history import HistoryPart, HistorySeries, ShortHistory
+from kubesonar.core.telemetry.reports.short_history import HistoryPart
 from kubesonar.core.telemetry.trial_memory import MINUTE
-from kubesonar.model import Condition, Edge, Member, Snapshot, State, Verdict
-from kubesonar.views.matrix import Matrix
+from kubesonar.model import Condition, Edge, Snapshot, State
 from kubesonar.views.metrics.exposition import OPENMETRICS, TEXT, accepts_openmetrics
 from kubesonar.web import (
     Authenticator,
-    BadRequest,
     Handler,
     Reply,
     Request,
@@ -31,195 +41,12 @@ from kubesonar.web import (
     unauthorized_reply,
 )
 
-API_SCHEMA = 1
-"""Version of the documents under /api/v1; raised when a reader of the version before could misread one."""
-
-MOST_ITEMS = 1000
-"""Most items of one page. More, and a reply of a large cluster takes megabytes and seconds."""
-
 MOST_SERIES = 50
 """Most series of one page of the history. More, and a page of whole days holds up the taking of reports."""
 
 EVENTS = "text/event-stream"
 
 
-class CollectorMember(msgspec.Struct, frozen=True):
-    """A member, how many seconds ago it reported (None: never), and why its reports do not count now (empty: they
-    do)."""
-
-    member: Member
-    reported: float | None
-    unread: str
-
-
-class MemberDocument(msgspec.Struct, frozen=True):
-    """A member as in `CollectorMember`, and what it last said of itself, without roster and edges: troubles, what its
-    kernel lacks room for, and its facts; None where it never reported."""
-
-    schema: int
-    member: Member
-    reported: float | None
-    unread: str
-    said: Snapshot | None
-
-
-class VerdictDocument(msgspec.Struct, frozen=True):
-    """The verdict. `durable` is empty while incidents are kept durably, else why they are not; `replica` answers, and
-    `leader` is the one that decides what becomes of incidents, empty where none is known."""
-
-    schema: int
-    verdict: Verdict
-    durable: str
-    replica: str = ""
-    leader: str = ""
-
-
-class IncidentPage(msgspec.Struct, frozen=True):
-    """Incidents, the latest first; `next` is what to give as `after` for the next page, empty on the last."""
-
-    schema: int
-    incidents: tuple[IncidentRecord, ...]
-    next: str
-
-
-class NoticePage(msgspec.Struct, frozen=True):
-    """Notices, the latest first, and `next` as in `IncidentPage`."""
-
-    schema: int
-    notices: tuple[NoticeRecord, ...]
-    next: str
-
-
-class MemberPage(msgspec.Struct, frozen=True):
-    """Members by name, and `next` as in `IncidentPage`."""
-
-    schema: int
-    members: tuple[CollectorMember, ...]
-    next: str
-
-
-class EdgeSummary(msgspec.Struct, frozen=True):
-    """One edge of a member, without its trials and its past."""
-
-    source: str
-    edge: Edge
-
-
-class EdgePage(msgspec.Struct, frozen=True):
-    """Edges by source and id of the check, and `next` as in `IncidentPage`."""
-
-    schema: int
-    edges: tuple[EdgeSummary, ...]
-    next: str
-
-
-class EdgeDocument(msgspec.Struct, frozen=True):
-    """All that is known of the edges from one member to one target: their trials of the last minute, and the minutes
-    of a quarter of an hour before."""
-
-    schema: int
-    source: str
-    target: str
-    edges: tuple[Edge, ...]
-
-
-class HistoryPage(msgspec.Struct, frozen=True):
-    """Series of one value each `step` seconds, by part and subject, and `next` as in `IncidentPage`."""
-
-    schema: int
-    step: float
-    series: tuple[HistorySeries, ...]
-    next: str
-
-
-class MatrixDocument(msgspec.Struct, frozen=True):
-    """Who reaches whom, a matrix for each network."""
-
-    schema: int
-    at: float
-    matrices: tuple[Matrix, ...]
-
-
-class StatesDocument(msgspec.Struct, frozen=True):
-    """The members that are not expected to answer, and those that did not report; why, by name."""
-
-    schema: int
-    excused: dict[str, str]
-    unread: dict[str, str]
-
-
-class EvidenceAway(Exception):
-    """What agents reported cannot be read now, as what keeps it is being started; the message is a clause."""
-
-
-class CollectorView(Protocol):
-    """The parts of a collector that its API reads. Methods without `async` return at once; those with it raise
-    EvidenceAway."""
-
-    def ready(self) -> str:
-        """Return why the collector is not ready, empty where it is."""
-        ...
-
-    def verdict(self) -> Verdict | None:
-        """Return the latest verdict, None before the first."""
-        ...
-
-    def durable(self) -> str:
-        """Return why incidents are not durable now, empty where they are."""
-        ...
-
-    def replicas(self) -> tuple[str, str]:
-        """Return the names of this replica and of the one that leads, empty where none is known."""
-        ...
-
-    def incidents(self) -> Iterable[IncidentRecord]:
-        """Return all incidents, the latest first."""
-        ...
-
-    def outbox(self) -> Iterable[NoticeRecord]:
-        """Return all notices as they are kept, the latest first."""
-        ...
-
-    def members(self) -> Iterable[CollectorMember]:
-        """Return all members by name."""
-        ...
-
-    def said(self, name: str) -> Snapshot | None:
-        """Return what a member last said of itself, without roster and edges, None where it never reported."""
-        ...
-
-    async def snapshot(self, name: str) -> Snapshot | None:
-        """Return the snapshot of a member as it would give it now, None where it never reported."""
-        ...
-
-    def history(self) -> ShortHistory:
-        """Return the series of the last day."""
-        ...
-
-    async def matrix(self) -> MatrixDocument | None:
-        """Return who reaches whom, None before the first verdict."""
-        ...
-
-    def states(self) -> StatesDocument:
-        """Return who need not answer, and who did not report."""
-        ...
-
-    def metrics(self, *, openmetrics: bool) -> bytes:
-        """Return the metrics as OpenMetrics or as Prometheus text."""
-        ...
-
-    def changes(self) -> AsyncGenerator[bytes, None] | None:
-        """Return server-sent events of changes from now on, None where too many clients follow them."""
-        ...
-
-
-def _text(expected: str) -> QueryField:
-    return QueryField(expected, {"type": "string", "maxLength": 300})
-
-
-_LIMIT = QueryField(f"a whole number from 1 to {MOST_ITEMS}", {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS})
-_AFTER = _text("what `next` of the page before says")
-_PAGE = {"limit": _LIMIT, "after": _AFTER}
 _GONE = "nothing has the key that `after` names"
 _OPEN = QueryField("true or false", {"type": "string", "enum": ["true", "false"]})
 _SINCE = QueryField("Unix seconds", {"type": "number", "minimum": 0, "maximum": 1e11})
@@ -231,7 +58,7 @@ _HISTORY = {
     "limit": QueryField(
         f"a whole number from 1 to {MOST_SERIES}", {"type": "integer", "minimum": 1, "maximum": MOST_SERIES}
     ),
-    "after": QueryField(_AFTER.expected, {"type": "string", "maxLength": 600}),
+    "after": QueryField(PAGE_FIELDS["after"].expected, {"type": "string", "maxLength": 600}),
 }
 _WHAT = QueryField(f"one of {', '.join(Condition)}", {"type": "string", "enum": [what.value for what in Condition]})
 _STATE = QueryField(f"one of {', '.join(State)}", {"type": "string", "enum": [state.value for state in State]})
@@ -247,7 +74,7 @@ def operations(view: CollectorView) -> list[Operation]:
             "incidents, the latest first",
             paths.incidents,
             IncidentPage,
-            {"open": _OPEN, "since": _SINCE, "part": _text("a part of the network"), **_PAGE},
+            {"open": _OPEN, "since": _SINCE, "part": text_field("a part of the network"), **PAGE_FIELDS},
             missing=_GONE,
         ),
         Operation(
@@ -265,13 +92,13 @@ def operations(view: CollectorView) -> list[Operation]:
             {
                 "what": _WHAT,
                 "since": _SINCE,
-                "incident": _text("an incident's id"),
+                "incident": text_field("an incident's id"),
                 "delivered": _OPEN,
-                **_PAGE,
+                **PAGE_FIELDS,
             },
             missing=_GONE,
         ),
-        Operation("/api/v1/members", "members", paths.members, MemberPage, {"state": _STATE, **_PAGE}, _GONE),
+        Operation("/api/v1/members", "members", paths.members, MemberPage, {"state": _STATE, **PAGE_FIELDS}, _GONE),
         Operation(
             "/api/v1/members/{name}",
             "one member, with what it says of itself and its node",
@@ -284,7 +111,11 @@ def operations(view: CollectorView) -> list[Operation]:
             "edges without their trials",
             paths.edges,
             EdgePage,
-            {"source": _text("a member's name"), "target": _text("a member's or target's name"), **_PAGE},
+            {
+                "source": text_field("a member's name"),
+                "target": text_field("a member's or target's name"),
+                **PAGE_FIELDS,
+            },
             missing=_GONE,
         ),
         Operation(
@@ -391,14 +222,14 @@ class _Paths:
         self._view = view
 
     async def verdict(self, request: Request) -> Reply:
-        _query(request)
+        query_of(request)
         verdict = self._view.verdict()
         if verdict is None:
             return _not_yet()
         return Reply(encode_json(VerdictDocument(API_SCHEMA, verdict, self._view.durable(), *self._view.replicas())))
 
     async def incidents(self, request: Request) -> Reply:
-        query = _query(request, open=_OPEN, since=_SINCE, part=_text("a part of the network"), **_PAGE)
+        query = query_of(request, open=_OPEN, since=_SINCE, part=text_field("a part of the network"), **PAGE_FIELDS)
         wanted, since, part = query.get("open"), query.get("since", 0.0), query.get("part")
         found = (
             record
@@ -407,16 +238,18 @@ class _Paths:
             and (record.closed is None or record.closed >= since)
             and part in (None, record.finding.part)
         )
-        return _page(found, query, lambda record: record.id, IncidentPage)
+        return page_of(found, query, lambda record: record.id, IncidentPage)
 
     async def incident(self, request: Request) -> Reply:
-        _query(request)
+        query_of(request)
         wanted = request.parameters["id"]
         found = next((record for record in self._view.incidents() if record.id == wanted), None)
         return Reply(encode_json(found)) if found else error_reply(404, "there is no incident of that id")
 
     async def notices(self, request: Request) -> Reply:
-        query = _query(request, what=_WHAT, since=_SINCE, incident=_text("an incident's id"), delivered=_OPEN, **_PAGE)
+        query = query_of(
+            request, what=_WHAT, since=_SINCE, incident=text_field("an incident's id"), delivered=_OPEN, **PAGE_FIELDS
+        )
         what, since, incident = query.get("what"), query.get("since", 0.0), query.get("incident")
         wanted = query.get("delivered")
         found = (
@@ -427,16 +260,16 @@ class _Paths:
             and incident in (None, record.notice.incident)
             and (wanted is None or (record.delivered is not None) is (wanted == "true"))
         )
-        return _page(found, query, lambda record: record.id, NoticePage)
+        return page_of(found, query, lambda record: record.id, NoticePage)
 
     async def members(self, request: Request) -> Reply:
-        query = _query(request, state=_STATE, **_PAGE)
+        query = query_of(request, state=_STATE, **PAGE_FIELDS)
         state = query.get("state")
         found = (one for one in self._view.members() if state in (None, one.member.state.value))
-        return _page(found, query, lambda one: one.member.name, MemberPage)
+        return page_of(found, query, lambda one: one.member.name, MemberPage)
 
     async def member(self, request: Request) -> Reply:
-        _query(request)
+        query_of(request)
         name = request.parameters["name"]
         found = next((one for one in self._view.members() if one.member.name == name), None)
         if found is None:
@@ -445,7 +278,7 @@ class _Paths:
         return Reply(encode_json(MemberDocument(API_SCHEMA, found.member, found.reported, found.unread, said)))
 
     async def edges(self, request: Request) -> Reply:
-        query = _query(request, source=_text("a member"), target=_text("a member or target"), **_PAGE)
+        query = query_of(request, source=text_field("a member"), target=text_field("a member or target"), **PAGE_FIELDS)
         sources = [query["source"]] if "source" in query else [one.member.name for one in self._view.members()]
         after = query.get("after", "")
         first = next((at for at, name in enumerate(sources) if after.startswith(f"{name} ")), 0)
@@ -460,10 +293,10 @@ class _Paths:
             before = before or (len(found) if after else 0)
             if len(found) - before > query.get("limit", MOST_ITEMS):
                 break
-        return _page(found, query, _edge_key, EdgePage)
+        return page_of(found, query, _edge_key, EdgePage)
 
     async def edge(self, request: Request) -> Reply:
-        _query(request)
+        query_of(request)
         source, target = request.parameters["source"], request.parameters["target"]
         edges = [edge for edge in _edges(await self._view.snapshot(source)) if edge.latest.check.target == target]
         if not edges:
@@ -471,7 +304,7 @@ class _Paths:
         return Reply(encode_json(EdgeDocument(API_SCHEMA, source, target, tuple(edges))))
 
     async def history(self, request: Request) -> Reply:
-        query = _query(request, **_HISTORY)
+        query = query_of(request, **_HISTORY)
         history = self._view.history()
         part = HistoryPart(query["part"]) if "part" in query else None
 
@@ -479,19 +312,19 @@ class _Paths:
             series = (history.series(*key, query.get("since", 0.0)) for key in found)
             return HistoryPage(schema, MINUTE, tuple(series), following)
 
-        return _page(history.subjects(part, query.get("subject")), query, " ".join, page, MOST_SERIES)
+        return page_of(history.subjects(part, query.get("subject")), query, " ".join, page, MOST_SERIES)
 
     async def matrix(self, request: Request) -> Reply:
-        _query(request)
+        query_of(request)
         found = await self._view.matrix()
         return Reply(encode_json(found)) if found else _not_yet()
 
     async def states(self, request: Request) -> Reply:
-        _query(request)
+        query_of(request)
         return Reply(encode_json(self._view.states()))
 
     async def events(self, request: Request) -> Reply:
-        _query(request)
+        query_of(request)
         stream = self._view.changes()
         return Reply(stream, EVENTS) if stream else error_reply(503, "too many clients follow changes (api.streams)")
 
@@ -504,49 +337,6 @@ def _edges(snapshot: Snapshot | None) -> list[Edge]:
 
 def _edge_key(one: EdgeSummary) -> str:
     return f"{one.source} {one.edge.latest.side} {one.edge.latest.check.id}"
-
-
-def _query(request: Request, **fields: QueryField) -> dict[str, Any]:
-    """Return the fields of a query, each as its schema says. Raises BadRequest."""
-    found: dict[str, Any] = dict(request.query({name: field.expected for name, field in fields.items()}))
-    for name, text in found.items():
-        found[name] = _value(name, text, fields[name])
-    return found
-
-
-def _value(name: str, text: str, field: QueryField) -> Any:
-    schema = field.schema
-    refusal = BadRequest(f'query field {name} is "{text[:40]}", expected {field.expected}')
-    if schema["type"] == "string":
-        if len(text) > schema.get("maxLength", 300) or text not in schema.get("enum", [text]):
-            raise refusal
-        return text
-    try:
-        number = convert_plain(text, int if schema["type"] == "integer" else float, strict=False)
-    except Undecodable:
-        raise refusal from None
-    if not schema["minimum"] <= number <= schema["maximum"]:
-        raise refusal
-    return number
-
-
-def _page(
-    items: Iterable[Any],
-    query: dict[str, Any],
-    key: Callable[[Any], str],
-    page: Callable[..., Any],
-    most: int = MOST_ITEMS,
-) -> Reply:
-    """Return one `page` of the items, `most` of them at most, and the key of its last one where there are more; 404 for
-    an `after` that no item has."""
-    after, limit = query.get("after"), query.get("limit", most)
-    rest = iter(items)
-    if after is not None and not any(key(item) == after for item in rest):
-        return error_reply(404, "query field after: there is nothing by that key (any more), begin again without it")
-    found = list(islice(rest, limit + 1))
-    return Reply(
-        encode_json(page(API_SCHEMA, tuple(found[:limit]), key(found[limit - 1]) if len(found) > limit else ""))
-    )
 
 
 def _not_yet() -> Reply:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kubesonar.api.collector import MatrixDocument
+from kubesonar.api.documents import MatrixDocument
 from kubesonar.apps.collector.frames import (
     FRAME_HEAD,
     REPORT_TIME,

@@ -15,7 +15,7 @@ import pytest
 import trustme
 import yaml
 
-from kubesonar.api.collector import IncidentPage, MatrixDocument, VerdictDocument
+from kubesonar.api.documents import IncidentPage, MatrixDocument, VerdictDocument
 from kubesonar.apps import kubectl
 from kubesonar.apps.client import check
 from kubesonar.config import ConfigError

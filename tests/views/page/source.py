@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-from kubesonar.api.collector import API_SCHEMA, CollectorMember, MatrixDocument, StatesDocument
+from kubesonar.api.documents import API_SCHEMA, CollectorMember, MatrixDocument, StatesDocument
 from kubesonar.core.diagnosis.incidents.casebook import settled
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
 from kubesonar.core.diagnosis.joining.join import basis

@@ -8,7 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from kubesonar.api.collector import CollectorMember, EvidenceAway, MatrixDocument, StatesDocument
+from kubesonar.api.collector_view import EvidenceAway
+from kubesonar.api.documents import CollectorMember, MatrixDocument, StatesDocument
 from kubesonar.api.page.access import HTML, TOKEN_COOKIE, PageAccess, private
 from kubesonar.api.page.files import PageFiles
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord

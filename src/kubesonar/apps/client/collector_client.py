@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from kubesonar.api.collector import EdgePage, EdgeSummary, IncidentPage, MatrixDocument, MemberPage, VerdictDocument
+from kubesonar.api.documents import EdgePage, EdgeSummary, IncidentPage, MatrixDocument, MemberPage, VerdictDocument
 from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.model import Verdict, clip

@@ -19,7 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
 
-from kubesonar.api.collector import API_SCHEMA, MatrixDocument
+from kubesonar.api.documents import API_SCHEMA, MatrixDocument
 from kubesonar.apps.client.gather import Gathered, one_of_each
 from kubesonar.apps.client.times import clock
 from kubesonar.apps.collector.frames import (

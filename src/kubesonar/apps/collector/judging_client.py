@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from kubesonar.api.collector import EvidenceAway, MatrixDocument
+from kubesonar.api.collector_view import EvidenceAway
+from kubesonar.api.documents import MatrixDocument
 from kubesonar.apps.collector.frames import (
     FRAME_HEAD,
     REPORT_TIME,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable
 
 from kubesonar import __version__
-from kubesonar.api.collector import API_SCHEMA, CollectorMember, MatrixDocument, StatesDocument
+from kubesonar.api.documents import API_SCHEMA, CollectorMember, MatrixDocument, StatesDocument
 from kubesonar.apps.collector.judge import Judge
 from kubesonar.apps.collector.judging_client import JudgingClient
 from kubesonar.apps.collector.replica import Replica
@@ -37,7 +37,7 @@ _QUEUE = 256
 
 
 class LiveCollectorView:
-    """The `api.collector.CollectorView` of a running collector; at most `streams` clients follow changes."""
+    """The `api.collector_view.CollectorView` of a running collector; at most `streams` clients follow changes."""
 
     def __init__(
         self,
