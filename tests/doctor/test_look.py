@@ -159,6 +159,14 @@ def test_the_domain_is_found_by_a_reverse_name(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("zone", ["a..b", "x" * 64, "é.local", "y." * 130])
+def test_a_domain_that_is_no_name_is_passed_over(zone: str, tmp_path: Path) -> None:
+    with dns_cluster() as cluster:
+        cluster.api.put("configmaps", corefile(f"kubernetes {zone} {{\n}}\n"))
+        look = look_at(cluster, tmp_path)
+    assert judge_look(look).health is Health.GOOD
+
+
 def corefile(*lines: str) -> dict[str, object]:
     text = ".:53 {\n" + "".join(lines) + "}\n"
     return {"metadata": {"name": "coredns", "namespace": "kube-system"}, "data": {"Corefile": text}}

@@ -30,6 +30,12 @@ def test_what_is_no_plan(data: bytes) -> None:
         unpack_plan(base64.urlsafe_b64encode(data).decode())
 
 
+def test_a_name_that_is_too_long_with_its_label_is_refused() -> None:
+    long = DnsNames(domain=".".join(["x" * 45] * 5))
+    with pytest.raises(ValueError, match="at most 255 bytes"):
+        unpack_plan(pack_plan(AskPlan((), usual_asks(long))))
+
+
 @pytest.mark.parametrize("text", ["nonsense!", "é", " "])
 def test_what_is_no_base64(text: str) -> None:
     with pytest.raises(ValueError):

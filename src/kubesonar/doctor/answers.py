@@ -11,14 +11,13 @@ import msgspec
 from kubesonar.core.dns.classify import Judgement, Worth, classify, rcode_name
 from kubesonar.core.dns.message import DnsMessage, Question, Rcode
 from kubesonar.core.dns.records import Record, RecordType, Srv
-from kubesonar.core.dns_check.questions import PLAIN, AskPurpose, DnsAsk
+from kubesonar.core.dns_check.questions import LABEL_LENGTH, PLAIN, AskPurpose, DnsAsk
 from kubesonar.core.dns_check.results import SAID, DnsOutcome
 from kubesonar.model import Fault, clip
 from kubesonar.net.dns.transport import DnsReply
 
 _CASE = 0x20
 _LABEL = "abcdefghijklmnopqrstuvwxyz234567"
-_LABEL_LENGTH = 13  # 65 bits: two are never the same in practice
 
 _MAY_BE_LONG = frozenset({AskPurpose.LARGE, AskPurpose.HEADLESS, AskPurpose.OUTSIDE, AskPurpose.NAMED})
 """Purposes whose answers may be longer than a datagram, so that a truncated one is well by UDP."""
@@ -51,7 +50,7 @@ def put(ask: DnsAsk, rng: random.Random) -> Question:
     by `rng`: pass a `random.SystemRandom`, so that no spoofer guesses them."""
     name = ask.name
     if name.startswith("*."):
-        name = "".join(rng.choices(_LABEL, k=_LABEL_LENGTH)) + name[1:]
+        name = "".join(rng.choices(_LABEL, k=LABEL_LENGTH)) + name[1:]
     if ask.mixed:
         name = _mixed(name, rng)
     return Question(name, RecordType[ask.type], rng.getrandbits(16), payload=PLAIN if ask.tcp else ask.payload)

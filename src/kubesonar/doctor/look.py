@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from kubesonar.core.address import family_of
+from kubesonar.core.dns.names import encode_name
 from kubesonar.core.dns_check.questions import AskedServer, AskPlan, DnsNames, domain_asks, domain_in, usual_asks
 from kubesonar.core.dns_check.results import DnsLook, DnsResult, SearchCost
 from kubesonar.core.dns_check.states import OWN_NAMES
@@ -124,6 +125,7 @@ class Looker:
         domain, assumed = await self._domain(system, standpoint, servers)
         at = self._clock.wall()
         asks = usual_asks(_names(system, domain, self._options))
+        asks = tuple(ask for ask in asks if _is_name(ask.sample))
         results = await standpoint.asker.ask(AskPlan(servers, asks, self._options.timeout))
         return DnsLook(
             at=at,
@@ -187,12 +189,12 @@ class Looker:
         self, system: DnsSystem, standpoint: Standpoint, servers: tuple[AskedServer, ...]
     ) -> tuple[str, tuple[str, ...]]:
         """Return the cluster's domain, and what has to be said of it."""
-        if known := system.domain or self._domain_said:
+        if (known := system.domain or self._domain_said) and _is_name(known):
             return known, ()
         if system.vips:
             plan = AskPlan(servers[:_ASKED_FOR_DOMAIN], domain_asks(system.vips[0]), self._options.timeout)
             for result in await standpoint.asker.ask(plan):
-                if domain := next(filter(None, map(domain_in, result.said)), ""):
+                if (domain := next(filter(None, map(domain_in, result.said)), "")) and _is_name(domain):
                     self._domain_said = domain
                     return domain, ()
         return _ASSUMED, (f"the cluster domain was not found: {_ASSUMED} is assumed (--domain)",)
@@ -202,6 +204,15 @@ class Looker:
         if not name or not self._inside:
             return None
         return SearchCost(name, self._conf.ndots, self._conf.search, tried_names(self._conf, name))
+
+
+def _is_name(name: str) -> bool:
+    """Return whether a name that was found, in the API or in a file, can be asked for."""
+    try:
+        encode_name(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _names(system: DnsSystem, domain: str, options: LookOptions) -> DnsNames:

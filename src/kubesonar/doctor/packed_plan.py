@@ -35,5 +35,5 @@ def unpack_plan(text: str) -> AskPlan:
     for server in plan.servers:
         packed_address(server.address)
     for ask in plan.asks:
-        encode_name(ask.name.removeprefix("*."))
+        encode_name(ask.sample)
     return plan

@@ -24,6 +24,9 @@ LARGE_EDNS = 4096
 """Payload that the question for a large answer offers, in bytes: less, and the answer comes truncated and no fragment
 is sent; more is refused by some servers."""
 
+LABEL_LENGTH = 13
+"""Characters of a made-up label, of 32 kinds: 65 bits, so that two are never the same in practice."""
+
 PAIRS = 4
 """Pairs of A and AAAA that one look sends through each virtual address. Fewer miss a race that hits one pair of ten in
 most looks; more cost every DNS pod two questions each."""
@@ -103,6 +106,11 @@ class DnsAsk(msgspec.Struct, frozen=True):
     mixed: bool = False
     rcode: str = "NOERROR"
     want: tuple[str, ...] = ()
+
+    @property
+    def sample(self) -> str:
+        """A name as long as the one that is asked for, to find out whether it can be."""
+        return "x" * LABEL_LENGTH + self.name[1:] if self.name.startswith("*.") else self.name
 
 
 class DnsNames(msgspec.Struct, frozen=True, kw_only=True):
