@@ -10,6 +10,7 @@ from kubesonar.core.diagnosis.parts.node_parts import STARVED
 from kubesonar.core.diagnosis.parts.table import NAMES, PARTS
 from kubesonar.lab.faults import VERBS
 from kubesonar.model import Fault, Kind
+from kubesonar.views.page.runbooks import RUNBOOKS, runbook_link
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -30,6 +31,12 @@ def test_every_fault_of_the_lab_is_in_its_page_with_its_part() -> None:
     for verb in VERBS:
         assert f"`{verb.name}" in text or f"{verb.name} NODE`" in text
         assert not verb.row or f"`{verb.row}`" in text
+
+
+def test_every_part_has_a_runbook_that_is_there() -> None:
+    assert [name for name in NAMES if runbook_link(name) is None] == []
+    assert [name for name in RUNBOOKS if not (DOCS / "runbooks" / f"{name}.md").exists()] == []
+    assert sorted(part for parts in RUNBOOKS.values() for part in parts) == sorted(NAMES)
 
 
 def test_every_kind_and_fault_is_in_the_page_on_probes() -> None:

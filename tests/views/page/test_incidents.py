@@ -17,6 +17,7 @@ def test_the_evidence_the_rivals_and_the_command_are_there() -> None:
     model = incident_model(RECORD, SOURCE.known(), (), SOURCE.past, SOURCE.at, UTC)
     assert [place.href for place in model.places] == ["/nodes/node-1", "/nodes/node-2"]
     assert model.evidence and model.rivals and model.observers and model.confirm
+    assert model.runbook is not None and model.runbook.href.endswith("/runbooks/KubesonarPairLossy.md")
     assert [change.became for change in model.changes] == ["opened"]
     assert model.line.lasting.endswith(" s") and model.line.until is None
 

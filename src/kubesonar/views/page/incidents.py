@@ -13,6 +13,7 @@ from kubesonar.views.labels import confidence_words, lasting
 from kubesonar.views.page.links import Link, place_link
 from kubesonar.views.page.moments import Moment, PageTimes
 from kubesonar.views.page.plots import Plot, incident_plots
+from kubesonar.views.page.runbooks import runbook_link
 
 _OBSERVERS = 3
 """Most observers named in a line. More, and the line hides its sentence."""
@@ -45,7 +46,7 @@ class ChangeLine(msgspec.Struct, frozen=True):
 
 class IncidentModel(msgspec.Struct, frozen=True):
     """An incident in full. `places` are the nodes and targets that it is about, `plots` those of them and of the ways
-    between them."""
+    between them, `runbook` the page that says what to do, None for a part of a newer version."""
 
     line: IncidentLine
     places: tuple[Link, ...]
@@ -57,6 +58,7 @@ class IncidentModel(msgspec.Struct, frozen=True):
     rivals: tuple[str, ...]
     because: tuple[str, ...]
     confirm: str
+    runbook: Link | None
     plots: tuple[Plot, ...]
 
 
@@ -103,6 +105,7 @@ def incident_model(
         rivals=finding.rivals,
         because=finding.because,
         confirm=finding.confirm,
+        runbook=runbook_link(finding.part),
         plots=incident_plots(finding, record.since, record.closed, history, members, now, times),
     )
 
