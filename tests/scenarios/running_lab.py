@@ -83,10 +83,13 @@ class RunningLab:
         """Breaks something, as `kubesonar lab fault …`; what is broken then."""
         return ask(self._directory, text)
 
+    def collector(self, name: str) -> str:
+        """Where a collector answers."""
+        return f"unix:{self._directory}/collectors/{name}.sock"
+
     def history(self, collector: str) -> list[IncidentRecord]:
         """What a collector remembers, the latest first."""
-        url = f"unix:{self._directory}/collectors/{collector}.sock"
-        return asking.run_async(CollectorClient(url, "", "", 2.0).incidents())
+        return asking.run_async(CollectorClient(self.collector(collector), "", "", 2.0).incidents())
 
     def told(self) -> list[PagedNotice]:
         """What the coordinators told the lab's pager so far."""

@@ -122,7 +122,6 @@ class DnsHistory:
         if not pods:
             return
         self._rng.choice(pods).falls_ill(cluster.now, Ailment.DEAF)
-        rounds = 1 + (LEAST_ROUNDS if len(cluster.nodes) > 1 else 5)
-        cluster.run(cluster.now + max(self.options.after + 2 * ROUND, rounds * ROUND))
+        cluster.run(cluster.now + max(self.options.after + 2 * ROUND, (1 + LEAST_ROUNDS) * ROUND))
         if self.oracles.restarts == before:
             self.oracles.complaints.append(f"{cluster.now:.0f} a deaf pod was not restarted in time")

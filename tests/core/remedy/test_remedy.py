@@ -102,14 +102,23 @@ def test_off_decides_nothing_and_reports_all_the_same() -> None:
     assert report_in(actions).sick == ("coredns-1",)
 
 
-def test_without_wait_it_takes_three_rounds_and_five_from_the_only_standpoint() -> None:
+def test_without_wait_it_takes_three_rounds_from_many_standpoints_and_from_one() -> None:
     options = replace(ON, after=0.0)
     doctor = Doctor(options)
     assert doctor.until_restart(SICK) is not None
     assert doctor.now == 15.0
     lone = Doctor(options)
     assert lone.until_restart(round_of(PODS, {("*", "u1"): DEAF}, nodes=1)) is not None
-    assert lone.now == 25.0
+    assert lone.now == 15.0
+
+
+def test_where_only_rounds_are_missing_the_next_one_is_wanted_soon() -> None:
+    quick, slow = Doctor(replace(ON, after=0.0)), Doctor()
+    for doctor in (quick, slow):
+        doctor.see(SICK)
+    assert (quick.machine.due, slow.machine.due) == (6.0, None)
+    quick.see(SICK, 10)
+    assert quick.machine.due is None
 
 
 def sick(*changed: Any, replies: dict[Any, Any] | None = None, **more: Any) -> DnsRound:

@@ -14,7 +14,7 @@ from kubesonar.apps.dns.look_options import add_look_options, looker, read_secon
 from kubesonar.apps.dns.repair_options import RepairAssembly, add_repair_options
 from kubesonar.core.remedy.events import Decision, RemedyAction, RemedyReason, RemedyVerb, RestartOutcome, RoundReport
 from kubesonar.core.remedy.options import RepairMode
-from kubesonar.core.remedy.remedy import LONE_ROUNDS, SUCCESSOR_TIMEOUT
+from kubesonar.core.remedy.remedy import LEAST_ROUNDS, SUCCESSOR_TIMEOUT
 from kubesonar.doctor.repair.duty import RepairDuty
 from kubesonar.net.clock import SystemClock
 
@@ -64,7 +64,7 @@ async def _rounds(duty: RepairDuty, period: float) -> int:
         _print_new(actions)
         report = next(action for action in actions if isinstance(action, RoundReport))
         waits = [one for one in actions if isinstance(one, Decision) and one.reason in _WAITS]
-        if (number >= LONE_ROUNDS or not report.sick) and not waits and not report.pending:
+        if (number >= LEAST_ROUNDS or not report.sick) and not waits and not report.pending:
             break
         if loop.time() > end:
             break

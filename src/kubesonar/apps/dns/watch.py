@@ -122,7 +122,9 @@ class DnsWatch:
         while True:
             began = self._clock.mono()
             await self._look()
-            await asyncio.sleep(max(0.0, began + self._period - self._clock.mono()))
+            wanted = self._repair.repairer.due if self._repair is not None else None
+            usual = began + self._period
+            await asyncio.sleep(max(0.0, min(usual, wanted or usual) - self._clock.mono()))
 
     async def close(self) -> None:
         """Leave the standpoint."""

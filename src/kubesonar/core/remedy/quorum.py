@@ -32,11 +32,6 @@ class Judged(msgspec.Struct, frozen=True):
     of: int = 0
     wrong: bool = False
 
-    @property
-    def alone(self) -> bool:
-        """Whether only one standpoint can say."""
-        return self.of == 1
-
 
 class Votes(msgspec.Struct, frozen=True):
     """The pods of a round by uid. `answered`: at least one standpoint got an answer from a DNS pod. `hold` says in

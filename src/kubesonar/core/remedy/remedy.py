@@ -30,10 +30,12 @@ LEAST_AGE = 60.0
 and a pod that starts slowly is restarted; more, and a pod that is sick from the start is restarted later."""
 
 LEAST_ROUNDS = 3
-"""Rounds in a row in which a pod fails from a quorum before it is restarted. Fewer, and lost packets restart one."""
+"""Rounds in a row in which a pod fails from a quorum, or from the only standpoint, before it is restarted. Fewer, and
+lost packets restart one; more, and it is restarted later than it could be."""
 
-LONE_ROUNDS = 5
-"""The same where there is only one standpoint, whose own trouble nobody else can see."""
+HURRY = 1.0
+"""Seconds after which another round is wanted where nothing but the number of rounds stands between a sick pod and its
+restart. Less asks a sick pod all the time; more, and its restart waits for the next usual round."""
 
 SUCCESSOR_TIMEOUT = 300.0
 """Seconds within which a successor must answer, else the restart did not help: an image is pulled in less."""
@@ -54,12 +56,11 @@ _Reason: TypeAlias = tuple[bool, RemedyReason, dict[str, str]]
 
 class DnsRemedy:
     """A machine (core/machine.py) that takes a `RemedyEvent` and returns `RemedyAction`s: for each round a decision on
-    each pod that looks sick, and a report. It needs no timer: where no rounds come, nothing is known. It restarts
-    only between `Leading` and `NotLeading`, one pod at a time."""
-
-    due: float | None = None
+    each pod that looks sick, and a report. `due` is when it wants the next round, None where the usual time will do:
+    where no rounds come, nothing is known. It restarts only between `Leading` and `NotLeading`, one pod at a time."""
 
     def __init__(self, options: RemedyOptions) -> None:
+        self.due: float | None = None
         self._options = options
         self._history = RestartHistory(options)
         self._leading = False
@@ -92,15 +93,28 @@ class DnsRemedy:
 
     def _round(self, now: float, found: DnsRound) -> list[RemedyAction]:
         if found.pods is None:
+            self.due = None
             return [RoundReport(0, 0, "the API server does not say which DNS pods there are")]
         votes = count_votes(found, self._options.nodes)
         self._tracker.track(now, found, votes)
         followed = self._follow(now, found, votes)
         decisions: list[RemedyAction] = []
+        self.due = now + HURRY if self._is_short_of_rounds(now, votes) else None
         self._blocked = {uid: kept for uid, kept in self._blocked.items() if uid in votes.pods}
         for pod in self._in_order(found.pods, votes):
             decisions += self._decide(now, pod, found, votes)
         return [*followed, *decisions, self._report(found, votes, decisions)]
+
+    def _is_short_of_rounds(self, now: float, votes: Votes) -> bool:
+        """Whether a pod has been sick for long enough, in too few rounds."""
+        faults = [(judged, self._tracker.fault(uid)) for uid, judged in votes.pods.items()]
+        return any(
+            fault is not None
+            and judged.health is PodHealth.SICK
+            and now - fault.since >= self._options.after
+            and fault.rounds < LEAST_ROUNDS
+            for judged, fault in faults
+        )
 
     def _report(self, found: DnsRound, votes: Votes, actions: list[RemedyAction]) -> RoundReport:
         names = {pod.uid: pod.name for pod in found.pods or ()}
@@ -205,7 +219,6 @@ class DnsRemedy:
         """Return reason a restart of the pod would be wrong, whoever made it, and what that reason names."""
         age = self._tracker.age(now, pod)
         fault = self._tracker.fault(pod.uid)
-        rounds = LONE_ROUNDS if judged.alone else LEAST_ROUNDS
         looks = len(votes.having(PodHealth.SICK)) + len(votes.having(PodHealth.UNREACHED))
         others = [one for one in votes.having(PodHealth.ANSWERING) if one != pod.uid]
         deleting = {one.uid for one in found.pods or () if one.deleting}
@@ -219,9 +232,9 @@ class DnsRemedy:
             (not pod.owner, RemedyReason.NO_OWNER, {}),
             (age < LEAST_AGE, RemedyReason.TOO_YOUNG, {"limit": short_duration(LEAST_AGE)}),
             (
-                fault is None or now - fault.since < self._options.after or fault.rounds < rounds,
+                fault is None or now - fault.since < self._options.after or fault.rounds < LEAST_ROUNDS,
                 RemedyReason.TOO_SHORT,
-                {"limit": f"{short_duration(self._options.after)} and {rounds} rounds"},
+                {"limit": f"{short_duration(self._options.after)} and {LEAST_ROUNDS} rounds"},
             ),
             (votes.answered and not {*others} - deleting, RemedyReason.LAST, {}),
             (

@@ -66,6 +66,11 @@ class Repairer:
         self._leading = False
         self._logged: dict[str, tuple[RemedyVerb, RemedyReason]] = {}
 
+    @property
+    def due(self) -> float | None:
+        """When the next round is wanted (s of the monotonic clock), None where the usual time will do."""
+        return self._remedy.due
+
     def hold(self, held: bool | None) -> None:
         """Note whether this doctor holds the Lease; None: nobody knows. It counts from the next round on."""
         self._held = held

@@ -132,6 +132,17 @@ DNS_PARTS: tuple[Part, ...] = (
                 )
             ),
             (
+                "dns_service",
+                "address",
+                "the DNS Service's address",
+                5.0,  # above the servers behind it, where nobody asks these
+                dns_conditions.dns_service_silent,
+                subjects.dns_service,
+                "the DNS Service does not answer at its address, the servers behind it do,",
+                "the DNS Service leaves {loss} of the questions at its address without an answer, the servers behind "
+                "it are well,",
+            ),
+            (
                 "dns_node",
                 "",
                 "DNS as one node sees it",
