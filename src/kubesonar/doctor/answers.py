@@ -10,14 +10,14 @@ import msgspec
 
 from kubesonar.core.dns.classify import Judgement, Worth, classify, rcode_name
 from kubesonar.core.dns.message import DnsMessage, Question, Rcode
+from kubesonar.core.dns.names import fresh_name
 from kubesonar.core.dns.records import Record, RecordType, Srv
-from kubesonar.core.dns_check.questions import LABEL_LENGTH, PLAIN, AskPurpose, DnsAsk
+from kubesonar.core.dns_check.questions import PLAIN, AskPurpose, DnsAsk
 from kubesonar.core.dns_check.results import SAID, DnsOutcome
 from kubesonar.model import Fault, clip
 from kubesonar.net.dns.transport import DnsReply
 
 _CASE = 0x20
-_LABEL = "abcdefghijklmnopqrstuvwxyz234567"
 
 _MAY_BE_LONG = frozenset({AskPurpose.LARGE, AskPurpose.HEADLESS, AskPurpose.OUTSIDE, AskPurpose.NAMED})
 """Purposes whose answers may be longer than a datagram, so that a truncated one is well by UDP."""
@@ -48,9 +48,7 @@ class JudgedReply(msgspec.Struct, frozen=True):
 def put(ask: DnsAsk, rng: random.Random) -> Question:
     """Return the question of `ask` with an id, and where it wants them a fresh label and the case of each letter, drawn
     by `rng`: pass a `random.SystemRandom`, so that no spoofer guesses them."""
-    name = ask.name
-    if name.startswith("*."):
-        name = "".join(rng.choices(_LABEL, k=LABEL_LENGTH)) + name[1:]
+    name = fresh_name(ask.name, rng)
     if ask.mixed:
         name = _mixed(name, rng)
     return Question(name, RecordType[ask.type], rng.getrandbits(16), payload=PLAIN if ask.tcp else ask.payload)

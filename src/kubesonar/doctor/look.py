@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from kubesonar.core.address import family_of
-from kubesonar.core.dns.names import encode_name
+from kubesonar.core.dns.names import encode_name, longest_name
 from kubesonar.core.dns_check.questions import AskedServer, AskPlan, DnsNames, domain_asks, domain_in, usual_asks
 from kubesonar.core.dns_check.results import DnsLook, DnsResult, SearchCost
 from kubesonar.core.dns_check.states import OWN_NAMES
@@ -125,7 +125,7 @@ class Looker:
         domain, assumed = await self._domain(system, standpoint, servers)
         at = self._clock.wall()
         asks = usual_asks(_names(system, domain, self._options))
-        asks = tuple(ask for ask in asks if _is_name(ask.sample))
+        asks = tuple(ask for ask in asks if _is_name(longest_name(ask.name)))
         results = await standpoint.asker.ask(AskPlan(servers, asks, self._options.timeout))
         return DnsLook(
             at=at,

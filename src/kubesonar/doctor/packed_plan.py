@@ -8,7 +8,7 @@ import zlib
 
 from kubesonar.core.address import packed_address
 from kubesonar.core.decoding import decode_json
-from kubesonar.core.dns.names import encode_name
+from kubesonar.core.dns.names import encode_name, longest_name
 from kubesonar.core.dns_check.questions import AskPlan
 from kubesonar.core.encoding import encode_json
 
@@ -35,5 +35,5 @@ def unpack_plan(text: str) -> AskPlan:
     for server in plan.servers:
         packed_address(server.address)
     for ask in plan.asks:
-        encode_name(ask.sample)
+        encode_name(longest_name(ask.name))
     return plan

@@ -9,7 +9,7 @@ import msgspec
 from kubesonar.core.address import is_literal
 from kubesonar.core.dns.classify import Judgement, Worth, classify, rcode_name
 from kubesonar.core.dns.message import EDNS_PAYLOAD, Question, Rcode, encode_question
-from kubesonar.core.dns.names import encode_name
+from kubesonar.core.dns.names import encode_name, fresh_name, longest_name
 from kubesonar.core.dns.records import RecordType
 from kubesonar.model import Check, Fault, Observation, Phase, Span
 from kubesonar.net.dns.tcp import ask_tcp
@@ -28,9 +28,6 @@ _PORT = 53
 
 _NODATA = "NODATA"
 """Word for NOERROR without a record of the asked type, which is no rcode (RFC 2308, section 2.2)."""
-
-_LABEL = "abcdefghijklmnopqrstuvwxyz234567"
-_LABEL_LENGTH = 13  # 65 bits: two are never the same in practice
 
 
 class DnsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,7 +59,7 @@ def parse_request(text: str) -> DnsRequest:
     if len(words) not in (2, 3) or words[1].upper() not in _TYPES or words[2:] not in ([], ["udp"], ["tcp"]):
         known = ", ".join(_TYPES)
         raise ValueError(f'a DNS request is "name TYPE" or "name TYPE udp|tcp" with a TYPE of {known}, not {text!r}')
-    encode_name(_named(words[0], "x" * _LABEL_LENGTH))
+    encode_name(longest_name(words[0]))
     return DnsRequest(words[0], RecordType[words[1].upper()], words[2:] == ["tcp"])
 
 
@@ -72,10 +69,6 @@ def parse_answer(text: str) -> str:
     if text.upper() not in ("", *_ANSWERS):
         raise ValueError(f"a DNS check expects one of {', '.join(_ANSWERS)}, not {text!r}")
     return text.upper() or Rcode.NOERROR.name
-
-
-def _named(name: str, label: str) -> str:
-    return label + name[1:] if name.startswith("*.") else name
 
 
 class DnsProbe:
@@ -114,9 +107,10 @@ class DnsProbe:
         self._unanswered.close()
 
     def _question(self, request: DnsRequest) -> Question:
-        label = "".join(self._random.choices(_LABEL, k=_LABEL_LENGTH))
         id_ = self._random.getrandbits(16)
-        return Question(_named(request.name, label), request.type, id_, self._options.recursion, self._options.payload)
+        return Question(
+            fresh_name(request.name, self._random), request.type, id_, self._options.recursion, self._options.payload
+        )
 
 
 def _outcome(reply: DnsReply, judged: Judgement | None, expect: str, tcp: bool) -> AttemptOutcome:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from random import Random
 
 NAME_LIMIT = 255
 """Longest name on the wire, in bytes, length bytes and root included (RFC 1035, section 2.3.4)."""
@@ -17,6 +18,8 @@ NAME_LIMIT = 255
 LABEL_LIMIT = 63
 """Longest label, in bytes (RFC 1035, section 2.3.4)."""
 
+_MADE_UP = "abcdefghijklmnopqrstuvwxyz234567"
+_MADE_UP_LENGTH = 13  # 65 bits: two are never the same in practice
 _POINTER = 0xC0
 _PLAIN = bytes(byte for byte in range(0x21, 0x7F) if byte not in b".\\")
 _PLAIN_AND_DOTS = _PLAIN + b"."
@@ -98,6 +101,17 @@ def _escaped(byte: int) -> str:
     if char in ".\\":
         return "\\" + char
     return char if 0x20 < byte < 0x7F else f"\\{byte:03d}"
+
+
+def fresh_name(name: str, rng: Random) -> str:
+    """Return the name with a new random label in place of a first "*": no cache has the answer to it. `rng` draws the
+    label: pass a `random.SystemRandom`, so that nobody can guess it."""
+    return "".join(rng.choices(_MADE_UP, k=_MADE_UP_LENGTH)) + name[1:] if name.startswith("*.") else name
+
+
+def longest_name(name: str) -> str:
+    """Return a name as long as those that `fresh_name` makes of this one."""
+    return "x" * _MADE_UP_LENGTH + name[1:] if name.startswith("*.") else name
 
 
 def encode_name(name: str) -> bytes:

@@ -24,9 +24,6 @@ LARGE_EDNS = 4096
 """Payload that the question for a large answer offers, in bytes: less, and the answer comes truncated and no fragment
 is sent; more is refused by some servers."""
 
-LABEL_LENGTH = 13
-"""Characters of a made-up label, of 32 kinds: 65 bits, so that two are never the same in practice."""
-
 PAIRS = 4
 """Pairs of A and AAAA that one look sends through each virtual address. Fewer miss a race that hits one pair of ten in
 most looks; more cost every DNS pod two questions each."""
@@ -95,8 +92,8 @@ class AskPurpose(Open):
 
 class DnsAsk(msgspec.Struct, frozen=True):
     """One question. `payload` is what it offers by EDNS0 (0: no EDNS0), `mixed` has the case of its letters drawn by
-    lot, `rcode` is the answer that is well, and `want` are data, in
-    small letters, of which one must be in it (empty: any)."""
+    lot, `rcode` is the answer that is well, and `want` are data, in small letters, of which one must be in it (empty:
+    any)."""
 
     purpose: AskPurpose
     name: str
@@ -106,11 +103,6 @@ class DnsAsk(msgspec.Struct, frozen=True):
     mixed: bool = False
     rcode: str = "NOERROR"
     want: tuple[str, ...] = ()
-
-    @property
-    def sample(self) -> str:
-        """A name as long as the one that is asked for, to find out whether it can be."""
-        return "x" * LABEL_LENGTH + self.name[1:] if self.name.startswith("*.") else self.name
 
 
 class DnsNames(msgspec.Struct, frozen=True, kw_only=True):
