@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from kubesonar.api.collector import API_SCHEMA, MatrixDocument
+from kubesonar.api.documents import API_SCHEMA, MatrixDocument
 from kubesonar.api.page import page_routes
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.telemetry.reports.mirror import summed
