@@ -21,7 +21,10 @@ from kubesonar.net.clock import SystemClock
 _PATIENCE = SUCCESSOR_TIMEOUT + 60
 """Seconds after which a restart that is under way is waited for no longer."""
 
-_WAITS = frozenset({RemedyReason.TOO_SHORT, RemedyReason.PENDING, RemedyReason.NOT_LEADING})
+_LEASE_PATIENCE = 20.0
+"""Seconds for which the Lease is waited for: longer than one lasts that its holder does not renew."""
+
+_WAITS = frozenset({RemedyReason.TOO_SHORT, RemedyReason.PENDING})
 """Reasons that a few more rounds may remove."""
 
 
@@ -57,16 +60,18 @@ async def _repair(given: argparse.Namespace) -> int:
 
 async def _rounds(duty: RepairDuty, period: float) -> int:
     loop = asyncio.get_running_loop()
-    end, number = loop.time() + _PATIENCE, 0
+    began, number = loop.time(), 0
     while True:
         number += 1
         actions = await duty.round()
         _print_new(actions)
         report = next(action for action in actions if isinstance(action, RoundReport))
-        waits = [one for one in actions if isinstance(one, Decision) and one.reason in _WAITS]
+        passed = loop.time() - began
+        hoped = _WAITS | ({RemedyReason.NOT_LEADING} if passed < _LEASE_PATIENCE else frozenset())
+        waits = [one for one in actions if isinstance(one, Decision) and one.reason in hoped]
         if (number >= LEAST_ROUNDS or not report.sick) and not waits and not report.pending:
             break
-        if loop.time() > end:
+        if passed > _PATIENCE:
             break
         await asyncio.sleep(period)
     return _said(report, duty.lost)

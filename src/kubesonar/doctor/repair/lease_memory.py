@@ -1,4 +1,4 @@
-"""Keeps what must outlive a doctor in an annotation of the Lease that lets only one doctor act (decision 17)."""
+"""Keeps what must outlive a doctor in an annotation of the Lease that lets only one doctor act (decision 21)."""
 
 from __future__ import annotations
 
