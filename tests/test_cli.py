@@ -16,7 +16,7 @@ import pytest
 from kubesonar.apps.examples import EXAMPLES
 from kubesonar.apps.kubectl import plugin_usage
 from kubesonar.apps.kubectl.commands import KUBECTL_COMMANDS
-from kubesonar.cli import COMMANDS, kubectl_sonar, main
+from kubesonar.cli import COMMANDS, kubectl_completion, kubectl_sonar, main
 from tests.apps.agents import members, tree
 from tests.apps.listening import answers, on_sockets
 from tests.core.mesh import Mesh
@@ -92,6 +92,13 @@ def test_an_error_names_the_command_that_shows_more(name: str, capsys: pytest.Ca
     said = capsys.readouterr().err
     program = name.replace("kubectl", "kubectl sonar")
     assert re.search(rf"(kubesonar )?{program} --help|Usage of kubesonar {program}:", said)
+
+
+def test_kubectl_is_told_what_may_follow(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, told in ((["ch"], ["check"]), (["history", "--sin"], ["--since"]), (["check", ""], [])):
+        monkeypatch.setattr(sys, "argv", ["kubectl_complete-sonar", *words])
+        assert kubectl_completion() == 0
+        assert capsys.readouterr().out.splitlines() == [*told, ":4"]
 
 
 def test_a_bad_value_is_one_sentence_and_exit_code_2() -> None:

@@ -3,6 +3,7 @@ Typer."""
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -67,6 +68,9 @@ COMMANDS: dict[str, Command] = {
         "check, map, history, explain and the page of an installation in a cluster: kubectl sonar",
         "kubesonar.apps.kubectl:main",
     ),
+    "completion": Command(
+        "print the script by which bash, zsh or fish complete commands and flags", "kubesonar.cli:completion"
+    ),
     "version": Command("print the version", "kubesonar.cli:version"),
 }
 
@@ -120,6 +124,33 @@ def version(arguments: Sequence[str]) -> int:
     """Print the version."""
     sys.stdout.write(f"kubesonar {__version__} (Python {sys.version.split()[0]})\n")
     return 0
+
+
+def completion(arguments: Sequence[str]) -> int:
+    """Print the completion script of a shell, or what it asks. Raises ConfigError."""
+    if {"--help", "-h"} & set(arguments[:1]):
+        sys.stdout.write("usage: kubesonar completion bash|zsh|fish\n")
+        return 0
+    from kubesonar.apps.completion import run_completion
+
+    return run_completion(arguments, COMMANDS, _help_text)
+
+
+def kubectl_completion() -> int:
+    """Answer kubectl, which asks the program kubectl_complete-sonar what may follow `kubectl sonar`, and return 0."""
+    from kubesonar.apps.completion import candidates
+
+    found = candidates(["kubectl", *sys.argv[1:]], COMMANDS, _help_text)
+    sys.stdout.write("\n".join([*found, ":4", ""]))  # 4: names of files make no sense (cobra's NoFileComp)
+    return 0
+
+
+def _help_text(command: list[str]) -> str:
+    """Return what --help of a command prints, empty for a command that there is not."""
+    printed = io.StringIO()
+    with redirect_stdout(printed), redirect_stderr(printed):
+        code = _finished([*command, "--help"])
+    return printed.getvalue() if code == 0 else ""
 
 
 def usage() -> str:

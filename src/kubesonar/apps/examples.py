@@ -81,6 +81,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("kubectl sonar check", "is the network healthy? exit code 0 good, 1 bad, 2 unknown"),
         Example("kubectl sonar map --context staging", "who reaches whom, until Ctrl-C"),
     ),
+    "completion": (
+        Example("source <(kubesonar completion bash)", "in ~/.bashrc; zsh alike"),
+        Example("kubesonar completion fish > ~/.config/fish/completions/kubesonar.fish", "in fish"),
+    ),
     "version": (
         Example("kubesonar version", "for a bug report"),
         Example("kubectl sonar support", "everything else that one needs"),
