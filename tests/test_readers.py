@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.apps.collector.replicas.journal import Journal
+from kubesonar.apps.collector.replicas.wire import Push, decode_held, decode_push
 from kubesonar.compat.knh.settings import knh_settings
 from kubesonar.compat.kubenurse.settings import kubenurse_settings
 from kubesonar.compat.netchecker.flags import settings_of
@@ -27,13 +29,22 @@ from kubesonar.config import ConfigError
 from kubesonar.config.loading import resolve
 from kubesonar.config.yamltext import read_yaml
 from kubesonar.core.decoding import Undecodable
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog
+from kubesonar.core.diagnosis.incidents.incident_notices import NoticeBook, NoticeRecord
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.dns.message import Question, decode_reply, encode_question
 from kubesonar.core.dns_check import corefile
 from kubesonar.core.dns_check.questions import AskedServer, AskPlan, AskPurpose, DnsAsk, ServerRole
+from kubesonar.core.encoding import encode_json
 from kubesonar.core.membership.messages import Ping, decode_message, encode_message
 from kubesonar.core.probing import resolv_conf
 from kubesonar.core.probing.cluster_document import decode_cluster
+from kubesonar.core.telemetry.reports.hand_over import (
+    HAND_OVER_SCHEMA,
+    HandOver,
+    decode_hand_over,
+    decode_handed_over,
+)
 from kubesonar.core.telemetry.reports.mirror import summed
 from kubesonar.core.telemetry.reports.mirrors import MirrorOptions, Mirrors
 from kubesonar.core.telemetry.reports.report import (
@@ -59,13 +70,14 @@ from kubesonar.kube.types import EndpointSlice, Node, Pod, Service
 from kubesonar.lab import faults
 from kubesonar.lab.faults import FaultError
 from kubesonar.lab.topology import plan_lab
-from kubesonar.model import Condition, Roster, Snapshot
+from kubesonar.model import Condition, Member, Notice, Roster, Snapshot
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Failed
 from kubesonar.net.http.response_reader import ResponseLimits, ResponseReader
 from kubesonar.net.http.retry_after import retry_after
 from kubesonar.net.http.url import parse_url
 from kubesonar.net.udp.key_file import read_keys
+from kubesonar.notify.formats import native
 from kubesonar.notify.outbox_file import OUTBOX_FILE, OutboxFile
 from kubesonar.runtime.proc import cpu_stat
 from kubesonar.runtime.sqlite_file import Unavailable, Unreadable
@@ -84,6 +96,7 @@ from tests.net.servers import serving
 
 RING = Keyring({1: bytes(32)}, 1)
 ME = WireIdentity(bytes(8), bytes(8), bytes(8))
+SPEAKER = Member("a", "a", ("10.0.0.1",), 7473)
 PLAN = plan_lab(2)
 
 
@@ -108,6 +121,21 @@ def report(data: bytes) -> None:
         mirrors.take(found, 1.0)
         collected = mirrors.collected(1.0)
         basis([summed(snapshot) for snapshot in collected.snapshots], collected.unread, collected.at)
+
+
+def push(data: bytes) -> None:
+    found = decode_push(data)
+    if isinstance(found, Push):
+        Journal("b", IncidentLog(), NoticeBook(), lambda new, gone, position: None, shared=False).take(found, 1.0)
+
+
+def handed_over(data: bytes) -> None:
+    found = decode_hand_over(data)
+    if isinstance(found, HandOver):
+        book = NoticeBook()
+        book.take([NoticeRecord(1, found.notice)])
+        book.twins(found.notice)
+        native(found.notice)
 
 
 def in_file(read: Callable[[str], object]) -> Callable[[bytes], None]:
@@ -270,6 +298,28 @@ READERS = {
         (),
         (b'{"schema":1,"roster":{"revision":"r","members":[]},"dns_pods":[{"name":"d","address":"x"}]}',),
     ),
+    "pushes of a leading collector": Reader(
+        push,
+        (),
+        (
+            b'{"schema":1,"replica":"a","position":{"term":1,"number":0},"records":{"incidents":[],"notices":[]}}',
+            b'{"schema":1,"replica":"a","position":{"term":1,"number":2},"base":{"term":0,"number":0}}',
+        ),
+    ),
+    "answers of replicas": Reader(
+        decode_held, (), (b'{"schema":1,"replica":"a","position":{"term":1,"number":0},"term":1}',)
+    ),
+    "notices of coordinators": Reader(
+        handed_over,
+        (),
+        (
+            encode_json(HandOver(HAND_OVER_SCHEMA, SPEAKER, Notice("00", Condition.DEAD, "a", 1.0, "a is dead"))),
+            encode_json(
+                HandOver(HAND_OVER_SCHEMA, SPEAKER, Notice("01", Condition.BACK, "a", 1.0, "a is back"), told=True)
+            ),
+        ),
+    ),
+    "answers to notices": Reader(decode_handed_over, (), (b'{"schema":1,"taken":true}',)),
     "receipts of collectors": Reader(decode_receipt, (), (b'{"schema":1,"sequence":1,"interval":2.0}',)),
     "DNS messages": Reader(decode_reply, (), (encode_question(Question("a.b.", 1, 1)),)),
     "a members file": Reader(file.parse, (RosterError,), (YAML, b'{"version":1,"members":[{"name":"a"}]}')),

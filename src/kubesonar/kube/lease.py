@@ -17,6 +17,7 @@ from kubesonar.core.encoding import encode_json
 from kubesonar.kube.client import ApiError, Client
 from kubesonar.kube.types import Lease
 from kubesonar.net.clock import Clock
+from kubesonar.runtime.logs import Changes
 
 if TYPE_CHECKING:
     from random import Random
@@ -77,6 +78,7 @@ class LeaseKeeper:
         self._rng = rng
         self._wanted = asyncio.Event()
         self._state: bool | None = None
+        self._changes = Changes(_LOG)
         self._seen: tuple[str, str] = ("", "")
         self._since = 0.0
 
@@ -121,9 +123,10 @@ class LeaseKeeper:
             for _ in range(_TRIES):
                 held = await self._try_to_hold()
                 if held is not None:
+                    self._changes.note(f"the lease {self._name}", "")
                     return held
         except ApiError as error:
-            _LOG.warning("the lease %s cannot be held: %s", self._name, error)
+            self._changes.note(f"the lease {self._name}", f"it cannot be held: {error}")
         return None
 
     async def _try_to_hold(self) -> bool | None:

@@ -13,6 +13,10 @@ HAND_OVER_SCHEMA = 1
 HAND_OVER_PATH = "/api/v1/hand-over"
 """Where a collector takes notices, by POST."""
 
+_LARGEST = 64 << 10
+"""Largest message (bytes). Larger, and one agent fills the outbox; smaller, and a notice with much evidence is
+refused."""
+
 _REASON = 160
 _LONGEST = 300
 
@@ -36,6 +40,8 @@ class HandedOver(msgspec.Struct, frozen=True):
 
 def decode_hand_over(body: bytes) -> HandOver | str:
     """Return the message in `body`, or the reason why there is none."""
+    if len(body) > _LARGEST:
+        return f"expected a notice of at most {_LARGEST} bytes"
     try:
         found = decode_json(body, HandOver)
     except Undecodable as error:
