@@ -139,9 +139,13 @@ def test_history_and_map_ask_the_collector(
     assert asked[0].startswith(b"GET /api/v1/incidents?")
 
 
-def test_history_without_a_collector_says_what_to_set(api: ApiServer, config: list[str], tmp_path: Path) -> None:
-    with agents(api, tmp_path, Mesh()), pytest.raises(ConfigError, match=r"collector\.enabled=true"):
-        kubectl.main(["history", *config])
+def test_history_and_page_without_a_collector_say_what_to_set(
+    api: ApiServer, config: list[str], tmp_path: Path
+) -> None:
+    with agents(api, tmp_path, Mesh()):
+        for command in ("history", "page"):
+            with pytest.raises(ConfigError, match=r"collector\.enabled=true"):
+                kubectl.main([command, *config])
 
 
 def test_a_cluster_without_an_installation_says_so(api: ApiServer, config: list[str]) -> None:

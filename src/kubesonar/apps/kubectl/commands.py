@@ -85,9 +85,12 @@ def _explain(given: KubectlArguments) -> int:
 def _page(given: KubectlArguments) -> int:
     port, opens = page_options(given.own)
     with reached(given) as place:
-        return show_page(
-            PageUpstream((place.collector or place.agents[0]).removeprefix("unix:"), place.token), port, opens
-        )
+        if not place.collector:
+            raise ConfigError(
+                f"release {place.release.name} has no collector, and only a collector has the page: "
+                "set collector.enabled=true"
+            )
+        return show_page(PageUpstream(place.collector.removeprefix("unix:"), place.token), port, opens)
 
 
 def _support(given: KubectlArguments) -> int:
