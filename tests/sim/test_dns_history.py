@@ -31,6 +31,11 @@ def test_in_hundreds_of_histories_nothing_happens_that_must_not(block: int) -> N
     assert complaints(range(block * BLOCK, (block + 1) * BLOCK)) == {}
 
 
+@pytest.mark.parametrize("seed", [1128])
+def test_nor_in_those_in_which_it_once_did(seed: int) -> None:
+    assert complaints(range(seed, seed + 1)) == {}
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("block", range(8, 100))
 def test_nor_in_thousands(block: int) -> None:

@@ -25,7 +25,7 @@ from kubesonar.core.remedy.events import (
 )
 from kubesonar.core.remedy.options import RemedyOptions, RepairMode
 from kubesonar.core.remedy.remedy import SUCCESSOR_TIMEOUT, DnsRemedy
-from tests.core.remedy.rounds import DEAD, DEAF, WRONG, decisions_in, outcomes_in, pod, report_in, round_of
+from tests.core.remedy.rounds import DEAD, DEAF, WELL, WRONG, decisions_in, outcomes_in, pod, report_in, round_of
 
 ON = RemedyOptions(repair=RepairMode.ON)
 PODS = (pod(1), pod(2), pod(3))
@@ -163,6 +163,16 @@ def test_a_fault_that_pauses_begins_anew() -> None:
     doctor.see(SICK, 50)
     doctor.see(round_of(PODS))
     assert doctor.reason_for(SICK, 55) is RemedyReason.TOO_SHORT
+
+
+def test_a_round_in_which_the_pod_answers_anybody_begins_anew_though_too_few_can_say() -> None:
+    """The only DNS pod hears nobody but its own node by UDP, which now and then loses a question."""
+    alone = (pod(1),)
+    lost, usual = (round_of(alone, {("*", "u1"): DEAF, **own}) for own in ({}, {("n1", "u1"): WELL}))
+    doctor = Doctor(replace(ON, after=0.0))
+    for _ in range(10):
+        assert not [one for one in decisions_in(doctor.see(lost)) if one.verb is RemedyVerb.RESTART]
+        doctor.see(usual)
 
 
 def test_the_time_of_a_rollout_does_not_count() -> None:

@@ -24,13 +24,14 @@ class PodHealth(StrEnum):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """The health of a pod, from how many nodes it fails, of how many that can say, and whether more of them got a wrong
-    answer than none."""
+    """The health of a pod, from how many nodes it fails, of how many that can say, whether more of them got a wrong
+    answer than none, and whether anybody got a right one."""
 
     health: PodHealth
     against: int = 0
     of: int = 0
     wrong: bool = False
+    heard: bool = False
 
 
 class Votes(msgspec.Struct, frozen=True):
@@ -84,12 +85,13 @@ def count_votes(found: DnsRound, quorum: int) -> Votes:
         standpoint = standpoints.get(replies.standpoint)
         if standpoint is not None and standpoint.well is not False:
             voters[standpoint.node or standpoint.name].take(replies, standpoint)
-    answered = any(voter.answered for voter in voters.values())
+    heard = frozenset[str]().union(*(voter.answered for voter in voters.values()))
+    answered = bool(heard)
     saying = {name: voter for name, voter in voters.items() if voter.answered or (not answered and voter.failed)}
     of = len({one.node or one.name for one in found.standpoints})
     if len(saying) * 2 <= of:
         return Votes(
-            {pod.uid: Judged(PodHealth.UNKNOWN) for pod in pods},
+            {pod.uid: Judged(PodHealth.UNKNOWN, heard=pod.uid in heard) for pod in pods},
             answered,
             f"only {len(saying)} of {of} nodes that ask can say anything: look at the network first",
         )
@@ -98,9 +100,10 @@ def count_votes(found: DnsRound, quorum: int) -> Votes:
 
 def _judge(pod: DnsServerPod, voters: dict[str, _Voter], of: int, quorum: int, answered: bool) -> Judged:
     against = [name for name, voter in voters.items() if voter.fails(pod.uid)]
-    count = len(against) + sum(pod.uid in voter.answered for voter in voters.values())
+    hears = sum(pod.uid in voter.answered for voter in voters.values())
+    count = len(against) + hears
     if count * 2 <= of:
-        return Judged(PodHealth.UNKNOWN, len(against), count)
+        return Judged(PodHealth.UNKNOWN, len(against), count, heard=hears > 0)
     if len(against) * 2 < count:
         return Judged(PodHealth.ANSWERING, len(against), count)
     own = voters.get(pod.node)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from kubesonar.core.remedy.dns_round import DnsRound, DnsServerPod
-from kubesonar.core.remedy.quorum import PodHealth, Votes
+from kubesonar.core.remedy.quorum import Judged, PodHealth, Votes
 
 GAP = 60.0
 """Seconds without a round that found the pod sick after which its fault counts as a new one. Less, and one round that
@@ -43,7 +43,7 @@ class PodTracker:
             started = self._started.get(uid)
             if started is None or pod.restarts > started.count:
                 self._started[uid] = _Started(pod.restarts, now if started is not None else float("-inf"))
-            self._track_fault(now, pod, votes.pods[uid].health, bool(found.planned))
+            self._track_fault(now, pod, votes.pods[uid], bool(found.planned))
         well = bool(pods) and len(votes.having(PodHealth.ANSWERING)) == len(pods)
         self.well_since = (self.well_since if self.well_since is not None else now) if well else None
 
@@ -55,10 +55,14 @@ class PodTracker:
         """Return for how many seconds the pod has been as it is, counted from the last start of a container."""
         return min(pod.running_for, now - self._started[pod.uid].at)
 
-    def _track_fault(self, now: float, pod: DnsServerPod, health: PodHealth, planned: bool) -> None:
-        if planned or pod.planned or pod.deleting or health in (PodHealth.ANSWERING, PodHealth.PARTIAL):
+    def _track_fault(self, now: float, pod: DnsServerPod, judged: Judged, planned: bool) -> None:
+        """Count a sick round; begin anew where the silence is announced, or the pod answers anybody while it is not
+        sick for a quorum."""
+        answers = judged.health in (PodHealth.ANSWERING, PodHealth.PARTIAL)
+        answers |= judged.health is PodHealth.UNKNOWN and judged.heard
+        if planned or pod.planned or pod.deleting or answers:
             self._faults.pop(pod.uid, None)
-        elif health is PodHealth.SICK:
+        elif judged.health is PodHealth.SICK:
             fault = self._faults.get(pod.uid)
             if fault is None or now - fault.last > GAP:
                 fault = self._faults[pod.uid] = PodFault(now, now)
