@@ -81,8 +81,12 @@ class RunningProgram:
         return self.process.wait(30)
 
     def __enter__(self) -> Self:
-        until(lambda: self.status("/readyz") == 200 or self.process.poll() is not None)
-        assert self.process.poll() is None, self.log.read_text()
+        try:
+            until(lambda: self.status("/readyz") == 200 or self.process.poll() is not None)
+            assert self.process.poll() is None, self.log.read_text()
+        except BaseException:  # not `with`, whose end nobody would reach
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
