@@ -16,7 +16,7 @@ from kubesonar.core.remedy.quorum import PodHealth, Votes, count_votes
 from kubesonar.doctor.repair.facts import DnsFacts
 from kubesonar.doctor.repair.rounds import round_of
 from tests.lab.inside import needs_nft
-from tests.scenarios.running_lab import RunningLab
+from tests.scenarios.running_lab import RunningLab, await_good
 from tests.scenarios.verdicts import settle
 
 pytestmark = [pytest.mark.lab, needs_nft]
@@ -37,9 +37,10 @@ def dns_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
 
 @pytest.fixture(autouse=True)
 def mended(dns_lab: RunningLab) -> Iterator[None]:
-    settle(dns_lab, frozenset())
+    """After each test nothing is broken, and all is well again before the next."""
     yield
     dns_lab.order("clear")
+    await_good(dns_lab)
 
 
 @pytest.mark.parametrize(("fault", "part", "subject"), FAULTS)

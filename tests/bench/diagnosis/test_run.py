@@ -6,6 +6,8 @@ from bench.diagnosis.cluster import Shape
 from bench.diagnosis.rows import parse, shapes
 from bench.diagnosis.run import Pace, play
 
+pytestmark = pytest.mark.timeout(900)  # up to 10 s of CPU each, of which idle priority gives few
+
 
 @pytest.mark.parametrize(
     ("row", "nodes"),
