@@ -19,7 +19,7 @@ import pytest
 from dockerfile_parse import DockerfileParser
 
 from kubesonar.cli import COMMANDS
-from tests.deploy.rendering import CHART, ROOT, container, one, render
+from tests.deploy.rendering import CHART, ROOT, container, render
 
 TEXT = (ROOT / "Dockerfile").read_text()
 BASE = 45.0
@@ -75,8 +75,9 @@ def test_every_stage_starts_a_command_of_ours_without_a_shell() -> None:
 
 def test_the_chart_asks_for_commands_that_the_image_has() -> None:
     trees = render("--set", "collector.enabled=true")
-    for kind in ("DaemonSet", "Job", "Deployment"):
-        assert container(one(trees, kind))["args"][0] in COMMANDS
+    programs = [tree for tree in trees if tree["kind"] in ("DaemonSet", "Job", "Deployment")]
+    assert {tree["kind"] for tree in programs} == {"DaemonSet", "Job", "Deployment"}
+    assert {container(tree)["args"][0] for tree in programs} <= COMMANDS.keys()
 
 
 def test_the_user_is_a_number_that_is_not_root() -> None:

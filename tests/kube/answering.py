@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from kubesonar.web import Reply, Request
-from tests.kube.evicting import EvictionSwitches, evict, replace, require_uid
+from tests.kube.evicting import EvictionSwitches, evict, replace, require
 from tests.kube.requests import Asked, asked
 from tests.kube.selecting import selector
 from tests.kube.store import GROUPS, Refused, Store, Tree
@@ -158,11 +158,11 @@ class Api:
         if request.verb == "get":
             return self._store.get(request.resource, request.name, request.namespace)
         if request.verb == "delete":
+            gone = self._store.get(request.resource, request.name, request.namespace)
             if body:
-                uid = msgspec.json.decode(body).get("preconditions", {}).get("uid")
-                pod = self._store.get(request.resource, request.name, request.namespace)
-                require_uid(pod, uid or pod["metadata"]["uid"])
-                return replace(self._store, self._switches.evictions, pod)
+                require(gone, msgspec.json.decode(body).get("preconditions", {}))
+            if request.resource == "pods":
+                return replace(self._store, self._switches.evictions, gone)
             return self._store.delete(request.resource, request.name, request.namespace)
         return self._change(request, body)
 

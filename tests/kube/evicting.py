@@ -26,8 +26,7 @@ def evict(store: Store, switches: EvictionSwitches, request: Asked, body: bytes)
     wanted: dict[str, Any] = msgspec.json.decode(body)
     if wanted.get("apiVersion") != "policy/v1" or wanted.get("kind") != "Eviction":
         raise Refused(400, "BadRequest", "no Eviction of policy/v1")
-    uid = wanted.get("deleteOptions", {}).get("preconditions", {}).get("uid", pod["metadata"]["uid"])
-    require_uid(pod, uid)
+    require(pod, wanted.get("deleteOptions", {}).get("preconditions", {}))
     if len(switches.budgets) > 1:
         message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
         raise Refused(500, "", message)
@@ -53,11 +52,13 @@ def replace(store: Store, switches: EvictionSwitches, pod: Tree) -> Tree:
     return gone
 
 
-def require_uid(pod: Tree, uid: str) -> None:
-    """Raises Refused where the pod is another one."""
-    mine = pod["metadata"]["uid"]
-    if uid != mine:
-        raise Refused(409, "Conflict", f"Precondition failed: UID in precondition: {uid}, UID in object meta: {mine}")
+def require(found: Tree, preconditions: dict[str, Any]) -> None:
+    """Raises Refused where the object is not the one of these preconditions: its uid, its version."""
+    for field, words in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+        wanted, mine = preconditions.get(field), found["metadata"][field]
+        if wanted not in (None, mine):
+            message = f"Precondition failed: {words} in precondition: {wanted}, {words} in object meta: {mine}"
+            raise Refused(409, "Conflict", message)
 
 
 def _ready(pod: Tree) -> bool:

@@ -62,7 +62,7 @@ class WorkingDoctor:
         self.repairer = Repairer(options, PodRestarter(self.client), memory, recorder, self.clock)
         self.looker = Looker(
             client_of(cluster.api, folder),
-            LookOptions(timeout=0.05),
+            LookOptions(timeout=0.3),
             ResolvConf(),
             inside=True,
             clock=self.clock,
