@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from functools import partial
 
 from kubesonar.core.dns.message import encode_question
 from kubesonar.core.dns_check.questions import AskedServer, AskPlan, DnsAsk, asks_for
@@ -20,6 +21,7 @@ from kubesonar.kube.streaming.port_forward import PodConnection, open_pod_port
 from kubesonar.model import Fault
 from kubesonar.net.clock import Clock
 from kubesonar.net.dns.transport import WIRE_LIMIT, DnsReply
+from kubesonar.runtime.side_by_side import side_by_side
 
 _AT_ONCE = 8
 """Connections through the API server at one time; more burden it, fewer make a look slow."""
@@ -40,14 +42,8 @@ class ForwardAsker:
 
     async def ask(self, plan: AskPlan) -> list[DnsResult]:
         """Ask every pod by TCP, with a connection for each question. Raises AskFailed where the right is missing."""
-        free = asyncio.Semaphore(_AT_ONCE)
-
-        async def one(server: AskedServer, ask: DnsAsk) -> DnsResult:
-            async with free:
-                return await self._result(server, ask, plan.timeout)
-
         asked = [(server, ask) for server in plan.servers for ask in asks_for(server, plan.asks)]
-        return list(await asyncio.gather(*(one(*pair) for pair in asked)))
+        return await side_by_side([partial(self._result, *pair, plan.timeout) for pair in asked], _AT_ONCE)
 
     async def close(self) -> None:
         """Do nothing: every connection is closed after its question."""

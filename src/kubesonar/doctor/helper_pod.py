@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from kubesonar.kube.client import ApiError, Client
 from kubesonar.kube.resource import pods
 from kubesonar.kube.streaming.exec import ExecResult, exec_in_pod
 from kubesonar.model import clip
+from kubesonar.runtime.side_by_side import side_by_side
 
 LIFETIME = 900
 """Seconds after which Kubernetes ends the pod by itself (activeDeadlineSeconds): what is left of it by a crash costs
@@ -129,18 +131,16 @@ class HelperAsker:
         return list(decode_json(done.stdout, _Answer).results)
 
     async def _all_by_dig(self, plan: AskPlan) -> list[DnsResult]:
-        free = asyncio.Semaphore(_AT_ONCE)
-
         async def one(server: AskedServer, ask: DnsAsk) -> DnsResult:
             question = put(ask, self._rng)
-            async with free:
-                done = await self.run(dig_command(server, ask, question, plan.timeout))
+            done = await self.run(dig_command(server, ask, question, plan.timeout))
             reply = read_dig((done.stdout + done.stderr).decode("utf-8", "replace"), done.exit_code, question)
             judged = judge_reply(ask, question, reply)
             return DnsResult(server, ask, judged.outcome, reply.took, 1, judged.said, judged.detail)
 
         asked = [(server, ask) for server in plan.servers for ask in asks_for(server, plan.asks)]
-        return list(await asyncio.gather(*(one(*pair) for pair in asked if pair[1].purpose in DIG_PURPOSES)))
+        works = [partial(one, *pair) for pair in asked if pair[1].purpose in DIG_PURPOSES]
+        return await side_by_side(works, _AT_ONCE)
 
     async def _taken_over(self) -> bool:
         """Return whether a pod is there that can be used as it is."""
