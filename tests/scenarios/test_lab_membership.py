@@ -52,7 +52,10 @@ def break_and_watch(lab: RunningLab, fault: str, node: str, what: str, part: str
 
 def assert_back(lab: RunningLab, node: str, before: int) -> None:
     lab.order("clear")
-    until(lambda: node in {notice.subject for notice in lab.told()[before:] if notice.what == "back"})
+    try:
+        until(lambda: node in {notice.subject for notice in lab.told()[before:] if notice.what == "back"})
+    except AssertionError:
+        raise AssertionError(f"{node} is not told back: {lab.told()[before:]}") from None
 
 
 @pytest.mark.usefixtures("healed", "led")
