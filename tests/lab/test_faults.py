@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kubesonar.core.diagnosis.parts.table import PARTS
 from kubesonar.lab.faults import VERBS, FaultError, LabFault, parse
 from kubesonar.lab.network.firewall import bridge_script, inlet_script, service_script
-from kubesonar.lab.topology import plan_lab
+from kubesonar.lab.topology import LabPlan, plan_lab
 
 LAB = plan_lab(3)
 RESOLVING = plan_lab(3, dns=True)
@@ -92,21 +92,26 @@ def test_what_cannot_be_is_refused_in_one_sentence(text: str, sentence: str) -> 
 _WORDS = [*(verb.name for verb in VERBS), *LAB.stations, "node-1>node-2", "*>api", "tcp/1", "udp", "1400", "draining"]
 
 
-@given(st.text() | st.lists(st.sampled_from(_WORDS) | st.text(max_size=8), max_size=4).map(" ".join))
-def test_any_text_is_a_fault_or_refused_and_never_reaches_nft_as_it_is(text: str) -> None:
+_ALL_RULES = bridge_script(parse(text, RESOLVING) for text, _, _ in EXAMPLES)
+
+
+@pytest.mark.parametrize("plan", [LAB, RESOLVING], ids=["plain", "with-dns"])
+@given(
+    text=st.text()
+    | st.lists(st.sampled_from(_WORDS) | st.text(max_size=8), max_size=4).map(" ".join)
+    | st.tuples(st.sampled_from(EXAMPLES), st.text(max_size=3)).map(lambda drawn: drawn[0][0] + drawn[1])
+)
+def test_any_text_is_a_fault_or_refused_and_never_reaches_nft_as_it_is(plan: LabPlan, text: str) -> None:
     try:
-        fault = parse(text, LAB)
+        fault = parse(text, plan)
     except FaultError:
         return
-    assert parse(fault.text, LAB) == fault
-    assert set(bridge_script([fault])) <= set(bridge_script(map(read, _FIREWALL)) + "0123456789")
+    assert parse(fault.text, plan) == fault
+    assert set(bridge_script([fault])) <= set(_ALL_RULES + "0123456789")
 
 
 def read(text: str) -> LabFault:
     return parse(text, LAB)
-
-
-_FIREWALL = [text for text, _, _ in EXAMPLES]
 
 
 def test_the_rules_are_replaced_whole() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from kubesonar.cli import main
 from kubesonar.model import Snapshot
-from kubesonar.runtime.streams import EscapingStream, OutputError, OutputStream
+from kubesonar.runtime.streams import ErrorStream, EscapingStream, OutputError, OutputStream
 from tests.apps.listening import answer, answers, on_sockets, snapshots
 from tests.core.mesh import Mesh
 
@@ -36,6 +36,15 @@ def test_a_stream_that_failed_fails_at_each_call_and_is_forgotten_in_silence(kin
                 stream.flush()
         stream.close()
         assert not full.closed
+
+
+@pytest.mark.parametrize("kind", [OutputStream, EscapingStream, ErrorStream])
+def test_a_stream_may_be_closed_after_what_it_writes_to(kind: type[OutputStream]) -> None:
+    raw = io.StringIO()
+    stream = kind(raw)
+    stream.write("written")
+    raw.close()
+    stream.close()
 
 
 def said(*arguments: str) -> str:

@@ -41,10 +41,11 @@ class OutputStream(io.TextIOBase):
         self._do(self.raw.flush)
 
     def close(self) -> None:
-        """Flush `raw`, which stays open, and report nothing: the interpreter closes each stream that it forgets, and
-        would print what that raises (Python 3.13)."""
-        with contextlib.suppress(OutputError):
-            self.flush()
+        """Flush `raw`, which stays open, and report nothing: the interpreter closes each stream that it forgets, when
+        `raw` may be closed already, and would print what that raises (Python 3.13)."""
+        if not self.raw.closed:
+            with contextlib.suppress(OutputError):
+                self.flush()
 
     def isatty(self) -> bool:
         """Return whether `raw` is a terminal."""
