@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.core.diagnosis.inference import localization, persistence, slow_links, suspects, trial_model, two_rates
+from kubesonar.core.diagnosis.inference import persistence, slow_links, suspects, trial_model, two_rates
+from kubesonar.core.diagnosis.localization import acceptance, search
 from kubesonar.core.diagnosis.parts.node_parts import STARVED
 from kubesonar.core.diagnosis.parts.table import NAMES, PARTS
 from kubesonar.lab.faults import VERBS
@@ -49,8 +50,8 @@ def test_the_thresholds_of_the_search_are_in_the_page_on_diagnosis() -> None:
     text = (DOCS / "diagnosis.md").read_text()
     penalties = [row.penalty for row in PARTS]
     for row in (
-        f"| {localization.MIN_GAIN:.0f} nats (`MIN_GAIN`) |",
-        f"| {localization.LOUD:.0f} nats (`LOUD`) |",
+        f"| {acceptance.MIN_GAIN:.0f} nats (`MIN_GAIN`) |",
+        f"| {search.LOUD:.0f} nats (`LOUD`) |",
         f"| {min(penalties):.0f} to {max(penalties):.0f} nats (`penalty`) |",
         f"| {suspects.CLEAR:.0f} nats (`CLEAR`) |",
         f"| {two_rates.EXTRA_RATE:.0f} nats (`EXTRA_RATE`) |",

@@ -12,9 +12,9 @@ from kubesonar.core.diagnosis.evidence import Cell, Evidence
 from kubesonar.core.diagnosis.expectations import beside
 from kubesonar.core.diagnosis.inference.exhaustion import full_backlog, full_conntrack, not_read_now
 from kubesonar.core.diagnosis.inference.likelihood import confidence
-from kubesonar.core.diagnosis.inference.localization import Search
 from kubesonar.core.diagnosis.inference.slow_links import SLOW, SlowLink, dead_pairs, slow_links
 from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect
+from kubesonar.core.diagnosis.localization.search import Search
 from kubesonar.core.diagnosis.parts.table import part
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.core.diagnosis.sentences import (

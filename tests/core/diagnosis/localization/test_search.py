@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from kubesonar.core.diagnosis.inference.localization import Search
 from kubesonar.core.diagnosis.joining.join import basis
+from kubesonar.core.diagnosis.localization.search import Search
 from tests.core.mesh import Mesh
 
 Named = set[tuple[str, str]]

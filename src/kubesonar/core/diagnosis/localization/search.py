@@ -1,0 +1,117 @@
+"""The smallest set of parts that explains the failures: greedy by likelihood (as Flock, Harsh et al., CoNEXT 2023).
+
+Again and again the part is taken that explains most beyond what is explained already, less the penalty of its prior,
+until none explains enough. A narrow part costs more than a wide one, so that one sick node is not told as eight sick
+pairs; but a wide part has to answer for all the trials that went well through it.
+
+So that the traces of what is over are not taken for what lasts, a fault that has ended competes with those that last,
+and what is loud now is told by the newest trials alone, before older ones are asked for what is faint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from kubesonar.core.diagnosis.evidence import Cell, Evidence
+from kubesonar.core.diagnosis.inference.suspects import Suspect
+from kubesonar.core.diagnosis.localization.acceptance import MIN_GAIN, is_told
+from kubesonar.core.diagnosis.localization.part_gains import PartGains
+from kubesonar.core.diagnosis.localization.refinement import Refinement
+from kubesonar.core.diagnosis.localization.suspect_maker import SuspectMaker
+from kubesonar.core.diagnosis.localization.trials import SearchedTrials
+from kubesonar.core.diagnosis.parts.part import Part
+
+LOUD = 3 * MIN_GAIN
+"""Gain after the penalty (nats) in the newest bins alone that needs no longer memory."""
+
+YOUNG_BINS = 5
+"""So many of the newest bins are searched first."""
+
+MAX_SUSPECTS = 64
+"""Most parts that one search chooses."""
+
+
+class Search:
+    """One search over the evidence, as far as `counts` says of its cells that they do. `known` are the parts and
+    subjects that are known to be sick from before, which makes them likelier than others."""
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        now: float,
+        counts: Callable[[Cell], bool],
+        known: Collection[tuple[str, str]] = (),
+    ) -> None:
+        self._ages = evidence.ages
+        self._now = now
+        self._trials = SearchedTrials(evidence, counts)
+        self._gains = PartGains(self._trials, known)
+        self._maker = SuspectMaker(self._trials, self._gains, now)
+        self._refinement = Refinement(self._trials, self._gains, self._maker)
+        self.over: list[Suspect] = []
+        """The parts that `run` found to have been sick, and to be well again."""
+
+    def run(self) -> list[Suspect]:
+        """The parts that are sick now, the one that explains most first."""
+        everything = len(self._ages.edges)
+        passes = (
+            (YOUNG_BINS, LOUD),
+            (self._ages.recent, LOUD),
+            (self._ages.window, MIN_GAIN),
+            (everything, MIN_GAIN),
+        )
+        return [suspect for newest, margin in passes for suspect in self._pass(newest, margin)]
+
+    def _pass(self, newest: int, margin: float) -> list[Suspect]:
+        """What so many of the newest bins show."""
+        self._gains.look_at(newest)
+        suspects = []
+        for _ in range(MAX_SUSPECTS):
+            key = self._gains.best(margin)
+            if key is None:
+                break
+            suspect = self._refinement.refined(self._maker.make(key))
+            told = is_told(suspect, self._ages, newest, self._now)
+            if not told and not suspect.fit.ended and newest < len(self._ages.edges):
+                break  # it takes older trials to tell what this is
+            self._explain(suspect, told=told)
+            if suspect.fit.ended:
+                self.over.append(suspect)
+            if told:
+                suspects.append(suspect)
+                if suspect.part.hides is not None:
+                    self._hide(suspect.part, suspect.subject)
+            self._gains.rank()
+        return suspects
+
+    def _hide(self, part: Part, subject: str) -> None:
+        """Leaves out the trials that say nothing of their own because this part is sick."""
+        for index, belief in enumerate(self._trials.beliefs):
+            if part.hidden(belief.cell.route, subject):
+                self._gains.touch(index)
+                belief.forget(0, len(belief.total))
+
+    def _explain(self, suspect: Suspect, *, told: bool) -> None:
+        """Expects what this part does from now on."""
+        found = suspect.fit
+        for index in suspect.indexes:
+            belief = self._trials.beliefs[index]
+            self._gains.touch(index)
+            if found.ended:
+                belief.forget(found.ended, len(belief.total))
+                continue
+            self._trials.expect(suspect.key, found, suspect.rates, index, found.bins)
+            if told:
+                belief.forget(found.bins, len(belief.total))
+        if told or found.ended:
+            self._expect_of_services(suspect)
+
+    def _expect_of_services(self, suspect: Suspect) -> None:
+        """Expects failures of Services with so many servers that each is crossed by few trials only."""
+        explained = set(suspect.indexes)
+        for index in self._trials.incidence.services:
+            route = self._trials.beliefs[index].cell.route
+            share = suspect.part.share if suspect.part.when(route) else None
+            if index not in explained and share is not None and share(route, suspect.subject):
+                self._trials.expect(suspect.key, suspect.fit, suspect.rates, index, len(self._ages.edges))
+                self._gains.touch(index)

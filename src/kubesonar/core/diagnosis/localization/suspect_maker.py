@@ -1,0 +1,85 @@
+"""Makes a suspect of a part: which of its ways are sick, since when it was bad, and what else may explain the same."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from math import log
+
+from kubesonar.core.diagnosis.inference.likelihood import Belief
+from kubesonar.core.diagnosis.inference.persistence import share_of_events, times_since
+from kubesonar.core.diagnosis.inference.suspects import Rival, Suspect, SuspectKey, choose_ways, relatives
+from kubesonar.core.diagnosis.localization.part_gains import PartGains
+from kubesonar.core.diagnosis.localization.trials import SearchedTrials
+from kubesonar.core.diagnosis.parts.table import PARTS
+
+MOST_RIVALS = 3
+"""Most other explanations that are told with a suspect."""
+
+_ALIKE = 0.01
+"""Difference in what two parts explain, as a share of it, below which hardly a trial tells them apart, now or later."""
+
+_FAR = 0.5
+"""An explanation of less than this share of what the chosen one explains is no rival, and is not looked at."""
+
+
+class SuspectMaker:
+    """Makes suspects at that time (`now`, Unix seconds)."""
+
+    def __init__(self, trials: SearchedTrials, gains: PartGains, now: float) -> None:
+        self._trials = trials
+        self._gains = gains
+        self._now = now
+
+    def make(self, key: SuspectKey) -> Suspect:
+        """Return that part with all that is known of it, or the same part's ways apart where this explains more."""
+        trials, gains = self._trials, self._gains
+        beliefs = {each: trials.members(each) for each in relatives(key)}
+        choice = choose_ways(key, gains.fit(key), beliefs, gains.penalty)
+        members = trials.members(choice.key)
+        cells = [belief.cell for belief in members]
+        bad_at = sorted(at for cell in cells for at in cell.bad_at)
+        began = self._now - trials.ages.edges[choice.fit.bins - 1]
+        by_place: dict[str, list[tuple[float, float]]] = {}
+        for belief in members:
+            place = belief.cell.route.source.place if PARTS[choice.key[0]].common else ""
+            by_place.setdefault(place, []).extend(self._worth(belief, began))
+        return Suspect(
+            key=choice.key,
+            fit=choice.fit,
+            rates=choice.rates,
+            indexes=trials.incidence.members(choice.key),
+            cells=cells,
+            bad_at=sorted([*bad_at, *(at for cell in cells for at in cell.gone_at)]),
+            times=times_since(bad_at, began),
+            rivals=self._rivals(choice.key, choice.fit.gain, choice.rivals),
+            net=choice.fit.gain * share_of_events(*by_place.values()) - PARTS[choice.key[0]].penalty,
+        )
+
+    def _worth(self, belief: Belief, began: float) -> Iterator[tuple[float, float]]:
+        """The bad trials of a cell since then: when each was, and what there is to explain of it (nats)."""
+        for at in belief.cell.bad_at:
+            age_bin = min(bisect_right(self._trials.ages.edges, self._now - at), len(belief.total) - 1)
+            if at > began and not belief.forgot(age_bin):
+                yield at, -log(belief.expected[age_bin].bad)
+
+    def _rivals(self, key: SuspectKey, gain: float, ways: list[Rival]) -> list[Rival]:
+        """The next best explanations of most of the same trials."""
+        part, incidence, gains = PARTS[key[0]], self._trials.incidence, self._gains
+        mine = set(incidence.members(key))
+        kin = relatives(key)
+        net = gain - gains.penalty(key)
+        rivals = list(ways)
+        for other in {other for index in mine for other in incidence.keys(index)}:
+            row = PARTS[other[0]]
+            if other in kin or (row.name, other[1]) == (part.name, key[1]):
+                continue
+            if (gains.most(other) or 0.0) <= _FAR * net:
+                continue
+            found = gains.fit(other).gain
+            lead, more = net - found + gains.penalty(other), found - gain
+            theirs = set(gains.seen(other))
+            if lead < net and 2 * len(theirs & mine) >= min(len(theirs), len(mine)):
+                alike = theirs == mine or abs(more) < _ALIKE * gain
+                rivals.append(Rival(row.name, other[1], lead, alike, more, theirs < mine))
+        return sorted(rivals, key=lambda rival: rival.lead)[:MOST_RIVALS]
