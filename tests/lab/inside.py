@@ -46,13 +46,13 @@ def in_namespaces(body: Callable[[], None], *, user: bool = False) -> None:
     assert code == 0, f"exit code {code}:\n{said}"
 
 
-def in_world(body: Callable[[LabWorld], None], *, nodes: int = 2, user: bool = False) -> None:
-    """As `in_namespaces`, with a small world built there."""
+def in_world(body: Callable[[LabWorld], None], *, nodes: int = 2, user: bool = False, dns: bool = False) -> None:
+    """As `in_namespaces`, with a small world built there, with a DNS Service where `dns` says so."""
 
     def build() -> None:
         with (
             tempfile.TemporaryDirectory() as folder,
-            LabWorld.build(plan_lab(nodes), Directory(Path(folder, "lab"))) as world,
+            LabWorld.build(plan_lab(nodes, dns=dns), Directory(Path(folder, "lab"))) as world,
         ):
             body(world)
 

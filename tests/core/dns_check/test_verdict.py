@@ -188,12 +188,53 @@ def test_outside_names_of_one_pod_are_its_own_way() -> None:
 def test_large_answers_only() -> None:
     verdict = said(VIP, A, sick={(A, "large"): DnsOutcome.NO_ANSWER})
     assert found(verdict) == [("way", "coredns-a", "large")]
+    assert "large answers by UDP, by UDP, in fragments, and by TCP do not come" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("sick", "expected"),
+    [
+        ({(A, "outside"): DnsOutcome.SERVFAIL}, ("upstream", "coredns-a", "outside_some")),
+        ({(A, "large"): DnsOutcome.NO_ANSWER}, ("way", "coredns-a", "large")),
+        ({(A, "headless"): DnsOutcome.NXDOMAIN}, ("names", "coredns-a", "headless")),
+        ({(A, "cluster"): DnsOutcome.CASE_CHANGED}, ("names", "coredns-a", "case")),
+    ],
+)
+def test_what_the_service_shows_because_of_one_pod_is_told_of_the_pod(sick: Sick, expected: tuple[str, ...]) -> None:
+    through = {(VIP, what): outcome for (_, what), outcome in sick.items()}
+    assert found(said(VIP, A, B, sick={**sick, **through})) == [expected]
+    assert found(said(VIP, A, B, sick=through))[0][1] == "kube-dns"
+
+
+@pytest.mark.parametrize("what", ["outside", "large", "pair", "headless", "reverse"])
+@pytest.mark.parametrize("outcome", [DnsOutcome.NO_ANSWER, DnsOutcome.SERVFAIL])
+def test_while_a_pod_is_sick_nothing_is_told_of_the_service(what: str, outcome: DnsOutcome) -> None:
+    verdict = said(VIP, A, B, sick={(A, ""): outcome, (VIP, what): outcome})
+    assert [one.subject for one in verdict.findings] == ["coredns-a"]
 
 
 def test_a_lost_half_of_a_pair_is_the_conntrack_race() -> None:
     verdict = said(VIP, A, sick={(VIP, "pair"): DnsOutcome.ONE_OF_TWO})
     assert found(verdict) == [("service", "kube-dns", "pair")]
     assert f"in {PAIRS} of {PAIRS} pairs" in verdict.sentence
+
+
+def test_a_lost_half_of_a_pair_is_no_race_where_single_questions_are_lost_too() -> None:
+    seen = look(VIP, A, sick={(VIP, "pair"): DnsOutcome.ONE_OF_TWO})
+    again = tuple(
+        msgspec.structs.replace(one, tries=2) if one.ask.purpose is AskPurpose.REVERSE else one for one in seen.results
+    )
+    verdict = judge_look(msgspec.structs.replace(seen, results=again))
+    assert found(verdict) == [("way", "coredns-a", "lossy")]
+    assert "by coredns-a: packets are lost" in verdict.sentence
+
+
+def test_a_large_answer_that_came_when_asked_again_is_no_loss() -> None:
+    seen = look(VIP, A, B, sick={(A, "large"): DnsOutcome.NO_ANSWER})
+    again = tuple(
+        msgspec.structs.replace(one, tries=2) if one.ask.purpose is AskPurpose.LARGE else one for one in seen.results
+    )
+    assert [one.fault for one in judge_look(msgspec.structs.replace(seen, results=again)).findings] == ["large"]
 
 
 def test_changed_case_and_headless_and_reverse_names() -> None:

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     plan = _given_plan(given.plan) if given.plan else _plan(given)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         results = runner.run(_ask(plan))
-    look = DnsLook(at=time.time(), vantage=1, why="asked from here", results=tuple(results))
+    look = DnsLook(at=time.time(), vantage=1, why="this command runs here", results=tuple(results))
     return print_look(look, given)
 
 

@@ -3,7 +3,7 @@ answers, EDNS, letter case, raced pairs, slowness."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 
 from kubesonar.core.dns_check.questions import AskedServer, AskPurpose, ServerRole
@@ -31,8 +31,11 @@ SEARCH_TRIES = 4
 
 def remarks(look: DnsLook, states: Sequence[ServerState]) -> Iterator[DnsFinding]:
     """Yield the findings, the gravest kinds first. Of a transport by which a server does not even answer for the
-    cluster's own names nothing more is said."""
-    well_by = {(state.server, tcp) for state in states for tcp in (False, True) if state.well_by(tcp)}
+    cluster's own names nothing more is said, nor of virtual addresses while a pod is sick, to which they may have led.
+    """
+    sick = any(state.server.role is ServerRole.POD and state.known and not state.well for state in states)
+    told = [state for state in states if not (sick and state.server.fronts)]
+    well_by = {(state.server, tcp) for state in told for tcp in (False, True) if state.well_by(tcp)}
     well = [
         result
         for result in look.results
@@ -65,10 +68,8 @@ def _upstream(results: Sequence[DnsResult], well: Sequence[DnsResult]) -> Iterat
     above = [one for one in results if one.server.role is ServerRole.UPSTREAM and one.outcome is not DnsOutcome.LOCAL]
     dead = sorted({one.server.name for one in above if one.outcome is not DnsOutcome.GOOD})
     if good:
-        names = in_words(sorted(server.name for server in bad))
-        sentence = (
-            f"{names} cannot resolve {name} ({said}), {in_words(sorted(one.name for one in good))} can: the way from"
-        )
+        names = in_words(sorted(_blamed(bad)))
+        sentence = f"{names} cannot resolve {name} ({said}), {in_words(sorted(_blamed(good)))} can: the way from"
         yield DnsFinding("upstream", names, "outside_some", f"{sentence} there to the upstream is sick")
         return
     also = f"; {in_words(dead)} does not answer it from here either" if dead else ""
@@ -86,7 +87,10 @@ def _upstream(results: Sequence[DnsResult], well: Sequence[DnsResult]) -> Iterat
 
 
 def _pairs(of: Mapping[AskedServer, Sequence[DnsResult]]) -> Iterator[DnsFinding]:
-    """The race for a conntrack entry drops one of two questions from one socket; resolvers ask again after 5 s."""
+    """The race for a conntrack entry drops one of two questions from one socket; resolvers ask again after 5 s. Where
+    single questions are lost too, the way loses packets of any kind."""
+    if any(one.tries > 1 and not one.ask.tcp for results in of.values() for one in results):
+        return
     for server, results in of.items():
         pairs = [one for one in results if one.ask.purpose is AskPurpose.PAIR]
         lost = [one for one in pairs if one.outcome is DnsOutcome.ONE_OF_TWO]
@@ -102,47 +106,62 @@ def _pairs(of: Mapping[AskedServer, Sequence[DnsResult]]) -> Iterator[DnsFinding
 
 
 def _large(of: Mapping[AskedServer, Sequence[DnsResult]]) -> Iterator[DnsFinding]:
-    for server, results in of.items():
-        bad = [one for one in results if one.ask.purpose is AskPurpose.LARGE and one.outcome is not DnsOutcome.GOOD]
-        if bad:
-            by = "TCP" if bad[0].ask.tcp else "UDP, in fragments" if bad[0].ask.payload else "UDP"
+    lacking = {
+        server: [one for one in results if one.ask.purpose is AskPurpose.LARGE and one.outcome is not DnsOutcome.GOOD]
+        for server, results in of.items()
+    }
+    names = _blamed(server for server, bad in lacking.items() if bad)
+    for server, bad in lacking.items():
+        if bad and server.name in names:
+            ways = dict.fromkeys(
+                "by TCP" if one.ask.tcp else "by UDP, in fragments," if one.ask.payload else "by UDP" for one in bad
+            )
             yield DnsFinding(
                 "way",
                 server.name,
                 "large",
-                f"{server.name} answers small questions, large answers by {by} do not come: {bad[0].detail}",
+                f"{server.name} answers small questions, large answers {in_words([*ways])} do not come: "
+                f"{bad[0].detail}",
                 Severity.WARNING,
             )
 
 
 def _slow(of: Mapping[AskedServer, Sequence[DnsResult]]) -> Iterator[DnsFinding]:
-    for server, results in of.items():
-        times = [one.took for one in results if one.outcome is DnsOutcome.GOOD and one.ask.purpose in OWN_NAMES]
-        if times and median(times) >= SLOW_ANSWER:
+    took = {
+        server: median(times)
+        for server, results in of.items()
+        if (times := [one.took for one in results if one.outcome is DnsOutcome.GOOD and one.ask.purpose in OWN_NAMES])
+    }
+    names = _blamed(server for server, time in took.items() if time >= SLOW_ANSWER)
+    for server, time in took.items():
+        if time >= SLOW_ANSWER and server.name in names:
             yield DnsFinding(
                 server.role.value,
                 server.name,
                 "slow",
-                f"{server.name} takes {median(times) * 1000:.0f} ms for names that it has in memory",
+                f"{server.name} takes {time * 1000:.0f} ms for names that it has in memory",
                 Severity.WARNING,
             )
 
 
 def _again(well: Sequence[DnsResult]) -> Iterator[DnsFinding]:
-    """Questions that were answered only when they were asked again: packets are lost now and then."""
-    lost = [one for one in well if one.tries > 1 and one.outcome is DnsOutcome.GOOD]
+    """Questions that were answered only when they were asked again: packets are lost now and then. Those for large
+    answers are told apart: a virtual address may have led to a pod whose fragments pass."""
+    single = [one for one in well if one.ask.purpose is not AskPurpose.LARGE]
+    lost = [one for one in single if one.tries > 1 and one.outcome is DnsOutcome.GOOD]
     if lost:
+        names = in_words(_blamed(one.server for one in lost))
         yield DnsFinding(
             "way",
-            in_words(list(dict.fromkeys(one.server.name for one in lost))),
+            names,
             "lossy",
-            f"{len(lost)} of {len(well)} questions were answered only when asked again: packets are lost",
+            f"{len(lost)} of {len(single)} questions were answered only when asked again, by {names}: packets are lost",
             Severity.WARNING,
         )
 
 
 def _case(well: Sequence[DnsResult]) -> Iterator[DnsFinding]:
-    changed = sorted({one.server.name for one in well if one.outcome is DnsOutcome.CASE_CHANGED})
+    changed = sorted(_blamed(one.server for one in well if one.outcome is DnsOutcome.CASE_CHANGED))
     if changed:
         yield DnsFinding(
             "names",
@@ -156,11 +175,17 @@ def _case(well: Sequence[DnsResult]) -> Iterator[DnsFinding]:
 def _kind(well: Sequence[DnsResult], purpose: AskPurpose, words: str) -> Iterator[DnsFinding]:
     bad = [one for one in well if one.ask.purpose is purpose and one.outcome is not DnsOutcome.GOOD]
     if bad:
-        names = in_words(list(dict.fromkeys(one.server.name for one in bad)))
+        names = in_words(_blamed(one.server for one in bad))
         said = bad[0].detail or bad[0].outcome.value.replace("_", " ")
         yield DnsFinding(
             "names", names, purpose.value, f"{words} fail at {names}: {said} for {bad[0].ask.name}", Severity.WARNING
         )
+
+
+def _blamed(servers: Iterable[AskedServer]) -> list[str]:
+    """Return the names of those to blame: not a virtual address where a server behind one shows the same."""
+    found = [*dict.fromkeys(servers)]
+    return [server.name for server in [one for one in found if not one.fronts] or found]
 
 
 def _search(look: DnsLook) -> Iterator[DnsFinding]:

@@ -177,9 +177,9 @@ def _front(
             f"{name} does not answer from here though {in_words(_names(well_pods))} behind it "
             f"{'do' if len(well_pods) > 1 else 'does'}: the service proxy of this node is at fault, or the Service",
         )
-        cached = " or the DNS cache, where that owns the address," if caches else ""
+        cached = ", the DNS cache, where that owns the address," if caches else ""
         unclear.append(
-            f"from one standpoint the service proxy of this node,{cached} and the Service itself are not told apart: "
+            f"from one standpoint the service proxy of this node{cached} and the Service itself are not told apart: "
             "ask from another node"
         )
 
