@@ -38,7 +38,10 @@ COMMANDS: dict[str, Command] = {
     "explain": Command(
         "why a finding is held to be true, and what would confirm it", "kubesonar.apps.client.explain:main"
     ),
-    "history": Command("what was wrong, and when: a collector's incidents", "kubesonar.apps.client.history:main"),
+    "history": Command(
+        "what was wrong, when, and what was told of it: a collector's incidents and notices",
+        "kubesonar.apps.client.history:main",
+    ),
     "dns": Command(
         "ask the cluster's DNS servers from here and say which part is sick: dns check, dns --help",
         "kubesonar.apps.dns:main",

@@ -1,4 +1,4 @@
-"""JSON documents of `check --json` and `map --json` (docs/check.md)."""
+"""JSON documents of `check --json`, `map --json` (docs/check.md) and `history --json` (docs/collector.md)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
 from kubesonar.core.encoding import format_json
-from kubesonar.model import SCHEMA, Finding, Health, Severity, State, Verdict
+from kubesonar.model import SCHEMA, Condition, Finding, Health, Severity, State, Verdict
 from kubesonar.views.cells import PathCell
 from kubesonar.views.matrix import Matrix
 
@@ -119,14 +120,30 @@ class IncidentAnswer(msgspec.Struct, frozen=True):
     changes: tuple[IncidentChangeAnswer, ...]
 
 
+class NoticeAnswer(msgspec.Struct, frozen=True):
+    """A notice with time stamps. `incident` is the id of the incident that it is about, empty for one about a member;
+    `delivered` is null while receivers wait for it; `same` is the id of the notice by which the event was told, empty
+    where it is this one."""
+
+    id: str
+    at: str | None
+    what: Condition
+    subject: str
+    sentence: str
+    incident: str
+    delivered: str | None
+    same: str
+
+
 class HistoryAnswer(msgspec.Struct, frozen=True):
-    """Incidents, the oldest first."""
+    """Incidents and notices, the oldest first."""
 
     schema: int
     incidents: tuple[IncidentAnswer, ...]
+    notices: tuple[NoticeAnswer, ...]
 
 
-def history_json(records: Sequence[IncidentRecord], stamp: TimeFormat) -> bytes:
+def history_json(records: Sequence[IncidentRecord], notices: Sequence[NoticeRecord], stamp: TimeFormat) -> bytes:
     """Return one indented document without a final newline."""
     incidents = tuple(
         IncidentAnswer(
@@ -140,7 +157,21 @@ def history_json(records: Sequence[IncidentRecord], stamp: TimeFormat) -> bytes:
         )
         for record in records
     )
-    return format_json(HistoryAnswer(SCHEMA, incidents))
+    return format_json(HistoryAnswer(SCHEMA, incidents, tuple(_notice(record, stamp) for record in notices)))
+
+
+def _notice(record: NoticeRecord, stamp: TimeFormat) -> NoticeAnswer:
+    notice = record.notice
+    return NoticeAnswer(
+        id=notice.id,
+        at=stamp(notice.at),
+        what=notice.what,
+        subject=notice.subject,
+        sentence=notice.sentence,
+        incident=notice.incident,
+        delivered=None if record.delivered is None else stamp(record.delivered),
+        same=record.same,
+    )
 
 
 def _finding(finding: Finding, stamp: TimeFormat) -> FindingAnswer:

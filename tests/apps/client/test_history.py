@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from kubesonar.api.documents import IncidentPage, MatrixDocument, VerdictDocument
+from kubesonar.api.documents import IncidentPage, MatrixDocument, NoticePage, VerdictDocument
 from kubesonar.apps.client import check, explain, history, map
 from kubesonar.config import ConfigError
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord, RecordedChange
+from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
 from kubesonar.core.encoding import encode_json
-from kubesonar.model import Finding, Health, Verdict
+from kubesonar.model import Condition, Finding, Health, Notice, Verdict
 from kubesonar.net.clock import SystemClock
 from tests.apps.listening import answer, on_tcp
 
@@ -27,10 +28,25 @@ def record(id: str, opened: float, closed: float | None, finding: Finding = SICK
 
 
 PAGE = encode_json(IncidentPage(1, (record("bb", NOW - 65, None), record("aa", NOW - 600, NOW - 480)), ""))
+NOTICES = (
+    NoticeRecord(1, Notice("n3", Condition.OPENED, "node-3", NOW - 64, "node-3 is cut off", incident="bb")),
+    NoticeRecord(1, Notice("n2", Condition.DEAD, "node-7", NOW - 300, "node-7 is dead"), NOW - 299),
+    NoticeRecord(1, Notice("n1", Condition.OPENED, "node-3", NOW - 599, "…", incident="aa"), NOW - 598),
+)
+
+
+def remembering(incidents: bytes, *notices: NoticeRecord) -> Callable[[bytes], bytes | None]:
+    """Answer as a collector that remembers these."""
+
+    def served(request: bytes) -> bytes | None:
+        told = encode_json(NoticePage(1, notices, ""))
+        return answer(told if b"/api/v1/notices" in request else incidents)(request)
+
+    return served
 
 
 def test_incidents_are_told_with_their_times_the_latest_last(capsys: pytest.CaptureFixture[str]) -> None:
-    with on_tcp(answer(PAGE)) as url:
+    with on_tcp(remembering(PAGE)) as url:
         assert history.main(["--collector", url, "--since", "12h"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "(2 min)" in lines[0]
@@ -41,15 +57,48 @@ def test_incidents_are_told_with_their_times_the_latest_last(capsys: pytest.Capt
 
 
 def test_without_one_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    with on_tcp(answer(encode_json(IncidentPage(1, (), "")))) as url:
+    with on_tcp(remembering(encode_json(IncidentPage(1, (), "")))) as url:
         assert history.main(["--collector", url, "--since", "12h"]) == 0
     assert capsys.readouterr().out == "no incident in the last 12h\n"
 
 
+def test_what_was_told_stands_with_its_incident_and_the_rest_between(capsys: pytest.CaptureFixture[str]) -> None:
+    with on_tcp(remembering(PAGE, *NOTICES)) as url:
+        assert history.main(["--collector", url, "--since", "12h"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:3]] == ["node-3", "notices:"]
+    assert lines[2].startswith("    notices: opened ")
+    assert lines[3].endswith("  notice: dead")
+    assert lines[4:5] == ["    node-7 is dead"]
+    assert lines[7].endswith(" (not delivered yet)")
+
+
+def test_what_an_open_incident_told_before_is_asked_for_too(capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[bytes] = []
+    serve = remembering(PAGE, *NOTICES)
+
+    def served(request: bytes) -> bytes | None:
+        asked.append(request.split(b" ")[1])
+        return serve(request)
+
+    with on_tcp(served) as url:
+        assert history.main(["--collector", url, "--since", "30s"]) == 0
+    assert asked[1] == f"/api/v1/notices?since={NOW - 600:.0f}".encode()
+    assert "node-7" not in capsys.readouterr().out  # that was no incident, and is longer ago
+
+
 def test_json_has_time_stamps(capsys: pytest.CaptureFixture[str]) -> None:
-    with on_tcp(answer(PAGE)) as url:
+    with on_tcp(remembering(PAGE, *NOTICES)) as url:
         assert history.main(["--collector", url, "--json"]) == 0
-    first, second = json.loads(capsys.readouterr().out)["incidents"]
+    told = json.loads(capsys.readouterr().out)
+    assert [(one["id"], one["what"], one["incident"]) for one in told["notices"]] == [
+        ("n1", "opened", "aa"),
+        ("n2", "dead", ""),
+        ("n3", "opened", "bb"),
+    ]
+    assert told["notices"][0]["delivered"].endswith("Z")
+    assert told["notices"][2]["delivered"] is None
+    first, second = told["incidents"]
     assert (first["id"], second["closed"]) == ("aa", None)
     assert first["changes"][0]["became"] == "opened"
     assert first["opened"].endswith("Z")

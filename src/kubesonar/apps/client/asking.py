@@ -19,6 +19,7 @@ from kubesonar.apps.client.gather import AgentAccess
 from kubesonar.apps.client.sources import SnapshotSource, one_source, sources_of
 from kubesonar.config import CA_FILE_ENV, COLLECTOR_ENV, TOKEN_FILE_ENV, ConfigError
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
 
 R = TypeVar("R")
 _TOKEN_LIMIT = 4096
@@ -93,9 +94,17 @@ def sources(given: Sequence[str], access: AgentAccess) -> list[SnapshotSource]:
 async def incidents(access: AgentAccess, since: float = 0.0) -> list[IncidentRecord]:
     """Return the collector's incidents that were not over before `since` (Unix seconds), the latest first. Raises
     ConfigError where it does not answer."""
-    client = CollectorClient(access.collector, access.token, access.ca_file, access.timeout)
     try:
-        return await client.incidents(since)
+        return await _collector(access).incidents(since)
+    except CollectorSilent as silent:
+        raise ConfigError(str(silent)) from None
+
+
+async def notices(access: AgentAccess, since: float) -> list[NoticeRecord]:
+    """Return the collector's notices that were made since then (Unix seconds), the latest first. Raises ConfigError
+    where it does not answer."""
+    try:
+        return await _collector(access).notices(since)
     except CollectorSilent as silent:
         raise ConfigError(str(silent)) from None
 
@@ -147,6 +156,10 @@ def run_until_signal(work: Coroutine[Any, Any, None]) -> None:
     for number in caught[:1]:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
+
+
+def _collector(access: AgentAccess) -> CollectorClient:
+    return CollectorClient(access.collector, access.token, access.ca_file, access.timeout)
 
 
 def _readable(flag: str, path: Path) -> str:

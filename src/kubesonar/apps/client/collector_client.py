@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from kubesonar.api.documents import EdgePage, EdgeSummary, IncidentPage, MatrixDocument, MemberPage, VerdictDocument
+from kubesonar.api.documents import (
+    EdgePage,
+    EdgeSummary,
+    IncidentPage,
+    MatrixDocument,
+    MemberPage,
+    NoticePage,
+    VerdictDocument,
+)
 from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
 from kubesonar.model import Verdict, clip
 from kubesonar.net.http.fetcher import Fetcher
 from kubesonar.views.matrix import Matrix
@@ -20,7 +29,7 @@ _MOST_PAGES = 20
 _REASON = 160
 
 T = TypeVar("T")
-P = TypeVar("P", IncidentPage, MemberPage, EdgePage)
+P = TypeVar("P", IncidentPage, NoticePage, MemberPage, EdgePage)
 
 
 class CollectorSilent(Exception):
@@ -48,6 +57,11 @@ class CollectorClient:
         """Return the incidents that were not over before `since` (Unix seconds), the latest first."""
         pages = await self._pages(f"/api/v1/incidents?since={since:.0f}", IncidentPage)
         return [record for page in pages for record in page.incidents]
+
+    async def notices(self, since: float) -> list[NoticeRecord]:
+        """Return the notices made since then (Unix seconds), the latest first."""
+        pages = await self._pages(f"/api/v1/notices?since={since:.0f}", NoticePage)
+        return [record for page in pages for record in page.notices]
 
     async def nodes(self) -> dict[str, str]:
         """Return the node of each member that reported, by the member's name."""

@@ -1,4 +1,4 @@
-"""`kubesonar history`: what was wrong, and when (docs/collector.md)."""
+"""`kubesonar history`: what was wrong, when, and what was told of it (docs/collector.md)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from kubesonar.apps.client.times import day_and_time, utc_stamp
 from kubesonar.config import ConfigError
 from kubesonar.config.values import convert
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
 from kubesonar.lab.directory import collector_sockets, default_path
 from kubesonar.model import Seconds
 from kubesonar.net.clock import SystemClock
@@ -35,31 +36,41 @@ def history(
         str, typer.Option(metavar="DURATION", help='Incidents that were not over before then: "12h", "30m".')
     ] = DAY,
     collector: asking.CollectorUrl = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the incidents as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the incidents and notices as JSON.")] = False,
     token_file: asking.TokenFile = None,
     ca_file: asking.CaFile = None,
     timeout: asking.Timeout = 2.0,
     color: Annotated[Color, typer.Option(help="Colours; auto heeds NO_COLOR.")] = Color.AUTO,
 ) -> Callable[[], int]:
-    """Tell what was wrong, and when: the collector's incidents, the latest last. Without --collector the one of the lab
-    that runs on this machine is asked."""
+    """Tell what was wrong, when, and what was told of it: the collector's incidents and notices, the latest last.
+    Without --collector the one of the lab that runs on this machine is asked."""
     span = _seconds(since)
     access = asking.access(token_file, ca_file, timeout, collector=collector or _of_lab())
 
     def run() -> int:
         now = SystemClock().wall()
-        records = asking.run_async(_incidents(access, now - span))
+        records, notices = asking.run_async(_remembered(access, max(0.0, now - span)))
         if as_json:
-            write_json(history_json(records, utc_stamp))
+            write_json(history_json(records, notices, utc_stamp))
         else:
-            print_to(console(color), history_view(records, now, since, day_and_time))
+            print_to(console(color), history_view(records, notices, now, since, day_and_time))
         return 0
 
     return run
 
 
-async def _incidents(access: AgentAccess, since: float) -> list[IncidentRecord]:
-    return sorted(await asking.incidents(access, max(0.0, since)), key=lambda record: record.opened)
+async def _remembered(access: AgentAccess, since: float) -> tuple[list[IncidentRecord], list[NoticeRecord]]:
+    """Return the incidents that were not over before `since` (Unix seconds), with all notices about them, and the other
+    notices since then; the oldest first."""
+    incidents = sorted(await asking.incidents(access, since), key=lambda record: record.opened)
+    ids = {record.id for record in incidents}
+    begin = min([since, *(record.opened for record in incidents)])
+    wanted = [
+        record
+        for record in await asking.notices(access, begin)
+        if record.notice.at >= since or record.notice.incident in ids
+    ]
+    return incidents, sorted(wanted, key=lambda record: record.notice.at)
 
 
 def _of_lab() -> str:

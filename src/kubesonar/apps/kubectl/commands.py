@@ -174,7 +174,7 @@ class KubectlCommand(NamedTuple):
 KUBECTL_COMMANDS = {
     "check": KubectlCommand("say in one sentence whether the network is healthy", _check, check.main),
     "map": KubectlCommand("show who reaches whom, live", _map, map.main),
-    "history": KubectlCommand("what was wrong, and when", _history, history.main),
+    "history": KubectlCommand("what was wrong, when, and what was told of it", _history, history.main),
     "explain": KubectlCommand("why a finding is held to be true, and what would confirm it", _explain, explain.main),
     "dns": KubectlCommand("which part of the cluster's DNS is sick", _dns, dns.main),
     "support": KubectlCommand("write one archive for a bug report", _support),
