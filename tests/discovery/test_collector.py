@@ -12,10 +12,12 @@ from kubesonar.core.encoding import encode_json
 from kubesonar.core.probing.cluster_document import CLUSTER_PATH, ClusterDocument, entity_tag
 from kubesonar.core.probing.cluster_facts import DnsPod
 from kubesonar.discovery.collector import CollectorRoster
-from kubesonar.discovery.options import CollectorAccess
-from kubesonar.model import Member, Roster
+from kubesonar.discovery.dns import DnsRoster
+from kubesonar.discovery.options import CollectorAccess, DnsRosterOptions, RosterOptions
+from kubesonar.model import Member, Network, Roster
 from kubesonar.net.clock import SystemClock
 from kubesonar.web import Reply, Request, Server
+from tests.discovery import nameserver
 from tests.ports import free_port
 from tests.waiting import until
 from tests.web.support import run, serving
@@ -52,7 +54,7 @@ class Collector:
 class Following:
     """An agent that only asks for members."""
 
-    def __init__(self, collector: Collector, folder: Path | None = None, **access: str) -> None:
+    def __init__(self, collector: Collector, folder: Path | None = None, *, dns: bool = False, **access: str) -> None:
         self.rosters: list[Roster] = []
         self.documents: list[ClusterDocument] = []
         self.source = CollectorRoster(
@@ -62,7 +64,13 @@ class Following:
             self.documents.append,
             clock=SystemClock(),
             rng=random.Random(1),
+            dns=self._dns() if dns else None,
+            without_list=0.0,
         )
+
+    def _dns(self) -> DnsRoster:
+        options = RosterOptions(dns=DnsRosterOptions(name=nameserver.NAME, poll=0.05))
+        return DnsRoster(options, (), Network.POD, 7473, self.rosters.append, rng=random.Random(1))
 
     @property
     def names(self) -> list[str]:
@@ -157,3 +165,44 @@ def test_without_a_token_that_can_be_read_nothing_is_asked(tmp_path: Path) -> No
             assert collector.asked == []
 
     run(work)
+
+
+@nameserver.needs_unbound
+def test_an_agent_without_any_list_knows_others_by_dns_until_a_collector_answers() -> None:
+    async def work() -> None:
+        collector = Collector()
+        agent = Following(collector, dns=True)
+        async with agent.running():
+            await until(lambda: agent.names == ["10.0.0.1", "10.0.0.2"])
+            assert agent.source.source == "dns"
+            assert "(no collector has answered: " in agent.rosters[-1].lacks
+            assert not agent.rosters[-1].stale
+            async with collector.listening():
+                await until(lambda: agent.names == ["a", "b"])
+                assert agent.source.source == "collector"
+                collector.status = 503
+                await until(lambda: agent.rosters[-1].stale)
+                assert agent.names == ["a", "b"]
+
+    def body(folder: Path) -> None:
+        with nameserver.serving(folder, ["10.0.0.1", "10.0.0.2"]):
+            run(work)
+
+    nameserver.resolving(body)
+
+
+@nameserver.needs_unbound
+def test_a_kept_list_goes_before_dns(tmp_path: Path) -> None:
+    (tmp_path / "cluster.json").write_bytes(encode_json(document("a", "b")))
+
+    async def work() -> None:
+        agent = Following(Collector(), tmp_path, dns=True)
+        async with agent.running():
+            await until(lambda: agent.rosters and "none has answered yet" not in agent.rosters[-1].stale)
+            assert (agent.names, agent.source.source) == (["a", "b"], "collector")
+
+    def body(folder: Path) -> None:
+        with nameserver.serving(folder, ["10.0.0.1"]):
+            run(work)
+
+    nameserver.resolving(body)

@@ -1,13 +1,15 @@
 """Members and Services from a collector, which watches the cluster for all agents: they need no right to ask its API
-server, and go on with the last list while no collector answers."""
+server, and go on with the last list while no collector answers. Who never had a list takes DNS until one does."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,6 +25,9 @@ from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.net.http.url import parse_url
 from kubesonar.net.watched_file import read_file, reason_of
+
+if TYPE_CHECKING:
+    from kubesonar.discovery.dns import DnsRoster
 
 _WAIT = 25.0
 """Seconds that the collector is asked to wait for a change. Longer, and one that is gone is noticed later; shorter, and
@@ -42,14 +47,20 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 """Seconds before it is asked again after a failure, doubled up to the second, less a random share. Shorter, and one
 that is overloaded is pressed; longer, and members are known late."""
 
+_WITHOUT_LIST = 10.0
+"""Seconds without any list before members come from DNS. Longer, and an agent knows nobody for as long; shorter, and
+where agents and collectors start together members are called by their addresses first, and by their names then."""
+
 _FILE = "cluster.json"
+
+_LOG = logging.getLogger("kubesonar.discovery")
 
 
 class CollectorRoster:
     """Asks collectors for ever. `changed` is called with each roster that differs, `services` before it with the
-    document. With a `directory` the last list outlives this process. `close` it."""
-
-    source = "collector"
+    document. With a `directory` the last list outlives this process. Where no collector has given a list for
+    `without_list` seconds and none was kept, `dns` tells members to the same `changed` until one does; None: nobody is
+    known until then. `close` it."""
 
     def __init__(
         self,
@@ -60,6 +71,8 @@ class CollectorRoster:
         *,
         clock: Clock,
         rng: random.Random,
+        dns: DnsRoster | None = None,
+        without_list: float = _WITHOUT_LIST,
     ) -> None:
         self._access = access
         self._file = Path(directory) / _FILE if directory else None
@@ -72,21 +85,44 @@ class CollectorRoster:
         self._body = b""
         self._told_stale = ""
         self._roster = Roster("", ())
+        self._dns = dns
+        self._dns_from = clock.mono() + without_list
+        self._by_dns: asyncio.Task[None] | None = None
+
+    @property
+    def source(self) -> str:
+        """Where members come from now: collector or dns."""
+        return "dns" if self._by_dns is not None else "collector"
 
     async def watch(self) -> None:
         """Ask for ever; the list of an earlier process stands until the first answer."""
+        self._by_dns = None
         self._remember()
+        async with asyncio.TaskGroup() as group:
+            await self._ask_for_ever(group)
+
+    async def _ask_for_ever(self, group: asyncio.TaskGroup) -> None:
         failures = 0
         while True:
             reason = await self._ask_any()
             if reason:
                 failures += 1
-                self._publish(msgspec.structs.replace(self._roster, stale=clip(f"collector: {reason}")))
+                self._do_without(group, reason)
                 pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures - 1, 16))
             else:
                 failures = 0
                 pause = len(self._roster.members) * len(self._body) / _BYTES_PER_SECOND
             await asyncio.sleep(pause * self._rng.uniform(0.5, 1.0))
+
+    def _do_without(self, group: asyncio.TaskGroup, reason: str) -> None:
+        """Go on with the last list, which is stale now; without one with members from DNS, after a while."""
+        if self._by_dns is not None:
+            return
+        if self._roster.members or self._dns is None or self._clock.mono() < self._dns_from:
+            self._publish(msgspec.structs.replace(self._roster, stale=clip(f"collector: {reason}")))
+        else:
+            _LOG.warning("members come from DNS until a collector answers", extra={"reason": reason})
+            self._by_dns = group.create_task(self._dns.watch(f"no collector has answered: {reason}"))
 
     def close(self) -> None:
         """Close what is open to a collector."""
@@ -103,13 +139,14 @@ class CollectorRoster:
 
     async def _ask(self, base: str) -> str:
         try:
-            url = parse_url(f"{base}{CLUSTER_PATH}?wait={_WAIT if self._known else 0:.0f}")
+            wait = _WAIT if self._known else 0.0
+            url = parse_url(f"{base}{CLUSTER_PATH}?wait={wait:.0f}")
             headers = [USER_AGENT, CLOSE, *self._proof()]
             if self._known:
                 headers.append(("if-none-match", entity_tag(self._body)))
             request = HttpRequest.make("GET", url, tuple(headers))
             context = self._contexts.context(self._access.ca_file) if url.secure else None
-            with Deadline(_WAIT + _TIMEOUT, self._clock) as deadline:
+            with Deadline(wait + _TIMEOUT, self._clock) as deadline:
                 response = await self._client.request(
                     Origin.of(url, context), request, deadline, ResponseLimits(body=_LIMIT)
                 )
@@ -145,6 +182,10 @@ class CollectorRoster:
             return document
         self._body, self._told_stale = body, document.roster.stale
         self._keep(body)
+        if self._by_dns is not None:
+            self._by_dns.cancel()
+            self._by_dns = None
+            _LOG.info("members come from a collector")
         self._services(document)
         self._publish(document.roster)
         return ""

@@ -80,7 +80,7 @@ class RosterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         msgspec.Meta(
             description="auto: the file where one is given, else Kubernetes where the agent runs in a pod, else DNS "
             "where a name is given, else none. collector: the collectors of reports.to, which watch the cluster for "
-            "all agents."
+            "all agents; DNS where a name is given, none of them answers and no list was kept."
         ),
     ] = "auto"
     file: Annotated[

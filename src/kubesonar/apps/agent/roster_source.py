@@ -136,6 +136,7 @@ class RosterSource:
             self._services,
             clock=self._clock,
             rng=random.Random(),
+            dns=self._dns() if self._options.dns.name else None,
         )
         self._closing.callback(source.close)
         return source
