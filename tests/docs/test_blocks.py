@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kubesonar.api.documents import IncidentPage, MatrixDocument, VerdictDocument
+from kubesonar.api.documents import IncidentPage, MatrixDocument, NoticePage, VerdictDocument
 from kubesonar.cli import main
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord, RecordedChange
 from kubesonar.core.encoding import encode_json
@@ -127,6 +127,8 @@ def _told(request: bytes) -> bytes | None:
     if b"/incidents" in request:
         changes = (RecordedChange(now - 60, "opened", SICK.sentence),)
         document = IncidentPage(1, (IncidentRecord(1, "aa", SICK, now - 60, now - 60, now, None, 0, changes),), "")
+    elif b"/notices" in request:
+        document = NoticePage(1, (), "")
     elif b"/matrix" in request:
         document = MatrixDocument(1, now, ())
     return answer(encode_json(document))(request)

@@ -15,7 +15,7 @@ import pytest
 import trustme
 import yaml
 
-from kubesonar.api.documents import IncidentPage, MatrixDocument, VerdictDocument
+from kubesonar.api.documents import IncidentPage, MatrixDocument, NoticePage, VerdictDocument
 from kubesonar.apps import kubectl
 from kubesonar.apps.client import check
 from kubesonar.config import ConfigError
@@ -50,6 +50,8 @@ def _answering(asked: list[bytes], document: bytes = GOOD) -> Any:
         body = document
         if b"/incidents" in request:
             body = encode_json(IncidentPage(1, (), ""))
+        elif b"/notices" in request:
+            body = encode_json(NoticePage(1, (), ""))
         elif b"/matrix" in request:
             body = encode_json(MatrixDocument(1, SystemClock().wall(), ()))
         return answer(body)(request) or b""
