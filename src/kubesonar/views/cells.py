@@ -69,27 +69,91 @@ class Figure(NamedTuple):
     share: float
 
 
-class CellCounts:
-    """The evidence about one direction; `answer` sums it up."""
+class MapWindows:
+    """The windows in which the map looks for trials, one after the other: the first part of the short one, the short
+    one, and the long one. `ends` are their bins of age, counted from the newest."""
 
-    def __init__(self) -> None:
-        self._one_way: list[Cell] = []
-        self._trips: list[Cell] = []
-        self._kinds: dict[str, list[Cell]] = {}
+    def __init__(self, ages: Ages) -> None:
+        first = sum(edge <= _FIRST_LOOK * ages.short for edge in ages.edges)
+        self.ends = (first, ages.recent, ages.window)
+
+
+class _Sums:
+    """Sums over cells in each of the windows, of packets or else of trials: how many trials there were, how many of
+    these packets or trials were made, and how many of them were lost."""
+
+    __slots__ = ("_ends", "_lost", "_packets", "_sent", "_total")
+
+    def __init__(self, windows: MapWindows, *, packets: bool) -> None:
+        self._ends = windows.ends
+        self._packets = packets
+        self._total = [0, 0, 0]
+        self._sent = [0, 0, 0] if packets else self._total
+        self._lost = [0, 0, 0]
+
+    def add(self, cell: Cell) -> None:
+        """Add the trials of a cell, each bin once."""
+        self._add(self._total, cell.total)
+        if self._packets:
+            self._add(self._sent, cell.sent)
+        if cell.bad_at:
+            self._add(self._lost, cell.lost if self._packets else cell.bad)
+
+    def share(self) -> Figure | None:
+        """Return the share lost in the short window: in its first part where all is lost there, in the long window
+        where the short one is empty. None without trials."""
+        for window, (age, least) in enumerate(((_SHORT, _ENOUGH), (_SHORT, 1), (_OLD, 1))):
+            if self._total[window] < least:
+                continue
+            share = self._lost[window] / self._sent[window] if self._sent[window] else 0.0
+            if window or share >= _DEAD:
+                return Figure(age, share)
+        return None
+
+    def _add(self, sums: list[int], bins: list[int]) -> None:
+        first, recent, window = self._ends
+        found = sum(bins[:first])
+        sums[0] += found
+        found += sum(bins[first:recent])
+        sums[1] += found
+        sums[2] += found + sum(bins[recent:window])
+
+
+class CellCounts:
+    """The evidence about one direction in these windows; `answer` sums it up."""
+
+    def __init__(self, windows: MapWindows) -> None:
+        self._windows = windows
+        self._one_way = _Sums(windows, packets=True)
+        self._trips = _Sums(windows, packets=True)
+        self._kinds: dict[str, dict[Aspect, _Sums]] = {}
+        self._round_trips: set[str] = set()
 
     def add(self, cell: Cell) -> None:
         """Add evidence whose packets went this way, or there and back."""
         route = cell.route
         if route.kind is Kind.UDP and route.question is Aspect.REACH:
-            (self._trips if route.way is Way.ROUND else self._one_way).append(cell)
+            sums = self._trips if route.way is Way.ROUND else self._one_way
         else:
-            self._kinds.setdefault(_label(cell), []).append(cell)
+            label = _label(cell)
+            questions = self._kinds.setdefault(label, {})
+            found = questions.get(route.question)
+            if found is None:
+                found = questions[route.question] = _Sums(self._windows, packets=False)
+            sums = found
+            if route.way is not Way.FORWARD:
+                self._round_trips.add(label)
+        sums.add(cell)
 
-    def answer(self, ages: Ages, *, back_is_bad: bool = False) -> tuple[Mark, float | None, tuple[str, ...]]:
+    def answer(self, *, back_is_bad: bool = False) -> tuple[Mark, float | None, tuple[str, ...]]:
         """Return mark, loss and failing kinds. `back_is_bad`: the way back loses so much that failed round trips are no
         evidence about this way."""
-        found = {kind: _worst(cells, ages) for kind, cells in self._kinds.items() if not (back_is_bad and _trip(cells))}
-        udp = self._datagrams(ages)
+        found = {
+            kind: _worst(questions.values())
+            for kind, questions in self._kinds.items()
+            if not (back_is_bad and kind in self._round_trips)
+        }
+        udp = self._datagrams()
         if udp is not None:
             found[Kind.UDP.value] = Figure(udp.age, float(udp.share >= _DEAD))
         judged = {kind: figure for kind, figure in found.items() if figure is not None}
@@ -106,13 +170,13 @@ class CellCounts:
             return (Mark.PARTLY if working else Mark.DEAD), loss, failing
         return (Mark.LOSSY if loss else Mark.WELL), loss, ()
 
-    def loss(self, ages: Ages) -> float | None:
+    def loss(self) -> float | None:
         """Return the share of datagrams lost this way; of both ways together where they cannot be told apart."""
-        figure = self._datagrams(ages)
+        figure = self._datagrams()
         return None if figure is None else figure.share
 
-    def _datagrams(self, ages: Ages) -> Figure | None:
-        one_way, trips = _share(self._one_way, ages), _share(self._trips, ages)
+    def _datagrams(self) -> Figure | None:
+        one_way, trips = self._one_way.share(), self._trips.share()
         if one_way is None or trips is None:
             return one_way or trips
         return trips if trips.age < one_way.age else one_way
@@ -125,32 +189,8 @@ def _label(cell: Cell) -> str:
     return cell.route.kind.value
 
 
-def _trip(cells: Iterable[Cell]) -> bool:
-    return any(cell.route.way is not Way.FORWARD for cell in cells)
-
-
-def _worst(cells: Iterable[Cell], ages: Ages) -> Figure | None:
+def _worst(questions: Iterable[_Sums]) -> Figure | None:
     """Return the greatest share of bad trials of any question: a target must be reached and answer correctly."""
-    questions: dict[Aspect, list[Cell]] = {}
-    for cell in cells:
-        questions.setdefault(cell.route.question, []).append(cell)
-    figures = [figure for group in questions.values() if (figure := _share(group, ages, trials=True)) is not None]
+    figures = [figure for sums in questions if (figure := sums.share()) is not None]
     newest = min((figure.age for figure in figures), default=_OLD)
     return max((figure for figure in figures if figure.age == newest), key=lambda found: found.share, default=None)
-
-
-def _share(cells: Iterable[Cell], ages: Ages, *, trials: bool = False) -> Figure | None:
-    """Return the share lost in the short window: in its first part where all is lost there, in the long window where
-    the short one is empty. None without trials."""
-    cells = list(cells)
-    first = sum(edge <= _FIRST_LOOK * ages.short for edge in ages.edges)
-    for age, bins, least in ((_SHORT, first, _ENOUGH), (_SHORT, ages.recent, 1), (_OLD, ages.window, 1)):
-        total = sum(sum(cell.total[:bins]) for cell in cells)
-        if total < least:
-            continue
-        sent = total if trials else sum(sum(cell.sent[:bins]) for cell in cells)
-        lost = sum(sum((cell.bad if trials else cell.lost)[:bins]) for cell in cells)
-        share = lost / sent if sent else 0.0
-        if bins > first or share >= _DEAD:
-            return Figure(age, share)
-    return None

@@ -136,7 +136,7 @@ def _end_if_crashed(work: Future[None]) -> None:
 
 
 def _matrix(collected: Collected) -> MatrixDocument:
-    gathered = one_of_each(Gathered([summed(snapshot) for snapshot in collected.snapshots], collected.unread))
+    gathered = one_of_each(Gathered(collected.snapshots, collected.unread))
     return MatrixDocument(API_SCHEMA, collected.at, matrices(basis(gathered.snapshots, gathered.unread, collected.at)))
 
 

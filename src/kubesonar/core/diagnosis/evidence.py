@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
 import msgspec
 
 from kubesonar.core.diagnosis.parts.traversal import Traversal
-from kubesonar.model import Fault, Network
+from kubesonar.model import Fault, Kind, Network
 
 SETTLE = 2.0
 """Seconds until both ends have recorded a train (the responder publishes it about 1 s after its last datagram)."""
@@ -129,6 +129,18 @@ class Reserve(Protocol):
 
     def everything(self) -> None:
         """Make all cells."""
+        ...
+
+    def make(self, pairs: Iterable[tuple[str, str]]) -> list[Cell]:
+        """Make the cells of these pairs of source and target, unless they are made; return the new ones."""
+        ...
+
+    def holds(self, source: str, target: str) -> bool:
+        """Return whether that pair is in reserve: all of its trials in the long window were good, and none slow."""
+        ...
+
+    def counted(self, source: str, target: str) -> Iterator[Kind]:
+        """Return the kinds of checks of which a trial counts in the long window, of a pair in reserve."""
         ...
 
     def passing(self, part: str, subject: str) -> tuple[float, float]:

@@ -272,7 +272,7 @@ class Ledger:
         )
 
 
-def window(trials: list[Trial], now: float, span: float) -> Window:
+def window(trials: Sequence[Trial], now: float, span: float) -> Window:
     """Return the sums over the trials that began within the last `span` seconds."""
     return window_of([trial for trial in trials if now - span <= trial.at <= now], span)
 

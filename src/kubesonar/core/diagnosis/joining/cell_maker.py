@@ -8,7 +8,7 @@ What responders recorded of a member's trains counts also where that member itse
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from statistics import median
 
 from kubesonar.core.address import is_literal
@@ -61,8 +61,23 @@ class CellMaker:
         """See `Reserve`."""
         return self.sieve.quiet.passing(part, subject)
 
+    def holds(self, source: str, target: str) -> bool:
+        """See `Reserve`."""
+        edges = self.sieve.waiting(source, target)
+        slow = self.sieve.slowness and any(trial.slow for edge in edges for trial in edge.trials)
+        return bool(edges) and not slow
+
+    def counted(self, source: str, target: str) -> Iterator[Kind]:
+        """See `Reserve`."""
+        window = self.ages.window
+        for edge in self.sieve.waiting(source, target):
+            kind = edge.latest.check.kind
+            trials = self.clock.counted(source, edge, max(SETTLE, _settle(edge)))
+            if kind is not Kind.OTHER and any(age_bin < window for _, _, age_bin in trials):
+                yield kind
+
     def make(self, pairs: Iterable[Pair]) -> list[Cell]:
-        """Make the cells of these pairs, unless they are made; return the new ones."""
+        """See `Reserve`."""
         for source, target in pairs:
             for edge in self.sieve.take(source, target):
                 self._edge(source, edge)

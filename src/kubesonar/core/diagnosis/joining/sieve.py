@@ -75,11 +75,17 @@ class Sieve:
     def take(self, source: str, target: str) -> list[Edge]:
         """Return the edges of that pair, once."""
         edges = self.edges.get(source, {}).pop(target, [])
+        if not edges:
+            return edges
         me, other = self._who.members[source], self._who.members.get(target)
         if other is not None:
             for edge in edges:
                 self.quiet.take(me, me.zone != other.zone, edge, sums_of(edge, self._who.read[source].at))
         return edges
+
+    def waiting(self, source: str, target: str) -> list[Edge]:
+        """Return the edges of that pair, none where it was taken."""
+        return self.edges.get(source, {}).get(target, [])
 
     def suspicious(self) -> Iterable[Pair]:
         """The pairs that are looked at in any case."""
