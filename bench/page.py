@@ -21,7 +21,7 @@ from kubesonar.api.documents import API_SCHEMA, MatrixDocument
 from kubesonar.api.page import page_routes
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.encoding import encode_json
-from kubesonar.model import Kind, Snapshot, Window
+from kubesonar.model import Kind, Roster, Snapshot, Window
 from kubesonar.views.matrix import matrices
 from kubesonar.web import Anonymous, Request, Router
 from tests.core.mesh import Mesh
@@ -61,7 +61,8 @@ class Collecting(MeshSource):
 
     def __init__(self, mesh: Mesh) -> None:
         super().__init__(mesh, silent="node-2")
-        self._mirrored = [mirrored(snapshot) for snapshot in self.read.values()]
+        rosters: dict[str, Roster] = {}
+        self._mirrored = [mirrored(snapshot, rosters) for snapshot in self.read.values()]
 
     async def matrix(self) -> MatrixDocument | None:
         found = basis(self._mirrored, self.unread, self.at)
@@ -69,10 +70,12 @@ class Collecting(MeshSource):
         return msgspec.json.decode(body, type=MatrixDocument)
 
 
-def mirrored(snapshot: Snapshot) -> Snapshot:
-    """Return a snapshot as a collector has it: without sums over the short window."""
+def mirrored(snapshot: Snapshot, rosters: dict[str, Roster]) -> Snapshot:
+    """Return a snapshot as a collector has it: without sums over the short window, and with a roster that all agents
+    share who have the same."""
     edges = [msgspec.structs.replace(edge, short=Window(edge.short.span)) for edge in snapshot.edges]
-    return msgspec.structs.replace(snapshot, edges=tuple(edges))
+    roster = rosters.setdefault(snapshot.roster.revision, snapshot.roster)
+    return msgspec.structs.replace(snapshot, edges=tuple(edges), roster=roster)
 
 
 def asked(source: MeshSource, target: str) -> tuple[float, bytes]:
@@ -118,9 +121,9 @@ def main() -> None:
                 "# What a view of the page weighs",
                 "",
                 "Kilobytes of HTML, the same compressed (gzip, as browsers take it), and milliseconds of CPU of both",
-                f"processes of a collector for the first who looks; median of {ROUNDS} rounds. Who looks at a map in the",
-                "same second shares who reaches whom, nearly all of its CPU. Pairs of nodes between which all is well",
-                "are told without a closer look, so what is sick costs more. Made by `scripts/bench page`.",
+                f"processes of a collector for the first who looks; median of {ROUNDS} rounds. Who looks at a map in",
+                "the same second shares who reaches whom, nearly all of its CPU. Pairs of nodes that are well are told",
+                "without a closer look, so what is sick costs more. Made by `scripts/bench page`.",
                 "",
                 f"Python {platform.python_version()}, two agents a node.",
                 "",

@@ -570,7 +570,8 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
     known, `at` when it was decided, `sentence` all of it for a person, `coordinator` the member that sends it.
     `cluster` is the name of the cluster, `network` that of the member, of a node that of its first one; `component` is
     "member", "node", "coordinator" where the coordinator's own view is in doubt, or "incident": then `incident` is its
-    id, `part` and `severity` those of its finding, and the collector that leads is the `coordinator`."""
+    id, `part` and `severity` those of its finding, and the collector that leads is the `coordinator`. `page` is the
+    address at which a person sees what it is about, empty where none is known."""
 
     id: str
     what: Condition
@@ -589,6 +590,7 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
     incident: str = ""
     part: str = ""
     severity: str = ""
+    page: str = ""
 
 
 class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):

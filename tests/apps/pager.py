@@ -9,11 +9,12 @@ from typing import Self
 
 
 class Pager:
-    """A receiver: what it was told, by the notice's id, and how often. While it is `away` it takes
-    nothing."""
+    """A receiver: what it was told, by the notice's id, and how often, and the addresses of the page that came with it.
+    While it is `away` it takes nothing."""
 
     def __init__(self) -> None:
         self.told: dict[str, list[str]] = {}
+        self.pages: set[str] = set()
         self.away = False
         pager = self
 
@@ -21,6 +22,7 @@ class Pager:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 if not pager.away:
+                    pager.pages.add(body["data"]["page"])
                     pager.told.setdefault(body["data"]["id"], []).append(f"{body['type']} {body['data']['member']}")
                 self.send_response(503 if pager.away else 204)
                 self.end_headers()

@@ -90,7 +90,7 @@ def test_native_bodies_are_valid_and_say_everything(what: Condition) -> None:
     own = notice(1, what=what)
     told = json.loads(msgspec.json.encode(own)) | {"schema": PAYLOAD_SCHEMA, "member": "node-1-pod"}
     told |= {"cluster": own.cluster, "network": own.network, "component": own.component, "members": ["node-1-pod"]}
-    told |= {"incident": "", "part": "", "severity": ""}
+    told |= {"incident": "", "part": "", "severity": "", "page": ""}
     del told["subject"]
     assert data == told
     assert list(data) == NOTICE["properties"]["data"]["required"]
@@ -148,6 +148,16 @@ def test_alerts_are_valid_and_just_the_present_condition_fires(what: Condition) 
     assert len(firing) + len(ended) == (2 if of_coordinator else 3 + of_node)
     assert {alert["startsAt"] for alert in alerts} == {"2026-11-21T11:59:57.500Z"}
     assert alerts[0]["generatorURL"] == "https://sonar.example.org/"
+
+
+def test_what_has_a_view_on_the_page_leads_there() -> None:
+    view = "https://sonar.example.org/incidents/67b3bfdc0dff7ceb"
+    told = msgspec.structs.replace(INCIDENT, page=view)
+    assert valid(native(told), NOTICE)["data"]["page"] == view
+    body = alertmanager("https://wiki.example.org/sonar")(told)
+    assert body is not None
+    (alert,) = valid(body, POSTABLE_ALERTS)
+    assert (alert["annotations"]["page"], alert["generatorURL"]) == (view, view)
 
 
 def test_alerts_of_little_and_none_of_the_cluster() -> None:

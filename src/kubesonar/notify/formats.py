@@ -41,6 +41,7 @@ def native(notice: Notice) -> bytes:
         "incident": notice.incident,
         "part": notice.part,
         "severity": notice.severity,
+        "page": notice.page,
     }
     return encode_json({"type": subject, "timestamp": timestamp(notice.at), "data": data})
 
@@ -70,7 +71,8 @@ _CONDITIONS = {
 def alertmanager(link: str) -> Format:
     """Return the format of Alertmanager's API v2. A notice fires the alert of its condition, for `ALERT_LASTS` seconds,
     and resolves the others of the same subject: a new coordinator does not know which of them its predecessor fired,
-    and Alertmanager ignores the end of an alert that never fired. `link` becomes the generatorURL.
+    and Alertmanager ignores the end of an alert that never fired. The notice's page becomes the generatorURL, `link`
+    where it has none.
 
     Cluster, component, subject and network are the alert's identity, beside its condition: never a pod's name or an
     address, which others may have next. The subject is the node; only where none is known it is the member. An alert
@@ -129,8 +131,10 @@ def _body(notice: Notice, labels: Mapping[str, str], link: str, *, fires: bool) 
             "member": ", ".join(notice.members) or notice.subject,
             "coordinator": notice.coordinator,
             "notice": notice.id,
-        },
+        }
+        | ({"page": notice.page} if notice.page else {}),
         "startsAt": timestamp(started),
         "endsAt": timestamp(notice.at + ALERT_LASTS if fires else notice.at),
     }
-    return alert | ({"generatorURL": link} if link else {})
+    source = notice.page or link
+    return alert | ({"generatorURL": source} if source else {})

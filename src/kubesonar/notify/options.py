@@ -71,6 +71,9 @@ class NotifyOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         msgspec.Meta(max_length=100, description="Networks that receivers' addresses must lie in; empty: any."),
     ] = ()
     link: Annotated[
-        str, msgspec.Meta(max_length=2048, description="URL where people find more; alerts name it as their source.")
+        str,
+        msgspec.Meta(
+            max_length=2048, description="URL where people find more: the source of alerts that have no page."
+        ),
     ] = ""
     delivery: DeliveryOptions = DeliveryOptions()

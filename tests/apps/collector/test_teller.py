@@ -50,7 +50,7 @@ async def telling(pager: Pager) -> AsyncIterator[Telling]:
     )
     async with AsyncExitStack() as closing:
         replica = Replica(CollectorOptions(), log, {}, clock, closing)
-        teller = IncidentTeller(notify, "prod", replica, supervisor, clock)
+        teller = IncidentTeller(notify, "prod", "https://sonar.example.org/", replica, supervisor, clock)
         closing.push_async_callback(supervisor.stop)
         replica.start(supervisor, closing, teller.tell)
         await seen(replica.decides)
@@ -121,7 +121,7 @@ def test_who_has_no_receivers_takes_nothing_over_and_who_does_not_lead_says_noth
         async with AsyncExitStack() as closing:
             supervisor, clock = Supervisor(), SystemClock()
             replica = Replica(CollectorOptions(), IncidentLog(), {}, clock, closing)
-            teller = IncidentTeller(NotifyOptions(), "", replica, supervisor, clock)
+            teller = IncidentTeller(NotifyOptions(), "", "", replica, supervisor, clock)
             closing.push_async_callback(supervisor.stop)
             notice = Notice("aa", Condition.DEAD, "a", 1.0, "")
             assert await teller.hand_over(notice, told=False) is None
@@ -131,6 +131,24 @@ def test_who_has_no_receivers_takes_nothing_over_and_who_does_not_lead_says_noth
             assert not replica.book.records
 
     run(work())
+
+
+def test_receivers_are_told_where_to_see_it_and_records_are_kept_without_the_address_of_today() -> None:
+    async def work(made: Telling) -> None:
+        made.teller.decided([made.incident()])
+        doubt = Notice("bb", Condition.SUSPECT, "a", SystemClock().wall(), "", component="coordinator")
+        gone = Notice("cc", Condition.GONE, "m", SystemClock().wall(), "", "node 4", members=("m",))
+        for notice in (doubt, gone):
+            await made.teller.hand_over(notice, told=False)
+        await seen(lambda: len(made.pager.told) == 3)
+        assert sorted(made.pager.pages) == [
+            "https://sonar.example.org/incidents/00ff",
+            "https://sonar.example.org/nodes/node%204",
+            "https://sonar.example.org/now",
+        ]
+        assert {record.notice.page for record in made.replica.book.records.values()} == {""}
+
+    scenario(work)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +163,7 @@ def test_what_does_not_fit_is_refused(notify: NotifyOptions, why: str) -> None:
         async with AsyncExitStack() as closing:
             replica = Replica(CollectorOptions(), IncidentLog(), {}, SystemClock(), closing)
             with pytest.raises(ConfigError, match=why):
-                IncidentTeller(notify, "", replica, Supervisor(), SystemClock())
+                IncidentTeller(notify, "", "", replica, Supervisor(), SystemClock())
 
     run(work())
 

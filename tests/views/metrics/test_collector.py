@@ -10,6 +10,7 @@ from kubesonar.views.metrics.exposition import Exposition
 
 FACTS = CollectorFacts(
     version="1.0",
+    page="https://sonar.example.org",
     taken=1,
     refused=dict.fromkeys((400, 401, 403, 409, 415, 503), 1),
     reporting=1,

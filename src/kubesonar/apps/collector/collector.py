@@ -81,10 +81,19 @@ class Collector:
             teller.decided(records)
             view.tell(records)
 
-        teller = IncidentTeller(options.notify, options.cluster, replica, supervisor, clock)
+        teller = IncidentTeller(options.notify, options.cluster, options.page.address, replica, supervisor, clock)
         judge = Judge(judging, self._mirrors, self._log, clock, changed, replica.decides)
         view = LiveCollectorView(
-            self._mirrors, self._log, judge, judging, replica, teller, intake, clock, options.api.streams
+            self._mirrors,
+            self._log,
+            judge,
+            judging,
+            replica,
+            teller,
+            intake,
+            clock,
+            options.api.streams,
+            options.page.address,
         )
         token_file = options.api.token_file
         reader = BearerToken(token_file, cookie=TOKEN_COOKIE) if token_file else Anonymous()

@@ -136,6 +136,19 @@ class CollectorPageOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     """The page for browsers, at the same addresses as the API, with the same token."""
 
     enabled: Annotated[bool, msgspec.Meta(description="Serve the page; needs Jinja2.")] = True
+    address: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=2048,
+            description="URL at which people open it, as https://HOST: notices and alerts lead there. Empty: nowhere.",
+        ),
+    ] = ""
+
+    def __post_init__(self) -> None:
+        if self.address and parse_url(self.address).target != "/":
+            raise ValueError(f'address: got "{self.address[:80]}", expected http://HOST:PORT or https://HOST:PORT')
+        if self.address and not self.enabled:
+            raise ValueError("address: expected none, because enabled is false")
 
 
 class CollectorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -28,6 +28,7 @@ from kubesonar.notify.webhooks import Webhooks
 from kubesonar.runtime.supervise import Supervisor
 from kubesonar.views.metrics.exposition import Metric, Series
 from kubesonar.views.metrics.webhooks import webhook_families
+from kubesonar.views.page.links import notice_href
 
 _DURABLE = 3.0
 """Seconds for which a notice waits until it is durable, so that whoever goes on tells it with the same id. Longer, and
@@ -57,12 +58,14 @@ _RENEWED_END = 900.0
 
 class IncidentTeller:
     """Makes notices of what `replica` decides, keeps them with it as an outbox, and delivers them to the receivers of
-    `options`. Raises ConfigError for receivers that cannot be used."""
+    `options`, with a link to the page at that address (empty: without). Raises ConfigError for receivers that cannot be
+    used."""
 
     def __init__(
         self,
         options: NotifyOptions,
         cluster: str,
+        page: str,
         replica: Replica,
         supervisor: Supervisor,
         clock: Clock,
@@ -73,6 +76,7 @@ class IncidentTeller:
             raise ConfigError("cluster: expected a name, because notify.receivers are told of which cluster")
         self._options = options
         self._cluster = cluster
+        self._page = page.rstrip("/")
         self._replica = replica
         self._supervisor = supervisor
         self._clock = clock
@@ -178,7 +182,7 @@ class IncidentTeller:
             for notice in notices:
                 record = self._replica.book.records.get(notice.id)
                 if self._replica.decides() and record is not None and record.delivered is None:
-                    await notifier.notify(notice)
+                    await notifier.notify(self._linked(notice))
 
     async def _renew(self, webhooks: Webhooks) -> None:
         while True:
@@ -187,7 +191,7 @@ class IncidentTeller:
             for record in self._replica.book.latest():
                 notice = record.notice
                 if not record.same and (not notice.what.ends or now - notice.at <= _RENEWED_END):
-                    webhooks.renew(replace(notice, at=now))
+                    webhooks.renew(replace(self._linked(notice), at=now))
 
     def _news(self, incidents: Iterable[IncidentRecord]) -> Iterator[Notice]:
         since = self._clock.wall() - _JUST_NOW
@@ -195,6 +199,10 @@ class IncidentTeller:
 
     def _notice(self, record: IncidentRecord) -> Notice:
         return incident_notice(record, record.changes[-1], self._replica.name, self._cluster)
+
+    def _linked(self, notice: Notice) -> Notice:
+        """Return a notice with the address of its view; it is told with the address of today, however old it is."""
+        return replace(notice, page=self._page + notice_href(notice)) if self._page else notice
 
     def _delivered(self, id: str) -> None:
         record = self._replica.book.records.get(id)

@@ -37,7 +37,8 @@ _QUEUE = 256
 
 
 class LiveCollectorView:
-    """The `api.collector_view.CollectorView` of a running collector; at most `streams` clients follow changes."""
+    """The `api.collector_view.CollectorView` of a running collector; at most `streams` clients follow changes.
+    People open the page at the address `page`, empty where it is not known."""
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class LiveCollectorView:
         intake: Intake,
         clock: Clock,
         streams: int,
+        page: str,
     ) -> None:
         self._mirrors = mirrors
         self._log = log
@@ -60,6 +62,7 @@ class LiveCollectorView:
         self._intake = intake
         self._clock = clock
         self._streams = streams
+        self._page = page.rstrip("/")
         self._followers: set[asyncio.Queue[bytes]] = set()
         self._exposition = Exposition()
         self._states = StateLog()
@@ -164,6 +167,7 @@ class LiveCollectorView:
         usage, latest = process_usage(), self._judge.latest
         facts = CollectorFacts(
             version=__version__,
+            page=self._page,
             taken=self._mirrors.taken,
             refused=self._intake.refused,
             reporting=len(self._mirrors),

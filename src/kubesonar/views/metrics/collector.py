@@ -22,12 +22,13 @@ floods Prometheus."""
 
 
 class CollectorFacts(msgspec.Struct, frozen=True):
-    """What a collector knows of itself: reports taken and refused by status, agents that report, seconds from one of
-    their reports to the next, trials that agents lost before they could report them, seconds that the last judgement
-    took, whether it leads its replicas, records that wait for the store, notices that wait for a receiver, records that
-    were dropped, resident memory (bytes) and CPU time (s)."""
+    """What a collector knows of itself: the address of its page (empty: not known), reports taken and refused by
+    status, agents that report, seconds from one of their reports to the next, trials that agents lost before they could
+    report them, seconds that the last judgement took, whether it leads its replicas, records that wait for the store,
+    notices that wait for a receiver, records that were dropped, resident memory (bytes) and CPU time (s)."""
 
     version: str
+    page: str
     taken: int
     refused: Mapping[int, int]
     reporting: int
@@ -100,6 +101,12 @@ _WAITING = Metric("kubesonar_collector_store_waiting", "gauge", "Records that ar
 _UNTOLD = Metric("kubesonar_collector_notices_waiting", "gauge", "Notices that a receiver is still to get.")
 _DROPPED = Metric("kubesonar_collector_store_dropped_total", "counter", "Records that never will be durable.")
 _INFO = Metric("kubesonar_collector_info", "info", "Version of the collector.", ("version",))
+_PAGE = Metric(
+    "kubesonar_collector_page_info",
+    "info",
+    "Address at which people open the page, where it is known (page.address).",
+    ("address",),
+)
 _RESIDENT = Metric("process_resident_memory_bytes", "gauge", "Resident memory.", (), "bytes")
 _CPU = Metric("process_cpu_seconds_total", "counter", "CPU time used.", (), "seconds")
 
@@ -128,6 +135,7 @@ COLLECTOR_METRICS = (
     _UNTOLD,
     _DROPPED,
     _INFO,
+    _PAGE,
     _RESIDENT,
     _CPU,
 )
@@ -162,6 +170,8 @@ def collector_families(
     yield _UNTOLD, {(): facts.untold}
     yield _DROPPED, {(): facts.dropped}
     yield _INFO, {(facts.version,): 1}
+    if facts.page:
+        yield _PAGE, {(facts.page,): 1}
     yield _RESIDENT, {(): facts.resident}
     yield _CPU, {(): facts.cpu}
 

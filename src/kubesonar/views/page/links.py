@@ -1,4 +1,4 @@
-"""Addresses of the views of nodes and targets."""
+"""Addresses of the views of incidents, nodes and targets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from kubesonar.model import Member
+from kubesonar.model import Member, Notice
 
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 """What stands for itself in a URL (RFC 3986, section 2.3)."""
@@ -30,6 +30,16 @@ def percent_encoded(name: str) -> str:
 def node_href(member: Member) -> str:
     """Return the address of the node of a member; of the member itself where its node is not known."""
     return f"/nodes/{percent_encoded(member.node or member.name)}"
+
+
+def notice_href(notice: Notice) -> str:
+    """Return the address of what a notice is about: an incident or a node; of what is wrong now where it is about
+    neither."""
+    if notice.incident:
+        return f"/incidents/{percent_encoded(notice.incident)}"
+    if notice.component in ("member", "node"):
+        return f"/nodes/{percent_encoded(notice.node or notice.subject)}"
+    return "/now"
 
 
 def target_href(target: str) -> str:
