@@ -74,6 +74,14 @@ def test_a_probe_says_what_was_put_in(
     assert len(data) == datagram.size == max(size, codec.MIN_REQUEST)
 
 
+@given(ring=rings, version=versions, sequences=st.lists(st.integers(0, 255), min_size=1, max_size=20))
+def test_probes_made_together_are_those_made_one_by_one(ring: Keyring, version: int, sequences: list[int]) -> None:
+    one_by_one, together = Sender(ME, 99), Sender(ME, 99)
+    probes = [one_by_one.probe(ring, 7, sequence, 256, 100, version, codec.WITH_FULL) for sequence in sequences]
+    assert together.probes(ring, 7, sequences, 256, 100, version, codec.WITH_FULL) == probes
+    assert together.counter == one_by_one.counter == len(sequences)
+
+
 @given(ring=rings, version=versions, hold=st.integers(-(2**70), 2**70), seen=st.integers(0, 2**20), gap=u32)
 def test_an_echo_is_in_the_askers_version_and_never_longer_than_the_request(
     ring: Keyring, version: int, hold: int, seen: int, gap: int

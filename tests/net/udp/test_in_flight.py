@@ -14,8 +14,7 @@ def sent(outstanding: InFlight, first: int, answered: int = 0, count: int = 8) -
     train.ports = [1000] * count
     train.answered = dict.fromkeys(range(answered), 1)
     counters = list(range(first, first + count))
-    for sequence, counter in enumerate(counters):
-        outstanding.add(counter, train, sequence)
+    outstanding.add(counters, train, range(count))
     return counters
 
 

@@ -25,10 +25,12 @@ datagrams from a flood before any is read (`net/udp/shared_port.py`). Senders th
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import IntEnum, StrEnum
 from hashlib import blake2s
 from hmac import compare_digest
 from struct import Struct as Layout
+from struct import error as LayoutError
 
 import msgspec
 
@@ -44,6 +46,8 @@ MAC_SIZE = 16
 _HEADER = Layout("!2sBBBB8sQQIHH")
 HEADER_SIZE = _HEADER.size
 _ECHO = Layout("!IHI")
+_COUNTED = Layout("!QIHH")
+_COUNTER_AT = HEADER_SIZE - _COUNTED.size
 _ALIAS_SIZE = 8
 
 MIN_REQUEST = HEADER_SIZE + _ECHO.size + MAC_SIZE
@@ -112,6 +116,10 @@ class Refusal(StrEnum):
     MAC = "mac"
     TYPE = "type"
     FIELD = "field"
+
+
+_PROBE, _MESSAGE, _ECHO_TYPE, _MISMATCH = DatagramType
+"""Each in a name of its own: looking members of an enumeration up costs as much as the rest of decoding."""
 
 
 class Datagram(msgspec.Struct, frozen=True, gc=False):
@@ -209,11 +217,30 @@ class Sender:
         flags: int = 0,
     ) -> bytes:
         """A signed PROBE, padded to `size` bytes (at least `MIN_REQUEST`); `counter` is then the one it carries."""
-        head = self._head(DatagramType.PROBE, ring, version, flags, number, sequence, count)
-        if version > _WITHOUT_ALIAS:
-            head += self.identity.alias
-        head = head.ljust(PROBE_COOKIE_AT, b"\0") + ring.cookies[ring.signer]
-        return _sign(head.ljust(max(size, MIN_REQUEST) - MAC_SIZE, b"\0"), ring, ring.signer)
+        return self.probes(ring, number, (sequence,), count, size, version, flags)[0]
+
+    def probes(
+        self,
+        ring: Keyring,
+        number: int,
+        sequences: Collection[int],
+        count: int,
+        size: int,
+        version: int = CURRENT,
+        flags: int = 0,
+    ) -> list[bytes]:
+        """The PROBEs of these `sequences` of one train, as `probe` makes each; their counters follow each other, and
+        `counter` is then that of the last."""
+        first = self.counter + 1
+        start = self._head(_PROBE, ring, version, flags, number, 0, count)[:_COUNTER_AT]
+        self.counter += len(sequences) - 1
+        end = (self.identity.alias if version > _WITHOUT_ALIAS else b"").ljust(PROBE_COOKIE_AT - HEADER_SIZE, b"\0")
+        end += ring.cookies[ring.signer]
+        end = end.ljust(max(size, MIN_REQUEST) - MAC_SIZE - HEADER_SIZE, b"\0")
+        return [
+            _sign(start + _COUNTED.pack(counter, number, sequence, count) + end, ring, ring.signer)
+            for counter, sequence in enumerate(sequences, first)
+        ]
 
     def message(
         self,
@@ -255,10 +282,13 @@ def echo(probe: Datagram, me: WireIdentity, ring: Keyring, *, hold: int, seen: i
     """The answer of `me` to `probe`, in its version and under its key; see `Datagram` for the figures,
     which are cut to what their fields hold."""
     head = _HEADER.pack(
-        MAGIC, probe.version, DatagramType.ECHO, probe.key, CERTAIN * me.certain, me.source(probe.version), probe.epoch,
-        probe.counter, probe.number, probe.sequence, probe.count,
+        MAGIC, probe.version, _ECHO_TYPE, probe.key, CERTAIN if me.certain else 0, me.source(probe.version),
+        probe.epoch, probe.counter, probe.number, probe.sequence, probe.count,
     )  # fmt: skip
-    body = _ECHO.pack(min(max(hold, 0), HOLD_LIMIT), min(seen, 0xFFFF), min(max(gap, 0), 0xFFFFFFFF))
+    try:
+        body = _ECHO.pack(hold, seen, gap)
+    except LayoutError:
+        body = _ECHO.pack(_cut(hold, HOLD_LIMIT), _cut(seen, 0xFFFF), _cut(gap, 0xFFFFFFFF))
     return _sign(head + body, ring, probe.key)
 
 
@@ -280,10 +310,8 @@ def decode(data: bytes | memoryview, ring: Keyring, newest: int = CURRENT) -> Da
     magic, version, kind, key, flags, source, epoch, counter, number, sequence, count = _HEADER.unpack_from(data)
     if magic != MAGIC:
         return Refusal.MAGIC
-    if kind == DatagramType.MISMATCH:
-        return Datagram(
-            DatagramType.MISMATCH, version, key, flags, source, epoch, counter, number, sequence, count, size
-        )
+    if kind == _MISMATCH:
+        return Datagram(_MISMATCH, version, key, flags, source, epoch, counter, number, sequence, count, size)
     if not OLDEST <= version <= newest:
         return Refusal.VERSION
     mac = ring.mac(key, data[:-MAC_SIZE])
@@ -293,21 +321,17 @@ def decode(data: bytes | memoryview, ring: Keyring, newest: int = CURRENT) -> Da
         return Refusal.MAC
     if not 1 <= count <= MAX_TRAIN or sequence >= count:
         return Refusal.FIELD
-    if kind == DatagramType.PROBE:
+    if kind == _PROBE:
         if size < MIN_REQUEST:
             return Refusal.SHORT
         alias = bytes(data[HEADER_SIZE : HEADER_SIZE + _ALIAS_SIZE]) if version > _WITHOUT_ALIAS else b""
-        return Datagram(
-            DatagramType.PROBE, version, key, flags, source, epoch, counter, number, sequence, count, size, alias=alias
-        )
-    if kind == DatagramType.ECHO:
+        return Datagram(_PROBE, version, key, flags, source, epoch, counter, number, sequence, count, size, alias=alias)
+    if kind == _ECHO_TYPE:
         if size < HEADER_SIZE + _ECHO.size + MAC_SIZE:
             return Refusal.SHORT
         body = _ECHO.unpack_from(data, HEADER_SIZE)
-        return Datagram(
-            DatagramType.ECHO, version, key, flags, source, epoch, counter, number, sequence, count, size, *body
-        )
-    if kind == DatagramType.MESSAGE:
+        return Datagram(_ECHO_TYPE, version, key, flags, source, epoch, counter, number, sequence, count, size, *body)
+    if kind == _MESSAGE:
         return _message(data, version, key, flags, source, epoch, counter)
     return Refusal.TYPE
 
@@ -324,7 +348,7 @@ def _message(
     addressee, theirs = _ADDRESSEE.unpack_from(data, HEADER_SIZE)
     alias, payload = bytes(data[body:start]), bytes(data[start:-MAC_SIZE])
     return Datagram(
-        DatagramType.MESSAGE, version, key, flags, source, epoch, counter,
+        _MESSAGE, version, key, flags, source, epoch, counter,
         size=size, addressee=addressee, addressee_epoch=theirs, alias=alias, payload=payload,
     )  # fmt: skip
 
@@ -336,6 +360,11 @@ def quoted_number(data: bytes) -> int | None:
         return None
     counter: int = _HEADER.unpack_from(data)[7]
     return counter
+
+
+def _cut(value: int, most: int) -> int:
+    """The value, or the nearest one from 0 to `most`."""
+    return min(max(value, 0), most)
 
 
 def _cookie(key: bytes) -> bytes:

@@ -61,6 +61,8 @@ class WireIdentity(msgspec.Struct, frozen=True):
     def may_answer(self, source: bytes, certain: bool) -> bool:
         """Whether an answer of `source`, which is `certain` of who it is, may be this member's. Whoever answers is one
         of which only the address is known, and one that is not certain gets the benefit of the doubt."""
+        if source == self.identity:
+            return True
         by_address = self.identity == self.alias or self.identity in self.others
         return by_address or not certain or source in self
 

@@ -34,6 +34,11 @@ ORIGIN_ICMP = 2
 ORIGIN_ICMP6 = 3
 ORIGIN_STAMP = 4
 
+_SOCKET, _IP, _IPV6 = (
+    int(socket.SOL_SOCKET),
+    int(socket.IPPROTO_IP),
+    int(socket.IPPROTO_IPV6),
+)  # plain: quick to compare
 _STAMP = Layout("@ll")  # struct timespec of the machine
 _ERROR = Layout("=IBBBxII")  # struct sock_extended_err: errno, origin, type, code, info, data
 ANCILLARY = 512
@@ -68,7 +73,7 @@ def stamps_on(endpoint: socket.socket, flags: int) -> bool:
 def received_at(ancillary: Ancillary) -> int | None:
     """Return the kernel's receive stamp in ns of the wall clock, None where there is none."""
     for level, kind, data in ancillary:
-        if kind == SO_TIMESTAMPING and level == socket.SOL_SOCKET:
+        if kind == SO_TIMESTAMPING and level == _SOCKET:
             return _nanoseconds(data)
     return None
 
@@ -77,7 +82,7 @@ def sent_stamp(ancillary: Ancillary) -> tuple[int, int] | None:
     """Return the number of a send of this socket (OPT_ID) and its transmit stamp in ns of the wall clock."""
     at, number = None, None
     for level, kind, data in ancillary:
-        if kind == SO_TIMESTAMPING and level == socket.SOL_SOCKET:
+        if kind == SO_TIMESTAMPING and level == _SOCKET:
             at = _nanoseconds(data)
         elif _is_error(level, kind, data):
             fields = _ERROR.unpack_from(data)
@@ -100,9 +105,7 @@ def error_in(ancillary: Ancillary) -> NetError | None:
 
 
 def _is_error(level: int, kind: int, data: bytes) -> bool:
-    ours = (level == socket.IPPROTO_IP and kind == IP_RECVERR) or (
-        level == socket.IPPROTO_IPV6 and kind == IPV6_RECVERR
-    )
+    ours = (kind == IP_RECVERR and level == _IP) or (kind == IPV6_RECVERR and level == _IPV6)
     return ours and len(data) >= _ERROR.size
 
 

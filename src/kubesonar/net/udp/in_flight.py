@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kubesonar.core.wire import codec
 from kubesonar.net.udp.train import SentTrain
 
@@ -21,6 +23,8 @@ _MISSING = 65_536
 _PEERS = 16_384
 """Peers with an older version that are remembered, and peers that told of a mismatch."""
 
+_NONE = (None, 0)
+
 
 class InFlight:
     """The datagrams of trains under way, by the counter that they carry.
@@ -35,13 +39,14 @@ class InFlight:
     def __len__(self) -> int:
         return len(self._pending) + len(self._missing)
 
-    def add(self, counter: int, train: SentTrain, sequence: int) -> None:
-        """Record a datagram that is about to be sent."""
-        self._pending[counter] = (train, sequence)
+    def add(self, counters: Iterable[int], train: SentTrain, sequences: Iterable[int]) -> None:
+        """Record datagrams of a train that are about to be sent, by the counter and the sequence of each."""
+        for counter, sequence in zip(counters, sequences, strict=True):
+            self._pending[counter] = (train, sequence)
 
     def find(self, counter: int) -> tuple[SentTrain | None, int]:
         """Return train and sequence of the datagram with that counter; no train where none is under way."""
-        return self._pending.get(counter, (None, 0))
+        return self._pending.get(counter, _NONE)
 
     def late(self, counter: int) -> bool:
         """Return whether this datagram was unanswered when its train ended; a second call returns False."""
@@ -91,7 +96,8 @@ class PeerVersions:
 
     def answered(self, peer: tuple[str, int]) -> None:
         """Record that this peer took a request and so shares version and key."""
-        self._mismatched.pop(peer, None)
+        if self._mismatched:
+            self._mismatched.pop(peer, None)
 
     def mismatched(self, peer: tuple[str, int], now: float) -> bool:
         """Return whether this peer told of a mismatch lately, and has answered nothing since."""

@@ -44,6 +44,11 @@ whether somebody is frozen, asks again after the answer and waits for a fraction
 a search waits for a tick; longer, and a process at rest wakes up more often."""
 
 _ROOM = codec.MAX_DATAGRAM + 1
+
+_TRUNCATED = int(socket.MSG_TRUNC)  # as a number: `socket` has a flag, whose operators are slow
+_NOT_UNDERSTOOD = frozenset({Refusal.VERSION, Refusal.KEY})
+_PROBE, _MESSAGE, _MISMATCH = DatagramType.PROBE, DatagramType.MESSAGE, DatagramType.MISMATCH
+
 _BUFFER = 1 << 20
 """Receive buffer asked for (bytes, cut to net.core.rmem_max). Datagrams beyond are lost while the loop is busy."""
 
@@ -52,6 +57,17 @@ _OTHERS_BUFFER = 1 << 17
 
 _COOKIELESS = 60.0
 """Seconds after a signed datagram without a cookie in which the loss of such counts as the loss of a member's."""
+
+
+class _Listener:
+    """One socket of a port. `members`: it gets what carries a cookie, as members' datagrams do, or everything."""
+
+    __slots__ = ("family", "members", "socket")
+
+    def __init__(self, address: str, buffer: int, *, members: bool) -> None:
+        self.family = family_of(address)
+        self.members = members
+        self.socket = _open(address, self.family, buffer)
 
 
 class UdpResponder:
@@ -96,19 +112,20 @@ class UdpResponder:
         self._buckets = TokenBuckets(limits.rate, limits.burst, limits.addresses)
         self._total = TokenBuckets(limits.total_rate, limits.total_burst, 1)
         self._mismatches = TokenBuckets(limits.mismatch_rate, limits.mismatch_burst, limits.addresses)
-        self._room = bytearray(_ROOM)
+        self._room = memoryview(bytearray(_ROOM))
+        self._rooms = [self._room]
         self._loop = asyncio.get_running_loop()
         self._ticks = Ticks.of(self._loop)
         self._stamped = True
         self._eager = False
         self._handled = 0
         self._awaited = float("-inf")
-        self._sockets: list[socket.socket] = []
-        self._others: list[socket.socket] = []
+        self._sockets: list[_Listener] = []
+        self._others: list[_Listener] = []
         """The sockets for datagrams without a cookie."""
         self._sorted_by = ring()
         self._cookieless = float("-inf")
-        self._drops: dict[socket.socket, int] = {}
+        self._drops: dict[_Listener, int] = {}
         try:
             for address in addresses:
                 self._listen(address)
@@ -123,8 +140,8 @@ class UdpResponder:
 
         A full buffer or an unreachable network is counted and raises nothing: messages may be lost anyway.
         """
-        family = ADDRESS_FAMILY[family_of(address)]
-        sender = next((sender for sender in self._sockets if sender.family == family), None)
+        family = family_of(address)
+        sender = next((sender.socket for sender in self._sockets if sender.family == family), None)
         try:
             if sender is None:
                 raise OSError(f"no socket of the family of {address}")
@@ -154,22 +171,22 @@ class UdpResponder:
         self._ticks.read_no_more(self._tick)
         self._read_at_once(False)
         for endpoint in (*self._sockets, *self._others):
-            endpoint.close()
+            endpoint.socket.close()
         self._sockets.clear()
         self._others.clear()
         self._trains.flush()
 
     def _listen(self, address: str) -> None:
-        listener = _open(address, _BUFFER)
+        listener = _Listener(address, _BUFFER, members=True)
         self._sockets.append(listener)
-        listener.bind((address, self.port))
-        self.port = listener.getsockname()[1]
-        self._stamped &= cmsg.stamps_on(listener, cmsg.RX_STAMPS)
-        others = _open(address, _OTHERS_BUFFER)
+        listener.socket.bind((address, self.port))
+        self.port = listener.socket.getsockname()[1]
+        self._stamped &= cmsg.stamps_on(listener.socket, cmsg.RX_STAMPS)
+        others = _Listener(address, _OTHERS_BUFFER, members=False)
         try:
-            share_port(listener, others, address, self._sorted_by)
+            share_port(listener.socket, others.socket, address, self._sorted_by)
         except OSError:
-            others.close()  # then `listener` gets everything
+            others.socket.close()  # then `listener` gets everything
         else:
             self._others.append(others)
 
@@ -189,60 +206,61 @@ class UdpResponder:
         self._eager = eager
         for listener in self._sockets:
             if eager:
-                self._loop.add_reader(listener.fileno(), self._read, listener)
+                self._loop.add_reader(listener.socket.fileno(), self._read, listener)
             else:
-                self._loop.remove_reader(listener.fileno())
+                self._loop.remove_reader(listener.socket.fileno())
 
-    def _read(self, listener: socket.socket) -> None:
+    def _read(self, listener: _Listener) -> None:
         """Take at most a batch, so that a flood cannot keep the loop."""
-        counted = listener not in self._others
+        receive, ring = listener.socket.recvmsg_into, None
         for _ in range(_BATCH):
             try:
-                size, ancillary, flags, peer = listener.recvmsg_into([self._room], cmsg.ANCILLARY)
+                size, ancillary, flags, peer = receive(self._rooms, cmsg.ANCILLARY)
             except BlockingIOError:
                 return
             except OSError:
                 self.counters["receive"] += 1
                 return
-            self._handled += counted
-            self._take(listener, size, ancillary, flags, peer)
+            self._handled += listener.members
+            self.counters["received"] += 1
+            if flags & _TRUNCATED:
+                self.counters[Refusal.LONG] += 1
+                continue
+            ring = ring or self._keys()
+            self._take(listener, self._room[:size], ring, ancillary, peer, time.monotonic())
+
+    def _keys(self) -> Keyring:
+        """Return the keys in force, by which the kernel sorts from now on."""
+        ring = self._ring()
+        if ring is not self._sorted_by:
+            self._sort(ring)
+        return ring
 
     def _take(
-        self, listener: socket.socket, size: int, ancillary: cmsg.Ancillary, flags: int, peer: tuple[str, int]
-    ) -> None:
-        self.counters["received"] += 1
-        if flags & socket.MSG_TRUNC:
-            self.counters[Refusal.LONG] += 1
-        else:
-            self._dispatch(listener, memoryview(self._room)[:size], ancillary, peer, time.monotonic())
-
-    def _dispatch(
         self,
-        listener: socket.socket,
+        listener: _Listener,
         data: memoryview,
+        ring: Keyring,
         ancillary: cmsg.Ancillary,
         peer: tuple[str, int],
         now: float,
     ) -> None:
-        ring = self._ring()
-        if ring is not self._sorted_by:
-            self._sort(ring)
         request = codec.decode(data, ring, self._speak)
         if isinstance(request, Refusal):
             self.counters[request] += 1
-            if request in (Refusal.VERSION, Refusal.KEY) and self._mismatches.take(peer[0], now):
+            if request in _NOT_UNDERSTOOD and self._mismatches.take(peer[0], now):
                 notice = codec.mismatch(data, self._speak)
                 if notice:
                     self._send(listener, notice, ancillary, peer)
-        elif request.type is DatagramType.MISMATCH and self._messages is not None and request.source in self._me():
+        elif request.type is _MISMATCH and self._messages is not None and request.source in self._me():
             self._messages(request, peer[0], peer[1])
-        elif request.type not in (DatagramType.PROBE, DatagramType.MESSAGE):
+        elif request.type is not _PROBE and request.type is not _MESSAGE:
             self.counters["answer"] += 1
         elif not self._guard.fresh(request.source, request.epoch, request.counter, now):
             self.counters["replay"] += 1
             self._trains.duplicate(request)
         elif self._admits(request, listener, peer[0], now):
-            if request.type is DatagramType.MESSAGE:
+            if request.type is _MESSAGE:
                 self._hand_over(request, peer)
             else:
                 self._echo(listener, request, ring, ancillary, peer, now)
@@ -251,12 +269,12 @@ class UdpResponder:
         self._sorted_by = ring
         for listener in self._sockets if self._others else ():
             with suppress(OSError):  # as before where the kernel has no room: those with a new key are read later
-                sort_by_cookie(listener, ring)
+                sort_by_cookie(listener.socket, ring)
 
-    def _admits(self, request: Datagram, listener: socket.socket, address: str, now: float) -> bool:
+    def _admits(self, request: Datagram, listener: _Listener, address: str, now: float) -> bool:
         """Return whether a new signed datagram is within the limits: first those of its sender, so that a member that
         sends too much does not use up the total. Without keys anybody can be any sender, so its address counts."""
-        if listener in self._others:
+        if not listener.members:
             self._cookieless = now
         if not self._buckets.take(request.source if request.key else address, now):
             self.counters["rate"] += 1
@@ -266,9 +284,9 @@ class UdpResponder:
             return True
         return False
 
-    def _dropped(self, endpoint: socket.socket) -> int:
+    def _dropped(self, endpoint: _Listener) -> int:
         """Return how many datagrams the kernel dropped at this socket since the last call."""
-        before, self._drops[endpoint] = self._drops.get(endpoint, 0), queue_drops(endpoint)
+        before, self._drops[endpoint] = self._drops.get(endpoint, 0), queue_drops(endpoint.socket)
         return (self._drops[endpoint] - before) & 0xFFFFFFFF
 
     def _hand_over(self, message: Datagram, peer: tuple[str, int]) -> None:
@@ -280,7 +298,7 @@ class UdpResponder:
 
     def _echo(
         self,
-        listener: socket.socket,
+        listener: _Listener,
         probe: Datagram,
         ring: Keyring,
         ancillary: cmsg.Ancillary,
@@ -290,17 +308,16 @@ class UdpResponder:
         if probe.flags & codec.UNRECORDED:
             self._awaited = now + _AWAITED
         stamp = cmsg.received_at(ancillary) or time.time_ns()
-        family = 6 if listener.family == socket.AF_INET6 else 4
-        seen, gap = self._trains.add(probe, peer, family, stamp, now)
+        train = self._trains.add(probe, peer, listener.family, stamp, now)
         hold = time.time_ns() - stamp
-        answer = codec.echo(probe, self._me(), ring, hold=hold, seen=seen, gap=gap // 100)
+        answer = codec.echo(probe, self._me(), ring, hold=hold, seen=train.received, gap=train.gap() // 100)
         given = self._send(listener, answer, ancillary, peer)
         self.counters["held"] += hold > HELD
-        self._trains.done(probe, given and hold <= HELD)
+        self._trains.done(train, probe, given and hold <= HELD)
 
-    def _send(self, listener: socket.socket, answer: bytes, ancillary: cmsg.Ancillary, peer: tuple[str, int]) -> bool:
+    def _send(self, listener: _Listener, answer: bytes, ancillary: cmsg.Ancillary, peer: tuple[str, int]) -> bool:
         try:
-            listener.sendmsg([answer], _reply_from(ancillary), 0, peer)
+            listener.socket.sendmsg([answer], _reply_from(ancillary), 0, peer)
         except OSError:
             self.counters["send"] += 1
             return False
@@ -308,14 +325,13 @@ class UdpResponder:
         return True
 
 
-def _open(address: str, buffer: int) -> socket.socket:
+def _open(address: str, family: int, buffer: int) -> socket.socket:
     """Return a socket that is ready to be bound to this address."""
-    family = ADDRESS_FAMILY[family_of(address)]
-    endpoint = socket.socket(family, socket.SOCK_DGRAM)
+    endpoint = socket.socket(ADDRESS_FAMILY[family], socket.SOCK_DGRAM)
     try:
         endpoint.setblocking(False)
         endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        if family == socket.AF_INET6:
+        if family == 6:
             endpoint.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if address in ("0.0.0.0", "::"):
             _report_destination(endpoint)

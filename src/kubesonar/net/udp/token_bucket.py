@@ -45,7 +45,9 @@ class TokenBuckets:
     def take(self, sender: str | bytes, now: float) -> bool:
         """Take a token; return False where there is none. `now` is seconds of a clock that never goes back."""
         tokens, then = self._state.pop(sender, (self._burst, now))
-        tokens = min(self._burst, tokens + (now - then) * self._rate)
+        tokens += (now - then) * self._rate
+        if tokens > self._burst:
+            tokens = self._burst
         granted = tokens >= 1
         self._state[sender] = (tokens - granted, now)
         if len(self._state) > self._limit:

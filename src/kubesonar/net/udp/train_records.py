@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable
-from itertools import pairwise
 
 import msgspec
 
 from kubesonar.core.wire.codec import IS_FULL, UNRECORDED, WITH_FULL, Datagram
 from kubesonar.model import PortTally
-from kubesonar.net.udp.train import HEADERS, median
+from kubesonar.net.udp.train import HEADERS
 
 TRAIN_GAP = 1.0
 """Seconds after its last datagram at which a train is over. Shorter splits trains that trickle in, longer delays their
@@ -59,14 +59,13 @@ class OpenTrains:
     def __init__(self, publish: Callable[[TrainRecord], None], limit: int = 8192) -> None:
         self._publish = publish
         self._limit = limit
-        self._open: dict[_Key, _Open] = {}
+        self._open: dict[_Key, OpenTrain] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, probe: Datagram, peer: tuple[str, int], family: int, stamp: int, now: float) -> tuple[int, int]:
-        """Count a new datagram; return how many of its train have arrived and their median spacing (ns), without the
-        one that fills the path's MTU.
+    def add(self, probe: Datagram, peer: tuple[str, int], family: int, stamp: int, now: float) -> OpenTrain:
+        """Count a new datagram; return its train.
 
         `stamp` is in ns of the wall clock, `now` in seconds of the monotonic one.
         """
@@ -75,18 +74,16 @@ class OpenTrains:
         if entry is None:
             if len(self._open) >= self._limit:
                 self._close(next(iter(self._open)))
-            entry = self._open[key] = _Open(probe, peer[0], family, stamp)
+            entry = self._open[key] = OpenTrain(key, probe, peer[0], family, stamp)
         entry.add(probe, peer[1], stamp, now)
-        return entry.received, entry.gap()
+        return entry
 
-    def done(self, probe: Datagram, answered: bool) -> None:
-        """Record whether this datagram was answered; close the train if it was the last one."""
-        entry = self._open.get(_key(probe))
-        if entry is None:
-            return
-        entry.done(probe, answered)
-        if entry.complete:
-            self._close(_key(probe))
+    def done(self, train: OpenTrain, probe: Datagram, answered: bool) -> None:
+        """Record whether this datagram, which `add` counted in `train`, was answered; close the train if it was the
+        last one."""
+        train.done(probe, answered)
+        if train.complete and self._open.get(train.key) is train:
+            self._close(train.key)
 
     def duplicate(self, probe: Datagram) -> None:
         """Count a datagram that arrived before, if its train is still open."""
@@ -107,15 +104,20 @@ class OpenTrains:
     def _close(self, key: _Key) -> None:
         entry = self._open.pop(key)
         if not key[3] & UNRECORDED:
-            self._publish(entry.record(key))
+            self._publish(entry.record())
 
 
 def _key(probe: Datagram) -> _Key:
     return probe.source, probe.epoch, probe.number, probe.flags & UNRECORDED
 
 
-class _Open:
-    def __init__(self, probe: Datagram, peer: str, family: int, stamp: int) -> None:
+class OpenTrain:
+    """A train that still arrives; `received` is how many of its datagrams have, without the one that fills the path's
+    MTU. `key` is what tells it from other trains."""
+
+    def __init__(self, key: _Key, probe: Datagram, peer: str, family: int, stamp: int) -> None:
+        self.key = key
+        self.received = 0
         self.announced = probe.count - bool(probe.flags & WITH_FULL)
         self._count = probe.count
         self._full = 0
@@ -128,42 +130,48 @@ class _Open:
         self._size = 0
         self._alias = probe.alias
         self._highest = -1
-        self._stamps: list[int] = []
+        self._last = 0
+        self._gaps: list[int] = []
+        """Spacings of the arrivals (ns), in ascending order."""
         self._ports: dict[int, int] = {}
 
     @property
-    def received(self) -> int:
-        return len(self._stamps)
-
-    @property
     def complete(self) -> bool:
+        """Whether all datagrams of the train have arrived."""
         return self.received + bool(self._full) >= self._count
 
     def add(self, probe: Datagram, port: int, stamp: int, now: float) -> None:
+        """Count a datagram from this source port; see `OpenTrains.add`."""
         self.heard = now
         if probe.flags & IS_FULL:
             self._full = probe.size + HEADERS[self.family]
             return
         self._size = probe.size
-        self.reordered += probe.sequence < self._highest
-        self._highest = max(self._highest, probe.sequence)
-        self._stamps.append(stamp)
+        if probe.sequence < self._highest:
+            self.reordered += 1
+        else:
+            self._highest = probe.sequence
+        if self.received:
+            insort(self._gaps, stamp - self._last)
+        self._last = stamp
+        self.received += 1
         self._ports[port] = self._ports.get(port, 0) + 1
 
     def done(self, probe: Datagram, answered: bool) -> None:
+        """Record whether this datagram was answered."""
         if probe.flags & IS_FULL:
             self._full_answered = answered
         else:
             self.answered += answered
 
     def gap(self) -> int:
-        stamps = self._stamps
-        if len(stamps) < 2:
-            return 0
-        return max(median([after - before for before, after in pairwise(stamps)]), 0)
+        """Return the median spacing of the arrivals so far (ns, the upper one of two), 0 where it is not known."""
+        gaps = self._gaps
+        return max(gaps[len(gaps) // 2], 0) if gaps else 0
 
-    def record(self, key: _Key) -> TrainRecord:
-        source, epoch, number, _ = key
+    def record(self) -> TrainRecord:
+        """Return the record of what has arrived."""
+        source, epoch, number, _ = self.key
         return TrainRecord(
             source=source,
             alias=self._alias,

@@ -7,12 +7,11 @@ import errno
 import select
 import time
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 
 from kubesonar.core.address import canonical_address, family_of
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Datagram, DatagramType, Keyring, Refusal, Sender
+from kubesonar.core.wire.codec import DatagramType, Keyring, Refusal, Sender
 from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.net.deadline import starved
 from kubesonar.net.epoll import Epoll
@@ -41,6 +40,9 @@ _ANSWER_SIZE = 2048
 
 _PENDING = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMSGSIZE, errno.EPROTO})
 """Errors that a send may report of an earlier datagram: the next call on the socket gets an ICMP error (ip(7))."""
+
+_PROBE, _ECHO, _MISMATCH = DatagramType.PROBE, DatagramType.ECHO, DatagramType.MISMATCH
+_ERROR = select.EPOLLERR
 
 
 class TrainSender:
@@ -160,23 +162,25 @@ class TrainSender:
             train.full = train.number % count
             flags |= codec.WITH_FULL
 
-        def signed(sequence: int, size: int, more: int = 0) -> bytes:
-            frame = self._sender.probe(ring, train.number, sequence, count, size, version, flags | more)
-            counters.append(self._sender.counter)
-            self._in_flight.add(self._sender.counter, train, sequence)
-            return frame
+        def signed(sequences: Sequence[int], size: int, more: int = 0) -> list[bytes]:
+            frames = self._sender.probes(ring, train.number, sequences, count, size, version, flags | more)
+            last = self._sender.counter
+            numbers = range(last - len(frames) + 1, last + 1)
+            counters.extend(numbers)
+            self._in_flight.add(numbers, train, sequences)
+            return frames
 
-        frames = [b"" if sequence == train.full else signed(sequence, train.size) for sequence in range(count)]
+        small = [sequence for sequence in range(count) if sequence != train.full]
+        frames = iter(signed(small, train.size))
         self._sending = train
-        for sequence, (entry, frame) in enumerate(zip(entries, frames, strict=True)):
-            if frame:
-                self._send_one(entry, frame, train, sequence)
+        for sequence, entry in enumerate(entries):
+            if sequence != train.full:
+                self._send_one(entry, next(frames), train, sequence)
             else:
-                self._send_full(entry, partial(signed, sequence, more=codec.IS_FULL), train, sequence)
+                self._send_full(entry, lambda size: signed((train.full or 0,), size, codec.IS_FULL)[0], train, sequence)
         self._sending = None
         for entry in entries:
-            if entry.errors:
-                self._take_error(entry.errors.read())
+            self._take_error(entry.errors.read())
 
     def _send_full(self, entry: PortSocket, signed: Callable[[int], bytes], train: SentTrain, sequence: int) -> None:
         """Send a datagram that fills the link's MTU; where the link refuses it, send one of the size that it takes."""
@@ -231,8 +235,8 @@ class TrainSender:
                 self.counters["rebind"] += 1
 
     def _ready(self, entry: PortSocket, events: int) -> bool:
-        empty = not events & select.EPOLLERR or self._read_errors(entry)
-        empty &= not events & ~select.EPOLLERR or self._read_answers(entry)
+        empty = not events & _ERROR or self._read_errors(entry)
+        empty &= not events & ~_ERROR or self._read_answers(entry)
         for train in self._touched:
             if train.settled:
                 self._finish(train)
@@ -273,25 +277,23 @@ class TrainSender:
             self.counters[answer] += 1
             return
         train, sequence = self._in_flight.find(answer.counter)
-        if train is None and answer.type is DatagramType.ECHO and answer.epoch == self._sender.epoch:
+        if train is None and answer.type is _ECHO and answer.epoch == self._sender.epoch:
             self.counters["late" if self._in_flight.late(answer.counter) else "duplicate"] += 1
-        elif train is None or not self._belongs(answer, train, sequence, peer):
+        elif (
+            train is None
+            or answer.type is _PROBE
+            or answer.epoch != self._sender.epoch
+            or answer.sequence != sequence
+            or peer[:2] != train.peer
+        ):
             self.counters["stranger"] += 1
-        elif answer.type is DatagramType.MISMATCH:
+        elif answer.type is _MISMATCH:
             train.mismatch = True
             self._versions.newest(train.peer, answer.version, read_at / 1e9)
         else:
             self._versions.answered(train.peer)
             train.note_answer(answer, stamp, read_at)
             self._touched.add(train)
-
-    def _belongs(self, answer: Datagram, train: SentTrain, sequence: int, peer: tuple[str, int]) -> bool:
-        return (
-            answer.type is not DatagramType.PROBE
-            and answer.epoch == self._sender.epoch
-            and answer.sequence == sequence
-            and peer[:2] == train.peer
-        )
 
     def _read_errors(self, entry: PortSocket) -> bool:
         """Read errors and stamps; return False where a full batch may have left more: anybody can send ICMP errors."""
