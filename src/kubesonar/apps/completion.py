@@ -27,14 +27,24 @@ _kubesonar() {
   found=("${(@f)$(kubesonar completion candidates "${(@)words[2,CURRENT]}" 2>/dev/null)}")
   [[ -n "$found" ]] && compadd -a found || _files
 }
-compdef _kubesonar kubesonar
+if [[ $funcstack[1] == _kubesonar ]]; then
+  _kubesonar "$@"  # read from fpath, to complete at once
+else
+  compdef _kubesonar kubesonar
+fi
 """,
     "fish": """\
 function __kubesonar
-  set -l words (commandline -opc) (commandline -ct)
-  kubesonar completion candidates $words[2..-1] 2>/dev/null
+  set -l last (commandline -ct)
+  set -l words (commandline -opc) "$last"
+  set -l found (kubesonar completion candidates $words[2..-1] 2>/dev/null)
+  if set -q found[1]
+    printf '%s\\n' $found
+  else
+    __fish_complete_path "$last"
+  end
 end
-complete -c kubesonar -a '(__kubesonar)'
+complete -c kubesonar -f -a '(__kubesonar)'
 """,
 }
 """The script of each shell."""
