@@ -14,7 +14,7 @@ from kubesonar.core.excuses import StateDates
 from kubesonar.core.probing.cluster_checks import dependencies
 from kubesonar.core.probing.confirmation import is_suspicious
 from kubesonar.core.probing.planner import CheckPlanner
-from kubesonar.core.probing.schedule import Schedule
+from kubesonar.core.probing.schedule import Plan, Schedule
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.telemetry.self_health import SelfHealth
 from kubesonar.model import Check, Member, Observation, Path, Roster, Saturation, Snapshot, Trouble
@@ -100,7 +100,7 @@ class VirtualAgent:
     def _plan(self, now: float) -> list[Check]:
         self._checks = self._planner.checks(self.ledger.roster, self.ledger.member)
         self.ledger.retain(self._checks, self.wall(now))
-        return self._schedule.step(now, self._checks)
+        return self._schedule.step(now, Plan(tuple(self._checks), self._planner.spare))
 
     def wake(self, now: float) -> list[Check]:
         """What is to be launched."""

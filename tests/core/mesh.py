@@ -98,6 +98,7 @@ class Mesh:
     gone: dict[str, tuple[float, float]] = field(default_factory=dict)
     frozen: dict[str, tuple[float, float]] = field(default_factory=dict)
     refusing: dict[str, tuple[float, float]] = field(default_factory=dict)
+    failing: dict[str, tuple[float, float]] = field(default_factory=dict)
     states: dict[str, tuple[State, str]] = field(default_factory=dict)
     clocks: dict[str, float] = field(default_factory=dict)
     troubles: dict[str, list[Trouble]] = field(default_factory=dict)
@@ -270,7 +271,9 @@ class Mesh:
         there = Packet(at, a.node, plain.name, a.network, "tcp" if tcp else "udp", plain.port)
         back = Packet(at, plain.name, a.node, a.network, there.proto)
         dead = self._down(plain.name, self.refusing, at)
-        if tcp:
+        if self._down(plain.name, self.failing, at):
+            self._note(a, check, at, Fault.WRONG_ANSWER)
+        elif tcp:
             self._stream(a, check, there, back, dead, plain.name)
         else:
             passed = self.passes(there) and self.passes(back)

@@ -22,6 +22,7 @@ from kubesonar.core.address import (
     parse_network,
     unicast,
     unpacked_address,
+    url_host,
 )
 
 
@@ -117,3 +118,17 @@ def test_networks(address: str, network: str, wanted: bool) -> None:
 def test_texts_that_are_no_network(text: str) -> None:
     with pytest.raises(ValueError):
         parse_network(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://shop.example.com:8443/x", "shop.example.com"),
+        ("http://10.0.0.1/", "10.0.0.1"),
+        ("https://[fd00::1]:443/", "fd00::1"),
+        ("x.test A udp", ""),
+        ("", ""),
+    ],
+)
+def test_the_host_of_a_url(url: str, host: str) -> None:
+    assert url_host(url) == host

@@ -2,7 +2,7 @@ import asyncio
 
 import uvloop
 
-from kubesonar.core.probing.schedule import Schedule
+from kubesonar.core.probing.schedule import Plan, Schedule
 from kubesonar.model import Check, Kind, Path
 from kubesonar.net.clock import SystemClock
 from kubesonar.runtime.drive import Drive
@@ -15,14 +15,14 @@ def test_a_schedule_is_driven_on_the_loop() -> None:
         launched: asyncio.Queue[Check] = asyncio.Queue()
         lags: list[float] = []
         drive = Drive(Schedule("me"), SystemClock(), launched.put_nowait, lags.append)
-        drive.feed([check])
+        drive.feed(Plan((check,)))
         for _ in range(3):
             assert await asyncio.wait_for(launched.get(), 10) == check
         assert min(lags) >= 0
         drive.stop()
         others: asyncio.Queue[Check] = asyncio.Queue()
         other = Drive(Schedule("me"), SystemClock(), others.put_nowait, lags.append)
-        other.feed([check])
+        other.feed(Plan((check,)))
         for _ in range(3):
             await asyncio.wait_for(others.get(), 10)
         other.stop()
@@ -47,7 +47,7 @@ def test_a_bug_in_one_action_does_not_end_the_schedule() -> None:
                 raise ValueError("bug")
 
         drive = Drive(Schedule("me"), SystemClock(), act, lambda _: None)
-        drive.feed([check])
+        drive.feed(Plan((check,)))
         await asyncio.wait_for(done.wait(), 10)
         assert [str(error) for error in errors] == ["bug"]
         drive.stop()

@@ -42,6 +42,14 @@ def is_literal(host: str) -> bool:
     return True
 
 
+def url_host(url: str) -> str:
+    """Return the host that a URL names, an IPv6 address without its brackets; empty where it names none."""
+    authority = url.partition("://")[2].partition("/")[0]
+    if authority.startswith("["):
+        return authority.partition("]")[0].removeprefix("[")
+    return authority.partition(":")[0]
+
+
 def packed_address(address: str) -> bytes:
     """Return an IP address in network order, without a zone: equal for two spellings of one. Raises ValueError."""
     return _parsed(address).packed

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from kubesonar.core.probing.cluster_facts import Dependencies
 from kubesonar.core.probing.confirmation import is_suspicious
 from kubesonar.core.probing.planner import CheckPlanner
-from kubesonar.core.probing.schedule import Schedule
+from kubesonar.core.probing.schedule import Plan, Schedule
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.model import Check, Kind, Observation, Path, Roster
 from kubesonar.net.clock import Clock
@@ -51,7 +51,7 @@ class ProbeLoop:
         self._changes = Changes(_LOG)
         self._excused: frozenset[str] = frozenset()
         self._fewer: int | None = None
-        self._drive: Drive[Iterable[Check] | Observation, Check] = Drive(schedule, clock, self._launch, lag)
+        self._drive: Drive[Plan | Observation, Check] = Drive(schedule, clock, self._launch, lag)
 
     def roster_changed(self, roster: Roster) -> None:
         """Put `roster` into force and plan for it; what in it contradicts this member's own options is logged."""
@@ -87,7 +87,7 @@ class ProbeLoop:
             _LOG.warning("fewer neighbours are probed, to keep to budget.conntrack", extra={"neighbours": fewer})
         self._fewer = fewer
         self.forget()
-        self._drive.feed(self._checks)
+        self._drive.feed(Plan(tuple(self._checks), self._planner.spare))
 
     def _launch(self, check: Check) -> None:
         if len(self._supervisor) >= _IN_FLIGHT or check.kind not in self._probes:

@@ -100,6 +100,10 @@ def dns_refuses(mesh: Mesh) -> None:
     mesh.refusing["dns-1"] = (START + ON, START + OFF)
 
 
+def dns_fails(mesh: Mesh) -> None:
+    mesh.failing["dns-1"] = (START + ON, START + OFF)
+
+
 def zone(mesh: Mesh) -> None:
     for source in (1, 2, 3):
         for target in (4, 5):
@@ -128,6 +132,7 @@ HARD: list[tuple[Callable[[Mesh], None], str, str, str]] = [
     (dns_tcp, "dns_tcp", "dns-1", "dns-1 is deaf by TCP and answers by UDP since 11"),
     (dns_dead, "dns_server", "dns-1", "dns-1 answers neither by UDP nor by TCP since 11"),
     (dns_refuses, "dns_server", "dns-1", "dns-1 refuses or answers wrongly since 11"),
+    (dns_fails, "dns_server", "dns-1", "dns-1 refuses or answers wrongly since 11"),
     (zone, "zone_pair", "a>b", "nothing gets from zone a to zone b since 11"),
 ]
 

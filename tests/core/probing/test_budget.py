@@ -20,8 +20,9 @@ from kubesonar.core.probing.budget import (
     fit_to_budget,
     questions,
     rounded,
+    spare,
 )
-from kubesonar.core.probing.schedule import Schedule
+from kubesonar.core.probing.schedule import Plan, Schedule
 from kubesonar.model import Check, Kind, Member, Network, Path, Roster
 
 OPTIONS = BudgetOptions()
@@ -64,7 +65,7 @@ def test_what_3000_agents_ask_is_spread_evenly() -> None:
     asked: Counter[int] = Counter()
     for number in range(3000):
         schedule = Schedule(f"kubesonar-{number:05x}")
-        schedule.step(1000.0, checks)
+        schedule.step(1000.0, Plan(tuple(checks)))
         while (due := schedule.due) is not None and due < 1600:
             asked[int(due)] += len(schedule.step(due))
     assert asked.total() / 600 == pytest.approx(20, rel=0.01)
@@ -214,6 +215,37 @@ def test_where_nothing_has_a_longest_period_only_the_least_of_dns_pods_exceeds_a
     own = [load for key, load in loads.items() if key.startswith("dns_pod")]
     assert at_a_pod + max(own, default=0.0) <= (20 + 2 * agents / pods / POD_TURN) * 1.000001
     assert all(load <= 20 * 1.000001 for key, load in loads.items() if not key.startswith("dns_pod"))
+
+
+@pytest.mark.parametrize("agents", [1, 10, 60, 90])
+def test_what_all_agents_draw_besides_keeps_the_budgets(agents: int) -> None:
+    """Checks that are made so much more often that nothing is left fit into the budgets as they are."""
+    among = Consumers(agents, names=5)
+    usual = fit_to_budget((*API, *PODS), among, OPTIONS)
+    left = spare(usual, among, OPTIONS)
+    faster = [
+        msgspec.structs.replace(one, period=1 / (1 / one.period + left.rates["api"])) if one.id == API[0].id else one
+        for one in usual
+    ]
+    assert "api" in left.rates
+    assert spare(faster, among, OPTIONS).rates.get("api", 0.0) == pytest.approx(0.0, abs=1e-9)
+    assert [one.period for one in fit_to_budget(faster, among, OPTIONS)] == pytest.approx(
+        [one.period for one in faster]
+    )
+
+
+def test_what_is_left_to_each_agent_of_ten() -> None:
+    left = spare((*API, *PODS, *SERVICE), Consumers(10), OPTIONS)
+    assert left.rates == pytest.approx({"api": 2.0 - 0.2, "dns pods": 2.0 - 0.1 - 0.1 - 0.2})
+    assert left.costs[API[1].id] == {"api": 1.0, "dns pods": 1.0}
+    assert left.costs[PODS[0].id] == {"dns pods": 1.0}
+    assert left.costs[SERVICE[0].id] == {"dns pods": 0.5}
+
+
+def test_checks_of_members_draw_on_no_budget_and_a_full_budget_leaves_nothing() -> None:
+    assert spare((check(Path.POD, kind=Kind.UDP),), Consumers(10), OPTIONS).costs == {}
+    full = fit_to_budget(API, Consumers(3000), OPTIONS)
+    assert "api" not in spare(full, Consumers(3000), OPTIONS).rates
 
 
 @given(_checks(), st.integers(1, 50_000), st.integers(1, 8))

@@ -5,7 +5,8 @@ from collections import Counter
 import msgspec
 import pytest
 
-from kubesonar.core.probing.confirmation import FAST, LASTS, MOST, MOST_FEW, SPAN, Confirmation
+from kubesonar.core.probing.budget import Spare
+from kubesonar.core.probing.confirmation import FAST, LASTS, MOST, MOST_FEW, PLAIN_LASTS, SPAN, Confirmation
 from kubesonar.model import Check, Fault, Kind, Network, Observation, Path, Train
 
 PERIODS = {Kind.UDP: 2.5, Kind.TCP: 10.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0}
@@ -24,7 +25,7 @@ def seen(check: Check, fault: Fault | None = Fault.TIMEOUT, received: int = 0) -
 
 def confirming(*checks: Check) -> Confirmation:
     confirmation = Confirmation()
-    confirmation.replace(0.0, checks or (*CHECKS, PLAIN))
+    confirmation.replace(0.0, checks or (*CHECKS, PLAIN), Spare())
     return confirmation
 
 
@@ -98,10 +99,70 @@ def test_a_full_size_datagram_that_is_lost_among_others_says_nothing_of_size() -
     assert {check.kind for check in confirmation.take(0.0)} == {Kind.UDP, Kind.TCP, Kind.HTTP, Kind.ICMP}
 
 
-def test_what_the_whole_cluster_asks_is_not_asked_besides() -> None:
-    confirmation = confirming()
-    confirmation.note(0.0, seen(PLAIN))
-    assert confirmation.due is None
+def plain(path: Path, target: str, kind: Kind = Kind.DNS) -> Check:
+    return Check(f"{kind}/{path}/{target}", kind, path, target, "10.96.0.1", 53, 10.0)
+
+
+NAMED = plain(Path.INGRESS, "ingress", Kind.HTTP)
+DNS = (plain(Path.DNS_SERVICE, "dns-service"), plain(Path.DNS_POD, "dns-1"), plain(Path.DNS_POD, "dns-2"))
+
+
+def with_plain(rate: float) -> Confirmation:
+    """With plain targets of which each check draws 1 on a budget that leaves so many a second."""
+    confirmation, found = Confirmation(), (PLAIN, NAMED, *DNS)
+    spare = Spare({"all": rate}, {check.id: {"all": 1.0} for check in found})
+    confirmation.replace(-60.0, (*CHECKS, *found), spare)
+    return confirmation
+
+
+def test_a_plain_target_that_fails_is_asked_faster_where_its_budget_leaves_something() -> None:
+    confirmation = with_plain(10.0)
+    confirmation.note(0.0, seen(PLAIN, Fault.WRONG_ANSWER))
+    count = made(confirmation, 60)[Kind.HTTP]
+    assert PLAIN_LASTS / FAST[Kind.HTTP] - 1 <= count <= PLAIN_LASTS / FAST[Kind.HTTP] + 1
+
+
+def test_where_the_budget_leaves_nothing_no_plain_target_is_asked_besides() -> None:
+    for confirmation in (with_plain(0.0), confirming()):
+        confirmation.note(0.0, seen(PLAIN))
+        assert made(confirmation, 60) == {}
+
+
+def test_no_more_is_asked_of_plain_targets_than_the_budget_leaves_and_of_each_the_same() -> None:
+    confirmation = with_plain(0.5)
+    asked: Counter[str] = Counter()
+    for step in range(600):
+        now = step / 10
+        for check in DNS:
+            confirmation.note(now, seen(check))
+        asked.update(check.id for check in confirmation.take(now))
+    assert 0.9 * 30 <= asked.total() <= 30 + 2
+    assert max(asked.values()) - min(asked.values()) <= 2
+
+
+def test_a_name_that_is_not_looked_up_accuses_the_dns_servers_and_not_what_it_names() -> None:
+    confirmation = with_plain(10.0)
+    confirmation.note(0.0, seen(NAMED, Fault.UNRESOLVED))
+    assert {check.id for check in confirmation.take(0.0)} == {check.id for check in DNS}
+
+
+def test_where_the_dns_service_does_not_answer_the_servers_behind_it_are_asked() -> None:
+    confirmation = with_plain(10.0)
+    confirmation.note(0.0, seen(DNS[0]))
+    assert {check.id for check in confirmation.take(0.0)} == {check.id for check in DNS}
+    confirmation = with_plain(10.0)
+    confirmation.note(0.0, seen(DNS[1]))
+    assert confirmation.take(0.0) == [DNS[1]]
+
+
+def test_plain_targets_leave_packets_to_members() -> None:
+    confirmation = with_plain(1000.0)
+    for step in range(600):
+        for check in (PLAIN, NAMED, *DNS):
+            confirmation.note(step / 10, seen(check))
+        confirmation.take(step / 10)
+    confirmation.note(60.0, seen(UDP))
+    assert UDP in confirmation.take(60.0)
 
 
 PACKETS = {Kind.UDP: 16, Kind.ICMP: 2, Kind.TCP: 7, Kind.HTTP: 12, Kind.MTU: 40}
@@ -119,7 +180,7 @@ def test_loss_everywhere_is_no_storm(targets: int, most: float, churn: bool) -> 
     for step in range(1200):
         now = step / 10
         if churn and step % 50 == 0:
-            confirmation.replace(now, checks)
+            confirmation.replace(now, checks, Spare())
         for check in checks:
             confirmation.note(now, seen(check))
         sent.append(sum(PACKETS[check.kind] for check in confirmation.take(now)))
@@ -131,5 +192,5 @@ def test_loss_everywhere_is_no_storm(targets: int, most: float, churn: bool) -> 
 def test_a_check_that_is_no_longer_made_is_not_asked_again() -> None:
     confirmation = confirming()
     confirmation.note(0.0, seen(UDP))
-    confirmation.replace(0.0, [msgspec.structs.replace(UDP, id="other")])
+    confirmation.replace(0.0, [msgspec.structs.replace(UDP, id="other")], Spare())
     assert confirmation.take(1.0) == []

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.core.address import is_literal
+from kubesonar.core.address import is_literal, url_host
 from kubesonar.model import Check, Kind, Path, Roster, Seconds
 
 UNKNOWN_AGENTS = 1000
@@ -109,6 +109,14 @@ class Consumers(msgspec.Struct, frozen=True):
     names: int = 1
 
 
+class Spare(msgspec.Struct, frozen=True):
+    """What the budgets leave to one agent besides its usual checks: `rates` by budget (a second). `costs` says by the
+    id of a check what it draws on each budget; checks of members draw on none, and are not in it."""
+
+    rates: dict[str, float] = {}
+    costs: dict[str, dict[str, float]] = {}
+
+
 def consumers_of(roster: Roster, options: BudgetOptions, names: int = 1) -> Consumers:
     """Return the number of agents, rounded up to two digits so that one more or less changes no period."""
     known = len(roster.members) or (UNKNOWN_AGENTS if roster.stale else 1)
@@ -126,7 +134,7 @@ def fit_to_budget(checks: Iterable[Check], among: Consumers, options: BudgetOpti
     Checks of members keep theirs, because the ring bounds them. DNS pods are asked in turn, a few at a time: their
     phases spread them over the period (core/probing/schedule.py)."""
     paced = _within(list(checks), among.agents, options)
-    pods = len({check.target for check in paced if check.path is Path.DNS_POD}) or options.dns_pods
+    pods = _pods(paced, options)
     most = fair_share(_lookups(paced, among, pods), options.dns / 2)
     loads = _lookups(paced, among, pods)
     paced = [_slower(check, load / most, options) for check, load in zip(paced, loads, strict=True)]
@@ -137,6 +145,21 @@ def fit_to_budget(checks: Iterable[Check], among: Consumers, options: BudgetOpti
         paced = [_slower(check, factor, options) if asked(check) else check for check in paced]
         left -= _dns_load(filter(asked, paced), among.agents, pods)
     return paced
+
+
+def spare(checks: Sequence[Check], among: Consumers, options: BudgetOptions) -> Spare:
+    """Return what `checks`, whose periods fit the budgets, leave of an agent's equal share of each budget: were all
+    agents to draw on it at the same time, the budgets would be kept."""
+    pods = _pods(checks, options)
+    costs = {check.id: cost for check in checks if (cost := _cost(check, among.names, pods))}
+    limits = {name: rate for name, rate in (_request_budget(check, options) for check in checks) if name}
+    left = {name: rate / among.agents for name, rate in limits.items()}
+    for check in checks:
+        for name in costs.get(check.id, {}).keys() & left.keys():
+            left[name] -= 1 / check.period
+    asked = sum(_lookups(checks, among, pods)) + _dns_load(checks, among.agents, pods)
+    left[_OF_DNS_PODS] = (options.dns - asked) / among.agents
+    return Spare({name: rate for name, rate in left.items() if rate > 0}, costs)
 
 
 def fair_share(loads: Iterable[float], capacity: float) -> float:
@@ -155,7 +178,7 @@ def fair_share(loads: Iterable[float], capacity: float) -> float:
 def questions(check: Check, names: int) -> int:
     """Return how many questions one check asks the cluster's DNS because it looks up a name; `names` as in
     `Consumers`."""
-    host = check.address or _host(check.request)
+    host = check.address or url_host(check.request)
     if check.kind is Kind.DNS or check.path in _OF_MEMBERS or not host or is_literal(host):
         return 0
     return QUESTIONS * (1 if host.endswith(".") else names)
@@ -176,6 +199,20 @@ def _request_budget(check: Check, options: BudgetOptions) -> tuple[str, float]:
             return f"dns {check.target}", options.dns
         case _:
             return "", inf
+
+
+def _pods(checks: Iterable[Check], options: BudgetOptions) -> int:
+    """Return how many DNS pods are asked, or are assumed where none is."""
+    return len({check.target for check in checks if check.path is Path.DNS_POD}) or options.dns_pods
+
+
+def _cost(check: Check, names: int, pods: int) -> dict[str, float]:
+    """Return what one check draws on each budget: of DNS pods the questions that the one asked most gets."""
+    name, _ = _request_budget(check, BudgetOptions())
+    asked = questions(check, names) / pods
+    if check.path in _SHARED_DNS:
+        asked += 1.0 if check.path is Path.DNS_POD else 1 / pods
+    return ({name: 1.0} if name else {}) | ({_OF_DNS_PODS: asked} if asked else {})
 
 
 def _within(checks: Sequence[Check], agents: int, options: BudgetOptions) -> list[Check]:
@@ -230,13 +267,7 @@ def _longest(check: Check, options: BudgetOptions) -> float:
             return options.dns_longest if _is_of_service(check) else inf
 
 
-def _host(url: str) -> str:
-    authority = url.partition("://")[2].partition("/")[0]
-    if authority.startswith("["):
-        return authority.partition("]")[0].removeprefix("[")
-    return authority.partition(":")[0]
-
-
+_OF_DNS_PODS = "dns pods"
 _OF_MEMBERS = frozenset({Path.POD, Path.HOST, Path.LOOPBACK})
 _SHARED_DNS = frozenset({Path.DNS_POD, Path.DNS_SERVICE, Path.DNS_NODE_LOCAL})
 """Paths whose questions reach a DNS pod: its own, the Service's, and those that a cache on the node cannot answer."""

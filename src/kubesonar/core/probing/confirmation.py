@@ -1,7 +1,7 @@
 """Asking again after a bad trial: at once and for some seconds faster, so that a fault is told from a lost packet soon.
 
-Only members are asked again: what the whole cluster asks together (DNS, the API server, the ingress) has budgets of its
-own. A loss that is everywhere must not become a storm: all that is asked besides comes from a bucket of packets.
+A loss that is everywhere must not become a storm: all that is asked besides comes from a bucket of packets, and what
+the whole cluster asks together (DNS, the API server, the ingress) from what its budgets leave each agent.
 """
 
 from __future__ import annotations
@@ -9,13 +9,27 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
-from kubesonar.model import Check, Kind, Observation, Path, Side
+from kubesonar.core.probing.budget import Spare
+from kubesonar.core.probing.spare_buckets import SpareBuckets
+from kubesonar.model import Check, Fault, Kind, Observation, Path, Side
 
 LASTS = 8.0
-"""Seconds for which a target is asked faster after its latest bad trial. Shorter, and a loss of 10 % is not followed;
+"""Seconds for which a member is asked faster after its latest bad trial. Shorter, and a loss of 10 % is not followed;
 longer, and a lost packet costs more."""
 
-FAST = {Kind.UDP: 0.8, Kind.ICMP: 1.0, Kind.TCP: 2.0, Kind.HTTP: 2.5, Kind.MTU: 3.0}
+PLAIN_LASTS = 20.0
+"""The same of plain targets, which are asked more rarely. Shorter, and one that fails at times is not followed; longer,
+and a lost packet costs more."""
+
+FAST = {
+    Kind.UDP: 0.8,
+    Kind.ICMP: 1.0,
+    Kind.TCP: 2.0,
+    Kind.HTTP: 2.5,
+    Kind.MTU: 3.0,
+    Kind.DNS: 2.0,
+    Kind.TLS: 2.5,
+}
 """Seconds between two checks of one kind while a target is in doubt. Shorter, and the bucket is empty before the fault
 is clear; longer, and a fault of one kind takes three times as long to be told."""
 
@@ -38,9 +52,18 @@ less is left for later; lower, and a pair is asked faster for fewer seconds."""
 _SEVERAL = 3
 """Datagrams lost of one train that are more than a stray loss."""
 
-_PACKETS = {Kind.UDP: 16, Kind.ICMP: 2, Kind.TCP: 7, Kind.HTTP: 12, Kind.MTU: 40}
+_LEFT_TO_MEMBERS = 0.5
+"""Share of the bucket that plain targets leave to members. Lower, and a server that fails leaves nothing for a pair
+that loses packets; higher, and such a server is asked for fewer seconds."""
+
+_RETRY = 0.5
+"""Seconds until plain targets are tried again for which the budgets had nothing left. Longer, and they are asked more
+rarely than the budgets allow; shorter, and the agent wakes up for nothing."""
+
+_PACKETS = {Kind.UDP: 16, Kind.ICMP: 2, Kind.TCP: 7, Kind.HTTP: 12, Kind.MTU: 40, Kind.DNS: 10, Kind.TLS: 14}
 _OF_SIZE = frozenset({Kind.UDP, Kind.MTU})
 _MEMBERS = frozenset({Path.POD, Path.HOST})
+_CLUSTER_DNS = frozenset({Path.DNS_SERVICE, Path.DNS_POD})
 
 
 def is_suspicious(observation: Observation) -> bool:
@@ -69,7 +92,11 @@ class Confirmation:
         """When a datagram was lost last, by target and whether that was the one that fills the path's MTU."""
         self._queue: list[tuple[float, str]] = []
         self._queued: set[str] = set()
+        self._waiting: list[str] = []
+        """Checks of plain targets that are due and that the budgets do not pay for yet, the longest first."""
+        self._tried = 0.0
         self._checks: dict[str, Check] = {}
+        self._budgets = SpareBuckets(Spare(), 0.0)
         self._usual = 0.0
         self._share = 0.0
         self._left = 0.0
@@ -78,29 +105,39 @@ class Confirmation:
     @property
     def due(self) -> float | None:
         """When a check is due next, None for never."""
-        return self._queue[0][0] if self._queue else None
+        times = [self._queue[0][0]] if self._queue else []
+        times += [self._tried + _RETRY] if self._waiting else []
+        return min(times, default=None)
 
-    def replace(self, now: float, checks: Iterable[Check]) -> None:
-        """Take these checks for the usual ones from now on."""
+    def replace(self, now: float, checks: Iterable[Check], spare: Spare) -> None:
+        """Take these checks for the usual ones from now on; `spare` is what their budgets leave."""
         before = self._usual
-        self._checks = {check.id: check for check in checks if check.path in _MEMBERS and check.kind in FAST}
+        paid = {name for name, cost in spare.costs.items() if cost.keys() <= spare.rates.keys()}
+        asked = (check for check in checks if check.path in _MEMBERS or check.id in paid)
+        self._checks = {check.id: check for check in asked if check.kind in FAST}
+        self._budgets = SpareBuckets(spare, now)
         self._by_target = {}
         self._partly = {}
         for check in self._checks.values():
             self._by_target.setdefault(check.target, []).append(check)
-        self._usual = sum(_PACKETS[check.kind] / check.period for check in self._checks.values())
-        most = MOST_FEW if len(self._by_target) <= _FEW else MOST
+        members = [check for check in self._checks.values() if check.path in _MEMBERS]
+        self._usual = sum(_PACKETS[check.kind] / check.period for check in members)
+        most = MOST_FEW if len({check.target for check in members}) <= _FEW else MOST
         self._share = most - _STORED / SPAN
         self._left = min(self._left, _STORED * self._usual) if before else _STORED * self._usual
         self._filled = now
         self._queue = [(when, name) for when, name in self._queue if name in self._checks]
-        self._queued = {name for _, name in self._queue}
+        self._waiting = [name for name in self._waiting if name in self._checks]
+        self._queued = {name for _, name in self._queue} | {*self._waiting}
         heapq.heapify(self._queue)
 
     def note(self, now: float, observation: Observation) -> None:
         """Have the target asked again where this observation is bad."""
         check = observation.check
         if check.id not in self._checks or not is_suspicious(observation):
+            return
+        if check.path not in _MEMBERS:
+            self._note_plain(now, observation)
             return
         size = is_about_size(observation)
         again = now - self._partly.get((check.target, size), float("-inf")) < LASTS
@@ -115,20 +152,49 @@ class Confirmation:
 
     def take(self, now: float) -> list[Check]:
         """The checks to make now."""
-        found = []
         self._left = min(self._left + (now - self._filled) * self._usual * self._share, _STORED * self._usual)
         self._filled = now
+        names, self._waiting = self._waiting, []
         while self._queue and self._queue[0][0] <= now:
-            _, name = heapq.heappop(self._queue)
+            names.append(heapq.heappop(self._queue)[1])
+        self._tried = now
+        self._budgets.fill(now)
+        found = []
+        for name in names:
             self._queued.discard(name)
             check = self._checks[name]
-            if self._left < _PACKETS[check.kind]:
-                continue  # it is asked at its usual times all the same
-            self._left -= _PACKETS[check.kind]
-            found.append(check)
-            if now < self._until.get(check.target, 0.0):
-                self._push(now + FAST[check.kind], check)
+            lasts = now < self._until.get(check.target, 0.0)
+            if self._pay(check):
+                found.append(check)
+                if lasts:
+                    self._push(now + FAST[check.kind], check)
+            elif check.path not in _MEMBERS and lasts:  # a member is asked at its usual times all the same
+                self._waiting.append(name)
+                self._queued.add(name)
         return found
+
+    def _pay(self, check: Check) -> bool:
+        """Take from the buckets what the check costs, where they have it."""
+        packets = _PACKETS[check.kind]
+        if check.path in _MEMBERS:
+            paid = self._left >= packets
+        else:
+            kept = _LEFT_TO_MEMBERS * _STORED * self._usual
+            paid = self._left - kept >= packets and self._budgets.pay(check.id)
+        if paid:
+            self._left -= packets
+        return paid
+
+    def _note_plain(self, now: float, observation: Observation) -> None:
+        """Have a plain target asked again. What a failed look-up, or a DNS Service, accuses are the DNS servers."""
+        check = observation.check
+        of_dns = observation.fault is Fault.UNRESOLVED or check.path is Path.DNS_SERVICE
+        doubted = [] if observation.fault is Fault.UNRESOLVED else list(self._by_target[check.target])
+        if of_dns:
+            doubted += [other for other in self._checks.values() if other.path in _CLUSTER_DNS]
+        for other in doubted:
+            self._until[other.target] = now + PLAIN_LASTS
+            self._ask(now, other)
 
     def _ask(self, now: float, check: Check) -> None:
         if check.id not in self._queued and check.period > FAST[check.kind]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from kubesonar.core.probing import conntrack
-from kubesonar.core.probing.budget import BudgetOptions, consumers_of, fit_to_budget
+from kubesonar.core.probing.budget import BudgetOptions, Spare, consumers_of, fit_to_budget, spare
 from kubesonar.core.probing.plan import PlanOptions, Target, of_loopback, of_target, plan
 from kubesonar.model import Check, Member, Path, Roster
 
@@ -39,10 +39,12 @@ class PlanFigures(msgspec.Struct, frozen=True):
 
 
 class CheckPlanner:
-    """Makes the plan anew for each roster. `figures` are those of the last plan."""
+    """Makes the plan anew for each roster. `figures` are those of the last plan, `spare` what it leaves of the
+    budgets."""
 
     def __init__(self, options: PlannerOptions) -> None:
         self.figures = PlanFigures()
+        self.spare = Spare()
         self._options = options
         self._found: tuple[Check, ...] = ()
         self._given = {of_target(target).id for target in options.targets}
@@ -61,9 +63,10 @@ class CheckPlanner:
         fewer = conntrack.affordable_neighbours(checks, options.budget.conntrack, *pool)
         if fewer is not None:
             checks = self._affordable(roster, me, fewer)
-        agents = consumers_of(roster, options.budget, options.names).agents
+        among = consumers_of(roster, options.budget, options.names)
         kept = conntrack.total_entries(checks, *pool)
-        self.figures = PlanFigures(agents, kept, _periods(checks), fewer)
+        self.figures = PlanFigures(among.agents, kept, _periods(checks), fewer)
+        self.spare = spare(checks, among, options.budget)
         return [*checks, of_loopback(me.name, *options.loopback, options.plan.udp)]
 
     def _affordable(self, roster: Roster, me: Member, neighbours: int) -> list[Check]:

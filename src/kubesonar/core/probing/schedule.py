@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 
 from kubesonar.core.hash_ring import place
+from kubesonar.core.probing.budget import Spare
 from kubesonar.core.probing.confirmation import Confirmation
 from kubesonar.model import Check, Observation
 
@@ -29,12 +30,19 @@ class ScheduleOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ] = 10
 
 
+class Plan(msgspec.Struct, frozen=True):
+    """The checks of one agent, and what their budgets leave for asking again."""
+
+    checks: tuple[Check, ...]
+    spare: Spare = Spare()
+
+
 class Schedule:
-    """The machine: its event is a new set of checks or an observation of one (None: time has passed), its actions are
+    """The machine: its event is a plan or an observation of one of its checks (None: time has passed), its actions are
     the checks to make now.
 
-    A check that is in both sets keeps its phase. A check that was due several times while the process did not run is
-    made once.
+    A check that is in the plan before as well keeps its phase. A check that was due several times while the process did
+    not run is made once.
     """
 
     def __init__(self, source: str) -> None:
@@ -50,13 +58,13 @@ class Schedule:
         times += [] if self._confirmation.due is None else [self._confirmation.due]
         return min(times) if times else None
 
-    def step(self, now: float, event: Iterable[Check] | Observation | None = None) -> list[Check]:
+    def step(self, now: float, event: Plan | Observation | None = None) -> list[Check]:
         """Return the checks to make at `now` (seconds of a clock that never goes back)."""
         if isinstance(event, Observation):
             self._confirmation.note(now, event)
         elif event is not None:
-            self._replace(now, event)
-            self._confirmation.replace(now, self._checks.values())
+            self._replace(now, event.checks)
+            self._confirmation.replace(now, self._checks.values(), event.spare)
         launched = []
         while self._queue and self._queue[0][0] <= now:
             _, name = heapq.heappop(self._queue)

@@ -165,6 +165,32 @@ def test_a_name_that_was_not_resolved_says_nothing_of_what_it_names() -> None:
     assert {cell.route.port for cell in evidence.cells if cell.route.reach} == {443}
 
 
+def plain(check: Check, *trials: Trial) -> Snapshot:
+    latest = Observation(check, "any", Network.POD, NOW)
+    return snapshot(A, Edge(latest, window([*trials], NOW, 10.0), window([*trials], NOW, 60.0), trials))
+
+
+@pytest.mark.parametrize(
+    ("address", "request_", "asked"),
+    [("", "http://10.96.0.50:7473/", 0), ("", "http://[fd00::50]/", 0), ("", "http://shop.test/", 1)],
+)
+def test_a_url_with_an_address_needs_no_look_up(address: str, request_: str, asked: int) -> None:
+    check = Check("http/service", Kind.HTTP, Path.SERVICE, "service", address, request=request_)
+    evidence = gather(
+        plain(check, Trial(NOW - 8, 0, 1, 1, 0, 0.0, 0.0, None), Trial(NOW - 7, 0, 1, 0, 0, 0.0, 0.0, Fault.TIMEOUT))
+    )
+    assert counts(evidence, Way.ROUND, Aspect.RESOLVE) == (2 * asked, 0)
+
+
+def test_what_a_plain_target_answers_counts_at_once_and_its_silence_after_the_timeout() -> None:
+    check = Check("http/shop", Kind.HTTP, Path.EXTERNAL, "shop", "10.9.0.1", 80, timeout=3.0)
+    ages = ((9.0, None), (8.0, Fault.TIMEOUT), (1.0, Fault.WRONG_ANSWER), (0.9, None), (0.1, Fault.WRONG_ANSWER))
+    trials = [Trial(NOW - age, 0, 1, int(fault is None), 0, 0.0, 0.0, fault) for age, fault in ages]
+    evidence = gather(plain(check, *trials))
+    assert counts(evidence, Way.ROUND, Aspect.ANSWER) == (3, 1)
+    assert counts(evidence, Way.ROUND, Aspect.REACH) == (2, 1)
+
+
 def test_clocks_that_differ_are_joined_all_the_same() -> None:
     mine = edge(Kind.UDP, "b-pod", [train(5, 1), train(4, 2, received=0, fault=Fault.TIMEOUT)])
     theirs = records(train(5, 1, clock=90))

@@ -4,8 +4,8 @@ import msgspec
 
 from kubesonar.core.diagnosis.parts import shares, subjects
 from kubesonar.core.diagnosis.parts.traversal import EITHER, End
-from kubesonar.model import Network
-from tests.core.diagnosis.parts.routes import asked
+from kubesonar.model import Network, Path
+from tests.core.diagnosis.parts.routes import HERE, THERE, asked
 
 
 def test_of_a_service_with_a_server_on_the_same_node_only_a_part_crosses_the_link() -> None:
@@ -35,3 +35,10 @@ def test_of_a_service_with_a_server_on_the_same_node_only_a_part_goes_between_no
     assert shares.part_between_nodes(route, "all nodes") == 0.5
     outside = msgspec.structs.replace(route, target=End("api"))
     assert not list(subjects.between_nodes(outside))
+
+
+def test_a_question_of_the_host_network_to_a_server_on_the_same_node_leaves_neither_node_nor_pod() -> None:
+    assert shares.part_off_node(asked(Network.HOST, HERE, Path.DNS_POD), "node-1>dns") == 0.0
+    assert shares.part_off_node(asked(Network.POD, HERE, Path.DNS_POD), "node-1>dns") == 1.0
+    assert shares.part_off_node(asked(Network.HOST, THERE, Path.DNS_POD), "node-1>dns") == 1.0
+    assert shares.part_off_node(asked(Network.HOST), "node-1>dns") == 0.5

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from statistics import median
 
-from kubesonar.core.address import is_literal
+from kubesonar.core.address import is_literal, url_host
 from kubesonar.core.diagnosis.evidence import FAINT, SETTLE, Ages, Cell, Lookups, Speed
 from kubesonar.core.diagnosis.inference.trial_model import BIG, stream
 from kubesonar.core.diagnosis.joining.pair_index import PairIndex
@@ -26,6 +26,10 @@ from kubesonar.core.diagnosis.population import Population
 from kubesonar.model import Edge, Fault, Kind, Network, Path
 
 _SILENT = frozenset({Fault.TIMEOUT, Fault.UNREACHABLE})
+
+_ANSWERED = 0.5
+"""Seconds after which what plain targets answered counts, be it right or wrong: whether they answer at all is known
+only after a timeout. Shorter, and of slow answers only some count; longer, and wrong answers are told late."""
 
 
 class CellMaker:
@@ -151,13 +155,20 @@ class CellMaker:
         reach = self.cells.of_check(source, edge, Way.ROUND, Aspect.REACH, stream(check.timeout) if tcp else 1)
         answer = self.cells.of_check(source, edge, Way.ROUND, Aspect.ANSWER, 1)
         datagram = check.kind is Kind.DNS and not tcp
-        named = check.kind in STREAMS and not is_literal(check.address)
+        named = check.kind in STREAMS and not is_literal(check.address or url_host(check.request))
         resolve = self.cells.of_lookups(source, check) if named else None
         speed = self._speed(source, edge)
         lookups = Lookups()
         heard: int | None = None
         self._good_past(source, edge, [reach, answer] if resolve is None else [reach, answer, resolve], 1)
-        for trial, at, age_bin in self.clock.counted(source, edge, max(SETTLE, _settle(edge))):
+        settled = max(SETTLE, _settle(edge))
+        plain = check.target not in self.who.members
+        for trial, at, age_bin in self.clock.counted(source, edge, _ANSWERED if plain else settled):
+            silent = trial.fault in _SILENT
+            if at > self.who.now - settled:
+                if not silent and trial.fault is not Fault.UNRESOLVED:
+                    answer.add(at, age_bin, trial.fault is not None)
+                continue
             unresolved = trial.fault is Fault.UNRESOLVED
             if resolve is not None:
                 if age_bin < self.ages.window:
@@ -165,7 +176,6 @@ class CellMaker:
                 resolve.add(at, age_bin, unresolved)
             if unresolved:
                 continue  # what stood behind the name was not tried
-            silent = trial.fault in _SILENT
             refused = trial.fault is Fault.REFUSED
             if not (datagram and refused):
                 reach.add(at, age_bin, silent)

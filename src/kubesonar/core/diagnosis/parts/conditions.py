@@ -71,11 +71,16 @@ def plain(route: Traversal) -> bool:
     return route.reach and not route.between_members
 
 
+def answers(route: Traversal) -> bool:
+    """Whether a right answer is asked for, and not only something that comes back."""
+    return route.question is Aspect.ANSWER
+
+
 def gone(route: Traversal) -> bool:
     """What a process that is gone cannot do: accept, and answer datagrams. Datagrams may be refused or just vanish,
     because kernels limit how many ICMP errors they send (net.ipv4.icmp_ratelimit)."""
     datagram = not route.tcp and route.kind in (Kind.UDP, Kind.DNS) and route.way is Way.ROUND
-    return route.question is Aspect.ANSWER or (route.reach and datagram)
+    return answers(route) or (route.reach and datagram)
 
 
 def silent_member(route: Traversal) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubesonar.core.diagnosis.parts.conditions import API_PATHS, gone, speed, to_plain_target
+from kubesonar.core.diagnosis.parts.conditions import API_PATHS, answers, gone, speed, to_plain_target
 from kubesonar.core.diagnosis.parts.traversal import Aspect, Traversal
 from kubesonar.model import Kind, Path
 
@@ -51,8 +51,13 @@ def dns_silent(route: Traversal) -> bool:
 
 
 def dns_gone(route: Traversal) -> bool:
-    """What a DNS server that is gone, or answers wrongly, fails in; not the caches on the nodes."""
+    """What a DNS server that is gone fails in; not the caches on the nodes."""
     return route.question is Aspect.RESOLVE or (gone(route) and dns(route) and not to_cache(route))
+
+
+def dns_wrong(route: Traversal) -> bool:
+    """What a DNS server that answers wrongly fails in, which is heard all the same; not the caches on the nodes."""
+    return route.question is Aspect.RESOLVE or (answers(route) and dns(route) and not to_cache(route))
 
 
 def to_cache(route: Traversal) -> bool:
@@ -66,8 +71,13 @@ def cache_silent(route: Traversal) -> bool:
 
 
 def cache_gone(route: Traversal) -> bool:
-    """What a DNS cache that is gone, or answers wrongly, fails in."""
+    """What a DNS cache that is gone fails in."""
     return gone(route) and to_cache(route)
+
+
+def cache_wrong(route: Traversal) -> bool:
+    """What a DNS cache that answers wrongly fails in."""
+    return answers(route) and to_cache(route)
 
 
 def cluster_dns_silent(route: Traversal) -> bool:
@@ -76,8 +86,13 @@ def cluster_dns_silent(route: Traversal) -> bool:
 
 
 def cluster_dns_gone(route: Traversal) -> bool:
-    """What the cluster's DNS fails in where its servers are gone, or answer wrongly."""
+    """What the cluster's DNS fails in where its servers are gone."""
     return route.question is Aspect.RESOLVE or (gone(route) and cluster_dns(route))
+
+
+def cluster_dns_wrong(route: Traversal) -> bool:
+    """What the cluster's DNS fails in where its servers answer wrongly."""
+    return route.question is Aspect.RESOLVE or (answers(route) and cluster_dns(route))
 
 
 def cluster_dns_udp(route: Traversal) -> bool:

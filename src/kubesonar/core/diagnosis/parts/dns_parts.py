@@ -62,15 +62,18 @@ DNS_PARTS: tuple[Part, ...] = (
                 "answers neither by UDP nor by TCP",
                 "leaves {loss} of the questions without an answer",
             ),
-            (
-                "dns_server",
-                "refused",
-                "a DNS server",
-                4.5,
-                dns_conditions.dns_gone,
-                "refused",
-                "refuses or answers wrongly",
-                "refuses or answers wrongly {loss} of the questions",
+            *(
+                (
+                    "dns_server",
+                    variant,
+                    "a DNS server",
+                    4.5,
+                    when,
+                    "refused",
+                    "refuses or answers wrongly",
+                    "refuses or answers wrongly {loss} of the questions",
+                )
+                for variant, when in (("refused", dns_conditions.dns_gone), ("wrong", dns_conditions.dns_wrong))
             ),
         )
     ),
@@ -85,6 +88,7 @@ DNS_PARTS: tuple[Part, ...] = (
             f"{partial} since {{since}}{{agree}}",
             variant=variant,
             fault="silent",
+            share=shares.part_off_node if variant == "elsewhere" else None,
             severity=Severity.CRITICAL if name == "dns_service" else Severity.WARNING,
             whole=name == "dns_service",
         )
@@ -112,6 +116,13 @@ DNS_PARTS: tuple[Part, ...] = (
                         "refused",
                         5.0,
                         dns_conditions.cluster_dns_gone,
+                        "answers rightly",
+                        "refuse or answer wrongly {loss} of the questions",
+                    ),
+                    (
+                        "wrong",
+                        5.0,
+                        dns_conditions.cluster_dns_wrong,
                         "answers rightly",
                         "refuse or answer wrongly {loss} of the questions",
                     ),
@@ -154,6 +165,16 @@ DNS_PARTS: tuple[Part, ...] = (
             ),
             (
                 "dns_node",
+                "elsewhere",
+                "DNS as one node sees it",
+                6.0,
+                dns_conditions.cluster_dns_silent,
+                subjects.dns_seen,
+                "{a} gets no answer from DNS servers on other nodes, others do,",
+                "{a} gets no answer to {loss} of its questions to DNS servers on other nodes, others do,",
+            ),
+            (
+                "dns_node",
                 "service",
                 "DNS as one node sees it",
                 7.0,
@@ -183,12 +204,18 @@ DNS_PARTS: tuple[Part, ...] = (
                         "does not answer",
                         "leaves {loss} of the questions without an answer",
                     ),
-                    (
-                        "refused",
-                        4.5,
-                        dns_conditions.cache_gone,
-                        "refuses or answers wrongly",
-                        "refuses or answers wrongly {loss} of the questions",
+                    *(
+                        (
+                            variant,
+                            4.5,
+                            when,
+                            "refuses or answers wrongly",
+                            "refuses or answers wrongly {loss} of the questions",
+                        )
+                        for variant, when in (
+                            ("refused", dns_conditions.cache_gone),
+                            ("wrong", dns_conditions.cache_wrong),
+                        )
                     ),
                 )
             ),

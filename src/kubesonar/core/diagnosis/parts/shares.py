@@ -51,6 +51,13 @@ def part_of_zones(route: Traversal, subject: str) -> float:
     return _share(subject in zone_pairs(legs) for legs in route.ways) if route.target.behind else 1.0
 
 
+def part_off_node(route: Traversal, subject: str) -> float:
+    """The share of trials on that route that leave the source's node, or a pod: a process in the host network and a
+    server on its node talk to each other without either."""
+    inside = route.source.in_pod_network
+    return _share(inside or any(not stays_on_node(leg) for leg in legs) for legs in route.ways)
+
+
 def server_share(route: Traversal, subject: str) -> float:
     """The share of trials on that route that a server gets: of a Service one of those behind it."""
     return 1.0 if subject == route.target.name else 1 / len(route.target.behind)
