@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -23,8 +24,9 @@ _SET_APART = ("KUBESONAR_", "KUBERNETES_")
 FAST = {kind: {"period": 0.2, "timeout": 2.0} for kind in ("udp", "tcp", "http", "icmp", "mtu")}
 
 
-def until(look: Callable[[], Value | None], seconds: float = 30.0) -> Value:
-    """The first value that is something, looked for again and again."""
+def until(look: Callable[[], Value | None], seconds: float = 90.0) -> Value:
+    """The first value that is something, looked for again and again: for so long that only what never comes fails, on a
+    busy machine too."""
     deadline = time.monotonic() + seconds
     while True:
         value = look()
@@ -60,7 +62,7 @@ class RunningProgram:
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Status and body."""
-        connection = HTTPConnection(self.host, self.port, timeout=10)
+        connection = HTTPConnection(self.host, self.port, timeout=60)
         try:
             connection.request("GET", path, headers=dict(headers or {}))
             answer = connection.getresponse()
@@ -92,6 +94,14 @@ class RunningProgram:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
+
+
+def enter_all(stack: ExitStack, programs: Collection[RunningProgram]) -> None:
+    """Wait until all these answer; `stack` ends them all, also where one of them never does."""
+    for program in programs:
+        stack.push(program)
+    for program in programs:
+        program.__enter__()
 
 
 class RunningAgent(RunningProgram):

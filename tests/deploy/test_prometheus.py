@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from tests.apps.agents import RunningAgent, members, tree, until
+from tests.apps.agents import RunningAgent, enter_all, members, tree, until
 from tests.deploy.prometheus import FOLDER, PlainText, RunningPrometheus, expressions
 from tests.ports import free_port
 from tests.programs import needs
@@ -42,7 +43,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProm
         "budget": {"api": 1000, "service": 1000, "conntrack": 1_000_000},
     }
     agents = [RunningAgent(folder, name, **tree(name, ports[name], roster, **more)) for name in ("a", "b", "c")]
-    with agents[0], agents[1], agents[2], PlainText(ports["c"]) as text:
+    with ExitStack() as stack, PlainText(ports["c"]) as text:
+        enter_all(stack, agents)
         jobs = {"kubesonar": [f"127.0.0.1:{ports[name]}" for name in "ab"], "text": [f"127.0.0.1:{text.port}"]}
         with RunningPrometheus(folder, jobs, RULES) as running:
             until(running.has('ALERTS{alertname="KubesonarAgentSilent", alertstate="pending"}'))

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kubesonar.model import Network
-from tests.apps.agents import RunningAgent, until
+from tests.apps.agents import RunningAgent, enter_all, until
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.ports import free_port
@@ -69,7 +69,8 @@ def mesh(api: ApiServer, folder: Path) -> Iterator[dict[str, RunningAgent]]:
         for name, port in ports.items():
             add(api, name, port)
         agents = [RunningAgent(folder, name, **tree(api, folder, name, port)) for name, port in ports.items()]
-        yield {agent.name: stack.enter_context(agent) for agent in agents}
+        enter_all(stack, agents)
+        yield {agent.name: agent for agent in agents}
 
 
 def verdict(*agents: RunningAgent) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from kubesonar.apps.client import asking
 from kubesonar.apps.client.gather import AgentAccess, Assessment, assess
 from kubesonar.apps.client.sources import SnapshotSource
 from kubesonar.model import Finding, Health
-from tests.apps.agents import RunningAgent, tree
+from tests.apps.agents import RunningAgent, enter_all, tree
 from tests.ports import free_port
 
 LAG = 12.0
@@ -37,8 +37,7 @@ class Rollout:
             self.write_roster(node)
         for node in NODES:
             self.start(node)
-        for agent in self._agents.values():
-            stack.enter_context(agent)
+        enter_all(stack, self._agents.values())
 
     def write_roster(self, of: int) -> None:
         """Give the agent of a node the roster as it is now."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kubesonar.messaging.open_claims import OPEN_CLAIMS_FILE
-from tests.apps.agents import RunningAgent, members, tree, until
+from tests.apps.agents import RunningAgent, enter_all, members, tree, until
 from tests.apps.hooks import Hooks, receiving
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
@@ -32,8 +32,7 @@ class Mesh:
         self.agents: dict[str, RunningAgent] = {}
         for name in names:
             self.start(name)
-        for agent in self.agents.values():
-            stack.enter_context(agent)
+        enter_all(stack, self.agents.values())
 
     def start(self, name: str) -> RunningAgent:
         more = {

@@ -54,7 +54,7 @@ def populate(cluster: DnsCluster, *numbers: int, holder: str = "doctor-0") -> No
 class WorkingDoctor:
     """The duty, its repairer, and the clock that both use."""
 
-    def __init__(self, cluster: DnsCluster, folder: Path, options: RemedyOptions, holder: str) -> None:
+    def __init__(self, cluster: DnsCluster, folder: Path, options: RemedyOptions, holder: str, timeout: float) -> None:
         self.clock = TurnedClock()
         self.client = client_of(cluster.api, folder)
         memory = LeaseMemory(self.client, f"{leases('kube-system')}/{DOCTOR_LEASE}", holder, self.clock)
@@ -62,7 +62,7 @@ class WorkingDoctor:
         self.repairer = Repairer(options, PodRestarter(self.client), memory, recorder, self.clock)
         self.looker = Looker(
             client_of(cluster.api, folder),
-            LookOptions(timeout=0.3),
+            LookOptions(timeout=timeout),
             ResolvConf(),
             inside=True,
             clock=self.clock,
@@ -88,10 +88,16 @@ class WorkingDoctor:
 
 @asynccontextmanager
 async def working(
-    cluster: DnsCluster, folder: Path, options: RemedyOptions = ON, *, holder: str = "doctor-0", held: bool = True
+    cluster: DnsCluster,
+    folder: Path,
+    options: RemedyOptions = ON,
+    *,
+    holder: str = "doctor-0",
+    held: bool = True,
+    timeout: float = 5.0,
 ) -> AsyncIterator[WorkingDoctor]:
-    """A doctor that holds the Lease, or not."""
-    doctor = WorkingDoctor(cluster, folder, options, holder)
+    """A doctor that holds the Lease, or not, and waits `timeout` seconds for an answer."""
+    doctor = WorkingDoctor(cluster, folder, options, holder, timeout)
     doctor.repairer.hold(held)
     try:
         yield doctor

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kubesonar.core.dns.message import Rcode
 from kubesonar.core.remedy.events import Decision, Eviction, RemedyAction, RemedyReason, RemedyVerb, RestartOutcome
 from kubesonar.core.remedy.options import RemedyOptions
 from tests.doctor import dns_server
@@ -20,8 +21,10 @@ MINUTE = 5
 """Rounds after which a fault is older than a minute."""
 
 
-def deaf(cluster: DnsCluster) -> None:
-    cluster.pods[0].udp = dns_server.silent
+def sicken(cluster: DnsCluster, pod: int = 0) -> None:
+    """Let a pod fail at once: a silent one takes the time limit of each question, and one short enough for that is too
+    short for well pods on a busy machine."""
+    cluster.pods[pod].udp = dns_server.says(Rcode.SERVFAIL)
 
 
 def reasons(actions: list[RemedyAction]) -> list[tuple[RemedyVerb, RemedyReason]]:
@@ -35,7 +38,7 @@ def outcomes(actions: list[RemedyAction]) -> list[bool]:
 
 def test_a_deaf_pod_is_evicted_and_its_successor_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
-        async with working(cluster, tmp_path) as doctor:
+        async with working(cluster, tmp_path, timeout=0.3) as doctor:
             actions = await doctor.rounds(MINUTE)
             assert reasons(actions) == [
                 (RemedyVerb.REFUSE, RemedyReason.TOO_SHORT),
@@ -48,7 +51,7 @@ def test_a_deaf_pod_is_evicted_and_its_successor_waited_for(tmp_path: Path, capl
 
     with caplog.at_level(logging.INFO, "kubesonar.doctor"), dns_cluster(SUCCESSOR) as cluster:
         populate(cluster, 1, 2)
-        deaf(cluster)
+        cluster.pods[0].udp = dns_server.silent
         run(scenario())
         assert len(cluster.api.asked("create", "pods/eviction")) == 1
         events = {one["reason"]: one for one in cluster.api.store.all("events", lambda tree: True)[0]}
@@ -66,14 +69,14 @@ def test_the_budget_outlives_the_doctor(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with working(cluster, tmp_path) as doctor:
             await doctor.rounds(MINUTE + 1)
-        cluster.servers[SUCCESSOR].udp = dns_server.silent
+        cluster.servers[SUCCESSOR].udp = dns_server.says(Rcode.SERVFAIL)
         async with working(cluster, tmp_path) as doctor:
             actions = await doctor.rounds(MINUTE)
             assert reasons(actions)[-1] == (RemedyVerb.REFUSE, RemedyReason.BUDGET)
 
     with dns_cluster(SUCCESSOR) as cluster:
         populate(cluster, 1, 2)
-        deaf(cluster)
+        sicken(cluster)
         run(scenario())
         assert len(cluster.api.asked("create", "pods/eviction")) == 1
 
@@ -85,7 +88,7 @@ def test_it_suggests_by_default_and_needs_no_lease(tmp_path: Path) -> None:
 
     with dns_cluster() as cluster:
         populate(cluster, 1, 2)
-        deaf(cluster)
+        sicken(cluster)
         run(scenario())
         assert cluster.api.asked("create", "pods/eviction") == []
 
@@ -109,7 +112,7 @@ def two_budgets(cluster: DnsCluster) -> None:
 
 
 @pytest.mark.parametrize(
-    "sick, eviction, reason",
+    "hinder, eviction, reason",
     [
         (held_by_another, Eviction.NOT_TRIED, RemedyReason.BLOCKED),
         (no_memory, Eviction.NOT_TRIED, RemedyReason.BLOCKED),
@@ -118,7 +121,7 @@ def two_budgets(cluster: DnsCluster) -> None:
     ],
 )
 def test_what_cannot_be_done_is_said(
-    tmp_path: Path, sick: Callable[[DnsCluster], None], eviction: Eviction, reason: RemedyReason
+    tmp_path: Path, hinder: Callable[[DnsCluster], None], eviction: Eviction, reason: RemedyReason
 ) -> None:
     async def scenario() -> None:
         async with working(cluster, tmp_path) as doctor:
@@ -128,8 +131,8 @@ def test_what_cannot_be_done_is_said(
 
     with dns_cluster() as cluster:
         populate(cluster, 1, 2)
-        deaf(cluster)
-        sick(cluster)
+        sicken(cluster)
+        hinder(cluster)
         run(scenario())
         assert len(cluster.api.store.all("pods", lambda tree: True)[0]) == 2
 
@@ -138,7 +141,7 @@ def test_a_pod_that_never_comes_back_holds_up_all_others(tmp_path: Path) -> None
     async def scenario() -> None:
         async with working(cluster, tmp_path) as doctor:
             await doctor.rounds(MINUTE)
-            cluster.pods[1].udp = dns_server.silent
+            sicken(cluster, 1)
             actions = await doctor.rounds(25)
             assert outcomes(actions) == [False]
             assert reasons(actions)[-1] == (RemedyVerb.REFUSE, RemedyReason.PENDING)
@@ -146,7 +149,7 @@ def test_a_pod_that_never_comes_back_holds_up_all_others(tmp_path: Path) -> None
     with dns_cluster(SUCCESSOR) as cluster:
         populate(cluster, 1, 2, 3)
         cluster.api.switches.evictions.successor = lambda pod: None
-        deaf(cluster)
+        sicken(cluster)
         run(scenario())
         assert len(cluster.api.asked("create", "pods/eviction")) == 1
 
@@ -162,7 +165,7 @@ def test_losing_the_lease_ends_it_and_getting_it_back_begins_with_what_was_writt
 
     with dns_cluster(SUCCESSOR) as cluster:
         populate(cluster, 1, 2)
-        deaf(cluster)
+        sicken(cluster)
         run(scenario())
 
 
@@ -177,7 +180,7 @@ def test_not_ready_pods_are_asked_too(tmp_path: Path) -> None:
         for row in pod["status"]["conditions"]:
             row["status"] = "False"
         cluster.api.put("pods", pod)
-        cluster.pods[0].udp = cluster.pods[0].tcp = dns_server.silent
+        cluster.pods[0].udp = cluster.pods[0].tcp = dns_server.says(Rcode.SERVFAIL)
         run(scenario())
 
 
