@@ -59,7 +59,7 @@ def votes(lab: RunningLab) -> Votes:
     """What the agents say together of the DNS servers, taken for pods on no node."""
     facts = DnsFacts(pods=tuple(DnsServerPod(uid=name, name=name) for name in ("dns-1", "dns-2")))
     mesh = MeshStandpoints(CollectorClient(lab.collector("collector-1"), "", "", 2.0))
-    edges = asking.run_async(mesh.edges(["dns-1", "dns-2"]))
+    edges = asking.run_async(mesh.edges(facts.pods or ()))
     return count_votes(round_of(facts, DnsStandpoint(name="node-1-pod", node="node-1"), [], edges, time.time()), 3)
 
 
@@ -75,4 +75,4 @@ def test_agents_are_standpoints_one_on_each_node(dns_lab: RunningLab) -> None:
 
 def test_a_collector_that_is_silent_has_no_standpoints() -> None:
     mesh = MeshStandpoints(CollectorClient("http://127.0.0.1:9", "", "", 0.5))
-    assert asking.run_async(mesh.edges(["dns-1"])) == []
+    assert asking.run_async(mesh.edges([DnsServerPod(uid="dns-1", name="dns-1")])) == []

@@ -8,18 +8,19 @@ from random import Random
 import pytest
 
 from kubesonar.core.remedy.events import Eviction
-from kubesonar.sim.dns_cluster import Ailment, DnsCluster
-from kubesonar.sim.dns_history import DnsHistory
+from kubesonar.core.remedy.options import RemedyOptions, RepairMode
+from kubesonar.sim.dns_cluster import Ailment, DnsCluster, DoctorOffice
+from kubesonar.sim.dns_history import DnsHistory, RestartOracles
 
 BLOCK = 30
 """Histories of one test."""
 
 
 def complaints(seeds: range) -> dict[int, list[str]]:
-    """What the oracles say, by seed."""
+    """What the oracles say, by seed; every other history is sparse."""
     found = {}
     for seed in seeds:
-        history = DnsHistory(Random(seed))
+        history = DnsHistory(Random(seed), sparse=seed % 2 == 1)
         history.play()
         if history.complaints:
             found[seed] = history.complaints
@@ -58,6 +59,32 @@ def test_a_seed_replays_a_history(seed: int) -> None:
         return history.oracles.restarts, sorted(history.cluster.pods)
 
     assert played() == played()
+
+
+def unplugged(asking: int, *, udp: bool) -> tuple[int, list[str]]:
+    """What becomes of a DNS pod that other nodes do not reach in five minutes, asked from so many of six nodes; with
+    `udp`, because no UDP gets to its node."""
+    rng = Random(1)
+    cluster = DnsCluster(rng, nodes=6, pods=2)
+    oracles = RestartOracles(cluster, RemedyOptions())
+    DoctorOffice(cluster, RemedyOptions(repair=RepairMode.ON), 1, oracles.saw)
+    cluster.asking = cluster.nodes[6 - asking :]
+    pod = cluster.present()[0]
+    if udp:
+        cluster.udp_ways |= {(other, pod.node) for other in cluster.nodes}
+    else:
+        pod.falls_ill(cluster.now, Ailment.UNPLUGGED)
+    cluster.run(300)
+    return oracles.restarts, oracles.complaints
+
+
+def test_a_pod_that_nobody_reaches_on_a_node_that_all_reach_is_restarted() -> None:
+    assert unplugged(4, udp=False) == (1, [])
+
+
+def test_and_not_where_its_node_is_not_reached_by_udp_either_or_itself_hears_it() -> None:
+    assert unplugged(4, udp=True) == (0, [])
+    assert unplugged(6, udp=False) == (0, [])
 
 
 def test_oracles_see_what_must_not_happen() -> None:

@@ -16,7 +16,9 @@ _AILING = (Ailment.DEAF, Ailment.DEAF, Ailment.FROZEN, Ailment.GONE)
 def _ill(cluster: DnsCluster, office: DoctorOffice, rng: Random) -> None:
     pods = cluster.present()
     if pods:
-        rng.choice(pods).falls_ill(cluster.now, rng.choice(_AILING))
+        pod, ailment = rng.choice(pods), rng.choice(_AILING)
+        unseen = ailment is Ailment.GONE and pod.node not in cluster.asking
+        pod.falls_ill(cluster.now, Ailment.UNPLUGGED if unseen else ailment)
 
 
 def _all_ill(cluster: DnsCluster, office: DoctorOffice, rng: Random) -> None:

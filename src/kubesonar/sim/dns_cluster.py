@@ -40,12 +40,14 @@ _NOT_READY_AFTER = 30.0
 
 class Ailment(StrEnum):
     """What a DNS pod may suffer from itself: nothing, it is deaf by UDP and answers by TCP, its process takes
-    connections and answers nothing, or nothing at all comes back from it."""
+    connections and answers nothing, nothing at all comes back from it, or nothing to other nodes, while its own node,
+    and so its kubelet, reaches it."""
 
     NONE = "none"
     DEAF = "deaf"
     FROZEN = "frozen"
     GONE = "gone"
+    UNPLUGGED = "unplugged"
 
 
 class SimDnsPod:
@@ -73,8 +75,12 @@ class SimDnsPod:
             self.ailment, self.well_at = Ailment.NONE, now
 
     def answers(self, now: float) -> bool:
-        """Whether it answers by UDP whoever reaches it."""
+        """Whether it answers by UDP whoever reaches its node."""
         return self.ailment is Ailment.NONE and now >= self.ready_at
+
+    def serves(self, now: float) -> bool:
+        """Whether it answers by UDP who gets through to it."""
+        return self.answers(now) or (self.ailment is Ailment.UNPLUGGED and now >= self.ready_at)
 
     def ready(self, now: float) -> bool:
         """Whether its kubelet holds it for ready. A kubelet asks by TCP, on the pod's node."""
@@ -86,12 +92,13 @@ class DnsCluster(VirtualTime):
     """A cluster with so many nodes and DNS pods. `cut` are nodes that nothing gets in or out of, `ways` pairs of nodes
     between which nothing gets, `udp_ways` those between which no UDP does; `loss` is the share of questions that are
     lost. `evict` makes a successor after `start` seconds, never where that is None; it inherits the ailment where that
-    is `chronic`."""
+    is `chronic`. DNS pods are asked from the nodes `asking`; agents that probe each other are on all."""
 
     def __init__(self, rng: Random, nodes: int, pods: int) -> None:
         super().__init__()
         self.rng = rng
         self.nodes = [f"n{number}" for number in range(nodes)]
+        self.asking = self.nodes
         self.cut: dict[str, float] = {}
         self.ways: set[tuple[str, str]] = set()
         self.udp_ways: set[tuple[str, str]] = set()
@@ -114,11 +121,11 @@ class DnsCluster(VirtualTime):
         return [pod for pod in self.pods.values() if pod.deleted_at is None]
 
     def round(self) -> DnsRound:
-        """Ask every pod from every node, and the API server about them."""
+        """Ask every pod from every node that asks, and the API server about them."""
         if not self.api:
             return DnsRound(pods=None)
-        standpoints = tuple(DnsStandpoint(name=node, node=node) for node in self.nodes)
-        replies = [self._ask(node, pod) for node in self.nodes if node not in self.cut for pod in self.pods.values()]
+        standpoints = tuple(DnsStandpoint(name=node, node=node) for node in self.asking)
+        replies = [self._ask(node, pod) for node in self.asking if node not in self.cut for pod in self.pods.values()]
         pods = tuple(map(self._facts, self.pods.values()))
         return DnsRound(pods=pods, standpoints=standpoints, replies=tuple(replies), planned=self.planned)
 
@@ -154,8 +161,12 @@ class DnsCluster(VirtualTime):
         """Whether packets pass both ways between a node and a pod."""
         if node == pod.node:
             return True
-        way = (node, pod.node)
-        return not (node in self.cut or pod.node in self.cut or way in self.ways or (udp and way in self.udp_ways))
+        return pod.ailment is not Ailment.UNPLUGGED and self.passes(node, pod.node, udp=udp)
+
+    def passes(self, node: str, other: str, *, udp: bool) -> bool:
+        """Whether packets pass both ways between two nodes."""
+        way = (node, other)
+        return not (node in self.cut or other in self.cut or way in self.ways or (udp and way in self.udp_ways))
 
     def _remove(self, uid: str) -> None:
         del self.pods[uid]
@@ -166,12 +177,15 @@ class DnsCluster(VirtualTime):
         self.pods[uid] = SimDnsPod(uid, node, self.now if ready_at > 0 else ready_at, ready_at, ailment)
 
     def _ask(self, node: str, pod: SimDnsPod) -> PodReplies:
-        udp = self.reaches(node, pod, udp=True) and pod.answers(self.now) and self.rng.random() >= self.loss
+        udp = self.reaches(node, pod, udp=True) and pod.serves(self.now) and self.rng.random() >= self.loss
         way = self.reaches(node, pod, udp=False)
-        tcp = way and pod.ailment in (Ailment.NONE, Ailment.DEAF) and self.now >= pod.ready_at
+        tcp = way and (pod.serves(self.now) or (pod.ailment is Ailment.DEAF and self.now >= pod.ready_at))
         handshake = way and pod.ailment is not Ailment.GONE and self.now >= pod.ready_at
         said = {True: PodReply.ANSWERED, False: PodReply.SILENT}
-        return PodReplies(standpoint=node, pod=pod.uid, udp=said[udp], tcp=said[tcp], reached=handshake)
+        beyond = self.passes(node, pod.node, udp=True) if node != pod.node else None
+        return PodReplies(
+            standpoint=node, pod=pod.uid, udp=said[udp], tcp=said[tcp], reached=handshake, node_reached=beyond
+        )
 
     def _facts(self, pod: SimDnsPod) -> DnsServerPod:
         now, ready = self.now, pod.ready(self.now)

@@ -73,9 +73,10 @@ class RestartOracles:
 
 class DnsHistory:
     """One history: 40 minutes in which everything happens that can, then all is mended, and at last one pod falls ill,
-    which must be restarted in time. `complaints` are what must never happen and did."""
+    which must be restarted in time. `complaints` are what must never happen and did. Where it is `sparse`, DNS pods are
+    asked from half of the nodes only, as in a big cluster."""
 
-    def __init__(self, rng: Random) -> None:
+    def __init__(self, rng: Random, *, sparse: bool = False) -> None:
         self._rng = rng
         self.options = RemedyOptions(
             repair=RepairMode.ON,
@@ -84,6 +85,8 @@ class DnsHistory:
             hourly=rng.choice((1, 3, 10)),
         )
         self.cluster = cluster = DnsCluster(rng, rng.choice((1, 2, 3, 5, 8)), rng.choice((1, 2, 3, 5)))
+        if sparse:
+            cluster.asking = rng.sample(cluster.nodes, (len(cluster.nodes) + 1) // 2)
         self.oracles = RestartOracles(cluster, self.options)
         self.office = DoctorOffice(cluster, self.options, 2, self.oracles.saw)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from msgspec.structs import replace
 
 from kubesonar.core.remedy.dns_round import DnsRound, DnsServerPod, DnsStandpoint, PodReplies, PodReply
 from kubesonar.core.remedy.events import Decision, RemedyAction, RestartOutcome, RoundReport
 
 OK, SILENT, WRONG, UNKNOWN = PodReply.ANSWERED, PodReply.SILENT, PodReply.WRONG, PodReply.UNKNOWN
+REFUSED = PodReply.REFUSED
 DEAF = (SILENT, OK)
 DEAD = (SILENT, SILENT)
 WELL = (OK, OK)
@@ -49,6 +52,12 @@ def round_of(
     ]
     standpoints = tuple(DnsStandpoint(name=name, node=name, well=well) for name in names)
     return DnsRound(pods=pods, standpoints=standpoints, replies=tuple(said), **more)
+
+
+def with_ways(found: DnsRound, ways: Mapping[str, bool | None], uid: str = "u1") -> DnsRound:
+    """The round in which the standpoints of these names reach, or do not, something else on the node of that pod."""
+    replies = (replace(one, node_reached=ways.get(one.standpoint)) if one.pod == uid else one for one in found.replies)
+    return replace(found, replies=tuple(replies))
 
 
 def decisions_in(actions: Iterable[RemedyAction]) -> list[Decision]:

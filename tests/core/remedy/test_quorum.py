@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from kubesonar.core.remedy.dns_round import DnsRound, DnsStandpoint, PodReplies
+from kubesonar.core.remedy.dns_round import DnsRound, DnsStandpoint, PodReplies, PodReply
 from kubesonar.core.remedy.quorum import PodHealth, count_votes
-from tests.core.remedy.rounds import DEAD, DEAF, OK, SILENT, UNKNOWN, WELL, pod, round_of
+from tests.core.remedy.rounds import DEAD, DEAF, OK, REFUSED, SILENT, UNKNOWN, WELL, WRONG, pod, round_of, with_ways
 
 PODS = (pod(1), pod(2), pod(3))
 
@@ -59,6 +59,63 @@ def test_a_handshake_shows_that_the_way_is_well() -> None:
     found = round_of((replace(PODS[0], node="n9"), *PODS[1:]), {("*", "u1"): DEAD})
     replies = tuple(replace(one, reached=one.pod == "u1") for one in found.replies)
     assert health(replace(found, replies=replies)) is PodHealth.SICK
+
+
+AWAY = (replace(PODS[0], node="n9"), *PODS[1:])
+"""Pods of which the first is on a node from which nobody asks."""
+
+
+@pytest.mark.parametrize(
+    ("ways", "expected"),
+    [
+        ({"n1": True, "n2": True, "n3": True}, PodHealth.SICK),
+        ({"n1": True, "n2": True, "n3": True, "n4": False}, PodHealth.SICK),
+        ({"n1": True, "n2": True}, PodHealth.UNREACHED),
+        ({"n1": True, "n2": False}, PodHealth.UNREACHED),
+        ({"n1": False}, PodHealth.CUT_OFF),
+        ({"n1": True, "n2": False, "n3": False}, PodHealth.CUT_OFF),
+        ({}, PodHealth.UNREACHED),
+    ],
+)
+def test_a_silent_pod_on_a_node_that_is_reached_otherwise_is_sick_itself(
+    ways: dict[str, bool | None], expected: PodHealth
+) -> None:
+    assert health(with_ways(round_of(AWAY, {("*", "u1"): DEAD}), ways)) is expected
+
+
+def test_a_deaf_pod_on_a_node_that_no_udp_reaches_has_a_sick_way() -> None:
+    found = round_of(AWAY, {("*", "u1"): DEAF})
+    assert health(found) is PodHealth.SICK
+    assert health(with_ways(found, dict.fromkeys(("n1", "n2", "n3", "n4"), False))) is PodHealth.CUT_OFF
+
+
+@pytest.mark.parametrize("reply", [WRONG, REFUSED])
+def test_what_comes_back_by_udp_shows_its_way_to_be_well(reply: PodReply) -> None:
+    found = round_of(AWAY, {("*", "u1"): (reply, reply)})
+    assert health(with_ways(found, dict.fromkeys(("n1", "n2", "n3", "n4"), False))) is PodHealth.SICK
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_who_is_near_knows_better_than_ways(ready: bool) -> None:
+    near = replace(PODS[0], ready=False) if not ready else PODS[0]
+    at = near if ready else replace(near, node="n9")
+    found = round_of((at, *PODS[1:]), {("*", "u1"): DEAF})
+    assert health(with_ways(found, dict.fromkeys(("n2", "n3", "n4"), False))) is PodHealth.SICK
+
+
+def test_another_dns_pod_on_its_node_shows_the_way_to_be_well() -> None:
+    both = (AWAY[0], replace(PODS[1], node="n9"), PODS[2])
+    found = round_of(both, {("*", "u1"): DEAD})
+    assert health(found) is PodHealth.SICK
+    assert health(with_ways(found, dict.fromkeys(("n1", "n2", "n3", "n4"), False))) is PodHealth.SICK
+    assert health(round_of(both, {("*", "u1"): DEAD}, nodes=1)) is PodHealth.SICK
+    nowhere = tuple(replace(one, node="") for one in both)
+    assert health(round_of(nowhere, {("*", "u1"): DEAD})) is PodHealth.UNREACHED
+
+
+def test_where_nobody_answers_a_way_proves_nothing() -> None:
+    dead = round_of(AWAY, {("*", one.uid): DEAD for one in AWAY})
+    assert health(with_ways(dead, dict.fromkeys(("n1", "n2", "n3", "n4"), True))) is PodHealth.UNREACHED
 
 
 def test_who_reaches_no_dns_pod_says_nothing_while_others_do() -> None:

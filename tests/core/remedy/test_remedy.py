@@ -25,7 +25,18 @@ from kubesonar.core.remedy.events import (
 )
 from kubesonar.core.remedy.options import RemedyOptions, RepairMode
 from kubesonar.core.remedy.remedy import SUCCESSOR_TIMEOUT, DnsRemedy
-from tests.core.remedy.rounds import DEAD, DEAF, WELL, WRONG, decisions_in, outcomes_in, pod, report_in, round_of
+from tests.core.remedy.rounds import (
+    DEAD,
+    DEAF,
+    WELL,
+    WRONG,
+    decisions_in,
+    outcomes_in,
+    pod,
+    report_in,
+    round_of,
+    with_ways,
+)
 
 ON = RemedyOptions(repair=RepairMode.ON)
 PODS = (pod(1), pod(2), pod(3))
@@ -129,6 +140,7 @@ def sick(*changed: Any, replies: dict[Any, Any] | None = None, **more: Any) -> D
 
 REFUSALS = [
     (RemedyReason.PARTIAL, sick(replies={("n3", "u1"): DEAF, ("n4", "u1"): DEAF})),
+    (RemedyReason.CUT_OFF, with_ways(sick({"node": "n9"}), dict.fromkeys(("n1", "n2", "n3", "n4"), False))),
     (RemedyReason.UNREACHED, sick({"node": "n9"}, replies={("*", "u1"): DEAD})),
     (RemedyReason.ROLLOUT, sick(planned=("a rollout of Deployment kube-system/coredns",))),
     (RemedyReason.PLANNED, sick({"planned": "its node is cordoned"})),

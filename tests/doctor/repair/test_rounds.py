@@ -78,6 +78,40 @@ def test_agents_are_standpoints_on_their_nodes() -> None:
     )
 
 
+def way(fault: Fault | None, *, source: str = "a2", beyond: str = "n2", age: float = 0.5, family: int = 4) -> MeshEdge:
+    """A train of an agent to one in the pod network of a node, half a second after it asked a DNS pod."""
+    check = Check("w", Kind.UDP, Path.POD, "agent", "10.0.0.9", 7473)
+    latest = Observation(check, source, Network.POD, NOW - age, fault=fault, family=family)
+    return MeshEdge(source, f"node-{source}", Edge(latest, window([], NOW, 10.0), window([], NOW, 60.0)), beyond)
+
+
+@pytest.mark.parametrize(
+    ("ways", "expected"),
+    [
+        ([way(None)], True),
+        ([way(Fault.REFUSED)], True),
+        ([way(Fault.TIMEOUT)], False),
+        ([way(Fault.TIMEOUT), way(None)], True),
+        ([way(Fault.LOCAL)], None),
+        ([way(Fault.TIMEOUT, age=2.0)], None),
+        ([way(None, family=6)], None),
+        ([way(None, source="a3")], None),
+        ([way(None, beyond="n3")], None),
+        ([way(None, beyond="node-a2")], None),
+    ],
+)
+def test_whether_an_agent_reaches_the_node_of_a_pod_that_is_silent(ways: list[MeshEdge], expected: bool | None) -> None:
+    found = round_of(FACTS, HERE, [], [edge(Fault.TIMEOUT), edge(Fault.TIMEOUT, "tcp", age=0.1), *ways], NOW)
+    assert found.replies[0].node_reached is expected
+    assert {one.name: one.well for one in found.standpoints}["a2"] is (True if expected else None)
+
+
+def test_an_agent_whose_own_node_alone_is_reached_is_not_known_to_be_well() -> None:
+    here = DnsFacts(pods=(DnsServerPod(uid="u1", name="coredns-1", node="node-a2"),))
+    found = round_of(here, HERE, [], [edge(Fault.TIMEOUT), way(None, beyond="node-a2")], NOW)
+    assert (found.replies[0].node_reached, found.standpoints[1].well) == (None, None)
+
+
 @pytest.mark.parametrize(
     "fault, reply",
     [(Fault.LOCAL, PodReply.UNKNOWN), (Fault.REFUSED, PodReply.REFUSED), (Fault.WRONG_ANSWER, PodReply.WRONG)],

@@ -16,7 +16,7 @@ from kubesonar.api.documents import (
 from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
-from kubesonar.model import Verdict, clip
+from kubesonar.model import Member, Verdict, clip
 from kubesonar.net.http.fetcher import Fetcher
 from kubesonar.views.matrix import Matrix
 
@@ -63,10 +63,10 @@ class CollectorClient:
         pages = await self._pages(f"/api/v1/notices?since={since:.0f}", NoticePage)
         return [record for page in pages for record in page.notices]
 
-    async def nodes(self) -> dict[str, str]:
-        """Return the node of each member that reported, by the member's name."""
+    async def members(self) -> dict[str, Member]:
+        """Return each member that reported, by its name."""
         pages = await self._pages("/api/v1/members?", MemberPage)
-        return {one.member.name: one.member.node for page in pages for one in page.members if one.reported is not None}
+        return {one.member.name: one.member for page in pages for one in page.members if one.reported is not None}
 
     async def edges_to(self, target: str) -> list[EdgeSummary]:
         """Return what each member found about the target of that name."""

@@ -93,6 +93,7 @@ class RemedyReason(StrEnum):
     SICK = "sick"
     ALL_SICK = "all_sick"
     PARTIAL = "partial"
+    CUT_OFF = "cut_off"
     UNREACHED = "unreached"
     ROLLOUT = "rollout"
     PLANNED = "planned"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -14,11 +15,13 @@ _FAILED = frozenset({PodReply.SILENT, PodReply.REFUSED, PodReply.WRONG})
 
 class PodHealth(StrEnum):
     """What all standpoints say of a pod. `PARTIAL`: some reach it and some do not, so that it is a way's fault.
-    `UNREACHED`: no quorum member got anything back, nor does its node confirm it, so that it may be a way's fault."""
+    `CUT_OFF`: those that fail do not reach its node otherwise either, so that it is too. `UNREACHED`: no quorum member
+    got anything back, nor does its node confirm it, so that it may be a way's fault."""
 
     ANSWERING = "answering"
     SICK = "sick"
     PARTIAL = "partial"
+    CUT_OFF = "cut_off"
     UNREACHED = "unreached"
     UNKNOWN = "unknown"
 
@@ -56,6 +59,7 @@ class _Voter:
         self.failed: set[str] = set()
         self.wrong: set[str] = set()
         self.reached: set[str] = set()
+        self.ways: dict[str, bool] = {}
 
     def take(self, replies: PodReplies, standpoint: DnsStandpoint) -> None:
         self.well |= bool(standpoint.well)
@@ -67,9 +71,16 @@ class _Voter:
             self.wrong.add(replies.pod)
         if replies.came_back:
             self.reached.add(replies.pod)
+        if replies.node_reached is not None and replies.decisive is PodReply.SILENT:  # else its way shows itself
+            self.ways[replies.pod] = replies.node_reached or self.ways.get(replies.pod, False)
 
     def fails(self, uid: str) -> bool:
         return uid in self.failed and uid not in self.answered
+
+    def passes(self, uid: str, beside: frozenset[str]) -> bool | None:
+        """Return whether the way to the pod's node is well: something else there answers, or a DNS pod (one of those
+        `beside` it) does; None where nobody knows."""
+        return True if beside & self.answered else self.ways.get(uid)
 
 
 def count_votes(found: DnsRound, quorum: int) -> Votes:
@@ -95,10 +106,17 @@ def count_votes(found: DnsRound, quorum: int) -> Votes:
             answered,
             f"only {len(saying)} of {of} nodes that ask can say anything: look at the network first",
         )
-    return Votes({pod.uid: _judge(pod, saying, of, quorum, answered) for pod in pods}, answered)
+    return Votes({pod.uid: _judge(pod, pods, saying, of, quorum, answered) for pod in pods}, answered)
 
 
-def _judge(pod: DnsServerPod, voters: dict[str, _Voter], of: int, quorum: int, answered: bool) -> Judged:
+def _judge(
+    pod: DnsServerPod,
+    pods: Sequence[DnsServerPod],
+    voters: Mapping[str, _Voter],
+    of: int,
+    quorum: int,
+    answered: bool,
+) -> Judged:
     against = [name for name, voter in voters.items() if voter.fails(pod.uid)]
     hears = sum(pod.uid in voter.answered for voter in voters.values())
     count = len(against) + hears
@@ -110,10 +128,15 @@ def _judge(pod: DnsServerPod, voters: dict[str, _Voter], of: int, quorum: int, a
     enough = len(against) >= min(count, max(quorum, count // 2 + 1))
     if not enough or (own is not None and pod.uid in own.answered):
         return Judged(PodHealth.PARTIAL, len(against), count)
-    confirmed = (
-        sum(pod.uid in voters[name].reached for name in against) * 2 > len(against)
-        or (own is not None and own.fails(pod.uid) and (answered or own.well))
-        or (not pod.ready and pod.node_ready is True)
-    )
     wrong = sum(pod.uid in voters[name].wrong for name in against) * 2 > len(against)
-    return Judged(PodHealth.SICK if confirmed else PodHealth.UNREACHED, len(against), count, wrong)
+    near = own is not None and own.fails(pod.uid) and (answered or own.well)
+    if near or (not pod.ready and pod.node_ready is True):
+        return Judged(PodHealth.SICK, len(against), count, wrong)
+    beside = frozenset(one.uid for one in pods if one.node and one.node == pod.node and one.uid != pod.uid)
+    ways = [way for name in against if (way := voters[name].passes(pod.uid, beside)) is not None]
+    passing = sum(ways)
+    if passing * 2 < len(ways):
+        return Judged(PodHealth.CUT_OFF, len(against), count, wrong)
+    proven = answered and passing * 2 > len(ways) and passing >= min(len(against), quorum)
+    reached = sum(pod.uid in voters[name].reached for name in against) * 2 > len(against)
+    return Judged(PodHealth.SICK if proven or reached else PodHealth.UNREACHED, len(against), count, wrong)

@@ -50,6 +50,9 @@ RETRY_REFUSED = 600.0
 """The same for one refused for good: an operator may have changed the budgets or the rights."""
 
 
+_ABSENT = (PodHealth.SICK, PodHealth.CUT_OFF, PodHealth.UNREACHED)
+"""Healths of a pod that answers hardly anybody, for whatever reason: so many at once have a common cause."""
+
 _Reason: TypeAlias = tuple[bool, RemedyReason, dict[str, str]]
 """Whether a reason against a restart applies, the reason, and the words that its sentence needs."""
 
@@ -179,7 +182,7 @@ class DnsRemedy:
 
     def _in_order(self, pods: tuple[DnsServerPod, ...], votes: Votes) -> list[DnsServerPod]:
         """The pods that look sick: those that Kubernetes holds for sick too come first, then those longest so."""
-        looks = (PodHealth.SICK, PodHealth.PARTIAL, PodHealth.UNREACHED)
+        looks = (*_ABSENT, PodHealth.PARTIAL)
         bad = [pod for pod in pods if votes.pods[pod.uid].health in looks]
         none = PodFault(float("inf"), 0.0)
         return sorted(bad, key=lambda pod: (pod.ready, (self._tracker.fault(pod.uid) or none).since, pod.name))
@@ -219,11 +222,12 @@ class DnsRemedy:
         """Return reason a restart of the pod would be wrong, whoever made it, and what that reason names."""
         age = self._tracker.age(now, pod)
         fault = self._tracker.fault(pod.uid)
-        looks = len(votes.having(PodHealth.SICK)) + len(votes.having(PodHealth.UNREACHED))
+        looks = sum(judged.health in _ABSENT for judged in votes.pods.values())
         others = [one for one in votes.having(PodHealth.ANSWERING) if one != pod.uid]
         deleting = {one.uid for one in found.pods or () if one.deleting}
         reasons: tuple[_Reason, ...] = (
             (judged.health is PodHealth.PARTIAL, RemedyReason.PARTIAL, {}),
+            (judged.health is PodHealth.CUT_OFF, RemedyReason.CUT_OFF, {}),
             (judged.health is PodHealth.UNREACHED, RemedyReason.UNREACHED, {}),
             (bool(found.planned), RemedyReason.ROLLOUT, {"detail": " and ".join(found.planned)}),
             (pod.deleting or bool(pod.planned), RemedyReason.PLANNED, {"detail": pod.planned or "is being deleted"}),

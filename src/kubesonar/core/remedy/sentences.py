@@ -10,6 +10,7 @@ _REASONS = {
     RemedyReason.SICK: "{fails} for {lasted}, and other DNS pods answer",
     RemedyReason.ALL_SICK: "{fails} for {lasted}, as do all DNS pods",
     RemedyReason.PARTIAL: "{fails} and answers others: the way to it is what fails, not the pod",
+    RemedyReason.CUT_OFF: "{fails}, as does all else on {node}: the way there is what fails, not the pod",
     RemedyReason.UNREACHED: "{fails}, nothing at all comes back from it, and nothing on its node confirms that "
     "the pod is sick: the way to {node} may be what fails",
     RemedyReason.ROLLOUT: "{fails} during {detail}",

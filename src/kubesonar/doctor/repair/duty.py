@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from kubesonar.core.dns_check.questions import ServerRole
 from kubesonar.core.dns_check.results import DnsResult
-from kubesonar.core.remedy.dns_round import DnsRound, DnsStandpoint, PodReply
+from kubesonar.core.remedy.dns_round import DnsRound, DnsServerPod, DnsStandpoint, PodReply
 from kubesonar.core.remedy.events import RemedyAction
 from kubesonar.doctor.direct import AskFailed
 from kubesonar.doctor.look import Looker
@@ -15,8 +15,9 @@ from kubesonar.doctor.repair.repairer import Repairer
 from kubesonar.doctor.repair.rounds import MeshEdge, round_of, servers_of
 from kubesonar.net.clock import Clock
 
-MeshReader = Callable[[Sequence[str]], Awaitable[list[MeshEdge]]]
-"""Returns what the agents of a mesh found about the DNS pods of these names; nothing where that cannot be read."""
+MeshReader = Callable[[Sequence[DnsServerPod]], Awaitable[list[MeshEdge]]]
+"""Returns what the agents of a mesh found about these DNS pods, and about the ways to the nodes of those that do not
+answer; nothing where that cannot be read."""
 
 
 class RepairDuty:
@@ -57,8 +58,7 @@ class RepairDuty:
             results += await self._looker.ask_pods(servers) if servers else []
         except AskFailed as failed:
             self.lost = str(failed)
-        names = [pod.name for pod in facts.pods or ()]
-        edges = await self._mesh(names) if self._mesh is not None and names else []
+        edges = await self._mesh(facts.pods) if self._mesh is not None and facts.pods else []
         found = round_of(facts, self._here, results, edges, self._clock.wall())
         if all(one.decisive is PodReply.ANSWERED for one in found.replies):
             return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 
 import msgspec
 
@@ -12,7 +13,7 @@ from kubesonar.core.dns_check.results import DnsOutcome, DnsResult
 from kubesonar.core.dns_check.states import TransportCondition, TransportState, states_of
 from kubesonar.core.remedy.dns_round import DnsRound, DnsStandpoint, PodReplies, PodReply
 from kubesonar.doctor.repair.facts import DnsFacts
-from kubesonar.model import Edge, Fault, Kind, Path, Phase
+from kubesonar.model import Edge, Fault, Kind, Observation, Path, Phase, Side
 
 MESH_FRESH = 30.0
 """Seconds for which what an agent of the mesh found counts. Less, and agents that ask a DNS pod seldom, as in big
@@ -29,11 +30,13 @@ _REPLIES = {
 
 
 class MeshEdge(msgspec.Struct, frozen=True):
-    """What a member of the mesh that runs on `node` found about a DNS pod, by the pod's name."""
+    """What a member of the mesh that runs on `node` found about a DNS pod, by the pod's name, or about a member in the
+    pod network of the node `beyond`."""
 
     source: str
     node: str
     edge: Edge
+    beyond: str = ""
 
 
 def servers_of(facts: DnsFacts) -> list[AskedServer]:
@@ -56,11 +59,18 @@ def round_of(
         for one in mesh
         if now - one.edge.latest.at <= MESH_FRESH and one.edge.latest.check.target in uids and _asks_pod(one.edge)
     ]
-    points = {one.source: DnsStandpoint(name=one.source, node=one.node) for one in fresh}
     by_pod: dict[tuple[str, str], list[Edge]] = defaultdict(list)
     for one in fresh:
         by_pod[one.source, uids[one.edge.latest.check.target]].append(one.edge)
-    replies = [_mesh_replies(source, uid, edges) for (source, uid), edges in by_pod.items()]
+    nodes = {pod.uid: pod.node for pod in facts.pods or ()}
+    ways = _ways(mesh)
+    replies = [
+        _mesh_replies(source, uid, edges, ways.get((source, nodes[uid]), ())) for (source, uid), edges in by_pod.items()
+    ]
+    well = {one.standpoint for one in replies if one.node_reached}
+    points = {
+        one.source: DnsStandpoint(name=one.source, node=one.node, well=one.source in well or None) for one in fresh
+    }
     return DnsRound(
         pods=facts.pods,
         standpoints=(here, *points.values()),
@@ -96,18 +106,46 @@ def _asks_pod(edge: Edge) -> bool:
     return check.kind is Kind.DNS and check.path is Path.DNS_POD
 
 
-def _mesh_replies(source: str, uid: str, edges: Iterable[Edge]) -> PodReplies:
+def _ways(mesh: Iterable[MeshEdge]) -> dict[tuple[str, str], list[Observation]]:
+    """Return the latest trains by UDP into pod networks of other nodes, by the member that sent them and the node."""
+    ways: dict[tuple[str, str], list[Observation]] = defaultdict(list)
+    for one in mesh:
+        latest = one.edge.latest
+        if one.beyond not in ("", one.node) and latest.check.kind is Kind.UDP and latest.side is Side.SOURCE:
+            ways[one.source, one.beyond].append(latest)
+    return ways
+
+
+def _mesh_replies(source: str, uid: str, edges: Sequence[Edge], ways: Iterable[Observation]) -> PodReplies:
     """Return what one member found about one pod: each edge is of one transport."""
     by = {True: PodReply.UNKNOWN, False: PodReply.UNKNOWN}
     reached = False
     for edge in edges:
         latest = edge.latest
-        tcp = latest.check.request.endswith(" tcp")
+        tcp = latest.check.request.endswith(_BY_TCP)
         by[tcp] = PodReply.ANSWERED if latest.fault is None else _MESH.get(latest.fault, PodReply.UNKNOWN)
         reached |= any(span.phase is Phase.CONNECT for span in latest.phases)
-    return PodReplies(standpoint=source, pod=uid, udp=by[False], tcp=by[True], reached=reached)
+    return PodReplies(
+        standpoint=source,
+        pod=uid,
+        udp=by[False],
+        tcp=by[True],
+        reached=reached,
+        node_reached=_is_passing([edge.latest for edge in edges], ways),
+    )
 
 
+def _is_passing(asked: Iterable[Observation], ways: Iterable[Observation]) -> bool | None:
+    """Return whether any of the ways passes that were tried in the family of the question to the pod by UDP and not
+    before it; None where none was. An agent that is not there refuses, so its way passes."""
+    at = {one.family: one.at for one in asked if not one.check.request.endswith(_BY_TCP)}
+    tried = {way.fault for way in ways if way.at >= at.get(way.family, inf)}
+    return True if tried & _PASSING else False if tried & _LOST else None
+
+
+_BY_TCP = " tcp"
+_PASSING = frozenset({None, Fault.REFUSED})
+_LOST = frozenset({Fault.TIMEOUT, Fault.UNREACHABLE})
 _MESH = {
     Fault.TIMEOUT: PodReply.SILENT,
     Fault.UNREACHABLE: PodReply.SILENT,
