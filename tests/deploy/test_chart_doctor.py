@@ -92,5 +92,21 @@ def test_it_asks_the_collector_with_its_token_and_trusts_its_certificate() -> No
     assert arguments[arguments.index("--ca-file") + 1] == f"{mounts['collector-ca']}/ca.crt"
 
 
+@pytest.mark.parametrize("monitor", ["serviceMonitor", "podMonitor"])
+def test_what_it_finds_is_scraped_where_it_serves_metrics(monitor: str) -> None:
+    trees = render(*flags("Deployment", "on", "--set", f"{monitor}.enabled=true"))
+    found = one(trees, "PodMonitor", NAME)["spec"]
+    labels = one(trees, "Deployment", NAME)["spec"]["template"]["metadata"]["labels"]
+    assert found["selector"]["matchLabels"].items() <= labels.items()
+    (container,) = pod(trees, "Deployment")["containers"]
+    assert [one["port"] for one in found["podMetricsEndpoints"]] == [one["name"] for one in container["ports"]]
+
+
+@pytest.mark.parametrize("kind", ["off", "CronJob"])
+def test_where_it_serves_none_nothing_is_scraped(kind: str) -> None:
+    trees = render(*flags(kind, "on", "--set", "podMonitor.enabled=true"))
+    assert not [tree for tree in trees if tree["kind"] == "PodMonitor" and tree["metadata"]["name"] == NAME]
+
+
 def test_a_kind_that_does_not_exist_is_refused() -> None:
     assert "doctor" in refusal("--set", "doctor.kind=DaemonSet")

@@ -13,7 +13,7 @@ import yaml
 
 from deploy.monitoring.make import RUNBOOKS, files
 from kubesonar.model import Fault
-from kubesonar.views.metrics import agent, collector, membership, saturation, webhooks
+from kubesonar.views.metrics import agent, collector, dns, dns_repair, membership, saturation, webhooks
 from tests.programs import needs
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +82,8 @@ def test_only_metrics_that_exist_are_asked_for() -> None:
         *membership.MEMBERSHIP_METRICS,
         *webhooks.WEBHOOK_METRICS,
         *collector.COLLECTOR_METRICS,
+        *dns.DNS_METRICS,
+        *dns_repair.REPAIR_METRICS,
     )
     exported = {metric.name for metric in table} | {
         f"{metric.name}_{suffix}"
