@@ -104,3 +104,8 @@ def endpoints(port: int, *addresses: str, ready: bool = True) -> dict[str, Any]:
             {"name": "dns", "port": port, "protocol": "UDP"},
         ],
     }
+
+
+def corefile(*lines: str) -> dict[str, object]:
+    text = ".:53 {\n" + "".join(lines) + "}\n"
+    return {"metadata": {"name": "coredns", "namespace": "kube-system"}, "data": {"Corefile": text}}

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from kubesonar.doctor.rights import HELPER
@@ -22,9 +23,15 @@ def status(phase: str = "Running", waiting: str = "") -> dict[str, Any]:
 
 @contextmanager
 def kubelet(
-    cluster: DnsCluster, *, programs: tuple[str, ...] = ("kubesonar", "dig"), phase: str = "Running", waiting: str = ""
+    cluster: DnsCluster,
+    *,
+    programs: tuple[str, ...] = ("kubesonar", "dig"),
+    phase: str = "Running",
+    waiting: str = "",
+    resolv_conf: Path = Path("/etc/resolv.conf"),
 ) -> Iterator[None]:
-    """Gives the helper pod a status as soon as it is made. Only these programs are in its image."""
+    """Gives the helper pod a status as soon as it is made. Only these programs are in its image, and `resolv_conf` is
+    that of its node."""
     ended = threading.Event()
 
     def work() -> None:
@@ -40,6 +47,8 @@ def kubelet(
         cluster.commands.append(command)
         if command[0] not in programs:
             return ["/no/such/program"]
+        if command == ["cat", "/etc/resolv.conf"]:
+            return ["cat", str(resolv_conf)]
         return [sys.executable, "-m", *command] if command[0] == "kubesonar" else command
 
     cluster.api.switches.streams.run = run

@@ -14,7 +14,7 @@ from kubesonar.core.dns.message import Rcode, encode_answer
 from kubesonar.core.dns_check.questions import AskPurpose, ServerRole
 from kubesonar.core.dns_check.results import DnsLook, DnsOutcome
 from kubesonar.core.dns_check.verdict import judge_look
-from kubesonar.core.probing.resolv_conf import parse
+from kubesonar.core.probing.resolv_conf import ResolvConf, parse
 from kubesonar.doctor.direct import AskFailed
 from kubesonar.doctor.dns_system import DnsSystem, find_dns
 from kubesonar.doctor.look import Looker, LookOptions
@@ -25,7 +25,7 @@ from kubesonar.kube.client import Client
 from kubesonar.model import Health
 from kubesonar.net.clock import SystemClock
 from tests.doctor import dns_server
-from tests.doctor.cluster import DnsCluster, dns_cluster, endpoints, service
+from tests.doctor.cluster import DnsCluster, corefile, dns_cluster, endpoints, service
 from tests.doctor.dns_server import VIP, DnsServerDouble
 from tests.doctor.looking import POD_CONF, look_at
 
@@ -167,16 +167,30 @@ def test_a_domain_that_is_no_name_is_passed_over(zone: str, tmp_path: Path) -> N
     assert judge_look(look).health is Health.GOOD
 
 
-def corefile(*lines: str) -> dict[str, object]:
-    text = ".:53 {\n" + "".join(lines) + "}\n"
-    return {"metadata": {"name": "coredns", "namespace": "kube-system"}, "data": {"Corefile": text}}
-
-
 def test_upstreams_of_the_corefile_are_asked_for_outside_names(tmp_path: Path) -> None:
     with dns_cluster(NODE) as cluster:
         cluster.api.put("configmaps", corefile(f"forward . {NODE}:{cluster.port}\n"))
         look = look_at(cluster, tmp_path)
     assert {one.ask.purpose for one in look.results if one.server.role is ServerRole.UPSTREAM} == {AskPurpose.OUTSIDE}
+
+
+@pytest.mark.parametrize(
+    ("conf", "inside", "asked"),
+    [
+        ("nameserver 127.0.0.99\n", True, True),
+        ("nameserver 127.0.0.99\n", False, False),
+        ("search svc.cluster.local\nnameserver 127.0.0.99\n", True, False),
+        ("nameserver resolver\n", True, False),
+    ],
+)
+def test_upstreams_of_nodes_are_those_of_a_pod_with_its_nodes_resolver(
+    conf: str, inside: bool, asked: bool, tmp_path: Path
+) -> None:
+    with dns_cluster() as cluster:
+        cluster.api.put("configmaps", corefile("forward . /etc/resolv.conf\n"))
+        look = look_at(cluster, tmp_path, inside=inside, conf=parse(conf))
+    assert ("127.0.0.99" in {one.server.address for one in look.results}) is asked
+    assert any("each node's resolv.conf" in line for line in look.unknown) is not asked
 
 
 def test_a_lame_upstream_is_told_apart_from_the_clusters_dns(tmp_path: Path) -> None:
@@ -243,7 +257,7 @@ def test_caches_on_the_node_are_found_by_the_resolver_and_by_their_pods(tmp_path
     pod = {"metadata": {"name": "node-local-dns-a", "namespace": "kube-system", "labels": labels}}
     args = ["-localip=169.254.25.10,10.96.0.10", "-conf", "/etc/Corefile"]
 
-    async def run() -> DnsSystem:
+    async def run(conf: ResolvConf) -> DnsSystem:
         client = Client(from_kubeconfig(cluster.kubeconfig(tmp_path)))
         try:
             return await find_dns(client, DnsTarget(), conf, inside=True, exposed=False)
@@ -252,8 +266,10 @@ def test_caches_on_the_node_are_found_by_the_resolver_and_by_their_pods(tmp_path
 
     with dns_cluster() as cluster:
         cluster.api.put("pods", pod | {"spec": {"containers": [{"image": "x", "args": args}]}})
-        system = asyncio.run(run())
+        system = asyncio.run(run(conf))
+        plain = asyncio.run(run(parse("nameserver 169.254.169.253\n")))
     assert [one.address for one in system.caches] == ["169.254.20.10", "169.254.25.10"]
+    assert [one.address for one in plain.caches] == ["169.254.25.10"], "the resolver of a node is no cache of DNS"
     assert set(system.caches) <= set(servers_from(1, system, inside=True))
     assert not set(system.caches) & set(servers_from(1, system, inside=False))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from kubesonar.core.dns_check.questions import ServerRole
+from kubesonar.core.dns_check.questions import AskPurpose, ServerRole
 from kubesonar.core.dns_check.results import DnsOutcome
 from kubesonar.core.dns_check.verdict import judge_look
 from kubesonar.doctor.direct import AskFailed
@@ -16,7 +17,8 @@ from kubesonar.doctor.rights import HELPER
 from kubesonar.doctor.servers import DnsTarget
 from kubesonar.model import Health
 from tests.doctor import dns_server
-from tests.doctor.cluster import DnsCluster, dns_cluster
+from tests.doctor.cluster import DnsCluster, corefile, dns_cluster
+from tests.doctor.dns_server import HEADLESS, SERVICE
 from tests.doctor.helper import RIGHTS, kubelet
 from tests.doctor.looking import look_at
 from tests.kube import shapes
@@ -56,9 +58,28 @@ def test_in_an_image_without_kubesonar_dig_asks(tmp_path: Path) -> None:
     with dns_cluster() as cluster, kubelet(cluster, programs=("dig",)):
         cluster.rights |= RIGHTS
         cluster.pods[1].udp = cluster.pods[1].tcp = dns_server.wrong
-        look = look_at(cluster, tmp_path, helper=WISH, vantage=3, target=KNOWN)
+        known = msgspec.structs.replace(KNOWN, headless=HEADLESS)
+        look = look_at(cluster, tmp_path, helper=WISH, vantage=3, target=known, also=(SERVICE,))
     assert [(one.part, one.subject) for one in judge_look(look).findings][:1] == [("pod", "coredns-2")]
     assert {one.outcome for one in look.results if one.server.name == "coredns-1"} == {DnsOutcome.GOOD}
+    asked = {one.ask.purpose for one in look.results}
+    assert asked >= {AskPurpose.HEADLESS, AskPurpose.REVERSE, AskPurpose.NAMED} and AskPurpose.PAIR not in asked
+    assert look.untested == ("pairs of A and AAAA were not asked: dig sends one question at a time from a socket",)
+
+
+@pytest.mark.parametrize("programs", [("kubesonar", "cat"), ("kubesonar",)])
+def test_the_helper_pod_asks_the_resolvers_of_its_node_where_it_can_tell_them(
+    programs: tuple[str, ...], tmp_path: Path
+) -> None:
+    conf = tmp_path / "resolv.conf"
+    conf.write_text("nameserver 127.0.0.99\nnameserver not-an-address\n")
+    with dns_cluster() as cluster, kubelet(cluster, programs=programs, resolv_conf=conf):
+        cluster.rights |= RIGHTS
+        cluster.api.put("configmaps", corefile("forward . /etc/resolv.conf\n"))
+        look = look_at(cluster, tmp_path, helper=WISH, vantage=3, target=KNOWN)
+    upstreams = {one.server.address for one in look.results if one.server.role is ServerRole.UPSTREAM}
+    unasked = [line for line in look.unknown if "each node's resolv.conf" in line]
+    assert (upstreams, len(unasked)) == (({"127.0.0.99"}, 0) if "cat" in programs else (set(), 1))
 
 
 def test_an_image_with_neither_is_refused(tmp_path: Path) -> None:
@@ -102,6 +123,7 @@ def test_the_pod_is_small_unprivileged_and_ends_by_itself(tmp_path: Path) -> Non
     (container,) = pod["spec"]["containers"]
     assert pod["spec"]["activeDeadlineSeconds"] > 0
     assert pod["spec"]["automountServiceAccountToken"] is False
+    assert pod["spec"]["dnsPolicy"] == "Default"
     assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert container["securityContext"]["readOnlyRootFilesystem"] is True

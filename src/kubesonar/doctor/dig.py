@@ -16,8 +16,8 @@ from kubesonar.core.dns_check.questions import AskedServer, AskPurpose, DnsAsk
 from kubesonar.model import Fault, clip
 from kubesonar.net.dns.transport import DnsReply
 
-DIG_PURPOSES = frozenset({AskPurpose.CLUSTER, AskPurpose.MADE_UP, AskPurpose.OUTSIDE, AskPurpose.LARGE})
-"""Purposes that are asked by dig: each question is a command of its own, so not all are."""
+DIG_CANNOT = frozenset({AskPurpose.PAIR})
+"""Purposes that are not asked by dig: it sends one question at a time from a socket."""
 
 _NO_ANSWER = 9
 """Exit code of dig where no server answered (dig(1))."""

@@ -30,7 +30,11 @@ _TRIES = 2
 
 
 class Asker(Protocol):
-    """Asks what a plan holds from one standpoint; `close` it. Raises AskFailed where nothing could be asked."""
+    """Asks what a plan holds from one standpoint; `close` it. Raises AskFailed where nothing could be asked. `untested`
+    says what it cannot ask."""
+
+    @property
+    def untested(self) -> tuple[str, ...]: ...
 
     async def ask(self, plan: AskPlan) -> list[DnsResult]: ...
 
@@ -43,6 +47,8 @@ class AskFailed(Exception):
 
 class DirectAsker:
     """An `Asker` over sockets of this machine."""
+
+    untested = ()
 
     def __init__(self, clock: Clock, rng: random.Random) -> None:
         self._clock = clock

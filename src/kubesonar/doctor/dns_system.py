@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from kubesonar.core.address import is_literal
 from kubesonar.core.dns_check import corefile
 from kubesonar.core.dns_check.questions import AskedServer, ServerRole
 from kubesonar.core.probing.resolv_conf import ResolvConf
@@ -54,8 +55,9 @@ R = TypeVar("R")
 
 class DnsSystem(msgspec.Struct, frozen=True, kw_only=True):
     """A cluster's DNS as it was found. `servers` are the Service's addresses and the pods, `exposed` the addresses from
-    outside, `api` the addresses of the Service kubernetes; `unknown` says what was not found, and why, and `answered`
-    whether the API server answered to everything, if only by a refusal."""
+    outside, `api` the addresses of the Service kubernetes; `node_resolver` is whether the upstream servers are those of
+    the resolver of each DNS pod's node, which were not found; `unknown` says what was not found, and why, and
+    `answered` whether the API server answered to everything, if only by a refusal."""
 
     namespace: str
     name: str
@@ -69,6 +71,7 @@ class DnsSystem(msgspec.Struct, frozen=True, kw_only=True):
     upstreams: tuple[AskedServer, ...] = ()
     headless: str = ""
     large: str = ""
+    node_resolver: bool = False
     unknown: tuple[str, ...] = ()
     answered: bool = True
 
@@ -93,9 +96,10 @@ async def find_dns(
     slices = await found.slices()
     behind = [part for part in slices if part.metadata.labels.get(SERVICE_LABEL) == name]
     config = await found.corefile()
-    nameservers = conf.nameservers if inside else ()
+    nameservers = conf.nameservers if inside and conf.domain else ()
     vips = service.vips if service else tuple(a for a in nameservers if not a.startswith(LINK_LOCAL))
     servers = [*service_servers(name, vips, service, target), *pod_servers(behind, service, target, found.unknown)]
+    upstreams, node_resolver = _upstreams(config, target, conf if inside else ResolvConf())
     headless, large = headless_names(all_services, slices, target.domain or conf.domain or config.domain)
     selector = service.spec.selector if service else None
     return DnsSystem(
@@ -108,12 +112,25 @@ async def find_dns(
         servers=tuple(servers),
         exposed=tuple(await found.exposed(service, all_services)) if exposed else (),
         caches=tuple(await found.caches(nameservers, vips)),
-        upstreams=tuple(upstream_servers(config, target, found.unknown)),
+        upstreams=tuple(upstream_servers(upstreams)),
+        node_resolver=node_resolver,
         headless=target.headless or headless,
         large=target.large or large,
         unknown=tuple(found.unknown),
         answered=found.answered,
     )
+
+
+def _upstreams(config: corefile.Corefile, target: DnsTarget, own: ResolvConf) -> tuple[Sequence[tuple[str, int]], bool]:
+    """Return the servers that CoreDNS asks for outside names, or those given in their place, by address and port, and
+    whether they are the node's and not known. A pod's `own` resolver without the cluster's domain is its node's
+    (dnsPolicy Default)."""
+    if given := [(address, 53) for address in target.upstream]:
+        return given, False
+    if config.resolv_conf and not config.upstreams:
+        near = [(address, 53) for address in own.nameservers if not own.domain and is_literal(address)]
+        return near, not near
+    return config.upstreams, False
 
 
 class _Finder:

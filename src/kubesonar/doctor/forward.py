@@ -34,6 +34,10 @@ _FAULTS = {Fault.REFUSED.value: Fault.UNREACHABLE, Fault.TIMEOUT.value: Fault.TI
 class ForwardAsker:
     """An `Asker` through port-forward to pods of one namespace, whose names the servers' names are."""
 
+    untested = (
+        "port-forward speaks TCP to each pod's own localhost: UDP, the pod network and the Service were not tested",
+    )
+
     def __init__(self, client: Client, namespace: str, clock: Clock, rng: random.Random) -> None:
         self._client = client
         self._namespace = namespace

@@ -18,8 +18,9 @@ from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.core.dns_check.questions import AskedServer, AskPlan, DnsAsk, asks_for
 from kubesonar.core.dns_check.results import DnsResult
 from kubesonar.core.encoding import encode_json
+from kubesonar.core.probing.resolv_conf import ResolvConf, parse
 from kubesonar.doctor.answers import judge_reply, put
-from kubesonar.doctor.dig import DIG_PURPOSES, dig_command, read_dig
+from kubesonar.doctor.dig import DIG_CANNOT, dig_command, read_dig
 from kubesonar.doctor.direct import AskFailed
 from kubesonar.doctor.objects import ContainedPod
 from kubesonar.doctor.packed_plan import pack_plan
@@ -51,6 +52,11 @@ _AT_ONCE = 8
 
 _OUTPUT = 8 << 20
 """Most bytes read of what `kubesonar dns ask` prints: 64 servers, 20 results of 2 kB each, and room."""
+
+_RESOLVER = 65_536
+"""Most bytes of the pod's resolv.conf; fewer cut a long search list, more are none."""
+
+_NO_PAIRS = "pairs of A and AAAA were not asked: dig sends one question at a time from a socket"
 
 _NOT_PULLED = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError"})
 _RESTRICTED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
@@ -92,6 +98,20 @@ class HelperAsker:
                 await _until(self._runs, "the helper pod does not run")
         except ApiError as error:
             raise AskFailed(f"the helper pod cannot be made: {error}") from None
+
+    @property
+    def untested(self) -> tuple[str, ...]:
+        """What cannot be asked from here, as far as is known after the first questions."""
+        return (_NO_PAIRS,) if self._by_dig else ()
+
+    async def resolver(self) -> ResolvConf:
+        """Return the resolver's configuration in the pod, which is that of its node; an empty one where the image
+        cannot tell."""
+        try:
+            done = await self.run(["cat", "/etc/resolv.conf"])
+        except ApiError:
+            return ResolvConf()
+        return parse(done.stdout[:_RESOLVER].decode("utf-8", "replace"))
 
     async def ask(self, plan: AskPlan) -> list[DnsResult]:
         """Ask in the pod what the plan holds: by `kubesonar dns ask` where the image has it, else by dig. Raises
@@ -139,7 +159,7 @@ class HelperAsker:
             return DnsResult(server, ask, judged.outcome, reply.took, 1, judged.said, judged.detail)
 
         asked = [(server, ask) for server in plan.servers for ask in asks_for(server, plan.asks)]
-        works = [partial(one, *pair) for pair in asked if pair[1].purpose in DIG_PURPOSES]
+        works = [partial(one, *pair) for pair in asked if pair[1].purpose not in DIG_CANNOT]
         return await side_by_side(works, _AT_ONCE)
 
     async def _taken_over(self) -> bool:
@@ -197,6 +217,7 @@ class HelperAsker:
             "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
+            "dnsPolicy": "Default",  # the resolver of its node, as the pods of CoreDNS have
             "securityContext": {
                 "runAsNonRoot": True,
                 "runAsUser": 65532,

@@ -36,6 +36,8 @@ _ASKED_FOR_DOMAIN = 4
 """Servers that are asked for the cluster's domain; the first that knows it is believed."""
 
 
+_UNASKED = "the upstream servers are those of each node's resolv.conf and not asked: name them (--upstream)"
+
 _KEPT = 60.0
 """Seconds for which what was found of DNS serves those who ask pods that they know themselves. Less burdens the API
 server; more, and a changed port is noticed later."""
@@ -121,20 +123,21 @@ class Looker:
             self._client.close()
 
     async def _from(self, standpoint: Standpoint, system: DnsSystem) -> DnsLook:
-        servers = servers_from(standpoint.number, system, self._inside)
+        servers = (*servers_from(standpoint.number, system, self._inside), *standpoint.upstreams)
         domain, assumed = await self._domain(system, standpoint, servers)
         at = self._clock.wall()
         asks = usual_asks(_names(system, domain, self._options))
         asks = tuple(ask for ask in asks if _is_name(longest_name(ask.name)))
         results = await standpoint.asker.ask(AskPlan(servers, asks, self._options.timeout))
+        unasked = [_UNASKED] if system.node_resolver and not standpoint.upstreams else []
         return DnsLook(
             at=at,
             vantage=standpoint.number,
             why=standpoint.why,
             results=tuple(results),
             inside=self._inside or standpoint.number != 1,
-            untested=standpoint.untested,
-            unknown=(*system.unknown, *assumed),
+            untested=(*standpoint.untested, *standpoint.asker.untested),
+            unknown=(*system.unknown, *assumed, *unasked),
             search=self._search(),
         )
 

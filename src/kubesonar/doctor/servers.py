@@ -9,7 +9,6 @@ from itertools import pairwise
 import msgspec
 
 from kubesonar.core.address import family_of, is_unicast
-from kubesonar.core.dns_check import corefile
 from kubesonar.core.dns_check.questions import AskedServer, ServerRole
 from kubesonar.doctor.objects import AddressedNode, ContainedPod, FullService
 from kubesonar.kube.resource import is_object_name
@@ -145,14 +144,9 @@ def cache_addresses(pod: ContainedPod) -> Iterator[str]:
                 yield from (address for address in value.split(",") if address.startswith(LINK_LOCAL))
 
 
-def upstream_servers(config: corefile.Corefile, target: DnsTarget, unknown: list[str]) -> Iterator[AskedServer]:
-    """Yield the servers that CoreDNS asks for outside names, or those given in their place."""
-    given = tuple((address, 53) for address in target.upstream)
-    if config.resolv_conf and not given and not config.upstreams:
-        unknown.append(
-            "the upstream servers are those of each node's resolv.conf and not asked: name them (--upstream)"
-        )
-    for address, port in given or config.upstreams:
+def upstream_servers(found: Iterable[tuple[str, int]]) -> Iterator[AskedServer]:
+    """Yield servers that are asked for outside names, by address and port."""
+    for address, port in found:
         yield AskedServer(f"upstream {address}", ServerRole.UPSTREAM, address, port, port)
 
 

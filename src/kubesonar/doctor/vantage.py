@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
+from kubesonar.core.address import is_literal
 from kubesonar.core.dns_check.questions import AskedServer, AskPlan, domain_asks
 from kubesonar.doctor.access import require
 from kubesonar.doctor.direct import Asker, AskFailed, DirectAsker
 from kubesonar.doctor.dns_system import DnsSystem
 from kubesonar.doctor.helper_making import HelperWish, make_helper
 from kubesonar.doctor.rights import DnsPlace, forward_rules
-from kubesonar.doctor.servers import forwardable
+from kubesonar.doctor.servers import forwardable, upstream_servers
 from kubesonar.kube.client import Client
 from kubesonar.net.clock import Clock
 
@@ -42,12 +43,13 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 
 class Standpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A standpoint that was taken: which one and why, and what asks from there. `untested` says what cannot be seen
-    from there."""
+    from there, whoever asks; `upstreams` are those of the node's resolver, where the standpoint knows it."""
 
     number: int
     why: str
     asker: Asker
     untested: tuple[str, ...] = ()
+    upstreams: tuple[AskedServer, ...] = ()
 
 
 def servers_from(number: int, system: DnsSystem, inside: bool) -> tuple[AskedServer, ...]:
@@ -134,7 +136,13 @@ async def _helper(scene: Scene, wanted: bool) -> Standpoint:
     if client is None or not system.servers:
         raise AskFailed("neither the Service nor a pod of DNS was found")
     helper = await make_helper(client, scene.helper, system.namespace, scene.rng)
-    return Standpoint(number=3, why=f"a helper pod may be made in namespace {helper.namespace}", asker=helper)
+    nameservers = (await helper.resolver()).nameservers if system.node_resolver else ()
+    return Standpoint(
+        number=3,
+        why=f"a helper pod may be made in namespace {helper.namespace}",
+        asker=helper,
+        upstreams=tuple(upstream_servers((address, 53) for address in nameservers if is_literal(address))),
+    )
 
 
 async def _forwarded(scene: Scene, wanted: bool) -> Standpoint:
@@ -150,9 +158,6 @@ async def _forwarded(scene: Scene, wanted: bool) -> Standpoint:
         number=4,
         why="port-forward to the DNS pods is permitted",
         asker=ForwardAsker(client, system.namespace, scene.clock, scene.rng),
-        untested=(
-            "port-forward speaks TCP to each pod's own localhost: UDP, the pod network and the Service were not tested",
-        ),
     )
 
 

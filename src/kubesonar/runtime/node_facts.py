@@ -11,6 +11,7 @@ from kubesonar.core.probing import resolv_conf
 from kubesonar.model import InterfaceFacts, NodeFacts
 from kubesonar.net.clock import Clock
 from kubesonar.net.deadline import Deadline, Failed
+from kubesonar.net.dns.resolver_file import read_resolv_conf
 from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.kernel.interface_addresses import interface_addresses, interface_mtus
 from kubesonar.net.ticks import Ticks
@@ -103,6 +104,6 @@ def _interfaces() -> list[InterfaceFacts]:
 
 def _resolver(path: str) -> resolv_conf.ResolvConf:
     try:
-        return resolv_conf.parse(read_file(path, _ROOM).decode("utf-8", "replace"))
+        return read_resolv_conf(path)
     except (OSError, ValueError):
         return resolv_conf.ResolvConf()

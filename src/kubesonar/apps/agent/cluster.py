@@ -21,6 +21,8 @@ from kubesonar.discovery.options import KubernetesOptions
 from kubesonar.model import Fault
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Failed
+from kubesonar.net.dns.resolver_file import read_resolv_conf
+from kubesonar.net.watched_file import reason_of
 from kubesonar.probes.http.terms import Bearer, Terms
 
 if TYPE_CHECKING:
@@ -28,9 +30,6 @@ if TYPE_CHECKING:
     from kubesonar.kube.client import Client
 
 _LOG = logging.getLogger("kubesonar.agent")
-
-_RESOLV_CONF = 65_536
-"""Most bytes read of resolv.conf; fewer, and a long search list is cut; more, and a wrong path costs memory."""
 
 _HTTPS = 443
 
@@ -180,8 +179,7 @@ def _api_server(api: ApiServerOptions, environ: Mapping[str, str]) -> ServiceEnd
 
 def _resolver(path: str) -> resolv_conf.ResolvConf:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123  # pathlib would be loaded for this alone
-            return resolv_conf.parse(file.read(_RESOLV_CONF).decode("utf-8", "replace"))
-    except OSError as error:
-        _LOG.info("the resolver's configuration cannot be read", extra={"path": path, "reason": error.strerror})
+        return read_resolv_conf(path)
+    except (OSError, ValueError) as error:
+        _LOG.info("the resolver's configuration cannot be read", extra={"path": path, "reason": reason_of(error)})
         return resolv_conf.ResolvConf()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import uvloop
 
-from kubesonar.apps.dns.look_options import read_resolv_conf
+from kubesonar.apps.dns.look_options import own_resolver
 from kubesonar.apps.dns.printing import add_output_options, print_look
 from kubesonar.config import ConfigError
 from kubesonar.core.address import is_literal
@@ -56,7 +56,7 @@ def _given_plan(text: str) -> AskPlan:
 def _plan(given: argparse.Namespace) -> AskPlan:
     if not given.servers:
         raise ConfigError("ADDRESS: expected at least one IP address of a DNS server")
-    domain = given.domain or read_resolv_conf(given.resolv_conf).domain or _DOMAIN
+    domain = given.domain or own_resolver(given.resolv_conf).domain or _DOMAIN
     asks = usual_asks(DnsNames(domain=domain, outside=given.outside))
     return AskPlan(tuple(map(_server, given.servers)), asks, min(30.0, max(0.05, given.timeout)))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import random
 from collections.abc import Mapping
 
@@ -13,7 +12,7 @@ from kubesonar.config import ConfigError
 from kubesonar.core.address import is_literal
 from kubesonar.core.dns.names import encode_name
 from kubesonar.core.dns_check.questions import NAMES_LIMIT
-from kubesonar.core.probing import resolv_conf
+from kubesonar.core.probing.resolv_conf import ResolvConf
 from kubesonar.doctor.helper_making import HelperWish
 from kubesonar.doctor.look import Looker, LookOptions
 from kubesonar.doctor.servers import DnsTarget
@@ -22,10 +21,8 @@ from kubesonar.kube.auth.loading_rules import find_credentials
 from kubesonar.kube.client import Client
 from kubesonar.kube.resource import is_namespace, is_object_name
 from kubesonar.net.clock import Clock, SystemClock
-from kubesonar.net.watched_file import read_file, reason_of
-
-_RESOLV_CONF_LIMIT = 65_536
-"""Most bytes read of resolv.conf; fewer, and a long search list is cut; more, and a wrong path costs memory."""
+from kubesonar.net.dns.resolver_file import read_resolv_conf
+from kubesonar.net.watched_file import reason_of
 
 VANTAGES = (1, 2, 3, 4)
 """The numbers of the standpoints (docs/dns.md)."""
@@ -159,20 +156,20 @@ def looker(given: argparse.Namespace, environ: Mapping[str, str], clock: Clock |
     return Looker(
         client_of(given, environ),
         look_options(given),
-        read_resolv_conf(given.resolv_conf),
+        own_resolver(given.resolv_conf),
         inside=inside,
         clock=clock or SystemClock(),
         rng=random.SystemRandom(),
     )
 
 
-def read_resolv_conf(path: str) -> resolv_conf.ResolvConf:
+def own_resolver(path: str) -> ResolvConf:
     """Return this machine's resolver, an empty one where there is no such file. Raises ConfigError where it cannot be
     read."""
-    if not os.path.exists(path):  # noqa: PTH110
-        return resolv_conf.ResolvConf()
     try:
-        return resolv_conf.parse(read_file(path, _RESOLV_CONF_LIMIT).decode("utf-8", "replace"))
+        return read_resolv_conf(path)
+    except FileNotFoundError:
+        return ResolvConf()
     except (OSError, ValueError) as error:
         raise ConfigError(f"--resolv-conf: {path}: {reason_of(error)}") from None
 
