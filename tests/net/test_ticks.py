@@ -93,6 +93,27 @@ def test_a_loop_that_stood_still_is_late_once_and_makes_up_no_ticks() -> None:
     assert len(reads) == 3
 
 
+def test_what_is_called_again_and_again_is_called_in_ticks_until_it_is_cancelled_and_in_spite_of_a_bug() -> None:
+    async def scenario(ticks: Ticks) -> tuple[list[float], list[str]]:
+        errors: list[str] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: errors.append(str(context["exception"])))
+        called: list[float] = []
+
+        def act(late: float) -> None:
+            called.append(tick_now())
+            if len(called) == 2:
+                raise ValueError("bug")
+
+        task = asyncio.create_task(ticks.each(0.3, act))
+        await asyncio.sleep(1.7)
+        task.cancel()
+        await asyncio.sleep(30)
+        return called, errors
+
+    assert ticking(scenario) == ([3, 6, 9, 12], ["bug"])
+
+
 def test_a_bug_in_one_callback_is_not_the_last_tick() -> None:
     async def scenario(ticks: Ticks) -> list[str]:
         errors: list[str] = []

@@ -83,9 +83,7 @@ class SelfMonitor:
 
     async def watch(self) -> None:
         """Call `beat` with how late the loop is, for ever."""
-        ticks = Ticks.of(asyncio.get_running_loop())
-        while True:
-            self.beat(await ticks.sleep(_BEAT))
+        await Ticks.of(asyncio.get_running_loop()).each(_BEAT, self.beat)
 
     def beat(self, late: float) -> None:
         """Take in that a beat was `late` seconds late; look at what was dropped and, now and then, how much the cgroup
