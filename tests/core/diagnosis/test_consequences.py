@@ -32,6 +32,13 @@ def lookups(failed: int, total: int) -> Callable[[], AllLookups]:
         (("zone_pair_slow", "a>b"), ("pair_slow", "node-1>api-server")),
         (("node_mtu", "node-1"), ("pair_port", "node-1>api-server tcp/443")),
         (("pair", "node-1>node-2"), ("pair_slow", "node-2>node-1")),
+        (("node", "node-1"), ("node_slow", "node-1")),
+        (("node", "node-1"), ("pair_slow", "node-2>node-1")),
+        (("pair_port", "node-1>node-2 tcp/7473"), ("pair_slow", "node-1>node-2")),
+        (("dns_node", "node-1>dns"), ("pair_slow", "node-1>coredns-2")),
+        (("zone_pair", "a>b"), ("pair_slow", "node-1>node-2")),
+        (("zone_pair", "b>a"), ("zone_pair_slow", "a>b")),
+        (("dns_server", "coredns-2"), ("pair_slow", "node-1>coredns-2")),
     ],
 )
 def test_what_follows_is_listed_under_its_cause(cause: tuple[str, str], effect: tuple[str, str]) -> None:
@@ -47,6 +54,10 @@ def test_what_follows_is_listed_under_its_cause(cause: tuple[str, str], effect: 
         (("zone_pair", "a>b"), ("pair", "node-1>node-3")),
         (("node", "node-1"), ("api_server", "api-server")),
         (("node_mtu", "node-2"), ("pair_port", "node-1>api-server tcp/443")),
+        (("node", "node-1"), ("node_slow", "node-2")),
+        (("pair", "node-1>node-2"), ("node_slow", "node-1")),
+        (("zone_pair", "a>b"), ("pair_slow", "node-1>node-3")),
+        (("dns_node", "node-1>dns"), ("dns_slow", "coredns-2")),
     ],
 )
 def test_what_does_not_follow_is_told_beside_it(one: tuple[str, str], other: tuple[str, str]) -> None:

@@ -143,16 +143,23 @@ def test_no_more_is_asked_of_plain_targets_than_the_budget_leaves_and_of_each_th
 def test_a_name_that_is_not_looked_up_accuses_the_dns_servers_and_not_what_it_names() -> None:
     confirmation = with_plain(10.0)
     confirmation.note(0.0, seen(NAMED, Fault.UNRESOLVED))
-    assert {check.id for check in confirmation.take(0.0)} == {check.id for check in DNS}
+    assert {check.id for check in confirmation.take(1.9)} == {check.id for check in DNS}
 
 
 def test_where_the_dns_service_does_not_answer_the_servers_behind_it_are_asked() -> None:
     confirmation = with_plain(10.0)
     confirmation.note(0.0, seen(DNS[0]))
-    assert {check.id for check in confirmation.take(0.0)} == {check.id for check in DNS}
+    assert {check.id for check in confirmation.take(1.9)} == {check.id for check in DNS}
     confirmation = with_plain(10.0)
     confirmation.note(0.0, seen(DNS[1]))
-    assert confirmation.take(0.0) == [DNS[1]]
+    assert confirmation.take(1.9) == [DNS[1]]
+
+
+def test_the_checks_of_one_target_are_not_all_made_at_the_same_moment() -> None:
+    confirmation = with_plain(10.0)
+    confirmation.note(0.0, seen(DNS[0]))
+    assert confirmation.take(0.1) == []
+    assert [len(confirmation.take(at)) for at in (0.5, 1.0, 1.5)] == [1, 1, 1]
 
 
 def test_plain_targets_leave_packets_to_members() -> None:

@@ -15,6 +15,17 @@ from kubesonar.model import Finding, Network, clip
 _WIDE = ("node", "node_in", "node_out", "pod_network", "pod_network_in", "pod_network_out", "zone_pair")
 _BIG_ONES = ("node_mtu", "pod_network_mtu", "pair_mtu")
 _FULL = ("conntrack_full", "backlog_full")
+_LOSING = (
+    *_WIDE,
+    "pair",
+    "pair_udp",
+    "pair_port",
+    "dns_node",
+    "dns_server",
+    "dns_tcp",
+    "dns_udp",
+    "service_proxy",
+)
 _TO_TARGETS = ("zone_target", "pair", "pair_port", "pair_slow")
 _BY_CHANCE = 2.0
 """How many times its share a part of the endpoints may be met by chance. Less, and a rollout is a finding; more, and a
@@ -35,6 +46,9 @@ _RESOLVERS = (
 )
 """The parts that look-ups fail by, the likeliest first."""
 
+
+_ANY_DNS = "dns"
+"""The end of the way from a node to the cluster's DNS, whichever server it is (`dns_node`)."""
 
 _WIDTH = 1.0
 """Seconds by which the age at which a fault ended may be off: the width of the newest bins."""
@@ -103,14 +117,15 @@ def _because_of(finding: Finding, cause: Finding, zones: Zones) -> bool:
 
 def _follows(named: Named, cause: Named, zones: Zones) -> bool:
     """Whether a zone, or nodes in it, do not reach a plain target because the zone does not reach another, where the
-    target may be; a node gets no answer from one because no big packets pass, as certificates need them; or what loses
-    packets is slow, because they are sent again."""
+    target may be; a node gets no answer from one because no big packets pass, as certificates need them; or what goes
+    through something that loses packets is slow, because they are sent again."""
     (name, subject), (by, whose) = named, cause
     start, _, end = subject.partition(" ")[0].partition(">")
     if name in _TO_TARGETS and by in ("zone_pair", "zone_pair_slow") and end not in zones:
         return zones.get(start, start) in whose.split(">")
-    if name == f"{by}_slow" and {*subject.split(">")} == {*whose.split(">")}:
-        return True
+    if name.endswith("_slow") and by in _LOSING:
+        ends, lossy = {*subject.split(">")}, {*whose.partition(" ")[0].split(">")} - {_ANY_DNS}
+        return lossy <= ends or lossy <= {zones.get(end, end) for end in ends}
     if name in ("pair", "pair_port") and by in _BIG_ONES:
         return start in whose.split(">") and end not in whose.split(">")
     return False

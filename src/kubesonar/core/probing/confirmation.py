@@ -52,6 +52,13 @@ less is left for later; lower, and a pair is asked faster for fewer seconds."""
 _SEVERAL = 3
 """Datagrams lost of one train that are more than a stray loss."""
 
+_APART = 0.5
+"""Seconds from a failure of a plain target to the next check of it, and between those of one target by several ways.
+Shorter, and what fails within one moment is one event to the diagnosis; longer, and less is asked."""
+
+_TURNS = 4
+"""Checks that are so far apart; with more of them, those beyond share their times."""
+
 _LEFT_TO_MEMBERS = 0.5
 """Share of the bucket that plain targets leave to members. Lower, and a server that fails leaves nothing for a pair
 that loses packets; higher, and such a server is asked for fewer seconds."""
@@ -192,13 +199,13 @@ class Confirmation:
         doubted = [] if observation.fault is Fault.UNRESOLVED else list(self._by_target[check.target])
         if of_dns:
             doubted += [other for other in self._checks.values() if other.path in _CLUSTER_DNS]
-        for other in doubted:
+        for place, other in enumerate({other.id: other for other in doubted}.values()):
             self._until[other.target] = now + PLAIN_LASTS
-            self._ask(now, other)
+            self._ask(now + _APART * (1 + place % _TURNS), other)
 
-    def _ask(self, now: float, check: Check) -> None:
+    def _ask(self, when: float, check: Check) -> None:
         if check.id not in self._queued and check.period > FAST[check.kind]:
-            self._push(now, check)
+            self._push(when, check)
 
     def _push(self, when: float, check: Check) -> None:
         self._queued.add(check.id)
