@@ -62,3 +62,19 @@ def test_one_that_has_left_is_known_by_the_address_in_the_place_of_its_node() ->
     gone = Member("10.0.0.2", "10.0.0.2", (), 7473, state=State.DELETED)
     (first, _) = relabelled([snapshot(A, A, gone), snapshot(B, A, B)])
     assert (first.roster.members[1].name, first.roster.members[1].state) == ("pod-b", State.DELETED)
+
+
+def test_a_list_of_members_that_snapshots_share_is_shared_afterwards_too() -> None:
+    first, second = snapshot(A, by_dns(A), by_dns(B)), snapshot(B)
+    second = msgspec.structs.replace(second, roster=first.roster)
+    one, other = relabelled([first, second])
+    assert [member.name for member in one.roster.members] == ["pod-a", "pod-b"]
+    assert one.roster.members is other.roster.members
+
+
+def test_of_two_entries_that_tell_as_much_the_later_one_counts() -> None:
+    moved = msgspec.structs.replace(B, zone="z3")
+    shared = snapshot(A, A, B)
+    for given in ([snapshot(by_dns(B), moved), shared], [shared, snapshot(by_dns(B), moved), shared]):
+        assert {each.member.zone for each in relabelled(given)} == {"z1", "z2"}
+    assert {each.member.zone for each in relabelled([shared, snapshot(by_dns(B), moved)])} == {"z1", "z3"}

@@ -12,16 +12,29 @@ from kubesonar.model import Edge, Member, Snapshot
 
 def relabelled(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     """Return the snapshots with members that go by an address under the name, node and zone by which others know them.
-    Where nobody knows a name, an agent's own snapshot still says on which node it is."""
+    Where nobody knows a name, an agent's own snapshot still says on which node it is. A list of members that snapshots
+    share is looked at once: of a thousand agents nearly all do."""
     known: dict[str, Member] = {}
     for member in sorted(_members(snapshots), key=_knowledge):
         known.update(dict.fromkeys(member.aliases, member))
-    return [_relabelled(snapshot, known) for snapshot in snapshots]
-
-
-def _members(snapshots: Iterable[Snapshot]) -> Iterable[Member]:
+    lists = {id(snapshot.roster.members): snapshot.roster.members for snapshot in snapshots}
+    labelled = {key: tuple(_label(member, known) for member in members) for key, members in lists.items()}
+    changed = {key for key, members in lists.items() if labelled[key] != members}
+    found = []
     for snapshot in snapshots:
-        yield from snapshot.roster.members
+        key, me = id(snapshot.roster.members), _label(snapshot.member, known)
+        alike = key not in changed and me == snapshot.member
+        found.append(snapshot if alike else _relabelled(snapshot, me, labelled[key]))
+    return found
+
+
+def _members(snapshots: Sequence[Snapshot]) -> Iterable[Member]:
+    """Yield all members, a shared list once: where it comes last, as of two entries that tell as much the later
+    counts."""
+    last = {id(snapshot.roster.members): place for place, snapshot in enumerate(snapshots)}
+    for place, snapshot in enumerate(snapshots):
+        if last[id(snapshot.roster.members)] == place:
+            yield from snapshot.roster.members
         yield snapshot.member
 
 
@@ -41,13 +54,9 @@ def _label(member: Member, known: dict[str, Member]) -> Member:
     return replace(member, name=better.name, node=better.node, zone=better.zone)
 
 
-def _relabelled(snapshot: Snapshot, known: dict[str, Member]) -> Snapshot:
-    members = tuple(_label(member, known) for member in snapshot.roster.members)
-    me = _label(snapshot.member, known)
+def _relabelled(snapshot: Snapshot, me: Member, members: tuple[Member, ...]) -> Snapshot:
     names = {old.name: new.name for old, new in zip(snapshot.roster.members, members, strict=True)}
     names[snapshot.member.name] = me.name
-    if members == snapshot.roster.members and me == snapshot.member:
-        return snapshot
     return replace(
         snapshot,
         member=me,
