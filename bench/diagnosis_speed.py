@@ -1,9 +1,10 @@
 """How much CPU a verdict takes by the size of the mesh: `python -m bench.diagnosis_speed [NODES …]`.
 
 The snapshots are made up, not simulated: every member probes k others at the default rates, datagrams are lost by
-chance, and one node loses all, or 2 %, of what it sends and gets. Several looks in a row are timed, 10 s apart, without
-reading and decoding, as the collector's judging process makes them: without the sums over the short window, and with
-the collection of garbage after each look, not in it. Writes bench/results/diagnosis_speed.md.
+chance, and one node loses all, or 2 %, of what it sends and gets. Looks are as far apart as a collector's, and an edge
+of which an agent reported nothing since the last look is the same object again, as in a collector's mirrors. What is
+timed is what the collector's judging process does with the snapshots, with the collection of garbage after each look,
+not in it. Writes bench/results/diagnosis_speed.md.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path as File
 from random import Random
+from statistics import median
 
 import msgspec
 
+from kubesonar.apps.client.gather import Gathered, one_of_each
 from kubesonar.core.diagnosis.joining.join import basis
+from kubesonar.core.diagnosis.joining.sifted_source import SiftedSources
 from kubesonar.core.diagnosis.verdict import verdict_on
 from kubesonar.core.telemetry.ledger import window
 from kubesonar.model import (
@@ -50,7 +54,12 @@ TRAIN = 8
 K = 10
 LOSS = 1e-4
 """Share of datagrams lost on each way while all is well."""
-LOOKS, STEP = 2, 10.0
+LOOKS = 6
+"""The first knows nothing from before."""
+
+KNOWN_AFTER = 1.0
+"""Seconds after a trial's beginning at which both ends know what became of it."""
+
 MINUTES = 14
 
 
@@ -67,29 +76,46 @@ class Case(msgspec.Struct, frozen=True):
         return "one node cut off" if self.share == 1 else f"one node loses {self.share:.0%}"
 
 
-class Made:
-    """One edge with its trials: `both` ends' where it is a train's."""
+class Kept:
+    """What one end keeps of an edge, which stays the same object until a trial is added."""
 
-    def __init__(self, source: Member, target: Member | str, kind: Kind, path: Path, rng: Random) -> None:
+    def __init__(self, latest: Observation) -> None:
+        self.trials: list[Trial] = []
+        self.past: tuple[Minute, ...] = ()
+        self._edge = Edge(latest, Window(10.0), Window(60.0))
+        self._newest = 0.0
+
+    def edge(self, at: float) -> Edge:
+        """The edge as of a report at that time."""
+        newest = next((trial.at for trial in reversed(self.trials) if trial.at <= at - KNOWN_AFTER), 0.0)
+        if newest != self._newest:
+            self._newest = newest
+            trials = [trial for trial in self.trials if at - 62 <= trial.at <= newest]
+            long = window(trials, at, 60.0)
+            self._edge = Edge(self._edge.latest, Window(10.0), long, tuple(trials), past=self.past)
+        return self._edge
+
+
+class Made:
+    """One edge with its trials: both ends' where it is a train's."""
+
+    def __init__(self, source: Member, target: Member | str, kind: Kind, path: Path, rng: Random, began: float) -> None:
         self.source, self.kind = source, kind
         name, address = (target, "10.96.0.10") if isinstance(target, str) else (target.name, target.addresses[0])
         self.ends = {source.node, name if isinstance(target, str) else target.node}
         check = Check(f"{kind}/{path}/{name}", kind, path, name, address, 7473, PERIODS[kind], 1.0, "x. A")
-        self.latest = Observation(check, source.name, source.network, START, received=1)
+        self.mine = Kept(Observation(check, source.name, source.network, START, received=1))
         asked = Check(f"udp/from/{source.name}", Kind.UDP, path, source.name, source.addresses[0])
-        self.recorded = Observation(asked, name, source.network, START, side=Side.RESPONDER, received=1)
-        self.trials: list[Trial] = []
-        self.records: list[Trial] = []
-        self.pasts: tuple[tuple[Minute, ...], tuple[Minute, ...]] = ((), ())
-        self._next = START - 62 + rng.random() * PERIODS[kind]
+        self.theirs = Kept(Observation(asked, name, source.network, START, side=Side.RESPONDER, received=1))
+        self._next = began + rng.random() * PERIODS[kind]
         self._number = 1000
         if kind is Kind.UDP:
-            self._remember(rng)
+            self._remember(rng, began)
 
-    def _remember(self, rng: Random) -> None:
+    def _remember(self, rng: Random, began: float) -> None:
         mine, theirs = [], []
         for index in range(MINUTES):
-            at = START // 60 * 60 - 60 * (MINUTES - index + 1)
+            at = began // 60 * 60 - 60 * (MINUTES - index)
             lost = rng.random() < 24 * 2 * TRAIN * LOSS
             seen = TRAIN - rng.randrange(2)
             bad = (Trial(at + 9, index, TRAIN, TRAIN - 1, seen, 0.001, 0.0, None),) if lost else ()
@@ -97,10 +123,10 @@ class Made:
             record = (Trial(at + 9, index, TRAIN - 1, TRAIN - 1, TRAIN, 0.0, 0.0, None),) if there else ()
             mine.append(Minute(at, 24, bad))
             theirs.append(Minute(at, 24, record))
-        self.pasts = (tuple(mine), tuple(theirs))
+        self.mine.past, self.theirs.past = tuple(mine), tuple(theirs)
 
     def until(self, now: float, sick: str, share: float, since: float, rng: Random) -> None:
-        """Makes trials up to that time and forgets those older than a minute."""
+        """Makes trials up to that time and forgets those that no report tells any more."""
         train = self.kind is Kind.UDP
         while self._next < now:
             at, self._next = self._next, self._next + PERIODS[self.kind]
@@ -115,13 +141,13 @@ class Made:
             )
             got = sum(rng.random() >= chance for _ in range(arrived)) if chance > LOSS else arrived
             fault = None if got else Fault.TIMEOUT
-            self.trials.append(
+            self.mine.trials.append(
                 Trial(at, self._number if train else 0, count, got, arrived if got else 0, 0.001, 0.0, fault)
             )
             if train and arrived:
-                self.records.append(Trial(at, self._number, arrived, arrived, count, 0.0, 0.0, None))
-        self.trials = [trial for trial in self.trials if trial.at >= now - 62]
-        self.records = [trial for trial in self.records if trial.at >= now - 62]
+                self.theirs.trials.append(Trial(at, self._number, arrived, arrived, count, 0.0, 0.0, None))
+        for kept in (self.mine, self.theirs):
+            kept.trials = [trial for trial in kept.trials if trial.at >= now - 90]
 
 
 class Fleet:
@@ -146,6 +172,9 @@ class Fleet:
         self.edges: dict[str, list[Made]] = {member.name: [] for member in self.members}
         self.asked: dict[str, list[Made]] = {member.name: [] for member in self.members}
         self.roster = Roster("1", tuple(self.members))
+        self.interval = max(2.0, len(self.members) / 500)
+        """Seconds between two reports of one agent, as the collector asks for."""
+        self.since = START - self.interval - 30
         for index, member in enumerate(self.members):
             for made in self._made(index, member):
                 self.edges[member.name].append(made)
@@ -153,30 +182,28 @@ class Fleet:
     def _made(self, index: int, member: Member) -> Iterator[Made]:
         count = len(self.members)
         path = Path(member.network.value)
+        began = START - self.interval - 62
         for step in self.rng.sample(range(1, self.case.nodes), min(K, self.case.nodes - 1)):
             other = self.members[(index + 2 * step) % count]
             for kind in (Kind.UDP, Kind.TCP, Kind.HTTP, Kind.ICMP, Kind.MTU):
-                made = Made(member, other, kind, path, self.rng)
+                made = Made(member, other, kind, path, self.rng, began)
                 if kind is Kind.UDP:
                     self.asked[other.name].append(made)
                 yield made
-        yield Made(member, "dns-service", Kind.DNS, Path.DNS_SERVICE, self.rng)
+        yield Made(member, "dns-service", Kind.DNS, Path.DNS_SERVICE, self.rng, began)
 
-    def snapshots(self, now: float) -> list[Snapshot]:
-        """What agents show at that time."""
+    def snapshots(self, now: float) -> Gathered:
+        """What a collector has of the agents at that time, as of the oldest of their last reports."""
         for edges in self.edges.values():
             for made in edges:
-                made.until(now - 1.0, "node-0", self.case.share, START - 30, self.rng)
-        return [self._snapshot(member, now) for member in self.members]
+                made.until(now, "node-0", self.case.share, self.since, self.rng)
+        return Gathered([self._snapshot(index, member, now) for index, member in enumerate(self.members)], {})
 
-    def _snapshot(self, member: Member, now: float) -> Snapshot:
-        edges = [_edge(made.latest, made.trials, made.pasts[0], now) for made in self.edges[member.name]]
-        edges += [_edge(made.recorded, made.records, made.pasts[1], now) for made in self.asked[member.name]]
-        return Snapshot(SCHEMA, member, now, START - 5000, self.roster, tuple(edges))
-
-
-def _edge(latest: Observation, trials: list[Trial], past: tuple[Minute, ...], now: float) -> Edge:
-    return Edge(latest, Window(10.0), window(trials, now, 60.0), tuple(trials), past=past)
+    def _snapshot(self, index: int, member: Member, now: float) -> Snapshot:
+        reported = now - (now - START + index * self.interval / len(self.members)) % self.interval
+        edges = [made.mine.edge(reported) for made in self.edges[member.name]]
+        edges += [made.theirs.edge(reported) for made in self.asked[member.name]]
+        return Snapshot(SCHEMA, member, now - self.interval, START - 5000, self.roster, tuple(edges))
 
 
 class Timed(msgspec.Struct, frozen=True):
@@ -192,16 +219,18 @@ class Timed(msgspec.Struct, frozen=True):
 
 def timed(case: Case) -> Timed:
     """Times some looks in a row."""
-    fleet = Fleet(case)
+    fleet, before = Fleet(case), SiftedSources()
     looks, garbage, said, edges = [], [], [""], 0
     gc.disable()
     for look in range(LOOKS):
-        now = START + look * STEP
-        snapshots = fleet.snapshots(now)
-        edges = sum(len(snapshot.edges) for snapshot in snapshots)
+        now = START + look * period(case.nodes)
+        at = now - fleet.interval
+        read = fleet.snapshots(now)
+        edges = sum(len(snapshot.edges) for snapshot in read.snapshots)
         gc.collect()
         began = time.process_time()
-        verdict = verdict_on(basis(snapshots, {}, now), lambda at: f"{at - START:+.0f} s")
+        gathered = one_of_each(read)
+        verdict = verdict_on(basis(gathered.snapshots, gathered.unread, at, before), lambda at: f"{at - START:+.0f} s")
         looks.append(time.process_time() - began)
         began = time.process_time()
         gc.collect(0)
@@ -210,15 +239,22 @@ def timed(case: Case) -> Timed:
     return Timed(case, edges, looks, max(garbage), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, said)
 
 
+def period(nodes: int) -> float:
+    """Seconds between two looks of a collector."""
+    return 1.0 if nodes <= 1000 else 10.0
+
+
 _HEAD = """# CPU of a verdict
 
-Written by `python -m bench.diagnosis_speed 300 1000 5000`: snapshots as agents make them at default rates (k = {k},
-both networks, all kinds of checks; an edge is what one member keeps of one check, or of another member's trains),
-{loss:.2%} of datagrams lost everywhere, and a fault that is 30 s old. Seconds of CPU in one process of plain Python, of
-the first look and of one 10 s later; reading and decoding are not in them. Memory is that of the whole process, with
-all snapshots. {cpu} cores with other work on them, Python {python}.
+Written by `python -m bench.diagnosis_speed 300 1000 5000`: snapshots as a collector has them of agents at default rates
+(k = {k}, both networks, all kinds of checks; an edge is what one member keeps of one check, or of another member's
+trains), {loss:.2%} of datagrams lost everywhere, and a fault that is 30 s old at the first look. Agents report every
+2 s, 4 s at 1,000 nodes, 20 s at 5,000; looks are 1 s apart, 10 s at 5,000. Seconds of CPU in one process of plain
+Python: of the first look, which knows nothing from before, and of the {more} after it, which sift again only what told
+something new, the median and the longest; reading and decoding are not in them. Memory is that of the whole process,
+with all snapshots. {cpu} cores with other work on them (load {load:.0f}), Python {python}.
 
-| nodes | edges | what is wrong | first look (s) | next look (s) | garbage after it (s) | memory (MiB) | told |
+| nodes | edges | what is wrong | first look (s) | next looks (s) | garbage after one (s) | memory (MiB) | told |
 |---|---|---|---|---|---|---|---|
 """
 
@@ -227,7 +263,8 @@ def main(sizes: Sequence[int]) -> None:
     cases = [Case(nodes, share) for nodes in sizes for share in (0.0, 0.02, 1.0)]
     with ProcessPoolExecutor(1, max_tasks_per_child=1, mp_context=get_context("spawn")) as pool:
         rows = [_row(row) for row in pool.map(timed, cases)]
-    head = _HEAD.format(k=K, loss=LOSS, cpu=os.cpu_count(), python=platform.python_version())
+    machine = {"cpu": os.cpu_count(), "load": os.getloadavg()[1], "python": platform.python_version()}
+    head = _HEAD.format(k=K, loss=LOSS, more=LOOKS - 1, **machine)
     page = head + "\n".join(rows) + "\n"
     RESULT.write_text(page)
     print(page)
@@ -235,7 +272,8 @@ def main(sizes: Sequence[int]) -> None:
 
 def _row(row: Timed) -> str:
     case = row.case
-    figures = f"{row.looks[0]:.2f} | {row.looks[1]:.2f} | {row.garbage:.2f} | {row.memory:,}"
+    later = f"{median(row.looks[1:]):.2f}, {max(row.looks[1:]):.2f}"
+    figures = f"{row.looks[0]:.2f} | {later} | {row.garbage:.2f} | {row.memory:,}"
     return f"| {case.nodes:,} | {row.edges:,} | {case.name} | {figures} | {row.said[-1]} |"
 
 

@@ -33,6 +33,7 @@ from kubesonar.apps.collector.frames import (
 )
 from kubesonar.core.decoding import decode_json
 from kubesonar.core.diagnosis.joining.join import basis
+from kubesonar.core.diagnosis.joining.sifted_source import SiftedSources
 from kubesonar.core.diagnosis.verdict import Known, verdict_on
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.reports.mirror import summed
@@ -61,6 +62,7 @@ class JudgingProcess:
         self._worker = ThreadPoolExecutor(1, "judging")
         self._lacking: dict[str, None] = {}
         self._judgements = 0
+        self._before = SiftedSources()
 
     def take(self, kind: FrameKind, number: int, body: bytes) -> None:
         """Take a report, or begin to work out an answer."""
@@ -74,7 +76,7 @@ class JudgingProcess:
                 self._work(number, lambda: self._judged(collected, known, lacking))
             case FrameKind.MATRIX:
                 drawn = self._mirrors.collected(decode_json(body, JudgeQuestion).now)
-                self._work(number, lambda: encode_json(_matrix(drawn)))
+                self._work(number, lambda: encode_json(_matrix(drawn, self._before)))
             case FrameKind.TARGETS:
                 asked = self._mirrors.collected(decode_json(body, JudgeQuestion).now)
                 self._work(number, lambda: encode_json([_of_targets(snapshot) for snapshot in asked.snapshots]))
@@ -107,7 +109,7 @@ class JudgingProcess:
     def _judged(self, collected: Collected, known: Known, lacking: tuple[str, ...]) -> bytes:
         began = time.monotonic()
         gathered = one_of_each(Gathered(collected.snapshots, collected.unread))
-        found = basis(gathered.snapshots, gathered.unread, collected.at)
+        found = basis(gathered.snapshots, gathered.unread, collected.at, self._before)
         verdict = verdict_on(found, clock, known)
         excused = found.who.excused
         took = time.monotonic() - began
@@ -135,9 +137,10 @@ def _end_if_crashed(work: Future[None]) -> None:
         os._exit(1)
 
 
-def _matrix(collected: Collected) -> MatrixDocument:
+def _matrix(collected: Collected, before: SiftedSources) -> MatrixDocument:
     gathered = one_of_each(Gathered(collected.snapshots, collected.unread))
-    return MatrixDocument(API_SCHEMA, collected.at, matrices(basis(gathered.snapshots, gathered.unread, collected.at)))
+    found = basis(gathered.snapshots, gathered.unread, collected.at, before)
+    return MatrixDocument(API_SCHEMA, collected.at, matrices(found))
 
 
 def main(arguments: list[str]) -> None:

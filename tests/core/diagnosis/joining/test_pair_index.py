@@ -4,13 +4,14 @@ from kubesonar.core.diagnosis.evidence import Ages
 from kubesonar.core.diagnosis.joining.pair_index import PairIndex
 from kubesonar.core.diagnosis.joining.past_loss import Pair
 from kubesonar.core.diagnosis.joining.sieve import Sieve
+from kubesonar.core.diagnosis.joining.sifted_source import SiftedSources
 from kubesonar.core.diagnosis.population import standing
 from tests.core.mesh import Mesh
 
 
 def index() -> tuple[Sieve, PairIndex]:
     who = standing(*Mesh(4, seed=1).run(5).snapshots(5))
-    sieve = Sieve(who, Ages(10.0, 60.0))
+    sieve = Sieve(who, Ages(10.0, 60.0), SiftedSources())
     return sieve, PairIndex(who, sieve, {})
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from kubesonar.core.address import family_of, is_literal
 from kubesonar.core.diagnosis.inference.slow_links import SLOW
 from kubesonar.model import Edge, Observation, Trial
@@ -15,22 +13,18 @@ _SIZED = 4
 is not seen; more, and one that is fast again is looked at for longer."""
 
 
-class EdgeSums(msgspec.Struct, frozen=True, gc=False):
-    """Of an edge: whether any trial was bad or told nothing, how many trials there were, and what was sent and received
-    in the short window."""
-
-    bad: bool
-    trials: int
-    sent: int
-    received: int
+def lost_any(edge: Edge) -> bool:
+    """Return whether any trial of the long window was bad or told nothing."""
+    long = edge.long
+    return long.failed > 0 or long.unknown > 0 or long.received < long.sent
 
 
-def sums_of(edge: Edge, now: float) -> EdgeSums:
-    """Return what the windows say; where the short one has no sums, as with a collector, what the newest trials say."""
-    long, short, trials = edge.long, edge.short, edge.trials
-    bad = long.failed > 0 or long.unknown > 0 or long.received < long.sent
+def sums_lately(edge: Edge, now: float) -> tuple[int, int]:
+    """Return what was sent and received in the short window before `now` (Unix seconds of the member): what the window
+    says; where it has no sums, as with a collector, what the newest trials say."""
+    short, trials = edge.short, edge.trials
     if short.observations or not trials:
-        return EdgeSums(bad, long.observations, short.sent, short.received)
+        return short.sent, short.received
     sent, received, since = 0, 0, now - short.span
     for trial in reversed(trials):
         at = trial.at
@@ -39,7 +33,7 @@ def sums_of(edge: Edge, now: float) -> EdgeSums:
         if at <= now:
             sent += trial.sent
             received += trial.received
-    return EdgeSums(bad, long.observations, sent, received)
+    return sent, received
 
 
 def saw_slow_link(trials: Sequence[Trial]) -> bool:

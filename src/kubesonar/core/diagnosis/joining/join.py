@@ -9,6 +9,7 @@ import msgspec
 from kubesonar.core.diagnosis.evidence import SETTLE, Ages, Evidence
 from kubesonar.core.diagnosis.joining.cell_maker import CellMaker
 from kubesonar.core.diagnosis.joining.sieve import Sieve
+from kubesonar.core.diagnosis.joining.sifted_source import SiftedSources
 from kubesonar.core.diagnosis.population import Population, standing
 from kubesonar.model import Snapshot
 
@@ -23,14 +24,16 @@ class Basis(msgspec.Struct, frozen=True):
     unread: Mapping[str, str]
 
 
-def basis(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float) -> Basis:
+def basis(
+    snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float, before: SiftedSources | None = None
+) -> Basis:
     """Return the basis of the members that could be read just now, at `now` (Unix seconds); `unread` says of the
-    others why not."""
+    others why not. Who looks again and again hands in what the sources told `before`."""
     who = standing(snapshots, unread, now)
-    return Basis(now, who, collect(who), unread)
+    return Basis(now, who, collect(who, before), unread)
 
 
-def collect(who: Population) -> Evidence:
+def collect(who: Population, before: SiftedSources | None = None) -> Evidence:
     """Return the evidence of all members that are expected and read, about members that are expected and plain
     targets."""
     edges = [edge for snapshot in who.read.values() for edge in snapshot.edges[:1]]
@@ -38,7 +41,7 @@ def collect(who: Population) -> Evidence:
         min(max((edge.short.span for edge in edges), default=10.0), 600.0),
         min(max((edge.long.span for edge in edges), default=60.0), 3600.0),
     )
-    sieve = Sieve(who, ages)
+    sieve = Sieve(who, ages, before or SiftedSources())
     maker = CellMaker(who, ages, sieve)
     maker.make(sieve.suspicious())
     maker.unread_sources()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from statistics import median
 
 import msgspec
@@ -10,8 +10,7 @@ import msgspec
 from kubesonar.core.diagnosis.evidence import FAINT
 from kubesonar.core.diagnosis.inference.background import BACKGROUND
 from kubesonar.core.diagnosis.inference.upper_bound import best_gain
-from kubesonar.core.diagnosis.population import Population
-from kubesonar.model import Edge
+from kubesonar.model import Edge, Member
 
 Pair = tuple[str, str]
 """A source and a target, by their names."""
@@ -30,10 +29,6 @@ class PastTrials(msgspec.Struct, frozen=True, gc=False):
     faint: int
 
 
-NO_PAST = PastTrials(0, 0, 0)
-"""The past of what has none."""
-
-
 def past_trials(edge: Edge) -> PastTrials:
     """Return what the minutes of that edge say."""
     trials = bad = faint = 0
@@ -45,61 +40,59 @@ def past_trials(edge: Edge) -> PastTrials:
     return PastTrials(trials, bad, faint)
 
 
+def words_between(source: Member, target: Member | None, name: str) -> tuple[str, ...]:
+    """Return what loss from that member to a target of that name is held against: nodes, zones and plain targets."""
+    if target is None:
+        return f"{source.node}>", name
+    return source.node, target.node, f"{source.zone}>{target.zone}"
+
+
+class LossyPast(msgspec.Struct, frozen=True, gc=False):
+    """The past of an edge that lost something: its pair, the places at both ends, what loss is held against, how many
+    trials there were and how many were bad."""
+
+    pair: Pair
+    places: frozenset[str]
+    words: tuple[str, ...]
+    trials: int
+    bad: int
+
+
 class PastLoss:
-    """Counts the trials of the past, by pair and by the words (nodes, zones, plain targets) that loss may be held
-    against."""
+    """Counts the trials of the past: `by_word` those that loss may be held against, as [trials, bad ones]; `lossy` are
+    the edges with bad ones."""
 
-    def __init__(self, who: Population) -> None:
-        self._members = who.members
-        self._by_word: dict[str, _Count] = {}
-        self._faint: list[tuple[Pair, int, int]] = []
+    def __init__(self) -> None:
+        self.by_word: dict[str, list[int]] = {}
+        self.lossy: list[LossyPast] = []
 
-    def add(self, pair: Pair, words: Iterable[str], past: PastTrials) -> None:
-        """Count the past of an edge of that pair, of which these are the `words`."""
-        if past.bad:
-            self._faint.append((pair, past.trials, past.bad))
-        for word in words:
-            count = self._by_word.get(word)
-            if count is None:
-                count = self._by_word[word] = _Count()
-            count.total += past.trials
-            count.bad += past.bad
-
-    def words(self, pair: Pair) -> tuple[str, ...]:
-        """Return what loss between that pair is held against: nodes, zones and plain targets."""
-        source, target = self._members[pair[0]], self._members.get(pair[1])
-        if target is None:
-            return f"{source.node}>", pair[1]
-        return source.node, target.node, f"{source.zone}>{target.zone}"
+    def add(self, word: str, trials: int, bad: int) -> None:
+        """Count trials that are held against that word."""
+        count = self.by_word.get(word)
+        if count is None:
+            count = self.by_word[word] = [0, 0]
+        count[0] += trials
+        count[1] += bad
 
     def standing_out(self) -> Iterator[Pair]:
         """Return the pairs whose loss stands out, or crosses something whose loss does."""
         usual = self._usual()
-        standing = {word for word, count in self._by_word.items() if count.most(usual) > STANDING_OUT}
-        between: dict[frozenset[str], _Count] = {}
-        for pair, total, bad in self._faint:
-            count = between.setdefault(self._places(pair), _Count())
-            count.total += total
-            count.bad += bad
-        for pair, _, _ in self._faint:
-            if between[self._places(pair)].most(usual) > STANDING_OUT or standing.intersection(self.words(pair)):
-                yield pair
-
-    def _places(self, pair: Pair) -> frozenset[str]:
-        target = self._members.get(pair[1])
-        return frozenset((self._members[pair[0]].node, target.node if target else pair[1]))
+        words = {word for word, count in self.by_word.items() if _stands_out(count, usual)}
+        between: dict[frozenset[str], list[int]] = {}
+        for edge in self.lossy:
+            count = between.setdefault(edge.places, [0, 0])
+            count[0] += edge.trials
+            count[1] += edge.bad
+        places = {ends for ends, count in between.items() if _stands_out(count, usual)}
+        for edge in self.lossy:
+            if edge.places in places or not words.isdisjoint(edge.words):
+                yield edge.pair
 
     def _usual(self) -> float:
-        shares = [count.bad / count.total for count in self._by_word.values() if count.total]
+        shares = [bad / trials for trials, bad in self.by_word.values() if trials]
         return max(BACKGROUND, median(shares)) if shares else BACKGROUND
 
 
-class _Count:
-    __slots__ = ("bad", "total")
-
-    def __init__(self) -> None:
-        self.total = self.bad = 0
-
-    def most(self, usual: float) -> float:
-        """The most that any rate of loss explains of it (nats)."""
-        return best_gain(self.total, (self.bad, usual))
+def _stands_out(count: list[int], usual: float) -> bool:
+    """Whether any rate of loss explains that much of these trials."""
+    return best_gain(count[0], (count[1], usual)) > STANDING_OUT

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from kubesonar.core.diagnosis.evidence import Ages, Quiet
 from kubesonar.core.diagnosis.inference.trial_model import stream
-from kubesonar.core.diagnosis.joining.edge_sums import EdgeSums
-from kubesonar.core.diagnosis.joining.past_loss import NO_PAST, PastLoss, PastTrials, past_trials
+from kubesonar.core.diagnosis.joining.past_loss import LossyPast, past_trials, words_between
 from kubesonar.model import Edge, Kind, Member, Network
 
 STREAMS = frozenset({Kind.TCP, Kind.HTTP, Kind.TLS})
@@ -17,41 +16,87 @@ _PASSED = ("node", "node_in", "node_out", "zone_pair", "zone_pair_slow")
 _PASSED_POD = ("pod_network", "pod_network_in", "pod_network_out")
 
 
+class PairCounts:
+    """Counts of what one member asked others. `trains` are by what they cross: how many there were lately, how many in
+    the past, and how many of these were bad; `groups` by whether they go to another zone, and by the packets of a
+    trial (0: a train): the pairs, their trials, how many of these were faintly bad in the past, and the packets of the
+    first; `lossy` are edges that lost something in the past."""
+
+    __slots__ = ("groups", "lossy", "trains")
+
+    def __init__(self) -> None:
+        self.trains: dict[str, list[int]] = {}
+        self.groups: dict[tuple[bool, int], list[int]] = {}
+        self.lossy: list[LossyPast] = []
+
+    def add(self, me: Member, other: Member, edges: Iterable[Edge]) -> None:
+        """Count the edges of that pair."""
+        far = me.zone != other.zone
+        for edge in edges:
+            check = edge.latest.check
+            kind = check.kind
+            if kind is Kind.UDP:
+                self._add_trains(me, other, edge)
+            elif kind is Kind.ICMP:
+                self._add(far, 1, edge.long.observations)
+            elif kind in STREAMS:
+                self._add(far, stream(check.timeout), edge.long.observations)
+
+    def _add(self, far: bool, packets: int, trials: int) -> list[int]:
+        count = self.groups.get((far, packets))
+        if count is None:
+            count = self.groups[far, packets] = [0, 0, 0, packets]
+        count[0] += 1
+        count[1] += trials
+        return count
+
+    def _add_trains(self, me: Member, other: Member, edge: Edge) -> None:
+        past, recent = past_trials(edge), edge.long.observations
+        group = self._add(me.zone != other.zone, 0, recent + past.trials)
+        group[2] += past.faint
+        if not group[3]:
+            group[3] = max((trial.sent for trial in edge.trials), default=1)
+        words = words_between(me, other, other.name)
+        for word in words:
+            flow = self.trains.get(word)
+            if flow is None:
+                flow = self.trains[word] = [0, 0, 0]
+            flow[0] += recent
+            flow[1] += past.trials
+            flow[2] += past.bad
+        if past.bad:
+            places = frozenset((me.node, other.node))
+            self.lossy.append(LossyPast((me.name, other.name), places, words, past.trials, past.bad))
+
+
 class QuietPairs:
     """Counts the trials between members, and the trains that cross each node and zone pair. `sent` are the datagrams of
     the short window."""
 
-    def __init__(self, ages: Ages, past: PastLoss) -> None:
+    def __init__(self, ages: Ages) -> None:
         self._ages = ages
-        self._past = past
         self.sent = 0
         self._flows: dict[tuple[str, bool], list[int]] = {}
         """By word, and by whether it is the host network: trains lately and in the past."""
         self._groups: dict[tuple[bool, bool], dict[int, list[int]]] = {
             (host, far): {} for host in (False, True) for far in (False, True)
         }
-        """By whether it is the host network, and goes to another zone: by packets the pairs, their trials, how many of
-        these were bad in the past, and the datagrams of a train."""
+        """By whether it is the host network, and goes to another zone: what `PairCounts.groups` holds by packets."""
 
-    def add(self, me: Member, far: bool, edge: Edge, sums: EdgeSums) -> None:
-        """Count the trials of an edge of that member, which goes to another zone if `far`."""
-        past = NO_PAST
-        if edge.latest.check.kind is Kind.UDP:
-            past = past_trials(edge)
-            pair = me.name, edge.latest.check.target
-            words = self._past.words(pair)
-            self._past.add(pair, words, past)
-            self._pass_trains(words, me, sums.sent, sums.trials, past.trials)
-        self._count(me, far, edge, sums, past, 1)
-
-    def take(self, me: Member, far: bool, edge: Edge, sums: EdgeSums) -> None:
-        """Take the trials of an edge out again."""
-        past = NO_PAST
-        if edge.latest.check.kind is Kind.UDP:
-            past = past_trials(edge)
-            words = self._past.words((me.name, edge.latest.check.target))
-            self._pass_trains(words, me, -sums.sent, -sums.trials, -past.trials)
-        self._count(me, far, edge, sums, past, -1)
+    def add(self, me: Member, counts: PairCounts, sign: int = 1) -> None:
+        """Count what that member asked others; with the sign -1, take it out again."""
+        host = me.network is Network.HOST
+        for word, (recent, past, _) in counts.trains.items():
+            flow = self._flows.get((word, host))
+            if flow is None:
+                flow = self._flows[word, host] = [0, 0]
+            flow[0] += sign * recent
+            flow[1] += sign * past
+        for (far, packets), (pairs, trials, bad, size) in counts.groups.items():
+            group = self._groups[host, far].setdefault(packets, [0, 0, 0, size])
+            group[0] += sign * pairs
+            group[1] += sign * trials
+            group[2] += sign * bad
 
     def passing(self, part: str, subject: str) -> tuple[float, float]:
         """See `Reserve`."""
@@ -69,33 +114,3 @@ class QuietPairs:
                 if pairs > 0 and trials > 0:
                     ways = 2 if not packets and recorded else 1
                     yield Quiet(size, network, ways == 1, far, ways * pairs, ways * trials, bad)
-
-    def _count(self, me: Member, far: bool, edge: Edge, sums: EdgeSums, past: PastTrials, sign: int) -> None:
-        check = edge.latest.check
-        kind = check.kind
-        if kind is Kind.UDP:
-            packets = 0
-        elif kind is Kind.ICMP:
-            packets = 1
-        elif kind not in STREAMS:
-            return
-        else:
-            packets = stream(check.timeout)
-        group = self._groups[me.network is Network.HOST, far]
-        count = group.get(packets)
-        if count is None:
-            size = max((trial.sent for trial in edge.trials), default=1) if kind is Kind.UDP else packets
-            count = group[packets] = [0, 0, 0, size]
-        count[0] += sign
-        count[1] += sign * (sums.trials + past.trials)
-        count[2] += sign * past.faint
-
-    def _pass_trains(self, words: Iterable[str], me: Member, sent: int, trials: int, past: int) -> None:
-        self.sent += sent
-        host = me.network is Network.HOST
-        for word in words:
-            flow = self._flows.get((word, host))
-            if flow is None:
-                flow = self._flows[word, host] = [0, 0]
-            flow[0] += trials
-            flow[1] += past

@@ -8,38 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from kubesonar.core.address import is_literal
 from kubesonar.core.diagnosis.evidence import Ages
-from kubesonar.core.diagnosis.joining.edge_sums import observed_family, saw_slow_link, sums_of
-from kubesonar.core.diagnosis.joining.past_loss import Pair, PastLoss, past_trials
-from kubesonar.core.diagnosis.joining.quiet_pairs import QuietPairs
+from kubesonar.core.diagnosis.joining.edge_sums import sums_lately
+from kubesonar.core.diagnosis.joining.past_loss import Pair, PastLoss
+from kubesonar.core.diagnosis.joining.quiet_pairs import PairCounts, QuietPairs
+from kubesonar.core.diagnosis.joining.sifted_source import SiftedSource, SiftedSources
 from kubesonar.core.diagnosis.parts.traversal import End
 from kubesonar.core.diagnosis.population import Population
-from kubesonar.model import Check, Edge, Kind, Member, Network, Observation, Path, Side
+from kubesonar.model import Check, Edge, Kind, Path
 
-_SOURCE, _MTU = Side.SOURCE, Kind.MTU
-_BEYOND = (Path.POD, Path.HOST, Path.LOOPBACK, Path.COLLECTOR, Path.OTHER)
 _LEAST_SPAN = 0.4
 """Share of the short window that trials must reach back before the network may be called healthy. Less, and a mesh that
 has just started is healthy; more, and that is told late."""
 
 
-class _Found:
-    """The edges of one pair; `far` is whether they go to another zone, None where the target is no member."""
-
-    __slots__ = ("edges", "far")
-
-    def __init__(self, far: bool | None) -> None:
-        self.far = far
-        self.edges: list[Edge] = []
-
-
 class Sieve:
-    """One look at every edge. `heard` are the targets that answered lately, `quiet` counts the pairs that are well,
-    `recorded` says whether responders keep records, `dual` whether there are two address families, `slowness` whether
-    anything is slow, `old` whether trials reach back far enough to judge by."""
+    """All sources together, at one time. `heard` are the targets that answered lately, `quiet` counts the pairs that
+    are well, `recorded` says whether responders keep records, `dual` whether there are two address families, `slowness`
+    whether anything is slow, `old` whether trials reach back far enough to judge by. `before` holds what the sources
+    told at the last look."""
 
-    def __init__(self, who: Population, ages: Ages) -> None:
+    def __init__(self, who: Population, ages: Ages, before: SiftedSources) -> None:
         self._who = who
         self._ages = ages
         self.heard: set[str] = set()
@@ -51,17 +40,19 @@ class Sieve:
         self.askers: dict[str, list[str]] = {}
         self.nodes: dict[str, str] = {}
         """Where plain targets run, as far as that is known."""
-        self._families: dict[str, int] = {}
-        self._named: set[int] = set()
         self._dns: dict[str, str] = {}
         self._loud: dict[Pair, None] = {}
-        self._past = PastLoss(who)
-        self.quiet = QuietPairs(ages, self._past)
+        self._past = PastLoss()
+        self.quiet = QuietPairs(ages)
         since = who.now - ages.edges[ages.recent - 1]
         self._untrusted = {name for name, blind in who.blind.items() if any(until > since for _, until in blind)}
-        for name in who.read:
-            self._sift(name)
-        self.dual = len({*self._families.values()} | self._named) > 1
+        families: set[int] = set()
+        for name, source in before.of(who).items():
+            families.update(source.families.values(), source.named)
+            self._learn(source)
+            if name in who.expected:
+                self._add(name, source)
+        self.dual = len(families) > 1
 
     @property
     def dns_pods(self) -> tuple[End, ...]:
@@ -79,8 +70,10 @@ class Sieve:
             return edges
         me, other = self._who.members[source], self._who.members.get(target)
         if other is not None:
-            for edge in edges:
-                self.quiet.take(me, me.zone != other.zone, edge, sums_of(edge, self._who.read[source].at))
+            counts = PairCounts()
+            counts.add(me, other, edges)
+            self.quiet.add(me, counts, -1)
+            self.quiet.sent -= self._sent(source, (edge for edge in edges if edge.latest.check.kind is Kind.UDP))
         return edges
 
     def waiting(self, source: str, target: str) -> list[Edge]:
@@ -92,84 +85,12 @@ class Sieve:
         self._loud.update(dict.fromkeys(self._past.standing_out()))
         return self._loud
 
-    def _sift(self, name: str) -> None:
-        who, snapshot = self._who, self._who.read[name]
-        if name not in who.expected:
-            for edge in snapshot.edges:
-                self._learn(edge.latest)
-            return
-        me, heard, addresses = who.members[name], self.heard, self._families
-        doubted = self._untrusted if name not in self._untrusted else None
-        now = snapshot.at
-        own: dict[str, _Found | None] = {}
-        for edge in snapshot.edges:
-            latest = edge.latest
-            check = latest.check
-            target = check.target
-            if latest.side is not _SOURCE or target not in own:
-                self._learn(latest)
-                if latest.side is not _SOURCE:
-                    continue
-                own[target] = self._found(me, check)
-            elif check.address not in addresses:
-                self._learn(latest)
-            found = own[target]
-            if found is None:
-                continue
-            found.edges.append(edge)
-            sums = sums_of(edge, now)
-            if latest.fault is not None or sums.bad or self._suspect(edge, check.kind):
-                self._loud[name, target] = None
-            if found.far is not None:
-                self.quiet.add(me, found.far, edge, sums)
-            elif edge.past:
-                self._past.add((name, target), self._past.words((name, target)), past_trials(edge))
-            if doubted is not None and sums.received and target not in doubted and check.kind is not _MTU:
-                heard.add(target)
-        self._settle(name, {target: found.edges for target, found in own.items() if found is not None})
-
-    def _settle(self, name: str, found: dict[str, list[Edge]]) -> None:
-        """Keep the pairs of that source."""
-        self.edges[name] = found
-        self.paths += len(found)
-        for target in found:
-            self.askers.setdefault(target, []).append(name)
-            if name in self._untrusted or target in self._untrusted:
-                self._loud[name, target] = None
-        self.old = self.old or any(self._reaches_back(name, edges[0]) for edges in found.values())
-
-    def _learn(self, latest: Observation) -> None:
-        """Note what an edge tells besides its trials."""
-        check = latest.check
-        if latest.side is not _SOURCE:
-            self.recorded = self.recorded or (latest.side is Side.RESPONDER and check.kind is Kind.UDP)
-            return
-        if check.address not in self._families:
-            self._meet(latest)
-        if check.target not in self._who.members:
+    def _learn(self, source: SiftedSource) -> None:
+        """Note what a source tells besides its trials."""
+        self.recorded = self.recorded or source.recorded
+        self.slowness = self.slowness or source.slow
+        for check in source.plain:
             self._plain(check)
-
-    def _found(self, me: Member, check: Check) -> _Found | None:
-        """A pair to be filled; None where nothing is told by what that source asks there."""
-        if not self._counts(me.name, check):
-            return None
-        target = self._who.members.get(check.target)
-        return _Found(None if target is None else me.zone != target.zone)
-
-    def _suspect(self, edge: Edge, kind: Kind) -> bool:
-        """Whether that edge is to be looked at though nothing failed: something was slow, or big packets were lost."""
-        trials = edge.trials
-        if not trials:
-            return False
-        newest = trials[-1]
-        self.slowness = self.slowness or newest.slow
-        return newest.slow or newest.full_received < newest.full_sent or (kind is _MTU and saw_slow_link(trials))
-
-    def _meet(self, latest: Observation) -> None:
-        if is_literal(latest.check.address):
-            self._families[latest.check.address] = observed_family(latest)
-        else:
-            self._named.add(latest.family)
 
     def _plain(self, check: Check) -> None:
         if check.node:
@@ -179,15 +100,39 @@ class Sieve:
         elif check.path is Path.DNS_SERVICE:
             self.dns_addresses.add(check.address)
 
-    def _counts(self, source: str, check: Check) -> bool:
-        """Whether anything is told by what that source asks there."""
-        who = self._who
-        if check.target in who.excused:
-            return False
-        target = who.members.get(check.target)
-        if target is None:
-            return check.path not in _BEYOND
-        return target.node != who.members[source].node and target.network is not Network.OTHER
+    def _add(self, name: str, source: SiftedSource) -> None:
+        """Add a source that is expected."""
+        self.edges[name] = dict(source.edges)
+        self.paths += len(source.edges)
+        self._loud.update(((name, target), None) for target in source.loud)
+        for target in source.edges:
+            self.askers.setdefault(target, []).append(name)
+        self._hear(name, source)
+        self.quiet.add(self._who.members[name], source.counts)
+        self.quiet.sent += self._sent(name, source.trains)
+        for word, (_, trials, bad) in source.counts.trains.items():
+            self._past.add(word, trials, bad)
+        for word, (trials, bad) in source.plain_past.items():
+            self._past.add(word, trials, bad)
+        self._past.lossy += source.counts.lossy
+        self.old = self.old or any(self._reaches_back(name, edges[0]) for edges in source.edges.values())
+
+    def _hear(self, name: str, source: SiftedSource) -> None:
+        """Note which targets answered that source lately; pairs of which an end is not trusted are looked at."""
+        now, untrusted, heard = self._who.read[name].at, self._untrusted, self.heard
+        trusted = name not in untrusted
+        for target, edges in source.edges.items():
+            if not trusted or target in untrusted:
+                self._loud[name, target] = None
+            elif target not in heard and any(
+                sums_lately(edge, now)[1] for edge in edges if edge.latest.check.kind is not Kind.MTU
+            ):
+                heard.add(target)
+
+    def _sent(self, source: str, trains: Iterable[Edge]) -> int:
+        """The datagrams that the source sent by these edges in the short window."""
+        now = self._who.read[source].at
+        return sum(sums_lately(edge, now)[0] for edge in trains)
 
     def _reaches_back(self, source: str, edge: Edge) -> bool:
         """Whether the oldest trial that counts is old enough. Those of the first seconds of a process do not count."""
