@@ -224,6 +224,9 @@ the clock, of a process that shared two cores with many others; its CPU is in [C
 """
 
 _TAIL = """
+The row of 50 agents is what a coordinator that judges takes beside its agent
+(docs/membership.md): the same two processes, which it starts.
+
 An agent that reports has {more:.1f} MiB more than one that does not ({one:.1f} against {other:.1f} MiB, {settled:.0f} s
 after the start, both on loopback with a peer each).
 
@@ -263,4 +266,4 @@ async def main(sizes: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main([int(word) for word in sys.argv[1:]] or [100, 1000]))
+    uvloop.run(main([int(word) for word in sys.argv[1:]] or [50, 100, 1000]))

@@ -20,6 +20,9 @@ SCHEMA = 1
 MEMBER_PORT = 7473
 """Default port of a member's responder (UDP) and HTTP listener (TCP)."""
 
+COLLECTOR_PORT = 7475
+"""Default port of a collector, also of one that a coordinator runs (TCP)."""
+
 DETAIL_LIMIT = 200
 """Longest `Observation.detail`, in characters. Shorter, and an error's end is cut; longer, and a snapshot of many
 failures grows."""

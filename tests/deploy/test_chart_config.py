@@ -118,3 +118,26 @@ def test_what_the_chart_sets_cannot_be_set_twice(key: str) -> None:
 
 def test_a_bad_key_is_refused_before_anything_is_installed() -> None:
     assert "member" in refusal("--set", "config.schedule.member=5")
+
+
+JUDGING = ("--set", "config.coordinator.judge=true", "--set", "agent.resources.limits.memory=256Mi")
+
+
+def test_a_coordinator_that_judges_is_reached_by_all_agents(tmp_path: Path) -> None:
+    for network, host in (("pod", "false"), ("host", "true")):
+        tree = options(tmp_path, *JUDGING, "--set", f"hostNetwork.enabled={host}", network=network)
+        assert (tree.coordinator.judge, tree.coordinator.port) == (True, 7475)
+    policy = one(render(*JUDGING, "--set", "networkPolicy.enabled=true"), "NetworkPolicy")["spec"]["ingress"][1]
+    assert {port["port"] for port in policy["ports"]} == {7473, 7475}
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (("--set", "collector.enabled=true"), "set it or collector.enabled, not both"),
+        (("--set", "keys.create=false"), "set keys.create or keys.existingSecret"),
+        (("--set", "agent.resources.limits.memory=96Mi"), "set agent.resources.limits.memory to 256Mi or more"),
+    ],
+)
+def test_a_coordinator_that_could_not_judge_is_refused(flags: tuple[str, ...], why: str) -> None:
+    assert why in refusal(*JUDGING, *flags)

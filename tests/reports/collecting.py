@@ -13,7 +13,8 @@ from kubesonar.core.telemetry.reports.report import REPORT_PATH
 from kubesonar.model import Check, Fault, Kind, Member, Network, Observation, Path
 from kubesonar.net.clock import SystemClock
 from kubesonar.reports.auth.reporter import AnyReporter, ReportAuthenticator
-from kubesonar.reports.intake import Intake
+from kubesonar.reports.coordinator_target import CoordinatorTarget
+from kubesonar.reports.intake import Intake, Succession
 from kubesonar.reports.options import ReportOptions
 from kubesonar.reports.sender import ReportSender
 from kubesonar.web import Anonymous, LimitOptions, Listener, ListenOptions, Route, Router, Server
@@ -26,9 +27,15 @@ CLOCK = SystemClock()
 class Collecting:
     """A collector that only takes reports."""
 
-    def __init__(self, authenticator: ReportAuthenticator | None = None, interval: float = 0.5, port: int = 0) -> None:
+    def __init__(
+        self,
+        authenticator: ReportAuthenticator | None = None,
+        interval: float = 0.5,
+        port: int = 0,
+        succession: Succession | None = None,
+    ) -> None:
         self.mirrors = Mirrors(MirrorOptions(interval=interval))
-        self.intake = Intake(self.mirrors, authenticator or AnyReporter(), CLOCK)
+        self.intake = Intake(self.mirrors, authenticator or AnyReporter(), CLOCK, succession=succession)
         self.server = Server([])
         self.port = port
 
@@ -63,7 +70,9 @@ class Collecting:
 class Reporting:
     """An agent that only reports."""
 
-    def __init__(self, *ports: int, host: str = "127.0.0.1", **options: object) -> None:
+    def __init__(
+        self, *ports: int, host: str = "127.0.0.1", coordinator: CoordinatorTarget | None = None, **options: object
+    ) -> None:
         self.ledger = Ledger(ME, CLOCK.wall(), LedgerOptions())
         to = tuple(f"http://{host}:{port}" for port in ports)
         self.sender = ReportSender(
@@ -72,6 +81,7 @@ class Reporting:
             lambda: self.ledger.head(CLOCK.wall()),
             CLOCK,
             random.Random(1),
+            coordinator,
         )
 
     def observe(self, count: int = 1, fault: Fault | None = None) -> None:

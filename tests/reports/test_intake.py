@@ -7,7 +7,7 @@ import pytest
 
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.reports.mirrors import MirrorOptions, Mirrors
-from kubesonar.core.telemetry.reports.report import REPORT_SCHEMA, Report
+from kubesonar.core.telemetry.reports.report import REPORT_SCHEMA, Report, digest_of_kept
 from kubesonar.model import Member, Roster, Snapshot
 from kubesonar.reports.auth.reporter import AuthorityAway, Reporter, ReporterRefused
 from kubesonar.reports.intake import Intake
@@ -50,6 +50,38 @@ def test_a_report_gets_a_receipt() -> None:
     status, receipt, _ = taken(report())
     assert status == 200
     assert receipt == {"schema": 1, "sequence": 1, "interval": 2.0, "roster": True}
+
+
+@pytest.mark.parametrize(
+    ("holds", "kept"),
+    [("", "what is left"), ("another", "what is left"), (digest_of_kept("what is left"), None)],
+)
+def test_an_agent_gets_what_it_is_to_hold_until_it_holds_it(holds: str, kept: str | None) -> None:
+    class Left:
+        text = "what is left"
+        digest = digest_of_kept(text)
+
+        def __init__(self) -> None:
+            self.offered: list[str] = []
+            self.names: list[str] = []
+
+        def offer(self, text: str) -> None:
+            self.offered.append(text)
+
+        def given(self, name: str) -> None:
+            self.names.append(name)
+
+    async def work() -> dict[str, object]:
+        left = Left()
+        intake = Intake(Mirrors(MirrorOptions()), Bound(Reporter()), CLOCK, succession=left)
+        shown = json.loads(report()) | {"holds": holds, "held": "of a predecessor"}
+        reply = await intake.take(Request(method="POST", body=encode_json(shown)))
+        assert (left.offered, left.names) == (["of a predecessor"], ["pod-1"])
+        assert isinstance(reply.body, bytes)
+        found: dict[str, object] = json.loads(reply.body)
+        return found
+
+    assert run(work).get("keep") == kept
 
 
 @pytest.mark.parametrize(

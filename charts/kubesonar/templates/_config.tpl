@@ -7,6 +7,17 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- if include "kubesonar.judges" . -}}
+{{- if .Values.collector.enabled -}}
+{{- fail "config.coordinator.judge: the collector judges; set it or collector.enabled, not both" -}}
+{{- end -}}
+{{- if not (include "kubesonar.hasKeys" .) -}}
+{{- fail "config.coordinator.judge: agents sign what they report to the coordinator; set keys.create or keys.existingSecret" -}}
+{{- end -}}
+{{- if eq (dig "limits" "memory" "" .Values.agent.resources | toString) "96Mi" -}}
+{{- fail "config.coordinator.judge: any agent may be elected, and needs room for a collector then; set agent.resources.limits.memory to 256Mi or more" -}}
+{{- end -}}
+{{- end -}}
 {{- $config := dict
   "roster" (dict "source" (ternary "collector" "kubernetes" (eq (include "kubesonar.collectorWatches" .) "true")))
   "cluster" (dict "service" (dict "name" (include "kubesonar.vip" .)))

@@ -43,6 +43,11 @@
 {{- if or .Values.keys.create .Values.keys.existingSecret -}}true{{- end -}}
 {{- end -}}
 
+{{/* Whether the coordinator of the agents judges, "true" or nothing. */}}
+{{- define "kubesonar.judges" -}}
+{{- if eq (dig "coordinator" "judge" false .Values.config | toString) "true" -}}true{{- end -}}
+{{- end -}}
+
 {{- define "kubesonar.makesAccount" -}}
 {{- if hasKey .Values.serviceAccount "create" | ternary .Values.serviceAccount.create true -}}true{{- end -}}
 {{- end -}}

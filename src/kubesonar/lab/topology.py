@@ -17,7 +17,7 @@ from enum import StrEnum
 
 import msgspec
 
-from kubesonar.model import MEMBER_PORT, Member, Network
+from kubesonar.model import COLLECTOR_PORT, MEMBER_PORT, Member, Network
 
 MIN_NODES, MAX_NODES = 2, 100
 MAX_COLLECTORS = 3
@@ -116,7 +116,6 @@ def plan_lab(nodes: int = 5, *, namespaces: bool = True, collectors: int = 0, dn
 
 
 _UPSTREAM = LabServer("upstream", Role.UPSTREAM, ("10.90.0.55", "fd90::55"), 53)
-_COLLECTOR_PORT = 7475
 _SERVERS = (
     LabServer("dns-1", Role.DNS, ("10.90.0.53", "fd90::53"), 53),
     LabServer("dns-2", Role.DNS, ("10.90.0.54", "fd90::54"), 53),
@@ -137,7 +136,7 @@ _LOOPBACK_SERVERS = (
 def _collector(number: int, namespaces: bool) -> LabServer:
     last = 100 + number
     addresses = (f"10.90.0.{last}", f"fd90::{last}") if namespaces else (f"127.73.0.{last}",)
-    return LabServer(f"collector-{number}", Role.COLLECTOR, addresses, _COLLECTOR_PORT)
+    return LabServer(f"collector-{number}", Role.COLLECTOR, addresses, COLLECTOR_PORT)
 
 
 def _node(number: int, zone: str) -> LabNode:

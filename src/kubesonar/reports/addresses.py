@@ -23,6 +23,10 @@ CollectorKey = tuple[str, str]
 class CollectorAddresses:
     """Looks up the names in the URLs `to`, each within `timeout` seconds. `close` it."""
 
+    period = 30.0
+    """Seconds between two look-ups. Longer, and a replica that was replaced hears nothing for as long; shorter, and the
+    DNS is asked more."""
+
     def __init__(
         self, to: Sequence[str], timeout: float, clock: Clock, log: logging.Logger, resolver: Resolver | None = None
     ) -> None:

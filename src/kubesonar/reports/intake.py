@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Protocol
+
+from msgspec.structs import replace
 
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.reports.mirrors import Mirrors
@@ -14,9 +17,25 @@ from kubesonar.reports.auth.reporter import AuthorityAway, ReportAuthenticator, 
 from kubesonar.web import Reply, Request, error_reply
 
 
+class Succession(Protocol):
+    """What a coordinator leaves to its successor: `text`, which every agent is to hold, and the `digest` of that."""
+
+    text: str
+    digest: str
+
+    def offer(self, text: str) -> None:
+        """Look at what an agent holds of a predecessor's."""
+        ...
+
+    def given(self, name: str) -> None:
+        """Take note that the agent of that name holds `text`, or gets it now."""
+        ...
+
+
 class Intake:
     """The handler of POST on `report.REPORT_PATH`. `refused` counts the reports that were not taken, by the status of
-    the reply. `taken` is called with each report that was, as it came, and when (Unix seconds)."""
+    the reply. `taken` is called with each report that was, as it came, and when (Unix seconds). Agents hold what
+    `succession` gives them, where there is one."""
 
     def __init__(
         self,
@@ -24,7 +43,9 @@ class Intake:
         authenticator: ReportAuthenticator,
         clock: Clock,
         taken: Callable[[float, bytes], None] = lambda now, body: None,
+        succession: Succession | None = None,
     ) -> None:
+        self._succession = succession
         self.refused: Counter[int] = Counter()
         self._mirrors = mirrors
         self._authenticator = authenticator
@@ -57,6 +78,13 @@ class Intake:
         if not isinstance(receipt, Receipt):
             return error_reply(409, receipt)
         self._taken(now, request.body)
+        succession = self._succession
+        if succession is not None:
+            if report.held:
+                succession.offer(report.held)
+            if report.holds != succession.digest:
+                receipt = replace(receipt, keep=succession.text)
+            succession.given(member.name)
         return Reply(encode_json(receipt))
 
 

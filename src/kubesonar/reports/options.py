@@ -44,6 +44,7 @@ class ReportAuthority(StrEnum):
     """How a collector knows whose a report is."""
 
     SECRET = "secret"
+    KEYS = "keys"
     TOKEN = "token"
     REVIEW = "review"
     NONE = "none"
@@ -55,13 +56,18 @@ class IntakeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     auth: Annotated[
         ReportAuthority,
         msgspec.Meta(
-            description="secret: who shows a line of secret_file may report as any member. token: a service account's "
+            description="secret: who shows a line of secret_file may report as any member. keys: who signs with a key "
+            "of keys_file may; a coordinator that judges takes reports so. token: a service account's "
             "token, verified with the cluster's published keys. review: the same, verified by the API server "
             "(TokenReview). none: anybody may report as any member."
         ),
     ] = ReportAuthority.SECRET
     secret_file: Annotated[
         _File, msgspec.Meta(description="File of secrets, one a line; read again when it changes.")
+    ] = ""
+    keys_file: Annotated[
+        _File,
+        msgspec.Meta(description="File of the mesh's keys, as agents' keys.file; read again when it changes."),
     ] = ""
     audience: Annotated[
         str, msgspec.Meta(min_length=1, max_length=253, description="The audience that tokens must be made for.")

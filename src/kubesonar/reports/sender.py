@@ -12,8 +12,9 @@ import msgspec
 
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.ledger import Ledger
+from kubesonar.core.telemetry.reports.held_records import HeldRecords
 from kubesonar.core.telemetry.reports.outgoing import Outgoing, ReportLog
-from kubesonar.core.telemetry.reports.report import Receipt, decode_receipt
+from kubesonar.core.telemetry.reports.report import MOST_KEPT, Receipt, decode_receipt
 from kubesonar.model import Fault, Snapshot, clip
 from kubesonar.net.clock import Clock
 from kubesonar.net.deadline import Deadline, Failed
@@ -31,6 +32,8 @@ from kubesonar.runtime.logs import Changes
 if TYPE_CHECKING:
     from random import Random
 
+    from kubesonar.reports.coordinator_target import CoordinatorTarget
+
 _LOG = logging.getLogger("kubesonar.reports")
 
 FIRST_INTERVAL = 2.0
@@ -47,10 +50,6 @@ _LONGEST = 30.0
 """Longest pause after failures (s). Longer, and a collector that is back is blind for as long; shorter, and many agents
 press upon one that is overloaded."""
 
-_LOOK_UP = 30.0
-"""Seconds between two look-ups of the collectors' names. Longer, and a replica that was replaced hears nothing for as
-long; shorter, and the DNS is asked more."""
-
 _BIG = 1200
 """Bytes from which on a report may be too big for the way: each packet of a smaller one fits any MTU."""
 
@@ -62,7 +61,8 @@ _PAD_PERIOD = 60.0
 """Seconds between two reports that are as large. Longer, and a way that passes small packets only is found late where
 reports are small; shorter, and it costs more."""
 
-_ANSWER = 4096
+_ANSWER = 4 * MOST_KEPT
+"""Largest answer (bytes): a receipt with all that may be held for the next coordinator, of four bytes a character."""
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -76,10 +76,17 @@ class Sent(msgspec.Struct, frozen=True):
 
 class ReportSender:
     """The reports of one agent to all its collectors. `head` returns the agent's snapshot without edges, `changes` logs
-    what becomes of each collector. To be made on the running loop; `run` it for ever, and `close` it."""
+    what becomes of each collector. With a `coordinator` they go there, in place of `options.to`. To be made on the
+    running loop; `run` it for ever, and `close` it."""
 
     def __init__(
-        self, options: ReportOptions, ledger: Ledger, head: Callable[[], Snapshot], clock: Clock, rng: Random
+        self,
+        options: ReportOptions,
+        ledger: Ledger,
+        head: Callable[[], Snapshot],
+        clock: Clock,
+        rng: Random,
+        coordinator: CoordinatorTarget | None = None,
     ) -> None:
         self._options = options
         self._ledger = ledger
@@ -88,7 +95,9 @@ class ReportSender:
         self._rng = rng
         self._log = ReportLog(ledger, self._urgent)
         self._contexts = CaContexts()
-        self._addresses = CollectorAddresses(options.to, options.timeout, clock, _LOG)
+        self._held = HeldRecords()
+        self._coordinator = coordinator
+        self._addresses = coordinator or CollectorAddresses(options.to, options.timeout, clock, _LOG)
         self._token = token_file(options.token_file) if options.token_file else None
         self._links: dict[CollectorKey, _Link] = {}
         self.changes = Changes(_LOG)
@@ -117,7 +126,7 @@ class ReportSender:
                     if key not in tasks:
                         link = self._links[key] = _Link(url, key[1], self)
                         tasks[key] = group.create_task(link.run())
-                await asyncio.sleep(_LOOK_UP)
+                await asyncio.sleep(self._addresses.period)
 
     def close(self) -> None:
         """Give the resolver back; to be called once `run` has ended."""
@@ -125,7 +134,7 @@ class ReportSender:
 
     def outgoing(self) -> Outgoing:
         """Return the reports of one more collector."""
-        return Outgoing(self._ledger, self._log)
+        return Outgoing(self._ledger, self._log, self._held)
 
     async def send(
         self, connection: HttpConnection, url: Url, outgoing: Outgoing, withheld: int, *, padded: bool
@@ -136,7 +145,7 @@ class ReportSender:
         if padded and not withheld:
             body = body.ljust(_PADDED)
         try:
-            request = HttpRequest.make("POST", url, self._headers(), body)
+            request = HttpRequest.make("POST", url, self._headers(url.target, body), body)
         except (OSError, ValueError) as error:
             return Sent(f"reports.token_file: {reason_of(error)}")
         with Deadline(self._options.timeout, self._clock) as deadline:
@@ -151,7 +160,7 @@ class ReportSender:
             url = parse_url(text.rstrip("/") + path)
             try:
                 connection = self.connection(url, address)
-                request = HttpRequest.make("POST", url, self._headers(), body)
+                request = HttpRequest.make("POST", url, self._headers(url.target, body), body)
             except (Failed, OSError, ValueError):
                 return None  # reports, which go the same way, log why
             try:
@@ -189,9 +198,11 @@ class ReportSender:
         """Return a random share, so that agents that begin together do not report together."""
         return self._rng.random()
 
-    def _headers(self) -> tuple[tuple[str, str], ...]:
+    def _headers(self, path: str, body: bytes) -> tuple[tuple[str, str], ...]:
         """Return the headers of a post. Raises OSError and ValueError where there is no token."""
         headers = (USER_AGENT, ("Content-Type", "application/json"))
+        if self._coordinator is not None:
+            return (*headers, *self._coordinator.headers(path, body))
         return headers if self._token is None else (*headers, ("Authorization", f"Bearer {self._token.get()}"))
 
     def _urgent(self) -> None:

@@ -8,6 +8,7 @@ from kubesonar.net.clock import SystemClock
 from kubesonar.reports.auth.choice import report_authenticator
 from kubesonar.reports.auth.reporter import AnyReporter
 from kubesonar.reports.auth.shared_secret import SharedSecret
+from kubesonar.reports.auth.signed import SignedReports
 from kubesonar.reports.auth.verified import VerifiedTokens
 from kubesonar.reports.options import IntakeOptions, ReportAuthority
 from tests.kube.apiserver import ApiServer
@@ -17,16 +18,17 @@ CLOCK = SystemClock()
 
 def test_each_authority_has_its_authenticator(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x")
+    (tmp_path / "keys").write_text(f"1 {16 * 'ab'}\n")
+    files = {"secret_file": str(tmp_path / "secret"), "keys_file": str(tmp_path / "keys")}
     with ApiServer() as api:
         kubeconfig = api.kubeconfig(tmp_path / "config")
         made = {
-            authority: report_authenticator(
-                IntakeOptions(auth=authority, secret_file=str(tmp_path / "secret"), kubeconfig=kubeconfig), {}, CLOCK
-            )
+            authority: report_authenticator(IntakeOptions(auth=authority, kubeconfig=kubeconfig, **files), {}, CLOCK)
             for authority in ReportAuthority
         }
     assert {authority: type(one) for authority, one in made.items()} == {
         ReportAuthority.SECRET: SharedSecret,
+        ReportAuthority.KEYS: SignedReports,
         ReportAuthority.TOKEN: VerifiedTokens,
         ReportAuthority.REVIEW: VerifiedTokens,
         ReportAuthority.NONE: AnyReporter,
@@ -38,6 +40,8 @@ def test_each_authority_has_its_authenticator(tmp_path: Path) -> None:
     [
         (IntakeOptions(), "reports.secret_file: expected a file"),
         (IntakeOptions(secret_file="/nowhere"), "/nowhere cannot be used"),
+        (IntakeOptions(auth=ReportAuthority.KEYS), "reports.keys_file: expected a file, because reports.auth is keys"),
+        (IntakeOptions(auth=ReportAuthority.KEYS, keys_file="/nowhere"), "reports.keys_file: /nowhere cannot be used"),
         (IntakeOptions(auth=ReportAuthority.REVIEW), "reports.auth: review cannot be used: no credentials"),
         (IntakeOptions(auth=ReportAuthority.TOKEN, kubeconfig="/nowhere"), "reports.auth: token cannot be used"),
     ],

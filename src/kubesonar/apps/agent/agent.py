@@ -46,6 +46,8 @@ from kubesonar.runtime.supervise import Supervisor
 from kubesonar.web import Anonymous, BearerToken, Listener, ListenOptions, Server
 
 if TYPE_CHECKING:
+    from kubesonar.apps.agent.coordinator_collector import CoordinatorCollector
+    from kubesonar.reports.coordinator_target import CoordinatorTarget
     from kubesonar.reports.sender import ReportSender
 
 _LOG = logging.getLogger("kubesonar.agent")
@@ -75,6 +77,7 @@ class Agent:
         self._monitor = SelfMonitor(options.health, self._ledger, self._clock, self._throttled, self._lost)
         self._membership: MembershipService | None = None
         self._reports: ReportSender | None = None
+        self._judging: CoordinatorCollector | None = None
         self._watching = False
         self._departed: dict[str, float] = {}
         self._dates = StateDates()
@@ -93,7 +96,7 @@ class Agent:
             if not bind:
                 raise ConfigError("member.bind: this machine has no IPv6, expected an IPv4 address")
             self._open(bind, closing)
-            await self._join(closing)
+            await self._join(bind, closing)
             await self._serve(bind, closing)
         _LOG.info("left")
 
@@ -139,8 +142,12 @@ class Agent:
             ledger, planner, probers.probes, schedule, self._supervisor, self._clock, monitor.lag, monitor.loopback
         )
 
-    async def _join(self, closing: AsyncExitStack) -> None:
-        """Make the membership, where it is switched on."""
+    async def _join(self, bind: Sequence[str], closing: AsyncExitStack) -> None:
+        """Make the membership, where it is switched on, and what it needs to judge."""
+        if self._options.coordinator.judge:
+            from kubesonar.apps.agent.coordinator_collector import CoordinatorCollector
+
+            self._judging = CoordinatorCollector(self._options, bind, lambda: self._ledger.member)
         if self._options.membership.enabled:
             self._membership = MembershipService(
                 self._options,
@@ -153,7 +160,7 @@ class Agent:
                 self._monitor.lag,
                 os.environ,
                 self._proxies,
-                self._rosters.coordinates,
+                self._coordinates,
                 self._members_departed,
             )
             closing.push_async_callback(self._membership.stop)
@@ -185,6 +192,8 @@ class Agent:
         _LOG.info("serving", extra={"member": self._ledger.member.name, "port": options.member.port})
         await self._leave.wait()
         view.leaving()
+        if self._judging is not None:
+            self._judging.elected(mine=False)
         self._loop.stop()
         if membership is not None:
             membership.leave(frozenset(self._trains.probers))
@@ -195,7 +204,8 @@ class Agent:
 
     def _report(self, closing: AsyncExitStack) -> None:
         """Send reports, where there are collectors."""
-        if not self._options.reports.to:
+        target = self._coordinator_target()
+        if not self._options.reports.to and target is None:
             return
         from kubesonar.reports.sender import ReportSender  # agents without a collector save the memory
         from kubesonar.runtime.node_facts import NodeFactsReader
@@ -211,6 +221,7 @@ class Agent:
             lambda: replace(self._view.head(), facts=facts.facts),
             self._clock,
             random.Random(),
+            target,
         )
         closing.callback(reports.close)
         self._supervisor.run_forever("node facts", facts.run)
@@ -221,6 +232,28 @@ class Agent:
             collectors = NoticeHandOver(reports, lambda: self._ledger.member, self._clock)
             self._membership.hand_over_to(collectors)
             self._supervisor.run_forever("hand-over", collectors.run)
+
+    def _coordinator_target(self) -> CoordinatorTarget | None:
+        """Return where reports go in a mesh whose coordinator judges, and run that part of the coordinator's."""
+        judging = self._judging
+        if judging is None:
+            return None
+        from kubesonar.reports.coordinator_target import CoordinatorTarget
+
+        ledger = self._ledger
+        self._supervisor.run_forever("judging", judging.run)
+        return CoordinatorTarget(
+            lambda: judging.target(ledger.roster, ledger.coordinator),
+            self._options.coordinator.port,
+            self._endpoint.ring,
+            self._clock,
+        )
+
+    def _coordinates(self, mine: bool) -> None:
+        """Take note, at each election, whether this agent coordinates."""
+        self._rosters.coordinates(mine)
+        if self._judging is not None:
+            self._judging.elected(mine)
 
     def _roster_changed(self, roster: Roster) -> None:
         """Pass a roster on, and as which member of it this agent goes from now on. The first one starts the watch of
@@ -243,6 +276,8 @@ class Agent:
         self._loop.roster_changed(roster)
         if self._membership is not None:
             self._membership.roster_changed(roster, me)
+        if self._judging is not None:
+            self._judging.roster_changed(roster)
         self._cluster.agents(self._planner.figures.agents)
         if not self._watching:
             self._watching = True

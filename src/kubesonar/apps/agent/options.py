@@ -20,7 +20,7 @@ from kubesonar.core.telemetry.ledger import LedgerOptions
 from kubesonar.core.telemetry.self_health import SelfHealthOptions
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.kube.lease_options import LeaseOptions
-from kubesonar.model import MEMBER_PORT, Member, Network, Seconds, clip, is_name, printable
+from kubesonar.model import COLLECTOR_PORT, MEMBER_PORT, Member, Network, Seconds, clip, is_name, printable
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.probes.dns import DnsOptions
 from kubesonar.probes.http.http import HttpOptions
@@ -125,6 +125,22 @@ class ApiOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     limits: LimitOptions = LimitOptions()
 
 
+class CoordinatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the elected coordinator does for a mesh that has no collector. The same for all members."""
+
+    judge: Annotated[
+        bool,
+        msgspec.Meta(
+            description="In a mesh of up to 50 members the coordinator runs a collector beside itself, to which all "
+            "report: it diagnoses, tells of incidents by notify.receivers, and serves API and page. Needs keys.file "
+            "and no reports.to. Any agent may be elected, so each needs room for it (docs/membership.md)."
+        ),
+    ] = False
+    port: Annotated[
+        int, msgspec.Meta(ge=1, le=65_535, description="Port on which it takes reports and answers, by HTTP.")
+    ] = COLLECTOR_PORT
+
+
 class ShutdownOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How an agent leaves."""
 
@@ -157,6 +173,7 @@ class AgentOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     ledger: LedgerOptions = LedgerOptions()
     health: SelfHealthOptions = SelfHealthOptions()
     membership: MembershipOptions = MembershipOptions()
+    coordinator: CoordinatorOptions = CoordinatorOptions()
     lease: LeaseOptions = LeaseOptions()
     notify: NotifyOptions = NotifyOptions()
     reports: ReportOptions = ReportOptions()
@@ -180,6 +197,14 @@ class AgentOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             "tool's own environment variables.",
         ),
     ] = ()
+
+    def __post_init__(self) -> None:
+        if self.coordinator.judge and not self.keys.file:
+            raise ValueError("coordinator.judge: expected keys.file, by whose keys members sign what they report")
+        if self.coordinator.judge and self.reports.to:
+            raise ValueError("coordinator.judge and reports.to: expected one of them, as a collector judges by itself")
+        if self.coordinator.judge and not self.membership.enabled:
+            raise ValueError("coordinator.judge: expected membership.enabled, as nobody is elected without")
 
     def probers(self) -> ProberOptions:
         """Return the options of the probes."""

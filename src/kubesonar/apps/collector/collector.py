@@ -10,17 +10,17 @@ from contextlib import AsyncExitStack
 
 from kubesonar import __version__
 from kubesonar.api.collector import collector_handler
-from kubesonar.api.page import page_routes
-from kubesonar.api.page.access import TOKEN_COOKIE
 from kubesonar.apps.client.times import page_times
 from kubesonar.apps.collector.cluster_watch import SharedClusterWatch
 from kubesonar.apps.collector.judge import Judge
 from kubesonar.apps.collector.judging_client import JudgingClient
 from kubesonar.apps.collector.options import CollectorOptions
 from kubesonar.apps.collector.replica import Replica
+from kubesonar.apps.collector.replicas.succession import CoordinatorSuccession
 from kubesonar.apps.collector.teller import IncidentTeller
 from kubesonar.apps.collector.view import LiveCollectorView
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
+from kubesonar.core.diagnosis.incidents.incident_notices import NoticeBook
 from kubesonar.core.probing.cluster_document import CLUSTER_PATH
 from kubesonar.core.telemetry.reports.hand_over import HAND_OVER_PATH
 from kubesonar.core.telemetry.reports.mirrors import Mirrors
@@ -40,20 +40,22 @@ _STOP = 2.0
 
 
 class Collector:
-    """One collector. To be made on any thread; `run` it on a loop. Raises ConfigError where a file that the options
-    name cannot be used."""
+    """One collector. To be made on any thread; `run` it on a loop. `coordinates` tells that it is a coordinator's: the
+    agents that report leave what it knows to its successor. Raises ConfigError where a file that the options name
+    cannot be used."""
 
-    def __init__(self, options: CollectorOptions) -> None:
+    def __init__(self, options: CollectorOptions, *, coordinates: bool = False) -> None:
         self._options = options
+        self._coordinates = coordinates
         self._clock = SystemClock()
         self._supervisor = Supervisor()
         self._log = IncidentLog()
         self._mirrors = Mirrors(options.agents, edges=False)
 
-    async def run(self) -> None:
-        """Take reports, judge and answer until SIGTERM or SIGINT. Raises ConfigError at the start where an address, a
-        certificate, a token or credentials cannot be used."""
-        leave = asyncio.Event()
+    async def run(self, leave: asyncio.Event | None = None) -> None:
+        """Take reports, judge and answer until SIGTERM or SIGINT, or until `leave` is set. Raises ConfigError at the
+        start where an address, a certificate, a token or credentials cannot be used."""
+        leave = leave or asyncio.Event()
         self._supervisor.watch_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, leave.set)
@@ -66,10 +68,13 @@ class Collector:
     async def _serve(self, closing: AsyncExitStack) -> None:
         """Start all parts; `closing` stops them in reverse."""
         options, clock, supervisor = self._options, self._clock, self._supervisor
-        replica = Replica(options, self._log, os.environ, clock, closing)
+        replica = Replica(
+            options, self._log, os.environ, clock, closing, self._succession if self._coordinates else None
+        )
+        succession = replica.succession
         authenticator = report_authenticator(options.reports, os.environ, clock)
         judging = JudgingClient(options.agents, clock, self._mirrors.begin_anew)
-        intake = Intake(self._mirrors, authenticator, clock, judging.feed)
+        intake = Intake(self._mirrors, authenticator, clock, judging.feed, succession)
         handout = ClusterHandout(authenticator)
         if options.roster.source == "kubernetes":
             watch = SharedClusterWatch(options.roster, os.environ, clock, handout.publish)
@@ -80,9 +85,15 @@ class Collector:
         def changed(records: list[IncidentRecord]) -> None:
             teller.decided(records)
             view.tell(records)
+            if succession is not None:
+                succession.refresh()
+
+        def begin() -> None:
+            if succession is not None:
+                teller.take_over(succession.take_over())
 
         teller = IncidentTeller(options.notify, options.cluster, options.page.address, replica, supervisor, clock)
-        judge = Judge(judging, self._mirrors, self._log, clock, changed, replica.decides)
+        judge = Judge(judging, self._mirrors, self._log, clock, changed, replica.decides, begin)
         view = LiveCollectorView(
             self._mirrors,
             self._log,
@@ -95,9 +106,7 @@ class Collector:
             options.api.streams,
             options.page.address,
         )
-        token_file = options.api.token_file
-        reader = BearerToken(token_file, cookie=TOKEN_COOKIE) if token_file else Anonymous()
-        pages = page_routes(view, reader, page_times()) if options.page.enabled else {}
+        reader, pages = self._readers(view)
         reports = Route(intake.take, "takes reports of agents", open=True, method="POST")
         cluster = Route(handout.give, "the members and Services of the cluster, for agents", open=True)
         handed = HandOverIntake(authenticator, teller.hand_over)
@@ -112,3 +121,23 @@ class Collector:
         supervisor.run_forever("judging process", judging.run)
         supervisor.run_forever("judge", judge.run)
         _LOG.info("serving", extra={"addresses": ", ".join(str(address) for address in server.addresses)})
+
+    def _succession(self, book: NoticeBook) -> CoordinatorSuccession:
+        mirrors, clock = self._mirrors, self._clock
+
+        def reporting() -> set[str]:
+            return {one.member.name for one in mirrors.all()} - mirrors.unread(clock.wall()).keys()
+
+        return CoordinatorSuccession(self._log, book, clock, reporting)
+
+    def _readers(self, view: LiveCollectorView) -> tuple[Anonymous | BearerToken, dict[str, Route]]:
+        """Return who may read, and the routes of the page, whose modules are imported where it is served only: an image
+        of agents has no Jinja2."""
+        token_file = self._options.api.token_file
+        if not self._options.page.enabled:
+            return BearerToken(token_file) if token_file else Anonymous(), {}
+        from kubesonar.api.page import page_routes
+        from kubesonar.api.page.access import TOKEN_COOKIE
+
+        reader = BearerToken(token_file, cookie=TOKEN_COOKIE) if token_file else Anonymous()
+        return reader, page_routes(view, reader, page_times())

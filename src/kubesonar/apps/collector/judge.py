@@ -50,7 +50,8 @@ class ClusterJudgement(msgspec.Struct, frozen=True):
 class Judge:
     """Judges for ever, once it `run`s. `latest` is the last judgement, None before the first. `changed` is called after
     each with the incident records that are to be kept. Something becomes of incidents only while `decides` returns
-    True; else they are what `log` holds of another collector's decisions."""
+    True; else they are what `log` holds of another collector's decisions. `begin` is called once, before the first
+    judgement, when enough agents have reported."""
 
     def __init__(
         self,
@@ -60,8 +61,11 @@ class Judge:
         clock: Clock,
         changed: Callable[[list[IncidentRecord]], None],
         decides: Callable[[], bool],
+        begin: Callable[[], None],
     ) -> None:
         self.latest: ClusterJudgement | None = None
+        self._begin = begin
+        self._began = False
         self._judging = judging
         self._mirrors = mirrors
         self._log = log
@@ -74,6 +78,9 @@ class Judge:
         while True:
             began = self._clock.mono()
             if self._may_judge(began):
+                if not self._began:
+                    self._began = True
+                    self._begin()
                 with suppress(JudgingGone):
                     await self._judge()
             period = JUDGE_PERIOD if len(self._mirrors) <= _LARGE else _LARGE_PERIOD

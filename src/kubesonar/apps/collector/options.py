@@ -11,15 +11,12 @@ from kubesonar.apps.collector.replicas.options import ReplicaOptions
 from kubesonar.core.probing.cluster_options import ClusterDnsOptions
 from kubesonar.core.telemetry.reports.mirrors import MirrorOptions
 from kubesonar.discovery.options import KubernetesOptions
-from kubesonar.model import Seconds
+from kubesonar.model import COLLECTOR_PORT, Seconds
 from kubesonar.net.http.url import parse_url
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.reports.options import IntakeOptions
 from kubesonar.runtime.logs import LogOptions
 from kubesonar.web import LimitOptions, ListenOptions
-
-COLLECTOR_PORT = 7475
-"""Default port of a collector."""
 
 
 class StoreKind(StrEnum):

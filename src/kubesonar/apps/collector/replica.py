@@ -17,6 +17,7 @@ from kubesonar.apps.collector.replicas.follower import Follower
 from kubesonar.apps.collector.replicas.journal import Journal
 from kubesonar.apps.collector.replicas.leadership import ReplicaLeadership
 from kubesonar.apps.collector.replicas.peers import ReplicaPeers
+from kubesonar.apps.collector.replicas.succession import CoordinatorSuccession
 from kubesonar.apps.collector.replicas.wire import COPY_PATH, REPLICA_PATH, Position, Records
 from kubesonar.apps.collector.store_choice import collector_store
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog
@@ -42,9 +43,11 @@ class Replica:
         environ: Mapping[str, str],
         clock: Clock,
         closing: AsyncExitStack,
+        succession: Callable[[NoticeBook], CoordinatorSuccession] | None = None,
     ) -> None:
         self.name = options.replicas.name or socket.gethostname()
         self.book = NoticeBook()
+        self.succession = succession(self.book) if succession is not None else None
         self._log = log
         self._clock = clock
         self._shared = options.store.kind.shared
@@ -110,7 +113,9 @@ class Replica:
 
     async def settled(self, patience: float) -> None:
         """Wait until what is kept is durable, at most `patience` seconds: the store holds it, and every replica that
-        answers."""
+        answers, or every agent that reports to a coordinator."""
+        if self.succession is not None:
+            await self.succession.settled(patience)
         others = self._peers.settled(patience) if self._peers is not None else asyncio.sleep(0)
         await asyncio.gather(self._writer.settle(patience), others)
 

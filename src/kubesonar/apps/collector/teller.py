@@ -125,9 +125,7 @@ class IncidentTeller:
     async def tell(self) -> None:
         """Tell what waits, and what is decided from now on, until cancelled."""
         self._queue, self._held = asyncio.Queue(), {}
-        for record in self._replica.book.waiting:
-            self._hold(record.notice)
-            self._put(record)
+        self.take_over(self._replica.book.waiting)
         webhooks = self._webhooks = self._made()
         await webhooks.start()
         try:
@@ -137,6 +135,13 @@ class IncidentTeller:
                 group.create_task(self._renew(webhooks))
         finally:
             await webhooks.stop()
+
+    def take_over(self, records: Iterable[NoticeRecord]) -> None:
+        """Tell those of a predecessor's notices that are not delivered."""
+        for record in records:
+            if record.delivered is None:
+                self._hold(record.notice)
+                self._put(record)
 
     def families(self) -> Iterator[tuple[Metric, Series]]:
         """Yield the metrics of delivery, while this replica tells."""

@@ -10,7 +10,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
-from kubesonar.apps.collector.options import COLLECTOR_PORT
+from kubesonar.model import COLLECTOR_PORT
 
 _HOST = "127.0.0.1"
 _BACKLOG = 128

@@ -146,6 +146,11 @@ class Ledger:
             if getattr(named, field) != getattr(me, field)
         ]
 
+    @property
+    def coordinator(self) -> str:
+        """The name of the elected coordinator, empty while there is none."""
+        return self._coordinator
+
     def elected(self, coordinator: str) -> None:
         """Note who coordinates; empty: nobody."""
         self._coordinator = coordinator

@@ -11,6 +11,7 @@ from kubesonar.kube.client import Client
 from kubesonar.net.clock import Clock
 from kubesonar.reports.auth.reporter import AnyReporter, ReportAuthenticator
 from kubesonar.reports.auth.shared_secret import SharedSecret
+from kubesonar.reports.auth.signed import SignedReports
 from kubesonar.reports.auth.token_review import TokenReviews
 from kubesonar.reports.auth.verified import VerifiedTokens
 from kubesonar.reports.options import IntakeOptions, ReportAuthority
@@ -24,6 +25,10 @@ def report_authenticator(options: IntakeOptions, environ: Mapping[str, str], clo
         if not options.secret_file:
             raise ConfigError("reports.secret_file: expected a file, because reports.auth is secret")
         return SharedSecret(options.secret_file)
+    if options.auth is ReportAuthority.KEYS:
+        if not options.keys_file:
+            raise ConfigError("reports.keys_file: expected a file, because reports.auth is keys")
+        return SignedReports(options.keys_file, clock)
     try:
         client = Client(find_credentials(environ, options.kubeconfig), clock=clock)
     except CredentialsError as error:

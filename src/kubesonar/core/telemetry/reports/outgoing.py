@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from kubesonar.core.telemetry.ledger import EdgeKey, Ledger
+from kubesonar.core.telemetry.reports.held_records import HeldRecords
 from kubesonar.core.telemetry.reports.report import (
     REPORT_SCHEMA,
     EdgeReport,
@@ -87,10 +88,11 @@ class _Told(NamedTuple):
 class Outgoing:
     """The reports for one collector, in order and one at a time: make a `report`, deliver it, and hand its receipt to
     `received`. What was not received is in the next report again, as far as the ledger still has it. `dropped` counts
-    trials that it has not."""
+    trials that it has not. `held` is what this agent holds for the next coordinator; None: it holds nothing."""
 
-    def __init__(self, ledger: Ledger, log: ReportLog) -> None:
+    def __init__(self, ledger: Ledger, log: ReportLog, held: HeldRecords | None = None) -> None:
         self.dropped = 0
+        self._held = held or HeldRecords()
         self._ledger = ledger
         self._log = log
         self._sequence = 0
@@ -124,11 +126,15 @@ class Outgoing:
             withheld=withheld,
             roster=roster if self._asked_roster else None,
             levels=self._log.latencies.levels(),
+            holds=self._held.digest,
+            held="" if self._received or withheld else self._held.text,
         )
 
     def received(self, receipt: Receipt) -> bool:
         """Take the receipt of the last report; return whether the next one is wanted at once."""
         self._asked_roster = receipt.roster
+        if receipt.keep:
+            self._held.hold(receipt.keep)
         if receipt.whole:
             self._received, self._known, self._facts = 0, {}, None
         elif receipt.sequence == self._sequence:

@@ -36,7 +36,11 @@ MOST_EDGES = 100_000
 """Most edges in one report, as many as a ledger may keep. Fewer, and the report of a large agent is refused."""
 
 _DIGEST = 32
-"""Hex digits of a roster's digest: 128 bits, so that two rosters never share one by chance."""
+"""Hex digits of a digest: 128 bits, so that two texts never share one by chance."""
+
+MOST_KEPT = 256 << 10
+"""Most characters that a coordinator has agents hold for its successor. More, and fifty agents send more to that at
+once; fewer, and of many open incidents some get new ids when the coordinator changes."""
 
 _REASON = 160
 """Longest reason for a refusal, in characters. Shorter, and the field at fault is cut off."""
@@ -68,7 +72,8 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     roster in force, which is given in `roster` once the collector asks for it. `gone` are the numbers of edges that are
     no more. `dropped` counts the trials that the ledger forgot before a report could be delivered; `withheld` is the
     size (bytes) of a report that did not get through, where this one leaves out all edges to be small, else 0.
-    `interval` is the time (s) to the next. `levels` are what the agent counted since it began."""
+    `interval` is the time (s) to the next. `levels` are what the agent counted since it began. `holds` stands for what
+    a coordinator had it hold (`Receipt.keep`), which is given in `held` until this one has received a report."""
 
     schema: int
     sequence: Sequence
@@ -82,17 +87,21 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     withheld: Count = 0
     roster: Roster | None = None
     levels: ServiceLevels | None = None
+    holds: Annotated[str, msgspec.Meta(max_length=_DIGEST)] = ""
+    held: Annotated[str, msgspec.Meta(max_length=MOST_KEPT)] = ""
 
 
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     """The collector's answer: reports up to number `sequence` are received and need not be told again. `whole` asks for
-    a report that takes nothing as known, `roster` for the roster; `interval` is the time (s) between two reports."""
+    a report that takes nothing as known, `roster` for the roster; `interval` is the time (s) between two reports.
+    `keep` is what the agent is to hold for the next coordinator, empty where it holds that already."""
 
     schema: int
     sequence: Sequence
     interval: Annotated[float, msgspec.Meta(ge=0.1, le=3600)]
     whole: bool = False
     roster: bool = False
+    keep: Annotated[str, msgspec.Meta(max_length=MOST_KEPT)] = ""
 
 
 class _Head(msgspec.Struct):
@@ -127,6 +136,11 @@ def decode_receipt(body: bytes) -> Receipt | str:
 def digest_of(roster: Roster) -> str:
     """Return what stands for a roster in reports: equal rosters have equal digests, others never."""
     return sha256(encode_json(roster)).hexdigest()[:_DIGEST]
+
+
+def digest_of_kept(text: str) -> str:
+    """Return what stands for a text that agents hold for the next coordinator; empty for an empty one."""
+    return sha256(text.encode()).hexdigest()[:_DIGEST] if text else ""
 
 
 def edge_reported(number: int, first: int, recent: RecentEdge, *, known: Check | None) -> EdgeReport:

@@ -1,0 +1,123 @@
+"""A mesh without a collector, whose coordinator judges: real agents on loopback, of which the coordinator is killed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubesonar.apps.agent.coordinator_collector import MOST_JUDGED, CoordinatorCollector
+from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.model import Member, Roster
+from kubesonar.net.clock import SystemClock
+from tests.apps.agents import RunningAgent, tree, until
+from tests.apps.pager import Pager
+from tests.ports import free_port
+
+HOSTS = {"a": "127.0.0.11", "b": "127.0.0.12", "c": "127.0.0.13"}
+LATE = 120.0
+"""Seconds for what takes 20 on a machine that is not busy."""
+
+
+class Mesh:
+    """Agents with an address each, and a target that refuses all of them."""
+
+    def __init__(self, folder: Path, pager: Pager) -> None:
+        (folder / "keys").write_text(f"1 {16 * 'ab'}\n")
+        (folder / "token").write_text("reader\n")
+        self._folder = folder
+        self._pager = pager
+        self.port, self._judging = free_port(*HOSTS.values()), free_port(*HOSTS.values())
+        entries = [{"name": name, "node": name, "addresses": [host], "port": self.port} for name, host in HOSTS.items()]
+        self._roster = folder / "members.json"
+        self._roster.write_text(json.dumps({"version": 1, "members": entries}))
+
+    def agent(self, name: str) -> RunningAgent:
+        whole = tree(
+            name,
+            self.port,
+            self._roster,
+            keys={"file": str(self._folder / "keys")},
+            coordinator={"judge": True, "port": self._judging},
+            targets=[
+                {"name": "db", "kind": "tcp", "path": "external", "address": HOSTS["a"], "port": 9, "period": 1.0}
+            ],
+            cluster={"name": "prod"},
+            notify={"receivers": [{"name": "pager", "url": self._pager.url}], "delivery": {"first": 0.1}},
+            api={"token_file": str(self._folder / "token")},
+        )
+        whole["member"]["bind"] = [HOSTS[name]]
+        return RunningAgent(self._folder, name, **whole)
+
+    def asked(self, name: str, path: str) -> Any:
+        """A document of the collector beside that agent, None where there is none or it has none."""
+        connection = HTTPConnection(HOSTS[name], self._judging, timeout=10)
+        try:
+            connection.request("GET", path, headers={"Authorization": "Bearer reader"})
+            answer = connection.getresponse()
+            body = answer.read()
+        except OSError:
+            return None
+        finally:
+            connection.close()
+        return json.loads(body) if answer.status == 200 else None
+
+    def judges(self, among: Mapping[str, RunningAgent]) -> str:
+        """The agent beside which a collector has judged, empty while there is none."""
+        return next((name for name in among if self.asked(name, "/api/v1/verdict")), "")
+
+    def heard(self, name: str) -> None:
+        """Wait until the collector beside that agent has heard from all agents, from now on."""
+        now = SystemClock().wall()
+
+        def heard() -> bool:
+            found = self.asked(name, "/api/v1/members")["members"]
+            return all(SystemClock().wall() - one["reported"] > now for one in found)
+
+        until(heard, LATE)
+
+    def open(self, name: str) -> dict[str, str]:
+        """The ids of the open incidents that it knows, by subject."""
+        found = self.asked(name, "/api/v1/incidents?open=true") or {"incidents": []}
+        return {one["finding"]["subject"]: one["id"] for one in found["incidents"]}
+
+
+@pytest.mark.timeout(500)
+def test_when_the_coordinator_is_killed_the_next_one_goes_on_with_the_incident_and_does_not_tell_it_again(
+    tmp_path: Path,
+) -> None:
+    with Pager() as pager, ExitStack() as closing:
+        mesh = Mesh(tmp_path, pager)
+        agents = {name: mesh.agent(name) for name in HOSTS}
+        for agent in agents.values():
+            closing.enter_context(agent)
+        first = until(lambda: mesh.judges(agents), LATE)
+        id = until(lambda: mesh.open(first).get("db"), LATE)
+        until(lambda: "incident.opened db" in pager.events, LATE)
+        mesh.heard(first)
+        assert [mesh.asked(name, "/api/v1/verdict") for name in agents if name != first] == [None, None]
+        agents[first].__exit__()
+        until(lambda: not mesh.asked(first, "/api/v1/verdict"), LATE)  # so it ends with its agent
+        left = {name: agent for name, agent in agents.items() if name != first}
+        second = until(lambda: mesh.judges(left), LATE)
+        until(lambda: mesh.open(second).keys() >= {"db", first}, LATE)  # so it has decided something
+        assert mesh.open(second)["db"] == id
+        until(lambda: any(event.endswith(f" {first}") for event in pager.events), LATE)
+        assert pager.events.count("incident.opened db") == 1
+        assert left[second].stop() == 0
+        assert mesh.asked(second, "/api/v1/verdict") is None
+
+
+def test_nobody_is_reported_to_without_a_coordinator_or_in_a_large_mesh() -> None:
+    members = tuple(Member(f"m{number}", f"n{number}", ("10.0.0.1",), 7473) for number in range(MOST_JUDGED + 1))
+    judging = CoordinatorCollector(AgentOptions(), ("::",), lambda: members[0])
+    few, many = Roster("few", members[:-1]), Roster("many", members)
+    assert judging.target(few, "m3") == members[3]
+    assert judging.target(few, "") is None
+    assert judging.target(few, "nobody") is None
+    assert judging.target(many, "m3") is None
