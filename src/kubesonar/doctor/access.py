@@ -27,7 +27,7 @@ async def require(client: Client, rules: Iterable[Rule]) -> None:
     try:
         missing = await missing_rules(client, rules)
     except ApiError as error:
-        raise AskFailed(f"rights cannot be looked up: {error}") from None
+        raise AskFailed(f"which rights there are cannot be asked of the API server: {error}") from None
     if missing:
         raise AskFailed(f"no right; {' and '.join(rule.line for rule in missing)} would grant it")
 

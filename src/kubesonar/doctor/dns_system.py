@@ -50,6 +50,9 @@ _EXPOSED_NODES = 4
 _CACHE_LABEL = "k8s-app=node-local-dns"
 """Label of the pods of NodeLocal DNSCache in its own manifest (kubernetes/cluster/addons/dns/nodelocaldns)."""
 
+_WHOLE = {0: "no answer of the API server", 401: "the API server does not know who asks"}
+"""What is said of the whole API server where a status is none of the single resource; 0 is no answer."""
+
 R = TypeVar("R")
 
 
@@ -116,7 +119,7 @@ async def find_dns(
         node_resolver=node_resolver,
         headless=target.headless or headless,
         large=target.large or large,
-        unknown=tuple(found.unknown),
+        unknown=tuple(dict.fromkeys(found.unknown)),
         answered=found.answered,
     )
 
@@ -206,5 +209,5 @@ class _Finder:
                 self.unknown.append(f"{what}: no right; {rule.line} would grant it")
             elif error.status != 404:
                 self.answered = False
-                self.unknown.append(f"{what}: {error}")
+                self.unknown.append(_WHOLE.get(error.status, what) + f": {error}")
             return None

@@ -112,9 +112,12 @@ class Looker:
             await self._leave()
             raise
 
-    async def selector(self) -> str:
-        """Return the labels that select the DNS pods, as the API wants them, empty where they are not known."""
-        return (await self._known()).selector
+    async def selector(self) -> tuple[str, str]:
+        """Return the labels that select the DNS pods, as the API wants them, and where they are not known why."""
+        system = await self._known()
+        if system.selector:
+            return system.selector, ""
+        return "", "; ".join((*system.unknown, "the DNS Service was not found, or not which pods it selects"))
 
     async def close(self) -> None:
         """Leave the standpoint, and the API server."""

@@ -73,7 +73,9 @@ where it cannot be taken."""
 
 async def take_standpoint(scene: Scene, wanted: int = 0) -> Standpoint:
     """Return the standpoint with the number `wanted`, or the first of the table that can be taken. Raises AskFailed
-    with the reasons against all."""
+    with the reasons against all, or where there is nothing to ask."""
+    if not scene.system.servers and not scene.system.exposed:
+        raise AskFailed("; ".join((*scene.system.unknown, "neither the Service nor a pod of DNS was found")))
     refused = list[str]()
     for number, take in STANDPOINTS:
         if wanted in (0, number):
@@ -97,7 +99,7 @@ async def _direct(scene: Scene, wanted: bool) -> Standpoint:
     system, asker = scene.system, DirectAsker(scene.clock, scene.rng)
     why = "this is a pod of the cluster" if scene.inside else "it was asked for" if wanted else ""
     if not system.servers:
-        raise AskFailed("neither the Service nor a pod of DNS was found")
+        raise AskFailed("no address of DNS inside the cluster is known")
     if not why:
         answered = await _answering(asker, system.servers, scene.timeout)
         if not answered:
@@ -134,7 +136,7 @@ async def _helper(scene: Scene, wanted: bool) -> Standpoint:
     if not scene.helper.permitted:
         raise AskFailed("no helper pod is wanted")
     if client is None or not system.servers:
-        raise AskFailed("neither the Service nor a pod of DNS was found")
+        raise AskFailed("no address of DNS inside the cluster is known")
     helper = await make_helper(client, scene.helper, system.namespace, scene.rng)
     nameservers = (await helper.resolver()).nameservers if system.node_resolver else ()
     return Standpoint(

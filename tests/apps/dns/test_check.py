@@ -74,6 +74,32 @@ def test_wrong_arguments_are_refused(arguments: list[str], capsys: pytest.Captur
     assert arguments[0] in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments", [["check"], ["repair"]])
+def test_an_api_server_that_does_not_answer_is_told_once(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with dns_cluster() as cluster:
+        path = cluster.kubeconfig(tmp_path)
+        cluster.api.stop()
+        try:
+            said = "" if main([*arguments, "--kubeconfig", path]) == 2 else "another exit code"
+        except ConfigError as error:
+            said = str(error)
+        finally:
+            cluster.api.start()
+    said += capsys.readouterr().out
+    assert said.removeprefix("cannot tell: ").startswith("no answer of the API server: Connection refused")
+    assert said.count("Connection refused") == 1
+
+
+def test_a_token_that_is_not_known_is_told(tmp_path: Path) -> None:
+    with dns_cluster() as cluster:
+        path = cluster.kubeconfig(tmp_path)
+        cluster.api.rotate_token("another")
+        with pytest.raises(ConfigError, match=r"^the API server does not know who asks: 401"):
+            main(["check", "--kubeconfig", path])
+
+
 def test_without_credentials_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="dns ask ADDRESS"):
         main(["check", "--kubeconfig", str(tmp_path / "none")])
@@ -102,6 +128,8 @@ def test_a_server_that_is_named_is_asked_without_any_api_server(capsys: pytest.C
         server.udp = dns_server.silent
         assert main(["ask", address, "--domain", DOMAIN, "--timeout", "0.2"]) == 1
     assert f"the DNS server {address} does not answer by UDP, by TCP it does" in capsys.readouterr().out
+    assert main(["ask", address, "--domain", DOMAIN]) == 1
+    assert f"every DNS server refuses questions: nothing listens on {address}" in capsys.readouterr().out
 
 
 def test_a_plan_is_carried_out_and_answered_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,4 +68,4 @@ def _server(text: str) -> AskedServer:
         return AskedServer(text, ServerRole.SERVER, text)
     if is_literal(host) and port.isascii() and port.isdigit() and 0 < int(port[:9]) < 65_536:
         return AskedServer(text, ServerRole.SERVER, host, int(port), int(port))
-    raise ConfigError(f'ADDRESS: got "{text[:80]}", expected an IP address, with or without a port')
+    raise ConfigError(f'ADDRESS: got "{text[:80]}", expected an IP address, or one with a port, as in 10.0.0.2:5353')

@@ -78,7 +78,8 @@ def _nothing_answers(pods: Sequence[ServerState], fronts: Sequence[ServerState])
     closed = [state for state in pods if state.closed]
     names = in_words([state.server.name for state in (*fronts, *pods)])
     if pods and len(closed) == len(pods):
-        return DnsFinding("pod", "all", "dead", f"every DNS pod refuses questions: nothing listens on {names}")
+        them = "pod" if any(pod.server.role is ServerRole.POD for pod in pods) else "server"
+        return DnsFinding("pod", "all", "dead", f"every DNS {them} refuses questions: nothing listens on {names}")
     return DnsFinding(
         "way",
         "here",

@@ -48,8 +48,7 @@ class RepairDuty:
 
     async def look(self, known: Iterable[DnsResult] = ()) -> DnsRound:
         """Ask all DNS pods and return what is known of them; a standpoint that cannot be taken is unknown."""
-        labels = await self._looker.selector()
-        self.lost = "" if labels else "the DNS Service was not found, or not which pods it selects"
+        labels, self.lost = await self._looker.selector()
         facts = await self._facts.read(labels)
         results = [one for one in known if one.server.role is ServerRole.POD]
         asked = {one.server.name for one in results}

@@ -25,7 +25,7 @@ def load_kubeconfig(path: str, context: str = "") -> Credentials:
     """Return the credentials of a context (empty: the current one); see `loading_rules.from_kubeconfig`. Raises
     CredentialsError."""
     paths = [part for part in path.split(os.pathsep) if part]
-    present = [part for part in paths if os.path.exists(part)] if len(paths) > 1 else paths  # noqa: PTH110
+    present = [part for part in paths if os.path.exists(part)]  # noqa: PTH110
     try:
         if not present:
             raise CredentialsError("there is no such file")
