@@ -56,12 +56,20 @@ def test_servers_that_are_no_pods_of_the_facts_do_not_count() -> None:
 
 
 def edge(
-    fault: Fault | None, by: str = "udp", *, source: str = "a2", path: Path = Path.DNS_POD, age: float = 1.0
+    fault: Fault | None,
+    by: str = "udp",
+    *,
+    source: str = "a2",
+    path: Path = Path.DNS_POD,
+    age: float = 1.0,
+    bad_for: float | None = None,
 ) -> MeshEdge:
     check = Check("c", Kind.DNS, path, "coredns-1", "10.0.0.1", 53, request=f"x A {by}")
     phases = (Span(Phase.CONNECT, 0.0, 0.1),) if by == "tcp" else ()
     latest = Observation(check, source, Network.POD, NOW - age, fault=fault, phases=phases)
-    return MeshEdge(source, f"node-{source}", Edge(latest, window([], NOW, 10.0), window([], NOW, 60.0)))
+    since = None if bad_for is None else NOW - bad_for
+    edge = Edge(latest, window([], NOW, 10.0), window([], NOW, 60.0), bad_since=since)
+    return MeshEdge(source, f"node-{source}", edge)
 
 
 def test_agents_are_standpoints_on_their_nodes() -> None:
@@ -104,6 +112,12 @@ def test_whether_an_agent_reaches_the_node_of_a_pod_that_is_silent(ways: list[Me
     found = round_of(FACTS, HERE, [], [edge(Fault.TIMEOUT), edge(Fault.TIMEOUT, "tcp", age=0.1), *ways], NOW)
     assert found.replies[0].node_reached is expected
     assert {one.name: one.well for one in found.standpoints}["a2"] is (True if expected else None)
+
+
+@pytest.mark.parametrize(("age", "expected"), [(19.0, True), (21.0, None)])
+def test_a_way_counts_that_was_tried_since_the_pod_began_to_fail(age: float, expected: bool | None) -> None:
+    found = round_of(FACTS, HERE, [], [edge(Fault.TIMEOUT, bad_for=20.0), way(None, age=age)], NOW)
+    assert found.replies[0].node_reached is expected
 
 
 def test_an_agent_whose_own_node_alone_is_reached_is_not_known_to_be_well() -> None:

@@ -46,7 +46,7 @@ class MeshStandpoints:
         for pod in pods:
             edges = await self._edges(pod.name, members)
             found += edges
-            if any(one.edge.latest.fault is not None for one in edges):
+            if pod.node and any(one.edge.latest.fault is not None for one in edges):
                 doubted.add(pod.node)
         for name, member in members.items():
             if member.network is Network.POD and member.node in doubted:

@@ -55,8 +55,8 @@ class DnsStandpoint(msgspec.Struct, frozen=True, kw_only=True):
 class PodReplies(msgspec.Struct, frozen=True, kw_only=True):
     """What came back to one standpoint from one pod (by its uid) in this round. `reached` says that anything of the
     pod's address came back, such as the handshake of a TCP connection on which no answer followed. `node_reached` is
-    whether the standpoint reached something else in the pod network of the pod's node by UDP, no earlier than the pod
-    was asked; None where nobody knows."""
+    whether the standpoint reached something else in the pod network of the pod's node by UDP, since the pod began to
+    fail; None where nobody knows."""
 
     standpoint: str
     pod: str

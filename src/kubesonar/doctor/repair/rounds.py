@@ -131,15 +131,16 @@ def _mesh_replies(source: str, uid: str, edges: Sequence[Edge], ways: Iterable[O
         udp=by[False],
         tcp=by[True],
         reached=reached,
-        node_reached=_is_passing([edge.latest for edge in edges], ways),
+        node_reached=_is_passing(edges, ways),
     )
 
 
-def _is_passing(asked: Iterable[Observation], ways: Iterable[Observation]) -> bool | None:
-    """Return whether any of the ways passes that were tried in the family of the question to the pod by UDP and not
-    before it; None where none was. An agent that is not there refuses, so its way passes."""
-    at = {one.family: one.at for one in asked if not one.check.request.endswith(_BY_TCP)}
-    tried = {way.fault for way in ways if way.at >= at.get(way.family, inf)}
+def _is_passing(edges: Iterable[Edge], ways: Iterable[Observation]) -> bool | None:
+    """Return whether any of the ways passes that were tried in the family of the questions to the pod by UDP, since
+    these began to fail; None where none was. An agent that is not there refuses, so its way passes."""
+    by_udp = [edge for edge in edges if not edge.latest.check.request.endswith(_BY_TCP)]
+    since = {edge.latest.family: min(edge.bad_since or inf, edge.latest.at) for edge in by_udp}
+    tried = {way.fault for way in ways if way.at >= since.get(way.family, inf)}
     return True if tried & _PASSING else False if tried & _LOST else None
 
 
