@@ -19,6 +19,7 @@ from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import USER_AGENT, HttpRequest, Response
 from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.pool import ConnectionPool
+from kubesonar.net.http.proxy.route import origin_of, request_of
 from kubesonar.net.http.response_reader import ResponseLimits
 
 API_IDLE = 30.0
@@ -133,8 +134,9 @@ class ApiTransport:
         return addresses[first:] + addresses[:first]
 
     def _origin(self, access: Access) -> Origin:
-        server = self._credentials.server
-        return Origin(server.host, server.port, self._credentials.server_name, server.secure, access.context)
+        credentials = self._credentials
+        origin = origin_of(credentials.server, access.context, credentials.proxy)
+        return msgspec.structs.replace(origin, server_name=credentials.server_name)
 
     def _request(self, call: ApiRequest, access: Access) -> HttpRequest:
         server = self._credentials.server
@@ -144,7 +146,7 @@ class ApiTransport:
             headers.append(("Authorization", f"Bearer {access.token}"))
         if call.body:
             headers.append(("Content-Type", call.content_type))
-        return HttpRequest.make(call.method, url, tuple(headers), call.body)
+        return request_of(call.method, url, tuple(headers), self._credentials.proxy, call.body)
 
 
 def _well(response: Response) -> bool:

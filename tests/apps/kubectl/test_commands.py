@@ -27,6 +27,7 @@ from tests.apps.listening import answer
 from tests.core.mesh import Mesh
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
+from tests.net.connect_proxy import ConnectProxy
 
 GOOD = encode_json(
     VerdictDocument(1, Verdict(Health.GOOD, "all well", SystemClock().wall(), members=3, observers=3), "")
@@ -67,6 +68,18 @@ def test_agents_are_asked_where_there_is_no_collector(
     first, *rest = capsys.readouterr().out.splitlines()
     assert first.startswith("the network is healthy: 5 nodes, 10 agents")
     assert rest[-1].startswith("10 of 10 members read at ")
+
+
+def test_all_of_it_goes_through_the_proxy_that_the_kubeconfig_names(
+    api: ApiServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with agents(api, tmp_path, Mesh(nodes=2)), ConnectProxy(api.port) as proxy:
+        away: dict[str, Any] = {"server": "https://k.invalid:6443", "tls_server_name": "127.0.0.1"}
+        config = api.kubeconfig(tmp_path / "config", proxy_url=f"http://{proxy.address}", **away)
+        assert kubectl.main(["check", "--kubeconfig", config]) == 0
+    assert capsys.readouterr().out.startswith("the network is healthy: 2 nodes, 4 agents")
+    assert {*proxy.asked} == {"CONNECT k.invalid:6443 HTTP/1.1"}
+    assert len(proxy.asked) > 4  # a tunnel for each port-forward, and those of requests
 
 
 def test_a_sick_network_is_exit_code_1_and_wide_explains_it(

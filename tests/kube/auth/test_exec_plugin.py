@@ -86,6 +86,10 @@ def test_it_is_told_what_it_needs(tmp_path: Path) -> None:
     assert (info["apiVersion"], info["kind"]) == (V1, "ExecCredential")
     assert info["spec"] == {"interactive": False, "cluster": {"server": "https://k.example:6443"}}
     assert (tmp_path / "said").read_text() == "first me"
+    spec = ExecSpec(command="./plug", api_version=V1, provide_cluster_info=True)
+    run(ExecPlugin(spec, str(tmp_path), SERVER, "k", proxy_url="http://p:3128").identity())
+    cluster = json.loads((tmp_path / "info").read_text())["spec"]["cluster"]
+    assert (cluster["tls-server-name"], cluster["proxy-url"]) == ("k", "http://p:3128")
 
 
 @pytest.mark.parametrize(

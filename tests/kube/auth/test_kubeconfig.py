@@ -20,8 +20,11 @@ from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import run
 from tests.kube.serving import Certificates
+from tests.net.connect_proxy import ConnectProxy
 
 CERTIFICATES = Certificates()
+LOGIN = "Basic dXNlcjpwQHNz"
+"""user:p@ss (RFC 7617)."""
 CA = base64.b64encode(CERTIFICATES.authority).decode()
 
 
@@ -146,6 +149,53 @@ def test_several_files_are_merged_and_the_first_wins(tmp_path: Path) -> None:
     assert run(credentials.access()).token == "a"
 
 
+@pytest.mark.parametrize(
+    ("proxy_url", "environ", "used"),
+    [
+        (None, {}, None),
+        (None, {"HTTPS_PROXY": "http://p:3128"}, "p"),
+        (None, {"https_proxy": "p:3128"}, "p"),
+        (None, {"HTTP_PROXY": "http://p:3128"}, None),
+        (None, {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "*.example,10.0.0.0/8"}, None),
+        (None, {"HTTPS_PROXY": "socks5://p:1080", "NO_PROXY": "k.example"}, None),
+        ("http://own:8080", {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "k.example"}, "own"),
+    ],
+)
+def test_the_proxy_is_that_of_the_cluster_else_of_the_environment(
+    proxy_url: str | None, environ: dict[str, str], used: str | None, tmp_path: Path
+) -> None:
+    path = _written(tmp_path, clusters=_cluster(**{"proxy-url": proxy_url}))
+    proxy = from_kubeconfig(path, environ=environ).proxy
+    assert (None if proxy is None else proxy.url.host) == used
+
+
+def test_a_server_on_this_machine_is_asked_straight(tmp_path: Path) -> None:
+    path = _written(tmp_path, clusters=_cluster(server="https://127.0.0.1:6443"))
+    assert from_kubeconfig(path, environ={"HTTPS_PROXY": "http://p:3128"}).proxy is None
+
+
+@pytest.mark.parametrize("text", ["socks5://p:1080", "https://p:3128", "http://p:99999"])
+def test_a_proxy_of_the_environment_that_cannot_be_used_is_not_passed_over(text: str, tmp_path: Path) -> None:
+    with pytest.raises(CredentialsError, match="HTTPS_PROXY cannot be used: expected http://HOST:PORT, because"):
+        from_kubeconfig(_written(tmp_path), environ={"HTTPS_PROXY": text})
+
+
+def test_requests_go_through_the_proxy_which_knows_the_way(tmp_path: Path) -> None:
+    with ApiServer() as api, ConnectProxy(api.port, LOGIN) as proxy:
+        api.put("pods", shapes.pod("a"))
+        away: dict[str, Any] = {"server": "https://k.invalid:6443", "tls_server_name": "127.0.0.1"}
+        for url in (f"http://user:p%40ss@{proxy.address}", f"http://{proxy.address}"):
+            credentials = from_kubeconfig(api.kubeconfig(tmp_path / "config", proxy_url=url, **away))
+            if "@" in url:
+                assert _ask(credentials).metadata.name == "a"
+            else:
+                with pytest.raises(ApiError, match="the proxy refuses with status 407"):
+                    _ask(credentials)
+        assert set(proxy.asked) == {"CONNECT k.invalid:6443 HTTP/1.1"}
+        environ = {"HTTPS_PROXY": f"http://user:p%40ss@{proxy.address}"}
+        assert _ask(from_kubeconfig(api.kubeconfig(tmp_path / "config", **away), environ=environ)).metadata.name == "a"
+
+
 SECRET = "hunter2-never-to-be-shown"
 HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"current-context": ""}, "no context is current"),
@@ -161,7 +211,13 @@ HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"clusters": _cluster(server="https://a/?x=y")}, "expected https://HOST:PORT"),
     ({"clusters": _cluster(server="ftp://a")}, "expected https://HOST:PORT"),
     ({"clusters": _cluster(server="http://k.example")}, 'user "u": a token is shown over verified TLS only'),
-    ({"clusters": _cluster(**{"proxy-url": "http://p"})}, 'cluster "k": proxy-url is not supported'),
+    (
+        {"clusters": _cluster(**{"proxy-url": "socks5://u:secret@p:1080"})},
+        r'cluster "k": proxy-url is "socks5://\*\*\*@p:1080", expected http://HOST:PORT, because proxies that are '
+        "asked by SOCKS or TLS are not supported",
+    ),
+    ({"clusters": _cluster(**{"proxy-url": "https://p:1"})}, 'proxy-url is "https://p:1", expected http://HOST:PORT'),
+    ({"clusters": _cluster(**{"proxy-url": "p:3128"})}, 'proxy-url is "p:3128", expected http://HOST:PORT'),
     ({"clusters": _cluster(**{"certificate-authority-data": "%%"})}, "certificate-authority-data is not base64"),
     ({"clusters": _cluster(**{"certificate-authority-data": "AAAA"})}, "CA certificates cannot be used"),
     ({"clusters": _cluster(**{"insecure-skip-tls-verify": True})}, "exclude one another"),

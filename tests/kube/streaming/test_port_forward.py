@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from kubesonar.kube.auth.loading_rules import in_cluster
+from kubesonar.kube.auth.loading_rules import from_kubeconfig, in_cluster
 from kubesonar.kube.errors import ApiError
 from kubesonar.kube.streaming.port_forward import PodConnection, open_pod_port
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import run
+from tests.net.connect_proxy import ConnectProxy
 
 PORT = 5353
 
@@ -141,3 +142,34 @@ def test_a_slow_server_meets_the_time_limit(api: ApiServer, tmp_path: Path) -> N
 def test_a_port_that_is_none(api: ApiServer, tmp_path: Path, port: int) -> None:
     with pytest.raises(ValueError, match="a port is 1 to 65535"):
         _forwarded(api, tmp_path, _exchange, port=port)
+
+
+@pytest.mark.parametrize("login", ["", "user:p%40ss@", "user@"])
+def test_a_port_is_reached_through_a_proxy(api: ApiServer, tmp_path: Path, login: str) -> None:
+    expected = {"": "", "user:p%40ss@": "Basic dXNlcjpwQHNz", "user@": "Basic dXNlcjo="}[login]
+    with ConnectProxy(api.port, expected) as proxy:
+        path = api.kubeconfig(
+            tmp_path / "config",
+            proxy_url=f"http://{login}{proxy.address}",
+            server="https://k.invalid",
+            tls_server_name="127.0.0.1",
+        )
+
+        async def scenario() -> bytes:
+            async with open_pod_port(from_kubeconfig(path), "default", "a", PORT) as connection:
+                return await _exchange(connection)
+
+        assert run(scenario()) == b"hello\n"
+        assert proxy.asked == ["CONNECT k.invalid:443 HTTP/1.1"]
+
+
+def test_a_proxy_that_refuses_is_named(api: ApiServer, tmp_path: Path) -> None:
+    with ConnectProxy(api.port, "Basic other") as proxy:
+        path = api.kubeconfig(tmp_path / "config", proxy_url=f"http://{proxy.address}")
+
+        async def scenario() -> None:
+            async with open_pod_port(from_kubeconfig(path), "default", "a", PORT):
+                pass
+
+        with pytest.raises(ApiError, match="the proxy refuses with status 407"):
+            run(scenario())

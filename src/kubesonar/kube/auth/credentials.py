@@ -9,6 +9,7 @@ import msgspec
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.identity import IdentitySource
 from kubesonar.kube.auth.tls import Tls
+from kubesonar.net.http.proxy.environment import Proxy
 from kubesonar.net.http.url import Url
 
 
@@ -23,13 +24,21 @@ class Credentials:
     """The address of one API server, and the access to it.
 
     `server` is its URL, whose path may be a prefix; `server_name` is the name its certificate must hold; `namespace`
-    is the one this program lives in or works on.
+    is the one this program lives in or works on; `proxy` leads to the server, None: it is asked straight.
     """
 
     def __init__(
-        self, server: Url, identities: IdentitySource, tls: Tls, *, server_name: str = "", namespace: str = "default"
+        self,
+        server: Url,
+        identities: IdentitySource,
+        tls: Tls,
+        *,
+        server_name: str = "",
+        namespace: str = "default",
+        proxy: Proxy | None = None,
     ) -> None:
         self.server = server
+        self.proxy = proxy
         self.server_name = server_name or server.host
         self.namespace = namespace
         self._identities = identities

@@ -67,7 +67,13 @@ class ExecPlugin:
     """
 
     def __init__(
-        self, spec: ExecSpec, folder: str, server: Url, server_name: str, timeout: float = PLUGIN_TIMEOUT
+        self,
+        spec: ExecSpec,
+        folder: str,
+        server: Url,
+        server_name: str,
+        timeout: float = PLUGIN_TIMEOUT,
+        proxy_url: str = "",
     ) -> None:
         if spec.api_version not in _VERSIONS:
             raise CredentialsError(f'exec: apiVersion is "{clip(spec.api_version, 80)}", expected {_VERSIONS[0]}')
@@ -77,7 +83,7 @@ class ExecPlugin:
             raise CredentialsError("exec: command is empty")
         self._spec = spec
         self._command = os.path.join(folder, spec.command) if "/" in spec.command else spec.command  # noqa: PTH118
-        self._info = _info(spec, server, server_name)
+        self._info = _info(spec, server, server_name, proxy_url)
         self._identity: ClientIdentity | None = None
         self._expires = 0.0
         self._running = asyncio.Lock()
@@ -127,11 +133,13 @@ class ExecPlugin:
         return f"the credential plug-in {clip(self._command, 120)}"
 
 
-def _info(spec: ExecSpec, server: Url, server_name: str) -> dict[str, str]:
-    """Return KUBERNETES_EXEC_INFO; of the cluster it holds the address only, and that where the plug-in asks for it."""
+def _info(spec: ExecSpec, server: Url, server_name: str, proxy_url: str) -> dict[str, str]:
+    """Return KUBERNETES_EXEC_INFO; of the cluster it holds the way to it only, and that where the plug-in asks for
+    it."""
     content: dict[str, object] = {"interactive": False}
     if spec.provide_cluster_info:
         cluster = {"server": f"{server.scheme}://{server.authority}{server.target}".rstrip("/")}
-        content["cluster"] = {**cluster, "tls-server-name": server_name} if server_name else cluster
+        more = {"tls-server-name": server_name, "proxy-url": proxy_url}
+        content["cluster"] = cluster | {key: value for key, value in more.items() if value}
     info = {"apiVersion": spec.api_version, "kind": "ExecCredential", "spec": content}
     return {"KUBERNETES_EXEC_INFO": encode_json(info).decode()}

@@ -1,7 +1,7 @@
 """Credentials from a kubeconfig file (https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/).
 
 Settings that are not supported and would change the identity or the way to the server are refused rather than ignored:
-proxies, impersonation, user names with passwords (gone since Kubernetes 1.19), the old auth providers of clients.
+impersonation, user names with passwords (gone since Kubernetes 1.19), the old auth providers of clients.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from collections.abc import Mapping
 
 from kubesonar.kube.auth.credential_file import CredentialsError, ReadBytes, credential_file, fixed_bytes
 from kubesonar.kube.auth.credentials import Credentials
@@ -17,11 +18,14 @@ from kubesonar.kube.auth.identity import ClientIdentity, FileIdentity
 from kubesonar.kube.auth.kubeconfig_file import KubeconfigCluster, KubeconfigUser, MergedKubeconfig, NamedEntry
 from kubesonar.kube.auth.tls import Tls
 from kubesonar.kube.resource import is_namespace
-from kubesonar.model import clip
+from kubesonar.model import clip, mask_userinfo
+from kubesonar.net.http.proxy.environment import Proxies, Proxy, proxy_at
 from kubesonar.net.http.url import Url, parse_url
 
+_PROXY = "expected http://HOST:PORT, because proxies that are asked by SOCKS or TLS are not supported"
 
-def load_kubeconfig(path: str, context: str = "") -> Credentials:
+
+def load_kubeconfig(path: str, context: str, environ: Mapping[str, str]) -> Credentials:
     """Return the credentials of a context (empty: the current one); see `loading_rules.from_kubeconfig`. Raises
     CredentialsError."""
     paths = [part for part in path.split(os.pathsep) if part]
@@ -29,12 +33,12 @@ def load_kubeconfig(path: str, context: str = "") -> Credentials:
     try:
         if not present:
             raise CredentialsError("there is no such file")
-        return _credentials(MergedKubeconfig(present), context)
+        return _credentials(MergedKubeconfig(present), context, Proxies(environ))
     except CredentialsError as error:
         raise CredentialsError(f"kubeconfig {clip(path, 120)}: {error}") from None
 
 
-def _credentials(merged: MergedKubeconfig, wanted: str) -> Credentials:
+def _credentials(merged: MergedKubeconfig, wanted: str, proxies: Proxies) -> Credentials:
     name = wanted or merged.current
     if not name:
         raise CredentialsError("no context is current (current-context)")
@@ -42,11 +46,13 @@ def _credentials(merged: MergedKubeconfig, wanted: str) -> Credentials:
     cluster_folder, cluster = _named("cluster", context.cluster, merged.clusters)
     user_folder, user = _named("user", context.user, merged.users) if context.user else ("", KubeconfigUser())
     server = _server(context.cluster, cluster)
-    _refuse(context.cluster, cluster, context.user, user)
+    proxy = _proxy(context.cluster, cluster, server, proxies)
+    _refuse(context.user, user)
     tls = _tls(cluster_folder, cluster)
     identities: FileIdentity | ExecPlugin
     if user.exec and not user.token and not user.token_file:
-        identities, now = ExecPlugin(user.exec, user_folder, server, cluster.tls_server_name), ClientIdentity()
+        identities = ExecPlugin(user.exec, user_folder, server, cluster.tls_server_name, proxy_url=cluster.proxy_url)
+        now = ClientIdentity()
     else:
         identities = _files(user_folder, user)
         now = identities.read()
@@ -57,7 +63,7 @@ def _credentials(merged: MergedKubeconfig, wanted: str) -> Credentials:
     namespace = context.namespace or "default"
     if not is_namespace(namespace):
         raise CredentialsError(f'context "{clip(name, 80)}": namespace "{clip(namespace, 80)}" is no name of one')
-    return Credentials(server, identities, tls, server_name=cluster.tls_server_name, namespace=namespace)
+    return Credentials(server, identities, tls, server_name=cluster.tls_server_name, namespace=namespace, proxy=proxy)
 
 
 def _named(what: str, name: str, known: dict[str, tuple[str, NamedEntry]]) -> tuple[str, NamedEntry]:
@@ -78,9 +84,22 @@ def _server(name: str, cluster: KubeconfigCluster) -> Url:
     return url
 
 
-def _refuse(cluster_name: str, cluster: KubeconfigCluster, user_name: str, user: KubeconfigUser) -> None:
+def _proxy(name: str, cluster: KubeconfigCluster, server: Url, proxies: Proxies) -> Proxy | None:
+    """Return the proxy to the server, as kubectl chooses it: that of the cluster, else that of the environment, which
+    has exceptions."""
+    if not cluster.proxy_url:
+        if variable := proxies.unusable(server):
+            raise CredentialsError(f"{variable} cannot be used: {_PROXY}")
+        return proxies.of(server)
+    try:
+        return proxy_at(cluster.proxy_url)
+    except ValueError:
+        given = clip(mask_userinfo(cluster.proxy_url), 80)
+        raise CredentialsError(f'cluster "{clip(name, 80)}": proxy-url is "{given}", {_PROXY}') from None
+
+
+def _refuse(user_name: str, user: KubeconfigUser) -> None:
     unsupported = {
-        f'cluster "{cluster_name}": proxy-url': cluster.proxy_url,
         f'user "{user_name}": as (impersonation)': user.act_as,
         f'user "{user_name}": username': user.username,
         f'user "{user_name}": auth-provider': user.auth_provider,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from kubesonar.core.address import bracketed
 from kubesonar.kube.auth.credential_file import CredentialsError, credential_file
@@ -15,6 +16,9 @@ from kubesonar.net.http.url import parse_url
 
 DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
 """The folder in which the kubelet mounts a pod's service account."""
+
+
+_NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 def in_cluster(environ: Mapping[str, str], directory: str = DIRECTORY) -> Credentials:
@@ -33,14 +37,15 @@ def in_cluster(environ: Mapping[str, str], directory: str = DIRECTORY) -> Creden
     return Credentials(server, identity, tls, namespace=_namespace(directory))
 
 
-def from_kubeconfig(path: str, context: str = "") -> Credentials:
+def from_kubeconfig(path: str, context: str = "", environ: Mapping[str, str] = _NO_VARIABLES) -> Credentials:
     """Return the credentials of a context of a kubeconfig file (empty: of its current one).
 
-    Several files, joined by ":", are merged as kubectl does. Raises CredentialsError.
+    Several files, joined by ":", are merged as kubectl does; `environ` may name a proxy, where the file does not.
+    Raises CredentialsError.
     """
     from kubesonar.kube.auth.kubeconfig import load_kubeconfig  # agents in pods save the memory
 
-    return load_kubeconfig(path, context)
+    return load_kubeconfig(path, context, environ)
 
 
 def find_credentials(environ: Mapping[str, str], kubeconfig: str = "") -> Credentials:
@@ -49,13 +54,13 @@ def find_credentials(environ: Mapping[str, str], kubeconfig: str = "") -> Creden
     Raises CredentialsError.
     """
     if kubeconfig:
-        return from_kubeconfig(kubeconfig)
+        return from_kubeconfig(kubeconfig, environ=environ)
     if environ.get("KUBERNETES_SERVICE_HOST"):
         return in_cluster(environ)
     if environ.get("KUBECONFIG"):
-        return from_kubeconfig(environ["KUBECONFIG"])
+        return from_kubeconfig(environ["KUBECONFIG"], environ=environ)
     if environ.get("HOME"):
-        return from_kubeconfig(f"{environ['HOME']}/.kube/config")
+        return from_kubeconfig(f"{environ['HOME']}/.kube/config", environ=environ)
     raise CredentialsError("no credentials: not in a cluster, and neither KUBECONFIG nor HOME is set")
 
 
@@ -71,7 +76,7 @@ def personal_credentials(environ: Mapping[str, str], kubeconfig: str = "", conte
         return in_cluster(environ)
     if not path:
         raise CredentialsError("no credentials: neither KUBECONFIG nor HOME is set")
-    return from_kubeconfig(path, context)
+    return from_kubeconfig(path, context, environ)
 
 
 def _namespace(directory: str) -> str:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import ssl
+from base64 import b64decode
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidHandshake, InvalidStatus
+from websockets.exceptions import (
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    InvalidHandshake,
+    InvalidProxyStatus,
+    InvalidStatus,
+)
 from websockets.typing import Subprotocol
 
 from kubesonar.core.address import bracketed
@@ -21,6 +29,7 @@ from kubesonar.model import Fault
 from kubesonar.net.deadline import Failed
 from kubesonar.net.errno_faults import fault_of
 from kubesonar.net.http.exchange import USER_AGENT
+from kubesonar.net.http.proxy.environment import Proxy
 
 MESSAGE_LIMIT = 1 << 20
 """Longest message taken (bytes). Servers send 32 KiB at a time; lower: a bigger buffer of theirs ends the connection;
@@ -110,8 +119,10 @@ async def _admitted(
 async def _connected(
     credentials: Credentials, access: Access, target: str, protocols: Sequence[str], timeout: float
 ) -> ClientConnection:
-    server = credentials.server
-    options: dict[str, Any] = {"host": server.host, "port": server.port}  # also keep it from redirects elsewhere
+    server, proxy = credentials.server, credentials.proxy
+    options: dict[str, Any] = {}
+    if proxy is None:
+        options = {"host": server.host, "port": server.port}  # also keep it from redirects elsewhere
     if access.context is not None:
         options |= {"ssl": access.context, "server_hostname": credentials.server_name}
     scheme, prefix = "ws" if access.context is None else "wss", server.target.rstrip("/")
@@ -122,7 +133,7 @@ async def _connected(
             compression=None,
             additional_headers={"Authorization": f"Bearer {access.token}"} if access.token else {},
             user_agent_header=USER_AGENT[1],
-            proxy=None,
+            proxy=None if proxy is None else _proxy_text(proxy),
             open_timeout=timeout,
             ping_interval=_PING_INTERVAL,
             ping_timeout=_PING_TIMEOUT,
@@ -132,6 +143,9 @@ async def _connected(
         )
     except InvalidStatus as refused:
         raise refused_status(refused.response.status_code, bytes(refused.response.body or b"")) from None
+    except InvalidProxyStatus as refused:
+        status = refused.response.status_code
+        raise unanswered(Failed(Fault.WRONG_ANSWER, f"the proxy refuses with status {status}")) from None
     except TimeoutError:
         raise unanswered(Failed(Fault.TIMEOUT, f"no answer within {timeout:g} s")) from None
     except ssl.SSLError as error:
@@ -140,6 +154,13 @@ async def _connected(
         raise unanswered(Failed(*fault_of(error))) from None
     except (InvalidHandshake, ValueError, EOFError) as error:
         raise ApiError(0, "wrong_answer", f"no WebSocket: {error}") from None
+
+
+def _proxy_text(proxy: Proxy) -> str:
+    """Return the URL of a proxy with its user's name and password, which websockets wants both or none."""
+    user, _, password = b64decode(proxy.authorization.removeprefix("Basic ")).partition(b":")
+    login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if proxy.authorization else ""
+    return f"{proxy.url.scheme}://{login}{proxy.url.authority}"
 
 
 def _lost(error: ConnectionClosedError) -> ApiError:

@@ -24,15 +24,23 @@ class Proxy(msgspec.Struct, frozen=True):
 
 
 class Proxies:
-    """The proxy for each URL. `names` are the variables that are set for it, by scheme; `trouble` names a variable that
-    cannot be used."""
+    """The proxy for each URL. `names` are the variables that are set for it, by scheme."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.trouble = ""
+        self._unusable: dict[str, str] = {}
         names = {scheme: _name(environ, f"{scheme}_proxy") for scheme in ("http", "https")}
         self.names = {scheme: name for scheme, name in names.items() if environ.get(name)}
         self._of = {scheme: self._read(environ, f"{scheme}_proxy") for scheme in ("http", "https")}
         self._direct = NoProxy(_value(environ, "no_proxy"))
+
+    @property
+    def trouble(self) -> str:
+        """A sentence that names a variable that cannot be used; empty where all can."""
+        return next((f"{name} is not used: expected http://HOST:PORT" for name in self._unusable.values()), "")
+
+    def unusable(self, url: Url) -> str:
+        """Return the variable that names a proxy for this URL that cannot be used; empty where none does."""
+        return "" if self._direct.has(url.host, url.port) else self._unusable.get(url.scheme, "")
 
     def of(self, url: Url) -> Proxy | None:
         """Return the proxy; None where there is none, the host is excepted, or it is this machine."""
@@ -44,14 +52,15 @@ class Proxies:
         if not text:
             return None
         try:
-            return _proxy(text if "://" in text else f"http://{text}")
+            return proxy_at(text if "://" in text else f"http://{text}")
         except ValueError:
-            self.trouble = f"{name.upper()} is not used: expected http://HOST:PORT"
+            self._unusable[name.removesuffix("_proxy")] = name.upper()
             return None
 
 
-def _proxy(text: str) -> Proxy:
-    """Read a proxy's URL. Raises ValueError."""
+def proxy_at(text: str) -> Proxy:
+    """Read a proxy's URL, http://HOST:PORT with a user's name and password or without. Raises ValueError, also for
+    proxies that are asked by TLS or SOCKS."""
     scheme, mark, rest = text.partition("://")
     bare, authorization = split_user(scheme.lower() + mark + rest)
     url = parse_url(bare)
