@@ -72,6 +72,10 @@ containers:
   {{- $port := int (ternary $root.Values.hostNetwork.port $root.Values.agent.port .host) }}
   - {name: agent, containerPort: {{ $port }}, protocol: TCP{{ if .host }}, hostPort: {{ $port }}{{ end }}}
   - {name: agent-udp, containerPort: {{ $port }}, protocol: UDP{{ if .host }}, hostPort: {{ $port }}{{ end }}}
+  {{- if include "kubesonar.judges" $root }}
+  {{- $judging := dig "coordinator" "port" 7475 $root.Values.config | int }}
+  - {name: coordinator, containerPort: {{ $judging }}, protocol: TCP{{ if .host }}, hostPort: {{ $judging }}{{ end }}}
+  {{- end }}
   {{- if $dropin }}
   - {containerPort: 8080, protocol: TCP}
   {{- if eq ((include "kubesonar.old" $root | fromYaml).use_tls | toString) "true" }}

@@ -9,7 +9,9 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from tests.apps.listening import Answering, answers, on_sockets
+import msgspec
+
+from tests.apps.listening import Answering, answer, answers, on_sockets, snapshots
 from tests.core.mesh import Mesh
 from tests.deploy.rendering import render
 from tests.kube.apiserver import ApiServer
@@ -18,6 +20,7 @@ NAMESPACE = "mon"
 TOKEN = "secret-token"
 COLLECTOR = "ks-kubesonar-collector-5f7b9"
 AGENTS = ("--set", "hostNetwork.enabled=true")
+JUDGING = ("--set", "config.coordinator.judge=true", "--set", "agent.resources.limits.memory=256Mi")
 COLLECTED = ("--set", "collector.enabled=true")
 PLAIN = ("--set", "collector.createCertificate=false")
 
@@ -32,6 +35,25 @@ def agents(api: ApiServer, folder: Path, mesh: Mesh, *flags: str) -> Iterator[No
         for member in mesh.members:
             port = 7473 if member.network == "pod" else 7474
             api.switches.streams.listening[member.name, port] = str(folder / f"{member.name}.sock")
+        yield
+
+
+@contextlib.contextmanager
+def judging(api: ApiServer, folder: Path, served: Answering, coordinator: str) -> Iterator[None]:
+    """A release of agents that name this coordinator, beside which a collector answers so."""
+    mesh = Mesh()
+    install(api, mesh, *JUDGING)
+    told = [
+        msgspec.structs.replace(one, coordinator=coordinator)
+        for one in snapshots(mesh).values()
+        if not isinstance(one, str)
+    ]
+    agents = {one.member.name: answer(msgspec.json.encode(one)) for one in told}
+    with on_sockets(folder, {**agents, "beside": served}):
+        listening = api.switches.streams.listening
+        for name in agents:
+            listening[name, 7473] = str(folder / f"{name}.sock")
+        listening[coordinator, 7475] = str(folder / "beside.sock")
         yield
 
 

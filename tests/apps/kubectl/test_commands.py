@@ -22,7 +22,17 @@ from kubesonar.config import ConfigError
 from kubesonar.core.encoding import encode_json
 from kubesonar.model import Health, Verdict
 from kubesonar.net.clock import SystemClock
-from tests.apps.kubectl.installation import AGENTS, COLLECTED, COLLECTOR, NAMESPACE, TOKEN, agents, collector, install
+from tests.apps.kubectl.installation import (
+    AGENTS,
+    COLLECTED,
+    COLLECTOR,
+    NAMESPACE,
+    TOKEN,
+    agents,
+    collector,
+    install,
+    judging,
+)
 from tests.apps.listening import answer
 from tests.core.mesh import Mesh
 from tests.kube import shapes
@@ -161,6 +171,22 @@ def test_history_and_page_without_a_collector_say_what_to_set(
         for command in ("history", "page"):
             with pytest.raises(ConfigError, match=r"collector\.enabled=true"):
                 kubectl.main([command, *config])
+
+
+def test_history_asks_the_collector_beside_the_coordinator(
+    api: ApiServer, config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[bytes] = []
+    coordinator = next(member.name for member in Mesh().members if member.network == "pod")
+    with judging(api, tmp_path, _answering(asked), coordinator):
+        assert kubectl.main(["history", *config]) == 0
+    assert capsys.readouterr().out == "no incident in the last 24h\n"
+    assert asked[0].startswith(b"GET /api/v1/incidents?")
+
+
+def test_while_no_coordinator_is_known_history_says_so(api: ApiServer, config: list[str], tmp_path: Path) -> None:
+    with judging(api, tmp_path, _answering([]), ""), pytest.raises(ConfigError, match="name no coordinator"):
+        kubectl.main(["history", *config])
 
 
 def test_a_cluster_without_an_installation_says_so(api: ApiServer, config: list[str]) -> None:

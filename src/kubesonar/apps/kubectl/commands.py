@@ -19,7 +19,7 @@ from kubesonar.apps.client.sources import sources_of
 from kubesonar.apps.kubectl.arguments import KubectlArguments, OutputFormat
 from kubesonar.apps.kubectl.cluster_facts import take_cluster
 from kubesonar.apps.kubectl.page import PageUpstream, page_options, show_page
-from kubesonar.apps.kubectl.reaching import Reached, chosen_kubeconfig, credentials_of, reached
+from kubesonar.apps.kubectl.reaching import Reached, chosen_kubeconfig, credentials_of, reached, remembering
 from kubesonar.apps.kubectl.release import Release
 from kubesonar.apps.kubectl.trial import new_plan, run_trial
 from kubesonar.apps.kubectl.trial_objects import TRIAL_IMAGE, anchor, owned
@@ -67,11 +67,7 @@ def _map(given: KubectlArguments) -> int:
 
 
 def _history(given: KubectlArguments) -> int:
-    with reached(given) as place:
-        if not place.collector:
-            raise ConfigError(
-                f"release {place.release.name} has no collector, and agents do not remember: set collector.enabled=true"
-            )
+    with remembering(given) as place:
         return _asked(history.main, given, place)
 
 
@@ -84,12 +80,7 @@ def _explain(given: KubectlArguments) -> int:
 
 def _page(given: KubectlArguments) -> int:
     port, opens = page_options(given.own)
-    with reached(given) as place:
-        if not place.collector:
-            raise ConfigError(
-                f"release {place.release.name} has no collector, and only a collector has the page: "
-                "set collector.enabled=true"
-            )
+    with remembering(given) as place:
         return show_page(PageUpstream(place.collector.removeprefix("unix:"), place.token), port, opens)
 
 

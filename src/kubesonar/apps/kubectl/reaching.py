@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from kubesonar.apps.client import asking
+from kubesonar.apps.client.gather import AgentAccess, gather
+from kubesonar.apps.client.sources import sources_of
 from kubesonar.apps.kubectl.arguments import KubectlArguments
 from kubesonar.apps.kubectl.release import Release, find_release, read_token
 from kubesonar.apps.kubectl.tunnel import PodTunnel
@@ -56,6 +59,35 @@ def reached(given: KubectlArguments, everybody: bool = False) -> Iterator[Reache
         for pod, error in list(tunnel.errors.items())[:1]:
             needed = "; a role must grant create and get on pods/portforward" if error.status == 403 else ""
             sys.stderr.write(f"kubectl sonar: {pod} cannot be reached: {error}{needed}\n")
+
+
+@contextmanager
+def remembering(given: KubectlArguments) -> Iterator[Reached]:
+    """Find the installation and keep the way open to what remembers: its collector, or the one that its coordinator
+    runs. Raises ConfigError as `reached` does, and where nothing remembers."""
+    with reached(given) as place:
+        if place.collector:
+            yield place
+            return
+        ports = {pod.metadata.name: port for pod in place.release.agents if (port := pod.coordinator_port)}
+        if not ports:
+            raise ConfigError(
+                f"release {place.release.name} has no collector, and its agents do not remember: set "
+                "collector.enabled=true, or for up to 50 agents config.coordinator.judge=true (docs/membership.md)"
+            )
+        port = ports.get(asking.run_async(_coordinator(place)))
+        if port is None:
+            raise ConfigError(f"the agents of release {place.release.name} name no coordinator that can be reached now")
+        with PodTunnel(credentials_of(given), [port]) as tunnel:
+            yield place._replace(collector=tunnel.sources[0], agents=[])
+
+
+async def _coordinator(place: Reached) -> str:
+    """Return the coordinator's name as most agents have it, empty where none has one."""
+    access = AgentAccess(token=place.token, timeout=float(_TIMEOUT), everybody=False)
+    gathered = await gather(sources_of(place.agents), access)
+    named = Counter(snapshot.coordinator for snapshot in gathered.snapshots if snapshot.coordinator)
+    return next((name for name, _ in named.most_common(1)), "")
 
 
 def credentials_of(given: KubectlArguments) -> Credentials:

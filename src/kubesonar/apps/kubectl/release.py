@@ -17,7 +17,7 @@ from kubesonar.kube.streaming.forwarder import PodPort
 
 PART_OF = "app.kubernetes.io/part-of"
 _INSTANCE, _NETWORK, _PORT = "app.kubernetes.io/instance", "kubesonar.io/network", "kubesonar.io/port"
-_COLLECTOR = "collector"
+_COLLECTOR, _COORDINATOR = "collector", "coordinator"
 
 AGENTS_REACHED = 100
 """Most agents that are reached by port-forward, each with a connection through the API server at every look. More are
@@ -92,9 +92,17 @@ class ReleasePod(Object, frozen=True):
     @property
     def collector_port(self) -> PodPort | None:
         """The port of a collector; None for another pod."""
+        return self._port_named(_COLLECTOR)
+
+    @property
+    def coordinator_port(self) -> PodPort | None:
+        """The port at which this agent answers as a collector does while it coordinates; None where it would not."""
+        return self._port_named(_COORDINATOR)
+
+    def _port_named(self, name: str) -> PodPort | None:
         for container in self.spec.containers:
             for port in container.ports:
-                if port.name == _COLLECTOR:
+                if port.name == name:
                     probe = container.liveness_probe.http_get if container.liveness_probe else None
                     secure = probe is not None and probe.scheme == "HTTPS"
                     return PodPort(self.metadata.namespace, self.metadata.name, port.container_port, secure)
