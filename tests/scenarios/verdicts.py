@@ -7,9 +7,9 @@ import time
 from kubesonar.model import Verdict
 from tests.scenarios.running_lab import RunningLab
 
-PROMISED = 15.0
-"""Seconds in which a fault is named ..."""
-PROMISED_FROZEN = 30.0
+PROMISED = 30.0
+"""Seconds in which a fault is named, on a machine that is busy with other labs; scripts/bench measures the time ..."""
+PROMISED_FROZEN = 45.0
 """... and in which agents are called frozen: up to 20 s without a turn they are starved."""
 STAYS = 3.0
 """Seconds for which a verdict must not change to count as settled."""
