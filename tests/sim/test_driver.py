@@ -2,12 +2,12 @@ import random
 from functools import partial
 from itertools import pairwise
 
-from kubesonar.core.probing.schedule import Schedule
+from kubesonar.core.probing.schedule import Plan, Schedule
 from kubesonar.model import Check, Kind, Path
 from kubesonar.sim.driver import VirtualDrive, VirtualTime
 from tests.sim.seeds import said_under_two_hash_seeds
 
-CHECKS = [Check(f"c{i}", Kind.TCP, Path.POD, f"c{i}", "127.0.0.1", period=1 + i % 3) for i in range(20)]
+PLAN = Plan(tuple(Check(f"c{i}", Kind.TCP, Path.POD, f"c{i}", "127.0.0.1", period=1 + i % 3) for i in range(20)))
 
 Transcript = list[tuple[float, str, Check]]
 
@@ -23,7 +23,7 @@ def mesh(seed: int, members: int = 50) -> Transcript:
     time, rng, transcript = VirtualTime(), random.Random(seed), Transcript()
     for number in range(members):
         drive = driven(time, f"m{number}", transcript)
-        time.after(rng.random(), partial(drive.feed, CHECKS))
+        time.after(rng.random(), partial(drive.feed, PLAN))
     time.run(30.0)
     return transcript
 
@@ -52,7 +52,7 @@ def test_every_machine_is_stepped_when_it_is_due() -> None:
 def test_a_paused_machine_is_not_stepped_and_catches_up_when_it_is_resumed() -> None:
     time, transcript = VirtualTime(), Transcript()
     drive = driven(time, "a", transcript)
-    drive.feed(CHECKS)
+    drive.feed(PLAN)
     time.run(10.0)
     before = len(transcript)
     drive.pause()
