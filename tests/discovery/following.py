@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kubesonar.discovery.kubernetes import KubernetesRoster
 from kubesonar.discovery.options import KubernetesOptions, RosterOptions
-from kubesonar.discovery.poller import Urgency
+from kubesonar.discovery.urgency import Urgency
 from kubesonar.model import Member, Roster, State
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import QUICK, client_of

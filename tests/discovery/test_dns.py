@@ -13,7 +13,7 @@ import pytest
 
 from kubesonar.discovery.dns import DnsRoster, dns_poll_period
 from kubesonar.discovery.options import DnsRosterOptions, RosterOptions
-from kubesonar.discovery.poller import Urgency
+from kubesonar.discovery.urgency import Urgency
 from kubesonar.model import Member, Network, State
 from tests.discovery.following import Rosters
 from tests.discovery.nameserver import NAME, needs_unbound, resolving, serving

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kubesonar.discovery.kubernetes import poll_period
-from kubesonar.discovery.poller import Urgency
+from kubesonar.discovery.urgency import Urgency
 from kubesonar.model import Network, State
 from tests.discovery.following import following, options
 from tests.kube import shapes

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.discovery.poller import Poller, Urgency, follow, too_many
+from kubesonar.discovery.poller import Poller, follow, too_many
 from kubesonar.kube.resource import Resource, pods
 from kubesonar.kube.types import Pod
 from kubesonar.net.clock import SystemClock
@@ -16,38 +16,6 @@ from tests.kube.apiserver import ApiServer
 from tests.kube.running import client_of, run
 from tests.virtual_time import now, run_virtually
 from tests.waiting import until
-
-
-def test_lasting_urgency_shortens_pauses_and_ends_the_one_that_runs() -> None:
-    async def scenario() -> list[float]:
-        urgency, ends = Urgency(), []
-
-        async def pause(urgent: float = 2) -> None:
-            await urgency.pause(60, urgent)
-            ends.append(now())
-
-        await pause()  # 60
-        asyncio.get_running_loop().call_later(5, urgency.set, True)
-        await pause()  # 65: ended by the urgency
-        await pause()  # 67
-        await pause(100)  # 127: never longer than without
-        urgency.set(False)
-        await pause()  # 187
-        return ends
-
-    assert run_virtually(scenario()) == [60, 65, 67, 127, 187]
-
-
-def test_a_request_ends_one_pause() -> None:
-    async def scenario() -> list[float]:
-        urgency, ends = Urgency(), []
-        asyncio.get_running_loop().call_later(5, urgency.request)
-        for _ in range(2):
-            await urgency.pause(60, 2)
-            ends.append(now())
-        return ends
-
-    assert run_virtually(scenario()) == [5, 65]
 
 
 @pytest.mark.parametrize(

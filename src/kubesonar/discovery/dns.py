@@ -15,9 +15,9 @@ import msgspec
 
 from kubesonar.core.address import family_of, packed_address, unicast
 from kubesonar.discovery.options import RosterOptions
-from kubesonar.discovery.poller import Urgency
 from kubesonar.discovery.roster_builder import revision
 from kubesonar.discovery.tombstones import Tombstones
+from kubesonar.discovery.urgency import Urgency
 from kubesonar.model import Fault, Member, Network, Roster, clip
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.deadline import Deadline, Failed

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from functools import partial
 
 from kubesonar.discovery.options import RosterOptions
-from kubesonar.discovery.poller import Poller, ResourceCopy, Urgency, follow, too_many
+from kubesonar.discovery.poller import Poller, ResourceCopy, follow, too_many
 from kubesonar.discovery.roster_builder import RosterBuilder
+from kubesonar.discovery.urgency import Urgency
 from kubesonar.kube.client import ApiError, Client
 from kubesonar.kube.reflector import Reflector
 from kubesonar.kube.reflector_schedule import ReflectorPeriods

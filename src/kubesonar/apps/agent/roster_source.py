@@ -15,7 +15,7 @@ from kubesonar.config import ConfigError
 from kubesonar.core.probing.cluster_document import ClusterDocument
 from kubesonar.discovery.file import FileRoster
 from kubesonar.discovery.options import CollectorAccess, RosterOptions
-from kubesonar.discovery.poller import Urgency
+from kubesonar.discovery.urgency import Urgency
 from kubesonar.model import Roster
 from kubesonar.net.clock import Clock
 

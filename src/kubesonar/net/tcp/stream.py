@@ -110,10 +110,11 @@ class Stream:
         where the server agrees, and then no certificate is looked at. Raises `Failed` with `Fault.TLS` and the defect
         of the certificate or protocol."""
         name = server_name.removesuffix(".")
+        hostname = name.encode() if name.isascii() else name  # as text, `ssl` loads the codec of international names
         try:
             self._open.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             secure = context.wrap_socket(
-                self._open, do_handshake_on_connect=False, server_hostname=name, session=session
+                self._open, do_handshake_on_connect=False, server_hostname=hostname, session=session
             )
         except (ssl.SSLError, ValueError) as error:  # ValueError: a server name that is none
             raise Failed(Fault.TLS, str(error)) from None
