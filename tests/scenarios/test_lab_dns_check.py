@@ -67,7 +67,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 
 PATIENT = ("--timeout", "10")
 """For servers of which each answers, also on a busy machine."""
-HASTY = ("--timeout", "1")
+HASTY = ("--timeout", "1.5")
 """For what never answers."""
 LOSS = "chain in { type filter hook prerouting priority 0; udp dport 53 numgen inc mod 1000000 == 0 drop; }"
 """Drops the first question."""
@@ -107,16 +107,6 @@ TROUBLES = {
         lines=('local-zone: "cluster.local." transparent', *forwarding(".", "10.90.0.55")),
         upstream=('local-zone: "cluster.local." refuse',),
     ),
-    "lame upstream": Trouble(
-        said="com does not (SERVFAIL instead of NOERROR): the upstream resolver is at fault, not the cluster's DNS",
-        arguments=("check", *PATIENT),
-        upstream=("access-control: 10.90.0.0/16 refuse",),
-    ),
-    "silent upstream": Trouble(
-        said="com does not (no answer within 1 s): the upstream resolver is at fault, not the cluster's DNS",
-        arguments=("check", *HASTY),
-        orders=("upstream",),
-    ),
     "wrong answers": Trouble(
         said=f"the DNS pod {POD} on node-3 answers wrongly by UDP: 10.66.6.6 instead of 10.96.0.1 for",
         arguments=("check", *PATIENT),
@@ -130,6 +120,7 @@ TROUBLES = {
     "no large answers": Trouble(
         said=f"{POD} answers small questions, large answers by UDP, in fragments, and by TCP do not come: no answer",
         arguments=("check", "--large", LARGE, *HASTY),
+        lines=("max-udp-size: 4096", *FORWARDING),
         orders=("mtu dns-1>node-1 1000",),
     ),
     "refusing": Trouble(
@@ -151,6 +142,17 @@ TROUBLES = {
         said="no DNS server answers from here: kube-dns, coredns-3 and coredns-4; all of them are dead, or the way",
         arguments=("check", *HASTY),
         orders=("drop node-1>dns-1", "drop node-1>dns-2"),
+    ),
+    # Last, as the unbound on dns-2 remembers for long that its upstream was silent.
+    "lame upstream": Trouble(
+        said="com does not (SERVFAIL instead of NOERROR): the upstream resolver is at fault, not the cluster's DNS",
+        arguments=("check", *PATIENT),
+        upstream=("access-control: 10.90.0.0/16 refuse",),
+    ),
+    "silent upstream": Trouble(
+        said="com does not (no answer within 1.5 s): the upstream resolver is at fault, not the cluster's DNS",
+        arguments=("check", *HASTY),
+        orders=("upstream",),
     ),
 }
 

@@ -139,6 +139,12 @@ def test_the_service_is_not_accused_while_a_pod_behind_it_is_sick() -> None:
     assert found(verdict) == [("pod", "coredns-a", "tcp_only")]
 
 
+def test_a_silent_service_may_have_led_to_the_sick_pod_each_time() -> None:
+    verdict = said(VIP, A, B, sick={(A, ""): DnsOutcome.NO_ANSWER, (VIP, ""): DnsOutcome.NO_ANSWER})
+    assert found(verdict) == [("pod", "coredns-a", "unreached")]
+    assert any("kube-dns does not answer; whether it would" in line for line in verdict.unknown)
+
+
 def test_a_dead_cache() -> None:
     verdict = said(VIP, A, CACHE, sick={(CACHE, ""): DnsOutcome.NO_ANSWER})
     assert [one.part for one in verdict.findings] == ["cache"]

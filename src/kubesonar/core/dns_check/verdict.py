@@ -153,8 +153,10 @@ def _front(
     if pods and len(sick) == len(pods):
         unclear.append(f"whether {name} is well itself cannot be told while no pod behind it is")
         return
-    if sick and front.answers:
-        return  # some of its questions go to a pod that is sick: the pod is told
+    if sick:  # its questions go to a pod that is sick, by chance all of them: the pod is told
+        if not front.answers:
+            unclear.append(f"{name} does not answer; whether it would, were all pods behind it well, cannot be told")
+        return
     if front.answers:
         yield from _by_transport(front, part, name)
     elif not pods:
