@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from kubesonar.apps.dns import DNS_VERBS
 from kubesonar.apps.examples import EXAMPLES
 from kubesonar.apps.kubectl import plugin_usage
 from kubesonar.apps.kubectl.commands import KUBECTL_COMMANDS
@@ -29,7 +30,15 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-TAKING_NO_FLAGS = {"kubectl", "knh", "kubenurse", "version"}
+PASSING_OVER = {"knh", "kubenurse"}
+"""Commands that pass over what is no variable of the environment, as the older tools do."""
+
+VERBS = [
+    *(f"kubectl {name}" for name in KUBECTL_COMMANDS),
+    *(f"dns {name}" for name in DNS_VERBS),
+    *(f"keys {name}" for name in ("make", "sign", "remove", "status", "certificate")),
+    "config show",
+]
 
 DNS_FLAGS = "--vantage"
 """Flags of verbs, which the help of `dns` itself does not list."""
@@ -86,12 +95,45 @@ def test_examples_are_those_of_commands() -> None:
     assert EXAMPLES.keys() == {*COMMANDS, *(f"kubectl {name}" for name in KUBECTL_COMMANDS)}
 
 
-@pytest.mark.parametrize("name", [*sorted(COMMANDS.keys() - TAKING_NO_FLAGS), "kubectl check", "kubectl page"])
-def test_an_error_names_the_command_that_shows_more(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", [*sorted(COMMANDS.keys() - PASSING_OVER), *VERBS])
+def test_an_error_ends_with_the_command_that_shows_more(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     assert main([*name.split(), "--no-such-flag", "x"]) == 2
-    said = capsys.readouterr().err
-    program = name.replace("kubectl", "kubectl sonar")
-    assert re.search(rf"(kubesonar )?{program} --help|Usage of kubesonar {program}:", said)
+    said = capsys.readouterr()
+    program, *verb = name.split()
+    whole = ["kubectl", "sonar", *verb] if program == "kubectl" else ["kubesonar", program]
+    assert said.out == ""
+    assert said.err.splitlines()[-1] == f"{' '.join(whole)} --help shows more"
+
+
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [
+        (["kubectl"], "kubectl sonar"),
+        (["kubectl", "bogus"], "kubectl sonar"),
+        (["kubectl", "-n", "foo"], "kubectl sonar"),
+        (["kubectl", "-o", "xml", "check"], "kubectl sonar check"),
+        (["dns"], "kubesonar dns"),
+        (["dns", "bogus"], "kubesonar dns"),
+        (["keys"], "kubesonar keys"),
+        (["keys", "bogus"], "kubesonar keys"),
+        (["config", "bogus"], "kubesonar config"),
+        (["completion"], "kubesonar completion"),
+        (["version", "x"], "kubesonar version"),
+        (["collector", "--store.directory", "/nowhere/at/all", "--store.kind", "sqlite"], "kubesonar collector"),
+        (["agent", "--listen", "here"], "kubesonar agent"),
+        (["explain"], "kubesonar explain"),
+        (["support", "--out"], "kubesonar support"),
+        (["lab", "--nodes", "none"], "kubesonar lab"),
+    ],
+)
+def test_what_is_missing_or_wrong_ends_so_too(words: list[str], more: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines()[-1] == f"{more} --help shows more"
 
 
 def test_kubectl_is_told_what_may_follow(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

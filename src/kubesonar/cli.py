@@ -124,7 +124,12 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def version(arguments: Sequence[str]) -> int:
-    """Print the version."""
+    """Print the version. Raises ConfigError."""
+    if {"--help", "-h"} & set(arguments):
+        sys.stdout.write("usage: kubesonar version\n")
+        return 0
+    if arguments:
+        raise ConfigError(f'version: got "{arguments[0][:40]}", expected no argument')
     sys.stdout.write(f"kubesonar {__version__} (Python {sys.version.split()[0]})\n")
     return 0
 
@@ -187,17 +192,21 @@ def _finished(arguments: list[str]) -> int:
 
 
 def _command_of(arguments: Sequence[str]) -> str:
-    """Return the command that is asked for, as "check" or, of kubectl's plug-in, as "kubectl check"."""
-    words = [word for word in arguments[:2] if not word.startswith("-")]
-    return " ".join(words if words[:1] == ["kubectl"] else words[:1])
+    """Return the command that is asked for, as "check" or, of kubectl's plug-in, as "kubectl check"; empty for a
+    command that there is not."""
+    name, *rest = arguments or [""]
+    if name != "kubectl":
+        return name if name in COMMANDS else ""
+    from kubesonar.apps.kubectl.commands import KUBECTL_COMMANDS  # loaded already, as it has run
+
+    return " ".join([name, *[word for word in rest if word in KUBECTL_COMMANDS][:1]])
 
 
 def _more(arguments: Sequence[str]) -> str:
     """Return the line that ends an error: the command that shows more."""
-    words = _command_of(arguments).split()
-    program = "kubectl sonar" if words[:1] == ["kubectl"] else "kubesonar"
-    known = words if words[:1] and words[0] in COMMANDS else []
-    return " ".join([program, *(known[1:] if program == "kubectl sonar" else known), "--help shows more\n"])
+    name, *verb = _command_of(arguments).split() or [""]
+    program = ["kubectl", "sonar"] if name == "kubectl" else ["kubesonar", *filter(None, [name])]
+    return " ".join([*program, *verb, "--help shows more\n"])
 
 
 def _dispatch(arguments: list[str]) -> int:

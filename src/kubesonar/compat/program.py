@@ -4,6 +4,7 @@ and `netchecker-agent`."""
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -14,14 +15,21 @@ import uvloop
 from kubesonar.compat import Room
 from kubesonar.runtime.supervise import Supervisor
 
+_LOG = logging.getLogger("kubesonar.compat")
+
 
 def run_program(argv: Sequence[str], usage: str, start: Callable[[Mapping[str, str]], Room]) -> int:
-    """Run the room that `start` makes of the environment until SIGTERM or SIGINT, and return 0. Arguments are ignored,
-    as by the older tools, except --help, which prints `usage`. Raises ConfigError."""
+    """Run the room that `start` makes of the environment until SIGTERM or SIGINT, and return 0. Arguments are passed
+    over, as by the older tools, but the log says so; --help prints `usage`. Raises ConfigError."""
     if "--help" in argv or "-h" in argv:
         sys.stdout.write(usage)
         return 0
-    return run_room(start(os.environ))
+    room = start(os.environ)
+    if argv:
+        _LOG.warning(
+            "passed over: %s; it is told by environment variables alone, as --help shows", " ".join(argv)[:200]
+        )
+    return run_room(room)
 
 
 def run_room(room: Room) -> int:

@@ -104,6 +104,18 @@ def test_a_finding_is_explained_with_who_saw_it_and_how_to_confirm_it(
     assert "kubectl debug node/node-1" in text
 
 
+def test_of_a_well_network_it_is_said_that_nothing_is_wrong_and_of_an_unknown_one_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with on_sockets(tmp_path, answers(Mesh(nodes=3))):
+        assert explain.main(["all", str(tmp_path)]) == 0
+        assert capsys.readouterr().out.startswith("nothing is wrong: the network is healthy: 3 nodes, 6 agents")
+        with pytest.raises(ConfigError, match='got "node-3", expected one of the findings: none'):
+            explain.main(["node-3", str(tmp_path)])
+    assert explain.main(["all", "unix:/nowhere/a.sock"]) == 2
+    assert capsys.readouterr().out.startswith("cannot tell: ")
+
+
 def test_waiting_ends_with_the_first_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     served = answers(Mesh(nodes=3))
     asked = Counter[str]()
@@ -127,8 +139,10 @@ def test_waiting_ends_when_the_time_is_over() -> None:
     [["--wat"], ["--wait", "long"], ["--wait", "-1"], ["--color", "blue"], ["--timeout", "0"]],
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
-    assert check.main(arguments) == 2
-    assert map.main(arguments) == 2
+    for command in (check.main, map.main):
+        with pytest.raises(SystemExit) as leaving:
+            command(arguments)
+        assert leaving.value.code == 2
 
 
 def test_help_is_exit_code_0(capsys: pytest.CaptureFixture[str]) -> None:

@@ -329,7 +329,19 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "usage: kubectl sonar COMMAND" in capsys.readouterr().out
     assert kubectl.main(["check", "--help"]) == 0
     assert "--fail-on" in capsys.readouterr().out
-    assert kubectl.main([]) == 2
+    with pytest.raises(SystemExit):
+        kubectl.main([])
+
+
+@pytest.mark.parametrize("before", [["-n", NAMESPACE], ["-A"], ["--context=test", "-o", "json"], ["--kubeconfig=FILE"]])
+def test_flags_of_every_command_stand_before_it_too(
+    before: list[str], api: ApiServer, config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = [word.replace("FILE", config[1]) for word in before]
+    after = [] if "--kubeconfig=FILE" in before else config
+    with collector(api, tmp_path, _answering([])):
+        assert kubectl.main([*flags, "check", *after]) == 0
+    assert "all well" in capsys.readouterr().out
 
 
 def test_dns_goes_with_the_context_that_is_named(

@@ -57,6 +57,7 @@ def test_kn41_it_starts_by_its_variables_and_passes_over_arguments(arguments: tu
             _, said = process.communicate(timeout=20)
     assert process.returncode == 0
     assert "KUBENURSE_NEIGHBOR_LIMIT sets nothing" in said
+    assert ("passed over: --some-flag of-before; " in said) is bool(arguments)
 
 
 def test_kn10_bad_settings_end_with_2_and_one_sentence() -> None:

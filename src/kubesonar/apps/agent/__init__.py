@@ -23,13 +23,16 @@ SUMMARY = "Probes the other members of the mesh and everything a workload depend
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run until SIGTERM or SIGINT; return 0 after an orderly end, 2 when the configuration cannot be used."""
+    """Run until SIGTERM or SIGINT and return 0. Raises SystemExit when the configuration cannot be used."""
     loaded = from_command_line(AgentOptions, argv, os.environ, program="kubesonar agent", summary=SUMMARY)
-    return run_agent(loaded.tree)
+    if code := run_agent(loaded.tree):
+        raise SystemExit(code)
+    return 0
 
 
 def run_agent(options: AgentOptions, environ: Mapping[str, str] = os.environ) -> int:
-    """Do what `main` does with options already read; `environ` are the variables for older tools' rooms."""
+    """Run until SIGTERM or SIGINT; return 0 after an orderly end, 2 when the configuration cannot be used. Rooms of
+    older tools are told by the variables of `environ`."""
     logs.set_up(options.log)
     code = 0
     try:

@@ -110,8 +110,8 @@ async def notices(access: AgentAccess, since: float) -> list[NoticeRecord]:
 
 
 def parsed(command: Callable[..., R], arguments: Sequence[str], name: str) -> R | int:
-    """Return what `command`, whose parameters Typer reads, returns; the exit code, where there is nothing to run
-    (--help, wrong usage). Its result is run outside of Typer, which has an exit code of its own for Ctrl-C."""
+    """Return what `command`, whose parameters Typer reads, returns; 0 after --help. Raises SystemExit for wrong usage,
+    which Typer has told then. The result is run outside of Typer, which has an exit code of its own for Ctrl-C."""
     found: list[R] = []
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -125,7 +125,9 @@ def parsed(command: Callable[..., R], arguments: Sequence[str], name: str) -> R 
     except SystemExit as leaving:
         if found:
             return found[0]
-        return leaving.code if isinstance(leaving.code, int) else 2
+        if leaving.code:
+            raise
+        return 0
     return found[0]
 
 

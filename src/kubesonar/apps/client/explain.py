@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
 from kubesonar.apps.client import asking
+from kubesonar.apps.client.check import EXIT_CODES
 from kubesonar.apps.client.gather import AgentAccess, assess
 from kubesonar.apps.client.output import Color, console, print_to
 from kubesonar.apps.client.times import clock
 from kubesonar.config import ConfigError
-from kubesonar.model import Finding
+from kubesonar.model import Finding, Health, Verdict
 from kubesonar.views.terminal.explanation import explanation
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Explain the findings asked for; return 0, or 2 where there is none such. Raises ConfigError."""
+    """Explain the findings asked for and return 0; where all are asked for and there are none, say so and return the
+    exit code of the verdict. Raises ConfigError where there is none such."""
     run = asking.parsed(explain, arguments, "explain")
     return run if isinstance(run, int) else run()
 
@@ -39,8 +42,12 @@ def explain(
     access = asking.access(token_file, ca_file, timeout, everybody, collector)
 
     def run() -> int:
-        found = asking.run_async(_findings(source or [], access))
+        verdict, found = asking.run_async(_findings(source or [], access))
         chosen = [each for id, each in found if finding in ("all", id) or _is(each, finding)]
+        if not chosen and finding == "all":
+            well = verdict.verdict is Health.GOOD
+            sys.stdout.write(f"{'nothing is wrong: ' if well else ''}{verdict.sentence}\n")
+            return EXIT_CODES.get(verdict.verdict, 2)
         if not chosen:
             known = ", ".join(f'"{each.part} {each.subject}"' for _, each in found) or "none"
             raise ConfigError(f'explain: got "{finding}", expected one of the findings: {known}')
@@ -51,13 +58,13 @@ def explain(
     return run
 
 
-async def _findings(source: Sequence[str], access: AgentAccess) -> list[tuple[str, Finding]]:
-    """Return what is found now, each with an id; from a collector what was found lately too, the latest first. Raises
-    ConfigError where the collector does not answer."""
+async def _findings(source: Sequence[str], access: AgentAccess) -> tuple[Verdict, list[tuple[str, Finding]]]:
+    """Return the verdict and what is found now, each with an id; from a collector what was found lately too, the latest
+    first. Raises ConfigError where the collector does not answer."""
+    verdict = (await assess(asking.sources(source, access), access)).verdict
     if not access.collector:
-        verdict = (await assess(asking.sources(source, access), access)).verdict
-        return [("", each) for each in verdict.findings]
-    return [(record.id, record.finding) for record in await asking.incidents(access)]
+        return verdict, [("", each) for each in verdict.findings]
+    return verdict, [(record.id, record.finding) for record in await asking.incidents(access)]
 
 
 def _is(finding: Finding, asked: str) -> bool:

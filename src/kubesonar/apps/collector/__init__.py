@@ -23,15 +23,17 @@ COLLECTOR_SUMMARY = (
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run until SIGTERM or SIGINT; return 0 after an orderly end, 2 when the configuration cannot be used."""
+    """Run until SIGTERM or SIGINT and return 0. Raises SystemExit when the configuration cannot be used."""
     loaded = from_command_line(
         CollectorOptions, argv, os.environ, program="kubesonar collector", summary=COLLECTOR_SUMMARY
     )
-    return run_collector(loaded.tree)
+    if code := run_collector(loaded.tree):
+        raise SystemExit(code)
+    return 0
 
 
 def run_collector(options: CollectorOptions) -> int:
-    """Do what `main` does with options already read."""
+    """Run until SIGTERM or SIGINT; return 0 after an orderly end, 2 when the configuration cannot be used."""
     logs.set_up(options.log)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

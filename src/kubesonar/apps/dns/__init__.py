@@ -24,14 +24,17 @@ DNS_VERBS = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the verb that the first argument names and return its exit code. Raises ConfigError."""
+    """Run the verb that the first argument names and return its exit code. Raises ConfigError, and SystemExit where
+    there is none."""
     name, *rest = [*arguments] or ["--help"]
     if name in ("--help", "-h"):
         rows = (f"  {verb:<8}{words}" for verb, words in DNS_VERBS.items())
-        sys.stdout.write(
+        (sys.stdout if arguments else sys.stderr).write(
             "\n".join(["usage: kubesonar dns VERB …", "", *rows, "", "--help after a verb says more.", ""])
         )
-        return 0 if arguments else 2
+        if not arguments:
+            raise SystemExit(2)
+        return 0
     if name not in DNS_VERBS:
         raise ConfigError(f'unknown command "dns {name[:40]}", expected one of {", ".join(DNS_VERBS)}')
     verb: Callable[[Sequence[str]], int] = import_module(f"kubesonar.apps.dns.{name}").main

@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from kubesonar.apps.kubectl.arguments import read_arguments
 from kubesonar.apps.kubectl.commands import KUBECTL_COMMANDS, run_plugin_command
 from kubesonar.config import ConfigError
@@ -19,7 +21,7 @@ usage: kubectl sonar COMMAND [flags]
 
 {commands}
 
-Flags of every command:
+Flags of every command, before or after it:
   -n, --namespace NAME   the installation's namespace; default: wherever one is found
   -A, --all-namespaces   look everywhere, which is the default
       --release NAME     the installation's name, where there are several
@@ -31,14 +33,19 @@ Others are those of kubesonar COMMAND: kubectl sonar COMMAND --help.
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command that is named and return its exit code; 2 where it cannot be run as asked. Raises ConfigError."""
-    if not arguments or arguments[0] in ("--help", "-h", "help"):
-        (sys.stdout if arguments else sys.stderr).write(plugin_usage())
-        return 0 if arguments else 2
-    name, *rest = arguments
+    """Run the command that is named, before or after flags, and return its exit code. Raises ConfigError, and
+    SystemExit where none is named."""
+    given = read_arguments(arguments)
+    if not given.own:
+        sys.stderr.write(plugin_usage())
+        raise SystemExit(2)
+    name, *own = given.own
+    if name in ("--help", "-h", "help"):
+        sys.stdout.write(plugin_usage())
+        return 0
     if name not in KUBECTL_COMMANDS:
         raise ConfigError(f'unknown command "{name[:40]}"; expected one of {", ".join(KUBECTL_COMMANDS)}')
-    return run_plugin_command(name, read_arguments(rest))
+    return run_plugin_command(name, replace(given, own=tuple(own)))
 
 
 def plugin_usage() -> str:

@@ -23,7 +23,8 @@ class OutputFormat(StrEnum):
 
 
 class KubectlArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """The arguments of one command; `own` are those that the command itself reads."""
+    """The arguments of one command; `own` are its name and those that it reads
+    itself."""
 
     kubeconfig: str = ""
     context: str = ""
@@ -34,7 +35,7 @@ class KubectlArguments(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_arguments(arguments: Sequence[str]) -> KubectlArguments:
-    """Return the arguments after the command's name. Raises ConfigError."""
+    """Return the arguments, among which the command's name may stand anywhere. Raises ConfigError."""
     words = list(arguments)
     end = words.index("--") if "--" in words else len(words)
     given, own = _parser().parse_known_args(words[:end])
