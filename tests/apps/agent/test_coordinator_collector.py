@@ -67,19 +67,18 @@ class Mesh:
             connection.close()
         return json.loads(body) if answer.status == 200 else None
 
-    def judges(self, among: Mapping[str, RunningAgent]) -> str:
-        """The agent beside which a collector has judged, empty while there is none."""
-        return next((name for name in among if self.asked(name, "/api/v1/verdict")), "")
+    def knowing(self, among: Mapping[str, RunningAgent], *subjects: str) -> str:
+        """The agent beside which a collector knows open incidents of these subjects; empty while there is none."""
+        return next((name for name in among if self.open(name).keys() >= set(subjects)), "")
 
-    def heard(self, name: str) -> None:
-        """Wait until the collector beside that agent has heard from all agents, from now on."""
-        now = SystemClock().wall()
-
-        def heard() -> bool:
-            found = self.asked(name, "/api/v1/members")["members"]
-            return all(SystemClock().wall() - one["reported"] > now for one in found)
-
-        until(heard, LATE)
+    def heard(self, among: Mapping[str, RunningAgent], since: float) -> str:
+        """The agent beside which a collector has heard from all agents since that time; empty while there is none."""
+        for name in among:
+            found = (self.asked(name, "/api/v1/members") or {}).get("members", [])
+            now = SystemClock().wall()
+            if found and all(one["reported"] is not None and now - one["reported"] > since for one in found):
+                return name
+        return ""
 
     def open(self, name: str) -> dict[str, str]:
         """The ids of the open incidents that it knows, by subject."""
@@ -96,16 +95,15 @@ def test_when_the_coordinator_is_killed_the_next_one_goes_on_with_the_incident_a
         agents = {name: mesh.agent(name) for name in HOSTS}
         for agent in agents.values():
             closing.enter_context(agent)
-        first = until(lambda: mesh.judges(agents), LATE)
-        id = until(lambda: mesh.open(first).get("db"), LATE)
         until(lambda: "incident.opened db" in pager.events, LATE)
-        mesh.heard(first)
-        assert [mesh.asked(name, "/api/v1/verdict") for name in agents if name != first] == [None, None]
+        told = SystemClock().wall()
+        first = until(lambda: mesh.heard(agents, told), LATE)
+        id = until(lambda: mesh.open(first).get("db"), LATE)
+        left = {name: agent for name, agent in agents.items() if name != first}
+        until(lambda: not any(mesh.asked(name, "/api/v1/verdict") for name in left), LATE)
         agents[first].__exit__()
         until(lambda: not mesh.asked(first, "/api/v1/verdict"), LATE)  # so it ends with its agent
-        left = {name: agent for name, agent in agents.items() if name != first}
-        second = until(lambda: mesh.judges(left), LATE)
-        until(lambda: mesh.open(second).keys() >= {"db", first}, LATE)  # so it has decided something
+        second = until(lambda: mesh.knowing(left, "db", first), LATE)  # so it has decided something
         assert mesh.open(second)["db"] == id
         until(lambda: any(event.endswith(f" {first}") for event in pager.events), LATE)
         assert pager.events.count("incident.opened db") == 1

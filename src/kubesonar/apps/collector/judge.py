@@ -92,7 +92,8 @@ class Judge:
         since = self._judging.since
         if since is None or not self._mirrors:
             return False
-        return now - since >= _QUIET or not self._mirrors.unread(self._clock.wall())
+        expected = next(self._mirrors.members(), None) is not None  # a roster comes with an agent's second report only
+        return now - since >= _QUIET or (expected and not self._mirrors.unread(self._clock.wall()))
 
     async def _judge(self) -> None:
         answer = await self._judging.judge(self._log.casebook.known)

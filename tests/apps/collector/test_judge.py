@@ -1,0 +1,87 @@
+"""When a collector that has just started begins to judge, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from kubesonar.apps.collector.frames import JudgeAnswer
+from kubesonar.apps.collector.judge import Judge
+from kubesonar.apps.collector.judging_client import JudgingClient
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog
+from kubesonar.core.diagnosis.verdict import Known
+from kubesonar.core.telemetry.reports.mirrors import MirrorOptions, Mirrors
+from kubesonar.core.telemetry.reports.report import REPORT_SCHEMA, Report, digest_of
+from kubesonar.model import Health, Member, Roster, Snapshot, Verdict
+from tests.virtual_time import VirtualClock, now, run_virtually
+
+A, B = Member("a", "a", ("10.0.0.1",), 7473, epoch=1), Member("b", "b", ("10.0.0.2",), 7473, epoch=1)
+ROSTER = Roster("r", (A, B))
+
+
+class Judging(JudgingClient):
+    """A process that finds all well, and notes when it was asked."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(MirrorOptions(), clock, lambda: None)
+        self.since = clock.mono()
+        self.asked: list[float] = []
+
+    async def judge(self, known: Known) -> JudgeAnswer:
+        self.asked.append(now())
+        return JudgeAnswer(now(), Verdict(Health.GOOD, "well", now()), {}, 0.0, (), 0, 0.0)
+
+
+class Starting:
+    """A collector whose process has just begun; `began` is when it went on from what was before."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.mirrors = Mirrors(MirrorOptions())
+        self.judging = Judging(self.clock)
+        self.began: list[float] = []
+        self.judge = Judge(
+            self.judging,
+            self.mirrors,
+            IncidentLog(),
+            self.clock,
+            lambda records: None,
+            lambda: True,
+            lambda: self.began.append(now()),
+        )
+
+    def report(self, member: Member, sequence: int, roster: Roster | None = None) -> None:
+        wall = self.clock.wall()
+        head = Snapshot(1, member, wall, wall, Roster("", ()))
+        self.mirrors.take(Report(REPORT_SCHEMA, sequence, 0, 2.0, digest_of(ROSTER), head, roster=roster), wall)
+
+
+def test_it_waits_until_it_knows_whom_to_expect_and_all_have_reported_and_goes_on_once() -> None:
+    async def work() -> tuple[list[float], list[float]]:
+        start = Starting()
+        task = asyncio.create_task(start.judge.run())
+        start.report(A, 1)
+        await asyncio.sleep(2.5)
+        start.report(A, 2, ROSTER)
+        await asyncio.sleep(2.5)
+        start.report(B, 1)
+        await asyncio.sleep(2.5)
+        task.cancel()
+        return start.judging.asked, start.began
+
+    asked, began = run_virtually(work())
+    assert asked[0] >= 5.0
+    assert len(asked) >= 2
+    assert began == asked[:1]
+
+
+def test_it_does_not_wait_for_ever() -> None:
+    async def work() -> list[float]:
+        start = Starting()
+        task = asyncio.create_task(start.judge.run())
+        start.report(A, 1, ROSTER)
+        await asyncio.sleep(15.0)
+        task.cancel()
+        return start.judging.asked
+
+    asked = run_virtually(work())
+    assert 10.0 <= asked[0] < 15.0
