@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.diagnosis.verdict import verdict_on
-from kubesonar.model import Kind, Snapshot, State, Window
+from kubesonar.model import Edge, Kind, Snapshot, State, Window
 from kubesonar.views.cells import Mark
 from kubesonar.views.matrix import Matrix, matrices
 from tests.core.mesh import START, Mesh
@@ -62,8 +64,54 @@ def test_of_a_mesh_with_one_sick_pair_its_cells_alone_are_made() -> None:
 
 def test_a_pair_of_which_no_trial_counts_is_unknown() -> None:
     young = Mesh().run(AFTER)
-    for matrix in matrices(basis(*young.snapshots(1.0))):
-        assert {cell.mark for cell in matrix.cells} == {Mark.UNKNOWN}
+    for after in (0.4, 1.0, 1.9):  # an answer of a plain target counts after half a second, those of members after two
+        found = basis(*young.snapshots(after))
+        cells = [cell for matrix in matrices(found) for cell in matrix.cells]
+        members = found.who.members
+        assert {cell.mark for cell in cells if cell.target in members} == {Mark.UNKNOWN}
+        assert after > 0.5 or {cell.mark for cell in cells} == {Mark.UNKNOWN}
+
+
+def changed(snapshots: list[Snapshot], change: Callable[[Snapshot, Edge], Edge | None]) -> list[Snapshot]:
+    """The snapshots with each edge as `change` makes it, without those of which it makes none."""
+    made = ((each, [new for edge in each.edges if (new := change(each, edge)) is not None]) for each in snapshots)
+    return [msgspec.structs.replace(each, edges=tuple(edges)) for each, edges in made]
+
+
+def marks_of(snapshots: list[Snapshot], unread: dict[str, str], now: float) -> dict[tuple[str, str], Mark]:
+    """The marks, which are the same where each pair is looked at closely."""
+    found, closely = basis(snapshots, unread, now), basis(snapshots, unread, now)
+    closely.evidence.all_cells()
+    drawn = matrices(found)
+    assert drawn == matrices(closely)
+    return {(cell.source, cell.target): cell.mark for matrix in drawn for cell in matrix.cells}
+
+
+def test_pairs_without_trials_or_with_old_ones_only_are_unknown() -> None:
+    read, unread, now = Mesh().run(AFTER).snapshots(AFTER)
+
+    def old(_: Snapshot, edge: Edge) -> Edge:
+        trials = tuple(msgspec.structs.replace(trial, at=trial.at - 100.0) for trial in edge.trials)
+        return msgspec.structs.replace(edge, trials=trials)
+
+    def none(_: Snapshot, edge: Edge) -> Edge:
+        return msgspec.structs.replace(edge, trials=(), short=Window(10.0), long=Window(60.0))
+
+    for change in (old, none):
+        assert {*marks_of(changed(read, change), unread, now).values()} == {Mark.UNKNOWN}
+
+
+@pytest.mark.parametrize(("share", "mark"), [(0.0, Mark.WELL), (0.4, Mark.LOSSY), (1.0, Mark.DEAD)])
+def test_of_a_pair_that_is_asked_one_way_only_that_way_is_told(share: float, mark: Mark) -> None:
+    read, unread, now = Mesh().drop("node-1", "node-2", share).run(AFTER).snapshots(AFTER)
+    silent = "node-2-pod", "node-1-pod"
+
+    def one_way(snapshot: Snapshot, edge: Edge) -> Edge | None:
+        return None if (snapshot.member.name, edge.latest.check.target) == silent else edge
+
+    marks = marks_of(changed(read, one_way), unread, now)
+    assert marks["node-1-pod", "node-2-pod"] is mark
+    assert silent not in marks
 
 
 def mirrored(snapshot: Snapshot) -> Snapshot:
