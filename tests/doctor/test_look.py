@@ -247,7 +247,10 @@ def test_a_service_with_another_name_is_found_by_its_label(tmp_path: Path) -> No
         slices["metadata"]["labels"] = {"kubernetes.io/service-name": "coredns"}
         cluster.api.put("endpointslices", slices)
         look = look_at(cluster, tmp_path)
-    assert names(look, ServerRole.SERVICE) == ["coredns"]
+        named = look_at(cluster, tmp_path, target=DnsTarget(name="other"))
+    assert names(look, ServerRole.SERVICE) == names(named, ServerRole.SERVICE) == ["coredns"]
+    assert look.unknown == ()
+    assert named.unknown == ("there is no Service kube-system/other: coredns is asked, by its label",)
 
 
 def test_caches_on_the_node_are_found_by_the_resolver_and_by_their_pods(tmp_path: Path) -> None:

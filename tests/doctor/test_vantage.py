@@ -206,7 +206,16 @@ def test_by_port_forward_a_wrong_pod_is_found(tmp_path: Path) -> None:
 def test_a_server_that_does_not_listen_on_localhost_is_not_called_dead(tmp_path: Path) -> None:
     with dns_cluster() as cluster:
         look = look_at(cluster, tmp_path, vantage=4)
+        forwarded(cluster)
+        del cluster.api.switches.streams.listening["coredns-2", cluster.port]
+        half = judge_look(look_at(cluster, tmp_path, vantage=4))
     assert {one.outcome for one in look.results} == {DnsOutcome.UNREACHABLE}
+    verdict = judge_look(look)
+    assert (verdict.health, verdict.findings) == (half.health, half.findings) == (Health.UNKNOWN, ())
+    assert verdict.sentence.startswith(
+        "cannot tell: nothing listens at the localhost of coredns-1 and coredns-2: dead,"
+    )
+    assert half.unknown[0].startswith("nothing listens at the localhost of coredns-2: dead, or listening at the pod's")
 
 
 def test_port_forward_refused_names_the_rule(tmp_path: Path) -> None:

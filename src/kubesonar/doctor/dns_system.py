@@ -93,8 +93,12 @@ async def find_dns(
     found = _Finder(client, target)
     all_services = await found.services()
     service = chosen_service(all_services, target)
-    if service is None and all_services:
+    if service is None and client is not None and not found.unknown:
         found.unknown.append(f"there is no Service {target.namespace}/{target.name}: name it with --service")
+    elif service is not None and service.metadata.name != target.name != DnsTarget().name:
+        found.unknown.append(
+            f"there is no Service {target.namespace}/{target.name}: {service.metadata.name} is asked, by its label"
+        )
     name = service.metadata.name if service else target.name
     slices = await found.slices()
     behind = [part for part in slices if part.metadata.labels.get(SERVICE_LABEL) == name]

@@ -92,6 +92,11 @@ def test_an_api_server_that_does_not_answer_is_told_once(
     assert said.count("Connection refused") == 1
 
 
+def test_a_service_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with dns_cluster() as cluster, pytest.raises(ConfigError, match=r"^there is no Service dns/none: name it with"):
+        main(["check", "--service", "dns/none", "--kubeconfig", cluster.kubeconfig(tmp_path)])
+
+
 def test_a_token_that_is_not_known_is_told(tmp_path: Path) -> None:
     with dns_cluster() as cluster:
         path = cluster.kubeconfig(tmp_path)

@@ -6,11 +6,11 @@ where the pods behind it are well; an upstream only where outside names fail and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from kubesonar.core.dns_check.questions import AskedServer, ServerRole
 from kubesonar.core.dns_check.remarks import remarks
-from kubesonar.core.dns_check.results import DnsFinding, DnsLook, DnsVerdict
+from kubesonar.core.dns_check.results import DnsFinding, DnsLook, DnsOutcome, DnsVerdict
 from kubesonar.core.dns_check.states import ServerState, TransportCondition, in_words, states_of
 from kubesonar.model import Health, Severity, clip
 
@@ -20,6 +20,9 @@ _LINES = 40
 _SINGLE = frozenset({ServerRole.POD, ServerRole.SERVER})
 """Roles of servers behind which there is one process."""
 
+_FORWARDED = 4
+"""Number of the standpoint from which each pod is asked at its own localhost (docs/dns.md)."""
+
 _SENTENCE = 400
 """Longest sentence, in characters."""
 
@@ -28,7 +31,11 @@ def judge_look(look: DnsLook) -> DnsVerdict:
     """Return the verdict of one look."""
     states = states_of(look.results)
     unclear: list[str] = []
-    findings = [*_placed(states, look.inside, unclear), *remarks(look, states)]
+    hidden = [state for state in states if look.vantage == _FORWARDED and _is_unreachable(state)]
+    if hidden:
+        names = in_words(_names(hidden))
+        unclear.append(f"nothing listens at the localhost of {names}: dead, or listening at the pod's address only")
+    findings = [*_placed([one for one in states if one not in hidden], look.inside, unclear), *remarks(look, states)]
     unknown = [*unclear, *look.unknown, *look.untested]
     seen = [state for state in states if state.known]
     severe = [finding for finding in findings if finding.severity is not Severity.INFO]
@@ -214,5 +221,9 @@ def _called(server: AskedServer) -> str:
     return f"{words.get(server.role, 'the DNS server')} {server.name}{node}"
 
 
-def _names(states: Sequence[ServerState]) -> list[str]:
+def _is_unreachable(state: ServerState) -> bool:
+    return state.silent_by(True) and state.tcp.fault == DnsOutcome.UNREACHABLE.value
+
+
+def _names(states: Iterable[ServerState]) -> list[str]:
     return [state.server.name for state in states]
