@@ -19,10 +19,11 @@ from kubesonar.api.documents import IncidentPage, MatrixDocument, NoticePage, Ve
 from kubesonar.cli import main
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord, RecordedChange
 from kubesonar.core.encoding import encode_json
-from kubesonar.model import Finding, Health, Verdict
+from kubesonar.model import Finding, Health, Network, Verdict
 from kubesonar.net.clock import SystemClock
 from tests.apps.kubectl.installation import collector
-from tests.apps.listening import answer
+from tests.apps.listening import answer, answers, on_sockets
+from tests.core.mesh import Mesh
 from tests.docs.blocks import DocumentedCommand, documented, masked
 from tests.kube.apiserver import ApiServer
 from tests.lab.inside import needs_nft
@@ -111,6 +112,35 @@ def _fixed(line: str) -> bool:
     return bool(line.strip()) and "…" not in line and not re.match(r" {2,}|node-\d+ ", line)
 
 
+TWO_FAULTS = {
+    "kubesonar check": Mesh().cut("node-3", 7.0),
+    "kubesonar map --once": Mesh().cut("node-4", 7.0, network=Network.POD),
+}
+"""The sessions of docs/check.md, and the mesh that each was held in; node-1 loses 10 % of what it sends to node-2."""
+
+
+@pytest.mark.parametrize("line", TWO_FAULTS)
+def test_two_faults_at_once_are_told_as_the_page_shows_them(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (command,) = [each for each in ALL if (each.page, each.line) == ("docs/check.md", line) and each.printed]
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("LINES", "60")
+    with on_sockets(tmp_path, answers(TWO_FAULTS[line].drop("node-1", "node-2", 0.1, 7.0))):
+        assert main([*line.split()[1:], str(tmp_path)]) == (0 if "map" in line else 1)
+    printed = capsys.readouterr().out.splitlines()
+    left = [masked(each) for each in printed]
+    shown = [masked(each) for each in command.printed if each.strip() and not _EVIDENCE.search(each)]
+    assert len(shown) >= 6
+    for each in shown:
+        assert each in left, (each, printed)
+        left = left[left.index(each) + 1 :]
+
+
+_EVIDENCE = re.compile(r" bad\Z|…|rather than ")
+"""Lines of a finding's evidence, whose order counts decide, as they do the explanation that it is preferred to."""
+
+
 def test_in_a_folder(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
     shell.run("kubesonar keys make --append keys")  # the key that the pages rotate away from
@@ -173,8 +203,8 @@ def _lab(shell: Shell) -> Iterator[None]:
 @needs_nft
 @pytest.mark.timeout(400)
 def test_in_a_lab() -> None:
-    """What check and map say of two faults at once, as docs/check.md shows it, takes minutes to come about: there they
-    are run, and what they say is compared in tests/scenarios."""
+    """What check and map say of two faults at once, as docs/check.md shows it, is compared in a simulated mesh, where
+    no other fault is told meanwhile; here they are run."""
     with tempfile.TemporaryDirectory(prefix="ks-") as folder:  # short: paths of Unix sockets are
         shell = Shell(Path(folder), XDG_RUNTIME_DIR=folder)
         commands = _run_by(IN_A_LAB)
