@@ -58,8 +58,10 @@ class Incidence:
         """All parts that this cell crosses."""
         keys = self._keys[index]
         if keys is None:
-            found = crossed(self._cells[index].route)
-            keys = self._keys[index] = tuple(key for key in found if self._everywhere or not PARTS[key[0]].common)
+            keys = crossed(self._cells[index].route)
+            if not self._everywhere:
+                keys = tuple(key for key in keys if not PARTS[key[0]].common)
+            self._keys[index] = keys
         return keys
 
     def members(self, key: SuspectKey) -> list[int]:
@@ -72,7 +74,8 @@ class Incidence:
 
     def known(self, key: SuspectKey) -> list[int]:
         """Those of the cells that cross this part which were made so far."""
-        return [index for index in self._near(key) if key in self.keys(index)]
+        keys = self._keys
+        return [index for index in self._near(key) if key in (keys[index] or self.keys(index))]
 
     def crossings(self, key: SuspectKey) -> list[tuple[int, Load]]:
         """All cells that cross this part, and how."""

@@ -8,6 +8,7 @@ So success of TCP does not contradict a loss of 5 %, and failure of it does not 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ RATES = (0.003, 0.006, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4,
 _HIGHEST = 0.9995
 
 
+@lru_cache(maxsize=64)
 def stream(timeout: float) -> int:
     """The `packets` of a trial whose kernel sends lost segments again (TCP): how many must be lost, negative."""
     return -min(_MOST_TRIES, max(1, ceil(timeout)))

@@ -59,25 +59,22 @@ class LossyPast(msgspec.Struct, frozen=True, gc=False):
 
 
 class PastLoss:
-    """Counts the trials of the past: `by_word` those that loss may be held against, as [trials, bad ones]; `lossy` are
-    the edges with bad ones."""
+    """Counts the trials of the past by the words that loss may be held against; `lossy` are the edges with bad ones."""
 
     def __init__(self) -> None:
-        self.by_word: dict[str, list[int]] = {}
         self.lossy: list[LossyPast] = []
+        self._by_word: dict[str, list[int]] = {}
 
     def add(self, word: str, trials: int, bad: int) -> None:
         """Count trials that are held against that word."""
-        count = self.by_word.get(word)
-        if count is None:
-            count = self.by_word[word] = [0, 0]
+        count = self._by_word.setdefault(word, [0, 0])
         count[0] += trials
         count[1] += bad
 
     def standing_out(self) -> Iterator[Pair]:
         """Return the pairs whose loss stands out, or crosses something whose loss does."""
         usual = self._usual()
-        words = {word for word, count in self.by_word.items() if _stands_out(count, usual)}
+        words = {word for word, count in self._by_word.items() if _stands_out(count, usual)}
         between: dict[frozenset[str], list[int]] = {}
         for edge in self.lossy:
             count = between.setdefault(edge.places, [0, 0])
@@ -89,7 +86,7 @@ class PastLoss:
                 yield edge.pair
 
     def _usual(self) -> float:
-        shares = [bad / trials for trials, bad in self.by_word.values() if trials]
+        shares = [bad / trials for trials, bad in self._by_word.values() if trials]
         return max(BACKGROUND, median(shares)) if shares else BACKGROUND
 
 

@@ -76,8 +76,8 @@ class QuietPairs:
     def __init__(self, ages: Ages) -> None:
         self._ages = ages
         self.sent = 0
-        self._flows: dict[tuple[str, bool], list[int]] = {}
-        """By word, and by whether it is the host network: trains lately and in the past."""
+        self._flows: dict[bool, dict[str, list[int]]] = {False: {}, True: {}}
+        """By whether it is the host network, and by word: trains lately, in the past, and bad ones of the past."""
         self._groups: dict[tuple[bool, bool], dict[int, list[int]]] = {
             (host, far): {} for host in (False, True) for far in (False, True)
         }
@@ -86,23 +86,29 @@ class QuietPairs:
     def add(self, me: Member, counts: PairCounts, sign: int = 1) -> None:
         """Count what that member asked others; with the sign -1, take it out again."""
         host = me.network is Network.HOST
-        for word, (recent, past, _) in counts.trains.items():
-            flow = self._flows.get((word, host))
+        flows = self._flows[host]
+        for word, (recent, past, bad) in counts.trains.items():
+            flow = flows.get(word)
             if flow is None:
-                flow = self._flows[word, host] = [0, 0]
+                flow = flows[word] = [0, 0, 0]
             flow[0] += sign * recent
             flow[1] += sign * past
+            flow[2] += sign * bad
         for (far, packets), (pairs, trials, bad, size) in counts.groups.items():
             group = self._groups[host, far].setdefault(packets, [0, 0, 0, size])
             group[0] += sign * pairs
             group[1] += sign * trials
             group[2] += sign * bad
 
+    def past(self) -> Iterator[tuple[str, int, int]]:
+        """Yield of each word, once for each network, how many trains of the past crossed it, and how many were bad."""
+        return ((word, past, bad) for flows in self._flows.values() for word, (_, past, bad) in flows.items())
+
     def passing(self, part: str, subject: str) -> tuple[float, float]:
         """See `Reserve`."""
         hosts = [host for host in (False, True) if part in _PASSED or (part in _PASSED_POD and not host)]
         words = [subject, ">".join(reversed(subject.split(">")))] if part.startswith("zone_pair") else [subject]
-        flows = [self._flows.get((word, host), (0, 0)) for word in words for host in hosts]
+        flows = [self._flows[host].get(word, (0, 0)) for word in words for host in hosts]
         recent, past = sum(flow[0] for flow in flows), sum(flow[1] for flow in flows)
         return recent / self._ages.long, past / (self._ages.memory - self._ages.long)
 

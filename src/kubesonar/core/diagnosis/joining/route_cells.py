@@ -35,6 +35,7 @@ class RouteCells:
         self._bins = bins
         self._cells: dict[tuple[object, ...], Cell] = {}
         self._new: list[Cell] = []
+        self._ends: dict[str, End] = {}
         self.behind = {Path.DNS_SERVICE: sieve.dns_pods, Path.SERVICE: _agents(who)}
 
     def take_new(self) -> list[Cell]:
@@ -51,7 +52,7 @@ class RouteCells:
         found = self._cells.get(key)
         if found is None:
             route = Traversal(
-                self._who.end(source),
+                self._end(source),
                 self._target(check),
                 check.kind,
                 check.path,
@@ -73,7 +74,7 @@ class RouteCells:
             servers = End("names", behind=self.behind[Path.DNS_SERVICE])
             family = 6 if any(":" in address for address in self._sieve.dns_addresses) else 4
             route = Traversal(
-                self._who.end(source),
+                self._end(source),
                 servers,
                 Kind.DNS,
                 check.path,
@@ -91,7 +92,16 @@ class RouteCells:
         self._new.append(cell)
         return cell
 
+    def _end(self, name: str) -> End:
+        """That member, made once."""
+        end = self._ends.get(name)
+        if end is None:
+            end = self._ends[name] = self._who.end(name)
+        return end
+
     def _target(self, check: Check) -> End:
+        if check.target in self._who.members:
+            return self._end(check.target)
         end = self._who.target(check.target, check.node)
         behind = self.behind.get(check.path, ()) if check.target in _OWN_SERVICES else ()
         if check.path is Path.DNS_UPSTREAM and check.address in self._sieve.dns_addresses:

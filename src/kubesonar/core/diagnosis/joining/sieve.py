@@ -53,6 +53,8 @@ class Sieve:
             if name in who.expected:
                 self._add(name, source)
         self.dual = len(families) > 1
+        for word, trials, bad in self.quiet.past():
+            self._past.add(word, trials, bad)
 
     @property
     def dns_pods(self) -> tuple[End, ...]:
@@ -110,8 +112,6 @@ class Sieve:
         self._hear(name, source)
         self.quiet.add(self._who.members[name], source.counts)
         self.quiet.sent += self._sent(name, source.trains)
-        for word, (_, trials, bad) in source.counts.trains.items():
-            self._past.add(word, trials, bad)
         for word, (trials, bad) in source.plain_past.items():
             self._past.add(word, trials, bad)
         self._past.lossy += source.counts.lossy

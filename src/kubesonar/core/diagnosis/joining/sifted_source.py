@@ -79,8 +79,11 @@ class SiftedSource:
             self.plain.append(check)
 
     def _sift(self, me: Member, other: Member | None, target: str, edges: list[Edge]) -> None:
-        suspicious = [edge.latest.fault is not None or lost_any(edge) or self._suspect(edge) for edge in edges]
-        if any(suspicious):
+        loud = False
+        for edge in edges:
+            if edge.latest.fault is not None or lost_any(edge) or (edge.trials and self._suspect(edge)):
+                loud = True
+        if loud:
             self.loud.append(target)
         if other is not None:
             self.counts.add(me, other, edges)
@@ -90,15 +93,13 @@ class SiftedSource:
 
     def _suspect(self, edge: Edge) -> bool:
         """Whether that edge is to be looked at though nothing failed: something was slow, or big packets were lost."""
-        trials = edge.trials
-        if not trials:
-            return False
-        newest = trials[-1]
-        self.slow = self.slow or newest.slow
+        newest = edge.trials[-1]
+        if newest.slow:
+            self.slow = True
         return (
             newest.slow
             or newest.full_received < newest.full_sent
-            or (edge.latest.check.kind is _MTU and saw_slow_link(trials))
+            or (edge.latest.check.kind is _MTU and saw_slow_link(edge.trials))
         )
 
     def _add_past(self, me: Member, target: str, edges: list[Edge]) -> None:

@@ -7,6 +7,7 @@ is beforehand, and the sentences that tell a person. Adding a part is adding a r
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -44,19 +45,29 @@ MOST_SERVERS = 8
 """Servers behind a Service up to which each counts as crossed. Fewer, and a sick DNS server is not told from its
 Service; more, and each is crossed by so few trials that they tell nothing of it."""
 
+_MOST_ROUTES = 16_384
+"""Routes of which it is kept what they cross, about 2 KiB each: from look to look they are the same. Fewer, and all are
+worked out again where more are looked at, as with a sick node of some thousand; more, and memory is spent on routes
+that nobody asks about again."""
+
 _ROWS = {(row.name, row.variant): row for row in PARTS}
 
 
-def crossed(route: Traversal) -> list[tuple[int, str]]:
+def crossed(route: Traversal) -> tuple[tuple[int, str], ...]:
     """All that trials on this route cross, as (index of the row in `PARTS`, subject). Of a Service with more than
     `MOST_SERVERS` servers those are left out: each is crossed by so few trials that they tell nothing of it."""
     if len(route.target.behind) > MOST_SERVERS:
         route = msgspec.structs.replace(route, target=msgspec.structs.replace(route.target, behind=()))
+    return _crossed(route)
+
+
+@lru_cache(maxsize=_MOST_ROUTES)
+def _crossed(route: Traversal) -> tuple[tuple[int, str], ...]:
     shape = route.shape
     rows = _BY_SHAPE.get(shape)
     if rows is None:
         rows = _BY_SHAPE[shape] = [(index, row.subjects) for index, row in enumerate(PARTS) if row.when(route)]
-    return [(index, subject) for index, subjects in rows for subject in subjects(route)]
+    return tuple((index, subject) for index, subjects in rows for subject in subjects(route))
 
 
 _BY_SHAPE: dict[tuple[object, ...], list[tuple[int, Callable[[Traversal], Subjects]]]] = {}
