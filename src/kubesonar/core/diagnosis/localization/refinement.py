@@ -71,7 +71,7 @@ class Refinement:
             and most > least
             and key not in kin
             and not any(trials.rates(key))
-            and mine.issuperset(incidence.members(key))
+            and incidence.within(key, mine)
         ]
 
 
