@@ -6,7 +6,16 @@ import msgspec
 import pytest
 
 from kubesonar.core.probing.budget import Spare
-from kubesonar.core.probing.confirmation import FAST, LASTS, MOST, MOST_FEW, PLAIN_LASTS, SPAN, Confirmation
+from kubesonar.core.probing.confirmation import (
+    FAST,
+    LASTS,
+    MOST,
+    MOST_FEW,
+    PLAIN_FAST,
+    PLAIN_LASTS,
+    SPAN,
+    Confirmation,
+)
 from kubesonar.model import Check, Fault, Kind, Network, Observation, Path, Train
 
 PERIODS = {Kind.UDP: 2.5, Kind.TCP: 10.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0}
@@ -119,7 +128,7 @@ def test_a_plain_target_that_fails_is_asked_faster_where_its_budget_leaves_somet
     confirmation = with_plain(10.0)
     confirmation.note(0.0, seen(PLAIN, Fault.WRONG_ANSWER))
     count = made(confirmation, 60)[Kind.HTTP]
-    assert PLAIN_LASTS / FAST[Kind.HTTP] - 1 <= count <= PLAIN_LASTS / FAST[Kind.HTTP] + 1
+    assert PLAIN_LASTS / PLAIN_FAST - 1 <= count <= PLAIN_LASTS / PLAIN_FAST + 1
 
 
 def test_where_the_budget_leaves_nothing_no_plain_target_is_asked_besides() -> None:

@@ -17,9 +17,13 @@ LASTS = 8.0
 """Seconds for which a member is asked faster after its latest bad trial. Shorter, and a loss of 10 % is not followed;
 longer, and a lost packet costs more."""
 
-PLAIN_LASTS = 20.0
-"""The same of plain targets, which are asked more rarely. Shorter, and one that fails at times is not followed; longer,
-and a lost packet costs more."""
+PLAIN_LASTS = 30.0
+"""The same of plain targets, which are asked more rarely. Shorter, and one that fails at times is not followed, nor
+seen to be well again soon; longer, and a lost packet costs more."""
+
+PLAIN_FAST = 1.5
+"""Seconds between two checks of a plain target in doubt, as far as its budget pays for them. Shorter, and an answer is
+not waited for; longer, and a small cluster takes half a minute to tell that 10 % of the requests fail no more."""
 
 FAST = {
     Kind.UDP: 0.8,
@@ -27,10 +31,8 @@ FAST = {
     Kind.TCP: 2.0,
     Kind.HTTP: 2.5,
     Kind.MTU: 3.0,
-    Kind.DNS: 2.0,
-    Kind.TLS: 2.5,
 }
-"""Seconds between two checks of one kind while a target is in doubt. Shorter, and the bucket is empty before the fault
+"""Seconds between two checks of one kind while a member is in doubt. Shorter, and the bucket is empty before the fault
 is clear; longer, and a fault of one kind takes three times as long to be told."""
 
 SPAN = 30.0
@@ -121,7 +123,7 @@ class Confirmation:
         before = self._usual
         paid = {name for name, cost in spare.costs.items() if cost.keys() <= spare.rates.keys()}
         asked = (check for check in checks if check.path in _MEMBERS or check.id in paid)
-        self._checks = {check.id: check for check in asked if check.kind in FAST}
+        self._checks = {check.id: check for check in asked if check.kind in _PACKETS}
         self._budgets = SpareBuckets(spare, now)
         self._by_target = {}
         self._partly = {}
@@ -174,7 +176,7 @@ class Confirmation:
             if self._pay(check):
                 found.append(check)
                 if lasts:
-                    self._push(now + FAST[check.kind], check)
+                    self._push(now + _fast(check), check)
             elif check.path not in _MEMBERS and lasts:  # a member is asked at its usual times all the same
                 self._waiting.append(name)
                 self._queued.add(name)
@@ -204,9 +206,14 @@ class Confirmation:
             self._ask(now + _APART * (1 + place % _TURNS), other)
 
     def _ask(self, when: float, check: Check) -> None:
-        if check.id not in self._queued and check.period > FAST[check.kind]:
+        if check.id not in self._queued and check.period > _fast(check):
             self._push(when, check)
 
     def _push(self, when: float, check: Check) -> None:
         self._queued.add(check.id)
         heapq.heappush(self._queue, (when, check.id))
+
+
+def _fast(check: Check) -> float:
+    """Return the seconds between two checks while the target is in doubt."""
+    return FAST[check.kind] if check.path in _MEMBERS else PLAIN_FAST
