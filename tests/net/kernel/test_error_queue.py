@@ -43,7 +43,7 @@ def test_each_item_gets_its_stamp() -> None:
         assert isinstance(second, TransmitStamp)
         assert (first.item, second.item) == ("a", "b")
         assert 0 < first.at <= second.at
-        assert not queue
+        assert queue.read() is None
 
 
 def test_numbers_begin_anew_after_a_restart() -> None:

@@ -44,10 +44,6 @@ class ErrorQueue(Generic[Item]):
         self._next = 0
         self.restart()
 
-    def __bool__(self) -> bool:
-        """Return whether an item waits for its stamp."""
-        return bool(self._waiting)
-
     def restart(self) -> None:
         """Count from 0 again: after a failed send it is unknown whether the kernel counted it."""
         self.stamped = cmsg.stamps_on(self._socket, cmsg.RX_STAMPS)

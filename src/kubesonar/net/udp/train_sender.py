@@ -8,6 +8,7 @@ import select
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from kubesonar.core.address import canonical_address, family_of
 from kubesonar.core.wire import codec
@@ -177,17 +178,19 @@ class TrainSender:
             if sequence != train.full:
                 self._send_one(entry, next(frames), train, sequence)
             else:
-                self._send_full(entry, lambda size: signed((train.full or 0,), size, codec.IS_FULL)[0], train, sequence)
+                self._send_full(entry, partial(signed, (sequence,), more=codec.IS_FULL), train, sequence)
         self._sending = None
         for entry in entries:
             self._take_error(entry.errors.read())
 
-    def _send_full(self, entry: PortSocket, signed: Callable[[int], bytes], train: SentTrain, sequence: int) -> None:
+    def _send_full(
+        self, entry: PortSocket, signed: Callable[[int], list[bytes]], train: SentTrain, sequence: int
+    ) -> None:
         """Send a datagram that fills the link's MTU; where the link refuses it, send one of the size that it takes."""
         address, now = train.peer[0], time.monotonic()
         for _ in range(_FILLS):
             train.full_size = max(self._links.payload(address, train.family, now), train.size)
-            self._send_one(entry, signed(train.full_size), train, sequence)
+            self._send_one(entry, signed(train.full_size)[0], train, sequence)
             refusal = next((error for error in train.errors if error.local and error.errno == errno.EMSGSIZE), None)
             if refusal is None or train.ports[sequence]:
                 return
