@@ -21,6 +21,8 @@ from kubesonar.doctor.servers import forwardable, upstream_servers
 from kubesonar.kube.client import Client
 from kubesonar.net.clock import Clock
 
+_RULES = "`kubesonar dns rbac --vantage 1` prints all rules that are needed"
+
 _TRIAL = 4
 """Addresses that are tried to find out whether a standpoint reaches any; more make the choice slow where none does."""
 
@@ -75,7 +77,8 @@ async def take_standpoint(scene: Scene, wanted: int = 0) -> Standpoint:
     """Return the standpoint with the number `wanted`, or the first of the table that can be taken. Raises AskFailed
     with the reasons against all, or where there is nothing to ask."""
     if not scene.system.servers and not scene.system.exposed:
-        raise AskFailed("; ".join((*scene.system.unknown, "neither the Service nor a pod of DNS was found")))
+        why = "; ".join((*scene.system.unknown, "neither the Service nor a pod of DNS was found"))
+        raise AskFailed(f"{why}; {_RULES}" if "would grant it" in why else why)
     refused = list[str]()
     for number, take in STANDPOINTS:
         if wanted in (0, number):

@@ -47,7 +47,9 @@ def test_an_api_server_that_refuses_everything_outside_is_an_error(tmp_path: Pat
     with dns_cluster() as cluster:
         for resource in ("services", "endpointslices", "configmaps", "pods"):
             cluster.api.refuse("*", resource)
-        with pytest.raises(ConfigError, match="neither the Service nor a pod of DNS was found"):
+        with pytest.raises(
+            ConfigError, match=r"pod of DNS was found; `kubesonar dns rbac --vantage 1` prints all rules"
+        ):
             main(["check", "--kubeconfig", cluster.kubeconfig(tmp_path)])
 
 
