@@ -544,7 +544,8 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     and against it. `alike` are parts ("pair node-1>node-2") that the present probes cannot tell from it, `rivals` the
     explanations that it was preferred to and by how much, `because` what else fails because of it, `observers` who saw
     how much of it, `confirm` a command that would confirm it. `loss` is the share of packets or checks that it makes
-    fail, None where that is not what it does. `nodes` are those of a zone that it stands for, or where a server runs.
+    fail, None where that is not what it does. `nodes` are those of a zone that it stands for, or where a server runs,
+    `zones` those of both ends of a way between nodes of two zones, in order.
     `latest` is when something was last lost or failed by it (Unix seconds), None where trials do not show it."""
 
     part: str
@@ -563,6 +564,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     confirm: str = ""
     loss: float | None = None
     nodes: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
     latest: float | None = None
 
 

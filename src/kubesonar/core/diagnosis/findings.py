@@ -288,6 +288,7 @@ class _Writer:
             observers=seen_by(suspect),
             loss=loss(suspect, self._evidence.ages.recent),
             nodes=home(suspect),
+            zones=self._crossed(subject),
             alike=alike,
             latest=suspect.times[-1] if suspect.times else None,
             rivals=tuple(
@@ -296,6 +297,11 @@ class _Writer:
                 if rival.lead >= CLEAR
             ),
         )
+
+    def _crossed(self, subject: str) -> tuple[str, ...]:
+        """The zones of both ends of a way between nodes, where these are two."""
+        zones = tuple(self._who.zones.get(node, "") for node in subject.partition(" ")[0].split(">"))
+        return zones if all(zones) and len({*zones}) > 1 else ()
 
     def _severity(self, suspect: Suspect) -> Severity:
         if suspect.part.name in _PAIRS and loss(suspect, self._evidence.ages.recent) < _FAINT:

@@ -109,6 +109,8 @@ def test_a_better_explanation_of_the_same_cause_takes_its_place() -> None:
 
 
 ZONE = msgspec.structs.replace(found("zone", "a"), nodes=("node-3", "node-4"))
+ACROSS = msgspec.structs.replace(found("pair", "node-1>node-3"), zones=("a", "b"))
+UDP_ACROSS = msgspec.structs.replace(found("pair_udp", "node-1>node-3"), zones=("a", "b"))
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,8 @@ ZONE = msgspec.structs.replace(found("zone", "a"), nodes=("node-3", "node-4"))
         (found("node"), ZONE),
         (found("pair", "node-1>node-3"), ZONE),
         (found("zone_pair", "a>b"), ZONE),
+        (ACROSS, found("zone_pair", "a>b")),
+        (found("zone_pair", "a>b"), UDP_ACROSS),
     ],
     ids=lambda said: f"{said.part} {said.subject}",
 )
@@ -155,6 +159,8 @@ def test_one_cause_that_is_explained_by_another_part_stays_one_incident(
         (found("pair_port", "node-1>node-3 tcp/80"), found("pair", "node-1>node-3", since=NOW + 60)),
         (found("node"), msgspec.structs.replace(ZONE, since=NOW + 60)),
         (found("pod_network"), found("node", since=NOW + 60)),
+        (ACROSS, found("zone_pair", "a>b", since=NOW + 60)),
+        (UDP_ACROSS, found("zone_pair", "a>b", since=NOW + 60)),
     ],
     ids=lambda said: f"{said.part} {said.subject}",
 )
@@ -190,8 +196,18 @@ def test_a_cause_that_changes_its_part_does_not_return_as_an_older_incident_of_t
         (found("node"), found("pair", "node-1>node-3", since=NOW + 60)),
         (found("node"), msgspec.structs.replace(found("link_rate"), since=None)),
         (found("node", "node-5"), ZONE),
+        (ACROSS, found("zone_pair", "b>a")),
+        (found("pair", "node-1>node-3"), found("zone_pair", "a>b")),
     ],
-    ids=["another node", "pairs that share a node", "another onset", "no onset", "not of that zone"],
+    ids=[
+        "another node",
+        "pairs that share a node",
+        "another onset",
+        "no onset",
+        "not of that zone",
+        "the other way between the zones",
+        "not between the zones",
+    ],
 )
 def test_two_faults_of_which_one_is_over_are_two_incidents(first: Finding, then: Finding) -> None:
     book = Casebook()

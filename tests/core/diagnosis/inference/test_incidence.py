@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.incidence import Incidence, load_of
 from kubesonar.core.diagnosis.parts.table import PARTS, crossed
@@ -56,23 +54,3 @@ def test_a_server_fails_whole_requests_where_a_way_loses_single_packets() -> Non
     by_name = {part.name: part for part in PARTS}
     assert load_of(by_name["api_server"], asked, "api").packets == 1
     assert load_of(by_name["pair"], asked, "node-1>api").packets == -3
-
-
-def test_a_part_is_within_some_cells_where_no_other_crosses_it_and_more_are_made_only_then() -> None:
-    made = [Cell(route, 1, 3) for route in routes()]
-    asked: list[list[str]] = []
-
-    def more(words: Collection[str]) -> list[Cell]:
-        asked.append([*words])
-        return [Cell(Traversal(ENDS[1], ENDS[2], Kind.ICMP, Path.POD, Way.ROUND, Aspect.REACH), 1, 3)]
-
-    pair = next(index for index, row in enumerate(PARTS) if row.name == "pair")
-    incidence = Incidence(made, more)
-    key = pair, "node-2>node-3"
-    members = set(incidence.known(key))
-    assert members
-    assert not incidence.within(key, members - {min(members)})
-    assert asked == []
-    assert not incidence.within(key, members)
-    assert asked == [["node-2", "node-3"]]
-    assert incidence.within(key, {*members, len(made)})

@@ -216,9 +216,11 @@ def _before(finding: Finding, closed: float) -> bool:
 
 def _contains(wide: Finding, narrow: Finding) -> bool:
     """Whether both are about the same place or the same way between two, or the narrow one is about a way into or out
-    of what the wide one is about, or about nodes that this stands for."""
+    of what the wide one is about, about nodes that this stands for, or about a way between nodes of its two zones."""
     place, within = _way(narrow), _way(wide)
-    return place == within or (len(within) == 1 and within[0] in place) or any(end in wide.nodes for end in place)
+    if place == within or (wide.part == "zone_pair" and [*narrow.zones] == within):
+        return True
+    return (len(within) == 1 and within[0] in place) or any(end in wide.nodes for end in place)
 
 
 def _way(finding: Finding) -> list[str]:

@@ -72,10 +72,6 @@ class Incidence:
             members = self._members[key] = self.known(key)
         return members
 
-    def within(self, key: SuspectKey, indexes: set[int]) -> bool:
-        """Whether only these cells cross this part; others are made only where none of those made so far does."""
-        return indexes.issuperset(self.known(key)) and indexes.issuperset(self.members(key))
-
     def known(self, key: SuspectKey) -> list[int]:
         """Those of the cells that cross this part which were made so far."""
         keys = self._keys

@@ -8,7 +8,7 @@ import msgspec
 
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.likelihood import Belief, Fit
-from kubesonar.core.diagnosis.inference.two_rates import EXTRA_RATE, TwoRates, one_rate, two_rates
+from kubesonar.core.diagnosis.inference.two_rates import EXTRA_RATE, TwoRates, one_rate, seen_by_one, two_rates
 from kubesonar.core.diagnosis.parts.part import Part
 from kubesonar.core.diagnosis.parts.table import PARTS
 
@@ -93,8 +93,9 @@ def choose_ways(
     beliefs: Mapping[SuspectKey, list[Belief]],
     penalty: Callable[[SuspectKey], float],
 ) -> Choice:
-    """Which ways of the part are sick: both at two rates, or one; the part as it is where it has no ways. `penalty`
-    says how improbable each is beforehand (nats)."""
+    """Which ways of the part are sick: both at two rates, or one, which what is lost between the part and a single peer
+    does not make two; the part as it is where it has no ways. `penalty` says how improbable each is beforehand
+    (nats)."""
     rows = relatives(key)
     if len(rows) == 1 or found.ended or rows[0] not in beliefs:
         return Choice(key, found, None, [])
@@ -102,17 +103,17 @@ def choose_ways(
     trials = beliefs[wide]
     share = PARTS[wide[0]].share
     both = two_rates(trials, key[1], share, found.bins, found.rate)
-    extra = 0.0 if both.inward == both.outward else EXTRA_RATE
     readings = [
-        (both.gain - extra, wide, both),
-        *(
-            (one.gain, row, one)
-            for row, inward in ((way_in, True), (way_out, False))
-            if row in beliefs
-            for one in [one_rate(trials, key[1], share, found.bins, inward=inward)]
-        ),
+        (one.gain, row, one)
+        for row, inward in ((way_in, True), (way_out, False))
+        if row in beliefs
+        for one in [one_rate(trials, key[1], share, found.bins, inward=inward)]
     ]
-    readings = [reading for reading in readings if reading[1] != wide or (both.inward and both.outward)]
+    equal = both.inward == both.outward
+    alone = max(readings, key=lambda reading: reading[0] - penalty(reading[1]), default=None)
+    by_one = not equal and alone is not None and seen_by_one(trials, key[1], share, found.bins, both, alone[2])
+    if both.inward and both.outward and not by_one:
+        readings.insert(0, (both.gain - (0.0 if equal else EXTRA_RATE), wide, both))
     nets = sorted(((gain - penalty(row), row, rates) for gain, row, rates in readings), key=lambda each: -each[0])
     best, row, rates = nets[0]
     rate = max(rates.inward, rates.outward)

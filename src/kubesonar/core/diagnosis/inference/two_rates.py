@@ -45,6 +45,15 @@ class TwoRates(msgspec.Struct, frozen=True):
         return lossy(Load(way.packets, share=way.share), _lost(way, self.inward, self.outward))
 
 
+def seen_by_one(beliefs: Iterable[Belief], node: str, share: Share, bins: int, both: TwoRates, one: TwoRates) -> bool:
+    """Return whether two ways explain more than `one` of them by the trials of a single peer of several: then the way
+    to or from that peer is sick, and not the part's second way."""
+    more: dict[str, float] = {}
+    for peer, counts in _counted_by_peer(beliefs, node, share, bins).items():
+        more[peer] = _gain(counts, both.inward, both.outward) - _gain(counts, one.inward, one.outward)
+    return len(more) > 1 and sum(more.values()) - max(more.values()) <= 0.0
+
+
 class _Way(NamedTuple):
     """How trials cross the part: their packets, whether they enter and leave it, and the share of them that do."""
 
@@ -96,6 +105,14 @@ def _counted(beliefs: Iterable[Belief], node: str, share: Share, bins: int) -> _
                 count[3] += belief.cell.sent[index]
                 count[4] += belief.cell.lost[index]
     return counts
+
+
+def _counted_by_peer(beliefs: Iterable[Belief], node: str, share: Share, bins: int) -> dict[str, _Counts]:
+    peers: dict[str, list[Belief]] = {}
+    for belief in beliefs:
+        source, target = belief.cell.route.source, belief.cell.route.target
+        peers.setdefault(target.place if source.node == node else source.place, []).append(belief)
+    return {peer: _counted(found, node, share, bins) for peer, found in peers.items()}
 
 
 def _gain(counts: _Counts, inward: float, outward: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from heapq import heapify, heappop, heapreplace
 
@@ -55,13 +55,16 @@ class PartGains:
                 self._sick_of.setdefault(key, []).append(index)
         self._most |= {key: found.past - self.penalty(key) for key, found in self._fits.items() if key in self._most}
 
-    def best(self, margin: float) -> SuspectKey | None:
-        """Return the part that explains most, and more than that. What a part explains is looked at only when the most
-        that it could is more than what was found."""
+    def best(self, margin: float, accepts: Callable[[SuspectKey, Fit], bool] | None = None) -> SuspectKey | None:
+        """Return the part that explains most, and more than that, of those that `accepts` takes by how they lose (None:
+        of all). What a part explains is looked at only when the most that it could is more than what was found."""
         queue = [(-most, -key[0], key) for key, most in self._most.items() if most > margin]
         heapify(queue)
         while queue:
             key = queue[0][2]
+            if key in self._fits and accepts is not None and not accepts(key, self._fits[key]):
+                heappop(queue)
+                continue
             if key in self._fits and key not in self._rough:
                 return key
             if key in self._fits:
@@ -109,6 +112,13 @@ class PartGains:
         """Have the parts that this cell crosses looked at anew."""
         for key in self._trials.incidence.keys(index):
             self._fits.pop(key, None)
+
+    @contextmanager
+    def tried(self) -> Iterator[None]:
+        """Forget afterwards what was found of the most that parts explain, because it holds for suppositions only."""
+        most, bounded = dict(self._most), set(self._bounded)
+        yield
+        self._most, self._bounded = most, bounded
 
     @contextmanager
     def supposed(self, key: SuspectKey, found: Fit, rates: TwoRates | None = None) -> Iterator[None]:

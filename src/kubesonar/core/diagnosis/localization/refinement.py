@@ -1,8 +1,10 @@
-"""Two narrower parts instead of a wide one: both ways between two nodes are not one of these nodes."""
+"""Several narrow parts instead of a wide one: both ways between two nodes are not one of these nodes."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import ExitStack
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,7 +15,20 @@ from kubesonar.core.diagnosis.localization.suspect_maker import MOST_RIVALS, Sus
 from kubesonar.core.diagnosis.localization.trials import SearchedTrials
 from kubesonar.core.diagnosis.parts.table import PARTS
 
-_FIRSTS = 4
+MOST_TOGETHER = 4
+"""Most parts that are tried together instead of one. Fewer, and three faults at once are told as what they have in
+common; more, and time is spent on it for each lossy node of which each way loses a little less by chance."""
+
+_ALL_LOST = 0.95
+"""Loss from which on nothing gets through: of a part that lets something through, some ways may be cut and others be
+well. Lower, and what loses 92 % is taken for cut; higher, and a cut beside a packet that came late is not."""
+
+
+class _Together(NamedTuple):
+    """Parts, each with how it loses when those before it are expected, and what they explain together (nats)."""
+
+    net: float
+    parts: list[tuple[SuspectKey, Fit]]
 
 
 class Refinement:
@@ -25,54 +40,66 @@ class Refinement:
         self._maker = maker
 
     def refined(self, suspect: Suspect) -> Suspect:
-        """Return the suspect, or the better one of two narrower parts which together explain more than it does beside
-        the best of them. A server is not its transports, though each may fail at a rate of its own."""
-        if suspect.fit.ended or suspect.part.whole:
+        """Return the suspect, or the best of some parts that lose more than it does, or let nothing through, and
+        explain more together than it does beside what else is sick. A server is not its transports, though each may
+        fail at a rate of its own."""
+        if suspect.fit.ended or suspect.part.whole or suspect.fit.rate >= _ALL_LOST:
             return suspect
-        gains = self._gains
-        half = (suspect.fit.gain - gains.penalty(suspect.key)) / 2
-        firsts = sorted((key for key in self._within(suspect, half) if gains.net(key) > half), key=self._by_net)
-        if not firsts:
-            return suspect
-        narrower = self._within(suspect)
-        together, first, second, fit_of_second = max(
-            (self._two(first, narrower) for first in firsts[-_FIRSTS:]), key=lambda two: two[:3]
+        gains, near = self._gains, self._near(suspect)
+        alone = suspect.fit.gain - gains.penalty(suspect.key)
+        starts = {(_mean_share(suspect), 0.0), (suspect.fit.rate, 0.0), (_ALL_LOST, _ALL_LOST)}
+        others = max(
+            (self._together(near - {suspect.key}, MOST_TOGETHER, alone, *over) for over in sorted(starts)),
+            key=lambda together: together.net,
         )
-        alone = gains.net(first)
-        with gains.supposed(suspect.key, suspect.fit, suspect.rates):
-            most = 2 * half + max(0.0, max(map(gains.net, narrower)))
-        if alone >= together:
+        if others.net <= alone or len(others.parts) < 2:
             return suspect
-        if together <= most:
-            return _rivalled(suspect, most - together, first, second)
-        with gains.supposed(second, fit_of_second):
-            return _rivalled(self._maker.make(first), together - most, suspect.key)
+        with gains.supposed(suspect.key, suspect.fit, suspect.rates):
+            beside = self._together(near, MOST_TOGETHER - 1, 0.0)
+        lead = others.net - alone - beside.net
+        if lead <= 0:
+            return _rivalled(suspect, -lead, *(key for key, _ in others.parts))
+        with ExitStack() as supposed:
+            for key, found in others.parts[1:]:
+                supposed.enter_context(gains.supposed(key, found))
+            best = others.parts[0][0]
+            return _rivalled(self._maker.make(best, as_it_is=best in relatives(suspect.key)), lead, suspect.key)
 
-    def _two(self, first: SuspectKey, others: Collection[SuspectKey]) -> tuple[float, SuspectKey, SuspectKey, Fit]:
-        """What a part and the best of the others beside it explain together, these two, and how the second loses."""
-        gains = self._gains
-        alone = gains.net(first)
-        with gains.supposed(first, gains.fit(first)):
-            second = max(others, key=self._by_net)
-            return alone + gains.net(second), first, second, gains.fit(second)
+    def _near(self, suspect: Suspect) -> set[SuspectKey]:
+        """The parts that any of its bad trials crosses."""
+        mine, incidence = set(suspect.indexes), self._trials.incidence
+        return {key for index in self._trials.sick if index in mine for key in incidence.keys(index)}
 
-    def _by_net(self, key: SuspectKey) -> tuple[float, SuspectKey]:
-        return self._gains.net(key), key
+    def _together(
+        self, among: Collection[SuspectKey], most: int, least: float, first: float = 0.0, others: float = 0.0
+    ) -> _Together:
+        """So many parts at most, chosen greedily, as long as they may explain more than `least` together: a first one
+        that loses a greater share than that, then others that do. What is lost on both ways is put down to the first,
+        so that it seems to lose more than it does and the second one less."""
+        gains, net, share = self._gains, 0.0, first
+        parts: list[tuple[SuspectKey, Fit]] = []
 
-    def _within(self, suspect: Suspect, least: float = float("-inf")) -> list[SuspectKey]:
-        """The parts that are crossed only by trials which cross this one too, and may explain more than `least`."""
-        trials, incidence = self._trials, self._trials.incidence
-        mine, kin = set(suspect.indexes), relatives(suspect.key)
-        keys = {key for index in trials.sick if index in mine for key in incidence.keys(index)}
-        return [
-            key
-            for key in keys
-            if (most := self._gains.most(key)) is not None
-            and most > least
-            and key not in kin
-            and not any(trials.rates(key))
-            and incidence.within(key, mine)
-        ]
+        def accepts(key: SuspectKey, found: Fit) -> bool:
+            return key in among and found.rate > share
+
+        with gains.tried(), ExitStack() as supposed:
+            while len(parts) < most:
+                key = gains.best(max(0.0, (least - net) / (most - len(parts))), accepts)
+                if key is None:
+                    break
+                found = gains.fit(key)
+                net += gains.net(key)
+                parts.append((key, found))
+                supposed.enter_context(gains.supposed(key, found))
+                share = others
+        return _Together(net, parts)
+
+
+def _mean_share(suspect: Suspect) -> float:
+    """The mean loss on its ways, where two are sick: the other parts may be one of its ways and more."""
+    rates = suspect.rates
+    both = rates is not None and rates.inward and rates.outward
+    return (rates.inward + rates.outward) / 2 if rates is not None and both else suspect.fit.rate
 
 
 def _rivalled(suspect: Suspect, lead: float, *others: SuspectKey) -> Suspect:

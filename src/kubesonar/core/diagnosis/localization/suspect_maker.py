@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from math import log
 
+import msgspec
+
 from kubesonar.core.diagnosis.inference.likelihood import Belief
 from kubesonar.core.diagnosis.inference.persistence import share_of_events, times_since
 from kubesonar.core.diagnosis.inference.suspects import Rival, Suspect, SuspectKey, choose_ways, relatives
@@ -31,29 +33,33 @@ class SuspectMaker:
         self._gains = gains
         self._now = now
 
-    def make(self, key: SuspectKey) -> Suspect:
-        """Return that part with all that is known of it, or the same part's ways apart where this explains more."""
+    def make(self, key: SuspectKey, *, as_it_is: bool = False) -> Suspect:
+        """Return that part with all that is known of it, or, unless it is to be taken `as_it_is`, the same part's ways
+        apart where this explains more."""
         trials, gains = self._trials, self._gains
-        beliefs = {each: trials.members(each) for each in relatives(key)}
+        beliefs = {each: trials.members(each) for each in ([key] if as_it_is else relatives(key))}
         choice = choose_ways(key, gains.fit(key), beliefs, gains.penalty)
+        found = choice.fit
+        if choice.key != key and PARTS[choice.key[0]].ways is None:
+            found = msgspec.structs.replace(found, gain=gains.fit(choice.key).gain)  # one way explains less than two
         members = trials.members(choice.key)
         cells = [belief.cell for belief in members]
         bad_at = sorted(at for cell in cells for at in cell.bad_at)
-        began = self._now - trials.ages.edges[choice.fit.bins - 1]
+        began = self._now - trials.ages.edges[found.bins - 1]
         by_place: dict[str, list[tuple[float, float]]] = {}
         for belief in members:
             place = belief.cell.route.source.place if PARTS[choice.key[0]].common else ""
             by_place.setdefault(place, []).extend(self._worth(belief, began))
         return Suspect(
             key=choice.key,
-            fit=choice.fit,
+            fit=found,
             rates=choice.rates,
             indexes=trials.incidence.members(choice.key),
             cells=cells,
             bad_at=sorted([*bad_at, *(at for cell in cells for at in cell.gone_at)]),
             times=times_since(bad_at, began),
-            rivals=self._rivals(choice.key, choice.fit.gain, choice.rivals),
-            net=choice.fit.gain * share_of_events(*by_place.values()) - PARTS[choice.key[0]].penalty,
+            rivals=self._rivals(choice.key, found.gain, choice.rivals),
+            net=found.gain * share_of_events(*by_place.values()) - PARTS[choice.key[0]].penalty,
         )
 
     def _worth(self, belief: Belief, began: float) -> Iterator[tuple[float, float]]:
