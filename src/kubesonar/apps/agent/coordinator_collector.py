@@ -24,9 +24,9 @@ _REMEMBERED = 4 * MOST_JUDGED
 """Most agents whose reports are kept: those of a mesh, and of what was replaced in it lately. Fewer, and after some
 rollouts new ones are refused; more, and whoever has a key takes more memory."""
 
-_PAUSE = 5.0
-"""Seconds before a collector that ended is started again. Longer, and nothing is judged for as long; shorter, and one
-that cannot start takes a whole CPU."""
+_PAUSE, _LONGEST_PAUSE = 5.0, 80.0
+"""Seconds before a collector that ended is started again, doubled each time up to the second. Longer, and nothing is
+judged for as long; shorter, and one that cannot start takes a CPU and fills the log."""
 
 _LEAVING = 5.0
 """Seconds that it has to end: notices on their way are told. Longer, and the agent's own leave is late."""
@@ -70,11 +70,15 @@ class CoordinatorCollector:
 
     async def run(self) -> None:
         """Start and stop the collector as this agent's part changes, until cancelled."""
+        pause = _PAUSE
         while True:
             await self._until(wanted=True)
             _LOG.info("judging for this mesh, which has no collector", extra={"port": self._options.coordinator.port})
             if await self._serve():
-                await asyncio.sleep(_PAUSE)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                pause = _PAUSE
 
     async def _serve(self) -> bool:
         """Run one collector until it is not wanted any more; return whether it ended before."""
