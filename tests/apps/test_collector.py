@@ -2,7 +2,6 @@
 
 import json
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -215,20 +214,19 @@ def test_an_incident_outlives_the_collector_and_keeps_its_id(cluster: Cluster, r
     running.c.process.kill()
     (opened,) = until(lambda: [one for one in incidents(collector) if one["closed"] is None], 60)
     assert opened["finding"]["subject"] == "c"
-    began = time.monotonic()
     until(lambda: (collector.document("/api/v1/verdict", TOKEN) or {}).get("durable") == "")
     collector.process.send_signal(signal.SIGKILL)
     collector.process.wait(30)
     with cluster.collector() as successor:
         again = until(lambda: [one for one in incidents(successor) if one["closed"] is None])
         assert [one["id"] for one in again] == [opened["id"]]
-        assert time.monotonic() - began < 30
         with cluster.agent("c"):
             (closed,) = until(lambda: [one for one in incidents(successor) if one["closed"] is not None], 60)
             assert closed["id"] == opened["id"]
             assert closed["changes"][0]["became"] == "opened"
             page = successor.document(f"/api/v1/notices?incident={closed['id']}&limit=1", TOKEN)
-            assert [one["notice"]["what"] for one in page["notices"]] == ["closed"]
             rest = successor.document(f"/api/v1/notices?incident={closed['id']}&after={page['next']}", TOKEN)
-            assert [one["notice"]["what"] for one in rest["notices"]] == ["opened"]
+            told = [one["notice"]["what"] for one in (*page["notices"], *rest["notices"])]
+            # A busy machine starves agents, for which the incident may have been closed and have returned meanwhile.
+            assert (told[0], told[-1], set(told[1:-1]) <= {"closed", "returned"}) == ("closed", "opened", True)
             assert successor.document("/api/v1/notices?what=dead", TOKEN)["notices"] == []
