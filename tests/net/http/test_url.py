@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from kubesonar.model import mask_userinfo
 from kubesonar.net.http.url import parse_url
 
 
@@ -27,6 +28,10 @@ def test_what_is_no_url(text: str) -> None:
         parse_url(text)
 
 
-def test_a_password_is_not_repeated() -> None:
-    with pytest.raises(ValueError, match=r"not 'https://\*\*\*@host/'"):
-        parse_url("https://user:word@host/")
+@pytest.mark.parametrize("rest", ["host/", "host'", "host:99999/", ""])
+def test_a_password_is_not_repeated_and_the_sentence_may_be_masked_again(rest: str) -> None:
+    with pytest.raises(ValueError, match=r"not .https://") as refused:
+        parse_url(f"https://user:word@{rest}")
+    told = str(refused.value)
+    assert f"https://***@{rest}" in told
+    assert mask_userinfo(told) == told

@@ -36,7 +36,9 @@ def parse_url(text: str) -> Url:
     found = _URL.fullmatch(text.partition("#")[0])
     port = int(found["port"] or 0) if found else 0
     if found is None or port > 65535:
-        raise ValueError(f"a URL is http://host:port/path or https://host:port/path, not {mask_userinfo(text)!r}")
+        # The sentence names no example of a URL: who shows it masks it again, and would take the example for a secret.
+        given = mask_userinfo(text)
+        raise ValueError(f"a URL is http:// or https:// and a host, perhaps with a port and a path, not {given!r}")
     target = found["target"] or "/"
     return Url(
         scheme=found["scheme"],
