@@ -31,8 +31,8 @@ def address(number: int) -> str:
 
 def write(folder: Path, targets: int, periods: dict[str, float]) -> None:
     members = [{"name": "me", "node": "me", "addresses": ["127.0.0.1"], "port": PORT}]
-    members += [
-        {"name": f"m{i}", "node": f"n{i}", "addresses": [address(i)], "port": PEER_PORT + i % PEERS}
+    members += [  # known by the address alone, so that whoever answers there is the one meant
+        {"name": f"m{i}", "node": address(i), "addresses": [address(i)], "port": PEER_PORT + i % PEERS}
         for i in range(targets)
     ]
     (folder / "members.json").write_text(json.dumps({"version": 1, "members": members}))
