@@ -23,6 +23,11 @@ def cut_ways_and_a_cut_pod_network(mesh: Mesh) -> Named:
     return {*BOTH_WAYS, ("pod_network", "node-3")}
 
 
+def one_cut_way_and_a_cut_pod_network(mesh: Mesh) -> Named:
+    mesh.drop("node-2", "node-1").cut("node-3", network="pod")
+    return {("pair", "node-2>node-1"), ("pod_network", "node-3")}
+
+
 def lossy_ways_and_lossy_servers(mesh: Mesh) -> Named:
     ways_between_two(mesh, 0.3)
     mesh.drop("*", "dns-1", 0.3).drop("*", "dns-2", 0.3)
@@ -44,6 +49,7 @@ def lossy_way_and_a_pod_network_that_loses_what_it_sends(mesh: Mesh) -> Named:
     "faults",
     [
         cut_ways_and_a_cut_pod_network,
+        one_cut_way_and_a_cut_pod_network,
         lossy_ways_and_lossy_servers,
         lossy_way_and_a_lossy_way_into_the_node_that_it_leaves,
         lossy_way_and_a_pod_network_that_loses_what_it_sends,

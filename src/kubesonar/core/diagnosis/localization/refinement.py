@@ -19,9 +19,10 @@ MOST_TOGETHER = 4
 """Most parts that are tried together instead of one. Fewer, and three faults at once are told as what they have in
 common; more, and time is spent on it for each lossy node of which each way loses a little less by chance."""
 
-_ALL_LOST = 0.95
+_ALL_LOST = 0.99
 """Loss from which on nothing gets through: of a part that lets something through, some ways may be cut and others be
-well. Lower, and what loses 92 % is taken for cut; higher, and a cut beside a packet that came late is not."""
+well. Lower, and a node of which one way is cut, and another in the pod network only, is taken for cut; higher than the
+highest rate that is tried, and nothing ever is."""
 
 
 class _Together(NamedTuple):
