@@ -60,9 +60,9 @@ def as_before(same: dict[str, Edge], edge: Edge) -> Edge:
     return last if last is not None and last.trials == edge.trials else edge
 
 
-def leaving(snapshot: Snapshot, name: str) -> Snapshot:
+def leaving(snapshot: Snapshot, name: str, since: float = 0.0) -> Snapshot:
     members = tuple(
-        msgspec.structs.replace(member, state=State.LEAVING) if member.name == name else member
+        msgspec.structs.replace(member, state=State.LEAVING, since=since) if member.name == name else member
         for member in snapshot.roster.members
     )
     return msgspec.structs.replace(snapshot, roster=msgspec.structs.replace(snapshot.roster, members=members))
@@ -95,6 +95,9 @@ def test_only_sources_that_told_something_new_are_sifted_again() -> None:
     left = [leaving(snapshot, read[1].member.name) for snapshot in changed]
     third = before.of(standing(left, unread, now + 2))
     assert not [name for name in third if third[name] is second[name]]
+    dated = [leaving(snapshot, read[1].member.name, since=now - 1) for snapshot in changed]
+    fourth = before.of(standing(dated, unread, now + 3))
+    assert all(fourth[name] is third[name] for name in third)
 
 
 def test_a_source_that_is_not_read_any_more_is_forgotten() -> None:

@@ -126,20 +126,20 @@ def _counts(source: str, check: Check, who: Population) -> bool:
 
 
 class SiftedSources:
-    """What sources told at the last look. Sifts again those that told something new, and all when the members, or who
-    of them is excused, have changed."""
+    """What sources told at the last look. Sifts again those that told something new, and all when the members, the
+    place of any, or who of them is excused, have changed."""
 
     def __init__(self) -> None:
-        self._members: dict[str, Member] = {}
-        self._excused: frozenset[str] = frozenset()
+        self._standing: object = None
         self._kept: dict[str, SiftedSource] = {}
 
     def of(self, who: Population) -> dict[str, SiftedSource]:
         """Return each source that was read, sifted."""
-        excused = frozenset(who.excused)
-        if who.members != self._members or excused != self._excused:
+        places = {name: (member.node, member.zone, member.network) for name, member in who.members.items()}
+        standing = places, who.excused.keys()
+        if standing != self._standing:
             self._kept = {}
-        self._members, self._excused = who.members, excused
+        self._standing = standing
         self._kept = {name: self._sifted(name, snapshot.edges, who) for name, snapshot in who.read.items()}
         return self._kept
 
