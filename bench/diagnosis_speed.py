@@ -246,7 +246,7 @@ def period(nodes: int) -> float:
 
 _HEAD = """# CPU of a verdict
 
-Written by `python -m bench.diagnosis_speed 300 1000 5000`: snapshots as a collector has them of agents at default rates
+Written by `python -m bench.diagnosis_speed {sizes}`: snapshots as a collector has them of agents at default rates
 (k = {k}, both networks, all kinds of checks; an edge is what one member keeps of one check, or of another member's
 trains), {loss:.2%} of datagrams lost everywhere, and a fault that is 30 s old at the first look. Agents report every
 2 s, 4 s at 1,000 nodes, 20 s at 5,000; looks are 1 s apart, 10 s at 5,000. Seconds of CPU in one process of plain
@@ -264,7 +264,7 @@ def main(sizes: Sequence[int]) -> None:
     with ProcessPoolExecutor(1, max_tasks_per_child=1, mp_context=get_context("spawn")) as pool:
         rows = [_row(row) for row in pool.map(timed, cases)]
     machine = {"cpu": os.cpu_count(), "load": os.getloadavg()[1], "python": platform.python_version()}
-    head = _HEAD.format(k=K, loss=LOSS, more=LOOKS - 1, **machine)
+    head = _HEAD.format(sizes=" ".join(map(str, sizes)), k=K, loss=LOSS, more=LOOKS - 1, **machine)
     page = head + "\n".join(rows) + "\n"
     RESULT.write_text(page)
     print(page)
