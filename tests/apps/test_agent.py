@@ -65,5 +65,7 @@ def test_a_room_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
             finally:
                 process.kill()
         assert process.returncode == 2
-        assert told.splitlines()[-1].startswith("kubesonar agent: ")
+        refusal, more = told.splitlines()[-2:]
+        assert refusal.startswith("kubesonar agent: ")
+        assert more == "kubesonar agent --help shows more"
         assert said in told

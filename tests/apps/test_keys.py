@@ -82,7 +82,7 @@ def test_what_cannot_be_is_one_sentence(
     assert more == (["kubesonar keys --help shows more"] if code == 2 else [])
 
 
-@pytest.mark.parametrize("id", ["0", "256", "-1", "x", "1e1", "٣", "9" * 5000])
+@pytest.mark.parametrize("id", ["0", "256", "-1", "x", "1e1", "٣", "9" * 5000, "000000001" + "9" * 5000])
 def test_an_id_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], id: str) -> None:
     assert keys("sign", id, "keys") == 2
     assert "ID" in capsys.readouterr().err

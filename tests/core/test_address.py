@@ -20,10 +20,32 @@ from kubesonar.core.address import (
     one_of_each_family,
     packed_address,
     parse_network,
+    read_port,
     unicast,
     unpacked_address,
     url_host,
 )
+
+
+@pytest.mark.parametrize(
+    ("text", "port"),
+    [
+        ("1", 1),
+        ("00053", 53),
+        ("65535", 65535),
+        ("65536", 0),
+        ("0", 0),
+        ("", 0),
+        ("-1", 0),
+        (" 53", 0),
+        ("5_3", 0),
+        ("٥٣", 0),
+        ("000053", 0),
+        ("9" * 5000, 0),
+    ],
+)
+def test_ports(text: str, port: int) -> None:
+    assert read_port(text) == port
 
 
 @pytest.mark.parametrize(

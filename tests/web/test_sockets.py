@@ -77,6 +77,7 @@ def test_a_unix_socket_is_for_its_owner_and_a_stale_one_is_replaced(tmp_path: Pa
         ("::1:80", "HOST an IP address"),
         ("[127.0.0.1]:80", "HOST an IP address"),
         ("127.0.0.1:70000", "HOST an IP address"),
+        ("127.0.0.1:" + "9" * 5000, "HOST an IP address"),
         ("192.0.2.1:1", "cannot listen on 192.0.2.1:1: "),
         ("unix:/no/such/place", "cannot listen on unix:/no/such/place: No such file"),
         ("unix:/dev/null", "the path exists and is not a socket"),

@@ -22,6 +22,13 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
+def read_port(text: str) -> int:
+    """Return the port that `text` is: a number from 1 to 65535 in at most five digits of ASCII. Return 0 for all
+    else."""
+    number = int(text) if len(text) < 6 and text.isascii() and text.isdecimal() else 0
+    return number if number < 65_536 else 0
+
+
 def family_of(address: str) -> int:
     """Return 6 or 4, the family of what is known to be an IP address."""
     return 6 if ":" in address else 4

@@ -9,7 +9,7 @@ import socket
 import stat
 
 from kubesonar.config import ConfigError
-from kubesonar.core.address import family_of, is_literal
+from kubesonar.core.address import family_of, is_literal, read_port
 from kubesonar.model import mask_userinfo
 from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.web.options import ListenOptions
@@ -57,7 +57,7 @@ def parse_listen_address(address: str) -> tuple[str, int]:
     """Return host (an IP address; empty: every address) and port of HOST:PORT. Raises ConfigError for anything else."""
     host, colon, port = address.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    valid = colon and port.isdecimal() and port.isascii() and int(port) <= 65535 and _is_host(bare, host)
+    valid = colon and (port == "0" or read_port(port)) and _is_host(bare, host)
     if not valid:
         given = mask_userinfo(address)[:80]
         raise ConfigError(

@@ -100,6 +100,7 @@ def test_browsers_are_told_to_load_nothing_from_elsewhere_and_to_keep_nothing() 
         ("/now?zone=a", 400, "unknown query field"),
         ("/map?first=-1", 400, "query field first"),
         ("/map?first=" + "9" * 5000, 400, "query field first"),
+        ("/map?first=000000001" + "9" * 5000, 400, "query field first"),
         ("/map?zone=" + "z" * 301, 400, "query field zone is too long"),
         ("/timeline?hours=3", 400, "expected one of 1, 6, 24"),
         ("/nodes/nobody", 404, "nothing of that name"),

@@ -92,7 +92,7 @@ def test_an_ipv6_api_server_and_the_default_port(tmp_path: Path) -> None:
     assert (bearer.address, bearer.port, bearer.trust) == ("fd00:96::1", 443, "/ca.crt")
 
 
-@pytest.mark.parametrize("port", ["0", "65536", "tcp://10.96.0.1:443", "-1", "٤٤٣"])
+@pytest.mark.parametrize("port", ["0", "65536", "tcp://10.96.0.1:443", "-1", "٤٤٣", "9" * 5000])
 def test_a_port_that_is_none(port: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="environment variable KUBERNETES_SERVICE_PORT: got"):
         cluster(tmp_path, POD | {"KUBERNETES_SERVICE_PORT": port})

@@ -40,7 +40,9 @@ def test_no_flags_mean_nothing() -> None:
     assert read() == HealthcheckFlags(None, None, None, ())
 
 
-@pytest.mark.parametrize("argument", ["-allowPods=maybe", "-udpPort=dns", "-port=0", "-udpPort=65536"])
+@pytest.mark.parametrize(
+    "argument", ["-allowPods=maybe", "-udpPort=dns", "-port=0", "-udpPort=65536", "-port=0000000539"]
+)
 def test_wrong_values(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         read(argument)

@@ -43,6 +43,7 @@ def test_a_changed_file_is_taken_over_and_an_unchanged_one_is_not_read_again(tmp
         ("", "holds no key"),
         ("1", "line 1 is not of the form ID KEY"),
         (f"one {HEX}", "line 1 is not of the form"),
+        ("9" * 3000 + f" {HEX}", "line 1 is not of the form"),
         (f"1 {HEX}\n1 {WORD}", "line 2 gives key 1 a second time"),
         (f"0 {HEX}", "key id 0"),
         ("1 0011", "2 bytes, 16 to 32"),

@@ -12,6 +12,7 @@ import msgspec
 
 from kubesonar.apps.agent.options import MemberOptions
 from kubesonar.config import ConfigError
+from kubesonar.core.address import read_port
 from kubesonar.core.probing import resolv_conf
 from kubesonar.core.probing.cluster_checks import API_DIRECT, API_DNS, dependencies
 from kubesonar.core.probing.cluster_document import ClusterDocument
@@ -172,7 +173,7 @@ def _api_server(api: ApiServerOptions, environ: Mapping[str, str]) -> ServiceEnd
     port = environ.get("KUBERNETES_SERVICE_PORT", "") if not api.port else str(api.port)
     if not host:
         return None
-    if port and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65_536):
+    if port and not read_port(port):
         raise ConfigError(f'environment variable KUBERNETES_SERVICE_PORT: got "{port[:80]}", expected a port')
     return ServiceEndpoint(host, int(port or _HTTPS))
 

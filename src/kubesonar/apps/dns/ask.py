@@ -13,7 +13,7 @@ import uvloop
 from kubesonar.apps.dns.look_options import own_resolver
 from kubesonar.apps.dns.printing import add_output_options, print_look
 from kubesonar.config import ConfigError
-from kubesonar.core.address import is_literal
+from kubesonar.core.address import is_literal, read_port
 from kubesonar.core.dns_check.questions import AskedServer, AskPlan, DnsNames, ServerRole, usual_asks
 from kubesonar.core.dns_check.results import DnsLook, DnsResult
 from kubesonar.doctor.direct import DirectAsker
@@ -66,6 +66,7 @@ def _server(text: str) -> AskedServer:
     host = host.removeprefix("[").removesuffix("]")
     if is_literal(text):
         return AskedServer(text, ServerRole.SERVER, text)
-    if is_literal(host) and port.isascii() and port.isdigit() and 0 < int(port[:9]) < 65_536:
-        return AskedServer(text, ServerRole.SERVER, host, int(port), int(port))
+    number = read_port(port)
+    if is_literal(host) and number:
+        return AskedServer(text, ServerRole.SERVER, host, number, number)
     raise ConfigError(f'ADDRESS: got "{text[:80]}", expected an IP address, or one with a port, as in 10.0.0.2:5353')

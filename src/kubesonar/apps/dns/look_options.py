@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from kubesonar.config import ConfigError
-from kubesonar.core.address import is_literal
+from kubesonar.core.address import is_literal, read_port
 from kubesonar.core.dns.names import encode_name
 from kubesonar.core.dns_check.questions import NAMES_LIMIT
 from kubesonar.core.probing.resolv_conf import ResolvConf
@@ -189,9 +189,10 @@ def _namespace(text: str) -> str:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) < 65_536):
+    port = read_port(text)
+    if not port:
         raise argparse.ArgumentTypeError(f'got "{text[:20]}", expected a port from 1 to 65535')
-    return int(text)
+    return port
 
 
 def _name(text: str) -> str:

@@ -97,7 +97,7 @@ def _complain(sentence: str) -> int:
 
 
 def _key_id(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= LAST_ID):
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= LAST_ID):
         raise argparse.ArgumentTypeError(f'got "{text[:20]}", expected a key id of 1 to {LAST_ID}')
     return int(text)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from kubesonar.apps.keys.secret import TOKEN, Secret
 from kubesonar.config import ConfigError
+from kubesonar.core.address import read_port
 from kubesonar.kube.client import ApiError, Client
 from kubesonar.kube.object_meta import Object, ObjectName, ObjectPart, ObjectWord
 from kubesonar.kube.resource import Resource, pods
@@ -111,10 +112,10 @@ class ReleasePod(Object, frozen=True):
     @property
     def agent_port(self) -> PodPort | None:
         """The port of an agent; None for another pod."""
-        port = self.metadata.labels.get(_PORT, "")
-        if _NETWORK not in self.metadata.labels or not port.isdecimal() or not port.isascii():
+        port = read_port(self.metadata.labels.get(_PORT, ""))
+        if _NETWORK not in self.metadata.labels or not port:
             return None
-        return PodPort(self.metadata.namespace, self.metadata.name, int(port[:5]))
+        return PodPort(self.metadata.namespace, self.metadata.name, port)
 
 
 class Release(msgspec.Struct, frozen=True):

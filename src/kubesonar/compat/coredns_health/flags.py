@@ -6,6 +6,8 @@ import argparse
 
 import msgspec
 
+from kubesonar.core.address import read_port
+
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
@@ -45,6 +47,7 @@ def _boolean(text: str) -> bool:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) < 65_536):
+    port = read_port(text)
+    if not port:
         raise argparse.ArgumentTypeError(f'got "{text[:20]}", expected a port from 1 to 65535')
-    return int(text)
+    return port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kubesonar.core.address import is_literal
+from kubesonar.core.address import is_literal, read_port
 
 COREFILE_LIMIT = 1 << 20
 """Longest Corefile that is read, in characters: that of the largest ConfigMap."""
@@ -55,4 +55,5 @@ def _server(target: str) -> tuple[str, int] | None:
         return host, 53
     name, _, port = host.rpartition(":")
     name = name.removeprefix("[").removesuffix("]")
-    return (name, int(port)) if is_literal(name) and port.isdecimal() and 0 < int(port) < 65_536 else None
+    number = read_port(port)
+    return (name, number) if is_literal(name) and number else None

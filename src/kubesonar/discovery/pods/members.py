@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from kubesonar.core.address import one_of_each_family, packed_address
+from kubesonar.core.address import one_of_each_family, packed_address, read_port
 from kubesonar.discovery.pods.history import History
 from kubesonar.discovery.pods.member_state import ExpectedState, expected_state
 from kubesonar.kube.types import Node, Pod
@@ -84,10 +84,7 @@ def _fault(pod: Pod, port: int) -> str:
 def _port(pod: Pod, port: int) -> int:
     """Return the port of the pod's responder, 0 where its label holds no port."""
     text = pod.metadata.labels.get(PORT_LABEL)
-    if text is None:
-        return port
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
-    return number if number < 65_536 else 0
+    return port if text is None else read_port(text)
 
 
 def _member(pod: Pod, nodes: Mapping[str, Node] | None, expected: ExpectedState, port: int) -> Member:

@@ -32,7 +32,7 @@ def read_keys(data: bytes) -> Keyring:
         line = raw.partition("#")[0].split()
         if not line:
             continue
-        if len(line) != 2 or not line[0].isdecimal():
+        if len(line) != 2 or not line[0].isdecimal() or len(line[0]) > 9:
             raise ValueError(f"line {number} is not of the form ID KEY, with an ID of 1 to 255")
         if int(line[0]) in keys:
             raise ValueError(f"line {number} gives key {int(line[0])} a second time")

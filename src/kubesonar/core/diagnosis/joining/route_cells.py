@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from kubesonar.core.address import read_port
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.trial_model import look_up
 from kubesonar.core.diagnosis.joining.edge_sums import observed_family
@@ -125,4 +126,4 @@ def _port(check: Check) -> int:
         return 0
     scheme, _, rest = check.request.partition("://")
     port = rest.partition("/")[0].rpartition("]")[2].rpartition(":")[2]
-    return int(port) if port.isascii() and port.isdigit() and len(port) < 6 else _PORTS.get(scheme, 0)
+    return read_port(port) or _PORTS.get(scheme, 0)
