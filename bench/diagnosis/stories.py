@@ -15,6 +15,9 @@ from kubesonar.model import Member, Network, State
 _LINGER = 300.0
 """Seconds that a member which is no longer listed stands in rosters as deleted."""
 
+_SQUEEZE = 0.7
+"""Seconds from one standstill of a throttled agent to the next; its counters are looked at after five."""
+
 Story = Callable[[Simulation, Random, float], None]
 """Arranges a story from that virtual time on."""
 
@@ -50,8 +53,10 @@ def _off(node: str) -> list[Effect]:
 
 
 def _move_dns(sim: Simulation, node: str) -> None:
-    """A DNS pod that is drained away is made anew on another node before it ends, as a PodDisruptionBudget has it."""
-    staying = [other for other in sim.cluster.nodes if other != node and other not in sim.cluster.dns.values()]
+    """A DNS pod that is drained away is made anew on another node before it ends, as a PodDisruptionBudget has it; on
+    one that is not cordoned."""
+    leaving = {member.node for member in sim.members.values() if member.state is not State.SERVING}
+    staying = [node for node in sim.cluster.nodes if node not in leaving and node not in sim.cluster.dns.values()]
     for name, home in list(sim.cluster.dns.items()):
         if home == node and staying:
             sim.move_dns(name, sim.rng.choice(staying))
@@ -162,9 +167,9 @@ def throttling(sim: Simulation, rng: Random, start: float) -> None:
         agent = sim.agents[name]
         sim.freeze(name, sim.now + rng.uniform(0.05, 0.6))
         if left % 5 == 0:
-            agent.throttle(sim.now, 1.0, rng.uniform(0.4, 0.9))
+            agent.throttle(sim.now, 5 * _SQUEEZE, rng.uniform(0.4, 0.9))
         if left:
-            sim.at(sim.now + 0.7, lambda: squeeze(name, left - 1))
+            sim.at(sim.now + _SQUEEZE, lambda: squeeze(name, left - 1))
 
     for name in names:
         sim.at(start + rng.uniform(0.0, 1.0), lambda name=name: squeeze(name, 120))  # type: ignore[misc]

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import pytest
 
-from kubesonar.core.diagnosis.consequences import AllLookups, listed, of_leaving_members
+from kubesonar.core.diagnosis.consequences import AllLookups, listed, of_absent_members, of_starved_members
 from kubesonar.core.diagnosis.evidence import Lookups
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.model import Finding, Member, Network
+from tests.core.snapshots import snapshot_of
 
 ZONES = {"node-1": "a", "node-2": "b", "node-3": "c"}
 
@@ -83,14 +84,62 @@ def test_one_failed_look_up_in_many_is_chance_and_a_pair_explains_none() -> None
     assert listed([found("pair", "node-1>node-2")], lookups(6, 12), ZONES)[0].because == ()
 
 
-@pytest.mark.parametrize(
-    ("left", "lost", "excused"), [(0, 0.2, False), (1, 0.2, True), (1, 0.8, False), (3, 0.8, True)]
-)
-def test_the_own_service_may_lead_to_agents_that_leave(left: int, lost: float, excused: bool) -> None:
-    members = {
-        f"node-{n}-pod": Member(f"node-{n}-pod", f"node-{n}", (f"10.0.0.{n}",), 7473, Network.POD) for n in range(6)
+def population(
+    now: float = 100.0,
+    *,
+    gone: int = 0,
+    anew: int = 0,
+    blind: Mapping[str, list[tuple[float, float]]] | None = None,
+) -> Population:
+    """Six agents in the pod network: the first ones are gone, as announced, and the last ones began 30 s ago."""
+    names = [f"node-{n}-pod" for n in range(6)]
+    members = {name: Member(name, f"node-{n}", (f"10.0.0.{n}",), 7473, Network.POD) for n, name in enumerate(names)}
+    read = {
+        name: snapshot_of(members[name], at=now, started=now - 30.0 if n >= 6 - anew else 1.0)
+        for n, name in enumerate(names)
+        if n >= gone
     }
-    gone = dict.fromkeys(sorted(members)[:left], "draining")
-    who = Population(0.0, members, frozenset(members) - gone.keys(), gone, {}, {}, {})
-    assert of_leaving_members(("service", "service"), lost, who) is excused
-    assert not of_leaving_members(("service", "theirs"), lost, who)
+    excused = dict.fromkeys(names[:gone], "draining")
+    return Population(now, members, frozenset(read), excused, read, dict(blind or {}), {})
+
+
+@pytest.mark.parametrize(
+    ("gone", "anew", "lost", "trials", "excused"),
+    [
+        (0, 0, 0.2, 50, False),
+        (1, 0, 0.2, 50, True),
+        (1, 0, 0.8, 50, False),
+        (3, 0, 0.8, 50, True),
+        (0, 1, 0.2, 50, True),
+        (0, 1, 0.8, 50, False),
+        (1, 0, 0.4, 20, True),
+        (1, 0, 0.4, 200, False),
+    ],
+)
+@pytest.mark.parametrize(
+    "named", [("service", "service"), ("pair_port", "node-5>service tcp/7473"), ("zone_target", "a>service")]
+)
+def test_the_own_service_may_lead_to_agents_that_leave_or_began_anew(
+    named: tuple[str, str], gone: int, anew: int, lost: float, trials: int, excused: bool
+) -> None:
+    who = population(gone=gone, anew=anew)
+    assert of_absent_members(named, lost, trials, who, 62.0) is excused
+    assert not of_absent_members((named[0], named[1].replace("service", "theirs")), lost, trials, who, 62.0)
+
+
+@pytest.mark.parametrize(
+    ("named", "starved"),
+    [
+        (("target_slow", "node-1-pod"), True),
+        (("pair_slow", "node-1>node-2"), True),
+        (("pair_slow", "node-2>api-server"), False),
+        (("node_slow", "node-1"), True),
+        (("node_slow", "node-2"), False),
+        (("pair", "node-1>node-2"), False),
+    ],
+)
+def test_an_agent_without_cpu_time_is_not_called_slow(named: tuple[str, str], starved: bool) -> None:
+    often = population(blind={"node-1-pod": [(0.0, 5.0), *((at, at + 2.0) for at in (50.0, 60.0, 70.0, 98.5))]})
+    once = population(blind={"node-1-pod": [(0.0, 5.0), (50.0, 52.0)]})
+    assert of_starved_members(named, often, 62.0) is starved
+    assert not of_starved_members(named, once, 62.0)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import sqrt
 
 import msgspec
 
 from kubesonar.core.diagnosis.evidence import Lookups
 from kubesonar.core.diagnosis.inference.suspects import Suspect
 from kubesonar.core.diagnosis.parts.traversal import OWN_SERVICE
-from kubesonar.core.diagnosis.population import Population
+from kubesonar.core.diagnosis.population import Interval, Population
 from kubesonar.model import Finding, Network, clip
 
 _WIDE = ("node", "node_in", "node_out", "pod_network", "pod_network_in", "pod_network_out", "zone_pair")
@@ -30,6 +31,14 @@ _TO_TARGETS = ("zone_target", "pair", "pair_port", "pair_slow")
 _BY_CHANCE = 2.0
 """How many times its share a part of the endpoints may be met by chance. Less, and a rollout is a finding; more, and a
 Service of which half fails is none while some agents leave."""
+
+_DEVIATIONS = 3.0
+"""Standard deviations by which so few trials meet the part more often than that. Fewer, and of many spans of time the
+one in which it was met most is a finding; more, and few trials never are."""
+
+_STARVED = 0.1
+"""Share of the time for which a member was not trusted from which on its slowness is its own. Less, and one late
+awakening hides a slow link for a minute; more, and an agent at its CPU limit is called slow."""
 
 _OFTEN = 0.05
 """Share of failed look-ups from which on they are told."""
@@ -94,20 +103,41 @@ def outlived(suspect: Suspect, over: Sequence[Suspect], now: float, edges: Seque
     )
 
 
-def of_leaving_members(named: Named, lost: float, who: Population) -> bool:
-    """Whether what is named is the agents' own Service and fails no more often (a share of `lost`) than it leads to
-    agents that leave and are silent already: its endpoints lag behind what was announced."""
-    if named != ("service", OWN_SERVICE):
+def of_absent_members(named: Named, lost: float, trials: int, who: Population, span: float) -> bool:
+    """Return whether what is named is the agents' own Service, for all or as some see it, and fails no more often (a
+    share `lost` of so many `trials`) than it led to agents that were silent within the last `span` seconds: that leave,
+    because its endpoints lag behind what was announced, or that began anew since."""
+    name, subject = named
+    if (name not in _TO_TARGETS and name != "service") or subject.partition(" ")[0].rpartition(">")[2] != OWN_SERVICE:
         return False
     pods = [name for name, member in who.members.items() if member.network is Network.POD]
-    silent = sum(name in who.excused and name not in who.read for name in pods)
-    return silent > 0 and lost <= _BY_CHANCE * silent / len(pods)
+    silent = sum(name in who.excused if name not in who.read else _began_anew(name, who, span) for name in pods)
+    share = silent / max(1, len(pods))
+    return silent > 0 and lost <= max(_BY_CHANCE * share, share + _DEVIATIONS * sqrt(share * (1 - share) / trials))
+
+
+def of_starved_members(named: Named, who: Population, span: float) -> bool:
+    """Return whether what is called slow is a member, or begins or ends at a node with one, that could not be trusted
+    for a part of the last `span` seconds: an agent that lacks CPU time answers late, also between two troubles."""
+    name, subject = named
+    ends = {*subject.split(">")} if name.endswith("_slow") else set()
+    starved = (name for name, blind in who.blind.items() if _lasted(blind, who.now - span, who.now) > _STARVED * span)
+    return any(not ends.isdisjoint((name, who.members[name].node)) for name in starved if name in who.members)
 
 
 def for_want_of_room(finding: Finding, cause: Finding) -> bool:
     """Whether what is found happens at a node whose kernel drops packets for want of room, or to a server there."""
     start, _, end = finding.subject.partition(" ")[0].partition(">")
     return cause.part in _FULL and finding.part not in _FULL and cause.subject in (start, end, *finding.nodes)
+
+
+def _began_anew(name: str, who: Population, span: float) -> bool:
+    return who.read[name].started > who.read[name].at - span
+
+
+def _lasted(spans: Sequence[Interval], start: float, end: float) -> float:
+    """Return for how many seconds between `start` and `end` the spans last."""
+    return sum(max(0.0, min(end, until) - max(start, since)) for since, until in spans)
 
 
 def _because_of(finding: Finding, cause: Finding, zones: Zones) -> bool:

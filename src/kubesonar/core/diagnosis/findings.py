@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from kubesonar.core.diagnosis.confirmation import confirmation
-from kubesonar.core.diagnosis.consequences import listed, of_leaving_members, outlived
+from kubesonar.core.diagnosis.consequences import listed, of_absent_members, of_starved_members, outlived
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
 from kubesonar.core.diagnosis.expectations import beside
 from kubesonar.core.diagnosis.inference.exhaustion import full_backlog, full_conntrack, not_read_now
@@ -77,8 +77,7 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
     suspects = [
         found
         for found in search.run()
-        if not outlived(found, search.over, who.now, edges, who.zones)
-        and not of_leaving_members((found.part.name, found.subject), loss(found, evidence.ages.recent), who)
+        if not outlived(found, search.over, who.now, edges, who.zones) and not _of_members(found, who, evidence)
     ]
     writer = _Writer(who, evidence, clock, known)
     findings = [writer.displaced(who.members[name]) for name in displaced]
@@ -100,6 +99,13 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
         [msgspec.structs.replace(cause, confirm=confirmation(cause, who)) for cause in causes],
         [f"{finding.sentence} (too new to tell)" for finding in young],
     )
+
+
+def _of_members(found: Suspect, who: Population, evidence: Evidence) -> bool:
+    """Return whether what is told of a suspect follows from members that are absent or starved."""
+    named, span = (found.part.name, found.subject), evidence.ages.long
+    lost, trials = loss(found, evidence.ages.recent), sum(sum(cell.total[: found.fit.bins]) for cell in found.cells)
+    return of_absent_members(named, lost, trials, who, span) or of_starved_members(named, who, span)
 
 
 def _withheld(who: Population) -> dict[str, int]:
