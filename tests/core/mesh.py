@@ -74,6 +74,10 @@ PLAIN = (
 )
 
 
+OWN_SERVICE = Plain("service", Kind.HTTP, Path.SERVICE, 7473)
+"""The agents' own Service, of which any pod agent takes a request."""
+
+
 class Record(msgspec.Struct, gc=False):
     """What a member remembers of one check: what came of it last, and its trials, each with when it is known."""
 
@@ -268,13 +272,18 @@ class Mesh:
 
     def _ask(self, a: Member, plain: Plain, check: Check, at: float) -> None:
         tcp = _by_tcp(plain)
-        there = Packet(at, a.node, plain.name, a.network, "tcp" if tcp else "udp", plain.port)
-        back = Packet(at, plain.name, a.node, a.network, there.proto)
+        server, place = plain.name, plain.name
         dead = self._down(plain.name, self.refusing, at)
+        if plain.path is Path.SERVICE:
+            taken = self.random.choice([member for member in self.members if member.network is Network.POD])
+            server, place = taken.name, taken.node
+            dead = dead or self._down(server, self.gone, at)
+        there = Packet(at, a.node, place, a.network, "tcp" if tcp else "udp", plain.port)
+        back = Packet(at, place, a.node, a.network, there.proto)
         if self._down(plain.name, self.failing, at):
             self._note(a, check, at, Fault.WRONG_ANSWER)
         elif tcp:
-            self._stream(a, check, there, back, dead, plain.name)
+            self._stream(a, check, there, back, dead, server)
         else:
             passed = self.passes(there) and self.passes(back)
             self._note(a, check, at, (Fault.REFUSED if dead else None) if passed else Fault.TIMEOUT)

@@ -11,7 +11,7 @@ import pytest
 
 from kubesonar.core.diagnosis.verdict import judge
 from kubesonar.model import Health, Kind, Network, Snapshot, State, Trouble, Verdict
-from tests.core.mesh import PLAIN, START, Mesh
+from tests.core.mesh import OWN_SERVICE, PLAIN, START, Mesh
 
 ON, OFF, END = 11.0, 25.0, 35.5
 Parts = set[tuple[str, str]]
@@ -260,6 +260,25 @@ def test_one_agent_of_two_frozen() -> None:
     found = verdict(mesh, 28)
     assert parts(found) == {("agent_frozen", "node-3-pod")}
     assert found.sentence == "the agent node-3-pod on node-3 is frozen, its host answers"
+
+
+@pytest.mark.parametrize(("how", "part", "soon"), [("gone", "agent_gone", 10), ("frozen", "agent_frozen", 22)])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_their_service_fails_because_of_agents_that_do_not_answer_is_not_told_beside_them(
+    how: str, part: str, soon: int, seed: int
+) -> None:
+    mesh = Mesh(3, seed=seed, plain=(OWN_SERVICE,))
+    mesh.stop("node-3", getattr(mesh, how), ON).run(ON + 31)
+    for after in range(4, 31, 2):
+        found = parts(verdict(mesh, ON + after))
+        assert found <= {(part, "node-3")}, after
+        assert found or after < soon, after
+
+
+def test_a_service_that_fails_more_than_its_agents_that_are_gone_is_told_beside_them() -> None:
+    mesh = Mesh(3, plain=(OWN_SERVICE,), failing={"service": (START + ON, START + 99)})
+    mesh.stop("node-3", mesh.gone, ON).run(ON + 20)
+    assert parts(verdict(mesh, ON + 20)) == {("agent_gone", "node-3"), ("service", "service")}
 
 
 def test_a_drained_node_whose_agents_are_gone_is_no_finding() -> None:

@@ -37,6 +37,16 @@ def test_of_a_service_with_a_server_on_the_same_node_only_a_part_goes_between_no
     assert not list(subjects.between_nodes(outside))
 
 
+def test_of_the_agents_service_the_agents_of_a_node_get_their_part_and_of_what_goes_to_them_all() -> None:
+    route = asked(Network.HOST)
+    assert [shares.part_of_agents(route, each) for each in ("node-1", route.target.behind[1].name, "node-9")] == [
+        0.5,
+        0.5,
+        0.0,
+    ]
+    assert shares.part_of_agents(asked(Network.HOST, THERE, Path.POD), "node-2") == 1.0
+
+
 def test_a_question_of_the_host_network_to_a_server_on_the_same_node_leaves_neither_node_nor_pod() -> None:
     assert shares.part_off_node(asked(Network.HOST, HERE, Path.DNS_POD), "node-1>dns") == 0.0
     assert shares.part_off_node(asked(Network.POD, HERE, Path.DNS_POD), "node-1>dns") == 1.0

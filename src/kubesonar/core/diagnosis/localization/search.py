@@ -107,11 +107,13 @@ class Search:
             self._expect_of_services(suspect)
 
     def _expect_of_services(self, suspect: Suspect) -> None:
-        """Expects failures of Services with so many servers that each is crossed by few trials only."""
-        explained = set(suspect.indexes)
+        """Expects failures of Services with so many servers that each is crossed by few trials only, or whose servers
+        are agents that do not answer."""
+        explained, part = set(suspect.indexes), suspect.part
         for index in self._trials.incidence.services:
             route = self._trials.beliefs[index].cell.route
-            share = suspect.part.share if suspect.part.when(route) else None
+            fails = part.when(route) or (part.serves is not None and part.serves(route))
+            share = part.share if fails else None
             if index not in explained and share is not None and share(route, suspect.subject):
                 self._trials.expect(suspect.key, suspect.fit, suspect.rates, index, len(self._ages.edges))
                 self._gains.touch(index)

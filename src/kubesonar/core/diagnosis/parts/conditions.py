@@ -104,6 +104,16 @@ def agent_frozen_long(route: Traversal) -> bool:
     return agent_frozen(route) or (silent_member(route) and route.reach and route.tcp)
 
 
+def refused_by_server(route: Traversal) -> bool:
+    """What a server of the agents' own Service refuses, when its process is gone."""
+    return answers(route) and route.path is Path.SERVICE
+
+
+def unanswered_by_server(route: Traversal) -> bool:
+    """What such a server does not answer, when its process is frozen."""
+    return route.reach and route.path is Path.SERVICE
+
+
 def through_process(route: Traversal) -> bool:
     """All but what the kernel answers for a process."""
     return silent_member(route) and route.kind is not Kind.ICMP

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubesonar.core.diagnosis.parts import conditions, subjects
+from kubesonar.core.diagnosis.parts import conditions, shares, subjects
 from kubesonar.core.diagnosis.parts.part import Part
 
 STARVED = 20.0
@@ -49,13 +49,15 @@ NODE_PARTS: tuple[Part, ...] = (
             f"the {{noun}} on {{node}} {{be}} {how}, its host answers",
             variant=f"{variant}{scope}",
             fault=how,
+            share=shares.part_of_agents,
+            serves=serves,
             hides=conditions.through_process,
             age=STARVED if name == "agent_frozen" else 0.0,
         )
-        for name, how, penalty, cannot, variant in (
-            ("agent_gone", "gone", 4.0, conditions.agent_gone, ""),
-            ("agent_frozen", "frozen", 4.5, conditions.agent_frozen, ""),
-            ("agent_frozen", "frozen", 5.5, conditions.agent_frozen_long, "backlog"),
+        for name, how, penalty, cannot, serves, variant in (
+            ("agent_gone", "gone", 4.0, conditions.agent_gone, conditions.refused_by_server, ""),
+            ("agent_frozen", "frozen", 4.5, conditions.agent_frozen, conditions.unanswered_by_server, ""),
+            ("agent_frozen", "frozen", 5.5, conditions.agent_frozen_long, conditions.unanswered_by_server, "backlog"),
         )
         for scope, extra, subject in (("", 0.0, subjects.target), ("node", 1.0, subjects.target_node))
     ),

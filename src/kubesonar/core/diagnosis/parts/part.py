@@ -34,6 +34,9 @@ class Part(msgspec.Struct, frozen=True):
     """The rows that stand for the way in and the way out of the same part."""
     share: Callable[[Traversal, str], float] | None = None
     """The share of trials on a route that crosses this subject, where not all do."""
+    serves: Callable[[Traversal], bool] | None = None
+    """Which trials of a Service fail because of it, at its `share`. They are no evidence of it: whether the members
+    behind a Service can be read, which rules it out, is not known of these trials."""
     common: bool = False
     """Whether all trials cross it, each at a place of its own."""
     whole: bool = False

@@ -63,6 +63,14 @@ def server_share(route: Traversal, subject: str) -> float:
     return 1.0 if subject == route.target.name else 1 / len(route.target.behind)
 
 
+def part_of_agents(route: Traversal, subject: str) -> float:
+    """The share of trials on that route that a member gets, or those of a node: of their Service one of those behind
+    it."""
+    if not route.target.behind:
+        return 1.0
+    return _share(subject in (server.name, server.node) for server in route.target.behind)
+
+
 def _share(crossing: Iterable[bool]) -> float:
     found = list(crossing)
     return sum(found) / len(found)
