@@ -104,9 +104,6 @@ class VirtualAgent:
 
     def wake(self, now: float) -> list[Check]:
         """What is to be launched."""
-        late = now - self.due
-        if late > 0:
-            self._note(self._health.lag(self.wall(now), late))
         if now - self._retained >= _RETAIN:
             self._retained = now
             self.ledger.retain(self._checks, self.wall(now))
@@ -118,6 +115,11 @@ class VirtualAgent:
         if observation.check.path is Path.LOOPBACK:
             self._note(self._health.loopback(observation))
         return self._schedule.step(now, observation) if is_suspicious(observation) else []
+
+    def stood_still(self, now: float, span: float) -> None:
+        """Its process did not run for so long (s), unless it still does not: its beat is that late."""
+        if self.running(now):
+            self._note(self._health.lag(self.wall(now), span))
 
     def throttle(self, now: float, span: float, share: float) -> None:
         """Its cgroup throttled it."""

@@ -191,15 +191,14 @@ class Simulation:
             name for name in servers.all_agents if self.members[name].node not in self._lost and name not in out
         ]
         for agent in self.agents.values():
-            if agent.alive:
-                self._launch(agent, agent.set_dns(servers.endpoints, self.now))
-                self._arm(agent)
+            self._act(agent, lambda agent=agent: agent.set_dns(servers.endpoints, self.now))  # type: ignore[misc]
 
     def freeze(self, name: str, until: float) -> None:
         """A member's process does not run until then."""
-        agent = self.agents.get(name)
+        agent, began = self.agents.get(name), self.now
         if agent is not None:
             agent.thaw, agent.accepted = max(agent.thaw, until), 0
+            self.at(until, lambda: agent.stood_still(self.now, self.now - began))
 
     def publish(self, *, at_once: bool = False) -> None:
         """The source of members says now what `self.members` holds; agents hear of it with their lags."""
@@ -213,9 +212,8 @@ class Simulation:
     def hand(self, name: str, roster: Roster) -> None:
         """A member gets that roster now."""
         agent = self.agents.get(name)
-        if agent is not None and agent.alive:
-            self._launch(agent, agent.set_roster(roster, self.now))
-            self._arm(agent)
+        if agent is not None:
+            self._act(agent, lambda: agent.set_roster(roster, self.now))
 
     def read(self) -> Read:
         """What an observer outside reads of all members now."""
@@ -262,6 +260,16 @@ class Simulation:
                 if took > _READ_TIMEOUT:
                     return "no answer within 2 s"
         return ""
+
+    def _act(self, agent: VirtualAgent, act: Callable[[], Sequence[Check]]) -> None:
+        """Has an agent take something in as soon as it runs, and launches what it wants then."""
+        if self.agents.get(agent.name) is not agent or not agent.alive:
+            return
+        if self.now < agent.thaw:
+            self.at(agent.thaw, lambda: self._act(agent, act))
+            return
+        self._launch(agent, act())
+        self._arm(agent)
 
     def _arm(self, agent: VirtualAgent) -> None:
         due = agent.due

@@ -72,6 +72,27 @@ def test_who_cannot_be_reached_cannot_be_read() -> None:
     }
 
 
+def test_a_frozen_agent_launches_nothing_and_knows_afterwards_how_long_it_stood_still() -> None:
+    sim = Simulation(SMALL, 1)
+    sim.run(20.0)
+    names = ("node-2-host", "node-2-pod")
+    for name in names:
+        sim.freeze(name, 60.0)
+    sim.unready(names, 10.0)
+    sim.at(25.0, sim.publish)
+    sim.run(20.1)
+    before = sim.packets["node-2"]
+    sim.run(59.9)
+    assert sim.packets["node-2"] == before
+    sim.run(64.0)
+    assert sim.packets["node-2"] > before
+    start = sim.cluster.epoch
+    for name in names:
+        (trouble,) = sim.agents[name].snapshot(sim.now).troubles
+        assert trouble.since == pytest.approx(start + 20.0)
+        assert trouble.until == pytest.approx(start + 60.0)
+
+
 @pytest.mark.parametrize("kind", FAULTS)
 def test_every_fault_can_be_played_and_is_healed(kind: str) -> None:
     shape = Shape(nodes=5, families=(4, 6) if "family" in kind else (4,))
