@@ -1,14 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import pytest
 
 from kubesonar.core.diagnosis.consequences import AllLookups, listed, of_absent_members, of_starved_members
-from kubesonar.core.diagnosis.evidence import Lookups
+from kubesonar.core.diagnosis.evidence import Cell, Lookups
+from kubesonar.core.diagnosis.inference.likelihood import Fit
+from kubesonar.core.diagnosis.inference.suspects import Suspect
+from kubesonar.core.diagnosis.parts.table import PARTS
+from kubesonar.core.diagnosis.parts.traversal import Aspect, End, Traversal, Way
 from kubesonar.core.diagnosis.population import Population
-from kubesonar.model import Finding, Member, Network
+from kubesonar.model import Finding, Kind, Member, Network, Path
 from tests.core.snapshots import snapshot_of
 
 ZONES = {"node-1": "a", "node-2": "b", "node-3": "c"}
@@ -89,18 +93,31 @@ def population(
     *,
     gone: int = 0,
     anew: int = 0,
+    ago: float = 30.0,
     blind: Mapping[str, list[tuple[float, float]]] | None = None,
 ) -> Population:
-    """Six agents in the pod network: the first ones are gone, as announced, and the last ones began 30 s ago."""
+    """Six agents in the pod network: the first ones are gone, as announced, and the last ones began that long ago."""
     names = [f"node-{n}-pod" for n in range(6)]
     members = {name: Member(name, f"node-{n}", (f"10.0.0.{n}",), 7473, Network.POD) for n, name in enumerate(names)}
     read = {
-        name: snapshot_of(members[name], at=now, started=now - 30.0 if n >= 6 - anew else 1.0)
+        name: snapshot_of(members[name], at=now, started=now - ago if n >= 6 - anew else 1.0)
         for n, name in enumerate(names)
         if n >= gone
     }
     excused = dict.fromkeys(names[:gone], "draining")
     return Population(now, members, frozenset(read), excused, read, dict(blind or {}), {})
+
+
+EDGES = (10.0, 20.0, 62.0, 120.0)
+
+
+def suspect(name: str, subject: str, trials: int = 50, bins: int = 3, behind: Sequence[str] = ()) -> Suspect:
+    """A part that has failed within so many of the newest bins, asked of servers `behind` a Service if these are."""
+    row = next(index for index, part in enumerate(PARTS) if part.name == name)
+    target = End("service", behind=tuple(map(End, behind)))
+    cell = Cell(Traversal(End("node-5-pod"), target, Kind.HTTP, Path.SERVICE, Way.ROUND, Aspect.REACH), 1, len(EDGES))
+    cell.add_good(trials, 0)
+    return Suspect((row, subject), Fit(30.0, 0.2, bins, 0, 30.0), None, [0], [cell], [], [], [], 20.0)
 
 
 @pytest.mark.parametrize(
@@ -116,30 +133,42 @@ def population(
         (1, 0, 0.4, 200, False),
     ],
 )
-@pytest.mark.parametrize(
-    "named", [("service", "service"), ("pair_port", "node-5>service tcp/7473"), ("zone_target", "a>service")]
-)
+@pytest.mark.parametrize(("name", "way"), [("service", ""), ("pair_port", "node-5>"), ("zone_target", "a>")])
 def test_the_own_service_may_lead_to_agents_that_leave_or_began_anew(
-    named: tuple[str, str], gone: int, anew: int, lost: float, trials: int, excused: bool
+    name: str, way: str, gone: int, anew: int, lost: float, trials: int, excused: bool
 ) -> None:
     who = population(gone=gone, anew=anew)
-    assert of_absent_members(named, lost, trials, who, 62.0) is excused
-    assert not of_absent_members((named[0], named[1].replace("service", "theirs")), lost, trials, who, 62.0)
+    assert of_absent_members(suspect(name, f"{way}service", trials, 3), lost, who, EDGES) is excused
+    assert not of_absent_members(suspect(name, f"{way}theirs", trials, 3), lost, who, EDGES)
 
 
 @pytest.mark.parametrize(
-    ("named", "starved"),
+    ("bins", "ago", "excused"), [(2, 30.0, False), (3, 30.0, True), (3, 90.0, False), (4, 90.0, True)]
+)
+def test_an_agent_explains_failures_that_began_before_it_did(bins: int, ago: float, excused: bool) -> None:
+    who = population(200.0, anew=1, ago=ago)
+    assert of_absent_members(suspect("service", "service", 50, bins), 0.2, who, EDGES) is excused
+
+
+@pytest.mark.parametrize(
+    ("name", "subject", "behind", "starved"),
     [
-        (("target_slow", "node-1-pod"), True),
-        (("pair_slow", "node-1>node-2"), True),
-        (("pair_slow", "node-2>api-server"), False),
-        (("node_slow", "node-1"), True),
-        (("node_slow", "node-2"), False),
-        (("pair", "node-1>node-2"), False),
+        ("target_slow", "node-1-pod", (), True),
+        ("target_slow", "node-2-pod", (), False),
+        ("target_slow", "node-2-pod", ("node-1-pod", "node-2-pod"), True),
+        ("target_slow", "service", ("node-2-pod", "node-3-pod"), False),
+        ("pair_slow", "node-1>node-2", (), True),
+        ("pair_slow", "node-2>api-server", (), False),
+        ("node_slow", "node-1", (), True),
+        ("node_slow", "node-2", (), False),
+        ("pair", "node-1>node-2", (), False),
     ],
 )
-def test_an_agent_without_cpu_time_is_not_called_slow(named: tuple[str, str], starved: bool) -> None:
+def test_an_agent_without_cpu_time_is_not_called_slow(
+    name: str, subject: str, behind: tuple[str, ...], starved: bool
+) -> None:
+    slow = suspect(name, subject, behind=behind)
     often = population(blind={"node-1-pod": [(0.0, 5.0), *((at, at + 2.0) for at in (50.0, 60.0, 70.0, 98.5))]})
     once = population(blind={"node-1-pod": [(0.0, 5.0), (50.0, 52.0)]})
-    assert of_starved_members(named, often, 62.0) is starved
-    assert not of_starved_members(named, once, 62.0)
+    assert of_starved_members(slow, often, 62.0) is starved
+    assert not of_starved_members(slow, once, 62.0)

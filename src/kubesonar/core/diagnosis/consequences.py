@@ -103,24 +103,30 @@ def outlived(suspect: Suspect, over: Sequence[Suspect], now: float, edges: Seque
     )
 
 
-def of_absent_members(named: Named, lost: float, trials: int, who: Population, span: float) -> bool:
-    """Return whether what is named is the agents' own Service, for all or as some see it, and fails no more often (a
-    share `lost` of so many `trials`) than it led to agents that were silent within the last `span` seconds: that leave,
-    because its endpoints lag behind what was announced, or that began anew since."""
-    name, subject = named
-    if (name not in _TO_TARGETS and name != "service") or subject.partition(" ")[0].rpartition(">")[2] != OWN_SERVICE:
+def of_absent_members(found: Suspect, lost: float, who: Population, edges: Sequence[float]) -> bool:
+    """Return whether a suspect is the agents' own Service, for all or as some see it, and fails no more often (a share
+    of `lost`) than it led to agents that were silent meanwhile: that leave, because its endpoints lag behind what was
+    announced, or that began anew since the failures did, which may be as long ago as the past is known. `edges` are
+    those of the bins of age."""
+    name, bins = found.part.name, found.fit.bins
+    target = found.subject.partition(" ")[0].rpartition(">")[2]
+    if (name not in _TO_TARGETS and name != "service") or target != OWN_SERVICE or not bins:
         return False
+    span = edges[bins - 1] + _WIDTH
     pods = [name for name, member in who.members.items() if member.network is Network.POD]
     silent = sum(name in who.excused if name not in who.read else _began_anew(name, who, span) for name in pods)
-    share = silent / max(1, len(pods))
-    return silent > 0 and lost <= max(_BY_CHANCE * share, share + _DEVIATIONS * sqrt(share * (1 - share) / trials))
+    share, trials = silent / max(1, len(pods)), sum(sum(cell.total[:bins]) for cell in found.cells)
+    chance = _DEVIATIONS * sqrt(share * (1 - share) / max(1, trials))
+    return silent > 0 and lost <= max(_BY_CHANCE * share, share + chance)
 
 
-def of_starved_members(named: Named, who: Population, span: float) -> bool:
-    """Return whether what is called slow is a member, or begins or ends at a node with one, that could not be trusted
-    for a part of the last `span` seconds: an agent that lacks CPU time answers late, also between two troubles."""
-    name, subject = named
-    ends = {*subject.split(">")} if name.endswith("_slow") else set()
+def of_starved_members(found: Suspect, who: Population, span: float) -> bool:
+    """Return whether what is called slow is a member, begins or ends at a node with one, or may have been answered by
+    one behind a Service, that could not be trusted for a part of the last `span` seconds: an agent that lacks CPU time
+    answers late, also between two troubles."""
+    if not found.part.name.endswith("_slow"):
+        return False
+    ends = {*found.subject.split(">"), *(end.name for cell in found.cells for end in cell.route.target.behind)}
     starved = (name for name, blind in who.blind.items() if _lasted(blind, who.now - span, who.now) > _STARVED * span)
     return any(not ends.isdisjoint((name, who.members[name].node)) for name in starved if name in who.members)
 

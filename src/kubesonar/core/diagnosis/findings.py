@@ -103,9 +103,9 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
 
 def _of_members(found: Suspect, who: Population, evidence: Evidence) -> bool:
     """Return whether what is told of a suspect follows from members that are absent or starved."""
-    named, span = (found.part.name, found.subject), evidence.ages.long
-    lost, trials = loss(found, evidence.ages.recent), sum(sum(cell.total[: found.fit.bins]) for cell in found.cells)
-    return of_absent_members(named, lost, trials, who, span) or of_starved_members(named, who, span)
+    ages = evidence.ages
+    absent = of_absent_members(found, loss(found, ages.recent), who, ages.edges)
+    return absent or of_starved_members(found, who, ages.long)
 
 
 def _withheld(who: Population) -> dict[str, int]:
