@@ -7,6 +7,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from kubesonar.apps.client import asking
 from kubesonar.apps.client.gather import AgentAccess, Assessment, assess
 from kubesonar.apps.client.sources import SnapshotSource
@@ -92,6 +94,7 @@ class Rollout:
         return f"127.0.{self._lives[node] + 1}.{node}"
 
 
+@pytest.mark.long
 def test_a_pod_that_takes_its_leave_is_no_news_though_rosters_lag(tmp_path: Path) -> None:
     with ExitStack() as stack:
         rollout = Rollout(tmp_path, stack)

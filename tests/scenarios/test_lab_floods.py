@@ -26,7 +26,7 @@ from tests.lab.inside import home, in_world
 from tests.net.rig import who
 from tests.scenarios.flooding import forged_probe, port_unreachable, send_packets, udp_packet
 
-pytestmark = [pytest.mark.lab, pytest.mark.crowd]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 RATE = 20_000
 SECONDS = 4.0

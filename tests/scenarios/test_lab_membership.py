@@ -120,7 +120,7 @@ def test_a_receiver_that_was_away_is_told_afterwards(lab: RunningLab) -> None:
     assert of_one == ["gone", "back"], "in the order in which it happened"
 
 
-@pytest.mark.parametrize("nodes", [3, pytest.param(12, marks=pytest.mark.crowd)])
+@pytest.mark.parametrize("nodes", [3, pytest.param(12, marks=pytest.mark.long)])
 def test_few_members_and_more_than_each_probes(tmp_path_factory: pytest.TempPathFactory, nodes: int) -> None:
     in_namespaces(lambda: None)
     with RunningLab(tmp_path_factory.mktemp("n"), nodes) as lab:

@@ -12,6 +12,7 @@ from tests.scenarios.rolling_mesh import RollingMesh
 AGENTS = 5
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_rollout_of_wire_version_and_key_and_back_yields_no_finding_and_no_notice(tmp_path: Path) -> None:
     with RollingMesh(tmp_path, AGENTS, version=2) as mesh:

@@ -168,6 +168,7 @@ def test_what_does_not_fit_is_refused(notify: NotifyOptions, why: str) -> None:
     run(work())
 
 
+@pytest.mark.long
 def test_coordinator_and_collector_tell_one_receiver_of_each_event_once(tmp_path: Path) -> None:
     port, agents = free_port(), {name: free_port() for name in "abc"}
     roster = members(tmp_path, agents)
