@@ -281,6 +281,29 @@ def test_a_service_that_fails_more_than_its_agents_that_are_gone_is_told_beside_
     assert parts(verdict(mesh, ON + 20)) == {("agent_gone", "node-3"), ("service", "service")}
 
 
+@pytest.mark.parametrize(("zones", "share"), [(False, 1.0), (True, 1.0), (True, 0.3)])
+def test_which_of_two_ways_is_cut_is_not_said_where_no_probe_tells(zones: bool, share: float) -> None:
+    mesh = Mesh(6, seed=1, plain=())
+    mesh.members = [
+        msgspec.structs.replace(member, zone=f"zone{(int(member.node[-1]) + 1) // 2}") for member in mesh.members
+    ]
+    for source, target in [(1, 3), (1, 4), (2, 3), (2, 4)] if zones else [(1, 3)]:
+        mesh.drop(f"node-{source}", f"node-{target}", share, ON).stop(f"node-{target}", mesh.frozen, ON)
+    found = {finding.part: finding for finding in verdict(mesh.run(ON + 30), ON + 24).findings}
+    part, either = ("zone_pair", {"zone1", "zone2"}) if zones else ("pair", {"node-1", "node-3"})
+    start, _, end = found[part].subject.partition(">")
+    assert {start, end} == either
+    assert f"{end}, or back, " in found[part].sentence
+    assert found[part].alike == (f"{part} {end}>{start}",)
+
+
+def test_two_ways_that_are_both_told_are_not_held_for_each_other() -> None:
+    mesh = Mesh(4, plain=()).drop("node-1", "node-2", 1, ON).drop("node-2", "node-1", 1, ON).run(ON + 20)
+    found = verdict(mesh, ON + 20).findings
+    assert {finding.subject for finding in found} == {"node-1>node-2", "node-2>node-1"}
+    assert [(finding.alike, "or back" in finding.sentence) for finding in found] == [((), False), ((), False)]
+
+
 def test_a_drained_node_whose_agents_are_gone_is_no_finding() -> None:
     states = {f"node-3-{network}": (State.DRAINING, "kernel update") for network in ("pod", "host")}
     mesh = Mesh(seed=1, states=states)

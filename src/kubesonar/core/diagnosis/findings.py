@@ -26,6 +26,7 @@ from kubesonar.core.diagnosis.sentences import (
     home,
     kinds,
     loss,
+    or_back,
     percent,
     seen_by,
     since_when,
@@ -79,6 +80,7 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
         for found in search.run()
         if not outlived(found, search.over, who.now, edges, who.zones) and not _of_members(found, who, evidence)
     ]
+    suspects = _without_told_rivals(suspects)
     writer = _Writer(who, evidence, clock, known)
     findings = [writer.displaced(who.members[name]) for name in displaced]
     findings += [writer.slow(link) for link in links]
@@ -106,6 +108,17 @@ def _of_members(found: Suspect, who: Population, evidence: Evidence) -> bool:
     ages = evidence.ages
     absent = of_absent_members(found, loss(found, ages.recent), who, ages.edges)
     return absent or of_starved_members(found, who, ages.long)
+
+
+def _without_told_rivals(suspects: Sequence[Suspect]) -> list[Suspect]:
+    """These, without the rivals that are told themselves: both are sick, and neither is held for the other."""
+    told = {(suspect.part.name, suspect.subject) for suspect in suspects}
+    return [
+        msgspec.structs.replace(
+            suspect, rivals=[rival for rival in suspect.rivals if (rival.part, rival.subject) not in told]
+        )
+        for suspect in suspects
+    ]
 
 
 def _withheld(who: Population) -> dict[str, int]:
@@ -264,6 +277,7 @@ class _Writer:
             "agree": agreement(suspect),
             "cut": "down or cut off" if self._beside(path) else f"cut off: nothing gets {ways_of(suspect)}",
             "back": way_back(path, self._evidence.near(*path.split(">")), suspect.fit.bins),
+            "or_back": or_back(suspect),
             "above": above,
             "vanish": vanish,
             "delay": delay(suspect),

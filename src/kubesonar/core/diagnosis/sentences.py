@@ -221,6 +221,14 @@ def way_back(subject: str, cells: Iterable[Cell], bins: int) -> str:
     return "; the way back works" if total and bad < 0.5 * total else ""
 
 
+def or_back(suspect: Suspect) -> str:
+    """Whether the other direction explains about as much: no probe tells which of the two it is."""
+    start, _, end = suspect.subject.partition(">")
+    back = suspect.part.name, f"{end}>{start}"
+    alike = any((rival.part, rival.subject) == back and rival.lead < CLEAR for rival in suspect.rivals)
+    return ", or back," if alike else ""
+
+
 def home(suspect: Suspect) -> tuple[str, ...]:
     """The node on which a server runs that is sick, as far as that is known."""
     ends = (end for cell in suspect.cells for end in (cell.route.target, *cell.route.target.behind))
