@@ -43,6 +43,18 @@ def test_pairs_that_were_well_for_a_minute_count_with_what_they_lost_before() ->
     assert 0.04 <= Background(cells, [quiet]).odds(cells[0]).bad <= 0.06
 
 
+@pytest.mark.parametrize(
+    ("bad", "least", "most"), [((12, 6, 14, 15, 9), 0.035, 0.06), ((45, 25, 40, 43, 36), 0.0, 0.02)]
+)
+def test_the_pair_that_lost_least_of_few_trials_by_chance_does_not_say_alone_what_is_usual(
+    bad: tuple[int, ...], least: float, most: float
+) -> None:
+    counts = zip(PAIRS, (316, 170, 264, 290, 248), bad, strict=False)
+    cells = [cell(ends, Kind.UDP, Way.FORWARD, total, lost) for ends, total, lost in counts]
+    quiet = Quiet(8, Network.POD, False, False, 2, 206, 2)
+    assert least <= Background(cells, [quiet]).odds(cells[0]).bad <= most
+
+
 FAR = End("node-4-pod", "node-4", "b", Network.POD)
 BETWEEN_ZONES = [(near, FAR) for near in ENDS[:2]] + [(FAR, near) for near in ENDS[:2]]
 SAME_ZONE = [PAIRS[0], (ENDS[1], ENDS[0])]

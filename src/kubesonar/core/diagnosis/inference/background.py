@@ -145,9 +145,10 @@ def _pooled(pairs: list[list[float]]) -> _Usual:
     kept = pairs[: -(-len(pairs) // 4)]
     share = 0.0
     for _ in range(_ROUNDS):
-        share = sum(count[1] for count in kept) / sum(count[0] for count in kept)
+        known = sum(count[0] for count in kept)
+        share = sum(count[1] for count in kept) / known
         usual = max(share, _LEAST_USUAL)
-        left = [count for count in pairs if count[1] <= _most(count[0], usual)] or kept
+        left = [count for count in pairs if count[1] <= _most(count[0], usual, known)] or kept
         if len(left) == len(kept):
             break
         kept = left
@@ -155,6 +156,8 @@ def _pooled(pairs: list[list[float]]) -> _Usual:
     return _Usual(share, sum(count[2] for count in kept) / total, total)
 
 
-def _most(total: float, share: float) -> float:
+def _most(total: float, share: float, known: float) -> float:
+    """Return how many of `total` trials are bad at most where the share is usual, which so many `known` trials say: few
+    of them say little, and in a small mesh the best pairs are those that lost least by chance."""
     expected = total * share
-    return expected + _OUTLYING * sqrt(expected * (1 - share)) + 0.5
+    return expected + _OUTLYING * sqrt(expected * (1 - share) * (1 + total / known)) + 0.5
