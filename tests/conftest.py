@@ -3,6 +3,7 @@ the start, and what a run says of programs that it missed."""
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -88,6 +89,17 @@ def stamping() -> Iterator[None]:
         held.setsockopt(socket.SOL_SOCKET, cmsg.SO_TIMESTAMPING, cmsg.RX_STAMPS)
         time.sleep(0.1)
         yield
+
+
+@pytest.fixture(autouse=True)
+def logging_restored() -> Iterator[None]:
+    """Gives the root logger back its level and handlers: a program that runs in this process sets them, and what later
+    tests see of the log, or a stream that is closed by then, depended on which test had run before."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def _limit(item: pytest.Item) -> float:

@@ -52,6 +52,18 @@ def test_uvloop():
         runner.run(never())
 """
 
+LOGS = """
+import io, logging
+
+def test_a_program(caplog):
+    logging.basicConfig(stream=io.StringIO(), level="INFO", force=True)
+
+def test_what_is_logged_then(caplog):
+    logging.getLogger("kubesonar").info("lost")
+    logging.getLogger("kubesonar").warning("kept")
+    assert [record.getMessage() for record in caplog.records] == ["kept"]
+"""
+
 LIMITS = """
 import pytest
 
@@ -127,3 +139,7 @@ def test_what_hangs_fails_and_the_rest_goes_on(tmp_path: Path) -> None:
 
 def test_labs_have_longer_and_the_longest_begin(tmp_path: Path) -> None:
     assert "programs are missing" not in run(tmp_path, LIMITS)
+
+
+def test_what_a_program_sets_of_the_log_ends_with_its_test(tmp_path: Path) -> None:
+    assert "2 passed" in run(tmp_path, LOGS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -36,12 +35,8 @@ def json() -> Lines:
 
 
 @pytest.fixture
-def root() -> Iterator[logging.Logger]:
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    yield root
-    root.handlers[:] = before
-    root.setLevel(level)
+def root() -> logging.Logger:
+    return logging.getLogger()
 
 
 def test_json_holds_what_was_said_and_the_fields(json: Lines) -> None:
