@@ -23,8 +23,7 @@ class OutputFormat(StrEnum):
 
 
 class KubectlArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """The arguments of one command; `own` are its name and those that it reads
-    itself."""
+    """The arguments of one command; `own` are its name and those that it reads itself."""
 
     kubeconfig: str = ""
     context: str = ""
