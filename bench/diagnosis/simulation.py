@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from itertools import count
 from random import Random
 from typing import NamedTuple
@@ -191,7 +192,10 @@ class Simulation:
             name for name in servers.all_agents if self.members[name].node not in self._lost and name not in out
         ]
         for agent in self.agents.values():
-            self._act(agent, lambda agent=agent: agent.set_dns(servers.endpoints, self.now))  # type: ignore[misc]
+            self._act(agent, partial(self._learn_dns, agent))
+
+    def _learn_dns(self, agent: VirtualAgent) -> list[Check]:
+        return agent.set_dns(self.servers.endpoints, self.now)
 
     def freeze(self, name: str, until: float) -> None:
         """A member's process does not run until then."""
