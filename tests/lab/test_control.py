@@ -43,6 +43,29 @@ def with_lab(path: Path, question: Callable[[], T]) -> T:
         directory.release()
 
 
+def test_an_order_at_which_the_lab_fails_ends_the_connection(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The person is told at once, and not only when the order's time is over."""
+
+    def obey(text: str) -> tuple[str, ...]:
+        if text:
+            raise RuntimeError("a mistake of our own")
+        return ()
+
+    directory = Directory(tmp_path / "lab")
+
+    async def run() -> tuple[str, ...]:
+        async with listen(directory.control, obey):
+            with pytest.raises(LabError, match="does not answer"):
+                await asyncio.to_thread(ask, tmp_path / "lab", "cut node-1")
+            return await asyncio.to_thread(ask, tmp_path / "lab")
+
+    try:
+        assert asyncio.run(run()) == ()
+    finally:
+        directory.release()
+    assert "a mistake of our own" in caplog.text
+
+
 def raw(path: Path, request: bytes) -> bytes:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(path / "control.sock"))

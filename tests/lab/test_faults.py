@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kubesonar.core.diagnosis.parts.table import PARTS
 from kubesonar.lab.faults import VERBS, FaultError, LabFault, parse
-from kubesonar.lab.network.firewall import bridge_script, inlet_script, service_script
+from kubesonar.lab.network.firewall import bridge_script, inlet_script, load_rules, service_script
 from kubesonar.lab.topology import LabPlan, plan_lab
 
 LAB = plan_lab(3)
@@ -151,3 +153,21 @@ def test_a_mute_cache_and_a_cut_pod_network_are_rules_of_one_namespace() -> None
     script = inlet_script("pods", "169.254.20.10")
     assert 'iifname "pods" drop' in script
     assert "ip daddr 169.254.20.10 drop" in script
+
+
+@pytest.mark.parametrize(
+    ("program", "sentence"),
+    [
+        ("exec sleep 600", "nft did not load the rules within 0.2 s"),
+        ("cat >/dev/null; echo 'Error: syntax\nerror' >&2; exit 1", "nft refused the rules: Error: syntax error"),
+    ],
+)
+def test_rules_that_are_not_loaded_are_refused_in_one_sentence(
+    program: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nft = tmp_path / "nft"
+    nft.write_text(f"#!/bin/sh\n{program}\n")
+    nft.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(FaultError, match=f"^{sentence}$"):
+        load_rules("flush ruleset", None, timeout=0.2 if "sleep" in program else 30.0)

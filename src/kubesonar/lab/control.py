@@ -16,13 +16,14 @@ from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.core.encoding import encode_json
 from kubesonar.lab.directory import LabError, control_socket
 from kubesonar.lab.faults import FaultError
+from kubesonar.lab.network.firewall import NFT_TIMEOUT
 
 CONTROL_VERSION = 1
 """Version of orders and answers; another one is refused."""
 _LINE_LIMIT = 64 * 1024
 """Most bytes of an order or an answer."""
-_PATIENCE = 15.0
-"""Seconds that an order may take, on either side; nft alone may take ten."""
+_PATIENCE = 2 * NFT_TIMEOUT
+"""Seconds that an order may take, on either side: rules that cannot be loaded are replaced by those before them."""
 
 
 class FaultOrder(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -51,12 +52,11 @@ async def listen(path: Path, obey: Obey) -> AsyncIterator[None]:
     release removes it where the server does not (asyncio does from Python 3.13 on)."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ValueError, TimeoutError):
+        with contextlib.closing(writer), contextlib.suppress(OSError, ValueError, TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 line = await reader.readline()
                 writer.write(encode_json(_answer(line, obey)) + b"\n")
                 await writer.drain()
-        writer.close()
 
     server = await asyncio.start_unix_server(serve, path, limit=_LINE_LIMIT)
     try:

@@ -18,8 +18,9 @@ from kubesonar.lab.faults import ANY, FaultError, LabFault
 from kubesonar.lab.kernel.namespaces import within
 
 _TABLE = "lab"
-_TIMEOUT = 10.0
-"""Seconds that nft may take."""
+NFT_TIMEOUT = 30.0
+"""Seconds that nft may take. It ends in milliseconds, but waits for the kernel, which a busy machine can keep from
+freeing old rules for ten seconds; a longer limit only delays the refusal of an order."""
 _IP6_HEADER = 40  # RFC 8200 section 3: `ip6 length` counts without it, `ip length` with the header of IPv4
 
 _RESOLUTION = "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }"
@@ -68,16 +69,19 @@ def find_nft() -> str | None:
     return shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin")
 
 
-def load_rules(script: str, network: int | None) -> None:
-    """Load a script inside that network namespace (None: the caller's own). Raises FaultError where nft is missing or
-    refuses the script."""
+def load_rules(script: str, network: int | None, timeout: float = NFT_TIMEOUT) -> None:
+    """Load a script inside that network namespace (None: the caller's own). Raises FaultError where nft is missing,
+    refuses the script or takes longer than `timeout` seconds."""
     nft = find_nft()
     if nft is None:
         raise FaultError("this needs the program nft: install the Debian package nftables")
     run = partial(
-        subprocess.run, [nft, "-f", "-"], input=script, capture_output=True, text=True, timeout=_TIMEOUT, check=False
+        subprocess.run, [nft, "-f", "-"], input=script, capture_output=True, text=True, timeout=timeout, check=False
     )
-    done = within(network, run)
+    try:
+        done = within(network, run)
+    except subprocess.TimeoutExpired:
+        raise FaultError(f"nft did not load the rules within {timeout:g} s") from None
     if done.returncode != 0:
         raise FaultError(f"nft refused the rules: {' '.join(done.stderr.split())[:300]}")
 
