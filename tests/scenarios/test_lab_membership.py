@@ -52,15 +52,8 @@ def break_and_watch(lab: RunningLab, fault: str, node: str, what: str, part: str
 
 def assert_back(lab: RunningLab, node: str, before: int) -> None:
     lab.order("clear")
-    both = {f"{node}-pod", f"{node}-host"}
-
-    def told() -> bool:
-        """Of the node; of both its agents where a coordinator was elected anew meanwhile, as on a busy machine."""
-        back = {notice.subject for notice in lab.told()[before:] if notice.what == "back"}
-        return node in back or both <= back
-
     try:
-        until(told)
+        until(lambda: (node, "back") in [(notice.subject, notice.what) for notice in lab.told()[before:]])
     except AssertionError:
         raise AssertionError(f"{node} is not told back: {lab.told()[before:]}") from None
 

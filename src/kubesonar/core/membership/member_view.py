@@ -152,6 +152,12 @@ def by_identity(members: Iterable[Member]) -> dict[str, Member]:
     return {member.identity: member for member in sorted(present_members(members), key=lambda member: member.expected)}
 
 
+def identity_parts(identity: str) -> tuple[str, str]:
+    """Return the node and the network in a member's identity, two empty texts where it is none."""
+    node, _, network = identity.rpartition("/")[0].rpartition("/")
+    return node, network
+
+
 def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
     parts = (part for part in re.split(r"(\d{1,18})", name) if part)
     return tuple((1, int(part), part) if part.isdecimal() else (0, 0, part) for part in parts)

@@ -89,7 +89,8 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class StatusClaim(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False):
     """To the coordinator: `member`, of this epoch and incarnation, is now `what` (dead, gone, frozen, back or left). It
     has been silent for `silent` seconds, as `witnesses` confirm. `told`: an earlier coordinator acknowledged that the
-    announcement was delivered. `ends`: the condition that a claim of BACK or LEFT ends."""
+    announcement was delivered. `ends`: the condition that a claim of BACK or LEFT ends. `of_node`: what a coordinator
+    announced of the member, this condition or the one that ends, it announced of the whole node."""
 
     member: MemberRef
     epoch: Counted
@@ -99,16 +100,19 @@ class StatusClaim(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False)
     told: bool = False
     witnesses: Annotated[tuple[Seen, ...], msgspec.Meta(max_length=WITNESSES)] = ()
     ends: Condition = Condition.BACK
+    of_node: bool = False
 
 
 class StatusClaimAck(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=False):
-    """The coordinator has announced this claim. It comes again with `told` once the announcement is delivered."""
+    """The coordinator has announced this claim, `of_node`: of the whole node. It comes again with `told` once the
+    announcement is delivered, and when the node is announced back while this member's condition goes on."""
 
     member: MemberRef
     epoch: Counted
     incarnation: Counted
     what: Condition
     told: bool = False
+    of_node: bool = False
 
 
 class Leave(msgspec.Struct, frozen=True, array_like=True, tag=7, gc=False):

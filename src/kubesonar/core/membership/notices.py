@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from kubesonar.core.membership.events import Announce, Apart, Assembled, Doubted
-from kubesonar.core.membership.member_view import by_identity
+from kubesonar.core.membership.member_view import by_identity, identity_parts
 from kubesonar.core.membership.messages import Reachability
 from kubesonar.model import Condition, Member, Network, Notice, Roster, State
 
@@ -59,9 +59,9 @@ def announced(action: Announce, members: Mapping[str, Member], coordinator: str,
 
 def _from_identity(identity: str) -> Member | None:
     """A member that left before this process was started, of which only the identity is known: node, network, port."""
-    node, _, rest = identity.rpartition("/")[0].rpartition("/")
+    node, network = identity_parts(identity)
     try:
-        return Member(identity, node, (), 0, Network(rest))
+        return Member(identity, node, (), 0, Network(network))
     except ValueError:
         return None
 

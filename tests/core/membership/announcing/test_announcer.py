@@ -6,26 +6,21 @@ from collections.abc import Iterable
 
 import pytest
 
-from kubesonar.core.membership.announcing.announcer import Announcer, AnnouncingOptions
 from kubesonar.core.membership.announcing.claim_book import FORGETFUL
 from kubesonar.core.membership.announcing.renewals import RENEWAL, RENEWED_END
 from kubesonar.core.membership.events import (
     Announce,
     Doubted,
     Elected,
-    HostProbed,
-    ProbeHost,
-    Quorum,
-    QuorumQuery,
-    Received,
     RenewAlerts,
     Send,
 )
 from kubesonar.core.membership.member_view import MemberView, by_identity
-from kubesonar.core.membership.messages import Reachability, StatusClaim, StatusClaimAck
-from kubesonar.model import Condition, Member, Network
+from kubesonar.core.membership.messages import StatusClaim, StatusClaimAck
+from kubesonar.model import Condition, Member
+from tests.core.membership.announcing.coordinator import ME, WATCHER, Coordinator
 
-ME, WATCHER, DEAD = "a/pod/7473", "b/pod/7473", "z/pod/7473"
+DEAD = "z/pod/7473"
 DEATH = StatusClaim(DEAD, 7, 0, Condition.DEAD, 3.0)
 
 
@@ -37,48 +32,13 @@ EVERYBODY = view("a", "b", "c", "d", "e", "z")
 WITHOUT_Z = view("a", "b", "c", "d", "e")
 
 
-class Coordinator:
-    """An announcer that leads a majority, and sees itself what is claimed."""
-
-    def __init__(self, members: MemberView = EVERYBODY) -> None:
-        self.machine = Announcer(ME, AnnouncingOptions())
-        self.sent: list[object] = []
-        self._alive: set[str] = set()
-        self.feed(0.0, members)
-        self.feed(0.0, Elected(ME, 1, True))
-
-    def feed(self, now: float, event: object = None) -> list[Announce]:
-        """The announcements that follow."""
-        actions = list(self.machine.step(now, event))
-        for action in actions:
-            if isinstance(action, QuorumQuery):
-                actions += self.machine.step(now, Quorum(frozenset(Network), frozenset(), 100.0, 0.5))
-            elif isinstance(action, ProbeHost):
-                seen = Reachability.AGENT if action.target in self._alive else Reachability.SILENT
-                actions += self.machine.step(now, HostProbed(action.number, action.target, seen))
-        self.sent += actions
-        return [action for action in actions if isinstance(action, Announce)]
-
-    def claim(self, now: float, claim: StatusClaim) -> list[Announce]:
-        (self._alive.add if claim.what is Condition.BACK else self._alive.discard)(claim.member)
-        return self.feed(now, Received(WATCHER, 1, claim))
-
-    def until(self, now: float) -> list[Announce]:
-        """The announcements of its timers up to then."""
-        found: list[Announce] = []
-        while self.machine.due is not None and self.machine.due <= now:
-            found += self.feed(self.machine.due)
-        return found
-
-    def dies(self) -> None:
-        """A member is announced dead."""
-        self.claim(1.0, DEATH)
-        (told,) = self.until(5.0)
-        assert (told.member, told.what) == (DEAD, Condition.DEAD)
-
-    def renewed(self) -> list[tuple[str, Condition]]:
-        (last,) = [action for action in self.sent if isinstance(action, RenewAlerts)][-1:]
-        return [(one.member, one.what) for one in last.announced]
+def died() -> Coordinator:
+    """A coordinator that announced a member dead."""
+    coordinator = Coordinator(EVERYBODY)
+    coordinator.claim(1.0, DEATH)
+    (told,) = coordinator.until(5.0)
+    assert (told.member, told.what) == (DEAD, Condition.DEAD)
+    return coordinator
 
 
 def said(announcements: Iterable[Announce]) -> list[tuple[str, Condition]]:
@@ -86,31 +46,29 @@ def said(announcements: Iterable[Announce]) -> list[tuple[str, Condition]]:
 
 
 def test_a_member_of_which_something_was_announced_has_left_when_no_roster_names_it() -> None:
-    coordinator = Coordinator()
-    coordinator.dies()
+    coordinator = died()
     assert said(coordinator.feed(10.0, WITHOUT_Z)) == [(DEAD, Condition.LEFT)]
     assert coordinator.machine.conditions == {}
 
 
 def test_of_who_was_well_or_is_back_nothing_is_told_when_it_leaves() -> None:
-    coordinator = Coordinator()
+    coordinator = Coordinator(EVERYBODY)
     assert coordinator.feed(10.0, WITHOUT_Z) == []
-    coordinator = Coordinator()
-    coordinator.dies()
+    coordinator = died()
     coordinator.claim(6.0, StatusClaim(DEAD, 7, 1, Condition.BACK, ends=Condition.DEAD))
     assert said(coordinator.until(8.0)) == [(DEAD, Condition.BACK)]
     assert coordinator.feed(10.0, WITHOUT_Z) == []
 
 
 def test_a_new_coordinator_knows_from_others_what_was_announced_before() -> None:
-    coordinator = Coordinator()
+    coordinator = Coordinator(EVERYBODY)
     told = StatusClaim(DEAD, 7, 0, Condition.DEAD, 60.0, told=True)
     assert coordinator.claim(1.0, told) == coordinator.until(5.0) == [], "it only looks whether that is so"
     assert said(coordinator.feed(10.0, WITHOUT_Z)) == [(DEAD, Condition.LEFT)]
 
 
 def test_a_coordinator_elected_after_the_member_left_is_told_by_those_who_claimed_it() -> None:
-    coordinator = Coordinator()
+    coordinator = Coordinator(EVERYBODY)
     coordinator.feed(10.0, Elected("", 0, False))
     coordinator.feed(11.0, WITHOUT_Z)
     coordinator.feed(12.0, Elected(ME, 1, True))
@@ -122,15 +80,14 @@ def test_a_coordinator_elected_after_the_member_left_is_told_by_those_who_claime
 
 
 def test_nobody_leaves_by_a_claim_while_the_roster_names_it_or_if_it_never_did() -> None:
-    coordinator = Coordinator()
-    coordinator.dies()
+    coordinator = died()
     assert coordinator.claim(6.0, StatusClaim(DEAD, 7, 0, Condition.LEFT, ends=Condition.DEAD)) == []
     coordinator.until(FORGETFUL + 1)
     assert coordinator.claim(FORGETFUL + 1, StatusClaim("x/pod/1", 7, 0, Condition.LEFT, ends=Condition.DEAD)) == []
 
 
 def test_who_left_before_a_coordinator_was_started_is_told_by_who_knew_it() -> None:
-    coordinator = Coordinator()
+    coordinator = Coordinator(EVERYBODY)
     left = StatusClaim("x/pod/1", 7, 0, Condition.LEFT, ends=Condition.DEAD)
     assert said(coordinator.claim(6.0, left)) == [("x/pod/1", Condition.LEFT)]
     assert coordinator.claim(7.0, left) == []
@@ -139,7 +96,7 @@ def test_who_left_before_a_coordinator_was_started_is_told_by_who_knew_it() -> N
 def test_every_coordinator_gives_a_leave_the_same_id() -> None:
     ids = set()
     for claim in (DEATH, StatusClaim(DEAD, 7, 0, Condition.DEAD, 60.0, told=True)):
-        coordinator = Coordinator()
+        coordinator = Coordinator(EVERYBODY)
         coordinator.claim(1.0, claim)
         coordinator.until(5.0)
         ids |= {one.id for one in coordinator.feed(10.0, WITHOUT_Z)}
@@ -147,8 +104,7 @@ def test_every_coordinator_gives_a_leave_the_same_id() -> None:
 
 
 def test_what_holds_is_renewed_each_minute_with_its_beginning() -> None:
-    coordinator = Coordinator()
-    coordinator.dies()
+    coordinator = died()
     coordinator.until(2 * RENEWAL + 1)
     renewals = [action for action in coordinator.sent if isinstance(action, RenewAlerts)]
     assert len(renewals) == 2
@@ -157,8 +113,7 @@ def test_what_holds_is_renewed_each_minute_with_its_beginning() -> None:
 
 
 def test_an_end_is_renewed_for_a_quarter_of_an_hour() -> None:
-    coordinator = Coordinator()
-    coordinator.dies()
+    coordinator = died()
     coordinator.feed(10.0, WITHOUT_Z)
     coordinator.until(RENEWED_END)
     assert coordinator.renewed() == [(DEAD, Condition.LEFT)]
@@ -167,8 +122,7 @@ def test_an_end_is_renewed_for_a_quarter_of_an_hour() -> None:
 
 
 def test_who_is_coordinator_no_more_renews_nothing() -> None:
-    coordinator = Coordinator()
-    coordinator.dies()
+    coordinator = died()
     coordinator.feed(10.0, Elected(WATCHER, 1, False))
     coordinator.until(10 * RENEWAL)
     assert not [action for action in coordinator.sent if isinstance(action, RenewAlerts)]

@@ -95,8 +95,15 @@ class Announcer(TimedMachine):
 
     def open_claims(self, now: float) -> list[StatusClaim]:
         """The claims that were announced and have not ended."""
-        held = self._book.open.values()
-        return [replace(one.claim, silent=one.claim.silent + now - one.first, told=one.told) for one in held]
+        return [
+            replace(
+                one.claim,
+                silent=one.claim.silent + now - one.first,
+                told=one.told,
+                of_node=one.event.node != "",
+            )
+            for one in self._book.open.values()
+        ]
 
     def _take(self, now: float, event: object) -> None:
         if isinstance(event, FollowerHeard):

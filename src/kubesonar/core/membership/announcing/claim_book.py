@@ -4,11 +4,11 @@ a claim."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubesonar.core.membership.announcing.transitions import AnnouncedClaim, PendingClaim, earlier, ends, known, same
 from kubesonar.core.membership.events import FollowerHeard, Send
-from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView
+from kubesonar.core.membership.member_view import NO_MEMBERS, MemberView, identity_parts
 from kubesonar.core.membership.messages import StatusClaim, StatusClaimAck
 from kubesonar.model import Condition, Network
 
@@ -35,6 +35,14 @@ SOURCES = 8
 """Most members that are told that their claim is delivered: a member has about three watchers."""
 
 
+class _Departed(NamedTuple):
+    """A member that left the roster: when, whether all that was announced of it has `ended`, and its node."""
+
+    at: float
+    ended: bool
+    node: str
+
+
 class ClaimBook:
     """Claims by member. `pending` are neither announced nor refused yet, `announced` those that were, here or by an
     earlier coordinator. `took_leave` are the members that said that they leave (`goodbyes.py`)."""
@@ -47,7 +55,8 @@ class ClaimBook:
         self._emit = emit
         self.took_leave: frozenset[str] = frozenset()
         self._began = float("-inf")
-        self._departed: dict[str, tuple[float, bool]] = {}
+        self._departed: dict[str, _Departed] = {}
+        self._left_nodes: dict[str, float] = {}
         self._host_answered: dict[str, float] = {}
 
     @property
@@ -58,11 +67,13 @@ class ClaimBook:
     def change(self, now: float, view: MemberView) -> list[AnnouncedClaim]:
         """Take over the members, and forget all others. Returns what was announced of members that are not there any
         more and has not ended otherwise."""
-        for name in [name for name, (at, _) in self._departed.items() if now - at > DEPARTED or name in view.members]:
+        for name in [name for name, one in self._departed.items() if now - one.at > DEPARTED or name in view.members]:
             del self._departed[name]
+        for node in [node for node, at in self._left_nodes.items() if now - at > DEPARTED or node in view.nodes]:
+            del self._left_nodes[node]
         open_claims = self.open
         for name in self.view.members.keys() - view.members.keys():
-            self._departed[name] = now, name in open_claims
+            self._departed[name] = _Departed(now, name in open_claims, self.view.members[name].node)
         if not self.view.members:
             self._began = now
         self.view = view
@@ -72,7 +83,10 @@ class ClaimBook:
         for table in tables:
             for name in [name for name in table if name not in view.members]:
                 del table[name]
-        return [one for name, one in open_claims.items() if name not in view.members]
+        gone = [one for name, one in open_claims.items() if name not in view.members]
+        nodes = {one.event.node for one in gone} - view.nodes.keys()
+        self._left_nodes.update(dict.fromkeys(nodes, now))
+        return gone
 
     def clear(self) -> None:
         """Begin anew: the coordinator has changed."""
@@ -91,13 +105,18 @@ class ClaimBook:
         """Take over a claim that a member left, acknowledge it, and return what is to be announced: None while the
         member is on the roster, where its end was announced already, and where nothing was announced that could end.
         Of a member that this one never knew it is believed for a while after its start: it may have left before."""
-        young = now - self._began <= FORGETFUL and len(self._departed) < MAX_DEPARTED
-        departed, ended = self._departed.get(claim.member, (now if young else 0.0, not young))
-        if claim.member in self.view.members or not departed:
+        departed = self._departed.get(claim.member)
+        if departed is None and now - self._began <= FORGETFUL and len(self._departed) < MAX_DEPARTED:
+            departed = _Departed(now, False, identity_parts(claim.member)[0])
+        if claim.member in self.view.members or departed is None:
             return None
         self.acknowledge(source, claim, True)
-        self._departed[claim.member] = departed, True
-        return None if ended or claim.ends.ends else AnnouncedClaim(claim, now, [], now)
+        node = departed.node if claim.of_node else ""
+        ended = departed.ended or claim.ends.ends or node in self._left_nodes
+        self._departed[claim.member] = departed._replace(ended=True)
+        if node and not ended:
+            self._left_nodes[node] = now
+        return None if ended else AnnouncedClaim(claim, now, [], now, node)
 
     def drop_lapsed(self, now: float) -> None:
         """Drop the pending claims that nobody repeats."""
@@ -108,12 +127,13 @@ class ClaimBook:
         """Take over a claim of `source` (empty: this coordinator's own), acknowledge it where it is settled, and return
         whether it is a new pending one."""
         announced = self.announced.get(claim.member)
-        if announced is not None and known(announced.claim, claim):
+        back = claim.what is Condition.BACK
+        unknown_end = announced is not None and announced.quiet and back and ends(claim, announced)
+        if announced is not None and known(announced.claim, claim) and not unknown_end:
             self._repeated(source, claim, announced)
             return False
-        back = claim.what is Condition.BACK
         if announced is not None and back and now - claim.silent < announced.first - FRESH:
-            self.acknowledge(source, announced.claim, announced.told)  # it was seen before it died, and claimed late
+            self._acknowledge_again(source, announced.claim, announced)  # seen before it died, and claimed late
             return False
         if claim.what in (Condition.FROZEN, Condition.GONE):
             self._host_answered[claim.member] = now
@@ -121,8 +141,10 @@ class ClaimBook:
             return False
         if back and (claim.told or not ends(claim, announced)):
             self.pending.pop(claim.member, None)
-            self.announced[claim.member] = AnnouncedClaim(claim, now, [], now)
-            self.acknowledge(source, claim, True)
+            node = self.view.members[claim.member].node if claim.told and claim.of_node else ""
+            quiet = not claim.told and (announced is None or announced.quiet)
+            self.announced[claim.member] = AnnouncedClaim(claim, now, [], now, node, quiet=quiet)
+            self.acknowledge(source, claim, True, claim.of_node)
             return False
         return self._pend(now, source, claim)
 
@@ -131,8 +153,10 @@ class ClaimBook:
         pending = self.pending.get(claim.member)
         if pending is not None and pending.claim.what is Condition.DEAD and claim.what is not Condition.DEAD:
             del self.pending[claim.member]  # its host answers after all
+        if source and source not in announced.sources and len(announced.sources) < SOURCES:
+            announced.sources.append(source)
         returned = announced.claim.what is Condition.BACK
-        self.acknowledge(source, announced.claim if returned else claim, announced.told)
+        self._acknowledge_again(source, announced.claim if returned else claim, announced)
 
     def _pend(self, now: float, source: str, claim: StatusClaim) -> bool:
         pending = self.pending.get(claim.member)
@@ -156,9 +180,8 @@ class ClaimBook:
             not self.view.members[claim.member].expected or self._unlikely(pending.first, claim)
         ):
             return None
-        announced = self.announced[claim.member] = AnnouncedClaim(claim, now, pending.sources, pending.first)
-        for source in pending.sources:
-            self.acknowledge(source, claim, claim.told)
+        announced = AnnouncedClaim(claim, now, pending.sources, pending.first)
+        self.announced[claim.member] = announced
         return announced
 
     def delivered(self, id: str) -> None:
@@ -166,13 +189,20 @@ class ClaimBook:
         for announced in self.announced.values():
             if announced.id == id:
                 announced.told = True
-                for source in announced.sources:
-                    self.acknowledge(source, announced.claim, True)
+                self.acknowledge_sources(announced)
 
-    def acknowledge(self, source: str, claim: StatusClaim, told: bool) -> None:
+    def acknowledge_sources(self, announced: AnnouncedClaim) -> None:
+        """Tell those that made a claim as what it was announced, and whether that is delivered."""
+        for source in announced.sources:
+            self._acknowledge_again(source, announced.claim, announced)
+
+    def _acknowledge_again(self, source: str, claim: StatusClaim, announced: AnnouncedClaim) -> None:
+        self.acknowledge(source, claim, announced.told, announced.event.node != "")
+
+    def acknowledge(self, source: str, claim: StatusClaim, told: bool, of_node: bool = False) -> None:
         """Acknowledge a claim to `source`, if it is a member."""
         if source:
-            ack = StatusClaimAck(claim.member, claim.epoch, claim.incarnation, claim.what, told)
+            ack = StatusClaimAck(claim.member, claim.epoch, claim.incarnation, claim.what, told, of_node)
             self._emit(Send(source, ack))
 
     def _unlikely(self, now: float, claim: StatusClaim) -> bool:

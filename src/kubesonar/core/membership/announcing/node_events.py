@@ -62,16 +62,16 @@ class NodeEvents:
             if name not in self._book.pending:
                 continue  # it was part of an event before
             if ready[name].claim.what is Condition.BACK:
-                yield from self._returned(now, name, ready, wait)
+                yield from self._returned(now, name, ready, networks, wait)
             else:
                 yield from self._befell(now, name, ready, networks, wait)
 
     def left(self, gone: Iterable[AnnouncedClaim]) -> Iterator[NodeEvent]:
         """Yield the events that end because their last members left the roster."""
-        for event in dict.fromkeys(announced.event for announced in gone):
+        for event in {one.event.node or one.event: one.event for one in gone}.values():
             rest = self._open(event, ())
             if rest:
-                self._continue(event, rest, event.node, event.answering)
+                self._continue(rest, event.node, event.answering)
             else:
                 yield event
 
@@ -89,19 +89,29 @@ class NodeEvents:
     ) -> Iterator[NodeEvent]:
         pending = ready[name]
         node = self._book.view.members[name].node
+        if pending.claim.of_node and (back := self._told_back(name)):
+            yield from self._event(now, [pending], "", back, anew=True)
+            return
         siblings = self._siblings(name, pending, ready, networks)
         waited = pending.ready(now)
         if siblings.open and waited < (TOLD_PATIENCE if pending.claim.told else NODE_PATIENCE):
             wait(now + RETRY)
             return
         joined = [ready[other] for other in (name, *siblings.ready)]
-        yield from self._event(now, joined, node if siblings.all_silent else "", siblings.answering)
+        whole = siblings.all_silent or all(one.claim.told and one.claim.of_node for one in joined)
+        yield from self._event(now, joined, node if whole else "", siblings.answering)
 
     def _event(
-        self, now: float, joined: Iterable[PendingClaim], node: str, answering: tuple[str, ...] = ()
+        self,
+        now: float,
+        joined: Iterable[PendingClaim],
+        node: str,
+        answering: tuple[str, ...] = (),
+        *,
+        anew: bool = False,
     ) -> Iterator[NodeEvent]:
-        """Announce these claims as one event, and yield it unless all of them are told already. It is about the `node`,
-        if any, where all of them still stand."""
+        """Announce these claims as one event, and yield it unless all of them are told already, or in any case where
+        that is to be `anew`. It is about the `node`, if any, where all of them still stand."""
         ordered = sorted(joined, key=lambda pending: pending.claim.member)
         found = [one for one in (self._book.announce(now, pending) for pending in ordered) if one is not None]
         if not found:
@@ -110,7 +120,8 @@ class NodeEvents:
         event = NodeEvent(claims, node if len(found) == len(ordered) else "", answering)
         for one in found:
             one.event = event
-        if not all(one.told for one in found):
+            self._book.acknowledge_sources(one)
+        if anew or not all(one.told for one in found):
             yield event
 
     def _siblings(
@@ -120,11 +131,7 @@ class NodeEvents:
         members, what = book.view.members, pending.claim.what
         began = pending.first - pending.claim.silent
         same, before, answering, unknown = [], [], [], 0
-        others = [
-            other
-            for other in book.view.nodes.get(members[name].node, ())
-            if other != name and members[other].expected and other not in book.took_leave
-        ]
+        others = self._others(name)
         for other in others:
             announced, heard = book.announced.get(other), book.heard.get(other)
             if other in ready and ready[other].claim.what is what:
@@ -139,37 +146,89 @@ class NodeEvents:
                 unknown += 1
         return _Siblings(tuple(same), tuple(before), tuple(answering), unknown > 0, len(others))
 
+    def _others(self, name: str) -> list[str]:
+        """The other members of a member's node that are expected to answer."""
+        view, took_leave = self._book.view, self._book.took_leave
+        return [
+            other
+            for other in view.nodes.get(view.members[name].node, ())
+            if other != name and view.members[other].expected and other not in took_leave
+        ]
+
     def _returned(
-        self, now: float, name: str, ready: dict[str, PendingClaim], wait: Callable[[float], None]
+        self,
+        now: float,
+        name: str,
+        ready: dict[str, PendingClaim],
+        networks: Container[Network],
+        wait: Callable[[float], None],
     ) -> Iterator[NodeEvent]:
         """Announce one return of all that fell silent together, or of the first ones after `RETURN_PATIENCE`; of the
-        others it is then announced again that they are silent."""
-        before = self._book.announced.get(name)
-        event = before.event if before is not None and not before.claim.what.ends else None
-        others = self._open(event, (name,)) if event is not None else []
+        others it is then announced again that they are silent. Where a coordinator before announced the silence of the
+        whole node, its return is announced in the same words, once."""
+        book = self._book
+        event, node = self._open_event(name), book.view.members[name].node
+        if event is not None:
+            node, others = event.node, self._open(event, (name,))
+        elif ready[name].claim.of_node:
+            others = self._fell_with(name, networks)
+        else:
+            node, others = "", []
+        if event is None and node and self._told_back(name):
+            list(self._event(now, [ready[name]], node))  # changes the book, and yields nothing to tell
+            return
         back = [other for other in others if other in ready and ready[other].claim.what is Condition.BACK]
         if len(back) < len(others) and now - ready[name].first < RETURN_PATIENCE:
             wait(now + RETRY)
             return
-        joined = (name, *back)
-        yield from self._event(now, [ready[other] for other in joined], event.node if event is not None else "")
-        if event is not None and len(back) < len(others):
-            silent = [other for other in others if other not in back]
-            yield self._continue(event, silent, "", tuple(sorted(joined)))
+        joined = tuple(sorted((name, *back)))
+        yield from self._event(now, [ready[other] for other in joined], node)
+        silent = [other for other in others if other not in back]
+        if held := [other for other in silent if self._open_event(other) is not None]:
+            yield self._continue(held, "", joined)
 
-    def _open(self, event: NodeEvent, without: tuple[str, ...]) -> list[str]:
-        """The members of an event, without these, of which it has not ended."""
-        announced, members = self._book.announced, self._book.view.members
+    def _fell_with(self, name: str, networks: Container[Network]) -> list[str]:
+        """The other members of its node that a coordinator before announced with this one, as of the whole node, of
+        which this one does not know that it ended."""
+        book, node = self._book, self._book.view.members[name].node
         return [
-            name
-            for name in event.members
-            if name not in without and name in members and name in announced and announced[name].event is event
+            other
+            for other in self._others(name)
+            if book.view.members[other].network in networks
+            and (other not in book.pending or book.pending[other].claim.of_node)
+            and (other not in book.announced or ((event := self._open_event(other)) is not None and event.node == node))
         ]
 
-    def _continue(self, event: NodeEvent, names: list[str], node: str, answering: tuple[str, ...]) -> NodeEvent:
+    def _told_back(self, name: str) -> tuple[str, ...]:
+        """The other members of its node whose return was announced as that of the node."""
+        announced, node = self._book.announced, self._book.view.members[name].node
+        return tuple(
+            other
+            for other in self._others(name)
+            if other in announced
+            and announced[other].claim.what is Condition.BACK
+            and announced[other].event.node == node
+        )
+
+    def _open_event(self, name: str) -> NodeEvent | None:
+        """The event of which the announced condition of a member is part; None where none is or it has ended."""
+        announced = self._book.announced.get(name)
+        return announced.event if announced is not None and not announced.claim.what.ends else None
+
+    def _open(self, event: NodeEvent, without: tuple[str, ...]) -> list[str]:
+        """The members of an event, or of its whole node, without these, of which it has not ended."""
+        found = {name: self._open_event(name) for name in self._book.announced if name not in without}
+        return [
+            name
+            for name, one in found.items()
+            if one is not None and (one is event or (event.node and one.node == event.node))
+        ]
+
+    def _continue(self, names: list[str], node: str, answering: tuple[str, ...]) -> NodeEvent:
         """Let an event go on for these of its members."""
         announced = self._book.announced
         rest = NodeEvent(tuple(announced[name].claim for name in names), node, answering)
         for name in names:
             announced[name].event = rest
+            self._book.acknowledge_sources(announced[name])
         return rest

@@ -33,17 +33,21 @@ class PendingClaim:
 
 class AnnouncedClaim:
     """A claim that was announced here or by an earlier coordinator: `at` what time, when it came `first`, as part of
-    which `event`, and who gets an acknowledgement once it is delivered (`told`)."""
+    which `event`, and who gets an acknowledgement once it is delivered (`told`). `quiet`: a return of which nothing
+    was announced, as nothing was known that it ends."""
 
-    __slots__ = ("at", "claim", "event", "first", "sources", "told")
+    __slots__ = ("at", "claim", "event", "first", "quiet", "sources", "told")
 
-    def __init__(self, claim: StatusClaim, at: float, sources: list[str], first: float) -> None:
+    def __init__(
+        self, claim: StatusClaim, at: float, sources: list[str], first: float, node: str = "", *, quiet: bool = False
+    ) -> None:
         self.claim = claim
         self.at = at
         self.first = first
         self.sources = sources
         self.told = claim.told
-        self.event = NodeEvent((claim,))
+        self.quiet = quiet
+        self.event = NodeEvent((claim,), node)
 
     @property
     def id(self) -> str:
@@ -87,7 +91,7 @@ def known(announced: StatusClaim, claim: StatusClaim) -> bool:
 
 def ends(claim: StatusClaim, announced: AnnouncedClaim | None) -> bool:
     """Whether there is an announced condition that this claim of BACK ends."""
-    if announced is None:
+    if announced is None or announced.quiet:
         return claim.ends is not Condition.BACK
     return announced.claim.what is not Condition.BACK
 

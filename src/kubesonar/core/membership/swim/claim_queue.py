@@ -27,15 +27,18 @@ claim that is not confirmed any more may be wrong."""
 KEPT = 60.0
 """Seconds for which a claim of BACK or LEFT is kept for a coordinator that is still to be elected."""
 
+NOTHING = (Condition.BACK, False)
+"""What is held of a member of which nothing is announced that has not ended."""
+
 
 class QueuedClaim:
     """A claim, silent `since` that time, `confirmed` at that one, and dropped after `until`. `acknowledged` by the
-    present coordinator, `announced` by any; `before` is the condition that was announced of the member before, BACK
-    for none."""
+    present coordinator, `announced` by any; `before` is the condition that was announced of the member before, and
+    whether of its whole node, NOTHING for none."""
 
     __slots__ = ("acknowledged", "announced", "before", "claim", "confirmed", "pause", "since", "timer", "until")
 
-    def __init__(self, now: float, claim: StatusClaim, before: Condition = Condition.BACK) -> None:
+    def __init__(self, now: float, claim: StatusClaim, before: tuple[Condition, bool] = NOTHING) -> None:
         self.claim = claim
         self.before = before
         self.since = now - claim.silent
@@ -46,11 +49,13 @@ class QueuedClaim:
         self.timer: Timer | None = None
 
     @property
-    def held(self) -> Condition:
-        """The condition that is announced of the member and that an end of it ends, BACK for none."""
-        if self.claim.what.ends:
-            return Condition.BACK if self.announced else self.claim.ends
-        return self.claim.what if self.announced else self.before
+    def held(self) -> tuple[Condition, bool]:
+        """The condition that is announced of the member and that an end of it ends, and whether it was announced of its
+        whole node; NOTHING for none."""
+        claim = self.claim
+        if claim.what.ends:
+            return NOTHING if self.announced else (claim.ends, claim.of_node)
+        return (claim.what, claim.of_node) if self.announced else self.before
 
 
 class ClaimQueue:
@@ -65,9 +70,9 @@ class ClaimQueue:
     def put(self, now: float, claim: StatusClaim) -> None:
         """Send `claim` from now on, in the place of the one before about that member."""
         before = self._claims.get(claim.member)
-        held = before.held if before is not None else Condition.BACK
+        held = before.held if before is not None else NOTHING
         if before is not None and claim.what.ends:
-            claim = msgspec.structs.replace(claim, ends=held)
+            claim = msgspec.structs.replace(claim, ends=held[0], of_node=held[1])
         queued = self._claims[claim.member] = QueuedClaim(now, claim, held)
         self._send(now, queued)
 
@@ -84,9 +89,10 @@ class ClaimQueue:
     def left(self, now: float, name: str) -> None:
         """Claim that this member left, where something is announced of it, in the place of any other claim."""
         queued = self._claims.pop(name, None)
-        if queued is not None and not queued.held.ends:
-            claim = queued.claim
-            self.put(now, StatusClaim(name, claim.epoch, claim.incarnation, Condition.LEFT, ends=queued.held))
+        what, of_node = queued.held if queued is not None else NOTHING
+        if queued is not None and not what.ends:
+            epoch, incarnation = queued.claim.epoch, queued.claim.incarnation
+            self.put(now, StatusClaim(name, epoch, incarnation, Condition.LEFT, ends=what, of_node=of_node))
 
     def drop(self, name: str) -> None:
         """Send no claim about this member any more."""
@@ -100,8 +106,9 @@ class ClaimQueue:
         claim = queued.claim
         if (claim.epoch, claim.incarnation, claim.what) == (ack.epoch, ack.incarnation, ack.what):
             queued.acknowledged = queued.announced = True
-            if ack.told and not claim.told:
-                queued.claim = msgspec.structs.replace(claim, told=True)
+            told = claim.told or ack.told
+            if (told, ack.of_node) != (claim.told, claim.of_node):
+                queued.claim = msgspec.structs.replace(claim, told=told, of_node=ack.of_node)
 
     def coordinator_changed(self, now: float, coordinator: str) -> None:
         """Send all claims to this coordinator (empty: to nobody yet)."""
