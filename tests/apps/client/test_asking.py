@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.apps.client import check
+from kubesonar.apps.client import asking, check
 from kubesonar.config import ConfigError
 from tests.apps.listening import on_tcp
 
@@ -24,3 +24,18 @@ def test_a_token_file_is_read_and_refused_in_one_sentence(tmp_path: Path) -> Non
             check.main(["unix:/x", "--token-file", str(file)])
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         check.main(["unix:/x", "--token-file", str(tmp_path / "none")])
+
+
+def test_what_a_command_found_is_not_written_out_on_the_way() -> None:
+    written: list[str] = []
+
+    class Found:
+        def __repr__(self) -> str:
+            written.append("it")
+            return "it"
+
+    async def work() -> Found:
+        return Found()
+
+    assert type(asking.run_async(work())) is Found
+    assert written == []
