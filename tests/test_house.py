@@ -36,7 +36,7 @@ SUITES = {
 """Tests of more than one module: a folder or a file, and what it tests."""
 
 TESTED_WITH = {
-    "api/collector.py": "apps/test_collector.py",
+    "api/collector_operations.py": "apps/test_collector.py",
     "apps/collector": "apps/test_collector.py",
     "apps/dns": "apps/dns/test_check.py",
     "apps/kubectl": "apps/kubectl/test_commands.py",
@@ -194,6 +194,7 @@ def test_tests_import_nothing_of_measurements() -> None:
     assert found == set()
 
 
+@cache
 def _untested() -> list[Path]:
     """The modules with logic of which no test has the name."""
     tested = {module for file in TESTS.rglob("test_*.py") for module in _tested(file.relative_to(TESTS))}

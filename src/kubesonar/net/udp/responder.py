@@ -18,10 +18,10 @@ from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Datagram, DatagramType, Keyring, Refusal
 from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.core.wire.replay_window import ReplayGuard
-from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.net.kernel import cmsg
 from kubesonar.net.kernel.queue_drops import queue_drops
 from kubesonar.net.ticks import Ticks
+from kubesonar.net.udp.answering_socket import AnsweringSocket, reply_from
 from kubesonar.net.udp.shared_port import share_port, sort_by_cookie
 from kubesonar.net.udp.token_bucket import RateLimits, TokenBuckets
 from kubesonar.net.udp.train_records import OpenTrains, TrainRecord
@@ -57,17 +57,6 @@ _OTHERS_BUFFER = 1 << 17
 
 _COOKIELESS = 60.0
 """Seconds after a signed datagram without a cookie in which the loss of such counts as the loss of a member's."""
-
-
-class _Listener:
-    """One socket of a port. `members`: it gets what carries a cookie, as members' datagrams do, or everything."""
-
-    __slots__ = ("family", "members", "socket")
-
-    def __init__(self, address: str, buffer: int, *, members: bool) -> None:
-        self.family = family_of(address)
-        self.members = members
-        self.socket = _open(address, self.family, buffer)
 
 
 class UdpResponder:
@@ -120,12 +109,12 @@ class UdpResponder:
         self._eager = False
         self._handled = 0
         self._awaited = float("-inf")
-        self._sockets: list[_Listener] = []
-        self._others: list[_Listener] = []
+        self._sockets: list[AnsweringSocket] = []
+        self._others: list[AnsweringSocket] = []
         """The sockets for datagrams without a cookie."""
         self._sorted_by = ring()
         self._cookieless = float("-inf")
-        self._drops: dict[_Listener, int] = {}
+        self._drops: dict[AnsweringSocket, int] = {}
         try:
             for address in addresses:
                 self._listen(address)
@@ -177,12 +166,12 @@ class UdpResponder:
         self._trains.flush()
 
     def _listen(self, address: str) -> None:
-        listener = _Listener(address, _BUFFER, members=True)
+        listener = AnsweringSocket(address, _BUFFER, members=True)
         self._sockets.append(listener)
         listener.socket.bind((address, self.port))
         self.port = listener.socket.getsockname()[1]
         self._stamped &= cmsg.stamps_on(listener.socket, cmsg.RX_STAMPS)
-        others = _Listener(address, _OTHERS_BUFFER, members=False)
+        others = AnsweringSocket(address, _OTHERS_BUFFER, members=False)
         try:
             share_port(listener.socket, others.socket, address, self._sorted_by)
         except OSError:
@@ -210,7 +199,7 @@ class UdpResponder:
             else:
                 self._loop.remove_reader(listener.socket.fileno())
 
-    def _read(self, listener: _Listener) -> None:
+    def _read(self, listener: AnsweringSocket) -> None:
         """Take at most a batch, so that a flood cannot keep the loop."""
         receive, ring = listener.socket.recvmsg_into, None
         for _ in range(_BATCH):
@@ -238,7 +227,7 @@ class UdpResponder:
 
     def _take(
         self,
-        listener: _Listener,
+        listener: AnsweringSocket,
         data: memoryview,
         ring: Keyring,
         ancillary: cmsg.Ancillary,
@@ -271,7 +260,7 @@ class UdpResponder:
             with suppress(OSError):  # as before where the kernel has no room: those with a new key are read later
                 sort_by_cookie(listener.socket, ring)
 
-    def _admits(self, request: Datagram, listener: _Listener, address: str, now: float) -> bool:
+    def _admits(self, request: Datagram, listener: AnsweringSocket, address: str, now: float) -> bool:
         """Return whether a new signed datagram is within the limits: first those of its sender, so that a member that
         sends too much does not use up the total. Without keys anybody can be any sender, so its address counts."""
         if not listener.members:
@@ -284,7 +273,7 @@ class UdpResponder:
             return True
         return False
 
-    def _dropped(self, endpoint: _Listener) -> int:
+    def _dropped(self, endpoint: AnsweringSocket) -> int:
         """Return how many datagrams the kernel dropped at this socket since the last call."""
         before, self._drops[endpoint] = self._drops.get(endpoint, 0), queue_drops(endpoint.socket)
         return (self._drops[endpoint] - before) & 0xFFFFFFFF
@@ -298,7 +287,7 @@ class UdpResponder:
 
     def _echo(
         self,
-        listener: _Listener,
+        listener: AnsweringSocket,
         probe: Datagram,
         ring: Keyring,
         ancillary: cmsg.Ancillary,
@@ -315,49 +304,11 @@ class UdpResponder:
         self.counters["held"] += hold > HELD
         self._trains.done(train, probe, given and hold <= HELD)
 
-    def _send(self, listener: _Listener, answer: bytes, ancillary: cmsg.Ancillary, peer: tuple[str, int]) -> bool:
+    def _send(self, listener: AnsweringSocket, answer: bytes, ancillary: cmsg.Ancillary, peer: tuple[str, int]) -> bool:
         try:
-            listener.socket.sendmsg([answer], _reply_from(ancillary), 0, peer)
+            listener.socket.sendmsg([answer], reply_from(ancillary), 0, peer)
         except OSError:
             self.counters["send"] += 1
             return False
         self.counters["answered"] += 1
         return True
-
-
-def _open(address: str, family: int, buffer: int) -> socket.socket:
-    """Return a socket that is ready to be bound to this address."""
-    endpoint = socket.socket(ADDRESS_FAMILY[family], socket.SOCK_DGRAM)
-    try:
-        endpoint.setblocking(False)
-        endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        if family == 6:
-            endpoint.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if address in ("0.0.0.0", "::"):
-            _report_destination(endpoint)
-    except OSError:
-        endpoint.close()
-        raise
-    return endpoint
-
-
-def _report_destination(listener: socket.socket) -> None:
-    """Make the kernel report the own address that a datagram came to, so that the answer can come from it."""
-    if listener.family == socket.AF_INET6:
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-    else:
-        listener.setsockopt(socket.IPPROTO_IP, cmsg.IP_PKTINFO, 1)
-
-
-def _reply_from(ancillary: cmsg.Ancillary) -> cmsg.Ancillary:
-    """Return the control message that sends from the address that was asked.
-
-    Routing chooses the interface (index 0), except for link-local addresses, which need one.
-    """
-    for level, kind, data in ancillary:
-        if level == socket.IPPROTO_IP and kind == cmsg.IP_PKTINFO:
-            return [(level, kind, bytes(4) + data[4:8] + bytes(4))]  # struct in_pktinfo: ifindex, spec_dst, addr
-        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
-            index = data[16:20] if data[0] == 0xFE and data[1] & 0xC0 == 0x80 else bytes(4)
-            return [(level, kind, data[:16] + index)]  # struct in6_pktinfo: addr, ifindex
-    return []
