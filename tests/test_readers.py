@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 import tempfile
 from collections.abc import Callable
@@ -138,9 +139,14 @@ def handed_over(data: bytes) -> None:
         native(found.notice)
 
 
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder in memory, where there is one: a file of SQLite waits for the disk several times otherwise."""
+    return tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+
+
 def in_file(read: Callable[[str], object]) -> Callable[[bytes], None]:
     def written(data: bytes) -> None:
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch() as folder:
             path = Path(folder) / "file"
             path.write_bytes(data)
             read(str(path))
@@ -168,7 +174,7 @@ def events(data: bytes) -> None:
 
 
 def outbox(data: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         (Path(folder) / OUTBOX_FILE).write_bytes(data)
         box = OutboxFile(folder)
         box.load(10)
@@ -176,7 +182,7 @@ def outbox(data: bytes) -> None:
 
 
 def outbox_row(data: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         OutboxFile(folder).close()
         with sqlite3.connect(Path(folder) / OUTBOX_FILE) as base:
             base.execute("INSERT INTO outbox VALUES (1, ?, CAST(? AS TEXT), ?, 0, ?)", (data, data, "x", data))
@@ -189,7 +195,7 @@ def outbox_row(data: bytes) -> None:
 
 
 def store_file(data: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         (Path(folder) / STORE_FILE).write_bytes(data)
         RecordFile(folder, 1 << 20, SystemClock()).close()
 
@@ -218,7 +224,7 @@ def netchecker_flags(text: str) -> None:
 
 
 def cgroup(data: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         for name in ("proc/self/cgroup", "sys/fs/cgroup/cpu.stat"):
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)

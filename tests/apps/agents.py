@@ -26,15 +26,17 @@ FAST = {kind: {"period": 0.2, "timeout": 2.0} for kind in ("udp", "tcp", "http",
 
 def until(look: Callable[[], Value | None], seconds: float = 90.0) -> Value:
     """The first value that is something, looked for again and again: for so long that only what never comes fails, on a
-    busy machine too."""
+    busy machine too. Most of the time is left to what is waited for, also where a look takes long."""
     deadline = time.monotonic() + seconds
     while True:
+        begun = time.monotonic()
         value = look()
         if value:
             return value
-        if time.monotonic() > deadline:
+        ended = time.monotonic()
+        if ended > deadline:
             raise AssertionError(f"not seen within {seconds} s: {look}")
-        time.sleep(0.05)
+        time.sleep(min(0.5, max(0.05, 3 * (ended - begun))))
 
 
 class RunningProgram:

@@ -41,6 +41,7 @@ def test_a_fault_from_the_start_is_named_and_gives_exit_code_1(tmp_path: Path) -
 
 
 @pytest.mark.lab
+@pytest.mark.long
 def test_agents_frozen_from_the_start_are_frozen_and_not_gone_and_the_verdict_is_said_once(tmp_path: Path) -> None:
     done = kubesonar("lab", "--nodes", "3", "--fault", "pause node-2", "--once", "--directory", str(tmp_path / "lab"))
     lines = done.stdout.splitlines()

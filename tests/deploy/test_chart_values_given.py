@@ -50,9 +50,21 @@ def nested(path: str, value: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", OLD_VALUES)
 def test_a_blank_value_of_the_older_chart_is_one_that_is_not_given(path: str, tmp_path: Path) -> None:
+    tree = {"kubenurse": {"enabled": True}, **nested(path, None)}
+    assert render(*values(tmp_path, tree)) == render("--set", "kubenurse.enabled=true")
+
+
+def test_so_are_all_of_them_together_by_every_helm(tmp_path: Path) -> None:
+    tree: dict[str, Any] = {"kubenurse": {"enabled": True}}
+    for path in OLD_VALUES:
+        section = tree
+        *sections, key = path.split(".")
+        for name in sections:
+            section[name] = section.get(name) or {}
+            section = section[name]
+        section.setdefault(key, None)
     for program in helms() or [newest()]:
         as_without = render("--set", "kubenurse.enabled=true", program=program)
-        tree = {"kubenurse": {"enabled": True}, **nested(path, None)}
         assert render(*values(tmp_path, tree), program=program) == as_without
 
 

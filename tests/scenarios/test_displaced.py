@@ -10,7 +10,7 @@ from kubesonar.apps.client.gather import Assessment, assess
 from kubesonar.apps.client.sources import SnapshotSource
 from kubesonar.model import Health, Verdict
 from tests.apps.agent.test_membership_service import Mesh
-from tests.apps.agents import RunningAgent, tree, until
+from tests.apps.agents import FAST, RunningAgent, tree, until
 from tests.apps.hooks import receiving
 
 
@@ -24,7 +24,7 @@ def bad(verdict: Verdict) -> Verdict | None:
 
 def test_check_and_webhook_both_say_that_somebody_else_answers(tmp_path: Path) -> None:
     with receiving() as hooks, ExitStack() as stack:
-        mesh = Mesh(tmp_path, stack, "abc", hooks)
+        mesh = Mesh(tmp_path, stack, "abc", hooks, plan={"families": [4], **FAST})
         coordinator = until(mesh.coordinator)
         victim = min(set("abc") - {coordinator})
         rest = "".join(sorted(set("abc") - {victim}))

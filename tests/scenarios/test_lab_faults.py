@@ -1,5 +1,6 @@
 """A lab with real packets, broken in one way after the other: each fault is named rightly, and forgotten when it is
-gone. Nodes that are cut off and agents that are gone or frozen: test_lab_membership.py."""
+gone. Nodes that are cut off and agents that are gone or frozen: test_lab_membership.py; a pod network that is cut
+off: test_lab_stories.py."""
 
 from __future__ import annotations
 
@@ -15,7 +16,6 @@ ALONE = [
     ("drop node-1>node-4", "pair", "node-1>node-4"),
     ("udp node-4>node-1", "pair_udp", "node-4>node-1"),
     ("port node-1>node-2 tcp/7473", "pair_port", "node-1>node-2 tcp/7473"),
-    ("podnet node-4", "pod_network", "node-4"),
     ("rate node-2 2000", "link_rate", "node-2"),
     ("dns dns-1 udp", "dns_udp", "dns-1"),
 ]

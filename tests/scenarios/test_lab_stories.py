@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.lab, needs_nft, pytest.mark.usefixtures("healed")]
 
 ONE_AFTER_THE_OTHER = [
     (("loss node-1>node-2 10", "pair", "node-1>node-2"), ("cut node-3", "node", "node-3")),
-    (("mtu node-3>node-5 1300", "pair_mtu", "node-3>node-5"), ("podnet node-4", "pod_network", "node-4")),
+    (("mtu node-3>node-1 1300", "pair_mtu", "node-3>node-1"), ("podnet node-4", "pod_network", "node-4")),
 ]
 
 
@@ -31,7 +31,7 @@ def test_a_fault_alone_and_then_with_another(lab: RunningLab, faults: tuple[tupl
 def test_a_draining_node_may_leave(lab: RunningLab) -> None:
     lab.order("state node-2 draining")
     lab.order("kill node-2")
-    for verdict in watch(lab, 10.0):
+    for verdict in watch(lab, 6.0):
         assert not verdict.findings, verdict.sentence
     assert verdict.verdict is Health.GOOD
     assert any("node-2" in state and "draining" in state for state in verdict.states)
@@ -43,7 +43,7 @@ def test_a_cut_node_that_is_called_not_ready_goes_on_being_named(lab: RunningLab
     settle(lab, cut)
     lab.order("state node-3 not_ready")
     settle(lab, cut)
-    for verdict in watch(lab, 5.0):
+    for verdict in watch(lab, 2.0):
         assert named(verdict) == cut, verdict.sentence
         assert verdict.sentence.startswith("node-3 is down or cut off since ")
         assert "; Kubernetes calls it NotReady" in verdict.sentence

@@ -16,6 +16,8 @@ from tests.ports import free_port
 
 KEY = "1 " + "ab" * 16 + "\n"
 DEATHS = ("gone", "dead", "frozen")
+SPARING = {"families": [4], **{kind: {"period": 1.0, "timeout": 2.0} for kind in ("udp", "tcp", "http", "icmp", "mtu")}}
+"""A plan for agents that watch each other: what they probe besides costs more than the rest of a test."""
 
 
 class Mesh:
@@ -42,6 +44,7 @@ class Mesh:
                 "receivers": [{"name": "pager", "url": self._hooks.url}],
                 "directory": str(self._folder / f"outbox-{name}"),
             },
+            "plan": SPARING,
             **self._more,
         }
         (self._folder / f"outbox-{name}").mkdir(exist_ok=True)

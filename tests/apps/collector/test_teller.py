@@ -21,9 +21,13 @@ from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.runtime.supervise import Supervisor
 from tests.apps.agents import RunningAgent, RunningCollector, members, tree, until
 from tests.apps.pager import Pager
+from tests.clocks import TurnedClock
 from tests.kube.running import run
 from tests.ports import free_port
 from tests.waiting import until as seen
+
+LONG = 10.0
+"""Seconds: more than what a coordinator says waits for an incident of the same."""
 
 
 class Telling(NamedTuple):
@@ -32,6 +36,7 @@ class Telling(NamedTuple):
     replica: Replica
     teller: IncidentTeller
     pager: Pager
+    clock: TurnedClock
 
     def incident(self, became: str = "opened") -> IncidentRecord:
         now = SystemClock().wall()
@@ -44,7 +49,7 @@ class Telling(NamedTuple):
 
 @asynccontextmanager
 async def telling(pager: Pager) -> AsyncIterator[Telling]:
-    supervisor, log, clock = Supervisor(), IncidentLog(), SystemClock()
+    supervisor, log, clock = Supervisor(), IncidentLog(), TurnedClock()
     notify = NotifyOptions(
         receivers=(ReceiverOptions(name="pager", url=pager.url),), delivery=DeliveryOptions(first=0.1, longest=0.5)
     )
@@ -54,7 +59,7 @@ async def telling(pager: Pager) -> AsyncIterator[Telling]:
         closing.push_async_callback(supervisor.stop)
         replica.start(supervisor, closing, teller.tell)
         await seen(replica.decides)
-        yield Telling(replica, teller, pager)
+        yield Telling(replica, teller, pager, clock)
 
 
 def scenario(work: Callable[[Telling], Awaitable[None]]) -> None:
@@ -108,6 +113,7 @@ def test_what_is_no_incident_is_told_a_little_later_and_its_repetition_is_not() 
             assert await made.teller.hand_over(made.member(), told=False) is True
         doubt = Notice("bb", Condition.SUSPECT, "a", SystemClock().wall(), "", component="coordinator")
         await made.teller.hand_over(doubt, told=False)
+        made.clock.ahead += LONG
         await seen(lambda: len(made.pager.told) == 2)
         assert made.pager.told == {"bb": ["member.suspect a"], "aa": ["member.dead a"]}
         made.teller.decided([made.incident()])
@@ -140,6 +146,7 @@ def test_receivers_are_told_where_to_see_it_and_records_are_kept_without_the_add
         gone = Notice("cc", Condition.GONE, "m", SystemClock().wall(), "", "node 4", members=("m",))
         for notice in (doubt, gone):
             await made.teller.hand_over(notice, told=False)
+        made.clock.ahead += LONG
         await seen(lambda: len(made.pager.told) == 3)
         assert sorted(made.pager.pages) == [
             "https://sonar.example.org/incidents/00ff",

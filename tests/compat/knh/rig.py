@@ -101,9 +101,12 @@ class Pods:
         await until(lambda: set(self.coordinators().values()) == {pod(coordinator).id})
 
     async def close(self) -> None:
-        """Ends all."""
-        for number in list(self._running):
-            await self.stop(number)
+        """Ends all at once: each takes a second to end."""
+        running = list(self._running.values())
+        self._running.clear()
+        for _, leave, _ in running:
+            leave.set()
+        await asyncio.gather(*(task for _, _, task in running))
 
 
 @asynccontextmanager

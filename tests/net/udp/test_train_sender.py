@@ -227,8 +227,7 @@ def test_what_the_kernel_dropped_of_answers_is_told_also_of_ports_replaced_since
             during = engine.lost
             ports = {tally.port}
             while len(ports) < 4:
-                ports |= {tally.port for tally in (await ask(engine, responder.port)).ports}
-                await asyncio.sleep(0.01)
+                ports |= {tally.port for tally in (await ask(engine, responder.port, timeout=IMPATIENT)).ports}
             return before, during, engine.lost
 
     before, during, after = run(scenario())
