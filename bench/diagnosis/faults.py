@@ -4,7 +4,8 @@ Equivalences, where two answers are the same: see `Truth`. With one network only
 by the same probes. Between two zones of which one is a single node, the way between the zones is the way into or out
 of that node as far as members' probes go, and between two zones of one node each it is the pair. Of a node or a pod
 network that lets nothing out the agents cannot be read either, so nobody knows whether anything gets in. Pairs are
-chosen among those that a probe crosses in that direction.
+chosen among those that a probe crosses in that direction. What several faults at once have to do with each other is in
+`appearance`.
 """
 
 from __future__ import annotations
@@ -243,7 +244,7 @@ def _pair_pod(making: Making) -> Injection:
 
 def _pair_mtu(making: Making) -> Injection:
     one, other = making.pair(Kind.MTU, round_trip=False)
-    return making.lossy(_one(("pair_mtu", f"{one}>{other}")), ("pair", one, other), hits=_is_big)
+    return making.lossy(_one(("pair_mtu", f"{one}>{other}")), ("pair", one, other), hits=is_big)
 
 
 def _node_mtu(both: bool) -> Callable[[Making], Injection]:
@@ -258,16 +259,18 @@ def _node_mtu(both: bool) -> Callable[[Making], Injection]:
         components: list[Component] = [("node_in", node)]
         if both:
             components.append(("node_out", node))
-        return making.lossy(truth, *components, hits=_is_big)
+        return making.lossy(truth, *components, hits=is_big)
 
     return make
 
 
-def _to_port(flow: Flow) -> bool:
+def to_port(flow: Flow) -> bool:
+    """Whether a packet goes to the TCP port of an agent."""
     return flow.proto == "tcp" and flow.port == PORT and not flow.reply
 
 
-def _is_big(flow: Flow) -> bool:
+def is_big(flow: Flow) -> bool:
+    """Whether a packet fills the path's MTU."""
     return flow.size >= BIG
 
 
@@ -304,7 +307,7 @@ def _dns_all(**changes: float | bool) -> Callable[[Making], Injection]:
         part = _DEAF.get(frozenset(changes), "dns_server")
         pods: list[Named] = [(part, name) for name in names]
         service: Named = (part, DNS_SERVICE)
-        answers = (answer(("dns_service", DNS_SERVICE)), answer(service), answer(*pods), answer(service, *pods))
+        answers = (answer(service), answer(("dns_service", DNS_SERVICE)), answer(*pods), answer(service, *pods))
         return making.server(Truth(answers), names, **share)
 
     return make
@@ -533,7 +536,7 @@ FAULTS: dict[str, Callable[[Making], Injection]] = {
     "pair_both": _pair("pair", True, None),
     "pair_pod": _pair_pod,
     "pair_udp": _pair("pair_udp", False, lambda flow: flow.proto == "udp", Kind.UDP),
-    "pair_port": _pair("pair_port", False, _to_port, Kind.TCP),
+    "pair_port": _pair("pair_port", False, to_port, Kind.TCP),
     "pair_mtu": _pair_mtu,
     "node_mtu": _node_mtu(False),
     "node_mtu_both": _node_mtu(True),

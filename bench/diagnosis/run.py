@@ -7,13 +7,15 @@ from random import Random
 
 import msgspec
 
+from bench.diagnosis.appearance import Appearance
 from bench.diagnosis.cluster import Shape
 from bench.diagnosis.faults import FAULTS, Injection, Making, crossed_pairs
 from bench.diagnosis.judges import JUDGES
-from bench.diagnosis.rows import Row
-from bench.diagnosis.scoring import Score, Second, score
+from bench.diagnosis.rows import MANNERS, Row
+from bench.diagnosis.scoring import Score, Second, compared, score
 from bench.diagnosis.simulation import Simulation
 from bench.diagnosis.stories import STORIES
+from bench.diagnosis.truth import Told, Truth, right
 
 _COUNTED = 30.0
 """Seconds before and after the onset over which packets are counted."""
@@ -41,25 +43,35 @@ def play(row: Row, shape: Shape, seed: int, judges: Sequence[str], pace: Pace) -
     usual = _marked(sim, onset - _COUNTED, onset)
     sim.run(_WARM)
     taken: set[str] = set()
-    injections = [_inject(sim, rng, fault.kind, fault.share, fault.manner, cure, taken) for fault in row.drawn(rng)]
+    faults = row.drawn(rng)
+    injections = [_inject(sim, rng, fault.kind, fault.share, fault.manner, cure, taken) for fault in faults]
     if row.story:
         STORIES[row.story](sim, rng, onset)
     busy = _marked(sim, onset, onset + _COUNTED)
     for injection in injections:
         sim.at(onset, injection.begin)
         sim.at(cure, injection.heal)
+    truths = [injection.truth for injection in injections]
+    shown = Appearance(sim) if all(fault.share >= 1 and fault.manner == MANNERS[0] for fault in faults) else None
     seconds: dict[str, list[Second]] = {name: [] for name in judges}
     for when in _times(onset, cure, end, pace):
         sim.run(when)
         read = sim.read()
         for name, judge in asked.items():
             told = judge.step(sim.cluster.epoch + when, read.snapshots, read.unread)
-            seconds[name].append(Second(when - onset, tuple(told)))
-    truths = [injection.truth for injection in injections]
+            seconds[name].append(_second(when - onset, told, truths, shown))
     coverage = _coverage(sim)
     found = [score(str(row), shape, seed, name, truths, seconds[name], row.hold, coverage) for name in judges]
     cluster, node = _dearer(usual, busy)
     return [msgspec.structs.replace(each, cluster_packets=cluster, node_packets=node) for each in found]
+
+
+def _second(age: float, told: Sequence[Told], truths: Sequence[Truth], shown: Appearance | None) -> Second:
+    """What was told, with what no probe tells it from where nothing gets through the faults."""
+    second, named = Second(age, tuple(told)), compared(told)
+    if shown is None or not truths or age < 0 or right(named, truths):
+        return second
+    return second._replace(alike=shown.alike(named, truths), stand_ins=shown.stand_ins(named, truths))
 
 
 def _marked(sim: Simulation, start: float, end: float) -> dict[str, float]:

@@ -8,17 +8,20 @@ from typing import NamedTuple
 import msgspec
 
 from bench.diagnosis.cluster import Shape
-from bench.diagnosis.truth import Named, Told, Truth, right, wrong
+from bench.diagnosis.truth import Answer, Named, Told, Truth, right, wrong
 
 DUE = (10, 15, 20, 25, 60, 120, 600)
 """Seconds after the onset at which it is looked whether exactly the right is said."""
 
 
 class Second(NamedTuple):
-    """What was told so many seconds after the onset (negative: before)."""
+    """What was told so many seconds after the onset (negative: before). `alike`: no probe tells it from the faults that
+    are there; `stand_ins` are those parts of it that show what one of the faults shows beside the others."""
 
     age: float
     told: tuple[Told, ...]
+    alike: bool = False
+    stand_ins: Answer = frozenset()
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,18 +93,20 @@ def score(
     )
 
 
-def _named(told: Iterable[Told]) -> frozenset[Named]:
+def compared(told: Iterable[Told]) -> frozenset[Named]:
     """What is compared; who looks may say of itself that it cannot see."""
     return frozenset(each.named for each in told if each.part != "observer")
 
 
 def _right(second: Second, truths: Sequence[Truth]) -> bool:
-    return right(_named(second.told), truths)
+    return second.alike or right(compared(second.told), truths)
 
 
 def _wrong(second: Second, truths: Sequence[Truth]) -> list[Told]:
     """What is told that no fault of the run allows; before the onset nothing is allowed."""
-    bad = wrong(_named(second.told), truths if second.age >= 0 else ())
+    if second.alike:
+        return []
+    bad = wrong(compared(second.told), truths if second.age >= 0 else ()) - second.stand_ins
     return [told for told in second.told if told.named in bad]
 
 
@@ -110,7 +115,7 @@ def _alarms(seconds: Sequence[Second], truths: Sequence[Truth]) -> int:
     before: frozenset[Named] = frozenset()
     count = 0
     for second in seconds:
-        now = _named(_wrong(second, truths))
+        now = compared(_wrong(second, truths))
         count += len(now - before)
         before = now
     return count
@@ -137,7 +142,7 @@ def _flips(seconds: Sequence[Second]) -> int:
     before: frozenset[Named] = frozenset()
     flips = 0
     for second in seconds:
-        now = _named(second.told)
+        now = compared(second.told)
         flips += len((now - before) & ended)
         ended |= before - now
         before = now

@@ -35,6 +35,9 @@ def lookups(failed: int, total: int) -> Callable[[], AllLookups]:
         (("zone_pair", "a>b"), ("zone_target", "a>api-server")),
         (("zone_pair", "b>a"), ("pair_port", "node-1>api-server tcp/443")),
         (("zone_pair_slow", "a>b"), ("pair_slow", "node-1>api-server")),
+        (("pair", "node-1>node-3"), ("pair_port", "node-1>api-server tcp/443")),
+        (("pair", "node-3>node-1"), ("zone_target", "a>api-server")),
+        (("pair_slow", "node-1>node-3"), ("pair_slow", "node-1>api-server")),
         (("node_mtu", "node-1"), ("pair_port", "node-1>api-server tcp/443")),
         (("pair", "node-1>node-2"), ("pair_slow", "node-2>node-1")),
         (("node", "node-1"), ("node_slow", "node-1")),
@@ -56,6 +59,8 @@ def test_what_follows_is_listed_under_its_cause(cause: tuple[str, str], effect: 
     ("one", "other"),
     [
         (("zone_pair", "a>b"), ("zone_target", "c>api-server")),
+        (("pair", "node-1>node-2"), ("pair_port", "node-3>api-server tcp/443")),
+        (("pair_port", "node-1>node-2 tcp/7473"), ("pair_port", "node-1>api-server tcp/443")),
         (("zone_pair", "a>b"), ("pair", "node-1>node-3")),
         (("node", "node-1"), ("api_server", "api-server")),
         (("node_mtu", "node-2"), ("pair_port", "node-1>api-server tcp/443")),
@@ -67,6 +72,12 @@ def test_what_follows_is_listed_under_its_cause(cause: tuple[str, str], effect: 
 )
 def test_what_does_not_follow_is_told_beside_it(one: tuple[str, str], other: tuple[str, str]) -> None:
     assert len(listed([found(*one), found(*other)], dict, ZONES)) == 2
+
+
+def test_a_way_between_two_of_many_nodes_is_not_the_way_between_their_zones() -> None:
+    findings = [found("pair", "node-1>node-3"), found("pair_port", "node-1>api-server tcp/443")]
+    assert len(listed(findings, dict, {**ZONES, "node-4": "a"})) == 2
+    assert len(listed(findings, dict, {})) == 2
 
 
 @pytest.mark.parametrize(("home", "causes"), [("node-2", 1), ("node-3", 2)])

@@ -157,14 +157,24 @@ def _follows(named: Named, cause: Named, zones: Zones) -> bool:
     through something that loses packets is slow, because they are sent again."""
     (name, subject), (by, whose) = named, cause
     start, _, end = subject.partition(" ")[0].partition(">")
-    if name in _TO_TARGETS and by in ("zone_pair", "zone_pair_slow") and end not in zones:
-        return zones.get(start, start) in whose.split(">")
+    if name in _TO_TARGETS and end not in zones and zones.get(start, start) in _zones_of_way(by, whose, zones):
+        return True
     if name.endswith("_slow") and by in _LOSING:
         ends, lossy = {*subject.split(">")}, {*whose.partition(" ")[0].split(">")} - {_ANY_DNS}
         return lossy <= ends or lossy <= {zones.get(end, end) for end in ends}
     if name in ("pair", "pair_port") and by in _BIG_ONES:
         return start in whose.split(">") and end not in whose.split(">")
     return False
+
+
+def _zones_of_way(part: str, subject: str, zones: Zones) -> Sequence[str]:
+    """The two zones of which this is the way from one to the other: between two nodes that are alone in theirs it is
+    the way between the zones, as far as any probe tells."""
+    ends = subject.split(">")
+    if part in ("zone_pair", "zone_pair_slow"):
+        return ends
+    homes = [zones.get(end, "") for end in ends] if part in ("pair", "pair_slow") else []
+    return homes if all(home and [*zones.values()].count(home) == 1 for home in homes) else ()
 
 
 def _resolver(findings: Sequence[Finding]) -> Finding | None:

@@ -194,7 +194,7 @@ def _label(cell: Cell) -> str:
 def _expected(suspect: Suspect, cell: Cell) -> float:
     """The share of that cell's trials that the suspect makes bad."""
     if suspect.rates is not None:
-        return suspect.rates.odds(cell, suspect.subject, suspect.part.share).bad
+        return lossy(*suspect.rates.crossing(cell, suspect.subject, suspect.part.share)).bad
     return lossy(load_of(suspect.part, cell, suspect.subject), suspect.fit.rate).bad
 
 

@@ -8,6 +8,7 @@ from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.suspects import SuspectKey
 from kubesonar.core.diagnosis.inference.trial_model import Load, is_stream
 from kubesonar.core.diagnosis.parts.part import Part
+from kubesonar.core.diagnosis.parts.shares import by_server
 from kubesonar.core.diagnosis.parts.table import PARTS, crossed
 from kubesonar.core.diagnosis.parts.traversal import Traversal, Way
 from kubesonar.model import Kind
@@ -15,9 +16,11 @@ from kubesonar.model import Kind
 
 def load_of(part: Part, cell: Cell, subject: str) -> Load:
     """How the trials of that cell cross that subject of that kind of part."""
-    share = part.share(cell.route, subject) if part.share else 1.0
     packets = 1 if part.whole and is_stream(cell.packets) else cell.packets
-    return Load(packets, 2 if part.both and cell.route.way is Way.ROUND else 1, share)
+    crossings = 2 if part.both and cell.route.way is Way.ROUND else 1
+    if part.share is None:
+        return Load(packets, crossings)
+    return Load(packets, crossings, part.share(cell.route, subject), by_server(part.share, cell.route, subject))
 
 
 class Incidence:

@@ -12,7 +12,7 @@ from math import exp, log
 import msgspec
 
 from kubesonar.core.diagnosis.evidence import Cell
-from kubesonar.core.diagnosis.inference.trial_model import RATES, Load, Odds, either, lossy
+from kubesonar.core.diagnosis.inference.trial_model import RATES, Load, Odds, either, failing, lossy
 
 _ENDED = 4.0
 """A fault has ended when that explains its trials this much (nats) better than that it still lasts."""
@@ -29,15 +29,15 @@ def confidence(net: float) -> float:
     return min(0.9999, 1 - exp(-max(0.0, net) / CONFIDENT))
 
 
-Expectation = tuple[list[Odds], Odds | None]
-"""The odds expected in each bin, and those of all bins while nothing was explained."""
+Expectation = tuple[list[Odds], Odds | None, tuple[list[float], ...]]
+"""The odds expected in each bin, those of all bins while nothing was explained, and what is left of each server."""
 
 
 class Belief:
     """A cell, and the odds of a trial in it as explained so far, bin by bin. A bin that has been forgotten counts
     zero."""
 
-    __slots__ = ("bad", "cell", "dead", "expected", "packed", "total", "untouched")
+    __slots__ = ("_unexplained", "bad", "cell", "dead", "expected", "packed", "total", "untouched")
 
     def __init__(self, cell: Cell, background: Odds) -> None:
         self.cell = cell
@@ -47,23 +47,44 @@ class Belief:
         self.expected = [background] * len(cell.total)
         self.untouched: Odds | None = background
         """What is expected in every bin, as long as nothing was explained."""
+        self._unexplained: tuple[list[float], ...] = ()
+        """Of a Service of which some servers fail: by bin, the chance of each that a trial there does not fail by what
+        was explained."""
         self.packed = _pack(self.total, self.bad, self.dead)
         """All counts in one number, so that those of many cells are added at once."""
 
-    def explain(self, odds: Odds, bins: int) -> None:
-        """Expects this besides, through the newest `bins`."""
+    def explain(self, load: Load, rate: float, bins: int) -> None:
+        """Expects besides, through the newest `bins`, that a part which is crossed so loses packets at that rate."""
         self.untouched = None
         for index in range(bins):
-            self.expected[index] = either(self.expected[index], odds)
+            self.expected[index] = either(self.expected[index], lossy(self.left(load, index), rate))
+        if load.by_server:
+            fails, all_left = failing(load, rate), [1.0] * len(load.by_server)
+            before = self._unexplained or tuple(all_left for _ in self.total)
+            self._unexplained = tuple(
+                [left * (1 - share * fails) for left, share in zip(each, load.by_server, strict=True)]
+                if index < bins
+                else each
+                for index, each in enumerate(before)
+            )
+
+    def left(self, load: Load, age_bin: int) -> Load:
+        """The same crossing, of the trials in that bin that do not fail by what was explained: a Service leads to one
+        of its servers, so that what fails at one of them fails at no other."""
+        if not load.by_server or not self._unexplained:
+            return load
+        left = self._unexplained[age_bin]
+        crossing = sum(chance * share for chance, share in zip(left, load.by_server, strict=True))
+        return load._replace(share=round(crossing / sum(left), 3), by_server=())
 
     @property
     def expectation(self) -> Expectation:
         """What is expected, to be set again after something was supposed."""
-        return list(self.expected), self.untouched
+        return list(self.expected), self.untouched, self._unexplained
 
     @expectation.setter
     def expectation(self, before: Expectation) -> None:
-        self.expected, self.untouched = before
+        self.expected, self.untouched, self._unexplained = before
 
     def forget(self, start: int, stop: int) -> None:
         """Leaves the bins from `start` to `stop` out of account."""
@@ -143,7 +164,7 @@ def _table(crossings: Iterable[Crossing]) -> Table:
             continue
         for index, total in enumerate(belief.total):
             if total:
-                key = (index, crossing, belief.expected[index])
+                key = (index, belief.left(crossing, index), belief.expected[index])
                 count = counts.get(key)
                 if count is None:
                     count = counts[key] = [0, 0, 0]

@@ -47,11 +47,13 @@ def look_up(names: int) -> int:
 
 class Load(NamedTuple):
     """How a trial crosses a part: its `packets` (or `BIG`, `stream`, `look_up`), how often each crosses the part (twice
-    if it is both ways of a round trip), and the share of such trials, or names of a look-up, that cross it at all."""
+    if it is both ways of a round trip), and the share of such trials, or names of a look-up, that cross it at all. Of a
+    Service `by_server` are the same shares of what each of its servers is asked; empty where that is not known."""
 
     packets: int
     crossings: int = 1
     share: float = 1.0
+    by_server: tuple[float, ...] = ()
 
 
 class Odds(NamedTuple):
@@ -70,6 +72,12 @@ def lossy(load: Load, rate: float) -> Odds:
         return Odds(bad, bad)
     bad, dead = _odds(load.packets, lost)
     return Odds(min(bad * load.share, _HIGHEST), min(dead * load.share, _HIGHEST))
+
+
+def failing(load: Load, rate: float) -> float:
+    """The chance that a trial which crosses the part is bad, or that a name of a look-up is not answered."""
+    packets = look_up(1) if load.packets < _LOOK_UPS else load.packets
+    return lossy(Load(packets, load.crossings), rate).bad
 
 
 def _odds(packets: int, lost: float) -> Odds:

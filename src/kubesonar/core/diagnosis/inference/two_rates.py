@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import log
 from typing import NamedTuple
 
@@ -11,8 +11,7 @@ import msgspec
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.likelihood import Belief, gain_of
 from kubesonar.core.diagnosis.inference.trial_model import RATES, Load, Odds, lossy
-from kubesonar.core.diagnosis.parts.shares import sides
-from kubesonar.core.diagnosis.parts.traversal import Traversal
+from kubesonar.core.diagnosis.parts.shares import Share, by_server, sides
 
 EXTRA_RATE = 2.0
 """What a second rate must explain (nats) before the two ways are said to differ."""
@@ -28,10 +27,6 @@ _SWEEPS = 3
 _STEPS = (0.0, *RATES)
 
 
-Share = Callable[[Traversal, str], float] | None
-"""The share of trials on a route that cross a node; None: all."""
-
-
 class TwoRates(msgspec.Struct, frozen=True):
     """The rates of loss on the way in and on the way out that explain most, and how much (nats)."""
 
@@ -39,13 +34,16 @@ class TwoRates(msgspec.Struct, frozen=True):
     outward: float
     gain: float
 
-    def odds(self, cell: Cell, node: str, share: Share) -> Odds:
-        """The odds of a trial of that cell, of which that share crosses that node."""
+    def crossing(self, cell: Cell, node: str, share: Share | None) -> tuple[Load, float]:
+        """How the trials of that cell, of which that share crosses that node, do so, and the rate at which it loses
+        their packets."""
         way = _way(cell, node, share)
-        return lossy(Load(way.packets, share=way.share), _lost(way, self.inward, self.outward))
+        return way.load, _lost(way, self.inward, self.outward)
 
 
-def seen_by_one(beliefs: Iterable[Belief], node: str, share: Share, bins: int, both: TwoRates, one: TwoRates) -> bool:
+def seen_by_one(
+    beliefs: Iterable[Belief], node: str, share: Share | None, bins: int, both: TwoRates, one: TwoRates
+) -> bool:
     """Return whether two ways explain more than `one` of them by the trials of a single peer of several: then the way
     to or from that peer is sick, and not the part's second way."""
     more: dict[str, float] = {}
@@ -55,22 +53,24 @@ def seen_by_one(beliefs: Iterable[Belief], node: str, share: Share, bins: int, b
 
 
 class _Way(NamedTuple):
-    """How trials cross the part: their packets, whether they enter and leave it, and the share of them that do."""
+    """How trials cross the part, and whether they enter and leave it."""
 
-    packets: int
+    load: Load
     enters: bool
     leaves: bool
-    share: float
 
 
-def _way(cell: Cell, node: str, share: Share) -> _Way:
-    return _Way(cell.packets, *sides(cell.route, node), share(cell.route, node) if share else 1.0)
+def _way(cell: Cell, node: str, share: Share | None) -> _Way:
+    load = Load(cell.packets)
+    if share is not None:
+        load = Load(cell.packets, 1, share(cell.route, node), by_server(share, cell.route, node))
+    return _Way(load, *sides(cell.route, node))
 
 
 _Counts = dict[tuple[_Way, Odds], list[int]]
 
 
-def two_rates(beliefs: Iterable[Belief], node: str, share: Share, bins: int, start: float) -> TwoRates:
+def two_rates(beliefs: Iterable[Belief], node: str, share: Share | None, bins: int, start: float) -> TwoRates:
     """The best pair of rates through the newest `bins`, from `start` both ways on (coordinate ascent)."""
     counts = _counted(beliefs, node, share, bins)
     rate_in = rate_out = start
@@ -84,7 +84,7 @@ def two_rates(beliefs: Iterable[Belief], node: str, share: Share, bins: int, sta
     return TwoRates(rate_in, rate_out, best)
 
 
-def one_rate(beliefs: Iterable[Belief], node: str, share: Share, bins: int, *, inward: bool) -> TwoRates:
+def one_rate(beliefs: Iterable[Belief], node: str, share: Share | None, bins: int, *, inward: bool) -> TwoRates:
     """The best rate through the newest `bins` where only the way in, or only the way out, is sick."""
     counts = _counted(beliefs, node, share, bins)
     ways = [(rate, 0.0) if inward else (0.0, rate) for rate in RATES]
@@ -92,13 +92,14 @@ def one_rate(beliefs: Iterable[Belief], node: str, share: Share, bins: int, *, i
     return TwoRates(*best, _gain(counts, *best))
 
 
-def _counted(beliefs: Iterable[Belief], node: str, share: Share, bins: int) -> _Counts:
+def _counted(beliefs: Iterable[Belief], node: str, share: Share | None, bins: int) -> _Counts:
     counts: _Counts = {}
     for belief in beliefs:
         way = _way(belief.cell, node, share)
         for index in range(bins):
             if belief.total[index]:
-                count = counts.setdefault((way, belief.expected[index]), [0, 0, 0, 0, 0])
+                left = way._replace(load=belief.left(way.load, index))
+                count = counts.setdefault((left, belief.expected[index]), [0, 0, 0, 0, 0])
                 count[0] += belief.total[index]
                 count[1] += belief.bad[index]
                 count[2] += belief.dead[index]
@@ -107,7 +108,7 @@ def _counted(beliefs: Iterable[Belief], node: str, share: Share, bins: int) -> _
     return counts
 
 
-def _counted_by_peer(beliefs: Iterable[Belief], node: str, share: Share, bins: int) -> dict[str, _Counts]:
+def _counted_by_peer(beliefs: Iterable[Belief], node: str, share: Share | None, bins: int) -> dict[str, _Counts]:
     peers: dict[str, list[Belief]] = {}
     for belief in beliefs:
         source, target = belief.cell.route.source, belief.cell.route.target
@@ -119,8 +120,8 @@ def _gain(counts: _Counts, inward: float, outward: float) -> float:
     gain = 0.0
     for (way, expected), count in counts.items():
         lost = _lost(way, inward, outward)
-        gain += gain_of(count[:3], expected, lossy(Load(way.packets, share=way.share), lost))
-        if way.packets > 1:
+        gain += gain_of(count[:3], expected, lossy(way.load, lost))
+        if way.load.packets > 1:
             rate = min(max(lost, _LEAST), 1 - _LEAST)
             gain += _PACKETS * (count[4] * log(rate / _LEAST) + (count[3] - count[4]) * log((1 - rate) / (1 - _LEAST)))
     return gain

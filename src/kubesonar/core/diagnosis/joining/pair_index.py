@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from kubesonar.core.diagnosis.joining.past_loss import Pair
 from kubesonar.core.diagnosis.joining.sieve import Sieve
-from kubesonar.core.diagnosis.parts.table import MOST_SERVERS
+from kubesonar.core.diagnosis.parts.shares import MOST_SERVERS
 from kubesonar.core.diagnosis.parts.traversal import End
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.model import Path

@@ -9,7 +9,7 @@ from kubesonar.core.diagnosis.inference.background import BACKGROUND, Background
 from kubesonar.core.diagnosis.inference.incidence import Incidence
 from kubesonar.core.diagnosis.inference.likelihood import Belief, Crossing, Fit
 from kubesonar.core.diagnosis.inference.suspects import SuspectKey
-from kubesonar.core.diagnosis.inference.trial_model import Load, Odds, lossy
+from kubesonar.core.diagnosis.inference.trial_model import Load, Odds
 from kubesonar.core.diagnosis.inference.two_rates import TwoRates
 from kubesonar.core.diagnosis.parts.table import PARTS
 from kubesonar.core.diagnosis.parts.traversal import Aspect, End, Traversal, Way
@@ -97,7 +97,7 @@ class SearchedTrials:
         """Expect of that cell, through the newest `bins`, what the part does besides."""
         belief = self.beliefs[index]
         if rates is not None:
-            odds = rates.odds(belief.cell, key[1], PARTS[key[0]].share)
+            load, rate = rates.crossing(belief.cell, key[1], PARTS[key[0]].share)
         else:
-            odds = lossy(self.incidence.load(key, index), found.rate)
-        belief.explain(odds, bins)
+            load, rate = self.incidence.load(key, index), found.rate
+        belief.explain(load, rate, bins)

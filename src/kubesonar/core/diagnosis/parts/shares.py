@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+import msgspec
 
 from kubesonar.core.diagnosis.parts.subjects import node_pairs, zone_pairs
 from kubesonar.core.diagnosis.parts.traversal import EITHER, Traversal, leaves_for_a_node, stays_on_node
+
+Share = Callable[[Traversal, str], float]
+"""The share of the trials on a route that cross a subject."""
+
+MOST_SERVERS = 8
+"""Servers behind a Service up to which each counts as crossed. Fewer, and a sick DNS server is not told from its
+Service; more, and each is crossed by so few trials that they tell nothing of it."""
+
+
+def by_server(share: Share, route: Traversal, subject: str) -> tuple[float, ...]:
+    """The same share of what each server behind a Service is asked; none where the target is no Service, or one of more
+    than `MOST_SERVERS`."""
+    servers = route.target.behind
+    if len(servers) > MOST_SERVERS:
+        return ()
+    replace = msgspec.structs.replace
+    alone = (replace(route, target=replace(route.target, behind=(server,))) for server in servers)
+    return tuple(share(one, subject) for one in alone)
 
 
 def part_of_pair(route: Traversal, subject: str) -> float:
@@ -60,7 +80,9 @@ def part_off_node(route: Traversal, subject: str) -> float:
 
 def server_share(route: Traversal, subject: str) -> float:
     """The share of trials on that route that a server gets: of a Service one of those behind it."""
-    return 1.0 if subject == route.target.name else 1 / len(route.target.behind)
+    if subject == route.target.name:
+        return 1.0
+    return _share(subject == server.name for server in route.target.behind)
 
 
 def part_of_agents(route: Traversal, subject: str) -> float:

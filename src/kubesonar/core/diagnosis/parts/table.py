@@ -17,6 +17,7 @@ from kubesonar.core.diagnosis.parts.mtu_parts import MTU_PARTS
 from kubesonar.core.diagnosis.parts.node_parts import NODE_PARTS
 from kubesonar.core.diagnosis.parts.pair_parts import PAIR_PARTS
 from kubesonar.core.diagnosis.parts.part import Part
+from kubesonar.core.diagnosis.parts.shares import MOST_SERVERS
 from kubesonar.core.diagnosis.parts.slow_parts import SLOW_PARTS
 from kubesonar.core.diagnosis.parts.subjects import Subjects
 from kubesonar.core.diagnosis.parts.target_parts import TARGET_PARTS
@@ -40,10 +41,6 @@ def part(name: str, variant: str = "") -> Part:
     """The row of that name (KeyError where there is none)."""
     return _ROWS[name, variant]
 
-
-MOST_SERVERS = 8
-"""Servers behind a Service up to which each counts as crossed. Fewer, and a sick DNS server is not told from its
-Service; more, and each is crossed by so few trials that they tell nothing of it."""
 
 _MOST_ROUTES = 16_384
 """Routes of which it is kept what they cross, about 2 KiB each: from look to look they are the same. Fewer, and all are

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+
+from bench.diagnosis.appearance import Appearance
+from bench.diagnosis.cluster import Shape
+from bench.diagnosis.simulation import Simulation
+from bench.diagnosis.truth import Named, Truth, answer
+
+NODE, INGRESS = ("node", "node-1"), ("ingress", "ingress")
+THERE, BACK = ("pair", "node-2>node-3"), ("pair", "node-3>node-2")
+FROZEN, GONE = ("agent_frozen", "node-3"), ("agent_gone", "node-3")
+
+
+def appearance() -> Appearance:
+    sim = Simulation(Shape(nodes=3), 1)
+    sim.run(20.0)
+    return Appearance(sim)
+
+
+def truths(*named: Named) -> list[Truth]:
+    return [Truth((answer(each),)) for each in named]
+
+
+def test_a_target_behind_a_name_that_cannot_be_looked_up_is_hidden() -> None:
+    cluster = appearance()
+    all_dns = ("dns_service", "dns-service")
+    assert cluster.alike([all_dns], truths(all_dns, INGRESS))
+    assert not cluster.alike([INGRESS], truths(all_dns, INGRESS))
+    assert not cluster.alike([NODE], truths(NODE, ("api_server", "api-server")))
+
+
+@pytest.mark.parametrize("stopped", [FROZEN, GONE])
+def test_with_agents_at_one_end_only_no_probe_tells_which_way_is_cut(stopped: Named) -> None:
+    cluster = appearance()
+    assert cluster.alike([stopped, BACK], truths(stopped, THERE))
+    assert cluster.stand_ins([BACK], truths(stopped, THERE)) == {BACK}
+    assert not cluster.alike([BACK], truths(THERE))
+    assert not cluster.alike([stopped], truths(stopped, THERE))
+
+
+def test_who_runs_no_agent_is_told_from_who_lets_nothing_through() -> None:
+    cluster = appearance()
+    assert not cluster.alike([GONE], truths(FROZEN))
+    assert not cluster.alike([("node", "node-3")], truths(FROZEN))
+    assert not cluster.alike([("node_in", "node-3")], truths(("node", "node-3")))
+
+
+def test_a_server_that_is_deaf_beside_one_on_a_node_that_is_cut_off_is_all_dns_that_there_is() -> None:
+    sim = Simulation(Shape(nodes=3), 1)
+    sim.run(20.0)
+    cluster, (deaf, other) = Appearance(sim), sim.cluster.dns
+    faults = truths(("node", sim.cluster.dns[other]), ("dns_server", deaf))
+    all_dns = ("dns_service", "dns-service")
+    assert cluster.alike([("node", sim.cluster.dns[other]), all_dns], faults)
+    assert cluster.stand_ins([all_dns], faults) == {all_dns}
+
+
+def test_more_faults_than_there_are_or_parts_of_which_nothing_is_known_are_not_alike() -> None:
+    cluster = appearance()
+    assert not cluster.alike([NODE, ("pair", "node-1>node-2")], truths(NODE))
+    assert not cluster.alike([("node_slow", "node-1")], truths(NODE))
+
+
+@pytest.mark.parametrize(
+    "named",
+    [("pair_udp", "node-2>node-3"), ("pair_port", "node-2>node-3 tcp/7473"), ("pair_mtu", "node-2>node-3"), BACK],
+)
+def test_what_loses_less_of_a_way_is_not_the_way(named: Named) -> None:
+    assert not appearance().alike([named], truths(THERE))
