@@ -37,6 +37,9 @@ class VirtualAgent:
         self.thaw = 0.0
         self.accepted = 0
         """Connections that wait in the queue of a process that is frozen."""
+        self.older = False
+        """Whether it is of the version before: its snapshot remembers one minute, and no train from or to it has a
+        datagram of full size."""
         self.conntrack_drops = 0
         """Packets that the node's kernel dropped in the last minute because its conntrack table is full."""
         self._wall = cluster.epoch + offset
@@ -129,6 +132,9 @@ class VirtualAgent:
         """What its API shows."""
         self._note(self._health.calm(self.wall(now)))
         snapshot = self.ledger.snapshot(self.wall(now))
+        if self.older:
+            edges = tuple(msgspec.structs.replace(edge, past=()) for edge in snapshot.edges)
+            snapshot = msgspec.structs.replace(snapshot, edges=edges)
         if not self.conntrack_drops:
             return snapshot
         full = Saturation(snapshot.at, 60.0, 262_100, 262_144, conntrack_drops=self.conntrack_drops)

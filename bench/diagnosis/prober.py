@@ -146,7 +146,8 @@ class Prober:
         there, back = self._ways(agent.place, target.place, flow)
         number = agent.number(check.target)
         arrived = there.arrivals(now, TRAIN)
-        full = self._network.way(agent.place, target.place, flow._replace(size=FULL)).passes(now)
+        fills = not (agent.older or target.older)
+        full = fills and self._network.way(agent.place, target.place, flow._replace(size=FULL)).passes(now)
         deadline = now + check.timeout
         at = now + there.latency
         reached = full or bool(arrived)
@@ -158,7 +159,8 @@ class Prober:
         hold = max(0.0, target.thaw - at)
         answered = arrived if hold <= check.timeout else []
         if reached:
-            self._recorded(agent, target, family, number, len(arrived), full, at, hold)
+            whole = len(arrived) == TRAIN and full == fills
+            self._recorded(agent, target, family, number, len(arrived), full, at, hold, whole)
         back_at = at + hold
         full = full and hold <= check.timeout and back.passes(back_at)
         got = [arrived[index] for index in back.arrivals(back_at, len(arrived))] if answered else []
@@ -166,7 +168,7 @@ class Prober:
         if now + rtt + hold > deadline:
             got, full = [], False
         seen = arrived.index(got[-1]) + 1 if got else 0
-        complete = len(got) == TRAIN and full
+        complete = len(got) == TRAIN and full == fills
         observation = self._made(
             agent,
             check,
@@ -175,7 +177,9 @@ class Prober:
             sent=TRAIN,
             received=len(got),
             rtt=_rtt(rtt) if got else None,
-            train=Train(number=number, seen=seen, size=64, full=FULL, full_sent=1, full_received=int(full)),
+            train=Train(
+                number=number, seen=seen, size=64, full=FULL * fills, full_sent=int(fills), full_received=int(full)
+            ),
             detail="" if got else f"none of {TRAIN} answered",
         )
         return Outcome(now + rtt + hold if complete else deadline, observation)
@@ -198,6 +202,7 @@ class Prober:
         full: bool,
         at: float,
         hold: float,
+        whole: bool,
     ) -> None:
         address = agent.address(family)
         key = (target.name, agent.name, family)
@@ -227,7 +232,7 @@ class Prober:
             ),
             detail=f"{received} of {TRAIN} arrived",
         )
-        closed = at + hold if full and received == TRAIN else at + hold + _TRAIN_GAP + self._rng.uniform(0.0, 0.25)
+        closed = at + hold if whole else at + hold + _TRAIN_GAP + self._rng.uniform(0.0, 0.25)
         self._record(closed, target, observation)
 
     def _icmp(self, agent: VirtualAgent, check: Check, now: float) -> Outcome:

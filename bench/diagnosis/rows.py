@@ -41,19 +41,21 @@ class Ingredient(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """Faults that begin together, or a story of announced change, or neither."""
+    """Faults that begin together, or a story of announced change, or neither, for so many seconds (`calm`)."""
 
     faults: tuple[Ingredient, ...] = ()
     story: str = ""
+    calm: float = _HEALTHY_LENGTH
 
     def __str__(self) -> str:
-        return f"{STORY} {self.story}" if self.story else " + ".join(map(str, self.faults)) or HEALTHY
+        healthy = HEALTHY if self.calm == _HEALTHY_LENGTH else f"{HEALTHY} {self.calm:g}"
+        return f"{STORY} {self.story}" if self.story else " + ".join(map(str, self.faults)) or healthy
 
     @property
     def hold(self) -> float:
         """How long it lasts (s): until even the slowest of its figures is due."""
         if not self.faults:
-            return LENGTH if self.story else _HEALTHY_LENGTH
+            return LENGTH if self.story else self.calm
         least = min(fault.share for fault in self.faults)
         slow = any(fault.kind in SLOW for fault in self.faults)
         return 620.0 if least < 0.01 else 130.0 if least < 0.05 or slow else 64.0
@@ -85,10 +87,11 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def parse(text: str) -> Row:
-    """Reads "KIND [loss SHARE] [MANNER]", several with " + " between, "story NAME" or "healthy". Raises ValueError."""
+    """Reads "KIND [loss SHARE] [MANNER]", several with " + " between, "story NAME", or "healthy [SECONDS]", 300 unless
+    given. Raises ValueError."""
     words = text.split()
-    if words == [HEALTHY]:
-        return Row()
+    if words[:1] == [HEALTHY] and len(words) <= 2:
+        return Row(calm=float(words[1])) if words[1:] else Row()
     if words[:1] == [STORY]:
         if " ".join(words[1:]) not in STORIES:
             raise ValueError(f'"{text}" is no story, expected one of {", ".join(STORIES)}')

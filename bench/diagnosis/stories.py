@@ -115,6 +115,13 @@ def rollout(sim: Simulation, rng: Random, start: float) -> None:
         _replace(sim, member, start + 15.0 * (index // wave))
 
 
+def upgrade(sim: Simulation, rng: Random, start: float) -> None:
+    """Our own DaemonSets are rolled from the version before to this one, which remembers and sends more."""
+    for agent in sim.agents.values():
+        agent.older = True
+    rollout(sim, rng, start)
+
+
 def _replace(sim: Simulation, member: Member, start: float) -> None:
     """A pod is deleted, ends after its grace, and its successor begins, is ready and serves."""
     replace = msgspec.structs.replace
@@ -197,6 +204,7 @@ STORIES: dict[str, Story] = {
     "zone_upgrade": zone_upgrade,
     "reboot": reboot,
     "rollout": rollout,
+    "upgrade": upgrade,
     "throttling": throttling,
     "key_rotation": key_rotation,
     "observer_cut": observer_cut,

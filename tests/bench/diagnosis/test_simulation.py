@@ -119,12 +119,14 @@ def test_several_faults_are_drawn_of_different_kinds() -> None:
     assert len(set(found.truth)) == 3
 
 
-@pytest.mark.parametrize("text", ["", "nothing", "node loss", "node loss 2", "node loss 0.5 sideways", "story of mine"])
+@pytest.mark.parametrize(
+    "text", ["", "nothing", "node loss", "node loss 2", "node loss 0.5 sideways", "story of mine", "healthy for long"]
+)
 def test_what_is_no_row_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected|could not"):
         rows.parse(text)
 
 
-@pytest.mark.parametrize("text", rows.usual())
+@pytest.mark.parametrize("text", [*rows.usual(), "healthy 900"])
 def test_a_row_reads_what_it_writes(text: str) -> None:
     assert str(rows.parse(text)) == text

@@ -335,6 +335,74 @@ def test_of_members_only_trains_tell_of_the_past_and_of_plain_targets_all() -> N
     assert past_counts(gather(snapshot(A, plain), snapshot(B)), Way.ROUND) == (6, 1)
 
 
+C = Member("c-pod", "c", ("10.0.0.3",), 7473)
+D = Member("d-pod", "d", ("10.0.0.4",), 7473)
+GONE = train(290, 2, received=3, seen=3)
+
+
+def asked_with_one_lost() -> Edge:
+    """Questions by UDP to a DNS server on node b, one of which was lost in the past."""
+    told = edge(Kind.DNS, "dns-1", [train(8, 0, sent=1, received=1)])
+    check = msgspec.structs.replace(told.latest.check, path=Path.DNS_POD, node="b", request="a. A udp")
+    told = msgspec.structs.replace(told, latest=msgspec.structs.replace(told.latest, check=check))
+    return with_past(told, Minute(MINUTE, 6, (train(290, 0, sent=1, received=0, fault=Fault.TIMEOUT),)))
+
+
+def lost_questions(*snapshots: Snapshot) -> tuple[int, int]:
+    """Questions of the past to the DNS server, and those of them that were lost."""
+    evidence = gather(*snapshots)
+    start = evidence.ages.window
+    (cell,) = (each for each in evidence.cells if each.route.kind is Kind.DNS and each.route.reach)
+    return sum(cell.total[start:]), sum(cell.bad[start:])
+
+
+def trains_to(target: str, *lost: Trial) -> Edge:
+    return with_past(edge(Kind.UDP, target, [train(5, 1)]), Minute(MINUTE, 24, lost))
+
+
+@pytest.mark.parametrize(
+    ("trains", "counted"),
+    [
+        ({"b-pod": [GONE]}, (5, 0)),
+        ({"b-pod": [], "c-pod": [GONE]}, (6, 1)),
+        ({"b-pod": [train(270, 2, received=3)]}, (6, 1)),
+        ({"b-pod": [train(290, 2, received=7)]}, (6, 1)),
+    ],
+    ids=["where_it_was_lost", "elsewhere", "at_another_time", "faint_loss"],
+)
+def test_a_question_lost_in_a_burst_that_trains_saw_is_no_faint_loss_of_the_server(
+    trains: dict[str, list[Trial]], counted: tuple[int, int]
+) -> None:
+    seen = [trains_to(target, *lost) for target, lost in trains.items()]
+    mine = snapshot(A, asked_with_one_lost(), *seen, members=(A, B, C))
+    others = [snapshot(each, members=(A, B, C)) for each in (B, C)]
+    assert lost_questions(mine, *others) == counted
+
+
+def test_a_burst_of_a_node_is_known_by_what_two_others_lost_with_it() -> None:
+    members = (A, B, C, D)
+    others = [snapshot(each, trains_to("b-pod", GONE), members=members) for each in (C, D)]
+    mine = [snapshot(A, asked_with_one_lost(), trains_to("b-pod"), members=members), snapshot(B, members=members)]
+    assert lost_questions(*mine, *others) == (5, 0)
+    assert lost_questions(*mine, others[0]) == (6, 1)
+
+
+def test_a_look_up_lost_in_a_burst_is_no_faint_loss_of_the_servers_either() -> None:
+    told = edge(Kind.HTTP, "shop", [train(8, 0, sent=1, received=1)])
+    check = msgspec.structs.replace(told.latest.check, path=Path.EXTERNAL, address="", request="http://shop.example/")
+    told = msgspec.structs.replace(told, latest=msgspec.structs.replace(told.latest, check=check))
+    lost = Minute(MINUTE, 6, (train(290, 0, sent=1, received=0, fault=Fault.UNRESOLVED),))
+    trains = [trains_to(target, GONE) for target in ("b-pod", "c-pod")]
+    others = [snapshot(each, members=(A, B, C)) for each in (B, C)]
+
+    def failed(*more: Edge) -> int:
+        evidence = gather(snapshot(A, with_past(told, lost), *more, members=(A, B, C)), *others)
+        return sum(sum(cell.bad) for cell in evidence.cells if cell.route.question is Aspect.RESOLVE)
+
+    assert failed() == 1
+    assert failed(*trains) == 0
+
+
 def filled(age: float, number: int, passed: bool, received: int = 7, sent: int = 7, full: int = 1) -> Trial:
     """A train with a full-size datagram, of which that many others came back; of a responder with `full` 0 sent."""
     trial = train(age, number, sent=sent, received=received)

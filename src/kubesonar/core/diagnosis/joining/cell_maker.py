@@ -9,12 +9,14 @@ What responders recorded of a member's trains counts also where that member itse
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
 from statistics import median
 
 from kubesonar.core.address import is_literal, url_host
 from kubesonar.core.diagnosis.evidence import FAINT, SETTLE, Ages, Cell, Lookups, Speed
 from kubesonar.core.diagnosis.inference.trial_model import BIG, stream
 from kubesonar.core.diagnosis.joining.pair_index import PairIndex
+from kubesonar.core.diagnosis.joining.past_bursts import PastBursts
 from kubesonar.core.diagnosis.joining.past_loss import Pair
 from kubesonar.core.diagnosis.joining.quiet_pairs import STREAMS
 from kubesonar.core.diagnosis.joining.route_cells import RouteCells, goes_by_tcp
@@ -170,6 +172,8 @@ class CellMaker:
                     answer.add(at, age_bin, trial.fault is not None)
                 continue
             unresolved = trial.fault is Fault.UNRESOLVED
+            if (silent or unresolved) and age_bin >= self.ages.window and self._in_burst(source, reach, resolve, at):
+                continue
             if resolve is not None:
                 if age_bin < self.ages.window:
                     lookups.add(at, unresolved)
@@ -188,6 +192,17 @@ class CellMaker:
         if lookups.total:
             self.lookups[source, check.target] = lookups
         self._hear(edge, heard)
+
+    def _in_burst(self, source: str, reach: Cell, resolve: Cell | None, at: float) -> bool:
+        """Whether trains lost more than faint loss does where that trial of the past was lost: single packets do not
+        tell how much was lost."""
+        ends = [reach.route.target, *reach.route.target.behind]
+        ends += () if resolve is None else resolve.route.target.behind
+        return self._bursts.struck(self.who.members[source].node, (end.node for end in ends), at)
+
+    @cached_property
+    def _bursts(self) -> PastBursts:
+        return self.sieve.bursts()
 
     def _speed(self, source: str, edge: Edge) -> Cell | None:
         """Where answers are held against the usual time; None where nothing is slow anyway, or that is not known."""

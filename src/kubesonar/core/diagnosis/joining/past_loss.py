@@ -21,23 +21,25 @@ best onset would make a finding of; lower, and chance is looked at for nothing."
 
 
 class PastTrials(msgspec.Struct, frozen=True, gc=False):
-    """Of an edge, beyond its windows: how many trials there were, how many were bad, and how many of these lost no more
-    than faint loss does."""
+    """Of an edge, beyond its windows: how many trials there were, how many were bad, how many of these lost no more
+    than faint loss does, and when the others were made, by the clock of the source."""
 
     trials: int
     bad: int
     faint: int
+    burst: tuple[float, ...] = ()
 
 
 def past_trials(edge: Edge) -> PastTrials:
     """Return what the minutes of that edge say."""
-    trials = bad = faint = 0
+    trials = bad = 0
+    burst: list[float] = []
     for minute in edge.past:
         trials += minute.trials
         if minute.bad:
             bad += len(minute.bad)
-            faint += sum(trial.sent - trial.received <= FAINT * trial.sent for trial in minute.bad)
-    return PastTrials(trials, bad, faint)
+            burst += [trial.at for trial in minute.bad if trial.sent - trial.received > FAINT * trial.sent]
+    return PastTrials(trials, bad, bad - len(burst), tuple(burst))
 
 
 def words_between(source: Member, target: Member | None, name: str) -> tuple[str, ...]:
@@ -49,13 +51,15 @@ def words_between(source: Member, target: Member | None, name: str) -> tuple[str
 
 class LossyPast(msgspec.Struct, frozen=True, gc=False):
     """The past of an edge that lost something: its pair, the places at both ends, what loss is held against, how many
-    trials there were and how many were bad."""
+    trials there were and how many were bad. `burst` is when trains lost more than faint loss does, by the clock of the
+    source."""
 
     pair: Pair
     places: frozenset[str]
     words: tuple[str, ...]
     trials: int
     bad: int
+    burst: tuple[float, ...] = ()
 
 
 class PastLoss:

@@ -66,7 +66,7 @@ class PairCounts:
             flow[2] += past.bad
         if past.bad:
             places = frozenset((me.node, other.node))
-            self.lossy.append(LossyPast((me.name, other.name), places, words, past.trials, past.bad))
+            self.lossy.append(LossyPast((me.name, other.name), places, words, past.trials, past.bad, past.burst))
 
 
 class QuietPairs:

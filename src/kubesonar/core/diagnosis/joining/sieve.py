@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from kubesonar.core.diagnosis.evidence import Ages
 from kubesonar.core.diagnosis.joining.edge_sums import sums_lately
+from kubesonar.core.diagnosis.joining.past_bursts import PastBursts
 from kubesonar.core.diagnosis.joining.past_loss import Pair, PastLoss
 from kubesonar.core.diagnosis.joining.quiet_pairs import PairCounts, QuietPairs
 from kubesonar.core.diagnosis.joining.sifted_source import SiftedSource, SiftedSources
@@ -60,6 +61,12 @@ class Sieve:
     def dns_pods(self) -> tuple[End, ...]:
         """The servers behind the DNS Service, as far as anybody asks them."""
         return tuple(self._who.target(name, node) for name, node in sorted(self._dns.items()))
+
+    def bursts(self) -> PastBursts:
+        """Return the bursts of the past that trains saw."""
+        offset = self._who.offset
+        lossy = self._past.lossy
+        return PastBursts((each.places, at + offset(each.pair[0])) for each in lossy for at in each.burst)
 
     def pairs(self) -> Iterator[Pair]:
         """All pairs that were not taken yet."""
