@@ -17,7 +17,7 @@ from kubesonar.apps.dns import DNS_VERBS
 from kubesonar.apps.examples import EXAMPLES
 from kubesonar.apps.kubectl import plugin_usage
 from kubesonar.apps.kubectl.commands import KUBECTL_COMMANDS
-from kubesonar.cli import COMMANDS, kubectl_completion, kubectl_sonar, main
+from kubesonar.cli import COMMANDS, PLUGIN_COMMANDS, kubectl_completion, kubectl_sonar, main
 from tests.apps.agents import members, tree
 from tests.apps.listening import answers, on_sockets
 from tests.core.mesh import Mesh
@@ -62,6 +62,13 @@ def test_an_unknown_command_gets_a_suggestion() -> None:
         2,
         'kubesonar: unknown command "agnet"; did you mean agent?\nkubesonar --help shows more\n',
     )
+
+
+def test_a_command_that_only_the_plug_in_has_is_found_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(PLUGIN_COMMANDS) == KUBECTL_COMMANDS.keys() - COMMANDS.keys()
+    for name in PLUGIN_COMMANDS:
+        assert main([name]) == 2
+        assert f'unknown command "{name}"; did you mean kubectl sonar {name}?' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("word", ["version", "--version"])

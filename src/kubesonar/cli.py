@@ -68,7 +68,7 @@ COMMANDS: dict[str, Command] = {
         "kubesonar.compat.netchecker.agent.program:main",
     ),
     "kubectl": Command(
-        "check, map, history, explain and the page of an installation in a cluster: kubectl sonar",
+        "all that asks an installation in a cluster, its page, and a trial without one: kubectl sonar",
         "kubesonar.apps.kubectl:main",
     ),
     "completion": Command(
@@ -76,6 +76,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "version": Command("print the version", "kubesonar.cli:version"),
 }
+
+PLUGIN_COMMANDS = ("page", "try")
+"""Commands that only `kubectl sonar` has, since they need a cluster."""
 
 _EXTRAS = {
     "jinja2": "collector",
@@ -229,7 +232,7 @@ def _dispatch(arguments: list[str]) -> int:
 def _unknown(name: str) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    near = [f"kubectl sonar {name}"] if name in PLUGIN_COMMANDS else difflib.get_close_matches(name, COMMANDS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(COMMANDS)}"
     return f'unknown command "{name[:40]}"; {hint}'
 

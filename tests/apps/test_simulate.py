@@ -55,6 +55,8 @@ def test_a_run_that_differs_from_its_transcript_is_said(tmp_path: Path, capsys: 
     ("arguments", "said"),
     [
         (["nothing-like-it"], "nothing-like-it: No such file or directory, and no scenario of that name comes with"),
+        (["x" * 300], "File name too long, and no scenario of that name comes with"),
+        (["/etc"], "/etc: Is a directory, and no scenario of that name comes with"),
         (["kill", "--members", "2"], 'kill: line 7: there is no member "m3"'),
     ],
 )

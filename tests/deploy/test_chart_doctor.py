@@ -110,3 +110,14 @@ def test_where_it_serves_none_nothing_is_scraped(kind: str) -> None:
 
 def test_a_kind_that_does_not_exist_is_refused() -> None:
     assert "doctor" in refusal("--set", "doctor.kind=DaemonSet")
+
+
+def test_a_policy_lets_it_ask_the_collector() -> None:
+    closed = (
+        "--set",
+        "collector.enabled=true,networkPolicy.enabled=true,networkPolicy.from[0].podSelector.matchLabels.a=b",
+    )
+    trees = render(*flags("Deployment", "on", *closed))
+    labels = one(trees, "Deployment", NAME)["spec"]["template"]["metadata"]["labels"]
+    mesh, _ = one(trees, "NetworkPolicy", "ks-kubesonar-collector")["spec"]["ingress"]
+    assert any(source["podSelector"]["matchLabels"].items() <= labels.items() for source in mesh["from"])

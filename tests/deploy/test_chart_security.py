@@ -101,6 +101,13 @@ def test_rights_that_are_not_wanted_are_not_asked_for() -> None:
     assert named(render("--set", "rbac.create=false,keys.create=false"), "Role") == []
 
 
+def test_releases_of_one_name_in_two_namespaces_share_no_object() -> None:
+    review = "collector.enabled=true,collector.config.reports.auth=review,doctor.kind=Deployment,doctor.repair=on"
+    outside = [t["metadata"] for t in render("--set", review) if t["metadata"].get("namespace") != "mon"]
+    assert len(outside) > 8
+    assert [metadata["name"] for metadata in outside if not metadata["name"].startswith("mon-ks-kubesonar-")] == []
+
+
 def test_the_keys_are_made_before_the_agents_and_never_by_helm() -> None:
     trees = render()
     assert named(trees, "Secret") == []

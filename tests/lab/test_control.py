@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -157,6 +158,31 @@ def test_a_directory_that_others_may_enter_is_refused(tmp_path: Path) -> None:
         Directory(link)
     with pytest.raises(LabError, match="too long a path"):
         Directory(tmp_path / ("x" * 100))
+
+
+@pytest.mark.parametrize("name", ["logs", "account", "notices.jsonl"])
+def test_what_no_lab_made_is_not_cleared_away(name: str, tmp_path: Path) -> None:
+    mine = tmp_path / "home" / name
+    mine.mkdir(parents=True)
+    mine.parent.chmod(0o700)
+    for _ in range(2):  # also after a refusal
+        with pytest.raises(LabError, match=f"it has a {name} that no lab made, expected an empty directory"):
+            Directory(mine.parent)
+    assert mine.exists()
+
+
+def test_a_directory_that_cannot_be_used_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "members.json").mkdir()
+    tmp_path.chmod(0o700)
+    with pytest.raises(LabError, match=r"cannot be used: Is a directory$"):
+        Directory(tmp_path)
+
+
+def test_a_runtime_directory_that_is_none_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "none", tmp_path / "file" / "below", Path("x" * 300)):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(path))
+        assert default_path() == Path(f"/tmp/kubesonar-lab-{os.getuid()}")
 
 
 def test_files_that_are_not_the_labs_stay(tmp_path: Path) -> None:

@@ -31,3 +31,13 @@ subjects:
 {{- $older := dig "allow_unschedulable" "enabled" true .Values.rbac | toString -}}
 {{- if hasKey .Values.rbac "nodes" | ternary .Values.rbac.nodes (and (ne $old "true") (ne $older "false")) -}}true{{- end -}}
 {{- end -}}
+
+{{/* The name of an object outside the release's namespace: a release of the same name in another namespace has its own. (list . "suffix") */}}
+{{- define "kubesonar.outside" -}}
+{{- printf "%s-%s" (index . 0).Release.Namespace (include "kubesonar.named" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* The ClusterRole to read nodes; with kubenurse's listener it keeps the name of the older chart. */}}
+{{- define "kubesonar.nodesRole" -}}
+{{- if eq (include "kubesonar.dropin" .) "true" -}}{{- include "kubesonar.fullname" . -}}{{- else -}}{{- include "kubesonar.outside" (list . "nodes") -}}{{- end -}}
+{{- end -}}

@@ -78,9 +78,7 @@ def shipped() -> str:
 
 
 def _read(name: str) -> str:
-    path = SHIPPED / f"{name}.txt" if name.isidentifier() or name.replace("-", "_").isidentifier() else Path(name)
-    if not path.is_file():
-        path = Path(name)
+    path = SHIPPED / f"{name}.txt" if name in {each.stem for each in SHIPPED.glob("*.txt")} else Path(name)
     try:
         with path.open("rb") as file:
             data = file.read(SCENARIO_LIMIT + 1)

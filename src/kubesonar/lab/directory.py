@@ -11,8 +11,8 @@
     certificates/       of the API server
     account/            a service account for the API server, and a kubeconfig
 
-A lock on the directory (flock(2)) shows that a lab runs, and ends with it in any case; what an earlier lab left is
-removed.
+A lock on the directory (flock(2)) shows that a lab runs, and ends with it in any case; what an earlier lab left, known
+by its members.json, is removed.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ from pathlib import Path
 
 from kubesonar.core.encoding import encode_json
 from kubesonar.model import Member
+from kubesonar.net.watched_file import reason_of
 
 _VERSION = 1
 """Version of the members file (discovery/file.py)."""
 _FOLDERS = ("agents", "collectors", "rooms", "logs", "certificates", "account")
-_FILES = ("members.json", "members.draft", "control.sock", "notices.jsonl")
+_FILES = ("members.draft", "control.sock", "notices.jsonl", "members.json")
+"""Names of files, in the order in which they are removed: the one that shows whose all this is goes last."""
 _PATH_LIMIT = 80
 """Longest path of the directory, in bytes: the paths of its sockets must fit the 108 bytes of struct sockaddr_un."""
 
@@ -40,10 +42,10 @@ class LabError(Exception):
 
 
 def default_path() -> Path:
-    """Return the directory that is used unless another is named: in the user's runtime directory, else in /tmp. To be
-    called outside of a user namespace, which shows another uid."""
+    """Return the directory that is used unless another is named: in the user's runtime directory where one may write
+    there, else in /tmp. To be called outside of a user namespace, which shows another uid."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if runtime and Path(runtime).is_dir():
+    if runtime and os.access(runtime, os.W_OK | os.X_OK) and Path(runtime).is_dir():
         return Path(runtime, "kubesonar-lab")
     return Path(f"/tmp/kubesonar-lab-{os.getuid()}")
 
@@ -53,8 +55,8 @@ class Directory:
     that are listed above."""
 
     def __init__(self, path: Path) -> None:
-        """Make the directory. Raises LabError where a lab runs there already, or the directory cannot be trusted or
-        made."""
+        """Make the directory. Raises LabError where a lab runs there already, the directory cannot be trusted or made,
+        or it holds a file or folder of the names above that no lab made."""
         self.path = path
         self.roster = path / "members.json"
         self.control = control_socket(path)
@@ -63,9 +65,14 @@ class Directory:
         self.certificates = path / "certificates"
         _make(path)
         self._lock = _lock(path)
-        self._clear()
-        for folder in _FOLDERS:
-            (path / folder).mkdir(mode=0o700)
+        try:
+            self._prepare()
+        except OSError as error:
+            os.close(self._lock)
+            raise LabError(f"the lab's directory {path} cannot be used: {reason_of(error)}") from None
+        except LabError:
+            os.close(self._lock)
+            raise
 
     def agent_socket(self, name: str) -> Path:
         """Return the path of the Unix socket of a member's API."""
@@ -111,6 +118,18 @@ class Directory:
             self.path.rmdir()
         os.close(self._lock)
 
+    def _prepare(self) -> None:
+        strange = [name for name in (*_FOLDERS, *_FILES) if (self.path / name).exists()]
+        if strange and not self.roster.exists():
+            raise LabError(
+                f"{self.path} cannot be the lab's directory: it has a {strange[0]} that no lab made, expected an empty "
+                "directory or that of an earlier lab"
+            )
+        self._clear()
+        self.write_roster(())
+        for folder in _FOLDERS:
+            (self.path / folder).mkdir(mode=0o700)
+
     def _clear(self) -> None:
         for folder in _FOLDERS:
             shutil.rmtree(self.path / folder, ignore_errors=True)
@@ -141,7 +160,10 @@ def _make(path: Path) -> None:
 
 
 def _lock(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise LabError(f"the lab's directory {path} cannot be used: {reason_of(error)}") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -8,7 +8,7 @@ from functools import partial
 
 from kubesonar.config import ConfigError
 from kubesonar.net.http.ca_contexts import refuse_password
-from kubesonar.net.watched_file import WatchedFile
+from kubesonar.net.watched_file import WatchedFile, reason_of
 from kubesonar.web.options import ListenOptions
 
 _CHECK_PERIOD = 1.0
@@ -28,7 +28,7 @@ class Certificate:
         try:
             self.context = self._file.get()
         except (OSError, ValueError) as error:
-            raise ConfigError(f"certificate {' with key '.join(pair)} cannot be used: {error}") from error
+            raise ConfigError(f"certificate {' with key '.join(pair)} cannot be used: {reason_of(error)}") from error
         self.context.sni_callback = self._hello
 
     def _hello(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:

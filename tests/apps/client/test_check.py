@@ -110,7 +110,7 @@ def test_of_a_well_network_it_is_said_that_nothing_is_wrong_and_of_an_unknown_on
     with on_sockets(tmp_path, answers(Mesh(nodes=3))):
         assert explain.main(["all", str(tmp_path)]) == 0
         assert capsys.readouterr().out.startswith("nothing is wrong: the network is healthy: 3 nodes, 6 agents")
-        with pytest.raises(ConfigError, match='got "node-3", expected one of the findings: none'):
+        with pytest.raises(ConfigError, match='got "node-3", but there is none: the network is healthy'):
             explain.main(["node-3", str(tmp_path)])
     assert explain.main(["all", "unix:/nowhere/a.sock"]) == 2
     assert capsys.readouterr().out.startswith("cannot tell: ")
@@ -135,14 +135,31 @@ def test_waiting_ends_when_the_time_is_over() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["--wat"], ["--wait", "long"], ["--wait", "-1"], ["--color", "blue"], ["--timeout", "0"]],
+    ("arguments", "said"),
+    [
+        (["--wat"], "no such option: --wat"),
+        (["--timeout", "long"], "--timeout: input should be a valid number, unable to parse string as a number"),
+        (["--timeout", "0"], "--timeout: input should be greater than or equal to 0.1"),
+        (["--timeout"], "option '--timeout' requires an argument"),
+        (["--color", "blue"], "--color: 'blue' is not one of 'auto', 'always', 'never'"),
+        (["--all=x"], "option '--all' does not take a value"),
+    ],
 )
-def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
+def test_wrong_usage_is_one_sentence_that_names_the_option(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     for command in (check.main, map.main):
-        with pytest.raises(SystemExit) as leaving:
+        with pytest.raises(ConfigError) as refused:
             command(arguments)
-        assert leaving.value.code == 2
+        assert str(refused.value).startswith(said) and "\n" not in str(refused.value)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_is_missing_is_named_and_a_stream_of_changes_is_no_document() -> None:
+    with pytest.raises(ConfigError, match=r"^missing argument 'FINDING'$"):
+        explain.main([])
+    with pytest.raises(ConfigError, match=r"^--watch and --json: expected one of them, not both$"):
+        check.main(["--watch", "--json", "unix:/nowhere/a.sock"])
 
 
 def test_help_is_exit_code_0(capsys: pytest.CaptureFixture[str]) -> None:

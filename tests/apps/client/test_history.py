@@ -58,8 +58,9 @@ def test_incidents_are_told_with_their_times_the_latest_last(capsys: pytest.Capt
 
 def test_without_one_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with on_tcp(remembering(encode_json(IncidentPage(1, (), "")))) as url:
-        assert history.main(["--collector", url, "--since", "12h"]) == 0
-    assert capsys.readouterr().out == "no incident in the last 12h\n"
+        for given, told in (("12h", "12h"), ("90", "90 s")):
+            assert history.main(["--collector", url, "--since", given]) == 0
+            assert capsys.readouterr().out == f"no incident in the last {told}\n"
 
 
 def test_what_was_told_stands_with_its_incident_and_the_rest_between(capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,13 +125,17 @@ def test_only_the_map_has_the_collector_send_the_matrix(capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["--since", "yesterday"], '^--since: got "yesterday", expected a duration as "12h" or "30m"$'),
+        (
+            ["--since", "yesterday"],
+            '^--since: got "yesterday", expected a duration of at most ten years, as "12h" or "30m"$',
+        ),
         (["--since", "12x"], '^--since: got "12x", expected a duration'),
         (["--since", "-1h"], '^--since: got "-1h", expected a duration'),
         (["--since", "0"], '^--since: got "0", expected a duration'),
         (["--since", "nan"], '^--since: got "nan", expected a duration'),
-        (["--collector", "ftp://a"], '^--collector: got "ftp://a", expected one http://HOST:PORT'),
-        (["--collector", "/nowhere"], '^--collector: got "/nowhere", expected one http://HOST:PORT'),
+        (["--since", "99999h"], '^--since: got "99999h", expected a duration of at most ten years'),
+        (["--collector", "ftp://a"], '^--collector: got "ftp://a", expected http://HOST:PORT'),
+        (["--collector", "/nowhere"], '^--collector: got "/nowhere", expected http://HOST:PORT'),
     ],
 )
 def test_what_cannot_be_used_is_refused(arguments: Sequence[str], why: str) -> None:
@@ -185,3 +190,8 @@ def test_the_collector_and_its_token_are_known_from_the_environment(
         assert check.main([]) == 2
         monkeypatch.setenv("KUBESONAR_TOKEN_FILE", str(tmp_path / "token"))
         assert check.main([]) == 0
+        assert check.main(["unix:/nowhere/a.sock"]) == 2  # whom the command line names goes before the environment
+        with pytest.raises(ConfigError, match=r"^--from: /nowhere/a\.tar\.gz is no support archive"):
+            check.main(["--from", "/nowhere/a.tar.gz"])
+        with pytest.raises(ConfigError, match="expected one of them, not both"):
+            check.main(["unix:/nowhere/a.sock", "--collector", url])

@@ -12,6 +12,16 @@ from tests.apps.listening import answers, on_sockets
 from tests.core.mesh import Mesh
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "abc", ""])
+def test_a_width_that_is_none_hides_nothing(
+    columns: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    with on_sockets(tmp_path, answers(Mesh(nodes=3))):
+        assert map.main([str(tmp_path), "--once"]) == 0
+    assert capsys.readouterr().out.startswith("the network is healthy")
+
+
 def test_a_picture_fetches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "map.svg"
     with on_sockets(tmp_path, answers(Mesh(nodes=3))):

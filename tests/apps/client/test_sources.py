@@ -78,6 +78,11 @@ def test_sources_are_read_as_people_write_them(tmp_path: Path) -> None:
         "http://\x9b/",
         "http://a\u2028/",
         " http://a",
+        "http://a:0",
+        "unix:",
+        "unix:///",
+        "x" * 300,
+        "x/" * 3000,
     ],
 )
 def test_what_is_no_source_is_refused_in_one_sentence(text: str) -> None:

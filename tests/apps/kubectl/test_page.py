@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
+from kubesonar.apps.kubectl.page import page_options
+from kubesonar.config import ConfigError
 from tests.apps.kubectl.installation import TOKEN, collector
 from tests.apps.listening import answer
 from tests.kube.apiserver import ApiServer
@@ -108,3 +110,9 @@ def test_a_name_that_leads_here_gets_nothing_even_with_the_cookie(page: Page) ->
     assert page.get("/", Host="attacker.example", Cookie=page.cookie).status == 403
     assert page.get(page.path, Host="attacker.example").status == 403
     assert page.asked == []
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "9" * 30])
+def test_what_is_no_port_is_refused(port: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--port: got .*, expected a number from 0 to 65535$"):
+        page_options(["--port", port])

@@ -11,7 +11,7 @@ from kubesonar.model import Member
 from kubesonar.net.udp.key_file import watch_key_file
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.train_records import TrainRecord
-from kubesonar.net.watched_file import WatchedFile
+from kubesonar.net.watched_file import WatchedFile, reason_of
 
 MessageHandler = Callable[[Datagram, str, int], None]
 """Gets a member's message with the address and port that it came from."""
@@ -100,4 +100,4 @@ def _open_keys(path: str) -> WatchedFile[Keyring] | None:
     try:
         return watch_key_file(path) if path else None
     except (OSError, ValueError) as error:
-        raise ConfigError(f"keys.file: {path} cannot be used: {error}") from error
+        raise ConfigError(f"keys.file: {path} cannot be used: {reason_of(error)}") from error

@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 import uvloop
+from typer.exceptions import TyperException
 
 from kubesonar.apps.client.collector_client import CollectorClient, CollectorSilent
 from kubesonar.apps.client.gather import AgentAccess
@@ -55,6 +56,16 @@ CaFile = Annotated[
     typer.Option(metavar="FILE", envvar=CA_FILE_ENV, help="CA certificates (PEM) to trust with https://."),
 ]
 Timeout = Annotated[float, typer.Option(min=0.1, max=60, metavar="SECONDS", help="How long one agent may take.")]
+
+
+def _unless_others_are_named(context: typer.Context, value: str) -> str:
+    """Return the collector's URL; empty where only the environment names it, as in a collector's pod, and the command
+    line says whom to ask."""
+    source = context.get_parameter_source("collector")
+    from_environment = source is not None and source.name == "ENVIRONMENT"
+    return "" if from_environment and (context.params.get("source") or context.params.get("archive")) else value
+
+
 CollectorUrl = Annotated[
     str,
     typer.Option(
@@ -62,6 +73,7 @@ CollectorUrl = Annotated[
         envvar=COLLECTOR_ENV,
         help="Ask the collector at this URL (http://HOST:PORT, https://HOST[:PORT] or unix:PATH) in place of agents.",
         show_default=False,
+        callback=_unless_others_are_named,
     ),
 ]
 MapPicture = Annotated[Path | None, typer.Option(metavar="FILE", hidden=True)]
@@ -110,8 +122,8 @@ async def notices(access: AgentAccess, since: float) -> list[NoticeRecord]:
 
 
 def parsed(command: Callable[..., R], arguments: Sequence[str], name: str) -> R | int:
-    """Return what `command`, whose parameters Typer reads, returns; 0 after --help. Raises SystemExit for wrong usage,
-    which Typer has told then. The result is run outside of Typer, which has an exit code of its own for Ctrl-C."""
+    """Return what `command`, whose parameters Typer reads, returns; 0 after --help, 130 after Ctrl-C. Raises
+    ConfigError for wrong usage. The result is run outside of Typer, which has an exit code of its own for Ctrl-C."""
     found: list[R] = []
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -121,14 +133,10 @@ def parsed(command: Callable[..., R], arguments: Sequence[str], name: str) -> R 
         found.append(command(*given, **named))
 
     try:
-        app(list(arguments), prog_name=f"kubesonar {name}")
-    except SystemExit as leaving:
-        if found:
-            return found[0]
-        if leaving.code:
-            raise
-        return 0
-    return found[0]
+        code = app(list(arguments), prog_name=f"kubesonar {name}", standalone_mode=False)
+    except TyperException as wrong:
+        raise ConfigError(_usage_error(wrong.format_message())) from None
+    return found[0] if found else int(code or 0)
 
 
 def run_async(work: Coroutine[Any, Any, R]) -> R:
@@ -170,6 +178,15 @@ def run_until_signal(work: Coroutine[Any, Any, None]) -> None:
 
 def _collector(access: AgentAccess) -> CollectorClient:
     return CollectorClient(access.collector, access.token, access.ca_file, access.timeout)
+
+
+def _usage_error(message: str) -> str:
+    """Return the sentence for wrong usage: the option first, as other refusals have it."""
+    message = message.replace("Value error, ", "").rstrip(".")
+    option, colon, expected = message.removeprefix("Invalid value for ").partition(": ")
+    if colon and message.startswith("Invalid value for "):
+        return f"{option.strip(chr(39))}: {expected[:1].lower()}{expected[1:]}"
+    return message[:1].lower() + message[1:]
 
 
 def _readable(flag: str, path: Path) -> str:

@@ -75,6 +75,8 @@ def check(
     """Say in one sentence whether the network is healthy, and why. Exit code: 0 good, 1 bad, 2 unknown."""
     if archive is not None and (source or collector or watching or wait):
         raise ConfigError("--from: expected it alone, since nobody is asked")
+    if watching and as_json:
+        raise ConfigError("--watch and --json: expected one of them, not both")
     access = asking.access(token_file, ca_file, timeout, everybody, collector)
 
     def run() -> int:

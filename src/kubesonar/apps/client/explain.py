@@ -14,7 +14,7 @@ from kubesonar.apps.client.gather import AgentAccess, assess
 from kubesonar.apps.client.output import Color, console, print_to
 from kubesonar.apps.client.times import clock
 from kubesonar.config import ConfigError
-from kubesonar.model import Finding, Health, Verdict
+from kubesonar.model import Finding, Health, Verdict, clip
 from kubesonar.views.terminal.explanation import explanation
 
 
@@ -49,8 +49,9 @@ def explain(
             sys.stdout.write(f"{'nothing is wrong: ' if well else ''}{verdict.sentence}\n")
             return EXIT_CODES.get(verdict.verdict, 2)
         if not chosen:
-            known = ", ".join(f'"{each.part} {each.subject}"' for _, each in found) or "none"
-            raise ConfigError(f'explain: got "{finding}", expected one of the findings: {known}')
+            known = ", ".join(f'"{each.part} {each.subject}"' for _, each in found)
+            expected = f"expected one of the findings: {known}" if known else f"but there is none: {verdict.sentence}"
+            raise ConfigError(f'explain: got "{clip(finding, 80)}", {expected}')
         for each in chosen:
             print_to(console(color), explanation(each, clock))
         return 0

@@ -23,6 +23,9 @@ from kubesonar.views.answers import history_json
 from kubesonar.views.terminal.history import history_view
 
 DAY = "24h"
+_LONGEST = 87_600 * 3600.0
+"""Most seconds to look back: ten years. More, and the beginning lies before any calendar's; less, and what a collector
+may keep cannot be asked for."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,6 +48,7 @@ def history(
     """Tell what was wrong, when, and what was told of it: the collector's incidents and notices, the latest last.
     Without --collector the one of the lab that runs on this machine is asked."""
     span = _seconds(since)
+    words = since if since[-1:].isalpha() else f"{since} s"
     access = asking.access(token_file, ca_file, timeout, collector=collector or _of_lab())
 
     def run() -> int:
@@ -53,7 +57,7 @@ def history(
         if as_json:
             write_json(history_json(records, notices, utc_stamp))
         else:
-            print_to(console(color), history_view(records, notices, now, since, day_and_time))
+            print_to(console(color), history_view(records, notices, now, words, day_and_time))
         return 0
 
     return run
@@ -85,6 +89,6 @@ def _of_lab() -> str:
 def _seconds(text: str) -> float:
     with contextlib.suppress(ValueError):
         value = convert(Seconds, text, text=True)
-        if isinstance(value, float | int) and 0 < value <= 1e9:
+        if isinstance(value, float | int) and 0 < value <= _LONGEST:
             return float(value)
-    raise ConfigError(f'--since: got "{text[:40]}", expected a duration as "12h" or "30m"')
+    raise ConfigError(f'--since: got "{text[:40]}", expected a duration of at most ten years, as "12h" or "30m"')

@@ -18,6 +18,7 @@ from kubesonar.runtime.streams import EscapingStream, OutputStream
 
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 _SVG_WIDTH = 100
+_USUAL_WIDTH = 80
 
 
 class Color(StrEnum):
@@ -38,7 +39,15 @@ class _Console(Console):
 
 
 def console(color: Color = Color.AUTO) -> Console:
-    """Return standard output. Characters that the locale's encoding does not have become "?"."""
+    """Return standard output. Characters that the locale's encoding does not have become "?". Where COLUMNS is 0, as
+    programs without a terminal set it, lines are as wide as usual: on no width nothing would be printed."""
+    out = _standard_output(color)
+    if out.width < 1:
+        out.width = _USUAL_WIDTH
+    return out
+
+
+def _standard_output(color: Color) -> Console:
     raw = sys.stdout.raw if isinstance(sys.stdout, EscapingStream) else sys.stdout
     if isinstance(raw, io.TextIOWrapper):
         raw.reconfigure(errors="replace")

@@ -70,7 +70,7 @@ def one_source(given: str) -> SnapshotSource:
         found = _parse(given)
         if len(found) == 1:
             return found[0]
-    raise _refused(given, "expected one http://HOST:PORT, https://HOST[:PORT] or unix:PATH", "--collector")
+    raise _refused(given, "expected http://HOST:PORT, https://HOST[:PORT] or unix:PATH", "--collector")
 
 
 def others(
@@ -101,15 +101,17 @@ def owner(url: str, members: Iterable[Member]) -> str:
 
 def _parse(text: str) -> list[SnapshotSource]:
     if text.startswith("unix:"):
-        name = text.removeprefix("unix:")
-        return [_socket(Path("/" + name.lstrip("/") if name.startswith("//") else name))]
+        name = text.removeprefix("unix:").strip("/")
+        if not name:
+            raise _refused(text, _EXPECTED)
+        return [_socket(Path("/" + name if text.startswith("unix:/") else name))]
     if "://" in text:
         return [SnapshotSource(_url(text))]
-    path = Path(text)
-    if path.is_dir():
-        return _directory(path)
-    if path.is_socket():
-        return [_socket(path)]
+    mode = _mode(Path(text)) if text else 0
+    if stat.S_ISDIR(mode):
+        return _directory(Path(text))
+    if stat.S_ISSOCK(mode):
+        return [_socket(Path(text))]
     raise _refused(text, _EXPECTED)
 
 
@@ -119,7 +121,7 @@ def _url(text: str) -> str:
         port = parts.port
     except ValueError:
         raise _refused(text, _EXPECTED) from None
-    extra = parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None
+    extra = parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None or port == 0
     if parts.scheme not in _SCHEMES or not parts.hostname or extra or not _GRAPHIC.fullmatch(text):
         raise _refused(text, _EXPECTED)
     return f"{parts.scheme}://{bracketed(parts.hostname)}:{port or (443 if parts.scheme == 'https' else 80)}"
@@ -132,17 +134,20 @@ def _socket(path: Path) -> SnapshotSource:
 def _directory(path: Path) -> list[SnapshotSource]:
     """The sockets in a directory, or in its folder `agents`, each named as the member that listens there."""
     for folder in (path / "agents", path):
-        found = sorted(entry for entry in folder.glob("*.sock") if entry.name != _CONTROL and _is_socket(entry))
+        found = sorted(
+            entry for entry in folder.glob("*.sock") if entry.name != _CONTROL and stat.S_ISSOCK(_mode(entry))
+        )
         if found:
             return [_socket(entry) for entry in found]
     raise _refused(str(path), "expected a directory that holds agents' sockets (NAME.sock)")
 
 
-def _is_socket(path: Path) -> bool:
+def _mode(path: Path) -> int:
+    """Return what `path` is, as os.stat says it; 0 where that cannot be found out."""
     try:
-        return stat.S_ISSOCK(path.stat().st_mode)
-    except OSError:
-        return False
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
 
 
 def _literal(address: str) -> str:

@@ -15,8 +15,10 @@ import msgspec
 
 from kubesonar.apps.client import asking
 from kubesonar.config import ConfigError
+from kubesonar.model import clip
 from kubesonar.net.http.exchange import HttpRequest
 from kubesonar.net.http.url import Url
+from kubesonar.net.watched_file import reason_of
 
 _HEAD_LIMIT = 16_384
 """Longest head of a request that is taken (bytes)."""
@@ -126,13 +128,15 @@ def _answer(status: str, text: str, *headers: str) -> bytes:
 
 def page_options(own: Sequence[str]) -> tuple[int, bool]:
     """Return the port to listen on (0: a free one) and whether to open the browser, as the arguments say. Raises
-    SystemExit after --help and for what is no argument."""
+    SystemExit after --help and for what is no argument, ConfigError for what is no port."""
     parser = argparse.ArgumentParser(
         prog="kubectl sonar page", description="Show the page of the installation in the browser of this machine."
     )
     parser.add_argument("--no-open", dest="opens", action="store_false", help="print the address and open no browser")
     parser.add_argument("--port", type=int, default=0, metavar="PORT", help="port on the loopback; 0: a free one")
     given = parser.parse_args(list(own))
+    if not 0 <= given.port <= 65535:
+        raise ConfigError(f"--port: got {clip(str(given.port), 20)}, expected a number from 0 to 65535")
     return given.port, given.opens
 
 
@@ -144,8 +148,8 @@ def show_page(upstream: PageUpstream, port: int, opens: bool) -> int:
         proxy = PageProxy(upstream)
         try:
             listener = await proxy.listen(port)
-        except (OSError, OverflowError) as error:
-            raise ConfigError(f"--port {port} cannot be listened on: {error}") from None
+        except OSError as error:
+            raise ConfigError(f"--port {port} cannot be listened on: {reason_of(error)}") from None
         async with listener as server:
             sys.stdout.write(f"{proxy.address}\nCtrl-C ends\n")
             sys.stdout.flush()

@@ -18,6 +18,7 @@ from kubesonar.kube.auth.identity import ClientIdentity, checked_token
 from kubesonar.kube.auth.subprocess_output import RunError, run_command
 from kubesonar.model import clip
 from kubesonar.net.http.url import Url
+from kubesonar.net.watched_file import reason_of
 
 PLUGIN_TIMEOUT = 30.0
 """Seconds after which a plug-in is stopped. Shorter fails those that ask a cloud; longer delays the start."""
@@ -126,7 +127,7 @@ class ExecPlugin:
             raise CredentialsError(f"{self._name} {error}") from None
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
             hint = f"; {clip(self._spec.install_hint)}" if self._spec.install_hint else ""
-            raise CredentialsError(f"{self._name} cannot be run: {clip(str(error))}{hint}") from None
+            raise CredentialsError(f"{self._name} cannot be run: {clip(reason_of(error))}{hint}") from None
 
     @property
     def _name(self) -> str:

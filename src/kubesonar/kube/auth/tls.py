@@ -7,6 +7,7 @@ import ssl
 
 from kubesonar.kube.auth.credential_file import CredentialsError, ReadBytes
 from kubesonar.net.http.ca_contexts import ca_context, refuse_password, system_context
+from kubesonar.net.watched_file import reason_of
 
 
 class Tls:
@@ -62,6 +63,6 @@ def _load_pair(context: ssl.SSLContext, pair: bytes) -> None:
             file.write(pair)
         context.load_cert_chain(f"/proc/self/fd/{number}", password=refuse_password)
     except (ssl.SSLError, OSError, ValueError) as error:
-        raise CredentialsError(f"the client certificate and its key cannot be used: {error}") from None
+        raise CredentialsError(f"the client certificate and its key cannot be used: {reason_of(error)}") from None
     finally:
         os.close(number)
