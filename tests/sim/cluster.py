@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 from random import Random
 from typing import Self
 
@@ -95,6 +96,13 @@ class TwoNetworks(Cluster):
         """Keep the two networks from reaching each other."""
         self.oracles.moved()
         self.world.network.parts = {name: 1 for name in self.world.nodes if name.startswith("h")}
+
+    def block(self, passes: Callable[[str, str], bool]) -> None:
+        """Between the networks, let only those ways (source, target) carry anything that are said to."""
+        self.oracles.moved()
+        for source, target in product(self.world.nodes, repeat=2):
+            if source[0] != target[0] and not passes(source, target):
+                self.world.network.blocked.add((source, target))
 
     def heal(self) -> None:
         """Open all ways again."""

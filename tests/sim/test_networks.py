@@ -4,7 +4,6 @@ event."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
 from random import Random
 
 import pytest
@@ -169,16 +168,32 @@ PARTLY: dict[str, Callable[[str, str], bool]] = {
 @pytest.mark.parametrize("nodes", [3, 5])
 def test_networks_that_reach_each_other_in_part_have_one_each_and_the_office_stays(nodes: int, way: str) -> None:
     cluster = TwoNetworks(nodes, seed=1)
-    cluster.oracles.moved()
-    for source, target in product(cluster.world.nodes, repeat=2):
-        if source[0] != target[0] and not PARTLY[way](source, target):
-            cluster.world.network.blocked.add((source, target))
+    cluster.block(PARTLY[way])
     cluster.started()
     assert sorted(speakers(cluster).values()) == [{Network.HOST}, {Network.POD}]
     elections = len(cluster.elected)
     cluster.run(60)
     assert len(cluster.elected) == elections
     assert cluster.told() == [] and cluster.doubted == [] and cluster.oracles.complaints == []
+
+
+@pytest.mark.parametrize("way", ["on one node", "pod to host", "host to pod"])
+@pytest.mark.parametrize("nodes", [3, 5, 8])
+def test_where_networks_reach_each_other_in_part_the_death_of_both_coordinators_is_not_late(
+    nodes: int, way: str
+) -> None:
+    cluster = TwoNetworks(nodes, seed=1)
+    cluster.block(PARTLY[way])
+    cluster.started(settle=60)
+    heads = list(speakers(cluster))
+    numbers = {int(name[1:]) for name in heads}
+    died = cluster.world.now
+    cluster.power_off(*numbers)
+    cluster.run(15)
+    told = {name: at - died for at, _, name, _ in cluster.said if name in heads}
+    assert set(told) == set(heads)
+    assert max(told.values()) < 5.5
+    assert cluster.oracles.complaints == []
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["upgrade", "rollback"])

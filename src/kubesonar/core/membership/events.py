@@ -240,8 +240,8 @@ class QuorumQuery(msgspec.Struct, frozen=True, gc=False):
 class Quorum(msgspec.Struct, frozen=True, gc=False):
     """From the election to the announcer: for which `networks` this coordinator speaks, because a majority of their
     members follows it (none while its own network is not among them), and which of their members do not follow. It has
-    led for `tenure` seconds, with a heartbeat every `interval` seconds. `merging`: members of the other network answer
-    it and follow another, and one of both is about to step down."""
+    led for `tenure` seconds, with a heartbeat every `interval` seconds. `merging`: members of the other network follow
+    another one, and one of both may be about to step down."""
 
     networks: frozenset[Network]
     unheard: frozenset[str]

@@ -21,12 +21,12 @@ ME, WATCHER = "a/pod/7473", "b/pod/7473"
 
 
 class Coordinator:
-    """An announcer that leads a majority of these networks, and sees itself what is claimed."""
+    """An announcer that leads a majority of these `networks`, and sees itself what is claimed."""
 
     def __init__(self, members: MemberView, networks: frozenset[Network] = frozenset(Network)) -> None:
         self.machine = Announcer(ME, AnnouncingOptions())
         self.sent: list[object] = []
-        self._networks = networks
+        self.networks = networks
         self._alive: set[str] = set()
         self.feed(0.0, members)
         self.feed(0.0, Elected(ME, 1, True))
@@ -36,7 +36,7 @@ class Coordinator:
         actions = list(self.machine.step(now, event))
         for action in actions:
             if isinstance(action, QuorumQuery):
-                actions += self.machine.step(now, Quorum(self._networks, frozenset(), 100.0, 0.5))
+                actions += self.machine.step(now, Quorum(self.networks, frozenset(), 100.0, 0.5))
             elif isinstance(action, ProbeHost):
                 seen = Reachability.AGENT if action.target in self._alive else Reachability.SILENT
                 actions += self.machine.step(now, HostProbed(action.number, action.target, seen))

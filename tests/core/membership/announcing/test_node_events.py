@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import product
 
 import pytest
 
-from kubesonar.core.membership.announcing.node_events import RETURN_PATIENCE, TOLD_PATIENCE
+from kubesonar.core.membership.announcing.announcer import REVIEW_INTERVAL
+from kubesonar.core.membership.announcing.node_events import (
+    LIKELY_PATIENCE,
+    NODE_PATIENCE,
+    RETURN_PATIENCE,
+    TOLD_PATIENCE,
+)
 from kubesonar.core.membership.announcing.renewals import RENEWAL
-from kubesonar.core.membership.events import Announce, Elected, Received, Remembered, Send
+from kubesonar.core.membership.events import Announce, Delivered, Elected, FollowerHeard, Received, Remembered, Send
 from kubesonar.core.membership.member_view import MemberView, by_identity
 from kubesonar.core.membership.messages import StatusClaim, StatusClaimAck
 from kubesonar.model import Condition, Member, Network
@@ -166,6 +173,76 @@ def test_a_node_that_left_during_an_election_is_told_once(known: bool) -> None:
     assert said(told + coordinator.until(60.0)) == [("z", LEFT)]
 
 
+def dies(coordinator: Coordinator, now: float, *names: str, silent: float = 1.5) -> list[Announce]:
+    return [one for name in names for one in coordinator.claim(now, StatusClaim(name, 7, 0, DEAD, silent))]
+
+
+def test_who_was_heard_just_before_the_claim_came_may_have_died_with_the_other() -> None:
+    coordinator = Coordinator(EVERYBODY)
+    coordinator.feed(99.2, FollowerHeard(POD, 99.2, 7, 0))  # as of a node that died at 99.3, one ping lost before
+    told = dies(coordinator, 100.0, HOST) + coordinator.until(101.0)
+    told += dies(coordinator, 101.5, POD)
+    assert said(told + coordinator.until(110.0)) == [("z", DEAD)]
+
+
+def test_who_is_heard_after_the_claim_came_is_told_to_answer() -> None:
+    coordinator = Coordinator(EVERYBODY)
+    dies(coordinator, 100.0, POD)
+    coordinator.feed(100.1, FollowerHeard(HOST, 100.1, 7, 0))
+    (told,) = coordinator.until(101.0)
+    assert (told.member, told.node, told.answering) == (POD, "", (HOST,))
+
+
+def test_a_network_whose_majority_is_missing_for_a_moment_is_still_waited_for() -> None:
+    coordinator = Coordinator(EVERYBODY)
+    coordinator.claim(1.0, StatusClaim("c/pod/7473", 7, 0, DEAD, 1.5))
+    coordinator.until(8.0)
+    coordinator.networks = frozenset({Network.HOST})
+    told = dies(coordinator, 9.0, HOST, POD) + coordinator.until(11.0)
+    coordinator.networks = frozenset(NETWORKS)
+    assert said(told + coordinator.until(13.0)) == [("z", DEAD)]
+
+
+@pytest.mark.parametrize("later", [NODE_PATIENCE - 1, NODE_PATIENCE + 2])
+def test_who_the_coordinator_sees_silent_too_is_waited_for_longer(later: float) -> None:
+    coordinator = Coordinator(EVERYBODY)
+    told: list[Announce] = []
+    for step in range(int(later)):
+        told += dies(coordinator, 1.0 + step, HOST, silent=1.5 + step) + coordinator.until(2.0 + step)
+    told += dies(coordinator, 1.0 + later, POD)
+    assert said(told + coordinator.until(20.0)) == [("z", DEAD)]
+
+
+def test_who_nobody_claims_is_not_waited_for_for_ever() -> None:
+    coordinator = Coordinator(EVERYBODY)
+    told: list[Announce] = []
+    for step in range(int(LIKELY_PATIENCE) + 3):
+        told += dies(coordinator, 1.0 + step, HOST, silent=1.5 + step) + coordinator.until(2.0 + step)
+    assert said(told) == [(HOST, DEAD)]
+
+
+def test_an_agent_that_is_gone_does_not_freeze() -> None:
+    coordinator = Coordinator(EVERYBODY)
+    gone = [StatusClaim(name, 7, 0, Condition.GONE, 1.5) for name in (HOST, POD)]
+    assert said(claimed(coordinator, 1.0, 3.0, *gone)) == [("z", Condition.GONE)]
+    frozen = StatusClaim(POD, 7, 0, FROZEN, 9.0)
+    assert claimed(coordinator, 10.0, 9.0, frozen) == []
+    assert said(claimed(coordinator, 20.0, 3.0, *(StatusClaim(name, 8, 0, BACK) for name in (HOST, POD)))) == [
+        ("z", BACK)
+    ]
+    again = [StatusClaim(name, 8, 0, FROZEN, 1.5) for name in (HOST, POD)]
+    assert said(claimed(coordinator, 40.0, 6.0, *again)) == [("z", FROZEN)], "a new agent does"
+
+
+def test_that_an_announcement_was_delivered_is_said_twice_as_one_may_be_lost() -> None:
+    coordinator = Coordinator(EVERYBODY)
+    (told,) = claimed(coordinator, 1.0, 3.0, held(HOST), StatusClaim(POD, 7, 0, FROZEN, 1.5))
+    before = len(acknowledged(coordinator))
+    coordinator.feed(4.5, Delivered(told.id))
+    coordinator.until(4.5 + 2 * REVIEW_INTERVAL)
+    assert [ack.member for ack in acknowledged(coordinator)[before:] if ack.told] == [HOST, POD] * 2
+
+
 # In a cluster
 
 
@@ -262,6 +339,27 @@ def test_networks_that_part_while_a_node_is_dead_tell_its_return_as_the_nodes() 
     fallen.returns()
     cluster.run(30)
     assert set(fallen.told()) == {(fallen.node, BACK)}
+
+
+@pytest.mark.parametrize("seed", [2, 3, 8])
+def test_where_datagrams_are_lost_a_node_is_one_notice_all_the_same(seed: int) -> None:
+    cluster = TwoNetworks(5, seed)
+    cluster.world.network.loss = 0.05
+    world = cluster.started().world
+    ways = {
+        DEAD: (world.power_off, world.power_on),
+        FROZEN: (world.pause, world.resume),
+        Condition.GONE: (world.kill, world.start),
+    }
+    for number, (what, (end, begin)) in product((1, 3), ways.items()):
+        cluster.said.clear()
+        for name in cluster.node(number):
+            end(name)
+        cluster.run(30)
+        for name in cluster.node(number):
+            begin(name)
+        cluster.run(30)
+        assert cluster.told() == [(f"node-{number}", what), (f"node-{number}", BACK)]
 
 
 @pytest.mark.parametrize("returned", [True, False])

@@ -37,7 +37,7 @@ from kubesonar.core.membership.member_view import MemberView
 from kubesonar.core.membership.messages import StatusClaim
 from kubesonar.core.membership.notices import notice_id
 from kubesonar.core.timers import TimedMachine, Timer
-from kubesonar.model import Condition, Seconds
+from kubesonar.model import Condition, Network, Seconds
 
 RECHECK_INTERVAL = 0.5
 """Seconds after which claims that may not be announced yet are considered again."""
@@ -79,10 +79,11 @@ class Announcer(TimedMachine):
         self._settle = options.settle
         self._book = ClaimBook(self._emit)
         self._intake = ClaimIntake(me, self._book, self._emit, self._claim_pending, self._left)
-        self._events = NodeEvents(me, self._book)
+        self._events = NodeEvents(me, self._book, self._intake.sees)
         self._brake = Brake(options.share, self._emit)
         self._renewals = Renewals()
         self._leads = False
+        self._networks: frozenset[Network] = frozenset()
         self._elections = 0
         self._lease: bool | None = None
         self._timer: Timer | None = None
@@ -128,7 +129,9 @@ class Announcer(TimedMachine):
         elif isinstance(event, Leased):
             self._lease = event.mine
         elif isinstance(event, Assembled):
-            self._book.forget([apart.network for apart in event.apart])
+            apart = {one.network for one in event.apart}
+            self._networks -= apart
+            self._book.forget(apart)
         elif isinstance(event, Departed):
             self._book.took_leave = event.members
         elif isinstance(event, Delivered):
@@ -137,6 +140,7 @@ class Announcer(TimedMachine):
     def _elected(self, now: float, event: Elected) -> None:
         self._leads = event.mine
         self._elections += 1
+        self._networks = frozenset()
         if event.mine:
             self._timers.at(now + REVIEW_INTERVAL, self._review, self._elections)
             self._timers.at(now + RENEWAL, self._renew, self._elections)
@@ -189,7 +193,8 @@ class Announcer(TimedMachine):
             else:
                 self._intake.look(now, one.claim.member)
                 self._consider_at(now + RECHECK_INTERVAL)
-        for event in self._events.announce(now, ready, quorum.networks, self._consider_at):
+        self._networks |= quorum.networks  # one that is lost for a moment is not apart
+        for event in self._events.announce(now, ready, self._networks, self._consider_at):
             self._tell(now, self._announcement(now, event))
 
     def _left(self, now: float, event: NodeEvent) -> None:

@@ -57,6 +57,7 @@ class ClaimBook:
         self._began = float("-inf")
         self._departed: dict[str, _Departed] = {}
         self._left_nodes: dict[str, float] = {}
+        self._told: list[AnnouncedClaim] = []
         self._host_answered: dict[str, float] = {}
 
     @property
@@ -90,7 +91,7 @@ class ClaimBook:
 
     def clear(self) -> None:
         """Begin anew: the coordinator has changed."""
-        for table in (self.pending, self.announced, self.heard):
+        for table in (self.pending, self.announced, self.heard, self._told):
             table.clear()
 
     def forget(self, networks: Collection[Network]) -> None:
@@ -190,6 +191,14 @@ class ClaimBook:
             if announced.id == id:
                 announced.told = True
                 self.acknowledge_sources(announced)
+                self._told.append(announced)
+
+    def repeat_told(self) -> None:
+        """Tell those once more whose claim's announcement was delivered since this was called last: a datagram may have
+        been lost, and they would have the next coordinator announce it again."""
+        told, self._told = self._told, []
+        for announced in told:
+            self.acknowledge_sources(announced)
 
     def acknowledge_sources(self, announced: AnnouncedClaim) -> None:
         """Tell those that made a claim as what it was announced, and whether that is delivered."""

@@ -79,6 +79,12 @@ class ClaimIntake:
         """Look at a member, unless that was done at this moment."""
         self._looks.look(now, name)
 
+    def sees(self, now: float, name: str, what: Condition) -> bool:
+        """Look at a member, unless that was done at this moment; return whether a look of this moment agrees that this
+        is its condition."""
+        self._looks.look(now, name)
+        return self._looks.confirmed(now, name, what) is True
+
     def confirmed(self, now: float, claim: StatusClaim) -> bool | None:
         """Whether this coordinator sees itself what is claimed; None where it has not looked at this moment. One that
         follows it since it was announced is back."""
@@ -90,6 +96,7 @@ class ClaimIntake:
     def review(self, now: float) -> None:
         """Claim that a member that follows again is back, also when all that could claim it are gone. One that has not
         heard yet what was announced of it is told, so that it answers in a later incarnation."""
+        self._book.repeat_told()
         for name, announced in list(self._book.announced.items()):
             claim, heard = announced.claim, self._book.heard.get(name)
             if claim.what is Condition.BACK or heard is None or heard.at <= announced.at:

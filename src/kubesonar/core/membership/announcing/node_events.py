@@ -14,6 +14,10 @@ NODE_PATIENCE = 4.0
 """Seconds that a claim waits for what becomes of the other members of its node, of which nothing is known since. With
 less, a dead node is announced once for each of its agents; with more, a lone death is announced later."""
 
+LIKELY_PATIENCE = 8.0
+"""The same where others of its node are claimed or seen to be in that condition too, but not both yet, as where
+datagrams are lost."""
+
 TOLD_PATIENCE = 10.0
 """The same for a claim that another coordinator announced: nobody waits for it."""
 
@@ -22,18 +26,24 @@ RETURN_PATIENCE = 10.0
 comes back is announced several times; with more, it is late that its other member is still silent."""
 
 
+CLAIM_AGE = 0.5
+"""Least age of a claim when it comes (s): its witnesses probed the member for so long. Who was heard before may have
+fallen silent with it. With less, a node that dies is announced as one of its agents; with more, a lone death is
+announced later."""
+
 RETRY = 0.5
 """Seconds after which what waits is looked at again: less costs work, more delays announcements."""
 
 
 class _Siblings(msgspec.Struct, frozen=True):
     """The other expected members of a node: those that are claimed or were announced to be in the same condition
-    (`ready` now, or `before`), those `answering`, and whether of others it is `open` what becomes of them."""
+    (`ready` now, or `before`), those `answering`, and for how many seconds a claim waits for what becomes of the
+    rest."""
 
     ready: tuple[str, ...]
     before: tuple[str, ...]
     answering: tuple[str, ...]
-    open: bool
+    patience: float
     others: int
 
     @property
@@ -42,11 +52,13 @@ class _Siblings(msgspec.Struct, frozen=True):
 
 
 class NodeEvents:
-    """Joins the claims in the `book` of the coordinator `me` to events."""
+    """Joins the claims in the `book` of the coordinator `me` to events. `sees` is called with the time, a member and a
+    condition, and returns whether the coordinator sees that itself."""
 
-    def __init__(self, me: str, book: ClaimBook) -> None:
+    def __init__(self, me: str, book: ClaimBook, sees: Callable[[float, str, Condition], bool]) -> None:
         self._me = me
         self._book = book
+        self._sees = sees
 
     def announce(
         self,
@@ -92,9 +104,8 @@ class NodeEvents:
         if pending.claim.of_node and (back := self._told_back(name)):
             yield from self._event(now, [pending], "", back, anew=True)
             return
-        siblings = self._siblings(name, pending, ready, networks)
-        waited = pending.ready(now)
-        if siblings.open and waited < (TOLD_PATIENCE if pending.claim.told else NODE_PATIENCE):
+        siblings = self._siblings(now, name, pending, ready, networks)
+        if pending.ready(now) < siblings.patience:
             wait(now + RETRY)
             return
         joined = [ready[other] for other in (name, *siblings.ready)]
@@ -125,12 +136,18 @@ class NodeEvents:
             yield event
 
     def _siblings(
-        self, name: str, pending: PendingClaim, ready: dict[str, PendingClaim], networks: Container[Network]
+        self,
+        now: float,
+        name: str,
+        pending: PendingClaim,
+        ready: dict[str, PendingClaim],
+        networks: Container[Network],
     ) -> _Siblings:
         book = self._book
         members, what = book.view.members, pending.claim.what
-        began = pending.first - pending.claim.silent
-        same, before, answering, unknown = [], [], [], 0
+        silent_since = max(pending.first - pending.claim.silent + SUSPECT_MARGIN, pending.first - CLAIM_AGE)
+        patience = 0.0
+        same, before, answering = [], [], []
         others = self._others(name)
         for other in others:
             announced, heard = book.announced.get(other), book.heard.get(other)
@@ -138,13 +155,16 @@ class NodeEvents:
                 same.append(other)
             elif other not in book.pending and announced is not None and announced.claim.what is what:
                 before.append(other)
-            elif other == self._me or (
-                other not in book.pending and heard is not None and heard.at > began + SUSPECT_MARGIN
-            ):
+            elif other == self._me or (other not in book.pending and heard is not None and heard.at > silent_since):
                 answering.append(other)
             elif members[other].network in networks:
-                unknown += 1
-        return _Siblings(tuple(same), tuple(before), tuple(answering), unknown > 0, len(others))
+                claimed = other in book.pending and book.pending[other].claim.what is what
+                if claimed or (other not in book.pending and self._sees(now, other, what)):
+                    pending.joined = True
+                patience = LIKELY_PATIENCE if pending.joined else NODE_PATIENCE
+        if patience and pending.claim.told:
+            patience = TOLD_PATIENCE
+        return _Siblings(tuple(same), tuple(before), tuple(answering), patience, len(others))
 
     def _others(self, name: str) -> list[str]:
         """The other members of a member's node that are expected to answer."""

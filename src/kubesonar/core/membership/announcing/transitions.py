@@ -11,16 +11,21 @@ READY_GAP = 3.0
 (`own_looks.py`), less than the brake holds."""
 
 
-class PendingClaim:
-    """A claim that is not announced yet: when it came `first` and `last`, and from whom."""
+_GONE_CANNOT_FREEZE = (Condition.GONE, Condition.FROZEN)
 
-    __slots__ = ("_ready", "_ready_last", "claim", "first", "last", "sources")
+
+class PendingClaim:
+    """A claim that is not announced yet: when it came `first` and `last`, and from whom. `joined`: another member of its
+    node was claimed or seen to be in that condition too."""
+
+    __slots__ = ("_ready", "_ready_last", "claim", "first", "joined", "last", "sources")
 
     def __init__(self, claim: StatusClaim, first: float) -> None:
         self.claim = claim
         self.first = self.last = first
         self._ready = self._ready_last = float("-inf")
         self.sources: list[str] = []
+        self.joined = False
 
     def ready(self, now: float) -> float:
         """Note that it could be announced now; return for how many seconds it could be, but for what is open of its
@@ -81,12 +86,15 @@ def same(one: StatusClaim, other: StatusClaim) -> bool:
 
 def known(announced: StatusClaim, claim: StatusClaim) -> bool:
     """Whether `claim` says no more than what was announced: the same, or something of an earlier life. A member that
-    never heard the dead one does not know in which epoch it died (0)."""
-    if announced.what is claim.what and 0 in (announced.epoch, claim.epoch):
+    never heard the dead one does not know in which epoch it died (0). An agent that is gone cannot freeze: where
+    refusals are lost on their way, its host's echoes make it look frozen."""
+    what = Condition.GONE if (announced.what, claim.what) == _GONE_CANNOT_FREEZE else claim.what
+    if announced.what is what and 0 in (announced.epoch, claim.epoch):
         return True
     if claim.what is Condition.BACK and claim.epoch != announced.epoch:
         return False  # alive in another epoch, which is lower where its clock was set back
-    return same(announced, claim) or earlier(claim, announced)
+    same_life = (announced.epoch, announced.incarnation) == (claim.epoch, claim.incarnation)
+    return (same_life and announced.what is what) or earlier(claim, announced)
 
 
 def ends(claim: StatusClaim, announced: AnnouncedClaim | None) -> bool:

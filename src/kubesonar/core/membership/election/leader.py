@@ -37,14 +37,19 @@ ROUNDS = 4
 """Rounds of heartbeats after which the coordinator reports who answered even without a majority: right after a start,
 some members are not up or may not vote yet."""
 
+SETTLING = 2.0
+"""Intervals after its election for which a coordinator cannot tell whether it reaches the other network: with less, an
+answer that is lost makes networks look apart, and one event is told by both; with more, networks that are apart hear of
+a coordinator's death later."""
+
 REACH = 3.0
 """Intervals for which a member that answered a heartbeat counts as reached, whomever it follows. With less, lost
 datagrams make two networks look apart; with more, a network that is cut off counts as reached."""
 
 MERGE_PATIENCE = 6.0
-"""Seconds after its election for which a coordinator that reaches members of the other network, which follow another
-one, leaves announcements to whichever of both remains. With less, one event is told by both; with more, a network whose
-members only some of the other reach hears of deaths later."""
+"""Seconds after its election for which a coordinator that reaches more than half of those in the other network that
+follow another one leaves announcements to whichever of both remains. With less, one event is told by both; with more, a
+network whose members only some of the other reach hears of deaths later."""
 
 ACK_PATIENCE = 0.3
 """Seconds without an acknowledgement after which the heartbeat is repeated and the failure detector asked to look.
@@ -84,6 +89,7 @@ class Leadership:
         self._rounds = 0
         self._said: dict[Network, Heartbeat] = {}
         self._reported: frozenset[Network] = frozenset()
+        self._elsewhere: dict[Network, int] = {}
         self._changed = 0
         self._spoken = (interval, interval)
         self._trusted_from = float("-inf")
@@ -136,9 +142,24 @@ class Leadership:
         """Who follows, for the announcer."""
         networks = self.networks(now)
         tenure = now - self.since
-        merging = tenure < MERGE_PATIENCE and any(self._apart(now, networks).values())
+        merging = tenure < MERGE_PATIENCE and self._may_merge(tenure, self._apart(now, networks))
         unheard = self.followers.unheard(networks, self._since(now))
         return Quorum(networks if self.network in networks else frozenset(), unheard, tenure, self._interval, merging)
+
+    def _may_merge(self, tenure: float, apart: dict[Network, int]) -> bool:
+        """Whether one coordinator may remain for this network and those that are `apart` now. One does that reaches all
+        that follow the other one; so none does where it reaches few of them and none comes over."""
+        if tenure < SETTLING * self._interval:
+            return bool(apart)
+        return any(
+            2 * reached > self._elsewhere.get(network, 0) or self.followers.count(network, self.since)
+            for network, reached in apart.items()
+            if reached
+        )
+
+    def follows_other(self, network: Network, heard: int) -> None:
+        """Note that so many members of another network follow a coordinator of their own."""
+        self._elsewhere[network] = max(heard, self._elsewhere.get(network, 0))
 
     def _apart(self, now: float, networks: frozenset[Network]) -> dict[Network, int]:
         """The other networks for which it does not speak, and how many of their members answer all the same."""

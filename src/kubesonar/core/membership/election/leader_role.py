@@ -99,6 +99,8 @@ class LeaderRole:
         """Take over whom another member follows."""
         leadership.followers.answered(source, now)
         if not self._view.near(self._me, source):
+            if alive.coordinator and source in self._view.members:
+                leadership.follows_other(self._view.members[source].network, alive.heard)
             return  # whom the other network follows is for the coordinators to settle
         if alive.coordinator not in ("", self._me) and now - alive.age > leadership.since:
             self._settle(now, leadership, alive.coordinator, alive.heard)
@@ -129,6 +131,7 @@ class LeaderRole:
         it is to step down itself."""
         leadership.followers.answered(source, now)
         network = self._view.members[source].network
+        leadership.follows_other(network, heartbeat.holds)
         leads = heartbeat.holds >= self._view.networks[network].majority
         stays = leadership.network is PREFERRED and (
             now - leadership.since < MERGE_PATIENCE / 2 or leadership.reached(now, network) >= heartbeat.holds

@@ -99,12 +99,14 @@ class ClaimQueue:
         self._claims.pop(name, None)
 
     def acknowledged(self, source: str, ack: StatusClaimAck) -> None:
-        """Take over an acknowledgement of the coordinator."""
+        """Take over an acknowledgement of the coordinator. That of a return may be of a later incarnation than the one
+        in which the member was seen here."""
         queued = self._claims.get(ack.member)
         if queued is None or source != self._coordinator:
             return
         claim = queued.claim
-        if (claim.epoch, claim.incarnation, claim.what) == (ack.epoch, ack.incarnation, ack.what):
+        mine, theirs = (claim.epoch, claim.incarnation), (ack.epoch, ack.incarnation)
+        if claim.what is ack.what and (mine == theirs or (mine < theirs and ack.what is Condition.BACK)):
             queued.acknowledged = queued.announced = True
             told = claim.told or ack.told
             if (told, ack.of_node) != (claim.told, claim.of_node):
