@@ -15,8 +15,8 @@ _GONE_CANNOT_FREEZE = (Condition.GONE, Condition.FROZEN)
 
 
 class PendingClaim:
-    """A claim that is not announced yet: when it came `first` and `last`, and from whom. `joined`: another member of its
-    node was claimed or seen to be in that condition too."""
+    """A claim that is not announced yet: when it came `first` and `last`, and from whom. `joined`: another member of
+    its node was claimed or seen to be in that condition too."""
 
     __slots__ = ("_ready", "_ready_last", "claim", "first", "joined", "last", "sources")
 
