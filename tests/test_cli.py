@@ -37,6 +37,8 @@ VERBS = [
     *(f"kubectl {name}" for name in KUBECTL_COMMANDS),
     *(f"dns {name}" for name in DNS_VERBS),
     *(f"keys {name}" for name in ("make", "sign", "remove", "status", "certificate")),
+    "lab fault",
+    "kubectl dns rbac",
     "config show",
 ]
 
@@ -110,9 +112,19 @@ def test_an_error_ends_with_the_command_that_shows_more(
     assert main([*name.split(), "--no-such-flag", "x"]) == 2
     said = capsys.readouterr()
     program, *verb = name.split()
-    whole = ["kubectl", "sonar", *verb] if program == "kubectl" else ["kubesonar", program]
+    whole = ["kubectl", "sonar", *verb] if program == "kubectl" else ["kubesonar", program, *verb]
+    more = " ".join(whole).removesuffix(" show")  # the help of `config` is that of its only verb
     assert said.out == ""
-    assert said.err.splitlines()[-1] == f"{' '.join(whole)} --help shows more"
+    assert said.err.splitlines()[-1] == f"{more} --help shows more"
+    assert main([*name.split(), "--help"]) == 0
+
+
+def test_the_table_of_commands_has_all_verbs() -> None:
+    assert COMMANDS["dns"].verbs == tuple(DNS_VERBS)
+    assert {name: [*command.verbs] for name, command in COMMANDS.items() if command.verbs and name != "dns"} == {
+        "lab": ["fault"],
+        "keys": [name.removeprefix("keys ") for name in VERBS if name.startswith("keys ")],
+    }
 
 
 @pytest.mark.parametrize(
@@ -126,6 +138,11 @@ def test_an_error_ends_with_the_command_that_shows_more(
         (["dns", "bogus"], "kubesonar dns"),
         (["keys"], "kubesonar keys"),
         (["keys", "bogus"], "kubesonar keys"),
+        (["keys", "sign"], "kubesonar keys sign"),
+        (["keys", "sign", "0", "make"], "kubesonar keys sign"),
+        (["dns", "exec"], "kubesonar dns exec"),
+        (["dns", "check", "--vantage", "9"], "kubesonar dns check"),
+        (["kubectl", "dns", "bogus"], "kubectl sonar dns"),
         (["config", "bogus"], "kubesonar config"),
         (["completion"], "kubesonar completion"),
         (["version", "x"], "kubesonar version"),

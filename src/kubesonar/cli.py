@@ -18,11 +18,12 @@ from kubesonar.runtime.streams import ErrorStream, EscapingStream, OutputError
 
 
 class Command(NamedTuple):
-    """One command: its description in one line, and the function to call, as "module:function". The function takes
-    the arguments after the command's name and returns an exit code."""
+    """One command: its description in one line, the function to call, as "module:function", and those of its verbs that
+    have a help of their own. The function takes the arguments after the command's name and returns an exit code."""
 
     help: str
     target: str
+    verbs: tuple[str, ...] = ()
 
 
 COMMANDS: dict[str, Command] = {
@@ -30,7 +31,9 @@ COMMANDS: dict[str, Command] = {
     "collector": Command(
         "take the agents' reports, judge the mesh, remember and answer; once a cluster", "kubesonar.apps.collector:main"
     ),
-    "lab": Command("a real mesh on this machine, with faults on demand and a verdict", "kubesonar.apps.lab:main"),
+    "lab": Command(
+        "a real mesh on this machine, with faults on demand and a verdict", "kubesonar.apps.lab:main", ("fault",)
+    ),
     "check": Command(
         "say in one sentence whether the network is healthy; exit 0 good, 1 bad, 2 unknown",
         "kubesonar.apps.client.check:main",
@@ -45,6 +48,7 @@ COMMANDS: dict[str, Command] = {
     "dns": Command(
         "ask the cluster's DNS servers from here and say which part is sick: dns check, dns --help",
         "kubesonar.apps.dns:main",
+        ("check", "watch", "repair", "ask", "exec", "rbac"),
     ),
     "support": Command("write one archive for a bug report; check --from reads it", "kubesonar.apps.support:main"),
     "map": Command("show who reaches whom, live", "kubesonar.apps.client.map:main"),
@@ -54,7 +58,11 @@ COMMANDS: dict[str, Command] = {
     "config": Command(
         "config show: the configuration in force, and where each value comes from", "kubesonar.apps.config:main"
     ),
-    "keys": Command("make and rotate the keys that members sign with; who knows which", "kubesonar.apps.keys:main"),
+    "keys": Command(
+        "make and rotate the keys that members sign with; who knows which",
+        "kubesonar.apps.keys:main",
+        ("make", "sign", "remove", "status", "certificate"),
+    ),
     "kubenurse": Command(
         "serve what kubenurse served, told by its environment variables", "kubesonar.compat.kubenurse.program:main"
     ),
@@ -207,9 +215,11 @@ def _command_of(arguments: Sequence[str]) -> str:
 
 def _more(arguments: Sequence[str]) -> str:
     """Return the line that ends an error: the command that shows more."""
-    name, *verb = _command_of(arguments).split() or [""]
+    name, *command = _command_of(arguments).split() or [""]
     program = ["kubectl", "sonar"] if name == "kubectl" else ["kubesonar", *filter(None, [name])]
-    return " ".join([*program, *verb, "--help shows more\n"])
+    known = COMMANDS.get(command[0] if command else name)
+    verb = [word for word in arguments[1:] if known is not None and word in known.verbs][:1]
+    return " ".join([*program, *command, *verb, "--help shows more\n"])
 
 
 def _dispatch(arguments: list[str]) -> int:

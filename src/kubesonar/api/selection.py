@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
+from kubesonar.core.integers import read_integer
 from kubesonar.model import Health, Kind, Observation, Open, Side
 from kubesonar.web import BadRequest
 
@@ -76,9 +77,10 @@ def _chosen(enum: type[E], field: str, query: Mapping[str, str]) -> E | None:
 
 
 def _limit(text: str) -> int:
-    if text.isdecimal() and text.isascii() and len(text) < 10 and 1 <= int(text) <= MAX_LIMIT:
-        return int(text)
-    raise _bad("limit", text)
+    limit = read_integer(text, 1, MAX_LIMIT)
+    if limit is None:
+        raise _bad("limit", text)
+    return limit
 
 
 def _bad(field: str, given: str) -> BadRequest:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from kubesonar.core.integers import read_integer
+
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
 
@@ -23,10 +25,8 @@ def bracketed(host: str) -> str:
 
 
 def read_port(text: str) -> int:
-    """Return the port that `text` is: a number from 1 to 65535 in at most five digits of ASCII. Return 0 for all
-    else."""
-    number = int(text) if len(text) < 6 and text.isascii() and text.isdecimal() else 0
-    return number if number < 65_536 else 0
+    """Return the port that `text` is: a number from 1 to 65535 in digits of ASCII. Return 0 for all else."""
+    return read_integer(text, 1, 65_535) or 0
 
 
 def family_of(address: str) -> int:

@@ -10,6 +10,7 @@ import stat
 
 from kubesonar.config import ConfigError
 from kubesonar.core.address import family_of, is_literal, read_port
+from kubesonar.core.integers import read_integer
 from kubesonar.model import mask_userinfo
 from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.web.options import ListenOptions
@@ -19,6 +20,9 @@ _BACKLOG = 128
 
 _UNIX = "unix:"
 _INHERITED = "fd:"
+
+_LAST_DESCRIPTOR = (1 << 30) - 1
+"""Largest number of a descriptor that is tried: beyond the highest limit of a system (fs.nr_open, sysctl/fs.txt)."""
 
 
 def open_socket(options: ListenOptions) -> socket.socket:
@@ -36,10 +40,10 @@ def open_socket(options: ListenOptions) -> socket.socket:
 
 def _inherited(address: str) -> socket.socket:
     """Return a copy of a socket that this process was started with; the original stays open for a successor."""
-    number = address.removeprefix(_INHERITED)
-    if not (number.isdecimal() and number.isascii() and len(number) < 10):
+    number = read_integer(address.removeprefix(_INHERITED), 0, _LAST_DESCRIPTOR)
+    if number is None:
         raise ConfigError(f'cannot listen on "{mask_userinfo(address)[:80]}", expected fd:NUMBER')
-    copy = os.dup(int(number))
+    copy = os.dup(number)
     try:
         listening = socket.socket(fileno=copy)
     except OSError:

@@ -57,5 +57,5 @@ def test_with_the_option_they_are_used_and_one_that_cannot_be_is_told(caplog: py
     assert (proxy.url.host, proxy.url.port) == ("proxy.invalid", 3128)
     assert not caplog.records
     with caplog.at_level(logging.WARNING):
-        proxies_of(given, {"HTTPS_PROXY": "socks5://proxy:1080"})
+        proxies_of(given, {"HTTPS_PROXY": "https://proxy:443"})
     assert [record.getMessage().split()[0] for record in caplog.records] == ["HTTPS_PROXY"]

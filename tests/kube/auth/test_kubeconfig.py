@@ -21,6 +21,7 @@ from tests.kube.apiserver import ApiServer
 from tests.kube.running import run
 from tests.kube.serving import Certificates
 from tests.net.connect_proxy import ConnectProxy
+from tests.net.socks_proxy import microsocks
 
 CERTIFICATES = Certificates()
 LOGIN = "Basic dXNlcjpwQHNz"
@@ -157,7 +158,9 @@ def test_several_files_are_merged_and_the_first_wins(tmp_path: Path) -> None:
         (None, {"https_proxy": "p:3128"}, "p"),
         (None, {"HTTP_PROXY": "http://p:3128"}, None),
         (None, {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "*.example,10.0.0.0/8"}, None),
-        (None, {"HTTPS_PROXY": "socks5://p:1080", "NO_PROXY": "k.example"}, None),
+        (None, {"HTTPS_PROXY": "https://p:1080", "NO_PROXY": "k.example"}, None),
+        (None, {"HTTPS_PROXY": "socks5://p:1080"}, "p"),
+        ("socks5h://own", {}, "own"),
         ("http://own:8080", {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "k.example"}, "own"),
     ],
 )
@@ -174,9 +177,9 @@ def test_a_server_on_this_machine_is_asked_straight(tmp_path: Path) -> None:
     assert from_kubeconfig(path, environ={"HTTPS_PROXY": "http://p:3128"}).proxy is None
 
 
-@pytest.mark.parametrize("text", ["socks5://p:1080", "https://p:3128", "http://p:99999"])
+@pytest.mark.parametrize("text", ["socks4://p:1080", "https://p:3128", "http://p:99999"])
 def test_a_proxy_of_the_environment_that_cannot_be_used_is_not_passed_over(text: str, tmp_path: Path) -> None:
-    with pytest.raises(CredentialsError, match="HTTPS_PROXY cannot be used: expected http://HOST:PORT, because"):
+    with pytest.raises(CredentialsError, match="HTTPS_PROXY cannot be used: expected http://HOST:PORT or socks5://"):
         from_kubeconfig(_written(tmp_path), environ={"HTTPS_PROXY": text})
 
 
@@ -196,6 +199,19 @@ def test_requests_go_through_the_proxy_which_knows_the_way(tmp_path: Path) -> No
         assert _ask(from_kubeconfig(api.kubeconfig(tmp_path / "config", **away), environ=environ)).metadata.name == "a"
 
 
+@pytest.mark.parametrize("login", [(), ("user", "p@ss")], ids=["open", "login"])
+def test_requests_go_through_a_socks_proxy(tmp_path: Path, login: tuple[str, ...]) -> None:
+    with ApiServer() as api, microsocks(*login) as proxy:
+        api.put("pods", shapes.pod("a"))
+        for user in ("", "user:p%40ss@", "user:wrong@"):
+            credentials = from_kubeconfig(api.kubeconfig(tmp_path / "config", proxy_url=f"socks5://{user}{proxy}"))
+            if not login or "%40" in user:
+                assert _ask(credentials).metadata.name == "a"
+            else:
+                with pytest.raises(ApiError, match=r"the SOCKS proxy: it (wants|refuses) (a|the) user's name"):
+                    _ask(credentials)
+
+
 SECRET = "hunter2-never-to-be-shown"
 HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"current-context": ""}, "no context is current"),
@@ -212,9 +228,9 @@ HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"clusters": _cluster(server="ftp://a")}, "expected https://HOST:PORT"),
     ({"clusters": _cluster(server="http://k.example")}, 'user "u": a token is shown over verified TLS only'),
     (
-        {"clusters": _cluster(**{"proxy-url": "socks5://u:secret@p:1080"})},
-        r'cluster "k": proxy-url is "socks5://\*\*\*@p:1080", expected http://HOST:PORT, because proxies that are '
-        "asked by SOCKS or TLS are not supported",
+        {"clusters": _cluster(**{"proxy-url": "socks4://u:secret@p:1080"})},
+        r'cluster "k": proxy-url is "socks4://\*\*\*@p:1080", expected http://HOST:PORT or socks5://HOST:PORT, because '
+        "proxies that are asked by TLS are not supported",
     ),
     ({"clusters": _cluster(**{"proxy-url": "https://p:1"})}, 'proxy-url is "https://p:1", expected http://HOST:PORT'),
     ({"clusters": _cluster(**{"proxy-url": "p:3128"})}, 'proxy-url is "p:3128", expected http://HOST:PORT'),

@@ -16,6 +16,8 @@ from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
 from tests.kube.running import run
 from tests.net.connect_proxy import ConnectProxy
+from tests.net.socks_proxy import microsocks
+from tests.ports import free_port
 
 PORT = 5353
 
@@ -161,6 +163,29 @@ def test_a_port_is_reached_through_a_proxy(api: ApiServer, tmp_path: Path, login
 
         assert run(scenario()) == b"hello\n"
         assert proxy.asked == ["CONNECT k.invalid:443 HTTP/1.1"]
+
+
+@pytest.mark.parametrize("login", [(), ("user", "p@ss")], ids=["open", "login"])
+def test_a_port_is_reached_through_a_socks_proxy(api: ApiServer, tmp_path: Path, login: tuple[str, ...]) -> None:
+    with microsocks(*login) as proxy:
+        path = api.kubeconfig(tmp_path / "config", proxy_url=f"socks5://user:p%40ss@{proxy}")
+
+        async def scenario() -> bytes:
+            async with open_pod_port(from_kubeconfig(path), "default", "a", PORT) as connection:
+                return await _exchange(connection)
+
+        assert run(scenario()) == b"hello\n"
+
+
+def test_a_proxy_that_is_not_there_is_named(api: ApiServer, tmp_path: Path) -> None:
+    path = api.kubeconfig(tmp_path / "config", proxy_url=f"socks5://127.0.0.1:{free_port()}")
+
+    async def scenario() -> None:
+        async with open_pod_port(from_kubeconfig(path), "default", "a", PORT):
+            pass
+
+    with pytest.raises(ApiError, match="refused"):
+        run(scenario())
 
 
 def test_a_proxy_that_refuses_is_named(api: ApiServer, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from kubesonar.api.documents import CollectorMember, MatrixDocument, StatesDocum
 from kubesonar.api.page.access import HTML, TOKEN_COOKIE, PageAccess, private
 from kubesonar.api.page.files import PageFiles
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
+from kubesonar.core.integers import read_integer
 from kubesonar.core.telemetry.reports.short_history import HistoryPart, ShortHistory
 from kubesonar.core.telemetry.state_log import StateSpan
 from kubesonar.model import Health, Member, Notice, Snapshot, Verdict, clip
@@ -217,12 +218,13 @@ class _Views:
         return _Drawn("Now", "now", model)
 
     async def map(self, request: Request, query: Mapping[str, str]) -> _Drawn:
-        zone, first = query.get("zone", ""), query.get("first", "0")
-        if not (first.isdecimal() and first.isascii() and len(first) < 10 and int(first) <= 100_000):
-            raise BadRequest(f'query field first is "{first[:40]}", expected {_FIRST}')
+        zone, given = query.get("zone", ""), query.get("first", "0")
+        first = read_integer(given, 0, 100_000)
+        if first is None:
+            raise BadRequest(f'query field first is "{given[:40]}", expected {_FIRST}')
         if len(zone) > 300:
             raise BadRequest(f"query field zone is too long, expected {_ZONE}")
-        return _Drawn("Map", "map", map_model(await self._matrices(), zone, int(first)))
+        return _Drawn("Map", "map", map_model(await self._matrices(), zone, first))
 
     async def timeline(self, request: Request, query: Mapping[str, str]) -> _Drawn:
         hours = int(_one_of("hours", query.get("hours", "24"), [str(one) for one in HOURS], _HOURS))

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import msgspec
 
 from kubesonar.config import ConfigError
-from kubesonar.core.address import is_literal, read_port
+from kubesonar.config.arguments import port_argument
+from kubesonar.core.address import is_literal
 from kubesonar.core.dns.names import encode_name
 from kubesonar.core.dns_check.questions import NAMES_LIMIT
 from kubesonar.core.probing.resolv_conf import ResolvConf
@@ -32,7 +33,7 @@ def add_look_options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of one look."""
     add_service_option(parser)
     add = parser.add_argument
-    add("--port", type=_port, default=0, help="its port (default: found by its name)")
+    add("--port", type=port_argument, default=0, help="its port (default: found by its name)")
     add("--domain", type=_name, default="", help="the cluster's domain (default: found)")
     add(
         "--outside",
@@ -186,13 +187,6 @@ def _namespace(text: str) -> str:
     if text and not is_namespace(text):
         raise argparse.ArgumentTypeError(f'got "{text[:80]}", expected lower case letters, digits and hyphens')
     return text
-
-
-def _port(text: str) -> int:
-    port = read_port(text)
-    if not port:
-        raise argparse.ArgumentTypeError(f'got "{text[:20]}", expected a port from 1 to 65535')
-    return port
 
 
 def _name(text: str) -> str:

@@ -20,6 +20,7 @@ from kubesonar.apps.keys.locked_file import change_file
 from kubesonar.apps.keys.rotation import LAST_ID, KeyFileChange, add_key, next_key, remove_key, sign_with
 from kubesonar.apps.keys.secret import SecretError, SecretStore
 from kubesonar.config import ConfigError
+from kubesonar.core.integers import read_integer
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.loading_rules import find_credentials
 from kubesonar.kube.client import ApiError, Client
@@ -97,9 +98,10 @@ def _complain(sentence: str) -> int:
 
 
 def _key_id(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= LAST_ID):
+    key = read_integer(text, 1, LAST_ID)
+    if key is None:
         raise argparse.ArgumentTypeError(f'got "{text[:20]}", expected a key id of 1 to {LAST_ID}')
-    return int(text)
+    return key
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,7 +6,7 @@ import argparse
 
 import msgspec
 
-from kubesonar.core.address import read_port
+from kubesonar.config.arguments import port_argument
 
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
@@ -27,8 +27,10 @@ def add_healthcheck_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("flags of coredns-healthcheck, for manifests that have them")
     group.add_argument("-path", metavar="FILE", help="kubeconfig file, as --kubeconfig")
     group.add_argument("-allowPods", type=_boolean, metavar="BOOL", help="whether a helper pod may be made")
-    group.add_argument("-port", dest="old_port", type=_port, metavar="PORT", help="port of the DNS Service, as --port")
-    group.add_argument("-udpPort", type=_port, metavar="PORT", help="the same")
+    group.add_argument(
+        "-port", dest="old_port", type=port_argument, metavar="PORT", help="port of the DNS Service, as --port"
+    )
+    group.add_argument("-udpPort", type=port_argument, metavar="PORT", help="the same")
     group.add_argument("-memFactor", metavar="N", help="taken, changes nothing: memory limits are not touched")
     group.add_argument("-replicas", metavar="N", help="taken, changes nothing")
 
@@ -44,10 +46,3 @@ def _boolean(text: str) -> bool:
     if text not in _TRUE | _FALSE:
         raise argparse.ArgumentTypeError(f'got "{text[:20]}", expected true or false')
     return text in _TRUE
-
-
-def _port(text: str) -> int:
-    port = read_port(text)
-    if not port:
-        raise argparse.ArgumentTypeError(f'got "{text[:20]}", expected a port from 1 to 65535')
-    return port

@@ -19,10 +19,10 @@ from kubesonar.kube.auth.kubeconfig_file import KubeconfigCluster, KubeconfigUse
 from kubesonar.kube.auth.tls import Tls
 from kubesonar.kube.resource import is_namespace
 from kubesonar.model import clip, mask_userinfo
-from kubesonar.net.http.proxy.environment import Proxies, Proxy, proxy_at
+from kubesonar.net.http.proxy.environment import PROXY_FORMS, Proxies, Proxy, proxy_at
 from kubesonar.net.http.url import Url, parse_url
 
-_PROXY = "expected http://HOST:PORT, because proxies that are asked by SOCKS or TLS are not supported"
+_PROXY = f"expected {PROXY_FORMS}, because proxies that are asked by TLS are not supported"
 
 
 def load_kubeconfig(path: str, context: str, environ: Mapping[str, str]) -> Credentials:

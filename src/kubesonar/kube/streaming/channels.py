@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
-from base64 import b64decode
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
     ConnectionClosedError,
     ConnectionClosedOK,
     InvalidHandshake,
-    InvalidProxyStatus,
     InvalidStatus,
 )
 from websockets.typing import Subprotocol
@@ -26,10 +24,14 @@ from kubesonar.kube.errors import ApiError, refused_status, unanswered
 from kubesonar.kube.query import Query, request_target
 from kubesonar.kube.resource import is_object_name, pods
 from kubesonar.model import Fault
-from kubesonar.net.deadline import Failed
+from kubesonar.net.deadline import Deadline, Failed
+from kubesonar.net.dns.system_resolver import Resolver
 from kubesonar.net.errno_faults import fault_of
 from kubesonar.net.http.exchange import USER_AGENT
 from kubesonar.net.http.proxy.environment import Proxy
+from kubesonar.net.http.proxy.route import tunnel_of
+from kubesonar.net.http.url import Url
+from kubesonar.net.tcp.dialer import Dialer
 
 MESSAGE_LIMIT = 1 << 20
 """Longest message taken (bytes). Servers send 32 KiB at a time; lower: a bigger buffer of theirs ends the connection;
@@ -120,32 +122,35 @@ async def _connected(
     credentials: Credentials, access: Access, target: str, protocols: Sequence[str], timeout: float
 ) -> ClientConnection:
     server, proxy = credentials.server, credentials.proxy
-    options: dict[str, Any] = {}
-    if proxy is None:
-        options = {"host": server.host, "port": server.port}  # also keep it from redirects elsewhere
+    secure: dict[str, Any] = {}
     if access.context is not None:
-        options |= {"ssl": access.context, "server_hostname": credentials.server_name}
+        secure = {"ssl": access.context, "server_hostname": credentials.server_name}
     scheme, prefix = "ws" if access.context is None else "wss", server.target.rstrip("/")
     try:
-        return await connect(
-            f"{scheme}://{bracketed(server.host)}:{server.port}{prefix}{target}",
-            subprotocols=[Subprotocol(name) for name in protocols],
-            compression=None,
-            additional_headers={"Authorization": f"Bearer {access.token}"} if access.token else {},
-            user_agent_header=USER_AGENT[1],
-            proxy=None if proxy is None else _proxy_text(proxy),
-            open_timeout=timeout,
-            ping_interval=_PING_INTERVAL,
-            ping_timeout=_PING_TIMEOUT,
-            close_timeout=_CLOSE_TIMEOUT,
-            max_size=MESSAGE_LIMIT,
-            **options,
-        )
+        with Deadline(timeout) as deadline:
+            # Either also keeps it from redirects elsewhere.
+            way: dict[str, Any] = {"host": server.host, "port": server.port}
+            if proxy is not None:
+                way = {"sock": await _through(proxy, server, deadline)}
+            return await connect(
+                f"{scheme}://{bracketed(server.host)}:{server.port}{prefix}{target}",
+                subprotocols=[Subprotocol(name) for name in protocols],
+                compression=None,
+                additional_headers={"Authorization": f"Bearer {access.token}"} if access.token else {},
+                user_agent_header=USER_AGENT[1],
+                proxy=None,
+                open_timeout=deadline.left,
+                ping_interval=_PING_INTERVAL,
+                ping_timeout=_PING_TIMEOUT,
+                close_timeout=_CLOSE_TIMEOUT,
+                max_size=MESSAGE_LIMIT,
+                **way,
+                **secure,
+            )
+    except Failed as failed:
+        raise unanswered(failed) from None
     except InvalidStatus as refused:
         raise refused_status(refused.response.status_code, bytes(refused.response.body or b"")) from None
-    except InvalidProxyStatus as refused:
-        status = refused.response.status_code
-        raise unanswered(Failed(Fault.WRONG_ANSWER, f"the proxy refuses with status {status}")) from None
     except TimeoutError:
         raise unanswered(Failed(Fault.TIMEOUT, f"no answer within {timeout:g} s")) from None
     except ssl.SSLError as error:
@@ -156,11 +161,19 @@ async def _connected(
         raise ApiError(0, "wrong_answer", f"no WebSocket: {error}") from None
 
 
-def _proxy_text(proxy: Proxy) -> str:
-    """Return the URL of a proxy with its user's name and password, which websockets wants both or none."""
-    user, _, password = b64decode(proxy.authorization.removeprefix("Basic ")).partition(b":")
-    login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if proxy.authorization else ""
-    return f"{proxy.url.scheme}://{login}{proxy.url.authority}"
+async def _through(proxy: Proxy, server: Url, deadline: Deadline) -> socket.socket:
+    """Return a socket that leads through the proxy to the server. Raises `Failed`."""
+    resolver = Resolver()
+    try:
+        addresses = await resolver.resolve(proxy.url.host, deadline)
+    finally:
+        resolver.close()
+    dialer = Dialer(tunnel_of(server, proxy), addresses, proxy.url.port)
+    try:
+        return (await dialer.connect(deadline)).detach()
+    finally:
+        if dialer.wire is not None:
+            dialer.wire.abort()
 
 
 def _lost(error: ConnectionClosedError) -> ApiError:

@@ -167,6 +167,15 @@ class Stream:
         tickets out after the handshake (RFC 8446, section 4.6.1)."""
         return self.secure.session if self.secure else None
 
+    def detach(self) -> socket.socket:
+        """Return the connected socket, non-blocking, for another library to go on with: it is the caller's to close.
+        Raises `Failed` where the connection is closed."""
+        sock = self._open
+        if self._epoll is not None:
+            self._epoll.drop(sock.fileno())
+        self._sock = None
+        return sock
+
     def close(self) -> None:
         """End the connection with FIN."""
         if self._sock is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from contextlib import suppress
 
+from kubesonar.core.integers import read_integer
 from kubesonar.core.wire.codec import Keyring
 from kubesonar.net.watched_file import WatchedFile, read_file
 
@@ -32,11 +33,12 @@ def read_keys(data: bytes) -> Keyring:
         line = raw.partition("#")[0].split()
         if not line:
             continue
-        if len(line) != 2 or not line[0].isdecimal() or len(line[0]) > 9:
+        key_id = read_integer(line[0], 1, 255)
+        if len(line) != 2 or key_id is None:
             raise ValueError(f"line {number} is not of the form ID KEY, with an ID of 1 to 255")
-        if int(line[0]) in keys:
-            raise ValueError(f"line {number} gives key {int(line[0])} a second time")
-        keys[int(line[0])] = _key(line[1], number)
+        if key_id in keys:
+            raise ValueError(f"line {number} gives key {key_id} a second time")
+        keys[key_id] = _key(line[1], number)
     if not keys:
         raise ValueError("it holds no key, at least one is expected")
     return Keyring(keys, next(iter(keys)))

@@ -12,10 +12,12 @@ def test_without_proxies_everything_goes_straight() -> None:
     assert Proxies({}).of(parse_url("http://a.example/")) is None
 
 
-@pytest.mark.parametrize("text", ["socks5://proxy:1080", "https://proxy:443", "http://"])
+@pytest.mark.parametrize(
+    "text", ["socks4://proxy:1080", "https://proxy:443", "http://", "socks5://", "socks5://proxy:99999"]
+)
 def test_a_proxy_that_cannot_be_used_is_told(text: str) -> None:
     proxies = Proxies({"https_proxy": text})
-    assert "HTTPS_PROXY is not used" in proxies.trouble
+    assert proxies.trouble == "HTTPS_PROXY is not used: expected http://HOST:PORT or socks5://HOST:PORT"
     assert proxies.of(parse_url("https://a.example/")) is None
 
 
@@ -28,6 +30,9 @@ def test_a_proxy_that_cannot_be_used_is_told(text: str) -> None:
         ({"HTTP_PROXY": "one:1", "http_proxy": "two:2"}, ("one", 1)),
         ({"HTTP_PROXY": "", "http_proxy": "two:2"}, ("two", 2)),
         ({"HTTP_PROXY": "[fd00::1]:3128"}, ("fd00::1", 3128)),
+        ({"HTTP_PROXY": "socks5://proxy"}, ("proxy", 1080)),
+        ({"HTTP_PROXY": "SOCKS5h://user:secret@proxy:1/"}, ("proxy", 1)),
+        ({"HTTP_PROXY": "socks5://[fd00::1]"}, ("fd00::1", 1080)),
         ({"HTTPS_PROXY": "one:1"}, None),
         ({"HTTP_PROXY": "one:1", "no_proxy": ".example"}, None),
         ({"HTTP_PROXY": "one:1", "NO_PROXY": "other", "no_proxy": ".example"}, ("one", 1)),

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+from binascii import a2b_base64
 from collections.abc import Mapping
 
 import msgspec
 
+from kubesonar.core.address import bracketed
 from kubesonar.net.http.proxy.no_proxy import NoProxy
 from kubesonar.net.http.proxy.userinfo import split_user
 from kubesonar.net.http.url import Url, parse_url
 
+PROXY_FORMS = "http://HOST:PORT or socks5://HOST:PORT"
+"""What a proxy's URL is, for sentences that refuse another."""
+
+_SOCKS = frozenset({"socks5", "socks5h"})
+"""Schemes of SOCKS proxies. Go has the proxy look names up under either."""
+
+_SOCKS_PORT = 1080
+"""Port of a SOCKS proxy whose URL names none (RFC 1928, section 3)."""
+
 
 class Proxy(msgspec.Struct, frozen=True):
-    """A proxy's URL, and the value of the header that authenticates its client (empty: none)."""
+    """A proxy's URL, the value of the header that authenticates its client (empty: none), and whether it is asked by
+    SOCKS; the URL's scheme is http then too."""
 
     url: Url
     authorization: str = ""
+    socks: bool = False
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
         """The header for requests to the proxy, if any."""
         return (("Proxy-Authorization", self.authorization),) if self.authorization else ()
+
+    @property
+    def login(self) -> tuple[bytes, ...]:
+        """The user's name and password that authenticate its client, if any."""
+        if not self.authorization:
+            return ()
+        user, _, password = a2b_base64(self.authorization.removeprefix("Basic ")).partition(b":")
+        return user, password
 
 
 class Proxies:
@@ -36,7 +57,7 @@ class Proxies:
     @property
     def trouble(self) -> str:
         """A sentence that names a variable that cannot be used; empty where all can."""
-        return next((f"{name} is not used: expected http://HOST:PORT" for name in self._unusable.values()), "")
+        return next((f"{name} is not used: expected {PROXY_FORMS}" for name in self._unusable.values()), "")
 
     def unusable(self, url: Url) -> str:
         """Return the variable that names a proxy for this URL that cannot be used; empty where none does."""
@@ -59,14 +80,17 @@ class Proxies:
 
 
 def proxy_at(text: str) -> Proxy:
-    """Read a proxy's URL, http://HOST:PORT with a user's name and password or without. Raises ValueError, also for
-    proxies that are asked by TLS or SOCKS."""
+    """Read a proxy's URL, http://HOST:PORT or socks5://HOST:PORT, with a user's name and password or without. Raises
+    ValueError, also for a proxy that is asked by TLS."""
     scheme, mark, rest = text.partition("://")
-    bare, authorization = split_user(scheme.lower() + mark + rest)
+    socks = scheme.lower() in _SOCKS
+    bare, authorization = split_user(("http" if socks else scheme.lower()) + mark + rest)
     url = parse_url(bare)
     if url.secure:
         raise ValueError("a proxy that is asked by TLS")
-    return Proxy(url, authorization)
+    if socks and url.authority == bracketed(url.host):
+        url = msgspec.structs.replace(url, port=_SOCKS_PORT)
+    return Proxy(url, authorization, socks)
 
 
 def _value(environ: Mapping[str, str], name: str) -> str:
