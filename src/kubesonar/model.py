@@ -71,6 +71,10 @@ class Kind(Open):
         return self in (Kind.UDP, Kind.HTTP)
 
 
+LARGE = "large"
+"""Last word of the request of a DNS check by UDP for a large answer."""
+
+
 class Path(Open):
     """Through what a check goes."""
 
@@ -272,10 +276,10 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
     """An intention: probe `address` (an IP literal, or a name where the kind resolves names) every `period` seconds.
 
     `target` is a member's name or that of a plain target. `request` is what is asked: a URL (http), a server name
-    (tls), "name TYPE" (dns); empty elsewhere. `expect` is the good answer: a status or a range as "200-299" (http), an
-    rcode's mnemonic (dns); empty: the kind's default. `trust` is a file of CA certificates, empty: the system's.
-    `node` is where a plain target runs, empty where that is not known. `family` is 4 or 6 where only addresses of that
-    family are tried, 0 for either.
+    (tls), "name TYPE udp|tcp|large" (dns); empty elsewhere. `expect` is the good answer: a status or a range as
+    "200-299" (http), an rcode's mnemonic (dns); empty: the kind's default. `trust` is a file of CA certificates, empty:
+    the system's. `node` is where a plain target runs, empty where that is not known. `family` is 4 or 6 where only
+    addresses of that family are tried, 0 for either.
     """
 
     id: str
@@ -291,6 +295,11 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
     trust: str = ""
     node: str = ""
     family: int = 0
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it asks a DNS server for a large answer by UDP."""
+        return self.kind is Kind.DNS and self.request.endswith(f" {LARGE}")
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):

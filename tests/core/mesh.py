@@ -11,6 +11,7 @@ import msgspec
 
 from kubesonar.core.telemetry.ledger import window
 from kubesonar.model import (
+    LARGE,
     Check,
     Edge,
     Fault,
@@ -73,6 +74,9 @@ PLAIN = (
     *(Plain(f"dns-{n}", Kind.DNS, Path.DNS_POD, 53, f"x.test A {proto}") for n in (1, 2) for proto in ("udp", "tcp")),
 )
 
+
+LARGE_ANSWERS = tuple(Plain(f"dns-{n}", Kind.DNS, Path.DNS_POD, 53, f"big.test A {LARGE}") for n in (1, 2))
+"""Questions for large answers to the DNS servers of `PLAIN`."""
 
 OWN_SERVICE = Plain("service", Kind.HTTP, Path.SERVICE, 7473)
 """The agents' own Service, of which any pod agent takes a request."""
@@ -279,7 +283,7 @@ class Mesh:
             server, place = taken.name, taken.node
             dead = dead or self._down(server, self.gone, at)
         there = Packet(at, a.node, place, a.network, "tcp" if tcp else "udp", plain.port)
-        back = Packet(at, place, a.node, a.network, there.proto)
+        back = Packet(at, place, a.node, a.network, there.proto, size=1500 if check.is_large else 100)
         if self._down(plain.name, self.failing, at):
             self._note(a, check, at, Fault.WRONG_ANSWER)
         elif tcp:
@@ -388,7 +392,7 @@ def _check_of_member(a: Member, kind: Kind, b: Member) -> Check:
 
 
 def _check_of_plain(plain: Plain) -> Check:
-    suffix = f"/{'tcp' if _by_tcp(plain) else 'udp'}" if plain.kind is Kind.DNS else ""
+    suffix = f"/{plain.request.split()[-1]}" if plain.kind is Kind.DNS else ""
     name = f"{plain.kind}/{plain.path}/{plain.name}{suffix}"
     return Check(name, plain.kind, plain.path, plain.name, "10.9.9.9", plain.port, request=plain.request)
 

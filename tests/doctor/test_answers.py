@@ -139,6 +139,16 @@ COREDNS = {
         DnsOutcome.SERVFAIL,
     ),
     "many addresses by UDP without EDNS": (DnsAsk(AskPurpose.LARGE, "big.default.svc.cluster.local"), None),
+    "mixed case": (
+        DnsAsk(AskPurpose.CLUSTER, "kubErnEtEs.dEfault.svc.clustEr.local", want=("10.202.0.1",)),
+        DnsOutcome.GOOD,
+    ),
+    "with EDNS 1232": (DnsAsk(AskPurpose.CLUSTER, NAME, want=("10.202.0.1",)), DnsOutcome.GOOD),
+    "headless, all pods": (DnsAsk(AskPurpose.HEADLESS, "all.peers.svc.cluster.local"), DnsOutcome.GOOD),
+    "many addresses, EDNS 4096": (
+        DnsAsk(AskPurpose.LARGE, "big.default.svc.cluster.local", payload=4096),
+        DnsOutcome.GOOD,
+    ),
     "many addresses by TCP": (DnsAsk(AskPurpose.LARGE, "big.default.svc.cluster.local", tcp=True), None),
     "reverse of the Service's address": (
         DnsAsk(AskPurpose.REVERSE, "10.0.202.10.in-addr.arpa", "PTR", want=("kube-dns.kube-system.svc.cluster.local",)),

@@ -66,6 +66,34 @@ def test_a_truncated_answer_is_well_and_says_so_and_tcp_has_the_whole(unbound: i
     assert [span.phase for span in by_tcp.phases] == [Phase.CONNECT, Phase.FIRST_BYTE]
 
 
+@pytest.mark.parametrize(
+    ("request_", "fault", "detail"),
+    [
+        ("big.cluster.local TXT large", None, "truncated to "),
+        (f"{NAME} A large", Fault.OTHER, "expected a large one, of more than 1232"),
+        ("gone.cluster.local A large", Fault.OTHER, "no large answer, so nothing is known of these: NXDOMAIN"),
+        (f"{NAME} TXT large", Fault.OTHER, "no large answer, so nothing is known of these: NOERROR"),
+    ],
+)
+def test_unbound_is_asked_for_a_large_answer(unbound: int, request_: str, fault: Fault | None, detail: str) -> None:
+    (seen,) = look(check(unbound, request_))
+    assert (seen.fault, seen.received) == (fault, 1)
+    assert detail in seen.detail
+
+
+def test_a_large_answer_is_asked_for_and_taken_by_udp() -> None:
+    offered: list[int] = []
+
+    def script(sock: socket.socket, wire: bytes, peer: tuple[str, int]) -> None:
+        offered.append(question(wire).payload)
+        records = [Record(question(wire).name, RecordType.A, 5, f"10.1.{n // 250}.{n % 250 + 1}") for n in range(100)]
+        sock.sendto(encode_answer(question(wire), Rcode.NOERROR, records, limit=offered[0]), peer)
+
+    with udp_server(script) as port:
+        (seen,) = look(check(port, "big.cluster.local A large"))
+    assert (seen.fault, seen.detail, offered) == (None, "", [4096])
+
+
 def test_unbound_is_asked_without_edns_where_the_options_say_so(unbound: int) -> None:
     (plain,) = look(check(unbound), options=DnsOptions(payload=0, recursion=False))
     assert plain.fault is None

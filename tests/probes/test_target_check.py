@@ -39,6 +39,8 @@ def test_good_ones_pass() -> None:
     refuse_bad(GOOD)
     both = http("http://dual.example/", family=4), http("http://dual.example/", family=6)
     refuse_bad((*both, http("http://[fd00::1]/")))
+    asked = [of_target(dns(request=f"a.b A{word}")).id for word in ("", " udp", " tcp", " large")]
+    assert [name.rpartition("/")[2] for name in asked] == ["udp", "udp", "tcp", "large"]
     assert [of_target(one).id for one in both] == ["http/ingress/web/v4", "http/ingress/web/v6"]
     with pytest.raises(ValueError, match="family is 4 or 6, or 0 for either"):
         http(family=5)
@@ -92,6 +94,8 @@ def test_the_agent_ends_with_code_2_and_one_sentence(tmp_path: Path) -> None:
         ({"dns": {"question": "a.b"}}, 'cluster.dns.question: a question is "NAME TYPE"'),
         ({"dns": {"question": "a.b A udp"}}, "cluster.dns.question: a question is"),
         ({"dns": {"question": "a.b ANYTHING"}}, "cluster.dns.question: a DNS request is"),
+        ({"dns": {"large": "a.b A large"}}, "cluster.dns.large: a question is"),
+        ({"dns": {"large": "a.b"}}, 'cluster.dns.large: a question is "NAME TYPE"'),
         ({"dns": {"expect": "FINE"}}, "cluster.dns.expect: a DNS check expects"),
         ({"dns": {"address": ["10.96.0.10", "dns"]}}, r"cluster.dns.address\[1\]: a DNS server is an IP address"),
     ],

@@ -8,7 +8,7 @@ import msgspec
 
 from kubesonar.core.address import is_literal
 from kubesonar.core.dns.classify import Judgement, Worth, classify, rcode_name
-from kubesonar.core.dns.message import EDNS_PAYLOAD, Question, Rcode, encode_question
+from kubesonar.core.dns.message import EDNS_PAYLOAD, LARGE_PAYLOAD, Question, Rcode, encode_question
 from kubesonar.core.dns.names import encode_name, fresh_name, longest_name
 from kubesonar.core.dns.records import RecordType
 from kubesonar.model import Check, Fault, Observation, Phase, Span
@@ -45,22 +45,26 @@ class DnsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class DnsRequest(msgspec.Struct, frozen=True):
-    """The question of a check. A `name` that begins with "*." gets a new random label each time."""
+    """The question of a check. A `name` that begins with "*." gets a new random label each time. `large` asks by UDP
+    for an answer of up to `LARGE_PAYLOAD` bytes, which comes in fragments where it is larger than a packet."""
 
     name: str
     type: int
     tcp: bool
+    large: bool = False
 
 
 def parse_request(text: str) -> DnsRequest:
-    """Read "name TYPE" or "name TYPE udp|tcp", as "kubernetes.default.svc.cluster.local A" or "*.cluster.local A tcp".
-    Raises ValueError."""
+    """Read "name TYPE" or "name TYPE udp|tcp|large", as "kubernetes.default.svc.cluster.local A" or "*.cluster.local A
+    tcp". Raises ValueError."""
     words = text.split()
-    if len(words) not in (2, 3) or words[1].upper() not in _TYPES or words[2:] not in ([], ["udp"], ["tcp"]):
+    if len(words) not in (2, 3) or words[1].upper() not in _TYPES or words[2:] not in _TRANSPORTS:
         known = ", ".join(_TYPES)
-        raise ValueError(f'a DNS request is "name TYPE" or "name TYPE udp|tcp" with a TYPE of {known}, not {text!r}')
+        raise ValueError(
+            f'a DNS request is "name TYPE" or "name TYPE udp|tcp|large" with a TYPE of {known}, not {text!r}'
+        )
     encode_name(longest_name(words[0]))
-    return DnsRequest(words[0], RecordType[words[1].upper()], words[2:] == ["tcp"])
+    return DnsRequest(words[0], RecordType[words[1].upper()], words[2:] == ["tcp"], words[2:] == ["large"])
 
 
 def parse_answer(text: str) -> str:
@@ -100,7 +104,7 @@ class DnsProbe:
             reply = await ask_udp(server, wire, check.timeout, self._clock, self._unanswered)
         attempt.at = reply.at
         judged = classify(question, reply.wire) if reply.wire is not None else None
-        return attempt.observation(_outcome(reply, judged, expect, request.tcp))
+        return attempt.observation(_outcome(reply, judged, request, expect))
 
     def close(self) -> None:
         """Close the sockets that wait for late answers."""
@@ -108,13 +112,18 @@ class DnsProbe:
 
     def _question(self, request: DnsRequest) -> Question:
         id_ = self._random.getrandbits(16)
-        return Question(
-            fresh_name(request.name, self._random), request.type, id_, self._options.recursion, self._options.payload
-        )
+        payload = LARGE_PAYLOAD if request.large else self._options.payload
+        name = fresh_name(request.name, self._random)
+        return Question(name, request.type, id_, self._options.recursion, payload)
 
 
-def _outcome(reply: DnsReply, judged: Judgement | None, expect: str, tcp: bool) -> AttemptOutcome:
-    fault, detail = (reply.fault, reply.detail) if judged is None else _verdict(judged, expect, tcp)
+def _outcome(reply: DnsReply, judged: Judgement | None, request: DnsRequest, expect: str) -> AttemptOutcome:
+    if judged is None:
+        fault, detail = reply.fault, reply.detail
+    elif request.large:
+        fault, detail = _large_verdict(judged, len(reply.wire or b""))
+    else:
+        fault, detail = _verdict(judged, expect, request.tcp)
     return AttemptOutcome(
         fault,
         "; ".join(filter(None, (detail, *_remarks(reply)))),
@@ -125,6 +134,20 @@ def _outcome(reply: DnsReply, judged: Judgement | None, expect: str, tcp: bool) 
         code=judged.rcode if judged else None,
         received=int(judged is not None),
     )
+
+
+def _large_verdict(judged: Judgement, size: int) -> tuple[Fault | None, str]:
+    """Judge what came of a question for a large answer, which asks only whether one comes: an answer of another kind
+    accuses nobody, because the same server is asked the usual question besides. A truncated one is well: the server
+    keeps large answers to TCP."""
+    if judged.worth is Worth.TRUNCATED:
+        return None, f"truncated to {size} bytes: the server gives larger answers by TCP only"
+    if judged.worth is not Worth.ANSWERED:
+        said = rcode_name(judged.rcode) if judged.rcode is not None else judged.reason
+        return Fault.OTHER, f"no large answer, so nothing is known of these: {said}"
+    if size <= EDNS_PAYLOAD:
+        return Fault.OTHER, f"an answer of {size} bytes, expected a large one, of more than {EDNS_PAYLOAD}"
+    return None, ""
 
 
 def _verdict(judged: Judgement, expect: str, tcp: bool) -> tuple[Fault | None, str]:
@@ -153,4 +176,5 @@ def _remarks(reply: DnsReply) -> tuple[str, ...]:
 
 
 _TYPES = tuple(name for name in RecordType.__members__ if name != "OPT")
+_TRANSPORTS: tuple[list[str], ...] = ([], ["udp"], ["tcp"], ["large"])
 _ANSWERS = (*Rcode.__members__, _NODATA)

@@ -45,6 +45,7 @@ def refuse_bad_cluster(options: ClusterOptions) -> None:
     _refuse("cluster.ingress.url", parse_url, options.ingress.url)
     _refuse("cluster.ingress.expect", plan.parse_statuses, options.ingress.expect)
     _refuse("cluster.dns.question", _question, options.dns.question)
+    _refuse("cluster.dns.large", _question, options.dns.large)
     _refuse("cluster.dns.expect", dns.parse_answer, options.dns.expect)
     for number, address in enumerate(options.dns.address):
         _refuse(f"cluster.dns.address[{number}]", _literal, address)
@@ -59,7 +60,7 @@ def _refuse(field: str, read: Callable[[str], object], given: str) -> None:
 
 
 def _question(text: str) -> None:
-    """Refuse a question that names a transport: both are used."""
+    """Refuse a question that names a transport: the checks say which."""
     if len(text.split()) != 2:
         raise ValueError(f'a question is "NAME TYPE", not {text!r}')
     dns.parse_request(text)

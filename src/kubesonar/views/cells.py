@@ -10,7 +10,7 @@ import msgspec
 
 from kubesonar.core.diagnosis.evidence import Ages, Cell
 from kubesonar.core.diagnosis.parts.traversal import Aspect, Way
-from kubesonar.model import Kind
+from kubesonar.model import LARGE, Kind
 
 _DEAD = 0.995
 """Least loss of a path that is shown as dead. Lower: a very lossy path is shown as dead; 1: a single stray packet keeps
@@ -183,9 +183,9 @@ class CellCounts:
 
 
 def _label(cell: Cell) -> str:
-    """Name the kind of check; for DNS the transport, because UDP and TCP fail separately."""
+    """Name the kind of check; for DNS the transport, because UDP, TCP and large answers fail separately."""
     if cell.route.kind is Kind.DNS:
-        return "tcp" if cell.route.tcp else "udp"
+        return LARGE if cell.route.large else "tcp" if cell.route.tcp else "udp"
     return cell.route.kind.value
 
 

@@ -43,6 +43,20 @@ def test_outside_a_cluster_nothing_is_checked_by_itself() -> None:
     assert not dependencies(DEFAULT, outside).lost
 
 
+def test_large_answers_are_asked_for_by_udp_where_a_name_is_given() -> None:
+    found = msgspec.structs.replace(POD, nameservers=("10.96.0.10", "169.254.20.10"))
+    dns = ClusterDnsOptions(large="big.apps.svc.cluster.local A", expect="NXDOMAIN", question="*.cluster.local A")
+    large = {name: check for name, check in made(found, ClusterOptions(dns=dns)).items() if check.is_large}
+    assert list(large) == [
+        "dns/dns_service/dns-service/large/10.96.0.10",
+        "dns/dns_pod/coredns-a/large",
+        "dns/dns_pod/coredns-a/large/fd00::2",
+        "dns/dns_pod/coredns-b/large",
+    ]
+    assert {(one.request, one.expect) for one in large.values()} == {("big.apps.svc.cluster.local A large", "")}
+    assert large["dns/dns_pod/coredns-b/large"].port == 1053
+
+
 def test_in_a_pod_the_api_server_and_dns_are_checked_without_being_told() -> None:
     checks = made()
     assert list(checks) == [

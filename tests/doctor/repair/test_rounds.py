@@ -86,6 +86,11 @@ def test_agents_are_standpoints_on_their_nodes() -> None:
     )
 
 
+def test_a_large_answer_that_is_lost_says_nothing_of_the_pod() -> None:
+    found = round_of(FACTS, HERE, [], [edge(None), edge(Fault.TIMEOUT, "large")], NOW)
+    assert found.replies == (PodReplies(standpoint="a2", pod="u1", udp=PodReply.ANSWERED),)
+
+
 def way(fault: Fault | None, *, source: str = "a2", beyond: str = "n2", age: float = 0.5, family: int = 4) -> MeshEdge:
     """A train of an agent to one in the pod network of a node, half a second after it asked a DNS pod."""
     check = Check("w", Kind.UDP, Path.POD, "agent", "10.0.0.9", 7473)

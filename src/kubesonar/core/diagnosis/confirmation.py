@@ -47,7 +47,7 @@ def _probe(target: str, which: str, finding: Finding, who: Population) -> str:
     ends = [member for member in who.members.values() if target in (member.node, member.zone) and member.addresses]
     ends.sort(key=lambda member: member.network is not wanted)
     if not ends:
-        return _ask(_check_of(target, who))
+        return _ask(_check_of(target, finding.part == "dns_large", who))
     address = next((a for a in ends[0].addresses if (":" in a) == (which == "ipv6")), ends[0].addresses[0])
     if which.startswith("tcp/"):
         return f"nc -zvw 2 {address} {which.removeprefix('tcp/')}"
@@ -56,9 +56,9 @@ def _probe(target: str, which: str, finding: Finding, who: Population) -> str:
     return f"ping -c 100 -i 0.2 {address}"
 
 
-def _check_of(target: str, who: Population) -> Check | None:
+def _check_of(target: str, large: bool, who: Population) -> Check | None:
     checks = (edge.latest.check for snapshot in who.read.values() for edge in snapshot.edges)
-    return next((check for check in checks if check.target == target), None)
+    return next((check for check in checks if check.target == target and check.is_large is large), None)
 
 
 def _ask(check: Check | None) -> str:
@@ -66,6 +66,6 @@ def _ask(check: Check | None) -> str:
         return ""
     if check.kind is Kind.DNS:
         name, *rest = check.request.split()
-        tcp = " +tcp" if rest[-1:] == ["tcp"] else ""
-        return f"dig +tries=1 +time=2{tcp} @{check.address} -p {check.port or 53} {name} {(rest or ['A'])[0]}"
+        how = " +bufsize=4096 +ignore" if check.is_large else " +tcp" if rest[-1:] == ["tcp"] else ""
+        return f"dig +tries=1 +time=2{how} @{check.address} -p {check.port or 53} {name} {(rest or ['A'])[0]}"
     return f"curl -skv --max-time 3 -o /dev/null {check.request}" if check.kind is Kind.HTTP else ""

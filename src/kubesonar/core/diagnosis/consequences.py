@@ -148,7 +148,17 @@ def _lasted(spans: Sequence[Interval], start: float, end: float) -> float:
 
 def _because_of(finding: Finding, cause: Finding, zones: Zones) -> bool:
     named = finding.part, finding.subject
-    return for_want_of_room(finding, cause) or _follows(named, (cause.part, cause.subject), zones)
+    return (
+        for_want_of_room(finding, cause)
+        or _needs_big_packets(finding, cause)
+        or _follows(named, (cause.part, cause.subject), zones)
+    )
+
+
+def _needs_big_packets(finding: Finding, cause: Finding) -> bool:
+    """Whether large answers of DNS do not come to or from a node because no big packets pass there."""
+    ends = {*finding.subject.split(">"), *finding.nodes}
+    return finding.part == "dns_large" and cause.part in _BIG_ONES and not ends.isdisjoint(cause.subject.split(">"))
 
 
 def _follows(named: Named, cause: Named, zones: Zones) -> bool:

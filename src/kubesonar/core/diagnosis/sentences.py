@@ -185,7 +185,7 @@ def kinds(suspect: Suspect) -> tuple[list[str], list[str]]:
 
 def _label(cell: Cell) -> str:
     route = cell.route
-    transport = " by tcp" if route.kind.value == "dns" and route.tcp else ""
+    transport = " large" if route.large else " by tcp" if route.kind.value == "dns" and route.tcp else ""
     network = f" in the {route.source.network.value} network" if route.source.network else ""
     way = {Way.FORWARD: ", way there", Way.BACK: ", way back", Way.ROUND: ""}[route.way]
     return f"{route.kind.value}{transport} {route.question.value}{network}{way}"

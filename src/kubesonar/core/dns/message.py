@@ -18,6 +18,10 @@ EDNS_PAYLOAD = 1232
 """Bytes of UDP payload that questions offer: what passes every link with the smallest MTU of IPv6 in one piece (DNS
 flag day 2020). More, and answers may be fragmented and lost; less, and more of them are truncated."""
 
+LARGE_PAYLOAD = 4096
+"""Bytes of UDP payload that a question for a large answer offers: less, and the answer comes truncated and no fragment
+is tried; more than servers' usual limit changes nothing."""
+
 PLAIN_PAYLOAD = 512
 """Largest answer by UDP where nothing was offered, in bytes (RFC 1035, section 4.2.1)."""
 

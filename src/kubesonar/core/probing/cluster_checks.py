@@ -15,7 +15,7 @@ from kubesonar.core.hash_ring import place
 from kubesonar.core.probing.cluster_facts import Dependencies, DnsPod, Surroundings
 from kubesonar.core.probing.cluster_options import ClusterOptions, PacedOptions
 from kubesonar.core.probing.plan import PROBE_PATH
-from kubesonar.model import Check, Kind, Path
+from kubesonar.model import LARGE, Check, Kind, Path
 
 API_DIRECT = "http/api_direct/api-server"
 API_DNS = "http/api_dns/api-server"
@@ -151,7 +151,12 @@ def _record_type(options: ClusterOptions, found: Surroundings) -> str:
 def _questions(options: ClusterOptions, server: DnsPod, path: Path, question: str) -> Iterator[Check]:
     dns = options.dns
     which = f"/{server.address}" if path is not Path.DNS_POD or family_of(server.address) == 6 else ""
-    for transport, port in (("udp", server.udp), ("tcp", server.tcp if dns.tcp else 0)):
+    large = dns.large and path is not Path.DNS_NODE_LOCAL  # what a cache on the node answers crosses no link
+    for transport, asked, port in (
+        ("udp", question, server.udp),
+        ("tcp", question, server.tcp if dns.tcp else 0),
+        (LARGE, dns.large, server.udp if large else 0),
+    ):
         if port:
             yield Check(
                 id=f"dns/{path}/{server.name}/{transport}{which}",
@@ -160,8 +165,8 @@ def _questions(options: ClusterOptions, server: DnsPod, path: Path, question: st
                 target=server.name,
                 address=server.address,
                 port=port,
-                request=f"{question} {transport}",
-                expect=dns.expect,
+                request=f"{asked} {transport}",
+                expect="" if transport == LARGE else dns.expect,
                 period=dns.period,
                 timeout=dns.timeout,
                 node=server.node,

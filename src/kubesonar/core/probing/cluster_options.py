@@ -95,6 +95,14 @@ class ClusterDnsOptions(PacedOptions, frozen=True, forbid_unknown_fields=True, k
             'Empty: "kubernetes.default.svc.DOMAIN A", or AAAA where the API server\'s address is IPv6.',
         ),
     ] = ""
+    large: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=260,
+            description='A name that has an answer of more than 1232 bytes, as "NAME TYPE", asked by UDP besides, so '
+            "that it is seen where only large answers are lost. Empty: not asked.",
+        ),
+    ] = ""
     expect: Annotated[
         str,
         msgspec.Meta(

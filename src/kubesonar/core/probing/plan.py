@@ -9,7 +9,7 @@ import msgspec
 
 from kubesonar.core.address import bracketed, of_family
 from kubesonar.core.hash_ring import Ring, same_network
-from kubesonar.model import Check, Kind, Member, Network, Path, Roster, Seconds, State
+from kubesonar.model import LARGE, Check, Kind, Member, Network, Path, Roster, Seconds, State
 
 PROBE_PATH = "/healthz"
 """URL path of a member's http check; the agent answers it without looking at anything else."""
@@ -62,7 +62,10 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ] = 0
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535, description="Port; 0: that of the URL, or 53 for dns.")] = 0
     request: Annotated[
-        str, msgspec.Meta(max_length=2048, description='URL (http), server name (tls) or "name TYPE [udp|tcp]" (dns).')
+        str,
+        msgspec.Meta(
+            max_length=2048, description='URL (http), server name (tls) or "name TYPE [udp|tcp|large]" (dns).'
+        ),
     ] = ""
     expect: Annotated[
         str, msgspec.Meta(max_length=64, description='What is well: "200", "200-299" (http), an rcode or NODATA (dns).')
@@ -128,8 +131,8 @@ def _of_member(member: Member, address: str, family: int, options: PlanOptions) 
 
 def of_target(target: Target) -> Check:
     """Return the check that a plain target asks for."""
-    transport = target.request.rsplit(" ", 1)[-1] if target.kind is Kind.DNS else target.kind
-    suffix = transport if target.kind is not Kind.DNS or transport in ("udp", "tcp") else "udp"
+    transport = target.request.rsplit(" ", 1)[-1]
+    suffix = transport if transport in ("udp", "tcp", LARGE) else "udp"
     return Check(
         id=f"{target.kind}/{target.path}/{target.name}"
         + (f"/{suffix}" if target.kind is Kind.DNS else "")

@@ -135,6 +135,8 @@ def _judge(
     beside = frozenset(one.uid for one in pods if one.node and one.node == pod.node and one.uid != pod.uid)
     ways = [way for name in against if (way := voters[name].passes(pod.uid, beside)) is not None]
     passing = sum(ways)
+    # One known way that fails holds a restart too: that nothing gets to the node explains it and the pod's silence by
+    # one fault, a deaf pod only besides a second one.
     if passing * 2 < len(ways):
         return Judged(PodHealth.CUT_OFF, len(against), count, wrong)
     proven = answered and passing * 2 > len(ways) and passing >= min(len(against), quorum)

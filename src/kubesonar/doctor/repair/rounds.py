@@ -102,8 +102,9 @@ def _reply(state: TransportState) -> PodReply:
 
 
 def _asks_pod(edge: Edge) -> bool:
+    """Return whether it is a usual question to a pod: that large answers are lost is no fault of the server."""
     check = edge.latest.check
-    return check.kind is Kind.DNS and check.path is Path.DNS_POD
+    return check.kind is Kind.DNS and check.path is Path.DNS_POD and not check.is_large
 
 
 def _ways(mesh: Iterable[MeshEdge]) -> dict[tuple[str, str], list[Observation]]:

@@ -16,7 +16,7 @@ RUNBOOKS = {
     "KubesonarAgentSilent": ("agent_gone", "agent_frozen", "agent_displaced"),
     "KubesonarAgentStarved": ("observer",),
     "KubesonarDNSServerFailing": ("dns_server", "dns_udp", "dns_tcp"),
-    "KubesonarDNSFailing": ("dns_service", "dns_upstream"),
+    "KubesonarDNSFailing": ("dns_service", "dns_upstream", "dns_large"),
     "KubesonarPathFailingOnNode": ("dns_node", "dns_cache", "service_proxy"),
     "KubesonarAPIServerFailing": ("api_server",),
     "KubesonarIngressFailing": ("ingress",),

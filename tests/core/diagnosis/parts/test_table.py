@@ -65,6 +65,7 @@ def test_the_names_the_lab_relies_on() -> None:
         "external",
         "service",
         "service_proxy",
+        "dns_large",
         "dns_service",
         "dns_node",
         "dns_cache",

@@ -101,6 +101,8 @@ class CellMaker:
             self._trains(source, edge)
         elif check.kind is Kind.MTU:
             self._sizes(source, edge)
+        elif check.is_large:
+            self._large_answers(source, edge)
         elif check.kind is not Kind.OTHER:
             self._probes(source, edge)
 
@@ -203,6 +205,18 @@ class CellMaker:
     @cached_property
     def _bursts(self) -> PastBursts:
         return self.sieve.bursts()
+
+    def _large_answers(self, source: str, edge: Edge) -> None:
+        """Count whether large answers of a DNS server come, of which nothing else is asked: what the server says to the
+        usual question is a check of its own."""
+        reach = self.cells.of_check(source, edge, Way.ROUND, Aspect.REACH, 1)
+        self._good_past(source, edge, [reach], 1)
+        for trial, at, age_bin in self.clock.counted(source, edge, max(SETTLE, _settle(edge))):
+            silent = trial.fault in _SILENT
+            if silent and age_bin >= self.ages.window and self._in_burst(source, reach, None, at):
+                continue
+            if trial.fault is not Fault.REFUSED:
+                reach.add(at, age_bin, silent)
 
     def _speed(self, source: str, edge: Edge) -> Cell | None:
         """Where answers are held against the usual time; None where nothing is slow anyway, or that is not known."""

@@ -49,7 +49,8 @@ class RouteCells:
         check = edge.latest.check
         tcp = goes_by_tcp(check)
         family = observed_family(edge.latest) if self._sieve.dual else 0
-        key = (source, check.target, check.kind, tcp, check.path, way, question, family, check.port)
+        large = check.is_large
+        key = (source, check.target, check.kind, tcp, check.path, way, question, family, check.port, large)
         found = self._cells.get(key)
         if found is None:
             route = Traversal(
@@ -63,6 +64,7 @@ class RouteCells:
                 tcp=tcp,
                 silent=check.target not in self._who.read,
                 family=family,
+                large=large,
             )
             found = self.keep(key, Cell(route, packets, self._bins))
         return found

@@ -35,6 +35,11 @@ def dns_udp(route: Traversal) -> bool:
     return route.question is Aspect.RESOLVE or (route.reach and not route.tcp and dns(route))
 
 
+def dns_large(route: Traversal) -> bool:
+    """Questions by UDP for large answers, of which none comes."""
+    return route.large and route.reach and dns(route)
+
+
 def dns_tcp(route: Traversal) -> bool:
     """Questions by TCP that nobody answers."""
     return route.reach and route.tcp and dns(route)

@@ -6,6 +6,15 @@ from kubesonar.core.diagnosis.parts import conditions, dns_conditions, shares, s
 from kubesonar.core.diagnosis.parts.part import Part
 from kubesonar.model import Severity
 
+_MOST_LARGE_ANSWERS = 0.8
+"""Share of large answers from which on their loss depends on their size: less, and mere loss, which hits an answer of
+several packets more often, counts for it; more, and a server whose Service is asked for them too is not told."""
+
+_NO_LARGE_OF_SERVER = "no large answers of {subject} come by UDP, small ones do,"
+_NO_LARGE_ON_NODE = "{a} gets no large answers from DNS servers by UDP, only small ones, others get both,"
+_NO_LARGE_AT_ALL = "no large answers of the cluster's DNS servers come by UDP, small ones do,"
+_NO_LARGE_ON_WAY = "{a} gets no large answers of {b} by UDP, only small ones, others get both,"
+
 DNS_PARTS: tuple[Part, ...] = (
     *(
         Part(
@@ -260,6 +269,29 @@ DNS_PARTS: tuple[Part, ...] = (
                 "zone {a} does not reach {b}, others do,",
                 "zone {a} gets no answer to {loss} of its requests to {b}, others do,",
             ),
+        )
+    ),
+    *(
+        Part(
+            "dns_large",
+            "large answers of DNS",
+            penalty,
+            dns_conditions.dns_large,
+            crossing,
+            f"{total} since {{since}}{{agree}}",
+            variant=variant,
+            fault="large",
+            share=share,
+            least=_MOST_LARGE_ANSWERS,
+        )
+        for variant, penalty, crossing, share, total in (
+            ("", 5.5, subjects.servers, shares.server_share, _NO_LARGE_OF_SERVER),
+            ("beyond", 6.0, subjects.beyond_node(subjects.servers), shares.server_share_beyond, _NO_LARGE_OF_SERVER),
+            ("node", 6.0, subjects.dns_seen, None, _NO_LARGE_ON_NODE),
+            ("node beyond", 6.5, subjects.beyond_node(subjects.dns_seen), shares.part_beyond_node, _NO_LARGE_ON_NODE),
+            ("all", 6.0, subjects.dns_service, None, _NO_LARGE_AT_ALL),
+            ("all beyond", 6.5, subjects.beyond_node(subjects.dns_service), shares.part_beyond_node, _NO_LARGE_AT_ALL),
+            ("way", 7.0, subjects.way_there, None, _NO_LARGE_ON_WAY),
         )
     ),
 )

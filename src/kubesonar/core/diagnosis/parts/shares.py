@@ -78,6 +78,18 @@ def part_off_node(route: Traversal, subject: str) -> float:
     return _share(inside or any(not stays_on_node(leg) for leg in legs) for legs in route.ways)
 
 
+def part_beyond_node(route: Traversal, subject: str) -> float:
+    """The share of trials on that route that leave the node that asks."""
+    return _share(any(not stays_on_node(leg) for leg in legs) for legs in route.ways)
+
+
+def server_share_beyond(route: Traversal, subject: str) -> float:
+    """The share of trials on that route that a server gets on another node than the one that asks."""
+    if subject == route.target.name:
+        return part_beyond_node(route, subject)
+    return _share(server.name == subject and not stays_on_node((source, server)) for (source, server), _ in route.ways)
+
+
 def server_share(route: Traversal, subject: str) -> float:
     """The share of trials on that route that a server gets: of a Service one of those behind it."""
     if subject == route.target.name:

@@ -124,6 +124,11 @@ def servers(route: Traversal) -> Subjects:
     return (*itself, *(server.name for server in route.target.behind))
 
 
+def beyond_node(subjects: Callable[[Traversal], Subjects]) -> Callable[[Traversal], Subjects]:
+    """The same parts, of what leaves the node that asks."""
+    return lambda route: () if all(stays_on_node(leg) for legs in route.ways for leg in legs) else subjects(route)
+
+
 def plain_target(route: Traversal) -> Subjects:
     """A plain target by its name, and those behind it; none where the target is a member."""
     return () if route.between_members else (route.target.name, *(server.name for server in route.target.behind))

@@ -69,7 +69,8 @@ EITHER = 46
 class Traversal(msgspec.Struct, frozen=True):
     """The features of a set of trials that cross the same parts. `tcp` is whether they go by TCP, `silent` whether the
     target's own view could not be read (only then may its agent be gone or frozen), `family` the address family (0
-    where the mesh has only one, which says nothing; `EITHER` where half of the trials went by each)."""
+    where the mesh has only one, which says nothing; `EITHER` where half of the trials went by each), `large`
+    whether a DNS server is asked for a large answer."""
 
     source: End
     target: End
@@ -81,6 +82,7 @@ class Traversal(msgspec.Struct, frozen=True):
     tcp: bool = False
     silent: bool = False
     family: int = 0
+    large: bool = False
 
     @property
     def legs(self) -> Legs:
@@ -102,7 +104,8 @@ class Traversal(msgspec.Struct, frozen=True):
     def shape(self) -> tuple[object, ...]:
         """All but who its ends are."""
         ends = (self.source.network, self.target.network, bool(self.target.node), bool(self.target.behind))
-        return (self.kind, self.path, self.way, self.question, self.tcp, self.silent, bool(self.family), *ends)
+        asked = (self.kind, self.path, self.way, self.question, self.tcp, self.large)
+        return (*asked, self.silent, bool(self.family), *ends)
 
     @property
     def reach(self) -> bool:
