@@ -26,6 +26,7 @@ FAULTS = [
     ("vip node-2", "dns_node", "node-2>dns"),
     ("cache node-3", "dns_cache", "node-3"),
     ("upstream", "dns_upstream", "upstream"),
+    ("mtu dns-1>* 1300", "dns_large", "dns-1"),
 ]
 
 

@@ -11,7 +11,7 @@ import dns.rcode
 
 from kubesonar.core.dns.message import Question, encode_answer, encode_question
 from kubesonar.core.dns.records import Record, RecordType
-from kubesonar.lab.servers.nameserver import Zone, cluster_records, dns_server, udp_limit
+from kubesonar.lab.servers.nameserver import Zone, cluster_records, dns_server, large_records, udp_limit
 from tests.lab.servers.support import HOST, run, running
 
 NAME = "kubernetes.default.svc.cluster.local"
@@ -45,13 +45,20 @@ def test_what_is_no_question_is_not_answered() -> None:
 
 
 def test_an_answer_that_is_too_long_for_the_client_is_truncated() -> None:
-    zone = Zone("cluster.local", [Record("big.cluster.local", RecordType.TXT, 5, (b"x" * 250,)) for _ in range(9)])
+    zone = Zone("cluster.local", [Record("big.cluster.local", RecordType.TXT, 5, (b"x" * 250,)) for _ in range(20)])
     asked = [encode_question(Question("big.cluster.local", RecordType.TXT, 7, payload=size)) for size in (0, 65535)]
     plain, greedy = (zone.answer(wire, udp_limit(wire)) for wire in asked)
     assert plain
     assert greedy
     assert struct.unpack_from(">H", plain, 2)[0] & struct.unpack_from(">H", greedy, 2)[0] & 0x0200
-    assert len(greedy) <= 1232
+    assert len(greedy) <= 4096
+
+
+def test_a_large_answer_is_larger_than_a_packet_and_whole() -> None:
+    wire = encode_question(Question("large.default.svc.cluster.local", RecordType.A, 7, payload=4096))
+    answer = Zone("cluster.local", large_records()).answer(wire, udp_limit(wire))
+    assert answer is not None
+    assert 1500 < len(answer) <= 4096
 
 
 def test_the_name_server_stops_in_spite_of_an_open_connection() -> None:

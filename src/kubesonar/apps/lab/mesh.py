@@ -32,11 +32,11 @@ from kubesonar.lab.servers.api_server import api_server
 from kubesonar.lab.servers.certificates import Certificates, make_certificates
 from kubesonar.lab.servers.dns_forwarder import Forwarder
 from kubesonar.lab.servers.ingress import ingress
-from kubesonar.lab.servers.nameserver import TTL, Zone, cluster_records, dns_server
+from kubesonar.lab.servers.nameserver import LARGE_NAME, TTL, Zone, cluster_records, dns_server, large_records
 from kubesonar.lab.servers.pager import pager
 from kubesonar.lab.topology import DNS_CACHE, DNS_VIP, LabPlan, LabServer, Role
 from kubesonar.lab.world import LabWorld
-from kubesonar.model import Kind, Member, Path
+from kubesonar.model import LARGE, Kind, Member, Path
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.probes.udp import UdpOptions
 from kubesonar.reports.options import IntakeOptions, ReportOptions
@@ -44,6 +44,8 @@ from kubesonar.web import ListenOptions
 
 _DOMAIN = "cluster.local"
 _QUESTION = f"kubernetes.default.svc.{_DOMAIN} A"
+
+_LARGE = f"{LARGE_NAME}.{_DOMAIN} A"
 
 _OUTSIDE = "example.com"
 """A name outside of the cluster, which the lab's upstream knows."""
@@ -235,11 +237,15 @@ def _cache_targets(plan: LabPlan, member: Member, rates: Rates) -> Iterator[Targ
 
 
 def _service_targets(plan: LabPlan, rates: Rates) -> Iterator[Target]:
-    """Yield the checks of the DNS Service and of a name outside of the cluster, where there is one."""
+    """Yield the checks of the DNS Service, of a name outside of the cluster, and of large answers of the DNS servers,
+    where there is a Service: half as often, within the budget of each server."""
     if plan.dns:
         service = LabServer("dns-service", Role.DNS, (DNS_VIP,), 53)
         for transport in ("udp", "tcp"):
             yield _target(service, Kind.DNS, Path.DNS_SERVICE, f"{_QUESTION} {transport}", _dns_rhythm(rates))
+        half = Rhythm(period=2 * _dns_rhythm(rates).period, timeout=_dns_rhythm(rates).timeout)
+        for server in plan.of_role(Role.DNS):
+            yield _target(server, Kind.DNS, Path.DNS_POD, f"{_LARGE} {LARGE}", half)
         outside = msgspec.structs.replace(service, name="names-outside")
         yield _target(outside, Kind.DNS, Path.DNS_UPSTREAM, f"{_OUTSIDE} A udp", _dns_rhythm(rates))
 
@@ -258,7 +264,7 @@ def _server(server: LabServer, world: LabWorld, certificates: Certificates) -> _
     match server.role:
         case Role.DNS:
             beyond = [(one.addresses[0], one.port) for one in plan.of_role(Role.UPSTREAM)]
-            zone = Zone(_DOMAIN, cluster_records(_DOMAIN))
+            zone = Zone(_DOMAIN, (*cluster_records(_DOMAIN), *large_records(_DOMAIN)))
             source = Forwarder(beyond, zone) if beyond else zone
             return lambda stop: dns_server(server.addresses, server.port, source, stop)
         case Role.UPSTREAM:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol, cast
 
 from kubesonar.core.dns.message import (
-    EDNS_PAYLOAD,
+    LARGE_PAYLOAD,
     PLAIN_PAYLOAD,
     Malformed,
     Question,
@@ -35,6 +35,19 @@ def cluster_records(domain: str = "cluster.local", v4: str = "10.96.0.1", v6: st
     name = f"kubernetes.default.svc.{domain}"
     first = Record(name, RecordType.A, TTL, v4)
     return (first, Record(name, RecordType.AAAA, TTL, v6)) if v6 else (first,)
+
+
+LARGE_NAME = "large.default.svc"
+"""Name in the cluster's domain that has a large answer, as a headless Service of many pods has."""
+
+_LARGE_ADDRESSES = 60
+"""Addresses of that name: fewer, and the answer fits into one packet; more, and it is truncated."""
+
+
+def large_records(domain: str = "cluster.local") -> tuple[Record, ...]:
+    """Return records whose answer comes in two or more packets."""
+    name = f"{LARGE_NAME}.{domain}"
+    return tuple(Record(name, RecordType.A, TTL, f"10.244.9.{number}") for number in range(1, _LARGE_ADDRESSES + 1))
 
 
 class Zone:
@@ -80,7 +93,7 @@ def udp_limit(wire: bytes) -> int:
     """Return in how many bytes the client accepts an answer over UDP."""
     message = decode_reply(wire)
     offered = 0 if isinstance(message, Malformed) else message.payload
-    return max(PLAIN_PAYLOAD, min(offered, EDNS_PAYLOAD))
+    return max(PLAIN_PAYLOAD, min(offered, LARGE_PAYLOAD))
 
 
 async def dns_server(addresses: Sequence[str], port: int, source: Zone | Answering, stop: asyncio.Event) -> None:
