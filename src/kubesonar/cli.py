@@ -89,7 +89,7 @@ PLUGIN_COMMANDS = ("page", "try")
 """Commands that only `kubectl sonar` has, since they need a cluster."""
 
 _EXTRAS = {
-    "jinja2": "collector",
+    "jinja2": "page",
     "rich": "cli",
     "typer": "cli",
     "websockets": "cli",

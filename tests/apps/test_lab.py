@@ -55,6 +55,8 @@ def test_agents_frozen_from_the_start_are_frozen_and_not_gone_and_the_verdict_is
     [
         (("lab", "--fault", "cut node-9"), 'node: got "node-9", expected one of node-1, node-2'),
         (("lab", "--nodes", "1"), "--nodes"),
+        (("lab", "--judge", "--collectors", "1"), "--judge: expected no --collectors, got 1"),
+        (("lab", "--judge", "--nodes", "26"), "--judge: expected --nodes up to 25, got 26"),
         (("lab", "fault", "--directory", "/nonexistent", "clear"), "no lab runs in /nonexistent"),
     ],
 )

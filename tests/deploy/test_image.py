@@ -197,6 +197,11 @@ def test_the_collector_s_image_verifies_tokens_itself(collector: Path) -> None:
     assert run(collector, "-c", "import kubesonar.reports.auth.service_account").returncode == 0
 
 
+def test_the_page_of_a_coordinator_that_judges_is_in_the_agents_image(image: Path) -> None:
+    done = run(image, "-c", "import kubesonar.api.page, kubesonar.apps.collector.of_coordinator")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_agents_have_nothing_that_only_the_collector_needs(image: Path) -> None:
     for module in ("cryptography", "pydantic", "typing_extensions", "rich"):
         assert "ModuleNotFoundError" in run(image, "-c", f"import {module}").stderr

@@ -35,6 +35,8 @@ class RunningLab:
         compat: str = "",
         collectors: int = 0,
         dns: bool = False,
+        *,
+        judge: bool = False,
     ) -> None:
         self._directory = folder / "lab"
         self._nodes = nodes
@@ -42,6 +44,7 @@ class RunningLab:
         command = [sys.executable, "-m", "kubesonar", "lab", "--nodes", str(nodes), "--directory", str(self._directory)]
         command += ["--collectors", str(collectors), "--rates", rates, *(["--compat", compat] if compat else ())]
         command += ["--dns"] if dns else []
+        command += ["--judge"] if judge else []
         self._process = subprocess.Popen(command, stdout=self._said, stderr=self._said)
 
     def __enter__(self) -> RunningLab:

@@ -3,8 +3,9 @@
     members.json        the roster that the agents watch
     control.sock        takes orders from `kubesonar lab fault …`
     agents/NAME.sock    the API of each agent
-    collectors/NAME     what each collector keeps, beside its API (NAME.sock)
+    collectors/NAME     what each collector keeps, beside its API (NAME.sock); of a coordinator's, its API alone
     collectors/secret   what agents show to collectors
+    collectors/keys     the key by which agents sign reports, where the coordinator judges
     rooms/NAME.sock     an older tool's room beside an agent
     logs/NAME.log       the output of each process
     notices.jsonl       the notices that the receiver of webhooks got
@@ -20,6 +21,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import socket
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -96,6 +98,11 @@ class Directory:
         return self.path / "collectors" / "secret"
 
     @property
+    def key_file(self) -> Path:
+        """The path of the file with the key by which agents sign what they report."""
+        return self.path / "collectors" / "keys"
+
+    @property
     def kubeconfig(self) -> Path:
         """The path of the file by which collectors reach the API server."""
         return self.path / "account" / "kubeconfig"
@@ -143,8 +150,14 @@ def control_socket(path: Path) -> Path:
 
 
 def collector_sockets(path: Path) -> list[Path]:
-    """Return the sockets of the collectors of the lab in the directory `path`, by name; none where it has none."""
-    return sorted((path / "collectors").glob("*.sock"))
+    """Return the sockets at which collectors of the lab in the directory `path` listen, by name; none where it has
+    none."""
+    return [found for found in sorted((path / "collectors").glob("*.sock")) if _listens(found)]
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as connection:
+        return connection.connect_ex(str(path)) == 0
 
 
 def _make(path: Path) -> None:

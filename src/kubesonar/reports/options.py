@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from kubesonar.model import Seconds
-from kubesonar.net.http.url import parse_url
+from kubesonar.net.http.url import is_origin
 
 _File = Annotated[str, msgspec.Meta(max_length=4096)]
 
@@ -35,8 +35,7 @@ class ReportOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     def __post_init__(self) -> None:
         for text in self.to:
-            url = parse_url(text)
-            if url.target != "/":
+            if not is_origin(text):
                 raise ValueError(f'to: got "{text[:80]}", expected http://HOST:PORT or https://HOST:PORT')
 
 

@@ -9,6 +9,7 @@ from kubesonar.web.handler import BadRequest, Handler, Reply, Request, error_rep
 from kubesonar.web.options import LimitOptions, ListenOptions
 from kubesonar.web.router import Route, Router, unauthorized_reply
 from kubesonar.web.server import Listener, Server
+from kubesonar.web.sockets import inherited_descriptor
 
 __all__ = [
     "Anonymous",
@@ -28,5 +29,6 @@ __all__ = [
     "cookie_value",
     "error_reply",
     "form_fields",
+    "inherited_descriptor",
     "unauthorized_reply",
 ]

@@ -31,18 +31,25 @@ def open_socket(options: ListenOptions) -> socket.socket:
     try:
         if address.startswith(_UNIX):
             return _unix(address.removeprefix(_UNIX), int(options.socket_mode, 8))
-        if address.startswith(_INHERITED):
-            return _inherited(address)
+        if (number := inherited_descriptor(address)) is not None:
+            return _inherited(address, number)
         return _tcp(*parse_listen_address(address))
     except OSError as error:
         raise ConfigError(f"cannot listen on {address}: {error.strerror or error}") from error
 
 
-def _inherited(address: str) -> socket.socket:
-    """Return a copy of a socket that this process was started with; the original stays open for a successor."""
+def inherited_descriptor(address: str) -> int | None:
+    """Return the number in fd:NUMBER, None where it is another kind of address. Raises ConfigError where it is none."""
+    if not address.startswith(_INHERITED):
+        return None
     number = read_integer(address.removeprefix(_INHERITED), 0, _LAST_DESCRIPTOR)
     if number is None:
         raise ConfigError(f'cannot listen on "{mask_userinfo(address)[:80]}", expected fd:NUMBER')
+    return number
+
+
+def _inherited(address: str, number: int) -> socket.socket:
+    """Return a copy of a socket that this process was started with; the original stays open for a successor."""
     copy = os.dup(number)
     try:
         listening = socket.socket(fileno=copy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -12,12 +13,12 @@ from typing import Any
 import pytest
 
 from kubesonar.apps.agent.coordinator_collector import MOST_JUDGED, CoordinatorCollector
-from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.model import Member, Roster
 from kubesonar.net.clock import SystemClock
 from tests.apps.agents import RunningAgent, tree, until
 from tests.apps.pager import Pager
 from tests.ports import free_port
+from tests.virtual_time import VirtualClock, now, run_virtually
 
 HOSTS = {"a": "127.0.0.11", "b": "127.0.0.12", "c": "127.0.0.13"}
 LATE = 120.0
@@ -43,7 +44,7 @@ class Mesh:
             self.port,
             self._roster,
             keys={"file": str(self._folder / "keys")},
-            coordinator={"judge": True, "port": self._judging},
+            coordinator={"judge": True, "port": self._judging, "page_address": f"http://{{address}}:{self._judging}"},
             targets=[
                 {"name": "db", "kind": "tcp", "path": "external", "address": HOSTS["a"], "port": 9, "period": 1.0}
             ],
@@ -53,6 +54,10 @@ class Mesh:
         )
         whole["member"]["bind"] = [HOSTS[name]]
         return RunningAgent(self._folder, name, **whole)
+
+    def page(self, name: str) -> str:
+        """Where people find the page while that agent coordinates."""
+        return f"http://{HOSTS[name]}:{self._judging}"
 
     def asked(self, name: str, path: str) -> Any:
         """A document of the collector beside that agent, None where there is none or it has none."""
@@ -107,15 +112,87 @@ def test_when_the_coordinator_is_killed_the_next_one_goes_on_with_the_incident_a
         assert mesh.open(second)["db"] == id
         until(lambda: any(event.endswith(f" {first}") for event in pager.events), LATE)
         assert pager.events.count("incident.opened db") == 1
+        assert f"{mesh.page(first)}/incidents/{id}" in pager.pages
         assert left[second].stop() == 0
         assert mesh.asked(second, "/api/v1/verdict") is None
 
 
 def test_nobody_is_reported_to_without_a_coordinator_or_in_a_large_mesh() -> None:
     members = tuple(Member(f"m{number}", f"n{number}", ("10.0.0.1",), 7473) for number in range(MOST_JUDGED + 1))
-    judging = CoordinatorCollector(AgentOptions(), ("::",), lambda: members[0])
+    judging = CoordinatorCollector(lambda: asyncio.sleep(0), SystemClock())
     few, many = Roster("few", members[:-1]), Roster("many", members)
     assert judging.target(few, "m3") == members[3]
     assert judging.target(few, "") is None
     assert judging.target(few, "nobody") is None
     assert judging.target(many, "m3") is None
+
+
+class Collectors:
+    """Collectors that last for so many seconds each, the last of these for all that follow; when each began and ended,
+    in virtual seconds."""
+
+    def __init__(self, *lasting: float) -> None:
+        self.began: list[float] = []
+        self.ended: list[float] = []
+        self._lasting = lasting
+
+    async def run(self) -> None:
+        self.began.append(now())
+        try:
+            await asyncio.sleep(self._lasting[min(len(self.began), len(self._lasting)) - 1])
+        finally:
+            self.ended.append(now())
+
+
+def judged(collectors: Collectors, parts: Mapping[float, bool], until: float) -> None:
+    """Let an agent be elected, or lose its office, at these seconds, until then."""
+
+    async def work() -> None:
+        judging = CoordinatorCollector(collectors.run, VirtualClock())
+        task = asyncio.create_task(judging.run())
+        for at, mine in parts.items():
+            await asyncio.sleep(at - now())
+            judging.elected(mine)
+        await asyncio.sleep(until - now())
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run_virtually(work())
+
+
+def test_a_collector_that_ends_at_once_is_started_again_after_pauses_that_double() -> None:
+    collectors = Collectors(0.0)
+    judged(collectors, {1.0: True}, 400.0)
+    assert collectors.began == [1.0, 6.0, 16.0, 36.0, 76.0, 156.0, 236.0, 316.0, 396.0]
+
+
+def test_one_that_ran_for_long_is_started_again_as_soon_as_the_first_time() -> None:
+    collectors = Collectors(0.0, 0.0, 100.0, 0.0)
+    judged(collectors, {1.0: True}, 137.0)
+    assert collectors.began == [1.0, 6.0, 16.0, 121.0, 131.0]
+
+
+def test_who_is_elected_again_does_not_wait_for_a_pause_of_its_last_office() -> None:
+    collectors = Collectors(0.0, 0.0, 0.0, 1000.0)
+    judged(collectors, {1.0: True, 20.0: False, 21.0: True, 50.0: False, 60.0: True}, 70.0)
+    assert collectors.began == [1.0, 6.0, 16.0, 21.0, 60.0]
+    assert collectors.ended == [1.0, 6.0, 16.0, 50.0, 70.0]
+
+
+def test_a_mesh_that_has_become_large_is_not_judged_until_it_is_small_again() -> None:
+    collectors = Collectors(1000.0)
+    members = tuple(Member(f"m{number}", f"n{number}", ("10.0.0.1",), 7473) for number in range(MOST_JUDGED + 1))
+
+    async def work() -> None:
+        judging = CoordinatorCollector(collectors.run, VirtualClock())
+        judging.elected(mine=True)
+        task = asyncio.create_task(judging.run())
+        for size in (MOST_JUDGED + 1, MOST_JUDGED):
+            await asyncio.sleep(10.0)
+            judging.roster_changed(Roster("r", members[:size]))
+        await asyncio.sleep(10.0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run_virtually(work())
+    assert (collectors.began, collectors.ended) == ([0.0, 20.0], [10.0, 30.0])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kubesonar.model import mask_userinfo
-from kubesonar.net.http.url import parse_url
+from kubesonar.net.http.url import is_origin, parse_url
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,22 @@ from kubesonar.net.http.url import parse_url
 def test_urls(text: str, expected: tuple[str, int, str, str]) -> None:
     url = parse_url(text)
     assert (url.host, url.port, url.authority, url.target) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "so"),
+    [
+        ("http://a", True),
+        ("https://[fd00::1]:8443/", True),
+        ("http://a/x", False),
+        ("http://a?x", False),
+        ("http://a#x", False),
+        ("http://a/#", False),
+        ("http://a//", False),
+    ],
+)
+def test_what_names_a_host_and_nothing_more(text: str, so: bool) -> None:
+    assert is_origin(text) is so
 
 
 @pytest.mark.parametrize(

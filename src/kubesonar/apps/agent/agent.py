@@ -145,9 +145,11 @@ class Agent:
     async def _join(self, bind: Sequence[str], closing: AsyncExitStack) -> None:
         """Make the membership, where it is switched on, and what it needs to judge."""
         if self._options.coordinator.judge:
+            from kubesonar.apps.agent.collector_process import CollectorProcess
             from kubesonar.apps.agent.coordinator_collector import CoordinatorCollector
 
-            self._judging = CoordinatorCollector(self._options, bind, lambda: self._ledger.member)
+            process = CollectorProcess(self._options, bind, lambda: self._ledger.member)
+            self._judging = CoordinatorCollector(process.run, self._clock)
         if self._options.membership.enabled:
             self._membership = MembershipService(
                 self._options,

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 
 from kubesonar.apps.agent.probers import ProberOptions
-from kubesonar.core.address import is_unicast
+from kubesonar.core.address import bracketed, is_unicast
 from kubesonar.core.membership.instance import MembershipOptions
 from kubesonar.core.probing.budget import BudgetOptions
 from kubesonar.core.probing.cluster_options import ClusterOptions
@@ -21,6 +21,7 @@ from kubesonar.core.telemetry.self_health import SelfHealthOptions
 from kubesonar.discovery.options import RosterOptions
 from kubesonar.kube.lease_options import LeaseOptions
 from kubesonar.model import COLLECTOR_PORT, MEMBER_PORT, Member, Network, Seconds, clip, is_name, printable
+from kubesonar.net.http.url import is_origin
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.probes.dns import DnsOptions
 from kubesonar.probes.http.http import HttpOptions
@@ -125,6 +126,10 @@ class ApiOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     limits: LimitOptions = LimitOptions()
 
 
+_ADDRESS = "{address}"
+"""Stands for the coordinator's address in the URL of its page."""
+
+
 class CoordinatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the elected coordinator does for a mesh that has no collector. The same for all members."""
 
@@ -139,6 +144,30 @@ class CoordinatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     port: Annotated[
         int, msgspec.Meta(ge=1, le=65_535, description="Port on which it takes reports and answers, by HTTP.")
     ] = COLLECTOR_PORT
+    listen: Annotated[
+        tuple[ListenOptions, ...],
+        msgspec.Meta(max_length=15, description="Addresses at which it answers too, with TLS for instance."),
+    ] = ()
+    page_address: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=2048,
+            description="URL at which people open the page of whoever coordinates, as https://HOST: notices and alerts "
+            f"lead there. {_ADDRESS} in it stands for the coordinator's address. Empty: nowhere.",
+        ),
+    ] = ""
+
+    def __post_init__(self) -> None:
+        if self.page_address and not is_origin(self.page_at("192.0.2.1")):
+            raise ValueError(
+                f'page_address: got "{self.page_address[:80]}", expected http://HOST:PORT or https://HOST:PORT'
+            )
+
+    def page_at(self, address: str) -> str:
+        """Return the URL of the page while the member at that address coordinates; empty where none is known."""
+        if _ADDRESS in self.page_address and not address:
+            return ""
+        return self.page_address.replace(_ADDRESS, bracketed(address))
 
 
 class ShutdownOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

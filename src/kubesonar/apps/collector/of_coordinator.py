@@ -16,7 +16,7 @@ import uvloop
 from msgspec.structs import replace
 
 from kubesonar.apps.collector.collector import Collector
-from kubesonar.apps.collector.options import CollectorOptions
+from kubesonar.apps.collector.options import CollectorOptions, CollectorPageOptions
 from kubesonar.config import ConfigError
 from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.runtime import logs
@@ -38,8 +38,8 @@ def main() -> int:
     logs.set_up(options.log)
     os.nice(_NICE)
     if find_spec("jinja2") is None:
-        _LOG.warning("the page is not served: it needs Jinja2 (pip install 'kubesonar[collector]')")
-        options = replace(options, page=replace(options.page, enabled=False))
+        _LOG.warning("the page is not served: it needs Jinja2 (pip install 'kubesonar[page]')")
+        options = replace(options, page=CollectorPageOptions(enabled=False))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(options))

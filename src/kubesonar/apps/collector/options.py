@@ -12,7 +12,7 @@ from kubesonar.core.probing.cluster_options import ClusterDnsOptions
 from kubesonar.core.telemetry.reports.mirrors import MirrorOptions
 from kubesonar.discovery.options import KubernetesOptions
 from kubesonar.model import COLLECTOR_PORT, Seconds
-from kubesonar.net.http.url import parse_url
+from kubesonar.net.http.url import is_origin
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.reports.options import IntakeOptions
 from kubesonar.runtime.logs import LogOptions
@@ -56,7 +56,7 @@ class CollectorEtcdOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
 
     def __post_init__(self) -> None:
         for text in self.endpoints:
-            if parse_url(text).target != "/":
+            if not is_origin(text):
                 raise ValueError(f'endpoints: got "{text[:80]}", expected http://HOST:PORT or https://HOST:PORT')
         if bool(self.cert_file) != bool(self.key_file):
             raise ValueError("cert_file and key_file: expected both or none")
@@ -142,7 +142,7 @@ class CollectorPageOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     ] = ""
 
     def __post_init__(self) -> None:
-        if self.address and parse_url(self.address).target != "/":
+        if self.address and not is_origin(self.address):
             raise ValueError(f'address: got "{self.address[:80]}", expected http://HOST:PORT or https://HOST:PORT')
         if self.address and not self.enabled:
             raise ValueError("address: expected none, because enabled is false")

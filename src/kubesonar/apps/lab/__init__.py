@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from kubesonar.apps.agent.coordinator_collector import MOST_JUDGED
 from kubesonar.apps.client import asking
 from kubesonar.apps.client.output import Color
 from kubesonar.apps.lab import orders
@@ -26,6 +27,9 @@ from kubesonar.lab.faults import FaultError, parse
 from kubesonar.lab.kernel.isolate import run_isolated
 from kubesonar.lab.topology import MAX_COLLECTORS, MAX_NODES, MIN_NODES, plan_lab
 
+_MOST_JUDGED = MOST_JUDGED // 2
+"""Most nodes, of two members each, whose coordinator judges."""
+
 _ROOMS = ", ".join(name for name, row in ROOMS.items() if row.acceptance)
 
 
@@ -37,10 +41,10 @@ def main(arguments: Sequence[str]) -> int:
     if isinstance(request, int):
         return request
     try:
-        _check(request.faults, request.nodes, request.collectors, request.dns)
+        _check(request)
         if request.compat:
             acceptance_test(request.compat)
-        with page_socket(request.collectors) as page:
+        with page_socket(wanted=request.judge or request.collectors > 0) as page:
             return run_isolated(partial(run_lab, request, page), user=request.user)
     except (FaultError, LabError) as error:
         raise ConfigError(str(error)) from None
@@ -49,9 +53,20 @@ def main(arguments: Sequence[str]) -> int:
 def lab(
     nodes: Annotated[int, typer.Option(min=MIN_NODES, max=MAX_NODES, help="How many nodes, in two zones.")] = 5,
     collectors: Annotated[
-        int,
-        typer.Option(min=0, max=MAX_COLLECTORS, help="How many collectors; `kubesonar history` asks the first."),
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=0,
+            max=MAX_COLLECTORS,
+            help="How many collectors; `kubesonar history` asks the first that runs. Default: 1, with --judge none.",
+        ),
+    ] = None,
+    judge: Annotated[
+        bool,
+        typer.Option(
+            "--judge",
+            help=f"Let the elected agent judge in place of a collector; at most {_MOST_JUDGED} nodes.",
+        ),
+    ] = False,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,7 +105,8 @@ def lab(
     and leaves nothing behind. Exit code: 0 good, 1 bad, 2 unknown."""
     return LabRequest(
         nodes=nodes,
-        collectors=collectors,
+        collectors=int(not judge) if collectors is None else collectors,
+        judge=judge,
         faults=tuple(fault or ()),
         once=once or as_json,
         as_json=as_json,
@@ -103,7 +119,11 @@ def lab(
     )
 
 
-def _check(faults: Sequence[str], nodes: int, collectors: int, dns: bool) -> None:
-    """Refuse a bad fault before anything starts. Raises FaultError."""
-    for text in faults:
-        parse(text, plan_lab(nodes, collectors=collectors, dns=dns))
+def _check(request: LabRequest) -> None:
+    """Refuse what does not go together, or a bad fault, before anything starts. Raises ConfigError and FaultError."""
+    if request.judge and request.collectors:
+        raise ConfigError(f"--judge: expected no --collectors, got {request.collectors}: a collector judges by itself")
+    if request.judge and request.nodes > _MOST_JUDGED:
+        raise ConfigError(f"--judge: expected --nodes up to {_MOST_JUDGED}, got {request.nodes}: more need a collector")
+    for text in request.faults:
+        parse(text, plan_lab(request.nodes, collectors=request.collectors, dns=request.dns))

@@ -15,7 +15,7 @@ import msgspec
 import uvloop
 
 from kubesonar.apps import agent
-from kubesonar.apps.agent.options import AgentOptions, ApiOptions, MemberOptions
+from kubesonar.apps.agent.options import AgentOptions, ApiOptions, CoordinatorOptions, KeyOptions, MemberOptions
 from kubesonar.apps.collector import run_collector
 from kubesonar.apps.collector.options import CollectorOptions, CollectorStoreOptions, StoreKind
 from kubesonar.apps.collector.replicas.options import ReplicaOptions
@@ -36,7 +36,7 @@ from kubesonar.lab.servers.nameserver import LARGE_NAME, TTL, Zone, cluster_reco
 from kubesonar.lab.servers.pager import pager
 from kubesonar.lab.topology import DNS_CACHE, DNS_VIP, LabPlan, LabServer, Role
 from kubesonar.lab.world import LabWorld
-from kubesonar.model import LARGE, Kind, Member, Path
+from kubesonar.model import COLLECTOR_PORT, LARGE, Kind, Member, Path
 from kubesonar.notify.options import NotifyOptions, ReceiverOptions
 from kubesonar.probes.udp import UdpOptions
 from kubesonar.reports.options import IntakeOptions, ReportOptions
@@ -54,6 +54,9 @@ _EVERYWHERE = MemberOptions().bind
 _LOOPBACK = "127.0.0.1"
 """The address at which an agent probes itself."""
 
+_LOOPBACK_JUDGE = 7300
+"""The port of a coordinator's collector where all members share the loopback, whose ports begin with `MEMBER_PORT`."""
+
 _SMALL = 15
 """Most nodes of a lab whose agents probe often. With more nodes they probe less, so that two cores carry a hundred."""
 _PACKETS = 10
@@ -70,14 +73,24 @@ class Rates(StrEnum):
     DEFAULT = "default"
 
 
-def start(world: LabWorld, compat: str = "", rates: Rates = Rates.LAB, page: socket.socket | None = None) -> None:
+def start(
+    world: LabWorld,
+    compat: str = "",
+    rates: Rates = Rates.LAB,
+    page: socket.socket | None = None,
+    *,
+    judge: bool = False,
+) -> None:
     """Start the servers and then the agents, those in pod networks with the room `compat` beside them, if any; the
-    first collector serves its page at the socket `page` too. To be called from the main thread."""
+    first collector serves its page at the socket `page` too, or the agent that is elected, where that is to `judge`. To
+    be called from the main thread."""
     certificates = start_servers(world, page)
     targets = tuple(_targets(world.plan, certificates, rates))
     rooms = rooms_of(world, compat, certificates) if compat else {}
     for member in world.plan.members:
         options = agent_options(world, member, (*targets, *_cache_targets(world.plan, member, rates)), rates)
+        if judge:
+            options = judging_options(world, options, page)
         if member.name in rooms:
             options = msgspec.structs.replace(options, rooms=(compat,))
         world.start(member, partial(agent.run_agent, options, rooms.get(member.name, {})))
@@ -125,6 +138,23 @@ def agent_options(
         reports=_reports(world),
         api=ApiOptions(listen=(ListenOptions(address=f"unix:{world.directory.agent_socket(member.name)}"),)),
     )
+
+
+def judging_options(world: LabWorld, options: AgentOptions, page: socket.socket | None) -> AgentOptions:
+    """Return the configuration of an agent that judges once it is elected; its collector answers at the socket `page`
+    too. Writes the key by which agents sign reports."""
+    key = world.directory.key_file
+    if not key.exists():
+        key.touch(0o600)
+        key.write_text(f"1 {token_hex(16)}\n")
+    listen = [f"unix:{world.directory.collector_socket(options.member.name)}"]
+    if page is not None:
+        listen.append(f"fd:{page.fileno()}")
+    port = COLLECTOR_PORT if world.plan.namespaces else _LOOPBACK_JUDGE
+    coordinator = CoordinatorOptions(
+        judge=True, port=port, listen=tuple(ListenOptions(address=address) for address in listen)
+    )
+    return msgspec.structs.replace(options, keys=KeyOptions(file=str(key)), coordinator=coordinator)
 
 
 def collector_options(world: LabWorld, server: LabServer, page: socket.socket | None = None) -> CollectorOptions:

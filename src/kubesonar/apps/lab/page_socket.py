@@ -1,7 +1,7 @@
 """Where the lab's page is: a socket of this machine's loopback, opened before the lab moves into namespaces of its own.
 
-A socket stays in the network that it was opened in, so the lab's first collector, which inherits it, answers browsers
-of this machine from within the lab.
+A socket stays in the network that it was opened in, so the lab's first collector, or that of its coordinator, which
+inherits it, answers browsers of this machine from within the lab.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _BACKLOG = 128
 
 
 @contextlib.contextmanager
-def page_socket(collectors: int) -> Iterator[socket.socket | None]:
-    """Yield a listening socket at the port of a collector, or at any that is free where that is taken; None without
-    collectors, which have the page."""
-    if not collectors:
+def page_socket(*, wanted: bool) -> Iterator[socket.socket | None]:
+    """Yield a listening socket at the port of a collector, or at any that is free where that is taken; None where none
+    is `wanted`."""
+    if not wanted:
         yield None
         return
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:

@@ -47,6 +47,7 @@ class LabRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     nodes: int
     collectors: int
+    judge: bool
     faults: tuple[str, ...]
     once: bool
     as_json: bool
@@ -68,7 +69,7 @@ def run_lab(request: LabRequest, page: socket.socket | None, isolation: Isolatio
         )
     plan = plan_lab(request.nodes, namespaces=isolation.namespaces, collectors=request.collectors, dns=request.dns)
     with LabWorld.build(plan, Directory(request.directory)) as world:
-        mesh.start(world, request.compat, request.rates, page)
+        mesh.start(world, request.compat, request.rates, page, judge=request.judge)
         faults = [parse(text, world.plan) for text in request.faults]
         if any(fault.act is Act.PROCESS for fault in faults):
             _await_agents(world)

@@ -47,3 +47,8 @@ def parse_url(text: str) -> Url:
         authority=found["host"] + (f":{port}" if port else ""),
         target=target if target.startswith("/") else f"/{target}",
     )
+
+
+def is_origin(text: str) -> bool:
+    """Return whether a URL has neither path nor query nor fragment. Raises ValueError as `parse_url` does."""
+    return parse_url(text).target == "/" and "#" not in text

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.net.http.url import parse_url
+from kubesonar.net.http.url import is_origin
 
 _File = Annotated[str, msgspec.Meta(max_length=4096)]
 
@@ -49,7 +49,7 @@ class ReplicaOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     def __post_init__(self) -> None:
         for text in self.peers:
-            if parse_url(text).target != "/":
+            if not is_origin(text):
                 raise ValueError(f'peers: got "{text[:80]}", expected http://HOST:PORT or https://HOST:PORT')
         if self.peers and not self.token_file:
             raise ValueError("token_file: expected a file, because there are peers")
