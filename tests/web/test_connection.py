@@ -6,13 +6,14 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubesonar.web import Reply, Request
+from kubesonar.web.connection_set import BODIES_LIMIT
 from tests.web.support import ask, connected, error_of, get, parsed, port_of, run, serving
 
 
@@ -205,6 +206,32 @@ def test_those_who_only_hold_connections_open_are_shown_out() -> None:
     answer, refused = run(work)
     assert answer.endswith(b"GET / 0")
     assert refused == 5
+
+
+def test_bodies_that_come_slowly_over_many_connections_take_no_more_room_than_the_bound() -> None:
+    size, held, small = 8 << 20, 7 << 20, 1 << 20
+    many = BODIES_LIMIT // held + 2
+
+    async def work() -> tuple[list[bytes], bytes]:
+        async with serving(body=size) as server, AsyncExitStack() as closing:
+            holders = [await closing.enter_async_context(connected(server)) for _ in range(many)]
+            readers = [asyncio.create_task(reader.read()) for reader, _ in holders]
+            for _, writer in holders:
+                writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % size)
+                writer.write(bytes(held))
+            for _, writer in holders:
+                with suppress(ConnectionError):
+                    await writer.drain()
+            head = b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % small
+            answer = await ask(server, head + bytes(small))
+            done, waiting = await asyncio.wait(readers, return_when=asyncio.FIRST_COMPLETED)
+            for task in waiting:
+                task.cancel()
+            return [task.result() for task in done], answer
+
+    refused, answer = run(work)
+    assert answer.endswith(b"POST / %d" % small)
+    assert {error_of(each) for each in refused} == {(503, "too many request bodies at once")}
 
 
 def test_where_all_are_being_answered_one_more_is_told_so() -> None:

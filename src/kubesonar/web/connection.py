@@ -30,6 +30,7 @@ class Connection(asyncio.Protocol):
     answered."""
 
     def __init__(self, shared: ConnectionSet) -> None:
+        self.held = 0
         self._shared = shared
         self._reader = RequestReader(shared.limits)
         self._deadline = ReadDeadline(shared.loop)
@@ -39,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._last = False
         self._closing = False
         self._paused = False
+        self._answered_size = 0
 
     @property
     def answering(self) -> bool:
@@ -59,6 +61,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the handler of a request that nobody waits for any more."""
         self._deadline.cancel()
+        self._reader.drop()
+        self._queue.clear()
+        self._answered_size = 0
         self._shared.leave(self)
         if self._task is not None:
             self._task.cancel()
@@ -71,6 +76,9 @@ class Connection(asyncio.Protocol):
         for parsed in self._reader.feed(data):
             self._enqueue(parsed)
         self._last = self._last or self._reader.ended
+        self._weigh()
+        if self._closing:
+            return
         if self._reader.refusal is not None:
             self._refuse(self._reader.refusal)
         elif self.answering:
@@ -109,6 +117,15 @@ class Connection(asyncio.Protocol):
         self._deadline.cancel()
         self._transport.abort()
 
+    def overtake(self) -> None:
+        """Refuse what has not arrived in full: bodies of all connections take too much room."""
+        self._refuse(RequestRefused(503, "too many request bodies at once"))
+
+    def _weigh(self) -> None:
+        """Tell the set how much room the bodies of this connection take."""
+        waiting = sum(len(parsed.body) for parsed in self._queue)
+        self._shared.hold(self, self._reader.held + waiting + self._answered_size)
+
     def _enqueue(self, parsed: ParsedRequest) -> None:
         if len(self._queue) < PIPELINE_LIMIT:
             self._queue.append(parsed)
@@ -122,6 +139,7 @@ class Connection(asyncio.Protocol):
         if request is None:
             self._refuse(RequestRefused(400, "the request's target is not a path"))
             return
+        self._answered_size = len(request.body)
         self._deadline.set(self._shared.limits.response, self.abort)
         keep_alive = parsed.keep_alive and not (self._last and not self._queue)
         writer = ReplyWriter(self._shared, self._transport, request, http11=parsed.http11, keep_alive=keep_alive)
@@ -132,6 +150,8 @@ class Connection(asyncio.Protocol):
     def _answered(self, task: asyncio.Task[None], request: Request, writer: ReplyWriter) -> None:
         """Go on to the next request, or close."""
         self._writer = self._task = None
+        self._answered_size = 0
+        self._weigh()
         error = None if task.cancelled() else task.exception()
         if error is not None:
             message = f"answering {request.path} crashed: a bug of kubesonar"
@@ -175,6 +195,8 @@ class Connection(asyncio.Protocol):
         self._shared.refused += 1
         self._closing = True
         self._queue.clear()
+        self._reader.drop()
+        self._weigh()
         if self.answering:
             self._last = True
             return

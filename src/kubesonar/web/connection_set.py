@@ -9,9 +9,19 @@ from typing import Protocol
 from kubesonar.web.handler import Handler
 from kubesonar.web.options import LimitOptions
 
+BODIES_LIMIT = 64 << 20
+"""Most bytes of request bodies that all connections of a listener hold at once, or twice the largest body where that is
+more. More, and whoever may not even be answered fills memory; fewer, and many agents' first reports are sent again."""
+
 
 class OpenConnection(Protocol):
-    """A connection as its set sees it."""
+    """A connection as its set sees it. `held` are the bytes of the bodies that came and are not answered yet."""
+
+    held: int
+
+    def overtake(self) -> None:
+        """Give way to others: refuse what has not arrived in full."""
+        ...
 
     @property
     def answering(self) -> bool:
@@ -41,6 +51,7 @@ class ConnectionSet:
         self._turned_away: set[OpenConnection] = set()
         self._empty = asyncio.Event()
         self._empty.set()
+        self._bodies = 0
         self._date = (0, b"")
 
     def __len__(self) -> int:
@@ -64,10 +75,22 @@ class ConnectionSet:
 
     def leave(self, connection: OpenConnection) -> None:
         """Forget a connection that is closed."""
+        self.hold(connection, 0)
         self._connections.pop(connection, None)
         self._turned_away.discard(connection)
         if not self._connections:
             self._empty.set()
+
+    def hold(self, connection: OpenConnection, size: int) -> None:
+        """Take note that a connection holds bodies of that size. Beyond the limit, the one that holds most and is not
+        being answered gives way, so that large bodies that come slowly keep no small ones away."""
+        more = size - connection.held
+        self._bodies += more
+        connection.held = size
+        if more > 0 and self._bodies > max(BODIES_LIMIT, 2 * self.limits.body):
+            waiting = [other for other in self._connections if not other.answering]
+            if waiting:
+                max(waiting, key=lambda other: other.held).overtake()
 
     async def emptied(self) -> None:
         """Wait until no connection is left."""

@@ -71,6 +71,15 @@ class RequestReader:
         """Whether a request has begun and is not complete."""
         return self._current is not None
 
+    @property
+    def held(self) -> int:
+        """Bytes of the body that has not arrived in full."""
+        return len(self._current.body) if self._current is not None else 0
+
+    def drop(self) -> None:
+        """Forget the request that has not arrived in full; nothing may be fed any more."""
+        self._current = None
+
     def feed(self, data: bytes) -> list[ParsedRequest]:
         """Parse `data` and return the requests that it completes."""
         self._begun = self._finished = self.expects_continue = False
