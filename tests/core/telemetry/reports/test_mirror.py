@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kubesonar.core.encoding import encode_json
@@ -141,6 +141,9 @@ Step = st.one_of(
 
 
 @given(st.lists(Step, max_size=30), st.sampled_from([16, 256]))
+@example(
+    [("deliver", "well", None), ("observe", 1, "peer"), ("deliver", "unheard", None), ("retain", "peer", None)], 16
+)
 def test_whatever_is_lost_on_the_way_the_mirror_has_it_in_the_end(
     steps: list[tuple[str, object, object]], trials: int
 ) -> None:
@@ -276,3 +279,27 @@ def test_facts_are_told_when_they_change_and_again_to_who_does_not_know_them() -
     pair.mirror = None
     told(after)
     assert told(after) == after
+
+
+def test_a_report_that_builds_on_an_unknown_one_is_not_kept_with_its_edges() -> None:
+    pair = Pair()
+    pair.observe()
+    report = msgspec.structs.replace(pair.report(), base=1, sequence=2, roster=ROSTER, held="x")
+    mirror = Mirror(report, START)
+    assert mirror.take(report, ROSTER, START) is None
+    kept = mirror.report
+    assert (kept.edges, kept.roster, kept.levels, kept.held) == ((), None, None, "")
+
+
+def test_after_very_many_edges_that_came_and_went_unheard_a_report_takes_nothing_as_known() -> None:
+    pair = Pair()
+    pair.deliver()
+    for number in range(3):
+        for target in range(4000):
+            pair.observe(target=f"{number}-{target}")
+        pair.deliver(unheard=True)
+        pair.ledger.retain([], pair.now)
+    report = pair.report()
+    assert (report.base, report.gone) == (0, ())
+    pair.settle()
+    pair.compare()

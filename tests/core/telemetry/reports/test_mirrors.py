@@ -48,6 +48,23 @@ def names(snapshots: list[Snapshot]) -> set[str]:
     return {snapshot.member.name for snapshot in snapshots}
 
 
+def test_a_roster_of_names_that_are_made_up_is_refused_and_takes_no_room() -> None:
+    mirrors = Mirrors(MirrorOptions(members=5))
+    agents = [Reporting(member, mirrors) for member in MEMBERS]
+    said = []
+    for number, (agent, size) in enumerate(zip(agents, (30, 50, 51), strict=True)):
+        agent.ledger.roster_changed(
+            Roster(f"r{number}", tuple(Member(f"x{number}-{n}", "n", ("10.9.0.1",), 7473) for n in range(size)))
+        )
+        said.append(agent.report(START))
+    assert isinstance(said[0], Receipt)
+    assert said[1:] == [
+        "roster: the collector keeps at most 50 members (agents.members)",
+        "roster: expected at most 50 members, got 51",
+    ]
+    assert len(list(mirrors.members())) == 30
+
+
 def test_who_reports_is_read_who_stops_is_missing_and_who_never_did_is_named() -> None:
     mirrors = Mirrors(MirrorOptions())
     one, two = (Reporting(member, mirrors) for member in MEMBERS[:2])

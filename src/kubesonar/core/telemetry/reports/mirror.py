@@ -41,7 +41,7 @@ class Mirror:
     told of edges. With `edges` False only what receipts need is kept of them, and snapshots have none."""
 
     def __init__(self, report: Report, now: float, *, edges: bool = True) -> None:
-        self.report = report
+        self.report = _without_contents(report)
         self.seen = now
         self.behind = now - report.head.at
         self.sequence = 0
@@ -75,7 +75,7 @@ class Mirror:
         head = report.head
         if head.facts is None:
             head = msgspec.structs.replace(head, facts=self.report.head.facts)
-        self.report = msgspec.structs.replace(report, head=head, edges=(), gone=(), roster=None, levels=None)
+        self.report = msgspec.structs.replace(_without_contents(report), head=head)
         return fresh
 
     def snapshot(self, at: float) -> Snapshot:
@@ -108,6 +108,11 @@ class Mirror:
         mirrored = _grown(known.edge if known is not None else None, told, latest, new) if self._keeps_edges else None
         self._edges[told.number] = _MirroredEdge(check, mirrored, told.first + len(edge.trials))
         return True
+
+
+def _without_contents(report: Report) -> Report:
+    """Return a report without all that may be large."""
+    return msgspec.structs.replace(report, edges=(), gone=(), roster=None, levels=None, held="")
 
 
 def summed(snapshot: Snapshot) -> Snapshot:

@@ -20,6 +20,10 @@ agent missing for a moment; more, and one agent that is cut off holds up the jud
 _GRACE = 0.5
 """Seconds that a report may take beyond that."""
 
+_STATES = 10
+"""Members of all rosters together, as many times the agents that are kept: each state of a member counts, and rosters
+of different agents lag. Fewer, and in a rollout agents are refused; more, and names that are made up take memory."""
+
 _FORGOTTEN = 600.0
 """Seconds without a report after which an agent that no roster names is forgotten. Less, and the page of a node that
 was just deleted is empty; more, and agents that are gone take memory."""
@@ -82,7 +86,8 @@ class Mirrors:
         if report.roster is not None:
             if digest_of(report.roster) != report.digest:
                 return "roster: expected the one that digest stands for"
-            self._keep_roster(report.digest, report.roster)
+            if refusal := self._keep_roster(report.digest, report.roster):
+                return refusal
         if mirror is None or epoch > mirror.member.epoch:
             if mirror is None and len(self._mirrors) >= self._options.members:
                 return f"the collector keeps at most {self._options.members} agents (reports.members)"
@@ -154,15 +159,22 @@ class Mirrors:
     def _late(self, mirror: Mirror, now: float) -> bool:
         return now - mirror.seen > LATE * self.interval + _GRACE
 
-    def _keep_roster(self, digest: str, roster: Roster) -> None:
-        """Keep a roster, with members shared among all that hold equal ones, and forget those that nobody uses."""
+    def _keep_roster(self, digest: str, roster: Roster) -> str:
+        """Keep a roster, with members shared among all that hold equal ones, and forget those that nobody uses. Return
+        why it is not kept, empty where it is."""
+        most = _STATES * self._options.members
+        if len(roster.members) > most:
+            return f"roster: expected at most {most} members, got {len(roster.members)}"
         used = {mirror.report.digest for mirror in self._mirrors.values()}
         self._rosters = {known: kept for known, kept in self._rosters.items() if known in used}
         self._shared = {member: member for kept in self._rosters.values() for member in kept.members}
+        if len(self._shared.keys() | set(roster.members)) > most:
+            return f"roster: the collector keeps at most {most} members (agents.members)"
         members = tuple(self._shared.setdefault(member, member) for member in roster.members)
         self._rosters[digest] = msgspec.structs.replace(roster, members=members)
         self._nodes = {known: self._nodes[known] for known in self._rosters if known in self._nodes}
         self._nodes[digest] = {member.name: member.node for member in members}
+        return ""
 
     def _forget(self, now: float) -> None:
         old = [identity for identity, mirror in self._mirrors.items() if now - mirror.seen > _FORGOTTEN]

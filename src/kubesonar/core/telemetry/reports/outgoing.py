@@ -22,6 +22,10 @@ from kubesonar.core.telemetry.service_levels import LatencyLog
 from kubesonar.model import Check, Fault, NodeFacts, Observation, Roster, Snapshot
 
 _NO_ROSTER = Roster("", ())
+_MOST_UNHEARD = 10_000
+"""Most edges of reports whose receipts did not come; beyond, the next report takes nothing as known. More, and an agent
+whose targets change while no collector answers takes memory; fewer, and a large one tells everything again."""
+
 _ALL = 1 << 32
 """More trials than any edge has."""
 
@@ -99,6 +103,7 @@ class Outgoing:
         self._received = 0
         self._known: dict[EdgeKey, _Told] = {}
         self._said: dict[EdgeKey, _Told] = {}
+        self._unheard: set[int] = set()
         self._lost = 0
         self._facts: NodeFacts | None = None
         self._facts_said: NodeFacts | None = None
@@ -108,6 +113,8 @@ class Outgoing:
         """Return the report of what is new; `head` is the agent's snapshot now, of which edges and roster do not count.
         With `withheld`, the size of a report that did not get through, it leaves out all edges."""
         self._log.forget()
+        if len(self._unheard) > _MOST_UNHEARD:
+            self._begin_anew()
         roster, digest = self._log.roster()
         self._sequence += 1
         self._said, self._lost = dict(self._known), 0
@@ -136,11 +143,17 @@ class Outgoing:
         if receipt.keep:
             self._held.hold(receipt.keep)
         if receipt.whole:
-            self._received, self._known, self._facts = 0, {}, None
+            self._begin_anew()
         elif receipt.sequence == self._sequence:
             self._received, self._known, self._facts = receipt.sequence, self._said, self._facts_said
+            self._unheard.clear()
             self.dropped += self._lost
         return receipt.whole or receipt.roster
+
+    def _begin_anew(self) -> None:
+        """Let the next report take nothing as known."""
+        self._received, self._known, self._facts = 0, {}, None
+        self._unheard.clear()
 
     def _edges(self, now: float) -> Iterator[EdgeReport]:
         for key, made in self._log.made.items():
@@ -155,14 +168,13 @@ class Outgoing:
             if known.check:
                 self._lost += new - told
             minute = edge.past[-1].at if edge.past else known.minute
+            self._unheard.add(made.number)
             self._said[key] = _Told(made.number, made.trials, minute, edge.latest.check)
             yield edge_reported(made.number, max(0, made.trials - told), recent, known=known.check)
 
     def _gone(self) -> Iterator[int]:
-        """Yield the numbers that were told and are no more; forget them."""
-        for key, known in self._known.items():
-            made = self._log.made.get(key)
-            if made is None or made.number != known.number:
-                if made is None:
-                    del self._said[key]
-                yield known.number
+        """Yield the numbers that were told, or may have been, and are no more; forget them."""
+        for key in self._known.keys() - self._log.made.keys():
+            del self._said[key]
+        told = self._unheard.union(known.number for known in self._known.values())
+        yield from sorted(told - {made.number for made in self._log.made.values()})
