@@ -51,12 +51,32 @@ def test_a_time_is_read_back(seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (b"null", b"{}"),
+        (b'{"nodename":null,"uptime":null,"report_interval":15}', b'{"report_interval":15}'),
+        (b'{"hostdate":null,"ips":null,"network_probes":null}', b"{}"),
+        (b'{"network_probes":[null,{"URL":null,"Total":7}]}', b'{"network_probes":[{},{"Total":7}]}'),
+        (b'{"uptime":null,"ips":{"eth0":null}}', b'{"ips":{"eth0":null}}'),
+        (b'{"zero_extender":null}', b"{}"),
+    ],
+)
+def test_nc41_null_stands_for_what_is_not_given(given: bytes, meant: bytes) -> None:
+    assert decode_spec(given) == decode_spec(meant)
+
+
+@pytest.mark.parametrize(
     "bad",
     [
         b'{"report_interval":1.5}',
         b'{"report_interval":9223372036854775808}',
         b'{"uptime":-1}',
-        b'{"nodename":null}',
+        b'{"nodename":[null]}',
+        b'{"uptime":null,"nodename":7}',
+        b"[null]",
+        b"nul",
+        b'{"network_probes":[null,7]}',
+        b'{"ips":{"kube-ipvs0":[%s""]}}' % (b'"",' * 16_384),
         b'{"hostdate":"2026-11-28"}',
         b'{"nodename":"%s"}' % (b"x" * 254),
         b'{"network_probes":[%s{}]}' % (b"{}," * 256),

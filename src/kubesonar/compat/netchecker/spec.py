@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from kubesonar.core.decoding import JsonDecoder
+from kubesonar.core.decoding import JsonDecoder, Undecodable, convert_plain, decode_json
 from kubesonar.kube.object_meta import unix_seconds
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
@@ -25,7 +25,9 @@ _Time = Annotated[
     str, msgspec.Meta(max_length=64, pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z")
 ]
 _Word = Annotated[str, msgspec.Meta(max_length=2048)]
-_Addresses = Annotated[list[_Word], msgspec.Meta(max_length=1024)]
+_Addresses = Annotated[list[_Word], msgspec.Meta(max_length=16_384)]
+"""With kube-proxy's mode IPVS the interface kube-ipvs0 of a node has an address for each Service of the cluster."""
+
 _AddressMap = Annotated[dict[_Word, _Addresses | None], msgspec.Meta(max_length=1024)]
 
 
@@ -71,8 +73,33 @@ class AgentSpec(msgspec.Struct, frozen=True):
         return unix_seconds(self.last_updated)
 
 
-decode_spec = JsonDecoder(AgentSpec).decode
-"""Returns the record in JSON. Raises Undecodable."""
+_RECORDS = JsonDecoder(AgentSpec)
+
+
+def decode_spec(data: bytes) -> AgentSpec:
+    """Return the record in JSON, in which null stands for a value that is not given, as for Go. Raises Undecodable."""
+    try:
+        return _RECORDS.decode(data)
+    except Undecodable:
+        if b"null" not in data:
+            raise
+        return convert_plain(_with_zeros(decode_json(data, object)), AgentSpec)
+
+
+def _with_zeros(tree: object) -> object:
+    """Return a plain record without the nulls that its type has no room for."""
+    if not isinstance(tree, dict | None):
+        return tree
+    given = _given(tree)
+    probes = given.get("network_probes")
+    if isinstance(probes, list):
+        given["network_probes"] = [_given(probe) if isinstance(probe, dict | None) else probe for probe in probes]
+    return given
+
+
+def _given(tree: Mapping[str, object] | None) -> dict[str, object]:
+    return {name: value for name, value in (tree or {}).items() if value is not None}
+
 
 _Value = TypeVar("_Value")
 

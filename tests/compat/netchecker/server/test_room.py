@@ -205,7 +205,7 @@ def test_nc08_nc28_a_report_that_is_none_is_500_and_counted(api: ApiServer, tmp_
             assert answer.headers["content-type"] in head and answer.headers["x-content-type-options"] == "nosniff"
         assert (await server.ask("POST", "/api/v1/agents/x", b"{}")).status == 200
         assert (await server.series())['ncagent_report_count_total{agent="-private_network"}'] == 8
-        assert (await server.ask("POST", "/api/v1/agents/x", b"x" * 200_000)).status == 413
+        assert (await server.ask("POST", "/api/v1/agents/x", b"x" * 600_000)).status == 413
 
     use(api, tmp_path, work, *in_etcd)
 
@@ -446,3 +446,18 @@ def test_b7_what_kubespray_asks_after_its_deployment_is_answered(
     for verb in ("watch", "create", "update", "delete"):
         api.refuse(verb, "pods")
     use(api, tmp_path, work, "-v=5", "-logtostderr", "-kubeproxyinit=false", *in_etcd)
+
+
+def test_nc40_an_agent_of_a_node_with_an_address_for_each_of_many_services_is_kept(
+    api: ApiServer, tmp_path: Path, in_etcd: list[str]
+) -> None:
+    async def work(server: RunningServer) -> None:
+        add_pods(api, "netchecker-agent-hostnet-a")
+        addresses = [f"10.233.{number // 256}.{number % 256}/32" for number in range(10_000)]
+        answer = await server.report("netchecker-agent-hostnet-a", ips={"kube-ipvs0": addresses})
+        assert answer.status == 200
+        assert (await server.check()).status == 200
+        found = (await server.get("/api/v1/agents/netchecker-agent-hostnet-a")).json
+        assert found["ips"]["kube-ipvs0"] == addresses
+
+    use(api, tmp_path, work, *in_etcd)

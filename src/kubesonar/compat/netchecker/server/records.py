@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from kubesonar.compat.go_json import go_compact_json
+from kubesonar.compat.netchecker.server.metrics import AGENTS_LIMIT
 from kubesonar.compat.netchecker.spec import AgentSpec, decode_spec
 from kubesonar.core.decoding import Undecodable
 from kubesonar.net.clock import Clock
@@ -17,12 +18,14 @@ _COUNTERS = "counters."
 
 
 class AgentRecords:
-    """Keeps records by the agents' names, for `time_to_live` seconds each (None: until they are dropped)."""
+    """Keeps records by the agents' names, for `time_to_live` seconds each (None: until they are dropped), of at most
+    `most` agents that reported here."""
 
-    def __init__(self, store: WriteBehind, clock: Clock, time_to_live: float | None) -> None:
+    def __init__(self, store: WriteBehind, clock: Clock, time_to_live: float | None, most: int = AGENTS_LIMIT) -> None:
         self._store = store
         self._clock = clock
         self._time_to_live = time_to_live
+        self._most = most
         self._received: dict[str, tuple[str, float]] = {}
 
     @property
@@ -31,7 +34,11 @@ class AgentRecords:
         return self._store.unread
 
     def keep(self, name: str, spec: AgentSpec) -> None:
-        """Keep the record under this name; one that no store takes is logged and passed over, as the original did."""
+        """Keep the record under this name; one that no store takes, or one of too many, is logged and passed over, as
+        the original did where its store refused."""
+        if name not in self._received and len(self._received) >= self._most:
+            _LOG.warning("a report is not kept: there are records of %d agents, expected no more", self._most)
+            return
         try:
             self._store.write([Put(_KIND, name, go_compact_json(spec), self._time_to_live)])
         except StoreRefused as error:

@@ -29,8 +29,9 @@ from kubesonar.stores.write_behind import WriteBehind
 from kubesonar.web import Handler, LimitOptions, Listener, ListenOptions, Reply, Request, Server
 
 _LOG = logging.getLogger("kubesonar.netchecker")
-_LIMITS = LimitOptions(connections=4096, head=65_536, body=128 << 10, request=30.0, idle=120.0, response=30.0)
-"""A report has 2 to 10 KiB; what a store takes at most is 256 KiB."""
+_LIMITS = LimitOptions(connections=4096, head=65_536, body=512 << 10, request=30.0, idle=120.0, response=30.0)
+"""A report has 2 to 10 KiB, and 20 bytes more for each Service where kube-proxy's mode is IPVS; what a store takes at
+most is 256 KiB."""
 
 _LEAVE = 2.0
 """Seconds that replies on their way, and then what is still to be written, get at the end. Higher: an outage delays a
