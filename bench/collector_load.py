@@ -39,7 +39,7 @@ SPAN = 20.0
 """Seconds of load, at least; two rounds of reports where those take longer."""
 RATE = 500.0
 """Reports a second that a collector asks for."""
-BURST = 20
+BURST = 5
 """Reports that are on their way at once."""
 ASKED = 0.05
 PAIRS = 3
@@ -47,8 +47,6 @@ SETTLED, WATCHED = 15.0, 120.0
 """Seconds after which agents are compared, and for which their CPU is."""
 GROWING, MINUTES = 1000, 10
 """Agents, and minutes, for which the memory of a collector is watched."""
-EMPTY = 80.0
-"""MiB of both processes without agents."""
 FILES = 32_768
 """Files that a process may have open: each agent has a connection."""
 
@@ -106,8 +104,9 @@ class Peer(Telling):
 
 class Loaded(msgspec.Struct, frozen=True):
     """What it took: reports a second of so many trials an edge, CPU (us) of the collector and of the judging process
-    for one, cores of both, their memory (MiB), seconds of one judgement, and milliseconds of an answer: median, 99th
-    percentile and the longest; `idle` are those of a collector without agents, asked at the same times."""
+    for one, cores of both, their memory (MiB) and that of both without agents, seconds of one judgement, and
+    milliseconds of an answer: median, 99th percentile and the longest; `idle` are those of a collector without agents,
+    asked at the same times."""
 
     agents: int
     rate: float
@@ -117,6 +116,7 @@ class Loaded(msgspec.Struct, frozen=True):
     cores: float
     memory: float
     judge_memory: float
+    empty: float
     judging: float
     answers: tuple[float, float, float]
     idle: tuple[float, float, float]
@@ -247,6 +247,7 @@ async def loaded(count: int, folder: Path) -> Loaded:
             (cpu_of(pid) - before + cpu_of(judge) - judged) / span,
             memory_of(pid)[0],
             memory_of(judge)[0],
+            memory_of(idle.process.pid)[0] + memory_of(child_of(idle.process.pid))[0],
             await judgement_of(collector),
             spread(took),
             spread(idly),
@@ -394,7 +395,7 @@ async def main(sizes: list[int]) -> None:
 def line_of(row: Loaded) -> str:
     """One row of the table."""
     answers, idle = (", ".join(f"{ms:.1f}" for ms in three) for three in (row.answers, row.idle))
-    each = (row.memory + row.judge_memory - EMPTY) * 1024 / row.agents
+    each = (row.memory + row.judge_memory - row.empty) * 1024 / row.agents
     return (
         f"| {row.agents:,} | {row.rate:.0f}, {row.trials} | {row.cpu:.0f}, {row.memory:.0f} | "
         f"{row.judge_cpu:.0f}, {row.judge_memory:.0f} | {row.cores:.2f} | {each:.0f} | {row.judging:.2f} | "
