@@ -67,6 +67,12 @@ def confused() -> str:
     return f"{signed}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
 
 
+def headed(head: object) -> str:
+    """A token with that head, claims of a true one, and no signature that fits."""
+    text = head if isinstance(head, bytes) else json.dumps(head).encode()
+    return f"{base64.urlsafe_b64encode(text).decode().rstrip('=')}.{token().split('.', 1)[1]}"
+
+
 @pytest.fixture
 def api() -> Iterator[ApiServer]:
     with ApiServer() as server:
@@ -121,6 +127,18 @@ def test_a_token_says_pod_and_node_and_is_verified_once(api: ApiServer, tmp_path
         (lambda: token(exp=None), "not bound|signature"),
         (lambda: token()[:-10] + "AAAAAAAAAA", "signature does not fit"),
         (lambda: confused(), "signature does not fit"),
+        (lambda: headed({"alg": "RS256", "kid": KEY.kid, "crit": 1}), "head cannot be read"),
+        (lambda: headed({"alg": "RS256", "kid": KEY.kid, "crit": [1]}), "head cannot be read"),
+        (lambda: headed({"alg": "RS256", "kid": KEY.kid, "crit": ["exp"]}), "signature does not fit"),
+        (lambda: headed({"alg": "RS256", "kid": KEY.kid, "b64": False, "jwk": 5, "x5c": 5}), "signature does not fit"),
+        (lambda: headed({"alg": ["RS256"], "kid": KEY.kid}), "head cannot be read"),
+        (lambda: headed({"alg": "none", "kid": KEY.kid}), "signature does not fit"),
+        (lambda: headed({"alg": "RS256", "kid": [KEY.kid]}), "head cannot be read"),
+        (lambda: headed({"kid": KEY.kid}), "head cannot be read"),
+        (lambda: headed([]), "head cannot be read"),
+        (lambda: headed(b"[" * 3000), "head cannot be read"),
+        (lambda: headed(b'{"alg":"RS256","x":' + b"[" * 3000), "head cannot be read"),
+        (lambda: headed(b"\xff"), "head cannot be read"),
     ],
 )
 def test_a_token_that_is_forged_expired_or_not_ours_is_refused(
