@@ -153,8 +153,8 @@ class Agents:
         self._streams: dict[int, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
 
     async def post(self, number: int, body: bytes) -> None:
-        """Posts a report of that agent over its own connection."""
-        if number not in self._streams:
+        """Posts a report of that agent over its own connection, or a new one where that was closed."""
+        if number not in self._streams or self._streams[number][0].at_eof():
             self._streams[number] = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams[number]
         writer.write(b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % (REPORT_PATH.encode(), len(body)))

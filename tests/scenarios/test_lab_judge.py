@@ -32,6 +32,7 @@ def remembered(lab: RunningLab, names: list[str], subject: str) -> IncidentRecor
     return None
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_the_elected_agent_knows_what_is_broken_and_its_successor_goes_on_with_the_incident(tmp_path: Path) -> None:
     in_namespaces(lambda: None)  # skips where there are none

@@ -119,9 +119,12 @@ class PublishedKeys:
     async def _key_of(self, token: str) -> jwk.Key:
         """Return the key that a token names, asking for the keys where it is not known or they are old."""
         try:
-            kid = decode_json(urlsafe_b64decode(token.partition(".")[0] + "=="), _Head).kid
+            head = decode_json(urlsafe_b64decode(token.partition(".")[0] + "=="), _Head)
         except ValueError:
             raise ReporterRefused("this is no token: its head cannot be read") from None
+        if head.alg not in _ALGORITHMS or head.crit:
+            raise ReporterRefused("the token is not believed: it is not signed as API servers sign")
+        kid = head.kid
         async with self._lock:
             age = self._clock.mono() - self._asked
             if age > _REFRESH or (kid not in self._keys and age > _PAUSE):
