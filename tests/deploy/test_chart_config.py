@@ -124,12 +124,12 @@ JUDGING = ("--set", "config.coordinator.judge=true", "--set", "agent.resources.l
 
 
 def test_a_coordinator_that_judges_is_reached_by_all_agents(tmp_path: Path) -> None:
+    page = 'config.coordinator.page_address="http://{address}:7475"'
     for network, host in (("pod", "false"), ("host", "true")):
-        tree = options(tmp_path, *JUDGING, "--set", f"hostNetwork.enabled={host}", network=network)
+        flags = ("--set", f"hostNetwork.enabled={host}", "--set-json", page)
+        tree = options(tmp_path, *JUDGING, *flags, network=network)
         assert (tree.coordinator.judge, tree.coordinator.port) == (True, 7475)
-        page = 'config.coordinator.page_address="http://{address}:7475"'
-        leading = options(tmp_path, *JUDGING, "--set-json", page, network=network)
-        assert leading.coordinator.page_at("10.0.0.1") == "http://10.0.0.1:7475"
+        assert tree.coordinator.page_at("10.0.0.1") == "http://10.0.0.1:7475"
     policy = one(render(*JUDGING, "--set", "networkPolicy.enabled=true"), "NetworkPolicy")["spec"]["ingress"][1]
     assert {port["port"] for port in policy["ports"]} == {7473, 7475}
 
