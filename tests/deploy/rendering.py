@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,16 @@ def helms() -> list[Path]:
 
 
 def helm(program: Path, *arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs it, without anybody's cluster or plug-ins."""
-    return subprocess.run(
-        [str(program), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "KUBECONFIG": "/dev/null", **(environ or {})},
-    )
+    """Runs it, without anybody's cluster or plug-ins. It keeps what clusters tell it at home."""
+    with tempfile.TemporaryDirectory() as home:
+        return subprocess.run(
+            [str(program), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env={"PATH": "/usr/bin:/bin", "HOME": home, "KUBECONFIG": "/dev/null", **(environ or {})},
+        )
 
 
 def newest() -> Path:

@@ -174,7 +174,10 @@ def test_an_agent_that_answers_on_one_address_only_trusts_itself(tmp_path: Path,
     [
         (["--member.port", "notaport"], "member.port"),
         (["--member.prot", "1"], "member.port"),
-        (["--keys.file", "/nonexistent"], "keys.file: /nonexistent cannot be used: No such file or directory"),
+        (
+            ["--keys.file", "/nonexistent/keys"],
+            "keys.file: /nonexistent/keys cannot be used: No such file or directory",
+        ),
         (["--api.token_file", "/nonexistent"], "token"),
         (["--member.bind", "192.0.2.1"], "member.bind"),
         (["--udp.train", "1000"], "udp.train"),

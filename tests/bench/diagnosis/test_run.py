@@ -28,7 +28,7 @@ def test_small_clusters_are_told_what_is_sick_and_nothing_else_on_the_way(row: s
     assert score.silence is not None
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_what_every_component_loses_a_little_of_is_no_finding_at_three_nodes(seed: int) -> None:
     shape = Shape(nodes=3, background=0.001)
     (score,) = play(parse("healthy"), shape, seed, ["watch"], Pace(5.0, 26.0, 15.0))
