@@ -104,8 +104,9 @@ class StatusClaim(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False)
 
 
 class StatusClaimAck(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=False):
-    """The coordinator has announced this claim, `of_node`: of the whole node. It comes again with `told` once the
-    announcement is delivered, and when the node is announced back while this member's condition goes on."""
+    """To those that made this claim or witnessed it: the coordinator has announced it, `of_node`: of the whole node. It
+    comes again with `told` once the announcement is delivered, and when the node is announced back while this member's
+    condition goes on."""
 
     member: MemberRef
     epoch: Counted

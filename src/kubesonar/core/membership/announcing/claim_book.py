@@ -174,14 +174,17 @@ class ClaimBook:
         return fresh
 
     def announce(self, now: float, pending: PendingClaim) -> AnnouncedClaim | None:
-        """Turn a pending claim into an announced one; None where it does not stand any more."""
+        """Turn a pending claim into an announced one; None where it does not stand any more. Its witnesses are to hear
+        of it as those that made it do, so that the next coordinator hears it of someone, whoever dies with this one."""
         claim = pending.claim
         del self.pending[claim.member]
         if claim.what is not Condition.BACK and (
             not self.view.members[claim.member].expected or self._unlikely(pending.first, claim)
         ):
             return None
-        announced = AnnouncedClaim(claim, now, pending.sources, pending.first)
+        sources = dict.fromkeys((*pending.sources, *(seen.name for seen in claim.witnesses)))
+        known_by = [name for name in sources if name in self.view.members]
+        announced = AnnouncedClaim(claim, now, known_by, pending.first)
         self.announced[claim.member] = announced
         return announced
 

@@ -76,6 +76,11 @@ class ClaimQueue:
         queued = self._claims[claim.member] = QueuedClaim(now, claim, held)
         self._send(now, queued)
 
+    def adopt(self, now: float, claim: StatusClaim) -> None:
+        """Hold a claim that the present coordinator announced, to be sent to the next one."""
+        queued = self._claims[claim.member] = QueuedClaim(now, claim)
+        queued.acknowledged = queued.announced = True
+
     def announced(self, name: str) -> None:
         """Note that the claim about this member was announced, by an earlier coordinator."""
         self._claims[name].announced = True

@@ -17,9 +17,20 @@ and rounds, few enough to be found at no cost."""
 class Suspicion:
     """The suspicion of the member `name`, silent `since` that time, in the epoch and incarnation in which it was known.
     `number` is that of the round under way, 0 between two rounds; `condition` is what followed from the rounds so far,
-    None while nothing does."""
+    None while nothing does. `learned`: that is known from the coordinator only, which announced it."""
 
-    __slots__ = ("_asked", "condition", "epoch", "incarnation", "name", "number", "reports", "round", "since")
+    __slots__ = (
+        "_asked",
+        "condition",
+        "epoch",
+        "incarnation",
+        "learned",
+        "name",
+        "number",
+        "reports",
+        "round",
+        "since",
+    )
 
     def __init__(self, name: str, since: float, epoch: int, incarnation: int) -> None:
         self.name = name
@@ -30,6 +41,7 @@ class Suspicion:
         self.number = 0
         self.reports: dict[str, ProbeReport] = {}
         self.condition: Condition | None = None
+        self.learned = False
         self._asked: set[str] = set()
 
     def begin(self, number: int) -> None:

@@ -84,8 +84,12 @@ class Suspicions:
                     self._claims.drop(name)
 
     def elected(self, now: float, coordinator: Elected) -> None:
-        """Send claims to this coordinator."""
+        """Send claims to this coordinator; look into what was learned from the one before."""
         self._coordinator = coordinator
+        for name, suspicion in self._open.items():
+            if suspicion.learned:
+                suspicion.learned = False
+                self._claims.confirm(now, name)
         self._claims.coordinator_changed(now, coordinator.coordinator)
 
     def next_number(self) -> int:
@@ -170,15 +174,28 @@ class Suspicions:
 
     def acknowledged(self, now: float, source: str, ack: StatusClaimAck) -> None:
         """Take over an acknowledgement. One that says that the member came back later than this member knows makes the
-        present silence another death."""
+        present silence another death. One of a claim that this member has not made is held as its own."""
         self._claims.acknowledged(source, ack)
-        suspicion = self._open.get(ack.member)
-        if suspicion is None or ack.what is not Condition.BACK or source != self._coordinator.coordinator:
+        if source != self._coordinator.coordinator:
             return
-        if (ack.epoch, ack.incarnation) > (suspicion.epoch, suspicion.incarnation):
+        suspicion = self._open.get(ack.member)
+        if suspicion is None or (suspicion.condition is None and ack.what is not Condition.BACK):
+            self._learn(now, ack)
+        elif ack.what is Condition.BACK and (ack.epoch, ack.incarnation) > (suspicion.epoch, suspicion.incarnation):
             suspicion.epoch, suspicion.incarnation, suspicion.condition = ack.epoch, ack.incarnation, None
             self._claims.drop(ack.member)
             self._next_round(now, suspicion)
+
+    def _learn(self, now: float, ack: StatusClaimAck) -> None:
+        name, member = ack.member, self._view.members.get(ack.member)
+        full = name not in self._open and len(self._open) >= OPEN_LIMIT
+        if member is None or not member.expected or full or ack.what not in CONDITIONS.values() or name == self._me:
+            return
+        claim = StatusClaim(name, ack.epoch, ack.incarnation, ack.what, told=ack.told, of_node=ack.of_node)
+        self._claims.adopt(now, claim)
+        suspicion = self._open[name] = Suspicion(name, now, ack.epoch, ack.incarnation)
+        suspicion.condition, suspicion.learned = ack.what, True
+        self._timers.at(now + RECHECK, self._next_round, suspicion)
 
     # Rounds
 
@@ -239,5 +256,10 @@ class Suspicions:
         self._timers.at(now + pause, self._next_round, suspicion)
 
     def _next_round(self, now: float, suspicion: Suspicion) -> None:
-        if self._current(suspicion, 0):
+        if not self._current(suspicion, 0):
+            return
+        if suspicion.learned:
+            self.remind(now, suspicion.name)
+            self._timers.at(now + RECHECK, self._next_round, suspicion)
+        else:
             self._round(now, suspicion)
