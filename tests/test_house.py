@@ -48,7 +48,6 @@ TESTED_WITH = {
     "core/dns_check": "core/dns_check/test_verdict.py",
     "core/membership/announcing": "core/membership/announcing/test_announcer.py",
     "core/membership/election": "core/membership/election/test_election.py",
-    "core/membership/swim": "core/membership/swim/test_failure_detector.py",
     "core/remedy": "core/remedy/test_remedy.py",
     "core/telemetry/reports": "core/telemetry/reports/test_mirrors.py",
     "doctor": "doctor/test_look.py",
