@@ -13,6 +13,10 @@ from kubesonar.net.http.url import is_origin, parse_url
         ("https://a.b:8443/x?y=1#z", ("a.b", 8443, "a.b:8443", "/x?y=1")),
         ("http://[fd00::1]:80/", ("fd00::1", 80, "[fd00::1]:80", "/")),
         ("http://a?x", ("a", 80, "a", "/?x")),
+        ("HTTPS://a/", ("a", 443, "a", "/")),
+        ("http://a:/x", ("a", 80, "a", "/x")),
+        ("http://[fd00::1]:", ("fd00::1", 80, "[fd00::1]", "/")),
+        ("http://a/ü?k=ä", ("a", 80, "a", "/%C3%BC?k=%C3%A4")),
     ],
 )
 def test_urls(text: str, expected: tuple[str, int, str, str]) -> None:
@@ -37,7 +41,19 @@ def test_what_names_a_host_and_nothing_more(text: str, so: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ftp://a/", "http://", "http://u@a/", "http://a/ b", "http://a:99999/", "http://a:x/"]
+    "text",
+    [
+        "",
+        "ftp://a/",
+        "http://",
+        "http://u@a/",
+        "http://a/ b",
+        "http://a:99999/",
+        "http://a:x/",
+        "http://ü/",
+        "http://a/\u202e",
+        "http://a/\x85",
+    ],
 )
 def test_what_is_no_url(text: str) -> None:
     with pytest.raises(ValueError, match="a URL is"):

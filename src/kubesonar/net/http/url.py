@@ -11,9 +11,11 @@ from kubesonar.model import mask_userinfo
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?(?P<target>[/?][!-~]*)?",
+    r"(?P<scheme>(?i:https?))://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5})?)?"
+    r"(?P<target>[/?][^\0-\x20\x7f]*)?",
     re.ASCII,
 )
+_NOT_IN_URLS = re.compile(rb"[^!-~]")
 
 
 class Url(msgspec.Struct, frozen=True):
@@ -32,21 +34,28 @@ class Url(msgspec.Struct, frozen=True):
 
 
 def parse_url(text: str) -> Url:
-    """Read "https://host:port/path?query". Raises ValueError for user names, other schemes and white space."""
+    """Read "https://host:port/path?query"; other characters than ASCII become percent-encoded UTF-8, as in Go. Raises
+    ValueError for user names, other schemes, white space and what cannot be printed."""
     found = _URL.fullmatch(text.partition("#")[0])
     port = int(found["port"] or 0) if found else 0
-    if found is None or port > 65535:
+    if found is None or port > 65535 or not text.isprintable():
         # The sentence names no example of a URL: who shows it masks it again, and would take the example for a secret.
         given = mask_userinfo(text)
         raise ValueError(f"a URL is http:// or https:// and a host, perhaps with a port and a path, not {given!r}")
-    target = found["target"] or "/"
+    target = percent_encoded((found["target"] or "/").encode("utf-8", "surrogatepass"))
+    scheme = found["scheme"].lower()
     return Url(
-        scheme=found["scheme"],
+        scheme=scheme,
         host=found["host"].strip("[]"),
-        port=port or _DEFAULT_PORTS[found["scheme"]],
+        port=port or _DEFAULT_PORTS[scheme],
         authority=found["host"] + (f":{port}" if port else ""),
         target=target if target.startswith("/") else f"/{target}",
     )
+
+
+def percent_encoded(text: bytes) -> str:
+    """Return text with all but visible ASCII characters percent-encoded."""
+    return _NOT_IN_URLS.sub(lambda found: b"%%%02X" % found[0][0], text).decode("ascii")
 
 
 def is_origin(text: str) -> bool:
