@@ -6,7 +6,7 @@ import re
 
 from msgspec.structs import replace
 
-from kubesonar.net.http.url import Url, parse_url, percent_encoded
+from kubesonar.net.http.url import Url, escaped_url, parse_url
 
 MAX_REDIRECTS = 10
 """Most redirects that one request follows, as Go's client. Higher: a loop costs more; lower: long chains fail."""
@@ -22,7 +22,7 @@ def redirect_target(url: Url, location: str) -> Url:
     5.2). Spaces and bytes beyond ASCII are percent-encoded, as Go and curl do. Raises ValueError."""
     if _CONTROL.search(location):
         raise ValueError("a URL is without control characters")
-    location = percent_encoded(location.encode("latin-1", "replace"))
+    location = escaped_url(location.encode("latin-1", "replace"))
     if _SCHEME.match(location):
         return _without_dots(parse_url(location))
     if location.startswith("//"):

@@ -42,7 +42,7 @@ def parse_url(text: str) -> Url:
         # The sentence names no example of a URL: who shows it masks it again, and would take the example for a secret.
         given = mask_userinfo(text)
         raise ValueError(f"a URL is http:// or https:// and a host, perhaps with a port and a path, not {given!r}")
-    target = percent_encoded((found["target"] or "/").encode("utf-8", "surrogatepass"))
+    target = escaped_url((found["target"] or "/").encode("utf-8", "surrogatepass"))
     scheme = found["scheme"].lower()
     return Url(
         scheme=scheme,
@@ -53,7 +53,7 @@ def parse_url(text: str) -> Url:
     )
 
 
-def percent_encoded(text: bytes) -> str:
+def escaped_url(text: bytes) -> str:
     """Return text with all but visible ASCII characters percent-encoded."""
     return _NOT_IN_URLS.sub(lambda found: b"%%%02X" % found[0][0], text).decode("ascii")
 
