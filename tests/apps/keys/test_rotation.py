@@ -55,8 +55,8 @@ def test_a_file_without_a_line_break_at_its_end_gets_one() -> None:
     [
         (b"x secret", "line 1 is not of the form ID KEY"),
         (file_of(1) + b"1 " + b"cd" * 16, "line 2 gives key 1 a second time"),
-        (file_of(0), "key id 0 is not in 1 to 255"),
-        (file_of(256), "key id 256 is not in 1 to 255"),
+        (file_of(0), "line 1 is not of the form ID KEY, with an ID of 1 to 255"),
+        (file_of(256), "line 1 is not of the form ID KEY, with an ID of 1 to 255"),
         (b"1 abcd\n", "key 1 has 2 bytes"),
         (b"# nothing\n", "it holds no key"),
         (file_of(1, 2, 3, 4), "it holds 4 keys and no more can be valid at once, remove one first"),

@@ -45,7 +45,7 @@ def test_a_changed_file_is_taken_over_and_an_unchanged_one_is_not_read_again(tmp
         (f"one {HEX}", "line 1 is not of the form"),
         ("9" * 3000 + f" {HEX}", "line 1 is not of the form"),
         (f"1 {HEX}\n1 {WORD}", "line 2 gives key 1 a second time"),
-        (f"0 {HEX}", "key id 0"),
+        (f"0 {HEX}", "line 1 is not of the form ID KEY, with an ID of 1 to 255"),
         ("1 0011", "2 bytes, 16 to 32"),
         ("1 not!base64", "neither hex nor base64"),
         ("1 " + "ä" * 40, "neither hex nor base64"),
