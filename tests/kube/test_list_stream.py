@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubesonar.kube.list_stream import ListMeta, ListPage, ObjectDecoder, PageError
-from kubesonar.kube.types import Pod
+from kubesonar.kube.object_meta import Object
+from kubesonar.kube.types import EndpointSlice, Node, Pod, Service
 from tests.kube import shapes
 
 META = {"resourceVersion": "7", "continue": "more"}
@@ -92,6 +93,30 @@ def test_an_object_that_does_not_fit_is_skipped_and_counted(unfit: dict[str, Any
     for items in ([unfit, *PODS], [*PODS, unfit], [*PODS[:2], unfit, *PODS[2:]]):
         pods, _, objects = _read(_list(*items), *range(0, 20_000, 333))
         assert (len(pods), objects.skipped) == (5, 1)
+
+
+NULLS: list[tuple[type[Object], dict[str, Any]]] = [
+    (Pod, {"metadata": {"name": "p", "labels": None, "annotations": None, "ownerReferences": None}}),
+    (Pod, {"metadata": {"name": "p"}, "spec": None, "status": None}),
+    (Pod, {"metadata": {"name": "p"}, "spec": {"nodeName": None, "hostNetwork": None}, "status": {"podIPs": None}}),
+    (Pod, {"metadata": {"name": "p"}, "status": {"containerStatuses": [{"restartCount": None, "state": None}]}}),
+    (Node, {"metadata": {"name": "n"}, "spec": {"taints": None, "unschedulable": None}}),
+    (
+        Node,
+        {"metadata": {"name": "n"}, "status": {"conditions": [{"type": "Ready", "status": "True", "reason": None}]}},
+    ),
+    (Service, {"metadata": {"name": "s"}, "spec": {"clusterIP": "None", "clusterIPs": None, "ports": None}}),
+    (EndpointSlice, {"metadata": {"name": "e"}, "endpoints": [{"addresses": [], "conditions": None}]}),
+]
+
+
+@pytest.mark.parametrize(("kind", "item"), NULLS)
+def test_a_null_is_a_field_that_is_not_there_as_for_gos_clients(kind: type[Object], item: dict[str, Any]) -> None:
+    decoder = ObjectDecoder(kind)
+    found = decoder.decode(msgspec.json.encode(item))
+    assert found is not None
+    assert found.metadata.name == item["metadata"]["name"]
+    assert decoder.skipped == 0
 
 
 def test_an_object_with_text_that_is_not_utf_8_is_skipped_and_counted() -> None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Generic
 
 import msgspec
 
-from kubesonar.core.decoding import JsonDecoder, TooDeep, Undecodable, decode_json
+from kubesonar.core.decoding import JsonDecoder, TooDeep, Undecodable, decode_json, decode_without_nulls
 from kubesonar.kube.errors import ApiError, unanswered
 from kubesonar.kube.object_meta import Meta, ObjectPart, T
 from kubesonar.net.clock import Clock
@@ -63,6 +63,7 @@ class ObjectDecoder(Generic[T]):
     """Decodes objects of one kind; `skipped` counts those that do not fit."""
 
     def __init__(self, kind: type[T]) -> None:
+        self._kind = kind
         self._decoder = JsonDecoder(kind)
         self.skipped = 0
 
@@ -74,6 +75,8 @@ class ObjectDecoder(Generic[T]):
             pass
         except Undecodable:
             decode_json(data, msgspec.Raw)
+            with suppress(Undecodable):
+                return decode_without_nulls(data, self._kind)
         self.skipped += 1
         return None
 
