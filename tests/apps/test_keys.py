@@ -68,6 +68,8 @@ def test_a_file_for_everybody_is_pointed_out(tmp_path: Path, capsys: pytest.Capt
     [
         (("make", "/nowhere/keys"), 1, "No such file or directory"),
         (("make", "--append", "/nowhere/keys"), 1, "No such file or directory"),
+        (("sign", "2", "/nowhere-at-all"), 1, "No such file or directory"),
+        (("remove", "2", "/nowhere-at-all"), 1, "No such file or directory"),
         (("make", "--append"), 2, "expected FILE or --secret NAME"),
         (("sign", "2"), 2, "expected FILE or --secret NAME"),
         (("make", "keys", "--secret", "mesh"), 2, "expected one of both"),

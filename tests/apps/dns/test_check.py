@@ -69,11 +69,9 @@ def test_an_api_server_that_refuses_everything_outside_is_an_error(tmp_path: Pat
         ["--name", "a..b"],
     ],
 )
-def test_wrong_arguments_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
+def test_wrong_arguments_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(ConfigError, match=f"^{arguments[0]}: "):
         main(["check", *arguments])
-    assert ended.value.code == 2
-    assert arguments[0] in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["check"], ["repair"]])

@@ -9,6 +9,7 @@ import yaml
 
 from kubesonar.apps.dns import main
 from kubesonar.apps.dns.look_options import VANTAGES
+from kubesonar.config import ConfigError
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
@@ -65,7 +66,7 @@ def test_another_service(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_wrong_arguments() -> None:
     for arguments in ([], ["--vantage", "0"], ["--vantage", "1", "--namespace", "A_B"]):
-        with pytest.raises(SystemExit):
+        with pytest.raises(ConfigError):
             main(["rbac", *arguments])
 
 

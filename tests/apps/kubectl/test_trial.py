@@ -143,6 +143,12 @@ def test_a_dry_run_prints_what_would_be_made_and_asks_nobody(
     assert trees[-1]["spec"]["template"]["spec"]["containers"][0]["image"] == "r/k:2"
 
 
+@pytest.mark.parametrize("image", ["", " ", "a b", "a\n"])
+def test_an_image_that_is_none_is_refused_before_anything_is_made(image: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--image: got .*, expected the name of an image$"):
+        kubectl.main(["try", "--dry-run", "--kubeconfig", "/nonexistent", "--image", image])
+
+
 def _trees() -> list[dict[str, Any]]:
     return [each.tree for each in (anchor(PLAN), *owned(PLAN, "uid-1"))]
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import uvloop
 
-from kubesonar.apps.dns.look_options import own_resolver
+from kubesonar.apps.command_parser import CommandParser
+from kubesonar.apps.dns.look_options import own_resolver, read_domain_name, read_seconds
 from kubesonar.apps.dns.printing import add_output_options, print_look
 from kubesonar.config import ConfigError
 from kubesonar.core.address import is_literal, read_port
@@ -25,11 +26,21 @@ _DOMAIN = "cluster.local"
 
 def main(arguments: Sequence[str]) -> int:
     """Ask and print; return 0 for good, 1 for bad, 2 for unknown. Raises ConfigError."""
-    parser = argparse.ArgumentParser(prog="kubesonar dns ask", description="Ask DNS servers from here.")
+    parser = CommandParser(prog="kubesonar dns ask", description="Ask DNS servers from here.")
     parser.add_argument("servers", nargs="*", metavar="ADDRESS[:PORT]", help="IP addresses of servers")
-    parser.add_argument("--domain", default="", help="the cluster's domain (default: that of the search list)")
-    parser.add_argument("--outside", default="", metavar="NAME", help="also ask for this name outside the cluster")
-    parser.add_argument("--timeout", type=float, default=2.0, metavar="SECONDS", help="for an answer (default: 2)")
+    parser.add_argument(
+        "--domain", type=read_domain_name, default="", help="the cluster's domain (default: that of the search list)"
+    )
+    parser.add_argument(
+        "--outside",
+        type=read_domain_name,
+        default="",
+        metavar="NAME",
+        help="also ask for this name outside the cluster",
+    )
+    parser.add_argument(
+        "--timeout", type=read_seconds, default=2.0, metavar="SECONDS", help="for an answer (default: 2)"
+    )
     parser.add_argument("--plan", default="", metavar="PACKED", help="servers and questions, as the doctor packs them")
     parser.add_argument("--resolv-conf", default="/etc/resolv.conf", metavar="FILE", help="this machine's resolver")
     add_output_options(parser)
@@ -58,7 +69,7 @@ def _plan(given: argparse.Namespace) -> AskPlan:
         raise ConfigError("ADDRESS: expected at least one IP address of a DNS server")
     domain = given.domain or own_resolver(given.resolv_conf).domain or _DOMAIN
     asks = usual_asks(DnsNames(domain=domain, outside=given.outside))
-    return AskPlan(tuple(map(_server, given.servers)), asks, min(30.0, max(0.05, given.timeout)))
+    return AskPlan(tuple(map(_server, given.servers)), asks, given.timeout)
 
 
 def _server(text: str) -> AskedServer:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 from collections.abc import Sequence
 
 import uvloop
 
+from kubesonar.apps.command_parser import CommandParser
 from kubesonar.apps.dns.look_options import add_look_options, looker
 from kubesonar.apps.dns.printing import add_output_options, print_look
 from kubesonar.config import ConfigError
@@ -20,9 +20,7 @@ from kubesonar.doctor.look import Looker
 def main(arguments: Sequence[str]) -> int:
     """Look once and print; return 0 for good, 1 for bad, 2 for unknown. Raises ConfigError where nothing can be
     asked."""
-    parser = argparse.ArgumentParser(
-        prog="kubesonar dns check", description="Ask a cluster's DNS and say which part is sick."
-    )
+    parser = CommandParser(prog="kubesonar dns check", description="Ask a cluster's DNS and say which part is sick.")
     add_look_options(parser)
     add_output_options(parser)
     given = parser.parse_args(arguments)

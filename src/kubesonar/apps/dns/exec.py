@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import random
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 
 import uvloop
 
+from kubesonar.apps.command_parser import CommandParser
 from kubesonar.apps.dns.look_options import (
     add_client_options,
     add_helper_options,
@@ -27,7 +27,7 @@ from kubesonar.kube.streaming.exec import ExecResult
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command and print what it printed; return its exit code. Raises ConfigError where it cannot be run."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="kubesonar dns exec", description="Run a command in the helper pod: kubesonar dns exec -- dig +short NAME."
     )
     add_service_option(parser)

@@ -34,25 +34,31 @@ def add_look_options(parser: argparse.ArgumentParser) -> None:
     add_service_option(parser)
     add = parser.add_argument
     add("--port", type=port_argument, default=0, help="its port (default: found by its name)")
-    add("--domain", type=_name, default="", help="the cluster's domain (default: found)")
+    add("--domain", type=read_domain_name, default="", help="the cluster's domain (default: found)")
     add(
         "--outside",
-        type=_name,
+        type=read_domain_name,
         default="example.com",
         metavar="NAME",
         help="a name outside the cluster, which tells DNS from its upstream; empty: none (default: %(default)s)",
     )
-    add("--headless", type=_name, default="", metavar="NAME", help="the name of a headless Service (default: found)")
+    add(
+        "--headless",
+        type=read_domain_name,
+        default="",
+        metavar="NAME",
+        help="the name of a headless Service (default: found)",
+    )
     add(
         "--large",
-        type=_name,
+        type=read_domain_name,
         default="",
         metavar="NAME",
         help="a name with a large answer (default: that of a headless Service with 30 addresses or more)",
     )
     add(
         "--name",
-        type=_name,
+        type=read_domain_name,
         action="append",
         default=[],
         metavar="NAME",
@@ -189,7 +195,8 @@ def _namespace(text: str) -> str:
     return text
 
 
-def _name(text: str) -> str:
+def read_domain_name(text: str) -> str:
+    """Read the name of an argument, without its final dot. Raises ArgumentTypeError."""
     try:
         encode_name(text or ".")
     except ValueError as error:

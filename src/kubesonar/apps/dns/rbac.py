@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from kubesonar.apps.command_parser import CommandParser
 from kubesonar.apps.dns.look_options import VANTAGES, add_service_option
 from kubesonar.doctor.rights import DnsPlace, manifests, repair_rules, rules_of
 from kubesonar.kube.resource import is_namespace
@@ -13,7 +14,7 @@ from kubesonar.kube.resource import is_namespace
 
 def main(arguments: Sequence[str]) -> int:
     """Print a service account, Roles and bindings; return 0."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="kubesonar dns rbac",
         description="Print the least rights that a standpoint needs, as YAML, right from Kubernetes 1.28 to 1.36.",
     )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import uvloop
 
+from kubesonar.apps.command_parser import CommandParser
 from kubesonar.apps.dns.look_options import add_look_options, looker, read_seconds
 from kubesonar.apps.dns.repair_options import RepairAssembly, add_repair_options
 from kubesonar.core.remedy.events import Decision, RemedyAction, RemedyReason, RemedyVerb, RestartOutcome, RoundReport
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     """Make rounds until it is clear what is to be done, print that, and with --yes do it and say whether it helped.
     Return 0 where all DNS pods answer, at last or from the start, 1 where one does not, 2 where that is unknown. Raises
     ConfigError."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="kubesonar dns repair",
         description="Say which DNS pod should be restarted and why, or why none; --yes restarts it.",
     )

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import uvloop
 
 from kubesonar.apps.client.times import utc_stamp
+from kubesonar.apps.command_parser import CommandParser
 from kubesonar.apps.dns.look_options import add_look_options, looker, read_seconds
 from kubesonar.apps.dns.repair_options import RepairAssembly, add_repair_options
 from kubesonar.compat.coredns_health.flags import add_healthcheck_flags, healthcheck_flags
@@ -43,7 +44,7 @@ _STOP = 2.0
 
 def main(arguments: Sequence[str]) -> int:
     """Look and serve until SIGTERM or SIGINT; return 0. Raises ConfigError where the address cannot be listened on."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="kubesonar dns watch", description="Ask a cluster's DNS again and again, and serve metrics."
     )
     add_look_options(parser)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvloop
 
+from kubesonar.apps.command_parser import CommandParser
 from kubesonar.apps.keys.locked_file import change_file
 from kubesonar.apps.keys.rotation import LAST_ID, KeyFileChange, add_key, next_key, remove_key, sign_with
 from kubesonar.apps.keys.secret import SecretError, SecretStore
@@ -59,6 +60,8 @@ def _in_file(given: argparse.Namespace) -> str:
     if not given.file:
         raise ConfigError(f"{given.verb}: expected FILE or --secret NAME")
     path = Path(given.file)
+    if given.verb != "make":
+        path.stat()  # raises where it is missing, which else would be an empty file
     said = change_file(path, KEY_FILE_LIMIT, change)
     if path.stat().st_mode & 0o007:
         sys.stderr.write(f"kubesonar keys: {given.file} is open to every user of this machine: chmod 600 it\n")
@@ -104,8 +107,8 @@ def _key_id(text: str) -> int:
     return key
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="kubesonar keys", description="Keys that members sign with.")
+def _parser() -> CommandParser:
+    parser = CommandParser(prog="kubesonar keys", description="Keys that members sign with.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="make|sign|remove|status|certificate")
     make = verbs.add_parser("make", help="print the next key; with --append, add it; with --secret, make the Secret")
     make.add_argument("--append", action="store_true", help="add the key as the last one; FILE is made if missing")

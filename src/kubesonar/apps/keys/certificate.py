@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 import uvloop
 
+from kubesonar.apps.command_parser import CommandParser
 from kubesonar.apps.keys.secret import Secret, SecretError
 from kubesonar.apps.keys.x509 import CertificatePair, expires_and_names, new_authority, new_certificate
 from kubesonar.config import ConfigError
@@ -129,8 +130,8 @@ def _encoded(contents: Mapping[str, bytes]) -> dict[str, str]:
     return {name: base64.b64encode(value).decode() for name, value in contents.items()}
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="kubesonar keys certificate", description="The collector's CA and certificate, in a Secret."
     )
     parser.add_argument("--secret", required=True, help="name of the Secret")

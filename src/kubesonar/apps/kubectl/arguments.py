@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NoReturn
 
 import msgspec
 
+from kubesonar.apps.command_parser import CommandParser
 from kubesonar.config import ConfigError
 from kubesonar.kube.resource import is_namespace
 
@@ -52,15 +51,8 @@ def read_arguments(arguments: Sequence[str]) -> KubectlArguments:
     )
 
 
-class _Parser(argparse.ArgumentParser):
-    """Refuses wrong usage with a ConfigError, as every command does."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(message)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="kubectl sonar", add_help=False, allow_abbrev=False)
+def _parser() -> CommandParser:
+    parser = CommandParser(prog="kubectl sonar", add_help=False, allow_abbrev=False)
     parser.add_argument("--kubeconfig", default="")
     parser.add_argument("--context", default="")
     parser.add_argument("-n", "--namespace", default="")

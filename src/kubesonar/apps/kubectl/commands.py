@@ -27,6 +27,7 @@ from kubesonar.apps.support import Out, take, write_archive
 from kubesonar.config import ConfigError
 from kubesonar.core.decoding import decode_json
 from kubesonar.kube.client import Client
+from kubesonar.model import clip
 from kubesonar.net.clock import SystemClock
 
 
@@ -128,6 +129,9 @@ def _trial(
     """Make a mesh for five minutes where nothing is installed, give one verdict, and delete everything. It has an agent
     on every node, and the right to list the pods of its namespace. Kubernetes deletes it within 20 minutes where this
     command cannot."""
+
+    if not image or image != "".join(image.split()):
+        raise ConfigError(f'--image: got "{clip(image, 80)}", expected the name of an image')
 
     def run(given: KubectlArguments) -> int:
         credentials = credentials_of(given)

@@ -3,7 +3,6 @@ token, so that the browser never holds it."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import secrets
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from kubesonar.apps.client import asking
+from kubesonar.apps.command_parser import CommandParser
 from kubesonar.config import ConfigError
 from kubesonar.model import clip
 from kubesonar.net.http.exchange import HttpRequest
@@ -129,7 +129,7 @@ def _answer(status: str, text: str, *headers: str) -> bytes:
 def page_options(own: Sequence[str]) -> tuple[int, bool]:
     """Return the port to listen on (0: a free one) and whether to open the browser, as the arguments say. Raises
     SystemExit after --help and for what is no argument, ConfigError for what is no port."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="kubectl sonar page", description="Show the page of the installation in the browser of this machine."
     )
     parser.add_argument("--no-open", dest="opens", action="store_false", help="print the address and open no browser")
