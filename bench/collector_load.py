@@ -43,9 +43,9 @@ BURST = 5
 """Reports that are on their way at once."""
 ASKED = 0.05
 PAIRS = 3
-SETTLED, WATCHED = 15.0, 120.0
+SETTLED, WATCHED = 15.0, 90.0
 """Seconds after which agents are compared, and for which their CPU is."""
-GROWING, MINUTES = 1000, 10
+GROWING, MINUTES = 1000, 6
 """Agents, and minutes, for which the memory of a collector is watched."""
 FILES = 32_768
 """Files that a process may have open: each agent has a connection."""
@@ -272,8 +272,10 @@ async def grown(count: int, minutes: int, folder: Path) -> list[tuple[int, float
         until(lambda: child_of(pid))
         agents = Agents(collector.port)
         await agents.begin(peer, count)
+        began = time.monotonic()
         for minute in range(1, minutes + 1):
-            await agents.keep_on(peer, count, interval, 60.0)
+            while time.monotonic() < began + 60.0 * minute:
+                await agents.keep_on(peer, count, interval, interval)
             row = minute, memory_of(pid)[0], memory_of(child_of(pid))[0], await judgement_of(collector)
             print(row, flush=True)
             rows.append(row)
@@ -317,11 +319,12 @@ _HEAD = """# A collector under load
 at a lower priority): trust CPU and memory more than seconds. A real collector without a token check; each agent has a
 connection of its own and sends reports of {edges} edges, one in 2 s, and fewer where that would be more than
 {rate:.0f} a second: then with the trials of as long, one in 5 s of each edge, as an agent makes that is told nothing
-else. {span:.0f} s, or two rounds of reports. CPU is that for one report: of the judging process with all its
-judgements in that time; cores are those of both. An answer is that to `/api/v1/verdict`, asked 20 times a second
-meanwhile: median, 99th percentile and the longest; idle is that of a collector without agents, asked at the same
-times, which is what the machine's other work makes of it. The seconds of a judgement are those of the clock, of a
-process that shared two cores with many others; its CPU is in [CPU of a verdict](diagnosis_speed.md).
+else. {span:.0f} s, or two rounds of reports, and longer where the machine was too slow for that rate. CPU is that for
+one report: of the judging process with all its judgements in that time; cores are those of both at the rate that was
+reached. An answer is that to `/api/v1/verdict`, asked 20 times a second meanwhile: median, 99th percentile and the
+longest; idle is that of a collector without agents, asked at the same times, which is what the machine's other work
+makes of it. The seconds of a judgement are those of the clock, of a process that shared two cores with many others; its
+CPU is in [CPU of a verdict](diagnosis_speed.md).
 
 | agents | reports/s, trials | collector (us, MiB) | judging (us, MiB) | cores | KiB an agent | judgement (s) \
 | answer (ms) | idle (ms) |
