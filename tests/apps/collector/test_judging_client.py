@@ -14,12 +14,19 @@ from kubesonar.core.telemetry.reports.mirrors import MirrorOptions
 from kubesonar.model import Health
 from kubesonar.net.clock import SystemClock
 from tests.waiting import until
+from tests.web.support import run
 
 
 def children() -> set[int]:
     """The processes that this one has started and that judge."""
     own = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     return {int(pid) for pid in own if b"collector.judging" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
+def kill(pid: int) -> None:
+    """Kill a process and wait until it is dead, without taking its exit status."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
 def test_it_answers_and_is_replaced_when_it_ends() -> None:
@@ -47,3 +54,22 @@ def test_it_answers_and_is_replaced_when_it_ends() -> None:
         assert children() == set()
 
     asyncio.run(work())
+
+
+def test_reports_that_come_while_it_is_dying_are_passed_over() -> None:
+    async def work() -> None:
+        client = JudgingClient(MirrorOptions(), SystemClock(), lambda: None)
+        task = asyncio.create_task(client.run())
+        await until(lambda: client.since is not None)
+        (pid,) = children()
+        kill(pid)
+        while client.since is not None:  # the loop learns of it in several turns, in each of which reports may come
+            client.feed(1.0, bytes(1 << 16))
+            await asyncio.sleep(0)
+        client.feed(1.0, b"")
+        with pytest.raises(JudgingGone):
+            await client.judge({})
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run(work)

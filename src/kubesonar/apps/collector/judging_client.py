@@ -92,7 +92,7 @@ class JudgingClient:
 
     def feed(self, now: float, body: bytes) -> None:
         """Hand a report on that came at `now` (Unix seconds)."""
-        if self._input is None:
+        if self._input is None or self._input.transport.is_closing():  # uvloop raises where it is closed
             return
         if self._input.transport.get_write_buffer_size() > _BEHIND:
             _LOG.warning("the process that judges takes no reports: it is started anew")
@@ -123,7 +123,7 @@ class JudgingClient:
         return decode_json(body, Snapshot) if body else None
 
     async def _ask(self, kind: FrameKind, body: bytes) -> bytes:
-        if self._input is None:
+        if self._input is None or self._input.transport.is_closing():
             raise JudgingGone("the process that judges is being started")
         self._number = (self._number + 1) % (1 << 32)
         number = self._number
