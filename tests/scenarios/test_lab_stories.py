@@ -7,6 +7,7 @@ import re
 import pytest
 
 from kubesonar.model import Health
+from tests.apps.agents import until
 from tests.lab.inside import needs_nft
 from tests.scenarios.running_lab import RunningLab
 from tests.scenarios.verdicts import named, settle, watch
@@ -29,12 +30,16 @@ def test_a_fault_alone_and_then_with_another(lab: RunningLab, faults: tuple[tupl
 
 
 def test_a_draining_node_may_leave(lab: RunningLab) -> None:
+    def excused() -> bool:
+        return any("node-2" in state and "draining" in state for state in lab.verdict().states)
+
     lab.order("state node-2 draining")
+    until(excused)
     lab.order("kill node-2")
     for verdict in watch(lab, 6.0):
         assert not verdict.findings, verdict.sentence
     assert verdict.verdict is Health.GOOD
-    assert any("node-2" in state and "draining" in state for state in verdict.states)
+    until(excused)
 
 
 def test_a_cut_node_that_is_called_not_ready_goes_on_being_named(lab: RunningLab) -> None:
@@ -43,6 +48,7 @@ def test_a_cut_node_that_is_called_not_ready_goes_on_being_named(lab: RunningLab
     settle(lab, cut)
     lab.order("state node-3 not_ready")
     settle(lab, cut)
+    until(lambda: "NotReady" in lab.verdict().sentence)
     for verdict in watch(lab, 2.0):
         assert named(verdict) == cut, verdict.sentence
         assert verdict.sentence.startswith("node-3 is down or cut off since ")
@@ -57,4 +63,4 @@ def test_a_node_called_not_ready_whose_agents_answer_is_a_remark(lab: RunningLab
     remark = (
         r"Kubernetes calls node-2 NotReady since [\d:]+ \(said by the lab\), but its agents answer everybody: .*kubelet"
     )
-    assert any(re.fullmatch(remark, said) for said in verdict.unknown), verdict.unknown
+    until(lambda: any(re.fullmatch(remark, said) for said in lab.verdict().unknown))
