@@ -108,6 +108,17 @@ def test_releases_of_one_name_in_two_namespaces_share_no_object() -> None:
     assert [metadata["name"] for metadata in outside if not metadata["name"].startswith("mon-ks-kubesonar-")] == []
 
 
+def test_no_name_is_cut_to_that_of_another_object() -> None:
+    everything = "collector.enabled=true,collector.replicas=2,collector.createCertificate=true,hostNetwork.enabled=true"
+    doctor = (
+        "collector.config.reports.auth=review,doctor.kind=Deployment,doctor.repair=on,doctor.service.namespace=default"
+    )
+    for name in ("a" * 40, "a" * 63):
+        trees = render("--set", f"fullnameOverride={name},{everything},{doctor}")
+        ids = [(t["kind"], t["metadata"].get("namespace", ""), t["metadata"]["name"]) for t in trees]
+        assert [id for id in ids if ids.count(id) > 1] == []
+
+
 def test_the_keys_are_made_before_the_agents_and_never_by_helm() -> None:
     trees = render()
     assert named(trees, "Secret") == []

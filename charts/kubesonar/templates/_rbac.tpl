@@ -32,9 +32,10 @@ subjects:
 {{- if hasKey .Values.rbac "nodes" | ternary .Values.rbac.nodes (and (ne $old "true") (ne $older "false")) -}}true{{- end -}}
 {{- end -}}
 
-{{/* The name of an object outside the release's namespace: a release of the same name in another namespace has its own. (list . "suffix") */}}
+{{/* The name of an object outside the release's namespace: a release of the same name in another namespace has its own.
+Names of roles may be long; cut, two could become one. (list . "suffix") */}}
 {{- define "kubesonar.outside" -}}
-{{- printf "%s-%s" (index . 0).Release.Namespace (include "kubesonar.named" .) | trunc 63 | trimSuffix "-" -}}
+{{- printf "%s-%s" (index . 0).Release.Namespace (include "kubesonar.named" .) -}}
 {{- end -}}
 
 {{/* The ClusterRole to read nodes; with kubenurse's listener it keeps the name of the older chart. */}}
