@@ -252,8 +252,7 @@ def page(
         f"The agent makes such a report in {made[0]:.0f} us: at one in 2 s {made[0] / 2e6:.3%} of a core, sending not "
         f"counted. What it keeps for one collector beside its ledger is {made[2]:.0f} KiB, modules not counted.",
         "",
-        "Growth by the number of agents: [a collector under load](collector_load.md). Not measured: 5,000 nodes with "
-        "two agents each.",
+        "Growth by the number of agents: [a collector under load](collector_load.md).",
         "",
     ]
     return "\n".join(lines)
