@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from random import Random
 from typing import Protocol
 
@@ -32,8 +33,10 @@ class Bursts:
         self._means = (good, bad)
         self._share = share
         self._rng = rng
-        self._bad = rng.random() < bad / (good + bad)
-        self._until = rng.expovariate(1 / self._means[self._bad])
+        self._first = rng.random() < bad / (good + bad)
+        """Whether the first state is the bad one."""
+        self._turns = [0.0]
+        """When each state began: who sends again asks for times that others ask for later."""
 
     @classmethod
     def of_mean(cls, loss: float, bad: float, rng: Random) -> Bursts:
@@ -43,10 +46,11 @@ class Bursts:
 
     def at(self, now: float) -> float:
         """See `Loss`."""
-        while now >= self._until:
-            self._bad = not self._bad
-            self._until += self._rng.expovariate(1 / self._means[self._bad])
-        return self._share if self._bad else 0.0
+        while now >= self._turns[-1]:
+            state = self._first ^ (len(self._turns) % 2 == 0)
+            self._turns.append(self._turns[-1] + self._rng.expovariate(1 / self._means[state]))
+        passed = bisect_right(self._turns, now)
+        return self._share if self._first ^ (passed % 2 == 0) else 0.0
 
 
 class Flapping:

@@ -79,6 +79,13 @@ def test_every_manner_of_loss_has_the_mean_that_was_asked_for(loss: Loss) -> Non
     assert sum(samples) / len(samples) == pytest.approx(0.1, rel=0.1)
 
 
+def test_who_asks_for_a_later_time_changes_no_burst_for_the_others() -> None:
+    asked_in_order, asked_for_later_first = (Bursts.of_mean(0.3, 1.0, Random(1)) for _ in range(2))
+    asked_for_later_first.at(100.0)
+    times = [step / 4 for step in range(400)]
+    assert [asked_for_later_first.at(at) for at in times] == [asked_in_order.at(at) for at in times]
+
+
 def test_a_lost_syn_is_sent_again_after_a_second(cluster: Cluster, network: VirtualNetwork) -> None:
     one, other = cluster.places["node-1-host"], cluster.places["node-3-host"]
     network.apply([Effect(("node_in", "node-3"), Flapping(0.0, 10.0, 0.5, 1.0))])

@@ -6,6 +6,7 @@ import pytest
 
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.diagnosis.localization.search import Search
+from kubesonar.model import Kind
 from tests.core.mesh import Mesh
 
 Named = set[tuple[str, str]]
@@ -61,3 +62,18 @@ def test_several_faults_are_not_told_as_what_they_have_in_common(faults: Callabl
     found = basis(*mesh.run(30).snapshots(30))
     suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
     assert {(suspect.part.name, suspect.subject) for suspect in suspects} == expected
+
+
+@pytest.mark.parametrize(("seed", "after"), [(2, 24), (3, 20), (4, 30)])
+@pytest.mark.parametrize("known", [(), ("pod_network_out",)])
+def test_a_pod_network_that_loses_both_ways_is_not_told_as_one_of_them_where_its_agent_cannot_be_read(
+    seed: int, after: int, known: tuple[str, ...]
+) -> None:
+    period = {Kind.UDP: 4.0, Kind.TCP: 10.0, Kind.HTTP: 20.0, Kind.ICMP: 10.0, Kind.MTU: 60.0, Kind.DNS: 10.0}
+    mesh = Mesh(nodes=4, seed=seed, period=period)
+    mesh.drop("node-4", "*", 0.3, network="pod").drop("*", "node-4", 0.3, network="pod").run(60)
+    snapshots, unread, now = mesh.snapshots(after)
+    read = [snapshot for snapshot in snapshots if snapshot.member.name != "node-4-pod"]
+    evidence = basis(read, unread | {"node-4-pod": "no answer"}, now).evidence
+    search = Search(evidence, now, lambda cell: True, [(part, "node-4") for part in known])
+    assert {(suspect.part.name, suspect.subject) for suspect in search.run()} == {("pod_network", "node-4")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from math import log
 from typing import NamedTuple
 
@@ -17,8 +17,12 @@ EXTRA_RATE = 2.0
 """What a second rate must explain (nats) before the two ways are said to differ."""
 
 _PACKETS = 0.25
-"""How much the packets lost within a train count beside whether it is bad at all: less than one by one, because losses
-come in bursts; nothing, and above 20 % all rates look alike."""
+"""How much the packets lost within a train count, beside whether it is bad at all, where losses come in bursts: as much
+as each alone, and a burst counts as many losses; nothing, and above 20 % all rates look alike."""
+
+_ALONE = 0.8
+"""Share of the trains that are bad, of those that were had each packet been lost alone, from which on losses are held
+not to come in bursts. Lower, and short bursts count as many losses; higher, and with few trains none are alone."""
 
 _LEAST = 1e-3
 """Loss of packets on a way that is well, at least."""
@@ -67,7 +71,12 @@ def _way(cell: Cell, node: str, share: Share | None) -> _Way:
     return _Way(load, *sides(cell.route, node))
 
 
-_Counts = dict[tuple[_Way, Odds], list[int]]
+class _Counts(NamedTuple):
+    """Trials, bad ones, dead ones, packets and lost ones by the way and what is expected, and how much a packet counts
+    that was lost within a train."""
+
+    by_way: dict[tuple[_Way, Odds], list[int]]
+    packets: float
 
 
 def two_rates(beliefs: Iterable[Belief], node: str, share: Share | None, bins: int, start: float) -> TwoRates:
@@ -93,7 +102,7 @@ def one_rate(beliefs: Iterable[Belief], node: str, share: Share | None, bins: in
 
 
 def _counted(beliefs: Iterable[Belief], node: str, share: Share | None, bins: int) -> _Counts:
-    counts: _Counts = {}
+    counts: dict[tuple[_Way, Odds], list[int]] = {}
     for belief in beliefs:
         way = _way(belief.cell, node, share)
         for index in range(bins):
@@ -105,7 +114,17 @@ def _counted(beliefs: Iterable[Belief], node: str, share: Share | None, bins: in
                 count[2] += belief.dead[index]
                 count[3] += belief.cell.sent[index]
                 count[4] += belief.cell.lost[index]
-    return counts
+    return _Counts(counts, 1.0 if _lost_alone(counts) else _PACKETS)
+
+
+def _lost_alone(counts: Mapping[tuple[_Way, Odds], Sequence[int]]) -> bool:
+    """Return whether about as many trains were bad as if each packet had been lost alone."""
+    bad = alone = 0.0
+    for (way, _), (total, of_bad, _, sent, lost) in counts.items():
+        if way.load.packets > 1:
+            bad += of_bad
+            alone += total * (1 - (1 - lost / sent) ** (sent / total))
+    return bad >= _ALONE * alone
 
 
 def _counted_by_peer(beliefs: Iterable[Belief], node: str, share: Share | None, bins: int) -> dict[str, _Counts]:
@@ -118,12 +137,13 @@ def _counted_by_peer(beliefs: Iterable[Belief], node: str, share: Share | None, 
 
 def _gain(counts: _Counts, inward: float, outward: float) -> float:
     gain = 0.0
-    for (way, expected), count in counts.items():
+    for (way, expected), count in counts.by_way.items():
         lost = _lost(way, inward, outward)
         gain += gain_of(count[:3], expected, lossy(way.load, lost))
         if way.load.packets > 1:
             rate = min(max(lost, _LEAST), 1 - _LEAST)
-            gain += _PACKETS * (count[4] * log(rate / _LEAST) + (count[3] - count[4]) * log((1 - rate) / (1 - _LEAST)))
+            lost_ones = count[4] * log(rate / _LEAST) + (count[3] - count[4]) * log((1 - rate) / (1 - _LEAST))
+            gain += counts.packets * lost_ones
     return gain
 
 

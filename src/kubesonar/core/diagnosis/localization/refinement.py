@@ -49,8 +49,9 @@ class Refinement:
         gains, near = self._gains, self._near(suspect)
         alone = suspect.fit.gain - gains.penalty(suspect.key)
         starts = {(_mean_share(suspect), 0.0), (suspect.fit.rate, 0.0), (_ALL_LOST, _ALL_LOST)}
+        kin = {*relatives(suspect.key)} - {suspect.key}
         others = max(
-            (self._together(near - {suspect.key}, MOST_TOGETHER, alone, *over) for over in sorted(starts)),
+            (self._together(near - {suspect.key}, MOST_TOGETHER, alone, *over, kin) for over in sorted(starts)),
             key=lambda together: together.net,
         )
         if others.net <= alone or len(others.parts) < 2:
@@ -72,16 +73,24 @@ class Refinement:
         return {key for index in self._trials.sick if index in mine for key in incidence.keys(index)}
 
     def _together(
-        self, among: Collection[SuspectKey], most: int, least: float, first: float = 0.0, others: float = 0.0
+        self,
+        among: Collection[SuspectKey],
+        most: int,
+        least: float,
+        first: float = 0.0,
+        others: float = 0.0,
+        kin: Collection[SuspectKey] = (),
     ) -> _Together:
         """So many parts at most, chosen greedily, as long as they may explain more than `least` together: a first one
         that loses a greater share than that, then others that do. What is lost on both ways is put down to the first,
-        so that it seems to lose more than it does and the second one less."""
+        so that it seems to lose more than it does and the second one less. Of `kin` one at most: two ways of a part are
+        the part, at two rates."""
         gains, net, share = self._gains, 0.0, first
         parts: list[tuple[SuspectKey, Fit]] = []
 
         def accepts(key: SuspectKey, found: Fit) -> bool:
-            return key in among and found.rate > share
+            again = key in kin and any(chosen in kin for chosen, _ in parts)
+            return key in among and found.rate > share and not again
 
         with gains.tried(), ExitStack() as supposed:
             while len(parts) < most:
