@@ -35,6 +35,12 @@ def lossy_ways_and_lossy_servers(mesh: Mesh) -> Named:
     return {*BOTH_WAYS, ("dns_service", "dns-service")}
 
 
+def lossy_ways_and_a_lossy_pod_network(mesh: Mesh) -> Named:
+    ways_between_two(mesh, 0.3)
+    mesh.drop("node-3", "*", 0.3, network="pod").drop("*", "node-3", 0.3, network="pod")
+    return {*BOTH_WAYS, ("pod_network", "node-3")}
+
+
 def lossy_way_and_a_lossy_way_into_the_node_that_it_leaves(mesh: Mesh) -> Named:
     mesh.drop("node-2", "node-1", 0.3).drop("*", "node-2", 0.3)
     return {("pair", "node-2>node-1"), ("node_in", "node-2")}
@@ -52,6 +58,7 @@ def lossy_way_and_a_pod_network_that_loses_what_it_sends(mesh: Mesh) -> Named:
         cut_ways_and_a_cut_pod_network,
         one_cut_way_and_a_cut_pod_network,
         lossy_ways_and_lossy_servers,
+        lossy_ways_and_a_lossy_pod_network,
         lossy_way_and_a_lossy_way_into_the_node_that_it_leaves,
         lossy_way_and_a_pod_network_that_loses_what_it_sends,
     ],

@@ -42,13 +42,21 @@ class Refinement:
 
     def refined(self, suspect: Suspect) -> Suspect:
         """Return the suspect, or the best of some parts that lose more than it does, or let nothing through, and
-        explain more together than it does beside what else is sick. A server is not its transports, though each may
-        fail at a rate of its own."""
+        explain more together than it does beside what else is sick; of such a part the best of others, where the same
+        holds of it. A server is not its transports, though each may fail at a rate of its own."""
+        better = self._narrower(suspect)
+        if better.key in relatives(suspect.key):
+            return better
+        best = self._narrower(self._maker.make(better.key))
+        return better if best.key in (*relatives(better.key), *relatives(suspect.key)) else best
+
+    def _narrower(self, suspect: Suspect) -> Suspect:
         if suspect.fit.ended or suspect.part.whole or suspect.fit.rate >= _ALL_LOST:
             return suspect
         gains, near = self._gains, self._near(suspect)
         alone = suspect.fit.gain - gains.penalty(suspect.key)
-        starts = {(_mean_share(suspect), 0.0), (suspect.fit.rate, 0.0), (_ALL_LOST, _ALL_LOST)}
+        rate = suspect.fit.rate
+        starts = {(_mean_share(suspect), 0.0), (rate, 0.0), (rate, rate), (_ALL_LOST, _ALL_LOST)}
         kin = {*relatives(suspect.key)} - {suspect.key}
         others = max(
             (self._together(near - {suspect.key}, MOST_TOGETHER, alone, *over, kin) for over in sorted(starts)),
@@ -82,9 +90,9 @@ class Refinement:
         kin: Collection[SuspectKey] = (),
     ) -> _Together:
         """So many parts at most, chosen greedily, as long as they may explain more than `least` together: a first one
-        that loses a greater share than that, then others that do. What is lost on both ways is put down to the first,
-        so that it seems to lose more than it does and the second one less. Of `kin` one at most: two ways of a part are
-        the part, at two rates."""
+        that loses a greater share than `first`, then some that lose more than `others`. What is lost on both ways is
+        put down to the first, so that it seems to lose more than it does and the second one less. Of `kin` one at most:
+        two ways of a part are the part, at two rates."""
         gains, net, share = self._gains, 0.0, first
         parts: list[tuple[SuspectKey, Fit]] = []
 
