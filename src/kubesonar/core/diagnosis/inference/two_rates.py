@@ -118,13 +118,13 @@ def _counted(beliefs: Iterable[Belief], node: str, share: Share | None, bins: in
 
 
 def _lost_alone(counts: Mapping[tuple[_Way, Odds], Sequence[int]]) -> bool:
-    """Return whether about as many trains were bad as if each packet had been lost alone."""
+    """Return whether trains lost packets, and about as many were bad as if each packet had been lost alone."""
     bad = alone = 0.0
     for (way, _), (total, of_bad, _, sent, lost) in counts.items():
         if way.load.packets > 1:
             bad += of_bad
             alone += total * (1 - (1 - lost / sent) ** (sent / total))
-    return bad >= _ALONE * alone
+    return alone > 0 and bad >= _ALONE * alone
 
 
 def _counted_by_peer(beliefs: Iterable[Belief], node: str, share: Share | None, bins: int) -> dict[str, _Counts]:
