@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.incidence import Incidence, load_of
 from kubesonar.core.diagnosis.parts.table import PARTS, crossed
@@ -39,6 +41,24 @@ def test_a_server_behind_a_service_is_crossed_in_part() -> None:
     incidence = Incidence(cells, lambda words: ())
     row = next(index for index, part in enumerate(PARTS) if (part.name, part.variant) == ("dns_server", ""))
     assert {load.share for _, load in incidence.crossings((row, "dns-1"))} == {0.5}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize(("name", "subject"), [("network", "all nodes"), ("dns_node", "node-1>dns")])
+def test_what_stays_on_a_node_crosses_nothing_beyond_it_whichever_cell_comes_first(
+    first: int, name: str, subject: str
+) -> None:
+    asking = End("node-1-host", "node-1", "a", Network.HOST)
+    servers = [End("dns-1", "node-1", "a"), End("dns-2", "node-2", "a")]
+    path, aspect = Path.DNS_POD, Aspect.REACH
+    cells = [Cell(Traversal(asking, server, Kind.DNS, path, Way.ROUND, aspect, 53), 1, 3) for server in servers]
+    incidence = Incidence(cells, lambda words: ())
+    rows = [index for index, part in enumerate(PARTS) if part.name == name and part.share is not None]
+    for row in rows:
+        order = [first, 1 - first]
+        loads = {index: incidence.load((row, subject), index).share for index in order}
+        assert loads == {0: 0.0, 1: 1.0}
+    assert rows
 
 
 def test_the_servers_of_a_big_service_are_left_out() -> None:

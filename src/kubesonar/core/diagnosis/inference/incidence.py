@@ -42,7 +42,7 @@ class Incidence:
         self._crossings: dict[SuspectKey, list[tuple[int, Load]]] = {}
         self._members: dict[SuspectKey, list[int]] = {}
         self._by_word: dict[str, list[int]] = {}
-        self._loads: dict[tuple[int, int, bool, int], Load] = {}
+        self._loads: dict[tuple[int, int, bool, int, float], Load] = {}
         self.services: list[int] = []
         """The cells of Services, whose servers are crossed in part."""
         self._add(cells)
@@ -89,13 +89,16 @@ class Incidence:
 
     def load(self, key: SuspectKey, index: int) -> Load:
         """How the trials of that cell cross that part."""
-        route, packets = self._cells[index].route, self._cells[index].packets
-        alike = key[0], packets, route.way is Way.ROUND, route.family
-        found = None if route.target.behind else self._loads.get(alike)
+        cell, part = self._cells[index], PARTS[key[0]]
+        route = cell.route
+        if route.target.behind:
+            return load_of(part, cell, key[1])
+        # Many cells cross a part alike, yet not all of one kind: some stay on their node.
+        share = part.share(route, key[1]) if part.share else 1.0
+        alike = key[0], cell.packets, route.way is Way.ROUND, route.family, share
+        found = self._loads.get(alike)
         if found is None:
-            found = load_of(PARTS[key[0]], self._cells[index], key[1])
-            if not route.target.behind:
-                self._loads[alike] = found
+            found = self._loads[alike] = load_of(part, cell, key[1])
         return found
 
     def _near(self, key: SuspectKey) -> list[int]:
