@@ -121,7 +121,7 @@ def _lost_alone(counts: Mapping[tuple[_Way, Odds], Sequence[int]]) -> bool:
     """Return whether trains lost packets, and about as many were bad as if each packet had been lost alone."""
     bad = alone = 0.0
     for (way, _), (total, of_bad, _, sent, lost) in counts.items():
-        if way.load.packets > 1:
+        if way.load.packets > 1 and sent:  # an agent may say of trains that it could send nothing of them
             bad += of_bad
             alone += total * (1 - (1 - lost / sent) ** (sent / total))
     return alone > 0 and bad >= _ALONE * alone
