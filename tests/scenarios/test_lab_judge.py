@@ -43,6 +43,7 @@ def test_the_elected_agent_knows_what_is_broken_and_its_successor_goes_on_with_t
         first = until(lambda: remembered(lab, members, "dns-1"), LATE)
         shown = until(lambda: urlopen(f"{lab.page}now", timeout=60).read().decode(), LATE)
         assert "dns-1" in shown
+        until(lambda: [told for told in lab.told() if told.subject == "dns-1"], LATE)  # then all agents hold it
         (coordinator,) = set(until(lambda: {name for name in lab.coordinators().values() if name}, LATE))
         home = coordinator.rpartition("-")[0]
         lab.order(f"kill {home}")
