@@ -177,24 +177,19 @@ def test_a_port_is_reached_through_a_socks_proxy(api: ApiServer, tmp_path: Path,
         assert run(scenario()) == b"hello\n"
 
 
+async def _opened(path: str) -> None:
+    async with open_pod_port(from_kubeconfig(path), "default", "a", PORT):
+        pass
+
+
 def test_a_proxy_that_is_not_there_is_named(api: ApiServer, tmp_path: Path) -> None:
     path = api.kubeconfig(tmp_path / "config", proxy_url=f"socks5://127.0.0.1:{free_port()}")
-
-    async def scenario() -> None:
-        async with open_pod_port(from_kubeconfig(path), "default", "a", PORT):
-            pass
-
     with pytest.raises(ApiError, match="refused"):
-        run(scenario())
+        run(_opened(path))
 
 
 def test_a_proxy_that_refuses_is_named(api: ApiServer, tmp_path: Path) -> None:
     with ConnectProxy(api.port, "Basic other") as proxy:
         path = api.kubeconfig(tmp_path / "config", proxy_url=f"http://{proxy.address}")
-
-        async def scenario() -> None:
-            async with open_pod_port(from_kubeconfig(path), "default", "a", PORT):
-                pass
-
         with pytest.raises(ApiError, match="the proxy refuses with status 407"):
-            run(scenario())
+            run(_opened(path))

@@ -74,8 +74,7 @@ def part_of_zones(route: Traversal, subject: str) -> float:
 def part_off_node(route: Traversal, subject: str) -> float:
     """The share of trials on that route that leave the source's node, or a pod: a process in the host network and a
     server on its node talk to each other without either."""
-    inside = route.source.in_pod_network
-    return _share(inside or any(not stays_on_node(leg) for leg in legs) for legs in route.ways)
+    return 1.0 if route.source.in_pod_network else part_beyond_node(route, subject)
 
 
 def part_beyond_node(route: Traversal, subject: str) -> float:
