@@ -7,6 +7,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -108,16 +109,15 @@ class PlainText:
     def __init__(self, port: int) -> None:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                connection = HTTPConnection("127.0.0.1", port, timeout=10)
-                connection.request("GET", self.path)
-                answer = connection.getresponse()
-                body = answer.read()
+                with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+                    connection.request("GET", self.path)
+                    answer = connection.getresponse()
+                    body = answer.read()
                 self.send_response(answer.status)
                 self.send_header("Content-Type", answer.headers["Content-Type"])
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
-                connection.close()
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Says nothing: a test's output is its failures."""
