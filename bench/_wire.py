@@ -113,7 +113,7 @@ async def _all(port: int, dns: int, api: ApiServer, folder: Path) -> dict[str, O
         "tcp": (TcpProbe(_SOURCE, TcpOptions()), member),
         "http": (http, msgspec.structs.replace(member, request=f"http://127.0.0.1:{port}/healthz")),
         "icmp": (IcmpProbe(_SOURCE, pinger, IcmpOptions()), member),
-        "mtu": (MtuProbe(_SOURCE, whole, MtuOptions()), member),
+        "mtu": (MtuProbe(_SOURCE, trains, whole, MtuOptions()), member),
         "dns by udp": (questions, server),
         "dns by tcp": (questions, msgspec.structs.replace(server, request=f"{NAME} A tcp")),
         "https, full handshake": (http, secure),

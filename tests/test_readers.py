@@ -231,7 +231,7 @@ def cgroup(data: bytes) -> None:
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        cpu_stat(Path(folder))
+        cpu_stat(folder)
 
 
 def response(data: bytes) -> None:

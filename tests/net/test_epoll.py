@@ -1,4 +1,4 @@
-"""Sockets on one edge-triggered epoll: no edge is lost, and nobody is starved."""
+"""Sockets on the epolls of a loop: no event is lost, and nobody is starved."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 
 from kubesonar.net.deadline import Deadline
 from kubesonar.net.epoll import Epoll
+from kubesonar.net.ticks import Ticks
 from tests.net.rig import run
 
 
@@ -65,6 +66,40 @@ def test_who_stops_before_the_socket_is_empty_is_called_again() -> None:
         return got
 
     assert run(scenario()) == [b"1", b"2", b"3"]
+
+
+def test_what_is_left_in_a_tick_is_served_in_the_next_ones() -> None:
+    async def scenario() -> list[tuple[int, bytes]]:
+        loop = asyncio.get_running_loop()
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        got: list[tuple[int, bytes]] = []
+        done = loop.create_future()
+        ticks = 0
+
+        def count() -> None:
+            nonlocal ticks
+            ticks += 1
+
+        def ready(events: int) -> bool:
+            got.append((ticks, near.recv(10)))
+            if len(got) == 3:
+                done.set_result(None)
+            return True
+
+        with near, far:
+            near.setblocking(False)
+            epoll = Epoll.of(loop)
+            Ticks.of(loop).read_each(count)
+            epoll.watch(near.fileno(), ready)
+            for data in (b"1", b"2", b"3"):
+                far.send(data)
+            await asyncio.wait_for(done, 5)
+            epoll.drop(near.fileno())
+        return got
+
+    got = run(scenario())
+    assert [data for _, data in got] == [b"1", b"2", b"3"]
+    assert len({tick for tick, _ in got}) == 3, "one in each tick"
 
 
 def test_a_handler_that_raises_keeps_no_other_socket_from_its_events() -> None:

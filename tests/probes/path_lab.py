@@ -100,8 +100,9 @@ async def observe(router: int) -> None:
         for command in commands:
             here = command.removeprefix("HERE ")
             run(here, 0 if here != command else router)
-        engine = TrainSender(Sender(A, number), lambda: RING, at_once=True)
-        probe, trains = MtuProbe(source, engine, MtuOptions()), UdpProbe(source, engine, UdpOptions(), 1)
+        sender = Sender(A, number)
+        engine, searcher = TrainSender(sender, lambda: RING), TrainSender(sender, lambda: RING, at_once=True)
+        probe, trains = MtuProbe(source, engine, searcher, MtuOptions()), UdpProbe(source, engine, UdpOptions(), 1)
         for address in FAR[:1] if case in ONCE else FAR:
             check = Check(f"mtu/{case}/{address}", Kind.MTU, Way.POD, "b", address, PORT, timeout=TIMEOUT)
             observations = [await judged(probe, check) for _ in range(1 if case in ONCE else 2)]
@@ -112,6 +113,7 @@ async def observe(router: int) -> None:
         for command in UNDO:
             run(command, router, check=False)
         engine.close()
+        searcher.close()
 
 
 async def judged(probe: Probe, check: Check) -> Observation:

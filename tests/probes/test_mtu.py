@@ -155,7 +155,7 @@ def test_its_trains_are_not_published_by_the_responder() -> None:
 
 
 def _probe(engine: TrainSender, options: MtuOptions) -> MtuProbe:
-    return MtuProbe(ProbeSource("a", Network.POD), engine, options)
+    return MtuProbe(ProbeSource("a", Network.POD), engine, engine, options)
 
 
 def _check(address: str, responder: UdpResponder) -> Check:

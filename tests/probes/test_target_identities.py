@@ -38,7 +38,7 @@ def by_datagrams(kind: Kind, member: Member) -> Observation:
             probe = (
                 UdpProbe(ME, engine, UdpOptions(), 1, targets(member))
                 if kind is Kind.UDP
-                else MtuProbe(ME, engine, MtuOptions(), targets(member))
+                else MtuProbe(ME, engine, engine, MtuOptions(), targets(member))
             )
             return await probe(check(kind, responder.port))
 

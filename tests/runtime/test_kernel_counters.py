@@ -30,11 +30,11 @@ FILES = {
 }
 
 
-def tree(root: Path, files: dict[str, str]) -> Path:
+def tree(root: Path, files: dict[str, str]) -> str:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    return root
+    return str(root)
 
 
 def test_counters_are_summed_over_cpus_and_families(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_counters_are_summed_over_cpus_and_families(tmp_path: Path) -> None:
 
 
 def test_a_kernel_that_tells_nothing_is_unknown(tmp_path: Path) -> None:
-    assert read_saturation(7.0, tmp_path) == Saturation(7.0, 0.0)
+    assert read_saturation(7.0, str(tmp_path)) == Saturation(7.0, 0.0)
 
 
 def test_without_ipv6_the_counters_are_those_of_ipv4(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_what_the_kernel_does_not_say_is_not_known(tmp_path: Path, uptime: str |
         (tmp_path / "proc" / "uptime").write_text(uptime)
 
     async def work() -> None:
-        reader = NodeFactsReader(str(tmp_path / "none"), [], SystemClock(), lambda: 7.0, tmp_path)
+        reader = NodeFactsReader(str(tmp_path / "none"), [], SystemClock(), lambda: 7.0, str(tmp_path))
         assert (reader.facts.booted > 0) is (uptime == "12")
         assert (reader.facts.nameservers, reader.facts.throttled) == ((), 1.0)
         reader.close()

@@ -8,12 +8,12 @@ V2 = "usage_usec 1000\nuser_usec 500\nsystem_usec 500\nnr_periods 120\nnr_thrott
 V1 = "nr_periods 120\nnr_throttled 30\nthrottled_time 900000\n"
 
 
-def tree(root: Path, cgroup: str, stat: str, text: str) -> Path:
+def tree(root: Path, cgroup: str, stat: str, text: str) -> str:
     (root / "proc/self").mkdir(parents=True)
     (root / "proc/self/cgroup").write_text(cgroup)
     (root / stat).parent.mkdir(parents=True)
     (root / stat).write_text(text)
-    return root
+    return str(root)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_throttling_is_found_under_both_cgroup_versions(tmp_path: Path, cgroup: 
 
 
 def test_a_machine_without_a_limit_says_nothing(tmp_path: Path) -> None:
-    assert cpu_stat(tmp_path) is None
+    assert cpu_stat(str(tmp_path)) is None
     assert cpu_stat(tree(tmp_path, "0::/\n", "sys/fs/cgroup/cpu.stat", "usage_usec 1\n")) is None
 
 

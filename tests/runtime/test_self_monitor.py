@@ -61,7 +61,7 @@ def test_throttling_is_read_from_the_cgroup_and_passed_on(tmp_path: Path) -> Non
     stat.write_text("nr_periods 100\nnr_throttled 0\n")
     shares: list[float] = []
     kept, clock = ledger(), Hands()
-    monitor = SelfMonitor(HEALTH, kept, clock, shares.append, root=tmp_path)
+    monitor = SelfMonitor(HEALTH, kept, clock, shares.append, root=str(tmp_path))
     stat.write_text("nr_periods 150\nnr_throttled 45\n")
     for _ in range(20):
         clock.now += 0.25
@@ -80,7 +80,7 @@ def test_each_ten_seconds_the_kernels_counters_are_read(tmp_path: Path) -> None:
     backlog.parent.mkdir(parents=True)
     backlog.write_text("00000001 00000005\n")
     clock = Hands()
-    monitor = SelfMonitor(HEALTH, ledger(), clock, root=tmp_path)
+    monitor = SelfMonitor(HEALTH, ledger(), clock, root=str(tmp_path))
     monitor.beat(0.0)
     backlog.write_text("00000001 00000007\n")
     for _ in range(40):

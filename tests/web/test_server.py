@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
 from kubesonar.config import ConfigError
 from kubesonar.web import Listener, ListenOptions, Reply, Request, Server
+from tests.waiting import until
 from tests.web.support import connected, get, hello, port_of, run, serving
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
@@ -38,6 +40,32 @@ def test_each_listener_has_its_own_handler(tmp_path: Path) -> None:
 
     assert run(work) == (200, 204)
     assert not (tmp_path / "s").exists()
+
+
+def test_a_deferred_listener_accepts_those_first_who_say_something_and_the_silent_a_little_later() -> None:
+    async def work() -> tuple[int, float]:
+        seen = 0
+
+        async def count(request: Request) -> Reply:
+            nonlocal seen
+            seen = server.connections
+            return Reply()
+
+        server = Server([Listener(ListenOptions(address="127.0.0.1:0"), count, deferred=True)])
+        await server.start()
+        begun = time.monotonic()
+        async with connected(server):
+            await get(server, "/")
+            took = time.monotonic() - begun
+            await until(lambda: server.connections == 1)
+        await server.stop(1)
+        return seen, took
+
+    for _ in range(20):
+        seen, took = run(work)
+        if took < 0.5:  # else this machine was too busy: the silent one may have been accepted meanwhile
+            assert seen == 1, "the one that asked"
+            return
 
 
 def test_a_start_that_fails_leaves_nothing_open() -> None:

@@ -1,4 +1,4 @@
-"""Edge-triggered epolls for all client sockets of an event loop: TCP streams, DNS questions, trains and pings.
+"""Epolls for the sockets of an event loop: TCP streams and DNS questions at once, trains and pings in the ticks.
 
 The loop's own `add_reader` makes and closes a handle for every wait, and uvloop's stops after the first POLLERR. Here a
 socket is registered once in its life, and one wake-up serves all sockets that are ready. Closing a socket takes it out
@@ -15,7 +15,8 @@ from kubesonar.net.deadline import Deadline, wake
 from kubesonar.net.ticks import Ticks
 
 _STREAM = select.EPOLLIN | select.EPOLLOUT | select.EPOLLET
-_DATAGRAMS = select.EPOLLIN | select.EPOLLERR | select.EPOLLET
+_DATAGRAMS = select.EPOLLIN | select.EPOLLERR
+_DATAGRAMS_AT_ONCE = _DATAGRAMS | select.EPOLLET
 _BATCH = 256
 """Sockets served before the loop's other tasks have their turn."""
 
@@ -53,15 +54,16 @@ class EpollHandler:
 
 
 class Epoll:
-    """The sockets of one loop, on two epolls: streams are served at once, datagrams, whose time of arrival the kernel
-    stamps, in the ticks. It is made at the first use (OSError without descriptors) and goes with the loop."""
+    """The sockets of one loop, on two epolls: streams are served at once; in the ticks are served datagrams, whose time
+    of arrival the kernel stamps, and streams whose answers are not waited for. It is made at the first use (OSError
+    without descriptors) and goes with the loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._streams = select.epoll()
-        self._datagrams: select.epoll | None = None
+        self._at_once = select.epoll()
+        self._in_ticks: select.epoll | None = None
         self._ready_of: dict[int, OnReady] = {}
         self._loop = loop
-        loop.add_reader(self._streams.fileno(), self._ready)
+        loop.add_reader(self._at_once.fileno(), self._ready)
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> Epoll:
@@ -74,21 +76,22 @@ class Epoll:
     def add(self, number: int) -> EpollHandler:
         """Register a socket by its descriptor, for one task that waits. Raises OSError."""
         handler = EpollHandler()
-        self._streams.register(number, _STREAM)
+        self._at_once.register(number, _STREAM)
         self._ready_of[number] = handler.happened
         return handler
+
+    def serve_in_ticks(self, number: int) -> None:
+        """Serve a socket that was added in the ticks from now on: its answers may wait, and wake nobody up."""
+        self._at_once.unregister(number)
+        self._ticked().register(number, _STREAM)
 
     def watch(self, number: int, ready: OnReady, *, at_once: bool = False) -> None:
         """Have `ready` called when the socket is readable or its error queue is not empty: in the next tick, or
         `at_once`, as where the kernel stamps nothing. Raises OSError."""
         if at_once:
-            self._streams.register(number, _DATAGRAMS)
-        elif self._datagrams is None:
-            self._datagrams = select.epoll()
-            self._datagrams.register(number, _DATAGRAMS)
-            Ticks.of(self._loop).read_each(self._read)
+            self._at_once.register(number, _DATAGRAMS_AT_ONCE)
         else:
-            self._datagrams.register(number, _DATAGRAMS)
+            self._ticked().register(number, _DATAGRAMS)
         self._ready_of[number] = ready
 
     def drop(self, number: int) -> None:
@@ -96,13 +99,20 @@ class Epoll:
         self._ready_of.pop(number, None)
 
     def _ready(self) -> None:
-        self._serve(self._streams, self._streams.poll(0, _BATCH))
+        self._serve(self._at_once, self._at_once.poll(0, _BATCH))
+
+    def _ticked(self) -> select.epoll:
+        """Return the epoll that is read in the ticks."""
+        if self._in_ticks is None:
+            self._in_ticks = select.epoll()
+            Ticks.of(self._loop).read_each(self._read)
+        return self._in_ticks
 
     def _read(self) -> None:
-        """Serve the datagrams' sockets; where there may be more, in the loop's next turn."""
-        assert self._datagrams is not None
-        batch = self._datagrams.poll(0, _BATCH)
-        if not self._serve(self._datagrams, batch) or len(batch) == _BATCH:
+        """Serve the sockets whose turn is in the ticks; where there may be more, in the loop's next turn."""
+        epoll = self._ticked()
+        batch = epoll.poll(0, _BATCH)
+        if not self._serve(epoll, batch) or len(batch) == _BATCH:
             self._loop.call_soon(self._read)
 
     def _serve(self, epoll: select.epoll, batch: Iterable[tuple[int, int]]) -> bool:
@@ -114,7 +124,8 @@ class Epoll:
                 ready = self._ready_of.get(number)
                 if ready is not None and not ready(events):
                     empty = False
-                    epoll.modify(number, _DATAGRAMS)  # another edge for the rest, after the others had their turn
+                    if epoll is self._at_once:  # another edge for the rest, after the others had their turn
+                        epoll.modify(number, _DATAGRAMS_AT_ONCE)
         finally:
             if left := list(rest):
                 self._loop.call_soon(self._serve, epoll, left)

@@ -56,13 +56,20 @@ class MtuOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 class MtuProbe:
     """Finds the MTU of one path. In the steady state a check costs one small and one full-size datagram and a short
-    train; after a black hole the size that passed is tried first."""
+    train, by `engine`; after a black hole the size that passed is tried first. `searcher` sends what is sent only
+    where big packets do not pass."""
 
     def __init__(
-        self, source: ProbeSource, engine: TrainSender, options: MtuOptions, targets: TargetIdentities | None = None
+        self,
+        source: ProbeSource,
+        engine: TrainSender,
+        searcher: TrainSender,
+        options: MtuOptions,
+        targets: TargetIdentities | None = None,
     ) -> None:
         self._source = source
         self._engine = engine
+        self._searcher = searcher
         self._options = options
         self._targets = targets or TargetIdentities()
         self._holes: dict[str, int] = {}
@@ -74,6 +81,7 @@ class MtuProbe:
         options = self._options
         search = PathSearch(
             self._engine,
+            self._searcher,
             check.address,
             check.port,
             timeout=check.timeout,

@@ -32,6 +32,7 @@ class NoticeHandOver:
         self._member = member
         self._clock = clock
         self._told: dict[str, Notice] = {}
+        self._owing = asyncio.Event()
 
     async def taken(self, notice: Notice) -> bool:
         """Return whether a collector tells receivers of it. Takes some seconds at most, and no time while no collector
@@ -43,6 +44,7 @@ class NoticeHandOver:
                 return taken
             if not self._sender.answered or self._clock.mono() >= until:
                 self._told[notice.id] = notice
+                self._owing.set()
                 if len(self._told) > _MOST:
                     del self._told[next(iter(self._told))]
                 return False
@@ -51,11 +53,14 @@ class NoticeHandOver:
     async def run(self) -> None:
         """Hand over what was told without a collector, once one answers, for ever."""
         while True:
+            await self._owing.wait()
             await asyncio.sleep(_PAUSE)
             for notice in list(self._told.values()) if self._sender.answered else ():
                 if await self._handed(notice, told=True) is None:
                     break
                 self._told.pop(notice.id, None)
+            if not self._told:
+                self._owing.clear()
 
     async def _handed(self, notice: Notice, *, told: bool) -> bool | None:
         """Return whether the leading collector takes it, None where none answers."""

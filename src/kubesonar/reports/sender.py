@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,6 +23,7 @@ from kubesonar.net.http.exchange import USER_AGENT, HttpRequest, Response
 from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.net.http.url import Url, parse_url
+from kubesonar.net.ticks import Ticks
 from kubesonar.net.watched_file import reason_of, token_file
 from kubesonar.reports.addresses import CollectorAddresses, CollectorKey
 from kubesonar.reports.options import ReportOptions
@@ -240,6 +240,7 @@ class _Link:
                     failures += 1
                     withheld, pause = sent.stuck, sender.pause(failures)
                     continue
+                connection.answer_in_ticks()  # the next receipts: nothing waits for them but the next report
                 at_once = self.outgoing.received(sent.receipt)
                 if padded and not withheld:
                     large = sender.now()
@@ -249,16 +250,19 @@ class _Link:
             connection.close()
 
     async def _wait(self, pause: float) -> None:
-        """Wait so many seconds, or less where there is something urgent."""
-        if not self.answered:
+        """Wait so many seconds, until a tick, or less where there is something urgent."""
+        if not self.answered or not pause:
             await asyncio.sleep(pause)
             return
-        least = min(pause, _LEAST)
-        await asyncio.sleep(least)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(pause - least):
-                await self.urgent.wait()
-                await asyncio.sleep(_URGENT)
+        began = self._sender.now()
+        timer = Ticks.of(asyncio.get_running_loop()).at(began + pause, lambda _: self.urgent.set())
+        try:
+            await self.urgent.wait()
+        finally:
+            timer.cancel()
+        waited = self._sender.now() - began
+        if waited < pause:
+            await asyncio.sleep(min(max(_URGENT, _LEAST - waited), pause - waited))
         self.urgent.clear()
 
 

@@ -6,39 +6,39 @@ Files under /proc/net are those of this process's network namespace: only in the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from kubesonar.model import Saturation
+from kubesonar.net.watched_file import read_file
 
 _ROOM = 1 << 18
-"""Bytes read of one file: 2,000 CPUs have a line of 120 each. More, and reading takes the event loop's time."""
+"""Most bytes of a file that is read: 2,000 CPUs have a line of 120 each. More, and reading takes the event loop's
+time."""
 
 
-def read_saturation(at: float, root: Path = Path("/")) -> Saturation:
+def read_saturation(at: float, root: str = "/") -> Saturation:
     """Return the counters as they are at `at` (Unix seconds), since the kernel or the namespace began. What cannot be
     read, as a kernel without conntrack or gVisor has it not, is None."""
-    conntrack = _columns(_text(root / "proc/net/stat/nf_conntrack"))
-    udp = _udp(_text(root / "proc/net/snmp")), _udp6(_text(root / "proc/net/snmp6"))
+    conntrack = _columns(_text(f"{root}/proc/net/stat/nf_conntrack"))
+    udp = _udp(_text(f"{root}/proc/net/snmp")), _udp6(_text(f"{root}/proc/net/snmp6"))
     return Saturation(
         at,
         0.0,
-        conntrack_entries=_number(_text(root / "proc/sys/net/netfilter/nf_conntrack_count")),
-        conntrack_limit=_number(_text(root / "proc/sys/net/netfilter/nf_conntrack_max")),
+        conntrack_entries=_number(_text(f"{root}/proc/sys/net/netfilter/nf_conntrack_count")),
+        conntrack_limit=_number(_text(f"{root}/proc/sys/net/netfilter/nf_conntrack_max")),
         conntrack_drops=conntrack.get("drop"),
         conntrack_early_drops=conntrack.get("early_drop"),
         conntrack_insert_failed=conntrack.get("insert_failed"),
         udp_receive_drops=_total(counts.get("RcvbufErrors") for counts in udp),
         udp_send_drops=_total(counts.get("SndbufErrors") for counts in udp),
-        softnet_drops=_softnet_drops(_text(root / "proc/net/softnet_stat")),
+        softnet_drops=_softnet_drops(_text(f"{root}/proc/net/softnet_stat")),
     )
 
 
-def _text(path: Path) -> str:
+def _text(path: str) -> str:
     """Return what a file holds, empty where it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return file.read(_ROOM).decode("ascii", "replace")
-    except OSError:
+        return read_file(path, _ROOM).decode("ascii", "replace")
+    except (OSError, ValueError):
         return ""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from kubesonar.core.probing import resolv_conf
 from kubesonar.model import InterfaceFacts, NodeFacts
@@ -41,7 +40,7 @@ class NodeFactsReader:
         names: Sequence[str],
         clock: Clock,
         throttled: Callable[[], float],
-        root: Path = Path("/"),
+        root: str = "/",
     ) -> None:
         self._resolver_file = resolver_file
         self._names = names
@@ -86,10 +85,10 @@ class NodeFactsReader:
             return ()
 
 
-def _booted(root: Path, clock: Clock) -> float:
+def _booted(root: str, clock: Clock) -> float:
     """Return when the node booted (whole Unix seconds), 0 where the kernel does not say."""
     try:
-        return float(round(clock.wall() - float(read_file(str(root / "proc/uptime"), _ROOM).split()[0])))
+        return float(round(clock.wall() - float(read_file(f"{root}/proc/uptime", _ROOM).split()[0])))
     except (OSError, ValueError, IndexError):
         return 0.0
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import msgspec
+
+from kubesonar.net.watched_file import read_file
+
+_ROOM = 1 << 16
+"""Most bytes of a file that are read; one that is larger is none of the kernel's."""
 
 
 class ProcessUsage(msgspec.Struct, frozen=True):
@@ -17,7 +21,7 @@ class ProcessUsage(msgspec.Struct, frozen=True):
 
 def process_usage() -> ProcessUsage:
     """Return the usage of this process now, from /proc/self/statm (proc(5))."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(read_file("/proc/self/statm", _ROOM).split()[1])
     times = os.times()
     return ProcessUsage(times.user + times.system, pages * os.sysconf("SC_PAGE_SIZE"))
 
@@ -29,15 +33,15 @@ class Throttling(msgspec.Struct, frozen=True):
     throttled: int
 
 
-def cpu_stat(root: Path = Path("/")) -> Path | None:
+def cpu_stat(root: str = "/") -> str | None:
     """Return the path of this process's cpu.stat, under cgroup v2 or v1; None where there is none to read.
 
     /proc/self/cgroup names the cgroup (cgroups(7)). Inside a container that cgroup is mounted as the root, so the named
     path is tried first and the mount's root after it.
     """
     try:
-        lines = os.fsdecode((root / "proc/self/cgroup").read_bytes()).splitlines()
-    except OSError:
+        lines = os.fsdecode(read_file(f"{root}/proc/self/cgroup", _ROOM)).splitlines()
+    except (OSError, ValueError):
         return None
     for line in lines:
         number, _, rest = line.partition(":")
@@ -49,16 +53,16 @@ def cpu_stat(root: Path = Path("/")) -> Path | None:
         else:
             continue
         for mount in mounts:
-            for candidate in (root / mount / path.lstrip("/"), root / mount):
-                if throttling(candidate / "cpu.stat") is not None:
-                    return candidate / "cpu.stat"
+            for folder in (f"{root}/{mount}/{path.strip('/')}", f"{root}/{mount}"):
+                if throttling(f"{folder}/cpu.stat") is not None:
+                    return f"{folder}/cpu.stat"
     return None
 
 
-def throttling(path: Path) -> Throttling | None:
+def throttling(path: str) -> Throttling | None:
     """Return the counts in a cpu.stat file (nr_periods and nr_throttled, in v1 and v2), None where it has none."""
     try:
-        words = dict(line.split(maxsplit=1) for line in path.read_text().splitlines() if " " in line)
-        return Throttling(int(words["nr_periods"]), int(words["nr_throttled"]))
+        words = dict(line.split(maxsplit=1) for line in read_file(path, _ROOM).splitlines() if b" " in line)
+        return Throttling(int(words[b"nr_periods"]), int(words[b"nr_throttled"]))
     except (OSError, KeyError, ValueError):
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.telemetry.saturation import SaturationWindow
@@ -49,7 +48,7 @@ class SelfMonitor:
         clock: Clock,
         throttled: Callable[[float], None] = lambda share: None,
         lost: Callable[[], Mapping[str, int]] = dict,
-        root: Path = Path("/"),
+        root: str = "/",
     ) -> None:
         self.troubles = 0
         self.throttled_share = 0.0
@@ -106,7 +105,7 @@ class SelfMonitor:
             if fresh > 0:
                 self._record(self._health.dropped(self._clock.wall(), self._beat_before - before, fresh, what))
 
-    def _look_at_cgroup(self, stat: Path) -> None:
+    def _look_at_cgroup(self, stat: str) -> None:
         before, self._before = self._before, throttling(stat)
         now, since, self._since = self._before, self._since, self._clock.mono()
         if now and before and now.periods > before.periods:

@@ -24,11 +24,18 @@ def checks(neighbours: int) -> list[Check]:
         (Kind.DNS, "a.b A udp", 10.0, 3.0),
         (Kind.DNS, "a.b A tcp", 10.0, 12.0),
         (Kind.ICMP, "", 5.0, 1.5),
+        (Kind.MTU, "", 60.0, 9.0),  # the ports of UDP
     ],
 )
 def test_what_one_check_keeps(kind: Kind, request_: str, period: float, kept: float) -> None:
     one = Check("x", kind, Path.SERVICE, "t", "10.0.0.1", period=period, request=request_)
     assert conntrack.entries(one, 8, 120.0) == pytest.approx(kept)
+
+
+def test_an_mtu_check_beside_trains_keeps_only_what_it_needs_to_search() -> None:
+    trains = [Check(f"udp/{at}", Kind.UDP, Path.POD, "t", at, period=2.5) for at in ("10.0.0.1", "10.0.0.2")]
+    size = Check("mtu", Kind.MTU, Path.POD, "t", "10.0.0.1", period=60.0)
+    assert conntrack.total_entries([*trains, size], 8, 120.0) == pytest.approx(2 * 9.0 + 3.0)
 
 
 def test_all_neighbours_where_they_fit() -> None:

@@ -12,6 +12,7 @@ from kubesonar.net.http.exchange import HttpRequest, Response
 from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.net.http.url import parse_url
+from kubesonar.net.ticks import Ticks
 from tests.net.rig import run
 from tests.net.servers import OK, Twin, asked, endless, saying, serving
 
@@ -66,6 +67,30 @@ def test_a_kept_connection_is_asked_again() -> None:
         assert [span.phase for span in second.phases] == [Phase.WRITE, Phase.FIRST_BYTE, Phase.BODY]
 
     run(scenario())
+
+
+def test_answers_that_may_wait_come_in_ticks_over_the_connection_that_is_open() -> None:
+    async def scenario() -> tuple[list[int], int]:
+        ticks = 0
+
+        def count() -> None:
+            nonlocal ticks
+            ticks += 1
+
+        Ticks.of(asyncio.get_running_loop()).read_each(count)
+        async with serving(saying(OK, stay=True)) as port:
+            connection = HttpConnection(Origin("127.0.0.1", port), keep=True)
+            answers = [await _ask(connection)]
+            before = ticks
+            for _ in range(8):
+                connection.answer_in_ticks()
+                answers.append(await _ask(connection))
+            connection.close()
+        return [answer.status for answer in answers], ticks - before
+
+    statuses, ticks = run(scenario(), tick=0.02)
+    assert statuses == [200] * 9
+    assert ticks >= 8, "each waits for a tick"
 
 
 def test_a_connection_closed_meanwhile_is_replaced_unseen() -> None:

@@ -20,8 +20,9 @@ HEADERS = 28
 
 
 @contextmanager
-def passing(biggest: int, lost: int = 0) -> Iterator[int]:
-    """A peer that answers packets of at most so many bytes, after it has lost the first few; gives its port."""
+def passing(biggest: int, lost: int = 0, hurried: list[bool] | None = None) -> Iterator[int]:
+    """A peer that answers packets of at most so many bytes, after it has lost the first few; gives its port. Notes of
+    each packet whether its sender is in a hurry."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.bind(("127.0.0.1", 0))
         peer.setblocking(False)
@@ -30,10 +31,12 @@ def passing(biggest: int, lost: int = 0) -> Iterator[int]:
         def ready() -> None:
             nonlocal left
             data, back = peer.recvfrom(65_536)
+            probe = codec.decode(data, Keyring())
+            if hurried is not None and isinstance(probe, codec.Datagram):
+                hurried.append(not probe.flags & codec.UNHURRIED)
             if len(data) + HEADERS > biggest:
                 return
             left -= 1
-            probe = codec.decode(data, Keyring())
             if left < 0 and isinstance(probe, codec.Datagram):
                 peer.sendto(codec.echo(probe, ANSWERER, Keyring(), hold=0, seen=1, gap=0) or b"", back)
 
@@ -47,8 +50,8 @@ def passing(biggest: int, lost: int = 0) -> Iterator[int]:
 
 async def search(port: int, *, ceiling: int = 1500, known: int = 0, train: int = 0, timeout: float = 3.0) -> PathResult:
     """The result for a path to that port, of which 1,400 bytes are expected."""
-    with rig() as (sender, _):
-        way = PathSearch(sender, "127.0.0.1", port, timeout=timeout, ceiling=ceiling, known=known, number=1)
+    with rig() as (sender, _), rig(at_once=True) as (searcher, _):
+        way = PathSearch(sender, searcher, "127.0.0.1", port, timeout=timeout, ceiling=ceiling, known=known, number=1)
         return await way.run(least=1400, tries=4, train=train)
 
 
@@ -60,6 +63,20 @@ def test_what_passes_is_the_ceiling() -> None:
     result = run(scenario())
     assert (result.outcome, result.mtu, result.limit, result.by) == (SizeOutcome.PASSED, 1500, 1500, "")
     assert result.small.received
+
+
+def test_only_what_follows_big_ones_that_vanished_is_in_a_hurry() -> None:
+    hurried: list[bool] = []
+
+    async def scenario(biggest: int) -> None:
+        with passing(biggest, hurried=hurried) as port:
+            await search(port, train=8)
+
+    run(scenario(9000))
+    assert hurried == [False] * (2 + 8), "a healthy path keeps nobody awake"
+    hurried.clear()
+    run(scenario(1280))
+    assert hurried[:10] == [False] * 2 + [True] * 8, "one of each size, and four more of each to compare"
 
 
 @pytest.mark.parametrize("known", [0, 1377, 1000])

@@ -464,3 +464,23 @@ def test_who_searches_is_answered_at_once_and_so_are_many(flags: int, first: int
         return ticks
 
     assert run(scenario(), tick=1.0) < 4, "each of eight would have waited for a tick"
+
+
+def test_who_is_in_no_hurry_is_answered_in_ticks_though_nothing_is_recorded() -> None:
+    records: list[TrainRecord] = []
+
+    async def scenario() -> int:
+        ticks = 0
+
+        def count() -> None:
+            nonlocal ticks
+            ticks += 1
+
+        with rig(at_once=True, publish=records.append) as (engine, responder):
+            Ticks.of(asyncio.get_running_loop()).read_each(count)
+            for _ in range(8):
+                await _asked(engine, responder.port, 2, codec.UNRECORDED | codec.UNHURRIED)
+        return ticks
+
+    assert run(scenario(), tick=0.02) >= 8, "each waits for a tick"
+    assert not records

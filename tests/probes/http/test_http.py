@@ -5,11 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubesonar.model import Check, Fault, Kind, Network, Observation, Phase
+from kubesonar.model import Check, Fault, Kind, Member, Network, Observation, Phase, Roster
 from kubesonar.model import Path as Way
 from kubesonar.net.http.proxy.environment import Proxies
 from kubesonar.probes.http.http import HttpOptions, HttpProbe
 from kubesonar.probes.source import ProbeSource
+from kubesonar.probes.target_identities import TargetIdentities
 from tests.net.book import Book
 from tests.net.certificates import Authority
 from tests.net.rig import run
@@ -53,6 +54,28 @@ def test_the_url_is_asked_of_the_address() -> None:
 
     _look(listen)
     assert heard[0].startswith(b"GET /x HTTP/1.1\r\nHost: service.test\r\n")
+
+
+@pytest.mark.parametrize("path", [Way.POD, Way.SERVICE])
+@pytest.mark.parametrize("keep_alive", [False, True])
+def test_only_a_member_is_asked_to_close_the_connection_unless_it_is_kept(path: Way, keep_alive: bool) -> None:
+    heard: list[bytes] = []
+    targets = TargetIdentities()
+    targets.roster_changed(Roster("1", (Member("t", "node-2", ("127.0.0.1",), 7473),)))
+
+    async def listen(reader: Any, writer: Any) -> None:
+        heard.append(await asked(reader))
+        writer.write(OK)
+
+    async def scenario() -> Observation:
+        async with serving(listen) as port:
+            probe = HttpProbe(SOURCE, HttpOptions(keep_alive=keep_alive), targets=targets)
+            seen = await probe(msgspec.structs.replace(_check(port), path=path))
+            probe.close()
+            return seen
+
+    assert run(scenario()).fault is None
+    assert (b"\r\nConnection: close\r\n" in heard[0]) is (path is Way.POD and not keep_alive)
 
 
 def test_without_an_address_the_urls_host_is_asked() -> None:

@@ -321,17 +321,23 @@ class Agent:
         }
 
     async def _keep_house(self) -> None:
-        beats, ticks = 0, Ticks.of(asyncio.get_running_loop())
-        while True:
-            await ticks.sleep(_HOUSEKEEPING)
+        beats = 0
+
+        def keep(_late: float) -> None:
+            nonlocal beats
             beats += 1
             self._endpoint.refresh_keys()
             if beats % _FORGET == 0:
                 self._loop.forget()
+
+        await Ticks.of(asyncio.get_running_loop()).each(_HOUSEKEEPING, keep)
 
     def _listeners(self, view: LiveAgentView, bind: Sequence[str]) -> list[Listener]:
         options = self._options
         authenticator = BearerToken(options.api.token_file) if options.api.token_file else Anonymous()
         handler = agent_handler(view, authenticator)
         own = [ListenOptions(address=f"{bracketed(host)}:{options.member.port}") for host in bind]
-        return [Listener(listen, handler, options.api.limits) for listen in (*own, *options.api.listen)]
+        return [
+            *(Listener(listen, handler, options.api.limits, deferred=True) for listen in own),
+            *(Listener(listen, handler, options.api.limits) for listen in options.api.listen),
+        ]

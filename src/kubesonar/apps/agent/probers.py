@@ -26,9 +26,9 @@ from kubesonar.probes.tcp import TcpOptions, TcpProbe
 from kubesonar.probes.tls import TlsOptions, TlsProbe
 from kubesonar.probes.udp import UdpOptions, UdpProbe
 
-_MTU_PORTS = 2
-"""Source ports of MTU probes: fewer, and one dead conntrack entry hides a path; more cost conntrack entries for a check
-that is made once a minute."""
+_SEARCH_PORTS = 2
+"""Source ports of searches for an MTU: fewer, and one dead conntrack entry hides a path; more cost conntrack entries
+for what is seldom done."""
 
 
 class ProberOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,8 +64,8 @@ class Probers:
         ceiling = options.mtu.ceiling
         self.trains = TrainSender(sender, ring, ports=udp.ports, rebind=udp.rebind, speak=udp.speak, ceiling=ceiling)
         self._closing.callback(self.trains.close)
-        self._whole = TrainSender(sender, ring, ports=_MTU_PORTS, speak=udp.speak, ceiling=ceiling, at_once=True)
-        self._closing.callback(self._whole.close)
+        self._searcher = TrainSender(sender, ring, ports=_SEARCH_PORTS, speak=udp.speak, ceiling=ceiling, at_once=True)
+        self._closing.callback(self._searcher.close)
         self.pinger = Pinger()
         self._targets = targets = TargetIdentities()
         http = HttpProbe(source, options.http, terms=terms, proxies=proxies, targets=targets)
@@ -74,7 +74,7 @@ class Probers:
             self._closing.callback(closable.close)
         self.probes: Mapping[Kind, Probe] = {
             Kind.UDP: UdpProbe(source, self.trains, udp, base=int(clock.wall()), targets=targets),
-            Kind.MTU: MtuProbe(source, self._whole, options.mtu, targets),
+            Kind.MTU: MtuProbe(source, self.trains, self._searcher, options.mtu, targets),
             Kind.TCP: TcpProbe(source, options.tcp),
             Kind.TLS: TlsProbe(source, options.tls),
             Kind.HTTP: http,
@@ -89,12 +89,12 @@ class Probers:
     @property
     def dropped(self) -> int:
         """Answers to trains that were not taken so far."""
-        return sum((self.trains.counters + self._whole.counters).values())
+        return sum((self.trains.counters + self._searcher.counters).values())
 
     @property
     def lost(self) -> int:
         """Answers to trains and pings, among other datagrams, that the kernel dropped so far."""
-        return self.trains.lost + self._whole.lost + self.pinger.lost
+        return self.trains.lost + self._searcher.lost + self.pinger.lost
 
     def close(self) -> None:
         """Close every socket."""

@@ -20,8 +20,9 @@ STREAM_LIFETIME = 120.0
 SINGLE = 30.0
 """Seconds that one question with its answer is kept (nf_conntrack_udp_timeout, nf_conntrack_icmp_timeout)."""
 
-_MTU = 3.0
-"""Entries of an MTU check: its two source ports, and the one that was replaced last."""
+_SEARCH = 3.0
+"""Entries of an MTU check beside trains to the same address, whose ports it uses, while it searches: two source ports
+of its own, and the one that was replaced last."""
 
 _IDENTIFIER = 60.0
 """Seconds that an echo identifier is used, with one entry towards each address (net/icmp/pinger.py)."""
@@ -34,10 +35,8 @@ def entries(check: Check, ports: int, rebind: float, names: int = 1) -> float:
     which one is replaced every `rebind` seconds; `names` as in `budget.Consumers`."""
     lookups = questions(check, names) * SINGLE / check.period
     match check.kind:
-        case Kind.UDP:
+        case Kind.UDP | Kind.MTU:
             return ports + STREAM_LIFETIME / rebind
-        case Kind.MTU:
-            return _MTU
         case Kind.ICMP:
             return 1 + SINGLE / _IDENTIFIER
         case Kind.DNS if not check.request.endswith(" tcp"):
@@ -48,7 +47,12 @@ def entries(check: Check, ports: int, rebind: float, names: int = 1) -> float:
 
 def total_entries(checks: Iterable[Check], ports: int, rebind: float, names: int = 1) -> float:
     """Return the entries that all checks keep."""
-    return sum(entries(check, ports, rebind, names) for check in checks)
+    listed = list(checks)
+    trains = {check.address for check in listed if check.kind is Kind.UDP}
+    return sum(
+        _SEARCH if check.kind is Kind.MTU and check.address in trains else entries(check, ports, rebind, names)
+        for check in listed
+    )
 
 
 def affordable_neighbours(

@@ -86,6 +86,10 @@ WITH_FULL = 2
 IS_FULL = 4
 """Flag of a PROBE: this is that datagram."""
 
+UNHURRIED = 8
+"""Flag of a request that is `UNRECORDED`: its sender waits patiently for the answer, as for one that is recorded. A
+responder that does not know it answers sooner than it has to."""
+
 FULL_SINCE = 4
 """The first version whose responders know `WITH_FULL` and `IS_FULL`."""
 

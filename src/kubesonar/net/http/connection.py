@@ -112,6 +112,11 @@ class HttpConnection:
         """The TLS session of the connection while it is open, for another connection to resume."""
         return self._wire.session if self._wire else None
 
+    def answer_in_ticks(self) -> None:
+        """Read answers over the connection that is open in the loop's ticks from now on: see `Stream`."""
+        if self._wire is not None:
+            self._wire.answer_in_ticks()
+
     def close(self) -> None:
         """Close the connection."""
         if self._wire is not None:

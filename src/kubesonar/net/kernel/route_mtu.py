@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-from pathlib import Path
 
 from kubesonar.core.address import family_of, packed_address
 from kubesonar.net.address_families import ADDRESS_FAMILY
 from kubesonar.net.kernel.netlink import answered, attribute, attributes
+from kubesonar.net.watched_file import read_file
 
 _GET = 26  # RTM_GETROUTE (linux/rtnetlink.h)
 _DESTINATION, _LINK, _METRICS = 1, 4, 8  # RTA_DST, RTA_OIF, RTA_METRICS (linux/rtnetlink.h)
@@ -48,5 +48,5 @@ def _announced(index: int) -> int:
     """The MTU for IPv6 of the interface with this number (RFC 4861, section 4.6.4); 0 where that is not known."""
     with contextlib.suppress(OSError, ValueError):
         name = socket.if_indextoname(index)
-        return int(Path(f"/proc/sys/net/ipv6/conf/{name}/mtu").read_text())
+        return int(read_file(f"/proc/sys/net/ipv6/conf/{name}/mtu", 64))
     return 0

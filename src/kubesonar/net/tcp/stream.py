@@ -55,6 +55,8 @@ class Wire(Protocol):
 
     async def read(self, limit: int, deadline: Deadline) -> bytes: ...
 
+    def answer_in_ticks(self) -> None: ...
+
     def stale(self) -> bool: ...
 
     def tcp_info(self) -> Kernel | None: ...
@@ -78,6 +80,7 @@ class Stream:
         self._epoll: Epoll | None = None
         self._handler = EpollHandler()
         self._asked = False
+        self._in_ticks = False
 
     async def connect(self, address: str, port: int, deadline: Deadline) -> None:
         """Connect to an IP literal, or to "unix:/path" (`port` is ignored then). Raises `Failed`, and ValueError for
@@ -166,6 +169,13 @@ class Stream:
         """The TLS session for a later connection to resume. It is complete once something was read, for TLS 1.3 hands
         tickets out after the handshake (RFC 8446, section 4.6.1)."""
         return self.secure.session if self.secure else None
+
+    def answer_in_ticks(self) -> None:
+        """Read answers in the loop's ticks from now on, so that none wakes this process up: for a connection on whose
+        answers nobody waits impatiently."""
+        if self._epoll is not None and not self._in_ticks:
+            self._epoll.serve_in_ticks(self._open.fileno())
+            self._in_ticks = True
 
     def detach(self) -> socket.socket:
         """Return the connected socket, non-blocking, for another library to go on with: it is the caller's to close.

@@ -10,7 +10,7 @@ from enum import Enum
 import msgspec
 
 from kubesonar.core.address import family_of
-from kubesonar.core.wire.codec import MIN_REQUEST, UNRECORDED
+from kubesonar.core.wire.codec import MIN_REQUEST, UNHURRIED, UNRECORDED
 from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.net.kernel.cmsg import NetError
 from kubesonar.net.udp.train import HEADERS
@@ -69,13 +69,15 @@ class PathResult(msgspec.Struct, frozen=True):
 class PathSearch:
     """Searches the path to one responder, of the member that is `meant` (None: anybody), within `timeout` seconds.
 
-    `known` is the size that passed the last time that bigger packets did
-    not (0: none); it is tried first.
+    `sender` finds out whether big packets pass, and at which rate, without a hurry at either end. Only where they do
+    not, `searcher`, which reads answers at once, finds the size that does: each of its steps follows the answer to the
+    one before. `known` is the size that passed the last time that bigger packets did not (0: none); it is tried first.
     """
 
     def __init__(
         self,
         sender: TrainSender,
+        searcher: TrainSender,
         address: str,
         port: int,
         *,
@@ -86,6 +88,7 @@ class PathSearch:
         meant: WireIdentity | None = None,
     ) -> None:
         self._sender = sender
+        self._searcher = searcher
         self._to = (address, port)
         self._headers = HEADERS[family_of(address)]
         self._floor = FLOOR[family_of(address)]
@@ -105,18 +108,18 @@ class PathSearch:
         small, full = await self._first()
         told = _too_big(full, local=False)
         if not (full.received or full.starved or full.misdelivered):
-            small, full = await self._both(tries, self._patience)
+            small, full = await self._both(self._searcher, tries, self._patience)
         outcome, mtu, by = await self._conclude(small, full, told or _too_big(full, local=False), least, tries)
         rate = await self._rate(mtu, train) if mtu else None
         return PathResult(outcome, mtu, self._limit, small, by, rate)
 
     async def _first(self) -> tuple[TrainResult, TrainResult]:
         """Send a small and a big datagram; where the own link refuses the big one, send one of its MTU instead."""
-        small, full = await self._both(1, self._patience)
+        small, full = await self._both(self._sender, 1, self._patience)
         link = _too_big(full, local=True)
         if link and 0 < link.mtu < self._limit:
             self._limit = link.mtu
-            full = await self._train(self._limit, 1, self._patience)
+            full = await self._train(self._sender, self._limit, 1, self._patience)
         return small, full
 
     async def _conclude(
@@ -146,7 +149,7 @@ class PathSearch:
         trials = [guess, guess + 1, self._floor]
         while high - low > 1 and self._deadline - time.monotonic() >= wait:
             size = next((trial for trial in trials if low < trial < high), (low + high) // 2)
-            result = await self._train(size, _STEP_TRIES, wait)
+            result = await self._train(self._searcher, size, _STEP_TRIES, wait)
             low, high = (size, high) if result.received else (low, size)
         return low
 
@@ -154,24 +157,24 @@ class PathSearch:
         left = self._deadline - time.monotonic()
         if not count or left < _STEP:
             return None
-        return (await self._train(mtu, count, left)).rate
+        return (await self._train(self._sender, mtu, count, left)).rate
 
-    async def _both(self, count: int, timeout: float) -> tuple[TrainResult, TrainResult]:
-        small = self._train(MIN_REQUEST + self._headers, count, timeout)
-        return await asyncio.gather(small, self._train(self._limit, count, timeout))
+    async def _both(self, sender: TrainSender, count: int, timeout: float) -> tuple[TrainResult, TrainResult]:
+        small = self._train(sender, MIN_REQUEST + self._headers, count, timeout)
+        return await asyncio.gather(small, self._train(sender, self._limit, count, timeout))
 
-    async def _train(self, size: int, count: int, timeout: float) -> TrainResult:
+    async def _train(self, sender: TrainSender, size: int, count: int, timeout: float) -> TrainResult:
         self._number += 1
         timeout = max(min(timeout, self._deadline - time.monotonic()), 0.0)
         address, port = self._to
-        return await self._sender.train(
+        return await sender.train(
             address,
             port,
             number=self._number & 0xFFFFFFFF,
             count=count,
             size=size - self._headers,
             timeout=timeout,
-            flags=UNRECORDED,
+            flags=UNRECORDED if sender is self._searcher else UNRECORDED | UNHURRIED,
             meant=self._meant,
         )
 

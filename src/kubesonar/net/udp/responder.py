@@ -12,12 +12,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 
 from kubesonar.core.address import family_of
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Datagram, DatagramType, Keyring, Refusal
 from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.core.wire.replay_window import ReplayGuard
+from kubesonar.net.epoll import Epoll
 from kubesonar.net.kernel import cmsg
 from kubesonar.net.kernel.queue_drops import queue_drops
 from kubesonar.net.ticks import Ticks
@@ -39,9 +41,11 @@ Lower, and a process at rest wakes up more often; higher, and buffers may overfl
 kernel's default of net.core.rmem_max, doubled) holds some 100 small datagrams of a card that takes a page for each."""
 
 _AWAITED = 1.0
-"""Seconds after an unrecorded probe for which datagrams are read at once: who searches for a path's MTU, or looks
-whether somebody is frozen, asks again after the answer and waits for a fraction of a second. Shorter, and each step of
-a search waits for a tick; longer, and a process at rest wakes up more often."""
+"""Seconds after an unrecorded probe for which datagrams are read at once, unless its sender is not in a hurry: who
+searches for a path's MTU, or looks whether somebody is frozen, asks again after the answer and waits for a fraction of
+a second. Shorter, and each step of a search waits for a tick; longer, and a process at rest wakes up more often."""
+
+_PATIENCE = codec.UNRECORDED | codec.UNHURRIED
 
 _ROOM = codec.MAX_DATAGRAM + 1
 
@@ -105,6 +109,7 @@ class UdpResponder:
         self._rooms = [self._room]
         self._loop = asyncio.get_running_loop()
         self._ticks = Ticks.of(self._loop)
+        self._epoll = Epoll.of(self._loop)
         self._stamped = True
         self._eager = False
         self._handled = 0
@@ -121,7 +126,7 @@ class UdpResponder:
         except OSError:
             self.close()
             raise
-        self._ticks.read_each(self._tick)
+        self._ticks.read_each(self._tick)  # after the epoll, which has begun with the first socket
         self._read_at_once(not self._stamped)
 
     def send(self, data: bytes, address: str, port: int) -> bool:
@@ -160,6 +165,7 @@ class UdpResponder:
         self._ticks.read_no_more(self._tick)
         self._read_at_once(False)
         for endpoint in (*self._sockets, *self._others):
+            self._epoll.drop(endpoint.socket.fileno())
             endpoint.socket.close()
         self._sockets.clear()
         self._others.clear()
@@ -178,11 +184,16 @@ class UdpResponder:
             others.socket.close()  # then `listener` gets everything
         else:
             self._others.append(others)
+        for endpoint in (listener, *self._others[-1:]):
+            self._epoll.watch(endpoint.socket.fileno(), partial(self._ready, endpoint))
+
+    def _ready(self, endpoint: AnsweringSocket, _events: int) -> bool:
+        """Read a batch of a socket in a tick; what it leaves waits for the next one."""
+        self._read(endpoint)
+        return True
 
     def _tick(self) -> None:
-        """Read a batch of each socket, and go on at once where there may be more than fit into the next tick's."""
-        for endpoint in (*self._sockets, *self._others):
-            self._read(endpoint)
+        """Go on at once, once a batch of each socket was read, where more may come than fits into the next tick's."""
         now = time.monotonic()
         busy, self._handled = self._handled > _BUSY or now < self._awaited, 0
         if self._stamped and busy is not self._eager:
@@ -294,7 +305,7 @@ class UdpResponder:
         peer: tuple[str, int],
         now: float,
     ) -> None:
-        if probe.flags & codec.UNRECORDED:
+        if probe.flags & _PATIENCE == codec.UNRECORDED:
             self._awaited = now + _AWAITED
         stamp = cmsg.received_at(ancillary) or time.time_ns()
         train = self._trains.add(probe, peer, listener.family, stamp, now)

@@ -97,7 +97,9 @@ class HttpProbe:
         """See `Probe`. A check that cannot be asked at all is `Fault.OTHER`, with the reason."""
         attempt = Attempt(check, self._source, self._clock)
         try:
-            plan = http_plan(check.request, check.expect)
+            # A member closes the connection with its answer: our end would wake it up once more, only to be read.
+            last = not self._options.keep_alive and self._targets.meant_by(check) is not None
+            plan = http_plan(check.request, check.expect, last)
             url = plan.url
             context = self._trust.context(check.trust or self._options.trust) if url.secure else None
             named = Origin(check.address or url.host, check.port or url.port, url.host, url.secure, context)

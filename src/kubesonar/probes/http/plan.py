@@ -6,8 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
-from kubesonar import __version__
-from kubesonar.net.http.exchange import HttpRequest
+from kubesonar.net.http.exchange import CLOSE, USER_AGENT, HttpRequest
 from kubesonar.net.http.proxy.environment import Proxy
 from kubesonar.net.http.proxy.route import request_of
 from kubesonar.net.http.url import Url, parse_url
@@ -26,19 +25,19 @@ class HttpPlan(msgspec.Struct, frozen=True):
 
 
 @lru_cache(maxsize=_PLANS)
-def http_plan(request: str, expect: str) -> HttpPlan:
-    """Read `Check.request`, a URL, and `Check.expect`, a status or a range as "200-299" (empty: 200). Raises
-    ValueError."""
+def http_plan(request: str, expect: str, last: bool = False) -> HttpPlan:
+    """Read `Check.request`, a URL, and `Check.expect`, a status or a range as "200-299" (empty: 200). With `last` the
+    request asks the server to close the connection. Raises ValueError."""
     url = parse_url(request)
     lowest, highest = parse_statuses(expect)
-    return HttpPlan(url, get(url), lowest, highest)
+    return HttpPlan(url, get(url, last=last), lowest, highest)
 
 
-def get(url: Url, token: str = "", proxy: Proxy | None = None) -> HttpRequest:
-    """Return a GET of this URL, with the bearer token if any, for the server or for its proxy. Raises ValueError for a
-    token with a line break."""
+def get(url: Url, token: str = "", proxy: Proxy | None = None, *, last: bool = False) -> HttpRequest:
+    """Return a GET of this URL, with the bearer token if any, for the server or for its proxy; it is the `last` on its
+    connection. Raises ValueError for a token with a line break."""
     shown = (("Authorization", f"Bearer {token}"),) if token else ()
-    return request_of("GET", url, (("User-Agent", f"kubesonar/{__version__}"), ("Accept", "*/*"), *shown), proxy)
+    return request_of("GET", url, (USER_AGENT, ("Accept", "*/*"), *shown, *((CLOSE,) if last else ())), proxy)
 
 
 def parse_statuses(text: str) -> tuple[int, int]:
