@@ -45,8 +45,8 @@ ASKED = 0.05
 PAIRS = 3
 SETTLED, WATCHED = 15.0, 90.0
 """Seconds after which agents are compared, and for which their CPU is."""
-GROWING, MINUTES = 1000, 6
-"""Agents, and minutes, for which the memory of a collector is watched."""
+GROWING, MINUTES = 10_000, 10
+"""Agents, as 5,000 nodes with two each have, and minutes for which a collector of theirs is watched."""
 FILES = 32_768
 """Files that a process may have open: each agent has a connection."""
 
@@ -120,6 +120,20 @@ class Loaded(msgspec.Struct, frozen=True):
     judging: float
     answers: tuple[float, float, float]
     idle: tuple[float, float, float]
+
+
+class Minute(msgspec.Struct, frozen=True):
+    """What a collector took in one minute: reports a second, cores of both processes, MiB of the collector and of the
+    judging process at its end, seconds of the last judgement, and milliseconds of an answer: median, 99th percentile
+    and the longest."""
+
+    minute: int
+    rate: float
+    cores: float
+    memory: float
+    judge_memory: float
+    judging: float
+    answers: tuple[float, float, float]
 
 
 def address_of(number: int) -> str:
@@ -262,8 +276,8 @@ async def judgement_of(collector: RunningCollector) -> float:
     return next(float(x.split()[1]) for x in metrics if x.startswith("kubesonar_collector_judgement_seconds "))
 
 
-async def grown(count: int, minutes: int, folder: Path) -> list[tuple[int, float, float, float]]:
-    """The memory of a collector and of its judging process (MiB), and the seconds of a judgement, after each minute."""
+async def grown(count: int, minutes: int, folder: Path) -> list[Minute]:
+    """What a collector takes after each minute, while somebody asks for its verdict."""
     interval, trials = pace_of(count)
     peer = Peer(roster_of(count), trials)
     rows = []
@@ -272,13 +286,28 @@ async def grown(count: int, minutes: int, folder: Path) -> list[tuple[int, float
         until(lambda: child_of(pid))
         agents = Agents(collector.port)
         await agents.begin(peer, count)
-        began = time.monotonic()
+        took: list[float] = []
+        asker = asyncio.create_task(asking(collector.port, took))
+        end = time.monotonic()
         for minute in range(1, minutes + 1):
-            while time.monotonic() < began + 60.0 * minute:
+            judge, began, taken = child_of(pid), end, agents.taken
+            before = cpu_of(pid) + cpu_of(judge)
+            while (end := time.monotonic()) < began + 60.0:
                 await agents.keep_on(peer, count, interval, interval)
-            row = minute, memory_of(pid)[0], memory_of(child_of(pid))[0], await judgement_of(collector)
-            print(row, flush=True)
+            row = Minute(
+                minute,
+                (agents.taken - taken) / (end - began),
+                (cpu_of(pid) + cpu_of(judge) - before) / (end - began),
+                memory_of(pid)[0],
+                memory_of(judge)[0],
+                await judgement_of(collector),
+                spread(took),
+            )
+            took.clear()
+            print(json.dumps(msgspec.to_builtins(row)), flush=True)
             rows.append(row)
+        asker.cancel()
+        await asyncio.gather(asker, return_exceptions=True)
         agents.close()
     return rows
 
@@ -337,11 +366,11 @@ The row of 50 agents is what a coordinator that judges takes beside its agent
 
 ## Over time
 
-{count:,} agents, MiB after so many minutes. Trials are kept for their windows, minutes for a quarter of an hour, plots
-for a day (5.6 KiB a node at most).
+{count:,} agents, as 5,000 nodes with two each have, minute by minute. Trials are kept for their windows, minutes for a
+quarter of an hour, plots for a day (5.6 KiB a node at most).
 
-| minute | collector | judging process | a judgement (s) |
-|---|---|---|---|
+| minute | reports/s | cores | collector (MiB) | judging process (MiB) | a judgement (s) | answer (ms) |
+|---|---|---|---|---|---|---|
 {grown}
 
 ## An agent that reports
@@ -353,7 +382,7 @@ s after the start and for {watched:.0f} s, with default rates in a mesh of {mesh
 Reports touch no store: incidents do, whose puts are in [stores](stores.md). The check of a token is a row of
 [what a report costs](collector.md), `connectivity_check` of 1,000 agents one of [netchecker](netchecker.md).
 
-Not measured: ten minutes at 5,000 nodes with two agents each, and a machine of whose cores one is the collector's.
+Not measured: a machine of whose cores one is the collector's alone; here the load generator has the other.
 """
 
 
@@ -380,7 +409,7 @@ async def main(sizes: list[int]) -> None:
     )
     tail = _TAIL.format(
         count=GROWING,
-        grown="\n".join(f"| {minute} | {own:.0f} | {judge:.0f} | {took:.2f} |" for minute, own, judge, took in grew),
+        grown="\n".join(map(line_of_minute, grew)),
         more=one - other,
         one=one,
         other=other,
@@ -403,6 +432,15 @@ def line_of(row: Loaded) -> str:
         f"| {row.agents:,} | {row.rate:.0f}, {row.trials} | {row.cpu:.0f}, {row.memory:.0f} | "
         f"{row.judge_cpu:.0f}, {row.judge_memory:.0f} | {row.cores:.2f} | {each:.0f} | {row.judging:.2f} | "
         f"{answers} | {idle} |\n"
+    )
+
+
+def line_of_minute(row: Minute) -> str:
+    """One row of the table over time."""
+    answers = ", ".join(f"{ms:.1f}" for ms in row.answers)
+    return (
+        f"| {row.minute} | {row.rate:.0f} | {row.cores:.2f} | {row.memory:.0f} | {row.judge_memory:.0f} | "
+        f"{row.judging:.1f} | {answers} |"
     )
 
 
