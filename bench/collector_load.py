@@ -56,18 +56,20 @@ _PLACE = re.compile(rb'(agent|node)-(\d+)|"10\.0\.(\d+)\.(\d+)"|"zone":"."')
 
 
 class Peer(Telling):
-    """Agent 0 of a mesh: its edges lead to the agents after it. All others report the same of the agents after them."""
+    """Agent 0 of a mesh, which tries each of its edges so many times between two reports: they lead to the agents after
+    it. All others report the same of the agents after them."""
 
-    def __init__(self, roster: Roster, trials: int) -> None:
+    def __init__(self, roster: Roster, interval: float, trials: int) -> None:
         super().__init__(0)
         self.ledger.rename(roster.members[0].name)
         self.ledger.roster_changed(roster)
         self._count = len(roster.members)
         self._peers = roster.members[1 : EDGES + 1]
         self._trials = trials
+        self._apart = interval / trials
 
     def observe(self) -> None:
-        self.now += 1.0
+        self.now += self._apart
         for peer in self._peers:
             check = Check(f"udp/pod/{peer.name}/v4", Kind.UDP, Way.POD, peer.name, peer.addresses[0], 7473)
             train = Train(int(self.now), seen=8, size=320)
@@ -229,7 +231,7 @@ def pace_of(count: int) -> tuple[float, int]:
 async def loaded(count: int, folder: Path) -> Loaded:
     """Loads a fresh collector with the reports of so many agents."""
     interval, trials = pace_of(count)
-    peer = Peer(roster_of(count), trials)
+    peer = Peer(roster_of(count), interval, trials)
     port = free_port()
     beside = folder / "idle"
     beside.mkdir()
@@ -279,7 +281,7 @@ async def judgement_of(collector: RunningCollector) -> float:
 async def grown(count: int, minutes: int, folder: Path) -> list[Minute]:
     """What a collector takes after each minute, while somebody asks for its verdict."""
     interval, trials = pace_of(count)
-    peer = Peer(roster_of(count), trials)
+    peer = Peer(roster_of(count), interval, trials)
     rows = []
     with RunningCollector(folder, free_port(), reports={"auth": "none"}) as collector:
         pid = collector.process.pid
@@ -344,15 +346,14 @@ def reporting(folder: Path) -> tuple[list[float], list[float]]:
 
 _HEAD = """# A collector under load
 
-`python -m bench.collector_load {sizes}`, CPython {python}, {cpu} cores that others used too (load {load:.0f}, and this
-at a lower priority): trust CPU and memory more than seconds. A real collector without a token check; each agent has a
-connection of its own and sends reports of {edges} edges, one in 2 s, and fewer where that would be more than
-{rate:.0f} a second: then with the trials of as long, one in 5 s of each edge, as an agent makes that is told nothing
-else. {span:.0f} s, or two rounds of reports, and longer where the machine was too slow for that rate. CPU is that for
-one report: of the judging process with all its judgements in that time; cores are those of both at the rate that was
-reached. An answer is that to `/api/v1/verdict`, asked 20 times a second meanwhile: median, 99th percentile and the
-longest; idle is that of a collector without agents, asked at the same times, which is what the machine's other work
-makes of it. The seconds of a judgement are those of the clock, of a process that shared two cores with many others; its
+`python -m bench.collector_load {sizes}`, CPython {python}, {cpu} cores, load {load:.0f} before. A real collector
+without a token check; each agent is one of a node of its own, has a connection of its own and sends reports of {edges}
+edges, one in 2 s, and fewer where that would be more than {rate:.0f} a second: then with the trials of as long, one in
+5 s of each edge, as an agent makes that is told nothing else. {span:.0f} s, or two rounds of reports, and longer where
+the machine was too slow for that rate. CPU is that for one report: of the judging process with all its judgements in
+that time; cores are those of both at the rate that was reached. An answer is that to `/api/v1/verdict`, asked 20 times
+a second meanwhile: median, 99th percentile and the longest; idle is that of a collector without agents, asked at the
+same times, which is what the machine's other work makes of it. The seconds of a judgement are those of the clock; its
 CPU is in [CPU of a verdict](diagnosis_speed.md).
 
 | agents | reports/s, trials | collector (us, MiB) | judging (us, MiB) | cores | KiB an agent | judgement (s) \
@@ -366,8 +367,8 @@ The row of 50 agents is what a coordinator that judges takes beside its agent
 
 ## Over time
 
-{count:,} agents, as 5,000 nodes with two each have, minute by minute. Trials are kept for their windows, minutes for a
-quarter of an hour, plots for a day (5.6 KiB a node at most).
+{count:,} agents, as many as 5,000 nodes with two each have, minute by minute. Trials are kept for their windows,
+minutes for a quarter of an hour, plots for a day (5.6 KiB a node at most).
 
 | minute | reports/s | cores | collector (MiB) | judging process (MiB) | a judgement (s) | answer (ms) |
 |---|---|---|---|---|---|---|
