@@ -55,7 +55,6 @@ TESTED_WITH = {
     "lab": "lab/test_world.py",
     "net/http/response_head.py": "net/http/test_response_reader.py",
     "net/icmp/echo_socket.py": "net/icmp/test_pinger.py",
-    "net/udp/train_result.py": "net/udp/test_train_sender.py",
     "probes/attempt.py": "probes/http/test_http.py",
     "sim": "sim/test_playing.py",
     "stores": "stores/conformance.py",

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.apps.client.gather import decode_snapshot
 from kubesonar.apps.collector.replicas.journal import Journal
 from kubesonar.apps.collector.replicas.wire import Push, decode_held, decode_push
 from kubesonar.compat.knh.settings import knh_settings
@@ -56,7 +57,6 @@ from kubesonar.core.telemetry.reports.report import (
     decode_receipt,
     decode_report,
 )
-from kubesonar.core.telemetry.snapshots import decode_snapshot
 from kubesonar.core.wire.codec import Keyring, Sender, decode, mismatch, quoted_number
 from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.discovery import file

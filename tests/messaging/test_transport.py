@@ -55,13 +55,13 @@ class End:
             me=lambda: self.sender.identity,
             ring=self.ring,
             publish=lambda record: None,
-            messages=self.arrived,
             speak=speak,
         )
+        self.responder.deliver_to(self.arrived)
         self.member = Member(name, f"node-{name}", (address,), self.responder.port)
         self.sender.become(WireIdentity.of(self.member))
         self.id = self.member.identity
-        self.courier = MessageTransport(self, self.heard.append, self.clock)
+        self.courier = MessageTransport(self, self.sender, self.heard.append, self.clock)
 
     def ring(self) -> Keyring:
         return self._ring

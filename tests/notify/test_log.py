@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from kubesonar.model import Condition
-from kubesonar.notify.log import LogNotifier
-from tests.notify.receivers import notice, run
+from kubesonar.notify.log import log_notice
+from tests.notify.receivers import notice
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_a_notice_is_a_line_and_only_bad_news_is_a_warning(
 ) -> None:
     caplog.set_level(logging.INFO, "kubesonar.notify")
     told = notice(1, what=what)
-    run(LogNotifier().notify(told))
+    log_notice(told)
     (record,) = caplog.records
     assert (record.levelname, record.getMessage()) == (level, told.sentence)
     said = {name: record.__dict__[name] for name in ("what", "member", "node", "id", "evidence")}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kubesonar.net.http.fetcher import Fetcher
+from kubesonar.net.http.client import Fetcher
 from tests.lab.inside import in_namespaces
 from tests.scenarios.running_lab import RunningLab
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from kubesonar.core.membership.events import HostProbed, MembershipAction, MembershipEvent, ProbeHost, Send
 from kubesonar.core.membership.instance import Membership, MembershipOptions
 from kubesonar.core.membership.member_view import MemberView, by_identity
+from kubesonar.core.wire.codec import Sender
 from kubesonar.messaging.host_probe import probe_host
 from kubesonar.messaging.transport import MessagePort, MessageTransport
 from kubesonar.model import Member, Roster
@@ -29,6 +30,7 @@ class MembershipShell:
         me: Member,
         options: MembershipOptions,
         port: MessagePort,
+        sender: Sender,
         *,
         pinger: Pinger,
         trains: TrainSender,
@@ -45,7 +47,7 @@ class MembershipShell:
         self._lag = lag
         self._report = act
         self._members: dict[str, Member] = {}
-        self.transport = MessageTransport(port, self.feed, clock)
+        self.transport = MessageTransport(port, sender, self.feed, clock)
         self._begin(me)
 
     def _begin(self, me: Member) -> None:

@@ -52,10 +52,7 @@ class MessagePeer:
 
 
 class MessagePort(Protocol):
-    """The UDP port of this member: who sends from it, with which keys, and the newest wire version that it speaks."""
-
-    @property
-    def sender(self) -> Sender: ...
+    """The UDP port of this member: the newest wire version that it speaks, the keys in force, and a way to send."""
 
     @property
     def speak(self) -> int: ...
@@ -66,14 +63,14 @@ class MessagePort(Protocol):
 
 
 class MessageTransport:
-    """Messages leave by `port`; `deliver` is called with those for this member. `counters` has "delivered", "greeted"
-    and what was dropped: "strangers" (the roster does not name them), "outdated" (not for this epoch), "malformed",
-    "unknown" (a kind that only a later version knows)."""
+    """Messages of `sender` leave by `port`; `deliver` is called with those for this member. `counters` has "delivered",
+    "greeted" and what was dropped: "strangers" (the roster does not name them), "outdated" (not for this epoch),
+    "malformed", "unknown" (a kind that only a later version knows)."""
 
-    def __init__(self, port: MessagePort, deliver: Callable[[Received], None], clock: Clock) -> None:
+    def __init__(self, port: MessagePort, sender: Sender, deliver: Callable[[Received], None], clock: Clock) -> None:
         self.counters: Counter[str] = Counter()
         self._port = port
-        self._sender = port.sender
+        self._sender = sender
         self._newest = port.speak
         self._deliver = deliver
         self._clock = clock

@@ -1,4 +1,4 @@
-"""The notifier that posts to all receivers of webhooks."""
+"""Posts notices to all receivers of webhooks."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ class Webhooks:
         self._supervisor.run_forever("outbox", self._outbox.run)
 
     async def notify(self, notice: Notice, *, handed: bool = False) -> None:
-        """See `Notifier`. After its return the notice survives the death of this process, where the outbox is on a disk
-        that works. The first try does not wait for the disk. A notice that was `handed` to another program goes to
-        those receivers only whose format that does not have."""
+        """Take the notice over; one whose id is still held is delivered once. After the return it survives the death of
+        this process, where the outbox is on a disk that works. The first try does not wait for the disk. A notice that
+        was `handed` to another program goes to those receivers only whose format that does not have."""
         for worker in self._workers.values():
             if worker.own or not handed:
                 worker.offer(notice)

@@ -11,8 +11,7 @@ from kubesonar.core.address import family_of
 from kubesonar.model import Check, Fault, Observation, Train, clip
 from kubesonar.net.kernel.route_mtu import route_mtu
 from kubesonar.net.udp.path_mtu import PathResult, PathSearch, SizeOutcome
-from kubesonar.net.udp.train import HEADERS
-from kubesonar.net.udp.train_result import SOMEBODY_ELSE
+from kubesonar.net.udp.train import HEADERS, SOMEBODY_ELSE
 from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.target_identities import TargetIdentities

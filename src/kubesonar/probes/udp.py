@@ -26,8 +26,8 @@ from kubesonar.model import (
     Train,
     clip,
 )
+from kubesonar.net.udp.train import TrainResult
 from kubesonar.net.udp.train_records import TrainRecord
-from kubesonar.net.udp.train_result import TrainResult
 from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.probes.source import ProbeSource
 from kubesonar.probes.target_identities import TargetIdentities
@@ -117,12 +117,12 @@ class UdpProbe:
             at=result.at,
             address=check.address,
             family=family_of(check.address),
-            source_port=result.ports[0].port if result.ports else 0,
+            source_port=result.train.ports[0].port if result.train.ports else 0,
             fault=fault,
             sent=result.sent,
             received=result.received,
             rtt=train_round_trip(result),
-            train=train_of(result),
+            train=result.train,
             mtu=result.too_big.mtu if fault is Fault.TOO_BIG and result.too_big else 0,
             detail=clip(detail),
         )
@@ -148,23 +148,6 @@ def train_round_trip(result: TrainResult) -> Rtt | None:
         worst=max(rtts),
         clock=result.clock,
         jitter=sum(steps) / len(steps) if steps else 0.0,
-    )
-
-
-def train_of(result: TrainResult) -> Train:
-    """Return the part of a result that is neither loss nor round trips."""
-    return Train(
-        number=result.number,
-        duplicates=result.duplicates,
-        reordered=result.reordered,
-        late=result.late,
-        seen=result.seen,
-        size=result.size,
-        rate=result.rate,
-        ports=result.ports,
-        full=result.full,
-        full_sent=int(result.full > 0),
-        full_received=int(result.full_received),
     )
 
 

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 import uvloop
 
-from kubesonar.apps.client.gather import AgentAccess, Gathered, gather
+from kubesonar.apps.client.gather import AgentAccess, Gathered, decode_snapshot, gather, newest
 from kubesonar.apps.client.sources import SnapshotSource, sources_of
-from kubesonar.model import Member, Snapshot
+from kubesonar.model import SCHEMA, Member, Snapshot
 from tests.apps.listening import Answering, answer, answers, bound, on_sockets, on_tcp, snapshots
 from tests.core.mesh import Mesh
 from tests.core.snapshots import lone
@@ -203,3 +203,35 @@ def test_one_trial_that_cannot_be_is_enough_to_refuse_a_snapshot(trial: dict[str
     )
     assert found.startswith("its snapshot is malformed: Expected ")
     assert "at `$.edges[0].trials[0][" in found
+
+
+def test_what_was_encoded_is_decoded_whatever_a_later_version_adds() -> None:
+    assert decode_snapshot(encoded(lone())) == lone()
+    assert decode_snapshot(encoded(lone(), findings=[{"part": "x"}], mood="good")) == lone()
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "its answer is no snapshot: "),
+        (b"\xff\xff", "its answer is no snapshot: "),
+        (b"[" * 200_000, "its answer is no snapshot: "),
+        (encoded(lone(), member={"name": 7}), "its snapshot is malformed: "),
+        (encoded(lone(), at=-1.0), "its snapshot is malformed: Expected `float` >= 0.0 - at `$.at`"),
+        (
+            encoded(lone(), schema=SCHEMA + 1),
+            f"version mismatch: its snapshot has schema {SCHEMA + 1}, expected {SCHEMA}",
+        ),
+        (encoded(lone(), schema=SCHEMA + 1, member=7), f"version mismatch: its snapshot has schema {SCHEMA + 1}"),
+    ],
+)
+def test_what_is_none_is_refused_with_a_reason(body: bytes, reason: str) -> None:
+    found = decode_snapshot(body)
+    assert isinstance(found, str)
+    assert found.startswith(reason)
+
+
+def test_the_latest_snapshot_of_the_latest_life_is_kept() -> None:
+    old, new, before = lone(at=100.0, epoch=2), lone(at=200.0, epoch=2), lone(at=300.0, epoch=1)
+    assert newest([old, new, before, lone("b")]) == {"a": new, "b": lone("b")}
+    assert newest([before, new, old]) == {"a": new}

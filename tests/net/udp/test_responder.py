@@ -15,8 +15,8 @@ from kubesonar.model import StampSource
 from kubesonar.net.ticks import Ticks
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.token_bucket import RateLimits
+from kubesonar.net.udp.train import TrainResult
 from kubesonar.net.udp.train_records import TrainRecord
-from kubesonar.net.udp.train_result import TrainResult
 from kubesonar.net.udp.train_sender import TrainSender
 from tests.net.rig import ANSWERER, ASKER, GENEROUS, KEY, accepted, rig, run, starve, who
 
@@ -392,8 +392,8 @@ def test_a_message_is_handed_over_once_and_only_if_it_is_for_us(address: str) ->
             me=lambda: ANSWERER,
             ring=lambda: KEY,
             publish=lambda record: None,
-            messages=lambda message, host, port: seen.append((message.payload, host, port)),
         )
+        responder.deliver_to(lambda message, host, port: seen.append((message.payload, host, port)))
         asking = Client(address, responder.port)
         asking.socket.bind((address, 0))
         port = asking.socket.getsockname()[1]

@@ -87,7 +87,7 @@ def test_what_the_kernel_had_in_time_counts_however_late_it_is_read() -> None:
     train.note_answer(echo(1), WALL + 1001 * MS, 3000 * MS)
     train.note_answer(echo(2), None, 3000 * MS)
     result = train.result()
-    assert (result.received, result.late) == (1, 2)
+    assert (result.received, result.train.late) == (1, 2)
 
 
 def test_duplicates_and_overtaken_answers_are_counted_by_arrival() -> None:
@@ -95,13 +95,13 @@ def test_duplicates_and_overtaken_answers_are_counted_by_arrival() -> None:
     for sequence, arrival in ((2, 3), (0, 4), (0, 5), (1, 1), (3, 9)):
         train.note_answer(echo(sequence), WALL + arrival * MS, 20 * MS)
     result = train.result()
-    assert (result.received, result.duplicates, result.reordered) == (4, 1, 1)
+    assert (result.received, result.train.duplicates, result.train.reordered) == (4, 1, 1)
 
 
 def test_answers_are_tallied_by_source_port() -> None:
     train = on_the_way()
     train.note_answer(echo(1), WALL + MS, MS)
-    tallies = [(tally.port, tally.sent, tally.received) for tally in train.result().ports]
+    tallies = [(tally.port, tally.sent, tally.received) for tally in train.result().train.ports]
     assert tallies == [(1000, 2, 0), (1001, 2, 1)]
 
 
@@ -116,7 +116,7 @@ def test_what_was_never_sent_cannot_be_answered() -> None:
 def test_a_bottleneck_shows_in_the_spacing_at_the_far_end() -> None:
     train = on_the_way()
     train.note_answer(echo(3, seen=4, gap=7360), WALL + 2 * MS, 3 * MS)
-    assert train.result().rate == pytest.approx(1e6)
+    assert train.result().train.rate == pytest.approx(1e6)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_bottleneck_shows_in_the_spacing_at_the_far_end() -> None:
 def test_no_rate_is_told_where_the_spacing_is_our_own(seen: int, gap: int, spacing: int) -> None:
     train = on_the_way(spacing=spacing)
     train.note_answer(echo(3, seen=seen, gap=gap), WALL + 2 * MS, 3 * MS)
-    assert train.result().rate is None
+    assert train.result().train.rate is None
 
 
 def faulted(**state: object) -> Fault | None:

@@ -13,7 +13,7 @@ import pytest
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.model import Fault, StampSource
-from kubesonar.net.udp.train_result import TrainResult
+from kubesonar.net.udp.train import TrainResult
 from kubesonar.net.udp.train_sender import TrainSender
 from tests.net.rig import ANSWERER, ASKER, open_files, rig, run, starve, who
 from tests.waiting import until
@@ -48,12 +48,12 @@ def test_a_train_is_answered_and_measured_by_the_kernels_clock(address: str) -> 
             return await ask(engine, responder.port, address)
 
     result = run(scenario())
-    assert (result.sent, result.received, result.seen, result.fault()) == (8, 8, 8, (None, ""))
-    assert (result.duplicates, result.late, result.errors) == (0, 0, ())
+    assert (result.sent, result.received, result.train.seen, result.fault()) == (8, 8, 8, (None, ""))
+    assert (result.train.duplicates, result.train.late, result.errors) == (0, 0, ())
     assert result.clock is StampSource.KERNEL
     assert len(result.rtts) == 8 and all(0 < rtt < 1 for rtt in result.rtts)
-    assert [(tally.sent, tally.received) for tally in result.ports] == [(1, 1)] * 8
-    assert result.rate is None
+    assert [(tally.sent, tally.received) for tally in result.train.ports] == [(1, 1)] * 8
+    assert result.train.rate is None
 
 
 @both
@@ -125,7 +125,7 @@ def test_source_ports_are_replaced_one_by_one_and_nothing_on_the_way_is_lost() -
             lost, files = 0, open_files()
             while len(seen) < 5:
                 result = await ask(engine, responder.port)
-                seen |= {tally.port for tally in result.ports}
+                seen |= {tally.port for tally in result.train.ports}
                 lost += result.sent - result.received
                 await asyncio.sleep(0.01)
             return seen, open_files() - files, lost
@@ -146,7 +146,7 @@ def test_a_starved_loop_loses_nothing_that_the_kernel_had_in_time() -> None:
             return await train
 
     result = run(scenario())
-    assert (result.received, result.late, result.fault()[0]) == (8, 0, None)
+    assert (result.received, result.train.late, result.fault()[0]) == (8, 0, None)
 
 
 def test_silence_while_we_did_not_run_is_our_own_fault() -> None:
@@ -191,7 +191,7 @@ def test_late_duplicate_and_forged_answers_are_told_apart() -> None:
             return result, engine.counters
 
     result, counters = run(scenario())
-    assert (result.received, result.duplicates) == (1, 1)
+    assert (result.received, result.train.duplicates) == (1, 1)
     assert {key: counters[key] for key in ("late", "duplicate", "stranger", "mac", "short")} == {
         "late": 1,
         "duplicate": 1,
@@ -275,10 +275,10 @@ def test_old_and_new_versions_speak_both_ways() -> None:
         with rig(asks_in=asks, answers_in=answers) as (engine, responder):
             return [await ask(engine, responder.port, number=number, timeout=0.5) for number in range(2)]
 
-    assert [(result.received, result.seen) for result in run(scenario(2, 3))] == [(8, 8), (8, 8)]
+    assert [(result.received, result.train.seen) for result in run(scenario(2, 3))] == [(8, 8), (8, 8)]
     first, then = run(scenario(3, 2))
     assert first.fault()[0] is Fault.MISMATCH
-    assert (then.received, then.seen) == (8, 8)
+    assert (then.received, then.train.seen) == (8, 8)
 
 
 def test_what_the_kernel_will_not_send_is_reported_and_the_stamps_stay_in_step() -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kubesonar.config import ConfigError
-from kubesonar.core.wire.codec import Datagram, Keyring, Sender
+from kubesonar.core.wire.codec import Keyring, Sender
 from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.model import Member
 from kubesonar.net.udp.key_file import watch_key_file
 from kubesonar.net.udp.responder import UdpResponder
 from kubesonar.net.udp.train_records import TrainRecord
 from kubesonar.net.watched_file import WatchedFile, reason_of
-
-MessageHandler = Callable[[Datagram, str, int], None]
-"""Gets a member's message with the address and port that it came from."""
 
 _NO_DROP = frozenset({"received", "answered", "held", "messages", "sent"})
 """Counters of the responder that count no drop."""
@@ -36,17 +33,14 @@ class MemberEndpoint:
         certain: bool = True,
     ) -> None:
         self.sender = Sender(WireIdentity.of(me, certain), me.epoch)
-        self.speak = speak
         self._keys = _open_keys(key_file)
-        self._messages: MessageHandler | None = None
         try:
-            self._responder = UdpResponder(
+            self.responder = UdpResponder(
                 bind,
                 me.port,
                 me=lambda: self.sender.identity,
                 ring=self.ring,
                 publish=trains,
-                messages=self._message_arrived,
                 speak=speak,
             )
         except OSError as error:
@@ -56,24 +50,16 @@ class MemberEndpoint:
     @property
     def dropped(self) -> int:
         """Datagrams that were not answered so far."""
-        return sum(count for what, count in self._responder.counters.items() if what not in _NO_DROP)
+        return sum(count for what, count in self.responder.counters.items() if what not in _NO_DROP)
 
     @property
     def lost(self) -> int:
         """Members' datagrams among them: those that came faster than this process could or would take them."""
-        return self._responder.lost()
+        return self.responder.lost()
 
     def become(self, me: Member, *, certain: bool) -> None:
         """Send and answer as the member that the roster knows, or that this one is `certain` to be."""
         self.sender.become(WireIdentity.of(me, certain))
-
-    def deliver_to(self, messages: MessageHandler) -> None:
-        """Hand members' messages to `messages` from now on; those before are dropped."""
-        self._messages = messages
-
-    def send(self, data: bytes, address: str, port: int) -> bool:
-        """Send a member's message; return whether the kernel took it."""
-        return self._responder.send(data, address, port)
 
     def ring(self) -> Keyring:
         """Return the keys in force."""
@@ -86,11 +72,7 @@ class MemberEndpoint:
 
     def close(self) -> None:
         """Close the port."""
-        self._responder.close()
-
-    def _message_arrived(self, message: Datagram, address: str, port: int) -> None:
-        if self._messages is not None:
-            self._messages(message, address, port)
+        self.responder.close()
 
 
 _UNKEYED = Keyring()

@@ -40,7 +40,7 @@ from kubesonar.net.clock import Clock
 from kubesonar.net.http.proxy.environment import Proxies
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.net.udp.train_sender import TrainSender
-from kubesonar.notify.log import LogNotifier
+from kubesonar.notify.log import log_notice
 from kubesonar.notify.webhooks import Webhooks
 from kubesonar.runtime.supervise import Supervisor
 from kubesonar.views.metrics import membership, webhooks
@@ -94,7 +94,8 @@ class MembershipService:
         self._shell = MembershipShell(
             ledger.member,
             options.membership,
-            endpoint,
+            endpoint.responder,
+            endpoint.sender,
             pinger=pinger,
             trains=trains,
             supervisor=supervisor,
@@ -102,11 +103,10 @@ class MembershipService:
             lag=lag,
             act=self._act,
         )
-        endpoint.deliver_to(self._shell.transport.arrived)
+        endpoint.responder.deliver_to(self._shell.transport.arrived)
         self._webhooks = Webhooks(
             options.notify, formats(self._view), supervisor, clock, random.SystemRandom(), self._delivered, proxies
         )
-        self._logged = LogNotifier()
         self._collectors: NoticeHandOver | None = None
         self._handed: dict[str, None] = {}
         if options.notify.receivers and not options.keys.file:
@@ -237,7 +237,7 @@ class MembershipService:
 
     async def _tell(self, notice: Notice) -> None:
         """Log a notice, and have a collector tell receivers of it, or tell them."""
-        await self._logged.notify(notice)
+        log_notice(notice)
         handed = self._collectors is not None and await self._collectors.taken(notice)
         if handed:
             self._handed[notice.id] = None

@@ -19,11 +19,10 @@ from typing import BinaryIO, TypeVar
 import msgspec
 
 from kubesonar import __version__
-from kubesonar.apps.client.gather import Assessment, Gathered, assess_gathered
+from kubesonar.apps.client.gather import Assessment, Gathered, assess_gathered, decode_snapshot
 from kubesonar.config import ConfigError
 from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.core.encoding import encode_json, format_json
-from kubesonar.core.telemetry.snapshots import decode_snapshot
 from kubesonar.model import Snapshot, Verdict, clip
 
 ARCHIVE_SCHEMA = 1

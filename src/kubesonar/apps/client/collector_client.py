@@ -17,7 +17,7 @@ from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
 from kubesonar.model import Member, Verdict, clip
-from kubesonar.net.http.fetcher import Fetcher
+from kubesonar.net.http.client import Fetcher
 from kubesonar.views.matrix import Matrix
 
 _LIMIT = 32 << 20

@@ -10,13 +10,13 @@ import msgspec
 from kubesonar.apps.client.collector_client import CollectorClient, CollectorSilent
 from kubesonar.apps.client.sources import SnapshotSource, others, owner
 from kubesonar.apps.client.times import clock
+from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.diagnosis.verdict import NOTHING_KNOWN, Known, verdict_on
 from kubesonar.core.telemetry.labels import relabelled
-from kubesonar.core.telemetry.snapshots import REASON_LIMIT, decode_snapshot, newest
-from kubesonar.model import Health, Network, Snapshot, Verdict, clip
+from kubesonar.model import SCHEMA, Health, Network, Snapshot, Verdict, clip
 from kubesonar.net.clock import SystemClock
-from kubesonar.net.http.fetcher import Fetched, Fetcher
+from kubesonar.net.http.client import Fetched, Fetcher
 from kubesonar.views.matrix import Matrix, matrices
 
 SNAPSHOT_PATH = "/api/v1/snapshot"
@@ -30,6 +30,11 @@ _AT_ONCE = 64
 
 _BODY_LIMIT = 8 << 20
 """Largest snapshot (bytes); smaller, and an agent with thousands of edges is unread."""
+
+
+_REASON_LIMIT = 120
+"""Longest reason why there is no snapshot, in characters. Shorter, and the field at fault is cut off; longer, and a
+stranger fills the terminal."""
 
 
 class AgentAccess(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,13 +142,38 @@ async def _ask_all(sources: Sequence[SnapshotSource], access: AgentAccess) -> Ga
 def read_snapshot(fetched: Fetched, source: SnapshotSource) -> Snapshot | str:
     """Return the snapshot in an answer, or the reason why there is none."""
     if fetched.failure:
-        return clip(fetched.failure, REASON_LIMIT)
+        return clip(fetched.failure, _REASON_LIMIT)
     if fetched.status != 200:
         return _STATUS.get(fetched.status, f"HTTP status {fetched.status}")
     snapshot = decode_snapshot(fetched.body)
     if isinstance(snapshot, Snapshot) and not source.names(snapshot.member):
-        return f"somebody else answers: {clip(snapshot.member.name, REASON_LIMIT // 2)}"
+        return f"somebody else answers: {clip(snapshot.member.name, _REASON_LIMIT // 2)}"
     return snapshot
+
+
+class _Head(msgspec.Struct):
+    schema: int
+
+
+def decode_snapshot(body: bytes) -> Snapshot | str:
+    """Return the snapshot in `body`, or the reason why there is none. Everything in it is a stranger's claim."""
+    try:
+        snapshot = decode_json(body, Snapshot)
+    except Undecodable as error:
+        return _unreadable(body, clip(str(error), _REASON_LIMIT))
+    return snapshot if snapshot.schema == SCHEMA else _other_schema(snapshot.schema)
+
+
+def _unreadable(body: bytes, reason: str) -> str:
+    try:
+        head = decode_json(body, _Head)
+    except Undecodable:
+        return f"its answer is no snapshot: {reason}"
+    return _other_schema(head.schema) if head.schema != SCHEMA else f"its snapshot is malformed: {reason}"
+
+
+def _other_schema(schema: int) -> str:
+    return f"version mismatch: its snapshot has schema {schema}, expected {SCHEMA}"
 
 
 _STATUS = {
@@ -151,6 +181,16 @@ _STATUS = {
     403: "it does not let us read",
     404: "it has no snapshot: not an agent, or another version",
 }
+
+
+def newest(snapshots: Iterable[Snapshot]) -> dict[str, Snapshot]:
+    """Return one snapshot for each member's name: that of its latest life, and of that the latest."""
+    found: dict[str, Snapshot] = {}
+    for snapshot in snapshots:
+        known = found.get(snapshot.member.name)
+        if known is None or (snapshot.member.epoch, snapshot.at) >= (known.member.epoch, known.at):
+            found[snapshot.member.name] = snapshot
+    return found
 
 
 def one_of_each(gathered: Gathered) -> Gathered:

@@ -21,8 +21,7 @@ from kubesonar.core.diagnosis.incidents.incident_notices import (
 )
 from kubesonar.model import Notice
 from kubesonar.net.clock import Clock
-from kubesonar.notify.log import LogNotifier
-from kubesonar.notify.notifier import Notifiers
+from kubesonar.notify.log import log_notice
 from kubesonar.notify.options import NotifyOptions
 from kubesonar.notify.webhooks import Webhooks
 from kubesonar.runtime.supervise import Supervisor
@@ -130,7 +129,7 @@ class IncidentTeller:
         await webhooks.start()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._deliver(Notifiers([LogNotifier(), webhooks])))
+                group.create_task(self._deliver(webhooks))
                 group.create_task(self._release())
                 group.create_task(self._renew(webhooks))
         finally:
@@ -177,7 +176,7 @@ class IncidentTeller:
                 if id in book:
                     self._put(book[id])
 
-    async def _deliver(self, notifier: Notifiers) -> None:
+    async def _deliver(self, webhooks: Webhooks) -> None:
         await asyncio.sleep(_HEAR)
         while True:
             notices = [await self._queue.get()]
@@ -187,7 +186,9 @@ class IncidentTeller:
             for notice in notices:
                 record = self._replica.book.records.get(notice.id)
                 if self._replica.decides() and record is not None and record.delivered is None:
-                    await notifier.notify(self._linked(notice))
+                    linked = self._linked(notice)
+                    log_notice(linked)
+                    await webhooks.notify(linked)
 
     async def _renew(self, webhooks: Webhooks) -> None:
         while True:

@@ -9,7 +9,7 @@ from kubesonar.lab.servers.certificates import Certificates
 from kubesonar.lab.topology import LabPlan, Role
 from kubesonar.lab.world import LabWorld
 from kubesonar.net.clock import SystemClock
-from kubesonar.net.http.fetcher import Fetcher
+from kubesonar.net.http.client import Fetcher
 
 _PORT, _ENTRANCE = 8080, 8080
 _LOOPBACK_PORT, _LOOPBACK_ENTRANCE = 7380, 7381

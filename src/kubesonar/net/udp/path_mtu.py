@@ -13,8 +13,7 @@ from kubesonar.core.address import family_of
 from kubesonar.core.wire.codec import MIN_REQUEST, UNHURRIED, UNRECORDED
 from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.net.kernel.cmsg import NetError
-from kubesonar.net.udp.train import HEADERS
-from kubesonar.net.udp.train_result import TrainResult
+from kubesonar.net.udp.train import HEADERS, TrainResult
 from kubesonar.net.udp.train_sender import TrainSender
 
 FLOOR = {4: 576, 6: 1280}
@@ -157,7 +156,7 @@ class PathSearch:
         left = self._deadline - time.monotonic()
         if not count or left < _STEP:
             return None
-        return (await self._train(self._sender, mtu, count, left)).rate
+        return (await self._train(self._sender, mtu, count, left)).train.rate
 
     async def _both(self, sender: TrainSender, count: int, timeout: float) -> tuple[TrainResult, TrainResult]:
         small = self._train(sender, MIN_REQUEST + self._headers, count, timeout)

@@ -72,8 +72,7 @@ class UdpResponder:
 
     Addresses are IP addresses; "0.0.0.0" and "::" answer from the address that was asked. A port of 0 takes a free one,
     the same for all addresses. `me` returns who this member is, and `ring` the keys in force; `publish` gets the record
-    of each train; `speak` is the newest wire version understood. `messages`, if given, gets each new message for this
-    member, and each MISMATCH that says that it came from it, with the address and port it came from.
+    of each train; `speak` is the newest wire version understood.
 
     `counters` has "received", "answered", "held" (answers too late to count, `HELD`), "messages", "sent" (messages) and
     drops by reason: `codec.Refusal`, "rate", "total_rate", "replay", "answer" (no request), "misdelivered" (a message
@@ -89,17 +88,16 @@ class UdpResponder:
         me: Callable[[], WireIdentity],
         ring: Callable[[], Keyring],
         publish: Callable[[TrainRecord], None],
-        messages: Callable[[Datagram, str, int], None] | None = None,
         speak: int = codec.CURRENT,
         limits: RateLimits | None = None,
     ) -> None:
         limits = limits or RateLimits()
         self.counters: Counter[str] = Counter()
         self.port = port
+        self.ring = ring
+        self.speak = speak
         self._me = me
-        self._ring = ring
-        self._speak = speak
-        self._messages = messages
+        self._messages: Callable[[Datagram, str, int], None] | None = None
         self._trains = OpenTrains(publish)
         self._guard = ReplayGuard(limits.addresses)
         self._buckets = TokenBuckets(limits.rate, limits.burst, limits.addresses)
@@ -128,6 +126,11 @@ class UdpResponder:
             raise
         self._ticks.read_each(self._tick)  # after the epoll, which has begun with the first socket
         self._read_at_once(not self._stamped)
+
+    def deliver_to(self, messages: Callable[[Datagram, str, int], None]) -> None:
+        """Call `messages` from now on with each new message for this member, and with each MISMATCH that says that it
+        came from it, and the address and port that it came from. Those before are dropped."""
+        self._messages = messages
 
     def send(self, data: bytes, address: str, port: int) -> bool:
         """Send a message from the port that answers probes; return whether the kernel took it. An answer may come.
@@ -231,7 +234,7 @@ class UdpResponder:
 
     def _keys(self) -> Keyring:
         """Return the keys in force, by which the kernel sorts from now on."""
-        ring = self._ring()
+        ring = self.ring()
         if ring is not self._sorted_by:
             self._sort(ring)
         return ring
@@ -245,11 +248,11 @@ class UdpResponder:
         peer: tuple[str, int],
         now: float,
     ) -> None:
-        request = codec.decode(data, ring, self._speak)
+        request = codec.decode(data, ring, self.speak)
         if isinstance(request, Refusal):
             self.counters[request] += 1
             if request in _NOT_UNDERSTOOD and self._mismatches.take(peer[0], now):
-                notice = codec.mismatch(data, self._speak)
+                notice = codec.mismatch(data, self.speak)
                 if notice:
                     self._send(listener, notice, ancillary, peer)
         elif request.type is _MISMATCH and self._messages is not None and request.source in self._me():

@@ -1,14 +1,20 @@
-"""The state of one train of datagrams while it is under way."""
+"""One train of datagrams: its state while it is under way, its outcome, and the fault that it shows."""
 
 from __future__ import annotations
 
+import errno
 from itertools import pairwise
+
+import msgspec
 
 from kubesonar.core.wire.codec import CERTAIN, HOLD_LIMIT, Datagram
 from kubesonar.core.wire.identity import WireIdentity
-from kubesonar.model import PortTally, StampSource
+from kubesonar.model import Fault, PortTally, StampSource, Train
+from kubesonar.net.errno_faults import fault_of
 from kubesonar.net.kernel.cmsg import NetError
-from kubesonar.net.udp.train_result import TrainResult
+
+SOMEBODY_ELSE = "somebody else answers"
+"""The detail of `Fault.MISDELIVERED`, which the address follows."""
 
 HEADERS = {4: 28, 6: 48}
 """Bytes of the IP header without options and the UDP header, by family (RFC 791, 8200, 768)."""
@@ -28,6 +34,52 @@ _SLACK = 1_000_000
 
 _ERRORS = 8
 """Different errors kept of one train."""
+
+
+class TrainResult(msgspec.Struct, frozen=True):
+    """The outcome of one train, but for the datagram that filled the link's MTU, which `train` has.
+
+    `at` is when it was sent (Unix seconds); `rtts` are the round trips (s) by `clock` in the order sent, without the
+    time for which the responder held the datagram; `starved` is how late the own deadline fired (s) where that was so
+    late that silence proves nothing, else 0; `errors` are those that the kernel and the network reported;
+    `misdelivered`: another member than the one meant answered. `train.late` counts answers after the deadline, and
+    `train.reordered` answers overtaken by a later datagram's (RFC 4737), which is normal where source ports take
+    different paths.
+    """
+
+    train: Train
+    at: float
+    sent: int
+    received: int
+    rtts: tuple[float, ...] = ()
+    clock: StampSource = StampSource.KERNEL
+    starved: float = 0.0
+    mismatch: bool = False
+    misdelivered: bool = False
+    errors: tuple[NetError, ...] = ()
+
+    @property
+    def too_big(self) -> NetError | None:
+        """The error by which the network refused the full-size datagram as too big; None where it did not."""
+        lost = self.train.full_lost
+        return next((error for error in self.errors if lost and _is_too_big(error)), None)
+
+    def fault(self) -> tuple[Fault | None, str]:
+        """Return the fault, None where there is none, and the text of its detail. Loss of a part is no fault."""
+        if self.misdelivered:
+            return Fault.MISDELIVERED, SOMEBODY_ELSE
+        if self.received and (refusal := self.too_big):
+            return Fault.TOO_BIG, f"{_speaker(refusal)} refuses {self.train.full} bytes as too big; {refusal.mtu} pass"
+        if self.received == self.sent > 0:
+            return None, ""
+        if self.mismatch and not self.received:
+            return Fault.MISMATCH, "version/key mismatch"
+        errors = [error for error in self.errors if not (self.train.full and _is_too_big(error))]
+        if errors and not self.received:
+            return _told(errors[0])
+        if self.starved:
+            return Fault.LOCAL, f"event loop was {self.starved * 1000:.0f} ms late"
+        return (None, "") if self.received else (Fault.TIMEOUT, f"none of {self.sent} answered")
 
 
 class SentTrain:
@@ -133,25 +185,28 @@ class SentTrain:
         full_sent = self.full is not None and self.ports[self.full] > 0
         full_received = self.full in self.answered
         return TrainResult(
-            number=self.number,
+            Train(
+                number=self.number,
+                duplicates=self.duplicates,
+                reordered=self._reordered(),
+                late=self.late,
+                seen=self.seen,
+                size=self.size,
+                rate=self._rate(),
+                ports=self._tallies(),
+                full=self.full_size + HEADERS[self.family] if full_sent else 0,
+                full_sent=int(full_sent),
+                full_received=int(full_received),
+            ),
             at=self.began / 1e9,
-            size=self.size,
             sent=self.sent - full_sent,
             received=len(self.answered) - full_received,
             rtts=rtts,
             clock=clock,
-            duplicates=self.duplicates,
-            reordered=self._reordered(),
-            late=self.late,
-            seen=self.seen,
-            rate=self._rate(),
-            ports=self._tallies(),
             starved=self.starved,
             mismatch=self.mismatch,
             misdelivered=self.misdelivered,
             errors=tuple(self.errors),
-            full=self.full_size + HEADERS[self.family] if full_sent else 0,
-            full_received=full_received,
         )
 
     def _round_trips(self) -> tuple[StampSource, tuple[float, ...]]:
@@ -193,3 +248,16 @@ class SentTrain:
 def median(values: list[int]) -> int:
     """Return the median, the upper one of two. The module `statistics` would cost an agent two megabytes."""
     return sorted(values)[len(values) // 2]
+
+
+def _told(error: NetError) -> tuple[Fault, str]:
+    fault, words = fault_of(OSError(error.errno, ""))
+    return fault, f"{words}, said by {_speaker(error)}"
+
+
+def _speaker(error: NetError) -> str:
+    return error.by or ("this machine" if error.local else "the network")
+
+
+def _is_too_big(error: NetError) -> bool:
+    return error.errno == errno.EMSGSIZE and not error.local

@@ -22,8 +22,7 @@ from kubesonar.net.kernel.error_queue import QueuedError, TransmitStamp
 from kubesonar.net.udp.in_flight import InFlight, PeerVersions
 from kubesonar.net.udp.link_sizes import LinkSizes
 from kubesonar.net.udp.port_pool import PortPool, PortSocket
-from kubesonar.net.udp.train import SentTrain
-from kubesonar.net.udp.train_result import TrainResult
+from kubesonar.net.udp.train import SentTrain, TrainResult
 
 _BATCH = 64
 """Datagrams read from one socket before the others have their turn."""

@@ -20,7 +20,7 @@ from kubesonar.net.http.pool import ConnectionPool
 from kubesonar.net.http.proxy.environment import NO_PROXIES, Proxies
 from kubesonar.net.http.proxy.route import origin_of
 from kubesonar.net.http.response_reader import ResponseLimits
-from kubesonar.net.udp.train_result import SOMEBODY_ELSE
+from kubesonar.net.udp.train import SOMEBODY_ELSE
 from kubesonar.probes.attempt import Attempt, AttemptOutcome
 from kubesonar.probes.http.plan import HttpPlan, get, http_plan
 from kubesonar.probes.http.terms import REFUSED, Bearer, Terms, withheld

@@ -8,13 +8,9 @@ from itertools import product
 import pytest
 
 from kubesonar.core.membership.announcing.announcer import REVIEW_INTERVAL
-from kubesonar.core.membership.announcing.node_events import (
-    LIKELY_PATIENCE,
-    NODE_PATIENCE,
-    RETURN_PATIENCE,
-    TOLD_PATIENCE,
-)
+from kubesonar.core.membership.announcing.node_events import RETURN_PATIENCE
 from kubesonar.core.membership.announcing.renewals import RENEWAL
+from kubesonar.core.membership.announcing.siblings import LIKELY_PATIENCE, NODE_PATIENCE, TOLD_PATIENCE
 from kubesonar.core.membership.events import Announce, Delivered, Elected, FollowerHeard, Received, Remembered, Send
 from kubesonar.core.membership.member_view import MemberView, by_identity
 from kubesonar.core.membership.messages import StatusClaim, StatusClaimAck

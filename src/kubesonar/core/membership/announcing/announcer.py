@@ -18,6 +18,7 @@ from kubesonar.core.membership.announcing.claim_book import ClaimBook
 from kubesonar.core.membership.announcing.claim_intake import ClaimIntake
 from kubesonar.core.membership.announcing.node_events import NodeEvents
 from kubesonar.core.membership.announcing.renewals import RENEWAL, Renewals
+from kubesonar.core.membership.announcing.siblings import ReadyClaims
 from kubesonar.core.membership.announcing.transitions import NodeEvent
 from kubesonar.core.membership.events import (
     Announce,
@@ -79,7 +80,7 @@ class Announcer(TimedMachine):
         self._settle = options.settle
         self._book = ClaimBook(self._emit)
         self._intake = ClaimIntake(me, self._book, self._emit, self._claim_pending, self._left)
-        self._events = NodeEvents(me, self._book, self._intake.sees)
+        self._events = NodeEvents(me, self._book, self._intake.sees, self._consider_at)
         self._brake = Brake(options.share, self._emit)
         self._renewals = Renewals()
         self._leads = False
@@ -194,7 +195,7 @@ class Announcer(TimedMachine):
                 self._intake.look(now, one.claim.member)
                 self._consider_at(now + RECHECK_INTERVAL)
         self._networks |= quorum.networks  # one that is lost for a moment is not apart
-        for event in self._events.announce(now, ready, self._networks, self._consider_at):
+        for event in self._events.announce(ReadyClaims(now, ready, self._networks)):
             self._tell(now, self._announcement(now, event))
 
     def _left(self, now: float, event: NodeEvent) -> None:
