@@ -54,7 +54,7 @@ class Open(StrEnum):
 
 
 class Kind(Open):
-    """How a check looks."""
+    """The way in which a check looks."""
 
     HTTP = "http"
     TCP = "tcp"
@@ -76,7 +76,7 @@ LARGE = "large"
 
 
 class Path(Open):
-    """Through what a check goes."""
+    """The things that a check goes through."""
 
     POD = "pod"
     HOST = "host"
@@ -108,8 +108,8 @@ class Phase(Open):
 
 
 class Fault(Open):
-    """Why a probe failed. `LOCAL` is the prober's own trouble, and `MISMATCH` a version or key that the two ends do not
-    share: neither accuses the target. `MISDELIVERED`: another member than the one meant answered."""
+    """The reason why a probe failed. `LOCAL` is the prober's own trouble, and `MISMATCH` a version or key that the two
+    ends do not share: neither accuses the target. `MISDELIVERED`: another member than the one meant answered."""
 
     REFUSED = "refused"
     RESET = "reset"
@@ -144,9 +144,9 @@ class Network(Open):
 
 
 class State(Open):
-    """What is expected of a member. Silence is a failure of one that serves and of one that is NOT_READY, which its
-    cluster says of the node without having announced it; UNSUPPORTED is one on a node that can run no agent, LEAVING
-    one that took its leave of others and that the roster still has: it is not probed any more."""
+    """The state that is expected of a member. Silence is a failure of one that serves and of one that is NOT_READY,
+    which its cluster says of the node without having announced it; UNSUPPORTED is one on a node that can run no agent,
+    LEAVING one that took its leave of others and that the roster still has: it is not probed any more."""
 
     SERVING = "serving"
     STARTING = "starting"
@@ -242,8 +242,8 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def identity(self) -> str:
-        """Who this member is, whatever it is called: node, network and port. A roster that knows no nodes has the
-        address in the place of the node (docs/decisions/0009-identity.md)."""
+        """The identity of this member, whatever it is called: node, network and port. A roster that knows no nodes has
+        the address in the place of the node (docs/decisions/0009-identity.md)."""
         return f"{self.node}/{self.network.value}/{self.port}"
 
     @property
@@ -263,7 +263,7 @@ class Roster(msgspec.Struct, frozen=True):
     revision: str
     members: tuple[Member, ...]
     stale: str = ""
-    """Why this roster may be out of date; empty while its source answers."""
+    """The reason why this roster may be out of date; empty while its source answers."""
     lacks: str = ""
     """Sentence that says what the source cannot tell, and why; empty where it tells everything."""
 
@@ -488,7 +488,7 @@ class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Saturation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How full the conntrack table of a member's network namespace is at `at`, and what the kernel dropped for want of
+    """The fill of the conntrack table of a member's network namespace at `at`, and what the kernel dropped for want of
     room in the `span` seconds before. None: the kernel does not tell.
 
     `conntrack_entries` of at most `conntrack_limit` are in use. `conntrack_drops` are packets dropped because the table
@@ -522,7 +522,7 @@ _Words = Annotated[tuple[_Word, ...], msgspec.Meta(max_length=64)]
 
 
 class NodeFacts(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What seldom changes at a member, in its own network namespace: the node's kernel and when it booted (Unix
+    """Facts that seldom change at a member, in its own network namespace: the node's kernel and when it booted (Unix
     seconds, 0 unknown), interfaces, and the resolver's configuration (resolv.conf(5)). `looked_up` are names that it
     was asked for with their addresses, none where it has none. `throttled` is the share of CPU periods in which the
     member's cgroup was throttled, in tenths."""
@@ -538,7 +538,7 @@ class NodeFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Severity(Open):
-    """How far a finding reaches: a remark, something to repair, or something that many workloads feel."""
+    """The reach of a finding: a remark, something to repair, or something that many workloads feel."""
 
     INFO = "info"
     WARNING = "warning"
@@ -578,14 +578,14 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What receivers get: `what` became of the `subject`, which is a member, or a node where all its `members` are
-    concerned. `id` is the same whichever member sends it
-    (`core.membership.notices.notice_id`), so that a receiver can drop doubles. `since` is when it began as far as is
-    known, `at` when it was decided, `sentence` all of it for a person, `coordinator` the member that sends it.
-    `cluster` is the name of the cluster, `network` that of the member, of a node that of its first one; `component` is
-    "member", "node", "coordinator" where the coordinator's own view is in doubt, or "incident": then `incident` is its
-    id, `part` and `severity` those of its finding, and the collector that leads is the `coordinator`. `page` is the
-    address at which a person sees what it is about, empty where none is known."""
+    """The notice that receivers get: `what` became of the `subject`, which is a member, or a node where all its
+    `members` are concerned. `id` is the same whichever member sends it (`core.membership.notices.notice_id`), so that a
+    receiver can drop doubles. `since` is when it began as far as is known, `at` when it was decided, `sentence` all of
+    it for a person, `coordinator` the member that sends it. `cluster` is the name of the cluster, `network` that of the
+    member, of a node that of its first one; `component` is "member", "node", "coordinator" where the coordinator's own
+    view is in doubt, or "incident": then `incident` is its id, `part` and `severity` those of its finding, and the
+    collector that leads is the `coordinator`. `page` is the address at which a person sees what it is about, empty
+    where none is known."""
 
     id: str
     what: Condition
@@ -631,8 +631,7 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def latest_troubles(self) -> tuple[Trouble, ...]:
-        """Those of `troubles` that lasted within the last minute; the others tell only which of the past to leave
-        out."""
+        """The `troubles` that lasted within the last minute; the others tell only which of the past to leave out."""
         return tuple(each for each in self.troubles if each.until is None or each.until >= self.at - _LATELY)
 
 
@@ -682,8 +681,8 @@ _USERINFO = re.compile(
     """,
     re.VERBOSE,
 )
-"""What stands before "@" as in https://user:word@host, also where the scheme is missing or the word has characters that
-a URL does not take. A host with a port is none, nor is a name such as node@10."""
+"""The part before "@" as in https://user:word@host, also where the scheme is missing or the word has characters that a
+URL does not take. A host with a port is none, nor is a name such as node@10."""
 
 
 def mask_userinfo(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What an agent and a collector serve over HTTP: health, metrics, observations, snapshots, verdicts and incidents.
+"""The HTTP API of an agent and of a collector: health, metrics, observations, snapshots, verdicts and incidents.
 
 In: an agent (the protocol `AgentView`) or a collector (`CollectorView`), and requests. Out: replies in JSON or text.
 Read `agent.py` first, then `collector_operations.py`: each lists its paths. `page/` is what people's browsers are

@@ -76,7 +76,7 @@ def _tagged(handler: Handler) -> Handler:
 
 
 class _Plain:
-    """What is served beside the documents of the API."""
+    """The handlers of what is served beside the documents of the API."""
 
     def __init__(self, view: CollectorView, document: bytes, index: bytes) -> None:
         self._view = view

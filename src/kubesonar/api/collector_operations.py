@@ -1,4 +1,4 @@
-"""What can be read of a collector under /api/v1: a row for each path, and what is served there. Read `operations`
+"""The operations that read a collector under /api/v1: a row for each path, and what is served there. Read `operations`
 first: it lists them."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a collector's API and page read of it."""
+"""The protocol by which a collector's API and page read it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kubesonar.model import Snapshot, Verdict
 
 
 class EvidenceAway(Exception):
-    """What agents reported cannot be read now, as what keeps it is being started; the message is a clause."""
+    """Raised while the agents' reports cannot be read, as what keeps them is being started; the message is a clause."""
 
 
 class CollectorView(Protocol):

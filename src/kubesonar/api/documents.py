@@ -104,7 +104,7 @@ class HistoryPage(msgspec.Struct, frozen=True):
 
 
 class MatrixDocument(msgspec.Struct, frozen=True):
-    """Who reaches whom, a matrix for each network."""
+    """The map of who reaches whom, a matrix for each network."""
 
     schema: int
     at: float

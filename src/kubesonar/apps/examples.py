@@ -122,7 +122,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("kubectl sonar dns check --context staging -o json", "for a program"),
     ),
 }
-"""By the command's name; those of `kubectl sonar` by "kubectl NAME"."""
+"""Examples by the command's name; those of `kubectl sonar` by "kubectl NAME"."""
 
 
 def example_lines(name: str) -> str:

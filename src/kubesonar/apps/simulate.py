@@ -23,7 +23,7 @@ SCENARIO_LIMIT = 4 * 2**20
 
 
 class SimulateRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for."""
+    """The arguments of the command."""
 
     scenario: str
     seed: int | None

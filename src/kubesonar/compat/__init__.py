@@ -42,7 +42,7 @@ class Room(Protocol):
 
 
 class LabPlacement(msgspec.Struct, frozen=True):
-    """Where a room runs in the lab: its pod and node, the addresses and the port to listen on, and a Unix socket
+    """The place of a room in the lab: its pod and node, the addresses and the port to listen on, and a Unix socket
     beside; the API server's addresses and port, and a directory with a service account for it; and `entrance`, the URL
     of an ingress that forwards to all rooms in turn."""
 

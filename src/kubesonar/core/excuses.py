@@ -1,5 +1,5 @@
-"""How long one roster's word excuses a member's silence, and since when it says so. Used by diagnosis, membership and
-agents."""
+"""Decides how long one roster's word excuses a member's silence, and since when it says so. Used by diagnosis,
+membership and agents."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from hashlib import sha256
 from kubesonar.model import Member, Network
 
 FAR = 3
-"""Of ten members that a member probes, so many are in other zones at most. Higher, and more traffic is billed; lower,
-and a sick way between two zones is crossed by few."""
+"""Most members in other zones of the ten that a member probes. Higher, and more traffic is billed; lower, and
+a sick way between two zones is crossed by few."""
 
 
 def place(name: str) -> int:

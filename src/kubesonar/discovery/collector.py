@@ -91,7 +91,7 @@ class CollectorRoster:
 
     @property
     def source(self) -> str:
-        """Where members come from now: collector or dns."""
+        """The source from which members come now: collector or dns."""
         return "dns" if self._by_dns is not None else "collector"
 
     async def watch(self) -> None:

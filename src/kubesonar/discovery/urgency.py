@@ -1,4 +1,4 @@
-"""How an agent to which it is urgent polls more often than others. Apart from `poller`, whose clients of the API server
+"""Lets an agent to which it is urgent poll more often than others. Apart from `poller`, whose clients of the API server
 agents with other sources of members do without."""
 
 from __future__ import annotations

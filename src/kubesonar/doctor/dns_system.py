@@ -51,7 +51,7 @@ _CACHE_LABEL = "k8s-app=node-local-dns"
 """Label of the pods of NodeLocal DNSCache in its own manifest (kubernetes/cluster/addons/dns/nodelocaldns)."""
 
 _WHOLE = {0: "no answer of the API server", 401: "the API server does not know who asks"}
-"""What is said of the whole API server where a status is none of the single resource; 0 is no answer."""
+"""Clauses about the whole API server where a status is none of the single resource; 0 is no answer."""
 
 R = TypeVar("R")
 

@@ -28,7 +28,8 @@ _AT_ONCE = 8
 
 _PREFIX = 2
 _FAULTS = {Fault.REFUSED.value: Fault.UNREACHABLE, Fault.TIMEOUT.value: Fault.TIMEOUT, Fault.RESET.value: Fault.RESET}
-"""What a failed connection says of the server. That nothing listens on localhost does not mean that nothing listens."""
+"""The fault of the server that a failed connection shows. That nothing listens on localhost does not mean that nothing
+listens."""
 
 
 class ForwardAsker:

@@ -22,9 +22,9 @@ _OWN_PODS = "kubesonar.io/port"
 
 
 class HelperWish(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wanted of a helper pod. `namespace` is the doctor's own (empty: that of the credentials), `image` one
-    with kubesonar or dig (empty: that of kubesonar's pods there), `keep` leaves the pod for the next look, and none is
-    made unless that is `permitted`."""
+    """The wishes for a helper pod. `namespace` is the doctor's own (empty: that of the credentials), `image` one with
+    kubesonar or dig (empty: that of kubesonar's pods there), `keep` leaves the pod for the next look, and none is made
+    unless that is `permitted`."""
 
     namespace: str = ""
     image: str = ""

@@ -101,7 +101,7 @@ class HelperAsker:
 
     @property
     def untested(self) -> tuple[str, ...]:
-        """What cannot be asked from here, as far as is known after the first questions."""
+        """A sentence for what cannot be asked from here, as far as is known after the first questions."""
         return (_NO_PAIRS,) if self._by_dig else ()
 
     async def resolver(self) -> ResolvConf:

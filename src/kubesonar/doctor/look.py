@@ -44,9 +44,9 @@ server; more, and a changed port is noticed later."""
 
 
 class LookOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a look is made. `outside` is a name outside the cluster (empty: none is asked for), `also` are further names,
-    `vantage` is the number of the standpoint (0: the best), `helper` what is wanted of a helper pod, `timeout` how long
-    an answer is waited for (s)."""
+    """The terms of a look. `outside` is a name outside the cluster (empty: none is asked for), `also` are further
+    names, `vantage` is the number of the standpoint (0: the best), `helper` what is wanted of a helper pod, `timeout`
+    how long an answer is waited for (s)."""
 
     target: DnsTarget = DnsTarget()
     outside: str = "example.com"

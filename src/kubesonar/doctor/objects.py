@@ -23,7 +23,7 @@ class NamedPort(ObjectPart, frozen=True):
 
 
 class FullServiceSpec(ObjectPart, frozen=True):
-    """How a Service is reached, and which pods it selects."""
+    """The ports by which a Service is reached, and which pods it selects."""
 
     type: ObjectWord = "ClusterIP"
     selector: dict[str, str] | None = None

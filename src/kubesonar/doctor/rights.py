@@ -44,7 +44,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class DnsPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """Where DNS and the doctor live: the namespace of the DNS Service, and the doctor's own."""
+    """The places of DNS and of the doctor: the namespace of the DNS Service, and the doctor's own."""
 
     dns: str = "kube-system"
     own: str = "kubesonar"

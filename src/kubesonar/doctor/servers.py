@@ -29,8 +29,8 @@ SERVICE_LABEL = "kubernetes.io/service-name"
 
 
 class DnsTarget(msgspec.Struct, frozen=True, kw_only=True):
-    """Which DNS is meant: namespace, name and port (0: found by its name) of its Service, and what is given in place of
-    what would be found."""
+    """The DNS that is meant: namespace, name and port (0: found by its name) of its Service, and what is given in place
+    of what would be found."""
 
     namespace: str = "kube-system"
     name: str = "kube-dns"

@@ -31,8 +31,8 @@ _TRIAL_TIMEOUT = 1.0
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
-    """What the choice looks at. `inside` is whether this process is a pod of the cluster, or was told so; `client` is
-    None where there is no API server to ask; `timeout` is how long an answer is waited for (s)."""
+    """The facts that the choice looks at. `inside` is whether this process is a pod of the cluster, or was told so;
+    `client` is None where there is no API server to ask; `timeout` is how long an answer is waited for (s)."""
 
     system: DnsSystem
     client: Client | None

@@ -86,7 +86,7 @@ class ObjectCondition(ObjectPart, frozen=True):
 
     @property
     def since(self) -> float:
-        """Since when the status is what it is (Unix seconds), 0 where that is not known."""
+        """The time since when the status is what it is (Unix seconds), 0 where that is not known."""
         return unix_seconds(self.last_transition_time)
 
 

@@ -33,7 +33,7 @@ class PodSpec(ObjectPart, frozen=True):
 
 
 class WaitingReason(ObjectPart, frozen=True):
-    """Why a container does not run."""
+    """The reason why a container does not run."""
 
     reason: ObjectWord = ""
 
@@ -200,7 +200,7 @@ class StatusCause(ObjectPart, frozen=True):
 
 
 class StatusDetails(ObjectPart, frozen=True):
-    """What a status is about."""
+    """The object that a status is about."""
 
     causes: tuple[StatusCause, ...] | None = None
 

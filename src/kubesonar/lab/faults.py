@@ -79,7 +79,7 @@ VERBS = (
 _ONE_SIDED = frozenset({"drop", "loss"})
 _NEED_DNS = frozenset({"vip", "cache", "upstream"})
 _SUBJECTS = {"vip": "{}>dns"}
-"""What findings call the subject of a fault where it is not its target."""
+"""Names by which findings call the subject of a fault where that is not its target."""
 
 _SERVER_ROWS = {Role.DNS: "dns_server", Role.API: "api_server", Role.INGRESS: "ingress"}
 

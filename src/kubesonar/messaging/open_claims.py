@@ -1,4 +1,4 @@
-"""What a coordinator has announced and what has not ended, on disk: after a restart of all members at once nobody else
+"""Keeps on disk what a coordinator has announced and has not ended: after a restart of all members at once nobody else
 remembers it."""
 
 from __future__ import annotations

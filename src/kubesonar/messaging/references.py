@@ -1,4 +1,4 @@
-"""How messages refer to members, in each wire version.
+"""Translates how messages refer to members, in each wire version.
 
 The machines of membership know members by identity. On the wire a reference is the identity and the alias of a member,
 so that a receiver whose roster knows no nodes finds it too; until version 2 it was the member's name.

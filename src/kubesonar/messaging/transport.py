@@ -31,8 +31,8 @@ _GREETING = b""
 
 
 class MessagePeer:
-    """What this member knows of another: where it is, its `epoch` (0: unknown), the version to send to it, and the last
-    message to it, when it was said and under which counter."""
+    """The knowledge of this member about another: where it is, its `epoch` (0: unknown), the version to send to it, and
+    the last message to it, when it was said and under which counter."""
 
     __slots__ = ("addresses", "counter", "epoch", "identity", "member", "message", "said", "version")
 

@@ -5,4 +5,4 @@ from __future__ import annotations
 import socket
 
 ADDRESS_FAMILY = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
-"""By the numbers 4 and 6, and 0 for either family."""
+"""The kernel's address families by the numbers 4 and 6, and by 0 for either."""

@@ -1,4 +1,4 @@
-"""Who is meant by the targets' names, so that another member's answer is not taken for theirs."""
+"""Finds who is meant by the targets' names, so that another member's answer is not taken for theirs."""
 
 from __future__ import annotations
 

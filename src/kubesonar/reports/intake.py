@@ -18,7 +18,8 @@ from kubesonar.web import Reply, Request, error_reply
 
 
 class Succession(Protocol):
-    """What a coordinator leaves to its successor: `text`, which every agent is to hold, and the `digest` of that."""
+    """The state that a coordinator leaves to its successor: `text`, which every agent is to hold, and the `digest` of
+    that."""
 
     text: str
     digest: str

@@ -40,7 +40,7 @@ class ReportOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class ReportAuthority(StrEnum):
-    """How a collector knows whose a report is."""
+    """The proof by which a collector knows whose a report is."""
 
     SECRET = "secret"
     KEYS = "keys"
@@ -50,7 +50,7 @@ class ReportAuthority(StrEnum):
 
 
 class IntakeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Whose reports the collector takes."""
+    """The reports that the collector takes."""
 
     auth: Annotated[
         ReportAuthority,

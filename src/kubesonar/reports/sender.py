@@ -66,7 +66,7 @@ _ANSWER = 4 * MOST_KEPT
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What became of one report: the `receipt`, or the `failure` in a clause. `stuck` is its size (bytes) where it
+    """The outcome of one report: the `receipt`, or the `failure` in a clause. `stuck` is its size (bytes) where it
     waited in vain for an answer and may be too big for the way, else 0."""
 
     failure: str = ""

@@ -17,7 +17,7 @@ _SUBJECTS = 1024
 
 
 class LogOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the process logs, to standard error."""
+    """The log of the process, to standard error."""
 
     format: Annotated[
         Literal["text", "json"], msgspec.Meta(description="text for people, json (one object a line) for machines.")

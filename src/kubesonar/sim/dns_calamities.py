@@ -1,4 +1,4 @@
-"""What befalls a virtual cluster's DNS and its doctors."""
+"""Faults and changes that befall a virtual cluster's DNS and its doctors."""
 
 from __future__ import annotations
 
@@ -133,4 +133,4 @@ CALAMITIES: tuple[Callable[[DnsCluster, DoctorOffice, Random], None], ...] = (
     _successors,
     *[_doctor] * 3,
 )
-"""What happens, by how often."""
+"""Events that happen, by how often."""

@@ -39,9 +39,9 @@ _NOT_READY_AFTER = 30.0
 
 
 class Ailment(StrEnum):
-    """What a DNS pod may suffer from itself: nothing, it is deaf by UDP and answers by TCP, its process takes
-    connections and answers nothing, nothing at all comes back from it, or nothing to other nodes, while its own node,
-    and so its kubelet, reaches it."""
+    """The fault of a DNS pod itself: none, it is deaf by UDP and answers by TCP, its process takes connections and
+    answers nothing, nothing at all comes back from it, or nothing to other nodes, while its own node, and so its
+    kubelet, reaches it."""
 
     NONE = "none"
     DEAF = "deaf"
@@ -79,7 +79,7 @@ class SimDnsPod:
         return self.ailment is Ailment.NONE and now >= self.ready_at
 
     def serves(self, now: float) -> bool:
-        """Whether it answers by UDP who gets through to it."""
+        """Whether it answers whoever gets through to it by UDP."""
         return self.answers(now) or (self.ailment is Ailment.UNPLUGGED and now >= self.ready_at)
 
     def ready(self, now: float) -> bool:

@@ -24,7 +24,7 @@ class SimNetwork:
         self._random = rng.random
 
     def way(self, source: str, target: str) -> float | None:
-        """How long one packet takes (s), None if it is lost."""
+        """Return how long one packet takes (s), None if it is lost."""
         if self.loss and self._random() < self.loss:
             return None
         delay = self.delay + self.jitter * self._random()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _LEASES = {"mine": True, "other": False, "unknown": None}
 COORDINATOR = "coordinator"
-"""In the place of a member's name: the member that may announce at that moment."""
+"""The word that stands for the member that may announce at that moment, in the place of a name."""
 
 _EACH = {
     "start": SimWorld.start,

@@ -1,4 +1,4 @@
-"""What a member does, as a sentence for a transcript."""
+"""Writes what a member does as a sentence for a transcript."""
 
 from __future__ import annotations
 

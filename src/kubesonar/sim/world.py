@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from random import Random
 
 START = 0.3
-"""How long a process takes to start (s)."""
+"""Seconds that a process takes to start."""
 
 _ANSWERS = {
     SimProcess.RUNNING: Reachability.AGENT,

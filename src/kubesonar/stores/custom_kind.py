@@ -52,7 +52,7 @@ class CustomKind(msgspec.Struct, frozen=True):
 
 
 RECORDS = CustomKind("kubesonar.io", "records", "Record", shared=True)
-"""What holds records of every kind that has no custom resource of its own."""
+"""The custom resource that holds records of every kind without one of its own."""
 
 
 async def define(client: Client, kind: CustomKind) -> None:

@@ -45,7 +45,7 @@ _SAME_EVERYWHERE = frozenset({3, 5, _UNAUTHENTICATED})
 argument, not found, unauthenticated."""
 
 _NO_TOKEN = "user name is empty"
-"""What etcd answers, with the code for invalid arguments, to a request without a token."""
+"""The message of etcd, with the code for invalid arguments, to a request without a token."""
 
 Answer = TypeVar("Answer")
 

@@ -1,4 +1,4 @@
-"""How to reach etcd, and the TLS context for it."""
+"""Options that say how to reach etcd, and the TLS context for it."""
 
 from __future__ import annotations
 

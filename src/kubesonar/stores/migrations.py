@@ -11,7 +11,7 @@ from kubesonar.runtime.sqlite_file import Unreadable, transaction
 
 
 class Migration(msgspec.Struct, frozen=True):
-    """What leads to a version from the one before, and `back`; statements of SQL."""
+    """The statements of SQL that lead to a version from the one before, and `back`."""
 
     up: tuple[str, ...]
     back: tuple[str, ...]
@@ -29,7 +29,7 @@ MIGRATIONS = (
         back=("DROP INDEX ends",),
     ),
 )
-"""One for each version, from 1. Version 2 finds what has expired without reading all records."""
+"""The migrations to each version, from 1 on. Version 2 finds what has expired without reading all records."""
 
 
 def migrate(base: sqlite3.Connection, migrations: Sequence[Migration]) -> None:

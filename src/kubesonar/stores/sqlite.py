@@ -49,7 +49,7 @@ class SqliteStore:
 
     @property
     def dropped(self) -> int:
-        """How many records with a time to live were dropped to make room."""
+        """The number of records with a time to live that were dropped to make room."""
         return self._dropped + (0 if self._file is None else self._file.dropped)
 
     async def write(self, changes: Sequence[Change], guard: Guard | None = None) -> bool:

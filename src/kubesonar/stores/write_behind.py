@@ -1,4 +1,4 @@
-"""What stands between a program and a store that may be away: takes every write, and goes on answering."""
+"""Stands between a program and a store that may be away: takes every write, and goes on answering."""
 
 from __future__ import annotations
 

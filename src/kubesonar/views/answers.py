@@ -101,7 +101,7 @@ def map_json(matrices: Sequence[Matrix], at: float, stamp: TimeFormat) -> bytes:
 
 
 class IncidentChangeAnswer(msgspec.Struct, frozen=True):
-    """What became of an incident, when, and its sentence then."""
+    """A change of an incident: what became of it, when, and its sentence then."""
 
     at: str | None
     became: str

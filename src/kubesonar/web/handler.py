@@ -77,8 +77,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What a handler returns. `kind` is the content type, empty for none. The server adds Content-Length to a body of
-    bytes; a generator's pieces are sent as they come, and it is closed when the client leaves."""
+    """The reply that a handler returns. `kind` is the content type, empty for none. The server adds Content-Length to a
+    body of bytes; a generator's pieces are sent as they come, and it is closed when the client leaves."""
 
     body: bytes | AsyncGenerator[bytes, None] = b""
     kind: str = "application/json"

@@ -13,7 +13,8 @@ HEADERS_LIMIT = 100
 
 
 class RequestRefused(msgspec.Struct, frozen=True):
-    """Why a request gets no reply of a handler: the status and the sentence of the error that is sent instead."""
+    """The refusal of a request that gets no reply of a handler: the status and the sentence of the error that is sent
+    instead."""
 
     status: int
     error: str

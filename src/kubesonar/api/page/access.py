@@ -1,4 +1,4 @@
-"""Who may see the page: a browser shows the bearer token of the API in a cookie, which it gets for the token once."""
+"""Lets those see the page who hold the API's bearer token: a browser gives the token once and gets a cookie for it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SECURITY_HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-"""What browsers are told with every reply: to load nothing from elsewhere, to run no script that is written into a
+"""Headers that tell browsers with every reply to load nothing from elsewhere, to run no script that is written into a
 page, and to show it in no frame."""
 
 _NOT_KEPT = (b"cache-control", b"no-store")

@@ -76,7 +76,7 @@ class ClusterWatch:
 
     @property
     def listed(self) -> float:
-        """When DNS pods were listed last (Unix seconds); infinite while they are watched."""
+        """The time when DNS pods were listed last (Unix seconds); infinite while they are watched."""
         return self._watch.listed if self._watch is not None else inf
 
     def doubt(self) -> None:

@@ -37,7 +37,7 @@ from kubesonar.web import LimitOptions, ListenOptions
 
 
 class MemberOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who this agent is. What the roster says of a member of this name goes before."""
+    """The identity and the port of this agent. What the roster says of a member of this name goes before."""
 
     name: Annotated[
         str, msgspec.Meta(max_length=253, description="This member's name in the roster; empty: the host name.")
@@ -131,7 +131,7 @@ _ADDRESS = "{address}"
 
 
 class CoordinatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the elected coordinator does for a mesh that has no collector. The same for all members."""
+    """Services of the elected coordinator to a mesh that has no collector. The same for all members."""
 
     judge: Annotated[
         bool,
@@ -171,7 +171,7 @@ class CoordinatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class ShutdownOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How an agent leaves."""
+    """The end of an agent."""
 
     grace: Annotated[
         Seconds,

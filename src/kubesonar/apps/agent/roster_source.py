@@ -78,7 +78,7 @@ class RosterSource:
 
     @property
     def remarks(self) -> list[str]:
-        """What is amiss with the roster: a sentence each."""
+        """A sentence for each thing that is amiss with the roster."""
         stale = self._roster.stale
         return [
             *([f"the roster is stale for {self.stale_for:.0f} s: {stale}"] if stale else []),

@@ -1,4 +1,4 @@
-"""What an agent shows of itself by its API: its snapshot, its metrics, whether it is ready."""
+"""Shows an agent by its API: its snapshot, its metrics, whether it is ready."""
 
 from __future__ import annotations
 

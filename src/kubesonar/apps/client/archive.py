@@ -102,8 +102,8 @@ class ArchiveWriter:
 
 
 class ArchiveContents(msgspec.Struct, frozen=True):
-    """What an archive tells of the network at `at` (Unix seconds); `verdict` is a collector's, None where agents were
-    asked."""
+    """The contents of an archive: the state of the network at `at` (Unix seconds); `verdict` is a collector's, None
+    where agents were asked."""
 
     at: float
     gathered: Gathered
@@ -169,7 +169,8 @@ def _decoded(files: dict[str, bytes], name: str, kind: type[T]) -> T:
 
 
 class _Bounded(io.RawIOBase):
-    """What gzip unpacks, up to `TOTAL_LIMIT`, never much of it at once: headers of tar announce sizes too."""
+    """A stream of what gzip unpacks, up to `TOTAL_LIMIT`, never much of it at once: headers of tar announce sizes
+    too."""
 
     def __init__(self, unpacked: gzip.GzipFile) -> None:
         self._unpacked = unpacked

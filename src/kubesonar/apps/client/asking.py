@@ -1,4 +1,4 @@
-"""What people's commands share: arguments that say which agents to ask, and how a command is run."""
+"""Arguments that people's commands share, which say which agents to ask, and ways to run a command."""
 
 from __future__ import annotations
 

@@ -38,9 +38,9 @@ stranger fills the terminal."""
 
 
 class AgentAccess(msgspec.Struct, frozen=True, kw_only=True):
-    """How agents are asked: the bearer token, the file of CA certificates (empty: the system's), the seconds that one
-    answer may take, whether members that only a roster names are asked too (None: where one source is given), and the
-    collector that is asked in place of agents (as `SnapshotSource.url`, empty: none)."""
+    """The terms on which agents are asked: the bearer token, the file of CA certificates (empty: the system's), the
+    seconds that one answer may take, whether members that only a roster names are asked too (None: where one source is
+    given), and the collector that is asked in place of agents (as `SnapshotSource.url`, empty: none)."""
 
     token: str = ""
     ca_file: str = ""

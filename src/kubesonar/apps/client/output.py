@@ -22,7 +22,7 @@ _USUAL_WIDTH = 80
 
 
 class Color(StrEnum):
-    """When to print colours. `AUTO`: on a terminal, unless NO_COLOR is set (no-color.org)."""
+    """The choice whether to print colours. `AUTO`: on a terminal, unless NO_COLOR is set (no-color.org)."""
 
     AUTO = "auto"
     ALWAYS = "always"

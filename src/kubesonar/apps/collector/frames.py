@@ -1,5 +1,5 @@
-"""What a collector and the process that judges for it say to each other: frames of a length, a kind, a number and a
-body, over pipes. Both are of one version, as one starts the other."""
+"""The protocol between a collector and the process that judges for it: frames of a length, a kind, a number and a body,
+over pipes. Both are of one version, as one starts the other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FRAME_HEAD = Packed("<IBI")
 """Length of the body, kind, and number: an answer has that of its question."""
 
 REPORT_TIME = Packed("<d")
-"""What stands before a report: when it came (Unix seconds of the collector's clock)."""
+"""The field before a report: the time when it came (Unix seconds of the collector's clock)."""
 
 
 class FrameKind(IntEnum):

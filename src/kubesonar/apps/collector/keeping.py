@@ -39,7 +39,7 @@ class IncidentKeeper:
 
     @property
     def trouble(self) -> str:
-        """Why records are not durable now, empty while they are: also in the moment that a write takes."""
+        """The reason why records are not durable now, empty while they are: also in the moment that a write takes."""
         if reason := self._writer.unread or self._writer.unwritten:
             return f"{reason}; incidents are held in memory only"
         return "the latest incidents are being written" if self._writer.waiting else ""

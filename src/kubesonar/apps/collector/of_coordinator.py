@@ -24,8 +24,8 @@ from kubesonar.runtime import logs
 _LOG = logging.getLogger("kubesonar.collector")
 
 _NICE = 5
-"""How much the agent's own work goes before. More, and on a busy node nothing is judged; less, and judging delays
-probes."""
+"""The niceness by which the agent's own work goes before. More, and on a busy node nothing is judged; less, and judging
+delays probes."""
 
 
 def main() -> int:

@@ -20,7 +20,7 @@ from kubesonar.web import LimitOptions, ListenOptions
 
 
 class StoreKind(StrEnum):
-    """Where a collector keeps what outlives it."""
+    """The kind of store in which a collector keeps what outlives it."""
 
     SQLITE = "sqlite"
     ETCD = "etcd"
@@ -37,7 +37,7 @@ _File = Annotated[str, msgspec.Meta(max_length=4096)]
 
 
 class CollectorEtcdOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How etcd is reached. A member with https is always verified."""
+    """The way to etcd. A member with https is always verified."""
 
     endpoints: Annotated[
         tuple[str, ...],
@@ -65,7 +65,7 @@ class CollectorEtcdOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
 
 
 class CollectorStoreOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where incidents are kept, how much of them and how long."""
+    """The store of incidents, how much of them it keeps and how long."""
 
     kind: Annotated[
         StoreKind,
@@ -95,7 +95,7 @@ class CollectorStoreOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 
 
 class CollectorRosterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the collector watches for all agents whose roster.source is collector."""
+    """The cluster that the collector watches for all agents whose roster.source is collector."""
 
     source: Annotated[
         Literal["none", "kubernetes"],
@@ -114,7 +114,7 @@ class CollectorRosterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=
 
 
 class CollectorApiOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who may read, and what clients are limited to."""
+    """The clients that may read, and their limits."""
 
     token_file: Annotated[
         str,

@@ -121,7 +121,7 @@ class Replica:
 
     @property
     def trouble(self) -> str:
-        """Why incidents are not durable now, empty while they are: also in the moment that a write takes."""
+        """The reason why incidents are not durable now, empty while they are: also in the moment that a write takes."""
         trouble = self._keeper.trouble
         if not trouble and self._peers is not None and not self._shared and self._deciding:
             trouble = self._peers.trouble
@@ -129,8 +129,8 @@ class Replica:
 
     @property
     def lacks(self) -> str:
-        """Why this replica could not go on in place of the others, empty where it could: it has no copy yet of what
-        they hold in stores of their own."""
+        """The reason why this replica could not go on in place of the others, empty where it could: it has no copy yet
+        of what they hold in stores of their own."""
         lacks = self._several and not self._shared and self._journal.whole
         return "this replica does not hold yet what the others do" if lacks else ""
 

@@ -1,4 +1,4 @@
-"""What a collector shows of itself and of the cluster by its API."""
+"""Shows a collector and the cluster by the collector's API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the result of a look is printed, and which exit code it has: for all verbs that look."""
+"""Prints the result of a look and chooses its exit code, for all verbs that look."""
 
 from __future__ import annotations
 

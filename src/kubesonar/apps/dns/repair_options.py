@@ -80,8 +80,8 @@ def remedy_options(given: argparse.Namespace, mode: RepairMode) -> RemedyOptions
 
 
 class RepairAssembly:
-    """What the arguments put together: a `duty` that makes rounds, and where pods may be restarted the Lease for it.
-    A context manager: it holds the Lease inside, and gives it up at the end."""
+    """The parts that the arguments put together: a `duty` that makes rounds, and where pods may be restarted the Lease
+    for it. A context manager: it holds the Lease inside, and gives it up at the end."""
 
     def __init__(
         self,

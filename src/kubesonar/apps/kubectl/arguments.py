@@ -13,7 +13,7 @@ from kubesonar.kube.resource import is_namespace
 
 
 class OutputFormat(StrEnum):
-    """How a command answers: text, text with all that explains it, or a document."""
+    """The form in which a command answers: text, text with all that explains it, or a document."""
 
     TEXT = ""
     WIDE = "wide"

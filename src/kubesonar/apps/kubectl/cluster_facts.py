@@ -1,4 +1,5 @@
-"""What Kubernetes tells of an installation, for the support archive: versions, nodes, pods, configuration and logs."""
+"""Takes what Kubernetes tells of an installation into the support archive: versions, nodes, pods, configuration,
+logs."""
 
 from __future__ import annotations
 

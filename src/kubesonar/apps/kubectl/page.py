@@ -32,7 +32,7 @@ _KEY = "key"
 
 
 class PageUpstream(msgspec.Struct, frozen=True):
-    """Where the page is: the path of a Unix socket, and the token that is shown there (empty: none)."""
+    """The place of the page: the path of a Unix socket, and the token that is shown there (empty: none)."""
 
     socket: str
     token: str

@@ -39,7 +39,7 @@ class Reached(NamedTuple):
 
     @property
     def flags(self) -> list[str]:
-        """What people's commands are told: where to ask, and with what token."""
+        """The flags that tell people's commands where to ask, and with what token."""
         flags = ["--timeout", _TIMEOUT]
         flags += ["--token-file", self.token_file] if self.token_file else []
         return flags + (["--collector", self.collector] if self.collector else [])

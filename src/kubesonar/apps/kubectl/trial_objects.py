@@ -40,7 +40,8 @@ _NO_MESH_ANNOTATIONS = {
     "linkerd.io/inject": "disabled",
     "consul.hashicorp.com/connect-inject": "false",
 }
-"""By these no service mesh puts a proxy between an agent and the network that it measures, as in the chart."""
+"""Annotations by which no service mesh puts a proxy between an agent and the network that it measures, as in the
+chart."""
 
 
 class TrialPlan(msgspec.Struct, frozen=True):

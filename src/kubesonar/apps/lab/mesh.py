@@ -62,12 +62,12 @@ _SMALL = 15
 _PACKETS = 10
 """UDP packets a second that an agent sends to each neighbour, over all families."""
 _UNTOLD = Rhythm(period=10.0, timeout=3.0)
-"""How often a plain target is asked whose configuration says nothing (core/probing/plan.Target)."""
+"""Seconds between two checks of a plain target whose configuration says nothing (core/probing/plan.Target)."""
 
 
 class Rates(StrEnum):
-    """How often the lab's agents probe: ten times as often as in production, or as an agent does that is told nothing
-    else."""
+    """The rates at which the lab's agents probe: ten times as often as in production, or as an agent does that is told
+    nothing else."""
 
     LAB = "lab"
     DEFAULT = "default"

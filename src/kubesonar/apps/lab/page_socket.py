@@ -1,4 +1,5 @@
-"""Where the lab's page is: a socket of this machine's loopback, opened before the lab moves into namespaces of its own.
+"""Opens the socket of the lab's page: one of this machine's loopback, opened before the lab moves into namespaces of
+its own.
 
 A socket stays in the network that it was opened in, so the lab's first collector, or that of its coordinator, which
 inherits it, answers browsers of this machine from within the lab.

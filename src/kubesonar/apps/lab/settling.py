@@ -1,4 +1,4 @@
-"""When a verdict is final: while observations still come in, the first one may be incomplete."""
+"""Decides when a verdict is final: while observations still come in, the first one may be incomplete."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEAST = 6.0
 _LEAST_BROKEN = 11.0
 """The same after a fault was injected: two rounds of the slowest probes (mesh.py), so that one fault hides no other."""
 _SLOWER = 3.0
-"""How many times as long all this takes at default rates: each target is asked every 10 s."""
+"""Times as long as all this takes at default rates: each target is asked every 10 s."""
 
 
 class Settling:

@@ -13,8 +13,8 @@ _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 class HealthcheckFlags(msgspec.Struct, frozen=True):
-    """What the flags that were given mean here: None where a flag was not given. `ignored` names those that change
-    nothing."""
+    """The meaning of the flags that were given, here: None where a flag was not given. `ignored` names those that
+    change nothing."""
 
     kubeconfig: str | None
     port: int | None

@@ -1,4 +1,4 @@
-"""Both webhooks' bodies for notices of native agents."""
+"""Bodies of both webhooks for notices of native agents."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ LOG_FLAGS = (
 
 
 class LogFlags(msgspec.Struct, frozen=True, kw_only=True):
-    """What glog's flags set; the others are read and set nothing."""
+    """The settings by glog's flags; the others are read and set nothing."""
 
     v: int = 0
 

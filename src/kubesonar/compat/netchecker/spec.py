@@ -26,7 +26,8 @@ _Time = Annotated[
 ]
 _Word = Annotated[str, msgspec.Meta(max_length=2048)]
 _Addresses = Annotated[list[_Word], msgspec.Meta(max_length=16_384)]
-"""With kube-proxy's mode IPVS the interface kube-ipvs0 of a node has an address for each Service of the cluster."""
+"""Addresses of one interface. With kube-proxy's mode IPVS a node's kube-ipvs0 has one for each Service of the
+cluster."""
 
 _AddressMap = Annotated[dict[_Word, _Addresses | None], msgspec.Meta(max_length=1024)]
 
@@ -69,7 +70,7 @@ class AgentSpec(msgspec.Struct, frozen=True):
 
     @property
     def updated(self) -> float:
-        """When the server received it (Unix seconds)."""
+        """The time when the server received it (Unix seconds)."""
         return unix_seconds(self.last_updated)
 
 

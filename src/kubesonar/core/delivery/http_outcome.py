@@ -15,7 +15,7 @@ _CONTENT = frozenset({400, 409, 413, 415, 422})
 
 
 class Blame(Enum):
-    """Whose trouble a failed try is."""
+    """The party whose trouble a failed try is."""
 
     RECEIVER = "receiver"
     DELIVERY = "delivery"
@@ -37,7 +37,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     @property
     def blame(self) -> Blame:
-        """Whose trouble a failed try is."""
+        """The party whose trouble a failed try is."""
         if self.status == 0 or self.status in _OVERLOADED:
             return Blame.RECEIVER
         return Blame.CONTENT if self.status in _CONTENT else Blame.DELIVERY

@@ -1,4 +1,4 @@
-"""When to try which delivery of one receiver's outbox: at least once, in order for each subject.
+"""Decides when to try which delivery of one receiver's outbox: at least once, in order for each subject.
 
 Failures are told apart by whose trouble they are, because each needs another patience:
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class DeliveryOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How patiently one receiver is tried."""
+    """The patience with which one receiver is tried."""
 
     first: Annotated[
         Seconds, msgspec.Meta(gt=0, le=60, description="Longest pause after a first failure; it doubles with each.")

@@ -32,7 +32,7 @@ _RESPONSE, _AUTHORITATIVE, _TRUNCATED, _RECURSION = 0x8000, 0x0400, 0x0200, 0x01
 
 
 class Rcode(IntEnum):
-    """How a server answered (RFC 1035, section 4.1.1; RFC 2136; RFC 6891); others are plain numbers."""
+    """The code by which a server answered (RFC 1035, section 4.1.1; RFC 2136; RFC 6891); others are plain numbers."""
 
     NOERROR = 0
     FORMERR = 1

@@ -30,7 +30,7 @@ class RecordType(IntEnum):
 
 
 class Srv(msgspec.Struct, frozen=True):
-    """Where a service is (RFC 2782)."""
+    """The place of a service (RFC 2782)."""
 
     priority: int
     weight: int

@@ -44,7 +44,7 @@ AskedType = Literal["A", "AAAA", "PTR", "CNAME", "NS", "SRV", "TXT", "MX", "SOA"
 
 
 class ServerRole(Open):
-    """What a server is: the Service's virtual address, a pod behind it, a cache on the node, an address outside the
+    """The role of a server: the Service's virtual address, a pod behind it, a cache on the node, an address outside the
     cluster that leads to the Service, a resolver that the cluster's DNS asks for outside names, or a server of which no
     more is known than its address."""
 
@@ -75,9 +75,9 @@ class AskedServer(msgspec.Struct, frozen=True, order=True):
 
 
 class AskPurpose(Open):
-    """What a question finds out: whether the server answers for the cluster's own names (CLUSTER, MADE_UP, which no
-    cache can know), headless and reverse names, names that somebody wants asked (NAMED), names outside (OUTSIDE),
-    answers that do not fit one datagram (LARGE), both halves of one look-up (PAIR)."""
+    """The purpose of a question: to find out whether the server answers for the cluster's own names (CLUSTER, MADE_UP,
+    which no cache can know), headless and reverse names, names that somebody wants asked (NAMED), names outside
+    (OUTSIDE), answers that do not fit one datagram (LARGE), both halves of one look-up (PAIR)."""
 
     CLUSTER = "cluster"
     MADE_UP = "made_up"

@@ -1,4 +1,4 @@
-"""What came back: a result for each question, and all of one look."""
+"""Results: one for each question, and all of one look."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kubesonar.model import Health, Open, Severity
 
 
 class DnsOutcome(Open):
-    """What became of one question. LOCAL is our own trouble and accuses nobody; CLOSED says that the server's host is
+    """The outcome of one question. LOCAL is our own trouble and accuses nobody; CLOSED says that the server's host is
     there and nothing listens; ONE_OF_TWO that of a pair one half was answered."""
 
     GOOD = "good"
@@ -58,8 +58,8 @@ SAID = 8
 
 
 class SearchCost(msgspec.Struct, frozen=True):
-    """What one look-up by this machine's resolver costs: its search list and ndots (resolv.conf(5)), and how many names
-    it tries for the outside name `name` before the right one answers; each is two questions."""
+    """The cost of one look-up by this machine's resolver: its search list and ndots (resolv.conf(5)), and how many
+    names it tries for the outside name `name` before the right one answers; each is two questions."""
 
     name: str
     ndots: int

@@ -1,4 +1,4 @@
-"""What one server is worth, by each transport, according to the questions of the cluster's own names."""
+"""Judges each server, by each transport, by the questions of the cluster's own names."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _LISTED = 4
 
 
 class TransportCondition(Enum):
-    """What a server is by one transport: not asked, well, silent, answering from a wrong address, answering wrongly, or
-    answering some questions only."""
+    """The condition of a server by one transport: not asked, well, silent, answering from a wrong address, answering
+    wrongly, or answering some questions only."""
 
     NOT_ASKED = auto()
     WELL = auto()
@@ -39,7 +39,7 @@ class TransportState(msgspec.Struct, frozen=True):
 
 
 class ServerState(msgspec.Struct, frozen=True):
-    """What one server is worth."""
+    """The state of one server."""
 
     server: AskedServer
     udp: TransportState

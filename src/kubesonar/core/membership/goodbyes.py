@@ -17,7 +17,7 @@ LATELY = 120.0
 told; more tells members for which it is no matter."""
 
 REPEATS = (0.0, 0.4, 0.8)
-"""When a goodbye is said (s), so that one lost datagram means nothing."""
+"""Times at which a goodbye is said (s), several so that one lost datagram means nothing."""
 
 Entry = tuple[str, tuple[str, ...]]
 
@@ -104,5 +104,5 @@ class Goodbyes(TimedMachine):
 
 
 def _entry(member: Member) -> Entry:
-    """What of a member's entry in the roster tells it from its successor."""
+    """Return what of a member's entry in the roster tells it from its successor."""
     return member.name, member.addresses

@@ -63,7 +63,7 @@ _FOR_SHELL_TOO = frozenset({Elected, Departed, Assembled})
 
 
 class MembershipOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How members watch each other, elect a coordinator, and what it tells."""
+    """The watch of members over each other, the election of a coordinator, and what it tells."""
 
     enabled: Annotated[
         bool, msgspec.Meta(description="Whether members watch each other and elect a coordinator that tells of deaths.")

@@ -1,5 +1,5 @@
-"""How far a member trusts its own measurements (Lifeguard's local health multiplier, Dadgar, Phillips and Currey, 2017,
-arXiv 1707.00788): a starved member gives others more time, and its reports weigh less."""
+"""Keeps how far a member trusts its own measurements (Lifeguard's local health multiplier, Dadgar, Phillips and Currey,
+2017, arXiv 1707.00788): a starved member gives others more time, and its reports weigh less."""
 
 from __future__ import annotations
 

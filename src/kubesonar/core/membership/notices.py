@@ -82,7 +82,7 @@ def _became(action: Announce, member: Member, names: Sequence[str], members: Map
 
 
 def _called(member: Member, at: float) -> str:
-    """What Kubernetes says of the member's node, where it calls it NotReady."""
+    """Return what Kubernetes says of the member's node, where it calls it NotReady."""
     if member.state is not State.NOT_READY:
         return ""
     lasting = f" for {max(0.0, at - member.since):.0f} s" if member.since else ""

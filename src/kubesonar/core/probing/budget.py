@@ -32,7 +32,7 @@ QUESTIONS = 2
 
 
 class BudgetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What all agents together may cost the cluster. Periods grow with the number of agents to keep to it."""
+    """The most that all agents together may cost the cluster. Periods grow with the number of agents to keep to it."""
 
     agents: Annotated[
         int,
@@ -103,15 +103,16 @@ class BudgetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class Consumers(msgspec.Struct, frozen=True):
-    """Who draws on the budgets: `agents` of them, whose look-up of a name without a final dot may try `names` names."""
+    """The agents that draw on the budgets: so many (`agents`), whose look-up of a name without a final dot may try
+    `names` names."""
 
     agents: int
     names: int = 1
 
 
 class Spare(msgspec.Struct, frozen=True):
-    """What the budgets leave to one agent besides its usual checks: `rates` by budget (a second). `costs` says by the
-    id of a check what it draws on each budget; checks of members draw on none, and are not in it."""
+    """The rest that the budgets leave to one agent besides its usual checks: `rates` by budget (a second). `costs` says
+    by the id of a check what it draws on each budget; checks of members draw on none, and are not in it."""
 
     rates: dict[str, float] = {}
     costs: dict[str, dict[str, float]] = {}

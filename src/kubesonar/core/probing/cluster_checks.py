@@ -63,7 +63,8 @@ def _api_server(options: ClusterOptions, found: Surroundings, lost: list[str]) -
 
 
 def _dns_service(options: ClusterOptions, found: Surroundings, lost: list[str]) -> Iterator[Check]:
-    """Through the addresses that the resolver has, where it is the cluster's, and those that the Service has."""
+    """Return the checks of the DNS Service at the addresses that the resolver has, where it is the cluster's, and at
+    those that the Service has."""
     dns = options.dns
     vips = set(dns.address) or {*found.resolvers, *found.vips}
     question = _question(options, found)

@@ -1,4 +1,5 @@
-"""What a collector that watches the cluster hands to agents: who the members are, and what else is checked."""
+"""The document that a collector which watches the cluster hands to agents: who the members are, and what else is
+checked."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from kubesonar.core.probing.cluster_facts import DnsPod, ServiceEndpoint
 from kubesonar.model import Roster, clip
 
 CLUSTER_PATH = "/api/v1/cluster"
-"""Where a collector hands it out, by GET."""
+"""The path at which a collector hands it out, by GET."""
 
 CLUSTER_SCHEMA = 1
 """Version of the document; raised when a reader of the version before could misread one."""

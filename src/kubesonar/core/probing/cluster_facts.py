@@ -31,9 +31,9 @@ class DnsPod(msgspec.Struct, frozen=True, order=True):
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found. `api` is empty outside a cluster; `domain` where the search list has none; `nameservers` are the
-    resolver's, `vips` the DNS Service's own addresses, `dns_pods` and `service` what the API server told. `lost` says
-    what it did not tell, and why; `complete` is False while it has not answered yet."""
+    """The findings around an agent. `api` is empty outside a cluster; `domain` where the search list has none;
+    `nameservers` are the resolver's, `vips` the DNS Service's own addresses, `dns_pods` and `service` what the API
+    server told. `lost` says what it did not tell, and why; `complete` is False while it has not answered yet."""
 
     node: str = ""
     api: ServiceEndpoint | None = None

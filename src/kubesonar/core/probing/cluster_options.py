@@ -14,7 +14,7 @@ ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 class PacedOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How often a check is made, and how long it may take."""
+    """The pace of a check, and how long it may take."""
 
     period: Annotated[
         Seconds,
@@ -24,7 +24,7 @@ class PacedOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class HttpCheckOptions(PacedOptions, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How a check by HTTP is made and judged."""
+    """The terms by which a check by HTTP is made and judged."""
 
     expect: Annotated[str, msgspec.Meta(max_length=64, description='What is well: "200" or "200-299".')] = "200"
     trust: Annotated[
@@ -137,7 +137,7 @@ class IngressOptions(HttpCheckOptions, frozen=True, forbid_unknown_fields=True, 
 
 
 class ClusterOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a workload in the cluster depends on. Further URLs are plain targets."""
+    """The things in the cluster that a workload depends on. Further URLs are plain targets."""
 
     name: Annotated[
         str,

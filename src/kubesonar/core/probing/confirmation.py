@@ -92,7 +92,8 @@ def is_about_size(observation: Observation) -> bool:
 
 
 class Confirmation:
-    """Which checks to make besides the usual ones, and when. Times are seconds of a clock that never goes back."""
+    """Decides which checks to make besides the usual ones, and when. Times are seconds of a clock that never goes
+    back."""
 
     def __init__(self) -> None:
         self._by_target: dict[str, list[Check]] = {}
@@ -113,7 +114,7 @@ class Confirmation:
 
     @property
     def due(self) -> float | None:
-        """When a check is due next, None for never."""
+        """The time when a check is due next, None for never."""
         times = [self._queue[0][0]] if self._queue else []
         times += [self._tried + _RETRY] if self._waiting else []
         return min(times, default=None)

@@ -1,4 +1,5 @@
-"""What a member checks: its neighbours on the ring by every kind that is switched on, plain targets, and itself."""
+"""Plans what a member checks: its neighbours on the ring by every kind that is switched on, plain targets, and
+itself."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ late."""
 
 
 class Rhythm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How often one kind of check is made of each neighbour."""
+    """The pace of one kind of check of each neighbour."""
 
     period: Annotated[
         Seconds, msgspec.Meta(ge=0, le=86_400, description="Time between two checks of one neighbour; 0: never.")
@@ -29,7 +30,7 @@ class Rhythm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class PlanOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which checks are made of other members, and how often. What the defaults cost a node is in docs/cost.md."""
+    """The checks that are made of other members, and how often. What the defaults cost a node is in docs/cost.md."""
 
     families: Annotated[
         tuple[int, ...],

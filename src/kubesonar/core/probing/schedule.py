@@ -23,7 +23,7 @@ _SHORTEST = 0.05
 
 
 class ScheduleOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How probes are spread over time."""
+    """The spread of probes over time."""
 
     members: Annotated[
         int, msgspec.Meta(ge=1, le=1000, description="How many other members each member probes (k of the ring).")

@@ -1,4 +1,4 @@
-"""What budgets leave to one agent, in buckets: drawn on by checks that are made besides the usual ones."""
+"""Buckets of what budgets leave to one agent, drawn on by checks that are made besides the usual ones."""
 
 from __future__ import annotations
 

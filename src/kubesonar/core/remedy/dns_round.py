@@ -8,9 +8,9 @@ import msgspec
 
 
 class PodReply(StrEnum):
-    """What came back for a question about a name of the cluster by one transport. Names outside of the cluster do not
-    count here, as a sick upstream is no reason to restart a server. `UNKNOWN`: not asked, not permitted, or the
-    standpoint's own trouble; it accuses nobody."""
+    """The reply to a question about a name of the cluster by one transport. Names outside of the cluster do not count
+    here, as a sick upstream is no reason to restart a server. `UNKNOWN`: not asked, not permitted, or the standpoint's
+    own trouble; it accuses nobody."""
 
     ANSWERED = "answered"
     SILENT = "silent"
@@ -53,10 +53,10 @@ class DnsStandpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PodReplies(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back to one standpoint from one pod (by its uid) in this round. `reached` says that anything of the
-    pod's address came back, such as the handshake of a TCP connection on which no answer followed. `node_reached` is
-    whether the standpoint reached something else in the pod network of the pod's node by UDP, since the pod began to
-    fail; None where nobody knows."""
+    """The replies to one standpoint from one pod (by its uid) in this round. `reached` says that anything of the pod's
+    address came back, such as the handshake of a TCP connection on which no answer followed. `node_reached` is whether
+    the standpoint reached something else in the pod network of the pod's node by UDP, since the pod began to fail; None
+    where nobody knows."""
 
     standpoint: str
     pod: str

@@ -22,8 +22,9 @@ class PendingRestart(msgspec.Struct, frozen=True):
 
 
 class RemedyMemory(msgspec.Struct, frozen=True):
-    """What must outlive the process: for how long ago (s) each restart of the last hour was, how many in a row did not
-    help, and the one under way. `trial` is the uid of the last successor while it has yet to prove that it lasts."""
+    """The memory that must outlive the process: how long ago (s) each restart of the last hour was, how many in a row
+    did not help, and the one under way. `trial` is the uid of the last successor while it has yet to prove that it
+    lasts."""
 
     restarts: tuple[float, ...] = ()
     unhelpful: int = 0
@@ -49,7 +50,7 @@ class NotLeading(msgspec.Struct, frozen=True):
 
 
 class Eviction(StrEnum):
-    """What became of a restart that was asked for.
+    """The outcome of a restart that was asked for.
 
     `BLOCKED`: refused for now, as by a PodDisruptionBudget. `REFUSED`: refused for good, as by two budgets or a right
     that is missing. `GONE`: the pod was not there any more. `UNCERTAIN`: no answer came, so it may have been done.
@@ -80,7 +81,7 @@ RemedyEvent: TypeAlias = DnsRound | Leading | NotLeading | Evicted
 
 
 class RemedyVerb(StrEnum):
-    """What is decided about a pod that looks sick."""
+    """The decision about a pod that looks sick."""
 
     RESTART = "restart"
     SUGGEST = "suggest"
@@ -112,8 +113,8 @@ class RemedyReason(StrEnum):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What is to be done about a pod and why, with a sentence for a person. A shell carries out `RESTART` and answers
-    with `Evicted`."""
+    """The decision what is to be done about a pod and why, with a sentence for a person. A shell carries out `RESTART`
+    and answers with `Evicted`."""
 
     verb: RemedyVerb
     uid: str

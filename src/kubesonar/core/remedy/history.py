@@ -1,4 +1,4 @@
-"""What was done lately and whether it helped: the budget of restarts, the one under way, and when to give up."""
+"""Keeps what was done lately and whether it helped: the budget of restarts, the one under way, and when to give up."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from kubesonar.model import Seconds
 
 
 class RepairMode(StrEnum):
-    """What is done about a sick DNS pod: nothing, a suggestion, or a restart."""
+    """The reaction to a sick DNS pod: nothing, a suggestion, or a restart."""
 
     OFF = "off"
     SUGGEST = "suggest"
@@ -19,7 +19,7 @@ class RepairMode(StrEnum):
 
 
 class RemedyOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """When a DNS pod is restarted."""
+    """The conditions on which a DNS pod is restarted."""
 
     repair: Annotated[
         RepairMode,

@@ -1,4 +1,4 @@
-"""What the standpoints say together: which DNS pods answer, which are sick, and what cannot be told."""
+"""Judges by what the standpoints say together: which DNS pods answer, which are sick, and what cannot be told."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _FAILED = frozenset({PodReply.SILENT, PodReply.REFUSED, PodReply.WRONG})
 
 
 class PodHealth(StrEnum):
-    """What all standpoints say of a pod. `PARTIAL`: some reach it and some do not, so that it is a way's fault.
-    `CUT_OFF`: those that fail do not reach its node otherwise either, so that it is too. `UNREACHED`: no quorum member
-    got anything back, nor does its node confirm it, so that it may be a way's fault."""
+    """The health of a pod as all standpoints together say it. `PARTIAL`: some reach it and some do not, so that it is a
+    way's fault. `CUT_OFF`: those that fail do not reach its node otherwise either, so that it is too. `UNREACHED`: no
+    quorum member got anything back, nor does its node confirm it, so that it may be a way's fault."""
 
     ANSWERING = "answering"
     SICK = "sick"

@@ -1,4 +1,4 @@
-"""What is remembered of each DNS pod from round to round: since when it has been sick, and when it was last started."""
+"""Remembers each DNS pod from round to round: since when it has been sick, and when it was last started."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ could not tell makes a fault young again; more, and two faults count as one."""
 
 
 class PodFault(msgspec.Struct):
-    """Since when a pod has been sick, its last sick round (s of the machine's clock), and how many in a row."""
+    """The fault of a pod: since when it has been sick, its last sick round (s of the machine's clock), and how many in
+    a row."""
 
     since: float
     last: float

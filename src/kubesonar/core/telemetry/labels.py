@@ -39,7 +39,7 @@ def _members(snapshots: Sequence[Snapshot]) -> Iterable[Member]:
 
 
 def _knowledge(member: Member) -> int:
-    """How much an entry tells: most by a name that is no address, then by a node that is none."""
+    """Return how much an entry tells: most by a name that is no address, then by a node that is none."""
     return 2 * (member.name not in member.addresses) + (member.node not in member.addresses)
 
 

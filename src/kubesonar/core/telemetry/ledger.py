@@ -37,7 +37,7 @@ them, could fill more of it; higher, and large rings would lose one-way counts."
 
 
 EdgeKey = tuple[Side, str]
-"""What tells an edge of one ledger from the others: whose counts it holds, and the id of its check."""
+"""The key of an edge in one ledger: whose counts it holds, and the id of its check."""
 
 
 class RecentEdge(msgspec.Struct, frozen=True):
@@ -50,7 +50,7 @@ class RecentEdge(msgspec.Struct, frozen=True):
 
 
 class LedgerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How long a member remembers, and how much."""
+    """The length of a member's memory, and how much it holds."""
 
     short: Annotated[Seconds, msgspec.Meta(ge=1, le=600, description="The short window, for hard faults.")] = 10.0
     long: Annotated[Seconds, msgspec.Meta(ge=5, le=3600, description="The long window, for grey loss.")] = 60.0
@@ -123,7 +123,7 @@ class Ledger:
 
     @property
     def lacks(self) -> tuple[str, ...]:
-        """What this member cannot check, and why: one sentence each."""
+        """A sentence for each thing that this member cannot check, and why."""
         return self._lacks
 
     def rename(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""What the kernel of a member dropped lately for want of room: differences of counters that only grow."""
+"""Keeps what the kernel of a member dropped lately for want of room: differences of counters that only grow."""
 
 from __future__ import annotations
 

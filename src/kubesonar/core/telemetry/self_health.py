@@ -23,7 +23,7 @@ once; longer, and one would last as long after the wall clock was set back."""
 
 
 class SelfHealthOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """When a member stops trusting itself."""
+    """The limits beyond which a member stops trusting itself."""
 
     lag: Annotated[
         Seconds, msgspec.Meta(gt=0, le=60, description="An event loop that is this late is starved, or was frozen.")

@@ -33,7 +33,7 @@ class LatencyCounts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ServiceLevels(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one agent counted since it began: requests to the own Service, look-ups at the DNS Service and at the cache
+    """The counts of one agent since it began: requests to the own Service, look-ups at the DNS Service and at the cache
     of the node, and the datagrams of trains that it sent and that were answered."""
 
     service: LatencyCounts | None = None

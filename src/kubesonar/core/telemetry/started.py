@@ -1,4 +1,4 @@
-"""Which members that count as starting have started: who has answered once has."""
+"""Notes which members that count as starting have started: who has answered once has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When nodes were in which state: what was announced or said of them, for a timeline beside incidents."""
+"""Keeps when nodes were in which state, announced or said of them, for a timeline beside incidents."""
 
 from __future__ import annotations
 

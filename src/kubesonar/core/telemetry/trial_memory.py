@@ -1,5 +1,5 @@
-"""What is remembered of one edge: all trials of the long window, and of a quarter of an hour before how many there were
-in each minute, with those that were bad.
+"""Remembers one edge: all trials of the long window, and of a quarter of an hour before how many there were in each
+minute, with those that were bad.
 
 Faint loss is told from bad trials over minutes, and good ones need only be counted for it. Trials are packed into 28
 bytes each, because an agent with 1,000 targets would otherwise spend more memory on trials than on everything else

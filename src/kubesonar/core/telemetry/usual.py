@@ -1,4 +1,4 @@
-"""What is usual for one edge: the time below which 95 % of its checks stay, learned without keeping them."""
+"""Learns what is usual for one edge: the time below which 95 % of its checks stay, learned without keeping them."""
 
 from __future__ import annotations
 

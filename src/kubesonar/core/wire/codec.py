@@ -101,7 +101,7 @@ _EVER = 0xFFFFFFFFFFFFFFFF
 
 
 class DatagramType(IntEnum):
-    """What a datagram is for. 3 to 127 are left for what else is asked, 130 to 254 for answers."""
+    """The purpose of a datagram. 3 to 127 are left for what else is asked, 130 to 254 for answers."""
 
     PROBE = 1
     MESSAGE = 2
@@ -110,7 +110,7 @@ class DatagramType(IntEnum):
 
 
 class Refusal(StrEnum):
-    """Why a datagram is refused."""
+    """The reason why a datagram is refused."""
 
     SHORT = "short"
     LONG = "long"
@@ -305,7 +305,7 @@ def mismatch(data: bytes | memoryview, newest: int = CURRENT) -> bytes | None:
 
 
 def decode(data: bytes | memoryview, ring: Keyring, newest: int = CURRENT) -> Datagram | Refusal:
-    """What `data` says, or why it is refused; `newest` is the newest version that this end understands."""
+    """Return what `data` says, or why it is refused; `newest` is the newest version that this end understands."""
     size = len(data)
     if size < HEADER_SIZE:
         return Refusal.SHORT

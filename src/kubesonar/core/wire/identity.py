@@ -1,4 +1,4 @@
-"""How datagrams name members: by hashes of 8 bytes (docs/decisions/0009-identity.md)."""
+"""Names members in datagrams: by hashes of 8 bytes (docs/decisions/0009-identity.md)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class WireIdentity(msgspec.Struct, frozen=True):
         return len(source) == len(self.identity) and not self.may_answer(source, True)
 
     def source(self, version: int) -> bytes:
-        """What the header of this member's datagrams says in that version."""
+        """Return what the header of this member's datagrams says in that version."""
         return self.name if version <= NAMED else self.identity
 
     def may_answer(self, source: bytes, certain: bool) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 WINDOW_SIZE = 1024
-"""How far behind the highest counter a datagram may come, in counters. A sender counts over all its targets, so this
-is about a hundred trains of reordering."""
+"""Counters by which a datagram may come behind the highest. A sender counts over all its targets, so this is about a
+hundred trains of reordering."""
 
 SENDER_SILENCE = 10.0
 """An epoch older than the one in force is accepted once that one has been silent for so long (s). An epoch is the wall

@@ -1,4 +1,4 @@
-"""What earlier lists of pods and nodes said that the present ones do not say any more."""
+"""Keeps what earlier lists of pods and nodes said that the present ones do not say any more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What the API says of a node: whether it was announced that it goes, whether it is ready, whether it has a kubelet.
+"""Reads what the API says of a node: whether it was announced that it goes, whether it is ready, whether it has a
+kubelet.
 
 A kubelet's silence announces nothing: it is a symptom of what agents look for.
 """
@@ -31,7 +32,7 @@ LEAVING = frozenset(
 """Taints of nodes that are about to go, as autoscalers and cloud providers set them."""
 
 _SHUTTING_DOWN = "node is shutting down"
-"""What kubelet says as its node shuts down in order (pkg/kubelet/nodeshutdown)."""
+"""The reasons that kubelet gives as its node shuts down in order (pkg/kubelet/nodeshutdown)."""
 
 _SILENT = "NodeStatusUnknown"
 """The reason that Kubernetes gives where a kubelet has fallen silent."""
@@ -51,8 +52,8 @@ _FIRST_STATUS = 2.0
 
 
 class NodeTrouble(msgspec.Struct, frozen=True):
-    """Why a node is not ready: the reason (empty where its kubelet is silent), since when (Unix seconds, 0 unknown),
-    and whether it never was ready."""
+    """The trouble of a node that is not ready: the reason (empty where its kubelet is silent), since when (Unix
+    seconds, 0 unknown), and whether it never was ready."""
 
     reason: str
     since: float

@@ -1,4 +1,4 @@
-"""What the API server says of the DNS pods, and of changes that explain their silence."""
+"""Asks the API server about the DNS pods, and about changes that explain their silence."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _TIMED_OUT = "ProgressDeadlineExceeded"
 
 
 class DnsFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known at one moment. `pods` is None where the API server does not say which DNS pods there are;
-    `addresses` are theirs by uid; `planned` says in words which changes of the whole cluster are under way, or that
-    this cannot be told."""
+    """The facts that are known at one moment. `pods` is None where the API server does not say which DNS pods there
+    are; `addresses` are theirs by uid; `planned` says in words which changes of the whole cluster are under way, or
+    that this cannot be told."""
 
     pods: tuple[DnsServerPod, ...] | None = None
     addresses: Mapping[str, str] = msgspec.field(default_factory=dict)

@@ -28,7 +28,7 @@ _PATCH = "application/merge-patch+json"
 
 
 class _Written(msgspec.Struct, frozen=True):
-    """What the annotation holds: ages are counted from `at` (Unix seconds)."""
+    """The contents of the annotation: ages are counted from `at` (Unix seconds)."""
 
     version: int
     at: float

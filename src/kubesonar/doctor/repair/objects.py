@@ -24,7 +24,7 @@ class RestartablePod(Object, frozen=True):
 
 
 class UpdateStrategy(ObjectPart, frozen=True):
-    """How a DaemonSet is rolled out; OnDelete leaves it to people."""
+    """The way in which a DaemonSet is rolled out; OnDelete leaves it to people."""
 
     type: ObjectWord = ""
 

@@ -68,7 +68,7 @@ class Repairer:
 
     @property
     def due(self) -> float | None:
-        """When the next round is wanted (s of the monotonic clock), None where the usual time will do."""
+        """The time when the next round is wanted (s of the monotonic clock), None where the usual time will do."""
         return self._remedy.due
 
     def hold(self, held: bool | None) -> None:

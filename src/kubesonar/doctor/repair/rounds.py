@@ -30,8 +30,8 @@ _REPLIES = {
 
 
 class MeshEdge(msgspec.Struct, frozen=True):
-    """What a member of the mesh that runs on `node` found about a DNS pod, by the pod's name, or about a member in the
-    pod network of the node `beyond`."""
+    """The finding of a member of the mesh that runs on `node` about a DNS pod, by the pod's name, or about a member in
+    the pod network of the node `beyond`."""
 
     source: str
     node: str

@@ -1,4 +1,4 @@
-"""How much the kernel dropped of what came to a socket of ours, because we did not take it in time."""
+"""Reads how much the kernel dropped of what came to a socket of ours, because we did not take it in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sends a report, as far as its request proves it."""
+"""Tells who sends a report, as far as its request proves it."""
 
 from __future__ import annotations
 

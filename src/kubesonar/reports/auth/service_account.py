@@ -24,7 +24,7 @@ KEYS_PATH = "/openid/v1/jwks"
 ISSUER_PATH = "/.well-known/openid-configuration"
 
 _ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
-"""What API servers sign with. An algorithm that takes a public key for a shared secret (HS256) must never be here."""
+"""Algorithms that API servers sign with. One that takes a public key for a shared secret (HS256) must never be here."""
 
 _REFRESH = 3600.0
 """Seconds for which keys are used before they are asked for again, as the API server's Cache-Control says. Longer, and
@@ -41,8 +41,8 @@ _Name = Annotated[str, msgspec.Meta(max_length=253)]
 
 
 class _Head(msgspec.Struct, frozen=True):
-    """What a token says of its signature (RFC 7515, section 4). joserfc raises TypeError for a `crit` that is no
-    list."""
+    """The header of a token, which says how it is signed (RFC 7515, section 4). joserfc raises TypeError for a `crit`
+    that is no list."""
 
     alg: str
     kid: _Name = ""

@@ -30,7 +30,7 @@ _WORD = re.compile(r"[A-Za-z0-9_.=-]{16,8192}")
 
 
 class BoundToken(msgspec.Struct, frozen=True):
-    """What a verified token says: the service account, until when it is good (Unix seconds), and its pod and node.
+    """The claims of a verified token: the service account, until when it is good (Unix seconds), and its pod and node.
     `node` is empty before Kubernetes 1.30."""
 
     namespace: str

@@ -19,7 +19,7 @@ from kubesonar.views.metrics.exposition import Exposition, Metric, Series, metri
 
 
 class MetricsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which edges have series of their own in /metrics."""
+    """The edges that have series of their own in /metrics."""
 
     edges: Annotated[
         Literal["bad", "all", "none"],

@@ -22,10 +22,10 @@ floods Prometheus."""
 
 
 class CollectorFacts(msgspec.Struct, frozen=True):
-    """What a collector knows of itself: the address of its page (empty: not known), reports taken and refused by
-    status, agents that report, seconds from one of their reports to the next, trials that agents lost before they could
-    report them, seconds that the last judgement took, whether it leads its replicas, records that wait for the store,
-    notices that wait for a receiver, records that were dropped, resident memory (bytes) and CPU time (s)."""
+    """The facts that a collector knows of itself: the address of its page (empty: not known), reports taken and refused
+    by status, agents that report, seconds from one of their reports to the next, trials that agents lost before they
+    could report them, seconds that the last judgement took, whether it leads its replicas, records that wait for the
+    store, notices that wait for a receiver, records that were dropped, resident memory (bytes) and CPU time (s)."""
 
     version: str
     page: str

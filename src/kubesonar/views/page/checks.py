@@ -1,4 +1,4 @@
-"""What plain targets are asked and how they answer: summed up over all who ask, and one by one."""
+"""Models of what plain targets are asked and how they answer: summed up over all who ask, and one by one."""
 
 from __future__ import annotations
 

@@ -37,7 +37,8 @@ class IncidentLine(msgspec.Struct, frozen=True):
 
 
 class ChangeLine(msgspec.Struct, frozen=True):
-    """What became of an incident, when, and its sentence then; empty where it is that of the line before."""
+    """A change of an incident: what became of it, when, and its sentence then; empty where it is that of the line
+    before."""
 
     at: Moment
     became: str

@@ -9,7 +9,7 @@ import msgspec
 from kubesonar.model import Member, Notice
 
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-"""What stands for itself in a URL (RFC 3986, section 2.3)."""
+"""Characters that stand for themselves in a URL (RFC 3986, section 2.3)."""
 
 
 class Link(msgspec.Struct, frozen=True):

@@ -18,8 +18,8 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class PageTimes(msgspec.Struct, frozen=True):
-    """How times are written: `clock` and `day_and_time` turn Unix seconds into text, `stamp` into RFC 3339. `zone`
-    names the time zone of the former."""
+    """The way in which times are written: `clock` and `day_and_time` turn Unix seconds into text, `stamp` into RFC
+    3339. `zone` names the time zone of the former."""
 
     clock: Callable[[float], str]
     day_and_time: Callable[[float], str]

@@ -31,7 +31,7 @@ class ReasonLine(msgspec.Struct, frozen=True):
 
 
 class NetworkCount(msgspec.Struct, frozen=True):
-    """How many members a network has."""
+    """The number of members of a network."""
 
     network: str
     members: int
@@ -39,9 +39,9 @@ class NetworkCount(msgspec.Struct, frozen=True):
 
 
 class NowModel(msgspec.Struct, frozen=True):
-    """What is wrong now: the `open` incidents, the latest `closed` ones, who is excused or unread and why (and how many
-    more), what cannot be told, and the incidents of the last `day`. `small_map` is the map of a small mesh, without
-    networks in a larger one. `durable` says why incidents are not kept durably, empty where they are."""
+    """The view of what is wrong now: the `open` incidents, the latest `closed` ones, who is excused or unread and why
+    (and how many more), what cannot be told, and the incidents of the last `day`. `small_map` is the map of a small
+    mesh, without networks in a larger one. `durable` says why incidents are not kept durably, empty where they are."""
 
     open: tuple[IncidentLine, ...]
     more_open: int

@@ -34,9 +34,9 @@ _LINE = 1000
 
 
 class PageFrame(msgspec.Struct, frozen=True):
-    """What stands around every view: its `title`, the name of its template, its address (path and query), how healthy
-    the network is and the sentence, when that was judged and of how many members. `zone` names the time zone of all
-    times, `sign_out` says whether there is something to sign out of."""
+    """The frame around every view: its `title`, the name of its template, its address (path and query), how healthy the
+    network is and the sentence, when that was judged and of how many members. `zone` names the time zone of all times,
+    `sign_out` says whether there is something to sign out of."""
 
     title: str
     view: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubesonar.views.page.links import Link
 
 RUNBOOK_PLACE = "https://kubesonar.io/docs/runbooks/"
-"""Where the runbooks are read, as in the alerts' annotations (deploy/monitoring/rules.yaml)."""
+"""The place where the runbooks are read, as in the alerts' annotations (deploy/monitoring/rules.yaml)."""
 
 RUNBOOKS = {
     "KubesonarNodeUnreachable": ("node", "node_in", "node_out", "pod_network", "pod_network_in", "pod_network_out"),

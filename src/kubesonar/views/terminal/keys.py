@@ -1,4 +1,4 @@
-"""Which agent knows which keys, at a terminal."""
+"""Shows which agent knows which keys, at a terminal."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _AROUND = 2
 
 
 class Cells(Enum):
-    """What cells show: figures; one character each, under headings that are written across; or one character each
+    """The contents of cells: figures; one character each, under headings that are written across; or one character each
     side by side, under vertical headings."""
 
     FIGURES = auto()

@@ -1,4 +1,4 @@
-"""What this replica holds of incidents and notices, up to which position, and the latest changes for followers."""
+"""The incidents and notices that this replica holds, up to which position, and the latest changes for followers."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Keep(Protocol):
 
 
 class Journal:
-    """What the replica `name` holds: the incidents of `log` and the notices of `book`, with the position up to which
-    that is all. `keep` writes to the store; with a `shared` one only a leader writes. `whole` tells that a copy of
-    everything is needed to follow: after a start the store may hold more than the position says."""
+    """The records that the replica `name` holds: the incidents of `log` and the notices of `book`, with the position up
+    to which that is all. `keep` writes to the store; with a `shared` one only a leader writes. `whole` tells that a
+    copy of everything is needed to follow: after a start the store may hold more than the position says."""
 
     def __init__(self, name: str, log: IncidentLog, book: NoticeBook, keep: Keep, *, shared: bool) -> None:
         self.position = Position()

@@ -74,7 +74,7 @@ class ReplicaLeadership:
 
     @property
     def leader(self) -> str:
-        """Who leads, as far as is known; empty where nobody is known to."""
+        """The replica that leads, as far as is known; empty where none is known to."""
         if self.leads():
             return self.name
         return self._leader if self.follows() else ""

@@ -112,7 +112,7 @@ class ReplicaPeers:
 
     @property
     def trouble(self) -> str:
-        """Why what this leader keeps is not held by another replica too, empty where it is."""
+        """The reason why no other replica holds what this leader keeps; empty where one does."""
         others = list(self._others())
         for peer in others:
             if peer.failure:

@@ -1,4 +1,5 @@
-"""What a coordinator that judges leaves to its successor, and takes over from its predecessor: all agents hold it.
+"""The state that a coordinator that judges leaves to its successor and takes over from its predecessor: all agents hold
+it.
 
 A coordinator has no replica and no disk of its own, and often it is its node that is lost. So each agent gets the
 incidents and notices of the last hour with a receipt of its reports, whenever they change, and shows what it holds to
@@ -40,7 +41,7 @@ class SuccessionDocument(msgspec.Struct, frozen=True):
 
 
 class CoordinatorSuccession:
-    """What is left of a coordinator whose incidents are in `log` and whose notices are in `book`; see
+    """The state that a coordinator leaves whose incidents are in `log` and whose notices are in `book`; see
     `reports.intake.Succession`. `reporting` returns the names of the agents that report now."""
 
     def __init__(self, log: IncidentLog, book: NoticeBook, clock: Clock, reporting: Callable[[], Set[str]]) -> None:

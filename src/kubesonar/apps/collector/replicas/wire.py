@@ -1,4 +1,4 @@
-"""What replicas say to each other: a leader pushes what it has kept, a follower tells up to where it holds that."""
+"""The protocol between replicas: a leader pushes what it has kept, a follower tells up to where it holds that."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ REPLICA_SCHEMA = 1
 """Version of pushes and their answers; raised when a reader of the version before could misread one."""
 
 REPLICA_PATH = "/api/v1/replica"
-"""Where a replica takes pushes, by POST."""
+"""The path at which a replica takes pushes, by POST."""
 
 COPY_PATH = "/api/v1/replica/copy"
-"""Where a replica gives a copy of what it holds, by GET."""
+"""The path at which a replica gives a copy of what it holds, by GET."""
 
 _NAME = Annotated[str, msgspec.Meta(max_length=300)]
 _NUMBER = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
@@ -45,8 +45,8 @@ class Records(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Push(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What `replica`, which leads in the term of `position`, has kept up to there: since `base`, or, where that is
-    None, everything, in pages of which this is number `page`. `last` says that no page follows."""
+    """The records that `replica`, which leads in the term of `position`, has kept up to there: since `base`, or, where
+    that is None, everything, in pages of which this is number `page`. `last` says that no page follows."""
 
     schema: int
     replica: _NAME

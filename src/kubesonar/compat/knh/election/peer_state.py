@@ -13,17 +13,17 @@ from kubesonar.core.timers import Timer, Timers
 
 
 class Purpose(Enum):
-    """Why a peer is called."""
+    """The purpose for which a peer is called."""
 
     NONE = "none"
     JOIN = "join"
-    """To see whether a new peer answers."""
+    """The call of a new peer, to see whether it answers."""
     ASK = "ask"
-    """To see, in an election, whether a higher-ranked peer answers."""
+    """The call of a higher-ranked peer in an election, to see whether it answers."""
     ANNOUNCE = "announce"
-    """To announce that this pod is the coordinator."""
+    """The call that announces that this pod is the coordinator."""
     WATCH = "watch"
-    """To see whether it still answers."""
+    """The call of a known peer, to see whether it still answers."""
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""What an agent says of its node."""
+"""Reads what an agent says of its node."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class AgentSettings(LogFlags, frozen=True, kw_only=True):
 
     @property
     def urls(self) -> list[str]:
-        """What is probed: the URLs given, and the server's own ping at the end."""
+        """The URLs that are probed: those given, and the server's own ping at the end."""
         given = [url for url in re.split("[,;]", self.probeurls) if url]
         return [*given, f"http://{self.serverendpoint}/api/v1/ping"]
 

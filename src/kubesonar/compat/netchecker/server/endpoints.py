@@ -1,4 +1,4 @@
-"""What the server answers."""
+"""The handlers of the server's endpoints."""
 
 from __future__ import annotations
 

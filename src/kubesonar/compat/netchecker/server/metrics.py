@@ -57,7 +57,7 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
 class _Counts(msgspec.Struct):
-    """What is counted of one agent."""
+    """The counts of one agent."""
 
     agent: str
     reports: _Count = 0

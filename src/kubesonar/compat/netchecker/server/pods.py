@@ -41,4 +41,4 @@ def label_of(node: str, pod: str) -> str:
 
 
 NOBODY = label_of("", "")
-"""How metrics name reports that are none, or that name no node."""
+"""The label by which metrics name reports that are none, or that name no node."""

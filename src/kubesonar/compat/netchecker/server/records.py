@@ -30,7 +30,7 @@ class AgentRecords:
 
     @property
     def trouble(self) -> str:
-        """Why the records could not be read from the store, a clause; empty where they could."""
+        """The reason why the records could not be read from the store, a clause; empty where they could."""
         return self._store.unread
 
     def keep(self, name: str, spec: AgentSpec) -> None:

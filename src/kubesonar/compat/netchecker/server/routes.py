@@ -1,4 +1,5 @@
-"""Which handler a path has, and what becomes of others, as httprouter decides it (https://pkg.go.dev/github.com/julienschmidt/httprouter)."""
+"""Chooses the handler of a path, and what becomes of others, as httprouter does
+(https://pkg.go.dev/github.com/julienschmidt/httprouter)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from kubesonar.stores.store import Store
 _LOG = logging.getLogger("kubesonar.netchecker")
 
 NAMESPACE = "default"
-"""Where the custom resources are, whatever namespace the server is in."""
+"""The namespace of the custom resources, whatever namespace the server is in."""
 
 AGENT_RESOURCE = CustomKind("network-checker.ext", "agents", "Agent")
 """The original's custom resource."""

@@ -44,17 +44,17 @@ RECHECK_INTERVAL = 0.5
 """Seconds after which claims that may not be announced yet are considered again."""
 
 MANY = 3
-"""With claims about so many nodes at once the coordinator waits longer, to see how big the event is."""
+"""Number of nodes with claims at once from which on the coordinator waits longer, to see how big the event is."""
 
 CLAIM_PATIENCE = 4.0
-"""How many times longer it then waits: claims about one event come in over about two seconds."""
+"""Times as long as it then waits: claims about one event come in over about two seconds."""
 
 REVIEW_INTERVAL = 2.0
 """Seconds between two looks whether members that were announced follow the coordinator again."""
 
 
 class AnnouncingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is told, and when rather not."""
+    """The conditions on which deaths are told."""
 
     settle: Annotated[
         Seconds, msgspec.Meta(ge=0, le=60, description="How long a claim waits, to see whether it is the only one.")

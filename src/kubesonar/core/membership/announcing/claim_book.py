@@ -1,5 +1,5 @@
-"""What a coordinator holds of the members: claims that are pending, claims that were announced, and what speaks against
-a claim."""
+"""Keeps what a coordinator holds of the members: claims that are pending, claims that were announced, and what speaks
+against a claim."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class ClaimBook:
 
     @property
     def open(self) -> dict[str, AnnouncedClaim]:
-        """What was announced and has not ended, by member."""
+        """The claims that were announced and have not ended, by member."""
         return {name: one for name, one in self.announced.items() if not one.claim.what.ends}
 
     def change(self, now: float, view: MemberView) -> list[AnnouncedClaim]:

@@ -1,4 +1,4 @@
-"""What a coordinator makes of the claims that come in: whose roster is wrong, who left, and what it sees itself."""
+"""Takes in the claims that come to a coordinator: whose roster is wrong, who left, and what it sees itself."""
 
 from __future__ import annotations
 

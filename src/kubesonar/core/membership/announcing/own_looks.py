@@ -1,4 +1,4 @@
-"""What a coordinator looks at itself before it announces: one key signs for all, so the words of others prove
+"""Has a coordinator look at a member itself before it announces: one key signs for all, so the words of others prove
 little, and a fresh probe that the member answers at its roster's address proves much."""
 
 from __future__ import annotations

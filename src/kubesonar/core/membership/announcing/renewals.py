@@ -1,4 +1,4 @@
-"""What receivers that forget are told again: what is announced and still holds, and what ended lately."""
+"""Chooses what receivers that forget are told again: what is announced and still holds, and what ended lately."""
 
 from __future__ import annotations
 

@@ -61,8 +61,8 @@ class AnnouncedClaim:
 
 
 class NodeEvent:
-    """What befell one or more members of a node at once: their `claims`, the first one that of the lowest id. Of
-    several it is announced once, of the `node` where they are all that it has; the others `answering`."""
+    """An event that befell one or more members of a node at once: their `claims`, the first one that of the lowest id.
+    Of several it is announced once, of the `node` where they are all that it has; the others `answering`."""
 
     __slots__ = ("answering", "claims", "id", "node")
 

@@ -20,7 +20,7 @@ STEP_DOWN_DELAY = 5.0
 
 
 class QuorumAction(Enum):
-    """What a coordinator has to do: report that it hears no majority, report that it does again, or step down."""
+    """The duty of a coordinator: to report that it hears no majority, report that it does again, or step down."""
 
     NONE = "none"
     REPORT = "report"

@@ -1,4 +1,4 @@
-"""Which coordinator a member follows, since when, and what it has promised."""
+"""Keeps which coordinator a member follows, since when, and what it has promised."""
 
 from __future__ import annotations
 

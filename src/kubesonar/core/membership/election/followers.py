@@ -1,4 +1,4 @@
-"""What a coordinator knows of each member from the acknowledgements of its heartbeats."""
+"""Keeps what a coordinator knows of each member from the acknowledgements of its heartbeats."""
 
 from __future__ import annotations
 

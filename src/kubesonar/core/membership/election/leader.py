@@ -26,7 +26,7 @@ from kubesonar.core.timers import Timers
 from kubesonar.model import Network
 
 LEADER_LEASE = 1.5
-"""How long an acknowledgement binds and counts, in intervals. With less, a heartbeat that is late by half an interval
+"""Intervals for which an acknowledgement binds and counts. With less, a heartbeat that is late by half an interval
 costs the majority; with more, a new coordinator has to wait longer."""
 
 SLICE = 64
@@ -112,8 +112,8 @@ class Leadership:
         self._assembled, self._rounds = False, 0
 
     def _since(self, now: float) -> float:
-        """When the oldest heartbeat was sent whose acknowledgement still counts. It counts no longer than it binds,
-        also when the interval has just grown."""
+        """Return when the oldest heartbeat was sent whose acknowledgement still counts. It counts no longer than it
+        binds, also when the interval has just grown."""
         return now - LEADER_LEASE * min(*self._spoken, self._interval)
 
     def heard(self, now: float, network: Network | None = None) -> int:
@@ -139,7 +139,7 @@ class Leadership:
         return sum(self.heard(now, network) for network in self._view.networks)
 
     def quorum(self, now: float) -> Quorum:
-        """Who follows, for the announcer."""
+        """Return who follows, for the announcer."""
         networks = self.networks(now)
         tenure = now - self.since
         merging = tenure < MERGE_PATIENCE and self._may_merge(tenure, self._apart(now, networks))

@@ -32,7 +32,7 @@ class NetworkCrossing:
         self._until = self.awaited_until = NEVER
 
     def handed_over(self, successor: str, until: float) -> None:
-        """The coordinator stepped down for this member (empty: for nobody), which is to be awaited until that time."""
+        """Note that the coordinator stepped down for this member (empty: for nobody), and await it until that time."""
         self._successor, self._until = successor, float("inf")
         self.awaited_until = until
 

@@ -11,7 +11,7 @@ from kubesonar.model import Seconds
 
 
 class ElectionOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the coordinator is elected."""
+    """The election of the coordinator."""
 
     order: Annotated[
         Rank,

@@ -1,4 +1,4 @@
-"""What the reports of several members about one add up to."""
+"""Adds up the reports of several members about one."""
 
 from __future__ import annotations
 

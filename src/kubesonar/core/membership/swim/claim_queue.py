@@ -28,7 +28,7 @@ KEPT = 60.0
 """Seconds for which a claim of BACK or LEFT is kept for a coordinator that is still to be elected."""
 
 NOTHING = (Condition.BACK, False)
-"""What is held of a member of which nothing is announced that has not ended."""
+"""The condition that is held of a member of which nothing is announced that has not ended."""
 
 
 class QueuedClaim:
@@ -59,7 +59,7 @@ class QueuedClaim:
 
 
 class ClaimQueue:
-    """At most one claim about each member."""
+    """Holds at most one claim about each member."""
 
     def __init__(self, timers: Timers, emit: Callable[[Any], None]) -> None:
         self._timers = timers

@@ -10,7 +10,7 @@ from kubesonar.model import Seconds
 
 
 class SuspicionOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How a member's death is found out."""
+    """The detection of a member's death."""
 
     watched: Annotated[int, msgspec.Meta(ge=1, le=16, description="How many members each member watches.")] = 3
     interval: Annotated[

@@ -89,8 +89,8 @@ class Suspicion:
         return chosen
 
     def needed(self, view: MemberView, asker: str, witnesses: int, zones: int) -> tuple[int, int]:
-        """How many members must agree, the asker included, and of how many zones: as many as there are, unless a round
-        has shown that they cannot be had, as when the rest of a zone is dead too."""
+        """Return how many members must agree, the asker included, and of how many zones: as many as there are, unless a
+        round has shown that they cannot be had, as when the rest of a zone is dead too."""
         part, members = view.within(self.name), view.members
         watches = asker in part.members and members[asker].expected
         others = part.serving - members[self.name].expected - watches

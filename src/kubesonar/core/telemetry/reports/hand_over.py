@@ -11,7 +11,7 @@ HAND_OVER_SCHEMA = 1
 """Version of the messages; raised when a reader of the version before could misread one."""
 
 HAND_OVER_PATH = "/api/v1/hand-over"
-"""Where a collector takes notices, by POST."""
+"""The path at which a collector takes notices, by POST."""
 
 _LARGEST = 64 << 10
 """Largest message (bytes). Larger, and one agent fills the outbox; smaller, and a notice with much evidence is

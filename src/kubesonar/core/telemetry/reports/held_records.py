@@ -1,4 +1,4 @@
-"""What an agent holds for the next coordinator: text that it does not read."""
+"""Holds records at an agent for the next coordinator: text that the agent does not read."""
 
 from __future__ import annotations
 

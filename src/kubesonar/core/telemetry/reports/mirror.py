@@ -1,4 +1,4 @@
-"""What a collector knows of one agent: the agent's snapshot again, made of its reports."""
+"""Makes one agent's snapshot again of its reports, for a collector."""
 
 from __future__ import annotations
 

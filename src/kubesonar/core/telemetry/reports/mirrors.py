@@ -45,8 +45,8 @@ class MirrorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class Collected(msgspec.Struct, frozen=True):
-    """What all agents said up to `at` (Unix seconds of the collector's clock), and why nothing is known of the others,
-    by member's name."""
+    """The snapshots of all agents up to `at` (Unix seconds of the collector's clock), and why nothing is known of the
+    others, by member's name."""
 
     at: float
     snapshots: list[Snapshot]

@@ -1,4 +1,4 @@
-"""What an agent has to report to one collector: the ledger is the buffer, and only counts are kept beside it."""
+"""Makes an agent's reports to one collector: the ledger is the buffer, and only counts are kept beside it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ class ReportLog:
 
 
 class _Told(NamedTuple):
-    """What a report told of an edge: its number, how many trials it had then, its last minute, and its check."""
+    """The part of an edge that a report told: its number, how many trials it had then, its last minute, and its
+    check."""
 
     number: int
     trials: int

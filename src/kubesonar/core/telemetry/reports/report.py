@@ -30,7 +30,7 @@ REPORT_SCHEMA = 1
 """Version of reports and receipts; raised when a reader of the version before could misread one."""
 
 REPORT_PATH = "/api/v1/reports"
-"""Where a collector takes reports, by POST."""
+"""The path at which a collector takes reports, by POST."""
 
 MOST_EDGES = 100_000
 """Most edges in one report, as many as a ledger may keep. Fewer, and the report of a large agent is refused."""
@@ -52,7 +52,7 @@ _UNSAID = Check("", Kind.OTHER, Path.OTHER, "", "")
 
 
 class EdgeReport(msgspec.Struct, frozen=True, array_like=True):
-    """What changed of one edge. `number` stands for it in this agent's reports; `check` is given with the first of them
+    """The changes of one edge. `number` stands for it in this agent's reports; `check` is given with the first of them
     and whenever it changes, else None. `edge.trials` are the new trials only, of which the first is the edge's trial
     number `first`, and `edge.past` the minutes from the last one that was told on; of all the agent keeps the last
     `kept` trials and the minutes from `oldest` on. The windows have a span and no sums, and the latest observation has
@@ -67,8 +67,8 @@ class EdgeReport(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What changed at an agent since its report number `base` (0: nothing is taken as known, `edges` are all). `head`
-    is the agent's snapshot without edges and roster, with its facts only where they changed. `digest` stands for the
+    """The changes at an agent since its report number `base` (0: nothing is taken as known, `edges` are all). `head` is
+    the agent's snapshot without edges and roster, with its facts only where they changed. `digest` stands for the
     roster in force, which is given in `roster` once the collector asks for it. `gone` are the numbers of edges that are
     no more. `dropped` counts the trials that the ledger forgot before a report could be delivered; `withheld` is the
     size (bytes) of a report that did not get through, where this one leaves out all edges to be small, else 0.

@@ -25,7 +25,7 @@ series takes more memory."""
 
 _SLOT = Packed("<He")
 _WHOLE, _NOTHING = 60_000, 0xFFFF
-"""What stands in a slot for all lost, and for nothing measured."""
+"""The values in a slot for all lost, and for nothing measured."""
 _EMPTY = _SLOT.pack(_NOTHING, 0.0)
 _MOST_MS = 60_000.0
 """Longest round trip of a slot in milliseconds, within what a half-precision number holds (65,504)."""
@@ -36,7 +36,7 @@ BETWEEN_MEMBERS = frozenset({Path.POD, Path.HOST})
 
 
 class HistoryPart(StrEnum):
-    """What a series is of: a node (all that its members ask and are asked), the way from one node to another, or a
+    """The subject of a series: a node (all that its members ask and are asked), the way from one node to another, or a
     plain target."""
 
     NODE = "node"

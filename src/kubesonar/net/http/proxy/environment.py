@@ -13,7 +13,7 @@ from kubesonar.net.http.proxy.userinfo import split_user
 from kubesonar.net.http.url import Url, parse_url
 
 PROXY_FORMS = "http://HOST:PORT or socks5://HOST:PORT"
-"""What a proxy's URL is, for sentences that refuse another."""
+"""The form of a proxy's URL, for sentences that refuse another."""
 
 _SOCKS = frozenset({"socks5", "socks5h"})
 """Schemes of SOCKS proxies. Go has the proxy look names up under either."""
