@@ -139,6 +139,13 @@ def parsed(command: Callable[..., R], arguments: Sequence[str], name: str) -> R 
     return found[0] if found else int(code or 0)
 
 
+def run_parsed(command: Callable[..., Callable[[], int]], arguments: Sequence[str], name: str) -> int:
+    """Run what `command`, whose parameters Typer reads, returns; return its exit code, or that of --help or Ctrl-C.
+    Raises ConfigError for wrong usage."""
+    run = parsed(command, arguments, name)
+    return run if isinstance(run, int) else run()
+
+
 def run_async(work: Coroutine[Any, Any, R]) -> R:
     """Run a command's work on uvloop and return its result. The result passes by the task: Python 3.11's `signal`
     module writes the runner's task out, with its result, when Ctrl-C gets its former handler back, which takes longer

@@ -45,8 +45,7 @@ that much later."""
 
 def main(arguments: Sequence[str]) -> int:
     """Ask, judge and print; return 0 for good, 1 for bad, 2 for unknown or wrong usage. Raises ConfigError."""
-    run = asking.parsed(check, arguments, "check")
-    return run if isinstance(run, int) else run()
+    return asking.run_parsed(check, arguments, "check")
 
 
 def check(

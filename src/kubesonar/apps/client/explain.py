@@ -21,8 +21,7 @@ from kubesonar.views.terminal.explanation import explanation
 def main(arguments: Sequence[str]) -> int:
     """Explain the findings asked for and return 0; where all are asked for and there are none, say so and return the
     exit code of the verdict. Raises ConfigError where there is none such."""
-    run = asking.parsed(explain, arguments, "explain")
-    return run if isinstance(run, int) else run()
+    return asking.run_parsed(explain, arguments, "explain")
 
 
 def explain(

@@ -30,8 +30,7 @@ may keep cannot be asked for."""
 
 def main(arguments: Sequence[str]) -> int:
     """Print the incidents; return 0, or 2 after wrong usage. Raises ConfigError where no collector answers."""
-    run = asking.parsed(history, arguments, "history")
-    return run if isinstance(run, int) else run()
+    return asking.run_parsed(history, arguments, "history")
 
 
 def history(

@@ -25,8 +25,7 @@ new; longer, and the answer comes that much later."""
 
 def main(arguments: Sequence[str]) -> int:
     """Ask and print; return 0 where all agents agree, 1 where not, 2 for wrong usage. Raises ConfigError."""
-    run = asking.parsed(status, arguments, "keys status")
-    return run if isinstance(run, int) else run()
+    return asking.run_parsed(status, arguments, "keys status")
 
 
 def status(

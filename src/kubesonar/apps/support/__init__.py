@@ -35,8 +35,7 @@ Out = Annotated[
 
 def main(arguments: Sequence[str]) -> int:
     """Write the archive and say what is in it; return 0, or 2 after wrong usage. Raises ConfigError."""
-    run = asking.parsed(support, arguments, "support")
-    return run if isinstance(run, int) else run()
+    return asking.run_parsed(support, arguments, "support")
 
 
 def support(
