@@ -36,7 +36,7 @@ class Unavailable(Exception):
     """The file cannot be used now, as on a full disk. The message is a clause."""
 
 
-def open_sqlite(path: str, wait: float) -> sqlite3.Connection:
+def open_sqlite(path: str, wait: float = 1.0) -> sqlite3.Connection:
     """Return the file at `path`, made where there is none and locked against other processes, for which it waits up to
     `wait` seconds. A transaction that has ended survives a power cut. Any one thread may use it. Raises `Unreadable`
     and `Unavailable`."""

@@ -13,10 +13,10 @@ class SimNetwork:
     (who is in none shares one), nor do those that are `cut`; `blocked` ways (source, target) carry nothing, `slow` ones
     so many seconds more."""
 
-    def __init__(self, rng: Random, loss: float = 0.0, delay: float = 0.001, jitter: float = 0.0005) -> None:
-        self.loss = loss
-        self.delay = delay
-        self.jitter = jitter
+    def __init__(self, rng: Random) -> None:
+        self.loss = 0.0
+        self.delay = 0.001
+        self.jitter = 0.0005
         self.cut: set[str] = set()
         self.blocked: set[tuple[str, str]] = set()
         self.slow: dict[tuple[str, str], float] = {}

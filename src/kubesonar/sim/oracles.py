@@ -39,13 +39,13 @@ class Oracles:
             self._one_announces(now)
             self._true(now, action)
 
-    def settled(self, *, expected: int = 1) -> None:
-        """Check a cluster that was left alone for a while: exactly `expected` members may announce, and each of them
-        holds all that are lost, and nobody else, for dead, gone or frozen."""
+    def settled(self) -> None:
+        """Check a cluster that was left alone for a while: exactly one member may announce, and it holds all that are
+        lost, and nobody else, for dead, gone or frozen."""
         world = self._world
         heads = self.announcing()
-        if len(heads) != expected:
-            self._complain(f"{len(heads)} members announce ({', '.join(heads) or 'nobody'}), expected {expected}")
+        if len(heads) != 1:
+            self._complain(f"{len(heads)} members announce ({', '.join(heads) or 'nobody'}), expected 1")
         for head in heads:
             machine = world.nodes[head].machine
             held = machine.conditions if machine is not None else {}

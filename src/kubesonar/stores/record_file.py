@@ -26,14 +26,13 @@ class RecordFile:
         limit: int,
         clock: Clock,
         *,
-        wait: float = 1.0,
         migrations: Sequence[Migration] = MIGRATIONS,
     ) -> None:
         self.dropped = 0
         self._limit = limit
         self._clock = clock
         self._ahead = clock.wall() - clock.mono()
-        self._base = open_sqlite(f"{directory}/{STORE_FILE}", wait)
+        self._base = open_sqlite(f"{directory}/{STORE_FILE}")
         try:
             migrate(self._base, migrations)
             with classified():

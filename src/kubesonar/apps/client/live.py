@@ -29,11 +29,10 @@ async def live(
     console: Console,
     networks: Sequence[Network] = BOTH,
     footer: Callable[[], str] = lambda: "Ctrl-C ends",
-    refresh: float = REFRESH,
 ) -> None:
     """Show what `looking` sees until it is cancelled. Without a terminal, print the verdict when it changes."""
     if not console.is_terminal:
-        await _log(looking, console, refresh)
+        await _log(looking, console)
 
     async def mapped() -> tuple[Assessment, tuple[Matrix, ...]]:
         assessment = await looking()
@@ -41,17 +40,17 @@ async def live(
 
     with Live(console=console, auto_refresh=False, screen=True, vertical_overflow="crop") as screen:
         while True:
-            (assessment, matrices), pause = await _paced(mapped, refresh)
+            (assessment, matrices), pause = await _paced(mapped)
             verdict = assessment.verdict
             last = f"{footer()}  |  {verdict.observers} of {verdict.members} members at {clock(assessment.at)}"
             screen.update(Board(verdict, matrices, last), refresh=True)
             await asyncio.sleep(pause)
 
 
-async def _log(looking: Callable[[], Awaitable[Assessment]], console: Console, refresh: float) -> None:
+async def _log(looking: Callable[[], Awaitable[Assessment]], console: Console) -> None:
     said = ""
     while True:
-        assessment, pause = await _paced(looking, refresh)
+        assessment, pause = await _paced(looking)
         state = " ".join([assessment.verdict.verdict, *(f"{f.part} {f.subject}" for f in assessment.verdict.findings)])
         if state != said:
             console.print(f"{clock(assessment.at)} ", end="")
@@ -60,11 +59,11 @@ async def _log(looking: Callable[[], Awaitable[Assessment]], console: Console, r
         await asyncio.sleep(pause)
 
 
-async def _paced(looking: Callable[[], Awaitable[Seen]], refresh: float) -> tuple[Seen, float]:
+async def _paced(looking: Callable[[], Awaitable[Seen]]) -> tuple[Seen, float]:
     """Return what one look sees, and the seconds to wait for the next: at least half of what one look takes, so that a
     large mesh is not asked all the time."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     seen = await looking()
     took = loop.time() - began
-    return seen, max(refresh - took, took / 2)
+    return seen, max(REFRESH - took, took / 2)

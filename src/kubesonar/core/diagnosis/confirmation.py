@@ -5,7 +5,6 @@ from __future__ import annotations
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.model import Check, Finding, Kind, Network, clip
 
-_PINGED = ("node", "node_in", "node_out", "node_family", "node_slow", "link_rate")
 _PINGED_POD = ("pod_network", "pod_network_in", "pod_network_out", "pod_network_family")
 _KERNEL = {
     "conntrack_full": "cat /proc/sys/net/netfilter/nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max",

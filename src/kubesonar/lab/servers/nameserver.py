@@ -30,10 +30,10 @@ _HUNG_UP = (OSError, asyncio.IncompleteReadError, TimeoutError, asyncio.Cancelle
 """Exceptions that end a connection: the client left or is idle, or the server stops."""
 
 
-def cluster_records(domain: str = "cluster.local", v4: str = "10.96.0.1", v6: str = "") -> tuple[Record, ...]:
+def cluster_records(domain: str = "cluster.local", v6: str = "") -> tuple[Record, ...]:
     """Return the records that every cluster has: those of the API server's Service."""
     name = f"kubernetes.default.svc.{domain}"
-    first = Record(name, RecordType.A, TTL, v4)
+    first = Record(name, RecordType.A, TTL, "10.96.0.1")
     return (first, Record(name, RecordType.AAAA, TTL, v6)) if v6 else (first,)
 
 

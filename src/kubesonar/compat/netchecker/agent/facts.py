@@ -15,10 +15,10 @@ _LOOKUP = 5.0
 dead."""
 
 
-def node_uptime(path: str = "/proc/uptime") -> int:
+def node_uptime() -> int:
     """Return the whole seconds since the node started, 0 where the kernel does not say."""
     try:
-        return int(float(read_file(path, 256).split()[0]))
+        return int(float(read_file("/proc/uptime", 256).split()[0]))
     except (OSError, ValueError, IndexError):
         return 0
 
