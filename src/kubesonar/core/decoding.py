@@ -9,9 +9,11 @@ elsewhere.
 from __future__ import annotations
 
 from types import UnionType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
+
+from kubesonar.model import clip
 
 T = TypeVar("T")
 _REFUSED = (ValueError, RecursionError)  # msgspec.DecodeError and the errors of Unicode are ValueErrors
@@ -28,20 +30,6 @@ class TooDeep(Undecodable):
         super().__init__("nested too deeply")
 
 
-class JsonDecoder(Generic[T]):
-    """Decodes JSON of one type, faster than `decode_json` does."""
-
-    def __init__(self, kind: type[T]) -> None:
-        self._decoder = msgspec.json.Decoder(kind)
-
-    def decode(self, data: bytes | memoryview | msgspec.Raw) -> T:
-        """Return the value. Raises Undecodable."""
-        try:
-            return self._decoder.decode(data)
-        except _REFUSED as error:
-            raise _undecodable(error) from None
-
-
 class MsgpackDecoder(Generic[T]):
     """Decodes MessagePack of one type, or of one of several."""
 
@@ -56,12 +44,49 @@ class MsgpackDecoder(Generic[T]):
             raise _undecodable(error) from None
 
 
+class _Versioned(Protocol):
+    @property
+    def schema(self) -> int: ...
+
+
+class _Head(msgspec.Struct):
+    schema: int
+
+
+Document = TypeVar("Document", bound=_Versioned)
+
+_REASON = 160
+"""Longest reason why data are no document, in characters. Shorter, and the field at fault is cut off; longer, and a
+stranger fills the terminal."""
+
+
 def decode_json(data: bytes | bytearray | memoryview | str | msgspec.Raw, kind: type[T]) -> T:
     """Return the JSON value in `data`, checked against `kind`. Raises Undecodable."""
     try:
         return msgspec.json.decode(data, type=kind)
     except _REFUSED as error:
         raise _undecodable(error) from None
+
+
+def decode_document(body: bytes, kind: type[Document], schema: int, noun: str) -> Document | str:
+    """Return the JSON document of that kind and `schema` (version) in `body`, or the reason why there is none, a clause
+    that calls it a `noun`: that it is of another schema, or else what does not fit.
+
+    Agents, collectors and replicas read by it what others of them say, all of which is a stranger's claim."""
+    try:
+        document = decode_json(body, kind)
+        said = document.schema
+        if said == schema:
+            return document
+    except Undecodable as error:
+        reason = clip(str(error), _REASON)
+        try:
+            said = decode_json(body, _Head).schema
+        except Undecodable:
+            return f"this is no {noun}: {reason}"
+        if said == schema:
+            return f"the {noun} is malformed: {reason}"
+    return f"version mismatch: the {noun} has schema {said}, expected {schema}"
 
 
 def decode_without_nulls(data: bytes | memoryview | msgspec.Raw, kind: type[T]) -> T:

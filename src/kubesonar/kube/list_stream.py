@@ -15,7 +15,7 @@ from typing import Generic
 
 import msgspec
 
-from kubesonar.core.decoding import JsonDecoder, TooDeep, Undecodable, decode_json, decode_without_nulls
+from kubesonar.core.decoding import TooDeep, Undecodable, decode_json, decode_without_nulls
 from kubesonar.kube.errors import ApiError, unanswered
 from kubesonar.kube.object_meta import Meta, ObjectPart, T
 from kubesonar.net.clock import Clock
@@ -64,13 +64,12 @@ class ObjectDecoder(Generic[T]):
 
     def __init__(self, kind: type[T]) -> None:
         self._kind = kind
-        self._decoder = JsonDecoder(kind)
         self.skipped = 0
 
     def decode(self, data: bytes | msgspec.Raw) -> T | None:
         """Return the object, None where it does not fit. Raises Undecodable for less than one JSON value."""
         try:
-            return self._decoder.decode(data)
+            return decode_json(data, self._kind)
         except TooDeep:
             pass
         except Undecodable:

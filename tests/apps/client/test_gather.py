@@ -54,12 +54,12 @@ def test_all_agents_of_a_directory_are_read(tmp_path: Path) -> None:
         (answer(b"", 403), "does not let us read"),
         (answer(b"{}", 404), "no snapshot"),
         (answer(b"{}", 503), "HTTP status 503"),
-        (answer(b"<html>"), "its answer is no snapshot"),
-        (answer(b"\xff" * 9), "its answer is no snapshot"),
-        (answer(b"[" * 200_000), "its answer is no snapshot"),
-        (answer(b'{"schema": 1, "member": 7}'), "its snapshot is malformed"),
-        (answer(b'{"schema": 2, "member": 7}'), "version mismatch: its snapshot has schema 2, expected 1"),
-        (answer(encoded(lone(), schema=9)), "version mismatch: its snapshot has schema 9, expected 1"),
+        (answer(b"<html>"), "this is no snapshot"),
+        (answer(b"\xff" * 9), "this is no snapshot"),
+        (answer(b"[" * 200_000), "this is no snapshot"),
+        (answer(b'{"schema": 1, "member": 7}'), "the snapshot is malformed"),
+        (answer(b'{"schema": 2, "member": 7}'), "version mismatch: the snapshot has schema 2, expected 1"),
+        (answer(encoded(lone(), schema=9)), "version mismatch: the snapshot has schema 9, expected 1"),
         (answer(b"x" * (9 << 20)), "larger than 8 MiB"),
         (lambda request: b"220 smtp.example ESMTP\r\n\r\n", "not HTTP"),
         (lambda request: b"", "without an answer"),
@@ -186,7 +186,7 @@ def test_a_silent_server_is_asked_no_longer_than_the_time_out() -> None:
 )
 def test_numbers_that_cannot_be_are_refused(changes: dict[str, object], expected: str) -> None:
     reason = why(answer(encoded(lone(), **changes)))
-    assert reason == f"its snapshot is malformed: Expected {expected}"
+    assert reason == f"the snapshot is malformed: Expected {expected}"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_one_trial_that_cannot_be_is_enough_to_refuse_a_snapshot(trial: dict[str
     found = why(
         answer(msgspec.json.encode(msgspec.structs.replace(told, edges=(sick, *rest)))), AgentAccess(everybody=False)
     )
-    assert found.startswith("its snapshot is malformed: Expected ")
+    assert found.startswith("the snapshot is malformed: Expected ")
     assert "at `$.edges[0].trials[0][" in found
 
 
@@ -213,16 +213,16 @@ def test_what_was_encoded_is_decoded_whatever_a_later_version_adds() -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"", "its answer is no snapshot: "),
-        (b"\xff\xff", "its answer is no snapshot: "),
-        (b"[" * 200_000, "its answer is no snapshot: "),
-        (encoded(lone(), member={"name": 7}), "its snapshot is malformed: "),
-        (encoded(lone(), at=-1.0), "its snapshot is malformed: Expected `float` >= 0.0 - at `$.at`"),
+        (b"", "this is no snapshot: "),
+        (b"\xff\xff", "this is no snapshot: "),
+        (b"[" * 200_000, "this is no snapshot: "),
+        (encoded(lone(), member={"name": 7}), "the snapshot is malformed: "),
+        (encoded(lone(), at=-1.0), "the snapshot is malformed: Expected `float` >= 0.0 - at `$.at`"),
         (
             encoded(lone(), schema=SCHEMA + 1),
-            f"version mismatch: its snapshot has schema {SCHEMA + 1}, expected {SCHEMA}",
+            f"version mismatch: the snapshot has schema {SCHEMA + 1}, expected {SCHEMA}",
         ),
-        (encoded(lone(), schema=SCHEMA + 1, member=7), f"version mismatch: its snapshot has schema {SCHEMA + 1}"),
+        (encoded(lone(), schema=SCHEMA + 1, member=7), f"version mismatch: the snapshot has schema {SCHEMA + 1}"),
     ],
 )
 def test_what_is_none_is_refused_with_a_reason(body: bytes, reason: str) -> None:

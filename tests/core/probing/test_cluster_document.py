@@ -22,9 +22,9 @@ def test_a_document_comes_back_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"<html>", "its answer is no list of members: "),
-        (b'{"schema":1}', "its answer is no list of members: "),
-        (b'{"schema":2,"roster":{"revision":"","members":[]}}', "version mismatch: its list of members has schema 2"),
+        (b"<html>", "this is no list of members: "),
+        (b'{"schema":1}', "the list of members is malformed: "),
+        (b'{"schema":2,"roster":{"revision":"","members":[]}}', "version mismatch: the list of members has schema 2"),
     ],
 )
 def test_another_answer_is_refused_in_one_sentence(body: bytes, reason: str) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from kubesonar.apps.client.collector_client import CollectorClient, CollectorSilent
 from kubesonar.apps.client.sources import SnapshotSource, others, owner
 from kubesonar.apps.client.times import clock
-from kubesonar.core.decoding import Undecodable, decode_json
+from kubesonar.core.decoding import decode_document
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.diagnosis.verdict import NOTHING_KNOWN, Known, verdict_on
 from kubesonar.core.telemetry.labels import relabelled
@@ -151,29 +151,9 @@ def read_snapshot(fetched: Fetched, source: SnapshotSource) -> Snapshot | str:
     return snapshot
 
 
-class _Head(msgspec.Struct):
-    schema: int
-
-
 def decode_snapshot(body: bytes) -> Snapshot | str:
     """Return the snapshot in `body`, or the reason why there is none. Everything in it is a stranger's claim."""
-    try:
-        snapshot = decode_json(body, Snapshot)
-    except Undecodable as error:
-        return _unreadable(body, clip(str(error), _REASON_LIMIT))
-    return snapshot if snapshot.schema == SCHEMA else _other_schema(snapshot.schema)
-
-
-def _unreadable(body: bytes, reason: str) -> str:
-    try:
-        head = decode_json(body, _Head)
-    except Undecodable:
-        return f"its answer is no snapshot: {reason}"
-    return _other_schema(head.schema) if head.schema != SCHEMA else f"its snapshot is malformed: {reason}"
-
-
-def _other_schema(schema: int) -> str:
-    return f"version mismatch: its snapshot has schema {schema}, expected {SCHEMA}"
+    return decode_document(body, Snapshot, SCHEMA, "snapshot")
 
 
 _STATUS = {

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from kubesonar.core.decoding import JsonDecoder, Undecodable, convert_plain, decode_json
+from kubesonar.core.decoding import Undecodable, convert_plain, decode_json
 from kubesonar.kube.object_meta import unix_seconds
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
@@ -74,13 +74,10 @@ class AgentSpec(msgspec.Struct, frozen=True):
         return unix_seconds(self.last_updated)
 
 
-_RECORDS = JsonDecoder(AgentSpec)
-
-
 def decode_spec(data: bytes) -> AgentSpec:
     """Return the record in JSON, in which null stands for a value that is not given, as for Go. Raises Undecodable."""
     try:
-        return _RECORDS.decode(data)
+        return decode_json(data, AgentSpec)
     except Undecodable:
         if b"null" not in data:
             raise

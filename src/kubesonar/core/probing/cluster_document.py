@@ -7,18 +7,15 @@ from hashlib import sha256
 
 import msgspec
 
-from kubesonar.core.decoding import Undecodable, decode_json
+from kubesonar.core.decoding import decode_document
 from kubesonar.core.probing.cluster_facts import DnsPod, ServiceEndpoint
-from kubesonar.model import Roster, clip
+from kubesonar.model import Roster
 
 CLUSTER_PATH = "/api/v1/cluster"
 """The path at which a collector hands it out, by GET."""
 
 CLUSTER_SCHEMA = 1
 """Version of the document; raised when a reader of the version before could misread one."""
-
-_REASON = 160
-"""Longest reason why there is no document, in characters. Shorter, and the field at fault is cut off."""
 
 
 class ClusterDocument(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -36,13 +33,7 @@ class ClusterDocument(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def decode_cluster(body: bytes) -> ClusterDocument | str:
     """Return the document in `body`, or the reason why there is none."""
-    try:
-        document = decode_json(body, ClusterDocument)
-    except Undecodable as error:
-        return f"its answer is no list of members: {clip(str(error), _REASON)}"
-    if document.schema != CLUSTER_SCHEMA:
-        return f"version mismatch: its list of members has schema {document.schema}, expected {CLUSTER_SCHEMA}"
-    return document
+    return decode_document(body, ClusterDocument, CLUSTER_SCHEMA, "list of members")
 
 
 def entity_tag(body: bytes) -> str:

@@ -179,8 +179,8 @@ def test_who_shows_another_token_is_neither_believed_nor_told(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("body", "status", "why"),
     [
-        (b"", 400, "expected a message of a replica"),
-        (b"[" * 5000, 400, "expected a message of a replica"),
+        (b"", 400, "this is no push of a replica"),
+        (b"[" * 5000, 400, "this is no push of a replica"),
         (b'{"schema":9,"replica":"x","position":{"term":9,"number":0}}', 400, "version mismatch"),
         (b'{"schema":1,"replica":"x","position":{"term":-1,"number":0}}', 400, "term"),
         (b'{"schema":1,"replica":"x","position":{"term":0,"number":0}}', 409, '"refused":true'),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 
-from kubesonar.core.decoding import Undecodable, decode_json
+from kubesonar.core.decoding import decode_document
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
-from kubesonar.model import clip
 
 REPLICA_SCHEMA = 1
 """Version of pushes and their answers; raised when a reader of the version before could misread one."""
@@ -22,9 +21,6 @@ COPY_PATH = "/api/v1/replica/copy"
 
 _NAME = Annotated[str, msgspec.Meta(max_length=300)]
 _NUMBER = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
-_REASON = 160
-
-Message = TypeVar("Message", "Push", "Held")
 
 
 class Position(msgspec.Struct, frozen=True, order=True):
@@ -72,19 +68,9 @@ class Held(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def decode_push(body: bytes) -> Push | str:
     """Return the push in `body`, or the reason why there is none."""
-    return _decoded(body, Push)
+    return decode_document(body, Push, REPLICA_SCHEMA, "push of a replica")
 
 
 def decode_held(body: bytes) -> Held | str:
     """Return the answer in `body`, or the reason why there is none."""
-    return _decoded(body, Held)
-
-
-def _decoded(body: bytes, kind: type[Message]) -> Message | str:
-    try:
-        found = decode_json(body, kind)
-    except Undecodable as error:
-        return f"expected a message of a replica: {clip(str(error), _REASON)}"
-    if found.schema != REPLICA_SCHEMA:
-        return f"version mismatch: this is of schema {found.schema}, expected {REPLICA_SCHEMA}"
-    return found
+    return decode_document(body, Held, REPLICA_SCHEMA, "answer of a replica")

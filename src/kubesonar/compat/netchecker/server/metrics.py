@@ -11,7 +11,7 @@ import msgspec
 from kubesonar.compat.netchecker.server.pods import NOBODY
 from kubesonar.compat.netchecker.spec import NONSENSE_MS, AgentSpec, ProbeResult
 from kubesonar.compat.process_series import process_series
-from kubesonar.core.decoding import JsonDecoder, Undecodable
+from kubesonar.core.decoding import Undecodable, decode_json
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.instruments import Labels
 from kubesonar.stores.store import Delete, Put, StoreRefused
@@ -62,9 +62,6 @@ class _Counts(msgspec.Struct):
     agent: str
     reports: _Count = 0
     errors: _Count = 0
-
-
-_decode_counts = JsonDecoder(_Counts).decode
 
 
 class NetcheckerMetrics:
@@ -126,7 +123,7 @@ class NetcheckerMetrics:
     def _add(self, kept: Iterable[bytes]) -> None:
         for value in kept:
             try:
-                before = _decode_counts(value)
+                before = decode_json(value, _Counts)
             except Undecodable:
                 continue
             if (counts := self._of(before.agent)) is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from kubesonar.core.decoding import Undecodable, decode_json
-from kubesonar.model import Member, Notice, clip
+from kubesonar.core.decoding import Undecodable, decode_document, decode_json
+from kubesonar.model import Member, Notice
 
 HAND_OVER_SCHEMA = 1
 """Version of the messages; raised when a reader of the version before could misread one."""
@@ -17,7 +17,6 @@ _LARGEST = 64 << 10
 """Largest message (bytes). Larger, and one agent fills the outbox; smaller, and a notice with much evidence is
 refused."""
 
-_REASON = 160
 _LONGEST = 300
 
 
@@ -42,12 +41,9 @@ def decode_hand_over(body: bytes) -> HandOver | str:
     """Return the message in `body`, or the reason why there is none."""
     if len(body) > _LARGEST:
         return f"expected a notice of at most {_LARGEST} bytes"
-    try:
-        found = decode_json(body, HandOver)
-    except Undecodable as error:
-        return f"expected a notice: {clip(str(error), _REASON)}"
-    if found.schema != HAND_OVER_SCHEMA:
-        return f"version mismatch: this is of schema {found.schema}, expected {HAND_OVER_SCHEMA}"
+    found = decode_document(body, HandOver, HAND_OVER_SCHEMA, "notice")
+    if isinstance(found, str):
+        return found
     notice = found.notice
     if not notice.id.isalnum() or max(map(len, (notice.id, notice.subject, notice.node))) > _LONGEST:
         return "notice: expected an id of letters and digits, and short names"

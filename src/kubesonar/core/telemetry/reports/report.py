@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.core.decoding import JsonDecoder, Undecodable, decode_json
+from kubesonar.core.decoding import decode_document
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.ledger import RecentEdge
 from kubesonar.core.telemetry.service_levels import ServiceLevels
@@ -23,7 +23,6 @@ from kubesonar.model import (
     Roster,
     Snapshot,
     UnixTime,
-    clip,
 )
 
 REPORT_SCHEMA = 1
@@ -41,9 +40,6 @@ _DIGEST = 32
 MOST_KEPT = 256 << 10
 """Most characters that a coordinator has agents hold for its successor. More, and fifty agents send more to that at
 once; fewer, and of many open incidents some get new ids when the coordinator changes."""
-
-_REASON = 160
-"""Longest reason for a refusal, in characters. Shorter, and the field at fault is cut off."""
 
 Sequence = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 """The number of a report; JSON readers of other languages know whole numbers up to 2^53."""
@@ -104,33 +100,14 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     keep: Annotated[str, msgspec.Meta(max_length=MOST_KEPT)] = ""
 
 
-class _Head(msgspec.Struct):
-    schema: int
-
-
-_REPORTS = JsonDecoder(Report)
-
-
 def decode_report(body: bytes) -> Report | str:
     """Return the report in `body`, or the reason why there is none. Everything in it is a stranger's claim."""
-    try:
-        report = _REPORTS.decode(body)
-    except Undecodable as error:
-        try:
-            schema = decode_json(body, _Head).schema
-        except Undecodable:
-            return f"this is no report: {clip(str(error), _REASON)}"
-        return f"the report is malformed: {clip(str(error), _REASON)}" if schema == REPORT_SCHEMA else _other(schema)
-    return report if report.schema == REPORT_SCHEMA else _other(report.schema)
+    return decode_document(body, Report, REPORT_SCHEMA, "report")
 
 
 def decode_receipt(body: bytes) -> Receipt | str:
     """Return the receipt in `body`, or the reason why there is none."""
-    try:
-        receipt = decode_json(body, Receipt)
-    except Undecodable as error:
-        return f"its answer is no receipt: {clip(str(error), _REASON)}"
-    return receipt if receipt.schema == REPORT_SCHEMA else _other(receipt.schema)
+    return decode_document(body, Receipt, REPORT_SCHEMA, "receipt")
 
 
 def digest_of(roster: Roster) -> str:
@@ -161,7 +138,3 @@ def turned_bad(before: Fault | None, observation: Observation) -> bool:
     """Whether this observation is the first bad one after a good one: what a collector is told at once."""
     accuses = observation.fault is not None and observation.fault.accuses
     return accuses and observation.fault is not before
-
-
-def _other(schema: int) -> str:
-    return f"version mismatch: this is of schema {schema}, expected {REPORT_SCHEMA}"
