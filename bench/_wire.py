@@ -18,7 +18,8 @@ import msgspec
 import uvloop
 from pyroute2 import IPRoute
 
-from kubesonar.core.wire.codec import Keyring, Sender
+from kubesonar.core.wire.codec import Sender
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.lab.network.firewall import load_rules
 from kubesonar.lab.network.offload import segment_in_software
 from kubesonar.model import Check, Kind, Network, Observation

@@ -25,7 +25,8 @@ import uvloop
 
 from bench._usage import own_cpu
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Keyring, Sender
+from kubesonar.core.wire.codec import Sender
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.model import Check, Kind, Network, StampSource
 from kubesonar.model import Path as Way
 from kubesonar.net.udp.responder import UdpResponder

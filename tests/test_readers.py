@@ -57,8 +57,9 @@ from kubesonar.core.telemetry.reports.report import (
     decode_receipt,
     decode_report,
 )
-from kubesonar.core.wire.codec import Keyring, Sender, decode, mismatch, quoted_number
+from kubesonar.core.wire.codec import Sender, decode, mismatch, quoted_number
 from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.discovery import file
 from kubesonar.discovery.file import RosterError
 from kubesonar.doctor.dig import read_dig

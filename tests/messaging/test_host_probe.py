@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from kubesonar.core.membership.messages import Reachability
-from kubesonar.core.wire.codec import Keyring, Sender
+from kubesonar.core.wire.codec import Sender
 from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.messaging.host_probe import probe_host
 from kubesonar.model import Member, Network
 from kubesonar.net.icmp.pinger import Pinger

@@ -23,8 +23,9 @@ from kubesonar.core.membership.messages import (
     StatusClaimAck,
     StepDown,
 )
-from kubesonar.core.wire.codec import CURRENT, Datagram, Keyring, Sender, mismatch
+from kubesonar.core.wire.codec import CURRENT, Datagram, Sender, mismatch
 from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.messaging.transport import RETRANSMIT_INTERVAL, MessageTransport
 from kubesonar.model import Condition, Member, Roster
 from kubesonar.net.udp.responder import UdpResponder

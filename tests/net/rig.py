@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from kubesonar.core.wire.codec import CURRENT, Datagram, Keyring, Sender, decode
+from kubesonar.core.wire.codec import CURRENT, Datagram, Sender, decode
 from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.model import Member
 from kubesonar.net.ticks import Ticks
 from kubesonar.net.udp.responder import UdpResponder

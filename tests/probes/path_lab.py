@@ -15,8 +15,9 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from kubesonar.core.wire.codec import Keyring, Sender
+from kubesonar.core.wire.codec import Sender
 from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.model import Check, Fault, Kind, Member, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.udp.responder import UdpResponder

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kubesonar.core.wire.codec import Keyring, Sender
+from kubesonar.core.wire.codec import Sender
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.model import Check, Fault, Health, Kind, Network, Observation
 from kubesonar.model import Path as Way
 from kubesonar.net.udp.responder import UdpResponder

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubesonar.core.wire.codec import CURRENT, Keyring
+from kubesonar.core.wire.codec import CURRENT
 from kubesonar.core.wire.identity import NAMED, WireIdentity
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.model import Check, Fault, Health, Kind, Member, Network, Observation, Path, Roster, Side, StampSource
 from kubesonar.net.udp.token_bucket import RateLimits
 from kubesonar.net.udp.train_records import TrainRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kubesonar.core.telemetry.reports.report import digest_of_kept
-from kubesonar.core.wire.codec import Keyring
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.model import Member
 from kubesonar.reports.auth.signed import SignedReports
 from kubesonar.reports.coordinator_target import CoordinatorTarget

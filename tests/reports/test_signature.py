@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubesonar.core.wire.codec import Keyring
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.reports.signature import MOST_AGE, sign_request, why_not_signed
 
 KEYS = Keyring({1: bytes(16), 2: bytes(range(16))}, 1)

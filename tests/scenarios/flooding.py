@@ -9,8 +9,9 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from struct import pack
 
-from kubesonar.core.wire.codec import DatagramType, Keyring, Sender
+from kubesonar.core.wire.codec import DatagramType, Sender
 from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.model import MEMBER_PORT, Member
 
 _IP_HDRINCL = {4: (socket.IPPROTO_IP, socket.IP_HDRINCL), 6: (socket.IPPROTO_IPV6, 36)}  # include/uapi/linux/in6.h

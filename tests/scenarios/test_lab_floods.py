@@ -17,7 +17,8 @@ from kubesonar.apps.client import asking
 from kubesonar.apps.client.gather import Assessment, assess
 from kubesonar.apps.client.sources import SnapshotSource
 from kubesonar.apps.lab.mesh import agent_options
-from kubesonar.core.wire.codec import Keyring, Sender
+from kubesonar.core.wire.codec import Sender
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.lab.kernel.processes import LabProcess
 from kubesonar.lab.world import LabWorld
 from kubesonar.model import MEMBER_PORT, Health, Side

@@ -18,8 +18,9 @@ from kubesonar.core.membership.events import Received, Send
 from kubesonar.core.membership.member_view import by_identity
 from kubesonar.core.membership.messages import Message, Other, decode_message, encode_message
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Datagram, DatagramType, Keyring, Sender
+from kubesonar.core.wire.codec import Datagram, DatagramType, Sender
 from kubesonar.core.wire.identity import MemberIndex, WireIdentity
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.messaging.references import References
 from kubesonar.model import Member, Roster
 from kubesonar.net.clock import Clock

@@ -106,7 +106,7 @@ class MtuProbe:
             at=at,
             address=check.address,
             family=family,
-            source_port=result.small.ports[0].port if result.small.ports else 0,
+            source_port=result.small.train.ports[0].port if result.small.train.ports else 0,
             fault=fault,
             received=int(result.outcome is SizeOutcome.PASSED),
             rtt=train_round_trip(result.small),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from kubesonar.core.address import bracketed
 from kubesonar.core.telemetry.reports.report import REPORT_PATH
-from kubesonar.core.wire.codec import Keyring
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.model import Member
 from kubesonar.net.clock import Clock
 from kubesonar.net.http.url import Url, parse_url

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hmac import compare_digest
 
-from kubesonar.core.wire.codec import Keyring
+from kubesonar.core.wire.keyring import Keyring
 
 SIGNATURE_HEADER = "x-kubesonar-signature"
 """The header that holds a signature: the key's id, when it was made (Unix ms) and the MAC in hex, blanks between."""

@@ -12,8 +12,9 @@ import pytest
 
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.diagnosis.verdict import verdict_on
-from kubesonar.core.wire.codec import Keyring, Sender
+from kubesonar.core.wire.codec import Sender
 from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.model import Fault, Member, Side
 from tests.apps.agents import RunningAgent, members, tree, until
 from tests.net.rig import who

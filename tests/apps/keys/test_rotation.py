@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubesonar.apps.keys.rotation import add_key, next_key, remove_key, sign_with
-from kubesonar.core.wire.codec import Keyring
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.net.udp.key_file import read_keys
 
 SECRET = "ab" * 16

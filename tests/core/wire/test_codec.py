@@ -10,15 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import (
-    Datagram,
-    DatagramType,
-    Keyring,
-    Refusal,
-    Sender,
-    decode,
-)
+from kubesonar.core.wire.codec import Datagram, DatagramType, Refusal, Sender, decode
 from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.model import Member
 
 ME = WireIdentity.of(Member("node-1-pod", "node-1", ("10.0.0.1",), 7473))

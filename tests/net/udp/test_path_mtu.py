@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Keyring
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.net.udp.path_mtu import PathResult, PathSearch, SizeOutcome
 from tests.net.rig import ANSWERER, rig, run, starve
 

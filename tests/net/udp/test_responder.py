@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import DatagramType, Keyring, Sender
+from kubesonar.core.wire.codec import DatagramType, Sender
+from kubesonar.core.wire.keyring import COOKIE_SIZE, MAC_SIZE, Keyring
 from kubesonar.model import StampSource
 from kubesonar.net.ticks import Ticks
 from kubesonar.net.udp.responder import UdpResponder
@@ -308,8 +309,8 @@ def test_a_member_that_knows_no_cookie_is_answered_and_its_datagrams_are_missed(
     """One of version 2 as it was before cookies; when the kernel drops such datagrams, they may have been its own."""
 
     def before_cookies(asking: Client, sequence: int) -> bytes:
-        bare = bytearray(asking.probe(sequence, count=8, version=2)[: -codec.MAC_SIZE])
-        bare[codec.PROBE_COOKIE_AT :] = bytes(codec.COOKIE_SIZE)
+        bare = bytearray(asking.probe(sequence, count=8, version=2)[:-MAC_SIZE])
+        bare[codec.PROBE_COOKIE_AT :] = bytes(COOKIE_SIZE)
         return bytes(bare) + (KEY.mac(1, bytes(bare)) or b"")
 
     async def scenario() -> tuple[int, bool]:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Keyring, Sender
+from kubesonar.core.wire.codec import Sender
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.net.udp.shared_port import share_port, sort_by_cookie
 from tests.net.rig import ANSWERER, ASKER
 

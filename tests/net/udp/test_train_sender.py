@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Keyring, Sender
+from kubesonar.core.wire.codec import Sender
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.model import Fault, StampSource
 from kubesonar.net.udp.train import TrainResult
 from kubesonar.net.udp.train_sender import TrainSender
@@ -111,9 +112,9 @@ def test_source_ports_take_turns_within_and_across_trains() -> None:
             return [await ask(engine, responder.port, count=count) for count in (8, 2, 2)]
 
     long, first, second = run(scenario())
-    assert [tally.sent for tally in long.ports] == [2, 2, 2, 2]
-    assert {tally.port for tally in first.ports} | {tally.port for tally in second.ports} == {
-        tally.port for tally in long.ports
+    assert [tally.sent for tally in long.train.ports] == [2, 2, 2, 2]
+    assert {tally.port for tally in first.train.ports} | {tally.port for tally in second.train.ports} == {
+        tally.port for tally in long.train.ports
     }
 
 
@@ -206,7 +207,7 @@ def test_a_flood_of_noise_is_read_to_its_end_and_costs_no_answer() -> None:
 
     async def scenario() -> tuple[TrainResult, int]:
         with rig(ports=1) as (engine, responder), silent() as stranger:
-            (tally,) = (await ask(engine, responder.port)).ports
+            (tally,) = (await ask(engine, responder.port)).train.ports
             for _ in range(150):
                 stranger.sendto(b"x", ("127.0.0.1", tally.port))
             result = await ask(engine, responder.port, count=1)
@@ -220,14 +221,14 @@ def test_a_flood_of_noise_is_read_to_its_end_and_costs_no_answer() -> None:
 def test_what_the_kernel_dropped_of_answers_is_told_also_of_ports_replaced_since() -> None:
     async def scenario() -> tuple[int, int, int]:
         with rig(ports=1, rebind=0.05) as (engine, responder), silent() as stranger:
-            (tally,) = (await ask(engine, responder.port)).ports
+            (tally,) = (await ask(engine, responder.port)).train.ports
             before = engine.lost
             for _ in range(5000):
                 stranger.sendto(b"x", ("127.0.0.1", tally.port))
             during = engine.lost
             ports = {tally.port}
             while len(ports) < 4:
-                ports |= {tally.port for tally in (await ask(engine, responder.port, timeout=IMPATIENT)).ports}
+                ports |= {tally.port for tally in (await ask(engine, responder.port, timeout=IMPATIENT)).train.ports}
             return before, during, engine.lost
 
     before, during, after = run(scenario())

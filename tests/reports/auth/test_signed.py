@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from kubesonar.core.wire.codec import Keyring
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.net.clock import SystemClock
 from kubesonar.reports.auth.reporter import Reporter, ReporterRefused
 from kubesonar.reports.auth.signed import SignedReports

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kubesonar.config import ConfigError
-from kubesonar.core.wire.codec import Keyring, Sender
+from kubesonar.core.wire.codec import Sender
 from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.model import Member
 from kubesonar.net.udp.key_file import watch_key_file
 from kubesonar.net.udp.responder import UdpResponder

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 
 import msgspec
 
-from kubesonar.core.wire.codec import Keyring, Sender
+from kubesonar.core.wire.codec import Sender
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.model import Kind, Path, Roster
 from kubesonar.net.clock import Clock
 from kubesonar.net.http.proxy.environment import Proxies

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from kubesonar.core.wire.codec import Keyring
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.net.udp.key_file import KEY_FILE_LIMIT, read_keys
 
 KeyFileChange = Callable[[bytes], tuple[bytes, str]]

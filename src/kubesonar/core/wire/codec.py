@@ -27,7 +27,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from enum import IntEnum, StrEnum
-from hashlib import blake2s
 from hmac import compare_digest
 from struct import Struct as Layout
 from struct import error as LayoutError
@@ -35,6 +34,7 @@ from struct import error as LayoutError
 import msgspec
 
 from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.core.wire.keyring import MAC_SIZE, Keyring
 
 CURRENT = 4
 """The version spoken by default. Every version from `OLDEST` on is understood and answered in kind."""
@@ -42,7 +42,6 @@ CURRENT = 4
 OLDEST = 2
 
 MAGIC = b"kS"
-MAC_SIZE = 16
 _HEADER = Layout("!2sBBBB8sQQIHH")
 HEADER_SIZE = _HEADER.size
 _ECHO = Layout("!IHI")
@@ -70,9 +69,7 @@ MAX_TRAIN = 256
 """Most datagrams in one train."""
 
 PROBE_COOKIE_AT, MESSAGE_COOKIE_AT = 46, 30
-"""Offsets of the cookie of `COOKIE_SIZE` bytes: the last padding of the shortest PROBE, and a MESSAGE's `number`."""
-
-COOKIE_SIZE = 2
+"""Offsets of the cookie (`keyring.COOKIE_SIZE` bytes): the last padding of the shortest PROBE, a MESSAGE's `number`."""
 
 HOLD_LIMIT = 0xFFFFFFFF
 """Longest holding time that an answer can say (ns, 4.29 s): this value means "at least"."""
@@ -152,49 +149,6 @@ class Datagram(msgspec.Struct, frozen=True, gc=False):
     addressee_epoch: int = 0
     alias: bytes = b""
     payload: bytes = b""
-
-
-class Keyring:
-    """Up to `LIMIT` keys that are valid at once, by id (1 to 255); `signer` signs, all are accepted. Without keys
-    everything carries key id 0 and a checksum, and nothing else is accepted.
-
-    Raises ValueError for a ring that cannot be used."""
-
-    LIMIT = 4
-    KEY_SIZES = range(16, 33)
-    """Bytes of a key: not guessable at the lower end, BLAKE2s's most at the upper."""
-
-    def __init__(self, keys: dict[int, bytes] | None = None, signer: int = 0) -> None:
-        keys = keys or {}
-        if len(keys) > self.LIMIT:
-            raise ValueError(f"{len(keys)} keys were given, at most {self.LIMIT} can be valid at once")
-        for number, key in keys.items():
-            if not 1 <= number <= 255:
-                raise ValueError(f"key id {number} is not in 1 to 255")
-            if len(key) not in self.KEY_SIZES:
-                raise ValueError(f"key {number} has {len(key)} bytes, 16 to 32 are expected")
-        if keys and signer not in keys:
-            raise ValueError(f"signing key {signer} is not among the keys given")
-        self.signer = signer if keys else 0
-        self._keyed = {number: blake2s(key=key, digest_size=MAC_SIZE) for number, key in keys.items()} or {
-            0: blake2s(digest_size=MAC_SIZE)
-        }
-        self.cookies = {number: _cookie(key) for number, key in (keys or {0: b""}).items()}
-        """The cookie of each key, by its id."""
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        """The ids accepted, the signer's first; 0 for "no keys"."""
-        return (self.signer, *(number for number in self._keyed if number != self.signer))
-
-    def mac(self, key: int, data: bytes | memoryview) -> bytes | None:
-        """The MAC of `data` under that key, None for a key not held."""
-        keyed = self._keyed.get(key)
-        if keyed is None:
-            return None
-        digest = keyed.copy()
-        digest.update(data)
-        return digest.digest()
 
 
 class Sender:
@@ -369,12 +323,6 @@ def quoted_number(data: bytes) -> int | None:
 def _cut(value: int, most: int) -> int:
     """The value, or the nearest one from 0 to `most`."""
     return min(max(value, 0), most)
-
-
-def _cookie(key: bytes) -> bytes:
-    """The cookie of a key; zeros, which those send who know none, are no cookie."""
-    found = blake2s(key=key, digest_size=COOKIE_SIZE, person=b"cookie").digest()
-    return found if any(found) else b"\0\1"
 
 
 def _sign(data: bytes, ring: Keyring, key: int) -> bytes:

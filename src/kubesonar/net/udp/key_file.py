@@ -6,7 +6,7 @@ from base64 import b64decode
 from contextlib import suppress
 
 from kubesonar.core.integers import read_integer
-from kubesonar.core.wire.codec import Keyring
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.net.watched_file import WatchedFile, read_file
 
 KEY_FILE_LIMIT = 4096

@@ -16,8 +16,9 @@ from functools import partial
 
 from kubesonar.core.address import family_of
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import Datagram, DatagramType, Keyring, Refusal
+from kubesonar.core.wire.codec import Datagram, DatagramType, Refusal
 from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.core.wire.replay_window import ReplayGuard
 from kubesonar.net.epoll import Epoll
 from kubesonar.net.kernel import cmsg

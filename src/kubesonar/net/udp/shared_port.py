@@ -10,7 +10,8 @@ from __future__ import annotations
 import socket
 
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import DatagramType, Keyring
+from kubesonar.core.wire.codec import DatagramType
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.net.kernel import bpf
 
 _LENGTH, _HALF, _BYTE = 0x80, 0x28, 0x30  # load; codes of include/uapi/linux/bpf_common.h

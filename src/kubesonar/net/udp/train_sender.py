@@ -12,8 +12,9 @@ from functools import partial
 
 from kubesonar.core.address import canonical_address, family_of
 from kubesonar.core.wire import codec
-from kubesonar.core.wire.codec import DatagramType, Keyring, Refusal, Sender
+from kubesonar.core.wire.codec import DatagramType, Refusal, Sender
 from kubesonar.core.wire.identity import WireIdentity
+from kubesonar.core.wire.keyring import Keyring
 from kubesonar.net.deadline import starved
 from kubesonar.net.epoll import Epoll
 from kubesonar.net.kernel import cmsg

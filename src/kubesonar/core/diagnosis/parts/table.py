@@ -33,6 +33,9 @@ PARTS: tuple[Part, ...] = (
     *SLOW_PARTS,
 )
 
+NAMES: tuple[str, ...] = tuple(dict.fromkeys(part.name for part in PARTS))
+"""The names of all parts, as findings, the lab's faults and metrics use them."""
+
 
 def part(name: str, variant: str = "") -> Part:
     """The row of that name (KeyError where there is none)."""
