@@ -217,22 +217,6 @@ def test_an_icmp_quote_gives_the_counter_or_nothing() -> None:
     assert codec.quoted_number(bytes(64)) is None
 
 
-@pytest.mark.parametrize(
-    ("keys", "signer", "words"),
-    [
-        ({0: OLD}, 0, "key id 0 is not in 1 to 255"),
-        ({256: OLD}, 256, "key id 256"),
-        ({1: b"short"}, 1, "5 bytes, 16 to 32"),
-        ({1: bytes(33)}, 1, "33 bytes"),
-        ({1: OLD}, 2, "signing key 2"),
-        (dict.fromkeys(range(1, 6), OLD), 1, "5 keys"),
-    ],
-)
-def test_a_ring_that_cannot_be_used_is_refused(keys: dict[int, bytes], signer: int, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        Keyring(keys, signer)
-
-
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("*.hex")), ids=lambda path: path.stem)
 def test_the_corpus_is_decoded_as_its_names_say(path: Path) -> None:
     """`ring.reason-or-type.note.hex`: what was once worth trying stays tried."""
