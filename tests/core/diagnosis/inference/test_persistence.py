@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from kubesonar.core.diagnosis.inference.persistence import bursts, lasts, share_of_events
+from kubesonar.core.diagnosis.inference.persistence import (
+    bursts,
+    lasts,
+    only_pauses,
+    outlasts,
+    share_of_events,
+)
 from kubesonar.core.diagnosis.parts.table import part
 
 
@@ -19,6 +25,45 @@ def test_the_fewest_bursts_that_cover_all_times(times: list[float], count: int) 
 def test_loss_of_some_packets_must_last_longer_than_loss_of_all(seconds: int, rate: float, told: bool) -> None:
     times = [100 + step / 4 for step in range(4 * seconds)]
     assert lasts(times, rate, part("node"), seconds) is told
+
+
+@pytest.mark.parametrize(("others", "needed"), [(0, 8), (1, 12), (2, 16), (3, 20), (30, 20)])
+def test_the_more_bursts_others_had_the_longer_it_must_last(others: int, needed: int) -> None:
+    assert outlasts(needed, others)
+    assert not outlasts(needed - 0.1, others)
+
+
+def coming_and_going(bad: float, good: float, times: int, each: float = 0.05) -> list[float]:
+    """Bad trials that far apart (s), for `bad` seconds out of `bad + good`, so many times."""
+    return [round(cycle * (bad + good) + each * step, 3) for cycle in range(times) for step in range(int(bad / each))]
+
+
+@pytest.mark.parametrize(("silence", "pauses"), [(1.0, True), (2.0, True), (4.0, True), (5.0, False), (10.0, False)])
+def test_what_was_silent_about_as_long_before_has_not_ended(silence: float, pauses: bool) -> None:
+    times = coming_and_going(1.0, 1.7, 6)
+    assert only_pauses(times, times[-1] + silence) is pauses
+    often_lost = sorted([*times, *(0.8 * count for count in range(20))])
+    assert only_pauses(often_lost, times[-1] + silence) is pauses
+
+
+def test_no_silence_is_held_to_be_a_pause_for_long() -> None:
+    times = coming_and_going(1.0, 5.0, 8)
+    assert only_pauses(times, times[-1] + 6)
+    assert not only_pauses(times, times[-1] + 7)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pytest.param([count / 50 for count in range(500)], id="steady"),
+        pytest.param([count * 0.9 for count in range(30)], id="steady and rare"),
+        pytest.param(coming_and_going(2.0, 18.0, 2), id="two bursts"),
+        pytest.param(coming_and_going(2.0, 10.0, 3), id="three bursts"),
+        pytest.param([5.0], id="once"),
+    ],
+)
+def test_what_was_not_silent_several_times_before_has_ended(times: list[float]) -> None:
+    assert not only_pauses(times, times[-1] + 2.5)
 
 
 def test_two_short_bursts_far_apart_are_no_loss_that_lasts() -> None:

@@ -121,13 +121,19 @@ def _pack(total: list[int], bad: list[int], dead: list[int]) -> int:
 
 class Fit(msgspec.Struct, frozen=True):
     """The best account of one part: `gain` in nats with loss at `rate` through the newest `bins`. `ended` is the bin in
-    which it ended, 0 while it lasts; `past` is the gain of that account, never less than `gain`."""
+    which it ended, 0 while it lasts; `past` is the gain of that account, never less than `gain`. `lasting` is the rate
+    at which `gain` is best, had it not ended."""
 
     gain: float
     rate: float
     bins: int
     ended: int
     past: float
+    lasting: float = 0.0
+
+    def held_to_last(self) -> Fit:
+        """Return the best account without an end."""
+        return Fit(self.gain, self.lasting, self.bins, 0, self.gain) if self.ended else self
 
 
 NO_FIT = Fit(0.0, 0.0, 0, 0, 0.0)
@@ -238,5 +244,5 @@ def _end(table: Table, lasting: Fit) -> Fit:
             for row in table[start:]:
                 gain += row[index]
                 if gain > past:
-                    best, past = Fit(lasting.gain, rate, lasting.bins, start, gain), gain
+                    best, past = Fit(lasting.gain, rate, lasting.bins, start, gain, lasting.rate), gain
     return best

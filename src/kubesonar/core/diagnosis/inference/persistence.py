@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from kubesonar.core.diagnosis.parts.part import Part
 
@@ -22,6 +24,14 @@ LONG_BURST = 8.0
 probability of exp(-8 / 2), or 2 %, where `BURST` is the mean of an exponential distribution. Shorter, and single long
 bursts are findings (at 4 s one in 7 lasts as long); longer, and 10 % of loss is not told within 20 s."""
 
+PER_OTHER_BURST = 4.0
+"""Seconds by which it must span longer for each burst that another part had shortly before, up to `MOST_OTHERS`: the
+more bursts there are, the more long ones. Shorter, and a network of 20 nodes in which each link has a burst each ten
+minutes makes several findings an hour; longer, and faults beside such bursts are told late."""
+
+MOST_OTHERS = 3
+"""Bursts of other parts from which on it need last no longer: one burst in 20,000 lasts 20 s."""
+
 BURSTS_HARD = 2
 """The same where nothing gets through, which a queue that overflows does not do to all trials."""
 
@@ -32,6 +42,18 @@ PER_FAINT_BURST = 60.0
 """The same beyond the minute, of which only faint loss counts, so that most bursts leave no trace there."""
 
 _MINUTE = 60.0
+
+PAUSES_LONGER = 3.0
+"""How many times as long as earlier pauses a silence may be without being an end: where pauses are exponentially
+distributed, one in 20 is longer than three times their mean. Lower, and loss that comes and goes is held to have ended
+again and again; higher, and it is told for longer after its cure."""
+
+LEAST_PAUSES = 3
+"""Pauses that show that a loss comes and goes. Fewer, and two bursts of a network that is well do."""
+
+LONGEST_PAUSE = 6.0
+"""Seconds without loss that are never held to be a pause. Longer, and what comes and goes is told for longer after its
+cure; shorter, and it is closed and comes back."""
 
 HARD = 0.9
 """Loss from which on nothing is held to get through. Lower, and bursts are taken for it; higher, and hard faults beside
@@ -68,7 +90,13 @@ def lasts(times: Sequence[float], rate: float, part: Part, age: float) -> bool:
         return True
     if rate >= HARD:
         return bursts(times) >= BURSTS_HARD
-    return times[-1] - times[0] >= LONG_BURST and bursts(times) >= BURSTS + by_chance
+    return outlasts(times[-1] - times[0]) and bursts(times) >= BURSTS + by_chance
+
+
+def outlasts(span: float, others: int = 0) -> bool:
+    """Whether what was bad for so long (s) was so for longer than a long burst takes, where so many other parts had
+    bursts shortly before."""
+    return span >= LONG_BURST + PER_OTHER_BURST * min(others, MOST_OTHERS)
 
 
 def bursts(times: Sequence[float]) -> int:
@@ -79,3 +107,16 @@ def bursts(times: Sequence[float]) -> int:
             count += 1
             until = at + BURST
     return count
+
+
+def only_pauses(times: Sequence[float], now: float) -> bool:
+    """Whether what was bad at these times has not ended though it is not bad until `now`, because it comes and goes: it
+    was silent for a third as long or longer several times before, and in a quarter of its pauses. What is lost now and
+    then counts as silence where much is lost in bursts. There are `times`, in order."""
+    slots = Counter(int(at / SLOT) for at in times)
+    least = len(times) / (2 * (max(slots) - min(slots) + 1))
+    loud = sorted(slot for slot, count in slots.items() if count >= least)
+    silence = now - (loud[-1] + 1) * SLOT
+    pauses = [(after - before - 1) * SLOT for before, after in pairwise(loud) if after - before > 1]
+    as_long = sum(PAUSES_LONGER * pause >= silence for pause in pauses)
+    return silence <= LONGEST_PAUSE and as_long >= max(LEAST_PAUSES, len(pauses) / 4)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kubesonar.core.diagnosis.evidence import Ages
-from kubesonar.core.diagnosis.inference.persistence import HARD, lasts
+from kubesonar.core.diagnosis.inference.persistence import BURST, HARD, lasts, outlasts
 from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect
 
 MIN_GAIN = 16.0
@@ -45,3 +47,30 @@ def is_told(suspect: Suspect, ages: Ages, newest: int, now: float) -> bool:
         return all(rival.lead >= SURE for rival in open_)
     young = found.rate < HARD and now - first < DEFER_TO_NARROWER
     return not young or all(rival.lead >= UNSURE for rival in open_)
+
+
+def is_burst(suspect: Suspect, over: Iterable[Suspect], ages: Ages, now: float) -> bool:
+    """Return whether it may yet be a burst, because others had bursts in the last minute: those of `over` that ended
+    before it began."""
+    if suspect.fit.rate >= HARD or suspect.part.seconds == 1 or not suspect.times:
+        return False
+    began = _began(suspect)
+    before = {other.subject for other in over if _last(other, ages, now) < began} - {suspect.subject}
+    return not outlasts(suspect.times[-1] - began, len(before))
+
+
+def _began(suspect: Suspect) -> float:
+    """When it began, though the newest trials alone show it: before a silence of three times the usual one."""
+    times = suspect.times
+    began, usual = times[0], (times[-1] - times[0]) / len(times)
+    for at in reversed(suspect.bad_at):
+        if began - at > max(BURST, 3 * usual):
+            break
+        began = min(began, at)
+    return began
+
+
+def _last(over: Suspect, ages: Ages, now: float) -> float:
+    """When it was bad last before its end."""
+    ended = now - ages.edges[over.fit.ended - 1]
+    return max((at for at in over.times if at <= ended), default=ended)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
 from kubesonar.core.diagnosis.inference.suspects import Suspect
-from kubesonar.core.diagnosis.localization.acceptance import MIN_GAIN, is_told
+from kubesonar.core.diagnosis.localization.acceptance import MIN_GAIN, is_burst, is_told
 from kubesonar.core.diagnosis.localization.part_gains import PartGains
 from kubesonar.core.diagnosis.localization.refinement import Refinement
 from kubesonar.core.diagnosis.localization.suspect_maker import SuspectMaker
@@ -44,6 +44,7 @@ class Search:
     ) -> None:
         self._ages = evidence.ages
         self._now = now
+        self._known = known
         self._trials = SearchedTrials(evidence, counts)
         self._gains = PartGains(self._trials, known)
         self._maker = SuspectMaker(self._trials, self._gains, now)
@@ -60,7 +61,13 @@ class Search:
             (self._ages.window, MIN_GAIN),
             (everything, MIN_GAIN),
         )
-        return [suspect for newest, margin in passes for suspect in self._pass(newest, margin)]
+        found = [suspect for newest, margin in passes for suspect in self._pass(newest, margin)]
+        return [
+            suspect
+            for suspect in found
+            if (suspect.part.name, suspect.subject) in self._known
+            or not is_burst(suspect, self.over, self._ages, self._now)
+        ]
 
     def _pass(self, newest: int, margin: float) -> list[Suspect]:
         """What so many of the newest bins show."""
