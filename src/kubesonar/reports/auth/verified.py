@@ -61,23 +61,23 @@ class VerifiedTokens:
         self._client = client
         self._account = account
         self._clock = clock
-        self._known: dict[bytes, tuple[float, Reporter]] = {}
+        self._known: dict[bytes, tuple[float, float, Reporter]] = {}
 
     async def reporter(self, request: Request) -> Reporter:
         """See `ReportAuthenticator`."""
         token = (bearer_token(request) or b"").decode("ascii", "replace")
         if not _WORD.fullmatch(token):
             raise ReporterRefused("a service account's token is needed")
-        now, key = self._clock.wall(), sha256(token.encode()).digest()
-        until, reporter = self._known.get(key, (0.0, Reporter()))
-        if now < until:
+        key = sha256(token.encode()).digest()
+        expires, looked, reporter = self._known.get(key, (0.0, 0.0, Reporter()))
+        if self._clock.wall() < expires and self._clock.mono() < looked + _WORTH:
             return reporter
         self._known.pop(key, None)
         bound = await self._verify(token)
         reporter = await self._bound(bound)
         if len(self._known) >= _KEPT:
             del self._known[next(iter(self._known))]
-        self._known[key] = min(bound.until, now + _WORTH), reporter
+        self._known[key] = bound.until, self._clock.mono(), reporter
         return reporter
 
     async def _bound(self, bound: BoundToken) -> Reporter:

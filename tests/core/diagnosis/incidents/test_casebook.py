@@ -91,6 +91,22 @@ def test_what_was_lost_before_an_incident_was_closed_does_not_bring_it_back() ->
     assert [became for _, became in look(book, 30, 3, verdict(lost_again))] == [Became.RETURNED]
 
 
+def lately(at: float) -> Verdict:
+    """A finding for which something speaks that happened `at` that time since NOW."""
+    return verdict(msgspec.structs.replace(found(since=NOW + at), latest=NOW + at))
+
+
+def test_after_the_clock_was_set_back_an_incident_opens_returns_and_closes_as_before() -> None:
+    book = Casebook()
+    look(book, 0, 1, lately(0))
+    assert look(book, -3600, 4, lately(-3600)) == [(-3598.5, Became.OPENED)]
+    assert look(book, -3596, 5, verdict()) == [(-3594, Became.CLOSED)]
+    assert look(book, -7200, 3, verdict()) == []
+    assert look(book, -7190, 4, lately(-7189)) == [(-7188.5, Became.RETURNED)]
+    (closed,) = look(book, -10_800, 30, verdict())
+    assert closed == (-10_790 + WELL, Became.CLOSED)
+
+
 def test_a_return_after_that_is_a_new_incident() -> None:
     book = Casebook()
     look(book, 0, 3, verdict(found()))

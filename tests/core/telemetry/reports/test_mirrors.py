@@ -78,6 +78,30 @@ def test_who_reports_is_read_who_stops_is_missing_and_who_never_did_is_named() -
     assert names(mirrors.collected(START + 11).snapshots) == {"m1", "m2"}
 
 
+def test_who_stopped_is_missing_also_after_the_clock_was_set_back() -> None:
+    mirrors = Mirrors(MirrorOptions())
+    one, two = (Reporting(member, mirrors) for member in MEMBERS[:2])
+    two.report(START - 10)
+    one.report(START)
+    assert names(mirrors.collected(START).snapshots) == {"m1"}
+    for second in range(1, 8):
+        one.report(START - 3600 + second)
+        found = mirrors.collected(START - 3600 + second)
+        assert "m1" not in found.unread
+    assert names(found.snapshots) == {"m1"}
+    assert found.at == START - 3593
+    assert found.unread["m2"] == "it has not reported for 6 s"
+    assert mirrors.collected(START - 3600 + 700).unread.keys() == {"m1", "m2", "m3"}
+
+
+def test_what_an_agent_said_before_the_clock_was_set_back_is_as_old_as_it_was() -> None:
+    mirrors = Mirrors(MirrorOptions())
+    one = Reporting(MEMBERS[0], mirrors)
+    one.report(START)
+    (snapshot,) = mirrors.collected(START - 3600).snapshots
+    assert snapshot.at == START
+
+
 def test_the_roster_is_told_once_for_all_agents() -> None:
     mirrors = Mirrors(MirrorOptions())
     one, two = (Reporting(member, mirrors) for member in MEMBERS[:2])

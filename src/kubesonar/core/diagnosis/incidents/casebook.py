@@ -40,6 +40,10 @@ _SELDOM_READ = 4.0
 SAME = 1800.0
 """Seconds after its closing in which a return is the same incident."""
 
+RESUMED = 10.0
+"""Seconds for which an incident that was open is held to be so after a start. Shorter, and it is closed before agents
+have reported; longer, and one that ended meanwhile is told for as long."""
+
 FLAPS = 3
 """Returns from which on an incident is said to flap."""
 
@@ -118,8 +122,9 @@ class Casebook:
         """What became of incidents by that verdict, formed at `now` (Unix seconds)."""
         if event is None:
             return []
+        self._forget_what_is_to_come(now)
         found = {(finding.part, finding.subject): finding for finding in event.findings}
-        self._candidates = {key: self._candidates.get(key, now) for key in found}
+        self._candidates = {key: min(self._candidates.get(key, now), now) for key in found}
         changes = [change for key, finding in found.items() for change in self._found(now, key, finding, found)]
         told = event.verdict is not Health.UNKNOWN
         for incident in self.open:
@@ -177,6 +182,13 @@ class Casebook:
             for other in self.open
         )
         return Became.MERGED if wider else Became.CLOSED
+
+    def _forget_what_is_to_come(self, now: float) -> None:
+        """Let nothing have happened after `now`: the clock was set back, or this casebook's predecessor had another."""
+        for incident in self._incidents.values():
+            incident.seen = min(incident.seen, now + RESUMED)
+            if incident.closed is not None:
+                incident.closed = min(incident.closed, now)
 
     def _forget(self, now: float) -> None:
         closed = sorted(

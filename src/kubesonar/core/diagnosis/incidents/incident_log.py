@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from kubesonar.core.diagnosis.incidents.casebook import SAME, Casebook, Incident
+from kubesonar.core.diagnosis.incidents.casebook import RESUMED, SAME, Casebook, Incident
 from kubesonar.model import Finding, UnixTime, Verdict
 
 RECORD_SCHEMA = 1
@@ -17,10 +17,6 @@ RECORD_SCHEMA = 1
 KEPT_ANEW = 30.0
 """Seconds after which the record of an open incident is kept anew though nothing became of it. Longer, and a successor
 knows older evidence; shorter, and the store writes more."""
-
-_RESUMED = 10.0
-"""Seconds for which an incident that was open is held to be so after a start. Shorter, and it is closed before agents
-have reported; longer, and one that ended meanwhile is told for as long."""
 
 _MOST_CHANGES = 200
 """Changes kept of one incident; the oldest but the first is dropped. More, and one that flaps for days outgrows what a
@@ -73,7 +69,7 @@ class IncidentLog:
     def resume(self, records: Iterable[IncidentRecord], now: float) -> None:
         """Go on at `now` with what was kept: of each part the latest incident that is open or closed lately. One that
         was open is held to be so for some seconds."""
-        self._load(records, now, now + _RESUMED)
+        self._load(records, now, now + RESUMED)
 
     def follow(self, records: Iterable[IncidentRecord], now: float) -> None:
         """Hold what another log, which decides, has kept by `now`, in place of everything before."""

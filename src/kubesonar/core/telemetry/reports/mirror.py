@@ -78,6 +78,12 @@ class Mirror:
         self.report = msgspec.structs.replace(_without_contents(report), head=head)
         return fresh
 
+    def not_after(self, now: float) -> None:
+        """Take the last report to have come at `now` where it came later: the collector's clock was set back since."""
+        ahead = max(0.0, self.seen - now)
+        self.seen -= ahead
+        self.behind -= ahead
+
     def snapshot(self, at: float) -> Snapshot:
         """Return what the agent would say at `at` (seconds of the collector's clock), if nothing had happened since its
         last report, without the sums over the short window and with those over the long one as they were then: to

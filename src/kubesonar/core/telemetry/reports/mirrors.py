@@ -177,6 +177,8 @@ class Mirrors:
         return ""
 
     def _forget(self, now: float) -> None:
+        for mirror in self._mirrors.values():
+            mirror.not_after(now)
         old = [identity for identity, mirror in self._mirrors.items() if now - mirror.seen > _FORGOTTEN]
         named = {id for member in self.members() for id in (member.identity, *member.aliases)} if old else set()
         for identity in old:
