@@ -107,6 +107,19 @@ def test_what_was_told_without_a_collector_is_not_told_as_an_incident_too() -> N
     scenario(work)
 
 
+def test_what_a_coordinator_told_because_no_answer_reached_it_is_not_told_again() -> None:
+    async def work(made: Telling) -> None:
+        assert await made.teller.hand_over(made.member(), told=False) is True
+        assert await made.teller.hand_over(made.member(), told=True) is True
+        other = Notice("dd", Condition.DEAD, "node-9", SystemClock().wall(), "", "node-9", component="node")
+        await made.teller.hand_over(other, told=False)
+        made.clock.ahead += LONG
+        await seen(lambda: not made.replica.book.waiting)
+        assert list(made.pager.told) == ["dd"]
+
+    scenario(work)
+
+
 def test_what_is_no_incident_is_told_a_little_later_and_its_repetition_is_not() -> None:
     async def work(made: Telling) -> None:
         for _ in range(2):
@@ -135,6 +148,36 @@ def test_who_has_no_receivers_takes_nothing_over_and_who_does_not_lead_says_noth
             await seen(replica.decides)
             assert await teller.hand_over(notice, told=False) is False
             assert not replica.book.records
+
+    run(work())
+
+
+class Deposed(Replica):
+    """Loses its leadership while it waits for others to hold what it keeps."""
+
+    lost = False
+
+    def decides(self) -> bool:
+        """See `Replica`."""
+        return super().decides() and not self.lost
+
+    async def settled(self, patience: float) -> None:
+        """See `Replica`."""
+        await super().settled(patience)
+        self.lost = True
+
+
+def test_who_leads_no_more_once_a_notice_was_to_be_held_by_others_leaves_it_to_its_successor() -> None:
+    async def work() -> None:
+        async with AsyncExitStack() as closing:
+            supervisor, clock = Supervisor(), SystemClock()
+            replica = Deposed(CollectorOptions(), IncidentLog(), {}, clock, closing)
+            notify = NotifyOptions(receivers=(ReceiverOptions(name="pager", url="http://127.0.0.1:9/"),))
+            teller = IncidentTeller(notify, "prod", "", replica, supervisor, clock)
+            closing.push_async_callback(supervisor.stop)
+            replica.start(supervisor, closing, teller.tell)
+            await seen(replica.decides)
+            assert await teller.hand_over(Notice("aa", Condition.DEAD, "a", 1.0, ""), told=False) is None
 
     run(work())
 

@@ -102,13 +102,17 @@ class IncidentTeller:
 
     async def hand_over(self, notice: Notice, told: bool) -> bool | None:
         """Take a notice over from a coordinator, which has `told` it already or not; return whether it is told here,
-        None where another replica leads."""
+        None where another replica leads, or one may by the time the notice was to be held by others too."""
         if not self._replica.decides():
             return None
         if not self._options.receivers:
             return False
         book = self._replica.book
-        if notice.id not in book.records:
+        known = book.records.get(notice.id)
+        if known is not None:
+            if told and known.delivered is None:
+                self._keep([self._told(notice, known.same)])
+        else:
             twins = book.twins(notice)
             if told:
                 waiting = [self._told(one.notice, notice.id) for one in twins if one.delivered is None]
@@ -119,7 +123,7 @@ class IncidentTeller:
                 self._hold(notice)
                 self._keep([NoticeRecord(NOTICE_SCHEMA, notice)])
         await self._replica.settled(_DURABLE)
-        return True
+        return True if self._replica.decides() else None
 
     async def tell(self) -> None:
         """Tell what waits, and what is decided from now on, until cancelled."""
