@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
@@ -109,6 +110,18 @@ def test_all_is_told_of_members_edges_and_who_reaches_whom(collector: RunningCol
     (udp, *_) = (e for e in collector.document("/api/v1/edges/a/b", TOKEN)["edges"] if e["trials"])
     assert udp["latest"]["source"] == "a"
     assert collector.document("/api/v1/states", TOKEN) == {"schema": 1, "excused": {}, "unread": {}}
+
+
+def test_edges_are_told_page_by_page_each_once(collector: RunningCollector) -> None:
+    keys: list[tuple[str, str, str]] = []
+    after = ""
+    while not keys or after:
+        page = collector.document(f"/api/v1/edges?limit=1{after and f'&after={quote(after)}'}", TOKEN)
+        latest = [(one["source"], one["edge"]["latest"]) for one in page["edges"]]
+        keys += [(source, seen.get("side", ""), seen["check"]["id"]) for source, seen in latest]
+        after = page["next"]
+    assert {source for source, _, _ in keys} == {"a", "b", "c"}
+    assert len(set(keys)) == len(keys)
 
 
 def test_a_member_is_told_with_what_it_says_of_its_node(collector: RunningCollector) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -94,6 +95,21 @@ def test_a_record_is_a_key_below_the_tree_with_its_value_as_it_is(one: EtcdMembe
         assert int(left["TTL"]) + 1 >= 300 and int(left["grantedTTL"]) == 303
 
     use(EtcdOptions(endpoints=one.endpoints, tree="netchecker"), work)
+
+
+def test_keys_that_are_no_records_are_passed_over_however_many_there_are(one: EtcdMembers) -> None:
+    async def work(store: EtcdStore) -> None:
+        for name in ("a", "z"):
+            await store.write([Put("agents", name, b"{}")])
+        strange = [b"mixed/agents/\xff%d" % number for number in range(130)]
+        strange += [b"mixed/agents/a/17", b"mixed/agents/", b"mixed/agents/m\xc3\xa9", b"mixed/agents/b c"]
+        for each in strange:
+            await one.ask("kv/put", key=b64encode(each).decode(), value="")
+        assert await names(store, "agents") == ["a", "z"]
+        assert [record.name for record in await store.read("agents", limit=2)] == ["a", "z"]
+        assert [record.name for record in await store.read("agents", after="a")] == ["z"]
+
+    use(EtcdOptions(endpoints=one.endpoints, tree="mixed"), work)
 
 
 def test_records_written_in_a_row_share_a_lease_and_one_that_was_revoked_is_granted_anew(one: EtcdMembers) -> None:

@@ -21,6 +21,7 @@ from kubesonar.stores.store import (
     check_name,
     check_read,
     check_write,
+    is_record_name,
     last_changes,
 )
 
@@ -55,7 +56,8 @@ class _Lease(msgspec.Struct, frozen=True):
 class EtcdStore:
     """Keeps the record `name` of `kind` under the key `<tree>/<kind>/<name>`, its value as it is. A time to live is a
     lease, which records that are written within a second or a hundredth of that time share, so that a lease is not
-    granted for each. etcd has no limit of ours: its quota bounds it, and a full one is an outage."""
+    granted for each. etcd has no limit of ours: its quota bounds it, and a full one is an outage. Keys of others below
+    the tree, which are no record's, are passed over."""
 
     def __init__(self, options: EtcdOptions) -> None:
         self._client = EtcdClient(options)
@@ -86,13 +88,20 @@ class EtcdStore:
     ) -> list[StoredRecord]:
         """As `Store.read`."""
         check_read(kind, prefix, after, limit)
+        root = f"{self._tree}/{kind}/"
+        first = max(f"{root}{prefix}", f"{root}{after}\0" if after else "").encode()
+        end = f"{root}{prefix}"
+        last = (end[:-1] + chr(ord(end[-1]) + 1)).encode()
         records: list[StoredRecord] = []
         while True:
             wanted = min(_PAGE, limit - len(records))
-            page = await self._page(kind, prefix, records[-1].name if records else after, wanted)
-            records += page
+            body = {"key": first, "range_end": last, "limit": str(wanted)}
+            page = (await self._client.call("kv/range", body, _Range)).kvs
+            named = ((each.key.decode("utf-8", "replace")[len(root) :], each.value) for each in page)
+            records += [StoredRecord(name, value) for name, value in named if is_record_name(name)]
             if len(page) < wanted or len(records) == limit:
                 return records
+            first = page[-1].key + b"\0"
 
     async def close(self) -> None:
         """Close idle connections. Leases go on, so that what was written stays for its time."""
@@ -131,15 +140,6 @@ class EtcdStore:
                     self._leases.pop(next(iter(self._leases)))
                 self._leases[time_to_live] = lease, begun + shared
             return lease
-
-    async def _page(self, kind: str, prefix: str, after: str, limit: int) -> list[StoredRecord]:
-        root = f"{self._tree}/{kind}/"
-        first = max(f"{root}{prefix}", f"{root}{after}\0" if after else "")
-        end = f"{root}{prefix}"
-        end = end[:-1] + chr(ord(end[-1]) + 1)
-        body = {"key": first.encode(), "range_end": end.encode(), "limit": str(limit)}
-        found = await self._client.call("kv/range", body, _Range)
-        return [StoredRecord(each.key.decode("utf-8", "replace")[len(root) :], each.value) for each in found.kvs]
 
     def _key(self, kind: str, name: str) -> bytes:
         return f"{self._tree}/{kind}/{name}".encode()

@@ -120,8 +120,13 @@ def check_name(kind: str, name: str) -> None:
     """Raise `StoreRefused` where kind or name cannot be those of a record."""
     if not _KIND.fullmatch(kind):
         raise StoreRefused(f"the kind {kind[:64]!r} is not 1 to 32 lower-case letters")
-    if not _NAME.fullmatch(name):
+    if not is_record_name(name):
         raise StoreRefused(f"the name {name[:64]!r} is not 1 to 253 letters, digits, '.', '_' and '-'")
+
+
+def is_record_name(name: str) -> bool:
+    """Return whether a record may have that name."""
+    return _NAME.fullmatch(name) is not None
 
 
 def check_read(kind: str, prefix: str, after: str, limit: int) -> None:

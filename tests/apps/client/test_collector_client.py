@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from kubesonar.api.documents import NoticePage
+from kubesonar.api.documents import CollectorMember, EdgePage, MemberPage, NoticePage
 from kubesonar.apps.client.collector_client import CollectorClient, CollectorSilent
 from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
 from kubesonar.core.encoding import encode_json
-from kubesonar.model import Condition, Notice
+from kubesonar.model import Condition, Member, Notice
 from tests.apps.listening import answer, on_tcp
 
 
@@ -35,6 +35,30 @@ def test_a_list_is_read_page_by_page_until_it_ends() -> None:
     with on_tcp(served) as url:
         assert notices(url) == ["bb", "aa"]
     assert asked == [b"/api/v1/notices?since=90", b"/api/v1/notices?since=90&after=bb"]
+
+
+def test_pages_of_members_and_edges_are_read_on_whatever_their_names_are() -> None:
+    asked: list[str] = []
+
+    def served(request: bytes) -> bytes | None:
+        path = request.split(b" ")[1].decode()
+        asked.append(path)
+        after = "" if "after=" in path else "kubesonar-x7k2p & node/1"
+        if path.startswith("/api/v1/members"):
+            member = Member("kubesonar-x7k2p" if after else "last", "node-1", ("10.0.0.1",), 7473)
+            return answer(encode_json(MemberPage(1, (CollectorMember(member, 1.0, ""),), after)))(request)
+        return answer(encode_json(EdgePage(1, (), after)))(request)
+
+    with on_tcp(served) as url:
+        client = CollectorClient(url, "", "", 5.0)
+        assert list(asyncio.run(client.members())) == ["kubesonar-x7k2p", "last"]
+        asyncio.run(client.edges_to("https://a/?b=c&d #"))
+    assert asked == [
+        "/api/v1/members?",
+        "/api/v1/members?&after=kubesonar-x7k2p%20%26%20node%2F1",
+        "/api/v1/edges?target=https%3A%2F%2Fa%2F%3Fb%3Dc%26d%20%23",
+        "/api/v1/edges?target=https%3A%2F%2Fa%2F%3Fb%3Dc%26d%20%23&after=kubesonar-x7k2p%20%26%20node%2F1",
+    ]
 
 
 def test_a_list_that_never_ends_is_read_in_part() -> None:

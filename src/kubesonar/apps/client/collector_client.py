@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TypeVar
+from urllib.parse import quote
 
 from kubesonar.api.documents import (
     EdgePage,
@@ -70,7 +71,7 @@ class CollectorClient:
 
     async def edges_to(self, target: str) -> list[EdgeSummary]:
         """Return what each member found about the target of that name."""
-        pages = await self._pages(f"/api/v1/edges?target={target}", EdgePage)
+        pages = await self._pages(f"/api/v1/edges?target={quote(target, safe='')}", EdgePage)
         return [edge for page in pages for edge in page.edges]
 
     async def _pages(self, path: str, kind: type[P]) -> list[P]:
@@ -78,11 +79,11 @@ class CollectorClient:
         found: list[P] = []
         after = ""
         while len(found) < _MOST_PAGES:
-            page = await self._get(f"{path}{after and f'&after={after}'}", kind)
+            page = await self._get(f"{path}{after}", kind)
             found.append(page)
-            after = page.next if page.next.isalnum() else ""
-            if not after:
+            if not page.next:
                 break
+            after = f"&after={quote(page.next, safe='')}"
         return found
 
     async def _get(self, path: str, kind: type[T]) -> T:
