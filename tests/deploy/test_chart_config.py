@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,6 +133,17 @@ def test_a_coordinator_that_judges_is_reached_by_all_agents(tmp_path: Path) -> N
         assert tree.coordinator.page_at("10.0.0.1") == "http://10.0.0.1:7475"
     policy = one(render(*JUDGING, "--set", "networkPolicy.enabled=true"), "NetworkPolicy")["spec"]["ingress"][1]
     assert {port["port"] for port in policy["ports"]} == {7473, 7475}
+
+
+def test_a_name_leads_to_all_agents_of_which_one_coordinates_and_judges() -> None:
+    def named(*flags: str) -> list[Any]:
+        return [one for one in render(*flags) if one["metadata"]["name"] == "ks-kubesonar-coordinator"]
+
+    assert named() == []
+    (service,) = named(*JUDGING, "--set", "config.coordinator.port=7480")
+    assert (service["kind"], service["spec"]["clusterIP"]) == ("Service", "None")
+    assert [port["port"] for port in service["spec"]["ports"]] == [7480]
+    assert service["spec"]["selector"]["kubesonar.io/network"] == "pod"
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,15 @@ def test_a_silent_address_leaves_its_share_to_the_next_ones() -> None:
     assert len(shares.patience) == ADDRESSES
 
 
+@pytest.mark.parametrize("racing", [False, True])
+def test_who_asks_for_more_addresses_reaches_the_last_of_many(racing: bool) -> None:
+    addresses = [f"10.0.0.{number}" for number in range(50)]
+    script = Script(**dict.fromkeys(addresses[:-1], REFUSED), **{addresses[-1]: None})
+    dialer = dial(script, *addresses, options=DialOptions(racing=racing, most=50))
+    assert dialer.address == addresses[-1]
+    assert [line for line in script.log if not line.startswith("abort")] == addresses
+
+
 def test_in_a_race_a_silent_address_holds_nobody_up_and_is_given_up() -> None:
     script = Script(**{"10.0.0.1": None})
     dialer = dial(script, "::1", "10.0.0.1", options=RACING, timeout=30.0)

@@ -27,8 +27,8 @@ class Connectable(Protocol):
 W = TypeVar("W", bound=Connectable)
 
 ADDRESSES = 4
-"""Addresses of a name that are tried. Lower: a server behind the last of several is not reached; higher: each has a
-smaller share of the time to accept."""
+"""Addresses of a name that are tried, unless more are asked for. Lower: a server behind the last of several is not
+reached; higher: each has a smaller share of the time to accept."""
 
 STAGGER = 0.25
 """Seconds after which the next address is tried beside one that has not accepted yet (RFC 8305, section 8). Lower:
@@ -48,22 +48,23 @@ def alternating(addresses: Iterable[str]) -> list[str]:
 
 
 class DialOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits of a connect: seconds for each address (`patience`) and for all together (`within`). One after another
-    each address has an equal share of the time that is left; with `racing` the next one is tried beside the slow ones
-    (Happy Eyeballs, RFC 8305)."""
+    """Limits of a connect: seconds for each address (`patience`) and for all together (`within`), and how many
+    addresses are tried at `most`. One after another each address has an equal share of the time that is left; with
+    `racing` the next one is tried beside the slow ones (Happy Eyeballs, RFC 8305)."""
 
     patience: float = inf
     within: float = inf
     racing: bool = False
+    most: int = ADDRESSES
 
 
 _PLAIN = DialOptions()
 
 
 class Dialer(Generic[W]):
-    """One connect to a server at `addresses` (IP literals, or one "unix:/path"), of which at most `ADDRESSES` are
-    tried. `make` makes a wire that has so many seconds to connect. `wire` and `address` are those of the latest try,
-    also of one that failed: the caller closes the wire."""
+    """One connect to a server at `addresses` (IP literals, or one "unix:/path"). `make` makes a wire that has so many
+    seconds to connect. `wire` and `address` are those of the latest try, also of one that failed: the caller closes the
+    wire."""
 
     def __init__(
         self, make: Callable[[float], W], addresses: Sequence[str], port: int, options: DialOptions = _PLAIN
@@ -71,7 +72,7 @@ class Dialer(Generic[W]):
         self.wire: W | None = None
         self.address = addresses[0] if addresses else ""
         self._make = make
-        self._addresses = alternating(addresses)[:ADDRESSES]
+        self._addresses = alternating(addresses)[: options.most]
         self._port = port
         self._options = options
         self._failures: list[tuple[str, Failed]] = []
