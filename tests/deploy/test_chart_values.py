@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.apps.collector.options import CollectorOptions
 from tests.deploy.pod_security import violations
 from tests.deploy.rendering import CHART, ROOT, helm, helms, newest, refusal
 
@@ -51,6 +52,12 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
         ("config.targets[0].name=web", "kind"),
         ("config.targets[0].nmae=web", "nmae"),
         ("hostNetwork.config.udp.prots=3", "prots"),
+        ("collector.config.notfy.receivers=x", "notfy"),
+        ("collector.config.store.kind=postgres", "kind"),
+        ("collector.config.store.etcd.endpoint=x", "endpoint"),
+        ("collector.config.agents.rate=0", "rate"),
+        ("collector.config.store.retention=long", "retention"),
+        ("collector.config.notify.receivers[0].url=x", "name"),
     ],
 )
 def test_helm_refuses_what_is_unknown_or_cannot_be(given: str, names: str) -> None:
@@ -69,9 +76,12 @@ def test_helm_refuses_what_is_unknown_or_cannot_be(given: str, names: str) -> No
         "config.plan.families={4}",
         "config.cluster.dns=null",
         "hostNetwork.config.plan.mtu.period=0",
+        "collector.config.store.retention=12h",
+        "collector.config.store=null",
+        "collector.config.listen[0].address=:7475",
     ],
 )
-def test_helm_takes_what_an_agent_takes(given: str) -> None:
+def test_helm_takes_what_an_agent_and_a_collector_take(given: str) -> None:
     for program in helms() or [newest()]:
         assert helm(program, "template", "ks", str(CHART), "--set", given).stderr == ""
 
@@ -81,9 +91,10 @@ def test_the_schema_of_the_configuration_is_that_of_the_code() -> None:
     assert made == (CHART / "values.schema.json").read_text(), "run scripts/render"
 
 
-def test_every_default_of_an_agent_passes_the_schema() -> None:
-    defaults = json.loads(msgspec.json.encode(AgentOptions()))
-    jsonschema.validate(defaults, {**SCHEMA, **SCHEMA["definitions"]["config"]})
+@pytest.mark.parametrize(("options", "name"), [(AgentOptions, "config"), (CollectorOptions, "collector_config")])
+def test_every_default_passes_the_schema(options: type[msgspec.Struct], name: str) -> None:
+    defaults = json.loads(msgspec.json.encode(options()))
+    jsonschema.validate(defaults, {**SCHEMA, **SCHEMA["definitions"][name]})
 
 
 def test_the_chart_takes_its_own_defaults() -> None:

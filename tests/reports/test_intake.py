@@ -141,6 +141,21 @@ def test_a_report_of_an_earlier_life_is_refused() -> None:
     assert run(work) == [200, 409]
 
 
+def test_while_too_many_wait_to_be_judged_none_is_taken_and_all_is_told_afterwards() -> None:
+    async def work() -> list[int]:
+        full, fed = [True], []
+        mirrors = Mirrors(MirrorOptions())
+        intake = Intake(mirrors, Bound(Reporter()), CLOCK, lambda now, body: fed.append(body), full=lambda: full[0])
+        first = (await intake.take(Request(method="POST", body=report()))).status
+        assert (len(mirrors), fed) == (0, [])
+        full[0] = False
+        second = (await intake.take(Request(method="POST", body=report()))).status
+        assert (len(mirrors), fed) == (1, [report()])
+        return [first, second]
+
+    assert run(work) == [503, 200]
+
+
 def test_a_million_member_names_take_no_more_room_than_the_bound() -> None:
     async def work() -> int:
         mirrors = Mirrors(MirrorOptions(members=50))

@@ -1,8 +1,11 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from kubesonar.runtime.proc import Throttling, cpu_stat, process_usage, throttling
+from kubesonar.runtime.proc import Throttling, cpu_of_process, cpu_stat, process_usage, throttling
 
 V2 = "usage_usec 1000\nuser_usec 500\nsystem_usec 500\nnr_periods 120\nnr_throttled 30\nthrottled_usec 900\n"
 V1 = "nr_periods 120\nnr_throttled 30\nthrottled_time 900000\n"
@@ -42,3 +45,10 @@ def test_this_process_is_measured() -> None:
     facts = process_usage()
     assert facts.resident > 2**20
     assert facts.cpu > 0
+
+
+def test_the_cpu_of_a_process_is_what_the_kernel_counts_and_none_once_it_has_ended() -> None:
+    assert 0.0 < cpu_of_process(os.getpid()) <= process_usage().cpu
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert cpu_of_process(ended.pid) == 0.0

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from kubesonar.core.encoding import encode_json
 from kubesonar.core.telemetry.reports.hand_over import HAND_OVER_SCHEMA, HandedOver, decode_hand_over
-from kubesonar.model import Notice
+from kubesonar.model import Notice, clip
 from kubesonar.reports.auth.reporter import ReportAuthenticator
 from kubesonar.reports.intake import proven
 from kubesonar.web import Reply, Request, error_reply
@@ -32,7 +32,7 @@ class HandOverIntake:
         if isinstance(handed, str):
             return error_reply(400, handed)
         if not reporter.may_be(handed.member):
-            return error_reply(403, f"the notice is of another member than its token, which is of {reporter.pod}")
+            return error_reply(403, f"the notice is of {clip(handed.member.name, 60)}, {reporter.words}")
         taken = await self._take(handed.notice, handed.told)
         if taken is None:
             return error_reply(503, "another collector leads", (b"retry-after", b"1"))

@@ -35,8 +35,8 @@ class Succession(Protocol):
 
 class Intake:
     """The handler of POST on `report.REPORT_PATH`. `refused` counts the reports that were not taken, by the status of
-    the reply. `taken` is called with each report that was, as it came, and when (Unix seconds). Agents hold what
-    `succession` gives them, where there is one."""
+    the reply. `taken` is called with each report that was, as it came, and when (Unix seconds); none is while `full`
+    returns True. Agents hold what `succession` gives them, where there is one."""
 
     def __init__(
         self,
@@ -45,8 +45,10 @@ class Intake:
         clock: Clock,
         taken: Callable[[float, bytes], None] = lambda now, body: None,
         succession: Succession | None = None,
+        full: Callable[[], bool] = lambda: False,
     ) -> None:
         self._succession = succession
+        self._full = full
         self.refused: Counter[int] = Counter()
         self._mirrors = mirrors
         self._authenticator = authenticator
@@ -55,7 +57,8 @@ class Intake:
 
     async def take(self, request: Request) -> Reply:
         """Return the receipt of a report, or an error: 400 for what is no report, 401 and 403 for whom is not believed,
-        409 for one of an earlier life, 415 for one that is compressed, 503 while nobody can vouch for its sender."""
+        409 for one of an earlier life, 415 for one that is compressed, 503 while nobody can vouch for its sender, or
+        too many wait to be judged: agents send again, ever less often, and lose nothing by that."""
         reply = await self._reply(request)
         if reply.status != 200:
             self.refused[reply.status] += 1
@@ -65,6 +68,8 @@ class Intake:
         reporter = await proven(self._authenticator, request)
         if isinstance(reporter, Reply):
             return reporter
+        if self._full():
+            return error_reply(503, "too many reports wait to be judged", (b"retry-after", b"5"))
         if request.first(b"content-encoding") not in (b"", b"identity"):
             return error_reply(415, "content-encoding: expected none, a report is not compressed")
         report = decode_report(request.body)
@@ -73,7 +78,7 @@ class Intake:
         member = report.head.member
         if not reporter.may_be(member):
             claimed = f"{clip(member.name, 60)} on {clip(member.node, 60)}"
-            return error_reply(403, f"the report is of {claimed}, its token of {reporter.pod} on {reporter.node}")
+            return error_reply(403, f"the report is of {claimed}, {reporter.words}")
         now = self._clock.wall()
         receipt = self._mirrors.take(report, now)
         if not isinstance(receipt, Receipt):

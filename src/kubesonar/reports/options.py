@@ -58,7 +58,8 @@ class IntakeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
             description="secret: who shows a line of secret_file may report as any member. keys: who signs with a key "
             "of keys_file may; a coordinator that judges takes reports so. token: a service account's "
             "token, verified with the cluster's published keys. review: the same, verified by the API server "
-            "(TokenReview). none: anybody may report as any member."
+            "(TokenReview). none: anybody may report as any member, of those only that the collector knows where it "
+            "watches the cluster (roster.source: kubernetes)."
         ),
     ] = ReportAuthority.SECRET
     secret_file: Annotated[

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
 from kubesonar.apps.collector.cluster_watch import SharedClusterWatch
 from kubesonar.apps.collector.options import CollectorRosterOptions
 from kubesonar.config import ConfigError
+from kubesonar.core.encoding import encode_json
 from kubesonar.core.probing.cluster_document import ClusterDocument
+from kubesonar.core.telemetry.reports.report import REPORT_PATH, REPORT_SCHEMA, Report
 from kubesonar.discovery.options import KubernetesOptions
+from kubesonar.model import Member, Roster, Snapshot
 from kubesonar.net.clock import SystemClock
 from tests.apps.agents import RunningAgent, RunningCollector, tree
 from tests.apps.agents import until as waited
@@ -71,6 +76,28 @@ def test_an_agent_knows_the_members_by_its_collector_and_asks_no_api_server(tmp_
             assert running.snapshot().roster.stale == ""
         assert len(api.asked("list", "pods")) == 1
         assert (tmp_path / "cluster.json").exists()
+
+
+def test_without_tokens_only_members_that_the_cluster_has_may_report(tmp_path: Path) -> None:
+    def told(name: str) -> int:
+        me = Member(name, "node-1", ("10.0.0.1",), 7473)
+        body = encode_json(Report(REPORT_SCHEMA, 1, 0, 2.0, "", Snapshot(1, me, 1.0, 1.0, Roster("", ()))))
+        request = Request(f"http://127.0.0.1:{port}{REPORT_PATH}", body, method="POST")
+        try:
+            with urlopen(request, timeout=10) as response:
+                return int(response.status)
+        except HTTPError as refused:
+            with refused:
+                return refused.code
+
+    port = free_port()
+    with ApiServer() as api:
+        kubeconfig = api.kubeconfig(tmp_path / "config")
+        api.populate(3)
+        watched = {"source": "kubernetes", "kubernetes": {"kubeconfig": kubeconfig, "settle": 0.05}}
+        with RunningCollector(tmp_path, port, reports={"auth": "none"}, roster=watched):
+            waited(lambda: told("agent-1") == 200)
+            assert told("agent-7") == 403
 
 
 def test_credentials_that_cannot_be_used_are_named(tmp_path: Path) -> None:

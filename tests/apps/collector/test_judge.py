@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
+
+import pytest
 
 from kubesonar.apps.collector.frames import JudgeAnswer
 from kubesonar.apps.collector.judge import Judge
@@ -19,15 +22,17 @@ ROSTER = Roster("r", (A, B))
 
 
 class Judging(JudgingClient):
-    """A process that finds all well, and notes when it was asked."""
+    """A process that finds all well after `took` seconds, and notes when it was asked."""
 
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__(MirrorOptions(), clock, lambda: None)
         self.since = clock.mono()
         self.asked: list[float] = []
+        self.took = 0.0
 
     async def judge(self, known: Known) -> JudgeAnswer:
         self.asked.append(now())
+        await asyncio.sleep(self.took)
         return JudgeAnswer(now(), Verdict(Health.GOOD, "well", now()), {}, 0.0, (), 0, 0.0)
 
 
@@ -85,3 +90,23 @@ def test_it_does_not_wait_for_ever() -> None:
 
     asked = run_virtually(work())
     assert 10.0 <= asked[0] < 15.0
+
+
+@pytest.mark.parametrize(
+    ("agents", "took", "apart"), [(2, 0.1, 1.0), (2000, 0.1, 1.0), (2001, 0.1, 10.0), (2, 4.0, 6.0)]
+)
+def test_looks_are_a_second_apart_and_ten_in_a_large_mesh_and_more_where_one_takes_long(
+    agents: int, took: float, apart: float
+) -> None:
+    async def work() -> list[float]:
+        start = Starting()
+        start.judging.took = took
+        for number in range(agents):
+            start.report(Member(f"m{number}", f"n{number}", ("10.0.0.1",), 7473, epoch=1), 1)
+        task = asyncio.create_task(start.judge.run())
+        await asyncio.sleep(45.0)
+        task.cancel()
+        return start.judging.asked
+
+    asked = run_virtually(work())
+    assert {round(later - earlier, 3) for earlier, later in pairwise(asked)} == {apart}

@@ -21,15 +21,17 @@ from kubesonar.apps.collector.teller import IncidentTeller
 from kubesonar.apps.collector.view import LiveCollectorView
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog, IncidentRecord
 from kubesonar.core.diagnosis.incidents.incident_notices import NoticeBook
-from kubesonar.core.probing.cluster_document import CLUSTER_PATH
+from kubesonar.core.probing.cluster_document import CLUSTER_PATH, ClusterDocument
 from kubesonar.core.telemetry.reports.hand_over import HAND_OVER_PATH
 from kubesonar.core.telemetry.reports.mirrors import Mirrors
 from kubesonar.core.telemetry.reports.report import REPORT_PATH
 from kubesonar.net.clock import SystemClock
 from kubesonar.reports.auth.choice import report_authenticator
+from kubesonar.reports.auth.reporter import RosterReporters
 from kubesonar.reports.cluster_handout import ClusterHandout
 from kubesonar.reports.hand_over_intake import HandOverIntake
 from kubesonar.reports.intake import Intake
+from kubesonar.reports.options import ReportAuthority
 from kubesonar.runtime.supervise import Supervisor
 from kubesonar.web import Anonymous, BearerToken, Listener, Route, Server
 
@@ -72,12 +74,20 @@ class Collector:
             options, self._log, os.environ, clock, closing, self._succession if self._coordinates else None
         )
         succession = replica.succession
-        authenticator = report_authenticator(options.reports, os.environ, clock)
+        watches = options.roster.source == "kubernetes"
+        rostered = RosterReporters() if watches and options.reports.auth is ReportAuthority.NONE else None
+        authenticator = rostered or report_authenticator(options.reports, os.environ, clock)
         judging = JudgingClient(options.agents, clock, self._mirrors.begin_anew)
-        intake = Intake(self._mirrors, authenticator, clock, judging.feed, succession)
+        intake = Intake(self._mirrors, authenticator, clock, judging.feed, succession, lambda: judging.full)
         handout = ClusterHandout(authenticator)
-        if options.roster.source == "kubernetes":
-            watch = SharedClusterWatch(options.roster, os.environ, clock, handout.publish)
+
+        def publish(document: ClusterDocument) -> None:
+            handout.publish(document)
+            if rostered is not None:
+                rostered.roster_changed(document.roster)
+
+        if watches:
+            watch = SharedClusterWatch(options.roster, os.environ, clock, publish)
             closing.callback(watch.close)
             supervisor.run_forever("cluster", watch.run)
         closing.push_async_callback(supervisor.stop)
