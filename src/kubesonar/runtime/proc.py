@@ -30,7 +30,7 @@ def cpu_of_process(pid: int) -> float:
     """Return the CPU seconds that a process has used since it was started, by the kernel's ticks of 10 ms, from
     /proc/PID/stat (proc(5)); 0 for one that has ended."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = read_file(f"/proc/{pid}/stat", _ROOM).rpartition(b")")[2].split()
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from kubesonar.core.decoding import Undecodable, decode_document, decode_json
@@ -45,8 +47,8 @@ def decode_hand_over(body: bytes) -> HandOver | str:
     if isinstance(found, str):
         return found
     notice = found.notice
-    if not notice.id.isalnum() or max(map(len, (notice.id, notice.subject, notice.node))) > _LONGEST:
-        return "notice: expected an id of letters and digits, and short names"
+    if not re.fullmatch(r"[A-Za-z0-9]{1,64}", notice.id) or max(map(len, (notice.subject, notice.node))) > _LONGEST:
+        return "notice: expected an id of at most 64 letters and digits, and short names"
     return found
 
 
