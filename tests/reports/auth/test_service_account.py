@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from joserfc import jwk, jwt
+from joserfc import jwk, jws, jwt
 
 from kubesonar.kube.auth.loading_rules import from_kubeconfig
 from kubesonar.kube.client import Client
@@ -126,6 +126,7 @@ def test_a_token_says_pod_and_node_and_is_verified_once(api: ApiServer, tmp_path
         (lambda: token(bound={}), "not bound to a pod"),
         (lambda: token(exp=None), "not bound|signature"),
         (lambda: token()[:-10] + "AAAAAAAAAA", "signature does not fit"),
+        (lambda: jws.serialize_compact({"alg": "RS256", "kid": KEY.kid}, b"[" * 5000, KEY), "signature does not fit"),
         (lambda: confused(), "not signed as API servers sign"),
         (lambda: headed({"alg": "RS256", "kid": KEY.kid, "crit": 1}), "head cannot be read"),
         (lambda: headed({"alg": "RS256", "kid": KEY.kid, "crit": [1]}), "head cannot be read"),
@@ -165,6 +166,22 @@ def test_keys_are_asked_for_again_when_a_token_names_an_unknown_one_but_not_for_
 
     with_keys(api, tmp_path, "", forged)
     assert len([asked for asked, _ in api.log if asked.path == KEYS_PATH]) == 1
+
+
+def test_keys_that_cannot_be_used_are_passed_over(api: ApiServer, tmp_path: Path) -> None:
+    odd = [
+        {"kty": "EC", "kid": "x", "crv": "P-999", "x": "a", "y": "b"},
+        {"kty": "EC", "kid": "y", "crv": ["P-256"], "x": "a", "y": "b"},
+        {"kty": "RSA", "kid": "m", "n": 5, "e": []},
+        {"kty": "RSA", "kid": "n", "n": "", "e": ""},
+        {"kty": "oct", "kid": "o", "k": "aaaa"},
+        {"kty": ["RSA"], "kid": "p"},
+        {"kid": KEY.kid},
+        {},
+    ]
+    api.switches.documents[KEYS_PATH] = lambda _: {"keys": [*odd, KEY.as_dict(private=False)]}
+    found = with_keys(api, tmp_path, "", lambda tokens: tokens.reporter(shown(token())))
+    assert found == Reporter("node2", "kubesonar-742zr")
 
 
 def test_while_the_keys_are_not_known_nobody_is_refused_for_good(api: ApiServer, tmp_path: Path) -> None:

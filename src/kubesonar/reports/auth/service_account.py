@@ -96,7 +96,7 @@ class PublishedKeys:
         key = await self._key_of(token)
         try:
             claims = convert_plain(jwt.decode(token, key, algorithms=list(_ALGORITHMS)).claims, _Claims)
-        except (JoseError, ValueError) as error:
+        except (JoseError, ValueError, RecursionError) as error:
             why = "it is not bound to a pod" if isinstance(error, Undecodable) else "its signature does not fit"
             raise ReporterRefused(f"the token is not believed: {why}") from None
         return self._believed(claims)
@@ -149,8 +149,9 @@ class PublishedKeys:
 
 
 def _usable(published: list[dict[str, Any]]) -> Iterator[tuple[str, jwk.Key]]:
-    """Yield the public keys by their ids; those of another kind than signatures' are passed over."""
+    """Yield the public keys by their ids; those of another kind than signatures', and of curves that joserfc does not
+    know, for which it raises KeyError, are passed over."""
     for key in published:
         if key.get("kty") in ("RSA", "EC") and isinstance(key.get("kid"), str):
-            with suppress(JoseError, ValueError):
+            with suppress(JoseError, ValueError, KeyError, TypeError):
                 yield key["kid"], jwk.import_key(key)
