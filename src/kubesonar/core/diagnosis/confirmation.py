@@ -40,7 +40,7 @@ def _source(start: str, who: Population) -> str:
 
 
 def _probe(target: str, which: str, finding: Finding, who: Population) -> str:
-    """What to run towards a node, one in a zone, or a plain target."""
+    """Return the command to run towards a node, one in a zone, or a plain target."""
     pod = finding.part in _PINGED_POD
     wanted = Network.POD if pod else Network.HOST
     ends = [member for member in who.members.values() if target in (member.node, member.zone) and member.addresses]

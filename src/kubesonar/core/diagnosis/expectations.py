@@ -1,4 +1,4 @@
-"""What Kubernetes says of nodes, told beside what was found.
+"""Tells what Kubernetes says of nodes beside what was found.
 
 A node that Kubernetes calls NotReady is expected to answer: its kubelet's silence is a symptom, so it is told beside a
 finding, or as a remark on the kubelet where the agents of the node answer.

@@ -1,5 +1,5 @@
-"""Who counts, when a verdict is formed: which members are expected to answer, whose view could be read, when a member
-could not be trusted, and how its clock stands to ours."""
+"""Decides who counts when a verdict is formed: which members are expected to answer, whose view could be read, when a
+member could not be trusted, and how its clock stands to ours."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ class Population(msgspec.Struct, frozen=True):
     disagreements: tuple[str, ...] = ()
 
     def offset(self, name: str) -> float:
-        """What to add to that member's times to have ours. A snapshot is read just before it is judged, so a
+        """Return what to add to that member's times to have ours. A snapshot is read just before it is judged, so a
         difference is that of the clocks."""
         return self.now - self.read[name].at
 
     def end(self, name: str) -> End:
-        """That member, or else a plain target that nothing is known of, as an end of a path."""
+        """Return that member, or else a plain target that nothing is known of, as an end of a path."""
         member = self.members.get(name)
         return End(name) if member is None else End(name, member.node, member.zone, member.network)
 
     def target(self, name: str, node: str) -> End:
-        """That member, or else a plain target that runs on that node (empty: not known where)."""
+        """Return that member, or else a plain target that runs on that node (empty: not known where)."""
         return self.end(name) if name in self.members or not node else End(name, node, self.zones.get(node, ""))
 
 

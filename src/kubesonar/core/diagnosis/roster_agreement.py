@@ -1,5 +1,5 @@
-"""What rosters say together of each member. Rosters of several agents come in; members, those that are excused and
-what the rosters disagree about go out.
+"""Tells what rosters say together of each member. Rosters of several agents come in; members, those that are excused
+and what the rosters disagree about go out.
 
 Rosters lag behind each other while members come and go, so the word of one excuses a member, but no longer than
 rosters may lag (`core/excuses.py`). Then the majority decides, and the disagreement is told: one roster that is wrong
@@ -29,8 +29,8 @@ class RosterAgreement(msgspec.Struct, frozen=True):
 
 
 class _Opinion(msgspec.Struct, frozen=True):
-    """What `of` rosters say of the member `name`: those of some readers that it is excused, `serving` ones that it is
-    not (the youngest of them since `joined`), and the rest do not name it."""
+    """The opinion of `of` rosters about the member `name`: those of some readers that it is excused, `serving` ones
+    that it is not (the youngest of them since `joined`), and the rest do not name it."""
 
     name: str
     of: int

@@ -58,7 +58,7 @@ IncidentKey = tuple[str, str]
 
 
 class Became(Enum):
-    """What became of an incident."""
+    """The outcome of an incident at one look."""
 
     OPENED = "opened"
     CHANGED = "changed"
@@ -67,9 +67,9 @@ class Became(Enum):
     FLAPPING = "flapping"
     CLOSED = "closed"
     LEFT = "left"
-    """It is not well, but gone: its node or member was deleted."""
+    """The incident is not well, but gone: its node or member was deleted."""
     MERGED = "merged"
-    """It is not well, but part of what an incident is about that was opened since: that one goes on."""
+    """The incident is not well, but part of what another one is about that was opened since: that one goes on."""
 
 
 class Incident(msgspec.Struct):
@@ -115,11 +115,11 @@ class Casebook:
 
     @property
     def known(self) -> Mapping[IncidentKey, float]:
-        """Since when what may be found next lasts, as far as that was told before."""
+        """The times since when what may be found next lasts, as far as that was told before."""
         return {incident.key: incident.since for incident in self.open}
 
     def step(self, now: float, event: Verdict | None = None) -> list[IncidentChange]:
-        """What became of incidents by that verdict, formed at `now` (Unix seconds)."""
+        """Return what became of incidents by that verdict, formed at `now` (Unix seconds)."""
         if event is None:
             return []
         self._forget_what_is_to_come(now)
@@ -175,8 +175,8 @@ class Casebook:
         return gone and not any(_one_cause(incident, finding) for finding in young)
 
     def _end(self, incident: Incident, found: Mapping[IncidentKey, Finding]) -> Became:
-        """How it ended: as part of a wider one, if such a one was opened since it was last seen, or because it is
-        well."""
+        """Return how it ended: as part of a wider one, if such a one was opened since it was last seen, or because it
+        is well."""
         wider = any(
             other.key in found and other.opened >= incident.seen and _contains(other.finding, incident.finding)
             for other in self.open
@@ -201,7 +201,7 @@ class Casebook:
 
 
 def _patience(finding: Finding) -> float:
-    """How many times as long as usual a finding must be gone."""
+    """Return how many times as long as usual a finding must be gone."""
     if finding.fault == _FULL:
         return _SELDOM_READ
     loss = 1.0 if finding.loss is None else finding.loss

@@ -30,7 +30,7 @@ _ID = 16
 
 
 class RecordedChange(msgspec.Struct, frozen=True):
-    """What became of an incident `at` that time (Unix seconds), and its sentence then."""
+    """A change of an incident `at` that time (Unix seconds): what became of it, and its sentence then."""
 
     at: UnixTime
     became: str

@@ -66,7 +66,7 @@ _SENTENCES = {
     Condition.MERGED: "not well, but part of what is told otherwise after {lasted:.0f} s: {sentence}",
     Condition.LEFT: "gone after {lasted:.0f} s, as {subject} was deleted: {sentence}",
 }
-"""What is said beside the finding's own sentence."""
+"""Sentences that are said beside the finding's own."""
 
 
 class NoticeRecord(msgspec.Struct, frozen=True):

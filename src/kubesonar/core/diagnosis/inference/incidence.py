@@ -1,4 +1,5 @@
-"""Which trials cross which parts: looked up only for parts that may be sick, because in a big mesh most are not."""
+"""Finds which trials cross which parts: looked up only for parts that may be sick, because in a big mesh most are
+not."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from kubesonar.model import Kind
 
 
 def load_of(part: Part, cell: Cell, subject: str) -> Load:
-    """How the trials of that cell cross that subject of that kind of part."""
+    """Return how the trials of that cell cross that subject of that kind of part."""
     packets = 1 if part.whole and is_stream(cell.packets) else cell.packets
     crossings = 2 if part.both and cell.route.way is Way.ROUND else 1
     if part.share is None:
@@ -76,7 +77,7 @@ class Incidence:
         return members
 
     def known(self, key: SuspectKey) -> list[int]:
-        """Those of the cells that cross this part which were made so far."""
+        """Return those of the cells that cross this part which were made so far."""
         keys = self._keys
         return [index for index in self._near(key) if key in (keys[index] or self.keys(index))]
 
@@ -88,7 +89,7 @@ class Incidence:
         return found
 
     def load(self, key: SuspectKey, index: int) -> Load:
-        """How the trials of that cell cross that part."""
+        """Return how the trials of that cell cross that part."""
         cell, part = self._cells[index], PARTS[key[0]]
         route = cell.route
         if route.target.behind:

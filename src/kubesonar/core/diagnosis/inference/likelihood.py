@@ -1,4 +1,4 @@
-"""How well one sick part explains what was seen: the likelihood of the evidence with it, against without it.
+"""Judges how well one sick part explains what was seen: the likelihood of the evidence with it, against without it.
 
 A part is taken to lose each packet with a rate, since some age; what that does to a trial is in `trial_model`.
 """
@@ -79,7 +79,7 @@ class Belief:
 
     @property
     def expectation(self) -> Expectation:
-        """What is expected, to be set again after something was supposed."""
+        """The expectation, to be set again after something was supposed."""
         return list(self.expected), self.untouched, self._unexplained
 
     @expectation.setter
@@ -211,7 +211,7 @@ def _add(table: Table, index: int, crossing: Load, expected: Odds, total: int, b
 
 @lru_cache(maxsize=8192)
 def _gains(crossing: Load, expected: Odds) -> tuple[tuple[float, float, float], ...]:
-    """What each rate explains of a good trial, of one that is bad in part, and of a dead one (nats)."""
+    """Return what each rate explains of a good trial, of one that is bad in part, and of a dead one (nats)."""
     found = []
     for rate in RATES:
         odds = lossy(crossing, rate)
@@ -222,7 +222,7 @@ def _gains(crossing: Load, expected: Odds) -> tuple[tuple[float, float, float], 
 
 
 def gain_of(count: list[int], expected: Odds, odds: Odds) -> float:
-    """What these odds besides the expected ones explain of [trials, bad ones, dead ones], in nats."""
+    """Return what these odds besides the expected ones explain of [trials, bad ones, dead ones], in nats."""
     total, bad, dead = count
     gain = (total - bad) * log(1 - odds.bad)
     if bad:

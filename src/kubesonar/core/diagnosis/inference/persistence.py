@@ -17,7 +17,7 @@ BURST = 2.0
 """Seconds that a burst of loss lasts in a network that is well (a queue that overflows, a route that converges)."""
 
 BURSTS = 3
-"""So many bursts it must take to explain a loss of some packets: fewer come by chance, more make the fault late."""
+"""Bursts that it must take to explain a loss of some packets: fewer come by chance, more make the fault late."""
 
 LONG_BURST = 8.0
 """Seconds from the first bad trial to the last that a loss of some packets must span: one burst lasts as long with a
@@ -44,7 +44,7 @@ PER_FAINT_BURST = 60.0
 _MINUTE = 60.0
 
 PAUSES_LONGER = 3.0
-"""How many times as long as earlier pauses a silence may be without being an end: where pauses are exponentially
+"""Times as long as earlier pauses that a silence may be without being an end: where pauses are exponentially
 distributed, one in 20 is longer than three times their mean. Lower, and loss that comes and goes is held to have ended
 again and again; higher, and it is told for longer after its cure."""
 
@@ -61,7 +61,7 @@ a probe that came through by chance are told late."""
 
 
 def times_since(bad_at: Sequence[float], began: float) -> Sequence[float]:
-    """Those of the times, which are in order, that are later."""
+    """Return those of the times, which are in order, that are later."""
     return bad_at[bisect_right(bad_at, began) :]
 
 

@@ -1,4 +1,4 @@
-"""What a search chose: a part, how it loses, by what it was seen, and what else might explain it."""
+"""Suspects that a search chose: a part, how it loses, by what it was seen, and what else might explain it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Suspect(msgspec.Struct, frozen=True):
 
     @property
     def subject(self) -> str:
-        """Which part of that kind."""
+        """The part of that kind, as findings write it."""
         return self.key[1]
 
 
@@ -78,7 +78,7 @@ _FAMILIES = {
     if wide.ways is not None
     for name in (wide.name, *wide.ways)
 }
-"""By the name of any of them: the rows of both ways, of the way in and of the way out."""
+"""Families of rows by the name of any of them: the rows of both ways, of the way in and of the way out."""
 
 
 def relatives(key: SuspectKey) -> list[SuspectKey]:
@@ -93,9 +93,9 @@ def choose_ways(
     beliefs: Mapping[SuspectKey, list[Belief]],
     penalty: Callable[[SuspectKey], float],
 ) -> Choice:
-    """Which ways of the part are sick: both at two rates, or one, which what is lost between the part and a single peer
-    does not make two; the part as it is where it has no ways. `penalty` says how improbable each is beforehand
-    (nats)."""
+    """Return the suspect with those ways of the part that are sick: both at two rates, or one, which what is lost
+    between the part and a single peer does not make two; the part as it is where it has no ways. `penalty` says how
+    improbable each is beforehand (nats)."""
     rows = relatives(key)
     if len(rows) == 1 or found.ended or rows[0] not in beliefs:
         return Choice(key, found, None, [])

@@ -14,11 +14,11 @@ from kubesonar.core.diagnosis.inference.trial_model import RATES, Load, Odds, lo
 from kubesonar.core.diagnosis.parts.shares import Share, by_server, sides
 
 EXTRA_RATE = 2.0
-"""What a second rate must explain (nats) before the two ways are said to differ."""
+"""Gain that a second rate must have (nats) before the two ways are said to differ."""
 
 _PACKETS = 0.25
-"""How much the packets lost within a train count, beside whether it is bad at all, where losses come in bursts: as much
-as each alone, and a burst counts as many losses; nothing, and above 20 % all rates look alike."""
+"""Weight of the packets lost within a train, beside whether it is bad at all, where losses come in bursts: as much as
+each alone, and a burst counts as many losses; nothing, and above 20 % all rates look alike."""
 
 _ALONE = 0.8
 """Share of the trains that are bad, of those that were had each packet been lost alone, from which on losses are held
@@ -39,8 +39,8 @@ class TwoRates(msgspec.Struct, frozen=True):
     gain: float
 
     def crossing(self, cell: Cell, node: str, share: Share | None) -> tuple[Load, float]:
-        """How the trials of that cell, of which that share crosses that node, do so, and the rate at which it loses
-        their packets."""
+        """Return how the trials of that cell, of which that share crosses that node, do so, and the rate at which it
+        loses their packets."""
         way = _way(cell, node, share)
         return way.load, _lost(way, self.inward, self.outward)
 
@@ -57,7 +57,7 @@ def seen_by_one(
 
 
 class _Way(NamedTuple):
-    """How trials cross the part, and whether they enter and leave it."""
+    """The load of trials on the part, and whether they enter and leave it."""
 
     load: Load
     enters: bool

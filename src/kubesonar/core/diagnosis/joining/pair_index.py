@@ -1,4 +1,4 @@
-"""Which pairs of source and target may cross a part, by the words of its subject."""
+"""Finds which pairs of source and target may cross a part, by the words of its subject."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DNS_WORDS = frozenset({"dns", "dns-service", "upstream"})
 
 
 class PairIndex:
-    """Which pairs may cross a part, by the words of its subject."""
+    """Finds which pairs may cross a part, by the words of its subject."""
 
     def __init__(self, who: Population, sieve: Sieve, behind: Mapping[Path, tuple[End, ...]]) -> None:
         self._sieve = sieve

@@ -13,7 +13,8 @@ makes a burst of all that others lose; more, and in a mesh of three nodes there 
 
 
 class PastBursts:
-    """When trains lost more than faint loss does: `lost` are the two nodes between which each went, and when."""
+    """The times when trains lost more than faint loss does: `lost` are the two nodes between which each went, and
+    when."""
 
     def __init__(self, lost: Iterable[tuple[frozenset[str], float]]) -> None:
         self._by_node: dict[str, list[tuple[float, str]]] = {}

@@ -96,7 +96,7 @@ class RouteCells:
         return cell
 
     def _end(self, name: str) -> End:
-        """That member, made once."""
+        """Return that member as an end, made once."""
         end = self._ends.get(name)
         if end is None:
             end = self._ends[name] = self._who.end(name)

@@ -26,8 +26,8 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 class TrainLog:
-    """What a responder recorded of one peer's trains, over all address families: one count of the peer runs over them,
-    so that a number is one train's alone. `offset` makes its times ours."""
+    """The records of a responder about one peer's trains, over all address families: one count of the peer runs over
+    them, so that a number is one train's alone. `offset` makes its times ours."""
 
     def __init__(self, edges: Sequence[Edge], offset: float) -> None:
         self._records: dict[int, tuple[float, Trial]] = {
@@ -38,7 +38,7 @@ class TrainLog:
         self._incomplete = {trial.number: (trial.at + offset, trial) for minute in past for trial in minute.bad}
 
     def arrived(self, trial: Trial, at: float) -> tuple[int, int]:
-        """How many datagrams of that train, sent at `at`, arrived, and how many were answered."""
+        """Return how many datagrams of that train, sent at `at`, arrived, and how many were answered."""
         record = _of(self._records, trial, at)
         if record is None:
             known = max(trial.received, min(trial.seen, trial.sent))  # what was answered arrived, though not recorded:
@@ -75,8 +75,8 @@ class TrainLog:
 
 
 class TrainLogs:
-    """What responders recorded of each source's trains, read when it is asked for. `kept` is whether responders of this
-    mesh keep records."""
+    """The records of responders about each source's trains, read when they are asked for. `kept` is whether responders
+    of this mesh keep records."""
 
     def __init__(self, who: Population, kept: bool) -> None:
         self._who = who

@@ -1,4 +1,4 @@
-"""Which trials count, at what time by our clock, and in which bin of age."""
+"""Decides which trials count, at what time by our clock, and in which bin of age."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class TrialClock:
             seen[source] = min(seen.get(source, (at, check.address)), (at, check.address))
 
     def _met(self, source: str) -> dict[tuple[str, str], Observation]:
-        """By target and address the source's latest probe whose answer says who gave it."""
+        """Return, by target and address, the source's latest probe whose answer says who gave it."""
         found = self._who_answered.get(source)
         if found is None:
             found = self._who_answered[source] = {}

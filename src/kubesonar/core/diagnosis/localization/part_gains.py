@@ -1,4 +1,5 @@
-"""What each part explains beyond what is explained already, looked at no closer than the choice of the best takes."""
+"""Keeps what each part explains beyond what is explained already, looked at no closer than the choice of the best
+takes."""
 
 from __future__ import annotations
 
@@ -122,7 +123,7 @@ class PartGains:
 
     @contextmanager
     def supposed(self, key: SuspectKey, found: Fit, rates: TwoRates | None = None) -> Iterator[None]:
-        """For a while, expect what this part does."""
+        """Expect for a while what this part does."""
         trials = self._trials
         indexes = trials.incidence.members(key)
         before = [trials.beliefs[index].expectation for index in indexes]

@@ -89,10 +89,10 @@ class Refinement:
         others: float = 0.0,
         kin: Collection[SuspectKey] = (),
     ) -> _Together:
-        """So many parts at most, chosen greedily, as long as they may explain more than `least` together: a first one
-        that loses a greater share than `first`, then some that lose more than `others`. What is lost on both ways is
-        put down to the first, so that it seems to lose more than it does and the second one less. Of `kin` one at most:
-        two ways of a part are the part, at two rates."""
+        """Return so many parts at most, chosen greedily, as long as they may explain more than `least` together: a
+        first one that loses a greater share than `first`, then some that lose more than `others`. What is lost on both
+        ways is put down to the first, so that it seems to lose more than it does and the second one less. Of `kin` one
+        at most: two ways of a part are the part, at two rates."""
         gains, net, share = self._gains, 0.0, first
         parts: list[tuple[SuspectKey, Fit]] = []
 

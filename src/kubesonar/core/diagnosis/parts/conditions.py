@@ -1,4 +1,4 @@
-"""Which trials cross a kind of part at all, judged by the shape of their route and by what they ask."""
+"""Decides which trials cross a kind of part at all, judged by the shape of their route and by what they ask."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def to_plain_target(route: Traversal, paths: Collection[Path]) -> bool:
 
 
 def plain(route: Traversal) -> bool:
-    """What a plain target does not answer."""
+    """Whether a plain target that is sick fails trials on that route."""
     return route.reach and not route.between_members
 
 
@@ -77,8 +77,8 @@ def answers(route: Traversal) -> bool:
 
 
 def gone(route: Traversal) -> bool:
-    """What a process that is gone cannot do: accept, and answer datagrams. Datagrams may be refused or just vanish,
-    because kernels limit how many ICMP errors they send (net.ipv4.icmp_ratelimit)."""
+    """Whether a process that is gone fails trials on that route: it accepts nothing and answers no datagrams. Datagrams may
+    be refused or just vanish, because kernels limit how many ICMP errors they send (net.ipv4.icmp_ratelimit)."""
     datagram = not route.tcp and route.kind in (Kind.UDP, Kind.DNS) and route.way is Way.ROUND
     return answers(route) or (route.reach and datagram)
 
@@ -89,28 +89,30 @@ def silent_member(route: Traversal) -> bool:
 
 
 def agent_gone(route: Traversal) -> bool:
-    """What an agent that is gone cannot do."""
+    """Whether an agent that is gone fails trials on that route."""
     return silent_member(route) and (gone(route) or route.question is Aspect.ALIVE)
 
 
 def agent_frozen(route: Traversal) -> bool:
-    """What a frozen process cannot do; its kernel still completes TCP handshakes and answers ICMP."""
+    """Whether a frozen process fails trials on that route; its kernel still completes TCP handshakes and answers ICMP."""
     unanswered = route.reach and route.way is Way.ROUND and route.kind in (Kind.UDP, Kind.HTTP)
     return silent_member(route) and (unanswered or route.question is Aspect.ALIVE)
 
 
 def agent_frozen_long(route: Traversal) -> bool:
-    """After some minutes the queue of connections that nobody accepts is full, and handshakes fail as well."""
+    """Whether a process that has been frozen for minutes fails trials on that route: the queue of connections that nobody
+    accepts is then full, and handshakes fail as well."""
     return agent_frozen(route) or (silent_member(route) and route.reach and route.tcp)
 
 
 def refused_by_server(route: Traversal) -> bool:
-    """What a server of the agents' own Service refuses, when its process is gone."""
+    """Whether a server of the agents' own Service refuses trials on that route, when its process is gone."""
     return answers(route) and route.path is Path.SERVICE
 
 
 def unanswered_by_server(route: Traversal) -> bool:
-    """What such a server does not answer, when its process is frozen."""
+    """Whether a server of the agents' own Service answers no trials on that route, when its process is
+    frozen."""
     return route.reach and route.path is Path.SERVICE
 
 

@@ -1,4 +1,5 @@
-"""Which trials cross DNS servers, the cluster's DNS, and Services, whose addresses every node translates for itself."""
+"""Decides which trials cross DNS servers, the cluster's DNS, and Services, whose addresses every node translates for
+itself."""
 
 from __future__ import annotations
 
@@ -10,10 +11,10 @@ CLUSTER_DNS_PATHS = (Path.DNS_POD, Path.DNS_SERVICE)
 DNS_PATHS = (*CLUSTER_DNS_PATHS, Path.DNS_NODE_LOCAL, Path.DNS_EXPOSED)
 
 VIRTUAL_PATHS = (Path.DNS_SERVICE, Path.SERVICE, *API_PATHS)
-"""What goes through virtual addresses, which every node translates for itself."""
+"""Paths through virtual addresses, which every node translates for itself."""
 
 OUTSIDE_PATHS = (Path.EXTERNAL, Path.INGRESS)
-"""What has names outside of the cluster."""
+"""Paths to names outside of the cluster."""
 
 _ASKED = (Aspect.REACH, Aspect.ANSWER)
 
@@ -56,12 +57,13 @@ def dns_silent(route: Traversal) -> bool:
 
 
 def dns_gone(route: Traversal) -> bool:
-    """What a DNS server that is gone fails in; not the caches on the nodes."""
+    """Whether a DNS server that is gone fails trials on that route; not the caches on the nodes."""
     return route.question is Aspect.RESOLVE or (gone(route) and dns(route) and not to_cache(route))
 
 
 def dns_wrong(route: Traversal) -> bool:
-    """What a DNS server that answers wrongly fails in, which is heard all the same; not the caches on the nodes."""
+    """Whether a DNS server that answers wrongly, and is heard all the same, fails trials on that route; not the caches on
+    the nodes."""
     return route.question is Aspect.RESOLVE or (answers(route) and dns(route) and not to_cache(route))
 
 
@@ -76,12 +78,12 @@ def cache_silent(route: Traversal) -> bool:
 
 
 def cache_gone(route: Traversal) -> bool:
-    """What a DNS cache that is gone fails in."""
+    """Whether a DNS cache that is gone fails trials on that route."""
     return gone(route) and to_cache(route)
 
 
 def cache_wrong(route: Traversal) -> bool:
-    """What a DNS cache that answers wrongly fails in."""
+    """Whether a DNS cache that answers wrongly fails trials on that route."""
     return answers(route) and to_cache(route)
 
 
@@ -91,12 +93,12 @@ def cluster_dns_silent(route: Traversal) -> bool:
 
 
 def cluster_dns_gone(route: Traversal) -> bool:
-    """What the cluster's DNS fails in where its servers are gone."""
+    """Whether the cluster's DNS fails trials on that route where its servers are gone."""
     return route.question is Aspect.RESOLVE or (gone(route) and cluster_dns(route))
 
 
 def cluster_dns_wrong(route: Traversal) -> bool:
-    """What the cluster's DNS fails in where its servers answer wrongly."""
+    """Whether the cluster's DNS fails trials on that route where its servers answer wrongly."""
     return route.question is Aspect.RESOLVE or (answers(route) and cluster_dns(route))
 
 
@@ -121,7 +123,7 @@ def speed_of_dns(route: Traversal) -> bool:
 
 
 def virtual(route: Traversal) -> bool:
-    """What reaches its target through a virtual address and gets no answer."""
+    """Whether trials on that route reach their target through a virtual address and get no answer."""
     return dns_service_silent(route) or (route.reach and to_plain_target(route, VIRTUAL_PATHS))
 
 
@@ -136,7 +138,7 @@ def upstream_gone(route: Traversal) -> bool:
 
 
 def outside(route: Traversal) -> bool:
-    """What is asked of the cluster's DNS about names outside."""
+    """Whether trials on that route ask the cluster's DNS about names outside."""
     return route.path is Path.DNS_UPSTREAM and bool(route.target.behind)
 
 

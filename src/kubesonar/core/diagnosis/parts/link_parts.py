@@ -1,4 +1,4 @@
-"""What many paths share: nodes' links, pod networks, zones, and the network between all nodes."""
+"""Parts that many paths share: nodes' links, pod networks, zones, and the network between all nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong on one node: a slow link, a full table, an agent that is gone, frozen, displaced or starved."""
+"""Parts of one node: a slow link, a full table, an agent that is gone, frozen, displaced or starved."""
 
 from __future__ import annotations
 

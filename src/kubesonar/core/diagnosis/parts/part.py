@@ -35,20 +35,20 @@ class Part(msgspec.Struct, frozen=True):
     share: Callable[[Traversal, str], float] | None = None
     """The share of trials on a route that crosses this subject, where not all do."""
     serves: Callable[[Traversal], bool] | None = None
-    """Which trials of a Service fail because of it, at its `share`. They are no evidence of it: whether the members
+    """Whether a trial of a Service fails because of it, at its `share`. They are no evidence of it: whether the members
     behind a Service can be read, which rules it out, is not known of these trials."""
     common: bool = False
     """Whether all trials cross it, each at a place of its own."""
     whole: bool = False
     """Whether it fails whole requests, as servers do, and not single packets, of which kernels send some again."""
     seconds: int = 3
-    """In how many different seconds it must have been bad, so that one burst is no fault."""
+    """Number of different seconds in which it must have been bad, so that one burst is no fault."""
     age: float = 0.0
     """Seconds for which it must have lasted before it is told."""
     severity: Severity = Severity.WARNING
-    """How far it reaches."""
+    """The reach of such a fault."""
     hides: Callable[[Traversal], bool] | None = None
-    """Which trials of these subjects say nothing of their own once this part is known to be sick."""
+    """Whether a trial of these subjects says nothing of its own once this part is known to be sick."""
 
     def hidden(self, route: Traversal, subject: str) -> bool:
         """Whether this part being sick leaves trials on that route without meaning."""

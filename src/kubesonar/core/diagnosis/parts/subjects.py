@@ -1,4 +1,4 @@
-"""Which parts of a kind a trial crosses: each function returns their subjects, as findings write them ("node-3",
+"""Finds which parts of a kind a trial crosses: each function returns their subjects, as findings write them ("node-3",
 "node-1>node-2")."""
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def nodes(route: Traversal) -> Subjects:
 
 
 def all_nodes(route: Traversal) -> Subjects:
-    """What all nodes share."""
+    """The subject of what all nodes share."""
     return ("all nodes",)
 
 
 def between_nodes(route: Traversal) -> Subjects:
-    """What all nodes share on their ways to each other, and not to what stands outside."""
+    """The subject of what all nodes share on their ways to each other, and not to what stands outside."""
     return ("all nodes",) if any(leaves_for_a_node(leg) for legs in route.ways for leg in legs) else ()
 
 
@@ -75,12 +75,12 @@ def pod_nodes(route: Traversal) -> Subjects:
 
 
 def pod_senders(route: Traversal) -> Subjects:
-    """Those whose pod networks packets left."""
+    """The nodes whose pod networks packets left."""
     return {start.node for legs in route.ways for start, _ in legs if start.in_pod_network}
 
 
 def pod_receivers(route: Traversal) -> Subjects:
-    """Those whose pod networks packets came to."""
+    """The nodes whose pod networks packets came to."""
     return {end.node for legs in route.ways for _, end in legs if end.in_pod_network}
 
 

@@ -13,7 +13,7 @@ OWN_SERVICE = "service"
 
 
 class Way(Enum):
-    """Which way the packets of a trial went: towards the target, back from it, or both (a round trip)."""
+    """The way that the packets of a trial went: towards the target, back from it, or both (a round trip)."""
 
     FORWARD = "forward"
     BACK = "back"
@@ -21,7 +21,7 @@ class Way(Enum):
 
 
 class Aspect(Enum):
-    """What a trial asks. A refused connection answers REACH with yes and ANSWER with no."""
+    """The question of a trial. A refused connection answers REACH with yes and ANSWER with no."""
 
     REACH = "reach"
     """Did anything come through?"""
@@ -54,12 +54,12 @@ class End(msgspec.Struct, frozen=True):
 
     @property
     def place(self) -> str:
-        """What a person would call it on a path: a member's node, or a plain target's name."""
+        """The name that a person would give it on a path: a member's node, or a plain target's name."""
         return self.node if self.network else self.name
 
 
 Legs = tuple[tuple[End, End], ...]
-"""From where to where packets went, leg by leg."""
+"""The legs of packets, from where to where."""
 
 
 EITHER = 46
@@ -86,7 +86,7 @@ class Traversal(msgspec.Struct, frozen=True):
 
     @property
     def legs(self) -> Legs:
-        """From where to where packets went."""
+        """The legs that packets went."""
         there, back = (self.source, self.target), (self.target, self.source)
         if self.way is Way.ROUND:
             return (there, back)
