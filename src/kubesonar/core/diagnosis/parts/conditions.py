@@ -77,8 +77,8 @@ def answers(route: Traversal) -> bool:
 
 
 def gone(route: Traversal) -> bool:
-    """Whether a process that is gone fails trials on that route: it accepts nothing and answers no datagrams. Datagrams may
-    be refused or just vanish, because kernels limit how many ICMP errors they send (net.ipv4.icmp_ratelimit)."""
+    """Whether a process that is gone fails trials on that route: it accepts nothing and answers no datagrams. Datagrams
+    may be refused or just vanish, because kernels limit how many ICMP errors they send (net.ipv4.icmp_ratelimit)."""
     datagram = not route.tcp and route.kind in (Kind.UDP, Kind.DNS) and route.way is Way.ROUND
     return answers(route) or (route.reach and datagram)
 
@@ -94,14 +94,15 @@ def agent_gone(route: Traversal) -> bool:
 
 
 def agent_frozen(route: Traversal) -> bool:
-    """Whether a frozen process fails trials on that route; its kernel still completes TCP handshakes and answers ICMP."""
+    """Whether a frozen process fails trials on that route; its kernel still completes TCP handshakes and answers
+    ICMP."""
     unanswered = route.reach and route.way is Way.ROUND and route.kind in (Kind.UDP, Kind.HTTP)
     return silent_member(route) and (unanswered or route.question is Aspect.ALIVE)
 
 
 def agent_frozen_long(route: Traversal) -> bool:
-    """Whether a process that has been frozen for minutes fails trials on that route: the queue of connections that nobody
-    accepts is then full, and handshakes fail as well."""
+    """Whether a process that has been frozen for minutes fails trials on that route: the queue of connections that
+    nobody accepts is then full, and handshakes fail as well."""
     return agent_frozen(route) or (silent_member(route) and route.reach and route.tcp)
 
 

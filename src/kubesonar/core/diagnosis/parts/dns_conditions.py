@@ -62,8 +62,8 @@ def dns_gone(route: Traversal) -> bool:
 
 
 def dns_wrong(route: Traversal) -> bool:
-    """Whether a DNS server that answers wrongly, and is heard all the same, fails trials on that route; not the caches on
-    the nodes."""
+    """Whether a DNS server that answers wrongly, and is heard all the same, fails trials on that route; not the caches
+    on the nodes."""
     return route.question is Aspect.RESOLVE or (answers(route) and dns(route) and not to_cache(route))
 
 
