@@ -140,6 +140,24 @@ def test_what_is_ours_is_imported_by_its_own_name_from_the_top() -> None:
     assert {said for file in PACKAGE.rglob("*.py") for said in _renamed(file)} == set()
 
 
+RELATIVE = {"What", "Who", "Whom", "Whose", "How", "Why", "Where", "When", "Which"}
+"""Words by which a docstring must not open: help() shows it without what it is about."""
+
+NOT_YET = PACKAGE / "core" / "diagnosis"
+"""The room in which some still do."""
+
+
+def test_docstrings_open_with_their_subject() -> None:
+    found = {
+        f"{_name(file)}: {text.splitlines()[0]}"
+        for file in PACKAGE.rglob("*.py")
+        if not file.is_relative_to(NOT_YET)
+        for text in _docstrings(_tree(file))
+        if text.partition(" ")[0] in RELATIVE
+    }
+    assert found == set()
+
+
 DECODERS = {
     "src/kubesonar/core/decoding.py": "JSON, MessagePack and plain data",
     "src/kubesonar/config/yamltext.py": "YAML",
@@ -222,6 +240,13 @@ def _tree(file: Path) -> ast.Module:
 def _docstring(folder: Path) -> str:
     file = folder / "__init__.py"
     return (ast.get_docstring(_tree(file)) or "") if file.exists() else ""
+
+
+def _docstrings(module: ast.Module) -> Iterator[str]:
+    """Those of modules, classes, functions and constants, without the blanks before them."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.value.value.strip()
 
 
 def _public(module: ast.Module) -> Iterator[str]:

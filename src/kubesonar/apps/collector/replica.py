@@ -67,7 +67,7 @@ class Replica:
         self._journal = Journal(life, log, self.book, self._write, shared=self._shared)
         self._peers: ReplicaPeers | None = None
         self.routes: dict[str, Route] = {}
-        """What the other replicas ask for, by path."""
+        """The routes that the other replicas ask for, by path."""
         if self._several:
             self._peers = ReplicaPeers(options.replicas, self._journal, self._leadership, clock)
             closing.callback(self._peers.close)

@@ -99,7 +99,7 @@ class Confirmation:
         self._by_target: dict[str, list[Check]] = {}
         self._until: dict[str, float] = {}
         self._partly: dict[tuple[str, bool], float] = {}
-        """When a datagram was lost last, by target and whether that was the one that fills the path's MTU."""
+        """The time when a datagram was lost last, by target and whether that was the one that fills the path's MTU."""
         self._queue: list[tuple[float, str]] = []
         self._queued: set[str] = set()
         self._waiting: list[str] = []

@@ -20,7 +20,7 @@ class Reporter(msgspec.Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        """Who that is, for the sentence that says it is somebody else."""
+        """The name of who that is, for the sentence that says it is somebody else."""
         return f"its token of {self.pod} on {self.node}" if self.node else "which is no member of the cluster"
 
     def may_be(self, member: Member) -> bool:
