@@ -1,8 +1,9 @@
-"""Every fault of the lab and random pairs, on real packets at default rates: how soon each is named, and what else is.
+"""Faults of the lab on real packets at default rates: how soon each is named, what else is, and how soon it is over.
 
-`python -m bench.lab_faults [PAIRS [NODES]]` (default 30 and 5) writes bench/results/lab_faults.md. One lab serves all;
-each fault is injected when the mesh is well, watched for `WATCHED` seconds with one look each half second (as
-`kubesonar check --watch` looks), cleared, and watched until the mesh is well again. The draw is that of `SEED`.
+`python -m bench.lab_faults SET [NODES]` (default 5 nodes) runs one of `SETS` and puts its table into
+bench/results/lab_faults.md, in place of the one before it. One lab serves all faults of a set; each is injected when
+the mesh is well, watched with one look each half second (as `kubesonar check --watch` looks), cleared, and watched
+until the mesh is well again. The draws of pairs are those of `SEED`.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import os
 import platform
 import random
+import re
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -27,30 +30,120 @@ from tests.scenarios.running_lab import RunningLab, await_good
 
 RESULT = Path(__file__).with_name("results") / "lab_faults.md"
 WATCHED = 40.0
-SILENCE = 90.0
+FAINT = 120.0
+"""Seconds for which faults are watched that lose less than a twentieth: what is faint is told late."""
+SILENCE = 120.0
 PAUSE = 0.5
 SEED = 20261128
-
-FAULTS = (
-    ("cut node-2", {("node", "node-2")}),
-    ("drop *>node-3", {("node_in", "node-3")}),
-    ("drop node-3>*", {("node_out", "node-3")}),
-    ("loss *>node-4 30", {("node_in", "node-4")}),
-    ("udp node-1>node-4", {("pair_udp", "node-1>node-4")}),
-    ("port node-1>node-4 tcp/7473", {("pair_port", "node-1>node-4 tcp/7473")}),
-    ("mtu node-2>node-5 1300", {("pair_mtu", "node-2>node-5")}),
-    ("podnet node-4", {("pod_network", "node-4")}),
-    ("rate node-5 2000", {("link_rate", "node-5")}),
-    ("kill node-3", {("agent_gone", "node-3")}),
-    ("pause node-3", {("agent_frozen", "node-3")}),
-    ("dns dns-1 udp", {("dns_udp", "dns-1")}),
-    ("drop *>api", {("api_server", "api")}),
-    ("drop *>ingress", {("ingress", "ingress")}),
-)
-"""What is broken, and the parts with the subjects that have to be named."""
-
+PAIRS = 30
 
 Named = set[tuple[str, str]]
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """Orders to the lab that break something together, and the parts with their subjects that have to be named."""
+
+    orders: tuple[str, ...]
+    expected: frozenset[tuple[str, str]]
+    seconds: float = WATCHED
+
+
+def _broken(orders: str, *expected: str, seconds: float = WATCHED) -> Broken:
+    named = frozenset((part, subject) for part, _, subject in (each.partition(" ") for each in expected))
+    return Broken(tuple(orders.split(" + ")), named, seconds)
+
+
+def each_kind(nodes: int) -> list[Broken]:
+    """Every fault of a lab of so many nodes without a DNS Service."""
+    a, b, c = "node-1", "node-2", f"node-{nodes}"
+    return [
+        _broken(f"cut {b}", f"node {b}"),
+        _broken(f"drop *>{c}", f"node_in {c}"),
+        _broken(f"drop {c}>*", f"node_out {c}"),
+        _broken(f"loss *>{a} 30", f"node_in {a}"),
+        _broken(f"loss {a}>* 30", f"node_out {a}"),
+        _broken(f"drop {a}>{c}", f"pair {a}>{c}"),
+        _broken(f"udp {a}>{c}", f"pair_udp {a}>{c}"),
+        _broken(f"port {a}>{c} tcp/7473", f"pair_port {a}>{c} tcp/7473"),
+        _broken(f"mtu {b}>{c} 1300", f"pair_mtu {b}>{c}"),
+        _broken(f"podnet {c}", f"pod_network {c}"),
+        _broken(f"rate {c} 2000", f"link_rate {c}"),
+        _broken(f"kill {b}", f"agent_gone {b}"),
+        _broken(f"pause {b}", f"agent_frozen {b}"),
+        _broken("dns dns-1 udp", "dns_udp dns-1"),
+        _broken("drop *>dns-2", "dns_server dns-2"),
+        _broken("drop *>api", "api_server api"),
+        _broken("drop *>ingress", "ingress ingress"),
+        _broken(f"state {b} draining + cut {b}"),
+    ]
+
+
+def siblings(nodes: int) -> list[Broken]:
+    """Other amounts, sizes and ways of the same kinds, and two at once."""
+    a, b, c = "node-1", "node-2", f"node-{nodes}"
+    pair = f"{a}>{c}"
+    return [
+        _broken(f"loss {pair} 60", f"pair {pair}"),
+        _broken(f"loss {pair} 7", f"pair {pair}"),
+        _broken(f"loss {pair} 3", f"pair {pair}", seconds=FAINT),
+        _broken(f"loss {pair} 1", f"pair {pair}", seconds=2 * FAINT),
+        _broken(f"loss *>{b} 7", f"node_in {b}"),
+        _broken(f"loss *>{b} 3", f"node_in {b}", seconds=FAINT),
+        _broken(f"loss {b}>* 60", f"node_out {b}"),
+        _broken(f"loss {b}>* 1", f"node_out {b}", seconds=2 * FAINT),
+        _broken(f"loss *>{b} 30 + loss {b}>* 30", f"node {b}"),
+        _broken(f"loss {a}>{c} 30 + loss {c}>{a} 30", f"pair {a}>{c}", f"pair {c}>{a}"),
+        _broken(f"udp {c}>{b}", f"pair_udp {c}>{b}"),
+        _broken(f"port {a}>api tcp/6443", f"pair_port {a}>api tcp/6443"),
+        _broken(f"drop {b}>api", f"pair_port {b}>api tcp/6443"),
+        _broken(f"mtu {pair} 1499", f"pair_mtu {pair}"),
+        _broken(f"mtu {pair} 1401", f"pair_mtu {pair}"),
+        _broken(f"mtu {pair} 601", f"pair_mtu {pair}"),
+        _broken(f"mtu *>{b} 1450", f"node_mtu {b}"),
+        _broken("loss *>api 30", "api_server api"),
+        _broken("loss *>ingress 60", "ingress ingress"),
+        _broken("loss *>dns-1 60", "dns_server dns-1"),
+        _broken("drop *>dns-1 + drop *>dns-2", "dns_service dns-service"),
+        _broken("dns dns-1 udp + dns dns-2 udp", "dns_udp dns-1", "dns_udp dns-2"),
+        _broken(f"cut {b} + drop *>api", f"node {b}", "api_server api"),
+        _broken(f"podnet {b} + loss {pair} 60", f"pod_network {b}", f"pair {pair}"),
+        _broken(f"kill {b} + drop *>dns-1", f"agent_gone {b}", "dns_server dns-1"),
+        _broken(f"drop {pair} + udp {c}>{b}", f"pair {pair}", f"pair_udp {c}>{b}"),
+    ]
+
+
+def with_dns(nodes: int) -> list[Broken]:
+    """The faults of a lab with a DNS Service, caches and an upstream."""
+    a, c = "node-1", f"node-{nodes}"
+    return [
+        _broken(f"vip {c}", f"dns_node {c}>dns"),
+        _broken(f"cache {a}", f"dns_cache {a}"),
+        _broken("upstream", "dns_upstream upstream"),
+        _broken("mtu dns-1>* 1000", "dns_large dns-1"),
+        _broken("drop *>dns-1", "dns_server dns-1"),
+        _broken("dns dns-2 udp", "dns_udp dns-2"),
+        _broken(f"cut {c}", f"node {c}"),
+        _broken(f"vip {c} + cache {a}", f"dns_node {c}>dns", f"dns_cache {a}"),
+    ]
+
+
+def random_pairs(nodes: int) -> list[Broken]:
+    """So many faults of random pairs of nodes, dead or lossy one way."""
+    rng = random.Random(SEED)
+    drawn = []
+    for number in range(PAIRS):
+        a, b = rng.sample(range(1, nodes + 1), 2)
+        ends = f"node-{a}>node-{b}"
+        drawn.append(_broken(f"drop {ends}" if number % 2 else f"loss {ends} 30", f"pair {ends}"))
+    return drawn
+
+
+SETS: dict[str, Callable[[int], list[Broken]]] = {
+    "each": each_kind,
+    "siblings": siblings,
+    "dns": with_dns,
+    "pairs": random_pairs,
+}
 
 
 class Trial(msgspec.Struct):
@@ -65,12 +158,14 @@ class Trial(msgspec.Struct):
     said: set[str] = msgspec.field(default_factory=set)
 
 
-def trial(lab: RunningLab, watch: Watch, fault: str, expected: Named) -> Trial:
+def trial(lab: RunningLab, watch: Watch, broken: Broken) -> Trial:
     """Break it, watch, clear it, watch until silence."""
-    found = Trial(fault)
-    lab.order(fault)
-    _look(watch, WATCHED, found, expected)
-    for order in (f"resume {fault.split()[-1]}", "clear") if fault.startswith("pause") else ("clear",):
+    found = Trial(" + ".join(broken.orders))
+    for order in broken.orders:
+        lab.order(order)
+    _look(watch, broken, found)
+    paused = [order.split()[-1] for order in broken.orders if order.startswith("pause")]
+    for order in (*(f"resume {node}" for node in paused), "clear"):
         lab.order(order)
     start = time.monotonic()
     while time.monotonic() < start + SILENCE and found.silence is None:
@@ -81,15 +176,15 @@ def trial(lab: RunningLab, watch: Watch, fault: str, expected: Named) -> Trial:
     return found
 
 
-def _look(watch: Watch, seconds: float, found: Trial, expected: Named) -> None:
+def _look(watch: Watch, broken: Broken, found: Trial) -> None:
     start = time.monotonic()
-    while (passed := time.monotonic() - start) < seconds:
+    while (passed := time.monotonic() - start) < broken.seconds:
         named, sentence = _named(watch)
         found.looks += 1
-        if named - expected:
+        if named - broken.expected:
             found.wrong += 1
             found.said.add(sentence)
-        if named == expected and found.right is None:
+        if named == broken.expected and found.right is None:
             found.right = passed
         time.sleep(PAUSE)
 
@@ -99,27 +194,15 @@ def _named(watch: Watch) -> tuple[Named, str]:
     return {(finding.part, finding.subject) for finding in verdict.findings}, verdict.sentence
 
 
-def pairs(count: int, nodes: int) -> list[tuple[str, Named]]:
-    """So many faults of random pairs of nodes, dead or lossy one way."""
-    rng = random.Random(SEED)
-    drawn = []
-    for number in range(count):
-        a, b = rng.sample(range(1, nodes + 1), 2)
-        ends = f"node-{a}>node-{b}"
-        drawn.append((f"drop {ends}" if number % 2 else f"loss {ends} 30", {("pair", ends)}))
-    return drawn
-
-
-def report(trials: list[Trial], nodes: int) -> str:
-    """The figures for people."""
+def section(title: str, trials: list[Trial]) -> str:
+    """The figures of a set for people."""
     right = [trial.right for trial in trials if trial.right is not None]
     silent = [trial.silence for trial in trials if trial.silence is not None]
     lines = [
-        "# The lab's faults at default rates",
+        f"## {title}",
         "",
         f"{datetime.now(UTC):%Y-%m-%d}, Linux {platform.release()}, {os.cpu_count()} cores, Python "
-        f"{platform.python_version()}, load {os.getloadavg()[1]:.1f}. `python -m bench.lab_faults`: {nodes} nodes, "
-        f"both networks, real packets, `scripts/lab --rates default`; each fault for {WATCHED:.0f} s, seed {SEED}.",
+        f"{platform.python_version()}, load {os.getloadavg()[1]:.1f}.",
         "",
         f"Named, and nothing else, in {len(right)} of {len(trials)}: median {median(right or [0]):.1f} s, at most "
         f"{max(right, default=0):.1f} s. Somebody else named on the way in {sum(bool(t.wrong) for t in trials)}. "
@@ -141,19 +224,28 @@ def _seconds(value: float | None) -> str:
     return "never" if value is None else f"{value:.1f}"
 
 
+def keep(title: str, text: str) -> None:
+    """Put a set's section into the results, in place of the one of that title."""
+    head, *sections = re.split(r"^(?=## )", RESULT.read_text(), flags=re.MULTILINE)
+    others = [each.strip() + "\n" for each in sections if not each.startswith(f"## {title}\n")]
+    RESULT.write_text("\n".join([head.strip() + "\n", *sorted([*others, text])]))
+
+
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 30
-    nodes = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    name, nodes = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    title = f"{name}, {nodes} nodes"
     trials = []
-    with tempfile.TemporaryDirectory() as folder, RunningLab(Path(folder), nodes, rates="default") as lab:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        RunningLab(Path(folder), nodes, rates="default", dns=name == "dns") as lab,
+    ):
         await_good(lab, 120.0, stays=30.0)
         sources = sources_of([str(Path(folder) / "lab")])
         watch = Watch(lambda: sources, AgentAccess())
-        for fault, expected in (*FAULTS, *pairs(count, nodes)):
-            trials.append(trial(lab, watch, fault, set(expected)))
+        for broken in SETS[name](nodes):
+            trials.append(trial(lab, watch, broken))
             print(trials[-1], flush=True)
-    RESULT.write_text(report(trials, nodes))
-    print(RESULT.read_text())
+            keep(title, section(title, trials))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def collector_handler(
     routes = {row.path: Route(_tagged(row.handler), row.summary) for row in table}
 
     async def root(request: Request) -> Reply:
-        if "/now" in more and "text/html" in request.header(b"accept"):
+        if "/now" in more and request.by_browser:
             return Reply(b"", "", 303, ((b"location", b"/now"), (b"vary", b"accept")))
         return await plain.index(request) if await authenticator.permits(request) else unauthorized_reply()
 

@@ -7,11 +7,12 @@ handler is a coroutine function from `Request` to `Reply`; `server` listens and 
 from kubesonar.web.auth import Anonymous, Authenticator, BearerToken, bearer_token, cookie_value
 from kubesonar.web.handler import BadRequest, Handler, Reply, Request, error_reply, form_fields
 from kubesonar.web.options import LimitOptions, ListenOptions
-from kubesonar.web.router import Route, Router, unauthorized_reply
+from kubesonar.web.router import FOR_BROWSERS, Route, Router, unauthorized_reply
 from kubesonar.web.server import Listener, Server
 from kubesonar.web.sockets import inherited_descriptor
 
 __all__ = [
+    "FOR_BROWSERS",
     "Anonymous",
     "Authenticator",
     "BadRequest",

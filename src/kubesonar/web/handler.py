@@ -70,6 +70,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         pairs = (pair.strip().partition(b"=") for pair in self.first(b"cookie").split(b";", _COOKIE_LIMIT))
         return next((value for known, _, value in pairs if known == name), b"")
 
+    @property
+    def by_browser(self) -> bool:
+        """Whether the client says that it takes HTML, as browsers do."""
+        return "text/html" in self.header(b"accept")
+
     def query(self, known: Mapping[str, str]) -> dict[str, str]:
         """Return the fields of the query. `known` maps each permitted name to what its value is expected to be. Raises
         BadRequest for an unknown field and for one that is given twice."""

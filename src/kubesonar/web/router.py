@@ -10,8 +10,13 @@ import msgspec
 from kubesonar.web.auth import Authenticator
 from kubesonar.web.handler import BadRequest, Handler, Reply, Request, error_reply
 
+FOR_BROWSERS = "*"
+"""The path of the route that answers browsers where no other does."""
+
 GZIP_FROM = 1024
 """Smallest body that is compressed, in bytes; compressing smaller ones costs more CPU than it saves on the network."""
+
+_READING = ("GET", "HEAD")
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -25,7 +30,8 @@ class Route(msgspec.Struct, frozen=True):
 
 class Router:
     """A handler that calls the one of `routes` that fits the request, by its path. A part of a path that is written
-    {NAME} stands for any one part that is not empty; a path without such parts goes before."""
+    {NAME} stands for any one part that is not empty; a path without such parts goes before. The route of
+    `FOR_BROWSERS`, if there is one, answers GET and HEAD of browsers where no other does."""
 
     def __init__(self, routes: Mapping[str, Route], authenticator: Authenticator) -> None:
         self._routes = routes
@@ -40,9 +46,11 @@ class Router:
         route = self._routes.get(request.path)
         if route is None or "{" in request.path:
             route, request = self._matching(request)
+        if request.method in _READING and (route is None or route.method != "GET") and request.by_browser:
+            route = self._routes.get(FOR_BROWSERS, route)
         if route is None:
             return error_reply(404, "there is nothing here; / lists what there is")
-        methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
+        methods = _READING if route.method == "GET" else (route.method,)
         if request.method not in methods:
             said = f"{' and '.join(methods)} {'are' if len(methods) > 1 else 'is'}"
             return error_reply(405, f"only {said} understood here", (b"allow", ", ".join(methods).encode()))

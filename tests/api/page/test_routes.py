@@ -114,6 +114,15 @@ def test_what_is_not_there_or_not_understood_is_said_as_a_page(target: str, stat
     assert sentence in said(reply)
 
 
+@pytest.mark.parametrize("target", ["/nowhere", "/now/", "/api/v2/verdict", "/sign-in", "/incidents/"])
+def test_a_browser_is_told_of_an_address_without_anything_by_a_page_and_others_are_not(target: str) -> None:
+    browser = ask(target, (b"accept", b"text/html,application/xhtml+xml,*/*;q=0.8"))
+    assert (browser.status, header(browser, b"content-type")) == (404, "text/html; charset=utf-8")
+    assert 'href="/now"' in said(browser) and header(browser, b"content-security-policy")
+    other = ask(target, (b"accept", b"*/*"))
+    assert (other.status, header(other, b"content-type")) == (405 if target == "/sign-in" else 404, "application/json")
+
+
 def test_a_view_keeps_its_address_in_the_other_formats() -> None:
     assert 'href="/timeline?hours=6&amp;format=text"' in said(ask("/timeline?hours=6"))
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from kubesonar.core.diagnosis.verdict import judge
-from kubesonar.model import Health, Kind, Network, Snapshot, State, Trouble, Verdict
+from kubesonar.model import Fault, Health, Kind, Network, Snapshot, State, Trouble, Verdict
 from tests.core.mesh import OWN_SERVICE, PLAIN, START, Mesh
 
 ON, OFF, END = 11.0, 25.0, 35.5
@@ -157,6 +157,34 @@ def test_a_hard_fault_is_named_within_ten_seconds_and_only_while_it_lasts(
         assert parts(verdict(mesh, OFF + after)) <= want, after
     assert verdict(mesh, OFF + 10).findings == ()
     assert verdict(mesh, END).verdict is Health.GOOD
+
+
+@pytest.mark.parametrize(
+    ("target", "called", "said"),
+    [
+        ("ingress", "the ingress ingress", "status 504 instead of 200"),
+        ("api", "the API server api", "certificate has expired"),
+        ("dns-1", "dns-1", "SERVFAIL instead of NOERROR"),
+    ],
+)
+def test_what_answers_wrongly_is_told_with_what_it_says(target: str, called: str, said: str) -> None:
+    mesh = Mesh(seed=3, background=1e-4)
+    mesh.failing[target] = (START + ON, START + OFF)
+    snapshots, unread, now = mesh.run(OFF).snapshots(OFF)
+    rare = [_answered(snapshot, "reset by peer") for snapshot in snapshots[:3]]
+    found = judge(rare + [_answered(snapshot, said) for snapshot in snapshots[3:]], unread, now, clock)
+    assert found.sentence.startswith(f"{called} refuses or answers wrongly ({said}) since 11")
+
+
+def _answered(snapshot: Snapshot, detail: str) -> Snapshot:
+    """The snapshot of an agent that kept what was wrong with answers."""
+    edges = [
+        msgspec.structs.replace(edge, latest=msgspec.structs.replace(edge.latest, detail=detail))
+        if edge.latest.fault is Fault.WRONG_ANSWER
+        else edge
+        for edge in snapshot.edges
+    ]
+    return msgspec.structs.replace(snapshot, edges=tuple(edges))
 
 
 @pytest.mark.parametrize(("share", "within"), [(0.5, 14.0), (0.3, 14.0), (0.1, 15.0), (0.05, 60.0), (0.02, 60.0)])

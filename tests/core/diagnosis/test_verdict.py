@@ -30,6 +30,16 @@ def test_nothing_read_is_unknown() -> None:
     assert judge([], {}, START, clock).sentence == "cannot tell: no agent could be read"
 
 
+def test_where_nothing_is_read_each_reason_is_told_once() -> None:
+    refused, late = "connection refused", "no answer within 2 s"
+    alike = judge([], {f"node-{number}-pod": refused for number in (1, 2, 3)}, START, clock)
+    assert alike.unknown == (f"no agent could be read (node-1-pod and 2 more: {refused})",)
+    assert alike.sentence == f"cannot tell: {alike.unknown[0]}"
+    found = judge([], {"a": late, "b": refused, "c": refused, "d": "HTTP status 500"}, START, clock)
+    assert found.sentence == f"cannot tell: no agent could be read (b and 1 more: {refused})"
+    assert found.unknown[1:] == (f"a could not be read: {late}", "d could not be read: HTTP status 500")
+
+
 def test_too_early_is_unknown() -> None:
     mesh = Mesh(seed=1).run(10)
     assert verdict(mesh, 2).verdict is Health.UNKNOWN

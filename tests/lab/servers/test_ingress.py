@@ -50,3 +50,26 @@ def test_the_ingress_says_what_is_wrong_behind_it(serve: Any, status: int) -> No
                 assert (await get(port, "/"))[0] == status
 
     run(work)
+
+
+def test_a_slow_upstream_is_waited_for_while_the_next_one_is_asked() -> None:
+    async def work() -> None:
+        next_is_asked = asyncio.Event()
+
+        async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await next_is_asked.wait()
+            await upstream(reader, writer)
+
+        async def stuck(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            next_is_asked.set()
+            await silent(reader, writer)
+
+        async with (
+            await asyncio.start_server(slow, HOST, 0) as first,
+            await asyncio.start_server(stuck, HOST, 0) as last,
+        ):
+            behind = [server.sockets[0].getsockname() for server in (last, first)]
+            async with running(lambda port, stop: ingress([HOST], port, behind, stop)) as port:
+                assert await get(port, "/") == (200, b"GET / HTTP/1.0")
+
+    run(work)

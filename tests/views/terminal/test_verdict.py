@@ -81,3 +81,12 @@ def test_a_headline_repeats_nothing_of_its_sentence() -> None:
 
 def test_confidence_is_never_rounded_up() -> None:
     assert [confidence_words(value) for value in (0.999, 1.0, 0.5, -1, 2)] == ["99 %", "100 %", "50 %", "0 %", "100 %"]
+
+
+def test_what_the_sentence_says_is_not_repeated_below_it() -> None:
+    verdict = Verdict(
+        Health.UNKNOWN, "cannot tell: nobody heard a (and 1 more)", 0.0, unknown=("nobody heard a", "no clock of c")
+    )
+    text = "\n".join(drawn(verdict_view(verdict, clock)))
+    assert text.count("nobody heard a") == 1
+    assert "unknown      no clock of c" in text

@@ -26,7 +26,7 @@ from kubesonar.views.page.nodes import MemberReport, node_model, nodes_model
 from kubesonar.views.page.now import now_model
 from kubesonar.views.page.rendering import VIEWS, PageFrame, PageRenderer
 from kubesonar.views.page.timeline import HOURS, timeline_model
-from kubesonar.web import Authenticator, BadRequest, Reply, Request, Route
+from kubesonar.web import FOR_BROWSERS, Authenticator, BadRequest, Reply, Request, Route
 
 _FORMATS = {"html": HTML, "text": "text/plain; charset=utf-8", "json": "application/json"}
 _FORMAT = f"one of {', '.join(_FORMATS)}"
@@ -122,7 +122,11 @@ def page_routes(source: PageSource, reader: Authenticator, times: PageTimes) -> 
         page = _Page(source, renderer, times, view, {**fields, "format": _FORMAT})
         return Route(access.restricted(page.reply), summary, open=True)
 
+    async def elsewhere(request: Request) -> Reply:
+        return _notice(renderer, 404, "Not there", "There is nothing at this address.")
+
     return {
+        FOR_BROWSERS: Route(elsewhere, "page: an address at which nothing is", open=True),
         "/now": route(views.now, "page: what is wrong now"),
         "/map": route(views.map, "page: who reaches whom", zone=_ZONE, first=_FIRST),
         "/timeline": route(views.timeline, "page: what happened", hours=_HOURS),
@@ -162,11 +166,11 @@ class _Page:
             form = _one_of("format", query.pop("format", "html"), _FORMATS, _FORMAT)
             drawn = await self._view(request, query)
         except BadRequest as refusal:
-            return self._notice(400, "Not understood", str(refusal))
+            return _notice(self._renderer, 400, "Not understood", str(refusal))
         except EvidenceAway as away:
-            return self._notice(503, "Not now", f"{away}: try again in some seconds")
+            return _notice(self._renderer, 503, "Not now", f"{away}: try again in some seconds")
         if drawn is None:
-            return self._notice(404, "Not there", "There is nothing of that name here, or not any more.")
+            return _notice(self._renderer, 404, "Not there", "There is nothing of that name here, or not any more.")
         frame = self._frame(drawn, request)
         render = {"html": self._renderer.html, "text": self._renderer.text, "json": self._renderer.json}[form]
         return private(render(frame, drawn.model), _FORMATS[form])
@@ -189,8 +193,9 @@ class _Page:
             sign_out=bool(request.cookie(TOKEN_COOKIE)),
         )
 
-    def _notice(self, status: int, headline: str, sentence: str) -> Reply:
-        return private(self._renderer.message("notice", headline=headline, sentence=sentence), HTML, status)
+
+def _notice(renderer: PageRenderer, status: int, headline: str, sentence: str) -> Reply:
+    return private(renderer.message("notice", headline=headline, sentence=sentence), HTML, status)
 
 
 class _Views:

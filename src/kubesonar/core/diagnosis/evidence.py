@@ -156,7 +156,8 @@ class Evidence(msgspec.Struct, frozen=True):
     largest packet known to pass where bigger ones do not (by source and target) and whether a router said so, `sent`
     and `lost` count the datagrams of all trains, by bin of age, `lookups` those of names (by source and target).
     `misdelivered` are the targets at whose address another member answers, with who sees it, since when and where.
-    `bad_since` is when the checks of a target began to fail, by source and target, as far as the source remembers."""
+    `bad_since` is when the checks of a target began to fail, by source and target, as far as the source remembers,
+    `refusals` how a target refused or answered wrongly, where the latest check did so."""
 
     ages: Ages
     cells: list[Cell]
@@ -170,6 +171,7 @@ class Evidence(msgspec.Struct, frozen=True):
     reserve: Reserve
     misdelivered: dict[str, dict[str, tuple[float, str]]] = {}
     bad_since: dict[tuple[str, str], float] = {}
+    refusals: dict[tuple[str, str], str] = {}
     quiet: tuple[Quiet, ...] = ()
     paths: int = 0
     old: bool = True

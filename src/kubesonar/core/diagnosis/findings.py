@@ -28,6 +28,7 @@ from kubesonar.core.diagnosis.sentences import (
     loss,
     or_back,
     percent,
+    refusal,
     seen_by,
     since_when,
     size,
@@ -281,6 +282,7 @@ class _Writer:
             "above": above,
             "vanish": vanish,
             "delay": delay(suspect),
+            "said": refusal(suspect, self._evidence),
         }
 
     def _beside(self, subject: str) -> str:

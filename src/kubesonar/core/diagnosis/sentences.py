@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable
 from statistics import median
 
@@ -11,7 +12,7 @@ from kubesonar.core.diagnosis.inference.incidence import load_of
 from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect
 from kubesonar.core.diagnosis.inference.trial_model import lossy
 from kubesonar.core.diagnosis.parts.traversal import Way
-from kubesonar.model import Fault
+from kubesonar.model import Fault, clip
 
 WallClock = Callable[[float], str]
 """Renders Unix seconds as a time of day."""
@@ -33,6 +34,9 @@ _AT_THE_EDGE = 3.0
 _FAR_EDGE = 120.0
 
 _MOST_OBSERVERS = 20
+
+_REFUSAL = 100
+"""Most characters of what a target says: more, and the sentence is no sentence; less, and the reason is cut off."""
 
 _TELLING = 20
 """Lost packets from which on their share is stated as counted."""
@@ -234,6 +238,14 @@ def home(suspect: Suspect) -> tuple[str, ...]:
     ends = (end for cell in suspect.cells for end in (cell.route.target, *cell.route.target.behind))
     nodes = {end.node for end in ends if end.name == suspect.subject and end.node and end.network is None}
     return tuple(sorted(nodes))
+
+
+def refusal(suspect: Suspect, evidence: Evidence) -> str:
+    """How most of those who ask a target are refused or answered wrongly: " (status 503 instead of 200)"; empty where
+    nobody's latest check was."""
+    ends = {(cell.route.source.name, cell.route.target.name) for cell in suspect.cells if any(cell.bad)}
+    said = Counter(evidence.refusals[pair] for pair in ends if pair in evidence.refusals)
+    return f" ({clip(max(said, key=lambda detail: (said[detail], detail)), _REFUSAL)})" if said else ""
 
 
 def size(suspect: Suspect, evidence: Evidence) -> tuple[str, str]:

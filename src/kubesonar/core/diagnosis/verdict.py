@@ -44,11 +44,14 @@ def verdict_on(found: Basis, clock: WallClock, known: Known = NOTHING_KNOWN) -> 
     health = Health.BAD if findings else Health.UNKNOWN if gaps else Health.GOOD
     blamed = {finding.subject for finding in findings}
     remarks = [] if findings else list(gaps)
-    remarks += [
-        f"{name} could not be read: {why}"
-        for name, why in sorted(unread.items())
-        if name not in who.members or (name in who.expected and not blamed & {name, who.members[name].node})
-    ]
+    if who.read:
+        remarks += [
+            f"{name} could not be read: {why}"
+            for name, why in sorted(unread.items())
+            if name not in who.members or (name in who.expected and not blamed & {name, who.members[name].node})
+        ]
+    else:
+        remarks += [f"{names} could not be read: {why}" for names, why in _by_reason(unread)[1:]]
     remarks += diagnosis.remarks
     remarks += not_ready_remarks(who, evidence, findings, clock)
     remarks += _remarks(who, evidence, clock)
@@ -94,8 +97,8 @@ def _count(number: int, noun: str) -> str:
 def _gaps(who: Population, evidence: Evidence, unread: Mapping[str, str]) -> list[str]:
     """Why the network may not be called healthy, though nothing sick was found."""
     if not who.read:
-        why = f" ({next(iter(unread.items()))[0]}: {next(iter(unread.values()))})" if unread else ""
-        return [f"no agent could be read{why}"]
+        reasons = [f" ({names}: {why})" for names, why in _by_reason(unread)]
+        return ["no agent could be read" + "".join(reasons[:1])]
     if not who.expected:
         return ["no member is expected to answer"]
     read = len(who.expected & who.read.keys())
@@ -106,6 +109,15 @@ def _gaps(who: Population, evidence: Evidence, unread: Mapping[str, str]) -> lis
     share = evidence.loss(_JUST_NOW * evidence.ages.short)
     gaps = [f"{percent(share)} of all packets were lost just now, too few yet to say where"] if share >= _LOSSY else []
     return gaps + [_silent(name, who, unread) for name in sorted(who.expected - evidence.heard)]
+
+
+def _by_reason(unread: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return who could not be read ("node-1-pod and 3 more") and why, the most frequent reason first."""
+    names: dict[str, list[str]] = {}
+    for name, why in sorted(unread.items()):
+        names.setdefault(why, []).append(name)
+    ranked = sorted(names.items(), key=lambda item: -len(item[1]))
+    return [(those[0] + (f" and {len(those) - 1} more" if those[1:] else ""), why) for why, those in ranked]
 
 
 def _silent(name: str, who: Population, unread: Mapping[str, str]) -> str:

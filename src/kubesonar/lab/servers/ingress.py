@@ -11,18 +11,32 @@ from kubesonar.web import ListenOptions, Reply, Request
 _UPSTREAM_LIMIT = 1 << 20
 """Bytes of an upstream's answer; a longer one is a 502."""
 _HEAD_END = b"\r\n\r\n"
-_TOO_LATE = 504, b"504 gateway timeout"
+_PATIENCE = 0.33
+"""Seconds without an answer after which another upstream is asked as well. Less, and busy upstreams are asked twice;
+more, and behind a few that swallow packets no other answers within what the lab's agents wait."""
+
+_TIMEOUT = 10.0
+"""Seconds for one request: longer than any agent waits, so that on a busy machine it is not this server that fails.
+Shorter, and slow agents are told as an ingress that answers wrongly."""
+
+_Answer = tuple[int, bytes]
+"""Status and body."""
 
 Upstream = tuple[str, int]
 """IP address and port."""
 
 
 async def ingress(
-    addresses: Sequence[str], port: int, upstreams: Sequence[Upstream], stop: asyncio.Event, *, timeout: float = 1.0
+    addresses: Sequence[str],
+    port: int,
+    upstreams: Sequence[Upstream],
+    stop: asyncio.Event,
+    *,
+    timeout: float = _TIMEOUT,
 ) -> None:
-    """Forward GET to its upstreams in turn, until `stop` is set. An upstream that cannot be reached is skipped. The
-    client gets 504 where one was too late for `timeout` (seconds for all tries), 502 where none can be reached. Raises
-    ConfigError where it cannot listen."""
+    """Forward GET to its upstreams in turn, until `stop` is set. An upstream that cannot be reached is skipped; where
+    one is slow another is asked too, and the first answer counts. The client gets 504 where none answered within
+    `timeout` (seconds), 502 where none can be reached. Raises ConfigError where it cannot listen."""
     await serve([ListenOptions(address=joined(one, port)) for one in addresses], _Proxy(upstreams, timeout), stop)
 
 
@@ -39,22 +53,24 @@ class _Proxy:
             async with asyncio.timeout(self._timeout):
                 status, body = await self._forward(_request_head(request))
         except TimeoutError:
-            status, body = _TOO_LATE
+            status, body = 504, b"504 gateway timeout"
         return Reply(body, "text/plain", status)
 
-    async def _forward(self, head: bytes) -> tuple[int, bytes]:
-        """Return status and body of the first upstream that answers."""
-        failure = 502, b"502 bad gateway"
-        share = self._timeout / 3  # an upstream that swallows packets leaves time for others
-        for upstream in self._in_turn():
-            try:
-                async with asyncio.timeout(share):
-                    return _parsed(await _fetch(upstream, head))
-            except TimeoutError:
-                failure = _TOO_LATE
-            except (OSError, ValueError):
-                continue
-        return failure
+    async def _forward(self, head: bytes) -> _Answer:
+        """Return the first answer of an upstream."""
+        asked: set[asyncio.Task[_Answer | None]] = set()
+        try:
+            for upstream in self._in_turn():
+                asked.add(asyncio.ensure_future(_answer_of(upstream, head)))
+                if answer := await _first(asked, _PATIENCE):
+                    return answer
+            while asked:
+                if answer := await _first(asked, None):
+                    return answer
+            return 502, b"502 bad gateway"
+        finally:
+            for task in asked:
+                task.cancel()
 
     def _in_turn(self) -> tuple[Upstream, ...]:
         self._turn = (self._turn + 1) % max(len(self._upstreams), 1)
@@ -69,6 +85,22 @@ def _request_head(request: Request) -> bytes:
     return b"GET " + request.target + b" HTTP/1.0\r\nHost: upstream\r\nX-Forwarded-For: " + client + b"\r\n\r\n"
 
 
+async def _first(asked: set[asyncio.Task[_Answer | None]], patience: float | None) -> _Answer | None:
+    """Wait until one of the tasks ends, for `patience` seconds at most (None: without limit). Take those that ended out
+    of `asked`; return the answer of one of them, None where they have none."""
+    ended, _ = await asyncio.wait(asked, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+    asked -= ended
+    return next(filter(None, (task.result() for task in ended)), None)
+
+
+async def _answer_of(upstream: Upstream, head: bytes) -> _Answer | None:
+    """Return what an upstream answers, None where it cannot be reached or answers no HTTP."""
+    try:
+        return _parsed(await _fetch(upstream, head))
+    except (OSError, ValueError):
+        return None
+
+
 async def _fetch(upstream: Upstream, head: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(*upstream)
     try:
@@ -81,8 +113,8 @@ async def _fetch(upstream: Upstream, head: bytes) -> bytes:
         writer.close()
 
 
-def _parsed(answer: bytes) -> tuple[int, bytes]:
-    """Return status and body. Raises ValueError for an answer that is not HTTP or is too long."""
+def _parsed(answer: bytes) -> _Answer:
+    """Raises ValueError for an answer that is not HTTP or is too long."""
     head, end, body = answer.partition(_HEAD_END)
     words = head.split(b" ", 2)
     if not end or len(answer) > _UPSTREAM_LIMIT or not head.startswith(b"HTTP/1.") or len(words) < 2:

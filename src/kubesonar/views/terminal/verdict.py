@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
@@ -42,7 +42,7 @@ def verdict_view(verdict: Verdict, clock: TimeOfDay) -> RenderableType:
     return Group(
         TextLine("", verdict.sentence, STYLES.get(verdict.verdict, "bold")),
         *_findings(verdict, clock),
-        *_section("unknown", verdict.unknown, "yellow"),
+        *_section("unknown", _not_said(verdict), "yellow"),
         *_section("excused", verdict.states, "cyan"),
         Text(""),
         TextLine("", f"{verdict.observers} of {verdict.members} members read at {clock(verdict.at)}", "dim"),
@@ -65,9 +65,9 @@ def headline(verdict: Verdict) -> RenderableType:
     """Render the sentence, those of up to three further findings, and one line each for unknown and excused: for a live
     view."""
     rest = (TextLine("  also  ", finding.sentence, "red") for finding in verdict.findings[1:4])
-    said = [line for line in verdict.unknown if line not in verdict.sentence]
-    more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
-    unknown = [TextLine("  unknown  ", said[0] + more, "yellow")] if said else []
+    unsaid = _not_said(verdict)
+    more = f" (and {len(unsaid) - 1} more)" if len(unsaid) > 1 else ""
+    unknown = [TextLine("  unknown  ", unsaid[0] + more, "yellow")] if unsaid else []
     excused = [TextLine("  excused  ", "; ".join(verdict.states[:3]), "cyan")] if verdict.states else []
     return Group(TextLine("", verdict.sentence, STYLES.get(verdict.verdict, "bold")), *rest, *unknown, *excused)
 
@@ -99,7 +99,12 @@ def points(label: str, lines: Iterable[str], style: str) -> Iterator[RenderableT
         margin = " " * len(margin)
 
 
-def _section(name: str, lines: tuple[str, ...], style: str) -> Iterator[RenderableType]:
+def _not_said(verdict: Verdict) -> list[str]:
+    """Return what is unknown, without what the sentence says itself."""
+    return [line for line in verdict.unknown if line not in verdict.sentence]
+
+
+def _section(name: str, lines: Sequence[str], style: str) -> Iterator[RenderableType]:
     if lines:
         yield Text("")
         yield from points(name, lines, style)

@@ -29,6 +29,8 @@ from kubesonar.model import Edge, Fault, Kind, Network, Path
 
 _SILENT = frozenset({Fault.TIMEOUT, Fault.UNREACHABLE})
 
+_NO_ANSWER = _SILENT | {Fault.UNRESOLVED}
+
 _ANSWERED = 0.5
 """Seconds after which what plain targets answered counts, be it right or wrong: whether they answer at all is known
 only after a timeout. Shorter, and of slow answers only some count; longer, and wrong answers are told late."""
@@ -52,6 +54,7 @@ class CellMaker:
         self._index = PairIndex(who, sieve, self.cells.behind)
         self.speeds: list[Speed] = []
         self.sizes: dict[tuple[str, str], tuple[int, Fault]] = {}
+        self.refusals: dict[tuple[str, str], str] = {}
         self.sent = [0] * len(ages.edges)
         self.lost = [0] * len(ages.edges)
 
@@ -154,7 +157,9 @@ class CellMaker:
             self.heard.add(edge.latest.check.target)
 
     def _probes(self, source: str, edge: Edge) -> None:
-        check = edge.latest.check
+        check, latest = edge.latest.check, edge.latest
+        if latest.fault is not None and latest.fault.accuses and latest.fault not in _NO_ANSWER and latest.detail:
+            self.refusals[source, check.target] = latest.detail
         tcp = goes_by_tcp(check)
         reach = self.cells.of_check(source, edge, Way.ROUND, Aspect.REACH, stream(check.timeout) if tcp else 1)
         answer = self.cells.of_check(source, edge, Way.ROUND, Aspect.ANSWER, 1)
@@ -170,7 +175,7 @@ class CellMaker:
         for trial, at, age_bin in self.clock.counted(source, edge, _ANSWERED if plain else settled):
             silent = trial.fault in _SILENT
             if at > self.who.now - settled:
-                if not silent and trial.fault is not Fault.UNRESOLVED:
+                if trial.fault not in _NO_ANSWER:
                     answer.add(at, age_bin, trial.fault is not None)
                 continue
             unresolved = trial.fault is Fault.UNRESOLVED

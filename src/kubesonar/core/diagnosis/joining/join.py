@@ -62,6 +62,7 @@ def collect(who: Population, before: SiftedSources | None = None) -> Evidence:
         maker,
         maker.clock.misdelivered,
         maker.bad_since,
+        maker.refusals,
         tuple(sieve.quiet.groups(sieve.recorded)),
         sieve.paths,
         sieve.old,

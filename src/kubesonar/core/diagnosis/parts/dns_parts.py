@@ -79,8 +79,8 @@ DNS_PARTS: tuple[Part, ...] = (
                     4.5,
                     when,
                     "refused",
-                    "refuses or answers wrongly",
-                    "refuses or answers wrongly {loss} of the questions",
+                    "refuses or answers wrongly{said}",
+                    "refuses or answers wrongly {loss} of the questions{said}",
                 )
                 for variant, when in (("refused", dns_conditions.dns_gone), ("wrong", dns_conditions.dns_wrong))
             ),
@@ -218,8 +218,8 @@ DNS_PARTS: tuple[Part, ...] = (
                             variant,
                             4.5,
                             when,
-                            "refuses or answers wrongly",
-                            "refuses or answers wrongly {loss} of the questions",
+                            "refuses or answers wrongly{said}",
+                            "refuses or answers wrongly {loss} of the questions{said}",
                         )
                         for variant, when in (
                             ("refused", dns_conditions.cache_gone),

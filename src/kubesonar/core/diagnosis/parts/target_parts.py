@@ -37,8 +37,8 @@ TARGET_PARTS: tuple[Part, ...] = (
             (Aspect.REACH, "does not answer", "does not answer {loss} of all requests", "", "silent"),
             (
                 Aspect.ANSWER,
-                "refuses or answers wrongly",
-                "refuses or answers wrongly {loss} of all requests",
+                "refuses or answers wrongly{said}",
+                "refuses or answers wrongly {loss} of all requests{said}",
                 "refused",
                 "refused",
             ),
