@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+import pytest
+
 from kubesonar.core.diagnosis.incidents.incident_log import IncidentRecord
 from kubesonar.core.diagnosis.incidents.incident_notices import NoticeRecord
 from kubesonar.model import Condition, Finding, Notice
@@ -41,3 +44,9 @@ def test_notices_are_told_also_where_there_was_no_incident() -> None:
 def test_of_one_that_flaps_the_latest_are_listed() -> None:
     told = [about(f"{at}", float(at), "aa") for at in range(101, 121)]
     assert shown([RECORD], told)[2] == "    notices: 12 earlier, " + ", ".join(f"dead {at}" for at in range(113, 121))
+
+
+@pytest.mark.parametrize(("returns", "said"), [(0, ""), (1, ", came back once"), (2, ", came back 2 times")])
+def test_it_is_told_how_often_one_came_back(returns: int, said: str) -> None:
+    back = msgspec.structs.replace(RECORD, returns=returns)
+    assert shown([back], [])[0] == f"100 to 160 (60 s)  warning{said}  [aa]"

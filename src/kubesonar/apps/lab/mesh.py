@@ -61,6 +61,9 @@ _SMALL = 15
 """Most nodes of a lab whose agents probe often. With more nodes they probe less, so that two cores carry a hundred."""
 _PACKETS = 10
 """UDP packets a second that an agent sends to each neighbour, over all families."""
+_HEAD_START = 0.1
+"""Seconds by which a DNS server that passes questions on gives up before its client does. Less, and SERVFAIL comes too
+late for a client; more, and slow answers fail that a client would have waited for."""
 _UNTOLD = Rhythm(period=10.0, timeout=3.0)
 """Seconds between two checks of a plain target whose configuration says nothing (core/probing/plan.Target)."""
 
@@ -84,7 +87,7 @@ def start(
     """Start the servers and then the agents, those in pod networks with the room `compat` beside them, if any; the
     first collector serves its page at the socket `page` too, or the agent that is elected, where that is to `judge`. To
     be called from the main thread."""
-    certificates = start_servers(world, page)
+    certificates = start_servers(world, page, rates)
     targets = tuple(_targets(world.plan, certificates, rates))
     rooms = rooms_of(world, compat, certificates) if compat else {}
     for member in world.plan.members:
@@ -96,7 +99,7 @@ def start(
         world.start(member, partial(agent.run_agent, options, rooms.get(member.name, {})))
 
 
-def start_servers(world: LabWorld, page: socket.socket | None = None) -> Certificates:
+def start_servers(world: LabWorld, page: socket.socket | None = None, rates: Rates = Rates.LAB) -> Certificates:
     """Start the servers and return the certificates of the API server; the first collector serves its page at the
     socket `page` too. To be called from the main thread."""
     addresses = [address for server in world.plan.servers for address in server.addresses]
@@ -106,9 +109,10 @@ def start_servers(world: LabWorld, page: socket.socket | None = None) -> Certifi
             world.start_server(server, partial(run_collector, collector_options(world, server, page)))
             page = None
         else:
-            world.start_server(server, partial(_serve, _server(server, world, certificates)))
+            world.start_server(server, partial(_serve, _server(server, world, certificates, rates)))
     for node in world.plan.nodes if world.plan.dns else ():
-        cache = Forwarder([(server.addresses[0], server.port) for server in world.plan.of_role(Role.DNS)])
+        servers = [(server.addresses[0], server.port) for server in world.plan.of_role(Role.DNS)]
+        cache = Forwarder(servers, _forwarding(rates))
         world.start_cache(node, partial(_serve, partial(dns_server, (DNS_CACHE,), 53, cache)))
     return certificates
 
@@ -284,10 +288,16 @@ def _dns_rhythm(rates: Rates) -> Rhythm:
     return Rhythm(period=1.0, timeout=0.8) if rates is Rates.LAB else _UNTOLD
 
 
+def _forwarding(rates: Rates) -> float:
+    """Return the seconds that a DNS server which passes questions on waits for an answer: nearly as long as the agents,
+    so that a busy machine makes no SERVFAIL that they would not have missed anyway."""
+    return _dns_rhythm(rates).timeout - _HEAD_START
+
+
 _Work = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
-def _server(server: LabServer, world: LabWorld, certificates: Certificates) -> _Work:
+def _server(server: LabServer, world: LabWorld, certificates: Certificates, rates: Rates) -> _Work:
     """Return the coroutine function that serves until its event is set. Raises ValueError for a collector, which is a
     program of its own."""
     plan, roster = world.plan, world.directory.roster
@@ -295,7 +305,7 @@ def _server(server: LabServer, world: LabWorld, certificates: Certificates) -> _
         case Role.DNS:
             beyond = [(one.addresses[0], one.port) for one in plan.of_role(Role.UPSTREAM)]
             zone = Zone(_DOMAIN, (*cluster_records(_DOMAIN), *large_records(_DOMAIN)))
-            source = Forwarder(beyond, zone) if beyond else zone
+            source = Forwarder(beyond, _forwarding(rates), zone) if beyond else zone
             return lambda stop: dns_server(server.addresses, server.port, source, stop)
         case Role.UPSTREAM:
             outside = Zone("com", (Record(_OUTSIDE, RecordType.A, TTL, "192.0.2.1"),))

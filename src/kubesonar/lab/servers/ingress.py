@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
+from kubesonar.lab.servers.hedging import hedged
 from kubesonar.lab.servers.listening import joined, serve
 from kubesonar.web import ListenOptions, Reply, Request
 
@@ -57,20 +59,8 @@ class _Proxy:
         return Reply(body, "text/plain", status)
 
     async def _forward(self, head: bytes) -> _Answer:
-        """Return the first answer of an upstream."""
-        asked: set[asyncio.Task[_Answer | None]] = set()
-        try:
-            for upstream in self._in_turn():
-                asked.add(asyncio.ensure_future(_answer_of(upstream, head)))
-                if answer := await _first(asked, _PATIENCE):
-                    return answer
-            while asked:
-                if answer := await _first(asked, None):
-                    return answer
-            return 502, b"502 bad gateway"
-        finally:
-            for task in asked:
-                task.cancel()
+        asks = [partial(_answer_of, upstream, head) for upstream in self._in_turn()]
+        return await hedged(asks, _PATIENCE) or (502, b"502 bad gateway")
 
     def _in_turn(self) -> tuple[Upstream, ...]:
         self._turn = (self._turn + 1) % max(len(self._upstreams), 1)
@@ -83,14 +73,6 @@ def _request_head(request: Request) -> bytes:
     is named as every ingress names it."""
     client = request.client[0].encode() if request.client else b"unknown"
     return b"GET " + request.target + b" HTTP/1.0\r\nHost: upstream\r\nX-Forwarded-For: " + client + b"\r\n\r\n"
-
-
-async def _first(asked: set[asyncio.Task[_Answer | None]], patience: float | None) -> _Answer | None:
-    """Wait until one of the tasks ends, for `patience` seconds at most (None: without limit). Take those that ended out
-    of `asked`; return the answer of one of them, None where they have none."""
-    ended, _ = await asyncio.wait(asked, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-    asked -= ended
-    return next(filter(None, (task.result() for task in ended)), None)
 
 
 async def _answer_of(upstream: Upstream, head: bytes) -> _Answer | None:

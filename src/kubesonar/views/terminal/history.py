@@ -43,7 +43,7 @@ def _incident(
         when, style = f"since {clock(record.since)} ({lasting(now - record.since)})", "bold red"
     else:
         when, style = f"{clock(record.since)} to {clock(record.closed)} ({lasting(record.closed - record.since)})", ""
-    back = f", came back {record.returns} times" if record.returns else ""
+    back = f", came back {'once' if record.returns == 1 else f'{record.returns} times'}" if record.returns else ""
     told = [
         f"{one.notice.what.value} {clock(one.notice.at)}{_waits(one)}"
         for one in notices
