@@ -28,7 +28,6 @@ from kubesonar.core.diagnosis.sentences import (
     loss,
     or_back,
     percent,
-    refusal,
     seen_by,
     since_when,
     size,
@@ -36,6 +35,7 @@ from kubesonar.core.diagnosis.sentences import (
     total,
     way_back,
     ways_of,
+    wrong_answer,
 )
 from kubesonar.core.diagnosis.zones import by_zone
 from kubesonar.model import Finding, Member, Severity, clip
@@ -282,7 +282,7 @@ class _Writer:
             "above": above,
             "vanish": vanish,
             "delay": delay(suspect),
-            "said": refusal(suspect, self._evidence),
+            "said": wrong_answer(suspect, self._evidence),
         }
 
     def _beside(self, subject: str) -> str:

@@ -240,7 +240,7 @@ def home(suspect: Suspect) -> tuple[str, ...]:
     return tuple(sorted(nodes))
 
 
-def refusal(suspect: Suspect, evidence: Evidence) -> str:
+def wrong_answer(suspect: Suspect, evidence: Evidence) -> str:
     """How most of those who ask a target are refused or answered wrongly: " (status 503 instead of 200)"; empty where
     nobody's latest check was."""
     ends = {(cell.route.source.name, cell.route.target.name) for cell in suspect.cells if any(cell.bad)}
