@@ -28,6 +28,10 @@ _LOSING = (
     "service_proxy",
 )
 _TO_TARGETS = ("zone_target", "pair", "pair_port", "pair_slow")
+_NOTHING_PASSES = 0.9
+"""Loss from which on no full backlog is its cause. Lower, and heavy loss by one is a finding of its own; higher, and a
+dead way is told as a busy CPU."""
+
 _BY_CHANCE = 2.0
 """How many times its share a part of the endpoints may be met by chance. Less, and a rollout is a finding; more, and a
 Service of which half fails is none while some agents leave."""
@@ -132,8 +136,11 @@ def of_starved_members(found: Suspect, who: Population, span: float) -> bool:
 
 
 def for_want_of_room(finding: Finding, cause: Finding) -> bool:
-    """Whether what is found happens at a node whose kernel drops packets for want of room, or to a server there."""
+    """Whether what is found happens at a node whose kernel drops packets for want of room, or to a server there. A full
+    backlog lets some packets in."""
     start, _, end = finding.subject.partition(" ")[0].partition(">")
+    if cause.part == "backlog_full" and finding.loss is not None and finding.loss >= _NOTHING_PASSES:
+        return False
     return cause.part in _FULL and finding.part not in _FULL and cause.subject in (start, end, *finding.nodes)
 
 

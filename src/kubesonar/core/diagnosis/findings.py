@@ -37,6 +37,7 @@ from kubesonar.core.diagnosis.sentences import (
     ways_of,
     wrong_answer,
 )
+from kubesonar.core.diagnosis.slow_programs import of_slow_programs
 from kubesonar.core.diagnosis.zones import by_zone
 from kubesonar.model import Finding, Member, Severity, clip
 
@@ -85,7 +86,10 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
     writer = _Writer(who, evidence, clock, known)
     findings = [writer.displaced(who.members[name]) for name in displaced]
     findings += [writer.slow(link) for link in links]
-    for name, full in (("conntrack_full", full_conntrack(who)), ("backlog_full", full_backlog(who))):
+    for name, full in (
+        ("conntrack_full", full_conntrack(who)),
+        ("backlog_full", full_backlog(who, _well(who, suspects))),
+    ):
         before = [node for part_name, node in known if part_name == name]
         full = not_read_now(who, before, evidence.heard) | full
         findings += [writer.full(name, node, used) for node, used in full.items()]
@@ -105,10 +109,10 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
 
 
 def _of_members(found: Suspect, who: Population, evidence: Evidence) -> bool:
-    """Return whether what is told of a suspect follows from members that are absent or starved."""
+    """Return whether what is told of a suspect follows from members that are absent, starved or slow."""
     ages = evidence.ages
     absent = of_absent_members(found, loss(found, ages.recent), who, ages.edges)
-    return absent or of_starved_members(found, who, ages.long)
+    return absent or of_starved_members(found, who, ages.long) or of_slow_programs(found, who, evidence)
 
 
 def _without_told_rivals(suspects: Sequence[Suspect]) -> list[Suspect]:
@@ -120,6 +124,12 @@ def _without_told_rivals(suspects: Sequence[Suspect]) -> list[Suspect]:
         )
         for suspect in suspects
     ]
+
+
+def _well(who: Population, suspects: Sequence[Suspect]) -> set[str]:
+    """Return the nodes that no suspect names, nor their zone."""
+    named = {word for suspect in suspects for word in suspect.subject.partition(" ")[0].split(">")}
+    return {node for node, zone in who.zones.items() if named.isdisjoint((node, zone, "all"))}
 
 
 def _withheld(who: Population) -> dict[str, int]:

@@ -9,12 +9,13 @@ from kubesonar.model import Health, Saturation, Verdict
 from tests.core.mesh import START, Mesh
 
 
-def verdict(mesh: Mesh, **kernel: int) -> Verdict:
-    """The verdict after 30 s, where the kernel of node-3 says this."""
+def verdict(mesh: Mesh, *others: str, **kernel: int) -> Verdict:
+    """The verdict after 30 s, where the kernel of node-3, and those of others, say this."""
     snapshots, unread, now = mesh.run(30).snapshots(30)
     full = Saturation(now, 60.0, **kernel)
+    say = {f"{node}-host" for node in ("node-3", *others)}
     told = [
-        msgspec.structs.replace(snapshot, saturation=full) if snapshot.member.name == "node-3-host" else snapshot
+        msgspec.structs.replace(snapshot, saturation=full) if snapshot.member.name in say else snapshot
         for snapshot in snapshots
     ]
     return judge(told, unread, now, lambda at: f"{at - START:.0f}")
@@ -51,6 +52,18 @@ def test_a_full_backlog_is_told_only_where_loss_follows_from_it() -> None:
     (only,) = verdict(lossy, softnet_drops=5_000).findings
     assert (only.part, only.subject) == ("backlog_full", "node-3")
     assert "node-3 loses" in only.because[0]
+
+
+@pytest.mark.parametrize("others", [(), ("node-1", "node-2", "node-4")])
+def test_a_full_backlog_is_not_why_nothing_gets_in(others: tuple[str, ...]) -> None:
+    (only,) = verdict(Mesh(nodes=4, seed=1).drop("*", "node-3", 1), *others, softnet_drops=1_209).findings
+    assert (only.part, only.subject) == ("node_in", "node-3")
+
+
+def test_packets_that_a_well_node_drops_as_well_are_not_what_another_loses() -> None:
+    lossy = Mesh(nodes=4, seed=1).drop("*", "node-3", 0.3)
+    (only,) = verdict(lossy, "node-1", softnet_drops=5_000).findings
+    assert (only.part, only.subject) == ("node_in", "node-3")
 
 
 @pytest.mark.parametrize(("known", "heard", "told"), [(True, True, True), (False, True, False), (True, False, False)])

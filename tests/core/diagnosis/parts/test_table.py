@@ -190,6 +190,7 @@ def test_sentences_use_only_known_words() -> None:
         "cut",
         "ip",
         "delay",
+        "said",
         "used",
         "which",
         "or_back",

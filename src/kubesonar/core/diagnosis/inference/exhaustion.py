@@ -18,6 +18,10 @@ BACKLOG_DROPS = 100
 """Packets that found a CPU's backlog full within the last minute, from which on they may be what probes miss; a few are
 dropped on every busy node."""
 
+_NOTICED = 2
+"""How many times the packets must be dropped that a node drops which is well. Less, and nodes that share a kernel, as
+those of one machine do, are accused of its drops; more, and a busy cluster hides a full backlog."""
+
 
 def full_conntrack(who: Population) -> dict[str, str]:
     """Return the nodes whose conntrack table is full, each with how full it is, in words. Only agents in the host
@@ -31,12 +35,14 @@ def full_conntrack(who: Population) -> dict[str, str]:
     return found
 
 
-def full_backlog(who: Population) -> dict[str, str]:
-    """Return the nodes that drop packets which find a CPU's backlog full, each with how many, in words."""
+def full_backlog(who: Population, well: Collection[str]) -> dict[str, str]:
+    """Return the nodes that drop packets which find a CPU's backlog full, each with how many, in words. Where a node
+    that is `well` drops about as many, these are not what probes miss."""
     found = {}
-    for node, saturation in _by_node(who, None):
-        dropped = saturation.softnet_drops or 0
-        if dropped >= BACKLOG_DROPS:
+    said = [(node, saturation, saturation.softnet_drops or 0) for node, saturation in _by_node(who, None)]
+    unnoticed = max((dropped for node, _, dropped in said if node in well), default=0)
+    for node, saturation, dropped in said:
+        if dropped >= BACKLOG_DROPS and dropped > _NOTICED * unnoticed:
             found[node] = f"{dropped:,} packets dropped in the last {saturation.span:.0f} s"
     return found
 
