@@ -87,6 +87,15 @@ def marks_of(snapshots: list[Snapshot], unread: dict[str, str], now: float) -> d
     return {(cell.source, cell.target): cell.mark for matrix in drawn for cell in matrix.cells}
 
 
+def test_what_is_late_gets_through() -> None:
+    def late(_: Snapshot, edge: Edge) -> Edge:
+        trials = tuple(msgspec.structs.replace(trial, slow=True) for trial in edge.trials)
+        return msgspec.structs.replace(edge, trials=trials, usual=0.001)
+
+    snapshots, unread, now = Mesh().run(AFTER).snapshots(AFTER)
+    assert {*marks_of(changed(snapshots, late), unread, now).values()} == {Mark.WELL}
+
+
 def test_pairs_without_trials_or_with_old_ones_only_are_unknown() -> None:
     read, unread, now = Mesh().run(AFTER).snapshots(AFTER)
 

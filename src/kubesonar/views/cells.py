@@ -130,8 +130,10 @@ class CellCounts:
         self._round_trips: set[str] = set()
 
     def add(self, cell: Cell) -> None:
-        """Add evidence whose packets went this way, or there and back."""
+        """Add evidence whose packets went this way, or there and back. What came late came."""
         route = cell.route
+        if route.question is Aspect.SPEED:
+            return
         if route.kind is Kind.UDP and route.question is Aspect.REACH:
             sums = self._trips if route.way is Way.ROUND else self._one_way
         else:
