@@ -20,6 +20,9 @@ _PAST_STEPS = (120.0, 180.0, 240.0, 360.0, 480.0, 600.0, 750.0, 960.0)
 """Upper ends (s) of the bins of the past, of which trials are known by the minute: wide, because what is faint has no
 sharper beginning."""
 
+_LEAST_PAST = 60.0
+"""Seconds of the past beside the longest long windows: minutes that agents with a shorter one remember need a bin."""
+
 _WITH_SETTLING = 1.2
 """The short window with what trials need to settle."""
 
@@ -39,7 +42,7 @@ class Ages:
         self.edges = [step * short for step in _STEPS if step * short < self.long] + [self.long]
         self.window = len(self.edges)
         """How many of the bins make up the long window."""
-        self.edges += [step for step in _PAST_STEPS if step > self.long]
+        self.edges += [step for step in _PAST_STEPS if step > self.long] or [self.long + _LEAST_PAST]
         self.memory = self.edges[-1]
         """Seconds that the oldest bin reaches back."""
         self.recent = bisect_right(self.edges, _WITH_SETTLING * short)

@@ -72,7 +72,7 @@ class TrialClock:
         for minute in edge.past:
             start = minute.at + offset
             age = now - start - _MINUTE / 2
-            if age > ages.memory or any(since < start + _MINUTE and until > start for since, until in blind):
+            if age >= ages.memory or any(since < start + _MINUTE and until > start for since, until in blind):
                 continue
             yield minute, max(ages.window, bisect_right(ages.edges, age))
 
