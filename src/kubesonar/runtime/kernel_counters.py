@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from kubesonar.model import Saturation
 from kubesonar.net.watched_file import read_file
 
-_ROOM = 1 << 18
-"""Most bytes of a file that is read: 2,000 CPUs have a line of 120 each. More, and reading takes the event loop's
-time."""
+_ROOM = 120_000
+"""Most bytes of a file that is read: 1,000 CPUs have a line of 120 each. More, and reading takes the event loop's time;
+beyond 128 KiB the C library maps memory anew for each file besides."""
 
 
 def read_saturation(at: float, root: str = "/") -> Saturation:

@@ -18,6 +18,10 @@ _STAMPS_AWAITED = 64
 """Datagrams of one port whose transmit stamp may be missing; beyond, the oldest is measured by the process's clock."""
 
 
+_LEFT = 64
+"""Datagrams read of a port that is closed: more keep the loop from its tasks where somebody floods it."""
+
+
 class PortSocket:
     """One source port. `errors` gives the transmit stamps of datagrams (train and sequence) and what failed."""
 
@@ -89,7 +93,7 @@ class PortPool:
         """
         fresh = self._open()
         for entry in self._retired:
-            self._ready(entry, select.EPOLLIN)  # what lies there waits for the next tick
+            any(self._ready(entry, select.EPOLLIN) for _ in range(_LEFT))  # what lies there waits for the next tick
             self._shut(entry)
         self._retired = [self._sockets[self._oldest]]
         self._sockets[self._oldest] = fresh

@@ -36,8 +36,8 @@ _FILLS = 3
 """Tries to fill a link whose MTU is not known yet: one is refused with the MTU, the next passes. Fewer, and a link
 whose MTU changed just then is not filled; more only cost time."""
 
-_ANSWER_SIZE = 2048
-"""Bytes read of one answer."""
+_ANSWER_SIZE = 256
+"""Bytes read of one answer: more than any has. Longer ones are no answers; more room costs more to get."""
 
 _PENDING = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMSGSIZE, errno.EPROTO})
 """Errors that a send may report of an earlier datagram: the next call on the socket gets an ICMP error (ip(7))."""
@@ -237,9 +237,10 @@ class TrainSender:
             except OSError:
                 self.counters["rebind"] += 1
 
-    def _ready(self, entry: PortSocket, events: int) -> bool:
+    def _ready(self, entry: PortSocket, events: int, most: int = 1) -> bool:
+        """Read `most` answers; return False where there may be more."""
         empty = not events & _ERROR or self._read_errors(entry)
-        empty &= not events & ~_ERROR or self._read_answers(entry)
+        empty &= not events & ~_ERROR or self._read_answers(entry, most)
         for train in self._touched:
             if train.settled:
                 self._finish(train)
@@ -252,7 +253,7 @@ class TrainSender:
         if starved(late, timeout):
             train.starved = late
         for entry in self._pools.get(train.family, ()):
-            self._ready(entry, select.EPOLLIN | select.EPOLLERR)
+            self._ready(entry, select.EPOLLIN | select.EPOLLERR, _BATCH)
         self._finish(train)
 
     def _finish(self, train: SentTrain) -> None:
@@ -260,9 +261,9 @@ class TrainSender:
         if done and not done.done():
             done.set_result(None)
 
-    def _read_answers(self, entry: PortSocket) -> bool:
-        """Read what the socket holds; return False where a full batch may have left more."""
-        for _ in range(_BATCH):
+    def _read_answers(self, entry: PortSocket, most: int) -> bool:
+        """Read `most` of what the socket holds; return False where there may be more."""
+        for _ in range(most):
             try:
                 data, ancillary, _, peer = entry.socket.recvmsg(_ANSWER_SIZE, cmsg.ANCILLARY)
             except BlockingIOError:
