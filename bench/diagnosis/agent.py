@@ -35,6 +35,7 @@ class VirtualAgent:
         self.alive = True
         self.absent = False
         self.thaw = 0.0
+        self._froze = 0.0
         self.accepted = 0
         """Connections that wait in the queue of a process that is frozen."""
         self.older = False
@@ -119,6 +120,12 @@ class VirtualAgent:
             self._note(self._health.loopback(observation))
         return self._schedule.step(now, observation) if is_suspicious(observation) else []
 
+    def freeze(self, now: float, until: float) -> None:
+        """Does nothing from now until then."""
+        if self.running(now):
+            self._froze = now
+        self.thaw, self.accepted = max(self.thaw, until), 0
+
     def stood_still(self, now: float, span: float) -> None:
         """Its process did not run for so long (s), unless it still does not: its beat is that late."""
         if self.running(now):
@@ -129,7 +136,10 @@ class VirtualAgent:
         self._note(self._health.throttled(self.wall(now), span, share))
 
     def snapshot(self, now: float) -> Snapshot:
-        """What its API shows."""
+        """What its API shows. While it stands still that is what it will show once it runs again: timers run before
+        what was received meanwhile is read, so that it has noticed."""
+        if not self.running(now):
+            self._note(self._health.lag(self.wall(now), now - self._froze))
         self._note(self._health.calm(self.wall(now)))
         snapshot = self.ledger.snapshot(self.wall(now))
         if self.older:

@@ -201,7 +201,7 @@ class Simulation:
         """A member's process does not run until then."""
         agent, began = self.agents.get(name), self.now
         if agent is not None:
-            agent.thaw, agent.accepted = max(agent.thaw, until), 0
+            agent.freeze(began, until)
             self.at(until, lambda: agent.stood_still(self.now, self.now - began))
 
     def publish(self, *, at_once: bool = False) -> None:

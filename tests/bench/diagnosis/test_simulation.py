@@ -93,6 +93,17 @@ def test_a_frozen_agent_launches_nothing_and_knows_afterwards_how_long_it_stood_
         assert trouble.until == pytest.approx(start + 60.0)
 
 
+def test_who_is_read_just_before_it_runs_again_knows_that_it_stood_still() -> None:
+    sim = Simulation(SMALL, 1)
+    sim.run(20.0)
+    sim.freeze("node-2-pod", 30.0)
+    sim.run(29.0)
+    (snapshot,) = [snapshot for snapshot in sim.read().snapshots if snapshot.member.name == "node-2-pod"]
+    (trouble,) = snapshot.troubles
+    assert trouble.since == pytest.approx(sim.cluster.epoch + 20.0)
+    assert trouble.until is None
+
+
 @pytest.mark.parametrize("kind", FAULTS)
 def test_every_fault_can_be_played_and_is_healed(kind: str) -> None:
     shape = Shape(nodes=5, families=(4, 6) if "family" in kind else (4,))

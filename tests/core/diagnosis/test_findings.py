@@ -219,11 +219,22 @@ def test_a_burst_of_eight_seconds_in_which_half_is_lost_is_no_finding(
     assert {after: said for after in range(15) if (said := parts(verdict(mesh, ON + after)))} == {}
 
 
+def others_had_bursts(seed: int) -> Mesh:
+    mesh = Mesh(seed=seed, plain=()).drop("node-2", "node-3", 0.5, 1, 3.5).drop("node-3", "node-4", 0.5, 4, 6)
+    return mesh.drop("node-4", "node-5", 0.5, 6, 9)
+
+
+@pytest.mark.parametrize("target", ["node-2", "*"])
+def test_two_bursts_of_one_part_are_no_long_one_where_others_had_bursts(target: str) -> None:
+    mesh = others_had_bursts(1).drop("node-1", target, 0.5, ON, ON + 5).drop("node-1", target, 0.5, ON + 19, ON + 24)
+    mesh.run(ON + 26)
+    assert [after for after in (23, 24, 25) if verdict(mesh, ON + after).findings] == []
+
+
 @pytest.mark.parametrize(("source", "target"), [("node-1", "node-2"), ("node-1", "*")], ids=["pair", "node"])
 @pytest.mark.parametrize("seed", range(2))
 def test_where_others_had_bursts_a_longer_one_is_no_finding(source: str, target: str, seed: int) -> None:
-    mesh = Mesh(seed=seed, plain=()).drop("node-2", "node-3", 0.5, 1, 3.5).drop("node-3", "node-4", 0.5, 4, 6)
-    mesh.drop("node-4", "node-5", 0.5, 6, 9).drop(source, target, 0.5, ON).run(ON + 26)
+    mesh = others_had_bursts(seed).drop(source, target, 0.5, ON).run(ON + 26)
     assert [after for after in (10, 12, 15, 18) if verdict(mesh, ON + after).findings] == []
     assert verdict(mesh, ON + 25).findings != ()
 

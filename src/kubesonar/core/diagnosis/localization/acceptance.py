@@ -30,6 +30,11 @@ UNSURE = CLEAR
 UDP is told as names outside of the cluster at first; higher, and faint faults are told late."""
 
 
+_SILENCE = 2 * BURST
+"""Seconds of silence that do not part two bursts. Shorter, and loss that comes and goes beside bursts of others is told
+late; longer, and two bursts are taken for one that lasts."""
+
+
 def is_told(suspect: Suspect, ages: Ages, newest: int, now: float) -> bool:
     """Return whether it is a present, lasting and clear fault, by so many of the newest bins."""
     found, part = suspect.fit, suspect.part
@@ -60,11 +65,12 @@ def is_burst(suspect: Suspect, over: Iterable[Suspect], ages: Ages, now: float) 
 
 
 def _began(suspect: Suspect) -> float:
-    """When it began, though the newest trials alone show it: before a silence of three times the usual one."""
+    """When what it loses now began, also where the newest trials alone show it: after the last silence that was longer
+    than usual. Two bursts are no long one."""
     times = suspect.times
-    began, usual = times[0], (times[-1] - times[0]) / len(times)
+    began, usual = times[-1], (times[-1] - times[0]) / len(times)
     for at in reversed(suspect.bad_at):
-        if began - at > max(BURST, 3 * usual):
+        if began - at > max(_SILENCE, 3 * usual):
             break
         began = min(began, at)
     return began
