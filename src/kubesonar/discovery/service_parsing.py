@@ -18,7 +18,7 @@ def dns_pods(slices: Iterable[EndpointSlice]) -> tuple[DnsPod, ...]:
     terminating."""
     pods = {
         DnsPod(
-            _name(endpoint, address),
+            endpoint_name(endpoint, address),
             address,
             _port(part.ports, "UDP"),
             _port(part.ports, "TCP"),
@@ -54,7 +54,8 @@ def service_endpoints(services: Iterable[Service]) -> tuple[ServiceEndpoint, ...
     )
 
 
-def _name(endpoint: Endpoint, address: str) -> str:
+def endpoint_name(endpoint: Endpoint, address: str) -> str:
+    """Return the name of the pod behind an endpoint; the address where it has none that a pod may have."""
     name = endpoint.target_ref.name if endpoint.target_ref else ""
     return name if is_object_name(name) else address
 

@@ -10,9 +10,10 @@ import msgspec
 
 from kubesonar.core.address import family_of, is_unicast
 from kubesonar.core.dns_check.questions import AskedServer, ServerRole
+from kubesonar.discovery.service_parsing import endpoint_name
 from kubesonar.doctor.objects import AddressedNode, ContainedPod, FullService
 from kubesonar.kube.resource import is_object_name
-from kubesonar.kube.types import Endpoint, EndpointSlice
+from kubesonar.kube.types import EndpointSlice
 
 POD_LIMIT = 40
 """Most addresses of DNS pods that one look asks; the rest is left out and said so. More make the burst of a look as
@@ -76,7 +77,7 @@ def pod_servers(
         udp, tcp = (_slice_port(part, service, target, protocol) for protocol in ("UDP", "TCP"))
         for endpoint in part.endpoints or ():
             address = next(filter(is_unicast, endpoint.addresses[:1]), "")
-            name = _of_family(_pod_name(endpoint, address), address)
+            name = _of_family(endpoint_name(endpoint, address), address)
             if endpoint.conditions.ready is False or endpoint.conditions.terminating:
                 out.append(name)
             elif address:
@@ -97,11 +98,6 @@ def _slice_port(part: EndpointSlice, service: FullService | None, target: DnsTar
         fitting = [port for port in fitting if (port.name or "") == (wanted.name or "")]
     fitting.sort(key=lambda port: not (port.name or "").startswith("dns"))
     return fitting[0].port or 0 if fitting else 0
-
-
-def _pod_name(endpoint: Endpoint, address: str) -> str:
-    name = endpoint.target_ref.name if endpoint.target_ref else ""
-    return name if is_object_name(name) else address
 
 
 def _of_family(name: str, address: str) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from kubesonar.apps.client import asking
 from kubesonar.apps.command_parser import CommandParser
 from kubesonar.config import ConfigError
+from kubesonar.kube.streaming.forwarder import copy_stream
 from kubesonar.model import clip
 from kubesonar.net.http.exchange import HttpRequest
 from kubesonar.net.http.url import Url
@@ -26,7 +27,6 @@ _HEAD_LIMIT = 16_384
 _HEAD_TIMEOUT = 10.0
 """Seconds for the head of a request; lower: a busy browser's is cut off."""
 
-_PART = 65_536
 _DROPPED = frozenset({"authorization", "cookie", "connection", "host", "keep-alive", "upgrade"})
 _KEY = "key"
 
@@ -97,18 +97,12 @@ class PageProxy:
         leaving = asyncio.ensure_future(reader.read(1))  # a browser that goes away ends a stream of events
         try:
             page_writer.write(request.data)
-            copying = asyncio.ensure_future(_copy_until_end(page_reader, writer))
+            copying = asyncio.ensure_future(copy_stream(page_reader, writer))
             await asyncio.wait([leaving, copying], return_when=asyncio.FIRST_COMPLETED)
             copying.cancel()
         finally:
             leaving.cancel()
             page_writer.close()
-
-
-async def _copy_until_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(_PART):
-        writer.write(data)
-        await writer.drain()
 
 
 def _parsed(head: bytes) -> tuple[str, str, dict[str, str]]:

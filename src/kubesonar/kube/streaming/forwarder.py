@@ -104,9 +104,9 @@ async def _relay_securely(pod: PodConnection, reader: asyncio.StreamReader, writ
     below = asyncio.ensure_future(carry())
     try:
         inner_reader, inner_writer = await asyncio.open_connection(sock=near, ssl=context, server_hostname="")
-        sending = asyncio.ensure_future(_copy(reader, inner_writer))
+        sending = asyncio.ensure_future(copy_stream(reader, inner_writer))
         try:
-            await _copy(inner_reader, writer)
+            await copy_stream(inner_reader, writer)
         finally:
             sending.cancel()
             inner_writer.close()
@@ -116,7 +116,8 @@ async def _relay_securely(pod: PodConnection, reader: asyncio.StreamReader, writ
             await below
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def copy_stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Write what is read until the end."""
     while data := await reader.read(_PART):
         writer.write(data)
         await writer.drain()

@@ -11,7 +11,7 @@ from kubesonar.apps.collector.replicas.wire import REPLICA_SCHEMA, Held, Push, d
 from kubesonar.core.decoding import Undecodable, convert_plain
 from kubesonar.core.encoding import encode_json
 from kubesonar.net.clock import Clock
-from kubesonar.web import Authenticator, BadRequest, Reply, Request, error_reply
+from kubesonar.web import Authenticator, BadRequest, Reply, Request, error_reply, unauthorized_reply
 
 _DURABLE = 2.0
 """Seconds that the own store has for what was pushed. Longer, and the leader counts this replica as away meanwhile;
@@ -40,7 +40,7 @@ class Follower:
         """Return up to where this replica holds what the leader pushed, once its store does; 401 for whom is not
         believed, 400 for what is no push, 409 for one of an earlier leader, 503 while the store does not keep it."""
         if not await self._authenticator.permits(request):
-            return _stranger()
+            return unauthorized_reply()
         push = decode_push(request.body)
         if isinstance(push, str):
             return error_reply(400, push)
@@ -56,7 +56,7 @@ class Follower:
     async def give(self, request: Request) -> Reply:
         """Return one page of the copy of everything that is held, as a push."""
         if not await self._authenticator.permits(request):
-            return _stranger()
+            return unauthorized_reply()
         text = request.query({"page": "a whole number"}).get("page", "0")
         try:
             number = convert_plain(text, int, strict=False)
@@ -69,7 +69,3 @@ class Follower:
         journal, leadership = self._journal, self._leadership
         held = Held(REPLICA_SCHEMA, leadership.name, journal.position, leadership.term, refused, journal.whole)
         return Reply(encode_json(held), status=409 if refused else 200)
-
-
-def _stranger() -> Reply:
-    return error_reply(401, "a bearer token is needed", (b"www-authenticate", b'Bearer realm="kubesonar"'))
