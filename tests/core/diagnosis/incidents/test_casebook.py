@@ -55,6 +55,20 @@ def test_it_is_closed_once_it_was_seen_to_be_well_the_later_the_fainter(loss: fl
     assert look(book, 3, 60, verdict()) == [(2.5 + WELL * times, Became.CLOSED)]
 
 
+@pytest.mark.parametrize(
+    ("latest", "said"),
+    [(NOW + 2.5, "node-3 is sick"), (NOW + 3.5, "node-3 loses 98 %"), (None, "node-3 loses 98 %")],
+)
+def test_what_heals_is_told_as_it_was_while_it_lasted(latest: float | None, said: str) -> None:
+    book = Casebook()
+    cut = msgspec.structs.replace(found(), latest=NOW + 2.5)
+    look(book, 0, 3, verdict(cut))
+    fainter = msgspec.structs.replace(found(loss=0.98), sentence="node-3 loses 98 %", latest=latest)
+    look(book, 3, 3, verdict(fainter))
+    assert [incident.finding.sentence for incident in book.open] == [said]
+    assert look(book, 6, 5, verdict()) == [(8.0, Became.CLOSED)]
+
+
 @pytest.mark.parametrize("health", [Health.GOOD, Health.UNKNOWN])
 def test_of_a_node_that_was_deleted_it_is_told_that_it_left(health: Health) -> None:
     book = Casebook()

@@ -140,7 +140,9 @@ class Casebook:
     ) -> list[IncidentChange]:
         known = self._incidents.get(key)
         if known is not None and known.closed is None:
-            known.finding, known.seen = finding, now
+            known.seen = now
+            if _goes_on(known.finding, finding):
+                known.finding = finding
             return []
         if now - self._candidates[key] < HOLD or any(for_want_of_room(finding, other.finding) for other in self.open):
             return []
@@ -218,6 +220,12 @@ def _one_cause(incident: Incident, finding: Finding) -> bool:
         began = abs(since - incident.since) <= _SAME_ONSET and since <= incident.seen
     before = incident.finding
     return began and (_contains(before, finding) or _contains(finding, before))
+
+
+def _goes_on(before: Finding, finding: Finding) -> bool:
+    """Return whether something was lost since it was found `before`, as far as that is known: what heals is told as it
+    was, and not as ever fainter loss."""
+    return finding.latest is None or before.latest is None or finding.latest > before.latest
 
 
 def _before(finding: Finding, closed: float) -> bool:
