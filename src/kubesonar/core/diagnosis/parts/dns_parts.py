@@ -19,7 +19,6 @@ DNS_PARTS: tuple[Part, ...] = (
     *(
         Part(
             name,
-            noun,
             penalty,
             when,
             subjects.servers,
@@ -30,11 +29,10 @@ DNS_PARTS: tuple[Part, ...] = (
             share=shares.server_share,
             whole=True,
         )
-        for name, variant, noun, penalty, when, fault, total, partial in (
+        for name, variant, penalty, when, fault, total, partial in (
             (
                 "dns_udp",
                 "",
-                "a DNS server by UDP",
                 5.0,
                 dns_conditions.dns_udp,
                 "deaf",
@@ -44,7 +42,6 @@ DNS_PARTS: tuple[Part, ...] = (
             (
                 "dns_tcp",
                 "",
-                "a DNS server by TCP",
                 5.0,
                 dns_conditions.dns_tcp,
                 "deaf",
@@ -54,7 +51,6 @@ DNS_PARTS: tuple[Part, ...] = (
             (
                 "dns_tcp",
                 "refused",
-                "a DNS server by TCP",
                 5.0,
                 dns_conditions.dns_tcp_refused,
                 "refused",
@@ -64,7 +60,6 @@ DNS_PARTS: tuple[Part, ...] = (
             (
                 "dns_server",
                 "",
-                "a DNS server",
                 4.0,
                 dns_conditions.dns_silent,
                 "silent",
@@ -75,7 +70,6 @@ DNS_PARTS: tuple[Part, ...] = (
                 (
                     "dns_server",
                     variant,
-                    "a DNS server",
                     4.5,
                     when,
                     "refused",
@@ -89,7 +83,6 @@ DNS_PARTS: tuple[Part, ...] = (
     *(
         Part(
             name,
-            noun,
             penalty,
             when,
             crossing,
@@ -101,12 +94,11 @@ DNS_PARTS: tuple[Part, ...] = (
             severity=Severity.CRITICAL if name == "dns_service" else Severity.WARNING,
             whole=name == "dns_service",
         )
-        for name, variant, noun, penalty, when, crossing, total, partial in (
+        for name, variant, penalty, when, crossing, total, partial in (
             *(
                 (
                     "dns_service",
                     variant,
-                    "the cluster's DNS",
                     penalty,
                     when,
                     subjects.dns_service,
@@ -154,7 +146,6 @@ DNS_PARTS: tuple[Part, ...] = (
             (
                 "dns_service",
                 "address",
-                "the DNS Service's address",
                 5.0,  # above the servers behind it, where nobody asks these
                 dns_conditions.dns_service_silent,
                 subjects.dns_service,
@@ -165,7 +156,6 @@ DNS_PARTS: tuple[Part, ...] = (
             (
                 "dns_node",
                 "",
-                "DNS as one node sees it",
                 5.5,
                 dns_conditions.cluster_dns_silent,
                 subjects.dns_seen,
@@ -175,7 +165,6 @@ DNS_PARTS: tuple[Part, ...] = (
             (
                 "dns_node",
                 "elsewhere",
-                "DNS as one node sees it",
                 6.0,
                 dns_conditions.cluster_dns_silent,
                 subjects.dns_seen,
@@ -185,7 +174,6 @@ DNS_PARTS: tuple[Part, ...] = (
             (
                 "dns_node",
                 "service",
-                "DNS as one node sees it",
                 7.0,
                 dns_conditions.dns_service_silent,
                 subjects.dns_seen,
@@ -198,7 +186,6 @@ DNS_PARTS: tuple[Part, ...] = (
                 (
                     "dns_cache",
                     variant,
-                    "the DNS cache of a node",
                     penalty,
                     when,
                     subjects.source_node,
@@ -231,7 +218,6 @@ DNS_PARTS: tuple[Part, ...] = (
             (
                 "dns_upstream",
                 "names",
-                "names outside of the cluster",
                 4.5,
                 dns_conditions.upstream,
                 subjects.dns_upstream,
@@ -241,7 +227,6 @@ DNS_PARTS: tuple[Part, ...] = (
             (
                 "dns_upstream",
                 "failing",
-                "names outside of the cluster",
                 4.5,
                 dns_conditions.upstream_gone,
                 subjects.dns_upstream,
@@ -252,7 +237,6 @@ DNS_PARTS: tuple[Part, ...] = (
             (
                 "service_proxy",
                 "",
-                "the service proxy on a node",
                 6.3,  # above a port of a plain target, of which no more than that was seen
                 dns_conditions.virtual,
                 subjects.source_node,
@@ -262,7 +246,6 @@ DNS_PARTS: tuple[Part, ...] = (
             (
                 "zone_target",
                 "",
-                "a plain target as one zone sees it",
                 6.0,
                 conditions.plain,
                 subjects.zone_target,
@@ -274,7 +257,6 @@ DNS_PARTS: tuple[Part, ...] = (
     *(
         Part(
             "dns_large",
-            "large answers of DNS",
             penalty,
             dns_conditions.dns_large,
             crossing,

@@ -13,7 +13,6 @@ come to nearly 2 %. Lower, and busy networks are findings for ever; higher, and 
 LINK_PARTS: tuple[Part, ...] = (
     Part(
         "node",
-        "a node's link, both ways",
         4.0,
         conditions.passes,
         subjects.nodes,
@@ -26,7 +25,6 @@ LINK_PARTS: tuple[Part, ...] = (
     ),
     Part(
         "node_in",
-        "the way into a node",
         5.0,
         conditions.passes,
         subjects.receivers,
@@ -36,7 +34,6 @@ LINK_PARTS: tuple[Part, ...] = (
     ),
     Part(
         "node_out",
-        "the way out of a node",
         5.0,
         conditions.passes,
         subjects.senders,
@@ -46,7 +43,6 @@ LINK_PARTS: tuple[Part, ...] = (
     ),
     Part(
         "pod_network",
-        "a node's pod network",
         4.5,
         conditions.passes_pod,
         subjects.pod_nodes,
@@ -59,7 +55,6 @@ LINK_PARTS: tuple[Part, ...] = (
     ),
     Part(
         "pod_network_in",
-        "the way into a node's pod network",
         5.5,
         conditions.passes_pod,
         subjects.pod_receivers,
@@ -69,7 +64,6 @@ LINK_PARTS: tuple[Part, ...] = (
     ),
     Part(
         "pod_network_out",
-        "the way out of a node's pod network",
         5.5,
         conditions.passes_pod,
         subjects.pod_senders,
@@ -79,7 +73,6 @@ LINK_PARTS: tuple[Part, ...] = (
     ),
     Part(
         "zone",
-        "most nodes of a zone",
         4.0,
         lambda route: False,
         subjects.zones,
@@ -89,7 +82,6 @@ LINK_PARTS: tuple[Part, ...] = (
     ),
     Part(
         "zone_pair",
-        "the way from one zone to another",
         5.5,
         conditions.passes,
         subjects.zones,
@@ -101,7 +93,6 @@ LINK_PARTS: tuple[Part, ...] = (
     *(
         Part(
             "network",
-            "the network between all nodes",
             penalty,
             conditions.passes,
             crossing,

@@ -12,7 +12,6 @@ and a path of which one way of two is broken does not."""
 MTU_PARTS: tuple[Part, ...] = (
     Part(
         "collector_mtu",
-        "big packets from a node to the collector",
         4.0,
         lambda route: False,
         subjects.nodes,
@@ -22,7 +21,6 @@ MTU_PARTS: tuple[Part, ...] = (
     *(
         Part(
             name,
-            f"big packets {noun}",
             penalty,
             when,
             crossing,
@@ -33,14 +31,13 @@ MTU_PARTS: tuple[Part, ...] = (
             both=crossing is subjects.nodes,
             seconds=1,
         )
-        for name, variant, noun, penalty, when, crossing, where in (
-            ("node_mtu", "", "of a node", 4.5, conditions.big, subjects.nodes, "in or out of {subject}"),
-            ("node_mtu", "in", "into a node", 5.0, conditions.big, subjects.target_node, "into {subject}"),
-            ("node_mtu", "out", "out of a node", 5.0, conditions.big, subjects.source_node, "out of {subject}"),
+        for name, variant, penalty, when, crossing, where in (
+            ("node_mtu", "", 4.5, conditions.big, subjects.nodes, "in or out of {subject}"),
+            ("node_mtu", "in", 5.0, conditions.big, subjects.target_node, "into {subject}"),
+            ("node_mtu", "out", 5.0, conditions.big, subjects.source_node, "out of {subject}"),
             (
                 "pod_network_mtu",
                 "",
-                "of a node's pod network",
                 5.0,
                 conditions.big_pod,
                 subjects.nodes,
@@ -49,7 +46,6 @@ MTU_PARTS: tuple[Part, ...] = (
             (
                 "pod_network_mtu",
                 "in",
-                "into a node's pod network",
                 5.5,
                 conditions.big_pod,
                 subjects.target_node,
@@ -58,7 +54,6 @@ MTU_PARTS: tuple[Part, ...] = (
             (
                 "pod_network_mtu",
                 "out",
-                "out of a node's pod network",
                 5.5,
                 conditions.big_pod,
                 subjects.source_node,
@@ -67,7 +62,6 @@ MTU_PARTS: tuple[Part, ...] = (
             (
                 "pair_mtu",
                 "",
-                "from one node to another",
                 5.0,
                 conditions.big,
                 subjects.way_there,
@@ -76,7 +70,6 @@ MTU_PARTS: tuple[Part, ...] = (
             (
                 "pair_mtu",
                 "pod",
-                "from one node to another",
                 6.5,
                 conditions.big_pod,
                 subjects.way_there,
@@ -85,7 +78,6 @@ MTU_PARTS: tuple[Part, ...] = (
             (
                 "pair_mtu",
                 "host",
-                "from one node to another",
                 6.5,
                 conditions.big_host,
                 subjects.way_there,

@@ -12,7 +12,6 @@ make findings; later, a frozen one is told late."""
 NODE_PARTS: tuple[Part, ...] = (
     Part(
         "link_rate",
-        "the speed of a node's link",
         4.0,
         lambda route: False,
         subjects.nodes,
@@ -23,26 +22,23 @@ NODE_PARTS: tuple[Part, ...] = (
     *(
         Part(
             name,
-            noun,
             4.0,
             lambda route: False,
             subjects.nodes,
             total,
             fault="full",
         )
-        for name, noun, total in (
+        for name, total in (
             (
                 "conntrack_full",
-                "a node's conntrack table",
                 "the conntrack table of {subject} is full and new connections fail: {used}",
             ),
-            ("backlog_full", "a node's receive backlog", "{subject} gets more packets than its CPUs take: {used}"),
+            ("backlog_full", "{subject} gets more packets than its CPUs take: {used}"),
         )
     ),
     *(
         Part(
             name,
-            "a node's agent process",
             penalty + extra,
             cannot,
             subject,
@@ -63,7 +59,6 @@ NODE_PARTS: tuple[Part, ...] = (
     ),
     Part(
         "agent_displaced",
-        "a node's agent, at whose address another one answers",
         4.0,
         lambda route: False,
         subjects.target,
@@ -73,7 +68,6 @@ NODE_PARTS: tuple[Part, ...] = (
     ),
     Part(
         "observer",
-        "an agent that cannot measure",
         4.0,
         lambda route: False,
         subjects.nodes,

@@ -10,7 +10,6 @@ from kubesonar.model import Kind
 PAIR_PARTS: tuple[Part, ...] = (
     Part(
         "pair",
-        "the way from one node to another",
         6.0,
         conditions.passes,
         subjects.pair,
@@ -20,7 +19,6 @@ PAIR_PARTS: tuple[Part, ...] = (
     ),
     Part(
         "pair",
-        "the way from one node to another",
         9.0,
         conditions.passes_way_pod,
         subjects.pair,
@@ -32,7 +30,6 @@ PAIR_PARTS: tuple[Part, ...] = (
     *(
         Part(
             name,
-            f"one address family of {whose}",
             penalty,
             when,
             subjects.by_family(crossing),
@@ -41,10 +38,9 @@ PAIR_PARTS: tuple[Part, ...] = (
             both=name != "pair_family",
             share=shares.part_of_family,
         )
-        for name, whose, penalty, when, crossing, where, where_lossy in (
+        for name, penalty, when, crossing, where, where_lossy in (
             (
                 "node_family",
-                "a node",
                 8.0,
                 conditions.of_one_family,
                 subjects.nodes,
@@ -53,7 +49,6 @@ PAIR_PARTS: tuple[Part, ...] = (
             ),
             (
                 "pod_network_family",
-                "a node's pod network",
                 8.5,
                 conditions.of_one_family_pod,
                 subjects.pod_nodes,
@@ -62,7 +57,6 @@ PAIR_PARTS: tuple[Part, ...] = (
             ),
             (
                 "pair_family",
-                "the way from one node to another",
                 10.0,
                 conditions.of_one_family,
                 subjects.pair,
@@ -73,7 +67,6 @@ PAIR_PARTS: tuple[Part, ...] = (
     ),
     Part(
         "pair_udp",
-        "UDP from one node to another",
         10.0,
         lambda route: conditions.passes(route) and not route.tcp and route.kind is not Kind.ICMP,
         subjects.pair,
@@ -83,7 +76,6 @@ PAIR_PARTS: tuple[Part, ...] = (
     ),
     Part(
         "pair_port",
-        "one TCP port from one node to another",
         9.0,
         lambda route: route.reach and route.tcp,
         subjects.port,
@@ -92,7 +84,6 @@ PAIR_PARTS: tuple[Part, ...] = (
     ),
     Part(
         "pair_port",
-        "one TCP port from one node to another",
         5.5,  # below the pair's: of a plain target that is asked on one port no more than that was seen
         lambda route: route.reach and route.tcp and not route.between_members and route.kind is not Kind.DNS,
         subjects.port,
@@ -102,7 +93,6 @@ PAIR_PARTS: tuple[Part, ...] = (
     ),
     Part(
         "pair_port",
-        "one TCP port from one node to another",
         9.0,
         lambda route: route.question is Aspect.ANSWER and route.tcp,
         subjects.port,

@@ -18,7 +18,6 @@ class Part(msgspec.Struct, frozen=True):
     of one name apart (the same part, seen in another way)."""
 
     name: str
-    noun: str
     penalty: float
     when: Callable[[Traversal], bool]
     subjects: Callable[[Traversal], Subjects]

@@ -20,7 +20,6 @@ SLOW_PARTS: tuple[Part, ...] = (
     *(
         Part(
             name,
-            f"the delay of {noun}",
             penalty,
             dns_conditions.speed_of_dns if name == "dns_slow" else conditions.speed,
             crossing,
@@ -32,18 +31,17 @@ SLOW_PARTS: tuple[Part, ...] = (
             age=SLOW_AGE,
             severity=Severity.INFO,
         )
-        for name, noun, penalty, crossing, what in (
-            ("node_slow", "a node's link", 4.0, subjects.nodes, "everything to and from {subject} is slow"),
+        for name, penalty, crossing, what in (
+            ("node_slow", 4.0, subjects.nodes, "everything to and from {subject} is slow"),
             (
                 "zone_pair_slow",
-                "the way from one zone to another",
                 5.5,
                 subjects.zones,
                 "zone {a} > zone {b} is slow",
             ),
-            ("pair_slow", "the way from one node to another", 6.0, subjects.pair_either, "{a} > {b} is slow"),
-            ("target_slow", "a plain target", 4.0, subjects.plain_target, "{subject} answers slowly"),
-            ("dns_slow", "a DNS server", 3.5, subjects.servers, "{subject} answers slowly"),
+            ("pair_slow", 6.0, subjects.pair_either, "{a} > {b} is slow"),
+            ("target_slow", 4.0, subjects.plain_target, "{subject} answers slowly"),
+            ("dns_slow", 3.5, subjects.servers, "{subject} answers slowly"),
         )
     ),
 )

@@ -11,7 +11,6 @@ TARGET_PARTS: tuple[Part, ...] = (
     *(
         Part(
             name,
-            noun,
             4.0,
             lambda route, question=question, paths=paths: (  # type: ignore[misc]
                 route.question is question
@@ -26,12 +25,12 @@ TARGET_PARTS: tuple[Part, ...] = (
             severity=Severity.CRITICAL if name == "api_server" else Severity.WARNING,
             whole=True,
         )
-        for name, noun, what, paths in (
-            ("api_server", "the API server", "the API server", conditions.API_PATHS),
-            ("ingress", "the ingress", "the ingress", (Path.INGRESS,)),
-            ("service", "a Service", "the Service", (Path.SERVICE,)),
-            ("dns_upstream", "a DNS server outside", "the DNS server", (Path.DNS_UPSTREAM,)),
-            ("external", "a target outside", "the target", (Path.EXTERNAL,)),
+        for name, what, paths in (
+            ("api_server", "the API server", conditions.API_PATHS),
+            ("ingress", "the ingress", (Path.INGRESS,)),
+            ("service", "the Service", (Path.SERVICE,)),
+            ("dns_upstream", "the DNS server", (Path.DNS_UPSTREAM,)),
+            ("external", "the target", (Path.EXTERNAL,)),
         )
         for question, verb, partly, variant, fault in (
             (Aspect.REACH, "does not answer", "does not answer {loss} of all requests", "", "silent"),
