@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kubesonar.apps.collector.keeping import IncidentKeeper
+from kubesonar.apps.collector.options import CollectorOptions, CollectorStoreOptions, StoreKind
+from kubesonar.apps.collector.replica import Replica
+from kubesonar.apps.collector.replicas.options import ReplicaOptions
+from kubesonar.apps.collector.replicas.wire import Position, Records
+from kubesonar.core.diagnosis.incidents.incident_log import IncidentLog
+from kubesonar.net.clock import SystemClock
+from kubesonar.runtime.supervise import Supervisor
+from kubesonar.stores.sqlite import SqliteStore
+from kubesonar.stores.write_behind import WriteBehind
 from tests.apps.agents import RunningAgent, RunningCollector, members, tree, until
 from tests.apps.pager import Pager
 from tests.kube.apiserver import ApiServer
+from tests.kube.running import run
 from tests.ports import free_port
 from tests.stores.etcds import EtcdMembers
+from tests.waiting import until as seen
+
+CLOCK = SystemClock()
 
 LATE = 90.0
 """Seconds for what takes 10 on a machine that is not busy."""
+
+
+async def for_ever() -> None:
+    """The duty of a leader that has nothing to tell."""
+    await asyncio.Event().wait()
 
 
 class Pair:
@@ -141,6 +162,47 @@ def with_etcd(folder: Path) -> Iterator[Pair]:
             yield Pair(folder, {"kind": "etcd", "etcd": {"endpoints": list(etcd.endpoints)}}, {}, pager)
     finally:
         etcd.stop()
+
+
+def test_terms_go_on_where_the_store_ended_also_after_the_lease_was_deleted(tmp_path: Path) -> None:
+    async def kept(put: Position | None = None) -> Position:
+        """The position in the store, after that was put there."""
+        store = SqliteStore(str(tmp_path), 1 << 20, CLOCK)
+        writer = WriteBehind(store, CLOCK, random.Random(1), keep=0.0)
+        writing = asyncio.create_task(writer.run())
+        keeper = IncidentKeeper(writer, 3600.0)
+        if put is not None:
+            keeper.keep(Records(), position=put)
+            assert await writer.settle(30.0)
+        found = await keeper.position()
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        await store.close()
+        return found
+
+    async def work(api: ApiServer) -> None:
+        assert await kept(Position(7, 5)) == Position(7, 5)
+        (tmp_path / "secret").write_text("shared\n")
+        options = CollectorOptions(
+            store=CollectorStoreOptions(kind=StoreKind.SQLITE, directory=str(tmp_path)),
+            replicas=ReplicaOptions(
+                name="one",
+                peers=(f"http://127.0.0.1:{free_port()}",),
+                token_file=str(tmp_path / "secret"),
+                lease="collector",
+                kubeconfig=str(api.kubeconfig(tmp_path / "config")),
+            ),
+        )
+        async with AsyncExitStack() as closing:
+            supervisor = Supervisor()
+            replica = Replica(options, IncidentLog(), {}, CLOCK, closing)
+            closing.push_async_callback(supervisor.stop)
+            replica.start(supervisor, closing, for_ever)
+            await seen(replica.decides)
+        assert await kept() > Position(7, 5)
+
+    with ApiServer() as api:
+        run(work(api))
 
 
 def test_who_was_killed_is_followed_by_one_with_the_same_incidents_and_gets_a_copy(tmp_path: Path) -> None:

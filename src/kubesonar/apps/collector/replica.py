@@ -158,6 +158,8 @@ class Replica:
                 self._log.follow(records.incidents, self._clock.wall())
                 self.book.take(records.notices)
                 self._journal.position = await self._keeper.position()
+                # A Lease that somebody deleted counts from 1 again: what is kept now would then be less than before.
+                self._leadership.term = max(self._leadership.term, self._journal.position.term)
             self._loaded = True
         async with asyncio.TaskGroup() as group:
             group.create_task(self._election.run())
