@@ -139,6 +139,19 @@ def test_an_agent_that_started_again_begins_anew_and_its_former_life_is_refused(
     assert "earlier life" in str(before.report(START + 2))
 
 
+def test_an_agent_that_started_again_after_its_clock_was_set_back_is_heard_once_its_former_life_is_silent() -> None:
+    mirrors = Mirrors(MirrorOptions())
+    before = Reporting(msgspec.structs.replace(MEMBERS[0], epoch=7_200_000), mirrors)
+    before.train(START, 1, MEMBERS[1])
+    before.report(START)
+    after = Reporting(msgspec.structs.replace(MEMBERS[0], epoch=1000), mirrors)
+    assert "earlier life" in str(after.report(START + 2))
+    assert isinstance(after.report(START + 6), Receipt)
+    (snapshot,) = mirrors.collected(START + 6).snapshots
+    assert (snapshot.member.epoch, snapshot.edges) == (1000, ())
+    assert isinstance(after.report(START + 8), Receipt)
+
+
 def test_agents_beyond_the_bound_are_refused_and_counted() -> None:
     mirrors = Mirrors(MirrorOptions(members=1))
     assert isinstance(Reporting(MEMBERS[0], mirrors).report(START), Receipt)

@@ -78,17 +78,18 @@ class Mirrors:
         return max(self._options.interval, len(self._mirrors) / self._options.rate)
 
     def take(self, report: Report, now: float) -> Receipt | str:
-        """Take a report and return its receipt, or a sentence that says why it is not taken."""
+        """Take a report and return its receipt, or a sentence that says why it is not taken. One of an earlier life is
+        not while the later one reports; after that fell silent, it is of a life whose clock was set back before."""
         identity, epoch = report.head.member.identity, report.head.member.epoch
         mirror = self._mirrors.get(identity)
-        if mirror is not None and epoch < mirror.member.epoch:
+        if mirror is not None and epoch < mirror.member.epoch and not self._late(mirror, now):
             return f"{report.head.member.name} has started again since: this report is of an earlier life"
         if report.roster is not None:
             if digest_of(report.roster) != report.digest:
                 return "roster: expected the one that digest stands for"
             if refusal := self._keep_roster(report.digest, report.roster):
                 return refusal
-        if mirror is None or epoch > mirror.member.epoch:
+        if mirror is None or epoch != mirror.member.epoch:
             if mirror is None and len(self._mirrors) >= self._options.members:
                 return f"the collector keeps at most {self._options.members} agents (reports.members)"
             mirror = self._mirrors[identity] = Mirror(report, now, edges=self._keeps_edges)
