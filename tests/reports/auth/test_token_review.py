@@ -1,6 +1,5 @@
 """Reviews as a real API server answers them (shared/reference/samples/kubernetes/tokens.txt)."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -74,25 +73,3 @@ def test_a_token_that_it_does_not_believe_is_refused(tmp_path: Path, status: dic
 def test_an_api_server_that_does_not_answer_makes_nobody_a_stranger(tmp_path: Path) -> None:
     with pytest.raises(AuthorityAway, match="reviews no token"):
         reviewed(tmp_path, None)
-
-
-def test_whoever_sends_many_made_up_tokens_has_no_more_than_some_reviewed_at_once(tmp_path: Path) -> None:
-    async def work() -> list[str]:
-        client = Client(from_kubeconfig(api.kubeconfig(tmp_path / "config")))
-        reviews = TokenReviews(client, "kubesonar")
-        api.freeze()
-        try:
-            tasks = [asyncio.create_task(reviews.verify(f"made-up-{number}")) for number in range(50)]
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            refused = [task for task in tasks if task.done()]
-            api.thaw()
-            assert len(refused) == 50 - 16
-            await asyncio.gather(*tasks, return_exceptions=True)
-            assert (await reviews.verify("another")).pod == "kubesonar-742zr"
-            return [str(task.exception()) for task in refused]
-        finally:
-            client.close()
-
-    with ApiServer() as api:
-        api.switches.documents[REVIEW_PATH] = lambda _: {"kind": "TokenReview", "status": GOOD}
-        assert set(run(work)) == {"16 tokens are being reviewed"}

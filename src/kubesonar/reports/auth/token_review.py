@@ -15,10 +15,6 @@ from kubesonar.reports.auth.verified import BoundToken
 
 REVIEW_PATH = "/apis/authentication.k8s.io/v1/tokenreviews"
 
-_AT_ONCE = 16
-"""Reviews that are asked for at once. More, and whoever sends made-up tokens has the API server review as many; fewer,
-and agents that all begin to report at once have to send again."""
-
 _EXTRA = "authentication.kubernetes.io/"
 _ACCOUNT = "system:serviceaccount:"
 _Words = Annotated[list[str], msgspec.Meta(max_length=64)]
@@ -46,23 +42,16 @@ class TokenReviews:
     def __init__(self, client: Client, audience: str) -> None:
         self._client = client
         self._audience = audience
-        self._asking = 0
 
     async def verify(self, token: str) -> BoundToken:
         """Return what a token says. Raises ReporterRefused for one that the API server does not believe, or that is for
-        another audience or not bound to a pod, AuthorityAway where the API server does not answer, or has enough to
-        review."""
-        if self._asking >= _AT_ONCE:
-            raise AuthorityAway(f"{_AT_ONCE} tokens are being reviewed")
+        another audience or not bound to a pod, AuthorityAway where the API server does not answer."""
         spec = {"token": token, "audiences": [self._audience]}
         body = encode_json({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": spec})
-        self._asking += 1
         try:
             status = (await self._client.send("POST", REVIEW_PATH, body, _Review)).status
         except ApiError as error:
             raise AuthorityAway(f"the API server reviews no token: {error}") from None
-        finally:
-            self._asking -= 1
         if not status.authenticated:
             raise ReporterRefused(f"the API server does not believe the token: {clip(status.error, 120)}")
         if self._audience not in status.audiences:

@@ -25,6 +25,10 @@ _WORTH = 300.0
 """Longest time (s) for which a verified token is believed without looking again. Longer, and the pod of a node that was
 deleted reports on; shorter, and more of the collector's time goes into signatures."""
 
+_AT_ONCE = 16
+"""Tokens that are verified at once of those that never were. More, and whoever sends made-up ones has the API server
+review as many; fewer, and agents that all begin to report at once have to send again."""
+
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _WORD = re.compile(r"[A-Za-z0-9_.=-]{16,8192}")
 
@@ -62,6 +66,7 @@ class VerifiedTokens:
         self._account = account
         self._clock = clock
         self._known: dict[bytes, tuple[float, float, Reporter]] = {}
+        self._strangers = 0
 
     async def reporter(self, request: Request) -> Reporter:
         """See `ReportAuthenticator`."""
@@ -69,12 +74,23 @@ class VerifiedTokens:
         if not _WORD.fullmatch(token):
             raise ReporterRefused("a service account's token is needed")
         key = sha256(token.encode()).digest()
-        expires, looked, reporter = self._known.get(key, (0.0, 0.0, Reporter()))
-        if self._clock.wall() < expires and self._clock.mono() < looked + _WORTH:
-            return reporter
+        known = self._known.get(key)
+        if known is not None:
+            expires, looked, reporter = known
+            if self._clock.wall() < expires and self._clock.mono() < looked + _WORTH:
+                return reporter
+        elif self._strangers >= _AT_ONCE:
+            raise AuthorityAway(f"{_AT_ONCE} tokens are being verified")
+        self._strangers += known is None
+        try:
+            bound = await self._verify(token)
+            reporter = await self._bound(bound)
+        except ReporterRefused:
+            self._known.pop(key, None)
+            raise
+        finally:
+            self._strangers -= known is None
         self._known.pop(key, None)
-        bound = await self._verify(token)
-        reporter = await self._bound(bound)
         if len(self._known) >= _KEPT:
             del self._known[next(iter(self._known))]
         self._known[key] = bound.until, self._clock.mono(), reporter
