@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -42,30 +41,18 @@ def test_each_listener_has_its_own_handler(tmp_path: Path) -> None:
     assert not (tmp_path / "s").exists()
 
 
-def test_a_deferred_listener_accepts_those_first_who_say_something_and_the_silent_a_little_later() -> None:
-    async def work() -> tuple[int, float]:
-        seen = 0
+def test_clients_that_connect_and_say_nothing_are_no_loss() -> None:
+    """A TCP probe is such a client: what a listener lost makes an agent distrust its own measurements."""
 
-        async def count(request: Request) -> Reply:
-            nonlocal seen
-            seen = server.connections
-            return Reply()
+    async def work() -> int:
+        async with serving() as server:
+            for _ in range(30):
+                async with connected(server):
+                    pass
+            await until(lambda: server.connections == 0)
+            return server.lost
 
-        server = Server([Listener(ListenOptions(address="127.0.0.1:0"), count, deferred=True)])
-        await server.start()
-        begun = time.monotonic()
-        async with connected(server):
-            await get(server, "/")
-            took = time.monotonic() - begun
-            await until(lambda: server.connections == 1)
-        await server.stop(1)
-        return seen, took
-
-    for _ in range(20):
-        seen, took = run(work)
-        if took < 0.5:  # else this machine was too busy: the silent one may have been accepted meanwhile
-            assert seen == 1, "the one that asked"
-            return
+    assert run(work) == 0
 
 
 def test_a_start_that_fails_leaves_nothing_open() -> None:

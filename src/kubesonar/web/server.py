@@ -17,20 +17,13 @@ from kubesonar.web.options import LimitOptions, ListenOptions
 from kubesonar.web.sockets import open_socket, remove_socket
 from kubesonar.web.tls import Certificate
 
-_SILENCE = 1
-"""Seconds for which the kernel keeps a connection on which nothing was said from a listener that is `deferred`. More,
-and a client that waits before it speaks is accepted later: its request has as much more time."""
-
 
 class Listener(msgspec.Struct, frozen=True):
-    """An address, the handler of its requests, and its limits. `deferred`: connections are accepted once their client
-    has sent something or closes, or after a second, which spares a process that many connect to one wake-up each
-    (TCP_DEFER_ACCEPT, tcp(7)). The handshake is completed at once all the same, by the kernel."""
+    """An address, the handler of its requests, and its limits."""
 
     options: ListenOptions
     handler: Handler
     limits: LimitOptions = LimitOptions()
-    deferred: bool = False
 
 
 class Server:
@@ -99,8 +92,6 @@ class Server:
         context = Certificate(options).context if options.certificate_file else None
         listening = open_socket(options)
         self._sockets.append(listening)
-        if listener.deferred:
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SILENCE)
         name = listening.getsockname()
         self.addresses.append(name if isinstance(name, str) else name[:2])
         connections = ConnectionSet(listener.handler, listener.limits, loop)

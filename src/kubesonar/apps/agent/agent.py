@@ -337,7 +337,4 @@ class Agent:
         authenticator = BearerToken(options.api.token_file) if options.api.token_file else Anonymous()
         handler = agent_handler(view, authenticator)
         own = [ListenOptions(address=f"{bracketed(host)}:{options.member.port}") for host in bind]
-        return [
-            *(Listener(listen, handler, options.api.limits, deferred=True) for listen in own),
-            *(Listener(listen, handler, options.api.limits) for listen in options.api.listen),
-        ]
+        return [Listener(listen, handler, options.api.limits) for listen in (*own, *options.api.listen)]
