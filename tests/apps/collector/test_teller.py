@@ -39,12 +39,19 @@ class Telling(NamedTuple):
     clock: TurnedClock
 
     def incident(self, became: str = "opened") -> IncidentRecord:
-        now = SystemClock().wall()
-        finding = Finding("node", "node-3", "dead", now, 0.9, "node-3 is cut off")
-        return IncidentRecord(1, "00ff", finding, now, now, now, changes=(RecordedChange(now, became, "cut off"),))
+        return dead_node(SystemClock().wall(), became)
 
     def member(self, what: Condition = Condition.DEAD, id: str = "aa") -> Notice:
-        return Notice(id, what, "node-3", SystemClock().wall(), "", "node-3", component="node", members=("a", "b"))
+        return dead_member(SystemClock().wall(), what, id)
+
+
+def dead_node(now: float, became: str = "opened") -> IncidentRecord:
+    finding = Finding("node", "node-3", "dead", now, 0.9, "node-3 is cut off")
+    return IncidentRecord(1, "00ff", finding, now, now, now, changes=(RecordedChange(now, became, "cut off"),))
+
+
+def dead_member(now: float, what: Condition = Condition.DEAD, id: str = "aa") -> Notice:
+    return Notice(id, what, "node-3", now, "", "node-3", component="node", members=("a", "b"))
 
 
 @asynccontextmanager
@@ -135,7 +142,8 @@ def test_what_is_no_incident_is_told_a_little_later_and_its_repetition_is_not() 
     scenario(work)
 
 
-def test_who_has_no_receivers_takes_nothing_over_and_who_does_not_lead_says_nothing() -> None:
+@pytest.mark.parametrize("told", [False, True])
+def test_who_has_no_receivers_remembers_what_others_tell_and_who_does_not_lead_says_nothing(told: bool) -> None:
     async def work() -> None:
         async with AsyncExitStack() as closing:
             supervisor, clock = Supervisor(), SystemClock()
@@ -143,11 +151,37 @@ def test_who_has_no_receivers_takes_nothing_over_and_who_does_not_lead_says_noth
             teller = IncidentTeller(NotifyOptions(), "", "", replica, supervisor, clock)
             closing.push_async_callback(supervisor.stop)
             notice = Notice("aa", Condition.DEAD, "a", 1.0, "")
-            assert await teller.hand_over(notice, told=False) is None
+            assert await teller.hand_over(notice, told=told) is None
             replica.start(supervisor, closing, teller.tell)
             await seen(replica.decides)
-            assert await teller.hand_over(notice, told=False) is False
-            assert not replica.book.records
+            doubt = Notice("bb", Condition.SUSPECT, "a", 1.0, "", component="coordinator")
+            for one in (notice, notice, doubt):
+                assert await teller.hand_over(one, told=told) is False
+            assert [(one.id, one.same, one.delivered is None) for one in replica.book.records.values()] == [
+                ("aa", "", False)
+            ]
+
+    run(work())
+
+
+@pytest.mark.parametrize("first", ["member", "incident"])
+def test_without_receivers_what_is_an_incident_is_remembered_as_that(first: str) -> None:
+    async def work() -> None:
+        async with AsyncExitStack() as closing:
+            supervisor, clock = Supervisor(), SystemClock()
+            replica = Replica(CollectorOptions(), IncidentLog(), {}, clock, closing)
+            teller = IncidentTeller(NotifyOptions(), "", "", replica, supervisor, clock)
+            closing.push_async_callback(supervisor.stop)
+            replica.start(supervisor, closing, teller.tell)
+            await seen(replica.decides)
+            incident = [dead_node(clock.wall())]
+            for turn in ("member", "incident") if first == "member" else ("incident", "member"):
+                if turn == "member":
+                    assert await teller.hand_over(dead_member(clock.wall()), told=False) is False
+                else:
+                    teller.decided(incident)
+            opened = next(one for one in replica.book.records.values() if one.notice.what is Condition.OPENED)
+            assert (opened.same, replica.book.records["aa"].same) == ("", opened.id)
 
     run(work())
 

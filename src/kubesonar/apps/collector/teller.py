@@ -85,7 +85,8 @@ class IncidentTeller:
 
     def decided(self, incidents: Collection[IncidentRecord]) -> None:
         """Keep what became of incidents, with the notices of it, and tell it once it is durable: not what a coordinator
-        has told already, and in place of what it has handed over and was not told yet."""
+        has told already, and in place of what it has handed over and was not told yet. Without receivers nothing is
+        told here, and all that coordinators told of it repeats it."""
         book = self._replica.book
         records: list[NoticeRecord] = []
         for notice in self._news(incidents):
@@ -93,7 +94,7 @@ class IncidentTeller:
                 continue
             twins = book.twins(notice)
             told = next((one for one in twins if one.id not in self._held), None)
-            if told is not None:
+            if told is not None and self._options.receivers:
                 records.append(self._told(notice, told.id))
                 continue
             records.append(NoticeRecord(NOTICE_SCHEMA, notice))
@@ -102,13 +103,16 @@ class IncidentTeller:
 
     async def hand_over(self, notice: Notice, told: bool) -> bool | None:
         """Take a notice over from a coordinator, which has `told` it already or not; return whether it is told here,
-        None where another replica leads, or one may by the time the notice was to be held by others too."""
+        None where another replica leads, or one may by the time the notice was to be held by others too. Without
+        receivers it is remembered only, where it is about a member."""
         if not self._replica.decides():
             return None
-        if not self._options.receivers:
-            return False
         book = self._replica.book
         known = book.records.get(notice.id)
+        if not self._options.receivers:
+            if known is None and may_repeat(notice):
+                self._keep([self._told(notice, next((twin.id for twin in book.twins(notice)), ""))])
+            return False
         if known is not None:
             if told and known.delivered is None:
                 self._keep([self._told(notice, known.same)])
