@@ -316,10 +316,20 @@ def test_one_agent_of_two_frozen() -> None:
     mesh = Mesh(seed=2, frozen={"node-3-pod": (START + 5, START + 99)}).run(28)
     young = verdict(mesh, 18)
     assert young.findings == ()
-    assert "the agent node-3-pod on node-3 is frozen, its host answers (too new to tell)" in young.unknown
+    assert "the agent node-3-pod on node-3 is starved, its host answers" in young.unknown
     found = verdict(mesh, 28)
     assert parts(found) == {("agent_frozen", "node-3-pod")}
     assert found.sentence == "the agent node-3-pod on node-3 is frozen, its host answers"
+
+
+@pytest.mark.parametrize("agents", [["node-3-pod"], ["node-3-pod", "node-3-host"]])
+def test_what_goes_to_starved_agents_is_not_lost_by_the_network(agents: list[str]) -> None:
+    mesh = Mesh(3, seed=1, frozen=dict.fromkeys(agents, (START + 5, START + 18)), plain=()).run(18)
+    for after in (13, 15, 17):
+        found = verdict(mesh, after)
+        assert found.sentence.startswith("the network is healthy: 3 nodes, 6 agents, ")
+        assert ", 0 % loss" in found.sentence
+        assert any("starved, " in remark for remark in found.unknown)
 
 
 @pytest.mark.parametrize(("how", "part", "soon"), [("gone", "agent_gone", 10), ("frozen", "agent_frozen", 22)])

@@ -157,7 +157,8 @@ class Evidence(msgspec.Struct, frozen=True):
     of the `reserve`; `quiet` counts the other trials, `paths` all pairs, `old` says whether trials reach back
     far enough to judge by. `heard` are the members that answered something lately, `sizes` the
     largest packet known to pass where bigger ones do not (by source and target) and whether a router said so, `sent`
-    and `lost` count the datagrams of all trains, by bin of age, `lookups` those of names (by source and target).
+    counts the datagrams of all trains by bin of age, `lost` those that nobody answered by the member that they went to,
+    `lookups` those of names (by source and target).
     `misdelivered` are the targets at whose address another member answers, with who sees it, since when and where.
     `bad_since` is when the checks of a target began to fail, by source and target, as far as the source remembers,
     `refusals` how a target refused or answered wrongly, where the latest check did so."""
@@ -169,7 +170,7 @@ class Evidence(msgspec.Struct, frozen=True):
     speeds: list[Speed]
     sizes: dict[tuple[str, str], tuple[int, Fault]]
     sent: list[int]
-    lost: list[int]
+    lost: dict[str, list[int]]
     lookups: dict[tuple[str, str], Lookups]
     reserve: Reserve
     misdelivered: dict[str, dict[str, tuple[float, str]]] = {}
@@ -195,8 +196,10 @@ class Evidence(msgspec.Struct, frozen=True):
         self.reserve.near(words)
         return self.cells
 
-    def loss(self, age: float) -> float:
-        """The share of all datagrams sent in the last `age` seconds that nobody answered."""
+    def loss(self, age: float, without: Collection[str] = ()) -> float:
+        """The share of all datagrams sent in the last `age` seconds that nobody answered, though they went to others
+        than those members."""
         bins = bisect_right(self.ages.edges, age)
         sent = sum(self.sent[:bins])
-        return sum(self.lost[:bins]) / sent if sent else 0.0
+        lost = sum(sum(lost[:bins]) for name, lost in self.lost.items() if name not in without)
+        return lost / sent if sent else 0.0

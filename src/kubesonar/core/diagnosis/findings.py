@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -41,7 +41,8 @@ from kubesonar.core.diagnosis.slow_programs import of_slow_programs
 from kubesonar.core.diagnosis.zones import by_zone
 from kubesonar.model import Finding, Member, Severity, clip
 
-_AGENTS = ("agent_gone", "agent_frozen")
+_FROZEN = "agent_frozen"
+_AGENTS = ("agent_gone", _FROZEN)
 _PAIRS = ("pair", "pair_udp", "pair_port", "pair_family")
 _DEAD_BINS = 4
 _SURE = 20.0
@@ -51,10 +52,12 @@ _FAINT = 0.05
 
 
 class Diagnosis(msgspec.Struct, frozen=True):
-    """What is sick, the surest first, and what may become so: one sentence each."""
+    """What is sick, the surest first, and what may become so: one sentence each. `starved` are the members that do not
+    run, though their hosts answer, for less time than it takes to call them frozen."""
 
     findings: list[Finding]
     remarks: list[str]
+    starved: frozenset[str]
 
 
 Known = Mapping[tuple[str, str], float]
@@ -104,8 +107,21 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
     causes = [cause for cause in causes if cause.because or cause.part != "backlog_full"]
     return Diagnosis(
         [msgspec.structs.replace(cause, confirm=confirmation(cause, who)) for cause in causes],
-        [f"{finding.sentence} (too new to tell)" for finding in young],
+        [_remark(finding) for finding in young],
+        frozenset(name for finding in young if finding.part == _FROZEN for name in _agents_of(finding.subject, who)),
     )
+
+
+def _remark(young: Finding) -> str:
+    """What may become a finding: an agent that does not run is starved of CPU time, until that has lasted too long."""
+    if young.part == _FROZEN:
+        return young.sentence.replace(young.fault, "starved")
+    return f"{young.sentence} (too new to tell)"
+
+
+def _agents_of(subject: str, who: Population) -> Iterator[str]:
+    """The member of that name, or those on the node of that name."""
+    return (name for name, member in who.members.items() if subject in (name, member.node))
 
 
 def _of_members(found: Suspect, who: Population, evidence: Evidence) -> bool:

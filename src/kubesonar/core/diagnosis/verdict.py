@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from kubesonar.core.diagnosis.evidence import Evidence
 from kubesonar.core.diagnosis.expectations import have_left, not_ready_remarks, without_agents
-from kubesonar.core.diagnosis.findings import Known, diagnose
+from kubesonar.core.diagnosis.findings import Diagnosis, Known, diagnose
 from kubesonar.core.diagnosis.joining.join import Basis, basis
 from kubesonar.core.diagnosis.parts.table import part
 from kubesonar.core.diagnosis.population import CLOCK_OFF, Population
 from kubesonar.core.diagnosis.sentences import WallClock, percent
-from kubesonar.model import Finding, Health, Snapshot, Verdict, clip
+from kubesonar.model import Health, Snapshot, Verdict, clip
 
 __all__ = ["NOTHING_KNOWN", "Known", "judge", "verdict_on"]
 
@@ -40,7 +40,7 @@ def verdict_on(found: Basis, clock: WallClock, known: Known = NOTHING_KNOWN) -> 
     who, evidence, unread = found.who, found.evidence, found.unread
     diagnosis = diagnose(who, evidence, clock, known)
     findings = diagnosis.findings
-    gaps = _gaps(who, evidence, unread)
+    gaps = _gaps(who, evidence, unread, diagnosis.starved)
     health = Health.BAD if findings else Health.UNKNOWN if gaps else Health.GOOD
     blamed = {finding.subject for finding in findings}
     remarks = [] if findings else list(gaps)
@@ -57,7 +57,7 @@ def verdict_on(found: Basis, clock: WallClock, known: Known = NOTHING_KNOWN) -> 
     remarks += _remarks(who, evidence, clock)
     return Verdict(
         verdict=health,
-        sentence=_sentence(who, evidence, findings, gaps),
+        sentence=_sentence(who, evidence, diagnosis, gaps),
         at=found.at,
         findings=tuple(findings),
         unknown=tuple(clip(remark) for remark in dict.fromkeys(remarks))[:_MOST_LINES],
@@ -68,7 +68,8 @@ def verdict_on(found: Basis, clock: WallClock, known: Known = NOTHING_KNOWN) -> 
     )
 
 
-def _sentence(who: Population, evidence: Evidence, findings: Sequence[Finding], gaps: Sequence[str]) -> str:
+def _sentence(who: Population, evidence: Evidence, diagnosis: Diagnosis, gaps: Sequence[str]) -> str:
+    findings = diagnosis.findings
     if findings:
         more = len(findings) - 1
         return findings[0].sentence + (f" (and {more} more)" if more else "")
@@ -77,14 +78,15 @@ def _sentence(who: Population, evidence: Evidence, findings: Sequence[Finding], 
     nodes = {who.members[name].node for name in who.expected}
     return (
         f"the network is healthy: {_count(len(nodes), 'node')}, {_count(len(who.expected), 'agent')}, "
-        f"{_count(evidence.paths, 'path')}, {_loss(evidence)}{without_agents(who)}"
+        f"{_count(evidence.paths, 'path')}, {_loss(evidence, diagnosis.starved)}{without_agents(who)}"
     )
 
 
-def _loss(evidence: Evidence) -> str:
-    """The loss of the short window, or of the last seconds where something has just ended."""
+def _loss(evidence: Evidence, starved: Collection[str]) -> str:
+    """The loss of the short window, or of the last seconds where something has just ended; what goes to starved agents
+    is not lost by the network."""
     short = evidence.ages.short
-    now, before = evidence.loss(_JUST_NOW * short), evidence.loss(short)
+    now, before = evidence.loss(_JUST_NOW * short, starved), evidence.loss(short, starved)
     if before < _LOSSY:
         return f"{percent(before)} loss in the last {short:.0f} s"
     return f"{percent(now)} loss in the last {_JUST_NOW * short:.0f} s ({percent(before)} in the last {short:.0f} s)"
@@ -94,7 +96,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-def _gaps(who: Population, evidence: Evidence, unread: Mapping[str, str]) -> list[str]:
+def _gaps(who: Population, evidence: Evidence, unread: Mapping[str, str], starved: Collection[str]) -> list[str]:
     """Why the network may not be called healthy, though nothing sick was found."""
     if not who.read:
         reasons = [f" ({names}: {why})" for names, why in _by_reason(unread)]
@@ -106,9 +108,9 @@ def _gaps(who: Population, evidence: Evidence, unread: Mapping[str, str]) -> lis
         return [f"only {read} of {len(who.expected)} serving agents could be read"]
     if not evidence.old:
         return ["not enough has been measured yet"]
-    share = evidence.loss(_JUST_NOW * evidence.ages.short)
+    share = evidence.loss(_JUST_NOW * evidence.ages.short, starved)
     gaps = [f"{percent(share)} of all packets were lost just now, too few yet to say where"] if share >= _LOSSY else []
-    return gaps + [_silent(name, who, unread) for name in sorted(who.expected - evidence.heard)]
+    return gaps + [_silent(name, who, unread) for name in sorted(who.expected - evidence.heard - {*starved})]
 
 
 def _by_reason(unread: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -56,7 +56,7 @@ class CellMaker:
         self.sizes: dict[tuple[str, str], tuple[int, Fault]] = {}
         self.refusals: dict[tuple[str, str], str] = {}
         self.sent = [0] * len(ages.edges)
-        self.lost = [0] * len(ages.edges)
+        self.lost: dict[str, list[int]] = {}
 
     def near(self, words: Collection[str]) -> list[Cell]:
         """See `Reserve`."""
@@ -266,7 +266,8 @@ class CellMaker:
                 if speed is not None:
                     speed.add(at, age_bin, trial.slow)
             self.sent[age_bin] += sent
-            self.lost[age_bin] += max(0, sent - received)
+            if received < sent:
+                self.lost.setdefault(check.target, [0] * len(self.ages.edges))[age_bin] += sent - received
             if trial.fault is Fault.REFUSED:
                 answer.add(at, age_bin, True)
                 continue
