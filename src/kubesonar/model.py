@@ -404,6 +404,13 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
         return _health(self.fault, self.received)
 
 
+def syns_of(observation: Observation) -> int:
+    """Return how many SYNs a TCP check took, 0 where its kernel did not tell and for all other kinds: an HTTP exchange
+    sends more than a handshake again."""
+    kernel = observation.kernel
+    return 1 + kernel.retransmits if kernel is not None and observation.check.kind is Kind.TCP else 0
+
+
 def _health(fault: Fault | None, received: int) -> Health:
     if fault is not None:
         return Health.BAD if fault.accuses else Health.UNKNOWN
@@ -415,7 +422,8 @@ def _health(fault: Fault | None, received: int) -> Health:
 class Trial(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One observation, reduced to what windows and diagnosis need. `number` is the train's (0 without one), `rtt` the
     best round trip in seconds (0 unknown), `rate` in bit/s (0 unknown), `slow` whether it took much longer than
-    is usual for its edge, `full_sent` and `full_received` as in `Train`."""
+    is usual for its edge, `full_sent` and `full_received` as in `Train`. `seen` is that of the train, or `syns_of` a
+    connection (0 from agents of an older version)."""
 
     at: UnixTime
     number: Count

@@ -112,6 +112,8 @@ class Mesh:
     troubles: dict[str, list[Trouble]] = field(default_factory=dict)
     plain: tuple[Plain, ...] = PLAIN
     unjoined: bool = False
+    older: bool = False
+    """Agents of a version that does not hand on how many SYNs a connection took."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -262,17 +264,19 @@ class Mesh:
 
     def _stream(self, a: Member, check: Check, there: Packet, back: Packet, dead: bool, name: str) -> None:
         """A handshake (SYN at 0 and 1 s), then for http a request and an answer, each sent up to three times."""
-        if not any(self.passes(_later(there, wait)) and self.passes(_later(back, wait)) for wait in (0.0, 1.0)):
-            self._note(a, check, there.at, Fault.TIMEOUT)
-        elif dead:
-            self._note(a, check, there.at, Fault.REFUSED)
+        at, tries = there.at, ((_later(there, wait), _later(back, wait)) for wait in (0.0, 1.0))
+        syns = next((number for number, ways in enumerate(tries, 1) if all(map(self.passes, ways))), 0)
+        told = check.kind is Kind.TCP and not self.older
+        trial = Trial(at, 0, 1, int(bool(syns) and not dead), syns or 2, 0.001, 0.0, None) if told else None
+        if not syns or dead:
+            self._note(a, check, at, Fault.REFUSED if syns else Fault.TIMEOUT, trial)
         elif check.kind is Kind.TCP:
-            self._note(a, check, there.at, None)
+            self._note(a, check, at, None, trial)
         else:
-            answers = not self._down(name, self.frozen, there.at)
+            answers = not self._down(name, self.frozen, at)
             for packet in (there, back):
                 answers = answers and any(self.passes(_later(packet, wait)) for wait in (0.0, 0.2, 0.6))
-            self._note(a, check, there.at, None if answers else Fault.TIMEOUT)
+            self._note(a, check, at, None if answers else Fault.TIMEOUT)
 
     def _ask(self, a: Member, plain: Plain, check: Check, at: float) -> None:
         tcp = _by_tcp(plain)

@@ -16,7 +16,7 @@ from kubesonar.core.probing.confirmation import (
     SPAN,
     Confirmation,
 )
-from kubesonar.model import Check, Fault, Kind, Network, Observation, Path, Train
+from kubesonar.model import Check, Fault, Kernel, Kind, Network, Observation, Path, Train
 
 PERIODS = {Kind.UDP: 2.5, Kind.TCP: 10.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0}
 CHECKS = [
@@ -72,6 +72,16 @@ def test_some_lost_datagrams_are_worth_one_more_look() -> None:
     confirmation = confirming()
     confirmation.note(0.0, seen(UDP, None, 7))
     assert made(confirmation, 60) == {Kind.UDP: 1}
+
+
+def test_a_syn_that_was_sent_again_is_worth_one_more_look_and_a_second_one_of_all() -> None:
+    confirmation = confirming()
+    tcp = next(check for check in CHECKS if check.kind is Kind.TCP)
+    again = Observation(tcp, "me", Network.POD, 0.0, received=1, kernel=Kernel(retransmits=1))
+    confirmation.note(0.0, again)
+    assert {check.id for check in confirmation.take(0.0)} == {tcp.id}
+    confirmation.note(1.0, again)
+    assert {check.kind for check in confirmation.take(1.0)} == {Kind.UDP, Kind.TCP, Kind.HTTP, Kind.ICMP}
 
 
 def test_big_packets_are_tried_again_only_where_they_vanish() -> None:

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from kubesonar.core.telemetry.trial_memory import PAST, TrialMemory
-from kubesonar.model import Check, Fault, Kind, Network, Observation, Path, Side, Train, Trouble
+from kubesonar.model import Check, Fault, Kernel, Kind, Network, Observation, Path, Side, Train, Trouble
 
 CHECK = Check("udp/pod/peer/v4", Kind.UDP, Path.POD, "peer", "10.0.0.2")
 
@@ -91,3 +91,19 @@ def test_a_wall_clock_set_back_leaves_nothing_from_the_future() -> None:
     memory = remembered(*(train(5000.0 + second) for second in range(0, 120, 10)), train(1400.0))
     assert [trial.at for trial in memory.trials()] == [1400.0]
     assert memory.minutes(1400.0) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "kernel", "syns"),
+    [
+        (Kind.TCP, Kernel(), 1),
+        (Kind.TCP, Kernel(retransmits=2), 3),
+        (Kind.TCP, None, 0),
+        (Kind.HTTP, Kernel(retransmits=2), 0),
+    ],
+)
+def test_of_a_handshake_it_is_kept_how_many_syns_it_took(kind: Kind, kernel: Kernel | None, syns: int) -> None:
+    check = Check("peer", kind, Path.POD, "peer", "10.0.0.2", 7473)
+    made = Observation(check, "me", Network.POD, at=1200.0, received=1, kernel=kernel)
+    (trial,) = remembered(made).trials()
+    assert (trial.seen, trial.sent, trial.received) == (syns, 1, 1)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from kubesonar.core.probing.budget import Spare
 from kubesonar.core.probing.spare_buckets import SpareBuckets
-from kubesonar.model import Check, Fault, Kind, Observation, Path, Side
+from kubesonar.model import Check, Fault, Kind, Observation, Path, Side, syns_of
 
 LASTS = 8.0
 """Seconds for which a member is asked faster after its latest bad trial. Shorter, and a loss of 10 % is not followed;
@@ -76,12 +76,13 @@ _CLUSTER_DNS = frozenset({Path.DNS_SERVICE, Path.DNS_POD})
 
 
 def is_suspicious(observation: Observation) -> bool:
-    """Return whether it is a reason to ask again: a fault that accuses the target, or datagrams without an answer."""
+    """Return whether it is a reason to ask again: a fault that accuses the target, or datagrams or SYNs without an
+    answer."""
     if observation.side is not Side.SOURCE:
         return False
     if observation.fault is not None:
         return observation.fault.accuses
-    return observation.received < observation.sent or is_about_size(observation)
+    return observation.received < observation.sent or syns_of(observation) > 1 or is_about_size(observation)
 
 
 def is_about_size(observation: Observation) -> bool:

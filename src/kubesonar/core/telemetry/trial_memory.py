@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from struct import Struct as Packed
 
-from kubesonar.model import Fault, Health, Minute, Observation, Side, Trial, Trouble
+from kubesonar.model import Fault, Health, Minute, Observation, Side, Trial, Trouble, syns_of
 
 PAST = 900.0
 """Seconds for which minutes are remembered. Shorter, and 0.5 % of loss on one pair is never told; longer, and what was
@@ -59,7 +59,7 @@ class TrialMemory:
             train.number if train else 0,
             min(observation.sent, _MOST_COUNTED),
             min(observation.received, _MOST_COUNTED),
-            min(train.seen, _MOST_COUNTED) if train else 0,
+            min(train.seen if train else syns_of(observation), _MOST_COUNTED),
             observation.rtt.best if observation.rtt else 0.0,
             (train.rate or 0.0) if train else 0.0,
             _CODES[observation.fault]

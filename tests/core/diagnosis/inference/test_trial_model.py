@@ -2,7 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from kubesonar.core.diagnosis.inference.trial_model import BIG, Load, Odds, either, look_up, lossy, stream
+from kubesonar.core.diagnosis.inference.trial_model import (
+    BIG,
+    Load,
+    Odds,
+    either,
+    handshake,
+    look_up,
+    lossy,
+    may_be_bad_in_part,
+    stream,
+)
 
 
 def test_half_of_the_packets_lost_and_all_of_them_are_told_apart_by_trains_of_which_nothing_came() -> None:
@@ -14,6 +24,20 @@ def test_half_of_the_packets_lost_and_all_of_them_are_told_apart_by_trains_of_wh
 def test_tcp_hides_a_loss_that_datagrams_show() -> None:
     assert lossy(Load(stream(2.0)), 0.05).bad < 0.01 < lossy(Load(1), 0.05).bad
     assert lossy(Load(stream(3.0)), 0.3).bad < lossy(Load(stream(2.0)), 0.3).bad
+
+
+@pytest.mark.parametrize("timeout", [1.0, 2.0, 3.0, 30.0])
+@pytest.mark.parametrize("rate", [0.05, 0.3, 0.9])
+def test_where_the_kernel_tells_of_a_handshake_each_lost_syn_counts(timeout: float, rate: float) -> None:
+    told, untold = lossy(Load(handshake(timeout)), rate), lossy(Load(stream(timeout)), rate)
+    assert told.bad == pytest.approx(rate)
+    assert told.dead == untold.dead == untold.bad
+
+
+def test_of_trains_and_handshakes_something_may_come_through_though_something_was_lost() -> None:
+    assert may_be_bad_in_part(8)
+    assert may_be_bad_in_part(handshake(2.0))
+    assert not any(map(may_be_bad_in_part, (1, BIG, stream(2.0), look_up(1), look_up(5))))
 
 
 def test_a_round_trip_crosses_a_node_twice_and_a_service_asks_one_of_its_servers() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.diagnosis.localization.search import Search
-from tests.core.mesh import Mesh
+from kubesonar.model import Kind
+from tests.core.mesh import PORT, Mesh
 
 Named = set[tuple[str, str]]
 
@@ -52,6 +53,19 @@ def test_what_all_share_has_to_answer_for_the_paths_that_are_well() -> None:
     found = basis(*mesh.run(30).snapshots(30))
     suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
     assert {(suspect.part.name, suspect.subject) for suspect in suspects} == expected
+
+
+@pytest.mark.parametrize("seed", [1, 2, 4, 5])
+@pytest.mark.parametrize("older", [False, True])
+def test_loss_of_one_tcp_port_is_told_by_the_syns_that_are_sent_again(seed: int, older: bool) -> None:
+    period = {Kind.UDP: 2.5, Kind.TCP: 2.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0, Kind.DNS: 10.0}
+    mesh = Mesh(nodes=3, seed=seed, older=older, period=period)
+    mesh.drop("node-1", "node-2", 0.3, proto="tcp", port=PORT)
+    found = basis(*mesh.run(60).snapshots(60))
+    suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
+    told = {(suspect.part.name, suspect.subject) for suspect in suspects}
+    expected = {("pair_port", f"node-1>node-2 tcp/{PORT}")}
+    assert told in ([set(), expected] if older else [expected])
 
 
 def test_what_is_over_is_kept_apart() -> None:

@@ -7,7 +7,7 @@ from math import sqrt
 from typing import NamedTuple
 
 from kubesonar.core.diagnosis.evidence import Cell, Quiet
-from kubesonar.core.diagnosis.inference.trial_model import BIG, Load, Odds, lossy
+from kubesonar.core.diagnosis.inference.trial_model import BIG, Load, Odds, lossy, may_be_bad_in_part
 from kubesonar.core.diagnosis.parts.traversal import Aspect, Way
 from kubesonar.model import Network
 
@@ -94,7 +94,8 @@ class Background:
         if expected is None or self._by_one_way(group):
             expected = lossy(Load(cell.packets, 2), self._packet[cell.route.source.network])
         bad = max(expected.bad, BACKGROUND)
-        return Odds(bad, bad if cell.packets <= 1 else min(max(expected.dead, BACKGROUND / 2), bad / 2))
+        in_part = may_be_bad_in_part(cell.packets)
+        return Odds(bad, min(max(expected.dead, BACKGROUND / 2), bad / 2) if in_part else bad)
 
     def _by_one_way(self, group: Group) -> bool:
         """Whether more is known from trains that are counted one way: all but those to members that cannot be read,

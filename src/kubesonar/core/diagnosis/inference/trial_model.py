@@ -3,7 +3,8 @@
 A train of m datagrams is bad with probability 1 - (1 - rate)^m and dead with rate^m, were losses independent. They are
 not: a share of what is lost goes in bursts that take a whole train. A TCP connection sends its lost segments again, and
 is given up when all that it sends before its timeout are lost (Linux sends a SYN again each second for some seconds).
-So success of TCP does not contradict a loss of 5 %, and failure of it does not count as a loss of 5 %.
+So success of TCP does not contradict a loss of 5 %, and failure of it does not count as a loss of 5 %. Where the kernel
+tells how many SYNs a handshake took, each that was sent again was lost, or its answer was.
 """
 
 from __future__ import annotations
@@ -34,6 +35,17 @@ def stream(timeout: float) -> int:
     return -min(_MOST_TRIES, max(1, ceil(timeout)))
 
 
+def handshake(timeout: float) -> int:
+    """The `packets` of a connection whose kernel told how many SYNs it sent: bad where one was sent again, dead where
+    none was answered."""
+    return stream(timeout) - _MOST_TRIES
+
+
+def may_be_bad_in_part(packets: int) -> bool:
+    """Return whether of a bad trial of so many `packets` something may have come through."""
+    return packets > 1 or _LOOK_UPS < packets < -_MOST_TRIES
+
+
 def is_stream(packets: int) -> bool:
     """Return whether trials of so many `packets` are of a kernel that sends lost segments again."""
     return _LOOK_UPS < packets < 0
@@ -46,9 +58,10 @@ def look_up(names: int) -> int:
 
 
 class Load(NamedTuple):
-    """How a trial crosses a part: its `packets` (or `BIG`, `stream`, `look_up`), how often each crosses the part (twice
-    if it is both ways of a round trip), and the share of such trials, or names of a look-up, that cross it at all. Of a
-    Service `by_server` are the same shares of what each of its servers is asked; empty where that is not known."""
+    """How a trial crosses a part: its `packets` (or `BIG`, `stream`, `handshake`, `look_up`), how often each crosses
+    the part (twice if it is both ways of a round trip), and the share of such trials, or names of a look-up, that cross
+    it at all. Of a Service `by_server` are the same shares of what each of its servers is asked; empty where that is
+    not known."""
 
     packets: int
     crossings: int = 1
@@ -82,8 +95,10 @@ def failing(load: Load, rate: float) -> float:
 
 def _odds(packets: int, lost: float) -> Odds:
     if packets < 0:
-        bad = BURST_SHARE * lost + (1 - BURST_SHARE) * lost**-packets
-        return Odds(bad, bad)
+        told = may_be_bad_in_part(packets)
+        tries = -packets - _MOST_TRIES if told else -packets
+        dead = BURST_SHARE * lost + (1 - BURST_SHARE) * lost**tries
+        return Odds(lost if told else dead, dead)
     if packets == BIG:
         return Odds(lost**3, lost**3)
     if packets == 1:

@@ -14,7 +14,8 @@ from statistics import median
 
 from kubesonar.core.address import is_literal, url_host
 from kubesonar.core.diagnosis.evidence import FAINT, SETTLE, Ages, Cell, Lookups, Speed
-from kubesonar.core.diagnosis.inference.trial_model import BIG, stream
+from kubesonar.core.diagnosis.inference.trial_model import BIG, may_be_bad_in_part, stream
+from kubesonar.core.diagnosis.joining.edge_sums import packets_of_connections
 from kubesonar.core.diagnosis.joining.pair_index import PairIndex
 from kubesonar.core.diagnosis.joining.past_bursts import PastBursts
 from kubesonar.core.diagnosis.joining.past_loss import Pair
@@ -161,7 +162,9 @@ class CellMaker:
         if latest.fault is not None and latest.fault.accuses and latest.fault not in _NO_ANSWER and latest.detail:
             self.refusals[source, check.target] = latest.detail
         tcp = goes_by_tcp(check)
-        reach = self.cells.of_check(source, edge, Way.ROUND, Aspect.REACH, stream(check.timeout) if tcp else 1)
+        plain = check.target not in self.who.members
+        connection = stream(check.timeout) if plain else packets_of_connections(edge)
+        reach = self.cells.of_check(source, edge, Way.ROUND, Aspect.REACH, connection if tcp else 1)
         answer = self.cells.of_check(source, edge, Way.ROUND, Aspect.ANSWER, 1)
         datagram = check.kind is Kind.DNS and not tcp
         named = check.kind in STREAMS and not is_literal(check.address or url_host(check.request))
@@ -171,7 +174,7 @@ class CellMaker:
         heard: int | None = None
         self._good_past(source, edge, [reach, answer] if resolve is None else [reach, answer, resolve], 1)
         settled = max(SETTLE, _settle(edge))
-        plain = check.target not in self.who.members
+        told = may_be_bad_in_part(reach.packets)
         for trial, at, age_bin in self.clock.counted(source, edge, _ANSWERED if plain else settled):
             silent = trial.fault in _SILENT
             if at > self.who.now - settled:
@@ -189,7 +192,8 @@ class CellMaker:
                 continue  # what stood behind the name was not tried
             refused = trial.fault is Fault.REFUSED
             if not (datagram and refused):
-                reach.add(at, age_bin, silent)
+                again = told and trial.seen > 1 and not silent
+                reach.add(at, age_bin, silent or again, *((trial.seen, trial.seen - 1) if again else (1, 1)))
             if not silent and check.kind is not Kind.ICMP:
                 answer.add(at, age_bin, trial.fault is not None)
             if trial.fault is None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from kubesonar.core.address import family_of, is_literal
 from kubesonar.core.diagnosis.inference.slow_links import SLOW
-from kubesonar.model import Edge, Observation, Trial
+from kubesonar.core.diagnosis.inference.trial_model import handshake, stream
+from kubesonar.model import Edge, Kind, Observation, Trial
 
 _SIZED = 4
 """Newest trials of big packets among which a slow one is looked for. Fewer, and a link whose rate is not told each time
@@ -39,6 +40,20 @@ def sums_lately(edge: Edge, now: float) -> tuple[int, int]:
 def saw_slow_link(trials: Sequence[Trial]) -> bool:
     """Return whether any of the newest trials of big packets saw the rate of a slow link."""
     return any(0 < trial.rate < SLOW for trial in trials[-_SIZED:])
+
+
+def packets_of_connections(edge: Edge) -> int:
+    """Return the `packets` of an edge's trials, each a connection to a member: of a mere handshake what the kernel told
+    of it, which agents of an older version do not hand on."""
+    check = edge.latest.check
+    trials = edge.trials
+    told = check.kind is Kind.TCP and trials and (trials[-1].seen or trials[0].seen)
+    return handshake(check.timeout) if told else stream(check.timeout)
+
+
+def sent_syn_again(trials: Sequence[Trial]) -> bool:
+    """Return whether any of these handshakes took more than one SYN."""
+    return any(trial.seen > 1 for trial in trials)
 
 
 def observed_family(latest: Observation) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from kubesonar.core.diagnosis.evidence import Ages, Quiet
-from kubesonar.core.diagnosis.inference.trial_model import stream
+from kubesonar.core.diagnosis.joining.edge_sums import packets_of_connections
 from kubesonar.core.diagnosis.joining.past_loss import LossyPast, past_trials, words_between
 from kubesonar.model import Edge, Kind, Member, Network
 
@@ -40,7 +40,7 @@ class PairCounts:
             elif kind is Kind.ICMP:
                 self._add(far, 1, edge.long.observations)
             elif kind in STREAMS:
-                self._add(far, stream(check.timeout), edge.long.observations)
+                self._add(far, packets_of_connections(edge), edge.long.observations)
 
     def _add(self, far: bool, packets: int, trials: int) -> list[int]:
         count = self.groups.get((far, packets))

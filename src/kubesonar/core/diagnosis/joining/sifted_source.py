@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubesonar.core.address import is_literal
-from kubesonar.core.diagnosis.joining.edge_sums import lost_any, observed_family, saw_slow_link
+from kubesonar.core.diagnosis.joining.edge_sums import lost_any, observed_family, saw_slow_link, sent_syn_again
 from kubesonar.core.diagnosis.joining.past_loss import LossyPast, past_trials, words_between
 from kubesonar.core.diagnosis.joining.quiet_pairs import PairCounts
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.model import Check, Edge, Kind, Member, Network, Observation, Path, Side
 
-_SOURCE, _MTU = Side.SOURCE, Kind.MTU
+_SOURCE, _MTU, _TCP = Side.SOURCE, Kind.MTU, Kind.TCP
 _BEYOND = (Path.POD, Path.HOST, Path.LOOPBACK, Path.COLLECTOR, Path.OTHER)
 
 
@@ -92,14 +92,16 @@ class SiftedSource:
             self._add_past(me, target, edges)
 
     def _suspect(self, edge: Edge) -> bool:
-        """Whether that edge is to be looked at though nothing failed: something was slow, or big packets were lost."""
-        newest = edge.trials[-1]
+        """Whether that edge is to be looked at though nothing failed: something was slow, or big packets or SYNs were
+        lost."""
+        newest, kind = edge.trials[-1], edge.latest.check.kind
         if newest.slow:
             self.slow = True
         return (
             newest.slow
             or newest.full_received < newest.full_sent
-            or (edge.latest.check.kind is _MTU and saw_slow_link(edge.trials))
+            or (kind is _MTU and saw_slow_link(edge.trials))
+            or (kind is _TCP and sent_syn_again(edge.trials))
         )
 
     def _add_past(self, me: Member, target: str, edges: list[Edge]) -> None:
