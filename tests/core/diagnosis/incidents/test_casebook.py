@@ -39,6 +39,19 @@ def test_a_part_that_gives_way_to_another_before_it_was_stable_is_never_told() -
     assert [incident.key for incident in book.open] == [("pair", "node-3>node-4")]
 
 
+@pytest.mark.parametrize(
+    ("since", "became"),
+    [(NOW + 30, [Became.CHANGED]), (NOW + 60, [Became.OPENED, Became.MERGED])],
+    ids=["while it lasted", "after it"],
+)
+def test_one_way_of_a_node_that_is_told_instead_of_both_is_the_same_incident_if_it_began_before_the_other_ended(
+    since: float, became: list[Became]
+) -> None:
+    book = Casebook()
+    look(book, 0, 50, verdict(found("node")))
+    assert [what for _, what in look(book, 50, 5, verdict(found("node_out", since=since)))] == became
+
+
 def test_it_keeps_its_beginning_whatever_later_looks_say() -> None:
     book = Casebook()
     look(book, 0, 3, verdict(found()))

@@ -212,13 +212,15 @@ def _patience(finding: Finding) -> float:
 
 def _one_cause(incident: Incident, finding: Finding) -> bool:
     """Whether a finding is another explanation of the same cause: it began when the incident did, as far as is known,
-    and before that was last seen, and one of them is about what the other is about, or about a part of it."""
-    since = finding.since
+    and before that was last seen, and one of them is about what the other is about, or about a part of it. Another
+    way of the same part may have begun later, while the incident is open: where loss comes and goes, at times one way
+    only is seen to lose."""
+    since, before = finding.since, incident.finding
     if since is None:
         began = incident.closed is None
     else:
-        began = abs(since - incident.since) <= _SAME_ONSET and since <= incident.seen
-    before = incident.finding
+        way = incident.closed is None and _both_ways(before) == _both_ways(finding)
+        began = (way or abs(since - incident.since) <= _SAME_ONSET) and since <= incident.seen
     return began and (_contains(before, finding) or _contains(finding, before))
 
 
@@ -226,6 +228,11 @@ def _goes_on(before: Finding, finding: Finding) -> bool:
     """Return whether something was lost since it was found `before`, as far as that is known: what heals is told as it
     was, and not as ever fainter loss."""
     return finding.latest is None or before.latest is None or finding.latest > before.latest
+
+
+def _both_ways(finding: Finding) -> IncidentKey:
+    """The part of which this may be the way in or the way out, and its subject."""
+    return finding.part.removesuffix("_in").removesuffix("_out"), finding.subject
 
 
 def _before(finding: Finding, closed: float) -> bool:
