@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kubesonar.net.kernel.queue_drops import queue_drops
+from kubesonar.net.kernel.accept_drops import AcceptDrops
 from kubesonar.web.connection import Connection
 from kubesonar.web.connection_set import ConnectionSet
 from kubesonar.web.handler import Handler
@@ -34,6 +34,7 @@ class Server:
         self._sets: list[ConnectionSet] = []
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
+        self._accept_drops = AcceptDrops()
         self.addresses: list[tuple[str, int] | str] = []
         """Addresses that are open, in the order of the listeners: host and port (the port as bound, where 0 was
         asked for), or the path of a Unix socket."""
@@ -51,7 +52,7 @@ class Server:
     @property
     def lost(self) -> int:
         """Connections that the kernel dropped so far, as more came than were accepted."""
-        return sum(map(queue_drops, self._sockets))
+        return self._accept_drops.count(self._sockets)
 
     async def start(self) -> None:
         """Open every listener. Raises ConfigError where an address or a certificate cannot be used; then nothing is

@@ -15,7 +15,8 @@ from kubesonar.model import Observation, Seconds, Trouble
 
 _MANY_CONNECTIONS = 10
 """Connections dropped within one look that are a crowd. Fewer, and a member whose answers the network loses excuses
-that loss as its own; more, and a queue that overflows shortly is taken for a network that does not answer."""
+that loss as its own while another program's queue overflows; more, and a queue that overflows shortly is taken for a
+network that does not answer."""
 
 _AHEAD = 60.0
 """Seconds that a trouble may end after now: the longest timeout of a probe. Shorter, and such a trouble would end at
@@ -67,8 +68,7 @@ class SelfHealth:
 
     def dropped(self, now: float, span: float, count: int, what: str) -> Trouble | None:
         """`count` of `what` came in the last `span` seconds and were dropped unread: no loss of theirs is the
-        network's. A few connections are none: the kernel also counts segments of connections that it has given up, as
-        it does while the network loses their answers."""
+        network's. A few connections are none."""
         if what == "connections" and count < _MANY_CONNECTIONS:
             return None
         return self._bad(now - span, now, f"dropped {count} {what} that came faster than they could be taken")

@@ -10,8 +10,8 @@ _DROPS = Layout("=32xI")  # include/uapi/linux/sock_diag.h: SK_MEMINFO_DROPS is 
 
 
 def queue_drops(endpoint: socket.socket) -> int:
-    """Return how many datagrams (connections, for one that listens) the kernel has dropped at this socket so far,
-    modulo 2**32: its buffer was full, or a checksum was wrong. 0 where the kernel does not tell (gVisor)."""
+    """Return how many datagrams (segments, for one that listens) the kernel has dropped at this socket so far, modulo
+    2**32: its buffer was full, or a checksum was wrong. 0 where the kernel does not tell (gVisor)."""
     try:
         dropped: int = _DROPS.unpack(endpoint.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _DROPS.size))[0]
     except OSError:
