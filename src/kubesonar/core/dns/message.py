@@ -60,7 +60,7 @@ class Question(msgspec.Struct, frozen=True):
 
 class DnsMessage(msgspec.Struct, frozen=True):
     """A decoded message. `asked` are (name, type, class), `rcode` includes EDNS0's upper bits, `payload` is what the
-    sender offers for UDP in bytes (0: no EDNS0). The OPT record itself is left out of `additional`."""
+    sender offers for UDP in bytes (0: no EDNS0). Additional records, OPT (RFC 6891) among them, are left out."""
 
     id: int
     response: bool
@@ -71,7 +71,6 @@ class DnsMessage(msgspec.Struct, frozen=True):
     asked: tuple[tuple[str, int, int], ...]
     answers: tuple[Record, ...] = ()
     authority: tuple[Record, ...] = ()
-    additional: tuple[Record, ...] = ()
     payload: int = 0
 
 
@@ -127,7 +126,6 @@ def _decode(wire: bytes) -> DnsMessage:
         asked=tuple(asked),
         answers=answers,
         authority=authority,
-        additional=tuple(record for record in additional if record.type != RecordType.OPT) if opt else additional,
         payload=opt.klass if opt else 0,
     )
 
