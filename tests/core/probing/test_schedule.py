@@ -1,12 +1,15 @@
 from collections import Counter
+from itertools import pairwise
+
+import pytest
 
 from kubesonar.core.hash_ring import place
 from kubesonar.core.probing.schedule import Plan, Schedule
 from kubesonar.model import Check, Kind, Path
 
 
-def check(name: str, period: float = 5.0) -> Check:
-    return Check(id=name, kind=Kind.TCP, path=Path.POD, target=name, address="127.0.0.1", period=period)
+def check(name: str, period: float = 5.0, kind: Kind = Kind.TCP) -> Check:
+    return Check(id=name, kind=kind, path=Path.POD, target=name, address="127.0.0.1", period=period)
 
 
 def run(schedule: Schedule, until: float, now: float = 1000.0) -> list[tuple[float, str]]:
@@ -87,3 +90,41 @@ def test_a_check_that_is_due_exactly_now_is_launched_once() -> None:
         schedule.step(exactly - 0.05, Plan((one,)))
         launched = [c.id for now in (exactly, exactly + 0.01) for c in schedule.step(now)]
         assert launched == [one.id]
+
+
+def mesh(period: float = 2.5) -> list[Check]:
+    return [check(f"{kind} {number}", period, kind) for kind in (Kind.UDP, Kind.HTTP) for number in range(10)]
+
+
+def launches(together: float, checks: list[Check], seconds: float) -> dict[str, list[float]]:
+    """When each check was made."""
+    schedule = Schedule("me", together)
+    schedule.step(1000.0, Plan(tuple(checks)))
+    found: dict[str, list[float]] = {one.id: [] for one in checks}
+    for when, name in run(schedule, 1000.0 + seconds):
+        found[name].append(when)
+    return found
+
+
+def test_checks_that_the_kernel_stamps_are_made_together_and_never_later_for_it() -> None:
+    apart, together = launches(0.0, mesh(), 250.0), launches(0.5, mesh(), 250.0)
+    for name in apart:
+        # The first one may have been made before its time, and the one after the last.
+        assert abs(len(apart[name]) - len(together[name])) <= 1
+        due = apart[name][len(apart[name]) - min(len(apart[name]), len(together[name])) :]
+        early = [at - made for at, made in zip(due, together[name][-len(due) :], strict=True)]
+        assert all(-1e-6 <= one % 2.5 <= 0.5 + 1e-6 or one % 2.5 > 2.5 - 1e-6 for one in early)
+        if name.startswith(Kind.HTTP):
+            assert together[name] == apart[name]
+    times = [
+        {at for name, times in made.items() if name.startswith(Kind.UDP) for at in times} for made in (apart, together)
+    ]
+    assert len(times[0]) > 900 > 600 > len(times[1])
+
+
+@pytest.mark.parametrize("period", [0.06, 0.25, 2.5, 60.0])
+def test_no_check_is_made_more_often_or_rarely_for_company(period: float) -> None:
+    made = launches(0.5, mesh(period), 20 * period)
+    for times in made.values():
+        assert 19 <= len(times) <= 21
+        assert all(0.79 * period <= after - before <= 1.21 * period for before, after in pairwise(times))

@@ -81,6 +81,14 @@ def test_the_past_ends() -> None:
     assert memory.minutes(9000.0) == ()
 
 
+def test_minutes_before_a_time_are_left_out_and_the_oldest_is_told_all_the_same() -> None:
+    memory = remembered(*(train(1200.0 + second, 7) for second in range(0, 600, 20)))
+    assert [minute.at for minute in memory.minutes(1780.0, since=1620.0)] == [1620.0, 1680.0]
+    assert memory.minutes(1780.0, since=1800.0) == ()
+    assert memory.oldest(1780.0) == memory.minutes(1780.0)[0].at == 1200.0
+    assert memory.oldest(9000.0) == 0.0
+
+
 def test_of_an_edge_that_is_dead_only_so_much_is_kept_that_what_is_kept_is_complete() -> None:
     memory = remembered(*(train(1200.0 + second, 0, fault=Fault.TIMEOUT) for second in range(900)))
     past = memory.minutes(2099.0)

@@ -27,7 +27,7 @@ from kubesonar.core.address import bracketed
 from kubesonar.core.excuses import StateDates
 from kubesonar.core.membership.member_view import without_departed
 from kubesonar.core.probing.planner import CheckPlanner
-from kubesonar.core.probing.schedule import Schedule
+from kubesonar.core.probing.schedule import TOGETHER, Schedule
 from kubesonar.core.telemetry.ledger import Ledger
 from kubesonar.core.telemetry.started import StartedMembers
 from kubesonar.discovery.options import CollectorAccess
@@ -137,7 +137,7 @@ class Agent:
         closing.push_async_callback(self._supervisor.stop)
         self._planner = planner = CheckPlanner(options.planner(cluster.names, loopback_of(bind[0])))
         planner.found(cluster.dependencies.checks)
-        schedule = Schedule(ledger.member.name)
+        schedule = Schedule(ledger.member.name, TOGETHER)
         self._loop = ProbeLoop(
             ledger, planner, probers.probes, schedule, self._supervisor, self._clock, monitor.lag, monitor.loopback
         )

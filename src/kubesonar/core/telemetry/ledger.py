@@ -234,7 +234,6 @@ class Ledger:
         kept = (self._asked if key[0] is Side.RESPONDER else self._probed).get(key[1])
         if kept is None:
             return None
-        minutes = kept.memory.minutes(now)
         edge = Edge(
             latest=kept.latest,
             short=Window(self._options.short),
@@ -242,9 +241,9 @@ class Ledger:
             usual=kept.usual.seconds if kept.usual.known else 0.0,
             bad_since=kept.bad_since,
             trials=tuple(kept.memory.trials(trials)),
-            past=tuple(minute for minute in minutes if minute.at >= since),
+            past=kept.memory.minutes(now, since),
         )
-        return RecentEdge(edge, len(kept.memory), minutes[0].at if minutes else 0.0)
+        return RecentEdge(edge, len(kept.memory), kept.memory.oldest(now))
 
     def latest(self) -> Iterator[Observation]:
         """Return the latest observation of every edge."""

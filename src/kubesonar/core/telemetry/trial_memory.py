@@ -85,16 +85,20 @@ class TrialMemory:
         """Return the number of trials of the long window."""
         return len(self._recent) // _TRIAL.size
 
-    def minutes(self, now: float) -> tuple[Minute, ...]:
-        """Return the minutes before, the oldest first, as far as they are remembered at `now`."""
+    def minutes(self, now: float, since: float = 0.0) -> tuple[Minute, ...]:
+        """Return the minutes before, the oldest first, as far as they are remembered at `now` and do not begin before
+        `since` (Unix seconds)."""
+        first = max(now - PAST, since)
+        counted = [one for one in _COUNT.iter_unpack(self._counts) if one[0] * MINUTE >= first]
         bad: dict[int, list[Trial]] = {}
-        for trial in _unpacked(self._bad):
+        for trial in _unpacked(self._bad) if counted else ():
             bad.setdefault(_minute(trial.at), []).append(trial)
-        return tuple(
-            Minute(minute * MINUTE, count, tuple(bad.get(minute, ())))
-            for minute, count in _COUNT.iter_unpack(self._counts)
-            if minute * MINUTE >= now - PAST
-        )
+        return tuple(Minute(minute * MINUTE, count, tuple(bad.get(minute, ()))) for minute, count in counted)
+
+    def oldest(self, now: float) -> float:
+        """Return the beginning of the oldest minute that is remembered at `now`, 0 where none is."""
+        begins = (minute * MINUTE for minute, _ in _COUNT.iter_unpack(self._counts))
+        return next((begin for begin in begins if begin >= now - PAST), 0.0)
 
     def _count(self, trial: bytes, troubles: Iterable[Trouble]) -> None:
         """Count a trial that leaves the long window."""
