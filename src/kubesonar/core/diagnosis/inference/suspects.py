@@ -94,8 +94,8 @@ def choose_ways(
     penalty: Callable[[SuspectKey], float],
 ) -> Choice:
     """Return the suspect with those ways of the part that are sick: both at two rates, or one, which what is lost
-    between the part and a single peer does not make two; the part as it is where it has no ways. `penalty` says how
-    improbable each is beforehand (nats)."""
+    between the part and a single peer does not make two; the part as it is where it has no ways, or `beliefs` hold none
+    of them. `penalty` says how improbable each is beforehand (nats)."""
     rows = relatives(key)
     if len(rows) == 1 or found.ended or rows[0] not in beliefs:
         return Choice(key, found, None, [])
@@ -112,7 +112,7 @@ def choose_ways(
     equal = both.inward == both.outward
     alone = max(readings, key=lambda reading: reading[0] - penalty(reading[1]), default=None)
     by_one = not equal and alone is not None and seen_by_one(trials, key[1], share, found.bins, both, alone[2])
-    if both.inward and both.outward and not by_one:
+    if not readings or (both.inward and both.outward and not by_one):
         readings.insert(0, (both.gain - (0.0 if equal else EXTRA_RATE), wide, both))
     nets = sorted(((gain - penalty(row), row, rates) for gain, row, rates in readings), key=lambda each: -each[0])
     best, row, rates = nets[0]
