@@ -47,6 +47,17 @@ def test_of_what_a_socket_drops_as_many_count_as_overflowed(
         assert least <= drops.count([listening]) <= most
 
 
+def test_the_kernels_counters_are_read_only_where_something_was_dropped(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as listening, contextlib.ExitStack() as asking:
+        _overflowed(tmp_path, 7)
+        drops = AcceptDrops(f"{tmp_path}/")
+        (tmp_path / "proc/net/netstat").unlink()
+        assert drops.count([listening]) == 0
+        _overflowed(tmp_path, 7)
+        crowd(listening, asking)
+        assert drops.count([listening]) == 0, "none overflowed since the beginning"
+
+
 @pytest.mark.parametrize("said", ["", "no pairs at all\n", "TcpExt: ListenOverflows\nTcpExt: -1\n"])
 def test_where_the_kernel_tells_no_overflows_all_that_sockets_drop_counts(tmp_path: Path, said: str) -> None:
     if said:

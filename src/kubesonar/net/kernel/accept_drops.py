@@ -20,8 +20,9 @@ class AcceptDrops:
 
     What a socket counts is not enough: a SYN that is sent again, because the network lost the answer to it, counts as
     well, and a member with a lossy link would hold that loss for its own. Overflows of accept queues are counted for
-    the whole network namespace. So of what the sockets dropped between two looks as many count as overflowed meanwhile;
-    all where the kernel does not tell that (gVisor)."""
+    the whole network namespace. So of what the sockets dropped between two looks as many count as overflowed since they
+    dropped something before; all where the kernel does not tell that (gVisor). Its counters are read only where they
+    dropped something: an agent at rest looks each second."""
 
     def __init__(self, root: str = "/") -> None:
         """Begin to count. `root` is the directory above /proc."""
@@ -33,11 +34,12 @@ class AcceptDrops:
     def count(self, sockets: Iterable[socket.socket]) -> int:
         """Return how many there were so far; to be called again and again, each time with all sockets."""
         before, self._dropped = self._dropped, sum(map(queue_drops, sockets))
-        overflows_before, self._overflows = self._overflows, _overflows(self._path)
-        fresh = max(0, self._dropped - before)
-        if self._overflows is not None and overflows_before is not None:
-            fresh = min(fresh, max(0, self._overflows - overflows_before))
-        self._total += fresh
+        fresh = self._dropped - before
+        if fresh > 0:
+            overflows_before, self._overflows = self._overflows, _overflows(self._path)
+            if self._overflows is not None and overflows_before is not None:
+                fresh = min(fresh, max(0, self._overflows - overflows_before))
+            self._total += fresh
         return self._total
 
 
