@@ -86,6 +86,18 @@ def _anchors(page: Path) -> list[str]:
     return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
+def test_the_values_on_their_way_pass_files_that_are_there_and_as_many_as_is_said() -> None:
+    """A file without its folder is in that of the one before it, or in one around that."""
+    rows = re.findall(r"^\|([^|]+)\| (\d+) \|([^|]+)\|$", (DOCS / "architecture.md").read_text(), re.MULTILINE)
+    assert len(rows) == 3
+    for value, count, way in rows:
+        files: list[Path] = []
+        for name in re.findall(r"`([^`]+)`", way):
+            folders = [ROOT / "src" / "kubesonar", *(files[-1].parents if files else ())]
+            files.append(next(file for folder in folders if (file := folder / f"{name}.py").exists()))
+        assert len(set(files)) == int(count), value
+
+
 def test_decisions_are_numbered_one_by_one() -> None:
     pages = sorted((ROOT / "docs/decisions").glob("0*.md"))
     assert [page.name[:4] for page in pages] == [f"{number:04}" for number in range(1, len(pages) + 1)]
