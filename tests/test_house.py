@@ -143,15 +143,20 @@ def test_what_is_ours_is_imported_by_its_own_name_from_the_top() -> None:
 RELATIVE = {"What", "Who", "Whom", "Whose", "How", "Why", "Where", "When", "Which"}
 """Words by which a docstring must not open: help() shows it without what it is about."""
 
-NOT_YET = PACKAGE / "core" / "diagnosis"
-"""The room in which some still do."""
+NOT_YET = {
+    PACKAGE / "core" / "diagnosis" / "inference" / "background.py",
+    PACKAGE / "core" / "diagnosis" / "joining" / "past_loss.py",
+    PACKAGE / "core" / "diagnosis" / "localization" / "acceptance.py",
+    PACKAGE / "core" / "diagnosis" / "localization" / "search.py",
+}
+"""The files in which some still do."""
 
 
 def test_docstrings_open_with_their_subject() -> None:
     found = {
         f"{_name(file)}: {text.splitlines()[0]}"
         for file in PACKAGE.rglob("*.py")
-        if not file.is_relative_to(NOT_YET)
+        if file not in NOT_YET
         for text in _docstrings(_tree(file))
         if text.partition(" ")[0] in RELATIVE
     }

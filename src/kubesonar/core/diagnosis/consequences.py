@@ -1,4 +1,4 @@
-"""What follows from a fault is listed under it, and not told beside it."""
+"""Lists what follows from a fault under it, so that it is not told beside it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NOTHING_PASSES = 0.9
 dead way is told as a busy CPU."""
 
 _BY_CHANCE = 2.0
-"""How many times its share a part of the endpoints may be met by chance. Less, and a rollout is a finding; more, and a
+"""Times its share that a part of the endpoints may be met by chance. Less, and a rollout is a finding; more, and a
 Service of which half fails is none while some agents leave."""
 
 _DEVIATIONS = 3.0

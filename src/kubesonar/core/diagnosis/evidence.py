@@ -1,4 +1,4 @@
-"""What diagnosis counts: trials that cross the same parts of the network, sorted by age."""
+"""Evidence that diagnosis counts: trials that cross the same parts of the network, sorted by age."""
 
 from __future__ import annotations
 

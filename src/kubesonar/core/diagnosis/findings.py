@@ -52,8 +52,8 @@ _FAINT = 0.05
 
 
 class Diagnosis(msgspec.Struct, frozen=True):
-    """What is sick, the surest first, and what may become so: one sentence each. `starved` are the members that do not
-    run, though their hosts answer, for less time than it takes to call them frozen."""
+    """The findings, the surest first, and a sentence for each that may become one. `starved` are the members that do
+    not run, though their hosts answer, for less time than it takes to call them frozen."""
 
     findings: list[Finding]
     remarks: list[str]
@@ -113,7 +113,8 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
 
 
 def _remark(young: Finding) -> str:
-    """What may become a finding: an agent that does not run is starved of CPU time, until that has lasted too long."""
+    """Return the sentence for what may become a finding: an agent that does not run is starved of CPU time, until that
+    has lasted too long."""
     if young.part == _FROZEN:
         return young.sentence.replace(young.fault, "starved")
     return f"{young.sentence} (too new to tell)"

@@ -1,4 +1,4 @@
-"""What diagnosis found, as sentences for people."""
+"""Writes what diagnosis found as sentences for people."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _TELLING = 20
 
 
 def since(suspect: Suspect, now: float, ages: Ages) -> float:
-    """When the present run of badness began: after the last long gap, and as dense from the start as it is now, so that
-    a stray loss shortly before does not count."""
+    """Return when the present run of badness began: after the last long gap, and as dense from the start as it is now,
+    so that a stray loss shortly before does not count."""
     times = suspect.bad_at
     span = ages.edges[suspect.fit.bins - 1]
     rate = max(1, len(times) - bisect_left(times, now - span)) / span
@@ -59,7 +59,8 @@ def since(suspect: Suspect, now: float, ages: Ages) -> float:
 
 
 def since_when(suspect: Suspect, evidence: Evidence, now: float) -> float:
-    """When it began: as the trials tell, or, where it is older than they are, as those who ask remember (median)."""
+    """Return when it began: as the trials tell, or, where it is older than they are, as those who ask remember
+    (median)."""
     began = since(suspect, now, evidence.ages)
     if now - began <= evidence.ages.long - _AT_THE_EDGE - 2.0:
         return began
@@ -112,7 +113,7 @@ def _whole(suspect: Suspect) -> list[Cell]:
 
 
 def both_ways(suspect: Suspect, lost: float) -> str:
-    """What a part with two ways loses on them: "30 % of the packets in and out", or each apart."""
+    """Return what a part with two ways loses on them: "30 % of the packets in and out", or each apart."""
     rates = suspect.rates
     if rates is None or rates.inward == rates.outward:
         return f"{percent(lost)} of the packets in and out"
@@ -138,8 +139,8 @@ def total(suspect: Suspect) -> bool:
 
 
 def agreement(suspect: Suspect) -> str:
-    """How many of the observers that looked from elsewhere see it: "; 8 of 8 observers agree". Empty where none had
-    trials enough to see it alone."""
+    """Return how many of the observers that looked from elsewhere see it: "; 8 of 8 observers agree". Empty where none
+    had trials enough to see it alone."""
     agree, asked = observers(suspect)
     if not agree:
         return ""
@@ -147,7 +148,7 @@ def agreement(suspect: Suspect) -> str:
 
 
 def observers(suspect: Suspect) -> tuple[int, int]:
-    """How many observers that looked from elsewhere see it, and how many looked often enough to see it."""
+    """Return how many observers that looked from elsewhere see it, and how many looked often enough to see it."""
     bins = suspect.fit.bins
     seen: dict[str, list[float]] = {}
     whole = _whole(suspect)
@@ -161,7 +162,7 @@ def observers(suspect: Suspect) -> tuple[int, int]:
 
 
 def seen_by(suspect: Suspect) -> tuple[str, ...]:
-    """Who saw how much of it: "node-1-pod: 6 of 6 bad", those who saw most first."""
+    """Return who saw how much of it: "node-1-pod: 6 of 6 bad", those who saw most first."""
     bins = suspect.fit.bins
     seen: dict[str, list[int]] = {}
     for cell in _whole(suspect):
@@ -203,7 +204,7 @@ def _expected(suspect: Suspect, cell: Cell) -> float:
 
 
 def delay(suspect: Suspect) -> str:
-    """How often it was slow: "83 of 90 checks took more than three times as long as usual"."""
+    """Return how often it was slow: "83 of 90 checks took more than three times as long as usual"."""
     bins = suspect.fit.bins
     total, bad = (sum(sum(count[:bins]) for count in counts) for counts in _counts(_whole(suspect)))
     return f"{bad} of {total} checks took more than three times as long as usual"
@@ -241,15 +242,15 @@ def home(suspect: Suspect) -> tuple[str, ...]:
 
 
 def wrong_answer(suspect: Suspect, evidence: Evidence) -> str:
-    """How most of those who ask a target are refused or answered wrongly: " (status 503 instead of 200)"; empty where
-    nobody's latest check was."""
+    """Return how most of those who ask a target are refused or answered wrongly: " (status 503 instead of 200)"; empty
+    where nobody's latest check was."""
     ends = {(cell.route.source.name, cell.route.target.name) for cell in suspect.cells if any(cell.bad)}
     said = Counter(evidence.refusals[pair] for pair in ends if pair in evidence.refusals)
     return f" ({clip(max(said, key=lambda detail: (said[detail], detail)), _REFUSAL)})" if said else ""
 
 
 def size(suspect: Suspect, evidence: Evidence) -> tuple[str, str]:
-    """Which packets do not pass, and how they fail."""
+    """Return which packets do not pass, and how they fail."""
     found = [
         evidence.sizes[ends]
         for cell in suspect.cells

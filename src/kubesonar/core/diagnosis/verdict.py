@@ -27,7 +27,7 @@ _LOSSY = 0.05
 _MOST_LINES = 100
 
 NOTHING_KNOWN: Known = {}
-"""What is known from before where nobody looked before."""
+"""The knowledge from before where nobody looked before."""
 
 
 def judge(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float, clock: WallClock) -> Verdict:
@@ -97,7 +97,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _gaps(who: Population, evidence: Evidence, unread: Mapping[str, str], starved: Collection[str]) -> list[str]:
-    """Why the network may not be called healthy, though nothing sick was found."""
+    """Return why the network may not be called healthy, though nothing sick was found."""
     if not who.read:
         reasons = [f" ({names}: {why})" for names, why in _by_reason(unread)]
         return ["no agent could be read" + "".join(reasons[:1])]
@@ -136,7 +136,7 @@ def _troubled(who: Population, name: str) -> bool:
 
 
 def _remarks(who: Population, evidence: Evidence, clock: WallClock) -> list[str]:
-    """What else could not be told: by whom, and why."""
+    """Return what else could not be told: by whom, and why."""
     remarks = [f"{name}: version/key mismatch" for name in _mismatched(evidence.mismatches)]
     remarks += _of_rosters(who)
     remarks += [line for name in sorted(who.read) for line in _local(who, name, clock)]

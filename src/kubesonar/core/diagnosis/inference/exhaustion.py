@@ -19,8 +19,8 @@ BACKLOG_DROPS = 100
 dropped on every busy node."""
 
 _NOTICED = 2
-"""How many times the packets must be dropped that a node drops which is well. Less, and nodes that share a kernel, as
-those of one machine do, are accused of its drops; more, and a busy cluster hides a full backlog."""
+"""Times the drops of a node that is well from which on a node's backlog is full. Less, and nodes that share a kernel,
+as those of one machine do, are accused of its drops; more, and a busy cluster hides a full backlog."""
 
 
 def full_conntrack(who: Population) -> dict[str, str]:
@@ -59,7 +59,7 @@ def not_read_now(who: Population, nodes: Iterable[str], heard: Collection[str]) 
 
 
 def _by_node(who: Population, network: Network | None) -> list[tuple[str, Saturation]]:
-    """What the agents say that were read, in that network (None: in any)."""
+    """Return what the agents say that were read, in that network (None: in any)."""
     return [
         (snapshot.member.node, snapshot.saturation)
         for name, snapshot in sorted(who.read.items())

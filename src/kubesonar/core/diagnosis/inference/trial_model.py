@@ -1,4 +1,5 @@
-"""What a rate of loss does to one trial: how probable it is that the trial is bad, and that nothing of it came back.
+"""Models what a rate of loss does to one trial: how probable it is that the trial is bad, and that nothing of it came
+back.
 
 A train of m datagrams is bad with probability 1 - (1 - rate)^m and dead with rate^m, were losses independent. They are
 not: a share of what is lost goes in bursts that take a whole train. A TCP connection sends its lost segments again, and
@@ -58,10 +59,10 @@ def look_up(names: int) -> int:
 
 
 class Load(NamedTuple):
-    """How a trial crosses a part: its `packets` (or `BIG`, `stream`, `handshake`, `look_up`), how often each crosses
-    the part (twice if it is both ways of a round trip), and the share of such trials, or names of a look-up, that cross
-    it at all. Of a Service `by_server` are the same shares of what each of its servers is asked; empty where that is
-    not known."""
+    """The way in which a trial crosses a part: its `packets` (or `BIG`, `stream`, `handshake`, `look_up`), how often
+    each crosses the part (twice if it is both ways of a round trip), and the share of such trials, or names of a
+    look-up, that cross it at all. Of a Service `by_server` are the same shares of what each of its servers is asked;
+    empty where that is not known."""
 
     packets: int
     crossings: int = 1

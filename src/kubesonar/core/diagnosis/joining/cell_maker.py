@@ -228,7 +228,8 @@ class CellMaker:
                 reach.add(at, age_bin, silent)
 
     def _speed(self, source: str, edge: Edge) -> Cell | None:
-        """Where answers are held against the usual time; None where nothing is slow anyway, or that is not known."""
+        """Return the cell in which answers are held against the usual time; None where nothing is slow anyway, or that
+        is not known."""
         if not (self.sieve.slowness and edge.usual):
             return None
         return self.cells.of_check(source, edge, Way.ROUND, Aspect.SPEED, 1)

@@ -1,4 +1,4 @@
-"""What one edge says without a look at each of its trials, which costs the same whether it has few or many."""
+"""Reads what one edge says without a look at each of its trials, which costs the same whether it has few or many."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from kubesonar.model import Snapshot
 
 
 class Basis(msgspec.Struct, frozen=True):
-    """What a verdict and a map are made from `at` that time (Unix seconds), gathered once for both: how the members
-    stand, the evidence that their snapshots give together, and who could not be read and why."""
+    """The basis from which a verdict and a map are made `at` that time (Unix seconds), gathered once for both: how the
+    members stand, the evidence that their snapshots give together, and who could not be read and why."""
 
     at: float
     who: Population

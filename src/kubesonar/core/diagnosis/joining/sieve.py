@@ -1,5 +1,5 @@
-"""Which pairs of source and target are looked at: those between which something failed lately, or so often in the past
-that it stands out. Of all others counts are enough, and in a big mesh nearly all pairs are such.
+"""Chooses which pairs of source and target are looked at: those between which something failed lately, or so often in
+the past that it stands out. Of all others counts are enough, and in a big mesh nearly all pairs are such.
 
 An edge is judged by its windows and minutes alone, which cost the same whether it has few trials or many.
 """

@@ -1,4 +1,4 @@
-"""What one source's edges say whatever the time: so that a source which told nothing new is not sifted again."""
+"""Reads what one source's edges say whatever the time: so that a source which told nothing new is not sifted again."""
 
 from __future__ import annotations
 
@@ -128,8 +128,8 @@ def _counts(source: str, check: Check, who: Population) -> bool:
 
 
 class SiftedSources:
-    """What sources told at the last look. Sifts again those that told something new, and all when the members, the
-    place of any, or who of them is excused, have changed."""
+    """Keeps what sources told at the last look. Sifts again those that told something new, and all when the members,
+    the place of any, or who of them is excused, have changed."""
 
     def __init__(self) -> None:
         self._standing: object = None
