@@ -41,12 +41,12 @@ class Ages:
         self.long = max(long, _WITH_SETTLING * short) + SETTLE
         self.edges = [step * short for step in _STEPS if step * short < self.long] + [self.long]
         self.window = len(self.edges)
-        """How many of the bins make up the long window."""
+        """The number of bins that make up the long window."""
         self.edges += [step for step in _PAST_STEPS if step > self.long] or [self.long + _LEAST_PAST]
         self.memory = self.edges[-1]
         """Seconds that the oldest bin reaches back."""
         self.recent = bisect_right(self.edges, _WITH_SETTLING * short)
-        """How many of the bins make up the short window."""
+        """The number of bins that make up the short window."""
 
 
 class Cell:
@@ -65,9 +65,9 @@ class Cell:
         self.sent = [0] * bins
         self.lost = [0] * bins
         self.bad_at: list[float] = []
-        """When trials were bad, by our clock; as many at most as a snapshot holds."""
+        """The times when trials were bad, by our clock; as many at most as a snapshot holds."""
         self.gone_at: list[float] = []
-        """When trials of the past were bad that are not counted, because they lost more than faint loss does."""
+        """The times when trials of the past were bad that lost more than faint loss does, and so are not counted."""
 
     def add(self, at: float, age_bin: int, bad: bool, sent: int = 1, lost: int = 1) -> None:
         """Counts one trial of `sent` packets, of which `lost` did not arrive if it was bad."""

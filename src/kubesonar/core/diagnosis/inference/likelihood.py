@@ -46,7 +46,7 @@ class Belief:
         self.dead = list(cell.dead)
         self.expected = [background] * len(cell.total)
         self.untouched: Odds | None = background
-        """What is expected in every bin, as long as nothing was explained."""
+        """The expectation in every bin, as long as nothing was explained."""
         self._unexplained: tuple[list[float], ...] = ()
         """Of a Service of which some servers fail: by bin, the chance of each that a trial there does not fail by what
         was explained."""

@@ -40,7 +40,7 @@ class Sieve:
         """By source and target: what was not taken yet."""
         self.askers: dict[str, list[str]] = {}
         self.nodes: dict[str, str] = {}
-        """Where plain targets run, as far as that is known."""
+        """The nodes on which plain targets run, as far as that is known."""
         self._dns: dict[str, str] = {}
         self._loud: dict[Pair, None] = {}
         self._past = PastLoss()
