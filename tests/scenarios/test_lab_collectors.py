@@ -71,3 +71,17 @@ def test_a_collector_that_is_cut_off_or_killed_makes_nobody_sick_and_the_other_g
     until(partial(alike, collecting), 60)  # it was started again, and has all that happened meanwhile
     assert about(collecting, "collector-1", "node-3")
     assert about(collecting, "collector-1", "node-2")
+
+
+def test_while_one_collector_is_slow_and_the_other_frozen_a_fault_is_known_and_both_tell_the_same_afterwards(
+    collecting: RunningLab,
+) -> None:
+    await_good(collecting)
+    collecting.order("rate collector-1 4000")
+    collecting.order("pause collector-2")
+    collecting.order("cut node-2")
+    until(lambda: any(one.closed is None for one in about(collecting, "collector-1", "node-2")), 90)
+    collecting.order("clear")
+    for collector in COLLECTORS:
+        until(partial(over, collecting, collector), 90)
+    until(partial(alike, collecting), 90)

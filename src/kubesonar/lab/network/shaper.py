@@ -12,8 +12,9 @@ from kubesonar.lab.faults import FaultError
 from kubesonar.lab.kernel.namespaces import within
 from kubesonar.lab.network.links import UPLINK
 
-_BURST = 1514
-"""Bytes that may pass at once: one full frame (1500 and the Ethernet header). More: a train would pass undelayed."""
+_BURST = 1514 + 16
+"""Bytes that may pass at once: one full frame (1500 and the Ethernet header), and what is lost of them because the
+kernel counts in ticks of 64 ns, 8 bytes at 1 Gbit/s: it drops what is longer. More: a train would pass undelayed."""
 _QUEUE = 64 * 1024
 """Bytes that may wait: a few trains, so that a slow link delays them before it loses any."""
 _ROOT = 0xFFFFFFFF  # TC_H_ROOT, include/uapi/linux/pkt_sched.h
