@@ -39,11 +39,12 @@ class TrialMemory:
     """The trials of one edge. All of them are kept for `long` seconds, at most `most`; what leaves is counted by the
     minute."""
 
-    __slots__ = ("_bad", "_counts", "_long", "_most", "_recent")
+    __slots__ = ("_bad", "_begin", "_counts", "_long", "_most", "_recent")
 
     def __init__(self, long: float, most: int) -> None:
         self._long = long
         self._most = most
+        self._begin = 0
         self._recent = bytearray()
         self._counts = bytearray()
         self._bad = bytearray()
@@ -109,6 +110,8 @@ class TrialMemory:
         if any(trouble.since <= at and (trouble.until is None or at <= trouble.until) for trouble in troubles):
             return
         minute = _minute(at)
+        if minute < self._begin:
+            return  # some of its bad trials are forgotten, and what is told of a minute is all of it
         last, count = _COUNT.unpack_from(self._counts, len(self._counts) - _COUNT.size) if self._counts else (-1, 0)
         if last == minute:
             del self._counts[-_COUNT.size :]
@@ -123,13 +126,14 @@ class TrialMemory:
         """Forget minutes that are too old, and those whose bad trials are not all kept."""
         oldest = newest - int(PAST / MINUTE)
         if len(self._bad) > _MOST_BAD * _TRIAL.size:
-            oldest = max(oldest, _minute(_TRIAL.unpack_from(self._bad)[0]) + 1)
+            oldest = self._begin = max(oldest, _minute(_TRIAL.unpack_from(self._bad)[0]) + 1)
         while self._counts and _COUNT.unpack_from(self._counts)[0] < oldest:
             del self._counts[: _COUNT.size]
         while self._bad and _minute(_TRIAL.unpack_from(self._bad)[0]) < oldest:
             del self._bad[: _TRIAL.size]
 
     def _forget(self) -> None:
+        self._begin = 0
         self._recent.clear()
         self._counts.clear()
         self._bad.clear()
