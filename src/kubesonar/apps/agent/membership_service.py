@@ -13,7 +13,6 @@ import msgspec
 from kubesonar.apps.agent.endpoint import MemberEndpoint
 from kubesonar.apps.agent.lease_guard import LeaseGuard
 from kubesonar.apps.agent.options import AgentOptions
-from kubesonar.compat.formats import formats
 from kubesonar.config import ConfigError
 from kubesonar.core.membership import notices
 from kubesonar.core.membership.events import (
@@ -41,12 +40,12 @@ from kubesonar.net.http.proxy.environment import Proxies
 from kubesonar.net.icmp.pinger import Pinger
 from kubesonar.net.udp.train_sender import TrainSender
 from kubesonar.notify.log import log_notice
-from kubesonar.notify.webhooks import Webhooks
 from kubesonar.runtime.supervise import Supervisor
 from kubesonar.views.metrics import membership, webhooks
 from kubesonar.views.metrics.exposition import Metric, Series
 
 if TYPE_CHECKING:
+    from kubesonar.notify.webhooks import Webhooks
     from kubesonar.reports.hand_over import NoticeHandOver
 
 _LOG = logging.getLogger("kubesonar.membership")
@@ -104,9 +103,14 @@ class MembershipService:
             act=self._act,
         )
         endpoint.responder.deliver_to(self._shell.transport.arrived)
-        self._webhooks = Webhooks(
-            options.notify, formats(self._view), supervisor, clock, random.SystemRandom(), self._delivered, proxies
-        )
+        self._webhooks: Webhooks | None = None
+        if options.notify.receivers or options.notify.directory:
+            from kubesonar.compat.formats import formats
+            from kubesonar.notify.webhooks import Webhooks  # agents without receivers save the memory
+
+            self._webhooks = Webhooks(
+                options.notify, formats(self._view), supervisor, clock, random.SystemRandom(), self._delivered, proxies
+            )
         self._collectors: NoticeHandOver | None = None
         self._handed: dict[str, None] = {}
         if options.notify.receivers and not options.keys.file:
@@ -124,7 +128,8 @@ class MembershipService:
 
     async def start(self) -> None:
         """Deliver what the outbox holds from before."""
-        await self._webhooks.start()
+        if self._webhooks is not None:
+            await self._webhooks.start()
 
     def roster_changed(self, roster: Roster, me: Member) -> None:
         """Take over the members, and who this one is among them."""
@@ -151,7 +156,8 @@ class MembershipService:
         """Watch nobody any more, release the Lease and close the outbox."""
         self._shell.stop()
         await self._guard.close()
-        await self._webhooks.stop()
+        if self._webhooks is not None:
+            await self._webhooks.stop()
 
     def families(self) -> Iterator[tuple[Metric, Series]]:
         """The metrics of membership and of its notices."""
@@ -166,7 +172,8 @@ class MembershipService:
             self._shell.transport.counters,
         )
         yield from membership.membership_families(facts)
-        yield from webhooks.webhook_families(self._webhooks.figures(), self._webhooks.trouble)
+        if self._webhooks is not None:
+            yield from webhooks.webhook_families(self._webhooks.figures(), self._webhooks.trouble)
 
     def _view(self) -> tuple[Roster, Mapping[str, Condition]]:
         conditions = self._shell.machine.conditions
@@ -224,7 +231,7 @@ class MembershipService:
                 self._renew_notice(notice)
 
     def _renew_notice(self, notice: Notice) -> None:
-        if notice.id not in self._handed:
+        if self._webhooks is not None and notice.id not in self._handed:
             self._webhooks.renew(self._named(notice))
 
     def _named(self, notice: Notice) -> Notice:
@@ -243,7 +250,10 @@ class MembershipService:
             self._handed[notice.id] = None
             if len(self._handed) > _MAX_DEPARTED:
                 del self._handed[next(iter(self._handed))]
-        await self._webhooks.notify(notice, handed=handed)
+        if self._webhooks is None:
+            self._delivered(notice.id)
+        else:
+            await self._webhooks.notify(notice, handed=handed)
 
     def _leased(self, mine: bool | None) -> None:
         self._shell.feed(Leased(mine))
