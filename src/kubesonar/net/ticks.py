@@ -51,7 +51,8 @@ class Ticks:
         """Call `act` with the time (s) at the first tick from `when` on, never at once. Return the timer, to cancel
         it."""
         timer = self._timers.at(when, act)
-        self._arm()
+        if self._armed is None or not self._readers:  # with readers every tick comes
+            self._arm()
         return timer
 
     def read_each(self, read: Callable[[], None]) -> None:
