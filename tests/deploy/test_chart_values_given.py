@@ -78,6 +78,25 @@ def test_a_blank_value_of_ours_is_one_that_is_not_given(path: str, tmp_path: Pat
     assert render(*values(tmp_path, nested(path, None))) == render()
 
 
+def test_a_blank_configuration_is_an_empty_one(tmp_path: Path) -> None:
+    """As of a file whose lines below `config:` are all comments."""
+    blank: Tree = {
+        "config": None,
+        "hostNetwork": {"enabled": True, "config": None},
+        "collector": {"enabled": True, "config": None},
+    }
+    for program in helms() or [newest()]:
+        usual = render("--set", "hostNetwork.enabled=true,collector.enabled=true", program=program)
+        assert render(*values(tmp_path, blank), program=program) == usual
+
+
+@pytest.mark.parametrize("path", ["agent.resources", "collector.resources"])
+def test_blank_resources_are_none(path: str, tmp_path: Path) -> None:
+    trees = render(*values(tmp_path, nested(path, None)), "--set", "collector.enabled=true")
+    kind = "DaemonSet" if path.startswith("agent") else "Deployment"
+    assert not container(one(trees, kind)).get("resources")
+
+
 @pytest.mark.parametrize("section", ["service", "ingress", "serviceAccount", "image", "rbac"])
 def test_a_section_that_is_blank_is_refused_by_its_name(section: str, tmp_path: Path) -> None:
     assert f"{section} is blank" in refusal(*values(tmp_path, {section: None}))

@@ -1,5 +1,5 @@
 {{/* What the values mean, before anything reads them: a blank value is one that is not given, and a number or a truth
-value where text belongs (--set image.tag=1) is its text. Changes .Values, once for all templates; `_older` keeps which
+value where text belongs (--set image.tag=1) is its text; a free mapping that is not given is empty. Changes .Values, once for all templates; `_older` keeps which
 values of kubenurse's chart were named, blank ones too. */}}
 {{- define "kubesonar.normalise" -}}
 {{- if not (hasKey .Values "_older") -}}
@@ -8,6 +8,12 @@ values of kubenurse's chart were named, blank ones too. */}}
 {{- range $section := list "image" "service" "ingress" "httpRoute" "serviceMonitor" "podMonitor" "networkPolicy" "rbac" "serviceAccount" "keys" "hostNetwork" "collector" "kubenurse" -}}
 {{- if not (hasKey $.Values $section) -}}
 {{- fail (printf "%s is blank: give its values, or leave it out" $section) -}}
+{{- end -}}
+{{- end -}}
+{{- range $section, $keys := dict "" (list "config") "agent" (list "resources") "hostNetwork" (list "config") "collector" (list "config" "resources" "nodeSelector") -}}
+{{- $owner := ternary $.Values (get $.Values $section) (eq $section "") -}}
+{{- range $key := $keys -}}
+{{- if not (hasKey $owner $key) }}{{- $_ := set $owner $key dict }}{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
