@@ -16,7 +16,7 @@ from kubesonar.kube.resource import NODES, Resource, leases, pods
 from kubesonar.kube.types import Lease, Node, Pod
 from tests.kube import shapes
 from tests.kube.apiserver import ApiServer
-from tests.kube.running import PODS, client_of, run
+from tests.kube.running import PODS, client_of, run, with_client
 from tests.kube.shapes import Version
 
 PATH = pods("default")
@@ -24,27 +24,16 @@ PATH = pods("default")
 QUIETLY = {"seconds": 60.0, "silence": 60.0}
 
 
-def _with_client(api: ApiServer, folder: Path, work: Callable[[Client], Awaitable[Any]]) -> Any:
-    async def scenario() -> Any:
-        client = client_of(api, folder)
-        try:
-            return await work(client)
-        finally:
-            client.close()
-
-    return run(scenario())
-
-
 def _error(api: ApiServer, folder: Path, work: Callable[[Client], Awaitable[Any]]) -> ApiError:
     with pytest.raises(ApiError) as caught:
-        _with_client(api, folder, work)
+        with_client(api, folder, work)
     return caught.value
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_gets_over_verified_tls(tmp_path: Path, address: str) -> None:
     with ApiServer(address) as api:
-        version = _with_client(api, tmp_path, lambda client: client.get("/version", Version))
+        version = with_client(api, tmp_path, lambda client: client.get("/version", Version))
         assert version.git_version == "v1.36.0"
         (asked,) = api.asked("get")
         assert (asked.agent, asked.accept) == (f"kubesonar/{__version__}", "application/json")
@@ -56,7 +45,7 @@ def test_gets_share_a_connection(tmp_path: Path) -> None:
             await client.get("/version", Version)
 
     with ApiServer() as api:
-        _with_client(api, tmp_path, work)
+        with_client(api, tmp_path, work)
         assert api.handshakes == 1
 
 
@@ -66,7 +55,7 @@ def test_gets_at_one_time_do_not_wait_for_one_another(tmp_path: Path) -> None:
         await asyncio.gather(*(client.get("/version", Version) for _ in range(2)))
 
     with ApiServer() as api:
-        _with_client(api, tmp_path, work)
+        with_client(api, tmp_path, work)
         assert len(api.log) == 7
         assert api.handshakes == 5
 
@@ -88,7 +77,7 @@ def test_a_rotated_token_is_read_again(tmp_path: Path) -> None:
         await client.list(PODS)
 
     with ApiServer() as api:
-        _with_client(api, tmp_path, work)
+        with_client(api, tmp_path, work)
         assert [(one.token, status) for one, status in api.log] == [("token-1", 200), ("token-2", 200)]
 
 
@@ -109,7 +98,7 @@ def test_a_token_refused_is_read_again_once(tmp_path: Path) -> None:
 def test_busy_servers_are_left_alone_for_as_long_as_they_say(tmp_path: Path) -> None:
     with ApiServer() as api:
         api.fail(429, retry_after=1)
-        version = _with_client(api, tmp_path, lambda client: client.get("/version", Version))
+        version = with_client(api, tmp_path, lambda client: client.get("/version", Version))
         assert version.git_version == "v1.36.0"
         assert [status for _, status in api.log] == [429, 200]
 
@@ -168,7 +157,7 @@ def test_lists_in_pages_or_all_at_once(tmp_path: Path, pages_from_cache: bool) -
     with ApiServer() as api:
         api.populate(1200)
         api.switches.pages_from_cache = pages_from_cache
-        listing = _with_client(api, tmp_path, lambda client: client.list(Resource(NODES, Node)))
+        listing = with_client(api, tmp_path, lambda client: client.list(Resource(NODES, Node)))
         assert {node.metadata.name for node in listing.items} == {f"node-{number}" for number in range(1200)}
         assert (len(listing.items), listing.version) == (1200, str(api.store.version))
         queries = [one.query for one in api.asked("list")]
@@ -180,7 +169,7 @@ def test_lists_in_pages_or_all_at_once(tmp_path: Path, pages_from_cache: bool) -
 def test_an_exact_list_asks_for_no_version(tmp_path: Path) -> None:
     with ApiServer() as api:
         api.populate(501)
-        listing = _with_client(api, tmp_path, lambda client: client.list(PODS, ""))
+        listing = with_client(api, tmp_path, lambda client: client.list(PODS, ""))
         assert len(listing.items) == 501
         assert api.asked("list")[0].query == {"limit": "500"}
 
@@ -190,7 +179,7 @@ def test_a_list_that_expires_between_two_pages_is_begun_again(tmp_path: Path) ->
         api.populate(600)
         api.switches.pages_from_cache = True
         api.switches.expired_pages = 2
-        listing = _with_client(api, tmp_path, lambda client: client.list(PODS))
+        listing = with_client(api, tmp_path, lambda client: client.list(PODS))
         assert len(listing.items) == len({pod.metadata.name for pod in listing.items}) == 600
         assert [status for _, status in api.log] == [200, 410, 200, 410, 200, 200]
 
@@ -243,7 +232,7 @@ def test_selectors_go_to_the_server(tmp_path: Path) -> None:
         api.put("pods", shapes.pod("b", node="n2", labels={"tier": "x"}))
         api.put("pods", shapes.pod("c", node="n1", labels={"tier": "y"}))
         resource = Resource(PATH, Pod, labels="tier in (x, z),kubesonar.io/port=7473", fields="spec.nodeName=n1")
-        listing = _with_client(api, tmp_path, lambda client: client.list(resource))
+        listing = with_client(api, tmp_path, lambda client: client.list(resource))
         assert [pod.metadata.name for pod in listing.items] == ["a"]
 
 
@@ -255,7 +244,7 @@ def test_objects_that_do_not_fit_are_counted(tmp_path: Path) -> None:
     with ApiServer() as api:
         api.put("pods", shapes.pod("a"))
         api.put("pods", {"metadata": {"name": "b"}, "status": {"podIP": 5}})
-        assert _with_client(api, tmp_path, work) == (1, 1, 1)
+        assert with_client(api, tmp_path, work) == (1, 1, 1)
 
 
 async def _events(client: Client, count: int, *act: Callable[[], object]) -> list[Event[Pod]]:
@@ -275,7 +264,7 @@ async def _events(client: Client, count: int, *act: Callable[[], object]) -> lis
 def test_watches_what_changes(tmp_path: Path) -> None:
     with ApiServer() as api:
         api.put("pods", shapes.pod("a"))
-        events = _with_client(
+        events = with_client(
             api,
             tmp_path,
             lambda client: _events(
@@ -300,7 +289,7 @@ def test_watches_what_changes(tmp_path: Path) -> None:
 def test_bookmarks_bring_the_version_on(tmp_path: Path) -> None:
     with ApiServer() as api:
         api.switches.bookmarks = 0.05
-        events = _with_client(api, tmp_path, lambda client: _events(client, 2, lambda: api.populate(3, namespace="x")))
+        events = with_client(api, tmp_path, lambda client: _events(client, 2, lambda: api.populate(3, namespace="x")))
         assert [event.type for event in events] == ["BOOKMARK", "BOOKMARK"]
         assert int(events[1].version) > int(events[0].version)
 
@@ -321,7 +310,7 @@ def test_what_no_longer_fits_a_selector_is_deleted(tmp_path: Path) -> None:
 
     with ApiServer() as api:
         api.put("pods", shapes.pod("a", labels={"tier": "x"}))
-        assert _with_client(api, tmp_path, work) == ["BOOKMARK", "DELETED", "ADDED"]
+        assert with_client(api, tmp_path, work) == ["BOOKMARK", "DELETED", "ADDED"]
 
 
 def test_a_line_that_is_no_event_ends_nothing(tmp_path: Path) -> None:
@@ -331,7 +320,7 @@ def test_a_line_that_is_no_event_ends_nothing(tmp_path: Path) -> None:
         return await _events(client, 2, *acts, lambda: api.put("pods", shapes.pod("b"))), client.skipped
 
     with ApiServer() as api:
-        events, skipped = _with_client(api, tmp_path, work)
+        events, skipped = with_client(api, tmp_path, work)
         assert [event.key for event in events] == ["", "default/b"]
         assert skipped == 5
 
@@ -339,7 +328,7 @@ def test_a_line_that_is_no_event_ends_nothing(tmp_path: Path) -> None:
 def test_an_object_that_does_not_fit_still_brings_the_version_on(tmp_path: Path) -> None:
     bad = {"metadata": {"name": "b"}, "status": {"podIP": 5}}
     with ApiServer() as api:
-        events = _with_client(api, tmp_path, lambda client: _events(client, 2, lambda: api.put("pods", bad)))
+        events = with_client(api, tmp_path, lambda client: _events(client, 2, lambda: api.put("pods", bad)))
         assert (events[1].object, events[1].key, events[1].version) == (None, "default/b", str(api.store.version))
 
 
@@ -357,7 +346,7 @@ def test_an_expired_version_is_410(tmp_path: Path, at_once: bool) -> None:
 
 def test_a_list_and_its_watch_share_a_connection(tmp_path: Path) -> None:
     with ApiServer() as api:
-        _with_client(api, tmp_path, lambda client: _events(client, 1))
+        with_client(api, tmp_path, lambda client: _events(client, 1))
         assert api.handshakes == 1
 
 
@@ -412,7 +401,7 @@ def test_a_lease_is_made_renewed_and_contested(tmp_path: Path) -> None:
         return statuses
 
     with ApiServer() as api:
-        assert _with_client(api, tmp_path, work) == [409, 409, 404]
+        assert with_client(api, tmp_path, work) == [409, 409, 404]
         assert api.store.all("leases", lambda tree: True)[0] == []
         assert api.handshakes == 1
 
@@ -420,4 +409,4 @@ def test_a_lease_is_made_renewed_and_contested(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["", "version", "/a b", "/a\r\nx", "/\x00"])
 def test_a_path_that_is_none_is_a_bug_of_the_caller(tmp_path: Path, path: str) -> None:
     with ApiServer() as api, pytest.raises(ValueError, match="a path begins with /"):
-        _with_client(api, tmp_path, lambda client: client.get(path, Version))
+        with_client(api, tmp_path, lambda client: client.get(path, Version))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.apps.client.processes import process
 from tests.apps.listening import answers, on_sockets
 from tests.core.mesh import Mesh
 
@@ -23,16 +24,6 @@ LINES = 26
 
 _ENVIRON = {key: value for key, value in os.environ.items() if key not in ("LINES", "COLUMNS")}
 """Without the size that a parent says (a worker of pytest-xdist does), which would go before the terminal's own."""
-
-
-def process(*arguments: str, **environ: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "kubesonar", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environ},
-    )
 
 
 def test_a_live_map_without_a_terminal_logs_the_verdict_until_ctrl_c(tmp_path: Path) -> None:

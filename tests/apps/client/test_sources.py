@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -12,18 +9,9 @@ import pytest
 
 from kubesonar.apps.client.sources import SnapshotSource, sources_of
 from kubesonar.config import ConfigError
+from tests.apps.client.processes import process
 from tests.apps.listening import answer, answers, on_sockets
 from tests.core.mesh import Mesh
-
-
-def process(*arguments: str, **environ: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "kubesonar", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environ},
-    )
 
 
 def test_without_a_lab_a_sentence_says_what_to_give(tmp_path: Path) -> None:

@@ -13,29 +13,13 @@ from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits
 from kubesonar.net.http.url import parse_url
 from kubesonar.net.ticks import Ticks
+from tests.net.http.asking import CHUNKED, GET, ask, played
 from tests.net.rig import run
 from tests.net.servers import OK, Twin, asked, endless, saying, serving
 
-GET = HttpRequest.make("GET", parse_url("http://example/"))
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-async def _ask(
-    connection: HttpConnection, request: HttpRequest = GET, limits: ResponseLimits | None = None
-) -> Response:
-    with Deadline(5) as deadline:
-        return await connection.request(request, deadline, limits or ResponseLimits())
-
-
-def _twin(
-    *entries: bytes | Failed, request: HttpRequest = GET, limits: ResponseLimits | None = None
-) -> tuple[Response, Twin]:
-    twin = Twin(*entries)
-    return run(_ask(HttpConnection(Origin("192.0.2.1", 80, wire=lambda patience: twin)), request, limits)), twin
-
 
 def test_the_three_verbs_in_order_and_every_phase() -> None:
-    response, twin = _twin(b"HTTP/1.1 200 OK\r\nContent-Len", b"gth: 2\r\nX-A: b\r\n\r\n", b"ok")
+    response, twin = played(b"HTTP/1.1 200 OK\r\nContent-Len", b"gth: 2\r\nX-A: b\r\n\r\n", b"ok")
     assert twin.log == ["connect 192.0.2.1 80", "write", "read", "read", "read", "close"]
     assert twin.written == b"GET / HTTP/1.1\r\nHost: example\r\n\r\n"
     assert (response.status, response.body, response.complete, response.fault) == (200, b"ok", True, None)
@@ -60,7 +44,7 @@ def test_a_kept_connection_is_asked_again() -> None:
     async def scenario() -> None:
         async with serving(saying(OK, stay=True)) as port:
             connection = HttpConnection(Origin("127.0.0.1", port), keep=True)
-            first, second = await _ask(connection), await _ask(connection)
+            first, second = await ask(connection), await ask(connection)
             connection.close()
         assert (first.reused, second.reused) == (False, True)
         assert first.source_port == second.source_port
@@ -80,11 +64,11 @@ def test_answers_that_may_wait_come_in_ticks_over_the_connection_that_is_open() 
         Ticks.of(asyncio.get_running_loop()).read_each(count)
         async with serving(saying(OK, stay=True)) as port:
             connection = HttpConnection(Origin("127.0.0.1", port), keep=True)
-            answers = [await _ask(connection)]
+            answers = [await ask(connection)]
             before = ticks
             for _ in range(8):
                 connection.answer_in_ticks()
-                answers.append(await _ask(connection))
+                answers.append(await ask(connection))
             connection.close()
         return [answer.status for answer in answers], ticks - before
 
@@ -97,9 +81,9 @@ def test_a_connection_closed_meanwhile_is_replaced_unseen() -> None:
     async def scenario() -> None:
         async with serving(saying(OK)) as port:
             connection = HttpConnection(Origin("127.0.0.1", port), keep=True)
-            first = await _ask(connection)
+            first = await ask(connection)
             await asyncio.sleep(0.02)
-            second = await _ask(connection)
+            second = await ask(connection)
             connection.close()
         assert (first.status, second.status, second.reused) == (200, 200, False)
 
@@ -116,8 +100,8 @@ def _second_dies(method: str) -> tuple[Response, list[Twin]]:
 
     async def scenario() -> Response:
         connection = HttpConnection(Origin("192.0.2.1", 80, wire=wire), keep=True)
-        await _ask(connection)
-        return await _ask(connection, HttpRequest.make(method, parse_url("http://example/")))
+        await ask(connection)
+        return await ask(connection, HttpRequest.make(method, parse_url("http://example/")))
 
     return run(scenario()), made
 

@@ -7,34 +7,18 @@ from typing import Any
 import pytest
 
 from kubesonar.model import Fault
-from kubesonar.net.deadline import Deadline, Failed
+from kubesonar.net.deadline import Failed
 from kubesonar.net.http.connection import HttpConnection
 from kubesonar.net.http.exchange import HttpRequest, Response
 from kubesonar.net.http.origin import Origin
 from kubesonar.net.http.response_reader import ResponseLimits, ResponseReader
 from kubesonar.net.http.url import parse_url
+from tests.net.http.asking import CHUNKED, ask, played
 from tests.net.rig import run
-from tests.net.servers import Twin, endless, serving
+from tests.net.servers import endless, serving
 
-GET = HttpRequest.make("GET", parse_url("http://example/"))
 ODD = json.loads((Path(__file__).parents[2] / "corpus" / "http" / "odd_answers.json").read_text())
 """Answers with the verdict of Go's client: a `status` and the size of the body, or an `error`."""
-
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-async def _ask(
-    connection: HttpConnection, request: HttpRequest = GET, limits: ResponseLimits | None = None
-) -> Response:
-    with Deadline(5) as deadline:
-        return await connection.request(request, deadline, limits or ResponseLimits())
-
-
-def _twin(
-    *entries: bytes | Failed, request: HttpRequest = GET, limits: ResponseLimits | None = None
-) -> tuple[Response, Twin]:
-    twin = Twin(*entries)
-    return run(_ask(HttpConnection(Origin("192.0.2.1", 80, wire=lambda patience: twin)), request, limits)), twin
 
 
 def _odd_answer(pieces: list[Any]) -> bytes:
@@ -101,7 +85,7 @@ def test_a_connection_carries_another_request_where_nothing_is_left_on_it(answer
 
 
 def test_a_body_in_chunks_and_interim_answers_passed_over() -> None:
-    response, _ = _twin(
+    response, _ = played(
         b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", CHUNKED + b"2\r\nab\r\n", b"1\r\nc\r\n0\r\n\r\n"
     )
     assert (response.status, response.body, response.complete) == (200, b"abc", True)
@@ -109,18 +93,18 @@ def test_a_body_in_chunks_and_interim_answers_passed_over() -> None:
 
 
 def test_a_body_that_ends_with_the_stream() -> None:
-    response, _ = _twin(b"HTTP/1.0 200 OK\r\n\r\n", b"all", b"")
+    response, _ = played(b"HTTP/1.0 200 OK\r\n\r\n", b"all", b"")
     assert (response.body, response.complete, response.fault) == (b"all", True, None)
 
 
 def test_a_head_has_no_body() -> None:
     head = HttpRequest.make("HEAD", parse_url("http://example/"))
-    response, _ = _twin(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", request=head)
+    response, _ = played(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", request=head)
     assert (response.status, response.fault) == (200, None)
 
 
 def test_reading_ends_at_the_bound_of_the_body() -> None:
-    response, twin = _twin(
+    response, twin = played(
         b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", bytes(100), limits=ResponseLimits(body=10)
     )
     assert (response.status, response.body, response.complete, response.fault) == (200, bytes(10), False, None)
@@ -142,7 +126,7 @@ def test_reading_ends_at_the_bound_of_the_body() -> None:
     ],
 )
 def test_what_is_no_answer_is_a_fault_and_the_connection_is_reset(answer: bytes, fault: Fault) -> None:
-    response, twin = _twin(answer)
+    response, twin = played(answer)
     assert response.fault is fault
     assert response.detail
     assert twin.log[-1] == "abort"
@@ -162,7 +146,7 @@ def test_what_is_no_answer_is_a_fault_and_the_connection_is_reset(answer: bytes,
 def test_what_has_no_end_is_a_wrong_answer(start: bytes, piece: bytes) -> None:
     async def scenario() -> Response:
         async with serving(endless(start, piece)) as port:
-            return await _ask(HttpConnection(Origin("127.0.0.1", port)))
+            return await ask(HttpConnection(Origin("127.0.0.1", port)))
 
     response = run(scenario())
     assert response.fault is Fault.WRONG_ANSWER
