@@ -202,7 +202,7 @@ def test_what_is_no_push_of_a_leader_is_refused(tmp_path: Path, body: bytes, sta
 def test_pages_of_the_copy_end(tmp_path: Path) -> None:
     async def work(made: list[Node]) -> None:
         first, _ = made
-        for page, status in (("1", 404), ("x", 400), ("-1", 200)):
+        for page, status in (("1", 404), ("x", 400), ("-1", 200), (str(1 << 63), 404), ("9" * 5000, 400)):
             asked = Request(
                 f"http://{first.address}{COPY_PATH}?page={page}", headers={"Authorization": "Bearer shared"}
             )

@@ -18,6 +18,10 @@ _DURABLE = 2.0
 shorter, and a busy disk makes it so."""
 
 
+_PAGES = 1 << 20
+"""More pages than any copy has."""
+
+
 class Follower:
     """The handlers of `wire.REPLICA_PATH` and `wire.COPY_PATH`. `settle` waits at most so many seconds until the own
     store holds what was taken, and returns whether it does."""
@@ -62,7 +66,8 @@ class Follower:
             number = convert_plain(text, int, strict=False)
         except Undecodable:
             raise BadRequest(f'query field page is "{text[:40]}", expected a whole number') from None
-        found: Push | None = next(islice(self._journal.copy(), max(0, number), None), None)
+        first = min(max(0, number), _PAGES)
+        found: Push | None = next(islice(self._journal.copy(), first, None), None)
         return Reply(encode_json(found)) if found else error_reply(404, "the copy has fewer pages")
 
     def _held(self, *, refused: bool = False) -> Reply:
