@@ -51,6 +51,16 @@ def lossy_way_and_a_pod_network_that_loses_what_it_sends(mesh: Mesh) -> Named:
     return {("pair", "node-2>node-1"), ("pod_network_out", "node-1")}
 
 
+def lossy_ways_and_a_lossy_way_into_another_node(mesh: Mesh) -> Named:
+    mesh.drop("node-1", "node-3", 0.3).drop("node-3", "node-1", 0.3).drop("*", "node-2", 0.3)
+    return {("pair", "node-1>node-3"), ("pair", "node-3>node-1"), ("node_in", "node-2")}
+
+
+def lossy_ways_and_a_pod_network_at_their_end_that_loses_what_it_sends(mesh: Mesh) -> Named:
+    mesh.drop("node-1", "node-3", 0.3).drop("node-3", "node-1", 0.3).drop("node-1", "*", 0.3, network="pod")
+    return {("pair", "node-1>node-3"), ("pair", "node-3>node-1"), ("pod_network_out", "node-1")}
+
+
 @pytest.mark.parametrize("nodes", [3, 4])
 @pytest.mark.parametrize(
     "faults",
@@ -61,6 +71,8 @@ def lossy_way_and_a_pod_network_that_loses_what_it_sends(mesh: Mesh) -> Named:
         lossy_ways_and_a_lossy_pod_network,
         lossy_way_and_a_lossy_way_into_the_node_that_it_leaves,
         lossy_way_and_a_pod_network_that_loses_what_it_sends,
+        lossy_ways_and_a_lossy_way_into_another_node,
+        lossy_ways_and_a_pod_network_at_their_end_that_loses_what_it_sends,
     ],
 )
 def test_several_faults_are_not_told_as_what_they_have_in_common(faults: Callable[[Mesh], Named], nodes: int) -> None:

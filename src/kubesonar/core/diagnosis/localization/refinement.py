@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -31,6 +31,11 @@ class _Together(NamedTuple):
     net: float
     parts: list[tuple[SuspectKey, Fit]]
 
+    @property
+    def keys(self) -> list[SuspectKey]:
+        """The parts, in the order in which they were chosen."""
+        return [key for key, _ in self.parts]
+
 
 class Refinement:
     """Compares suspects with what narrower parts explain."""
@@ -44,36 +49,45 @@ class Refinement:
         """Return the suspect, or the best of some parts that lose more than it does, or let nothing through, and
         explain more together than it does beside what else is sick; of such a part the best of others, where the same
         holds of it. A server is not its transports, though each may fail at a rate of its own."""
-        better = self._narrower(suspect)
+        better, net = self._narrower(suspect)
         if better.key in relatives(suspect.key):
             return better
-        best = self._narrower(self._maker.make(better.key))
-        return better if best.key in (*relatives(better.key), *relatives(suspect.key)) else best
+        best, _ = self._narrower(self._maker.make(better.key), net)
+        return better if best.key in relatives(better.key) else best
 
-    def _narrower(self, suspect: Suspect) -> Suspect:
+    def _narrower(self, suspect: Suspect, known: float = 0.0) -> tuple[Suspect, float]:
+        """Return the suspect, or what is told instead of it, and what that explains together with what else is sick
+        (nats); of the suspect so much is `known` already."""
         if suspect.fit.ended or suspect.part.whole or suspect.fit.rate >= _ALL_LOST:
-            return suspect
+            return suspect, known
         gains, near = self._gains, self._near(suspect)
         alone = suspect.fit.gain - gains.penalty(suspect.key)
         rate = suspect.fit.rate
-        starts = {(_mean_share(suspect), 0.0), (rate, 0.0), (rate, rate), (_ALL_LOST, _ALL_LOST)}
+        starts = {(0.0, 0.0), (_mean_share(suspect), 0.0), (rate, 0.0), (rate, rate), (_ALL_LOST, _ALL_LOST)}
         kin = {*relatives(suspect.key)} - {suspect.key}
         others = max(
             (self._together(near - {suspect.key}, MOST_TOGETHER, alone, *over, kin) for over in sorted(starts)),
             key=lambda together: together.net,
         )
         if others.net <= alone or len(others.parts) < 2:
-            return suspect
+            return suspect, known
         with gains.supposed(suspect.key, suspect.fit, suspect.rates):
             beside = self._together(near, MOST_TOGETHER - 1, 0.0)
-        lead = others.net - alone - beside.net
+        # What greed takes first is often what several faults have in common, which explains nothing once each is found.
+        kept = [key for key in beside.keys if key != suspect.key]
+        without = self._together(near - {suspect.key}, MOST_TOGETHER, 0.0, kin=kin, kept=kept)
+        others = max(others, without, key=lambda together: together.net)
+        told = max(alone + beside.net, known)
+        lead = others.net - told
         if lead <= 0:
-            return _rivalled(suspect, -lead, *(key for key, _ in others.parts))
+            return _rivalled(suspect, -lead, *others.keys), told
+        best, _ = max(others.parts, key=lambda part: part[1].gain)
         with ExitStack() as supposed:
-            for key, found in others.parts[1:]:
-                supposed.enter_context(gains.supposed(key, found))
-            best = others.parts[0][0]
-            return _rivalled(self._maker.make(best, as_it_is=best in relatives(suspect.key)), lead, suspect.key)
+            for key, found in others.parts:
+                if key != best:
+                    supposed.enter_context(gains.supposed(key, found))
+            made = self._maker.make(best, as_it_is=best in relatives(suspect.key))
+            return _rivalled(made, lead, suspect.key), others.net
 
     def _near(self, suspect: Suspect) -> set[SuspectKey]:
         """The parts that any of its bad trials crosses."""
@@ -88,11 +102,12 @@ class Refinement:
         first: float = 0.0,
         others: float = 0.0,
         kin: Collection[SuspectKey] = (),
+        kept: Sequence[SuspectKey] = (),
     ) -> _Together:
-        """Return so many parts at most, chosen greedily, as long as they may explain more than `least` together: a
-        first one that loses a greater share than `first`, then some that lose more than `others`. What is lost on both
-        ways is put down to the first, so that it seems to lose more than it does and the second one less. Of `kin` one
-        at most: two ways of a part are the part, at two rates."""
+        """Return so many parts at most: those that are `kept`, and some that are chosen greedily beside them, as long
+        as they may explain more than `least` together: a first one that loses a greater share than `first`, then some
+        that lose more than `others`. What is lost on both ways is put down to the first, so that it seems to lose more
+        than it does and the second one less. Of `kin` one at most: two ways of a part are the part, at two rates."""
         gains, net, share = self._gains, 0.0, first
         parts: list[tuple[SuspectKey, Fit]] = []
 
@@ -102,7 +117,10 @@ class Refinement:
 
         with gains.tried(), ExitStack() as supposed:
             while len(parts) < most:
-                key = gains.best(max(0.0, (least - net) / (most - len(parts))), accepts)
+                if len(parts) < len(kept):
+                    key: SuspectKey | None = kept[len(parts)]
+                else:
+                    key = gains.best(max(0.0, (least - net) / (most - len(parts))), accepts)
                 if key is None:
                     break
                 found = gains.fit(key)
