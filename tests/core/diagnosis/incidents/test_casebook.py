@@ -171,6 +171,8 @@ UDP_ACROSS = msgspec.structs.replace(found("pair_udp", "node-1>node-3"), zones=(
         (found("zone_pair", "a>b"), ZONE),
         (ACROSS, found("zone_pair", "a>b")),
         (found("zone_pair", "a>b"), UDP_ACROSS),
+        (found("dns_server", "dns-1"), found("dns_service", "dns-service")),
+        (found("dns_service", "dns-service"), found("dns_udp", "dns-2")),
     ],
     ids=lambda said: f"{said.part} {said.subject}",
 )
@@ -204,6 +206,7 @@ def test_one_cause_that_is_explained_by_another_part_stays_one_incident(
         (found("pod_network"), found("node", since=NOW + 60)),
         (ACROSS, found("zone_pair", "a>b", since=NOW + 60)),
         (UDP_ACROSS, found("zone_pair", "a>b", since=NOW + 60)),
+        (found("dns_server", "dns-1"), found("dns_service", "dns-service", since=NOW + 60)),
     ],
     ids=lambda said: f"{said.part} {said.subject}",
 )

@@ -33,6 +33,8 @@ _MOST_PATIENT = 20.0
 """Most times `WELL` for which a finding of faint loss must be gone. More, and incidents of 0.3 % and less outlast the
 cure by more than a minute; fewer, and they flap."""
 
+_OF_DNS = ("dns_server", "dns_udp", "dns_tcp", "dns_large")
+
 _FULL = "full"
 _SELDOM_READ = 4.0
 """The same of what a kernel says of itself: while it drops new connections, its agents cannot be read each time."""
@@ -243,9 +245,12 @@ def _before(finding: Finding, closed: float) -> bool:
 
 def _contains(wide: Finding, narrow: Finding) -> bool:
     """Whether both are about the same place or the same way between two, or the narrow one is about a way into or out
-    of what the wide one is about, about nodes that this stands for, or about a way between nodes of its two zones."""
+    of what the wide one is about, about nodes that this stands for, or about a way between nodes of its two zones; all
+    DNS servers of the cluster contain each."""
     place, within = _way(narrow), _way(wide)
     if place == within or (wide.part == "zone_pair" and [*narrow.zones] == within):
+        return True
+    if wide.part == "dns_service" and narrow.part in _OF_DNS:
         return True
     return (len(within) == 1 and within[0] in place) or any(end in wide.nodes for end in place)
 
