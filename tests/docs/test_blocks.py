@@ -45,7 +45,7 @@ NOT_RUN = {
 
 IN_A_FOLDER = r"kubesonar (simulate|keys make|keys sign|keys remove)|echo |printf |kubectl sonar --help"
 IN_A_CLUSTER = r"kubectl sonar (check|history|explain|support|map --once)"
-IN_A_LAB = r"scripts/lab --once|kubesonar (lab fault|check|map|history|support)"
+IN_A_LAB = r"scripts/lab --once|kubesonar (lab fault|check|map|history|explain|support)"
 
 ALL = documented()
 
