@@ -231,6 +231,12 @@ def test_two_bursts_of_one_part_are_no_long_one_where_others_had_bursts(target: 
     assert [after for after in (23, 24, 25) if verdict(mesh, ON + after).findings] == []
 
 
+def test_a_burst_of_another_node_between_two_of_one_does_not_make_one_of_them() -> None:
+    mesh = Mesh(seed=2, plain=()).drop("node-4", "*", 0.5, 5, 10).drop("node-4", "*", 0.5, 15, 20)
+    mesh.drop("*", "node-3", 0.5, 6, 12).run(23)
+    assert [after for after in (19, 20, 21, 22) if verdict(mesh, after).findings] == []
+
+
 @pytest.mark.parametrize(("source", "target"), [("node-1", "node-2"), ("node-1", "*")], ids=["pair", "node"])
 @pytest.mark.parametrize("seed", range(2))
 def test_where_others_had_bursts_a_longer_one_is_no_finding(source: str, target: str, seed: int) -> None:

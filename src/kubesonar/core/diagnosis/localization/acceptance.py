@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from kubesonar.core.diagnosis.evidence import Ages
 from kubesonar.core.diagnosis.inference.persistence import BURST, HARD, lasts, outlasts
@@ -54,25 +54,36 @@ def is_told(suspect: Suspect, ages: Ages, newest: int, now: float) -> bool:
     return not young or all(rival.lead >= UNSURE for rival in open_)
 
 
-def is_burst(suspect: Suspect, over: Iterable[Suspect], ages: Ages, now: float) -> bool:
-    """Return whether it may yet be a burst, because others had bursts in the last minute: those of `over` that ended
-    before it began."""
+def is_burst(suspect: Suspect, over: Sequence[Suspect], ages: Ages, now: float) -> bool:
+    """Return whether it may yet be a burst: those of `over`, which crossed it in part, explain what came before, or had
+    bursts themselves in the last minute, that ended before it began."""
     if suspect.fit.rate >= HARD or suspect.part.seconds == 1 or not suspect.times:
         return False
-    began = _began(suspect)
-    before = {other.subject for other in over if _last(other, ages, now) < began} - {suspect.subject}
-    return not outlasts(suspect.times[-1] - began, len(before))
+    others = [other for other in over if other.subject != suspect.subject]
+    ends = [_last(other, ages, now) for other in others]
+    times = _own_times(suspect, others, ends)
+    began = _began(times)
+    before = {other.subject for other, last in zip(others, ends, strict=True) if last < began}
+    return not outlasts(times[-1] - began, len(before))
 
 
-def _began(suspect: Suspect) -> float:
-    """When what it loses now began, also where the newest trials alone show it: after the last silence that was longer
-    than usual. Two bursts are no long one."""
-    times = suspect.times
+def _own_times(suspect: Suspect, over: Sequence[Suspect], ends: Sequence[float]) -> Sequence[float]:
+    """When it was bad, in order, without what others explain that had ended by then; all times where nothing is
+    left."""
+    last: dict[int, float] = {}
+    for other, end in zip(over, ends, strict=True):
+        last |= {index: max(end, last.get(index, end)) for index in other.indexes}
+    cells = zip(suspect.indexes, suspect.cells, strict=True)
+    return sorted(at for index, cell in cells for at in cell.bad_at if at > last.get(index, at - 1)) or suspect.times
+
+
+def _began(times: Sequence[float]) -> float:
+    """When what is lost now began: after the last silence that was longer than usual. Two bursts are no long one."""
     began, usual = times[-1], (times[-1] - times[0]) / len(times)
-    for at in reversed(suspect.bad_at):
+    for at in reversed(times):
         if began - at > max(_SILENCE, 3 * usual):
             break
-        began = min(began, at)
+        began = at
     return began
 
 
