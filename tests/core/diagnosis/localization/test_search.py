@@ -68,6 +68,24 @@ def test_loss_of_one_tcp_port_is_told_by_the_syns_that_are_sent_again(seed: int,
     assert told in ([set(), expected] if older else [expected])
 
 
+@pytest.mark.parametrize("seed", [2, 3])
+def test_what_was_told_before_is_told_while_few_trials_leave_open_who_is_concerned(seed: int) -> None:
+    period = {Kind.UDP: 2.5, Kind.TCP: 10.0, Kind.HTTP: 8.0, Kind.ICMP: 5.0, Kind.MTU: 60.0, Kind.DNS: 10.0}
+    mesh = Mesh(nodes=3, seed=seed, period=period).drop("*", "api", since=33)
+    found = basis(*mesh.run(60).snapshots(60))
+    known = ("api_server", "api")
+    assert Search(found.evidence, found.who.now, lambda cell: True).run() == []
+    suspects = Search(found.evidence, found.who.now, lambda cell: True, {known}).run()
+    assert [(suspect.part.name, suspect.subject) for suspect in suspects] == [known]
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_what_was_told_before_is_told_no_longer_when_it_is_well(seed: int) -> None:
+    mesh = Mesh(nodes=3, seed=seed).drop("*", "api", since=20, until=40)
+    found = basis(*mesh.run(50).snapshots(50))
+    assert Search(found.evidence, found.who.now, lambda cell: True, {("api_server", "api")}).run() == []
+
+
 def test_what_is_over_is_kept_apart() -> None:
     found = basis(*Mesh(nodes=4, seed=1).cut("node-3", 11, 25).run(30).snapshots(30))
     search = Search(found.evidence, found.who.now, lambda cell: True)

@@ -35,14 +35,18 @@ _SILENCE = 2 * BURST
 late; longer, and two bursts are taken for one that lasts."""
 
 
-def is_told(suspect: Suspect, ages: Ages, newest: int, now: float) -> bool:
-    """Return whether it is a present, lasting and clear fault, by so many of the newest bins."""
+def is_told(suspect: Suspect, ages: Ages, newest: int, now: float, *, known: bool = False) -> bool:
+    """Return whether it is a present, lasting and clear fault, by so many of the newest bins. One that is `known` from
+    before is clear once the whole window is looked at: it ends when it is well, and not because few trials, of which
+    some were made before it began, leave it open again whether a narrower part explains more."""
     found, part = suspect.fit, suspect.part
     if found.ended or found.rate < part.least or suspect.net < MIN_GAIN:
         return False
     first = suspect.times[0] if suspect.times else now
     if not lasts(suspect.times, found.rate, part, now - first):
         return False
+    if known and newest >= ages.window:
+        return True
     open_ = [rival for rival in suspect.rivals if not rival.same]
     brief = newest < len(ages.edges) or found.bins <= ages.recent
     unbelieved = [rival for rival in open_ if rival.more > 0 and rival.lead < BELIEVED]

@@ -78,7 +78,8 @@ class Search:
             if key is None:
                 break
             suspect = self._refinement.refined(self._maker.make(key))
-            told = is_told(suspect, self._ages, newest, self._now)
+            known = (suspect.part.name, suspect.subject) in self._known
+            told = is_told(suspect, self._ages, newest, self._now, known=known)
             if not told and not suspect.fit.ended and newest < len(self._ages.edges):
                 break  # it takes older trials to tell what this is
             self._explain(suspect, told=told)
