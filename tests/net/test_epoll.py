@@ -102,6 +102,35 @@ def test_what_is_left_in_a_tick_is_served_in_the_next_ones() -> None:
     assert len({tick for tick, _ in got}) == 3, "one in each tick"
 
 
+def test_a_stream_that_is_ready_while_a_tick_asks_for_the_rest_keeps_its_event() -> None:
+    async def scenario() -> bool:
+        near, far = socket.socketpair()
+        asked, asking = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with near, far, asked, asking, Deadline(5) as deadline:
+            near.setblocking(False)
+            epoll = Epoll.of(deadline.loop)
+            handler = epoll.add(near.fileno())
+            epoll.serve_in_ticks(near.fileno())
+            await handler.event(deadline)  # writable
+            got: list[bytes] = []
+
+            def ready(events: int) -> bool:
+                got.append(asked.recv(1))
+                if len(got) == 1:
+                    far.send(b"x")  # comes after the sockets of this tick were asked for
+                return len(got) == 2
+
+            epoll.watch(asked.fileno(), ready)
+            asking.send(b"1")
+            asking.send(b"2")
+            kept = await handler.event(deadline)
+            epoll.drop(near.fileno())
+            epoll.drop(asked.fileno())
+            return kept
+
+    assert run(scenario()) is True
+
+
 def test_a_handler_that_raises_keeps_no_other_socket_from_its_events() -> None:
     async def scenario() -> tuple[list[str], set[int]]:
         loop = asyncio.get_running_loop()

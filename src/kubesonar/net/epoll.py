@@ -119,10 +119,14 @@ class Epoll:
         if not batch:
             return
         many, more = len(batch) == _BATCH, self._serve(epoll, batch)
+        content = {number for number, _ in batch} - more
         for _ in range(_ROUNDS):
             if not more:
                 break
-            more = self._serve(epoll, [one for one in epoll.poll(0, _BATCH) if one[0] in more])
+            # Those that became ready meanwhile are served too: the edge of a stream shows once.
+            batch = [one for one in epoll.poll(0, _BATCH) if one[0] not in content]
+            more = self._serve(epoll, batch)
+            content.update(number for number, _ in batch if number not in more)
         if many or more:
             self._loop.call_soon(self._read)
 
