@@ -134,6 +134,14 @@ def test_after_the_clock_was_set_back_an_incident_opens_returns_and_closes_as_be
     assert closed == (-10_790 + WELL, Became.CLOSED)
 
 
+def test_after_the_clock_was_set_back_an_open_incident_is_told_as_it_is_now() -> None:
+    book = Casebook()
+    look(book, 0, 3, lately(0))
+    (now_worse,) = lately(-3600).findings
+    look(book, -3600, 1, verdict(msgspec.structs.replace(now_worse, sentence="node-3 is cut off")))
+    assert [incident.finding.sentence for incident in book.open] == ["node-3 is cut off"]
+
+
 def test_a_return_after_that_is_a_new_incident() -> None:
     book = Casebook()
     look(book, 0, 3, verdict(found()))

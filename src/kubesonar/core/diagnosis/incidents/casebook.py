@@ -143,7 +143,7 @@ class Casebook:
         known = self._incidents.get(key)
         if known is not None and known.closed is None:
             known.seen = now
-            if _goes_on(known.finding, finding):
+            if _goes_on(known.finding, finding, now):
                 known.finding = finding
             return []
         if now - self._candidates[key] < HOLD or any(for_want_of_room(finding, other.finding) for other in self.open):
@@ -226,10 +226,12 @@ def _one_cause(incident: Incident, finding: Finding) -> bool:
     return began and (_contains(before, finding) or _contains(finding, before))
 
 
-def _goes_on(before: Finding, finding: Finding) -> bool:
+def _goes_on(before: Finding, finding: Finding, now: float) -> bool:
     """Return whether something was lost since it was found `before`, as far as that is known: what heals is told as it
-    was, and not as ever fainter loss."""
-    return finding.latest is None or before.latest is None or finding.latest > before.latest
+    was, and not as ever fainter loss. A loss that is still to come was seen by a clock that was set back since."""
+    if finding.latest is None or before.latest is None:
+        return True
+    return finding.latest > before.latest or before.latest > now
 
 
 def _both_ways(finding: Finding) -> IncidentKey:
