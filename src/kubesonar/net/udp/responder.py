@@ -182,13 +182,15 @@ class UdpResponder:
         self.port = listener.socket.getsockname()[1]
         self._stamped &= cmsg.stamps_on(listener.socket, cmsg.RX_STAMPS)
         others = AnsweringSocket(address, _OTHERS_BUFFER, members=False)
+        opened = [listener]
         try:
             share_port(listener.socket, others.socket, address, self._sorted_by)
         except OSError:
             others.socket.close()  # then `listener` gets everything
         else:
             self._others.append(others)
-        for endpoint in (listener, *self._others[-1:]):
+            opened.append(others)
+        for endpoint in opened:
             self._epoll.watch(endpoint.socket.fileno(), partial(self._ready, endpoint))
 
     def _ready(self, endpoint: AnsweringSocket, _events: int) -> bool:
