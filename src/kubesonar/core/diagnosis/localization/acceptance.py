@@ -59,8 +59,8 @@ def is_told(suspect: Suspect, ages: Ages, newest: int, now: float, *, known: boo
 
 
 def is_burst(suspect: Suspect, over: Sequence[Suspect], ages: Ages, now: float) -> bool:
-    """Return whether it may yet be a burst: those of `over`, which crossed it in part, explain what came before, or had
-    bursts themselves in the last minute, that ended before it began."""
+    """Return whether it may yet be a burst, because others had bursts in the last minute: those of `over` that ended
+    before it began. What they explain does not count for how long it lasted."""
     if suspect.fit.rate >= HARD or suspect.part.seconds == 1 or not suspect.times:
         return False
     others = [other for other in over if other.subject != suspect.subject]
@@ -68,7 +68,7 @@ def is_burst(suspect: Suspect, over: Sequence[Suspect], ages: Ages, now: float) 
     times = _own_times(suspect, others, ends)
     began = _began(times)
     before = {other.subject for other, last in zip(others, ends, strict=True) if last < began}
-    return not outlasts(times[-1] - began, len(before))
+    return bool(before) and not outlasts(times[-1] - began, len(before))
 
 
 def _own_times(suspect: Suspect, over: Sequence[Suspect], ends: Sequence[float]) -> Sequence[float]:

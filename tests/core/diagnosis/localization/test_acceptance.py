@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+
+from kubesonar.core.diagnosis.evidence import Ages, Cell
+from kubesonar.core.diagnosis.inference.likelihood import Fit
+from kubesonar.core.diagnosis.inference.suspects import Suspect
+from kubesonar.core.diagnosis.localization.acceptance import is_burst
+from kubesonar.core.diagnosis.parts.table import PARTS
+from kubesonar.core.diagnosis.parts.traversal import Aspect, End, Traversal, Way
+from kubesonar.model import Kind, Path
+
+AGES = Ages(10.0, 60.0)
+NOW = 100.0
+
+
+def suspect(name: str, subject: str, index: int, times: list[float], ended: int = 0, rate: float = 0.3) -> Suspect:
+    """A part that was bad at these times, in trials of one cell; `ended`: the bin of age in which it ended."""
+    source, target = (End(f"{node}-pod", node) for node in subject.partition(" ")[0].split(">"))
+    cell = Cell(Traversal(source, target, Kind.UDP, Path.POD, Way.FORWARD, Aspect.REACH), 8, len(AGES.edges))
+    cell.bad_at = times
+    row = next(row for row, part in enumerate(PARTS) if part.name == name)
+    found = Fit(50.0, rate, AGES.window, ended, 50.0)
+    return Suspect((row, subject), found, None, [index], [cell], times, times, [], 40.0)
+
+
+FAULT = [84.0, 85.0, 86.0, 92.0, 93.0, 97.0]
+
+
+def test_what_fails_seldom_and_with_pauses_is_no_burst_where_nobody_had_one() -> None:
+    port = suspect("pair_port", "node-3>node-1 tcp/7473", 0, FAULT)
+    assert not is_burst(port, [], AGES, NOW)
+
+
+@pytest.mark.parametrize(("began", "burst"), [(74.0, False), (89.0, True)])
+def test_where_another_had_a_burst_before_it_must_have_lasted_longer(began: float, burst: bool) -> None:
+    other = suspect("pair", "node-4>node-5", 1, [60.0, 61.0, 62.0], ended=8)
+    times = [began + step for step in range(int(97 - began) + 1)]
+    assert is_burst(suspect("pair", "node-1>node-2", 0, times), [other], AGES, NOW) is burst
+    assert not is_burst(suspect("pair", "node-1>node-2", 0, times, rate=0.999), [other], AGES, NOW)
+
+
+def test_what_another_part_explains_does_not_make_it_longer() -> None:
+    times = [70.0, 72.0, 74.0, 77.0, 80.0, 83.0, 86.0, 88.0, 90.0, 92.0, 94.0, 97.0]
+    over = suspect("pair", "node-1>node-3", 0, times[:7], ended=7)
+    assert is_burst(suspect("pair", "node-1>node-2", 0, times), [over], AGES, NOW)
+    assert not is_burst(suspect("pair", "node-1>node-2", 2, times), [over], AGES, NOW)
