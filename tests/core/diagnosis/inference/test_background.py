@@ -55,6 +55,17 @@ def test_the_pair_that_lost_least_of_few_trials_by_chance_does_not_say_alone_wha
     assert least <= Background(cells, [quiet]).odds(cells[0]).bad <= most
 
 
+@pytest.mark.parametrize("sick", ENDS)
+def test_what_little_is_lost_on_the_way_into_one_of_three_nodes_is_not_usual(sick: End) -> None:
+    """0.5 % of packets over ten minutes, of which trains to the node lose some, and the answers to its own."""
+    cells = [
+        cell(ends, Kind.UDP, way, 250, 10 if receiver is sick else 0)
+        for ends in PAIRS
+        for way, receiver in ((Way.FORWARD, ends[1]), (Way.BACK, ends[0]))
+    ]
+    assert Background(cells).odds(cells[0]).bad == BACKGROUND
+
+
 FAR = End("node-4-pod", "node-4", "b", Network.POD)
 BETWEEN_ZONES = [(near, FAR) for near in ENDS[:2]] + [(FAR, near) for near in ENDS[:2]]
 SAME_ZONE = [PAIRS[0], (ENDS[1], ENDS[0])]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubesonar.core.diagnosis.evidence import Evidence
+from kubesonar.core.diagnosis.evidence import Ages, Evidence
 from kubesonar.core.diagnosis.joining.join import basis
+from kubesonar.core.diagnosis.joining.sieve import Sieve
+from kubesonar.core.diagnosis.joining.sifted_source import SiftedSources
+from kubesonar.core.diagnosis.population import standing
 from kubesonar.core.diagnosis.verdict import judge, verdict_on
 from kubesonar.model import Edge, Health, Verdict, Window
 from tests.core.mesh import Mesh
@@ -79,11 +82,21 @@ def without_sums(edge: Edge) -> Edge:
     return msgspec.structs.replace(edge, short=Window(edge.short.span), long=Window(edge.long.span))
 
 
+def lossy_before(nodes: int) -> Mesh:
+    return Mesh(nodes, seed=1).drop("*", "*", 0.0002, until=170).run(240)
+
+
 @pytest.mark.parametrize("nodes", [3, 6])
 def test_of_pairs_that_are_well_now_it_is_told_what_they_lost_before(nodes: int) -> None:
-    mesh = Mesh(nodes, seed=1).drop("*", "*", 0.0002, until=170).run(240)
-    found = basis(*mesh.snapshots(240)).evidence.quiet
+    who = standing(*lossy_before(nodes).snapshots(240))
+    found = Sieve(who, Ages(10.0, 60.0), SiftedSources()).quiet.groups(recorded=True)
     trains = [each for each in found if each.packets > 1]
     assert trains
     for each in trains:
         assert 0 < each.bad < 0.003 * each.trials
+
+
+def test_in_a_small_mesh_the_past_of_every_pair_that_lost_something_is_looked_at() -> None:
+    evidence = basis(*lossy_before(3).snapshots(240)).evidence
+    assert sum(sum(cell.bad) for cell in evidence.cells if cell.packets > 1) > 0
+    assert not any(each.bad for each in evidence.quiet)

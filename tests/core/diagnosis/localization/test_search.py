@@ -11,6 +11,9 @@ from tests.core.mesh import PORT, Mesh
 
 Named = set[tuple[str, str]]
 
+DEFAULT = {Kind.UDP: 2.5, Kind.TCP: 10.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0, Kind.DNS: 10.0}
+"""Seconds between two probes of a kind, as agents have them unless told otherwise."""
+
 
 def both_ways(mesh: Mesh) -> Named:
     mesh.drop("node-1", "node-2", 0.3).drop("node-2", "node-1", 0.3)
@@ -58,8 +61,7 @@ def test_what_all_share_has_to_answer_for_the_paths_that_are_well() -> None:
 @pytest.mark.parametrize("seed", [1, 2, 4, 5])
 @pytest.mark.parametrize("older", [False, True])
 def test_loss_of_one_tcp_port_is_told_by_the_syns_that_are_sent_again(seed: int, older: bool) -> None:
-    period = {Kind.UDP: 2.5, Kind.TCP: 2.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0, Kind.DNS: 10.0}
-    mesh = Mesh(nodes=3, seed=seed, older=older, period=period)
+    mesh = Mesh(nodes=3, seed=seed, older=older, period=DEFAULT | {Kind.TCP: 2.0})
     mesh.drop("node-1", "node-2", 0.3, proto="tcp", port=PORT)
     found = basis(*mesh.run(60).snapshots(60))
     suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
@@ -130,6 +132,14 @@ def test_both_ways_of_the_only_pair_within_a_zone_are_named_though_little_is_los
     found = basis(*mesh.run(70).snapshots(70))
     suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
     assert {suspect.subject for suspect in suspects} == {"node-1>node-2", "node-2>node-1"}
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_one_lost_packet_of_200_on_the_way_into_one_of_three_nodes_is_told_within_five_minutes(seed: int) -> None:
+    mesh = Mesh(nodes=3, seed=seed, period=DEFAULT).drop("*", "node-2", 0.005)
+    found = basis(*mesh.run(300).snapshots(300))
+    suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
+    assert {(suspect.part.name, suspect.subject) for suspect in suspects} == {("node_in", "node-2")}
 
 
 @pytest.mark.parametrize("known", [("pair", "node-1>node-2"), ("zone_pair", "a>b")])

@@ -30,6 +30,12 @@ _LEAST_USUAL = 0.01
 """Share of bad trials that does not make a pair stand out: less, and in a network that is well one bad trial of a dozen
 would, and all background be taken for none."""
 
+_FEW_BAD = 1.0
+"""Bad trials of a pair that are held to be usual though the others lost less, where `_LEAST_USUAL` of its trials are
+more: of a quarter of an hour's trials that is more than faint loss leaves. Fewer, and a pair stands out by three that
+it lost by chance; more, and in a mesh of three nodes what 0.5 % of loss leaves is held to be usual for minutes
+longer."""
+
 _NONE_SEEN = 3.0
 """Bad trials that a share may stand for though none was seen (with 95 %)."""
 
@@ -59,7 +65,8 @@ class Background:
         counts: dict[Group, dict[tuple[str, str], list[float]]] = {}
         for cell in cells:
             if cell.route.question is Aspect.REACH and cell.route.between_members:
-                pair = cell.route.source.place, cell.route.target.place
+                start, end = cell.route.legs[0]  # answers go the other way than questions, and may be all that is lost
+                pair = start.place, end.place
                 count = counts.setdefault(group_of(cell), {}).setdefault(pair, [0, 0, 0])
                 count[0] += sum(cell.total)
                 count[1] += sum(cell.bad)
@@ -148,8 +155,7 @@ def _pooled(pairs: list[list[float]]) -> _Usual:
     for _ in range(_ROUNDS):
         known = sum(count[0] for count in kept)
         share = sum(count[1] for count in kept) / known
-        usual = max(share, _LEAST_USUAL)
-        left = [count for count in pairs if count[1] <= _most(count[0], usual, known)] or kept
+        left = [count for count in pairs if count[1] <= _most(count[0], share, known)] or kept
         if len(left) == len(kept):
             break
         kept = left
@@ -160,5 +166,6 @@ def _pooled(pairs: list[list[float]]) -> _Usual:
 def _most(total: float, share: float, known: float) -> float:
     """Return how many of `total` trials are bad at most where the share is usual, which so many `known` trials say: few
     of them say little, and in a small mesh the best pairs are those that lost least by chance."""
+    share = max(share, min(_LEAST_USUAL, _FEW_BAD / total))
     expected = total * share
     return expected + _OUTLYING * sqrt(expected * (1 - share) * (1 + total / known)) + 0.5

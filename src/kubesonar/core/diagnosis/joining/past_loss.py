@@ -20,6 +20,12 @@ STANDING_OUT = 12.0
 best onset would make a finding of; lower, and chance is looked at for nothing."""
 
 
+_FEW = 128
+"""Edges that lost something in the past which are looked at though nothing stands out. Fewer, and in a small mesh, of
+whose paths most cross the same sick node, faint loss is held to be usual and not seen; more, and in a big one that
+loses a little everywhere time is spent on them for nothing."""
+
+
 class PastTrials(msgspec.Struct, frozen=True, gc=False):
     """Of an edge, beyond its windows: how many trials there were, how many were bad, how many of these lost no more
     than faint loss does, and when the others were made, by the clock of the source."""
@@ -76,7 +82,10 @@ class PastLoss:
         count[1] += bad
 
     def standing_out(self) -> Iterator[Pair]:
-        """Return the pairs whose loss stands out, or crosses something whose loss does."""
+        """Return the pairs whose loss stands out, or crosses something whose loss does; all where few lost anything."""
+        if len(self.lossy) <= _FEW:
+            yield from (edge.pair for edge in self.lossy)
+            return
         usual = self._usual()
         words = {word for word, count in self._by_word.items() if _stands_out(count, usual)}
         between: dict[frozenset[str], list[int]] = {}

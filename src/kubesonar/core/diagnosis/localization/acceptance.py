@@ -29,6 +29,10 @@ UNSURE = CLEAR
 """Lead (nats) which loss of some packets must have for as long over all that else might explain it. Lower, and DNS by
 UDP is told as names outside of the cluster at first; higher, and faint faults are told late."""
 
+_FAINT = 0.02
+"""Loss below which evidence comes slowly, so that a fault is young for longer, in proportion, and must lead by `SURE`
+until then: in the first minute of 0.5 %, chance alone has a part of what is sick explain 3 nats more than all of it.
+Lower, and such a part is told first; higher, and 2 % of loss is not told within a minute."""
 
 _SILENCE = 2 * BURST
 """Seconds of silence that do not part two bursts. Shorter, and loss that comes and goes beside bursts of others is told
@@ -54,8 +58,9 @@ def is_told(suspect: Suspect, ages: Ages, newest: int, now: float, *, known: boo
         return False  # only what was held to be probable beforehand speaks for it so far
     if found.bins <= ages.recent:
         return all(rival.lead >= SURE for rival in open_)
-    young = found.rate < HARD and now - first < DEFER_TO_NARROWER
-    return not young or all(rival.lead >= UNSURE for rival in open_)
+    least = SURE if found.rate < _FAINT else UNSURE
+    young = found.rate < HARD and now - first < DEFER_TO_NARROWER * max(1.0, _FAINT / found.rate)
+    return not young or all(rival.lead >= least for rival in open_)
 
 
 def is_burst(suspect: Suspect, over: Sequence[Suspect], ages: Ages, now: float) -> bool:
