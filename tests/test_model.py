@@ -5,7 +5,23 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubesonar.model import LONGEST_NAME, Member, clip, is_name, mask_userinfo, printable
+from kubesonar.model import (
+    LONGEST_NAME,
+    Check,
+    Kernel,
+    Kind,
+    Member,
+    Network,
+    Observation,
+    Path,
+    Phase,
+    Span,
+    clip,
+    is_name,
+    mask_userinfo,
+    printable,
+    syns_of,
+)
 
 REFUSED = ["", "m1\n", "\nm1", "m1 ", " m1", "a\x9b", "a\u202eb", "a\u2066", "a\u200bb", "a\u2028b", "a\x7f", "a\udc9b"]
 
@@ -73,3 +89,25 @@ def test_what_is_no_user_stays(text: str) -> None:
 
 def test_a_password_is_masked_before_the_text_is_cut() -> None:
     assert clip(f"https://user:{'word' * 100}@host/path", 20) == "https://***@host/pa…"
+
+
+@pytest.mark.parametrize(
+    ("kind", "kernel", "took", "syns"),
+    [
+        (Kind.TCP, Kernel(), 0.001, 1),
+        (Kind.TCP, Kernel(retransmits=1), 1.001, 2),
+        (Kind.TCP, Kernel(retransmits=3), None, 4),
+        (Kind.TCP, None, None, 0),
+        (Kind.HTTP, Kernel(retransmits=1), 0.001, 1),
+        (Kind.HTTP, Kernel(retransmits=1), 1.001, 2),
+        (Kind.HTTP, Kernel(), 1.001, 1),
+        (Kind.HTTP, Kernel(retransmits=1), None, 0),
+        (Kind.TLS, Kernel(retransmits=1), 1.001, 0),
+    ],
+)
+def test_of_a_new_connection_it_is_known_how_many_syns_it_took(
+    kind: Kind, kernel: Kernel | None, took: float | None, syns: int
+) -> None:
+    check = Check("x", kind, Path.POD, "peer", "10.0.0.2", 7473)
+    phases = () if took is None else (Span(Phase.CONNECT, 0.5, 0.5 + took),)
+    assert syns_of(Observation(check, "me", Network.POD, 0.0, phases=phases, kernel=kernel)) == syns

@@ -357,6 +357,13 @@ class Train(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.full_received < self.full_sent
 
 
+CONNECTING = frozenset({Kind.TCP, Kind.HTTP})
+"""Kinds of checks whose observations tell how many SYNs were sent."""
+
+_SYN_TIMEOUT = 1.0
+"""Seconds after which a SYN is sent again (RFC 6298, section 2.1; TCP_TIMEOUT_INIT of Linux)."""
+
+
 class Kernel(msgspec.Struct, frozen=True, omit_defaults=True):
     """The kernel's figures of a connection (TCP_INFO, include/uapi/linux/tcp.h): smoothed round trip and its deviation
     (seconds), retransmitted segments, path MTU and maximum segment size (bytes)."""
@@ -405,10 +412,16 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def syns_of(observation: Observation) -> int:
-    """Return how many SYNs a TCP check took, 0 where its kernel did not tell and for all other kinds: an HTTP exchange
-    sends more than a handshake again."""
-    kernel = observation.kernel
-    return 1 + kernel.retransmits if kernel is not None and observation.check.kind is Kind.TCP else 0
+    """Return how many SYNs a TCP check took, or a new connection of an HTTP check as far as one is told from several: 0
+    where the kernel did not tell, and for all other kinds. An HTTP exchange sends more than its handshake again, so
+    that the time which this took decides."""
+    kernel, kind = observation.kernel, observation.check.kind
+    if kernel is None or kind not in CONNECTING:
+        return 0
+    if kind is Kind.TCP:
+        return 1 + kernel.retransmits
+    took = next((span.end - span.start for span in observation.phases if span.phase is Phase.CONNECT), None)
+    return 0 if took is None else 1 + (kernel.retransmits > 0 and took >= _SYN_TIMEOUT)
 
 
 def _health(fault: Fault | None, received: int) -> Health:

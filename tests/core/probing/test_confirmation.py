@@ -74,14 +74,16 @@ def test_some_lost_datagrams_are_worth_one_more_look() -> None:
     assert made(confirmation, 60) == {Kind.UDP: 1}
 
 
-def test_a_syn_that_was_sent_again_is_worth_one_more_look_and_a_second_one_of_all() -> None:
+def test_a_syn_that_was_sent_again_is_worth_some_more_connections_and_a_second_one_all_that_is_asked() -> None:
     confirmation = confirming()
     tcp = next(check for check in CHECKS if check.kind is Kind.TCP)
     again = Observation(tcp, "me", Network.POD, 0.0, received=1, kernel=Kernel(retransmits=1))
     confirmation.note(0.0, again)
-    assert {check.id for check in confirmation.take(0.0)} == {tcp.id}
-    confirmation.note(1.0, again)
-    assert {check.kind for check in confirmation.take(1.0)} == {Kind.UDP, Kind.TCP, Kind.HTTP, Kind.ICMP}
+    asked = [(now, check.id) for now in range(30) for check in confirmation.take(float(now))]
+    assert asked == [(now, tcp.id) for now in range(0, int(LASTS) + 1, int(FAST[Kind.TCP]))]
+    confirmation.note(30.0, again)
+    confirmation.note(32.0, again)
+    assert {check.kind for check in confirmation.take(32.0)} == {Kind.UDP, Kind.TCP, Kind.HTTP, Kind.ICMP}
 
 
 def test_big_packets_are_tried_again_only_where_they_vanish() -> None:

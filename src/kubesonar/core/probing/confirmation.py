@@ -154,6 +154,8 @@ class Confirmation:
         again = now - self._partly.get((check.target, size), float("-inf")) < LASTS
         if observation.fault is None and not again and observation.sent - observation.received < _SEVERAL:
             self._partly[check.target, size] = now
+            if syns_of(observation):  # connections are so few that one more would hardly tell
+                self._until[check.target] = now + LASTS
             self._ask(now, check)  # one more look at a lost packet; all that is asked only if more are lost
             return
         self._until[check.target] = now + LASTS

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kubesonar.core.address import family_of, is_literal
 from kubesonar.core.diagnosis.inference.slow_links import SLOW
 from kubesonar.core.diagnosis.inference.trial_model import handshake, stream
-from kubesonar.model import Edge, Kind, Observation, Trial
+from kubesonar.model import CONNECTING, Edge, Observation, Trial
 
 _SIZED = 4
 """Newest trials of big packets among which a slow one is looked for. Fewer, and a link whose rate is not told each time
@@ -43,11 +43,11 @@ def saw_slow_link(trials: Sequence[Trial]) -> bool:
 
 
 def packets_of_connections(edge: Edge) -> int:
-    """Return the `packets` of an edge's trials, each a connection to a member: of a mere handshake what the kernel told
-    of it, which agents of an older version do not hand on."""
+    """Return the `packets` of an edge's trials, each a connection to a member: of its handshake what the kernel told,
+    which agents of an older version do not hand on."""
     check = edge.latest.check
     trials = edge.trials
-    told = check.kind is Kind.TCP and trials and (trials[-1].seen or trials[0].seen)
+    told = check.kind in CONNECTING and trials and (trials[-1].seen or trials[0].seen)
     return handshake(check.timeout) if told else stream(check.timeout)
 
 

@@ -9,9 +9,9 @@ from kubesonar.core.diagnosis.joining.edge_sums import lost_any, observed_family
 from kubesonar.core.diagnosis.joining.past_loss import LossyPast, past_trials, words_between
 from kubesonar.core.diagnosis.joining.quiet_pairs import PairCounts
 from kubesonar.core.diagnosis.population import Population
-from kubesonar.model import Check, Edge, Kind, Member, Network, Observation, Path, Side
+from kubesonar.model import CONNECTING, Check, Edge, Kind, Member, Network, Observation, Path, Side
 
-_SOURCE, _MTU, _TCP = Side.SOURCE, Kind.MTU, Kind.TCP
+_SOURCE, _MTU = Side.SOURCE, Kind.MTU
 _BEYOND = (Path.POD, Path.HOST, Path.LOOPBACK, Path.COLLECTOR, Path.OTHER)
 
 
@@ -101,7 +101,7 @@ class SiftedSource:
             newest.slow
             or newest.full_received < newest.full_sent
             or (kind is _MTU and saw_slow_link(edge.trials))
-            or (kind is _TCP and sent_syn_again(edge.trials))
+            or (kind in CONNECTING and sent_syn_again(edge.trials))
         )
 
     def _add_past(self, me: Member, target: str, edges: list[Edge]) -> None:
