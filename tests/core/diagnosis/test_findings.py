@@ -419,6 +419,16 @@ def test_reports_that_are_too_big_for_the_way_to_the_collector_are_one_finding_o
     assert "ping -M do" in found.findings[0].confirm
 
 
+def test_a_node_that_is_called_frozen_keeps_its_name_where_its_agent_is_starved() -> None:
+    snapshots, unread, now = (
+        Mesh(3, seed=1, frozen={"node-3-pod": (START + 5, START + 18)}, plain=()).run(17).snapshots(17)
+    )
+    text = msgspec.json.encode(snapshots).replace(b"node-3", b"frozen")
+    others = {name.replace("node-3", "frozen"): why for name, why in unread.items()}
+    found = judge(msgspec.json.decode(text, type=list[Snapshot]), others, now, clock)
+    assert "the agent frozen-pod on frozen is starved, its host answers" in found.unknown
+
+
 def test_a_starved_observer_accuses_nobody() -> None:
     trouble = Trouble(START + 3, None, "loop late by 900 ms")
     mesh = Mesh(seed=1, troubles={"node-2-pod": [trouble]}).drop("node-2", "*", 0.6, 4, network=Network.POD).run(15)

@@ -116,7 +116,7 @@ def _remark(young: Finding) -> str:
     """Return the sentence for what may become a finding: an agent that does not run is starved of CPU time, until that
     has lasted too long."""
     if young.part == _FROZEN:
-        return young.sentence.replace(young.fault, "starved")
+        return young.sentence.replace(f" {young.fault}, ", " starved, ")  # and not in a node's name
     return f"{young.sentence} (too new to tell)"
 
 
