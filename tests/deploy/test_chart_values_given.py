@@ -97,7 +97,7 @@ def test_blank_resources_are_none(path: str, tmp_path: Path) -> None:
     assert not container(one(trees, kind)).get("resources")
 
 
-@pytest.mark.parametrize("section", ["service", "ingress", "serviceAccount", "image", "rbac"])
+@pytest.mark.parametrize("section", ["service", "ingress", "serviceAccount", "image", "rbac", "doctor"])
 def test_a_section_that_is_blank_is_refused_by_its_name(section: str, tmp_path: Path) -> None:
     assert f"{section} is blank" in refusal(*values(tmp_path, {section: None}))
 

@@ -5,7 +5,7 @@ values of kubenurse's chart were named, blank ones too. */}}
 {{- if not (hasKey .Values "_older") -}}
 {{- $_ := set .Values "_older" (include "kubesonar.oldKeys" .) -}}
 {{- include "kubesonar.normaliseMap" (dict "map" .Values "texts" false) -}}
-{{- range $section := list "image" "service" "ingress" "httpRoute" "serviceMonitor" "podMonitor" "networkPolicy" "rbac" "serviceAccount" "keys" "hostNetwork" "collector" "kubenurse" -}}
+{{- range $section := list "image" "doctor" "service" "ingress" "httpRoute" "serviceMonitor" "podMonitor" "networkPolicy" "rbac" "serviceAccount" "keys" "hostNetwork" "collector" "kubenurse" -}}
 {{- if not (hasKey $.Values $section) -}}
 {{- fail (printf "%s is blank: give its values, or leave it out" $section) -}}
 {{- end -}}
