@@ -128,3 +128,11 @@ def test_no_check_is_made_more_often_or_rarely_for_company(period: float) -> Non
     for times in made.values():
         assert 19 <= len(times) <= 21
         assert all(0.79 * period <= after - before <= 1.21 * period for before, after in pairwise(times))
+
+
+def test_no_check_is_made_twice_at_once_after_the_process_did_not_run() -> None:
+    schedule = Schedule("me", 0.5)
+    schedule.step(1000.0, Plan(tuple(mesh())))
+    for turn in range(1, 50):
+        made = [one.id for one in schedule.step(1000.0 + 7.3 * turn)]
+        assert len(made) == len({*made})

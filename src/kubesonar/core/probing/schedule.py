@@ -8,7 +8,7 @@ what is due in ticks: a wake-up for every probe costs 2.5 to 4 times the CPU of 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Annotated
 
 import msgspec
@@ -86,7 +86,7 @@ class Schedule:
         while self._queue and self._queue[0][0] <= now:
             launched.append(self._pop(now))
         if self._together and not _STAMPED.isdisjoint(check.kind for check in launched):
-            launched += self._company(now)
+            launched += self._company(now, {check.id for check in launched})
         return launched + self._confirmation.take(now)
 
     def _pop(self, now: float) -> Check:
@@ -96,12 +96,14 @@ class Schedule:
         heapq.heappush(self._queue, (self._next(check, max(now, when)), name))
         return check
 
-    def _company(self, now: float) -> list[Check]:
-        """Return the checks that are made before their time, together with what is due now."""
+    def _company(self, now: float, made: Container[str]) -> list[Check]:
+        """Return the checks that are made before their time, together with what is due now: none that is `made` now
+        anyway, as after a time in which the process did not run."""
         found, others = [], []
         while self._queue and self._queue[0][0] <= now + self._together:
             check = self._checks[self._queue[0][1]]
-            if check.kind in _STAMPED and self._queue[0][0] <= now + _EARLIEST * check.period:
+            near = self._queue[0][0] <= now + _EARLIEST * check.period
+            if near and check.kind in _STAMPED and check.id not in made:
                 found.append(self._pop(now))
             else:
                 others.append(heapq.heappop(self._queue))
