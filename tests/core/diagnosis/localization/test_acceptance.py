@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from kubesonar.core.diagnosis.evidence import Ages, Cell
 from kubesonar.core.diagnosis.inference.likelihood import Fit
-from kubesonar.core.diagnosis.inference.suspects import Suspect
-from kubesonar.core.diagnosis.localization.acceptance import is_burst
+from kubesonar.core.diagnosis.inference.suspects import Rival, Suspect
+from kubesonar.core.diagnosis.localization.acceptance import is_burst, is_told
 from kubesonar.core.diagnosis.parts.table import PARTS
 from kubesonar.core.diagnosis.parts.traversal import Aspect, End, Traversal, Way
 from kubesonar.model import Kind, Path
@@ -45,3 +46,11 @@ def test_what_another_part_explains_does_not_make_it_longer() -> None:
     over = suspect("pair", "node-1>node-3", 0, times[:7], ended=7)
     assert is_burst(suspect("pair", "node-1>node-2", 0, times), [over], AGES, NOW)
     assert not is_burst(suspect("pair", "node-1>node-2", 2, times), [over], AGES, NOW)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_was_told_before_is_told_though_a_narrower_part_explains_more_for_a_while(known: bool) -> None:
+    narrower = Rival("pair_port", "node-3>node-1 tcp/7473", lead=3.0, more=5.0, within=True)
+    found = msgspec.structs.replace(suspect("pair", "node-3>node-1", 0, FAULT), rivals=[narrower])
+    assert is_told(found, AGES, AGES.window, NOW, known=known) is known
+    assert not is_told(found, AGES, AGES.recent, NOW, known=known)
