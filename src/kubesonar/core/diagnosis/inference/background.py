@@ -65,8 +65,8 @@ class Background:
         counts: dict[Group, dict[tuple[str, str], list[float]]] = {}
         for cell in cells:
             if cell.route.question is Aspect.REACH and cell.route.between_members:
-                start, end = cell.route.legs[0]  # answers go the other way than questions, and may be all that is lost
-                pair = start.place, end.place
+                # Both ways between two as one: told apart, two lossy ways beside a lossy node are told as others.
+                pair = cell.route.source.place, cell.route.target.place
                 count = counts.setdefault(group_of(cell), {}).setdefault(pair, [0, 0, 0])
                 count[0] += sum(cell.total)
                 count[1] += sum(cell.bad)
