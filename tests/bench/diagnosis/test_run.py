@@ -33,3 +33,12 @@ def test_what_every_component_loses_a_little_of_is_no_finding_at_three_nodes(see
     shape = Shape(nodes=3, background=0.001)
     (score,) = play(parse("healthy"), shape, seed, ["watch"], Pace(5.0, 26.0, 15.0))
     assert score.wrongs == ()
+
+
+@pytest.mark.parametrize("seed", [2101, 2103])
+def test_a_node_that_is_well_again_leaves_no_finding_of_what_it_took_with_it(seed: int) -> None:
+    (shape,) = shapes(parse("node"), Shape(nodes=3))
+    (score,) = play(parse("node"), shape, seed, ["watch"], Pace(2.0, 26.0, 15.0))
+    assert score.wrongs == ()
+    assert score.silence is not None
+    assert score.silence <= 10

@@ -14,7 +14,7 @@ import msgspec
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.trial_model import RATES, Load, Odds, either, failing, lossy
 
-_ENDED = 4.0
+ENDED = 4.0
 """A fault has ended when that explains its trials this much (nats) better than that it still lasts."""
 
 CONFIDENT = 5.0
@@ -237,7 +237,7 @@ def gain_of(count: list[int], expected: Odds, odds: Odds) -> float:
 
 def _end(table: Table, lasting: Fit) -> Fit:
     """The account with an end, where that explains much more than the lasting one does."""
-    best, past = lasting, lasting.gain + _ENDED
+    best, past = lasting, lasting.gain + ENDED
     for index, rate in enumerate(RATES):
         for start in range(1, len(table)):
             gain = 0.0

@@ -6,7 +6,9 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from math import log1p
 
+from kubesonar.core.diagnosis.inference.likelihood import ENDED
 from kubesonar.core.diagnosis.parts.part import Part
 
 SLOT = 0.5
@@ -109,14 +111,32 @@ def bursts(times: Sequence[float]) -> int:
     return count
 
 
-def only_pauses(times: Sequence[float], now: float) -> bool:
+def only_pauses(times: Sequence[float], now: float, made: Sequence[tuple[float, int]]) -> bool:
     """Whether what was bad at these times has not ended though it is not bad until `now`, because it comes and goes: it
-    was silent for a third as long or longer several times before, and in a quarter of its pauses. What is lost now and
-    then counts as silence where much is lost in bursts. There are `times`, in order."""
+    was silent for a third as long or longer several times before, and in a quarter of its pauses. Only a silence counts
+    as a pause in which so many trials were well that it would itself be held for an end: where trials are few, those
+    that chance spares follow each other as well. What is lost now and then counts as silence where much is lost in
+    bursts. There are `times`, in order; `made` says how many trials were made up to each age (s), those left out that
+    an age before it counts."""
     slots = Counter(int(at / SLOT) for at in times)
     least = len(times) / (2 * (max(slots) - min(slots) + 1))
     loud = sorted(slot for slot, count in slots.items() if count >= least)
     silence = now - (loud[-1] + 1) * SLOT
-    pauses = [(after - before - 1) * SLOT for before, after in pairwise(loud) if after - before > 1]
+    share = min(HARD, len(times) / max(1.0, _trials(made, 0.0, now - times[0])))
+    enough = ENDED / -log1p(-share)
+    pauses = [
+        (after - before - 1) * SLOT
+        for before, after in pairwise(loud)
+        if _trials(made, now - after * SLOT, now - (before + 1) * SLOT) >= enough
+    ]
     as_long = sum(PAUSES_LONGER * pause >= silence for pause in pauses)
     return silence <= LONGEST_PAUSE and as_long >= max(LEAST_PAUSES, len(pauses) / 4)
+
+
+def _trials(made: Sequence[tuple[float, int]], younger: float, older: float) -> float:
+    """Return how many trials were made between these ages (s)."""
+    count = lower = 0.0
+    for upper, trials in made:
+        count += trials * max(0.0, min(upper, older) - max(lower, younger)) / (upper - lower)
+        lower = upper
+    return count

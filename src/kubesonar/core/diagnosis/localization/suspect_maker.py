@@ -64,13 +64,19 @@ class SuspectMaker:
         )
 
     def _account(self, key: SuspectKey) -> Fit:
-        """The best account of that part, without an end where it is merely silent between two bursts of many."""
+        """The best account of that part, without an end where it is merely silent between two bursts of many. Bursts
+        are of packets: requests fail in a row where one connection is led to the same dead server each time."""
         found = self._gains.fit(key)
-        if not found.ended or not found.bins:
+        if not found.ended or not found.bins or PARTS[key[0]].whole:
             return found
-        since = self._now - self._trials.ages.long
-        times = sorted(at for belief in self._trials.members(key) for at in belief.cell.bad_at if at > since)
-        return found.held_to_last() if times and only_pauses(times, self._now - SETTLE) else found
+        ages, cells = self._trials.ages, [belief.cell for belief in self._trials.members(key)]
+        times = sorted(at for cell in cells for at in cell.bad_at if at > self._now - ages.long)
+        made = [
+            (edge - SETTLE, sum(cell.total[index] for cell in cells))
+            for index, edge in enumerate(ages.edges[: ages.window])
+            if edge > SETTLE
+        ]
+        return found.held_to_last() if times and only_pauses(times, self._now - SETTLE, made) else found
 
     def _worth(self, belief: Belief, began: float) -> Iterator[tuple[float, float]]:
         """The bad trials of a cell since then: when each was, and what there is to explain of it (nats)."""
