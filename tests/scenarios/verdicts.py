@@ -34,7 +34,10 @@ def settle(lab: RunningLab, expected: Named, promised: float = PROMISED) -> Verd
     story: list[str] = []
     while True:
         verdict, now = lab.verdict(), time.monotonic()
-        story.append(f"{now - start:.1f} s: {verdict.sentence} {sorted(named(verdict))}")
+        story += [
+            f"{now - start:.1f} s: {verdict.sentence}",
+            *(f"  {told.part}: {told.sentence}" for told in verdict.findings),
+        ]
         wrong += PAUSE * any(subject not in subjects for _, subject in named(verdict))
         assert wrong <= FLEETING, "\n".join(story)
         if named(verdict) != expected:
