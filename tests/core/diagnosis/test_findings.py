@@ -245,18 +245,6 @@ def test_where_others_had_bursts_a_longer_one_is_no_finding(source: str, target:
     assert verdict(mesh, ON + 25).findings != ()
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_loss_that_comes_and_goes_is_told_through_its_pauses_and_not_after_its_end(seed: int) -> None:
-    mesh, rng, at = Mesh(seed=seed, plain=()), Random(seed), ON
-    while at < 40:
-        bad, pause = rng.uniform(0.7, 1.3), rng.uniform(1.2, 2.2)
-        mesh.drop("node-3", "*", 0.8, at, at + bad).drop("*", "node-3", 0.8, at, at + bad)
-        at += bad + pause
-    mesh.run(at + 12)
-    assert [after for after in range(28, 41, 2) if parts(verdict(mesh, after)) != {("node", "node-3")}] == []
-    assert verdict(mesh, at + 9).findings == ()
-
-
 def test_cut_and_loss_together() -> None:
     mesh = Mesh(seed=5).cut("node-3", ON).drop("node-1", "node-2", 0.1, ON).run(30)
     found = verdict(mesh, 30)

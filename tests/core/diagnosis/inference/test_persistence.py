@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 
 from kubesonar.core.diagnosis.inference.persistence import (
     bursts,
     lasts,
-    only_pauses,
     outlasts,
     share_of_events,
 )
@@ -33,57 +30,6 @@ def test_loss_of_some_packets_must_last_longer_than_loss_of_all(seconds: int, ra
 def test_the_more_bursts_others_had_the_longer_it_must_last(others: int, needed: int) -> None:
     assert outlasts(needed, others)
     assert not outlasts(needed - 0.1, others)
-
-
-MANY = [(60.0, 1200)]
-"""Twenty trials a second, of a minute."""
-
-
-def coming_and_going(bad: float, good: float, times: int, each: float = 0.05) -> list[float]:
-    """Bad trials that far apart (s), for `bad` seconds out of `bad + good`, so many times."""
-    return [round(cycle * (bad + good) + each * step, 3) for cycle in range(times) for step in range(int(bad / each))]
-
-
-@pytest.mark.parametrize(("silence", "pauses"), [(1.0, True), (2.0, True), (4.0, True), (5.0, False), (10.0, False)])
-def test_what_was_silent_about_as_long_before_has_not_ended(silence: float, pauses: bool) -> None:
-    times = coming_and_going(1.0, 1.7, 6)
-    assert only_pauses(times, times[-1] + silence, MANY) is pauses
-    often_lost = sorted([*times, *(0.8 * count for count in range(20))])
-    assert only_pauses(often_lost, times[-1] + silence, MANY) is pauses
-
-
-def test_no_silence_is_held_to_be_a_pause_for_long() -> None:
-    times = coming_and_going(1.0, 5.0, 8)
-    assert only_pauses(times, times[-1] + 6, MANY)
-    assert not only_pauses(times, times[-1] + 7, MANY)
-
-
-@pytest.mark.parametrize(
-    "times",
-    [
-        pytest.param([count / 50 for count in range(500)], id="steady"),
-        pytest.param([count * 0.9 for count in range(30)], id="steady and rare"),
-        pytest.param(coming_and_going(2.0, 18.0, 2), id="two bursts"),
-        pytest.param(coming_and_going(2.0, 10.0, 3), id="three bursts"),
-        pytest.param([5.0], id="once"),
-    ],
-)
-def test_what_was_not_silent_several_times_before_has_ended(times: list[float]) -> None:
-    assert not only_pauses(times, times[-1] + 2.5, MANY)
-
-
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize(("per_second", "share"), [(1.5, 0.5), (0.7, 0.5), (3.0, 0.3), (8.0, 0.1)])
-@pytest.mark.parametrize("slower", [1, 4])
-def test_trials_that_chance_spares_are_no_pauses(per_second: float, share: float, slower: int, seed: int) -> None:
-    chance = Random(seed)
-    often = [count / per_second for count in range(int(40 * per_second))]
-    seldom = [40 + count * slower / per_second for count in range(int(20 * per_second / slower))]
-    times = [at for at in (*often, *seldom) if chance.random() < share]
-    for after in (3.0, 4.0, 6.0):
-        now = times[-1] + after
-        made = [(now - 40, len(seldom)), (now, len(often))]
-        assert not only_pauses(times, now, made)
 
 
 def test_two_short_bursts_far_apart_are_no_loss_that_lasts() -> None:

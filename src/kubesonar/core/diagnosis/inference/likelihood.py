@@ -14,7 +14,7 @@ import msgspec
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.trial_model import RATES, Load, Odds, either, failing, lossy
 
-ENDED = 4.0
+_ENDED = 4.0
 """A fault has ended when that explains its trials this much (nats) better than that it still lasts."""
 
 CONFIDENT = 5.0
@@ -121,19 +121,13 @@ def _pack(total: list[int], bad: list[int], dead: list[int]) -> int:
 
 class Fit(msgspec.Struct, frozen=True):
     """The best account of one part: `gain` in nats with loss at `rate` through the newest `bins`. `ended` is the bin in
-    which it ended, 0 while it lasts; `past` is the gain of that account, never less than `gain`. `lasting` is the rate
-    at which `gain` is best, had it not ended."""
+    which it ended, 0 while it lasts; `past` is the gain of that account, never less than `gain`."""
 
     gain: float
     rate: float
     bins: int
     ended: int
     past: float
-    lasting: float = 0.0
-
-    def held_to_last(self) -> Fit:
-        """Return the best account without an end."""
-        return Fit(self.gain, self.lasting, self.bins, 0, self.gain) if self.ended else self
 
 
 NO_FIT = Fit(0.0, 0.0, 0, 0, 0.0)
@@ -237,12 +231,12 @@ def gain_of(count: list[int], expected: Odds, odds: Odds) -> float:
 
 def _end(table: Table, lasting: Fit) -> Fit:
     """The account with an end, where that explains much more than the lasting one does."""
-    best, past = lasting, lasting.gain + ENDED
+    best, past = lasting, lasting.gain + _ENDED
     for index, rate in enumerate(RATES):
         for start in range(1, len(table)):
             gain = 0.0
             for row in table[start:]:
                 gain += row[index]
                 if gain > past:
-                    best, past = Fit(lasting.gain, rate, lasting.bins, start, gain, lasting.rate), gain
+                    best, past = Fit(lasting.gain, rate, lasting.bins, start, gain), gain
     return best

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
-from math import log1p
 
-from kubesonar.core.diagnosis.inference.likelihood import ENDED
 from kubesonar.core.diagnosis.parts.part import Part
 
 SLOT = 0.5
@@ -44,18 +40,6 @@ PER_FAINT_BURST = 60.0
 """The same beyond the minute, of which only faint loss counts, so that most bursts leave no trace there."""
 
 _MINUTE = 60.0
-
-PAUSES_LONGER = 3.0
-"""Times as long as earlier pauses that a silence may be without being an end: where pauses are exponentially
-distributed, one in 20 is longer than three times their mean. Lower, and loss that comes and goes is held to have ended
-again and again; higher, and it is told for longer after its cure."""
-
-LEAST_PAUSES = 3
-"""Pauses that show that a loss comes and goes. Fewer, and two bursts of a network that is well do."""
-
-LONGEST_PAUSE = 6.0
-"""Seconds without loss that are never held to be a pause. Longer, and what comes and goes is told for longer after its
-cure; shorter, and it is closed and comes back."""
 
 HARD = 0.9
 """Loss from which on nothing is held to get through. Lower, and bursts are taken for it; higher, and hard faults beside
@@ -108,35 +92,4 @@ def bursts(times: Sequence[float]) -> int:
         if at > until:
             count += 1
             until = at + BURST
-    return count
-
-
-def only_pauses(times: Sequence[float], now: float, made: Sequence[tuple[float, int]]) -> bool:
-    """Whether what was bad at these times has not ended though it is not bad until `now`, because it comes and goes: it
-    was silent for a third as long or longer several times before, and in a quarter of its pauses. Only a silence counts
-    as a pause in which so many trials were well that it would itself be held for an end: where trials are few, those
-    that chance spares follow each other as well. What is lost now and then counts as silence where much is lost in
-    bursts. There are `times`, in order; `made` says how many trials were made up to each age (s), those left out that
-    an age before it counts."""
-    slots = Counter(int(at / SLOT) for at in times)
-    least = len(times) / (2 * (max(slots) - min(slots) + 1))
-    loud = sorted(slot for slot, count in slots.items() if count >= least)
-    silence = now - (loud[-1] + 1) * SLOT
-    share = min(HARD, len(times) / max(1.0, _trials(made, 0.0, now - times[0])))
-    enough = ENDED / -log1p(-share)
-    pauses = [
-        (after - before - 1) * SLOT
-        for before, after in pairwise(loud)
-        if _trials(made, now - after * SLOT, now - (before + 1) * SLOT) >= enough
-    ]
-    as_long = sum(PAUSES_LONGER * pause >= silence for pause in pauses)
-    return silence <= LONGEST_PAUSE and as_long >= max(LEAST_PAUSES, len(pauses) / 4)
-
-
-def _trials(made: Sequence[tuple[float, int]], younger: float, older: float) -> float:
-    """Return how many trials were made between these ages (s)."""
-    count = lower = 0.0
-    for upper, trials in made:
-        count += trials * max(0.0, min(upper, older) - max(lower, younger)) / (upper - lower)
-        lower = upper
     return count

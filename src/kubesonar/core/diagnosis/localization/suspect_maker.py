@@ -8,9 +8,8 @@ from math import log
 
 import msgspec
 
-from kubesonar.core.diagnosis.evidence import SETTLE
-from kubesonar.core.diagnosis.inference.likelihood import Belief, Fit
-from kubesonar.core.diagnosis.inference.persistence import only_pauses, share_of_events, times_since
+from kubesonar.core.diagnosis.inference.likelihood import Belief
+from kubesonar.core.diagnosis.inference.persistence import share_of_events, times_since
 from kubesonar.core.diagnosis.inference.suspects import Rival, Suspect, SuspectKey, choose_ways, relatives
 from kubesonar.core.diagnosis.localization.part_gains import PartGains
 from kubesonar.core.diagnosis.localization.trials import SearchedTrials
@@ -39,7 +38,7 @@ class SuspectMaker:
         apart where this explains more."""
         trials, gains = self._trials, self._gains
         beliefs = {each: trials.members(each) for each in ([key] if as_it_is else relatives(key))}
-        choice = choose_ways(key, self._account(key), beliefs, gains.penalty)
+        choice = choose_ways(key, gains.fit(key), beliefs, gains.penalty)
         found = choice.fit
         if choice.key != key and PARTS[choice.key[0]].ways is None:
             found = msgspec.structs.replace(found, gain=gains.fit(choice.key).gain)  # one way explains less than two
@@ -62,21 +61,6 @@ class SuspectMaker:
             rivals=self._rivals(choice.key, found.gain, choice.rivals),
             net=found.gain * share_of_events(*by_place.values()) - PARTS[choice.key[0]].penalty,
         )
-
-    def _account(self, key: SuspectKey) -> Fit:
-        """The best account of that part, without an end where it is merely silent between two bursts of many. Bursts
-        are of packets: requests fail in a row where one connection is led to the same dead server each time."""
-        found = self._gains.fit(key)
-        if not found.ended or not found.bins or PARTS[key[0]].whole:
-            return found
-        ages, cells = self._trials.ages, [belief.cell for belief in self._trials.members(key)]
-        times = sorted(at for cell in cells for at in cell.bad_at if at > self._now - ages.long)
-        made = [
-            (edge - SETTLE, sum(cell.total[index] for cell in cells))
-            for index, edge in enumerate(ages.edges[: ages.window])
-            if edge > SETTLE
-        ]
-        return found.held_to_last() if times and only_pauses(times, self._now - SETTLE, made) else found
 
     def _worth(self, belief: Belief, began: float) -> Iterator[tuple[float, float]]:
         """The bad trials of a cell since then: when each was, and what there is to explain of it (nats)."""
