@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from functools import partial
 
 from kubesonar.net.deadline import Deadline
@@ -42,6 +43,19 @@ def test_a_wait_ends_with_its_deadline() -> None:
     assert run(scenario()) is False
 
 
+async def serve_three(
+    near: socket.socket, far: socket.socket, ready: Callable[[int], bool], done: asyncio.Future[None]
+) -> None:
+    """Sends three datagrams to a socket that is watched until `done`."""
+    near.setblocking(False)
+    epoll = Epoll.of(asyncio.get_running_loop())
+    epoll.watch(near.fileno(), ready)
+    for data in (b"1", b"2", b"3"):
+        far.send(data)
+    await asyncio.wait_for(done, 5)
+    epoll.drop(near.fileno())
+
+
 def test_who_stops_before_the_socket_is_empty_is_called_again() -> None:
     async def scenario() -> list[bytes]:
         loop = asyncio.get_running_loop()
@@ -56,13 +70,7 @@ def test_who_stops_before_the_socket_is_empty_is_called_again() -> None:
             return len(got) == 3
 
         with near, far:
-            near.setblocking(False)
-            epoll = Epoll.of(loop)
-            epoll.watch(near.fileno(), ready)
-            for data in (b"1", b"2", b"3"):
-                far.send(data)
-            await asyncio.wait_for(done, 5)
-            epoll.drop(near.fileno())
+            await serve_three(near, far, ready, done)
         return got
 
     assert run(scenario()) == [b"1", b"2", b"3"]
@@ -87,14 +95,8 @@ def test_what_is_left_in_a_tick_is_served_in_the_next_ones() -> None:
             return True
 
         with near, far:
-            near.setblocking(False)
-            epoll = Epoll.of(loop)
             Ticks.of(loop).read_each(count)
-            epoll.watch(near.fileno(), ready)
-            for data in (b"1", b"2", b"3"):
-                far.send(data)
-            await asyncio.wait_for(done, 5)
-            epoll.drop(near.fileno())
+            await serve_three(near, far, ready, done)
         return got
 
     got = run(scenario())

@@ -69,6 +69,22 @@ async def telling(pager: Pager) -> AsyncIterator[Telling]:
         yield Telling(replica, teller, pager, clock)
 
 
+@asynccontextmanager
+async def without_receivers() -> AsyncIterator[tuple[Replica, IncidentTeller, Callable[[], Awaitable[None]]]]:
+    """A replica that does not lead yet, what tells for it, and what makes it lead."""
+    supervisor, clock = Supervisor(), SystemClock()
+    async with AsyncExitStack() as closing:
+        replica = Replica(CollectorOptions(), IncidentLog(), {}, clock, closing)
+        teller = IncidentTeller(NotifyOptions(), "", "", replica, supervisor, clock)
+        closing.push_async_callback(supervisor.stop)
+
+        async def lead() -> None:
+            replica.start(supervisor, closing, teller.tell)
+            await seen(replica.decides)
+
+        yield replica, teller, lead
+
+
 def scenario(work: Callable[[Telling], Awaitable[None]]) -> None:
     async def inside(pager: Pager) -> None:
         async with telling(pager) as made:
@@ -145,15 +161,10 @@ def test_what_is_no_incident_is_told_a_little_later_and_its_repetition_is_not() 
 @pytest.mark.parametrize("told", [False, True])
 def test_who_has_no_receivers_remembers_what_others_tell_and_who_does_not_lead_says_nothing(told: bool) -> None:
     async def work() -> None:
-        async with AsyncExitStack() as closing:
-            supervisor, clock = Supervisor(), SystemClock()
-            replica = Replica(CollectorOptions(), IncidentLog(), {}, clock, closing)
-            teller = IncidentTeller(NotifyOptions(), "", "", replica, supervisor, clock)
-            closing.push_async_callback(supervisor.stop)
+        async with without_receivers() as (replica, teller, lead):
             notice = Notice("aa", Condition.DEAD, "a", 1.0, "")
             assert await teller.hand_over(notice, told=told) is None
-            replica.start(supervisor, closing, teller.tell)
-            await seen(replica.decides)
+            await lead()
             doubt = Notice("bb", Condition.SUSPECT, "a", 1.0, "", component="coordinator")
             for one in (notice, notice, doubt):
                 assert await teller.hand_over(one, told=told) is False
@@ -167,17 +178,12 @@ def test_who_has_no_receivers_remembers_what_others_tell_and_who_does_not_lead_s
 @pytest.mark.parametrize("first", ["member", "incident"])
 def test_without_receivers_what_is_an_incident_is_remembered_as_that(first: str) -> None:
     async def work() -> None:
-        async with AsyncExitStack() as closing:
-            supervisor, clock = Supervisor(), SystemClock()
-            replica = Replica(CollectorOptions(), IncidentLog(), {}, clock, closing)
-            teller = IncidentTeller(NotifyOptions(), "", "", replica, supervisor, clock)
-            closing.push_async_callback(supervisor.stop)
-            replica.start(supervisor, closing, teller.tell)
-            await seen(replica.decides)
-            incident = [dead_node(clock.wall())]
+        async with without_receivers() as (replica, teller, lead):
+            await lead()
+            incident = [dead_node(SystemClock().wall())]
             for turn in ("member", "incident") if first == "member" else ("incident", "member"):
                 if turn == "member":
-                    assert await teller.hand_over(dead_member(clock.wall()), told=False) is False
+                    assert await teller.hand_over(dead_member(SystemClock().wall()), told=False) is False
                 else:
                     teller.decided(incident)
             opened = next(one for one in replica.book.records.values() if one.notice.what is Condition.OPENED)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from kubesonar.kube.auth.loading_rules import from_kubeconfig
@@ -22,6 +24,15 @@ class SetClock(TurnedClock):
     def wall(self) -> float:
         """See `Clock`."""
         return super().wall() - self.back
+
+
+@contextmanager
+def verified_tokens(
+    verify: Callable[[str], Awaitable[BoundToken]], clock: SetClock, folder: Path
+) -> Iterator[VerifiedTokens]:
+    """Tokens that `verify` judges, in a cluster."""
+    with ApiServer() as api, closing(Client(from_kubeconfig(api.kubeconfig(folder / "config")))) as client:
+        yield VerifiedTokens(verify, client, "", clock)
 
 
 def test_a_token_is_verified_again_after_five_minutes_and_once_it_expired_whatever_becomes_of_the_clock(
@@ -46,13 +57,8 @@ def test_a_token_is_verified_again_after_five_minutes_and_once_it_expired_whatev
 
     expires = clock.wall() + 3000
     request = Request(headers=[(b"authorization", b"Bearer " + b"a" * 20)])
-    with ApiServer() as api:
-        client = Client(from_kubeconfig(api.kubeconfig(tmp_path / "config")))
-        tokens = VerifiedTokens(verify, client, "", clock)
-        try:
-            asyncio.run(work())
-        finally:
-            client.close()
+    with verified_tokens(verify, clock, tmp_path) as tokens:
+        asyncio.run(work())
 
 
 def test_of_made_up_tokens_some_are_verified_at_once_and_they_are_in_nobodys_way_who_was_believed_before(
@@ -87,10 +93,5 @@ def test_of_made_up_tokens_some_are_verified_at_once_and_they_are_in_nobodys_way
         assert sum(isinstance(each, ReporterRefused) for each in outcomes) == 16
         assert (await tokens.reporter(shown("a" * 21))).pod == "pod-1"
 
-    with ApiServer() as api:
-        client = Client(from_kubeconfig(api.kubeconfig(tmp_path / "config")))
-        tokens = VerifiedTokens(verify, client, "", clock)
-        try:
-            asyncio.run(work())
-        finally:
-            client.close()
+    with verified_tokens(verify, clock, tmp_path) as tokens:
+        asyncio.run(work())
