@@ -39,6 +39,23 @@ def test_a_part_that_gives_way_to_another_before_it_was_stable_is_never_told() -
     assert [incident.key for incident in book.open] == [("pair", "node-3>node-4")]
 
 
+@pytest.mark.parametrize("way", ["node_in", "node_out", "pod_network_in", "pod_network_out"])
+def test_a_part_of_which_every_second_look_shows_one_way_only_is_told_and_never_that_way(way: str) -> None:
+    book, part = Casebook(), way.removesuffix("_in").removesuffix("_out")
+    told = []
+    for step in range(8):
+        changes = book.step(NOW + 2 * step, verdict(found(way if step % 2 else part)))
+        told += [(step, change.became, change.incident.key[0]) for change in changes]
+    assert told == [(2, Became.OPENED, part)]
+
+
+@pytest.mark.parametrize("other", ["node_in", "pod_network"])
+def test_a_part_that_gives_way_to_what_is_no_way_of_it_begins_anew(other: str) -> None:
+    book = Casebook()
+    said = [found("node_out"), found(other), found("node_out")]
+    assert [change for step, each in enumerate(said) for change in book.step(NOW + step, verdict(each))] == []
+
+
 @pytest.mark.parametrize(
     ("since", "became"),
     [(NOW + 30, [Became.CHANGED]), (NOW + 60, [Became.OPENED, Became.MERGED])],

@@ -13,6 +13,7 @@ from enum import Enum
 import msgspec
 
 from kubesonar.core.diagnosis.consequences import for_want_of_room
+from kubesonar.core.diagnosis.parts.table import both_ways_of
 from kubesonar.model import Finding, Health, Verdict
 
 HOLD = 1.5
@@ -126,7 +127,9 @@ class Casebook:
             return []
         self._forget_what_is_to_come(now)
         found = {(finding.part, finding.subject): finding for finding in event.findings}
-        self._candidates = {key: min(self._candidates.get(key, now), now) for key in found}
+        # A look in which an agent cannot be read may show one of two ways only, and does not speak against both.
+        left_open = {_of_both_ways(key) for key in found} & self._candidates.keys()
+        self._candidates = {key: min(self._candidates.get(key, now), now) for key in found.keys() | left_open}
         changes = [change for key, finding in found.items() for change in self._found(now, key, finding, found)]
         told = event.verdict is not Health.UNKNOWN
         for incident in self.open:
@@ -221,7 +224,7 @@ def _one_cause(incident: Incident, finding: Finding) -> bool:
     if since is None:
         began = incident.closed is None
     else:
-        way = incident.closed is None and _both_ways(before) == _both_ways(finding)
+        way = incident.closed is None and _of_both_ways(incident.key) == _of_both_ways((finding.part, finding.subject))
         began = (way or abs(since - incident.since) <= _SAME_ONSET) and since <= incident.seen
     return began and (_contains(before, finding) or _contains(finding, before))
 
@@ -234,9 +237,9 @@ def _goes_on(before: Finding, finding: Finding, now: float) -> bool:
     return finding.latest > before.latest or before.latest > now
 
 
-def _both_ways(finding: Finding) -> IncidentKey:
+def _of_both_ways(key: IncidentKey) -> IncidentKey:
     """The part of which this may be the way in or the way out, and its subject."""
-    return finding.part.removesuffix("_in").removesuffix("_out"), finding.subject
+    return both_ways_of(key[0]), key[1]
 
 
 def _before(finding: Finding, closed: float) -> bool:

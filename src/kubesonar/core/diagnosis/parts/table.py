@@ -42,6 +42,15 @@ def part(name: str, variant: str = "") -> Part:
     return _ROWS[name, variant]
 
 
+_BOTH_WAYS = {way: row.name for row in PARTS for way in row.ways or ()}
+
+
+def both_ways_of(name: str) -> str:
+    """Return the name of the part of which that one is the way in or the way out, or the name itself where it is no
+    way."""
+    return _BOTH_WAYS.get(name, name)
+
+
 _MOST_ROUTES = 16_384
 """Routes of which it is kept what they cross, about 2 KiB each: from look to look they are the same. Fewer, and all are
 worked out again where more are looked at, as with a sick node of some thousand; more, and memory is spent on routes
