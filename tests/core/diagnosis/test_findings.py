@@ -237,6 +237,17 @@ def test_a_burst_of_another_node_between_two_of_one_does_not_make_one_of_them() 
     assert [after for after in (19, 20, 21, 22) if verdict(mesh, after).findings] == []
 
 
+@pytest.mark.parametrize(
+    ("node", "pair"), [(("node-1", "*"), ("node-1", "node-2")), (("*", "node-1"), ("node-3", "node-1"))]
+)
+@pytest.mark.parametrize("pause", [0.0, 3.5])
+def test_a_burst_of_a_node_and_then_one_of_a_single_pair_of_it_are_no_long_one(
+    node: tuple[str, str], pair: tuple[str, str], pause: float
+) -> None:
+    mesh = Mesh(plain=()).drop(*node, 0.5, ON, ON + 5).drop(*pair, 0.5, ON + 5 + pause, ON + 10 + pause).run(ON + 15)
+    assert {after: said for after in (11, 12, 14, 15) if (said := parts(verdict(mesh, ON + after)))} == {}
+
+
 @pytest.mark.parametrize(("source", "target"), [("node-1", "node-2"), ("node-1", "*")], ids=["pair", "node"])
 @pytest.mark.parametrize("seed", range(2))
 def test_where_others_had_bursts_a_longer_one_is_no_finding(source: str, target: str, seed: int) -> None:

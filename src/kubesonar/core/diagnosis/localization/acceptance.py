@@ -51,6 +51,8 @@ def is_told(suspect: Suspect, ages: Ages, newest: int, now: float, *, known: boo
         return False
     if known and newest >= ages.window:
         return True
+    if found.rate < HARD and not part.whole and not _outlasts_beside_each_pair(suspect):
+        return False
     open_ = [rival for rival in suspect.rivals if not rival.same]
     brief = newest < len(ages.edges) or found.bins <= ages.recent
     unbelieved = [rival for rival in open_ if rival.more > 0 and rival.lead < BELIEVED]
@@ -74,6 +76,25 @@ def is_burst(suspect: Suspect, over: Sequence[Suspect], ages: Ages, now: float) 
     began = _began(times)
     before = {other.subject for other, last in zip(others, ends, strict=True) if last < began}
     return bool(before) and not outlasts(times[-1] - began, len(before))
+
+
+def _outlasts_beside_each_pair(suspect: Suspect) -> bool:
+    """Return whether what lost packets between several pairs of nodes did so for longer than a long burst without any
+    single pair of these: a burst of a node, and soon after one of its ways to a single peer, are no long one."""
+    spans: dict[frozenset[str], tuple[float, float]] = {}
+    for cell in suspect.cells:
+        times = [at for at in cell.bad_at if at >= suspect.times[0]] if cell.route.between_members else []
+        if times:
+            pair = frozenset((cell.route.source.place, cell.route.target.place))
+            first, last = spans.get(pair, (times[0], times[0]))
+            spans[pair] = min(first, *times), max(last, *times)
+    if len(spans) < 2:
+        return True
+    for pair in (min(spans, key=lambda pair: spans[pair][0]), max(spans, key=lambda pair: spans[pair][1])):
+        others = [span for each, span in spans.items() if each != pair]
+        if not outlasts(max(last for _, last in others) - min(first for first, _ in others)):
+            return False
+    return True
 
 
 def _own_times(suspect: Suspect, over: Sequence[Suspect], ends: Sequence[float]) -> Sequence[float]:
