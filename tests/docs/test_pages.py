@@ -46,8 +46,8 @@ def test_every_kind_and_fault_is_in_the_page_on_probes() -> None:
     assert [word for word in words if f"`{word}`" not in text] == []
 
 
-def test_the_thresholds_of_the_search_are_in_the_page_on_diagnosis() -> None:
-    text = (DOCS / "diagnosis.md").read_text()
+def test_the_thresholds_of_the_search_are_in_their_page() -> None:
+    text = (DOCS / "thresholds.md").read_text()
     penalties = [row.penalty for row in PARTS]
     for row in (
         f"| {acceptance.MIN_GAIN:.0f} nats (`MIN_GAIN`) |",
