@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from kubesonar.core.diagnosis.evidence import Cell
-from kubesonar.core.diagnosis.inference.likelihood import Belief, Fit
+from kubesonar.core.diagnosis.inference.belief import Belief, Expectation
+from kubesonar.core.diagnosis.inference.likelihood import Fit
 from kubesonar.core.diagnosis.inference.suspects import choose_ways, relatives
 from kubesonar.core.diagnosis.inference.trial_model import Odds
 from kubesonar.core.diagnosis.parts.table import PARTS
@@ -18,7 +19,7 @@ def trains(source: End, target: End, bad: bool) -> Belief:
     cell = Cell(Traversal(source, target, Kind.UDP, Path.POD, Way.FORWARD, Aspect.REACH), 8, 2)
     for number in range(40):
         cell.add(float(number), 0, bad and number % 2 == 0, 8, 2)
-    return Belief(cell, Odds(0.001, 0.0005))
+    return Belief(cell, Expectation([Odds(0.001, 0.0005)] * 2))
 
 
 @pytest.mark.parametrize("inward", [True, False])

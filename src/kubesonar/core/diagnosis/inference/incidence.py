@@ -76,6 +76,10 @@ class Incidence:
             members = self._members[key] = self.known(key)
         return members
 
+    def made(self, key: SuspectKey) -> bool:
+        """Return whether all cells that cross this part were made."""
+        return key in self._members
+
     def known(self, key: SuspectKey) -> list[int]:
         """Return those of the cells that cross this part which were made so far."""
         keys = self._keys

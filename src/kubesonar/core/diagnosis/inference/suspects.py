@@ -7,8 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from kubesonar.core.diagnosis.evidence import Cell
-from kubesonar.core.diagnosis.inference.likelihood import Belief, Fit
-from kubesonar.core.diagnosis.inference.two_rates import EXTRA_RATE, TwoRates, one_rate, seen_by_one, two_rates
+from kubesonar.core.diagnosis.inference.belief import Belief
+from kubesonar.core.diagnosis.inference.likelihood import Fit
+from kubesonar.core.diagnosis.inference.two_rates import (
+    EXTRA_RATE,
+    TwoRates,
+    WayCounts,
+    one_rate,
+    seen_by_one,
+    two_rates,
+)
 from kubesonar.core.diagnosis.parts.part import Part
 from kubesonar.core.diagnosis.parts.table import PARTS
 
@@ -102,12 +110,13 @@ def choose_ways(
     wide, way_in, way_out = rows
     trials = beliefs[wide]
     share = PARTS[wide[0]].share
-    both = two_rates(trials, key[1], share, found.bins, found.rate)
+    counts = WayCounts(trials, key[1], share, found.bins)
+    both = two_rates(counts, found.rate)
     readings = [
         (one.gain, row, one)
         for row, inward in ((way_in, True), (way_out, False))
         if row in beliefs
-        for one in [one_rate(trials, key[1], share, found.bins, inward=inward)]
+        for one in [one_rate(counts, inward=inward)]
     ]
     equal = both.inward == both.outward
     alone = max(readings, key=lambda reading: reading[0] - penalty(reading[1]), default=None)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from math import log
 from typing import NamedTuple
 
 import msgspec
 
 from kubesonar.core.diagnosis.evidence import Cell
-from kubesonar.core.diagnosis.inference.likelihood import Belief, gain_of
+from kubesonar.core.diagnosis.inference.belief import Belief
+from kubesonar.core.diagnosis.inference.likelihood import gain_of
 from kubesonar.core.diagnosis.inference.trial_model import RATES, Load, Odds, lossy
 from kubesonar.core.diagnosis.parts.shares import Share, by_server, sides
 
@@ -42,18 +43,7 @@ class TwoRates(msgspec.Struct, frozen=True):
         """Return how the trials of that cell, of which that share crosses that node, do so, and the rate at which it
         loses their packets."""
         way = _way(cell, node, share)
-        return way.load, _lost(way, self.inward, self.outward)
-
-
-def seen_by_one(
-    beliefs: Iterable[Belief], node: str, share: Share | None, bins: int, both: TwoRates, one: TwoRates
-) -> bool:
-    """Return whether two ways explain more than `one` of them by the trials of a single peer of several: then the way
-    to or from that peer is sick, and not the part's second way."""
-    more: dict[str, float] = {}
-    for peer, counts in _counted_by_peer(beliefs, node, share, bins).items():
-        more[peer] = _gain(counts, both.inward, both.outward) - _gain(counts, one.inward, one.outward)
-    return len(more) > 1 and sum(more.values()) - max(more.values()) <= 0.0
+        return way.load, _lost(way.enters, way.leaves, self.inward, self.outward)
 
 
 class _Way(NamedTuple):
@@ -71,82 +61,98 @@ def _way(cell: Cell, node: str, share: Share | None) -> _Way:
     return _Way(load, *sides(cell.route, node))
 
 
-class _Counts(NamedTuple):
-    """Trials, bad ones, dead ones, packets and lost ones by the way and what is expected, and how much a packet counts
-    that was lost within a train."""
+class WayCounts:
+    """The trials through the newest `bins` that cross a node, or so much of one as that share: counted by the way and
+    by what is expected."""
 
-    by_way: dict[tuple[_Way, Odds], list[int]]
-    packets: float
+    def __init__(self, beliefs: Iterable[Belief], node: str, share: Share | None, bins: int) -> None:
+        self._counts: dict[tuple[_Way, Odds], list[int]] = {}
+        for belief in beliefs:
+            self._count(belief, _way(belief.cell, node, share), bins)
+        self._packets = 1.0 if self._lost_alone() else _PACKETS
+        """How much a packet counts that was lost within a train."""
+        self._by_sides: dict[tuple[bool, bool], list[tuple[Load, Odds, list[int]]]] = {}
+        for (way, expected), count in self._counts.items():
+            self._by_sides.setdefault((way.enters, way.leaves), []).append((way.load, expected, count))
+        self._gains: dict[tuple[bool, bool, float], float] = {}
+
+    def _count(self, belief: Belief, way: _Way, bins: int) -> None:
+        left, odds = belief.expectation.left(way.load), belief.expectation.odds
+        for index, total in enumerate(belief.total[:bins]):
+            if total:
+                kind = way._replace(load=left[index]), odds[index]
+                count = self._counts.setdefault(kind, [0, 0, 0, 0, 0])
+                count[0] += total
+                count[1] += belief.bad[index]
+                count[2] += belief.dead[index]
+                count[3] += belief.sent[index]
+                count[4] += belief.lost[index]
+
+    def _lost_alone(self) -> bool:
+        """Return whether trains lost packets, and about as many were bad as if each packet had been lost alone."""
+        bad = alone = 0.0
+        for (way, _), (total, of_bad, _, sent, lost) in self._counts.items():
+            if way.load.packets > 1 and sent:  # an agent may say of trains that it could send nothing of them
+                bad += of_bad
+                alone += total * (1 - (1 - lost / sent) ** (sent / total))
+        return alone > 0 and bad >= _ALONE * alone
+
+    def gain(self, inward: float, outward: float) -> float:
+        """Return what these two rates explain (nats)."""
+        return sum(self._gain(sides, _lost(*sides, inward, outward)) for sides in self._by_sides)
+
+    def _gain(self, sides: tuple[bool, bool], lost: float) -> float:
+        """What that loss explains of the trials that only enter, only leave, or do both: of those that do one of them
+        it is asked again and again, beside each rate of the other way."""
+        gain = self._gains.get((*sides, lost))
+        if gain is None:
+            gain = sum(self._gain_of(lost, *counted) for counted in self._by_sides[sides])
+            self._gains[*sides, lost] = gain
+        return gain
+
+    def _gain_of(self, lost: float, load: Load, expected: Odds, count: list[int]) -> float:
+        gain = gain_of(count[:3], expected, lossy(load, lost))
+        if load.packets <= 1:
+            return gain
+        rate = min(max(lost, _LEAST), 1 - _LEAST)
+        lost_ones = count[4] * log(rate / _LEAST) + (count[3] - count[4]) * log((1 - rate) / (1 - _LEAST))
+        return gain + self._packets * lost_ones
 
 
-def two_rates(beliefs: Iterable[Belief], node: str, share: Share | None, bins: int, start: float) -> TwoRates:
-    """The best pair of rates through the newest `bins`, from `start` both ways on (coordinate ascent)."""
-    counts = _counted(beliefs, node, share, bins)
+def two_rates(counts: WayCounts, start: float) -> TwoRates:
+    """Return the best pair of rates, from `start` both ways on (coordinate ascent)."""
     rate_in = rate_out = start
     for _ in range(_SWEEPS):
-        rate_in = max(_STEPS, key=lambda rate, other=rate_out: _gain(counts, rate, other))  # type: ignore[misc]
-        rate_out = max(_STEPS, key=lambda rate, other=rate_in: _gain(counts, other, rate))  # type: ignore[misc]
-    equal = max(RATES, key=lambda rate: _gain(counts, rate, rate))
-    best, same = _gain(counts, rate_in, rate_out), _gain(counts, equal, equal)
+        rate_in = max(_STEPS, key=lambda rate, other=rate_out: counts.gain(rate, other))  # type: ignore[misc]
+        rate_out = max(_STEPS, key=lambda rate, other=rate_in: counts.gain(other, rate))  # type: ignore[misc]
+    equal = max(RATES, key=lambda rate: counts.gain(rate, rate))
+    best, same = counts.gain(rate_in, rate_out), counts.gain(equal, equal)
     if same >= best - EXTRA_RATE:
         return TwoRates(equal, equal, same)
     return TwoRates(rate_in, rate_out, best)
 
 
-def one_rate(beliefs: Iterable[Belief], node: str, share: Share | None, bins: int, *, inward: bool) -> TwoRates:
-    """The best rate through the newest `bins` where only the way in, or only the way out, is sick."""
-    counts = _counted(beliefs, node, share, bins)
+def one_rate(counts: WayCounts, *, inward: bool) -> TwoRates:
+    """Return the best rate where only the way in, or only the way out, is sick."""
     ways = [(rate, 0.0) if inward else (0.0, rate) for rate in RATES]
-    best = max(ways, key=lambda way: _gain(counts, *way))
-    return TwoRates(*best, _gain(counts, *best))
+    best = max(ways, key=lambda way: counts.gain(*way))
+    return TwoRates(*best, counts.gain(*best))
 
 
-def _counted(beliefs: Iterable[Belief], node: str, share: Share | None, bins: int) -> _Counts:
-    counts: dict[tuple[_Way, Odds], list[int]] = {}
-    for belief in beliefs:
-        way = _way(belief.cell, node, share)
-        for index in range(bins):
-            if belief.total[index]:
-                left = way._replace(load=belief.left(way.load, index))
-                count = counts.setdefault((left, belief.expected[index]), [0, 0, 0, 0, 0])
-                count[0] += belief.total[index]
-                count[1] += belief.bad[index]
-                count[2] += belief.dead[index]
-                count[3] += belief.cell.sent[index]
-                count[4] += belief.cell.lost[index]
-    return _Counts(counts, 1.0 if _lost_alone(counts) else _PACKETS)
-
-
-def _lost_alone(counts: Mapping[tuple[_Way, Odds], Sequence[int]]) -> bool:
-    """Return whether trains lost packets, and about as many were bad as if each packet had been lost alone."""
-    bad = alone = 0.0
-    for (way, _), (total, of_bad, _, sent, lost) in counts.items():
-        if way.load.packets > 1 and sent:  # an agent may say of trains that it could send nothing of them
-            bad += of_bad
-            alone += total * (1 - (1 - lost / sent) ** (sent / total))
-    return alone > 0 and bad >= _ALONE * alone
-
-
-def _counted_by_peer(beliefs: Iterable[Belief], node: str, share: Share | None, bins: int) -> dict[str, _Counts]:
+def seen_by_one(
+    beliefs: Iterable[Belief], node: str, share: Share | None, bins: int, both: TwoRates, one: TwoRates
+) -> bool:
+    """Return whether two ways explain more than `one` of them by the trials of a single peer of several: then the way
+    to or from that peer is sick, and not the part's second way."""
     peers: dict[str, list[Belief]] = {}
     for belief in beliefs:
         source, target = belief.cell.route.source, belief.cell.route.target
         peers.setdefault(target.place if source.node == node else source.place, []).append(belief)
-    return {peer: _counted(found, node, share, bins) for peer, found in peers.items()}
+    counts = [WayCounts(found, node, share, bins) for found in peers.values()]
+    more = [each.gain(both.inward, both.outward) - each.gain(one.inward, one.outward) for each in counts]
+    return len(more) > 1 and sum(more) - max(more) <= 0.0
 
 
-def _gain(counts: _Counts, inward: float, outward: float) -> float:
-    gain = 0.0
-    for (way, expected), count in counts.by_way.items():
-        lost = _lost(way, inward, outward)
-        gain += gain_of(count[:3], expected, lossy(way.load, lost))
-        if way.load.packets > 1:
-            rate = min(max(lost, _LEAST), 1 - _LEAST)
-            lost_ones = count[4] * log(rate / _LEAST) + (count[3] - count[4]) * log((1 - rate) / (1 - _LEAST))
-            gain += counts.packets * lost_ones
-    return gain
-
-
-def _lost(way: _Way, inward: float, outward: float) -> float:
-    into, out = inward if way.enters else 0.0, outward if way.leaves else 0.0
+def _lost(enters: bool, leaves: bool, inward: float, outward: float) -> float:
+    into, out = inward if enters else 0.0, outward if leaves else 0.0
     return 1 - (1 - into) * (1 - out)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import log
 
-from kubesonar.core.diagnosis.inference.likelihood import Belief
+from kubesonar.core.diagnosis.inference.belief import Belief
 from kubesonar.core.diagnosis.inference.trial_model import Odds
 
 
@@ -18,7 +18,7 @@ def upper_bound(sick: Iterable[Belief], passed: Sequence[float], usual: Odds) ->
     newest = len(passed)
     total, partly, dead, rest = [*passed], [0] * newest, [0] * newest, [0.0] * newest
     for belief in sick:
-        if belief.cell.packets > 1 and belief.untouched is not None:
+        if belief.cell.packets > 1 and belief.expectation.untouched:
             for index in range(newest):
                 total[index] += belief.total[index]
                 if belief.bad[index]:

@@ -147,10 +147,11 @@ class CellMaker:
         self.cells.keep((source, responder, "unread"), forward)
 
     def _good_past(self, source: str, edge: Edge, cells: Iterable[Cell], sent: int) -> None:
-        """Counts the trials of the past that were well, of `sent` packets each, in all these cells."""
+        """Counts the trials of the past that were well, of `sent` packets each, in all these cells; none of a minute
+        that comes with more bad ones than it had."""
         for minute, age_bin in self.clock.past(source, edge):
             for cell in cells:
-                cell.add_good(minute.trials - len(minute.bad), age_bin, sent)
+                cell.add_good(max(0, minute.trials - len(minute.bad)), age_bin, sent)
 
     def _hear(self, edge: Edge, heard: int | None) -> None:
         """Notes that the target answered, in this bin of age."""

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from heapq import heapify, heappop, heapreplace
+from typing import NamedTuple
 
-from kubesonar.core.diagnosis.inference.likelihood import NO_FIT, Fit, fit
+from kubesonar.core.diagnosis.inference.likelihood import NO_FIT, CrossingTrials, Fit, fit
 from kubesonar.core.diagnosis.inference.suspects import CLEAR, SuspectKey
 from kubesonar.core.diagnosis.inference.two_rates import TwoRates
 from kubesonar.core.diagnosis.inference.upper_bound import upper_bound
@@ -21,6 +22,23 @@ told in turn; more, and what was told wrongly is told for longer."""
 _WIDE = ("zone_pair", "zone_pair_slow")
 """Parts that so many trials cross that these are counted as one, until it is such a part that explains most."""
 
+_Supposed = tuple[SuspectKey, Fit, TwoRates | None]
+"""A part that is supposed to be sick, and how it loses."""
+
+
+class _View(NamedTuple):
+    """What is known of parts while the same is expected of all cells: of those that were looked at what they do
+    explain, of all the most that they could, after the penalty (nats), and which of these are bounds."""
+
+    fits: dict[SuspectKey, Fit]
+    most: dict[SuspectKey, float]
+    bounded: set[SuspectKey]
+
+    def beside(self, changed: Collection[SuspectKey]) -> _View:
+        """Return what is known once more is expected of cells that these parts cross, so that they explain less."""
+        fits = {key: found for key, found in self.fits.items() if key not in changed}
+        return _View(fits, dict(self.most), set(self.bounded))
+
 
 class PartGains:
     """The gain of each part by so many of the newest bins. `known` are the parts and subjects that are known to be sick
@@ -30,9 +48,13 @@ class PartGains:
         self._trials = trials
         self._known = known
         self._newest = 0
-        self._fits: dict[SuspectKey, Fit] = {}
-        self._most: dict[SuspectKey, float] = {}
-        self._bounded: set[SuspectKey] = set()
+        self._view = _View({}, {}, set())
+        self._path: tuple[_Supposed, ...] = ()
+        self._views: dict[tuple[_Supposed, ...], _View] = {}
+        """The views of what was supposed since something else was expected: some dozens, for each part that a search
+        chooses."""
+        self._loosest: dict[SuspectKey, float] = {}
+        self._crossings: dict[SuspectKey, CrossingTrials] = {}
         self._rough: set[SuspectKey] = set()
         self._close: set[SuspectKey] = set()
         self._sick_of: dict[SuspectKey, list[int]] = {}
@@ -40,48 +62,64 @@ class PartGains:
     def look_at(self, newest: int) -> None:
         """Begin anew with so many of the newest bins."""
         self._newest = newest
-        self._fits = {}
+        self._view.fits.clear()
         self.rank()
 
     def rank(self) -> None:
         """Compute the most that each part could explain, and of those that were looked at what they do explain."""
-        self._most = {}
-        self._bounded = set()
+        most: dict[SuspectKey, float] = {}
         self._sick_of = {}
         trials = self._trials
         for index in trials.sick:
-            most = trials.beliefs[index].most(self._newest)
-            for key in trials.incidence.keys(index) if most else ():
-                self._most[key] = self._most.get(key, -self.penalty(key)) + most
+            more = trials.beliefs[index].most(self._newest)
+            for key in trials.incidence.keys(index) if more else ():
+                most[key] = most.get(key, -self.penalty(key)) + more
                 self._sick_of.setdefault(key, []).append(index)
-        self._most |= {key: found.past - self.penalty(key) for key, found in self._fits.items() if key in self._most}
+        self._loosest = most
+        fits = self._view.fits
+        looked_at = {key: found.past - self.penalty(key) for key, found in fits.items() if key in most}
+        self._view = _View(fits, most | looked_at, set())
+        self._views.clear()
 
-    def best(self, margin: float, accepts: Callable[[SuspectKey, Fit], bool] | None = None) -> SuspectKey | None:
-        """Return the part that explains most, and more than that, of those that `accepts` takes by how they lose (None:
-        of all). What a part explains is looked at only when the most that it could is more than what was found."""
-        queue = [(-most, -key[0], key) for key, most in self._most.items() if most > margin]
+    def best(
+        self,
+        margin: float,
+        among: Collection[SuspectKey] | None = None,
+        accepts: Callable[[SuspectKey, Fit], bool] | None = None,
+    ) -> SuspectKey | None:
+        """Return the part that explains most, and more than that, of some (None: of all) and of those that `accepts`
+        takes by how they lose. What a part explains is looked at only when the most that it could is more than what was
+        found."""
+        fits, thought, bounded = self._view
+        keys = thought if among is None else [key for key in among if key in thought]
+        queue = [(-thought[key], -key[0], key) for key in keys if thought[key] > margin]
         heapify(queue)
         while queue:
             key = queue[0][2]
-            if key in self._fits and accepts is not None and not accepts(key, self._fits[key]):
+            found = fits.get(key)
+            if found is not None and accepts is not None and not accepts(key, found):
                 heappop(queue)
                 continue
-            if key in self._fits and key not in self._rough:
-                return key
-            if key in self._fits:
+            if found is not None and key in self._rough:
                 self._look_closely(key)
-            most = self._bound(key) if key not in self._bounded else self.fit(key).past
-            self._bounded.add(key)
-            most = self._most[key] = min(self._most[key], most - self.penalty(key))
+            elif found is not None and found.past - self.penalty(key) >= thought[key]:
+                return key
+            if found is None and key not in bounded and not self._trials.incidence.made(key):
+                most = self._bound(key)
+                bounded.add(key)
+            else:
+                most = self.fit(key).past
+            most = thought[key] = min(thought[key], most - self.penalty(key))
             if most > margin:
                 heapreplace(queue, (-most, -key[0], key))
             else:
                 heappop(queue)
         return None
 
-    def most(self, key: SuspectKey) -> float | None:
-        """Return the most that the part may explain, after its penalty (nats); None where it may explain nothing."""
-        return self._most.get(key)
+    def most(self, key: SuspectKey) -> float:
+        """Return the most that the part could explain, after its penalty (nats), were all bad trials explained that
+        cross it; 0 where none does."""
+        return self._loosest.get(key, 0.0)
 
     def penalty(self, key: SuspectKey) -> float:
         """Return how improbable a fault of that part is beforehand (nats)."""
@@ -94,14 +132,23 @@ class PartGains:
 
     def fit(self, key: SuspectKey) -> Fit:
         """Return the best account of that part."""
-        found = self._fits.get(key)
+        found = self._view.fits.get(key)
+        if found is not None:
+            return found
+        if key not in self._view.most:
+            return NO_FIT
+        if PARTS[key[0]].name in _WIDE and key not in self._close and any(self._trials.rates(key)):
+            crossing = self._trials.crossing_roughly(key)
+            self._rough.add(key)
+        else:
+            crossing = self._crossing(key)
+        found = self._view.fits[key] = fit(crossing, self._newest)
+        return found
+
+    def _crossing(self, key: SuspectKey) -> CrossingTrials:
+        found = self._crossings.get(key)
         if found is None:
-            if PARTS[key[0]].name in _WIDE and key not in self._close and key in self._most:
-                crossings = self._trials.rough_crossings(key)
-                self._rough.add(key)
-            else:
-                crossings = self._trials.crossings(key)
-            found = self._fits[key] = fit(crossings, self._newest) if key in self._most else NO_FIT
+            found = self._crossings[key] = self._trials.crossing(key)
         return found
 
     def seen(self, key: SuspectKey) -> list[int]:
@@ -110,16 +157,16 @@ class PartGains:
         return incidence.known(key) if key in self._rough else incidence.members(key)
 
     def touch(self, index: int) -> None:
-        """Have the parts that this cell crosses looked at anew."""
-        for key in self._trials.incidence.keys(index):
-            self._fits.pop(key, None)
+        """Have the parts that this cell crosses looked at anew, because something else is expected of it."""
+        for key in self._trials.incidence.keys(index) if self._trials.beliefs[index].open else ():
+            self._view.fits.pop(key, None)
 
-    @contextmanager
-    def tried(self) -> Iterator[None]:
-        """Forget afterwards what was found of the most that parts explain, because it holds for suppositions only."""
-        most, bounded = dict(self._most), set(self._bounded)
-        yield
-        self._most, self._bounded = most, bounded
+    def forget(self, index: int, start: int, stop: int) -> None:
+        """Leave the bins from `start` to `stop` of this cell out of account."""
+        self._trials.beliefs[index].forget(start, stop)
+        for key in self._trials.incidence.keys(index):
+            self._view.fits.pop(key, None)
+            self._crossings.pop(key, None)
 
     @contextmanager
     def supposed(self, key: SuspectKey, found: Fit, rates: TwoRates | None = None) -> Iterator[None]:
@@ -129,11 +176,16 @@ class PartGains:
         before = [trials.beliefs[index].expectation for index in indexes]
         for index in indexes:
             trials.expect(key, found, rates, index, found.bins)
-            self.touch(index)
+        path, view = self._path, self._view
+        self._path = (*path, (key, found, rates))
+        if self._path not in self._views:
+            changed = [index for index in indexes if trials.beliefs[index].open]
+            self._views[self._path] = view.beside({key for index in changed for key in trials.incidence.keys(index)})
+        self._view = self._views[self._path]
         yield
+        self._path, self._view = path, view
         for index, expectation in zip(indexes, before, strict=True):
             trials.beliefs[index].expectation = expectation
-            self.touch(index)
 
     def _bound(self, key: SuspectKey) -> float:
         """The most that the part explains, told without looking at all that crosses it."""
@@ -145,4 +197,5 @@ class PartGains:
         """Has all trials looked at that cross a wide part, because it is the best explanation so far."""
         self._close.add(key)
         self._rough.discard(key)
-        self._fits.pop(key)
+        for view in (self._view, *self._views.values()):
+            view.fits.pop(key, None)

@@ -113,14 +113,14 @@ class Refinement:
 
         def accepts(key: SuspectKey, found: Fit) -> bool:
             again = key in kin and any(chosen in kin for chosen, _ in parts)
-            return key in among and found.rate > share and not again
+            return found.rate > share and not again
 
-        with gains.tried(), ExitStack() as supposed:
+        with ExitStack() as supposed:
             while len(parts) < most:
                 if len(parts) < len(kept):
                     key: SuspectKey | None = kept[len(parts)]
                 else:
-                    key = gains.best(max(0.0, (least - net) / (most - len(parts))), accepts)
+                    key = gains.best(max(0.0, (least - net) / (most - len(parts))), among, accepts)
                 if key is None:
                     break
                 found = gains.fit(key)

@@ -96,21 +96,20 @@ class Search:
         """Leaves out the trials that say nothing of their own because this part is sick."""
         for index, belief in enumerate(self._trials.beliefs):
             if part.hidden(belief.cell.route, subject):
-                self._gains.touch(index)
-                belief.forget(0, len(belief.total))
+                self._gains.forget(index, 0, len(belief.total))
 
     def _explain(self, suspect: Suspect, *, told: bool) -> None:
         """Expects what this part does from now on."""
         found = suspect.fit
         for index in suspect.indexes:
             belief = self._trials.beliefs[index]
-            self._gains.touch(index)
             if found.ended:
-                belief.forget(found.ended, len(belief.total))
+                self._gains.forget(index, found.ended, len(belief.total))
                 continue
             self._trials.expect(suspect.key, found, suspect.rates, index, found.bins)
+            self._gains.touch(index)
             if told:
-                belief.forget(found.bins, len(belief.total))
+                self._gains.forget(index, found.bins, len(belief.total))
         if told or found.ended:
             self._expect_of_services(suspect)
 

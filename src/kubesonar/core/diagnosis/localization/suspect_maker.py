@@ -8,7 +8,7 @@ from math import log
 
 import msgspec
 
-from kubesonar.core.diagnosis.inference.likelihood import Belief
+from kubesonar.core.diagnosis.inference.belief import Belief
 from kubesonar.core.diagnosis.inference.persistence import share_of_events, times_since
 from kubesonar.core.diagnosis.inference.suspects import Rival, Suspect, SuspectKey, choose_ways, relatives
 from kubesonar.core.diagnosis.localization.part_gains import PartGains
@@ -22,7 +22,8 @@ _ALIKE = 0.01
 """Difference in what two parts explain, as a share of it, below which hardly a trial tells them apart, now or later."""
 
 _FAR = 0.5
-"""An explanation of less than this share of what the chosen one explains is no rival, and is not looked at."""
+"""A part is not looked at as a rival where all bad trials that cross it are worth less than this share of what the
+chosen one explains."""
 
 
 class SuspectMaker:
@@ -67,7 +68,7 @@ class SuspectMaker:
         for at in belief.cell.bad_at:
             age_bin = min(bisect_right(self._trials.ages.edges, self._now - at), len(belief.total) - 1)
             if at > began and not belief.forgot(age_bin):
-                yield at, -log(belief.expected[age_bin].bad)
+                yield at, -log(belief.expectation.odds[age_bin].bad)
 
     def _rivals(self, key: SuspectKey, gain: float, ways: list[Rival]) -> list[Rival]:
         """The next best explanations of most of the same trials."""
@@ -80,7 +81,7 @@ class SuspectMaker:
             row = PARTS[other[0]]
             if other in kin or (row.name, other[1]) == (part.name, key[1]):
                 continue
-            if (gains.most(other) or 0.0) <= _FAR * net:
+            if gains.most(other) <= _FAR * net:
                 continue
             found = gains.fit(other).gain
             lead, more = net - found + gains.penalty(other), found - gain
@@ -88,4 +89,4 @@ class SuspectMaker:
             if lead < net and 2 * len(theirs & mine) >= min(len(theirs), len(mine)):
                 alike = theirs == mine or abs(more) < _ALIKE * gain
                 rivals.append(Rival(row.name, other[1], lead, alike, more, theirs < mine))
-        return sorted(rivals, key=lambda rival: rival.lead)[:MOST_RIVALS]
+        return sorted(rivals, key=lambda rival: (rival.lead, rival.part, rival.subject))[:MOST_RIVALS]

@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Iterable
 
 from kubesonar.core.diagnosis.evidence import SETTLE, Cell, Evidence
 from kubesonar.core.diagnosis.inference.background import BACKGROUND, Background
+from kubesonar.core.diagnosis.inference.belief import Belief, Expectation
 from kubesonar.core.diagnosis.inference.incidence import Incidence
-from kubesonar.core.diagnosis.inference.likelihood import Belief, Crossing, Fit
+from kubesonar.core.diagnosis.inference.likelihood import CrossingTrials, Fit
 from kubesonar.core.diagnosis.inference.suspects import SuspectKey
 from kubesonar.core.diagnosis.inference.trial_model import Load, Odds
 from kubesonar.core.diagnosis.inference.two_rates import TwoRates
@@ -42,13 +43,17 @@ class SearchedTrials:
         if everywhere:
             evidence.reserve.everything()  # what all share has to answer for all that went well
             cells = [cell for cell in evidence.cells if counts(cell)]
+        self._usual: dict[Odds, Expectation] = {}
         self._believe(cells)
         self.incidence = Incidence(cells, self._more, everywhere=everywhere)
 
     def _believe(self, cells: Iterable[Cell]) -> None:
         for cell in cells:
-            belief = Belief(cell, self._background.odds(cell))
-            if any(belief.bad):
+            odds = self._background.odds(cell)
+            if odds not in self._usual:
+                self._usual[odds] = Expectation([odds] * len(self.ages.edges))
+            belief = Belief(cell, self._usual[odds])
+            if belief.sick:
                 self.sick.append(len(self.beliefs))
             self.beliefs.append(belief)
 
@@ -62,21 +67,22 @@ class SearchedTrials:
         """Return all trials that cross this part."""
         return [self.beliefs[index] for index in self.incidence.members(key)]
 
-    def crossings(self, key: SuspectKey) -> list[Crossing]:
-        """Return all trials that cross this part, and how."""
-        return [(self.beliefs[index], load) for index, load in self.incidence.crossings(key)]
+    def crossing(self, key: SuspectKey) -> CrossingTrials:
+        """Return all trials that cross this part."""
+        return CrossingTrials((self.beliefs[index], load) for index, load in self.incidence.crossings(key))
 
-    def rough_crossings(self, key: SuspectKey) -> list[Crossing]:
+    def crossing_roughly(self, key: SuspectKey) -> CrossingTrials:
         """Return the same of a wide part, with the trials of all pairs in reserve as if they were one cell's."""
         incidence = self.incidence
         crossings = [(self.beliefs[index], incidence.load(key, index)) for index in incidence.known(key)]
         speed = PARTS[key[0]].name.endswith("_slow")
         packets = 1 if speed else max((belief.cell.packets for belief, _ in crossings), default=1)
-        cell = Cell(_ANY_ROUTE, packets, len(self.ages.edges))
+        bins = len(self.ages.edges)
+        cell = Cell(_ANY_ROUTE, packets, bins)
         for index, count in enumerate(self.passed(key)):
             cell.add_good(round(count), index, packets)
         usual = Odds(BACKGROUND, BACKGROUND) if speed else self.least
-        return [*crossings, (Belief(cell, usual), Load(packets))]
+        return CrossingTrials([*crossings, (Belief(cell, Expectation([usual] * bins)), Load(packets))])
 
     def passed(self, key: SuspectKey) -> list[float]:
         """Return how many trains that no cell holds crossed the part well, bin by bin."""
