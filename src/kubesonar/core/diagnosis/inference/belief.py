@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from array import array
 from collections.abc import Sequence
+from functools import lru_cache
 from math import log
+from struct import Struct
 
 from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.trial_model import Load, Odds, either, failing, lossy
@@ -20,7 +20,7 @@ class Expectation:
 
     __slots__ = ("_explained", "_left", "_lefts", "odds", "untouched")
 
-    def __init__(self, odds: Sequence[Odds], left: Sequence[Sequence[float]] = (), *, untouched: bool = True) -> None:
+    def __init__(self, odds: Sequence[Odds], left: Sequence[tuple[float, ...]] = (), *, untouched: bool = True) -> None:
         """`untouched`: whether nothing was explained. `left`: of a Service of which some servers fail, by bin, the
         chance of each that a trial there does not fail by what was explained."""
         self.odds = odds
@@ -42,15 +42,11 @@ class Expectation:
         of its servers, so that what fails at one of them fails at no other."""
         found = self._lefts.get(load)
         if found is None:
-            found = self._lefts[load] = [self._left_in(load, index) for index in range(len(self.odds))]
+            found = self._lefts[load] = [load] * len(self.odds)
+            if load.by_server and self._left:
+                alike = {left: _left(load, left) for left in set(self._left)}
+                found = self._lefts[load] = [alike[left] for left in self._left]
         return found
-
-    def _left_in(self, load: Load, age_bin: int) -> Load:
-        if not load.by_server or not self._left:
-            return load
-        left = self._left[age_bin]
-        crossing = sum(chance * share for chance, share in zip(left, load.by_server, strict=True))
-        return load._replace(share=round(crossing / sum(left), 3), by_server=())
 
     def _with(self, load: Load, rate: float, bins: int) -> Expectation:
         alike: dict[tuple[Odds, Load], Odds] = {}
@@ -62,24 +58,26 @@ class Expectation:
             odds[index] = alike[kind]
         if not load.by_server:
             return Expectation(odds, self._left, untouched=False)
-        fails, all_left = failing(load, rate), [1.0] * len(load.by_server)
+        fails, all_left = failing(load, rate), (1.0,) * len(load.by_server)
         before = self._left or [all_left] * len(odds)
-        return Expectation(
-            odds,
-            [
-                [chance * (1 - share * fails) for chance, share in zip(each, load.by_server, strict=True)]
-                if index < bins
-                else each
-                for index, each in enumerate(before)
-            ],
-            untouched=False,
-        )
+        alike_left = {each: _beside(each, load, fails) for each in set(before[:bins])}
+        return Expectation(odds, [*(alike_left[each] for each in before[:bins]), *before[bins:]], untouched=False)
+
+
+def _left(load: Load, left: Sequence[float]) -> Load:
+    crossing = sum(chance * share for chance, share in zip(left, load.by_server, strict=True))
+    return load._replace(share=round(crossing / sum(left), 3), by_server=())
+
+
+def _beside(left: Sequence[float], load: Load, fails: float) -> tuple[float, ...]:
+    """The chances of the servers, where those that are crossed fail besides."""
+    return tuple([chance * (1 - share * fails) for chance, share in zip(left, load.by_server, strict=True)])
 
 
 class Belief:
     """A cell, with what is expected of its trials. A bin that has been forgotten counts zero."""
 
-    __slots__ = ("bad", "cell", "dead", "expectation", "lost", "packed", "sent", "sick", "total")
+    __slots__ = ("_most", "bad", "cell", "dead", "expectation", "lost", "packed", "sent", "sick", "total")
 
     def __init__(self, cell: Cell, expectation: Expectation) -> None:
         self.cell = cell
@@ -92,11 +90,12 @@ class Belief:
         self._count()
 
     def _count(self) -> None:
+        self._most: dict[tuple[int, Expectation], float] = {}
         self.sick = any(self.bad)
         """Whether any of its trials was bad: what is expected of good ones changes nothing."""
         good = map(int.__sub__, self.total, self.bad)
         partly = map(int.__sub__, self.bad, self.dead)
-        self.packed = int.from_bytes(array("Q", [*good, *partly, *self.dead]).tobytes(), sys.byteorder)
+        self.packed = int.from_bytes(_counts(len(self.dead)).pack(*good, *partly, *self.dead), "little")
         """All counts in one number, so that those of many cells are added at once."""
 
     @property
@@ -121,7 +120,10 @@ class Belief:
 
     def most(self, newest: int) -> float:
         """The most that any part can explain of so many of the newest bins (nats)."""
-        return sum(self.nats(newest)) if any(self.bad[:newest]) else 0.0
+        found = self._most.get((newest, self.expectation))
+        if found is None:
+            found = self._most[newest, self.expectation] = sum(self.nats(newest))
+        return found
 
     def nats(self, newest: int) -> list[float]:
         """The same, bin by bin."""
@@ -133,5 +135,12 @@ class Belief:
 
 def unpack(packed: int, bins: int) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
     """Return the good trials, those that were bad in part and the dead ones, bin by bin, of such numbers' sum."""
-    counts = array("Q", packed.to_bytes(3 * bins * 8, sys.byteorder))
+    form = _counts(bins)
+    counts = form.unpack(packed.to_bytes(form.size, "little"))
     return counts[:bins], counts[bins : 2 * bins], counts[2 * bins :]
+
+
+@lru_cache(maxsize=8)
+def _counts(bins: int) -> Struct:
+    """The form of three counts for each bin."""
+    return Struct(f"<{3 * bins}Q")

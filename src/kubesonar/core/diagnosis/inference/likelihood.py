@@ -5,14 +5,16 @@ A part is taken to lose each packet with a rate, since some age; what that does 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, compress
 from math import exp, log
+from operator import or_
 
 import msgspec
 
 from kubesonar.core.diagnosis.inference.belief import LEAST_ODDS, Belief, Expectation, unpack
+from kubesonar.core.diagnosis.inference.rate_vectors import NAT, fields, vector
 from kubesonar.core.diagnosis.inference.trial_model import RATES, Load, Odds, either, lossy
 
 _ENDED = 4.0
@@ -47,15 +49,12 @@ class Fit(msgspec.Struct, frozen=True):
     past: float
 
 
+_ZERO = fields(0)[0]
+
 NO_FIT = Fit(0.0, 0.0, 0, 0, 0.0)
 
 Crossing = tuple[Belief, Load]
 """Trials, and how they cross the part in question."""
-
-Gains = tuple[float, ...]
-"""What each of `RATES` explains (nats)."""
-
-_NOTHING: Gains = (0.0,) * len(RATES)
 
 
 class CrossingTrials:
@@ -63,7 +62,7 @@ class CrossingTrials:
     added up once, but for Services, of which a part is left."""
 
     def __init__(self, crossings: Iterable[Crossing]) -> None:
-        self._open: list[Crossing] = []
+        self._open: dict[Load, list[Belief]] = {}
         good: dict[Load, int] = {}
         bins = 0
         for belief, load in crossings:
@@ -71,48 +70,42 @@ class CrossingTrials:
             if not load.by_server:
                 good[load] = good.get(load, 0) + belief.packed
             if belief.sick or load.by_server:
-                self._open.append((belief, load))
-        self._good = [_NOTHING] * bins
+                self._open.setdefault(load, []).append(belief)
+        self._good = [0] * bins
         for load, packed in good.items():
             gains = _gains_of_good(load)
             for index, count in enumerate(unpack(packed, bins)[0]):
-                if count:
-                    self._add(self._good, index, count, gains)
+                self._good[index] += count * gains
 
-    def table(self, newest: int) -> list[Gains]:
-        """Return what each rate explains of the trials in each of so many of the newest bins."""
-        table = self._good[:newest]
-        alike: dict[tuple[Load, Expectation], int] = {}
-        for belief, load in self._open:
-            kind = load, belief.expectation
-            alike[kind] = alike.get(kind, 0) + belief.packed
-        for (load, expectation), packed in alike.items():
-            good, partly, dead = unpack(packed, len(self._good))
-            left, odds = expectation.left(load), expectation.odds
-            for index in range(newest):
-                if load.by_server and good[index]:
-                    self._add(table, index, good[index], _gains_of_good(left[index]))
-                if partly[index]:
-                    self._add(table, index, partly[index], _gains_of_partly(left[index], odds[index]))
-                if dead[index]:
-                    self._add(table, index, dead[index], _gains_of_dead(left[index], odds[index]))
-        return table
-
-    @staticmethod
-    def _add(table: list[Gains], index: int, count: int, gains: Gains) -> None:
-        table[index] = tuple([had + count * gain for had, gain in zip(table[index], gains, strict=True)])
+    def gains(self, newest: int) -> list[int]:
+        """Return what each rate explains of the trials in each of so many of the newest bins, as vectors of rates."""
+        gains = self._good[:newest]
+        for load, beliefs in self._open.items():
+            alike: dict[Expectation, int] = {}
+            for belief in beliefs:
+                alike[belief.expectation] = alike.get(belief.expectation, 0) + belief.packed
+            for expectation, packed in alike.items():
+                good, partly, dead = unpack(packed, len(self._good))
+                left, odds = expectation.left(load), expectation.odds
+                for index in range(newest) if load.by_server else ():
+                    gains[index] += good[index] * _gains_of_good(left[index])
+                for index in compress(range(newest), map(or_, partly, dead)):
+                    if partly[index]:
+                        gains[index] += partly[index] * _gains_of_partly(left[index], odds[index])
+                    if dead[index]:
+                        gains[index] += dead[index] * _gains_of_dead(left[index], odds[index])
+        return gains
 
 
 def fit(trials: CrossingTrials, newest: int) -> Fit:
     """The best rate and onset of a part which all these trials cross, by so many of the newest bins."""
-    columns = list(zip(*trials.table(newest), strict=True))
-    best = NO_FIT
-    for rate, column in zip(RATES, columns, strict=False):
-        sums = list(accumulate(column))
-        gain = max(sums)
-        if gain > best.gain:
-            best = Fit(gain, rate, sums.index(gain) + 1, 0, gain)
-    return _end(columns, best)
+    sums = [fields(total) for total in accumulate(trials.gains(newest))]
+    most = max((max(each) for each in sums), default=_ZERO)
+    if most <= _ZERO:
+        return _end(sums, NO_FIT)
+    stop = next(index for index, each in enumerate(sums) if most in each)
+    gain = (most - _ZERO) / NAT
+    return _end(sums, Fit(gain, RATES[sums[stop].index(most)], stop + 1, 0, gain))
 
 
 def gain_of(count: list[int], expected: Odds, odds: Odds) -> float:
@@ -139,29 +132,31 @@ def _by_rate(load: Load) -> tuple[Odds, ...]:
 
 
 @lru_cache(maxsize=_MOST_LOADS)
-def _gains_of_good(load: Load) -> Gains:
-    return tuple(log(1 - odds.bad) for odds in _by_rate(load))
+def _gains_of_good(load: Load) -> int:
+    return vector(log(1 - odds.bad) for odds in _by_rate(load))
 
 
 @lru_cache(maxsize=_MOST_ODDS)
-def _gains_of_partly(load: Load, expected: Odds) -> Gains:
-    return tuple(_partly(either(expected, odds), expected) for odds in _by_rate(load))
+def _gains_of_partly(load: Load, expected: Odds) -> int:
+    return vector(_partly(either(expected, odds), expected) for odds in _by_rate(load))
 
 
 @lru_cache(maxsize=_MOST_ODDS)
-def _gains_of_dead(load: Load, expected: Odds) -> Gains:
-    return tuple(log(either(expected, odds).dead / expected.dead) for odds in _by_rate(load))
+def _gains_of_dead(load: Load, expected: Odds) -> int:
+    return vector(log(either(expected, odds).dead / expected.dead) for odds in _by_rate(load))
 
 
-def _end(columns: list[tuple[float, ...]], lasting: Fit) -> Fit:
+def _end(sums: Sequence[Sequence[int]], lasting: Fit) -> Fit:
     """The account with an end, where that explains much more than the lasting one does."""
-    best, past = lasting, lasting.gain + _ENDED
-    for rate, column in zip(RATES, columns, strict=False):
-        gain, start = 0.0, 1
-        for index, more in enumerate(column[1:], 1):
-            if gain < 0:
-                gain, start = 0.0, index  # what began in an older bin explains less than nothing of those before
-            gain += more
-            if gain > past:
-                best, past = Fit(lasting.gain, rate, lasting.bins, start, gain), gain
+    best, past = lasting, round((lasting.gain + _ENDED) * NAT)
+    for rate, column in zip(RATES, zip(*sums, strict=True), strict=False):
+        if max(column) - min(column) <= past:
+            continue
+        least, start = column[0], 1
+        for index, value in enumerate(column):
+            if value - least > past:
+                past = value - least
+                best = Fit(lasting.gain, rate, lasting.bins, start, past / NAT)
+            elif value < least:
+                least, start = value, index + 1
     return best

@@ -32,6 +32,10 @@ _SILENT = frozenset({Fault.TIMEOUT, Fault.UNREACHABLE})
 
 _NO_ANSWER = _SILENT | {Fault.UNRESOLVED}
 
+_MOST_A_MINUTE = 1 << 16
+"""Trials of one edge that are believed of a minute of the past. Fewer, and an agent that asks very often is counted
+short; more, and one that lies by billions overruns what is counted of all."""
+
 _ANSWERED = 0.5
 """Seconds after which what plain targets answered counts, be it right or wrong: whether they answer at all is known
 only after a timeout. Shorter, and of slow answers only some count; longer, and wrong answers are told late."""
@@ -147,11 +151,11 @@ class CellMaker:
         self.cells.keep((source, responder, "unread"), forward)
 
     def _good_past(self, source: str, edge: Edge, cells: Iterable[Cell], sent: int) -> None:
-        """Counts the trials of the past that were well, of `sent` packets each, in all these cells; none of a minute
-        that comes with more bad ones than it had."""
+        """Counts the trials of the past that were well, of `sent` packets each, in all these cells: as many at most as
+        are believed of a minute, and none of one that comes with more bad ones than it had."""
         for minute, age_bin in self.clock.past(source, edge):
             for cell in cells:
-                cell.add_good(max(0, minute.trials - len(minute.bad)), age_bin, sent)
+                cell.add_good(max(0, min(minute.trials, _MOST_A_MINUTE) - len(minute.bad)), age_bin, sent)
 
     def _hear(self, edge: Edge, heard: int | None) -> None:
         """Notes that the target answered, in this bin of age."""

@@ -37,7 +37,7 @@ class _View(NamedTuple):
     def beside(self, changed: Collection[SuspectKey]) -> _View:
         """Return what is known once more is expected of cells that these parts cross, so that they explain less."""
         fits = {key: found for key, found in self.fits.items() if key not in changed}
-        return _View(fits, dict(self.most), set(self.bounded))
+        return _View(fits, dict(self.most), self.bounded.difference(changed))
 
 
 class PartGains:
@@ -104,7 +104,7 @@ class PartGains:
                 self._look_closely(key)
             elif found is not None and found.past - self.penalty(key) >= thought[key]:
                 return key
-            if found is None and key not in bounded and not self._trials.incidence.made(key):
+            if found is None and key not in bounded:
                 most = self._bound(key)
                 bounded.add(key)
             else:
@@ -174,8 +174,7 @@ class PartGains:
         trials = self._trials
         indexes = trials.incidence.members(key)
         before = [trials.beliefs[index].expectation for index in indexes]
-        for index in indexes:
-            trials.expect(key, found, rates, index, found.bins)
+        trials.suppose(key, found, rates)
         path, view = self._path, self._view
         self._path = (*path, (key, found, rates))
         if self._path not in self._views:
@@ -191,6 +190,8 @@ class PartGains:
         """The most that the part explains, told without looking at all that crosses it."""
         trials = self._trials
         sick = [trials.beliefs[index] for index in self._sick_of[key]]
+        if trials.incidence.made(key):
+            return sum(belief.most(self._newest) for belief in sick)
         return upper_bound(sick, trials.passed(key)[: self._newest], trials.least)
 
     def _look_closely(self, key: SuspectKey) -> None:

@@ -99,6 +99,14 @@ class SearchedTrials:
         """Return how many trains that no cell holds cross the part in a second, lately and in the past."""
         return self._reserve.passing(PARTS[key[0]].name, key[1])
 
+    def suppose(self, key: SuspectKey, found: Fit, rates: TwoRates | None) -> None:
+        """Expect of all cells that cross a part what it does besides."""
+        for index, load in self.incidence.crossings(key):
+            if rates is not None:
+                self.expect(key, found, rates, index, found.bins)
+            else:
+                self.beliefs[index].explain(load, found.rate, found.bins)
+
     def expect(self, key: SuspectKey, found: Fit, rates: TwoRates | None, index: int, bins: int) -> None:
         """Expect of that cell, through the newest `bins`, what the part does besides."""
         belief = self.beliefs[index]
