@@ -1,4 +1,4 @@
-"""What is expected of the trials of a cell, as far as it is explained so far."""
+"""Beliefs: the trials of a cell, with the odds that are expected of them as far as they are explained so far."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Belief:
     def _count(self) -> None:
         self._most: dict[tuple[int, Expectation], float] = {}
         self.sick = any(self.bad)
-        """Whether any of its trials was bad: what is expected of good ones changes nothing."""
+        """Tells whether any of its trials was bad: what is expected of good ones changes nothing."""
         good = map(int.__sub__, self.total, self.bad)
         partly = map(int.__sub__, self.bad, self.dead)
         self.packed = int.from_bytes(_counts(len(self.dead)).pack(*good, *partly, *self.dead), "little")

@@ -1,4 +1,4 @@
-"""What each rate of loss explains, all rates in one number.
+"""Vectors of nats, one for each rate of loss, in one number.
 
 A vector holds a value for each of `RATES`, in fixed point, in fields of one integer: vectors are added, and multiplied
 by counts, as integers are, all rates at once. In plain Python that is ten times as fast as value by value.

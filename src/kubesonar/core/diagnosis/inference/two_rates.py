@@ -70,7 +70,7 @@ class WayCounts:
         for belief in beliefs:
             self._count(belief, _way(belief.cell, node, share), bins)
         self._packets = 1.0 if self._lost_alone() else _PACKETS
-        """How much a packet counts that was lost within a train."""
+        """The weight of a packet that was lost within a train."""
         self._by_sides: dict[tuple[bool, bool], list[tuple[Load, Odds, list[int]]]] = {}
         for (way, expected), count in self._counts.items():
             self._by_sides.setdefault((way.enters, way.leaves), []).append((way.load, expected, count))
@@ -102,7 +102,7 @@ class WayCounts:
         return sum(self._gain(sides, _lost(*sides, inward, outward)) for sides in self._by_sides)
 
     def _gain(self, sides: tuple[bool, bool], lost: float) -> float:
-        """What that loss explains of the trials that only enter, only leave, or do both: of those that do one of them
+        """The gain by that loss of the trials that only enter, only leave, or do both: of those that do one of them
         it is asked again and again, beside each rate of the other way."""
         gain = self._gains.get((*sides, lost))
         if gain is None:

@@ -27,15 +27,15 @@ _Supposed = tuple[SuspectKey, Fit, TwoRates | None]
 
 
 class _View(NamedTuple):
-    """What is known of parts while the same is expected of all cells: of those that were looked at what they do
-    explain, of all the most that they could, after the penalty (nats), and which of these are bounds."""
+    """The gains of parts while the same is expected of all cells. `fits` are those of parts that were looked at, `most`
+    is the most that each could explain, after its penalty (nats), `bounded` are those of which a bound was computed."""
 
     fits: dict[SuspectKey, Fit]
     most: dict[SuspectKey, float]
     bounded: set[SuspectKey]
 
     def beside(self, changed: Collection[SuspectKey]) -> _View:
-        """Return what is known once more is expected of cells that these parts cross, so that they explain less."""
+        """Return the view once more is expected of cells that these parts cross, so that they explain less."""
         fits = {key: found for key, found in self.fits.items() if key not in changed}
         return _View(fits, dict(self.most), self.bounded.difference(changed))
 
