@@ -5,6 +5,7 @@ import uvloop
 from kubesonar.core.probing.schedule import Plan, Schedule
 from kubesonar.model import Check, Kind, Path
 from kubesonar.net.clock import SystemClock
+from kubesonar.net.ticks import Ticks
 from kubesonar.runtime.drive import Drive
 
 
@@ -54,3 +55,50 @@ def test_a_bug_in_one_action_does_not_end_the_schedule() -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(scenario())
+
+
+class Beats:
+    """A machine that is due two ticks after each timed step. `times` are those of all steps, `early` of those that were
+    timed and came before they were due."""
+
+    def __init__(self, length: float) -> None:
+        self.times: list[float] = []
+        self.early: list[float] = []
+        self.beats = 0
+        self.due: float | None = None
+        self._length = length
+
+    def step(self, now: float, event: str | None = None) -> list[int]:
+        self.times.append(now)
+        if event is None:
+            self.beats += 1
+            self.early += [now] if self.due is None or now < self.due else []
+        if event is None or self.due is None:
+            self.due = now + 2 * self._length
+        return [self.beats]
+
+
+def test_the_clock_that_a_machine_sees_reaches_each_timer_and_never_goes_back() -> None:
+    length = 0.02
+
+    async def scenario() -> Beats:
+        loop = asyncio.get_running_loop()
+        Ticks.of(loop, length).read_each(lambda: None)
+        machine, done = Beats(length), asyncio.Event()
+
+        def act(count: int) -> None:
+            if count == 5:
+                done.set()
+
+        drive = Drive(machine, SystemClock(), act, lambda _: None)
+        drive.feed("begin")
+        while not done.is_set():
+            drive.feed("meanwhile")
+            await asyncio.sleep(length / 8)
+        drive.stop()
+        return machine
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        machine = runner.run(scenario())
+    assert not machine.early
+    assert machine.times == sorted(machine.times)

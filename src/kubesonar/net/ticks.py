@@ -1,7 +1,7 @@
 """The ticks of one event loop: points in time that all timers of a process share, so that it wakes up seldom.
 
 A wake-up for every timer and every datagram costs several times what is done in it (bench/results/rest.md). So what may
-wait an eighth of a second waits for the next tick: timers of machines, probes that are due, and answers whose time of
+wait a quarter of a second waits for the next tick: timers of machines, probes that are due, and answers whose time of
 arrival the kernel has stamped. What must not wait, as handshakes and requests, does without ticks.
 """
 
@@ -15,9 +15,14 @@ from kubesonar.core.timers import Timer, Timers
 from kubesonar.net.clock import Clock, SystemClock
 from kubesonar.net.deadline import wake
 
-TICK = 0.125
+TICK = 0.25
 """Seconds between two ticks. Longer, and answers of members, timeouts and confirmations are late by as much, and more
 datagrams have to find room in the sockets' buffers meanwhile; shorter, and a process at rest wakes up more often."""
+
+_SOONER = 0.01
+"""Seconds by which a timer may be done before its time, where a tick is then: what a timer sets for some ticks later is
+due a moment after a tick, because the tick that set it was late by a moment. Longer, and times are less exact; shorter,
+and on a busy node periods are longer than was asked for, by a tick."""
 
 _EARLY = 0.0005
 """Seconds added to each timer: uvloop's clock counts whole milliseconds, and a tick should not come before its time."""
@@ -48,10 +53,10 @@ class Ticks:
         return ticks
 
     def at(self, when: float, act: Callable[[float], None]) -> Timer:
-        """Call `act` with the time (s) at the first tick from `when` on, never at once. Return the timer, to cancel
-        it."""
-        timer = self._timers.at(when, act)
-        if self._armed is None or not self._readers:  # with readers every tick comes
+        """Call `act` with the time (s) at the first tick from `when` on, or one that is up to 10 ms before, never at
+        once. Return the timer, to cancel it."""
+        timer = self._timers.at(when - _SOONER, act)
+        if self._armed is None or not self._readers:
             self._arm()
         return timer
 
@@ -94,13 +99,13 @@ class Ticks:
 
     def _arm(self) -> None:
         """Set the loop's timer for the first tick at which there is something to do."""
-        due = self._timers.due
+        due = None if self._readers else self._timers.due  # with readers every tick comes
         if due is None and not self._readers:
             return
         now = self._clock.mono()
         at = max(now, self._at if self._armed is None else self._start)
         following = self._start + ((at - self._start) // self._length + 1) * self._length
-        if due is not None and not self._readers and due > following:
+        if due is not None and due > following:
             following = self._start - (self._start - due) // self._length * self._length
         if self._armed is not None:
             if self._at <= following:

@@ -19,7 +19,9 @@ class Drive(Generic[Event, Action]):
     """Steps `machine` when an event is fed to it, and at the first tick (net/ticks) at which it is due, and calls `act`
     with each action.
 
-    `lag` is called with how late each timed step was (seconds): so the process notices that its loop is starved.
+    `lag` is called with how late each timed step was (seconds): so the process notices that its loop is starved. The
+    machine's clock never goes back: where a tick came a moment before a timer was due, it shows that timer's time until
+    that has come.
     """
 
     def __init__(
@@ -35,12 +37,12 @@ class Drive(Generic[Event, Action]):
         self._lag = lag
         self._ticks = Ticks.of(asyncio.get_running_loop())
         self._timer: Timer | None = None
-        self._due: float | None = None
+        self._due = self._now = float("-inf")
         self._stopped = False
 
     def feed(self, event: Event) -> None:
         """Step the machine with `event` now."""
-        self._step(event)
+        self._step(self._clock.mono(), event)
 
     def stop(self) -> None:
         """Set no timer any more; the machine is stepped only by `feed`."""
@@ -48,9 +50,10 @@ class Drive(Generic[Event, Action]):
         if self._timer is not None:
             self._timer.cancel()
 
-    def _step(self, event: Event | None) -> None:
+    def _step(self, now: float, event: Event | None = None) -> None:
+        self._now = max(now, self._now)
         try:
-            for action in self._machine.step(self._clock.mono(), event):
+            for action in self._machine.step(self._now, event):
                 self._act(action)
         finally:
             self._arm()  # a bug in one step must not be the last step
@@ -68,4 +71,4 @@ class Drive(Generic[Event, Action]):
     def _wake(self, _now: float) -> None:
         self._timer = None
         self._lag(self._ticks.late)
-        self._step(None)
+        self._step(max(self._clock.mono(), self._due))

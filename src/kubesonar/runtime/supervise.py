@@ -27,7 +27,7 @@ class Supervisor:
     def __init__(self) -> None:
         self.crashes = 0
         self._logged: set[tuple[str, str]] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     def run_forever(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work`; when it crashes, run it again after a pause that doubles up to a minute."""
@@ -35,7 +35,7 @@ class Supervisor:
 
     def run_once(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` to its end; a crash is logged and counted."""
-        self._begin(name, self._guarded(name, work)).add_done_callback(lambda _: work.close())  # cancelled unbegun
+        self._begin(name, self._survives(name, work)).add_done_callback(lambda _: work.close())  # cancelled unbegun
 
     def watch_loop(self) -> None:
         """Count and log also what escapes from callbacks of the running loop, and from handlers of requests."""
@@ -51,7 +51,7 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _begin(self, name: str, work: Coroutine[Any, Any, object]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -62,9 +62,6 @@ class Supervisor:
         while not await self._survives(name, work()):
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
-
-    async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        await self._survives(name, work)
 
     async def _survives(self, name: str, work: Awaitable[None]) -> bool:
         try:

@@ -123,6 +123,7 @@ class Confirmation:
     def replace(self, now: float, checks: Iterable[Check], spare: Spare) -> None:
         """Take these checks for the usual ones from now on; `spare` is what their budgets leave."""
         before = self._usual
+        self._fill(now)
         paid = {name for name, cost in spare.costs.items() if cost.keys() <= spare.rates.keys()}
         asked = (check for check in checks if check.path in _MEMBERS or check.id in paid)
         self._checks = {check.id: check for check in asked if check.kind in _PACKETS}
@@ -136,7 +137,6 @@ class Confirmation:
         most = MOST_FEW if len({check.target for check in members}) <= _FEW else MOST
         self._share = most - _STORED / SPAN
         self._left = min(self._left, _STORED * self._usual) if before else _STORED * self._usual
-        self._filled = now
         self._queue = [(when, name) for when, name in self._queue if name in self._checks]
         self._waiting = [name for name in self._waiting if name in self._checks]
         self._queued = {name for _, name in self._queue} | {*self._waiting}
@@ -165,8 +165,9 @@ class Confirmation:
 
     def take(self, now: float) -> list[Check]:
         """The checks to make now."""
-        self._left = min(self._left + (now - self._filled) * self._usual * self._share, _STORED * self._usual)
-        self._filled = now
+        if not self._waiting and not (self._queue and self._queue[0][0] <= now):
+            return []
+        self._fill(now)
         names, self._waiting = self._waiting, []
         while self._queue and self._queue[0][0] <= now:
             names.append(heapq.heappop(self._queue)[1])
@@ -185,6 +186,11 @@ class Confirmation:
                 self._waiting.append(name)
                 self._queued.add(name)
         return found
+
+    def _fill(self, now: float) -> None:
+        """Put into the bucket of packets what has come together since the last time."""
+        self._left = min(self._left + (now - self._filled) * self._usual * self._share, _STORED * self._usual)
+        self._filled = now
 
     def _pay(self, check: Check) -> bool:
         """Take from the buckets what the check costs, where they have it."""

@@ -7,8 +7,9 @@ what is due in ticks: a wake-up for every probe costs 2.5 to 4 times the CPU of 
 
 from __future__ import annotations
 
-import heapq
+from bisect import bisect_right, insort
 from collections.abc import Container, Iterable, Mapping
+from operator import itemgetter
 from typing import Annotated
 
 import msgspec
@@ -32,6 +33,8 @@ for a moment befalls more of its trials or fewer; shorter, and an agent at rest 
 
 _EARLIEST = 0.2
 """Share of its period by which a check is made before its time at most, so that its trials stay spread."""
+
+_time = itemgetter(0)
 
 _STAMPED = frozenset({Kind.UDP, Kind.ICMP, Kind.MTU})
 """Kinds whose answers the kernel stamps, so that it does not matter what else this process does then."""
@@ -65,15 +68,20 @@ class Schedule:
         self._source = source
         self._together = together
         self._checks: Mapping[str, Check] = {}
+        self._phases: Mapping[str, float] = {}
+        """Seconds of each check's period that have passed when it is made."""
         self._queue: list[tuple[float, str]] = []
+        """When each check is due next, in ascending order."""
         self._confirmation = Confirmation()
 
     @property
     def due(self) -> float | None:
         """The next time (seconds of the clock of `step`) at which a check is due, None without checks."""
-        times = [self._queue[0][0]] if self._queue else []
-        times += [] if self._confirmation.due is None else [self._confirmation.due]
-        return min(times) if times else None
+        again = self._confirmation.due
+        if not self._queue:
+            return again
+        usual = self._queue[0][0]
+        return usual if again is None or usual < again else again
 
     def step(self, now: float, event: Plan | Observation | None = None) -> list[Check]:
         """Return the checks to make at `now` (seconds of a clock that never goes back)."""
@@ -82,37 +90,39 @@ class Schedule:
         elif event is not None:
             self._replace(now, event.checks)
             self._confirmation.replace(now, self._checks.values(), event.spare)
-        launched = []
-        while self._queue and self._queue[0][0] <= now:
-            launched.append(self._pop(now))
-        if self._together and not _STAMPED.isdisjoint(check.kind for check in launched):
+        launched = [self._launch(now, turn) for turn in self._until(now)]
+        if self._together and any(check.kind in _STAMPED for check in launched):
             launched += self._company(now, {check.id for check in launched})
         return launched + self._confirmation.take(now)
 
-    def _pop(self, now: float) -> Check:
-        """Take the first check of the queue, and put it back for its next time."""
-        when, name = heapq.heappop(self._queue)
+    def _until(self, when: float) -> list[tuple[float, str]]:
+        """Return the turns up to that time."""
+        return self._queue[: bisect_right(self._queue, when, key=_time)]
+
+    def _launch(self, now: float, turn: tuple[float, str]) -> Check:
+        """Take this turn out of the queue, and put the next one of its check in."""
+        self._queue.remove(turn)
+        when, name = turn
         check = self._checks[name]
-        heapq.heappush(self._queue, (self._next(check, max(now, when)), name))
+        insort(self._queue, (self._next(check, max(now, when)), name))
         return check
 
     def _company(self, now: float, made: Container[str]) -> list[Check]:
         """Return the checks that are made before their time, together with what is due now: none that is `made` now
         anyway, as after a time in which the process did not run."""
-        found, others = [], []
-        while self._queue and self._queue[0][0] <= now + self._together:
-            check = self._checks[self._queue[0][1]]
-            near = self._queue[0][0] <= now + _EARLIEST * check.period
+        found = []
+        for turn in self._until(now + self._together):
+            check = self._checks[turn[1]]
+            near = turn[0] <= now + _EARLIEST * check.period
             if near and check.kind in _STAMPED and check.id not in made:
-                found.append(self._pop(now))
-            else:
-                others.append(heapq.heappop(self._queue))
-        for one in others:
-            heapq.heappush(self._queue, one)
+                found.append(self._launch(now, turn))
         return found
 
     def _replace(self, now: float, checks: Iterable[Check]) -> None:
         old, self._checks = self._checks, {check.id: check for check in checks}
+        self._phases = {
+            name: place(f"{self._source} {name}") / 2**64 * _period(check) for name, check in self._checks.items()
+        }
         kept = [
             (when, name)
             for when, name in self._queue
@@ -120,13 +130,15 @@ class Schedule:
         ]
         known = {name for _, name in kept}
         fresh = [(self._next(check, now), name) for name, check in self._checks.items() if name not in known]
-        self._queue = kept + fresh
-        heapq.heapify(self._queue)
+        self._queue = sorted(kept + fresh)
 
     def _next(self, check: Check, now: float) -> float:
         """Return the first time after `now` that has this check's phase."""
-        period = max(check.period, _SHORTEST)
-        phase = place(f"{self._source} {check.id}") / 2**64 * period
+        period, phase = _period(check), self._phases[check.id]
         due = float(phase + ((now - phase) // period + 1) * period)
         # Rounded onto now, or just beyond, it would be due once more, or for ever.
         return due if due > now + _ROUNDING else due + period
+
+
+def _period(check: Check) -> float:
+    return max(check.period, _SHORTEST)

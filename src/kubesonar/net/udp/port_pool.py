@@ -17,6 +17,9 @@ from kubesonar.net.udp.train import SentTrain
 _STAMPS_AWAITED = 64
 """Datagrams of one port whose transmit stamp may be missing; beyond, the oldest is measured by the process's clock."""
 
+_BUFFER = 1 << 20
+"""Receive buffer asked for (bytes, cut to net.core.rmem_max): smaller, and the answers to many targets, which wait for
+the next tick, may not find room; the kernel takes memory only for what lies there."""
 
 _LEFT = 64
 """Datagrams read of a port that is closed: more keep the loop from its tasks where somebody floods it."""
@@ -30,6 +33,7 @@ class PortSocket:
         self.socket = socket.socket(ADDRESS_FAMILY[family], socket.SOCK_DGRAM)
         try:
             self.socket.setblocking(False)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
             self._errors_on()
             self.socket.bind(("", 0))
         except OSError:
