@@ -244,12 +244,12 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     def identity(self) -> str:
         """The identity of this member, whatever it is called: node, network and port. A roster that knows no nodes has
         the address in the place of the node (docs/decisions/0009-identity.md)."""
-        return f"{self.node}/{self.network.value}/{self.port}"
+        return f"{self.node}/{self.network}/{self.port}"
 
     @property
     def aliases(self) -> tuple[str, ...]:
         """The identities that this member has in rosters that know no nodes: one for each address."""
-        return tuple(f"{address}/{self.network.value}/{self.port}" for address in self.addresses)
+        return tuple(f"{address}/{self.network}/{self.port}" for address in self.addresses)
 
     @property
     def expected(self) -> bool:

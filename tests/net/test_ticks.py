@@ -125,6 +125,21 @@ def test_what_is_called_again_and_again_is_called_in_ticks_until_it_is_cancelled
     assert ticking(scenario) == ([3, 6, 9, 12], ["bug"])
 
 
+def test_what_is_called_again_and_again_is_called_until_it_says_that_it_is_enough() -> None:
+    async def scenario(ticks: Ticks) -> list[float]:
+        called: list[float] = []
+
+        def act(late: float) -> bool:
+            called.append(tick_now())
+            return len(called) == 3
+
+        await ticks.each(2 * TICK, act)
+        await asyncio.sleep(5)
+        return called
+
+    assert ticking(scenario) == [2, 4, 6]
+
+
 def test_a_bug_in_one_callback_is_not_the_last_tick() -> None:
     async def scenario(ticks: Ticks) -> list[str]:
         errors: list[str] = []

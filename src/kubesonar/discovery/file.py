@@ -153,9 +153,8 @@ class FileRoster:
         await self._read()
         ticks = Ticks.of(asyncio.get_running_loop())
         while True:
-            await ticks.sleep(self._poll)
-            if self._file.settled():
-                await self._read()
+            await ticks.each(self._poll, lambda _: self._file.settled())
+            await self._read()
 
     async def _read(self) -> None:
         try:

@@ -23,6 +23,9 @@ from kubesonar.core.membership.messages import (
 from kubesonar.core.wire.identity import NAMED
 from kubesonar.model import Member
 
+_NAMING = frozenset({PingReq, PingReqReply, StatusClaim, StatusClaimAck, Alive, StepDown})
+"""The messages that name members."""
+
 _SEPARATOR = "|"
 """Between identity and alias; neither an address nor a port has it, so that the last one in a reference is it."""
 
@@ -58,6 +61,8 @@ class References:
 
 def _with_members(message: Message, convert: Callable[[str], str]) -> Message:
     """`message` with every member that it names converted."""
+    if type(message) not in _NAMING:  # as most
+        return message
     match message:
         case PingReq() | PingReqReply():
             return replace(message, target=convert(message.target))

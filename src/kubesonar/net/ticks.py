@@ -79,21 +79,23 @@ class Ticks:
             timer.cancel()
         return self.late
 
-    async def each(self, seconds: float, act: Callable[[float], None]) -> None:
-        """Call `act` with how late (s) the tick was, at the first tick after every `seconds`, until this coroutine is
-        cancelled. What `act` raises goes to the loop's exception handler, and it is called again all the same. For what
-        is short and frequent: `act` runs in the tick itself, where a task that sleeps runs in a turn of the loop after
-        it, which costs several times as much."""
+    async def each(self, seconds: float, act: Callable[[float], bool | None]) -> None:
+        """Call `act` with how late (s) the tick was, at the first tick after every `seconds`, until it returns True or
+        this coroutine is cancelled. What `act` raises goes to the loop's exception handler, and it is called again all
+        the same. For what is short and frequent: `act` runs in the tick itself, where a task that sleeps runs in a turn
+        of the loop after it, which costs several times as much."""
         timer: Timer
+        done: asyncio.Future[bool] = self._loop.create_future()
 
         def beat(now: float) -> None:
             nonlocal timer
             timer = self.at(now + seconds, beat)
-            act(self.late)
+            if act(self.late):
+                wake(done)
 
         timer = self.at(self._clock.mono() + seconds, beat)
         try:
-            await self._loop.create_future()
+            await done
         finally:
             timer.cancel()
 

@@ -71,7 +71,7 @@ class Schedule:
         self._phases: Mapping[str, float] = {}
         """Seconds of each check's period that have passed when it is made."""
         self._queue: list[tuple[float, str]] = []
-        """When each check is due next, in ascending order."""
+        """Times at which checks are due next, in ascending order, with their ids."""
         self._confirmation = Confirmation()
 
     @property

@@ -39,8 +39,8 @@ class ProbeCounts:
         check, fault = observation.check, observation.fault
         if observation.side is not Side.SOURCE or check.path is Path.LOOPBACK:
             return
-        kind, path = check.kind.value, check.path.value
-        self.probes.add((kind, path, fault.value if fault is not None else "good"))
+        kind, path = check.kind, check.path
+        self.probes.add((kind, path, fault or "good"))
         if check.kind is Kind.UDP:
             self.udp_sent += observation.sent
             self.udp_received += observation.received

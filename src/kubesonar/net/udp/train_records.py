@@ -81,8 +81,7 @@ class OpenTrains:
     def done(self, train: OpenTrain, probe: Datagram, answered: bool) -> None:
         """Record whether this datagram, which `add` counted in `train`, was answered; close the train if it was the
         last one."""
-        train.done(probe, answered)
-        if train.complete and self._open.get(train.key) is train:
+        if train.done(probe, answered) and self._open.get(train.key) is train:
             self._close(train.key)
 
     def duplicate(self, probe: Datagram) -> None:
@@ -135,11 +134,6 @@ class OpenTrain:
         """Spacings of the arrivals (ns), in ascending order."""
         self._ports: dict[int, int] = {}
 
-    @property
-    def complete(self) -> bool:
-        """Whether all datagrams of the train have arrived."""
-        return self.received + bool(self._full) >= self._count
-
     def add(self, probe: Datagram, port: int, stamp: int, now: float) -> None:
         """Count a datagram from this source port; see `OpenTrains.add`."""
         self.heard = now
@@ -157,12 +151,13 @@ class OpenTrain:
         self.received += 1
         self._ports[port] = self._ports.get(port, 0) + 1
 
-    def done(self, probe: Datagram, answered: bool) -> None:
-        """Record whether this datagram was answered."""
+    def done(self, probe: Datagram, answered: bool) -> bool:
+        """Record whether this datagram was answered; return whether all of the train have arrived."""
         if probe.flags & IS_FULL:
             self._full_answered = answered
         else:
             self.answered += answered
+        return self.received + bool(self._full) >= self._count
 
     def gap(self) -> int:
         """Return the median spacing of the arrivals so far (ns, the upper one of two), 0 where it is not known."""
