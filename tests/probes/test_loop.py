@@ -31,12 +31,14 @@ def roster(state: State = State.SERVING) -> Roster:
 
 
 class Rig:
-    """A loop whose probes answer at once: over loopback all is well, everybody else is silent."""
+    """A loop whose probes end once `answers` is set: over loopback all is well, everybody else is silent."""
 
     def __init__(self, options: PlannerOptions) -> None:
         self.ledger = Ledger(ME, 0.0, LedgerOptions())
         self.own: list[Observation] = []
         self.asked: list[Check] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.supervisor = Supervisor()
         self.loop = ProbeLoop(
             self.ledger,
@@ -51,6 +53,7 @@ class Rig:
 
     async def probe(self, check: Check) -> Observation:
         self.asked.append(check)
+        await self.answers.wait()
         fault = None if check.path is Path.LOOPBACK else Fault.TIMEOUT
         return Observation(check, "me", Network.POD, 1.0, fault=fault, received=int(fault is None))
 
@@ -87,6 +90,23 @@ def test_silence_of_a_member_that_drains_is_no_warning(caplog: pytest.LogCapture
     with caplog.at_level(logging.INFO):
         run(scenario)
     assert {record.levelno for record in caplog.records if "peer" in record.getMessage()} == {logging.INFO}
+
+
+def test_a_probe_that_fails_after_the_end_launches_no_other() -> None:
+    async def scenario() -> None:
+        rig = Rig(PlannerOptions(plan=PLAN, budget=BudgetOptions(conntrack=100_000)))
+        rig.answers.clear()
+        rig.loop.roster_changed(roster())
+        await until(lambda: {check.target for check in rig.asked} == {"me", "peer"})
+        rig.loop.stop()
+        asked, late = len(rig.asked), asyncio.get_running_loop().time() + 2 * PLAN.udp.period
+        await until(lambda: asyncio.get_running_loop().time() > late)  # all are due again
+        rig.answers.set()
+        await until(lambda: not len(rig.supervisor))
+        assert len(rig.asked) == asked
+        await rig.supervisor.stop()
+
+    run(scenario)
 
 
 def test_fewer_neighbours_than_asked_for_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:

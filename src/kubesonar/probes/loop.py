@@ -51,6 +51,7 @@ class ProbeLoop:
         self._changes = Changes(_LOG)
         self._excused: frozenset[str] = frozenset()
         self._fewer: int | None = None
+        self._stopped = False
         self._drive: Drive[Plan | Observation, Check] = Drive(schedule, clock, self._launch, lag)
 
     def roster_changed(self, roster: Roster) -> None:
@@ -77,7 +78,8 @@ class ProbeLoop:
         self._ledger.retain(self._checks, self._clock.wall())
 
     def stop(self) -> None:
-        """Launch no more probes."""
+        """Launch no more probes, not even where one that is under way fails."""
+        self._stopped = True
         self._drive.stop()
 
     def _plan(self) -> None:
@@ -90,6 +92,8 @@ class ProbeLoop:
         self._drive.feed(Plan(tuple(self._checks), self._planner.spare))
 
     def _launch(self, check: Check) -> None:
+        if self._stopped:
+            return
         if len(self._supervisor) >= _IN_FLIGHT or check.kind not in self._probes:
             self.skipped += 1
         else:

@@ -83,11 +83,12 @@ class _Kept:
 
     def judged(self, observation: Observation) -> None:
         """Note since when trials are bad, with no more than a few good ones in a row between them."""
-        if observation.health is Health.BAD or (observation.side is Side.SOURCE and _lossy(observation)):
+        health = observation.health
+        if health is Health.BAD or (observation.side is Side.SOURCE and _lossy(observation)):
             self.good = 0
             if self.bad_since is None:
                 self.bad_since = observation.at
-        elif observation.health is Health.GOOD:
+        elif health is Health.GOOD:
             self.good += 1
             if self.good >= _WELL_AGAIN:
                 self.bad_since = None

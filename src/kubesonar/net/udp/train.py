@@ -228,12 +228,12 @@ class SentTrain:
         """Return the bottleneck's rate by packet-train dispersion (bits/s), None where the spacing shows none."""
         if self.seen < _RATE_TRAIN or not self.gap:
             return None
+        rate = 8e9 * (self.size + HEADERS[self.family]) / self.gap
+        if rate >= RATE_LIMIT:
+            return None
         left = [stamp for stamp in (self.left if all(self.left) else self.sent_at) if stamp]
         gaps = [after - before for before, after in pairwise(left)]
-        rate = 8e9 * (self.size + HEADERS[self.family]) / self.gap
-        if not gaps or self.gap < _SPREAD * median(gaps) or rate >= RATE_LIMIT:
-            return None
-        return rate
+        return rate if gaps and self.gap >= _SPREAD * median(gaps) else None
 
     def _tallies(self) -> tuple[PortTally, ...]:
         counts: dict[int, list[int]] = {}
