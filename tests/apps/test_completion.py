@@ -44,9 +44,7 @@ def test_a_shell_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_script_is_one_of_its_shell(shell: str, tmp_path: Path) -> None:
-    script = tmp_path / "script"
-    script.write_text(SHELLS[shell])
-    subprocess.run([find(shell) or found(shell), "-n", script], check=True, timeout=30)
+    subprocess.run([find(shell) or found(shell), "-n", _script(shell, tmp_path)], check=True, timeout=30)
 
 
 COMPLETED = [
@@ -76,13 +74,13 @@ def test_bash_completes(typed: str, completed: str, tmp_path: Path, shell_path: 
     words = typed.split()
     ask = f"COMP_WORDS=(kubesonar {typed}); COMP_CWORD={len(words)}; _kubesonar"
     show = f'echo "${{COMPREPLY[@]:-$(compgen -f {words[-1]})}}"'  # as `-o default` does where there is nothing
-    script = f"source <(kubesonar completion bash); {ask}; {show}"
+    script = f"source {_script('bash', tmp_path)}; {ask}; {show}"
     assert _printed("bash", "-c", script, path=shell_path, folder=tmp_path) == completed.split()[-1:]
 
 
 @pytest.mark.parametrize(("typed", "completed"), [*COMPLETED, ("kubectl ", "kubectl check"), ("h", "history")])
 def test_fish_completes(typed: str, completed: str, tmp_path: Path, shell_path: str) -> None:
-    script = f'kubesonar completion fish | source; complete -C "kubesonar {typed}"'
+    script = f'source {_script("fish", tmp_path)}; complete -C "kubesonar {typed}"'
     shown = _printed(found("fish"), "--no-config", "-c", script, path=shell_path, folder=tmp_path)
     assert completed.split()[-1] in shown
 
@@ -90,13 +88,20 @@ def test_fish_completes(typed: str, completed: str, tmp_path: Path, shell_path: 
 @pytest.mark.parametrize("way", ["sourced", "fpath"])
 @pytest.mark.parametrize(("typed", "completed"), COMPLETED)
 def test_zsh_completes(typed: str, completed: str, way: str, tmp_path: Path, shell_path: str) -> None:
-    (tmp_path / "_kubesonar").write_text(SHELLS["zsh"])
+    _script("zsh", tmp_path)
     if way == "fpath":
         lines = [f"fpath=({tmp_path} $fpath)", "autoload -Uz compinit && compinit -u -D"]
     else:
         lines = ["autoload -Uz compinit && compinit -u -D", "source ./_kubesonar"]
     _at_a_terminal([found("zsh"), "-f", "-i"], [*lines, f"kubesonar {typed}\t"], tmp_path, shell_path)
     assert (tmp_path / "called").read_text() == f"{completed}\n"
+
+
+def _script(shell: str, folder: Path) -> Path:
+    """The file with what `kubesonar completion` prints for that shell."""
+    script = folder / "_kubesonar"
+    script.write_text(SHELLS[shell])
+    return script
 
 
 def _printed(*command: str, path: str, folder: Path) -> list[str]:

@@ -12,7 +12,9 @@ import pytest
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.lab.mesh import Rates, agent_options
 from kubesonar.apps.lab.settling import AT_MOST, AT_MOST_BROKEN, Settling
+from kubesonar.cli import main
 from kubesonar.lab.directory import Directory
+from kubesonar.lab.faults import VERBS
 from kubesonar.lab.topology import plan_lab
 from kubesonar.lab.world import LabWorld
 from kubesonar.model import Finding, Health, Verdict
@@ -60,16 +62,16 @@ def test_agents_frozen_from_the_start_are_frozen_and_not_gone_and_the_verdict_is
         (("lab", "fault", "--directory", "/nonexistent", "clear"), "no lab runs in /nonexistent"),
     ],
 )
-def test_what_cannot_be_is_said_before_anything_starts(arguments: tuple[str, ...], sentence: str) -> None:
-    done = kubesonar(*arguments)
-    assert done.returncode == 2
-    assert sentence in done.stderr
+def test_what_cannot_be_is_said_before_anything_starts(
+    arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert sentence in capsys.readouterr().err
 
 
-def test_the_help_shows_every_fault() -> None:
-    from kubesonar.lab.faults import VERBS
-
-    said = kubesonar("lab", "fault", "--help").stdout
+def test_the_help_shows_every_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lab", "fault", "--help"]) == 0
+    said = capsys.readouterr().out
     assert all(verb.syntax in said for verb in VERBS)
 
 

@@ -17,3 +17,8 @@ def test_a_number_in_its_bounds_is_read(text: str, number: int) -> None:
 )
 def test_all_else_is_none(text: str) -> None:
     assert read_integer(text, 1, 99) is None
+
+
+def test_a_time_in_milliseconds_has_more_digits() -> None:
+    assert read_integer("1764403200000", 0, 10**14) == 1_764_403_200_000
+    assert read_integer("0" * 16, 0, 10**14) is None

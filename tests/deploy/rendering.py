@@ -29,7 +29,8 @@ def helms() -> list[Path]:
 
 
 def helm(program: Path, *arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs it, without anybody's cluster or plug-ins. It keeps what clusters tell it at home."""
+    """Runs it, without anybody's cluster or plug-ins. It keeps what clusters tell it at home. It lives for a moment,
+    and collects no garbage, which takes a third of its time."""
     with tempfile.TemporaryDirectory() as home:
         return subprocess.run(
             [str(program), *arguments],
@@ -37,7 +38,7 @@ def helm(program: Path, *arguments: str, environ: dict[str, str] | None = None) 
             text=True,
             check=False,
             timeout=60,
-            env={"PATH": "/usr/bin:/bin", "HOME": home, "KUBECONFIG": "/dev/null", **(environ or {})},
+            env={"PATH": "/usr/bin:/bin", "HOME": home, "KUBECONFIG": "/dev/null", "GOGC": "off", **(environ or {})},
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -33,7 +34,11 @@ ALERTS = [rule for rule in rules() if "alert" in rule]
 
 
 def promtool(*arguments: str) -> None:
-    done = subprocess.run(["promtool", *arguments], cwd=FOLDER, capture_output=True, text=True, check=False)
+    """Runs it, with more garbage than usual before it is collected, which takes a fifth of its time otherwise."""
+    environ = {**os.environ, "GOGC": "400"}
+    done = subprocess.run(
+        ["promtool", *arguments], cwd=FOLDER, capture_output=True, text=True, check=False, env=environ
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -43,6 +43,13 @@ def test_a_checksum_is_no_signature() -> None:
     assert why_not_signed(sign_request(Keyring(), PATH, BODY, NOW), Keyring(), PATH, BODY, NOW) != ""
 
 
+@pytest.mark.parametrize(
+    "text", ["", "1", "\u0661 1000000000000 00", "1 1000000000000\u0660 00", "256 0 00", "-1 0 00"]
+)
+def test_what_begins_with_no_key_and_time_is_no_signature(text: str) -> None:
+    assert why_not_signed(text, KEYS, PATH, BODY, NOW) == "it has no signature (x-kubesonar-signature)"
+
+
 @given(st.text() | st.from_regex(r"\A[0-9]{1,4} [0-9]{1,20} [0-9a-f]{0,40}\Z"))
 def test_whatever_else_is_shown_is_refused_in_a_clause(text: str) -> None:
     assert why_not_signed(text, KEYS, PATH, BODY, NOW)

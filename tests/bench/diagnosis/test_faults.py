@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from bench.diagnosis.cluster import PORT, Shape
 from bench.diagnosis.faults import FAULTS, Injection, Making
 from bench.diagnosis.network import Flow
+from bench.diagnosis.rows import FAMILY, SLOW
 from bench.diagnosis.simulation import Simulation
+from kubesonar.model import Health
 
 
 def made(kind: str, share: float = 1.0, nodes: int = 3) -> tuple[Simulation, Injection]:
@@ -39,3 +43,29 @@ def test_a_port_is_blocked_on_the_way_to_it_and_not_for_the_answers() -> None:
     flow = Flow("tcp", PORT)
     assert not sim.network.way(start, end, flow).passes(6.0)
     assert sim.network.way(start, end, flow._replace(reply=True)).passes(6.0)
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_every_fault_does_something_and_is_healed(kind: str) -> None:
+    sim = Simulation(Shape(nodes=4, families=(4, 6) if kind in FAMILY else (4,)), 1)
+    begin, heal, end = 12.0, 30.0, 50.0
+    sim.run(begin)
+    injection = FAULTS[kind](Making(sim, Random(2), 1.0, "steady", heal, set()))
+    assert injection.truth.answers
+    injection.begin()
+    sim.run(heal)
+    assert failed(sim, begin) or kind in SLOW
+    injection.heal()
+    sim.run(end)
+    assert not failed(sim, heal + 12.0)
+    assert not sim.read().unread
+
+
+def failed(sim: Simulation, since: float) -> list[tuple[str, str]]:
+    """The last checks of each way that failed after that virtual time."""
+    return [
+        (snapshot.member.name, edge.latest.check.id)
+        for snapshot in sim.read().snapshots
+        for edge in snapshot.edges
+        if edge.latest.at > sim.cluster.epoch + since and edge.latest.health is not Health.GOOD
+    ]

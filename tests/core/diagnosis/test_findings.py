@@ -211,7 +211,7 @@ def test_loss_on_a_pair_is_found_and_measured(share: float, within: float, seed:
     ],
     ids=["pair", "out", "in", "pod network out"],
 )
-@pytest.mark.parametrize("seed", [0, 1, pytest.param(2, marks=pytest.mark.long)])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 def test_a_burst_of_eight_seconds_in_which_half_is_lost_is_no_finding(
     source: str, target: str, only: dict[str, object], seed: int
 ) -> None:
