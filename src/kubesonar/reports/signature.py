@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hmac import compare_digest
 
-from kubesonar.core.wire.keyring import Keyring
+from kubesonar.core.integers import read_integer
+from kubesonar.core.wire.keyring import LAST_KEY_ID, Keyring
 
 SIGNATURE_HEADER = "x-kubesonar-signature"
 """The header that holds a signature: the key's id, when it was made (Unix ms) and the MAC in hex, blanks between."""
@@ -13,7 +14,8 @@ MOST_AGE = 60.0
 """Seconds by which the clocks of two members may differ. More, and a recorded request is taken for as long; fewer, and
 one whose clock is off is not heard."""
 
-_LENGTH = 80
+_MOST_MS = 10**14
+"""Latest time of a signature (Unix ms): the year 5138, within what `read_integer` reads."""
 
 
 def sign_request(keys: Keyring, path: str, body: bytes, now: float) -> str:
@@ -26,16 +28,17 @@ def sign_request(keys: Keyring, path: str, body: bytes, now: float) -> str:
 def why_not_signed(text: str, keys: Keyring, path: str, body: bytes, now: float) -> str:
     """Return why `text` is no signature of this request that can be believed at `now` (Unix seconds), a clause; empty
     where it is one."""
-    words = text.split(" ")
-    if len(text) > _LENGTH or len(words) != 3 or not (words[0].isdecimal() and words[1].isdecimal()):
+    key_id, _, rest = text.partition(" ")
+    made, _, mac = rest.partition(" ")
+    key, milliseconds = read_integer(key_id, 0, LAST_KEY_ID), read_integer(made, 0, _MOST_MS)
+    if key is None or milliseconds is None:
         return f"it has no signature ({SIGNATURE_HEADER})"
-    key, made, mac = words
-    expected = keys.mac(int(key), _signed(path, body, made)) if keys.signer else None
+    expected = keys.mac(key, _signed(path, body, made)) if keys.signer else None
     if expected is None:
         return f"it is signed with key {key}, which is not held here"
     if not compare_digest(expected.hex().encode(), mac.encode("utf-8", "replace")):
         return "its signature does not fit"
-    age = now - int(made) / 1000
+    age = now - milliseconds / 1000
     return f"it was signed {age:.0f} s ago: it is repeated, or the clocks differ" if abs(age) > MOST_AGE else ""
 
 

@@ -18,10 +18,11 @@ import uvloop
 
 from kubesonar.apps.command_parser import CommandParser
 from kubesonar.apps.keys.locked_file import change_file
-from kubesonar.apps.keys.rotation import LAST_ID, KeyFileChange, add_key, next_key, remove_key, sign_with
+from kubesonar.apps.keys.rotation import KeyFileChange, add_key, next_key, remove_key, sign_with
 from kubesonar.apps.keys.secret import SecretError, SecretStore
 from kubesonar.config import ConfigError
 from kubesonar.core.integers import read_integer
+from kubesonar.core.wire.keyring import LAST_KEY_ID
 from kubesonar.kube.auth.credential_file import CredentialsError
 from kubesonar.kube.auth.loading_rules import find_credentials
 from kubesonar.kube.client import ApiError, Client
@@ -101,9 +102,9 @@ def _complain(sentence: str) -> int:
 
 
 def _key_id(text: str) -> int:
-    key = read_integer(text, 1, LAST_ID)
+    key = read_integer(text, 1, LAST_KEY_ID)
     if key is None:
-        raise argparse.ArgumentTypeError(f'got "{text[:20]}", expected a key id of 1 to {LAST_ID}')
+        raise argparse.ArgumentTypeError(f'got "{text[:20]}", expected a key id of 1 to {LAST_KEY_ID}')
     return key
 
 

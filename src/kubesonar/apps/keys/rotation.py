@@ -8,13 +8,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from kubesonar.core.wire.keyring import Keyring
+from kubesonar.core.wire.keyring import LAST_KEY_ID, Keyring
 from kubesonar.net.udp.key_file import KEY_FILE_LIMIT, read_keys
 
 KeyFileChange = Callable[[bytes], tuple[bytes, str]]
 """Takes the bytes of a key file and returns those after the change, and what was done, as a clause about the file."""
 
-LAST_ID = 255
 _BYTES = 32
 
 
@@ -29,12 +28,12 @@ def add_key(data: bytes) -> tuple[bytes, str]:
 
 def next_key(data: bytes) -> tuple[bytes, int]:
     """Return the line of a fresh key with the next id, and that id: one more than the highest, and the lowest free one
-    after 255. A file without a line has key 1 as its next."""
+    after `LAST_KEY_ID`. A file without a line has key 1 as its next."""
     held = read_keys(data).ids if data.strip() else ()
     if len(held) >= Keyring.LIMIT:
         raise ValueError(f"it holds {len(held)} keys and no more can be valid at once, remove one first")
     highest = max(held, default=0)
-    number = highest + 1 if highest < LAST_ID else next(id for id in range(1, LAST_ID) if id not in held)
+    number = highest + 1 if highest < LAST_KEY_ID else next(id for id in range(1, LAST_KEY_ID) if id not in held)
     return f"{number} {secrets.token_hex(_BYTES)}\n".encode(), number
 
 

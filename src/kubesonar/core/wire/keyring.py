@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from hashlib import blake2s
 
+LAST_KEY_ID = 255
+"""Highest id of a key, which is one byte of a datagram; the lowest is 1."""
+
 MAC_SIZE = 16
 """Bytes of a MAC (keyed BLAKE2s, RFC 7693). Fewer, and one is guessed; more, and each datagram is longer."""
 
@@ -12,7 +15,7 @@ COOKIE_SIZE = 2
 
 
 class Keyring:
-    """Up to `LIMIT` keys that are valid at once, by id (1 to 255); `signer` signs, all are accepted. Without keys
+    """Up to `LIMIT` keys that are valid at once, by id (1 to `LAST_KEY_ID`); `signer` signs, all are accepted. Without keys
     everything carries key id 0 and a checksum, and nothing else is accepted.
 
     Raises ValueError for a ring that cannot be used."""
@@ -26,8 +29,8 @@ class Keyring:
         if len(keys) > self.LIMIT:
             raise ValueError(f"{len(keys)} keys were given, at most {self.LIMIT} can be valid at once")
         for number, key in keys.items():
-            if not 1 <= number <= 255:
-                raise ValueError(f"key id {number} is not in 1 to 255")
+            if not 1 <= number <= LAST_KEY_ID:
+                raise ValueError(f"key id {number} is not in 1 to {LAST_KEY_ID}")
             if len(key) not in self.KEY_SIZES:
                 raise ValueError(f"key {number} has {len(key)} bytes, 16 to 32 are expected")
         if keys and signer not in keys:

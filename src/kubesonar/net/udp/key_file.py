@@ -6,7 +6,7 @@ from base64 import b64decode
 from contextlib import suppress
 
 from kubesonar.core.integers import read_integer
-from kubesonar.core.wire.keyring import Keyring
+from kubesonar.core.wire.keyring import LAST_KEY_ID, Keyring
 from kubesonar.net.watched_file import WatchedFile, read_file
 
 KEY_FILE_LIMIT = 4096
@@ -33,9 +33,9 @@ def read_keys(data: bytes) -> Keyring:
         line = raw.partition("#")[0].split()
         if not line:
             continue
-        key_id = read_integer(line[0], 1, 255)
+        key_id = read_integer(line[0], 1, LAST_KEY_ID)
         if len(line) != 2 or key_id is None:
-            raise ValueError(f"line {number} is not of the form ID KEY, with an ID of 1 to 255")
+            raise ValueError(f"line {number} is not of the form ID KEY, with an ID of 1 to {LAST_KEY_ID}")
         if key_id in keys:
             raise ValueError(f"line {number} gives key {key_id} a second time")
         keys[key_id] = _key(line[1], number)
