@@ -15,8 +15,8 @@ COOKIE_SIZE = 2
 
 
 class Keyring:
-    """Up to `LIMIT` keys that are valid at once, by id (1 to `LAST_KEY_ID`); `signer` signs, all are accepted. Without keys
-    everything carries key id 0 and a checksum, and nothing else is accepted.
+    """Up to `LIMIT` keys that are valid at once, by id (1 to `LAST_KEY_ID`); `signer` signs, all are accepted. Without
+    keys everything carries key id 0 and a checksum, and nothing else is accepted.
 
     Raises ValueError for a ring that cannot be used."""
 
