@@ -62,6 +62,9 @@ _DEAF = {
 }
 """What a server does not answer."""
 
+_TO_TARGETS = ("pair", "pair_port", "zone_target")
+"""Parts that may be the way from a node, or a zone, to one plain target."""
+
 _STOPPED = {"agent_gone": 2.0, "agent_frozen": 3.0}
 """Agents that do not run, each with how this looks to who would read them."""
 
@@ -107,7 +110,7 @@ class Appearance:
         servers = self._sim.servers
         key = named, (*servers.endpoints, "", *servers.agents)
         if key not in self._shown:
-            known = all(part in _CUTS or part in _DEAF or part in _STOPPED for part, _ in named)
+            known = all(part in (*_CUTS, *_DEAF, *_STOPPED, *_TO_TARGETS) for part, _ in named)
             self._shown[key] = dict(_Broken(self._sim, named).show(self._checks)) if known else None
         return self._shown[key]
 
@@ -123,9 +126,13 @@ class _Broken:
         self._sim = sim
         self._cuts: dict[Component, list[Callable[[Flow], bool]]] = {}
         self._deaf: dict[str, set[str]] = {}
+        self._missed: set[tuple[str, str]] = set()
         self._stopped: dict[str, float] = {}
         for part, subject in named:
             start, _, end = subject.partition(" ")[0].partition(">")
+            if part in _TO_TARGETS and end not in sim.cluster.nodes:
+                self._missed.add((start, end))
+                continue
             for component in _CUTS[part](start, end) if part in _CUTS else ():
                 self._cuts.setdefault(component, []).append(_HITS.get(part, lambda flow: True))
             for name in sim.cluster.dns if subject == DNS_SERVICE else (subject,):
@@ -195,6 +202,7 @@ class _Broken:
 
     def _server(self, source: Place, name: str, flow: Flow) -> float:
         heard = flow.proto not in self._deaf.get(name, ())
+        heard = heard and self._missed.isdisjoint(((source.node, name), (source.zone, name)))
         return self._exchange(source, self._sim.cluster.places[name], flow) * heard
 
     def _by_service(self, source: Place, proto: str) -> float:

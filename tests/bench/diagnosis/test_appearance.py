@@ -56,6 +56,22 @@ def test_a_server_that_is_deaf_beside_one_on_a_node_that_is_cut_off_is_all_dns_t
     assert cluster.stand_ins([all_dns], faults) == {all_dns}
 
 
+def test_a_way_from_a_zone_is_what_is_missed_through_it_where_its_only_node_is_cut_off() -> None:
+    sim = Simulation(Shape(nodes=3), 1)
+    sim.run(20.0)
+    cluster, home = Appearance(sim), sim.cluster.places["api-server"].zone
+    alone = next(node for node, zone in sim.cluster.zone_of.items() if zone == home)
+    other = next(node for node, zone in sim.cluster.zone_of.items() if zone != home)
+    faults = truths(("node", alone), ("zone_pair", f"{home}>{sim.cluster.zone_of[other]}"))
+    for missed in (
+        ("pair_port", f"{other}>api-server tcp/443"),
+        ("zone_target", f"{sim.cluster.zone_of[other]}>api-server"),
+    ):
+        assert cluster.alike([("node", alone), missed], faults)
+    assert not cluster.alike([("node", alone), ("pair_port", f"{alone}>api-server tcp/443")], faults)
+    assert not cluster.alike([missed], faults[1:])
+
+
 def test_more_faults_than_there_are_or_parts_of_which_nothing_is_known_are_not_alike() -> None:
     cluster = appearance()
     assert not cluster.alike([NODE, ("pair", "node-1>node-2")], truths(NODE))
