@@ -39,7 +39,7 @@ from kubesonar.core.diagnosis.sentences import (
 )
 from kubesonar.core.diagnosis.slow_programs import of_slow_programs
 from kubesonar.core.diagnosis.zones import by_zone
-from kubesonar.model import Finding, Member, Severity, clip
+from kubesonar.model import Finding, Member, Network, Severity, clip
 
 _FROZEN = "agent_frozen"
 _AGENTS = ("agent_gone", _FROZEN)
@@ -89,12 +89,12 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
     writer = _Writer(who, evidence, clock, known)
     findings = [writer.displaced(who.members[name]) for name in displaced]
     findings += [writer.slow(link) for link in links]
-    for name, full in (
-        ("conntrack_full", full_conntrack(who)),
-        ("backlog_full", full_backlog(who, _well(who, suspects))),
+    for name, network, full in (
+        ("conntrack_full", Network.HOST, full_conntrack(who)),
+        ("backlog_full", None, full_backlog(who, _well(who, suspects))),
     ):
         before = [node for part_name, node in known if part_name == name]
-        full = not_read_now(who, before, evidence.heard) | full
+        full = not_read_now(who, network, before, evidence.heard) | full
         findings += [writer.full(name, node, used) for node, used in full.items()]
     findings += [writer.withheld(node, big) for node, big in _withheld(who).items()]
     findings += [writer.finding(suspect) for suspect in suspects if suspect.part.name not in _AGENTS]

@@ -36,6 +36,17 @@ def test_a_full_conntrack_table_is_the_cause_of_what_the_node_loses() -> None:
     assert only.confirm.endswith("nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max")
 
 
+@pytest.mark.parametrize("nodes", [3, 5])
+def test_it_is_the_cause_of_connections_that_take_more_syns_into_the_node_and_out_of_it(nodes: int) -> None:
+    mesh = Mesh(nodes=nodes, seed=2)
+    for source, target in (("*", "node-3"), ("node-3", "*")):
+        mesh.drop(source, target, 0.3, proto="tcp").drop(source, target, 0.3, proto="icmp")
+        mesh.drop(source, target, 0.3, proto="udp", port=53)  # trains go on from the ports that they have
+    (only,) = verdict(mesh, **FULL).findings
+    assert (only.part, only.subject) == ("conntrack_full", "node-3")
+    assert {finding.part for finding in verdict(mesh).findings} & {"node", "node_in", "node_out", "pair_port"}
+
+
 def test_it_is_told_though_no_probe_shows_it() -> None:
     (only,) = verdict(Mesh(nodes=4, seed=1), **FULL).findings
     assert only.part == "conntrack_full"
@@ -66,16 +77,25 @@ def test_packets_that_a_well_node_drops_as_well_are_not_what_another_loses() -> 
     assert (only.part, only.subject) == ("node_in", "node-3")
 
 
-@pytest.mark.parametrize(("known", "heard", "told"), [(True, True, True), (False, True, False), (True, False, False)])
-def test_a_kernel_that_said_so_is_full_until_it_is_read_again_or_nobody_hears_it(
-    known: bool, heard: bool, told: bool
+@pytest.mark.parametrize(
+    ("known", "heard", "unread", "told"),
+    [
+        (True, True, ("host", "pod"), True),
+        (True, True, ("host",), True),
+        (True, True, ("pod",), False),
+        (False, True, ("host", "pod"), False),
+        (True, False, ("host", "pod"), False),
+    ],
+)
+def test_a_conntrack_table_that_was_full_is_so_until_its_own_agent_is_read_again_or_nobody_hears_the_node(
+    known: bool, heard: bool, unread: tuple[str, ...], told: bool
 ) -> None:
     mesh = Mesh(nodes=4, seed=1)
     if not heard:
         mesh.cut("node-3", 5)
     snapshots, _, now = mesh.run(30).snapshots(30)
-    unread = dict.fromkeys(("node-3-host", "node-3-pod"), "no answer within 2 s")
-    read = [snapshot for snapshot in snapshots if snapshot.member.name not in unread]
+    why = {f"node-3-{network}": "no answer within 2 s" for network in unread}
+    read = [snapshot for snapshot in snapshots if snapshot.member.name not in why]
     before = {("conntrack_full", "node-3"): now - 20} if known else {}
-    findings = verdict_on(basis(read, unread, now), str, before).findings
+    findings = verdict_on(basis(read, why, now), str, before).findings
     assert any(finding.part == "conntrack_full" for finding in findings) is told

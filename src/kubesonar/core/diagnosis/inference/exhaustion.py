@@ -47,14 +47,18 @@ def full_backlog(who: Population, well: Collection[str]) -> dict[str, str]:
     return found
 
 
-def not_read_now(who: Population, nodes: Iterable[str], heard: Collection[str]) -> dict[str, str]:
-    """Return those of the nodes, whose kernel said before that it has no room, that nobody could read now although
-    others `heard` them, each with that in words. A kernel that drops new connections drops those of who reads, too."""
+def not_read_now(
+    who: Population, network: Network | None, nodes: Iterable[str], heard: Collection[str]
+) -> dict[str, str]:
+    """Return those of the nodes, whose kernel said before that it has no room, of which nobody could now read an agent
+    in that network (None: in any), though others `heard` the node, each with that in words. A kernel that drops new
+    connections drops those of who reads, too."""
     there = {node: {name for name in who.expected if who.members[name].node == node} for node in nodes}
     return {
         node: "its agents say no more, because they cannot be read now"
         for node, names in there.items()
-        if names.isdisjoint(who.read) and not names.isdisjoint(heard)
+        if not any(name in who.read and network in (None, who.members[name].network) for name in names)
+        and not names.isdisjoint(heard)
     }
 
 
