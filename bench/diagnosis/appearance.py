@@ -225,6 +225,6 @@ class _Broken:
             places = [self._sim.cluster.places[name] for name in self._sim.servers.agents]
             flow = Flow("tcp", port, service=True)
             runs = [self._exchange(source, place, flow) * (place.name not in self._stopped) for place in places]
-            return found * sum(runs) / len(runs)
+            return found * sum(runs) / max(1, len(runs))
         flow = Flow("tcp", port, service=check.path in _BY_SERVICE)
         return found * self._server(source, check.target, flow)

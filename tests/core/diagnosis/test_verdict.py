@@ -23,6 +23,15 @@ def test_a_healthy_mesh_in_one_sentence() -> None:
     assert (found.observers, found.members, found.unknown) == (10, 10, ())
 
 
+def test_the_only_node_of_a_cluster_is_healthy_though_nobody_else_hears_it() -> None:
+    snapshots, unread, now = Mesh(nodes=1).run(20).snapshots(20)
+    found = judge(snapshots, unread, now, clock)
+    assert found.verdict is Health.GOOD
+    assert found.sentence.startswith("the network is healthy: 1 node, 2 agents, ")
+    alone = judge(snapshots[:1], {snapshots[1].member.name: "no answer within 2 s"}, now, clock)
+    assert alone.sentence == f"cannot tell: {snapshots[1].member.name} was neither read (no answer within 2 s) nor heard"
+
+
 def test_nothing_read_is_unknown() -> None:
     found = judge([], {"node-1-pod": "connection refused"}, START, clock)
     assert found.verdict is Health.UNKNOWN

@@ -110,7 +110,16 @@ def _gaps(who: Population, evidence: Evidence, unread: Mapping[str, str], starve
         return ["not enough has been measured yet"]
     share = evidence.loss(_JUST_NOW * evidence.ages.short, starved)
     gaps = [f"{percent(share)} of all packets were lost just now, too few yet to say where"] if share >= _LOSSY else []
-    return gaps + [_silent(name, who, unread) for name in sorted(who.expected - evidence.heard - {*starved})]
+    return gaps + [_silent(name, who, unread) for name in sorted(_unheard(who, evidence) - {*starved})]
+
+
+def _unheard(who: Population, evidence: Evidence) -> frozenset[str]:
+    """Return the expected members that nobody has heard lately. The members of a cluster's only node ask each other
+    nothing: those that were read, and can be trusted, are there."""
+    unheard = who.expected - evidence.heard
+    if len({who.members[name].node for name in who.expected}) > 1:
+        return unheard
+    return frozenset(name for name in unheard if name not in who.read or _troubled(who, name))
 
 
 def _by_reason(unread: Mapping[str, str]) -> list[tuple[str, str]]:
