@@ -29,7 +29,9 @@ def test_the_only_node_of_a_cluster_is_healthy_though_nobody_else_hears_it() -> 
     assert found.verdict is Health.GOOD
     assert found.sentence.startswith("the network is healthy: 1 node, 2 agents, ")
     alone = judge(snapshots[:1], {snapshots[1].member.name: "no answer within 2 s"}, now, clock)
-    assert alone.sentence == f"cannot tell: {snapshots[1].member.name} was neither read (no answer within 2 s) nor heard"
+    assert (
+        alone.sentence == f"cannot tell: {snapshots[1].member.name} was neither read (no answer within 2 s) nor heard"
+    )
 
 
 def test_nothing_read_is_unknown() -> None:

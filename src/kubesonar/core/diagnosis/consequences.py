@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import sqrt
 
 import msgspec
@@ -107,18 +107,23 @@ def outlived(suspect: Suspect, over: Sequence[Suspect], now: float, edges: Seque
     )
 
 
-def of_absent_members(found: Suspect, lost: float, who: Population, edges: Sequence[float]) -> bool:
+def of_absent_members(
+    found: Suspect, lost: float, who: Population, edges: Sequence[float], full: Collection[str] = ()
+) -> bool:
     """Return whether a suspect is the agents' own Service, for all or as some see it, and fails no more often (a share
     of `lost`) than it led to agents that were silent meanwhile: that leave, because its endpoints lag behind what was
-    announced, or that began anew since the failures did, which may be as long ago as the past is known. `edges` are
-    those of the bins of age."""
+    announced, that began anew since the failures did, which may be as long ago as the past is known, or that are on
+    `full` nodes, which take no new connections. `edges` are those of the bins of age."""
     name, bins = found.part.name, found.fit.bins
     target = found.subject.partition(" ")[0].rpartition(">")[2]
     if (name not in _TO_TARGETS and name != "service") or target != OWN_SERVICE or not bins:
         return False
     span = edges[bins - 1] + _WIDTH
     pods = [name for name, member in who.members.items() if member.network is Network.POD]
-    silent = sum(name in who.excused if name not in who.read else _began_anew(name, who, span) for name in pods)
+    silent = sum(
+        who.members[name].node in full or (_began_anew(name, who, span) if name in who.read else name in who.excused)
+        for name in pods
+    )
     share, trials = silent / max(1, len(pods)), sum(sum(cell.total[:bins]) for cell in found.cells)
     chance = _DEVIATIONS * sqrt(share * (1 - share) / max(1, trials))
     return silent > 0 and lost <= max(_BY_CHANCE * share, share + chance)

@@ -80,21 +80,19 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
         known,
     )
     edges = evidence.ages.edges
+    conntrack = _still_full("conntrack_full", Network.HOST, who, evidence, known) | full_conntrack(who)
     suspects = [
         found
         for found in search.run()
-        if not outlived(found, search.over, who.now, edges, who.zones) and not _of_members(found, who, evidence)
+        if not outlived(found, search.over, who.now, edges, who.zones)
+        and not _of_members(found, who, evidence, conntrack)
     ]
     suspects = _without_told_rivals(suspects)
     writer = _Writer(who, evidence, clock, known)
     findings = [writer.displaced(who.members[name]) for name in displaced]
     findings += [writer.slow(link) for link in links]
-    for name, network, full in (
-        ("conntrack_full", Network.HOST, full_conntrack(who)),
-        ("backlog_full", None, full_backlog(who, _well(who, suspects))),
-    ):
-        before = [node for part_name, node in known if part_name == name]
-        full = not_read_now(who, network, before, evidence.heard) | full
+    backlog = _still_full("backlog_full", None, who, evidence, known) | full_backlog(who, _well(who, suspects))
+    for name, full in (("conntrack_full", conntrack), ("backlog_full", backlog)):
         findings += [writer.full(name, node, used) for node, used in full.items()]
     findings += [writer.withheld(node, big) for node, big in _withheld(who).items()]
     findings += [writer.finding(suspect) for suspect in suspects if suspect.part.name not in _AGENTS]
@@ -125,10 +123,18 @@ def _agents_of(subject: str, who: Population) -> Iterator[str]:
     return (name for name, member in who.members.items() if subject in (name, member.node))
 
 
-def _of_members(found: Suspect, who: Population, evidence: Evidence) -> bool:
-    """Return whether what is told of a suspect follows from members that are absent, starved or slow."""
+def _still_full(
+    name: str, network: Network | None, who: Population, evidence: Evidence, known: Known
+) -> dict[str, str]:
+    """Return the nodes of which that was told before, and whose agents in that network say no more, each with why."""
+    return not_read_now(who, network, [node for part_name, node in known if part_name == name], evidence.heard)
+
+
+def _of_members(found: Suspect, who: Population, evidence: Evidence, full: Collection[str]) -> bool:
+    """Return whether what is told of a suspect follows from members that are absent, starved or slow, or on `full`
+    nodes, which take no new connections."""
     ages = evidence.ages
-    absent = of_absent_members(found, loss(found, ages.recent), who, ages.edges)
+    absent = of_absent_members(found, loss(found, ages.recent), who, ages.edges, full)
     return absent or of_starved_members(found, who, ages.long) or of_slow_programs(found, who, evidence)
 
 
