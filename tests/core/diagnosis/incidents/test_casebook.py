@@ -329,10 +329,16 @@ def test_what_is_not_stable_yet_is_a_remark_and_no_finding() -> None:
     assert settled(gone, book).findings == seen.findings
 
 
+def test_what_a_kernel_says_of_itself_is_told_at_once_because_it_can_seldom_be_read() -> None:
+    full = msgspec.structs.replace(found("conntrack_full"), fault="full", since=None)
+    (change,) = Casebook().step(NOW, verdict(full))
+    assert (change.became, change.incident.key) == (Became.OPENED, ("conntrack_full", "node-3"))
+
+
 def test_what_follows_from_a_kernel_without_room_is_not_told_while_that_kernel_cannot_be_asked() -> None:
     book = Casebook()
     full = msgspec.structs.replace(found("conntrack_full"), fault="full", loss=None)
-    assert look(book, 0, 2, verdict(full)) == [(1.5, Became.OPENED)]
+    assert look(book, 0, 2, verdict(full)) == [(0.0, Became.OPENED)]
     assert look(book, 2, 5, verdict(found("node_in"), found("pair", "node-1>node-3"))) == []
     assert look(book, 7, 2, verdict(full)) == []
     assert look(book, 9, 20, verdict()) == [(8.5 + 4 * WELL, Became.CLOSED)]

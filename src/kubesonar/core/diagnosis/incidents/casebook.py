@@ -149,7 +149,9 @@ class Casebook:
             if _goes_on(known.finding, finding, now):
                 known.finding = finding
             return []
-        if now - self._candidates[key] < HOLD or any(for_want_of_room(finding, other.finding) for other in self.open):
+        said = finding.fault == _FULL  # by a kernel of itself, which needs no second look
+        stable = said or now - self._candidates[key] >= HOLD
+        if not stable or any(for_want_of_room(finding, other.finding) for other in self.open):
             return []
         known = self._told_otherwise(finding, found) or known
         if known is not None and known.closed is not None and _before(finding, known.closed):
