@@ -16,7 +16,8 @@ PORT = 7473
 """Port of every agent, UDP and TCP."""
 
 DOMAIN = "cluster.local"
-API, INGRESS, OUTSIDE, UPSTREAM, DNS_SERVICE = "api-server", "ingress", "outside", "upstream", "dns-service"
+API, INGRESS, OUTSIDE, UPSTREAM = "api-server", "ingress", "outside", "upstream"
+DNS_SERVICE, OWN_SERVICE = "dns-service", "service"
 """Names of the plain targets, as the agents' checks have them."""
 
 _API_ADDRESS, _SERVICE_ADDRESS, DNS_ADDRESS = "10.96.0.1", "10.96.0.50", "10.96.0.10"

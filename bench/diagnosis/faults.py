@@ -16,7 +16,7 @@ from random import Random
 
 import msgspec
 
-from bench.diagnosis.cluster import API, DNS_SERVICE, INGRESS, OUTSIDE, PORT, UPSTREAM
+from bench.diagnosis.cluster import API, DNS_SERVICE, INGRESS, OUTSIDE, OWN_SERVICE, PORT, UPSTREAM
 from bench.diagnosis.loss import Bursts, Flapping, Loss, Steady
 from bench.diagnosis.network import BIG, Component, Effect, Flow
 from bench.diagnosis.servers import REFUSED, SERVFAIL
@@ -353,6 +353,29 @@ def _target(part: str, name: str, **changes: float | bool) -> Callable[[Making],
     return make
 
 
+def _missed(*, by_zone: bool) -> Callable[[Making], Injection]:
+    """Packets of one node, or of all in its zone, to one plain target vanish; others reach it."""
+
+    def make(making: Making) -> Injection:
+        cluster, node = making.sim.cluster, making.node()
+        target, zone = making.rng.choice((API, INGRESS, OUTSIDE)), cluster.zone_of[node]
+        there = [name for name in cluster.nodes if cluster.zone_of[name] == zone] if by_zone else [node]
+        alike: list[Named] = []
+        if by_zone or _alone_in_zones(making.sim, node):
+            alike.append(("zone_target", f"{zone}>{target}"))
+        if there == [node]:
+            alike += [("pair_port", f"{node}>{target} tcp/443"), ("pair", f"{node}>{target}")]
+        return making.lossy(_either(*alike), *(("pair", name, target) for name in there))
+
+    return make
+
+
+def _service_silent(making: Making) -> Injection:
+    """The agents' own Service leads nowhere, on no node; those of DNS and of the API server do."""
+    proxies = [("proxy", node) for node in making.sim.cluster.nodes]
+    return making.lossy(_one(("service", OWN_SERVICE)), *proxies, hits=lambda flow: flow.port not in (53, 443))
+
+
 def _api_outage(making: Making) -> Injection:
     """The API server is gone, and so all that agents learn of members is out of date."""
     gone = making.server(_one(("api_server", API)), [API], gone=True)
@@ -564,6 +587,9 @@ FAULTS: dict[str, Callable[[Making], Injection]] = {
     "ingress_failing": _target("ingress", INGRESS, failing=_SHARE),
     "outside_silent": _target("external", OUTSIDE, deaf_tcp=_SHARE),
     "outside_failing": _target("external", OUTSIDE, failing=_SHARE),
+    "node_target": _missed(by_zone=False),
+    "zone_target": _missed(by_zone=True),
+    "service_silent": _service_silent,
     "agent_gone": _agent("agent_gone"),
     "agent_frozen": _agent("agent_frozen"),
     "node_dead": _node_dead,

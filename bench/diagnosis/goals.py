@@ -26,7 +26,7 @@ class Goal(msgspec.Struct, frozen=True):
 
 _FINE = ("pair_port", "pair_udp", "pair_mtu", "node_mtu", "node_mtu_both", *FAMILY)
 """Faults that hit some packets only, by port, transport, size or family."""
-_SERVERS = ("dns", "api", "ingress", "outside", "service_proxy")
+_SERVERS = ("dns", "api", "ingress", "outside", "service", "node_target", "zone_target")
 _EDGES = ("pair", "pair_both", "pair_pod")
 
 

@@ -131,6 +131,7 @@ _FAILING = ("api_failing", "ingress_failing", "outside_failing", "dns_servfail")
 _HARD = (
     "pair_mtu", "node_mtu", "node_mtu_both", "dns_gone", "dns_refusing", "dns_empty", "dns_all_silent",
     "dns_all_servfail", "dns_all_gone", "dns_upstream", "api_gone", "ingress_silent", "outside_silent",
+    "node_target", "zone_target", "service_silent",
     "agent_gone", "agent_gone_one", "agent_frozen", "node_dead", "zone_dead", "zone_most_dead", "api_outage",
 )  # fmt: skip
 SLOW = ("link_rate", "api_slow", "node_slow", "pair_slow", "zone_pair_slow", "dns_slow")

@@ -34,6 +34,21 @@ def test_between_two_zones_of_one_node_each_the_pair_is_the_way_between_the_zone
     assert named(made("pair", nodes=6)[1]) == {"pair"}
 
 
+def test_a_target_that_the_only_node_of_a_zone_misses_is_missed_by_the_zone() -> None:
+    assert named(made("node_target")[1]) == named(made("zone_target")[1]) == {"zone_target", "pair_port", "pair"}
+    assert named(made("node_target", nodes=6)[1]) == {"pair_port", "pair"}
+    assert named(made("zone_target", nodes=6)[1]) == {"zone_target"}
+
+
+def test_the_agents_own_service_leads_nowhere_while_other_services_do() -> None:
+    sim, injection = made("service_silent")
+    injection.begin()
+    start, end = sim.cluster.places["node-1-pod"], sim.cluster.places["node-2-pod"]
+    assert named(injection) == {"service"}
+    assert not sim.network.way(start, end, Flow("tcp", PORT, service=True)).passes(6.0)
+    assert sim.network.way(start, end, Flow("tcp", 443, service=True)).passes(6.0)
+
+
 def test_a_port_is_blocked_on_the_way_to_it_and_not_for_the_answers() -> None:
     sim, injection = made("pair_port")
     ((_, subject),) = injection.truth.answers[0]
