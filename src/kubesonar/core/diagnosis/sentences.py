@@ -11,6 +11,7 @@ from kubesonar.core.diagnosis.evidence import Ages, Cell, Evidence
 from kubesonar.core.diagnosis.inference.incidence import load_of
 from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect
 from kubesonar.core.diagnosis.inference.trial_model import lossy
+from kubesonar.core.diagnosis.parts.shares import mean_share
 from kubesonar.core.diagnosis.parts.traversal import Way
 from kubesonar.model import Fault, clip
 
@@ -109,7 +110,9 @@ def loss(suspect: Suspect, recent: int) -> float:
 def _whole(suspect: Suspect) -> list[Cell]:
     """The cells all of whose trials cross the part; all cells where there are none."""
     share = suspect.part.share
-    return [cell for cell in suspect.cells if share is None or share(cell.route, suspect.subject) >= 1] or suspect.cells
+    return [
+        cell for cell in suspect.cells if share is None or mean_share(share(cell.route, suspect.subject)) >= 1
+    ] or suspect.cells
 
 
 def both_ways(suspect: Suspect, lost: float) -> str:

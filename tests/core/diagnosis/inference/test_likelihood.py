@@ -18,7 +18,7 @@ def asked(packets: int, failed: float) -> Belief:
     cell = Cell(ROUTE, packets, BINS)
     for number in range(TRIALS):
         cell.add(float(number), 0, number < TRIALS * failed)
-    return Belief(cell, Expectation([Odds(0.001, 0.001)] * BINS))
+    return Belief(cell, Expectation.usual(Odds(0.001, 0.001), BINS))
 
 
 def of_servers(packets: int, *crossed: float) -> Load:
@@ -52,6 +52,7 @@ def test_of_a_server_of_which_all_failures_are_explained_nothing_is_left(packets
 def test_a_share_of_a_server_that_fails_leaves_the_other_share() -> None:
     belief = asked(QUESTION, 0.75)
     belief.explain(of_servers(QUESTION, 1.0, 0.0), 0.5, BINS)
-    left = belief.expectation.left(of_servers(QUESTION, 0.0, 1.0))[0]
+    [(_, _, left)] = belief.expectation.stretches(of_servers(QUESTION, 0.0, 1.0))
+    assert left is not None
     assert left.share == pytest.approx(2 / 3, abs=0.01)
     assert fitted(belief, of_servers(QUESTION, 0.0, 1.0)).rate >= 0.92

@@ -19,7 +19,7 @@ def trains(source: End, target: End, bad: bool) -> Belief:
     cell = Cell(Traversal(source, target, Kind.UDP, Path.POD, Way.FORWARD, Aspect.REACH), 8, 2)
     for number in range(40):
         cell.add(float(number), 0, bad and number % 2 == 0, 8, 2)
-    return Belief(cell, Expectation([Odds(0.001, 0.0005)] * 2))
+    return Belief(cell, Expectation.usual(Odds(0.001, 0.0005), 2))
 
 
 @pytest.mark.parametrize("inward", [True, False])

@@ -17,7 +17,7 @@ def trains(way: Way, lost: int, sent: int = 5) -> Belief:
     cell = Cell(Traversal(HERE, THERE, Kind.UDP, Path.POD, way, Aspect.REACH), 5, 2)
     for number in range(40):
         cell.add(float(number), 0, lost > 0 and number % 2 == 0, sent, lost)
-    return Belief(cell, Expectation([Odds(0.001, 0.0005)] * 2))
+    return Belief(cell, Expectation.usual(Odds(0.001, 0.0005), 2))
 
 
 @pytest.mark.parametrize("lost", [1, 5])

@@ -25,7 +25,7 @@ def belief(rng: Random, sick: bool, share: float, lost: tuple[int, ...]) -> Beli
         for _ in range(rng.randrange(12)):
             bad = sick and age_bin < onset and rng.random() < share
             cell.add(0.0, age_bin, bad, 8, rng.choice(lost))
-    return Belief(cell, Expectation([USUAL] * BINS))
+    return Belief(cell, Expectation.usual(USUAL, BINS))
 
 
 @pytest.mark.parametrize(("share", "lost"), [(0.25, (1, 8)), (0.6, (1,)), (0.9, (1, 8)), (0.9, (8,)), (1.0, (8,))])
@@ -43,6 +43,6 @@ def test_what_many_trains_passed_explains_little() -> None:
     cell = Cell(ROUTE, 8, BINS)
     for age_bin in (0, 3):
         cell.add(0.0, age_bin, True, 8, 1)
-    sick = [Belief(cell, Expectation([USUAL] * BINS))]
+    sick = [Belief(cell, Expectation.usual(USUAL, BINS))]
     assert upper_bound(sick, [0.0] * BINS, USUAL) > 10
     assert upper_bound(sick, [500.0] * BINS, USUAL) < 1

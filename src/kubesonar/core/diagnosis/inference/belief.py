@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from math import log
 from struct import Struct
@@ -14,64 +14,80 @@ LEAST_ODDS = 1e-9
 """The odds that a trial is bad in part, at least, so that it can be explained at all."""
 
 
+Stretch = tuple[slice, Odds, Load | None]
+"""Bins in which the same is expected of a crossing: which, the odds, and its load, where that is less by what was
+explained."""
+
+_Left = tuple[float, ...]
+"""Of a Service the chance of each server that a trial there does not fail by what was explained; empty where nothing is
+explained of some servers only."""
+
+
 class Expectation:
     """The odds of a trial in each bin of age, by what was explained so far. It never changes, and cells of which the
     same was explained share one, so that their trials are counted together."""
 
-    __slots__ = ("_explained", "_left", "_lefts", "odds", "untouched")
+    __slots__ = ("_explained", "_less", "_stretches", "odds", "partial", "untouched")
 
-    def __init__(self, odds: Sequence[Odds], left: Sequence[tuple[float, ...]] = (), *, untouched: bool = True) -> None:
-        """`untouched`: whether nothing was explained. `left`: of a Service of which some servers fail, by bin, the
-        chance of each that a trial there does not fail by what was explained."""
-        self.odds = odds
-        self._left = left
+    def __init__(self, stretches: Sequence[tuple[slice, Odds, _Left]], *, untouched: bool = False) -> None:
+        """`stretches`: bins from the newest on, with what is expected in them; `untouched`: whether nothing was
+        explained."""
         self.untouched = untouched
-        self._lefts: dict[Load, Sequence[Load]] = {}
+        self._stretches = stretches
+        self.odds = [odds for bins, odds, _ in stretches for _ in range(bins.start, bins.stop)]
+        self.partial = any(left for _, _, left in stretches)
+        """Tells whether of some servers of a Service it is explained that they fail, so that less of it is left."""
+        self._less: dict[Load, Sequence[Stretch]] = {}
         self._explained: dict[tuple[Load, float, int], Expectation] = {}
+
+    @classmethod
+    def usual(cls, odds: Odds, bins: int) -> Expectation:
+        """Return the expectation while nothing is explained."""
+        return cls([(slice(0, bins), odds, ())], untouched=True)
 
     def explained(self, load: Load, rate: float, bins: int) -> Expectation:
         """Return what is expected when besides, through the newest `bins`, a part that is crossed so loses packets at
         that rate."""
         found = self._explained.get((load, rate, bins))
         if found is None:
-            found = self._explained[load, rate, bins] = self._with(load, rate, bins)
+            found = self._explained[load, rate, bins] = Expectation(list(self._with(load, rate, bins)))
         return found
 
-    def left(self, load: Load) -> Sequence[Load]:
-        """Return the same crossing by bin, of the trials that do not fail by what was explained: a Service leads to one
-        of its servers, so that what fails at one of them fails at no other."""
-        found = self._lefts.get(load)
+    def stretches(self, load: Load) -> Sequence[Stretch]:
+        """Return the stretches of bins in which the same is expected of a crossing, from the newest on. Of a Service
+        the load is that of the trials that do not fail by what was explained: it leads to one of its servers, so that
+        what fails at one of them fails at no other."""
+        if not (self.partial and load.by_server):
+            load = _WHOLE
+        found = self._less.get(load)
         if found is None:
-            found = self._lefts[load] = [load] * len(self.odds)
-            if load.by_server and self._left:
-                alike = {left: _left(load, left) for left in set(self._left)}
-                found = self._lefts[load] = [alike[left] for left in self._left]
+            found = [
+                (bins, odds, _less(load, left) if left and load.by_server else None)
+                for bins, odds, left in self._stretches
+            ]
+            self._less[load] = found
         return found
 
-    def _with(self, load: Load, rate: float, bins: int) -> Expectation:
-        alike: dict[tuple[Odds, Load], Odds] = {}
-        odds, left = list(self.odds), self.left(load)
-        for index in range(bins):
-            kind = odds[index], left[index]
-            if kind not in alike:
-                alike[kind] = either(kind[0], lossy(kind[1], rate))
-            odds[index] = alike[kind]
-        if not load.by_server:
-            return Expectation(odds, self._left, untouched=False)
-        fails, all_left = failing(load, rate), (1.0,) * len(load.by_server)
-        before = self._left or [all_left] * len(odds)
-        alike_left = {each: _beside(each, load, fails) for each in set(before[:bins])}
-        return Expectation(odds, [*(alike_left[each] for each in before[:bins]), *before[bins:]], untouched=False)
+    def _with(self, load: Load, rate: float, stop: int) -> Iterator[tuple[slice, Odds, _Left]]:
+        fails = failing(load, rate) if load.by_server else 0.0
+        for bins, odds, left in self._stretches:
+            if bins.start < stop:
+                less = _less(load, left) if left and load.by_server else load
+                servers = left or (1.0,) * len(load.by_server)
+                after = tuple(
+                    [chance * (1 - share * fails) for chance, share in zip(servers, load.by_server, strict=False)]
+                )
+                yield slice(bins.start, min(bins.stop, stop)), either(odds, lossy(less, rate)), after or left
+            if bins.stop > stop:
+                yield slice(max(bins.start, stop), bins.stop), odds, left
 
 
-def _left(load: Load, left: Sequence[float]) -> Load:
+_WHOLE = Load(1)
+
+
+def _less(load: Load, left: _Left) -> Load:
     crossing = sum(chance * share for chance, share in zip(left, load.by_server, strict=True))
-    return load._replace(share=round(crossing / sum(left), 3), by_server=())
-
-
-def _beside(left: Sequence[float], load: Load, fails: float) -> tuple[float, ...]:
-    """The chances of the servers, where those that are crossed fail besides."""
-    return tuple([chance * (1 - share * fails) for chance, share in zip(left, load.by_server, strict=True)])
+    return Load(load.packets, load.crossings, round(crossing / sum(left), 3))
 
 
 class Belief:

@@ -9,7 +9,7 @@ from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.suspects import SuspectKey
 from kubesonar.core.diagnosis.inference.trial_model import Load, is_stream
 from kubesonar.core.diagnosis.parts.part import Part
-from kubesonar.core.diagnosis.parts.shares import by_server
+from kubesonar.core.diagnosis.parts.shares import Shares
 from kubesonar.core.diagnosis.parts.table import PARTS, crossed
 from kubesonar.core.diagnosis.parts.traversal import Traversal, Way
 from kubesonar.model import Kind
@@ -21,7 +21,7 @@ def load_of(part: Part, cell: Cell, subject: str) -> Load:
     crossings = 2 if part.both and cell.route.way is Way.ROUND else 1
     if part.share is None:
         return Load(packets, crossings)
-    return Load(packets, crossings, part.share(cell.route, subject), by_server(part.share, cell.route, subject))
+    return Load.shared(packets, crossings, part.share(cell.route, subject))
 
 
 class Incidence:
@@ -43,7 +43,7 @@ class Incidence:
         self._crossings: dict[SuspectKey, list[tuple[int, Load]]] = {}
         self._members: dict[SuspectKey, list[int]] = {}
         self._by_word: dict[str, list[int]] = {}
-        self._loads: dict[tuple[int, int, bool, int, float], Load] = {}
+        self._loads: dict[tuple[int, int, bool, int, Shares], Load] = {}
         self.services: list[int] = []
         """The cells of Services, whose servers are crossed in part."""
         self._add(cells)
@@ -99,8 +99,8 @@ class Incidence:
         if route.target.behind:
             return load_of(part, cell, key[1])
         # Many cells cross a part alike, yet not all of one kind: some stay on their node.
-        share = part.share(route, key[1]) if part.share else 1.0
-        alike = key[0], cell.packets, route.way is Way.ROUND, route.family, share
+        shares = part.share(route, key[1]) if part.share else ()
+        alike = key[0], cell.packets, route.way is Way.ROUND, route.family, shares
         found = self._loads.get(alike)
         if found is None:
             found = self._loads[alike] = load_of(part, cell, key[1])

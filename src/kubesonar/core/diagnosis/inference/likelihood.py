@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import accumulate, compress
+from itertools import accumulate
 from math import exp, log
-from operator import or_
 
 import msgspec
 
@@ -58,19 +57,19 @@ Crossing = tuple[Belief, Load]
 
 
 class CrossingTrials:
-    """All trials that cross a part. What their good ones say against it does not depend on what is expected, and is
-    added up once, but for Services, of which a part is left."""
+    """All trials that cross a part. What their good ones say against it is added up once, since it does not depend on
+    what is expected, but where some servers of a Service are explained."""
 
     def __init__(self, crossings: Iterable[Crossing]) -> None:
-        self._open: dict[Load, list[Belief]] = {}
+        self._open: list[Crossing] = []
+        self._bad: dict[int, dict[Load, list[Belief]]] = {}
         good: dict[Load, int] = {}
         bins = 0
         for belief, load in crossings:
             bins = len(belief.total)
-            if not load.by_server:
-                good[load] = good.get(load, 0) + belief.packed
+            good[load] = good.get(load, 0) + belief.packed
             if belief.sick or load.by_server:
-                self._open.setdefault(load, []).append(belief)
+                self._open.append((belief, load))
         self._good = [0] * bins
         for load, packed in good.items():
             gains = _gains_of_good(load)
@@ -80,21 +79,39 @@ class CrossingTrials:
     def gains(self, newest: int) -> list[int]:
         """Return what each rate explains of the trials in each of so many of the newest bins, as vectors of rates."""
         gains = self._good[:newest]
-        for load, beliefs in self._open.items():
+        for load, beliefs in self._bad_in(newest).items():
             alike: dict[Expectation, int] = {}
             for belief in beliefs:
-                alike[belief.expectation] = alike.get(belief.expectation, 0) + belief.packed
+                if belief.sick or belief.expectation.partial:
+                    alike[belief.expectation] = alike.get(belief.expectation, 0) + belief.packed
             for expectation, packed in alike.items():
                 good, partly, dead = unpack(packed, len(self._good))
-                left, odds = expectation.left(load), expectation.odds
-                for index in range(newest) if load.by_server else ():
-                    gains[index] += good[index] * _gains_of_good(left[index])
-                for index in compress(range(newest), map(or_, partly, dead)):
-                    if partly[index]:
-                        gains[index] += partly[index] * _gains_of_partly(left[index], odds[index])
-                    if dead[index]:
-                        gains[index] += dead[index] * _gains_of_dead(left[index], odds[index])
+                for bins, odds, less in expectation.stretches(load):
+                    left = less or load
+                    if less:
+                        more = _gains_of_good(less) - _gains_of_good(load)
+                        _add(gains, bins, good, more)
+                    if any(partly[bins]):
+                        _add(gains, bins, partly, _gains_of_partly(left, odds))
+                    if any(dead[bins]):
+                        _add(gains, bins, dead, _gains_of_dead(left, odds))
         return gains
+
+    def _bad_in(self, newest: int) -> dict[Load, list[Belief]]:
+        """The trials of which some were bad in so many of the newest bins, and those of Services."""
+        found = self._bad.get(newest)
+        if found is None:
+            found = self._bad[newest] = {}
+            for belief, load in self._open:
+                if load.by_server or any(belief.bad[:newest]):
+                    found.setdefault(load, []).append(belief)
+        return found
+
+
+def _add(gains: list[int], bins: slice, counts: Sequence[int], of_one: int) -> None:
+    """Adds what so many trials in each of those bins explain, as far as these are asked for."""
+    for index in range(bins.start, min(bins.stop, len(gains))):
+        gains[index] += counts[index] * of_one
 
 
 def fit(trials: CrossingTrials, newest: int) -> Fit:

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import ceil
-from typing import NamedTuple
+
+import msgspec
+
+from kubesonar.core.diagnosis.parts.shares import MOST_SERVERS, Shares, mean_share
 
 BIG = 0
 """The `packets` of a trial of size: three big packets vanish where one of three small ones passes."""
@@ -58,7 +61,7 @@ def look_up(names: int) -> int:
     return _LOOK_UPS - names
 
 
-class Load(NamedTuple):
+class Load(msgspec.Struct, frozen=True, cache_hash=True):
     """The way in which a trial crosses a part: its `packets` (or `BIG`, `stream`, `handshake`, `look_up`), how often
     each crosses the part (twice if it is both ways of a round trip), and the share of such trials, or names of a
     look-up, that cross it at all. Of a Service `by_server` are the same shares of what each of its servers is asked;
@@ -69,8 +72,13 @@ class Load(NamedTuple):
     share: float = 1.0
     by_server: tuple[float, ...] = ()
 
+    @classmethod
+    def shared(cls, packets: int, crossings: int, shares: Shares) -> Load:
+        """Return the load of trials of which these shares cross the part."""
+        return cls(packets, crossings, mean_share(shares), shares if 1 < len(shares) <= MOST_SERVERS else ())
 
-class Odds(NamedTuple):
+
+class Odds(msgspec.Struct, frozen=True, cache_hash=True):
     """The probabilities that a trial is bad, and that it is dead (a bad one of which nothing came through)."""
 
     bad: float
@@ -84,8 +92,8 @@ def lossy(load: Load, rate: float) -> Odds:
         one = load.share * (1 - (1 - lost) ** 2)
         bad = min(1 - (1 - one) ** (_LOOK_UPS - load.packets), _HIGHEST)
         return Odds(bad, bad)
-    bad, dead = _odds(load.packets, lost)
-    return Odds(min(bad * load.share, _HIGHEST), min(dead * load.share, _HIGHEST))
+    odds = _odds(load.packets, lost)
+    return Odds(min(odds.bad * load.share, _HIGHEST), min(odds.dead * load.share, _HIGHEST))
 
 
 def failing(load: Load, rate: float) -> float:

@@ -12,7 +12,7 @@ from kubesonar.core.diagnosis.evidence import Cell
 from kubesonar.core.diagnosis.inference.belief import Belief
 from kubesonar.core.diagnosis.inference.likelihood import gain_of
 from kubesonar.core.diagnosis.inference.trial_model import RATES, Load, Odds, lossy
-from kubesonar.core.diagnosis.parts.shares import Share, by_server, sides
+from kubesonar.core.diagnosis.parts.shares import Share, sides
 
 EXTRA_RATE = 2.0
 """Gain that a second rate must have (nats) before the two ways are said to differ."""
@@ -57,7 +57,7 @@ class _Way(NamedTuple):
 def _way(cell: Cell, node: str, share: Share | None) -> _Way:
     load = Load(cell.packets)
     if share is not None:
-        load = Load(cell.packets, 1, share(cell.route, node), by_server(share, cell.route, node))
+        load = Load.shared(cell.packets, 1, share(cell.route, node))
     return _Way(load, *sides(cell.route, node))
 
 
@@ -76,17 +76,14 @@ class WayCounts:
             self._by_sides.setdefault((way.enters, way.leaves), []).append((way.load, expected, count))
         self._gains: dict[tuple[bool, bool, float], float] = {}
 
-    def _count(self, belief: Belief, way: _Way, bins: int) -> None:
-        left, odds = belief.expectation.left(way.load), belief.expectation.odds
-        for index, total in enumerate(belief.total[:bins]):
-            if total:
-                kind = way._replace(load=left[index]), odds[index]
-                count = self._counts.setdefault(kind, [0, 0, 0, 0, 0])
-                count[0] += total
-                count[1] += belief.bad[index]
-                count[2] += belief.dead[index]
-                count[3] += belief.sent[index]
-                count[4] += belief.lost[index]
+    def _count(self, belief: Belief, way: _Way, newest: int) -> None:
+        for bins, odds, less in belief.expectation.stretches(way.load):
+            alike = slice(bins.start, min(bins.stop, newest))
+            if any(belief.total[alike]):
+                kind = way._replace(load=less) if less else way
+                count = self._counts.setdefault((kind, odds), [0, 0, 0, 0, 0])
+                for index, counted in enumerate((belief.total, belief.bad, belief.dead, belief.sent, belief.lost)):
+                    count[index] += sum(counted[alike])
 
     def _lost_alone(self) -> bool:
         """Return whether trains lost packets, and about as many were bad as if each packet had been lost alone."""

@@ -121,6 +121,6 @@ class Search:
             route = self._trials.beliefs[index].cell.route
             fails = part.when(route) or (part.serves is not None and part.serves(route))
             share = part.share if fails else None
-            if index not in explained and share is not None and share(route, suspect.subject):
+            if index not in explained and share is not None and any(share(route, suspect.subject)):
                 self._trials.expect(suspect.key, suspect.fit, suspect.rates, index, len(self._ages.edges))
                 self._gains.touch(index)

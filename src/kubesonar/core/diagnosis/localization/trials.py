@@ -51,7 +51,7 @@ class SearchedTrials:
         for cell in cells:
             odds = self._background.odds(cell)
             if odds not in self._usual:
-                self._usual[odds] = Expectation([odds] * len(self.ages.edges))
+                self._usual[odds] = Expectation.usual(odds, len(self.ages.edges))
             belief = Belief(cell, self._usual[odds])
             if belief.sick:
                 self.sick.append(len(self.beliefs))
@@ -82,7 +82,7 @@ class SearchedTrials:
         for index, count in enumerate(self.passed(key)):
             cell.add_good(round(count), index, packets)
         usual = Odds(BACKGROUND, BACKGROUND) if speed else self.least
-        return CrossingTrials([*crossings, (Belief(cell, Expectation([usual] * bins)), Load(packets))])
+        return CrossingTrials([*crossings, (Belief(cell, Expectation.usual(usual, bins)), Load(packets))])
 
     def passed(self, key: SuspectKey) -> list[float]:
         """Return how many trains that no cell holds crossed the part well, bin by bin."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from kubesonar.core.diagnosis.parts.shares import Share
 from kubesonar.core.diagnosis.parts.subjects import Subjects
 from kubesonar.core.diagnosis.parts.traversal import Traversal
 from kubesonar.model import Severity
@@ -31,8 +32,8 @@ class Part(msgspec.Struct, frozen=True):
     """Whether it stands for both directions, so that a round trip crosses it twice."""
     ways: tuple[str, str] | None = None
     """The rows that stand for the way in and the way out of the same part."""
-    share: Callable[[Traversal, str], float] | None = None
-    """The share of trials on a route that crosses this subject, where not all do."""
+    share: Share | None = None
+    """The shares of trials on a route that cross this subject, where not all do."""
     serves: Callable[[Traversal], bool] | None = None
     """Whether a trial of a Service fails because of it, at its `share`. They are no evidence of it: whether the members
     behind a Service can be read, which rules it out, is not known of these trials."""
