@@ -41,6 +41,7 @@ class Incidence:
         self._cells: list[Cell] = []
         self._keys: list[tuple[SuspectKey, ...] | None] = []
         self._crossings: dict[SuspectKey, list[tuple[int, Load]]] = {}
+        self._known: dict[SuspectKey, list[int]] = {}
         self._members: dict[SuspectKey, list[int]] = {}
         self._by_word: dict[str, list[int]] = {}
         self._loads: dict[tuple[int, int, bool, int, Shares], Load] = {}
@@ -66,6 +67,8 @@ class Incidence:
             if not self._everywhere:
                 keys = tuple(key for key in keys if not PARTS[key[0]].common)
             self._keys[index] = keys
+            for key in keys:
+                self._known.setdefault(key, []).append(index)
         return keys
 
     def members(self, key: SuspectKey) -> list[int]:
@@ -82,8 +85,10 @@ class Incidence:
 
     def known(self, key: SuspectKey) -> list[int]:
         """Return those of the cells that cross this part which were made so far."""
-        keys = self._keys
-        return [index for index in self._near(key) if key in (keys[index] or self.keys(index))]
+        for index in self._near(key):
+            if self._keys[index] is None:
+                self.keys(index)
+        return sorted({*self._known.get(key, ())})
 
     def crossings(self, key: SuspectKey) -> list[tuple[int, Load]]:
         """All cells that cross this part, and how."""
