@@ -100,10 +100,9 @@ def listed(findings: Sequence[Finding], lookups: Callable[[], AllLookups], zones
 def outlived(suspect: Suspect, over: Sequence[Suspect], now: float, edges: Sequence[float], zones: Zones) -> bool:
     """Whether what is told of a suspect follows from one of those that are over, and was not tried again since: a plain
     target is asked more rarely than members are. `edges` are those of the bins of age."""
-    named, last = (suspect.part.name, suspect.subject), suspect.times[-1] if suspect.times else 0.0
+    named, last = suspect.named, suspect.times[-1] if suspect.times else 0.0
     return any(
-        _follows(named, (cause.part.name, cause.subject), zones) and last <= now - edges[cause.fit.ended - 1] + _WIDTH
-        for cause in over
+        _follows(named, cause.named, zones) and last <= now - edges[cause.fit.ended - 1] + _WIDTH for cause in over
     )
 
 

@@ -140,7 +140,7 @@ def _of_members(found: Suspect, who: Population, evidence: Evidence, full: Colle
 
 def _without_told_rivals(suspects: Sequence[Suspect]) -> list[Suspect]:
     """These, without the rivals that are told themselves: both are sick, and neither is held for the other."""
-    told = {(suspect.part.name, suspect.subject) for suspect in suspects}
+    told = {suspect.named for suspect in suspects}
     return [
         msgspec.structs.replace(
             suspect, rivals=[rival for rival in suspect.rivals if (rival.part, rival.subject) not in told]
@@ -260,7 +260,7 @@ class _Writer:
         )
 
     def finding(self, suspect: Suspect) -> Finding:
-        began = self._known.get((suspect.part.name, suspect.subject))
+        began = self._known.get(suspect.named)
         if began is None:
             began = since_when(suspect, self._evidence, self._who.now)
         return self._write(suspect, suspect.subject, began, self._words(suspect, began))
@@ -303,7 +303,7 @@ class _Writer:
             "port": which,
             "ip": which.replace("ipv", "IPv"),
             "since": self._clock(began)
-            if (suspect.part.name, suspect.subject) in self._known
+            if suspect.named in self._known
             else time_of(began, self._who.now, self._evidence.ages, self._clock),
             "loss": percent(lost),
             "both": both_ways(suspect, lost),

@@ -66,6 +66,11 @@ class Suspect(msgspec.Struct, frozen=True):
         """The part of that kind, as findings write it."""
         return self.key[1]
 
+    @property
+    def named(self) -> tuple[str, str]:
+        """The name of the part and the subject, by which it is known from look to look: rows of one name are one."""
+        return self.part.name, self.subject
+
 
 _TOTAL = 0.9
 """Loss from which on a part is held to let nothing through."""

@@ -65,8 +65,7 @@ class Search:
         return [
             suspect
             for suspect in found
-            if (suspect.part.name, suspect.subject) in self._known
-            or not is_burst(suspect, self.over, self._ages, self._now)
+            if suspect.named in self._known or not is_burst(suspect, self.over, self._ages, self._now)
         ]
 
     def _pass(self, newest: int, margin: float) -> list[Suspect]:
@@ -78,8 +77,7 @@ class Search:
             if key is None:
                 break
             suspect = self._refinement.refined(self._maker.make(key))
-            known = (suspect.part.name, suspect.subject) in self._known
-            told = is_told(suspect, self._ages, newest, self._now, known=known)
+            told = is_told(suspect, self._ages, newest, self._now, known=suspect.named in self._known)
             if not told and not suspect.fit.ended and newest < len(self._ages.edges):
                 break  # it takes older trials to tell what this is
             self._explain(suspect, told=told)
