@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kubesonar.apps.agent.options import AgentOptions
+from kubesonar.apps.agent.options import MemberOptions
 from kubesonar.apps.client.gather import decode_snapshot
 from kubesonar.apps.collector.replicas.journal import Journal
 from kubesonar.apps.collector.replicas.wire import Push, decode_held, decode_push
@@ -62,6 +62,7 @@ from kubesonar.core.wire.identity import WireIdentity
 from kubesonar.core.wire.keyring import Keyring
 from kubesonar.discovery import file
 from kubesonar.discovery.file import RosterError
+from kubesonar.discovery.options import RosterOptions
 from kubesonar.doctor.dig import read_dig
 from kubesonar.doctor.packed_plan import pack_plan, unpack_plan
 from kubesonar.kube.auth.credential_file import CredentialsError
@@ -245,8 +246,10 @@ def request(data: bytes) -> None:
 
 
 class SomeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The options of an agent that these tests set by variables; to resolve all of them takes several times as long."""
+    """The options of an agent that these tests set; to resolve all of them takes seven times as long."""
 
+    member: MemberOptions = MemberOptions()
+    roster: RosterOptions = RosterOptions()
     targets: tuple[Target, ...] = ()
     udp: UdpOptions = UdpOptions()
 
@@ -277,7 +280,10 @@ clusters: [{name: k, cluster: {server: "https://10.0.0.1:6443"}}]
 users: [{name: u, user: {token: abc}}]
 contexts: [{name: c, context: {cluster: k, user: u}}]
 """
-CONFIG = b"member: {name: a, port: 7473}\nroster: {file: members.yaml}\ntargets: [{name: x, kind: tcp}]\n"
+CONFIG = b"""member: {name: a, port: 7473}
+roster: {file: members.yaml}
+targets: [{name: x, kind: tcp, path: external, address: 10.0.0.1, port: 1}]
+"""
 DNS_PLAN = pack_plan(
     AskPlan((AskedServer("a", ServerRole.POD, "10.0.0.1"),), (DnsAsk(AskPurpose.MADE_UP, "*.c.local"),))
 ).encode()
@@ -352,7 +358,7 @@ READERS = {
     "an error of the API": Reader(refused_within, (), (b'{"kind":"Status","code":410,"reason":"Gone"}',)),
     "a kubeconfig": Reader(in_file(from_kubeconfig), (CredentialsError,), (KUBECONFIG,)),
     "a configuration file": Reader(
-        in_file(lambda path: resolve(AgentOptions, ["--config", path], {})), (ConfigError,), (CONFIG,)
+        in_file(lambda path: resolve(SomeOptions, ["--config", path], {})), (ConfigError,), (CONFIG,)
     ),
     "a variable that is a list": Reader(variable("KUBESONAR_TARGETS"), (ConfigError,), (b'[{"name":"x"}]',)),
     "a variable that is a number": Reader(variable("KUBESONAR_UDP_TRAIN"), (ConfigError,), (b"16",)),
