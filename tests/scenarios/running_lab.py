@@ -128,4 +128,4 @@ def await_good(lab: RunningLab, seconds: float = 30.0, stays: float = 2.0) -> No
         since = None if verdict.verdict is not Health.GOOD else since or now
         if since is None and now > start + seconds:
             raise AssertionError(f"not good after {seconds:.0f} s: {verdict.sentence}; {verdict.unknown}")
-        time.sleep(0.25)
+        time.sleep(0.5)
