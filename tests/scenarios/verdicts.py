@@ -14,7 +14,8 @@ PROMISED_FROZEN = 45.0
 STAYS = 3.0
 """Seconds for which a verdict must not change to count as settled."""
 PAUSE = 0.5
-"""Seconds between two looks. More looks cost a lab of four nodes a quarter more, and agents send a train a second."""
+"""Seconds between two looks. More looks cost as much again as a quarter of the lab's agents; no probe of theirs
+comes more often than once a second."""
 FLEETING = 1.0
 """Seconds in all for which somebody innocent may be named while a fault is new: trials of its first seconds are few."""
 

@@ -6,14 +6,14 @@ from bench.diagnosis.cluster import Shape
 from bench.diagnosis.rows import parse, shapes
 from bench.diagnosis.run import Pace, play
 
-pytestmark = pytest.mark.timeout(900)  # up to 10 s of CPU each, of which idle priority gives few
+pytestmark = pytest.mark.timeout(900)  # up to 4 s of CPU each, of which idle priority gives few
 
 
 @pytest.mark.parametrize(
     ("row", "nodes"),
     [
         ("dns_udp loss 0.3", 3),
-        ("node_family loss 0.3", 3),
+        pytest.param("node_family loss 0.3", 3, marks=pytest.mark.long),
         ("pair_udp loss 0.1", 3),
         ("pair_udp loss 0.3", 5),
         ("pair_both", 3),
