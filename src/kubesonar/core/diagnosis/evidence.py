@@ -48,6 +48,13 @@ class Ages:
         self.recent = bisect_right(self.edges, _WITH_SETTLING * short)
         """The number of bins that make up the short window."""
 
+    def part_at(self, age: float) -> None:
+        """Move the nearest edge beyond the short window to that age, unless it is younger or older than the bins there:
+        what let everything through before, and lets nothing through since, is then no part that loses a share."""
+        movable = range(self.recent, self.window - 1)
+        if movable and self.edges[self.recent - 1] < age < self.edges[self.window - 1]:
+            self.edges[min(movable, key=lambda index: abs(self.edges[index] - age))] = age
+
 
 class Cell:
     """Trials of one route: per bin how many there were, how many were bad, how many of these dead (nothing came

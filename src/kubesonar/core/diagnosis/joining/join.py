@@ -42,6 +42,9 @@ def collect(who: Population, before: SiftedSources | None = None) -> Evidence:
         min(max((edge.long.span for edge in edges), default=60.0), 3600.0),
     )
     sieve = Sieve(who, ages, before or SiftedSources())
+    began = sieve.most_began()
+    if began is not None:
+        ages.part_at(who.now - began)
     maker = CellMaker(who, ages, sieve)
     maker.make(sieve.suspicious())
     maker.unread_sources()

@@ -6,6 +6,7 @@ An edge is judged by its windows and minutes alone, which cost the same whether 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
 from kubesonar.core.diagnosis.evidence import Ages
@@ -21,6 +22,11 @@ from kubesonar.model import Check, Edge, Kind, Path
 _LEAST_SPAN = 0.4
 """Share of the short window that trials must reach back before the network may be called healthy. Less, and a mesh that
 has just started is healthy; more, and that is told late."""
+
+
+_TOGETHER = 3.0
+"""Seconds in which edges that fail for one cause begin to: trains are some 2.5 s apart. Less, and some begin before;
+more, and what failed by chance before counts as the beginning."""
 
 
 class Sieve:
@@ -94,6 +100,19 @@ class Sieve:
         self._loud.update(dict.fromkeys(self._past.standing_out()))
         return self._loud
 
+    def most_began(self) -> float | None:
+        """Return when most edges of the pairs that are looked at began to fail in the long window, by our clock: the
+        first failure of the `_TOGETHER` seconds in which most of them failed first. None where none failed."""
+        offset, oldest = self._who.offset, self._who.now - self._ages.long
+        first = sorted(
+            at + offset(source)
+            for source, target in self.suspicious()
+            for edge in self.waiting(source, target)
+            if (at := _first_bad(edge, oldest - offset(source))) is not None
+        )
+        spans = [(bisect_right(first, at + _TOGETHER) - index, -at) for index, at in enumerate(first)]
+        return -max(spans)[1] if spans else None
+
     def _learn(self, source: SiftedSource) -> None:
         """Note what a source tells besides its trials."""
         self.recorded = self.recorded or source.recorded
@@ -152,3 +171,8 @@ class Sieve:
             if not any(since <= trial.at + offset <= until for since, until in blind):
                 return True
         return False
+
+
+def _first_bad(edge: Edge, since: float) -> float | None:
+    """Return when the first trial of an edge after that time lost something, by its source's clock."""
+    return next((trial.at for trial in edge.trials if trial.at > since and trial.received < trial.sent), None)
