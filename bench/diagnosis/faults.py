@@ -10,7 +10,7 @@ chosen among those that a probe crosses in that direction. What several faults a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil
 from random import Random
 
@@ -56,8 +56,8 @@ class Making:
         return Steady(self.share)
 
     def node(self) -> str:
-        """A node that no other fault of the run has."""
-        return self._pick([node for node in self.sim.cluster.nodes if node not in self._taken])
+        """A node that no other fault of the run has, where there is one."""
+        return self._pick(self.sim.cluster.nodes)
 
     def zones(self) -> tuple[str, str]:
         """Two zones."""
@@ -72,11 +72,11 @@ class Making:
         return one, other
 
     def dns(self) -> str:
-        """A DNS pod."""
-        return self._pick([name for name in self.sim.cluster.dns if name not in self._taken])
+        """A DNS pod that no other fault of the run has, where there is one."""
+        return self._pick([*self.sim.cluster.dns])
 
-    def _pick(self, among: list[str]) -> str:
-        chosen = self.rng.choice(among)
+    def _pick(self, among: Sequence[str]) -> str:
+        chosen = self.rng.choice([one for one in among if one not in self._taken] or among)
         self._taken.add(chosen)
         return chosen
 

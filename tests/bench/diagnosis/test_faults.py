@@ -84,3 +84,12 @@ def failed(sim: Simulation, since: float) -> list[tuple[str, str]]:
         for edge in snapshot.edges
         if edge.latest.at > sim.cluster.epoch + since and edge.latest.health is not Health.GOOD
     ]
+
+
+@pytest.mark.parametrize("kind", ["node_in", "dns_gone"])
+def test_where_other_faults_have_all_of_a_kind_one_of_them_has_two(kind: str) -> None:
+    sim = Simulation(Shape(nodes=3), 1)
+    sim.run(5.0)
+    taken = {*sim.cluster.nodes, *sim.cluster.dns}
+    (((_, subject),), *_) = FAULTS[kind](Making(sim, Random(2), 1.0, "steady", 60.0, taken)).truth.answers
+    assert subject in taken
