@@ -9,7 +9,7 @@ from bench.diagnosis.peers import Threshold, Votes
 from bench.diagnosis.truth import Told
 from kubesonar.core.diagnosis.incidents.casebook import Casebook
 from kubesonar.core.diagnosis.joining.join import basis
-from kubesonar.core.diagnosis.verdict import judge, verdict_on
+from kubesonar.core.diagnosis.verdict import verdict_on
 from kubesonar.model import Snapshot
 
 
@@ -26,7 +26,8 @@ class KubesonarJudge:
 
     def step(self, now: float, snapshots: Sequence[Snapshot], unread: Mapping[str, str]) -> list[Told]:
         """See `Judge`."""
-        verdict = judge(snapshots, unread, now, lambda at: f"{at - now:+.0f} s")
+        found = basis(snapshots, unread, now, over_network=True)
+        verdict = verdict_on(found, lambda at: f"{at - now:+.0f} s")
         return [
             Told(finding.part, finding.subject, finding.fault, "", finding.sentence) for finding in verdict.findings
         ]
@@ -40,7 +41,7 @@ class KubesonarWatch:
 
     def step(self, now: float, snapshots: Sequence[Snapshot], unread: Mapping[str, str]) -> list[Told]:
         """See `Judge`."""
-        found = basis(snapshots, unread, now)
+        found = basis(snapshots, unread, now, over_network=True)
         verdict = verdict_on(found, lambda at: f"{at - now:+.0f} s", self._casebook.known)
         self._casebook.step(now, verdict)
         open_ = [incident.finding for incident in self._casebook.open]

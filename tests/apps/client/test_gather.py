@@ -45,6 +45,7 @@ def test_all_agents_of_a_directory_are_read(tmp_path: Path) -> None:
         f"node-{n}-{w}" for n in "123" for w in ("pod", "host")
     )
     assert found.unread == {}
+    assert not found.over_network
 
 
 @pytest.mark.parametrize(
@@ -146,6 +147,7 @@ def test_one_address_leads_to_the_others_through_the_roster() -> None:
         everybody = gathered(sources_of([url]))
         only = gathered(sources_of([url]), AgentAccess(everybody=False))
     assert [s.member.name for s in everybody.snapshots] == ["a", "b"]
+    assert everybody.over_network
     assert list(everybody.unread) == ["c"]  # and a name that is no address is not resolved
     assert [s.member.name for s in only.snapshots] == ["a"] and only.unread == {}
 

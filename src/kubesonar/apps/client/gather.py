@@ -50,10 +50,12 @@ class AgentAccess(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gathered(msgspec.Struct, frozen=True):
-    """The snapshots of the agents that could be read, and why the others could not, by member's name or address."""
+    """The snapshots of the agents that could be read, and why the others could not, by member's name or address.
+    `over_network`: whether all were read over the network, which shows that something gets through to them."""
 
     snapshots: list[Snapshot]
     unread: dict[str, str]
+    over_network: bool = False
 
 
 class Assessment(msgspec.Struct, frozen=True):
@@ -83,7 +85,7 @@ async def assess(
 
 def assess_gathered(gathered: Gathered, now: float, known: Known = NOTHING_KNOWN) -> Assessment:
     """Return what the snapshots that were read at `now` (Unix seconds) show."""
-    found = basis(gathered.snapshots, gathered.unread, now)
+    found = basis(gathered.snapshots, gathered.unread, now, over_network=gathered.over_network)
 
     async def draw(networks: Sequence[Network]) -> tuple[Matrix, ...]:
         return matrices(found, networks)
@@ -119,7 +121,7 @@ async def gather(sources: Sequence[SnapshotSource], access: AgentAccess | None =
     if everybody and remote is not None and first.snapshots:
         rest = others(first.snapshots, sources, remote)
         second = await _ask_all(rest, access)
-        first = Gathered(first.snapshots + second.snapshots, first.unread | second.unread)
+        first = Gathered(first.snapshots + second.snapshots, first.unread | second.unread, first.over_network)
     return one_of_each(first)
 
 
@@ -136,7 +138,8 @@ async def _ask_all(sources: Sequence[SnapshotSource], access: AgentAccess) -> Ga
         answers = await asyncio.gather(*map(ask, chosen))
     unread = {source.label: f"not asked: more than {MAX_MEMBERS} agents" for source in sources[MAX_MEMBERS:]}
     unread |= {s.label: answer for s, answer in zip(chosen, answers, strict=True) if isinstance(answer, str)}
-    return Gathered([answer for answer in answers if isinstance(answer, Snapshot)], unread)
+    read = [answer for answer in answers if isinstance(answer, Snapshot)]
+    return Gathered(read, unread, all(source.remote for source in chosen))
 
 
 def read_snapshot(fetched: Fetched, source: SnapshotSource) -> Snapshot | str:
@@ -178,7 +181,8 @@ def one_of_each(gathered: Gathered) -> Gathered:
     known, and not at all where the member was read elsewhere."""
     found = newest(relabelled(gathered.snapshots))
     unread = {_named(label, found.values()): why for label, why in gathered.unread.items()}
-    return Gathered(list(found.values()), {label: why for label, why in unread.items() if label not in found})
+    unread = {label: why for label, why in unread.items() if label not in found}
+    return Gathered(list(found.values()), unread, gathered.over_network)
 
 
 def _named(label: str, snapshots: Iterable[Snapshot]) -> str:

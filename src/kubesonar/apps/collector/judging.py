@@ -109,7 +109,7 @@ class JudgingProcess:
     def _judged(self, collected: Collected, known: Known, lacking: tuple[str, ...]) -> bytes:
         began = time.monotonic()
         gathered = one_of_each(Gathered(collected.snapshots, collected.unread))
-        found = basis(gathered.snapshots, gathered.unread, collected.at, self._before)
+        found = basis(gathered.snapshots, gathered.unread, collected.at, self._before, over_network=True)
         verdict = verdict_on(found, clock, known)
         excused = found.who.excused
         took = time.monotonic() - began

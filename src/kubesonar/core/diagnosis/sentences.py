@@ -12,7 +12,7 @@ from kubesonar.core.diagnosis.inference.incidence import load_of
 from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect
 from kubesonar.core.diagnosis.inference.trial_model import lossy
 from kubesonar.core.diagnosis.parts.shares import mean_share
-from kubesonar.core.diagnosis.parts.traversal import Way
+from kubesonar.core.diagnosis.parts.traversal import Aspect, Way
 from kubesonar.model import Fault, clip
 
 WallClock = Callable[[float], str]
@@ -108,11 +108,11 @@ def loss(suspect: Suspect, recent: int) -> float:
 
 
 def _whole(suspect: Suspect) -> list[Cell]:
-    """The cells all of whose trials cross the part; all cells where there are none."""
+    """The cells all of whose trials cross the part; all cells where there are none. That a member could be read is no
+    trial that anybody made."""
     share = suspect.part.share
-    return [
-        cell for cell in suspect.cells if share is None or mean_share(share(cell.route, suspect.subject)) >= 1
-    ] or suspect.cells
+    made = [cell for cell in suspect.cells if cell.route.question is not Aspect.READ]
+    return [cell for cell in made if share is None or mean_share(share(cell.route, suspect.subject)) >= 1] or made
 
 
 def both_ways(suspect: Suspect, lost: float) -> str:

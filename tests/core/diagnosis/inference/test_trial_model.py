@@ -4,6 +4,7 @@ import pytest
 
 from kubesonar.core.diagnosis.inference.trial_model import (
     BIG,
+    READING,
     Load,
     Odds,
     either,
@@ -57,3 +58,8 @@ def test_each_name_of_a_look_up_may_meet_the_server_that_is_sick() -> None:
     assert lossy(Load(look_up(1), share=0.5), 1.0).bad == pytest.approx(0.5)
     assert lossy(Load(look_up(5), share=0.5), 1.0).bad == pytest.approx(1 - 0.5**5)
     assert lossy(Load(look_up(1)), 0.1).bad == pytest.approx(1 - 0.9**2)
+
+
+@pytest.mark.parametrize(("rate", "bad"), [(0.3, 0.0), (0.8, 0.0), (0.98, 0.98)])
+def test_that_a_member_was_read_contradicts_only_that_nothing_gets_through(rate: float, bad: float) -> None:
+    assert lossy(Load(READING, 2), rate) == (bad, bad)

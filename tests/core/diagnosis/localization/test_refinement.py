@@ -96,3 +96,43 @@ def test_a_pod_network_that_loses_both_ways_is_not_told_as_one_of_them_where_its
     evidence = basis(read, unread | {"node-4-pod": "no answer"}, now).evidence
     search = Search(evidence, now, lambda cell: True, [(part, "node-4") for part in known])
     assert {(suspect.part.name, suspect.subject) for suspect in search.run()} == {("pod_network", "node-4")}
+
+
+def told(mesh: Mesh, *hidden: str, over_network: bool = True) -> Named:
+    """What is told where the agents of the nodes that are `hidden` cannot be read."""
+    snapshots, unread, now = mesh.run(30).snapshots(30)
+    read = [snapshot for snapshot in snapshots if snapshot.member.node not in hidden]
+    unread |= {snapshot.member.name: "no answer" for snapshot in snapshots if snapshot.member.node in hidden}
+    evidence = basis(read, unread, now, over_network=over_network).evidence
+    suspects = Search(evidence, now, lambda cell: True).run()
+    return {(suspect.part.name, suspect.subject) for suspect in suspects}
+
+
+@pytest.mark.parametrize("way", [("node-3", "*"), ("*", "node-3")])
+def test_both_ways_between_two_beside_a_node_that_cannot_be_read_are_not_all_nodes(way: tuple[str, str]) -> None:
+    mesh = Mesh(nodes=3, seed=1).drop(*way, since=10)
+    mesh.drop("node-1", "node-2", since=10).drop("node-2", "node-1", since=10)
+    found = told(mesh, "node-3")
+    assert found > BOTH_WAYS
+    assert {subject for _, subject in found - BOTH_WAYS} == {"node-3"}
+
+
+@pytest.mark.parametrize("way", ["node-1>node-2 node-1>node-3", "node-2>node-1 node-3>node-1"])
+def test_the_ways_to_or_from_a_node_that_was_read_over_the_network_are_not_the_node(way: str) -> None:
+    mesh = Mesh(nodes=3, seed=1, plain=())
+    for start, _, end in (each.partition(">") for each in way.split()):
+        mesh.drop(start, end)
+    assert told(mesh) == {("pair", each) for each in way.split()}
+
+
+@pytest.mark.parametrize("part", ["node", "node_in", "node_out"])
+@pytest.mark.parametrize("nodes", [3, 4])
+def test_a_node_that_is_read_over_a_network_of_its_own_is_told_where_nothing_gets_through(
+    part: str, nodes: int
+) -> None:
+    mesh = Mesh(nodes=nodes, seed=1)
+    if part != "node_in":
+        mesh.drop("node-1", "*")
+    if part != "node_out":
+        mesh.drop("*", "node-1")
+    assert told(mesh) == {(part, "node-1")}

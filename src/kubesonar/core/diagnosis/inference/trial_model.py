@@ -33,6 +33,19 @@ RATES = (0.003, 0.006, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4,
 _HIGHEST = 0.9995
 
 
+READING = -100
+"""The `packets` of a trial that only says whether anything gets through at all, as reading a member does: so much is
+tried again that a loss of some packets does not show."""
+
+_NOTHING_PASSES = 0.9
+"""Loss from which on next to nothing is read."""
+
+_READ_BESIDE = 0.02
+"""Chance that a member is read over another network although nothing gets through its own, as where nodes are managed
+over one of their own. Lower, and in such a cluster of three nodes one of them that is cut off is told as the ways
+between them; higher, and those ways are told as a node that is known to answer."""
+
+
 @lru_cache(maxsize=64)
 def stream(timeout: float) -> int:
     """The `packets` of a trial whose kernel sends lost segments again (TCP): how many must be lost, negative."""
@@ -88,6 +101,9 @@ class Odds(msgspec.Struct, frozen=True, cache_hash=True):
 def lossy(load: Load, rate: float) -> Odds:
     """The odds of a trial where packets are lost at this rate."""
     lost = rate if load.crossings == 1 else 1 - (1 - rate) ** load.crossings
+    if load.packets == READING:
+        bad = 1 - _READ_BESIDE if rate >= _NOTHING_PASSES else 0.0
+        return Odds(bad, bad)
     if load.packets < _LOOK_UPS:
         one = load.share * (1 - (1 - lost) ** 2)
         bad = min(1 - (1 - one) ** (_LOOK_UPS - load.packets), _HIGHEST)

@@ -13,6 +13,7 @@ from kubesonar.core.diagnosis.inference.belief import Belief
 from kubesonar.core.diagnosis.inference.likelihood import gain_of
 from kubesonar.core.diagnosis.inference.trial_model import RATES, Load, Odds, lossy
 from kubesonar.core.diagnosis.parts.shares import Share, sides
+from kubesonar.core.diagnosis.parts.traversal import Aspect
 
 EXTRA_RATE = 2.0
 """Gain that a second rate must have (nats) before the two ways are said to differ."""
@@ -144,6 +145,8 @@ def seen_by_one(
     peers: dict[str, list[Belief]] = {}
     for belief in beliefs:
         source, target = belief.cell.route.source, belief.cell.route.target
+        if belief.cell.route.question is Aspect.READ:
+            continue
         peers.setdefault(target.place if source.node == node else source.place, []).append(belief)
     counts = [WayCounts(found, node, share, bins) for found in peers.values()]
     more = [each.gain(both.inward, both.outward) - each.gain(one.inward, one.outward) for each in counts]

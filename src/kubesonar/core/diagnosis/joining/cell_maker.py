@@ -14,7 +14,7 @@ from statistics import median
 
 from kubesonar.core.address import is_literal, url_host
 from kubesonar.core.diagnosis.evidence import FAINT, SETTLE, Ages, Cell, Lookups, Speed
-from kubesonar.core.diagnosis.inference.trial_model import BIG, may_be_bad_in_part, stream
+from kubesonar.core.diagnosis.inference.trial_model import BIG, READING, may_be_bad_in_part, stream
 from kubesonar.core.diagnosis.joining.edge_sums import packets_of_connections
 from kubesonar.core.diagnosis.joining.pair_index import PairIndex
 from kubesonar.core.diagnosis.joining.past_bursts import PastBursts
@@ -24,7 +24,7 @@ from kubesonar.core.diagnosis.joining.route_cells import RouteCells, goes_by_tcp
 from kubesonar.core.diagnosis.joining.sieve import Sieve
 from kubesonar.core.diagnosis.joining.trains import TrainLog, TrainLogs
 from kubesonar.core.diagnosis.joining.trial_clock import TrialClock
-from kubesonar.core.diagnosis.parts.traversal import EITHER, Aspect, Traversal, Way
+from kubesonar.core.diagnosis.parts.traversal import EITHER, Aspect, End, Traversal, Way
 from kubesonar.core.diagnosis.population import Population
 from kubesonar.model import Edge, Fault, Kind, Network, Path
 
@@ -45,7 +45,10 @@ class CellMaker:
     """Makes cells of the pairs that are asked for; `made` are those that hold trials. The maker is the `Reserve` of
     the evidence."""
 
-    def __init__(self, who: Population, ages: Ages, sieve: Sieve) -> None:
+    def __init__(self, who: Population, ages: Ages, sieve: Sieve, *, over_network: bool = False) -> None:
+        """`over_network`: whether members were read over the network that is judged."""
+        nodes = {who.members[name].node for name in who.expected & who.read.keys()}
+        self._readings_count = over_network and len(nodes) > 1  # a single one may be where they are read from
         self.who = who
         self.ages = ages
         self.sieve = sieve
@@ -95,6 +98,8 @@ class CellMaker:
         for source, target in pairs:
             for edge in self.sieve.take(source, target):
                 self._edge(source, edge)
+            for name in (source, target):
+                self._read(name)
         new = self.cells.take_new()
         self.made += new
         return new
@@ -113,6 +118,16 @@ class CellMaker:
             self._large_answers(source, edge)
         elif check.kind is not Kind.OTHER:
             self._probes(source, edge)
+
+    def _read(self, name: str) -> None:
+        """Count, once, that a member could be read just now: something gets in and out of its node."""
+        key = (name, Aspect.READ)
+        if self._readings_count and name in self.who.read and name in self.who.expected and key not in self.cells:
+            end = self.who.end(name)
+            path = Path.HOST if end.network is Network.HOST else Path.POD
+            route = Traversal(End(""), end, Kind.HTTP, path, Way.ROUND, Aspect.READ, tcp=True)
+            cell = self.cells.keep(key, Cell(route, READING, len(self.ages.edges)))
+            cell.add_good(1, 0)
 
     def unread_sources(self) -> None:
         """Count what was recorded of the trains of members that could not be read themselves."""

@@ -25,15 +25,22 @@ class Basis(msgspec.Struct, frozen=True):
 
 
 def basis(
-    snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float, before: SiftedSources | None = None
+    snapshots: Sequence[Snapshot],
+    unread: Mapping[str, str],
+    now: float,
+    before: SiftedSources | None = None,
+    *,
+    over_network: bool = False,
 ) -> Basis:
     """Return the basis of the members that could be read just now, at `now` (Unix seconds); `unread` says of the
-    others why not. Who looks again and again hands in what the sources told `before`."""
+    others why not. Who looks again and again hands in what the sources told `before`. Members that were read
+    `over_network` show by that that something gets in and out of their nodes; by Unix sockets and files it shows
+    nothing."""
     who = standing(snapshots, unread, now)
-    return Basis(now, who, collect(who, before), unread)
+    return Basis(now, who, collect(who, before, over_network=over_network), unread)
 
 
-def collect(who: Population, before: SiftedSources | None = None) -> Evidence:
+def collect(who: Population, before: SiftedSources | None = None, *, over_network: bool = False) -> Evidence:
     """Return the evidence of all members that are expected and read, about members that are expected and plain
     targets."""
     edges = [edge for snapshot in who.read.values() for edge in snapshot.edges[:1]]
@@ -45,7 +52,7 @@ def collect(who: Population, before: SiftedSources | None = None) -> Evidence:
     began = sieve.most_began()
     if began is not None:
         ages.part_at(who.now - began)
-    maker = CellMaker(who, ages, sieve)
+    maker = CellMaker(who, ages, sieve, over_network=over_network)
     maker.make(sieve.suspicious())
     maker.unread_sources()
     previous = SETTLE

@@ -39,6 +39,9 @@ class RouteCells:
         self._ends: dict[str, End] = {}
         self.behind = {Path.DNS_SERVICE: sieve.dns_pods, Path.SERVICE: _agents(who)}
 
+    def __contains__(self, key: tuple[object, ...]) -> bool:
+        return key in self._cells
+
     def take_new(self) -> list[Cell]:
         """Return, once, the cells made since the last call that hold trials."""
         new, self._new = self._new, []

@@ -3,7 +3,7 @@ takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from heapq import heapify, heappop, heapreplace
 from typing import NamedTuple
@@ -19,6 +19,14 @@ TOLD_BEFORE = CLEAR
 """Nats by which a part is likelier for having been told before. Fewer, and two parts that explain about as much are
 told in turn; more, and what was told wrongly is told for longer."""
 
+BESIDE_A_WAY = 2.0
+"""Nats by which two things are improbable once a way between two nodes or zones is known to be sick: the way back, as
+a filter or a cable cuts both, and a plain target as the start of that way sees it, which may be at its end. Fewer, and
+these are told on little evidence; more, and both ways between two nodes are told as what all nodes share, beside a node
+that is cut off."""
+
+_WAYS = ("pair", "zone_pair")
+
 _WIDE = ("zone_pair", "zone_pair_slow")
 """Parts that so many trials cross that these are counted as one, until it is such a part that explains most."""
 
@@ -28,16 +36,23 @@ _Supposed = tuple[SuspectKey, Fit, TwoRates | None]
 
 class _View(NamedTuple):
     """The gains of parts while the same is expected of all cells. `fits` are those of parts that were looked at, `most`
-    is the most that each could explain, after its penalty (nats), `bounded` are those of which a bound was computed."""
+    is the most that each could explain, after its penalty (nats), `bounded` are those of which a bound was computed,
+    `eased` says by how much less improbable some are than usual (nats)."""
 
     fits: dict[SuspectKey, Fit]
     most: dict[SuspectKey, float]
     bounded: set[SuspectKey]
+    eased: Mapping[SuspectKey, float]
 
-    def beside(self, changed: Collection[SuspectKey]) -> _View:
-        """Return the view once more is expected of cells that these parts cross, so that they explain less."""
+    def beside(self, changed: Collection[SuspectKey], eased: Mapping[SuspectKey, float]) -> _View:
+        """Return the view once more is expected of cells that these parts cross, so that they explain less, and others
+        are eased as well."""
         fits = {key: found for key, found in self.fits.items() if key not in changed}
-        return _View(fits, dict(self.most), self.bounded.difference(changed))
+        most = dict(self.most)
+        for key, nats in eased.items():
+            if key in most:
+                most[key] += nats - self.eased.get(key, 0.0)
+        return _View(fits, most, self.bounded.difference(changed), {**self.eased, **eased})
 
 
 class PartGains:
@@ -48,7 +63,9 @@ class PartGains:
         self._trials = trials
         self._known = known
         self._newest = 0
-        self._view = _View({}, {}, set())
+        self._view = _View({}, {}, set(), {})
+        self.taken: set[str] = set()
+        """The subjects of the parts that were taken."""
         self._path: tuple[_Supposed, ...] = ()
         self._views: dict[tuple[_Supposed, ...], _View] = {}
         """The views of what was supposed since something else was expected: some dozens, for each part that a search
@@ -78,7 +95,7 @@ class PartGains:
         self._loosest = most
         fits = self._view.fits
         looked_at = {key: found.past - self.penalty(key) for key, found in fits.items() if key in most}
-        self._view = _View(fits, most | looked_at, set())
+        self._view = _View(fits, most | looked_at, set(), self._view.eased)
         self._views.clear()
 
     def best(
@@ -90,7 +107,7 @@ class PartGains:
         """Return the part that explains most, and more than that, of some (None: of all) and of those that `accepts`
         takes by how they lose. What a part explains is looked at only when the most that it could is more than what was
         found."""
-        fits, thought, bounded = self._view
+        fits, thought, bounded, _ = self._view
         keys = thought if among is None else [key for key in among if key in thought]
         queue = [(-thought[key], -key[0], key) for key in keys if thought[key] > margin]
         heapify(queue)
@@ -124,7 +141,29 @@ class PartGains:
     def penalty(self, key: SuspectKey) -> float:
         """Return how improbable a fault of that part is beforehand (nats)."""
         row = PARTS[key[0]]
-        return row.penalty - (TOLD_BEFORE if (row.name, key[1]) in self._known else 0.0)
+        told_before = TOLD_BEFORE if (row.name, key[1]) in self._known else 0.0
+        return row.penalty - told_before - self._view.eased.get(key, 0.0)
+
+    def take(self, key: SuspectKey) -> None:
+        """Hold that part to be sick from now on, told or not; `rank` is to follow."""
+        self.taken.add(key[1])
+        self._view = self._view._replace(eased={**self._view.eased, **self._eased_beside(key)})
+
+    def _eased_beside(self, key: SuspectKey) -> dict[SuspectKey, float]:
+        """Return by how much less improbable the parts are that are often sick beside a way between two; none where
+        this is no such way."""
+        if PARTS[key[0]].name not in _WAYS:
+            return {}
+        start, _, end = key[1].partition(">")
+        beside = [(key[0], f"{end}>{start}"), *(other for other in self._loosest if self._begins_at(other, start))]
+        return {other: max(0.0, PARTS[other[0]].penalty - BESIDE_A_WAY) for other in beside}
+
+    def _begins_at(self, key: SuspectKey, start: str) -> bool:
+        """Return whether that part is a plain target as a node or a zone sees it, which is or lies in `start`."""
+        if PARTS[key[0]].variant != "plain" and PARTS[key[0]].name != "zone_target":
+            return False
+        source = self._trials.beliefs[self._sick_of[key][0]].cell.route.source
+        return start in (source.node, source.zone)
 
     def net(self, key: SuspectKey) -> float:
         """Return what a part explains, after its penalty (nats)."""
@@ -179,7 +218,8 @@ class PartGains:
         self._path = (*path, (key, found, rates))
         if self._path not in self._views:
             changed = [index for index in indexes if trials.beliefs[index].open]
-            self._views[self._path] = view.beside({key for index in changed for key in trials.incidence.keys(index)})
+            crossed = {other for index in changed for other in trials.incidence.keys(index)}
+            self._views[self._path] = view.beside(crossed, self._eased_beside(key))
         self._view = self._views[self._path]
         yield
         self._path, self._view = path, view

@@ -25,6 +25,12 @@ well. Lower, and a node of which one way is cut, and another in the pod network 
 highest rate that is tried, and nothing ever is."""
 
 
+UNREAD = 6.0
+"""Nats by which a node that could not be read, while several others could, speaks for its own link instead of what all
+nodes share. Lower, and both ways between two nodes are told as all, beside a node of which nothing comes out; higher,
+and a program that hangs makes of all nodes some."""
+
+
 class _Together(NamedTuple):
     """Parts, each with how it loses when those before it are expected, and what they explain together (nats)."""
 
@@ -58,17 +64,19 @@ class Refinement:
     def _narrower(self, suspect: Suspect, known: float = 0.0) -> tuple[Suspect, float]:
         """Return the suspect, or what is told instead of it, and what that explains together with what else is sick
         (nats); of the suspect so much is `known` already."""
-        if suspect.fit.ended or suspect.part.whole or suspect.fit.rate >= _ALL_LOST:
+        if suspect.fit.ended or suspect.part.whole or (suspect.fit.rate >= _ALL_LOST and not self._doubted(suspect)):
             return suspect, known
         gains, near = self._gains, self._near(suspect)
         alone = suspect.fit.gain - gains.penalty(suspect.key)
+        least = alone - self._unread_beside(suspect, near)
         rate = suspect.fit.rate
-        starts = {(0.0, 0.0), (_mean_share(suspect), 0.0), (rate, 0.0), (rate, rate), (_ALL_LOST, _ALL_LOST)}
+        starts = {(0.0, 0.0), (_mean_share(suspect), 0.0), (rate, 0.0), (rate, rate)} if rate < _ALL_LOST else set()
         kin = {*relatives(suspect.key)} - {suspect.key}
-        others = max(
-            (self._together(near - {suspect.key}, MOST_TOGETHER, alone, *over, kin) for over in sorted(starts)),
-            key=lambda together: together.net,
-        )
+        tried = [self._together(near - {suspect.key}, MOST_TOGETHER, least, *over, kin) for over in sorted(starts)]
+        cut = near - {suspect.key} - self._trials.read_through()
+        tried.append(self._together(cut, MOST_TOGETHER, least, _ALL_LOST, _ALL_LOST, kin))
+        others = max(tried, key=lambda together: together.net)
+        alone -= self._unread_beside(suspect, others.keys)
         if others.net <= alone or len(others.parts) < 2:
             return suspect, known
         with gains.supposed(suspect.key, suspect.fit, suspect.rates):
@@ -88,6 +96,20 @@ class Refinement:
                     supposed.enter_context(gains.supposed(key, found))
             made = self._maker.make(best, as_it_is=best in relatives(suspect.key))
             return _rivalled(made, lead, suspect.key), others.net
+
+    def _doubted(self, suspect: Suspect) -> bool:
+        """Return whether it lets nothing through, and yet does not explain who could be read, or who could not."""
+        if suspect.part.common:
+            return bool(self._trials.unread_nodes())
+        return suspect.key in self._trials.read_through()
+
+    def _unread_beside(self, suspect: Suspect, others: Collection[SuspectKey]) -> float:
+        """Return what speaks for the others (nats) because a node could not be read which one of them, or of what was
+        taken already, is: what all share would hide no node more than others."""
+        if not suspect.part.common or suspect.fit.rate < _ALL_LOST:
+            return 0.0
+        hidden = ({subject for _, subject in others} | self._gains.taken) & self._trials.unread_nodes()
+        return UNREAD * len(hidden)
 
     def _near(self, suspect: Suspect) -> set[SuspectKey]:
         """The parts that any of its bad trials crosses."""

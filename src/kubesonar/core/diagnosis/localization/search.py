@@ -83,6 +83,8 @@ class Search:
             self._explain(suspect, told=told)
             if suspect.fit.ended:
                 self.over.append(suspect)
+            else:
+                self._gains.take(suspect.key)
             if told:
                 suspects.append(suspect)
                 if suspect.part.hides is not None:

@@ -10,7 +10,7 @@ from kubesonar.core.diagnosis.inference.belief import Belief, Expectation
 from kubesonar.core.diagnosis.inference.incidence import Incidence
 from kubesonar.core.diagnosis.inference.likelihood import CrossingTrials, Fit
 from kubesonar.core.diagnosis.inference.suspects import SuspectKey
-from kubesonar.core.diagnosis.inference.trial_model import Load, Odds
+from kubesonar.core.diagnosis.inference.trial_model import READING, Load, Odds
 from kubesonar.core.diagnosis.inference.two_rates import TwoRates
 from kubesonar.core.diagnosis.parts.table import PARTS
 from kubesonar.core.diagnosis.parts.traversal import Aspect, End, Traversal, Way
@@ -34,6 +34,8 @@ class SearchedTrials:
         self.sick: list[int] = []
         self._reserve = evidence.reserve
         self._counts = counts
+        self._looked_through = 0
+        self._read_through: set[SuspectKey] = set()
         cells = [cell for cell in evidence.cells if counts(cell)]
         self._background = Background(cells, evidence.quiet)
         self.least = self._background.least
@@ -66,6 +68,20 @@ class SearchedTrials:
     def members(self, key: SuspectKey) -> list[Belief]:
         """Return all trials that cross this part."""
         return [self.beliefs[index] for index in self.incidence.members(key)]
+
+    def read_through(self) -> set[SuspectKey]:
+        """Return the parts by which members could be read just now, so that something gets through each of them."""
+        for index in range(self._looked_through, len(self.beliefs)):
+            if self.beliefs[index].cell.packets == READING:
+                self._read_through.update(self.incidence.keys(index))
+        self._looked_through = len(self.beliefs)
+        return self._read_through
+
+    def unread_nodes(self) -> frozenset[str]:
+        """Return the nodes of which no member could be read; none unless several other nodes could."""
+        routes = [belief.cell.route for belief in self.beliefs if belief.cell.route.between_members]
+        read = {route.target.node for route in routes if not route.silent}
+        return frozenset({route.target.node for route in routes if route.silent} - read if len(read) > 1 else ())
 
     def crossing(self, key: SuspectKey) -> CrossingTrials:
         """Return all trials that cross this part."""

@@ -14,7 +14,7 @@ def passes(route: Traversal) -> bool:
     return route.question in _LOSSY
 
 
-_LOSSY = frozenset({Aspect.REACH, Aspect.SIZE, Aspect.RESOLVE})
+_LOSSY = frozenset({Aspect.REACH, Aspect.SIZE, Aspect.RESOLVE, Aspect.READ})
 
 
 def passes_pod(route: Traversal) -> bool:

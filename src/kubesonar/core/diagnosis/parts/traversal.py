@@ -35,6 +35,8 @@ class Aspect(Enum):
     """Is a name looked up?"""
     ALIVE = "alive"
     """Does the process run? Only ever answered with yes, by what a peer's responder recorded of its trains."""
+    READ = "read"
+    """Does what it saw reach whoever reads it? Only ever answered with yes: that it does not may have other reasons."""
 
 
 class End(msgspec.Struct, frozen=True):
