@@ -8,13 +8,14 @@ It is worked out from the components that packets cross, and knows nothing of wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 
 from bench.diagnosis.cluster import DNS_SERVICE, SEARCH, UPSTREAM, Place
 from bench.diagnosis.faults import is_big, to_port
 from bench.diagnosis.network import Component, Flow, crossed
 from bench.diagnosis.prober import FULL, SMALL
 from bench.diagnosis.simulation import OBSERVER, Simulation
-from bench.diagnosis.truth import Named, Truth
+from bench.diagnosis.truth import Named, Truth, right
 from kubesonar.model import Check, Kind, Path, Side
 
 Shown = Mapping[tuple[str, ...], float]
@@ -87,9 +88,12 @@ class Appearance:
 
     def alike(self, told: Iterable[Named], truths: Sequence[Truth]) -> bool:
         """Whether what is told, were it all that is broken, would show what the faults show, and is no more than
-        they are."""
+        they are; or whether it is right of some of them, which show what all of them do: the others are hidden."""
         named, true = frozenset(told), _of(truths)
-        return len(named) <= len(true) and self._same(named, true)
+        if len(named) <= len(true) and self._same(named, true):
+            return True
+        some = (kept for count in range(1, len(truths)) for kept in combinations(truths, count))
+        return any(right(named, kept) for kept in some if self._same(_of(kept), true))
 
     def stand_ins(self, told: Iterable[Named], truths: Sequence[Truth]) -> frozenset[Named]:
         """What is told that would show, instead of one of the faults, what that one shows beside the others."""

@@ -30,6 +30,13 @@ def test_a_target_behind_a_name_that_cannot_be_looked_up_is_hidden() -> None:
     assert not cluster.alike([NODE], truths(NODE, ("api_server", "api-server")))
 
 
+def test_a_target_is_hidden_by_whichever_right_answer_the_look_up_of_its_name_fails() -> None:
+    all_dns = ("dns_service", "dns-service")
+    by_udp = Truth((answer(("dns_udp", "dns-service")), answer(all_dns)))
+    assert appearance().alike([all_dns], [by_udp, *truths(INGRESS)])
+    assert not appearance().alike([all_dns], [by_udp, *truths(NODE)])
+
+
 @pytest.mark.parametrize("stopped", [FROZEN, GONE])
 def test_with_agents_at_one_end_only_no_probe_tells_which_way_is_cut(stopped: Named) -> None:
     cluster = appearance()
