@@ -15,7 +15,7 @@ from bench.diagnosis.faults import is_big, to_port
 from bench.diagnosis.network import Component, Flow, crossed
 from bench.diagnosis.prober import FULL, SMALL
 from bench.diagnosis.simulation import OBSERVER, Simulation
-from bench.diagnosis.truth import Named, Truth, right
+from bench.diagnosis.truth import Named, Truth, needed_of, right
 from kubesonar.model import Check, Kind, Path, Side
 
 Shown = Mapping[tuple[str, ...], float]
@@ -87,10 +87,10 @@ class Appearance:
         self._shown: dict[tuple[frozenset[Named], tuple[str, ...]], Shown | None] = {}
 
     def alike(self, told: Iterable[Named], truths: Sequence[Truth]) -> bool:
-        """Whether what is told, were it all that is broken, would show what the faults show, and is no more than
-        they are; or whether it is right of some of them, which show what all of them do: the others are hidden."""
+        """Whether what is told, were it all that is broken, would show what a right answer would, and is no more than
+        that; or whether it is right of some faults, which show what all of them do: the others are hidden."""
         named, true = frozenset(told), _of(truths)
-        if len(named) <= len(true) and self._same(named, true):
+        if any(len(named) <= len(needed) and self._same(named, needed) for needed in needed_of(truths)):
             return True
         some = (kept for count in range(1, len(truths)) for kept in combinations(truths, count))
         return any(right(named, kept) for kept in some if self._same(_of(kept), true))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -50,10 +50,12 @@ def right(told: Iterable[Named], truths: Sequence[Truth]) -> bool:
     """Whether exactly these faults are named: an answer of each, and nothing but what may be said besides."""
     said = frozenset(told)
     besides = frozenset[Named]().union(*(truth.besides for truth in truths))
-    return any(
-        needed <= said <= needed | besides
-        for needed in (frozenset[Named]().union(*choice) for choice in product(*(truth.answers for truth in truths)))
-    )
+    return any(needed <= said <= needed | besides for needed in needed_of(truths))
+
+
+def needed_of(truths: Sequence[Truth]) -> Iterator[Answer]:
+    """Return all that is right of these faults together: an answer of each."""
+    return (frozenset[Named]().union(*choice) for choice in product(*(truth.answers for truth in truths)))
 
 
 def wrong(told: Iterable[Named], truths: Sequence[Truth]) -> Answer:

@@ -46,6 +46,22 @@ def test_with_agents_at_one_end_only_no_probe_tells_which_way_is_cut(stopped: Na
     assert not cluster.alike([stopped], truths(stopped, THERE))
 
 
+def test_what_shows_the_same_as_another_right_answer_than_the_first_is_right() -> None:
+    sim = Simulation(Shape(nodes=3), 1)
+    sim.run(20.0)
+    zone_of, home = sim.cluster.zone_of, sim.cluster.places["api-server"].zone
+    (alone,), (start, frozen) = (
+        [node for node in zone_of if (zone_of[node] == home) is there] for there in (True, False)
+    )
+    there, back, stopped = ("pair", f"{alone}>{frozen}"), ("pair", f"{frozen}>{alone}"), ("agent_frozen", frozen)
+    between_zones = (
+        "zone_pair",
+        f"{zone_of[start]}>{home}",
+    )  # which the API server lies behind, and not behind the pair
+    faults = [*truths(stopped), Truth((answer(("pair", f"{start}>{alone}")), answer(between_zones)))]
+    assert Appearance(sim).alike([stopped, between_zones, there], [*faults, Truth((answer(there, back),))])
+
+
 def test_who_runs_no_agent_is_told_from_who_lets_nothing_through() -> None:
     cluster = appearance()
     assert not cluster.alike([GONE], truths(FROZEN))
