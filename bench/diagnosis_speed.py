@@ -1,10 +1,11 @@
 """How much CPU a verdict takes by the size of the mesh: `python -m bench.diagnosis_speed [NODES …]`.
 
 The snapshots are made up, not simulated: every member probes k others at the default rates, datagrams are lost by
-chance, and one node loses all, or 2 %, of what it sends and gets. Looks are as far apart as a collector's, and an edge
-of which an agent reported nothing since the last look is the same object again, as in a collector's mirrors. What is
-timed is what the collector's judging process does with the snapshots, with the collection of garbage after each look,
-not in it. Writes bench/results/diagnosis_speed.md.
+chance, and one node loses all, or 2 %, of what it sends and gets; in small meshes also 30 %, alone and beside two other
+nodes that lose 30 % of what they send each other, and once all lose 0.3 %. Looks are as far apart as a collector's, and
+an edge of which an agent reported nothing since the last look is the same object again, as in a collector's mirrors.
+What is timed is what the collector's judging process does with the snapshots, with the collection of garbage after each
+look, not in it. Writes bench/results/diagnosis_speed.md.
 """
 
 from __future__ import annotations
@@ -54,6 +55,9 @@ TRAIN = 8
 K = 10
 LOSS = 1e-4
 """Share of datagrams lost on each way while all is well."""
+SMALL = 20
+"""Nodes up to which several lossy faults are played: there a look costs most for its size."""
+
 LOOKS = 6
 """The first knows nothing from before."""
 
@@ -64,16 +68,30 @@ MINUTES = 14
 
 
 class Case(msgspec.Struct, frozen=True):
-    """A mesh of so many nodes, of which the first loses that share of all it sends and gets for the last 30 s."""
+    """A mesh of so many nodes. For the last 30 s the first loses that `share` of all that it sends and gets, and `pair`
+    is lost between the second and the third; `background` is lost on each way all the time."""
 
     nodes: int
-    share: float
+    share: float = 0.0
+    pair: float = 0.0
+    background: float = LOSS
 
     @property
     def name(self) -> str:
         if not self.share:
-            return "healthy"
-        return "one node cut off" if self.share == 1 else f"one node loses {self.share:.0%}"
+            return "healthy" if self.background == LOSS else f"all lose {self.background:.1%}"
+        one = "one node cut off" if self.share == 1 else f"one node loses {self.share:.0%}"
+        return f"{one}, two others of what they send each other" if self.pair else one
+
+    def lost(self, ends: set[str]) -> float:
+        """The share that is lost besides between those ends."""
+        return max(self.share if "node-0" in ends else 0.0, self.pair if ends == {"node-1", "node-2"} else 0.0)
+
+
+def cases(nodes: int) -> list[Case]:
+    """What is played at that size."""
+    small = [Case(nodes, background=0.003), Case(nodes, 0.3), Case(nodes, 0.3, 0.3)] if nodes <= SMALL else []
+    return [Case(nodes), *small, Case(nodes, 0.02), Case(nodes, 1.0)]
 
 
 class Kept:
@@ -99,8 +117,10 @@ class Kept:
 class Made:
     """One edge with its trials: both ends' where it is a train's."""
 
-    def __init__(self, source: Member, target: Member | str, kind: Kind, path: Path, rng: Random, began: float) -> None:
-        self.source, self.kind = source, kind
+    def __init__(
+        self, source: Member, target: Member | str, kind: Kind, path: Path, rng: Random, began: float, case: Case
+    ) -> None:
+        self.source, self.kind, self.case = source, kind, case
         name, address = (target, "10.96.0.10") if isinstance(target, str) else (target.name, target.addresses[0])
         self.ends = {source.node, name if isinstance(target, str) else target.node}
         check = Check(f"{kind}/{path}/{name}", kind, path, name, address, 7473, PERIODS[kind], 1.0, "x. A")
@@ -116,7 +136,7 @@ class Made:
         mine, theirs = [], []
         for index in range(MINUTES):
             at = began // 60 * 60 - 60 * (MINUTES - index)
-            lost = rng.random() < 24 * 2 * TRAIN * LOSS
+            lost = rng.random() < 24 * 2 * TRAIN * self.case.background
             seen = TRAIN - rng.randrange(2)
             bad = (Trial(at + 9, index, TRAIN, TRAIN - 1, seen, 0.001, 0.0, None),) if lost else ()
             there = lost and seen < TRAIN
@@ -125,21 +145,19 @@ class Made:
             theirs.append(Minute(at, 24, record))
         self.mine.past, self.theirs.past = tuple(mine), tuple(theirs)
 
-    def until(self, now: float, sick: str, share: float, since: float, rng: Random) -> None:
+    def until(self, now: float, since: float, rng: Random) -> None:
         """Makes trials up to that time and forgets those that no report tells any more."""
         train = self.kind is Kind.UDP
         while self._next < now:
             at, self._next = self._next, self._next + PERIODS[self.kind]
             self._number += 1
-            lost = share if sick in self.ends and at >= since else 0.0
+            lost, usual = self.case.lost(self.ends) if at >= since else 0.0, self.case.background
             count = TRAIN if train else 1
-            chance = 1 - (1 - LOSS) * (1 - lost)
+            chance = 1 - (1 - usual) * (1 - lost)
             arrived = (
-                sum(rng.random() >= chance for _ in range(count))
-                if chance > LOSS
-                else count - (rng.random() < count * LOSS)
+                sum(rng.random() >= chance for _ in range(count)) if lost else count - (rng.random() < count * usual)
             )
-            got = sum(rng.random() >= chance for _ in range(arrived)) if chance > LOSS else arrived
+            got = sum(rng.random() >= chance for _ in range(arrived)) if lost else arrived
             fault = None if got else Fault.TIMEOUT
             self.mine.trials.append(
                 Trial(at, self._number if train else 0, count, got, arrived if got else 0, 0.001, 0.0, fault)
@@ -186,17 +204,17 @@ class Fleet:
         for step in self.rng.sample(range(1, self.case.nodes), min(K, self.case.nodes - 1)):
             other = self.members[(index + 2 * step) % count]
             for kind in (Kind.UDP, Kind.TCP, Kind.HTTP, Kind.ICMP, Kind.MTU):
-                made = Made(member, other, kind, path, self.rng, began)
+                made = Made(member, other, kind, path, self.rng, began, self.case)
                 if kind is Kind.UDP:
                     self.asked[other.name].append(made)
                 yield made
-        yield Made(member, "dns-service", Kind.DNS, Path.DNS_SERVICE, self.rng, began)
+        yield Made(member, "dns-service", Kind.DNS, Path.DNS_SERVICE, self.rng, began, self.case)
 
     def snapshots(self, now: float) -> Gathered:
         """What a collector has of the agents at that time, as of the oldest of their last reports."""
         for edges in self.edges.values():
             for made in edges:
-                made.until(now, "node-0", self.case.share, self.since, self.rng)
+                made.until(now, self.since, self.rng)
         return Gathered([self._snapshot(index, member, now) for index, member in enumerate(self.members)], {})
 
     def _snapshot(self, index: int, member: Member, now: float) -> Snapshot:
@@ -260,9 +278,8 @@ with all snapshots. {cpu} cores with other work on them (load {load:.0f}), Pytho
 
 
 def main(sizes: Sequence[int]) -> None:
-    cases = [Case(nodes, share) for nodes in sizes for share in (0.0, 0.02, 1.0)]
     with ProcessPoolExecutor(1, max_tasks_per_child=1, mp_context=get_context("spawn")) as pool:
-        rows = [_row(row) for row in pool.map(timed, cases)]
+        rows = [_row(row) for row in pool.map(timed, [case for nodes in sizes for case in cases(nodes)])]
     machine = {"cpu": os.cpu_count(), "load": os.getloadavg()[1], "python": platform.python_version()}
     head = _HEAD.format(sizes=" ".join(map(str, sizes)), k=K, loss=LOSS, more=LOOKS - 1, **machine)
     page = head + "\n".join(rows) + "\n"
@@ -272,10 +289,10 @@ def main(sizes: Sequence[int]) -> None:
 
 def _row(row: Timed) -> str:
     case = row.case
-    later = f"{median(row.looks[1:]):.2f}, {max(row.looks[1:]):.2f}"
-    figures = f"{row.looks[0]:.2f} | {later} | {row.garbage:.2f} | {row.memory:,}"
+    later = f"{median(row.looks[1:]):.3f}, {max(row.looks[1:]):.3f}"
+    figures = f"{row.looks[0]:.3f} | {later} | {row.garbage:.2f} | {row.memory:,}"
     return f"| {case.nodes:,} | {row.edges:,} | {case.name} | {figures} | {row.said[-1]} |"
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]] or [100, 1000])
+    main([int(word) for word in sys.argv[1:]] or [3, 20, 100, 1000])

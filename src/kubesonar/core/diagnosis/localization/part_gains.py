@@ -134,9 +134,10 @@ class PartGains:
         return None
 
     def most(self, key: SuspectKey) -> float:
-        """Return the most that the part could explain, after its penalty (nats), were all bad trials explained that
-        cross it; 0 where none does."""
-        return self._loosest.get(key, 0.0)
+        """Return the most that the part could explain, after its penalty (nats), told without looking at all that
+        crosses it; 0 where no bad trial does."""
+        loosest = self._loosest.get(key, 0.0)
+        return min(loosest, self._bound(key) - self.penalty(key)) if loosest > 0 else loosest
 
     def penalty(self, key: SuspectKey) -> float:
         """Return how improbable a fault of that part is beforehand (nats)."""
