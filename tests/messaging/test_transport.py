@@ -13,6 +13,7 @@ from kubesonar.core.membership.events import Received, Send
 from kubesonar.core.membership.messages import (
     Ack,
     Alive,
+    HeartbeatAck,
     Message,
     Ping,
     PingReq,
@@ -31,6 +32,7 @@ from kubesonar.model import Condition, Member, Roster
 from kubesonar.net.udp.responder import UdpResponder
 from tests.clocks import TurnedClock
 from tests.net.rig import run, who
+from tests.waiting import until
 
 KEY = Keyring({1: bytes(16)}, 1)
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
@@ -48,6 +50,7 @@ class End:
         self.clock = TurnedClock()
         self.heard: list[Received] = []
         self.frames: list[bytes] = []
+        self.hurries = 0
         self._ring = ring
         self.sender = Sender(who(name), epoch)
         self.responder = UdpResponder(
@@ -70,6 +73,10 @@ class End:
     def send(self, frame: bytes, address: str, port: int) -> bool:
         self.frames.append(frame)
         return self.responder.send(frame, address, port)
+
+    def hurry(self) -> None:
+        self.hurries += 1
+        self.responder.hurry()
 
     def knows(self, *members: Member) -> None:
         self.courier.roster_changed(Roster("1", members))
@@ -346,3 +353,24 @@ def test_a_successor_on_the_same_node_is_the_same_member_in_a_later_epoch() -> N
                 assert [(heard.source, heard.epoch) for heard in a.heard] == [(b.id, 2), (b.id, 3)]
 
     run(play())
+
+
+@pytest.mark.parametrize(
+    ("message", "hurried"),
+    [
+        (Ping(1), False),
+        (Ping(1, Condition.DEAD), False),
+        (Ping(1, Condition.SUSPECT), True),
+        (HeartbeatAck(1), False),
+        (PingReq(1, "c"), True),
+    ],
+)
+def test_both_ends_hurry_after_a_message_that_others_follow(message: Message, hurried: bool) -> None:
+    async def play() -> tuple[int, int]:
+        a, b = End("a", 111, "127.0.0.1"), End("b", 222, "127.0.0.1")
+        with ends(a, b):
+            a.courier.send(Send(b.id, message))
+            await until(lambda: b.said())
+            return a.hurries, b.hurries
+
+    assert run(play()) == (int(hurried), int(hurried))

@@ -16,19 +16,31 @@ from typing import Protocol
 from kubesonar.core.address import canonical_address
 from kubesonar.core.membership.events import Received, Send
 from kubesonar.core.membership.member_view import by_identity
-from kubesonar.core.membership.messages import Message, Other, decode_message, encode_message
+from kubesonar.core.membership.messages import (
+    Ack,
+    Heartbeat,
+    HeartbeatAck,
+    Message,
+    Other,
+    Ping,
+    decode_message,
+    encode_message,
+)
 from kubesonar.core.wire import codec
 from kubesonar.core.wire.codec import Datagram, DatagramType, Sender
 from kubesonar.core.wire.identity import MemberIndex, WireIdentity
 from kubesonar.core.wire.keyring import Keyring
 from kubesonar.messaging.references import References
-from kubesonar.model import Member, Roster
+from kubesonar.model import Condition, Member, Roster
 from kubesonar.net.clock import Clock
 
 RETRANSMIT_INTERVAL = 1.0
 """Seconds within which a message that could not be taken is said again; later it may not be true any more."""
 
 _GREETING = b""
+
+_ROUTINE = frozenset({Ping, Ack, Heartbeat, HeartbeatAck})
+"""The messages of members while all is well."""
 
 
 class MessagePeer:
@@ -53,7 +65,8 @@ class MessagePeer:
 
 
 class MessagePort(Protocol):
-    """The UDP port of this member: the newest wire version that it speaks, the keys in force, and a way to send."""
+    """The UDP port of this member: the newest wire version that it speaks, the keys in force, a way to send, and one to
+    let ticks come faster for a while."""
 
     @property
     def speak(self) -> int: ...
@@ -61,6 +74,8 @@ class MessagePort(Protocol):
     def ring(self) -> Keyring: ...
 
     def send(self, data: bytes, address: str, port: int) -> bool: ...
+
+    def hurry(self) -> None: ...
 
 
 class MessageTransport:
@@ -96,6 +111,7 @@ class MessageTransport:
         """Send a message once, if the roster knows where to."""
         peer = self._peers.get(order.to)
         if peer is not None:
+            self._heed(order.message)
             peer.message, peer.said = order.message, self._clock.mono()
             self._dispatch(peer, order.message)
 
@@ -129,8 +145,15 @@ class MessageTransport:
             self.counters["unknown"] += 1
         else:
             self.counters["delivered"] += 1
+            self._heed(message)
             known = self._references.incoming(message)
             self._deliver(Received(peer.member.identity, datagram.epoch, known, elsewhere))
+
+    def _heed(self, message: Message) -> None:
+        """Let ticks come faster where this message is more than members tell each other each second: others follow it,
+        for which somebody waits."""
+        if type(message) not in _ROUTINE or (isinstance(message, Ping) and message.doubt is Condition.SUSPECT):
+            self._port.hurry()
 
     def _say_again(self, peer: MessagePeer) -> None:
         if peer.message is not None and self._clock.mono() - peer.said <= RETRANSMIT_INTERVAL:

@@ -17,20 +17,20 @@ from kubesonar.runtime.proc import cpu_stat, throttling
 
 _LOG = logging.getLogger("kubesonar.agent")
 
-_BEAT = 0.5
+_BEAT = 0.4
 """Seconds between two looks at how late the loop is: longer, and short freezes are missed; shorter, and an idle agent
 wakes more often than it probes."""
 
-_DROP_BEATS = 2
-"""Beats (1 s) between two looks at what was dropped: longer, and more than what came in a burst is excused; shorter,
+_DROP_BEATS = 3
+"""Beats (1.2 s) between two looks at what was dropped: longer, and more than what came in a burst is excused; shorter,
 and each socket is asked more often for nothing."""
 
-_CGROUP_BEATS = 10
-"""Beats (5 s) between two looks at the cgroup's CPU counters: longer, and throttling is noticed late; shorter, and one
-throttled period of 0.1 s weighs too much."""
+_CGROUP_BEATS = 12
+"""Beats (4.8 s) between two looks at the cgroup's CPU counters: longer, and throttling is noticed late; shorter, and
+one throttled period of 0.1 s weighs too much."""
 
 
-_KERNEL_BEATS = 20
+_KERNEL_BEATS = 25
 """Beats (10 s) between two looks at the kernel's counters: longer, and a shortage shows late beside the loss that it
 causes; shorter, and six files are read more often for nothing."""
 

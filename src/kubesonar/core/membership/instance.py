@@ -54,8 +54,8 @@ from kubesonar.core.membership.swim.options import SuspicionOptions
 from kubesonar.core.timers import TimedMachine
 from kubesonar.model import Condition, Network
 
-LATE_STEP = 0.375
-"""A machine that is stepped so much (s) after it was due was starved or frozen; up to 0.25 s of it may be the wait for
+LATE_STEP = 0.5
+"""A machine that is stepped so much (s) after it was due was starved or frozen; up to 0.2 s of it may be the wait for
 a tick. With less, a busy event loop counts as that; with more, pings are missed by this process's own fault."""
 
 _FOR_ELECTION = frozenset({Heartbeat, HeartbeatAck, StartElection, Alive, StepDown})

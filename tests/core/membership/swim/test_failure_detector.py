@@ -125,11 +125,10 @@ def test_a_missed_answer_is_confirmed_by_others_before_it_is_claimed() -> None:
     others = [other for other in ("m2", "m3", "m4", "m5") if other != name]
     machine.step(120.7, Received(others[0], 1, PingReqReply(number, name, Reachability.SILENT)))
     assert claims(machine.step(121.5)) == []
-    machine.step(121.6, Received(others[1], 1, PingReqReply(number, name, Reachability.SILENT)))
-    (claimed,) = claims(machine.step(122.0))
+    (claimed,) = claims(machine.step(121.6, Received(others[1], 1, PingReqReply(number, name, Reachability.SILENT))))
     assert claimed.to == "m5"
     assert claimed.message == StatusClaim(
-        name, 7, 0, DEAD, 2.0, False, tuple(Seen(one, Reachability.SILENT) for one in ("m1", *others[:2]))
+        name, 7, 0, DEAD, 121.6 - 120.0, False, tuple(Seen(one, Reachability.SILENT) for one in ("m1", *others[:2]))
     )
 
 

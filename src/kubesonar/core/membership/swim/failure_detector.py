@@ -177,7 +177,7 @@ class FailureDetector(TimedMachine):
         if suspicion is None:
             return
         if reply.reachability is not Reachability.AGENT:
-            self._suspicions.replied(source, suspicion, reply)
+            self._suspicions.replied(now, source, suspicion, reply)
             return
         self._hearsay[reply.target] = now + HEARSAY
         if self._suspicions.alive(now, reply.target, reply.epoch, reply.incarnation):

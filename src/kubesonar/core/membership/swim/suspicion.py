@@ -17,7 +17,8 @@ and rounds, few enough to be found at no cost."""
 class Suspicion:
     """The suspicion of the member `name`, silent `since` that time, in the epoch and incarnation in which it was known.
     `number` is that of the round under way, 0 between two rounds; `condition` is what followed from the rounds so far,
-    None while nothing does. `learned`: that is known from the coordinator only, which announced it."""
+    None while nothing does. `learned`: that is known from the coordinator only, which announced it. `overdue`: the time
+    of this round's judgement has passed, and too little was known."""
 
     __slots__ = (
         "_asked",
@@ -27,6 +28,7 @@ class Suspicion:
         "learned",
         "name",
         "number",
+        "overdue",
         "reports",
         "round",
         "since",
@@ -39,6 +41,7 @@ class Suspicion:
         self.incarnation = incarnation
         self.round = 0
         self.number = 0
+        self.overdue = False
         self.reports: dict[str, ProbeReport] = {}
         self.condition: Condition | None = None
         self.learned = False
@@ -48,6 +51,7 @@ class Suspicion:
         """Begin a round."""
         self.round += 1
         self.number = number
+        self.overdue = False
         self.reports.clear()
 
     def end(self) -> None:

@@ -145,9 +145,12 @@ class Suspicions:
         current = suspicion is not None and suspicion.number == reply.number and suspicion.asked(source)
         return suspicion if current else None
 
-    def replied(self, source: str, suspicion: Suspicion, reply: PingReqReply) -> None:
-        """Take over the report of another member that did not reach the agent."""
+    def replied(self, now: float, source: str, suspicion: Suspicion, reply: PingReqReply) -> None:
+        """Take over the report of another member that did not reach the agent. One that comes a moment after the time
+        of judgement is judged at once."""
         suspicion.report(self._view, source, reply.reachability, reply.weight)
+        if suspicion.overdue:
+            self._judge(now, suspicion, suspicion.number, False)
 
     def alive(self, now: float, name: str, epoch: int, incarnation: int) -> bool:
         """A suspected member answered, this member or a witness. Returns whether that ends the suspicion. A member
@@ -231,6 +234,8 @@ class Suspicions:
             self._decided(now, suspicion, condition)
         elif last:
             self._undecided(now, suspicion)
+        else:
+            suspicion.overdue = True
 
     def _decided(self, now: float, suspicion: Suspicion, condition: Condition) -> None:
         name, epoch = suspicion.name, suspicion.epoch
