@@ -157,9 +157,10 @@ class Replica:
             if not self._log.records:
                 self._log.follow(records.incidents, self._clock.wall())
                 self.book.take(records.notices)
-                self._journal.position = await self._keeper.position()
+                position = await self._keeper.position()
+                self._journal.loaded(position)
                 # A Lease that somebody deleted counts from 1 again: what is kept now would then be less than before.
-                self._leadership.term = max(self._leadership.term, self._journal.position.term)
+                self._leadership.known(position.term)
             self._loaded = True
         async with asyncio.TaskGroup() as group:
             group.create_task(self._election.run())

@@ -142,7 +142,7 @@ def test_a_successor_that_held_everything_needs_no_copy_to_be_followed() -> None
 
 def test_after_a_start_the_store_may_hold_more_than_its_position_says_so_that_a_copy_is_needed() -> None:
     follower = Holding("follower")
-    follower.journal.position = Position(1, 1)
+    follower.journal.loaded(Position(1, 1))
     assert follower.journal.whole
     follower.journal.take(Push(1, "leader", Position(1, 2), Position(1, 1), records=Records((record("b"),))), NOW)
     assert follower.log.records == {}

@@ -42,6 +42,10 @@ class Journal:
         self._changes: deque[tuple[Position, Position, Records]] = deque(maxlen=_CHANGES)
         self._pages: list[Push] = []
 
+    def loaded(self, position: Position) -> None:
+        """Take note of the position up to which the own store held everything when its records were loaded."""
+        self.position = position
+
     def begin(self, term: int) -> None:
         """Lead in this term, with what is held."""
         self._advance(Position(term), Records())

@@ -87,6 +87,10 @@ class ReplicaLeadership:
         """Return whether another leader was heard within `DURATION`, whom this replica then does not replace."""
         return self._clock.mono() - self._heard < DURATION
 
+    def known(self, term: int) -> None:
+        """Take note of a term that was led in before: this replica leads in a greater one."""
+        self.term = max(self.term, term)
+
     def heard(self, leader: str, term: int) -> bool:
         """Take note of a push of `leader` in its `term`; return whether it leads, as far as this replica knows."""
         if term < self.term or (term == self.term and self._acting):

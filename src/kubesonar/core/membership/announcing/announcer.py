@@ -134,7 +134,7 @@ class Announcer(TimedMachine):
             self._networks -= apart
             self._book.forget(apart)
         elif isinstance(event, Departed):
-            self._book.took_leave = event.members
+            self._book.departed(event.members)
         elif isinstance(event, Delivered):
             self._book.delivered(event.id)
 

@@ -89,6 +89,10 @@ class ClaimBook:
         self._left_nodes.update(dict.fromkeys(nodes, now))
         return gone
 
+    def departed(self, members: frozenset[str]) -> None:
+        """Take note of all members that said that they leave."""
+        self.took_leave = members
+
     def clear(self) -> None:
         """Begin anew: the coordinator has changed."""
         for table in (self.pending, self.announced, self.heard, self._told):

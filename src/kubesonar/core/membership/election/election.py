@@ -106,7 +106,7 @@ class Election(TimedMachine):
             if (event.member, event.epoch) == (self._follower.coordinator, self._follower.epoch):
                 self._vacate(now)
         elif isinstance(event, Late):
-            self._follower.last = now  # heartbeats may have been lost meanwhile
+            self._follower.late(now)
             if leadership is not None:
                 leadership.late(now)
         elif isinstance(event, GaveWay):

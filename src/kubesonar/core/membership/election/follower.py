@@ -44,6 +44,11 @@ class FollowerState:
         self.coordinator, self.epoch, self.heartbeat = source, epoch, heartbeat
         self.direct, self.last = True, now
 
+    def late(self, now: float) -> None:
+        """Count the coordinator as heard now: this member did not run for a while, in which heartbeats may have been
+        lost."""
+        self.last = now
+
     def promise(self, now: float) -> None:
         """Promise the coordinator to follow nobody else for a leader lease."""
         self.promised_until = now + LEADER_LEASE * self.heartbeat.interval
