@@ -24,14 +24,11 @@ from kubesonar.apps.agent.roster_source import RosterSource
 from kubesonar.apps.agent.view import LiveAgentView
 from kubesonar.config import ConfigError
 from kubesonar.core.address import bracketed
-from kubesonar.core.excuses import StateDates
-from kubesonar.core.membership.member_view import without_departed
 from kubesonar.core.probing.planner import CheckPlanner
 from kubesonar.core.probing.schedule import TOGETHER, Schedule
 from kubesonar.core.telemetry.ledger import Ledger
-from kubesonar.core.telemetry.started import StartedMembers
+from kubesonar.discovery.effective_roster import EffectiveRoster
 from kubesonar.discovery.options import CollectorAccess
-from kubesonar.discovery.self_lookup import with_self
 from kubesonar.model import Roster
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.http.url import parse_url
@@ -79,11 +76,9 @@ class Agent:
         self._reports: ReportSender | None = None
         self._judging: CoordinatorCollector | None = None
         self._watching = False
-        self._departed: dict[str, float] = {}
-        self._dates = StateDates()
-        self._given = Roster("", ())
-        self._started = StartedMembers(self._has_started)
-        self._ledger.register(self._started)
+        own = options.member
+        self._roster = EffectiveRoster(own.own_addresses, self._roster_corrected, told=own.told)
+        self._ledger.register(self._roster.started)
 
     async def run(self) -> None:
         """Serve and probe until SIGTERM or SIGINT, then leave in order. Raises ConfigError at the start where an
@@ -258,21 +253,16 @@ class Agent:
             self._judging.elected(mine)
 
     def _roster_changed(self, roster: Roster) -> None:
-        """Pass a roster on, and as which member of it this agent goes from now on. The first one starts the watch of
-        the cluster, which depends on how many agents there are."""
-        mine = self._options.member
-        self._given = roster
-        if self._departed:
-            present = without_departed(roster.members, self._departed)
-            revision = f"{roster.revision} without {', '.join(sorted(self._departed))}"
-            roster = replace(roster, members=present, revision=revision)
-        roster = self._dates.dated(roster, self._clock.wall())
-        roster, me = with_self(
-            self._started.roster_changed(roster), self._ledger.member, mine.own_addresses, told=mine.told
-        )
+        self._roster.given(roster)
+        self._pass_roster_on()
+
+    def _pass_roster_on(self) -> None:
+        """Tell all parts the roster, and as which member of it this agent goes from now on. The first one starts the
+        watch of the cluster, which depends on how many agents there are."""
+        roster, me = self._roster.at(self._clock.wall(), self._ledger.member)
         self._ledger.rename(me.name)
         self._source.rename(me.name)
-        self._endpoint.become(me, certain=mine.told or me in roster.members)
+        self._endpoint.become(me, certain=self._options.member.told or me in roster.members)
         self._probers.roster_changed(roster)
         self._trains.roster_changed(roster, me)
         self._loop.roster_changed(roster)
@@ -287,15 +277,14 @@ class Agent:
         if not roster.stale:
             self._view.started()
 
-    def _has_started(self) -> None:
-        """Pass the roster on anew, after the observation at hand: a member that counted as starting has answered."""
-        asyncio.get_running_loop().call_soon(lambda: self._roster_changed(self._given))
+    def _roster_corrected(self) -> None:
+        """Pass the roster on anew, after what is at hand: members told this agent what its source does not know yet."""
+        asyncio.get_running_loop().call_soon(self._pass_roster_on)
 
     def _members_departed(self, departed: frozenset[str]) -> None:
         """Expect these members (by identity) no more: they took their leave, which the roster does not know yet."""
-        now = self._clock.wall()
-        self._departed = {identity: self._departed.get(identity, now) for identity in departed}
-        asyncio.get_running_loop().call_soon(lambda: self._roster_changed(self._given))
+        self._roster.departed(self._clock.wall(), departed)
+        self._roster_corrected()
 
     def _throttled(self, share: float) -> None:
         if self._membership is not None:
