@@ -96,7 +96,12 @@ def test_what_waits_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("members", "load"), [(100, 4.2), pytest.param(1000, 4.0, marks=[pytest.mark.long, pytest.mark.timeout(1800)])]
+    ("members", "load"),
+    [
+        (40, 4.5),
+        pytest.param(100, 4.2, marks=pytest.mark.long),
+        pytest.param(1000, 4.0, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
+    ],
 )
 def test_many_members_for_half_an_hour(members: int, load: float) -> None:
     """Nobody dies in vain with 1 % loss; one death in each of three ways is told; the load stays what it was."""

@@ -117,7 +117,7 @@ def test_judges_are_asked_side_by_side_on_the_same_input() -> None:
 
 
 def test_several_faults_are_drawn_of_different_kinds() -> None:
-    (found,) = play(rows.parse("any + any + any"), Shape(nodes=8), 3, ("threshold",), SPARSE)
+    (found,) = play(rows.parse("any + any + any"), SMALL, 3, ("threshold",), SPARSE)
     assert len(set(found.truth)) == 3
 
 
