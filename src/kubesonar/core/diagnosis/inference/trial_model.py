@@ -40,10 +40,11 @@ tried again that a loss of some packets does not show."""
 _NOTHING_PASSES = 0.9
 """Loss from which on next to nothing is read."""
 
-_READ_BESIDE = 0.02
+_READ_BESIDE = 0.135
 """Chance that a member is read over another network although nothing gets through its own, as where nodes are managed
-over one of their own. Lower, and in such a cluster of three nodes one of them that is cut off is told as the ways
-between them; higher, and those ways are told as a node that is known to answer."""
+over one of their own: 2 nats for each, of which a node in both networks has two. Lower, and in such a cluster of three
+nodes one of them that receives nothing is told as two ways to it; higher, and a single way from a node whose other
+peers are gone is told as that node, though it is known to answer."""
 
 
 @lru_cache(maxsize=64)

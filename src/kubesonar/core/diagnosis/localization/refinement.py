@@ -73,7 +73,7 @@ class Refinement:
         starts = {(0.0, 0.0), (_mean_share(suspect), 0.0), (rate, 0.0), (rate, rate)} if rate < _ALL_LOST else set()
         kin = {*relatives(suspect.key)} - {suspect.key}
         tried = [self._together(near - {suspect.key}, MOST_TOGETHER, least, *over, kin) for over in sorted(starts)]
-        cut = near - {suspect.key} - self._trials.read_through()
+        cut = {key for key in near if not PARTS[key[0]].common} - {suspect.key} - self._trials.read_through()
         tried.append(self._together(cut, MOST_TOGETHER, least, _ALL_LOST, _ALL_LOST, kin))
         others = max(tried, key=lambda together: together.net)
         alone -= self._unread_beside(suspect, others.keys)
