@@ -134,6 +134,21 @@ def test_udp_and_port_leave_other_traffic_alone() -> None:
 
 @pytest.mark.lab
 @needs_nft
+@pytest.mark.parametrize(("fault", "broken", "well"), [("ipv4", V4, V6), ("ipv6", V6, V4)])
+def test_one_family_is_dropped_one_way_and_the_other_is_well(
+    fault: str, broken: socket.AddressFamily, well: socket.AddressFamily
+) -> None:
+    def body(world: LabWorld) -> None:
+        order(world, f"family node-1>node-2 {fault}")
+        assert blocked(world, "node-1-pod", "node-2-pod", family=broken)
+        assert passes(world, "node-1-pod", "node-2-pod", family=well)
+        assert passes(world, "node-2-pod", "node-1-pod", family=broken)
+
+    in_world(body)
+
+
+@pytest.mark.lab
+@needs_nft
 @pytest.mark.parametrize("family", [V4, V6])
 def test_mtu_lets_packets_of_its_size_pass_and_not_one_byte_more(family: socket.AddressFamily) -> None:
     def body(world: LabWorld) -> None:

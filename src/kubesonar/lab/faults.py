@@ -60,6 +60,7 @@ VERBS = (
     Verb("drop", ("A>B",), "no packet gets from A to B; the way back is well", Act.FIREWALL, "pair"),
     Verb("loss", ("A>B", "PERCENT"), "this share of the packets from A to B is lost", Act.FIREWALL, "pair"),
     Verb("udp", ("A>B",), "no UDP gets from A to B", Act.FIREWALL, "pair_udp"),
+    Verb("family", ("A>B", "FAMILY"), "nothing of ipv4 or of ipv6 gets from A to B", Act.FIREWALL, "pair_family"),
     Verb("port", ("A>B", "tcp/N"), "nothing gets from A to this TCP port of B", Act.FIREWALL, "pair_port"),
     Verb("mtu", ("A>B", "BYTES"), "bigger IP packets from A to B vanish silently", Act.FIREWALL, "pair_mtu"),
     Verb("podnet", ("NODE",), "its pod network is cut off, its host network is well", Act.FIREWALL, "pod_network"),
@@ -80,13 +81,15 @@ _ONE_SIDED = frozenset({"drop", "loss"})
 _NEED_DNS = frozenset({"vip", "cache", "upstream"})
 _SUBJECTS = {"vip": "{}>dns"}
 """Names by which findings call the subject of a fault where that is not its target."""
+_SUFFIXES = {"port": " tcp/{:.0f}", "family": " ipv{:.0f}"}
+"""Verbs that break a part of a way, with what findings write behind the way for it. Each amount is a fault of its own."""
 
 _SERVER_ROWS = {Role.DNS: "dns_server", Role.API: "api_server", Role.INGRESS: "ingress"}
 
 
 class LabFault(msgspec.Struct, frozen=True):
     """One fault: in the direction from `source` to `target`, or of `target` alone (a node or a server). `amount` is a
-    percentage, bytes, kbit/s or a port, `state` the argument of the verb "state", `role` that of a server at either
+    percentage, bytes, kbit/s, a port or the version of IP, `state` the argument of the verb "state", `role` that of a server at either
     end."""
 
     verb: str
@@ -104,7 +107,7 @@ class LabFault(msgspec.Struct, frozen=True):
     @property
     def key(self) -> tuple[str, str, str, float]:
         """The key by which a fault replaces an active one."""
-        return (self.verb, self.source, self.target, self.amount if self.verb == "port" else 0)
+        return (self.verb, self.source, self.target, self.amount if self.verb in _SUFFIXES else 0)
 
     @property
     def row(self) -> str:
@@ -127,7 +130,7 @@ class LabFault(msgspec.Struct, frozen=True):
         if not self.source:
             return self.target
         way = f"{self.source}>{self.target}"
-        return f"{way} tcp/{self.amount:.0f}" if self.verb == "port" else way
+        return way + _SUFFIXES[self.verb].format(self.amount) if self.verb in _SUFFIXES else way
 
     @property
     def _one_sided(self) -> bool:
@@ -198,6 +201,10 @@ def _port(word: str, _plan: LabPlan) -> dict[str, object]:
     return {"amount": _number("port", number, 1, 65_535)}
 
 
+def _family(word: str, _plan: LabPlan) -> dict[str, object]:
+    return {"amount": int(_one_of("family", word, ["ipv4", "ipv6"])[-1])}
+
+
 def _amount(
     name: str, low: float, high: float, pattern: str = r"\d{1,9}"
 ) -> Callable[[str, LabPlan], dict[str, object]]:
@@ -230,6 +237,7 @@ _READERS: dict[str, Callable[[str, LabPlan], dict[str, object]]] = {
     "STATE": _state,
     "udp": _udp,
     "tcp/N": _port,
+    "FAMILY": _family,
     "PERCENT": _amount("percent", 0.1, 100, r"\d{1,3}(\.\d{1,3})?%?"),
     # The least that IPv6 asks of a link is 1280 (RFC 8200 section 5); IPv4 must carry 68 (RFC 791 section 3.2).
     "BYTES": _amount("bytes", 68, 1499),
@@ -245,6 +253,7 @@ _WRITERS: dict[str, Callable[[LabFault], str]] = {
     "STATE": lambda fault: fault.state,
     "udp": lambda _fault: "udp",
     "tcp/N": lambda fault: f"tcp/{fault.amount:.0f}",
+    "FAMILY": lambda fault: f"ipv{fault.amount:.0f}",
     "PERCENT": lambda fault: f"{fault.amount:g}",
     "BYTES": lambda fault: f"{fault.amount:.0f}",
     "KBIT": lambda fault: f"{fault.amount:.0f}",

@@ -23,6 +23,9 @@ NFT_TIMEOUT = 30.0
 freeing old rules for ten seconds; a longer limit only delays the refusal of an order."""
 _IP6_HEADER = 40  # RFC 8200 section 3: `ip6 length` counts without it, `ip length` with the header of IPv4
 
+_ETHER_TYPES = {4: "ip", 6: "ip6"}
+"""nft's words for the versions of IP."""
+
 _RESOLUTION = "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }"
 
 
@@ -119,11 +122,16 @@ def _port(fault: LabFault) -> list[str]:
     return [f"{_way(fault)}tcp dport {fault.amount:.0f} drop"]
 
 
+def _family(fault: LabFault) -> list[str]:
+    return [f"{_way(fault)}ether type {_ETHER_TYPES[fault.amount]} drop"]
+
+
 _RULES: dict[str, Callable[[LabFault], list[str]]] = {
     "drop": lambda fault: [f"{_way(fault)}drop"],
     "loss": _loss,
     "udp": lambda fault: [f"{_way(fault)}meta l4proto udp drop"],
     "port": _port,
+    "family": _family,
     "mtu": _mtu,
     "dns": lambda fault: [f"{_way(fault)}udp dport 53 drop"],
     "upstream": lambda fault: [f'oifname "{fault.target}" drop'],
