@@ -59,3 +59,11 @@ def test_a_segment_that_was_sent_again_is_loss_and_no_delay() -> None:
     sent_again = Observation(CHECK, "a", Network.POD, 0.0, phases=phases, kernel=Kernel(retransmits=1))
     assert time_taken(sent_again) == 0.0
     assert time_taken(Observation(CHECK, "a", Network.POD, 0.0, phases=phases, kernel=Kernel())) == 1.0
+
+
+@pytest.mark.parametrize(("kind", "took"), [(Kind.TCP, 0.0004), (Kind.HTTP, 0.3)])
+def test_of_a_connection_alone_the_kernel_s_clock_tells(kind: Kind, took: float) -> None:
+    check = Check("b", kind, Path.POD, "b", "10.0.0.2", 7473)
+    kernel = Kernel(rtt=0.0004)
+    observation = Observation(check, "a", Network.POD, 0.0, phases=(Span(Phase.CONNECT, 0.0, 0.3),), kernel=kernel)
+    assert time_taken(observation) == took

@@ -1,5 +1,5 @@
-"""Whether a target is called slow by those to whom every program is: where CPUs are busy, all that programs answer is
-late, and what kernels answer is not."""
+"""Whether what is called slow is a program: where CPUs are busy, all that programs answer is late, and what kernels
+answer is not."""
 
 from __future__ import annotations
 
@@ -23,14 +23,23 @@ _ON_TIME = 0.05
 """Share of a pair's datagrams up to which they are not late. Lower, and one outlier makes the way slow; higher, and a
 slow way is taken for slow programs."""
 
+_QUICK = 0.0025
+"""Round trip by the kernel's clock (seconds) below which a slow check was not delayed on its way: it took 10 ms longer
+than usual at least, and crossed the way four times at most (connection, TLS, question). Lower, and a busy server makes
+a way slow; higher, and a way that takes a few milliseconds longer is not told."""
+
 _BY_KERNEL = (Kind.UDP, Kind.ICMP)
+_PROGRAMS = ("target_slow", "dns_slow")
 
 
 def of_slow_programs(found: Suspect, who: Population, evidence: Evidence) -> bool:
-    """Return whether what is called slow is asked of programs alone, and members that the same observers ask by HTTP
-    are late about as often, although datagrams to them are not."""
-    if not found.part.name.endswith("_slow") or any(cell.route.kind in _BY_KERNEL for cell in found.cells):
+    """Return whether what is called slow is asked of programs alone, and is a way on which the kernels were quick, or
+    members that the same observers ask by HTTP are late about as often, although datagrams to them are not."""
+    name = found.part.name
+    if not name.endswith("_slow") or any(cell.route.kind in _BY_KERNEL for cell in found.cells):
         return False
+    if name not in _PROGRAMS and _by_quick_ways(found, who):
+        return True
     seen = sorted(found.cells, key=lambda cell: -sum(cell.bad))
     observers = list(dict.fromkeys(cell.route.source.name for cell in seen if any(cell.bad)))[:_ASKED]
     cells = evidence.near(*{who.members[name].node for name in observers if name in who.members})
@@ -40,6 +49,20 @@ def of_slow_programs(found: Suspect, who: Population, evidence: Evidence) -> boo
     answers = [cell for cell in _of_kind(pairs, (Kind.HTTP,)) if _ends(cell) not in late]
     share = _share(answers, bins)
     return share > 0 and share >= _AS_OFTEN * _share(found.cells, bins)
+
+
+def _by_quick_ways(found: Suspect, who: Population) -> bool:
+    """Return whether most checks that were late went there and back quickly."""
+    asked = {(cell.route.source.name, cell.route.target.name, cell.route.kind) for cell in found.cells if any(cell.bad)}
+    late = [
+        trial
+        for name in {source for source, _, _ in asked} & who.read.keys()
+        for edge in who.read[name].edges
+        if (name, edge.latest.check.target, edge.latest.check.kind) in asked
+        for trial in edge.trials
+        if trial.slow
+    ]
+    return 2 * sum(0 < trial.rtt < _QUICK for trial in late) > len(late)
 
 
 def _between_members(cell: Cell) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubesonar.model import Observation, Phase
+from kubesonar.model import Kind, Observation, Phase
 
 LEAST = 6
 """Checks from which on the usual time is known. Fewer, and the first answers decide; more, and rare checks are judged
@@ -49,9 +49,13 @@ class UsualTime:
 
 def time_taken(observation: Observation) -> float:
     """Return the seconds from the first packet to the last answer, without looking up the name; 0 where not known, and
-    where the kernel sent segments again: that is loss and no delay."""
-    if observation.fault is not None or (observation.kernel and observation.kernel.retransmits):
+    where the kernel sent segments again: that is loss and no delay. A connection is kernels' work at both ends: where
+    nothing else is asked, the kernel's clock tells, because this process may notice late."""
+    kernel = observation.kernel
+    if observation.fault is not None or (kernel and kernel.retransmits):
         return 0.0
+    if kernel and kernel.rtt and observation.check.kind is Kind.TCP:
+        return kernel.rtt
     if observation.phases:
         first = max((span.end for span in observation.phases if span.phase is Phase.DNS), default=0.0)
         return max(0.0, max(span.end for span in observation.phases) - first)
