@@ -428,13 +428,26 @@ def test_a_node_that_is_called_frozen_keeps_its_name_where_its_agent_is_starved(
     assert "the agent frozen-pod on frozen is starved, its host answers" in found.unknown
 
 
-def test_a_starved_observer_accuses_nobody() -> None:
-    trouble = Trouble(START + 3, None, "loop late by 900 ms")
+@pytest.mark.parametrize(("since", "health"), [(5, Health.GOOD), (-6, Health.UNKNOWN)])
+def test_a_starved_observer_accuses_nobody(since: float, health: Health) -> None:
+    """For less than the 20 s after which it would be frozen, that is a remark."""
+    trouble = Trouble(START + since, None, "loop late by 900 ms")
     mesh = Mesh(seed=1, troubles={"node-2-pod": [trouble]}).drop("node-2", "*", 0.6, 4, network=Network.POD).run(15)
     found = verdict(mesh, 15)
     assert found.findings == ()
-    assert found.verdict is Health.UNKNOWN
-    assert "local: node-2-pod could not measure since 3: loop late by 900 ms" in found.unknown
+    assert found.verdict is health
+    assert any(f"node-2-pod could not measure since {since}: loop late by 900 ms" in line for line in found.unknown)
+
+
+@pytest.mark.parametrize(("nodes", "health"), [((2,), Health.GOOD), ((1, 2, 3), Health.UNKNOWN)])
+def test_who_was_starved_and_measures_again_is_a_remark_unless_most_were(
+    nodes: tuple[int, ...], health: Health
+) -> None:
+    names = [f"node-{number}-{network}" for number in nodes for network in ("pod", "host")]
+    mesh = Mesh(seed=1, troubles={name: [Trouble(START + 2, START + 14, "loop late by 12 s")] for name in names})
+    found = verdict(mesh.run(15), 15)
+    assert (found.verdict, found.findings) == (health, ())
+    assert any("node-2-pod could not measure from 2 to 14" in line for line in found.unknown)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from kubesonar.core.diagnosis.evidence import Evidence
 from kubesonar.core.diagnosis.expectations import have_left, not_ready_remarks, without_agents
 from kubesonar.core.diagnosis.findings import Diagnosis, Known, diagnose
 from kubesonar.core.diagnosis.joining.join import Basis, basis
+from kubesonar.core.diagnosis.parts.node_parts import STARVED
 from kubesonar.core.diagnosis.parts.table import part
 from kubesonar.core.diagnosis.population import CLOCK_OFF, Population
 from kubesonar.core.diagnosis.sentences import WallClock, percent
@@ -110,7 +111,11 @@ def _gaps(who: Population, evidence: Evidence, unread: Mapping[str, str], starve
         return ["not enough has been measured yet"]
     share = evidence.loss(_JUST_NOW * evidence.ages.short, starved)
     gaps = [f"{percent(share)} of all packets were lost just now, too few yet to say where"] if share >= _LOSSY else []
-    return gaps + [_silent(name, who, unread) for name in sorted(_unheard(who, evidence) - {*starved})]
+    silent = _unheard(who, evidence) - {*starved}
+    brief = {name for name in silent if _starved(who, name)}
+    if len(brief) <= _LEAST_SHARE * len(who.expected):
+        silent -= brief
+    return gaps + [_silent(name, who, unread) for name in sorted(silent)]
 
 
 def _unheard(who: Population, evidence: Evidence) -> frozenset[str]:
@@ -138,6 +143,15 @@ def _silent(name: str, who: Population, unread: Mapping[str, str]) -> str:
         return f"{name} was neither read ({unread[name]}) nor heard"
     reason = who.members[name].reason
     return f"nobody has heard {name} in the last seconds" + (f": {reason}" if reason else "")
+
+
+def _starved(who: Population, name: str) -> bool:
+    """Return whether a member says that it could not measure, for less time than makes it frozen."""
+    snapshot = who.read.get(name)
+    if snapshot is None or not snapshot.latest_troubles:
+        return False
+    latest = snapshot.latest_troubles[-1]
+    return (latest.until or snapshot.at) - latest.since < STARVED
 
 
 def _troubled(who: Population, name: str) -> bool:
