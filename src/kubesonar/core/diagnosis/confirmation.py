@@ -52,6 +52,8 @@ def _probe(target: str, which: str, finding: Finding, who: Population) -> str:
         return f"nc -zvw 2 {address} {which.removeprefix('tcp/')}"
     if finding.part.endswith("_mtu"):
         return f"ping -M do -c 5 -s 1472 {address}"
+    if finding.part == "pair_udp":  # a closed port answers by ICMP
+        return f"nping --udp -p 9 -c 20 {address}"
     return f"ping -c 100 -i 0.2 {address}"
 
 
