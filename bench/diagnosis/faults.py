@@ -274,10 +274,15 @@ def is_big(flow: Flow) -> bool:
     return flow.size >= BIG
 
 
-def _node_family(making: Making) -> Injection:
-    node, family = making.node(), making.rng.choice(making.sim.cluster.shape.families)
-    named = ("node_family", f"{node} ipv{family}")
-    return making.lossy(_one(named), ("node_in", node), ("node_out", node), hits=lambda flow: flow.family == family)
+def _node_family(*ways: str) -> Callable[[Making], Injection]:
+    """One address family of a node, one way or both."""
+
+    def make(making: Making) -> Injection:
+        node, family = making.node(), making.rng.choice(making.sim.cluster.shape.families)
+        named = ("node_family", f"{node} ipv{family}")
+        return making.lossy(_one(named), *((way, node) for way in ways), hits=lambda flow: flow.family == family)
+
+    return make
 
 
 def _pair_family(making: Making) -> Injection:
@@ -563,7 +568,9 @@ FAULTS: dict[str, Callable[[Making], Injection]] = {
     "pair_mtu": _pair_mtu,
     "node_mtu": _node_mtu(False),
     "node_mtu_both": _node_mtu(True),
-    "node_family": _node_family,
+    "node_family": _node_family("node_in", "node_out"),
+    "node_family_in": _node_family("node_in"),
+    "node_family_out": _node_family("node_out"),
     "pair_family": _pair_family,
     "dns_udp": _dns("dns_udp", deaf_udp=_SHARE),
     "dns_tcp": _dns("dns_tcp", deaf_tcp=_SHARE),

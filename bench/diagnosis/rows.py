@@ -124,7 +124,7 @@ SHARED = (
 )  # fmt: skip
 """Faults of a great loss; less of it takes longer than the table lasts."""
 
-FAMILY = ("node_family", "pair_family")
+FAMILY = ("node_family", "node_family_in", "node_family_out", "pair_family")
 """Faults that need two address families."""
 
 _FAILING = ("api_failing", "ingress_failing", "outside_failing", "dns_servfail")

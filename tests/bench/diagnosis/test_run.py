@@ -14,6 +14,8 @@ pytestmark = pytest.mark.timeout(900)  # up to 4 s of CPU each, of which idle pr
     [
         ("dns_udp loss 0.3", 3),
         pytest.param("node_family loss 0.3", 3, marks=pytest.mark.long),
+        ("node_family_in", 3),
+        pytest.param("node_family_out loss 0.3", 3, marks=pytest.mark.long),
         ("pair_udp loss 0.1", 3),
         ("pair_udp loss 0.3", 5),
         ("pair_both", 3),

@@ -7,6 +7,9 @@ from kubesonar.core.diagnosis.parts.part import Part
 from kubesonar.core.diagnosis.parts.traversal import Aspect
 from kubesonar.model import Kind
 
+_ONE_WAY = 1.0
+"""Nats by which one way of a part is less probable than both, as of a node and its ways."""
+
 PAIR_PARTS: tuple[Part, ...] = (
     Part(
         "pair",
@@ -30,40 +33,45 @@ PAIR_PARTS: tuple[Part, ...] = (
     *(
         Part(
             name,
-            penalty,
+            penalty + (_ONE_WAY if variant else 0.0),
             when,
             subjects.by_family(crossing),
-            f"no {{ip}} packets get {where} since {{since}}; the other address family is well",
-            f"{where_lossy} {{loss}} of the {{ip}} packets since {{since}}; the other address family is well",
-            both=name != "pair_family",
+            f"no {{ip}} packets get {way} {place} since {{since}}; the other address family is well",
+            f"{place} loses {{loss}} of the {{ip}} packets{which} since {{since}}; the other address family is well",
+            variant=variant,
+            both=not variant,
             share=shares.part_of_family,
         )
-        for name, penalty, when, crossing, where, where_lossy in (
+        for name, penalty, when, place, crossings in (
             (
                 "node_family",
                 8.0,
                 conditions.of_one_family,
-                subjects.nodes,
-                "in or out of {subject}",
-                "{subject} loses",
+                "{subject}",
+                (subjects.nodes, subjects.receivers, subjects.senders),
             ),
             (
                 "pod_network_family",
                 8.5,
                 conditions.of_one_family_pod,
-                subjects.pod_nodes,
-                "in or out of the pod network of {subject}",
-                "the pod network of {subject} loses",
-            ),
-            (
-                "pair_family",
-                10.0,
-                conditions.of_one_family,
-                subjects.pair,
-                "from {a} to {b}",
-                "{a} > {b} loses",
+                "the pod network of {subject}",
+                (subjects.pod_nodes, subjects.pod_receivers, subjects.pod_senders),
             ),
         )
+        for (variant, way, which), crossing in zip(
+            (("", "in or out of", ""), ("in", "into", " sent to it"), ("out", "out of", " it sends")),
+            crossings,
+            strict=True,
+        )
+    ),
+    Part(
+        "pair_family",
+        10.0,
+        conditions.of_one_family,
+        subjects.by_family(subjects.pair),
+        "no {ip} packets get from {a} to {b} since {since}; the other address family is well",
+        "{a} > {b} loses {loss} of the {ip} packets since {since}; the other address family is well",
+        share=shares.part_of_family,
     ),
     Part(
         "pair_udp",
