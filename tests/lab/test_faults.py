@@ -26,6 +26,7 @@ EXAMPLES = (
     ("loss node-1>node-2 0.5", "pair", "node-1>node-2"),
     ("udp node-1>node-2", "pair_udp", "node-1>node-2"),
     ("family node-1>node-2 ipv6", "pair_family", "node-1>node-2 ipv6"),
+    ("family *>node-2 ipv4", "node_family", "node-2 ipv4"),
     ("port node-1>node-2 tcp/7473", "pair_port", "node-1>node-2 tcp/7473"),
     ("mtu node-1>node-2 1400", "pair_mtu", "node-1>node-2"),
     ("podnet node-1", "pod_network", "node-1"),

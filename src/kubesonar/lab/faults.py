@@ -77,20 +77,21 @@ VERBS = (
 )
 
 # Where one end is every node, the other end is sick: a node's way in or out, or a server as a whole.
-_ONE_SIDED = frozenset({"drop", "loss"})
+_ONE_SIDED = frozenset({"drop", "loss", "family"})
 _NEED_DNS = frozenset({"vip", "cache", "upstream"})
 _SUBJECTS = {"vip": "{}>dns"}
 """Names by which findings call the subject of a fault where that is not its target."""
 _SUFFIXES = {"port": " tcp/{:.0f}", "family": " ipv{:.0f}"}
-"""Verbs that break a part of a way, with what findings write behind the way for it. Each amount is a fault of its own."""
+"""Verbs that break a part of a way or a node, with what findings write behind its name. Each amount is a fault of its
+own."""
 
 _SERVER_ROWS = {Role.DNS: "dns_server", Role.API: "api_server", Role.INGRESS: "ingress"}
 
 
 class LabFault(msgspec.Struct, frozen=True):
     """One fault: in the direction from `source` to `target`, or of `target` alone (a node or a server). `amount` is a
-    percentage, bytes, kbit/s, a port or the version of IP, `state` the argument of the verb "state", `role` that of a server at either
-    end."""
+    percentage, bytes, kbit/s, a port or the version of IP, `state` the argument of the verb "state", `role` that of a
+    server at either end."""
 
     verb: str
     target: str = ""
@@ -118,19 +119,21 @@ class LabFault(msgspec.Struct, frozen=True):
             return _BY_NAME[self.verb].row
         if self.role is not None:
             return _SERVER_ROWS.get(self.role, "")
+        if self.verb == "family":
+            return "node_family"
         return "node_in" if self.source == ANY else "node_out"
 
     @property
     def subject(self) -> str:
         """The subject of the finding, as findings write it."""
+        suffix = _SUFFIXES.get(self.verb, "").format(self.amount)
         if self._one_sided:
-            return self.target if self.source == ANY else self.source
+            return (self.target if self.source == ANY else self.source) + ("" if self.role else suffix)
         if self.verb in _SUBJECTS:
             return _SUBJECTS[self.verb].format(self.target)
         if not self.source:
             return self.target
-        way = f"{self.source}>{self.target}"
-        return way + _SUFFIXES[self.verb].format(self.amount) if self.verb in _SUFFIXES else way
+        return f"{self.source}>{self.target}{suffix}"
 
     @property
     def _one_sided(self) -> bool:
