@@ -123,7 +123,7 @@ def _port(fault: LabFault) -> list[str]:
 
 
 def _family(fault: LabFault) -> list[str]:
-    return [f"{_way(fault)}ether type {_ETHER_TYPES[fault.amount]} drop"]
+    return [f"{_way(fault)}ether type {_ETHER_TYPES[round(fault.amount)]} drop"]
 
 
 _RULES: dict[str, Callable[[LabFault], list[str]]] = {
