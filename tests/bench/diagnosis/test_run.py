@@ -5,6 +5,7 @@ import pytest
 from bench.diagnosis.cluster import Shape
 from bench.diagnosis.rows import parse, shapes
 from bench.diagnosis.run import Pace, play
+from kubesonar.model import Network
 
 pytestmark = pytest.mark.timeout(900)  # up to 4 s of CPU each, of which idle priority gives few
 
@@ -44,3 +45,10 @@ def test_a_node_that_is_well_again_leaves_no_finding_of_what_it_took_with_it(see
     assert score.wrongs == ()
     assert score.silence is not None
     assert score.silence <= 10
+
+
+def test_where_all_agents_are_in_the_host_network_their_own_service_is_not_told_beside_a_way_to_one_of_them() -> None:
+    shape = Shape(nodes=3, networks=(Network.HOST,))
+    (score,) = play(parse("pair"), shape, 3801, ["watch"], Pace(2.0, 26.0, 15.0))
+    assert score.wrongs == ()
+    assert score.silence is not None

@@ -118,7 +118,7 @@ def of_absent_members(
     if (name not in _TO_TARGETS and name != "service") or target != OWN_SERVICE or not bins:
         return False
     span = edges[bins - 1] + _WIDTH
-    pods = [name for name, member in who.members.items() if member.network is Network.POD]
+    pods = [name for name, member in who.members.items() if member.network is Network.POD] or [*who.members]
     silent = sum(
         who.members[name].node in full or (_began_anew(name, who, span) if name in who.read else name in who.excused)
         for name in pods

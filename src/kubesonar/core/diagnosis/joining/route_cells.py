@@ -121,8 +121,10 @@ def goes_by_tcp(check: Check) -> bool:
 
 
 def _agents(who: Population) -> tuple[End, ...]:
-    """The members behind the agents' own Service: those in the pod network that are expected."""
-    return tuple(who.end(name) for name in sorted(who.expected) if who.members[name].network is Network.POD)
+    """The members behind the agents' own Service: those in the pod network that are expected, or, where no member is in
+    one, all that are."""
+    pods = {name for name, member in who.members.items() if member.network is Network.POD} or who.members.keys()
+    return tuple(who.end(name) for name in sorted(who.expected & pods))
 
 
 def _port(check: Check) -> int:
