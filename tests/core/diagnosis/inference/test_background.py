@@ -55,6 +55,19 @@ def test_the_pair_that_lost_least_of_few_trials_by_chance_does_not_say_alone_wha
     assert least <= Background(cells, [quiet]).odds(cells[0]).bad <= most
 
 
+@pytest.mark.parametrize("newest", ENDS)
+@pytest.mark.parametrize(("trials", "answers"), [(8, True), (24, False)])
+def test_pairs_that_are_known_for_a_minute_only_do_not_make_what_others_lose_a_fault(
+    newest: End, trials: int, answers: bool
+) -> None:
+    """An agent that has just started, or cannot be read itself, where each train is bad in one case of twenty."""
+    new = [ends for ends in PAIRS if ends[0] is newest or (answers and ends[1] is newest)]
+    old = [ends for ends in PAIRS if newest not in ends]
+    cells = [cell(ends, Kind.UDP, Way.FORWARD, trials, 0) for ends in new]
+    cells += [cell(ends, Kind.UDP, Way.FORWARD, 760, 36) for ends in old]
+    assert 0.03 <= Background(cells).odds(cells[-1]).bad <= 0.08
+
+
 @pytest.mark.parametrize("sick", ENDS)
 def test_what_little_is_lost_on_the_way_into_one_of_three_nodes_is_not_usual(sick: End) -> None:
     """0.5 % of packets over ten minutes, of which trains to the node lose some, and the answers to its own."""

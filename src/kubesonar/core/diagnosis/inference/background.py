@@ -36,6 +36,11 @@ more: of a quarter of an hour's trials that is more than faint loss leaves. Fewe
 it lost by chance; more, and in a mesh of three nodes what 0.5 % of loss leaves is held to be usual for minutes
 longer."""
 
+_BY_CHANCE = 1.5
+"""Bad trials (standard deviation) that those which say what is usual may have more or fewer by chance. Fewer, and what
+others lose in a quarter of an hour is a fault beside a pair that is known for a minute and lost nothing (one window in
+50 at 1); more, and what pairs lose that are in doubt, and so are asked more often, is held to be usual."""
+
 _NONE_SEEN = 3.0
 """Bad trials that a share may stand for though none was seen (with 95 %)."""
 
@@ -152,20 +157,26 @@ def _pooled(pairs: list[list[float]]) -> _Usual:
         return _Usual(0.0, 0.0, 0.0)
     kept = pairs[: -(-len(pairs) // 4)]
     share = 0.0
-    for _ in range(_ROUNDS):
-        known = sum(count[0] for count in kept)
-        share = sum(count[1] for count in kept) / known
-        left = [count for count in pairs if count[1] <= _most(count[0], share, known)] or kept
-        if len(left) == len(kept):
-            break
-        kept = left
+    for sure in (True, False):
+        for _ in range(_ROUNDS):
+            known = sum(count[0] for count in kept)
+            share = sum(count[1] for count in kept) / known
+            left = [count for count in pairs if count[1] <= _most(count[0], share, known, sure=sure)] or kept
+            if len(left) == len(kept):
+                break
+            kept = left
     total = sum(count[0] for count in kept)
     return _Usual(share, sum(count[2] for count in kept) / total, total)
 
 
-def _most(total: float, share: float, known: float) -> float:
+def _most(total: float, share: float, known: float, *, sure: bool) -> float:
     """Return how many of `total` trials are bad at most where the share is usual, which so many `known` trials say: few
-    of them say little, and in a small mesh the best pairs are those that lost least by chance."""
+    of them say little, and in a small mesh the best pairs are those that lost least by chance. Unless these are held to
+    be `sure`, a bad trial of them more or less is chance as well: a pair that is known for a minute, because its agent
+    has just started or cannot be read, says little of what others lose in a quarter of an hour."""
     share = max(share, min(_LEAST_USUAL, _FEW_BAD / total))
     expected = total * share
-    return expected + _OUTLYING * sqrt(expected * (1 - share) * (1 + total / known)) + 0.5
+    spread = expected * (1 - share) * (1 + total / known)
+    if not sure:
+        spread = max(spread, (_BY_CHANCE * total / known) ** 2)
+    return expected + _OUTLYING * sqrt(spread) + 0.5
