@@ -54,3 +54,11 @@ def test_what_was_told_before_is_told_though_a_narrower_part_explains_more_for_a
     found = msgspec.structs.replace(suspect("pair", "node-3>node-1", 0, FAULT), rivals=[narrower])
     assert is_told(found, AGES, AGES.window, NOW, known=known) is known
     assert not is_told(found, AGES, AGES.recent, NOW, known=known)
+
+
+@pytest.mark.parametrize(("rate", "told"), [(0.01, False), (0.3, False), (0.999, True)])
+@pytest.mark.parametrize("name", ["agent_gone", "agent_frozen"])
+def test_an_agent_that_answers_most_of_the_time_is_neither_gone_nor_frozen(name: str, rate: float, told: bool) -> None:
+    found = suspect("pair", "node-1>node-2", 0, FAULT, rate=rate)
+    row = next(row for row, part in enumerate(PARTS) if part.name == name)
+    assert is_told(msgspec.structs.replace(found, key=(row, "node-2-pod")), AGES, AGES.window, NOW) is told

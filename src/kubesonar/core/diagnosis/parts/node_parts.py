@@ -9,6 +9,11 @@ STARVED = 20.0
 """Seconds without a turn up to which a process counts as starved, not as frozen: told sooner, every CPU limit would
 make findings; later, a frozen one is told late."""
 
+_MOST = 0.5
+"""Share of what goes to a process that must be lost for it to be called gone or frozen. Lower, and of an agent that
+cannot be read faint loss is told as its being frozen; higher, and one that runs for a moment is not frozen before
+that."""
+
 NODE_PARTS: tuple[Part, ...] = (
     Part(
         "link_rate",
@@ -45,6 +50,7 @@ NODE_PARTS: tuple[Part, ...] = (
             f"the {{noun}} on {{node}} {{be}} {how}, its host answers",
             variant=f"{variant}{scope}",
             fault=how,
+            least=_MOST,
             share=shares.part_of_agents,
             serves=serves,
             hides=conditions.through_process,
