@@ -62,3 +62,16 @@ def test_an_agent_that_answers_most_of_the_time_is_neither_gone_nor_frozen(name:
     found = suspect("pair", "node-1>node-2", 0, FAULT, rate=rate)
     row = next(row for row, part in enumerate(PARTS) if part.name == name)
     assert is_told(msgspec.structs.replace(found, key=(row, "node-2-pod")), AGES, AGES.window, NOW) is told
+
+
+@pytest.mark.parametrize(
+    ("rate", "age", "lead", "told"),
+    [(0.006, 150.0, 5.0, False), (0.006, 150.0, 7.0, True), (0.006, 250.0, 5.0, True), (0.02, 50.0, 5.0, True)],
+)
+def test_of_faint_loss_nothing_is_told_for_minutes_that_does_not_lead_clearly(
+    rate: float, age: float, lead: float, told: bool
+) -> None:
+    way = suspect("pair", "node-1>node-2", 0, [NOW - age * step / 20 for step in range(20, 0, -1)], rate=rate)
+    fit = msgspec.structs.replace(way.fit, bins=len(AGES.edges))
+    both = msgspec.structs.replace(way, fit=fit, rivals=[Rival("node", "node-2", lead=lead, more=-5.0)])
+    assert is_told(both, AGES, len(AGES.edges), NOW) is told
