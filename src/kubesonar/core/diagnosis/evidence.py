@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from math import inf, nextafter
 from typing import Protocol
 
 import msgspec
@@ -49,11 +50,13 @@ class Ages:
         """The number of bins that make up the short window."""
 
     def part_at(self, age: float) -> None:
-        """Move the nearest edge beyond the short window to that age, unless it is younger or older than the bins there:
-        what let everything through before, and lets nothing through since, is then no part that loses a share."""
+        """Move the nearest edge beyond the short window to just behind that age, unless this is younger or older than
+        the bins there: what let everything through before, and lets nothing through since, is then no part that loses a
+        share. The trial of that age itself is in the younger bin, since it is the first that failed."""
         movable = range(self.recent, self.window - 1)
         if movable and self.edges[self.recent - 1] < age < self.edges[self.window - 1]:
-            self.edges[min(movable, key=lambda index: abs(self.edges[index] - age))] = age
+            nearest = min(movable, key=lambda index: abs(self.edges[index] - age))
+            self.edges[nearest] = nextafter(age, inf)
 
 
 class Cell:

@@ -105,7 +105,7 @@ def test_in_a_small_mesh_the_past_of_every_pair_that_lost_something_is_looked_at
 @pytest.mark.parametrize("began", [44.0, 35.0, 20.0])
 def test_trials_before_most_edges_began_to_fail_are_in_other_bins_than_those_since(began: float) -> None:
     mesh = Mesh(nodes=3, seed=1).drop("node-1", "*", since=began).drop("*", "node-1", since=began).run(60)
-    cells = [cell for cell in basis(*mesh.snapshots(60)).evidence.cells if cell.packets > 1]
-    cut = [cell for cell in cells if "node-1" in (cell.route.source.node, cell.route.target.node)]
+    cells = basis(*mesh.snapshots(60)).evidence.cells
+    cut = [cell for cell in cells if cell.route.reach and "node-1" in (cell.route.source.node, cell.route.target.node)]
     counts = [(bad, total) for cell in cut for bad, total in zip(cell.bad, cell.total, strict=True) if total]
     assert {bad / total for bad, total in counts} == {0.0, 1.0}
