@@ -9,7 +9,8 @@ from random import Random
 import msgspec
 import pytest
 
-from kubesonar.core.diagnosis.verdict import judge
+from kubesonar.core.diagnosis.joining.join import basis
+from kubesonar.core.diagnosis.verdict import judge, verdict_on
 from kubesonar.model import Fault, Health, Kind, Network, Snapshot, State, Trouble, Verdict
 from tests.core.mesh import OWN_SERVICE, PLAIN, START, Mesh
 
@@ -513,6 +514,16 @@ def test_parts_that_cannot_be_told_apart_are_named_once() -> None:
     alike = next(line.split(": ")[1].split(", ") for line in lines if "cannot tell" in line)
     assert len(alike) > 1
     assert len(alike) == len(set(alike))
+
+
+@pytest.mark.parametrize(("share", "against"), [(0.3, False), (1.0, True)])
+def test_that_a_node_s_agents_could_be_read_speaks_against_it_only_where_nothing_gets_through(
+    share: float, against: bool
+) -> None:
+    mesh = Mesh(nodes=3, seed=1).drop("node-3", "*", share, ON).drop("*", "node-3", share, ON).run(32)
+    (finding,) = verdict_on(basis(*mesh.snapshots(32), over_network=True), clock).findings
+    assert not any(": 0 of " in line for line in finding.evidence)
+    assert ("http read: 0 of 2 bad" in finding.against) is against
 
 
 def test_at_the_rates_of_production() -> None:

@@ -177,7 +177,8 @@ def seen_by(suspect: Suspect) -> tuple[str, ...]:
 
 
 def kinds(suspect: Suspect) -> tuple[list[str], list[str]]:
-    """For and against: by kind and way, how many trials through the part were bad."""
+    """For and against: by kind and way, how many trials through the part were bad. Those of which none was, nor was to
+    be, say neither."""
     bins = suspect.fit.bins
     counts: dict[str, list[float]] = {}
     for cell in suspect.cells:
@@ -186,7 +187,7 @@ def kinds(suspect: Suspect) -> tuple[list[str], list[str]]:
         count[0] += sum(cell.bad[:bins])
         count[1] += total
         count[2] += total * _expected(suspect, cell)
-    ordered = sorted((label, count) for label, count in counts.items() if count[1])
+    ordered = sorted((label, count) for label, count in counts.items() if count[0] or count[2])
     lines = [(bad >= 0.5 * expected, f"{label}: {bad} of {total} bad") for label, (bad, total, expected) in ordered]
     return [line for speaks, line in lines if speaks], [line for speaks, line in lines if not speaks]
 
