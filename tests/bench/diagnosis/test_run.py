@@ -52,3 +52,9 @@ def test_where_all_agents_are_in_the_host_network_their_own_service_is_not_told_
     (score,) = play(parse("pair"), shape, 3801, ["watch"], Pace(2.0, 26.0, 15.0))
     assert score.wrongs == ()
     assert score.silence is not None
+
+
+def test_a_slow_link_is_told_though_each_way_is_asked_once_a_minute() -> None:
+    (score,) = play(parse("link_rate"), Shape(nodes=3), 4002, ["watch"], Pace(10.0, 130.0, 10.0))
+    assert score.first_right is not None
+    assert (score.wrongs, score.flips) == ((), 0)

@@ -257,14 +257,15 @@ class CellMaker:
     def _sizes(self, source: str, edge: Edge) -> None:
         check = edge.latest.check
         cell = self.cells.of_check(source, edge, Way.ROUND, Aspect.SIZE, BIG)
-        rates: list[float] = []
+        recent: list[float] = []
+        window: list[float] = []  # at default rates each way is asked once a minute
         for trial, at, age_bin in self.clock.counted(source, edge, _settle(edge)):
             if trial.fault in (None, Fault.BLACK_HOLE, Fault.TOO_BIG):
                 cell.add(at, age_bin, trial.fault is not None)
-                if age_bin < self.ages.recent and (trial.rate or trial.fault is None):
-                    rates.append(trial.rate)
-        if rates:
-            self.speeds.append(Speed(source, check.target, _usual_rate(rates)))
+                if age_bin < self.ages.window and (trial.rate or trial.fault is None):
+                    (recent if age_bin < self.ages.recent else window).append(trial.rate)
+        if recent or window:
+            self.speeds.append(Speed(source, check.target, _usual_rate(recent or window)))
         self._note_size(source, edge)
 
     def _note_size(self, source: str, edge: Edge) -> None:
