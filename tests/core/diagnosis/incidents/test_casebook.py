@@ -13,8 +13,10 @@ def found(part: str = "node", subject: str = "node-3", since: float = NOW - 5, l
     return Finding(part, subject, "cut", since, 0.99, f"{subject} is sick", loss=loss)
 
 
-def verdict(*findings: Finding, health: Health | None = None) -> Verdict:
-    return Verdict(health or (Health.BAD if findings else Health.GOOD), "a sentence", NOW, findings)
+def verdict(*findings: Finding, health: Health | None = None, read: int = 6) -> Verdict:
+    """The verdict of a look in which so many of six members were read."""
+    health = health or (Health.BAD if findings else Health.GOOD)
+    return Verdict(health, "a sentence", NOW, findings, observers=read, members=6)
 
 
 def look(book: Casebook, start: float, seconds: float, said: Verdict) -> list[tuple[float, Became]]:
@@ -40,20 +42,23 @@ def test_a_part_that_gives_way_to_another_before_it_was_stable_is_never_told() -
 
 
 @pytest.mark.parametrize("way", ["node_in", "node_out", "pod_network_in", "pod_network_out"])
-def test_a_part_of_which_every_second_look_shows_one_way_only_is_told_and_never_that_way(way: str) -> None:
+@pytest.mark.parametrize(("read", "told"), [(5, [2]), (6, [])])
+def test_a_look_that_shows_one_way_only_does_not_speak_against_both_where_an_agent_cannot_be_read(
+    way: str, read: int, told: list[int]
+) -> None:
     book, part = Casebook(), way.removesuffix("_in").removesuffix("_out")
-    told = []
+    opened = []
     for step in range(8):
-        changes = book.step(NOW + 2 * step, verdict(found(way if step % 2 else part)))
-        told += [(step, change.became, change.incident.key[0]) for change in changes]
-    assert told == [(2, Became.OPENED, part)]
+        said = verdict(found(way), read=read) if step % 2 else verdict(found(part))
+        opened += [(step, change.became, change.incident.key[0]) for change in book.step(NOW + 2 * step, said)]
+    assert opened == [(step, Became.OPENED, part) for step in told]
 
 
 @pytest.mark.parametrize("other", ["node_in", "pod_network"])
 def test_a_part_that_gives_way_to_what_is_no_way_of_it_begins_anew(other: str) -> None:
     book = Casebook()
     said = [found("node_out"), found(other), found("node_out")]
-    assert [change for step, each in enumerate(said) for change in book.step(NOW + step, verdict(each))] == []
+    assert [change for step, each in enumerate(said) for change in book.step(NOW + step, verdict(each, read=5))] == []
 
 
 @pytest.mark.parametrize(

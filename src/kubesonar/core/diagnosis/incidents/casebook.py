@@ -128,7 +128,8 @@ class Casebook:
         self._forget_what_is_to_come(now)
         found = {(finding.part, finding.subject): finding for finding in event.findings}
         # A look in which an agent cannot be read may show one of two ways only, and does not speak against both.
-        left_open = {_of_both_ways(key) for key in found} & self._candidates.keys()
+        ways = found if event.observers < event.members else ()
+        left_open = {_of_both_ways(key) for key in ways} & self._candidates.keys()
         self._candidates = {key: min(self._candidates.get(key, now), now) for key in found.keys() | left_open}
         changes = [change for key, finding in found.items() for change in self._found(now, key, finding, found)]
         told = event.verdict is not Health.UNKNOWN
