@@ -49,7 +49,7 @@ class Ages:
         self.recent = bisect_right(self.edges, _WITH_SETTLING * short)
         """The number of bins that make up the short window."""
 
-    def part_at(self, age: float) -> None:
+    def split_at(self, age: float) -> None:
         """Move the nearest edge beyond the short window to just behind that age, unless this is younger or older than
         the bins there: what let everything through before, and lets nothing through since, is then no part that loses a
         share. The trial of that age itself is in the younger bin, since it is the first that failed."""

@@ -51,7 +51,7 @@ def collect(who: Population, before: SiftedSources | None = None, *, over_networ
     sieve = Sieve(who, ages, before or SiftedSources())
     began = sieve.most_began()
     if began is not None:
-        ages.part_at(who.now - began)
+        ages.split_at(who.now - began)
     maker = CellMaker(who, ages, sieve, over_network=over_network)
     maker.make(sieve.suspicious())
     maker.unread_sources()
