@@ -334,10 +334,12 @@ def test_what_is_not_stable_yet_is_a_remark_and_no_finding() -> None:
     assert settled(gone, book).findings == seen.findings
 
 
-def test_what_a_kernel_says_of_itself_is_told_at_once_because_it_can_seldom_be_read() -> None:
-    full = msgspec.structs.replace(found("conntrack_full"), fault="full", since=None)
-    (change,) = Casebook().step(NOW, verdict(full))
-    assert (change.became, change.incident.key) == (Became.OPENED, ("conntrack_full", "node-3"))
+@pytest.mark.parametrize(("part", "after"), [("conntrack_full", 0.0), ("backlog_full", 1.5)])
+def test_a_full_table_is_told_at_once_because_it_can_seldom_be_read_and_what_takes_loss_to_be_told_is_not(
+    part: str, after: float
+) -> None:
+    full = msgspec.structs.replace(found(part), fault="full", since=None)
+    assert look(Casebook(), 0, 3, verdict(full)) == [(after, Became.OPENED)]
 
 
 def test_what_follows_from_a_kernel_without_room_is_not_told_while_that_kernel_cannot_be_asked() -> None:

@@ -36,9 +36,13 @@ cure by more than a minute; fewer, and they flap."""
 
 _OF_DNS = ("dns_server", "dns_udp", "dns_tcp", "dns_large")
 
+_TOLD_AT_ONCE = "conntrack_full"
+"""The part that no probe has to show. A full backlog is told only beside loss, which may be of one look."""
+
 _FULL = "full"
 _SELDOM_READ = 4.0
-"""The same of what a kernel says of itself: while it drops new connections, its agents cannot be read each time."""
+"""Times `WELL` for which what a kernel says of itself must be gone: while it drops new connections, its agents cannot
+be read each time. Fewer, and such an incident flaps; more, and it outlasts the cure."""
 
 SAME = 1800.0
 """Seconds after its closing in which a return is the same incident."""
@@ -150,7 +154,7 @@ class Casebook:
             if _goes_on(known.finding, finding, now):
                 known.finding = finding
             return []
-        said = finding.fault == _FULL  # by a kernel of itself, which needs no second look
+        said = finding.part == _TOLD_AT_ONCE  # by a kernel of itself, which needs no second look
         stable = said or now - self._candidates[key] >= HOLD
         if not stable or any(for_want_of_room(finding, other.finding) for other in self.open):
             return []
