@@ -17,5 +17,11 @@ def test_sums_and_multiples_are_those_of_each_rate() -> None:
     assert nats(1000 * vector(first) + 7 * vector(second)) == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_quarter_of_an_hour_of_ten_thousand_nodes_fits() -> None:
+    trials = 10**9
+    said = [-7.6 if index % 2 else -0.001 for index in range(len(RATES))]
+    assert nats(trials * vector(said)) == pytest.approx([trials * each for each in said], rel=1e-5)
+
+
 def test_what_fits_into_no_field_is_no_error() -> None:
     assert len(fields(-(1 << 70) * vector([7.6] * len(RATES)))) == len(RATES)

@@ -11,9 +11,10 @@ from struct import Struct
 
 from kubesonar.core.diagnosis.inference.trial_model import RATES
 
-NAT = 1 << 32
-"""The value of a field that stands for one nat. Less, and sums over a million trials are off by a hundredth of a nat;
-more, and a sum over so many may not fit into a field."""
+NAT = 1 << 28
+"""The value of a field that stands for one nat: 4 billion trials fit, each of which speaks by up to 7.6 nats, and a sum
+over a million is off by 0.002 nats at most. Less, and sums are off by more; more, and a quarter of an hour of
+some thousand nodes does not fit, so that sums of one rate spill into those of the next."""
 
 _BITS = 64
 _FIELDS = Struct(f"<{len(RATES)}Q")
