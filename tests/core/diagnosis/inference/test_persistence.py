@@ -37,6 +37,14 @@ def test_two_short_bursts_far_apart_are_no_loss_that_lasts() -> None:
     assert not lasts(times, 0.5, part("pair"), 20)
 
 
+def test_a_long_burst_and_two_short_ones_within_a_minute_are_no_loss_that_lasts() -> None:
+    """As seen at three nodes, where each component has a burst each ten minutes."""
+    long, short, shorter = [step / 4 for step in range(20)], [20.0, 20.5], [46.0, 46.5]
+    assert not lasts([*long, *short, *shorter], 0.035, part("zone_pair"), 47)
+    again = [46.0 + step for step in range(9)]
+    assert lasts([*long, *short, *again], 0.035, part("zone_pair"), 54)
+
+
 def test_the_longer_a_fault_lasts_the_more_bursts_it_must_take() -> None:
     times = [0.0, 1.0, 20.0, 21.0, 40.0, 41.0]
     assert lasts(times, 0.3, part("node"), 20)

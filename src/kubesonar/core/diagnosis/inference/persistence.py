@@ -33,6 +33,11 @@ MOST_OTHERS = 3
 BURSTS_HARD = 2
 """The same where nothing gets through, which a queue that overflows does not do to all trials."""
 
+NO_PAUSE = 6.0
+"""Events that are expected in a silence before it is held to part two bursts: a loss that lasts is silent for so long
+with a probability of exp(-6). Fewer, and faint loss is told late, because it begins anew after each silence; more, and
+some bursts of one part within a minute are a finding, of which one was long."""
+
 PER_BURST = 20.0
 """Seconds of a fault beyond the first so many in which one burst more falls by chance."""
 
@@ -76,7 +81,20 @@ def lasts(times: Sequence[float], rate: float, part: Part, age: float) -> bool:
         return True
     if rate >= HARD:
         return bursts(times) >= BURSTS_HARD
-    return outlasts(times[-1] - times[0]) and bursts(times) >= BURSTS + by_chance
+    return outlasts(times[-1] - _began(times)) and bursts(times) >= BURSTS + by_chance
+
+
+def _began(times: Sequence[float]) -> float:
+    """Return when what is bad now began: after the last silence in which `NO_PAUSE` events should have been, at the
+    rate of all. What has had no more than these never began anew."""
+    events = len({int(at / SLOT) for at in times})
+    longest = NO_PAUSE * (times[-1] - times[0]) / events
+    began = times[-1]
+    for at in reversed(times):
+        if began - at > longest:
+            break
+        began = at
+    return began
 
 
 def outlasts(span: float, others: int = 0) -> bool:
