@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from math import log
 from typing import NamedTuple
 
@@ -121,8 +122,8 @@ def two_rates(counts: WayCounts, start: float) -> TwoRates:
     """Return the best pair of rates, from `start` both ways on (coordinate ascent)."""
     rate_in = rate_out = start
     for _ in range(_SWEEPS):
-        rate_in = max(_STEPS, key=lambda rate, other=rate_out: counts.gain(rate, other))  # type: ignore[misc]
-        rate_out = max(_STEPS, key=lambda rate, other=rate_in: counts.gain(other, rate))  # type: ignore[misc]
+        rate_in = max(_STEPS, key=partial(counts.gain, outward=rate_out))
+        rate_out = max(_STEPS, key=partial(counts.gain, rate_in))
     equal = max(RATES, key=lambda rate: counts.gain(rate, rate))
     best, same = counts.gain(rate_in, rate_out), counts.gain(equal, equal)
     if same >= best - EXTRA_RATE:
