@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kubesonar.core.diagnosis.inference.persistence import (
+    after_silence,
     bursts,
     lasts,
     outlasts,
@@ -35,6 +36,11 @@ def test_the_more_bursts_others_had_the_longer_it_must_last(others: int, needed:
 def test_two_short_bursts_far_apart_are_no_loss_that_lasts() -> None:
     times = [0.0, 0.5, 1.0, 12.0, 12.5]
     assert not lasts(times, 0.5, part("pair"), 20)
+
+
+@pytest.mark.parametrize(("longest", "began"), [(0.4, 9.0), (0.5, 8.5), (3.0, 8.5), (7.4, 8.5), (7.5, 0.0)])
+def test_what_is_bad_now_began_after_the_last_long_silence(longest: float, began: float) -> None:
+    assert after_silence([0.0, 0.3, 1.0, 8.5, 9.0], longest) == began
 
 
 def test_a_long_burst_and_two_short_ones_within_a_minute_are_no_loss_that_lasts() -> None:

@@ -88,7 +88,12 @@ def _began(times: Sequence[float]) -> float:
     """Return when what is bad now began: after the last silence in which `NO_PAUSE` events should have been, at the
     rate of all. What has had no more than these never began anew."""
     events = len({int(at / SLOT) for at in times})
-    longest = NO_PAUSE * (times[-1] - times[0]) / events
+    return after_silence(times, NO_PAUSE * (times[-1] - times[0]) / events)
+
+
+def after_silence(times: Sequence[float], longest: float) -> float:
+    """Return the first of the times, which are in order, that follows the last silence of more than `longest`
+    seconds; the first of all where there was none."""
     began = times[-1]
     for at in reversed(times):
         if began - at > longest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kubesonar.core.diagnosis.evidence import Ages
-from kubesonar.core.diagnosis.inference.persistence import BURST, HARD, lasts, outlasts
+from kubesonar.core.diagnosis.inference.persistence import BURST, HARD, after_silence, lasts, outlasts
 from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect
 
 MIN_GAIN = 16.0
@@ -117,12 +117,8 @@ def _own_times(suspect: Suspect, over: Sequence[Suspect], ends: Sequence[float])
 
 def _began(times: Sequence[float]) -> float:
     """When what is lost now began: after the last silence that was longer than usual. Two bursts are no long one."""
-    began, usual = times[-1], (times[-1] - times[0]) / len(times)
-    for at in reversed(times):
-        if began - at > max(_SILENCE, 3 * usual):
-            break
-        began = at
-    return began
+    usual = (times[-1] - times[0]) / len(times)
+    return after_silence(times, max(_SILENCE, 3 * usual))
 
 
 def _last(over: Suspect, ages: Ages, now: float) -> float:
