@@ -78,6 +78,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     """Says at the end how many tests were skipped because programs are missing, and what installs those: in this run,
     and in those before it that had the same SKIPS_FILE (scripts/test)."""
     yield
+    if hasattr(terminalreporter.config, "workerinput"):
+        return  # a worker of pytest-xdist knows a part of what its controller knows
     reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()) if report.longrepr]
     if "SKIPS_FILE" in os.environ:
         with Path(os.environ["SKIPS_FILE"]).open("a+") as file:

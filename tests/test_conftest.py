@@ -121,9 +121,10 @@ def test_the_end_says_in_two_lines_what_was_missed_and_what_installs_it(tmp_path
     assert "4 skipped" in last
 
 
-def test_what_was_missed_is_added_up_over_the_parts_of_a_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_what_was_missed_is_added_up_over_the_parts_of_a_run(tmp_path: Path, options: tuple[str]) -> None:
     for total in (3, 6):
-        said = run(tmp_path, SKIPS, SKIPS_FILE=str(tmp_path / "skips"))
+        said = run(tmp_path, SKIPS, *options, SKIPS_FILE=str(tmp_path / "skips"))
         assert f"programs are missing: {total}." in said
 
 
