@@ -15,6 +15,7 @@ from kubesonar.core.probing.confirmation import (
     PLAIN_LASTS,
     SPAN,
     Confirmation,
+    is_suspicious,
 )
 from kubesonar.model import Check, Fault, Kernel, Kind, Network, Observation, Path, Train
 
@@ -50,9 +51,12 @@ def made(confirmation: Confirmation, until: float, bad: bool = False) -> Counter
     return count
 
 
-def test_nothing_is_asked_besides_while_all_is_well() -> None:
+@pytest.mark.parametrize("kind", PERIODS)
+def test_nothing_is_asked_besides_while_all_is_well(kind: Kind) -> None:
     confirmation = confirming()
-    confirmation.note(0.0, seen(UDP, None, 8))
+    well = seen(next(check for check in CHECKS if check.kind is kind), None, 8)
+    assert not is_suspicious(well)
+    confirmation.note(0.0, well)
     assert confirmation.due is None
     assert made(confirmation, 60) == {}
 

@@ -82,14 +82,19 @@ def is_suspicious(observation: Observation) -> bool:
         return False
     if observation.fault is not None:
         return observation.fault.accuses
-    return observation.received < observation.sent or syns_of(observation) > 1 or is_about_size(observation)
+    return observation.received < observation.sent or syns_of(observation) > 1 or _lost_big_one(observation)
 
 
 def is_about_size(observation: Observation) -> bool:
-    """Return whether all of a train came back but the datagram that fills the path's MTU, or big packets failed."""
+    """Return whether what is bad is bad of big packets: a check of them, or the only datagram of a train that was lost
+    is the one that fills the path's MTU."""
+    return observation.check.kind is Kind.MTU or _lost_big_one(observation)
+
+
+def _lost_big_one(observation: Observation) -> bool:
+    """Return whether all of a train came back but the datagram that fills the path's MTU."""
     train = observation.train
-    lost = train is not None and train.full_lost and observation.received == observation.sent
-    return lost or observation.check.kind is Kind.MTU
+    return train is not None and train.full_lost and observation.received == observation.sent
 
 
 class Confirmation:
