@@ -32,7 +32,7 @@ NETWORKS = {"both": (Network.HOST, Network.POD), "host": (Network.HOST,), "pod":
 def main() -> None:
     asked = _arguments().parse_args()
     every = asked.every or (1.0 if asked.row else 2.0)
-    pace = Pace(every, asked.dense, asked.coarse if asked.row else 3 * asked.coarse)
+    pace = Pace(every, asked.dense, asked.coarse if asked.row else 3 * asked.coarse, asked.first, asked.warm)
     judges = tuple(asked.judge or ["watch"])
     jobs = [
         Job(str(row), shape, seed, judges, pace)
@@ -97,6 +97,7 @@ def _shape(asked: argparse.Namespace, nodes: int) -> Shape:
         starved=asked.starved,
         unread=asked.unread,
         clocks=asked.clocks,
+        sizes=tuple(asked.sizes),
     )
 
 
@@ -115,6 +116,7 @@ def _arguments() -> argparse.ArgumentParser:
     add("--row", action="append", help='a row as "node loss 0.3", "pair_mtu", "node + api_gone"; may be repeated')
     add("--nodes", type=_numbers, default=[20], help="sizes, with commas between")
     add("--zones", type=int, default=3)
+    add("--sizes", type=_numbers, default=[], help="nodes of each zone, with commas between, where they are not alike")
     add("--k", type=int, default=10)
     add("--networks", choices=NETWORKS, default="both")
     add("--families", default="4", help="4, 6 or 46")
@@ -129,6 +131,8 @@ def _arguments() -> argparse.ArgumentParser:
     add("--every", type=float, help="seconds between two looks after a change; 1, or 2 in a whole sweep, unless given")
     add("--dense", type=float, default=26.0, help="for so long (s)")
     add("--coarse", type=float, default=5.0, help="seconds between two looks otherwise")
+    add("--first", type=float, default=-3.0, help="seconds after the onset of the first look; negative: before it")
+    add("--warm", type=float, default=66.0, help="seconds for which agents run before a fault, and up to 10 more")
     add("--workers", type=int, default=1)
     add("--results", type=Path, help="file of JSON lines: what is in it is not played again")
     add("--page", type=Path, help="file for the tables; bench/results/diagnosis.md where no row is named")

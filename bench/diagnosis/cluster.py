@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from random import Random
 
 import msgspec
@@ -29,7 +30,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """How big the cluster is, what runs in it, and what is usual there. `background` is the loss of every component (a
     share of packets); `bursts` gives every component two seconds at half loss each ten minutes instead. `lag` is the
     longest time (s) until a roster reaches an agent, `starved` the share of agents that stand still once a minute for
-    up to ten seconds, `unread` that of agents whom the observer cannot ask, and `clocks` lets nodes' clocks differ."""
+    up to ten seconds, `unread` that of agents whom the observer cannot ask, and `clocks` lets nodes' clocks differ.
+    `sizes` are the nodes of each zone, where these are not to be alike; `zones` says nothing then."""
 
     nodes: int = 20
     zones: int = 3
@@ -43,6 +45,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     starved: float = 0.0
     unread: float = 0.0
     clocks: bool = False
+    sizes: tuple[int, ...] = ()
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -56,13 +59,15 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Cluster:
-    """Nodes `node-1` … in zones `a` …, in turn; a member of each network on each node; DNS pods on nodes by chance."""
+    """Nodes `node-1` … in zones `a` …, in turn unless sizes are given; a member of each network on each node; DNS pods
+    on nodes by chance."""
 
     def __init__(self, shape: Shape, rng: Random) -> None:
         self.shape = shape
-        self.zones = tuple("abcdefgh"[: max(1, min(shape.zones, shape.nodes))])
+        self.zones = tuple("abcdefgh"[: len(shape.sizes) or max(1, min(shape.zones, shape.nodes))])
         self.nodes = tuple(f"node-{number}" for number in range(1, shape.nodes + 1))
-        self.zone_of = {node: self.zones[index % len(self.zones)] for index, node in enumerate(self.nodes)}
+        sized = [zone for zone, size in zip(self.zones, shape.sizes, strict=False) for _ in range(size)]
+        self.zone_of = dict(zip(self.nodes, sized or cycle(self.zones), strict=bool(sized)))
         self.members = tuple(
             _member(node, index, network, self.zone_of[node], shape.families)
             for index, node in enumerate(self.nodes, 1)

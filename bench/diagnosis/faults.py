@@ -17,7 +17,7 @@ from random import Random
 import msgspec
 
 from bench.diagnosis.cluster import API, DNS_SERVICE, INGRESS, OUTSIDE, OWN_SERVICE, PORT, UPSTREAM
-from bench.diagnosis.loss import Bursts, Flapping, Loss, Steady
+from bench.diagnosis.loss import Bursts, Flapping, Growing, Loss, Steady
 from bench.diagnosis.network import BIG, Component, Effect, Flow
 from bench.diagnosis.servers import REFUSED, SERVFAIL
 from bench.diagnosis.simulation import Simulation
@@ -53,6 +53,8 @@ class Making:
             return Bursts.of_mean(self.share, _BURST[self._manner], self.rng)
         if self._manner == "flapping":
             return Flapping(0.0, 20.0, 10.0, self.share)
+        if self._manner == "growing":
+            return Growing(self.share)
         return Steady(self.share)
 
     def node(self) -> str:

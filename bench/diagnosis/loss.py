@@ -6,6 +6,9 @@ from bisect import bisect_right
 from random import Random
 from typing import Protocol
 
+_UNGROWN = 20.0
+"""Seconds for which loss that grows is small: until even 10 % is told."""
+
 
 class Loss(Protocol):
     """The chance (0 to 1) that a packet which is in the component at `now` is lost. Asked for times that may go back a
@@ -51,6 +54,20 @@ class Bursts:
             self._turns.append(self._turns[-1] + self._rng.expovariate(1 / self._means[state]))
         passed = bisect_right(self._turns, now)
         return self._share if self._first ^ (passed % 2 == 0) else 0.0
+
+
+class Growing:
+    """A third of `share` is lost for the first seconds, and then all of it. It begins when it is first asked."""
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._grows: float | None = None
+
+    def at(self, now: float) -> float:
+        """See `Loss`."""
+        if self._grows is None:
+            self._grows = now + _UNGROWN
+        return self._share if now >= self._grows else self._share / 3
 
 
 class Flapping:

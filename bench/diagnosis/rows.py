@@ -10,7 +10,7 @@ from bench.diagnosis.cluster import Shape
 from bench.diagnosis.faults import FAULTS
 from bench.diagnosis.stories import LENGTH, STORIES
 
-MANNERS = ("steady", "bursty", "correlated", "flapping")
+MANNERS = ("steady", "bursty", "correlated", "flapping", "growing")
 ANY = "any"
 """A fault that each run draws for itself among `DRAWN`."""
 
@@ -41,21 +41,26 @@ class Ingredient(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """Faults that begin together, or a story of announced change, or neither, for so many seconds (`calm`)."""
+    """Faults that begin together, or a story of announced change, or neither, for so many seconds (`calm`).
+    Faults last as long as the slowest of their figures takes, unless `lasts` (s) says how long."""
 
     faults: tuple[Ingredient, ...] = ()
     story: str = ""
     calm: float = _HEALTHY_LENGTH
+    lasts: float = 0.0
 
     def __str__(self) -> str:
         healthy = HEALTHY if self.calm == _HEALTHY_LENGTH else f"{HEALTHY} {self.calm:g}"
-        return f"{STORY} {self.story}" if self.story else " + ".join(map(str, self.faults)) or healthy
+        faults = " + ".join(map(str, self.faults)) + (f" for {self.lasts:g}" if self.lasts else "")
+        return f"{STORY} {self.story}" if self.story else faults or healthy
 
     @property
     def hold(self) -> float:
         """How long it lasts (s): until even the slowest of its figures is due."""
         if not self.faults:
             return LENGTH if self.story else self.calm
+        if self.lasts:
+            return self.lasts
         least = min(fault.share for fault in self.faults)
         slow = any(fault.kind in SLOW for fault in self.faults)
         return 620.0 if least < 0.01 else 130.0 if least < 0.05 or slow else 64.0
@@ -87,8 +92,8 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def parse(text: str) -> Row:
-    """Reads "KIND [loss SHARE] [MANNER]", several with " + " between, "story NAME", or "healthy [SECONDS]", 300 unless
-    given. Raises ValueError."""
+    """Reads "KIND [loss SHARE] [MANNER]", several with " + " between, for "for SECONDS" where that is said last; or
+    "story NAME", or "healthy [SECONDS]", 300 unless given. Raises ValueError."""
     words = text.split()
     if words[:1] == [HEALTHY] and len(words) <= 2:
         return Row(calm=float(words[1])) if words[1:] else Row()
@@ -96,7 +101,8 @@ def parse(text: str) -> Row:
         if " ".join(words[1:]) not in STORIES:
             raise ValueError(f'"{text}" is no story, expected one of {", ".join(STORIES)}')
         return Row(story=words[1])
-    return Row(tuple(_fault(part) for part in text.split("+")))
+    faults, _, lasts = text.partition(" for ")
+    return Row(tuple(_fault(part) for part in faults.split("+")), lasts=float(lasts or 0.0))
 
 
 def _fault(text: str) -> Ingredient:

@@ -20,16 +20,16 @@ from bench.diagnosis.truth import Told, Truth, right
 _COUNTED = 30.0
 """Seconds before and after the onset over which packets are counted."""
 
-_WARM = 66.0
-"""Seconds before the fault: the long window is full."""
-
 
 class Pace(msgspec.Struct, frozen=True):
-    """How often the judge is asked: each `fine` seconds for `dense` seconds after a change, then each `coarse`."""
+    """When the judge is asked: from `first` seconds after the onset on (negative: before it), each `fine` seconds for
+    `dense` seconds after a change, then each `coarse`. The agents run for `warm` to `warm` + 10 s before the onset."""
 
     fine: float = 1.0
     dense: float = 26.0
     coarse: float = 5.0
+    first: float = -3.0
+    warm: float = 66.0
 
 
 def play(row: Row, shape: Shape, seed: int, judges: Sequence[str], pace: Pace) -> list[Score]:
@@ -37,11 +37,11 @@ def play(row: Row, shape: Shape, seed: int, judges: Sequence[str], pace: Pace) -
     rng = Random(f"{row} {seed}")
     sim = Simulation(shape, seed)
     asked = {name: JUDGES[name]() for name in judges}
-    onset = _WARM + rng.uniform(0.0, 10.0)
+    onset = pace.warm + rng.uniform(0.0, 10.0)
     cure = onset + row.hold
     end = cure + row.tail
     usual = _marked(sim, onset - _COUNTED, onset)
-    sim.run(_WARM)
+    sim.run(pace.warm)
     taken: set[str] = set()
     faults = row.drawn(rng)
     injections = [_inject(sim, rng, fault.kind, fault.share, fault.manner, cure, taken) for fault in faults]
@@ -102,9 +102,9 @@ def _inject(
 
 
 def _times(onset: float, cure: float, end: float, pace: Pace) -> Iterator[float]:
-    yield from (onset - 3.0, onset - 2.0, onset - 1.0)
+    yield from (onset + age for age in (-3.0, -2.0, -1.0) if age >= pace.first)
     for start, stop in ((onset, cure), (cure, end)):
-        age = pace.fine
+        age = max(pace.fine, pace.first) if start == onset else pace.fine
         while start + age < stop:
             yield start + age
             age += pace.fine if age < pace.dense else pace.coarse

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from bench.diagnosis.cluster import API, Cluster, Place, Shape
-from bench.diagnosis.loss import Bursts, Flapping, Loss, Steady
+from bench.diagnosis.loss import Bursts, Flapping, Growing, Loss, Steady
 from bench.diagnosis.network import Effect, Flow, VirtualNetwork, crossed
 from bench.diagnosis.tcp import connect, deliver
 
@@ -77,6 +77,16 @@ def test_background_and_effects_multiply(cluster: Cluster, share: float) -> None
 def test_every_manner_of_loss_has_the_mean_that_was_asked_for(loss: Loss) -> None:
     samples = [loss.at(step / 10) for step in range(200_000)]
     assert sum(samples) / len(samples) == pytest.approx(0.1, rel=0.1)
+
+
+def test_loss_that_grows_is_a_third_at_first() -> None:
+    growing = Growing(0.9)
+    assert [growing.at(at) for at in (50.0, 69.0, 70.0, 90.0)] == pytest.approx([0.3, 0.3, 0.9, 0.9])
+
+
+def test_zones_have_as_many_nodes_as_is_said() -> None:
+    cluster = Cluster(Shape(nodes=4, sizes=(1, 3)), Random(1))
+    assert list(cluster.zone_of.values()) == ["a", "b", "b", "b"]
 
 
 def test_who_asks_for_a_later_time_changes_no_burst_for_the_others() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from bench.diagnosis.cluster import Shape
 from bench.diagnosis.report import by_class, by_row, failures, false_alarms, upper
+from bench.diagnosis.rows import parse
 from bench.diagnosis.run import Pace
 from bench.diagnosis.sweep import Job, load, sweep
 
@@ -22,6 +23,19 @@ def test_a_sweep_that_was_stopped_goes_on(tmp_path: Path) -> None:
     assert again[:2] == first
     assert results.read_bytes().startswith(written)
     assert [score.seed for score in load(results)] == [0, 1, 2]
+
+
+def test_a_row_may_say_how_long_its_faults_last() -> None:
+    row = parse("node loss 0.3 growing + pair for 12")
+    assert (row.hold, [fault.manner for fault in row.faults]) == (12.0, ["growing", "steady"])
+    assert str(row) == "node loss 0.3 growing + pair for 12"
+
+
+def test_a_watch_may_begin_after_the_fault() -> None:
+    (score,) = sweep(
+        [Job("node for 30", SHAPE, 1, ("threshold",), Pace(10.0, 1.0, 30.0, first=12.0, warm=20.0))], None, 1
+    )
+    assert score.span == 58.0
 
 
 def test_false_alarms_have_an_upper_bound() -> None:
