@@ -26,6 +26,13 @@ def test_pairs_that_are_asked_more_because_they_are_in_doubt_do_not_make_their_l
     assert Background(cells).odds(cells[-1]).bad == BACKGROUND
 
 
+def test_connections_that_many_pairs_lose_are_not_usual_where_trains_lose_nothing() -> None:
+    trains = [cell(ends, Kind.UDP, Way.FORWARD, 250, 0) for ends in PAIRS]
+    well = [cell(ends, Kind.TCP, Way.ROUND, 12, 0) for ends in PAIRS[:1]]
+    lossy = [cell(ends, Kind.TCP, Way.ROUND, 26, 8) for ends in PAIRS[1:]]
+    assert Background([*trains, *well, *lossy]).odds(lossy[0]).bad < 0.01
+
+
 def test_what_all_pairs_lose_is_usual() -> None:
     cells = [cell(ends, Kind.ICMP, Way.ROUND, 60, 6) for ends in PAIRS]
     assert 0.1 <= Background(cells).odds(cells[0]).bad <= 0.15

@@ -82,8 +82,10 @@ class Background:
             known = pooled.setdefault(group, [])
             as_many = min(each.pairs, 4 * len(known) + 1)  # the best quarter is well, however many more are
             known += [[each.trials // as_many, each.bad / as_many, 0]] * as_many
-        self._learned = _held_together({group: usual for group in pooled if (usual := _pooled(pooled[group])).trials})
+        usual = {group: found for group in pooled if (found := _pooled(pooled[group])).trials}
+        self._learned = _held_together(usual)
         self._packet = {network: self._lost(network) for network in (*Network, None)}
+        self._learned = {group: self._as_trains_say(group, usual) for group in usual}
         self.least = self._least()
         """The least odds of a train one way, over all groups."""
 
@@ -114,6 +116,21 @@ class Background:
         which may all be sick."""
         packets, network, round_trip, far = group
         return packets > 1 and round_trip and (packets, network, False, far) in self._learned
+
+    def _as_trains_say(self, group: Group, usual: Mapping[Group, _Usual]) -> Odds:
+        """Return the odds of a group: of trials of a single packet, of which few are made, they are no higher than the
+        trains of the same network make them, of which there are many."""
+        packets, network, _, _ = group
+        found = self._learned[group]
+        lost = [
+            (known.bad + _NONE_SEEN / known.trials) / size
+            for (size, where, round_trip, _), known in usual.items()
+            if size > 1 and where is network and not round_trip
+        ]
+        if packets > 1 or not lost:
+            return found
+        most = lossy(Load(packets, 2), min(1.0, _CAUTION * min(lost)))
+        return Odds(min(found.bad, most.bad), min(found.dead, most.dead))
 
     def _lost(self, network: Network | None) -> float:
         """The rate at which one packet is lost on one way, from the trains."""
