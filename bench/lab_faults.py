@@ -1,9 +1,9 @@
 """Faults of the lab on real packets at default rates: how soon each is named, what else is, and how soon it is over.
 
-`python -m bench.lab_faults SET [NODES]` (default 5 nodes) runs one of `SETS` and puts its table into
+`python -m bench.lab_faults SET [NODES [SEED]]` (default 5 nodes) runs one of `SETS` and puts its table into
 bench/results/lab_faults.md, in place of the one before it. One lab serves all faults of a set; each is injected when
 the mesh is well, watched with one look each half second (as `kubesonar check --watch` looks), cleared, and watched
-until the mesh is well again. The draws of pairs are those of `SEED`.
+until the mesh is well again. `SEED` decides what the sets `pairs` and `two` draw.
 """
 
 from __future__ import annotations
@@ -30,8 +30,12 @@ from tests.scenarios.running_lab import RunningLab, await_good
 
 RESULT = Path(__file__).with_name("results") / "lab_faults.md"
 WATCHED = 40.0
+LOSSY = 60.0
+"""Seconds for which two faults are watched of which one lets some packets through."""
 FAINT = 120.0
 """Seconds for which faults are watched that lose less than a twentieth: what is faint is told late."""
+STAYS = 15.0
+"""Seconds for which a fault is watched after it alone was named: what is said wrongly then counts as well."""
 SILENCE = 120.0
 PAUSE = 0.5
 SEED = 20261128
@@ -53,7 +57,7 @@ def _broken(orders: str, *expected: str, seconds: float = WATCHED) -> Broken:
     return Broken(tuple(orders.split(" + ")), named, seconds)
 
 
-def each_kind(nodes: int) -> list[Broken]:
+def each_kind(nodes: int, _seed: int) -> list[Broken]:
     """Every fault of a lab of so many nodes without a DNS Service."""
     a, b, c = "node-1", "node-2", f"node-{nodes}"
     return [
@@ -78,7 +82,7 @@ def each_kind(nodes: int) -> list[Broken]:
     ]
 
 
-def siblings(nodes: int) -> list[Broken]:
+def siblings(nodes: int, _seed: int) -> list[Broken]:
     """Other amounts, sizes and ways of the same kinds, and two at once."""
     a, b, c = "node-1", "node-2", f"node-{nodes}"
     pair = f"{a}>{c}"
@@ -112,7 +116,7 @@ def siblings(nodes: int) -> list[Broken]:
     ]
 
 
-def with_dns(nodes: int) -> list[Broken]:
+def with_dns(nodes: int, _seed: int) -> list[Broken]:
     """The faults of a lab with a DNS Service, caches and an upstream."""
     a, c = "node-1", f"node-{nodes}"
     return [
@@ -127,9 +131,9 @@ def with_dns(nodes: int) -> list[Broken]:
     ]
 
 
-def random_pairs(nodes: int) -> list[Broken]:
+def random_pairs(nodes: int, seed: int) -> list[Broken]:
     """So many faults of random pairs of nodes, dead or lossy one way."""
-    rng = random.Random(SEED)
+    rng = random.Random(seed)
     drawn = []
     for number in range(PAIRS):
         a, b = rng.sample(range(1, nodes + 1), 2)
@@ -138,11 +142,61 @@ def random_pairs(nodes: int) -> list[Broken]:
     return drawn
 
 
-SETS: dict[str, Callable[[int], list[Broken]]] = {
+def two_at_once(nodes: int, seed: int) -> list[Broken]:
+    """So many random pairs of faults, of which none hides the other."""
+    rng = random.Random(seed)
+    drawn: dict[frozenset[tuple[str, str]], Broken] = {}
+    while len(drawn) < PAIRS:
+        one, other = (rng.choice(_faults_of(*_two_nodes(nodes, rng))) for _ in range(2))
+        if not (_hides(one, other) or _hides(other, one)):
+            both = Broken(one.orders + other.orders, one.expected | other.expected, max(one.seconds, other.seconds))
+            drawn.setdefault(both.expected, both)
+    return [*drawn.values()]
+
+
+def _two_nodes(nodes: int, rng: random.Random) -> list[str]:
+    return [f"node-{number}" for number in rng.sample(range(1, nodes + 1), 2)]
+
+
+def _faults_of(a: str, b: str) -> list[Broken]:
+    pair = f"{a}>{b}"
+    return [
+        _broken(f"cut {a}", f"node {a}"),
+        _broken(f"drop *>{a}", f"node_in {a}"),
+        _broken(f"drop {a}>*", f"node_out {a}"),
+        _broken(f"drop {pair}", f"pair {pair}"),
+        _broken(f"udp {pair}", f"pair_udp {pair}"),
+        _broken(f"port {pair} tcp/7473", f"pair_port {pair} tcp/7473"),
+        _broken(f"mtu {pair} 1300", f"pair_mtu {pair}"),
+        _broken(f"family {pair} ipv6", f"pair_family {pair} ipv6"),
+        _broken(f"loss {pair} 60", f"pair {pair}", seconds=LOSSY),
+        _broken(f"loss *>{a} 30", f"node_in {a}", seconds=LOSSY),
+        _broken(f"loss {a}>* 30", f"node_out {a}", seconds=LOSSY),
+        _broken(f"podnet {a}", f"pod_network {a}"),
+        _broken(f"kill {a}", f"agent_gone {a}"),
+        _broken(f"pause {a}", f"agent_frozen {a}"),
+        _broken("dns dns-1 udp", "dns_udp dns-1"),
+        _broken("drop *>dns-2", "dns_server dns-2"),
+        _broken("drop *>api", "api_server api"),
+        _broken("drop *>ingress", "ingress ingress"),
+    ]
+
+
+def _hides(one: Broken, other: Broken) -> bool:
+    """Whether nothing, or something wider, can be told of the other: it lies at a place where the one lets nothing
+    through, or is of the same kind at the same place, or both are of the DNS servers, of which all would be told."""
+    (order,), (behind,) = one.orders, other.orders
+    places, others = ({*re.findall(r"[a-z]+-\d+|api|ingress", each)} for each in (order, behind))
+    whole = "*" in order or order.startswith(("cut", "kill", "pause")) or order.split()[0] == behind.split()[0]
+    return (bool(places & others) and (whole or places == others)) or ("dns-" in order and "dns-" in behind)
+
+
+SETS: dict[str, Callable[[int, int], list[Broken]]] = {
     "each": each_kind,
     "siblings": siblings,
     "dns": with_dns,
     "pairs": random_pairs,
+    "two": two_at_once,
 }
 
 
@@ -178,7 +232,7 @@ def trial(lab: RunningLab, watch: Watch, broken: Broken) -> Trial:
 
 def _look(watch: Watch, broken: Broken, found: Trial) -> None:
     start = time.monotonic()
-    while (passed := time.monotonic() - start) < broken.seconds:
+    while (passed := time.monotonic() - start) < min(broken.seconds, STAYS + (found.right or broken.seconds)):
         named, sentence = _named(watch)
         found.looks += 1
         if named - broken.expected:
@@ -232,8 +286,9 @@ def keep(title: str, text: str) -> None:
 
 
 def main() -> None:
-    name, nodes = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    title = f"{name}, {nodes} nodes"
+    name, *rest = sys.argv[1:]
+    nodes, seed = (*map(int, rest), *(5, SEED)[len(rest) :])
+    title = f"{name}, {nodes} nodes" + (f", seed {seed}" if seed != SEED else "")
     trials = []
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -242,7 +297,7 @@ def main() -> None:
         await_good(lab, 120.0, stays=30.0)
         sources = sources_of([str(Path(folder) / "lab")])
         watch = Watch(lambda: sources, AgentAccess())
-        for broken in SETS[name](nodes):
+        for broken in SETS[name](nodes, seed):
             trials.append(trial(lab, watch, broken))
             print(trials[-1], flush=True)
             keep(title, section(title, trials))

@@ -664,7 +664,8 @@ told long after all is well."""
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer to "is the network healthy?" in one sentence, and the findings behind it. `unknown` says what could
     not be told, and why; `states` which members are excused, and why; `left` the nodes and members that are deleted;
-    `observers` of `members` could be read."""
+    `observers` of `members` could be read. `blind` says that it is unknown for want of agents that could be read or
+    could measure, and for nothing that was seen."""
 
     verdict: Health
     sentence: str
@@ -675,6 +676,7 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     left: frozenset[str] = frozenset()
     observers: int = 0
     members: int = 0
+    blind: bool = False
 
 
 LONGEST_NAME = 253

@@ -41,6 +41,20 @@ def test_nothing_read_is_unknown() -> None:
     assert judge([], {}, START, clock).sentence == "cannot tell: no agent could be read"
 
 
+def test_where_few_are_read_it_is_unknown_for_want_of_them() -> None:
+    snapshots, _, now = Mesh(seed=1).run(20).snapshots(20)
+
+    def without(*nodes: str) -> Verdict:
+        read = [snapshot for snapshot in snapshots if snapshot.member.node not in nodes]
+        missing = [snapshot.member.name for snapshot in snapshots if snapshot.member.node in nodes]
+        return judge(read, dict.fromkeys(missing, "no answer within 2 s"), now, clock)
+
+    few = without("node-1", "node-2", "node-3")
+    assert (few.verdict, few.blind) == (Health.UNKNOWN, True)
+    one = without("node-1")
+    assert (one.verdict, one.blind) == (Health.GOOD, False)
+
+
 def test_where_nothing_is_read_each_reason_is_told_once() -> None:
     refused, late = "connection refused", "no answer within 2 s"
     alike = judge([], {f"node-{number}-pod": refused for number in (1, 2, 3)}, START, clock)
@@ -126,6 +140,7 @@ def test_loss_that_nobody_can_place_yet_is_not_called_healthy() -> None:
     mesh = Mesh(seed=1).cut("node-3", 12).run(20)
     assert verdict(mesh, 14.6).verdict is Health.UNKNOWN
     assert "too few yet to say where" in verdict(mesh, 14.6).sentence
+    assert not verdict(mesh, 14.6).blind
 
 
 def test_evidence_for_and_against_is_kept() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from kubesonar.core.diagnosis.evidence import Evidence
 from kubesonar.core.diagnosis.expectations import have_left, not_ready_remarks, without_agents
@@ -31,6 +32,14 @@ NOTHING_KNOWN: Known = {}
 """The knowledge from before where nobody looked before."""
 
 
+class _Gaps(NamedTuple):
+    """Sentences that say why the network may not be called healthy, though nothing sick was found: what was `seen`, and
+    what could not be seen."""
+
+    seen: list[str]
+    unseen: list[str]
+
+
 def judge(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float, clock: WallClock) -> Verdict:
     """`verdict_on` what these say."""
     return verdict_on(basis(snapshots, unread, now), clock)
@@ -41,7 +50,8 @@ def verdict_on(found: Basis, clock: WallClock, known: Known = NOTHING_KNOWN) -> 
     who, evidence, unread = found.who, found.evidence, found.unread
     diagnosis = diagnose(who, evidence, clock, known)
     findings = diagnosis.findings
-    gaps = _gaps(who, evidence, unread, diagnosis.starved)
+    seen, unseen = _gaps(who, evidence, unread, diagnosis.starved)
+    gaps = seen + unseen
     health = Health.BAD if findings else Health.UNKNOWN if gaps else Health.GOOD
     blamed = {finding.subject for finding in findings}
     remarks = [] if findings else list(gaps)
@@ -66,6 +76,7 @@ def verdict_on(found: Basis, clock: WallClock, known: Known = NOTHING_KNOWN) -> 
         left=have_left(who),
         observers=len(who.read),
         members=len(who.members.keys() | who.read.keys()),
+        blind=health is Health.UNKNOWN and not seen,
     )
 
 
@@ -97,25 +108,27 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-def _gaps(who: Population, evidence: Evidence, unread: Mapping[str, str], starved: Collection[str]) -> list[str]:
+def _gaps(who: Population, evidence: Evidence, unread: Mapping[str, str], starved: Collection[str]) -> _Gaps:
     """Return why the network may not be called healthy, though nothing sick was found."""
     if not who.read:
         reasons = [f" ({names}: {why})" for names, why in _by_reason(unread)]
-        return ["no agent could be read" + "".join(reasons[:1])]
+        return _Gaps([], ["no agent could be read" + "".join(reasons[:1])])
     if not who.expected:
-        return ["no member is expected to answer"]
+        return _Gaps([], ["no member is expected to answer"])
     read = len(who.expected & who.read.keys())
     if read < _LEAST_SHARE * len(who.expected):
-        return [f"only {read} of {len(who.expected)} serving agents could be read"]
+        return _Gaps([], [f"only {read} of {len(who.expected)} serving agents could be read"])
     if not evidence.old:
-        return ["not enough has been measured yet"]
+        return _Gaps([], ["not enough has been measured yet"])
     share = evidence.loss(_JUST_NOW * evidence.ages.short, starved)
-    gaps = [f"{percent(share)} of all packets were lost just now, too few yet to say where"] if share >= _LOSSY else []
+    seen = [f"{percent(share)} of all packets were lost just now, too few yet to say where"] if share >= _LOSSY else []
     silent = _unheard(who, evidence) - {*starved}
     brief = {name for name in silent if _starved(who, name)}
+    silence = [_silent(name, who, unread) for name in sorted(silent - brief)]
     if len(brief) <= _LEAST_SHARE * len(who.expected):
-        silent -= brief
-    return gaps + [_silent(name, who, unread) for name in sorted(silent)]
+        return _Gaps(seen + silence, [])
+    # Of whom those do not hear that are left, nothing is known.
+    return _Gaps(seen, [_silent(name, who, unread) for name in sorted(brief)] + silence)
 
 
 def _unheard(who: Population, evidence: Evidence) -> frozenset[str]:

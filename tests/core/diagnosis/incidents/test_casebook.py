@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubesonar.core.diagnosis.incidents.casebook import FLAPS, SAME, WELL, Became, Casebook, settled
+from kubesonar.core.diagnosis.incidents.casebook import BELIEVED_WELL, FLAPS, SAME, WELL, Became, Casebook, settled
 from kubesonar.model import Finding, Health, Verdict
 
 NOW = 1_000_000.0
@@ -332,6 +332,30 @@ def test_what_is_not_stable_yet_is_a_remark_and_no_finding() -> None:
     gone = verdict()
     book.step(NOW + 3, gone)
     assert settled(gone, book).findings == seen.findings
+
+
+@pytest.mark.parametrize(
+    ("blind", "before", "after", "health"),
+    [
+        (True, Health.GOOD, BELIEVED_WELL, Health.GOOD),
+        (True, Health.GOOD, BELIEVED_WELL + 1, Health.UNKNOWN),
+        (True, Health.BAD, 1.0, Health.BAD),
+        (True, Health.UNKNOWN, 1.0, Health.UNKNOWN),
+        (False, Health.GOOD, 1.0, Health.UNKNOWN),
+    ],
+)
+def test_a_look_that_could_see_too_little_is_believed_for_lasting_blindness_only(
+    blind: bool, before: Health, after: float, health: Health
+) -> None:
+    book = Casebook()
+    look(book, 0, 10, verdict(*[found()] * (before is Health.BAD), health=before))
+    now = NOW + 9.5 + after
+    seen = msgspec.structs.replace(verdict(health=Health.UNKNOWN), at=now, blind=blind, unknown=("too few were read",))
+    book.step(now, seen)
+    told = settled(seen, book)
+    assert told.verdict is health
+    assert told.unknown == ("too few were read",)
+    assert told.sentence.startswith("node-3" if health is Health.BAD else "a sentence")
 
 
 @pytest.mark.parametrize(("part", "after"), [("conntrack_full", 0.0), ("backlog_full", 1.5)])

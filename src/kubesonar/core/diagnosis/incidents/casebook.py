@@ -47,6 +47,11 @@ be read each time. Fewer, and such an incident flaps; more, and it outlasts the 
 SAME = 1800.0
 """Seconds after its closing in which a return is the same incident."""
 
+BELIEVED_WELL = 10.0
+"""Seconds for which a network that was seen to be well is held to be so while looks cannot tell. Shorter, and a single
+look at starved agents, or one that read too few of them in time, makes the verdict unknown; longer, and it is called
+healthy for as long although nobody can be read."""
+
 RESUMED = 10.0
 """Seconds for which an incident that was open is held to be so after a start. Shorter, and it is closed before agents
 have reported; longer, and one that ended meanwhile is told for as long."""
@@ -114,6 +119,7 @@ class Casebook:
         self._incidents: dict[IncidentKey, Incident] = {incident.key: incident for incident in known}
         self._candidates: dict[IncidentKey, float] = {}
         self._numbers = max((incident.number for incident in self._incidents.values()), default=0)
+        self._well: tuple[float, Verdict] | None = None
 
     @property
     def open(self) -> list[Incident]:
@@ -125,11 +131,21 @@ class Casebook:
         """The times since when what may be found next lasts, as far as that was told before."""
         return {incident.key: incident.since for incident in self.open}
 
+    def last_well(self, now: float) -> tuple[float, Verdict] | None:
+        """Return the seconds since the latest look by which all was well, and its verdict; None where that was more
+        than `BELIEVED_WELL` before `now` (Unix seconds), or something sick was seen since."""
+        if self._well is None:
+            return None
+        at, verdict = self._well
+        return (now - at, verdict) if 0 <= now - at <= BELIEVED_WELL else None
+
     def step(self, now: float, event: Verdict | None = None) -> list[IncidentChange]:
         """Return what became of incidents by that verdict, formed at `now` (Unix seconds)."""
         if event is None:
             return []
         self._forget_what_is_to_come(now)
+        if event.verdict is not Health.UNKNOWN:
+            self._well = (now, event) if event.verdict is Health.GOOD else None
         found = {(finding.part, finding.subject): finding for finding in event.findings}
         # A look in which an agent cannot be read may show one of two ways only, and does not speak against both.
         ways = found if event.observers < event.members else ()
@@ -273,7 +289,9 @@ def _way(finding: Finding) -> list[str]:
 
 
 def settled(verdict: Verdict, casebook: Casebook) -> Verdict:
-    """The verdict with the incidents that are open as its findings, and what is not yet stable as remarks."""
+    """The verdict with the incidents that are open as its findings, and what is not yet stable as remarks. Where it is
+    unknown because agents could not be read or could not measure, and all was well a few seconds ago, it is good, and
+    why it cannot tell is a remark."""
     incidents = casebook.open
     findings = tuple(incident.finding for incident in incidents)
     named = {incident.key for incident in incidents}
@@ -284,6 +302,9 @@ def settled(verdict: Verdict, casebook: Casebook) -> Verdict:
         health, sentence = Health.BAD, findings[0].sentence + more
     elif young:
         health, sentence = Health.UNKNOWN, f"cannot tell yet: {young[0].sentence}"
+    elif verdict.blind and (before := casebook.last_well(verdict.at)) is not None:
+        ago, well = before
+        health, sentence = Health.GOOD, f"{well.sentence} ({ago:.0f} s ago)"
     else:
         health, sentence = verdict.verdict, verdict.sentence
     return msgspec.structs.replace(
