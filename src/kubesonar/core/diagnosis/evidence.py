@@ -112,11 +112,12 @@ class Lookups:
 
 
 class Speed(msgspec.Struct, frozen=True):
-    """The rate (bits/s, 0: too fast to tell) that packets of full size saw lately from one member to another."""
+    """The rates (bits/s, 0: too fast to tell) that packets of full size saw lately from one member to another, each
+    with when, the newest last."""
 
     source: str
     target: str
-    rate: float
+    rates: tuple[tuple[float, float], ...]
 
 
 class Quiet(msgspec.Struct, frozen=True):

@@ -67,7 +67,7 @@ Known = Mapping[tuple[str, str], float]
 def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known) -> Diagnosis:
     """The parts that are sick now. `clock` renders Unix seconds for sentences; what is `known` from before keeps its
     beginning."""
-    for speed in [speed for speed in evidence.speeds if 0 < speed.rate < SLOW]:
+    for speed in [speed for speed in evidence.speeds if any(0 < rate < SLOW for _, rate in speed.rates)]:
         evidence.near(who.members[speed.source].node)
         evidence.near(who.members[speed.target].node)
     links = slow_links(who, evidence.speeds)

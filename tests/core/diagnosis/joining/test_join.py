@@ -272,15 +272,11 @@ def sized(age: float, rate: float) -> Trial:
     return Trial(NOW - age, 0, 1, 1, 0, 0, rate, None)
 
 
-def test_a_link_that_is_fast_again_is_not_slow_for_as_long_as_the_window() -> None:
-    def rate(*rates: float) -> float:
-        trials = [sized(9.0 - 2.0 * index, rate) for index, rate in enumerate(rates)]
-        found = collect(standing([snapshot(A, edge(Kind.MTU, "b-pod", trials)), snapshot(B)], {}, NOW))
-        return found.speeds[0].rate
-
-    assert rate(2e6) == rate(2e6, 2e6, 0) == rate(2e6, 0, 2e6) == 2e6
-    assert rate(0, 2e6) == 2e6, "the newest of two says slow"
-    assert rate(2e6, 0) == rate(2e6, 0, 0) == 0
+def test_of_the_rates_of_a_minute_the_newest_count_each_with_when_it_was_measured() -> None:
+    trials = [sized(age, rate) for age, rate in ((50.0, 3e6), (40.0, 0.0), (20.0, 2e6), (9.0, 0.0))]
+    (speed,) = collect(standing([snapshot(A, edge(Kind.MTU, "b-pod", trials)), snapshot(B)], {}, NOW)).speeds
+    assert (speed.source, speed.target) == ("a-pod", "b-pod")
+    assert speed.rates == ((NOW - 40.0, 0.0), (NOW - 20.0, 2e6), (NOW - 9.0, 0.0))
 
 
 MINUTE = NOW - 300.0

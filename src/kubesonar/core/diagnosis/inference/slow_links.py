@@ -17,6 +17,11 @@ SLOW = 50e6
 _ALIKE = 3.0
 """Rates within this factor of each other are of the same bottleneck."""
 
+NEWEST = 3
+"""Newest measurements of the way from one node to another that count, of all families and networks: at default rates
+each of these is measured once a minute. Fewer, and a single one that a busy CPU delayed makes a slow way; more, and a
+slow link is told, and is over, that much later."""
+
 _LEAST_PEERS = 2
 _LEAST_TRIALS = 8
 
@@ -32,15 +37,24 @@ class SlowLink(msgspec.Struct, frozen=True):
 
 def slow_links(who: Population, speeds: Sequence[Speed]) -> list[SlowLink]:
     """The nodes most of whose peers saw a low rate to or from them; a pair is held against one of its ends only."""
-    pairs = {
-        (who.members[speed.source].node, who.members[speed.target].node): speed.rate
-        for speed in sorted(speeds, key=lambda speed: -speed.rate)
-    }
+    measured: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for speed in speeds:
+        ends = who.members[speed.source].node, who.members[speed.target].node
+        measured.setdefault(ends, []).extend(speed.rates)
+    pairs = {ends: _usual([rate for _, rate in sorted(rates)[-NEWEST:]]) for ends, rates in measured.items()}
     found: list[SlowLink] = []
     while (link := _slowest(pairs)) is not None:
         found.append(link)
         pairs = {pair: rate for pair, rate in pairs.items() if link.node not in pair}
     return found
+
+
+def _usual(rates: Sequence[float]) -> float:
+    """Return the median of what was measured, oldest first, 0 where most trains were too fast or too broken to tell. As
+    many of each: the newest decides."""
+    measured = [rate for rate in rates if rate]
+    most = 2 * len(measured) - len(rates)
+    return median(measured) if measured and (most > 0 or (most == 0 and rates[-1])) else 0.0
 
 
 def _slowest(pairs: dict[tuple[str, str], float]) -> SlowLink | None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
-from statistics import median
 
 from kubesonar.core.address import is_literal, url_host
 from kubesonar.core.diagnosis.evidence import FAINT, SETTLE, Ages, Cell, Lookups, Speed
+from kubesonar.core.diagnosis.inference.slow_links import NEWEST
 from kubesonar.core.diagnosis.inference.trial_model import BIG, READING, may_be_bad_in_part, stream
 from kubesonar.core.diagnosis.joining.edge_sums import packets_of_connections
 from kubesonar.core.diagnosis.joining.pair_index import PairIndex
@@ -257,15 +257,14 @@ class CellMaker:
     def _sizes(self, source: str, edge: Edge) -> None:
         check = edge.latest.check
         cell = self.cells.of_check(source, edge, Way.ROUND, Aspect.SIZE, BIG)
-        recent: list[float] = []
-        window: list[float] = []  # at default rates each way is asked once a minute
+        rates: list[tuple[float, float]] = []
         for trial, at, age_bin in self.clock.counted(source, edge, _settle(edge)):
             if trial.fault in (None, Fault.BLACK_HOLE, Fault.TOO_BIG):
                 cell.add(at, age_bin, trial.fault is not None)
                 if age_bin < self.ages.window and (trial.rate or trial.fault is None):
-                    (recent if age_bin < self.ages.recent else window).append(trial.rate)
-        if recent or window:
-            self.speeds.append(Speed(source, check.target, _usual_rate(recent or window)))
+                    rates.append((at, trial.rate))
+        if rates:
+            self.speeds.append(Speed(source, check.target, tuple(rates[-NEWEST:])))
         self._note_size(source, edge)
 
     def _note_size(self, source: str, edge: Edge) -> None:
@@ -320,14 +319,6 @@ class CellMaker:
             cell.gone_at.append(at)
         else:
             cell.add(at, age_bin, lost > 0, sent, lost)
-
-
-def _usual_rate(rates: list[float]) -> float:
-    """The median of what was measured, oldest first, 0 where most trains were too fast or too broken to tell. As many
-    of each: the newest decides, so that a link that is fast again is not called slow for as long as the window."""
-    measured = [rate for rate in rates if rate]
-    most = 2 * len(measured) - len(rates)
-    return median(measured) if measured and (most > 0 or (most == 0 and rates[-1])) else 0.0
 
 
 def _settle(edge: Edge) -> float:
