@@ -70,6 +70,21 @@ def test_loss_of_one_tcp_port_is_told_by_the_syns_that_are_sent_again(seed: int,
     assert told in ([set(), expected] if older else [expected])
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("target", "kind", "part"),
+    [("api", Kind.HTTP, ("pair_port", "node-1>api tcp/6443")), ("dns-1", Kind.DNS, ("pair", "node-1>dns-1"))],
+)
+def test_what_is_tried_seldom_is_told_beside_a_lossy_node_that_it_crosses(
+    seed: int, target: str, kind: Kind, part: tuple[str, str]
+) -> None:
+    mesh = Mesh(nodes=3, seed=seed, period=DEFAULT | {Kind.UDP: 1.0, kind: 3.0})
+    mesh.drop("node-1", "*", 0.3).drop("node-1", target, 0.9)
+    found = basis(*mesh.run(60).snapshots(60))
+    suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
+    assert {suspect.named for suspect in suspects} == {("node_out", "node-1"), part}
+
+
 @pytest.mark.parametrize("seed", [2, 3])
 def test_what_was_told_before_is_told_while_few_trials_leave_open_who_is_concerned(seed: int) -> None:
     period = {Kind.UDP: 2.5, Kind.TCP: 10.0, Kind.HTTP: 8.0, Kind.ICMP: 5.0, Kind.MTU: 60.0, Kind.DNS: 10.0}

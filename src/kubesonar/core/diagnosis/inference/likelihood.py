@@ -70,6 +70,8 @@ class CrossingTrials:
             good[load] = good.get(load, 0) + belief.packed
             if belief.sick or load.by_server:
                 self._open.append((belief, load))
+        self.bins = bins
+        """The number of bins of age."""
         self._good = [0] * bins
         for load, packed in good.items():
             gains = _gains_of_good(load)
@@ -123,6 +125,16 @@ def fit(trials: CrossingTrials, newest: int) -> Fit:
     stop = next(index for index, each in enumerate(sums) if most in each)
     gain = (most - _ZERO) / NAT
     return _end(sums, Fit(gain, RATES[sums[stop].index(most)], stop + 1, 0, gain))
+
+
+def since_onset(trials: CrossingTrials, found: Fit) -> Fit:
+    """Return the account of a part that lasts by all of its trials since it began to lose packets at about the rate
+    that it was `found` to lose them at, which may be longer ago than the trials that it was found by."""
+    sums = [fields(total) for total in accumulate(trials.gains(trials.bins))]
+    column = [each[RATES.index(found.rate)] for each in sums]
+    stop = max(found.bins, column.index(max(column)) + 1)
+    most = max(sums[stop - 1])
+    return Fit((most - _ZERO) / NAT, RATES[sums[stop - 1].index(most)], stop, 0, found.past)
 
 
 def gain_of(count: list[int], expected: Odds, odds: Odds) -> float:

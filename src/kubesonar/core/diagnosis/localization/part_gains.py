@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from heapq import heapify, heappop, heapreplace
 from typing import NamedTuple
 
-from kubesonar.core.diagnosis.inference.likelihood import NO_FIT, CrossingTrials, Fit, fit
+from kubesonar.core.diagnosis.inference.likelihood import NO_FIT, CrossingTrials, Fit, fit, since_onset
 from kubesonar.core.diagnosis.inference.suspects import CLEAR, SuspectKey
 from kubesonar.core.diagnosis.inference.two_rates import TwoRates
 from kubesonar.core.diagnosis.inference.upper_bound import upper_bound
@@ -184,6 +184,10 @@ class PartGains:
             crossing = self._crossing(key)
         found = self._view.fits[key] = fit(crossing, self._newest)
         return found
+
+    def since_onset(self, key: SuspectKey, found: Fit) -> Fit:
+        """Return the account of that part by all trials since it began to lose packets as it was `found` to."""
+        return since_onset(self._crossing(key), found)
 
     def _crossing(self, key: SuspectKey) -> CrossingTrials:
         found = self._crossings.get(key)

@@ -99,18 +99,22 @@ class Search:
                 self._gains.forget(index, 0, len(belief.total))
 
     def _explain(self, suspect: Suspect, *, told: bool) -> None:
-        """Expects what this part does from now on."""
-        found = suspect.fit
+        """Expects what this part does from now on. What is told explains trials between members for as long as it took
+        to tell it, and older ones are forgotten; but those to plain targets, which are few, since it began: else what
+        they show besides would be forgotten as soon as it is seen."""
+        ended = suspect.fit.ended
+        lasting = self._maker.since_onset(suspect) if told and not ended else suspect
         for index in suspect.indexes:
             belief = self._trials.beliefs[index]
-            if found.ended:
-                self._gains.forget(index, found.ended, len(belief.total))
+            if ended:
+                self._gains.forget(index, ended, len(belief.total))
                 continue
-            self._trials.expect(suspect.key, found, suspect.rates, index, found.bins)
+            known = suspect if belief.cell.route.between_members else lasting
+            self._trials.expect(suspect.key, known.fit, known.rates, index, known.fit.bins)
             self._gains.touch(index)
             if told:
-                self._gains.forget(index, found.bins, len(belief.total))
-        if told or found.ended:
+                self._gains.forget(index, known.fit.bins, len(belief.total))
+        if told or ended:
             self._expect_of_services(suspect)
 
     def _expect_of_services(self, suspect: Suspect) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from kubesonar.core.diagnosis.inference.belief import Belief
 from kubesonar.core.diagnosis.inference.persistence import share_of_events, times_since
 from kubesonar.core.diagnosis.inference.suspects import Rival, Suspect, SuspectKey, choose_ways, relatives
+from kubesonar.core.diagnosis.inference.two_rates import WayCounts, one_rate, two_rates
 from kubesonar.core.diagnosis.localization.part_gains import PartGains
 from kubesonar.core.diagnosis.localization.trials import SearchedTrials
 from kubesonar.core.diagnosis.parts.table import PARTS
@@ -62,6 +63,19 @@ class SuspectMaker:
             rivals=self._rivals(choice.key, found.gain, choice.rivals),
             net=found.gain * share_of_events(*by_place.values()) - PARTS[choice.key[0]].penalty,
         )
+
+    def since_onset(self, suspect: Suspect) -> Suspect:
+        """Return the suspect with how it loses packets by all trials since it began to."""
+        found, rates = self._gains.since_onset(suspect.key, suspect.fit), suspect.rates
+        if rates is not None:
+            trials, part = self._trials.members(suspect.key), suspect.part
+            counts = WayCounts(trials, suspect.subject, part.share, found.bins)
+            if rates.inward and rates.outward:
+                rates = two_rates(counts, found.rate)
+            else:
+                rates = one_rate(counts, inward=bool(rates.inward))
+            found = msgspec.structs.replace(found, rate=max(rates.inward, rates.outward))
+        return msgspec.structs.replace(suspect, fit=found, rates=rates)
 
     def _worth(self, belief: Belief, began: float) -> Iterator[tuple[float, float]]:
         """The bad trials of a cell since then: when each was, and what there is to explain of it (nats)."""
