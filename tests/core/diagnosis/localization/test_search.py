@@ -85,6 +85,27 @@ def test_what_is_tried_seldom_is_told_beside_a_lossy_node_that_it_crosses(
     assert {suspect.named for suspect in suspects} == {("node_out", "node-1"), part}
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("start", "end"), [("node-1", "node-2"), ("node-2", "node-1")])
+def test_what_is_lost_between_two_nodes_beside_one_that_is_cut_off_is_told_of_neither(
+    seed: int, start: str, end: str
+) -> None:
+    mesh = Mesh(nodes=3, seed=seed, plain=()).cut("node-3").drop(start, end, 0.3).run(30)
+    snapshots, unread, now = mesh.snapshots(30)
+    read = [snapshot for snapshot in snapshots if snapshot.member.node != "node-3"]
+    found = basis(read, unread | {"node-3-pod": "no answer", "node-3-host": "no answer"}, now, over_network=True)
+    suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
+    assert {suspect.named for suspect in suspects} == {("node", "node-3"), ("pair", f"{start}>{end}")}
+
+
+@pytest.mark.parametrize("way", [("node-1", "*"), ("*", "node-1")])
+def test_a_lossy_node_beside_one_that_is_cut_off_is_told_by_its_other_peers(way: tuple[str, str]) -> None:
+    mesh = Mesh(nodes=4, seed=1).cut("node-4").drop(*way, 0.3)
+    found = basis(*mesh.run(30).snapshots(30))
+    told = {suspect.named for suspect in Search(found.evidence, found.who.now, lambda cell: True).run()}
+    assert told == {("node", "node-4"), ("node_out" if way[0] == "node-1" else "node_in", "node-1")}
+
+
 @pytest.mark.parametrize("seed", [2, 3])
 def test_what_was_told_before_is_told_while_few_trials_leave_open_who_is_concerned(seed: int) -> None:
     period = {Kind.UDP: 2.5, Kind.TCP: 10.0, Kind.HTTP: 8.0, Kind.ICMP: 5.0, Kind.MTU: 60.0, Kind.DNS: 10.0}

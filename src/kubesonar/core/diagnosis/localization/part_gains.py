@@ -3,12 +3,13 @@ takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from heapq import heapify, heappop, heapreplace
 from typing import NamedTuple
 
 from kubesonar.core.diagnosis.inference.likelihood import NO_FIT, CrossingTrials, Fit, fit, since_onset
+from kubesonar.core.diagnosis.inference.persistence import HARD
 from kubesonar.core.diagnosis.inference.suspects import CLEAR, SuspectKey
 from kubesonar.core.diagnosis.inference.two_rates import TwoRates
 from kubesonar.core.diagnosis.inference.upper_bound import upper_bound
@@ -25,7 +26,18 @@ a filter or a cable cuts both, and a plain target as the start of that way sees 
 these are told on little evidence; more, and both ways between two nodes are told as what all nodes share, beside a node
 that is cut off."""
 
+SEEN_BY_ONE = 4.5
+"""Nats by which it is less probable that a node loses some packets where its ways to all peers but one are cut, and so
+show nothing. Fewer, and what is lost between two nodes beside a third that is cut off is told as one of the two; more,
+and it takes longer to tell such a node by what plain targets show."""
+
 _WAYS = ("pair", "zone_pair")
+
+_NODES = {
+    ways: next(row for row, part in enumerate(PARTS) if part.name == name)
+    for ways, name in (((True, True), "node"), ((True, False), "node_in"), ((False, True), "node_out"))
+}
+"""The rows of nodes, by whether they are of what a node receives, and of what it sends."""
 
 _WIDE = ("zone_pair", "zone_pair_slow")
 """Parts that so many trials cross that these are counted as one, until it is such a part that explains most."""
@@ -66,6 +78,9 @@ class PartGains:
         self._view = _View({}, {}, set(), {})
         self.taken: set[str] = set()
         """The subjects of the parts that were taken."""
+        self._cut: set[int] = set()
+        """The cells of which nothing gets through by the parts that were taken."""
+        self._seen_by_one: set[SuspectKey] = set()
         self._path: tuple[_Supposed, ...] = ()
         self._views: dict[tuple[_Supposed, ...], _View] = {}
         """The views of what was supposed since something else was expected: some dozens, for each part that a search
@@ -90,7 +105,7 @@ class PartGains:
         for index in trials.sick:
             more = trials.beliefs[index].most(self._newest)
             for key in trials.incidence.keys(index) if more else ():
-                most[key] = most.get(key, -self.penalty(key)) + more
+                most[key] = most.get(key, -self._prior(key)) + more
                 self._sick_of.setdefault(key, []).append(index)
         self._loosest = most
         fits = self._view.fits
@@ -122,11 +137,11 @@ class PartGains:
             elif found is not None and found.past - self.penalty(key) >= thought[key]:
                 return key
             if found is None and key not in bounded:
-                most = self._bound(key)
+                most = self._bound(key) - self._prior(key)
                 bounded.add(key)
             else:
-                most = self.fit(key).past
-            most = thought[key] = min(thought[key], most - self.penalty(key))
+                most = self.fit(key).past - self.penalty(key)
+            most = thought[key] = min(thought[key], most)
             if most > margin:
                 heapreplace(queue, (-most, -key[0], key))
             else:
@@ -137,18 +152,44 @@ class PartGains:
         """Return the most that the part could explain, after its penalty (nats), told without looking at all that
         crosses it; 0 where no bad trial does."""
         loosest = self._loosest.get(key, 0.0)
-        return min(loosest, self._bound(key) - self.penalty(key)) if loosest > 0 else loosest
+        return min(loosest, self._bound(key) - self._prior(key)) if loosest > 0 else loosest
 
     def penalty(self, key: SuspectKey) -> float:
         """Return how improbable a fault of that part is beforehand (nats)."""
+        by_one = key in self._seen_by_one and self.fit(key).rate < HARD
+        return self._prior(key) + (SEEN_BY_ONE if by_one else 0.0)
+
+    def _prior(self, key: SuspectKey) -> float:
+        """The same of one that lets nothing through."""
         row = PARTS[key[0]]
         told_before = TOLD_BEFORE if (row.name, key[1]) in self._known else 0.0
         return row.penalty - told_before - self._view.eased.get(key, 0.0)
 
-    def take(self, key: SuspectKey) -> None:
-        """Hold that part to be sick from now on, told or not; `rank` is to follow."""
+    def take(self, key: SuspectKey, rate: float) -> None:
+        """Hold that part to lose packets at that rate from now on, told or not; `rank` is to follow."""
         self.taken.add(key[1])
         self._view = self._view._replace(eased={**self._view.eased, **self._eased_beside(key)})
+        if rate >= HARD:
+            members = self._trials.incidence.members(key)
+            self._cut.update(members)
+            self._seen_by_one.update(self._at_the_end_of(members))
+
+    def _at_the_end_of(self, cut: Iterable[int]) -> Iterator[SuspectKey]:
+        """Return the nodes at an end of these cells, and the ways into and out of them, of which all ways from or to
+        others are cut but those of a single peer."""
+        beliefs = self._trials.beliefs
+        routes = (beliefs[index].cell.route for index in cut)
+        for node in {end.node for route in routes for end in (route.source, route.target)}:
+            ways = set()
+            for index in self._trials.incidence.known((_NODES[True, True], node)):
+                route = beliefs[index].cell.route
+                for start, end in route.legs if route.reach and route.between_members else ():
+                    out = start.node == node
+                    ways.add((out, end.node if out else start.node, index in self._cut))
+            for directions, row in _NODES.items():
+                mine = [(peer, cut) for out, peer, cut in ways if directions[out]]
+                if len({peer for peer, _ in mine}) > 1 == len({peer for peer, cut in mine if not cut}):
+                    yield row, node
 
     def _eased_beside(self, key: SuspectKey) -> dict[SuspectKey, float]:
         """Return by how much less improbable the parts are that are often sick beside a way between two; none where

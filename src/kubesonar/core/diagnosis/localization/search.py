@@ -84,7 +84,7 @@ class Search:
             if suspect.fit.ended:
                 self.over.append(suspect)
             else:
-                self._gains.take(suspect.key)
+                self._gains.take(suspect.key, suspect.fit.rate)
             if told:
                 suspects.append(suspect)
                 if suspect.part.hides is not None:
