@@ -107,3 +107,28 @@ def test_a_little_more_may_be_lost_between_zones_than_within() -> None:
     found = Background(cells)
     assert found.odds(cells[0]).bad == pytest.approx(0.13)
     assert found.odds(cells[-1]).bad == pytest.approx(0.156)
+
+
+HOSTS = [End(f"node-{n}-host", f"node-{n}", "a", Network.HOST) for n in range(1, 4)]
+
+
+def test_what_few_trains_of_one_network_leave_open_the_other_network_says() -> None:
+    """Two nodes, of which one's member in the pod network cannot be read: of its trains alone both ways are told apart,
+    and by chance none lost anything."""
+    hosts = [cell((HOSTS[0], HOSTS[1]), Kind.UDP, way, 160, 7) for way in (Way.FORWARD, Way.BACK)]
+    pods = [cell(PAIRS[0], Kind.UDP, Way.FORWARD, 24, 0)]
+    unread = cell((ENDS[1], ENDS[0]), Kind.UDP, Way.ROUND, 24, 4)
+    assert 0.08 <= Background([*hosts, *pods, unread]).odds(unread).bad <= 0.16
+
+
+def test_a_network_that_is_known_well_is_not_held_to_lose_what_the_other_does() -> None:
+    hosts = [cell((start, end), Kind.UDP, Way.FORWARD, 500, 0) for start in HOSTS for end in HOSTS if start != end]
+    pods = [cell(ends, Kind.UDP, Way.FORWARD, 500, 40) for ends in PAIRS]
+    assert Background([*hosts, *pods]).odds(hosts[0]).bad <= 0.0015
+
+
+@pytest.mark.parametrize("kind", [Kind.TCP, Kind.ICMP])
+def test_few_connections_that_lost_nothing_by_chance_do_not_say_that_none_is_lost(kind: Kind) -> None:
+    trains = [cell(ends, Kind.UDP, Way.FORWARD, 250, 20) for ends in PAIRS]
+    few = [cell(ends, kind, Way.ROUND, 24, 5 * (ends == PAIRS[-1])) for ends in PAIRS]
+    assert 0.015 <= Background([*trains, *few]).odds(few[-1]).bad <= 0.04

@@ -82,10 +82,8 @@ class Background:
             known = pooled.setdefault(group, [])
             as_many = min(each.pairs, 4 * len(known) + 1)  # the best quarter is well, however many more are
             known += [[each.trials // as_many, each.bad / as_many, 0]] * as_many
-        usual = {group: found for group in pooled if (found := _pooled(pooled[group])).trials}
-        self._learned = _held_together(usual)
+        self._learned = _held_together({group: usual for group in pooled if (usual := _pooled(pooled[group])).trials})
         self._packet = {network: self._lost(network) for network in (*Network, None)}
-        self._learned = {group: self._as_trains_say(group, usual) for group in usual}
         self.least = self._least()
         """The least odds of a train one way, over all groups."""
 
@@ -105,39 +103,26 @@ class Background:
             return Odds(BACKGROUND, BACKGROUND)
         group = group_of(cell)
         expected = self._learned.get(group) if cell.route.between_members else None
-        if expected is None or self._by_one_way(group):
+        if expected is None or self._by_trains(group):
             expected = lossy(Load(cell.packets, 2), self._packet[cell.route.source.network])
         bad = max(expected.bad, BACKGROUND)
         in_part = may_be_bad_in_part(cell.packets)
         return Odds(bad, min(max(expected.dead, BACKGROUND / 2), bad / 2) if in_part else bad)
 
-    def _by_one_way(self, group: Group) -> bool:
-        """Whether more is known from trains that are counted one way: all but those to members that cannot be read,
-        which may all be sick."""
+    def _by_trains(self, group: Group) -> bool:
+        """Return whether more is known from trains that are counted one way: of connections and pings few are made, and
+        trains to members that cannot be read may all be sick."""
         packets, network, round_trip, far = group
-        return packets > 1 and round_trip and (packets, network, False, far) in self._learned
-
-    def _as_trains_say(self, group: Group, usual: Mapping[Group, _Usual]) -> Odds:
-        """Return the odds of a group: of trials of a single packet, of which few are made, they are no higher than the
-        trains of the same network make them, of which there are many."""
-        packets, network, _, _ = group
-        found = self._learned[group]
-        lost = [
-            (known.bad + _NONE_SEEN / known.trials) / size
-            for (size, where, round_trip, _), known in usual.items()
-            if size > 1 and where is network and not round_trip
-        ]
-        if packets > 1 or not lost:
-            return found
-        most = lossy(Load(packets, 2), min(1.0, _CAUTION * min(lost)))
-        return Odds(min(found.bad, most.bad), min(found.dead, most.dead))
+        if packets > 1:
+            return round_trip and (packets, network, False, far) in self._learned
+        return any(size > 1 and where is network and not both for size, where, both, _ in self._learned)
 
     def _lost(self, network: Network | None) -> float:
         """The rate at which one packet is lost on one way, from the trains."""
         rates = [
             1 - (1 - odds.bad) ** (1 / (packets * (2 if round_trip else 1)))
             for (packets, where, round_trip, far), odds in self._learned.items()
-            if packets > 1 and where is network and not self._by_one_way((packets, where, round_trip, far))
+            if packets > 1 and where is network and not self._by_trains((packets, where, round_trip, far))
         ]
         return min(rates, default=0.0)
 
@@ -152,12 +137,20 @@ class _Usual(NamedTuple):
 
 def _held_together(usual: Mapping[Group, _Usual]) -> dict[Group, Odds]:
     """The odds of each group. In a small mesh few pairs, or none but sick ones, may be within a zone, or between two:
-    so neither loses much more than the other."""
+    so neither loses much more than the other. What few trials leave open the other network says, as where of one only
+    the trains of a member that cannot be read are counted one way."""
     odds = {}
     for group, found in usual.items():
         packets, network, round_trip, far = group
         other = usual.get((packets, network, round_trip, not far))
         bad = found.bad
+        elsewhere = [
+            each.bad
+            for (size, where, both, distance), each in usual.items()
+            if (size, both, distance) == (packets, round_trip, far) and where is not network
+        ]
+        if elsewhere:
+            bad = max(bad, min(*elsewhere, bad + _NONE_SEEN / found.trials))
         if other is not None:
             most = other.bad + _NONE_SEEN / other.trials
             bad = min(bad, _FARTHER * most if far else most)
