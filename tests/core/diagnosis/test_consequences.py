@@ -18,8 +18,8 @@ from tests.core.snapshots import snapshot_of
 ZONES = {"node-1": "a", "node-2": "b", "node-3": "c"}
 
 
-def found(part: str, subject: str) -> Finding:
-    return Finding(part, subject, "loss", 0.0, 0.99, f"{part} of {subject}")
+def found(part: str, subject: str, fault: str = "loss") -> Finding:
+    return Finding(part, subject, fault, 0.0, 0.99, f"{part} of {subject}")
 
 
 def lookups(failed: int, total: int) -> Callable[[], AllLookups]:
@@ -72,6 +72,30 @@ def test_what_follows_is_listed_under_its_cause(cause: tuple[str, str], effect: 
 )
 def test_what_does_not_follow_is_told_beside_it(one: tuple[str, str], other: tuple[str, str]) -> None:
     assert len(listed([found(*one), found(*other)], dict, ZONES)) == 2
+
+
+@pytest.mark.parametrize("fault", ["refused", "silent"])
+@pytest.mark.parametrize(
+    ("part", "subject", "explains"),
+    [
+        ("node", "node-1", True),
+        ("node_out", "node-1", True),
+        ("zone_pair", "a>b", True),
+        ("dns_service", "dns-service", True),
+        ("dns_server", "dns-1", True),
+        ("dns_node", "node-1>dns", True),
+        ("service_proxy", "node-1", True),
+        ("node", "node-2", False),
+        ("dns_node", "node-2>dns", False),
+        ("agent_gone", "node-1", False),
+        ("dns_upstream", "upstream", False),
+    ],
+)
+def test_a_dns_cache_that_gets_no_answers_itself_answers_wrongly_and_does_answer(
+    part: str, subject: str, explains: bool, fault: str
+) -> None:
+    told = listed([found("dns_cache", "node-1", fault), found(part, subject)], dict, ZONES)
+    assert len(told) == (1 if explains and fault == "refused" else 2)
 
 
 def test_a_way_between_two_of_many_nodes_is_not_the_way_between_their_zones() -> None:

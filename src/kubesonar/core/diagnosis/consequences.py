@@ -60,6 +60,9 @@ _RESOLVERS = (
 """The parts that look-ups fail by, the likeliest first."""
 
 
+_SERVERS = ("dns_service", "dns_server", "dns_udp", "dns_tcp")
+"""The parts that a DNS cache asks, wherever it is."""
+
 _ANY_DNS = "dns"
 """The end of the way from a node to the cluster's DNS, whichever server it is (`dns_node`)."""
 
@@ -102,7 +105,9 @@ def outlived(suspect: Suspect, over: Sequence[Suspect], now: float, edges: Seque
     target is asked more rarely than members are. `edges` are those of the bins of age."""
     named, last = suspect.named, suspect.times[-1] if suspect.times else 0.0
     return any(
-        _follows(named, cause.named, zones) and last <= now - edges[cause.fit.ended - 1] + _WIDTH for cause in over
+        (_follows(named, cause.named, zones) or _gets_no_answers(named, suspect.part.fault, cause.named, zones))
+        and last <= now - edges[cause.fit.ended - 1] + _WIDTH
+        for cause in over
     )
 
 
@@ -163,6 +168,7 @@ def _because_of(finding: Finding, cause: Finding, zones: Zones) -> bool:
         for_want_of_room(finding, cause)
         or _needs_big_packets(finding, cause)
         or _follows(named, (cause.part, cause.subject), zones)
+        or _gets_no_answers(named, finding.fault, (cause.part, cause.subject), zones)
     )
 
 
@@ -186,6 +192,18 @@ def _follows(named: Named, cause: Named, zones: Zones) -> bool:
     if name in ("pair", "pair_port") and by in _BIG_ONES:
         return start in whose.split(">") and end not in whose.split(">")
     return False
+
+
+def _gets_no_answers(named: Named, fault: str, cause: Named, zones: Zones) -> bool:
+    """Whether a DNS cache answers wrongly because it gets no answers itself, from servers that fail or by the ways of
+    its node."""
+    (name, subject), (by, whose) = named, cause
+    if name != "dns_cache" or fault != "refused":
+        return False
+    ends = whose.partition(" ")[0].split(">")
+    return by in _SERVERS or (
+        by in (*_WIDE, "dns_node", "service_proxy") and bool({subject, zones.get(subject)} & {*ends})
+    )
 
 
 def _zones_of_way(part: str, subject: str, zones: Zones) -> Sequence[str]:
