@@ -345,7 +345,7 @@ class _Writer:
             nodes=home(suspect),
             zones=self._crossed(subject),
             alike=alike,
-            latest=suspect.times[-1] if suspect.times else None,
+            latest=suspect.latest,
             rivals=tuple(
                 f"{rival.part} {rival.subject}: less likely by {rival.lead:.0f} nats"
                 for rival in suspect.rivals

@@ -7,7 +7,7 @@ import pytest
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.diagnosis.localization.search import Search
 from kubesonar.model import Kind
-from tests.core.mesh import PORT, Mesh
+from tests.core.mesh import PORT, START, Mesh
 
 Named = set[tuple[str, str]]
 
@@ -48,6 +48,16 @@ def test_two_narrow_faults_are_not_one_wide_one(fault: Callable[[Mesh], Named]) 
     found = basis(*mesh.run(30).snapshots(30))
     suspects = Search(found.evidence, found.who.now, lambda cell: True).run()
     assert {(suspect.part.name, suspect.subject) for suspect in suspects} == expected
+
+
+def test_what_another_part_explains_is_not_the_latest_loss_of_one_that_is_over() -> None:
+    mesh = Mesh(nodes=3, seed=1).drop("*", "node-3", 0.5, 5, 20).drop("node-1", "*", 1.0, 22)
+    found = basis(*mesh.run(34).snapshots(34))
+    search = Search(found.evidence, found.who.now, lambda cell: True)
+    assert [suspect.named for suspect in search.run()] == [("node_out", "node-1")]
+    before = next(suspect for suspect in search.over if suspect.named == ("node_in", "node-3"))
+    assert before.latest is not None
+    assert before.latest <= START + 20 < before.times[-1]
 
 
 def test_what_all_share_has_to_answer_for_the_paths_that_are_well() -> None:

@@ -44,7 +44,8 @@ class Rival(msgspec.Struct, frozen=True):
 class Suspect(msgspec.Struct, frozen=True):
     """A part that explains the failures of `cells`. `rates` are those of its two ways, where it has two. `bad_at` is
     when trials through it were bad, in order, `times` those of them since it began, `rivals` the next best
-    explanations; `net` is the gain, counted by events, after the penalty (nats)."""
+    explanations; `net` is the gain, counted by events, after the penalty (nats). `latest` is when something was lost by
+    it last that no other part explains; None where that is not known."""
 
     key: SuspectKey
     fit: Fit
@@ -55,6 +56,7 @@ class Suspect(msgspec.Struct, frozen=True):
     times: Sequence[float]
     rivals: list[Rival]
     net: float
+    latest: float | None = None
 
     @property
     def part(self) -> Part:
