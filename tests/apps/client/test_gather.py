@@ -20,9 +20,11 @@ from tests.core.mesh import Mesh
 from tests.core.snapshots import lone
 
 
-def gathered(sources: Sequence[SnapshotSource], access: AgentAccess | None = None) -> Gathered:
+def gathered(
+    sources: Sequence[SnapshotSource], access: AgentAccess | None = None, before: Sequence[Snapshot] = ()
+) -> Gathered:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(gather(sources, access))
+        return runner.run(gather(sources, access, before))
 
 
 def encoded(snapshot: Snapshot, **changes: object) -> bytes:
@@ -150,6 +152,20 @@ def test_one_address_leads_to_the_others_through_the_roster() -> None:
     assert everybody.over_network
     assert list(everybody.unread) == ["c"]  # and a name that is no address is not resolved
     assert [s.member.name for s in only.snapshots] == ["a"] and only.unread == {}
+
+
+def test_the_others_are_asked_by_what_was_read_before_where_the_one_address_does_not_answer() -> None:
+    gone, sock = bound(), bound()
+    dead, port = (each.getsockname()[1] for each in (gone, sock))
+    gone.close()
+    roster = Member("a", "a", ("127.0.0.1",), dead), Member("b", "b", ("127.0.0.1",), port)
+    sources = sources_of([f"http://127.0.0.1:{dead}"])
+    with on_tcp(answer(encoded(lone("b", roster=roster))), sock):
+        found = gathered(sources, before=[lone("a", roster=roster)])
+        alone = gathered(sources)
+    assert [s.member.name for s in found.snapshots] == ["b"]
+    assert list(found.unread) == ["a"]
+    assert (alone.snapshots, len(alone.unread)) == ([], 1)
 
 
 def test_somebody_else_behind_a_name_does_not_count(tmp_path: Path) -> None:

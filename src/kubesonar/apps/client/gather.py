@@ -73,13 +73,16 @@ class Assessment(msgspec.Struct, frozen=True):
 
 
 async def assess(
-    sources: Sequence[SnapshotSource], access: AgentAccess | None = None, known: Known = NOTHING_KNOWN
+    sources: Sequence[SnapshotSource],
+    access: AgentAccess | None = None,
+    known: Known = NOTHING_KNOWN,
+    before: Sequence[Snapshot] = (),
 ) -> Assessment:
     """Ask all agents once and judge; or ask the collector, where `access` names one. What is `known` from earlier looks
-    keeps its beginning."""
+    keeps its beginning; `before` is what was read last."""
     if access is not None and access.collector:
         return await _collected(access)
-    gathered = await gather(sources, access)
+    gathered = await gather(sources, access, before)
     return assess_gathered(gathered, SystemClock().wall(), known)
 
 
@@ -112,14 +115,17 @@ async def _collected(access: AgentAccess) -> Assessment:
     return Assessment(now, [], verdict, draw)
 
 
-async def gather(sources: Sequence[SnapshotSource], access: AgentAccess | None = None) -> Gathered:
-    """Ask every source, and then the members that they name where `access.everybody` says so."""
+async def gather(
+    sources: Sequence[SnapshotSource], access: AgentAccess | None = None, before: Sequence[Snapshot] = ()
+) -> Gathered:
+    """Ask every source, and then the members that they name where `access.everybody` says so. Where none of them
+    answers, those are asked that were named `before`."""
     access = access or AgentAccess()
     first = await _ask_all(sources, access)
     everybody = len(sources) == 1 if access.everybody is None else access.everybody
     remote = next((source for source in sources if source.remote), None)
-    if everybody and remote is not None and first.snapshots:
-        rest = others(first.snapshots, sources, remote)
+    if everybody and remote is not None and (first.snapshots or before):
+        rest = others(first.snapshots, sources, remote, before)
         second = await _ask_all(rest, access)
         first = Gathered(first.snapshots + second.snapshots, first.unread | second.unread, first.over_network)
     return one_of_each(first)

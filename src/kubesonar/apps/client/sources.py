@@ -74,16 +74,19 @@ def one_source(given: str) -> SnapshotSource:
 
 
 def others(
-    snapshots: Iterable[Snapshot], known: Iterable[SnapshotSource], asked: SnapshotSource
+    snapshots: Iterable[Snapshot],
+    known: Iterable[SnapshotSource],
+    asked: SnapshotSource,
+    before: Iterable[Snapshot] = (),
 ) -> list[SnapshotSource]:
-    """Return the members of the rosters that were not asked yet, at their own addresses and ports, by `asked`'s
-    scheme."""
+    """Return the members of the rosters that were not asked yet, at their own addresses and ports, by `asked`'s scheme;
+    where nobody could be read, those of the rosters that were read `before`."""
     snapshots = list(snapshots)
     names = {source.name for source in known} | {snapshot.member.name for snapshot in snapshots}
     read = {id for snapshot in snapshots for id in (snapshot.member.identity, *snapshot.member.aliases)}
     scheme = urlsplit(asked.url).scheme
     found: dict[str, SnapshotSource] = {}
-    for member in (member for snapshot in snapshots for member in snapshot.roster.members):
+    for member in (member for snapshot in snapshots or before for member in snapshot.roster.members):
         addresses = tuple(filter(_literal, member.addresses))
         if member.name not in names and member.identity not in read and addresses and 0 < member.port < 65536:
             url = f"{scheme}://{bracketed(addresses[0])}:{member.port}"

@@ -9,6 +9,7 @@ import msgspec
 from kubesonar.apps.client.gather import AgentAccess, Assessment, assess
 from kubesonar.apps.client.sources import SnapshotSource
 from kubesonar.core.diagnosis.incidents.casebook import Casebook, IncidentChange, settled
+from kubesonar.model import Snapshot
 
 
 class Watch:
@@ -18,10 +19,13 @@ class Watch:
         self._sources = sources
         self._access = access
         self._casebook = Casebook()
+        self._read: Sequence[Snapshot] = ()
         self.changes: list[IncidentChange] = []
 
     async def look(self) -> Assessment:
-        """Ask all agents once; the verdict holds the open incidents."""
-        seen = await assess(self._sources(), self._access, self._casebook.known)
+        """Ask all agents once; the verdict holds the open incidents. While the agents that were given do not answer,
+        those are asked that they named."""
+        seen = await assess(self._sources(), self._access, self._casebook.known, self._read)
+        self._read = seen.snapshots or self._read
         self.changes = self._casebook.step(seen.at, seen.verdict)
         return msgspec.structs.replace(seen, verdict=settled(seen.verdict, self._casebook))
