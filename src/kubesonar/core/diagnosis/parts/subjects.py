@@ -21,9 +21,10 @@ Subjects = Iterable[str]
 
 
 def pair(route: Traversal) -> Subjects:
-    """Both directions between two nodes, as far as packets went; to a plain target only the way there and back."""
+    """Both directions between two nodes, as far as packets went; to a plain target, or a server behind a Service of
+    which nobody knows where it runs, only the way there and back."""
     if route.target.behind or route.question is Aspect.RESOLVE:
-        return {way for legs in route.ways for way in node_pairs(legs)}
+        return {way for legs in route.ways for way in node_pairs(legs if legs[0][1].node else legs[:1])}
     itself = () if route.between_members else (f"{route.source.place}>{route.target.place}",)
     return (*itself, *(node_pairs(route.legs) if route.target.node else ()))
 
