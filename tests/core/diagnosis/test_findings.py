@@ -318,6 +318,11 @@ def test_a_slow_link_does_not_hide_another_fault() -> None:
     assert parts(verdict(mesh, 15)) == {("link_rate", "node-3"), ("pair", "node-1>node-2")}
 
 
+def test_another_explanation_is_told_once_though_several_rows_of_its_name_see_it() -> None:
+    (cut_off,) = verdict(Mesh(nodes=3, seed=1).cut("node-1").run(20), 20).findings
+    assert [rival.partition(":")[0] for rival in cut_off.rivals] == ["pod_network node-1", "network all nodes"]
+
+
 def test_one_agent_of_two_frozen() -> None:
     mesh = Mesh(seed=2, frozen={"node-3-pod": (START + 5, START + 99)}).run(28)
     young = verdict(mesh, 18)

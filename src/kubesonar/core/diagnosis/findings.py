@@ -327,7 +327,10 @@ class _Writer:
         called = self._beside(subject)
         agree = words.get("agree", "")
         evidence, against = kinds(suspect)
-        alike = tuple(dict.fromkeys(f"{rival.part} {rival.subject}" for rival in suspect.rivals if rival.lead < CLEAR))
+        leads: dict[str, float] = {}  # of rows of one name the nearest, which comes first
+        for rival in suspect.rivals:
+            leads.setdefault(f"{rival.part} {rival.subject}", rival.lead)
+        alike = tuple(name for name, lead in leads.items() if lead < CLEAR)
         if alike:
             evidence.append(clip(f"the present probes cannot tell this from: {', '.join(alike)}"))
         return Finding(
@@ -346,11 +349,7 @@ class _Writer:
             zones=self._crossed(subject),
             alike=alike,
             latest=suspect.latest,
-            rivals=tuple(
-                f"{rival.part} {rival.subject}: less likely by {rival.lead:.0f} nats"
-                for rival in suspect.rivals
-                if rival.lead >= CLEAR
-            ),
+            rivals=tuple(f"{name}: less likely by {lead:.0f} nats" for name, lead in leads.items() if lead >= CLEAR),
         )
 
     def _crossed(self, subject: str) -> tuple[str, ...]:
