@@ -664,8 +664,8 @@ told long after all is well."""
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer to "is the network healthy?" in one sentence, and the findings behind it. `unknown` says what could
     not be told, and why; `states` which members are excused, and why; `left` the nodes and members that are deleted;
-    `observers` of `members` could be read. `blind` says that it is unknown for want of agents that could be read or
-    could measure, and for nothing that was seen."""
+    `observers` of `members` could be read. `blind` says that it is unknown for want of agents that could be read, heard
+    or trusted, and not because packets were lost."""
 
     verdict: Health
     sentence: str

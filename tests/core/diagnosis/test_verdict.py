@@ -32,6 +32,7 @@ def test_the_only_node_of_a_cluster_is_healthy_though_nobody_else_hears_it() -> 
     assert (
         alone.sentence == f"cannot tell: {snapshots[1].member.name} was neither read (no answer within 2 s) nor heard"
     )
+    assert alone.blind
 
 
 def test_nothing_read_is_unknown() -> None:

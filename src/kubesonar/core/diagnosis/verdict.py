@@ -124,11 +124,9 @@ def _gaps(who: Population, evidence: Evidence, unread: Mapping[str, str], starve
     seen = [f"{percent(share)} of all packets were lost just now, too few yet to say where"] if share >= _LOSSY else []
     silent = _unheard(who, evidence) - {*starved}
     brief = {name for name in silent if _starved(who, name)}
-    silence = [_silent(name, who, unread) for name in sorted(silent - brief)]
     if len(brief) <= _LEAST_SHARE * len(who.expected):
-        return _Gaps(seen + silence, [])
-    # Of whom those do not hear that are left, nothing is known.
-    return _Gaps(seen, [_silent(name, who, unread) for name in sorted(brief)] + silence)
+        silent -= brief
+    return _Gaps(seen, [_silent(name, who, unread) for name in sorted(silent)])
 
 
 def _unheard(who: Population, evidence: Evidence) -> frozenset[str]:

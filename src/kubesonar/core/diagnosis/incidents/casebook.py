@@ -290,7 +290,7 @@ def _way(finding: Finding) -> list[str]:
 
 def settled(verdict: Verdict, casebook: Casebook) -> Verdict:
     """The verdict with the incidents that are open as its findings, and what is not yet stable as remarks. Where it is
-    unknown because agents could not be read or could not measure, and all was well a few seconds ago, it is good, and
+    unknown because agents could not be read, heard or trusted, and all was well a few seconds ago, it is good, and
     why it cannot tell is a remark."""
     incidents = casebook.open
     findings = tuple(incident.finding for incident in incidents)
