@@ -83,6 +83,23 @@ def test_several_faults_are_not_told_as_what_they_have_in_common(faults: Callabl
     assert {(suspect.part.name, suspect.subject) for suspect in suspects} == expected
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("way_back", "later", "after"), [(True, 25, 45), (True, 20, 34), (False, 20, 38)])
+def test_a_way_that_is_lossy_later_than_another_from_the_same_node_does_not_make_it_the_node(
+    seed: int, way_back: bool, later: int, after: int
+) -> None:
+    period = {Kind.UDP: 1.0, Kind.TCP: 10.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0, Kind.DNS: 10.0}
+    mesh = Mesh(nodes=3, seed=seed, period=period)
+    mesh.drop("node-2", "node-3", 0.3).drop("node-2", "node-1", 0.3, since=later)
+    if way_back:
+        mesh.drop("node-1", "node-2", 0.3, since=later)
+    found = basis(*mesh.run(after).snapshots(after))
+    known = ("pair", "node-2>node-3")
+    suspects = Search(found.evidence, found.who.now, lambda cell: True, {known}).run()
+    expected = BOTH_WAYS if way_back else {("pair", "node-2>node-1")}
+    assert {suspect.named for suspect in suspects} == {known, *expected}
+
+
 @pytest.mark.parametrize(("seed", "after"), [(2, 24), (3, 20), (4, 30)])
 @pytest.mark.parametrize("known", [(), ("pod_network_out",)])
 def test_a_pod_network_that_loses_both_ways_is_not_told_as_one_of_them_where_its_agent_cannot_be_read(

@@ -207,6 +207,15 @@ class PartGains:
         source = self._trials.beliefs[self._sick_of[key][0]].cell.route.source
         return start in (source.node, source.zone)
 
+    def told_before(self, keys: Iterable[SuspectKey]) -> bool:
+        """Return whether any of these parts is known to be sick from before."""
+        return any((PARTS[row].name, subject) in self._known for row, subject in keys)
+
+    def within(self, among: Iterable[SuspectKey], indexes: Iterable[int]) -> set[SuspectKey]:
+        """Return those of these parts that no bad trials cross but some of the cells with these numbers."""
+        cells = {*indexes}
+        return {key for key in among if cells.issuperset(self._sick_of.get(key, ()))}
+
     def net(self, key: SuspectKey) -> float:
         """Return what a part explains, after its penalty (nats)."""
         return self.fit(key).gain - self.penalty(key)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from kubesonar.core.diagnosis.inference.likelihood import Fit
-from kubesonar.core.diagnosis.inference.suspects import Rival, Suspect, SuspectKey, relatives
+from kubesonar.core.diagnosis.inference.suspects import CLEAR, Rival, Suspect, SuspectKey, relatives
 from kubesonar.core.diagnosis.localization.part_gains import PartGains
 from kubesonar.core.diagnosis.localization.suspect_maker import MOST_RIVALS, SuspectMaker
 from kubesonar.core.diagnosis.localization.trials import SearchedTrials
@@ -73,6 +73,13 @@ class Refinement:
         starts = {(0.0, 0.0), (_mean_share(suspect), 0.0), (rate, 0.0), (rate, rate)} if rate < _ALL_LOST else set()
         kin = {*relatives(suspect.key)} - {suspect.key}
         tried = [self._together(near - {suspect.key}, MOST_TOGETHER, least, *over, kin) for over in sorted(starts)]
+        inside = {key for key in gains.within(near, suspect.indexes) if not PARTS[key[0]].common}
+        within = self._together(inside - {*relatives(suspect.key)}, MOST_TOGETHER, least)
+        tried.append(within)
+        if len(within.parts) > 1 and gains.told_before(within.keys) and not gains.told_before([suspect.key]):
+            # The newest trials do not tell a wider part from a narrow one that is known and others that began later.
+            more = sum(found.gain for _, found in within.parts) - suspect.fit.gain + CLEAR
+            suspect = _rivalled(suspect, alone - within.net, *within.keys, more=more)
         cut = {key for key in near if not PARTS[key[0]].common} - {suspect.key} - self._trials.read_through()
         tried.append(self._together(cut, MOST_TOGETHER, least, _ALL_LOST, _ALL_LOST, kin))
         others = max(tried, key=lambda together: together.net)
@@ -83,8 +90,11 @@ class Refinement:
             beside = self._together(near, MOST_TOGETHER - 1, 0.0)
         # What greed takes first is often what several faults have in common, which explains nothing once each is found.
         kept = [key for key in beside.keys if key != suspect.key]
-        without = self._together(near - {suspect.key}, MOST_TOGETHER, 0.0, kin=kin, kept=kept)
-        others = max(others, without, key=lambda together: together.net)
+        without = [
+            self._together(near - {suspect.key}, MOST_TOGETHER, 0.0, kin=kin, kept=keys)
+            for keys in ([kept, within.keys] if within.net > alone else [kept])
+        ]
+        others = max(others, *without, key=lambda together: together.net)
         told = max(alone + beside.net, known)
         lead = others.net - told
         if lead <= 0:
@@ -160,8 +170,11 @@ def _mean_share(suspect: Suspect) -> float:
     return (rates.inward + rates.outward) / 2 if rates is not None and both else suspect.fit.rate
 
 
-def _rivalled(suspect: Suspect, lead: float, *others: SuspectKey) -> Suspect:
-    """The suspect, with these as another explanation that falls behind it by so much; rows of one name are one."""
-    more = [Rival(PARTS[key[0]].name, key[1], lead) for key in others if PARTS[key[0]].name != suspect.part.name]
-    rivals = sorted([*suspect.rivals, *more], key=lambda rival: rival.lead)
+def _rivalled(suspect: Suspect, lead: float, *others: SuspectKey, more: float = 0.0) -> Suspect:
+    """The suspect, with these as another explanation that falls behind it by so much, and would explain so much more
+    were it as probable; rows of one name are one."""
+    known = [
+        Rival(PARTS[key[0]].name, key[1], lead, more=more) for key in others if PARTS[key[0]].name != suspect.part.name
+    ]
+    rivals = sorted([*suspect.rivals, *known], key=lambda rival: rival.lead)
     return msgspec.structs.replace(suspect, rivals=rivals[:MOST_RIVALS])
