@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from kubesonar.core.diagnosis.joining.join import basis
@@ -98,6 +99,22 @@ def test_a_way_that_is_lossy_later_than_another_from_the_same_node_does_not_make
     suspects = Search(found.evidence, found.who.now, lambda cell: True, {known}).run()
     expected = BOTH_WAYS if way_back else {("pair", "node-2>node-1")}
     assert {suspect.named for suspect in suspects} == {known, *expected}
+
+
+@pytest.mark.parametrize("seed", [1, 3, 5])
+def test_a_way_between_zones_of_one_node_each_is_told_beside_another_fault_on_it(seed: int) -> None:
+    period = {Kind.UDP: 1.0, Kind.TCP: 10.0, Kind.HTTP: 10.0, Kind.ICMP: 5.0, Kind.MTU: 60.0, Kind.DNS: 3.0}
+    mesh = Mesh(nodes=3, seed=seed, period=period)
+    mesh.members = [msgspec.structs.replace(member, zone=f"zone of {member.node}") for member in mesh.members]
+    mesh.drop("node-3", "node-1", 0.3)
+    mesh.drop("node-3", "dns-1", 0.3).drop("*", "dns-1", 0.4, proto="tcp").run(16)
+    for record in [record for records in mesh.records.values() for record in records.values()]:
+        if record.check.target == "dns-1":
+            record.check = msgspec.structs.replace(record.check, node="node-1")
+    found = basis(*mesh.snapshots(16))
+    told = {suspect.named for suspect in Search(found.evidence, found.who.now, lambda cell: True).run()}
+    way = ("zone_pair", "zone of node-3>zone of node-1")
+    assert {way} <= told <= {way, ("dns_tcp", "dns-1")}
 
 
 @pytest.mark.parametrize(("seed", "after"), [(2, 24), (3, 20), (4, 30)])

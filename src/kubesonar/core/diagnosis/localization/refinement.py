@@ -173,8 +173,9 @@ def _mean_share(suspect: Suspect) -> float:
 def _rivalled(suspect: Suspect, lead: float, *others: SuspectKey, more: float = 0.0) -> Suspect:
     """The suspect, with these as another explanation that falls behind it by so much, and would explain so much more
     were it as probable; rows of one name are one."""
-    known = [
-        Rival(PARTS[key[0]].name, key[1], lead, more=more) for key in others if PARTS[key[0]].name != suspect.part.name
-    ]
+    named = [(PARTS[key[0]].name, key[1]) for key in others]
+    if any(rival.same and (rival.part, rival.subject) in named for rival in suspect.rivals):
+        return suspect  # they are what it is, by another name
+    known = [Rival(part, subject, lead, more=more) for part, subject in named if part != suspect.part.name]
     rivals = sorted([*suspect.rivals, *known], key=lambda rival: rival.lead)
     return msgspec.structs.replace(suspect, rivals=rivals[:MOST_RIVALS])
