@@ -107,6 +107,16 @@ def test_a_member_nobody_asked_is_not_healthy() -> None:
     assert found.sentence == "cannot tell: nobody has heard node-2-pod in the last seconds"
 
 
+def test_an_agent_whose_peers_cannot_be_read_is_there_if_they_answer_it() -> None:
+    snapshots, _, now = Mesh(nodes=3, seed=1).run(15).snapshots(15)
+    unread = dict.fromkeys(("node-1-host", "node-2-host"), "no answer within 2 s")
+    read = [snapshot for snapshot in snapshots if snapshot.member.name not in unread]
+    assert judge(read, unread, now, clock).verdict is Health.GOOD
+    cut, _, now = Mesh(nodes=3, seed=1).cut("node-3", 3).run(15).snapshots(15)
+    alone = judge([one for one in cut if one.member.name not in unread], unread, now, clock)
+    assert alone.verdict is Health.BAD
+
+
 def test_a_version_mismatch_is_named_and_is_no_loss() -> None:
     snapshots, _, now = Mesh(seed=1).run(15).snapshots(15)
 

@@ -172,10 +172,11 @@ class CellMaker:
             for cell in cells:
                 cell.add_good(max(0, min(minute.trials, _MOST_A_MINUTE) - len(minute.bad)), age_bin, sent)
 
-    def _hear(self, edge: Edge, heard: int | None) -> None:
-        """Notes that the target answered, in this bin of age."""
+    def _hear(self, source: str, edge: Edge, heard: int | None) -> None:
+        """Note that the target answered, in this bin of age, and that the source is there if the target cannot say."""
         if heard is not None and heard < self.ages.recent:
-            self.heard.add(edge.latest.check.target)
+            target = edge.latest.check.target
+            self.heard |= {target, source} if target in self.sieve.unread else {target}
 
     def _probes(self, source: str, edge: Edge) -> None:
         check, latest = edge.latest.check, edge.latest
@@ -222,7 +223,7 @@ class CellMaker:
                     speed.add(at, age_bin, trial.slow)
         if lookups.total:
             self.lookups[source, check.target] = lookups
-        self._hear(edge, heard)
+        self._hear(source, edge, heard)
 
     def _in_burst(self, source: str, reach: Cell, resolve: Cell | None, at: float) -> bool:
         """Whether trains lost more than faint loss does where that trial of the past was lost: single packets do not
@@ -310,7 +311,7 @@ class CellMaker:
             if trial.full_sent and whole and age_bin < self.ages.window:
                 full.add(at, age_bin, not passed)
         self._note_size(source, edge)
-        self._hear(edge, heard)
+        self._hear(source, edge, heard)
 
     def _train(self, cell: Cell, at: float, age_bin: int, sent: int, arrived: int) -> None:
         """Counts one way of a train, in the past only if its loss is faint."""

@@ -30,7 +30,8 @@ more, and what failed by chance before counts as the beginning."""
 
 
 class Sieve:
-    """All sources together, at one time. `heard` are the targets that answered lately, `quiet` counts the pairs that
+    """All sources together, at one time. `heard` are the targets that answered lately, and the members that were
+    answered by one of the `unread`, which serve and cannot say themselves whom they hear. `quiet` counts the pairs that
     are well, `recorded` says whether responders keep records, `dual` whether there are two address families, `slowness`
     whether anything is slow, `old` whether trials reach back far enough to judge by. `before` holds what the sources
     told at the last look."""
@@ -38,6 +39,7 @@ class Sieve:
     def __init__(self, who: Population, ages: Ages, before: SiftedSources) -> None:
         self._who = who
         self._ages = ages
+        self.unread = who.expected - who.read.keys()
         self.heard: set[str] = set()
         self.recorded = self.slowness = self.old = False
         self.paths = 0
@@ -145,15 +147,15 @@ class Sieve:
 
     def _hear(self, name: str, source: SiftedSource) -> None:
         """Note which targets answered that source lately; pairs of which an end is not trusted are looked at."""
-        now, untrusted, heard = self._who.read[name].at, self._untrusted, self.heard
+        now, untrusted, heard, unread = self._who.read[name].at, self._untrusted, self.heard, self.unread
         trusted = name not in untrusted
         for target, edges in source.edges.items():
             if not trusted or target in untrusted:
                 self._loud[name, target] = None
-            elif target not in heard and any(
+            elif (target not in heard or (name not in heard and target in unread)) and any(
                 sums_lately(edge, now)[1] for edge in edges if edge.latest.check.kind is not Kind.MTU
             ):
-                heard.add(target)
+                heard |= {target, name} if target in unread else {target}
 
     def _sent(self, source: str, trains: Iterable[Edge]) -> int:
         """The datagrams that the source sent by these edges in the short window."""
