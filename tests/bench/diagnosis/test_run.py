@@ -47,6 +47,13 @@ def test_a_node_that_is_well_again_leaves_no_finding_of_what_it_took_with_it(see
     assert score.silence <= 10
 
 
+def test_what_is_over_is_told_no_longer_though_some_agents_can_neither_be_read_nor_heard() -> None:
+    shape = Shape(nodes=3, zones=2, k=5, families=(6,), unread=0.34, clocks=True)  # of one host agent only it is read
+    (score,) = play(parse("dns_all_udp for 30"), shape, 5103, ["watch"], Pace(5.0, 26.0, 15.0))
+    assert score.first_right is not None
+    assert score.silence is not None
+
+
 def test_where_all_agents_are_in_the_host_network_their_own_service_is_not_told_beside_a_way_to_one_of_them() -> None:
     shape = Shape(nodes=3, networks=(Network.HOST,))
     (score,) = play(parse("pair"), shape, 3801, ["watch"], Pace(2.0, 26.0, 15.0))

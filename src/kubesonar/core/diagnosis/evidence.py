@@ -166,10 +166,10 @@ class Reserve(Protocol):
 class Evidence(msgspec.Struct, frozen=True):
     """All that the snapshots say together. `cells` are those of pairs between which something failed, and what was made
     of the `reserve`; `quiet` counts the other trials, `paths` all pairs, `old` says whether trials reach back
-    far enough to judge by. `heard` are the members that answered something lately, or were answered by one that cannot
-    be read, `sizes` the largest packet known to pass where bigger ones do not (by source and target) and whether a router said so, `sent`
-    counts the datagrams of all trains by bin of age, `lost` those that nobody answered by the member that they went to,
-    `lookups` those of names (by source and target).
+    far enough to judge by. `heard` are the members that answered something lately, or were answered by one that
+    cannot be read, `sizes` the largest packet known to pass where bigger ones do not (by source and target) and
+    whether a router said so, `sent` counts the datagrams of all trains by bin of age, `lost` those that nobody
+    answered by the member that they went to, `lookups` those of names (by source and target).
     `misdelivered` are the targets at whose address another member answers, with who sees it, since when and where.
     `bad_since` is when the checks of a target began to fail, by source and target, as far as the source remembers,
     `refusals` how a target refused or answered wrongly, where the latest check did so."""

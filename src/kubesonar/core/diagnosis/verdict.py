@@ -34,10 +34,11 @@ NOTHING_KNOWN: Known = {}
 
 class _Gaps(NamedTuple):
     """Sentences that say why the network may not be called healthy, though nothing sick was found: what was `seen`, and
-    what could not be seen."""
+    what could not be seen, as members that were `unheard`."""
 
     seen: list[str]
     unseen: list[str]
+    unheard: frozenset[str] = frozenset()
 
 
 def judge(snapshots: Sequence[Snapshot], unread: Mapping[str, str], now: float, clock: WallClock) -> Verdict:
@@ -50,7 +51,7 @@ def verdict_on(found: Basis, clock: WallClock, known: Known = NOTHING_KNOWN) -> 
     who, evidence, unread = found.who, found.evidence, found.unread
     diagnosis = diagnose(who, evidence, clock, known)
     findings = diagnosis.findings
-    seen, unseen = _gaps(who, evidence, unread, diagnosis.starved)
+    seen, unseen, unheard = _gaps(who, evidence, unread, diagnosis.starved)
     gaps = seen + unseen
     health = Health.BAD if findings else Health.UNKNOWN if gaps else Health.GOOD
     blamed = {finding.subject for finding in findings}
@@ -77,6 +78,7 @@ def verdict_on(found: Basis, clock: WallClock, known: Known = NOTHING_KNOWN) -> 
         observers=len(who.read),
         members=len(who.members.keys() | who.read.keys()),
         blind=health is Health.UNKNOWN and not seen,
+        unheard=unheard if findings or len(unheard) == len(gaps) else frozenset(),
     )
 
 
@@ -126,7 +128,7 @@ def _gaps(who: Population, evidence: Evidence, unread: Mapping[str, str], starve
     brief = {name for name in silent if _starved(who, name)}
     if len(brief) <= _LEAST_SHARE * len(who.expected):
         silent -= brief
-    return _Gaps(seen, [_silent(name, who, unread) for name in sorted(silent)])
+    return _Gaps(seen, [_silent(name, who, unread) for name in sorted(silent)], frozenset(silent))
 
 
 def _unheard(who: Population, evidence: Evidence) -> frozenset[str]:

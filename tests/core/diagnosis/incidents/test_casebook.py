@@ -13,10 +13,10 @@ def found(part: str = "node", subject: str = "node-3", since: float = NOW - 5, l
     return Finding(part, subject, "cut", since, 0.99, f"{subject} is sick", loss=loss)
 
 
-def verdict(*findings: Finding, health: Health | None = None, read: int = 6) -> Verdict:
+def verdict(*findings: Finding, health: Health | None = None, read: int = 6, unheard: str = "") -> Verdict:
     """The verdict of a look in which so many of six members were read."""
     health = health or (Health.BAD if findings else Health.GOOD)
-    return Verdict(health, "a sentence", NOW, findings, observers=read, members=6)
+    return Verdict(health, "a sentence", NOW, findings, observers=read, members=6, unheard=frozenset(unheard.split()))
 
 
 def look(book: Casebook, start: float, seconds: float, said: Verdict) -> list[tuple[float, Became]]:
@@ -117,6 +117,16 @@ def test_nothing_is_closed_while_nobody_can_tell() -> None:
     look(book, 0, 3, verdict(found()))
     assert look(book, 3, 60, verdict(health=Health.UNKNOWN)) == []
     assert book.open
+
+
+@pytest.mark.parametrize(
+    ("unheard", "closed"), [("node-1-host", [5.0]), ("node-1-host node-3-host", []), ("node-3-host", []), ("", [])]
+)
+def test_who_was_not_heard_when_an_incident_was_told_does_not_keep_it_open(unheard: str, closed: list[float]) -> None:
+    book = Casebook()
+    look(book, 0, 3, verdict(found(), unheard="node-1-host"))
+    said = verdict(health=Health.UNKNOWN, unheard=unheard)
+    assert look(book, 3, 60, said) == [(at, Became.CLOSED) for at in closed]
 
 
 def test_a_return_within_half_an_hour_is_the_same_incident_and_flaps_from_the_third_on() -> None:

@@ -86,7 +86,8 @@ class Became(Enum):
 
 class Incident(msgspec.Struct):
     """One cause: what was found last, `since` when it lasts (as first found), when it was `opened`, when it was last
-    `seen`, when it `closed` (None while it is open), and how often it came back. Times are Unix seconds."""
+    `seen`, when it `closed` (None while it is open), how often it came back, and which members were `unheard` when it
+    was last seen. Times are Unix seconds."""
 
     number: int
     finding: Finding
@@ -95,6 +96,7 @@ class Incident(msgspec.Struct):
     seen: float
     closed: float | None = None
     returns: int = 0
+    unheard: frozenset[str] = frozenset()
 
     @property
     def key(self) -> IncidentKey:
@@ -152,10 +154,11 @@ class Casebook:
         left_open = {_of_both_ways(key) for key in ways} & self._candidates.keys()
         self._candidates = {key: min(self._candidates.get(key, now), now) for key in found.keys() | left_open}
         changes = [change for key, finding in found.items() for change in self._found(now, key, finding, found)]
-        told = event.verdict is not Health.UNKNOWN
         for incident in self.open:
+            if incident.key in found:
+                incident.unheard = event.unheard
             left = incident.finding.subject in event.left
-            if (told or left) and self._over(now, incident, found):
+            if (left or _is_told(event, incident)) and self._over(now, incident, found):
                 incident.closed = now
                 changes.append(IncidentChange(Became.LEFT if left else self._end(incident, found), incident))
         self._forget(now)
@@ -228,6 +231,13 @@ class Casebook:
         for index, (at, key) in enumerate(closed):
             if index < surplus or now - at > SAME:
                 del self._incidents[key]
+
+
+def _is_told(verdict: Verdict, incident: Incident) -> bool:
+    """Return whether a verdict that does not name what an incident is about speaks against it: it tells whether the
+    network is healthy, or it would but for members that nobody heard when the incident was seen, either."""
+    told = verdict.verdict is not Health.UNKNOWN
+    return told or (bool(verdict.unheard) and verdict.unheard <= incident.unheard)
 
 
 def _patience(finding: Finding) -> float:
