@@ -510,6 +510,25 @@ def test_a_fault_older_than_all_trials_began_when_those_who_ask_remember() -> No
     assert "since 12;" in finding.sentence
 
 
+def test_where_members_remember_a_beginning_plain_targets_that_are_asked_seldom_do_not_tell_a_later_one() -> None:
+    mesh = Mesh(nodes=2).drop("node-2", "*", 1, ON).run(95)
+    snapshots, unread, now = mesh.snapshots(90)
+    members = {snapshot.member.name for snapshot in snapshots}
+    remembering = [
+        msgspec.structs.replace(
+            snapshot,
+            edges=tuple(
+                msgspec.structs.replace(
+                    edge, past=(), bad_since=START + ON + 1 if edge.latest.check.target in members else now - 60
+                )
+                for edge in snapshot.edges
+            ),
+        )
+        for snapshot in snapshots
+    ]
+    assert [finding.since for finding in judge(remembering, unread, now, clock).findings] == [START + ON + 1]
+
+
 def test_parts_that_cannot_be_told_apart_are_named_once() -> None:
     mesh = Mesh(nodes=3)
     receives_nothing(mesh)

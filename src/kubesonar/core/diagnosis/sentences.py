@@ -61,11 +61,13 @@ def since(suspect: Suspect, now: float, ages: Ages) -> float:
 
 def since_when(suspect: Suspect, evidence: Evidence, now: float) -> float:
     """Return when it began: as the trials tell, or, where it is older than they are, as those who ask remember
-    (median)."""
+    (median). Trains between members remember best: a single packet gets through now and then, as if it began anew."""
     began = since(suspect, now, evidence.ages)
     if now - began <= evidence.ages.long - _AT_THE_EDGE - 2.0:
         return began
-    ends = {(cell.route.source.name, cell.route.target.name) for cell in suspect.cells if any(cell.bad)}
+    bad = [cell.route for cell in suspect.cells if any(cell.bad)]
+    bad = [route for route in bad if route.between_members] or bad
+    ends = {(route.source.name, route.target.name) for route in bad}
     remembered = [evidence.bad_since[pair] for pair in ends if pair in evidence.bad_since]
     return min(began, median(remembered)) if remembered else began
 
