@@ -105,8 +105,8 @@ def test_a_little_more_may_be_lost_between_zones_than_within() -> None:
     cells = [cell(ends, Kind.UDP, Way.FORWARD, 1000, 100) for ends in SAME_ZONE]
     cells += [cell(ends, Kind.UDP, Way.FORWARD, 1000, 120) for ends in BETWEEN_ZONES]
     found = Background(cells)
-    assert found.odds(cells[0]).bad == pytest.approx(0.13)
-    assert found.odds(cells[-1]).bad == pytest.approx(0.156)
+    assert found.odds(cells[0]).bad == pytest.approx(0.13, rel=0.02)
+    assert found.odds(cells[-1]).bad == pytest.approx(0.156, rel=0.02)
 
 
 HOSTS = [End(f"node-{n}-host", f"node-{n}", "a", Network.HOST) for n in range(1, 4)]
@@ -132,3 +132,14 @@ def test_few_connections_that_lost_nothing_by_chance_do_not_say_that_none_is_los
     trains = [cell(ends, Kind.UDP, Way.FORWARD, 250, 20) for ends in PAIRS]
     few = [cell(ends, kind, Way.ROUND, 24, 5 * (ends == PAIRS[-1])) for ends in PAIRS]
     assert 0.015 <= Background([*trains, *few]).odds(few[-1]).bad <= 0.04
+
+
+def test_what_few_trains_within_a_zone_leave_open_those_between_zones_say() -> None:
+    """The member of the only other node in its zone cannot be read, in a mesh with one network."""
+    far = [cell(ends, Kind.UDP, way, 250, 10) for ends in BETWEEN_ZONES for way in (Way.FORWARD, Way.BACK)]
+    near = [cell(PAIRS[0], Kind.UDP, Way.FORWARD, 24, 0)]
+    unread = cell((ENDS[1], ENDS[0]), Kind.UDP, Way.ROUND, 250, 20)
+    ping = cell((ENDS[1], ENDS[0]), Kind.ICMP, Way.ROUND, 12, 1)
+    found = Background([*far, *near, unread, ping])
+    assert 0.08 <= found.odds(unread).bad <= 0.13
+    assert 0.01 <= found.odds(ping).bad <= 0.03

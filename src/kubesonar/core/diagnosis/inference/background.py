@@ -44,6 +44,11 @@ others lose in a quarter of an hour is a fault beside a pair that is known for a
 _NONE_SEEN = 3.0
 """Bad trials that a share may stand for though none was seen (with 95 %)."""
 
+_LEFT_OPEN = 1.0
+"""Bad trials that a group may be short of by chance, where others of which more trials are known lost more. Fewer, and
+where two dozen trains alone tell what is usual, and none was lost by chance, what others lose is a fault; three, and
+0.5 % of loss into one of three nodes is told minutes later."""
+
 _FARTHER = 1.5
 """How many times as much as within a zone may be lost between zones for it to be usual: a packet crosses one thing
 more. Less, and lossy ways between zones are findings for ever; more, and of two zones nothing is told of the way
@@ -137,20 +142,17 @@ class _Usual(NamedTuple):
 
 def _held_together(usual: Mapping[Group, _Usual]) -> dict[Group, Odds]:
     """The odds of each group. In a small mesh few pairs, or none but sick ones, may be within a zone, or between two:
-    so neither loses much more than the other. What few trials leave open the other network says, as where of one only
-    the trains of a member that cannot be read are counted one way."""
+    so neither loses much more than the other. What few trials leave open those say of which there are most, as where of
+    one network or within a zone only the trains of a member that cannot be read are counted one way."""
     odds = {}
     for group, found in usual.items():
         packets, network, round_trip, far = group
         other = usual.get((packets, network, round_trip, not far))
-        bad = found.bad
-        elsewhere = [
-            each.bad
-            for (size, where, both, distance), each in usual.items()
-            if (size, both, distance) == (packets, round_trip, far) and where is not network
-        ]
-        if elsewhere:
-            bad = max(bad, min(*elsewhere, bad + _NONE_SEEN / found.trials))
+        best_known = max(
+            (each for (size, _, both, _), each in usual.items() if (size, both) == (packets, round_trip)),
+            key=lambda each: each.trials,
+        )
+        bad = max(found.bad, min(best_known.bad, found.bad + _LEFT_OPEN / found.trials))
         if other is not None:
             most = other.bad + _NONE_SEEN / other.trials
             bad = min(bad, _FARTHER * most if far else most)
