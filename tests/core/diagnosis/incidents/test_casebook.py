@@ -3,7 +3,16 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubesonar.core.diagnosis.incidents.casebook import BELIEVED_WELL, FLAPS, SAME, WELL, Became, Casebook, settled
+from kubesonar.core.diagnosis.incidents.casebook import (
+    BELIEVED_WELL,
+    FLAPS,
+    LEFT_OPEN,
+    SAME,
+    WELL,
+    Became,
+    Casebook,
+    settled,
+)
 from kubesonar.model import Finding, Health, Verdict
 
 NOW = 1_000_000.0
@@ -52,6 +61,18 @@ def test_a_look_that_shows_one_way_only_does_not_speak_against_both_where_an_age
         said = verdict(found(way), read=read) if step % 2 else verdict(found(part))
         opened += [(step, change.became, change.incident.key[0]) for change in book.step(NOW + 2 * step, said)]
     assert opened == [(step, Became.OPENED, part) for step in told]
+
+
+@pytest.mark.parametrize("way", ["node_in", "node_out"])
+@pytest.mark.parametrize(("apart", "told"), [(LEFT_OPEN - 1, True), (LEFT_OPEN + 1, False), (600.0, False)])
+def test_two_looks_at_both_ways_are_one_after_the_other_only_within_seconds_though_an_agent_can_never_be_read(
+    way: str, apart: float, told: bool
+) -> None:
+    book = Casebook()
+    book.step(NOW, verdict(found(), read=5))
+    look(book, 0.5, apart - 0.5, verdict(found(way), read=5))
+    book.step(NOW + apart, verdict(found(), read=5))
+    assert [incident.key[0] for incident in book.open] == ["node" if told else way]
 
 
 @pytest.mark.parametrize("other", ["node_in", "pod_network"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,6 +24,11 @@ there are trials enough; longer, and every fault is told late."""
 WELL = 2.5
 """Seconds without the finding after which an incident is closed. Shorter, and incidents flap with single trials;
 longer, and they outlast the cure. Loss that is faint takes longer to be seen to have ended, as `_FAINT` says."""
+
+LEFT_OPEN = 2 * WELL
+"""Seconds for which looks that show one way of a part, while some agent cannot be read, do not speak against both ways.
+Shorter, and a part of which every second look shows one way only is never told; longer, and where some agent can never
+be read two looks that are far apart are taken for one after the other."""
 
 _FAINT = 0.06
 """Loss below which a finding must be gone for longer than `WELL`, in proportion: half as much loss, and lost packets
@@ -111,6 +117,14 @@ class IncidentChange(msgspec.Struct, frozen=True):
     incident: Incident
 
 
+class _Candidate(NamedTuple):
+    """A part that is named and has no open incident: `since` when in each look, and when it was `found` last (Unix
+    seconds)."""
+
+    since: float
+    found: float
+
+
 class Casebook:
     """All incidents of one cluster. It needs no timer: a look is taken again and again anyway."""
 
@@ -119,7 +133,7 @@ class Casebook:
     def __init__(self, known: Iterable[Incident] = ()) -> None:
         """Go on with the incidents that are `known` from another casebook, each of another part."""
         self._incidents: dict[IncidentKey, Incident] = {incident.key: incident for incident in known}
-        self._candidates: dict[IncidentKey, float] = {}
+        self._candidates: dict[IncidentKey, _Candidate] = {}
         self._numbers = max((incident.number for incident in self._incidents.values()), default=0)
         self._well: tuple[float, Verdict] | None = None
 
@@ -149,10 +163,7 @@ class Casebook:
         if event.verdict is not Health.UNKNOWN:
             self._well = (now, event) if event.verdict is Health.GOOD else None
         found = {(finding.part, finding.subject): finding for finding in event.findings}
-        # A look in which an agent cannot be read may show one of two ways only, and does not speak against both.
-        ways = found if event.observers < event.members else ()
-        left_open = {_of_both_ways(key) for key in ways} & self._candidates.keys()
-        self._candidates = {key: min(self._candidates.get(key, now), now) for key in found.keys() | left_open}
+        self._candidates = self._left_open(now, found, event) | {key: self._named(now, key) for key in found}
         changes = [change for key, finding in found.items() for change in self._found(now, key, finding, found)]
         for incident in self.open:
             if incident.key in found:
@@ -164,6 +175,23 @@ class Casebook:
         self._forget(now)
         return changes
 
+    def _named(self, now: float, key: IncidentKey) -> _Candidate:
+        """Return the candidate that is found now, since when it was named before unless that is still to come."""
+        before = self._candidates.get(key)
+        return _Candidate(now if before is None else min(before.since, now), now)
+
+    def _left_open(
+        self, now: float, found: Mapping[IncidentKey, Finding], event: Verdict
+    ) -> dict[IncidentKey, _Candidate]:
+        """Return the candidates of which this look shows one of both ways: while an agent cannot be read, that does not
+        speak against both for some seconds."""
+        ways = {_of_both_ways(key) for key in found} if event.observers < event.members else ()
+        return {
+            key: candidate
+            for key, candidate in self._candidates.items()
+            if key in ways and now - candidate.found < LEFT_OPEN
+        }
+
     def _found(
         self, now: float, key: IncidentKey, finding: Finding, found: Mapping[IncidentKey, Finding]
     ) -> list[IncidentChange]:
@@ -174,7 +202,7 @@ class Casebook:
                 known.finding = finding
             return []
         said = finding.part == _TOLD_AT_ONCE  # by a kernel of itself, which needs no second look
-        stable = said or now - self._candidates[key] >= HOLD
+        stable = said or now - self._candidates[key].since >= HOLD
         if not stable or any(for_want_of_room(finding, other.finding) for other in self.open):
             return []
         known = self._told_otherwise(finding, found) or known
