@@ -62,8 +62,8 @@ def test_what_is_supposed_again_explains_the_same_as_what_is_expected_from_now_o
     for _ in range(2):
         with gains.supposed(first, found):
             supposed.append(dict(of_all(trials, gains)))
-    for index in trials.incidence.members(first):
-        trials.expect(first, found, None, index, found.bins)
+    for index, load in trials.incidence.crossings(first):
+        trials.expect(first, found, None, index, load, found.bins)
         gains.touch(index)
     gains.rank()
     assert supposed == [dict(of_all(trials, gains))] * 2

@@ -104,13 +104,13 @@ class Search:
         they show besides would be forgotten as soon as it is seen."""
         ended = suspect.fit.ended
         lasting = self._maker.since_onset(suspect) if told and not ended else suspect
-        for index in suspect.indexes:
+        for index, load in self._trials.incidence.crossings(suspect.key):
             belief = self._trials.beliefs[index]
             if ended:
                 self._gains.forget(index, ended, len(belief.total))
                 continue
             known = suspect if belief.cell.route.between_members else lasting
-            self._trials.expect(suspect.key, known.fit, known.rates, index, known.fit.bins)
+            self._trials.expect(suspect.key, known.fit, known.rates, index, load, known.fit.bins)
             self._gains.touch(index)
             if told:
                 self._gains.forget(index, known.fit.bins, len(belief.total))
@@ -126,5 +126,6 @@ class Search:
             fails = part.when(route) or (part.serves is not None and part.serves(route))
             share = part.share if fails else None
             if index not in explained and share is not None and any(share(route, suspect.subject)):
-                self._trials.expect(suspect.key, suspect.fit, suspect.rates, index, len(self._ages.edges))
+                load, bins = self._trials.incidence.load(suspect.key, index), len(self._ages.edges)
+                self._trials.expect(suspect.key, suspect.fit, suspect.rates, index, load, bins)
                 self._gains.touch(index)

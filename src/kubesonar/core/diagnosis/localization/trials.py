@@ -118,16 +118,12 @@ class SearchedTrials:
     def suppose(self, key: SuspectKey, found: Fit, rates: TwoRates | None) -> None:
         """Expect of all cells that cross a part what it does besides."""
         for index, load in self.incidence.crossings(key):
-            if rates is not None:
-                self.expect(key, found, rates, index, found.bins)
-            else:
-                self.beliefs[index].explain(load, found.rate, found.bins)
+            self.expect(key, found, rates, index, load, found.bins)
 
-    def expect(self, key: SuspectKey, found: Fit, rates: TwoRates | None, index: int, bins: int) -> None:
-        """Expect of that cell, through the newest `bins`, what the part does besides."""
-        belief = self.beliefs[index]
+    def expect(self, key: SuspectKey, found: Fit, rates: TwoRates | None, index: int, load: Load, bins: int) -> None:
+        """Expect of that cell, through the newest `bins`, what the part does besides. The cell crosses it with that
+        `load`, unless its two ways are told apart."""
+        belief, rate = self.beliefs[index], found.rate
         if rates is not None:
             load, rate = rates.crossing(belief.cell, key[1], PARTS[key[0]].share)
-        else:
-            load, rate = self.incidence.load(key, index), found.rate
         belief.explain(load, rate, bins)
