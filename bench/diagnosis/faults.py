@@ -408,7 +408,7 @@ def _link_rate(making: Making) -> Injection:
 def _conntrack_full(making: Making) -> Injection:
     """The node's conntrack table is full: what begins anew is dropped by chance, what goes on already passes."""
     node, sim = making.node(), making.sim
-    truth = _one(("conntrack_full", node))
+    truth = _either(("conntrack_full", node), ("new_flows", node))  # where nobody there can be read
     injection = making.lossy(truth, ("node_in", node), ("node_out", node), hits=_begins)
     hosts = [name for name, member in sim.members.items() if member.node == node and member.network is Network.HOST]
 
@@ -428,6 +428,12 @@ def _conntrack_full(making: Making) -> Injection:
         fill(0)()
 
     return Injection(begin, heal, truth)
+
+
+def _new_flows(making: Making) -> Injection:
+    """A packet filter on a node lets nothing in but answers, and what goes on already."""
+    node = making.node()
+    return making.lossy(_one(("new_flows", node)), ("node_in", node), hits=_begins)
 
 
 def _begins(flow: Flow) -> bool:
@@ -607,6 +613,7 @@ FAULTS: dict[str, Callable[[Making], Injection]] = {
     "zone_dead": _zone_dead(1.0),
     "zone_most_dead": _zone_dead(0.8),
     "conntrack_full": _conntrack_full,
+    "new_flows_in": _new_flows,
     "link_rate": _link_rate,
     "node_slow": _slow("node_slow"),
     "pair_slow": _slow("pair_slow"),

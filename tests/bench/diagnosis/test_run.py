@@ -65,3 +65,11 @@ def test_a_slow_link_is_told_though_each_way_is_asked_once_a_minute() -> None:
     (score,) = play(parse("link_rate"), Shape(nodes=3), 4002, ["watch"], Pace(10.0, 130.0, 10.0))
     assert score.first_right is not None
     assert (score.wrongs, score.flips) == ((), 0)
+
+
+@pytest.mark.parametrize("row", ["conntrack_full", "new_flows_in"])
+def test_new_flows_that_fail_at_a_node_are_told_as_one_finding_of_it(row: str) -> None:
+    (score,) = play(parse(row), Shape(nodes=3), 5221, ["watch"], Pace(2.0, 26.0, 15.0))
+    assert score.first_right is not None
+    assert score.first_right <= 14
+    assert score.wrongs == ()

@@ -306,6 +306,29 @@ def test_big_packets_that_vanish_at_a_node_whichever_way(ways: tuple[tuple[str, 
     assert found.sentence == f"packets above 1,300 bytes vanish silently {where} (smaller ones pass)"
 
 
+@pytest.mark.parametrize("read", [True, False])
+@pytest.mark.parametrize(("share", "after"), [(1.0, 20), (0.3, 30)])
+@pytest.mark.parametrize("nodes", [3, 5])
+def test_new_flows_that_fail_at_a_node_are_one_finding(nodes: int, share: float, after: int, read: bool) -> None:
+    mesh = Mesh(nodes, seed=2, plain=(*PLAIN, OWN_SERVICE))
+    for source, target in (("*", "node-3"), ("node-3", "*")):
+        mesh.drop(source, target, share, ON, proto="tcp").drop(source, target, share, ON, proto="icmp")
+        mesh.drop(source, target, share, ON, proto="udp", port=53)  # trains go on from the ports that they have
+    snapshots, _, now = mesh.run(ON + after).snapshots(ON + after)
+    there = {f"node-3-{network}": "no answer within 2 s" for network in ("pod", "host")}
+    unread = {} if read else there
+    found = judge([each for each in snapshots if each.member.name not in unread], unread, now, clock)
+    assert parts(found) == {("new_flows", "node-3")}
+
+
+def test_new_flows_are_not_said_to_fail_at_a_node_that_loses_packets_of_known_flows_too() -> None:
+    mesh = Mesh(3, seed=2, plain=())
+    for source, target in (("*", "node-3"), ("node-3", "*")):
+        mesh.drop(source, target, 0.1, ON).drop(source, target, 0.7, ON, proto="tcp")
+        mesh.drop(source, target, 0.7, ON, proto="icmp")  # what is asked after a lost train meets a burst more often
+    assert parts(verdict(mesh.run(ON + 30), ON + 30)) == {("node", "node-3")}
+
+
 def test_a_slow_link_explains_what_it_loses() -> None:
     mesh = Mesh(seed=2, slow={"node-3": 512e3}).drop("node-3", "*", 0.2).drop("*", "node-3", 0.1).run(15)
     found = verdict(mesh, 15)
@@ -320,7 +343,8 @@ def test_a_slow_link_does_not_hide_another_fault() -> None:
 
 def test_another_explanation_is_told_once_though_several_rows_of_its_name_see_it() -> None:
     (cut_off,) = verdict(Mesh(nodes=3, seed=1).cut("node-1").run(20), 20).findings
-    assert [rival.partition(":")[0] for rival in cut_off.rivals] == ["pod_network node-1", "network all nodes"]
+    rivals = [rival.partition(":")[0] for rival in cut_off.rivals]
+    assert rivals == ["new_flows node-1", "pod_network node-1", "network all nodes"]
 
 
 def test_one_agent_of_two_frozen() -> None:

@@ -6,8 +6,10 @@ from kubesonar.core.diagnosis.population import Population
 from kubesonar.model import Check, Finding, Kind, Network, clip
 
 _PINGED_POD = ("pod_network", "pod_network_in", "pod_network_out", "pod_network_family")
+_CONNTRACK = "cat /proc/sys/net/netfilter/nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max"
 _KERNEL = {
-    "conntrack_full": "cat /proc/sys/net/netfilter/nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max",
+    "conntrack_full": _CONNTRACK,
+    "new_flows": _CONNTRACK,
     "backlog_full": "cat /proc/net/softnet_stat",
 }
 _ON_NODE = "kubectl debug node/{node} -it --image=nicolaka/netshoot -- "

@@ -7,13 +7,13 @@ from math import sqrt
 
 import msgspec
 
-from kubesonar.core.diagnosis.evidence import Lookups
+from kubesonar.core.diagnosis.evidence import Evidence, Lookups
 from kubesonar.core.diagnosis.inference.suspects import Suspect
 from kubesonar.core.diagnosis.parts.traversal import OWN_SERVICE
 from kubesonar.core.diagnosis.population import Interval, Population
-from kubesonar.model import Finding, Network, clip
+from kubesonar.model import Finding, Kind, Network, clip
 
-_WIDE = ("node", "node_in", "node_out", "pod_network", "pod_network_in", "pod_network_out", "zone_pair")
+_WIDE = ("node", "node_in", "node_out", "pod_network", "pod_network_in", "pod_network_out", "zone_pair", "new_flows")
 _BIG_ONES = ("node_mtu", "pod_network_mtu", "pair_mtu")
 _FULL = ("conntrack_full", "backlog_full")
 _LOSING = (
@@ -39,6 +39,11 @@ Service of which half fails is none while some agents leave."""
 _DEVIATIONS = 3.0
 """Standard deviations by which so few trials meet the part more often than that. Fewer, and of many spans of time the
 one in which it was met most is a finding; more, and few trials never are."""
+
+_KNOWN_FLOWS = 0.5
+"""Times the loss of packets that begin a flow which the share of bad trains must not exceed for new flows alone to be
+told to fail. Lower, and they are not told beside another fault of the node; higher, and bursts of loss, which what is
+asked again after a bad train meets more often than trains do, are told as such."""
 
 _STARVED = 0.1
 """Share of the time for which a member was not trusted from which on its slowness is its own. Less, and one late
@@ -142,6 +147,21 @@ def of_starved_members(found: Suspect, who: Population, span: float) -> bool:
     ends = {*found.subject.split(">"), *(end.name for cell in found.cells for end in cell.route.target.behind)}
     starved = (name for name, blind in who.blind.items() if _lasted(blind, who.now - span, who.now) > _STARVED * span)
     return any(not ends.isdisjoint((name, who.members[name].node)) for name in starved if name in who.members)
+
+
+def of_all_flows(found: Suspect, evidence: Evidence) -> bool:
+    """Return whether new flows are said to fail at a node of which packets of known flows are lost as well: whatever
+    loses those of all flows makes at least as many trains bad as it loses packets."""
+    if found.part.name != "new_flows":
+        return False
+    bins, node = found.fit.bins, found.subject
+    bad = total = 0
+    for cell in evidence.near(node):
+        route = cell.route
+        if route.kind is Kind.UDP and route.reach and node in (route.source.node, route.target.node):
+            bad += sum(cell.bad[:bins])
+            total += sum(cell.total[:bins])
+    return bad > _KNOWN_FLOWS * found.fit.rate * total
 
 
 def for_want_of_room(finding: Finding, cause: Finding) -> bool:

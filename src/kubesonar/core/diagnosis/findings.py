@@ -7,7 +7,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import msgspec
 
 from kubesonar.core.diagnosis.confirmation import confirmation
-from kubesonar.core.diagnosis.consequences import listed, of_absent_members, of_starved_members, outlived
+from kubesonar.core.diagnosis.consequences import (
+    listed,
+    of_absent_members,
+    of_all_flows,
+    of_starved_members,
+    outlived,
+)
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
 from kubesonar.core.diagnosis.expectations import beside
 from kubesonar.core.diagnosis.inference.exhaustion import full_backlog, full_conntrack, not_read_now
@@ -86,6 +92,7 @@ def diagnose(who: Population, evidence: Evidence, clock: WallClock, known: Known
         for found in search.run()
         if not outlived(found, search.over, who.now, edges, who.zones)
         and not _of_members(found, who, evidence, conntrack)
+        and not of_all_flows(found, evidence)
     ]
     suspects = _without_told_rivals(suspects)
     writer = _Writer(who, evidence, clock, known)

@@ -55,6 +55,7 @@ def test_the_names_the_lab_relies_on() -> None:
         "link_rate",
         "conntrack_full",
         "backlog_full",
+        "new_flows",
         "agent_gone",
         "agent_frozen",
         "agent_displaced",

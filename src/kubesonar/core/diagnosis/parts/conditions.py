@@ -17,6 +17,12 @@ def passes(route: Traversal) -> bool:
 _LOSSY = frozenset({Aspect.REACH, Aspect.SIZE, Aspect.RESOLVE, Aspect.READ})
 
 
+def begins_flow(route: Traversal) -> bool:
+    """Whether packets that are lost make it bad, of which the first begins a flow that no kernel on the way knows yet.
+    Trains, and checks of size, go on from the ports that they have."""
+    return passes(route) and route.kind not in (Kind.UDP, Kind.MTU)
+
+
 def passes_pod(route: Traversal) -> bool:
     """The same, of what goes through a pod network."""
     return passes(route) and any(pod_nodes(route))

@@ -43,6 +43,25 @@ NODE_PARTS: tuple[Part, ...] = (
     ),
     *(
         Part(
+            "new_flows",
+            penalty,
+            conditions.begins_flow,
+            crossing,
+            f"no new flow gets {way} {{subject}} since {{since}}, packets of known ones do: look at its conntrack table"
+            " and packet filter",
+            f"{{subject}} loses {{loss}} of the packets that begin a flow {way} it since {{since}}, and none of known "
+            "ones: look at its conntrack table and packet filter",
+            variant=variant,
+            share=shares.part_of_node,
+        )
+        for variant, penalty, way, crossing in (
+            ("", 8.0, "in or out of", subjects.nodes),
+            ("in", 9.0, "into", subjects.nodes_asked),
+            ("out", 9.0, "out of", subjects.nodes_asking),
+        )
+    ),
+    *(
+        Part(
             name,
             penalty + extra,
             cannot,

@@ -45,6 +45,21 @@ def nodes(route: Traversal) -> Subjects:
     return {end.node for leg in _links(route) for end in leg if end.node}
 
 
+def nodes_asked(route: Traversal) -> Subjects:
+    """The nodes that packets with questions come to, and those of servers behind a Service."""
+    return {end.node for start, end in _questions(route) if end.node}
+
+
+def nodes_asking(route: Traversal) -> Subjects:
+    """The node that packets with questions leave."""
+    return {start.node for start, _ in _questions(route) if start.node}
+
+
+def _questions(route: Traversal) -> Iterator[tuple[End, End]]:
+    """The first legs of a trial there and back, as far as they may go over links of nodes."""
+    return (legs[0] for legs in route.ways if not stays_on_node(legs[0]))
+
+
 def all_nodes(route: Traversal) -> Subjects:
     """The subject of what all nodes share."""
     return ("all nodes",)
