@@ -367,6 +367,33 @@ def test_what_goes_to_starved_agents_is_not_lost_by_the_network(agents: list[str
         assert any("starved, " in remark for remark in found.unknown)
 
 
+@pytest.mark.parametrize(
+    ("source", "network", "named"),
+    [
+        ("*", (Network.HOST, Network.POD), ("node", "node-3")),
+        ("*", (Network.POD,), ("pod_network", "node-3")),
+        ("node-1", (Network.HOST, Network.POD), ("pair", "node-1>node-3")),
+    ],
+)
+def test_that_nothing_gets_to_starved_agents_is_told_by_the_pings_which_their_kernel_does_not_answer(
+    source: str, network: tuple[Network, ...], named: tuple[str, str]
+) -> None:
+    starved = [Trouble(START + ON - 1, None, "event loop late")]
+    mesh = Mesh(3, seed=3, troubles=dict.fromkeys(("node-3-pod", "node-3-host"), starved), plain=())
+    for each in network:
+        mesh.drop(source, "node-3", 1, ON, network=each)
+    mesh.run(ON + 30)
+    assert parts(verdict(mesh, ON + 12)) == {named}
+    assert parts(verdict(mesh, ON + 30)) == {named}
+
+
+def test_pings_that_were_lost_before_an_agent_was_started_are_not_lost_by_its_network() -> None:
+    mesh = Mesh(3, seed=1, gone={"node-3-pod": (START + 5, START + 18)}, plain=())
+    mesh.drop("*", "node-3", 1, 5, 18, proto="icmp", network=Network.POD).run(24)
+    for after in (19, 21, 23):
+        assert verdict(mesh, after).findings == ()
+
+
 @pytest.mark.parametrize(("how", "part", "soon"), [("gone", "agent_gone", 10), ("frozen", "agent_frozen", 22)])
 @pytest.mark.parametrize("seed", range(3))
 def test_what_their_service_fails_because_of_agents_that_do_not_answer_is_not_told_beside_them(

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from kubesonar.core.diagnosis.verdict import judge
 from kubesonar.core.telemetry.ledger import window
-from kubesonar.model import Fault, Health, Side, Snapshot, Trial, Verdict
+from kubesonar.model import Fault, Health, Side, Snapshot, Trial, Trouble, Verdict
 from tests.core.mesh import START, Mesh
 
 
@@ -64,6 +65,22 @@ def test_where_nothing_is_read_each_reason_is_told_once() -> None:
     found = judge([], {"a": late, "b": refused, "c": refused, "d": "HTTP status 500"}, START, clock)
     assert found.sentence == f"cannot tell: no agent could be read (b and 1 more: {refused})"
     assert found.unknown[1:] == (f"a could not be read: {late}", "d could not be read: HTTP status 500")
+
+
+@pytest.mark.parametrize(("ago", "health"), [(1.0, Health.GOOD), (10.0, Health.GOOD), (20.0, Health.UNKNOWN)])
+def test_why_nobody_hears_a_member_is_no_trouble_that_was_over_long_before(ago: float, health: Health) -> None:
+    ended = Trouble(START + 35 - ago, START + 40 - ago, "event loop 5.0 s late")
+    snapshots, unread, now = Mesh(seed=1, troubles={"node-3-pod": [ended]}).run(40).snapshots(40)
+    asked = [
+        msgspec.structs.replace(
+            each, edges=tuple(edge for edge in each.edges if edge.latest.check.target != "node-3-pod")
+        )
+        for each in snapshots
+    ]
+    found = judge(asked, unread, now, clock)
+    assert found.verdict is health
+    unheard = "nobody has heard node-3-pod in the last seconds"
+    assert (unheard in found.sentence) is (health is Health.UNKNOWN)
 
 
 def test_too_early_is_unknown() -> None:

@@ -44,6 +44,11 @@ class Population(msgspec.Struct, frozen=True):
         difference is that of the clocks."""
         return self.now - self.read[name].at
 
+    def unborn(self, name: str) -> list[Interval]:
+        """Return the time before that member started, when nobody may have had its address; none where it was not
+        read."""
+        return _unborn(self.read[name], self.offset(name)) if name in self.read else []
+
     def end(self, name: str) -> End:
         """Return that member, or else a plain target that nothing is known of, as an end of a path."""
         member = self.members.get(name)
@@ -107,8 +112,12 @@ def _has_answered(member: Member, snapshots: Iterable[Snapshot]) -> bool:
 _STARTED = frozenset({State.STARTING, State.SERVING, State.NOT_READY})
 
 
+def _unborn(snapshot: Snapshot, offset: float) -> list[Interval]:
+    return [(0.0, snapshot.started + offset + TROUBLE_MARGIN)]
+
+
 def _blind(snapshot: Snapshot, offset: float) -> list[Interval]:
-    spans = [(0.0, snapshot.started + offset + TROUBLE_MARGIN)]
+    spans = _unborn(snapshot, offset)
     for trouble in snapshot.troubles:
         until = float("inf") if trouble.until is None else trouble.until + offset + TROUBLE_MARGIN
         afresh = (trouble.until or snapshot.at) - trouble.since > AFRESH

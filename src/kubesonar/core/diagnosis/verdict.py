@@ -13,7 +13,7 @@ from kubesonar.core.diagnosis.parts.node_parts import STARVED
 from kubesonar.core.diagnosis.parts.table import part
 from kubesonar.core.diagnosis.population import CLOCK_OFF, Population
 from kubesonar.core.diagnosis.sentences import WallClock, percent
-from kubesonar.model import Health, Snapshot, Verdict, clip
+from kubesonar.model import Health, Snapshot, Trouble, Verdict, clip
 
 __all__ = ["NOTHING_KNOWN", "Known", "judge", "verdict_on"]
 
@@ -25,6 +25,11 @@ _JUST_NOW = 0.4
 
 _LOSSY = 0.05
 """Loss over all paths above which the network is not called healthy, though no part was named yet."""
+
+_SPOILT = 15.0
+"""Seconds after a member's trouble for which it may be why nobody has heard the member: answers count for some 12 s,
+and the next ones are known after some more. Shorter, and a check says that it cannot tell because an agent lacked CPU
+time; longer, and that nobody hears a member is put down to a trouble which was over before."""
 
 _MOST_LINES = 100
 
@@ -159,16 +164,20 @@ def _silent(name: str, who: Population, unread: Mapping[str, str]) -> str:
 
 
 def _starved(who: Population, name: str) -> bool:
-    """Return whether a member says that it could not measure, for less time than makes it frozen."""
-    snapshot = who.read.get(name)
-    if snapshot is None or not snapshot.latest_troubles:
-        return False
-    latest = snapshot.latest_troubles[-1]
-    return (latest.until or snapshot.at) - latest.since < STARVED
+    """Return whether a member that was read says that it could not measure just now, for less time than makes it
+    frozen."""
+    trouble = _trouble(who.read[name]) if name in who.read else None
+    return trouble is not None and (trouble.until or who.read[name].at) - trouble.since < STARVED
 
 
 def _troubled(who: Population, name: str) -> bool:
-    return bool(who.read[name].latest_troubles) or who.read[name].started > who.read[name].at - CLOCK_OFF
+    return _trouble(who.read[name]) is not None or who.read[name].started > who.read[name].at - CLOCK_OFF
+
+
+def _trouble(snapshot: Snapshot) -> Trouble | None:
+    """Return the latest trouble of a member, None where it was over long before."""
+    latest = next(reversed(snapshot.troubles), None)
+    return latest if latest is not None and (latest.until or snapshot.at) >= snapshot.at - _SPOILT else None
 
 
 def _remarks(who: Population, evidence: Evidence, clock: WallClock) -> list[str]:

@@ -173,10 +173,12 @@ class CellMaker:
                 cell.add_good(max(0, min(minute.trials, _MOST_A_MINUTE) - len(minute.bad)), age_bin, sent)
 
     def _hear(self, source: str, edge: Edge, heard: int | None) -> None:
-        """Note that the target answered, in this bin of age, and that the source is there if the target cannot say."""
-        if heard is not None and heard < self.ages.recent:
-            target = edge.latest.check.target
-            self.heard |= {target, source} if target in self.sieve.unread else {target}
+        """Note that the target answered, in this bin of age, and that the source is there if the target cannot say. A
+        ping of one that was not trusted its kernel answered."""
+        check = edge.latest.check
+        itself = check.kind is not Kind.ICMP or check.target not in self.sieve.untrusted
+        if heard is not None and heard < self.ages.recent and itself:
+            self.heard |= {check.target, source} if check.target in self.sieve.unread else {check.target}
 
     def _probes(self, source: str, edge: Edge) -> None:
         check, latest = edge.latest.check, edge.latest

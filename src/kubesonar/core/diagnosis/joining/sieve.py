@@ -32,9 +32,9 @@ more, and what failed by chance before counts as the beginning."""
 class Sieve:
     """All sources together, at one time. `heard` are the targets that answered lately, and the members that were
     answered by one of the `unread`, which serve and cannot say themselves whom they hear. `quiet` counts the pairs that
-    are well, `recorded` says whether responders keep records, `dual` whether there are two address families, `slowness`
-    whether anything is slow, `old` whether trials reach back far enough to judge by. `before` holds what the sources
-    told at the last look."""
+    are well, `untrusted` are the members that could not be trusted lately, `recorded` says whether responders keep
+    records, `dual` whether there are two address families, `slowness` whether anything is slow, `old` whether trials
+    reach back far enough to judge by. `before` holds what the sources told at the last look."""
 
     def __init__(self, who: Population, ages: Ages, before: SiftedSources) -> None:
         self._who = who
@@ -54,7 +54,7 @@ class Sieve:
         self._past = PastLoss()
         self.quiet = QuietPairs(ages)
         since = who.now - ages.edges[ages.recent - 1]
-        self._untrusted = {name for name, blind in who.blind.items() if any(until > since for _, until in blind)}
+        self.untrusted = {name for name, blind in who.blind.items() if any(until > since for _, until in blind)}
         families: set[int] = set()
         for name, source in before.of(who).items():
             families.update(source.families.values(), source.named)
@@ -147,7 +147,7 @@ class Sieve:
 
     def _hear(self, name: str, source: SiftedSource) -> None:
         """Note which targets answered that source lately; pairs of which an end is not trusted are looked at."""
-        now, untrusted, heard, unread = self._who.read[name].at, self._untrusted, self.heard, self.unread
+        now, untrusted, heard, unread = self._who.read[name].at, self.untrusted, self.heard, self.unread
         trusted = name not in untrusted
         for target, edges in source.edges.items():
             if not trusted or target in untrusted:

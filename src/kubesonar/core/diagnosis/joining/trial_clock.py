@@ -35,10 +35,12 @@ class TrialClock:
 
     def counted(self, source: str, edge: Edge, settle: float) -> Iterator[tuple[Trial, float, int]]:
         """Return the trials that count, each with its time by our clock and its bin: all of the long window, and the
-        bad ones of the past."""
+        bad ones of the past. A target that was starved spoils what its process had to answer, and no pings, which its
+        kernel answers."""
         target = edge.latest.check.target
         offset = self._who.offset(source)
-        spans = self._who.blind[source] + self._who.blind.get(target, [])
+        pings = edge.latest.check.kind is Kind.ICMP
+        spans = self._who.blind[source] + (self._who.unborn(target) if pings else self._who.blind.get(target, []))
         blind = [(since, until) for since, until in spans if until >= self._who.now - self._ages.long]
         for trial in edge.trials:
             at = trial.at + offset
