@@ -273,10 +273,10 @@ def sized(age: float, rate: float) -> Trial:
 
 
 def test_of_the_rates_of_a_minute_the_newest_count_each_with_when_it_was_measured() -> None:
-    trials = [sized(age, rate) for age, rate in ((50.0, 3e6), (40.0, 0.0), (20.0, 2e6), (9.0, 0.0))]
+    trials = [sized(age, rate) for age, rate in ((50.0, 3e6), (40.0, 0.0), (20.0, 2e6), (0.1, 0.0))]
     (speed,) = collect(standing([snapshot(A, edge(Kind.MTU, "b-pod", trials)), snapshot(B)], {}, NOW)).speeds
     assert (speed.source, speed.target) == ("a-pod", "b-pod")
-    assert speed.rates == ((NOW - 40.0, 0.0), (NOW - 20.0, 2e6), (NOW - 9.0, 0.0))
+    assert speed.rates == ((NOW - 40.0, 0.0), (NOW - 20.0, 2e6), (NOW - 0.1, 0.0))
 
 
 MINUTE = NOW - 300.0

@@ -261,9 +261,11 @@ class CellMaker:
         check = edge.latest.check
         cell = self.cells.of_check(source, edge, Way.ROUND, Aspect.SIZE, BIG)
         rates: list[tuple[float, float]] = []
-        for trial, at, age_bin in self.clock.counted(source, edge, _settle(edge)):
+        settled = self.who.now - _settle(edge)
+        for trial, at, age_bin in self.clock.counted(source, edge, 0.0):  # a rate is known as soon as it was measured
             if trial.fault in (None, Fault.BLACK_HOLE, Fault.TOO_BIG):
-                cell.add(at, age_bin, trial.fault is not None)
+                if at <= settled:
+                    cell.add(at, age_bin, trial.fault is not None)
                 if age_bin < self.ages.window and (trial.rate or trial.fault is None):
                     rates.append((at, trial.rate))
         if rates:
