@@ -48,6 +48,21 @@ def test_what_another_part_explains_does_not_make_it_longer() -> None:
     assert not is_burst(suspect("pair", "node-1>node-2", 2, times), [over], AGES, NOW)
 
 
+@pytest.mark.parametrize(
+    ("name", "subject", "other", "told"),
+    [("pair", "node-3>node-1", "pair", False), ("node", "node-3", "node_in", False), ("node", "node-3", "pair", True)],
+)
+def test_what_more_trials_cross_than_another_of_its_kind_is_not_told_by_the_newest_alone_that_show_no_difference(
+    name: str, subject: str, other: str, told: bool
+) -> None:
+    twin = Rival(other, "node-2>node-1" if other == "pair" else "node-1", lead=0.0, same=True, within=True)
+    row = next(row for row, part in enumerate(PARTS) if part.name == name)
+    found = suspect("pair", "node-3>node-1", 0, FAULT, rate=0.999)
+    found = msgspec.structs.replace(found, key=(row, subject), rivals=[twin])
+    assert is_told(found, AGES, AGES.window, NOW) is told
+    assert is_told(found, AGES, len(AGES.edges), NOW)
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_what_was_told_before_is_told_though_a_narrower_part_explains_more_for_a_while(known: bool) -> None:
     narrower = Rival("pair_port", "node-3>node-1 tcp/7473", lead=3.0, more=5.0, within=True)

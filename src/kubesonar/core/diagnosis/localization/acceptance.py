@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from kubesonar.core.diagnosis.evidence import Ages
 from kubesonar.core.diagnosis.inference.persistence import BURST, HARD, after_silence, lasts, outlasts
 from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect
+from kubesonar.core.diagnosis.parts.table import both_ways_of
 
 MIN_GAIN = 16.0
 """Gain after the penalty (nats) below which a part is not named. In 300 simulated healthy windows with bursts the most
@@ -59,8 +60,14 @@ def is_told(suspect: Suspect, ages: Ages, newest: int, now: float, *, known: boo
         return True
     if found.rate < HARD and not part.whole and not _outlasts_beside_each_pair(suspect):
         return False
+    some = newest < len(ages.edges)
+    twins = (rival for rival in suspect.rivals if both_ways_of(rival.part) == both_ways_of(part.name))
+    if some and any(rival.same and rival.within for rival in twins):
+        return (
+            False  # what crosses this one only was not tried just now, as what one of two nodes asks of plain targets
+        )
     open_ = [rival for rival in suspect.rivals if not rival.same]
-    brief = newest < len(ages.edges) or found.bins <= ages.recent
+    brief = some or found.bins <= ages.recent
     unbelieved = [rival for rival in open_ if rival.more > 0 and rival.lead < BELIEVED]
     if unbelieved and (brief or (now - first < DEFER_TO_NARROWER and any(rival.within for rival in unbelieved))):
         return False  # only what was held to be probable beforehand speaks for it so far
