@@ -31,7 +31,7 @@ from tests.scenarios.running_lab import RunningLab, await_good
 RESULT = Path(__file__).with_name("results") / "lab_faults.md"
 WATCHED = 40.0
 LOSSY = 60.0
-"""Seconds for which two faults are watched of which one lets some packets through."""
+"""Seconds for which a slow link is watched, and two faults of which one lets some packets through."""
 FAINT = 120.0
 """Seconds for which faults are watched that lose less than a twentieth: what is faint is told late."""
 STAYS = 15.0
@@ -71,7 +71,7 @@ def each_kind(nodes: int, _seed: int) -> list[Broken]:
         _broken(f"port {a}>{c} tcp/7473", f"pair_port {a}>{c} tcp/7473"),
         _broken(f"mtu {b}>{c} 1300", f"pair_mtu {b}>{c}"),
         _broken(f"podnet {c}", f"pod_network {c}"),
-        _broken(f"rate {c} 2000", f"link_rate {c}"),
+        _broken(f"rate {c} 2000", f"link_rate {c}", seconds=LOSSY),
         _broken(f"kill {b}", f"agent_gone {b}"),
         _broken(f"pause {b}", f"agent_frozen {b}"),
         _broken("dns dns-1 udp", "dns_udp dns-1"),
