@@ -7,8 +7,9 @@ import pytest
 from kubesonar.core.diagnosis.inference.likelihood import Fit
 from kubesonar.core.diagnosis.inference.suspects import SuspectKey
 from kubesonar.core.diagnosis.joining.join import basis
-from kubesonar.core.diagnosis.localization.part_gains import PartGains
+from kubesonar.core.diagnosis.localization.part_gains import BESIDE_A_WAY, PartGains
 from kubesonar.core.diagnosis.localization.trials import SearchedTrials
+from kubesonar.core.diagnosis.parts.table import PARTS
 from tests.core.mesh import Mesh
 
 MARGIN = 16.0
@@ -39,6 +40,17 @@ def test_the_best_part_is_the_one_that_explains_most() -> None:
     key = best(gains)
     nets = {other: found.past - gains.penalty(other) for other, found in of_all(trials, gains)}
     assert nets[key] == max(nets.values())
+
+
+@pytest.mark.parametrize("way", ["node-1>node-4", "node-4>node-1"])
+def test_beside_a_way_it_is_likelier_that_either_end_gets_no_answer_from_a_plain_target(way: str) -> None:
+    trials, gains = searched()
+    keys = {key for index in trials.sick for key in trials.incidence.keys(index)}
+    plain = [key for key in keys if PARTS[key[0]].variant == "plain" and key[1].startswith("node-1>")]
+    before = {key: gains.penalty(key) for key in plain}
+    gains.take(next(key for key in keys if PARTS[key[0]].name == "pair" and key[1] == way), 0.3)
+    assert {gains.penalty(key) for key in plain} == {BESIDE_A_WAY}
+    assert min(before.values()) > BESIDE_A_WAY
 
 
 def test_what_is_supposed_holds_as_long_as_it_is_supposed() -> None:

@@ -22,9 +22,9 @@ told in turn; more, and what was told wrongly is told for longer."""
 
 BESIDE_A_WAY = 2.0
 """Nats by which two things are improbable once a way between two nodes or zones is known to be sick: the way back, as
-a filter or a cable cuts both, and a plain target as the start of that way sees it, which may be at its end. Fewer, and
-these are told on little evidence; more, and both ways between two nodes are told as what all nodes share, beside a node
-that is cut off."""
+a filter or a cable cuts both, and a plain target as either end of that way sees it, which may be at the other. Fewer,
+and these are told on little evidence; more, and both ways between two nodes are told as what all nodes share, beside a
+node that is cut off."""
 
 SEEN_BY_ONE = 4.5
 """Nats by which it is less probable that a node loses some packets where its ways to all peers but one are cut, and so
@@ -197,15 +197,15 @@ class PartGains:
         if PARTS[key[0]].name not in _WAYS:
             return {}
         start, _, end = key[1].partition(">")
-        beside = [(key[0], f"{end}>{start}"), *(other for other in self._loosest if self._begins_at(other, start))]
+        beside = [(key[0], f"{end}>{start}"), *(other for other in self._loosest if self._begins_at(other, start, end))]
         return {other: max(0.0, PARTS[other[0]].penalty - BESIDE_A_WAY) for other in beside}
 
-    def _begins_at(self, key: SuspectKey, start: str) -> bool:
-        """Return whether that part is a plain target as a node or a zone sees it, which is or lies in `start`."""
+    def _begins_at(self, key: SuspectKey, *ends: str) -> bool:
+        """Return whether that part is a plain target as a node or a zone sees it, which is or lies in one of `ends`."""
         if PARTS[key[0]].variant != "plain" and PARTS[key[0]].name != "zone_target":
             return False
         source = self._trials.beliefs[self._sick_of[key][0]].cell.route.source
-        return start in (source.node, source.zone)
+        return source.node in ends or source.zone in ends
 
     def told_before(self, keys: Iterable[SuspectKey]) -> bool:
         """Return whether any of these parts is known to be sick from before."""
