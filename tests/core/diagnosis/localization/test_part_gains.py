@@ -53,6 +53,19 @@ def test_beside_a_way_it_is_likelier_that_either_end_gets_no_answer_from_a_plain
     assert min(before.values()) > BESIDE_A_WAY
 
 
+def test_peers_of_a_node_to_which_all_is_well_are_peers_that_show_it() -> None:
+    """Of these nothing is looked at before the node itself is."""
+    mesh = Mesh(nodes=6, seed=1, plain=()).drop("node-1", "node-2", 1.0).drop("node-1", "node-3", 0.3).run(30)
+    evidence = basis(*mesh.snapshots(30)).evidence
+    trials = SearchedTrials(evidence, lambda cell: True)
+    gains = PartGains(trials, ())
+    gains.look_at(len(evidence.ages.edges))
+    key = {PARTS[row].name: (row, subject) for index in trials.sick for row, subject in trials.incidence.keys(index)}
+    before = gains.penalty((key["node_out"][0], "node-1"))
+    gains.take((key["pair"][0], "node-1>node-2"), 0.999)
+    assert gains.penalty((key["node_out"][0], "node-1")) == before
+
+
 def test_what_is_supposed_holds_as_long_as_it_is_supposed() -> None:
     trials, gains = searched()
     before = dict(of_all(trials, gains))

@@ -88,6 +88,7 @@ class Background:
             as_many = min(each.pairs, 4 * len(known) + 1)  # the best quarter is well, however many more are
             known += [[each.trials // as_many, each.bad / as_many, 0]] * as_many
         self._learned = _held_together({group: usual for group in pooled if (usual := _pooled(pooled[group])).trials})
+        self._one_way = {where for packets, where, round_trip, _ in self._learned if packets > 1 and not round_trip}
         self._packet = {network: self._lost(network) for network in (*Network, None)}
         self.least = self._least()
         """The least odds of a train one way, over all groups."""
@@ -120,7 +121,7 @@ class Background:
         packets, network, round_trip, far = group
         if packets > 1:
             return round_trip and (packets, network, False, far) in self._learned
-        return any(size > 1 and where is network and not both for size, where, both, _ in self._learned)
+        return network in self._one_way
 
     def _lost(self, network: Network | None) -> float:
         """The rate at which one packet is lost on one way, from the trains."""

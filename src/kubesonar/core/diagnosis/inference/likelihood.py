@@ -134,7 +134,8 @@ def since_onset(trials: CrossingTrials, found: Fit) -> Fit:
     column = [each[RATES.index(found.rate)] for each in sums]
     stop = max(found.bins, column.index(max(column)) + 1)
     most = max(sums[stop - 1])
-    return Fit((most - _ZERO) / NAT, RATES[sums[stop - 1].index(most)], stop, 0, found.past)
+    gain = (most - _ZERO) / NAT
+    return Fit(gain, RATES[sums[stop - 1].index(most)], stop, 0, gain)
 
 
 def gain_of(count: list[int], expected: Odds, odds: Odds) -> float:

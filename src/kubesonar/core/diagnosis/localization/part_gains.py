@@ -33,11 +33,8 @@ and it takes longer to tell such a node by what plain targets show."""
 
 _WAYS = ("pair", "zone_pair")
 
-_NODES = {
-    ways: next(row for row, part in enumerate(PARTS) if part.name == name)
-    for ways, name in (((True, True), "node"), ((True, False), "node_in"), ((False, True), "node_out"))
-}
-"""The rows of nodes, by whether they are of what a node receives, and of what it sends."""
+_NODES = {"node": (True, True), "node_in": (True, False), "node_out": (False, True)}
+"""Whether such a part is of what a node receives, and of what it sends."""
 
 _WIDE = ("zone_pair", "zone_pair_slow")
 """Parts that so many trials cross that these are counted as one, until it is such a part that explains most."""
@@ -80,7 +77,7 @@ class PartGains:
         """The subjects of the parts that were taken."""
         self._cut: set[int] = set()
         """The cells of which nothing gets through by the parts that were taken."""
-        self._seen_by_one: set[SuspectKey] = set()
+        self._by_one: dict[SuspectKey, bool] = {}
         self._path: tuple[_Supposed, ...] = ()
         self._views: dict[tuple[_Supposed, ...], _View] = {}
         """The views of what was supposed since something else was expected: some dozens, for each part that a search
@@ -156,8 +153,8 @@ class PartGains:
 
     def penalty(self, key: SuspectKey) -> float:
         """Return how improbable a fault of that part is beforehand (nats)."""
-        by_one = key in self._seen_by_one and self.fit(key).rate < HARD
-        return self._prior(key) + (SEEN_BY_ONE if by_one else 0.0)
+        doubted = bool(self._cut) and PARTS[key[0]].name in _NODES and self.fit(key).rate < HARD
+        return self._prior(key) + (SEEN_BY_ONE if doubted and self._seen_by_one(key) else 0.0)
 
     def _prior(self, key: SuspectKey) -> float:
         """The same of one that lets nothing through."""
@@ -170,26 +167,31 @@ class PartGains:
         self.taken.add(key[1])
         self._view = self._view._replace(eased={**self._view.eased, **self._eased_beside(key)})
         if rate >= HARD:
-            members = self._trials.incidence.members(key)
-            self._cut.update(members)
-            self._seen_by_one.update(self._at_the_end_of(members))
+            self._cut.update(self._trials.incidence.members(key))
+            self._by_one.clear()
 
-    def _at_the_end_of(self, cut: Iterable[int]) -> Iterator[SuspectKey]:
-        """Return the nodes at an end of these cells, and the ways into and out of them, of which all ways from or to
-        others are cut but those of a single peer."""
-        beliefs = self._trials.beliefs
-        routes = (beliefs[index].cell.route for index in cut)
-        for node in {end.node for route in routes for end in (route.source, route.target)}:
-            ways = set()
-            for index in self._trials.incidence.known((_NODES[True, True], node)):
-                route = beliefs[index].cell.route
-                for start, end in route.legs if route.reach and route.between_members else ():
-                    out = start.node == node
-                    ways.add((out, end.node if out else start.node, index in self._cut))
-            for directions, row in _NODES.items():
-                mine = [(peer, cut) for out, peer, cut in ways if directions[out]]
-                if len({peer for peer, _ in mine}) > 1 == len({peer for peer, cut in mine if not cut}):
-                    yield row, node
+    def _seen_by_one(self, key: SuspectKey) -> bool:
+        """Return whether all ways of that node from or to others are cut but those of a single peer."""
+        found = self._by_one.get(key)
+        if found is None:
+            found = self._by_one[key] = self._has_one_peer_left(key)
+        return found
+
+    def _has_one_peer_left(self, key: SuspectKey) -> bool:
+        """Return the same, worked out from all trials that cross the node, or the way into or out of it."""
+        ways, peers, left = _NODES[PARTS[key[0]].name], set(), set()
+        for index in self._trials.incidence.members(key):
+            route = self._trials.beliefs[index].cell.route
+            for start, end in route.legs if route.reach and route.between_members else ():
+                out = start.node == key[1]
+                if ways[out]:
+                    peer = end.node if out else start.node
+                    peers.add(peer)
+                    if index not in self._cut:
+                        left.add(peer)
+            if len(left) > 1:  # as of most nodes of a big mesh
+                return False
+        return len(left) == 1 < len(peers)
 
     def _eased_beside(self, key: SuspectKey) -> dict[SuspectKey, float]:
         """Return by how much less improbable the parts are that are often sick beside a way between two; none where
