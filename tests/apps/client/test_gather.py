@@ -14,14 +14,14 @@ import uvloop
 
 from kubesonar.apps.client.gather import AgentAccess, Gathered, decode_snapshot, gather, newest
 from kubesonar.apps.client.sources import SnapshotSource, sources_of
-from kubesonar.model import SCHEMA, Member, Snapshot
+from kubesonar.model import SCHEMA, Member, Roster, Snapshot
 from tests.apps.listening import Answering, answer, answers, bound, on_sockets, on_tcp, snapshots
 from tests.core.mesh import Mesh
 from tests.core.snapshots import lone
 
 
 def gathered(
-    sources: Sequence[SnapshotSource], access: AgentAccess | None = None, before: Sequence[Snapshot] = ()
+    sources: Sequence[SnapshotSource], access: AgentAccess | None = None, before: Sequence[Roster] = ()
 ) -> Gathered:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(gather(sources, access, before))
@@ -138,14 +138,13 @@ def test_the_token_is_shown_to_those_that_a_given_agent_names_and_to_nobody_that
 def test_one_address_leads_to_the_others_through_the_roster() -> None:
     sock, gone = bound(), bound()
     port, dead = sock.getsockname()[1], gone.getsockname()[1]
-    gone.close()
     members = (
         Member("a", "a", ("127.0.0.1",), 1),
         Member("b", "b", ("::1", "127.0.0.1"), port),  # answers by one of its families only
         Member("c", "c", ("127.0.0.1",), dead),
         Member("evil", "evil", ("metadata.example", "169.254.0.1/x"), 80),
     )
-    with on_tcp(answer(encoded(lone("b"))), sock), on_tcp(answer(encoded(lone("a", roster=members)))) as url:
+    with gone, on_tcp(answer(encoded(lone("b"))), sock), on_tcp(answer(encoded(lone("a", roster=members)))) as url:
         everybody = gathered(sources_of([url]))
         only = gathered(sources_of([url]), AgentAccess(everybody=False))
     assert [s.member.name for s in everybody.snapshots] == ["a", "b"]
@@ -157,11 +156,10 @@ def test_one_address_leads_to_the_others_through_the_roster() -> None:
 def test_the_others_are_asked_by_what_was_read_before_where_the_one_address_does_not_answer() -> None:
     gone, sock = bound(), bound()
     dead, port = (each.getsockname()[1] for each in (gone, sock))
-    gone.close()
     roster = Member("a", "a", ("127.0.0.1",), dead), Member("b", "b", ("127.0.0.1",), port)
     sources = sources_of([f"http://127.0.0.1:{dead}"])
-    with on_tcp(answer(encoded(lone("b", roster=roster))), sock):
-        found = gathered(sources, before=[lone("a", roster=roster)])
+    with gone, on_tcp(answer(encoded(lone("b", roster=roster))), sock):
+        found = gathered(sources, before=[Roster("1", roster)])
         alone = gathered(sources)
     assert [s.member.name for s in found.snapshots] == ["b"]
     assert list(found.unread) == ["a"]
@@ -176,10 +174,9 @@ def test_somebody_else_behind_a_name_does_not_count(tmp_path: Path) -> None:
 def test_two_addresses_of_one_member_are_one_and_an_unread_address_gets_its_members_name() -> None:
     gone = bound()
     port = gone.getsockname()[1]
-    gone.close()
     roster = (Member("c", "c", ("127.0.0.1",), port),)
     new, old = answer(encoded(lone("a", at=200.0, roster=roster))), answer(encoded(lone("a", at=100.0)))
-    with on_tcp(new) as one, on_tcp(old) as two:
+    with gone, on_tcp(new) as one, on_tcp(old) as two:
         found = gathered(sources_of([one, two, f"http://127.0.0.1:{port}"]))
     assert [s.at for s in found.snapshots] == [200.0]
     assert list(found.unread) == ["c"]

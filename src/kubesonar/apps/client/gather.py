@@ -14,7 +14,7 @@ from kubesonar.core.decoding import decode_document
 from kubesonar.core.diagnosis.joining.join import basis
 from kubesonar.core.diagnosis.verdict import NOTHING_KNOWN, Known, verdict_on
 from kubesonar.core.telemetry.labels import relabelled
-from kubesonar.model import SCHEMA, Health, Network, Snapshot, Verdict, clip
+from kubesonar.model import SCHEMA, Health, Network, Roster, Snapshot, Verdict, clip
 from kubesonar.net.clock import SystemClock
 from kubesonar.net.http.client import Fetched, Fetcher
 from kubesonar.views.matrix import Matrix, matrices
@@ -76,10 +76,10 @@ async def assess(
     sources: Sequence[SnapshotSource],
     access: AgentAccess | None = None,
     known: Known = NOTHING_KNOWN,
-    before: Sequence[Snapshot] = (),
+    before: Sequence[Roster] = (),
 ) -> Assessment:
     """Ask all agents once and judge; or ask the collector, where `access` names one. What is `known` from earlier looks
-    keeps its beginning; `before` is what was read last."""
+    keeps its beginning; `before` are the rosters that were read last."""
     if access is not None and access.collector:
         return await _collected(access)
     gathered = await gather(sources, access, before)
@@ -116,10 +116,10 @@ async def _collected(access: AgentAccess) -> Assessment:
 
 
 async def gather(
-    sources: Sequence[SnapshotSource], access: AgentAccess | None = None, before: Sequence[Snapshot] = ()
+    sources: Sequence[SnapshotSource], access: AgentAccess | None = None, before: Sequence[Roster] = ()
 ) -> Gathered:
     """Ask every source, and then the members that they name where `access.everybody` says so. Where none of them
-    answers, those are asked that were named `before`."""
+    answers, the members of the rosters that were read `before` are asked."""
     access = access or AgentAccess()
     first = await _ask_all(sources, access)
     everybody = len(sources) == 1 if access.everybody is None else access.everybody

@@ -14,7 +14,7 @@ import msgspec
 from kubesonar.config import ConfigError
 from kubesonar.core.address import bracketed, is_literal
 from kubesonar.lab.directory import control_socket, default_path
-from kubesonar.model import Member, Snapshot, clip
+from kubesonar.model import Member, Roster, Snapshot, clip
 
 _EXPECTED = "expected http://HOST:PORT, https://HOST[:PORT], unix:PATH or a directory of agents' sockets"
 _CONTROL = control_socket(Path()).name
@@ -77,16 +77,17 @@ def others(
     snapshots: Iterable[Snapshot],
     known: Iterable[SnapshotSource],
     asked: SnapshotSource,
-    before: Iterable[Snapshot] = (),
+    before: Iterable[Roster] = (),
 ) -> list[SnapshotSource]:
     """Return the members of the rosters that were not asked yet, at their own addresses and ports, by `asked`'s scheme;
-    where nobody could be read, those of the rosters that were read `before`."""
+    where nobody could be read, those of the rosters of `before`."""
     snapshots = list(snapshots)
     names = {source.name for source in known} | {snapshot.member.name for snapshot in snapshots}
     read = {id for snapshot in snapshots for id in (snapshot.member.identity, *snapshot.member.aliases)}
     scheme = urlsplit(asked.url).scheme
     found: dict[str, SnapshotSource] = {}
-    for member in (member for snapshot in snapshots or before for member in snapshot.roster.members):
+    rosters = [snapshot.roster for snapshot in snapshots] or before
+    for member in (member for roster in rosters for member in roster.members):
         addresses = tuple(filter(_literal, member.addresses))
         if member.name not in names and member.identity not in read and addresses and 0 < member.port < 65536:
             url = f"{scheme}://{bracketed(addresses[0])}:{member.port}"

@@ -9,7 +9,7 @@ import msgspec
 from kubesonar.apps.client.gather import AgentAccess, Assessment, assess
 from kubesonar.apps.client.sources import SnapshotSource
 from kubesonar.core.diagnosis.incidents.casebook import Casebook, IncidentChange, settled
-from kubesonar.model import Snapshot
+from kubesonar.model import Roster
 
 
 class Watch:
@@ -19,13 +19,14 @@ class Watch:
         self._sources = sources
         self._access = access
         self._casebook = Casebook()
-        self._read: Sequence[Snapshot] = ()
+        self._rosters: Sequence[Roster] = ()
         self.changes: list[IncidentChange] = []
 
     async def look(self) -> Assessment:
         """Ask all agents once; the verdict holds the open incidents. While the agents that were given do not answer,
         those are asked that they named."""
-        seen = await assess(self._sources(), self._access, self._casebook.known, self._read)
-        self._read = seen.snapshots or self._read
+        seen = await assess(self._sources(), self._access, self._casebook.known, self._rosters)
+        if seen.snapshots:  # of all snapshots the rosters alone, which are few: snapshots of a big mesh are large
+            self._rosters = [*{each.roster.revision: each.roster for each in seen.snapshots}.values()]
         self.changes = self._casebook.step(seen.at, seen.verdict)
         return msgspec.structs.replace(seen, verdict=settled(seen.verdict, self._casebook))
