@@ -664,9 +664,9 @@ told long after all is well."""
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer to "is the network healthy?" in one sentence, and the findings behind it. `unknown` says what could
     not be told, and why; `states` which members are excused, and why; `left` the nodes and members that are deleted;
-    `observers` of `members` could be read. `blind` says that it is unknown for want of agents that could be read, heard
-    or trusted, and not because packets were lost; `unheard` are the members that serve and that nobody heard lately,
-    unless it is unknown for something else as well."""
+    `observers` of `members` could be read. `blind` says of a single look that it is unknown for want of agents that
+    could be read, heard or trusted, and not because packets were lost; `unheard` are the members that serve and that
+    nobody heard lately, unless it is unknown for something else as well."""
 
     verdict: Health
     sentence: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from itertools import pairwise
 
 import pytest
@@ -22,35 +23,41 @@ ROSTER = Roster("r", (A, B))
 
 
 class Judging(JudgingClient):
-    """A process that finds all well after `took` seconds, and notes when it was asked."""
+    """A process that finds all well after `took` seconds, or cannot tell any more, and notes when it was asked."""
 
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__(MirrorOptions(), clock, lambda: None)
+        self.clock = clock
         self.since = clock.mono()
         self.asked: list[float] = []
         self.took = 0.0
+        self.blind_after = math.inf
 
     async def judge(self, known: Known) -> JudgeAnswer:
         self.asked.append(now())
         await asyncio.sleep(self.took)
-        return JudgeAnswer(now(), Verdict(Health.GOOD, "well", now()), {}, 0.0, (), 0, 0.0)
+        blind = now() > self.blind_after
+        health = Health.UNKNOWN if blind else Health.GOOD
+        wall = self.clock.wall()
+        return JudgeAnswer(wall, Verdict(health, "well", wall, blind=blind), {}, 0.0, (), 0, 0.0)
 
 
 class Starting:
     """A collector whose process has just begun; `began` is when it went on from what was before."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, decides: bool = True) -> None:
         self.clock = VirtualClock()
+        self.log = IncidentLog()
         self.mirrors = Mirrors(MirrorOptions())
         self.judging = Judging(self.clock)
         self.began: list[float] = []
         self.judge = Judge(
             self.judging,
             self.mirrors,
-            IncidentLog(),
+            self.log,
             self.clock,
             lambda records: None,
-            lambda: True,
+            lambda: decides,
             lambda: self.began.append(now()),
         )
 
@@ -110,3 +117,25 @@ def test_looks_are_a_second_apart_and_ten_in_a_large_mesh_and_more_where_one_tak
 
     asked = run_virtually(work())
     assert {round(later - earlier, 3) for earlier, later in pairwise(asked)} == {apart}
+
+
+@pytest.mark.parametrize("decides", [True, False])
+def test_a_replica_that_does_not_decide_believes_too_that_all_is_well_while_a_look_cannot_tell(decides: bool) -> None:
+    async def work() -> list[Health]:
+        start = Starting(decides=decides)
+        task = asyncio.create_task(start.judge.run())
+        start.report(A, 1, ROSTER)
+        start.report(B, 1)
+        await asyncio.sleep(5.5)
+        start.judging.blind_after = now()
+        if not decides:
+            start.log.follow([], start.clock.wall())
+        told = []
+        for pause in (5.0, 10.0):
+            await asyncio.sleep(pause)
+            assert start.judge.latest is not None
+            told.append(start.judge.latest.verdict.verdict)
+        task.cancel()
+        return told
+
+    assert run_virtually(work()) == [Health.GOOD, Health.UNKNOWN]

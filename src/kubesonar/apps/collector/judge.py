@@ -99,7 +99,11 @@ class Judge:
         answer = await self._judging.judge(self._log.casebook.known)
         for identity in answer.lacking:
             self._mirrors.ask_again(identity)
-        changed = self._log.step(self._clock.wall(), answer.verdict) if self._decides() else []
+        changed: list[IncidentRecord] = []
+        if self._decides():
+            changed = self._log.step(self._clock.wall(), answer.verdict)
+        else:
+            self._log.casebook.note(self._clock.wall(), answer.verdict)
         self.latest = ClusterJudgement(
             answer.at,
             settled(answer.verdict, self._log.casebook),

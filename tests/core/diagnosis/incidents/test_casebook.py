@@ -150,6 +150,13 @@ def test_who_was_not_heard_when_an_incident_was_told_does_not_keep_it_open(unhea
     assert look(book, 3, 60, said) == [(at, Became.CLOSED) for at in closed]
 
 
+def test_an_incident_that_is_closed_keeps_no_names_of_members() -> None:
+    book = Casebook()
+    look(book, 0, 3, verdict(found(), unheard="node-1-host"))
+    (change,) = [change for step in range(8) for change in book.step(NOW + 3 + step, verdict())]
+    assert (change.became, change.incident.unheard) == (Became.CLOSED, None)
+
+
 def test_a_return_within_half_an_hour_is_the_same_incident_and_flaps_from_the_third_on() -> None:
     book = Casebook()
     look(book, 0, 3, verdict(found()))
@@ -386,7 +393,23 @@ def test_a_look_that_could_see_too_little_is_believed_for_lasting_blindness_only
     told = settled(seen, book)
     assert told.verdict is health
     assert told.unknown == ("too few were read",)
+    assert not told.blind
     assert told.sentence.startswith("node-3" if health is Health.BAD else "a sentence")
+
+
+def test_what_one_casebook_has_settled_another_believes_for_no_longer() -> None:
+    """A collector's verdict, which a watch looks at again and again."""
+    collector, watch = Casebook(), Casebook()
+    told = []
+    for second in range(int(BELIEVED_WELL) + 5):
+        health = Health.UNKNOWN if second else Health.GOOD
+        seen = msgspec.structs.replace(verdict(health=health), at=NOW + second, blind=bool(second))
+        collector.step(seen.at, seen)
+        known = settled(seen, collector)
+        watch.step(seen.at, known)
+        told.append(settled(known, watch))
+    assert [each.verdict for each in told].index(Health.UNKNOWN) == BELIEVED_WELL + 1
+    assert told[1].sentence == "a sentence (1 s ago)"
 
 
 @pytest.mark.parametrize(("part", "after"), [("conntrack_full", 0.0), ("backlog_full", 1.5)])

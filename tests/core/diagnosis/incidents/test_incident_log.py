@@ -54,6 +54,16 @@ def test_an_incident_that_was_open_is_not_closed_before_agents_have_reported() -
     assert after(successor, START + 112, 5)[-1].closed is not None
 
 
+def test_a_successor_closes_what_is_over_though_some_members_are_heard_by_nobody() -> None:
+    before = IncidentLog()
+    after(before, START, 10, SICK)
+    successor = IncidentLog()
+    successor.resume(before.records.values(), START + 20)
+    unknown = Verdict(Health.UNKNOWN, "", START, unheard=frozenset({"node-1-host"}))
+    kept = [record for second in range(20) for record in successor.step(START + 20 + second, unknown)]
+    assert [record.changes[-1].became for record in kept if record.closed] == ["closed"]
+
+
 def test_what_comes_back_soon_is_the_same_incident_also_for_a_successor_and_later_another() -> None:
     before = IncidentLog()
     after(before, START, 10, SICK)

@@ -93,7 +93,7 @@ class Became(Enum):
 class Incident(msgspec.Struct):
     """One cause: what was found last, `since` when it lasts (as first found), when it was `opened`, when it was last
     `seen`, when it `closed` (None while it is open), how often it came back, and which members were `unheard` when it
-    was last seen. Times are Unix seconds."""
+    was last seen (None where that is not known: after a start, and once it is closed). Times are Unix seconds."""
 
     number: int
     finding: Finding
@@ -102,7 +102,7 @@ class Incident(msgspec.Struct):
     seen: float
     closed: float | None = None
     returns: int = 0
-    unheard: frozenset[str] = frozenset()
+    unheard: frozenset[str] | None = None
 
     @property
     def key(self) -> IncidentKey:
@@ -118,8 +118,7 @@ class IncidentChange(msgspec.Struct, frozen=True):
 
 
 class _Candidate(NamedTuple):
-    """A part that is named and has no open incident: `since` when in each look, and when it was `found` last (Unix
-    seconds)."""
+    """A part that is named: `since` when in every look, and when it was `found` last (Unix seconds)."""
 
     since: float
     found: float
@@ -130,12 +129,14 @@ class Casebook:
 
     due: float | None = None
 
-    def __init__(self, known: Iterable[Incident] = ()) -> None:
-        """Go on with the incidents that are `known` from another casebook, each of another part."""
+    def __init__(self, known: Iterable[Incident] = (), well: tuple[float, str] | None = None) -> None:
+        """Go on with the incidents that are `known` from another casebook, each of another part, and its `well`."""
         self._incidents: dict[IncidentKey, Incident] = {incident.key: incident for incident in known}
         self._candidates: dict[IncidentKey, _Candidate] = {}
         self._numbers = max((incident.number for incident in self._incidents.values()), default=0)
-        self._well: tuple[float, Verdict] | None = None
+        self.well = well
+        """The time of the latest look by which all was well (Unix seconds) and what it said; None where something sick
+        was seen since."""
 
     @property
     def open(self) -> list[Incident]:
@@ -147,21 +148,26 @@ class Casebook:
         """The times since when what may be found next lasts, as far as that was told before."""
         return {incident.key: incident.since for incident in self.open}
 
-    def last_well(self, now: float) -> tuple[float, Verdict] | None:
-        """Return the seconds since the latest look by which all was well, and its verdict; None where that was more
-        than `BELIEVED_WELL` before `now` (Unix seconds), or something sick was seen since."""
-        if self._well is None:
-            return None
-        at, verdict = self._well
-        return (now - at, verdict) if 0 <= now - at <= BELIEVED_WELL else None
+    def believed_well(self, now: float) -> str:
+        """Return what the latest look said by which all was well, and how long ago; empty where that was more than
+        `BELIEVED_WELL` before `now` (Unix seconds), or something sick was seen since."""
+        if self.well is None or not 0 <= now - self.well[0] <= BELIEVED_WELL:
+            return ""
+        at, sentence = self.well
+        return f"{sentence} ({now - at:.0f} s ago)"
+
+    def note(self, now: float, event: Verdict) -> None:
+        """Remember whether all was well by that verdict, formed at `now` (Unix seconds), as a replica does on which
+        nothing becomes of incidents."""
+        if event.verdict is not Health.UNKNOWN:
+            self.well = (now, event.sentence) if event.verdict is Health.GOOD else None
 
     def step(self, now: float, event: Verdict | None = None) -> list[IncidentChange]:
         """Return what became of incidents by that verdict, formed at `now` (Unix seconds)."""
         if event is None:
             return []
         self._forget_what_is_to_come(now)
-        if event.verdict is not Health.UNKNOWN:
-            self._well = (now, event) if event.verdict is Health.GOOD else None
+        self.note(now, event)
         found = {(finding.part, finding.subject): finding for finding in event.findings}
         self._candidates = self._left_open(now, found, event) | {key: self._named(now, key) for key in found}
         changes = [change for key, finding in found.items() for change in self._found(now, key, finding, found)]
@@ -170,7 +176,7 @@ class Casebook:
                 incident.unheard = event.unheard
             left = incident.finding.subject in event.left
             if (left or _is_told(event, incident)) and self._over(now, incident, found):
-                incident.closed = now
+                incident.closed, incident.unheard = now, None
                 changes.append(IncidentChange(Became.LEFT if left else self._end(incident, found), incident))
         self._forget(now)
         return changes
@@ -189,7 +195,7 @@ class Casebook:
         return {
             key: candidate
             for key, candidate in self._candidates.items()
-            if key in ways and now - candidate.found < LEFT_OPEN
+            if key in ways and 0 <= now - candidate.found < LEFT_OPEN
         }
 
     def _found(
@@ -263,9 +269,10 @@ class Casebook:
 
 def _is_told(verdict: Verdict, incident: Incident) -> bool:
     """Return whether a verdict that does not name what an incident is about speaks against it: it tells whether the
-    network is healthy, or it would but for members that nobody heard when the incident was seen, either."""
+    network is healthy, or it would but for members that nobody heard when the incident was seen, either. Where that is
+    not known, as after a start, all of these are held to have been unheard: else the incident may never be closed."""
     told = verdict.verdict is not Health.UNKNOWN
-    return told or (bool(verdict.unheard) and verdict.unheard <= incident.unheard)
+    return told or (bool(verdict.unheard) and (incident.unheard is None or verdict.unheard <= incident.unheard))
 
 
 def _patience(finding: Finding) -> float:
@@ -340,11 +347,10 @@ def settled(verdict: Verdict, casebook: Casebook) -> Verdict:
         health, sentence = Health.BAD, findings[0].sentence + more
     elif young:
         health, sentence = Health.UNKNOWN, f"cannot tell yet: {young[0].sentence}"
-    elif verdict.blind and (before := casebook.last_well(verdict.at)) is not None:
-        ago, well = before
-        health, sentence = Health.GOOD, f"{well.sentence} ({ago:.0f} s ago)"
+    elif verdict.blind and (well := casebook.believed_well(verdict.at)):
+        health, sentence = Health.GOOD, well
     else:
         health, sentence = verdict.verdict, verdict.sentence
     return msgspec.structs.replace(
-        verdict, verdict=health, sentence=sentence, findings=findings, unknown=remarks + verdict.unknown
+        verdict, verdict=health, sentence=sentence, findings=findings, unknown=remarks + verdict.unknown, blind=False
     )

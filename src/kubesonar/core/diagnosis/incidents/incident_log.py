@@ -93,7 +93,7 @@ class IncidentLog:
             if record.closed is None or now - record.closed <= SAME:
                 latest[incident.key] = incident
                 self._ids[number] = record.id
-        self._casebook = Casebook(latest.values())
+        self._casebook = Casebook(latest.values(), self._casebook.well)
 
     def step(self, now: float, verdict: Verdict) -> list[IncidentRecord]:
         """Return the records that are to be kept anew, those first of which something became by this verdict."""
