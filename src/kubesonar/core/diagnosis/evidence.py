@@ -113,7 +113,7 @@ class Lookups:
 
 class Speed(msgspec.Struct, frozen=True):
     """The rates (bits/s, 0: too fast to tell) that packets of full size saw lately from one member to another, each
-    with when, the newest last."""
+    after the time when it was measured (Unix seconds), the newest last."""
 
     source: str
     target: str

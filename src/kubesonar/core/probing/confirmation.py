@@ -86,8 +86,8 @@ def is_suspicious(observation: Observation) -> bool:
 
 
 def is_about_size(observation: Observation) -> bool:
-    """Return whether what is bad is bad of big packets: a check of them, or the only datagram of a train that was lost
-    is the one that fills the path's MTU."""
+    """Return whether a suspicious observation is about big packets: a check of these, or a train of which nothing was
+    lost but the datagram that fills the path's MTU."""
     return observation.check.kind is Kind.MTU or _lost_big_one(observation)
 
 

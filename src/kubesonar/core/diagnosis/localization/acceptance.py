@@ -60,14 +60,13 @@ def is_told(suspect: Suspect, ages: Ages, newest: int, now: float, *, known: boo
         return True
     if found.rate < HARD and not part.whole and not _outlasts_beside_each_pair(suspect):
         return False
-    some = newest < len(ages.edges)
+    newest_only = newest < len(ages.edges)
     twins = (rival for rival in suspect.rivals if both_ways_of(rival.part) == both_ways_of(part.name))
-    if some and any(rival.same and rival.within for rival in twins):
-        return (
-            False  # what crosses this one only was not tried just now, as what one of two nodes asks of plain targets
-        )
+    # What crosses this one only was not tried just now, as what one of two nodes asks of plain targets.
+    if newest_only and any(rival.same and rival.within for rival in twins):
+        return False
     open_ = [rival for rival in suspect.rivals if not rival.same]
-    brief = some or found.bins <= ages.recent
+    brief = newest_only or found.bins <= ages.recent
     unbelieved = [rival for rival in open_ if rival.more > 0 and rival.lead < BELIEVED]
     if unbelieved and (brief or (now - first < DEFER_TO_NARROWER and any(rival.within for rival in unbelieved))):
         return False  # only what was held to be probable beforehand speaks for it so far

@@ -18,8 +18,8 @@ _LOSSY = frozenset({Aspect.REACH, Aspect.SIZE, Aspect.RESOLVE, Aspect.READ})
 
 
 def begins_flow(route: Traversal) -> bool:
-    """Whether packets that are lost make it bad, of which the first begins a flow that no kernel on the way knows yet.
-    Trains, and checks of size, go on from the ports that they have."""
+    """Return whether packets that are lost make a trial bad, and its first one begins a flow that no kernel on the way
+    knows yet. Trains and checks of size begin none: they go on from the ports that they have."""
     return passes(route) and route.kind not in (Kind.UDP, Kind.MTU)
 
 

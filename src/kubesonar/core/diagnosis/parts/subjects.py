@@ -46,17 +46,17 @@ def nodes(route: Traversal) -> Subjects:
 
 
 def nodes_asked(route: Traversal) -> Subjects:
-    """The nodes that packets with questions come to, and those of servers behind a Service."""
+    """Return the nodes that a question comes to: of a Service those of the servers behind it."""
     return {end.node for start, end in _questions(route) if end.node}
 
 
 def nodes_asking(route: Traversal) -> Subjects:
-    """The node that packets with questions leave."""
+    """Return the node that a question leaves."""
     return {start.node for start, _ in _questions(route) if start.node}
 
 
 def _questions(route: Traversal) -> Iterator[tuple[End, End]]:
-    """The first legs of a trial there and back, as far as they may go over links of nodes."""
+    """Return the leg of the question on each way that it may have gone, unless that stays on a node."""
     return (legs[0] for legs in route.ways if not stays_on_node(legs[0]))
 
 
