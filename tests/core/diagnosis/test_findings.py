@@ -257,6 +257,41 @@ def test_where_others_had_bursts_a_longer_one_is_no_finding(source: str, target:
     assert verdict(mesh, ON + 25).findings != ()
 
 
+SHORT_BURSTS = [1.0 + 4.0 * number for number in range(8)]
+"""When bursts of a second begin; the last ends with the 30th second."""
+SELDOM = {Kind.UDP: 1.0, Kind.TCP: 5.0, Kind.HTTP: 5.0, Kind.ICMP: 2.5, Kind.MTU: 60.0, Kind.DNS: 5.0}
+"""Seconds between two probes of a kind, as agents ask that are in doubt."""
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "only", "part"),
+    [
+        ("node-1", "node-2", {}, ("pair", "node-1>node-2")),
+        ("node-1", "*", {}, ("node_out", "node-1")),
+        ("*", "node-1", {"network": Network.POD}, ("pod_network_in", "node-1")),
+    ],
+    ids=["pair", "out", "pod network in"],
+)
+def test_what_loses_packets_in_bursts_again_and_again_is_told_in_its_pauses_too_and_not_once_it_is_well(
+    source: str, target: str, only: dict[str, object], part: tuple[str, str]
+) -> None:
+    mesh = Mesh(nodes=4, plain=(), period=SELDOM)
+    for burst in SHORT_BURSTS:
+        mesh.drop(source, target, 0.8, burst, burst + 1, **only)
+    mesh.run(42)
+    assert [parts(verdict(mesh, after)) for after in (28, 29, 30, 31, 32, 33)] == [{part}] * 6
+    assert [after for after in (38, 40, 42) if verdict(mesh, after).findings] == []
+
+
+def test_what_came_and_went_is_not_told_beside_a_new_fault_that_crosses_it() -> None:
+    mesh = Mesh(nodes=4, plain=(), period=SELDOM)
+    for burst in SHORT_BURSTS:
+        mesh.drop("node-1", "*", 0.8, burst, burst + 1)
+    mesh.drop("node-1", "node-2", 1.0, 42).drop("node-4", "*", 1.0, 42).run(56)
+    told = [parts(verdict(mesh, after)) for after in range(43, 57, 2)]
+    assert {named for each in told for named in each} == {("pair", "node-1>node-2"), ("node_out", "node-4")}
+
+
 def test_cut_and_loss_together() -> None:
     mesh = Mesh(seed=5).cut("node-3", ON).drop("node-1", "node-2", 0.1, ON).run(30)
     found = verdict(mesh, 30)

@@ -95,6 +95,20 @@ def test_one_way_of_a_node_that_is_told_instead_of_both_is_the_same_incident_if_
     assert [what for _, what in look(book, 50, 5, verdict(found("node_out", since=since)))] == became
 
 
+@pytest.mark.parametrize(
+    ("loss", "seconds", "became"),
+    [(0.5, 8, []), (0.5, 12, [Became.CHANGED]), (1.0, 3, [Became.CHANGED])],
+)
+def test_one_way_takes_the_place_of_both_the_later_where_some_packets_get_through(
+    loss: float, seconds: float, became: list[Became]
+) -> None:
+    book = Casebook()
+    look(book, 0, 50, verdict(found("node", loss=0.5)))
+    lossy = verdict(found("node_out", since=NOW + 30, loss=loss))
+    assert [what for _, what in look(book, 50, seconds, lossy)] == became
+    assert [incident.key[0] for incident in book.open] == ["node_out" if became else "node"]
+
+
 def test_it_keeps_its_beginning_whatever_later_looks_say() -> None:
     book = Casebook()
     look(book, 0, 3, verdict(found()))

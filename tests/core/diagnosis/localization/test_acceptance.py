@@ -6,7 +6,7 @@ import pytest
 from kubesonar.core.diagnosis.evidence import Ages, Cell
 from kubesonar.core.diagnosis.inference.likelihood import Fit
 from kubesonar.core.diagnosis.inference.suspects import Rival, Suspect
-from kubesonar.core.diagnosis.localization.acceptance import is_burst, is_told
+from kubesonar.core.diagnosis.localization.acceptance import is_burst, is_told, without_ways_of_both
 from kubesonar.core.diagnosis.parts.table import PARTS
 from kubesonar.core.diagnosis.parts.traversal import Aspect, End, Traversal, Way
 from kubesonar.model import Kind, Path
@@ -90,3 +90,13 @@ def test_of_faint_loss_nothing_is_told_for_minutes_that_does_not_lead_clearly(
     fit = msgspec.structs.replace(way.fit, bins=len(AGES.edges))
     both = msgspec.structs.replace(way, fit=fit, rivals=[Rival("node", "node-2", lead=lead, more=-5.0)])
     assert is_told(both, AGES, len(AGES.edges), NOW) is told
+
+
+def test_one_way_of_a_part_is_not_told_beside_both() -> None:
+    node, way, other = (
+        msgspec.structs.replace(suspect("pair", "node-1>node-2", 0, FAULT), key=(row, subject))
+        for name, subject in (("node", "node-1"), ("node_in", "node-1"), ("node_in", "node-2"))
+        for row in [next(row for row, part in enumerate(PARTS) if part.name == name)]
+    )
+    assert without_ways_of_both([way, node, other]) == [node, other]
+    assert without_ways_of_both([way, other]) == [way, other]

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from kubesonar.core.diagnosis.consequences import for_want_of_room
+from kubesonar.core.diagnosis.inference.persistence import HARD
 from kubesonar.core.diagnosis.parts.table import both_ways_of
 from kubesonar.model import Finding, Health, Verdict
 
@@ -61,6 +62,11 @@ healthy for as long although nobody can be read."""
 RESUMED = 10.0
 """Seconds for which an incident that was open is held to be so after a start. Shorter, and it is closed before agents
 have reported; longer, and one that ended meanwhile is told for as long."""
+
+_WAY_ALONE = 10.0
+"""Seconds for which one way of a part must be named alone before it takes the place of both ways, where some packets
+get through: what is lost in bursts shows one way only now and then. Shorter, and it does so; longer, and what is well
+again one way is told both ways for longer."""
 
 FLAPS = 3
 """Returns from which on an incident is said to flap."""
@@ -208,7 +214,8 @@ class Casebook:
                 known.finding = finding
             return []
         said = finding.part == _TOLD_AT_ONCE  # by a kernel of itself, which needs no second look
-        stable = said or now - self._candidates[key].since >= HOLD
+        hold = _WAY_ALONE if self._of_two_ways(finding) else HOLD
+        stable = said or now - self._candidates[key].since >= hold
         if not stable or any(for_want_of_room(finding, other.finding) for other in self.open):
             return []
         known = self._told_otherwise(finding, found) or known
@@ -227,6 +234,13 @@ class Casebook:
         since = now if finding.since is None else finding.since
         self._incidents[key] = Incident(self._numbers, finding, since, now, now)
         return [IncidentChange(Became.OPENED, self._incidents[key])]
+
+    def _of_two_ways(self, finding: Finding) -> bool:
+        """Whether it is one way of a part that is told both ways, and lets some packets through."""
+        key = finding.part, finding.subject
+        both = self._incidents.get(_of_both_ways(key))
+        is_open = both is not None and both.key != key and both.closed is None
+        return is_open and finding.loss is not None and finding.loss < HARD
 
     def _told_otherwise(self, finding: Finding, found: Mapping[IncidentKey, Finding]) -> Incident | None:
         """The incident of the same cause that was explained by another part, which is no longer found: an open one

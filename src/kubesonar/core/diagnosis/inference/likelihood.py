@@ -116,15 +116,17 @@ def _add(gains: list[int], bins: slice, counts: Sequence[int], of_one: int) -> N
         gains[index] += counts[index] * of_one
 
 
-def fit(trials: CrossingTrials, newest: int) -> Fit:
-    """The best rate and onset of a part which all these trials cross, by so many of the newest bins."""
+def fit(trials: CrossingTrials, newest: int, *, may_end: bool = True) -> Fit:
+    """The best rate and onset of a part which all these trials cross, by so many of the newest bins; and its end,
+    unless it is held to last."""
     sums = [fields(total) for total in accumulate(trials.gains(newest))]
     most = max((max(each) for each in sums), default=_ZERO)
-    if most <= _ZERO:
-        return _end(sums, NO_FIT)
-    stop = next(index for index, each in enumerate(sums) if most in each)
-    gain = (most - _ZERO) / NAT
-    return _end(sums, Fit(gain, RATES[sums[stop].index(most)], stop + 1, 0, gain))
+    lasting = NO_FIT
+    if most > _ZERO:
+        stop = next(index for index, each in enumerate(sums) if most in each)
+        gain = (most - _ZERO) / NAT
+        lasting = Fit(gain, RATES[sums[stop].index(most)], stop + 1, 0, gain)
+    return _end(sums, lasting) if may_end else lasting
 
 
 def since_onset(trials: CrossingTrials, found: Fit) -> Fit:

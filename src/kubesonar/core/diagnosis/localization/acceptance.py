@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kubesonar.core.diagnosis.evidence import Ages
 from kubesonar.core.diagnosis.inference.persistence import BURST, HARD, after_silence, lasts, outlasts
-from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect
+from kubesonar.core.diagnosis.inference.suspects import CLEAR, Suspect, relatives
 from kubesonar.core.diagnosis.parts.table import both_ways_of
 
 MIN_GAIN = 16.0
@@ -90,6 +90,13 @@ def is_burst(suspect: Suspect, over: Sequence[Suspect], ages: Ages, now: float) 
     began = _began(times)
     before = {other.subject for other, last in zip(others, ends, strict=True) if last < began}
     return bool(before) and not outlasts(times[-1] - began, len(before))
+
+
+def without_ways_of_both(suspects: Sequence[Suspect]) -> list[Suspect]:
+    """Return the suspects without each that is one way of a part of which both ways are among them: the newest trials
+    may show one way that loses packets, and older ones both."""
+    keys = {suspect.key for suspect in suspects}
+    return [suspect for suspect in suspects if keys.isdisjoint({*relatives(suspect.key)[:1]} - {suspect.key})]
 
 
 def _outlasts_beside_each_pair(suspect: Suspect) -> bool:

@@ -241,6 +241,14 @@ class PartGains:
         """Return the account of that part by all trials since it began to lose packets as it was `found` to."""
         return since_onset(self._crossing(key), found)
 
+    def lasting(self, key: SuspectKey) -> Fit:
+        """Return the best account of that part as if it had not ended."""
+        return fit(self._crossing(key), self._newest, may_end=False)
+
+    def lossy(self, key: SuspectKey) -> set[int]:
+        """Return the numbers of the cells through that part of which trials were bad that nothing explains yet."""
+        return {*self._sick_of.get(key, ())}
+
     def _crossing(self, key: SuspectKey) -> CrossingTrials:
         found = self._crossings.get(key)
         if found is None:

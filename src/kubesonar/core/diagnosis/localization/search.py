@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from kubesonar.core.diagnosis.evidence import Cell, Evidence
-from kubesonar.core.diagnosis.inference.suspects import Suspect
-from kubesonar.core.diagnosis.localization.acceptance import MIN_GAIN, is_burst, is_told
+from kubesonar.core.diagnosis.inference.suspects import Suspect, relatives
+from kubesonar.core.diagnosis.localization.acceptance import MIN_GAIN, is_burst, is_told, without_ways_of_both
 from kubesonar.core.diagnosis.localization.part_gains import PartGains
 from kubesonar.core.diagnosis.localization.refinement import Refinement
 from kubesonar.core.diagnosis.localization.suspect_maker import SuspectMaker
 from kubesonar.core.diagnosis.localization.trials import SearchedTrials
 from kubesonar.core.diagnosis.parts.part import Part
+from kubesonar.core.diagnosis.parts.table import PARTS
 
 LOUD = 3 * MIN_GAIN
 """Gain after the penalty (nats) in the newest bins alone that needs no longer memory."""
@@ -61,12 +62,39 @@ class Search:
             (self._ages.window, MIN_GAIN),
             (everything, MIN_GAIN),
         )
+        recurring = self._recurring()
         found = [suspect for newest, margin in passes for suspect in self._pass(newest, margin)]
-        return [
-            suspect
-            for suspect in found
-            if suspect.named in self._known or not is_burst(suspect, self.over, self._ages, self._now)
-        ]
+        return without_ways_of_both(
+            recurring
+            + [
+                suspect
+                for suspect in found
+                if suspect.named in self._known or not is_burst(suspect, self.over, self._ages, self._now)
+            ]
+        )
+
+    def _recurring(self) -> list[Suspect]:
+        """Return what loses packets in bursts again and again, though it may be silent just now, as long as it is what
+        explains most; and nothing else explains the newest trials."""
+        suspects: list[Suspect] = []
+        may_recur = self._maker.may_recur()
+        while may_recur and len(suspects) < MAX_SUSPECTS:
+            self._gains.look_at(YOUNG_BINS)
+            newest = self._gains.best(MIN_GAIN)
+            lossy = self._gains.lossy(newest) if newest is not None else set()
+            self._gains.look_at(self._ages.window)
+            key = self._gains.best(MIN_GAIN)
+            if key is None or not _may_recur(PARTS[key[0]]):
+                break
+            suspect = self._maker.make(key, lasting=True)
+            in_bursts = self._maker.share_in_bursts(suspect)
+            if suspect.net < MIN_GAIN or not lossy <= {*suspect.indexes} or not in_bursts:
+                break
+            if self._refinement.refined(suspect).key not in relatives(key):
+                break
+            self._told(suspect, in_bursts)
+            suspects.append(suspect)
+        return suspects
 
     def _pass(self, newest: int, margin: float) -> list[Suspect]:
         """What so many of the newest bins show."""
@@ -80,17 +108,28 @@ class Search:
             told = is_told(suspect, self._ages, newest, self._now, known=suspect.named in self._known)
             if not told and not suspect.fit.ended and newest < len(self._ages.edges):
                 break  # it takes older trials to tell what this is
-            self._explain(suspect, told=told)
+            if told:
+                self._told(suspect)
+                suspects.append(suspect)
+                continue
+            self._explain(suspect, told=False)
             if suspect.fit.ended:
                 self.over.append(suspect)
             else:
                 self._gains.take(suspect.key, suspect.fit.rate)
-            if told:
-                suspects.append(suspect)
-                if suspect.part.hides is not None:
-                    self._hide(suspect.part, suspect.subject)
             self._gains.rank()
         return suspects
+
+    def _told(self, suspect: Suspect, in_bursts: float = 0.0) -> None:
+        """Expects what this part does, for that share of the time `in_bursts`, and leaves out what says nothing of its
+        own because it is sick."""
+        self._explain(suspect, told=True)
+        if in_bursts:
+            self._trials.suppose_bursts(suspect.key, in_bursts, suspect.fit.bins)
+        self._gains.take(suspect.key, suspect.fit.rate)
+        if suspect.part.hides is not None:
+            self._hide(suspect.part, suspect.subject)
+        self._gains.rank()
 
     def _hide(self, part: Part, subject: str) -> None:
         """Leaves out the trials that say nothing of their own because this part is sick."""
@@ -129,3 +168,9 @@ class Search:
                 load, bins = self._trials.incidence.load(suspect.key, index), len(self._ages.edges)
                 self._trials.expect(suspect.key, suspect.fit, suspect.rates, index, load, bins)
                 self._gains.touch(index)
+
+
+def _may_recur(part: Part) -> bool:
+    """Return whether loss of that part may come in bursts: of packets, not of whole requests, nor of what depends on
+    size or speed, nor of what all share."""
+    return not (part.whole or part.common or part.age or part.least) and part.seconds > 1

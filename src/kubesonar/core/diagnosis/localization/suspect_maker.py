@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import log
 
 import msgspec
 
+from kubesonar.core.diagnosis.evidence import SETTLE, Cell
 from kubesonar.core.diagnosis.inference.belief import Belief
+from kubesonar.core.diagnosis.inference.intermittence import LostTrain, may_recur, share_in_bursts
 from kubesonar.core.diagnosis.inference.persistence import share_of_events, times_since
 from kubesonar.core.diagnosis.inference.suspects import Rival, Suspect, SuspectKey, choose_ways, relatives
 from kubesonar.core.diagnosis.inference.two_rates import WayCounts, one_rate, two_rates
@@ -32,6 +34,15 @@ _OWN = 1.5
 five. Lower, and what another fault loses shows that one which is over lasts; higher than 1.6, and no trial does where a
 fifth of them is usually lost."""
 
+_ALL_DEAD = 0.8
+"""Share of bad trains of which nothing came through, from which on nothing is held to get through. Lower, and bursts of
+heavy loss do not count; higher, and a cut that comes and goes is told as a loss of some packets."""
+
+
+_ALONE = 0.8
+"""Share of the trains that are bad, of those that were had each packet been lost alone, from which on packets are held
+to be lost alone. Lower, and short bursts do not count; higher, and loss that lasts falls apart into bursts."""
+
 
 class SuspectMaker:
     """Makes suspects at that time (`now`, Unix seconds)."""
@@ -41,12 +52,12 @@ class SuspectMaker:
         self._gains = gains
         self._now = now
 
-    def make(self, key: SuspectKey, *, as_it_is: bool = False) -> Suspect:
+    def make(self, key: SuspectKey, *, as_it_is: bool = False, lasting: bool = False) -> Suspect:
         """Return that part with all that is known of it, or, unless it is to be taken `as_it_is`, the same part's ways
-        apart where this explains more."""
+        apart where this explains more; `lasting`: as if it had not ended."""
         trials, gains = self._trials, self._gains
         beliefs = {each: trials.members(each) for each in ([key] if as_it_is else relatives(key))}
-        choice = choose_ways(key, gains.fit(key), beliefs, gains.penalty)
+        choice = choose_ways(key, gains.lasting(key) if lasting else gains.fit(key), beliefs, gains.penalty)
         found = choice.fit
         if choice.key != key and PARTS[choice.key[0]].ways is None:
             found = msgspec.structs.replace(found, gain=gains.fit(choice.key).gain)  # one way explains less than two
@@ -85,6 +96,41 @@ class SuspectMaker:
             found = msgspec.structs.replace(found, rate=max(rates.inward, rates.outward))
         return msgspec.structs.replace(suspect, fit=found, rates=rates)
 
+    def may_recur(self) -> bool:
+        """Return whether what loses most may do so in bursts that come and go, by all trains of the node that most of
+        the lost ones came from or went to."""
+        ages, beliefs = self._trials.ages, self._trials.beliefs
+        times: dict[str, list[float]] = {}
+        for cell in (beliefs[index].cell for index in self._trials.sick):
+            if cell.packets > 1:
+                lately = [at for at in cell.bad_at if at > self._now - ages.long]
+                for place in _pair(cell):
+                    times.setdefault(place, []).extend(lately)
+        most = max(times, key=lambda place: (len(times[place]), place), default="")
+        if not may_recur(sorted(times.get(most, ()))):
+            return False
+        trains = [belief for belief in beliefs if belief.cell.packets > 1 and most in _pair(belief.cell)]
+        return _in_bursts(trains, ages.window)
+
+    def share_in_bursts(self, suspect: Suspect) -> float:
+        """Return for which share of the time it loses packets in bursts that come and go, 0 where it does not, by the
+        trains of the long window that nothing explains yet."""
+        ages = self._trials.ages
+        members = [self._trials.beliefs[index] for index in suspect.indexes]
+        trains = [belief for belief in members if belief.cell.packets > 1]
+        if not _in_bursts(trains, suspect.fit.bins):
+            return 0.0
+        lost = [
+            LostTrain(at, worth, _pair(belief.cell))
+            for belief in trains
+            if belief.sick
+            for at, worth in self._worth(belief, self._now - ages.long)
+            if worth >= _OWN
+        ]
+        rate = sum(sum(belief.total[: ages.window]) for belief in trains) / (ages.long - SETTLE)
+        pairs = len({_pair(belief.cell) for belief in trains})
+        return share_in_bursts(sorted(lost), rate, pairs=pairs, until=self._now - SETTLE)
+
     def _worth(self, belief: Belief, began: float) -> Iterator[tuple[float, float]]:
         """The bad trials of a cell since then: when each was, and what there is to explain of it (nats)."""
         for at in belief.cell.bad_at:
@@ -112,3 +158,26 @@ class SuspectMaker:
                 alike = theirs == mine or abs(more) < _ALIKE * gain
                 rivals.append(Rival(row.name, other[1], lead, alike, more, theirs < mine))
         return sorted(rivals, key=lambda rival: (rival.lead, rival.part, rival.subject))[:MOST_RIVALS]
+
+
+def _pair(cell: Cell) -> frozenset[str]:
+    return frozenset((cell.route.source.place, cell.route.target.place))
+
+
+def _in_bursts(beliefs: Sequence[Belief], newest: int) -> bool:
+    """Return whether of the trains in so many of the newest bins fewer were bad than had each packet been lost alone,
+    and something came through some of these: gaps between bad trains are pauses only then. Where all packets are lost
+    alone such gaps come by chance, and where nothing gets through because few trains are known."""
+    total, bad, dead = (
+        sum(sum(count[:newest]) for count in counts)
+        for counts in (
+            [each.total for each in beliefs],
+            [each.bad for each in beliefs],
+            [each.dead for each in beliefs],
+        )
+    )
+    sent, lost = sum(sum(each.sent[:newest]) for each in beliefs), sum(sum(each.lost[:newest]) for each in beliefs)
+    if not bad or not sent:
+        return False
+    alone: float = total * (1 - (1 - lost / sent) ** (sent / total))
+    return dead < _ALL_DEAD * bad and bad < _ALONE * alone

@@ -120,6 +120,12 @@ class SearchedTrials:
         for index, load in self.incidence.crossings(key):
             self.expect(key, found, rates, index, load, found.bins)
 
+    def suppose_bursts(self, key: SuspectKey, share: float, bins: int) -> None:
+        """Expect of all cells that cross a part, through the newest `bins`, that it loses all that a trial sends for
+        that share of the time, as in bursts connections are lost whose segments are sent again."""
+        for index, load in self.incidence.crossings(key):
+            self.beliefs[index].explain(Load(1, load.crossings, load.share), share, bins)
+
     def expect(self, key: SuspectKey, found: Fit, rates: TwoRates | None, index: int, load: Load, bins: int) -> None:
         """Expect of that cell, through the newest `bins`, what the part does besides. The cell crosses it with that
         `load`, unless its two ways are told apart."""
