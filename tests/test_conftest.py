@@ -1,12 +1,15 @@
-"""A run of a few tests of their own, as scripts/test makes it."""
+"""What all tests share: a run of a few tests of their own, as scripts/test makes it, and ports for their servers."""
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 
@@ -144,3 +147,10 @@ def test_labs_have_longer_and_the_longest_begin(tmp_path: Path) -> None:
 
 def test_what_a_program_sets_of_the_log_ends_with_its_test(tmp_path: Path) -> None:
     assert "2 passed" in run(tmp_path, LOGS)
+
+
+def test_no_port_is_given_twice_though_nobody_has_bound_it_yet() -> None:
+    state = random.getstate()
+    first = free_port()
+    random.setstate(state)
+    assert free_port() != first

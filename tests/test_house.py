@@ -29,7 +29,7 @@ SUITES = {
     "sim/test_networks.py": "virtual clusters in two networks",
     "sim/test_restart.py": "virtual clusters of which all agents restart",
     "api/page/test_browser.py": "the page in a browser",
-    "test_conftest.py": "the hooks of all tests",
+    "test_conftest.py": "the hooks and helpers of all tests",
     "test_house.py": "this file",
     "test_readers.py": "everything that reads bytes from outside",
 }
