@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from kubesonar.apps.agent.options import AgentOptions
 from kubesonar.apps.lab.mesh import Rates, agent_options
+from kubesonar.apps.lab.page_socket import page_address, page_socket
 from kubesonar.apps.lab.settling import AT_MOST, AT_MOST_BROKEN, Settling
 from kubesonar.cli import main
 from kubesonar.lab.directory import Directory
@@ -111,3 +114,20 @@ def test_unknown_is_waited_out() -> None:
     settling.settled(0.5, verdict(Health.UNKNOWN))
     assert not settling.settled(14.0, verdict(Health.UNKNOWN))
     assert settling.settled(15.0, verdict(Health.UNKNOWN))
+
+
+def test_labs_that_start_at_the_same_moment_have_pages_of_their_own() -> None:
+    labs, times = 8, 30
+    together = Barrier(labs, timeout=30)
+
+    def address() -> str:
+        together.wait()
+        with page_socket(wanted=True) as page:
+            assert page is not None
+            together.wait()
+            return page_address(page)
+
+    with ThreadPoolExecutor(labs) as started:
+        for _ in range(times):
+            found = [started.submit(address) for _ in range(labs)]
+            assert len({each.result(30) for each in found}) == labs

@@ -24,13 +24,11 @@ def page_socket(*, wanted: bool) -> Iterator[socket.socket | None]:
     if not wanted:
         yield None
         return
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((_HOST, COLLECTOR_PORT))
-        except OSError:
-            listening.bind((_HOST, 0))
-        listening.listen(_BACKLOG)
+    try:  # also listening fails, where another lab that starts just now has bound the port as well
+        listening = socket.create_server((_HOST, COLLECTOR_PORT), backlog=_BACKLOG)
+    except OSError:
+        listening = socket.create_server((_HOST, 0), backlog=_BACKLOG)
+    with listening:
         yield listening
 
 
