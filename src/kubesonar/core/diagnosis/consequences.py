@@ -110,8 +110,7 @@ def outlived(suspect: Suspect, over: Sequence[Suspect], now: float, edges: Seque
     target is asked more rarely than members are. `edges` are those of the bins of age."""
     named, last = suspect.named, suspect.times[-1] if suspect.times else 0.0
     return any(
-        (_follows(named, cause.named, zones) or _gets_no_answers(named, suspect.part.fault, cause.named, zones))
-        and last <= now - edges[cause.fit.ended - 1] + _WIDTH
+        _follows(named, suspect.part.fault, cause.named, zones) and last <= now - edges[cause.fit.ended - 1] + _WIDTH
         for cause in over
     )
 
@@ -187,8 +186,7 @@ def _because_of(finding: Finding, cause: Finding, zones: Zones) -> bool:
     return (
         for_want_of_room(finding, cause)
         or _needs_big_packets(finding, cause)
-        or _follows(named, (cause.part, cause.subject), zones)
-        or _gets_no_answers(named, finding.fault, (cause.part, cause.subject), zones)
+        or _follows(named, finding.fault, (cause.part, cause.subject), zones)
     )
 
 
@@ -198,10 +196,10 @@ def _needs_big_packets(finding: Finding, cause: Finding) -> bool:
     return finding.part == "dns_large" and cause.part in _BIG_ONES and not ends.isdisjoint(cause.subject.split(">"))
 
 
-def _follows(named: Named, cause: Named, zones: Zones) -> bool:
+def _follows(named: Named, fault: str, cause: Named, zones: Zones) -> bool:
     """Whether a zone, or nodes in it, do not reach a plain target because the zone does not reach another, where the
-    target may be; a node gets no answer from one because no big packets pass, as certificates need them; or what goes
-    through something that loses packets is slow, because they are sent again."""
+    target may be; a node gets no answer from one because no big packets pass, as certificates need them; what goes
+    through something that loses packets is slow, because they are sent again; or a DNS cache has no answers itself."""
     (name, subject), (by, whose) = named, cause
     start, _, end = subject.partition(" ")[0].partition(">")
     if name in _TO_TARGETS and end not in zones and zones.get(start, start) in _zones_of_way(by, whose, zones):
@@ -211,19 +209,14 @@ def _follows(named: Named, cause: Named, zones: Zones) -> bool:
         return lossy <= ends or lossy <= {zones.get(end, end) for end in ends}
     if name in ("pair", "pair_port") and by in _BIG_ONES:
         return start in whose.split(">") and end not in whose.split(">")
-    return False
+    return name == "dns_cache" and fault == "refused" and _gets_no_answers(subject, cause, zones)
 
 
-def _gets_no_answers(named: Named, fault: str, cause: Named, zones: Zones) -> bool:
-    """Whether a DNS cache answers wrongly because it gets no answers itself, from servers that fail or by the ways of
-    its node."""
-    (name, subject), (by, whose) = named, cause
-    if name != "dns_cache" or fault != "refused":
-        return False
+def _gets_no_answers(node: str, cause: Named, zones: Zones) -> bool:
+    """Whether the DNS cache of that node gets no answers itself, from servers that fail or by the ways of its node."""
+    by, whose = cause
     ends = whose.partition(" ")[0].split(">")
-    return by in _SERVERS or (
-        by in (*_WIDE, "dns_node", "service_proxy") and bool({subject, zones.get(subject)} & {*ends})
-    )
+    return by in _SERVERS or (by in (*_WIDE, "dns_node", "service_proxy") and bool({node, zones.get(node)} & {*ends}))
 
 
 def _zones_of_way(part: str, subject: str, zones: Zones) -> Sequence[str]:
