@@ -77,8 +77,9 @@ class Search:
         """Return what loses packets in bursts again and again, though it may be silent just now, as long as it is what
         explains most; and nothing else explains the newest trials."""
         suspects: list[Suspect] = []
-        may_recur = self._maker.may_recur()
-        while may_recur and len(suspects) < MAX_SUSPECTS:
+        if not self._maker.may_recur():
+            return suspects
+        while len(suspects) < MAX_SUSPECTS:
             self._gains.look_at(YOUNG_BINS)
             newest = self._gains.best(MIN_GAIN)
             lossy = self._gains.lossy(newest) if newest is not None else set()
