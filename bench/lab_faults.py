@@ -57,6 +57,15 @@ def _broken(orders: str, *expected: str, seconds: float = WATCHED) -> Broken:
     return Broken(tuple(orders.split(" + ")), named, seconds)
 
 
+SERVERS = (
+    _broken("dns dns-1 udp", "dns_udp dns-1"),
+    _broken("drop *>dns-2", "dns_server dns-2"),
+    _broken("drop *>api", "api_server api"),
+    _broken("drop *>ingress", "ingress ingress"),
+)
+"""Faults of DNS servers and plain targets, which are the same in every lab."""
+
+
 def each_kind(nodes: int, _seed: int) -> list[Broken]:
     """Every fault of a lab of so many nodes without a DNS Service."""
     a, b, c = "node-1", "node-2", f"node-{nodes}"
@@ -74,10 +83,7 @@ def each_kind(nodes: int, _seed: int) -> list[Broken]:
         _broken(f"rate {c} 2000", f"link_rate {c}", seconds=LOSSY),
         _broken(f"kill {b}", f"agent_gone {b}"),
         _broken(f"pause {b}", f"agent_frozen {b}"),
-        _broken("dns dns-1 udp", "dns_udp dns-1"),
-        _broken("drop *>dns-2", "dns_server dns-2"),
-        _broken("drop *>api", "api_server api"),
-        _broken("drop *>ingress", "ingress ingress"),
+        *SERVERS,
         _broken(f"state {b} draining + cut {b}"),
     ]
 
@@ -136,8 +142,7 @@ def random_pairs(nodes: int, seed: int) -> list[Broken]:
     rng = random.Random(seed)
     drawn = []
     for number in range(PAIRS):
-        a, b = rng.sample(range(1, nodes + 1), 2)
-        ends = f"node-{a}>node-{b}"
+        ends = ">".join(_two_nodes(nodes, rng))
         drawn.append(_broken(f"drop {ends}" if number % 2 else f"loss {ends} 30", f"pair {ends}"))
     return drawn
 
@@ -175,10 +180,7 @@ def _faults_of(a: str, b: str) -> list[Broken]:
         _broken(f"podnet {a}", f"pod_network {a}"),
         _broken(f"kill {a}", f"agent_gone {a}"),
         _broken(f"pause {a}", f"agent_frozen {a}"),
-        _broken("dns dns-1 udp", "dns_udp dns-1"),
-        _broken("drop *>dns-2", "dns_server dns-2"),
-        _broken("drop *>api", "api_server api"),
-        _broken("drop *>ingress", "ingress ingress"),
+        *SERVERS,
     ]
 
 
